@@ -1,0 +1,138 @@
+//! What the four programs share at their edge: how an error is printed and which exit code it gets.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed |
+//! | 2 | wrong usage: another flag or value mends it |
+//! | 3 | data damaged or unusable |
+//! | 130, 143 | stopped by a signal after saving |
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+use crate::archive::ArchiveError;
+use crate::dataset::DatasetError;
+use crate::frame::FrameError;
+use crate::sealed::SealedError;
+use crate::shard::ShardError;
+
+/// A request that cannot be carried out as it stands; the text names the flag that mends it.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Data that are damaged or cannot be used as they are; the text says which and what to do. The innermost cause of a
+/// library's own error.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct DataError(pub String);
+
+/// How a program ended when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All that was asked for is done.
+    Done,
+    /// The work found what it looked for and that is bad news (damaged files under `prep verify`): exit code 3.
+    Damaged,
+    /// A signal came and the state is saved; the exit code to end with.
+    Stopped(u8),
+}
+
+/// The error and its causes as one line.
+#[must_use]
+pub fn one_line(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Transparent wrappers repeat the text of what they wrap.
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Prints an error as one line on stderr and gives the exit code of the program.
+pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result: Result<Ending, E>) -> ExitCode {
+    match result {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Damaged) => ExitCode::from(3),
+        Ok(Ending::Stopped(code)) => ExitCode::from(code),
+        Err(error) => {
+            let error: &(dyn Error + 'static) = error.as_ref();
+            eprintln!("{program}: {}", one_line(error));
+            ExitCode::from(code_of(error))
+        }
+    }
+}
+
+fn code_of(error: &(dyn Error + 'static)) -> u8 {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<UsageError>() || matches!(error.downcast_ref(), Some(DatasetError::UnknownSplit { .. })) {
+            return 2;
+        }
+        if is_damage(error) {
+            return 3;
+        }
+        cause = error.source();
+    }
+    1
+}
+
+/// Whether this error says that data are damaged or unusable. A transparent wrapper hides what it wraps from the chain of
+/// causes, so each is asked for itself.
+fn is_damage(error: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<DatasetError>() {
+        return error.is_damage();
+    }
+    error.is::<DataError>()
+        || error.is::<FrameError>()
+        || matches!(error.downcast_ref(), Some(SealedError::Damaged { .. } | SealedError::Unexpected { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(ShardError::Version { .. } | ShardError::Frame { .. } | ShardError::Damaged { .. })
+        )
+        || matches!(error.downcast_ref::<ArchiveError>(), Some(error) if !matches!(error, ArchiveError::File(_)))
+        || is_damaged_checkpoint(error)
+}
+
+#[cfg(feature = "nn")]
+fn is_damaged_checkpoint(error: &(dyn Error + 'static)) -> bool {
+    use crate::nn::checkpoint::CheckpointError;
+    matches!(error.downcast_ref::<CheckpointError>(), Some(error) if !matches!(error, CheckpointError::File(_)))
+}
+
+#[cfg(not(feature = "nn"))]
+const fn is_damaged_checkpoint(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_usage_damage_and_failure_apart() {
+        let path = || PathBuf::from("birds64");
+        let cut_off = || ShardError::Damaged { path: path(), what: "it is cut off".into() };
+        let refused = || crate::fs::FsError {
+            operation: "open",
+            path: path(),
+            source: std::io::Error::from(std::io::ErrorKind::PermissionDenied),
+        };
+        assert_eq!(code_of(&UsageError("use --force".into())), 2);
+        assert_eq!(code_of(&DatasetError::UnknownSplit { dir: path(), name: "test".into(), splits: vec!["train".into()] }), 2);
+        assert_eq!(code_of(&cut_off()), 3);
+        assert_eq!(code_of(&DatasetError::Shard(cut_off())), 3);
+        assert_eq!(code_of(&DatasetError::Missing { dir: path() }), 3);
+        assert_eq!(code_of(&DatasetError::Shard(ShardError::File(refused()))), 1);
+    }
+}

@@ -1,0 +1,35 @@
+//! What two stages of fledge need, and nothing that only one needs. It knows no stage.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`fs`] | the only place that writes files: whole or not at all |
+//! | [`frame`] | length- and CRC-framed bincode records |
+//! | [`sealed`] | JSON files that carry the CRC of every one of their bytes |
+//! | [`jsonl`] | append-only logs, one JSON object a line, torn tails repaired |
+//! | [`shard`] | fixed-size picture records that are memory-mapped |
+//! | [`dataset`] | the manifest over the shards, and a reader of the whole |
+//! | [`archive`] | a folder or a zip file read through one interface |
+//! | [`picture`] | 8-bit pictures: bounded decoding, encoding, grids, captions |
+//! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
+//! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
+//! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
+//! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
+#![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
+#![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
+
+pub mod archive;
+pub mod cli;
+pub mod dataset;
+pub mod frame;
+pub mod fs;
+pub mod jsonl;
+pub mod log;
+#[cfg(feature = "nn")]
+pub mod metrics;
+#[cfg(feature = "nn")]
+pub mod nn;
+pub mod picture;
+pub mod rng;
+pub mod sealed;
+pub mod shard;
+pub mod signal;
