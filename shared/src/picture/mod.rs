@@ -1,0 +1,142 @@
+//! 8-bit pictures: bounded decoding, PNG encoding, grids, captions.
+//!
+//! It is not responsible for resampling or for where pictures lie.
+
+mod caption;
+mod decode;
+mod jpeg;
+
+use std::io::Cursor;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+
+pub use decode::{Limits, PictureError};
+
+/// A picture: rows from the top, pixels from the left, `channels` bytes a pixel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Bytes of one pixel: 1 grey, 3 RGB.
+    pub channels: u32,
+    /// `height` × `width` × `channels` bytes.
+    pub pixels: Vec<u8>,
+}
+
+impl Picture {
+    /// A picture of one grey value.
+    #[must_use]
+    pub fn filled(width: u32, height: u32, channels: u32, value: u8) -> Self {
+        Self { width, height, channels, pixels: vec![value; width as usize * height as usize * channels as usize] }
+    }
+
+    /// Decodes a PNG or JPEG file to RGB, upright: the EXIF orientation is applied, grey is repeated, a palette looked up, 16 bits
+    /// rounded to 8, transparency laid over white, CMYK converted.
+    ///
+    /// # Errors
+    /// When the bytes are no PNG or JPEG, are damaged or cut off, or would take more memory than `limits` allow. A
+    /// picture that claims too much is refused before anything is allocated for it.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PictureError> {
+        decode::decode(bytes, limits)
+    }
+
+    /// Bytes of one row.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        self.width as usize * self.channels as usize
+    }
+
+    /// The picture as a PNG file: always the same bytes for the same pixels.
+    ///
+    /// # Errors
+    /// When the picture has no pixels or a number of channels that PNG does not know.
+    pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
+        let unsupported = |what: String| PictureError::Encode { width: self.width, height: self.height, what };
+        let color = match self.channels {
+            1 => ExtendedColorType::L8,
+            2 => ExtendedColorType::La8,
+            3 => ExtendedColorType::Rgb8,
+            4 => ExtendedColorType::Rgba8,
+            n => return Err(unsupported(format!("{n} channels"))),
+        };
+        if self.pixels.is_empty() || self.pixels.len() != self.stride() * self.height as usize {
+            return Err(unsupported(format!("{} bytes of pixels", self.pixels.len())));
+        }
+        let mut png = Cursor::new(Vec::new());
+        PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
+            .write_image(&self.pixels, self.width, self.height, color)
+            .map_err(|e| unsupported(e.to_string()))?;
+        Ok(png.into_inner())
+    }
+
+    /// Copies `other` so that its upper left corner lies at (`x`, `y`); what sticks out is cut off. Grey is repeated into RGB.
+    pub fn paste(&mut self, other: &Self, x: u32, y: u32) {
+        let (n, from) = (self.channels as usize, other.channels as usize);
+        let columns = other.width.min(self.width.saturating_sub(x)) as usize;
+        let rows = other.height.min(self.height.saturating_sub(y)) as usize;
+        let stride = self.stride();
+        for row in 0..rows {
+            let source = &other.pixels[row * other.stride()..][..columns * from];
+            let target = &mut self.pixels[(y as usize + row) * stride + x as usize * n..][..columns * n];
+            if n == from {
+                target.copy_from_slice(source);
+            } else {
+                for (to, pixel) in target.chunks_exact_mut(n).zip(source.chunks_exact(from)) {
+                    to.iter_mut().enumerate().for_each(|(c, v)| *v = pixel[c.min(from - 1)]);
+                }
+            }
+        }
+    }
+
+    /// Each pixel as a square of `factor` × `factor`; pixel art stays sharp.
+    #[must_use]
+    pub fn enlarge(&self, factor: u32) -> Self {
+        let (n, factor) = (self.channels as usize, factor.max(1));
+        let mut pixels = Vec::with_capacity(self.pixels.len() * (factor * factor) as usize);
+        for row in self.pixels.chunks_exact(self.stride().max(1)) {
+            let start = pixels.len();
+            row.chunks_exact(n).for_each(|pixel| (0..factor).for_each(|_| pixels.extend_from_slice(pixel)));
+            let end = pixels.len();
+            (1..factor).for_each(|_| pixels.extend_from_within(start..end));
+        }
+        Self { width: self.width * factor, height: self.height * factor, channels: self.channels, pixels }
+    }
+
+    /// Writes `text` (ASCII; other characters become boxes) with its upper left corner at (`x`, `y`), each dot of a letter
+    /// `scale` pixels wide. Letters are [`CAPTION_HEIGHT`] dots high; what sticks out is cut off.
+    pub fn draw_text(&mut self, text: &str, x: u32, y: u32, scale: u32, color: [u8; 3]) {
+        caption::draw(self, text, x, y, scale, color);
+    }
+}
+
+/// Dots from the top of a capital to the bottom of a `g`.
+pub const CAPTION_HEIGHT: u32 = caption::HEIGHT;
+
+/// How many dots wide `text` is when drawn by [`Picture::draw_text`] with scale 1.
+#[must_use]
+pub fn caption_width(text: &str) -> u32 {
+    caption::width(text)
+}
+
+/// Lays pictures out in rows of `columns`, `padding` white pixels between and around them. The cells have the size of the
+/// largest picture; the result is RGB if any picture is.
+#[must_use]
+pub fn grid(pictures: &[Picture], columns: usize, padding: u32) -> Picture {
+    let largest = |side: fn(&Picture) -> u32| pictures.iter().map(side).max().unwrap_or(0);
+    let (width, height) = (largest(|p| p.width), largest(|p| p.height));
+    let columns = columns.clamp(1, pictures.len().max(1)) as u32;
+    let rows = (pictures.len() as u32).div_ceil(columns);
+    let (across, down) = (columns * (width + padding) + padding, rows * (height + padding) + padding);
+    let mut sheet = Picture::filled(across, down, largest(|p| p.channels).max(1), 255);
+    for (i, picture) in (0u32..).zip(pictures) {
+        let (column, row) = (i % columns, i / columns);
+        sheet.paste(picture, padding + column * (width + padding), padding + row * (height + padding));
+    }
+    sheet
+}
+
+#[cfg(test)]
+mod tests;
