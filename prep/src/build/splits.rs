@@ -1,0 +1,52 @@
+//! One split being written: shard after shard.
+
+use std::path::{Path, PathBuf};
+
+use shared::dataset::{FileSummary, SplitManifest};
+use shared::shard::{Layout, ShardError, ShardWriter};
+
+pub(super) struct SplitWriter {
+    folder: PathBuf,
+    name: &'static str,
+    layout: Layout,
+    records_per_shard: usize,
+    open: Option<(String, ShardWriter)>,
+    done: Vec<FileSummary>,
+}
+
+impl SplitWriter {
+    pub(super) fn new(folder: &Path, name: &'static str, layout: Layout, shard_bytes: u64) -> Self {
+        let records_per_shard = (shard_bytes as usize / layout.stride()).max(1);
+        Self { folder: folder.to_owned(), name, layout, records_per_shard, open: None, done: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, pixels: &[u8], label: Option<u32>, source: u64) -> Result<(), ShardError> {
+        if self.open.as_ref().is_some_and(|(_, writer)| writer.len() >= self.records_per_shard) {
+            self.close()?;
+        }
+        let (_, writer) = match &mut self.open {
+            Some(open) => open,
+            none => {
+                let name = format!("{}-{:05}.shard", self.name, self.done.len());
+                let writer = ShardWriter::create(self.folder.join(&name), self.layout)?;
+                none.insert((name, writer))
+            }
+        };
+        writer.push(pixels, label, source)
+    }
+
+    pub(super) fn finish(mut self) -> Result<SplitManifest, ShardError> {
+        self.close()?;
+        let records = self.done.iter().filter_map(|shard| shard.records).sum();
+        Ok(SplitManifest { name: self.name.into(), records, shards: self.done })
+    }
+
+    fn close(&mut self) -> Result<(), ShardError> {
+        if let Some((name, writer)) = self.open.take() {
+            let summary = writer.finish()?;
+            let crc32 = format!("{:08x}", summary.crc32);
+            self.done.push(FileSummary { name, records: Some(summary.records), bytes: summary.bytes, crc32 });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! The program `prep`: pictures → data set.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    shared::log::init();
+    shared::cli::finish("prep", commands::run(prep::args::Args::parse()))
+}

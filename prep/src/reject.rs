@@ -1,0 +1,128 @@
+//! Why a picture was left out. One bad picture among thousands must not stop the run, and must not vanish either: it is counted
+//! in the manifest and listed in `rejects.jsonl`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use shared::archive::ArchiveError;
+use shared::picture::PictureError;
+
+/// The name of the list in a data set's folder.
+pub const REJECTS: &str = "rejects.jsonl";
+
+/// The kinds of reasons; their names are part of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The listing names a file that is not there.
+    MissingFile,
+    /// The file is there but cannot be read.
+    UnreadableFile,
+    /// Not a picture in a format that is read.
+    UnsupportedFormat,
+    /// Decoding it would take more memory than allowed.
+    TooLarge,
+    /// Damaged or cut off.
+    Damaged,
+    /// The listing has no box for it.
+    NoBox,
+    /// Its box has no area or is no number.
+    EmptyBox,
+    /// Its box has its centre outside of the picture.
+    BoxOutside,
+    /// The listing has no class for it.
+    NoLabel,
+    /// The listing does not say which split it belongs to.
+    NoSplit,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::MissingFile,
+        Self::UnreadableFile,
+        Self::UnsupportedFormat,
+        Self::TooLarge,
+        Self::Damaged,
+        Self::NoBox,
+        Self::EmptyBox,
+        Self::BoxOutside,
+        Self::NoLabel,
+        Self::NoSplit,
+    ];
+
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MissingFile => "missing_file",
+            Self::UnreadableFile => "unreadable_file",
+            Self::UnsupportedFormat => "unsupported_format",
+            Self::TooLarge => "too_large",
+            Self::Damaged => "damaged",
+            Self::NoBox => "no_box",
+            Self::EmptyBox => "empty_box",
+            Self::BoxOutside => "box_outside",
+            Self::NoLabel => "no_label",
+            Self::NoSplit => "no_split",
+        }
+    }
+}
+
+/// One picture that was left out; a line of `rejects.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reject {
+    /// Its name in the source; bytes that are not UTF-8 as `\xNN`.
+    pub file: String,
+    /// The kind of reason.
+    pub reason: &'static str,
+    /// The value at fault.
+    pub value: String,
+}
+
+/// A reason with the value at fault, before the file's name is put to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The kind of reason.
+    pub reason: Reason,
+    /// The value at fault.
+    pub value: String,
+}
+
+impl Fault {
+    /// A reason with the value at fault.
+    pub fn new(reason: Reason, value: impl ToString) -> Self {
+        Self { reason, value: value.to_string() }
+    }
+}
+
+impl From<PictureError> for Fault {
+    fn from(error: PictureError) -> Self {
+        let reason = match &error {
+            PictureError::UnknownFormat { .. } | PictureError::UnsupportedFormat { .. } => Reason::UnsupportedFormat,
+            PictureError::TooLarge { .. } => Reason::TooLarge,
+            PictureError::Damaged { .. } | PictureError::Encode { .. } => Reason::Damaged,
+        };
+        Self::new(reason, error)
+    }
+}
+
+impl From<ArchiveError> for Fault {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::TooLarge { limit, .. } => Self::new(Reason::TooLarge, format!("more than {} MiB", limit >> 20)),
+            // Without the archive's own path: the list must not depend on where the source lies.
+            ArchiveError::Entry { source, .. } => Self::new(Reason::UnreadableFile, source),
+            other => Self::new(Reason::UnreadableFile, other),
+        }
+    }
+}
+
+/// How many pictures were left out, by reason; every reason is there.
+#[must_use]
+pub fn count(rejects: &[Reject]) -> BTreeMap<String, u64> {
+    let mut counts: BTreeMap<String, u64> = Reason::ALL.iter().map(|r| (r.name().to_owned(), 0)).collect();
+    for reject in rejects {
+        *counts.entry(reject.reason.to_owned()).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,45 @@
+//! Real birds, where they are at hand: `../shared/data` beside the workspace, or the folder in `FLEDGE_TEST_DATA`.
+#![cfg(unix)]
+
+mod util;
+
+use std::path::{Path, PathBuf};
+
+use shared::dataset::Dataset;
+use util::{Scratch, prep, stderr};
+
+fn data(name: &str) -> Option<PathBuf> {
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let folder = std::env::var_os("FLEDGE_TEST_DATA").map_or_else(usual, PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        println!("skipped: {} is not there", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+#[test]
+fn half_size_birds_become_2889_records() {
+    let Some(source) = data("cub50-half.zip") else { return };
+    let scratch = Scratch::new("birds");
+    let out = scratch.path("birds64");
+    let built = prep().arg("build").arg(source).arg("--out").arg(&out).output().expect("run");
+    assert!(built.status.success(), "{}", stderr(&built));
+    let dataset = Dataset::open(&out).expect("open");
+    let len = |name| dataset.split(name).expect("split").len();
+    assert_eq!((len("train"), len("val"), dataset.manifest().classes.len()), (1500, 1389, 50));
+    assert!(prep().arg("verify").arg(&out).output().expect("run").status.success());
+}
+
+#[test]
+fn a_folder_of_full_size_birds_is_read_without_rejects() {
+    let Some(source) = data("cub3-original") else { return };
+    let scratch = Scratch::new("folder");
+    let out = scratch.path("out");
+    let built = prep().arg("build").arg(source).arg("--out").arg(&out).output().expect("run");
+    assert!(built.status.success(), "{}", stderr(&built));
+    let dataset = Dataset::open(&out).expect("open");
+    assert_eq!(dataset.manifest().splits.iter().map(|s| s.records).sum::<u64>(), 173);
+    assert!(dataset.manifest().rejects.values().all(|&n| n == 0));
+}

@@ -1,0 +1,150 @@
+//! A small harness: scratch folders, drawn sources, the real binary.
+#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part of the harness")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use shared::fs;
+use shared::picture::Picture;
+
+/// A folder that is removed when the test ends well.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fledge-prep-{}-{name}", std::process::id()));
+        fs::remove(&folder).expect("clear scratch");
+        fs::create_folder(&folder).expect("make scratch");
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            fs::remove(&self.0).expect("remove scratch");
+        }
+    }
+}
+
+pub(crate) fn prep() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_prep"))
+}
+
+/// Runs `prep` with words and paths.
+pub(crate) fn run<A: AsRef<std::ffi::OsStr>>(words: impl IntoIterator<Item = A>) -> Output {
+    prep().args(words).output().expect("run prep")
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// `prep build SOURCE --out OUT` with more words, at 16×16 unless they say otherwise; fails the test unless it ends with `code`.
+pub(crate) fn build(source: &Path, out: &Path, more: &[&str], code: i32) -> Output {
+    let size: &[&str] = if more.contains(&"--size") { &[] } else { &["--size", "16"] };
+    let output = prep().arg("build").arg(source).arg("--out").arg(out).args(size).args(more).output().expect("run prep");
+    assert_eq!(output.status.code(), Some(code), "{}{}", stdout(&output), stderr(&output));
+    output
+}
+
+/// A drawn source of `count` pictures.
+pub(crate) fn synth(out: &Path, count: usize) {
+    let output = prep().args(["synth", "-n", &count.to_string(), "--out"]).arg(out).output().expect("run prep");
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// Names and bytes of all files at and below a folder.
+pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("list") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).expect("read"));
+        }
+    }
+    found
+}
+
+/// The contents by name only, for comparing two folders.
+pub(crate) fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    contents(folder).into_iter().map(|(path, bytes)| (path.strip_prefix(folder).expect("below").to_owned(), bytes)).collect()
+}
+
+pub(crate) fn assert_same(a: &Path, b: &Path) {
+    let (a, b) = (bytes_of(a), bytes_of(b));
+    assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
+    let differing: Vec<_> = a.iter().filter(|(name, bytes)| b[*name] != **bytes).map(|(name, _)| name).collect();
+    assert!(differing.is_empty(), "{differing:?} differ");
+}
+
+pub(crate) fn gradient(width: u32, height: u32) -> Picture {
+    let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| [(x * 5) as u8, (y * 7) as u8, (x + y) as u8])).collect();
+    Picture { width, height, channels: 3, pixels }
+}
+
+/// A source in the layout of Caltech-UCSD Birds with files of any bytes and boxes of any text.
+#[derive(Default)]
+pub(crate) struct Source {
+    pub(crate) files: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) boxes: BTreeMap<usize, String>,
+}
+
+impl Source {
+    /// Adds a file; its id is its number from 1.
+    pub(crate) fn add(&mut self, name: impl AsRef<[u8]>, bytes: Vec<u8>) -> usize {
+        self.files.push((name.as_ref().to_vec(), bytes));
+        self.files.len()
+    }
+
+    /// Adds a sound picture with a box.
+    pub(crate) fn add_boxed(&mut self, name: &str, bounding_box: &str) -> usize {
+        let id = self.add(name, gradient(40, 30).to_png().expect("encode"));
+        self.boxes.insert(id, bounding_box.to_owned());
+        id
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn write(&self, folder: &Path) {
+        use std::os::unix::ffi::OsStrExt as _;
+        fs::create_folder(folder.join("images")).expect("make folder");
+        let (mut images, mut boxes, mut split, mut labels) = (Vec::new(), String::new(), String::new(), String::new());
+        for (id, (name, bytes)) in (1..).zip(&self.files) {
+            images.extend([format!("{id} ").as_bytes(), name, b"\n"].concat());
+            let default = "2 2 10 10".to_owned();
+            let text = self.boxes.get(&id).unwrap_or(&default);
+            if !text.is_empty() {
+                boxes += &format!("{id} {text}\n");
+            }
+            split += &format!("{id} 1\n");
+            labels += &format!("{id} 1\n");
+            if !bytes.is_empty() {
+                fs::write(folder.join("images").join(std::ffi::OsStr::from_bytes(name)), bytes).expect("write");
+            }
+        }
+        let tables = [("images.txt", &images[..]), ("bounding_boxes.txt", boxes.as_bytes()), ("classes.txt", b"1 001.Some\n")];
+        for (name, text) in
+            tables.into_iter().chain([("train_test_split.txt", split.as_bytes()), ("image_class_labels.txt", labels.as_bytes())])
+        {
+            fs::write(folder.join(name), text).expect("write");
+        }
+    }
+}
+
+/// Reasons by file name, as `rejects.jsonl` has them.
+pub(crate) fn rejects(out: &Path) -> BTreeMap<String, (String, String)> {
+    let lines = shared::jsonl::read(&out.join("rejects.jsonl")).expect("read");
+    let text = |v: &serde_json::Value, key: &str| v[key].as_str().unwrap_or_default().to_owned();
+    lines.iter().map(|v| (text(v, "file"), (text(v, "reason"), text(v, "value")))).collect()
+}
