@@ -1,0 +1,194 @@
+//! One saved state: a folder of safetensors files and `meta.json`, which is sealed and holds length and CRC of each of them.
+//! The folder appears under its name whole or not at all.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::config::RunConfig;
+use super::parameter::Parameters;
+use crate::fs::{self, AtomicFolder, FsError};
+use crate::sealed::{self, SealedError};
+
+/// Version of the checkpoint format.
+pub const CHECKPOINT_VERSION: u32 = 1;
+
+const MEND: &str = "remove this checkpoint's folder to go on from an earlier one";
+
+/// What is wrong with a checkpoint.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// A file is not what was written.
+    #[error("{path} is damaged: {what}; {MEND}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        what: String,
+    },
+    /// It was written by another version.
+    #[error("{path} has checkpoint version {found}; this program reads version {CHECKPOINT_VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// Its tensors are not those of the network.
+    #[error("{path} does not fit the network: {what}")]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// The first difference.
+        what: String,
+    },
+    /// `meta.json` is damaged.
+    #[error("{0}")]
+    Meta(#[from] SealedError),
+    /// A file operation failed.
+    #[error("{0}")]
+    File(#[from] FsError),
+}
+
+/// What `meta.json` holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// [`CHECKPOINT_VERSION`].
+    pub version: u32,
+    /// Steps done.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// The run's settings.
+    pub config: RunConfig,
+    /// What the trainer needs beside tensors to go on.
+    pub state: serde_json::Value,
+    /// Length and CRC-32 of every file.
+    pub files: BTreeMap<String, FileRecord>,
+}
+
+/// Length and checksum of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// CRC-32 of all of them, eight hexadecimal digits.
+    pub crc32: String,
+}
+
+impl FileRecord {
+    fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u64, crc32: format!("{:08x}", crc32fast::hash(bytes)) }
+    }
+}
+
+/// A saved state that was opened; its tensors are read by [`Checkpoint::load`].
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    /// Everything but the tensors.
+    pub meta: Meta,
+}
+
+/// Writes a checkpoint: `parts` are the files' names without ending and what goes into each. `meta.files` is filled here.
+///
+/// # Errors
+/// When writing fails; nothing then bears the name `folder`.
+pub fn save(folder: &Path, mut meta: Meta, parts: &[(&str, &dyn Parameters)]) -> Result<(), CheckpointError> {
+    let staged = AtomicFolder::create(folder)?;
+    meta.files.clear();
+    for (name, part) in parts {
+        let file = format!("{name}.safetensors");
+        let bytes =
+            to_safetensors(*part).map_err(|e| CheckpointError::Mismatch { path: folder.join(&file), what: e.to_string() })?;
+        fs::write(staged.path().join(&file), &bytes)?;
+        meta.files.insert(file, FileRecord::of(&bytes));
+    }
+    sealed::write(&staged.path().join("meta.json"), &meta)?;
+    Ok(staged.commit()?)
+}
+
+fn to_safetensors(part: &dyn Parameters) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = part
+        .parameters()
+        .into_iter()
+        .map(|(name, p)| (name, p.shape().to_vec(), p.to_vec().iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .collect();
+    let views: Result<Vec<_>, _> = tensors
+        .iter()
+        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view)))
+        .collect();
+    safetensors::serialize(views?, None)
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint in `folder`.
+    ///
+    /// # Errors
+    /// When `meta.json` is missing, damaged or of another version.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        let path = folder.join("meta.json");
+        let meta: Meta = sealed::read(&path, MEND)?;
+        if meta.version != CHECKPOINT_VERSION {
+            return Err(CheckpointError::Version { path, found: meta.version });
+        }
+        Ok(Self { folder: folder.to_owned(), meta })
+    }
+
+    /// Reads the file `part` into the parameters of the same names and shapes.
+    ///
+    /// # Errors
+    /// When a byte of it is not what was written, or names or shapes differ.
+    pub fn load(&self, part: &str, into: &mut dyn Parameters) -> Result<(), CheckpointError> {
+        let name = format!("{part}.safetensors");
+        let path = self.folder.join(&name);
+        let bytes = self.verified(&name)?;
+        let mismatch = |what: String| CheckpointError::Mismatch { path: path.clone(), what };
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| mismatch(e.to_string()))?;
+        let parameters = into.parameters_mut();
+        if parameters.len() != file.len() {
+            return Err(mismatch(format!("it has {} tensors, the network {}", file.len(), parameters.len())));
+        }
+        for (name, parameter) in parameters {
+            let view = file.tensor(&name).map_err(|e| mismatch(format!("tensor {name}: {e}")))?;
+            if view.shape() != parameter.shape() || view.dtype() != Dtype::F32 {
+                let (found, wanted) = (view.shape(), parameter.shape());
+                return Err(mismatch(format!("tensor {name} is {:?} {found:?}, the network's F32 {wanted:?}", view.dtype())));
+            }
+            let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            let device = parameter.flat().device();
+            parameter.set(burn::tensor::Tensor::from_data(burn::tensor::TensorData::new(values, [parameter.count()]), &device));
+        }
+        Ok(())
+    }
+
+    /// Checks every byte of every file.
+    ///
+    /// # Errors
+    /// When one is not what was written.
+    pub fn verify(&self) -> Result<(), CheckpointError> {
+        self.meta.files.keys().try_for_each(|name| self.verified(name).map(drop))
+    }
+
+    fn verified(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
+        let path = self.folder.join(name);
+        let damaged = |what: String| CheckpointError::Damaged { path: path.clone(), what };
+        let record = self.meta.files.get(name).ok_or_else(|| damaged("meta.json does not list it".into()))?;
+        let found_len = std::fs::metadata(&path).map(|m| m.len()).map_err(|e| damaged(e.to_string()))?;
+        if found_len != record.bytes {
+            return Err(damaged(format!("it has {found_len} bytes, not {}", record.bytes)));
+        }
+        let bytes = fs::read_bounded(&path, record.bytes)?;
+        let found = FileRecord::of(&bytes);
+        if found != *record {
+            return Err(damaged(format!("checksum mismatch (stored {}, computed {})", record.crc32, found.crc32)));
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,30 @@
+//! Tensor code: operations, layers, networks, devices, run folders, checkpoints.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`device`] | which device computes |
+//! | [`ops`] | convolution, normalisation, … : fast ones of our own on the CPU |
+//! | [`parameter`] | named tensors of a network: weights and running statistics |
+//! | [`init`] | how weights are drawn |
+//! | [`layers`] | convolution, transposed convolution, linear, BatchNorm with its activation, dropout |
+//! | [`generator`], [`discriminator`] | the networks |
+//! | [`summary`] | the layer table |
+//! | [`config`] | everything that can be set for a run: presets, TOML, `--set` |
+//! | [`preset`] | the recipes, as rows of one table |
+//! | [`run`] | the run folder: who owns it, where its files are |
+//! | [`checkpoint`] | one saved state, checked byte by byte |
+//! | [`sampler`] | pictures from a generator, by seed |
+
+pub mod checkpoint;
+pub mod config;
+pub mod device;
+pub mod discriminator;
+pub mod generator;
+pub mod init;
+pub mod layers;
+pub mod ops;
+pub mod parameter;
+pub mod preset;
+pub mod run;
+pub mod sampler;
+pub mod summary;
