@@ -1,0 +1,84 @@
+//! numpy's legacy generator `numpy.random.RandomState`, as far as the metrics need it: torch-fidelity draws its KID subsets
+//! with it, so a KID that is to agree with torch-fidelity's must draw the same.
+//!
+//! MT19937: Matsumoto and Nishimura 1998. Seeding, `random_interval`, `shuffle` and `choice`: numpy's
+//! `_mt19937.pyx`, `mt19937.c`, `legacy-distributions.c` and `mtrand.pyx`, frozen by numpy's NEP 19.
+
+/// Words of state.
+const N: usize = 624;
+/// Distance of the recurrence.
+const M: usize = 397;
+
+/// `numpy.random.RandomState(seed)` for an integer seed.
+#[derive(Clone, Debug)]
+pub struct RandomState {
+    key: [u32; N],
+    position: usize,
+}
+
+impl RandomState {
+    /// Seeds as `RandomState(seed)` does for an integer (`mt19937_seed`, Knuth's multiplier).
+    #[must_use]
+    pub fn new(seed: u32) -> Self {
+        let mut key = [0; N];
+        let mut word = seed;
+        for (i, slot) in key.iter_mut().enumerate() {
+            *slot = word;
+            word = 1_812_433_253_u32.wrapping_mul(word ^ (word >> 30)).wrapping_add(i as u32 + 1);
+        }
+        Self { key, position: N }
+    }
+
+    /// The next 32 random bits.
+    pub fn bits(&mut self) -> u32 {
+        if self.position == N {
+            self.twist();
+        }
+        let mut y = self.key[self.position];
+        self.position += 1;
+        y ^= y >> 11;
+        y ^= (y << 7) & 0x9d2c_5680;
+        y ^= (y << 15) & 0xefc6_0000;
+        y ^ (y >> 18)
+    }
+
+    fn twist(&mut self) {
+        for i in 0..N {
+            let y = (self.key[i] & 0x8000_0000) | (self.key[(i + 1) % N] & 0x7fff_ffff);
+            let odd = if y & 1 == 1 { 0x9908_b0df } else { 0 };
+            self.key[i] = self.key[(i + M) % N] ^ (y >> 1) ^ odd;
+        }
+        self.position = 0;
+    }
+
+    /// Uniform on 0..=max: bits under the smallest covering mask, drawn again while they exceed `max`
+    /// (`random_interval`). A `max` of 0 draws nothing.
+    pub fn interval(&mut self, max: u32) -> u32 {
+        if max == 0 {
+            return 0;
+        }
+        let mask = u32::MAX >> max.leading_zeros();
+        loop {
+            let value = self.bits() & mask;
+            if value <= max {
+                return value;
+            }
+        }
+    }
+
+    /// `permutation(n)`: 0..n shuffled from the last place down.
+    pub fn permutation(&mut self, n: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..n as u32).collect();
+        for i in (1..n).rev() {
+            order.swap(i, self.interval(i as u32) as usize);
+        }
+        order
+    }
+
+    /// `choice(n, size, replace=False)`: the first `size` of a permutation of all `n`.
+    pub fn choice(&mut self, n: usize, size: usize) -> Vec<u32> {
+        let mut order = self.permutation(n);
+        order.truncate(size);
+        order
+    }
+}

@@ -1,0 +1,118 @@
+//! The Inception and the metrics against torch-fidelity on real pictures. Needs the folder of test data (`FLEDGE_TEST_DATA`,
+//! else `../shared/data` beside the checkout) and skips with the reason where it is absent.
+#![cfg(feature = "nn")]
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use safetensors::SafeTensors;
+use shared::archive::Archive;
+use shared::metrics::cache::FeatureCache;
+use shared::metrics::extract::{DEFAULT_BATCH, Extractor};
+use shared::metrics::features::Features;
+use shared::metrics::fid::fid;
+use shared::metrics::inception::{Inception, Tap};
+use shared::metrics::isc::inception_score;
+use shared::metrics::kid::{Subsets, over_subsets};
+use shared::metrics::resize::{Resize, RgbPicture};
+use shared::metrics::source::InMemory;
+use shared::picture::{Limits, Picture};
+
+fn data() -> Option<PathBuf> {
+    let folder = std::env::var_os("FLEDGE_TEST_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
+    if folder.join("golden").is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no test data at {} (set FLEDGE_TEST_DATA)", folder.display());
+    None
+}
+
+fn network(data: &std::path::Path) -> Inception {
+    Inception::load(&data.join("weights/inception-fid-partial-fp16.pth"), &Device::flex()).expect("weights")
+}
+
+fn pictures(zip: PathBuf, count: usize) -> Vec<RgbPicture> {
+    let archive = Archive::open(zip).expect("zip");
+    let decode =
+        |i| RgbPicture::from(Picture::decode(&archive.read(i, 1 << 20).expect("entry"), &Limits::default()).expect("picture"));
+    archive.pictures().take(count).map(decode).collect()
+}
+
+const TAPS: [(Tap, &str); 5] = [
+    (Tap::Pool64, "tap64"),
+    (Tap::Pool192, "tap192"),
+    (Tap::Pool768, "tap768"),
+    (Tap::Pool2048, "pool2048"),
+    (Tap::LogitsUnbiased, "logits_unbiased"),
+];
+
+#[test]
+fn features_at_every_tap_equal_torch_fidelitys() {
+    let Some(data) = data() else { return };
+    let bytes = shared::fs::read(data.join("golden/birds-first8-features.safetensors")).expect("golden features");
+    let golden = SafeTensors::deserialize(&bytes).expect("golden features");
+    let birds = pictures(data.join("golden/birds.zip"), 8);
+    let ours = network(&data).features(&birds, Resize::Tf1To299, &TAPS.map(|t| t.0));
+    for ((_, name), ours) in TAPS.iter().zip(&ours) {
+        let theirs: Vec<f32> =
+            golden.tensor(name).expect("tap").data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        assert_eq!(ours.values().len(), theirs.len(), "{name}");
+        let scale = theirs.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let worst = ours.values().iter().zip(&theirs).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / scale;
+        println!("{name}: largest difference {worst:.1e} of the largest value");
+        assert!(worst < 1e-4, "{name}: {worst}");
+    }
+}
+
+/// All pairs of sets of 300: minutes on a small machine, so only where it is asked for.
+#[test]
+fn all_pairs_of_sets_agree_with_torch_fidelity() {
+    if std::env::var_os("FLEDGE_FULL_PARITY").is_none() {
+        println!("skipped: takes minutes; set FLEDGE_FULL_PARITY=1 to run it");
+        return;
+    }
+    let Some(data) = data() else { return };
+    let inception = network(&data);
+    let extractor = Extractor { inception: &inception, resize: Resize::Tf1To299, batch: DEFAULT_BATCH };
+    let sets: Vec<(String, Vec<Features>)> = ["faces-a", "faces-b", "birds"]
+        .map(|name| {
+            let source =
+                InMemory { origin: name.into(), pictures: pictures(data.join(format!("golden/{name}.zip")), usize::MAX) };
+            let start = std::time::Instant::now();
+            let taps = [Tap::Pool2048, Tap::LogitsUnbiased, Tap::Pool768];
+            let features = extractor.features(&source, &taps, &FeatureCache::off()).expect("features");
+            println!("{name}: {:.1} pictures/s", source.pictures.len() as f64 / start.elapsed().as_secs_f64());
+            (name.to_owned(), features)
+        })
+        .into();
+    let golden: serde_json::Value =
+        serde_json::from_slice(&shared::fs::read(data.join("golden/metrics.json")).expect("metrics.json")).expect("metrics.json");
+    let set = |name: &str| &sets.iter().find(|s| s.0 == name).expect("a set").1;
+    for (pair, values) in golden["pairs"].as_object().expect("pairs") {
+        let (generated, real) = pair.split_once(" vs ").expect("a pair");
+        let (generated, real) = (set(generated), set(real));
+        let theirs = &values["torch-fidelity"];
+        let subsets = Subsets {
+            count: theirs["kid_subsets"].as_u64().or(values["kid_subsets"].as_u64()).expect("subsets") as usize,
+            size: theirs["kid_subset_size"].as_u64().or(values["kid_subset_size"].as_u64()).expect("size") as usize,
+            seed: 2020,
+        };
+        let kid = over_subsets(&generated[0], &real[0], subsets).expect("kid");
+        let score = inception_score(&generated[1], 2020).expect("is");
+        let check = |name: &str, ours: f64, relative: f64, absolute: f64| {
+            let golden = theirs[name].as_f64().expect("a number");
+            let difference = (ours - golden).abs();
+            println!(
+                "{pair}: {name} {ours:.9} against {golden:.9}: difference {difference:.1e}, relative {:.1e}",
+                difference / golden.abs()
+            );
+            assert!(difference <= relative * golden.abs() + absolute, "{pair}: {name}");
+        };
+        check("kernel_inception_distance_mean", kid.mean, 0.0, 1e-6);
+        check("kernel_inception_distance_std", kid.std, 0.0, 1e-6);
+        check("frechet_inception_distance", fid(&generated[0], &real[0]).expect("fid"), 1e-4, 0.0);
+        check("inception_score_mean", score.mean, 1e-4, 0.0);
+        check("inception_score_std", score.std, 1e-3, 0.0);
+    }
+}

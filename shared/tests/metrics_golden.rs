@@ -1,0 +1,131 @@
+//! The metrics' arithmetic against the reference libraries' own functions on drawn data (`tools/golden_metrics.py`).
+#![cfg(feature = "nn")]
+
+use serde_json::Value;
+use shared::metrics::features::Features;
+use shared::metrics::fid::{Gaussian, fid, frechet};
+use shared::metrics::isc::inception_score;
+use shared::metrics::kid::{self, Subsets};
+use shared::metrics::mt19937::RandomState;
+use shared::metrics::resize::{Resize, RgbPicture};
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("golden/metrics.json")).expect("golden file")
+}
+
+fn mix(a: u32, b: u32, c: u32) -> u32 {
+    (a.wrapping_mul(73_856_093) ^ b.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791)).wrapping_mul(2_654_435_761)
+}
+
+fn features(kind: u32, count: usize, dimensions: usize) -> Features {
+    let value =
+        |i: u32, j: u32| (mix(kind, i, j) >> 8) as f32 / (1 << 24) as f32 * (1.0 + kind as f32 * 0.25) + (j % 7) as f32 * 0.1;
+    Features::new((0..count as u32).flat_map(|i| (0..dimensions as u32).map(move |j| value(i, j))).collect(), dimensions)
+}
+
+fn picture(kind: u32, height: usize, width: usize) -> RgbPicture {
+    RgbPicture { width, height, pixels: (0..(height * width * 3) as u32).map(|i| (mix(kind, i, 5) >> 24) as u8).collect() }
+}
+
+fn number(case: &Value, key: &str) -> f64 {
+    case[key].as_f64().unwrap_or_else(|| panic!("{key} in {case}"))
+}
+
+fn count(case: &Value, key: &str) -> usize {
+    number(case, key) as usize
+}
+
+fn list(value: &Value) -> Vec<u32> {
+    value.as_array().expect("a list").iter().map(|v| v.as_u64().expect("an integer") as u32).collect()
+}
+
+#[test]
+fn numpys_legacy_generator_is_reproduced() {
+    let golden = &golden()["randomstate"];
+    let mut random = RandomState::new(2020);
+    assert_eq!((0..5).map(|_| random.bits()).collect::<Vec<_>>(), list(&golden["words"]));
+    let mut random = RandomState::new(2020);
+    for case in golden["choices"].as_array().expect("cases") {
+        let (n, size) = (case[0].as_u64().expect("n") as usize, case[1].as_u64().expect("size") as usize);
+        assert_eq!(random.choice(n, size), list(&case[2]), "choice({n}, {size})");
+    }
+    assert_eq!(RandomState::new(u32::MAX).permutation(12), list(&golden["permutation"]));
+}
+
+#[test]
+fn kid_fid_and_is_equal_torch_fidelitys() {
+    for case in golden()["sets"].as_array().expect("cases") {
+        let d = count(case, "dimensions");
+        let (generated, real) = (features(0, count(case, "generated"), d), features(1, count(case, "real"), d));
+        let near = |name: &str, ours: f64, tolerance: f64| {
+            let theirs = number(case, name);
+            assert!((ours - theirs).abs() <= tolerance * theirs.abs().max(1.0), "{name}: {ours} against {theirs} in {case}");
+        };
+        let subsets = Subsets { count: count(case, "subsets"), size: count(case, "subset_size"), seed: 2020 };
+        let kid = kid::over_subsets(&generated, &real, subsets).expect("kid");
+        near("kernel_inception_distance_mean", kid.mean, 1e-12);
+        near("kernel_inception_distance_std", kid.std, 1e-12);
+        // The reference takes roots of eigenvalues that are zero up to rounding: √1e-16 each where pictures are few.
+        near("frechet_inception_distance", fid(&generated, &real).expect("fid"), 1e-6);
+        let logits = Features::new(generated.values().iter().map(|v| v * 4.0).collect(), d);
+        let score = inception_score(&logits, 2020).expect("is");
+        near("inception_score_mean", score.mean, 1e-6);
+        near("inception_score_std", score.std, 1e-6);
+    }
+}
+
+#[test]
+fn the_two_ways_to_the_fid_agree() {
+    // Fewer pictures than dimensions: singular values; the covariances say the same, but for the noise of zero eigenvalues.
+    let (a, b) = (features(0, 40, 64), features(1, 50, 64));
+    let (short, long) = (fid(&a, &b).expect("fid"), frechet(&Gaussian::of(&a), &Gaussian::of(&b)).expect("frechet"));
+    assert!((short - long).abs() < 1e-6, "{short} against {long}");
+}
+
+#[test]
+fn a_set_is_at_distance_zero_from_itself() {
+    for (n, d) in [(20, 64), (200, 16)] {
+        let a = features(3, n, d);
+        let distance = fid(&a, &a).expect("fid");
+        assert!(distance.abs() < 1e-9, "{distance}");
+    }
+}
+
+#[test]
+fn a_subset_larger_than_a_set_is_shrunk_and_says_so() {
+    let (a, b) = (features(0, 30, 16), features(1, 50, 16));
+    let kid = kid::over_subsets(&a, &b, Subsets::default()).expect("kid");
+    assert_eq!((kid.subset_size, kid.shrunk_from, kid.subsets), (30, Some(1000), 100));
+    assert!(kid::over_subsets(&features(0, 1, 16), &b, Subsets::default()).is_err());
+    assert!(kid::over_subsets(&features(0, 30, 15), &b, Subsets::default()).is_err());
+}
+
+#[test]
+fn features_that_are_not_finite_are_named() {
+    let mut values = features(0, 10, 4).values().to_vec();
+    values[13] = f32::NAN;
+    let error = fid(&Features::new(values, 4), &features(1, 10, 4)).expect_err("NaN was accepted").to_string();
+    assert!(error.contains("generated") && error.contains("picture 3"), "{error}");
+}
+
+#[test]
+fn resizing_equals_the_references() {
+    for case in golden()["resized"].as_array().expect("cases") {
+        let picture = picture(count(case, "picture") as u32, count(case, "height"), count(case, "width"));
+        // TF 1's is the same operations in the same order; TensorFlow's kernel may fuse a multiplication with an addition.
+        for (resize, key, tolerance) in [(Resize::Tf1To299, "tf1", 0.0), (Resize::KerasTo75, "keras", 2e-6)] {
+            let (side, ours) = (resize.side(), resize.batch(std::slice::from_ref(&picture)));
+            for probe in case[key].as_array().expect("probes") {
+                let at = |i: usize| probe[i].as_f64().expect("a number");
+                for channel in 0..3 {
+                    let v = f64::from(ours[(channel * side + at(0) as usize) * side + at(1) as usize]);
+                    // The golden numbers are f32 printed as f64: back to f32 before comparing.
+                    let golden = f64::from(at(2 + channel) as f32);
+                    assert!((v - golden).abs() <= tolerance, "{key} {probe}: {v} in {case}");
+                }
+            }
+            let mean = ours.iter().map(|&v| f64::from(v)).sum::<f64>() / ours.len() as f64;
+            assert!((mean - number(case, &format!("{key}_mean"))).abs() <= 1e-7, "{key}: mean {mean} in {case}");
+        }
+    }
+}
