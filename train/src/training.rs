@@ -1,0 +1,360 @@
+//! One run from its first or last saved step to its end: owns the run folder, feeds the trainer, writes what is kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use shared::cli::{Ending, UsageError};
+use shared::dataset::Dataset;
+use shared::jsonl::JsonLines;
+use shared::log::Progress;
+use shared::metrics::weights::INCEPTION;
+use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
+use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
+use shared::nn::run::{Owner, Run, Which};
+use shared::nn::sampler::Sampler;
+use shared::picture::{Picture, grid};
+use shared::signal::Stop;
+use shared::{fs, log};
+
+use crate::batches::Batches;
+use crate::evaluation::Evaluator;
+use crate::metrics::{EpochSums, StepMetrics};
+use crate::trainer::Trainer;
+
+/// The split that is learned from.
+const TRAIN_SPLIT: &str = "train";
+
+/// Pixels between the pictures of a sheet.
+const SHEET_PADDING: u32 = 2;
+
+/// What a run is asked to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The recipe it started from.
+    pub preset: String,
+    /// All settings, resolved.
+    pub settings: Settings,
+    /// From which every random number follows.
+    pub seed: u64,
+    /// Folder of the data set.
+    pub data: PathBuf,
+    /// Weights for KID; `None` takes the fetched ones.
+    pub weights: Option<PathBuf>,
+    /// Remove what the run folder holds.
+    pub restart: bool,
+}
+
+/// What a checkpoint keeps beside tensors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    probability: f64,
+    sums: EpochSums,
+    best: Option<Best>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Best {
+    kid: f64,
+    step: u64,
+}
+
+/// Checks data and settings and prints the resolved `config.toml`.
+///
+/// # Errors
+/// When the run could not be started.
+pub fn dry_run(options: &Options) -> Result<Ending> {
+    let (config, batches) = prepare(options)?;
+    print!("{}", toml::to_string(&config)?);
+    tracing::info!("{} pictures, {} steps an epoch", batches.pictures(), batches.steps_per_epoch());
+    Ok(Ending::Done)
+}
+
+fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
+    let dataset = Dataset::open(&options.data)?;
+    let manifest = dataset.manifest();
+    let size = manifest.size as usize;
+    RunConfig::check_size(size)?;
+    let config = RunConfig {
+        version: CONFIG_VERSION,
+        preset: options.preset.clone(),
+        seed: options.seed,
+        data: DataConfig {
+            path: options.data.display().to_string(),
+            split: TRAIN_SPLIT.into(),
+            fingerprint: manifest.fingerprint.clone(),
+            size,
+            channels: manifest.channels as usize,
+        },
+        settings: options.settings.clone(),
+    };
+    let batch = options.settings.schedule.batch;
+    let batches = Batches::new(dataset, TRAIN_SPLIT, batch, options.seed)?;
+    if batches.steps_per_epoch() == 0 {
+        let (path, n) = (options.data.display(), batches.pictures());
+        return Err(UsageError(format!(
+            "{path} has {n} pictures to learn from, fewer than a batch: --set schedule.batch={}",
+            (n / 2).max(2)
+        ))
+        .into());
+    }
+    Ok((config, batches))
+}
+
+/// Trains until the schedule ends or a signal comes; everything is saved either way.
+///
+/// # Errors
+/// When the data, the run folder or the weights are unusable, the folder cannot be written, or a loss is not finite.
+pub fn train(options: &Options, out: &Path, device: &Device, stop: &Stop) -> Result<Ending> {
+    let (config, batches) = prepare(options)?;
+    let mut training = Training::open(options, config, batches, out, device)?;
+    let ending = training.run(stop)?;
+    println!("{}", out.display());
+    Ok(ending)
+}
+
+struct Training {
+    run: Run,
+    _owner: Owner,
+    config: RunConfig,
+    batches: Batches,
+    device: Device,
+    trainer: Trainer,
+    state: State,
+    evaluator: Option<Evaluator>,
+    stats: JsonLines,
+}
+
+impl Training {
+    fn open(options: &Options, config: RunConfig, batches: Batches, out: &Path, device: &Device) -> Result<Self> {
+        refuse_foreign(out)?;
+        let run = Run::create(out)?;
+        let owner = run.own()?;
+        if options.restart {
+            for name in ["checkpoints", "samples", "stats.jsonl", "metrics.jsonl", "config.toml", "train.log"] {
+                fs::remove(run.file(name))?;
+            }
+            Run::create(out)?;
+        }
+        for folder in ["", "checkpoints", "samples"] {
+            fs::remove_leftovers(run.file(folder))?;
+        }
+        log::copy_to(fs::open_append(run.file("train.log"))?);
+        check_same(&run, &config)?;
+        fs::write(run.file("config.toml"), toml::to_string(&config)?.as_bytes())?;
+
+        let mut trainer = Trainer::new(&config, device);
+        let mut state = State::default();
+        if run.step_of(Which::Latest)?.is_some() {
+            let checkpoint = run.checkpoint(Which::Latest)?;
+            trainer.load(&checkpoint)?;
+            state = serde_json::from_value(checkpoint.meta.state.clone()).context("the checkpoint's state")?;
+            trainer.probability = state.probability;
+            tracing::info!("going on after step {}", trainer.step);
+        }
+        let done = trainer.step;
+        let stats = JsonLines::open(run.file("stats.jsonl"), |line| line["step"].as_u64().is_some_and(|s| s <= done))?;
+        let evaluator = evaluator(options, &config, device)?;
+        Ok(Self { run, _owner: owner, config, batches, device: device.clone(), trainer, state, evaluator, stats })
+    }
+
+    fn run(&mut self, stop: &Stop) -> Result<Ending> {
+        let per_epoch = self.batches.steps_per_epoch();
+        let schedule = self.config.settings.schedule.clone();
+        let last = match schedule.steps {
+            0 => schedule.epochs * per_epoch,
+            steps => steps,
+        };
+        if self.trainer.step == 0 {
+            self.begin()?;
+        }
+        let progress = Progress::new("steps", last);
+        progress.add(self.trainer.step);
+        let mut clock = (Instant::now(), 0u64);
+        while self.trainer.step < last {
+            let (epoch, index) = (self.trainer.step / per_epoch, self.trainer.step % per_epoch);
+            let real = self.batches.get(epoch, index, &self.device)?;
+            let metrics = self.trainer.step(real);
+            self.require_finite(&metrics)?;
+            self.state.sums.add(&metrics);
+            clock.1 += schedule.batch as u64;
+            progress.add(1);
+            if index + 1 == per_epoch {
+                self.end_epoch(epoch + 1, clock)?;
+                clock = (Instant::now(), 0);
+            }
+            if let Some(code) = stop.exit_code() {
+                self.save()?;
+                tracing::info!("stopped after step {}; the same command goes on from there", self.trainer.step);
+                return Ok(Ending::Stopped(code));
+            }
+        }
+        self.save()?;
+        Ok(Ending::Done)
+    }
+
+    /// What is written before the first step: the reals, and the untrained generator's sheet.
+    fn begin(&self) -> Result<()> {
+        let samples = &self.config.settings.samples;
+        let reals = self.batches.first(samples.pictures)?;
+        fs::write(self.run.file("samples/reals.png"), &sheet(&reals, samples.columns)?)?;
+        self.write_sheet(0)
+    }
+
+    fn write_sheet(&self, epoch: u64) -> Result<()> {
+        let samples = &self.config.settings.samples;
+        if samples.every == 0 || !epoch.is_multiple_of(samples.every) {
+            return Ok(());
+        }
+        let seeds: Vec<u64> = (0..samples.pictures as u64).collect();
+        let pictures = self.sampler().pictures(&seeds);
+        Ok(fs::write(self.run.sheet(epoch), &sheet(&pictures, samples.columns)?)?)
+    }
+
+    fn sampler(&self) -> Sampler {
+        Sampler::new(self.trainer.ema.clone(), self.device.clone())
+    }
+
+    fn end_epoch(&mut self, epoch: u64, (since, pictures): (Instant, u64)) -> Result<()> {
+        let per_second = pictures as f64 / since.elapsed().as_secs_f64();
+        self.write_sheet(epoch)?;
+        let kid = self.evaluate(epoch)?;
+        let StepMetrics { g_loss, d_loss, real_accuracy, generated_accuracy } = self.state.sums.mean();
+        let (step, p) = (self.trainer.step, self.trainer.probability);
+        let kimg = (step * self.config.settings.schedule.batch as u64) as f64 / 1000.0;
+        self.stats.push(&json!({
+            "epoch": epoch, "step": step, "kimg": kimg, "g_loss": g_loss, "d_loss": d_loss, "real_acc": real_accuracy,
+            "gen_acc": generated_accuracy, "aug_p": p, "kid": kid, "img_per_s": (per_second * 10.0).round() / 10.0,
+        }))?;
+        self.stats.sync()?;
+        tracing::info!(
+            "epoch {epoch} step {step} g_loss {g_loss:.4} d_loss {d_loss:.4} real_acc {real_accuracy:.3} \
+             gen_acc {generated_accuracy:.3} aug_p {p:.4} {per_second:.1} img/s"
+        );
+        self.state.sums = EpochSums::default();
+        let improved = kid.is_some_and(|kid| self.state.best.is_none_or(|best| kid < best.kid));
+        if let Some(kid) = kid.filter(|_| improved) {
+            self.state.best = Some(Best { kid, step });
+        }
+        if improved || epoch.is_multiple_of(self.config.settings.checkpoints.every) {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, epoch: u64) -> Result<Option<f64>> {
+        let every = self.config.settings.evaluation.every;
+        match &self.evaluator {
+            Some(evaluator) if every > 0 && epoch.is_multiple_of(every) => Ok(Some(evaluator.kid(&self.sampler())?)),
+            _ => Ok(None),
+        }
+    }
+
+    fn require_finite(&self, metrics: &StepMetrics) -> Result<()> {
+        if metrics.g_loss.is_finite() && metrics.d_loss.is_finite() {
+            return Ok(());
+        }
+        let (step, saved) = (self.trainer.step, self.run.step_of(Which::Latest)?.unwrap_or(0));
+        bail!(
+            "step {step}: the losses are not finite (g_loss {}, d_loss {}); the last checkpoint is of step {saved} and untouched. \
+             Try --set optimizer.learning_rate=1e-4 in a new run",
+            metrics.g_loss,
+            metrics.d_loss
+        );
+    }
+
+    /// Saves the present step, then lets the pointers follow and removes what is no longer kept.
+    fn save(&mut self) -> Result<()> {
+        let step = self.trainer.step;
+        self.state.probability = self.trainer.probability;
+        if self.run.step_of(Which::Latest)? == Some(step) && self.run.checkpoint_folder(step).exists() {
+            return self.point();
+        }
+        if let Some((name, _)) = self.trainer.parts().iter().find(|(_, part)| !part.is_finite()) {
+            bail!("step {step}: {name} holds values that are not finite; the checkpoints before it are untouched");
+        }
+        let meta = Meta {
+            version: CHECKPOINT_VERSION,
+            step,
+            epoch: step / self.batches.steps_per_epoch(),
+            config: self.config.clone(),
+            state: serde_json::to_value(self.state)?,
+            files: Default::default(),
+        };
+        checkpoint::save(&self.run.checkpoint_folder(step), meta, &self.trainer.parts())?;
+        self.point()
+    }
+
+    fn point(&self) -> Result<()> {
+        self.run.point(Which::Latest, self.trainer.step)?;
+        if let Some(best) = self.state.best {
+            self.run.point(Which::Best, best.step)?;
+        }
+        let best: Vec<u64> = self.state.best.iter().map(|b| b.step).collect();
+        Ok(self.run.prune(self.config.settings.checkpoints.keep, &best)?)
+    }
+}
+
+fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
+    Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
+}
+
+/// A folder that holds something else is not turned into a run.
+fn refuse_foreign(out: &Path) -> Result<()> {
+    let foreign = out.is_dir() && !Run::is_run(out) && std::fs::read_dir(out)?.next().is_some();
+    if foreign {
+        return Err(UsageError(format!("--out {}: the folder is not empty and is no run; choose another", out.display())).into());
+    }
+    Ok(())
+}
+
+/// Refuses settings other than those the run began with.
+fn check_same(run: &Run, config: &RunConfig) -> Result<()> {
+    let path = run.file("config.toml");
+    if !path.exists() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&fs::read_bounded(&path, 1 << 20)?).into_owned();
+    let earlier: RunConfig =
+        toml::from_str(&text).map_err(|e| UsageError(format!("{}: {}; --restart begins anew", path.display(), e.message())))?;
+    match earlier.conflict(config) {
+        None => Ok(()),
+        Some((key, was, now)) => {
+            let run = run.folder().display();
+            Err(UsageError(format!(
+                "{run} was begun with {key} = {was}, now it is {now}: repeat the earlier value, choose another --out, or --restart"
+            ))
+            .into())
+        }
+    }
+}
+
+/// The means to compute KID, where it is wanted and weights are there.
+fn evaluator(options: &Options, config: &RunConfig, device: &Device) -> Result<Option<Evaluator>> {
+    let evaluation = &config.settings.evaluation;
+    if evaluation.every == 0 {
+        return Ok(None);
+    }
+    let weights = match &options.weights {
+        Some(path) => path.clone(),
+        None => match INCEPTION.find() {
+            Ok(path) => path,
+            Err(why) => {
+                tracing::info!("training without KID: {why}");
+                return Ok(None);
+            }
+        },
+    };
+    let dataset = Arc::new(Dataset::open(&options.data)?);
+    if let Err(missing) = dataset.split(&evaluation.split) {
+        let advice = "build it with --val-fraction, or --set evaluation.every=0";
+        return Err(UsageError(format!("{}; {advice}", shared::cli::one_line(&missing))).into());
+    }
+    Ok(Some(Evaluator::new(&dataset, evaluation, &weights, device)?))
+}

@@ -1,0 +1,289 @@
+//! The program as people run it: interrupted, killed, repeated, started twice, given damaged files.
+#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+
+mod util;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use shared::dataset::Dataset;
+use shared::fs;
+
+/// A folder of this test's own, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fledge-train-{}-{name}", std::process::id()));
+        fs::remove(&folder).unwrap();
+        fs::create_folder(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// 24 drawn pictures of 8×8 to learn from.
+    fn dataset(&self) -> PathBuf {
+        let folder = self.0.join("data");
+        util::drawn_dataset(&folder, 8, &[("train", 24), ("val", 8)]);
+        assert_eq!(Dataset::open(&folder).unwrap().split("train").unwrap().len(), 24);
+        folder
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove(&self.0);
+    }
+}
+
+const SETTINGS: &[&str] = &[
+    "schedule.batch=8",
+    "generator.width=4",
+    "generator.latent=4",
+    "discriminator.width=4",
+    "samples.pictures=4",
+    "samples.every=4",
+    "evaluation.every=0",
+    // p rises at once, so that the augmenter is part of what must be repeated.
+    "augment.integration_steps=1",
+    "augment.target_accuracy=0.1",
+];
+
+fn command(data: &Path, out: &Path, epochs: u64) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    command.arg("--data").arg(data).arg("--out").arg(out).arg("--epochs").arg(epochs.to_string()).arg("--device").arg("cpu");
+    for setting in SETTINGS {
+        command.arg("--set").arg(setting);
+    }
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn finish(mut command: Command) -> Output {
+    command.output().unwrap()
+}
+
+fn succeed(command: Command) {
+    let output = finish(command);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn fail(command: Command, code: i32) -> String {
+    let output = finish(command);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    text
+}
+
+/// Every file of the checkpoint of `step`, by name.
+fn checkpoint(run: &Path, step: u64) -> Vec<(String, Vec<u8>)> {
+    let folder = run.join("checkpoints").join(format!("{step:08}"));
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn assert_same(a: &Path, b: &Path, step: u64) {
+    let (a, b) = (checkpoint(a, step), checkpoint(b, step));
+    assert_eq!(a.len(), 6);
+    for ((name, left), (other, right)) in a.iter().zip(&b) {
+        assert_eq!(name, other);
+        assert!(left == right, "{name} differs");
+    }
+}
+
+fn stats(run: &Path) -> Vec<u64> {
+    shared::jsonl::read(&run.join("stats.jsonl")).unwrap().iter().map(|line| line["epoch"].as_u64().unwrap()).collect()
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap().success());
+}
+
+#[test]
+fn ten_kills_at_random_moments_lead_to_the_same_bytes() {
+    let scratch = Scratch::new("kill");
+    let data = scratch.dataset();
+    let (whole, broken) = (scratch.0.join("whole"), scratch.0.join("broken"));
+    let epochs = 60;
+    let started = Instant::now();
+    succeed(command(&data, &whole, epochs));
+    let duration = started.elapsed();
+    let mut stream = shared::rng::stream(u64::from(std::process::id()), "kill moments", 0);
+    let (mut kills, mut ends) = (0, 0);
+    while kills < 10 {
+        let mut child = command(&data, &broken, epochs).spawn().unwrap();
+        // From before the first file is written to about a fifth of the run, so that most kills hit work or a save.
+        std::thread::sleep(duration.mul_f64(0.25 * stream.uniform()));
+        if child.try_wait().unwrap().is_some() {
+            // Done before ten kills: begin anew, and kill that.
+            ends += 1;
+            assert!(ends < 50);
+            assert_same(&whole, &broken, 3 * epochs);
+            fs::remove(&broken).unwrap();
+            continue;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    succeed(command(&data, &broken, epochs));
+    assert_same(&whole, &broken, 3 * epochs);
+    assert_eq!(stats(&broken), (1..=epochs).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_signal_in_the_middle_of_an_epoch_saves_and_the_same_command_goes_on_exactly() {
+    let scratch = Scratch::new("signal");
+    let data = scratch.dataset();
+    let (whole, stopped) = (scratch.0.join("whole"), scratch.0.join("stopped"));
+    succeed(command(&data, &whole, 40));
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let written = || std::fs::metadata(stopped.join("config.toml")).and_then(|m| m.modified()).ok();
+        let before = written();
+        let mut child = command(&data, &stopped, 40).spawn().unwrap();
+        // The settings are written again at every start, after the handlers are set up.
+        let begun = Instant::now();
+        while written() == before && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        signal(&child, name);
+        let status = child.wait().unwrap();
+        assert!(status.code() == Some(code) || status.success(), "{status:?}");
+    }
+    succeed(command(&data, &stopped, 40));
+    assert_same(&whole, &stopped, 120);
+}
+
+#[test]
+fn a_run_can_be_lengthened_and_other_settings_are_refused_by_name() {
+    let scratch = Scratch::new("settings");
+    let data = scratch.dataset();
+    let (whole, longer) = (scratch.0.join("whole"), scratch.0.join("longer"));
+    succeed(command(&data, &whole, 6));
+    succeed(command(&data, &longer, 2));
+    let mut other = command(&data, &longer, 6);
+    other.args(["--set", "optimizer.learning_rate=1e-3"]);
+    let text = fail(other, 2);
+    assert!(text.contains("optimizer.learning_rate = 0.0002") && text.contains("0.001"), "{text}");
+    let mut seed = command(&data, &longer, 6);
+    seed.args(["--seed", "1"]);
+    assert!(fail(seed, 2).contains("seed"));
+    succeed(command(&data, &longer, 6));
+    let tensors = |run: &Path| checkpoint(run, 18).into_iter().filter(|(n, _)| n.ends_with("safetensors")).collect::<Vec<_>>();
+    assert!(tensors(&whole) == tensors(&longer));
+    let mut again = command(&data, &longer, 1);
+    again.args(["--seed", "1", "--restart"]);
+    succeed(again);
+    assert_eq!(stats(&longer), [1]);
+}
+
+#[test]
+fn a_second_owner_is_refused_at_once_and_the_lock_is_free_after_a_kill() {
+    let scratch = Scratch::new("owner");
+    let data = scratch.dataset();
+    let out = scratch.0.join("run");
+    let mut first = command(&data, &out, 1_000_000).spawn().unwrap();
+    let begun = Instant::now();
+    while !out.join("stats.jsonl").exists() && begun.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let text = fail(command(&data, &out, 1_000_000), 1);
+    assert!(text.contains("in use by another process"), "{text}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let epochs = stats(&out).len() as u64 + 3;
+    succeed(command(&data, &out, epochs));
+}
+
+#[test]
+fn every_damaged_file_of_a_checkpoint_is_named() {
+    let scratch = Scratch::new("damage");
+    let data = scratch.dataset();
+    let out = scratch.0.join("run");
+    succeed(command(&data, &out, 1));
+    let folder = out.join("checkpoints/00000003");
+    let opened = shared::nn::checkpoint::Checkpoint::open(&folder).unwrap();
+    for (name, bytes) in checkpoint(&out, 3) {
+        let path = folder.join(&name);
+        // Every byte of the record, a sample of the tensors' bytes.
+        let step = if name == "meta.json" { 1 } else { 97 };
+        for i in (0..bytes.len()).step_by(step) {
+            let mut damaged = bytes.clone();
+            damaged[i] ^= 1 << (i % 8);
+            rewrite(&path, &damaged);
+            let error = verify(&folder).expect_err(&format!("{name}: byte {i}"));
+            assert!(error.contains(&name), "{error}");
+        }
+        for damaged in [&bytes[..bytes.len() - 1], &bytes[..bytes.len() / 2], &[], &[&bytes[..], &[0]].concat()] {
+            rewrite(&path, damaged);
+            let error = verify(&folder).expect_err(&name);
+            assert!(error.contains(&name), "{error}");
+        }
+        let text = fail(command(&data, &out, 2), 3);
+        assert!(text.contains(&name), "{text}");
+        rewrite(&path, &bytes);
+    }
+    opened.verify().unwrap();
+    succeed(command(&data, &out, 2));
+}
+
+fn verify(folder: &Path) -> Result<(), String> {
+    let opened = shared::nn::checkpoint::Checkpoint::open(folder).map_err(|e| shared::cli::one_line(&e))?;
+    opened.verify().map_err(|e| shared::cli::one_line(&e))
+}
+
+fn rewrite(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn wrong_usage_says_what_to_change() {
+    let scratch = Scratch::new("usage");
+    let data = scratch.dataset();
+    let out = scratch.0.join("run");
+    let with = |args: &[&str]| {
+        let mut c = command(&data, &out, 1);
+        c.args(args);
+        c
+    };
+    assert!(fail(with(&["--set", "schedule.batch=25"]), 2).contains("schedule.batch=12"));
+    assert!(fail(with(&["--set", "no.such=1"]), 2).contains("no"));
+    assert!(fail(with(&["--preset", "stylegan9"]), 2).contains("gan-ada"));
+    let on = |device: &str| {
+        let mut c = Command::new(env!("CARGO_BIN_EXE_train"));
+        c.arg("--data").arg(&data).arg("--out").arg(&out).args(["--set", "schedule.batch=8", "--device", device]);
+        c
+    };
+    assert!(fail(on("tpu"), 2).contains("cuda:INDEX"));
+    if cfg!(not(feature = "cuda")) {
+        assert!(fail(on("cuda:1"), 2).contains("--features cuda"));
+    }
+    assert!(fail(command(&scratch.0.join("nowhere"), &out, 1), 3).contains("nowhere"));
+    let foreign = scratch.0.join("foreign");
+    fs::create_folder(&foreign).unwrap();
+    fs::write(foreign.join("thesis.tex"), b"mine").unwrap();
+    assert!(fail(command(&data, &foreign, 1), 2).contains("foreign"));
+    assert!(foreign.join("thesis.tex").exists());
+    assert!(!out.join("checkpoints").exists());
+}
+
+#[test]
+fn losses_that_are_not_finite_stop_the_run_and_leave_the_last_checkpoint() {
+    let scratch = Scratch::new("finite");
+    let data = scratch.dataset();
+    let out = scratch.0.join("run");
+    let mut diverging = command(&data, &out, 50);
+    diverging.args(["--set", "optimizer.learning_rate=1e30"]);
+    let text = fail(diverging, 1);
+    assert!(text.contains("not finite") && text.contains("learning_rate"), "{text}");
+    for step in shared::nn::run::Run::open(&out).unwrap().steps().unwrap() {
+        verify(&out.join("checkpoints").join(format!("{step:08}"))).unwrap();
+    }
+}

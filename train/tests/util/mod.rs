@@ -1,0 +1,121 @@
+//! Golden files and the numbers that Python and Rust make alike (`tools/golden_numbers.py`).
+#![expect(clippy::unwrap_used, reason = "a test ends where a golden file is not as expected")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use shared::dataset::{Crop, Division, FileSummary, Filter, Manifest, SplitManifest};
+
+/// A tensor: shape and values.
+pub(crate) type Golden = HashMap<String, (Vec<usize>, Vec<f64>)>;
+
+/// Reads a safetensors file of f32 and f64 and one of its metadata entries.
+pub(crate) fn golden(path: &Path) -> (Golden, HashMap<String, String>) {
+    let bytes = shared::fs::read(path).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let metadata = metadata.metadata().clone().unwrap_or_default();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let value = |view: &safetensors::tensor::TensorView<'_>| match view.dtype() {
+        safetensors::Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
+        _ => view.data().as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+    };
+    let tensors = file.tensors().iter().map(|(name, view)| (name.clone(), (view.shape().to_vec(), value(view)))).collect();
+    (tensors, metadata)
+}
+
+/// A file beside the tests.
+pub(crate) fn committed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// A file of the pictures that are not part of the project; prints why a test is skipped where they are absent.
+pub(crate) fn outside(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("FLEDGE_TEST_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
+    let path = folder.join(name);
+    if !path.exists() {
+        println!("skipped: {} is absent (FLEDGE_TEST_DATA names the folder)", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// u of every element, in [0, 1).
+pub(crate) fn uniform(name: &str, count: usize) -> Vec<f32> {
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    (0..count as u64)
+        .map(|i| {
+            let mut x = seed.wrapping_add((i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((x ^ (x >> 31)) >> 40) as f32 / (1 << 24) as f32
+        })
+        .collect()
+}
+
+/// Uniform on [−a, a).
+pub(crate) fn signed(name: &str, count: usize, a: f32) -> Vec<f32> {
+    uniform(name, count).into_iter().map(|u| (2.0 * u - 1.0) * a).collect()
+}
+
+/// Mean 0, variance 1.
+pub(crate) fn normal(name: &str, count: usize) -> Vec<f32> {
+    let u = uniform(name, 4 * count);
+    u.chunks(4).map(|u| ((((u[0] + u[1]) + u[2]) + u[3]) - 2.0) * 3f64.sqrt() as f32).collect()
+}
+
+/// Pictures [b, 3, side, side]: coarse blocks of 8 pixels and noise.
+pub(crate) fn pictures(name: &str, b: usize, side: usize) -> Vec<f32> {
+    let coarse = uniform(&format!("{name}.coarse"), b * 3 * (side / 8) * (side / 8));
+    let fine = uniform(&format!("{name}.fine"), b * 3 * side * side);
+    let at = |i: usize| {
+        let (plane, y, x) = (i / (side * side), i / side % side, i % side);
+        coarse[(plane * (side / 8) + y / 8) * (side / 8) + x / 8]
+    };
+    fine.iter().enumerate().map(|(i, f)| 0.5 * at(i) + 0.5 * f).collect()
+}
+
+/// Largest difference, relative to the largest expected value.
+pub(crate) fn difference(found: impl IntoIterator<Item = f32>, expected: &[f64]) -> f64 {
+    let found: Vec<f32> = found.into_iter().collect();
+    assert!(found.len() >= expected.len(), "{} values, {} expected", found.len(), expected.len());
+    let scale = expected.iter().fold(0.0f64, |a, v| a.max(v.abs()));
+    let worst = found.iter().zip(expected).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max);
+    worst / scale
+}
+
+/// Writes a data set of drawn `side`×`side` pictures in colour, as `prep build` would lay it out.
+pub(crate) fn drawn_dataset(folder: &Path, side: u32, splits: &[(&str, u64)]) {
+    shared::fs::create_folder(folder).unwrap();
+    let splits = splits.iter().map(|&(name, records)| {
+        let shard = format!("{name}-00000.shard");
+        let layout = shared::shard::Layout { height: side, width: side, channels: 3 };
+        let mut writer = shared::shard::ShardWriter::create(folder.join(&shard), layout).unwrap();
+        for i in 0..records {
+            let mut stream = shared::rng::stream(i, name, 0);
+            let pixels: Vec<u8> = (0..side * side * 3).map(|_| stream.below(256) as u8).collect();
+            writer.push(&pixels, None, i).unwrap();
+        }
+        writer.finish().unwrap();
+        let bytes = shared::fs::read(folder.join(&shard)).unwrap();
+        let summary = FileSummary { records: Some(records), ..FileSummary::of(&shard, &bytes) };
+        SplitManifest { name: name.to_owned(), records, shards: vec![summary] }
+    });
+    let manifest = Manifest {
+        version: 1,
+        size: side,
+        channels: 3,
+        classes: Vec::new(),
+        crop: Crop { rule: "none".into(), padding: 0.0, resampling: "area".into() },
+        filter: Filter { classes: Vec::new(), max_picture_mb: 64 },
+        division: Division::Source,
+        format: "drawn".into(),
+        fingerprint: "0".repeat(64),
+        splits: splits.collect(),
+        rejects: Default::default(),
+        files: Vec::new(),
+    };
+    shared::sealed::write(&folder.join("dataset.json"), &manifest).unwrap();
+}
