@@ -1,0 +1,45 @@
+//! Measures generated pictures against real ones: KID, FID, IS under a named protocol.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`args`] | the command line, and the validated options it becomes |
+//! | [`input`] | a data set, a run, a folder or a zip as a numbered set of pictures |
+//! | [`measure`] | options → results |
+//! | [`report`] | a result as a row of a table and as a line of JSON |
+//! | [`weights`] | `evaluate weights`: where they are, whether they are whole |
+//! | [`download`] | a pinned file over HTTP, resumed where it was cut off |
+//!
+//! The arithmetic is in [`shared::metrics`].
+
+pub mod args;
+pub mod download;
+pub mod input;
+pub mod measure;
+pub mod report;
+pub mod weights;
+
+use shared::cli::Ending;
+use shared::jsonl::JsonLines;
+
+use crate::args::{Cli, Command};
+use crate::input::Kind;
+
+/// Carries out a command line.
+///
+/// # Errors
+/// What went wrong, with its causes.
+pub fn run(cli: Cli) -> anyhow::Result<Ending> {
+    match cli.command {
+        Some(Command::Weights(args)) => weights::run(&args)?,
+        None => {
+            let options = cli.measure.into_options()?;
+            let results = measure::measure(&options)?;
+            report::print(&results, options.json)?;
+            if Kind::of(&options.fake) == Kind::Run {
+                let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;
+                results.iter().try_for_each(|result| log.push(result))?;
+            }
+        }
+    }
+    Ok(Ending::Done)
+}

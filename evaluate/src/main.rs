@@ -1,0 +1,10 @@
+//! `evaluate`: data set and pictures → metrics.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    shared::log::init();
+    shared::cli::finish("evaluate", evaluate::run(evaluate::args::Cli::parse()))
+}
