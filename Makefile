@@ -1,0 +1,116 @@
+# The pipeline as targets: pictures → data set → run → metrics, grid, GIF. `make help` lists them.
+# A target repeats only the stages whose inputs or flags changed, and prints the commands it runs.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+CARGO ?= cargo
+# CUDA=1 builds for NVIDIA GPUs as well (docs/CUDA.md).
+FEATURES := $(if $(CUDA),--features cuda)
+BIN := target/release
+# Everything that the targets below make, but for the programs.
+WORK ?= work
+
+# What is made from what. `make birds` and `make demo` set these; so may you.
+NAME ?= birds
+DATA ?=
+SIZE ?= 64
+PREP_FLAGS ?=
+TRAIN_FLAGS ?=
+EVALUATE_FLAGS ?=
+
+DIR := $(WORK)/$(NAME)
+DATASET := $(DIR)/data
+RUN := $(DIR)/run
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: build
+build: ## build the four programs into target/release
+	$(CARGO) build --release --workspace $(FEATURES)
+
+# ---- one's own pictures ------------------------------------------------------------------------------------------------
+
+.PHONY: birds
+birds: ## make birds DATA=/path/to/CUB_200_2011: the whole pipeline, 64×64, the recipe as published
+	@test -n "$(DATA)" || { echo 'make birds: DATA is missing: make birds DATA=/path/to/CUB_200_2011 (a folder or zip)' >&2; exit 2; }
+	$(MAKE) --no-print-directory report NAME=birds DATA='$(DATA)'
+
+.PHONY: dataset train evaluate sample report
+dataset: $(DATASET)/dataset.json ## pictures → data set (DATA, SIZE, PREP_FLAGS)
+train: $(DIR)/trained ## data set → run (TRAIN_FLAGS)
+evaluate: $(DIR)/metrics.txt ## data set + run → KID (EVALUATE_FLAGS)
+sample: $(DIR)/grid.png $(DIR)/timelapse.gif $(DIR)/walk.gif ## run → grid, time-lapse, walk
+report: evaluate sample ## all of these, ending with the paths and the KID
+	@echo
+	@echo "grid       $(DIR)/grid.png"
+	@echo "time-lapse $(DIR)/timelapse.gif"
+	@echo "walk       $(DIR)/walk.gif"
+	@cat $(DIR)/metrics.txt
+
+# A file of flags changes only when the flags do, so that new flags repeat a stage and old ones do not.
+.PHONY: always
+$(DIR)/train.flags $(DIR)/evaluate.flags: always
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(FLAGS)' | cmp -s - $@ || printf '%s\n' '$(FLAGS)' > $@
+$(DIR)/train.flags: FLAGS = $(TRAIN_FLAGS)
+$(DIR)/evaluate.flags: FLAGS = $(EVALUATE_FLAGS)
+
+# prep itself finds out whether pictures or settings changed, and leaves an up-to-date data set untouched.
+$(DATASET)/dataset.json: always | build
+	@test -n "$(DATA)" || { echo 'DATA is missing: make $(MAKECMDGOALS) DATA=/path/to/CUB_200_2011' >&2; exit 2; }
+	@mkdir -p $(DIR)
+	$(BIN)/prep build '$(DATA)' --out $(DATASET) --size $(SIZE) --force $(PREP_FLAGS)
+
+$(DIR)/trained: $(DATASET)/dataset.json $(DIR)/train.flags | build
+	$(BIN)/train --data $(DATASET) --out $(RUN) $(TRAIN_FLAGS)
+	@touch $@
+
+$(DIR)/metrics.txt: $(DIR)/trained $(DIR)/evaluate.flags | build
+	$(BIN)/evaluate --real $(DATASET) --fake $(RUN) $(EVALUATE_FLAGS) > $@
+
+$(DIR)/grid.png: $(DIR)/trained | build
+	$(BIN)/sample grid $(RUN) --out $@ --seeds 0-63
+
+$(DIR)/timelapse.gif: $(DIR)/trained | build
+	$(BIN)/sample timelapse $(RUN) --out $@
+
+$(DIR)/walk.gif: $(DIR)/trained | build
+	$(BIN)/sample walk $(RUN) --out $@
+
+# ---- the demo: nothing to download ---------------------------------------------------------------------------------------
+
+DEMO_TRAIN := --epochs 60 --set schedule.batch=32 --set generator.width=32 --set discriminator.width=32 --set evaluation.every=0
+
+.PHONY: demo
+demo: build ## the whole pipeline on drawn pictures: minutes on two cores, nothing to download
+	@mkdir -p $(WORK)/demo
+	test -d $(WORK)/demo/drawn || $(BIN)/prep synth --out $(WORK)/demo/drawn -n 2000
+	$(MAKE) --no-print-directory report NAME=demo SIZE=32 DATA=$(WORK)/demo/drawn TRAIN_FLAGS='$(DEMO_TRAIN)' \
+	    EVALUATE_FLAGS='--protocol keras --features random'
+
+# ---- for developers --------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: ## all tests
+	$(CARGO) test --workspace
+
+.PHONY: lint
+lint: ## format, lints, documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+.PHONY: check
+check: lint ## lint, and licences, bans and sources of all dependencies (needs cargo-deny)
+	@$(CARGO) deny --version > /dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install cargo-deny --locked' >&2; exit 1; }
+	$(CARGO) deny check bans licenses sources
+
+.PHONY: clean
+clean: ## remove what the pipeline made (not the programs)
+	rm -rf $(WORK)
