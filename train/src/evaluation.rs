@@ -43,6 +43,14 @@ impl Evaluator {
         Ok(Self { inception, real })
     }
 
+    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side.
+    #[must_use]
+    pub fn conventions(&self) -> serde_json::Value {
+        serde_json::json!({
+            "protocol": PROTOCOL.name(), "weights_sha256": self.inception.weights().sha256(), "pictures": self.real.count(),
+        })
+    }
+
     /// The unbiased KID of as many samples (seeds 0, 1, …) as there are real pictures, all of them in one estimate.
     ///
     /// # Errors

@@ -228,10 +228,14 @@ impl Training {
         let StepMetrics { g_loss, d_loss, real_accuracy, generated_accuracy } = self.state.sums.mean();
         let (step, p) = (self.trainer.step, self.trainer.probability);
         let kimg = (step * self.config.settings.schedule.batch as u64) as f64 / 1000.0;
-        self.stats.push(&json!({
+        let mut line = json!({
             "epoch": epoch, "step": step, "kimg": kimg, "g_loss": g_loss, "d_loss": d_loss, "real_acc": real_accuracy,
             "gen_acc": generated_accuracy, "aug_p": p, "kid": kid, "img_per_s": (per_second * 10.0).round() / 10.0,
-        }))?;
+        });
+        if let (Some(evaluator), Some(_)) = (&self.evaluator, kid) {
+            line["kid_of"] = evaluator.conventions();
+        }
+        self.stats.push(&line)?;
         self.stats.sync()?;
         tracing::info!(
             "epoch {epoch} step {step} g_loss {g_loss:.4} d_loss {d_loss:.4} real_acc {real_accuracy:.3} \
