@@ -46,7 +46,7 @@ dataset: $(DATASET)/dataset.json ## pictures → data set (DATA, SIZE, PREP_FLAG
 train: $(DIR)/trained ## data set → run (TRAIN_FLAGS)
 evaluate: $(DIR)/metrics.txt ## data set + run → KID (EVALUATE_FLAGS)
 sample: $(DIR)/grid.png $(DIR)/timelapse.gif $(DIR)/walk.gif ## run → grid, time-lapse, walk
-report: evaluate sample ## all of these, ending with the paths and the KID
+report: sample evaluate ## all of these, ending with the paths and the KID
 	@echo
 	@echo "grid       $(DIR)/grid.png"
 	@echo "time-lapse $(DIR)/timelapse.gif"
