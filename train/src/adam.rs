@@ -4,6 +4,7 @@
 
 use burn::tensor::Tensor;
 use shared::nn::config::OptimizerConfig;
+use shared::nn::ops::{self, AdamConstants};
 use shared::nn::parameter::{Parameter, Parameters, Role};
 
 /// The optimizer of one network.
@@ -41,12 +42,13 @@ impl Adam {
         let OptimizerConfig { learning_rate, beta_1, beta_2, epsilon } = self.config;
         let correction = |beta: f64| 1.0 - beta.powf(t as f64);
         let alpha = learning_rate * correction(beta_2).sqrt() / correction(beta_1);
-        let weights = network.parameters_mut().into_iter().filter(|(_, p)| p.role() == Role::Weight);
-        for (((_, weight), moments), g) in weights.zip(&mut self.moments).zip(gradients) {
-            let (m, v) = (moments.first.flat(), moments.second.flat());
-            let m = m.clone() + (g.clone() - m) * (1.0 - beta_1);
-            let v = v.clone() + (g.square() - v) * (1.0 - beta_2);
-            weight.set(weight.flat() - m.clone() * alpha / (v.clone().sqrt() + epsilon));
+        let constants = AdamConstants { alpha, beta_1, beta_2, epsilon };
+        let mut weights: Vec<_> =
+            network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.role() == Role::Weight).collect();
+        let items = weights.iter_mut().zip(&mut self.moments);
+        let items = items.map(|(w, m)| [w.take(), m.first.take(), m.second.take()]).collect();
+        for ((weight, moments), [w, m, v]) in weights.iter_mut().zip(&mut self.moments).zip(ops::adam(items, gradients, constants)) {
+            weight.set(w);
             moments.first.set(m);
             moments.second.set(v);
         }

@@ -6,6 +6,7 @@ use shared::nn::config::RunConfig;
 use shared::nn::discriminator::Discriminator;
 use shared::nn::generator::Generator;
 use shared::nn::layers::Mode;
+use shared::nn::ops;
 use shared::nn::parameter::{Parameters, Role};
 use shared::rng;
 
@@ -146,14 +147,18 @@ impl Trainer {
         let real = self.augmented(real, "real");
         let fake = self.augmented(fake, "generated");
 
+        // D's weights are leaves for its own loss and constants for G's: two graphs, but what D makes of the generated pictures
+        // is computed once.
+        let once = ops::remember();
         let mut discriminator = self.discriminator.tracked();
         let logits_real = discriminator.forward(real.autodiff(), &mut mask("real")); // [B, 1]
         let logits_fake = discriminator.forward(fake.clone().inner().autodiff(), &mut mask("generated"));
         let d_loss = self.loss.discriminator(logits_real.clone(), logits_fake.clone());
         let d_gradients = d_loss.backward();
 
-        // D's weights are constants here, and the mask is the one it saw these pictures through before.
+        // Through the same dropout mask as before.
         let judged = self.discriminator.clone().forward(fake, &mut mask("generated"));
+        drop(once);
         let g_loss = self.loss.generator(judged);
         let g_gradients = g_loss.backward();
 

@@ -53,7 +53,7 @@ impl DiscriminatorConfig {
                 .map(|i| {
                     let inputs = if i == 0 { channels } else { width };
                     Down {
-                        conv: Conv2d::halving([inputs, width], KERNEL, false, seed, &format!("discriminator.down.{i}"), device),
+                        conv: Conv2d::halving([inputs, width], KERNEL, None, seed, &format!("discriminator.down.{i}"), device),
                         norm: BatchNorm::keras(width, self.slope, device),
                     }
                 })

@@ -1,9 +1,10 @@
 //! The generator of `gan-ada`: a dense layer to 4×4, then transposed convolutions, each doubling the extent.
 
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::{BatchNorm, ConvTranspose2d, Linear, Mode};
+use super::ops::Activation;
 use super::parameter::parameters;
 
 /// Height and width after the dense layer.
@@ -42,7 +43,7 @@ pub struct Generator {
     pub norm: BatchNorm,
     /// Hidden blocks.
     pub up: Vec<Up>,
-    /// To the picture's channels, with bias, before the sigmoid.
+    /// To the picture's channels, with bias and sigmoid.
     pub out: ConvTranspose2d,
     latent: usize,
 }
@@ -59,11 +60,11 @@ impl GeneratorConfig {
             norm: BatchNorm::keras(features, 0.0, device),
             up: (0..doublings(size) - 1)
                 .map(|i| Up {
-                    conv: ConvTranspose2d::doubling([width, width], KERNEL, false, seed, &format!("generator.up.{i}"), device),
+                    conv: ConvTranspose2d::doubling([width, width], KERNEL, None, seed, &format!("generator.up.{i}"), device),
                     norm: BatchNorm::keras(width, 0.0, device),
                 })
                 .collect(),
-            out: ConvTranspose2d::doubling([width, channels], KERNEL, true, seed, "generator.out", device),
+            out: ConvTranspose2d::doubling([width, channels], KERNEL, Some(Activation::Sigmoid), seed, "generator.out", device),
             latent: self.latent,
         }
     }
@@ -90,6 +91,6 @@ impl Generator {
         for up in &mut self.up {
             x = up.norm.forward(up.conv.forward(x), mode); // [B, width, 2H, 2W]
         }
-        activation::sigmoid(self.out.forward(x))
+        self.out.forward(x)
     }
 }

@@ -49,8 +49,15 @@ impl Parameter {
 
     /// Replaces the values; `value` has as many.
     pub fn set(&mut self, value: Tensor<1>) {
-        debug_assert_eq!(value.dims(), self.value.dims());
+        debug_assert_eq!(value.dims(), [self.count()]);
         self.value = value;
+    }
+
+    /// Takes the flat tensor out, so that it can be changed in place; [`Parameter::set`] must follow.
+    #[must_use]
+    pub fn take(&mut self) -> Tensor<1> {
+        let nothing = Tensor::empty([0], &self.value.device());
+        std::mem::replace(&mut self.value, nothing)
     }
 
     /// The shape.

@@ -2,12 +2,11 @@
 //! generated pictures go through the same random transforms before D sees them, with a probability p that rises while D
 //! takes too many reals for real.
 
-mod warp;
 
 use shared::nn::config::{AugmentConfig, PipelineName};
 use shared::rng::Stream;
 
-pub use warp::{Affine, warp};
+pub use shared::nn::ops::{Affine, warp};
 
 /// Largest shift, as a share of height and width.
 const MAX_SHIFT: f64 = 0.125;

@@ -4,14 +4,11 @@
 //! (`inception.py`): 3×3 average pools divide by the pixels that are there, the pool branch of the last block is a max
 //! pool, 1008 classes, no auxiliary head. BatchNorm is folded into the convolutions beforehand.
 
-use burn::tensor::activation::relu;
-use burn::tensor::module::{avg_pool2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Tap;
 use super::load::WeightsAndBias;
-use crate::nn::ops;
+use crate::nn::ops::{self, Activation};
 
 /// Gives the numbers of the layers, one after the other.
 pub(super) trait Parameters {
@@ -32,7 +29,7 @@ struct Conv {
 
 impl Conv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        relu(ops::conv2d(x, self.weight.clone(), Some(self.bias.clone()), self.stride, self.padding))
+        ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), Activation::RELU, self.stride, self.padding)
     }
 }
 
@@ -73,24 +70,17 @@ impl Mixed {
             }
         }
         joined.push(match &self.pool {
-            PoolBranch::Average(conv) => conv.forward(average_of_present(x)),
-            PoolBranch::Max(conv) => {
-                conv.forward(max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1])))
-            }
+            PoolBranch::Average(conv) => conv.forward(ops::average_pool3(x)),
+            PoolBranch::Max(conv) => conv.forward(ops::max_pool3(x, 1, 1)),
             PoolBranch::Halve => halve(x),
         });
-        Tensor::cat(joined, 1)
+        ops::join(joined)
     }
-}
-
-/// 3×3, padding left out of the divisor.
-fn average_of_present(x: Tensor<4>) -> Tensor<4> {
-    avg_pool2d(x, AvgPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]).with_count_include_pad(false))
 }
 
 /// 3×3 maximum at every second pixel, no padding.
 fn halve(x: Tensor<4>) -> Tensor<4> {
-    max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([2, 2]))
+    ops::max_pool3(x, 2, 0)
 }
 
 /// The whole network.
@@ -140,28 +130,28 @@ impl Network {
     pub(super) fn forward(&self, x: Tensor<4>, taps: &[Tap]) -> Vec<Tensor<2>> {
         let deepest = taps.iter().copied().max();
         let mut reached: Vec<(Tap, Tensor<2>)> = Vec::with_capacity(taps.len());
-        let mut enough = |tap: Tap, x: Tensor<2>| {
+        let mut enough = |tap: Tap, x: &dyn Fn() -> Tensor<2>| {
             if taps.contains(&tap) {
-                reached.push((tap, x));
+                reached.push((tap, x()));
             }
             Some(tap) >= deepest
         };
         'layers: {
             let x = halve(self.stem_1.iter().fold(x, |x, conv| conv.forward(x))); // [B, 64, 73, 73]
-            if enough(Tap::Pool64, global_average(x.clone())) {
+            if enough(Tap::Pool64, &|| global_average(x.clone())) {
                 break 'layers;
             }
             let x = halve(self.stem_2.iter().fold(x, |x, conv| conv.forward(x))); // [B, 192, 35, 35]
-            if enough(Tap::Pool192, global_average(x.clone())) {
+            if enough(Tap::Pool192, &|| global_average(x.clone())) {
                 break 'layers;
             }
             let x = self.mixed_5_6.iter().fold(x, |x, block| block.forward(x)); // [B, 768, 17, 17]
-            if enough(Tap::Pool768, global_average(x.clone())) {
+            if enough(Tap::Pool768, &|| global_average(x.clone())) {
                 break 'layers;
             }
             let x = global_average(self.mixed_7.iter().fold(x, |x, block| block.forward(x))); // [B, 2048]
-            if !enough(Tap::Pool2048, x.clone()) {
-                enough(Tap::LogitsUnbiased, x.matmul(self.logits.clone())); // [B, 1008]
+            if !enough(Tap::Pool2048, &|| x.clone()) {
+                enough(Tap::LogitsUnbiased, &|| x.clone().matmul(self.logits.clone())); // [B, 1008]
             }
         }
         taps.iter().filter_map(|tap| reached.iter().find(|(t, _)| t == tap).map(|(_, x)| x.clone())).collect()

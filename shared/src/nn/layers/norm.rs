@@ -23,6 +23,8 @@ pub struct BatchNorm {
     pub mean: Parameter,
     /// Running biased variance, `[C]` (Keras' convention; PyTorch keeps the unbiased one).
     pub variance: Parameter,
+    /// Ones, `[C]`.
+    gamma: Tensor<1>,
     momentum: f32,
     epsilon: f32,
     slope: f32,
@@ -39,6 +41,7 @@ impl BatchNorm {
             beta: Parameter::filled(0.0, &[channels], Role::Weight, device),
             mean: Parameter::filled(0.0, &[channels], Role::Statistic, device),
             variance: Parameter::filled(1.0, &[channels], Role::Statistic, device),
+            gamma: Tensor::ones([channels], device),
             momentum: 0.01,
             epsilon: 1e-3,
             slope,
@@ -49,8 +52,7 @@ impl BatchNorm {
     /// `x` [B, C, H, W] gives the same.
     pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
         let channels = self.beta.count();
-        let gamma = Tensor::ones([channels], &x.device().inner());
-        let beta = self.beta.flat();
+        let (gamma, beta) = (self.gamma.clone(), self.beta.flat());
         match mode {
             Mode::Train => {
                 let moments = ops::channel_moments(&x); // [2, C]

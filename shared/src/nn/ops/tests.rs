@@ -40,7 +40,7 @@ fn convolution_and_its_gradients_equal_burns() {
         ([4, 4], 2, [1, 1], [2, 2], 40),
     ] {
         let inputs = || [drawn([batch, 6, e[0], e[1]], 1), drawn([10, 6, k[0], k[1]], 2)];
-        let (y, [dx, dw]) = gradients(inputs(), |[x, w]| conv2d(x, w, None, s, p));
+        let (y, [dx, dw]) = gradients(inputs(), |[x, w]| conv2d(x, w, s, p));
         let (y2, [dx2, dw2]) = gradients(inputs(), |[x, w]| module::conv2d(x, w, None, ConvOptions::new([s, s], p, [1, 1], 1)));
         for d in [difference(y, y2), difference(dx, dx2), difference(dw, dw2)] {
             assert!(d < 1e-5, "kernel {k:?} stride {s}: {d}");
@@ -52,7 +52,7 @@ fn convolution_and_its_gradients_equal_burns() {
 fn transposed_convolution_and_its_gradients_equal_burns() {
     for (k, s, p, e, batch) in [([4, 4], 2, [1, 1], [4, 4], 9), ([7, 7], 2, [0, 0], [3, 5], 2), ([5, 5], 1, [0, 0], [6, 6], 2)] {
         let inputs = || [drawn([batch, 6, e[0], e[1]], 1), drawn([6, 3, k[0], k[1]], 2)];
-        let (y, [dx, dw]) = gradients(inputs(), |[x, w]| conv_transpose2d(x, w, None, s, p));
+        let (y, [dx, dw]) = gradients(inputs(), |[x, w]| conv_transpose2d(x, w, s, p));
         let options = ConvTransposeOptions::new([s, s], p, [0, 0], [1, 1], 1);
         let (y2, [dx2, dw2]) = gradients(inputs(), |[x, w]| module::conv_transpose2d(x, w, None, options.clone()));
         for d in [difference(y, y2), difference(dx, dx2), difference(dw, dw2)] {

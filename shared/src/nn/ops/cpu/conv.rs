@@ -1,18 +1,22 @@
-//! The three products of a two-dimensional convolution over contiguous NCHW `f32` slices: forward, gradient of the input,
-//! gradient of the weight. A transposed convolution is the same three with forward and input gradient exchanged.
+//! The three products of a two-dimensional convolution over channels-last pictures, for any kernel, stride and padding:
+//! forward, gradient of the input, gradient of the weight. A transposed convolution is the same three with forward and
+//! input gradient exchanged. None of them builds a matrix of columns: the kernels in [`super::kernel`] read the rows of the
+//! (zero-padded) picture where they lie.
 //!
-//! Each is im2col (or col2im) and one packed matrix product per group of pictures. Pictures are cut into as many
-//! contiguous ranges as there are threads and a range is worked off in order, so that sums have one order for one
-//! thread count.
-
-use std::cell::RefCell;
+//! Kernels of 4×4 with stride 2, which GANs consist of, go through [`super::winograd`] instead where channels are many.
 
 use rayon::prelude::*;
 
-/// Columns a matrix product should have at least: below that, packing the weight costs more than the product itself.
-const COLUMNS_WANTED: usize = 512;
+use super::kernel::{Panels, Positions, Rows, Target, outer, product};
+use super::memory::Buffer;
+use super::{transpose, winograd};
 
-/// Sizes of one convolution from `x` [batch, cin, h, w] to `y` [batch, cout, oh, ow].
+/// Numbers of a padded strip of a picture that one task works on: half of a core's second-level cache.
+const STRIP: usize = 1 << 17;
+/// Fewer channels than this make a vector too short to go through a kernel of its own.
+const FEW: usize = 16;
+
+/// Sizes of one convolution from `x` [batch, h, w, cin] to `y` [batch, oh, ow, cout].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Geometry {
     pub(super) batch: usize,
@@ -27,96 +31,211 @@ pub(super) struct Geometry {
     pub(super) ow: usize,
 }
 
-thread_local! {
-    /// The column matrix and the gathered outputs of one group, kept from call to call.
-    static SCRATCH: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+/// Zeros around a picture: rows above and below, columns left and right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Border {
+    top: usize,
+    bottom: usize,
+    left: usize,
+    right: usize,
 }
 
-/// A strided matrix of `f32`, as the product below takes it.
+/// One picture [h, w, channels].
 #[derive(Clone, Copy)]
-struct Matrix {
-    at: *const f32,
-    row_stride: usize,
-    column_stride: usize,
+struct Plane<'a> {
+    values: &'a [f32],
+    h: usize,
+    w: usize,
+    channels: usize,
+}
+
+impl Plane<'_> {
+    /// Rows `rows` of the picture within `border`, counted from its top, into `strip` [rows, left + w + right, channels].
+    fn pad(&self, border: Border, rows: std::ops::Range<usize>, strip: &mut [f32]) {
+        let (line, width) = (self.w * self.channels, (border.left + self.w + border.right) * self.channels);
+        let (from, to) = (border.left * self.channels, border.left * self.channels + line);
+        for (row, strip) in rows.zip(strip.chunks_mut(width)) {
+            match row.checked_sub(border.top).filter(|&row| row < self.h) {
+                None => strip.fill(0.0),
+                Some(row) => {
+                    strip[..from].fill(0.0);
+                    strip[from..to].copy_from_slice(&self.values[row * line..][..line]);
+                    strip[to..].fill(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// Along one axis of a transposed convolution: the outputs `i` with `(i + padding) % stride == phase` are sums over
+/// `taps` inputs, from `(i + padding) / stride` downwards.
+#[derive(Clone, Copy, Debug)]
+struct Phase {
+    phase: usize,
+    taps: usize,
 }
 
 impl Geometry {
-    fn taps(&self) -> usize {
-        self.cin * self.kernel[0] * self.kernel[1]
+    pub(super) fn input_len(&self) -> usize {
+        self.h * self.w * self.cin
     }
 
-    fn input_len(&self) -> usize {
-        self.cin * self.h * self.w
+    pub(super) fn output_len(&self) -> usize {
+        self.oh * self.ow * self.cout
     }
 
-    fn output_len(&self) -> usize {
-        self.cout * self.oh * self.ow
+    /// Rows of a strip: as many as fit, but few enough that all threads get some.
+    fn strip_rows(&self, rows: usize, row_len: usize) -> usize {
+        let fit = (STRIP / row_len.max(1)).max(1);
+        let tasks_a_picture = (4 * rayon::current_num_threads()).div_ceil(self.batch);
+        fit.min(rows.div_ceil(tasks_a_picture)).max(1)
     }
 
-    /// Pictures whose columns stand side by side in one matrix product.
-    fn group(&self) -> usize {
-        (COLUMNS_WANTED / (self.oh * self.ow).max(1)).max(1)
-    }
-
-    /// Pictures per thread.
-    fn range(&self) -> usize {
-        self.batch.div_ceil(rayon::current_num_threads()).max(1)
-    }
-
-    /// The columns are the input itself.
-    fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == 1 && self.padding == [0, 0]
-    }
-
-    /// y = w ⋆ x. `x` [batch, cin, h, w], `w` [cout, cin, kh, kw], gives [batch, cout, oh, ow].
-    pub(super) fn forward(&self, x: &[f32], w: &[f32]) -> Vec<f32> {
-        let (positions, taps) = (self.oh * self.ow, self.taps());
-        let mut y = vec![0.0; self.batch * self.output_len()];
-        let range = self.range();
-        y.par_chunks_mut(range * self.output_len()).zip(x.par_chunks(range * self.input_len())).for_each(|(y, x)| {
-            SCRATCH.with_borrow_mut(|(columns, outputs)| {
-                let group = if self.is_pointwise() { 1 } else { self.group() };
-                for (y, x) in y.chunks_mut(group * self.output_len()).zip(x.chunks(group * self.input_len())) {
-                    let pictures = x.len() / self.input_len();
-                    let width = pictures * positions;
-                    let weight = Matrix { at: w.as_ptr(), row_stride: taps, column_stride: 1 };
-                    let b = if self.is_pointwise() {
-                        x.as_ptr()
-                    } else {
-                        self.im2col(x, columns);
-                        columns.as_ptr()
-                    };
-                    let b = Matrix { at: b, row_stride: width, column_stride: 1 };
-                    if pictures == 1 {
-                        product([self.cout, width, taps], weight, b, y, false);
-                    } else {
-                        outputs.resize(self.cout * width, 0.0);
-                        product([self.cout, width, taps], weight, b, outputs, false);
-                        scatter(outputs, y, self.cout, positions);
-                    }
-                }
+    /// y = w ⋆ x, then bias and leaky ReLU if `finish` has them. `x` [batch, h, w, cin], `weight` [cout, cin, kh, kw]; gives
+    /// [batch, oh, ow, cout].
+    pub(super) fn forward(&self, x: &[f32], weight: &[f32], finish: Option<(&[f32], f32)>) -> Buffer {
+        if finish.is_none() && winograd::applies(self) {
+            return winograd::halve(self, x, weight);
+        }
+        let ([kh, kw], [ph, pw]) = (self.kernel, self.padding);
+        let taps = kh * kw;
+        let depth: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
+        let columns: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
+        let panels = Panels::gather(weight, &depth, &columns);
+        let border = Border { top: ph, bottom: ph, left: pw, right: pw };
+        let width = self.w + 2 * pw;
+        let (line, step) = (self.ow * self.cout, self.stride * width * self.cin);
+        let strip_rows = self.strip_rows(self.oh, step);
+        let mut y = Buffer::any(self.batch * self.output_len());
+        let tasks = y.par_chunks_mut(self.output_len()).zip(x.par_chunks(self.input_len()));
+        tasks.for_each(|(y, x)| {
+            y.par_chunks_mut(strip_rows * line).enumerate().for_each(|(i, y)| {
+                let (first, rows) = (i * strip_rows * self.stride, y.len() / line);
+                let padded = first..first + (rows - 1) * self.stride + kh;
+                let starts: Vec<usize> = positions(rows, self.ow).map(|[r, c]| r * step + c * self.stride * self.cin).collect();
+                let targets: Vec<usize> = (0..rows * self.ow).map(|i| i * self.cout).collect();
+                let plane = Plane { values: x, h: self.h, w: self.w, channels: self.cin };
+                let strip;
+                let values = if self.padding == [0, 0] {
+                    &x[padded.start * width * self.cin..]
+                } else {
+                    let mut padded_rows = Buffer::any(padded.len() * width * self.cin);
+                    plane.pad(border, padded, &mut padded_rows);
+                    strip = padded_rows;
+                    &strip[..]
+                };
+                let rows = Rows { values, starts: &starts, segments: kh, length: kw * self.cin, step: width * self.cin };
+                product(rows, &panels, Target { values: y, starts: &targets, finish });
             });
         });
         y
     }
 
-    /// ∂L/∂x from `g` = ∂L/∂y [batch, cout, oh, ow]; gives [batch, cin, h, w].
-    pub(super) fn input_gradient(&self, g: &[f32], w: &[f32]) -> Vec<f32> {
-        let (positions, taps) = (self.oh * self.ow, self.taps());
-        let mut dx = vec![0.0; self.batch * self.input_len()];
-        let range = self.range();
-        dx.par_chunks_mut(range * self.input_len()).zip(g.par_chunks(range * self.output_len())).for_each(|(dx, g)| {
-            SCRATCH.with_borrow_mut(|(columns, outputs)| {
-                let group = self.group();
-                for (dx, g) in dx.chunks_mut(group * self.input_len()).zip(g.chunks(group * self.output_len())) {
-                    let pictures = g.len() / self.output_len();
-                    let width = pictures * positions;
-                    let g = self.side_by_side(g, outputs);
-                    columns.resize(taps * width, 0.0);
-                    let transposed = Matrix { at: w.as_ptr(), row_stride: 1, column_stride: taps };
-                    let b = Matrix { at: g.as_ptr(), row_stride: width, column_stride: 1 };
-                    product([taps, width, self.cout], transposed, b, columns, false);
-                    self.col2im(columns, dx);
+    /// ∂L/∂x from `g` = ∂L/∂y [batch, oh, ow, cout]; gives [batch, h, w, cin].
+    pub(super) fn input_gradient(&self, g: &[f32], weight: &[f32]) -> Buffer {
+        if winograd::applies(self) {
+            return winograd::double(self, g, weight);
+        }
+        if self.cin < FEW {
+            return self.scatter(g, weight);
+        }
+        let ([ph, pw], s) = (self.padding, self.stride);
+        let phases = |k: usize| (0..s).map(move |phase| Phase { phase, taps: k.saturating_sub(phase).div_ceil(s) });
+        let most = self.kernel.map(|k| k.div_ceil(s));
+        // Position q of the output needs the inputs q − taps + 1 ..= q; both ends may lie outside.
+        let furthest = |extent: usize, p: usize, n: usize| ((extent - 1 + p) / s + 1).saturating_sub(n);
+        let border = Border {
+            top: most[0] - 1,
+            bottom: furthest(self.h, ph, self.oh),
+            left: most[1] - 1,
+            right: furthest(self.w, pw, self.ow),
+        };
+        let packed: Vec<(Phase, Phase, Panels)> = phases(self.kernel[0])
+            .flat_map(|y| phases(self.kernel[1]).map(move |x| (y, x)))
+            .map(|(y, x)| (y, x, self.phase_panels(weight, y, x)))
+            .collect();
+        let width = border.left + self.ow + border.right;
+        let (line, row_len) = (self.w * self.cin, width * self.cout);
+        let strip_rows = self.strip_rows(self.h.div_ceil(s), row_len) * s;
+        let mut dx = Buffer::any(self.batch * self.input_len());
+        let tasks = dx.par_chunks_mut(self.input_len()).zip(g.par_chunks(self.output_len()));
+        tasks.for_each(|(dx, g)| {
+            dx.par_chunks_mut(strip_rows * line).enumerate().for_each(|(i, dx)| {
+                let rows = i * strip_rows..i * strip_rows + dx.len() / line;
+                // Row q of the padded picture stands at q + top.
+                let padded = (rows.start + ph) / s..(rows.end - 1 + ph) / s + most[0];
+                let mut strip = Buffer::any(padded.len() * row_len);
+                Plane { values: g, h: self.oh, w: self.ow, channels: self.cout }.pad(border, padded.clone(), &mut strip);
+                for (y, x, panels) in &packed {
+                    let ys = rows.clone().filter(|i| (i + ph) % s == y.phase);
+                    let xs: Vec<usize> = (0..self.w).filter(|i| (i + pw) % s == x.phase).collect();
+                    let (mut starts, mut targets) = (Vec::new(), Vec::new());
+                    for i in ys {
+                        let top = (i + ph) / s + most[0] - y.taps - padded.start;
+                        for &j in &xs {
+                            let left = (j + pw) / s + most[1] - x.taps;
+                            starts.push(top * row_len + left * self.cout);
+                            targets.push((i - rows.start) * line + j * self.cin);
+                        }
+                    }
+                    let rows =
+                        Rows { values: &strip, starts: &starts, segments: y.taps, length: x.taps * self.cout, step: row_len };
+                    product(rows, panels, Target { values: dx, starts: &targets, finish: None });
+                }
+            });
+        });
+        dx
+    }
+
+    /// The taps of one phase in the order in which the padded picture has them: the last first.
+    fn phase_panels(&self, weight: &[f32], y: Phase, x: Phase) -> Panels {
+        let [kh, kw] = self.kernel;
+        let mut depth = Vec::with_capacity(y.taps * x.taps * self.cout);
+        for i in (0..y.taps).rev().map(|t| y.phase + t * self.stride) {
+            for j in (0..x.taps).rev().map(|t| x.phase + t * self.stride) {
+                depth.extend((0..self.cout).map(|c| c * self.cin * kh * kw + i * kw + j));
+            }
+        }
+        let columns: Vec<usize> = (0..self.cin).map(|c| c * kh * kw).collect();
+        Panels::gather(weight, &depth, &columns)
+    }
+
+    /// [`Geometry::input_gradient`] to pictures of few channels: what each position of `g` gives to its whole window is one
+    /// row of a product; the windows are then added up.
+    fn scatter(&self, g: &[f32], weight: &[f32]) -> Buffer {
+        let ([kh, kw], [ph, pw], s) = (self.kernel, self.padding, self.stride);
+        let taps = kh * kw;
+        let depth: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
+        let columns: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
+        let panels = Panels::gather(weight, &depth, &columns);
+        let (line, window) = (self.w * self.cin, taps * self.cin);
+        let strip_rows = self.strip_rows(self.h.div_ceil(s), self.ow * window) * s;
+        let mut dx = Buffer::zeros(self.batch * self.input_len());
+        let tasks = dx.par_chunks_mut(self.input_len()).zip(g.par_chunks(self.output_len()));
+        tasks.for_each(|(dx, g)| {
+            dx.par_chunks_mut(strip_rows * line).enumerate().for_each(|(i, dx)| {
+                let rows = i * strip_rows..i * strip_rows + dx.len() / line;
+                let from = (rows.start + ph + 1).saturating_sub(kh).div_ceil(s).min(self.oh);
+                let to = ((rows.end - 1 + ph) / s + 1).min(self.oh);
+                let count = to.saturating_sub(from) * self.ow;
+                let mut windows = Buffer::any(count * window);
+                let starts: Vec<usize> = (from * self.ow..from * self.ow + count).map(|i| i * self.cout).collect();
+                let targets: Vec<usize> = (0..count).map(|i| i * window).collect();
+                let source = Rows { values: g, starts: &starts, segments: 1, length: self.cout, step: 0 };
+                product(source, &panels, Target { values: &mut windows, starts: &targets, finish: None });
+                for (q, windows) in (from..to).zip(windows.chunks(self.ow * window)) {
+                    for ki in 0..kh {
+                        let Some(row) = (q * s + ki).checked_sub(ph + rows.start).filter(|r| *r < rows.len()) else { continue };
+                        let dx = &mut dx[row * line..][..line];
+                        for (j, window) in windows.chunks(window).enumerate() {
+                            // The part of the window that lies inside.
+                            let (skip, at) = (pw.saturating_sub(j * s), (j * s).saturating_sub(pw));
+                            let there = kw.min((self.w + pw).saturating_sub(j * s)).saturating_sub(skip);
+                            let window = &window[(ki * kw + skip) * self.cin..][..there * self.cin];
+                            let dx = &mut dx[(at * self.cin).min(line)..];
+                            dx.iter_mut().zip(window).for_each(|(d, w)| *d += w);
+                        }
+                    }
                 }
             });
         });
@@ -124,161 +243,60 @@ impl Geometry {
     }
 
     /// ∂L/∂w from `x` and `g` = ∂L/∂y; gives [cout, cin, kh, kw].
-    pub(super) fn weight_gradient(&self, x: &[f32], g: &[f32]) -> Vec<f32> {
-        let (positions, taps) = (self.oh * self.ow, self.taps());
-        let range = self.range();
-        let partial: Vec<Vec<f32>> = x
-            .par_chunks(range * self.input_len())
-            .zip(g.par_chunks(range * self.output_len()))
-            .map(|(x, g)| {
-                let mut dw = vec![0.0; self.cout * taps];
-                SCRATCH.with_borrow_mut(|(columns, outputs)| {
-                    let group = self.group();
-                    for (x, g) in x.chunks(group * self.input_len()).zip(g.chunks(group * self.output_len())) {
-                        let pictures = g.len() / self.output_len();
-                        let width = pictures * positions;
-                        let g = self.side_by_side(g, outputs);
-                        self.im2col(x, columns);
-                        let a = Matrix { at: g.as_ptr(), row_stride: width, column_stride: 1 };
-                        let b = Matrix { at: columns.as_ptr(), row_stride: 1, column_stride: width };
-                        product([self.cout, taps, width], a, b, &mut dw, true);
+    pub(super) fn weight_gradient(&self, x: &[f32], g: &[f32]) -> Buffer {
+        if winograd::applies(self) {
+            return winograd::weight_gradient(self, x, g);
+        }
+        let ([kh, kw], [ph, pw]) = (self.kernel, self.padding);
+        let border = Border { top: ph, bottom: ph, left: pw, right: pw };
+        let (height, width) = (self.h + 2 * ph, self.w + 2 * pw);
+        let padded_len = height * width * self.cin;
+        // Pictures whose padded copies fit the last-level cache, in whole blocks; a block is summed up on its own.
+        let block = 256usize.div_ceil((self.oh * self.ow).max(1)).min(self.batch);
+        let chunk = ((1 << 21) / padded_len.max(1) / block).max(1) * block;
+        let depth = kw * self.cin;
+        let task = (kh * depth).div_ceil(8 * rayon::current_num_threads()).next_multiple_of(12);
+        let mut sums = Buffer::zeros(kh * depth * self.cout); // [kh, kw·cin, cout]
+        let mut copy = Buffer::any(if self.padding == [0, 0] { 0 } else { chunk.min(self.batch) * padded_len });
+        for (x, g) in x.chunks(chunk * self.input_len()).zip(g.chunks(chunk * self.output_len())) {
+            let padded = if self.padding == [0, 0] {
+                x
+            } else {
+                let pictures = copy.par_chunks_mut(padded_len).zip(x.par_chunks(self.input_len()));
+                pictures.for_each(|(padded, x)| {
+                    Plane { values: x, h: self.h, w: self.w, channels: self.cin }.pad(border, 0..height, padded);
+                });
+                &copy[..x.len() / self.input_len() * padded_len]
+            };
+            sums.par_chunks_mut(depth * self.cout).enumerate().for_each(|(ki, sums)| {
+                sums.par_chunks_mut(task * self.cout).enumerate().for_each(|(m, sums)| {
+                    let blocks = padded.chunks(block * padded_len).zip(g.chunks(block * self.output_len()));
+                    for (x, g) in blocks {
+                        let positions = Positions {
+                            counts: [x.len() / padded_len, self.oh, self.ow],
+                            steps: [padded_len, self.stride * width * self.cin, self.stride * self.cin],
+                            step_g: self.cout,
+                        };
+                        outer(&x[ki * width * self.cin + m * task..], g, self.cout, positions, sums);
                     }
                 });
-                dw
-            })
-            .collect();
-        let mut partial = partial.into_iter();
-        let mut dw = partial.next().unwrap_or_else(|| vec![0.0; self.cout * taps]);
-        for other in partial {
-            dw.iter_mut().zip(&other).for_each(|(a, b)| *a += b);
+            });
         }
+        // [taps, cin, cout] → [cout, taps, cin] → [cout, cin, taps]
+        let taps = kh * kw;
+        let mut turned = Buffer::any(sums.len());
+        transpose(&sums, taps * self.cin, self.cout, &mut turned);
+        let mut dw = Buffer::any(sums.len());
+        dw.par_chunks_mut(taps * self.cin).zip(turned.par_chunks(taps * self.cin)).for_each(|(dw, turned)| {
+            for (c, dw) in dw.chunks_mut(taps).enumerate() {
+                dw.iter_mut().zip(turned[c..].iter().step_by(self.cin)).for_each(|(d, t)| *d = *t);
+            }
+        });
         dw
     }
-
-    /// `y` [pictures, cout, positions] as [cout, pictures·positions]; a single picture is that already.
-    fn side_by_side<'a>(&self, y: &'a [f32], columns: &'a mut Vec<f32>) -> &'a [f32] {
-        if y.len() == self.output_len() {
-            return y;
-        }
-        let (width, positions) = (y.len() / self.cout, self.oh * self.ow);
-        columns.resize(y.len(), 0.0);
-        for (picture, y) in y.chunks(self.output_len()).enumerate() {
-            for (c, y) in y.chunks(positions).enumerate() {
-                columns[c * width + picture * positions..][..positions].copy_from_slice(y);
-            }
-        }
-        columns
-    }
-
-    /// The output positions along one axis whose input index `o·stride + k − padding` lies in 0..extent.
-    fn inside(&self, axis: usize, k: usize) -> std::ops::Range<usize> {
-        let (extent, positions) = if axis == 0 { (self.h, self.oh) } else { (self.w, self.ow) };
-        let first = self.padding[axis].saturating_sub(k).div_ceil(self.stride);
-        let end = (extent + self.padding[axis]).saturating_sub(k).div_ceil(self.stride).min(positions);
-        first.min(end)..end
-    }
-
-    /// Fills `columns` [taps, pictures·oh·ow] from `x` [pictures, cin, h, w]; zeros where a tap lies in the padding.
-    fn im2col(&self, x: &[f32], columns: &mut Vec<f32>) {
-        let positions = self.oh * self.ow;
-        let width = x.len() / self.input_len() * positions;
-        columns.resize(self.taps() * width, 0.0);
-        let [kh, kw] = self.kernel;
-        for (tap, row) in columns.chunks_mut(width).enumerate() {
-            let (c, ki, kj) = (tap / (kh * kw), tap / kw % kh, tap % kw);
-            let (rows, cols) = (self.inside(0, ki), self.inside(1, kj));
-            for (picture, out) in row.chunks_mut(positions).enumerate() {
-                let plane = &x[picture * self.input_len() + c * self.h * self.w..][..self.h * self.w];
-                out[..rows.start * self.ow].fill(0.0);
-                out[rows.end * self.ow..].fill(0.0);
-                for oy in rows.clone() {
-                    let line = &plane[(oy * self.stride + ki - self.padding[0]) * self.w..][..self.w];
-                    let out = &mut out[oy * self.ow..][..self.ow];
-                    out[..cols.start].fill(0.0);
-                    out[cols.end..].fill(0.0);
-                    if cols.is_empty() {
-                        continue;
-                    }
-                    let from = &line[cols.start * self.stride + kj - self.padding[1]..];
-                    let out = &mut out[cols.clone()];
-                    match self.stride {
-                        1 => out.copy_from_slice(&from[..out.len()]),
-                        2 => {
-                            for (o, pair) in out.iter_mut().zip(from.chunks(2)) {
-                                *o = pair[0];
-                            }
-                        }
-                        s => out.iter_mut().zip(from.iter().step_by(s)).for_each(|(o, &v)| *o = v),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds `columns` [taps, pictures·oh·ow] into `dx` [pictures, cin, h, w]: the transpose of [`Self::im2col`].
-    fn col2im(&self, columns: &[f32], dx: &mut [f32]) {
-        let positions = self.oh * self.ow;
-        let width = dx.len() / self.input_len() * positions;
-        let [kh, kw] = self.kernel;
-        for (tap, row) in columns.chunks(width).enumerate() {
-            let (c, ki, kj) = (tap / (kh * kw), tap / kw % kh, tap % kw);
-            let (rows, cols) = (self.inside(0, ki), self.inside(1, kj));
-            if cols.is_empty() {
-                continue;
-            }
-            for (picture, from) in row.chunks(positions).enumerate() {
-                let plane = &mut dx[picture * self.input_len() + c * self.h * self.w..][..self.h * self.w];
-                for oy in rows.clone() {
-                    let line = &mut plane[(oy * self.stride + ki - self.padding[0]) * self.w..][..self.w];
-                    let line = &mut line[cols.start * self.stride + kj - self.padding[1]..];
-                    let from = &from[oy * self.ow..][cols.clone()];
-                    match self.stride {
-                        1 => line.iter_mut().zip(from).for_each(|(o, v)| *o += v),
-                        2 => line.chunks_mut(2).zip(from).for_each(|(pair, v)| pair[0] += v),
-                        s => line.iter_mut().step_by(s).zip(from).for_each(|(o, v)| *o += v),
-                    }
-                }
-            }
-        }
-    }
 }
 
-/// [channels, pictures·positions] → [pictures, channels, positions].
-fn scatter(columns: &[f32], y: &mut [f32], channels: usize, positions: usize) {
-    let width = columns.len() / channels;
-    for (picture, y) in y.chunks_mut(channels * positions).enumerate() {
-        for (c, y) in y.chunks_mut(positions).enumerate() {
-            y.copy_from_slice(&columns[c * width + picture * positions..][..positions]);
-        }
-    }
-}
-
-/// `out` [m, n], row-major, = a [m, k] · b [k, n], added to what `out` holds where `add` is set.
-fn product([m, n, k]: [usize; 3], a: Matrix, b: Matrix, out: &mut [f32], add: bool) {
-    assert!(out.len() >= m * n);
-    // SAFETY: `out` holds m·n values; the callers build `a` and `b` over slices of at least m·k and k·n values with strides that
-    // stay inside them, and neither overlaps `out`, which is borrowed mutably.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            n as isize,
-            add,
-            a.at,
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.at,
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+/// Row by row.
+fn positions(rows: usize, columns: usize) -> impl Iterator<Item = [usize; 2]> {
+    (0..rows).flat_map(move |r| (0..columns).map(move |c| [r, c]))
 }

@@ -1,131 +1,251 @@
-//! Batch normalisation and the leaky ReLU behind it over contiguous [batch, channels, positions] `f32` slices, in one pass
-//! forward and two passes backward. Sums run in `f64` and in one order for any number of threads.
+//! Batch normalisation and the leaky ReLU behind it over channels-last pictures, [positions, channels]: one pass for the
+//! moments, one forward, two backward.
+//!
+//! Sums run over fixed ranges of positions, so that they are the same for any number of threads: in `f32` over [`BLOCK`]
+//! positions, in `f64` over the blocks.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-/// Sizes of the tensor that is normalised.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Planes {
-    pub(super) batch: usize,
-    pub(super) channels: usize,
-    pub(super) positions: usize,
-}
+use super::memory::Buffer;
+use super::simd::{load, store};
 
-/// The affine map that normalisation is for one channel: pre = scale·x + shift.
-#[derive(Clone, Copy)]
+/// Numbers in one range of positions.
+const RANGE: usize = 1 << 15;
+/// Positions that are summed up in `f32`.
+const BLOCK: usize = 64;
+
+/// The affine map that normalisation is for each channel: pre = scale·x + shift.
 struct Affine {
-    mean: f32,
-    inverse_deviation: f32,
-    scale: f32,
-    shift: f32,
+    mean: Vec<f32>,
+    inverse_deviation: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    slope: f32,
 }
 
-impl Planes {
-    fn picture(&self) -> usize {
-        self.channels * self.positions
-    }
+/// What normalisation is told besides the pictures: γ, β, [`moments`], ε and the slope below zero.
+#[derive(Clone, Copy)]
+pub(super) struct Norm<'a> {
+    pub(super) gamma: &'a [f32],
+    pub(super) beta: &'a [f32],
+    pub(super) moments: &'a [f32],
+    pub(super) epsilon: f32,
+    pub(super) slope: f32,
+}
 
-    /// Applies `f` to every channel's planes in turn and collects its sums.
-    fn sums<S: Send>(&self, f: impl Fn(usize, &mut dyn Iterator<Item = std::ops::Range<usize>>) -> S + Sync) -> Vec<S> {
-        (0..self.channels)
-            .into_par_iter()
-            .map(|c| {
-                let mut planes = (0..self.batch).map(|b| {
-                    let at = b * self.picture() + c * self.positions;
-                    at..at + self.positions
-                });
-                f(c, &mut planes)
-            })
-            .collect()
-    }
+fn range(channels: usize) -> usize {
+    (RANGE / channels).max(1) * channels
+}
 
-    /// Mean and biased variance of every channel: [2, channels].
-    pub(super) fn moments(&self, x: &[f32]) -> Vec<f32> {
-        let n = (self.batch * self.positions) as f64;
-        let sums = self.sums(|_, planes| {
-            let (mut sum, mut squares) = ([0.0f64; 4], [0.0f64; 4]);
-            for plane in planes {
-                for quad in x[plane].chunks(4) {
-                    for (lane, &v) in quad.iter().enumerate() {
-                        let v = f64::from(v);
-                        sum[lane] += v;
-                        squares[lane] += v * v;
-                    }
+/// Two sums a channel.
+type Pair = [Vec<f64>; 2];
+
+/// The sums of all `parts`, in their order.
+fn total(parts: Vec<Pair>, channels: usize) -> Pair {
+    let mut total = [vec![0.0; channels], vec![0.0; channels]];
+    for part in &parts {
+        for (total, part) in total.iter_mut().zip(part) {
+            total.iter_mut().zip(part).for_each(|(t, p)| *t += p);
+        }
+    }
+    total
+}
+
+/// What is summed up over positions, twice for each channel.
+trait Terms: Copy {
+    /// The two terms of the channels from `c` at the position whose numbers begin at `at`, added to `sums`.
+    fn add<S: Simd>(self, simd: S, at: usize, c: usize, sums: [S::f32s; 2]) -> [S::f32s; 2];
+}
+
+/// Sums of `terms` over `positions`.
+struct Sums<T> {
+    terms: T,
+    positions: std::ops::Range<usize>,
+    channels: usize,
+}
+
+impl<T: Terms> WithSimd for Sums<T> {
+    type Output = Pair;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Pair {
+        let mut total = [vec![0.0; self.channels], vec![0.0; self.channels]];
+        for first in self.positions.clone().step_by(BLOCK) {
+            for c in (0..self.channels).step_by(S::F32_LANES) {
+                let mut sums = [simd.splat_f32s(0.0); 2];
+                for position in first..(first + BLOCK).min(self.positions.end) {
+                    sums = self.terms.add(simd, position * self.channels, c, sums);
+                }
+                for (total, sums) in total.iter_mut().zip(&sums) {
+                    let lanes: &[f32] = pulp::bytemuck::cast_slice(std::slice::from_ref(sums));
+                    total[c..].iter_mut().zip(lanes).for_each(|(t, s)| *t += f64::from(*s));
                 }
             }
-            (sum.iter().sum::<f64>(), squares.iter().sum::<f64>())
-        });
-        let mean = sums.iter().map(|(s, _)| s / n);
-        let variance = sums.iter().map(|(s, q)| (q / n - (s / n) * (s / n)).max(0.0));
-        mean.chain(variance).map(|v| v as f32).collect()
+        }
+        total
     }
+}
 
-    fn affine(&self, moments: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32) -> Vec<Affine> {
-        let (mean, variance) = moments.split_at(self.channels);
-        (0..self.channels)
-            .map(|c| {
-                let inverse_deviation = 1.0 / (variance[c] + epsilon).sqrt();
-                let scale = gamma[c] * inverse_deviation;
-                Affine { mean: mean[c], inverse_deviation, scale, shift: beta[c] - mean[c] * scale }
-            })
-            .collect()
+fn sum<T: Terms + Sync>(terms: T, positions: usize, channels: usize) -> Pair {
+    let step = range(channels) / channels;
+    let ranges = (0..positions.div_ceil(step)).into_par_iter().map(|i| i * step..positions.min((i + 1) * step));
+    total(ranges.map(|positions| Arch::new().dispatch(Sums { terms, positions, channels })).collect(), channels)
+}
+
+/// x − p and its square, p being the first position's numbers: far from zero, squares alone would cancel.
+#[derive(Clone, Copy)]
+struct Deviations<'a> {
+    x: &'a [f32],
+    channels: usize,
+}
+
+impl Terms for Deviations<'_> {
+    #[inline(always)]
+    fn add<S: Simd>(self, simd: S, at: usize, c: usize, [sum, squares]: [S::f32s; 2]) -> [S::f32s; 2] {
+        let pivot = load(simd, &self.x[..self.channels], c);
+        let d = simd.sub_f32s(load(simd, &self.x[at..at + self.channels], c), pivot);
+        [simd.add_f32s(sum, d), simd.mul_add_e_f32s(d, d, squares)]
     }
+}
 
-    /// y = lrelu(γ·(x − mean)/√(variance + ε) + β), slope `slope` below zero.
-    pub(super) fn forward(&self, x: &[f32], gamma: &[f32], beta: &[f32], moments: &[f32], epsilon: f32, slope: f32) -> Vec<f32> {
-        let affine = self.affine(moments, gamma, beta, epsilon);
-        let mut y = vec![0.0; x.len()];
-        y.par_chunks_mut(self.picture()).zip(x.par_chunks(self.picture())).for_each(|(y, x)| {
-            for ((y, x), a) in y.chunks_mut(self.positions).zip(x.chunks(self.positions)).zip(&affine) {
-                for (y, x) in y.iter_mut().zip(x) {
-                    let pre = x * a.scale + a.shift;
-                    *y = if pre > 0.0 { pre } else { pre * slope };
-                }
+/// Mean and biased variance of every channel of `x` [positions, channels]: [2, channels].
+pub(super) fn moments(x: &[f32], channels: usize) -> Buffer {
+    let positions = x.len() / channels;
+    let [sum, squares] = sum(Deviations { x, channels }, positions, channels);
+    let n = positions as f64;
+    let mut moments = Buffer::any(2 * channels);
+    let (mean, variance) = moments.split_at_mut(channels);
+    for c in 0..channels {
+        let m = sum[c] / n;
+        mean[c] = (f64::from(x[c]) + m) as f32;
+        variance[c] = (squares[c] / n - m * m).max(0.0) as f32;
+    }
+    moments
+}
+
+/// The gradient before the activation, and its product with x − mean.
+#[derive(Clone, Copy)]
+struct Gradients<'a> {
+    x: &'a [f32],
+    grad: &'a [f32],
+    affine: &'a Affine,
+}
+
+impl Terms for Gradients<'_> {
+    #[inline(always)]
+    fn add<S: Simd>(self, simd: S, at: usize, c: usize, [sum, product]: [S::f32s; 2]) -> [S::f32s; 2] {
+        let channels = self.affine.scale.len();
+        let x = load(simd, &self.x[at..at + channels], c);
+        let g = self.affine.before(simd, x, load(simd, &self.grad[at..at + channels], c), c);
+        let d = simd.sub_f32s(x, load(simd, &self.affine.mean, c));
+        [simd.add_f32s(sum, g), simd.mul_add_e_f32s(g, d, product)]
+    }
+}
+
+impl Affine {
+    /// The gradient before the activation from `g` behind it.
+    #[inline(always)]
+    fn before<S: Simd>(&self, simd: S, x: S::f32s, g: S::f32s, c: usize) -> S::f32s {
+        let pre = simd.mul_add_e_f32s(x, load(simd, &self.scale, c), load(simd, &self.shift, c));
+        let positive = simd.greater_than_f32s(pre, simd.splat_f32s(0.0));
+        simd.select_f32s(positive, g, simd.mul_f32s(g, simd.splat_f32s(self.slope)))
+    }
+}
+
+struct Forward<'a> {
+    x: &'a [f32],
+    y: &'a mut [f32],
+    affine: &'a Affine,
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Affine { scale, shift, slope, .. } = self.affine;
+        let zero = simd.splat_f32s(0.0);
+        for (y, x) in self.y.chunks_exact_mut(scale.len()).zip(self.x.chunks_exact(scale.len())) {
+            for c in (0..scale.len()).step_by(S::F32_LANES) {
+                let pre = simd.mul_add_e_f32s(load(simd, x, c), load(simd, scale, c), load(simd, shift, c));
+                let below = simd.mul_f32s(pre, simd.splat_f32s(*slope));
+                store(simd, y, c, simd.select_f32s(simd.greater_than_f32s(pre, zero), pre, below));
             }
-        });
+        }
+    }
+}
+
+/// γ/σ·(g − mean(g) − x̂·mean(g·x̂)), with x̂ = (x − mean)/σ.
+struct Backward<'a> {
+    x: &'a [f32],
+    grad: &'a [f32],
+    dx: &'a mut [f32],
+    affine: &'a Affine,
+    mean_g: &'a [f32],
+    slope_x: &'a [f32],
+}
+
+impl WithSimd for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let channels = self.mean_g.len();
+        let positions = self.x.chunks_exact(channels).zip(self.grad.chunks_exact(channels));
+        for (dx, (x, g)) in self.dx.chunks_exact_mut(channels).zip(positions) {
+            for c in (0..channels).step_by(S::F32_LANES) {
+                let x = load(simd, x, c);
+                let g = self.affine.before(simd, x, load(simd, g, c), c);
+                let g = simd.sub_f32s(g, load(simd, self.mean_g, c));
+                let d = simd.sub_f32s(x, load(simd, &self.affine.mean, c));
+                let g = simd.sub_f32s(g, simd.mul_f32s(d, load(simd, self.slope_x, c)));
+                store(simd, dx, c, simd.mul_f32s(load(simd, &self.affine.scale, c), g));
+            }
+        }
+    }
+}
+
+impl Norm<'_> {
+    fn affine(&self) -> Affine {
+        let channels = self.gamma.len();
+        let (mean, variance) = self.moments.split_at(channels);
+        let inverse_deviation: Vec<f32> = variance.iter().map(|v| 1.0 / (v + self.epsilon).sqrt()).collect();
+        let scale: Vec<f32> = self.gamma.iter().zip(&inverse_deviation).map(|(g, d)| g * d).collect();
+        let shift = (0..channels).map(|c| self.beta[c] - mean[c] * scale[c]).collect();
+        Affine { mean: mean.to_vec(), inverse_deviation, scale, shift, slope: self.slope }
+    }
+
+    /// y = lrelu(γ·(x − mean)/√(variance + ε) + β).
+    pub(super) fn forward(&self, x: &[f32]) -> Buffer {
+        let (affine, range) = (self.affine(), range(self.gamma.len()));
+        let mut y = Buffer::any(x.len());
+        let ranges = y.par_chunks_mut(range).zip(x.par_chunks(range));
+        ranges.for_each(|(y, x)| Arch::new().dispatch(Forward { x, y, affine: &affine }));
         y
     }
 
     /// Gradients of x, γ and β, the moments being those of `x` itself (Ioffe & Szegedy 2015, section 3).
-    pub(super) fn backward(
-        &self,
-        [x, gamma, beta, moments, grad]: [&[f32]; 5],
-        epsilon: f32,
-        slope: f32,
-    ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let affine = self.affine(moments, gamma, beta, epsilon);
-        let through = |a: &Affine, x: f32, g: f32| if x * a.scale + a.shift > 0.0 { g } else { g * slope };
-        let sums = self.sums(|c, planes| {
-            let a = &affine[c];
-            let (mut sum, mut product) = ([0.0f64; 4], [0.0f64; 4]);
-            for plane in planes {
-                for (x, g) in x[plane.clone()].chunks(4).zip(grad[plane].chunks(4)) {
-                    for (lane, (&x, &g)) in x.iter().zip(g).enumerate() {
-                        let g = through(a, x, g);
-                        sum[lane] += f64::from(g);
-                        product[lane] += f64::from(g * (x - a.mean));
-                    }
-                }
-            }
-            let (sum, product) = (sum.iter().sum::<f64>(), product.iter().sum::<f64>());
-            (sum as f32, (product * f64::from(a.inverse_deviation)) as f32)
+    pub(super) fn backward(&self, x: &[f32], grad: &[f32]) -> (Buffer, Buffer, Buffer) {
+        let (affine, channels) = (self.affine(), self.gamma.len());
+        let positions = x.len() / channels;
+        let [sum, product] = sum(Gradients { x, grad, affine: &affine }, positions, channels);
+        let n = positions as f64;
+        let [mut d_gamma, mut d_beta] = [Buffer::any(channels), Buffer::any(channels)];
+        let (mut mean_g, mut slope_x) = (vec![0.0; channels], vec![0.0; channels]);
+        for c in 0..channels {
+            let inverse_deviation = f64::from(affine.inverse_deviation[c]);
+            let product = product[c] * inverse_deviation;
+            d_gamma[c] = product as f32;
+            d_beta[c] = sum[c] as f32;
+            mean_g[c] = (sum[c] / n) as f32;
+            slope_x[c] = (product / n * inverse_deviation) as f32;
+        }
+        let mut dx = Buffer::any(x.len());
+        let range = range(channels);
+        dx.par_chunks_mut(range).zip(x.par_chunks(range).zip(grad.par_chunks(range))).for_each(|(dx, (x, grad))| {
+            Arch::new().dispatch(Backward { x, grad, dx, affine: &affine, mean_g: &mean_g, slope_x: &slope_x });
         });
-        let n = (self.batch * self.positions) as f32;
-        let mut dx = vec![0.0; x.len()];
-        dx.par_chunks_mut(self.picture()).enumerate().for_each(|(b, dx)| {
-            let at = b * self.picture();
-            let (x, g) = (&x[at..at + self.picture()], &grad[at..at + self.picture()]);
-            for (c, dx) in dx.chunks_mut(self.positions).enumerate() {
-                let (a, (sum, product)) = (&affine[c], sums[c]);
-                let plane = c * self.positions..(c + 1) * self.positions;
-                // γ/σ·(g − mean(g) − x̂·mean(g·x̂)), with x̂ = (x − mean)/σ.
-                let (mean_g, slope_x) = (sum / n, product / n * a.inverse_deviation);
-                for ((dx, &x), &g) in dx.iter_mut().zip(&x[plane.clone()]).zip(&g[plane]) {
-                    *dx = a.scale * (through(a, x, g) - mean_g - (x - a.mean) * slope_x);
-                }
-            }
-        });
-        let (d_beta, d_gamma) = sums.into_iter().unzip();
         (dx, d_gamma, d_beta)
     }
 }

@@ -1,5 +1,4 @@
-//! One affine look-up with bilinear sampling and reflecting borders, through which the gradient flows exactly: it is a
-//! weighted sum of four gathers.
+//! One affine look-up with bilinear sampling and reflecting borders, through which the gradient flows exactly.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;
@@ -23,7 +22,7 @@ impl Affine {
     }
 
     /// The four input pixels that an output pixel shows, with their weights.
-    fn taps(&self, x: usize, y: usize, height: usize, width: usize) -> [(usize, f32); 4] {
+    pub(super) fn taps(&self, x: usize, y: usize, height: usize, width: usize) -> [(usize, f32); 4] {
         let at = |r: [f64; 3]| r[0] * x as f64 + r[1] * y as f64 + r[2];
         let (sx, sy) = (at(self.0[0]), at(self.0[1]));
         let (x0, y0) = (sx.floor(), sy.floor());
@@ -42,15 +41,11 @@ fn reflect(i: i64, n: usize) -> usize {
     (if r < n { r } else { 2 * n - 1 - r }) as usize
 }
 
-/// Each picture looked up through its own matrix; `None` leaves it as it is.
+/// The look-up as a weighted sum of four gathers, for devices that have no operation of their own for it.
 ///
 /// # Shapes
 /// `x` [B, C, H, W], `maps` one for each picture; gives [B, C, H, W].
-#[must_use]
-pub fn warp(x: Tensor<4>, maps: &[Option<Affine>]) -> Tensor<4> {
-    if maps.iter().all(Option::is_none) {
-        return x;
-    }
+pub(super) fn by_gathers(x: Tensor<4>, maps: &[Option<Affine>]) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let positions = height * width;
     let device = x.device().inner();

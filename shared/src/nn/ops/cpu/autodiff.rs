@@ -1,0 +1,201 @@
+//! The backward passes: each forward operation is recorded with what its gradients need.
+
+use std::sync::Arc;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{AutodiffBackend, Backend, TensorMetadata};
+use burn_autodiff::Autodiff;
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+
+use super::{Activation, Affine, CpuOps};
+
+/// A convolution or, `transposed`, its transpose.
+#[derive(Debug)]
+struct ConvBackward {
+    transposed: bool,
+}
+
+impl<B: CpuOps> Backward<B, 2> for ConvBackward {
+    /// x, weight, stride, padding.
+    type State = (FloatTensor<B>, FloatTensor<B>, usize, [usize; 2]);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (x, weight, stride, padding) = ops.state;
+        let [x_node, weight_node] = ops.parents;
+        let (kernel, extent) = ([weight.shape()[2], weight.shape()[3]], [x.shape()[2], x.shape()[3]]);
+        if let Some(node) = x_node {
+            let dx = if self.transposed {
+                B::fast_conv2d(g.clone(), weight, stride, padding)
+            } else {
+                B::fast_conv_transpose2d(g.clone(), weight, stride, padding, extent)
+            };
+            grads.register::<B>(node.id, dx);
+        }
+        if let Some(node) = weight_node {
+            // A transposed convolution's large tensor, its output, is the input of the convolution it is the transpose of.
+            let (input, output) = if self.transposed { (g, x) } else { (x, g) };
+            grads.register::<B>(node.id, B::conv2d_weight_gradient(input, output, kernel, stride, padding));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct NormBackward;
+
+impl<B: CpuOps> Backward<B, 3> for NormBackward {
+    /// x, gamma, beta, moments; epsilon; slope.
+    type State = ([FloatTensor<B>; 4], f32, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let ([x, gamma, beta, moments], epsilon, slope) = ops.state;
+        let (dx, d_gamma, d_beta) = B::norm_act_backward(x, gamma, beta, moments, g, epsilon, slope);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, d_gamma, d_beta]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ActBackward;
+
+impl<B: CpuOps> Backward<B, 2> for ActBackward {
+    /// The result.
+    type State = (FloatTensor<B>, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (y, activation) = ops.state;
+        let (dx, d_bias) = B::bias_act_backward(y, g, activation);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, d_bias]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WarpBackward;
+
+impl<B: CpuOps> Backward<B, 1> for WarpBackward {
+    type State = Arc<[Option<Affine>]>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::warp_backward(g, ops.state));
+        }
+    }
+}
+
+/// Records `$backward` with `$state` if any of the parents is tracked.
+macro_rules! record {
+    ($strategy:ty, $backward:expr, $nodes:expr, $state:expr, $result:expr) => {
+        match $backward.prepare::<$strategy>($nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish($state, $result),
+            OpsKind::UnTracked(prep) => prep.finish($result),
+        }
+    };
+}
+
+impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
+    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: [usize; 2]) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = B::fast_conv2d(x.clone(), weight.clone(), stride, padding);
+        record!(C, ConvBackward { transposed: false }, nodes, (x, weight, stride, padding), y)
+    }
+
+    fn fast_conv_transpose2d(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: [usize; 2],
+        output: [usize; 2],
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = B::fast_conv_transpose2d(x.clone(), weight.clone(), stride, padding, output);
+        record!(C, ConvBackward { transposed: true }, nodes, (x, weight, stride, padding), y)
+    }
+
+    fn conv2d_weight_gradient(
+        x: FloatTensor<Self>,
+        g: FloatTensor<Self>,
+        kernel: [usize; 2],
+        stride: usize,
+        padding: [usize; 2],
+    ) -> FloatTensor<Self> {
+        constant::<B, C>(B::conv2d_weight_gradient(x.into_primitive(), g.into_primitive(), kernel, stride, padding))
+    }
+
+    fn channel_moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        constant::<B, C>(B::channel_moments(x.into_primitive()))
+    }
+
+    fn norm_act(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), gamma.node(), beta.node()];
+        let state = [x, gamma, beta, moments].map(|t| t.into_primitive());
+        let [x, gamma, beta, moments] = state.clone();
+        let y = B::norm_act(x, gamma, beta, moments, epsilon, slope);
+        record!(C, NormBackward, nodes, (state, epsilon, slope), y)
+    }
+
+    fn norm_act_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [x, gamma, beta, moments, grad] = [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
+        let (dx, d_gamma, d_beta) = B::norm_act_backward(x, gamma, beta, moments, grad, epsilon, slope);
+        (constant::<B, C>(dx), constant::<B, C>(d_gamma), constant::<B, C>(d_beta))
+    }
+
+    fn fast_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
+        let nodes = [x.node(), bias.node()];
+        let y = B::fast_bias_act(x.into_primitive(), bias.into_primitive(), activation);
+        record!(C, ActBackward, nodes, (y.clone(), activation), y)
+    }
+
+    fn bias_act_backward(
+        y: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (dx, d_bias) = B::bias_act_backward(y.into_primitive(), grad.into_primitive(), activation);
+        (constant::<B, C>(dx), constant::<B, C>(d_bias))
+    }
+
+    fn fast_warp(x: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self> {
+        let node = x.node();
+        let y = B::fast_warp(x.into_primitive(), Arc::clone(&maps));
+        record!(C, WarpBackward, [node], maps, y)
+    }
+
+    fn warp_backward(grad: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self> {
+        constant::<B, C>(B::warp_backward(grad.into_primitive(), maps))
+    }
+}
+
+/// A tensor that no gradient flows into.
+fn constant<B: Backend, C: CheckpointStrategy>(primitive: FloatTensor<B>) -> FloatTensor<Autodiff<B, C>> {
+    <Autodiff<B, C> as AutodiffBackend>::from_inner(primitive)
+}

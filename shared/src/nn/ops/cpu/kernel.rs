@@ -1,0 +1,290 @@
+//! The two products that all convolutions come down to, with accumulators in registers and sums in one order whatever the
+//! partition of the work:
+//!
+//! - [`product`]: rows of `x`, each in a few contiguous segments, times a packed matrix (forward, input gradient);
+//! - [`outer`]: Σ over positions of a row of `x` times a row of `g` (weight gradient).
+//!
+//! Vectors are 16 (AVX-512), 8 (AVX2 with FMA) or 4 (NEON) wide, found out at run time by `pulp`.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::memory::Buffer;
+use super::simd::{leaky_relu, load, store};
+
+/// Vectors side by side in a tile, and in a panel.
+const VECTORS: usize = 2;
+
+/// Columns of a panel on this machine.
+fn panel_width() -> usize {
+    struct Lanes;
+    impl WithSimd for Lanes {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+    VECTORS * Arch::new().dispatch(Lanes)
+}
+
+/// A matrix [depth, columns] cut into panels of a few columns, each [depth, width] and filled up with zeros.
+pub(super) struct Panels {
+    values: Buffer,
+    depth: usize,
+    columns: usize,
+    width: usize,
+}
+
+impl Panels {
+    /// `fill(first, row, k)` writes the columns from `first` of row `k`.
+    pub(super) fn new(depth: usize, columns: usize, fill: impl Fn(usize, &mut [f32], usize) + Sync) -> Self {
+        let width = panel_width();
+        let mut values = Buffer::any(columns.div_ceil(width) * depth * width);
+        // Several rows to a task, so that a row of a few columns does not cost a task of its own.
+        let rows = 64.min(depth).max(1);
+        values.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, values)| {
+            let first = panel * width;
+            let there = width.min(columns - first);
+            values.par_chunks_mut(rows * width).enumerate().for_each(|(block, values)| {
+                for (k, row) in values.chunks_mut(width).enumerate() {
+                    row[there..].fill(0.0);
+                    fill(first, &mut row[..there], block * rows + k);
+                }
+            });
+        });
+        Self { values, depth, columns, width }
+    }
+
+    /// The matrix whose element (k, column) is `source[rows[k] + columns[column]]`.
+    pub(super) fn gather(source: &[f32], rows: &[usize], columns: &[usize]) -> Self {
+        Self::new(rows.len(), columns.len(), |first, row, k| {
+            let source = &source[rows[k]..];
+            row.iter_mut().zip(&columns[first..]).for_each(|(v, &at)| *v = source[at]);
+        })
+    }
+}
+
+/// Rows of a matrix that need not be contiguous: row `r` is `segments` runs of `length` numbers, `step` apart, from `starts[r]`.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) starts: &'a [usize],
+    pub(super) segments: usize,
+    pub(super) length: usize,
+    pub(super) step: usize,
+}
+
+/// Where a product goes: row `r` to `starts[r]`, after adding `bias` and a leaky ReLU, if that is wanted.
+pub(super) struct Target<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) starts: &'a [usize],
+    pub(super) finish: Option<(&'a [f32], f32)>,
+}
+
+/// `target` = `rows` · `panels`.
+pub(super) fn product(rows: Rows<'_>, panels: &Panels, target: Target<'_>) {
+    assert_eq!(rows.segments * rows.length, panels.depth, "inner dimensions");
+    assert_eq!(rows.starts.len(), target.starts.len(), "rows");
+    assert!(target.finish.is_none_or(|(bias, _)| bias.len() == panels.columns), "bias");
+    // The kernel reads and writes without looking; this is where it is made sure that it may.
+    if let (Some(last), Some(end)) = (rows.starts.iter().max(), target.starts.iter().max()) {
+        assert!(last + rows.segments.saturating_sub(1) * rows.step + rows.length <= rows.values.len(), "a row ends outside");
+        assert!(end + panels.columns <= target.values.len(), "a result ends outside");
+        Arch::new().dispatch(Product { rows, panels, target });
+    }
+}
+
+struct Product<'a> {
+    rows: Rows<'a>,
+    panels: &'a Panels,
+    target: Target<'a>,
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let width = self.panels.width;
+        for first in (0..self.panels.columns).step_by(width) {
+            if self.panels.columns - first > S::F32_LANES { self.panel::<S, 2>(simd, first) } else { self.panel::<S, 1>(simd, first) }
+        }
+    }
+}
+
+impl Product<'_> {
+    /// The columns from `first`, at most V vectors of them.
+    #[inline(always)]
+    fn panel<S: Simd, const V: usize>(&mut self, simd: S, first: usize) {
+        let (mut row, rows) = (0, self.rows.starts.len());
+        // Twelve rows of two vectors fill 24 of 32 registers; where there are 16, six do.
+        while row < rows {
+            let many = S::REGISTER_COUNT >= 32;
+            row += match rows - row {
+                12.. if many => self.tile::<S, 12, V>(simd, row, first),
+                8.. if many => self.tile::<S, 8, V>(simd, row, first),
+                6.. => self.tile::<S, 6, V>(simd, row, first),
+                4.. => self.tile::<S, 4, V>(simd, row, first),
+                2.. => self.tile::<S, 2, V>(simd, row, first),
+                _ => self.tile::<S, 1, V>(simd, row, first),
+            };
+        }
+    }
+
+    /// R rows from `row` times V vectors of columns from `first`. Gives R.
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, row: usize, first: usize) -> usize {
+        let Rows { values, starts, segments, length, step } = self.rows;
+        let width = self.panels.width;
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        let starts: [*const f32; R] = std::array::from_fn(|r| values[starts[row + r]..].as_ptr());
+        let mut panel = self.panels.values[first * self.panels.depth..].as_ptr();
+        for segment in 0..segments {
+            for k in segment * step..segment * step + length {
+                // SAFETY: `product` checked that rows end inside `values`; the panel has segments·length rows of `width`.
+                unsafe {
+                    let columns: [S::f32s; V] = std::array::from_fn(|v| load_at(simd, panel.add(v * S::F32_LANES)));
+                    panel = panel.add(width);
+                    for (sums, start) in sums.iter_mut().zip(starts) {
+                        let x = simd.splat_f32s(*start.add(k));
+                        for (sum, column) in sums.iter_mut().zip(columns) {
+                            *sum = simd.mul_add_e_f32s(x, column, *sum);
+                        }
+                    }
+                }
+            }
+        }
+        let there = (self.panels.columns - first).min(V * S::F32_LANES);
+        for (r, sums) in sums.into_iter().enumerate() {
+            let target = &mut self.target.values[self.target.starts[row + r] + first..][..there];
+            for (v, mut sum) in sums.into_iter().enumerate() {
+                if let Some((bias, slope)) = self.target.finish {
+                    sum = leaky_relu(simd, simd.add_f32s(sum, load(simd, bias, first + v * S::F32_LANES)), slope);
+                }
+                store(simd, target, v * S::F32_LANES, sum);
+            }
+        }
+        R
+    }
+}
+
+/// # Safety
+/// A whole vector must be readable at `at`.
+#[inline(always)]
+unsafe fn load_at<S: Simd>(_: S, at: *const f32) -> S::f32s {
+    // SAFETY: the caller's.
+    unsafe { at.cast::<S::f32s>().read_unaligned() }
+}
+
+/// Positions over which [`outer`] sums: `counts` of them in three nested levels, the distance from one to the next in `x` at
+/// each level, and the distance from any one to the next in `g`.
+#[derive(Clone, Copy)]
+pub(super) struct Positions {
+    pub(super) counts: [usize; 3],
+    pub(super) steps: [usize; 3],
+    pub(super) step_g: usize,
+}
+
+/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n], n below `columns`, m as far as `sums` has rows.
+/// The positions are summed up on their own before they are added, so that long sums lose little.
+pub(super) fn outer(x: &[f32], g: &[f32], columns: usize, positions: Positions, sums: &mut [f32]) {
+    let Positions { counts, steps, step_g } = positions;
+    if counts.contains(&0) || sums.is_empty() {
+        return;
+    }
+    let rows = sums.len() / columns;
+    let last: usize = counts.iter().zip(steps).map(|(count, step)| (count - 1) * step).sum();
+    assert!(rows + last <= x.len(), "a position ends outside x");
+    assert!((counts.iter().product::<usize>() - 1) * step_g + columns <= g.len(), "a position ends outside g");
+    Arch::new().dispatch(Outer { x, g, columns, positions, sums });
+}
+
+struct Outer<'a> {
+    x: &'a [f32],
+    g: &'a [f32],
+    columns: usize,
+    positions: Positions,
+    sums: &'a mut [f32],
+}
+
+impl WithSimd for Outer<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let rows = self.sums.len() / self.columns;
+        let mut first = 0;
+        while first < self.columns {
+            let left = self.columns - first;
+            first += if left >= 2 * S::F32_LANES {
+                self.panel::<S, 2, true>(simd, rows, first)
+            } else if left >= S::F32_LANES {
+                self.panel::<S, 1, true>(simd, rows, first)
+            } else {
+                self.panel::<S, 1, false>(simd, rows, first)
+            };
+        }
+    }
+}
+
+impl Outer<'_> {
+    /// V vectors of columns from `first`, the last of them possibly not WHOLE. Gives their number of columns.
+    #[inline(always)]
+    fn panel<S: Simd, const V: usize, const WHOLE: bool>(&mut self, simd: S, rows: usize, first: usize) -> usize {
+        let mut row = 0;
+        while row < rows {
+            let many = S::REGISTER_COUNT >= 32;
+            row += match rows - row {
+                12.. if many => self.tile::<S, 12, V, WHOLE>(simd, row, first),
+                8.. if many => self.tile::<S, 8, V, WHOLE>(simd, row, first),
+                6.. => self.tile::<S, 6, V, WHOLE>(simd, row, first),
+                4.. => self.tile::<S, 4, V, WHOLE>(simd, row, first),
+                2.. => self.tile::<S, 2, V, WHOLE>(simd, row, first),
+                _ => self.tile::<S, 1, V, WHOLE>(simd, row, first),
+            };
+        }
+        V * S::F32_LANES
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(&mut self, simd: S, row: usize, first: usize) -> usize {
+        let Positions { counts, steps, step_g } = self.positions;
+        let there = (self.columns - first).min(V * S::F32_LANES);
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        let x = self.x[row..].as_ptr();
+        let mut g = self.g[first..].as_ptr();
+        for i in 0..counts[0] {
+            for j in 0..counts[1] {
+                // SAFETY: `outer` checked that every position ends inside `x` and `g`; a vector of `g` that is not whole is
+                // read from a slice of just what is there.
+                unsafe {
+                    let mut x = x.add(i * steps[0] + j * steps[1]);
+                    for _ in 0..counts[2] {
+                        let columns: [S::f32s; V] = std::array::from_fn(|v| {
+                            let at = g.add(v * S::F32_LANES);
+                            if WHOLE { load_at(simd, at) } else { simd.partial_load_f32s(std::slice::from_raw_parts(at, there)) }
+                        });
+                        for (r, sums) in sums.iter_mut().enumerate() {
+                            let x = simd.splat_f32s(*x.add(r));
+                            for (sum, column) in sums.iter_mut().zip(columns) {
+                                *sum = simd.mul_add_e_f32s(x, column, *sum);
+                            }
+                        }
+                        x = x.wrapping_add(steps[2]);
+                        g = g.wrapping_add(step_g);
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let target = &mut self.sums[(row + r) * self.columns + first..][..there];
+            for (v, sum) in sums.into_iter().enumerate() {
+                let sum = simd.add_f32s(load(simd, target, v * S::F32_LANES), sum);
+                store(simd, target, v * S::F32_LANES, sum);
+            }
+        }
+        R
+    }
+}
