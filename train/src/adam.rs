@@ -47,7 +47,9 @@ impl Adam {
             network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.role() == Role::Weight).collect();
         let items = weights.iter_mut().zip(&mut self.moments);
         let items = items.map(|(w, m)| [w.take(), m.first.take(), m.second.take()]).collect();
-        for ((weight, moments), [w, m, v]) in weights.iter_mut().zip(&mut self.moments).zip(ops::adam(items, gradients, constants)) {
+        for ((weight, moments), [w, m, v]) in
+            weights.iter_mut().zip(&mut self.moments).zip(ops::adam(items, gradients, constants))
+        {
             weight.set(w);
             moments.first.set(m);
             moments.second.set(v);

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
 use shared::nn::config::RunConfig;
+use shared::nn::device::on_workers;
 use shared::nn::discriminator::Discriminator;
 use shared::nn::generator::Generator;
 use shared::nn::layers::Mode;
@@ -117,6 +118,10 @@ impl Trainer {
 
     /// One step on real pictures [B, C, H, W] and latents [B, latent].
     pub fn step_on(&mut self, real: Tensor<4>, z: Tensor<2>) -> StepMetrics {
+        on_workers(|| self.step_here(real, z))
+    }
+
+    fn step_here(&mut self, real: Tensor<4>, z: Tensor<2>) -> StepMetrics {
         let gradient = self.gradient(real, z);
         self.step += 1;
         self.optimizer_g.step(self.step, &mut self.generator, gradient.generator);

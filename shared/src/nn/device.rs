@@ -73,6 +73,12 @@ pub fn describe(device: &Device) -> String {
     if *device == Device::flex() { format!("CPU, {} threads", rayon::current_num_threads()) } else { format!("{device:?}") }
 }
 
+/// Runs `work` on one of the threads among which the CPU operations divide themselves. Each of hundreds of operations a
+/// step then begins at once, where another thread would have to wake them up and be woken up again.
+pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
 #[cfg(feature = "cuda")]
 fn cuda_devices() -> usize {
     Device::enumerate(DeviceType::Cuda).into_vec().len()

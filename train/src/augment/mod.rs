@@ -2,7 +2,6 @@
 //! generated pictures go through the same random transforms before D sees them, with a probability p that rises while D
 //! takes too many reals for real.
 
-
 use shared::nn::config::{AugmentConfig, PipelineName};
 use shared::rng::Stream;
 

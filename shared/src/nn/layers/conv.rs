@@ -42,7 +42,14 @@ impl Conv2d {
     /// A layer `name` with a `k`×`k` kernel that halves height and width (stride 2, "same" padding), drawn by `seed`;
     /// with `bias`, one that starts at 0, and this activation behind it.
     #[must_use]
-    pub fn halving([inputs, outputs]: [usize; 2], k: usize, bias: Option<Activation>, seed: u64, name: &str, device: &Device) -> Self {
+    pub fn halving(
+        [inputs, outputs]: [usize; 2],
+        k: usize,
+        bias: Option<Activation>,
+        seed: u64,
+        name: &str,
+        device: &Device,
+    ) -> Self {
         let fans = GlorotUniform { fan_in: k * k * inputs, fan_out: k * k * outputs };
         let weights = fans.draw(seed, name, k * k * inputs * outputs);
         Self {
@@ -71,7 +78,14 @@ impl ConvTranspose2d {
     /// Keras stores this kernel as (k, k, out, in) and takes its fans from the last two axes, so that "fan in" counts the
     /// outputs; the limit is the same either way.
     #[must_use]
-    pub fn doubling([inputs, outputs]: [usize; 2], k: usize, bias: Option<Activation>, seed: u64, name: &str, device: &Device) -> Self {
+    pub fn doubling(
+        [inputs, outputs]: [usize; 2],
+        k: usize,
+        bias: Option<Activation>,
+        seed: u64,
+        name: &str,
+        device: &Device,
+    ) -> Self {
         let fans = GlorotUniform { fan_in: k * k * outputs, fan_out: k * k * inputs };
         let weights = fans.draw(seed, name, k * k * inputs * outputs);
         Self {

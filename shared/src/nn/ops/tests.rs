@@ -1,6 +1,6 @@
-//! Our CPU operations against burn's on the same numbers.
+//! Our CPU operations against burn's on the same numbers, over drawn shapes; and against themselves for any number of threads.
 
-use burn::tensor::Distribution;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -15,80 +15,276 @@ fn difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
     assert_eq!(a.dims(), b.dims());
     let scale: f32 = b.clone().abs().max().into_scalar();
     let worst: f32 = (a - b).abs().max().into_scalar();
-    worst / scale
+    if worst == 0.0 { 0.0 } else { worst / scale }
 }
 
+/// Result and gradients of a sum weighted so that every output has its own upstream gradient.
 fn gradients<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn([Tensor<4>; N]) -> Tensor<4>) -> (Tensor<4>, [Tensor<4>; N]) {
     let inputs = inputs.map(|t| t.autodiff().require_grad());
     let y = f(inputs.clone());
-    // A weighted sum, so that every output has its own upstream gradient.
     let upstream = drawn(y.dims(), 99);
     let grads = (y.clone() * upstream.autodiff()).sum().backward();
     (y.inner(), inputs.map(|t| t.grad(&grads).expect("gradient")))
 }
 
-#[test]
-fn convolution_and_its_gradients_equal_burns() {
-    // Kernel, stride, padding, extent: GAN blocks, Inception's asymmetric ones, and leftovers that no output reads.
-    for (k, s, p, e, batch) in [
-        ([4, 4], 2, [1, 1], [16, 16], 5),
-        ([3, 3], 1, [1, 1], [9, 7], 3),
-        ([1, 7], 1, [0, 3], [6, 8], 2),
-        ([3, 3], 2, [0, 0], [8, 9], 4),
-        ([1, 1], 1, [0, 0], [5, 5], 3),
-        ([5, 5], 3, [2, 2], [11, 11], 1),
-        ([4, 4], 2, [1, 1], [2, 2], 40),
-    ] {
-        let inputs = || [drawn([batch, 6, e[0], e[1]], 1), drawn([10, 6, k[0], k[1]], 2)];
-        let (y, [dx, dw]) = gradients(inputs(), |[x, w]| conv2d(x, w, s, p));
-        let (y2, [dx2, dw2]) = gradients(inputs(), |[x, w]| module::conv2d(x, w, None, ConvOptions::new([s, s], p, [1, 1], 1)));
-        for d in [difference(y, y2), difference(dx, dx2), difference(dw, dw2)] {
-            assert!(d < 1e-5, "kernel {k:?} stride {s}: {d}");
-        }
+/// Sums of up to 7·7·48 products: rounding reaches a few 1e-6 of the largest.
+const TOLERANCE: f32 = 2e-5;
+
+fn same<const N: usize>(
+    inputs: [Tensor<4>; N],
+    ours: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+    burns: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+) {
+    let (y, d) = gradients(inputs.clone(), ours);
+    let (y2, d2) = gradients(inputs, burns);
+    assert!(difference(y.clone(), y2.clone()) < TOLERANCE, "result: {}", difference(y, y2));
+    for (i, (d, d2)) in d.into_iter().zip(d2).enumerate() {
+        let off = difference(d, d2);
+        assert!(off < TOLERANCE, "gradient of input {i}: {off}");
     }
 }
 
-#[test]
-fn transposed_convolution_and_its_gradients_equal_burns() {
-    for (k, s, p, e, batch) in [([4, 4], 2, [1, 1], [4, 4], 9), ([7, 7], 2, [0, 0], [3, 5], 2), ([5, 5], 1, [0, 0], [6, 6], 2)] {
-        let inputs = || [drawn([batch, 6, e[0], e[1]], 1), drawn([6, 3, k[0], k[1]], 2)];
-        let (y, [dx, dw]) = gradients(inputs(), |[x, w]| conv_transpose2d(x, w, s, p));
-        let options = ConvTransposeOptions::new([s, s], p, [0, 0], [1, 1], 1);
-        let (y2, [dx2, dw2]) = gradients(inputs(), |[x, w]| module::conv_transpose2d(x, w, None, options.clone()));
-        for d in [difference(y, y2), difference(dx, dx2), difference(dw, dw2)] {
-            assert!(d < 1e-5, "kernel {k:?} stride {s}: {d}");
-        }
+/// One convolution.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    batch: usize,
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    stride: usize,
+    padding: [usize; 2],
+    extent: [usize; 2],
+}
+
+fn convolve(c: Case, [x, w]: [Tensor<4>; 2]) -> Tensor<4> {
+    conv2d(x, w, c.stride, c.padding)
+}
+
+fn transpose(c: Case, [x, w]: [Tensor<4>; 2]) -> Tensor<4> {
+    conv_transpose2d(x, w, c.stride, c.padding)
+}
+
+impl Case {
+    fn inputs(self, transposed: bool) -> [Tensor<4>; 2] {
+        let ([a, b], [kh, kw], [h, w]) = (self.channels, self.kernel, self.extent);
+        let weight = if transposed { [a, b, kh, kw] } else { [b, a, kh, kw] };
+        [drawn([self.batch, a, h, w], 1), drawn(weight, 2)]
+    }
+
+    fn equals_burns(self) {
+        let Self { stride: s, padding, .. } = self;
+        same(
+            self.inputs(false),
+            |i| convolve(self, i),
+            |[x, w]| module::conv2d(x, w, None, ConvOptions::new([s, s], padding, [1, 1], 1)),
+        );
+    }
+
+    fn transposed_equals_burns(self) {
+        let Self { stride: s, padding, .. } = self;
+        let options = ConvTransposeOptions::new([s, s], padding, [0, 0], [1, 1], 1);
+        same(self.inputs(true), |i| transpose(self, i), |[x, w]| module::conv_transpose2d(x, w, None, options.clone()));
     }
 }
 
-#[test]
-fn normalisation_and_its_gradients_equal_the_composed_formula() {
-    let shape = [4, 3, 5, 6];
-    let (gamma, beta) = (drawn([1, 3, 1, 1], 3), drawn([1, 3, 1, 1], 4));
-    for slope in [0.0, 0.2, 1.0] {
-        let inputs = || [drawn(shape, 1) * 2.0 + 0.5, gamma.clone(), beta.clone()];
-        let (y, d) = gradients(inputs(), |[x, g, b]| {
-            let moments = channel_moments(&x);
-            normalize_train(x, g.reshape([3]), b.reshape([3]), moments, 1e-3, slope)
-        });
-        let (y2, d2) = gradients(inputs(), |[x, g, b]| {
-            let (mean, variance) = moments(x.clone());
-            let x = (x - mean.reshape([1, 3, 1, 1])) / (variance.reshape([1, 3, 1, 1]) + 1e-3).sqrt();
-            affine_act(x, g.reshape([3]), b.reshape([3]), slope)
-        });
-        assert!(difference(y, y2) < 1e-5);
-        for (a, b) in d.into_iter().zip(d2) {
-            assert!(difference(a, b) < 2e-5, "slope {slope}");
-        }
+fn cases() -> impl Strategy<Value = Case> {
+    // Fewer and more channels than a vector has lanes, and whole numbers of vectors.
+    let channels = || prop::sample::select(vec![1usize, 3, 4, 7, 16, 17, 20, 32, 48]);
+    (1usize..5, [channels(), channels()], [1usize..8, 1usize..8], 1usize..4, [0usize..4, 0usize..4], [0usize..9, 0usize..9])
+        .prop_map(|(batch, channels, kernel, stride, padding, more)| {
+            let padding = [0, 1].map(|i| padding[i].min(kernel[i] - 1));
+            // As small as the kernel allows, and odd sizes.
+            let extent = [0, 1].map(|i| kernel[i].saturating_sub(2 * padding[i]).max(1) + more[i]);
+            Case { batch, channels, kernel, stride, padding, extent }
+        })
+}
+
+/// The 4×4 kernels with stride 2 that go another way where channels come in vectors.
+fn halvings() -> impl Strategy<Value = Case> {
+    let channels = || prop::sample::select(vec![3usize, 16, 32, 40, 48, 64]);
+    (1usize..6, [channels(), channels()], [1usize..6, 1usize..6]).prop_map(|(batch, channels, half)| Case {
+        batch,
+        channels,
+        kernel: [4, 4],
+        stride: 2,
+        padding: [1, 1],
+        extent: half.map(|n| 2 * n),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn convolution_and_its_gradients_equal_burns(case in cases()) {
+        case.equals_burns();
+    }
+
+    #[test]
+    fn transposed_convolution_and_its_gradients_equal_burns(case in cases()) {
+        // The whole result must lie inside the kernels' reach.
+        let big = |i: usize| (case.extent[i] - 1) * case.stride + case.kernel[i] > 2 * case.padding[i];
+        prop_assume!(big(0) && big(1));
+        case.transposed_equals_burns();
+    }
+
+    #[test]
+    fn halving_doubling_and_their_gradients_equal_burns(case in halvings()) {
+        case.equals_burns();
+        case.transposed_equals_burns();
+    }
+
+    #[test]
+    fn normalisation_and_its_gradients_equal_the_composed_formula(
+        shape in [1usize..5, 1usize..50, 2usize..7, 2usize..7], slope in prop::sample::select(vec![0.0f32, 0.2, 1.0]), far in 0.0f32..30.0,
+    ) {
+        let channels = shape[1];
+        let vectors = [drawn([1, channels, 1, 1], 3), drawn([1, channels, 1, 1], 4)];
+        let [gamma, beta] = vectors;
+        same(
+            [drawn(shape, 1) * 2.0 + far, gamma, beta],
+            |[x, g, b]| {
+                let moments = channel_moments(&x);
+                normalize_train(x, g.reshape([channels]), b.reshape([channels]), moments, 1e-3, slope)
+            },
+            |[x, g, b]| {
+                let (mean, variance) = moments(x.clone());
+                let x = (x - mean.reshape([1, channels, 1, 1])) / (variance.reshape([1, channels, 1, 1]) + 1e-3).sqrt();
+                affine_act(x, g.reshape([channels]), b.reshape([channels]), slope)
+            },
+        );
+    }
+
+    #[test]
+    fn bias_and_activation_equal_burns(shape in [1usize..4, 1usize..40, 1usize..6, 1usize..6], kind in 0usize..4) {
+        let activation = [Activation::NONE, Activation::LeakyRelu(0.2), Activation::Sigmoid, Activation::Tanh][kind];
+        let channels = shape[1];
+        same(
+            [drawn(shape, 1), drawn([1, channels, 1, 1], 2)],
+            |[x, b]| bias_act(x, b.reshape([channels]), activation),
+            |[x, b]| match activation {
+                Activation::LeakyRelu(slope) => leaky_relu(x + b, f64::from(slope)),
+                Activation::Sigmoid => sigmoid(x + b),
+                Activation::Tanh => tanh(x + b),
+            },
+        );
+        // Without a graph, bias and activation are part of the convolution.
+        let (x, w, b) = (drawn(shape, 1), drawn([5, channels, 1, 1], 2), drawn([5], 3));
+        let apart = bias_act(conv2d(x.clone(), w.clone(), 1, [0, 0]), b.clone(), activation);
+        prop_assert!(difference(conv2d_act(x, w, b, activation, 1, [0, 0]), apart) < 1e-6);
+    }
+
+    #[test]
+    fn the_warp_equals_gathers(shape in [1usize..4, 1usize..5, 2usize..9, 2usize..9], numbers in [-2.0f64..2.0, -2.0f64..2.0, -9.0f64..9.0]) {
+        let [a, b, c] = numbers;
+        let maps: Vec<_> = (0..shape[0]).map(|i| (i != 1).then_some(Affine([[a, b, c], [b - 1.0, a + 0.5, -c]]))).collect();
+        same([drawn(shape, 1)], |[x]| warp(x, &maps), |[x]| warp::by_gathers(x, &maps));
+    }
+
+    #[test]
+    fn pools_and_joining_equal_burns(shape in [1usize..3, 1usize..40, 3usize..9, 3usize..9], stride in 1usize..3, padding in 0usize..2) {
+        let (x, other) = (drawn(shape, 1), drawn([shape[0], 5, shape[2], shape[3]], 2));
+        let options = MaxPoolOptions::new([3, 3]).with_stride([stride; 2]).with_padding([padding; 2]);
+        prop_assert!(difference(max_pool3(x.clone(), stride, padding), module::max_pool2d(x.clone(), options)) == 0.0);
+        let options = AvgPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]).with_count_include_pad(false);
+        prop_assert!(difference(average_pool3(x.clone()), module::avg_pool2d(x.clone(), options)) < 1e-6);
+        prop_assert!(difference(join(vec![x.clone(), other.clone()]), Tensor::cat(vec![x, other], 1)) == 0.0);
     }
 }
 
 #[test]
 fn inference_by_the_batch_moments_equals_training() {
-    let x: Tensor<4> = Tensor::random([3, 4, 2, 2], Distribution::Default, &Device::flex());
+    let x: Tensor<4> = drawn([3, 20, 2, 2], 5);
     let moments = channel_moments(&x);
-    let (gamma, beta) = (drawn([4], 1), drawn([4], 2));
+    let (gamma, beta) = (drawn([20], 1), drawn([20], 2));
     let a = normalize_train(x.clone(), gamma.clone(), beta.clone(), moments.clone(), 1e-3, 0.2);
     let b = normalize_with(x.autodiff(), gamma.autodiff(), beta.autodiff(), moments.autodiff(), 1e-3, 0.2).inner();
     assert!(difference(a, b) < 1e-6);
+}
+
+fn bits<const D: usize>(x: Tensor<D>) -> Vec<u32> {
+    x.into_data().iter::<f32>().map(f32::to_bits).collect()
+}
+
+/// A chain of every operation that trains, and all its gradients, as bits.
+fn everything() -> Vec<Vec<u32>> {
+    let shapes = [[3, 16, 8, 12], [32, 16, 4, 4], [32, 24, 4, 4], [7, 24, 3, 3], [7, 3, 4, 4]];
+    let maps: Vec<_> = (0..3).map(|i| (i != 1).then_some(Affine([[0.9, 0.3, 0.5], [-0.3, 0.9, 2.0]]))).collect();
+    let inputs: [Tensor<4>; 5] = std::array::from_fn(|i| drawn(shapes[i], i as u64));
+    let (y, gradients) = gradients(inputs, |[x, a, b, c, d]| {
+        let x = conv2d(x, a, 2, [1, 1]); // [3, 32, 4, 6], by nine products
+        let moments = channel_moments(&x);
+        let x = normalize_train(x, Tensor::ones([32], &Device::flex()), Tensor::zeros([32], &Device::flex()), moments, 1e-3, 0.2);
+        let x = conv_transpose2d(x, b, 2, [1, 1]); // [3, 24, 8, 12]
+        let x = conv2d(x, c, 1, [1, 1]); // [3, 7, 8, 12]
+        let x = conv_transpose2d(x, d, 2, [1, 1]); // [3, 3, 16, 24]
+        warp(bias_act(x, drawn([3], 9), Activation::Sigmoid), &maps)
+    });
+    let items = gradients.iter().map(|g| g.clone().flatten(0, 3));
+    let constants = AdamConstants { alpha: 1e-3, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
+    let updated = adam(items.clone().map(|g| [g.clone(), g.clone(), g.square()]).collect(), items.clone().collect(), constants);
+    let averaged = moving_average(items.clone().collect(), updated.iter().map(|[w, ..]| w.clone()).collect(), 0.99);
+    let mut found = vec![bits(y)];
+    found.extend(gradients.map(bits));
+    found.extend(updated.into_iter().flatten().map(bits));
+    found.extend(averaged.into_iter().map(bits));
+    found
+}
+
+#[test]
+fn results_are_equal_bit_by_bit_for_any_number_of_threads() {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(everything)
+    };
+    let once = with(1);
+    for threads in [1, 2, 3, 5, 16] {
+        assert!(with(threads) == once, "{threads} threads");
+    }
+}
+
+#[test]
+fn one_update_of_adam_and_of_the_average_equal_the_formulas() {
+    let n = 50_001;
+    let [w, m, v, g] = [1, 2, 3, 4].map(|seed| drawn([n], seed));
+    let v = v.square();
+    let constants = AdamConstants { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
+    // The weight is held here as well, so that a change in place would show.
+    let [w2, m2, v2]: [Tensor<1>; 3] = adam(vec![[w.clone(), m.clone(), v.clone()]], vec![g.clone()], constants).remove(0);
+    let m3 = m.clone() * 0.5 + g.clone() * 0.5;
+    let v3 = v * 0.999 + g.square() * 0.001;
+    assert!(difference(m2, m3.clone()) < 1e-6);
+    assert!(difference(v2, v3.clone()) < 1e-6);
+    assert!(difference(w2.clone(), w.clone() - m3 * 0.01 / (v3.sqrt() + 1e-7)) < 1e-6);
+    assert_eq!(bits(w.clone()), bits(drawn([n], 1)));
+    let mean = moving_average(vec![w.clone()], vec![w2.clone()], 0.9).remove(0);
+    assert!(difference(mean, w * 0.9 + w2 * 0.1) < 1e-6);
+}
+
+#[test]
+fn a_second_pass_over_the_same_numbers_finds_the_first_ones_results() {
+    let (x, w) = (drawn([2, 3, 8, 8], 1), drawn([16, 3, 4, 4], 2));
+    let pass = |x: Tensor<4>| {
+        let y = conv2d(x, w.clone(), 2, [1, 1]);
+        let moments = channel_moments(&y);
+        normalize_train(y, Tensor::ones([16], &Device::flex()), Tensor::zeros([16], &Device::flex()), moments, 1e-3, 0.2)
+    };
+    let at = |y: &Tensor<4>| flex(y.clone()).map(|y| y.bytes().as_ptr()).expect("on the CPU");
+    let y = |x: &Tensor<4>| conv2d(x.clone(), w.clone(), 2, [1, 1]);
+    let (first, second, other) = {
+        let _once = remember();
+        let (first, second) = (y(&x), y(&x));
+        assert_eq!(at(&first), at(&second), "computed again");
+        let other = y(&(x.clone() * 2.0));
+        assert_ne!(at(&first), at(&other));
+        // Two graphs over one computation have the gradients of two computations.
+        let (_, [once]) = gradients([x.clone()], |[x]| pass(x));
+        let (_, [again]) = gradients([x.clone()], |[x]| pass(x));
+        assert_eq!(bits(once), bits(again));
+        (first, second, other)
+    };
+    assert_eq!(bits(first.clone()), bits(second));
+    assert!(difference(other, first.clone() * 2.0) < 1e-6);
+    let later = y(&x);
+    assert_ne!(at(&first), at(&later), "kept beyond the scope");
+    assert_eq!(bits(first), bits(later));
 }

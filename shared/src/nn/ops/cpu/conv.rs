@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::kernel::{Panels, Positions, Rows, Target, outer, product};
+use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, product};
 use super::memory::Buffer;
 use super::{transpose, winograd};
 
@@ -101,7 +101,7 @@ impl Geometry {
         let taps = kh * kw;
         let depth: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
         let columns: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
-        let panels = Panels::gather(weight, &depth, &columns);
+        let packed = Packed::gather(weight, &depth, &columns);
         let border = Border { top: ph, bottom: ph, left: pw, right: pw };
         let width = self.w + 2 * pw;
         let (line, step) = (self.ow * self.cout, self.stride * width * self.cin);
@@ -125,7 +125,7 @@ impl Geometry {
                     &strip[..]
                 };
                 let rows = Rows { values, starts: &starts, segments: kh, length: kw * self.cin, step: width * self.cin };
-                product(rows, &panels, Target { values: y, starts: &targets, finish });
+                product(rows, packed.panels(), Target { values: y, starts: &targets, finish });
             });
         });
         y
@@ -150,14 +150,19 @@ impl Geometry {
             left: most[1] - 1,
             right: furthest(self.w, pw, self.ow),
         };
-        let packed: Vec<(Phase, Phase, Panels)> = phases(self.kernel[0])
+        let packed: Vec<(Phase, Phase, Packed)> = phases(self.kernel[0])
             .flat_map(|y| phases(self.kernel[1]).map(move |x| (y, x)))
+            .filter(|(y, x)| y.taps * x.taps > 0)
             .map(|(y, x)| (y, x, self.phase_panels(weight, y, x)))
             .collect();
         let width = border.left + self.ow + border.right;
         let (line, row_len) = (self.w * self.cin, width * self.cout);
         let strip_rows = self.strip_rows(self.h.div_ceil(s), row_len) * s;
         let mut dx = Buffer::any(self.batch * self.input_len());
+        if packed.len() < s * s {
+            // A kernel smaller than its stride leaves pixels that nothing reaches.
+            dx.fill(0.0);
+        }
         let tasks = dx.par_chunks_mut(self.input_len()).zip(g.par_chunks(self.output_len()));
         tasks.for_each(|(dx, g)| {
             dx.par_chunks_mut(strip_rows * line).enumerate().for_each(|(i, dx)| {
@@ -180,7 +185,7 @@ impl Geometry {
                     }
                     let rows =
                         Rows { values: &strip, starts: &starts, segments: y.taps, length: x.taps * self.cout, step: row_len };
-                    product(rows, panels, Target { values: dx, starts: &targets, finish: None });
+                    product(rows, panels.panels(), Target { values: dx, starts: &targets, finish: None });
                 }
             });
         });
@@ -188,7 +193,7 @@ impl Geometry {
     }
 
     /// The taps of one phase in the order in which the padded picture has them: the last first.
-    fn phase_panels(&self, weight: &[f32], y: Phase, x: Phase) -> Panels {
+    fn phase_panels(&self, weight: &[f32], y: Phase, x: Phase) -> Packed {
         let [kh, kw] = self.kernel;
         let mut depth = Vec::with_capacity(y.taps * x.taps * self.cout);
         for i in (0..y.taps).rev().map(|t| y.phase + t * self.stride) {
@@ -197,7 +202,7 @@ impl Geometry {
             }
         }
         let columns: Vec<usize> = (0..self.cin).map(|c| c * kh * kw).collect();
-        Panels::gather(weight, &depth, &columns)
+        Packed::gather(weight, &depth, &columns)
     }
 
     /// [`Geometry::input_gradient`] to pictures of few channels: what each position of `g` gives to its whole window is one
@@ -207,7 +212,7 @@ impl Geometry {
         let taps = kh * kw;
         let depth: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
         let columns: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
-        let panels = Panels::gather(weight, &depth, &columns);
+        let packed = Packed::gather(weight, &depth, &columns);
         let (line, window) = (self.w * self.cin, taps * self.cin);
         let strip_rows = self.strip_rows(self.h.div_ceil(s), self.ow * window) * s;
         let mut dx = Buffer::zeros(self.batch * self.input_len());
@@ -222,7 +227,7 @@ impl Geometry {
                 let starts: Vec<usize> = (from * self.ow..from * self.ow + count).map(|i| i * self.cout).collect();
                 let targets: Vec<usize> = (0..count).map(|i| i * window).collect();
                 let source = Rows { values: g, starts: &starts, segments: 1, length: self.cout, step: 0 };
-                product(source, &panels, Target { values: &mut windows, starts: &targets, finish: None });
+                product(source, packed.panels(), Target { values: &mut windows, starts: &targets, finish: None });
                 for (q, windows) in (from..to).zip(windows.chunks(self.ow * window)) {
                     for ki in 0..kh {
                         let Some(row) = (q * s + ki).checked_sub(ph + rows.start).filter(|r| *r < rows.len()) else { continue };
@@ -277,7 +282,9 @@ impl Geometry {
                             steps: [padded_len, self.stride * width * self.cin, self.stride * self.cin],
                             step_g: self.cout,
                         };
-                        outer(&x[ki * width * self.cin + m * task..], g, self.cout, positions, sums);
+                        let rows = sums.len() / self.cout;
+                        let sums = Sums { values: sums, rows, columns: self.cout, step: self.cout };
+                        outer(&x[ki * width * self.cin + m * task..], g, positions, sums);
                     }
                 });
             });

@@ -3,6 +3,8 @@
 //! A tensor keeps the shape [B, C, H, W] for everyone; only its strides tell that it lies as [B, H, W, C]. What comes in
 //! another order is copied once.
 
+use std::marker::PhantomData;
+
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
 
@@ -101,23 +103,41 @@ impl Values {
 pub(super) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
     assert!(from.len() == rows * columns && to.len() == from.len(), "sizes");
     const BLOCK: usize = 16;
-    let to = Shared(to.as_mut_ptr());
-    (0..rows.div_ceil(BLOCK)).into_par_iter().with_min_len(8).for_each(|block| {
-        let to = &to;
-        let rows_here = block * BLOCK..(block * BLOCK + BLOCK).min(rows);
-        for first in (0..columns).step_by(BLOCK) {
-            for c in first..(first + BLOCK).min(columns) {
-                for r in rows_here.clone() {
-                    // SAFETY: c < columns and r < rows, and no other task has these rows.
-                    unsafe { *to.0.add(c * rows + r) = from[r * columns + c] };
-                }
-            }
+    let (high, wide) = (rows.div_ceil(BLOCK), columns.div_ceil(BLOCK));
+    let to = Places::of(to);
+    (0..high * wide).into_par_iter().with_min_len(16).for_each(|block| {
+        let (r0, c0) = (block / wide * BLOCK, block % wide * BLOCK);
+        for c in c0..(c0 + BLOCK).min(columns) {
+            // SAFETY: no other task has these rows and columns.
+            let to = unsafe { to.slice(c * rows + r0, BLOCK.min(rows - r0)) };
+            to.iter_mut().zip(from[r0 * columns + c..].iter().step_by(columns)).for_each(|(t, f)| *t = *f);
         }
     });
 }
 
 /// Memory that tasks write to at places of their own.
-struct Shared(*mut f32);
+pub(super) struct Places<'a> {
+    at: *mut f32,
+    len: usize,
+    memory: PhantomData<&'a mut [f32]>,
+}
 
-// SAFETY: only `transpose` uses it, which gives every place to one task.
-unsafe impl Sync for Shared {}
+impl<'a> Places<'a> {
+    pub(super) fn of(memory: &'a mut [f32]) -> Self {
+        Self { at: memory.as_mut_ptr(), len: memory.len(), memory: PhantomData }
+    }
+
+    /// `len` numbers from `from`.
+    ///
+    /// # Safety
+    /// Nobody else may have any of them.
+    #[expect(clippy::mut_from_ref, reason = "that is what it is for")]
+    pub(super) unsafe fn slice(&self, from: usize, len: usize) -> &mut [f32] {
+        assert!(from + len <= self.len, "a place outside");
+        // SAFETY: inside the memory, which is borrowed as long as this lives; the caller has it alone.
+        unsafe { std::slice::from_raw_parts_mut(self.at.add(from), len) }
+    }
+}
+
+// SAFETY: the memory is borrowed exclusively, and whoever takes a part of it promises to be the only one.
+unsafe impl Sync for Places<'_> {}

@@ -16,7 +16,7 @@ use super::simd::{leaky_relu, load, store};
 const VECTORS: usize = 2;
 
 /// Columns of a panel on this machine.
-fn panel_width() -> usize {
+pub(super) fn panel_width() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {
         type Output = usize;
@@ -30,39 +30,40 @@ fn panel_width() -> usize {
 }
 
 /// A matrix [depth, columns] cut into panels of a few columns, each [depth, width] and filled up with zeros.
-pub(super) struct Panels {
+#[derive(Clone, Copy)]
+pub(super) struct Panels<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) depth: usize,
+    pub(super) columns: usize,
+}
+
+/// The memory of one.
+pub(super) struct Packed {
     values: Buffer,
     depth: usize,
     columns: usize,
-    width: usize,
 }
 
-impl Panels {
-    /// `fill(first, row, k)` writes the columns from `first` of row `k`.
-    pub(super) fn new(depth: usize, columns: usize, fill: impl Fn(usize, &mut [f32], usize) + Sync) -> Self {
-        let width = panel_width();
-        let mut values = Buffer::any(columns.div_ceil(width) * depth * width);
-        // Several rows to a task, so that a row of a few columns does not cost a task of its own.
-        let rows = 64.min(depth).max(1);
+impl Packed {
+    /// The matrix whose element (k, column) is `source[rows[k] + columns[column]]`.
+    pub(super) fn gather(source: &[f32], rows: &[usize], columns: &[usize]) -> Self {
+        let (width, depth) = (panel_width(), rows.len());
+        let mut values = Buffer::any(columns.len().div_ceil(width) * depth * width);
         values.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, values)| {
-            let first = panel * width;
-            let there = width.min(columns - first);
-            values.par_chunks_mut(rows * width).enumerate().for_each(|(block, values)| {
-                for (k, row) in values.chunks_mut(width).enumerate() {
-                    row[there..].fill(0.0);
-                    fill(first, &mut row[..there], block * rows + k);
+            let columns = &columns[panel * width..columns.len().min((panel + 1) * width)];
+            values.par_chunks_mut(64 * width).zip(rows.par_chunks(64)).for_each(|(values, rows)| {
+                for (values, &row) in values.chunks_mut(width).zip(rows) {
+                    let source = &source[row..];
+                    values[columns.len()..].fill(0.0);
+                    values.iter_mut().zip(columns).for_each(|(v, &at)| *v = source[at]);
                 }
             });
         });
-        Self { values, depth, columns, width }
+        Self { values, depth, columns: columns.len() }
     }
 
-    /// The matrix whose element (k, column) is `source[rows[k] + columns[column]]`.
-    pub(super) fn gather(source: &[f32], rows: &[usize], columns: &[usize]) -> Self {
-        Self::new(rows.len(), columns.len(), |first, row, k| {
-            let source = &source[rows[k]..];
-            row.iter_mut().zip(&columns[first..]).for_each(|(v, &at)| *v = source[at]);
-        })
+    pub(super) fn panels(&self) -> Panels<'_> {
+        Panels { values: &self.values, depth: self.depth, columns: self.columns }
     }
 }
 
@@ -84,8 +85,9 @@ pub(super) struct Target<'a> {
 }
 
 /// `target` = `rows` · `panels`.
-pub(super) fn product(rows: Rows<'_>, panels: &Panels, target: Target<'_>) {
+pub(super) fn product(rows: Rows<'_>, panels: Panels<'_>, target: Target<'_>) {
     assert_eq!(rows.segments * rows.length, panels.depth, "inner dimensions");
+    assert!(panels.columns.div_ceil(panel_width()) * panel_width() * panels.depth <= panels.values.len(), "panels");
     assert_eq!(rows.starts.len(), target.starts.len(), "rows");
     assert!(target.finish.is_none_or(|(bias, _)| bias.len() == panels.columns), "bias");
     // The kernel reads and writes without looking; this is where it is made sure that it may.
@@ -98,7 +100,7 @@ pub(super) fn product(rows: Rows<'_>, panels: &Panels, target: Target<'_>) {
 
 struct Product<'a> {
     rows: Rows<'a>,
-    panels: &'a Panels,
+    panels: Panels<'a>,
     target: Target<'a>,
 }
 
@@ -107,9 +109,13 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let width = self.panels.width;
+        let width = VECTORS * S::F32_LANES;
         for first in (0..self.panels.columns).step_by(width) {
-            if self.panels.columns - first > S::F32_LANES { self.panel::<S, 2>(simd, first) } else { self.panel::<S, 1>(simd, first) }
+            if self.panels.columns - first > S::F32_LANES {
+                self.panel::<S, 2>(simd, first)
+            } else {
+                self.panel::<S, 1>(simd, first)
+            }
         }
     }
 }
@@ -137,7 +143,7 @@ impl Product<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, row: usize, first: usize) -> usize {
         let Rows { values, starts, segments, length, step } = self.rows;
-        let width = self.panels.width;
+        let width = VECTORS * S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
         let starts: [*const f32; R] = std::array::from_fn(|r| values[starts[row + r]..].as_ptr());
         let mut panel = self.panels.values[first * self.panels.depth..].as_ptr();
@@ -187,26 +193,33 @@ pub(super) struct Positions {
     pub(super) step_g: usize,
 }
 
-/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n], n below `columns`, m as far as `sums` has rows.
-/// The positions are summed up on their own before they are added, so that long sums lose little.
-pub(super) fn outer(x: &[f32], g: &[f32], columns: usize, positions: Positions, sums: &mut [f32]) {
+/// A matrix of sums [rows, columns] whose rows are `step` apart.
+pub(super) struct Sums<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) step: usize,
+}
+
+/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n]. The positions are summed up on their own before
+/// they are added, so that long sums lose little.
+pub(super) fn outer(x: &[f32], g: &[f32], positions: Positions, sums: Sums<'_>) {
     let Positions { counts, steps, step_g } = positions;
-    if counts.contains(&0) || sums.is_empty() {
+    if counts.contains(&0) || sums.rows == 0 {
         return;
     }
-    let rows = sums.len() / columns;
     let last: usize = counts.iter().zip(steps).map(|(count, step)| (count - 1) * step).sum();
-    assert!(rows + last <= x.len(), "a position ends outside x");
-    assert!((counts.iter().product::<usize>() - 1) * step_g + columns <= g.len(), "a position ends outside g");
-    Arch::new().dispatch(Outer { x, g, columns, positions, sums });
+    assert!(sums.rows + last <= x.len(), "a position ends outside x");
+    assert!((counts.iter().product::<usize>() - 1) * step_g + sums.columns <= g.len(), "a position ends outside g");
+    assert!((sums.rows - 1) * sums.step + sums.columns <= sums.values.len(), "a sum stands outside");
+    Arch::new().dispatch(Outer { x, g, positions, sums });
 }
 
 struct Outer<'a> {
     x: &'a [f32],
     g: &'a [f32],
-    columns: usize,
     positions: Positions,
-    sums: &'a mut [f32],
+    sums: Sums<'a>,
 }
 
 impl WithSimd for Outer<'_> {
@@ -214,16 +227,15 @@ impl WithSimd for Outer<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let rows = self.sums.len() / self.columns;
         let mut first = 0;
-        while first < self.columns {
-            let left = self.columns - first;
+        while first < self.sums.columns {
+            let left = self.sums.columns - first;
             first += if left >= 2 * S::F32_LANES {
-                self.panel::<S, 2, true>(simd, rows, first)
+                self.panel::<S, 2, true>(simd, first)
             } else if left >= S::F32_LANES {
-                self.panel::<S, 1, true>(simd, rows, first)
+                self.panel::<S, 1, true>(simd, first)
             } else {
-                self.panel::<S, 1, false>(simd, rows, first)
+                self.panel::<S, 1, false>(simd, first)
             };
         }
     }
@@ -232,11 +244,13 @@ impl WithSimd for Outer<'_> {
 impl Outer<'_> {
     /// V vectors of columns from `first`, the last of them possibly not WHOLE. Gives their number of columns.
     #[inline(always)]
-    fn panel<S: Simd, const V: usize, const WHOLE: bool>(&mut self, simd: S, rows: usize, first: usize) -> usize {
+    fn panel<S: Simd, const V: usize, const WHOLE: bool>(&mut self, simd: S, first: usize) -> usize {
         let mut row = 0;
-        while row < rows {
+        while row < self.sums.rows {
             let many = S::REGISTER_COUNT >= 32;
-            row += match rows - row {
+            row += match self.sums.rows - row {
+                // Two eights are better than twelve and four.
+                16 if many => self.tile::<S, 8, V, WHOLE>(simd, row, first),
                 12.. if many => self.tile::<S, 12, V, WHOLE>(simd, row, first),
                 8.. if many => self.tile::<S, 8, V, WHOLE>(simd, row, first),
                 6.. => self.tile::<S, 6, V, WHOLE>(simd, row, first),
@@ -251,7 +265,7 @@ impl Outer<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(&mut self, simd: S, row: usize, first: usize) -> usize {
         let Positions { counts, steps, step_g } = self.positions;
-        let there = (self.columns - first).min(V * S::F32_LANES);
+        let there = (self.sums.columns - first).min(V * S::F32_LANES);
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
         let x = self.x[row..].as_ptr();
         let mut g = self.g[first..].as_ptr();
@@ -279,7 +293,7 @@ impl Outer<'_> {
             }
         }
         for (r, sums) in sums.into_iter().enumerate() {
-            let target = &mut self.sums[(row + r) * self.columns + first..][..there];
+            let target = &mut self.sums.values[(row + r) * self.sums.step + first..][..there];
             for (v, sum) in sums.into_iter().enumerate() {
                 let sum = simd.add_f32s(load(simd, target, v * S::F32_LANES), sum);
                 store(simd, target, v * S::F32_LANES, sum);

@@ -49,10 +49,15 @@ fn same(a: &FlexTensor, b: &FlexTensor) -> bool {
 }
 
 /// The result of `operation` on `inputs`: the kept one, or that of `compute`.
-pub(super) fn recall<const N: usize>(operation: Operation, inputs: [FlexTensor; N], compute: impl FnOnce([FlexTensor; N]) -> FlexTensor) -> FlexTensor {
+pub(super) fn recall<const N: usize>(
+    operation: Operation,
+    inputs: [FlexTensor; N],
+    compute: impl FnOnce([FlexTensor; N]) -> FlexTensor,
+) -> FlexTensor {
     let found = MEMO.with_borrow(|scopes| {
         let scope = scopes.last()?;
-        let matches = |e: &&Entry| e.operation == operation && e.inputs.len() == N && e.inputs.iter().zip(&inputs).all(|(a, b)| same(a, b));
+        let matches =
+            |e: &&Entry| e.operation == operation && e.inputs.len() == N && e.inputs.iter().zip(&inputs).all(|(a, b)| same(a, b));
         Some(scope.iter().find(matches).map(|e| e.output.clone()))
     });
     match found {

@@ -5,12 +5,12 @@ use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 
-use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 use burn::tensor::DType;
 use burn_flex::{FlexTensor, Layout};
+use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 
 /// Smaller ones are left to the allocator, which keeps them itself.
-const SMALLEST: usize = 1 << 14;
+const SMALLEST: usize = 1 << 11;
 
 /// `len` numbers whose memory goes back to the pool when it is dropped.
 pub(super) struct Buffer {

@@ -90,8 +90,11 @@ pub(crate) trait CpuOps: Backend {
     fn fast_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self>;
 
     /// Gradients of x and bias of [`CpuOps::fast_bias_act`] from its result `y`. Not differentiable.
-    fn bias_act_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>, activation: Activation)
-    -> (FloatTensor<Self>, FloatTensor<Self>);
+    fn bias_act_backward(
+        y: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        activation: Activation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// [`super::warp`].
     fn fast_warp(x: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self>;
@@ -136,7 +139,14 @@ fn convolve(x: FlexTensor, weight: FlexTensor, stride: usize, padding: [usize; 2
 }
 
 /// Convolution, bias and leaky ReLU at once, for inference.
-pub(super) fn convolve_act(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, slope: f32, stride: usize, padding: [usize; 2]) -> FlexTensor {
+pub(super) fn convolve_act(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: FlexTensor,
+    slope: f32,
+    stride: usize,
+    padding: [usize; 2],
+) -> FlexTensor {
     convolve(x, weight, stride, padding, Some((Values::of(bias).slice(), slope)))
 }
 

@@ -76,8 +76,7 @@ struct Adam {
 impl Change<3> for Adam {
     #[inline(always)]
     fn change<S: Simd>(self, simd: S, [w, m, v]: [S::f32s; 3], g: S::f32s) -> [S::f32s; 3] {
-        let [alpha, rest_1, rest_2, epsilon] =
-            [self.alpha, self.rest_1, self.rest_2, self.epsilon].map(|c| simd.splat_f32s(c));
+        let [alpha, rest_1, rest_2, epsilon] = [self.alpha, self.rest_1, self.rest_2, self.epsilon].map(|c| simd.splat_f32s(c));
         let m = simd.mul_add_e_f32s(simd.sub_f32s(g, m), rest_1, m);
         let v = simd.mul_add_e_f32s(simd.sub_f32s(simd.mul_f32s(g, g), v), rest_2, v);
         let step = simd.div_f32s(simd.mul_f32s(m, alpha), simd.add_f32s(simd.sqrt_f32s(v), epsilon));

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::conv::Geometry;
-use super::kernel::{Panels, Positions, Rows, Target, outer, product};
+use super::image::Places;
+use super::kernel::{Panels, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
-use super::transpose;
 
 /// Products for a tile.
 const POINTS: usize = 9;
@@ -35,48 +35,86 @@ pub(super) fn applies(g: &Geometry) -> bool {
         && [g.h, g.w] == [2 * g.oh, 2 * g.ow]
 }
 
-/// What a two-tap filter (t₀, t₁) is multiplied with at point 0, 1, 2: which taps are summed.
-const TAPS_AT: [&[usize]; 3] = [&[0], &[0, 1], &[1]];
-
-/// The kernels at each point as packed matrices [channels in · phases, channels out]. `tap(phase, t)` is where tap `t` of a
-/// parity stands among the four. `by_large` says whether the columns are the channels of the large picture.
-fn kernels(weight: &[f32], small: usize, large: usize, phases: &[[usize; 2]], tap: fn(usize, usize) -> usize, by_large: bool) -> Vec<Panels> {
-    // One of the two: [small][large·16] as it is, read along `large`; or [large·16][small], read along `small`.
-    let arranged = arrange(weight, small, large, by_large);
-    let (rows, columns) = if by_large { (small, large) } else { (large, small) };
-    (0..POINTS)
-        .map(|point| {
-            let (at_y, at_x) = (TAPS_AT[point / 3], TAPS_AT[point % 3]);
-            Panels::new(phases.len() * rows, columns, |first, row, k| {
-                let ([py, px], r) = (phases[k / rows], k % rows);
-                row.fill(0.0);
-                for &ty in at_y {
-                    for &tx in at_x {
-                        let from = ((tap(py, ty) * 4 + tap(px, tx)) * rows + r) * columns + first;
-                        row.iter_mut().zip(&arranged[from..]).for_each(|(v, w)| *v += w);
-                    }
-                }
-            })
-        })
-        .collect()
+/// Kernels at all points, as packed matrices [channels in · phases, channels out]: nine for each of `sets`.
+struct Kernels {
+    values: Buffer,
+    depth: usize,
+    columns: usize,
 }
 
-/// `weight` [small, large, 16] as [16, small, large], or as [16, large, small].
-fn arrange(weight: &[f32], small: usize, large: usize, by_large: bool) -> Buffer {
-    let mut arranged = Buffer::any(weight.len());
-    if by_large {
-        transpose(weight, small * large, 16, &mut arranged);
-    } else {
-        // [small, large·16] → [large·16, small] = [large, 16, small] → [16, large, small]
-        let mut turned = Buffer::any(weight.len());
-        transpose(weight, small, large * 16, &mut turned);
-        arranged.par_chunks_mut(large * small).enumerate().for_each(|(tap, to)| {
-            for (c, to) in to.chunks_mut(small).enumerate() {
-                to.copy_from_slice(&turned[(c * 16 + tap) * small..][..small]);
+/// Which channels of a kernel [small, large, 4, 4] are summed over, and which tap of a parity stands where.
+#[derive(Clone, Copy)]
+enum Direction {
+    /// Large to small: all phases in one sum. Tap t of a parity stands at parity + 2t.
+    Halve,
+    /// Small to large: each phase on its own. Tap t stands at 3 − parity − 2t: outputs of even index are x[i−1]·w₃ + x[i]·w₁,
+    /// those of odd index x[i]·w₂ + x[i+1]·w₀.
+    Double,
+}
+
+impl Direction {
+    fn tap(self, parity: usize, t: usize) -> usize {
+        match self {
+            Self::Halve => parity + 2 * t,
+            Self::Double => 3 - parity - 2 * t,
+        }
+    }
+}
+
+impl Kernels {
+    fn new(weight: &[f32], small: usize, large: usize, direction: Direction) -> Self {
+        let (rows, columns) = match direction {
+            Direction::Halve => (large, small),
+            Direction::Double => (small, large),
+        };
+        let (sets, depth) = match direction {
+            Direction::Halve => (1, 4 * rows),
+            Direction::Double => (4, rows),
+        };
+        let width = panel_width();
+        let panels = columns.div_ceil(width);
+        let mut values = Buffer::any(sets * POINTS * panels * depth * width);
+        let places = Places::of(&mut values);
+        (0..panels * rows.div_ceil(GRAIN)).into_par_iter().for_each(|task| {
+            let (panel, block) = (task % panels, task / panels);
+            let first = panel * width;
+            let there = width.min(columns - first);
+            // The taps of this block with the columns side by side.
+            let mut taps = Buffer::any(16 * width);
+            taps.fill(0.0);
+            let mut points = Buffer::any(POINTS * width);
+            for row in block * GRAIN..(block * GRAIN + GRAIN).min(rows) {
+                for column in 0..there {
+                    let (s, l) = match direction {
+                        Direction::Halve => (first + column, row),
+                        Direction::Double => (row, first + column),
+                    };
+                    for (tap, w) in weight[(s * large + l) * 16..][..16].iter().enumerate() {
+                        taps[tap * width + column] = *w;
+                    }
+                }
+                for (phase, [py, px]) in PHASES.into_iter().enumerate() {
+                    let at = |i: usize| direction.tap(py, i / 2) * 4 + direction.tap(px, i % 2);
+                    let from: [&[f32]; 4] = std::array::from_fn(|i| &taps[at(i) * width..][..width]);
+                    Arch::new().dispatch(Spread { from, to: nine(&mut points, 0, width) });
+                    let (set, k) = if sets == 1 { (0, phase * rows + row) } else { (phase, row) };
+                    for (point, values) in points.chunks(width).enumerate() {
+                        // SAFETY: no other task has this panel and row.
+                        let to = unsafe { places.slice((((set * POINTS + point) * panels + panel) * depth + k) * width, width) };
+                        to.copy_from_slice(values);
+                    }
+                }
             }
         });
+        Self { values, depth, columns }
     }
-    arranged
+
+    /// The nine matrices of a set.
+    fn set(&self, set: usize) -> impl Iterator<Item = Panels<'_>> {
+        let len = self.columns.div_ceil(panel_width()) * panel_width() * self.depth;
+        let set = &self.values[set * POINTS * len..][..POINTS * len];
+        set.chunks(len).map(|values| Panels { values, depth: self.depth, columns: self.columns })
+    }
 }
 
 /// The pixels of a channels-last picture; outside of it there are zeros.
@@ -100,26 +138,26 @@ impl<'a> Pixels<'a> {
     }
 }
 
-/// Vectors from nine places to nine, through a linear map.
+/// Channels from nine (or four) places to nine, through a linear map.
 struct Spread<'a, const FROM: usize> {
     from: [&'a [f32]; FROM],
-    to: &'a mut [f32],
-    /// Distance between the results.
-    step: usize,
+    to: [&'a mut [f32]; POINTS],
 }
 
 impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
     type Output = ();
 
-    /// From nine pixels what the inputs are at each point; from four gradients of outputs what the products' gradients are.
+    /// From nine pixels what the inputs are at each point; from four taps what the kernels are, from four gradients of outputs
+    /// what the products' gradients are.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let channels = self.from[0].len();
-        assert!(self.from.iter().all(|f| f.len() == channels) && channels.is_multiple_of(S::F32_LANES));
-        assert!((POINTS - 1) * self.step + channels <= self.to.len());
+        assert!(channels.is_multiple_of(S::F32_LANES));
+        assert!(self.from.iter().all(|f| f.len() == channels) && self.to.iter().all(|t| t.len() == channels));
         for c in (0..channels).step_by(S::F32_LANES) {
-            // SAFETY: every slice has `channels` numbers, a whole number of vectors; so has the room at each step.
-            let d: [S::f32s; FROM] = std::array::from_fn(|i| unsafe { self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned() });
+            // SAFETY: every slice has `channels` numbers, a whole number of vectors.
+            let d: [S::f32s; FROM] =
+                std::array::from_fn(|i| unsafe { self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)];
             let doubled = |a: S::f32s, b: S::f32s| [a, simd.add_f32s(a, b), b];
             let points: [[S::f32s; 3]; 3] = if FROM == POINTS {
@@ -131,10 +169,16 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
             };
             for (i, point) in points.as_flattened().iter().enumerate() {
                 // SAFETY: as above.
-                unsafe { self.to.as_mut_ptr().add(i * self.step + c).cast::<S::f32s>().write_unaligned(*point) };
+                unsafe { self.to[i].as_mut_ptr().add(c).cast::<S::f32s>().write_unaligned(*point) };
             }
         }
     }
+}
+
+/// The same `len` places from `at` of each of nine equal parts.
+fn nine(parts: &mut [f32], at: usize, len: usize) -> [&mut [f32]; POINTS] {
+    let mut parts = parts.chunks_exact_mut(parts.len() / POINTS);
+    std::array::from_fn(|_| &mut parts.next().unwrap_or_default()[at..at + len])
 }
 
 /// The 2×2 outputs of a tile from its nine products, which stand `step` apart.
@@ -161,12 +205,10 @@ impl WithSimd for Gather<'_> {
                 std::array::from_fn(|i| unsafe { self.from.as_ptr().add(i * self.step + c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.add_f32s(a, b), simd.add_f32s(b, c)];
             let rows: [[S::f32s; 2]; 3] = std::array::from_fn(|x| along(m[x], m[3 + x], m[6 + x])); // [point x][y]
-            for y in 0..2 {
-                let outputs = along(rows[0][y], rows[1][y], rows[2][y]);
-                for (x, output) in outputs.into_iter().enumerate() {
-                    // SAFETY: as above.
-                    unsafe { self.to.as_mut_ptr().add(self.at[2 * y + x] + c).cast::<S::f32s>().write_unaligned(output) };
-                }
+            let outputs: [[S::f32s; 2]; 2] = std::array::from_fn(|y| along(rows[0][y], rows[1][y], rows[2][y]));
+            for (output, at) in outputs.as_flattened().iter().zip(self.at) {
+                // SAFETY: as above.
+                unsafe { self.to.as_mut_ptr().add(at + c).cast::<S::f32s>().write_unaligned(*output) };
             }
         }
     }
@@ -184,22 +226,26 @@ fn tiles(g: &Geometry, rows: std::ops::Range<usize>) -> impl Iterator<Item = (us
     rows.flat_map(move |row| (0..wide).map(move |x| (row / high, row % high * 2, x * 2)))
 }
 
+/// Distance from one tile's inputs to the next: not a power of two, which a cache would map to few places.
+fn spaced(depth: usize) -> usize {
+    depth + GRAIN
+}
+
 /// `tiles` · kernel at all nine points: [9, tiles, depth] → [9, tiles, columns].
-fn products(inputs: &[f32], tiles: usize, kernels: &[Panels], depth: usize, columns: usize, outputs: &mut [f32]) {
-    let starts: Vec<usize> = (0..tiles).map(|t| t * depth).collect();
-    let targets: Vec<usize> = (0..tiles).map(|t| t * columns).collect();
-    let points = inputs.chunks(tiles * depth).zip(outputs.chunks_mut(tiles * columns));
-    for ((values, target), kernel) in points.zip(kernels) {
-        let rows = Rows { values, starts: &starts, segments: 1, length: depth, step: 0 };
+fn products<'a>(inputs: &[f32], tiles: usize, kernels: impl Iterator<Item = Panels<'a>>, outputs: &mut [f32]) {
+    let (inputs_len, outputs_len) = (inputs.len() / POINTS, outputs.len() / POINTS);
+    let starts: Vec<usize> = (0..tiles).map(|t| t * inputs_len / tiles).collect();
+    let targets: Vec<usize> = (0..tiles).map(|t| t * outputs_len / tiles).collect();
+    for ((values, target), kernel) in inputs.chunks(inputs_len).zip(outputs.chunks_mut(outputs_len)).zip(kernels) {
+        let rows = Rows { values, starts: &starts, segments: 1, length: kernel.depth, step: 0 };
         product(rows, kernel, Target { values: target, starts: &targets, finish: None });
     }
 }
 
 /// The convolution: large `x` [batch, h, w, cin] to small [batch, h/2, w/2, cout]; `weight` [cout, cin, 4, 4].
 pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
-    // Tap t of a parity stands at parity + 2t.
-    let kernels = kernels(weight, g.cout, g.cin, &PHASES, |phase, t| phase + 2 * t, false);
-    let (depth, line) = (4 * g.cin, 2 * g.ow * g.cout);
+    let kernels = Kernels::new(weight, g.cout, g.cin, Direction::Halve);
+    let (depth, line) = (spaced(4 * g.cin), 2 * g.ow * g.cout);
     let rows = rows_of_tiles(g, POINTS * (depth + g.cout));
     let zeros = Buffer::zeros(g.cin);
     let mut y = Buffer::any(g.batch * g.output_len());
@@ -208,9 +254,11 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         let count = range.len() * g.ow / 2;
         let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
         for (t, tile) in tiles(g, range.clone()).enumerate() {
-            spread_large(g, x, tile, &zeros, &mut inputs[t * depth..], count * depth);
+            for (phase, from) in patches(g, x, tile, &zeros).into_iter().enumerate() {
+                Arch::new().dispatch(Spread { from, to: nine(&mut inputs, t * depth + phase * g.cin, g.cin) });
+            }
         }
-        products(&inputs, count, &kernels, depth, g.cout, &mut outputs);
+        products(&inputs, count, kernels.set(0), &mut outputs);
         for (t, (picture, oy, ox)) in tiles(g, range.clone()).enumerate() {
             let row = picture * g.oh + oy - range.start * 2;
             let at = std::array::from_fn(|i| ((row + i / 2) * g.ow + ox + i % 2) * g.cout);
@@ -220,39 +268,37 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     y
 }
 
-/// What a tile reads of the large picture, at all points and phases.
-fn spread_large(g: &Geometry, x: &[f32], (picture, oy, ox): (usize, usize, usize), zeros: &[f32], to: &mut [f32], step: usize) {
+/// What a tile reads of the large picture in each phase.
+fn patches<'a>(
+    g: &Geometry,
+    x: &'a [f32],
+    (picture, oy, ox): (usize, usize, usize),
+    zeros: &'a [f32],
+) -> [[&'a [f32]; POINTS]; 4] {
     let pixels = Pixels { values: &x[picture * g.input_len()..][..g.input_len()], h: g.h, w: g.w, channels: g.cin, zeros };
-    for (phase, [py, px]) in PHASES.into_iter().enumerate() {
-        let from = pixels.patch((2 * oy + py) as isize - 1, (2 * ox + px) as isize - 1, 2);
-        Arch::new().dispatch(Spread { from, to: &mut to[phase * g.cin..], step });
-    }
+    PHASES.map(|[py, px]| pixels.patch((2 * oy + py) as isize - 1, (2 * ox + px) as isize - 1, 2))
 }
 
 /// The gradient of the convolution's input, and the transposed convolution: small `x` [batch, h/2, w/2, cout] to large
 /// [batch, h, w, cin]; `weight` [cout, cin, 4, 4].
 pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
-    // Outputs of even index are x[i−1]·w₃ + x[i]·w₁, those of odd index x[i]·w₂ + x[i+1]·w₀.
-    let kernels: Vec<(usize, usize, Vec<Panels>)> = PHASES
-        .into_iter()
-        .map(|[py, px]| (py, px, kernels(weight, g.cout, g.cin, &[[py, px]], |phase, t| 3 - phase - 2 * t, true)))
-        .collect();
-    let line = 4 * g.w * g.cin;
-    let rows = rows_of_tiles(g, POINTS * (g.cin + g.cout));
+    let kernels = Kernels::new(weight, g.cout, g.cin, Direction::Double);
+    let (depth, line) = (spaced(g.cout), 4 * g.w * g.cin);
+    let rows = rows_of_tiles(g, POINTS * (depth + g.cin));
     let zeros = Buffer::zeros(g.cout);
     let mut y = Buffer::any(g.batch * g.input_len());
     y.par_chunks_mut(rows * line).enumerate().for_each(|(task, y)| {
         let range = task * rows..task * rows + y.len() / line;
         let count = range.len() * g.ow / 2;
-        let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * g.cout), Buffer::any(POINTS * count * g.cin));
-        for (py, px, kernels) in &kernels {
+        let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cin));
+        for (phase, [py, px]) in PHASES.into_iter().enumerate() {
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let values = &x[picture * g.output_len()..][..g.output_len()];
                 let pixels = Pixels { values, h: g.oh, w: g.ow, channels: g.cout, zeros: &zeros };
                 let from = pixels.patch((sy + py) as isize - 1, (sx + px) as isize - 1, 1);
-                Arch::new().dispatch(Spread { from, to: &mut inputs[t * g.cout..], step: count * g.cout });
+                Arch::new().dispatch(Spread { from, to: nine(&mut inputs, t * depth, g.cout) });
             }
-            products(&inputs, count, kernels, g.cout, g.cin, &mut outputs);
+            products(&inputs, count, kernels.set(phase), &mut outputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let row = picture * g.h + 2 * sy - range.start * 4;
                 let at = std::array::from_fn(|i| ((row + i / 2 * 2 + py) * g.w + 2 * sx + i % 2 * 2 + px) * g.cin);
@@ -265,48 +311,81 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
 
 /// ∂L/∂w [cout, cin, 4, 4] from the large picture `x` and the gradient `grad` of the small one.
 pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
-    let depth = 4 * g.cin;
+    let (depth, all_rows) = (4 * g.cin, g.batch * g.oh / 2);
+    // Columns of one kernel call.
+    let wide = if g.cout.is_multiple_of(2 * GRAIN) { 2 * GRAIN } else { GRAIN };
     // Rows of tiles whose sums are formed on their own before they are added; no matter how many threads there are.
-    let chunk = ((1 << 20) / (POINTS * (depth + g.cout)) / (g.ow / 2)).clamp(1, g.batch * g.oh / 2);
-    let count = chunk * g.ow / 2;
-    let (mut inputs, mut grads) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
+    let chunk = ((1 << 20) / (POINTS * (depth + g.cout)) / (g.ow / 2)).clamp(1, all_rows);
+    let most = chunk * g.ow / 2;
+    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call reads lies in one piece.
+    let (mut inputs, mut grads) = (Buffer::any(POINTS * most * depth), Buffer::any(POINTS * most * g.cout));
     let mut sums = Buffer::zeros(POINTS * depth * g.cout); // [9, phases·cin, cout]
     let zeros = Buffer::zeros(g.cin);
-    let rows = (POINTS * depth).div_ceil(8 * rayon::current_num_threads()).next_multiple_of(12).min(depth);
-    for first in (0..g.batch * g.oh / 2).step_by(chunk) {
-        let range = first..(first + chunk).min(g.batch * g.oh / 2);
-        let all: Vec<(usize, usize, usize)> = tiles(g, range).collect();
-        // A tile's nine vectors stand together here, so that tasks write to ranges of their own.
-        let places = inputs.par_chunks_mut(POINTS * depth).zip(grads.par_chunks_mut(POINTS * g.cout)).zip(&all);
-        places.with_min_len(8).for_each(|((inputs, grads), &(picture, oy, ox))| {
-            spread_large(g, x, (picture, oy, ox), &zeros, inputs, depth);
-            let grad = &grad[picture * g.output_len()..][..g.output_len()];
-            let from = std::array::from_fn(|i| &grad[((oy + i / 2) * g.ow + ox + i % 2) * g.cout..][..g.cout]);
-            Arch::new().dispatch(Spread::<4> { from, to: grads, step: g.cout });
+    for first in (0..all_rows).step_by(chunk) {
+        let places: Vec<_> = tiles(g, first..(first + chunk).min(all_rows)).collect();
+        let patches: Vec<_> = places.iter().map(|&tile| patches(g, x, tile, &zeros)).collect();
+        let count = places.len();
+        let (to_inputs, to_grads) = (Places::of(&mut inputs), Places::of(&mut grads));
+        (0..depth / GRAIN + g.cout / wide).into_par_iter().for_each(|task| {
+            if let Some(block) = task.checked_sub(depth / GRAIN) {
+                let to = |point: usize| (point * g.cout + block * wide) * count;
+                // SAFETY: no other task has this block.
+                let mut to: [&mut [f32]; POINTS] =
+                    std::array::from_fn(|point| unsafe { to_grads.slice(to(point), count * wide) });
+                for (t, &(picture, oy, ox)) in places.iter().enumerate() {
+                    let pixel = |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + block * wide;
+                    let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
+                    Arch::new().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * wide..][..wide]) });
+                }
+            } else {
+                let (phase, c) = (task * GRAIN / g.cin, task * GRAIN % g.cin);
+                let to = |point: usize| (point * depth + task * GRAIN) * count;
+                // SAFETY: no other task has this block.
+                let mut to: [&mut [f32]; POINTS] =
+                    std::array::from_fn(|point| unsafe { to_inputs.slice(to(point), count * GRAIN) });
+                for (t, patch) in patches.iter().enumerate() {
+                    let from = patch[phase].map(|pixel| &pixel[c..c + GRAIN]);
+                    Arch::new().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * GRAIN..][..GRAIN]) });
+                }
+            }
         });
-        let positions = Positions { counts: [1, 1, all.len()], steps: [0, 0, POINTS * depth], step_g: POINTS * g.cout };
-        sums.par_chunks_mut(depth * g.cout).enumerate().for_each(|(point, sums)| {
-            sums.par_chunks_mut(rows * g.cout).enumerate().for_each(|(m, sums)| {
-                outer(&inputs[point * depth + m * rows..], &grads[point * g.cout..], g.cout, positions, sums);
-            });
+        sums.par_chunks_mut(GRAIN * g.cout).enumerate().for_each(|(block, sums)| {
+            let point = block * GRAIN / depth;
+            let x = &inputs[block * GRAIN * count..][..GRAIN * count];
+            let grads = &grads[point * g.cout * count..][..g.cout * count];
+            for (i, grads) in grads.chunks(wide * count).enumerate() {
+                let positions = Positions { counts: [1, 1, count], steps: [0, 0, GRAIN], step_g: wide };
+                outer(x, grads, positions, Sums { values: &mut sums[i * wide..], rows: GRAIN, columns: wide, step: g.cout });
+            }
         });
     }
-    let mut turned = Buffer::any(g.cout * g.cin * 16); // [cin, 16, cout]
-    turned.par_chunks_mut(16 * g.cout).enumerate().for_each(|(c, turned)| {
-        for (tap, to) in turned.chunks_mut(g.cout).enumerate() {
+    gather_weight(g, &sums)
+}
+
+/// The kernels' gradients [9, phases·cin, cout] at the points as that of the weight [cout, cin, 4, 4].
+fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
+    let (depth, blocks) = (4 * g.cin, g.cout / GRAIN);
+    let mut dw = Buffer::any(g.cout * g.cin * 16);
+    let places = Places::of(&mut dw);
+    (0..g.cin * blocks).into_par_iter().with_min_len(blocks).for_each(|task| {
+        let (c, first) = (task / blocks, task % blocks * GRAIN);
+        let mut taps = [[0.0f32; GRAIN]; 16];
+        for (tap, to) in taps.iter_mut().enumerate() {
             let (y, x) = (tap / 4, tap % 4);
             let phase = y % 2 * 2 + x % 2;
-            to.fill(0.0);
             // t₀ is in the points 0 and 1, t₁ in 1 and 2.
             for py in [y / 2, y / 2 + 1] {
                 for px in [x / 2, x / 2 + 1] {
-                    let from = &sums[((py * 3 + px) * depth + phase * g.cin + c) * g.cout..];
+                    let from = &sums[((py * 3 + px) * depth + phase * g.cin + c) * g.cout + first..][..GRAIN];
                     to.iter_mut().zip(from).for_each(|(t, s)| *t += s);
                 }
             }
         }
+        for i in 0..GRAIN {
+            // SAFETY: no other task has these kernels.
+            let to = unsafe { places.slice(((first + i) * g.cin + c) * 16, 16) };
+            to.iter_mut().zip(&taps).for_each(|(to, taps)| *to = taps[i]);
+        }
     });
-    let mut dw = Buffer::any(turned.len());
-    transpose(&turned, g.cin * 16, g.cout, &mut dw);
     dw
 }
