@@ -111,6 +111,20 @@ check: lint ## lint, and licences, bans and sources of all dependencies (needs c
 	@$(CARGO) deny --version > /dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install cargo-deny --locked' >&2; exit 1; }
 	$(CARGO) deny check bans licenses sources
 
+# Where `make bench` keeps PyTorch: about 3 GB, set up once.
+PEERS ?= $(HOME)/.cache/fledge-bench
+BENCH_FLAGS ?=
+
+$(PEERS)/ready:
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet torch==2.15.0 torchvision torch-fidelity==0.4.0
+	@touch $@
+
+.PHONY: bench
+bench: $(PEERS)/ready ## fledge and PyTorch in turns on this machine: ratios, memory, the table of docs/PERFORMANCE.md
+	$(CARGO) build --release --workspace --example throughput
+	python3 tools/bench.py --fledge $(BIN)/examples/throughput --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_FLAGS)
+
 .PHONY: clean
 clean: ## remove what the pipeline made (not the programs)
 	rm -rf $(WORK)

@@ -48,9 +48,15 @@ impl Batches {
         let split = self.dataset.split(&self.split)?;
         let manifest = self.dataset.manifest();
         let (side, channels) = (manifest.size as usize, manifest.channels as usize);
-        let planes: Result<Vec<Vec<f32>>, DatasetError> =
-            chosen.par_iter().map(|&i| Ok(to_planes(split.pixels(i as usize)?, channels))).collect();
-        Ok(Tensor::from_data(TensorData::new(planes?.concat(), [self.batch, channels, side, side]), device))
+        let mut values = vec![0.0; self.batch * side * side * channels];
+        let pictures = values.par_chunks_mut(side * side * channels).zip(chosen);
+        pictures.try_for_each(|(values, &i)| {
+            values.iter_mut().zip(split.pixels(i as usize)?).for_each(|(v, &p)| *v = f32::from(p) / 255.0);
+            Ok::<_, DatasetError>(())
+        })?;
+        // Channels stay last in memory, where the CPU's operations want them.
+        let pictures = Tensor::<4>::from_data(TensorData::new(values, [self.batch, side, side, channels]), device);
+        Ok(pictures.permute([0, 3, 1, 2]))
     }
 
     /// The first `n` pictures in the order of the data set, for a sheet of reals.
@@ -67,10 +73,4 @@ impl Batches {
             })
             .collect()
     }
-}
-
-/// Interleaved bytes [H, W, C] → planes [C, H, W] in [0, 1].
-fn to_planes(pixels: &[u8], channels: usize) -> Vec<f32> {
-    let positions = pixels.len() / channels;
-    (0..channels * positions).map(|i| f32::from(pixels[i % positions * channels + i / positions]) / 255.0).collect()
 }

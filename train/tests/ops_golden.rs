@@ -90,3 +90,17 @@ fn pools_equal_pytorchs() {
     near(ops::max_pool3(x("max-same"), 1, 1), &file, "max-same.y");
     near(ops::average_pool3(x("average")), &file, "average.y");
 }
+
+/// The tests of this file once more, in a process that may use fewer instructions than the machine has.
+#[test]
+fn they_do_so_with_other_instructions_too() {
+    const VARIABLE: &str = "FLEDGE_SIMD";
+    if std::env::var_os(VARIABLE).is_some() {
+        return;
+    }
+    for instructions in ["scalar", "avx2", "avx512"] {
+        let program = std::env::current_exe().expect("this program");
+        let output = std::process::Command::new(program).env(VARIABLE, instructions).output().expect("start");
+        assert!(output.status.success(), "{instructions}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 #[cfg(feature = "cuda")]
 use burn::tensor::DeviceType;
 
+use super::ops;
 use crate::cli::UsageError;
 
 /// What the flag `--device` asks for.
@@ -67,10 +68,14 @@ impl DeviceChoice {
     }
 }
 
-/// "CPU, 2 threads" or the device's own name.
+/// "CPU, 2 threads, AVX2" or the device's own name.
 #[must_use]
 pub fn describe(device: &Device) -> String {
-    if *device == Device::flex() { format!("CPU, {} threads", rayon::current_num_threads()) } else { format!("{device:?}") }
+    if *device == Device::flex() {
+        format!("CPU, {} threads, {}", rayon::current_num_threads(), ops::instructions())
+    } else {
+        format!("{device:?}")
+    }
 }
 
 /// Runs `work` on one of the threads among which the CPU operations divide themselves. Each of hundreds of operations a

@@ -6,6 +6,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::Meta;
+use super::device::on_workers;
 use super::generator::Generator;
 use super::layers::Mode;
 use super::run::{Run, RunError, Which};
@@ -64,7 +65,7 @@ impl Sampler {
     /// The pictures of latent vectors, in their order.
     #[must_use]
     pub fn pictures_of(&self, latents: &[Vec<f32>]) -> Vec<Picture> {
-        latents.chunks(BATCH).flat_map(|chunk| self.batch(chunk)).collect()
+        on_workers(|| latents.chunks(BATCH).flat_map(|chunk| self.batch(chunk)).collect())
     }
 
     fn batch(&self, latents: &[Vec<f32>]) -> Vec<Picture> {

@@ -18,6 +18,7 @@ use self::network::Network;
 use self::state_dict::StateDict;
 use super::features::Features;
 use super::resize::{Resize, RgbPicture};
+use crate::nn::device::on_workers;
 
 pub use self::state_dict::WeightsError;
 pub(crate) use self::state_dict::hex;
@@ -149,7 +150,7 @@ impl Inception {
     pub fn features_of_input(&self, input: Vec<f32>, side: usize, taps: &[Tap]) -> Vec<Features> {
         let count = input.len() / (3 * side * side);
         let x = Tensor::from_data(TensorData::new(input, [count, 3, side, side]), &self.device);
-        let rows = self.forward(x, taps).into_iter().zip(taps);
+        let rows = on_workers(|| self.forward(x, taps)).into_iter().zip(taps);
         rows.map(|(y, tap)| Features::new(y.into_data().iter::<f32>().collect(), tap.dimensions())).collect()
     }
 

@@ -51,6 +51,12 @@ fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
     x.device().inner() == Device::flex()
 }
 
+/// The CPU's instructions that these operations use: "AVX-512", "AVX2", "NEON" or "no SIMD".
+#[must_use]
+pub fn instructions() -> &'static str {
+    cpu::instructions()
+}
+
 /// While the result lives, this thread keeps what convolutions and normalisations of the CPU give, and a second pass over the
 /// same tensors finds it instead of computing it: one forward pass, recorded on two graphs. Other devices compute again.
 #[must_use]

@@ -7,12 +7,14 @@
 
 use rayon::prelude::*;
 
-use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, product};
+use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
 use super::{transpose, winograd};
 
 /// Numbers of a padded strip of a picture that one task works on: half of a core's second-level cache.
 const STRIP: usize = 1 << 17;
+/// Positions that a weight gradient sums up before it adds them to the rest.
+const BLOCK: usize = 128;
 /// Fewer channels than this make a vector too short to go through a kernel of its own.
 const FEW: usize = 16;
 
@@ -256,14 +258,18 @@ impl Geometry {
         let border = Border { top: ph, bottom: ph, left: pw, right: pw };
         let (height, width) = (self.h + 2 * ph, self.w + 2 * pw);
         let padded_len = height * width * self.cin;
-        // Pictures whose padded copies fit the last-level cache, in whole blocks; a block is summed up on its own.
-        let block = 256usize.div_ceil((self.oh * self.ow).max(1)).min(self.batch);
+        // A block is summed up on its own: some rows of a picture, or several small pictures.
+        let block_rows = (BLOCK / self.ow.max(1)).clamp(1, self.oh);
+        let block = (BLOCK / (self.oh * self.ow).max(1)).clamp(1, self.batch);
+        // Pictures whose padded copies fit the last-level cache, in whole blocks.
         let chunk = ((1 << 21) / padded_len.max(1) / block).max(1) * block;
-        let depth = kw * self.cin;
-        let task = (kh * depth).div_ceil(8 * rayon::current_num_threads()).next_multiple_of(12);
-        let mut sums = Buffer::zeros(kh * depth * self.cout); // [kh, kw·cin, cout]
+        let (depth, wide) = (kw * self.cin, panel_width());
+        let (rows, panels) = (kh * depth, self.cout.div_ceil(wide));
+        // Few rows in a task would mean reading `g` once for each of them.
+        let task = (rows * panels).div_ceil(2 * rayon::current_num_threads()).next_multiple_of(12).min(rows);
+        let mut sums = Buffer::zeros(panels * rows * wide); // [cout / wide, kh·kw·cin, wide]
         let mut copy = Buffer::any(if self.padding == [0, 0] { 0 } else { chunk.min(self.batch) * padded_len });
-        for (x, g) in x.chunks(chunk * self.input_len()).zip(g.chunks(chunk * self.output_len())) {
+        for (x, grad) in x.chunks(chunk * self.input_len()).zip(g.chunks(chunk * self.output_len())) {
             let padded = if self.padding == [0, 0] {
                 x
             } else {
@@ -273,27 +279,36 @@ impl Geometry {
                 });
                 &copy[..x.len() / self.input_len() * padded_len]
             };
-            sums.par_chunks_mut(depth * self.cout).enumerate().for_each(|(ki, sums)| {
-                sums.par_chunks_mut(task * self.cout).enumerate().for_each(|(m, sums)| {
-                    let blocks = padded.chunks(block * padded_len).zip(g.chunks(block * self.output_len()));
-                    for (x, g) in blocks {
-                        let positions = Positions {
-                            counts: [x.len() / padded_len, self.oh, self.ow],
-                            steps: [padded_len, self.stride * width * self.cin, self.stride * self.cin],
-                            step_g: self.cout,
-                        };
-                        let rows = sums.len() / self.cout;
-                        let sums = Sums { values: sums, rows, columns: self.cout, step: self.cout };
-                        outer(&x[ki * width * self.cin + m * task..], g, positions, sums);
+            let pictures = x.len() / self.input_len();
+            let blocks: Vec<[usize; 2]> = positions(pictures.div_ceil(block), self.oh.div_ceil(block_rows)).collect();
+            sums.par_chunks_mut(rows * wide).enumerate().for_each(|(panel, sums)| {
+                let (first, columns) = (panel * wide, wide.min(self.cout - panel * wide));
+                sums.par_chunks_mut(task * wide).enumerate().for_each(|(i, sums)| {
+                    let mine = i * task..i * task + sums.len() / wide;
+                    for &[b, r] in &blocks {
+                        let (picture, row) = (b * block, r * block_rows);
+                        let counts = [block.min(pictures - picture), block_rows.min(self.oh - row), self.ow];
+                        let steps = [padded_len, self.stride * width * self.cin, self.stride * self.cin];
+                        let positions = Positions { counts, steps, step_g: self.cout };
+                        let (x, g) =
+                            (picture * padded_len + row * steps[1], picture * self.output_len() + row * self.ow * self.cout);
+                        for ki in mine.start / depth..mine.end.div_ceil(depth) {
+                            let here = mine.start.max(ki * depth)..mine.end.min((ki + 1) * depth);
+                            let values = &mut sums[(here.start - mine.start) * wide..];
+                            let x = &padded[x + ki * width * self.cin + here.start - ki * depth..];
+                            outer(x, &grad[g + first..], positions, Sums { values, rows: here.len(), columns, step: wide });
+                        }
                     }
                 });
             });
         }
-        // [taps, cin, cout] → [cout, taps, cin] → [cout, cin, taps]
+        // [panels, taps·cin, wide] → [cout, taps, cin] → [cout, cin, taps]
         let taps = kh * kw;
         let mut turned = Buffer::any(sums.len());
-        transpose(&sums, taps * self.cin, self.cout, &mut turned);
-        let mut dw = Buffer::any(sums.len());
+        for (turned, sums) in turned.chunks_mut(rows * wide).zip(sums.chunks(rows * wide)) {
+            transpose(sums, rows, wide, turned);
+        }
+        let mut dw = Buffer::any(rows * self.cout);
         dw.par_chunks_mut(taps * self.cin).zip(turned.par_chunks(taps * self.cin)).for_each(|(dw, turned)| {
             for (c, dw) in dw.chunks_mut(taps).enumerate() {
                 dw.iter_mut().zip(turned[c..].iter().step_by(self.cin)).for_each(|(d, t)| *d = *t);

@@ -6,11 +6,11 @@
 //!
 //! Vectors are 16 (AVX-512), 8 (AVX2 with FMA) or 4 (NEON) wide, found out at run time by `pulp`.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::memory::Buffer;
-use super::simd::{leaky_relu, load, store};
+use super::simd::{arch, leaky_relu, load, store};
 
 /// Vectors side by side in a tile, and in a panel.
 const VECTORS: usize = 2;
@@ -26,7 +26,7 @@ pub(super) fn panel_width() -> usize {
             S::F32_LANES
         }
     }
-    VECTORS * Arch::new().dispatch(Lanes)
+    VECTORS * arch().dispatch(Lanes)
 }
 
 /// A matrix [depth, columns] cut into panels of a few columns, each [depth, width] and filled up with zeros.
@@ -94,7 +94,7 @@ pub(super) fn product(rows: Rows<'_>, panels: Panels<'_>, target: Target<'_>) {
     if let (Some(last), Some(end)) = (rows.starts.iter().max(), target.starts.iter().max()) {
         assert!(last + rows.segments.saturating_sub(1) * rows.step + rows.length <= rows.values.len(), "a row ends outside");
         assert!(end + panels.columns <= target.values.len(), "a result ends outside");
-        Arch::new().dispatch(Product { rows, panels, target });
+        arch().dispatch(Product { rows, panels, target });
     }
 }
 
@@ -212,7 +212,7 @@ pub(super) fn outer(x: &[f32], g: &[f32], positions: Positions, sums: Sums<'_>) 
     assert!(sums.rows + last <= x.len(), "a position ends outside x");
     assert!((counts.iter().product::<usize>() - 1) * step_g + sums.columns <= g.len(), "a position ends outside g");
     assert!((sums.rows - 1) * sums.step + sums.columns <= sums.values.len(), "a sum stands outside");
-    Arch::new().dispatch(Outer { x, g, positions, sums });
+    arch().dispatch(Outer { x, g, positions, sums });
 }
 
 struct Outer<'a> {

@@ -103,6 +103,11 @@ pub(crate) trait CpuOps: Backend {
     fn warp_backward(grad: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self>;
 }
 
+/// The instructions that these operations use, by the name that people call them.
+pub(super) fn instructions() -> &'static str {
+    simd::name(simd::arch())
+}
+
 /// The tensor below `x`, if it is one of the CPU's without autodiff.
 pub(super) fn flex<const D: usize>(x: Tensor<D>) -> Option<FlexTensor> {
     match x.into_dispatch().kind {

@@ -4,11 +4,11 @@
 //! Sums run over fixed ranges of positions, so that they are the same for any number of threads: in `f32` over [`BLOCK`]
 //! positions, in `f64` over the blocks.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::memory::Buffer;
-use super::simd::{load, store};
+use super::simd::{arch, load, store};
 
 /// Numbers in one range of positions.
 const RANGE: usize = 1 << 15;
@@ -90,7 +90,7 @@ impl<T: Terms> WithSimd for Sums<T> {
 fn sum<T: Terms + Sync>(terms: T, positions: usize, channels: usize) -> Pair {
     let step = range(channels) / channels;
     let ranges = (0..positions.div_ceil(step)).into_par_iter().map(|i| i * step..positions.min((i + 1) * step));
-    total(ranges.map(|positions| Arch::new().dispatch(Sums { terms, positions, channels })).collect(), channels)
+    total(ranges.map(|positions| arch().dispatch(Sums { terms, positions, channels })).collect(), channels)
 }
 
 /// x − p and its square, p being the first position's numbers: far from zero, squares alone would cancel.
@@ -221,7 +221,7 @@ impl Norm<'_> {
         let (affine, range) = (self.affine(), range(self.gamma.len()));
         let mut y = Buffer::any(x.len());
         let ranges = y.par_chunks_mut(range).zip(x.par_chunks(range));
-        ranges.for_each(|(y, x)| Arch::new().dispatch(Forward { x, y, affine: &affine }));
+        ranges.for_each(|(y, x)| arch().dispatch(Forward { x, y, affine: &affine }));
         y
     }
 
@@ -244,7 +244,7 @@ impl Norm<'_> {
         let mut dx = Buffer::any(x.len());
         let range = range(channels);
         dx.par_chunks_mut(range).zip(x.par_chunks(range).zip(grad.par_chunks(range))).for_each(|(dx, (x, grad))| {
-            Arch::new().dispatch(Backward { x, grad, dx, affine: &affine, mean_g: &mean_g, slope_x: &slope_x });
+            arch().dispatch(Backward { x, grad, dx, affine: &affine, mean_g: &mean_g, slope_x: &slope_x });
         });
         (dx, d_gamma, d_beta)
     }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use burn_flex::FlexTensor;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::image::Image;
 use super::memory::Buffer;
-use super::simd::{load, store};
+use super::simd::{arch, load, store};
 
 /// What a 3×3 window becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(in crate::nn::ops) fn pool(x: FlexTensor, pool: Pool, stride: usize, padding
         let picture = &source[row / oh * h * w * channels..][..h * w * channels];
         let around = |o: usize, n: usize| (o * stride).saturating_sub(padding)..(o * stride + 3 - padding).min(n);
         for (ox, y) in line.chunks_mut(channels).enumerate() {
-            Arch::new().dispatch(Window { picture, w, rows: around(row % oh, h), columns: around(ox, w), pool, y });
+            arch().dispatch(Window { picture, w, rows: around(row % oh, h), columns: around(ox, w), pool, y });
         }
     });
     Image::tensor(y, [batch, channels, oh, ow])

@@ -1,6 +1,46 @@
-//! Vectors over slices whose length need not be a whole number of them.
+//! Which vectors the machine has, and vectors over slices whose length need not be a whole number of them.
 
-use pulp::Simd;
+use std::sync::OnceLock;
+
+use pulp::{Arch, Simd};
+
+/// Which instructions to use: `avx512`, `avx2` or `scalar` instead of the best there are. With the same ones, another machine
+/// gives the same bits.
+const VARIABLE: &str = "FLEDGE_SIMD";
+
+/// The instructions that all operations use, found out once.
+pub(super) fn arch() -> Arch {
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(|| {
+        let best = Arch::new();
+        let Ok(wanted) = std::env::var(VARIABLE) else { return best };
+        let found = match wanted.as_str() {
+            "scalar" => Some(Arch::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            "avx2" => pulp::x86::V3::try_new().map(Arch::V3),
+            #[cfg(target_arch = "x86_64")]
+            "avx512" => pulp::x86::V4::try_new().map(Arch::V4),
+            _ => None,
+        };
+        found.unwrap_or_else(|| {
+            tracing::warn!("{VARIABLE}={wanted}: this machine has no such instructions; {} it is", name(best));
+            best
+        })
+    })
+}
+
+/// What people call them.
+pub(in crate::nn) fn name(arch: Arch) -> &'static str {
+    match arch {
+        #[cfg(target_arch = "x86_64")]
+        Arch::V4(_) => "AVX-512",
+        #[cfg(target_arch = "x86_64")]
+        Arch::V3(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "NEON",
+        _ => "no SIMD",
+    }
+}
 
 /// The vector from `at`; zeros beyond the end.
 #[inline(always)]

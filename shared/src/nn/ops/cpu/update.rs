@@ -1,12 +1,12 @@
 //! Changes of weights in place: all parameters of a network in one pass over memory.
 
 use burn_flex::{FlexTensor, Layout};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::image::Values;
 use super::memory::Buffer;
-use super::simd::{load, store};
+use super::simd::{arch, load, store};
 use crate::nn::ops::AdamConstants;
 
 /// Numbers in a task.
@@ -61,7 +61,7 @@ fn sweep<C: Change<N>, const N: usize>(items: &mut [[FlexTensor; N]], fixed: &[V
             pieces.push(Piece { change, values: parts.each_mut().map(|p| p.next().unwrap_or_default()), fixed });
         }
     }
-    pieces.into_par_iter().for_each(|piece| Arch::new().dispatch(piece));
+    pieces.into_par_iter().for_each(|piece| arch().dispatch(piece));
 }
 
 /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), w ← w − α·m/(√v + ε).

@@ -9,12 +9,13 @@
 
 use rayon::prelude::*;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::conv::Geometry;
 use super::image::Places;
 use super::kernel::{Panels, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
+use super::simd::arch;
 
 /// Products for a tile.
 const POINTS: usize = 9;
@@ -96,7 +97,7 @@ impl Kernels {
                 for (phase, [py, px]) in PHASES.into_iter().enumerate() {
                     let at = |i: usize| direction.tap(py, i / 2) * 4 + direction.tap(px, i % 2);
                     let from: [&[f32]; 4] = std::array::from_fn(|i| &taps[at(i) * width..][..width]);
-                    Arch::new().dispatch(Spread { from, to: nine(&mut points, 0, width) });
+                    arch().dispatch(Spread { from, to: nine(&mut points, 0, width) });
                     let (set, k) = if sets == 1 { (0, phase * rows + row) } else { (phase, row) };
                     for (point, values) in points.chunks(width).enumerate() {
                         // SAFETY: no other task has this panel and row.
@@ -255,14 +256,14 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
         for (t, tile) in tiles(g, range.clone()).enumerate() {
             for (phase, from) in patches(g, x, tile, &zeros).into_iter().enumerate() {
-                Arch::new().dispatch(Spread { from, to: nine(&mut inputs, t * depth + phase * g.cin, g.cin) });
+                arch().dispatch(Spread { from, to: nine(&mut inputs, t * depth + phase * g.cin, g.cin) });
             }
         }
         products(&inputs, count, kernels.set(0), &mut outputs);
         for (t, (picture, oy, ox)) in tiles(g, range.clone()).enumerate() {
             let row = picture * g.oh + oy - range.start * 2;
             let at = std::array::from_fn(|i| ((row + i / 2) * g.ow + ox + i % 2) * g.cout);
-            Arch::new().dispatch(Gather { from: &outputs[t * g.cout..], step: count * g.cout, to: y, at, channels: g.cout });
+            arch().dispatch(Gather { from: &outputs[t * g.cout..], step: count * g.cout, to: y, at, channels: g.cout });
         }
     });
     y
@@ -296,13 +297,13 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
                 let values = &x[picture * g.output_len()..][..g.output_len()];
                 let pixels = Pixels { values, h: g.oh, w: g.ow, channels: g.cout, zeros: &zeros };
                 let from = pixels.patch((sy + py) as isize - 1, (sx + px) as isize - 1, 1);
-                Arch::new().dispatch(Spread { from, to: nine(&mut inputs, t * depth, g.cout) });
+                arch().dispatch(Spread { from, to: nine(&mut inputs, t * depth, g.cout) });
             }
             products(&inputs, count, kernels.set(phase), &mut outputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let row = picture * g.h + 2 * sy - range.start * 4;
                 let at = std::array::from_fn(|i| ((row + i / 2 * 2 + py) * g.w + 2 * sx + i % 2 * 2 + px) * g.cin);
-                Arch::new().dispatch(Gather { from: &outputs[t * g.cin..], step: count * g.cin, to: y, at, channels: g.cin });
+                arch().dispatch(Gather { from: &outputs[t * g.cin..], step: count * g.cin, to: y, at, channels: g.cin });
             }
         }
     });
@@ -335,7 +336,7 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
                 for (t, &(picture, oy, ox)) in places.iter().enumerate() {
                     let pixel = |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + block * wide;
                     let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
-                    Arch::new().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * wide..][..wide]) });
+                    arch().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * wide..][..wide]) });
                 }
             } else {
                 let (phase, c) = (task * GRAIN / g.cin, task * GRAIN % g.cin);
@@ -345,7 +346,7 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
                     std::array::from_fn(|point| unsafe { to_inputs.slice(to(point), count * GRAIN) });
                 for (t, patch) in patches.iter().enumerate() {
                     let from = patch[phase].map(|pixel| &pixel[c..c + GRAIN]);
-                    Arch::new().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * GRAIN..][..GRAIN]) });
+                    arch().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * GRAIN..][..GRAIN]) });
                 }
             }
         });
