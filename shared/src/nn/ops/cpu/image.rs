@@ -127,6 +127,20 @@ impl<'a> Places<'a> {
         Self { at: memory.as_mut_ptr(), len: memory.len(), memory: PhantomData }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The place `from`.
+    ///
+    /// # Safety
+    /// It must be below [`Places::len`]. Whoever writes there must be the only one to have it.
+    pub(super) unsafe fn at(&self, from: usize) -> *mut f32 {
+        debug_assert!(from < self.len, "a place outside");
+        // SAFETY: the caller's.
+        unsafe { self.at.add(from) }
+    }
+
     /// `len` numbers from `from`.
     ///
     /// # Safety

@@ -97,7 +97,9 @@ impl Kernels {
                 for (phase, [py, px]) in PHASES.into_iter().enumerate() {
                     let at = |i: usize| direction.tap(py, i / 2) * 4 + direction.tap(px, i % 2);
                     let from: [&[f32]; 4] = std::array::from_fn(|i| &taps[at(i) * width..][..width]);
-                    arch().dispatch(Spread { from, to: nine(&mut points, 0, width) });
+                    let to = Places::of(&mut points);
+                    // SAFETY: they are this task's own.
+                    arch().dispatch(unsafe { Spread::new(from, &to, 0, GRAIN, width) });
                     let (set, k) = if sets == 1 { (0, phase * rows + row) } else { (phase, row) };
                     for (point, values) in points.chunks(width).enumerate() {
                         // SAFETY: no other task has this panel and row.
@@ -142,7 +144,24 @@ impl<'a> Pixels<'a> {
 /// Channels from nine (or four) places to nine, through a linear map.
 struct Spread<'a, const FROM: usize> {
     from: [&'a [f32]; FROM],
-    to: [&'a mut [f32]; POINTS],
+    to: &'a Places<'a>,
+    /// Where the first result's first channel goes.
+    at: usize,
+    /// Distance from one [`GRAIN`] of channels to the next.
+    chunk: usize,
+    /// Distance from one result to the next.
+    step: usize,
+}
+
+impl<'a, const FROM: usize> Spread<'a, FROM> {
+    /// # Safety
+    /// Nobody else may have the places that are written to.
+    unsafe fn new(from: [&'a [f32]; FROM], to: &'a Places<'a>, at: usize, chunk: usize, step: usize) -> Self {
+        let last = from[0].len() - 1;
+        assert!(from.iter().all(|f| f.len() == last + 1), "channels");
+        assert!(at + (POINTS - 1) * step + last / GRAIN * chunk + last % GRAIN < to.len(), "a place outside");
+        Self { from, to, at, chunk, step }
+    }
 }
 
 impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
@@ -154,9 +173,8 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
     fn with_simd<S: Simd>(self, simd: S) {
         let channels = self.from[0].len();
         assert!(channels.is_multiple_of(S::F32_LANES));
-        assert!(self.from.iter().all(|f| f.len() == channels) && self.to.iter().all(|t| t.len() == channels));
         for c in (0..channels).step_by(S::F32_LANES) {
-            // SAFETY: every slice has `channels` numbers, a whole number of vectors.
+            // SAFETY: every slice has `channels` numbers, a whole number of vectors; `new` looked at the places.
             let d: [S::f32s; FROM] =
                 std::array::from_fn(|i| unsafe { self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)];
@@ -168,18 +186,13 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
                 let rows: [[S::f32s; 3]; 2] = std::array::from_fn(|x| doubled(d[x], d[2 + x]));
                 std::array::from_fn(|y| doubled(rows[0][y], rows[1][y]))
             };
+            let to = self.at + c / GRAIN * self.chunk + c % GRAIN;
             for (i, point) in points.as_flattened().iter().enumerate() {
                 // SAFETY: as above.
-                unsafe { self.to[i].as_mut_ptr().add(c).cast::<S::f32s>().write_unaligned(*point) };
+                unsafe { self.to.at(to + i * self.step).cast::<S::f32s>().write_unaligned(*point) };
             }
         }
     }
-}
-
-/// The same `len` places from `at` of each of nine equal parts.
-fn nine(parts: &mut [f32], at: usize, len: usize) -> [&mut [f32]; POINTS] {
-    let mut parts = parts.chunks_exact_mut(parts.len() / POINTS);
-    std::array::from_fn(|_| &mut parts.next().unwrap_or_default()[at..at + len])
 }
 
 /// The 2×2 outputs of a tile from its nine products, which stand `step` apart.
@@ -254,9 +267,11 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         let range = task * rows..task * rows + y.len() / line;
         let count = range.len() * g.ow / 2;
         let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
+        let to = Places::of(&mut inputs);
         for (t, tile) in tiles(g, range.clone()).enumerate() {
             for (phase, from) in patches(g, x, tile, &zeros).into_iter().enumerate() {
-                arch().dispatch(Spread { from, to: nine(&mut inputs, t * depth + phase * g.cin, g.cin) });
+                // SAFETY: they are this task's own.
+                arch().dispatch(unsafe { Spread::new(from, &to, t * depth + phase * g.cin, GRAIN, count * depth) });
             }
         }
         products(&inputs, count, kernels.set(0), &mut outputs);
@@ -293,11 +308,13 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         let count = range.len() * g.ow / 2;
         let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cin));
         for (phase, [py, px]) in PHASES.into_iter().enumerate() {
+            let to = Places::of(&mut inputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let values = &x[picture * g.output_len()..][..g.output_len()];
                 let pixels = Pixels { values, h: g.oh, w: g.ow, channels: g.cout, zeros: &zeros };
                 let from = pixels.patch((sy + py) as isize - 1, (sx + px) as isize - 1, 1);
-                arch().dispatch(Spread { from, to: nine(&mut inputs, t * depth, g.cout) });
+                // SAFETY: they are this task's own.
+                arch().dispatch(unsafe { Spread::new(from, &to, t * depth, GRAIN, count * depth) });
             }
             products(&inputs, count, kernels.set(phase), &mut outputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
@@ -324,30 +341,19 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let zeros = Buffer::zeros(g.cin);
     for first in (0..all_rows).step_by(chunk) {
         let places: Vec<_> = tiles(g, first..(first + chunk).min(all_rows)).collect();
-        let patches: Vec<_> = places.iter().map(|&tile| patches(g, x, tile, &zeros)).collect();
         let count = places.len();
         let (to_inputs, to_grads) = (Places::of(&mut inputs), Places::of(&mut grads));
-        (0..depth / GRAIN + g.cout / wide).into_par_iter().for_each(|task| {
-            if let Some(block) = task.checked_sub(depth / GRAIN) {
-                let to = |point: usize| (point * g.cout + block * wide) * count;
-                // SAFETY: no other task has this block.
-                let mut to: [&mut [f32]; POINTS] =
-                    std::array::from_fn(|point| unsafe { to_grads.slice(to(point), count * wide) });
-                for (t, &(picture, oy, ox)) in places.iter().enumerate() {
-                    let pixel = |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + block * wide;
-                    let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
-                    arch().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * wide..][..wide]) });
-                }
-            } else {
-                let (phase, c) = (task * GRAIN / g.cin, task * GRAIN % g.cin);
-                let to = |point: usize| (point * depth + task * GRAIN) * count;
-                // SAFETY: no other task has this block.
-                let mut to: [&mut [f32]; POINTS] =
-                    std::array::from_fn(|point| unsafe { to_inputs.slice(to(point), count * GRAIN) });
-                for (t, patch) in patches.iter().enumerate() {
-                    let from = patch[phase].map(|pixel| &pixel[c..c + GRAIN]);
-                    arch().dispatch(Spread { from, to: to.each_mut().map(|to| &mut to[t * GRAIN..][..GRAIN]) });
-                }
+        places.par_iter().enumerate().with_min_len(8).for_each(|(t, &(picture, oy, ox))| {
+            for (phase, from) in patches(g, x, (picture, oy, ox), &zeros).into_iter().enumerate() {
+                let at = phase * g.cin * count + t * GRAIN;
+                // SAFETY: no other task has this tile.
+                arch().dispatch(unsafe { Spread::new(from, &to_inputs, at, count * GRAIN, count * depth) });
+            }
+            for first in (0..g.cout).step_by(wide) {
+                let pixel = |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + first;
+                let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
+                // SAFETY: no other task has this tile.
+                arch().dispatch(unsafe { Spread::new(from, &to_grads, first * count + t * wide, GRAIN, count * g.cout) });
             }
         });
         sums.par_chunks_mut(GRAIN * g.cout).enumerate().for_each(|(block, sums)| {
