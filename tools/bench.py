@@ -3,6 +3,8 @@
 usage: bench.py --fledge target/release/examples/throughput --python VENV/bin/python [--rounds 5] [--seconds 8] [--only TEXT]
                 [--write docs/PERFORMANCE.md]
 
+With --only, rows whose names hold TEXT are printed, and nothing is written.
+
 Each measurement is a process of its own. In every round each row runs fledge, PyTorch as it is, and PyTorch with channels last
 (`memory_format=torch.channels_last`), one after the other, so that what else the machine does meets all three. A row's number
 is the median over rounds of the medians; its spread the smallest and the largest of them. Peak memory is the operating
@@ -98,7 +100,7 @@ def main():
         lines.append(f"| {row} | {speed(ours)} | {speed(plain)} | {ratio(ours, plain)} | {speed(last)} | {ratio(ours, last)} | {memory} |")
     table = "\n".join(lines)
     print(table)
-    if args.write:
+    if args.write and not args.only:
         with open(args.write, encoding="utf-8") as f:
             text = f.read()
         before, rest = text.split(BEGIN)
