@@ -111,7 +111,7 @@ check: lint ## lint, and licences, bans and sources of all dependencies (needs c
 	@$(CARGO) deny --version > /dev/null 2>&1 || { echo 'cargo-deny is missing: cargo install cargo-deny --locked' >&2; exit 1; }
 	$(CARGO) deny check bans licenses sources
 
-# Where `make bench` keeps PyTorch: about 3 GB, set up once.
+# Where `make bench` keeps PyTorch: about 6 GB, set up once.
 PEERS ?= $(HOME)/.cache/fledge-bench
 BENCH_FLAGS ?=
 
