@@ -7,10 +7,13 @@
 //! It is not responsible for what is inside the files.
 #![expect(clippy::disallowed_methods, reason = "the bans in clippy.toml point to this module")]
 
+pub mod fault;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 
 use thiserror::Error;
 
@@ -43,7 +46,13 @@ pub struct AtomicFile {
     temporary: PathBuf,
     file: Option<File>,
     committed: bool,
+    /// Bytes written since the last [`AtomicFile::sync_behind`].
+    unsynced: usize,
+    behind: Option<JoinHandle<io::Result<()>>>,
 }
+
+/// Bytes after which a file begins to be written to the disk while it still grows.
+const SYNC_BEHIND: usize = 4 << 20;
 
 impl AtomicFile {
     /// Starts the file that will be called `target`. The folder must exist.
@@ -58,7 +67,7 @@ impl AtomicFile {
         let temporary = target.with_file_name(format!(".{name}.{}-{serial}{TEMPORARY_SUFFIX}", std::process::id()));
         fault::trip().map_err(failed("create", &target))?;
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed("create", &target))?;
-        Ok(Self { target, temporary, file: Some(file), committed: false })
+        Ok(Self { target, temporary, file: Some(file), committed: false, unsynced: 0, behind: None })
     }
 
     /// Makes the written bytes durable and gives them the final name, replacing what had it.
@@ -66,6 +75,7 @@ impl AtomicFile {
     /// # Errors
     /// When syncing or renaming fails; the old file is then untouched and the temporary one is removed.
     pub fn commit(mut self) -> Result<()> {
+        self.behind.take().map_or(Ok(()), joined).map_err(failed("sync", &self.target))?;
         if let Some(file) = self.file.take() {
             // `File` has no buffer of its own; sync_all reports delayed write errors (full disk) that close() swallows.
             fault::trip().and_then(|()| file.sync_all()).map_err(failed("sync", &self.target))?;
@@ -74,12 +84,37 @@ impl AtomicFile {
         self.committed = true;
         sync_folder_of(&self.target)
     }
+
+    /// Lets a thread sync what is written so far, so that [`AtomicFile::commit`] need not wait for all of a large file.
+    fn sync_behind(&mut self) -> io::Result<()> {
+        if self.behind.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            return Ok(());
+        }
+        self.unsynced = 0;
+        // The system tells of an error only once, and perhaps here.
+        self.behind.take().map_or(Ok(()), joined)?;
+        // Without a second handle or a thread it is synced at the end all the same.
+        if let Some(file) = self.file.as_ref().and_then(|file| file.try_clone().ok()) {
+            self.behind = std::thread::Builder::new().name("sync".into()).spawn(move || file.sync_data()).ok();
+        }
+        Ok(())
+    }
+}
+
+/// What a thread came to.
+fn joined(thread: JoinHandle<io::Result<()>>) -> io::Result<()> {
+    thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs it panicked")))
 }
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         fault::trip()?;
-        self.file.as_mut().map_or(Ok(0), |f| f.write(bytes))
+        let n = self.file.as_mut().map_or(Ok(0), |f| f.write(bytes))?;
+        self.unsynced += n;
+        if self.unsynced >= SYNC_BEHIND {
+            self.sync_behind()?;
+        }
+        Ok(n)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -97,6 +132,8 @@ impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
             drop(self.file.take());
+            // Windows does not remove a file that is open.
+            drop(self.behind.take().map(joined));
             // Nothing useful can be done about a failure here: the name is one no reader looks for.
             let _ = std::fs::remove_file(&self.temporary);
         }
@@ -127,6 +164,24 @@ pub fn write_with(path: impl AsRef<Path>, fill: impl FnOnce(&mut io::BufWriter<A
     file.commit()
 }
 
+/// Writes a whole file from parts like [`write`], but does not wait until it is on the disk: for what is checked when it is read and can
+/// be made again. After a power cut the name may bear a torn file.
+///
+/// # Errors
+/// When any step fails; the old content stays.
+pub fn write_unsynced(path: impl AsRef<Path>, parts: &[&[u8]]) -> Result<()> {
+    let path = path.as_ref();
+    let mut file = AtomicFile::create(path)?;
+    // To the file itself: what goes through `AtomicFile::write` is synced while it grows.
+    if let Some(mut plain) = file.file.take() {
+        let write = |part: &&[u8]| fault::trip().and_then(|()| plain.write_all(part));
+        parts.iter().try_for_each(write).map_err(failed("write", path))?;
+    }
+    fault::trip().and_then(|()| std::fs::rename(&file.temporary, path)).map_err(failed("rename to", path))?;
+    file.committed = true;
+    Ok(())
+}
+
 /// Reads a whole file.
 ///
 /// # Errors
@@ -150,6 +205,17 @@ pub fn read_bounded(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
             io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than the {limit} bytes expected of it"));
         return Err(failed("read", path)(too_large));
     }
+    Ok(bytes)
+}
+
+/// Reads at most the first `limit` bytes of a file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_start(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
+    let path = path.as_ref();
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed("read", path))?;
     Ok(bytes)
 }
 
@@ -204,6 +270,26 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
+/// Removes the temporary files that killed processes left while they wrote the file `target`.
+///
+/// # Errors
+/// When the folder cannot be listed or a file cannot be removed.
+pub fn remove_leftovers_of(target: impl AsRef<Path>) -> Result<()> {
+    let target = target.as_ref();
+    let folder = folder_of(target);
+    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    for entry in std::fs::read_dir(folder).map_err(failed("list", folder))? {
+        let entry = entry.map_err(failed("list", folder))?;
+        let found = entry.file_name().to_string_lossy().into_owned();
+        let rest = found.strip_prefix('.').and_then(|found| found.strip_prefix(&*name)?.strip_suffix(TEMPORARY_SUFFIX));
+        // The numbers of the process and of the file.
+        if rest.is_some_and(|rest| rest.starts_with('.') && rest[1..].bytes().all(|b| b.is_ascii_digit() || b == b'-')) {
+            remove(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Opens a file for appending, creating it if needed; for logs whose reader repairs a torn tail ([`crate::jsonl`]).
 ///
 /// # Errors
@@ -211,6 +297,39 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
 pub fn open_append(path: impl AsRef<Path>) -> Result<File> {
     let path = path.as_ref();
     fault::trip().and_then(|()| OpenOptions::new().create(true).append(true).read(true).open(path)).map_err(failed("open", path))
+}
+
+/// Opens an empty file for reading and writing that has no name any more and is gone when it is closed, in the system's folder for
+/// temporary files; for what is too large for memory and can be made again.
+///
+/// # Errors
+/// When it cannot be created; the folder is named, and the variable that moves it.
+pub fn scratch_file() -> Result<File> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let folder = std::env::temp_dir();
+    let failed = failed("create a scratch file (the variable TMPDIR names another place) in", &folder);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // FILE_FLAG_DELETE_ON_CLOSE: Windows does not unlink what is open.
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::custom_flags(&mut options, 0x0400_0000);
+    let open = || loop {
+        let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("fledge-{}-{serial}{TEMPORARY_SUFFIX}", std::process::id()));
+        match options.open(&path) {
+            // Left by a process that had this number once and was killed between the two steps.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+            Ok(file) => {
+                #[cfg(unix)]
+                std::fs::remove_file(&path)?;
+                return Ok(file);
+            }
+        }
+    };
+    fault::trip().and_then(|()| open()).map_err(failed)
 }
 
 /// A folder being filled under a temporary name beside its final one; like [`AtomicFile`] for a set of files that only
@@ -229,14 +348,8 @@ impl AtomicFolder {
     /// When the temporary folder cannot be created.
     pub fn create(target: impl Into<PathBuf>) -> Result<Self> {
         let target = target.into();
-        let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let temporary = target.with_file_name(format!(".{name}{TEMPORARY_SUFFIX}"));
-        remove(&temporary)?;
-        // Killed between the two renames of a commit: the old folder is still whole and gets its name back.
-        let retired = retired_name(&target);
-        if retired.exists() {
-            if target.exists() { remove(&retired)? } else { rename_alone(&retired, &target)? }
-        }
+        let temporary = staged_name(&target);
+        recover_folder(&target)?;
         create_folder(&temporary)?;
         Ok(Self { target, temporary, committed: false })
     }
@@ -287,6 +400,28 @@ impl AtomicFolder {
     }
 }
 
+/// Clears up what a process left that was killed while it made the folder `target`. One that was killed between the two renames of
+/// a commit left the old folder without its name: it gets it back.
+///
+/// # Errors
+/// When the system refuses.
+pub fn recover_folder(target: impl AsRef<Path>) -> Result<()> {
+    let target = target.as_ref();
+    remove(staged_name(target))?;
+    let retired = retired_name(target);
+    match (retired.exists(), target.exists()) {
+        (false, _) => Ok(()),
+        (true, true) => remove(&retired),
+        (true, false) => rename_alone(&retired, target),
+    }
+}
+
+/// Where a folder is filled.
+fn staged_name(target: &Path) -> PathBuf {
+    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    target.with_file_name(format!(".{name}{TEMPORARY_SUFFIX}"))
+}
+
 /// Where a folder waits while another takes its name.
 fn retired_name(target: &Path) -> PathBuf {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -306,10 +441,14 @@ impl Drop for AtomicFolder {
 }
 
 fn sync_folder_of(path: &Path) -> Result<()> {
-    sync_folder(match path.parent() {
+    sync_folder(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    })
+    }
 }
 
 #[cfg(unix)]
@@ -323,80 +462,6 @@ fn sync_folder(_folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk.
-pub mod fault {
-    #[cfg(feature = "faults")]
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    #[cfg(feature = "faults")]
-    static REMAINING: AtomicI64 = AtomicI64::new(i64::MAX);
-
-    /// Lets `n` operations of this process succeed and every later one fail.
-    #[cfg(feature = "faults")]
-    pub fn fail_after(n: i64) {
-        REMAINING.store(n, Ordering::SeqCst);
-    }
-
-    /// Ends the failing and says how many operations were still allowed; below zero when one failed.
-    #[cfg(feature = "faults")]
-    pub fn stop() -> i64 {
-        REMAINING.swap(i64::MAX, Ordering::SeqCst)
-    }
-
-    #[cfg(feature = "faults")]
-    pub(super) fn trip() -> std::io::Result<()> {
-        if REMAINING.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left on device (injected)"));
-        }
-        Ok(())
-    }
-
-    #[cfg(not(feature = "faults"))]
-    #[expect(clippy::unnecessary_wraps, reason = "the twin with faults can fail")]
-    pub(super) fn trip() -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scratch(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("fledge-fs-{}-{name}", std::process::id()));
-        remove(&folder).expect("clear scratch");
-        create_folder(&folder).expect("make scratch");
-        folder
-    }
-
-    #[test]
-    fn a_dropped_file_leaves_the_old_one_and_nothing_else() {
-        let folder = scratch("dropped");
-        write(folder.join("a"), b"old").expect("write");
-        let mut file = AtomicFile::create(folder.join("a")).expect("create");
-        file.write_all(b"half of the ne").expect("write");
-        drop(file);
-        assert_eq!(read(folder.join("a")).expect("read"), b"old");
-        assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 1);
-        remove(&folder).expect("clear");
-    }
-
-    #[test]
-    fn a_bounded_read_refuses_a_larger_file() {
-        let folder = scratch("bounded");
-        write(folder.join("a"), &[7; 100]).expect("write");
-        assert_eq!(read_bounded(folder.join("a"), 100).expect("fits").len(), 100);
-        assert!(read_bounded(folder.join("a"), 99).is_err());
-        remove(&folder).expect("clear");
-    }
-
-    #[test]
-    fn an_uncommitted_folder_disappears() {
-        let folder = scratch("folder");
-        let staged = AtomicFolder::create(folder.join("step-1")).expect("create");
-        write(staged.path().join("x"), b"1").expect("write");
-        drop(staged);
-        assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
-        remove(&folder).expect("clear");
-    }
-}
+#[path = "fs_tests.rs"]
+mod tests;

@@ -1,0 +1,146 @@
+//! The members of a tar file: its headers are walked once, after that every member is a window of the file.
+//!
+//! The walk is our own over the headers that the library parses: the library would read a long name of any length into memory,
+//! and can only tell where a member lies while it reads.
+
+use std::io::{self, Read};
+
+use tar::{EntryType, Header, PaxExtensions};
+
+use super::Name;
+use super::shared_file::SharedFile;
+
+/// Headers, and what is in a member, begin at multiples of it.
+const BLOCK: u64 = 512;
+/// Names and attributes in a header of their own; no file system has longer names.
+const EXTENSION_LIMIT: u64 = 1 << 20;
+
+/// Whether this is the first block of a tar file: its checksum holds. Also true of those older than the magic "ustar".
+pub(super) fn begins_tar(block: &[u8; BLOCK as usize]) -> bool {
+    let header = Header::from_byte_slice(block);
+    header.cksum().is_ok_and(|sum| sum != 0 && sum == checksum(block))
+}
+
+/// The sum of all bytes, those of the checksum itself taken as blanks (POSIX.1-1988, ustar).
+fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
+    let sum = |bytes: &[u8]| bytes.iter().map(|&b| u32::from(b)).sum::<u32>();
+    sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..])
+}
+
+/// What the headers before a member's own said of it.
+#[derive(Default)]
+struct Extensions {
+    long_name: Option<Vec<u8>>,
+    path: Option<Vec<u8>>,
+    size: Option<u64>,
+    sparse: bool,
+}
+
+/// Names and windows of all files in the order of the tar. Folders, links, devices and sparse files are skipped.
+///
+/// # Errors
+/// When a header is damaged or a member reaches past the end of the file.
+pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, u64, u64)>> {
+    let mut found = Vec::new();
+    let (mut at, mut extensions) = (0, Extensions::default());
+    loop {
+        if at == file.len() {
+            // GNU tar takes it for the end as well; a file cut off exactly between two members looks the same.
+            tracing::warn!("a tar file ends without its end mark after {} files: it may be cut off", found.len());
+            return Ok(found);
+        }
+        let block = block(file, at)?;
+        if block.iter().all(|&b| b == 0) {
+            return Ok(found);
+        }
+        if !begins_tar(&block) {
+            return Err(damaged(format!("the header at byte {at} does not have the checksum that it gives")));
+        }
+        let header = Header::from_byte_slice(&block);
+        let kind = header.entry_type();
+        let own = matches!(kind, EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink);
+        let size = match extensions.size {
+            Some(size) if !own => size,
+            _ => header.entry_size().map_err(|e| damaged(format!("the header at byte {at}: {e}")))?,
+        };
+        let start = content_start(file, at, header)?;
+        // These have nothing behind their headers, whatever size they give.
+        let bare = kind.is_dir() || kind.is_hard_link() || kind.is_symlink() || kind.is_fifo();
+        let size = if bare || kind.is_character_special() || kind.is_block_special() { 0 } else { size };
+        let end = start.checked_add(size).filter(|&end| end <= file.len());
+        let end = end.ok_or_else(|| cut_off(&Name(header.path_bytes().into_owned()), start, size, file.len()))?;
+        match kind {
+            EntryType::GNULongName => extensions.long_name = Some(until_nul(extension(file, start, size)?)),
+            EntryType::XHeader => pax(&extension(file, start, size)?, &mut extensions),
+            EntryType::XGlobalHeader | EntryType::GNULongLink => {}
+            _ => {
+                let Extensions { long_name, path, sparse, .. } = std::mem::take(&mut extensions);
+                let name = path.or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
+                // Before the type was told in a byte of its own, a folder was known by its last character.
+                if (kind.is_file() || kind.is_contiguous()) && !sparse && !name.ends_with(b"/") {
+                    found.push((Name(name), start, size));
+                }
+            }
+        }
+        // A last member that is not filled up to a whole block is whole nevertheless.
+        at = end.next_multiple_of(BLOCK).min(file.len());
+    }
+}
+
+/// One block; an error where the file ends within it.
+fn block(file: &SharedFile, at: u64) -> io::Result<[u8; BLOCK as usize]> {
+    let mut block = [0; BLOCK as usize];
+    let window = file.window(at, BLOCK);
+    let mut window = window.ok_or_else(|| damaged(format!("a header at byte {at} is cut off by the end at {}", file.len())))?;
+    window.read_exact(&mut block)?;
+    Ok(block)
+}
+
+/// Where the member's bytes begin: behind its header, and behind the blocks by which an old sparse file goes on with its map.
+fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Result<u64> {
+    let mut start = header_at + BLOCK;
+    let mut more = header.entry_type().is_gnu_sparse() && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+    while more {
+        let mut map = tar::GnuExtSparseHeader::new();
+        *map.as_mut_bytes() = block(file, start)?;
+        more = map.is_extended();
+        start += BLOCK;
+    }
+    Ok(start)
+}
+
+/// What a header of its own says.
+fn extension(file: &SharedFile, start: u64, size: u64) -> io::Result<Vec<u8>> {
+    if size > EXTENSION_LIMIT {
+        return Err(damaged(format!("the name or attributes at byte {start} have {size} bytes, more than {EXTENSION_LIMIT}")));
+    }
+    let mut bytes = vec![0; size as usize];
+    file.window(start, size).ok_or_else(|| damaged(format!("nothing is at byte {start}")))?.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.iter().position(|&b| b == 0).unwrap_or(bytes.len()));
+    bytes
+}
+
+/// The attributes of POSIX.1-2001 that matter here.
+fn pax(bytes: &[u8], extensions: &mut Extensions) {
+    for attribute in PaxExtensions::new(bytes).flatten() {
+        match attribute.key_bytes() {
+            b"path" => extensions.path = Some(attribute.value_bytes().to_vec()),
+            b"size" => extensions.size = attribute.value().ok().and_then(|size| size.parse().ok()),
+            key if key.starts_with(b"GNU.sparse.") => extensions.sparse = true,
+            _ => {}
+        }
+    }
+}
+
+fn damaged(what: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn cut_off(name: &Name, start: u64, size: u64, length: u64) -> io::Error {
+    let what = format!("{name} has {size} bytes from byte {start} on, but the file ends at {length}: it is cut off");
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
+}

@@ -1,0 +1,71 @@
+//! The members of a zip file.
+
+use std::io::{self, Read};
+
+use ::zip::result::ZipError;
+use ::zip::{CompressionMethod, ZipArchive};
+
+use super::shared_file::SharedFile;
+use super::unpack::{self, Counted};
+use super::{ArchiveError, Name};
+
+/// An open zip file.
+#[derive(Debug)]
+pub(super) struct Zip {
+    /// A clone shares the directory and the file, so it costs nothing.
+    zip: ZipArchive<SharedFile>,
+    file: SharedFile,
+}
+
+impl Zip {
+    /// Reads the directory at the zip's end: names and numbers of all files.
+    pub(super) fn list(file: SharedFile) -> Result<(Self, Vec<(Name, usize)>), ZipError> {
+        let zip = ZipArchive::new(file.clone())?;
+        let names = zip.file_names_raw().enumerate().filter(|(_, name)| !name.ends_with(b"/"));
+        let found = names.map(|(i, name)| (Name(name.to_vec()), i)).collect();
+        Ok((Self { zip, file }, found))
+    }
+
+    /// Bytes of file `number`, as the zip claims.
+    pub(super) fn length(&self, number: usize) -> u64 {
+        self.zip.clone().by_index_raw(number).map_or(0, |file| file.size())
+    }
+
+    /// Unpacks file `number`, at most `limit` bytes of it.
+    pub(super) fn read(&self, number: usize, limit: u64) -> io::Result<Vec<u8>> {
+        let mut zip = self.zip.clone();
+        let file = zip.by_index(number)?;
+        let mut bytes = Vec::new();
+        // The size is a claim of the archive: it only sets how much is reserved at first. Who reads relies on it to be no less than
+        // what there is, so more than that is an error.
+        let claimed = file.size();
+        bytes.reserve_exact(claimed.min(limit).min(1 << 20) as usize + 1);
+        file.take(limit.min(claimed.saturating_add(1))).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > claimed {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("it unpacks to more than the {claimed} bytes noted of it"),
+            ));
+        }
+        Ok(bytes)
+    }
+
+    /// File `number` for reading any part of it: where it lies in the zip if it is stored, else unpacked to a scratch file. Its CRC
+    /// is checked either way.
+    pub(super) fn member(
+        &self,
+        number: usize,
+        name: &Name,
+        failed: impl Fn(io::Error) -> ArchiveError,
+    ) -> Result<SharedFile, ArchiveError> {
+        let mut zip = self.zip.clone();
+        let mut file = zip.by_index(number).map_err(|e| failed(e.into()))?;
+        let (place, size) = (file.data_start(), file.size());
+        if file.compression() == CompressionMethod::Stored {
+            io::copy(&mut file, &mut io::sink()).map_err(&failed)?;
+            let window = place.and_then(|place| self.file.window(place, size));
+            return window.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        unpack::to_scratch(Counted::new(file, &name.to_string(), size), unpack::UNPACKED_LIMIT, failed)
+    }
+}
