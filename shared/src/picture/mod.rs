@@ -2,16 +2,29 @@
 //!
 //! It is not responsible for resampling or for where pictures lie.
 
+mod bmp;
+mod canvas;
 mod caption;
-mod decode;
+mod error;
+mod file;
+mod format;
+mod gif;
 mod jpeg;
+mod png;
+mod turn;
+mod vp8;
+mod webp;
+mod window;
 
 use std::io::Cursor;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
-pub use decode::{Limits, PictureError};
+pub use canvas::Canvas;
+pub use error::{Limits, PictureError};
+pub use file::PictureFile;
+pub use window::Window;
 
 /// A picture: rows from the top, pixels from the left, `channels` bytes a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,14 +46,14 @@ impl Picture {
         Self { width, height, channels, pixels: vec![value; width as usize * height as usize * channels as usize] }
     }
 
-    /// Decodes a PNG or JPEG file to RGB, upright: the EXIF orientation is applied, grey is repeated, a palette looked up, 16 bits
-    /// rounded to 8, transparency laid over white, CMYK converted.
+    /// Decodes a file to RGB, upright: the EXIF orientation is applied, grey is repeated, a palette looked up, 16 bits rounded
+    /// to 8, transparency laid over white, CMYK converted. [`PictureFile`] does it in two steps, for a window of the picture.
     ///
     /// # Errors
-    /// When the bytes are no PNG or JPEG, are damaged or cut off, or would take more memory than `limits` allow. A
+    /// When the bytes are in no format that is read, are damaged or cut off, or would take more memory than `limits` allow. A
     /// picture that claims too much is refused before anything is allocated for it.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PictureError> {
-        decode::decode(bytes, limits)
+        file::decode(bytes, limits)
     }
 
     /// Bytes of one row.
@@ -54,6 +67,18 @@ impl Picture {
     /// # Errors
     /// When the picture has no pixels or a number of channels that PNG does not know.
     pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
+        self.encode_png(CompressionType::Default)
+    }
+
+    /// The picture as a PNG file that is a third larger and takes a tenth of the time.
+    ///
+    /// # Errors
+    /// When the picture has no pixels or a number of channels that PNG does not know.
+    pub fn to_png_quickly(&self) -> Result<Vec<u8>, PictureError> {
+        self.encode_png(CompressionType::Fast)
+    }
+
+    fn encode_png(&self, compression: CompressionType) -> Result<Vec<u8>, PictureError> {
         let unsupported = |what: String| PictureError::Encode { width: self.width, height: self.height, what };
         let color = match self.channels {
             1 => ExtendedColorType::L8,
@@ -66,10 +91,20 @@ impl Picture {
             return Err(unsupported(format!("{} bytes of pixels", self.pixels.len())));
         }
         let mut png = Cursor::new(Vec::new());
-        PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
+        PngEncoder::new_with_quality(&mut png, compression, FilterType::Adaptive)
             .write_image(&self.pixels, self.width, self.height, color)
             .map_err(|e| unsupported(e.to_string()))?;
         Ok(png.into_inner())
+    }
+
+    /// The pixels of a window, which lies within the picture.
+    #[must_use]
+    pub fn cut(&self, window: Window) -> Self {
+        let n = self.channels as usize;
+        let columns = window.left as usize * n..(window.left + window.width) as usize * n;
+        let rows = self.pixels.chunks_exact(self.stride().max(1)).skip(window.top as usize).take(window.height as usize);
+        let pixels = rows.flat_map(|row| &row[columns.clone()]).copied().collect();
+        Self { width: window.width, height: window.height, channels: self.channels, pixels }
     }
 
     /// Copies `other` so that its upper left corner lies at (`x`, `y`); what sticks out is cut off. Grey is repeated into RGB.

@@ -1,0 +1,67 @@
+//! What one picture may cost, and why one was not accepted.
+
+use thiserror::Error;
+
+/// What one picture may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Memory that the file and all that is allocated to decode it may take together.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    /// 64 MiB: a JPEG of 15 megapixels, far above what training pictures have.
+    fn default() -> Self {
+        Self { bytes: 64 << 20 }
+    }
+}
+
+/// Why a picture was not accepted.
+#[derive(Debug, Error)]
+pub enum PictureError {
+    /// The bytes are not a picture in a format we know by its first bytes.
+    #[error("not a picture (it begins {begins})")]
+    UnknownFormat {
+        /// The first bytes, escaped.
+        begins: String,
+    },
+    /// A picture in a format that is not read.
+    #[error("{format} is not read; PNG, JPEG, WebP, BMP and GIF are")]
+    UnsupportedFormat {
+        /// The format.
+        format: &'static str,
+    },
+    /// Decoding would take more memory than allowed.
+    #[error("{width}x{height} pixels take {needed} MiB to decode, more than the {allowed} allowed")]
+    TooLarge {
+        /// Columns claimed.
+        width: u32,
+        /// Rows claimed.
+        height: u32,
+        /// What decoding takes at its peak, in MiB.
+        needed: u64,
+        /// What is allowed, in MiB.
+        allowed: u64,
+    },
+    /// The file is damaged, cut off, or uses what the decoder does not know.
+    #[error("damaged: {what}")]
+    Damaged {
+        /// What does not hold.
+        what: String,
+    },
+    /// A picture that cannot be written as PNG.
+    #[error("cannot encode a picture of {width}x{height} pixels: {what}")]
+    Encode {
+        /// Columns.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// The error of a damaged file.
+pub(super) fn damaged(what: impl ToString) -> PictureError {
+    PictureError::Damaged { what: what.to_string() }
+}
