@@ -22,7 +22,7 @@ pub enum Kind {
     Dataset,
     /// A folder that `train` writes.
     Run,
-    /// A folder or zip file of pictures.
+    /// A folder, zip or tar file of pictures.
     Pictures,
 }
 
@@ -71,7 +71,7 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
         Kind::Run | Kind::Pictures => Box::new(ArchivePictures::open(path)?),
     };
     if source.is_empty() {
-        return Err(DataError(format!("{} holds no pictures (PNG or JPEG)", source.origin())).into());
+        return Err(DataError(format!("{} holds no pictures (PNG, JPEG, WebP, BMP or GIF)", source.origin())).into());
     }
     Ok((source, None))
 }
@@ -111,7 +111,7 @@ impl PictureSource for RunPictures {
     }
 }
 
-/// The PNG and JPEG files in a folder and below it, or in a zip file, in the order of their names. Grey is repeated,
+/// The picture files in a folder and below it, or in a zip or tar file, in the order of their names. Grey is repeated,
 /// transparency laid over white.
 struct ArchivePictures {
     archive: Archive,

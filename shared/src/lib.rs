@@ -8,7 +8,7 @@
 //! | [`jsonl`] | append-only logs, one JSON object a line, torn tails repaired |
 //! | [`shard`] | fixed-size picture records that are memory-mapped |
 //! | [`dataset`] | the manifest over the shards, and a reader of the whole |
-//! | [`archive`] | a folder or a zip file read through one interface |
+//! | [`archive`] | a folder, a zip or a tar file read through one interface |
 //! | [`picture`] | 8-bit pictures: bounded decoding, encoding, grids, captions |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |

@@ -60,7 +60,9 @@ impl Layout {
         self.pixel_bytes() + RECORD_EXTRA
     }
 
-    fn is_sane(&self) -> bool {
+    /// Whether a shard may have it: no side is 0 or so long that the arithmetic on it overflows.
+    #[must_use]
+    pub fn is_sane(&self) -> bool {
         (1..=SIDE_LIMIT).contains(&self.height) && (1..=SIDE_LIMIT).contains(&self.width) && (1..=4).contains(&self.channels)
     }
 }

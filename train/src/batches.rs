@@ -1,5 +1,7 @@
 //! Data set → batches on the device. The order of an epoch is drawn from its number, so that nothing about it is saved.
 
+use std::borrow::Cow;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use shared::dataset::{Dataset, DatasetError};
@@ -48,15 +50,25 @@ impl Batches {
         let split = self.dataset.split(&self.split)?;
         let manifest = self.dataset.manifest();
         let (side, channels) = (manifest.size as usize, manifest.channels as usize);
+        let corners = self.corners(epoch, index, split.room());
         let mut values = vec![0.0; self.batch * side * side * channels];
-        let pictures = values.par_chunks_mut(side * side * channels).zip(chosen);
-        pictures.try_for_each(|(values, &i)| {
-            values.iter_mut().zip(split.pixels(i as usize)?).for_each(|(v, &p)| *v = f32::from(p) / 255.0);
+        let pictures = values.par_chunks_mut(side * side * channels).zip(chosen.par_iter().zip(corners));
+        pictures.try_for_each(|(values, (&i, (left, top)))| {
+            let stored = split.pixels(i as usize)?;
+            let pixels = if split.room() == 0 { Cow::Borrowed(stored) } else { Cow::Owned(split.window(stored, left, top)) };
+            values.iter_mut().zip(&*pixels).for_each(|(v, &p)| *v = f32::from(p) / 255.0);
             Ok::<_, DatasetError>(())
         })?;
         // Channels stay last in memory, where the CPU's operations want them.
         let pictures = Tensor::<4>::from_data(TensorData::new(values, [self.batch, side, side, channels]), device);
         Ok(pictures.permute([0, 3, 1, 2]))
+    }
+
+    /// Left column and top row of the random crop of each picture of a batch, where pictures are stored with room for one.
+    fn corners(&self, epoch: u64, index: u64, room: u32) -> Vec<(u32, u32)> {
+        let mut draw = rng::stream(self.seed, "crop", epoch * self.steps_per_epoch() + index);
+        let mut below = || draw.below(u64::from(room) + 1) as u32;
+        (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
     }
 
     /// The first `n` pictures in the order of the data set, for a sheet of reals.
@@ -65,12 +77,6 @@ impl Batches {
     /// When a record is damaged.
     pub fn first(&self, n: usize) -> Result<Vec<Picture>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
-        let manifest = self.dataset.manifest();
-        (0..n.min(self.count))
-            .map(|i| {
-                let (width, channels) = (manifest.size, manifest.channels);
-                Ok(Picture { width, height: width, channels, pixels: split.pixels(i)?.to_vec() })
-            })
-            .collect()
+        (0..n.min(self.count)).map(|i| split.picture(i)).collect()
     }
 }

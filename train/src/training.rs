@@ -79,6 +79,15 @@ pub fn dry_run(options: &Options) -> Result<Ending> {
 fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     let dataset = Dataset::open(&options.data)?;
     let manifest = dataset.manifest();
+    if manifest.paired {
+        let mend = "build it with --side a or --side b";
+        return Err(UsageError(format!(
+            "{} holds pairs of pictures, which {} does not learn: {mend}",
+            options.data.display(),
+            options.preset
+        ))
+        .into());
+    }
     let size = manifest.size as usize;
     RunConfig::check_size(size)?;
     let config = RunConfig {

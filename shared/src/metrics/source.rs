@@ -143,12 +143,7 @@ impl PictureSource for SplitPictures {
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
         let failed = |cause: DatasetError| SourceError { origin: self.origin(), cause: Box::new(cause) };
         let split = self.dataset.split(&self.split).map_err(failed)?;
-        let manifest = self.dataset.manifest();
-        let (side, channels) = (manifest.size as usize, manifest.channels as usize);
-        indices
-            .iter()
-            .map(|&i| Ok(RgbPicture::from_channels(side, side, channels, split.pixels(i).map_err(failed)?.to_vec())))
-            .collect()
+        indices.iter().map(|&i| Ok(split.picture(i).map_err(failed)?.into())).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
-use shared::dataset::{Crop, Division, FileSummary, Filter, Manifest, SplitManifest};
+use shared::dataset::{FileSummary, Manifest, SplitManifest, VERSION};
 
 /// A tensor: shape and values.
 pub(crate) type Golden = HashMap<String, (Vec<usize>, Vec<f64>)>;
@@ -88,15 +88,22 @@ pub(crate) fn difference(found: impl IntoIterator<Item = f32>, expected: &[f64])
 
 /// Writes a data set of drawn `side`×`side` pictures in colour, as `prep build` would lay it out.
 pub(crate) fn drawn_dataset(folder: &Path, side: u32, splits: &[(&str, u64)]) {
+    dataset_of(folder, side, side, splits, |name, i| {
+        let mut stream = shared::rng::stream(i, name, 0);
+        (0..side * side * 3).map(|_| stream.below(256) as u8).collect()
+    });
+}
+
+/// Writes a data set of pictures in colour, stored as `stored`×`stored` to learn `size`×`size` from; `pixels` gives those of a split's
+/// i-th picture.
+pub(crate) fn dataset_of(folder: &Path, size: u32, stored: u32, splits: &[(&str, u64)], pixels: impl Fn(&str, u64) -> Vec<u8>) {
     shared::fs::create_folder(folder).unwrap();
     let splits = splits.iter().map(|&(name, records)| {
         let shard = format!("{name}-00000.shard");
-        let layout = shared::shard::Layout { height: side, width: side, channels: 3 };
+        let layout = shared::shard::Layout { height: stored, width: stored, channels: 3 };
         let mut writer = shared::shard::ShardWriter::create(folder.join(&shard), layout).unwrap();
         for i in 0..records {
-            let mut stream = shared::rng::stream(i, name, 0);
-            let pixels: Vec<u8> = (0..side * side * 3).map(|_| stream.below(256) as u8).collect();
-            writer.push(&pixels, None, i).unwrap();
+            writer.push(&pixels(name, i), None, i).unwrap();
         }
         writer.finish().unwrap();
         let bytes = shared::fs::read(folder.join(&shard)).unwrap();
@@ -104,13 +111,13 @@ pub(crate) fn drawn_dataset(folder: &Path, side: u32, splits: &[(&str, u64)]) {
         SplitManifest { name: name.to_owned(), records, shards: vec![summary] }
     });
     let manifest = Manifest {
-        version: 1,
-        size: side,
+        version: VERSION,
+        size,
+        stored,
         channels: 3,
+        paired: false,
         classes: Vec::new(),
-        crop: Crop { rule: "none".into(), padding: 0.0, resampling: "area".into() },
-        filter: Filter { classes: Vec::new(), max_picture_mb: 64 },
-        division: Division::Source,
+        settings: Default::default(),
         format: "drawn".into(),
         fingerprint: "0".repeat(64),
         splits: splits.collect(),

@@ -3,125 +3,20 @@
 //! The manifest is written last, so a folder that has one is whole. It is not responsible for where the pictures came from or
 //! how they were cut.
 
-use std::collections::BTreeMap;
+mod manifest;
+
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use self::manifest::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION, read_manifest};
 use crate::fs::{self, FsError};
-use crate::sealed::{self, SealedError};
-use crate::shard::{Layout, Record, Shard, ShardError};
-
-/// The name of the manifest in a data set's folder.
-pub const MANIFEST: &str = "dataset.json";
-/// The version of the manifest that this program writes and reads.
-pub const VERSION: u32 = 1;
+use crate::picture::Picture;
+use crate::sealed::SealedError;
+use crate::shard::{Record, Shard, ShardError};
 
 const MEND: &str = "build the data set again with `prep build --force`";
-
-/// Everything that is known about a data set but its pixels.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// The version of this format.
-    pub version: u32,
-    /// Height and width of every picture, in pixels.
-    pub size: u32,
-    /// Bytes of one pixel: 1 grey, 3 RGB.
-    pub channels: u32,
-    /// The classes' names; a label is an index into them. Empty if the source has none.
-    pub classes: Vec<String>,
-    /// How the pictures were cut and scaled.
-    pub crop: Crop,
-    /// Which pictures were taken.
-    pub filter: Filter,
-    /// How the pictures were divided into splits: `source`, or a seeded draw.
-    pub division: Division,
-    /// The layout of the source, such as `cub`.
-    pub format: String,
-    /// SHA-256 over the sorted names and bytes of all files of the source that were used.
-    pub fingerprint: String,
-    /// The splits in the order in which they were written.
-    pub splits: Vec<SplitManifest>,
-    /// How many pictures were refused, by reason; every reason is listed.
-    pub rejects: BTreeMap<String, u64>,
-    /// The other files of the folder.
-    pub files: Vec<FileSummary>,
-}
-
-/// How the pictures were cut and scaled.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Crop {
-    /// The rule: `bbox` (docs/CONVENTIONS.md) or `none`.
-    pub rule: String,
-    /// What was added to the box's longer side, as a fraction of it; 0 where no box is used.
-    pub padding: f64,
-    /// How the window was scaled: `area`.
-    pub resampling: String,
-}
-
-/// Which pictures were taken.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Filter {
-    /// The classes that were asked for; empty: all.
-    pub classes: Vec<String>,
-    /// The memory one picture might take while it was decoded, in MiB.
-    pub max_picture_mb: u64,
-}
-
-/// How the pictures were divided into `train` and `val`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Division {
-    /// As the source says.
-    Source,
-    /// By a seeded draw.
-    Draw {
-        /// The part of all pictures that went to `val`.
-        val_fraction: f64,
-        /// The seed of the draw.
-        seed: u64,
-    },
-}
-
-/// One split and its shards.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SplitManifest {
-    /// `train` or `val`.
-    pub name: String,
-    /// Pictures in all its shards.
-    pub records: u64,
-    /// Its shards in order.
-    pub shards: Vec<FileSummary>,
-}
-
-/// What the manifest notes about one file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileSummary {
-    /// The name within the folder.
-    pub name: String,
-    /// Pictures in it, if it is a shard.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub records: Option<u64>,
-    /// Its length.
-    pub bytes: u64,
-    /// CRC-32 of all its bytes, as eight hexadecimal digits.
-    pub crc32: String,
-}
-
-impl FileSummary {
-    /// What is noted about a file that is no shard.
-    #[must_use]
-    pub fn of(name: &str, content: &[u8]) -> Self {
-        let crc32 = format!("{:08x}", crc32fast::hash(content));
-        Self { name: name.to_owned(), records: None, bytes: content.len() as u64, crc32 }
-    }
-}
 
 /// Why a data set was not accepted.
 #[derive(Debug, Error)]
@@ -139,7 +34,7 @@ pub enum DatasetError {
     #[error(transparent)]
     File(#[from] FsError),
     /// The manifest has another version.
-    #[error("{path} has version {found}, this program reads version {VERSION}: {MEND}")]
+    #[error("{path} has version {found}, this program reads versions 1 and {VERSION}: {MEND}")]
     Version {
         /// The manifest.
         path: PathBuf,
@@ -246,28 +141,8 @@ impl Dataset {
     }
 }
 
-/// Reads and checks the manifest of the data set in `dir`, without its shards.
-///
-/// # Errors
-/// When it is absent, damaged, or of another version.
-pub fn read_manifest(dir: &Path) -> Result<Manifest, DatasetError> {
-    let path = dir.join(MANIFEST);
-    if !path.exists() {
-        return Err(DatasetError::Missing { dir: dir.to_owned() });
-    }
-    // The version first: another version has other members, and saying so helps more than naming one of them.
-    let value: serde_json::Value = sealed::read(&path, MEND)?;
-    let unexpected = |what: String| SealedError::Unexpected { path: path.clone(), what };
-    let found =
-        value.get("version").and_then(serde_json::Value::as_u64).ok_or_else(|| unexpected("it names no version".into()))?;
-    if found != u64::from(VERSION) {
-        return Err(DatasetError::Version { path, found });
-    }
-    Ok(serde_json::from_value(value).map_err(|e| unexpected(e.to_string()))?)
-}
-
 fn open_split(dir: &Path, manifest: &Manifest, split: &SplitManifest) -> Result<Vec<Shard>, DatasetError> {
-    let layout = Layout { height: manifest.size, width: manifest.size, channels: manifest.channels };
+    let layout = manifest.layout();
     let mut shards = Vec::with_capacity(split.shards.len());
     for summary in &split.shards {
         let path = dir.join(&summary.name);
@@ -340,7 +215,53 @@ impl<'a> Split<'a> {
         self.len() == 0
     }
 
-    /// The pixels of picture `i`: uint8, height × width × channels. The CRC is checked the first time.
+    /// The middle of picture `i` in the size to learn from (all of it where there is no room for random crops; both halves of a
+    /// pair): uint8, height × width × channels. What is measured and shown.
+    ///
+    /// # Errors
+    /// When there is no such picture or its record is damaged.
+    pub fn central(&self, i: usize) -> Result<Cow<'a, [u8]>, DatasetError> {
+        let pixels = self.pixels(i)?;
+        let manifest = &self.dataset.manifest;
+        if manifest.stored == manifest.size || manifest.paired {
+            return Ok(Cow::Borrowed(pixels));
+        }
+        let start = (manifest.stored - manifest.size) / 2;
+        Ok(Cow::Owned(self.window(pixels, start, start)))
+    }
+
+    /// The part of stored `pixels` in the size to learn from that begins at column `left` and row `top`; both at most
+    /// [`Split::room`].
+    #[must_use]
+    pub fn window(&self, pixels: &[u8], left: u32, top: u32) -> Vec<u8> {
+        let Manifest { size, stored, channels, .. } = self.dataset.manifest;
+        let stride = (stored * channels) as usize;
+        let columns = (left * channels) as usize..((left + size) * channels) as usize;
+        let rows = pixels.chunks_exact(stride).skip(top as usize).take(size as usize);
+        rows.flat_map(|row| &row[columns.clone()]).copied().collect()
+    }
+
+    /// By how many pixels a crop may be shifted within a stored picture, in either direction.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        self.dataset.manifest.stored - self.dataset.manifest.size
+    }
+
+    /// [`Split::central`] as a picture.
+    ///
+    /// # Errors
+    /// When there is no such picture or its record is damaged.
+    pub fn picture(&self, i: usize) -> Result<Picture, DatasetError> {
+        let Manifest { size, channels, paired, .. } = self.dataset.manifest;
+        let pixels = self.central(i)?.into_owned();
+        if paired {
+            let layout = self.dataset.manifest.layout();
+            return Ok(Picture { width: layout.width, height: layout.height, channels, pixels });
+        }
+        Ok(Picture { width: size, height: size, channels, pixels })
+    }
+
+    /// The stored pixels of picture `i`: uint8, height × width × channels. The CRC is checked the first time.
     ///
     /// # Errors
     /// When there is no such picture or its record is damaged.
