@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use prep::area;
-use prep::cub::{Listing, Needs};
+use prep::resample::{Method, cut_and_scale};
+use prep::source::{Content, cub};
 use rayon::prelude::*;
 use shared::archive::Archive;
 use shared::fs;
@@ -17,22 +17,23 @@ fn main() -> Result<()> {
     let (source, out) = (PathBuf::from(word()?), PathBuf::from(word()?));
     let (size, padding): (u32, f64) = (word()?.parse()?, word()?.parse()?);
     let archive = Archive::open(&source)?;
-    let listing = Listing::read(&archive, Needs { boxes: true, split: false, classes: false })?;
+    let listing = cub::read(&archive)?;
     let lines: Result<Vec<String>> = listing
         .pictures
         .par_iter()
         .map(|entry| {
-            let at = archive.find(&[&listing.root[..], &entry.name.0].concat()).context("a listed file is missing")?;
+            let Content::File(name) = &entry.content else { anyhow::bail!("not a picture file") };
+            let at = archive.find(&[&listing.root[..], &name.0].concat()).context("a listed file is missing")?;
             let picture = Picture::decode(&archive.read(at, 64 << 20)?, &Limits::default())?;
-            let given = entry.bounding_box.context("a picture has no box")?;
+            let given = entry.objects.first().map(|o| o.bounding_box).context("a picture has no box")?;
             let window = given.window(padding, picture.width, picture.height).context("a box lies outside")?;
-            let pixels = area::crop_and_resize(&picture, window, size);
+            let pixels = cut_and_scale(&picture, window, size, size, Method::Area);
             let crop = Picture { width: size, height: size, channels: 3, pixels };
             fs::write(out.join(format!("{}.decoded.png", entry.id)), &picture.to_png()?)?;
             fs::write(out.join(format!("{}.crop.png", entry.id)), &crop.to_png()?)?;
             let line = serde_json::json!({
                 "id": entry.id,
-                "file": entry.name.to_string(),
+                "file": name.to_string(),
                 "box": [given.x, given.y, given.width, given.height],
                 "window": [window.top, window.left, window.height, window.width],
             });

@@ -5,9 +5,12 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use prep::args::{Args, BuildArgs, Command, ShowArgs, SynthArgs};
-use prep::{build, export, sheet, synth, verify};
-use shared::cli::Ending;
+use prep::args::{Args, BuildArgs, Command, ExportArgs, ShowArgs, SynthArgs};
+use prep::build::plan::Plan;
+use prep::build::prepare::Preparer;
+use prep::build::{Options, Split, trial};
+use prep::{build, crops, export, sheet, synth, verify};
+use shared::cli::{Ending, UsageError};
 use shared::dataset::{Dataset, Manifest};
 use shared::signal::Stop;
 
@@ -18,10 +21,11 @@ use shared::signal::Stop;
 pub(crate) fn run(args: Args) -> Result<Ending> {
     let stop = Stop::listen().context("cannot listen for signals")?;
     match args.command {
-        Command::Build(args) => build(args, &stop),
+        Command::Build(args) => build(*args, &stop),
+        Command::Merge { dir } => finished(build::merge(&dir, &stop)?, &dir),
         Command::Verify { dir } => verify(&dir),
         Command::Show(args) => show(&args),
-        Command::Export { dir, out } => export(&dir, &out, &stop),
+        Command::Export(args) => export(&args, &stop),
         Command::Synth(args) => synth(args, &stop),
     }
 }
@@ -34,22 +38,70 @@ fn print(text: &str) -> Result<()> {
 }
 
 fn build(args: BuildArgs, stop: &Stop) -> Result<Ending> {
+    let dry_run = args.dry_run();
     let options = args.into_options()?;
-    let out = options.out.display();
-    match build::build(&options, stop)? {
-        build::Outcome::UpToDate(manifest) => print(&format!("{out} is up to date: {}\n", summary(&manifest)))?,
+    if dry_run {
+        let plan = Plan::new(&options)?;
+        let Some(found) = trial::trial(&plan, &options, stop)? else {
+            return Ok(Ending::Stopped(stop.exit_code().unwrap_or(130)));
+        };
+        print(&found.table(&plan))?;
+        return Ok(Ending::Done);
+    }
+    finished(build::build(&options, stop)?, &options.out)
+}
+
+/// Says how a build ended.
+fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
+    let shown = out.display();
+    match outcome {
+        build::Outcome::UpToDate(manifest) => print(&format!("{shown} is complete and up to date: {}\n", summary(&manifest)))?,
         build::Outcome::Stopped(code) => {
-            tracing::warn!("stopped by a signal; {out} is as it was");
+            tracing::warn!("stopped by a signal; {shown} is as it was");
             return Ok(Ending::Stopped(code));
         }
+        build::Outcome::Part(path, pictures) => {
+            print(&format!("{}: a part of {pictures} pictures; when all are there: prep merge {shown}\n", path.display()))?;
+        }
         build::Outcome::Built(report) => {
-            let (n, seconds) = (report.pictures, report.seconds);
-            let mut text = format!("{out}: {}\n{}", summary(&report.manifest), rejects(&report.manifest));
-            let _ = writeln!(text, "{n} pictures in {seconds:.2} s: {:.0} pictures/s", n as f64 / seconds);
+            let manifest = &report.manifest;
+            let mut text = format!("{shown}: {}\n{}", summary(manifest), rejects(manifest));
+            text += &trial::classes(&manifest.classes, &class_counts(&Dataset::open(out)?)?);
+            text += &notes(&report.notes);
+            let prepared = report.pictures - report.resumed;
+            let _ = writeln!(
+                text,
+                "{prepared} pictures in {:.2} s: {:.0} pictures/s",
+                report.seconds,
+                prepared as f64 / report.seconds
+            );
             print(&text)?;
         }
     }
     Ok(Ending::Done)
+}
+
+/// What a user may want to do something about.
+fn notes(notes: &build::Notes) -> String {
+    let mut text = String::new();
+    if notes.identical > 0 {
+        let _ = writeln!(
+            text,
+            "{} files are equal to an earlier one, byte for byte (--near-duplicates 0 leaves them out)",
+            notes.identical
+        );
+    }
+    if notes.straddling > 0 {
+        let _ = writeln!(
+            text,
+            "{} pictures for measuring are much like one for training: the source's split is kept (--near-duplicates 12 leaves them out)",
+            notes.straddling
+        );
+    }
+    if notes.profiles > 0 {
+        let _ = writeln!(text, "{} pictures have a colour profile, which is not applied", notes.profiles);
+    }
+    text
 }
 
 /// Size, classes and splits in one line.
@@ -57,7 +109,10 @@ fn summary(manifest: &Manifest) -> String {
     let splits = manifest.splits.iter().map(|s| format!("{} {}", s.name, s.records)).collect::<Vec<_>>().join(", ");
     let records: u64 = manifest.splits.iter().map(|s| s.records).sum();
     let (size, channels, classes) = (manifest.size, manifest.channels, manifest.classes.len());
-    format!("{records} pictures of {size}x{size}x{channels} in {classes} classes ({splits})")
+    let what = if manifest.paired { "pairs" } else { "pictures" };
+    let stored = if manifest.stored == size { String::new() } else { format!(" (stored {0}x{0})", manifest.stored) };
+    let classes = if classes == 0 { String::new() } else { format!(" in {classes} classes") };
+    format!("{records} {what} of {size}x{size}x{channels}{stored}{classes} ({splits})")
 }
 
 /// What was left out and why; nothing if all were taken.
@@ -68,6 +123,21 @@ fn rejects(manifest: &Manifest) -> String {
     }
     let reasons = manifest.rejects.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}"));
     format!("{total} pictures rejected ({}); rejects.jsonl names them\n", reasons.collect::<Vec<_>>().join(", "))
+}
+
+/// Pictures of every class in train, val and test.
+fn class_counts(dataset: &Dataset) -> Result<Vec<[u64; 3]>> {
+    let manifest = dataset.manifest();
+    let mut counts = vec![[0; 3]; manifest.classes.len()];
+    for (i, split) in Split::ALL.iter().enumerate().filter(|(_, split)| manifest.splits.iter().any(|s| s.name == split.name())) {
+        let split = dataset.split(split.name())?;
+        for label in (0..split.len()).filter_map(|n| split.label(n)) {
+            if let Some(count) = counts.get_mut(label as usize) {
+                count[i] += 1;
+            }
+        }
+    }
+    Ok(counts)
 }
 
 fn verify(dir: &Path) -> Result<Ending> {
@@ -87,25 +157,25 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     let dataset = Dataset::open(&args.dir)?;
     let manifest = dataset.manifest();
     let mut text = format!("{}: {}\n", args.dir.display(), summary(manifest));
-    let crop = &manifest.crop;
-    let _ = writeln!(text, "crop {} with padding {}, {} resampling", crop.rule, crop.padding, crop.resampling);
+    let settings = manifest.settings.keys().map(|name| format!("{name} {}", manifest.setting(name)));
+    let _ = writeln!(text, "built with {}", settings.collect::<Vec<_>>().join(", "));
     let _ = writeln!(text, "source {}, fingerprint {}", manifest.format, manifest.fingerprint);
     text += &rejects(manifest);
-    let mut counts = vec![vec![0u64; manifest.classes.len()]; manifest.splits.len()];
-    for (counts, summary) in counts.iter_mut().zip(&manifest.splits) {
-        let split = dataset.split(&summary.name)?;
-        for label in (0..split.len()).filter_map(|i| split.label(i)) {
-            if let Some(count) = counts.get_mut(label as usize) {
-                *count += 1;
-            }
-        }
-    }
-    for (class, name) in manifest.classes.iter().enumerate() {
-        let per_split = manifest.splits.iter().zip(&counts).map(|(split, counts)| format!("{} {}", split.name, counts[class]));
-        let _ = writeln!(text, "  {name}: {}", per_split.collect::<Vec<_>>().join(", "));
-    }
+    text += &trial::classes(&manifest.classes, &class_counts(&dataset)?);
     if let Some(out) = &args.out {
-        let sheet = sheet::of_split(&dataset, &args.split, usize::from(args.number), usize::from(args.columns))?;
+        let (number, columns) = (usize::from(args.number), usize::from(args.columns));
+        if args.rejects && manifest.rejects.values().all(|&n| n == 0) {
+            return Err(UsageError(format!("--rejects: nothing was left out of {}", args.dir.display())).into());
+        }
+        let sheet = if args.rejects {
+            sheet::of_rejects(&dataset, number, columns)?
+        } else if args.crops.is_empty() {
+            sheet::of_split(&dataset, &args.split, number, columns, !args.plain)?
+        } else {
+            let options = Options::of_manifest(manifest, args.crops.clone())?;
+            let plan = Plan::new(&options)?;
+            crops::sheet(&plan, &Preparer::new(&plan, &options, false), number, columns)?
+        };
         let png = sheet.to_png().with_context(|| format!("split {:?} gives no sheet", args.split))?;
         shared::fs::write(out, &png)?;
         let _ = writeln!(text, "{}", out.display());
@@ -114,9 +184,14 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-fn export(dir: &Path, out: &Path, stop: &Stop) -> Result<Ending> {
-    match export::export(&Dataset::open(dir)?, out, stop)? {
-        export::Outcome::Done(count) => print(&format!("{}: {count} PNG files\n", out.display()))?,
+fn export(args: &ExportArgs, stop: &Stop) -> Result<Ending> {
+    let (dataset, options, out) = (Dataset::open(&args.dir)?, args.options(), args.out.display());
+    let size = dataset.manifest().size;
+    if options.layout == export::Layout::StyleGan && (size < 4 || !size.is_power_of_two()) {
+        tracing::warn!("StyleGAN2 takes pictures of 4, 8, 16, … pixels only, these have {size}; StyleGAN3 takes them");
+    }
+    match export::export(&dataset, &args.out, &options, stop)? {
+        export::Outcome::Done(count) => print(&format!("{out}: {count} PNG files\n"))?,
         export::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)

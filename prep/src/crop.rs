@@ -1,6 +1,8 @@
 //! From a box around an object to a window of whole pixels: the rule of the Keras example "Data-efficient GANs with ADA"
 //! (Béres, 2021). docs/CONVENTIONS.md has it in words.
 
+pub use shared::picture::Window;
+
 /// A box around an object, in pixels of the upright picture; the edges may lie between pixels or outside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoundingBox {
@@ -14,33 +16,36 @@ pub struct BoundingBox {
     pub height: f64,
 }
 
-/// A rectangle of whole pixels within a picture; never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// First column.
-    pub left: u32,
-    /// First row.
-    pub top: u32,
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
-impl Window {
-    /// The whole of a picture.
-    #[must_use]
-    pub fn whole(width: u32, height: u32) -> Self {
-        Self { left: 0, top: 0, width, height }
-    }
-}
-
 impl BoundingBox {
     /// Whether it is a box at all: finite numbers and an area.
     #[must_use]
     pub fn has_area(&self) -> bool {
         let finite = [self.x, self.y, self.width, self.height].iter().all(|v| v.is_finite());
         finite && self.width > 0.0 && self.height > 0.0
+    }
+
+    /// The box with `pixels` more on each side of its longer side; the shorter one becomes as long.
+    #[must_use]
+    pub fn grown(&self, pixels: f64) -> Self {
+        let side = self.width.max(self.height) + 2.0 * pixels;
+        let (cx, cy) = (self.x + self.width / 2.0, self.y + self.height / 2.0);
+        Self { x: cx - side / 2.0, y: cy - side / 2.0, width: side, height: side }
+    }
+
+    /// The area of its part within a picture of `width` × `height` pixels; 0 for a box that is none.
+    #[must_use]
+    pub fn area_within(&self, width: u32, height: u32) -> f64 {
+        self.overlap(&Self { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height) })
+    }
+
+    /// The area that two boxes share.
+    #[must_use]
+    pub fn overlap(&self, other: &Self) -> f64 {
+        if !self.has_area() || !other.has_area() {
+            return 0.0;
+        }
+        let shared = |a: f64, a_side: f64, b: f64, b_side: f64| ((a + a_side).min(b + b_side) - a.max(b)).max(0.0);
+        shared(self.x, self.width, other.x, other.width) * shared(self.y, self.height, other.y, other.height)
     }
 
     /// The window to cut from a picture of `width` × `height` pixels: a square of side (1 + padding) · max(box height, width)

@@ -1,16 +1,41 @@
-//! A data set as PNG files, in a folder or a zip: `train/001.Some_class/000123.png`, the number being the one in the source.
+//! A data set as PNG files, in a folder or a zip: by class, `train/001.Some_class/000123.png` with the number in the source, or
+//! as NVIDIA's StyleGAN trainers read it, `00000/img00000000.png` beside the labels in `dataset.json`.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use shared::dataset::{Dataset, DatasetError};
 use shared::fs::{self, AtomicFolder, FsError};
-use shared::picture::{Picture, PictureError};
+use shared::picture::PictureError;
 use shared::signal::Stop;
 use thiserror::Error;
 use zip::write::SimpleFileOptions;
 
 use crate::output::{self, OutputError};
+
+/// Where the trainers look for labels.
+const LABELS: &str = "dataset.json";
+
+/// What is exported, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How files are called.
+    pub layout: Layout,
+    /// The one split to export; all if `None`.
+    pub split: Option<String>,
+}
+
+/// How files are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// A folder for each split and in it one for each class.
+    ByClass,
+    /// What `dataset_tool.py` of StyleGAN2-ADA and StyleGAN3 writes: numbers in the order of the data set, classes in
+    /// `dataset.json`.
+    StyleGan,
+}
 
 /// Why nothing was exported.
 #[derive(Debug, Error)]
@@ -38,27 +63,27 @@ pub enum Outcome {
     Stopped(u8),
 }
 
-/// Writes all pictures of `dataset` to `out`: a zip if its name says so, else a folder. Refuses to replace either.
+/// Writes pictures of `dataset` to `out`: a zip if its name says so, else a folder. Refuses to replace either.
 ///
 /// # Errors
-/// When there is something already, a record is damaged, or writing fails; nothing is left then.
-pub fn export(dataset: &Dataset, out: &Path, stop: &Stop) -> Result<Outcome, ExportError> {
+/// When there is something already or no such split, a record is damaged, or writing fails; nothing is left then.
+pub fn export(dataset: &Dataset, out: &Path, options: &Options, stop: &Stop) -> Result<Outcome, ExportError> {
     if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
-        return to_zip(dataset, out, stop);
+        return to_zip(dataset, out, options, stop);
     }
     let out = output::resolve(out)?;
     if !output::is_free(&out)? {
         return Err(output::refused(&out, "it is not empty; choose another --out".into()).into());
     }
     let staged = AtomicFolder::create(&out)?;
-    let mut folders = std::collections::HashSet::new();
-    let outcome = each(dataset, stop, |name, png| {
+    let mut folders = HashSet::new();
+    let outcome = each(dataset, options, stop, |name, bytes| {
         if let Some(folder) = staged.path().join(name).parent()
             && folders.insert(folder.to_owned())
         {
             fs::create_folder(folder)?;
         }
-        Ok(staged.write_unsynced(name, png)?)
+        Ok(staged.write_unsynced(name, bytes)?)
     })?;
     if let Outcome::Done(_) = outcome {
         staged.commit()?;
@@ -66,60 +91,176 @@ pub fn export(dataset: &Dataset, out: &Path, stop: &Stop) -> Result<Outcome, Exp
     Ok(outcome)
 }
 
-fn to_zip(dataset: &Dataset, out: &Path, stop: &Stop) -> Result<Outcome, ExportError> {
+fn to_zip(dataset: &Dataset, out: &Path, options: &Options, stop: &Stop) -> Result<Outcome, ExportError> {
     if out.exists() {
         return Err(output::refused(out, "it exists; choose another --out".into()).into());
     }
+    fs::remove_leftovers_of(out)?;
     let failed = |source: io::Error| FsError { operation: "write", path: out.to_owned(), source };
     // PNG is compressed already; and without the time of day the same data set gives the same bytes.
     let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let mut zip = zip::ZipWriter::new(io::BufWriter::with_capacity(1 << 20, fs::AtomicFile::create(out)?));
-    let outcome = each(dataset, stop, |name, png| {
+    let mut zip = zip::ZipWriter::new(ZipFile::new(fs::AtomicFile::create(out)?));
+    let outcome = each(dataset, options, stop, |name, bytes| {
         zip.start_file(name, stored).map_err(|e| failed(e.into()))?;
-        Ok(zip.write_all(png).map_err(failed)?)
+        Ok(zip.write_all(bytes).map_err(failed)?)
     })?;
     if let Outcome::Done(_) = outcome {
-        let buffered = zip.finish().map_err(|e| failed(e.into()))?;
-        buffered.into_inner().map_err(|e| failed(e.into_error()))?.commit()?;
+        let file = zip.finish().map_err(|e| failed(e.into()))?.into_file().map_err(failed)?;
+        if let Err(error) = file.commit() {
+            // It may have its name already and yet not be on the disk. Nothing was there before; the first error is the one to report.
+            let _ = fs::remove(out);
+            return Err(error.into());
+        }
     }
     Ok(outcome)
 }
 
-/// Hands every picture over as a name and a PNG.
+/// Where a zip is written. After an error it takes all that comes and keeps nothing of it: the library writes the end of a zip also
+/// when that is given up, and would complain.
+struct ZipFile {
+    file: io::BufWriter<fs::AtomicFile>,
+    failed: bool,
+    position: u64,
+    end: u64,
+}
+
+impl ZipFile {
+    fn new(file: fs::AtomicFile) -> Self {
+        Self { file: io::BufWriter::with_capacity(1 << 20, file), failed: false, position: 0, end: 0 }
+    }
+
+    /// The file, with everything in it.
+    fn into_file(self) -> io::Result<fs::AtomicFile> {
+        if self.failed {
+            return Err(io::Error::other("a write failed before"));
+        }
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
+    fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+            // The library takes it for granted to stand behind what it wrote.
+            (self.failed, self.position) = (true, self.end);
+        }
+        outcome
+    }
+}
+
+impl Write for ZipFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = if self.failed { Ok(bytes.len()) } else { self.file.write(bytes) };
+        let written = self.noted(written)?;
+        self.position += written as u64;
+        self.end = self.end.max(self.position);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = if self.failed { Ok(()) } else { self.file.flush() };
+        self.noted(flushed)
+    }
+}
+
+impl io::Seek for ZipFile {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            io::SeekFrom::Start(at) => Some(at),
+            io::SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            io::SeekFrom::End(by) => self.end.checked_add_signed(by),
+        };
+        let position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        if !self.failed {
+            let sought = self.file.seek(io::SeekFrom::Start(position));
+            self.noted(sought)?;
+        }
+        self.position = position;
+        Ok(position)
+    }
+}
+
+/// Hands every picture over as a name and a PNG, and at the end the labels where the layout has them in a file.
 fn each(
     dataset: &Dataset,
+    options: &Options,
     stop: &Stop,
     mut write: impl FnMut(&str, &[u8]) -> Result<(), ExportError>,
 ) -> Result<Outcome, ExportError> {
     let manifest = dataset.manifest();
+    let names: Vec<&str> = match &options.split {
+        Some(name) => vec![name],
+        None => manifest.splits.iter().map(|split| split.name.as_str()).collect(),
+    };
+    let mut taken = HashMap::new();
+    let mut index = Index::new(&manifest.classes);
     let mut count = 0;
-    for summary in &manifest.splits {
-        let split = dataset.split(&summary.name)?;
+    for name in names {
+        let split = dataset.split(name)?;
         for i in 0..split.len() {
             if let Some(code) = stop.exit_code() {
                 return Ok(Outcome::Stopped(code));
             }
             let record = split.record(i)?;
-            let picture = Picture {
-                width: manifest.size,
-                height: manifest.size,
-                channels: manifest.channels,
-                pixels: record.pixels.to_vec(),
+            let picture = split.picture(i)?;
+            let file = match options.layout {
+                Layout::ByClass => {
+                    let class = record.label.and_then(|label| manifest.classes.get(label as usize));
+                    let stem = stem(name, class.map(String::as_str), record.source & u64::from(u32::MAX));
+                    // Several pictures can come from one of the source.
+                    let times = taken.entry(stem.clone()).and_modify(|n| *n += 1).or_insert(1);
+                    if *times == 1 { format!("{stem}.png") } else { format!("{stem}-{times}.png") }
+                }
+                Layout::StyleGan => index.add(count, name, record.label),
             };
-            let class = record.label.and_then(|label| manifest.classes.get(label as usize));
-            write(&name_of(split.name(), class.map(String::as_str), record.source), &picture.to_png()?)?;
+            write(&file, &picture.to_png()?)?;
             count += 1;
         }
+    }
+    if options.layout == Layout::StyleGan {
+        write(LABELS, index.to_json().as_bytes())?;
     }
     Ok(Outcome::Done(count))
 }
 
+/// What `dataset.json` says. The trainers look at `labels` only.
+#[derive(Serialize)]
+struct Index<'a> {
+    /// Name and class of every picture; null unless all have one.
+    labels: Option<Vec<(String, u32)>>,
+    /// The names of the classes.
+    classes: &'a [String],
+    /// The split of every picture by its name.
+    splits: serde_json::Map<String, serde_json::Value>,
+}
+
+impl<'a> Index<'a> {
+    fn new(classes: &'a [String]) -> Self {
+        let labels = if classes.is_empty() { None } else { Some(Vec::new()) };
+        Self { labels, classes, splits: serde_json::Map::new() }
+    }
+
+    /// Notes the next picture; its name.
+    fn add(&mut self, number: usize, split: &str, label: Option<u32>) -> String {
+        let digits = format!("{number:08}");
+        let name = format!("{}/img{digits}.png", &digits[..5]);
+        match (&mut self.labels, label) {
+            (Some(labels), Some(label)) => labels.push((name.clone(), label)),
+            (labels, _) => *labels = None,
+        }
+        self.splits.insert(name.clone(), split.into());
+        name
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+}
+
 /// A class may be called anything; a name in a folder may not.
-fn name_of(split: &str, class: Option<&str>, source: u64) -> String {
+fn stem(split: &str, class: Option<&str>, source: u64) -> String {
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ') { c } else { '_' };
     let class: String = class.unwrap_or_default().chars().map(safe).collect();
     let class = class.trim_start_matches('.');
     let folder = if class.is_empty() { PathBuf::from(split) } else { Path::new(split).join(class) };
     // `/` on every system: it is also the name in a zip.
-    format!("{}/{source:06}.png", folder.to_string_lossy().replace('\\', "/"))
+    format!("{}/{source:06}", folder.to_string_lossy().replace('\\', "/"))
 }

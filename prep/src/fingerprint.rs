@@ -1,41 +1,39 @@
 //! What a source contains, as one hash: the same for a folder and a zip of it, wherever they lie and in whatever order they are
 //! listed; another for any changed byte or name.
 
-use rayon::prelude::*;
 use sha2::{Digest, Sha256};
-use shared::archive::{Archive, Name};
 
 /// SHA-256 of one file; `None` where it is absent or cannot be read.
 pub type FileHash = Option<[u8; 32]>;
 
-/// SHA-256 of a file's bytes.
+/// SHA-256 of bytes.
 #[must_use]
-pub fn of_bytes(bytes: &[u8]) -> FileHash {
-    Some(Sha256::digest(bytes).into())
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
-/// The hash over all files that were used, as hexadecimal digits.
+/// Hexadecimal digits.
 #[must_use]
-pub fn of_files(mut files: Vec<(Name, FileHash)>) -> String {
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The name under which a file goes into the hash: where there are several sources, with the source's number before it.
+#[must_use]
+pub fn name(source: Option<u32>, name: &[u8]) -> Vec<u8> {
+    source.map_or_else(|| name.to_vec(), |source| [format!("{source}:").as_bytes(), name].concat())
+}
+
+/// The hash over all files that were used.
+#[must_use]
+pub fn of_files(mut files: Vec<(Vec<u8>, FileHash)>) -> [u8; 32] {
     files.sort_unstable();
     let mut hash = Sha256::new();
     for (name, content) in &files {
-        hash.update((name.0.len() as u64).to_le_bytes());
-        hash.update(&name.0);
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name);
         hash.update([u8::from(content.is_some())]);
         hash.update(content.unwrap_or_default());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Hashes the files of those names below `root` without decoding them; `limit` bounds each read.
-#[must_use]
-pub fn of_archive(archive: &Archive, root: &[u8], names: Vec<Name>, limit: u64) -> Vec<(Name, FileHash)> {
-    let hash = |name: Name| {
-        let at = archive.find(&[root, &name.0].concat());
-        let bytes = at.and_then(|at| archive.read(at, limit).ok());
-        let content = bytes.and_then(|bytes| of_bytes(&bytes));
-        (name, content)
-    };
-    names.into_par_iter().map(hash).collect()
+    hash.finalize().into()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::archive::ArchiveError;
 use shared::picture::PictureError;
 
@@ -11,7 +11,7 @@ use shared::picture::PictureError;
 pub const REJECTS: &str = "rejects.jsonl";
 
 /// The kinds of reasons; their names are part of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// The listing names a file that is not there.
     MissingFile,
@@ -33,11 +33,27 @@ pub enum Reason {
     NoLabel,
     /// The listing does not say which split it belongs to.
     NoSplit,
+    /// Too wide or too high.
+    Aspect,
+    /// The window is smaller than asked for.
+    SmallSide,
+    /// The box fills too little of the picture.
+    SmallBox,
+    /// An object of another class is in the window.
+    Intruder,
+    /// Of (nearly) one colour.
+    Blank,
+    /// Without sharp edges.
+    Blurred,
+    /// Much like one that was taken.
+    NearDuplicate,
+    /// Much like one of the other split.
+    Straddles,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::MissingFile,
         Self::UnreadableFile,
         Self::UnsupportedFormat,
@@ -48,6 +64,14 @@ impl Reason {
         Self::BoxOutside,
         Self::NoLabel,
         Self::NoSplit,
+        Self::Aspect,
+        Self::SmallSide,
+        Self::SmallBox,
+        Self::Intruder,
+        Self::Blank,
+        Self::Blurred,
+        Self::NearDuplicate,
+        Self::Straddles,
     ];
 
     /// The name in files.
@@ -64,23 +88,37 @@ impl Reason {
             Self::BoxOutside => "box_outside",
             Self::NoLabel => "no_label",
             Self::NoSplit => "no_split",
+            Self::Aspect => "aspect",
+            Self::SmallSide => "small_side",
+            Self::SmallBox => "small_box",
+            Self::Intruder => "intruder",
+            Self::Blank => "blank",
+            Self::Blurred => "blurred",
+            Self::NearDuplicate => "near_duplicate",
+            Self::Straddles => "straddles_split",
         }
     }
 }
 
 /// One picture that was left out; a line of `rejects.jsonl`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// Its name in the source; bytes that are not UTF-8 as `\xNN`.
     pub file: String,
     /// The kind of reason.
-    pub reason: &'static str,
+    pub reason: String,
     /// The value at fault.
     pub value: String,
+    /// The object of the picture, from 0, where only a part of the picture was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<u32>,
+    /// Its number in `rejects.shard`, where it could be decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<u64>,
 }
 
 /// A reason with the value at fault, before the file's name is put to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The kind of reason.
     pub reason: Reason,
@@ -122,7 +160,7 @@ impl From<ArchiveError> for Fault {
 pub fn count(rejects: &[Reject]) -> BTreeMap<String, u64> {
     let mut counts: BTreeMap<String, u64> = Reason::ALL.iter().map(|r| (r.name().to_owned(), 0)).collect();
     for reject in rejects {
-        *counts.entry(reject.reason.to_owned()).or_default() += 1;
+        *counts.entry(reject.reason.clone()).or_default() += 1;
     }
     counts
 }

@@ -1,53 +1,143 @@
-//! Some pictures of a data set on one sheet.
+//! Some pictures of a data set on one sheet, with a word below each.
 
 use std::path::Path;
 
 use shared::dataset::{Dataset, DatasetError, SplitManifest};
-use shared::picture::{self, Picture};
-use shared::shard::{Layout, Shard};
+use shared::picture::{self, CAPTION_HEIGHT, Picture, Window, caption_width};
+use shared::shard::Shard;
+
+use crate::build::assemble::REJECTED;
+use crate::reject::{REJECTS, Reject};
 
 /// Pictures on the preview of a data set.
 const PREVIEW_PICTURES: usize = 64;
 /// … and how many of them in a row.
 const PREVIEW_COLUMNS: usize = 8;
+/// Lines of text below a picture that was left out …
+const REJECT_LINES: u32 = 5;
+/// … and how wide its cell is at least, in pixels.
+const REJECT_WIDTH: u32 = 130;
 /// White pixels between pictures.
 const PADDING: u32 = 2;
 
 /// Numbers of `count` pictures spread evenly over `len`, since neighbours are of one class.
-fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
+pub fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
     let count = count.min(len);
     (0..count).map(move |k| k * len / count)
 }
 
-fn cell(layout: Layout, pixels: &[u8]) -> Picture {
-    Picture { width: layout.width, height: layout.height, channels: layout.channels, pixels: pixels.to_vec() }
-}
-
-/// The preview of a split whose shards lie in `folder`, before there is a manifest.
+/// The preview of a split whose shards lie in `folder`, before there is a manifest; pictures are shown in `size` pixels, those with
+/// room for random crops by their middle.
 ///
 /// # Errors
 /// When a shard cannot be read.
-pub fn preview(folder: &Path, split: &SplitManifest) -> Result<Picture, DatasetError> {
+pub fn preview(folder: &Path, split: &SplitManifest, size: u32) -> Result<Picture, DatasetError> {
     let mut cells = Vec::new();
     let mut wanted = spread(split.records as usize, PREVIEW_PICTURES).peekable();
     let mut start = 0;
     for summary in &split.shards {
         let shard = Shard::open(folder.join(&summary.name))?;
+        let layout = shard.layout();
         while let Some(i) = wanted.next_if(|i| *i < start + shard.len()) {
-            cells.push(cell(shard.layout(), shard.record(i - start)?.pixels));
+            let pixels = shard.record(i - start)?.pixels.to_vec();
+            let cell = Picture { width: layout.width, height: layout.height, channels: layout.channels, pixels };
+            let margin = layout.height.saturating_sub(size) / 2;
+            let middle = Window { left: margin, top: margin, width: size, height: size };
+            cells.push(if layout.width == layout.height { cell.cut(middle) } else { cell });
         }
         start += shard.len();
     }
     Ok(picture::grid(&cells, PREVIEW_COLUMNS, PADDING))
 }
 
-/// `count` pictures of a split, spread evenly over it.
+/// `count` pictures of a split, spread evenly over it, with their classes' names if `named`.
 ///
 /// # Errors
 /// When there is no such split or a record is damaged.
-pub fn of_split(dataset: &Dataset, split: &str, count: usize, columns: usize) -> Result<Picture, DatasetError> {
-    let (manifest, split) = (dataset.manifest(), dataset.split(split)?);
-    let layout = Layout { height: manifest.size, width: manifest.size, channels: manifest.channels };
-    let cells: Result<Vec<_>, DatasetError> = spread(split.len(), count).map(|i| Ok(cell(layout, split.pixels(i)?))).collect();
+pub fn of_split(dataset: &Dataset, split: &str, count: usize, columns: usize, named: bool) -> Result<Picture, DatasetError> {
+    let classes = &dataset.manifest().classes;
+    let split = dataset.split(split)?;
+    let cell = |i: usize| {
+        let picture = split.picture(i)?;
+        let class = split.label(i).and_then(|label| classes.get(label as usize));
+        Ok(if named && !classes.is_empty() { captioned(&picture, class.map_or("-", String::as_str), 2, 0) } else { picture })
+    };
+    let cells: Result<Vec<_>, DatasetError> = spread(split.len(), count).map(cell).collect();
     Ok(picture::grid(&cells?, columns, PADDING))
+}
+
+/// `count` of the pictures that were left out, spread evenly, with the reasons; what could not be decoded is grey.
+///
+/// # Errors
+/// When the list or a shard of it cannot be read.
+pub fn of_rejects(dataset: &Dataset, count: usize, columns: usize) -> Result<Picture, DatasetError> {
+    let (dir, manifest) = (dataset.dir(), dataset.manifest());
+    let lines = shared::jsonl::read(&dir.join(REJECTS))?;
+    let rejects: Vec<Reject> = lines.into_iter().filter_map(|line| serde_json::from_value(line).ok()).collect();
+    let shards = manifest.files.iter().filter(|file| file.name.starts_with(REJECTED) && file.records.is_some());
+    let shards = shards.map(|file| Shard::open(dir.join(&file.name))).collect::<Result<Vec<_>, _>>()?;
+    let layout = manifest.layout();
+    let mut cells = Vec::new();
+    for reject in spread(rejects.len(), count).map(|i| &rejects[i]) {
+        let mut picture = Picture::filled(layout.width, layout.height, layout.channels, 128);
+        if let Some(mut number) = reject.picture {
+            for shard in &shards {
+                if number < shard.len() as u64 {
+                    picture.pixels = shard.record(number as usize)?.pixels.to_vec();
+                    break;
+                }
+                number -= shard.len() as u64;
+            }
+        }
+        let text = format!("{}\n{}\n{}", reject.reason, reject.value, reject.file);
+        cells.push(captioned(&picture, &text, REJECT_LINES, REJECT_WIDTH));
+    }
+    Ok(picture::grid(&cells, columns, PADDING))
+}
+
+/// A picture with text below it, broken into at most `lines` lines; the cell is at least `width` pixels wide.
+#[must_use]
+pub fn captioned(picture: &Picture, text: &str, lines: u32, width: u32) -> Picture {
+    let width = width.max(picture.width);
+    let line_height = CAPTION_HEIGHT + 2;
+    let mut cell = Picture::filled(width, picture.height + lines * line_height, picture.channels, 255);
+    cell.paste(picture, 0, 0);
+    for (i, line) in (0..lines).zip(broken(text, width)) {
+        cell.draw_text(&line, 0, picture.height + i * line_height + 2, 1, [0; 3]);
+    }
+    cell
+}
+
+/// Text in lines of at most `width` pixels: broken at spaces, underscores and slashes where there are some.
+fn broken(text: &str, width: u32) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_inclusive([' ', '_', '/', '\n']) {
+        let last = lines.last().map_or("", String::as_str);
+        if !last.is_empty() && (caption_width(&format!("{last}{}", word.trim_end())) > width || last.ends_with('\n')) {
+            lines.push(String::new());
+        }
+        for letter in word.chars() {
+            if lines.last().is_some_and(|line| caption_width(&format!("{line}{letter}")) > width && !letter.is_whitespace()) {
+                lines.push(String::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(letter);
+            }
+        }
+    }
+    lines.iter().map(|line| line.trim().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_broken_between_words_and_within_long_ones() {
+        // Ten letters fit into 60 pixels.
+        assert_eq!(broken("001.Black_footed_Albatross", 60), ["001.Black_", "footed_", "Albatross"]);
+        assert_eq!(broken("abcdefghijklm no", 60), ["abcdefghij", "klm no"]);
+        assert_eq!(broken("one\ntwo", 60), ["one", "two"]);
+        assert_eq!(broken("", 60), [""]);
+    }
 }

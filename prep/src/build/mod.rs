@@ -1,119 +1,83 @@
-//! A source becomes a data set: pictures are read, decoded, cut and scaled on all cores, and written in the order of the listing,
-//! so that the bytes are the same for any number of threads.
+//! Sources become a data set: pictures are read, decoded, cut and scaled on all cores, and written in the order of the listing, so
+//! that the bytes are the same for any number of threads, of parts, and of interruptions.
 //!
-//! Everything is written in a folder beside the final one, which takes its name at the end: whoever looks sees the old data
-//! set or the new one, at every moment and after every crash.
+//! | module | holds |
+//! |---|---|
+//! | [`options`] | what to build, and how the manifest notes it |
+//! | [`plan`] | which pictures, settled before the first is read |
+//! | [`prepare`] | one picture |
+//! | [`queue`] | many pictures on several threads, in order, in bounded memory |
+//! | [`work`] | where prepared pictures wait, so that a killed build goes on |
+//! | [`assemble`] | what depends on all pictures, and writing the data set |
+//! | `parts` | a build in parts, and their joining |
+//! | `existing` | whether what is there is what was asked for |
+//! | [`trial`] | what each filter would leave out |
 
-mod plan;
+pub mod assemble;
+mod error;
+mod existing;
+pub mod options;
+mod parts;
+pub mod plan;
+pub mod prepare;
+pub mod queue;
 mod splits;
+pub mod trial;
+pub mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rayon::prelude::*;
-use shared::archive::{Archive, ArchiveError, Name};
-use shared::cli::{DataError, UsageError};
-use shared::dataset::{self, Dataset, DatasetError, FileSummary, MANIFEST, Manifest};
-use shared::fs::{self, AtomicFolder, FsError};
+use shared::dataset::{MANIFEST, Manifest};
+use shared::fs;
 use shared::log::Progress;
-use shared::picture::{self, Picture, PictureError};
-use shared::sealed::SealedError;
-use shared::shard::{Layout, ShardError};
 use shared::signal::Stop;
-use thiserror::Error;
 
-use crate::area;
-use crate::crop::Window;
-use crate::cub::{CubError, Entry};
-use crate::fingerprint::{self, FileHash};
-use crate::output::{self, OutputError};
-use crate::reject::{self, Fault, REJECTS, Reason, Reject};
-use crate::sheet;
-use crate::verify::verify;
-pub use plan::{CropRule, Plan, Split};
-use splits::SplitWriter;
+pub use self::assemble::Notes;
+use self::assemble::Assembler;
+pub use self::error::BuildError;
+pub use self::options::{Division, Options, Side};
+pub use self::parts::merge;
+use self::parts::part_numbers;
+use self::plan::Plan;
+use self::prepare::{Outcome as Prepared, Preparer, Record};
+use self::work::Folder;
+use crate::output::{self, Owner};
+use crate::reject::REJECTS;
 
 /// The name of the sheet of pictures in a data set's folder.
 pub const PREVIEW: &str = "preview.png";
-/// Pictures of one batch wait in memory until they are written; enough of them to keep all threads busy.
-const BATCH_PICTURES: usize = 512;
-/// … but no more than this, in bytes.
-const BATCH_BYTES: usize = 64 << 20;
+/// Pictures that a thread takes at a time …
+const GROUP: usize = 8;
+/// … unless there are few.
+const SMALL_BUILD: usize = 512;
+/// Prepared pictures that wait for their turn to be written, at most, in bytes.
+const WAITING_BYTES: usize = 16 << 20;
 
-/// What to build, from what, and how.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// A folder or a zip file.
-    pub source: PathBuf,
-    /// The data set's folder.
-    pub out: PathBuf,
-    /// Height and width of the pictures, in pixels.
-    pub size: u32,
-    /// Which part of a picture is taken.
-    pub crop: CropRule,
-    /// Where the splits come from.
-    pub division: dataset::Division,
-    /// The classes to take, by name or number; empty: all.
-    pub classes: Vec<String>,
-    /// Threads.
-    pub jobs: usize,
-    /// Replace another data set.
-    pub force: bool,
-    /// Memory that one picture may take while it is decoded, in MiB.
-    pub max_picture_mb: u64,
-    /// The most bytes of one shard.
-    pub shard_bytes: u64,
+/// The parts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For measuring while training.
+    Val,
+    /// For measuring at the end.
+    Test,
 }
 
-/// A shard of this size is copied, checked and cached as one piece without hurry.
-pub const SHARD_BYTES: u64 = 256 << 20;
+impl Split {
+    /// All, in the order in which they are written.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Val, Self::Test];
 
-/// Why nothing was built.
-#[derive(Debug, Error)]
-pub enum BuildError {
-    /// The source cannot be read.
-    #[error("{0}")]
-    Archive(#[from] ArchiveError),
-    /// The listing cannot be used.
-    #[error("{0}")]
-    Cub(#[from] CubError),
-    /// The options do not fit the source.
-    #[error("{0}")]
-    Usage(#[from] UsageError),
-    /// The folder must not be written.
-    #[error("{0}")]
-    Output(#[from] OutputError),
-    /// Writing failed.
-    #[error("{0}")]
-    File(#[from] FsError),
-    /// Writing a shard failed.
-    #[error("{0}")]
-    Shard(#[from] ShardError),
-    /// Writing the manifest failed.
-    #[error("{0}")]
-    Manifest(#[from] SealedError),
-    /// The preview cannot be encoded.
-    #[error("{0}")]
-    Preview(#[from] PictureError),
-    /// What was just written cannot be read.
-    #[error("{0}")]
-    Dataset(#[from] DatasetError),
-    /// No picture for training is left.
-    #[error("{path} gives no picture for training")]
-    NothingLeft {
-        /// The source.
-        path: PathBuf,
-        /// How many pictures were rejected, and why.
-        source: DataError,
-    },
-    /// The threads cannot be started.
-    #[error("cannot start {jobs} threads")]
-    Threads {
-        /// How many were asked for.
-        jobs: usize,
-        /// What the system said.
-        source: rayon::ThreadPoolBuildError,
-    },
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// How a build ended.
@@ -123,7 +87,9 @@ pub enum Outcome {
     UpToDate(Manifest),
     /// The data set was written.
     Built(Report),
-    /// A signal came; nothing was changed. The exit code to end with.
+    /// A part was made, of so many pictures; `prep merge` joins it with the others.
+    Part(PathBuf, u64),
+    /// A signal came; the data set is as it was, and the same command goes on. The exit code to end with.
     Stopped(u8),
 }
 
@@ -133,171 +99,164 @@ pub struct Report {
     /// The data set's manifest.
     pub manifest: Manifest,
     /// Pictures looked at, rejected ones included.
-    pub pictures: usize,
+    pub pictures: u64,
+    /// Those of them that an interrupted build had prepared already.
+    pub resumed: u64,
+    /// What there is to say beside the manifest.
+    pub notes: Notes,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// Builds the data set, or finds that it is there already.
+/// Builds the data set or a part of it, goes on with one that was interrupted, or finds that it is there already.
 ///
 /// # Errors
 /// When the source cannot be used, the folder holds something else, or writing fails; the folder is then as it was.
 pub fn build(options: &Options, stop: &Stop) -> Result<Outcome, BuildError> {
+    let started = Instant::now();
     let threads = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
     let threads = threads.map_err(|source| BuildError::Threads { jobs: options.jobs, source })?;
-    threads.install(|| {
-        let archive = Archive::open(&options.source)?;
-        let plan = Plan::new(&archive, options)?;
-        let out = output::resolve(&options.out)?;
-        output::holds_only(&out, is_ours)?;
-        if let Some(manifest) = existing(&out, &archive, &plan, options)? {
-            return Ok(Outcome::UpToDate(manifest));
+    let plan = threads.install(|| Plan::new(options))?;
+    let out = output::resolve(&options.out)?;
+    output::holds_only(&out, is_ours)?;
+    let stopped = || Outcome::Stopped(stop.exit_code().unwrap_or(130));
+    let described = work::describe(&plan, options);
+    if let Some((part, of)) = options.part {
+        if !out.exists() {
+            // A merge that was killed at its very end has the parts under another name.
+            fs::recover_folder(&out)?;
         }
-        let builder = Builder { archive: &archive, plan: &plan, options, stop };
-        match builder.run(&out)? {
-            Some(report) => Ok(Outcome::Built(report)),
-            None => Ok(Outcome::Stopped(stop.exit_code().unwrap_or(130))),
-        }
-    })
-}
-
-/// Whether a file of that name is part of a data set.
-fn is_ours(name: &str) -> bool {
-    [MANIFEST, REJECTS, PREVIEW].contains(&name) || name.ends_with(".shard")
-}
-
-/// The manifest of the data set that is there, if it is the one asked for. Refuses where another would be lost without `--force`.
-fn existing(out: &std::path::Path, archive: &Archive, plan: &Plan, options: &Options) -> Result<Option<Manifest>, BuildError> {
-    if output::is_free(out)? {
-        return Ok(None);
-    }
-    match unchanged(out, archive, plan, options) {
-        // Replaces only what differs, so that scripts may always say --force.
-        Err(BuildError::Output(_)) if options.force => Ok(None),
-        Ok(_) if options.force && verify(out).is_ok_and(|found| !found.damaged.is_empty()) => Ok(None),
-        found => found.map(Some),
-    }
-}
-
-/// The manifest of the data set that is there, which must be the one asked for.
-fn unchanged(out: &std::path::Path, archive: &Archive, plan: &Plan, options: &Options) -> Result<Manifest, BuildError> {
-    let other = |what: &str| output::refused(&options.out, format!("{what}; --force replaces it, another --out keeps it"));
-    let opened = Dataset::open(out).map_err(|e| other(&format!("it holds a data set that cannot be used ({e})")))?;
-    let manifest = opened.manifest().clone();
-    if !plan.same_settings(&manifest) {
-        return Err(other("it holds a data set that was built with other settings").into());
-    }
-    let names = plan.files().cloned().collect();
-    let files = fingerprint::of_archive(archive, &plan.root, names, plan.read_limit());
-    if fingerprint::of_files(files) != manifest.fingerprint {
-        return Err(other("it holds a data set that was built from other pictures").into());
-    }
-    Ok(manifest)
-}
-
-struct Builder<'a> {
-    archive: &'a Archive,
-    plan: &'a Plan,
-    options: &'a Options,
-    stop: &'a Stop,
-}
-
-/// What became of one picture.
-struct Prepared {
-    content: FileHash,
-    pixels: Result<Vec<u8>, Fault>,
-}
-
-impl Builder<'_> {
-    /// Writes the data set; `None` if a signal came.
-    fn run(&self, out: &std::path::Path) -> Result<Option<Report>, BuildError> {
-        let started = Instant::now();
-        let Self { plan, options, .. } = self;
-        let staged = AtomicFolder::create(out)?;
-        let layout = Layout { height: options.size, width: options.size, channels: 3 };
-        let mut splits = Split::ALL.map(|split| SplitWriter::new(staged.path(), split.name(), layout, options.shard_bytes));
-        let mut rejects = Vec::new();
-        let mut files = fingerprint::of_archive(self.archive, &plan.root, plan.tables.clone(), plan.read_limit());
-        let progress = Progress::new("prep build", plan.pictures.len() as u64);
-        let batch = (BATCH_BYTES / layout.pixel_bytes()).clamp(options.jobs, BATCH_PICTURES.max(options.jobs));
-        for entries in plan.pictures.chunks(batch) {
-            let prepared: Vec<Option<Prepared>> =
-                entries.par_iter().map(|(entry, split)| self.prepare(entry, *split, &progress)).collect();
-            for ((entry, split), prepared) in entries.iter().zip(prepared) {
-                // None: a signal came while the batch was under way.
-                let Some(prepared) = prepared else { return Ok(None) };
-                files.push((entry.name.clone(), prepared.content));
-                match (prepared.pixels, split) {
-                    (Ok(pixels), Some(split)) => splits[*split as usize].push(&pixels, entry.label, u64::from(entry.id))?,
-                    (Ok(_), None) => rejects.push(rejected(&entry.name, Fault::new(Reason::NoSplit, entry.id))),
-                    (Err(fault), _) => rejects.push(rejected(&entry.name, fault)),
-                }
-            }
-        }
-        drop(progress);
-        let mut manifest = plan.settings.clone();
-        manifest.splits = splits.into_iter().map(SplitWriter::finish).collect::<Result<_, _>>()?;
-        manifest.fingerprint = fingerprint::of_files(files);
-        manifest.rejects = reject::count(&rejects);
-        if manifest.splits[Split::Train as usize].records == 0 {
-            return Err(self.nothing_left(&manifest, &rejects));
-        }
-        let preview = sheet::preview(staged.path(), &manifest.splits[Split::Train as usize])?.to_png()?;
-        let lines: String = rejects.iter().map(|reject| serde_json::json!(reject).to_string() + "\n").collect();
-        for (name, bytes) in [(PREVIEW, &preview[..]), (REJECTS, lines.as_bytes())] {
-            fs::write(staged.path().join(name), bytes)?;
-            manifest.files.push(FileSummary::of(name, bytes));
-        }
-        shared::sealed::write(&staged.path().join(MANIFEST), &manifest)?;
-        if self.stop.exit_code().is_some() {
-            return Ok(None);
-        }
-        staged.commit()?;
-        Ok(Some(Report { manifest, pictures: plan.pictures.len(), seconds: started.elapsed().as_secs_f64() }))
-    }
-
-    /// Reads, decodes, cuts and scales one picture; `None` if a signal came.
-    fn prepare(&self, entry: &Entry, split: Option<Split>, progress: &Progress) -> Option<Prepared> {
-        if self.stop.exit_code().is_some() {
-            return None;
-        }
-        let mut content = None;
-        let pixels = self.read(entry).and_then(|bytes| {
-            content = fingerprint::of_bytes(&bytes);
-            self.plan.check(entry, split)?;
-            let limits = picture::Limits { bytes: self.options.max_picture_mb << 20 };
-            let picture = Picture::decode(&bytes, &limits)?;
-            Ok(area::crop_and_resize(&picture, self.window(entry, &picture)?, self.options.size))
+        parts::refuse_data_set(&out, options)?;
+        fs::create_folder(&out)?;
+        let path = out.join(parts::part_name(part, of));
+        let _owner = Owner::of(&path)?;
+        let folder = Folder::resume(path, described)?;
+        return Ok(match run(&plan, options, &folder, stop, |_, _| Ok(()))? {
+            Some(_) => Outcome::Part(folder.path().to_owned(), folder.work.taken()),
+            None => stopped(),
         });
-        progress.add(1);
-        Some(Prepared { content, pixels })
+    }
+    let _owner = Owner::of(&out)?;
+    fs::recover_folder(&out)?;
+    if let Some(manifest) = threads.install(|| existing::existing(&out, &plan, options))? {
+        // Killed between its last rename and its end, a build leaves this.
+        fs::remove(beside(&out))?;
+        return Ok(Outcome::UpToDate(manifest));
+    }
+    let guard = Guard { folder: Folder::resume(beside(&out), described)? };
+    tracing::debug!("listed after {:.3} s", started.elapsed().as_secs_f64());
+    let Some((resumed, report)) = guard.unless_failed(whole(&plan, options, &guard.folder, &out, stop))? else {
+        return Ok(guard.keep(stopped()));
+    };
+    tracing::debug!("written after {:.3} s", started.elapsed().as_secs_f64());
+    fs::remove(guard.folder.path())?;
+    let assemble::Report { manifest, pictures, notes } = report;
+    Ok(Outcome::Built(Report { manifest, pictures, resumed, notes, seconds: started.elapsed().as_secs_f64() }))
+}
+
+/// Prepares all pictures and writes the data set; gives how many were prepared before, or `None` if a signal came.
+fn whole(
+    plan: &Plan,
+    options: &Options,
+    folder: &Folder,
+    out: &Path,
+    stop: &Stop,
+) -> Result<Option<(u64, assemble::Report)>, BuildError> {
+    let mut assembler = Assembler::new(&folder.work, out)?;
+    let bytes = folder.work.manifest.layout().pixel_bytes();
+    let taken = |records: &[Record], pixels: &[u8]| assembler.push(records, &mut pixels.chunks_exact(bytes));
+    let Some(resumed) = run(plan, options, folder, stop, taken)? else { return Ok(None) };
+    tracing::debug!("all pictures prepared");
+    Ok(assembler.finish(std::slice::from_ref(folder), stop)?.map(|report| (resumed, report)))
+}
+
+/// Where pictures wait while the data set `out` is built.
+fn beside(out: &Path) -> PathBuf {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    out.with_file_name(format!(".{name}.work{}", fs::TEMPORARY_SUFFIX))
+}
+
+/// A work folder that goes when a build fails, so that a full disk is not left full; it stays when the build is killed or stopped.
+struct Guard {
+    folder: Folder,
+}
+
+impl Guard {
+    fn unless_failed<T>(&self, result: Result<T, BuildError>) -> Result<T, BuildError> {
+        if result.is_err() {
+            // The first error is the one to report.
+            let _ = fs::remove(self.folder.path());
+        }
+        result
     }
 
-    fn read(&self, entry: &Entry) -> Result<Vec<u8>, Fault> {
-        let at = self.archive.find(&[&self.plan.root[..], &entry.name.0].concat());
-        let at = at.ok_or_else(|| Fault::new(Reason::MissingFile, entry.id))?;
-        Ok(self.archive.read(at, self.plan.read_limit())?)
-    }
-
-    fn window(&self, entry: &Entry, picture: &Picture) -> Result<Window, Fault> {
-        let (width, height) = (picture.width, picture.height);
-        let CropRule::Bbox { padding } = self.options.crop else { return Ok(Window::whole(width, height)) };
-        let given = entry.bounding_box.ok_or_else(|| Fault::new(Reason::NoBox, entry.id))?;
-        let outside = || {
-            let place = format!("box {} {} {} {}", given.x, given.y, given.width, given.height);
-            Fault::new(Reason::BoxOutside, format!("{place} in a picture of {width}x{height}"))
-        };
-        given.window(padding, width, height).ok_or_else(outside)
-    }
-
-    fn nothing_left(&self, manifest: &Manifest, rejects: &[Reject]) -> BuildError {
-        let reasons = manifest.rejects.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}"));
-        let first = rejects.first().map_or(String::new(), |r| format!("; the first: {} ({})", r.file, r.value));
-        let why = if rejects.is_empty() { "none was listed".into() } else { reasons.collect::<Vec<_>>().join(", ") };
-        BuildError::NothingLeft { path: self.options.source.clone(), source: DataError(format!("{why}{first}")) }
+    fn keep(self, outcome: Outcome) -> Outcome {
+        tracing::info!("what is done is kept in {}; the same command goes on from there", self.folder.path().display());
+        outcome
     }
 }
 
-fn rejected(name: &Name, fault: Fault) -> Reject {
-    Reject { file: name.to_string(), reason: fault.reason.name(), value: fault.value }
+/// Prepares the pictures of the chunks that are missing, and hands every chunk, records and pixels, to `taken` in the order of the
+/// plan; gives how many pictures were there already, or `None` if a signal came.
+fn run(
+    plan: &Plan,
+    options: &Options,
+    folder: &Folder,
+    stop: &Stop,
+    mut taken: impl FnMut(&[Record], &[u8]) -> Result<(), BuildError>,
+) -> Result<Option<u64>, BuildError> {
+    let all = folder.work.first..folder.work.end;
+    let missing: Vec<u64> = folder.missing().collect();
+    let places: Vec<u64> = missing.iter().flat_map(|&chunk| folder.work.range(chunk)).collect();
+    let resumed = folder.work.taken() as usize - places.len();
+    if resumed > 0 {
+        tracing::info!("{resumed} of {} pictures were prepared before; going on", resumed + places.len());
+    }
+    let preparer = Preparer::new(plan, options, false);
+    let progress = Progress::new("prep build", places.len() as u64);
+    // A thread takes several pictures at a time, so that threads seldom wake each other.
+    let group = if places.len() < SMALL_BUILD { 1 } else { GROUP };
+    let groups: Vec<&[u64]> = places.chunks(group).collect();
+    let window = WAITING_BYTES / folder.work.manifest.layout().pixel_bytes() / group;
+    let mut chunks = all.peekable();
+    let mut given = missing.iter().copied().peekable();
+    // Chunks that are there are handed over when those before them are done.
+    let mut hand_over = |waiting: &mut Vec<Prepared>| -> Result<(), BuildError> {
+        while let Some(&chunk) = chunks.peek() {
+            if given.peek() != Some(&chunk) {
+                let there = folder.read(chunk)?;
+                taken(&there.records, there.all_pixels())?;
+            } else if waiting.len() == folder.work.range(chunk).count() {
+                given.next();
+                let (records, pixels) = folder.write(chunk, std::mem::take(waiting))?;
+                taken(&records, &pixels)?;
+            } else {
+                return Ok(());
+            }
+            chunks.next();
+        }
+        Ok(())
+    };
+    let mut waiting: Vec<Prepared> = Vec::new();
+    hand_over(&mut waiting)?;
+    let prepare = |&place: &u64| stop.exit_code().is_none().then(|| preparer.prepare(place as usize));
+    let work = |i: usize| groups[i].iter().map(prepare).collect::<Option<Vec<Prepared>>>();
+    let sink = |_, prepared: Option<Vec<Prepared>>| {
+        for prepared in prepared.ok_or(None)? {
+            progress.add(1);
+            waiting.push(prepared);
+            hand_over(&mut waiting).map_err(Some)?;
+        }
+        Ok(())
+    };
+    match queue::in_order(options.jobs, groups.len(), window.clamp(2 * options.jobs, 256), work, sink) {
+        Ok(()) => Ok(Some(resumed as u64)),
+        Err(None) => Ok(None),
+        Err(Some(error)) => Err(error),
+    }
+}
+
+/// Whether a file of that name is part of a data set or of a build in parts.
+fn is_ours(name: &str) -> bool {
+    [MANIFEST, REJECTS, PREVIEW].contains(&name) || name.ends_with(".shard") || part_numbers(name).is_some()
 }

@@ -1,193 +1,360 @@
 //! What will be done to which pictures, settled before the first is read.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 use shared::archive::{Archive, Name};
 use shared::cli::UsageError;
-use shared::dataset::{Crop, Division, Filter, Manifest, VERSION};
-use shared::rng;
+use shared::dataset::{Manifest, VERSION};
+use shared::log::Progress;
 
-use super::{BuildError, Options};
-use crate::cub::{Entry, Listing, Needs};
-use crate::reject::{Fault, Reason};
+use super::options::{Division, Options, PADDING};
+use super::queue::Budget;
+use super::{BuildError, Split};
+use crate::crop::BoundingBox;
+use crate::fingerprint::{self, FileHash, hex};
+use crate::policy::{Boxes, Policy, Whole};
+use crate::source::{self, Content, Entry, Format, Object, Part, RawPixels};
 
-/// Which part of a picture is taken.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum CropRule {
-    /// A padded square around the box (docs/CONVENTIONS.md).
-    Bbox {
-        /// What is added to the box's longer side, as a fraction of it.
-        padding: f64,
-    },
-    /// The whole picture, squeezed to a square.
-    None,
+/// The part of the pictures that goes to `val` where the source has no split and none is asked for.
+const USUAL_VAL_FRACTION: f64 = 0.1;
+
+/// One of the sources, opened.
+#[derive(Debug)]
+pub struct Source {
+    /// Where the files are.
+    pub archive: Archive,
+    /// What stands before every name in the archive.
+    pub root: Vec<u8>,
+    /// The annotation files of the listing.
+    pub tables: Vec<Name>,
+    /// The layout.
+    pub format: Format,
+    /// Every file holds two pictures.
+    pub halves: bool,
 }
 
-/// The two parts of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// For training.
-    Train,
-    /// For measuring; what the source calls testing.
-    Val,
-}
-
-impl Split {
-    /// Both, in the order in which they are written.
-    pub const ALL: [Self; 2] = [Self::Train, Self::Val];
-
-    /// The name in files.
+impl Source {
+    /// The entry of that name.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-        }
+    pub fn find(&self, name: &Name) -> Option<usize> {
+        self.archive.find(&[&self.root[..], &name.0].concat())
     }
 }
 
-/// The pictures to take, in order, and the manifest as far as it is known beforehand.
+/// A picture that will be looked at.
+#[derive(Debug)]
+pub struct Planned {
+    /// Which source it is in.
+    pub source: usize,
+    /// What the source says of it.
+    pub entry: Entry,
+    /// Its number in the data set's sources: what shards note.
+    pub number: u64,
+    /// Boxes of objects of classes that were not asked for.
+    pub others: Vec<BoundingBox>,
+}
+
+impl Planned {
+    /// Writes all that it says, another for every other picture.
+    fn write(&self, bytes: &mut Vec<u8>) {
+        // Without `..`, so that a new member is not forgotten.
+        let Self { source, entry, number, others } = self;
+        let Entry { id, content, partner, label, part, objects } = entry;
+        let mut numbers = |numbers: &[u64]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        let label_number = |label: &Option<u32>| label.map_or(0, |label| u64::from(label) + 1);
+        numbers(&[*source as u64, *number, u64::from(*id), label_number(label), part.map_or(0, |part| part as u64 + 1)]);
+        numbers(&[objects.len() as u64, others.len() as u64]);
+        let boxes = objects.iter().map(|Object { bounding_box, label }| (bounding_box, label_number(label)));
+        for (&BoundingBox { x, y, width, height }, label) in boxes.chain(others.iter().map(|other| (other, 0))) {
+            numbers(&[x.to_bits(), y.to_bits(), width.to_bits(), height.to_bits(), label]);
+        }
+        let name = match content {
+            Content::File(name) => {
+                numbers(&[0]);
+                name
+            }
+            Content::Raw(RawPixels { file, offset, width, height, channels, planar }) => {
+                numbers(&[1, *offset, u64::from(*width), u64::from(*height), u64::from(*channels), u64::from(*planar)]);
+                file
+            }
+        };
+        numbers(&[name.0.len() as u64, partner.as_ref().map_or(0, |partner| partner.0.len() as u64 + 1)]);
+        bytes.extend_from_slice(&name.0);
+        bytes.extend(partner.iter().flat_map(|partner| &partner.0));
+    }
+}
+
+/// The pictures to take, in order, and how.
 #[derive(Debug)]
 pub struct Plan {
-    /// What stands before every name in the archive.
-    pub root: Vec<u8>,
-    /// The tables of the listing.
-    pub tables: Vec<Name>,
-    /// The pictures with the split each goes to; `None` where the source does not say.
-    pub pictures: Vec<(Entry, Option<Split>)>,
+    /// The sources in the order in which they were given.
+    pub sources: Vec<Source>,
+    /// The pictures of all of them.
+    pub pictures: Vec<Planned>,
     /// The manifest without what only the pictures tell.
-    pub settings: Manifest,
-    needs_box: bool,
-    needs_label: bool,
-    read_limit: u64,
+    pub manifest: Manifest,
+    /// Which part of a picture is taken.
+    pub policy: Policy,
+    /// Where the splits come from.
+    pub division: Division,
+    /// What the division draws with.
+    pub seed: u64,
+    listed_as_val: HashSet<String>,
 }
 
 impl Plan {
-    /// Reads the listing and applies the options to it.
+    /// Lists the sources and applies the options to them.
     ///
     /// # Errors
-    /// When the listing cannot be used, or a class is asked for that is not there.
-    pub fn new(archive: &Archive, options: &Options) -> Result<Self, BuildError> {
-        let needs_box = options.crop != CropRule::None;
-        let needs = Needs { boxes: needs_box, split: options.division == Division::Source, classes: !options.classes.is_empty() };
-        let mut listing = Listing::read(archive, needs)?;
-        select_classes(&mut listing, &options.classes)?;
-        let splits = divide(&listing.pictures, &options.division);
-        let (rule, padding) = match options.crop {
-            CropRule::Bbox { padding } => ("bbox", padding),
-            CropRule::None => ("none", 0.0),
-        };
-        let settings = Manifest {
+    /// When a listing cannot be used, or the options do not fit it.
+    pub fn new(options: &Options) -> Result<Self, BuildError> {
+        let mut sources = Vec::new();
+        let mut pictures: Vec<Planned> = Vec::new();
+        let mut classes: Vec<String> = Vec::new();
+        for path in &options.sources {
+            let (archive, listing) = source::open(path, options.format)?;
+            let labels = merge_classes(&mut classes, &listing.classes);
+            // Numbers of a later source go on after those of the earlier ones.
+            let base = pictures.last().map_or(0, |last| last.number + 1);
+            for mut entry in listing.pictures {
+                let renamed = |label: Option<u32>| label.map(|old| labels[old as usize]);
+                entry.label = renamed(entry.label);
+                entry.objects.iter_mut().for_each(|object| object.label = renamed(object.label));
+                let number = base + u64::from(entry.id);
+                pictures.push(Planned { source: sources.len(), entry, number, others: Vec::new() });
+            }
+            let (root, tables, format, halves) = (listing.root, listing.tables, listing.format, listing.halves);
+            sources.push(Source { archive, root, tables, format, halves });
+        }
+        select_classes(&mut classes, &mut pictures, &options.classes)?;
+        let policy = policy(options, &sources, &pictures)?;
+        let division = division(options, &sources, &pictures)?;
+        let paired = pairing(options, &sources, &pictures, &policy)?;
+        let grey = |planned: &Planned| matches!(&planned.entry.content, Content::Raw(raw) if raw.channels == 1);
+        let bare = !pictures.is_empty() && pictures.iter().all(grey);
+        let channels = options.channels.unwrap_or(if bare { 1 } else { 3 });
+        let mut formats: Vec<&str> = sources.iter().map(|s| s.format.name()).collect();
+        formats.dedup();
+        let manifest = Manifest {
             version: VERSION,
             size: options.size,
-            channels: 3,
-            classes: listing.classes,
-            crop: Crop { rule: rule.into(), padding, resampling: "area".into() },
-            filter: Filter { classes: options.classes.clone(), max_picture_mb: options.max_picture_mb },
-            division: options.division.clone(),
-            format: "cub".into(),
+            stored: options.stored(),
+            channels,
+            paired,
+            classes,
+            settings: options.settings(&policy, &division, channels),
+            format: formats.join("+"),
             fingerprint: String::new(),
             splits: Vec::new(),
-            rejects: BTreeMap::new(),
+            rejects: Default::default(),
             files: Vec::new(),
         };
-        Ok(Self {
-            root: listing.root,
-            tables: listing.tables,
-            needs_label: !settings.classes.is_empty(),
-            pictures: listing.pictures.into_iter().zip(splits).collect(),
-            settings,
-            needs_box,
-            read_limit: options.max_picture_mb << 20,
-        })
-    }
-
-    /// Whether `manifest` came from the same settings; the pictures may differ.
-    #[must_use]
-    pub fn same_settings(&self, manifest: &Manifest) -> bool {
-        let unknown = Manifest {
-            fingerprint: String::new(),
-            splits: Vec::new(),
-            rejects: BTreeMap::new(),
-            files: Vec::new(),
-            ..manifest.clone()
+        let listed_as_val = match &division {
+            Division::List(names) => names.iter().cloned().collect(),
+            _ => HashSet::new(),
         };
-        unknown == self.settings
+        Ok(Self { sources, pictures, manifest, policy, division, seed: options.seed, listed_as_val })
     }
 
-    /// Every file of the source that is used, relative to the root.
-    pub fn files(&self) -> impl Iterator<Item = &Name> {
-        self.tables.iter().chain(self.pictures.iter().map(|(entry, _)| &entry.name))
-    }
-
-    /// The most bytes that are read of one file.
+    /// The split of a picture, by its content where that decides; `None` where the source does not say.
     #[must_use]
-    pub fn read_limit(&self) -> u64 {
-        self.read_limit
-    }
-
-    /// Checks what the tables say about a picture.
-    ///
-    /// # Errors
-    /// What is missing or cannot be.
-    pub fn check(&self, entry: &Entry, split: Option<Split>) -> Result<(), Fault> {
-        if self.needs_box {
-            let given = entry.bounding_box.ok_or_else(|| Fault::new(Reason::NoBox, entry.id))?;
-            if !given.has_area() {
-                let numbers = format!("box {} {} {} {}", given.x, given.y, given.width, given.height);
-                return Err(Fault::new(Reason::EmptyBox, numbers));
+    pub fn split(&self, planned: &Planned, content: &FileHash) -> Option<Split> {
+        match &self.division {
+            Division::Source => planned.entry.part.map(|part| match part {
+                Part::Train => Split::Train,
+                Part::Val => Split::Val,
+                Part::Test => Split::Test,
+            }),
+            Division::List(_) => {
+                Some(if self.listed_as_val.contains(&planned.entry.shown()) { Split::Val } else { Split::Train })
+            }
+            Division::Draw { val_fraction } => {
+                Some(if drawn(content, self.seed) < *val_fraction { Split::Val } else { Split::Train })
             }
         }
-        if self.needs_label && entry.label.is_none() {
-            return Err(Fault::new(Reason::NoLabel, entry.id));
+    }
+
+    /// Whether a picture without a class is none to take: its source gives every picture one.
+    #[must_use]
+    pub fn needs_label(&self, planned: &Planned) -> bool {
+        self.sources[planned.source].format == Format::Cub && !self.manifest.classes.is_empty()
+    }
+
+    /// A hash over the settings and everything that the listings say: equal for two builds that would give the same data set, as
+    /// far as can be told without reading a picture.
+    #[must_use]
+    pub fn key(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&self.manifest).unwrap_or_default());
+        hash.update((self.pictures.len() as u64).to_le_bytes());
+        let mut bytes = Vec::new();
+        for planned in &self.pictures {
+            bytes.clear();
+            planned.write(&mut bytes);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(&bytes);
         }
-        split.map(|_| ()).ok_or_else(|| Fault::new(Reason::NoSplit, entry.id))
+        hash.finalize().into()
+    }
+
+    /// What tells cheaply that no file of the sources was changed since.
+    #[must_use]
+    pub fn stamp(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        self.sources.iter().for_each(|source| hash.update(source.archive.stamp()));
+        hash.finalize().into()
+    }
+
+    /// The names (with the source's number before them, where there are several) and hashes of the tables.
+    #[must_use]
+    pub fn table_hashes(&self) -> Vec<(Vec<u8>, FileHash)> {
+        let all = self.sources.iter().enumerate().flat_map(|(i, source)| source.tables.iter().map(move |name| (i, source, name)));
+        all.map(|(i, source, name)| {
+            let bytes = source.find(name).and_then(|at| source.archive.read(at, source::TABLE_LIMIT).ok());
+            (self.hashed_name(i, &name.0), bytes.map(|bytes| fingerprint::sha256(&bytes)))
+        })
+        .collect()
+    }
+
+    /// The name under which a file goes into the fingerprint.
+    #[must_use]
+    fn hashed_name(&self, source: usize, name: &[u8]) -> Vec<u8> {
+        fingerprint::name((self.sources.len() > 1).then_some(source as u32), name)
+    }
+
+    /// The fingerprint of the sources as they are now; reads every byte of them, decodes nothing.
+    #[must_use]
+    pub fn fingerprint(&self, limit: u64) -> String {
+        let progress = Progress::new("prep build: comparing with the source", self.pictures.len() as u64);
+        let budget = Budget::new(limit);
+        let of_picture = |planned: &Planned| {
+            progress.add(1);
+            // What is larger than all there is will not be read.
+            let _share = budget.take(super::prepare::length(self, planned));
+            let content = super::prepare::read(self, planned, limit).ok().map(|files| super::prepare::content_hash(&files));
+            (self.hashed_name(planned.source, planned.entry.shown().as_bytes()), content)
+        };
+        let pictures: Vec<_> = self.pictures.par_iter().map(of_picture).collect();
+        hex(&fingerprint::of_files(self.table_hashes().into_iter().chain(pictures).collect()))
     }
 }
 
-/// Keeps the pictures of the classes asked for, and numbers these anew in their old order.
-fn select_classes(listing: &mut Listing, wanted: &[String]) -> Result<(), UsageError> {
+/// Where a picture falls in [0, 1) by its content and the seed. One that cannot be read is rejected anyway.
+fn drawn(content: &FileHash, seed: u64) -> f64 {
+    let mut hash = Sha256::new();
+    hash.update(b"fledge split 1\0");
+    hash.update(seed.to_le_bytes());
+    hash.update(content.unwrap_or_default());
+    let digest = hash.finalize();
+    let bits = digest.iter().take(8).fold(0u64, |word, &byte| word << 8 | u64::from(byte));
+    (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+}
+
+/// Adds classes by name; gives the new number of each.
+fn merge_classes(all: &mut Vec<String>, classes: &[String]) -> Vec<u32> {
+    let number = |class: &String| {
+        let known = all.iter().position(|c| c == class);
+        known.unwrap_or_else(|| {
+            all.push(class.clone());
+            all.len() - 1
+        }) as u32
+    };
+    classes.iter().map(number).collect()
+}
+
+/// Keeps the pictures and objects of the classes asked for, and numbers these anew in their old order.
+fn select_classes(classes: &mut Vec<String>, pictures: &mut Vec<Planned>, wanted: &[String]) -> Result<(), UsageError> {
     if wanted.is_empty() {
         return Ok(());
     }
     // "001.Black_footed_Albatross" is asked for by all of it, by "Black_footed_Albatross", or by "001".
     let answers_to =
         |class: &str, name: &str| class == name || class.split_once('.').is_some_and(|(n, rest)| n == name || rest == name);
-    if let Some(unknown) = wanted.iter().find(|name| !listing.classes.iter().any(|class| answers_to(class, name))) {
-        let first: Vec<_> = listing.classes.iter().take(3).map(String::as_str).collect();
-        let there = format!("there are {}, such as {}", listing.classes.len(), first.join(", "));
+    if let Some(unknown) = wanted.iter().find(|name| !classes.iter().any(|class| answers_to(class, name))) {
+        let first: Vec<_> = classes.iter().take(3).map(String::as_str).collect();
+        let there = format!("there are {}, such as {}", classes.len(), first.join(", "));
         return Err(UsageError(format!("--classes {unknown}: the source has no such class; {there}")));
     }
-    let mut new_labels = vec![None; listing.classes.len()];
+    let mut new_labels = vec![None; classes.len()];
     let mut kept = Vec::new();
-    for (old, class) in listing.classes.iter().enumerate() {
+    for (old, class) in classes.iter().enumerate() {
         if wanted.iter().any(|name| answers_to(class, name)) {
             new_labels[old] = Some(kept.len() as u32);
             kept.push(class.clone());
         }
     }
-    for entry in &mut listing.pictures {
-        entry.label = entry.label.and_then(|old| new_labels[old as usize]);
+    let renamed = |label: Option<u32>| label.and_then(|old| new_labels[old as usize]);
+    for planned in pictures.iter_mut() {
+        let entry = &mut planned.entry;
+        entry.label = renamed(entry.label);
+        let (mut mine, foreign): (Vec<_>, Vec<_>) = entry.objects.drain(..).partition(|o| renamed(o.label).is_some());
+        mine.iter_mut().for_each(|object| object.label = renamed(object.label));
+        entry.objects = mine;
+        planned.others = foreign.into_iter().map(|object| object.bounding_box).collect();
     }
-    listing.pictures.retain(|entry| entry.label.is_some());
-    listing.classes = kept;
+    pictures.retain(|planned| planned.entry.label.is_some() || !planned.entry.objects.is_empty());
+    *classes = kept;
     Ok(())
 }
 
-/// The split of each picture.
-fn divide(pictures: &[Entry], division: &Division) -> Vec<Option<Split>> {
-    match *division {
-        Division::Source => {
-            let split = |train| if train { Split::Train } else { Split::Val };
-            pictures.iter().map(|entry| entry.train.map(split)).collect()
-        }
-        Division::Draw { val_fraction, seed } => {
-            let mut splits = vec![Some(Split::Train); pictures.len()];
-            let count = (val_fraction * pictures.len() as f64).round() as usize;
-            for i in rng::stream(seed, "prep split", 0).permutation(pictures.len()).into_iter().take(count) {
-                splits[i as usize] = Some(Split::Val);
-            }
-            splits
-        }
+fn policy(options: &Options, sources: &[Source], pictures: &[Planned]) -> Result<Policy, BuildError> {
+    let boxed = pictures.iter().any(|planned| !planned.entry.objects.is_empty());
+    let usual = if boxed { Policy::Bbox(Boxes { padding: PADDING, largest: false }) } else { Policy::Whole(Whole::Center) };
+    let policy = options.policy.unwrap_or(usual);
+    if policy.needs_boxes() && !boxed {
+        let what = format!("no picture of it has a box ({}); --crop center does without", described(sources));
+        return Err(usage(options, what));
     }
+    Ok(policy)
+}
+
+fn division(options: &Options, sources: &[Source], pictures: &[Planned]) -> Result<Division, BuildError> {
+    let split = pictures.iter().any(|planned| planned.entry.part.is_some());
+    match &options.division {
+        Some(Division::Source) if !split => {
+            let what = format!("it says of no picture whether it is for training ({})", described(sources));
+            Err(usage(options, format!("{what}; --val-fraction 0.1 draws a split instead")))
+        }
+        Some(Division::List(names)) => {
+            let known: HashSet<String> = pictures.iter().map(|planned| planned.entry.shown()).collect();
+            match names.iter().find(|name| !known.contains(*name)) {
+                Some(unknown) => Err(usage(options, format!("--val-list names {unknown}, which the source does not list"))),
+                None => Ok(Division::List(names.clone())),
+            }
+        }
+        Some(other) => Ok(other.clone()),
+        None if split => Ok(Division::Source),
+        None => Ok(Division::Draw { val_fraction: USUAL_VAL_FRACTION }),
+    }
+}
+
+/// Whether both pictures of pairs are taken.
+fn pairing(options: &Options, sources: &[Source], pictures: &[Planned], policy: &Policy) -> Result<bool, BuildError> {
+    let is_pair = |planned: &Planned| sources[planned.source].halves || planned.entry.partner.is_some();
+    let pairs = pictures.iter().filter(|planned| is_pair(planned)).count();
+    if pairs == 0 {
+        return match options.side {
+            Some(side) => Err(usage(options, format!("--side {}: it holds no pairs ({})", side.name(), described(sources)))),
+            None => Ok(false),
+        };
+    }
+    if pairs < pictures.len() {
+        return Err(usage(options, "some sources hold pairs and others do not: build them one by one".into()));
+    }
+    if !matches!(policy, Policy::Whole(_)) {
+        return Err(usage(options, "pairs are cut whole: --crop center, pad or stretch".into()));
+    }
+    Ok(options.side.is_none())
+}
+
+fn described(sources: &[Source]) -> String {
+    let formats: Vec<&str> = sources.iter().map(|source| source.format.name()).collect();
+    format!("read as {}", formats.join(", "))
+}
+
+fn usage(options: &Options, what: String) -> BuildError {
+    let paths: Vec<String> = options.sources.iter().map(|path| path.display().to_string()).collect();
+    BuildError::Usage(UsageError(format!("{}: {what}", paths.join(", "))))
 }

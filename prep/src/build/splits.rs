@@ -10,6 +10,7 @@ pub(super) struct SplitWriter {
     name: &'static str,
     layout: Layout,
     records_per_shard: usize,
+    records: u64,
     open: Option<(String, ShardWriter)>,
     done: Vec<FileSummary>,
 }
@@ -17,10 +18,11 @@ pub(super) struct SplitWriter {
 impl SplitWriter {
     pub(super) fn new(folder: &Path, name: &'static str, layout: Layout, shard_bytes: u64) -> Self {
         let records_per_shard = (shard_bytes as usize / layout.stride()).max(1);
-        Self { folder: folder.to_owned(), name, layout, records_per_shard, open: None, done: Vec::new() }
+        Self { folder: folder.to_owned(), name, layout, records_per_shard, records: 0, open: None, done: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, pixels: &[u8], label: Option<u32>, source: u64) -> Result<(), ShardError> {
+    /// Appends a picture; gives its number in the split.
+    pub(super) fn push(&mut self, pixels: &[u8], label: Option<u32>, source: u64) -> Result<u64, ShardError> {
         if self.open.as_ref().is_some_and(|(_, writer)| writer.len() >= self.records_per_shard) {
             self.close()?;
         }
@@ -32,7 +34,9 @@ impl SplitWriter {
                 none.insert((name, writer))
             }
         };
-        writer.push(pixels, label, source)
+        writer.push(pixels, label, source)?;
+        self.records += 1;
+        Ok(self.records - 1)
     }
 
     pub(super) fn finish(mut self) -> Result<SplitManifest, ShardError> {

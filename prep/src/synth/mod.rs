@@ -20,8 +20,8 @@ use shared::signal::Stop;
 use thiserror::Error;
 
 use crate::crop::BoundingBox;
-use crate::cub;
 use crate::output::{self, OutputError};
+use crate::source::cub;
 
 /// What was drawn; its presence says that the folder is whole.
 const RECORD: &str = "synth.json";

@@ -1,0 +1,49 @@
+//! A data set that is there already: whether it is the one asked for, and what differs if not.
+
+use std::path::Path;
+
+use shared::dataset::{Dataset, Manifest};
+use shared::fs;
+
+use super::parts::part_numbers;
+use super::plan::Plan;
+use super::{BuildError, Options, options};
+use crate::output;
+use crate::verify::verify;
+
+/// The manifest of the data set that is there, if it is the one asked for. Refuses where another would be lost without `--force`.
+pub(super) fn existing(out: &Path, plan: &Plan, options: &Options) -> Result<Option<Manifest>, BuildError> {
+    let mut entries = output::entries(out)?;
+    entries.retain(|name| !name.ends_with(fs::TEMPORARY_SUFFIX));
+    if let Some(part) = entries.iter().find(|name| part_numbers(name).is_some()) {
+        let what = format!("it holds {part}: `prep merge` makes a data set of the parts; another --out keeps them");
+        return Err(output::refused(&options.out, what).into());
+    }
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    match unchanged(out, plan, options) {
+        // Replaces only what differs, so that scripts may always say --force.
+        Err(BuildError::Output(_)) if options.force => Ok(None),
+        Ok(_) if options.force && verify(out).is_ok_and(|found| !found.damaged.is_empty()) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
+/// The manifest of the data set that is there, which must be the one asked for.
+fn unchanged(out: &Path, plan: &Plan, options: &Options) -> Result<Manifest, BuildError> {
+    let other = |what: &str| output::refused(&options.out, format!("{what}; --force replaces it, another --out keeps it"));
+    let opened = Dataset::open(out).map_err(|e| other(&format!("it holds a data set that cannot be used ({e})")))?;
+    let manifest = opened.manifest().clone();
+    if manifest.version != plan.manifest.version {
+        return Err(other(&format!("it holds a data set of format version {}", manifest.version)).into());
+    }
+    let differing = options::differences(&manifest.settings, &plan.manifest.settings);
+    if !differing.is_empty() {
+        return Err(other(&format!("it holds a data set that was built with other settings ({})", differing.join(", "))).into());
+    }
+    if plan.fingerprint(options.memory_mb << 20) != manifest.fingerprint {
+        return Err(other("it holds a data set that was built from other pictures").into());
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,55 @@
+//! The classes of annotations: a number for every name while they are read, and the order that they have at the end.
+
+use std::collections::HashMap;
+
+use super::{Entry, Object};
+
+/// The names met so far, numbered as they came.
+#[derive(Debug, Default)]
+pub(super) struct Classes {
+    names: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+impl Classes {
+    /// The number of a name, a new one if it is new.
+    pub(super) fn number(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = self.names.len() as u32;
+        self.names.push(name.to_owned());
+        self.numbers.insert(name.to_owned(), number);
+        number
+    }
+
+    /// The names in the order in which they came.
+    pub(super) fn into_names(self) -> Vec<String> {
+        self.names
+    }
+
+    /// The names sorted, and the labels of the pictures numbered so too. Names that all are numbers are sorted by value: class
+    /// 10 follows class 9.
+    pub(super) fn into_sorted(self, pictures: &mut [Entry]) -> Vec<String> {
+        let values: Option<Vec<u64>> = self.names.iter().map(|name| name.parse().ok()).collect();
+        let mut order: Vec<usize> = (0..self.names.len()).collect();
+        order.sort_by_key(|&i| (values.as_ref().map(|v| v[i]), &self.names[i]));
+        let mut sorted_numbers = vec![0; order.len()];
+        for (new, &old) in (0..).zip(&order) {
+            sorted_numbers[old] = new;
+        }
+        for entry in pictures {
+            let labels = entry.objects.iter_mut().map(|object| &mut object.label).chain([&mut entry.label]);
+            for label in labels.flatten() {
+                *label = sorted_numbers[*label as usize];
+            }
+        }
+        order.iter().map(|&i| self.names[i].clone()).collect()
+    }
+}
+
+/// The class of a picture: that of its objects if they have one and the same.
+pub(super) fn common_label(objects: &[Object]) -> Option<u32> {
+    let first = objects.first()?.label;
+    if objects.iter().all(|object| object.label == first) { first } else { None }
+}

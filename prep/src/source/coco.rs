@@ -1,0 +1,331 @@
+//! The layout of COCO: JSON files with `images`, `annotations` and `categories` (the "data format" of cocodataset.org, object
+//! detection), as COCO itself has them (`annotations/instances_train2017.json` and a folder `train2017`) and as Roboflow exports
+//! them (`train/_annotations.coco.json` beside the pictures). Which pictures there are, with their boxes, classes and parts.
+//!
+//! Boxes are x, y, width and height from the upper left corner, from 0, as they are. Annotations with `iscrowd` are left out:
+//! their boxes are around many objects. So are annotations without a box. The part of a picture is that which its JSON file or
+//! the folder of it is called after. Ids of pictures are not COCO's, which repeat in the next file: pictures are numbered from 0,
+//! by the name of the JSON file, then by COCO's id.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::error::Category as Fault;
+use shared::archive::{Archive, Name};
+
+use super::classes::{Classes, common_label};
+use super::lookup::{Lookup, above, base_of, common_folder, files, folder_of, stem_of};
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
+use crate::crop::BoundingBox;
+
+/// What Roboflow calls its files.
+const ROBOFLOW: &[u8] = b"_annotations.coco.json";
+/// What COCO calls its files of boxes; those beside them (captions, keypoints) say other things of the same pictures.
+const INSTANCES: &[u8] = b"instances_";
+/// To know the layout, so many JSON files of other names are looked into.
+const DETECT_FILES: usize = 16;
+
+/// Whether there are files of COCO's or Roboflow's names, or any JSON file with `images` and `annotations`.
+#[must_use]
+pub fn detect(archive: &Archive) -> bool {
+    let outlined = |file| archive.read(file, TABLE_LIMIT).is_ok_and(|bytes| outline(&bytes).is_ok());
+    !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(outlined)
+}
+
+/// Reads the files of COCO's or Roboflow's names; where there are none, every JSON file with `images` and `annotations`. The
+/// classes are in the order of their ids; tables that differ from file to file are joined by name.
+///
+/// # Errors
+/// When there is no such file, one is malformed or refers to an id that is not in it, or it is not clear which picture an image
+/// is.
+pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
+    let mut chosen = known(archive);
+    if chosen.is_empty() {
+        chosen = outlined(archive)?;
+    } else {
+        let others = files(archive, &[".json"]).filter(|file| !chosen.contains(file)).count();
+        if others > 0 {
+            tracing::info!("{others} other JSON files than instances_*.json and _annotations.coco.json are ignored");
+        }
+    }
+    if chosen.is_empty() {
+        return Err(SourceError::usage(
+            archive,
+            "there is no JSON file with images and annotations; another --format reads other layouts",
+        ));
+    }
+    let top = common_folder(archive.names().iter().map(|name| name.0.as_slice()));
+    let mut reader = Reader {
+        archive,
+        lookup: Lookup::new(archive),
+        top,
+        classes: Classes::default(),
+        places: HashMap::new(),
+        pictures: Vec::new(),
+    };
+    for &file in &chosen {
+        reader.add(file)?;
+    }
+    let (mut pictures, places) = (reader.pictures, reader.places);
+    let tables = || chosen.iter().map(|&i| archive.names()[i].0.as_slice());
+    let root = common_folder(tables().chain(places.keys().map(|name| name.0.as_slice()))).to_vec();
+    let below = |name: &[u8]| Name(name[root.len()..].to_vec());
+    for entry in &mut pictures {
+        if let Content::File(name) = &mut entry.content {
+            name.0.drain(..root.len());
+        }
+    }
+    let tables = tables().map(below).collect();
+    Ok(Listing { format: Format::Coco, root, tables, classes: reader.classes.into_names(), pictures, halves: false })
+}
+
+/// The files whose names alone say what they are.
+fn known(archive: &Archive) -> Vec<usize> {
+    let is_known = |name: &[u8]| name == ROBOFLOW || name.starts_with(INSTANCES);
+    files(archive, &[".json"]).filter(|&i| is_known(base_of(&archive.names()[i].0))).collect()
+}
+
+/// The files that have the members of COCO. One that breaks off is an error: it may be one of them.
+fn outlined(archive: &Archive) -> Result<Vec<usize>, SourceError> {
+    let mut found = Vec::new();
+    for file in files(archive, &[".json"]) {
+        match outline(&archive.read(file, TABLE_LIMIT)?) {
+            Ok(()) => found.push(file),
+            Err(e) if e.classify() == Fault::Data => {}
+            Err(e) => return Err(malformed(archive, file, &e)),
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the file has the members of COCO, whatever they hold.
+fn outline(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Outline {
+        #[serde(rename = "images")]
+        _images: Vec<IgnoredAny>,
+        #[serde(rename = "annotations")]
+        _annotations: Vec<IgnoredAny>,
+    }
+    serde_json::from_slice::<Outline>(without_mark(bytes)).map(|_| ())
+}
+
+/// Without the byte order mark that some editors write.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+fn malformed(archive: &Archive, file: usize, error: &serde_json::Error) -> SourceError {
+    // The error says line and column.
+    bad(archive, file, format!("it is no sound COCO file: {error}"))
+}
+
+fn bad(archive: &Archive, file: usize, what: String) -> SourceError {
+    SourceError::table(archive, &archive.names()[file].to_string(), what)
+}
+
+/// What is read of a file.
+#[derive(Deserialize)]
+struct Document {
+    images: Vec<Image>,
+    annotations: Vec<Annotation>,
+    #[serde(default)]
+    categories: Vec<Category>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    id: u64,
+    file_name: String,
+}
+
+#[derive(Deserialize)]
+struct Annotation {
+    id: Option<u64>,
+    image_id: u64,
+    category_id: Option<u64>,
+    #[serde(default)]
+    bbox: Corners,
+    iscrowd: Option<Flag>,
+}
+
+#[derive(Deserialize)]
+struct Category {
+    id: u64,
+    name: String,
+}
+
+/// 0 or 1, as some write it false or true.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Flag {
+    Truth(bool),
+    Number(f64),
+}
+
+impl Flag {
+    fn is_set(&self) -> bool {
+        match *self {
+            Self::Truth(set) => set,
+            Self::Number(number) => number != 0.0,
+        }
+    }
+}
+
+/// A box as four numbers; none where the member is absent, null or empty.
+#[derive(Default)]
+struct Corners(Option<BoundingBox>);
+
+impl<'de> Deserialize<'de> for Corners {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Numbers;
+        impl<'de> Visitor<'de> for Numbers {
+            type Value = Corners;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bbox as [x, y, width, height]")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Corners, E> {
+                Ok(Corners(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Corners, A::Error> {
+                let Some(x) = seq.next_element()? else { return Ok(Corners(None)) };
+                let mut next = |index| seq.next_element()?.ok_or_else(|| de::Error::invalid_length(index, &self));
+                let (y, width, height) = (next(1)?, next(2)?, next(3)?);
+                if seq.next_element::<IgnoredAny>()?.is_some() {
+                    return Err(de::Error::invalid_length(5, &self));
+                }
+                Ok(Corners(Some(BoundingBox { x, y, width, height })))
+            }
+        }
+        from.deserialize_any(Numbers)
+    }
+}
+
+struct Reader<'a> {
+    archive: &'a Archive,
+    lookup: Lookup<'a>,
+    /// The folder that all of the archive lies in; what is above says nothing of a picture.
+    top: &'a [u8],
+    classes: Classes,
+    /// The JSON file that lists a picture, and the picture's id there.
+    places: HashMap<Name, (usize, u64)>,
+    pictures: Vec<Entry>,
+}
+
+impl Reader<'_> {
+    /// Adds the pictures of one file.
+    fn add(&mut self, file: usize) -> Result<(), SourceError> {
+        let archive = self.archive;
+        let bytes = archive.read(file, TABLE_LIMIT)?;
+        let document: Document = serde_json::from_slice(without_mark(&bytes)).map_err(|e| malformed(archive, file, &e))?;
+        drop(bytes);
+        let Document { mut images, mut annotations, mut categories } = document;
+        // Files say nothing by their order; ids do.
+        annotations.sort_by_key(|annotation| annotation.id);
+        images.sort_by_key(|image| image.id);
+        if let Some(pair) = images.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            let [first, second] = [&pair[0].file_name, &pair[1].file_name];
+            return Err(bad(archive, file, format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id)));
+        }
+        categories.sort_by_key(|category| category.id);
+        if let Some(pair) = categories.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            let [first, second] = [&pair[0].name, &pair[1].name];
+            return Err(bad(archive, file, format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id)));
+        }
+        let labels: HashMap<u64, u32> = categories.iter().map(|c| (c.id, self.classes.number(&c.name))).collect();
+        let mut objects: Vec<Vec<Object>> = vec![Vec::new(); images.len()];
+        for annotation in &annotations {
+            let unknown = |what: &str, id: u64, table: &str| {
+                let shown = annotation.id.map_or("an annotation".into(), |id| format!("annotation {id}"));
+                bad(archive, file, format!("{shown} is of {what} {id}, which is not in {table}"))
+            };
+            let image = images.binary_search_by_key(&annotation.image_id, |image| image.id);
+            let image = image.map_err(|_| unknown("image", annotation.image_id, "images"))?;
+            let label = |id| labels.get(&id).copied().ok_or_else(|| unknown("category", id, "categories"));
+            let label = annotation.category_id.map(label).transpose()?;
+            if let Some(bounding_box) = annotation.bbox.0.filter(|_| !annotation.iscrowd.as_ref().is_some_and(Flag::is_set)) {
+                objects[image].push(Object { bounding_box, label });
+            }
+        }
+        let part = part_of(self.below_top(&archive.names()[file].0), true);
+        for (image, objects) in images.iter().zip(objects) {
+            let name = self.picture(file, part, image)?;
+            if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id)) {
+                let first = &archive.names()[first];
+                let what = format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id);
+                return Err(bad(archive, file, what));
+            }
+            let (id, label) = (self.pictures.len() as u32, common_label(&objects));
+            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects });
+        }
+        Ok(())
+    }
+
+    /// The picture that an image is; a name that is not in the archive when there is none.
+    fn picture(&self, file: usize, part: Option<Part>, image: &Image) -> Result<Name, SourceError> {
+        let (archive, own) = (self.archive, folder_of(&self.archive.names()[file].0));
+        let path = relative(&image.file_name);
+        for folder in [own, above(own), self.top] {
+            let name = [folder, &path].concat();
+            if archive.find(&name).is_some() {
+                return Ok(Name(name));
+            }
+        }
+        for end in [path.as_slice(), base_of(&path)] {
+            // train2017/1.jpg is not the 1.jpg of instances_val2017.json.
+            let part_at = |i: &usize| part_of(self.below_top(&archive.names()[*i].0), false);
+            let mut found: Vec<usize> = self.lookup.by_path(end).collect();
+            found.retain(|i| part.is_none() || part_at(i).is_none_or(|at| Some(at) == part));
+            if found.len() > 1 && part.is_some() && found.iter().any(|i| part_at(i).is_some()) {
+                found.retain(|i| part_at(i).is_some());
+            }
+            match found[..] {
+                [] => {}
+                [one] => return Ok(archive.names()[one].clone()),
+                [first, second, ..] => {
+                    let [first, second] = [first, second].map(|i| &archive.names()[i]);
+                    let what = format!(
+                        "image {}, \"{}\", may be {first} or {second}; write more of its path into file_name",
+                        image.id, image.file_name
+                    );
+                    return Err(bad(archive, file, what));
+                }
+            }
+        }
+        Ok(Name([own, &path].concat()))
+    }
+
+    fn below_top<'b>(&self, name: &'b [u8]) -> &'b [u8] {
+        name.strip_prefix(self.top).unwrap_or(name)
+    }
+}
+
+/// A file name as a path below some folder. What points elsewhere (a path of the machine that it was made on) is known by its
+/// last part only.
+fn relative(file_name: &str) -> Vec<u8> {
+    let path = file_name.replace('\\', "/");
+    let absolute = path.starts_with('/') || path.split('/').next().is_some_and(|first| first.ends_with(':'));
+    if absolute || path.split('/').any(|part| part == "..") {
+        return base_of(path.as_bytes()).to_vec();
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    parts.join("/").into_bytes()
+}
+
+/// The part that a path is called after: a word of the file's name (where `by_name`), else the nearest folder above that is called
+/// like a part, with or without a year.
+fn part_of(path: &[u8], by_name: bool) -> Option<Part> {
+    let named = |word: &[u8]| str::from_utf8(word).ok().and_then(Part::named);
+    let stem = stem_of(base_of(path)).split(|b| !b.is_ascii_alphabetic());
+    let by_stem = if by_name { stem.filter_map(named).next() } else { None };
+    let without_year = |folder: &[u8]| {
+        let end = folder.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
+        named(&folder[..end])
+    };
+    by_stem.or_else(|| folder_of(path).split(|&b| b == b'/').rev().filter_map(without_year).next())
+}
