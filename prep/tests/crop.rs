@@ -1,7 +1,9 @@
 //! Crops and resampling equal TensorFlow's: the golden values come from `tools/golden_crop.py`.
 
-use prep::area::crop_and_resize;
+mod util;
+
 use prep::crop::{BoundingBox, Window};
+use prep::resample::{Method, cut_and_scale};
 use serde::Deserialize;
 use shared::picture::Picture;
 
@@ -25,22 +27,8 @@ struct Case {
     offset: usize,
 }
 
-/// The formulas of `tools/golden_crop.py`.
 fn picture(case: &Case) -> Picture {
-    let mut pixels = Vec::new();
-    for y in 0..case.height {
-        for x in 0..case.width {
-            for c in 0..case.channels {
-                let mut h = x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791);
-                h ^= case.seed.wrapping_mul(2_654_435_761);
-                h ^= h >> 13;
-                h = h.wrapping_mul(0x5bd1_e995);
-                h ^= h >> 15;
-                pixels.push(if case.kind == "ramp" { (x * 3 + y * 5 + c * 40 + case.seed) as u8 } else { h as u8 });
-            }
-        }
-    }
-    Picture { width: case.width, height: case.height, channels: case.channels, pixels }
+    util::drawn(&case.kind, case.seed, case.width, case.height, case.channels)
 }
 
 #[test]
@@ -53,7 +41,7 @@ fn crops_of_drawn_pictures_equal_tensorflow() {
         let window = BoundingBox { x, y, width, height }.window(case.padding, case.width, case.height);
         let [top, left, rows, columns] = case.window;
         assert_eq!(window, Some(Window { left, top, width: columns, height: rows }), "window of case {number}");
-        let ours = crop_and_resize(&picture(case), window.expect("checked above"), case.size);
+        let ours = cut_and_scale(&picture(case), window.expect("checked above"), case.size, case.size, Method::Area);
         let theirs = &data[case.offset..case.offset + ours.len()];
         let largest = ours.iter().zip(theirs).map(|(a, b)| a.abs_diff(*b)).max();
         assert!(largest <= Some(1), "case {number} differs by {largest:?}");

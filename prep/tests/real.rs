@@ -1,4 +1,4 @@
-//! Real birds, where they are at hand: `../shared/data` beside the workspace, or the folder in `FLEDGE_TEST_DATA`.
+//! Real pictures, where they are at hand: `../shared/data` beside the workspace, or the folder in `FLEDGE_TEST_DATA`.
 #![cfg(unix)]
 
 mod util;
@@ -42,4 +42,30 @@ fn a_folder_of_full_size_birds_is_read_without_rejects() {
     let dataset = Dataset::open(&out).expect("open");
     assert_eq!(dataset.manifest().splits.iter().map(|s| s.records).sum::<u64>(), 173);
     assert!(dataset.manifest().rejects.values().all(|&n| n == 0));
+}
+
+#[test]
+fn collections_of_every_kind_are_read_without_flags() {
+    let scratch = Scratch::new("kinds");
+    // Name, flags, layout, size and channels, pictures of each split, classes.
+    let kinds: [(&str, &[&str], &str, (u32, u32), &[u64], usize); 6] = [
+        ("anime-faces96.zip", &[], "folder", (64, 3), &[3606, 394], 0),
+        ("fashion-mnist", &["--size", "32"], "idx", (32, 1), &[20_000, 5000], 10),
+        ("raccoon-voc", &[], "voc", (64, 3), &[56, 8], 1),
+        ("rgba-thumbnails", &[], "folder", (64, 3), &[26, 4], 0),
+        ("maps-512x256.zip", &[], "folder", (64, 3), &[240, 60], 0),
+        ("maps-512x256.zip", &["--format", "pairs", "--size", "128"], "pairs", (128, 3), &[240, 60], 0),
+    ];
+    for (number, (name, flags, layout, (size, channels), records, classes)) in kinds.into_iter().enumerate() {
+        let Some(source) = data(name) else { continue };
+        let out = scratch.path(&number.to_string());
+        let built = prep().arg("build").arg(source).arg("--out").arg(&out).args(flags).output().expect("run");
+        assert!(built.status.success(), "{name}: {}", stderr(&built));
+        let dataset = Dataset::open(&out).expect("open");
+        let manifest = dataset.manifest();
+        assert_eq!((manifest.format.as_str(), manifest.size, manifest.channels), (layout, size, channels), "{name}");
+        assert_eq!(manifest.splits.iter().map(|split| split.records).collect::<Vec<_>>(), records, "{name}");
+        assert_eq!(manifest.classes.len(), classes, "{name}");
+        assert!(manifest.rejects.values().all(|&n| n == 0), "{name}: {:?}", manifest.rejects);
+    }
 }

@@ -8,6 +8,11 @@ use std::process::{Command, Output};
 use shared::fs;
 use shared::picture::Picture;
 
+/// How often a test tries: the larger number under `FLEDGE_TORTURE` (`make torture`).
+pub(crate) fn torture(usual: usize, full: usize) -> usize {
+    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
+}
+
 /// A folder that is removed when the test ends well.
 pub(crate) struct Scratch(pub(crate) PathBuf);
 
@@ -147,4 +152,25 @@ pub(crate) fn rejects(out: &Path) -> BTreeMap<String, (String, String)> {
     let lines = shared::jsonl::read(&out.join("rejects.jsonl")).expect("read");
     let text = |v: &serde_json::Value, key: &str| v[key].as_str().unwrap_or_default().to_owned();
     lines.iter().map(|v| (text(v, "file"), (text(v, "reason"), text(v, "value")))).collect()
+}
+
+/// The byte at column x, row y, channel c of a picture that `tools/golden_crop.py` and `golden_resample.py` draw.
+pub(crate) fn drawn_byte(kind: &str, seed: u32, [x, y, c]: [u32; 3]) -> u8 {
+    let mut h = x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791);
+    h ^= seed.wrapping_mul(2_654_435_761);
+    h ^= h >> 13;
+    h = h.wrapping_mul(0x5bd1_e995);
+    h ^= h >> 15;
+    match kind {
+        "ramp" => (x * 3 + y * 5 + c * 40 + seed) as u8,
+        "stripes" if h as u8 >= 128 => 255,
+        "stripes" => 0,
+        _ => h as u8,
+    }
+}
+
+/// A picture that those scripts draw.
+pub(crate) fn drawn(kind: &str, seed: u32, width: u32, height: u32, channels: u32) -> Picture {
+    let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| [x, y, c])));
+    Picture { width, height, channels, pixels: places.map(|place| drawn_byte(kind, seed, place)).collect() }
 }

@@ -1,0 +1,211 @@
+//! Every reader of foreign bytes on files that were changed at random: none panics, none takes more than 64 MB. The readers are those
+//! of the fuzz targets in `fuzz/`. `FLEDGE_TORTURE=1` (`make torture`) tries fifteen times as many.
+#![cfg(unix)]
+
+#[path = "../../fuzz/src/readers.rs"]
+#[expect(unreachable_pub, reason = "a library of its own in fuzz/")]
+mod readers;
+mod util;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use shared::fs;
+use shared::rng::{self, Stream};
+use util::{Scratch, gradient, torture};
+
+/// Counts what is allocated and remembers the most.
+struct Counting;
+
+static USED: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands everything to the system's allocator and only counts.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let used = USED.fetch_add(layout.size(), Relaxed) + layout.size();
+        MOST.fetch_max(used, Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        USED.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What one reader may take beside the file.
+const LIMIT: usize = 64 << 20;
+
+/// Runs `read` on `count` changed copies of the seeds.
+fn mutate(what: &str, seeds: &[Vec<u8>], count: usize, read: impl Fn(&[u8])) {
+    let mut draw = rng::stream(1, what, 0);
+    for i in 0..count {
+        let bytes = changed(&seeds[i % seeds.len()], &mut draw);
+        let before = USED.load(Relaxed);
+        MOST.store(before, Relaxed);
+        read(&bytes);
+        let taken = MOST.load(Relaxed).saturating_sub(before);
+        assert!(taken <= LIMIT, "{what}, try {i}: {taken} bytes were taken");
+    }
+}
+
+/// Some bytes changed, a piece repeated, taken out or cut off, numbers made extreme.
+fn changed(seed: &[u8], draw: &mut Stream) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..=draw.below(4) {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        let at = draw.below(bytes.len() as u64) as usize;
+        let length = (draw.below(16) as usize + 1).min(bytes.len() - at);
+        match draw.below(8) {
+            0 => bytes.truncate(at),
+            1 => drop(bytes.drain(at..at + length)),
+            2 => {
+                let piece = bytes[at..at + length].to_vec();
+                bytes.splice(at..at, piece);
+            }
+            3 => bytes[at..at + length.min(4)].fill(0xff),
+            4 => bytes[at..at + length.min(4)].fill(0),
+            5 => bytes[at] = bytes[at].wrapping_add(1),
+            6 => bytes[at] ^= 1 << draw.below(8),
+            _ => bytes[at] = draw.below(256) as u8,
+        }
+    }
+    bytes
+}
+
+/// All files below the folders with golden pictures, and a drawn one.
+fn pictures() -> Vec<Vec<u8>> {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
+    let mut seeds: Vec<Vec<u8>> = ["pictures", "jpeg"]
+        .iter()
+        .map(|name| golden.join(name))
+        .filter(|f| f.is_dir())
+        .flat_map(|f| util::contents(&f).into_values())
+        .collect();
+    seeds.push(gradient(40, 30).to_png().expect("encode"));
+    seeds.retain(|bytes| bytes.len() < 20_000);
+    assert!(seeds.len() > 20, "{} golden pictures", seeds.len());
+    seeds
+}
+
+// One test: the allocator counts for the whole process.
+#[test]
+fn no_reader_falls_or_takes_too_much() {
+    let scratch = Scratch::new("fuzz");
+    mutate("picture", &pictures(), torture(6000, 90_000), readers::picture);
+
+    let source = scratch.path("drawn");
+    util::synth(&source, 6);
+    util::build(&source, &scratch.path("out"), &["--size", "4"], 0);
+    let parts = ["train-00000.shard", "dataset.json", "val-00000.shard"];
+    let seeds: Vec<Vec<u8>> = parts.iter().map(|name| fs::read(scratch.path("out").join(name)).expect("read")).collect();
+    mutate("dataset", &seeds, torture(1500, 22_500), readers::dataset);
+    // The same with frames whose checksums hold again.
+    mutate("repaired", &seeds[..1], torture(1500, 22_500), |bytes| readers::dataset(&repaired(bytes)));
+
+    mutate("resealed", &seeds[1..2], torture(1500, 22_500), |bytes| readers::dataset(&resealed(bytes)));
+
+    // The chunk of a build under way, and what describes it.
+    util::build(&source, &scratch.path("parts"), &["--size", "4", "--part", "1/1"], 0);
+    let part = scratch.path("parts/part-1-of-1");
+    let [work, chunk] = ["work.json", "chunk-000000"].map(|name| fs::read(part.join(name)).expect("read"));
+    mutate("chunk", std::slice::from_ref(&chunk), torture(1000, 15_000), |bytes| readers::chunk(&work, bytes));
+    mutate("repaired chunk", std::slice::from_ref(&chunk), torture(2000, 30_000), |bytes| {
+        readers::chunk(&work, &repaired(bytes))
+    });
+    mutate("work", std::slice::from_ref(&work), torture(500, 7_500), readers::work);
+    mutate("resealed work", &[work], torture(2000, 30_000), |bytes| readers::chunk(&resealed(bytes), &chunk));
+
+    mutate("archive", &archives(), torture(600, 9_000), readers::archive);
+    for (format, name) in readers::ANNOTATIONS {
+        let seeds: Vec<Vec<u8>> = annotations(name).into_iter().map(<[u8]>::to_vec).collect();
+        mutate(name, &seeds, torture(200, 3_000), |bytes| readers::listing(format, name, bytes));
+    }
+}
+
+/// Computes the checksums of the header's frame and the index's anew, where their lengths lead to bytes that are there.
+fn repaired(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let word = |bytes: &[u8], at: usize| bytes.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+    let frames = [Some(12), bytes.len().checked_sub(16).and_then(|trailer| word(&bytes, trailer))];
+    for at in frames.into_iter().flatten() {
+        if let Some(length) = word(&bytes, at)
+            && let Some(end) = at.checked_add(4 + length).filter(|end| end + 4 <= bytes.len())
+        {
+            let crc = crc32fast::hash(&bytes[at..end]).to_le_bytes();
+            bytes[end..end + 4].copy_from_slice(&crc);
+        }
+    }
+    bytes
+}
+
+/// Computes the seal of a JSON file anew.
+fn resealed(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some(at) = bytes.len().checked_sub(11) {
+        bytes[at..at + 8].fill(b'0');
+        let digits = format!("{:08x}", crc32fast::hash(&bytes));
+        bytes[at..at + 8].copy_from_slice(digits.as_bytes());
+    }
+    bytes
+}
+
+/// Small archives of every kind.
+fn archives() -> Vec<Vec<u8>> {
+    let members: [(&str, &[u8]); 3] = [("a/one.png", b"first"), ("b/two.png", b"second second second"), ("b/three.txt", b"3")];
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut tar = Vec::new();
+    for (name, bytes) in members {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("start");
+        zip.write_all(bytes).expect("write");
+        tar.extend(tar_member(name, bytes));
+    }
+    tar.extend([0; 1024]);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&tar).expect("write");
+    vec![zip.finish().expect("finish").into_inner(), tar, gzip.finish().expect("finish")]
+}
+
+/// A member of a tar file (ustar).
+fn tar_member(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut header = [0u8; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    header[100..107].copy_from_slice(b"0000644");
+    header[124..135].copy_from_slice(format!("{:011o}", bytes.len()).as_bytes());
+    header[136..147].copy_from_slice(b"00000000000");
+    header[148..156].fill(b' ');
+    header[156] = b'0';
+    header[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = header.iter().map(|&b| u32::from(b)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let padding = vec![0; bytes.len().next_multiple_of(512) - bytes.len()];
+    [&header[..], bytes, &padding].concat()
+}
+
+/// Sound files of annotations.
+fn annotations(name: &str) -> Vec<&'static [u8]> {
+    match name {
+        "images.txt" => vec![b"1 a.png\n2 b.png\n"],
+        "Annotations/a.xml" => vec![
+            b"<annotation><folder>images</folder><filename>a.png</filename><size><width>40</width><height>30</height></size>\
+            <object><name>bird</name><difficult>0</difficult><bndbox><xmin>3</xmin><ymin>4</ymin><xmax>20</xmax><ymax>25</ymax></bndbox></object></annotation>",
+        ],
+        "annotations.json" => vec![
+            br#"{"images":[{"id":7,"file_name":"images/a.png","width":40,"height":30}],"annotations":[{"id":1,"image_id":7,"category_id":2,"bbox":[3,4,20.5,21],"iscrowd":0}],"categories":[{"id":2,"name":"bird"}]}"#,
+        ],
+        "metadata.csv" => vec![b"file_name,label,x,y,width,height,split\nimages/a.png,bird,3,4,20,21,train\n", b"path;xmin;ymin;xmax;ymax\n\"images/a.png\";1;2;3;4\n"],
+        "metadata.jsonl" => vec![br#"{"file_name":"images/a.png","label":"bird","boxes":[[1,2,3,4]],"split":"val"}"#],
+        "dataset.json" => vec![br#"{"labels":[["images/a.png",0]],"classes":["bird"],"splits":{"images/a.png":"train"}}"#],
+        "train-images-idx3-ubyte" => vec![&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8]],
+        _ => vec![&[3; 3073]],
+    }
+}

@@ -1,0 +1,114 @@
+//! Sources with annotations: Pascal VOC, COCO and tables, in the variants that people have them in, and what is wrong with them.
+
+mod coco;
+mod table;
+#[path = "../util/mod.rs"]
+mod util;
+mod voc;
+
+use std::path::{Path, PathBuf};
+
+use prep::crop::BoundingBox;
+use prep::source::{self, Content, Entry, Listing, SourceError};
+use shared::archive::{Archive, Name};
+use shared::fs;
+use util::Scratch;
+
+/// A folder with these files; pictures need no content, a listing does not open them.
+fn write(scratch: &Scratch, files: &[(&str, &str)]) -> PathBuf {
+    for (name, text) in files {
+        let path = scratch.path(name);
+        fs::create_folder(path.parent().expect("parent")).expect("make folder");
+        fs::write(path, text.as_bytes()).expect("write");
+    }
+    scratch.0.clone()
+}
+
+/// The same as a zip file, with a folder around everything and the entries backwards.
+fn zipped(folder: &Path, around: &str) -> PathBuf {
+    let path = folder.with_extension("zip");
+    let archive = Archive::open(folder).expect("open");
+    fs::write_with(&path, |out| {
+        let mut zip = zip::ZipWriter::new(out);
+        for (i, name) in archive.names().iter().enumerate().rev() {
+            zip.start_file(format!("{around}{name}"), zip::write::SimpleFileOptions::default())?;
+            std::io::Write::write_all(&mut zip, &archive.read(i, 1 << 20).expect("read"))?;
+        }
+        zip.finish()?;
+        Ok(())
+    })
+    .expect("write zip");
+    path
+}
+
+type Read = fn(&Archive) -> Result<Listing, SourceError>;
+
+/// The listing, which must be the same from a zip with a folder around it, and found without naming the format.
+fn listing(name: &str, files: &[(&str, &str)], read: Read) -> Listing {
+    let scratch = Scratch::new(name);
+    let folder = write(&scratch, files);
+    let found = read(&Archive::open(&folder).expect("open")).expect("read");
+    let zip = zipped(&folder, "around/");
+    let packed = read(&Archive::open(&zip).expect("open")).expect("read zip");
+    assert_eq!((&packed.pictures, &packed.classes, &packed.tables), (&found.pictures, &found.classes, &found.tables));
+    assert_eq!(packed.root, [b"around/", found.root.as_slice()].concat());
+    for path in [&folder, &zip] {
+        assert_eq!(source::open(path, None).expect("open").1.format, found.format, "{path:?} is taken for something else");
+    }
+    fs::remove(&zip).expect("remove");
+    assert!((0..).zip(&found.pictures).all(|(i, entry)| entry.id == i), "ids do not count from 0");
+    found
+}
+
+/// What is wrong with the files, as one line with all causes.
+fn error(name: &str, files: &[(&str, &str)], read: Read) -> String {
+    let scratch = Scratch::new(name);
+    let folder = write(&scratch, files);
+    let error = read(&Archive::open(&folder).expect("open")).expect_err("read");
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
+fn assert_says(error: &str, parts: &[&str]) {
+    assert!(parts.iter().all(|part| error.contains(part)), "{error}\nlacks one of {parts:?}");
+}
+
+fn name(entry: &Entry) -> String {
+    let Content::File(name) = &entry.content else { panic!("not a file") };
+    name.to_string()
+}
+
+fn names(listing: &Listing) -> Vec<String> {
+    listing.pictures.iter().map(name).collect()
+}
+
+fn tables(listing: &Listing) -> Vec<String> {
+    listing.tables.iter().map(Name::to_string).collect()
+}
+
+/// Class names and boxes of a picture's objects.
+fn objects<'a>(listing: &'a Listing, entry: &Entry) -> Vec<(Option<&'a str>, [f64; 4])> {
+    let class = |label: u32| listing.classes[label as usize].as_str();
+    let numbers = |b: BoundingBox| [b.x, b.y, b.width, b.height];
+    entry.objects.iter().map(|o| (o.label.map(class), numbers(o.bounding_box))).collect()
+}
+
+fn label<'a>(listing: &'a Listing, entry: &Entry) -> Option<&'a str> {
+    entry.label.map(|label| listing.classes[label as usize].as_str())
+}
+
+/// Whatever a file holds, reading it ends with a listing or an error: it is cut off and one byte of it replaced at many places.
+fn assert_survives_damage(test: &str, files: &[(&str, &str)], damaged: &str, read: Read) {
+    let scratch = Scratch::new(test);
+    let folder = write(&scratch, files);
+    let text = files.iter().find(|(name, _)| *name == damaged).expect("file").1.as_bytes();
+    let mut refused = 0;
+    for at in (0..text.len()).step_by(3) {
+        let replaced = [&text[..at], &[b"\xff<\"],\n-"[at % 6]], &text[at + 1..]].concat();
+        for bytes in [&text[..at], &replaced] {
+            fs::write(folder.join(damaged), bytes).expect("write");
+            refused += usize::from(read(&Archive::open(&folder).expect("open")).is_err());
+        }
+    }
+    assert!(refused > text.len() / 12, "{refused} of {} damaged files were refused", text.len() / 3 * 2);
+}
