@@ -100,11 +100,19 @@ demo: build ## the whole pipeline on drawn pictures: minutes on two cores, nothi
 test: ## all tests
 	$(CARGO) test --workspace
 
+# Names of test programs; --test finds them in any member of the workspace.
+TORTURE := kill damage faults fuzz hostile memory
+
+.PHONY: torture
+torture: ## kills, damage, faults, hostile pictures in full numbers: about ten minutes on two idle cores
+	FLEDGE_TORTURE=1 $(CARGO) test --workspace $(addprefix --test ,$(TORTURE)) -- --nocapture
+
 .PHONY: lint
-lint: ## format, lints, documentation
+lint: ## format, lints, documentation, fuzz targets
 	$(CARGO) fmt --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	RUSTFLAGS='-D warnings' $(CARGO) check --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target/fuzz
 
 .PHONY: check
 check: lint ## lint, and licences, bans and sources of all dependencies (needs cargo-deny)
@@ -124,6 +132,20 @@ $(PEERS)/ready:
 bench: $(PEERS)/ready ## fledge and PyTorch in turns on this machine: ratios, memory, the table of docs/PERFORMANCE.md
 	$(CARGO) build --release --workspace --example throughput
 	python3 tools/bench.py --fledge $(BIN)/examples/throughput --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_FLAGS)
+
+# What `make bench-prep` reads: name=folder or name=zip; drawn pictures unless one names real ones.
+BENCH_SOURCES ?= drawn=$(WORK)/bench/drawn
+
+$(PEERS)/ready-prep:
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet tensorflow-cpu==2.21.0 pillow==13.0.0
+	@touch $@
+
+.PHONY: bench-prep
+bench-prep: $(PEERS)/ready-prep ## prep, tf.data and Pillow in turns on the same pictures (BENCH_SOURCES='birds=/path/to/CUB_200_2011')
+	$(CARGO) build --release --workspace
+	$(if $(findstring $(WORK)/bench/drawn,$(BENCH_SOURCES)),$(BIN)/prep synth --out $(WORK)/bench/drawn -n 3000)
+	python3 tools/bench_prep.py --fledge $(BIN)/prep --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_FLAGS) $(BENCH_SOURCES)
 
 .PHONY: clean
 clean: ## remove what the pipeline made (not the programs)
