@@ -44,11 +44,13 @@ fn a_folder_of_full_size_birds_is_read_without_rejects() {
     assert!(dataset.manifest().rejects.values().all(|&n| n == 0));
 }
 
+/// Name, flags, layout, size and channels, pictures of each split, classes.
+type Kind = (&'static str, &'static [&'static str], &'static str, (u32, u32), &'static [u64], usize);
+
 #[test]
 fn collections_of_every_kind_are_read_without_flags() {
     let scratch = Scratch::new("kinds");
-    // Name, flags, layout, size and channels, pictures of each split, classes.
-    let kinds: [(&str, &[&str], &str, (u32, u32), &[u64], usize); 6] = [
+    let kinds: [Kind; 6] = [
         ("anime-faces96.zip", &[], "folder", (64, 3), &[3606, 394], 0),
         ("fashion-mnist", &["--size", "32"], "idx", (32, 1), &[20_000, 5000], 10),
         ("raccoon-voc", &[], "voc", (64, 3), &[56, 8], 1),

@@ -164,7 +164,7 @@ pub fn write_with(path: impl AsRef<Path>, fill: impl FnOnce(&mut io::BufWriter<A
     file.commit()
 }
 
-/// Writes a whole file from parts like [`write`], but does not wait until it is on the disk: for what is checked when it is read and can
+/// Writes a whole file from parts like [`write()`], but does not wait until it is on the disk: for what is checked when it is read and can
 /// be made again. After a power cut the name may bear a torn file.
 ///
 /// # Errors

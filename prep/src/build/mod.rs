@@ -33,8 +33,8 @@ use shared::fs;
 use shared::log::Progress;
 use shared::signal::Stop;
 
-pub use self::assemble::Notes;
 use self::assemble::Assembler;
+pub use self::assemble::Notes;
 pub use self::error::BuildError;
 pub use self::options::{Division, Options, Side};
 pub use self::parts::merge;
