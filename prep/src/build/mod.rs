@@ -164,7 +164,9 @@ fn whole(
 ) -> Result<Option<(u64, assemble::Report)>, BuildError> {
     let mut assembler = Assembler::new(&folder.work, out)?;
     let bytes = folder.work.manifest.layout().pixel_bytes();
-    let taken = |records: &[Record], pixels: &[u8]| assembler.push(records, &mut pixels.chunks_exact(bytes));
+    let taken = |records: &[Record], pixels: &[&[u8]]| {
+        assembler.push(records, &mut pixels.iter().flat_map(|pixels| pixels.chunks_exact(bytes)))
+    };
     let Some(resumed) = run(plan, options, folder, stop, taken)? else { return Ok(None) };
     tracing::debug!("all pictures prepared");
     Ok(assembler.finish(std::slice::from_ref(folder), stop)?.map(|report| (resumed, report)))
@@ -196,14 +198,14 @@ impl Guard {
     }
 }
 
-/// Prepares the pictures of the chunks that are missing, and hands every chunk, records and pixels, to `taken` in the order of the
+/// Prepares the pictures of the chunks that are missing, and hands every chunk, its records and their pixels in any number of pieces, to `taken` in the order of the
 /// plan; gives how many pictures were there already, or `None` if a signal came.
 fn run(
     plan: &Plan,
     options: &Options,
     folder: &Folder,
     stop: &Stop,
-    mut taken: impl FnMut(&[Record], &[u8]) -> Result<(), BuildError>,
+    mut taken: impl FnMut(&[Record], &[&[u8]]) -> Result<(), BuildError>,
 ) -> Result<Option<u64>, BuildError> {
     let all = folder.work.first..folder.work.end;
     let missing: Vec<u64> = folder.missing().collect();
@@ -225,11 +227,12 @@ fn run(
         while let Some(&chunk) = chunks.peek() {
             if given.peek() != Some(&chunk) {
                 let there = folder.read(chunk)?;
-                taken(&there.records, there.all_pixels())?;
+                let pixels: Vec<&[u8]> = there.pixels(folder.work.manifest.layout()).collect();
+                taken(&there.records, &pixels)?;
             } else if waiting.len() == folder.work.range(chunk).count() {
                 given.next();
                 let (records, pixels) = folder.write(chunk, std::mem::take(waiting))?;
-                taken(&records, &pixels)?;
+                taken(&records, &pixels.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
             } else {
                 return Ok(());
             }

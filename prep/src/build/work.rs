@@ -174,21 +174,20 @@ impl Folder {
         (self.work.first..self.work.end).filter(|&chunk| self.read(chunk).is_err())
     }
 
-    /// Writes a chunk; gives its records and pixels.
+    /// Writes a chunk; gives its records, and the pixels of each picture's cuts.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn write(&self, chunk: u64, outcomes: Vec<Outcome>) -> Result<(Vec<Record>, Vec<u8>), BuildError> {
-        let mut pixels = Vec::with_capacity(outcomes.iter().map(|outcome| outcome.pixels.len()).sum());
-        let mut records = Vec::with_capacity(outcomes.len());
-        for outcome in outcomes {
-            pixels.extend_from_slice(&outcome.pixels);
-            records.push(outcome.record);
-        }
-        let (bytes, crc32) = (pixels.len() as u64, crc32fast::hash(&pixels));
-        let header = Header { key: self.work.key.clone(), chunk, records, bytes, crc32 };
+    pub fn write(&self, chunk: u64, outcomes: Vec<Outcome>) -> Result<(Vec<Record>, Vec<Vec<u8>>), BuildError> {
+        let (records, pixels): (Vec<Record>, Vec<Vec<u8>>) = outcomes.into_iter().map(|o| (o.record, o.pixels)).unzip();
+        let mut crc = crc32fast::Hasher::new();
+        pixels.iter().for_each(|pixels| crc.update(pixels));
+        let bytes = pixels.iter().map(|pixels| pixels.len() as u64).sum();
+        let header = Header { key: self.work.key.clone(), chunk, records, bytes, crc32: crc.finalize() };
         let encoded = frame::encode(&header).map_err(|e| self.damaged(&name(chunk), e.to_string()))?;
-        fs::write_unsynced(self.path.join(name(chunk)), &[&MAGIC, &VERSION.to_le_bytes(), &encoded, &pixels])?;
+        let start: [&[u8]; 3] = [&MAGIC, &VERSION.to_le_bytes(), &encoded];
+        let parts: Vec<&[u8]> = start.into_iter().chain(pixels.iter().map(Vec::as_slice)).collect();
+        fs::write_unsynced(self.path.join(name(chunk)), &parts)?;
         Ok((header.records, pixels))
     }
 
@@ -247,15 +246,9 @@ impl Folder {
 }
 
 impl Chunk {
-    /// The pixels of all cuts that have some, one after the other.
-    #[must_use]
-    pub fn all_pixels(&self) -> &[u8] {
-        &self.bytes[self.first..]
-    }
-
     /// The pixels of the cuts that have some, in their order.
     pub fn pixels(&self, layout: Layout) -> impl Iterator<Item = &[u8]> {
-        self.all_pixels().chunks_exact(layout.pixel_bytes())
+        self.bytes[self.first..].chunks_exact(layout.pixel_bytes())
     }
 }
 
