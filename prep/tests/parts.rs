@@ -163,6 +163,46 @@ fn near_duplicates_do_not_straddle_a_drawn_split_and_are_left_out_on_request() {
 }
 
 #[test]
+fn more_pictures_than_can_wait_in_memory_give_the_same_bytes() {
+    let scratch = Scratch::new("waiting");
+    let folder = scratch.path("pictures");
+    fs::create_folder(&folder).expect("make folder");
+    for i in 0..120 {
+        fs::write(folder.join(format!("{i:03}.png")), &drawn(i)).expect("write");
+        if i % 40 == 0 {
+            fs::write(folder.join(format!("{i:03}-same.png")), &drawn(i)).expect("write");
+        }
+    }
+    fs::write(folder.join("050-blank.png"), &shared::picture::Picture::filled(9, 9, 3, 7).to_png().expect("encode"))
+        .expect("write");
+    // 16 MiB hold 85 pictures of 256×256; with --near-duplicates every one waits, without it those for training are written at once.
+    let flags = ["--size", "256", "--val-fraction", "0"];
+    let (plain, distinct) = (scratch.path("plain"), scratch.path("distinct"));
+    build(&folder, &distinct, &[&flags[..], &["--near-duplicates", "0"]].concat(), 0);
+    let left_out = rejects(&distinct);
+    let reasons: Vec<_> = left_out.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
+    assert_eq!(reasons, ["000.png near_duplicate", "040.png near_duplicate", "050-blank.png blank", "080.png near_duplicate"]);
+    // The same without those three files, and no waiting.
+    for i in [0, 40, 80] {
+        fs::remove(folder.join(format!("{i:03}.png"))).expect("remove");
+    }
+    build(&folder, &plain, &flags, 0);
+    let pixels = |out: &std::path::Path| {
+        let dataset = Dataset::open(out).expect("open");
+        let train = dataset.split("train").expect("train");
+        (0..train.len()).map(|i| train.pixels(i).expect("pixels").to_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(pixels(&plain).len(), 120);
+    assert!(pixels(&plain) == pixels(&distinct));
+    // A drawn split in which most wait: nothing is lost, and all are where they belong.
+    let drawn = scratch.path("drawn");
+    build(&folder, &drawn, &["--size", "256", "--val-fraction", "0.9"], 0);
+    let counts: Vec<u64> = Dataset::open(&drawn).expect("open").manifest().splits.iter().map(|split| split.records).collect();
+    assert!(counts[1] > 85 && counts[0] + counts[1] == 120, "{counts:?}");
+    assert!(prep().arg("verify").arg(&drawn).output().expect("run").status.success());
+}
+
+#[test]
 fn a_list_names_the_pictures_for_measuring() {
     let scratch = Scratch::new("list");
     let mut source = Source::default();

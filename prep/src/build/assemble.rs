@@ -171,7 +171,7 @@ impl Assembler {
         waiting.push(Waiting { number: self.number, record, pixels: pixels.map(<[u8]>::to_vec) });
     }
 
-    /// Writes a cut where it belongs.
+    /// Writes a cut where it belongs: into its split, or beside the reason for which it is left out.
     fn settle(
         &mut self,
         record: &Record,
@@ -179,13 +179,23 @@ impl Assembler {
         fault: Option<Fault>,
         pixels: Option<&[u8]>,
     ) -> Result<(), BuildError> {
-        match (fault, pixels, record.split) {
+        let number = number_of(record, cut);
+        let fault = match (fault, pixels, record.split) {
             (None, Some(pixels), Some(split)) => {
-                self.splits[usize::from(split)].push(pixels, cut.label, number_of(record, cut))?;
-                Ok(())
+                self.splits[usize::from(split)].push(pixels, cut.label, number)?;
+                return Ok(());
             }
-            (fault, pixels, _) => self.reject(record, cut, fault, pixels),
-        }
+            (fault, ..) => fault.unwrap_or_else(|| Fault::new(Reason::NoSplit, record.number)),
+        };
+        let picture = pixels.map(|pixels| self.rejected.push(pixels, None, number)).transpose()?;
+        self.rejects.push(Reject {
+            file: record.shown.clone(),
+            reason: fault.reason.name().to_owned(),
+            value: fault.value,
+            object: cut.object.filter(|_| record.cuts.len() > 1),
+            picture,
+        });
+        Ok(())
     }
 
     /// Takes the cuts that waited, now that all pictures are known.
@@ -214,25 +224,6 @@ impl Assembler {
                 number += u64::from(cut.fault.is_none());
             }
         }
-        Ok(())
-    }
-
-    fn reject(
-        &mut self,
-        record: &Record,
-        cut: &CutRecord,
-        fault: Option<Fault>,
-        pixels: Option<&[u8]>,
-    ) -> Result<(), BuildError> {
-        let fault = fault.unwrap_or_else(|| Fault::new(Reason::NoSplit, record.number));
-        let picture = pixels.map(|pixels| self.rejected.push(pixels, None, number_of(record, cut))).transpose()?;
-        self.rejects.push(Reject {
-            file: record.shown.clone(),
-            reason: fault.reason.name().to_owned(),
-            value: fault.value,
-            object: cut.object.filter(|_| record.cuts.len() > 1),
-            picture,
-        });
         Ok(())
     }
 
