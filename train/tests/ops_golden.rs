@@ -4,7 +4,7 @@ mod util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
-use shared::nn::ops::{self, Activation};
+use shared::nn::ops::{self, Activation, Padding};
 use util::{committed, difference, golden, normal};
 
 /// Relative to the largest value: sums of up to 800 products in f32, over which rounding stays below 1e-6 or so.
@@ -47,7 +47,7 @@ fn convolutions_equal_pytorchs() {
             let x = drawn(&format!("{case}.x"), [b, ci, h, w]);
             let weight = drawn(&format!("{case}.w"), if transposed { [ci, co, kh, kw] } else { [co, ci, kh, kw] });
             let f = if transposed { ops::conv_transpose2d } else { ops::conv2d };
-            let gradients = backward(&case, &f(x.clone(), weight.clone(), stride, padding), &file);
+            let gradients = backward(&case, &f(x.clone(), weight.clone(), stride, Padding::both(padding)), &file);
             near(x.grad(&gradients).expect("gradient"), &file, &format!("{case}.dx"));
             near(weight.grad(&gradients).expect("gradient"), &file, &format!("{case}.dw"));
         }

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Tap;
 use super::load::WeightsAndBias;
-use crate::nn::ops::{self, Activation};
+use crate::nn::ops::{self, Activation, Padding};
 
 /// Gives the numbers of the layers, one after the other.
 pub(super) trait Parameters {
@@ -29,7 +29,7 @@ struct Conv {
 
 impl Conv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), Activation::RELU, self.stride, self.padding)
+        ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), Activation::RELU, self.stride, Padding::both(self.padding))
     }
 }
 

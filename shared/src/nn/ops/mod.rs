@@ -3,6 +3,10 @@
 //! On the CPU they are our own (`cpu`), with channels last in memory; elsewhere they are burn's.
 
 mod cpu;
+mod padding;
+mod resample;
+mod resize;
+mod update;
 mod warp;
 
 use std::sync::Arc;
@@ -14,7 +18,11 @@ use burn::tensor::{Device, Tensor, module};
 use cpu::pool::Pool;
 use cpu::{CpuOps, flex, lift};
 
-pub use warp::Affine;
+pub use padding::Padding;
+pub use resample::{Fir, Resampling};
+pub use resize::{Upsample, average_pool2, upsample2};
+pub use update::{Rule, Update, moving_average, norm, update};
+pub use warp::{Affine, Border, Lookups};
 
 /// What follows a bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,19 +40,6 @@ impl Activation {
     pub const NONE: Self = Self::LeakyRelu(1.0);
     /// max(x, 0).
     pub const RELU: Self = Self::LeakyRelu(0.0);
-}
-
-/// Constants of one Adam update.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamConstants {
-    /// Learning rate times √(1−β₂ᵗ)/(1−β₁ᵗ).
-    pub alpha: f64,
-    /// Decay of the first moment.
-    pub beta_1: f64,
-    /// Decay of the second moment.
-    pub beta_2: f64,
-    /// What is added to the uncorrected root.
-    pub epsilon: f64,
 }
 
 fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
@@ -67,14 +62,20 @@ pub fn remember() -> impl Drop {
 /// Cross-correlation of `x` with `weight`.
 ///
 /// # Shapes
-/// `x` [B, Cin, H, W], `weight` [Cout, Cin, kh, kw]; `padding` is (rows, columns), zeros on both sides.
-/// Gives [B, Cout, (H + 2·ph − kh)/s + 1, (W + 2·pw − kw)/s + 1].
+/// `x` [B, Cin, H, W], `weight` [Cout, Cin, kh, kw]. Gives [B, Cout, (H + padding − kh)/s + 1, (W + padding − kw)/s + 1].
 #[must_use]
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: [usize; 2]) -> Tensor<4> {
-    if !on_cpu(&x) {
-        return module::conv2d(x, weight, None, ConvOptions::new([stride, stride], padding, [1, 1], 1));
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::fast_conv2d(x.into_dispatch(), weight.into_dispatch(), stride, padding));
     }
-    Tensor::from_dispatch(Dispatch::fast_conv2d(x.into_dispatch(), weight.into_dispatch(), stride, padding))
+    let (x, padding) = match padding.symmetric() {
+        Some(padding) => (x, padding),
+        None => {
+            let ([top, left], [bottom, right]) = (padding.before, padding.after);
+            (x.pad((left, right, top, bottom), 0.0), [0, 0])
+        }
+    };
+    module::conv2d(x, weight, None, ConvOptions::new([stride, stride], padding, [1, 1], 1))
 }
 
 /// [`conv2d`], then [`bias_act`]; both at once where no gradient is asked for.
@@ -85,7 +86,7 @@ pub fn conv2d_act(
     bias: Tensor<1>,
     activation: Activation,
     stride: usize,
-    padding: [usize; 2],
+    padding: Padding,
 ) -> Tensor<4> {
     if let Activation::LeakyRelu(slope) = activation
         && let (Some(x), Some(weight), Some(bias)) = (flex(x.clone()), flex(weight.clone()), flex(bias.clone()))
@@ -98,18 +99,24 @@ pub fn conv2d_act(
 /// Transposed convolution: the gradient of a convolution with respect to its input.
 ///
 /// # Shapes
-/// `x` [B, Cin, H, W], `weight` [Cin, Cout, kh, kw].
-/// Gives [B, Cout, (H − 1)·s − 2·ph + kh, (W − 1)·s − 2·pw + kw].
+/// `x` [B, Cin, H, W], `weight` [Cin, Cout, kh, kw]. Gives [B, Cout, (H − 1)·s + kh − padding, (W − 1)·s + kw − padding].
 #[must_use]
-pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: [usize; 2]) -> Tensor<4> {
-    if !on_cpu(&x) {
-        let options = ConvTransposeOptions::new([stride, stride], padding, [0, 0], [1, 1], 1);
-        return module::conv_transpose2d(x, weight, None, options);
-    }
+pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
     let ([_, _, h, w], [_, _, kh, kw]) = (x.dims(), weight.dims());
-    let output = [(h - 1) * stride + kh - 2 * padding[0], (w - 1) * stride + kw - 2 * padding[1]];
-    let y = Dispatch::fast_conv_transpose2d(x.into_dispatch(), weight.into_dispatch(), stride, padding, output);
-    Tensor::from_dispatch(y)
+    let ([top, left], [bottom, right]) = (padding.before, padding.after);
+    let output = [(h - 1) * stride + kh - top - bottom, (w - 1) * stride + kw - left - right];
+    if on_cpu(&x) {
+        let y = Dispatch::fast_conv_transpose2d(x.into_dispatch(), weight.into_dispatch(), stride, padding, output);
+        return Tensor::from_dispatch(y);
+    }
+    let options = |padding| ConvTransposeOptions::new([stride, stride], padding, [0, 0], [1, 1], 1);
+    match padding.symmetric() {
+        Some(padding) => module::conv_transpose2d(x, weight, None, options(padding)),
+        None => {
+            let whole = module::conv_transpose2d(x, weight, None, options([0, 0]));
+            whole.narrow(2, top, output[0]).narrow(3, left, output[1])
+        }
+    }
 }
 
 /// activation(x + bias).
@@ -129,6 +136,21 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor
         Activation::Sigmoid => sigmoid(x),
         Activation::Tanh => tanh(x),
     }
+}
+
+/// `t` times the derivative of the activation that gave `y`: how a direction passes it. The gradient flows to `t` alone, since
+/// the slope of a (leaky) ReLU is constant almost everywhere.
+///
+/// # Shapes
+/// `t` and `y` [B, C, H, W]; gives the same.
+#[must_use]
+pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
+    let y = if y.is_autodiff() { y.inner() } else { y };
+    if on_cpu(&t) {
+        let y = if t.is_autodiff() { y.autodiff() } else { y };
+        return Tensor::from_dispatch(Dispatch::leaky_tangent(t.into_dispatch(), y.into_dispatch(), slope));
+    }
+    t * (y.greater_elem(0.0).float() * (1.0 - slope) + slope)
 }
 
 /// Mean and biased variance of every channel of `x` [B, C, H, W] as [2, C]; no gradient flows through them here, because
@@ -253,49 +275,44 @@ pub fn join(parts: Vec<Tensor<4>>) -> Tensor<4> {
     }
 }
 
-/// Each picture looked up through its own map; `None` leaves it as it is.
+/// Each picture looked up through its own map, borders reflected; `None` leaves it as it is.
 ///
 /// # Shapes
 /// `x` [B, C, H, W], `maps` one for each picture; gives [B, C, H, W].
 #[must_use]
 pub fn warp(x: Tensor<4>, maps: &[Option<Affine>]) -> Tensor<4> {
-    if maps.iter().all(Option::is_none) {
+    let [_, _, height, width] = x.dims();
+    look_up(x, Lookups { maps: maps.to_vec(), border: Border::Reflect, extent: [height, width] })
+}
+
+/// Each picture looked up through its own map.
+///
+/// # Shapes
+/// `x` [B, C, H, W], one map for each picture; gives [B, C, H', W'] of the extent that `lookups` names.
+#[must_use]
+pub fn look_up(x: Tensor<4>, lookups: Lookups) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    debug_assert_eq!(lookups.maps.len(), batch);
+    if lookups.extent == [height, width] && lookups.maps.iter().all(Option::is_none) {
         return x;
     }
     if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::fast_warp(x.into_dispatch(), Arc::from(maps)));
+        return Tensor::from_dispatch(Dispatch::fast_warp(x.into_dispatch(), Arc::new(lookups)));
     }
-    warp::by_gathers(x, maps)
+    warp::by_gathers(x, &lookups)
 }
 
-/// One Adam update of many flat weights, as Keras computes it: m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v),
-/// w ← w − α·m/(√v + ε). `items` are w, m and v, in place where nobody else holds them; `gradients` one an item.
+/// Each picture filtered to another rate, looked up there through its own map, and filtered back.
+///
+/// # Shapes
+/// `x` [B, C, H, W] gives the same.
 #[must_use]
-pub fn adam(items: Vec<[Tensor<1>; 3]>, gradients: Vec<Tensor<1>>, constants: AdamConstants) -> Vec<[Tensor<1>; 3]> {
-    debug_assert_eq!(items.len(), gradients.len());
-    if items.iter().all(|[w, ..]| on_cpu(w)) {
-        let items = items.into_iter().map(|item| item.map(cpu::own_flex)).collect();
-        let gradients = gradients.into_iter().map(cpu::own_flex).collect();
-        return cpu::update::adam(items, gradients, constants).into_iter().map(|item| item.map(lift)).collect();
+pub fn resample(x: Tensor<4>, resampling: &Arc<Resampling>) -> Tensor<4> {
+    debug_assert_eq!(resampling.lookups.maps.len(), x.dims()[0]);
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::fast_resample(x.into_dispatch(), Arc::clone(resampling)));
     }
-    let AdamConstants { alpha, beta_1, beta_2, epsilon } = constants;
-    let update = |([w, m, v], g): ([Tensor<1>; 3], Tensor<1>)| {
-        let m = m.clone() + (g.clone() - m) * (1.0 - beta_1);
-        let v = v.clone() + (g.square() - v) * (1.0 - beta_2);
-        [w - m.clone() * alpha / (v.clone().sqrt() + epsilon), m, v]
-    };
-    items.into_iter().zip(gradients).map(update).collect()
-}
-
-/// average ← decay·average + (1 − decay)·current for many flat tensors, in place where nobody else holds them.
-#[must_use]
-pub fn moving_average(averages: Vec<Tensor<1>>, current: Vec<Tensor<1>>, decay: f64) -> Vec<Tensor<1>> {
-    debug_assert_eq!(averages.len(), current.len());
-    if averages.iter().all(on_cpu) {
-        let [averages, current] = [averages, current].map(|list| list.into_iter().map(cpu::own_flex).collect());
-        return cpu::update::average(averages, current, decay).into_iter().map(lift).collect();
-    }
-    averages.into_iter().zip(current).map(|(a, c)| a * decay + c * (1.0 - decay)).collect()
+    resample::by_matrices(x, resampling)
 }
 
 #[cfg(test)]

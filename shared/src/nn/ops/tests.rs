@@ -56,11 +56,11 @@ struct Case {
 }
 
 fn convolve(c: Case, [x, w]: [Tensor<4>; 2]) -> Tensor<4> {
-    conv2d(x, w, c.stride, c.padding)
+    conv2d(x, w, c.stride, Padding::both(c.padding))
 }
 
 fn transpose(c: Case, [x, w]: [Tensor<4>; 2]) -> Tensor<4> {
-    conv_transpose2d(x, w, c.stride, c.padding)
+    conv_transpose2d(x, w, c.stride, Padding::both(c.padding))
 }
 
 impl Case {
@@ -96,6 +96,31 @@ fn cases() -> impl Strategy<Value = Case> {
             let extent = [0, 1].map(|i| kernel[i].saturating_sub(2 * padding[i]).max(1) + more[i]);
             Case { batch, channels, kernel, stride, padding, extent }
         })
+}
+
+/// Zeros around a picture that are not the same on all sides: TensorFlow's `same`, or any.
+fn paddings() -> impl Strategy<Value = (usize, usize, Padding)> {
+    let any =
+        (1usize..6, 1usize..4, [0usize..3, 0usize..3], [0usize..3, 0usize..3]).prop_map(|(kernel, stride, before, after)| {
+            let below = |zeros: [usize; 2]| zeros.map(|n| n.min(kernel - 1));
+            (kernel, stride, Padding { before: below(before), after: below(after) })
+        });
+    let same = prop::sample::select(vec![(5usize, 2usize), (4, 1), (4, 2), (5, 1), (7, 2)]);
+    prop_oneof![any, same.prop_map(|(kernel, stride)| (kernel, stride, Padding::same(kernel, stride)))]
+}
+
+/// Zeros joined to `x` on each side.
+fn with_zeros(x: Tensor<4>, padding: Padding) -> Tensor<4> {
+    (2..4).fold(x, |x, axis| {
+        let zeros = |n: usize| {
+            let mut shape = x.dims();
+            shape[axis] = n;
+            let zeros = Tensor::<4>::zeros(shape, &Device::flex());
+            if x.is_autodiff() { zeros.autodiff() } else { zeros }
+        };
+        let sides = [zeros(padding.before[axis - 2]), x.clone(), zeros(padding.after[axis - 2])];
+        Tensor::cat(sides.into_iter().filter(|part| part.dims()[axis] > 0).collect(), axis)
+    })
 }
 
 /// The 4×4 kernels with stride 2 that go another way where channels come in vectors.
@@ -134,6 +159,60 @@ proptest! {
     }
 
     #[test]
+    fn uneven_zeros_equal_burns_convolution_of_a_picture_with_zeros_around_it(
+        (kernel, stride, padding) in paddings(), batch in 1usize..3,
+        channels in [prop::sample::select(vec![1usize, 3, 16, 20]), prop::sample::select(vec![1usize, 3, 16, 20])],
+        extent in [2usize..9, 2usize..9],
+    ) {
+        let [a, b] = channels;
+        let reach = |i: usize| extent[i] + padding.before[i] + padding.after[i] >= kernel;
+        prop_assume!(reach(0) && reach(1));
+        let inputs = || [drawn([batch, a, extent[0], extent[1]], 1), drawn([b, a, kernel, kernel], 2)];
+        same(
+            inputs(),
+            |[x, w]| conv2d(x, w, stride, padding),
+            |[x, w]| module::conv2d(with_zeros(x, padding), w, None, ConvOptions::new([stride; 2], [0, 0], [1, 1], 1)),
+        );
+        // Without a graph, bias and activation are part of the convolution.
+        let ([x, w], bias) = (inputs(), drawn([b], 3));
+        let apart = bias_act(conv2d(x.clone(), w.clone(), stride, padding), bias.clone(), Activation::LeakyRelu(0.2));
+        prop_assert!(difference(conv2d_act(x, w, bias, Activation::LeakyRelu(0.2), stride, padding), apart) < 1e-6);
+    }
+
+    #[test]
+    fn what_a_transposed_convolution_cuts_equals_slices_of_burns_whole_result(
+        (kernel, stride, padding) in paddings(), batch in 1usize..3,
+        channels in [prop::sample::select(vec![1usize, 3, 16, 20]), prop::sample::select(vec![1usize, 3, 16, 20])],
+        extent in [1usize..7, 1usize..7],
+    ) {
+        let whole = extent.map(|n| (n - 1) * stride + kernel);
+        prop_assume!((0..2).all(|i| whole[i] > padding.before[i] + padding.after[i]));
+        let rows = padding.before[0]..whole[0] - padding.after[0];
+        let columns = padding.before[1]..whole[1] - padding.after[1];
+        let [a, b] = channels;
+        same(
+            [drawn([batch, a, extent[0], extent[1]], 1), drawn([a, b, kernel, kernel], 2)],
+            |[x, w]| conv_transpose2d(x, w, stride, padding),
+            |[x, w]| {
+                let options = ConvTransposeOptions::new([stride; 2], [0, 0], [0, 0], [1, 1], 1);
+                module::conv_transpose2d(x, w, None, options).slice([0..batch, 0..b, rows.clone(), columns.clone()])
+            },
+        );
+    }
+
+    #[test]
+    fn doubling_and_halving_pictures_equal_matrix_products(
+        shape in [1usize..4, 1usize..40, 1usize..9, 1usize..9],
+        mode in prop::sample::select(vec![Upsample::Nearest, Upsample::Bilinear]),
+    ) {
+        same([drawn(shape, 1)], |[x]| upsample2(x, mode), |[x]| resize::by_matrices(x, mode, false));
+        let even = [shape[0], shape[1], 2 * shape[2], 2 * shape[3]];
+        same([drawn(even, 1)], |[x]| average_pool2(x), |[x]| resize::by_matrices(x, Upsample::Nearest, true) * 0.25);
+        let options = AvgPoolOptions::new([2, 2]).with_stride([2, 2]);
+        prop_assert!(difference(average_pool2(drawn(even, 1)), module::avg_pool2d(drawn(even, 1), options)) < 1e-6);
+    }
+
+    #[test]
     fn normalisation_and_its_gradients_equal_the_composed_formula(
         shape in [1usize..5, 1usize..50, 2usize..7, 2usize..7], slope in prop::sample::select(vec![0.0f32, 0.2, 1.0]), far in 0.0f32..30.0,
     ) {
@@ -169,15 +248,43 @@ proptest! {
         );
         // Without a graph, bias and activation are part of the convolution.
         let (x, w, b) = (drawn(shape, 1), drawn([5, channels, 1, 1], 2), drawn([5], 3));
-        let apart = bias_act(conv2d(x.clone(), w.clone(), 1, [0, 0]), b.clone(), activation);
-        prop_assert!(difference(conv2d_act(x, w, b, activation, 1, [0, 0]), apart) < 1e-6);
+        let apart = bias_act(conv2d(x.clone(), w.clone(), 1, Padding::both([0, 0])), b.clone(), activation);
+        prop_assert!(difference(conv2d_act(x, w, b, activation, 1, Padding::both([0, 0])), apart) < 1e-6);
     }
 
     #[test]
-    fn the_warp_equals_gathers(shape in [1usize..4, 1usize..5, 2usize..9, 2usize..9], numbers in [-2.0f64..2.0, -2.0f64..2.0, -9.0f64..9.0]) {
+    fn the_warp_equals_gathers(shape in [1usize..4, 1usize..5, 2usize..9, 2usize..9], numbers in [-2.0f64..2.0, -2.0f64..2.0, -9.0f64..9.0], extent in [2usize..12, 2usize..12], zeros: bool) {
         let [a, b, c] = numbers;
         let maps: Vec<_> = (0..shape[0]).map(|i| (i != 1).then_some(Affine([[a, b, c], [b - 1.0, a + 0.5, -c]]))).collect();
-        same([drawn(shape, 1)], |[x]| warp(x, &maps), |[x]| warp::by_gathers(x, &maps));
+        let lookups = Lookups { maps, border: if zeros { Border::Zeros } else { Border::Reflect }, extent };
+        same([drawn(shape, 1)], |[x]| look_up(x, lookups.clone()), |[x]| warp::by_gathers(x, &lookups));
+    }
+
+    #[test]
+    fn resampling_equals_matrices_and_gathers(shape in [1usize..4, 1usize..5, 2usize..9, 2usize..9], numbers in [-2.0f64..2.0, -2.0f64..2.0, -9.0f64..9.0], rate in 1usize..3) {
+        let [a, b, c] = numbers;
+        let (extent, still) = ([shape[2] + 3, shape[3] + 1], Affine([[0.9, 0.2, 1.0], [0.1, 1.2, -1.0]]));
+        // Any sums of three samples.
+        let fir = |samples: usize, results: usize| {
+            let result = |i: usize| [0, 1, 2].map(|k| ((i * 5 + k * 3) % samples, (i + 2 * k) as f32 * 0.1 - 0.3)).to_vec();
+            Fir { samples, results: (0..results).map(result).collect() }
+        };
+        let maps: Vec<_> = (0..shape[0]).map(|_| Some(Affine([[a, b, c], [b - 1.0, a + 0.5, -c]]))).collect();
+        let resampling = Arc::new(Resampling {
+            up: [shape[2], shape[3]].map(|n| fir(n, rate * n + 2)),
+            lookups: Lookups { maps, border: Border::Zeros, extent },
+            still,
+            down: [0, 1].map(|axis| fir(extent[axis], shape[2 + axis])),
+        });
+        // Absolute: where a look-up lies outside, everything is zero.
+        let off = |a: Tensor<4>, b: Tensor<4>| (a - b).abs().max().into_scalar::<f32>();
+        let (y, [d]) = gradients([drawn(shape, 1)], |[x]| resample(x, &resampling));
+        let (y2, [d2]) = gradients([drawn(shape, 1)], |[x]| resample::by_matrices(x, &resampling));
+        prop_assert!(off(y, y2) < 1e-4 && off(d, d2) < 1e-4);
+        let mut one = (*resampling).clone();
+        one.lookups.maps[0] = None;
+        let y = resample(drawn(shape, 1), &Arc::new(one));
+        prop_assert!(off(y.narrow(0, 0, 1), drawn(shape, 1).narrow(0, 0, 1)) == 0.0);
     }
 
     #[test]
@@ -189,6 +296,14 @@ proptest! {
         prop_assert!(difference(average_pool3(x.clone()), module::avg_pool2d(x.clone(), options)) < 1e-6);
         prop_assert!(difference(join(vec![x.clone(), other.clone()]), Tensor::cat(vec![x, other], 1)) == 0.0);
     }
+}
+
+#[test]
+fn doubled_pixels_stand_where_keras_and_pytorch_put_them() {
+    let x = Tensor::<4>::from_floats([[[[0.0, 4.0, 16.0]]]], &Device::flex());
+    let row = |mode| upsample2(x.clone(), mode).into_data().iter::<f32>().take(6).collect::<Vec<_>>();
+    assert_eq!(row(Upsample::Nearest), [0.0, 0.0, 4.0, 4.0, 16.0, 16.0]);
+    assert_eq!(row(Upsample::Bilinear), [0.0, 1.0, 3.0, 7.0, 13.0, 16.0]);
 }
 
 #[test]
@@ -211,18 +326,19 @@ fn everything() -> Vec<Vec<u32>> {
     let maps: Vec<_> = (0..3).map(|i| (i != 1).then_some(Affine([[0.9, 0.3, 0.5], [-0.3, 0.9, 2.0]]))).collect();
     let inputs: [Tensor<4>; 5] = std::array::from_fn(|i| drawn(shapes[i], i as u64));
     let (y, gradients) = gradients(inputs, |[x, a, b, c, d]| {
-        let x = conv2d(x, a, 2, [1, 1]); // [3, 32, 4, 6], by nine products
+        let x = conv2d(x, a, 2, Padding::both([1, 1])); // [3, 32, 4, 6], by nine products
         let moments = channel_moments(&x);
         let x = normalize_train(x, Tensor::ones([32], &Device::flex()), Tensor::zeros([32], &Device::flex()), moments, 1e-3, 0.2);
-        let x = conv_transpose2d(x, b, 2, [1, 1]); // [3, 24, 8, 12]
-        let x = conv2d(x, c, 1, [1, 1]); // [3, 7, 8, 12]
-        let x = conv_transpose2d(x, d, 2, [1, 1]); // [3, 3, 16, 24]
+        let x = conv_transpose2d(x, b, 2, Padding::both([1, 1])); // [3, 24, 8, 12]
+        let x = conv2d(x, c, 1, Padding::both([1, 1])); // [3, 7, 8, 12]
+        let x = conv_transpose2d(x, d, 2, Padding::both([1, 1])); // [3, 3, 16, 24]
         warp(bias_act(x, drawn([3], 9), Activation::Sigmoid), &maps)
     });
     let items = gradients.iter().map(|g| g.clone().flatten(0, 3));
-    let constants = AdamConstants { alpha: 1e-3, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
-    let updated = adam(items.clone().map(|g| [g.clone(), g.clone(), g.square()]).collect(), items.clone().collect(), constants);
-    let averaged = moving_average(items.clone().collect(), updated.iter().map(|[w, ..]| w.clone()).collect(), 0.99);
+    let adam = Rule::Adam { alpha: 1e-3, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
+    let adam = Update { rule: adam, scale: 1.0, pull: 0.0, kept: 1.0 };
+    let updated = update(adam, items.clone().map(|g| vec![g.clone(), g.clone(), g.square()]).collect(), items.clone().collect());
+    let averaged = moving_average(items.clone().collect(), updated.iter().map(|item| item[0].clone()).collect(), 0.99);
     let mut found = vec![bits(y)];
     found.extend(gradients.map(bits));
     found.extend(updated.into_iter().flatten().map(bits));
@@ -247,9 +363,11 @@ fn one_update_of_adam_and_of_the_average_equal_the_formulas() {
     let n = 50_001;
     let [w, m, v, g] = [1, 2, 3, 4].map(|seed| drawn([n], seed));
     let v = v.square();
-    let constants = AdamConstants { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
+    let adam = Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
+    let adam = Update { rule: adam, scale: 1.0, pull: 0.0, kept: 1.0 };
     // The weight is held here as well, so that a change in place would show.
-    let [w2, m2, v2]: [Tensor<1>; 3] = adam(vec![[w.clone(), m.clone(), v.clone()]], vec![g.clone()], constants).remove(0);
+    let mut item = update(adam, vec![vec![w.clone(), m.clone(), v.clone()]], vec![g.clone()]).remove(0);
+    let [w2, m2, v2]: [Tensor<1>; 3] = std::array::from_fn(|_| item.remove(0));
     let m3 = m.clone() * 0.5 + g.clone() * 0.5;
     let v3 = v * 0.999 + g.square() * 0.001;
     assert!(difference(m2, m3.clone()) < 1e-6);
@@ -264,12 +382,12 @@ fn one_update_of_adam_and_of_the_average_equal_the_formulas() {
 fn a_second_pass_over_the_same_numbers_finds_the_first_ones_results() {
     let (x, w) = (drawn([2, 3, 8, 8], 1), drawn([16, 3, 4, 4], 2));
     let pass = |x: Tensor<4>| {
-        let y = conv2d(x, w.clone(), 2, [1, 1]);
+        let y = conv2d(x, w.clone(), 2, Padding::both([1, 1]));
         let moments = channel_moments(&y);
         normalize_train(y, Tensor::ones([16], &Device::flex()), Tensor::zeros([16], &Device::flex()), moments, 1e-3, 0.2)
     };
     let at = |y: &Tensor<4>| flex(y.clone()).map(|y| y.bytes().as_ptr()).expect("on the CPU");
-    let y = |x: &Tensor<4>| conv2d(x.clone(), w.clone(), 2, [1, 1]);
+    let y = |x: &Tensor<4>| conv2d(x.clone(), w.clone(), 2, Padding::both([1, 1]));
     let (first, second, other) = {
         let _once = remember();
         let (first, second) = (y(&x), y(&x));

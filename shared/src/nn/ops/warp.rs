@@ -1,4 +1,4 @@
-//! One affine look-up with bilinear sampling and reflecting borders, through which the gradient flows exactly.
+//! One affine look-up a picture with bilinear sampling, through which the gradient flows exactly.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;
@@ -21,48 +21,85 @@ impl Affine {
         Self(self.0.map(row))
     }
 
-    /// The four input pixels that an output pixel shows, with their weights.
-    pub(super) fn taps(&self, x: usize, y: usize, height: usize, width: usize) -> [(usize, f32); 4] {
-        let at = |r: [f64; 3]| r[0] * x as f64 + r[1] * y as f64 + r[2];
-        let (sx, sy) = (at(self.0[0]), at(self.0[1]));
+    /// Where the output pixel (x, y) looks.
+    #[must_use]
+    pub fn at(&self, x: f64, y: f64) -> [f64; 2] {
+        self.0.map(|r| r[0] * x + r[1] * y + r[2])
+    }
+
+    /// The four pixels of an input of `extent` (height, width) that an output pixel shows, with their weights.
+    pub(super) fn taps(&self, x: usize, y: usize, [height, width]: [usize; 2], border: Border) -> [(usize, f32); 4] {
+        let [sx, sy] = self.at(x as f64, y as f64);
         let (x0, y0) = (sx.floor(), sy.floor());
         let (fx, fy) = (sx - x0, sy - y0);
-        let [x0, x1] = [0, 1].map(|d| reflect(x0 as i64 + d, width));
-        let [y0, y1] = [0, 1].map(|d| reflect(y0 as i64 + d, height));
-        let tap = |y: usize, x: usize, weight: f64| (y * width + x, weight as f32);
+        let [x0, x1] = [0, 1].map(|d| border.place(x0 as i64 + d, width));
+        let [y0, y1] = [0, 1].map(|d| border.place(y0 as i64 + d, height));
+        let tap = |y: Option<usize>, x: Option<usize>, weight: f64| match (y, x) {
+            (Some(y), Some(x)) => (y * width + x, weight as f32),
+            _ => (0, 0.0),
+        };
         [tap(y0, x0, (1.0 - fy) * (1.0 - fx)), tap(y0, x1, (1.0 - fy) * fx), tap(y1, x0, fy * (1.0 - fx)), tap(y1, x1, fy * fx)]
     }
 }
 
-/// Half-sample symmetric: d c b a | a b c d | d c b a.
-fn reflect(i: i64, n: usize) -> usize {
-    let n = n as i64;
-    let r = i.rem_euclid(2 * n);
-    (if r < n { r } else { 2 * n - 1 - r }) as usize
+/// What lies outside of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// The picture again, half-sample symmetric: d c b a | a b c d | d c b a.
+    Reflect,
+    /// Zeros.
+    Zeros,
 }
 
-/// The look-up as a weighted sum of four gathers, for devices that have no operation of their own for it.
+impl Border {
+    /// The index below `n` that is seen at `i`.
+    fn place(self, i: i64, n: usize) -> Option<usize> {
+        match self {
+            Self::Reflect => {
+                let n = n as i64;
+                let r = i.rem_euclid(2 * n);
+                Some((if r < n { r } else { 2 * n - 1 - r }) as usize)
+            }
+            Self::Zeros => usize::try_from(i).ok().filter(|&i| i < n),
+        }
+    }
+}
+
+/// The look-ups of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookups {
+    /// One for each picture; `None` is the identity.
+    pub maps: Vec<Option<Affine>>,
+    /// What lies outside of a picture.
+    pub border: Border,
+    /// Height and width of the result.
+    pub extent: [usize; 2],
+}
+
+/// The look-ups as a weighted sum of four gathers, for devices that have no operation of their own for it.
 ///
 /// # Shapes
-/// `x` [B, C, H, W], `maps` one for each picture; gives [B, C, H, W].
-pub(super) fn by_gathers(x: Tensor<4>, maps: &[Option<Affine>]) -> Tensor<4> {
+/// `x` [B, C, H, W]; gives [B, C, H', W'] of the extent asked for.
+pub(super) fn by_gathers(x: Tensor<4>, lookups: &Lookups) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
-    let positions = height * width;
+    let [rows, columns] = lookups.extent;
+    let positions = rows * columns;
     let device = x.device().inner();
-    let taps: Vec<[(usize, f32); 4]> = maps
+    let taps: Vec<[(usize, f32); 4]> = lookups
+        .maps
         .par_iter()
         .flat_map_iter(|map| {
             let map = map.unwrap_or(Affine::IDENTITY);
-            (0..positions).map(move |i| map.taps(i % width, i / width, height, width))
+            (0..positions).map(move |i| map.taps(i % columns, i / columns, [height, width], lookups.border))
         })
         .collect();
-    let x: Tensor<3> = x.reshape([batch, channels, positions]);
-    let shown = (0..4).map(|k| {
+    let x: Tensor<3> = x.reshape([batch, channels, height * width]);
+    let shown = |k: usize| {
         let index: Vec<i32> = taps.iter().map(|t| t[k].0 as i32).collect();
         let weight: Vec<f32> = taps.iter().map(|t| t[k].1).collect();
         let index = Tensor::<3, Int>::from_data(TensorData::new(index, [batch, 1, positions]), &device);
         let weight = Tensor::<3>::from_data(TensorData::new(weight, [batch, 1, positions]), &device);
-        x.clone().gather(2, index.repeat_dim(1, channels)) * weight // [B, C, H·W]
-    });
-    shown.reduce(|a, b| a + b).unwrap_or(x.clone()).reshape([batch, channels, height, width])
+        x.clone().gather(2, index.repeat_dim(1, channels)) * weight // [B, C, H'·W']
+    };
+    (shown(0) + shown(1) + shown(2) + shown(3)).reshape([batch, channels, rows, columns])
 }

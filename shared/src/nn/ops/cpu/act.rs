@@ -74,3 +74,13 @@ pub(super) fn backward(y: &[f32], g: &[f32], channels: usize, activation: Activa
     }
     (dx, d_bias)
 }
+
+/// `t` times the derivative of the leaky ReLU that gave `y`.
+pub(super) fn leaky_tangent(y: &[f32], t: &[f32], slope: f32) -> Buffer {
+    let activation = Activation::LeakyRelu(slope);
+    let mut tangent = Buffer::any(t.len());
+    tangent.par_chunks_mut(RANGE).zip(y.par_chunks(RANGE).zip(t.par_chunks(RANGE))).for_each(|(tangent, (y, t))| {
+        tangent.iter_mut().zip(y.iter().zip(t)).for_each(|(d, (y, t))| *d = t * activation.slope_at(*y));
+    });
+    tangent
+}

@@ -10,7 +10,7 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
-use super::{Activation, Affine, CpuOps};
+use super::{Activation, CpuOps, Lookups, Padding, Resampling, Upsample};
 
 /// A convolution or, `transposed`, its transpose.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ struct ConvBackward {
 
 impl<B: CpuOps> Backward<B, 2> for ConvBackward {
     /// x, weight, stride, padding.
-    type State = (FloatTensor<B>, FloatTensor<B>, usize, [usize; 2]);
+    type State = (FloatTensor<B>, FloatTensor<B>, usize, Padding);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
@@ -82,15 +82,63 @@ impl<B: CpuOps> Backward<B, 2> for ActBackward {
 }
 
 #[derive(Debug)]
-struct WarpBackward;
+struct TangentBackward;
 
-impl<B: CpuOps> Backward<B, 1> for WarpBackward {
-    type State = Arc<[Option<Affine>]>;
+impl<B: CpuOps> Backward<B, 1> for TangentBackward {
+    /// What the activation gave; its slope.
+    type State = (FloatTensor<B>, f32);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::warp_backward(g, ops.state));
+            grads.register::<B>(node.id, B::leaky_tangent(g, ops.state.0, ops.state.1));
+        }
+    }
+}
+
+/// Doubling or, `transposed`, its transpose.
+#[derive(Debug)]
+struct UpsampleBackward {
+    transposed: bool,
+}
+
+impl<B: CpuOps> Backward<B, 1> for UpsampleBackward {
+    type State = Upsample;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::fast_upsample2(g, ops.state, !self.transposed));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct WarpBackward;
+
+impl<B: CpuOps> Backward<B, 1> for WarpBackward {
+    /// The look-ups; height and width of x.
+    type State = (Arc<Lookups>, [usize; 2]);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            let (lookups, extent) = ops.state;
+            grads.register::<B>(node.id, B::warp_backward(g, lookups, extent));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ResampleBackward;
+
+impl<B: CpuOps> Backward<B, 1> for ResampleBackward {
+    type State = Arc<Resampling>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::resample_backward(g, ops.state));
         }
     }
 }
@@ -106,7 +154,7 @@ macro_rules! record {
 }
 
 impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
-    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: [usize; 2]) -> FloatTensor<Self> {
+    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: Padding) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let y = B::fast_conv2d(x.clone(), weight.clone(), stride, padding);
@@ -117,7 +165,7 @@ impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
-        padding: [usize; 2],
+        padding: Padding,
         output: [usize; 2],
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
@@ -131,7 +179,7 @@ impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
         g: FloatTensor<Self>,
         kernel: [usize; 2],
         stride: usize,
-        padding: [usize; 2],
+        padding: Padding,
     ) -> FloatTensor<Self> {
         constant::<B, C>(B::conv2d_weight_gradient(x.into_primitive(), g.into_primitive(), kernel, stride, padding))
     }
@@ -184,14 +232,38 @@ impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
         (constant::<B, C>(dx), constant::<B, C>(d_bias))
     }
 
-    fn fast_warp(x: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self> {
-        let node = x.node();
-        let y = B::fast_warp(x.into_primitive(), Arc::clone(&maps));
-        record!(C, WarpBackward, [node], maps, y)
+    fn leaky_tangent(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+        let node = t.node();
+        let (t, y) = (t.into_primitive(), y.into_primitive());
+        let result = B::leaky_tangent(t, y.clone(), slope);
+        record!(C, TangentBackward, [node], (y, slope), result)
     }
 
-    fn warp_backward(grad: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self> {
-        constant::<B, C>(B::warp_backward(grad.into_primitive(), maps))
+    fn fast_upsample2(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self> {
+        let node = x.node();
+        let y = B::fast_upsample2(x.into_primitive(), mode, transposed);
+        record!(C, UpsampleBackward { transposed }, [node], mode, y)
+    }
+
+    fn fast_warp(x: FloatTensor<Self>, lookups: Arc<Lookups>) -> FloatTensor<Self> {
+        let (node, x) = (x.node(), x.into_primitive());
+        let extent = [x.shape()[2], x.shape()[3]];
+        let y = B::fast_warp(x, Arc::clone(&lookups));
+        record!(C, WarpBackward, [node], (lookups, extent), y)
+    }
+
+    fn warp_backward(grad: FloatTensor<Self>, lookups: Arc<Lookups>, extent: [usize; 2]) -> FloatTensor<Self> {
+        constant::<B, C>(B::warp_backward(grad.into_primitive(), lookups, extent))
+    }
+
+    fn fast_resample(x: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
+        let node = x.node();
+        let y = B::fast_resample(x.into_primitive(), Arc::clone(&resampling));
+        record!(C, ResampleBackward, [node], resampling, y)
+    }
+
+    fn resample_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
+        constant::<B, C>(B::resample_backward(grad.into_primitive(), resampling))
     }
 }
 

@@ -28,13 +28,14 @@ pub(super) struct Geometry {
     pub(super) cout: usize,
     pub(super) kernel: [usize; 2],
     pub(super) stride: usize,
+    /// Zeros above and to the left.
     pub(super) padding: [usize; 2],
     pub(super) oh: usize,
     pub(super) ow: usize,
 }
 
 /// Zeros around a picture: rows above and below, columns left and right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Border {
     top: usize,
     bottom: usize,
@@ -86,6 +87,13 @@ impl Geometry {
         self.oh * self.ow * self.cout
     }
 
+    /// Zeros around a picture: below and to the right as many as the last position reaches.
+    fn border(&self) -> Border {
+        let after = |o: usize, k: usize, n: usize, p: usize| ((o - 1) * self.stride + k).saturating_sub(n + p);
+        let ([kh, kw], [ph, pw]) = (self.kernel, self.padding);
+        Border { top: ph, bottom: after(self.oh, kh, self.h, ph), left: pw, right: after(self.ow, kw, self.w, pw) }
+    }
+
     /// Rows of a strip: as many as fit, but few enough that all threads get some.
     fn strip_rows(&self, rows: usize, row_len: usize) -> usize {
         let fit = (STRIP / row_len.max(1)).max(1);
@@ -99,13 +107,13 @@ impl Geometry {
         if finish.is_none() && winograd::applies(self) {
             return winograd::halve(self, x, weight);
         }
-        let ([kh, kw], [ph, pw]) = (self.kernel, self.padding);
+        let [kh, kw] = self.kernel;
         let taps = kh * kw;
         let depth: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
         let columns: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
         let packed = Packed::gather(weight, &depth, &columns);
-        let border = Border { top: ph, bottom: ph, left: pw, right: pw };
-        let width = self.w + 2 * pw;
+        let border = self.border();
+        let width = border.left + self.w + border.right;
         let (line, step) = (self.ow * self.cout, self.stride * width * self.cin);
         let strip_rows = self.strip_rows(self.oh, step);
         let mut y = Buffer::any(self.batch * self.output_len());
@@ -118,7 +126,7 @@ impl Geometry {
                 let targets: Vec<usize> = (0..rows * self.ow).map(|i| i * self.cout).collect();
                 let plane = Plane { values: x, h: self.h, w: self.w, channels: self.cin };
                 let strip;
-                let values = if self.padding == [0, 0] {
+                let values = if border == Border::default() {
                     &x[padded.start * width * self.cin..]
                 } else {
                     let mut padded_rows = Buffer::any(padded.len() * width * self.cin);
@@ -254,9 +262,9 @@ impl Geometry {
         if winograd::applies(self) {
             return winograd::weight_gradient(self, x, g);
         }
-        let ([kh, kw], [ph, pw]) = (self.kernel, self.padding);
-        let border = Border { top: ph, bottom: ph, left: pw, right: pw };
-        let (height, width) = (self.h + 2 * ph, self.w + 2 * pw);
+        let [kh, kw] = self.kernel;
+        let border = self.border();
+        let (height, width) = (border.top + self.h + border.bottom, border.left + self.w + border.right);
         let padded_len = height * width * self.cin;
         // A block is summed up on its own: some rows of a picture, or several small pictures.
         let block_rows = (BLOCK / self.ow.max(1)).clamp(1, self.oh);
@@ -268,9 +276,9 @@ impl Geometry {
         // Few rows in a task would mean reading `g` once for each of them.
         let task = (rows * panels).div_ceil(2 * rayon::current_num_threads()).next_multiple_of(12).min(rows);
         let mut sums = Buffer::zeros(panels * rows * wide); // [cout / wide, kh·kw·cin, wide]
-        let mut copy = Buffer::any(if self.padding == [0, 0] { 0 } else { chunk.min(self.batch) * padded_len });
+        let mut copy = Buffer::any(if border == Border::default() { 0 } else { chunk.min(self.batch) * padded_len });
         for (x, grad) in x.chunks(chunk * self.input_len()).zip(g.chunks(chunk * self.output_len())) {
-            let padded = if self.padding == [0, 0] {
+            let padded = if border == Border::default() {
                 x
             } else {
                 let pictures = copy.par_chunks_mut(padded_len).zip(x.par_chunks(self.input_len()));

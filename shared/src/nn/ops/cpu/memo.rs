@@ -7,10 +7,12 @@ use std::cell::RefCell;
 
 use burn_flex::FlexTensor;
 
+use crate::nn::ops::Padding;
+
 /// Which operation, with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Operation {
-    Convolution { stride: usize, padding: [usize; 2] },
+    Convolution { stride: usize, padding: Padding },
     Moments,
     Norm { epsilon: f32, slope: f32 },
 }

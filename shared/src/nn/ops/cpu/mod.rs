@@ -5,8 +5,8 @@
 //! | [`kernel`] | the two matrix products below every convolution, in SIMD |
 //! | [`conv`] | convolutions of any kernel and stride |
 //! | [`winograd`] | those of 4×4 with stride 2, in 9/16 of the multiplications |
-//! | [`norm`], [`act`], [`warp`], [`pool`] | what stands between them |
-//! | [`update`] | Adam and averages, in place |
+//! | [`norm`], [`act`], [`warp`], [`resample`], [`resize`], [`pool`] | what stands between them |
+//! | [`update`] | optimizers and averages, in place |
 //! | [`autodiff`] | the backward passes |
 //! | [`memo`] | results that a second pass over the same numbers finds again |
 //! | [`simd`], [`image`], [`memory`] | vectors over slices; tensors with channels last; memory that is used again |
@@ -20,6 +20,8 @@ pub(super) mod memo;
 mod memory;
 mod norm;
 pub(super) mod pool;
+mod resample;
+mod resize;
 mod simd;
 pub(super) mod update;
 mod warp;
@@ -36,20 +38,20 @@ use self::conv::Geometry;
 use self::image::{Image, Values, dims, transpose};
 use self::memo::{Operation, recall};
 use self::norm::Norm;
-use super::{Activation, Affine};
+use super::{Activation, Lookups, Padding, Resampling, Upsample};
 
 /// The differentiable operations; each is documented where [`super`] offers it.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait CpuOps: Backend {
     /// [`super::conv2d`].
-    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: [usize; 2]) -> FloatTensor<Self>;
+    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: Padding) -> FloatTensor<Self>;
 
     /// [`super::conv_transpose2d`]: the input gradient of the convolution whose input is [B, Cout, h, w].
     fn fast_conv_transpose2d(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
-        padding: [usize; 2],
+        padding: Padding,
         output: [usize; 2],
     ) -> FloatTensor<Self>;
 
@@ -59,7 +61,7 @@ pub(crate) trait CpuOps: Backend {
         g: FloatTensor<Self>,
         kernel: [usize; 2],
         stride: usize,
-        padding: [usize; 2],
+        padding: Padding,
     ) -> FloatTensor<Self>;
 
     /// Mean and biased variance of every channel, [2, C]. Not differentiable: [`CpuOps::norm_act`] accounts for it.
@@ -96,11 +98,23 @@ pub(crate) trait CpuOps: Backend {
         activation: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// [`super::warp`].
-    fn fast_warp(x: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self>;
+    /// [`super::leaky_relu_tangent`].
+    fn leaky_tangent(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
 
-    /// Gradient of x of [`CpuOps::fast_warp`]. Not differentiable.
-    fn warp_backward(grad: FloatTensor<Self>, maps: Arc<[Option<Affine>]>) -> FloatTensor<Self>;
+    /// [`super::upsample2`], or with `transposed` its gradient.
+    fn fast_upsample2(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self>;
+
+    /// [`super::look_up`].
+    fn fast_warp(x: FloatTensor<Self>, lookups: Arc<Lookups>) -> FloatTensor<Self>;
+
+    /// Gradient of x, of `extent` (height, width), of [`CpuOps::fast_warp`]. Not differentiable.
+    fn warp_backward(grad: FloatTensor<Self>, lookups: Arc<Lookups>, extent: [usize; 2]) -> FloatTensor<Self>;
+
+    /// [`super::resample`].
+    fn fast_resample(x: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self>;
+
+    /// Gradient of x of [`CpuOps::fast_resample`]. Not differentiable.
+    fn resample_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self>;
 }
 
 /// The instructions that these operations use, by the name that people call them.
@@ -131,13 +145,13 @@ pub(super) fn lift<const D: usize>(x: FlexTensor) -> Tensor<D> {
 }
 
 /// The convolution of `x` [batch, cin, h, w] with `weight` [cout, cin, kh, kw].
-fn geometry(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: [usize; 2]) -> Geometry {
+fn geometry(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: Padding) -> Geometry {
     let ([batch, cin, h, w], [cout, _, kh, kw]) = (dims(x), dims(weight));
-    let (oh, ow) = ((h + 2 * padding[0] - kh) / stride + 1, (w + 2 * padding[1] - kw) / stride + 1);
-    Geometry { batch, cin, h, w, cout, kernel: [kh, kw], stride, padding, oh, ow }
+    let [oh, ow] = padding.room([h, w], [kh, kw]).map(|n| n / stride + 1);
+    Geometry { batch, cin, h, w, cout, kernel: [kh, kw], stride, padding: padding.before, oh, ow }
 }
 
-fn convolve(x: FlexTensor, weight: FlexTensor, stride: usize, padding: [usize; 2], finish: Option<(&[f32], f32)>) -> FlexTensor {
+fn convolve(x: FlexTensor, weight: FlexTensor, stride: usize, padding: Padding, finish: Option<(&[f32], f32)>) -> FlexTensor {
     let g = geometry(&x, &weight, stride, padding);
     let y = g.forward(Image::of(x).values(), Values::of(weight).slice(), finish);
     Image::tensor(y, [g.batch, g.cout, g.oh, g.ow])
@@ -150,13 +164,13 @@ pub(super) fn convolve_act(
     bias: FlexTensor,
     slope: f32,
     stride: usize,
-    padding: [usize; 2],
+    padding: Padding,
 ) -> FlexTensor {
     convolve(x, weight, stride, padding, Some((Values::of(bias).slice(), slope)))
 }
 
 impl CpuOps for Flex {
-    fn fast_conv2d(x: FlexTensor, weight: FlexTensor, stride: usize, padding: [usize; 2]) -> FlexTensor {
+    fn fast_conv2d(x: FlexTensor, weight: FlexTensor, stride: usize, padding: Padding) -> FlexTensor {
         recall(Operation::Convolution { stride, padding }, [x, weight], |[x, weight]| convolve(x, weight, stride, padding, None))
     }
 
@@ -164,24 +178,18 @@ impl CpuOps for Flex {
         x: FlexTensor,
         weight: FlexTensor,
         stride: usize,
-        padding: [usize; 2],
+        padding: Padding,
         output: [usize; 2],
     ) -> FlexTensor {
         let ([batch, cout, oh, ow], [_, cin, kh, kw]) = (dims(&x), dims(&weight));
         let [h, w] = output;
-        let g = Geometry { batch, cin, h, w, cout, kernel: [kh, kw], stride, padding, oh, ow };
+        let g = Geometry { batch, cin, h, w, cout, kernel: [kh, kw], stride, padding: padding.before, oh, ow };
         Image::tensor(g.input_gradient(Image::of(x).values(), Values::of(weight).slice()), [batch, cin, h, w])
     }
 
-    fn conv2d_weight_gradient(
-        x: FlexTensor,
-        g: FlexTensor,
-        kernel: [usize; 2],
-        stride: usize,
-        padding: [usize; 2],
-    ) -> FlexTensor {
+    fn conv2d_weight_gradient(x: FlexTensor, g: FlexTensor, kernel: [usize; 2], stride: usize, padding: Padding) -> FlexTensor {
         let ([batch, cin, h, w], [_, cout, oh, ow]) = (dims(&x), dims(&g));
-        let geometry = Geometry { batch, cin, h, w, cout, kernel, stride, padding, oh, ow };
+        let geometry = Geometry { batch, cin, h, w, cout, kernel, stride, padding: padding.before, oh, ow };
         let gradient = geometry.weight_gradient(Image::of(x).values(), Image::of(g).values());
         Values::tensor(gradient, [cout, cin, kernel[0], kernel[1]])
     }
@@ -228,13 +236,37 @@ impl CpuOps for Flex {
         (Image::tensor(dx, y.shape), Values::tensor(d_bias, [y.shape[1]]))
     }
 
-    fn fast_warp(x: FlexTensor, maps: Arc<[Option<Affine>]>) -> FlexTensor {
-        let x = Image::of(x);
-        Image::tensor(warp::forward(&x, &maps), x.shape)
+    fn leaky_tangent(t: FlexTensor, y: FlexTensor, slope: f32) -> FlexTensor {
+        let (y, t) = (Image::of(y), Image::of(t));
+        Image::tensor(act::leaky_tangent(y.values(), t.values(), slope), y.shape)
     }
 
-    fn warp_backward(grad: FlexTensor, maps: Arc<[Option<Affine>]>) -> FlexTensor {
+    fn fast_upsample2(x: FlexTensor, mode: Upsample, transposed: bool) -> FlexTensor {
+        let x = Image::of(x);
+        let [batch, channels, h, w] = x.shape;
+        if transposed {
+            return Image::tensor(resize::halve(&x, mode), [batch, channels, h / 2, w / 2]);
+        }
+        Image::tensor(resize::double(&x, mode), [batch, channels, 2 * h, 2 * w])
+    }
+
+    fn fast_warp(x: FlexTensor, lookups: Arc<Lookups>) -> FlexTensor {
+        let (x, [rows, columns]) = (Image::of(x), lookups.extent);
+        Image::tensor(warp::forward(&x, &lookups), [x.shape[0], x.shape[1], rows, columns])
+    }
+
+    fn warp_backward(grad: FlexTensor, lookups: Arc<Lookups>, extent: [usize; 2]) -> FlexTensor {
         let grad = Image::of(grad);
-        Image::tensor(warp::backward(&grad, &maps), grad.shape)
+        Image::tensor(warp::backward(&grad, &lookups, extent), [grad.shape[0], grad.shape[1], extent[0], extent[1]])
+    }
+
+    fn fast_resample(x: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {
+        let x = Image::of(x);
+        Image::tensor(resample::forward(&x, &resampling), x.shape)
+    }
+
+    fn resample_backward(grad: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {
+        let grad = Image::of(grad);
+        Image::tensor(resample::backward(&grad, &resampling), grad.shape)
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::image::Values;
 use super::memory::Buffer;
 use super::simd::{arch, load, store};
-use crate::nn::ops::AdamConstants;
+use crate::nn::ops::{Rule, Update};
 
 /// Numbers in a task.
 const RANGE: usize = 1 << 14;
@@ -64,6 +64,24 @@ fn sweep<C: Change<N>, const N: usize>(items: &mut [[FlexTensor; N]], fixed: &[V
     pieces.into_par_iter().for_each(|piece| arch().dispatch(piece));
 }
 
+/// What comes before every rule: w ← kept·w, g ← scale·g + pull·w. With 1, 1 and 0 the numbers stay what they are.
+#[derive(Clone, Copy)]
+struct Along<C> {
+    scale: f32,
+    pull: f32,
+    kept: f32,
+    rule: C,
+}
+
+impl<C: Change<N>, const N: usize> Change<N> for Along<C> {
+    #[inline(always)]
+    fn change<S: Simd>(self, simd: S, mut values: [S::f32s; N], g: S::f32s) -> [S::f32s; N] {
+        let g = simd.mul_add_e_f32s(values[0], simd.splat_f32s(self.pull), simd.mul_f32s(g, simd.splat_f32s(self.scale)));
+        values[0] = simd.mul_f32s(values[0], simd.splat_f32s(self.kept));
+        self.rule.change(simd, values, g)
+    }
+}
+
 /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), w ← w − α·m/(√v + ε).
 #[derive(Clone, Copy)]
 struct Adam {
@@ -84,18 +102,122 @@ impl Change<3> for Adam {
     }
 }
 
-/// Adam: items are weight, first and second moment; `gradients` one an item.
-pub(in crate::nn::ops) fn adam(
-    items: Vec<[FlexTensor; 3]>,
+/// v ← v + (1−ρ)(g²−v), then [`Descent`] along g/(√(v + inside) + outside).
+#[derive(Clone, Copy)]
+struct RmsProp {
+    rest: f32,
+    inside: f32,
+    outside: f32,
+    descent: Descent,
+}
+
+impl RmsProp {
+    /// The new mean square and what the weight goes along.
+    #[inline(always)]
+    fn direction<S: Simd>(self, simd: S, v: S::f32s, g: S::f32s) -> (S::f32s, S::f32s) {
+        let [rest, inside, outside] = [self.rest, self.inside, self.outside].map(|c| simd.splat_f32s(c));
+        let v = simd.mul_add_e_f32s(simd.sub_f32s(simd.mul_f32s(g, g), v), rest, v);
+        (v, simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(simd.add_f32s(v, inside)), outside)))
+    }
+}
+
+impl Change<2> for RmsProp {
+    #[inline(always)]
+    fn change<S: Simd>(self, simd: S, [w, v]: [S::f32s; 2], g: S::f32s) -> [S::f32s; 2] {
+        let (v, direction) = self.direction(simd, v, g);
+        let [w] = self.descent.change(simd, [w], direction);
+        [w, v]
+    }
+}
+
+impl Change<3> for RmsProp {
+    #[inline(always)]
+    fn change<S: Simd>(self, simd: S, [w, v, b]: [S::f32s; 3], g: S::f32s) -> [S::f32s; 3] {
+        let (v, direction) = self.direction(simd, v, g);
+        let [w, b] = self.descent.change(simd, [w, b], direction);
+        [w, v, b]
+    }
+}
+
+/// b ← μ·b + gain·d, w ← w − α·b, or with Nesterov's momentum w ← w − α·(μ·b + gain·d); without b, w ← w − α·gain·d.
+#[derive(Clone, Copy)]
+struct Descent {
+    momentum: f32,
+    nesterov: bool,
+    gain: f32,
+    alpha: f32,
+}
+
+impl Change<1> for Descent {
+    #[inline(always)]
+    fn change<S: Simd>(self, simd: S, [w]: [S::f32s; 1], d: S::f32s) -> [S::f32s; 1] {
+        [simd.mul_add_e_f32s(d, simd.splat_f32s(-self.alpha * self.gain), w)]
+    }
+}
+
+impl Change<2> for Descent {
+    #[inline(always)]
+    fn change<S: Simd>(self, simd: S, [w, b]: [S::f32s; 2], d: S::f32s) -> [S::f32s; 2] {
+        let [momentum, gain, alpha] = [self.momentum, self.gain, -self.alpha].map(|c| simd.splat_f32s(c));
+        let new = simd.mul_f32s(d, gain);
+        let b = simd.mul_add_e_f32s(b, momentum, new);
+        let step = if self.nesterov { simd.mul_add_e_f32s(b, momentum, new) } else { b };
+        [simd.mul_add_e_f32s(step, alpha, w), b]
+    }
+}
+
+/// [`Update`] of `items`: each a weight and what the rule keeps beside it; `gradients` one an item.
+pub(in crate::nn::ops) fn update(
+    update: Update,
+    items: Vec<Vec<FlexTensor>>,
     gradients: Vec<FlexTensor>,
-    constants: AdamConstants,
-) -> Vec<[FlexTensor; 3]> {
-    let AdamConstants { alpha, beta_1, beta_2, epsilon } = constants;
-    let [alpha, rest_1, rest_2, epsilon] = [alpha, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|c| c as f32);
-    let mut items: Vec<[FlexTensor; 3]> = items.into_iter().map(|item| item.map(own)).collect();
+) -> Vec<Vec<FlexTensor>> {
+    match update.rule {
+        Rule::Adam { alpha, beta_1, beta_2, epsilon } => {
+            let [alpha, rest_1, rest_2, epsilon] = [alpha, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|c| c as f32);
+            along::<_, 3>(update, Adam { alpha, rest_1, rest_2, epsilon }, items, gradients)
+        }
+        Rule::RmsProp { rho, inside, outside, momentum, gain, alpha } => {
+            let [rest, inside, outside, gain, alpha] = [1.0 - rho, inside, outside, gain, alpha].map(|c| c as f32);
+            let descent = Descent { momentum: momentum.unwrap_or_default() as f32, nesterov: false, gain, alpha };
+            let rule = RmsProp { rest, inside, outside, descent };
+            match momentum {
+                None => along::<_, 2>(update, rule, items, gradients),
+                Some(_) => along::<_, 3>(update, rule, items, gradients),
+            }
+        }
+        Rule::Sgd { momentum, nesterov, gain, alpha } => {
+            let [gain, alpha] = [gain, alpha].map(|c| c as f32);
+            let rule = Descent { momentum: momentum.unwrap_or_default() as f32, nesterov, gain, alpha };
+            match momentum {
+                None => along::<_, 1>(update, rule, items, gradients),
+                Some(_) => along::<_, 2>(update, rule, items, gradients),
+            }
+        }
+    }
+}
+
+fn along<C: Change<N>, const N: usize>(
+    update: Update,
+    rule: C,
+    items: Vec<Vec<FlexTensor>>,
+    gradients: Vec<FlexTensor>,
+) -> Vec<Vec<FlexTensor>> {
+    let [scale, pull, kept] = [update.scale, update.pull, update.kept].map(|c| c as f32);
+    // `ops::update` has counted the tensors of every item.
+    let items = items.into_iter().filter_map(|item| <[FlexTensor; N]>::try_from(item).ok());
+    let mut items: Vec<[FlexTensor; N]> = items.map(|item| item.map(own)).collect();
     let gradients: Vec<Values> = gradients.into_iter().map(Values::of).collect();
-    sweep(&mut items, &gradients, Adam { alpha, rest_1, rest_2, epsilon });
-    items
+    sweep(&mut items, &gradients, Along { scale, pull, kept, rule });
+    items.into_iter().map(Vec::from).collect()
+}
+
+/// The sum of the squares of all numbers, in f64 and in an order that does not depend on the threads.
+pub(in crate::nn::ops) fn squares(tensors: Vec<FlexTensor>) -> f64 {
+    let tensors: Vec<Values> = tensors.into_iter().map(Values::of).collect();
+    let pieces: Vec<&[f32]> = tensors.iter().flat_map(|t| t.slice().chunks(RANGE)).collect();
+    let sums: Vec<f64> = pieces.into_par_iter().map(|piece| piece.iter().map(|&x| f64::from(x) * f64::from(x)).sum()).collect();
+    sums.iter().sum()
 }
 
 /// average ← kept·average + new·current.

@@ -1,0 +1,81 @@
+//! Doubling and halving of pictures.
+
+use burn::backend::Dispatch;
+use burn::tensor::{Tensor, TensorData};
+
+use super::cpu::CpuOps;
+use super::on_cpu;
+
+/// What the pixels of a doubled picture become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upsample {
+    /// Four copies of each pixel.
+    Nearest,
+    /// ¾ of the nearest pixel and ¼ of the next along each axis, borders repeated: half-pixel centres, as Keras'
+    /// `UpSampling2D("bilinear")` and PyTorch's `interpolate(align_corners=False)`.
+    Bilinear,
+}
+
+impl Upsample {
+    /// Along one axis of `n` pixels: those that pixel `o` of the doubled axis shows, with their weights.
+    pub(super) fn sources(self, o: usize, n: usize) -> [(usize, f32); 2] {
+        let near = o / 2;
+        match self {
+            Self::Nearest => [(near, 1.0), (near, 0.0)],
+            Self::Bilinear if o.is_multiple_of(2) => [(near, 0.75), (near.saturating_sub(1), 0.25)],
+            Self::Bilinear => [(near, 0.75), ((near + 1).min(n - 1), 0.25)],
+        }
+    }
+
+    /// Along one axis of `n` pixels: the pixels of the doubled axis that show pixel `i`, with the weights they do it with.
+    pub(super) fn shown_by(self, i: usize, n: usize) -> [(usize, f32); 4] {
+        let (a, b) = (2 * i, 2 * i + 1);
+        match self {
+            Self::Nearest => [(a, 1.0), (b, 1.0), (a, 0.0), (b, 0.0)],
+            // At the border the repeated pixel is this one again.
+            Self::Bilinear => [(a.saturating_sub(1), 0.25), (a, 0.75), (b, 0.75), ((b + 1).min(2 * n - 1), 0.25)],
+        }
+    }
+}
+
+/// Pictures of twice the extent.
+///
+/// # Shapes
+/// `x` [B, C, H, W] gives [B, C, 2H, 2W].
+#[must_use]
+pub fn upsample2(x: Tensor<4>, mode: Upsample) -> Tensor<4> {
+    scale(x, mode, false)
+}
+
+/// The mean of every 2×2 window; height and width are even.
+///
+/// # Shapes
+/// `x` [B, C, H, W] gives [B, C, H/2, W/2].
+#[must_use]
+pub fn average_pool2(x: Tensor<4>) -> Tensor<4> {
+    scale(x, Upsample::Nearest, true) * 0.25
+}
+
+/// Doubling, or with `transposed` its transpose.
+fn scale(x: Tensor<4>, mode: Upsample, transposed: bool) -> Tensor<4> {
+    if on_cpu(&x) {
+        return Tensor::from_dispatch(Dispatch::fast_upsample2(x.into_dispatch(), mode, transposed));
+    }
+    by_matrices(x, mode, transposed)
+}
+
+/// As two matrix products, for devices that have no operation of their own for it.
+pub(super) fn by_matrices(x: Tensor<4>, mode: Upsample, transposed: bool) -> Tensor<4> {
+    let [_, _, h, w] = x.dims();
+    let device = x.device().inner();
+    let matrix = |extent: usize| {
+        let n = if transposed { extent / 2 } else { extent };
+        let mut values = vec![0.0f32; 2 * n * n];
+        for o in 0..2 * n {
+            mode.sources(o, n).into_iter().for_each(|(i, weight)| values[o * n + i] += weight);
+        }
+        let doubling = Tensor::<2>::from_data(TensorData::new(values, [2 * n, n]), &device);
+        (if transposed { doubling.transpose() } else { doubling }).unsqueeze::<4>()
+    };
+    matrix(h).matmul(x.matmul(matrix(w).transpose()))
+}
