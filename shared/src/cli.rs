@@ -9,6 +9,7 @@
 //! | 130, 143 | stopped by a signal after saving |
 
 use std::error::Error;
+use std::io::Write;
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -39,6 +40,18 @@ pub enum Ending {
     Damaged,
     /// A signal came and the state is saved; the exit code to end with.
     Stopped(u8),
+}
+
+/// Prints a text of many lines on stdout. Whoever reads may stop reading, as `head` does: that is no failure.
+///
+/// # Errors
+/// When stdout cannot be written for another reason.
+pub fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// The error and its causes as one line.

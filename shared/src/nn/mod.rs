@@ -6,11 +6,15 @@
 //! | [`ops`] | convolution, normalisation, … : fast ones of our own on the CPU |
 //! | [`parameter`] | named tensors of a network: weights and running statistics |
 //! | [`init`] | how weights are drawn |
-//! | [`layers`] | convolution, transposed convolution, linear, BatchNorm with its activation, dropout |
-//! | [`generator`], [`discriminator`] | the networks |
+//! | [`layers`] | convolution, linear, BatchNorm with its activation, attention, dropout, … |
+//! | [`generator`], [`discriminator`] | the networks, and the derivative of the second along a direction |
+//! | [`range`] | in which interval pixels lie |
+//! | [`latent`] | latent vectors |
+//! | [`loss`] | what both networks are trained on |
 //! | [`summary`] | the layer table |
 //! | [`config`] | everything that can be set for a run: presets, TOML, `--set` |
 //! | [`preset`] | the recipes, as rows of one table |
+//! | [`range`] | the interval in which pixels lie |
 //! | [`run`] | the run folder: who owns it, where its files are |
 //! | [`checkpoint`] | one saved state, checked byte by byte |
 //! | [`sampler`] | pictures from a generator, by seed |
@@ -21,10 +25,14 @@ pub mod device;
 pub mod discriminator;
 pub mod generator;
 pub mod init;
+pub mod latent;
 pub mod layers;
+pub mod loss;
 pub mod ops;
 pub mod parameter;
 pub mod preset;
+pub mod range;
 pub mod run;
 pub mod sampler;
+mod signal;
 pub mod summary;

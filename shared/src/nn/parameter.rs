@@ -10,6 +10,9 @@ pub enum Role {
     Weight,
     /// Changed by the forward pass in training: the running mean and variance of BatchNorm.
     Statistic,
+    /// Changed by the power iteration of spectral normalisation. The mean of two directions is none of them, so an average of
+    /// networks takes over the latest.
+    Direction,
 }
 
 /// One tensor of a network.

@@ -1,8 +1,10 @@
-//! The recipes, as rows of one table.
+//! The recipes, as rows of one table: each is the settings below it, changed by assignments as a user would write them after
+//! `--set`.
 
 use super::config::{
-    AugmentConfig, CheckpointsConfig, EvaluationConfig, LossConfig, LossName, OptimizerConfig, PipelineName, SamplesConfig,
-    ScheduleConfig, Settings,
+    AugmentConfig, BatchNormConfig, CheckpointsConfig, CondConfig, Convention, EvaluationConfig, InitializerConfig, LossConfig,
+    OptimizerConfig, OptimizerName, OptimizersConfig, PenaltyConfig, RateConfig, Reduction, SamplesConfig, ScheduleConfig,
+    Settings,
 };
 use super::discriminator::DiscriminatorConfig;
 use super::generator::GeneratorConfig;
@@ -17,38 +19,152 @@ pub struct Preset {
     pub summary: &'static str,
     /// Where it comes from.
     pub source: &'static str,
-    latent: usize,
-    width: usize,
-    dropout: f64,
-    slope: f32,
-    loss: LossName,
-    pipeline: PipelineName,
-    learning_rate: f64,
-    betas: [f64; 2],
-    epsilon: f64,
-    batch: usize,
-    epochs: u64,
-    ema: f64,
+    /// Pictures it is meant for.
+    pub data: &'static str,
+    /// Extent and channels of these pictures, for `--summary` without a data set.
+    pub extent: (usize, usize),
+    /// Where it differs from a DCGAN as Keras builds it.
+    pub assignments: &'static [&'static [&'static str]],
 }
 
+/// What both Wasserstein recipes share.
+const WGAN: &[&str] = &[
+    "generator.latent=128",
+    "generator.upsample=bilinear",
+    "generator.kernel=5",
+    "generator.bias=true",
+    "generator.output=tanh",
+    "discriminator.multipliers=[1,2,4]",
+    "discriminator.kernel=5",
+    "batch_norm.scale=true",
+    "loss.name=wasserstein",
+    "schedule.order=alternating",
+    "schedule.discriminator_steps=5",
+    "schedule.batch=64",
+    "schedule.ema=0",
+];
+
 /// All recipes.
-pub const PRESETS: &[Preset] = &[Preset {
-    name: "gan-ada",
-    summary: "DCGAN with adaptive discriminator augmentation; good pictures from a few thousand, 64×64",
-    source: "A. Béres, \"Data-efficient GANs with Adaptive Discriminator Augmentation\", keras.io/examples, 2021",
-    latent: 64,
-    width: 128,
-    dropout: 0.4,
-    slope: 0.2,
-    loss: LossName::NonSaturating,
-    pipeline: PipelineName::Keras,
-    learning_rate: 2e-4,
-    betas: [0.5, 0.999],
-    epsilon: 1e-7,
-    batch: 128,
-    epochs: 400,
-    ema: 0.99,
-}];
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "gan-ada",
+        summary: "DCGAN with adaptive discriminator augmentation: good pictures from a few thousand",
+        source: "A. Béres, \"Data-efficient GANs with Adaptive Discriminator Augmentation\", keras.io/examples, 2021",
+        data: "birds, flowers, faces; 64×64, or 32 to 256 by depth",
+        extent: (64, 3),
+        assignments: &[&[
+            "discriminator.dropout=0.4",
+            "loss.reduction=mean",
+            "augment.pipeline=keras",
+            "schedule.batch=128",
+            "schedule.epochs=400",
+        ]],
+    },
+    Preset {
+        name: "dcgan-anime",
+        summary: "DCGAN of 7×7 and 5×5 kernels for faces of 96×96",
+        source: "PyTorch course work on DCGAN (Radford et al. 2016, arXiv:1511.06434) with anime faces",
+        data: "anime faces; 96×96",
+        extent: (96, 3),
+        assignments: &[&[
+            "generator.latent=256",
+            "generator.width=64",
+            "generator.multipliers=[8,4,2,1,1]",
+            "generator.base=7",
+            "generator.plan=['k7s2p0','k7s2p0','k5s2p0','k5s1p0','k4s1p0']",
+            "generator.stem_norm=channels",
+            "generator.output=tanh",
+            "discriminator.width=64",
+            "discriminator.multipliers=[1,2,4,8]",
+            "discriminator.plan=['k7s2p1','k5s2p1','k5s2p1','k5s2p1']",
+            "discriminator.norm_first=false",
+            "discriminator.bias=true",
+            "batch_norm.scale=true",
+            "batch_norm.scale_std=0.02",
+            "batch_norm.momentum=0.9",
+            "batch_norm.epsilon=1e-5",
+            "batch_norm.unbiased=true",
+            "initializer.name=normal",
+            "optimizer.convention=pytorch",
+            "optimizer.learning_rate=6e-4",
+            "optimizer.epsilon=1e-8",
+            "schedule.order=alternating",
+            "schedule.reuse_latents=true",
+            "schedule.ema=0",
+            "schedule.batch=64",
+            "schedule.epochs=10",
+        ]],
+    },
+    Preset {
+        name: "dcgan-tf",
+        summary: "DCGAN of 5×5 kernels, dropout instead of BatchNorm in the discriminator",
+        source: "TensorFlow's tutorial \"Deep Convolutional Generative Adversarial Network\", enlarged for anime faces",
+        data: "anime faces; 64×64, or 32 to 256 by depth",
+        extent: (64, 3),
+        assignments: &[&[
+            "generator.latent=100",
+            "generator.multipliers=[8,4,2,1]",
+            "generator.kernel=5",
+            "generator.activation=leaky-relu",
+            "generator.slope=0.3",
+            "generator.out_bias=false",
+            "generator.output=tanh",
+            "discriminator.multipliers=[1,2,4,8]",
+            "discriminator.kernel=5",
+            "discriminator.norm=none",
+            "discriminator.slope=0.3",
+            "discriminator.bias=true",
+            "discriminator.dropout=0.3",
+            "discriminator.dropout_at=blocks",
+            "batch_norm.scale=true",
+            "optimizer.learning_rate=1e-4",
+            "optimizer.beta_1=0.9",
+            "schedule.ema=0",
+            "schedule.batch=10",
+            "schedule.epochs=50",
+            "samples.pictures=16",
+            "samples.columns=4",
+            "checkpoints.every=15",
+        ]],
+    },
+    Preset {
+        name: "wgan",
+        summary: "Wasserstein GAN with clipped weights, five critic steps for one of the generator",
+        source: "Arjovsky et al. 2017, arXiv:1701.07875, in Keras for Fashion-MNIST",
+        data: "Fashion-MNIST; 32×32 grey, or 32 to 256 by depth",
+        extent: (32, 1),
+        assignments: &[
+            WGAN,
+            &[
+                "generator.multipliers=[4,2,1]",
+                "discriminator.norm_first=false",
+                "discriminator.bias=true",
+                "penalty.weight_clip=0.01",
+                "optimizer.name=rmsprop",
+                "optimizer.learning_rate=5e-5",
+                "schedule.steps=2000",
+            ],
+        ],
+    },
+    Preset {
+        name: "wgan-gp",
+        summary: "Wasserstein GAN with gradient penalty, five critic steps for one of the generator",
+        source: "Gulrajani et al. 2017, arXiv:1704.00028, in Keras for Fashion-MNIST",
+        data: "Fashion-MNIST; 32×32 grey, or 32 to 256 by depth",
+        extent: (32, 1),
+        assignments: &[
+            WGAN,
+            &[
+                "generator.multipliers=[4,2,2]",
+                "discriminator.norm=none",
+                "penalty.gradient=10",
+                "optimizer.learning_rate=1e-4",
+                "optimizer.beta_2=0.9",
+                "schedule.steps=5000",
+            ],
+        ],
+    },
+];
 
 /// The preset called `name`.
 ///
@@ -63,28 +179,64 @@ pub fn find(name: &str) -> Result<&'static Preset, UsageError> {
 
 impl Preset {
     /// The recipe's values for everything that can be set.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings {
-            generator: GeneratorConfig { latent: self.latent, width: self.width },
-            discriminator: DiscriminatorConfig { width: self.width, dropout: self.dropout, slope: self.slope },
-            loss: LossConfig { name: self.loss },
-            augment: AugmentConfig {
-                pipeline: self.pipeline,
-                target_accuracy: 0.85,
-                integration_steps: 1000.0,
-                max_probability: 1.0,
-            },
-            optimizer: OptimizerConfig {
-                learning_rate: self.learning_rate,
-                beta_1: self.betas[0],
-                beta_2: self.betas[1],
-                epsilon: self.epsilon,
-            },
-            schedule: ScheduleConfig { batch: self.batch, epochs: self.epochs, steps: 0, ema: self.ema },
-            evaluation: EvaluationConfig { every: 10, split: "val".into(), pictures: 300 },
-            samples: SamplesConfig { every: 1, pictures: 64, columns: 8 },
-            checkpoints: CheckpointsConfig { every: 1, keep: 2 },
+    ///
+    /// # Errors
+    /// When a row of the table is wrong, which a test rules out.
+    pub fn settings(&self) -> Result<Settings, UsageError> {
+        let assignments: Vec<String> = self.assignments.concat().iter().map(|a| (*a).to_owned()).collect();
+        neutral().with(None, &assignments)
+    }
+}
+
+/// What the recipes have in common: a DCGAN as Keras builds it.
+fn neutral() -> Settings {
+    let optimizer = OptimizerConfig {
+        name: OptimizerName::Adam,
+        convention: Convention::Keras,
+        learning_rate: 2e-4,
+        beta_1: 0.5,
+        beta_2: 0.999,
+        epsilon: 1e-7,
+        ..OptimizerConfig::default()
+    };
+    Settings {
+        generator: GeneratorConfig::default(),
+        discriminator: DiscriminatorConfig::default(),
+        cond: CondConfig::default(),
+        batch_norm: BatchNormConfig::default(),
+        initializer: InitializerConfig::default(),
+        loss: LossConfig { reduction: Reduction::Sum, ..LossConfig::default() },
+        penalty: PenaltyConfig::default(),
+        augment: AugmentConfig::default(),
+        optimizer: OptimizersConfig::both(optimizer),
+        rate: RateConfig::default(),
+        schedule: ScheduleConfig { ema: 0.99, ..ScheduleConfig::default() },
+        evaluation: EvaluationConfig { every: 10, split: "val".into(), pictures: 300 },
+        samples: SamplesConfig { every: 1, pictures: 64, columns: 8 },
+        checkpoints: CheckpointsConfig { every: 1, keep: 2 },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_valid_and_serves_its_own_size() {
+        for preset in PRESETS {
+            let settings = preset.settings().unwrap_or_else(|e| panic!("{}: {e}", preset.name));
+            settings.check_size(preset.extent.0).unwrap_or_else(|e| panic!("{}: {e}", preset.name));
+        }
+    }
+
+    #[test]
+    fn recipes_without_a_plan_serve_other_sizes_by_depth() {
+        for preset in PRESETS {
+            let settings = preset.settings().expect("settings");
+            for size in [32, 64, 128, 256] {
+                assert_eq!(settings.check_size(size).is_ok(), settings.generator.plan.is_empty(), "{} {size}", preset.name);
+            }
+            assert!(settings.check_size(100).is_err());
         }
     }
 }

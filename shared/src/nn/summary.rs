@@ -1,7 +1,9 @@
 //! The table of a network's layers with shapes and counts, as Keras prints it.
 
 use super::discriminator::Discriminator;
-use super::generator::{BASE, Generator};
+use super::generator::Generator;
+use super::layers::{Attention, Conv2d, NormAct};
+use super::ops::Upsample;
 use super::parameter::{Parameters, Role};
 
 /// One line: what the layer is, the shape it gives, how many values it holds.
@@ -30,25 +32,66 @@ fn count(part: &dyn Parameters) -> usize {
     part.parameters().iter().map(|(_, p)| p.count()).sum()
 }
 
+/// "transposed 4×4, stride 2".
+fn describe(conv: &Conv2d) -> String {
+    let c = conv.config();
+    let before = match c.upsample {
+        None => "",
+        Some(Upsample::Nearest) => "nearest ×2, ",
+        Some(Upsample::Bilinear) => "bilinear ×2, ",
+    };
+    let kind = if c.transposed { "transposed " } else { "" };
+    format!("{before}{kind}{0}×{0}, stride {1}", c.kernel, c.stride)
+}
+
+/// What follows a convolution.
+fn follows(layer: &NormAct) -> &'static str {
+    if layer.norm.is_some() { "norm + activation" } else { "activation" }
+}
+
+fn block(
+    rows: &mut Vec<Row>,
+    name: &str,
+    shape: &str,
+    conv: &Conv2d,
+    skip: Option<&Conv2d>,
+    norm: &NormAct,
+    at: Option<&Attention>,
+) {
+    rows.push(Row(format!("{name}.conv ({})", describe(conv)), shape.to_owned(), count(conv)));
+    if let Some(skip) = skip {
+        rows.push(Row(format!("{name}.skip (1×1)"), shape.to_owned(), count(skip)));
+    }
+    rows.push(Row(format!("{name}.{}", follows(norm)), shape.to_owned(), count(norm)));
+    if let Some(attention) = at {
+        rows.push(Row(format!("{name}.attention"), shape.to_owned(), count(attention)));
+    }
+}
+
 /// The generator's table for pictures of `channels`.
 #[must_use]
 pub fn generator(network: &Generator, channels: usize) -> String {
-    let features = network.norm.beta.count();
-    let width = features / (BASE * BASE);
-    let mut rows = vec![
-        Row(format!("dense ({} → {features}, no bias)", network.latent()), format!("(B, {features})"), count(&network.dense)),
-        Row("norm + ReLU".into(), format!("(B, {width}, {BASE}, {BASE})"), count(&network.norm)),
-    ];
-    let mut extent = BASE;
-    for (i, up) in network.up.iter().enumerate() {
-        extent *= 2;
-        let shape = format!("(B, {width}, {extent}, {extent})");
-        rows.push(Row(format!("up.{i}.conv (transposed 4×4, stride 2)"), shape.clone(), count(&up.conv)));
-        rows.push(Row(format!("up.{i}.norm + ReLU"), shape, count(&up.norm)));
+    let config = network.config();
+    let features = network.dense.weight.shape()[0];
+    let (base, first) = (config.base, config.channels(0));
+    let mut rows = Vec::new();
+    if let Some(embedding) = &network.embedding {
+        rows.push(Row("embedding of the class".into(), format!("(B, {})", embedding.shape()[1]), embedding.count()));
     }
-    extent *= 2;
+    let bias = if network.dense.bias.is_some() { "" } else { ", no bias" };
+    let dense = format!("dense ({} → {features}{bias})", network.dense.weight.shape()[1]);
+    rows.push(Row(dense, format!("(B, {features})"), count(&network.dense)));
+    rows.push(Row(follows(&network.norm).into(), format!("(B, {first}, {base}, {base})"), count(&network.norm)));
+    let mut extent = base;
+    for (i, up) in network.up.iter().enumerate() {
+        extent = up.conv.config().extent(extent);
+        let shape = format!("(B, {}, {extent}, {extent})", up.conv.config().outputs);
+        block(&mut rows, &format!("up.{i}"), &shape, &up.conv, up.skip.as_ref(), &up.norm, up.attention.as_ref());
+    }
+    extent = network.out.config().extent(extent);
+    let output = format!("{:?}", config.output).to_lowercase();
     let shape = format!("(B, {channels}, {extent}, {extent})");
-    rows.push(Row("out (transposed 4×4, stride 2) + sigmoid".into(), shape, count(&network.out)));
+    rows.push(Row(format!("out ({}) + {output}", describe(&network.out)), shape, count(&network.out)));
     table("Generator", &rows, network)
 }
 
@@ -57,14 +100,19 @@ pub fn generator(network: &Generator, channels: usize) -> String {
 pub fn discriminator(network: &Discriminator, size: usize) -> String {
     let (mut rows, mut extent) = (Vec::new(), size);
     for (i, down) in network.down.iter().enumerate() {
-        extent /= 2;
-        let shape = format!("(B, {}, {extent}, {extent})", down.norm.beta.count());
-        rows.push(Row(format!("down.{i}.conv (4×4, stride 2)"), shape.clone(), count(&down.conv)));
-        rows.push(Row(format!("down.{i}.norm + leaky ReLU"), shape, count(&down.norm)));
+        extent = down.conv.config().extent(extent);
+        let shape = format!("(B, {}, {extent}, {extent})", down.conv.config().outputs);
+        block(&mut rows, &format!("down.{i}"), &shape, &down.conv, down.skip.as_ref(), &down.norm, down.attention.as_ref());
     }
-    let features = network.head.weight.count();
-    rows.push(Row("flatten + dropout".into(), format!("(B, {features})"), 0));
+    let features = network.head.weight.shape()[1];
+    let stddev = if network.config().minibatch_stddev > 0 { "minibatch standard deviation + " } else { "" };
+    rows.push(Row(format!("{stddev}flatten + dropout"), format!("(B, {features})"), 0));
     rows.push(Row("head (dense)".into(), "(B, 1)".into(), count(&network.head)));
+    for (name, layer) in [("projection of the class", &network.projection), ("auxiliary classifier", &network.auxiliary)] {
+        if let Some(layer) = layer {
+            rows.push(Row(name.into(), format!("(B, {})", layer.weight.shape()[0]), count(layer)));
+        }
+    }
     table("Discriminator", &rows, network)
 }
 
@@ -72,13 +120,29 @@ pub fn discriminator(network: &Discriminator, size: usize) -> String {
 mod tests {
     use burn::tensor::Device;
 
+    use crate::nn::preset;
+
+    /// Trainable, then all, as Keras and PyTorch count them (`tools/golden_presets.py`); both networks.
+    const COUNTS: &[(&str, [&str; 2], [&str; 2])] = &[
+        ("gan-ada", ["926,083", "930,947"], ["795,137", "796,161"]),
+        ("dcgan-anime", ["14,763,011", "14,765,059"], ["4,321,153", "4,322,945"]),
+        ("dcgan-tf", ["18,885,760", "18,920,320"], ["17,231,105", "17,231,105"]),
+        ("wgan", ["5,173,505", "5,190,657"], ["4,109,825", "4,111,361"]),
+        ("wgan-gp", ["5,996,289", "6,013,697"], ["4,107,393", "4,107,393"]),
+    ];
+
     #[test]
-    fn the_counts_of_gan_ada_are_those_keras_prints() {
+    fn the_counts_of_each_preset_are_those_the_libraries_print() {
         let device = Device::flex();
-        let settings = crate::nn::preset::find("gan-ada").expect("preset").settings();
-        let g = super::generator(&settings.generator.init(64, 3, 0, &device), 3);
-        assert!(g.contains("Total params: 930,947\nTrainable params: 926,083\nNon-trainable params: 4,864"), "{g}");
-        let d = super::discriminator(&settings.discriminator.init(64, 3, 0, &device), 64);
-        assert!(d.contains("Total params: 796,161\nTrainable params: 795,137\nNon-trainable params: 1,024"), "{d}");
+        for (name, of_generator, of_discriminator) in COUNTS {
+            let preset = preset::find(name).expect("preset");
+            let (settings, (size, channels)) = (preset.settings().expect("settings"), preset.extent);
+            let g = super::generator(&settings.generator(size, channels, 0, 0, &device), channels);
+            let d = super::discriminator(&settings.discriminator(size, channels, 0, 0, &device), size);
+            for (table, [trainable, total]) in [(g, of_generator), (d, of_discriminator)] {
+                let counts = format!("Total params: {total}\nTrainable params: {trainable}\n");
+                assert!(table.contains(&counts), "{name}: {counts}{table}");
+            }
+        }
     }
 }

@@ -1,109 +1,149 @@
-//! Convolution and transposed convolution with square kernels.
+//! Convolution with a square kernel, plain or transposed, with the bias, the doubling before it and the spectral normalisation
+//! that it may have.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-use crate::nn::init::GlorotUniform;
-use crate::nn::ops::{self, Activation};
+use super::spectral;
+use crate::nn::init::{Fans, Maker};
+use crate::nn::ops::{self, Activation, Padding, Upsample};
 use crate::nn::parameter::{Parameter, Role, parameters};
 
-/// Sizes of a square kernel, and what follows the bias if there is one.
-#[derive(Clone, Copy, Debug)]
-struct Kernel {
-    stride: usize,
-    padding: usize,
-    activation: Activation,
+/// What a convolution is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ConvConfig {
+    /// Channels in.
+    pub inputs: usize,
+    /// Channels out.
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Step of the kernel; with `transposed` of the result.
+    pub stride: usize,
+    /// Zeros around the picture; with `transposed` what is cut from the result.
+    pub padding: Padding,
+    /// The transpose of a convolution.
+    pub transposed: bool,
+    /// The picture is doubled before.
+    pub upsample: Option<Upsample>,
+    /// Something is added to each channel.
+    pub bias: bool,
 }
 
-/// Cross-correlation with a square kernel.
+impl ConvConfig {
+    /// A kernel of 1×1 without bias.
+    #[must_use]
+    pub fn pointwise(inputs: usize, outputs: usize) -> Self {
+        let padding = Padding::both([0, 0]);
+        Self { inputs, outputs, kernel: 1, stride: 1, padding, transposed: false, upsample: None, bias: false }
+    }
+
+    /// Halves height and width: stride 2, `same` padding.
+    #[must_use]
+    pub fn halving(inputs: usize, outputs: usize, kernel: usize, bias: bool) -> Self {
+        let padding = Padding::same(kernel, 2);
+        Self { inputs, outputs, kernel, stride: 2, padding, transposed: false, upsample: None, bias }
+    }
+
+    /// Doubles height and width: transposed with stride 2 and `same` padding, or by `upsample` before a convolution of stride 1.
+    #[must_use]
+    pub fn doubling(inputs: usize, outputs: usize, kernel: usize, upsample: Option<Upsample>, bias: bool) -> Self {
+        let stride = if upsample.is_none() { 2 } else { 1 };
+        let padding = Padding::same(kernel, stride);
+        Self { inputs, outputs, kernel, stride, padding, transposed: upsample.is_none(), upsample, bias }
+    }
+
+    /// The layer `name`; its bias starts at 0.
+    #[must_use]
+    pub fn init(&self, name: &str, maker: &Maker<'_>) -> Conv2d {
+        let Self { inputs, outputs, kernel: k, transposed, .. } = *self;
+        // Keras stores a transposed kernel as (k, k, out, in) and takes its fans from the last two axes, so that "fan in"
+        // counts the outputs; only the sum matters.
+        let fans = Fans { fan_in: k * k * inputs, fan_out: k * k * outputs, outputs };
+        let shape = if transposed { [inputs, outputs, k, k] } else { [outputs, inputs, k, k] };
+        Conv2d {
+            weight: maker.weight(name, &shape, fans, transposed),
+            bias: self.bias.then(|| maker.filled(0.0, &[outputs], Role::Weight)),
+            u: maker.direction(name, outputs),
+            config: *self,
+        }
+    }
+
+    /// Height or width after it.
+    #[must_use]
+    pub fn extent(&self, n: usize) -> usize {
+        let n = if self.upsample.is_some() { 2 * n } else { n };
+        let padding = self.padding.before[0] + self.padding.after[0];
+        if self.transposed {
+            (n - 1) * self.stride + self.kernel - padding
+        } else {
+            (n + padding - self.kernel) / self.stride + 1
+        }
+    }
+}
+
+/// A convolution; see [`ConvConfig`].
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    /// [Cout, Cin, k, k].
+    /// [Cout, Cin, k, k], transposed [Cin, Cout, k, k].
     pub weight: Parameter,
     /// `[Cout]`.
     pub bias: Option<Parameter>,
-    kernel: Kernel,
+    /// Left vector of the power iteration, `[Cout]`, with spectral normalisation.
+    pub u: Option<Parameter>,
+    config: ConvConfig,
 }
 
-parameters!(Conv2d { weight, bias });
-
-/// The transpose of a convolution with a square kernel.
-#[derive(Clone, Debug)]
-pub struct ConvTranspose2d {
-    /// [Cin, Cout, k, k].
-    pub weight: Parameter,
-    /// `[Cout]`.
-    pub bias: Option<Parameter>,
-    kernel: Kernel,
-}
-
-parameters!(ConvTranspose2d { weight, bias });
+parameters!(Conv2d { weight, bias, u });
 
 impl Conv2d {
-    /// A layer `name` with a `k`×`k` kernel that halves height and width (stride 2, "same" padding), drawn by `seed`;
-    /// with `bias`, one that starts at 0, and this activation behind it.
+    /// What it is.
     #[must_use]
-    pub fn halving(
-        [inputs, outputs]: [usize; 2],
-        k: usize,
-        bias: Option<Activation>,
-        seed: u64,
-        name: &str,
-        device: &Device,
-    ) -> Self {
-        let fans = GlorotUniform { fan_in: k * k * inputs, fan_out: k * k * outputs };
-        let weights = fans.draw(seed, name, k * k * inputs * outputs);
-        Self {
-            weight: Parameter::new(weights, &[outputs, inputs, k, k], Role::Weight, device),
-            bias: bias.map(|_| Parameter::filled(0.0, &[outputs], Role::Weight, device)),
-            kernel: Kernel { stride: 2, padding: (k - 2) / 2, activation: bias.unwrap_or(Activation::NONE) },
-        }
+    pub fn config(&self) -> &ConvConfig {
+        &self.config
     }
 
     /// # Shapes
-    /// `x` [B, Cin, H, W] gives [B, Cout, H/2, W/2].
+    /// `x` [B, Cin, H, W] gives [B, Cout, H', W'], see [`ConvConfig::extent`].
     #[must_use]
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let Kernel { stride, padding, activation } = self.kernel;
-        match &self.bias {
-            None => ops::conv2d(x, self.weight.tensor(), stride, [padding; 2]),
-            Some(bias) => ops::conv2d_act(x, self.weight.tensor(), bias.flat(), activation, stride, [padding; 2]),
-        }
+        self.forward_act(x, Activation::NONE)
     }
-}
 
-impl ConvTranspose2d {
-    /// A layer `name` with a `k`×`k` kernel (`k` even) that doubles height and width, drawn by `seed`; with `bias`, one
-    /// that starts at 0, and this activation behind it.
-    ///
-    /// Keras stores this kernel as (k, k, out, in) and takes its fans from the last two axes, so that "fan in" counts the
-    /// outputs; the limit is the same either way.
+    /// [`Conv2d::forward`], then `activation`.
     #[must_use]
-    pub fn doubling(
-        [inputs, outputs]: [usize; 2],
-        k: usize,
-        bias: Option<Activation>,
-        seed: u64,
-        name: &str,
-        device: &Device,
-    ) -> Self {
-        let fans = GlorotUniform { fan_in: k * k * outputs, fan_out: k * k * inputs };
-        let weights = fans.draw(seed, name, k * k * inputs * outputs);
-        Self {
-            weight: Parameter::new(weights, &[inputs, outputs, k, k], Role::Weight, device),
-            bias: bias.map(|_| Parameter::filled(0.0, &[outputs], Role::Weight, device)),
-            kernel: Kernel { stride: 2, padding: (k - 2) / 2, activation: bias.unwrap_or(Activation::NONE) },
+    pub fn forward_act(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let ConvConfig { stride, padding, transposed, outputs, .. } = self.config;
+        match &self.bias {
+            None if activation == Activation::NONE => self.linear(x),
+            None => ops::bias_act(self.linear(x), Tensor::zeros([outputs], &self.weight.flat().device().inner()), activation),
+            Some(bias) if transposed => ops::bias_act(self.linear(x), bias.flat(), activation),
+            Some(bias) => ops::conv2d_act(self.doubled(x), self.weight(), bias.flat(), activation, stride, padding),
         }
     }
 
-    /// # Shapes
-    /// `x` [B, Cin, H, W] gives [B, Cout, 2H, 2W].
+    /// The part that is linear in `x`: without bias.
     #[must_use]
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let Kernel { stride, padding, activation } = self.kernel;
-        let y = ops::conv_transpose2d(x, self.weight.tensor(), stride, [padding; 2]);
-        match &self.bias {
-            None => y,
-            Some(bias) => ops::bias_act(y, bias.flat(), activation),
+    pub fn linear(&self, x: Tensor<4>) -> Tensor<4> {
+        let ConvConfig { stride, padding, transposed, .. } = self.config;
+        if transposed {
+            return ops::conv_transpose2d(x, self.weight(), stride, padding);
         }
+        ops::conv2d(self.doubled(x), self.weight(), stride, padding)
+    }
+
+    fn doubled(&self, x: Tensor<4>) -> Tensor<4> {
+        match self.config.upsample {
+            None => x,
+            Some(mode) => ops::upsample2(x, mode),
+        }
+    }
+
+    fn weight(&self) -> Tensor<4> {
+        spectral::normalized(&self.weight, self.u.as_ref(), self.config.transposed)
+    }
+
+    /// One power iteration, where there is spectral normalisation.
+    pub fn iterate(&mut self) {
+        spectral::iterate::<4>(&self.weight, self.u.as_mut(), self.config.transposed);
     }
 }

@@ -4,18 +4,42 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::rng::Stream;
 
-/// Sets each value to 0 with probability `rate` and divides the others by 1 − rate (Srivastava et al. 2014, inverted).
-///
-/// # Shapes
-/// `x` [B, N] gives the same.
-#[must_use]
-pub fn dropout(x: Tensor<2>, rate: f64, mask: &mut Stream) -> Tensor<2> {
-    if rate == 0.0 {
-        return x;
+/// Where the masks of a pass come from.
+#[derive(Clone, Debug)]
+pub enum Masks {
+    /// Nothing is dropped.
+    None,
+    /// One stream for the whole batch.
+    Batch(Box<Stream>),
+    /// One stream for each picture, so that what is drawn beside it does not matter.
+    Picture(Vec<Stream>),
+}
+
+impl Masks {
+    /// The factors of dropout at `rate` for values of `shape`: 0 with probability `rate`, else 1/(1 − rate) (Srivastava et al.
+    /// 2014, inverted); `None` where nothing is dropped.
+    pub fn draw<const D: usize>(&mut self, shape: [usize; D], rate: f64, like: &Tensor<D>) -> Option<Tensor<D>> {
+        if rate == 0.0 {
+            return None;
+        }
+        let kept = (1.0 / (1.0 - rate)) as f32;
+        let count: usize = shape.iter().product();
+        let draw =
+            |stream: &mut Stream, n: usize| -> Vec<f32> { (0..n).map(|_| if stream.coin(rate) { 0.0 } else { kept }).collect() };
+        let values = match self {
+            Self::None => return None,
+            Self::Batch(stream) => draw(stream, count),
+            Self::Picture(streams) => streams.iter_mut().take(shape[0]).flat_map(|s| draw(s, count / shape[0])).collect(),
+        };
+        Some(Tensor::from_data(TensorData::new(values, shape), &like.device().inner()))
     }
-    let shape = x.dims();
-    let kept = (1.0 / (1.0 - rate)) as f32;
-    let values: Vec<f32> = (0..shape[0] * shape[1]).map(|_| if mask.coin(rate) { 0.0 } else { kept }).collect();
-    let mask = Tensor::from_data(TensorData::new(values, shape), &x.device().inner());
-    x * mask
+}
+
+/// Sets each value of `x` to 0 with probability `rate` and divides the others by 1 − rate.
+#[must_use]
+pub fn dropout<const D: usize>(x: Tensor<D>, rate: f64, masks: &mut Masks) -> Tensor<D> {
+    match masks.draw(x.dims(), rate, &x) {
+        None => x,
+        Some(mask) => x * mask,
+    }
 }

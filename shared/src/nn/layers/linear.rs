@@ -1,8 +1,9 @@
 //! The linear layer.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-use crate::nn::init::GlorotUniform;
+use super::spectral;
+use crate::nn::init::{Fans, Maker};
 use crate::nn::parameter::{Parameter, Role, parameters};
 
 /// y = x·Wᵀ + b.
@@ -12,18 +13,21 @@ pub struct Linear {
     pub weight: Parameter,
     /// `[outputs]`.
     pub bias: Option<Parameter>,
+    /// Left vector of the power iteration, `[outputs]`, with spectral normalisation.
+    pub u: Option<Parameter>,
 }
 
-parameters!(Linear { weight, bias });
+parameters!(Linear { weight, bias, u });
 
 impl Linear {
-    /// A layer `name` drawn by `seed`; the bias, where there is one, starts at 0.
+    /// A layer `name`; the bias, where there is one, starts at 0.
     #[must_use]
-    pub fn new([inputs, outputs]: [usize; 2], bias: bool, seed: u64, name: &str, device: &Device) -> Self {
-        let weights = GlorotUniform { fan_in: inputs, fan_out: outputs }.draw(seed, name, inputs * outputs);
+    pub fn new([inputs, outputs]: [usize; 2], bias: bool, name: &str, maker: &Maker<'_>) -> Self {
+        let fans = Fans { fan_in: inputs, fan_out: outputs, outputs };
         Self {
-            weight: Parameter::new(weights, &[outputs, inputs], Role::Weight, device),
-            bias: bias.then(|| Parameter::filled(0.0, &[outputs], Role::Weight, device)),
+            weight: maker.weight(name, &[outputs, inputs], fans, false),
+            bias: bias.then(|| maker.filled(0.0, &[outputs], Role::Weight)),
+            u: maker.direction(name, outputs),
         }
     }
 
@@ -31,10 +35,21 @@ impl Linear {
     /// `x` [B, inputs] gives [B, outputs].
     #[must_use]
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.tensor::<2>().transpose());
+        let y = self.linear(x);
         match &self.bias {
             None => y,
             Some(bias) => y + bias.tensor::<1>().unsqueeze(),
         }
+    }
+
+    /// The part that is linear in `x`: without bias.
+    #[must_use]
+    pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(spectral::normalized::<2>(&self.weight, self.u.as_ref(), false).transpose())
+    }
+
+    /// One power iteration, where there is spectral normalisation.
+    pub fn iterate(&mut self) {
+        spectral::iterate::<2>(&self.weight, self.u.as_mut(), false);
     }
 }

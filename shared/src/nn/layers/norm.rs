@@ -1,77 +1,150 @@
-//! Batch normalisation together with the leaky ReLU that follows it.
+//! Batch normalisation together with the activation that follows it; by class, where the network is told the class.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
-use crate::nn::ops;
+use super::act::Activator;
+use super::layer::Layer;
+use super::pass::{Classes, Mode, Pass};
+use crate::nn::init::Maker;
+use crate::nn::ops::{self, Activation};
 use crate::nn::parameter::{Parameter, Role, parameters};
 
-/// Whether a network learns or is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Normalises by the batch and updates the running statistics.
-    Train,
-    /// Normalises by the running statistics.
-    Infer,
-}
-
-/// Batch normalisation without gamma (Keras' `scale=False`), then leaky ReLU.
+/// Batch normalisation, then an activation.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
-    /// What is added after normalising, `[C]`.
+    /// What the normalised values are multiplied by, `[C]`, or [classes, C]; ones that are never trained where absent.
+    pub gamma: Option<Parameter>,
+    /// What is added then, `[C]` or [classes, C].
     pub beta: Parameter,
     /// Running mean, `[C]`.
     pub mean: Parameter,
-    /// Running biased variance, `[C]` (Keras' convention; PyTorch keeps the unbiased one).
+    /// Running variance, `[C]`: biased as in Keras, or unbiased as in PyTorch.
     pub variance: Parameter,
-    /// Ones, `[C]`.
-    gamma: Tensor<1>,
-    momentum: f32,
+    ones: Tensor<1>,
+    zeros: Tensor<1>,
+    momentum: f64,
     epsilon: f32,
-    slope: f32,
+    unbiased: bool,
+    by_class: bool,
 }
 
-parameters!(BatchNorm { beta, mean, variance });
+parameters!(BatchNorm { gamma, beta, mean, variance });
 
 impl BatchNorm {
-    /// For `channels`, with Keras' constants: running = 0.99·running + 0.01·batch, ε = 1e-3.
-    /// `slope` is the activation's below zero (0 = ReLU).
+    /// For `channels`, with a gamma and a beta for each of `classes` where there are any.
     #[must_use]
-    pub fn keras(channels: usize, slope: f32, device: &Device) -> Self {
+    pub fn new(channels: usize, classes: Option<usize>, name: &str, maker: &Maker<'_>) -> Self {
+        let config = maker.batch_norm;
+        let shape: Vec<usize> = classes.into_iter().chain([channels]).collect();
+        let gamma = (config.scale || classes.is_some()).then(|| {
+            let mut stream = crate::rng::stream(maker.seed, &format!("initialise {name}.gamma"), 0);
+            let count = shape.iter().product();
+            let values = (0..count).map(|_| (1.0 + config.scale_std * stream.normal()) as f32).collect();
+            Parameter::new(values, &shape, Role::Weight, maker.device)
+        });
         Self {
-            beta: Parameter::filled(0.0, &[channels], Role::Weight, device),
-            mean: Parameter::filled(0.0, &[channels], Role::Statistic, device),
-            variance: Parameter::filled(1.0, &[channels], Role::Statistic, device),
-            gamma: Tensor::ones([channels], device),
-            momentum: 0.01,
-            epsilon: 1e-3,
-            slope,
+            gamma,
+            beta: maker.filled(0.0, &shape, Role::Weight),
+            mean: maker.filled(0.0, &[channels], Role::Statistic),
+            variance: maker.filled(1.0, &[channels], Role::Statistic),
+            ones: Tensor::ones([channels], maker.device),
+            zeros: Tensor::zeros([channels], maker.device),
+            momentum: config.momentum,
+            epsilon: config.epsilon as f32,
+            unbiased: config.unbiased,
+            by_class: classes.is_some(),
         }
     }
 
     /// # Shapes
     /// `x` [B, C, H, W] gives the same.
-    pub fn forward(&mut self, x: Tensor<4>, mode: Mode) -> Tensor<4> {
-        let channels = self.beta.count();
-        let (gamma, beta) = (self.gamma.clone(), self.beta.flat());
-        match mode {
-            Mode::Train => {
-                let moments = ops::channel_moments(&x); // [2, C]
-                for (running, row) in [(&mut self.mean, 0), (&mut self.variance, 1)] {
-                    let batch: Tensor<1> = moments.clone().narrow(0, row, 1).reshape([channels]);
-                    running.set(running.flat() * (1.0 - self.momentum) + batch * self.momentum);
-                }
-                ops::normalize_train(x, gamma, beta, moments, self.epsilon, self.slope)
-            }
-            Mode::Infer => {
-                let moments = Tensor::stack(vec![self.mean.flat(), self.variance.flat()], 0); // [2, C]
-                ops::normalize_with(x, gamma, beta, moments, self.epsilon, self.slope)
-            }
+    pub fn forward(&mut self, x: Tensor<4>, activator: Activator, mode: Mode, classes: Option<&Classes>) -> Tensor<4> {
+        let moments = self.moments(&x, mode);
+        let normalize = |gamma, beta, slope| match mode {
+            Mode::Train => ops::normalize_train(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
+            Mode::Infer => ops::normalize_with(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
+        };
+        if self.by_class {
+            let (gamma, beta) = (self.of_class(self.gamma.as_ref(), classes), self.of_class(Some(&self.beta), classes));
+            let y = normalize(self.ones.clone(), self.zeros.clone(), 1.0);
+            return activator.forward(y * gamma + beta);
+        }
+        let gamma = self.gamma.as_ref().map_or_else(|| self.ones.clone(), Parameter::flat);
+        match activator.leaky_slope() {
+            Some(slope) => normalize(gamma, self.beta.flat(), slope),
+            None => activator.forward(normalize(gamma, self.beta.flat(), 1.0)),
         }
     }
 
     /// [`BatchNorm::forward`] over features: `x` [B, C] gives the same.
-    pub fn forward_features(&mut self, x: Tensor<2>, mode: Mode) -> Tensor<2> {
+    pub fn forward_features(&mut self, x: Tensor<2>, act: Activator, mode: Mode, classes: Option<&Classes>) -> Tensor<2> {
         let [batch, channels] = x.dims();
-        self.forward(x.reshape([batch, channels, 1, 1]), mode).reshape([batch, channels])
+        self.forward(x.reshape([batch, channels, 1, 1]), act, mode, classes).reshape([batch, channels])
+    }
+
+    /// Mean and variance to normalise by, [2, C]; in training the batch's, which move the running ones.
+    fn moments(&mut self, x: &Tensor<4>, mode: Mode) -> Tensor<2> {
+        if mode == Mode::Infer {
+            return Tensor::stack(vec![self.mean.flat(), self.variance.flat()], 0);
+        }
+        let [batch, channels, height, width] = x.dims();
+        let moments = ops::channel_moments(x); // [2, C]
+        let n = (batch * height * width) as f64;
+        let correction = if self.unbiased { n / (n - 1.0).max(1.0) } else { 1.0 };
+        let new = 1.0 - self.momentum;
+        for (running, row, factor) in [(&mut self.mean, 0, 1.0), (&mut self.variance, 1, correction)] {
+            let of_batch: Tensor<1> = moments.clone().narrow(0, row, 1).reshape([channels]);
+            running.set(running.flat() * (1.0 - new as f32) + of_batch * (new * factor) as f32);
+        }
+        moments
+    }
+
+    /// The rows of a table [classes, C] that a batch's classes name, [B, C, 1, 1].
+    fn of_class(&self, table: Option<&Parameter>, classes: Option<&Classes>) -> Tensor<4> {
+        let (Some(table), Some(classes)) = (table, classes) else {
+            unreachable!("a network that is built by class is told the classes");
+        };
+        let rows = classes.rows(table.tensor::<2>()); // [B, C]
+        let [batch, channels] = rows.dims();
+        rows.reshape([batch, channels, 1, 1])
+    }
+}
+
+/// What follows a convolution: normalisation where the network has it, then the activation.
+#[derive(Clone, Debug)]
+pub struct NormAct {
+    /// The normalisation.
+    pub norm: Option<BatchNorm>,
+    /// The activation.
+    pub activator: Activator,
+}
+
+impl NormAct {
+    /// The activation that a convolution can do itself, because nothing stands between.
+    #[must_use]
+    pub fn alone(&self) -> Option<Activation> {
+        match (&self.norm, self.activator.leaky_slope()) {
+            (None, Some(slope)) => Some(Activation::LeakyRelu(slope)),
+            _ => None,
+        }
+    }
+
+    /// # Shapes
+    /// `x` [B, C, H, W] gives the same.
+    pub fn forward(&mut self, x: Tensor<4>, pass: &Pass<'_>) -> Tensor<4> {
+        match &mut self.norm {
+            Some(norm) => norm.forward(x, self.activator, pass.mode, pass.classes),
+            None => self.activator.forward(x),
+        }
+    }
+}
+
+impl crate::nn::parameter::Parameters for NormAct {
+    fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
+        self.norm.collect(prefix, list);
+    }
+
+    fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
+        self.norm.collect_mut(prefix, list);
     }
 }

@@ -1,0 +1,187 @@
+//! Everything that can be set for a run: a preset's values, overridden by a TOML file, overridden by `--set key=value`.
+//! Values are typed and validated before any work begins; a wrong key or value is named.
+
+mod augment;
+mod check;
+mod cond;
+mod loss;
+mod network;
+mod optimizer;
+mod penalty;
+mod rate;
+mod rules;
+mod run;
+mod schedule;
+mod table;
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+pub use augment::{AugmentConfig, Coins, ControllerName, PipelineName};
+pub use cond::{CondConfig, CondDiscriminator, CondGenerator};
+pub use loss::{LossConfig, NoiseOn, Reduction};
+pub use network::{
+    ActivationName, BatchNormConfig, Block, Distribution, DropoutPlace, InitializerConfig, InitializerName, NormName, OutputName,
+    RangeName, Stage, StemNorm, UpsampleName,
+};
+pub use optimizer::{Convention, OptimizerConfig, OptimizerName, OptimizersConfig};
+pub use penalty::PenaltyConfig;
+pub use rate::{RateConfig, RateSchedule};
+pub use run::{CONFIG_VERSION, DataConfig, RunConfig};
+pub use schedule::{Order, ScheduleConfig};
+
+use super::discriminator::DiscriminatorConfig;
+use super::generator::GeneratorConfig;
+use super::preset;
+use crate::cli::UsageError;
+
+/// What a preset sets and a user may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The generator.
+    pub generator: GeneratorConfig,
+    /// The discriminator.
+    pub discriminator: DiscriminatorConfig,
+    /// How both are told the class of a picture.
+    pub cond: CondConfig,
+    /// Constants of every BatchNorm.
+    pub batch_norm: BatchNormConfig,
+    /// How weights are drawn.
+    pub initializer: InitializerConfig,
+    /// What both are trained on.
+    pub loss: LossConfig,
+    /// What keeps the discriminator smooth.
+    pub penalty: PenaltyConfig,
+    /// Adaptive discriminator augmentation.
+    pub augment: AugmentConfig,
+    /// How each network's weights follow their gradients.
+    pub optimizer: OptimizersConfig,
+    /// The learning rate over time.
+    pub rate: RateConfig,
+    /// How long and how much at a time.
+    pub schedule: ScheduleConfig,
+    /// KID while training.
+    pub evaluation: EvaluationConfig,
+    /// The sheet of fixed latents.
+    pub samples: SamplesConfig,
+    /// What is kept on disk.
+    pub checkpoints: CheckpointsConfig,
+}
+
+/// KID while training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Epochs from one evaluation to the next; 0 = never.
+    pub every: u64,
+    /// The split that samples are compared with.
+    pub split: String,
+    /// Pictures from each side; fewer where the split has fewer.
+    pub pictures: usize,
+}
+
+/// The sheet of fixed latents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplesConfig {
+    /// Epochs from one sheet to the next; 0 = never.
+    pub every: u64,
+    /// Pictures on it.
+    pub pictures: usize,
+    /// Pictures in a row.
+    pub columns: usize,
+}
+
+/// What is kept on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointsConfig {
+    /// Epochs from one checkpoint to the next.
+    pub every: u64,
+    /// How many of the latest to keep beside the best.
+    pub keep: usize,
+}
+
+impl Settings {
+    /// The settings of `preset`, overridden by `file` (the text of a TOML file and its name) and then by `assignments`
+    /// (`key=value`).
+    ///
+    /// # Errors
+    /// When the preset, a key or a value is not known or makes no sense.
+    pub fn resolve(preset: &str, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
+        preset::find(preset)?.settings()?.with(file, assignments)
+    }
+
+    /// These settings, overridden as in [`Settings::resolve`].
+    pub(super) fn with(self, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
+        let mut table = Table::try_from(&self).map_err(|e| UsageError(e.to_string()))?;
+        let typed = |table: &Table| table.clone().try_into::<Self>().map_err(|e| e.message().to_owned());
+        let mut settings = self;
+        if let Some((name, text)) = file {
+            let named = |e: String| UsageError(format!("--config {name}: {e}"));
+            let overrides: Table = text.parse().map_err(|e: toml::de::Error| named(e.to_string()))?;
+            table::merge(&mut table, overrides, "").map_err(named)?;
+            settings = typed(&table).map_err(named)?;
+        }
+        for assignment in assignments {
+            // Decoded after each, so that an error names the assignment that made it.
+            let named = |e: String| UsageError(format!("--set {assignment}: {e}"));
+            table::assign(&mut table, assignment).map_err(named)?;
+            settings = typed(&table).map_err(named)?;
+        }
+        settings.validate()?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(assignments: &[&str]) -> Result<Settings, UsageError> {
+        let assignments: Vec<String> = assignments.iter().map(|s| (*s).to_owned()).collect();
+        Settings::resolve("gan-ada", None, &assignments)
+    }
+
+    #[test]
+    fn assignments_win_over_the_file_and_the_file_over_the_preset() {
+        let file = Some(("x.toml", "[schedule]\nbatch = 32\nema = 0.9\n"));
+        let s = Settings::resolve("gan-ada", file, &["schedule.batch=16".into()]).expect("resolve");
+        assert_eq!((s.schedule.batch, s.schedule.ema, s.schedule.epochs), (16, 0.9, 400));
+        assert_eq!(resolve(&["augment.pipeline=none"]).expect("word").augment.pipeline, PipelineName::None);
+        assert_eq!(resolve(&["augment.max_probability=1"]).expect("whole").augment.max_probability, 1.0);
+    }
+
+    #[test]
+    fn a_setting_of_the_optimizer_is_one_of_both_networks_unless_a_network_has_its_own() {
+        let rates = |s: &Settings| (s.optimizer.generator.learning_rate, s.optimizer.discriminator.learning_rate);
+        assert_eq!(rates(&resolve(&["optimizer.learning_rate=1"]).expect("both")), (1.0, 1.0));
+        assert_eq!(rates(&resolve(&["optimizer.discriminator.learning_rate=4e-4"]).expect("one")), (2e-4, 4e-4));
+        let file = "[optimizer]\nlearning_rate = 1e-3\nname = \"sgd\"\n[optimizer.generator]\nlearning_rate = 0.5\n";
+        let s = Settings::resolve("gan-ada", Some(("x.toml", file)), &[]).expect("file");
+        assert_eq!((rates(&s), s.optimizer.generator.name), ((0.5, 1e-3), OptimizerName::Sgd));
+        let error = resolve(&["optimizer.speed=1"]).expect_err("no such key").to_string();
+        assert!(error.contains("speed;") && error.contains("learning_rate"), "{error}");
+        let error = resolve(&["optimizer.generator=1"]).expect_err("a table").to_string();
+        assert!(error.contains("optimizer.generator is a table"), "{error}");
+    }
+
+    #[test]
+    fn wrong_keys_values_and_presets_are_named() {
+        for (assignment, named) in [
+            ("schedule.bach=3", "schedule.bach"),
+            ("schedule.batch=many", "schedule.batch"),
+            ("schedule.batch=1", "schedule.batch = 1"),
+            ("schedule.batch=-1", "batch"),
+            ("augment.pipeline=foo", "foo"),
+            ("optimizer.learning_rate=nan", "learning_rate"),
+            ("nonsense", "key=value"),
+        ] {
+            let error = resolve(&[assignment]).expect_err(assignment).to_string();
+            assert!(error.contains(named), "{assignment}: {error}");
+        }
+        let error = Settings::resolve("gan", None, &[]).expect_err("preset").to_string();
+        assert!(error.contains("gan-ada"), "{error}");
+    }
+}

@@ -1,0 +1,213 @@
+//! The configuration of one run, and what became of those that earlier versions wrote.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::{RateSchedule, Settings, table};
+use crate::nn::discriminator::Discriminator;
+use crate::nn::generator::Generator;
+use crate::nn::preset;
+
+/// Version of the settings that a run or checkpoint carries. Version 1 knew one recipe and is read as that.
+pub const CONFIG_VERSION: u32 = 2;
+
+/// Every value of a run, as written to `config.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Table")]
+pub struct RunConfig {
+    /// [`CONFIG_VERSION`].
+    pub version: u32,
+    /// The preset that the settings started from.
+    pub preset: String,
+    /// From which every random number of the run follows.
+    pub seed: u64,
+    /// What the run learns from.
+    pub data: DataConfig,
+    /// The settings, all resolved.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// The data set of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The folder, as given.
+    pub path: String,
+    /// The split that is learned from.
+    pub split: String,
+    /// Fingerprint of its source.
+    pub fingerprint: String,
+    /// Height and width in pixels.
+    pub size: usize,
+    /// 1 or 3.
+    pub channels: usize,
+    /// Names of its classes, where the networks are told them.
+    #[serde(default)]
+    pub classes: Vec<String>,
+}
+
+/// Keys (or groups of keys) that may change when a run is resumed, because they do not touch what is computed up to
+/// any step.
+const FREE_ON_RESUME: &[&str] =
+    &["version", "data.path", "schedule.epochs", "schedule.steps", "schedule.kimg", "evaluation.", "samples.", "checkpoints."];
+
+/// The same configuration before version 1 is told from version 2.
+#[derive(Deserialize)]
+struct Unread {
+    version: u32,
+    preset: String,
+    seed: u64,
+    data: DataConfig,
+    #[serde(flatten)]
+    settings: Table,
+}
+
+impl TryFrom<Table> for RunConfig {
+    type Error = String;
+
+    fn try_from(table: Table) -> Result<Self, String> {
+        let unread: Unread = table.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        let Unread { version, preset, seed, data, settings } = unread;
+        let settings = match version {
+            1 => upgraded(&preset, settings)?,
+            CONFIG_VERSION => settings,
+            other => return Err(format!("version {other}: this program reads versions 1 and {CONFIG_VERSION}")),
+        };
+        let settings = settings.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        Ok(Self { version: CONFIG_VERSION, preset, seed, data, settings })
+    }
+}
+
+/// Settings of version 1: the values of the preset, and over them those that it had.
+fn upgraded(preset: &str, mut old: Table) -> Result<Table, String> {
+    let defaults = preset::find(preset).and_then(|p| p.settings()).map_err(|e| e.to_string())?;
+    let mut table = Table::try_from(defaults).map_err(|e| e.to_string())?;
+    // The slope was a 32-bit number.
+    if let Some(Value::Float(slope)) = old.get_mut("discriminator").and_then(|d| d.get_mut("slope")) {
+        *slope = (*slope as f32).to_string().parse().unwrap_or(*slope);
+    }
+    // It had the published ceiling as a number.
+    if let Some(augment) = old.get_mut("augment").and_then(Value::as_table_mut)
+        && augment.get("max_probability").and_then(Value::as_float) == Some(1.0)
+    {
+        augment.remove("max_probability");
+    }
+    table::merge(&mut table, old, "")?;
+    Ok(table)
+}
+
+impl DataConfig {
+    /// Pictures of this extent that no file stands for: for measurements and tests.
+    #[must_use]
+    pub fn of_extent(size: usize, channels: usize) -> Self {
+        Self { path: String::new(), split: String::new(), fingerprint: String::new(), size, channels, classes: Vec::new() }
+    }
+}
+
+impl RunConfig {
+    /// A run of these settings.
+    #[must_use]
+    pub fn new(preset: &str, settings: Settings, seed: u64, data: DataConfig) -> Self {
+        Self { version: CONFIG_VERSION, preset: preset.to_owned(), seed, data, settings }
+    }
+
+    /// The generator as it is before the first step, on `device`.
+    #[must_use]
+    pub fn generator(&self, device: &Device) -> Generator {
+        let DataConfig { size, channels, classes, .. } = &self.data;
+        self.settings.generator(*size, *channels, classes.len(), self.seed, device)
+    }
+
+    /// The discriminator as it is before the first step, on `device`.
+    #[must_use]
+    pub fn discriminator(&self, device: &Device) -> Discriminator {
+        let DataConfig { size, channels, classes, .. } = &self.data;
+        self.settings.discriminator(*size, *channels, classes.len(), self.seed, device)
+    }
+
+    /// The first key whose value in `other` differs and may not change on resume, with both values.
+    #[must_use]
+    pub fn conflict(&self, other: &Self) -> Option<(String, String, String)> {
+        let flat = |config: &Self| {
+            let mut list = Vec::new();
+            if let Ok(table) = Table::try_from(config) {
+                table::flatten(&table, "", &mut list);
+            }
+            list
+        };
+        let theirs = flat(other);
+        // A learning rate that falls towards the end depends on where the end is.
+        let end_counts = matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine);
+        flat(self).into_iter().find_map(|(key, value)| {
+            let free = FREE_ON_RESUME.iter().any(|f| key == *f || (f.ends_with('.') && key.starts_with(f)));
+            let free = free && !(end_counts && ["schedule.epochs", "schedule.steps", "schedule.kimg"].contains(&&*key));
+            let new = theirs.iter().find(|(k, _)| *k == key).map_or("nothing", |(_, v)| v);
+            (!free && new != value).then(|| (key, value, new.to_owned()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 1 wrote for `--set schedule.batch=32 --set optimizer.beta_1=0`.
+    const VERSION_1: &str = r#"
+        version = 1
+        preset = "gan-ada"
+        seed = 7
+        data = { path = "d", split = "train", fingerprint = "0", size = 64, channels = 3 }
+        generator = { latent = 64, width = 128 }
+        discriminator = { width = 128, dropout = 0.4, slope = 0.20000000298023224 }
+        loss = { name = "non-saturating" }
+        augment = { pipeline = "keras", target_accuracy = 0.85, integration_steps = 1000.0, max_probability = 1.0 }
+        optimizer = { learning_rate = 0.0002, beta_1 = 0.0, beta_2 = 0.999, epsilon = 1e-7 }
+        schedule = { batch = 32, epochs = 400, steps = 0, ema = 0.99 }
+        evaluation = { every = 10, split = "val", pictures = 300 }
+        samples = { every = 1, pictures = 64, columns = 8 }
+        checkpoints = { every = 1, keep = 2 }
+    "#;
+
+    #[test]
+    fn a_run_of_version_1_is_what_the_same_flags_give_now_so_that_it_goes_on() {
+        let read: RunConfig = toml::from_str(VERSION_1).expect("version 1");
+        let flags = ["schedule.batch=32", "optimizer.beta_1=0.0"].map(str::to_owned);
+        let settings = Settings::resolve("gan-ada", None, &flags).expect("settings");
+        let data =
+            DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), ..DataConfig::of_extent(64, 3) };
+        let now = RunConfig::new("gan-ada", settings, 7, data);
+        assert_eq!(read, now);
+        assert_eq!(read.conflict(&now), None);
+        let written = toml::to_string(&now).expect("written");
+        assert_eq!(toml::from_str::<RunConfig>(&written).expect("version 2"), now);
+        let json = serde_json::to_string(&now).expect("written");
+        assert_eq!(serde_json::from_str::<RunConfig>(&json).expect("version 2"), now);
+    }
+
+    #[test]
+    fn unknown_versions_and_keys_are_refused() {
+        let text = VERSION_1.replace("version = 1", "version = 3");
+        assert!(toml::from_str::<RunConfig>(&text).expect_err("version 3").to_string().contains("version 3"));
+        let text = VERSION_1.replace("latent = 64", "latnet = 64");
+        assert!(toml::from_str::<RunConfig>(&text).expect_err("a wrong key").to_string().contains("latnet"));
+    }
+
+    #[test]
+    fn the_end_of_a_run_may_move_unless_the_learning_rate_leads_to_it() {
+        let config = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+            RunConfig::new(
+                "gan-ada",
+                Settings::resolve("gan-ada", None, &flags).expect("settings"),
+                0,
+                DataConfig::of_extent(64, 3),
+            )
+        };
+        assert_eq!(config(&[]).conflict(&config(&["schedule.epochs=9"])), None);
+        let cosine = config(&["rate.schedule=cosine"]);
+        let (key, ..) = cosine.conflict(&config(&["rate.schedule=cosine", "schedule.epochs=9"])).expect("a conflict");
+        assert_eq!(key, "schedule.epochs");
+    }
+}

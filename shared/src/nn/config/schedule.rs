@@ -1,0 +1,117 @@
+//! How long, how much at a time, in which order, and which weights are averaged.
+
+use serde::{Deserialize, Serialize};
+
+use super::check::{amount, positive, require, share};
+use crate::cli::UsageError;
+
+/// How long, how much at a time and in which order. What an older file does not name has the value of
+/// [`ScheduleConfig::default`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// Pictures a step.
+    pub batch: usize,
+    /// Parts of equal size that a batch goes through the networks in; their gradients are added up before weights move.
+    pub accumulate: usize,
+    /// D's updates a step, each on a batch of its own.
+    pub discriminator_steps: usize,
+    /// G's updates a step.
+    pub generator_steps: usize,
+    /// Which weights each network's gradient is taken at.
+    pub order: Order,
+    /// Alternating order: G's update takes the latents of D's last one instead of new ones.
+    pub reuse_latents: bool,
+    /// Passes over the data.
+    pub epochs: u64,
+    /// Steps after which to end instead; 0 = kimg or the epochs decide.
+    pub steps: u64,
+    /// Thousands of real pictures after which to end instead; 0 = the epochs decide.
+    pub kimg: f64,
+    /// Decay of the average of G's weights, a step; 0 = samples are made by the weights as they are.
+    pub ema: f64,
+    /// Thousands of pictures in which an old weight's part of the average halves, instead of `ema`; 0 = `ema` it is.
+    pub ema_half_life_kimg: f64,
+    /// The half life is at most so many times the pictures seen; 0 = it has no such limit (Karras et al. 2020,
+    /// arXiv:2006.06676, has 0.05).
+    pub ema_ramp_up: f64,
+}
+
+/// Which weights each network's gradient is taken at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Both at the same weights, on the same generated pictures; then both networks move.
+    #[default]
+    Simultaneous,
+    /// D moves first; G's gradient is taken through the moved D.
+    Alternating,
+}
+
+impl Default for ScheduleConfig {
+    /// 400 epochs of batches of 128, simultaneous, with the average of the Keras example of GAN-ADA.
+    fn default() -> Self {
+        Self {
+            batch: 128,
+            accumulate: 1,
+            discriminator_steps: 1,
+            generator_steps: 1,
+            order: Order::default(),
+            reuse_latents: false,
+            epochs: 400,
+            steps: 0,
+            kimg: 0.0,
+            ema: 0.99,
+            ema_half_life_kimg: 0.0,
+            ema_ramp_up: 0.0,
+        }
+    }
+}
+
+impl ScheduleConfig {
+    /// Whether the values make sense together.
+    ///
+    /// # Errors
+    /// When one does not; the error names it.
+    pub fn validate(&self) -> Result<(), UsageError> {
+        // BatchNorm over a batch of one has no variance to speak of.
+        require(self.batch >= 2, "schedule.batch", self.batch, "at least 2")?;
+        positive(self.accumulate, "schedule.accumulate")?;
+        let whole = self.batch.is_multiple_of(self.accumulate) && self.batch / self.accumulate >= 2;
+        let expected = format!("a divisor of schedule.batch = {} that leaves at least 2 pictures", self.batch);
+        require(whole, "schedule.accumulate", self.accumulate, &expected)?;
+        for (key, steps) in
+            [("schedule.discriminator_steps", self.discriminator_steps), ("schedule.generator_steps", self.generator_steps)]
+        {
+            positive(steps, key)?;
+            let possible = steps == 1 || self.order == Order::Alternating;
+            require(possible, key, steps, "1 in simultaneous order (or set schedule.order=alternating)")?;
+        }
+        positive(self.epochs, "schedule.epochs")?;
+        amount(self.kimg, "schedule.kimg")?;
+        share(self.ema, "schedule.ema")?;
+        amount(self.ema_half_life_kimg, "schedule.ema_half_life_kimg")?;
+        amount(self.ema_ramp_up, "schedule.ema_ramp_up")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_updates_a_step_need_the_alternating_order() {
+        let config = |order| ScheduleConfig { order, discriminator_steps: 5, ..ScheduleConfig::default() };
+        assert!(config(Order::Alternating).validate().is_ok());
+        let error = config(Order::Simultaneous).validate().expect_err("simultaneous").to_string();
+        assert!(error.contains("schedule.discriminator_steps = 5") && error.contains("schedule.order=alternating"), "{error}");
+    }
+
+    #[test]
+    fn parts_of_a_batch_are_equal_and_hold_two_pictures() {
+        let config = |accumulate| ScheduleConfig { batch: 12, accumulate, ..ScheduleConfig::default() };
+        for (parts, fits) in [(1, true), (4, true), (6, true), (0, false), (5, false), (12, false), (24, false)] {
+            assert_eq!(config(parts).validate().is_ok(), fits, "{parts}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Settings as a table of keys and values, as TOML and `--set` give them.
+
+use toml::{Table, Value};
+
+use super::CondConfig;
+
+/// The values of a table with the keys that lead to them, joined by dots.
+pub(super) fn flatten(table: &Table, prefix: &str, list: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => flatten(inner, &format!("{prefix}{key}."), list),
+            leaf => list.push((format!("{prefix}{key}"), leaf.to_string())),
+        }
+    }
+}
+
+/// Lays `overrides` over `table`; a key that is not there is an error that lists those that are.
+pub(super) fn merge(table: &mut Table, overrides: Table, prefix: &str) -> Result<(), String> {
+    let overrides = if prefix == "optimizer." { for_both(overrides) } else { overrides };
+    for (key, value) in overrides {
+        let known = || table.keys().cloned().collect::<Vec<_>>().join(", ");
+        if !table.contains_key(&key) {
+            return Err(format!("no setting is called {prefix}{key}; there are {}", known()));
+        }
+        let slot = &mut table[&key];
+        match (slot, value) {
+            (Value::Table(inner), Value::String(words)) if key == "cond" && prefix.is_empty() => {
+                for (side, value) in CondConfig::words(&words)? {
+                    inner.insert(side.to_owned(), Value::String(value));
+                }
+            }
+            (Value::Table(inner), Value::Table(value)) => merge(inner, value, &format!("{prefix}{key}."))?,
+            (slot, value) => *slot = fit(slot, value, &format!("{prefix}{key}"))?,
+        }
+    }
+    Ok(())
+}
+
+/// Settings of `[optimizer]` itself are meant for both networks; what stands under a network's own name wins over them.
+fn for_both(overrides: Table) -> Table {
+    const NETWORKS: [&str; 2] = ["generator", "discriminator"];
+    let (own, common): (Table, Table) = overrides.into_iter().partition(|(key, _)| NETWORKS.contains(&key.as_str()));
+    let mut split = Table::new();
+    if !common.is_empty() {
+        split.extend(NETWORKS.map(|network| (network.to_owned(), Value::Table(common.clone()))));
+    }
+    for (network, value) in own {
+        match (split.get_mut(&network), value) {
+            (Some(Value::Table(values)), Value::Table(own)) => values.extend(own),
+            (_, value) => drop(split.insert(network, value)),
+        }
+    }
+    split
+}
+
+/// `value` as the type that `slot` has; whole numbers serve where fractions are expected.
+fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
+    match (slot, value) {
+        (Value::Float(_), Value::Integer(n)) => Ok(Value::Float(n as f64)),
+        (slot, value) if slot.same_type(&value) => Ok(value),
+        (slot, value) => Err(format!("{key} is a {}, not {value}", slot.type_str())),
+    }
+}
+
+/// Applies one `key=value`; the value is TOML, or a bare word.
+pub(super) fn assign(table: &mut Table, assignment: &str) -> Result<(), String> {
+    let (key, text) = assignment.split_once('=').ok_or("expected key=value, for example schedule.batch=64")?;
+    let value = format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    let mut overrides = Table::from_iter([(last.to_owned(), value)]);
+    for part in parts.into_iter().rev() {
+        overrides = Table::from_iter([(part.to_owned(), Value::Table(overrides))]);
+    }
+    merge(table, overrides, "")
+}

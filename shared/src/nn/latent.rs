@@ -1,0 +1,87 @@
+//! Latent vectors: what a generator makes pictures of.
+
+use super::config::Distribution;
+use super::generator::GeneratorConfig;
+use crate::rng::Stream;
+
+/// `count` latent vectors, one behind the other.
+#[must_use]
+pub fn draw(config: &GeneratorConfig, count: usize, stream: &mut Stream) -> Vec<f32> {
+    let n = config.latent;
+    match config.distribution {
+        Distribution::Normal => stream.normals(count * n),
+        Distribution::Uniform => (0..count * n).map(|_| stream.between(-1.0, 1.0) as f32).collect(),
+        Distribution::Sphere => (0..count).flat_map(|_| on_sphere(stream, n)).collect(),
+        Distribution::Truncated => (0..count * n).map(|_| truncated(stream, config.threshold)).collect(),
+        Distribution::Censored => (0..count * n).map(|_| stream.normal().max(0.0) as f32).collect(),
+        Distribution::Bernoulli => (0..count * n).map(|_| f32::from(u8::from(stream.coin(0.5)))).collect(),
+    }
+}
+
+/// Uniform on the sphere of radius √n: a normal vector, scaled.
+fn on_sphere(stream: &mut Stream, n: usize) -> Vec<f32> {
+    let values: Vec<f64> = (0..n).map(|_| stream.normal()).collect();
+    let length = values.iter().map(|v| v * v).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+    values.into_iter().map(|v| (v / length * (n as f64).sqrt()) as f32).collect()
+}
+
+/// Drawn again until it lies within ±`threshold`.
+fn truncated(stream: &mut Stream, threshold: f64) -> f32 {
+    loop {
+        let value = stream.normal();
+        if value.abs() <= threshold {
+            return value as f32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::preset;
+    use crate::rng;
+
+    fn drawn(distribution: Distribution) -> Vec<f32> {
+        let config = preset::find("gan-ada").and_then(preset::Preset::settings).expect("preset").generator;
+        let config = GeneratorConfig { distribution, threshold: 0.8, latent: 50, ..config };
+        draw(&config, 2000, &mut rng::stream(1, "latent test", 0))
+    }
+
+    /// Mean and mean square.
+    fn moments(values: &[f32]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let sum = |f: fn(f64) -> f64| values.iter().map(|v| f(f64::from(*v))).sum::<f64>() / n;
+        (sum(|v| v), sum(|v| v * v))
+    }
+
+    #[test]
+    fn each_distribution_has_its_moments_and_bounds() {
+        // 100,000 numbers of variance at most 2: five standard errors are below 0.025.
+        let near =
+            |found: f64, expected: f64, what: &str| assert!((found - expected).abs() < 0.025, "{what}: {found} {expected}");
+        let check = |distribution, mean, square, bound: f32| {
+            let values = drawn(distribution);
+            let what = format!("{distribution:?}");
+            let (m, s) = moments(&values);
+            near(m, mean, &what);
+            near(s, square, &what);
+            assert!(values.iter().all(|v| v.abs() <= bound), "{what}");
+        };
+        check(Distribution::Normal, 0.0, 1.0, 7.0);
+        check(Distribution::Uniform, 0.0, 1.0 / 3.0, 1.0);
+        check(Distribution::Sphere, 0.0, 1.0, 50f32.sqrt());
+        // Var of N(0,1) within ±0.8: 1 − 2·0.8·φ(0.8)/(2Φ(0.8) − 1).
+        check(Distribution::Truncated, 0.0, 1.0 - 1.6 * 0.289_692 / 0.576_289, 0.8);
+        // max(N, 0): mean 1/√(2π), mean square ½.
+        check(Distribution::Censored, 0.398_942, 0.5, 7.0);
+        check(Distribution::Bernoulli, 0.5, 0.5, 1.0);
+    }
+
+    #[test]
+    fn points_on_the_sphere_have_one_length() {
+        for z in drawn(Distribution::Sphere).chunks(50) {
+            let length = z.iter().map(|v| v * v).sum::<f32>().sqrt();
+            assert!((length / 50f32.sqrt() - 1.0).abs() < 1e-5, "{length}");
+        }
+    }
+}
