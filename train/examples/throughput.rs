@@ -14,10 +14,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
 use shared::metrics::inception::{Inception, Tap};
 use shared::metrics::resize::{Resize, RgbPicture};
-use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
+use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::preset;
 use shared::nn::sampler::Sampler;
 use shared::rng;
 use train::trainer::Trainer;
+use train::turn::Batch;
 
 #[derive(Parser)]
 struct Args {
@@ -46,17 +48,20 @@ fn main() -> Result<()> {
     let (batch, size) = (args.batch, args.size);
     let rates = match args.what.as_str() {
         "train" => {
-            let mut trainer = trainer(&args, &device)?;
-            let real = rng::stream(0, "bench pictures", 0).normals(batch * 3 * size * size);
-            let real = Tensor::<4>::from_data(TensorData::new(real, [batch, 3, size, size]), &device);
-            measure(&args, || {
-                trainer.step(real.clone());
+            let (mut trainer, config) = trainer(&args, &device)?;
+            let channels = config.data.channels;
+            let real = rng::stream(0, "bench pictures", 0).normals(batch * channels * size * size);
+            let real = Tensor::<4>::from_data(TensorData::new(real, [batch, channels, size, size]), &device);
+            let batches = vec![Batch { real, classes: None, latents: None }; config.settings.schedule.discriminator_steps];
+            measure(batches.len() * batch, args.seconds, || {
+                trainer.step(&batches);
             })
         }
         "generate" => {
-            let sampler = Sampler::new(trainer(&args, &device)?.ema, device);
+            let (trainer, config) = trainer(&args, &device)?;
+            let sampler = Sampler::new(trainer.ema, &config, device);
             let seeds: Vec<u64> = (0..batch as u64).collect();
-            measure(&args, || {
+            measure(batch, args.seconds, || {
                 std::hint::black_box(sampler.pictures(&seeds));
             })
         }
@@ -65,7 +70,7 @@ fn main() -> Result<()> {
             let values = rng::stream(0, "bench pictures", 0).normals(3 * size * size);
             let pixels: Vec<u8> = values.into_iter().map(|v| (v * 50.0 + 128.0) as u8).collect();
             let pictures = vec![RgbPicture { width: size, height: size, pixels }; batch];
-            measure(&args, || {
+            measure(batch, args.seconds, || {
                 std::hint::black_box(inception.features(&pictures, Resize::Tf1To299, &[Tap::Pool2048]));
             })
         }
@@ -76,32 +81,31 @@ fn main() -> Result<()> {
 }
 
 /// Pictures per second of each of many calls, after two that are not counted.
-fn measure(args: &Args, mut step: impl FnMut()) -> Vec<f64> {
+fn measure(pictures: usize, seconds: f64, mut step: impl FnMut()) -> Vec<f64> {
     for _ in 0..2 {
         step();
     }
     let mut rates = Vec::new();
-    let end = Instant::now() + Duration::from_secs_f64(args.seconds);
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
     while rates.len() < 3 || Instant::now() < end {
         let start = Instant::now();
         step();
-        rates.push(args.batch as f64 / start.elapsed().as_secs_f64());
+        rates.push(pictures as f64 / start.elapsed().as_secs_f64());
     }
     rates
 }
 
-fn trainer(args: &Args, device: &Device) -> Result<Trainer> {
+fn trainer(args: &Args, device: &Device) -> Result<(Trainer, RunConfig)> {
     let settings = [
         format!("generator.width={}", args.width),
         format!("discriminator.width={}", args.width),
         format!("schedule.batch={}", args.batch),
     ];
-    let config = RunConfig {
-        version: CONFIG_VERSION,
-        preset: args.preset.clone(),
-        seed: 0,
-        data: DataConfig { path: String::new(), split: String::new(), fingerprint: String::new(), size: args.size, channels: 3 },
-        settings: Settings::resolve(&args.preset, None, &settings).context("settings")?,
-    };
-    Ok(Trainer::new(&config, device))
+    let config = RunConfig::new(
+        &args.preset,
+        Settings::resolve(&args.preset, None, &settings).context("settings")?,
+        0,
+        DataConfig::of_extent(args.size, preset::find(&args.preset)?.extent.1),
+    );
+    Ok((Trainer::new(&config, u64::MAX, device), config))
 }

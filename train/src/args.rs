@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use shared::cli::{Ending, UsageError};
-use shared::nn::config::{RunConfig, Settings};
+use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
-use crate::training::{self, Options};
+use crate::lists;
+use crate::preparation::{self, Options};
+use crate::training;
 
 /// Train a GAN on a data set that `prep build` wrote.
 ///
@@ -23,14 +25,17 @@ pub struct Args {
     #[arg(long, default_value = "gan-ada")]
     preset: String,
     /// Data set, as written by `prep build`.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "summary"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary"])]
     data: Option<PathBuf>,
     /// Folder of the run: created, or gone on with.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "summary", "dry_run"])]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary", "dry_run", "preview_augment"])]
     out: Option<PathBuf>,
-    /// Passes over the data (`schedule.epochs`).
-    #[arg(long, value_name = "N")]
+    /// Passes over the data (`schedule.epochs`), whatever the recipe counts in.
+    #[arg(long, value_name = "N", conflicts_with_all = ["kimg", "steps"])]
     epochs: Option<u64>,
+    /// Stop after this many thousand real pictures instead (`schedule.kimg`).
+    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    kimg: Option<f64>,
     /// Stop after this many steps instead (`schedule.steps`).
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
@@ -55,9 +60,18 @@ pub struct Args {
     /// Print the recipes and end.
     #[arg(long)]
     list_presets: bool,
+    /// Print the losses and end.
+    #[arg(long)]
+    list_losses: bool,
+    /// Print the sets of transforms for `augment.pipeline` and end.
+    #[arg(long)]
+    list_transforms: bool,
     /// Print the layers of both networks with shapes and counts and end.
     #[arg(long)]
     summary: bool,
+    /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, a row each, and end.
+    #[arg(long, value_name = "FILE.png")]
+    preview_augment: Option<PathBuf>,
     /// Check everything, print the settings, and end before the first step.
     #[arg(long)]
     dry_run: bool,
@@ -69,11 +83,16 @@ Examples:
   train --data birds64 --out runs/birds                      … and again: goes on where it stopped
   train --data birds64 --out runs/b32 --set schedule.batch=32 --set generator.width=64
   train --data birds64 --out runs/birds --epochs 100 --weights inception.pth
+  train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
+  train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
+  train --data flowers --out runs/f --set cond=embedding+projection
   train --preset gan-ada --summary                           what the networks look like
-  train --data birds64 --dry-run                             every setting with its value";
+  train --data birds64 --dry-run                             every setting with its value
+  train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
+                                                             what augmentation does to the pictures";
 
-/// Extent that `--summary` shows where no data set is named.
-const SUMMARY_SIZE: (usize, usize) = (64, 3);
+/// Classes that `--summary` shows where no data set is named.
+const SUMMARY_CLASSES: usize = 10;
 
 impl Args {
     /// Does what the flags ask for.
@@ -81,10 +100,10 @@ impl Args {
     /// # Errors
     /// When a flag is wrong or the work fails.
     pub fn run(self) -> Result<Ending> {
-        if self.list_presets {
-            for p in preset::PRESETS {
-                println!("{:<12}{}\n{:<12}{}", p.name, p.summary, "", p.source);
-            }
+        let lists: [(bool, fn() -> String); 3] =
+            [(self.list_presets, lists::presets), (self.list_losses, lists::losses), (self.list_transforms, lists::transforms)];
+        if let Some((_, list)) = lists.iter().find(|(asked, _)| *asked) {
+            shared::cli::print(&list())?;
             return Ok(Ending::Done);
         }
         let settings = self.settings()?;
@@ -97,7 +116,10 @@ impl Args {
         let options =
             Options { preset: self.preset, settings, seed: self.seed, data, weights: self.weights, restart: self.restart };
         if self.dry_run {
-            return training::dry_run(&options);
+            return preparation::dry_run(&options);
+        }
+        if let Some(file) = &self.preview_augment {
+            return preparation::preview_augment(&options, file);
         }
         let out = out.ok_or_else(|| UsageError("--out is missing".into()))?;
         training::train(&options, &out, &self.device.open()?, &Stop::listen()?)
@@ -113,24 +135,38 @@ impl Args {
             }
         };
         let mut assignments = self.assignments.clone();
-        assignments.extend(self.epochs.map(|n| format!("schedule.epochs={n}")));
-        assignments.extend(self.steps.map(|n| format!("schedule.steps={n}")));
+        // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled by the recipe's own unit.
+        for (unit, value, overruled) in [
+            ("epochs", self.epochs.map(|n| n.to_string()), &["steps=0", "kimg=0"][..]),
+            ("kimg", self.kimg.map(|n| n.to_string()), &["steps=0"]),
+            ("steps", self.steps.map(|n| n.to_string()), &[]),
+        ] {
+            if let Some(value) = value {
+                assignments.extend(overruled.iter().map(|key| format!("schedule.{key}")));
+                assignments.push(format!("schedule.{unit}={value}"));
+            }
+        }
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         Ok(Settings::resolve(&self.preset, file, &assignments)?)
     }
 
     fn print_summary(&self, settings: &Settings) -> Result<Ending> {
-        let (size, channels) = match &self.data {
-            None => SUMMARY_SIZE,
+        let (size, channels, classes) = match &self.data {
+            None => {
+                let (size, channels) = preset::find(&self.preset)?.extent;
+                (size, channels, SUMMARY_CLASSES)
+            }
             Some(path) => {
                 let dataset = shared::dataset::Dataset::open(path)?;
-                (dataset.manifest().size as usize, dataset.manifest().channels as usize)
+                let manifest = dataset.manifest();
+                (manifest.size as usize, manifest.channels as usize, manifest.classes.len())
             }
         };
-        RunConfig::check_size(size)?;
+        settings.check_size(size)?;
         let device = DeviceChoice::Cpu.open()?;
-        println!("{}", summary::generator(&settings.generator.init(size, channels, self.seed, &device), channels));
-        println!("{}", summary::discriminator(&settings.discriminator.init(size, channels, self.seed, &device), size));
+        let generator = summary::generator(&settings.generator(size, channels, classes, self.seed, &device), channels);
+        let discriminator = summary::discriminator(&settings.discriminator(size, channels, classes, self.seed, &device), size);
+        shared::cli::print(&format!("{generator}\n{discriminator}\n"))?;
         Ok(Ending::Done)
     }
 }

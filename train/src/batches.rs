@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use shared::dataset::{Dataset, DatasetError};
+use shared::nn::range::Range;
 use shared::picture::Picture;
 use shared::rng;
+
+use crate::turn::Batch;
 
 /// The pictures that a run learns from.
 #[derive(Debug)]
@@ -36,8 +39,35 @@ impl Batches {
 
     /// Whole batches in an epoch; the remainder is dropped.
     #[must_use]
-    pub fn steps_per_epoch(&self) -> u64 {
+    pub fn per_epoch(&self) -> u64 {
         (self.count / self.batch) as u64
+    }
+
+    /// How many pictures have no class.
+    ///
+    /// # Errors
+    /// When the split is gone.
+    pub fn without_class(&self) -> Result<usize, DatasetError> {
+        let split = self.dataset.split(&self.split)?;
+        Ok((0..self.count).filter(|&i| split.label(i).is_none()).count())
+    }
+
+    /// Batch `number` of the run, counted from 0 over all epochs, its pixels in `range`; with `classes` also what it shows.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn at(&self, number: u64, range: Range, classes: bool, device: &Device) -> Result<Batch, DatasetError> {
+        let (epoch, index) = (number / self.per_epoch(), number % self.per_epoch());
+        let real = range.from_unit(self.get(epoch, index, device)?);
+        let split = self.dataset.split(&self.split)?;
+        let classes = classes.then(|| self.chosen(epoch, index).iter().map(|&i| split.label(i as usize).unwrap_or(0)).collect());
+        Ok(Batch { real, classes, latents: None })
+    }
+
+    /// Which pictures are in batch `index` of `epoch`.
+    fn chosen(&self, epoch: u64, index: u64) -> Vec<u32> {
+        let order = rng::stream(self.seed, "order", epoch).permutation(self.count);
+        order[index as usize * self.batch..][..self.batch].to_vec()
     }
 
     /// Batch `index` of `epoch` (both from 0), [B, C, H, W] in [0, 1].
@@ -45,8 +75,7 @@ impl Batches {
     /// # Errors
     /// When a record is damaged.
     pub fn get(&self, epoch: u64, index: u64, device: &Device) -> Result<Tensor<4>, DatasetError> {
-        let order = rng::stream(self.seed, "order", epoch).permutation(self.count);
-        let chosen = &order[index as usize * self.batch..][..self.batch];
+        let chosen = self.chosen(epoch, index);
         let split = self.dataset.split(&self.split)?;
         let manifest = self.dataset.manifest();
         let (side, channels) = (manifest.size as usize, manifest.channels as usize);
@@ -66,7 +95,7 @@ impl Batches {
 
     /// Left column and top row of the random crop of each picture of a batch, where pictures are stored with room for one.
     fn corners(&self, epoch: u64, index: u64, room: u32) -> Vec<(u32, u32)> {
-        let mut draw = rng::stream(self.seed, "crop", epoch * self.steps_per_epoch() + index);
+        let mut draw = rng::stream(self.seed, "crop", epoch * self.per_epoch() + index);
         let mut below = || draw.below(u64::from(room) + 1) as u32;
         (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
     }

@@ -2,24 +2,36 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`args`] | flags → [`training::Options`] |
+//! | [`args`] | flags → [`preparation::Options`] |
+//! | [`lists`] | what there is to choose from, as text |
+//! | [`preparation`] | what comes before the first step |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
-//! | [`loss`] | what both networks are trained on |
+//! | [`turn`] | a batch and the random numbers that belong to it |
+//! | [`gradient`] | what the networks' weights should follow |
+//! | [`penalty`] | penalties on D's gradient |
 //! | [`augment`] | adaptive discriminator augmentation |
-//! | [`adam`] | the optimizer |
+//! | [`instance_noise`] | noise on what D sees |
+//! | [`optimizer`] | how weights follow gradients |
+//! | [`rate`] | the learning rates over a run |
 //! | [`ema`] | the average of the generator's weights |
 //! | [`batches`] | data set → batches on the device |
 //! | [`metrics`] | averages over an epoch |
 //! | [`evaluation`] | KID while training |
 
-pub mod adam;
 pub mod args;
 pub mod augment;
 pub mod batches;
 pub mod ema;
 pub mod evaluation;
-pub mod loss;
+pub mod gradient;
+pub mod instance_noise;
+pub mod lists;
 pub mod metrics;
+pub mod optimizer;
+pub mod penalty;
+pub mod preparation;
+pub mod rate;
 pub mod trainer;
 pub mod training;
+pub mod turn;

@@ -1,77 +1,88 @@
-//! The networks, their optimizers, and one step: both gradients are taken at the same weights, then both are applied.
+//! The networks, their optimizers, and one step. Which parts a step consists of follows from the settings; no recipe is known by
+//! name here.
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
-use shared::nn::config::RunConfig;
+use shared::nn::config::{Order, RunConfig};
 use shared::nn::device::on_workers;
 use shared::nn::discriminator::Discriminator;
 use shared::nn::generator::Generator;
-use shared::nn::layers::Mode;
+use shared::nn::loss::{self, Objective};
 use shared::nn::ops;
 use shared::nn::parameter::{Parameters, Role};
-use shared::rng;
 
-use crate::adam::Adam;
-use crate::augment::{self, warp};
-use crate::ema;
-use crate::loss::{self, Loss};
+use crate::augment::Controller;
+use crate::gradient::{DiscriminatorSide, GeneratorSide, Recipe, generate};
 use crate::metrics::StepMetrics;
+use crate::optimizer::Optimizer;
+use crate::turn::{Batch, Turn, Whose};
+use crate::{ema, rate};
 
 /// Everything that a step changes.
 #[derive(Clone, Debug)]
 pub struct Trainer {
     config: RunConfig,
     device: Device,
-    loss: &'static dyn Loss,
+    loss: Objective,
+    last_step: u64,
     /// The generator.
     pub generator: Generator,
     /// Its average, which makes the samples.
     pub ema: Generator,
     /// The discriminator.
     pub discriminator: Discriminator,
-    optimizer_g: Adam,
-    optimizer_d: Adam,
-    /// Probability of augmenting a picture.
-    pub probability: f64,
+    optimizer_g: Optimizer,
+    optimizer_d: Optimizer,
+    /// The probability of augmenting a picture, and what moves it.
+    pub controller: Controller,
     /// Steps done.
     pub step: u64,
 }
 
-/// Both losses' values and gradients at one set of weights.
+/// What D sees in a turn.
 #[derive(Debug)]
-pub struct Gradient {
-    /// Along which G's weights go, flat, in their order.
-    pub generator: Vec<Tensor<1>>,
-    /// Along which D's weights go.
-    pub discriminator: Vec<Tensor<1>>,
-    /// D's logits of the real pictures, [B, 1].
-    pub logits_real: Tensor<2>,
-    /// D's logits of the generated pictures, [B, 1].
-    pub logits_fake: Tensor<2>,
-    /// G's loss.
-    pub g_loss: f64,
-    /// D's loss.
-    pub d_loss: f64,
+struct Shown {
+    turn: Turn,
+    /// Real pictures.
+    real: Tensor<4>,
+    /// Generated ones, with the way back to G where there is one.
+    fake: Tensor<4>,
+    /// The same without it.
+    constant: Tensor<4>,
+    generator: Generator,
+}
+
+/// What an update of D, or of G, left for the step's metrics.
+#[derive(Debug, Default)]
+struct Seen {
+    g_loss: Vec<f64>,
+    d_loss: Vec<f64>,
+    penalty: Vec<f64>,
+    real: Vec<f32>,
+    fake: Vec<f32>,
+    /// D's logits of generated pictures when G learned from them.
+    fooled: Vec<f32>,
+    d_norm: Option<f64>,
+    g_norm: Option<f64>,
 }
 
 impl Trainer {
-    /// Networks drawn by the run's seed, on `device` (without autodiff).
+    /// Networks drawn by the run's seed, on `device` (without autodiff), for a run of `last_step` steps.
     #[must_use]
-    pub fn new(config: &RunConfig, device: &Device) -> Self {
+    pub fn new(config: &RunConfig, last_step: u64, device: &Device) -> Self {
         let settings = &config.settings;
-        let (size, channels) = (config.data.size, config.data.channels);
-        let generator = settings.generator.init(size, channels, config.seed, device);
-        let discriminator = settings.discriminator.init(size, channels, config.seed, device);
+        let (generator, discriminator) = (config.generator(device), config.discriminator(device));
         Self {
-            loss: loss::of(settings.loss.name),
+            loss: loss::of(&settings.loss),
+            last_step,
             ema: generator.clone(),
-            optimizer_g: Adam::new(&settings.optimizer, &generator),
-            optimizer_d: Adam::new(&settings.optimizer, &discriminator),
+            optimizer_g: Optimizer::new(&settings.optimizer.generator, &generator),
+            optimizer_d: Optimizer::new(&settings.optimizer.discriminator, &discriminator),
+            controller: Controller::new(&settings.augment),
             config: config.clone(),
             device: device.clone(),
             generator,
             discriminator,
-            probability: 0.0,
             step: 0,
         }
     }
@@ -107,90 +118,222 @@ impl Trainer {
         Ok(())
     }
 
-    /// One step on real pictures [B, C, H, W] with latents drawn for this step.
-    pub fn step(&mut self, real: Tensor<4>) -> StepMetrics {
-        let batch = real.dims()[0];
-        let latent = self.generator.latent();
-        let z = rng::stream(self.config.seed, "training latents", self.step).normals(batch * latent);
-        let z = Tensor::from_data(TensorData::new(z, [batch, latent]), &self.device);
-        self.step_on(real, z)
+    /// What gradients are taken by, at the present state.
+    #[must_use]
+    pub fn recipe(&self) -> Recipe<'_> {
+        let images_seen = (self.step * self.images_a_step()) as f64;
+        Recipe { config: &self.config, loss: self.loss, probability: self.controller.probability, images_seen }
     }
 
-    /// One step on real pictures [B, C, H, W] and latents [B, latent].
-    pub fn step_on(&mut self, real: Tensor<4>, z: Tensor<2>) -> StepMetrics {
-        on_workers(|| self.step_here(real, z))
+    /// Real pictures that a step takes.
+    fn images_a_step(&self) -> u64 {
+        let schedule = &self.config.settings.schedule;
+        (schedule.batch * schedule.discriminator_steps) as u64
     }
 
-    fn step_here(&mut self, real: Tensor<4>, z: Tensor<2>) -> StepMetrics {
-        let gradient = self.gradient(real, z);
+    /// One step on as many batches as D has updates in it.
+    pub fn step(&mut self, batches: &[Batch]) -> StepMetrics {
+        on_workers(|| self.step_here(batches))
+    }
+
+    fn step_here(&mut self, batches: &[Batch]) -> StepMetrics {
+        self.generator.iterate();
+        self.discriminator.iterate();
+        let mut seen = Seen::default();
+        match self.config.settings.schedule.order {
+            Order::Simultaneous => self.both(&batches[0], &mut seen),
+            Order::Alternating => self.in_turn(batches, &mut seen),
+        }
+        let schedule = &self.config.settings.schedule;
+        let images = self.images_a_step();
+        let decay = ema::decay(schedule, (self.step * images) as f64, images as usize);
         self.step += 1;
-        self.optimizer_g.step(self.step, &mut self.generator, gradient.generator);
-        self.optimizer_d.step(self.step, &mut self.discriminator, gradient.discriminator);
-        ema::update(&mut self.ema, &self.generator, self.config.settings.schedule.ema);
-        let share = |logits: Tensor<2>, holds: fn(f32) -> bool| {
-            let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
-            logits.iter().filter(|&&l| holds(l)).count() as f64 / logits.len() as f64
-        };
-        let metrics = StepMetrics {
-            g_loss: gradient.g_loss,
-            d_loss: gradient.d_loss,
-            real_accuracy: share(gradient.logits_real, |l| l > 0.0),
-            generated_accuracy: share(gradient.logits_fake, |l| l < 0.0),
-        };
-        self.probability = augment::next_probability(&self.config.settings.augment, self.probability, metrics.real_accuracy);
-        metrics
+        ema::update(&mut self.ema, &self.generator, decay);
+        let augment = &self.config.settings.augment;
+        if augment.pipeline.has_probability() {
+            self.controller.observe(augment, &seen.real);
+        }
+        seen.metrics()
     }
 
-    /// Both gradients at the present weights. The running statistics move: G's once, D's by the real, then by the
-    /// generated batch.
-    pub fn gradient(&mut self, real: Tensor<4>, z: Tensor<2>) -> Gradient {
-        let (seed, step) = (self.config.seed, self.step);
-        let mask = |of: &str| rng::stream(seed, &format!("dropout {of}"), step);
+    fn turns(&self, batch: &Batch, whose: Whose, update: u64) -> Vec<Turn> {
+        let parts = self.config.settings.schedule.accumulate;
+        let generator = self.generator.config();
+        let turn = |(i, part): (usize, &Batch)| {
+            Turn::new(part, self.config.seed, whose, update * parts as u64 + i as u64, generator, &self.device)
+        };
+        batch.split(parts).iter().enumerate().map(turn).collect()
+    }
 
-        let mut generator = self.generator.tracked();
-        let fake = generator.forward(z.autodiff(), Mode::Train); // [B, C, H, W]
-        let real = self.augmented(real, "real");
-        let fake = self.augmented(fake, "generated");
+    /// What D sees in a turn. With `tracked` the generated pictures lead back to a copy of the generator whose weights are leaves.
+    /// Real pictures are only prepared where they are `judged`.
+    fn show(&mut self, turn: Turn, tracked: bool, judged: bool) -> Shown {
+        let (fake, generator) = generate(&mut self.generator, &turn, tracked);
+        let recipe = self.recipe();
+        let real = if judged { recipe.seen(turn.real.clone(), "real", &turn) } else { turn.real.clone() };
+        let fake = recipe.seen(fake, "generated", &turn);
+        let constant = if tracked { fake.clone().inner() } else { fake.clone() };
+        Shown { turn, real, fake, constant, generator }
+    }
 
+    /// D's side of what it is shown, in its `update`-th update; its running statistics move: by the real, then by the generated
+    /// batch.
+    fn discriminator_side(&mut self, shown: &Shown, update: u64) -> DiscriminatorSide {
+        let mut discriminator = self.discriminator.clone();
+        let side = self.recipe().discriminator(&mut discriminator, &shown.turn, [&shown.real, &shown.constant], update);
+        self.discriminator = discriminator;
+        side
+    }
+
+    /// G's side of what D is shown.
+    fn generator_side(&self, shown: Shown) -> GeneratorSide {
+        let Shown { turn, real, fake, generator, .. } = shown;
+        self.recipe().generator(&self.discriminator, &generator, &turn, fake, &real)
+    }
+
+    /// Both gradients of one turn at the present weights. The running statistics move, too: G's once, D's twice.
+    pub fn gradient(&mut self, turn: &Turn) -> (DiscriminatorSide, GeneratorSide) {
+        let shown = self.show(turn.clone(), true, true);
         // D's weights are leaves for its own loss and constants for G's: two graphs, but what D makes of the generated pictures
         // is computed once.
         let once = ops::remember();
-        let mut discriminator = self.discriminator.tracked();
-        let logits_real = discriminator.forward(real.autodiff(), &mut mask("real")); // [B, 1]
-        let logits_fake = discriminator.forward(fake.clone().inner().autodiff(), &mut mask("generated"));
-        let d_loss = self.loss.discriminator(logits_real.clone(), logits_fake.clone());
-        let d_gradients = d_loss.backward();
-
-        // Through the same dropout mask as before.
-        let judged = self.discriminator.clone().forward(fake, &mut mask("generated"));
+        let d = self.discriminator_side(&shown, self.step);
+        let g = self.generator_side(shown);
         drop(once);
-        let g_loss = self.loss.generator(judged);
-        let g_gradients = g_loss.backward();
-
-        let gradient = Gradient {
-            generator: flat_gradients(&generator, &g_gradients),
-            discriminator: flat_gradients(&discriminator, &d_gradients),
-            logits_real: logits_real.inner(),
-            logits_fake: logits_fake.inner(),
-            g_loss: f64::from(g_loss.inner().into_scalar::<f32>()),
-            d_loss: f64::from(d_loss.inner().into_scalar::<f32>()),
-        };
-        self.generator.adopt_statistics(&generator);
-        self.discriminator.adopt_statistics(&discriminator);
-        gradient
+        (d, g)
     }
 
-    fn augmented(&self, x: Tensor<4>, of: &str) -> Tensor<4> {
-        let [batch, _, height, width] = x.dims();
-        let mut stream = rng::stream(self.config.seed, &format!("augment {of}"), self.step);
-        let drawn = augment::draw(self.config.settings.augment.pipeline, self.probability, batch, &mut stream);
-        let maps: Vec<_> = drawn.iter().map(|t| t.map(|t| t.affine(height, width))).collect();
-        warp(x, &maps)
+    /// Both gradients at the same weights, then both networks move.
+    fn both(&mut self, batch: &Batch, seen: &mut Seen) {
+        let (mut of_d, mut of_g) = (Sum::default(), Sum::default());
+        for turn in self.turns(batch, Whose::Discriminator, self.step) {
+            let (d, g) = self.gradient(&turn);
+            seen.add_discriminator(&d);
+            seen.add_generator(&g);
+            of_d.add(d.gradients);
+            of_g.add(g.gradients);
+        }
+        seen.g_norm = self.move_generator(of_g, self.step + 1);
+        seen.d_norm = self.move_discriminator(of_d, self.step + 1);
+    }
+
+    /// D moves as often as it should, each time on a batch of its own; then G, through the moved D.
+    fn in_turn(&mut self, batches: &[Batch], seen: &mut Seen) {
+        let schedule = self.config.settings.schedule.clone();
+        let (d_steps, g_steps) = (schedule.discriminator_steps as u64, schedule.generator_steps as u64);
+        // What D saw last, where G learns from the same pictures.
+        let mut reused = Vec::new();
+        for (j, batch) in batches.iter().enumerate() {
+            let update = self.step * d_steps + j as u64;
+            let is_last = j + 1 == batches.len();
+            let keep = schedule.reuse_latents && is_last;
+            let mut sum = Sum::default();
+            for turn in self.turns(batch, Whose::Discriminator, update) {
+                let shown = self.show(turn, keep, true);
+                let d = self.discriminator_side(&shown, update);
+                seen.add_discriminator(&d);
+                sum.add(d.gradients);
+                reused.extend(keep.then_some(shown));
+            }
+            seen.d_norm = self.move_discriminator(sum, update + 1);
+            if !is_last {
+                self.discriminator.iterate();
+            }
+        }
+        for k in 0..g_steps {
+            let update = self.step * g_steps + k;
+            if k > 0 {
+                self.generator.iterate();
+            }
+            let mut sum = Sum::default();
+            let mut learn = |g: GeneratorSide| {
+                seen.add_generator(&g);
+                sum.add(g.gradients);
+            };
+            if reused.is_empty() {
+                // A part's graph is gone before the next one is built.
+                for turn in self.turns(&batches[batches.len() - 1], Whose::Generator, update) {
+                    let shown = self.show(turn, true, self.loss.compares());
+                    learn(self.generator_side(shown));
+                }
+            } else {
+                reused.drain(..).for_each(|shown| learn(self.generator_side(shown)));
+            }
+            seen.g_norm = self.move_generator(sum, update + 1);
+        }
+    }
+
+    fn move_generator(&mut self, sum: Sum, t: u64) -> Option<f64> {
+        let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
+        self.optimizer_g.step(t, rate, &mut self.generator, sum.mean())
+    }
+
+    fn move_discriminator(&mut self, sum: Sum, t: u64) -> Option<f64> {
+        let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
+        let norm = self.optimizer_d.step(t, rate, &mut self.discriminator, sum.mean());
+        let clip = self.config.settings.penalty.weight_clip;
+        if clip > 0.0 {
+            let weights = self.discriminator.parameters_mut().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+            weights.for_each(|(_, p)| p.set(p.flat().clamp(-clip, clip)));
+        }
+        norm
     }
 }
 
-/// The gradients of a tracked network's weights; zeros where none arrived.
-fn flat_gradients(network: &dyn Parameters, gradients: &Gradients) -> Vec<Tensor<1>> {
-    let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
-    weights.map(|(_, p)| p.gradient(gradients).unwrap_or_else(|| p.flat().inner().zeros_like())).collect()
+/// Gradients of the parts of a batch.
+#[derive(Debug, Default)]
+struct Sum {
+    gradients: Vec<Tensor<1>>,
+    parts: usize,
+}
+
+impl Sum {
+    fn add(&mut self, gradients: Vec<Tensor<1>>) {
+        self.parts += 1;
+        self.gradients = match std::mem::take(&mut self.gradients) {
+            none if none.is_empty() => gradients,
+            sums => sums.into_iter().zip(gradients).map(|(a, b)| a + b).collect(),
+        };
+    }
+
+    /// The gradient of the mean over all parts.
+    fn mean(self) -> Vec<Tensor<1>> {
+        if self.parts == 1 {
+            return self.gradients;
+        }
+        self.gradients.into_iter().map(|g| g / self.parts as f64).collect()
+    }
+}
+
+impl Seen {
+    fn add_discriminator(&mut self, side: &DiscriminatorSide) {
+        self.d_loss.push(side.loss);
+        self.penalty.push(side.penalty);
+        self.real.extend(side.logits_real.clone().into_data().iter::<f32>());
+        self.fake.extend(side.logits_fake.clone().into_data().iter::<f32>());
+    }
+
+    fn add_generator(&mut self, side: &GeneratorSide) {
+        self.g_loss.push(side.loss);
+        self.fooled.extend(side.logits_fake.clone().into_data().iter::<f32>());
+    }
+
+    fn metrics(&self) -> StepMetrics {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let share =
+            |logits: &[f32], holds: fn(f32) -> bool| logits.iter().filter(|&&l| holds(l)).count() as f64 / logits.len() as f64;
+        let sigmoid = |logits: &[f32]| mean(&logits.iter().map(|&l| 1.0 / (1.0 + (-f64::from(l)).exp())).collect::<Vec<_>>());
+        StepMetrics {
+            g_loss: mean(&self.g_loss),
+            d_loss: mean(&self.d_loss),
+            penalty: mean(&self.penalty),
+            real_accuracy: share(&self.real, |l| l > 0.0),
+            generated_accuracy: share(&self.fake, |l| l < 0.0),
+            d_real: sigmoid(&self.real),
+            d_fake: sigmoid(&self.fake),
+            d_fooled: sigmoid(&self.fooled),
+            g_norm: self.g_norm.unwrap_or(0.0),
+            d_norm: self.d_norm.unwrap_or(0.0),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! One run from its first or last saved step to its end: owns the run folder, feeds the trainer, writes what is kept.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,45 +14,31 @@ use shared::jsonl::JsonLines;
 use shared::log::Progress;
 use shared::metrics::weights::INCEPTION;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
-use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
+use shared::nn::config::RunConfig;
 use shared::nn::run::{Owner, Run, Which};
 use shared::nn::sampler::Sampler;
 use shared::picture::{Picture, grid};
 use shared::signal::Stop;
 use shared::{fs, log};
 
+use crate::augment::Controller;
 use crate::batches::Batches;
 use crate::evaluation::Evaluator;
 use crate::metrics::{EpochSums, StepMetrics};
+use crate::preparation::{Options, last_step, prepare, steps_per_epoch};
 use crate::trainer::Trainer;
-
-/// The split that is learned from.
-const TRAIN_SPLIT: &str = "train";
 
 /// Pixels between the pictures of a sheet.
 const SHEET_PADDING: u32 = 2;
-
-/// What a run is asked to be.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The recipe it started from.
-    pub preset: String,
-    /// All settings, resolved.
-    pub settings: Settings,
-    /// From which every random number follows.
-    pub seed: u64,
-    /// Folder of the data set.
-    pub data: PathBuf,
-    /// Weights for KID; `None` takes the fetched ones.
-    pub weights: Option<PathBuf>,
-    /// Remove what the run folder holds.
-    pub restart: bool,
-}
 
 /// What a checkpoint keeps beside tensors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
+    /// `None` in checkpoints of earlier versions, which had only `probability`.
+    #[serde(default)]
+    controller: Option<Controller>,
+    #[serde(default, skip_serializing)]
     probability: f64,
     sums: EpochSums,
     best: Option<Best>,
@@ -63,57 +49,6 @@ struct State {
 struct Best {
     kid: f64,
     step: u64,
-}
-
-/// Checks data and settings and prints the resolved `config.toml`.
-///
-/// # Errors
-/// When the run could not be started.
-pub fn dry_run(options: &Options) -> Result<Ending> {
-    let (config, batches) = prepare(options)?;
-    print!("{}", toml::to_string(&config)?);
-    tracing::info!("{} pictures, {} steps an epoch", batches.pictures(), batches.steps_per_epoch());
-    Ok(Ending::Done)
-}
-
-fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
-    let dataset = Dataset::open(&options.data)?;
-    let manifest = dataset.manifest();
-    if manifest.paired {
-        let mend = "build it with --side a or --side b";
-        return Err(UsageError(format!(
-            "{} holds pairs of pictures, which {} does not learn: {mend}",
-            options.data.display(),
-            options.preset
-        ))
-        .into());
-    }
-    let size = manifest.size as usize;
-    RunConfig::check_size(size)?;
-    let config = RunConfig {
-        version: CONFIG_VERSION,
-        preset: options.preset.clone(),
-        seed: options.seed,
-        data: DataConfig {
-            path: options.data.display().to_string(),
-            split: TRAIN_SPLIT.into(),
-            fingerprint: manifest.fingerprint.clone(),
-            size,
-            channels: manifest.channels as usize,
-        },
-        settings: options.settings.clone(),
-    };
-    let batch = options.settings.schedule.batch;
-    let batches = Batches::new(dataset, TRAIN_SPLIT, batch, options.seed)?;
-    if batches.steps_per_epoch() == 0 {
-        let (path, n) = (options.data.display(), batches.pictures());
-        return Err(UsageError(format!(
-            "{path} has {n} pictures to learn from, fewer than a batch: --set schedule.batch={}",
-            (n / 2).max(2)
-        ))
-        .into());
-    }
-    Ok((config, batches))
 }
 
 /// Trains until the schedule ends or a signal comes; everything is saved either way.
@@ -158,13 +93,15 @@ impl Training {
         check_same(&run, &config)?;
         fs::write(run.file("config.toml"), toml::to_string(&config)?.as_bytes())?;
 
-        let mut trainer = Trainer::new(&config, device);
+        let mut trainer = Trainer::new(&config, last_step(&config, &batches), device);
         let mut state = State::default();
         if run.step_of(Which::Latest)?.is_some() {
             let checkpoint = run.checkpoint(Which::Latest)?;
             trainer.load(&checkpoint)?;
             state = serde_json::from_value(checkpoint.meta.state.clone()).context("the checkpoint's state")?;
-            trainer.probability = state.probability;
+            let mut earlier = Controller::default();
+            earlier.probability = state.probability;
+            trainer.controller = state.controller.unwrap_or(earlier);
             tracing::info!("going on after step {}", trainer.step);
         }
         let done = trainer.step;
@@ -174,12 +111,10 @@ impl Training {
     }
 
     fn run(&mut self, stop: &Stop) -> Result<Ending> {
-        let per_epoch = self.batches.steps_per_epoch();
-        let schedule = self.config.settings.schedule.clone();
-        let last = match schedule.steps {
-            0 => schedule.epochs * per_epoch,
-            steps => steps,
-        };
+        let per_epoch = steps_per_epoch(&self.config, &self.batches);
+        let last = last_step(&self.config, &self.batches);
+        let settings = self.config.settings.clone();
+        let per_step = settings.schedule.discriminator_steps as u64;
         if self.trainer.step == 0 {
             self.begin()?;
         }
@@ -188,11 +123,13 @@ impl Training {
         let mut clock = (Instant::now(), 0u64);
         while self.trainer.step < last {
             let (epoch, index) = (self.trainer.step / per_epoch, self.trainer.step % per_epoch);
-            let real = self.batches.get(epoch, index, &self.device)?;
-            let metrics = self.trainer.step(real);
+            let numbers = self.trainer.step * per_step..(self.trainer.step + 1) * per_step;
+            let batch = |number| self.batches.at(number, settings.range(), settings.cond.is_on(), &self.device);
+            let batches = numbers.map(batch).collect::<Result<Vec<_>, _>>()?;
+            let metrics = self.trainer.step(&batches);
             self.require_finite(&metrics)?;
             self.state.sums.add(&metrics);
-            clock.1 += schedule.batch as u64;
+            clock.1 += settings.schedule.batch as u64 * per_step;
             progress.add(1);
             if index + 1 == per_epoch {
                 self.end_epoch(epoch + 1, clock)?;
@@ -227,28 +164,41 @@ impl Training {
     }
 
     fn sampler(&self) -> Sampler {
-        Sampler::new(self.trainer.ema.clone(), self.device.clone())
+        Sampler::new(self.trainer.ema.clone(), &self.config, self.device.clone())
     }
 
     fn end_epoch(&mut self, epoch: u64, (since, pictures): (Instant, u64)) -> Result<()> {
         let per_second = pictures as f64 / since.elapsed().as_secs_f64();
         self.write_sheet(epoch)?;
         let kid = self.evaluate(epoch)?;
-        let StepMetrics { g_loss, d_loss, real_accuracy, generated_accuracy } = self.state.sums.mean();
-        let (step, p) = (self.trainer.step, self.trainer.probability);
-        let kimg = (step * self.config.settings.schedule.batch as u64) as f64 / 1000.0;
+        let m = self.state.sums.mean();
+        let (step, p) = (self.trainer.step, self.trainer.controller.probability);
+        let schedule = &self.config.settings.schedule;
+        let kimg = (step * (schedule.batch * schedule.discriminator_steps) as u64) as f64 / 1000.0;
         let mut line = json!({
-            "epoch": epoch, "step": step, "kimg": kimg, "g_loss": g_loss, "d_loss": d_loss, "real_acc": real_accuracy,
-            "gen_acc": generated_accuracy, "aug_p": p, "kid": kid, "img_per_s": (per_second * 10.0).round() / 10.0,
+            "epoch": epoch, "step": step, "kimg": kimg, "g_loss": m.g_loss, "d_loss": m.d_loss, "penalty": m.penalty,
+            "real_acc": m.real_accuracy, "gen_acc": m.generated_accuracy, "d_real": m.d_real, "d_fake": m.d_fake,
+            "d_fooled": m.d_fooled, "aug_p": p, "kid": kid, "img_per_s": (per_second * 10.0).round() / 10.0,
         });
+        for (key, norm, optimizer) in [
+            ("g_norm", m.g_norm, &self.config.settings.optimizer.generator),
+            ("d_norm", m.d_norm, &self.config.settings.optimizer.discriminator),
+        ] {
+            if optimizer.clip_norm > 0.0 {
+                line[key] = json!(norm);
+            }
+        }
         if let (Some(evaluator), Some(_)) = (&self.evaluator, kid) {
             line["kid_of"] = evaluator.conventions();
         }
         self.stats.push(&line)?;
         self.stats.sync()?;
         tracing::info!(
-            "epoch {epoch} step {step} g_loss {g_loss:.4} d_loss {d_loss:.4} real_acc {real_accuracy:.3} \
-             gen_acc {generated_accuracy:.3} aug_p {p:.4} {per_second:.1} img/s"
+            "epoch {epoch} step {step} g_loss {:.4} d_loss {:.4} real_acc {:.3} gen_acc {:.3} aug_p {p:.4} {per_second:.1} img/s",
+            m.g_loss,
+            m.d_loss,
+            m.real_accuracy,
+            m.generated_accuracy
         );
         self.state.sums = EpochSums::default();
         let improved = kid.is_some_and(|kid| self.state.best.is_none_or(|best| kid < best.kid));
@@ -285,7 +235,7 @@ impl Training {
     /// Saves the present step, then lets the pointers follow and removes what is no longer kept.
     fn save(&mut self) -> Result<()> {
         let step = self.trainer.step;
-        self.state.probability = self.trainer.probability;
+        self.state.controller = Some(self.trainer.controller);
         if self.run.step_of(Which::Latest)? == Some(step) && self.run.checkpoint_folder(step).exists() {
             return self.point();
         }
@@ -295,7 +245,7 @@ impl Training {
         let meta = Meta {
             version: CHECKPOINT_VERSION,
             step,
-            epoch: step / self.batches.steps_per_epoch(),
+            epoch: step / steps_per_epoch(&self.config, &self.batches),
             config: self.config.clone(),
             state: serde_json::to_value(self.state)?,
             files: Default::default(),

@@ -6,7 +6,8 @@ mod util;
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::archive::Archive;
 use shared::picture::{Limits, Picture};
-use train::augment::{Affine, Transform, warp};
+use train::augment::keras::Transform;
+use train::augment::{Affine, warp};
 use util::{committed, difference, golden, outside, signed};
 
 /// f32 rounds the weights and the four products at 6e-8 each; the reference is f64 rounded to f32.

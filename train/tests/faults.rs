@@ -19,13 +19,7 @@ static ONE: Mutex<()> = Mutex::new(());
 
 fn config() -> RunConfig {
     let settings = ["generator.width=2", "generator.latent=2", "discriminator.width=2"].map(str::to_owned);
-    RunConfig {
-        version: 1,
-        preset: "gan-ada".into(),
-        seed: 3,
-        data: DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), size: 8, channels: 3 },
-        settings: Settings::resolve("gan-ada", None, &settings).unwrap(),
-    }
+    RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 3, DataConfig::of_extent(8, 3))
 }
 
 fn meta(step: u64) -> Meta {
@@ -49,7 +43,7 @@ fn a_save_that_fails_at_any_operation_leaves_the_earlier_checkpoint_and_no_litte
     let _one = ONE.lock();
     let folder = scratch("save");
     let run = Run::create(&folder).unwrap();
-    let trainer = Trainer::new(&config(), &Device::flex());
+    let trainer = Trainer::new(&config(), 1, &Device::flex());
     checkpoint::save(&run.checkpoint_folder(1), meta(1), &trainer.parts()).unwrap();
     run.point(Which::Latest, 1).unwrap();
     let mut failures = 0;
@@ -78,7 +72,7 @@ fn foreign_content_under_a_right_checksum_is_refused_without_a_panic() {
     let _one = ONE.lock();
     let folder = scratch("foreign");
     let run = Run::create(&folder).unwrap();
-    let trainer = Trainer::new(&config(), &Device::flex());
+    let trainer = Trainer::new(&config(), 1, &Device::flex());
     checkpoint::save(&run.checkpoint_folder(1), meta(1), &trainer.parts()).unwrap();
     let path = run.checkpoint_folder(1).join("ema.safetensors");
     let good = fs::read(&path).unwrap();
@@ -114,7 +108,7 @@ fn the_checkpoint_of_format_version_1_loads() {
     let checkpoint = Checkpoint::open(&util::committed("checkpoint-v1")).unwrap();
     checkpoint.verify().unwrap();
     assert_eq!((checkpoint.meta.version, checkpoint.meta.step), (1, 2));
-    let mut trainer = Trainer::new(&checkpoint.meta.config, &Device::flex());
+    let mut trainer = Trainer::new(&checkpoint.meta.config, 1, &Device::flex());
     trainer.load(&checkpoint).unwrap();
     let mut newer = checkpoint.meta.clone();
     newer.version = 2;

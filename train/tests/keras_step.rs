@@ -6,10 +6,13 @@ mod util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::layers::Mode;
-use shared::nn::parameter::{Parameter, Parameters, Role};
+use shared::nn::generator::Generator;
+use shared::nn::layers::{Masks, Mode, Pass};
+use shared::nn::parameter::{Parameters, Role};
 use train::trainer::Trainer;
-use util::{Golden, committed, difference, golden, normal, pictures, signed};
+use train::turn::{Batch, Turn, Whose};
+use util::network::fill;
+use util::{Golden, committed, difference, golden, normal, pictures};
 
 /// Keras in f32 differs from Keras in f64 by 2.1e-5 at most (metadata `noise_floor`), and so may we.
 const GRADIENT: f64 = 1e-4;
@@ -28,22 +31,6 @@ fn keras_name(prefix: &str, name: &str) -> String {
         }
         [block, i, "conv", leaf] => format!("{prefix}.{block}{}.{leaf}", i.parse::<usize>().expect("index") + 1),
         _ => format!("{prefix}.{name}"),
-    }
-}
-
-fn fill(prefix: &str, network: &mut dyn Parameters, device: &Device) {
-    for (name, parameter) in network.parameters_mut() {
-        if parameter.role() == Role::Statistic {
-            continue;
-        }
-        let shape = parameter.shape().to_vec();
-        let receptive: usize = shape.iter().skip(2).product();
-        let a = match shape.len() {
-            1 => 0.1,
-            _ => (6.0 / ((shape[0] + shape[1]) * receptive) as f64).sqrt() as f32,
-        };
-        let values = signed(&keras_name(prefix, &name), parameter.count(), a);
-        *parameter = Parameter::new(values, &shape, Role::Weight, device);
     }
 }
 
@@ -75,36 +62,39 @@ fn one_step_and_twenty_equal_keras() {
         format!("schedule.batch={batch}"),
     ];
     let device = Device::flex();
-    let config = RunConfig {
-        version: 1,
-        preset: "gan-ada".into(),
-        seed: 0,
-        data: DataConfig { path: String::new(), split: String::new(), fingerprint: String::new(), size, channels: 3 },
-        settings: Settings::resolve("gan-ada", None, &settings).expect("settings"),
-    };
-    let mut trainer = Trainer::new(&config, &device);
-    fill("g", &mut trainer.generator, &device);
-    fill("d", &mut trainer.discriminator, &device);
+    let config = RunConfig::new(
+        "gan-ada",
+        Settings::resolve("gan-ada", None, &settings).expect("settings"),
+        0,
+        DataConfig::of_extent(size, 3),
+    );
+    let mut trainer = Trainer::new(&config, 20, &device);
+    fill(&mut trainer.generator, &device, |name| keras_name("g", name));
+    fill(&mut trainer.discriminator, &device, |name| keras_name("d", name));
     trainer.ema = trainer.generator.clone();
     let z = |k: usize| {
         Tensor::<2>::from_data(TensorData::new(normal(&format!("latents.{k}"), batch * latent), [batch, latent]), &device)
     };
-    let real = |k: usize| {
+    let batch_of = |k: usize| {
         let values = pictures(&format!("real.{k}"), batch, size);
-        Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), &device)
+        let real = Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
+        Batch { real, classes: None, latents: Some(z(k)) }
     };
+    let infer =
+        |mut generator: Generator, mode| generator.forward(z(start), &mut Pass { mode, classes: None, masks: &mut Masks::None });
 
     // Step 0: outputs, losses, every gradient, running statistics.
-    let fake = trainer.generator.clone().forward(z(start), Mode::Train);
+    let fake = infer(trainer.generator.clone(), Mode::Train);
     assert!(difference(fake.into_data().iter::<f32>(), &file["fake"].1) < 1e-5);
     let mut probe = trainer.clone();
-    let gradient = probe.gradient(real(start), z(start));
-    assert!(difference(gradient.logits_real.into_data().iter::<f32>(), &file["logits_real"].1) < GRADIENT);
-    assert!(difference(gradient.logits_fake.into_data().iter::<f32>(), &file["logits_fake"].1) < GRADIENT);
-    assert!((gradient.g_loss / file["g_loss"].1[0] - 1.0).abs() < GRADIENT);
-    assert!((gradient.d_loss / file["d_loss"].1[0] - 1.0).abs() < GRADIENT);
+    let turn = Turn::new(&batch_of(start), 0, Whose::Discriminator, 0, trainer.generator.config(), &device);
+    let (d, g) = probe.gradient(&turn);
+    assert!(difference(d.logits_real.into_data().iter::<f32>(), &file["logits_real"].1) < GRADIENT);
+    assert!(difference(d.logits_fake.into_data().iter::<f32>(), &file["logits_fake"].1) < GRADIENT);
+    assert!((g.loss / file["g_loss"].1[0] - 1.0).abs() < GRADIENT);
+    assert!((d.loss / file["d_loss"].1[0] - 1.0).abs() < GRADIENT);
     let sides: [(&str, &dyn Parameters, Vec<Tensor<1>>); 2] =
-        [("g", &trainer.generator, gradient.generator), ("d", &trainer.discriminator, gradient.discriminator)];
+        [("g", &trainer.generator, g.gradients), ("d", &trainer.discriminator, d.gradients)];
     let mut worst = 0.0f64;
     for (prefix, network, gradients) in sides {
         let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
@@ -122,7 +112,7 @@ fn one_step_and_twenty_equal_keras() {
     // Twenty steps: losses, and at the narrow width also where they lead.
     let mut drift = 0.0f64;
     for (k, expected) in file["losses"].1.chunks(2).enumerate() {
-        let metrics = trainer.step_on(real(start + k), z(start + k));
+        let metrics = trainer.step(&[batch_of(start + k)]);
         for (found, expected) in [(metrics.g_loss, expected[0]), (metrics.d_loss, expected[1])] {
             let d = (found / expected - 1.0).abs();
             drift = drift.max(d);
@@ -140,7 +130,7 @@ fn one_step_and_twenty_equal_keras() {
             let d = difference(parameter.to_vec(), &file[&key].1);
             assert!(d < 1e-2, "{key}: {d:.2e}");
         }
-        let samples = trainer.ema.clone().forward(z(start), Mode::Infer);
+        let samples = infer(trainer.ema.clone(), Mode::Infer);
         assert!(difference(samples.into_data().iter::<f32>(), &file["ema_samples"].1) < 1e-3);
     }
 }

@@ -171,7 +171,7 @@ fn a_run_can_be_lengthened_and_other_settings_are_refused_by_name() {
     let mut other = command(&data, &longer, 6);
     other.args(["--set", "optimizer.learning_rate=1e-3"]);
     let text = fail(other, 2);
-    assert!(text.contains("optimizer.learning_rate = 0.0002") && text.contains("0.001"), "{text}");
+    assert!(text.contains("optimizer.discriminator.learning_rate = 0.0002") && text.contains("0.001"), "{text}");
     let mut seed = command(&data, &longer, 6);
     seed.args(["--seed", "1"]);
     assert!(fail(seed, 2).contains("seed"));
@@ -285,5 +285,38 @@ fn losses_that_are_not_finite_stop_the_run_and_leave_the_last_checkpoint() {
     assert!(text.contains("not finite") && text.contains("learning_rate"), "{text}");
     for step in shared::nn::run::Run::open(&out).unwrap().steps().unwrap() {
         verify(&out.join("checkpoints").join(format!("{step:08}"))).unwrap();
+    }
+}
+
+#[test]
+fn lists_and_refusals_come_before_anything_is_built() {
+    let scratch = Scratch::new("lists");
+    let train = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_train")).args(args).output().unwrap();
+    for (flag, names) in [
+        ("--list-presets", &["gan-ada", "dcgan-anime", "dcgan-tf", "wgan", "wgan-gp", "arXiv:1704.00028"][..]),
+        ("--list-losses", &["non-saturating", "relativistic-average-ls", "arXiv:1807.00734"]),
+        ("--list-transforms", &["bgcfnc", "rotate90", "diffaugment"]),
+    ] {
+        let output = train(&[flag]);
+        assert!(output.status.success());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        names.iter().for_each(|name| assert!(text.contains(name), "{flag}: {name} is missing in {text}"));
+    }
+    // Whoever reads the list may stop after a line, and that is no failure.
+    let mut list = Command::new(env!("CARGO_BIN_EXE_train")).arg("--list-presets").stdout(Stdio::piped()).spawn().unwrap();
+    drop(list.stdout.take());
+    assert!(list.wait().unwrap().success());
+    let (data, out) = (scratch.dataset(), scratch.0.join("run"));
+    for (setting, named) in [
+        ("penalty.gradient=10", "discriminator.norm=none"),
+        ("generator.range=signed", "generator.range=unit"),
+        ("generator.plan=['k9s2p0']", "prep build --size 15"),
+        ("cond=embedding+projection", "has no classes"),
+    ] {
+        let mut command = command(&data, &out, 1);
+        command.args(["--set", setting]);
+        let text = fail(command, 2);
+        assert!(text.contains(named), "{setting}: {text}");
+        assert!(!out.exists(), "{setting}");
     }
 }

@@ -1,27 +1,28 @@
 //! Training does not depend on how many threads share the work, not in a single bit.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
+use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::rng;
 use train::trainer::Trainer;
+use train::turn::Batch;
 
 /// All parameters and optimizer states after three augmented steps, as bits.
 fn trained() -> Vec<u32> {
     let (batch, size) = (6, 16);
     let settings = ["generator.width=16", "discriminator.width=16", "schedule.batch=6"].map(String::from);
-    let config = RunConfig {
-        version: CONFIG_VERSION,
-        preset: "gan-ada".into(),
-        seed: 7,
-        data: DataConfig { path: String::new(), split: String::new(), fingerprint: String::new(), size, channels: 3 },
-        settings: Settings::resolve("gan-ada", None, &settings).expect("settings"),
-    };
+    let config = RunConfig::new(
+        "gan-ada",
+        Settings::resolve("gan-ada", None, &settings).expect("settings"),
+        7,
+        DataConfig::of_extent(size, 3),
+    );
     let device = Device::flex();
-    let mut trainer = Trainer::new(&config, &device);
+    let mut trainer = Trainer::new(&config, 3, &device);
     for step in 0..3 {
-        trainer.probability = 0.5;
+        trainer.controller.probability = 0.5;
         let values = rng::stream(1, "test pictures", step).normals(batch * 3 * size * size);
-        trainer.step(Tensor::from_data(TensorData::new(values, [batch, 3, size, size]), &device));
+        let real = Tensor::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
+        trainer.step(&[Batch { real, classes: None, latents: None }]);
     }
     let parts = trainer.parts();
     parts.iter().flat_map(|(_, part)| part.parameters()).flat_map(|(_, p)| p.to_vec()).map(f32::to_bits).collect()

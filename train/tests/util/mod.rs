@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where a golden file is not as expected")]
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
 
+pub(crate) mod network;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -66,10 +68,20 @@ pub(crate) fn normal(name: &str, count: usize) -> Vec<f32> {
     u.chunks(4).map(|u| ((((u[0] + u[1]) + u[2]) + u[3]) - 2.0) * 3f64.sqrt() as f32).collect()
 }
 
-/// Pictures [b, 3, side, side]: coarse blocks of 8 pixels and noise.
+/// Pictures [b, 3, side, side] with values in [0, 1).
 pub(crate) fn pictures(name: &str, b: usize, side: usize) -> Vec<f32> {
-    let coarse = uniform(&format!("{name}.coarse"), b * 3 * (side / 8) * (side / 8));
-    let fine = uniform(&format!("{name}.fine"), b * 3 * side * side);
+    pictures_of(name, [b, 3, side, side])
+}
+
+/// Pictures [b, c, side, side] with values in [−1, 1).
+pub(crate) fn signed_pictures(name: &str, shape: [usize; 4]) -> Vec<f32> {
+    pictures_of(name, shape).into_iter().map(|v| 2.0 * v - 1.0).collect()
+}
+
+/// Coarse blocks of 8 pixels and noise.
+fn pictures_of(name: &str, [b, channels, side, _]: [usize; 4]) -> Vec<f32> {
+    let coarse = uniform(&format!("{name}.coarse"), b * channels * (side / 8) * (side / 8));
+    let fine = uniform(&format!("{name}.fine"), b * channels * side * side);
     let at = |i: usize| {
         let (plane, y, x) = (i / (side * side), i / side % side, i % side);
         coarse[(plane * (side / 8) + y / 8) * (side / 8) + x / 8]
@@ -81,6 +93,7 @@ pub(crate) fn pictures(name: &str, b: usize, side: usize) -> Vec<f32> {
 pub(crate) fn difference(found: impl IntoIterator<Item = f32>, expected: &[f64]) -> f64 {
     let found: Vec<f32> = found.into_iter().collect();
     assert!(found.len() >= expected.len(), "{} values, {} expected", found.len(), expected.len());
+    assert!(found.iter().all(|v| v.is_finite()), "not all values are finite");
     let scale = expected.iter().fold(0.0f64, |a, v| a.max(v.abs()));
     let worst = found.iter().zip(expected).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max);
     worst / scale

@@ -1,0 +1,109 @@
+//! Colour transforms as matrices on (R, G, B, 1) with colours in [−1, 1], and the step that applies one to each picture.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::plan::Step;
+
+/// The first three rows of a 4×4 matrix whose last is 0 0 0 1.
+pub type ColorMatrix = [[f64; 4]; 3];
+
+/// Colours stay.
+pub const IDENTITY: ColorMatrix = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+
+/// The product second·first: `first` applies first.
+#[must_use]
+pub fn after(second: &ColorMatrix, first: &ColorMatrix) -> ColorMatrix {
+    let entry = |row: &[f64; 4], column: usize| {
+        let own = if column == 3 { row[3] } else { 0.0 };
+        own + (0..3).map(|k| row[k] * first[k][column]).sum::<f64>()
+    };
+    second.map(|row| std::array::from_fn(|column| entry(&row, column)))
+}
+
+/// A matrix from its 3×3 part.
+fn linear(entry: impl Fn(usize, usize) -> f64) -> ColorMatrix {
+    std::array::from_fn(|row| std::array::from_fn(|column| if column < 3 { entry(row, column) } else { 0.0 }))
+}
+
+fn identity(row: usize, column: usize) -> f64 {
+    f64::from(u8::from(row == column))
+}
+
+/// Adds `b` to every colour.
+#[must_use]
+pub fn brightness(b: f64) -> ColorMatrix {
+    IDENTITY.map(|[r, g, blue, _]| [r, g, blue, b])
+}
+
+/// Multiplies every colour by `c`.
+#[must_use]
+pub fn contrast(c: f64) -> ColorMatrix {
+    linear(|row, column| c * identity(row, column))
+}
+
+/// I − 2·i·vvᵀ with the grey axis v = (1, 1, 1)/√3: for i = 1 light becomes dark and hues stay.
+#[must_use]
+pub fn luma_flip(i: f64) -> ColorMatrix {
+    linear(|row, column| identity(row, column) - 2.0 / 3.0 * i)
+}
+
+/// Rotation by `angle` about the grey axis (Rodrigues).
+#[must_use]
+pub fn hue(angle: f64) -> ColorMatrix {
+    let (sin, cos) = angle.sin_cos();
+    let axis = 1.0 / 3f64.sqrt();
+    // The cross product with the axis: row r has −v at the column after r, and v at the one before.
+    let cross = |row: usize, column: usize| match (column + 3 - row) % 3 {
+        1 => -axis,
+        2 => axis,
+        _ => 0.0,
+    };
+    linear(|row, column| (1.0 - cos) / 3.0 + cos * identity(row, column) + sin * cross(row, column))
+}
+
+/// Multiplies the distance from the grey axis by `s`.
+#[must_use]
+pub fn saturation(s: f64) -> ColorMatrix {
+    linear(|row, column| 1.0 / 3.0 + (identity(row, column) - 1.0 / 3.0) * s)
+}
+
+/// Each picture's colours through a matrix of its own.
+#[derive(Clone, Debug)]
+pub struct Color {
+    channels: usize,
+    /// [B, C, C].
+    factors: Vec<f32>,
+    /// [B, C, 1].
+    offsets: Vec<f32>,
+}
+
+impl Color {
+    /// One matrix a picture. In grey a pixel is three equal colours, and their mean is what they become.
+    #[must_use]
+    pub fn new(matrices: &[ColorMatrix], channels: usize) -> Self {
+        let (mut factors, mut offsets) = (Vec::new(), Vec::new());
+        for matrix in matrices {
+            if channels == 1 {
+                factors.push((matrix.iter().flat_map(|row| &row[..3]).sum::<f64>() / 3.0) as f32);
+                offsets.push((matrix.iter().map(|row| row[3]).sum::<f64>() / 3.0) as f32);
+            } else {
+                factors.extend(matrix.iter().flat_map(|row| &row[..3]).map(|&v| v as f32));
+                offsets.extend(matrix.iter().map(|row| row[3] as f32));
+            }
+        }
+        Self { channels, factors, offsets }
+    }
+}
+
+impl Step for Color {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, channels, height, width] = x.dims();
+        debug_assert_eq!(channels, self.channels);
+        let device = x.device().inner();
+        let factors = Tensor::<3>::from_data(TensorData::new(self.factors.clone(), [batch, channels, channels]), &device);
+        let offsets = Tensor::<3>::from_data(TensorData::new(self.offsets.clone(), [batch, channels, 1]), &device);
+        let x: Tensor<3> = x.reshape([batch, channels, height * width]);
+        let y = if channels == 1 { x * factors } else { factors.matmul(x) };
+        (y + offsets).reshape([batch, channels, height, width])
+    }
+}

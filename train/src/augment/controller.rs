@@ -1,0 +1,121 @@
+//! What moves p, the probability of augmenting.
+
+use serde::{Deserialize, Serialize};
+use shared::nn::config::{AugmentConfig, ControllerName};
+
+/// p, and what the running interval has added up so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Controller {
+    /// p.
+    pub probability: f64,
+    /// Reals taken for real minus reals taken for generated, in the running interval.
+    signs: f64,
+    /// Reals in the running interval.
+    pictures: u64,
+    /// Steps of the running interval.
+    steps: u64,
+}
+
+impl Controller {
+    /// At the first step.
+    #[must_use]
+    pub fn new(config: &AugmentConfig) -> Self {
+        Self { probability: config.probability, ..Self::default() }
+    }
+
+    /// After a step in which D gave the reals these logits.
+    ///
+    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps.
+    /// `sign`: after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 · ramp_kimg), as in
+    /// StyleGAN2-ADA's training loop. p stays in [0, ceiling].
+    pub fn observe(&mut self, config: &AugmentConfig, logits_real: &[f32]) {
+        if logits_real.is_empty() {
+            return;
+        }
+        let count = |holds: fn(f32) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as f64;
+        let above = count(|l| l > 0.0);
+        let moved = match config.controller() {
+            ControllerName::Auto | ControllerName::Fixed => return,
+            ControllerName::Accuracy => {
+                let accuracy = above / logits_real.len() as f64;
+                (accuracy - config.target_accuracy) / config.integration_steps
+            }
+            ControllerName::Sign => {
+                self.signs += above - count(|l| l < 0.0);
+                self.pictures += logits_real.len() as u64;
+                self.steps += 1;
+                if self.steps < config.interval {
+                    return;
+                }
+                let pictures = self.pictures as f64;
+                let direction = match self.signs / pictures - config.target_sign {
+                    0.0 => 0.0,
+                    difference => difference.signum(),
+                };
+                (self.signs, self.pictures, self.steps) = (0.0, 0, 0);
+                direction * pictures / (config.ramp_kimg * 1000.0)
+            }
+        };
+        self.probability = (self.probability + moved).clamp(0.0, config.ceiling());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `above` logits of `of` lie above 0.
+    fn logits(above: usize, of: usize) -> Vec<f32> {
+        (0..of).map(|i| if i < above { 0.7 } else { -0.2 }).collect()
+    }
+
+    fn observed(config: &AugmentConfig, batches: &[Vec<f32>]) -> f64 {
+        let mut controller = Controller::new(config);
+        batches.iter().for_each(|batch| controller.observe(config, batch));
+        controller.probability
+    }
+
+    #[test]
+    fn accuracy_moves_by_the_difference_and_stays_in_its_bounds() {
+        let controller = ControllerName::Accuracy;
+        let at = |probability| AugmentConfig { probability, controller, max_probability: 0.8, ..AugmentConfig::default() };
+        assert!((observed(&at(0.3), &[logits(8, 8)]) - 0.30015).abs() < 1e-12);
+        assert!((observed(&at(0.3), &[logits(4, 8), logits(8, 8)]) - 0.2998).abs() < 1e-12);
+        assert_eq!(observed(&at(0.0), &[logits(4, 8)]), 0.0);
+        assert_eq!(observed(&at(0.79999), &[logits(8, 8)]), 0.8);
+    }
+
+    #[test]
+    fn sign_moves_every_fourth_step_by_a_constant_for_each_real() {
+        let config = AugmentConfig { controller: ControllerName::Sign, probability: 0.5, ..AugmentConfig::default() };
+        let three = vec![logits(32, 32); 3];
+        assert_eq!(observed(&config, &three), 0.5);
+        // 128 of 500,000 reals, up where the mean sign is above 0.6 and down where it is below.
+        assert!((observed(&config, &vec![logits(32, 32); 4]) - (0.5 + 128.0 / 500e3)).abs() < 1e-15);
+        assert!((observed(&config, &vec![logits(24, 32); 4]) - (0.5 - 128.0 / 500e3)).abs() < 1e-15);
+        // The mean is taken over all four: 0.6 is what 102.4 of 128 give, so 103 move up and 102 down.
+        let batches = |last| [three.clone(), vec![logits(last, 32)]].concat();
+        assert!(observed(&config, &batches(7)) > 0.5 && observed(&config, &batches(6)) < 0.5);
+    }
+
+    #[test]
+    fn fixed_stays_where_it_is() {
+        let config = AugmentConfig { controller: ControllerName::Fixed, probability: 0.4, ..AugmentConfig::default() };
+        assert_eq!(observed(&config, &vec![logits(8, 8); 9]), 0.4);
+    }
+
+    #[test]
+    fn it_goes_on_in_the_middle_of_an_interval_from_what_was_saved() {
+        let config = AugmentConfig { controller: ControllerName::Sign, probability: 0.1, ..AugmentConfig::default() };
+        let mut one = Controller::new(&config);
+        let mut other = Controller::new(&config);
+        for above in [3, 32, 31, 30, 9, 32, 17, 2, 32] {
+            one.observe(&config, &logits(above, 32));
+            other.observe(&config, &logits(above, 32));
+            let saved = serde_json::to_string(&other).expect("save");
+            other = serde_json::from_str(&saved).expect("load");
+            assert_eq!(one, other);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Additive noise.
+
+use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
+use shared::rng::{self, Stream};
+
+use super::effect::Effect;
+use super::plan::Step;
+
+/// Noise before it is scaled, [B, C, H, W]: standard normal for pictures that get some, zeros for the others; nothing where no
+/// picture gets any.
+#[must_use]
+pub fn draw(effects: &[Effect], shape: [usize; 3], stream: &mut Stream) -> Vec<f32> {
+    if effects.iter().all(|e| e.noise == 0.0) {
+        return Vec::new();
+    }
+    let len = shape.iter().product();
+    // A stream for each picture, so that they are drawn side by side.
+    let seeds: Vec<_> = effects.iter().map(|e| (e.noise > 0.0).then(|| stream.bits())).collect();
+    let mut values = vec![0.0; effects.len() * len];
+    values.par_chunks_mut(len).zip(seeds).for_each(|(values, seed)| {
+        if let Some(seed) = seed {
+            values.copy_from_slice(&rng::stream(seed, "augment noise", 0).normals(len));
+        }
+    });
+    values
+}
+
+/// Each picture plus noise of its own strength.
+#[derive(Clone, Debug)]
+pub struct Noise {
+    /// [B, C, H, W], scaled.
+    values: Vec<f32>,
+}
+
+impl Noise {
+    /// `values` [B, C, H, W] times each picture's standard deviation.
+    #[must_use]
+    pub fn new(mut values: Vec<f32>, deviations: Vec<f32>, shape: [usize; 3]) -> Self {
+        let pictures = values.par_chunks_mut(shape.iter().product()).zip(deviations);
+        pictures.for_each(|(picture, deviation)| picture.iter_mut().for_each(|v| *v *= deviation));
+        Self { values }
+    }
+}
+
+impl Step for Noise {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let noise = Tensor::<4>::from_data(TensorData::new(self.values.clone(), x.dims()), &x.device().inner());
+        x + noise
+    }
+}

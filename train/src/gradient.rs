@@ -1,0 +1,176 @@
+//! The gradients of one turn: what D's weights, what G's weights should follow.
+
+use burn::tensor::{Gradients, Tensor, activation};
+use shared::nn::config::{NoiseOn, Reduction, RunConfig};
+use shared::nn::discriminator::{Discriminator, Judgement};
+use shared::nn::generator::Generator;
+use shared::nn::layers::{Classes, Mode, Pass};
+use shared::nn::loss::{Labels, Objective};
+use shared::nn::parameter::{Parameters, Role};
+use shared::nn::range::Range;
+
+use crate::augment;
+use crate::instance_noise;
+use crate::penalty::{self, At, Points};
+use crate::turn::Turn;
+
+/// What decides how gradients are taken, besides the networks.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe<'a> {
+    /// The run's settings.
+    pub config: &'a RunConfig,
+    /// Its loss.
+    pub loss: Objective,
+    /// Probability of augmenting.
+    pub probability: f64,
+    /// Real pictures seen before.
+    pub images_seen: f64,
+}
+
+/// D's side of a turn.
+#[derive(Clone, Debug)]
+pub struct DiscriminatorSide {
+    /// Flat gradients in the order of the weights.
+    pub gradients: Vec<Tensor<1>>,
+    /// D's loss with its penalties.
+    pub loss: f64,
+    /// The penalties alone.
+    pub penalty: f64,
+    /// D's logits of the real pictures, [B, 1].
+    pub logits_real: Tensor<2>,
+    /// D's logits of the generated pictures, [B, 1].
+    pub logits_fake: Tensor<2>,
+}
+
+/// G's side of a turn.
+#[derive(Clone, Debug)]
+pub struct GeneratorSide {
+    /// Flat gradients in the order of the weights.
+    pub gradients: Vec<Tensor<1>>,
+    /// G's loss.
+    pub loss: f64,
+    /// D's logits of the generated pictures, [B, 1].
+    pub logits_fake: Tensor<2>,
+}
+
+/// Generated pictures [B, C, H, W] of a turn; the running statistics of `generator` move. With `tracked`, a copy whose weights
+/// are leaves, the gradient can go back to it.
+pub fn generate(generator: &mut Generator, turn: &Turn, tracked: bool) -> (Tensor<4>, Generator) {
+    let mut copy = if tracked { generator.tracked() } else { generator.clone() };
+    let z = if tracked { turn.latents.clone().autodiff() } else { turn.latents.clone() };
+    let mut masks = turn.masks("generator");
+    let mut pass = Pass { mode: Mode::Train, classes: turn.classes.as_ref(), masks: &mut masks };
+    let fake = copy.forward(z, &mut pass);
+    generator.adopt_statistics(&copy);
+    (fake, copy)
+}
+
+impl Recipe<'_> {
+    /// Pictures as D sees them: augmented, with instance noise.
+    #[must_use]
+    pub fn seen(&self, x: Tensor<4>, of: &str, turn: &Turn) -> Tensor<4> {
+        let settings = &self.config.settings;
+        let [batch, channels, height, width] = x.dims();
+        let range = settings.range();
+        let mut stream = turn.stream(&format!("augment {of}"));
+        let plan = augment::draw(&settings.augment, self.probability, batch, [channels, height, width], range, &mut stream);
+        let x = plan.apply(x);
+        if of != "real" && settings.loss.instance_noise_on == NoiseOn::Reals {
+            return x;
+        }
+        let unit = if range == Range::Unit { 0.5 } else { 1.0 };
+        let deviation = unit * instance_noise::deviation(&settings.loss, self.images_seen);
+        instance_noise::noise(x, deviation, &mut turn.stream(&format!("instance noise {of}")))
+    }
+
+    /// The gradients of D's loss at its present weights, from what it sees, without graphs. Its running statistics move: by the
+    /// real, then by the generated batch. `update` counts D's updates.
+    pub fn discriminator(
+        &self,
+        discriminator: &mut Discriminator,
+        turn: &Turn,
+        [real, fake]: [&Tensor<4>; 2],
+        update: u64,
+    ) -> DiscriminatorSide {
+        let settings = &self.config.settings;
+        let mut tracked = discriminator.tracked();
+        let mut judge = |x: &Tensor<4>, of: &str| judge(&mut tracked, x.clone().autodiff(), of, turn);
+        let (of_real, of_fake) = (judge(real, "real"), judge(fake, "generated"));
+        let labels = Labels::draw(&settings.loss, real.dims()[0], &mut turn.stream("labels"));
+        let mut loss = self.loss.discriminator(of_real.logits.clone(), of_fake.logits.clone(), &labels);
+        if let Some((a, b)) = self.classified(&of_real, turn).zip(self.classified(&of_fake, turn)) {
+            let share = if settings.loss.reduction == Reduction::Mean { 0.5 } else { 1.0 };
+            loss = loss + (a + b) * share;
+        }
+        let mut value = f64::from(loss.clone().inner().into_scalar::<f32>());
+        let mut penalty = 0.0;
+        for (kind, at) in penalty::due(&settings.penalty, update) {
+            let x = match at {
+                At::Real => real.clone(),
+                At::Fake => fake.clone(),
+                At::Between => {
+                    let mut stream = turn.stream("penalty points");
+                    let epsilon = (0..real.dims()[0]).map(|_| stream.uniform() as f32).collect();
+                    penalty::between(real, fake, epsilon)
+                }
+            };
+            let points = Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
+            let found = penalty::of(kind, discriminator, &mut tracked, &points);
+            penalty += found.value;
+            loss = loss + found.tangent;
+        }
+        value += penalty;
+        let gradients = flat_gradients(&tracked, &loss.backward());
+        discriminator.adopt_statistics(&tracked);
+        let (logits_real, logits_fake) = (of_real.logits.inner(), of_fake.logits.inner());
+        DiscriminatorSide { gradients, loss: value, penalty, logits_real, logits_fake }
+    }
+
+    /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose weights are leaves, made; `real`
+    /// what D sees of the real ones.
+    pub fn generator(
+        &self,
+        discriminator: &Discriminator,
+        generator: &Generator,
+        turn: &Turn,
+        fake: Tensor<4>,
+        real: &Tensor<4>,
+    ) -> GeneratorSide {
+        // Through the same dropout mask as in D's turn.
+        let mut discriminator = discriminator.clone();
+        let of_fake = judge(&mut discriminator, fake, "generated", turn);
+        let of_real = self.loss.compares().then(|| judge(&mut discriminator, real.clone(), "real", turn).logits.autodiff());
+        let mut loss = self.loss.generator(of_real, of_fake.logits.clone());
+        if let Some(classified) = self.classified(&of_fake, turn) {
+            loss = loss + classified;
+        }
+        let gradients = flat_gradients(generator, &loss.backward());
+        let value = f64::from(loss.inner().into_scalar::<f32>());
+        GeneratorSide { gradients, loss: value, logits_fake: of_fake.logits.inner() }
+    }
+
+    /// The auxiliary classifier's cross-entropy with its weight, `[1]`.
+    fn classified(&self, judgement: &Judgement, turn: &Turn) -> Option<Tensor<1>> {
+        let (logits, classes) = (judgement.classes.as_ref()?, turn.classes.as_ref()?);
+        Some(cross_entropy(logits.clone(), classes) * self.config.settings.cond.auxiliary_weight)
+    }
+}
+
+fn judge(discriminator: &mut Discriminator, x: Tensor<4>, of: &str, turn: &Turn) -> Judgement {
+    let mut masks = turn.masks(of);
+    discriminator.forward(x, &mut Pass { mode: Mode::Train, classes: turn.classes.as_ref(), masks: &mut masks })
+}
+
+/// The mean of −log softmax(logits) at the classes, `[1]`.
+#[must_use]
+pub fn cross_entropy(logits: Tensor<2>, classes: &Classes) -> Tensor<1> {
+    let [_, count] = logits.dims();
+    let chosen = classes.one_hot(count, &logits.device().inner());
+    (activation::log_softmax(logits, 1) * chosen).sum_dim(1).mean().neg()
+}
+
+/// The gradients of a tracked network's weights; zeros where none arrived.
+pub fn flat_gradients(network: &dyn Parameters, gradients: &Gradients) -> Vec<Tensor<1>> {
+    let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+    weights.map(|(_, p)| p.gradient(gradients).unwrap_or_else(|| p.flat().inner().zeros_like())).collect()
+}

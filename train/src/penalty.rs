@@ -1,0 +1,121 @@
+//! Penalties on the discriminator's gradient by its pictures. burn differentiates once, and these penalties are gradients
+//! already; they are exact all the same. With g = ∇ₓD(x) from an ordinary backward pass, the gradient of a penalty f(g) by the
+//! weights is that of the tangent ⟨∂f/∂g, ∇ₓD(x)⟩ with ∂f/∂g held constant, and that tangent is one forward pass
+//! ([`Discriminator::tangent`]).
+
+use burn::tensor::{Tensor, TensorData};
+use shared::nn::config::PenaltyConfig;
+use shared::nn::discriminator::Discriminator;
+use shared::nn::layers::{Classes, Masks, Mode, Pass};
+
+/// A penalty: its value, and a tensor whose gradient by D's weights is the penalty's.
+#[derive(Clone, Debug)]
+pub struct Penalty {
+    /// What is added to D's loss.
+    pub value: f64,
+    /// `[1]`; only its gradient means something.
+    pub tangent: Tensor<1>,
+    /// ‖∇ₓD‖₂ of each picture.
+    pub norms: Vec<f64>,
+}
+
+/// Keeps a norm from being zero.
+const EPSILON: f64 = 1e-12;
+
+/// Which function of the gradients is penalised.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// λ·mean (‖g‖ − 1)² (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3).
+    Gradient(f64),
+    /// γ/2·mean ‖g‖² (Mescheder et al. 2018, arXiv:1801.04406, eq. 9 and 10).
+    Square(f64),
+}
+
+/// What D is at the points `x`, and how it is asked.
+#[derive(Debug)]
+pub struct Points<'a> {
+    /// Where the gradient is taken, [B, C, H, W], without a graph.
+    pub x: Tensor<4>,
+    /// Their classes.
+    pub classes: Option<&'a Classes>,
+    /// The dropout masks; both passes have the same.
+    pub masks: &'a Masks,
+}
+
+/// The penalty `kind` at `points`. `tracked` is `plain` with its weights as leaves.
+pub fn of(kind: Kind, plain: &Discriminator, tracked: &mut Discriminator, points: &Points<'_>) -> Penalty {
+    let batch = points.x.dims()[0];
+    let mut masks = points.masks.clone();
+    let x = points.x.clone().autodiff().require_grad();
+    let mut pass = Pass { mode: Mode::Train, classes: points.classes, masks: &mut masks };
+    let sum = plain.clone().forward(x.clone(), &mut pass).logits.sum();
+    let g = x.grad(&sum.backward()).unwrap_or_else(|| points.x.zeros_like()); // [B, C, H, W]
+    let flat: Tensor<2> = g.clone().flatten(1, 3);
+    let norms: Vec<f64> = flat.square().sum_dim(1).into_data().iter::<f32>().map(|s| f64::from(s).sqrt()).collect();
+    let n = batch as f64;
+    // ∂f/∂g is a factor of each picture times g.
+    let (value, factors): (f64, Vec<f32>) = match kind {
+        Kind::Gradient(lambda) => (
+            norms.iter().map(|norm| lambda * (norm - 1.0).powi(2)).sum::<f64>() / n,
+            norms.iter().map(|norm| (2.0 * lambda * (norm - 1.0) / norm.max(EPSILON) / n) as f32).collect(),
+        ),
+        Kind::Square(gamma) => {
+            (norms.iter().map(|norm| gamma / 2.0 * norm.powi(2)).sum::<f64>() / n, vec![(gamma / n) as f32; batch])
+        }
+    };
+    let factors = Tensor::<4>::from_data(TensorData::new(factors, [batch, 1, 1, 1]), &g.device());
+    let direction = (g * factors).autodiff();
+    let mut masks = points.masks.clone();
+    let mut pass = Pass { mode: Mode::Train, classes: points.classes, masks: &mut masks };
+    let tangent = tracked.tangent(points.x.clone().autodiff(), direction, &mut pass).tangent;
+    let tangent = tangent.map_or_else(|| Tensor::zeros([1], &points.x.device()), Tensor::sum);
+    Penalty { value, tangent, norms }
+}
+
+/// εx + (1 − ε)G(z): points between real and generated pictures, ε one for each.
+#[must_use]
+pub fn between(real: &Tensor<4>, fake: &Tensor<4>, epsilon: Vec<f32>) -> Tensor<4> {
+    let batch = real.dims()[0];
+    let epsilon = Tensor::<4>::from_data(TensorData::new(epsilon, [batch, 1, 1, 1]), &real.device());
+    fake.clone() + (real.clone() - fake.clone()) * epsilon
+}
+
+/// The penalties that `config` asks for in D's update number `update` (from 0), each with the points that it is taken at.
+#[must_use]
+pub fn due(config: &PenaltyConfig, update: u64) -> Vec<(Kind, At)> {
+    if !update.is_multiple_of(config.interval) {
+        return Vec::new();
+    }
+    let lazy = config.interval as f64;
+    let all = [
+        (config.gradient, Kind::Gradient(config.gradient * lazy), At::Between),
+        (config.r1, Kind::Square(config.r1 * lazy), At::Real),
+        (config.r2, Kind::Square(config.r2 * lazy), At::Fake),
+    ];
+    all.into_iter().filter(|(weight, ..)| *weight > 0.0).map(|(_, kind, at)| (kind, at)).collect()
+}
+
+/// Where a penalty is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Between real and generated pictures.
+    Between,
+    /// At the real ones.
+    Real,
+    /// At the generated ones.
+    Fake,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lazy_penalties_come_every_so_often_with_as_much_more_weight() {
+        let config = PenaltyConfig { weight_clip: 0.0, gradient: 10.0, r1: 2.0, r2: 0.0, interval: 4 };
+        let expected = vec![(Kind::Gradient(40.0), At::Between), (Kind::Square(8.0), At::Real)];
+        for update in 0..12 {
+            assert_eq!(due(&config, update), if update % 4 == 0 { expected.clone() } else { Vec::new() });
+        }
+    }
+}

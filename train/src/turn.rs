@@ -1,0 +1,90 @@
+//! One batch on its way through the networks: the pictures, and the random numbers that belong to it.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use shared::nn::generator::GeneratorConfig;
+use shared::nn::latent;
+use shared::nn::layers::{Classes, Masks};
+use shared::rng::{self, Stream};
+
+/// Real pictures, and their classes where the networks are told them.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// [B, C, H, W] in the interval that the networks see.
+    pub real: Tensor<4>,
+    /// One for each picture.
+    pub classes: Option<Vec<u32>>,
+    /// Latents [B, latent] to take instead of drawn ones, so that two implementations can be compared.
+    pub latents: Option<Tensor<2>>,
+}
+
+/// Whose update a batch is for. Each has streams of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// D's, or both networks' at once.
+    Discriminator,
+    /// G's, where it moves after D.
+    Generator,
+}
+
+/// A batch, or a part of one, in one update.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// [B, C, H, W].
+    pub real: Tensor<4>,
+    /// [B, latent].
+    pub latents: Tensor<2>,
+    /// The classes of the real pictures, which the generated ones take over.
+    pub classes: Option<Classes>,
+    seed: u64,
+    whose: Whose,
+    index: u64,
+}
+
+impl Turn {
+    /// The `index`-th part of a batch, counted over the whole run, that goes through the networks for `whose` update; its latents
+    /// are drawn here.
+    #[must_use]
+    pub fn new(batch: &Batch, seed: u64, whose: Whose, index: u64, generator: &GeneratorConfig, device: &Device) -> Self {
+        let count = batch.real.dims()[0];
+        let classes = batch.classes.as_ref().map(|c| Classes::new(c, device));
+        let nothing = Tensor::zeros([1, 1], device);
+        let mut turn = Self { real: batch.real.clone(), latents: nothing, classes, seed, whose, index };
+        turn.latents = batch.latents.clone().unwrap_or_else(|| {
+            let z = latent::draw(generator, count, &mut turn.stream("training latents"));
+            Tensor::from_data(TensorData::new(z, [count, generator.latent]), device)
+        });
+        turn
+    }
+
+    /// Random numbers for `purpose` in this turn.
+    #[must_use]
+    pub fn stream(&self, purpose: &str) -> Stream {
+        match self.whose {
+            Whose::Discriminator => rng::stream(self.seed, purpose, self.index),
+            Whose::Generator => rng::stream(self.seed, &format!("{purpose}, generator's turn"), self.index),
+        }
+    }
+
+    /// Dropout masks for `purpose`; asked again, the same.
+    #[must_use]
+    pub fn masks(&self, purpose: &str) -> Masks {
+        Masks::Batch(Box::new(self.stream(&format!("dropout {purpose}"))))
+    }
+}
+
+impl Batch {
+    /// The batch in `parts` of equal size.
+    #[must_use]
+    pub fn split(&self, parts: usize) -> Vec<Self> {
+        if parts == 1 {
+            return vec![self.clone()];
+        }
+        let size = self.real.dims()[0] / parts;
+        let part = |i: usize| Self {
+            real: self.real.clone().narrow(0, i * size, size),
+            classes: self.classes.as_ref().map(|c| c[i * size..][..size].to_vec()),
+            latents: self.latents.clone().map(|z| z.narrow(0, i * size, size)),
+        };
+        (0..parts).map(part).collect()
+    }
+}
