@@ -192,16 +192,15 @@ fn a_run_is_measured_by_the_pictures_it_makes_and_keeps_the_result() {
     let folder = scratch.0.join("run");
     let run = Run::create(&folder).expect("run");
     let settings = ["generator.width=4", "generator.latent=4"].map(str::to_owned);
-    let config = RunConfig {
-        version: 1,
-        preset: "gan-ada".into(),
-        seed: 1,
-        data: DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), size: 16, channels: 3 },
-        settings: Settings::resolve("gan-ada", None, &settings).expect("settings"),
-    };
-    let generator = config.settings.generator.init(16, 3, 1, &Device::flex());
+    let config = RunConfig::new(
+        "gan-ada",
+        Settings::resolve("gan-ada", None, &settings).expect("settings"),
+        1,
+        DataConfig::of_extent(16, 3),
+    );
+    let generator = config.generator(&Device::flex());
     let state = Value::Null;
-    let meta = Meta { version: CHECKPOINT_VERSION, step: 42, epoch: 1, config, state, files: Default::default() };
+    let meta = Meta { version: CHECKPOINT_VERSION, step: 42, epoch: 1, config: config.clone(), state, files: Default::default() };
     checkpoint::save(&run.checkpoint_folder(42), meta, &[("ema", &generator)]).expect("save");
 
     let measure = |fake: &Path| {
@@ -214,7 +213,7 @@ fn a_run_is_measured_by_the_pictures_it_makes_and_keeps_the_result() {
     // The same pictures by hand.
     let made = scratch.0.join("made");
     fs::create_folder(&made).expect("folder");
-    for (i, picture) in Sampler::new(generator, Device::flex()).pictures(&[0, 1, 2, 3, 4, 5]).iter().enumerate() {
+    for (i, picture) in Sampler::new(generator, &config, Device::flex()).pictures(&[0, 1, 2, 3, 4, 5]).iter().enumerate() {
         fs::write(made.join(format!("{i}.png")), &picture.to_png().expect("png")).expect("write");
     }
     assert_eq!(by_run["value"], measure(&made)["value"]);

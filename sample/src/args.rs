@@ -25,6 +25,7 @@ pub struct Args {
 const EXAMPLES: &str = "\
 Examples:
   sample grid runs/birds --out grid.png                         seeds 0-63, eight in a row
+  sample grid runs/flowers --out classes.png --by-class --seeds 0-7
   sample grid runs/birds --out best.png --seeds 3,17,40-47 --columns 5 --scale 2
   sample images runs/birds --out fakes.zip -n 5000              pictures to measure
   sample timelapse runs/birds --out learning.gif                how the same latents changed
@@ -41,6 +42,9 @@ struct Source {
     /// auto, cpu, cuda or cuda:INDEX.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Only pictures of this class, by name or number, of a run that learned classes. Default: seeds go round all of them.
+    #[arg(long, value_name = "CLASS")]
+    class: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +68,9 @@ enum Command {
         /// Enlarge each pixel this many times.
         #[arg(long, default_value_t = 1)]
         scale: u32,
+        /// A row for each class, of a run that learned classes; the seeds stand beside each other.
+        #[arg(long, conflicts_with_all = ["class", "columns"])]
+        by_class: bool,
     },
     /// Many pictures as PNG files in a folder or zip.
     Images {
@@ -125,7 +132,10 @@ impl Source {
     fn open(&self) -> Result<Sampler> {
         let (sampler, meta) = Sampler::open(&self.run, self.checkpoint, &self.device.open()?)?;
         tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
-        Ok(sampler)
+        Ok(match &self.class {
+            None => sampler,
+            Some(class) => sampler.of_class(class)?,
+        })
     }
 }
 
@@ -136,10 +146,14 @@ impl Args {
     /// When a flag is wrong, there is no such checkpoint, or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
         match self.command {
-            Command::Grid { source, out, seeds, columns, padding, scale } => {
+            Command::Grid { source, out, seeds, columns, padding, scale, by_class } => {
                 require(columns > 0, "--columns 0: at least 1")?;
                 require_scale(scale)?;
-                let pictures = source.open()?.pictures(&seeds.0);
+                let sampler = source.open()?;
+                let (pictures, columns) = match by_class {
+                    false => (sampler.pictures(&seeds.0), columns),
+                    true => (by_class_of(&sampler, &seeds.0)?, seeds.0.len()),
+                };
                 require_room(&pictures, scale)?;
                 let pictures: Vec<Picture> = pictures.iter().map(|p| p.enlarge(scale)).collect();
                 shared::fs::write(&out, &grid(&pictures, columns.min(pictures.len()), padding.min(1024)).to_png()?)?;
@@ -164,13 +178,20 @@ impl Args {
                 require(frames > 0, "--frames 0: at least 1")?;
                 require_scale(scale)?;
                 let sampler = source.open()?;
-                let latents = walk::path(&seeds.0, sampler.latent_len(), frames);
-                let frames = sampler.pictures_of(&latents);
+                let keys: Vec<Vec<f32>> = seeds.0.iter().map(|&seed| sampler.latent(seed)).collect();
+                let frames = sampler.pictures_of_latents(&walk::path(&keys, frames));
                 require_room(&frames, scale)?;
                 animate(&out, &frames, fps, scale, 0.0)
             }
         }
     }
+}
+
+/// The pictures of `seeds` in each class, one class after the other.
+fn by_class_of(sampler: &Sampler, seeds: &[u64]) -> Result<Vec<Picture>, UsageError> {
+    let classes = sampler.classes().len();
+    require(classes > 0, "--by-class: this run was trained without classes (cond = none)")?;
+    Ok((0..classes as u32).flat_map(|class| sampler.clone().of_index(class).pictures(seeds)).collect())
 }
 
 fn require(holds: bool, text: &str) -> Result<(), UsageError> {

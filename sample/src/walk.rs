@@ -1,7 +1,5 @@
 //! Paths through latent space that end where they begin.
 
-use shared::nn::sampler::latent;
-
 /// Spherical interpolation (Shoemake 1985) of the directions of `a` and `b`, linear in their lengths: points between two
 /// normal vectors keep the length that the generator knows.
 #[must_use]
@@ -19,10 +17,9 @@ pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     a.iter().zip(b).map(|(x, y)| ((wa * f64::from(*x) / la + wb * f64::from(*y) / lb) * target) as f32).collect()
 }
 
-/// `frames` latents along the closed path through the latents of `seeds`, at even steps.
+/// `frames` latents along the closed path through the latents `keys`, at even steps.
 #[must_use]
-pub fn path(seeds: &[u64], latent_len: usize, frames: usize) -> Vec<Vec<f32>> {
-    let keys: Vec<Vec<f32>> = seeds.iter().map(|&seed| latent(seed, latent_len)).collect();
+pub fn path(keys: &[Vec<f32>], frames: usize) -> Vec<Vec<f32>> {
     (0..frames)
         .map(|i| {
             let at = i as f64 * keys.len() as f64 / frames as f64;
@@ -36,9 +33,13 @@ pub fn path(seeds: &[u64], latent_len: usize, frames: usize) -> Vec<Vec<f32>> {
 mod tests {
     use super::*;
 
+    fn latent(seed: u64, length: usize) -> Vec<f32> {
+        shared::rng::stream(seed, "latent", 0).normals(length)
+    }
+
     #[test]
     fn a_walk_passes_its_keys_keeps_lengths_and_closes() {
-        let frames = path(&[4, 9, 2], 64, 12);
+        let frames = path(&[4, 9, 2].map(|seed| latent(seed, 64)), 12);
         assert_eq!(frames.len(), 12);
         for (frame, seed) in [(0, 4), (4, 9), (8, 2)] {
             for (x, y) in frames[frame].iter().zip(latent(seed, 64)) {

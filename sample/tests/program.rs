@@ -23,19 +23,20 @@ impl Drop for Scratch {
 
 /// A run of untrained 16×16 networks with one checkpoint and three sheets.
 fn run(name: &str) -> (Scratch, PathBuf) {
+    run_of(name, &[], &[])
+}
+
+/// The same with more settings and with classes.
+fn run_of(name: &str, settings: &[&str], classes: &[&str]) -> (Scratch, PathBuf) {
     let scratch = Scratch(std::env::temp_dir().join(format!("fledge-sample-{}-{name}", std::process::id())));
     let folder = scratch.0.join("run");
     fs::remove(&scratch.0).unwrap();
     let run = Run::create(&folder).unwrap();
-    let settings = ["generator.width=6", "generator.latent=8"].map(str::to_owned);
-    let config = RunConfig {
-        version: 1,
-        preset: "gan-ada".into(),
-        seed: 5,
-        data: DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), size: 16, channels: 3 },
-        settings: Settings::resolve("gan-ada", None, &settings).unwrap(),
-    };
-    let generator = config.settings.generator.init(16, 3, config.seed, &Device::flex());
+    let settings: Vec<String> = ["generator.width=6", "generator.latent=8"].iter().chain(settings).map(|s| (*s).into()).collect();
+    let classes = classes.iter().map(|c| (*c).to_owned()).collect();
+    let data = DataConfig { classes, ..DataConfig::of_extent(16, 3) };
+    let config = RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 5, data);
+    let generator = config.generator(&Device::flex());
     let meta = Meta {
         version: CHECKPOINT_VERSION,
         step: 7,
@@ -185,4 +186,44 @@ fn bad_requests_are_named_and_leave_nothing_behind() {
     refuse(&["grid", run, "--out", path], 3, "ema.safetensors");
     assert!(!out.exists());
     assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1);
+}
+
+#[test]
+fn classes_are_chosen_by_name_or_number_and_shown_in_rows() {
+    // Names that are numbers, too: a row is a class whatever it is called.
+    let (scratch, run) = run_of("classes", &["cond=embedding+projection"], &["1", "gull", "owl"]);
+    let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
+    let of = |class| sampler.clone().of_index(class).pictures(&[4, 9]);
+    assert!(of(0)[0].pixels != of(1)[0].pixels && of(1)[0].pixels != of(2)[0].pixels, "the class makes no difference");
+    // Without a choice the seeds go round the classes.
+    assert!(sampler.pictures(&[4])[0].pixels == of(1)[0].pixels);
+    let (run, out) = (run.to_str().unwrap(), scratch.0.join("grid.png"));
+    let out = out.to_str().unwrap();
+    let grid = |pictures: &[Picture], columns| shared::picture::grid(pictures, columns, 2).pixels;
+    succeed(&["grid", run, "--out", out, "--seeds", "4,9", "--by-class"]);
+    assert!(decode(Path::new(out)).pixels == grid(&[of(0), of(1), of(2)].concat(), 2));
+    for (class, index) in [("owl", 2), ("1", 0), ("2", 2)] {
+        succeed(&["grid", run, "--out", out, "--seeds", "4,9", "--class", class]);
+        assert!(decode(Path::new(out)).pixels == grid(&of(index), 2), "{class}");
+    }
+    refuse(&["grid", run, "--out", out, "--class", "hawk"], 2, "gull");
+}
+
+#[test]
+fn a_run_without_classes_says_so() {
+    let (scratch, run) = run("no-classes");
+    let (run, out) = (run.to_str().unwrap(), scratch.0.join("grid.png"));
+    refuse(&["grid", run, "--out", out.to_str().unwrap(), "--class", "0"], 2, "cond.generator = none");
+    refuse(&["grid", run, "--out", out.to_str().unwrap(), "--by-class"], 2, "without classes");
+}
+
+#[test]
+fn dropout_when_sampling_is_drawn_by_seed() {
+    let (_scratch, run) = run_of("dropout", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
+    let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
+    let alone = sampler.pictures(&[7]);
+    assert!(alone[0].pixels == sampler.pictures(&[3, 7, 1])[1].pixels);
+    let (_plain, run) = run_of("no-dropout", &["generator.dropout=0.5"], &[]);
+    let (plain, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
+    assert!(plain.pictures(&[7])[0].pixels != alone[0].pixels, "nothing was dropped");
 }
