@@ -23,6 +23,10 @@ ROWS = [
     ("gan-ada training, 32×32, width 32, batch 64", ["train", "gan-ada", "--size", "32", "--width", "32", "--batch", "64"]),
     ("gan-ada training, 64×64, width 128, batch 32", ["train", "gan-ada", "--size", "64", "--width", "128", "--batch", "32"]),
     ("gan-ada training, 64×64, width 128, batch 128", ["train", "gan-ada", "--size", "64", "--width", "128", "--batch", "128"]),
+    ("dcgan-tf training, 64×64, width 32, batch 10", ["train", "dcgan-tf", "--size", "64", "--width", "32", "--batch", "10"]),
+    ("dcgan-anime training, 96×96, width 32, batch 64", ["train", "dcgan-anime", "--size", "96", "--width", "32", "--batch", "64"]),
+    ("wgan training, 32×32, width 32, batch 64", ["train", "wgan", "--size", "32", "--width", "32", "--batch", "64"]),
+    ("wgan-gp training, 32×32, width 32, batch 64", ["train", "wgan-gp", "--size", "32", "--width", "32", "--batch", "64"]),
     ("gan-ada generation, 64×64, width 128, 64 at a time", ["generate", "gan-ada", "--size", "64", "--width", "128", "--batch", "64"]),
     ("InceptionV3 features of 64×64 pictures, batch 16", ["features", "--size", "64", "--batch", "16"]),
 ]

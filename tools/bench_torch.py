@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import bench_models
+
 parser = argparse.ArgumentParser()
 parser.add_argument("what", choices=["train", "generate", "features"])
 parser.add_argument("preset", nargs="?", default="gan-ada")
@@ -125,14 +127,18 @@ def features():
     return step
 
 
-step = {"train": train, "generate": generate, "features": features}[args.what]()
-if args.preset != "gan-ada" and args.what != "features":
-    raise SystemExit(f"{args.preset}: this file has no counterpart of that preset yet")
+pictures = args.batch
+if args.preset == "gan-ada":
+    step = {"train": train, "generate": generate, "features": features}[args.what]()
+elif args.what == "train" and args.preset in bench_models.BUILD:
+    step, pictures = bench_models.training(args.preset, args.width, args.batch, args.size, formatted)
+else:
+    raise SystemExit(f"{args.what} {args.preset}: there is no counterpart here")
 for _ in range(2):
     step()
 rates, end = [], time.monotonic() + args.seconds
 while len(rates) < 3 or time.monotonic() < end:
     start = time.perf_counter()
     step()
-    rates.append(args.batch / (time.perf_counter() - start))
+    rates.append(pictures / (time.perf_counter() - start))
 print(json.dumps({"pictures_per_second": rates, "threads": torch.get_num_threads(), "version": torch.__version__}))
