@@ -1,4 +1,4 @@
-"""Draws a run's curves: losses, accuracies, p of the augmentation, KID.
+"""Draws a run's curves: losses, accuracies, p of the augmentation (or the gradient penalty, where there is one), KID.
 
     plot_stats.py RUN/stats.jsonl OUT.png [TITLE]
 
@@ -14,11 +14,12 @@ import matplotlib.pyplot as plt
 
 rows = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8")]
 steps = [r["step"] for r in rows]
+penalised = any(r.get("penalty") for r in rows)
 figure, axes = plt.subplots(1, 4, figsize=(13, 2.8), constrained_layout=True)
 for axis, keys, title in (
     (axes[0], ("g_loss", "d_loss"), "losses"),
     (axes[1], ("real_acc", "gen_acc"), "accuracies of D"),
-    (axes[2], ("aug_p",), "p of the augmentation"),
+    (axes[2], ("penalty",), "gradient penalty") if penalised else (axes[2], ("aug_p",), "p of the augmentation"),
 ):
     for key in keys:
         axis.plot(steps, [r[key] for r in rows], label=key, linewidth=1)
