@@ -3,10 +3,15 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::discriminator::Discriminator;
+use shared::nn::generator::Generator;
+use shared::nn::layers::Masks;
 use shared::nn::parameter::{Parameters, Role};
 use shared::rng;
+use train::gradient::{Recipe, flat_gradients, generate};
+use train::penalty::{self, Kind, Points};
 use train::trainer::Trainer;
-use train::turn::Batch;
+use train::turn::{Batch, Turn, Whose};
 
 /// A preset, the extent and channels of its pictures, and what is set besides.
 type Case = (&'static str, usize, usize, &'static [&'static str]);
@@ -58,10 +63,11 @@ fn trainer(case: &Case) -> (Trainer, RunConfig) {
     (Trainer::new(&config, STEPS, &Device::flex()), config)
 }
 
-fn step(trainer: &mut Trainer, config: &RunConfig) {
+/// The batches of the trainer's next step.
+fn batches(trainer: &Trainer, config: &RunConfig) -> Vec<Batch> {
     let (batch, channels, size) = (config.settings.schedule.batch, config.data.channels, config.data.size);
     let per_step = config.settings.schedule.discriminator_steps as u64;
-    let batches: Vec<Batch> = (trainer.step * per_step..(trainer.step + 1) * per_step)
+    (trainer.step * per_step..(trainer.step + 1) * per_step)
         .map(|number| {
             let mut stream = rng::stream(2, "test pictures", number);
             let values: Vec<f32> = (0..batch * channels * size * size).map(|_| stream.uniform() as f32).collect();
@@ -69,8 +75,11 @@ fn step(trainer: &mut Trainer, config: &RunConfig) {
             let classes = config.settings.cond.is_on().then(|| (0..batch as u32).map(|i| i % CLASSES).collect());
             Batch { real: config.settings.range().from_unit(real), classes, latents: None }
         })
-        .collect();
-    let metrics = trainer.step(&batches);
+        .collect()
+}
+
+fn step(trainer: &mut Trainer, config: &RunConfig) {
+    let metrics = trainer.step(&batches(trainer, config));
     assert!(metrics.g_loss.is_finite() && metrics.d_loss.is_finite() && metrics.penalty.is_finite(), "{metrics:?}");
 }
 
@@ -148,4 +157,109 @@ fn clipped_weights_stay_within_their_bound() {
     let values: Vec<f32> = weights.flat_map(|(_, p)| p.to_vec()).collect();
     assert!(values.iter().all(|v| v.abs() <= 0.01));
     assert!(values.iter().filter(|v| v.abs() == 0.01).count() * 10 > values.len(), "nothing was cut");
+}
+
+/// Settings under which a step can be written down: no statistics, no drops, no noise, and weights that move by a tenth of their
+/// gradient.
+const PLAIN: [&str; 7] = [
+    "generator.norm=none",
+    "discriminator.norm=none",
+    "discriminator.bias=true",
+    "discriminator.dropout=0",
+    "augment.pipeline=none",
+    "optimizer.name=sgd",
+    "optimizer.learning_rate=0.1",
+];
+
+fn move_along(network: &mut dyn Parameters, gradients: Vec<Tensor<1>>) {
+    let weights = network.parameters_mut().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+    weights.zip(gradients).for_each(|((_, p), g)| p.set(p.flat() - g * 0.1));
+}
+
+fn apart(a: &dyn Parameters, b: &dyn Parameters) -> f32 {
+    let values = |n: &dyn Parameters| n.parameters().into_iter().flat_map(|(_, p)| p.to_vec()).collect::<Vec<f32>>();
+    values(a).into_iter().zip(values(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Which D the generator learns from, on which latents.
+#[test]
+fn updates_come_in_the_order_that_the_schedule_says() {
+    for (order, d_steps, reuse) in
+        [("simultaneous", 1, false), ("alternating", 1, false), ("alternating", 3, false), ("alternating", 2, true)]
+    {
+        let more = [
+            format!("schedule.order={order}"),
+            format!("schedule.discriminator_steps={d_steps}"),
+            format!("schedule.reuse_latents={reuse}"),
+        ];
+        let settings: Vec<&'static str> = PLAIN.into_iter().chain(more.map(|s| &*Box::leak(s.into_boxed_str()))).collect();
+        let (mut moved, config) = trainer(&("gan-ada", 16, 3, Box::leak(settings.into_boxed_slice())));
+        let before = moved.clone();
+        let batches = batches(&before, &config);
+        moved.step(&batches);
+
+        // The same by hand.
+        let (recipe, device) = (before.recipe(), Device::flex());
+        let (mut g, mut d) = (before.generator.clone(), before.discriminator.clone());
+        let turn = |batch: &Batch, whose, index| Turn::new(batch, config.seed, whose, index, before.generator.config(), &device);
+        let learn = |g: &mut Generator, d: &Discriminator, turn: &Turn| {
+            let (fake, tracked) = generate(g, turn, true);
+            recipe.generator(d, &tracked, turn, fake, &turn.real).gradients
+        };
+        let unmoved = d.clone();
+        for (j, batch) in batches.iter().enumerate() {
+            let turn = turn(batch, Whose::Discriminator, j as u64);
+            let (fake, _) = generate(&mut g, &turn, false);
+            let side = recipe.discriminator(&mut d, &turn, [&turn.real, &fake], j as u64);
+            move_along(&mut d, side.gradients);
+        }
+        let last = batches.len() - 1;
+        let of_d = order == "simultaneous" || reuse;
+        let (whose, index) = if of_d { (Whose::Discriminator, last as u64) } else { (Whose::Generator, 0) };
+        let seen_by = if order == "simultaneous" { &unmoved } else { &d };
+        let gradients = learn(&mut g, seen_by, &turn(&batches[last], whose, index));
+        move_along(&mut g, gradients);
+        // f32 sums in the same order: all but equal.
+        let what = format!("{order}, {d_steps} updates of D, latents taken again: {reuse}");
+        assert!(apart(&moved.discriminator, &d) < 1e-6, "D: {what}");
+        assert!(apart(&moved.generator, &g) < 1e-6, "G: {what}");
+        assert!(apart(&before.generator, &g) > 1e-4, "nothing moved: {what}");
+    }
+}
+
+#[test]
+fn a_penalty_adds_its_own_gradient_at_its_points_every_so_often_and_so_much_more() {
+    let (trainer, config) = trainer(&("wgan-gp", 32, 1, &["penalty.interval=3"]));
+    let mut without = config.clone();
+    without.settings.penalty.gradient = 0.0;
+    let turn = {
+        let batch = &batches(&trainer, &config)[0];
+        Turn::new(batch, config.seed, Whose::Discriminator, 0, trainer.generator.config(), &Device::flex())
+    };
+    let (fake, _) = generate(&mut trainer.generator.clone(), &turn, false);
+    let side = |config: &RunConfig, update| {
+        let recipe = Recipe { config, ..trainer.recipe() };
+        recipe.discriminator(&mut trainer.discriminator.clone(), &turn, [&turn.real, &fake], update)
+    };
+    let plain = side(&without, 0);
+    // The points that the turn draws.
+    let mut stream = turn.stream("penalty points");
+    let epsilon = (0..turn.real.dims()[0]).map(|_| stream.uniform() as f32).collect();
+    let points = Points { x: penalty::between(&turn.real, &fake, epsilon), classes: None, masks: &Masks::None };
+    let mut tracked = trainer.discriminator.tracked();
+    let alone = penalty::of(Kind::Gradient(30.0), &trainer.discriminator, &mut tracked, &points);
+    let alone_gradients = flat_gradients(&tracked, &alone.tangent.backward());
+    for update in 0..4 {
+        let found = side(&config, update);
+        let due = if update % 3 == 0 { 1.0 } else { 0.0 };
+        assert!((found.penalty - due * alone.value).abs() < 1e-6 * alone.value, "{update}: {}", found.penalty);
+        assert!((found.loss - plain.loss - due * alone.value).abs() < 1e-5 * alone.value, "{update}: {}", found.loss);
+        for ((found, plain), alone) in found.gradients.into_iter().zip(&plain.gradients).zip(&alone_gradients) {
+            let expected = plain.clone() + alone.clone() * due;
+            let scale: f32 = expected.clone().abs().max().into_scalar();
+            let off: f32 = (found - expected).abs().max().into_scalar();
+            // One backward pass sums what two gave apart.
+            assert!(off <= 1e-5 * scale, "{update}: {off} of {scale}");
+        }
+    }
 }
