@@ -121,9 +121,9 @@ impl Settings {
         let p = &self.penalty;
         let bounded = p.weight_clip > 0.0 || p.on_gradient() || self.discriminator.spectral_norm;
         let mut warnings = Vec::new();
-        if self.loss.name.to_string() == "wasserstein" && !bounded {
+        if self.loss.name.row().loss.needs_bound() && !bounded {
             warnings.push(
-                "loss.name = wasserstein and nothing bounds the critic: its loss will run away; try --set penalty.gradient=10 with \
+                "nothing bounds the critic of this loss.name, whose loss then runs away; try --set penalty.gradient=10 with \
                  discriminator.norm=none, --set discriminator.spectral_norm=true, or --set penalty.weight_clip=0.01",
             );
         }
@@ -229,6 +229,19 @@ mod tests {
             for name in *named {
                 assert!(error.contains(name), "{preset} {assignments:?}: {error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_wasserstein_critic_that_nothing_bounds_is_warned_of() {
+        let warnings = |assignments: &[&str]| {
+            let assignments: Vec<String> = assignments.iter().map(|a| (*a).to_owned()).collect();
+            Settings::resolve("gan-ada", None, &assignments).expect("settings").warnings().len()
+        };
+        assert_eq!(warnings(&["loss.name=wasserstein"]), 1);
+        assert_eq!(warnings(&["loss.name=hinge"]), 0);
+        for bound in ["penalty.weight_clip=0.01", "discriminator.spectral_norm=true"] {
+            assert_eq!(warnings(&["loss.name=wasserstein", bound]), 0, "{bound}");
         }
     }
 

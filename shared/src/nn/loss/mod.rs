@@ -43,6 +43,11 @@ pub trait Loss: Debug + Sync {
         false
     }
 
+    /// Whether D's loss falls without end unless something bounds how steep D is.
+    fn needs_bound(&self) -> bool {
+        false
+    }
+
     /// The parts of D's loss and those of G's in f64, written anew from the definition: what the tests compare with.
     /// `logits` and `labels` are those of the real and of the generated pictures.
     #[cfg(test)]

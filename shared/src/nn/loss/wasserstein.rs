@@ -20,6 +20,10 @@ impl Loss for Wasserstein {
         Parts::two(real.mean().neg(), fake.mean())
     }
 
+    fn needs_bound(&self) -> bool {
+        true
+    }
+
     #[cfg(test)]
     fn formula(&self, [real, fake]: [&[f64]; 2], _: [&[f64]; 2]) -> [Vec<f64>; 2] {
         [vec![-mean(real, |l| l), mean(fake, |l| l)], vec![-mean(fake, |l| l)]]
