@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
+use shared::nn::device::list::Devices;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
@@ -19,8 +20,17 @@ use crate::training;
 /// The same command again goes on where the last one stopped, however it stopped: Ctrl-C saves and ends, `kill -9` loses
 /// the steps since the last checkpoint and nothing else.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, after_help = EXAMPLES)]
+#[command(
+    name = "train",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The recipe to start from.
     #[arg(long, default_value = "gan-ada")]
     preset: String,
@@ -39,7 +49,8 @@ pub struct Args {
     /// Stop after this many steps instead (`schedule.steps`).
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// auto, cpu, cuda or cuda:INDEX. `auto` takes CUDA if it is built in and a device answers.
+    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers, if CUDA is built in
+    /// (`train devices` lists all).
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// From which every random number follows.
@@ -77,6 +88,27 @@ pub struct Args {
     dry_run: bool,
 }
 
+/// What `train` does beside training.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the devices of this machine, usable or not and why.
+    Devices {
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Command {
+    fn run(self) -> Result<Ending> {
+        match self {
+            Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
+            Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
+        }
+        Ok(Ending::Done)
+    }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   train --data birds64 --out runs/birds                      the recipe as published
@@ -89,7 +121,8 @@ Examples:
   train --preset gan-ada --summary                           what the networks look like
   train --data birds64 --dry-run                             every setting with its value
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
-                                                             what augmentation does to the pictures";
+                                                             what augmentation does to the pictures
+  train devices                                              what --device can be here";
 
 /// Classes that `--summary` shows where no data set is named.
 const SUMMARY_CLASSES: usize = 10;
@@ -100,6 +133,9 @@ impl Args {
     /// # Errors
     /// When a flag is wrong or the work fails.
     pub fn run(self) -> Result<Ending> {
+        if let Some(command) = self.command {
+            return command.run();
+        }
         let lists: [(bool, fn() -> String); 3] =
             [(self.list_presets, lists::presets), (self.list_losses, lists::losses), (self.list_transforms, lists::transforms)];
         if let Some((_, list)) = lists.iter().find(|(asked, _)| *asked) {
