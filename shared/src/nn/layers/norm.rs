@@ -87,15 +87,14 @@ impl BatchNorm {
         if mode == Mode::Infer {
             return Tensor::stack(vec![self.mean.flat(), self.variance.flat()], 0);
         }
-        let [batch, channels, height, width] = x.dims();
+        let [batch, _, height, width] = x.dims();
         let moments = ops::channel_moments(x); // [2, C]
         let n = (batch * height * width) as f64;
         let correction = if self.unbiased { n / (n - 1.0).max(1.0) } else { 1.0 };
-        let new = 1.0 - self.momentum;
-        for (running, row, factor) in [(&mut self.mean, 0, 1.0), (&mut self.variance, 1, correction)] {
-            let of_batch: Tensor<1> = moments.clone().narrow(0, row, 1).reshape([channels]);
-            running.set(running.flat() * (1.0 - new as f32) + of_batch * (new * factor) as f32);
-        }
+        let running = [self.mean.flat(), self.variance.flat()];
+        let [mean, variance] = ops::follow_moments(moments.clone(), running, 1.0 - self.momentum, correction);
+        self.mean.set(mean);
+        self.variance.set(variance);
         moments
     }
 

@@ -226,6 +226,17 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         constant::<B, C>(B::moments(x.into_primitive()))
     }
 
+    fn follow(
+        moments: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        parts: [f32; 3],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [moments, mean, variance] = [moments, mean, variance].map(|t| t.into_primitive());
+        let (mean, variance) = B::follow(moments, mean, variance, parts);
+        (constant::<B, C>(mean), constant::<B, C>(variance))
+    }
+
     fn norm_act(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,

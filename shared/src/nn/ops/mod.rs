@@ -159,6 +159,17 @@ pub fn channel_moments(x: &Tensor<4>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::moments(x.clone().inner().into_dispatch()))
 }
 
+/// The running mean and variance, each `[C]`, after a batch with these moments [2, C]: (1 − new)·running + new·batch's, the
+/// variance's times `correction`. No gradient.
+#[must_use]
+pub fn follow_moments(moments: Tensor<2>, [mean, variance]: [Tensor<1>; 2], new: f64, correction: f64) -> [Tensor<1>; 2] {
+    let plain = |x: Tensor<1>| if x.is_autodiff() { x.inner() } else { x };
+    let [mean, variance] = [mean, variance].map(|x| plain(x).into_dispatch());
+    let parts = [1.0 - new as f32, new as f32, (new * correction) as f32];
+    let (mean, variance) = Dispatch::follow(moments.into_dispatch(), mean, variance, parts);
+    [Tensor::from_dispatch(mean), Tensor::from_dispatch(variance)]
+}
+
 /// Batch normalisation by the batch's own moments, then leaky ReLU with slope `slope` (0 = ReLU, 1 = none).
 ///
 /// # Shapes

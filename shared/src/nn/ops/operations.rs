@@ -54,6 +54,16 @@ pub(crate) trait Operations: Backend {
     #[fusion(meta = spec::moments)]
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// The running mean and variance after a batch: what stays of them and a part of the batch's, see [`super::follow_moments`].
+    /// Not differentiable.
+    #[fusion(meta = |_, mean, variance, _| (mean.clone(), variance.clone()))]
+    fn follow(
+        moments: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        parts: [f32; 3],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
     /// Normalisation by the moments of `x` and leaky ReLU.
     #[fusion(meta = |x, _, _, _, _, _| x.clone())]
     fn norm_act(

@@ -35,6 +35,7 @@ use burn_flex::FlexTensor;
 use self::conv::Geometry;
 use self::image::{Image, Values, dims, transpose};
 use self::memo::{Operation, recall};
+use self::memory::Buffer;
 use self::norm::Norm;
 use super::operations::Operations;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
@@ -133,6 +134,19 @@ impl Operations for Flex {
             let x = Image::of(x);
             Values::tensor(norm::moments(x.values(), x.shape[1]), [2, x.shape[1]])
         })
+    }
+
+    fn follow(moments: FlexTensor, mean: FlexTensor, variance: FlexTensor, parts: [f32; 3]) -> (FlexTensor, FlexTensor) {
+        let [moments, mean, variance] = [moments, mean, variance].map(Values::of);
+        let (means, variances) = moments.slice().split_at(mean.slice().len());
+        let [kept, new, corrected] = parts;
+        let after = |running: &Values, batch: &[f32], new: f32| {
+            let mut after = Buffer::any(batch.len());
+            let numbers = after.iter_mut().zip(running.slice().iter().zip(batch));
+            numbers.for_each(|(after, (running, batch))| *after = running * kept + batch * new);
+            Values::tensor(after, [batch.len()])
+        };
+        (after(&mean, means, new), after(&variance, variances, corrected))
     }
 
     fn norm_act(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, moments: FlexTensor, epsilon: f32, slope: f32) -> FlexTensor {

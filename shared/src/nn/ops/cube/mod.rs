@@ -72,6 +72,10 @@ impl Operations for CubeBackend {
         norm::moments(&Image::of(x))
     }
 
+    fn follow(moments: CubeTensor, mean: CubeTensor, variance: CubeTensor, parts: [f32; 3]) -> (CubeTensor, CubeTensor) {
+        norm::follow(moments, mean, variance, parts)
+    }
+
     fn norm_act(x: CubeTensor, gamma: CubeTensor, beta: CubeTensor, moments: CubeTensor, epsilon: f32, slope: f32) -> CubeTensor {
         Norm::new([gamma, beta, moments], epsilon, slope).forward(&Image::of(x)).tensor()
     }

@@ -1,5 +1,6 @@
 //! Batch normalisation and the leaky ReLU behind it: one pass for the moments, one forward, two backward.
 
+use burn::backend::TensorMetadata;
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
@@ -9,23 +10,23 @@ use super::act::{leaky, leaky_slope};
 use super::image::{Image, address, element, empty, flat, spread};
 use super::sums::{self, BLOCK, blocks};
 
-/// sums[i] ← Σ (x − p) and Σ (x − p)² of the `block` positions from i·block on, p being the first position's numbers: far from
+/// sums[i] ← [Σ (x − p), Σ (x − p)²] of the `block` positions from i·block on, p being the first position's numbers: far from
 /// zero, squares alone would cancel. A position has `width` vectors.
 #[cube(launch, address_type = "dynamic")]
 fn deviations<F: Float, N: Size>(
     x: &[Vector<F, N>],
     sums: &mut [Vector<f32, N>],
-    squares: &mut [Vector<f32, N>],
     positions: usize,
     width: usize,
     block: usize,
     #[define(F)] _dtype: ElemType,
 ) {
-    if ABSOLUTE_POS >= sums.len() {
+    if ABSOLUTE_POS >= sums.len() / 2 {
         terminate!();
     }
     let channel = ABSOLUTE_POS % width;
-    let first = ABSOLUTE_POS / width * block;
+    let row = ABSOLUTE_POS / width;
+    let first = row * block;
     let end = min(first + block, positions);
     let pivot = Vector::<f32, N>::cast_from(x[channel]);
     let mut sum = Vector::<f32, N>::new(0.0);
@@ -35,8 +36,8 @@ fn deviations<F: Float, N: Size>(
         sum += d;
         square += d * d;
     }
-    sums[ABSOLUTE_POS] = sum;
-    squares[ABSOLUTE_POS] = square;
+    sums[2 * row * width + channel] = sum;
+    sums[(2 * row + 1) * width + channel] = square;
 }
 
 /// moments ← mean and variance of `n` positions from their [`deviations`].
@@ -48,35 +49,61 @@ fn finish_moments<F: Float>(x: &[F], sums: &[f32], squares: &[f32], moments: &mu
     }
     let mean = sums[ABSOLUTE_POS] / n;
     moments[ABSOLUTE_POS] = f32::cast_from(x[ABSOLUTE_POS]) + mean;
-    moments[channels + ABSOLUTE_POS] = max(squares[ABSOLUTE_POS] / n - mean * mean, f32::new(0.0));
+    moments[channels + ABSOLUTE_POS] = max(sums[channels + ABSOLUTE_POS] / n - mean * mean, f32::new(0.0));
 }
 
 /// Mean and biased variance of every channel, [2, C].
 pub(super) fn moments(x: &Image) -> CubeTensor {
     let (client, vector, positions) = (&x.data.client, x.vector(), x.positions());
     let (width, dtype) = (x.channels / vector, element(&x.data));
-    let room = || empty(&x.data, &[blocks(positions) * x.channels], DType::F32);
-    let (partial, partial_squares) = (room(), room());
+    let partial = empty(&x.data, &[blocks(positions) * 2 * x.channels], DType::F32);
     let (count, dim) = spread(client, blocks(positions) * width);
     let address = address(&[&x.data, &partial]);
-    let [a, b] = [&partial, &partial_squares].map(|t| t.clone().into_buffer_arg());
-    deviations::launch(client, count, dim, address, vector, x.arg(), a, b, positions, width, BLOCK, dtype);
-    let [a, b] = [partial, partial_squares].map(|t| sums::of_rows(t, blocks(positions), x.channels, vector));
+    let sums = partial.clone().into_buffer_arg();
+    deviations::launch(client, count, dim, address, vector, x.arg(), sums, positions, width, BLOCK, dtype);
+    let sums = sums::of_blocks(partial, blocks(positions), 2 * x.channels, vector).into_buffer_arg();
     let result = empty(&x.data, &[2, x.channels], DType::F32);
     let (count, dim) = spread(client, x.channels);
-    finish_moments::launch(
-        client,
-        count,
-        dim,
-        address,
-        x.arg(),
-        a.into_buffer_arg(),
-        b.into_buffer_arg(),
-        result.clone().into_buffer_arg(),
-        positions as f32,
-        dtype,
-    );
+    finish_moments::launch(client, count, dim, address, x.arg(), sums, result.clone().into_buffer_arg(), positions as f32, dtype);
     result
+}
+
+/// mean, variance ← what stays of them and the part of the batch's: kept·running + new·batch's, the variance's times `correction`.
+#[cube(launch)]
+fn follow_moments(
+    moments: &[f32],
+    mean: &[f32],
+    variance: &[f32],
+    new_mean: &mut [f32],
+    new_variance: &mut [f32],
+    kept: f32,
+    new: f32,
+    corrected: f32,
+) {
+    if ABSOLUTE_POS >= mean.len() {
+        terminate!();
+    }
+    new_mean[ABSOLUTE_POS] = mean[ABSOLUTE_POS] * kept + moments[ABSOLUTE_POS] * new;
+    new_variance[ABSOLUTE_POS] = variance[ABSOLUTE_POS] * kept + moments[mean.len() + ABSOLUTE_POS] * corrected;
+}
+
+/// The running mean and variance after a batch.
+pub(super) fn follow(
+    moments: CubeTensor,
+    mean: CubeTensor,
+    variance: CubeTensor,
+    [kept, new, corrected]: [f32; 3],
+) -> (CubeTensor, CubeTensor) {
+    let [moments, mean, variance] = [moments, mean, variance].map(flat);
+    let channels = mean.shape().num_elements();
+    let (a, b) = (empty(&mean, &[channels], DType::F32), empty(&mean, &[channels], DType::F32));
+    let client = mean.client.clone();
+    let (count, dim) = spread(&client, channels);
+    let [moments, mean, variance] = [moments, mean, variance].map(CubeTensor::into_buffer_arg);
+    let results = [&a, &b].map(|t| t.clone().into_buffer_arg());
+    let [new_mean, new_variance] = results;
+    follow_moments::launch(&client, count, dim, moments, mean, variance, new_mean, new_variance, kept, new, corrected);
+    (a, b)
 }
 
 /// y ← leaky(γ·(x − mean)/√(variance + ε) + β).
@@ -101,7 +128,7 @@ fn normalize<F: Float, N: Size>(
     y[ABSOLUTE_POS] = Vector::cast_from(leaky::<N>(pre, slope));
 }
 
-/// sums[i] ← Σ h and Σ h·(x − mean) of the `block` positions from i·block on, h being the gradient before the activation.
+/// sums[i] ← [Σ h, Σ h·(x − mean)] of the `block` positions from i·block on, h being the gradient before the activation.
 #[cube(launch, address_type = "dynamic")]
 fn gradient_sums<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -110,7 +137,6 @@ fn gradient_sums<F: Float, N: Size>(
     beta: &[Vector<f32, N>],
     moments: &[Vector<f32, N>],
     sums: &mut [Vector<f32, N>],
-    products: &mut [Vector<f32, N>],
     epsilon: f32,
     slope: f32,
     positions: usize,
@@ -118,11 +144,12 @@ fn gradient_sums<F: Float, N: Size>(
     block: usize,
     #[define(F)] _dtype: ElemType,
 ) {
-    if ABSOLUTE_POS >= sums.len() {
+    if ABSOLUTE_POS >= sums.len() / 2 {
         terminate!();
     }
     let channel = ABSOLUTE_POS % width;
-    let first = ABSOLUTE_POS / width * block;
+    let row = ABSOLUTE_POS / width;
+    let first = row * block;
     let end = min(first + block, positions);
     let mean = moments[channel];
     let scale = gamma[channel] / (moments[width + channel] + Vector::new(epsilon)).sqrt();
@@ -135,11 +162,11 @@ fn gradient_sums<F: Float, N: Size>(
         sum += h;
         product += h * d;
     }
-    sums[ABSOLUTE_POS] = sum;
-    products[ABSOLUTE_POS] = product;
+    sums[2 * row * width + channel] = sum;
+    sums[(2 * row + 1) * width + channel] = product;
 }
 
-/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ.
+/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ and dβ ← Σh.
 #[cube(launch, address_type = "dynamic")]
 fn normalize_backward<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -148,9 +175,9 @@ fn normalize_backward<F: Float, N: Size>(
     beta: &[Vector<f32, N>],
     moments: &[Vector<f32, N>],
     sums: &[Vector<f32, N>],
-    products: &[Vector<f32, N>],
     dx: &mut [Vector<F, N>],
     d_gamma: &mut [Vector<f32, N>],
+    d_beta: &mut [Vector<f32, N>],
     epsilon: f32,
     slope: f32,
     n: f32,
@@ -166,10 +193,11 @@ fn normalize_backward<F: Float, N: Size>(
     let d = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel];
     let h = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS]) * leaky_slope::<N>(d * scale + beta[channel], slope);
     let part = Vector::<f32, N>::new(1.0 / n);
-    let result = scale * (h - sums[channel] * part - d * inverse * inverse * products[channel] * part);
+    let result = scale * (h - sums[channel] * part - d * inverse * inverse * sums[width + channel] * part);
     dx[ABSOLUTE_POS] = Vector::cast_from(result);
     if ABSOLUTE_POS < width {
-        d_gamma[ABSOLUTE_POS] = products[ABSOLUTE_POS] * inverse;
+        d_gamma[ABSOLUTE_POS] = sums[width + ABSOLUTE_POS] * inverse;
+        d_beta[ABSOLUTE_POS] = sums[ABSOLUTE_POS];
     }
 }
 
@@ -222,8 +250,7 @@ impl Norm {
     pub(super) fn backward(&self, x: &Image, g: &Image) -> (Image, CubeTensor, CubeTensor) {
         let (vector, client, positions) = (x.vector(), &x.data.client, x.positions());
         let (width, dtype) = (x.channels / vector, element(&x.data));
-        let room = || empty(&x.data, &[blocks(positions) * x.channels], DType::F32);
-        let (partial, partial_products) = (room(), room());
+        let partial = empty(&x.data, &[blocks(positions) * 2 * x.channels], DType::F32);
         let address = address(&[&x.data, &partial]);
         let (count, dim) = spread(client, blocks(positions) * width);
         let [gamma, beta, moments] = self.args();
@@ -239,7 +266,6 @@ impl Norm {
             beta,
             moments,
             partial.clone().into_buffer_arg(),
-            partial_products.clone().into_buffer_arg(),
             self.epsilon,
             self.slope,
             positions,
@@ -247,8 +273,9 @@ impl Norm {
             BLOCK,
             dtype,
         );
-        let [sums, products] = [partial, partial_products].map(|t| sums::of_rows(t, blocks(positions), x.channels, vector));
-        let (dx, d_gamma) = (x.alike(), empty(&x.data, &[x.channels], DType::F32));
+        let sums = sums::of_blocks(partial, blocks(positions), 2 * x.channels, vector);
+        let channels = || empty(&x.data, &[x.channels], DType::F32);
+        let (dx, d_gamma, d_beta) = (x.alike(), channels(), channels());
         let (count, dim) = spread(client, positions * width);
         let [gamma, beta, moments] = self.args();
         normalize_backward::launch(
@@ -262,16 +289,16 @@ impl Norm {
             gamma,
             beta,
             moments,
-            sums.clone().into_buffer_arg(),
-            products.into_buffer_arg(),
+            sums.into_buffer_arg(),
             dx.arg(),
             d_gamma.clone().into_buffer_arg(),
+            d_beta.clone().into_buffer_arg(),
             self.epsilon,
             self.slope,
             positions as f32,
             width,
             dtype,
         );
-        (dx, d_gamma, sums)
+        (dx, d_gamma, d_beta)
     }
 }

@@ -1,8 +1,9 @@
-//! Sums over all positions of pictures, channel by channel: in blocks of positions, then sums of those, until one is left. The
-//! order of the additions is fixed.
+//! Sums over all positions of pictures, channel by channel: in blocks of positions, a unit each; then one cube for each few
+//! channels adds up the blocks. The order of the additions is fixed.
 
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::client::Client;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
@@ -10,6 +11,9 @@ use super::image::{Image, address, element, empty, spread};
 
 /// Positions that one unit adds up.
 pub(super) const BLOCK: usize = 64;
+
+/// Units that add up the blocks of a few channels together, at most.
+const UNITS: u32 = 256;
 
 /// sums[i] ← Σ of the `block` rows of `x` from i·block on; a row has `width` vectors.
 #[cube(launch, address_type = "dynamic")]
@@ -34,29 +38,69 @@ fn sum_rows<F: Float, N: Size>(
     sums[ABSOLUTE_POS] = sum;
 }
 
+/// total[c] ← Σ over all `rows` rows of partial[row, c]: a cube for each vector c, whose units take rows in turns and then join
+/// their sums in pairs.
+#[cube(launch, address_type = "dynamic")]
+fn add_up<N: Size>(partial: &[Vector<f32, N>], total: &mut [Vector<f32, N>], rows: usize, #[comptime] units: u32) {
+    let width = total.len();
+    let column = CUBE_POS as usize;
+    let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(units as usize));
+    let unit = UNIT_POS as usize;
+    let mut sum = Vector::<f32, N>::new(0.0);
+    let mut row = unit;
+    while row < rows {
+        sum += partial[row * width + column];
+        row += comptime!(units as usize);
+    }
+    shared[unit] = sum;
+    sync_cube();
+    let levels = comptime!(units.ilog2());
+    #[unroll]
+    for level in 0..levels {
+        let half = comptime!((units >> (level + 1)) as usize);
+        if unit < half {
+            let other = shared[unit + half];
+            shared[unit] += other;
+        }
+        sync_cube();
+    }
+    if unit == 0 {
+        total[column] = shared[0];
+    }
+}
+
 /// Blocks that `rows` rows make.
 pub(super) fn blocks(rows: usize) -> usize {
     rows.div_ceil(BLOCK)
 }
 
-/// The sums of all `rows` rows of `x`, of `width` numbers each: `[width]`, f32.
-pub(super) fn of_rows(mut x: CubeTensor, mut rows: usize, width: usize, vector: usize) -> CubeTensor {
-    let width = width / vector;
-    loop {
-        let sums = empty(&x, &[blocks(rows) * width * vector], DType::F32);
-        let (count, dim) = spread(&x.client, blocks(rows) * width);
-        let (client, address, dtype) = (x.client.clone(), address(&[&x, &sums]), element(&x));
-        let (from, to) = (x.into_buffer_arg(), sums.clone().into_buffer_arg());
-        sum_rows::launch(&client, count, dim, address, vector, from, to, rows, width, BLOCK, dtype);
-        rows = blocks(rows);
-        if rows == 1 {
-            return sums;
-        }
-        x = sums;
+/// The largest power of two of units that a cube of the device may have, up to [`UNITS`].
+fn units(client: &Client) -> u32 {
+    let most = client.properties().hardware.max_units_per_cube.min(UNITS);
+    1 << most.max(1).ilog2()
+}
+
+/// The sums of all rows of `partial` [rows, width]: `[width]`, f32.
+pub(super) fn of_blocks(partial: CubeTensor, rows: usize, width: usize, vector: usize) -> CubeTensor {
+    if rows == 1 {
+        return partial;
     }
+    let total = empty(&partial, &[width], DType::F32);
+    let (client, units) = (partial.client.clone(), units(&partial.client));
+    let (count, dim) = (CubeCount::Static((width / vector) as u32, 1, 1), CubeDim::new_1d(units));
+    let (from, to) = (partial.clone().into_buffer_arg(), total.clone().into_buffer_arg());
+    add_up::launch(&client, count, dim, address(&[&partial]), vector, from, to, rows, units);
+    total
 }
 
 /// The sums of each channel, `[C]`, f32.
 pub(super) fn of_channels(x: &Image) -> CubeTensor {
-    of_rows(x.data.clone(), x.positions(), x.channels, x.vector())
+    let (client, vector, rows) = (&x.data.client, x.vector(), blocks(x.positions()));
+    let width = x.channels / vector;
+    let partial = empty(&x.data, &[rows * x.channels], DType::F32);
+    let (count, dim) = spread(client, rows * width);
+    let to = partial.clone().into_buffer_arg();
+    let address = address(&[&x.data]);
+    sum_rows::launch(client, count, dim, address, vector, x.arg(), to, x.positions(), width, BLOCK, element(&x.data));
+    of_blocks(partial, rows, x.channels, vector)
 }
