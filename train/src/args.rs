@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
+use crate::check::command::CheckArgs;
 use crate::lists;
 use crate::preparation::{self, Options};
 use crate::training;
@@ -19,8 +20,10 @@ use crate::training;
 /// The same command again goes on where the last one stopped, however it stopped: Ctrl-C saves and ends, `kill -9` loses
 /// the steps since the last checkpoint and nothing else.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, after_help = EXAMPLES)]
+#[command(name = "train", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// The recipe to start from.
     #[arg(long, default_value = "gan-ada")]
     preset: String,
@@ -77,6 +80,12 @@ pub struct Args {
     dry_run: bool,
 }
 
+/// What the program does besides training.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(CheckArgs),
+}
+
 const EXAMPLES: &str = "\
 Examples:
   train --data birds64 --out runs/birds                      the recipe as published
@@ -87,6 +96,7 @@ Examples:
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
   train --preset gan-ada --summary                           what the networks look like
+  train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
                                                              what augmentation does to the pictures";
@@ -100,6 +110,9 @@ impl Args {
     /// # Errors
     /// When a flag is wrong or the work fails.
     pub fn run(self) -> Result<Ending> {
+        if let Some(Command::Check(check)) = self.command {
+            return check.run();
+        }
         let lists: [(bool, fn() -> String); 3] =
             [(self.list_presets, lists::presets), (self.list_losses, lists::losses), (self.list_transforms, lists::transforms)];
         if let Some((_, list)) = lists.iter().find(|(asked, _)| *asked) {

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | flags → [`preparation::Options`] |
+//! | [`check`] | a device against the CPU |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`training`] | one run from its first or last saved step to its end |
@@ -22,6 +23,7 @@
 pub mod args;
 pub mod augment;
 pub mod batches;
+pub mod check;
 pub mod ema;
 pub mod evaluation;
 pub mod gradient;
