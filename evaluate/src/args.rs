@@ -105,7 +105,7 @@ pub struct MeasureArgs {
     /// Seed of -n, of the order under keras, and of --features random; torch-fidelity's own draws are fixed
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// auto, cpu, cuda or cuda:INDEX
+    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu (`train devices` lists what there is)
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Neither read nor keep features in the cache folder ($XDG_CACHE_HOME/fledge or ~/.cache/fledge)

@@ -39,7 +39,7 @@ struct Source {
     /// best (by KID; the latest where none was measured), latest, or a step.
     #[arg(long, default_value = "best")]
     checkpoint: Which,
-    /// auto, cpu, cuda or cuda:INDEX.
+    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu (`train devices` lists what there is).
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// Only pictures of this class, by name or number, of a run that learned classes. Default: seeds go round all of them.

@@ -6,8 +6,18 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// CubeCL's log has a line of this target for each kernel that it compiles.
+const COMPILATION: &str = "cubecl::compilation";
+
+/// What is shown where `FLEDGE_LOG` does not say it: no line for each kernel, and not every launch that follows from a failed one,
+/// because whoever reads the result is told.
+const FILTER: &str = "info,cubecl::compilation=off,cubecl_runtime::logging=off";
 
 /// Where no terminal is, a line of progress is printed at most this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -60,15 +70,61 @@ impl<'a> MakeWriter<'a> for AboveBars {
 /// Sets up logging on stderr: `info` and above, or what the variable `FLEDGE_LOG` says (`FLEDGE_LOG=debug`).
 /// Calling it again does nothing.
 pub fn init() {
-    let filter = EnvFilter::try_from_env("FLEDGE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(AboveBars)
-        .with_target(false)
-        .with_ansi(false)
-        .without_time();
+    let filter = EnvFilter::try_from_env("FLEDGE_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
+    let lines = tracing_subscriber::fmt::layer().with_writer(AboveBars).with_target(false).with_ansi(false).without_time();
+    let kernels = Compilations::default().with_filter(filter_fn(|meta| meta.target() == COMPILATION));
     // The only failure is that a subscriber is set already.
-    let _ = subscriber.try_init();
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(kernels).try_init();
+}
+
+/// What is said with the first kernel that is compiled.
+static ABOUT_COMPILATION: OnceLock<String> = OnceLock::new();
+
+/// Has the compiling of kernels shown: a line with `about` at the first, then at most one every ten seconds with their number.
+pub fn announce_compilation(about: String) {
+    // A second call says the same.
+    let _ = ABOUT_COMPILATION.set(about);
+}
+
+/// Counts the kernels that are compiled. It writes its lines itself: an event within an event is lost.
+#[derive(Debug, Default)]
+struct Compilations {
+    state: Mutex<Option<Counted>>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    kernels: u64,
+    started: Instant,
+    last: Instant,
+}
+
+impl Compilations {
+    /// Counts one more at the time `now`; the line to show, if it is time for one.
+    fn count(&self, now: Instant, about: &str) -> Option<String> {
+        let mut state = self.state.lock().ok()?;
+        let Some(counted) = state.as_mut() else {
+            *state = Some(Counted { kernels: 1, started: now, last: now });
+            return Some(format!("compiling kernels for this device: the first steps wait for them; {about}"));
+        };
+        counted.kernels += 1;
+        if now - counted.last < PLAIN_INTERVAL {
+            return None;
+        }
+        counted.last = now;
+        Some(format!("compiling kernels: {} so far, since {:.0} s", counted.kernels, (now - counted.started).as_secs_f64()))
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Compilations {
+    fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+        if let Some(about) = ABOUT_COMPILATION.get()
+            && let Some(line) = self.count(Instant::now(), about)
+        {
+            // A closed stderr must not stop the work.
+            let _ = AboveBars.write_all(format!(" INFO {line}\n").as_bytes());
+        }
+    }
 }
 
 /// Progress of a long piece of work with a known number of items.
@@ -132,5 +188,21 @@ impl Drop for Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compiling_is_told_at_once_and_then_every_ten_seconds() {
+        let (compilations, start) = (Compilations::default(), Instant::now());
+        let count = |second| compilations.count(start + Duration::from_secs(second), "kept in ~/.cache");
+        assert!(count(0).expect("the first line").ends_with("kept in ~/.cache"));
+        assert_eq!(count(1), None);
+        assert_eq!(count(9), None);
+        assert_eq!(count(12).expect("a line"), "compiling kernels: 4 so far, since 12 s");
+        assert_eq!(count(13), None);
     }
 }

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
+use shared::nn::device::list::Devices;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
@@ -20,7 +21,14 @@ use crate::training;
 /// The same command again goes on where the last one stopped, however it stopped: Ctrl-C saves and ends, `kill -9` loses
 /// the steps since the last checkpoint and nothing else.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "train",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -42,7 +50,8 @@ pub struct Args {
     /// Stop after this many steps instead (`schedule.steps`).
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// auto, cpu, cuda or cuda:INDEX. `auto` takes CUDA if it is built in and a device answers.
+    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers, if CUDA is built in
+    /// (`train devices` lists all).
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
     /// From which every random number follows.
@@ -80,10 +89,27 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// What the program does besides training.
+/// What `train` does beside training.
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    /// List the devices of this machine, usable or not and why.
+    Devices {
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Command {
+    fn run(self) -> Result<Ending> {
+        match self {
+            Self::Check(check) => return check.run(),
+            Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
+            Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
+        }
+        Ok(Ending::Done)
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -99,7 +125,8 @@ Examples:
   train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
-                                                             what augmentation does to the pictures";
+                                                             what augmentation does to the pictures
+  train devices                                              what --device can be here";
 
 /// Classes that `--summary` shows where no data set is named.
 const SUMMARY_CLASSES: usize = 10;
@@ -110,8 +137,8 @@ impl Args {
     /// # Errors
     /// When a flag is wrong or the work fails.
     pub fn run(self) -> Result<Ending> {
-        if let Some(Command::Check(check)) = self.command {
-            return check.run();
+        if let Some(command) = self.command {
+            return command.run();
         }
         let lists: [(bool, fn() -> String); 3] =
             [(self.list_presets, lists::presets), (self.list_losses, lists::losses), (self.list_transforms, lists::transforms)];

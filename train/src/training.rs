@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,6 +15,7 @@ use shared::log::Progress;
 use shared::metrics::weights::INCEPTION;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::RunConfig;
+use shared::nn::device::memory::{self, Memory, OutOfMemory};
 use shared::nn::run::{Owner, Run, Which};
 use shared::nn::sampler::Sampler;
 use shared::picture::{Picture, grid};
@@ -58,7 +59,8 @@ struct Best {
 pub fn train(options: &Options, out: &Path, device: &Device, stop: &Stop) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     let mut training = Training::open(options, config, batches, out, device)?;
-    let ending = training.run(stop)?;
+    let free = Memory::of(device).map(|memory| memory.free);
+    let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
     println!("{}", out.display());
     Ok(ending)
 }
@@ -143,6 +145,27 @@ impl Training {
         }
         self.save()?;
         Ok(Ending::Done)
+    }
+
+    /// What to do where the device is out of memory; `free` bytes of it were there before the first step.
+    fn out_of_memory(&self, error: OutOfMemory, free: Option<u64>) -> Error {
+        let schedule = &self.config.settings.schedule;
+        let left = Memory::of(&self.device).map_or(0, |memory| memory.free);
+        let saved = match self.run.step_of(Which::Latest) {
+            Ok(Some(step)) => format!("the checkpoint of step {step} is untouched"),
+            _ => "no checkpoint was there yet".into(),
+        };
+        // What a step works on at a time.
+        let part = schedule.batch / schedule.accumulate;
+        let fits =
+            free.and_then(|free| memory::batch_that_fits(part, free, free.saturating_sub(left) + error.asked.unwrap_or(0)));
+        UsageError(format!(
+            "the device is out of memory after step {} with {part} pictures at a time: {}; {saved}, but a run keeps its batch: \
+             choose another --out, or --restart",
+            self.trainer.step,
+            memory::advice(schedule.batch, part, fits)
+        ))
+        .into()
     }
 
     /// What is written before the first step: the reals, and the untrained generator's sheet.

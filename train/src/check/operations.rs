@@ -57,7 +57,10 @@ fn convolutions(shape: Shape) -> Vec<Case> {
     let text = format!("k{k} s{stride} {b}×{ci}×{h}×{w}→{co}");
     let weights = move |device: &Device, shape: [usize; 4]| drawn("weight", shape, device) * (1.0 / ((ci * k * k) as f64).sqrt());
     let x = move |device: &Device| drawn("x", [b, ci, h, w], device);
-    let mut cases = vec![
+    let mut cases = Vec::new();
+    // A single pixel is enough for the transpose of a large kernel, but not for the kernel.
+    if [h, w].iter().zip(0..).all(|(n, axis)| n + padding.before[axis] + padding.after[axis] >= k) {
+        cases.extend([
         Case::new(format!("operation conv2d {text}"), Kind::Product, move |device| {
             differentiated([x(device), weights(device, [co, ci, k, k])], |[x, w]| ops::conv2d(x, w, stride, padding))
         }),
@@ -70,7 +73,8 @@ fn convolutions(shape: Shape) -> Vec<Case> {
             }
             outputs
         }),
-    ];
+        ]);
+    }
     let cut = |n: usize, axis: usize| ((n - 1) * stride + k).checked_sub(padding.before[axis] + padding.after[axis]);
     if cut(h, 0).is_some_and(|n| n > 0) && cut(w, 1).is_some_and(|n| n > 0) {
         cases.push(Case::new(format!("operation conv_transpose2d {text}"), Kind::Product, move |device| {
