@@ -14,6 +14,7 @@ use shared::signal::Stop;
 use crate::check::command::CheckArgs;
 use crate::lists;
 use crate::preparation::{self, Options};
+use crate::throughput::ThroughputArgs;
 use crate::training;
 
 /// Train a GAN on a data set that `prep build` wrote.
@@ -93,6 +94,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    #[command(hide = true)]
+    Throughput(ThroughputArgs),
     /// List the devices of this machine, usable or not and why.
     Devices {
         /// As one JSON object.
@@ -105,6 +108,7 @@ impl Command {
     fn run(self) -> Result<Ending> {
         match self {
             Self::Check(check) => return check.run(),
+            Self::Throughput(throughput) => return throughput.run(),
             Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
             Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
         }

@@ -61,18 +61,18 @@ fn convolutions(shape: Shape) -> Vec<Case> {
     // A single pixel is enough for the transpose of a large kernel, but not for the kernel.
     if [h, w].iter().zip(0..).all(|(n, axis)| n + padding.before[axis] + padding.after[axis] >= k) {
         cases.extend([
-        Case::new(format!("operation conv2d {text}"), Kind::Product, move |device| {
-            differentiated([x(device), weights(device, [co, ci, k, k])], |[x, w]| ops::conv2d(x, w, stride, padding))
-        }),
-        // Without a graph some devices compute bias and activation on the way.
-        Case::new(format!("operation conv2d_act {text}"), Kind::Product, move |device| {
-            let mut outputs = Outputs::default();
-            for (name, activation) in [("leaky", Activation::LeakyRelu(0.2)), ("tanh", Activation::Tanh)] {
-                let (weight, bias) = (weights(device, [co, ci, k, k]), drawn("bias", [co], device));
-                outputs.tensor(name, ops::conv2d_act(x(device), weight, bias, activation, stride, padding));
-            }
-            outputs
-        }),
+            Case::new(format!("operation conv2d {text}"), Kind::Product, move |device| {
+                differentiated([x(device), weights(device, [co, ci, k, k])], |[x, w]| ops::conv2d(x, w, stride, padding))
+            }),
+            // Without a graph some devices compute bias and activation on the way.
+            Case::new(format!("operation conv2d_act {text}"), Kind::Product, move |device| {
+                let mut outputs = Outputs::default();
+                for (name, activation) in [("leaky", Activation::LeakyRelu(0.2)), ("tanh", Activation::Tanh)] {
+                    let (weight, bias) = (weights(device, [co, ci, k, k]), drawn("bias", [co], device));
+                    outputs.tensor(name, ops::conv2d_act(x(device), weight, bias, activation, stride, padding));
+                }
+                outputs
+            }),
         ]);
     }
     let cut = |n: usize, axis: usize| ((n - 1) * stride + k).checked_sub(padding.before[axis] + padding.after[axis]);
