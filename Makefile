@@ -8,8 +8,9 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 CARGO ?= cargo
-# CUDA=1 builds for NVIDIA GPUs as well (docs/CUDA.md).
-FEATURES := $(if $(CUDA),--features cuda)
+# 1 builds for NVIDIA GPUs as well (docs/CUDA.md), 0 does not. By itself 1 where `nvidia-smi` answers.
+CUDA ?= $(shell nvidia-smi -L > /dev/null 2>&1 && echo 1)
+FEATURES = $(if $(filter-out 0,$(CUDA)),--features cuda)
 BIN := target/release
 # Everything that the targets below make, but for the programs.
 WORK ?= work
@@ -31,8 +32,14 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: build
-build: ## build the four programs into target/release
+build: ## build the four programs into target/release (CUDA=1: for NVIDIA GPUs, too; by itself where there is one)
+	$(if $(FEATURES),@CARGO='$(CARGO)' tools/cuda-ready.sh || { echo 'make: without CUDA it builds as it is: make CUDA=0' >&2; exit 1; })
 	$(CARGO) build --release --workspace $(FEATURES)
+
+.PHONY: cuda
+cuda: ## build for NVIDIA GPUs: says what is missing, builds, lists the devices
+	@$(MAKE) --no-print-directory build CUDA=1
+	$(BIN)/train devices
 
 # ---- one's own pictures ------------------------------------------------------------------------------------------------
 
@@ -108,8 +115,9 @@ torture: ## kills, damage, faults, hostile pictures in full numbers: about ten m
 	FLEDGE_TORTURE=1 $(CARGO) test --workspace $(addprefix --test ,$(TORTURE)) -- --nocapture
 
 .PHONY: lint
-lint: ## format, lints, documentation, fuzz targets
+lint: ## format, lints, documentation, fuzz targets, shell scripts where shellcheck is there
 	$(CARGO) fmt --check
+	@if command -v shellcheck > /dev/null; then shellcheck --severity=warning tools/*.sh; else echo 'shellcheck is missing: tools/*.sh are not looked at' >&2; fi
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
 	RUSTFLAGS='-D warnings' $(CARGO) check --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target/fuzz

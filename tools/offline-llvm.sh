@@ -60,9 +60,12 @@ fi
 mkdir -p "$prefix/bin"
 : > "$prefix/offline"
 # The build script takes the file name's stem of a library named by path (Debian's libz3.so), "libz3", and would then link -llibz3.
+# One name at a time (the loop): neighbours share the space between them.
 cat > "$config" <<WRAPPER
 #!/bin/sh
-'$llvm/bin/llvm-config' "\$@" | sed -E 's#(^| )/[^ ]*/lib([^ /]+)\.(so|a)( |\$)#\1-l\2\4#g'
+'$llvm/bin/llvm-config' "\$@" | sed -E ':next
+s#(^| )/[^ ]*/lib([^ /]+)\.(so|a)( |\$)#\1-l\2\4#
+t next'
 WRAPPER
 chmod +x "$config"
 usable || { echo "offline-llvm.sh: $llvm is not complete; on Debian: apt-get install $packages" >&2; rm -rf "$prefix"; exit 1; }

@@ -18,8 +18,9 @@ pub mod measure;
 pub mod report;
 pub mod weights;
 
-use shared::cli::Ending;
+use shared::cli::{Ending, UsageError};
 use shared::jsonl::JsonLines;
+use shared::nn::device::memory;
 
 use crate::args::{Cli, Command};
 use crate::input::Kind;
@@ -33,7 +34,13 @@ pub fn run(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Weights(args)) => weights::run(&args)?,
         None => {
             let options = cli.measure.into_options()?;
-            let results = measure::measure(&options)?;
+            let results = memory::watch(|| measure::measure(&options)).map_err(|_| {
+                let smaller = (options.batch / 2).max(1);
+                UsageError(format!(
+                    "the device is out of memory with {} pictures at a time: --batch {smaller}, or --device cpu",
+                    options.batch
+                ))
+            })??;
             report::print(&results, options.json)?;
             if Kind::of(&options.fake) == Kind::Run {
                 let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use shared::cli::{Ending, UsageError};
-use shared::nn::device::DeviceChoice;
+use shared::nn::device::{DeviceChoice, memory};
 use shared::nn::run::Which;
 use shared::nn::sampler::Sampler;
 use shared::picture::{Picture, grid};
@@ -145,6 +145,10 @@ impl Args {
     /// # Errors
     /// When a flag is wrong, there is no such checkpoint, or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
+        memory::watch(|| self.render()).map_err(|_| UsageError("the device is out of memory: --device cpu".into()))?
+    }
+
+    fn render(self) -> Result<Ending> {
         match self.command {
             Command::Grid { source, out, seeds, columns, padding, scale, by_class } => {
                 require(columns > 0, "--columns 0: at least 1")?;

@@ -263,7 +263,7 @@ fn wrong_usage_says_what_to_change() {
     };
     assert!(fail(on("tpu"), 2).contains("cuda:INDEX"));
     if cfg!(not(feature = "cuda")) {
-        assert!(fail(on("cuda:1"), 2).contains("--features cuda"));
+        assert!(fail(on("cuda:1"), 2).contains("make cuda"));
     }
     assert!(fail(command(&scratch.0.join("nowhere"), &out, 1), 3).contains("nowhere"));
     let foreign = scratch.0.join("foreign");
@@ -272,6 +272,17 @@ fn wrong_usage_says_what_to_change() {
     assert!(fail(command(&data, &foreign, 1), 2).contains("foreign"));
     assert!(foreign.join("thesis.tex").exists());
     assert!(!out.join("checkpoints").exists());
+}
+
+#[test]
+fn devices_are_listed_for_people_and_for_programs() {
+    let devices = |flags: &[&str]| Command::new(env!("CARGO_BIN_EXE_train")).arg("devices").args(flags).output().unwrap();
+    let text = String::from_utf8(devices(&[]).stdout).unwrap();
+    assert!(text.starts_with("cpu ") && text.contains("threads") && text.contains("cuda"), "{text}");
+    let json: serde_json::Value = serde_json::from_slice(&devices(&["--json"]).stdout).unwrap();
+    assert!(json["cpu"]["threads"].as_u64().unwrap() > 0);
+    assert_eq!(json.get("cuda").is_some(), cfg!(feature = "cuda"));
+    assert_eq!(devices(&["--data", "birds"]).status.code(), Some(2));
 }
 
 #[test]

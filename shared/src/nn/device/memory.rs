@@ -146,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "cubecl-cpu")]
+    fn what_burn_says_of_a_tensor_that_fits_nowhere_is_known() {
+        use burn::tensor::Tensor;
+        let error = watch(|| (Tensor::<1>::zeros([1 << 38], &Device::cpu()) + 1.0).into_data()).expect_err("a terabyte");
+        assert_eq!(error.asked, Some(1 << 40));
+    }
+
+    #[test]
     fn the_proposed_batch_fits_and_is_smaller() {
         const GIB: u64 = 1 << 30;
         // 128 pictures needed more than 12 GiB of 11: 0.1 GiB each.
