@@ -138,8 +138,32 @@ $(PEERS)/ready:
 
 .PHONY: bench
 bench: $(PEERS)/ready ## fledge and PyTorch in turns on this machine: ratios, memory, the table of docs/PERFORMANCE.md
-	$(CARGO) build --release --workspace --example throughput
-	python3 tools/bench.py --fledge $(BIN)/examples/throughput --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_FLAGS)
+	$(CARGO) build --release --workspace
+	python3 tools/bench.py --fledge $(BIN)/train --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_FLAGS)
+
+# What `make gpu-check` compares: the GPU, or CubeCL's CPU runtime, which runs the same code.
+CHECK_DEVICE := $(if $(filter-out 0,$(CUDA)),cuda,cubecl-cpu)
+CHECK_FEATURES := $(if $(filter-out 0,$(CUDA)),cuda,cuda,cubecl-cpu)
+CHECK_FLAGS ?=
+
+.PHONY: gpu-check
+gpu-check: ## every operation, network and step of the GPU against the CPU, fused and not; CubeCL on the CPU where there is no GPU
+	$(if $(filter cubecl-cpu,$(CHECK_DEVICE)),@echo 'gpu-check: no GPU answers; the same code runs on the CPU instead (cubecl-cpu)' >&2)
+	$(CARGO) build --release --workspace --features $(CHECK_FEATURES)
+	tools/gpu_check.sh $(BIN)/train --device $(CHECK_DEVICE) $(CHECK_FLAGS)
+
+# A whole measurement on a GPU, in minutes.
+BENCH_GPU_FLAGS ?= --minutes 8
+
+.PHONY: bench-gpu
+bench-gpu: $(PEERS)/ready ## fledge and PyTorch in turns on this machine's GPU, and gpu-check: the table of docs/PERFORMANCE.md
+	$(CARGO) build --release --workspace --features cuda
+	python3 tools/bench_gpu.py --fledge $(BIN)/train --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_GPU_FLAGS)
+
+.PHONY: bench-gpu-kit
+bench-gpu-kit: ## the same as one file for a machine with a GPU that builds nothing: $(WORK)/fledge-bench-gpu.tar.xz
+	$(CARGO) build --release --workspace --features cuda
+	tools/bench_gpu_kit.sh $(BIN)/train $(WORK)/fledge-bench-gpu.tar.xz
 
 # What `make bench-prep` reads: name=folder or name=zip; drawn pictures unless one names real ones.
 BENCH_SOURCES ?= drawn=$(WORK)/bench/drawn

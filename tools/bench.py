@@ -1,6 +1,6 @@
 """Measures fledge and PyTorch in turns on the same cores and writes the table of docs/PERFORMANCE.md; `make bench` calls it.
 
-usage: bench.py --fledge target/release/examples/throughput --python VENV/bin/python [--rounds 5] [--seconds 8] [--only TEXT]
+usage: bench.py --fledge target/release/train --python VENV/bin/python [--rounds 5] [--seconds 8] [--only TEXT]
                 [--write docs/PERFORMANCE.md]
 
 With --only, rows whose names hold TEXT are printed, and nothing is written.
@@ -71,7 +71,7 @@ def main():
     parser.add_argument("--write")
     args = parser.parse_args()
     torch = [args.python, os.path.join(os.path.dirname(__file__), "bench_torch.py")]
-    sides = {"fledge": lambda c: [args.fledge, *c], "PyTorch": lambda c: [*torch, *c],
+    sides = {"fledge": lambda c: [args.fledge, "throughput", *c], "PyTorch": lambda c: [*torch, *c],
              "channels last": lambda c: [*torch, *c, "--channels-last"]}
     rows = [row for row in ROWS if args.only in row[0]]
     found = {row: {side: [] for side in sides} for row, _ in rows}

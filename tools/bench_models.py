@@ -1,5 +1,7 @@
 """The recipes' networks in PyTorch, as one would write them, for bench_torch.py. Batches are pictures [B, C, S, S]."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -22,7 +24,16 @@ class CropUp(nn.ConvTranspose2d):
         return super().forward(x)[:, :, 1:-2, 1:-2]
 
 
-def anime(width, _):
+def extended(multipliers, count):
+    """The last multiplier serves all that follow."""
+    return [*multipliers, *[multipliers[-1]] * count][:count]
+
+
+def doublings(size):
+    return int(math.log2(size // 4))
+
+
+def anime(width, _, size):
     c = [width * m for m in (8, 4, 2, 1, 1)]
     up, inputs = [], 256
     for outputs, kernel, stride in zip(c, (7, 7, 7, 5, 5), (2, 2, 2, 2, 1)):
@@ -35,32 +46,35 @@ def anime(width, _):
     return g, nn.Sequential(*d, nn.Conv2d(8 * width, 1, 4), nn.Flatten())
 
 
-def tf(width, _):
-    g = [nn.Linear(100, 128 * width, bias=False), nn.BatchNorm1d(128 * width, 1e-3, 0.01), nn.LeakyReLU(0.3), nn.Unflatten(1, (8 * width, 4, 4))]
-    for m in (8, 4, 2):
-        g += [CropUp(m * width, m // 2 * width, False), nn.BatchNorm2d(m // 2 * width, 1e-3, 0.01), nn.LeakyReLU(0.3, inplace=True)]
+def tf(width, _, size):
+    n = doublings(size)
+    c = [m * width for m in extended((8, 4, 2, 1), n)]
+    g = [nn.Linear(100, 16 * c[0], bias=False), nn.BatchNorm1d(16 * c[0], 1e-3, 0.01), nn.LeakyReLU(0.3), nn.Unflatten(1, (c[0], 4, 4))]
+    for inputs, outputs in zip(c, c[1:]):
+        g += [CropUp(inputs, outputs, False), nn.BatchNorm2d(outputs, 1e-3, 0.01), nn.LeakyReLU(0.3, inplace=True)]
     d, inputs = [], 3
-    for m in (1, 2, 4, 8):
+    for m in extended((1, 2, 4, 8), n):
         d += [SamePad(), nn.Conv2d(inputs, m * width, 5, 2), nn.LeakyReLU(0.3, inplace=True), nn.Dropout(0.3)]
         inputs = m * width
-    return nn.Sequential(*g, CropUp(width, 3, False), nn.Tanh()), nn.Sequential(*d, nn.Flatten(), nn.Linear(128 * width, 1))
+    return nn.Sequential(*g, CropUp(c[-1], 3, False), nn.Tanh()), nn.Sequential(*d, nn.Flatten(), nn.Linear(16 * inputs, 1))
 
 
 def wasserstein(multipliers, norm):
-    def build(width, channels):
-        c = [m * width for m in multipliers]
+    def build(width, channels, size):
+        n = doublings(size)
+        c = [m * width for m in extended(multipliers, n)]
         g = [nn.Linear(128, 16 * c[0]), nn.BatchNorm1d(16 * c[0], 1e-3, 0.01), nn.ReLU(), nn.Unflatten(1, (c[0], 4, 4))]
         for inputs, outputs in zip(c, c[1:]):
             g += [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(inputs, outputs, 5, 1, 2),
                   nn.BatchNorm2d(outputs, 1e-3, 0.01), nn.ReLU(inplace=True)]
         g += [nn.Upsample(scale_factor=2, mode="bilinear"), nn.Conv2d(c[-1], channels, 5, 1, 2), nn.Tanh()]
         d, inputs = [], channels
-        for i, m in enumerate((1, 2, 4)):
+        for i, m in enumerate(extended((1, 2, 4), n)):
             d += [SamePad(), nn.Conv2d(inputs, m * width, 5, 2, bias=norm)]
             d += [nn.BatchNorm2d(m * width, 1e-3, 0.01)] if norm and i else []
             d += [nn.LeakyReLU(0.2, inplace=norm)]
             inputs = m * width
-        return nn.Sequential(*g), nn.Sequential(*d, nn.Flatten(), nn.Linear(64 * width, 1))
+        return nn.Sequential(*g), nn.Sequential(*d, nn.Flatten(), nn.Linear(16 * inputs, 1))
 
     return build
 
@@ -73,11 +87,11 @@ def softplus_losses(real, fake):
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def training(preset, width, batch, size, formatted):
-    """One step of a recipe as a function, and how many real pictures it takes."""
+def training(preset, width, batch, size, way):
+    """One step of a recipe as a function, and how many real pictures it takes. `way` says where and how networks compute."""
     channels = 1 if preset.startswith("wgan") else 3
-    g, d = (formatted(n) for n in BUILD[preset](width, channels))
-    latent, real = LATENT[preset], formatted(torch.rand(batch, channels, size, size) * 2 - 1)
+    g, d = (way.network(n) for n in BUILD[preset](width, channels, size))
+    latent, real = LATENT[preset], way.pictures(torch.rand(batch, channels, size, size) * 2 - 1)
     ema = [p.detach().clone() for p in g.parameters()]
     if preset == "wgan":
         og, od = (torch.optim.RMSprop(n.parameters(), 5e-5) for n in (g, d))
@@ -86,7 +100,7 @@ def training(preset, width, batch, size, formatted):
         og, od = (torch.optim.Adam(n.parameters(), rate, betas) for n in (g, d))
 
     def draw():
-        return g(torch.randn(batch, latent))
+        return g(torch.randn(batch, latent, device=real.device))
 
     def update(loss, optimizer):
         optimizer.zero_grad()
@@ -113,7 +127,7 @@ def training(preset, width, batch, size, formatted):
                 fake = draw()
             loss = d(fake).mean() - d(real).mean()
             if preset == "wgan-gp":
-                epsilon = torch.rand(batch, 1, 1, 1)
+                epsilon = torch.rand(batch, 1, 1, 1, device=real.device)
                 x = (epsilon * real + (1 - epsilon) * fake).requires_grad_(True)
                 (gradient,) = torch.autograd.grad(d(x).sum(), x, create_graph=True)
                 loss = loss + 10 * (gradient.flatten(1).norm(2, 1) - 1).square().mean()

@@ -11,8 +11,10 @@ use shared::nn::device::list::Devices;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
+use crate::check::command::CheckArgs;
 use crate::lists;
 use crate::preparation::{self, Options};
+use crate::throughput::ThroughputArgs;
 use crate::training;
 
 /// Train a GAN on a data set that `prep build` wrote.
@@ -91,6 +93,9 @@ pub struct Args {
 /// What `train` does beside training.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(CheckArgs),
+    #[command(hide = true)]
+    Throughput(ThroughputArgs),
     /// List the devices of this machine, usable or not and why.
     Devices {
         /// As one JSON object.
@@ -102,6 +107,8 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Ending> {
         match self {
+            Self::Check(check) => return check.run(),
+            Self::Throughput(throughput) => return throughput.run(),
             Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
             Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
         }
@@ -119,6 +126,7 @@ Examples:
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
   train --preset gan-ada --summary                           what the networks look like
+  train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
                                                              what augmentation does to the pictures

@@ -3,6 +3,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | flags → [`preparation::Options`] |
+//! | [`check`] | a device against the CPU |
+//! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`training`] | one run from its first or last saved step to its end |
@@ -22,6 +24,7 @@
 pub mod args;
 pub mod augment;
 pub mod batches;
+pub mod check;
 pub mod ema;
 pub mod evaluation;
 pub mod gradient;
@@ -32,6 +35,7 @@ pub mod optimizer;
 pub mod penalty;
 pub mod preparation;
 pub mod rate;
+pub mod throughput;
 pub mod trainer;
 pub mod training;
 pub mod turn;

@@ -7,6 +7,7 @@
 //! | [`parameter`] | named tensors of a network: weights and running statistics |
 //! | [`init`] | how weights are drawn |
 //! | [`layers`] | convolution, linear, BatchNorm with its activation, attention, dropout, … |
+//! | [`fusion`] | whether a device joins operations into one kernel |
 //! | [`generator`], [`discriminator`] | the networks, and the derivative of the second along a direction |
 //! | [`range`] | in which interval pixels lie |
 //! | [`latent`] | latent vectors |
@@ -23,6 +24,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod device;
 pub mod discriminator;
+pub mod fusion;
 pub mod generator;
 pub mod init;
 pub mod latent;

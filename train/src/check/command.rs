@@ -1,0 +1,131 @@
+//! `train check`: flags, and what is printed.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use burn::tensor::Device;
+use clap::{Args, ValueEnum};
+use shared::cli::Ending;
+use shared::nn::device::DeviceChoice;
+use shared::nn::fusion;
+
+use super::{Extent, Precision, Row, Totals, cases, compare};
+
+/// Compare what a device computes with what the CPU computes: every operation, network, loss, penalty, augmentation, optimizer and
+/// whole steps.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// The device to compare with the CPU.
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Only rows whose names hold one of these texts, with commas between them.
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Whether operations are joined into one kernel, on devices that do so.
+    #[arg(long, value_enum, default_value_t = Fusion::On)]
+    fusion: Fusion,
+    /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far it may lie from the CPU.
+    #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
+    precision: Precision,
+    /// Few small rows.
+    #[arg(long)]
+    small: bool,
+    /// One JSON object a row, and one for the totals.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  train check                                  everything, on the first GPU
+  train check --only conv,'step gan-ada'       some rows
+  train check --fusion off                     each operation by itself: is it fusion?
+  train check --device cuda:1 --json           for a program
+
+A deviation is relative to the largest number of its tensor; `tolerance.rs` says why each tolerance is what it is.
+Exit code 1 when a row fails.";
+
+/// Whether operations are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Fusion {
+    /// As always.
+    On,
+    /// Each operation is a kernel of its own.
+    Off,
+}
+
+impl CheckArgs {
+    /// Compares and prints.
+    ///
+    /// # Errors
+    /// When a flag is wrong or a row fails.
+    pub fn run(self) -> Result<Ending> {
+        if self.fusion == Fusion::Off {
+            fusion::switch_off()?;
+        }
+        let (device, cpu) = (self.device.open()?, Device::flex());
+        if device == cpu {
+            tracing::warn!("--device {}: the CPU is compared with itself, which shows nothing but that this runs", self.device);
+        }
+        let extent = if self.small { Extent::Small } else { Extent::Whole };
+        let all = cases(extent);
+        let meant: Vec<_> = all.into_iter().filter(|case| case.is_meant(&self.only)).collect();
+        if meant.is_empty() {
+            bail!("--only {}: no row's name holds this; without --only all rows are printed", self.only.join(","));
+        }
+        // What panics is printed in its row; the log has the place.
+        std::panic::set_hook(Box::new(|info| tracing::debug!("{info}")));
+        let mut out = std::io::stdout();
+        let totals = compare(
+            &meant,
+            self.precision,
+            |case| case.on(&cpu),
+            |case| {
+                tracing::debug!("{}", case.name);
+                case.on(&device)
+            },
+            |row| {
+                let line = if self.json { json(row) } else { line(row) };
+                // Whoever reads may stop reading; the totals and the exit code stand all the same.
+                drop(writeln!(out, "{line}").and_then(|()| out.flush()));
+            },
+        );
+        drop(std::panic::take_hook());
+        let what = format!(
+            "{} against the CPU, {}, fusion {}",
+            self.device,
+            self.precision,
+            if self.fusion == Fusion::On { "on" } else { "off" }
+        );
+        shared::cli::print(&summary(&totals, &what, self.json))?;
+        match totals.failed.len() {
+            0 => Ok(Ending::Done),
+            failed => bail!("{failed} of {} rows fail ({what})", totals.rows),
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn line(row: &Row) -> String {
+    let verdict = if row.ok { "ok  " } else { "FAIL" };
+    match (&row.failure, row.deviation) {
+        (Some(failure), _) => format!("{verdict} {:<64} {failure}", row.name),
+        (None, deviation) => {
+            let part = if row.part.is_empty() { String::new() } else { format!("  {}", row.part) };
+            format!("{verdict} {:<64} {:>8.1e} of {:.0e}{part}", row.name, deviation.unwrap_or_default(), row.tolerance)
+        }
+    }
+}
+
+fn summary(totals: &Totals, what: &str, as_json: bool) -> String {
+    if as_json {
+        return format!("{}\n", json(totals));
+    }
+    let failed: String = totals.failed.iter().map(|name| format!("FAIL {name}\n")).collect();
+    let failed = if failed.is_empty() { failed } else { format!("\n{failed}") };
+    format!("{failed}\n{} rows, {} ok, {} FAIL ({what})\n", totals.rows, totals.rows - totals.failed.len(), totals.failed.len())
+}

@@ -1,0 +1,169 @@
+//! How far a device may lie from the CPU, and why: one table.
+
+use std::fmt;
+use std::str::FromStr;
+
+use shared::cli::UsageError;
+
+/// What products of matrices are computed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 24 bits of mantissa: 6e-8 a rounding.
+    #[default]
+    F32,
+    /// Tensor cores on factors of 11 bits: 5e-4 a factor, sums in f32.
+    Tf32,
+    /// Factors and results of 8 bits: 4e-3 a rounding, sums in f32.
+    Bf16,
+}
+
+impl FromStr for Precision {
+    type Err = UsageError;
+
+    fn from_str(text: &str) -> Result<Self, UsageError> {
+        match text {
+            "f32" => Ok(Self::F32),
+            "tf32" => Ok(Self::Tf32),
+            "bf16" => Ok(Self::Bf16),
+            _ => Err(UsageError(format!("--tolerance {text}: expected f32, tf32 or bf16"))),
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// Which row of the table holds for a computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Each number follows from a few others.
+    Elementwise,
+    /// Sums of many numbers without a product of matrices.
+    Sum,
+    /// Convolutions and matrix products.
+    Product,
+    /// A whole network, forward and back.
+    Network,
+    /// Losses over logits.
+    Loss,
+    /// Gradients of gradients.
+    Penalty,
+    /// Look-ups, filters and colours of pictures.
+    Augmentation,
+    /// Weights and what an optimizer keeps.
+    Optimizer,
+    /// 8-bit pictures, in levels.
+    Picture,
+    /// The movement of weights in one step.
+    Step,
+    /// The same in three.
+    Steps,
+    /// Inception's features.
+    Features,
+    /// KID itself.
+    Kid,
+}
+
+/// One row: the tolerances in f32, tf32 and bf16, and why they are what they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Tolerance {
+    /// For which computations.
+    pub kind: Kind,
+    /// In the order of [`Precision`]; relative to the largest number of a tensor unless the reason says otherwise.
+    pub largest: [f64; 3],
+    /// The reason.
+    pub reason: &'static str,
+}
+
+/// All of them.
+pub const TOLERANCES: &[Tolerance] = &[
+    Tolerance {
+        kind: Kind::Elementwise,
+        largest: [1e-6, 1e-6, 1e-2],
+        reason: "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three roundings of 4e-3",
+    },
+    Tolerance {
+        kind: Kind::Sum,
+        largest: [1e-5, 1e-5, 2e-2],
+        reason: "sums of up to some ten thousand numbers in another order: 6e-8 times the root of their count",
+    },
+    Tolerance {
+        kind: Kind::Product,
+        largest: [1e-5, 2e-3, 2e-2],
+        reason: "sums of up to some thousand products in another order, or by Winograd's transforms; tf32 rounds both factors at 5e-4, bf16 at 4e-3",
+    },
+    Tolerance {
+        kind: Kind::Network,
+        largest: [1e-4, 3e-2, 2e-1],
+        reason: "up to ten products behind each other, each normalised by statistics of few numbers: PyTorch's own f32 lies 2e-6 to 9e-6 from f64",
+    },
+    Tolerance { kind: Kind::Loss, largest: [2e-6, 2e-6, 2e-6], reason: "a mean of elementwise functions, always in f32" },
+    Tolerance {
+        kind: Kind::Penalty,
+        largest: [1e-4, 5e-2, 3e-1],
+        reason: "a network forward, back and forward again: PyTorch's own f32 lies 5e-6 from f64",
+    },
+    Tolerance {
+        kind: Kind::Augmentation,
+        largest: [1e-5, 2e-3, 2e-2],
+        reason: "look-ups whose weights are rounded to f32, and filters that may be matrix products",
+    },
+    Tolerance {
+        kind: Kind::Optimizer,
+        largest: [5e-6, 5e-6, 5e-6],
+        reason: "a few roundings a step for three steps, and one root, always in f32",
+    },
+    Tolerance {
+        kind: Kind::Picture,
+        largest: [1.0, 3.0, 12.0],
+        reason: "in levels of 255: a value at the edge between two levels may fall to either side; tf32 and bf16 move it by as much as a network's result",
+    },
+    Tolerance {
+        kind: Kind::Step,
+        largest: [2e-3, 2e-1, 1.0],
+        reason: "relative to the furthest movement of a weight: gradients as of a network, divided by their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
+    },
+    Tolerance {
+        kind: Kind::Steps,
+        largest: [1e-2, 5e-1, 2.0],
+        reason: "each step begins where the last one's deviation led, and the networks answer each other",
+    },
+    Tolerance {
+        kind: Kind::Features,
+        largest: [1e-4, 2e-2, 1e-1],
+        reason: "94 convolutions behind each other with untrained weights",
+    },
+    Tolerance { kind: Kind::Kid, largest: [1e-4, 1e-3, 5e-3], reason: "absolute: what the same generator's KID may differ by" },
+];
+
+impl Kind {
+    /// Up to which deviation a computation of this kind is right.
+    #[must_use]
+    pub fn tolerance(self, precision: Precision) -> f64 {
+        // A kind without a row would be right only where nothing deviates; a test rules it out.
+        TOLERANCES.iter().find(|row| row.kind == self).map_or(0.0, |row| row.largest[precision as usize])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_one_row_and_no_precision_is_stricter_than_a_finer_one() {
+        for (i, row) in TOLERANCES.iter().enumerate() {
+            assert!(TOLERANCES[..i].iter().all(|other| other.kind != row.kind), "{:?} twice", row.kind);
+            assert!(row.largest[0] > 0.0 && row.largest.is_sorted(), "{row:?}");
+        }
+        for case in super::super::cases(super::super::Extent::Small) {
+            assert!(case.kind.tolerance(Precision::F32) > 0.0, "{}", case.name);
+        }
+    }
+}
