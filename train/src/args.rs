@@ -7,9 +7,11 @@ use clap::Parser;
 use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
+use shared::nn::devices::DeviceList;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
+use crate::feed::DataOn;
 use crate::lists;
 use crate::preparation::{self, Options};
 use crate::training;
@@ -39,9 +41,14 @@ pub struct Args {
     /// Stop after this many steps instead (`schedule.steps`).
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// auto, cpu, cuda or cuda:INDEX. `auto` takes CUDA if it is built in and a device answers.
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    /// auto, cpu, cuda or cuda:INDEX. `auto` takes CUDA if it is built in and a device answers. Several, joined by commas, take equal
+    /// parts of every batch.
+    #[arg(long, value_name = "DEVICE[,DEVICE]…", default_value = "auto")]
+    device: DeviceList,
+    /// Where the pictures to learn from are kept: on the `device`, as bytes; or on the `host`, from where a thread sends them ahead.
+    /// `auto` keeps up to 2 GiB on a GPU.
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t)]
+    data_on: DataOn,
     /// From which every random number follows.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -83,6 +90,8 @@ Examples:
   train --data birds64 --out runs/birds                      … and again: goes on where it stopped
   train --data birds64 --out runs/b32 --set schedule.batch=32 --set generator.width=64
   train --data birds64 --out runs/birds --epochs 100 --weights inception.pth
+  train --data birds64 --out runs/birds --device cuda:0,cuda:1
+                                                             on two GPUs, each with half of every batch
   train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
@@ -113,8 +122,15 @@ impl Args {
         let (Some(data), out) = (self.data, self.out) else {
             return Err(UsageError("--data is missing".into()).into());
         };
-        let options =
-            Options { preset: self.preset, settings, seed: self.seed, data, weights: self.weights, restart: self.restart };
+        let options = Options {
+            preset: self.preset,
+            settings,
+            seed: self.seed,
+            data,
+            weights: self.weights,
+            restart: self.restart,
+            data_on: self.data_on,
+        };
         if self.dry_run {
             return preparation::dry_run(&options);
         }
