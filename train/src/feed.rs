@@ -61,8 +61,8 @@ pub struct Ready {
 
 #[derive(Clone, Debug)]
 enum Pictures {
-    Whole(Batch),
-    Loaded(Loaded),
+    Whole(Box<Batch>),
+    Loaded(Box<Loaded>),
     Chosen { resident: Arc<Resident>, choice: Choice, classes: Option<Vec<u32>> },
 }
 
@@ -104,10 +104,10 @@ impl Feed {
     ///
     /// # Errors
     /// When a record of it is damaged.
-    pub fn next(&mut self) -> Result<Ready, DatasetError> {
+    pub fn take(&mut self) -> Result<Ready, DatasetError> {
         let begun = Instant::now();
         let pictures = match &mut self.way {
-            Way::Ahead(loader) => Pictures::Loaded(loader.next()?),
+            Way::Ahead(loader) => Pictures::Loaded(Box::new(loader.take()?)),
             way => {
                 let choice = self.batches.choice(self.next, self.share)?;
                 match way {
@@ -115,7 +115,7 @@ impl Feed {
                         let classes = self.batches.classes(&choice, self.told)?;
                         Pictures::Chosen { resident: Arc::clone(resident), choice, classes }
                     }
-                    _ => Pictures::Whole(self.batches.batch(&choice, self.range, self.told, &self.device)?),
+                    _ => Pictures::Whole(Box::new(self.batches.batch(&choice, self.range, self.told, &self.device)?)),
                 }
             }
         };
@@ -124,7 +124,7 @@ impl Feed {
         Ok(Ready { range: self.range, pictures })
     }
 
-    /// How long [`Feed::next`] took since this was last asked.
+    /// How long [`Feed::take`] took since this was last asked.
     pub fn waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
@@ -142,8 +142,11 @@ impl Ready {
     pub fn batch(self) -> Batch {
         let of = |real, classes| Batch { real: self.range.from_unit(real), classes, latents: None };
         match self.pictures {
-            Pictures::Whole(batch) => batch,
-            Pictures::Loaded(loaded) => of(from_bytes(loaded.pixels), loaded.classes),
+            Pictures::Whole(batch) => *batch,
+            Pictures::Loaded(loaded) => {
+                let Loaded { pixels, classes } = *loaded;
+                of(from_bytes(pixels), classes)
+            }
             Pictures::Chosen { resident, choice, classes } => of(resident.batch(&choice), classes),
         }
     }

@@ -53,7 +53,7 @@ impl Loader {
     ///
     /// # Errors
     /// When a record of it is damaged. Nothing comes after that.
-    pub fn next(&mut self) -> Result<Loaded, DatasetError> {
+    pub fn take(&mut self) -> Result<Loaded, DatasetError> {
         match self.made.as_ref().map(Receiver::recv) {
             Some(Ok(load)) => load,
             _ => match self.thread.take().map(JoinHandle::join) {

@@ -84,8 +84,12 @@ impl Reader {
         let (submit, readings) = channel::<Vec<Reading>>();
         let (send, values) = channel();
         let thread = std::thread::spawn(move || {
-            // The other end is gone only when nobody wants the values any more.
-            readings.into_iter().map(read).try_for_each(|values| send.send(values)).unwrap_or_default();
+            for readings in readings {
+                if send.send(read(readings)).is_err() {
+                    // Nobody wants the values any more.
+                    return;
+                }
+            }
         });
         Self { submit: Some(submit), values, thread: Some(thread) }
     }

@@ -69,7 +69,7 @@ impl Reading {
     pub fn set_g_norm(&mut self, norm: Option<Norm>) {
         match norm {
             Some(Norm::Host(norm)) => self.g_norm = Some(norm),
-            Some(Norm::Device(norm)) => self.add(What::GNorm, norm),
+            Some(Norm::Device(norm)) => self.add(What::GNorm, *norm),
             None => {}
         }
     }
@@ -78,7 +78,7 @@ impl Reading {
     pub fn set_d_norm(&mut self, norm: Option<Norm>) {
         match norm {
             Some(Norm::Host(norm)) => self.d_norm = Some(norm),
-            Some(Norm::Device(norm)) => self.add(What::DNorm, norm),
+            Some(Norm::Device(norm)) => self.add(What::DNorm, *norm),
             None => {}
         }
     }

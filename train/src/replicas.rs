@@ -65,7 +65,7 @@ impl Replicas {
         }
         let mut members = Member::of(devices).into_iter();
         let Some(member) = members.next() else { bail!("a run needs a device") };
-        let mut first = trainer(device).as_member(member.clone());
+        let mut first = trainer(device).into_member(member.clone());
         checkpoint.map_or(Ok(()), |checkpoint| first.load(checkpoint))?;
         let start = |(member, device): (Member, &Device)| Other::start(config, last_step, device, member, checkpoint);
         let mut replicas = Self { first, member: Some(member), others: members.zip(&devices[1..]).map(start).collect() };
@@ -181,7 +181,7 @@ impl Other {
         let thread = std::thread::spawn(move || {
             let leaving = Leaving(member.clone());
             // Made on this thread: devices other than the CPU keep what belongs together apart by thread.
-            let mut trainer = Trainer::new(&config, last_step, &on).as_member(member);
+            let mut trainer = Trainer::new(&config, last_step, &on).into_member(member);
             let loaded = checkpoint.map_or(Ok(()), |checkpoint| trainer.load(&checkpoint));
             let mut answered = send.send(Answer::Loaded(loaded));
             while let (Ok(()), Ok(order)) = (&answered, receive.recv()) {

@@ -81,7 +81,7 @@ impl Trainer {
 
     /// The same as one of several devices: each takes its parts of every batch, and all take the same updates.
     #[must_use]
-    pub fn as_member(self, member: Member) -> Self {
+    pub fn into_member(self, member: Member) -> Self {
         Self { member: Some(member), ..self }
     }
 

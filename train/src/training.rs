@@ -190,7 +190,7 @@ impl Training {
     /// Those of the next step, for each device as many as D has updates.
     fn next_batches(&mut self) -> Result<Vec<Vec<Ready>>> {
         let updates = self.config.settings.schedule.discriminator_steps;
-        let of_device = |feed: &mut Feed| (0..updates).map(|_| feed.next()).collect::<Result<_, _>>();
+        let of_device = |feed: &mut Feed| (0..updates).map(|_| feed.take()).collect::<Result<_, _>>();
         Ok(self.feeds.iter_mut().map(of_device).collect::<Result<_, _>>()?)
     }
 

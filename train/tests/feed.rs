@@ -40,7 +40,7 @@ fn every_way_gives_the_same_bits_whole_and_in_shares() {
             let mut feeds: Vec<Feed> = (0..of).map(feed).collect();
             for number in 2..9 {
                 let expected = batches.get(number / 3, number % 3, &device).unwrap();
-                let shares = feeds.iter_mut().map(|feed| feed.next().unwrap().batch()).collect::<Vec<_>>();
+                let shares = feeds.iter_mut().map(|feed| feed.take().unwrap().batch()).collect::<Vec<_>>();
                 assert!(shares.iter().all(|share| share.classes.as_ref().is_some_and(|c| c.len() == BATCH / of)));
                 let found = burn::tensor::Tensor::cat(shares.into_iter().map(|share| share.real).collect(), 0);
                 assert_eq!(found.dims(), [BATCH, 3, 8, 8]);
@@ -60,7 +60,7 @@ fn pixels_lie_in_the_range_that_the_networks_want() {
     let expected = batches.at(0, Range::Signed, false, &device).unwrap().real.into_data();
     for way in WAYS {
         let mut feed = Feed::new(&batches, way, Share::default(), (Range::Signed, false), &device, 0).unwrap();
-        let batch = feed.next().unwrap().batch();
+        let batch = feed.take().unwrap().batch();
         assert_eq!(batch.classes, None);
         assert!(batch.real.into_data().iter::<f32>().eq(expected.iter::<f32>()), "{way:?}");
     }
@@ -83,10 +83,10 @@ fn a_damaged_record_ends_every_way_with_the_same_error() {
         let batches = open(&folder);
         match Feed::new(&batches, way, Share::default(), (Range::Unit, false), &device, 0) {
             Err(error) => error,
-            Ok(mut feed) => (0..3).find_map(|_| feed.next().err()).expect("a damaged record in the first epoch"),
+            Ok(mut feed) => (0..12).find_map(|_| feed.take().err()).expect("a damaged record in four epochs"),
         }
     };
-    let errors = WAYS.map(|way| first_error(way));
+    let errors = WAYS.map(first_error);
     assert!(errors.iter().all(DatasetError::is_damage), "{errors:?}");
     assert!(errors.iter().all(|e| e.to_string() == errors[0].to_string()), "{errors:?}");
     shared::fs::remove(&folder).unwrap();
