@@ -8,10 +8,13 @@ use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
 use shared::nn::device::list::Devices;
+use shared::nn::devices::DeviceList;
+use shared::nn::ops::Precision;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
 use crate::check::command::CheckArgs;
+use crate::feed::DataOn;
 use crate::lists;
 use crate::preparation::{self, Options};
 use crate::throughput::ThroughputArgs;
@@ -52,9 +55,17 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
     /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers, if CUDA is built in
-    /// (`train devices` lists all).
-    #[arg(long, default_value = "auto")]
-    device: DeviceChoice,
+    /// (`train devices` lists all). Several, joined by commas, take equal parts of every batch.
+    #[arg(long, value_name = "DEVICE[,DEVICE]…", default_value = "auto")]
+    device: DeviceList,
+    /// What GPUs multiply: f32, tf32 or bf16 (`schedule.precision`). bf16 is fastest and halves the memory of feature maps; weights,
+    /// statistics and losses stay f32.
+    #[arg(long)]
+    precision: Option<Precision>,
+    /// Where the pictures to learn from are kept: on the `device`, as bytes; or on the `host`, from where a thread sends them ahead.
+    /// `auto` keeps up to 2 GiB on a GPU.
+    #[arg(long, value_enum, value_name = "WHERE", default_value_t)]
+    data_on: DataOn,
     /// From which every random number follows.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -122,6 +133,8 @@ Examples:
   train --data birds64 --out runs/birds                      … and again: goes on where it stopped
   train --data birds64 --out runs/b32 --set schedule.batch=32 --set generator.width=64
   train --data birds64 --out runs/birds --epochs 100 --weights inception.pth
+  train --data birds64 --out runs/birds --device cuda:0,cuda:1
+                                                             on two GPUs, each with half of every batch
   train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
@@ -157,8 +170,15 @@ impl Args {
         let (Some(data), out) = (self.data, self.out) else {
             return Err(UsageError("--data is missing".into()).into());
         };
-        let options =
-            Options { preset: self.preset, settings, seed: self.seed, data, weights: self.weights, restart: self.restart };
+        let options = Options {
+            preset: self.preset,
+            settings,
+            seed: self.seed,
+            data,
+            weights: self.weights,
+            restart: self.restart,
+            data_on: self.data_on,
+        };
         if self.dry_run {
             return preparation::dry_run(&options);
         }
@@ -190,6 +210,7 @@ impl Args {
                 assignments.push(format!("schedule.{unit}={value}"));
             }
         }
+        assignments.extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         Ok(Settings::resolve(&self.preset, file, &assignments)?)
     }

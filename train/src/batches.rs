@@ -1,6 +1,8 @@
-//! Data set → batches on the device. The order of an epoch is drawn from its number, so that nothing about it is saved.
+//! Data set → the pictures of a batch. The order of an epoch is drawn from its number, so that nothing about it is saved. How batches
+//! reach a device ahead of its steps is up to [`feed`](crate::feed).
 
 use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
@@ -19,6 +21,33 @@ pub struct Batches {
     batch: usize,
     seed: u64,
     count: usize,
+    /// The order that was asked for last, and its epoch.
+    drawn: Mutex<Option<(u64, Arc<[u32]>)>>,
+}
+
+/// Which of the devices of a run a batch's pictures are for: each gets as many, in the order of the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which device, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl Default for Share {
+    /// The whole batch, for the only device.
+    fn default() -> Self {
+        Self { index: 0, of: 1 }
+    }
+}
+
+/// The pictures of a batch, by their places in the split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Which pictures.
+    pub pictures: Vec<u32>,
+    /// Left column and top row of the window that is taken of each.
+    pub corners: Vec<(u32, u32)>,
 }
 
 impl Batches {
@@ -28,7 +57,7 @@ impl Batches {
     /// When there is no such split.
     pub fn new(dataset: Dataset, split: &str, batch: usize, seed: u64) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
-        Ok(Self { dataset, split: split.to_owned(), batch, seed, count })
+        Ok(Self { dataset, split: split.to_owned(), batch, seed, count, drawn: Mutex::default() })
     }
 
     /// Pictures in the split.
@@ -52,22 +81,70 @@ impl Batches {
         Ok((0..self.count).filter(|&i| split.label(i).is_none()).count())
     }
 
+    /// Height and width of a batch's pictures, and their channels.
+    #[must_use]
+    pub fn extent(&self) -> (usize, usize) {
+        let manifest = self.dataset.manifest();
+        (manifest.size as usize, manifest.channels as usize)
+    }
+
+    /// Height and width that pictures are stored in.
+    #[must_use]
+    pub fn stored(&self) -> usize {
+        self.dataset.manifest().stored as usize
+    }
+
     /// Batch `number` of the run, counted from 0 over all epochs, its pixels in `range`; with `classes` also what it shows.
     ///
     /// # Errors
     /// When a record is damaged.
     pub fn at(&self, number: u64, range: Range, classes: bool, device: &Device) -> Result<Batch, DatasetError> {
-        let (epoch, index) = (number / self.per_epoch(), number % self.per_epoch());
-        let real = range.from_unit(self.get(epoch, index, device)?);
-        let split = self.dataset.split(&self.split)?;
-        let classes = classes.then(|| self.chosen(epoch, index).iter().map(|&i| split.label(i as usize).unwrap_or(0)).collect());
-        Ok(Batch { real, classes, latents: None })
+        self.batch(&self.choice(number, Share::default())?, range, classes, device)
     }
 
-    /// Which pictures are in batch `index` of `epoch`.
-    fn chosen(&self, epoch: u64, index: u64) -> Vec<u32> {
-        let order = rng::stream(self.seed, "order", epoch).permutation(self.count);
-        order[index as usize * self.batch..][..self.batch].to_vec()
+    /// What `choice` names, as [`Batches::at`] gives it.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn batch(&self, choice: &Choice, range: Range, classes: bool, device: &Device) -> Result<Batch, DatasetError> {
+        let real = range.from_unit(self.floats(choice, device)?);
+        Ok(Batch { real, classes: self.classes(choice, classes)?, latents: None })
+    }
+
+    /// The classes of the chosen pictures, if they are wanted.
+    ///
+    /// # Errors
+    /// When the split is gone.
+    pub fn classes(&self, choice: &Choice, wanted: bool) -> Result<Option<Vec<u32>>, DatasetError> {
+        let split = self.dataset.split(&self.split)?;
+        Ok(wanted.then(|| choice.pictures.iter().map(|&i| split.label(i as usize).unwrap_or(0)).collect()))
+    }
+
+    /// Which pictures are in this share of batch `number` of the run.
+    ///
+    /// # Errors
+    /// When the split is gone.
+    pub fn choice(&self, number: u64, share: Share) -> Result<Choice, DatasetError> {
+        let (epoch, index) = (number / self.per_epoch(), number % self.per_epoch());
+        let order = self.order(epoch);
+        let size = self.batch / share.of;
+        let all = &order[index as usize * self.batch..][..self.batch];
+        let corners = self.corners(number, self.dataset.split(&self.split)?.room());
+        let part = share.index * size..(share.index + 1) * size;
+        Ok(Choice { pictures: all[part.clone()].to_vec(), corners: corners[part].to_vec() })
+    }
+
+    /// The order of an epoch's pictures; drawn once, not for every batch of it.
+    fn order(&self, epoch: u64) -> Arc<[u32]> {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*drawn {
+            Some((of, order)) if *of == epoch => Arc::clone(order),
+            _ => {
+                let order: Arc<[u32]> = rng::stream(self.seed, "order", epoch).permutation(self.count).into();
+                *drawn = Some((epoch, Arc::clone(&order)));
+                order
+            }
+        }
     }
 
     /// Batch `index` of `epoch` (both from 0), [B, C, H, W] in [0, 1].
@@ -75,27 +152,66 @@ impl Batches {
     /// # Errors
     /// When a record is damaged.
     pub fn get(&self, epoch: u64, index: u64, device: &Device) -> Result<Tensor<4>, DatasetError> {
-        let chosen = self.chosen(epoch, index);
+        self.floats(&self.choice(epoch * self.per_epoch() + index, Share::default())?, device)
+    }
+
+    fn floats(&self, choice: &Choice, device: &Device) -> Result<Tensor<4>, DatasetError> {
+        let (side, channels) = self.extent();
+        let values = self.assembled(choice, 0.0, |p| f32::from(p) / 255.0)?;
+        // Channels stay last in memory, where the CPU's operations want them.
+        let shape = [choice.pictures.len(), side, side, channels];
+        Ok(Tensor::<4>::from_data(TensorData::new(values, shape), device).permute([0, 3, 1, 2]))
+    }
+
+    /// The chosen pictures as they are stored, cropped: uint8, [B, H, W, C].
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn pixels(&self, choice: &Choice) -> Result<Vec<u8>, DatasetError> {
+        self.assembled(choice, 0, |p| p)
+    }
+
+    fn assembled<V, F>(&self, choice: &Choice, zero: V, of: F) -> Result<Vec<V>, DatasetError>
+    where
+        V: Copy + Send + Sync,
+        F: Fn(u8) -> V + Sync,
+    {
         let split = self.dataset.split(&self.split)?;
-        let manifest = self.dataset.manifest();
-        let (side, channels) = (manifest.size as usize, manifest.channels as usize);
-        let corners = self.corners(epoch, index, split.room());
-        let mut values = vec![0.0; self.batch * side * side * channels];
-        let pictures = values.par_chunks_mut(side * side * channels).zip(chosen.par_iter().zip(corners));
-        pictures.try_for_each(|(values, (&i, (left, top)))| {
+        let (side, channels) = self.extent();
+        let length = side * side * channels;
+        let mut values = vec![zero; choice.pictures.len() * length];
+        let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(&choice.corners));
+        pictures.try_for_each(|(values, (&i, &(left, top)))| {
             let stored = split.pixels(i as usize)?;
             let pixels = if split.room() == 0 { Cow::Borrowed(stored) } else { Cow::Owned(split.window(stored, left, top)) };
-            values.iter_mut().zip(&*pixels).for_each(|(v, &p)| *v = f32::from(p) / 255.0);
+            values.iter_mut().zip(&*pixels).for_each(|(v, &p)| *v = of(p));
             Ok::<_, DatasetError>(())
         })?;
-        // Channels stay last in memory, where the CPU's operations want them.
-        let pictures = Tensor::<4>::from_data(TensorData::new(values, [self.batch, side, side, channels]), device);
-        Ok(pictures.permute([0, 3, 1, 2]))
+        Ok(values)
+    }
+
+    /// Every stored picture of the split in its order: uint8, [N, H, W, C] in the stored size.
+    ///
+    /// # Errors
+    /// When a record is damaged.
+    pub fn all(&self) -> Result<Vec<u8>, DatasetError> {
+        let split = self.dataset.split(&self.split)?;
+        let mut all = Vec::with_capacity(self.stored_bytes());
+        for i in 0..self.count {
+            all.extend_from_slice(split.pixels(i)?);
+        }
+        Ok(all)
+    }
+
+    /// How many bytes [`Batches::all`] has.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        self.count * self.stored().pow(2) * self.extent().1
     }
 
     /// Left column and top row of the random crop of each picture of a batch, where pictures are stored with room for one.
-    fn corners(&self, epoch: u64, index: u64, room: u32) -> Vec<(u32, u32)> {
-        let mut draw = rng::stream(self.seed, "crop", epoch * self.per_epoch() + index);
+    fn corners(&self, number: u64, room: u32) -> Vec<(u32, u32)> {
+        let mut draw = rng::stream(self.seed, "crop", number);
         let mut below = || draw.below(u64::from(room) + 1) as u32;
         (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
     }

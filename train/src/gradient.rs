@@ -11,7 +11,7 @@ use shared::nn::range::Range;
 
 use crate::augment;
 use crate::instance_noise;
-use crate::penalty::{self, At, Points};
+use crate::penalty::{self, At, Kind, Points};
 use crate::turn::Turn;
 
 /// What decides how gradients are taken, besides the networks.
@@ -32,10 +32,10 @@ pub struct Recipe<'a> {
 pub struct DiscriminatorSide {
     /// Flat gradients in the order of the weights.
     pub gradients: Vec<Tensor<1>>,
-    /// D's loss with its penalties.
-    pub loss: f64,
-    /// The penalties alone.
-    pub penalty: f64,
+    /// D's loss without its penalties, `[1]`, on the device.
+    pub loss: Tensor<1>,
+    /// The penalties, each with ‖∇ₓD‖² of the pictures, `[B]`, on the device.
+    pub penalties: Vec<(Kind, Tensor<1>)>,
     /// D's logits of the real pictures, [B, 1].
     pub logits_real: Tensor<2>,
     /// D's logits of the generated pictures, [B, 1].
@@ -47,10 +47,33 @@ pub struct DiscriminatorSide {
 pub struct GeneratorSide {
     /// Flat gradients in the order of the weights.
     pub gradients: Vec<Tensor<1>>,
-    /// G's loss.
-    pub loss: f64,
+    /// G's loss, `[1]`, on the device.
+    pub loss: Tensor<1>,
     /// D's logits of the generated pictures, [B, 1].
     pub logits_fake: Tensor<2>,
+}
+
+impl DiscriminatorSide {
+    /// D's loss with its penalties. Waits until the device has it.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        f64::from(self.loss.clone().into_scalar::<f32>()) + self.penalty()
+    }
+
+    /// The penalties alone. Waits until the device has them.
+    #[must_use]
+    pub fn penalty(&self) -> f64 {
+        let squares = |of: &Tensor<1>| of.clone().into_data().iter::<f32>().collect::<Vec<_>>();
+        self.penalties.iter().map(|(kind, of)| kind.value(&squares(of))).sum()
+    }
+}
+
+impl GeneratorSide {
+    /// G's loss. Waits until the device has it.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        f64::from(self.loss.clone().into_scalar::<f32>())
+    }
 }
 
 /// Generated pictures [B, C, H, W] of a turn; the running statistics of `generator` move. With `tracked`, a copy whose weights
@@ -102,8 +125,8 @@ impl Recipe<'_> {
             let share = if settings.loss.reduction == Reduction::Mean { 0.5 } else { 1.0 };
             loss = loss + (a + b) * share;
         }
-        let mut value = f64::from(loss.clone().inner().into_scalar::<f32>());
-        let mut penalty = 0.0;
+        let value = loss.clone().inner();
+        let mut penalties = Vec::new();
         for (kind, at) in penalty::due(&settings.penalty, update) {
             let x = match at {
                 At::Real => real.clone(),
@@ -116,14 +139,13 @@ impl Recipe<'_> {
             };
             let points = Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
             let found = penalty::of(kind, discriminator, &mut tracked, &points);
-            penalty += found.value;
+            penalties.push((kind, found.squares));
             loss = loss + found.tangent;
         }
-        value += penalty;
         let gradients = flat_gradients(&tracked, &loss.backward());
         discriminator.adopt_statistics(&tracked);
         let (logits_real, logits_fake) = (of_real.logits.inner(), of_fake.logits.inner());
-        DiscriminatorSide { gradients, loss: value, penalty, logits_real, logits_fake }
+        DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake }
     }
 
     /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose weights are leaves, made; `real`
@@ -145,8 +167,7 @@ impl Recipe<'_> {
             loss = loss + classified;
         }
         let gradients = flat_gradients(generator, &loss.backward());
-        let value = f64::from(loss.inner().into_scalar::<f32>());
-        GeneratorSide { gradients, loss: value, logits_fake: of_fake.logits.inner() }
+        GeneratorSide { gradients, loss: loss.inner(), logits_fake: of_fake.logits.inner() }
     }
 
     /// The auxiliary classifier's cross-entropy with its weight, `[1]`.

@@ -15,9 +15,12 @@
 //! | [`augment`] | adaptive discriminator augmentation |
 //! | [`instance_noise`] | noise on what D sees |
 //! | [`optimizer`] | how weights follow gradients |
+//! | [`reading`], [`readback`] | what a step measured, on the device and on its way to the host |
+//! | [`reduce`], [`replicas`] | several devices that train one run |
 //! | [`rate`] | the learning rates over a run |
 //! | [`ema`] | the average of the generator's weights |
-//! | [`batches`] | data set → batches on the device |
+//! | [`batches`] | data set → the pictures of a batch |
+//! | [`feed`], [`loader`], [`resident`] | the batches of a run on a device, ahead of its steps |
 //! | [`metrics`] | averages over an epoch |
 //! | [`evaluation`] | KID while training |
 
@@ -27,14 +30,21 @@ pub mod batches;
 pub mod check;
 pub mod ema;
 pub mod evaluation;
+pub mod feed;
 pub mod gradient;
 pub mod instance_noise;
 pub mod lists;
+pub mod loader;
 pub mod metrics;
 pub mod optimizer;
 pub mod penalty;
 pub mod preparation;
 pub mod rate;
+pub mod readback;
+pub mod reading;
+pub mod reduce;
+pub mod replicas;
+pub mod resident;
 pub mod throughput;
 pub mod trainer;
 pub mod training;

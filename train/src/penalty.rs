@@ -11,12 +11,30 @@ use shared::nn::layers::{Classes, Masks, Mode, Pass};
 /// A penalty: its value, and a tensor whose gradient by D's weights is the penalty's.
 #[derive(Clone, Debug)]
 pub struct Penalty {
-    /// What is added to D's loss.
-    pub value: f64,
+    /// Which one it is.
+    pub kind: Kind,
     /// `[1]`; only its gradient means something.
     pub tangent: Tensor<1>,
-    /// ‖∇ₓD‖₂ of each picture.
-    pub norms: Vec<f64>,
+    /// ‖∇ₓD‖₂² of each picture, `[B]`, on the device.
+    pub squares: Tensor<1>,
+}
+
+impl Penalty {
+    /// What is added to D's loss. Waits until the device has it.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.kind.value(&self.read())
+    }
+
+    /// ‖∇ₓD‖₂ of each picture. Waits until the device has them.
+    #[must_use]
+    pub fn norms(&self) -> Vec<f64> {
+        self.read().into_iter().map(|s| f64::from(s).sqrt()).collect()
+    }
+
+    fn read(&self) -> Vec<f32> {
+        self.squares.clone().into_data().iter::<f32>().collect()
+    }
 }
 
 /// Keeps a norm from being zero.
@@ -29,6 +47,32 @@ pub enum Kind {
     Gradient(f64),
     /// γ/2·mean ‖g‖² (Mescheder et al. 2018, arXiv:1801.04406, eq. 9 and 10).
     Square(f64),
+}
+
+impl Kind {
+    /// The penalty where ‖∇ₓD‖₂² of the pictures is `squares`.
+    #[must_use]
+    pub fn value(&self, squares: &[f32]) -> f64 {
+        let norms = squares.iter().map(|s| f64::from(*s).sqrt());
+        let sum: f64 = match self {
+            Self::Gradient(lambda) => norms.map(|norm| lambda * (norm - 1.0).powi(2)).sum(),
+            Self::Square(gamma) => norms.map(|norm| gamma / 2.0 * norm.powi(2)).sum(),
+        };
+        sum / squares.len() as f64
+    }
+
+    /// ∂f/∂g of a batch, [B, C, H, W]: g times a factor of each picture. On the device, so that nothing waits for the norms.
+    fn slope(&self, g: Tensor<4>, squares: Tensor<1>) -> Tensor<4> {
+        let n = g.dims()[0];
+        match self {
+            Self::Gradient(lambda) => {
+                let norms = squares.sqrt();
+                let factors = (norms.clone() - 1.0) / norms.clamp_min(EPSILON) * (2.0 * lambda / n as f64);
+                g * factors.reshape([n, 1, 1, 1])
+            }
+            Self::Square(gamma) => g * (gamma / n as f64),
+        }
+    }
 }
 
 /// What D is at the points `x`, and how it is asked.
@@ -44,32 +88,19 @@ pub struct Points<'a> {
 
 /// The penalty `kind` at `points`. `tracked` is `plain` with its weights as leaves.
 pub fn of(kind: Kind, plain: &Discriminator, tracked: &mut Discriminator, points: &Points<'_>) -> Penalty {
-    let batch = points.x.dims()[0];
     let mut masks = points.masks.clone();
     let x = points.x.clone().autodiff().require_grad();
     let mut pass = Pass { mode: Mode::Train, classes: points.classes, masks: &mut masks };
     let sum = plain.clone().forward(x.clone(), &mut pass).logits.sum();
     let g = x.grad(&sum.backward()).unwrap_or_else(|| points.x.zeros_like()); // [B, C, H, W]
     let flat: Tensor<2> = g.clone().flatten(1, 3);
-    let norms: Vec<f64> = flat.square().sum_dim(1).into_data().iter::<f32>().map(|s| f64::from(s).sqrt()).collect();
-    let n = batch as f64;
-    // ∂f/∂g is a factor of each picture times g.
-    let (value, factors): (f64, Vec<f32>) = match kind {
-        Kind::Gradient(lambda) => (
-            norms.iter().map(|norm| lambda * (norm - 1.0).powi(2)).sum::<f64>() / n,
-            norms.iter().map(|norm| (2.0 * lambda * (norm - 1.0) / norm.max(EPSILON) / n) as f32).collect(),
-        ),
-        Kind::Square(gamma) => {
-            (norms.iter().map(|norm| gamma / 2.0 * norm.powi(2)).sum::<f64>() / n, vec![(gamma / n) as f32; batch])
-        }
-    };
-    let factors = Tensor::<4>::from_data(TensorData::new(factors, [batch, 1, 1, 1]), &g.device());
-    let direction = (g * factors).autodiff();
+    let squares: Tensor<1> = flat.square().sum_dim(1).reshape([-1]); // [B]
+    let direction = kind.slope(g, squares.clone()).autodiff();
     let mut masks = points.masks.clone();
     let mut pass = Pass { mode: Mode::Train, classes: points.classes, masks: &mut masks };
     let tangent = tracked.tangent(points.x.clone().autodiff(), direction, &mut pass).tangent;
     let tangent = tangent.map_or_else(|| Tensor::zeros([1], &points.x.device()), Tensor::sum);
-    Penalty { value, tangent, norms }
+    Penalty { kind, tangent, squares }
 }
 
 /// εx + (1 − ε)G(z): points between real and generated pictures, ε one for each.

@@ -10,6 +10,7 @@ use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
 
 use crate::augment;
 use crate::batches::Batches;
+use crate::feed::DataOn;
 
 /// The split that is learned from.
 const TRAIN_SPLIT: &str = "train";
@@ -29,6 +30,8 @@ pub struct Options {
     pub weights: Option<PathBuf>,
     /// Remove what the run folder holds.
     pub restart: bool,
+    /// Where the pictures to learn from are kept.
+    pub data_on: DataOn,
 }
 
 /// Checks data and settings and prints the resolved `config.toml`.

@@ -3,7 +3,7 @@
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
-use shared::nn::config::{Order, RunConfig};
+use shared::nn::config::{Order, RunConfig, ScheduleConfig};
 use shared::nn::device::on_workers;
 use shared::nn::discriminator::Discriminator;
 use shared::nn::generator::Generator;
@@ -12,9 +12,12 @@ use shared::nn::ops;
 use shared::nn::parameter::{Parameters, Role};
 
 use crate::augment::Controller;
+use crate::augment::controller::Observation;
 use crate::gradient::{DiscriminatorSide, GeneratorSide, Recipe, generate};
 use crate::metrics::StepMetrics;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Norm, Optimizer};
+use crate::reading::Reading;
+use crate::reduce::Member;
 use crate::turn::{Batch, Turn, Whose};
 use crate::{ema, rate};
 
@@ -25,6 +28,8 @@ pub struct Trainer {
     device: Device,
     loss: Objective,
     last_step: u64,
+    /// Which of several devices this one is; `None` where it is alone.
+    member: Option<Member>,
     /// The generator.
     pub generator: Generator,
     /// Its average, which makes the samples.
@@ -52,20 +57,6 @@ struct Shown {
     generator: Generator,
 }
 
-/// What an update of D, or of G, left for the step's metrics.
-#[derive(Debug, Default)]
-struct Seen {
-    g_loss: Vec<f64>,
-    d_loss: Vec<f64>,
-    penalty: Vec<f64>,
-    real: Vec<f32>,
-    fake: Vec<f32>,
-    /// D's logits of generated pictures when G learned from them.
-    fooled: Vec<f32>,
-    d_norm: Option<f64>,
-    g_norm: Option<f64>,
-}
-
 impl Trainer {
     /// Networks drawn by the run's seed, on `device` (without autodiff), for a run of `last_step` steps.
     #[must_use]
@@ -75,6 +66,7 @@ impl Trainer {
         Self {
             loss: loss::of(&settings.loss),
             last_step,
+            member: None,
             ema: generator.clone(),
             optimizer_g: Optimizer::new(&settings.optimizer.generator, &generator),
             optimizer_d: Optimizer::new(&settings.optimizer.discriminator, &discriminator),
@@ -85,6 +77,12 @@ impl Trainer {
             discriminator,
             step: 0,
         }
+    }
+
+    /// The same as one of several devices: each takes its parts of every batch, and all take the same updates.
+    #[must_use]
+    pub fn into_member(self, member: Member) -> Self {
+        Self { member: Some(member), ..self }
     }
 
     /// The files of a checkpoint and what goes into each.
@@ -118,6 +116,12 @@ impl Trainer {
         Ok(())
     }
 
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// What gradients are taken by, at the present state.
     #[must_use]
     pub fn recipe(&self) -> Recipe<'_> {
@@ -131,15 +135,41 @@ impl Trainer {
         (schedule.batch * schedule.discriminator_steps) as u64
     }
 
-    /// One step on as many batches as D has updates in it.
+    /// One step on as many batches as D has updates in it. Waits until the device is done with it and takes notice of what it
+    /// measured.
     pub fn step(&mut self, batches: &[Batch]) -> StepMetrics {
-        on_workers(|| self.step_here(batches))
+        let values = self.take_step(batches).read();
+        self.observe(values.observation());
+        values.metrics()
     }
 
-    fn step_here(&mut self, batches: &[Batch]) -> StepMetrics {
+    /// One step on as many batches as D has updates in it, without waiting for the device. What it measured is for
+    /// [`Trainer::observe`].
+    pub fn take_step(&mut self, batches: &[Batch]) -> Reading {
+        // Devices other than the CPU keep what belongs together apart by thread, so that there a step stays on its own. And a thread
+        // that waits for other devices must not be one of those that they compute on.
+        if self.member.is_none() && self.device == Device::flex() {
+            return on_workers(|| self.step_here(batches));
+        }
+        let reading = self.step_here(batches);
+        // What is still collected here starts now. Another thread that reads the result would start it, too, but in the middle of the
+        // next step, and what is fused with what would differ from step to step. A failure shows again where the result is read.
+        let _ = self.device.flush();
+        reading
+    }
+
+    /// Takes notice of D's logits in an earlier step.
+    pub fn observe(&mut self, seen: Observation) {
+        let augment = &self.config.settings.augment;
+        if augment.pipeline.has_probability() {
+            self.controller.observe(augment, seen);
+        }
+    }
+
+    fn step_here(&mut self, batches: &[Batch]) -> Reading {
         self.generator.iterate();
         self.discriminator.iterate();
-        let mut seen = Seen::default();
+        let mut seen = Reading::default();
         match self.config.settings.schedule.order {
             Order::Simultaneous => self.both(&batches[0], &mut seen),
             Order::Alternating => self.in_turn(batches, &mut seen),
@@ -149,20 +179,18 @@ impl Trainer {
         let decay = ema::decay(schedule, (self.step * images) as f64, images as usize);
         self.step += 1;
         ema::update(&mut self.ema, &self.generator, decay);
-        let augment = &self.config.settings.augment;
-        if augment.pipeline.has_probability() {
-            self.controller.observe(augment, &seen.real);
-        }
-        seen.metrics()
+        seen.joined()
     }
 
     fn turns(&self, batch: &Batch, whose: Whose, update: u64) -> Vec<Turn> {
-        let parts = self.config.settings.schedule.accumulate;
+        let (index, devices) = self.member.as_ref().map_or((0, 1), |m| (m.index(), m.count()));
+        let all = parts(&self.config.settings.schedule, devices);
+        let mine = all / devices;
+        let first = update * all as u64 + (index * mine) as u64;
         let generator = self.generator.config();
-        let turn = |(i, part): (usize, &Batch)| {
-            Turn::new(part, self.config.seed, whose, update * parts as u64 + i as u64, generator, &self.device)
-        };
-        batch.split(parts).iter().enumerate().map(turn).collect()
+        let turn =
+            |(i, part): (usize, &Batch)| Turn::new(part, self.config.seed, whose, first + i as u64, generator, &self.device);
+        batch.split(mine).iter().enumerate().map(turn).collect()
     }
 
     /// What D sees in a turn. With `tracked` the generated pictures lead back to a copy of the generator whose weights are leaves.
@@ -204,7 +232,7 @@ impl Trainer {
     }
 
     /// Both gradients at the same weights, then both networks move.
-    fn both(&mut self, batch: &Batch, seen: &mut Seen) {
+    fn both(&mut self, batch: &Batch, seen: &mut Reading) {
         let (mut of_d, mut of_g) = (Sum::default(), Sum::default());
         for turn in self.turns(batch, Whose::Discriminator, self.step) {
             let (d, g) = self.gradient(&turn);
@@ -213,12 +241,12 @@ impl Trainer {
             of_d.add(d.gradients);
             of_g.add(g.gradients);
         }
-        seen.g_norm = self.move_generator(of_g, self.step + 1);
-        seen.d_norm = self.move_discriminator(of_d, self.step + 1);
+        seen.set_g_norm(self.move_generator(of_g, self.step + 1));
+        seen.set_d_norm(self.move_discriminator(of_d, self.step + 1));
     }
 
     /// D moves as often as it should, each time on a batch of its own; then G, through the moved D.
-    fn in_turn(&mut self, batches: &[Batch], seen: &mut Seen) {
+    fn in_turn(&mut self, batches: &[Batch], seen: &mut Reading) {
         let schedule = self.config.settings.schedule.clone();
         let (d_steps, g_steps) = (schedule.discriminator_steps as u64, schedule.generator_steps as u64);
         // What D saw last, where G learns from the same pictures.
@@ -235,7 +263,7 @@ impl Trainer {
                 sum.add(d.gradients);
                 reused.extend(keep.then_some(shown));
             }
-            seen.d_norm = self.move_discriminator(sum, update + 1);
+            seen.set_d_norm(self.move_discriminator(sum, update + 1));
             if !is_last {
                 self.discriminator.iterate();
             }
@@ -259,18 +287,20 @@ impl Trainer {
             } else {
                 reused.drain(..).for_each(|shown| learn(self.generator_side(shown)));
             }
-            seen.g_norm = self.move_generator(sum, update + 1);
+            seen.set_g_norm(self.move_generator(sum, update + 1));
         }
     }
 
-    fn move_generator(&mut self, sum: Sum, t: u64) -> Option<f64> {
+    fn move_generator(&mut self, sum: Sum, t: u64) -> Option<Norm> {
         let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
-        self.optimizer_g.step(t, rate, &mut self.generator, sum.mean())
+        let gradients = sum.mean(self.member.as_ref(), &mut self.generator);
+        self.optimizer_g.step(t, rate, &mut self.generator, gradients)
     }
 
-    fn move_discriminator(&mut self, sum: Sum, t: u64) -> Option<f64> {
+    fn move_discriminator(&mut self, sum: Sum, t: u64) -> Option<Norm> {
         let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
-        let norm = self.optimizer_d.step(t, rate, &mut self.discriminator, sum.mean());
+        let gradients = sum.mean(self.member.as_ref(), &mut self.discriminator);
+        let norm = self.optimizer_d.step(t, rate, &mut self.discriminator, gradients);
         let clip = self.config.settings.penalty.weight_clip;
         if clip > 0.0 {
             let weights = self.discriminator.parameters_mut().into_iter().filter(|(_, p)| p.role() == Role::Weight);
@@ -296,44 +326,38 @@ impl Sum {
         };
     }
 
-    /// The gradient of the mean over all parts.
-    fn mean(self) -> Vec<Tensor<1>> {
-        if self.parts == 1 {
-            return self.gradients;
+    /// The gradient of the mean over all parts, those of the other devices included. There the running statistics of `network`
+    /// become their mean over the devices, so that nothing about a replica depends on which one it is; they travel with the
+    /// gradients, which are far longer.
+    fn mean(self, member: Option<&Member>, network: &mut dyn Parameters) -> Vec<Tensor<1>> {
+        let (mut gradients, mut parts) = (self.gradients, self.parts);
+        if let Some(member) = member {
+            let weights = gradients.len();
+            let mut statistics: Vec<_> =
+                network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.role() == Role::Statistic).collect();
+            gradients.extend(statistics.iter().map(|p| p.flat()));
+            gradients = member.sum(gradients);
+            let sums = gradients.split_off(weights);
+            let devices = member.count();
+            statistics.iter_mut().zip(sums).for_each(|(p, sum)| p.set(sum / devices as f64));
+            parts *= devices;
         }
-        self.gradients.into_iter().map(|g| g / self.parts as f64).collect()
+        if parts == 1 {
+            return gradients;
+        }
+        gradients.into_iter().map(|g| g / parts as f64).collect()
     }
 }
 
-impl Seen {
-    fn add_discriminator(&mut self, side: &DiscriminatorSide) {
-        self.d_loss.push(side.loss);
-        self.penalty.push(side.penalty);
-        self.real.extend(side.logits_real.clone().into_data().iter::<f32>());
-        self.fake.extend(side.logits_fake.clone().into_data().iter::<f32>());
-    }
-
-    fn add_generator(&mut self, side: &GeneratorSide) {
-        self.g_loss.push(side.loss);
-        self.fooled.extend(side.logits_fake.clone().into_data().iter::<f32>());
-    }
-
-    fn metrics(&self) -> StepMetrics {
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let share =
-            |logits: &[f32], holds: fn(f32) -> bool| logits.iter().filter(|&&l| holds(l)).count() as f64 / logits.len() as f64;
-        let sigmoid = |logits: &[f32]| mean(&logits.iter().map(|&l| 1.0 / (1.0 + (-f64::from(l)).exp())).collect::<Vec<_>>());
-        StepMetrics {
-            g_loss: mean(&self.g_loss),
-            d_loss: mean(&self.d_loss),
-            penalty: mean(&self.penalty),
-            real_accuracy: share(&self.real, |l| l > 0.0),
-            generated_accuracy: share(&self.fake, |l| l < 0.0),
-            d_real: sigmoid(&self.real),
-            d_fake: sigmoid(&self.fake),
-            d_fooled: sigmoid(&self.fooled),
-            g_norm: self.g_norm.unwrap_or(0.0),
-            d_norm: self.d_norm.unwrap_or(0.0),
+/// In how many parts of equal size `devices` together take a batch through the networks: as many as are accumulated, or the least
+/// number beyond that of which every device gets as many.
+#[must_use]
+pub fn parts(schedule: &ScheduleConfig, devices: usize) -> usize {
+    let common = |mut a: usize, mut b: usize| {
+        while b > 0 {
+            (a, b) = (b, a % b);
         }
-    }
+        a
+    };
+    schedule.accumulate / common(schedule.accumulate, devices) * devices
 }

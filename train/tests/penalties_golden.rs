@@ -50,8 +50,8 @@ fn penalties_and_their_gradients_equal_those_of_differentiating_twice() {
         for (of, kind, x) in kinds {
             let mut tracked = critic.tracked();
             let found = penalty::of(kind, &critic, &mut tracked, &Points { x, classes: None, masks: &Masks::None });
-            assert(&format!("{name}.{of}"), vec![found.value as f32]);
-            assert(&format!("{name}.{of}.norms"), found.norms.iter().map(|n| *n as f32).collect());
+            assert(&format!("{name}.{of}"), vec![found.value() as f32]);
+            assert(&format!("{name}.{of}.norms"), found.norms().iter().map(|n| *n as f32).collect());
             // R2 differs from R1 by its pictures alone; its gradients are stored for one critic.
             if of == "r2" && name != "all" {
                 continue;

@@ -76,11 +76,11 @@ impl Narrow {
         let (fake, _) = generate(&mut trainer.generator.clone(), &turn, false);
         self.assert("fake", values(fake.clone()));
         let (d, g) = trainer.gradient(&turn);
-        self.assert("logits_real", values(d.logits_real));
-        self.assert("logits_fake", values(d.logits_fake));
-        self.assert("logits_fake", values(g.logits_fake));
-        self.assert("d_loss", vec![d.loss as f32]);
-        self.assert("g_loss", vec![g.loss as f32]);
+        self.assert("logits_real", values(d.logits_real.clone()));
+        self.assert("logits_fake", values(d.logits_fake.clone()));
+        self.assert("logits_fake", values(g.logits_fake.clone()));
+        self.assert("d_loss", vec![d.loss() as f32]);
+        self.assert("g_loss", vec![g.loss() as f32]);
         assert_statistics(&trainer.generator, &self.file, "statistics.g", TOLERANCE);
         assert_statistics(&trainer.discriminator, &self.file, "statistics.d", TOLERANCE);
         let mut of_d = d.gradients;
@@ -89,8 +89,8 @@ impl Narrow {
             let mut tracked = trainer.discriminator.tracked();
             let points = Points { x: penalty::between(&turn.real, &fake, epsilon), classes: None, masks: &Masks::None };
             let penalty = penalty::of(Kind::Gradient(10.0), &trainer.discriminator, &mut tracked, &points);
-            self.assert("penalty", vec![penalty.value as f32]);
-            self.assert("gradient_norms", penalty.norms.iter().map(|n| *n as f32).collect());
+            self.assert("penalty", vec![penalty.value() as f32]);
+            self.assert("gradient_norms", penalty.norms().iter().map(|n| *n as f32).collect());
             let more = flat_gradients(&tracked, &penalty.tangent.backward());
             of_d = of_d.into_iter().zip(more).map(|(a, b)| a + b).collect();
         }
@@ -136,7 +136,7 @@ impl Narrow {
         let mut discriminator = self.trainer.discriminator.clone();
         let mut optimizer = Optimizer::new(&self.config.settings.optimizer.discriminator, &discriminator);
         let norm = optimizer.step(1, 1.0, &mut discriminator, gradients);
-        assert_eq!(norm, None);
+        assert!(norm.is_none());
         self.assert_moved(&discriminator, f64::INFINITY);
     }
 

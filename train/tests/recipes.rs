@@ -255,8 +255,8 @@ fn a_penalty_adds_its_own_gradient_at_its_points_every_so_often_and_so_much_more
     for update in 0..4 {
         let found = side(&config, update);
         let due = if update % 3 == 0 { 1.0 } else { 0.0 };
-        assert!((found.penalty - due * alone.value).abs() < 1e-6 * alone.value, "{update}: {}", found.penalty);
-        assert!((found.loss - plain.loss - due * alone.value).abs() < 1e-5 * alone.value, "{update}: {}", found.loss);
+        assert!((found.penalty() - due * alone.value()).abs() < 1e-6 * alone.value(), "{update}: {}", found.penalty());
+        assert!((found.loss() - plain.loss() - due * alone.value()).abs() < 1e-5 * alone.value(), "{update}: {}", found.loss());
         for ((found, plain), alone) in found.gradients.into_iter().zip(&plain.gradients).zip(&alone_gradients) {
             let expected = plain.clone() + alone.clone() * due;
             let scale: f32 = expected.clone().abs().max().into_scalar();

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`device`] | which device computes |
+//! | [`device`], [`devices`] | which device computes, or which ones |
 //! | [`ops`] | convolution, normalisation, … : fast ones of our own on the CPU |
 //! | [`parameter`] | named tensors of a network: weights and running statistics |
 //! | [`init`] | how weights are drawn |
@@ -23,6 +23,7 @@
 pub mod checkpoint;
 pub mod config;
 pub mod device;
+pub mod devices;
 pub mod discriminator;
 pub mod fusion;
 pub mod generator;

@@ -17,6 +17,27 @@ pub struct Controller {
     steps: u64,
 }
 
+/// D's logits of the real pictures of one step, as far as they move p.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    /// How many lay above 0.
+    above: u64,
+    /// How many lay below 0.
+    below: u64,
+    /// How many there were.
+    pictures: u64,
+}
+
+impl Observation {
+    /// Of these logits.
+    #[must_use]
+    pub fn of(logits_real: &[f32]) -> Self {
+        let count = |holds: fn(f32) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as u64;
+        Self { above: count(|l| l > 0.0), below: count(|l| l < 0.0), pictures: logits_real.len() as u64 }
+    }
+}
+
 impl Controller {
     /// At the first step.
     #[must_use]
@@ -24,26 +45,22 @@ impl Controller {
         Self { probability: config.probability, ..Self::default() }
     }
 
-    /// After a step in which D gave the reals these logits.
+    /// Takes notice of a step. Where the device is ahead of the host, that is some steps later (`readback::DEVICE_LAG`).
     ///
     /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps.
     /// `sign`: after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 · ramp_kimg), as in
     /// StyleGAN2-ADA's training loop. p stays in [0, ceiling].
-    pub fn observe(&mut self, config: &AugmentConfig, logits_real: &[f32]) {
-        if logits_real.is_empty() {
+    pub fn observe(&mut self, config: &AugmentConfig, seen: Observation) {
+        if seen.pictures == 0 {
             return;
         }
-        let count = |holds: fn(f32) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as f64;
-        let above = count(|l| l > 0.0);
+        let above = seen.above as f64;
         let moved = match config.controller() {
             ControllerName::Auto | ControllerName::Fixed => return,
-            ControllerName::Accuracy => {
-                let accuracy = above / logits_real.len() as f64;
-                (accuracy - config.target_accuracy) / config.integration_steps
-            }
+            ControllerName::Accuracy => (above / seen.pictures as f64 - config.target_accuracy) / config.integration_steps,
             ControllerName::Sign => {
-                self.signs += above - count(|l| l < 0.0);
-                self.pictures += logits_real.len() as u64;
+                self.signs += above - seen.below as f64;
+                self.pictures += seen.pictures;
                 self.steps += 1;
                 if self.steps < config.interval {
                     return;
@@ -66,13 +83,13 @@ mod tests {
     use super::*;
 
     /// `above` logits of `of` lie above 0.
-    fn logits(above: usize, of: usize) -> Vec<f32> {
-        (0..of).map(|i| if i < above { 0.7 } else { -0.2 }).collect()
+    fn logits(above: usize, of: usize) -> Observation {
+        Observation::of(&(0..of).map(|i| if i < above { 0.7 } else { -0.2 }).collect::<Vec<_>>())
     }
 
-    fn observed(config: &AugmentConfig, batches: &[Vec<f32>]) -> f64 {
+    fn observed(config: &AugmentConfig, batches: &[Observation]) -> f64 {
         let mut controller = Controller::new(config);
-        batches.iter().for_each(|batch| controller.observe(config, batch));
+        batches.iter().for_each(|batch| controller.observe(config, *batch));
         controller.probability
     }
 
@@ -111,8 +128,8 @@ mod tests {
         let mut one = Controller::new(&config);
         let mut other = Controller::new(&config);
         for above in [3, 32, 31, 30, 9, 32, 17, 2, 32] {
-            one.observe(&config, &logits(above, 32));
-            other.observe(&config, &logits(above, 32));
+            one.observe(&config, logits(above, 32));
+            other.observe(&config, logits(above, 32));
             let saved = serde_json::to_string(&other).expect("save");
             other = serde_json::from_str(&saved).expect("load");
             assert_eq!(one, other);

@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`controller`] | what moves p |
+//! | [`backlog`] | what it is still to hear of |
 //! | [`transform`] | the transforms of ADA and its sets, each one table |
 //! | [`effect`] | what transforms add up to for one picture |
 //! | [`plan`] | the steps of a batch |
@@ -14,6 +15,7 @@
 //! | [`keras`], [`diffaugment`] | pipelines with transforms of their own |
 //! | [`mod@preview`] | a sheet that shows a pipeline |
 
+pub mod backlog;
 pub mod color;
 pub mod controller;
 pub mod cutout;

@@ -62,8 +62,8 @@ fn of(kind: Kind, settings: &Settings, device: &Device) -> Outputs {
     let penalty = penalty::of(kind, &critic, &mut tracked, &Points { x: x.clone(), classes: None, masks: &masks });
     let mut outputs = Outputs::default();
     outputs.tensor("points", x);
-    outputs.value("value", penalty.value);
-    outputs.list("norms", penalty.norms.iter().map(|n| *n as f32).collect(), Scale::Own);
+    outputs.value("value", penalty.value());
+    outputs.list("norms", penalty.norms().iter().map(|n| *n as f32).collect(), Scale::Own);
     outputs.gradients(&tracked, flat_gradients(&tracked, &penalty.tangent.backward()));
     outputs
 }

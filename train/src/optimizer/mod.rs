@@ -7,7 +7,7 @@
 //! - Momentum: Keras' velocity holds lr·g, PyTorch's holds g.
 //! - Weight decay: PyTorch adds `weight_decay`·w to g, with AdamW it shrinks w by lr·`weight_decay`; Keras always does that.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
 use shared::nn::ops::{self, Rule, Update};
 use shared::nn::parameter::{Parameter, Parameters, Role};
@@ -29,6 +29,26 @@ struct State {
     kept: Vec<(&'static str, Parameter)>,
 }
 
+/// The Euclidean norm of all gradients of a network together, where it was found.
+#[derive(Clone, Debug)]
+pub enum Norm {
+    /// On the host.
+    Host(f64),
+    /// On the device, `[1]`: nothing has waited for it.
+    Device(Box<Tensor<1>>),
+}
+
+impl Norm {
+    /// The number; waits until the device has it.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        match self {
+            Self::Host(norm) => *norm,
+            Self::Device(norm) => f64::from(norm.as_ref().clone().into_scalar::<f32>()),
+        }
+    }
+}
+
 impl Optimizer {
     /// An optimizer of all weights of `network`, its moments 0.
     #[must_use]
@@ -45,9 +65,8 @@ impl Optimizer {
     /// is the learning rate's factor.
     ///
     /// Gives the norm that all gradients had together, if it was needed to clip them.
-    pub fn step(&mut self, t: u64, rate: f64, network: &mut dyn Parameters, gradients: Vec<Tensor<1>>) -> Option<f64> {
-        let norm = (self.config.clip_norm > 0.0).then(|| ops::norm(&gradients));
-        let scale = norm.map_or(1.0, |norm| (self.config.clip_norm / (norm + CLIP_EPSILON)).min(1.0));
+    pub fn step(&mut self, t: u64, rate: f64, network: &mut dyn Parameters, gradients: Vec<Tensor<1>>) -> Option<Norm> {
+        let (gradients, scale, norm) = self.clip(gradients);
         let update = update(&self.config, t, self.config.learning_rate * rate, scale);
         let mut weights: Vec<_> =
             network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.role() == Role::Weight).collect();
@@ -62,6 +81,29 @@ impl Optimizer {
         }
         norm
     }
+
+    /// The gradients, a factor that they are still to be multiplied by, and their norm if it was needed. On the CPU the norm is
+    /// summed in f64 and is at hand; elsewhere it stays where the gradients are, because the host would have to wait for it.
+    fn clip(&self, gradients: Vec<Tensor<1>>) -> (Vec<Tensor<1>>, f64, Option<Norm>) {
+        let bound = self.config.clip_norm;
+        if bound <= 0.0 || gradients.is_empty() {
+            return (gradients, 1.0, None);
+        }
+        if gradients.iter().all(|g| g.device() == Device::flex()) {
+            let norm = ops::norm(&gradients);
+            return (gradients, (bound / (norm + CLIP_EPSILON)).min(1.0), Some(Norm::Host(norm)));
+        }
+        let (gradients, norm) = clipped_there(gradients, bound);
+        (gradients, 1.0, Some(Norm::Device(Box::new(norm))))
+    }
+}
+
+/// The gradients scaled down together to a norm of at most `bound`, and the norm they had, `[1]`, all on their device.
+fn clipped_there(gradients: Vec<Tensor<1>>, bound: f64) -> (Vec<Tensor<1>>, Tensor<1>) {
+    let squares = gradients.iter().map(|g| g.clone().square().sum()).collect();
+    let norm = Tensor::cat(squares, 0).sum().sqrt();
+    let factor = ((norm.clone() + CLIP_EPSILON).recip() * bound).clamp_max(1.0);
+    (gradients.into_iter().map(|g| g * factor.clone()).collect(), norm)
 }
 
 /// What the rule keeps beside every weight.
@@ -128,7 +170,7 @@ mod tests {
         let mut weight = Parameter::filled(0.0, &[1], Role::Weight, &device);
         let mut adam = Optimizer::new(&config, &weight);
         for t in 1..=3 {
-            assert_eq!(adam.step(t, 1.0, &mut weight, vec![Tensor::full([1], 1e-7, &device)]), None);
+            assert!(adam.step(t, 1.0, &mut weight, vec![Tensor::full([1], 1e-7, &device)]).is_none());
         }
         // The same three updates in f64, by the formula above.
         let (mut w, mut m, mut v) = (0.0, 0.0, 0.0f64);
@@ -171,11 +213,30 @@ mod tests {
         for (gradients, expected) in [([3.0f32, -4.0], [-0.6f32, 0.8]), ([0.3, -0.4], [-0.3, 0.4])] {
             let mut network = zeros();
             let tensors = gradients.map(|g| Tensor::from_floats([g], &device)).to_vec();
-            let norm = Optimizer::new(&config, &network).step(1, 1.0, &mut network, tensors).expect("a norm");
+            let norm = Optimizer::new(&config, &network).step(1, 1.0, &mut network, tensors).expect("a norm").value();
             assert!((norm - f64::from(gradients[0].hypot(gradients[1]))).abs() < 1e-6, "{norm}");
             for (weight, expected) in network.iter().zip(expected) {
                 // The 1e-6 that is added to the norm shows.
                 assert!((weight.to_vec()[0] - expected).abs() < 2e-6, "{:?} {expected}", weight.to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn a_norm_that_stays_on_the_device_clips_as_one_on_the_host_does() {
+        let device = Device::flex();
+        let config = OptimizerConfig { clip_norm: 0.7, ..OptimizerConfig::default() };
+        for size in [1e-2, 3.0] {
+            let drawn = |name| shared::rng::stream(0, name, 0).normals(40);
+            let gradients: Vec<Tensor<1>> = ["a", "b"].map(|name| Tensor::from_floats(&drawn(name)[..], &device) * size).to_vec();
+            let (kept, scale, norm) = Optimizer::new(&config, &Vec::<Parameter>::new()).clip(gradients.clone());
+            let (clipped, there) = clipped_there(gradients, config.clip_norm);
+            let (norm, there) = (norm.expect("a norm").value(), Norm::Device(Box::new(there)).value());
+            assert!((norm - there).abs() < 1e-6 * norm, "{norm} {there}");
+            assert_eq!(scale < 1.0, size > 1.0);
+            for (kept, clipped) in kept.into_iter().zip(clipped) {
+                let off: f32 = (kept * scale - clipped).abs().max().into_scalar();
+                assert!(off < 1e-6 * size as f32, "{off}");
             }
         }
     }

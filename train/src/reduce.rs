@@ -1,0 +1,234 @@
+//! Sums over the devices that train one run together.
+
+use std::panic::resume_unwind;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// How devices add their tensors up.
+#[derive(Clone, Debug)]
+enum Way {
+    /// On the host, where the threads of the devices meet.
+    Host(Arc<Meeting>),
+    /// By NCCL, from device to device.
+    #[cfg(feature = "cuda")]
+    Nccl(Vec<Device>),
+}
+
+/// One of the devices of a run.
+#[derive(Clone, Debug)]
+pub struct Member {
+    index: usize,
+    count: usize,
+    way: Way,
+}
+
+/// What a member that waits for another one ends with when that one is gone, instead of waiting for ever.
+#[derive(Debug)]
+pub struct PeerGone;
+
+impl Member {
+    /// The members of a run on these devices, one for each, in their order.
+    #[must_use]
+    pub fn of(devices: &[Device]) -> Vec<Self> {
+        let way = way(devices);
+        (0..devices.len()).map(|index| Self { index, count: devices.len(), way: way.clone() }).collect()
+    }
+
+    /// Which device this is, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The sum over all members of what each brings: as many tensors of the same lengths, on its own device. Each member calls this
+    /// on its own thread, and all get the same bits. It is summed in f32 in the order of the devices, or in NCCL's.
+    ///
+    /// # Panics
+    /// With [`PeerGone`] when another member has [left](Member::leave).
+    #[must_use]
+    pub fn sum(&self, tensors: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
+        if tensors.is_empty() {
+            return tensors;
+        }
+        let counts: Vec<usize> = tensors.iter().map(|t| t.dims()[0]).collect();
+        // One exchange instead of one for each weight.
+        let all = Tensor::cat(tensors, 0);
+        let sum = match &self.way {
+            Way::Host(meeting) => {
+                let (device, count) = (all.device(), all.dims()[0]);
+                let sum = meeting.sum(self.index, all.into_data().iter::<f32>().collect());
+                Tensor::from_data(TensorData::new(sum.to_vec(), [count]), &device)
+            }
+            #[cfg(feature = "cuda")]
+            Way::Nccl(devices) => {
+                use burn::tensor::distributed::{ReduceOperation, all_reduce};
+                all_reduce(all, ReduceOperation::Sum, devices.clone()).resolve()
+            }
+        };
+        let mut at = 0;
+        let stretch = |count| {
+            at += count;
+            sum.clone().narrow(0, at - count, count)
+        };
+        counts.into_iter().map(stretch).collect()
+    }
+
+    /// Tells the others that this one comes no more, so that they do not wait for it.
+    pub fn leave(&self) {
+        match &self.way {
+            Way::Host(meeting) => meeting.leave(),
+            // There is no way to tell them. What went wrong has been printed, and a run may end at any moment.
+            #[cfg(feature = "cuda")]
+            Way::Nccl(_) if std::thread::panicking() => std::process::exit(1),
+            #[cfg(feature = "cuda")]
+            Way::Nccl(_) => {}
+        }
+    }
+
+    /// Whether others that wait for this one end when it [leaves](Member::leave).
+    #[must_use]
+    pub fn can_leave(&self) -> bool {
+        matches!(self.way, Way::Host(_))
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn way(devices: &[Device]) -> Way {
+    use burn::tensor::DeviceType;
+    let cuda = Device::enumerate(DeviceType::Cuda).into_vec();
+    if !devices.is_empty() && devices.iter().all(|device| cuda.contains(device)) {
+        return Way::Nccl(devices.to_vec());
+    }
+    Way::Host(Arc::new(Meeting::of(devices.len())))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn way(devices: &[Device]) -> Way {
+    Way::Host(Arc::new(Meeting::of(devices.len())))
+}
+
+/// Where threads bring their numbers and take the sum away.
+#[derive(Debug)]
+struct Meeting {
+    round: Mutex<Round>,
+    changed: Condvar,
+    members: usize,
+}
+
+#[derive(Debug, Default)]
+struct Round {
+    /// Counts the sums.
+    number: u64,
+    /// What has been brought, by member.
+    brought: Vec<Option<Vec<f32>>>,
+    sum: Arc<Vec<f32>>,
+    /// Members that have not taken the sum yet; the next round begins when all have.
+    to_take: usize,
+    left: bool,
+}
+
+impl Meeting {
+    fn of(members: usize) -> Self {
+        let round = Round { brought: vec![None; members], ..Round::default() };
+        Self { round: Mutex::new(round), changed: Condvar::new(), members }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Round> {
+        // A thread that panics holds no half-written round: it leaves, and the others end, too.
+        self.round.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, mut round: MutexGuard<'a, Round>, until: impl Fn(&Round) -> bool) -> MutexGuard<'a, Round> {
+        while !until(&round) {
+            if round.left {
+                drop(round);
+                // Silent, unlike panic!: what the one that left has to say is the news.
+                resume_unwind(Box::new(PeerGone));
+            }
+            round = self.changed.wait(round).unwrap_or_else(PoisonError::into_inner);
+        }
+        round
+    }
+
+    fn sum(&self, index: usize, values: Vec<f32>) -> Arc<Vec<f32>> {
+        let mut round = self.wait(self.lock(), |round| round.to_take == 0);
+        let number = round.number;
+        round.brought[index] = Some(values);
+        if round.brought.iter().all(Option::is_some) {
+            let mut all = round.brought.iter_mut().filter_map(Option::take);
+            let mut sum = all.next().unwrap_or_default();
+            for values in all {
+                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            }
+            (round.sum, round.number, round.to_take) = (Arc::new(sum), number + 1, self.members);
+            self.changed.notify_all();
+        }
+        let mut round = self.wait(round, |round| round.number > number);
+        round.to_take -= 1;
+        if round.to_take == 0 {
+            self.changed.notify_all();
+        }
+        Arc::clone(&round.sum)
+    }
+
+    fn leave(&self) {
+        self.lock().left = true;
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use super::*;
+
+    fn members(count: usize) -> Vec<Member> {
+        Member::of(&vec![Device::flex(); count])
+    }
+
+    #[test]
+    fn all_members_get_the_same_sum_of_every_round() {
+        let threads: Vec<_> = members(3)
+            .into_iter()
+            .map(|member| {
+                thread::spawn(move || {
+                    let round = |r: usize| {
+                        let tensor = |n: usize| Tensor::<1>::full([n], (member.index() + 10 * r) as f32, &Device::flex());
+                        member.sum(vec![tensor(2), tensor(3)])
+                    };
+                    (0..200)
+                        .map(round)
+                        .map(|sums| sums.into_iter().map(|t| t.into_data()).collect::<Vec<_>>())
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for thread in threads {
+            for (r, sums) in thread.join().expect("sums").into_iter().enumerate() {
+                let expected = [2, 3].map(|n| TensorData::new(vec![(3 + 30 * r) as f32; n], [n]));
+                assert_eq!(sums, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_member_that_left_ends_instead_of_waiting_for_ever() {
+        let mut members = members(2);
+        let (stays, leaves) = (members.remove(0), members.remove(0));
+        let waits = thread::spawn(move || {
+            let sum = || stays.sum(vec![Tensor::ones([1], &Device::flex())]);
+            catch_unwind(AssertUnwindSafe(sum)).expect_err("nobody else came").is::<PeerGone>()
+        });
+        leaves.leave();
+        assert!(waits.join().expect("a clean end"));
+    }
+}

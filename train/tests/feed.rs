@@ -1,0 +1,93 @@
+//! Pictures reach the steps as the data set has them, bit by bit, whichever way they take, and a damaged record ends each way alike.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
+
+mod util;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use shared::dataset::{Dataset, DatasetError};
+use shared::nn::range::Range;
+use train::batches::{Batches, Share};
+use train::feed::{DataOn, Feed};
+
+const WAYS: [DataOn; 3] = [DataOn::Auto, DataOn::Host, DataOn::Device];
+const BATCH: usize = 6;
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("fledge-feed-{}-{name}", std::process::id()));
+    shared::fs::remove(&folder).unwrap();
+    folder
+}
+
+fn open(folder: &Path) -> Arc<Batches> {
+    Arc::new(Batches::new(Dataset::open(folder).unwrap(), "train", BATCH, 5).unwrap())
+}
+
+#[test]
+fn every_way_gives_the_same_bits_whole_and_in_shares() {
+    for (name, stored) in [("whole", 8), ("room", 11)] {
+        let folder = scratch(name);
+        util::dataset_of(&folder, 8, stored, &[("train", 20)], |_, i| {
+            let mut stream = shared::rng::stream(i, "feed test", 0);
+            (0..stored * stored * 3).map(|_| stream.below(256) as u8).collect()
+        });
+        let (batches, device) = (open(&folder), Device::flex());
+        assert_eq!(batches.per_epoch(), 3);
+        for (way, of) in WAYS.into_iter().flat_map(|way| [(way, 1), (way, 3)]) {
+            let feed = |index| Feed::new(&batches, way, Share { index, of }, (Range::Unit, true), &device, 2).unwrap();
+            let mut feeds: Vec<Feed> = (0..of).map(feed).collect();
+            for number in 2..9 {
+                let expected = batches.get(number / 3, number % 3, &device).unwrap();
+                let shares = feeds.iter_mut().map(|feed| feed.take().unwrap().batch()).collect::<Vec<_>>();
+                assert!(shares.iter().all(|share| share.classes.as_ref().is_some_and(|c| c.len() == BATCH / of)));
+                let found = burn::tensor::Tensor::cat(shares.into_iter().map(|share| share.real).collect(), 0);
+                assert_eq!(found.dims(), [BATCH, 3, 8, 8]);
+                let (found, expected) = (found.into_data(), expected.into_data());
+                assert!(found.iter::<f32>().eq(expected.iter::<f32>()), "{way:?}, {of} shares, batch {number}, {name}");
+            }
+        }
+        shared::fs::remove(&folder).unwrap();
+    }
+}
+
+#[test]
+fn pixels_lie_in_the_range_that_the_networks_want() {
+    let folder = scratch("range");
+    util::drawn_dataset(&folder, 8, &[("train", 6)]);
+    let (batches, device) = (open(&folder), Device::flex());
+    let expected = batches.at(0, Range::Signed, false, &device).unwrap().real.into_data();
+    for way in WAYS {
+        let mut feed = Feed::new(&batches, way, Share::default(), (Range::Signed, false), &device, 0).unwrap();
+        let batch = feed.take().unwrap().batch();
+        assert_eq!(batch.classes, None);
+        assert!(batch.real.into_data().iter::<f32>().eq(expected.iter::<f32>()), "{way:?}");
+    }
+    shared::fs::remove(&folder).unwrap();
+}
+
+#[test]
+fn a_damaged_record_ends_every_way_with_the_same_error() {
+    let folder = scratch("damage");
+    util::drawn_dataset(&folder, 8, &[("train", 20)]);
+    let shard = folder.join("train-00000.shard");
+    let mut bytes = shared::fs::read(&shard).unwrap();
+    // Somewhere in the pixels of the records.
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    shared::fs::write(&shard, &bytes).unwrap();
+    let device = Device::flex();
+    let first_error = |way| -> DatasetError {
+        // Opened anew: a record is checked when it is first read.
+        let batches = open(&folder);
+        match Feed::new(&batches, way, Share::default(), (Range::Unit, false), &device, 0) {
+            Err(error) => error,
+            Ok(mut feed) => (0..12).find_map(|_| feed.take().err()).expect("a damaged record in four epochs"),
+        }
+    };
+    let errors = WAYS.map(first_error);
+    assert!(errors.iter().all(DatasetError::is_damage), "{errors:?}");
+    assert!(errors.iter().all(|e| e.to_string() == errors[0].to_string()), "{errors:?}");
+    shared::fs::remove(&folder).unwrap();
+}
