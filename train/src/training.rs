@@ -34,7 +34,7 @@ use crate::metrics::{EpochSums, StepMetrics};
 use crate::preparation::{Options, last_step, prepare, steps_per_epoch};
 use crate::readback::{Readback, lag_on};
 use crate::replicas::{self, Replicas};
-use crate::trainer::Trainer;
+use crate::trainer::{self, Trainer};
 
 /// Pixels between the pictures of a sheet.
 const SHEET_PADDING: u32 = 2;
@@ -202,7 +202,7 @@ impl Training {
             _ => "no checkpoint was there yet".into(),
         };
         // What a step works on at a time.
-        let part = schedule.batch / replicas::parts(schedule, self.feeds.len());
+        let part = schedule.batch / trainer::parts(schedule, self.feeds.len());
         let fits =
             free.and_then(|free| memory::batch_that_fits(part, free, free.saturating_sub(left) + error.asked.unwrap_or(0)));
         UsageError(format!(
