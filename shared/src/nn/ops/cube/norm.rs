@@ -42,7 +42,7 @@ fn deviations<F: Float, N: Size>(
 
 /// moments ← mean and variance of `n` positions from their [`deviations`].
 #[cube(launch, address_type = "dynamic")]
-fn finish_moments<F: Float>(x: &[F], sums: &[f32], squares: &[f32], moments: &mut [f32], n: f32, #[define(F)] _dtype: ElemType) {
+fn finish_moments<F: Float>(x: &[F], sums: &[f32], moments: &mut [f32], n: f32, #[define(F)] _dtype: ElemType) {
     let channels = sums.len();
     if ABSOLUTE_POS >= channels {
         terminate!();
