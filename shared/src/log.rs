@@ -6,7 +6,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -15,9 +15,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// CubeCL's log has a line of this target for each kernel that it compiles.
 const COMPILATION: &str = "cubecl::compilation";
 
-/// What is shown where `FLEDGE_LOG` does not say it: no line for each kernel, and not every launch that follows from a failed one,
-/// because whoever reads the result is told.
-const FILTER: &str = "info,cubecl::compilation=off,cubecl_runtime::logging=off";
+/// Whose lines of the level `info` are for people: the libraries below tell each other theirs (the compiler of kernels prints a
+/// kernel after every pass, a hundred megabytes for a network).
+const OURS: [&str; 6] = ["prep", "train", "evaluate", "sample", "shared", "throughput"];
 
 /// Where no terminal is, a line of progress is printed at most this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -67,14 +67,31 @@ impl<'a> MakeWriter<'a> for AboveBars {
     }
 }
 
-/// Sets up logging on stderr: `info` and above, or what the variable `FLEDGE_LOG` says (`FLEDGE_LOG=debug`).
+/// Sets up logging on stderr: `info` and above of fledge and `warn` of its libraries, or what the variable `FLEDGE_LOG` says: a
+/// level for fledge (`FLEDGE_LOG=debug`), or directives as `tracing` knows them (`FLEDGE_LOG=info,cubecl_cuda=trace`).
 /// Calling it again does nothing.
 pub fn init() {
-    let filter = EnvFilter::try_from_env("FLEDGE_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
+    let filter = filter(&std::env::var("FLEDGE_LOG").unwrap_or_default());
     let lines = tracing_subscriber::fmt::layer().with_writer(AboveBars).with_target(false).with_ansi(false).without_time();
-    let kernels = Compilations::default().with_filter(filter_fn(|meta| meta.target() == COMPILATION));
+    // Without the hint every line of every library would be asked about.
+    let only = filter_fn(|meta| meta.target() == COMPILATION).with_max_level_hint(LevelFilter::INFO);
+    let kernels = Compilations::default().with_filter(only);
     // The only failure is that a subscriber is set already.
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(kernels).try_init();
+}
+
+fn filter(asked: &str) -> EnvFilter {
+    let level: LevelFilter = match asked.parse() {
+        Ok(level) if !asked.is_empty() => level,
+        _ => match EnvFilter::try_new(asked) {
+            Ok(filter) if !asked.is_empty() => return filter,
+            _ => LevelFilter::INFO,
+        },
+    };
+    let below = level.min(LevelFilter::WARN);
+    // Not every launch that follows from a failed one: whoever reads the result is told.
+    let ours = OURS.map(|name| format!("{name}={level}")).join(",");
+    EnvFilter::new(format!("{below},{ours},cubecl_runtime::logging=off"))
 }
 
 /// What is said with the first kernel that is compiled.
@@ -204,5 +221,16 @@ mod tests {
         assert_eq!(count(9), None);
         assert_eq!(count(12).expect("a line"), "compiling kernels: 4 so far, since 12 s");
         assert_eq!(count(13), None);
+    }
+
+    #[test]
+    fn libraries_are_quieter_than_fledge() {
+        let text = |asked: &str| filter(asked).to_string();
+        assert!(text("").contains("train=info") && text("").contains("warn"), "{}", text(""));
+        assert!(text("debug").contains("shared=debug") && !text("debug").contains("off,debug"), "{}", text("debug"));
+        assert!(text("error").contains("train=error") && !text("error").contains("warn"), "{}", text("error"));
+        assert_eq!(text("info,cubecl_cuda=trace"), EnvFilter::new("info,cubecl_cuda=trace").to_string());
+        // Nonsense says as much as nothing.
+        assert_eq!(text("=,="), text(""));
     }
 }
