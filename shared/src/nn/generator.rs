@@ -277,7 +277,7 @@ impl Generator {
                 Some(before) => {
                     let before = ops::upsample2(before, Upsample::Bilinear);
                     let before = up.skip.as_ref().map_or_else(|| before.clone(), |skip| skip.forward(before.clone()));
-                    (before + up.conv.forward(x)) * std::f64::consts::FRAC_1_SQRT_2
+                    ops::sum(before, up.conv.forward(x)) * std::f64::consts::FRAC_1_SQRT_2
                 }
             }; // [B, C', 2H, 2W]
             skip = residual.then(|| y.clone());
@@ -290,10 +290,10 @@ impl Generator {
                 x = attention.forward(x);
             }
         }
-        match self.config.output {
+        ops::full(match self.config.output {
             OutputName::Sigmoid => self.out.forward_act(x, Activation::Sigmoid),
             OutputName::Tanh => self.out.forward_act(x, Activation::Tanh),
-        }
+        })
     }
 
     /// Whether sampling draws masks.

@@ -60,8 +60,8 @@ impl Signal {
     }
 
     pub(super) fn plus(self, other: Self) -> Self {
-        let t = self.t.zip(other.t).map(|(a, b)| a + b);
-        Self { x: self.x + other.x, t }
+        let t = self.t.zip(other.t).map(|(a, b)| ops::sum(a, b));
+        Self { x: ops::sum(self.x, other.x), t }
     }
 
     /// Through one mask.

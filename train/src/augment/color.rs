@@ -1,6 +1,7 @@
 //! Colour transforms as matrices on (R, G, B, 1) with colours in [−1, 1], and the step that applies one to each picture.
 
 use burn::tensor::{Tensor, TensorData};
+use shared::nn::ops;
 
 use super::plan::Step;
 
@@ -103,7 +104,7 @@ impl Step for Color {
         let factors = Tensor::<3>::from_data(TensorData::new(self.factors.clone(), [batch, channels, channels]), &device);
         let offsets = Tensor::<3>::from_data(TensorData::new(self.offsets.clone(), [batch, channels, 1]), &device);
         let x: Tensor<3> = x.reshape([batch, channels, height * width]);
-        let y = if channels == 1 { x * factors } else { factors.matmul(x) };
+        let y = if channels == 1 { x * factors } else { ops::matmul(factors, x) };
         (y + offsets).reshape([batch, channels, height, width])
     }
 }

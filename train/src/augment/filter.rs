@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use burn::tensor::{Tensor, TensorData};
+use shared::nn::ops;
 
 use super::fir;
 use super::plan::Step;
@@ -91,9 +92,9 @@ impl Step for Filter {
         let device = x.device().inner();
         let of = |values: &[f32], n: usize| Tensor::<3>::from_data(TensorData::new(values.to_vec(), [batch, n, n]), &device);
         let (rows, columns) = (of(&self.rows, height), of(&self.columns, width));
-        let x: Tensor<3> = x.reshape([batch, channels * height, width]).matmul(columns.transpose());
+        let x: Tensor<3> = ops::matmul(x.reshape([batch, channels * height, width]), columns.transpose());
         let x: Tensor<4> = x.reshape([batch, channels, height, width]);
-        rows.unsqueeze_dim::<4>(1).matmul(x)
+        ops::matmul(rows.unsqueeze_dim::<4>(1), x)
     }
 }
 

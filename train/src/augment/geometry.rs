@@ -46,7 +46,6 @@ impl Resample {
         Self(Arc::new(Resampling {
             up,
             lookups: Lookups { maps: maps.iter().map(|map| map.map(in_samples)).collect(), border: Border::Zeros, extent },
-            still: in_samples(Affine::IDENTITY),
             down: [fir::down(height), fir::down(width)],
         }))
     }

@@ -151,7 +151,7 @@ impl Network {
             }
             let x = global_average(self.mixed_7.iter().fold(x, |x, block| block.forward(x))); // [B, 2048]
             if !enough(Tap::Pool2048, &|| x.clone()) {
-                enough(Tap::LogitsUnbiased, &|| x.clone().matmul(self.logits.clone())); // [B, 1008]
+                enough(Tap::LogitsUnbiased, &|| ops::matmul(x.clone(), self.logits.clone())); // [B, 1008]
             }
         }
         taps.iter().filter_map(|tap| reached.iter().find(|(t, _)| t == tap).map(|(_, x)| x.clone())).collect()

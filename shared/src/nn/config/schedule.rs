@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{amount, positive, require, share};
 use crate::cli::UsageError;
+use crate::nn::ops::Precision;
 
 /// How long, how much at a time and in which order. What an older file does not name has the value of
 /// [`ScheduleConfig::default`].
@@ -12,6 +13,8 @@ use crate::cli::UsageError;
 pub struct ScheduleConfig {
     /// Pictures a step.
     pub batch: usize,
+    /// What GPUs multiply: `f32`, `tf32` or `bf16`. The CPU always computes in f32.
+    pub precision: Precision,
     /// Parts of equal size that a batch goes through the networks in; their gradients are added up before weights move.
     pub accumulate: usize,
     /// D's updates a step, each on a batch of its own.
@@ -53,6 +56,7 @@ impl Default for ScheduleConfig {
     fn default() -> Self {
         Self {
             batch: 128,
+            precision: Precision::default(),
             accumulate: 1,
             discriminator_steps: 1,
             generator_steps: 1,

@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, activation};
 use super::conv::{Conv2d, ConvConfig};
 use super::layer::Layer;
 use crate::nn::init::Maker;
+use crate::nn::ops;
 use crate::nn::parameter::{Parameter, Role, parameters};
 
 /// x + γ·out(Σᵢ softmaxᵢ(q·kᵢ)·vᵢ), with γ starting at 0.
@@ -24,9 +25,9 @@ pub struct Attention {
 
 parameters!(Attention { query, key, value, out, gamma });
 
-/// [B, C, H, W] → [B, C, H·W].
+/// [B, C, H, W] → [B, C, H·W] in f32: products and softmax are not computed in less.
 fn flat(x: Tensor<4>) -> Tensor<3> {
-    x.flatten(2, 3)
+    ops::full(x).flatten(2, 3)
 }
 
 impl Attention {
@@ -52,7 +53,7 @@ impl Attention {
     /// γ·out(o), `o` [B, C/2, N].
     fn spread(&self, o: Tensor<3>, [batch, _, h, w]: [usize; 4]) -> Tensor<4> {
         let gamma = self.gamma.flat().reshape([1, 1, 1, 1]);
-        self.out.forward(o.reshape([batch as i64, -1, h as i64, w as i64])) * gamma
+        ops::full(self.out.forward(o.reshape([batch as i64, -1, h as i64, w as i64]))) * gamma
     }
 }
 
@@ -61,22 +62,22 @@ impl Layer for Attention {
     /// `x` [B, C, H, W] gives the same.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [q, k, v] = [&self.query, &self.key, &self.value].map(|conv| flat(conv.forward(x.clone())));
-        let weights = activation::softmax(q.transpose().matmul(k), 2); // [B, N, N]: of query j over all i
-        let o = v.matmul(weights.transpose()); // [B, C/2, N]
-        x.clone() + self.spread(o, x.dims())
+        let weights = activation::softmax(ops::matmul(q.transpose(), k), 2); // [B, N, N]: of query j over all i
+        let o = ops::matmul(v, weights.transpose()); // [B, C/2, N]
+        ops::sum(x.clone(), self.spread(o, x.dims()))
     }
 
     fn tangent(&self, x: Tensor<4>, t: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let convs = [&self.query, &self.key, &self.value];
         let [q, k, v] = convs.map(|conv| flat(conv.forward(x.clone())));
         let [tq, tk, tv] = convs.map(|conv| flat(conv.forward(t.clone())));
-        let weights = activation::softmax(q.clone().transpose().matmul(k.clone()), 2);
-        let scores = tq.transpose().matmul(k) + q.transpose().matmul(tk);
+        let weights = activation::softmax(ops::matmul(q.clone().transpose(), k.clone()), 2);
+        let scores = ops::matmul(tq.transpose(), k) + ops::matmul(q.transpose(), tk);
         // The derivative of a softmax: p·(s − Σ p·s).
         let mean = (weights.clone() * scores.clone()).sum_dim(2);
         let moved = weights.clone() * (scores - mean);
-        let o = v.clone().matmul(weights.clone().transpose());
-        let to = tv.matmul(weights.transpose()) + v.matmul(moved.transpose());
-        (x.clone() + self.spread(o, x.dims()), t.clone() + self.spread(to, t.dims()))
+        let o = ops::matmul(v.clone(), weights.clone().transpose());
+        let to = ops::matmul(tv, weights.transpose()) + ops::matmul(v, moved.transpose());
+        (ops::sum(x.clone(), self.spread(o, x.dims())), ops::sum(t.clone(), self.spread(to, t.dims())))
     }
 }

@@ -31,7 +31,8 @@ impl Masks {
             Self::Batch(stream) => draw(stream, count),
             Self::Picture(streams) => streams.iter_mut().take(shape[0]).flat_map(|s| draw(s, count / shape[0])).collect(),
         };
-        Some(Tensor::from_data(TensorData::new(values, shape), &like.device().inner()))
+        let mask = Tensor::<D>::from_data(TensorData::new(values, shape), &like.device().inner());
+        Some(if mask.dtype() == like.dtype() { mask } else { mask.cast(like.dtype()) })
     }
 }
 

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::spectral;
 use crate::nn::init::{Fans, Maker};
+use crate::nn::ops;
 use crate::nn::parameter::{Parameter, Role, parameters};
 
 /// y = x·Wᵀ + b.
@@ -45,7 +46,7 @@ impl Linear {
     /// The part that is linear in `x`: without bias.
     #[must_use]
     pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(spectral::normalized::<2>(&self.weight, self.u.as_ref(), false).transpose())
+        ops::matmul(x, spectral::normalized::<2>(&self.weight, self.u.as_ref(), false).transpose())
     }
 
     /// One power iteration, where there is spectral normalisation.

@@ -67,7 +67,7 @@ impl BatchNorm {
         if self.by_class {
             let (gamma, beta) = (self.of_class(self.gamma.as_ref(), classes), self.of_class(Some(&self.beta), classes));
             let y = normalize(self.ones.clone(), self.zeros.clone(), 1.0);
-            return activator.forward(y * gamma + beta);
+            return activator.forward(ops::full(y) * gamma + beta);
         }
         let gamma = self.gamma.as_ref().map_or_else(|| self.ones.clone(), Parameter::flat);
         match activator.leaky_slope() {

@@ -3,6 +3,7 @@
 
 use burn::tensor::Tensor;
 
+use crate::nn::ops;
 use crate::nn::parameter::Parameter;
 
 /// Keeps a length from being zero (PyTorch's `spectral_norm`).
@@ -30,8 +31,8 @@ pub(super) fn normalized<const D: usize>(weight: &Parameter, u: Option<&Paramete
     let w = matrix(&tensor, outputs, second);
     let u: Tensor<2> = u.flat().reshape([1, outputs]);
     let constant = if w.is_autodiff() { w.clone().inner() } else { w.clone() };
-    let v = unit(u.clone().matmul(constant)); // [1, rest]
-    let sigma = (u.matmul(w) * v).sum();
+    let v = unit(ops::matmul(u.clone(), constant)); // [1, rest]
+    let sigma = (ops::matmul(u, w) * v).sum();
     tensor / sigma.reshape([1; D])
 }
 
@@ -40,7 +41,7 @@ pub(super) fn iterate<const D: usize>(weight: &Parameter, u: Option<&mut Paramet
     let Some(u) = u else { return };
     let outputs = u.count();
     let w = matrix(&weight.tensor::<D>(), outputs, second);
-    let v = unit(u.flat().reshape([1, outputs]).matmul(w.clone())); // [1, rest]
-    let next = unit(v.matmul(w.transpose())); // [1, outputs]
+    let v = unit(ops::matmul(u.flat().reshape([1, outputs]), w.clone())); // [1, rest]
+    let next = unit(ops::matmul(v, w.transpose())); // [1, outputs]
     u.set(next.reshape([outputs]));
 }

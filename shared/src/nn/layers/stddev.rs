@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 
 use super::layer::Layer;
+use crate::nn::ops;
 
 /// Keeps the root differentiable at 0.
 const EPSILON: f32 = 1e-8;
@@ -35,12 +36,14 @@ impl Layer for MinibatchStddev {
     /// # Shapes
     /// `x` [B, C, H, W] gives [B, C + 1, H, W].
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = ops::full(x);
         let group = group_of(x.dims()[0], self.0);
         let deviation = (deviations(&x, group).square().mean_dim(0) + EPSILON).sqrt(); // [1, M, CHW]
         append(x, deviation.mean_dim(2), group)
     }
 
     fn tangent(&self, x: Tensor<4>, t: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let (x, t) = (ops::full(x), ops::full(t));
         let group = group_of(x.dims()[0], self.0);
         let (d, moved) = (deviations(&x, group), deviations(&t, group));
         let deviation = (d.clone().square().mean_dim(0) + EPSILON).sqrt();

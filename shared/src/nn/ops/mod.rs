@@ -1,9 +1,15 @@
 //! The operations below the layers, so that a faster one replaces burn's on a device without a network noticing.
 //!
-//! On the CPU they are our own (`cpu`), with channels last in memory; elsewhere they are burn's.
+//! On the CPU they are our own (`cpu`), with channels last in memory. On GPUs what burn has no good kernel for is ours, in CubeCL
+//! (`cube`); the matrix products below the convolutions are burn's there.
 
+mod autodiff;
 mod cpu;
+#[cfg(feature = "cubecl")]
+mod cube;
+mod operations;
 mod padding;
+mod precision;
 mod resample;
 mod resize;
 mod update;
@@ -12,13 +18,15 @@ mod warp;
 use std::sync::Arc;
 
 use burn::backend::Dispatch;
-use burn::tensor::activation::{leaky_relu, sigmoid, tanh};
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor, module};
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{DType, Device, FloatDType, Tensor, module};
 use cpu::pool::Pool;
-use cpu::{CpuOps, flex, lift};
+use cpu::{flex, lift};
+use operations::Operations;
 
 pub use padding::Padding;
+pub use precision::Precision;
 pub use resample::{Fir, Resampling};
 pub use resize::{Upsample, average_pool2, upsample2};
 pub use update::{Rule, Update, moving_average, norm, update};
@@ -65,17 +73,7 @@ pub fn remember() -> impl Drop {
 /// `x` [B, Cin, H, W], `weight` [Cout, Cin, kh, kw]. Gives [B, Cout, (H + padding − kh)/s + 1, (W + padding − kw)/s + 1].
 #[must_use]
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::fast_conv2d(x.into_dispatch(), weight.into_dispatch(), stride, padding));
-    }
-    let (x, padding) = match padding.symmetric() {
-        Some(padding) => (x, padding),
-        None => {
-            let ([top, left], [bottom, right]) = (padding.before, padding.after);
-            (x.pad((left, right, top, bottom), 0.0), [0, 0])
-        }
-    };
-    module::conv2d(x, weight, None, ConvOptions::new([stride, stride], padding, [1, 1], 1))
+    Tensor::from_dispatch(Dispatch::convolve(x.into_dispatch(), weight.into_dispatch(), stride, padding, Precision::current()))
 }
 
 /// [`conv2d`], then [`bias_act`]; both at once where no gradient is asked for.
@@ -105,18 +103,32 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding:
     let ([_, _, h, w], [_, _, kh, kw]) = (x.dims(), weight.dims());
     let ([top, left], [bottom, right]) = (padding.before, padding.after);
     let output = [(h - 1) * stride + kh - top - bottom, (w - 1) * stride + kw - left - right];
-    if on_cpu(&x) {
-        let y = Dispatch::fast_conv_transpose2d(x.into_dispatch(), weight.into_dispatch(), stride, padding, output);
-        return Tensor::from_dispatch(y);
-    }
-    let options = |padding| ConvTransposeOptions::new([stride, stride], padding, [0, 0], [1, 1], 1);
-    match padding.symmetric() {
-        Some(padding) => module::conv_transpose2d(x, weight, None, options(padding)),
-        None => {
-            let whole = module::conv_transpose2d(x, weight, None, options([0, 0]));
-            whole.narrow(2, top, output[0]).narrow(3, left, output[1])
-        }
-    }
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(Dispatch::convolve_transposed(x, weight, stride, padding, output, Precision::current()))
+}
+
+/// The matrix product of the last two axes: in f32, as PyTorch does it unless told otherwise; in TF32 where convolutions are
+/// computed in less.
+///
+/// # Shapes
+/// `a` [.., M, K], `b` [.., K, N]; gives [.., M, N]. An axis before these may be 1 in one of them, which then gets no gradient.
+#[must_use]
+pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    let [a, b] = [a, b].map(|x| full(x).into_dispatch());
+    let precision = if Precision::current() == Precision::Bf16 { Precision::Tf32 } else { Precision::F32 };
+    Tensor::from_dispatch(Dispatch::multiply(a, b, precision))
+}
+
+/// a + b, in f32 if one of them is.
+#[must_use]
+pub fn sum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    if a.dtype() == b.dtype() { a + b } else { full(a) + full(b) }
+}
+
+/// In f32, for what is not computed in less.
+#[must_use]
+pub fn full<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
 }
 
 /// activation(x + bias).
@@ -125,17 +137,7 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding:
 /// `x` [B, C, H, W], `bias` `[C]`; gives [B, C, H, W].
 #[must_use]
 pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor<4> {
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::fast_bias_act(x.into_dispatch(), bias.into_dispatch(), activation));
-    }
-    let channels = bias.dims()[0];
-    let x = x + bias.reshape([1, channels, 1, 1]);
-    match activation {
-        Activation::NONE => x,
-        Activation::LeakyRelu(slope) => leaky_relu(x, f64::from(slope)),
-        Activation::Sigmoid => sigmoid(x),
-        Activation::Tanh => tanh(x),
-    }
+    Tensor::from_dispatch(Dispatch::add_bias_act(x.into_dispatch(), bias.into_dispatch(), activation))
 }
 
 /// `t` times the derivative of the activation that gave `y`: how a direction passes it. The gradient flows to `t` alone, since
@@ -146,23 +148,15 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor
 #[must_use]
 pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
     let y = if y.is_autodiff() { y.inner() } else { y };
-    if on_cpu(&t) {
-        let y = if t.is_autodiff() { y.autodiff() } else { y };
-        return Tensor::from_dispatch(Dispatch::leaky_tangent(t.into_dispatch(), y.into_dispatch(), slope));
-    }
-    t * (y.greater_elem(0.0).float() * (1.0 - slope) + slope)
+    let y = if t.is_autodiff() { y.autodiff() } else { y };
+    Tensor::from_dispatch(Dispatch::leaky_tangent(t.into_dispatch(), y.into_dispatch(), slope))
 }
 
 /// Mean and biased variance of every channel of `x` [B, C, H, W] as [2, C]; no gradient flows through them here, because
 /// [`normalize_train`] accounts for it.
 #[must_use]
 pub fn channel_moments(x: &Tensor<4>) -> Tensor<2> {
-    let x = x.clone().inner();
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::channel_moments(x.into_dispatch()));
-    }
-    let (mean, variance) = moments(x);
-    Tensor::cat(vec![mean, variance], 0)
+    Tensor::from_dispatch(Dispatch::moments(x.clone().inner().into_dispatch()))
 }
 
 /// Batch normalisation by the batch's own moments, then leaky ReLU with slope `slope` (0 = ReLU, 1 = none).
@@ -178,26 +172,14 @@ pub fn normalize_train(
     epsilon: f32,
     slope: f32,
 ) -> Tensor<4> {
-    if on_cpu(&x) {
-        let y = Dispatch::norm_act(
-            x.into_dispatch(),
-            gamma.into_dispatch(),
-            beta.into_dispatch(),
-            batch_moments.into_dispatch(),
-            epsilon,
-            slope,
-        );
-        return Tensor::from_dispatch(y);
-    }
-    // The gradient must flow through the moments, so they are formed again inside the graph.
-    let channels = gamma.dims()[0];
-    let (mean, variance) = moments(x.clone());
-    affine_act(
-        (x - mean.reshape([1, channels, 1, 1])) / (variance.reshape([1, channels, 1, 1]) + epsilon).sqrt(),
-        gamma,
-        beta,
+    Tensor::from_dispatch(Dispatch::norm_act(
+        x.into_dispatch(),
+        gamma.into_dispatch(),
+        beta.into_dispatch(),
+        batch_moments.into_dispatch(),
+        epsilon,
         slope,
-    )
+    ))
 }
 
 /// Normalisation by given moments (the running statistics), then leaky ReLU; for inference.
@@ -213,28 +195,15 @@ pub fn normalize_with(
     epsilon: f32,
     slope: f32,
 ) -> Tensor<4> {
-    if on_cpu(&x) && !x.is_autodiff() {
+    if !x.is_autodiff() {
         return normalize_train(x, gamma, beta, moments, epsilon, slope);
     }
+    // The moments are constants here, so that x gets no gradient through them: an affine map and the slope.
     let channels = gamma.dims()[0];
     let [mean, variance]: [Tensor<2>; 2] = [moments.clone().narrow(0, 0, 1), moments.narrow(0, 1, 1)];
     let scale = gamma / (variance.reshape([channels]) + epsilon).sqrt();
     let shift = beta - mean.reshape([channels]) * scale.clone();
-    affine_act(x, scale, shift, slope)
-}
-
-/// Mean and biased variance, each [1, C], inside the graph.
-fn moments(x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-    let [_, channels, _, _] = x.dims();
-    let x: Tensor<2> = x.swap_dims(0, 1).reshape([channels as i64, -1]);
-    let mean = x.clone().mean_dim(1);
-    let variance = (x - mean.clone()).square().mean_dim(1);
-    (mean.reshape([1, channels]), variance.reshape([1, channels]))
-}
-
-fn affine_act(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, slope: f32) -> Tensor<4> {
-    let channels = scale.dims()[0];
-    let pre = x * scale.reshape([1, channels, 1, 1]) + shift.reshape([1, channels, 1, 1]);
+    let pre = full(x) * scale.reshape([1, channels, 1, 1]) + shift.reshape([1, channels, 1, 1]);
     leaky_relu(pre, f64::from(slope))
 }
 
@@ -296,10 +265,7 @@ pub fn look_up(x: Tensor<4>, lookups: Lookups) -> Tensor<4> {
     if lookups.extent == [height, width] && lookups.maps.iter().all(Option::is_none) {
         return x;
     }
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::fast_warp(x.into_dispatch(), Arc::new(lookups)));
-    }
-    warp::by_gathers(x, &lookups)
+    Tensor::from_dispatch(Dispatch::warp(x.into_dispatch(), Arc::new(lookups)))
 }
 
 /// Each picture filtered to another rate, looked up there through its own map, and filtered back.
@@ -309,10 +275,7 @@ pub fn look_up(x: Tensor<4>, lookups: Lookups) -> Tensor<4> {
 #[must_use]
 pub fn resample(x: Tensor<4>, resampling: &Arc<Resampling>) -> Tensor<4> {
     debug_assert_eq!(resampling.lookups.maps.len(), x.dims()[0]);
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::fast_resample(x.into_dispatch(), Arc::clone(resampling)));
-    }
-    resample::by_matrices(x, resampling)
+    Tensor::from_dispatch(Dispatch::filter_and_warp(x.into_dispatch(), Arc::clone(resampling)))
 }
 
 #[cfg(test)]

@@ -28,9 +28,4 @@ impl Padding {
     pub(super) fn room(self, extent: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
         std::array::from_fn(|i| extent[i] + self.before[i] + self.after[i] - kernel[i])
     }
-
-    /// The symmetric padding that burn's own operations take, if this is one.
-    pub(super) fn symmetric(self) -> Option<[usize; 2]> {
-        (self.before == self.after).then_some(self.before)
-    }
 }

@@ -1,10 +1,9 @@
 //! Doubling and halving of pictures.
 
 use burn::backend::Dispatch;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::cpu::CpuOps;
-use super::on_cpu;
+use super::operations::Operations;
 
 /// What the pixels of a doubled picture become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,24 +57,5 @@ pub fn average_pool2(x: Tensor<4>) -> Tensor<4> {
 
 /// Doubling, or with `transposed` its transpose.
 fn scale(x: Tensor<4>, mode: Upsample, transposed: bool) -> Tensor<4> {
-    if on_cpu(&x) {
-        return Tensor::from_dispatch(Dispatch::fast_upsample2(x.into_dispatch(), mode, transposed));
-    }
-    by_matrices(x, mode, transposed)
-}
-
-/// As two matrix products, for devices that have no operation of their own for it.
-pub(super) fn by_matrices(x: Tensor<4>, mode: Upsample, transposed: bool) -> Tensor<4> {
-    let [_, _, h, w] = x.dims();
-    let device = x.device().inner();
-    let matrix = |extent: usize| {
-        let n = if transposed { extent / 2 } else { extent };
-        let mut values = vec![0.0f32; 2 * n * n];
-        for o in 0..2 * n {
-            mode.sources(o, n).into_iter().for_each(|(i, weight)| values[o * n + i] += weight);
-        }
-        let doubling = Tensor::<2>::from_data(TensorData::new(values, [2 * n, n]), &device);
-        (if transposed { doubling.transpose() } else { doubling }).unsqueeze::<4>()
-    };
-    matrix(h).matmul(x.matmul(matrix(w).transpose()))
+    Tensor::from_dispatch(Dispatch::resize(x.into_dispatch(), mode, transposed))
 }

@@ -1,8 +1,5 @@
 //! One affine look-up a picture with bilinear sampling, through which the gradient flows exactly.
 
-use burn::tensor::{Int, Tensor, TensorData};
-use rayon::prelude::*;
-
 /// A look-up: the output pixel (x, y) shows the input at (m₀x + m₁y + m₂, m₃x + m₄y + m₅), pixel centres at whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine(pub [[f64; 3]; 2]);
@@ -74,32 +71,4 @@ pub struct Lookups {
     pub border: Border,
     /// Height and width of the result.
     pub extent: [usize; 2],
-}
-
-/// The look-ups as a weighted sum of four gathers, for devices that have no operation of their own for it.
-///
-/// # Shapes
-/// `x` [B, C, H, W]; gives [B, C, H', W'] of the extent asked for.
-pub(super) fn by_gathers(x: Tensor<4>, lookups: &Lookups) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
-    let [rows, columns] = lookups.extent;
-    let positions = rows * columns;
-    let device = x.device().inner();
-    let taps: Vec<[(usize, f32); 4]> = lookups
-        .maps
-        .par_iter()
-        .flat_map_iter(|map| {
-            let map = map.unwrap_or(Affine::IDENTITY);
-            (0..positions).map(move |i| map.taps(i % columns, i / columns, [height, width], lookups.border))
-        })
-        .collect();
-    let x: Tensor<3> = x.reshape([batch, channels, height * width]);
-    let shown = |k: usize| {
-        let index: Vec<i32> = taps.iter().map(|t| t[k].0 as i32).collect();
-        let weight: Vec<f32> = taps.iter().map(|t| t[k].1).collect();
-        let index = Tensor::<3, Int>::from_data(TensorData::new(index, [batch, 1, positions]), &device);
-        let weight = Tensor::<3>::from_data(TensorData::new(weight, [batch, 1, positions]), &device);
-        x.clone().gather(2, index.repeat_dim(1, channels)) * weight // [B, C, H'·W']
-    };
-    (shown(0) + shown(1) + shown(2) + shown(3)).reshape([batch, channels, rows, columns])
 }

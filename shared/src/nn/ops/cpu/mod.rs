@@ -1,4 +1,4 @@
-//! Operations of our own on the CPU backend, with hand-written backward passes. Nothing above [`super`] knows of them.
+//! [`Operations`] on the CPU. Nothing above [`super`] knows of them.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,12 +7,10 @@
 //! | [`winograd`] | those of 4×4 with stride 2, in 9/16 of the multiplications |
 //! | [`norm`], [`act`], [`warp`], [`resample`], [`resize`], [`pool`] | what stands between them |
 //! | [`update`] | optimizers and averages, in place |
-//! | [`autodiff`] | the backward passes |
 //! | [`memo`] | results that a second pass over the same numbers finds again |
 //! | [`simd`], [`image`], [`memory`] | vectors over slices; tensors with channels last; memory that is used again |
 
 mod act;
-mod autodiff;
 mod conv;
 mod image;
 mod kernel;
@@ -29,8 +27,8 @@ mod winograd;
 
 use std::sync::Arc;
 
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, BackendTensor, DispatchTensorKind, Flex, backend_extension};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::{BackendTensor, DispatchTensorKind, Flex};
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 
@@ -38,84 +36,8 @@ use self::conv::Geometry;
 use self::image::{Image, Values, dims, transpose};
 use self::memo::{Operation, recall};
 use self::norm::Norm;
-use super::{Activation, Lookups, Padding, Resampling, Upsample};
-
-/// The differentiable operations; each is documented where [`super`] offers it.
-#[backend_extension(Flex, Autodiff)]
-pub(crate) trait CpuOps: Backend {
-    /// [`super::conv2d`].
-    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: Padding) -> FloatTensor<Self>;
-
-    /// [`super::conv_transpose2d`]: the input gradient of the convolution whose input is [B, Cout, h, w].
-    fn fast_conv_transpose2d(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        stride: usize,
-        padding: Padding,
-        output: [usize; 2],
-    ) -> FloatTensor<Self>;
-
-    /// Gradient of a convolution's weight from its input `x` and its output's gradient `g`. Not differentiable.
-    fn conv2d_weight_gradient(
-        x: FloatTensor<Self>,
-        g: FloatTensor<Self>,
-        kernel: [usize; 2],
-        stride: usize,
-        padding: Padding,
-    ) -> FloatTensor<Self>;
-
-    /// Mean and biased variance of every channel, [2, C]. Not differentiable: [`CpuOps::norm_act`] accounts for it.
-    fn channel_moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
-
-    /// Normalisation by the moments of `x` and leaky ReLU.
-    fn norm_act(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        moments: FloatTensor<Self>,
-        epsilon: f32,
-        slope: f32,
-    ) -> FloatTensor<Self>;
-
-    /// Gradients of x, gamma and beta of [`CpuOps::norm_act`]. Not differentiable.
-    fn norm_act_backward(
-        x: FloatTensor<Self>,
-        gamma: FloatTensor<Self>,
-        beta: FloatTensor<Self>,
-        moments: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        epsilon: f32,
-        slope: f32,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-
-    /// [`super::bias_act`].
-    fn fast_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self>;
-
-    /// Gradients of x and bias of [`CpuOps::fast_bias_act`] from its result `y`. Not differentiable.
-    fn bias_act_backward(
-        y: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        activation: Activation,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
-
-    /// [`super::leaky_relu_tangent`].
-    fn leaky_tangent(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
-
-    /// [`super::upsample2`], or with `transposed` its gradient.
-    fn fast_upsample2(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self>;
-
-    /// [`super::look_up`].
-    fn fast_warp(x: FloatTensor<Self>, lookups: Arc<Lookups>) -> FloatTensor<Self>;
-
-    /// Gradient of x, of `extent` (height, width), of [`CpuOps::fast_warp`]. Not differentiable.
-    fn warp_backward(grad: FloatTensor<Self>, lookups: Arc<Lookups>, extent: [usize; 2]) -> FloatTensor<Self>;
-
-    /// [`super::resample`].
-    fn fast_resample(x: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self>;
-
-    /// Gradient of x of [`CpuOps::fast_resample`]. Not differentiable.
-    fn resample_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self>;
-}
+use super::operations::Operations;
+use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
 
 /// The instructions that these operations use, by the name that people call them.
 pub(super) fn instructions() -> &'static str {
@@ -169,17 +91,18 @@ pub(super) fn convolve_act(
     convolve(x, weight, stride, padding, Some((Values::of(bias).slice(), slope)))
 }
 
-impl CpuOps for Flex {
-    fn fast_conv2d(x: FlexTensor, weight: FlexTensor, stride: usize, padding: Padding) -> FlexTensor {
+impl Operations for Flex {
+    fn convolve(x: FlexTensor, weight: FlexTensor, stride: usize, padding: Padding, _: Precision) -> FlexTensor {
         recall(Operation::Convolution { stride, padding }, [x, weight], |[x, weight]| convolve(x, weight, stride, padding, None))
     }
 
-    fn fast_conv_transpose2d(
+    fn convolve_transposed(
         x: FlexTensor,
         weight: FlexTensor,
         stride: usize,
         padding: Padding,
         output: [usize; 2],
+        _: Precision,
     ) -> FlexTensor {
         let ([batch, cout, oh, ow], [_, cin, kh, kw]) = (dims(&x), dims(&weight));
         let [h, w] = output;
@@ -187,14 +110,25 @@ impl CpuOps for Flex {
         Image::tensor(g.input_gradient(Image::of(x).values(), Values::of(weight).slice()), [batch, cin, h, w])
     }
 
-    fn conv2d_weight_gradient(x: FlexTensor, g: FlexTensor, kernel: [usize; 2], stride: usize, padding: Padding) -> FlexTensor {
+    fn weight_gradient(
+        x: FlexTensor,
+        g: FlexTensor,
+        kernel: [usize; 2],
+        stride: usize,
+        padding: Padding,
+        _: Precision,
+    ) -> FlexTensor {
         let ([batch, cin, h, w], [_, cout, oh, ow]) = (dims(&x), dims(&g));
         let geometry = Geometry { batch, cin, h, w, cout, kernel, stride, padding: padding.before, oh, ow };
         let gradient = geometry.weight_gradient(Image::of(x).values(), Image::of(g).values());
         Values::tensor(gradient, [cout, cin, kernel[0], kernel[1]])
     }
 
-    fn channel_moments(x: FlexTensor) -> FlexTensor {
+    fn multiply(a: FlexTensor, b: FlexTensor, _: Precision) -> FlexTensor {
+        Self::float_matmul(a, b)
+    }
+
+    fn moments(x: FlexTensor) -> FlexTensor {
         recall(Operation::Moments, [x], |[x]| {
             let x = Image::of(x);
             Values::tensor(norm::moments(x.values(), x.shape[1]), [2, x.shape[1]])
@@ -225,7 +159,7 @@ impl CpuOps for Flex {
         (Image::tensor(dx, x.shape), Values::tensor(d_gamma, [channels]), Values::tensor(d_beta, [channels]))
     }
 
-    fn fast_bias_act(x: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
+    fn add_bias_act(x: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
         let bias = Values::of(bias);
         Image::of(x).update(|x| act::forward(x, bias.slice(), activation))
     }
@@ -241,7 +175,7 @@ impl CpuOps for Flex {
         Image::tensor(act::leaky_tangent(y.values(), t.values(), slope), y.shape)
     }
 
-    fn fast_upsample2(x: FlexTensor, mode: Upsample, transposed: bool) -> FlexTensor {
+    fn resize(x: FlexTensor, mode: Upsample, transposed: bool) -> FlexTensor {
         let x = Image::of(x);
         let [batch, channels, h, w] = x.shape;
         if transposed {
@@ -250,7 +184,7 @@ impl CpuOps for Flex {
         Image::tensor(resize::double(&x, mode), [batch, channels, 2 * h, 2 * w])
     }
 
-    fn fast_warp(x: FlexTensor, lookups: Arc<Lookups>) -> FlexTensor {
+    fn warp(x: FlexTensor, lookups: Arc<Lookups>) -> FlexTensor {
         let (x, [rows, columns]) = (Image::of(x), lookups.extent);
         Image::tensor(warp::forward(&x, &lookups), [x.shape[0], x.shape[1], rows, columns])
     }
@@ -260,12 +194,12 @@ impl CpuOps for Flex {
         Image::tensor(warp::backward(&grad, &lookups, extent), [grad.shape[0], grad.shape[1], extent[0], extent[1]])
     }
 
-    fn fast_resample(x: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {
+    fn filter_and_warp(x: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {
         let x = Image::of(x);
         Image::tensor(resample::forward(&x, &resampling), x.shape)
     }
 
-    fn resample_backward(grad: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {
+    fn filter_and_warp_backward(grad: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {
         let grad = Image::of(grad);
         Image::tensor(resample::backward(&grad, &resampling), grad.shape)
     }

@@ -10,7 +10,8 @@ use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
-use super::{Activation, CpuOps, Lookups, Padding, Resampling, Upsample};
+use super::operations::Operations;
+use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
 
 /// A convolution or, `transposed`, its transpose.
 #[derive(Debug)]
@@ -18,27 +19,49 @@ struct ConvBackward {
     transposed: bool,
 }
 
-impl<B: CpuOps> Backward<B, 2> for ConvBackward {
-    /// x, weight, stride, padding.
-    type State = (FloatTensor<B>, FloatTensor<B>, usize, Padding);
+impl<B: Operations> Backward<B, 2> for ConvBackward {
+    /// x, weight, stride, padding, precision.
+    type State = (FloatTensor<B>, FloatTensor<B>, usize, Padding, Precision);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
-        let (x, weight, stride, padding) = ops.state;
+        let (x, weight, stride, padding, precision) = ops.state;
         let [x_node, weight_node] = ops.parents;
         let (kernel, extent) = ([weight.shape()[2], weight.shape()[3]], [x.shape()[2], x.shape()[3]]);
         if let Some(node) = x_node {
             let dx = if self.transposed {
-                B::fast_conv2d(g.clone(), weight, stride, padding)
+                B::convolve(g.clone(), weight, stride, padding, precision)
             } else {
-                B::fast_conv_transpose2d(g.clone(), weight, stride, padding, extent)
+                B::convolve_transposed(g.clone(), weight, stride, padding, extent, precision)
             };
-            grads.register::<B>(node.id, dx);
+            grads.register::<B>(node.id, like::<B>(dx, &x));
         }
         if let Some(node) = weight_node {
             // A transposed convolution's large tensor, its output, is the input of the convolution it is the transpose of.
             let (input, output) = if self.transposed { (g, x) } else { (x, g) };
-            grads.register::<B>(node.id, B::conv2d_weight_gradient(input, output, kernel, stride, padding));
+            grads.register::<B>(node.id, B::weight_gradient(input, output, kernel, stride, padding, precision));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ProductBackward;
+
+impl<B: Operations> Backward<B, 2> for ProductBackward {
+    /// The factors, the precision.
+    type State = (FloatTensor<B>, FloatTensor<B>, Precision);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (a, b, precision) = ops.state;
+        let last = a.shape().num_dims() - 1;
+        let turned = |x| B::float_swap_dims(x, last - 1, last);
+        let [a_node, b_node] = ops.parents;
+        if let Some(node) = a_node {
+            grads.register::<B>(node.id, B::multiply(g.clone(), turned(b), precision));
+        }
+        if let Some(node) = b_node {
+            grads.register::<B>(node.id, B::multiply(turned(a), g, precision));
         }
     }
 }
@@ -46,7 +69,7 @@ impl<B: CpuOps> Backward<B, 2> for ConvBackward {
 #[derive(Debug)]
 struct NormBackward;
 
-impl<B: CpuOps> Backward<B, 3> for NormBackward {
+impl<B: Operations> Backward<B, 3> for NormBackward {
     /// x, gamma, beta, moments; epsilon; slope.
     type State = ([FloatTensor<B>; 4], f32, f32);
 
@@ -65,7 +88,7 @@ impl<B: CpuOps> Backward<B, 3> for NormBackward {
 #[derive(Debug)]
 struct ActBackward;
 
-impl<B: CpuOps> Backward<B, 2> for ActBackward {
+impl<B: Operations> Backward<B, 2> for ActBackward {
     /// The result.
     type State = (FloatTensor<B>, Activation);
 
@@ -84,7 +107,7 @@ impl<B: CpuOps> Backward<B, 2> for ActBackward {
 #[derive(Debug)]
 struct TangentBackward;
 
-impl<B: CpuOps> Backward<B, 1> for TangentBackward {
+impl<B: Operations> Backward<B, 1> for TangentBackward {
     /// What the activation gave; its slope.
     type State = (FloatTensor<B>, f32);
 
@@ -102,13 +125,13 @@ struct UpsampleBackward {
     transposed: bool,
 }
 
-impl<B: CpuOps> Backward<B, 1> for UpsampleBackward {
+impl<B: Operations> Backward<B, 1> for UpsampleBackward {
     type State = Upsample;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::fast_upsample2(g, ops.state, !self.transposed));
+            grads.register::<B>(node.id, B::resize(g, ops.state, !self.transposed));
         }
     }
 }
@@ -116,7 +139,7 @@ impl<B: CpuOps> Backward<B, 1> for UpsampleBackward {
 #[derive(Debug)]
 struct WarpBackward;
 
-impl<B: CpuOps> Backward<B, 1> for WarpBackward {
+impl<B: Operations> Backward<B, 1> for WarpBackward {
     /// The look-ups; height and width of x.
     type State = (Arc<Lookups>, [usize; 2]);
 
@@ -132,13 +155,13 @@ impl<B: CpuOps> Backward<B, 1> for WarpBackward {
 #[derive(Debug)]
 struct ResampleBackward;
 
-impl<B: CpuOps> Backward<B, 1> for ResampleBackward {
+impl<B: Operations> Backward<B, 1> for ResampleBackward {
     type State = Arc<Resampling>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::resample_backward(g, ops.state));
+            grads.register::<B>(node.id, B::filter_and_warp_backward(g, ops.state));
         }
     }
 }
@@ -153,39 +176,54 @@ macro_rules! record {
     };
 }
 
-impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
-    fn fast_conv2d(x: FloatTensor<Self>, weight: FloatTensor<Self>, stride: usize, padding: Padding) -> FloatTensor<Self> {
+impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
+    fn convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        stride: usize,
+        padding: Padding,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::fast_conv2d(x.clone(), weight.clone(), stride, padding);
-        record!(C, ConvBackward { transposed: false }, nodes, (x, weight, stride, padding), y)
+        let y = B::convolve(x.clone(), weight.clone(), stride, padding, precision);
+        record!(C, ConvBackward { transposed: false }, nodes, (x, weight, stride, padding, precision), y)
     }
 
-    fn fast_conv_transpose2d(
+    fn convolve_transposed(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         stride: usize,
         padding: Padding,
         output: [usize; 2],
+        precision: Precision,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::fast_conv_transpose2d(x.clone(), weight.clone(), stride, padding, output);
-        record!(C, ConvBackward { transposed: true }, nodes, (x, weight, stride, padding), y)
+        let y = B::convolve_transposed(x.clone(), weight.clone(), stride, padding, output, precision);
+        record!(C, ConvBackward { transposed: true }, nodes, (x, weight, stride, padding, precision), y)
     }
 
-    fn conv2d_weight_gradient(
+    fn weight_gradient(
         x: FloatTensor<Self>,
         g: FloatTensor<Self>,
         kernel: [usize; 2],
         stride: usize,
         padding: Padding,
+        precision: Precision,
     ) -> FloatTensor<Self> {
-        constant::<B, C>(B::conv2d_weight_gradient(x.into_primitive(), g.into_primitive(), kernel, stride, padding))
+        constant::<B, C>(B::weight_gradient(x.into_primitive(), g.into_primitive(), kernel, stride, padding, precision))
     }
 
-    fn channel_moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        constant::<B, C>(B::channel_moments(x.into_primitive()))
+    fn multiply(a: FloatTensor<Self>, b: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self> {
+        let nodes = [a.node(), b.node()];
+        let (a, b) = (a.into_primitive(), b.into_primitive());
+        let y = B::multiply(a.clone(), b.clone(), precision);
+        record!(C, ProductBackward, nodes, (a, b, precision), y)
+    }
+
+    fn moments(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        constant::<B, C>(B::moments(x.into_primitive()))
     }
 
     fn norm_act(
@@ -217,9 +255,9 @@ impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
         (constant::<B, C>(dx), constant::<B, C>(d_gamma), constant::<B, C>(d_beta))
     }
 
-    fn fast_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
+    fn add_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
         let nodes = [x.node(), bias.node()];
-        let y = B::fast_bias_act(x.into_primitive(), bias.into_primitive(), activation);
+        let y = B::add_bias_act(x.into_primitive(), bias.into_primitive(), activation);
         record!(C, ActBackward, nodes, (y.clone(), activation), y)
     }
 
@@ -239,16 +277,16 @@ impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
         record!(C, TangentBackward, [node], (y, slope), result)
     }
 
-    fn fast_upsample2(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self> {
+    fn resize(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self> {
         let node = x.node();
-        let y = B::fast_upsample2(x.into_primitive(), mode, transposed);
+        let y = B::resize(x.into_primitive(), mode, transposed);
         record!(C, UpsampleBackward { transposed }, [node], mode, y)
     }
 
-    fn fast_warp(x: FloatTensor<Self>, lookups: Arc<Lookups>) -> FloatTensor<Self> {
+    fn warp(x: FloatTensor<Self>, lookups: Arc<Lookups>) -> FloatTensor<Self> {
         let (node, x) = (x.node(), x.into_primitive());
         let extent = [x.shape()[2], x.shape()[3]];
-        let y = B::fast_warp(x, Arc::clone(&lookups));
+        let y = B::warp(x, Arc::clone(&lookups));
         record!(C, WarpBackward, [node], (lookups, extent), y)
     }
 
@@ -256,15 +294,23 @@ impl<B: CpuOps, C: CheckpointStrategy> CpuOps for Autodiff<B, C> {
         constant::<B, C>(B::warp_backward(grad.into_primitive(), lookups, extent))
     }
 
-    fn fast_resample(x: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
+    fn filter_and_warp(x: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
         let node = x.node();
-        let y = B::fast_resample(x.into_primitive(), Arc::clone(&resampling));
+        let y = B::filter_and_warp(x.into_primitive(), Arc::clone(&resampling));
         record!(C, ResampleBackward, [node], resampling, y)
     }
 
-    fn resample_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
-        constant::<B, C>(B::resample_backward(grad.into_primitive(), resampling))
+    fn filter_and_warp_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
+        constant::<B, C>(B::filter_and_warp_backward(grad.into_primitive(), resampling))
     }
+}
+
+/// `gradient` in the element type of `x`.
+fn like<B: Backend>(gradient: FloatTensor<B>, x: &FloatTensor<B>) -> FloatTensor<B> {
+    if gradient.dtype() == x.dtype() {
+        return gradient;
+    }
+    B::float_cast(gradient, x.dtype().into())
 }
 
 /// A tensor that no gradient flows into.

@@ -1,0 +1,163 @@
+//! Matrix products, and convolutions as products of columns of pixels, that stay in f32: on the GPU's ordinary units, whatever its
+//! tensor cores would rather have. Slower than [`super::conv`]'s, and as exact as the CPU.
+
+use burn::backend::TensorMetadata;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::kernel::matmul::{MatmulStrategy, init_matmul_output, matmul};
+use burn_cubecl::ops::{permute, reshape};
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::ir::ElemType;
+use cubecl::prelude::*;
+use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems};
+use cubek::matmul::launch::launch_ref;
+use cubek::matmul::multi_level;
+use cubek::matmul::strategy::Strategy;
+use cubek::std::InputBinding;
+
+use super::image::{Image, address, element, empty, spread};
+use crate::nn::ops::Precision;
+
+/// Numbers of columns that are made at a time: 512 MB.
+const COLUMNS: usize = 1 << 27;
+
+/// The product of the last two axes.
+pub(super) fn multiply(a: CubeTensor, b: CubeTensor, precision: Precision) -> CubeTensor {
+    let dtype = a.dtype;
+    if precision == Precision::F32 {
+        return exact(a, b);
+    }
+    matmul(a, b, None, MatmulStrategy::default(), dtype).unwrap_or_else(|e| panic!("matrix product: {e:?}"))
+}
+
+/// The product in f32 on ordinary units.
+fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+    let (out, dtype) = (init_matmul_output(&a, &b, DType::F32), element(&a));
+    let mut elements = MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: dtype });
+    let strategy = Strategy::MultiLevel(multi_level::Strategy::SimpleUnit(Default::default()));
+    let client = out.client.clone();
+    let [lhs, rhs] = [a, b].map(|t| InputBinding::new(into_contiguous(t).binding(), dtype));
+    launch_ref(&strategy, &client, lhs, rhs, out.clone().binding(), &mut elements)
+        .unwrap_or_else(|e| panic!("matrix product in f32: {e:?}"));
+    out
+}
+
+/// columns[p, t·C + c] ← the pixel that tap t of the kernel sees at result p, its channel c; zero outside of the picture. The first
+/// result is that of picture `first`.
+#[cube(launch, address_type = "dynamic")]
+fn unfold<F: Float>(
+    x: &[F],
+    columns: &mut [F],
+    first: usize,
+    channels: usize,
+    height: usize,
+    width: usize,
+    rows: usize,
+    across: usize,
+    kernel_width: usize,
+    taps: usize,
+    stride: usize,
+    top: usize,
+    left: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    if ABSOLUTE_POS >= columns.len() {
+        terminate!();
+    }
+    let channel = ABSOLUTE_POS % channels;
+    let tap = ABSOLUTE_POS / channels % taps;
+    let result = ABSOLUTE_POS / channels / taps;
+    let (column, row, picture) = (result % across, result / across % rows, first + result / across / rows);
+    let y = row * stride + tap / kernel_width;
+    let x_at = column * stride + tap % kernel_width;
+    let inside = y >= top && y < height + top && x_at >= left && x_at < width + left;
+    let at = select(inside, ((picture * height + y - top) * width + x_at - left) * channels + channel, 0);
+    columns[ABSOLUTE_POS] = select(inside, x[at], F::new(0.0));
+}
+
+/// How a kernel passes over pictures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) kernel: [usize; 2],
+    pub(super) stride: usize,
+    pub(super) before: [usize; 2],
+    /// Height and width of the result.
+    pub(super) extent: [usize; 2],
+}
+
+impl Window {
+    fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Pictures that are unfolded at a time.
+    fn pictures(&self, x: &Image) -> usize {
+        (COLUMNS / (self.extent[0] * self.extent[1] * self.taps() * x.channels).max(1)).clamp(1, x.batch)
+    }
+
+    /// The columns [results of `count` pictures from `first` on, taps·C].
+    fn unfold(&self, x: &Image, first: usize, count: usize) -> CubeTensor {
+        let [rows, across] = self.extent;
+        let columns = empty(&x.data, &[count * rows * across, self.taps() * x.channels], x.data.dtype);
+        let client = &x.data.client;
+        let (cubes, dim) = spread(client, count * rows * across * self.taps() * x.channels);
+        unfold::launch(
+            client,
+            cubes,
+            dim,
+            address(&[&x.data, &columns]),
+            x.arg(),
+            columns.clone().into_buffer_arg(),
+            first,
+            x.channels,
+            x.extent[0],
+            x.extent[1],
+            rows,
+            across,
+            self.kernel[1],
+            self.taps(),
+            self.stride,
+            self.before[0],
+            self.before[1],
+            element(&x.data),
+        );
+        columns
+    }
+
+    /// The convolution of `x` with `weight` [Cout, kh, kw, Cin], contiguous.
+    pub(super) fn convolve(&self, x: &Image, weight: CubeTensor) -> Image {
+        let (outputs, k) = (weight.shape()[0], self.taps() * x.channels);
+        let weight = permute(reshape(weight, Shape::from([outputs, k])), &[1, 0]);
+        let [rows, across] = self.extent;
+        let step = self.pictures(x);
+        let parts = (0..x.batch).step_by(step).map(|first| {
+            let count = step.min(x.batch - first);
+            let y = exact(self.unfold(x, first, count), weight.clone());
+            reshape(into_contiguous(y), Shape::from([count, rows, across, outputs]))
+        });
+        Image::from_nhwc(into_contiguous(joined(parts.collect())))
+    }
+
+    /// The gradient of the weight, [kh·kw·Cin, Cout], from that of the result, `g`.
+    pub(super) fn weight_gradient(&self, x: &Image, g: &Image) -> CubeTensor {
+        let results = self.extent[0] * self.extent[1];
+        let all = reshape(g.data.clone(), Shape::from([x.batch * results, g.channels]));
+        let step = self.pictures(x);
+        let parts = (0..x.batch).step_by(step).map(|first| {
+            let count = step.min(x.batch - first);
+            let columns = self.unfold(x, first, count);
+            let g = burn_cubecl::kernel::slice(all.clone(), &[first * results..(first + count) * results, 0..g.channels]);
+            exact(permute(columns, &[1, 0]), g)
+        });
+        parts.reduce(burn_cubecl::ops::numeric::add).unwrap_or_else(|| unreachable!("a batch has a picture"))
+    }
+}
+
+/// Parts of a batch as one.
+fn joined(mut parts: Vec<CubeTensor>) -> CubeTensor {
+    use burn::backend::ops::FloatTensorOps;
+    if parts.len() == 1 {
+        return parts.remove(0);
+    }
+    burn_cubecl::CubeBackend::float_cat(parts, 0)
+}

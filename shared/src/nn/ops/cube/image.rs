@@ -1,0 +1,117 @@
+//! Tensors with channels last in memory, and launches over them.
+
+use burn::backend::TensorMetadata;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::ops::{permute_nchw_to_nhwc, permute_nhwc_to_nchw, reshape};
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::calculate_cube_count_elemwise;
+use cubecl::client::Client;
+use cubecl::ir::{AddressType, ElemType};
+use cubecl::prelude::{BufferArg, CubeCount, CubeDim};
+
+/// Numbers that a unit of the device reads and writes at once, where the channels allow it.
+const VECTOR: usize = 4;
+
+/// Pictures [B, H, W, C], contiguous.
+#[derive(Clone, Debug)]
+pub(super) struct Image {
+    pub(super) data: CubeTensor,
+    pub(super) batch: usize,
+    pub(super) extent: [usize; 2],
+    pub(super) channels: usize,
+}
+
+impl Image {
+    /// The picture that a tensor [B, C, H, W] is; copied only where its channels do not lie last.
+    pub(super) fn of(x: CubeTensor) -> Self {
+        Self::from_nhwc(into_contiguous(permute_nchw_to_nhwc(x)))
+    }
+
+    /// The picture that a contiguous tensor [B, H, W, C] is.
+    pub(super) fn from_nhwc(data: CubeTensor) -> Self {
+        let [batch, height, width, channels] = data.shape().dims();
+        Self { data, batch, extent: [height, width], channels }
+    }
+
+    /// As a tensor [B, C, H, W].
+    pub(super) fn tensor(self) -> CubeTensor {
+        let x = permute_nhwc_to_nchw(self.data);
+        if !x.is_contiguous() {
+            return x;
+        }
+        // One channel, or one pixel: the order is that of [B, C, H, W], too. Its ordinary strides say so; with others of axes of
+        // extent 1, burn 0.22.1 fuses what follows wrongly.
+        let shape = x.shape();
+        CubeTensor::new_contiguous(x.client.clone(), x.device.clone(), shape, x.handle, x.dtype)
+    }
+
+    /// Room for pictures of another extent and so many channels beside this one.
+    pub(super) fn room(&self, [height, width]: [usize; 2], channels: usize, dtype: DType) -> Self {
+        Self::from_nhwc(empty(&self.data, &[self.batch, height, width, channels], dtype))
+    }
+
+    /// Room for the same, of the same type.
+    pub(super) fn alike(&self) -> Self {
+        self.room(self.extent, self.channels, self.data.dtype)
+    }
+
+    /// Pixels of all pictures.
+    pub(super) fn positions(&self) -> usize {
+        self.batch * self.extent[0] * self.extent[1]
+    }
+
+    /// How many channels a unit takes at once.
+    pub(super) fn vector(&self) -> usize {
+        if self.channels.is_multiple_of(VECTOR) { VECTOR } else { 1 }
+    }
+
+    /// As the argument of a kernel.
+    pub(super) fn arg(&self) -> BufferArg {
+        self.data.clone().into_buffer_arg()
+    }
+}
+
+/// A tensor without values, contiguous, on the device of `beside`.
+pub(super) fn empty(beside: &CubeTensor, shape: &[usize], dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(beside.client.clone(), beside.device.clone(), Shape::from(shape.to_vec()), dtype)
+}
+
+/// The values of `x` one after the other, `[n]`.
+pub(super) fn flat(x: CubeTensor) -> CubeTensor {
+    let n = x.shape().num_elements();
+    into_contiguous(reshape(x, Shape::from(vec![n])))
+}
+
+/// Numbers from the host as an argument of a kernel on the device of `beside`.
+pub(super) fn numbers(beside: &CubeTensor, values: &[f32]) -> BufferArg {
+    upload(beside, values)
+}
+
+/// Indices from the host as an argument of a kernel on the device of `beside`.
+pub(super) fn indices(beside: &CubeTensor, values: &[u32]) -> BufferArg {
+    upload(beside, values)
+}
+
+fn upload<E: cubecl::CubeElement>(beside: &CubeTensor, values: &[E]) -> BufferArg {
+    let handle = beside.client.create_from_slice(E::as_bytes(values));
+    // SAFETY: the buffer was just made from as many values.
+    unsafe { BufferArg::from_raw_parts(handle, values.len()) }
+}
+
+/// How `units` of work are spread over the device.
+pub(super) fn spread(client: &Client, units: usize) -> (CubeCount, CubeDim) {
+    let dim = CubeDim::new(client, units);
+    (calculate_cube_count_elemwise(client, units, dim), dim)
+}
+
+/// The integers that reach every number of the largest of `tensors`.
+pub(super) fn address(tensors: &[&CubeTensor]) -> AddressType {
+    tensors.iter().map(|t| t.required_address_type()).max().unwrap_or_default()
+}
+
+/// How CubeCL calls the type of `x`'s numbers.
+pub(super) fn element(x: &CubeTensor) -> ElemType {
+    burn::backend::cubecl::dtype_to_storage_type(x.dtype)
+}

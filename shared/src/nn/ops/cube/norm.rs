@@ -1,0 +1,277 @@
+//! Batch normalisation and the leaky ReLU behind it: one pass for the moments, one forward, two backward.
+
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::ir::ElemType;
+use cubecl::prelude::*;
+
+use super::act::{leaky, leaky_slope};
+use super::image::{Image, address, element, empty, flat, spread};
+use super::sums::{self, BLOCK, blocks};
+
+/// sums[i] ← Σ (x − p) and Σ (x − p)² of the `block` positions from i·block on, p being the first position's numbers: far from
+/// zero, squares alone would cancel. A position has `width` vectors.
+#[cube(launch, address_type = "dynamic")]
+fn deviations<F: Float, N: Size>(
+    x: &[Vector<F, N>],
+    sums: &mut [Vector<f32, N>],
+    squares: &mut [Vector<f32, N>],
+    positions: usize,
+    width: usize,
+    block: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    if ABSOLUTE_POS >= sums.len() {
+        terminate!();
+    }
+    let channel = ABSOLUTE_POS % width;
+    let first = ABSOLUTE_POS / width * block;
+    let end = min(first + block, positions);
+    let pivot = Vector::<f32, N>::cast_from(x[channel]);
+    let mut sum = Vector::<f32, N>::new(0.0);
+    let mut square = Vector::<f32, N>::new(0.0);
+    for position in first..end {
+        let d = Vector::<f32, N>::cast_from(x[position * width + channel]) - pivot;
+        sum += d;
+        square += d * d;
+    }
+    sums[ABSOLUTE_POS] = sum;
+    squares[ABSOLUTE_POS] = square;
+}
+
+/// moments ← mean and variance of `n` positions from their [`deviations`].
+#[cube(launch, address_type = "dynamic")]
+fn finish_moments<F: Float>(x: &[F], sums: &[f32], squares: &[f32], moments: &mut [f32], n: f32, #[define(F)] _dtype: ElemType) {
+    let channels = sums.len();
+    if ABSOLUTE_POS >= channels {
+        terminate!();
+    }
+    let mean = sums[ABSOLUTE_POS] / n;
+    moments[ABSOLUTE_POS] = f32::cast_from(x[ABSOLUTE_POS]) + mean;
+    moments[channels + ABSOLUTE_POS] = max(squares[ABSOLUTE_POS] / n - mean * mean, f32::new(0.0));
+}
+
+/// Mean and biased variance of every channel, [2, C].
+pub(super) fn moments(x: &Image) -> CubeTensor {
+    let (client, vector, positions) = (&x.data.client, x.vector(), x.positions());
+    let (width, dtype) = (x.channels / vector, element(&x.data));
+    let room = || empty(&x.data, &[blocks(positions) * x.channels], DType::F32);
+    let (partial, partial_squares) = (room(), room());
+    let (count, dim) = spread(client, blocks(positions) * width);
+    let address = address(&[&x.data, &partial]);
+    let [a, b] = [&partial, &partial_squares].map(|t| t.clone().into_buffer_arg());
+    deviations::launch(client, count, dim, address, vector, x.arg(), a, b, positions, width, BLOCK, dtype);
+    let [a, b] = [partial, partial_squares].map(|t| sums::of_rows(t, blocks(positions), x.channels, vector));
+    let result = empty(&x.data, &[2, x.channels], DType::F32);
+    let (count, dim) = spread(client, x.channels);
+    finish_moments::launch(
+        client,
+        count,
+        dim,
+        address,
+        x.arg(),
+        a.into_buffer_arg(),
+        b.into_buffer_arg(),
+        result.clone().into_buffer_arg(),
+        positions as f32,
+        dtype,
+    );
+    result
+}
+
+/// y ← leaky(γ·(x − mean)/√(variance + ε) + β).
+#[cube(launch, address_type = "dynamic")]
+fn normalize<F: Float, N: Size>(
+    x: &[Vector<F, N>],
+    gamma: &[Vector<f32, N>],
+    beta: &[Vector<f32, N>],
+    moments: &[Vector<f32, N>],
+    y: &mut [Vector<F, N>],
+    epsilon: f32,
+    slope: f32,
+    width: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    if ABSOLUTE_POS >= y.len() {
+        terminate!();
+    }
+    let channel = ABSOLUTE_POS % width;
+    let scale = gamma[channel] / (moments[width + channel] + Vector::new(epsilon)).sqrt();
+    let pre = (Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel]) * scale + beta[channel];
+    y[ABSOLUTE_POS] = Vector::cast_from(leaky::<N>(pre, slope));
+}
+
+/// sums[i] ← Σ h and Σ h·(x − mean) of the `block` positions from i·block on, h being the gradient before the activation.
+#[cube(launch, address_type = "dynamic")]
+fn gradient_sums<F: Float, N: Size>(
+    x: &[Vector<F, N>],
+    g: &[Vector<F, N>],
+    gamma: &[Vector<f32, N>],
+    beta: &[Vector<f32, N>],
+    moments: &[Vector<f32, N>],
+    sums: &mut [Vector<f32, N>],
+    products: &mut [Vector<f32, N>],
+    epsilon: f32,
+    slope: f32,
+    positions: usize,
+    width: usize,
+    block: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    if ABSOLUTE_POS >= sums.len() {
+        terminate!();
+    }
+    let channel = ABSOLUTE_POS % width;
+    let first = ABSOLUTE_POS / width * block;
+    let end = min(first + block, positions);
+    let mean = moments[channel];
+    let scale = gamma[channel] / (moments[width + channel] + Vector::new(epsilon)).sqrt();
+    let shift = beta[channel];
+    let mut sum = Vector::<f32, N>::new(0.0);
+    let mut product = Vector::<f32, N>::new(0.0);
+    for position in first..end {
+        let d = Vector::<f32, N>::cast_from(x[position * width + channel]) - mean;
+        let h = Vector::<f32, N>::cast_from(g[position * width + channel]) * leaky_slope::<N>(d * scale + shift, slope);
+        sum += h;
+        product += h * d;
+    }
+    sums[ABSOLUTE_POS] = sum;
+    products[ABSOLUTE_POS] = product;
+}
+
+/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ.
+#[cube(launch, address_type = "dynamic")]
+fn normalize_backward<F: Float, N: Size>(
+    x: &[Vector<F, N>],
+    g: &[Vector<F, N>],
+    gamma: &[Vector<f32, N>],
+    beta: &[Vector<f32, N>],
+    moments: &[Vector<f32, N>],
+    sums: &[Vector<f32, N>],
+    products: &[Vector<f32, N>],
+    dx: &mut [Vector<F, N>],
+    d_gamma: &mut [Vector<f32, N>],
+    epsilon: f32,
+    slope: f32,
+    n: f32,
+    width: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    if ABSOLUTE_POS >= dx.len() {
+        terminate!();
+    }
+    let channel = ABSOLUTE_POS % width;
+    let inverse = Vector::<f32, N>::new(1.0) / (moments[width + channel] + Vector::new(epsilon)).sqrt();
+    let scale = gamma[channel] * inverse;
+    let d = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel];
+    let h = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS]) * leaky_slope::<N>(d * scale + beta[channel], slope);
+    let part = Vector::<f32, N>::new(1.0 / n);
+    let result = scale * (h - sums[channel] * part - d * inverse * inverse * products[channel] * part);
+    dx[ABSOLUTE_POS] = Vector::cast_from(result);
+    if ABSOLUTE_POS < width {
+        d_gamma[ABSOLUTE_POS] = products[ABSOLUTE_POS] * inverse;
+    }
+}
+
+/// What normalisation is told besides the pictures.
+pub(super) struct Norm {
+    gamma: CubeTensor,
+    beta: CubeTensor,
+    moments: CubeTensor,
+    epsilon: f32,
+    slope: f32,
+}
+
+impl Norm {
+    pub(super) fn new(parameters: [CubeTensor; 3], epsilon: f32, slope: f32) -> Self {
+        let [gamma, beta, moments] = parameters.map(flat);
+        Self { gamma, beta, moments, epsilon, slope }
+    }
+
+    /// γ, β and the moments.
+    fn args(&self) -> [BufferArg; 3] {
+        [&self.gamma, &self.beta, &self.moments].map(|t| t.clone().into_buffer_arg())
+    }
+
+    /// The normalised pictures behind the leaky ReLU.
+    pub(super) fn forward(&self, x: &Image) -> Image {
+        let y = x.alike();
+        let (vector, client) = (x.vector(), &x.data.client);
+        let (count, dim) = spread(client, x.positions() * x.channels / vector);
+        let [gamma, beta, moments] = self.args();
+        normalize::launch(
+            client,
+            count,
+            dim,
+            address(&[&x.data]),
+            vector,
+            x.arg(),
+            gamma,
+            beta,
+            moments,
+            y.arg(),
+            self.epsilon,
+            self.slope,
+            x.channels / vector,
+            element(&x.data),
+        );
+        y
+    }
+
+    /// Gradients of x, γ and β from that of the result, where the moments are those of `x`.
+    pub(super) fn backward(&self, x: &Image, g: &Image) -> (Image, CubeTensor, CubeTensor) {
+        let (vector, client, positions) = (x.vector(), &x.data.client, x.positions());
+        let (width, dtype) = (x.channels / vector, element(&x.data));
+        let room = || empty(&x.data, &[blocks(positions) * x.channels], DType::F32);
+        let (partial, partial_products) = (room(), room());
+        let address = address(&[&x.data, &partial]);
+        let (count, dim) = spread(client, blocks(positions) * width);
+        let [gamma, beta, moments] = self.args();
+        gradient_sums::launch(
+            client,
+            count,
+            dim,
+            address,
+            vector,
+            x.arg(),
+            g.arg(),
+            gamma,
+            beta,
+            moments,
+            partial.clone().into_buffer_arg(),
+            partial_products.clone().into_buffer_arg(),
+            self.epsilon,
+            self.slope,
+            positions,
+            width,
+            BLOCK,
+            dtype,
+        );
+        let [sums, products] = [partial, partial_products].map(|t| sums::of_rows(t, blocks(positions), x.channels, vector));
+        let (dx, d_gamma) = (x.alike(), empty(&x.data, &[x.channels], DType::F32));
+        let (count, dim) = spread(client, positions * width);
+        let [gamma, beta, moments] = self.args();
+        normalize_backward::launch(
+            client,
+            count,
+            dim,
+            address,
+            vector,
+            x.arg(),
+            g.arg(),
+            gamma,
+            beta,
+            moments,
+            sums.clone().into_buffer_arg(),
+            products.into_buffer_arg(),
+            dx.arg(),
+            d_gamma.clone().into_buffer_arg(),
+            self.epsilon,
+            self.slope,
+            positions as f32,
+            width,
+            dtype,
+        );
+        (dx, d_gamma, sums)
+    }
+}

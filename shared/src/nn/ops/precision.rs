@@ -1,0 +1,71 @@
+//! How exactly GPUs multiply matrices. The CPU always multiplies in f32.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+/// The numbers that convolutions and matrix products of a GPU multiply. Sums, statistics, losses, weights and what optimizers
+/// keep are f32 in each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// f32: 24 bits, on the GPU's ordinary units.
+    F32,
+    /// f32 rounded to the 11 bits of TF32 where the GPU has units for it (Ampere and later) and they are faster: what PyTorch
+    /// does with convolutions unless told otherwise.
+    #[default]
+    Tf32,
+    /// bfloat16, 8 bits, and feature maps are kept so, too: half the memory. PyTorch's autocast to bfloat16 does the same.
+    Bf16,
+}
+
+/// What all operations of this process do that are not told otherwise.
+static PRECISION: AtomicU8 = AtomicU8::new(Precision::Tf32 as u8);
+
+impl Precision {
+    /// Every one, with what the flag calls it.
+    pub const ALL: [(Self, &'static str); 3] = [(Self::F32, "f32"), (Self::Tf32, "tf32"), (Self::Bf16, "bf16")];
+
+    /// The precision that operations have from now on, in this process.
+    pub fn set(self) {
+        PRECISION.store(self as u8, Ordering::Relaxed);
+    }
+
+    /// The precision that operations have now.
+    #[must_use]
+    pub fn current() -> Self {
+        let now = PRECISION.load(Ordering::Relaxed);
+        Self::ALL.into_iter().map(|(precision, _)| precision).find(|p| *p as u8 == now).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::ALL.iter().find(|(p, _)| p == self).map_or("", |(_, name)| name);
+        f.write_str(name)
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, name)| *name == text);
+        found.map(|(p, _)| *p).ok_or_else(|| "expected f32, tf32 or bf16".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_precision_reads_what_it_prints() {
+        for (precision, name) in Precision::ALL {
+            assert_eq!((precision.to_string().as_str(), name.parse()), (name, Ok(precision)));
+        }
+        assert!("fp16".parse::<Precision>().is_err());
+    }
+}
