@@ -13,6 +13,7 @@ use shared::metrics::inception::{Inception, Tap};
 use shared::metrics::resize::{Resize, RgbPicture};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::device::DeviceChoice;
+use shared::nn::ops::Precision;
 use shared::nn::preset;
 use shared::nn::sampler::Sampler;
 use shared::rng;
@@ -31,6 +32,9 @@ pub struct ThroughputArgs {
     /// Where.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
+    /// What a GPU multiplies matrices in.
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Extent of the pictures.
     #[arg(long, default_value_t = 64)]
     size: usize,
@@ -57,6 +61,7 @@ impl ThroughputArgs {
     /// # Errors
     /// When a flag is wrong.
     pub fn run(self) -> Result<Ending> {
+        self.precision.set();
         let device = self.device.open()?;
         let (batch, size) = (self.batch, self.size);
         let measured = match self.what.as_str() {
@@ -98,6 +103,7 @@ impl ThroughputArgs {
             format!("generator.width={}", self.width),
             format!("discriminator.width={}", self.width),
             format!("schedule.batch={}", self.batch),
+            format!("schedule.precision={}", self.precision),
         ];
         let config = RunConfig::new(
             &self.preset,

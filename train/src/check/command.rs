@@ -25,7 +25,7 @@ pub struct CheckArgs {
     /// Whether operations are joined into one kernel, on devices that do so.
     #[arg(long, value_enum, default_value_t = Fusion::On)]
     fusion: Fusion,
-    /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far it may lie from the CPU.
+    /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far the device may lie from the CPU.
     #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
     precision: Precision,
     /// Few small rows.
@@ -61,6 +61,7 @@ impl CheckArgs {
     /// # Errors
     /// When a flag is wrong or a row fails.
     pub fn run(self) -> Result<Ending> {
+        self.precision.set();
         if self.fusion == Fusion::Off {
             fusion::switch_off()?;
         }

@@ -1,44 +1,6 @@
 //! How far a device may lie from the CPU, and why: one table.
 
-use std::fmt;
-use std::str::FromStr;
-
-use shared::cli::UsageError;
-
-/// What products of matrices are computed in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// 24 bits of mantissa: 6e-8 a rounding.
-    #[default]
-    F32,
-    /// Tensor cores on factors of 11 bits: 5e-4 a factor, sums in f32.
-    Tf32,
-    /// Factors and results of 8 bits: 4e-3 a rounding, sums in f32.
-    Bf16,
-}
-
-impl FromStr for Precision {
-    type Err = UsageError;
-
-    fn from_str(text: &str) -> Result<Self, UsageError> {
-        match text {
-            "f32" => Ok(Self::F32),
-            "tf32" => Ok(Self::Tf32),
-            "bf16" => Ok(Self::Bf16),
-            _ => Err(UsageError(format!("--tolerance {text}: expected f32, tf32 or bf16"))),
-        }
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::F32 => "f32",
-            Self::Tf32 => "tf32",
-            Self::Bf16 => "bf16",
-        })
-    }
-}
+pub use shared::nn::ops::Precision;
 
 /// Which row of the table holds for a computation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
