@@ -238,7 +238,6 @@ fn look_ups() -> Vec<Case> {
                 border: Border::Zeros,
                 extent,
             },
-            still: Affine::IDENTITY,
             down: [fir(extent[0], height), fir(extent[1], width)],
         });
         differentiated([drawn("x", [3, 3, height, width], device)], |[x]| ops::resample(x, &resampling))
