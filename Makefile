@@ -144,7 +144,8 @@ bench: $(PEERS)/ready ## fledge and PyTorch in turns on this machine: ratios, me
 # What `make gpu-check` compares: the GPU, or CubeCL's CPU runtime, which runs the same code.
 CHECK_DEVICE := $(if $(filter-out 0,$(CUDA)),cuda,cubecl-cpu)
 CHECK_FEATURES := $(if $(filter-out 0,$(CUDA)),cuda,cuda,cubecl-cpu)
-CHECK_FLAGS ?=
+# Whole, that runtime takes hours.
+CHECK_FLAGS ?= $(if $(filter cubecl-cpu,$(CHECK_DEVICE)),--small)
 
 .PHONY: gpu-check
 gpu-check: ## every operation, network and step of the GPU against the CPU, fused and not; CubeCL on the CPU where there is no GPU

@@ -104,6 +104,7 @@ impl ThroughputArgs {
             format!("generator.width={}", self.width),
             format!("discriminator.width={}", self.width),
             format!("schedule.batch={}", self.batch),
+            format!("schedule.precision={}", self.precision),
         ];
         let config = RunConfig::new(
             &self.preset,

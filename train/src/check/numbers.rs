@@ -1,6 +1,7 @@
 //! Tensors whose numbers are the same on every device, and results together with their gradients.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use shared::nn::ops;
 use shared::nn::parameter::{Parameters, Role};
 use shared::rng::{self, Stream};
 
@@ -36,7 +37,7 @@ pub fn pictures(name: &str, [batch, channels, height, width]: [usize; 4], device
 #[must_use]
 pub fn weighted<const D: usize>(y: &Tensor<D>) -> Tensor<1> {
     let factors = drawn("factors", y.dims(), &y.device().inner());
-    (y.clone() * factors.autodiff()).sum()
+    (ops::full(y.clone()) * factors.autodiff()).sum()
 }
 
 /// What `f` gives for `inputs`, and the gradients by each of them.

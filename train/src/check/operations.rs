@@ -47,6 +47,7 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     cases.extend(activations());
     cases.extend(normalisations(extent));
     cases.extend(pools());
+    cases.extend(products());
     cases.extend(look_ups());
     cases.extend(updates());
     cases
@@ -153,6 +154,18 @@ fn normalisations(extent: Extent) -> Vec<Case> {
         }));
     }
     cases
+}
+
+fn products() -> Vec<Case> {
+    let shapes = [([1, 1, 5, 7], [1, 1, 7, 3]), ([2, 3, 64, 33], [2, 3, 33, 65]), ([1, 1, 128, 100], [1, 1, 100, 2048])];
+    let case = |(a, b): ([usize; 4], [usize; 4])| {
+        Case::new(
+            format!("operation matmul {}×{}×{}, {} of them", a[2], a[3], b[3], a[0] * a[1]),
+            Kind::Product,
+            move |device| differentiated([drawn("a", a, device), drawn("b", b, device)], |[a, b]| ops::matmul(a, b)),
+        )
+    };
+    shapes.into_iter().map(case).collect()
 }
 
 fn pools() -> Vec<Case> {

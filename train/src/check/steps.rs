@@ -11,7 +11,7 @@ use super::Extent;
 use super::case::{Case, Outputs, Scale, values};
 use super::networks::Networks;
 use super::numbers::pictures;
-use super::tolerance::Kind;
+use super::tolerance::{Kind, Precision};
 use crate::trainer::Trainer;
 use crate::turn::Batch;
 
@@ -111,7 +111,9 @@ fn config(networks: &Networks) -> RunConfig {
 }
 
 fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
-    let config = config(networks);
+    let mut networks = networks.clone();
+    networks.assignments.push(format!("schedule.precision={}", Precision::current()));
+    let config = config(&networks);
     let mut trainer = Trainer::new(&config, 1000, device);
     let before: Vec<Vec<f32>> = [&trainer.generator as &dyn Parameters, &trainer.discriminator]
         .into_iter()
@@ -120,7 +122,7 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
     let mut outputs = Outputs::default();
     for step in 0..steps {
         let batches: Vec<Batch> =
-            (0..config.settings.schedule.discriminator_steps).map(|i| batch(networks, &config, step, i, device)).collect();
+            (0..config.settings.schedule.discriminator_steps).map(|i| batch(&networks, &config, step, i, device)).collect();
         let metrics = trainer.step(&batches);
         for (name, value) in [
             ("generator's loss", metrics.g_loss),
