@@ -153,6 +153,18 @@ gpu-check: ## every operation, network and step of the GPU against the CPU, fuse
 	$(CARGO) build --release --workspace --features $(CHECK_FEATURES)
 	tools/gpu_check.sh $(BIN)/train --device $(CHECK_DEVICE) $(CHECK_FLAGS)
 
+$(PEERS)/ready-ptx:
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet nvidia-cuda-nvcc==13.5.37 nvidia-nvvm==13.5.37
+	@touch $@
+
+PTX_FLAGS ?= --arch 80 90 120 --presets gan-ada wgan-gp
+
+.PHONY: ptx-check
+ptx-check: $(PEERS)/ready-ptx ## without a GPU: every kernel of training past NVIDIA's assembler; launches and waits of a step, counted
+	$(CARGO) build --release --workspace --features cuda
+	python3 tools/check_ptx.py --train $(BIN)/train --prep $(BIN)/prep --cuda $(PEERS) $(PTX_FLAGS)
+
 # A whole measurement on a GPU, in minutes.
 BENCH_GPU_FLAGS ?= --minutes 8
 

@@ -12,6 +12,7 @@ use shared::metrics::isc::inception_score;
 use shared::metrics::protocol::Metric;
 use shared::metrics::source::{PictureSource, Selection};
 use shared::metrics::weights::INCEPTION;
+use shared::nn::ops::Precision;
 use shared::rng;
 
 use crate::args::{NetworkChoice, Options};
@@ -23,6 +24,8 @@ use crate::report::{Measurement, Sides};
 /// # Errors
 /// When pictures or weights cannot be read, or are too few for a metric.
 pub fn measure(options: &Options) -> Result<Vec<Measurement>> {
+    // Numbers must not depend on the device.
+    Precision::F32.set();
     let device = options.device.open()?;
     let mut wanted = Wanted { split: &options.split, generated: 0, checkpoint: options.checkpoint, device: &device };
     if Kind::of(&options.real) == Kind::Run {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use shared::cli::{Ending, UsageError};
 use shared::nn::device::{DeviceChoice, memory};
+use shared::nn::ops::Precision;
 use shared::nn::run::Which;
 use shared::nn::sampler::Sampler;
 use shared::picture::{Picture, grid};
@@ -130,6 +131,8 @@ const PIXEL_LIMIT: u64 = 1 << 28;
 
 impl Source {
     fn open(&self) -> Result<Sampler> {
+        // A seed's picture must not depend on the device more than it has to.
+        Precision::F32.set();
         let (sampler, meta) = Sampler::open(&self.run, self.checkpoint, &self.device.open()?)?;
         tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
         Ok(match &self.class {

@@ -14,6 +14,7 @@ use shared::metrics::inception::{Inception, Tap};
 use shared::metrics::protocol::{KidSettings, Protocol};
 use shared::metrics::source::{InMemory, Selection, SplitPictures};
 use shared::nn::config::EvaluationConfig;
+use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
 use shared::rng;
 
@@ -38,7 +39,8 @@ impl Evaluator {
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
         let chosen = order.into_iter().take(config.pictures).map(|i| i as usize).collect();
         let extractor = Extractor { inception: &inception, resize: PROTOCOL.resize(), batch: DEFAULT_BATCH };
-        let real = extractor.features(&Selection::new(&split, chosen), &[Tap::Pool2048], &FeatureCache::standard())?;
+        let of_real = || extractor.features(&Selection::new(&split, chosen), &[Tap::Pool2048], &FeatureCache::standard());
+        let real = Precision::F32.during(of_real)?;
         let real = real.into_iter().next().context("no features came back")?;
         Ok(Self { inception, real })
     }
@@ -56,6 +58,11 @@ impl Evaluator {
     /// # Errors
     /// When there are fewer than two pictures or a feature is not finite.
     pub fn kid(&self, sampler: &Sampler) -> Result<f64> {
+        // As `evaluate` would compute it, whatever the run trains in.
+        Precision::F32.during(|| self.kid_now(sampler))
+    }
+
+    fn kid_now(&self, sampler: &Sampler) -> Result<f64> {
         let started = Instant::now();
         let count = self.real.count();
         let seeds: Vec<u64> = (0..count as u64).collect();

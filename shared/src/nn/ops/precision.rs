@@ -33,6 +33,15 @@ impl Precision {
         PRECISION.store(self as u8, Ordering::Relaxed);
     }
 
+    /// Does `work` in this precision; then that of before is back.
+    pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
+        let before = Self::current();
+        self.set();
+        let result = work();
+        before.set();
+        result
+    }
+
     /// The precision that operations have now.
     #[must_use]
     pub fn current() -> Self {
