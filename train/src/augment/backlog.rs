@@ -55,7 +55,7 @@ mod tests {
         for (fetched, saved) in [(100, 100), (3, 100), (1, 100), (3, 3), (4, 2), (1, 1)] {
             let mut backlog = Backlog::new(VecDeque::new(), 0);
             let mut came = 0;
-            for step in 1..=20 {
+            for step in 1u64..=20 {
                 let through = if step % fetched == 0 || step % saved == 0 { step } else { step.saturating_sub(LAG) };
                 for step in came + 1..=through {
                     backlog.push(step, of(step));
