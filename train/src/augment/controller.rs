@@ -109,8 +109,8 @@ mod tests {
         let three = vec![logits(32, 32); 3];
         assert_eq!(observed(&config, &three), 0.5);
         // 128 of 500,000 reals, up where the mean sign is above 0.6 and down where it is below.
-        assert!((observed(&config, &vec![logits(32, 32); 4]) - (0.5 + 128.0 / 500e3)).abs() < 1e-15);
-        assert!((observed(&config, &vec![logits(24, 32); 4]) - (0.5 - 128.0 / 500e3)).abs() < 1e-15);
+        assert!((observed(&config, &[logits(32, 32); 4]) - (0.5 + 128.0 / 500e3)).abs() < 1e-15);
+        assert!((observed(&config, &[logits(24, 32); 4]) - (0.5 - 128.0 / 500e3)).abs() < 1e-15);
         // The mean is taken over all four: 0.6 is what 102.4 of 128 give, so 103 move up and 102 down.
         let batches = |last| [three.clone(), vec![logits(last, 32)]].concat();
         assert!(observed(&config, &batches(7)) > 0.5 && observed(&config, &batches(6)) < 0.5);
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn fixed_stays_where_it_is() {
         let config = AugmentConfig { controller: ControllerName::Fixed, probability: 0.4, ..AugmentConfig::default() };
-        assert_eq!(observed(&config, &vec![logits(8, 8); 9]), 0.4);
+        assert_eq!(observed(&config, &[logits(8, 8); 9]), 0.4);
     }
 
     #[test]
