@@ -2,7 +2,9 @@
 //! tensor cores would rather have. Slower than [`super::conv`]'s, and as exact as the CPU.
 
 use burn::backend::TensorMetadata;
+use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, Shape};
+use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::kernel::matmul::{MatmulStrategy, init_matmul_output, matmul};
 use burn_cubecl::ops::{permute, reshape};
@@ -30,15 +32,52 @@ pub(super) fn multiply(a: CubeTensor, b: CubeTensor, precision: Precision) -> Cu
     matmul(a, b, None, MatmulStrategy::default(), dtype).unwrap_or_else(|e| panic!("matrix product: {e:?}"))
 }
 
-/// The product in f32 on ordinary units.
+/// The product in f32 on ordinary units: by burn's kernel with blocks in shared memory, or, where that has no room for them or no
+/// form for the shape (vectors), number by number.
 fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     let (out, dtype) = (init_matmul_output(&a, &b, DType::F32), element(&a));
     let mut elements = MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: dtype });
     let strategy = Strategy::MultiLevel(multi_level::Strategy::SimpleUnit(Default::default()));
     let client = out.client.clone();
-    let [lhs, rhs] = [a, b].map(|t| InputBinding::new(into_contiguous(t).binding(), dtype));
-    launch_ref(&strategy, &client, lhs, rhs, out.clone().binding(), &mut elements)
-        .unwrap_or_else(|e| panic!("matrix product in f32: {e:?}"));
+    let [lhs, rhs] = [&a, &b].map(|t| InputBinding::new(into_contiguous(t.clone()).binding(), dtype));
+    match launch_ref(&strategy, &client, lhs, rhs, out.clone().binding(), &mut elements) {
+        Ok(()) => out,
+        Err(_) => number_by_number(a, b, &out),
+    }
+}
+
+/// out[i, m, n] ← Σ a[i, m, k]·b[i, k, n], for as many i as there are products.
+#[cube(launch, address_type = "dynamic")]
+fn product(a: &[f32], b: &[f32], out: &mut [f32], rows: usize, inner: usize, columns: usize) {
+    if ABSOLUTE_POS >= out.len() {
+        terminate!();
+    }
+    let column = ABSOLUTE_POS % columns;
+    let row = ABSOLUTE_POS / columns; // of all products
+    let first = row / rows * inner;
+    let mut sum = f32::new(0.0);
+    for k in 0..inner {
+        sum += a[row * inner + k] * b[(first + k) * columns + column];
+    }
+    out[ABSOLUTE_POS] = sum;
+}
+
+fn number_by_number(a: CubeTensor, b: CubeTensor, like: &CubeTensor) -> CubeTensor {
+    let shape = like.shape();
+    let last = shape.num_dims() - 1;
+    let (rows, inner, columns) = (shape[last - 1], a.shape()[last], shape[last]);
+    // Every product has factors of its own.
+    let of = |t: CubeTensor, extent: [usize; 2]| {
+        let mut whole = shape.clone();
+        (whole[last - 1], whole[last]) = (extent[0], extent[1]);
+        into_contiguous(CubeBackend::float_expand(t, whole))
+    };
+    let (a, b) = (of(a, [rows, inner]), of(b, [inner, columns]));
+    let out = empty(&a, &shape.to_vec(), DType::F32);
+    let (count, dim) = spread(&a.client, shape.num_elements());
+    let (client, address) = (a.client.clone(), address(&[&a, &b, &out]));
+    let [a, b, to] = [a, b, out.clone()].map(CubeTensor::into_buffer_arg);
+    product::launch(&client, count, dim, address, a, b, to, rows, inner, columns);
     out
 }
 
@@ -155,9 +194,8 @@ impl Window {
 
 /// Parts of a batch as one.
 fn joined(mut parts: Vec<CubeTensor>) -> CubeTensor {
-    use burn::backend::ops::FloatTensorOps;
     if parts.len() == 1 {
         return parts.remove(0);
     }
-    burn_cubecl::CubeBackend::float_cat(parts, 0)
+    CubeBackend::float_cat(parts, 0)
 }

@@ -43,7 +43,7 @@ fn deviations<F: Float, N: Size>(
 /// moments ← mean and variance of `n` positions from their [`deviations`].
 #[cube(launch, address_type = "dynamic")]
 fn finish_moments<F: Float>(x: &[F], sums: &[f32], moments: &mut [f32], n: f32, #[define(F)] _dtype: ElemType) {
-    let channels = sums.len();
+    let channels = sums.len() / 2;
     if ABSOLUTE_POS >= channels {
         terminate!();
     }
