@@ -158,7 +158,7 @@ $(PEERS)/ready-ptx:
 	$(PEERS)/bin/pip install --quiet nvidia-cuda-nvcc==13.5.37 nvidia-nvvm==13.5.37
 	@touch $@
 
-PTX_FLAGS ?= --arch 80 90 120 --presets gan-ada wgan-gp
+PTX_FLAGS ?= --arch 80 90 120 --presets gan-ada dcgan-tf
 
 .PHONY: ptx-check
 ptx-check: $(PEERS)/ready-ptx ## without a GPU: every kernel of training past NVIDIA's assembler; launches and waits of a step, counted

@@ -5,7 +5,6 @@ use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
-use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::kernel::matmul::{MatmulStrategy, init_matmul_output, matmul};
 use burn_cubecl::ops::{permute, reshape};
 use burn_cubecl::tensor::CubeTensor;
@@ -17,7 +16,7 @@ use cubek::matmul::multi_level;
 use cubek::matmul::strategy::Strategy;
 use cubek::std::InputBinding;
 
-use super::image::{Image, address, element, empty, spread};
+use super::image::{Image, address, contiguous, element, empty, spread};
 use crate::nn::ops::Precision;
 
 /// Numbers of columns that are made at a time: 512 MB.
@@ -39,7 +38,7 @@ fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     let mut elements = MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: dtype });
     let strategy = Strategy::MultiLevel(multi_level::Strategy::SimpleUnit(Default::default()));
     let client = out.client.clone();
-    let [lhs, rhs] = [&a, &b].map(|t| InputBinding::new(into_contiguous(t.clone()).binding(), dtype));
+    let [lhs, rhs] = [&a, &b].map(|t| InputBinding::new(contiguous(t.clone()).binding(), dtype));
     match launch_ref(&strategy, &client, lhs, rhs, out.clone().binding(), &mut elements) {
         Ok(()) => out,
         Err(_) => number_by_number(a, b, &out),
@@ -70,7 +69,7 @@ fn number_by_number(a: CubeTensor, b: CubeTensor, like: &CubeTensor) -> CubeTens
     let of = |t: CubeTensor, extent: [usize; 2]| {
         let mut whole = shape.clone();
         (whole[last - 1], whole[last]) = (extent[0], extent[1]);
-        into_contiguous(CubeBackend::float_expand(t, whole))
+        contiguous(CubeBackend::float_expand(t, whole))
     };
     let (a, b) = (of(a, [rows, inner]), of(b, [inner, columns]));
     let out = empty(&a, &shape.to_vec(), DType::F32);
@@ -172,9 +171,9 @@ impl Window {
         let parts = (0..x.batch).step_by(step).map(|first| {
             let count = step.min(x.batch - first);
             let y = exact(self.unfold(x, first, count), weight.clone());
-            reshape(into_contiguous(y), Shape::from([count, rows, across, outputs]))
+            reshape(contiguous(y), Shape::from([count, rows, across, outputs]))
         });
-        Image::from_nhwc(into_contiguous(joined(parts.collect())))
+        Image::from_nhwc(contiguous(joined(parts.collect())))
     }
 
     /// The gradient of the weight, [kh·kw·Cin, Cout], from that of the result, `g`.

@@ -10,14 +10,13 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::conv::{ConvStrategy, conv_forward_nhwc, conv_weight_backward};
-use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::{permute, permute_nchw_to_nhwc, reshape};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::columns::Window;
-use super::image::{Image, address, element, empty, spread};
+use super::image::{Image, address, contiguous, element, empty, spread};
 use super::spec::feature_type;
 use crate::nn::ops::{Padding, Precision};
 
@@ -129,7 +128,7 @@ impl Convolution {
         }
         let options = ConvOptions::<2>::new_with_padding([stride; 2], zeros, [1, 1], 1);
         let y = conv_forward_nhwc(x.data.clone(), weight, None, options, ConvStrategy::default());
-        Image::from_nhwc(into_contiguous(y.unwrap_or_else(|e| panic!("convolution: {e:?}"))))
+        Image::from_nhwc(contiguous(y.unwrap_or_else(|e| panic!("convolution: {e:?}"))))
     }
 
     fn zeros(&self) -> [(usize, usize); 2] {
@@ -140,14 +139,14 @@ impl Convolution {
     pub(super) fn forward(&self, x: CubeTensor, weight: CubeTensor) -> CubeTensor {
         let dtype = feature_type(self.precision);
         let x = Image::of(cast(x, dtype));
-        let weight = into_contiguous(permute_nchw_to_nhwc(cast(weight, dtype)));
+        let weight = contiguous(permute_nchw_to_nhwc(cast(weight, dtype)));
         self.convolve(&x, weight, self.stride, self.zeros()).tensor()
     }
 
     /// [`crate::nn::ops::conv_transpose2d`].
     pub(super) fn transposed(&self, x: CubeTensor, weight: CubeTensor, output: [usize; 2]) -> CubeTensor {
         let dtype = feature_type(self.precision);
-        let (x, weight) = (Image::of(cast(x, dtype)), into_contiguous(cast(weight, dtype)));
+        let (x, weight) = (Image::of(cast(x, dtype)), contiguous(cast(weight, dtype)));
         let [inputs, outputs, kh, kw] = weight.shape().dims();
         let (s, [top, left]) = (self.stride, self.padding.before);
         let [rows, columns] =

@@ -26,7 +26,7 @@ pub(super) struct Image {
 impl Image {
     /// The picture that a tensor [B, C, H, W] is; copied only where its channels do not lie last.
     pub(super) fn of(x: CubeTensor) -> Self {
-        Self::from_nhwc(into_contiguous(permute_nchw_to_nhwc(x)))
+        Self::from_nhwc(contiguous(permute_nchw_to_nhwc(x)))
     }
 
     /// The picture that a contiguous tensor [B, H, W, C] is.
@@ -38,13 +38,8 @@ impl Image {
     /// As a tensor [B, C, H, W].
     pub(super) fn tensor(self) -> CubeTensor {
         let x = permute_nhwc_to_nchw(self.data);
-        if !x.is_contiguous() {
-            return x;
-        }
-        // One channel, or one pixel: the order is that of [B, C, H, W], too. Its ordinary strides say so; with others of axes of
-        // extent 1, burn 0.22.1 fuses what follows wrongly.
-        let shape = x.shape();
-        CubeTensor::new_contiguous(x.client.clone(), x.device.clone(), shape, x.handle, x.dtype)
+        // One channel, or one pixel: the order is that of [B, C, H, W], too.
+        if x.is_contiguous() { contiguous(x) } else { x }
     }
 
     /// Room for pictures of another extent and so many channels beside this one.
@@ -73,6 +68,14 @@ impl Image {
     }
 }
 
+/// `x` in the order of its axes, with the strides that follow from its shape. burn calls a tensor contiguous whatever the strides
+/// of axes of extent 1 are, but 0.22.1 fuses wrongly behind some and multiplies others wrongly.
+pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
+    let x = into_contiguous(x);
+    let shape = x.shape();
+    CubeTensor::new_contiguous(x.client.clone(), x.device.clone(), shape, x.handle, x.dtype)
+}
+
 /// A tensor without values, contiguous, on the device of `beside`.
 pub(super) fn empty(beside: &CubeTensor, shape: &[usize], dtype: DType) -> CubeTensor {
     empty_device_contiguous_dtype(beside.client.clone(), beside.device.clone(), Shape::from(shape.to_vec()), dtype)
@@ -81,7 +84,7 @@ pub(super) fn empty(beside: &CubeTensor, shape: &[usize], dtype: DType) -> CubeT
 /// The values of `x` one after the other, `[n]`.
 pub(super) fn flat(x: CubeTensor) -> CubeTensor {
     let n = x.shape().num_elements();
-    into_contiguous(reshape(x, Shape::from(vec![n])))
+    contiguous(reshape(x, Shape::from(vec![n])))
 }
 
 /// Numbers from the host as an argument of a kernel on the device of `beside`.

@@ -6,11 +6,10 @@ use burn::backend::{BackendTensor, DispatchTensor, DispatchTensorKind, TensorMet
 use burn::tensor::Tensor;
 use burn_cubecl::CubeBackend;
 use burn_cubecl::fusion::FusionCubeRuntime;
-use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::image::{address, spread};
+use super::image::{address, contiguous, spread};
 use crate::nn::ops::{Rule, Update};
 
 /// Weights that one launch changes: their buffers are arguments of the kernel, of which there can be only so many.
@@ -151,9 +150,9 @@ impl Step {
     /// The new tensors of every item, `slots` holding 1 + kept for each.
     fn take(&self, slots: Vec<CubeTensor>, gradients: Vec<CubeTensor>) -> Vec<CubeTensor> {
         // In place, unless somebody else holds the tensor.
-        let own = |t: CubeTensor| if t.can_mut() && t.is_contiguous() { t } else { into_contiguous(t).copy() };
+        let own = |t: CubeTensor| if t.can_mut() && t.is_contiguous() { t } else { contiguous(t).copy() };
         let slots: Vec<CubeTensor> = slots.into_iter().map(own).collect();
-        let gradients: Vec<CubeTensor> = gradients.into_iter().map(into_contiguous).collect();
+        let gradients: Vec<CubeTensor> = gradients.into_iter().map(contiguous).collect();
         for (slots, gradients) in slots.chunks(ITEMS * (1 + self.kept)).zip(gradients.chunks(ITEMS)) {
             self.launch(slots, gradients);
         }
