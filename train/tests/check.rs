@@ -81,8 +81,8 @@ fn the_program_prints_rows_and_totals_and_refuses_words_that_no_row_holds() {
     };
     let (code, out, _) = run(&["--device", "cpu", "--small", "--only", "loss hinge,optimizer sgd"]);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.starts_with("ok   loss hinge ") && out.contains(" 0 FAIL (cpu against the CPU, f32, fusion on)"), "{out}");
-    let (code, out, _) = run(&["--device", "cpu", "--small", "--json", "--fusion", "off", "--only", "loss hinge"]);
+    assert!(out.starts_with("ok   loss hinge ") && out.contains(" 0 FAIL (cpu against the CPU, f32, fusion off)"), "{out}");
+    let (code, out, _) = run(&["--device", "cpu", "--small", "--json", "--fusion", "on", "--only", "loss hinge"]);
     let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!((code, lines.len()), (Some(0), 2), "{out}");
     assert_eq!((&lines[0]["ok"], &lines[1]["rows"]), (&true.into(), &1.into()));

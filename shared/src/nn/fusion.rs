@@ -1,5 +1,10 @@
 //! Fusion: devices programmed through CubeCL record operations and join them into kernels. It has no switch of its own in burn, but
 //! a limit on how many ways of joining are tried; with none tried, each operation is a kernel of its own.
+//!
+//! It is off unless it is asked for: burn 0.22.1 joins some operations wrongly (`train check --fusion on` shows which: the gradient
+//! penalty of a critic with spectral normalisation), and most of what it would join is one kernel of ours.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn_std::config::{BurnConfig, RuntimeConfig};
 use serde_json::json;
@@ -17,6 +22,24 @@ pub fn switch_off() -> Result<(), UsageError> {
     values["fusion"]["beam_search"]["max_explorations"] = json!(0);
     let config: BurnConfig = serde_json::from_value(values).map_err(|e| refused(&e.to_string()))?;
     if BurnConfig::try_set(config) { Ok(()) } else { Err(refused("a device has been used already")) }
+}
+
+/// Whether joining was asked for in this process.
+static KEPT: AtomicBool = AtomicBool::new(false);
+
+/// Operations are joined. Must come before a device is opened.
+pub fn keep() {
+    KEPT.store(true, Ordering::Relaxed);
+}
+
+/// Before a device is first used: nothing is joined unless [`keep`] or the variable `FLEDGE_FUSION=on` asked for it.
+#[cfg(feature = "cubecl")]
+pub(super) fn settle() {
+    let asked = std::env::var_os("FLEDGE_FUSION").is_some_and(|value| value == "on");
+    if !asked && !KEPT.load(Ordering::Relaxed) {
+        // A second device finds it settled.
+        drop(switch_off());
+    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     only: Vec<String>,
     /// Whether operations are joined into one kernel, on devices that do so.
-    #[arg(long, value_enum, default_value_t = Fusion::On)]
+    #[arg(long, value_enum, default_value_t = Fusion::Off)]
     fusion: Fusion,
     /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far the device may lie from the CPU.
     #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
@@ -40,7 +40,7 @@ const EXAMPLES: &str = "\
 Examples:
   train check                                  everything, on the first GPU
   train check --only conv,'step gan-ada'       some rows
-  train check --fusion off                     each operation by itself: is it fusion?
+  train check --fusion on                      does fusion compute the same? (training has it off)
   train check --device cuda:1 --json           for a program
 
 A deviation is relative to the largest number of its tensor; `tolerance.rs` says why each tolerance is what it is.
@@ -49,7 +49,7 @@ Exit code 1 when a row fails.";
 /// Whether operations are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Fusion {
-    /// As always.
+    /// As burn would have it.
     On,
     /// Each operation is a kernel of its own.
     Off,
@@ -62,8 +62,9 @@ impl CheckArgs {
     /// When a flag is wrong or a row fails.
     pub fn run(self) -> Result<Ending> {
         self.precision.set();
-        if self.fusion == Fusion::Off {
-            fusion::switch_off()?;
+        match self.fusion {
+            Fusion::On => fusion::keep(),
+            Fusion::Off => fusion::switch_off()?,
         }
         let (device, cpu) = (self.device.open()?, Device::flex());
         if device == cpu {

@@ -107,7 +107,7 @@ fn ready(facts: &Facts, index: usize) -> Result<Device, String> {
     match facts.trouble_of(index) {
         Some(why) => Err(why),
         None => driver::memory(index).map(|_| {
-            caches::prepare();
+            before_first_use();
             Device::cuda(index)
         }),
     }
@@ -120,9 +120,16 @@ fn cuda(index: usize) -> Result<Device, UsageError> {
     )))
 }
 
+/// Where compiled kernels are kept and how operations are joined is settled when the first device is opened.
+#[cfg(feature = "cubecl")]
+fn before_first_use() {
+    caches::prepare();
+    crate::nn::fusion::settle();
+}
+
 #[cfg(feature = "cubecl-cpu")]
 fn cubecl_cpu() -> Result<Device, UsageError> {
-    caches::prepare();
+    before_first_use();
     Ok(Device::cpu())
 }
 
