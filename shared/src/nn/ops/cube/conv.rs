@@ -203,8 +203,7 @@ impl Convolution {
 
     /// The gradient of the weight of [`Convolution::forward`], [Cout, Cin, kh, kw], f32.
     pub(super) fn weight_gradient(&self, x: CubeTensor, g: CubeTensor, kernel: [usize; 2]) -> CubeTensor {
-        // Never in bfloat16: burn's direct kernels add up in the type of their factors, and here a sum has one term a pixel.
-        let dtype = DType::F32;
+        let dtype = feature_type(self.precision);
         let ([_, inputs, ..], [_, outputs, oh, ow]) = (x.shape().dims::<4>(), g.shape().dims::<4>());
         let (x, g) = (cast(x, dtype), cast(g, dtype));
         let [kh, kw] = kernel;
@@ -216,6 +215,6 @@ impl Convolution {
         let options = ConvOptions::<2>::new_with_padding([self.stride; 2], self.zeros(), [1, 1], 1);
         let shape = Shape::from([outputs, inputs, kh, kw]);
         let gradient = conv_weight_backward(x, g, shape, options, ConvStrategy::default());
-        gradient.unwrap_or_else(|e| panic!("gradient of a convolution's weight: {e:?}"))
+        cast(gradient.unwrap_or_else(|e| panic!("gradient of a convolution's weight: {e:?}")), DType::F32)
     }
 }
