@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`opening`] | what a run is opened with |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
 //! | [`turn`] | a batch and the random numbers that belong to it |
@@ -36,6 +37,7 @@ pub mod instance_noise;
 pub mod lists;
 pub mod loader;
 pub mod metrics;
+pub mod opening;
 pub mod optimizer;
 pub mod penalty;
 pub mod preparation;

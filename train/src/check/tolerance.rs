@@ -44,65 +44,57 @@ pub struct Tolerance {
     pub reason: &'static str,
 }
 
+const fn row(kind: Kind, largest: [f64; 3], reason: &'static str) -> Tolerance {
+    Tolerance { kind, largest, reason }
+}
+
 /// All of them.
 pub const TOLERANCES: &[Tolerance] = &[
-    Tolerance {
-        kind: Kind::Elementwise,
-        largest: [1e-6, 1e-6, 1e-2],
-        reason: "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three roundings of 4e-3",
-    },
-    Tolerance {
-        kind: Kind::Sum,
-        largest: [1e-5, 1e-5, 2e-2],
-        reason: "sums of up to some ten thousand numbers in another order: 6e-8 times the root of their count",
-    },
-    Tolerance {
-        kind: Kind::Product,
-        largest: [1e-5, 2e-3, 2e-2],
-        reason: "sums of up to some thousand products in another order, or by Winograd's transforms; tf32 rounds both factors at 5e-4, bf16 at 4e-3",
-    },
-    Tolerance {
-        kind: Kind::Network,
-        largest: [1e-4, 3e-2, 2e-1],
-        reason: "up to ten products behind each other, each normalised by statistics of few numbers: PyTorch's own f32 lies 2e-6 to 9e-6 from f64",
-    },
-    Tolerance { kind: Kind::Loss, largest: [2e-6, 2e-6, 2e-6], reason: "a mean of elementwise functions, always in f32" },
-    Tolerance {
-        kind: Kind::Penalty,
-        largest: [1e-4, 5e-2, 3e-1],
-        reason: "a network forward, back and forward again: PyTorch's own f32 lies 5e-6 from f64",
-    },
-    Tolerance {
-        kind: Kind::Augmentation,
-        largest: [1e-5, 2e-3, 2e-2],
-        reason: "look-ups whose weights are rounded to f32, and filters that may be matrix products",
-    },
-    Tolerance {
-        kind: Kind::Optimizer,
-        largest: [5e-6, 5e-6, 5e-6],
-        reason: "a few roundings a step for three steps, and one root, always in f32",
-    },
-    Tolerance {
-        kind: Kind::Picture,
-        largest: [1.0, 3.0, 12.0],
-        reason: "in levels of 255: a value at the edge between two levels may fall to either side; tf32 and bf16 move it by as much as a network's result",
-    },
-    Tolerance {
-        kind: Kind::Step,
-        largest: [2e-3, 2e-1, 1.0],
-        reason: "relative to the furthest movement of a weight: gradients as of a network, divided by their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
-    },
-    Tolerance {
-        kind: Kind::Steps,
-        largest: [1e-2, 5e-1, 2.0],
-        reason: "each step begins where the last one's deviation led, and the networks answer each other",
-    },
-    Tolerance {
-        kind: Kind::Features,
-        largest: [1e-4, 2e-2, 1e-1],
-        reason: "94 convolutions behind each other with untrained weights",
-    },
-    Tolerance { kind: Kind::Kid, largest: [1e-4, 1e-3, 5e-3], reason: "absolute: what the same generator's KID may differ by" },
+    row(
+        Kind::Elementwise,
+        [1e-6, 1e-6, 1e-2],
+        "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three roundings of 4e-3",
+    ),
+    row(
+        Kind::Sum,
+        [1e-5, 1e-5, 2e-2],
+        "sums of up to some ten thousand numbers in another order: 6e-8 times the root of their count",
+    ),
+    row(
+        Kind::Product,
+        [1e-5, 2e-3, 2e-2],
+        "sums of up to some thousand products in another order, or by Winograd's transforms; tf32 rounds both factors at 5e-4, bf16 at 4e-3",
+    ),
+    row(
+        Kind::Network,
+        [1e-4, 3e-2, 2e-1],
+        "up to ten products behind each other, each normalised by statistics of few numbers: PyTorch's own f32 lies 2e-6 to 9e-6 from f64",
+    ),
+    row(Kind::Loss, [2e-6, 2e-6, 2e-6], "a mean of elementwise functions, always in f32"),
+    row(Kind::Penalty, [1e-4, 5e-2, 3e-1], "a network forward, back and forward again: PyTorch's own f32 lies 5e-6 from f64"),
+    row(
+        Kind::Augmentation,
+        [1e-5, 2e-3, 2e-2],
+        "look-ups whose weights are rounded to f32, and filters that may be matrix products",
+    ),
+    row(Kind::Optimizer, [5e-6, 5e-6, 5e-6], "a few roundings a step for three steps, and one root, always in f32"),
+    row(
+        Kind::Picture,
+        [1.0, 3.0, 12.0],
+        "in levels of 255: a value at the edge between two levels may fall to either side; tf32 and bf16 move it by as much as a network's result",
+    ),
+    row(
+        Kind::Step,
+        [2e-3, 2e-1, 1.0],
+        "relative to the furthest movement of a weight: gradients as of a network, divided by their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
+    ),
+    row(
+        Kind::Steps,
+        [1e-2, 5e-1, 2.0],
+        "each step begins where the last one's deviation led, and the networks answer each other",
+    ),
+    row(Kind::Features, [1e-4, 2e-2, 1e-1], "94 convolutions behind each other with untrained weights"),
+    row(Kind::Kid, [1e-4, 1e-3, 5e-3], "absolute: what the same generator's KID may differ by"),
 ];
 
 impl Kind {

@@ -1,5 +1,6 @@
-//! Matrix products, and convolutions as products of columns of pixels, that stay in f32: on the GPU's ordinary units, whatever its
-//! tensor cores would rather have. Slower than [`super::conv`]'s, and as exact as the CPU.
+//! Matrix products, and convolutions as products of columns of pixels. Those of f32 stay in f32: on the GPU's ordinary units,
+//! whatever its tensor cores would rather have; slower than [`super::conv`]'s, and as exact as the CPU. Those of bfloat16 add up in
+//! f32.
 
 use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
@@ -15,11 +16,12 @@ use cubek::matmul::launch::launch_ref;
 use cubek::matmul::multi_level;
 use cubek::matmul::strategy::Strategy;
 use cubek::std::InputBinding;
+use serde::{Deserialize, Serialize};
 
-use super::image::{Image, address, contiguous, element, empty, spread};
+use super::image::{Image, address, cast, contiguous, element, empty, spread};
 use crate::nn::ops::Precision;
 
-/// Numbers of columns that are made at a time: 512 MB.
+/// Numbers of columns that are made at a time: 512 MB of f32.
 const COLUMNS: usize = 1 << 27;
 
 /// The product of the last two axes.
@@ -43,6 +45,14 @@ fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
         Ok(()) => out,
         Err(_) => number_by_number(a, b, &out),
     }
+}
+
+/// The product of columns and another matrix, f32.
+fn multiplied(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+    if a.dtype == DType::F32 {
+        return exact(a, b);
+    }
+    matmul(a, b, None, MatmulStrategy::default(), DType::F32).unwrap_or_else(|e| panic!("matrix product: {e:?}"))
 }
 
 /// out[i, m, n] ← Σ a[i, m, k]·b[i, k, n], for as many i as there are products.
@@ -114,7 +124,7 @@ fn unfold<F: Float>(
 }
 
 /// How a kernel passes over pictures.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Window {
     pub(super) kernel: [usize; 2],
     pub(super) stride: usize,
@@ -170,13 +180,13 @@ impl Window {
         let step = self.pictures(x);
         let parts = (0..x.batch).step_by(step).map(|first| {
             let count = step.min(x.batch - first);
-            let y = exact(self.unfold(x, first, count), weight.clone());
-            reshape(contiguous(y), Shape::from([count, rows, across, outputs]))
+            let y = multiplied(self.unfold(x, first, count), weight.clone());
+            reshape(contiguous(cast(y, x.data.dtype)), Shape::from([count, rows, across, outputs]))
         });
         Image::from_nhwc(contiguous(joined(parts.collect())))
     }
 
-    /// The gradient of the weight, [kh·kw·Cin, Cout], from that of the result, `g`.
+    /// The gradient of the weight, [Cout, kh, kw, Cin], f32, from that of the result, `g`.
     pub(super) fn weight_gradient(&self, x: &Image, g: &Image) -> CubeTensor {
         let results = self.extent[0] * self.extent[1];
         let all = reshape(g.data.clone(), Shape::from([x.batch * results, g.channels]));
@@ -185,9 +195,11 @@ impl Window {
             let count = step.min(x.batch - first);
             let columns = self.unfold(x, first, count);
             let g = burn_cubecl::kernel::slice(all.clone(), &[first * results..(first + count) * results, 0..g.channels]);
-            exact(permute(columns, &[1, 0]), g)
+            multiplied(permute(columns, &[1, 0]), g)
         });
-        parts.reduce(burn_cubecl::ops::numeric::add).unwrap_or_else(|| unreachable!("a batch has a picture"))
+        let sum = parts.reduce(burn_cubecl::ops::numeric::add).unwrap_or_else(|| unreachable!("a batch has a picture"));
+        let [kh, kw] = self.kernel;
+        permute(reshape(sum, Shape::from([kh, kw, x.channels, g.channels])), &[3, 0, 1, 2])
     }
 }
 

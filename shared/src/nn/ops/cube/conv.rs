@@ -1,22 +1,22 @@
-//! Convolutions and their transposes by burn's convolutions with channels last, or in strict f32 by [`super::columns`].
+//! Convolutions and their transposes: in TF32 by burn's convolutions with channels last, in strict f32 by [`super::columns`], in
+//! bfloat16 by [`super::gemm`].
 //!
 //! The transpose with stride s is s² convolutions of stride 1 at once: results whose rows and columns leave the same remainders by s
 //! depend on the same part of the kernel, so one convolution gives s²·C channels, which are then put side by side. burn's own
 //! transposes scatter with atomics or compute result by result.
 
 use burn::backend::TensorMetadata;
-use burn::backend::ops::FloatTensorOps;
+use burn::tensor::Shape;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, Shape};
-use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::conv::{ConvStrategy, conv_forward_nhwc, conv_weight_backward};
-use burn_cubecl::ops::{permute, permute_nchw_to_nhwc, reshape};
+use burn_cubecl::ops::{permute_nchw_to_nhwc, permute_nhwc_to_nchw};
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
 use super::columns::Window;
-use super::image::{Image, address, contiguous, element, empty, spread};
+use super::gemm;
+use super::image::{Image, address, cast, contiguous, element, empty, place_of, spread};
 use super::spec::feature_type;
 use crate::nn::ops::{Padding, Precision};
 
@@ -69,9 +69,7 @@ fn interleave<F: Float, N: Size>(
     if ABSOLUTE_POS >= y.len() {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % width;
-    let pixel = ABSOLUTE_POS / width;
-    let (column, row, picture) = (pixel % columns, pixel / columns % rows, pixel / columns / rows);
+    let (channel, column, row, picture) = place_of(ABSOLUTE_POS, width, columns, rows);
     let phase = (row + top) % stride * stride + (column + left) % stride;
     let part_row = (row + top) / stride - first_row;
     let part_column = (column + left) / stride - first_column;
@@ -85,11 +83,6 @@ pub(super) struct Convolution {
     pub(super) stride: usize,
     pub(super) padding: Padding,
     pub(super) precision: Precision,
-}
-
-/// `x` with numbers of type `dtype`.
-fn cast(x: CubeTensor, dtype: DType) -> CubeTensor {
-    if x.dtype == dtype { x } else { CubeBackend::float_cast(x, dtype.into()) }
 }
 
 /// One axis of a transposed convolution.
@@ -120,11 +113,13 @@ impl Phases {
 impl Convolution {
     /// The convolution of pictures with `weight` [Cout, kh, kw, Cin], contiguous, with these zeros around them.
     fn convolve(&self, x: &Image, weight: CubeTensor, stride: usize, zeros: [(usize, usize); 2]) -> Image {
-        if self.precision == Precision::F32 {
-            let kernel = [weight.shape()[1], weight.shape()[2]];
-            let along = |i: usize| (x.extent[i] + zeros[i].0 + zeros[i].1 - kernel[i]) / stride + 1;
-            let window = Window { kernel, stride, before: [zeros[0].0, zeros[1].0], extent: [along(0), along(1)] };
-            return window.convolve(x, weight);
+        let kernel = [weight.shape()[1], weight.shape()[2]];
+        let along = |i: usize| (x.extent[i] + zeros[i].0 + zeros[i].1 - kernel[i]) / stride + 1;
+        let window = Window { kernel, stride, before: [zeros[0].0, zeros[1].0], extent: [along(0), along(1)] };
+        match self.precision {
+            Precision::F32 => return window.convolve(x, weight),
+            Precision::Bf16 => return gemm::convolve(x, weight, window),
+            Precision::Tf32 => {}
         }
         let options = ConvOptions::<2>::new_with_padding([stride; 2], zeros, [1, 1], 1);
         let y = conv_forward_nhwc(x.data.clone(), weight, None, options, ConvStrategy::default());
@@ -207,14 +202,15 @@ impl Convolution {
         let ([_, inputs, ..], [_, outputs, oh, ow]) = (x.shape().dims::<4>(), g.shape().dims::<4>());
         let (x, g) = (cast(x, dtype), cast(g, dtype));
         let [kh, kw] = kernel;
-        if self.precision == Precision::F32 {
-            let window = Window { kernel, stride: self.stride, before: self.padding.before, extent: [oh, ow] };
-            let gradient = window.weight_gradient(&Image::of(x), &Image::of(g));
-            return permute(reshape(gradient, Shape::from([kh, kw, inputs, outputs])), &[3, 2, 0, 1]);
+        let window = Window { kernel, stride: self.stride, before: self.padding.before, extent: [oh, ow] };
+        match self.precision {
+            Precision::F32 => return permute_nhwc_to_nchw(window.weight_gradient(&Image::of(x), &Image::of(g))),
+            Precision::Bf16 => return permute_nhwc_to_nchw(gemm::weight_gradient(&Image::of(x), &Image::of(g), window)),
+            Precision::Tf32 => {}
         }
         let options = ConvOptions::<2>::new_with_padding([self.stride; 2], self.zeros(), [1, 1], 1);
         let shape = Shape::from([outputs, inputs, kh, kw]);
         let gradient = conv_weight_backward(x, g, shape, options, ConvStrategy::default());
-        cast(gradient.unwrap_or_else(|e| panic!("gradient of a convolution's weight: {e:?}")), DType::F32)
+        gradient.unwrap_or_else(|e| panic!("gradient of a convolution's weight: {e:?}"))
     }
 }

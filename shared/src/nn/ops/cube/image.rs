@@ -1,7 +1,9 @@
 //! Tensors with channels last in memory, and launches over them.
 
 use burn::backend::TensorMetadata;
+use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, Shape};
+use burn_cubecl::CubeBackend;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::ops::{permute_nchw_to_nhwc, permute_nhwc_to_nchw, reshape};
@@ -9,7 +11,7 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::calculate_cube_count_elemwise;
 use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
-use cubecl::prelude::{BufferArg, CubeCount, CubeDim};
+use cubecl::prelude::*;
 
 /// Numbers that a unit of the device reads and writes at once, where the channels allow it.
 const VECTOR: usize = 4;
@@ -76,6 +78,11 @@ pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
     CubeTensor::new_contiguous(x.client.clone(), x.device.clone(), shape, x.handle, x.dtype)
 }
 
+/// `x` with numbers of type `dtype`.
+pub(super) fn cast(x: CubeTensor, dtype: DType) -> CubeTensor {
+    if x.dtype == dtype { x } else { CubeBackend::float_cast(x, dtype.into()) }
+}
+
 /// A tensor without values, contiguous, on the device of `beside`.
 pub(super) fn empty(beside: &CubeTensor, shape: &[usize], dtype: DType) -> CubeTensor {
     empty_device_contiguous_dtype(beside.client.clone(), beside.device.clone(), Shape::from(shape.to_vec()), dtype)
@@ -97,7 +104,7 @@ pub(super) fn indices(beside: &CubeTensor, values: &[u32]) -> BufferArg {
     upload(beside, values)
 }
 
-fn upload<E: cubecl::CubeElement>(beside: &CubeTensor, values: &[E]) -> BufferArg {
+fn upload<E: CubeElement>(beside: &CubeTensor, values: &[E]) -> BufferArg {
     let handle = beside.client.create_from_slice(E::as_bytes(values));
     // SAFETY: the buffer was just made from as many values.
     unsafe { BufferArg::from_raw_parts(handle, values.len()) }
@@ -112,6 +119,14 @@ pub(super) fn spread(client: &Client, units: usize) -> (CubeCount, CubeDim) {
 /// The integers that reach every number of the largest of `tensors`.
 pub(super) fn address(tensors: &[&CubeTensor]) -> AddressType {
     tensors.iter().map(|t| t.required_address_type()).max().unwrap_or_default()
+}
+
+/// Where the `position`-th item of pictures with `width` items a pixel, `columns` pixels a row and `rows` rows lies: the item within
+/// its pixel, the column, the row and the picture.
+#[cube]
+pub(super) fn place_of(position: usize, width: usize, columns: usize, rows: usize) -> (usize, usize, usize, usize) {
+    let pixel = position / width;
+    (position % width, pixel % columns, pixel / columns % rows, pixel / columns / rows)
 }
 
 /// How CubeCL calls the type of `x`'s numbers.

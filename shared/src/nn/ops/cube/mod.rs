@@ -4,7 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`conv`] | convolutions of either direction and their weights' gradient, by burn's matrix products |
-//! | [`columns`] | the same in strict f32 |
+//! | [`columns`], [`gemm`] | the same in strict f32 and in bfloat16 with f32 sums |
 //! | [`act`], [`norm`] | bias and activation, batch normalisation and the leaky ReLU behind it: one pass each |
 //! | [`sums`] | sums over all positions of a picture, channel by channel |
 //! | [`warp`], [`fir`], [`resize`] | look-ups, filters, doubling and halving; the gradients are gathered, never scattered |
@@ -18,6 +18,7 @@ mod act;
 mod columns;
 mod conv;
 mod fir;
+mod gemm;
 mod image;
 mod norm;
 mod resize;

@@ -3,7 +3,7 @@
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::image::{Image, address, element, spread};
+use super::image::{Image, address, element, place_of, spread};
 use crate::nn::ops::Upsample;
 
 /// The pixel that source `k` of doubled pixel `o` is, of `n`, and its weight.
@@ -52,9 +52,7 @@ fn scale<F: Float, N: Size>(
     if ABSOLUTE_POS >= y.len() {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % width;
-    let pixel = ABSOLUTE_POS / width;
-    let (column, row, picture) = (pixel % columns, pixel / columns % rows, pixel / columns / rows);
+    let (channel, column, row, picture) = place_of(ABSOLUTE_POS, width, columns, rows);
     let taps = comptime!(match (bilinear, transposed) {
         (false, false) => 1usize,
         (true, true) => 4,

@@ -4,7 +4,7 @@
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
 
-use super::image::{Image, address, element, numbers, spread};
+use super::image::{Image, address, element, numbers, place_of, spread};
 use crate::nn::ops::{Affine, Border, Lookups};
 
 /// Numbers that describe the map of a picture: its six, the four of the inverse's matrix, half the extent of what can show a pixel
@@ -57,6 +57,13 @@ fn place(i: i32, n: i32, #[comptime] reflect: bool) -> i32 {
     }
 }
 
+/// Where the map described from `maps[map]` on looks for the result at this column and row, along x and y.
+#[cube]
+fn looked_at(maps: &[f32], map: usize, column: usize, row: usize) -> (f32, f32) {
+    let (x, y) = (f32::cast_from(column), f32::cast_from(row));
+    (maps[map] * x + maps[map + 1] * y + maps[map + 2], maps[map + 3] * x + maps[map + 4] * y + maps[map + 5])
+}
+
 /// y ← x looked up: y has `rows` rows of `columns` pixels, x `height` of `width`, both `channels` channels.
 #[cube(launch, address_type = "dynamic")]
 fn look_up<F: Float>(
@@ -74,13 +81,9 @@ fn look_up<F: Float>(
     if ABSOLUTE_POS >= y.len() {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % channels;
-    let pixel = ABSOLUTE_POS / channels;
-    let (column, row, picture) = (pixel % columns, pixel / columns % rows, pixel / columns / rows);
+    let (channel, column, row, picture) = place_of(ABSOLUTE_POS, channels, columns, rows);
     let map = picture * comptime!(DESCRIPTION);
-    let (ox, oy) = (f32::cast_from(column), f32::cast_from(row));
-    let sx = maps[map] * ox + maps[map + 1] * oy + maps[map + 2];
-    let sy = maps[map + 3] * ox + maps[map + 4] * oy + maps[map + 5];
+    let (sx, sy) = looked_at(maps, map, column, row);
     let (fx, fy) = (sx - sx.floor(), sy - sy.floor());
     let (x0, y0) = (i32::cast_from(sx.floor()), i32::cast_from(sy.floor()));
     let mut sum = f32::new(0.0);
@@ -154,9 +157,7 @@ fn look_up_backward<F: Float>(
     if ABSOLUTE_POS >= dx.len() {
         terminate!();
     }
-    let channel = ABSOLUTE_POS % channels;
-    let pixel = ABSOLUTE_POS / channels;
-    let (ix, iy, picture) = (pixel % width, pixel / width % height, pixel / width / height);
+    let (channel, ix, iy, picture) = place_of(ABSOLUTE_POS, channels, width, height);
     let map = picture * comptime!(DESCRIPTION);
     let (first_x, last_x) = (i32::cast_from(maps[map + 12]), i32::cast_from(maps[map + 13]));
     let (first_y, last_y) = (i32::cast_from(maps[map + 14]), i32::cast_from(maps[map + 15]));
@@ -181,9 +182,7 @@ fn look_up_backward<F: Float>(
                     let to_y = high(centre_y, maps[map + 11], f32::cast_from(rows));
                     for row in from_y..to_y {
                         for column in from_x..to_x {
-                            let (ox, oy) = (f32::cast_from(column), f32::cast_from(row));
-                            let sx = maps[map] * ox + maps[map + 1] * oy + maps[map + 2];
-                            let sy = maps[map + 3] * ox + maps[map + 4] * oy + maps[map + 5];
+                            let (sx, sy) = looked_at(maps, map, column, row);
                             let weight = share(sx, px) * share(sy, py);
                             let at = (picture * rows + row) * columns + column;
                             sum += f32::cast_from(g[at * channels + channel]) * weight;
