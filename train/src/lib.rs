@@ -17,7 +17,7 @@
 //! | [`instance_noise`] | noise on what D sees |
 //! | [`optimizer`] | how weights follow gradients |
 //! | [`reading`], [`readback`] | what a step measured, on the device and on its way to the host |
-//! | [`reduce`], [`replicas`] | several devices that train one run |
+//! | [`replicas`] | several devices that train one run |
 //! | [`rate`] | the learning rates over a run |
 //! | [`ema`] | the average of the generator's weights |
 //! | [`batches`] | data set → the pictures of a batch |
@@ -44,7 +44,6 @@ pub mod preparation;
 pub mod rate;
 pub mod readback;
 pub mod reading;
-pub mod reduce;
 pub mod replicas;
 pub mod resident;
 pub mod throughput;

@@ -9,12 +9,12 @@ use anyhow::{Result, bail};
 use burn::tensor::Device;
 use shared::cli::UsageError;
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
+use shared::nn::collective::{Member, PeerGone};
 use shared::nn::config::{RunConfig, ScheduleConfig};
 
 use crate::augment::Controller;
 use crate::feed::Ready;
 use crate::reading::Reading;
-use crate::reduce::{Member, PeerGone};
 use crate::trainer::{Trainer, parts};
 
 /// What another device is told to do.

@@ -3,6 +3,7 @@
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
+use shared::nn::collective::Member;
 use shared::nn::config::{Order, RunConfig, ScheduleConfig};
 use shared::nn::device::on_workers;
 use shared::nn::discriminator::Discriminator;
@@ -17,7 +18,6 @@ use crate::gradient::{DiscriminatorSide, GeneratorSide, Recipe, generate};
 use crate::metrics::StepMetrics;
 use crate::optimizer::{Norm, Optimizer};
 use crate::reading::Reading;
-use crate::reduce::Member;
 use crate::turn::{Batch, Turn, Whose};
 use crate::{ema, rate};
 
@@ -81,7 +81,12 @@ impl Trainer {
 
     /// The same as one of several devices: each takes its parts of every batch, and all take the same updates.
     #[must_use]
-    pub fn into_member(self, member: Member) -> Self {
+    pub fn into_member(mut self, member: Member) -> Self {
+        if self.config.settings.schedule.sync_batch_norm {
+            // The average makes samples, by its running statistics and on the first device alone: it is left as it is.
+            self.generator.synchronize(&member);
+            self.discriminator.synchronize(&member);
+        }
         Self { member: Some(member), ..self }
     }
 

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::collective::Member;
 use super::config::{ActivationName, Block, CondDiscriminator, DropoutPlace, NormName, Settings, Stage};
 use super::generator::doublings;
 use super::layers::{Activator, Attention, BatchNorm, Conv2d, ConvConfig, Linear, MinibatchStddev, NormAct, Pass};
@@ -257,6 +258,11 @@ impl Discriminator {
             tangent: t.map(|t| with(self.head.linear(t.clone()), project(&t))),
             classes: self.auxiliary.as_ref().map(|auxiliary| auxiliary.forward(x)),
         }
+    }
+
+    /// From now on BatchNorm in training goes by what all members have, each of which makes the same passes.
+    pub fn synchronize(&mut self, member: &Member) {
+        self.down.iter_mut().for_each(|down| down.norm.synchronize(member));
     }
 
     /// One power iteration for every weight with spectral normalisation.

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::collective::Member;
 use super::config::{
     ActivationName, Block, CondConfig, CondGenerator, Distribution, NormName, OutputName, RangeName, Settings, Stage, StemNorm,
     UpsampleName,
@@ -300,6 +301,12 @@ impl Generator {
     #[must_use]
     pub fn drops_when_sampling(&self) -> bool {
         self.config.dropout_sampling && self.config.dropout > 0.0
+    }
+
+    /// From now on BatchNorm in training goes by what all members have, each of which makes the same passes.
+    pub fn synchronize(&mut self, member: &Member) {
+        let norms = std::iter::once(&mut self.norm).chain(self.up.iter_mut().map(|up| &mut up.norm));
+        norms.for_each(|norm| norm.synchronize(member));
     }
 
     /// One power iteration for every weight with spectral normalisation.

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`device`], [`devices`] | which device computes, or which ones |
+//! | [`collective`] | sums over devices that compute together |
 //! | [`ops`] | convolution, normalisation, … : fast ones of our own on the CPU |
 //! | [`parameter`] | named tensors of a network: weights and running statistics |
 //! | [`init`] | how weights are drawn |
@@ -21,6 +22,7 @@
 //! | [`sampler`] | pictures from a generator, by seed |
 
 pub mod checkpoint;
+pub mod collective;
 pub mod config;
 pub mod device;
 pub mod devices;

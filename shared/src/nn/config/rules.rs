@@ -127,6 +127,13 @@ impl Settings {
                  discriminator.norm=none, --set discriminator.spectral_norm=true, or --set penalty.weight_clip=0.01",
             );
         }
+        let norms = [self.generator.norm, self.discriminator.norm];
+        if self.schedule.sync_batch_norm && !norms.contains(&NormName::Batch) {
+            warnings.push(
+                "schedule.sync_batch_norm changes nothing, since neither network has BatchNorm; --set generator.norm=batch gives the \
+                 generator one",
+            );
+        }
         warnings
     }
 
@@ -243,6 +250,19 @@ mod tests {
         for bound in ["penalty.weight_clip=0.01", "discriminator.spectral_norm=true"] {
             assert_eq!(warnings(&["loss.name=wasserstein", bound]), 0, "{bound}");
         }
+    }
+
+    #[test]
+    fn synchronised_statistics_of_networks_that_have_none_are_warned_of() {
+        let warnings = |assignments: &[&str]| {
+            let assignments: Vec<String> = assignments.iter().map(|a| (*a).to_owned()).collect();
+            Settings::resolve("gan-ada", None, &assignments).expect("settings").warnings().len()
+        };
+        let on = "schedule.sync_batch_norm=true";
+        assert_eq!(warnings(&[on]), 0);
+        assert_eq!(warnings(&[on, "discriminator.norm=none"]), 0);
+        assert_eq!(warnings(&[on, "discriminator.norm=none", "generator.norm=none"]), 1);
+        assert_eq!(warnings(&["discriminator.norm=none", "generator.norm=none"]), 0);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct ScheduleConfig {
     pub precision: Precision,
     /// Parts of equal size that a batch goes through the networks in; their gradients are added up before weights move.
     pub accumulate: usize,
+    /// BatchNorm in training goes by what all devices have of a part instead of each by its own. One device alone has all of it.
+    pub sync_batch_norm: bool,
     /// D's updates a step, each on a batch of its own.
     pub discriminator_steps: usize,
     /// G's updates a step.
@@ -58,6 +60,7 @@ impl Default for ScheduleConfig {
             batch: 128,
             precision: Precision::default(),
             accumulate: 1,
+            sync_batch_norm: false,
             discriminator_steps: 1,
             generator_steps: 1,
             order: Order::default(),

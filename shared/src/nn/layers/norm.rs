@@ -5,8 +5,9 @@ use burn::tensor::Tensor;
 use super::act::Activator;
 use super::layer::Layer;
 use super::pass::{Classes, Mode, Pass};
+use crate::nn::collective::Member;
 use crate::nn::init::Maker;
-use crate::nn::ops::{self, Activation};
+use crate::nn::ops::{self, Activation, together};
 use crate::nn::parameter::{Parameter, Role, parameters};
 
 /// Batch normalisation, then an activation.
@@ -26,6 +27,8 @@ pub struct BatchNorm {
     epsilon: f32,
     unbiased: bool,
     by_class: bool,
+    /// With whom the batch is shared whose moments count; `None` where the layer sees all of it.
+    member: Option<Member>,
 }
 
 parameters!(BatchNorm { gamma, beta, mean, variance });
@@ -53,16 +56,26 @@ impl BatchNorm {
             epsilon: config.epsilon as f32,
             unbiased: config.unbiased,
             by_class: classes.is_some(),
+            member: None,
         }
+    }
+
+    /// From now on training goes by the moments of what all members have together, as much each: synchronised BatchNorm. Every member
+    /// must make the same passes, forward and backward, in the same order.
+    pub fn synchronize(&mut self, member: &Member) {
+        self.member = Some(member.clone());
     }
 
     /// # Shapes
     /// `x` [B, C, H, W] gives the same.
     pub fn forward(&mut self, x: Tensor<4>, activator: Activator, mode: Mode, classes: Option<&Classes>) -> Tensor<4> {
         let moments = self.moments(&x, mode);
-        let normalize = |gamma, beta, slope| match mode {
-            Mode::Train => ops::normalize_train(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
-            Mode::Infer => ops::normalize_with(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
+        let normalize = |gamma, beta, slope| match (mode, &self.member) {
+            (Mode::Train, None) => ops::normalize_train(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
+            (Mode::Train, Some(member)) => {
+                together::normalize(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope, member)
+            }
+            (Mode::Infer, _) => ops::normalize_with(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
         };
         if self.by_class {
             let (gamma, beta) = (self.of_class(self.gamma.as_ref(), classes), self.of_class(Some(&self.beta), classes));
@@ -88,8 +101,12 @@ impl BatchNorm {
             return Tensor::stack(vec![self.mean.flat(), self.variance.flat()], 0);
         }
         let [batch, _, height, width] = x.dims();
-        let moments = ops::channel_moments(x); // [2, C]
-        let n = (batch * height * width) as f64;
+        // [2, C]
+        let (moments, members) = match &self.member {
+            None => (ops::channel_moments(x), 1),
+            Some(member) => (together::channel_moments(x, member), member.count()),
+        };
+        let n = (batch * height * width * members) as f64;
         let correction = if self.unbiased { n / (n - 1.0).max(1.0) } else { 1.0 };
         let running = [self.mean.flat(), self.variance.flat()];
         let [mean, variance] = ops::follow_moments(moments.clone(), running, 1.0 - self.momentum, correction);
@@ -126,6 +143,11 @@ impl NormAct {
             (None, Some(slope)) => Some(Activation::LeakyRelu(slope)),
             _ => None,
         }
+    }
+
+    /// [`BatchNorm::synchronize`], where there is one.
+    pub fn synchronize(&mut self, member: &Member) {
+        self.norm.iter_mut().for_each(|norm| norm.synchronize(member));
     }
 
     /// # Shapes

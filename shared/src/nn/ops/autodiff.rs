@@ -12,6 +12,7 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::operations::Operations;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use crate::nn::collective::Member;
 
 /// A convolution or, `transposed`, its transpose.
 #[derive(Debug)]
@@ -70,13 +71,25 @@ impl<B: Operations> Backward<B, 2> for ProductBackward {
 struct NormBackward;
 
 impl<B: Operations> Backward<B, 3> for NormBackward {
-    /// x, gamma, beta, moments; epsilon; slope.
-    type State = ([FloatTensor<B>; 4], f32, f32);
+    /// x, gamma, beta, moments; epsilon; slope; with whom the moments are shared.
+    type State = ([FloatTensor<B>; 4], f32, f32, Option<Member>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
-        let ([x, gamma, beta, moments], epsilon, slope) = ops.state;
-        let (dx, d_gamma, d_beta) = B::norm_act_backward(x, gamma, beta, moments, g, epsilon, slope);
+        let ([x, gamma, beta, moments], epsilon, slope, member) = ops.state;
+        let (dx, d_gamma, d_beta) = match member {
+            None => B::norm_act_backward(x, gamma, beta, moments, g, epsilon, slope),
+            // What comes before in the backward pass depends on the graph's form alone, which is the same for all members: they
+            // meet here in one order.
+            Some(member) => {
+                let [a, b, c, d] = [&x, &gamma, &beta, &moments].map(Clone::clone);
+                let own = B::norm_act_sums(a, b, c, d, g.clone(), epsilon, slope);
+                let sums = B::float_cat(vec![own.clone(), member.total::<B>(own)], 0); // [4, C]
+                let shape = x.shape();
+                let n = (shape[0] * shape[2] * shape[3] * member.count()) as f32;
+                B::norm_act_backward_of_all(x, gamma, beta, moments, g, sums, [epsilon, slope, n])
+            }
+        };
         for (node, gradient) in ops.parents.into_iter().zip([dx, d_gamma, d_beta]) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
@@ -244,12 +257,13 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         moments: FloatTensor<Self>,
         epsilon: f32,
         slope: f32,
+        member: Option<Member>,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), gamma.node(), beta.node()];
         let state = [x, gamma, beta, moments].map(|t| t.into_primitive());
         let [x, gamma, beta, moments] = state.clone();
-        let y = B::norm_act(x, gamma, beta, moments, epsilon, slope);
-        record!(C, NormBackward, nodes, (state, epsilon, slope), y)
+        let y = B::norm_act(x, gamma, beta, moments, epsilon, slope, member.clone());
+        record!(C, NormBackward, nodes, (state, epsilon, slope, member), y)
     }
 
     fn norm_act_backward(
@@ -263,6 +277,33 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let [x, gamma, beta, moments, grad] = [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
         let (dx, d_gamma, d_beta) = B::norm_act_backward(x, gamma, beta, moments, grad, epsilon, slope);
+        (constant::<B, C>(dx), constant::<B, C>(d_gamma), constant::<B, C>(d_beta))
+    }
+
+    fn norm_act_sums(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> FloatTensor<Self> {
+        let [x, gamma, beta, moments, grad] = [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
+        constant::<B, C>(B::norm_act_sums(x, gamma, beta, moments, grad, epsilon, slope))
+    }
+
+    fn norm_act_backward_of_all(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        sums: FloatTensor<Self>,
+        numbers: [f32; 3],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [x, gamma, beta, moments, grad, sums] = [x, gamma, beta, moments, grad, sums].map(|t| t.into_primitive());
+        let (dx, d_gamma, d_beta) = B::norm_act_backward_of_all(x, gamma, beta, moments, grad, sums, numbers);
         (constant::<B, C>(dx), constant::<B, C>(d_gamma), constant::<B, C>(d_beta))
     }
 

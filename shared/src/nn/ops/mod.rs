@@ -12,6 +12,7 @@ mod padding;
 mod precision;
 mod resample;
 mod resize;
+pub mod together;
 mod update;
 mod warp;
 
@@ -190,6 +191,7 @@ pub fn normalize_train(
         batch_moments.into_dispatch(),
         epsilon,
         slope,
+        None,
     ))
 }
 

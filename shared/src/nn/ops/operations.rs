@@ -9,6 +9,7 @@ use burn::backend::{Backend, backend_extension};
 #[cfg(feature = "cubecl")]
 use super::cube::spec;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use crate::nn::collective::Member;
 
 /// The operations; each is documented where [`super`] offers it. Those that say so are not differentiable: they are the gradients
 /// of others.
@@ -64,8 +65,8 @@ pub(crate) trait Operations: Backend {
         parts: [f32; 3],
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Normalisation by the moments of `x` and leaky ReLU.
-    #[fusion(meta = |x, _, _, _, _, _| x.clone())]
+    /// Normalisation by the moments of `x`, or of what all members have, and leaky ReLU.
+    #[fusion(meta = |x, _, _, _, _, _, _| x.clone())]
     fn norm_act(
         x: FloatTensor<Self>,
         gamma: FloatTensor<Self>,
@@ -73,9 +74,10 @@ pub(crate) trait Operations: Backend {
         moments: FloatTensor<Self>,
         epsilon: f32,
         slope: f32,
+        member: Option<Member>,
     ) -> FloatTensor<Self>;
 
-    /// Gradients of x, gamma and beta of [`Operations::norm_act`]. Not differentiable.
+    /// Gradients of x, gamma and beta of [`Operations::norm_act`] where the moments are those of `x` alone. Not differentiable.
     #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn norm_act_backward(
         x: FloatTensor<Self>,
@@ -85,6 +87,33 @@ pub(crate) trait Operations: Backend {
         grad: FloatTensor<Self>,
         epsilon: f32,
         slope: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// What these gradients are made of, [2, C], f32: with g the gradient before the activation, Σg and Σg·(x − mean) of every channel.
+    /// Not differentiable.
+    #[fusion(meta = |x, _, _, _, _, _, _| spec::moments(x))]
+    fn norm_act_sums(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> FloatTensor<Self>;
+
+    /// [`Operations::norm_act_backward`] where the moments are those of what all members have. `sums` [4, C]: this one's
+    /// [`Operations::norm_act_sums`], of which gamma's and beta's gradients are made, then those of all, for x. `numbers` are ε, the
+    /// slope, and how many pixels all have in a channel. Not differentiable.
+    #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
+    fn norm_act_backward_of_all(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        sums: FloatTensor<Self>,
+        numbers: [f32; 3],
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// [`super::bias_act`].

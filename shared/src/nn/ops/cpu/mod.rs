@@ -39,6 +39,7 @@ use self::memory::Buffer;
 use self::norm::Norm;
 use super::operations::Operations;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use crate::nn::collective::Member;
 
 /// The instructions that these operations use, by the name that people call them.
 pub(super) fn instructions() -> &'static str {
@@ -149,7 +150,15 @@ impl Operations for Flex {
         (after(&mean, means, new), after(&variance, variances, corrected))
     }
 
-    fn norm_act(x: FlexTensor, gamma: FlexTensor, beta: FlexTensor, moments: FlexTensor, epsilon: f32, slope: f32) -> FlexTensor {
+    fn norm_act(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        moments: FlexTensor,
+        epsilon: f32,
+        slope: f32,
+        _: Option<Member>,
+    ) -> FlexTensor {
         recall(Operation::Norm { epsilon, slope }, [x, gamma, beta, moments], |[x, gamma, beta, moments]| {
             let (x, [gamma, beta, moments]) = (Image::of(x), [gamma, beta, moments].map(Values::of));
             let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
@@ -169,6 +178,37 @@ impl Operations for Flex {
         let (x, grad, [gamma, beta, moments]) = (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
         let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
         let (dx, d_gamma, d_beta) = norm.backward(x.values(), grad.values());
+        let channels = x.shape[1];
+        (Image::tensor(dx, x.shape), Values::tensor(d_gamma, [channels]), Values::tensor(d_beta, [channels]))
+    }
+
+    fn norm_act_sums(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        moments: FlexTensor,
+        grad: FlexTensor,
+        epsilon: f32,
+        slope: f32,
+    ) -> FlexTensor {
+        let (x, grad, [gamma, beta, moments]) = (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
+        let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
+        Values::tensor(norm.sums(x.values(), grad.values()), [2, x.shape[1]])
+    }
+
+    fn norm_act_backward_of_all(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        moments: FlexTensor,
+        grad: FlexTensor,
+        sums: FlexTensor,
+        [epsilon, slope, n]: [f32; 3],
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (x, grad, [gamma, beta, moments, sums]) =
+            (Image::of(x), Image::of(grad), [gamma, beta, moments, sums].map(Values::of));
+        let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
+        let (dx, d_gamma, d_beta) = norm.backward_of_all(x.values(), grad.values(), sums.slice(), n);
         let channels = x.shape[1];
         (Image::tensor(dx, x.shape), Values::tensor(d_gamma, [channels]), Values::tensor(d_beta, [channels]))
     }

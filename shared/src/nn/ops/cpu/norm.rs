@@ -229,22 +229,45 @@ impl Norm<'_> {
     pub(super) fn backward(&self, x: &[f32], grad: &[f32]) -> (Buffer, Buffer, Buffer) {
         let (affine, channels) = (self.affine(), self.gamma.len());
         let positions = x.len() / channels;
-        let [sum, product] = sum(Gradients { x, grad, affine: &affine }, positions, channels);
-        let n = positions as f64;
+        let sums = sum(Gradients { x, grad, affine: &affine }, positions, channels);
+        affine.backward(x, grad, [&sums, &sums], positions as f64)
+    }
+
+    /// The sums of the gradient before the activation and of its product with x − mean, [2, channels].
+    pub(super) fn sums(&self, x: &[f32], grad: &[f32]) -> Buffer {
+        let (affine, channels) = (self.affine(), self.gamma.len());
+        let pair = sum(Gradients { x, grad, affine: &affine }, x.len() / channels, channels);
+        let mut sums = Buffer::any(2 * channels);
+        sums.iter_mut().zip(pair.iter().flatten()).for_each(|(sum, of)| *sum = *of as f32);
+        sums
+    }
+
+    /// [`Norm::backward`] where the moments are those of `n` positions, of which `x` is a part. `sums` are [`Norm::sums`] of `x`, then
+    /// of all.
+    pub(super) fn backward_of_all(&self, x: &[f32], grad: &[f32], sums: &[f32], n: f32) -> (Buffer, Buffer, Buffer) {
+        let channels = self.gamma.len();
+        let row = |i: usize| sums[i * channels..(i + 1) * channels].iter().map(|v| f64::from(*v)).collect();
+        self.affine().backward(x, grad, [&[row(0), row(1)], &[row(2), row(3)]], f64::from(n))
+    }
+}
+
+impl Affine {
+    /// Gradients of x, γ and β from the sums of [`Gradients`] over `x`, then over all `n` positions that have the moments.
+    fn backward(&self, x: &[f32], grad: &[f32], [own, all]: [&Pair; 2], n: f64) -> (Buffer, Buffer, Buffer) {
+        let channels = self.scale.len();
         let [mut d_gamma, mut d_beta] = [Buffer::any(channels), Buffer::any(channels)];
         let (mut mean_g, mut slope_x) = (vec![0.0; channels], vec![0.0; channels]);
         for c in 0..channels {
-            let inverse_deviation = f64::from(affine.inverse_deviation[c]);
-            let product = product[c] * inverse_deviation;
-            d_gamma[c] = product as f32;
-            d_beta[c] = sum[c] as f32;
-            mean_g[c] = (sum[c] / n) as f32;
-            slope_x[c] = (product / n * inverse_deviation) as f32;
+            let inverse_deviation = f64::from(self.inverse_deviation[c]);
+            d_gamma[c] = (own[1][c] * inverse_deviation) as f32;
+            d_beta[c] = own[0][c] as f32;
+            mean_g[c] = (all[0][c] / n) as f32;
+            slope_x[c] = (all[1][c] * inverse_deviation / n * inverse_deviation) as f32;
         }
         let mut dx = Buffer::any(x.len());
         let range = range(channels);
         dx.par_chunks_mut(range).zip(x.par_chunks(range).zip(grad.par_chunks(range))).for_each(|(dx, (x, grad))| {
-            arch().dispatch(Backward { x, grad, dx, affine: &affine, mean_g: &mean_g, slope_x: &slope_x });
+            arch().dispatch(Backward { x, grad, dx, affine: self, mean_g: &mean_g, slope_x: &slope_x });
         });
         (dx, d_gamma, d_beta)
     }

@@ -37,6 +37,7 @@ use self::image::Image;
 use self::norm::Norm;
 use super::operations::Operations;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use crate::nn::collective::Member;
 
 impl Operations for CubeBackend {
     fn convolve(x: CubeTensor, weight: CubeTensor, stride: usize, padding: Padding, precision: Precision) -> CubeTensor {
@@ -77,7 +78,15 @@ impl Operations for CubeBackend {
         norm::follow(moments, mean, variance, parts)
     }
 
-    fn norm_act(x: CubeTensor, gamma: CubeTensor, beta: CubeTensor, moments: CubeTensor, epsilon: f32, slope: f32) -> CubeTensor {
+    fn norm_act(
+        x: CubeTensor,
+        gamma: CubeTensor,
+        beta: CubeTensor,
+        moments: CubeTensor,
+        epsilon: f32,
+        slope: f32,
+        _: Option<Member>,
+    ) -> CubeTensor {
         Norm::new([gamma, beta, moments], epsilon, slope).forward(&Image::of(x)).tensor()
     }
 
@@ -91,6 +100,32 @@ impl Operations for CubeBackend {
         slope: f32,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let (dx, d_gamma, d_beta) = Norm::new([gamma, beta, moments], epsilon, slope).backward(&Image::of(x), &Image::of(grad));
+        (dx.tensor(), d_gamma, d_beta)
+    }
+
+    fn norm_act_sums(
+        x: CubeTensor,
+        gamma: CubeTensor,
+        beta: CubeTensor,
+        moments: CubeTensor,
+        grad: CubeTensor,
+        epsilon: f32,
+        slope: f32,
+    ) -> CubeTensor {
+        Norm::new([gamma, beta, moments], epsilon, slope).sums(&Image::of(x), &Image::of(grad))
+    }
+
+    fn norm_act_backward_of_all(
+        x: CubeTensor,
+        gamma: CubeTensor,
+        beta: CubeTensor,
+        moments: CubeTensor,
+        grad: CubeTensor,
+        sums: CubeTensor,
+        [epsilon, slope, n]: [f32; 3],
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let norm = Norm::new([gamma, beta, moments], epsilon, slope);
+        let (dx, d_gamma, d_beta) = norm.backward_of_all(&Image::of(x), &Image::of(grad), sums, n);
         (dx.tensor(), d_gamma, d_beta)
     }
 

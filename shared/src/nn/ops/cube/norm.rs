@@ -1,7 +1,8 @@
 //! Batch normalisation and the leaky ReLU behind it: one pass for the moments, one forward, two backward.
 
 use burn::backend::TensorMetadata;
-use burn::tensor::DType;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::ops::reshape;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
@@ -166,7 +167,8 @@ fn gradient_sums<F: Float, N: Size>(
     sums[(2 * row + 1) * width + channel] = product;
 }
 
-/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ and dβ ← Σh.
+/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ and dβ ← Σh. The latter
+/// have the first two rows of `sums`; dx has the two from row `all` on, which are sums over `n` positions.
 #[cube(launch, address_type = "dynamic")]
 fn normalize_backward<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -181,6 +183,7 @@ fn normalize_backward<F: Float, N: Size>(
     epsilon: f32,
     slope: f32,
     n: f32,
+    all: usize,
     width: usize,
     #[define(F)] _dtype: ElemType,
 ) {
@@ -193,7 +196,9 @@ fn normalize_backward<F: Float, N: Size>(
     let d = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel];
     let h = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS]) * leaky_slope::<N>(d * scale + beta[channel], slope);
     let part = Vector::<f32, N>::new(1.0 / n);
-    let result = scale * (h - sums[channel] * part - d * inverse * inverse * sums[width + channel] * part);
+    let sum = sums[all * width + channel];
+    let product = sums[(all + 1) * width + channel];
+    let result = scale * (h - sum * part - d * inverse * inverse * product * part);
     dx[ABSOLUTE_POS] = Vector::cast_from(result);
     if ABSOLUTE_POS < width {
         d_gamma[ABSOLUTE_POS] = sums[width + ABSOLUTE_POS] * inverse;
@@ -246,8 +251,8 @@ impl Norm {
         y
     }
 
-    /// Gradients of x, γ and β from that of the result, where the moments are those of `x`.
-    pub(super) fn backward(&self, x: &Image, g: &Image) -> (Image, CubeTensor, CubeTensor) {
+    /// [`gradient_sums`] over all positions, [2, C].
+    pub(super) fn sums(&self, x: &Image, g: &Image) -> CubeTensor {
         let (vector, client, positions) = (x.vector(), &x.data.client, x.positions());
         let (width, dtype) = (x.channels / vector, element(&x.data));
         let partial = empty(&x.data, &[blocks(positions) * 2 * x.channels], DType::F32);
@@ -274,6 +279,26 @@ impl Norm {
             dtype,
         );
         let sums = sums::of_blocks(partial, blocks(positions), 2 * x.channels, vector);
+        reshape(sums, Shape::from(vec![2, x.channels]))
+    }
+
+    /// Gradients of x, γ and β from that of the result, where the moments are those of `x`.
+    pub(super) fn backward(&self, x: &Image, g: &Image) -> (Image, CubeTensor, CubeTensor) {
+        self.backward_by(x, g, self.sums(x, g), 0, x.positions() as f32)
+    }
+
+    /// The same where the moments are those of `n` positions, of which `x` is a part; `sums` [4, C] are [`Norm::sums`] of `x`, then
+    /// of all.
+    pub(super) fn backward_of_all(&self, x: &Image, g: &Image, sums: CubeTensor, n: f32) -> (Image, CubeTensor, CubeTensor) {
+        self.backward_by(x, g, sums, 2, n)
+    }
+
+    /// [`normalize_backward`].
+    fn backward_by(&self, x: &Image, g: &Image, sums: CubeTensor, all: usize, n: f32) -> (Image, CubeTensor, CubeTensor) {
+        let (vector, client, positions) = (x.vector(), &x.data.client, x.positions());
+        let (width, dtype) = (x.channels / vector, element(&x.data));
+        let sums = flat(sums);
+        let address = address(&[&x.data, &sums]);
         let channels = || empty(&x.data, &[x.channels], DType::F32);
         let (dx, d_gamma, d_beta) = (x.alike(), channels(), channels());
         let (count, dim) = spread(client, positions * width);
@@ -295,7 +320,8 @@ impl Norm {
             d_beta.clone().into_buffer_arg(),
             self.epsilon,
             self.slope,
-            positions as f32,
+            n,
+            all,
             width,
             dtype,
         );

@@ -1,9 +1,11 @@
-//! Sums over the devices that train one run together.
+//! Sums over devices that compute together, each on a thread of its own.
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, TensorMetadata};
+use burn::tensor::{Device, Tensor, TensorData, try_read_sync};
 
 /// How devices add their tensors up.
 #[derive(Clone, Debug)]
@@ -59,25 +61,47 @@ impl Member {
         }
         let counts: Vec<usize> = tensors.iter().map(|t| t.dims()[0]).collect();
         // One exchange instead of one for each weight.
-        let all = Tensor::cat(tensors, 0);
-        let sum = match &self.way {
-            Way::Host(meeting) => {
-                let (device, count) = (all.device(), all.dims()[0]);
-                let sum = meeting.sum(self.index, all.into_data().iter::<f32>().collect());
-                Tensor::from_data(TensorData::new(sum.to_vec(), [count]), &device)
-            }
-            #[cfg(feature = "cuda")]
-            Way::Nccl(devices) => {
-                use burn::tensor::distributed::{ReduceOperation, all_reduce};
-                all_reduce(all, ReduceOperation::Sum, devices.clone()).resolve()
-            }
-        };
+        let all = Tensor::cat(tensors, 0).into_dispatch();
+        let sum: Tensor<1> = Tensor::from_dispatch(self.total::<Dispatch>(all));
         let mut at = 0;
         let stretch = |count| {
             at += count;
             sum.clone().narrow(0, at - count, count)
         };
         counts.into_iter().map(stretch).collect()
+    }
+
+    /// What every member brings, in their order, [members, N]: `tensor` [N] of the same length from each.
+    ///
+    /// # Panics
+    /// As [`Member::sum`].
+    #[must_use]
+    pub fn gather(&self, tensor: Tensor<1>) -> Tensor<2> {
+        let (length, device) = (tensor.dims()[0], tensor.device());
+        // A sum to which each adds zeros where the others' numbers are: exact.
+        let places = Tensor::<2>::zeros([self.count, length], &device);
+        let own = places.slice_assign([self.index..self.index + 1, 0..length], tensor.reshape([1, length]));
+        Tensor::from_dispatch(self.total::<Dispatch>(own.into_dispatch()))
+    }
+
+    /// [`Member::sum`] of one tensor of any shape, f32, of one backend.
+    pub(crate) fn total<B: Backend>(&self, tensor: FloatTensor<B>) -> FloatTensor<B> {
+        match &self.way {
+            Way::Host(meeting) => {
+                let (device, shape) = (tensor.device(), tensor.shape());
+                let data = try_read_sync(B::float_into_data(tensor));
+                let Some(Ok(data)) = data else { panic!("device {} of {}: cannot be read: {data:?}", self.index, self.count) };
+                let sum = meeting.sum(self.index, data.iter::<f32>().collect());
+                B::float_from_data(TensorData::new(sum.to_vec(), shape), &device)
+            }
+            #[cfg(feature = "cuda")]
+            Way::Nccl(devices) => {
+                use burn::backend::DeviceOps;
+                use burn::tensor::distributed::ReduceOperation;
+                let ids = devices.iter().map(|device| device.as_dispatch().id()).collect();
+                B::all_reduce(tensor, ReduceOperation::Sum, ids).resolve()
+            }
+        }
     }
 
     /// Tells the others that this one comes no more, so that they do not wait for it.
@@ -165,6 +189,7 @@ impl Meeting {
             let mut all = round.brought.iter_mut().filter_map(Option::take);
             let mut sum = all.next().unwrap_or_default();
             for values in all {
+                assert_eq!(values.len(), sum.len(), "the members of a sum have come to different places");
                 sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
             }
             (round.sum, round.number, round.to_take) = (Arc::new(sum), number + 1, self.members);
@@ -217,6 +242,22 @@ mod tests {
                 let expected = [2, 3].map(|n| TensorData::new(vec![(3 + 30 * r) as f32; n], [n]));
                 assert_eq!(sums, expected);
             }
+        }
+    }
+
+    #[test]
+    fn gathered_numbers_are_those_of_each_member_in_their_order() {
+        let threads: Vec<_> = members(3)
+            .into_iter()
+            .map(|member| {
+                thread::spawn(move || {
+                    let own = Tensor::from_floats([member.index() as f32 - 0.1, 1e30], &Device::flex());
+                    member.gather(own).into_data().iter::<f32>().collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        for thread in threads {
+            assert_eq!(thread.join().expect("numbers"), [-0.1, 1e30, 0.9, 1e30, 1.9, 1e30]);
         }
     }
 
