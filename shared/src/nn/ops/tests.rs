@@ -1,6 +1,7 @@
 //! Our operations against burn's on the same numbers, over drawn shapes: on the CPU, or with the feature `cubecl-cpu` on CubeCL's
 //! CPU runtime. burn's are always those of the CPU.
 
+mod members;
 mod references;
 #[cfg(not(feature = "cubecl-cpu"))]
 mod threads;
