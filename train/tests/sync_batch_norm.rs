@@ -21,8 +21,9 @@ const STEPS: u64 = 3;
 const BATCH: usize = 12;
 const SIDE: usize = 16;
 
-/// Three steps in f32, summed in another order. SGD, unlike Adam, does not blow a small gradient's rounding up to the size of a step.
-const TOLERANCE: f64 = 2e-5;
+/// Three steps in f32 whose sums go in another order; 2e-7 is what they come to. SGD, unlike Adam, does not blow a small
+/// gradient's rounding up to the size of a step.
+const TOLERANCE: f64 = 2e-6;
 
 /// Nothing that is drawn for each part by itself, which several devices have more of: what differs is BatchNorm alone.
 const PLAIN: &[&str] = &[
@@ -43,7 +44,7 @@ const CASES: &[&[&str]] = &[
     &["schedule.order=alternating", "schedule.discriminator_steps=2", "schedule.generator_steps=2"],
     &["schedule.order=alternating", "schedule.reuse_latents=true", "loss.name=relativistic-hinge"],
     &["cond=batch-norm+auxiliary"],
-    &["discriminator.norm=none", "penalty.gradient=10", "generator.block=residual"],
+    &["discriminator.norm=none", "penalty.r1=1", "generator.block=residual"],
 ];
 
 /// Leaves when its thread ends, so that a test that fails does not wait for ever.
@@ -129,7 +130,7 @@ fn synchronised_devices_take_the_steps_of_one_that_has_the_whole_batch() {
             let off = apart(&trained(&config(case, 1, true), devices, &order), &whole);
             assert!(off < TOLERANCE, "{case:?} on {devices}: {off}");
             let each = apart(&trained(&config(case, 1, false), devices, &order), &whole);
-            assert!(each > 100.0 * TOLERANCE, "{case:?} on {devices}: {each} with the statistics of each device");
+            assert!(each > 1000.0 * TOLERANCE, "{case:?} on {devices}: {each} with the statistics of each device");
             println!("{case:?} on {devices}: {off:.1e} together, {each:.1e} each by itself");
         }
     }
@@ -143,7 +144,7 @@ fn parts_that_are_accumulated_are_synchronised_part_by_part() {
     let two = trained(&config(&[], 4, true), 2, &order);
     let one = trained(&config(&[], 2, false), 1, &met);
     assert!(apart(&two, &one) < TOLERANCE, "{}", apart(&two, &one));
-    assert!(apart(&two, &trained(&config(&[], 2, false), 1, &order)) > 100.0 * TOLERANCE, "any parts do");
+    assert!(apart(&two, &trained(&config(&[], 2, false), 1, &order)) > 1000.0 * TOLERANCE, "any parts do");
 }
 
 #[test]
