@@ -55,7 +55,8 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
     /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers, if CUDA is built in
-    /// (`train devices` lists all). Several, joined by commas, take equal parts of every batch.
+    /// (`train devices` lists all). Several, joined by commas, take equal parts of every batch; BatchNorm then goes by each part, or
+    /// by all of them with --set schedule.sync_batch_norm=true.
     #[arg(long, value_name = "DEVICE[,DEVICE]…", default_value = "auto")]
     device: DeviceList,
     /// What GPUs multiply: f32, tf32 or bf16 (`schedule.precision`). bf16 is fastest and halves the memory of feature maps; weights,

@@ -4,7 +4,6 @@
 
 mod util;
 
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -167,7 +166,7 @@ fn a_synchronised_run_goes_on_exactly_and_not_without_the_setting() {
     };
     let saved = |out: &str| {
         let last = folder.join(out).join("checkpoints/00000006");
-        let file = |name: &str| fs::read(&Path::new(&last).join(format!("{name}.safetensors"))).unwrap();
+        let file = |name: &str| fs::read(last.join(format!("{name}.safetensors"))).unwrap();
         ["generator", "ema", "discriminator"].map(file)
     };
     for (out, steps) in [("whole", 6), ("resumed", 3), ("resumed", 6)] {
