@@ -71,7 +71,7 @@ impl Member {
         counts.into_iter().map(stretch).collect()
     }
 
-    /// What every member brings, in their order, [members, N]: `tensor` [N] of the same length from each.
+    /// What every member brings, in their order, [members, N]: a `tensor` `[N]` of the same length from each.
     ///
     /// # Panics
     /// As [`Member::sum`].
