@@ -293,6 +293,26 @@ pub fn remove_leftovers_of(target: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
+/// Bytes that may still be written to the disk that `path` is on; `None` where the system does not say.
+#[must_use]
+pub fn free_bytes(path: impl AsRef<Path>) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let path = std::ffi::CString::new(path.as_ref().as_os_str().as_bytes()).ok()?;
+        // SAFETY: all numbers of which the structure consists may be zero.
+        let mut told: libc::statvfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the path ends with a zero byte, and the system writes into a structure of its own kind.
+        let refused = unsafe { libc::statvfs(path.as_ptr(), &mut told) } != 0;
+        (!refused).then(|| told.f_bavail as u64 * told.f_frsize as u64)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 /// Opens a file for appending, creating it if needed; for logs whose reader repairs a torn tail ([`crate::jsonl`]).
 ///
 /// # Errors

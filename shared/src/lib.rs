@@ -13,6 +13,7 @@
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
+//! | [`process`] | the memory of this process |
 //! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
 #![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
 #![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
@@ -29,6 +30,7 @@ pub mod metrics;
 #[cfg(feature = "nn")]
 pub mod nn;
 pub mod picture;
+pub mod process;
 pub mod rng;
 pub mod sealed;
 pub mod shard;

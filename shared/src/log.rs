@@ -156,6 +156,8 @@ pub struct Progress {
 #[derive(Debug)]
 struct Plain {
     done: u64,
+    /// What was done before this process began.
+    before: u64,
     started: Instant,
     last: Instant,
 }
@@ -164,16 +166,29 @@ impl Progress {
     /// Starts a bar (or plain lines) over `total` items.
     #[must_use]
     pub fn new(title: impl Into<String>, total: u64) -> Self {
+        Self::resumed(title, total, 0, "{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}")
+    }
+
+    /// The same where `done` of the items were done before, which says nothing about the time that the others take. `template` is
+    /// how a terminal shows it, in indicatif's words; `{msg}` is the title until [`Progress::describe`] changes it.
+    #[must_use]
+    pub fn resumed(title: impl Into<String>, total: u64, done: u64, template: &str) -> Self {
         let title = title.into();
         let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            let bar = bars().add(ProgressBar::new(total).with_style(style));
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let bar = bars().add(ProgressBar::new(total).with_style(style).with_position(done));
+            bar.reset_eta();
             bar.set_message(title.clone());
             bar
         });
         let now = Instant::now();
-        Self { bar, plain: Mutex::new(Plain { done: 0, started: now, last: now }), title, total }
+        Self { bar, plain: Mutex::new(Plain { done, before: done, started: now, last: now }), title, total }
+    }
+
+    /// Whether a terminal shows a bar, so that [`Progress::describe`] is worth its text.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.bar.is_some()
     }
 
     /// Counts `n` more items as done; may be called from any thread.
@@ -186,7 +201,7 @@ impl Progress {
         plain.done += n;
         if plain.last.elapsed() >= PLAIN_INTERVAL {
             plain.last = Instant::now();
-            let rate = plain.done as f64 / plain.started.elapsed().as_secs_f64();
+            let rate = (plain.done - plain.before) as f64 / plain.started.elapsed().as_secs_f64();
             let left = self.total.saturating_sub(plain.done) as f64 / rate;
             tracing::info!("{}: {}/{} ({rate:.1}/s, {left:.0} s left)", self.title, plain.done, self.total);
         }

@@ -1,6 +1,7 @@
 //! Flags → [`Options`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -79,6 +80,19 @@ pub struct Args {
     /// Weights of the FID InceptionV3 for KID while training. Default: what `evaluate weights --fetch` stored.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s, 10m, 2h.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    save_every: Duration,
+    /// How many of the latest checkpoints to keep beside the best (`checkpoints.keep`).
+    #[arg(long, value_name = "N")]
+    keep: Option<usize>,
+    /// When losses or weights are not finite, go back to the last checkpoint and on with other random numbers, up to N times in a
+    /// row.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u64,
+    /// End the run when KID has risen N times in a row; 0 = never.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    stop_after: u64,
     /// Begin anew: removes what the run folder holds.
     #[arg(long)]
     restart: bool,
@@ -149,6 +163,20 @@ Examples:
 /// Classes that `--summary` shows where no data set is named.
 const SUMMARY_CLASSES: usize = 10;
 
+/// Reads `90s`, `10m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("expected a time such as 90s, 10m or 2h, not {text:?}");
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).filter(|d| !d.is_zero()).ok_or_else(wrong)
+}
+
 impl Args {
     /// Does what the flags ask for.
     ///
@@ -179,6 +207,9 @@ impl Args {
             weights: self.weights,
             restart: self.restart,
             data_on: self.data_on,
+            save_every: self.save_every,
+            retries: self.retries,
+            stop_after: self.stop_after,
         };
         if self.dry_run {
             return preparation::dry_run(&options);
@@ -211,6 +242,7 @@ impl Args {
                 assignments.push(format!("schedule.{unit}={value}"));
             }
         }
+        assignments.extend(self.keep.map(|keep| format!("checkpoints.keep={keep}")));
         assignments.extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
         Ok(Settings::resolve(&self.preset, file, &assignments)?)

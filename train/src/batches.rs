@@ -16,7 +16,7 @@ use crate::turn::Batch;
 /// The pictures that a run learns from.
 #[derive(Debug)]
 pub struct Batches {
-    dataset: Dataset,
+    dataset: Arc<Dataset>,
     split: String,
     batch: usize,
     seed: u64,
@@ -57,7 +57,20 @@ impl Batches {
     /// When there is no such split.
     pub fn new(dataset: Dataset, split: &str, batch: usize, seed: u64) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
-        Ok(Self { dataset, split: split.to_owned(), batch, seed, count, drawn: Mutex::default() })
+        Ok(Self { dataset: Arc::new(dataset), split: split.to_owned(), batch, seed, count, drawn: Mutex::default() })
+    }
+
+    /// The same pictures, shuffled by another seed.
+    #[must_use]
+    pub fn reseeded(&self, seed: u64) -> Self {
+        let (dataset, split) = (Arc::clone(&self.dataset), self.split.clone());
+        Self { dataset, split, batch: self.batch, seed, count: self.count, drawn: Mutex::default() }
+    }
+
+    /// From which the order follows.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// Pictures in the split.

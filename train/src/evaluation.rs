@@ -1,8 +1,7 @@
 //! KID while training: the averaged generator's pictures against those of a split, whose features are computed once.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
@@ -18,38 +17,58 @@ use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
 use shared::rng;
 
-/// Features of the split, and the network that takes them.
+/// The pictures of a split to compare with, and the network that takes features of them and of samples.
 #[derive(Debug)]
 pub struct Evaluator {
     inception: Inception,
-    real: Features,
+    real: SplitPictures,
+    chosen: Vec<usize>,
+    /// Those of the chosen pictures.
+    features: OnceLock<Features>,
 }
 
 const PROTOCOL: Protocol = Protocol::TorchFidelity;
 
 impl Evaluator {
-    /// Reads `weights` and takes the features of `config.pictures` pictures of the split, the same ones in every run.
+    /// Reads `weights` and chooses `config.pictures` pictures of the split, the same ones in every run.
     ///
     /// # Errors
     /// When the weights or the split cannot be read.
-    pub fn new(dataset: &Arc<Dataset>, config: &EvaluationConfig, weights: &Path, device: &Device) -> Result<Self> {
+    pub fn open(dataset: Arc<Dataset>, config: &EvaluationConfig, weights: &Path, device: &Device) -> Result<Self> {
         let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
-        let split = SplitPictures::new(Arc::clone(dataset), &config.split)?;
         let count = dataset.split(&config.split)?.len();
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
         let chosen = order.into_iter().take(config.pictures).map(|i| i as usize).collect();
-        let extractor = Extractor { inception: &inception, resize: PROTOCOL.resize(), batch: DEFAULT_BATCH };
-        let of_real = || extractor.features(&Selection::new(&split, chosen), &[Tap::Pool2048], &FeatureCache::standard());
-        let real = Precision::F32.during(of_real)?;
-        let real = real.into_iter().next().context("no features came back")?;
-        Ok(Self { inception, real })
+        Ok(Self { inception, real: SplitPictures::new(dataset, &config.split)?, chosen, features: OnceLock::new() })
+    }
+
+    /// Takes the features of the chosen pictures, or finds them in the cache; the first [`Evaluator::kid`] would do it otherwise.
+    ///
+    /// # Errors
+    /// When a picture cannot be read.
+    pub fn prepare(&self) -> Result<()> {
+        Precision::F32.during(|| self.of_real()).map(drop)
+    }
+
+    fn extractor(&self) -> Extractor<'_> {
+        Extractor { inception: &self.inception, resize: PROTOCOL.resize(), batch: DEFAULT_BATCH }
+    }
+
+    fn of_real(&self) -> Result<&Features> {
+        if let Some(features) = self.features.get() {
+            return Ok(features);
+        }
+        let chosen = Selection::new(&self.real, self.chosen.clone());
+        let features = self.extractor().features(&chosen, &[Tap::Pool2048], &FeatureCache::standard())?;
+        let features = features.into_iter().next().context("no features came back")?;
+        Ok(self.features.get_or_init(|| features))
     }
 
     /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side.
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
-            "protocol": PROTOCOL.name(), "weights_sha256": self.inception.weights().sha256(), "pictures": self.real.count(),
+            "protocol": PROTOCOL.name(), "weights_sha256": self.inception.weights().sha256(), "pictures": self.chosen.len(),
         })
     }
 
@@ -63,17 +82,13 @@ impl Evaluator {
     }
 
     fn kid_now(&self, sampler: &Sampler) -> Result<f64> {
-        let started = Instant::now();
-        let count = self.real.count();
+        let (real, count) = (self.of_real()?, self.chosen.len());
         let seeds: Vec<u64> = (0..count as u64).collect();
         let pictures = sampler.pictures(&seeds).into_iter().map(Into::into).collect();
         let source = InMemory { origin: "samples".into(), pictures };
-        let extractor = Extractor { inception: &self.inception, resize: PROTOCOL.resize(), batch: DEFAULT_BATCH };
-        let fake = extractor.features(&source, &[Tap::Pool2048], &FeatureCache::off())?;
+        let fake = self.extractor().features(&source, &[Tap::Pool2048], &FeatureCache::off())?;
         let fake = fake.first().context("no features came back")?;
         let whole = KidSettings { subsets: Some(1), subset_size: Some(count), seed: 0 };
-        let kid = PROTOCOL.kid(fake, &self.real, whole)?;
-        tracing::info!("KID {:.5} from {count} pictures of each side in {:.0} s", kid.mean, started.elapsed().as_secs_f64());
-        Ok(kid.mean)
+        Ok(PROTOCOL.kid(fake, real, whole)?.mean)
     }
 }

@@ -7,7 +7,6 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
-//! | [`opening`] | what a run is opened with |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
 //! | [`turn`] | a batch and the random numbers that belong to it |
@@ -23,22 +22,28 @@
 //! | [`batches`] | data set → the pictures of a batch |
 //! | [`feed`], [`loader`], [`resident`] | the batches of a run on a device, ahead of its steps |
 //! | [`metrics`] | averages over an epoch |
-//! | [`evaluation`] | KID while training |
+//! | [`evaluation`], [`evaluations`] | KID while training, and the thread that computes it |
+//! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
+//! | [`alarm`], [`pace`] | what is told once, with what to try |
+//! | [`live`] | what a terminal shows |
 
+pub mod alarm;
 pub mod args;
 pub mod augment;
 pub mod batches;
 pub mod check;
 pub mod ema;
 pub mod evaluation;
+pub mod evaluations;
 pub mod feed;
 pub mod gradient;
 pub mod instance_noise;
 pub mod lists;
+pub mod live;
 pub mod loader;
 pub mod metrics;
-pub mod opening;
 pub mod optimizer;
+pub mod pace;
 pub mod penalty;
 pub mod preparation;
 pub mod rate;
@@ -46,6 +51,8 @@ pub mod readback;
 pub mod reading;
 pub mod replicas;
 pub mod resident;
+pub mod saver;
+pub mod state;
 pub mod throughput;
 pub mod trainer;
 pub mod training;

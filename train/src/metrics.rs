@@ -61,6 +61,12 @@ impl EpochSums {
         self.sums = self.sums.zip(step, |a, b| a + b);
     }
 
+    /// Whether no step was counted yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps == 0
+    }
+
     /// The averages; not a number before the first step.
     #[must_use]
     pub fn mean(&self) -> StepMetrics {

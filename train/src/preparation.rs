@@ -1,6 +1,7 @@
 //! What comes before the first step: the data and the settings are looked at, and what does not fit is refused.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use shared::cli::{Ending, UsageError};
@@ -32,6 +33,12 @@ pub struct Options {
     pub restart: bool,
     /// Where the pictures to learn from are kept.
     pub data_on: DataOn,
+    /// A checkpoint is written after this time at the latest.
+    pub save_every: Duration,
+    /// How often in a row the run goes back when values are not finite.
+    pub retries: u64,
+    /// The run ends when KID has risen so often in a row; 0 = never.
+    pub stop_after: u64,
 }
 
 /// Checks data and settings and prints the resolved `config.toml`.

@@ -96,35 +96,71 @@ pub struct Checkpoint {
     pub meta: Meta,
 }
 
+/// The tensors of one file as they were at one moment, on the host: training may go on while they are written.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    name: String,
+    /// Name, shape, and the values in row-major order.
+    tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
+}
+
+impl Snapshot {
+    /// What `part` holds now, for the file `name` (without ending).
+    #[must_use]
+    pub fn of(name: &str, part: &dyn Parameters) -> Self {
+        let tensors = part.parameters().into_iter().map(|(name, p)| (name, p.shape().to_vec(), p.to_vec())).collect();
+        Self { name: name.to_owned(), tensors }
+    }
+
+    /// The file's name without ending.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first tensor that holds a value that is not finite.
+    #[must_use]
+    pub fn first_not_finite(&self) -> Option<&str> {
+        let bad = self.tensors.iter().find(|(_, _, values)| !values.iter().all(|v| v.is_finite()));
+        bad.map(|(name, ..)| name.as_str())
+    }
+
+    fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let tensors: Vec<_> = self.tensors.iter().map(|(name, shape, values)| (name, shape, bytes(values))).collect();
+        let views: Result<Vec<_>, _> = tensors
+            .iter()
+            .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.as_str(), view)))
+            .collect();
+        safetensors::serialize(views?, None)
+    }
+}
+
 /// Writes a checkpoint: `parts` are the files' names without ending and what goes into each. `meta.files` is filled here.
 ///
 /// # Errors
 /// When writing fails; nothing then bears the name `folder`.
-pub fn save(folder: &Path, mut meta: Meta, parts: &[(&str, &dyn Parameters)]) -> Result<(), CheckpointError> {
+pub fn save(folder: &Path, meta: Meta, parts: &[(&str, &dyn Parameters)]) -> Result<(), CheckpointError> {
+    let parts: Vec<Snapshot> = parts.iter().map(|(name, part)| Snapshot::of(name, *part)).collect();
+    write(folder, meta, &parts)
+}
+
+/// The same of what was taken earlier.
+///
+/// # Errors
+/// When writing fails; nothing then bears the name `folder`.
+pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), CheckpointError> {
     let staged = AtomicFolder::create(folder)?;
     meta.files.clear();
-    for (name, part) in parts {
-        let file = format!("{name}.safetensors");
+    for part in parts {
+        let file = format!("{}.safetensors", part.name);
         let bytes =
-            to_safetensors(*part).map_err(|e| CheckpointError::Mismatch { path: folder.join(&file), what: e.to_string() })?;
+            part.to_safetensors().map_err(|e| CheckpointError::Mismatch { path: folder.join(&file), what: e.to_string() })?;
         fs::write(staged.path().join(&file), &bytes)?;
         meta.files.insert(file, FileRecord::of(&bytes));
     }
     sealed::write(&staged.path().join("meta.json"), &meta)?;
     Ok(staged.commit()?)
-}
-
-fn to_safetensors(part: &dyn Parameters) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = part
-        .parameters()
-        .into_iter()
-        .map(|(name, p)| (name, p.shape().to_vec(), p.to_vec().iter().flat_map(|v| v.to_le_bytes()).collect()))
-        .collect();
-    let views: Result<Vec<_>, _> = tensors
-        .iter()
-        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view)))
-        .collect();
-    safetensors::serialize(views?, None)
 }
 
 impl Checkpoint {

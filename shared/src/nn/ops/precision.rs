@@ -1,5 +1,6 @@
 //! How exactly GPUs multiply matrices. The CPU always multiplies in f32.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -24,6 +25,11 @@ pub enum Precision {
 /// What all operations of this process do that are not told otherwise.
 static PRECISION: AtomicU8 = AtomicU8::new(Precision::Tf32 as u8);
 
+thread_local! {
+    /// What this thread does instead.
+    static HERE: Cell<Option<Precision>> = const { Cell::new(None) };
+}
+
 impl Precision {
     /// Every one, with what the flag calls it.
     pub const ALL: [(Self, &'static str); 3] = [(Self::F32, "f32"), (Self::Tf32, "tf32"), (Self::Bf16, "bf16")];
@@ -33,18 +39,20 @@ impl Precision {
         PRECISION.store(self as u8, Ordering::Relaxed);
     }
 
-    /// Does `work` in this precision; then that of before is back.
+    /// Does `work` in this precision, whatever other threads do meanwhile; then that of before is back.
     pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
-        let before = Self::current();
-        self.set();
+        let before = HERE.replace(Some(self));
         let result = work();
-        before.set();
+        HERE.set(before);
         result
     }
 
-    /// The precision that operations have now.
+    /// The precision that operations asked for by this thread have now.
     #[must_use]
     pub fn current() -> Self {
+        if let Some(here) = HERE.get() {
+            return here;
+        }
         let now = PRECISION.load(Ordering::Relaxed);
         Self::ALL.into_iter().map(|(precision, _)| precision).find(|p| *p as u8 == now).unwrap_or_default()
     }
@@ -76,5 +84,16 @@ mod tests {
             assert_eq!((precision.to_string().as_str(), name.parse()), (name, Ok(precision)));
         }
         assert!("fp16".parse::<Precision>().is_err());
+    }
+
+    #[test]
+    fn one_threads_precision_is_nothing_to_another() {
+        let outside = Precision::current();
+        Precision::Bf16.during(|| {
+            assert_eq!(Precision::current(), Precision::Bf16);
+            let elsewhere = std::thread::spawn(Precision::current).join().expect("a thread");
+            assert_eq!(elsewhere, outside);
+        });
+        assert_eq!(Precision::current(), outside);
     }
 }

@@ -1,0 +1,253 @@
+//! What a run left alone should tell when somebody looks: each trouble once, with what to try. Which troubles there are already, and
+//! for how long, goes into checkpoints, so that a run that was interrupted warns of the same at the same time.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use shared::picture::Picture;
+
+/// D's loss is as good as zero below this; a non-saturating loss is 1.39 where D knows nothing.
+const D_LOSS_GONE: f64 = 0.02;
+
+/// Where D is right about nearly all pictures of both kinds, whatever its loss is called.
+const ALL_RIGHT: f64 = 0.999;
+
+/// Epochs that a trouble must last.
+const PATIENCE: u64 = 5;
+
+/// KIDs in a row, each above the one before, that count as rising.
+const RISING: u64 = 3;
+
+/// Mean distance of two pictures, in levels of 255, below which nobody tells them apart.
+const ALIKE: f64 = 1.0;
+
+/// A kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Losses or weights were not finite.
+    NotFinite,
+    /// D tells all pictures apart.
+    DiscriminatorWins,
+    /// p cannot rise any further.
+    AugmentationAtCap,
+    /// Samples look the same.
+    IdenticalSamples,
+    /// KID rises.
+    KidRising,
+    /// KID could not be computed.
+    NoKid,
+    /// Steps take longer than they did.
+    Slower,
+}
+
+/// One warning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// After which step.
+    pub step: u64,
+    /// In which epoch, from 1.
+    pub epoch: u64,
+    /// The trouble.
+    pub kind: Kind,
+    /// What was seen, with its numbers.
+    pub what: String,
+    /// What to try.
+    pub advice: String,
+}
+
+/// What the alarms look at after an epoch.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Steps done.
+    pub step: u64,
+    /// The epoch, from 1.
+    pub epoch: u64,
+    /// D's mean loss without penalties, where it is bounded below by zero; `None` for losses that are not.
+    pub d_loss: Option<f64>,
+    /// Shares of real and generated pictures that D is right about.
+    pub accuracy: [f64; 2],
+    /// p and its ceiling, where p moves.
+    pub p: Option<(f64, f64)>,
+    /// Mean distance of the samples from each other, see [`spread`].
+    pub spread: Option<f64>,
+}
+
+/// What has been warned of, and for how long troubles last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alarms {
+    raised: BTreeSet<Kind>,
+    d_wins: u64,
+    at_cap: u64,
+    alike: u64,
+    kid: Option<f64>,
+    rising: u64,
+}
+
+impl Alarms {
+    /// Whether there was nothing yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The alarm, unless its kind was raised before.
+    fn once(&mut self, seen: (u64, u64), kind: Kind, what: String, advice: &str) -> Option<Alarm> {
+        let (step, epoch) = seen;
+        self.raised.insert(kind).then(|| Alarm { step, epoch, kind, what, advice: advice.to_owned() })
+    }
+
+    /// What is to be told after an epoch.
+    pub fn look(&mut self, seen: &Seen) -> Vec<Alarm> {
+        let at = (seen.step, seen.epoch);
+        let last = |counter: &mut u64, holds: bool| {
+            *counter = if holds { *counter + 1 } else { 0 };
+            *counter >= PATIENCE
+        };
+        let mut alarms = Vec::new();
+        let [real, generated] = seen.accuracy;
+        let gone = seen.d_loss.is_some_and(|loss| loss < D_LOSS_GONE) || real.min(generated) > ALL_RIGHT;
+        if last(&mut self.d_wins, gone) {
+            let loss = seen.d_loss.map_or(String::new(), |loss| format!("its loss is {loss:.4} and "));
+            let what = format!(
+                "for {PATIENCE} epochs D has told all pictures apart: {loss}it is right about {:.1}% of real and {:.1}% of \
+                 generated ones, so that G learns nothing",
+                100.0 * real,
+                100.0 * generated
+            );
+            let advice = "more augmentation (augment.target_accuracy lower, augment.max_probability higher), a lower \
+                          optimizer.discriminator.learning_rate, penalty.r1, or discriminator.spectral_norm=true";
+            alarms.extend(self.once(at, Kind::DiscriminatorWins, what, advice));
+        }
+        if let Some((p, ceiling)) = seen.p
+            && last(&mut self.at_cap, ceiling > 0.0 && p >= ceiling)
+        {
+            let what = format!("p has been at its cap of {ceiling} for {PATIENCE} epochs: D knows the pictures by heart");
+            let advice = "more pictures (data.mirror=true doubles them), another augment.pipeline, a smaller discriminator.width; \
+                          samples of before this epoch may be better than later ones";
+            alarms.extend(self.once(at, Kind::AugmentationAtCap, what, advice));
+        }
+        if let Some(spread) = seen.spread
+            && last(&mut self.alike, spread < ALIKE)
+        {
+            let what =
+                format!("for {PATIENCE} sheets all samples have looked the same ({spread:.2} of 255 levels apart): collapse");
+            let advice = "go on from an earlier checkpoint (--init-from RUN@STEP) with a lower learning rate, penalty.r1, \
+                          discriminator.minibatch_stddev, or another loss.name";
+            alarms.extend(self.once(at, Kind::IdenticalSamples, what, advice));
+        }
+        alarms
+    }
+
+    /// Takes notice of the KID of an epoch.
+    pub fn hear(&mut self, at: (u64, u64), kid: f64) -> Option<Alarm> {
+        self.rising = if self.kid.is_some_and(|before| kid > before) { self.rising + 1 } else { 0 };
+        self.kid = Some(kid);
+        if self.rising < RISING {
+            return None;
+        }
+        let what = format!("KID has risen {} times in a row, to {kid:.5}", self.rising);
+        let advice =
+            "the best checkpoint is kept: `sample` and `evaluate` take it by default; --stop-after N ends a run by itself";
+        self.once(at, Kind::KidRising, what, advice)
+    }
+
+    /// How many times in a row KID has risen.
+    #[must_use]
+    pub fn rising(&self) -> u64 {
+        self.rising
+    }
+
+    /// Takes notice of a KID that could not be computed.
+    pub fn miss(&mut self, at: (u64, u64), why: &str) -> Option<Alarm> {
+        let what = format!("no KID: {why}; training goes on");
+        self.once(at, Kind::NoKid, what, "--set evaluation.every=0 leaves KID out; `evaluate kid` computes it afterwards")
+    }
+
+    /// Values that were not finite; told every time.
+    #[must_use]
+    pub fn not_finite(at: (u64, u64), what: String) -> Alarm {
+        let advice = "a lower optimizer.learning_rate, optimizer.*.clip_norm=1, --precision f32, or penalty.r1, in a new run";
+        Alarm { step: at.0, epoch: at.1, kind: Kind::NotFinite, what, advice: advice.to_owned() }
+    }
+}
+
+/// Mean distance of all pairs of neighbouring pictures, in levels of 255; `None` for fewer than two.
+#[must_use]
+pub fn spread(pictures: &[Picture]) -> Option<f64> {
+    let distance = |a: &Picture, b: &Picture| {
+        let sum: f64 = a.pixels.iter().zip(&b.pixels).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
+        sum / a.pixels.len() as f64
+    };
+    let distances: Vec<f64> = pictures.windows(2).map(|pair| distance(&pair[0], &pair[1])).collect();
+    (!distances.is_empty()).then(|| distances.iter().sum::<f64>() / distances.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound(epoch: u64) -> Seen {
+        Seen { step: 10 * epoch, epoch, d_loss: Some(1.1), accuracy: [0.8, 0.8], p: Some((0.3, 0.8)), spread: Some(40.0) }
+    }
+
+    /// The kinds that are told, with their epochs.
+    fn told(epochs: u64, change: impl Fn(&mut Seen)) -> Vec<(Kind, u64)> {
+        let mut alarms = Alarms::default();
+        let mut look = |epoch| {
+            let mut seen = sound(epoch);
+            change(&mut seen);
+            alarms.look(&seen)
+        };
+        (1..=epochs).flat_map(&mut look).map(|alarm| (alarm.kind, alarm.epoch)).collect()
+    }
+
+    #[test]
+    fn a_sound_run_is_not_warned_of() {
+        assert!(told(100, |_| ()).is_empty());
+    }
+
+    #[test]
+    fn a_trouble_is_told_once_when_it_has_lasted() {
+        assert_eq!(told(30, |s| s.d_loss = Some(0.001)), [(Kind::DiscriminatorWins, PATIENCE)]);
+        assert_eq!(told(30, |s| s.accuracy = [1.0, 1.0]), [(Kind::DiscriminatorWins, PATIENCE)]);
+        assert_eq!(told(30, |s| s.p = Some((0.8, 0.8))), [(Kind::AugmentationAtCap, PATIENCE)]);
+        assert_eq!(told(30, |s| s.spread = Some(0.2)), [(Kind::IdenticalSamples, PATIENCE)]);
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_not_told() {
+        assert!(told(30, |s| s.d_loss = Some(if s.epoch % PATIENCE == 0 { 1.0 } else { 0.001 })).is_empty());
+        // A critic's loss may be anything, and p may not be in use.
+        assert!(told(30, |s| (s.d_loss, s.p) = (None, None)).is_empty());
+    }
+
+    #[test]
+    fn a_rising_kid_is_told_and_counted_and_a_fall_begins_anew() {
+        let mut alarms = Alarms::default();
+        let told: Vec<_> = [0.5, 0.4, 0.41, 0.42, 0.39, 0.4, 0.41, 0.42, 0.43]
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, kid)| alarms.hear((i as u64, i as u64), kid).map(|a| a.step))
+            .collect();
+        assert_eq!((told, alarms.rising()), (vec![7], 4));
+    }
+
+    #[test]
+    fn what_was_told_before_an_interruption_is_not_told_again() {
+        let mut alarms = Alarms::default();
+        assert!(alarms.miss((1, 1), "no weights").is_some());
+        let text = serde_json::to_string(&alarms).expect("written");
+        let mut alarms: Alarms = serde_json::from_str(&text).expect("read");
+        assert!(!alarms.is_new());
+        assert_eq!(alarms.miss((2, 2), "no weights"), None);
+    }
+
+    #[test]
+    fn the_spread_of_pictures_is_their_mean_distance() {
+        let grey = |level: u8| Picture::filled(2, 2, 1, level);
+        assert_eq!(spread(&[grey(10)]), None);
+        assert_eq!(spread(&[grey(10), grey(10), grey(13)]), Some(1.5));
+    }
+}

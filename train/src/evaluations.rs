@@ -1,0 +1,178 @@
+//! KID beside the steps: a thread of its own computes it while training goes on. When the value is taken notice of does not depend
+//! on when it came, so that a run is the same however fast its machine is.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use shared::nn::sampler::Sampler;
+use shared::signal::Stop;
+
+/// Waiting for a value that is due ends after this long: whatever hangs there must not hang the run.
+pub const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// How often a signal is looked for while waiting.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A value and what it cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kid {
+    /// The KID.
+    pub value: f64,
+    /// Seconds that it took.
+    pub seconds: f64,
+}
+
+/// What came of a value that is due.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Due {
+    /// It is there.
+    Kid(Kid),
+    /// It could not be computed, and why.
+    Missing(String),
+    /// A signal came first.
+    Stopped,
+}
+
+/// The thread, and what it owes.
+#[derive(Debug)]
+pub struct Evaluations<T = Sampler> {
+    /// Each with its number.
+    requests: Sender<(u64, T)>,
+    results: Receiver<(u64, Result<Kid, String>)>,
+    patience: Duration,
+    /// The number of the last request; what comes of earlier ones is of no use any more.
+    asked: u64,
+    /// Whether the waiting for it was given up.
+    hangs: bool,
+}
+
+impl<T: Send + 'static> Evaluations<T> {
+    /// Starts the thread: `work` is done for every request, after `prepare` was done once. Waiting for a value takes at most
+    /// `patience`.
+    pub fn start(
+        prepare: impl FnOnce() -> Result<()> + Send + 'static,
+        mut work: impl FnMut(T) -> Result<f64> + Send + 'static,
+        patience: Duration,
+    ) -> Self {
+        let (requests, receive) = channel::<(u64, T)>();
+        let (send, results) = channel();
+        // It is not waited for: what it computes when the run ends is of no use.
+        std::thread::spawn(move || {
+            let prepared = prepare().map_err(|e| format!("{e:#}"));
+            for (number, request) in receive {
+                let started = Instant::now();
+                let value = prepared.clone().and_then(|()| work(request).map_err(|e| format!("{e:#}")));
+                let result = value.map(|value| Kid { value, seconds: started.elapsed().as_secs_f64() });
+                if send.send((number, result)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { requests, results, patience, asked: 0, hangs: false }
+    }
+
+    /// Asks for the value of `request` instead of any that was asked for before.
+    pub fn ask(&mut self, request: T) {
+        while let Ok((number, _)) = self.results.try_recv() {
+            self.hangs &= number != self.asked;
+        }
+        // Where it hangs, nothing more is asked of it; where the thread is gone, its result is missed when it is due.
+        if !self.hangs {
+            self.asked += 1;
+            let _ = self.requests.send((self.asked, request));
+        }
+    }
+
+    /// The value that was asked for; waits for it.
+    pub fn due(&mut self, stop: &Stop) -> Due {
+        if self.hangs {
+            return Due::Missing("the evaluation before it has not come back yet".into());
+        }
+        let since = Instant::now();
+        loop {
+            match self.results.recv_timeout(TICK) {
+                Ok((number, Ok(kid))) if number == self.asked => return Due::Kid(kid),
+                Ok((number, Err(why))) if number == self.asked => return Due::Missing(why),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Disconnected) => return Due::Missing("the evaluating thread has failed".into()),
+                Err(RecvTimeoutError::Timeout) if stop.exit_code().is_some() => return Due::Stopped,
+                Err(RecvTimeoutError::Timeout) if since.elapsed() > self.patience => {
+                    self.hangs = true;
+                    return Due::Missing(format!("nothing came back for {:.0} s", since.elapsed().as_secs_f64()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(due: Due) -> String {
+        match due {
+            Due::Missing(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn values_come_in_the_order_in_which_they_were_asked_for() {
+        let mut evaluations = Evaluations::start(|| Ok(()), |n: u32| Ok(f64::from(n)), PATIENCE);
+        for n in 0..20 {
+            evaluations.ask(n);
+            assert!(matches!(evaluations.due(&Stop::default()), Due::Kid(kid) if kid.value == f64::from(n)));
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_last_is_what_comes() {
+        let mut evaluations = Evaluations::start(|| Ok(()), |n: u32| Ok(f64::from(n)), PATIENCE);
+        (0..5).for_each(|n| evaluations.ask(n));
+        assert!(matches!(evaluations.due(&Stop::default()), Due::Kid(kid) if kid.value == 4.0));
+    }
+
+    #[test]
+    fn a_hang_in_evaluation_does_not_hang_the_run_and_is_over_when_it_is_over() {
+        let (release, hold) = channel::<()>();
+        let mut first = true;
+        let work = move |n: u32| {
+            if std::mem::take(&mut first) {
+                let _ = hold.recv();
+            }
+            Ok(f64::from(n))
+        };
+        let mut evaluations = Evaluations::start(|| Ok(()), work, Duration::from_millis(250));
+        evaluations.ask(1);
+        assert!(missing(evaluations.due(&Stop::default())).contains("nothing came back"));
+        evaluations.ask(2);
+        assert!(missing(evaluations.due(&Stop::default())).contains("before it"));
+        release.send(()).expect("it waits");
+        while evaluations.hangs {
+            std::thread::sleep(Duration::from_millis(5));
+            evaluations.ask(3);
+        }
+        assert!(matches!(evaluations.due(&Stop::default()), Due::Kid(kid) if kid.value == 3.0));
+    }
+
+    #[test]
+    fn errors_and_failures_of_the_thread_are_told_and_a_signal_ends_the_waiting() {
+        let mut evaluations = Evaluations::start(|| Ok(()), |_: u32| anyhow::bail!("no picture"), PATIENCE);
+        evaluations.ask(1);
+        assert_eq!(missing(evaluations.due(&Stop::default())), "no picture");
+        let mut evaluations = Evaluations::start(|| anyhow::bail!("no weights"), |_: u32| Ok(1.0), PATIENCE);
+        evaluations.ask(1);
+        assert_eq!(missing(evaluations.due(&Stop::default())), "no weights");
+        let mut evaluations = Evaluations::start(|| Ok(()), |_: u32| panic!("a bug"), PATIENCE);
+        evaluations.ask(1);
+        assert!(missing(evaluations.due(&Stop::default())).contains("failed"));
+        let (_release, hold) = channel::<()>();
+        let mut evaluations = Evaluations::start(|| Ok(()), move |_: u32| Ok(hold.recv().map_or(0.0, |()| 1.0)), PATIENCE);
+        evaluations.ask(1);
+        let stop = Stop::default();
+        stop.request(15);
+        assert_eq!(evaluations.due(&stop), Due::Stopped);
+    }
+}

@@ -1,0 +1,255 @@
+//! What an epoch came to, and what is done at its end.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use shared::fs;
+use shared::nn::device::memory::Memory;
+use shared::nn::sampler::Sampler;
+use shared::picture::{Picture, grid};
+use shared::process;
+use shared::signal::Stop;
+
+use super::Training;
+use crate::alarm::{self, Alarm, Alarms, Seen};
+use crate::evaluations::Due;
+use crate::feed::Feed;
+use crate::live::Now;
+use crate::metrics::{EpochSums, StepMetrics};
+use crate::rate;
+use crate::state::{Best, Pending};
+
+/// Pixels between the pictures of a sheet.
+const SHEET_PADDING: u32 = 2;
+
+/// What an epoch has taken so far.
+pub(super) struct Clock {
+    since: Instant,
+    pictures: u64,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Self { since: Instant::now(), pictures: 0 }
+    }
+
+    pub(super) fn count(&mut self, pictures: u64) {
+        self.pictures += pictures;
+    }
+
+    fn seconds(&self) -> f64 {
+        self.since.elapsed().as_secs_f64()
+    }
+
+    fn per_second(&self) -> f64 {
+        self.pictures as f64 / self.seconds()
+    }
+}
+
+pub(super) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
+    Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
+}
+
+impl Training {
+    /// What is written before the first step: the reals, and the untrained generator's sheet.
+    pub(super) fn begin(&self) -> Result<()> {
+        let samples = &self.config.settings.samples;
+        let reals = self.batches.first(samples.pictures)?;
+        fs::write(self.run.file("samples/reals.png"), &sheet(&reals, samples.columns)?)?;
+        self.write_sheet(0).map(drop)
+    }
+
+    /// The pictures of the sheet of `epoch`, if there is to be one.
+    fn write_sheet(&self, epoch: u64) -> Result<Vec<Picture>> {
+        let samples = &self.config.settings.samples;
+        if samples.every == 0 || !epoch.is_multiple_of(samples.every) {
+            return Ok(Vec::new());
+        }
+        let seeds: Vec<u64> = (0..samples.pictures as u64).collect();
+        let pictures = self.sampler().pictures(&seeds);
+        fs::write(self.run.sheet(epoch), &sheet(&pictures, samples.columns)?)?;
+        Ok(pictures)
+    }
+
+    pub(super) fn sampler(&self) -> Sampler {
+        Sampler::new(self.trainer().ema.clone(), &self.config, self.device().clone())
+    }
+
+    /// Thousands of real pictures that `step` steps take.
+    fn kimg(&self, step: u64) -> f64 {
+        (step * self.pictures_a_step()) as f64 / 1000.0
+    }
+
+    /// Where the run is in the epoch under way.
+    pub(super) fn now(&self, epoch: u64, clock: &Clock) -> Now {
+        Now {
+            epoch,
+            kimg: self.kimg(self.trainer().step),
+            img_per_s: clock.per_second(),
+            means: self.state.sums.mean(),
+            p: self.trainer().controller.probability,
+        }
+    }
+
+    /// Everything that belongs to the end of an epoch: its sheet, its line, alarms, KID, a checkpoint. Where a signal comes before
+    /// the KID of an earlier epoch, nothing of it is done; the run goes on with it.
+    pub(super) fn end_epoch(&mut self, epoch: u64, clock: &Clock, stop: &Stop) -> Result<Settled> {
+        self.take_notice(self.trainer().step)?;
+        let (speed, seconds) = (clock.per_second(), clock.seconds());
+        let pictures = self.write_sheet(epoch)?;
+        let settled = self.settle(stop)?;
+        if settled == Settled::Stopped {
+            return Ok(settled);
+        }
+        let means = self.state.sums.mean();
+        let line = self.line(epoch, (speed, seconds), &means);
+        self.live.epoch(&means, self.trainer().controller.probability);
+        self.look(epoch, (speed, seconds), &means, &pictures)?;
+        self.state.sums = EpochSums::default();
+        let asked = self.ask_for_kid(epoch, &line)?;
+        if !asked {
+            self.write_line(&line)?;
+        }
+        if asked || settled == Settled::RisenEnough || epoch.is_multiple_of(self.config.settings.checkpoints.every) {
+            self.save()?;
+        } else if self.state.best.map(|best| best.step) != self.best_saved {
+            self.point()?;
+        }
+        Ok(settled)
+    }
+
+    /// The epoch's line of `stats.jsonl`, which is told on the log, too.
+    fn line(&mut self, epoch: u64, (speed, seconds): (f64, f64), m: &StepMetrics) -> Value {
+        let waited: Duration = self.feeds.iter_mut().map(Feed::waited).sum();
+        let wait = 100.0 * waited.as_secs_f64() / seconds;
+        let (step, p) = (self.trainer().step, self.trainer().controller.probability);
+        let settings = &self.config.settings;
+        let factor = rate::factor(&settings.rate, step.saturating_sub(1), self.last_step);
+        let optimizers =
+            [("g_norm", m.g_norm, &settings.optimizer.generator), ("d_norm", m.d_norm, &settings.optimizer.discriminator)];
+        let memory = match Memory::of(self.device()) {
+            Some(memory) => Some(memory.total - memory.free),
+            None => process::resident_bytes(),
+        };
+        let tenths = |x: f64| (x * 10.0).round() / 10.0;
+        let mut line = json!({
+            "epoch": epoch, "step": step, "kimg": self.kimg(step), "g_loss": m.g_loss, "d_loss": m.d_loss, "penalty": m.penalty,
+            "real_acc": m.real_accuracy, "gen_acc": m.generated_accuracy, "d_real": m.d_real, "d_fake": m.d_fake,
+            "d_fooled": m.d_fooled, "aug_p": p, "kid": null, "img_per_s": tenths(speed),
+            "wait": tenths(wait),
+            "seconds": tenths(self.seconds()), "memory_mb": memory.map(|bytes| bytes >> 20),
+            "lr_g": optimizers[0].2.learning_rate * factor, "lr_d": optimizers[1].2.learning_rate * factor,
+        });
+        for (key, norm, optimizer) in optimizers {
+            if optimizer.clip_norm > 0.0 {
+                line[key] = json!(norm);
+            }
+        }
+        tracing::info!(
+            "epoch {epoch} step {step} g_loss {:.4} d_loss {:.4} real_acc {:.3} gen_acc {:.3} aug_p {p:.4} {speed:.1} img/s \
+             wait {wait:.1}%",
+            m.g_loss,
+            m.d_loss,
+            m.real_accuracy,
+            m.generated_accuracy
+        );
+        line
+    }
+
+    fn write_line(&mut self, line: &Value) -> Result<()> {
+        self.stats.push(line)?;
+        Ok(self.stats.sync()?)
+    }
+
+    /// Has the KID of this epoch computed, if it is one of those; its line is written when the value is there.
+    fn ask_for_kid(&mut self, epoch: u64, line: &Value) -> Result<bool> {
+        let every = self.config.settings.evaluation.every;
+        if self.evaluations.is_none() || every == 0 || !epoch.is_multiple_of(every) {
+            return Ok(false);
+        }
+        let sampler = self.sampler();
+        if let Some(evaluations) = &mut self.evaluations {
+            evaluations.ask(sampler);
+        }
+        self.state.pending = Some(Pending { step: self.trainer().step, epoch, line: line.clone() });
+        Ok(true)
+    }
+
+    /// Takes in the KID that is owed, if one is: it is due at the end of the epoch after its own, or of the run.
+    pub(super) fn settle(&mut self, stop: &Stop) -> Result<Settled> {
+        let Some(Pending { step, epoch, mut line }) = self.state.pending.clone() else { return Ok(Settled::Yes) };
+        let due = match &mut self.evaluations {
+            Some(evaluations) => evaluations.due(stop),
+            None => Due::Missing("this time the run was started without weights".into()),
+        };
+        let at = (step, epoch);
+        let alarm = match due {
+            Due::Stopped => return Ok(Settled::Stopped),
+            Due::Missing(why) => self.state.alarms.miss(at, &why),
+            Due::Kid(kid) => {
+                tracing::info!("epoch {epoch} KID {:.5} ({:.0} s)", kid.value, kid.seconds);
+                line["kid"] = json!(kid.value);
+                line["kid_seconds"] = json!((kid.seconds * 10.0).round() / 10.0);
+                line["kid_of"] = self.conventions.clone();
+                self.live.kid(kid.value);
+                if self.state.best.is_none_or(|best| kid.value < best.kid) {
+                    self.state.best = Some(Best { kid: kid.value, step });
+                }
+                self.state.alarms.hear(at, kid.value)
+            }
+        };
+        self.state.pending = None;
+        self.write_line(&line)?;
+        self.tell(alarm)?;
+        let risen = self.stop_after > 0 && self.state.alarms.rising() >= self.stop_after;
+        if risen {
+            tracing::info!("KID has risen {} times in a row (--stop-after {}): the run ends", self.stop_after, self.stop_after);
+        }
+        Ok(if risen { Settled::RisenEnough } else { Settled::Yes })
+    }
+
+    /// Looks for trouble.
+    fn look(&mut self, epoch: u64, (speed, seconds): (f64, f64), means: &StepMetrics, pictures: &[Picture]) -> Result<()> {
+        let settings = &self.config.settings;
+        // A critic's numbers have no zero that means anything.
+        let judges = settings.loss.name.to_string() != "wasserstein";
+        let accuracy = if judges { [means.real_accuracy, means.generated_accuracy] } else { [0.0; 2] };
+        let moves = settings.augment.pipeline.has_probability();
+        let seen = Seen {
+            step: self.trainer().step,
+            epoch,
+            d_loss: judges.then_some(means.d_loss - means.penalty),
+            accuracy,
+            p: moves.then(|| (self.trainer().controller.probability, settings.augment.ceiling())),
+            spread: alarm::spread(pictures),
+        };
+        let mut alarms = self.state.alarms.look(&seen);
+        alarms.extend(self.pace.add((seen.step, epoch), speed, seconds));
+        alarms.into_iter().try_for_each(|alarm| self.tell(Some(alarm)))
+    }
+
+    /// Warns, on the log and in `alarms.jsonl`.
+    pub(super) fn tell(&mut self, alarm: Option<Alarm>) -> Result<()> {
+        let Some(alarm) = alarm else { return Ok(()) };
+        tracing::warn!("epoch {}, step {}: {}; try {}", alarm.epoch, alarm.step, alarm.what, alarm.advice);
+        Ok(self.alarms.push(&alarm)?)
+    }
+
+    /// The alarm of values that were not finite.
+    pub(super) fn tell_not_finite(&mut self, step: u64, what: &str) -> Result<()> {
+        let alarm = Alarms::not_finite((step, step / self.per_epoch + 1), what.to_owned());
+        self.tell(Some(alarm))
+    }
+}
+
+/// What became of a KID that was owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// It is taken in, or there was none.
+    Yes,
+    /// It is, and has risen as often in a row as the run was told to end after.
+    RisenEnough,
+    /// A signal came first: it is owed still.
+    Stopped,
+}

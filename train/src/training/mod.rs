@@ -1,0 +1,200 @@
+//! One run from its first or last saved step to its end: owns the run folder, feeds the trainer, writes what is kept.
+
+mod epoch;
+mod opening;
+mod recovery;
+mod saving;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use burn::tensor::Device;
+use serde_json::Value;
+use shared::cli::{Ending, UsageError};
+use shared::jsonl::JsonLines;
+use shared::nn::config::RunConfig;
+use shared::nn::device::memory::{self, Memory};
+use shared::nn::ops::Precision;
+use shared::nn::run::{Owner, Run};
+use shared::signal::Stop;
+
+use self::epoch::{Clock, Settled};
+use self::recovery::{NotFinite, Recent};
+use crate::augment::backlog::Backlog;
+use crate::batches::Batches;
+use crate::evaluations::Evaluations;
+use crate::feed::{DataOn, Feed, Ready};
+use crate::live::Live;
+use crate::pace::Pace;
+use crate::preparation::{Options, prepare};
+use crate::readback::Readback;
+use crate::replicas::{self, Replicas};
+use crate::saver::Saver;
+use crate::state::State;
+use crate::trainer::Trainer;
+
+/// Trains on `devices` until the schedule ends or a signal comes; everything is saved either way.
+///
+/// # Errors
+/// When the data, the run folder or the weights are unusable, the folder cannot be written, or values are not finite however often
+/// it is tried.
+pub fn train(options: &Options, out: &Path, devices: &[Device], stop: &Stop) -> Result<Ending> {
+    let (config, batches) = prepare(options)?;
+    replicas::check(&config.settings.schedule, devices.len())?;
+    let precision = config.settings.schedule.precision;
+    if precision == Precision::Bf16 && devices.contains(&Device::flex()) {
+        return Err(
+            UsageError("--precision bf16: the CPU computes in f32; leave it out, or choose a GPU with --device".into()).into()
+        );
+    }
+    precision.set();
+    let mut training = Training::open(options, config, batches, out, devices)?;
+    let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
+    let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
+    println!("{}", out.display());
+    Ok(ending)
+}
+
+struct Training {
+    run: Run,
+    _owner: Owner,
+    config: RunConfig,
+    data_on: DataOn,
+    devices: Vec<Device>,
+    per_epoch: u64,
+    last_step: u64,
+    save_every: Duration,
+    retries: u64,
+    stop_after: u64,
+
+    // What steps work on; begun anew when the run goes back.
+    batches: Arc<Batches>,
+    /// One for each device.
+    feeds: Vec<Feed>,
+    replicas: Replicas,
+    readback: Readback,
+    backlog: Backlog,
+    state: State,
+    stats: JsonLines,
+
+    // What goes on beside them.
+    evaluations: Option<Evaluations>,
+    /// What makes two KIDs comparable.
+    conventions: Value,
+    saver: Saver,
+    saved_at: Instant,
+    /// The step that the pointer to the best was last set to.
+    best_saved: Option<u64>,
+    alarms: JsonLines,
+    live: Live,
+    recent: Recent,
+    pace: Pace,
+    started: Instant,
+    /// Seconds that earlier processes trained.
+    seconds_before: f64,
+}
+
+impl Training {
+    fn run(&mut self, stop: &Stop) -> Result<Ending> {
+        if self.trainer().step == 0 && self.saver.last().is_none() {
+            self.begin()?;
+        }
+        self.announce_disk();
+        loop {
+            match self.steps(stop) {
+                Ok(ending) => {
+                    self.saver.finish()?;
+                    return Ok(ending);
+                }
+                Err(error) => self.roll_back(&error.downcast::<NotFinite>()?)?,
+            }
+        }
+    }
+
+    fn steps(&mut self, stop: &Stop) -> Result<Ending> {
+        let mut clock = Clock::start();
+        // A signal may have come between the last step of an epoch and what belongs to its end.
+        let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);
+        if index == 0 && !self.state.sums.is_empty() && self.end_epoch(epoch, &clock, stop)? == Settled::RisenEnough {
+            return Ok(Ending::Done);
+        }
+        while self.trainer().step < self.last_step {
+            let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);
+            let batches = self.next_batches()?;
+            let readings = self.replicas.take_step(batches);
+            let step = self.trainer().step;
+            self.readback.submit(step, readings);
+            self.take_notice(step.saturating_sub(self.readback.lag()))?;
+            clock.count(self.pictures_a_step());
+            if self.live.step() {
+                let now = self.now(epoch + 1, &clock);
+                self.live.show(&now);
+            }
+            if index + 1 == self.per_epoch {
+                if self.end_epoch(epoch + 1, &clock, stop)? == Settled::RisenEnough {
+                    return Ok(Ending::Done);
+                }
+                clock = Clock::start();
+            }
+            if let Some(code) = stop.exit_code() {
+                return self.stop(code);
+            }
+            if self.saved_at.elapsed() >= self.save_every {
+                self.save()?;
+            }
+        }
+        if self.settle(stop)? == Settled::Stopped {
+            return self.stop(stop.exit_code().unwrap_or_default());
+        }
+        self.save()?;
+        Ok(Ending::Done)
+    }
+
+    fn stop(&mut self, code: u8) -> Result<Ending> {
+        self.save()?;
+        self.saver.finish()?;
+        tracing::info!("stopped after step {}; the same command goes on from there", self.trainer().step);
+        Ok(Ending::Stopped(code))
+    }
+
+    fn trainer(&self) -> &Trainer {
+        &self.replicas.first
+    }
+
+    fn device(&self) -> &Device {
+        self.trainer().device()
+    }
+
+    fn pictures_a_step(&self) -> u64 {
+        let schedule = &self.config.settings.schedule;
+        (schedule.batch * schedule.discriminator_steps) as u64
+    }
+
+    /// Seconds of training, those of earlier processes included.
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Those of the next step, for each device as many as D has updates.
+    fn next_batches(&mut self) -> Result<Vec<Vec<Ready>>> {
+        let updates = self.config.settings.schedule.discriminator_steps;
+        let of_device = |feed: &mut Feed| (0..updates).map(|_| feed.take()).collect::<Result<_, _>>();
+        Ok(self.feeds.iter_mut().map(of_device).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes what all steps up to `through` measured into the sums, and lets the controller hear of those that are as far back as
+    /// the device may be ahead. When values come decides about nothing.
+    fn take_notice(&mut self, through: u64) -> Result<()> {
+        for (step, values) in self.readback.take(through) {
+            let metrics = values.metrics();
+            self.recent.add(step, &metrics)?;
+            self.state.sums.add(&metrics);
+            self.backlog.push(step, values.observation());
+        }
+        let due = self.trainer().step.saturating_sub(self.readback.lag());
+        self.backlog.due(due).for_each(|seen| self.replicas.first.observe(seen));
+        Ok(())
+    }
+}

@@ -1,0 +1,167 @@
+//! What is done when values are not finite or memory is out.
+
+use std::collections::VecDeque;
+
+use anyhow::{Error, Result, bail};
+use serde_json::json;
+use shared::cli::UsageError;
+use shared::fs;
+use shared::fs::AtomicFolder;
+use shared::nn::device::memory::{self, Memory, OutOfMemory};
+use shared::nn::run::Which;
+use thiserror::Error;
+
+use super::Training;
+use super::epoch::sheet;
+use crate::metrics::StepMetrics;
+use crate::trainer;
+
+/// Steps whose numbers are kept for a look at what came before.
+const RECENT: usize = 100;
+
+/// Losses or weights that are no numbers any more.
+#[derive(Clone, Debug, Error)]
+#[error("step {step}: {what}")]
+pub(super) struct NotFinite {
+    /// After which step it showed.
+    pub(super) step: u64,
+    /// What is not finite.
+    pub(super) what: String,
+}
+
+/// What the last steps measured, and how often in a row the run went back.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    steps: VecDeque<(u64, StepMetrics)>,
+    /// How often, without getting past `furthest`.
+    failures: u64,
+    furthest: u64,
+}
+
+impl Recent {
+    /// Takes in a step's numbers.
+    ///
+    /// # Errors
+    /// When a loss is not finite.
+    pub(super) fn add(&mut self, step: u64, metrics: &StepMetrics) -> Result<(), NotFinite> {
+        if self.steps.len() == RECENT {
+            self.steps.pop_front();
+        }
+        self.steps.push_back((step, *metrics));
+        if metrics.g_loss.is_finite() && metrics.d_loss.is_finite() {
+            return Ok(());
+        }
+        let what = format!("the losses are not finite (g_loss {}, d_loss {})", metrics.g_loss, metrics.d_loss);
+        Err(NotFinite { step, what })
+    }
+
+    /// Counts a failure at `step`; failures further on begin a new count.
+    fn fail(&mut self, step: u64) -> u64 {
+        if step > self.furthest {
+            (self.failures, self.furthest) = (0, step);
+        }
+        self.failures += 1;
+        self.failures
+    }
+}
+
+impl Training {
+    /// Goes back to the last checkpoint and on with other random numbers; ends the run after as many tries as it was given.
+    pub(super) fn roll_back(&mut self, failure: &NotFinite) -> Result<()> {
+        self.saver.finish()?;
+        let saved = self.run.step_of(Which::Latest)?;
+        let tries = self.recent.fail(failure.step);
+        let from = saved.map_or("the start".into(), |step| format!("the checkpoint of step {step}"));
+        if tries > self.retries {
+            let dump = self.dump(failure)?;
+            bail!(
+                "{failure}; {} tries with other random numbers ended likewise ({from} is untouched; what led here is in {}). Try a \
+                 lower learning rate in a new run (--set optimizer.learning_rate=1e-4), --set optimizer.clip_norm=1, or \
+                 --precision f32",
+                self.retries,
+                dump.display()
+            );
+        }
+        self.tell_not_finite(failure.step, &format!("{}; back to {from}, try {tries} of {}", failure.what, self.retries))?;
+        let attempt = self.state.attempt + 1;
+        let checkpoint = match saved {
+            Some(_) => Some(self.run.checkpoint(Which::Latest)?),
+            None => None,
+        };
+        self.load(checkpoint.as_ref(), Some(attempt))
+    }
+
+    /// Writes what led to a failure into a folder of its own.
+    fn dump(&self, failure: &NotFinite) -> Result<std::path::PathBuf> {
+        let folder = self.run.file(&format!("failed-{:08}", failure.step));
+        fs::remove(&folder)?;
+        let staged = AtomicFolder::create(&folder)?;
+        let lines = self.recent.steps.iter().map(|(step, metrics)| json!({"step": step, "metrics": metrics}).to_string());
+        fs::write(staged.path().join("steps.jsonl"), (lines.collect::<Vec<_>>().join("\n") + "\n").as_bytes())?;
+        let parts = self.trainer().parts();
+        let tensors = parts.iter().flat_map(|(name, part)| {
+            part.parameters().into_iter().map(move |(tensor, p)| {
+                let values = p.to_vec();
+                let bad = values.iter().filter(|v| !v.is_finite()).count();
+                let largest = values.iter().filter(|v| v.is_finite()).fold(0f32, |m, v| m.max(v.abs()));
+                json!({"part": name, "tensor": tensor, "values": values.len(), "not_finite": bad, "largest": largest})
+            })
+        });
+        let summary = json!({
+            "step": failure.step, "what": failure.what, "attempt": self.state.attempt, "seed": self.config.seed,
+            "p": self.trainer().controller.probability, "tensors": tensors.collect::<Vec<_>>(),
+        });
+        fs::write(staged.path().join("failure.json"), serde_json::to_string_pretty(&summary)?.as_bytes())?;
+        fs::write(staged.path().join("config.toml"), toml::to_string(&self.config)?.as_bytes())?;
+        let samples = &self.config.settings.samples;
+        let seeds: Vec<u64> = (0..samples.pictures as u64).collect();
+        fs::write(staged.path().join("samples.png"), &sheet(&self.sampler().pictures(&seeds), samples.columns)?)?;
+        staged.commit()?;
+        Ok(folder)
+    }
+
+    /// What to do where the device is out of memory; `free` bytes of it were there before the first step.
+    pub(super) fn out_of_memory(&self, error: OutOfMemory, free: Option<u64>) -> Error {
+        let schedule = &self.config.settings.schedule;
+        let left = Memory::of(self.device()).map_or(0, |memory| memory.free);
+        let saved = match self.run.step_of(Which::Latest) {
+            Ok(Some(step)) => format!("the checkpoint of step {step} is untouched"),
+            _ => "no checkpoint was there yet".into(),
+        };
+        // What a step works on at a time.
+        let part = schedule.batch / trainer::parts(schedule, self.feeds.len());
+        let fits =
+            free.and_then(|free| memory::batch_that_fits(part, free, free.saturating_sub(left) + error.asked.unwrap_or(0)));
+        UsageError(format!(
+            "the device is out of memory after step {} with {part} pictures at a time: {}; {saved}, but a run keeps its batch: \
+             choose another --out, or --restart",
+            self.trainer().step,
+            memory::advice(schedule.batch, part, fits)
+        ))
+        .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_is_not_finite_is_an_error_and_all_before_it_are_kept() {
+        let mut recent = Recent::default();
+        for step in 1..=150 {
+            recent.add(step, &StepMetrics::default()).expect("finite");
+        }
+        let error = recent.add(151, &StepMetrics { g_loss: f64::NAN, ..StepMetrics::default() }).expect_err("a NaN");
+        assert_eq!(error.step, 151);
+        let kept: Vec<u64> = recent.steps.iter().map(|(step, _)| *step).collect();
+        assert_eq!(kept, (52..=151).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn failures_are_counted_until_a_later_step_is_reached() {
+        let mut recent = Recent::default();
+        assert_eq!([10, 9, 10].map(|step| recent.fail(step)), [1, 2, 3]);
+        assert_eq!([40, 12].map(|step| recent.fail(step)), [1, 2]);
+    }
+}

@@ -1,0 +1,77 @@
+//! When a run is saved, and what that takes of the disk.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use shared::fs;
+use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta, Snapshot};
+
+use super::Training;
+use super::recovery::NotFinite;
+use crate::saver::Order;
+
+impl Training {
+    /// Has the present step saved beside the steps that follow.
+    ///
+    /// # Errors
+    /// When weights are not finite, devices disagree, or the checkpoint before this one could not be written.
+    pub(super) fn save(&mut self) -> Result<()> {
+        let step = self.trainer().step;
+        // Nothing is saved before it is known that all steps up to here were sound.
+        self.take_notice(step)?;
+        self.saved_at = Instant::now();
+        let content = if self.saver.last() == Some(step) { None } else { Some(self.content(step)?) };
+        self.order(step, content)
+    }
+
+    /// Lets the pointers follow without a checkpoint of the present step.
+    ///
+    /// # Errors
+    /// When the checkpoint before could not be written.
+    pub(super) fn point(&mut self) -> Result<()> {
+        match self.saver.last() {
+            Some(step) => self.order(step, None),
+            None => Ok(()),
+        }
+    }
+
+    fn order(&mut self, step: u64, content: Option<(Meta, Vec<Snapshot>)>) -> Result<()> {
+        self.best_saved = self.state.best.map(|best| best.step);
+        let keep = self.config.settings.checkpoints.keep;
+        self.saver.order(Order { content, step, best: self.best_saved, keep, needed: self.state.needed() })
+    }
+
+    fn content(&mut self, step: u64) -> Result<(Meta, Vec<Snapshot>)> {
+        self.state.controller = Some(self.trainer().controller);
+        self.state.unseen = self.backlog.left();
+        self.replicas.require_equal()?;
+        let parts: Vec<Snapshot> = self.trainer().parts().iter().map(|(name, part)| Snapshot::of(name, *part)).collect();
+        if let Some((part, tensor)) = parts.iter().find_map(|part| Some((part.name(), part.first_not_finite()?))) {
+            return Err(NotFinite { step, what: format!("{part} holds values that are not finite ({tensor})") }.into());
+        }
+        let meta = Meta {
+            version: CHECKPOINT_VERSION,
+            step,
+            epoch: step / self.per_epoch,
+            config: self.config.clone(),
+            state: serde_json::to_value(&self.state)?,
+            files: Default::default(),
+        };
+        Ok((meta, parts))
+    }
+
+    /// Says what the checkpoints will take of the disk, and warns where it has no room for them.
+    pub(super) fn announce_disk(&self) {
+        let values: usize = self.trainer().parts().iter().flat_map(|(_, part)| part.parameters()).map(|(_, p)| p.count()).sum();
+        let one = 4 * values as u64;
+        // The latest ones, the best, one whose KID is computed, and the one being written.
+        let all = one * (self.config.settings.checkpoints.keep as u64 + 3);
+        let path = self.run.folder().display();
+        let free = fs::free_bytes(self.run.folder());
+        let room = free.map_or(String::new(), |free| format!("; {} MB are free", free >> 20));
+        tracing::info!("a checkpoint takes {} MB, those that are kept up to {} MB in {path}{room}", one >> 20, all >> 20);
+        if free.is_some_and(|free| free < all) {
+            tracing::warn!("{path}: the disk has less room than the checkpoints will need; --keep 1 keeps fewer");
+        }
+    }
+}
