@@ -51,6 +51,11 @@ pub(super) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
     Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
 }
 
+/// To a tenth: more would say nothing.
+fn tenths(x: f64) -> f64 {
+    (x * 10.0).round() / 10.0
+}
+
 impl Training {
     /// What is written before the first step: the reals, and the untrained generator's sheet.
     pub(super) fn begin(&self) -> Result<()> {
@@ -103,13 +108,16 @@ impl Training {
             return Ok(settled);
         }
         let means = self.state.sums.mean();
-        let line = self.line(epoch, (speed, seconds), &means);
+        let line = self.line(epoch, &means);
+        let times = self.times((speed, seconds), epoch, &means);
         self.live.epoch(&means, self.trainer().controller.probability);
         self.look(epoch, (speed, seconds), &means, &pictures)?;
         self.state.sums = EpochSums::default();
-        let asked = self.ask_for_kid(epoch, &line)?;
-        if !asked {
-            self.write_line(&line)?;
+        let asked = self.wants_kid(epoch);
+        if asked {
+            self.ask_for_kid(epoch, line, times);
+        } else {
+            self.write_line(line, times)?;
         }
         if asked || settled == Settled::RisenEnough || epoch.is_multiple_of(self.config.settings.checkpoints.every) {
             self.save()?;
@@ -119,33 +127,32 @@ impl Training {
         Ok(settled)
     }
 
-    /// The epoch's line of `stats.jsonl`, which is told on the log, too.
-    fn line(&mut self, epoch: u64, (speed, seconds): (f64, f64), m: &StepMetrics) -> Value {
-        let waited: Duration = self.feeds.iter_mut().map(Feed::waited).sum();
-        let wait = 100.0 * waited.as_secs_f64() / seconds;
+    /// The epoch's line of `stats.jsonl` but for what differs from one time to the next.
+    fn line(&self, epoch: u64, m: &StepMetrics) -> Value {
         let (step, p) = (self.trainer().step, self.trainer().controller.probability);
         let settings = &self.config.settings;
         let factor = rate::factor(&settings.rate, step.saturating_sub(1), self.last_step);
         let optimizers =
             [("g_norm", m.g_norm, &settings.optimizer.generator), ("d_norm", m.d_norm, &settings.optimizer.discriminator)];
-        let memory = match Memory::of(self.device()) {
-            Some(memory) => Some(memory.total - memory.free),
-            None => process::resident_bytes(),
-        };
-        let tenths = |x: f64| (x * 10.0).round() / 10.0;
         let mut line = json!({
             "epoch": epoch, "step": step, "kimg": self.kimg(step), "g_loss": m.g_loss, "d_loss": m.d_loss, "penalty": m.penalty,
             "real_acc": m.real_accuracy, "gen_acc": m.generated_accuracy, "d_real": m.d_real, "d_fake": m.d_fake,
-            "d_fooled": m.d_fooled, "aug_p": p, "kid": null, "img_per_s": tenths(speed),
-            "wait": tenths(wait),
-            "seconds": tenths(self.seconds()), "memory_mb": memory.map(|bytes| bytes >> 20),
-            "lr_g": optimizers[0].2.learning_rate * factor, "lr_d": optimizers[1].2.learning_rate * factor,
+            "d_fooled": m.d_fooled, "aug_p": p, "kid": null, "lr_g": optimizers[0].2.learning_rate * factor,
+            "lr_d": optimizers[1].2.learning_rate * factor,
         });
         for (key, norm, optimizer) in optimizers {
             if optimizer.clip_norm > 0.0 {
                 line[key] = json!(norm);
             }
         }
+        line
+    }
+
+    /// What differs from one time to the next: how fast it was, and what it took. The log has both.
+    fn times(&mut self, (speed, seconds): (f64, f64), epoch: u64, m: &StepMetrics) -> Value {
+        let waited: Duration = self.feeds.iter_mut().map(Feed::waited).sum();
+        let wait = 100.0 * waited.as_secs_f64() / seconds;
+        let (step, p) = (self.trainer().step, self.trainer().controller.probability);
         tracing::info!(
             "epoch {epoch} step {step} g_loss {:.4} d_loss {:.4} real_acc {:.3} gen_acc {:.3} aug_p {p:.4} {speed:.1} img/s \
              wait {wait:.1}%",
@@ -154,26 +161,38 @@ impl Training {
             m.real_accuracy,
             m.generated_accuracy
         );
-        line
+        let memory = match Memory::of(self.device()) {
+            Some(memory) => Some(memory.total - memory.free),
+            None => process::resident_bytes(),
+        };
+        json!({
+            "img_per_s": tenths(speed), "wait": tenths(wait), "seconds": tenths(self.seconds()),
+            "memory_mb": memory.map(|bytes| bytes >> 20),
+        })
     }
 
-    fn write_line(&mut self, line: &Value) -> Result<()> {
-        self.stats.push(line)?;
+    fn write_line(&mut self, mut line: Value, times: Value) -> Result<()> {
+        if let (Value::Object(line), Value::Object(times)) = (&mut line, times) {
+            line.extend(times);
+        }
+        self.stats.push(&line)?;
         Ok(self.stats.sync()?)
     }
 
-    /// Has the KID of this epoch computed, if it is one of those; its line is written when the value is there.
-    fn ask_for_kid(&mut self, epoch: u64, line: &Value) -> Result<bool> {
+    /// Whether the KID of this epoch is to be known.
+    fn wants_kid(&self, epoch: u64) -> bool {
         let every = self.config.settings.evaluation.every;
-        if self.evaluations.is_none() || every == 0 || !epoch.is_multiple_of(every) {
-            return Ok(false);
-        }
+        self.evaluations.is_some() && every > 0 && epoch.is_multiple_of(every)
+    }
+
+    /// Has the KID of this epoch computed; its line is written when the value is there.
+    fn ask_for_kid(&mut self, epoch: u64, line: Value, times: Value) {
         let sampler = self.sampler();
         if let Some(evaluations) = &mut self.evaluations {
             evaluations.ask(sampler);
         }
-        self.state.pending = Some(Pending { step: self.trainer().step, epoch, line: line.clone() });
-        Ok(true)
+        self.state.pending = Some(Pending { step: self.trainer().step, epoch, line });
+        self.pending_times = times;
     }
 
     /// Takes in the KID that is owed, if one is: it is due at the end of the epoch after its own, or of the run.
@@ -190,7 +209,7 @@ impl Training {
             Due::Kid(kid) => {
                 tracing::info!("epoch {epoch} KID {:.5} ({:.0} s)", kid.value, kid.seconds);
                 line["kid"] = json!(kid.value);
-                line["kid_seconds"] = json!((kid.seconds * 10.0).round() / 10.0);
+                line["kid_seconds"] = json!(tenths(kid.seconds));
                 line["kid_of"] = self.conventions.clone();
                 self.live.kid(kid.value);
                 if self.state.best.is_none_or(|best| kid.value < best.kid) {
@@ -200,7 +219,8 @@ impl Training {
             }
         };
         self.state.pending = None;
-        self.write_line(&line)?;
+        let times = self.pending_times.take();
+        self.write_line(line, times)?;
         self.tell(alarm)?;
         let risen = self.stop_after > 0 && self.state.alarms.rising() >= self.stop_after;
         if risen {

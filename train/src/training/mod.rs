@@ -83,6 +83,8 @@ struct Training {
     evaluations: Option<Evaluations>,
     /// What makes two KIDs comparable.
     conventions: Value,
+    /// What was measured of the epoch whose KID is owed, and is not kept in checkpoints.
+    pending_times: Value,
     saver: Saver,
     saved_at: Instant,
     /// The step that the pointer to the best was last set to.

@@ -111,6 +111,7 @@ impl Training {
             stats,
             evaluations,
             conventions,
+            pending_times: Value::Null,
             saved_at: Instant::now(),
             alarms,
             recent: Recent::default(),

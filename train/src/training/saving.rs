@@ -68,8 +68,9 @@ impl Training {
         let all = one * (self.config.settings.checkpoints.keep as u64 + 3);
         let path = self.run.folder().display();
         let free = fs::free_bytes(self.run.folder());
-        let room = free.map_or(String::new(), |free| format!("; {} MB are free", free >> 20));
-        tracing::info!("a checkpoint takes {} MB, those that are kept up to {} MB in {path}{room}", one >> 20, all >> 20);
+        let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+        let room = free.map_or(String::new(), |free| format!("; {} are free", megabytes(free)));
+        tracing::info!("a checkpoint takes {}, those that are kept up to {} in {path}{room}", megabytes(one), megabytes(all));
         if free.is_some_and(|free| free < all) {
             tracing::warn!("{path}: the disk has less room than the checkpoints will need; --keep 1 keeps fewer");
         }
