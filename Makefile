@@ -108,10 +108,10 @@ test: ## all tests
 	$(CARGO) test --workspace
 
 # Names of test programs; --test finds them in any member of the workspace.
-TORTURE := kill damage faults fuzz hostile memory
+TORTURE := kill damage faults fuzz hostile memory signals soak
 
 .PHONY: torture
-torture: ## kills, damage, faults, hostile pictures in full numbers: about ten minutes on two idle cores
+torture: ## kills, damage, faults, signals, hostile pictures, a soak in full numbers: about half an hour on two idle cores
 	FLEDGE_TORTURE=1 $(CARGO) test --workspace $(addprefix --test ,$(TORTURE)) -- --nocapture
 
 .PHONY: lint

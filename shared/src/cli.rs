@@ -70,7 +70,7 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Prints an error as one line on stderr and gives the exit code of the program.
+/// Prints an error as one line on stderr, and where the log is copied to there, and gives the exit code of the program.
 pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result: Result<Ending, E>) -> ExitCode {
     match result {
         Ok(Ending::Done) => ExitCode::SUCCESS,
@@ -78,7 +78,9 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result
         Ok(Ending::Stopped(code)) => ExitCode::from(code),
         Err(error) => {
             let error: &(dyn Error + 'static) = error.as_ref();
-            eprintln!("{program}: {}", one_line(error));
+            let line = format!("{program}: {}", one_line(error));
+            eprintln!("{line}");
+            crate::log::last_words(&line);
             ExitCode::from(code_of(error))
         }
     }
@@ -100,7 +102,8 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
 
 /// Whether this error says that data are damaged or unusable. A transparent wrapper hides what it wraps from the chain of
 /// causes, so each is asked for itself.
-fn is_damage(error: &(dyn Error + 'static)) -> bool {
+#[must_use]
+pub fn is_damage(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<DatasetError>() {
         return error.is_damage();
     }

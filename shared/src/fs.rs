@@ -7,6 +7,7 @@
 //! It is not responsible for what is inside the files.
 #![expect(clippy::disallowed_methods, reason = "the bans in clippy.toml point to this module")]
 
+mod append;
 pub mod fault;
 mod folder;
 
@@ -18,7 +19,8 @@ use std::thread::JoinHandle;
 
 use thiserror::Error;
 
-pub use self::folder::{AtomicFolder, recover_folder};
+pub use self::append::AppendFile;
+pub use self::folder::{AtomicFolder, recover_folder, remove_folder};
 
 /// How a temporary name ends; never part of a name that a reader looks for.
 pub const TEMPORARY_SUFFIX: &str = ".fledge-tmp";
@@ -111,8 +113,8 @@ fn joined(thread: JoinHandle<io::Result<()>>) -> io::Result<()> {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        fault::trip()?;
-        let n = self.file.as_mut().map_or(Ok(0), |f| f.write(bytes))?;
+        let room = fault::room(bytes.len())?;
+        let n = self.file.as_mut().map_or(Ok(0), |f| f.write(&bytes[..room]))?;
         self.unsynced += n;
         if self.unsynced >= SYNC_BEHIND {
             self.sync_behind()?;
@@ -258,7 +260,8 @@ pub fn remove(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Removes the temporary files that a killed process left in `folder` (not below it).
+/// Clears up what a killed process left in `folder` (not below it): temporary files are removed, and a folder that lost its name
+/// while another was to take it gets it back ([`recover_folder`]).
 ///
 /// # Errors
 /// When the folder cannot be listed or a file cannot be removed.
@@ -266,8 +269,11 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
     let folder = folder.as_ref();
     for entry in std::fs::read_dir(folder).map_err(failed("list", folder))? {
         let entry = entry.map_err(failed("list", folder))?;
-        if entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX) {
-            remove(entry.path())?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match folder::retired_from(&name).filter(|_| entry.path().is_dir()) {
+            Some(target) => recover_folder(folder.join(target))?,
+            None if name.ends_with(TEMPORARY_SUFFIX) => remove(entry.path())?,
+            None => {}
         }
     }
     Ok(())

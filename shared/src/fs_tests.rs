@@ -50,3 +50,49 @@ fn an_uncommitted_folder_disappears() {
     assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
     remove(&folder).expect("clear");
 }
+
+#[test]
+fn a_folder_that_lost_its_name_to_a_kill_between_two_renames_gets_it_back() {
+    let folder = scratch("retired");
+    for name in [".a.old.fledge-tmp", ".b.old.fledge-tmp", "b", ".a.fledge-tmp"] {
+        create_folder(folder.join(name)).expect("create");
+        write(folder.join(name).join("x"), name.as_bytes()).expect("write");
+    }
+    write(folder.join(".c.12-3.fledge-tmp"), b"half").expect("write");
+    remove_leftovers(&folder).expect("clear up");
+    let mut names: Vec<_> = std::fs::read_dir(&folder).expect("list").map(|e| e.expect("entry").file_name()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(read(folder.join("a/x")).expect("read"), b".a.old.fledge-tmp");
+    // The new one has its name already.
+    assert_eq!(read(folder.join("b/x")).expect("read"), b"b");
+    remove(&folder).expect("clear");
+}
+
+#[test]
+fn a_removed_folder_loses_its_name_before_its_files() {
+    let folder = scratch("removed");
+    for name in ["a", ".a.gone.fledge-tmp"] {
+        create_folder(folder.join(name)).expect("create");
+        write(folder.join(name).join("x"), b"x").expect("write");
+    }
+    remove_folder(folder.join("a")).expect("remove");
+    assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
+    remove_folder(folder.join("a")).expect("absent");
+    // Killed in between, the next start clears it up.
+    create_folder(folder.join(".a.gone.fledge-tmp")).expect("create");
+    remove_leftovers(&folder).expect("clear up");
+    assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
+    remove(&folder).expect("clear");
+}
+
+#[test]
+fn what_is_appended_stands_at_the_end_and_the_end_can_be_cut_off() {
+    let folder = scratch("append");
+    write(folder.join("log"), b"one\n").expect("write");
+    let mut log = AppendFile::open(folder.join("log")).expect("open");
+    log.append(b"two\n").and_then(|()| log.append(b"three\n")).expect("append");
+    log.truncate(8).and_then(|()| log.append(b"four\n")).and_then(|()| log.sync()).expect("cut off");
+    assert_eq!(read(folder.join("log")).expect("read"), b"one\ntwo\nfour\n");
+    remove(&folder).expect("clear");
+}

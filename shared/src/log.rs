@@ -1,8 +1,9 @@
 //! What a person sees while a program works: tracing on stderr, a progress bar on a terminal, plain lines elsewhere.
 //! Results never go through here: they are printed on stdout.
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, OnceLock};
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
+use std::panic;
+use std::sync::{Mutex, Once, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -33,11 +34,42 @@ fn copy() -> &'static Mutex<Option<std::fs::File>> {
     &COPY
 }
 
-/// Sends a copy of every later log line to `file`, which was opened for appending.
-pub fn copy_to(file: std::fs::File) {
+/// Sends a copy of every later log line, of a panic and of the error that ends the program to `file`, which was opened for reading
+/// and appending.
+pub fn copy_to(mut file: std::fs::File) {
+    // A line that a kill or a full disk cut off must not swallow the next one.
+    let mut last = [b'\n'];
+    let torn = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).is_ok() && last != [b'\n'];
+    if torn {
+        let _ = file.write_all(b"\n");
+    }
     if let Ok(mut slot) = copy().lock() {
         *slot = Some(file);
     }
+    hear_panics();
+}
+
+/// Lets the copy of the log have the line `text`, which a person sees by other means.
+pub fn last_words(text: &str) {
+    // Not `lock`: a panic may come while this thread holds it.
+    if let Ok(mut slot) = copy().try_lock()
+        && let Some(file) = slot.as_mut()
+    {
+        // There is nobody left to tell of a full disk.
+        let _ = file.write_all(format!("ERROR {}\n", text.replace('\n', " ")).as_bytes());
+    }
+}
+
+/// Has every panic noted in the copy of the log, too.
+fn hear_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            last_words(&info.to_string());
+            before(info);
+        }));
+    });
 }
 
 struct AboveBars;

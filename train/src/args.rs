@@ -218,7 +218,7 @@ impl Args {
             return preparation::preview_augment(&options, file);
         }
         let out = out.ok_or_else(|| UsageError("--out is missing".into()))?;
-        training::train(&options, &out, &self.device.open()?, &Stop::listen()?)
+        training::train(&options, &out, &self.device, &Stop::listen()?)
     }
 
     fn settings(&self) -> Result<Settings> {

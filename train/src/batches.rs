@@ -1,17 +1,22 @@
-//! Data set → the pictures of a batch. The order of an epoch is drawn from its number, so that nothing about it is saved. How batches
+//! Data set → the pictures of a batch. The order of an epoch is drawn from its number, so that nothing about it is saved. A picture
+//! whose record is damaged is replaced by the next sound one of the data set: a run of days does not end over one picture. How batches
 //! reach a device ahead of its steps is up to [`feed`](crate::feed).
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
-use shared::dataset::{Dataset, DatasetError};
+use shared::dataset::{Dataset, DatasetError, Split};
 use shared::nn::range::Range;
 use shared::picture::Picture;
 use shared::rng;
 
 use crate::turn::Batch;
+
+/// Damaged records that are told one by one; of more there is one line.
+const DAMAGED_TOLD: usize = 10;
 
 /// The pictures that a run learns from.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub struct Batches {
     count: usize,
     /// The order that was asked for last, and its epoch.
     drawn: Mutex<Option<(u64, Arc<[u32]>)>>,
+    /// Pictures that were found damaged so far.
+    damaged: Arc<Mutex<BTreeSet<usize>>>,
 }
 
 /// Which of the devices of a run a batch's pictures are for: each gets as many, in the order of the batch.
@@ -57,14 +64,15 @@ impl Batches {
     /// When there is no such split.
     pub fn new(dataset: Dataset, split: &str, batch: usize, seed: u64) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
-        Ok(Self { dataset: Arc::new(dataset), split: split.to_owned(), batch, seed, count, drawn: Mutex::default() })
+        let (dataset, drawn, damaged) = (Arc::new(dataset), Mutex::default(), Arc::default());
+        Ok(Self { dataset, split: split.to_owned(), batch, seed, count, drawn, damaged })
     }
 
     /// The same pictures, shuffled by another seed.
     #[must_use]
     pub fn reseeded(&self, seed: u64) -> Self {
-        let (dataset, split) = (Arc::clone(&self.dataset), self.split.clone());
-        Self { dataset, split, batch: self.batch, seed, count: self.count, drawn: Mutex::default() }
+        let (dataset, split, damaged) = (Arc::clone(&self.dataset), self.split.clone(), Arc::clone(&self.damaged));
+        Self { dataset, split, batch: self.batch, seed, count: self.count, drawn: Mutex::default(), damaged }
     }
 
     /// From which the order follows.
@@ -110,7 +118,7 @@ impl Batches {
     /// Batch `number` of the run, counted from 0 over all epochs, its pixels in `range`; with `classes` also what it shows.
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// When all pictures are damaged.
     pub fn at(&self, number: u64, range: Range, classes: bool, device: &Device) -> Result<Batch, DatasetError> {
         self.batch(&self.choice(number, Share::default())?, range, classes, device)
     }
@@ -133,18 +141,45 @@ impl Batches {
         Ok(wanted.then(|| choice.pictures.iter().map(|&i| split.label(i as usize).unwrap_or(0)).collect()))
     }
 
-    /// Which pictures are in this share of batch `number` of the run.
+    /// Which pictures are in this share of batch `number` of the run; the record of each is sound.
     ///
     /// # Errors
-    /// When the split is gone.
+    /// When there is no such picture.
     pub fn choice(&self, number: u64, share: Share) -> Result<Choice, DatasetError> {
         let (epoch, index) = (number / self.per_epoch(), number % self.per_epoch());
         let order = self.order(epoch);
         let size = self.batch / share.of;
         let all = &order[index as usize * self.batch..][..self.batch];
-        let corners = self.corners(number, self.dataset.split(&self.split)?.room());
+        let split = self.dataset.split(&self.split)?;
+        let corners = self.corners(number, split.room());
         let part = share.index * size..(share.index + 1) * size;
-        Ok(Choice { pictures: all[part.clone()].to_vec(), corners: corners[part].to_vec() })
+        let pictures = all[part.clone()].par_iter().map(|&i| self.sound(&split, i as usize).map(|i| i as u32));
+        Ok(Choice { pictures: pictures.collect::<Result<_, _>>()?, corners: corners[part].to_vec() })
+    }
+
+    /// Picture `i`, or where its record is damaged the next one of the split, from its end on to its beginning, that is not.
+    fn sound(&self, split: &Split<'_>, i: usize) -> Result<usize, DatasetError> {
+        let Err(damage) = split.record(i) else { return Ok(i) };
+        if !damage.is_damage() {
+            return Err(damage);
+        }
+        let others = (i + 1..self.count).chain(0..i);
+        let Some(next) = others.into_iter().find(|&other| split.record(other).is_ok()) else { return Err(damage) };
+        let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
+        if damaged.insert(i) {
+            match damaged.len() {
+                ..=DAMAGED_TOLD => tracing::warn!("{damage}; until then picture {next} takes the place of picture {i}"),
+                n if n == DAMAGED_TOLD + 1 => tracing::warn!("more pictures are damaged; `prep verify` lists them"),
+                _ => {}
+            }
+        }
+        Ok(next)
+    }
+
+    /// How many pictures were found damaged so far, each of which was replaced by another.
+    #[must_use]
+    pub fn damaged(&self) -> usize {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// The order of an epoch's pictures; drawn once, not for every batch of it.
@@ -163,7 +198,7 @@ impl Batches {
     /// Batch `index` of `epoch` (both from 0), [B, C, H, W] in [0, 1].
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// When all pictures are damaged.
     pub fn get(&self, epoch: u64, index: u64, device: &Device) -> Result<Tensor<4>, DatasetError> {
         self.floats(&self.choice(epoch * self.per_epoch() + index, Share::default())?, device)
     }
@@ -203,15 +238,16 @@ impl Batches {
         Ok(values)
     }
 
-    /// Every stored picture of the split in its order: uint8, [N, H, W, C] in the stored size.
+    /// Every stored picture of the split in its order, a sound one in the place of a damaged one: uint8, [N, H, W, C] in the stored
+    /// size.
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// When all are damaged.
     pub fn all(&self) -> Result<Vec<u8>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
         let mut all = Vec::with_capacity(self.stored_bytes());
         for i in 0..self.count {
-            all.extend_from_slice(split.pixels(i)?);
+            all.extend_from_slice(split.pixels(self.sound(&split, i)?)?);
         }
         Ok(all)
     }
@@ -232,9 +268,9 @@ impl Batches {
     /// The first `n` pictures in the order of the data set, for a sheet of reals.
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// When all pictures are damaged.
     pub fn first(&self, n: usize) -> Result<Vec<Picture>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
-        (0..n.min(self.count)).map(|i| split.picture(i)).collect()
+        (0..n.min(self.count)).map(|i| split.picture(self.sound(&split, i)?)).collect()
     }
 }

@@ -70,7 +70,7 @@ impl Feed {
     /// This share of the run's batches from number `first` on, pixels in `range`, with their classes where the networks are `told`.
     ///
     /// # Errors
-    /// When the pictures are to be on the device and a record is damaged.
+    /// When the pictures are to be on the device and all are damaged.
     pub fn new(
         batches: &Arc<Batches>,
         on: DataOn,
@@ -103,7 +103,7 @@ impl Feed {
     /// The next batch; waits if it is not ready.
     ///
     /// # Errors
-    /// When a record of it is damaged.
+    /// When all pictures are damaged.
     pub fn take(&mut self) -> Result<Ready, DatasetError> {
         let begun = Instant::now();
         let pictures = match &mut self.way {

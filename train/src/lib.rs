@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`folder`] | whether a run folder may be had, what was begun there, where it goes on from |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
 //! | [`turn`] | a batch and the random numbers that belong to it |
@@ -36,6 +37,7 @@ pub mod ema;
 pub mod evaluation;
 pub mod evaluations;
 pub mod feed;
+pub mod folder;
 pub mod gradient;
 pub mod instance_noise;
 pub mod lists;

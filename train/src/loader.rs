@@ -52,7 +52,7 @@ impl Loader {
     /// The next batch; waits if it is not ready.
     ///
     /// # Errors
-    /// When a record of it is damaged. Nothing comes after that.
+    /// When all pictures are damaged. Nothing comes after that.
     pub fn take(&mut self) -> Result<Loaded, DatasetError> {
         match self.made.as_ref().map(Receiver::recv) {
             Some(Ok(load)) => load,

@@ -27,7 +27,7 @@ impl Resident {
     /// Uploads the split of `batches` whole; every record is read and checked for that.
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// When all pictures are damaged.
     pub fn new(batches: &Batches, device: &Device) -> Result<Self, DatasetError> {
         let ((side, channels), stored) = (batches.extent(), batches.stored());
         let rows = batches.pictures() * stored * stored;

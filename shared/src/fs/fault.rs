@@ -1,25 +1,46 @@
 //! Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk.
 
 #[cfg(feature = "faults")]
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+
+/// From the first failing operation on all of them fail.
+#[cfg(feature = "faults")]
+const FROM: u8 = 0;
+/// One operation fails.
+#[cfg(feature = "faults")]
+const ONCE: u8 = 1;
+/// As [`FROM`], but the first failing write takes half of its bytes.
+#[cfg(feature = "faults")]
+const SHORT: u8 = 2;
 
 #[cfg(feature = "faults")]
 static REMAINING: AtomicI64 = AtomicI64::new(i64::MAX);
 #[cfg(feature = "faults")]
-static ONLY_ONE: AtomicBool = AtomicBool::new(false);
+static MODE: AtomicU8 = AtomicU8::new(FROM);
+
+#[cfg(feature = "faults")]
+fn fail(mode: u8, n: i64) {
+    MODE.store(mode, Ordering::SeqCst);
+    REMAINING.store(n, Ordering::SeqCst);
+}
 
 /// Lets `n` operations of this process succeed and every later one fail.
 #[cfg(feature = "faults")]
 pub fn fail_after(n: i64) {
-    ONLY_ONE.store(false, Ordering::SeqCst);
-    REMAINING.store(n, Ordering::SeqCst);
+    fail(FROM, n);
 }
 
 /// Lets `n` operations of this process succeed, the next one fail, and all others succeed: an error that is passed over shows.
 #[cfg(feature = "faults")]
 pub fn fail_once_after(n: i64) {
-    ONLY_ONE.store(true, Ordering::SeqCst);
-    REMAINING.store(n, Ordering::SeqCst);
+    fail(ONCE, n);
+}
+
+/// Like [`fail_after`], but the first failing operation, if it is a write, still takes half of its bytes, as a disk does that becomes
+/// full.
+#[cfg(feature = "faults")]
+pub fn fail_short_after(n: i64) {
+    fail(SHORT, n);
 }
 
 /// Ends the failing and says how many operations were still allowed; below zero when one failed.
@@ -30,8 +51,22 @@ pub fn stop() -> i64 {
 
 #[cfg(feature = "faults")]
 pub(super) fn trip() -> std::io::Result<()> {
+    allowed(REMAINING.fetch_sub(1, Ordering::SeqCst))
+}
+
+/// How many of the `bytes` that are to be written may be.
+#[cfg(feature = "faults")]
+pub(super) fn room(bytes: usize) -> std::io::Result<usize> {
     let remaining = REMAINING.fetch_sub(1, Ordering::SeqCst);
-    if remaining == 0 || remaining < 0 && !ONLY_ONE.load(Ordering::SeqCst) {
+    if remaining == 0 && bytes > 1 && MODE.load(Ordering::SeqCst) == SHORT {
+        return Ok(bytes / 2);
+    }
+    allowed(remaining).map(|()| bytes)
+}
+
+#[cfg(feature = "faults")]
+fn allowed(remaining: i64) -> std::io::Result<()> {
+    if remaining == 0 || remaining < 0 && MODE.load(Ordering::SeqCst) != ONCE {
         return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left on device (injected)"));
     }
     Ok(())
@@ -41,4 +76,10 @@ pub(super) fn trip() -> std::io::Result<()> {
 #[expect(clippy::unnecessary_wraps, reason = "the twin with faults can fail")]
 pub(super) fn trip() -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(not(feature = "faults"))]
+#[expect(clippy::unnecessary_wraps, reason = "the twin with faults can fail")]
+pub(super) fn room(bytes: usize) -> std::io::Result<usize> {
+    Ok(bytes)
 }

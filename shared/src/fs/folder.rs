@@ -91,6 +91,23 @@ pub fn recover_folder(target: impl AsRef<Path>) -> Result<()> {
     }
 }
 
+/// Removes a folder so that it is there whole or not at all, whenever the process is killed: it loses its name first. One that is absent
+/// is fine.
+///
+/// # Errors
+/// When the system refuses.
+pub fn remove_folder(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    if !path.exists() {
+        return Ok(());
+    }
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let nameless = path.with_file_name(format!(".{name}.gone{TEMPORARY_SUFFIX}"));
+    remove(&nameless)?;
+    rename_alone(path, &nameless)?;
+    remove(&nameless)
+}
+
 /// Where a folder is filled.
 fn staged_name(target: &Path) -> PathBuf {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -101,6 +118,11 @@ fn staged_name(target: &Path) -> PathBuf {
 fn retired_name(target: &Path) -> PathBuf {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     target.with_file_name(format!(".{name}.old{TEMPORARY_SUFFIX}"))
+}
+
+/// The name of the folder that waits under `name`, if one does.
+pub(super) fn retired_from(name: &str) -> Option<&str> {
+    name.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?.strip_suffix(".old")
 }
 
 fn rename_alone(from: &Path, to: &Path) -> Result<()> {

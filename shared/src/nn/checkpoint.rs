@@ -17,7 +17,7 @@ use crate::sealed::{self, SealedError};
 /// Version of the checkpoint format.
 pub const CHECKPOINT_VERSION: u32 = 1;
 
-const MEND: &str = "remove this checkpoint's folder to go on from an earlier one";
+const MEND: &str = "another checkpoint of the run may be whole";
 
 /// What is wrong with a checkpoint.
 #[derive(Debug, Error)]
@@ -52,6 +52,20 @@ pub enum CheckpointError {
     /// A file operation failed.
     #[error("{0}")]
     File(#[from] FsError),
+}
+
+impl CheckpointError {
+    /// Whether files are not as they were written, rather than out of reach, of another version or of another network: an earlier
+    /// checkpoint may then be whole.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, NotFound};
+        match self {
+            Self::Damaged { .. } | Self::Meta(SealedError::Damaged { .. }) => true,
+            Self::Meta(SealedError::File(e)) | Self::File(e) => matches!(e.source.kind(), NotFound | FileTooLarge),
+            Self::Version { .. } | Self::Mismatch { .. } | Self::Meta(SealedError::Unexpected { .. }) => false,
+        }
+    }
 }
 
 /// What `meta.json` holds.

@@ -17,7 +17,8 @@
 //! | [`config`] | everything that can be set for a run: presets, TOML, `--set` |
 //! | [`preset`] | the recipes, as rows of one table |
 //! | [`range`] | the interval in which pixels lie |
-//! | [`run`] | the run folder: who owns it, where its files are |
+//! | [`run`] | the run folder: where its files are, which checkpoint is taken |
+//! | [`owner`] | which process trains a run |
 //! | [`checkpoint`] | one saved state, checked byte by byte |
 //! | [`sampler`] | pictures from a generator, by seed |
 
@@ -34,6 +35,7 @@ pub mod latent;
 pub mod layers;
 pub mod loss;
 pub mod ops;
+pub mod owner;
 pub mod parameter;
 pub mod preset;
 pub mod range;

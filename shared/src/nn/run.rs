@@ -1,12 +1,13 @@
-//! The run folder: who owns it and where its files are. What is inside the files is others' business.
+//! The run folder: where its files are, and which checkpoint is taken. Who may write to it is [`super::owner`]'s business, what is inside
+//! the files that of others.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
+use crate::cli::one_line;
 use crate::fs::{self, FsError};
 use crate::sealed::{self, SealedError};
 
@@ -26,9 +27,22 @@ pub enum RunError {
         /// Those there are.
         there: Vec<String>,
     },
+    /// Checkpoints are there, and all are damaged.
+    #[error("{path} has no whole checkpoint: train --restart begins it anew")]
+    AllDamaged {
+        /// The run.
+        path: PathBuf,
+        /// What is wrong with the one that was to be taken.
+        source: CheckpointError,
+    },
     /// Another process is training it.
-    #[error("{0} is in use by another process: wait for it to end, or choose another --out")]
-    Locked(PathBuf),
+    #[error("{path} is in use by {}: wait for it to end, or choose another --out", process(*.holder))]
+    Locked {
+        /// The run.
+        path: PathBuf,
+        /// The number of that process, where it is known.
+        holder: Option<u32>,
+    },
     /// A file operation failed.
     #[error("{0}")]
     File(#[from] FsError),
@@ -38,6 +52,10 @@ pub enum RunError {
     /// A checkpoint is damaged.
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
+}
+
+fn process(number: Option<u32>) -> String {
+    number.map_or_else(|| "another process".into(), |number| format!("process {number}"))
 }
 
 /// Which checkpoint is meant.
@@ -82,18 +100,29 @@ struct Pointer {
     step: u64,
 }
 
-const MEND_POINTER: &str = "remove it, and the checkpoint of the highest step is taken";
+const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
+
+/// What a run consists of beside its lock. What else is in its folder is not ours.
+const PARTS: [&str; 10] = [
+    "checkpoints",
+    "samples",
+    "config.toml",
+    "stats.jsonl",
+    "metrics.jsonl",
+    "alarms.jsonl",
+    "starts.jsonl",
+    "train.log",
+    "curves.png",
+    "report.html",
+];
+
+/// How the names of further parts begin.
+const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
 
 /// A run folder.
 #[derive(Clone, Debug)]
 pub struct Run {
     folder: PathBuf,
-}
-
-/// Proof that this process alone trains a run; the system gives it back however the process ends.
-#[derive(Debug)]
-pub struct Owner {
-    _lock: File,
 }
 
 impl Run {
@@ -124,16 +153,19 @@ impl Run {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Makes this process the only one that trains the run.
+    /// Removes all that makes up the run but its lock.
     ///
     /// # Errors
-    /// At once, when another one does.
-    pub fn own(&self) -> Result<Owner, RunError> {
-        let file = fs::open_append(self.folder.join("lock"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Owner { _lock: file }),
-            Err(_) => Err(RunError::Locked(self.folder.clone())),
+    /// When the folder cannot be listed or something cannot be removed.
+    pub fn clear(&self) -> Result<(), RunError> {
+        let ours = |name: &str| {
+            PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name))
+                || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
+        };
+        for (_, path) in self.numbered("", |name| ours(name).then_some(0))? {
+            fs::remove(path)?;
         }
+        Ok(())
     }
 
     /// The folder.
@@ -203,33 +235,112 @@ impl Run {
         self.folder.join("checkpoints").join(format!("{which}.json"))
     }
 
-    /// The step that `which` means; `None` when nothing is saved yet.
+    /// The step that `which` means; `None` when nothing is saved yet. Of a damaged pointer a warning tells; the highest step is meant
+    /// then.
     ///
     /// # Errors
-    /// When a pointer is damaged or the folder cannot be listed.
+    /// When a pointer cannot be read or the folder cannot be listed.
     pub fn step_of(&self, which: Which) -> Result<Option<u64>, RunError> {
+        let highest = || Ok(self.steps()?.last().copied());
         match which {
-            Which::Step(step) => Ok(self.steps()?.contains(&step).then_some(step)),
-            Which::Best if !self.pointer(which).exists() => self.step_of(Which::Latest),
-            _ if self.pointer(which).exists() => Ok(Some(sealed::read::<Pointer>(&self.pointer(which), MEND_POINTER)?.step)),
-            _ => Ok(self.steps()?.last().copied()),
+            Which::Step(step) => return Ok(self.steps()?.contains(&step).then_some(step)),
+            Which::Best if !self.pointer(which).exists() => return self.step_of(Which::Latest),
+            _ if !self.pointer(which).exists() => return highest(),
+            _ => {}
+        }
+        match sealed::read::<Pointer>(&self.pointer(which), MEND_POINTER) {
+            Ok(pointer) => Ok(Some(pointer.step)),
+            Err(damage @ SealedError::Damaged { .. }) => {
+                tracing::warn!("{damage}");
+                highest()
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// Opens a checkpoint.
+    /// Opens a checkpoint. Where the latest or the best is damaged or gone, the newest whole one takes its place (for the latest, of
+    /// those before it), and a warning says why. One that is asked for by its step is only checked as far as it is read.
     ///
     /// # Errors
-    /// When there is none or it is damaged.
+    /// When there is none, it is of another version, or all are damaged.
     pub fn checkpoint(&self, which: Which) -> Result<Checkpoint, RunError> {
-        let step = self.step_of(which)?.filter(|&step| self.checkpoint_folder(step).exists());
-        match step {
-            Some(step) => Ok(Checkpoint::open(&self.checkpoint_folder(step))?),
-            None => Err(RunError::NoCheckpoint {
-                path: self.folder.clone(),
-                which: which.to_string(),
-                there: self.steps()?.iter().map(u64::to_string).collect(),
-            }),
+        let steps = self.steps()?;
+        let none = || RunError::NoCheckpoint {
+            path: self.folder.clone(),
+            which: which.to_string(),
+            there: steps.iter().map(u64::to_string).collect(),
+        };
+        let asked = self.step_of(which)?.ok_or_else(none)?;
+        match which {
+            Which::Step(step) => return Ok(Checkpoint::open(&self.checkpoint_folder(step))?),
+            Which::Best => match self.whole(asked) {
+                Err(damage) if damage.is_damage() => {
+                    tracing::warn!("{}: the latest checkpoint is taken instead of the best", one_line(&damage));
+                    return self.checkpoint(Which::Latest);
+                }
+                checkpoint => return Ok(checkpoint?),
+            },
+            Which::Latest => {}
         }
+        let mut first = None;
+        for &step in steps.iter().rev().filter(|step| **step <= asked) {
+            match self.whole(step) {
+                Err(damage) if damage.is_damage() => {
+                    tracing::warn!("{}", one_line(&damage));
+                    first = first.or(Some(damage));
+                }
+                Err(error) => return Err(error.into()),
+                Ok(checkpoint) => {
+                    if step != asked {
+                        tracing::warn!("the checkpoint of step {step} is taken instead of that of step {asked}");
+                    }
+                    return Ok(checkpoint);
+                }
+            }
+        }
+        match first {
+            Some(source) => Err(RunError::AllDamaged { path: self.folder.clone(), source }),
+            None => Err(none()),
+        }
+    }
+
+    /// The checkpoint of `step`, if every byte of it is as it was written.
+    fn whole(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
+        let checkpoint = Checkpoint::open(&self.checkpoint_folder(step))?;
+        checkpoint.verify()?;
+        Ok(checkpoint)
+    }
+
+    /// Makes the checkpoint of `step` (0: none) the last one, so that the run can go on from it: later ones are removed, of which
+    /// damaged ones are kept apart as `damaged-STEP`, and pointers to them follow.
+    ///
+    /// # Errors
+    /// When a file operation fails.
+    pub fn go_back_to(&self, step: u64) -> Result<(), RunError> {
+        // Pointers first: killed in between, what they name is there.
+        if step > 0 && self.step_of(Which::Latest)? != Some(step) {
+            self.point(Which::Latest, step)?;
+        }
+        if step == 0 {
+            fs::remove(self.pointer(Which::Latest))?;
+        }
+        if self.pointer(Which::Best).exists() && self.step_of(Which::Best)?.is_some_and(|best| best > step) {
+            fs::remove(self.pointer(Which::Best))?;
+        }
+        for later in self.steps()?.into_iter().filter(|later| *later > step) {
+            let folder = self.checkpoint_folder(later);
+            match self.whole(later) {
+                Err(damage) if damage.is_damage() => {
+                    let apart = folder.with_file_name(format!("damaged-{later:08}"));
+                    tracing::warn!("{} is kept as {}", folder.display(), apart.display());
+                    fs::remove(&apart)?;
+                    fs::rename(&folder, &apart)?;
+                }
+                Err(error) => return Err(error.into()),
+                Ok(_) => fs::remove_folder(&folder)?,
+            }
+        }
+        Ok(())
     }
 
     /// Removes the checkpoints beyond the `keep` latest, but never those in `spare`.
@@ -239,7 +350,7 @@ impl Run {
     pub fn prune(&self, keep: usize, spare: &[u64]) -> Result<(), RunError> {
         let steps = self.steps()?;
         for step in steps.iter().rev().skip(keep).filter(|step| !spare.contains(step)) {
-            fs::remove(self.checkpoint_folder(*step))?;
+            fs::remove_folder(self.checkpoint_folder(*step))?;
         }
         Ok(())
     }

@@ -229,6 +229,15 @@ impl Training {
         Ok(if risen { Settled::RisenEnough } else { Settled::Yes })
     }
 
+    /// Takes notice that the KID of an epoch will not be known.
+    pub(super) fn give_up(&mut self, owed: Pending, why: &str) -> Result<()> {
+        let alarm = self.state.alarms.miss((owed.step, owed.epoch), why);
+        self.state.pending = None;
+        let times = self.pending_times.take();
+        self.write_line(owed.line, times)?;
+        self.tell(alarm)
+    }
+
     /// Looks for trouble.
     fn look(&mut self, epoch: u64, (speed, seconds): (f64, f64), means: &StepMetrics, pictures: &[Picture]) -> Result<()> {
         let settings = &self.config.settings;

@@ -16,8 +16,10 @@ use shared::cli::{Ending, UsageError};
 use shared::jsonl::JsonLines;
 use shared::nn::config::RunConfig;
 use shared::nn::device::memory::{self, Memory};
+use shared::nn::devices::DeviceList;
 use shared::nn::ops::Precision;
-use shared::nn::run::{Owner, Run};
+use shared::nn::owner::Owner;
+use shared::nn::run::Run;
 use shared::signal::Stop;
 
 use self::epoch::{Clock, Settled};
@@ -26,6 +28,7 @@ use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
 use crate::evaluations::Evaluations;
 use crate::feed::{DataOn, Feed, Ready};
+use crate::folder::{claim, take_over};
 use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, prepare};
@@ -40,7 +43,10 @@ use crate::trainer::Trainer;
 /// # Errors
 /// When the data, the run folder or the weights are unusable, the folder cannot be written, or values are not finite however often
 /// it is tried.
-pub fn train(options: &Options, out: &Path, devices: &[Device], stop: &Stop) -> Result<Ending> {
+pub fn train(options: &Options, out: &Path, devices: &DeviceList, stop: &Stop) -> Result<Ending> {
+    // Before devices and data are opened, which takes its time.
+    let claimed = claim(out)?;
+    let devices = &devices.open()?[..];
     let (config, batches) = prepare(options)?;
     replicas::check(&config.settings.schedule, devices.len())?;
     let precision = config.settings.schedule.precision;
@@ -50,7 +56,8 @@ pub fn train(options: &Options, out: &Path, devices: &[Device], stop: &Stop) -> 
         );
     }
     precision.set();
-    let mut training = Training::open(options, config, batches, out, devices)?;
+    let owned = take_over(out, claimed, options.restart)?;
+    let mut training = Training::open(options, config, batches, owned, devices)?;
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
     let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
     println!("{}", out.display());

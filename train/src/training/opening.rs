@@ -1,6 +1,5 @@
 //! What a run is opened with: a folder that is its own, the settings it was begun with, the last checkpoint, the means to measure it.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,13 +8,15 @@ use burn::tensor::Device;
 use serde_json::Value;
 use shared::cli::UsageError;
 use shared::dataset::Dataset;
+use shared::fs;
 use shared::jsonl::{self, JsonLines};
 use shared::metrics::weights::INCEPTION;
 use shared::nn::checkpoint::Checkpoint;
 use shared::nn::config::RunConfig;
-use shared::nn::run::{Run, Which};
+use shared::nn::generator::Generator;
+use shared::nn::owner::Owner;
+use shared::nn::run::{Run, RunError, Which};
 use shared::nn::sampler::Sampler;
-use shared::{fs, log};
 
 use super::Training;
 use super::recovery::Recent;
@@ -24,6 +25,7 @@ use crate::batches::{Batches, Share};
 use crate::evaluation::Evaluator;
 use crate::evaluations::{Evaluations, PATIENCE};
 use crate::feed::{DataOn, Feed};
+use crate::folder::{check_same, last_checkpoint};
 use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, last_step, steps_per_epoch};
@@ -44,29 +46,17 @@ struct Loaded {
 }
 
 impl Training {
-    pub(super) fn open(options: &Options, config: RunConfig, batches: Batches, out: &Path, devices: &[Device]) -> Result<Self> {
-        refuse_foreign(out)?;
+    pub(super) fn open(
+        options: &Options,
+        config: RunConfig,
+        batches: Batches,
+        (run, owner): (Run, Owner),
+        devices: &[Device],
+    ) -> Result<Self> {
         let (per_epoch, last_step) = (steps_per_epoch(&config, &batches), last_step(&config, &batches));
-        let run = Run::create(out)?;
-        let owner = run.own()?;
-        if options.restart {
-            for name in ["checkpoints", "samples", "stats.jsonl", "metrics.jsonl", "alarms.jsonl", "config.toml", "train.log"] {
-                fs::remove(run.file(name))?;
-            }
-            Run::create(out)?;
-        }
-        for folder in ["", "checkpoints", "samples"] {
-            fs::remove_leftovers(run.file(folder))?;
-        }
-        log::copy_to(fs::open_append(run.file("train.log"))?);
         check_same(&run, &config)?;
         fs::write(run.file("config.toml"), toml::to_string(&config)?.as_bytes())?;
-
-        let latest = run.step_of(Which::Latest)?;
-        let checkpoint = match latest {
-            Some(_) => Some(run.checkpoint(Which::Latest)?),
-            None => None,
-        };
+        let checkpoint = last_checkpoint(&run)?;
         let batches = Arc::new(batches);
         let loaded = load(&run, &config, last_step, &batches, (options.data_on, devices), checkpoint.as_ref(), None)?;
         let done = loaded.replicas.first.step;
@@ -89,7 +79,7 @@ impl Training {
         };
         let Loaded { batches, feeds, replicas, readback, backlog, state, stats } = loaded;
         let mut training = Self {
-            saver: Saver::new(run.clone(), latest),
+            saver: Saver::new(run.clone(), checkpoint.map(|checkpoint| checkpoint.meta.step)),
             live: Live::new(last_step, done, state.best.map(|best| best.kid)),
             best_saved: state.best.map(|best| best.step),
             run,
@@ -141,16 +131,27 @@ impl Training {
 
     /// A KID that was owed when the checkpoint was written is computed again, of the generator that it was asked for.
     fn ask_again(&mut self) -> Result<()> {
-        let (Some(pending), Some(_)) = (&self.state.pending, &self.evaluations) else { return Ok(()) };
+        let (Some(pending), Some(_)) = (self.state.pending.clone(), &self.evaluations) else { return Ok(()) };
+        match self.averaged_at(pending.step) {
+            Ok(ema) => {
+                let sampler = Sampler::new(ema, &self.config, self.device().clone());
+                if let Some(evaluations) = &mut self.evaluations {
+                    evaluations.ask(sampler);
+                }
+                Ok(())
+            }
+            // The run itself is sound.
+            Err(why) => self.give_up(pending, &shared::cli::one_line(&why)),
+        }
+    }
+
+    /// The averaged generator after `step`, of which a checkpoint is there.
+    fn averaged_at(&self, step: u64) -> Result<Generator, RunError> {
         let mut ema = self.trainer().ema.clone();
-        if pending.step != self.trainer().step {
-            self.run.checkpoint(Which::Step(pending.step))?.load("ema", &mut ema)?;
+        if step != self.trainer().step {
+            self.run.checkpoint(Which::Step(step))?.load("ema", &mut ema)?;
         }
-        let sampler = Sampler::new(ema, &self.config, self.device().clone());
-        if let Some(evaluations) = &mut self.evaluations {
-            evaluations.ask(sampler);
-        }
-        Ok(())
+        Ok(ema)
     }
 }
 
@@ -186,36 +187,6 @@ fn load(
     let readback = Readback::new(lag_on(replicas.first.device()));
     let backlog = Backlog::new(std::mem::take(&mut state.unseen), done);
     Ok(Loaded { batches, feeds, replicas, readback, backlog, state, stats })
-}
-
-/// A folder that holds something else is not turned into a run.
-fn refuse_foreign(out: &Path) -> Result<()> {
-    let foreign = out.is_dir() && !Run::is_run(out) && std::fs::read_dir(out)?.next().is_some();
-    if foreign {
-        return Err(UsageError(format!("--out {}: the folder is not empty and is no run; choose another", out.display())).into());
-    }
-    Ok(())
-}
-
-/// Refuses settings other than those the run began with.
-fn check_same(run: &Run, config: &RunConfig) -> Result<()> {
-    let path = run.file("config.toml");
-    if !path.exists() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&fs::read_bounded(&path, 1 << 20)?).into_owned();
-    let earlier: RunConfig =
-        toml::from_str(&text).map_err(|e| UsageError(format!("{}: {}; --restart begins anew", path.display(), e.message())))?;
-    match earlier.conflict(config) {
-        None => Ok(()),
-        Some((key, was, now)) => {
-            let run = run.folder().display();
-            Err(UsageError(format!(
-                "{run} was begun with {key} = {was}, now it is {now}: repeat the earlier value, choose another --out, or --restart"
-            ))
-            .into())
-        }
-    }
 }
 
 /// The means to compute KID, where it is wanted and weights are there.

@@ -13,7 +13,9 @@ use thiserror::Error;
 
 use super::Training;
 use super::epoch::sheet;
+use crate::folder::last_checkpoint;
 use crate::metrics::StepMetrics;
+use crate::saver::Saver;
 use crate::trainer;
 
 /// Steps whose numbers are kept for a look at what came before.
@@ -84,10 +86,8 @@ impl Training {
         }
         self.tell_not_finite(failure.step, &format!("{}; back to {from}, try {tries} of {}", failure.what, self.retries))?;
         let attempt = self.state.attempt + 1;
-        let checkpoint = match saved {
-            Some(_) => Some(self.run.checkpoint(Which::Latest)?),
-            None => None,
-        };
+        let checkpoint = last_checkpoint(&self.run)?;
+        self.saver = Saver::new(self.run.clone(), checkpoint.as_ref().map(|checkpoint| checkpoint.meta.step));
         self.load(checkpoint.as_ref(), Some(attempt))
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
 
 pub(crate) mod network;
+pub(crate) mod program;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -101,22 +102,43 @@ pub(crate) fn difference(found: impl IntoIterator<Item = f32>, expected: &[f64])
 
 /// Writes a data set of drawn `side`×`side` pictures in colour, as `prep build` would lay it out.
 pub(crate) fn drawn_dataset(folder: &Path, side: u32, splits: &[(&str, u64)]) {
-    dataset_of(folder, side, side, splits, |name, i| {
-        let mut stream = shared::rng::stream(i, name, 0);
+    labelled_dataset(folder, side, splits, 0);
+}
+
+/// The same in `classes` classes, in turns.
+pub(crate) fn labelled_dataset(folder: &Path, side: u32, splits: &[(&str, u64)], classes: u64) {
+    labelled_dataset_of(folder, side, splits, classes, |i| i);
+}
+
+/// The same with the `of(i)`-th picture, and its class, in place of each split's i-th.
+pub(crate) fn labelled_dataset_of(folder: &Path, side: u32, splits: &[(&str, u64)], classes: u64, of: impl Fn(u64) -> u64) {
+    let pixels = |name: &str, i| {
+        let mut stream = shared::rng::stream(of(i), name, 0);
         (0..side * side * 3).map(|_| stream.below(256) as u8).collect()
-    });
+    };
+    dataset_with(folder, [side, side], splits, pixels, (classes, |i| of(i) % classes));
 }
 
 /// Writes a data set of pictures in colour, stored as `stored`×`stored` to learn `size`×`size` from; `pixels` gives those of a split's
 /// i-th picture.
 pub(crate) fn dataset_of(folder: &Path, size: u32, stored: u32, splits: &[(&str, u64)], pixels: impl Fn(&str, u64) -> Vec<u8>) {
+    dataset_with(folder, [size, stored], splits, pixels, (0, |_| 0));
+}
+
+fn dataset_with(
+    folder: &Path,
+    [size, stored]: [u32; 2],
+    splits: &[(&str, u64)],
+    pixels: impl Fn(&str, u64) -> Vec<u8>,
+    (classes, class): (u64, impl Fn(u64) -> u64),
+) {
     shared::fs::create_folder(folder).unwrap();
     let splits = splits.iter().map(|&(name, records)| {
         let shard = format!("{name}-00000.shard");
         let layout = shared::shard::Layout { height: stored, width: stored, channels: 3 };
         let mut writer = shared::shard::ShardWriter::create(folder.join(&shard), layout).unwrap();
         for i in 0..records {
-            writer.push(&pixels(name, i), None, i).unwrap();
+            writer.push(&pixels(name, i), (classes > 0).then(|| class(i) as u32), i).unwrap();
         }
         writer.finish().unwrap();
         let bytes = shared::fs::read(folder.join(&shard)).unwrap();
@@ -129,7 +151,7 @@ pub(crate) fn dataset_of(folder: &Path, size: u32, stored: u32, splits: &[(&str,
         stored,
         channels: 3,
         paired: false,
-        classes: Vec::new(),
+        classes: (0..classes).map(|class| format!("class {class}")).collect(),
         settings: Default::default(),
         format: "drawn".into(),
         fingerprint: "0".repeat(64),

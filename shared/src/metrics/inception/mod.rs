@@ -5,6 +5,8 @@
 //! Every key must be there and none besides (`num_batches_tracked` aside). The published file has no `AuxLogits.*`: a file
 //! that has them is another network, and they are refused as unused.
 
+#[cfg(feature = "faults")]
+mod drawn;
 mod load;
 mod network;
 mod state_dict;
@@ -20,6 +22,8 @@ use super::features::Features;
 use super::resize::{Resize, RgbPicture};
 use crate::nn::device::on_workers;
 
+#[cfg(feature = "faults")]
+pub use self::drawn::write_drawn;
 pub use self::state_dict::WeightsError;
 pub(crate) use self::state_dict::hex;
 

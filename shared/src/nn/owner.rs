@@ -1,0 +1,60 @@
+//! Who trains a run: one process at a time, by an advisory lock on the file `lock`. The system gives it back however the process ends.
+
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::run::{Run, RunError};
+use crate::fs::{self, FsError};
+
+/// The file of a run that is locked; it holds the number of the process that locked it last.
+const LOCK: &str = "lock";
+
+/// How long another process may hold the lock before this one gives up: whoever only asks whether a run is being trained holds it for a
+/// moment.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Proof that this process alone trains a run.
+#[derive(Debug)]
+pub struct Owner {
+    _lock: File,
+}
+
+impl Run {
+    /// Makes this process the only one that trains the run.
+    ///
+    /// # Errors
+    /// Within a second, when another one does: its number is named where it is known. When the file system has no locks.
+    pub fn own(&self) -> Result<Owner, RunError> {
+        let path = self.file(LOCK);
+        let mut file = fs::open_append(&path)?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 20),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(RunError::Locked { path: self.folder().to_owned(), holder: noted(&path) });
+                }
+                Err(TryLockError::Error(source)) => return Err(FsError { operation: "lock", path, source }.into()),
+            }
+        }
+        // Only for the message to others, so a full disk is no reason not to go on.
+        let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Owner { _lock: file })
+    }
+
+    /// The number of the process that trains the run; `None` when none does, or it is not known.
+    #[must_use]
+    pub fn holder(&self) -> Option<u32> {
+        let path = self.file(LOCK);
+        let file = File::open(&path).ok()?;
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| noted(&path)).flatten()
+    }
+}
+
+/// The process that a lock file names.
+fn noted(path: &Path) -> Option<u32> {
+    String::from_utf8(fs::read_start(path, 32).ok()?).ok()?.trim().parse().ok()
+}

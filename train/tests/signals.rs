@@ -1,0 +1,146 @@
+//! Ctrl-C and SIGTERM wherever they come: the step is finished, everything saved, and the same command goes on exactly. A second one
+//! ends the program at once.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+
+mod util;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+use shared::nn::run::{Run, Which};
+use util::program::*;
+
+/// More than any test waits for.
+const ENDLESS: u64 = 1_000_000;
+
+const SIGNALS: [(&str, i32, i32); 2] = [("INT", 2, 130), ("TERM", 15, 143)];
+
+/// A run that is stopped again and again.
+struct Stopped<'a> {
+    scratch: Scratch,
+    data: PathBuf,
+    out: PathBuf,
+    flags: &'a [&'a str],
+}
+
+impl<'a> Stopped<'a> {
+    fn new(name: &str, flags: &'a [&'a str]) -> Self {
+        let scratch = Scratch::new(name);
+        let (data, out) = (scratch.dataset(), scratch.path("run"));
+        Self { scratch, data, out, flags }
+    }
+
+    fn start(&self, out: &Path, epochs: u64) -> std::process::Command {
+        let mut command = command_with(&self.data, out, epochs, self.flags);
+        command.env("XDG_CACHE_HOME", self.scratch.path("cache"));
+        command
+    }
+
+    fn endless(&self) -> Child {
+        quiet(self.start(&self.out, ENDLESS)).spawn().unwrap()
+    }
+
+    /// The last saved step.
+    fn step(&self) -> u64 {
+        if !Run::is_run(&self.out) {
+            return 0;
+        }
+        Run::open(&self.out).unwrap().step_of(Which::Latest).unwrap().unwrap_or(0)
+    }
+
+    /// Goes on to the end of the next epoch but one, and compares with a run that nobody stopped.
+    fn finish(&self) {
+        verify_all(&self.out);
+        let (whole, epochs) = (self.scratch.path("whole"), self.step() / STEPS_PER_EPOCH + 2);
+        succeed(self.start(&self.out, epochs));
+        succeed(self.start(&whole, epochs));
+        assert_same(&whole, &self.out, epochs * STEPS_PER_EPOCH);
+        assert!(litter(&self.out).is_empty(), "{:?}", litter(&self.out));
+    }
+}
+
+/// Sends a signal and gives what the program ended with.
+fn send(mut child: Child, name: &str) -> ExitStatus {
+    signal(&child, name);
+    child.wait().unwrap()
+}
+
+#[test]
+fn the_first_signal_in_a_step_saves_it_and_the_same_command_goes_on_exactly() {
+    let run = Stopped::new("signal-step", &[]);
+    let mut draw = shared::rng::stream(3, "signals", 0);
+    for (name, _, code) in SIGNALS.repeat(torture(2, 20)) {
+        let before = logged_epochs(&run.out).len();
+        let mut child = run.endless();
+        assert!(wait_until(|| logged_epochs(&run.out).len() > before || child.try_wait().unwrap().is_some()));
+        std::thread::sleep(Duration::from_micros(draw.below(60_000)));
+        assert_eq!(send(child, name).code(), Some(code));
+        assert!(run.step() as usize >= before * STEPS_PER_EPOCH as usize, "what was done was not saved");
+    }
+    run.finish();
+}
+
+#[test]
+fn a_signal_while_a_checkpoint_is_written_finishes_it_and_the_same_command_goes_on_exactly() {
+    let run = Stopped::new("signal-save", &[]);
+    for (name, _, code) in SIGNALS.repeat(torture(1, 10)) {
+        let mut child = run.endless();
+        let done = run.step();
+        // Not the litter of an earlier one: nothing is left of a run that was stopped.
+        assert!(wait_until(|| run.step() > done && saving(&run.out) || child.try_wait().unwrap().is_some()));
+        assert_eq!(send(child, name).code(), Some(code));
+        assert!(litter(&run.out).is_empty(), "{:?}", litter(&run.out));
+    }
+    run.finish();
+}
+
+/// A file of drawn weights for KID.
+fn weights(scratch: &Scratch) -> String {
+    let weights = scratch.path("drawn.safetensors");
+    shared::metrics::inception::write_drawn(&weights, 0).unwrap();
+    weights.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_signal_while_kid_is_computed_or_the_run_is_loaded_loses_nothing() {
+    let scratch = Scratch::new("signal-weights");
+    let weights = weights(&scratch);
+    let flags =
+        ["--weights", &weights, "--set", "evaluation.every=1", "--set", "evaluation.pictures=4", "--set", "samples.every=1"];
+    let run = Stopped::new("signal-kid", &flags);
+    let sheets = || std::fs::read_dir(run.out.join("samples")).map_or(0, Iterator::count);
+    for (name, _, code) in SIGNALS.repeat(torture(1, 5)) {
+        let mut child = run.endless();
+        // KID comes after the sheet of an epoch.
+        let before = sheets().max(2);
+        assert!(wait_until(|| sheets() > before || child.try_wait().unwrap().is_some()));
+        assert_eq!(send(child, name).code(), Some(code));
+    }
+    let mut draw = shared::rng::stream(4, "signals", 0);
+    for (name, number, code) in SIGNALS.repeat(torture(1, 10)) {
+        let child = run.endless();
+        std::thread::sleep(Duration::from_millis(draw.below(1500)));
+        let status = send(child, name);
+        // Before the program listens the system ends it.
+        assert!(status.code() == Some(code) || status.signal() == Some(number), "{status:?}");
+    }
+    run.finish();
+}
+
+#[test]
+fn a_second_signal_ends_the_program_at_once_and_what_was_saved_stays() {
+    // A step of thousands of updates takes longer than a second signal.
+    for (name, _, code) in SIGNALS {
+        let flags = ["--set", "schedule.order=alternating", "--set", "schedule.discriminator_steps=5000"];
+        let run = Stopped::new(&format!("signal-second-{name}"), &flags);
+        let mut child = run.endless();
+        assert!(wait_until(|| run.out.join("samples/fakes-000000.png").exists() || child.try_wait().unwrap().is_some()));
+        signal(&child, name);
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(send(child, name).code(), Some(code));
+        assert_eq!(verify_all(&run.out), [0; 0], "the step was finished after all");
+    }
+}

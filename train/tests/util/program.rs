@@ -1,0 +1,226 @@
+//! The program as people run it: in a folder of its own, on a few drawn pictures, with networks that take milliseconds.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use shared::dataset::Dataset;
+use shared::fs;
+use shared::nn::checkpoint::Checkpoint;
+use shared::nn::run::Run;
+
+/// How often a test tries: the larger number under `FLEDGE_TORTURE` (`make torture`).
+pub(crate) fn torture(usual: usize, full: usize) -> usize {
+    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
+}
+
+/// A folder of this test's own, removed when it ends well.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fledge-train-{}-{name}", std::process::id()));
+        fs::remove(&folder).unwrap();
+        fs::create_folder(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// 24 drawn pictures of 8×8 to learn from, and 8 to measure with.
+    pub(crate) fn dataset(&self) -> PathBuf {
+        self.labelled(0)
+    }
+
+    /// The same in `classes` classes.
+    pub(crate) fn labelled(&self, classes: u64) -> PathBuf {
+        let folder = self.path("data");
+        super::labelled_dataset(&folder, 8, &[("train", 24), ("val", 8)], classes);
+        assert_eq!(Dataset::open(&folder).unwrap().split("train").unwrap().len(), 24);
+        folder
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            fs::remove(&self.0).unwrap();
+        }
+    }
+}
+
+/// Three steps an epoch.
+pub(crate) const STEPS_PER_EPOCH: u64 = 3;
+
+pub(crate) const SETTINGS: &[&str] = &[
+    "schedule.batch=8",
+    "generator.width=4",
+    "generator.latent=4",
+    "discriminator.width=4",
+    "samples.pictures=4",
+    "samples.every=4",
+    "evaluation.every=0",
+    // p rises at once, so that the augmenter is part of what must be repeated.
+    "augment.integration_steps=1",
+    "augment.target_accuracy=0.1",
+];
+
+/// `train` for so many epochs, on the CPU unless `flags` say otherwise.
+pub(crate) fn command_with(data: &Path, out: &Path, epochs: u64, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    command.arg("--data").arg(data).arg("--out").arg(out).arg("--epochs").arg(epochs.to_string());
+    if !flags.contains(&"--device") {
+        command.args(["--device", "cpu"]);
+    }
+    command.args(SETTINGS.iter().flat_map(|setting| ["--set", setting]));
+    command.args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+pub(crate) fn command(data: &Path, out: &Path, epochs: u64) -> Command {
+    command_with(data, out, epochs, &[])
+}
+
+/// Without pipes that nobody reads.
+pub(crate) fn quiet(mut command: Command) -> Command {
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What it printed on stderr.
+pub(crate) fn succeed(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{:?}: {}", output.status, stderr(&output));
+    stderr(&output)
+}
+
+pub(crate) fn fail(mut command: Command, code: i32) -> String {
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+    stderr(&output)
+}
+
+/// Every file of the checkpoint of `step`, by name.
+pub(crate) fn checkpoint(run: &Path, step: u64) -> Vec<(String, Vec<u8>)> {
+    let folder = checkpoint_folder(run, step);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let file = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap());
+    let mut files: Vec<_> = entries.map(|entry| file(entry.unwrap().path())).collect();
+    files.sort();
+    files
+}
+
+pub(crate) fn checkpoint_folder(run: &Path, step: u64) -> PathBuf {
+    run.join("checkpoints").join(format!("{step:08}"))
+}
+
+/// The checkpoints of `step` and what the logs say of the way there are equal.
+pub(crate) fn assert_same(a: &Path, b: &Path, step: u64) {
+    let (left, right) = (checkpoint(a, step), checkpoint(b, step));
+    assert_eq!(left.len(), 6);
+    for ((name, left), (other, right)) in left.iter().zip(&right) {
+        assert_eq!(name, other);
+        assert!(left == right, "{name} differs in {} and {}", a.display(), b.display());
+    }
+    let (left, right) = (lines(a, "stats.jsonl"), lines(b, "stats.jsonl"));
+    assert_eq!(left, right, "{} and {}", a.display(), b.display());
+}
+
+/// The same but for what a run may change in between: only tensors.
+pub(crate) fn assert_same_tensors(a: &Path, b: &Path, step: u64) {
+    let tensors = |run: &Path| checkpoint(run, step).into_iter().filter(|(n, _)| n.ends_with("safetensors")).collect::<Vec<_>>();
+    assert!(tensors(a) == tensors(b), "{} and {} differ after step {step}", a.display(), b.display());
+}
+
+/// What a clock or the system decides about.
+const NOT_REPEATED: &[&str] = &["img_per_s", "seconds", "wait", "memory_mb", "kid_seconds"];
+
+/// The lines of a log as far as they are the same every time.
+pub(crate) fn lines(run: &Path, log: &str) -> Vec<Value> {
+    let mut lines = shared::jsonl::read(&run.join(log)).unwrap();
+    for line in &mut lines {
+        let line = line.as_object_mut().unwrap();
+        NOT_REPEATED.iter().for_each(|key| drop(line.remove(*key)));
+    }
+    lines
+}
+
+/// The epochs that the log of a run has.
+pub(crate) fn logged_epochs(run: &Path) -> Vec<u64> {
+    lines(run, "stats.jsonl").iter().map(|line| line["epoch"].as_u64().unwrap()).collect()
+}
+
+/// Waits until `holds`, at most as long as one waits before one believes that it hangs; says whether it does.
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(120) {
+        if holds() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    false
+}
+
+pub(crate) fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap().success());
+}
+
+/// Checks every byte of a checkpoint.
+pub(crate) fn verify(folder: &Path) -> Result<(), String> {
+    let opened = Checkpoint::open(folder).map_err(|e| shared::cli::one_line(&e))?;
+    opened.verify().map_err(|e| shared::cli::one_line(&e))
+}
+
+/// Whatever bears the name of a checkpoint is whole. Gives their steps.
+pub(crate) fn verify_all(run: &Path) -> Vec<u64> {
+    if !Run::is_run(run) {
+        return Vec::new();
+    }
+    let steps = Run::open(run).unwrap().steps().unwrap();
+    steps.iter().for_each(|step| verify(&checkpoint_folder(run, *step)).unwrap());
+    steps
+}
+
+/// Temporary files and folders in a folder and below it.
+pub(crate) fn litter(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            let temporary = path.to_string_lossy().ends_with(fs::TEMPORARY_SUFFIX);
+            if temporary { vec![path] } else { litter(&path) }
+        })
+        .collect()
+}
+
+/// Whether a checkpoint of the run is being written at this moment.
+pub(crate) fn saving(run: &Path) -> bool {
+    std::fs::read_dir(run.join("checkpoints")).is_ok_and(|entries| {
+        entries.flatten().any(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.ends_with(fs::TEMPORARY_SUFFIX) && !name.contains(".json.")
+        })
+    })
+}
+
+/// Copies a folder with what is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_folder(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::write_unsynced(&target, &[&fs::read(&path).unwrap()]).unwrap();
+        }
+    }
+}
