@@ -1,5 +1,5 @@
 //! The n-th file operation of a save, and of a whole run, fails, for every n: it is an error, what was saved stays, nothing half-written is
-//! left, and the same call goes on. And files with right checksums but wrong content are refused.
+//! left, and the same call goes on.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 mod util;
@@ -215,41 +215,6 @@ fn a_save_that_fails_at_any_operation_leaves_the_earlier_checkpoint_and_no_litte
     }
     // Six files and the pointer, each created, written, synced and renamed, and the folders.
     assert!(failures > 25, "only {failures} operations were counted");
-    fs::remove(&folder).unwrap();
-}
-
-#[test]
-fn foreign_content_under_a_right_checksum_is_refused_without_a_panic() {
-    let _one = ONE.lock();
-    let folder = scratch("foreign");
-    let run = Run::create(&folder).unwrap();
-    let trainer = Trainer::new(&config(), 1, &Device::flex());
-    checkpoint::save(&run.checkpoint_folder(1), meta(1), &trainer.parts()).unwrap();
-    let path = run.checkpoint_folder(1).join("ema.safetensors");
-    let good = fs::read(&path).unwrap();
-    let mut stream = shared::rng::stream(1, "foreign", 0);
-    for round in 0..300 {
-        let mut bytes = good.clone();
-        match round % 3 {
-            // The header claims something else, the tensors are cut, or everything is noise.
-            0 => (0..4).for_each(|_| bytes[stream.below(200) as usize] = stream.bits() as u8),
-            1 => bytes.truncate(stream.below(good.len() as u64) as usize),
-            _ => bytes.iter_mut().for_each(|b| *b = stream.bits() as u8),
-        }
-        if bytes == good {
-            continue;
-        }
-        fs::write(&path, &bytes).unwrap();
-        let mut repaired = Checkpoint::open(&run.checkpoint_folder(1)).unwrap();
-        let record = repaired.meta.files.get_mut("ema.safetensors").unwrap();
-        record.bytes = bytes.len() as u64;
-        record.crc32 = format!("{:08x}", crc32fast::hash(&bytes));
-        let mut into = trainer.generator.clone();
-        // Names of tensors may survive a changed byte of padding; nothing may panic, and what is refused is named.
-        if let Err(error) = repaired.load("ema", &mut into) {
-            assert!(shared::cli::one_line(&error).contains("ema.safetensors"), "{error}");
-        }
-    }
     fs::remove(&folder).unwrap();
 }
 

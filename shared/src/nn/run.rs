@@ -264,26 +264,38 @@ impl Run {
     /// # Errors
     /// When there is none, it is of another version, or all are damaged.
     pub fn checkpoint(&self, which: Which) -> Result<Checkpoint, RunError> {
-        let steps = self.steps()?;
-        let none = || RunError::NoCheckpoint {
-            path: self.folder.clone(),
-            which: which.to_string(),
-            there: steps.iter().map(u64::to_string).collect(),
-        };
-        let asked = self.step_of(which)?.ok_or_else(none)?;
-        match which {
+        let Some(asked) = self.step_of(which)? else { return Err(self.no_checkpoint(which)) };
+        let taken = match which {
             Which::Step(step) => return Ok(Checkpoint::open(&self.checkpoint_folder(step))?),
-            Which::Best => match self.whole(asked) {
-                Err(damage) if damage.is_damage() => {
-                    tracing::warn!("{}: the latest checkpoint is taken instead of the best", one_line(&damage));
-                    return self.checkpoint(Which::Latest);
-                }
-                checkpoint => return Ok(checkpoint?),
-            },
-            Which::Latest => {}
+            Which::Latest => self.newest_whole(asked),
+            Which::Best => self.whole(asked).map_err(RunError::from),
+        };
+        match taken {
+            // Whoever trains the run meanwhile saved another and removed this one.
+            Err(_) if self.step_of(which)? != Some(asked) => self.checkpoint(which),
+            Err(RunError::Checkpoint(damage)) if which == Which::Best && damage.is_damage() => {
+                tracing::warn!("{}: the latest checkpoint is taken instead of the best", one_line(&damage));
+                self.checkpoint(Which::Latest)
+            }
+            taken => taken,
         }
+    }
+
+    fn no_checkpoint(&self, which: Which) -> RunError {
+        match self.steps() {
+            Ok(steps) => RunError::NoCheckpoint {
+                path: self.folder.clone(),
+                which: which.to_string(),
+                there: steps.iter().map(u64::to_string).collect(),
+            },
+            Err(error) => error,
+        }
+    }
+
+    /// The newest checkpoint up to step `asked` that is whole.
+    fn newest_whole(&self, asked: u64) -> Result<Checkpoint, RunError> {
         let mut first = None;
-        for &step in steps.iter().rev().filter(|step| **step <= asked) {
+        for step in self.steps()?.into_iter().rev().filter(|step| *step <= asked) {
             match self.whole(step) {
                 Err(damage) if damage.is_damage() => {
                     tracing::warn!("{}", one_line(&damage));
@@ -300,7 +312,7 @@ impl Run {
         }
         match first {
             Some(source) => Err(RunError::AllDamaged { path: self.folder.clone(), source }),
-            None => Err(none()),
+            None => Err(self.no_checkpoint(Which::Latest)),
         }
     }
 

@@ -54,9 +54,14 @@ impl Sampler {
     /// # Errors
     /// When there is no such checkpoint or it is damaged.
     pub fn open(run: &Path, which: Which, device: &Device) -> Result<(Self, Meta), RunError> {
-        let checkpoint = Run::open(run)?.checkpoint(which)?;
+        let opened = Run::open(run)?;
+        let checkpoint = opened.checkpoint(which)?;
         let mut generator = checkpoint.meta.config.generator(device);
-        checkpoint.load("ema", &mut generator)?;
+        if let Err(error) = checkpoint.load("ema", &mut generator) {
+            // Whoever trains the run may have removed it for a newer one.
+            let gone = !matches!(which, Which::Step(_)) && !opened.checkpoint_folder(checkpoint.meta.step).exists();
+            return if gone { Self::open(run, which, device) } else { Err(error.into()) };
+        }
         Ok((Self::new(generator, &checkpoint.meta.config, device.clone()), checkpoint.meta))
     }
 
