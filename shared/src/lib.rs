@@ -15,11 +15,13 @@
 //! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
 //! | [`process`] | the memory of this process |
 //! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
+//! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
 #![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
 
 pub mod archive;
 pub mod cli;
+pub mod clock;
 pub mod dataset;
 pub mod frame;
 pub mod fs;

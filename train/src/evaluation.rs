@@ -25,6 +25,8 @@ pub struct Evaluator {
     chosen: Vec<usize>,
     /// Those of the chosen pictures.
     features: OnceLock<Features>,
+    /// The split, and what it holds.
+    split: [String; 2],
 }
 
 const PROTOCOL: Protocol = Protocol::TorchFidelity;
@@ -39,7 +41,8 @@ impl Evaluator {
         let count = dataset.split(&config.split)?.len();
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
         let chosen = order.into_iter().take(config.pictures).map(|i| i as usize).collect();
-        Ok(Self { inception, real: SplitPictures::new(dataset, &config.split)?, chosen, features: OnceLock::new() })
+        let split = [config.split.clone(), dataset.manifest().content(&config.split)];
+        Ok(Self { inception, real: SplitPictures::new(dataset, &config.split)?, chosen, features: OnceLock::new(), split })
     }
 
     /// Takes the features of the chosen pictures, or finds them in the cache; the first [`Evaluator::kid`] would do it otherwise.
@@ -64,11 +67,12 @@ impl Evaluator {
         Ok(self.features.get_or_init(|| features))
     }
 
-    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side.
+    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side, and which real ones.
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
             "protocol": PROTOCOL.name(), "weights_sha256": self.inception.weights().sha256(), "pictures": self.chosen.len(),
+            "split": self.split[0], "content": self.split[1],
         })
     }
 

@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`starts`] | the settings a run was begun with, and what is noted at each start |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
 //! | [`turn`] | a batch and the random numbers that belong to it |
@@ -22,7 +23,7 @@
 //! | [`batches`] | data set → the pictures of a batch |
 //! | [`feed`], [`loader`], [`resident`] | the batches of a run on a device, ahead of its steps |
 //! | [`metrics`] | averages over an epoch |
-//! | [`evaluation`], [`evaluations`] | KID while training, and the thread that computes it |
+//! | [`evaluation`], [`evaluations`], [`best`] | KID while training, the thread that computes it, and the best one so far |
 //! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
 //! | [`alarm`], [`pace`] | what is told once, with what to try |
 //! | [`live`] | what a terminal shows |
@@ -31,6 +32,7 @@ pub mod alarm;
 pub mod args;
 pub mod augment;
 pub mod batches;
+pub mod best;
 pub mod check;
 pub mod ema;
 pub mod evaluation;
@@ -52,6 +54,7 @@ pub mod reading;
 pub mod replicas;
 pub mod resident;
 pub mod saver;
+pub mod starts;
 pub mod state;
 pub mod throughput;
 pub mod trainer;

@@ -101,10 +101,13 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
             path: options.data.display().to_string(),
             split: TRAIN_SPLIT.into(),
             fingerprint: manifest.fingerprint.clone(),
+            content: manifest.content(TRAIN_SPLIT),
             size,
             channels: manifest.channels as usize,
             classes: if told { manifest.classes.clone() } else { Vec::new() },
+            mirror: false,
         },
+        init: None,
         settings: options.settings.clone(),
     };
     let batch = options.settings.schedule.batch;

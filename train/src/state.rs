@@ -9,6 +9,7 @@ use shared::rng;
 use crate::alarm::Alarms;
 use crate::augment::Controller;
 use crate::augment::controller::Observation;
+use crate::best::Best;
 use crate::metrics::EpochSums;
 
 /// Where a run stands.
@@ -36,16 +37,6 @@ pub struct State {
     /// How often the run went back because values were not finite; every time it goes on with other random numbers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u64,
-}
-
-/// The checkpoint of the lowest KID.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Best {
-    /// The KID.
-    pub kid: f64,
-    /// Its step.
-    pub step: u64,
 }
 
 /// An epoch whose KID is still being computed.

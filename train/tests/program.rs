@@ -171,17 +171,53 @@ fn a_run_can_be_lengthened_and_other_settings_are_refused_by_name() {
     let mut other = command(&data, &longer, 6);
     other.args(["--set", "optimizer.learning_rate=1e-3"]);
     let text = fail(other, 2);
-    assert!(text.contains("optimizer.discriminator.learning_rate = 0.0002") && text.contains("0.001"), "{text}");
+    for network in ["generator", "discriminator"] {
+        assert!(text.contains(&format!("optimizer.{network}.learning_rate = 0.0002 (now 0.001)")), "{text}");
+    }
     let mut seed = command(&data, &longer, 6);
     seed.args(["--seed", "1"]);
     assert!(fail(seed, 2).contains("seed"));
     succeed(command(&data, &longer, 6));
     let tensors = |run: &Path| checkpoint(run, 18).into_iter().filter(|(n, _)| n.ends_with("safetensors")).collect::<Vec<_>>();
     assert!(tensors(&whole) == tensors(&longer));
+    let starts = shared::jsonl::read(&longer.join("starts.jsonl")).unwrap();
+    assert_eq!(starts.len(), 2, "those that were refused are none");
+    assert_eq!((&starts[0]["step"], &starts[0]["changes"]), (&serde_json::json!(0), &serde_json::json!([])));
+    assert_eq!(starts[1]["step"], 6);
+    assert_eq!(starts[1]["changes"], serde_json::json!([{"key": "schedule.epochs", "was": "2", "now": "6"}]));
+    assert!(starts.iter().all(|s| s["device"].as_str().unwrap().starts_with("CPU") && s["threads"].as_u64() > Some(0)));
+    assert!(starts.iter().all(|s| s["time"].as_str().unwrap().ends_with('Z') && s["version"] == env!("CARGO_PKG_VERSION")));
+    let log = String::from_utf8(fs::read(longer.join("train.log")).unwrap()).unwrap();
+    assert!(log.contains("schedule.epochs: 2 → 6"), "{log}");
     let mut again = command(&data, &longer, 1);
     again.args(["--seed", "1", "--restart"]);
     succeed(again);
     assert_eq!(stats(&longer), [1]);
+}
+
+#[test]
+fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_not() {
+    let scratch = Scratch::new("content");
+    let (data, out) = (scratch.dataset(), scratch.0.join("run"));
+    succeed(command(&data, &out, 1));
+    // As many pictures of the same size from the same source.
+    let cut = scratch.0.join("cut");
+    util::dataset_of(&cut, 8, 8, &[("train", 24), ("val", 8)], |_, i| vec![i as u8; 8 * 8 * 3]);
+    let mut manifest = shared::dataset::read_manifest(&cut).unwrap();
+    manifest.settings.insert("padding".into(), "0.5".into());
+    shared::sealed::write(&cut.join("dataset.json"), &manifest).unwrap();
+    let text = fail(command(&cut, &out, 2), 2);
+    assert!(text.contains("data.content") && text.contains("--data as it was"), "{text}");
+    let moved = scratch.0.join("moved");
+    util::drawn_dataset(&moved, 8, &[("train", 24), ("val", 8)]);
+    succeed(command(&moved, &out, 2));
+    // A run of before did not note it, and goes on; from then on it does.
+    let text = String::from_utf8(fs::read(out.join("config.toml")).unwrap()).unwrap();
+    let of_before: String = text.lines().filter(|line| !line.starts_with("content")).map(|line| format!("{line}\n")).collect();
+    assert!(of_before.len() < text.len());
+    rewrite(&out.join("config.toml"), of_before.as_bytes());
+    succeed(command(&moved, &out, 3));
+    assert!(fail(command(&cut, &out, 4), 2).contains("data.content"));
 }
 
 #[test]

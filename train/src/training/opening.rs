@@ -30,6 +30,7 @@ use crate::preparation::{Options, last_step, steps_per_epoch};
 use crate::readback::{Readback, lag_on};
 use crate::replicas::Replicas;
 use crate::saver::Saver;
+use crate::starts;
 use crate::state::State;
 
 /// What steps work on.
@@ -50,7 +51,16 @@ impl Training {
         let run = Run::create(out)?;
         let owner = run.own()?;
         if options.restart {
-            for name in ["checkpoints", "samples", "stats.jsonl", "metrics.jsonl", "alarms.jsonl", "config.toml", "train.log"] {
+            for name in [
+                "checkpoints",
+                "samples",
+                "stats.jsonl",
+                "metrics.jsonl",
+                "alarms.jsonl",
+                starts::STARTS,
+                "config.toml",
+                "train.log",
+            ] {
                 fs::remove(run.file(name))?;
             }
             Run::create(out)?;
@@ -59,8 +69,7 @@ impl Training {
             fs::remove_leftovers(run.file(folder))?;
         }
         log::copy_to(fs::open_append(run.file("train.log"))?);
-        check_same(&run, &config)?;
-        fs::write(run.file("config.toml"), toml::to_string(&config)?.as_bytes())?;
+        starts::settle(&run, &config, devices)?;
 
         let latest = run.step_of(Which::Latest)?;
         let checkpoint = match latest {
@@ -90,8 +99,8 @@ impl Training {
         let Loaded { batches, feeds, replicas, readback, backlog, state, stats } = loaded;
         let mut training = Self {
             saver: Saver::new(run.clone(), latest),
-            live: Live::new(last_step, done, state.best.map(|best| best.kid)),
-            best_saved: state.best.map(|best| best.step),
+            live: Live::new(last_step, done, state.best.as_ref().map(|best| best.kid)),
+            best_saved: state.best.as_ref().map(|best| best.step),
             run,
             _owner: owner,
             config,
@@ -195,27 +204,6 @@ fn refuse_foreign(out: &Path) -> Result<()> {
         return Err(UsageError(format!("--out {}: the folder is not empty and is no run; choose another", out.display())).into());
     }
     Ok(())
-}
-
-/// Refuses settings other than those the run began with.
-fn check_same(run: &Run, config: &RunConfig) -> Result<()> {
-    let path = run.file("config.toml");
-    if !path.exists() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&fs::read_bounded(&path, 1 << 20)?).into_owned();
-    let earlier: RunConfig =
-        toml::from_str(&text).map_err(|e| UsageError(format!("{}: {}; --restart begins anew", path.display(), e.message())))?;
-    match earlier.conflict(config) {
-        None => Ok(()),
-        Some((key, was, now)) => {
-            let run = run.folder().display();
-            Err(UsageError(format!(
-                "{run} was begun with {key} = {was}, now it is {now}: repeat the earlier value, choose another --out, or --restart"
-            ))
-            .into())
-        }
-    }
 }
 
 /// The means to compute KID, where it is wanted and weights are there.

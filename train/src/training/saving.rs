@@ -36,7 +36,7 @@ impl Training {
     }
 
     fn order(&mut self, step: u64, content: Option<(Meta, Vec<Snapshot>)>) -> Result<()> {
-        self.best_saved = self.state.best.map(|best| best.step);
+        self.best_saved = self.state.best.as_ref().map(|best| best.step);
         let keep = self.config.settings.checkpoints.keep;
         self.saver.order(Order { content, step, best: self.best_saved, keep, needed: self.state.needed() })
     }

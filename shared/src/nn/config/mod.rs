@@ -2,6 +2,7 @@
 //! Values are typed and validated before any work begins; a wrong key or value is named.
 
 mod augment;
+mod change;
 mod check;
 mod cond;
 mod loss;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use augment::{AugmentConfig, Coins, ControllerName, PipelineName};
+pub use change::Change;
 pub use cond::{CondConfig, CondDiscriminator, CondGenerator};
 pub use loss::{LossConfig, NoiseOn, Reduction};
 pub use network::{
@@ -27,7 +29,7 @@ pub use network::{
 pub use optimizer::{Convention, OptimizerConfig, OptimizerName, OptimizersConfig};
 pub use penalty::PenaltyConfig;
 pub use rate::{RateConfig, RateSchedule};
-pub use run::{CONFIG_VERSION, DataConfig, RunConfig};
+pub use run::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig};
 pub use schedule::{Order, ScheduleConfig};
 
 use super::discriminator::DiscriminatorConfig;
