@@ -21,6 +21,7 @@ pub struct Batches {
     batch: usize,
     seed: u64,
     count: usize,
+    mirror: bool,
     /// The order that was asked for last, and its epoch.
     drawn: Mutex<Option<(u64, Arc<[u32]>)>>,
 }
@@ -48,6 +49,8 @@ pub struct Choice {
     pub pictures: Vec<u32>,
     /// Left column and top row of the window that is taken of each.
     pub corners: Vec<(u32, u32)>,
+    /// Whether its columns come in reverse.
+    pub mirrored: Vec<bool>,
 }
 
 impl Batches {
@@ -57,14 +60,34 @@ impl Batches {
     /// When there is no such split.
     pub fn new(dataset: Dataset, split: &str, batch: usize, seed: u64) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
-        Ok(Self { dataset: Arc::new(dataset), split: split.to_owned(), batch, seed, count, drawn: Mutex::default() })
+        Ok(Self {
+            dataset: Arc::new(dataset),
+            split: split.to_owned(),
+            batch,
+            seed,
+            count,
+            mirror: false,
+            drawn: Mutex::default(),
+        })
+    }
+
+    /// The same, or, if `on`, each picture of each batch mirrored with probability ½.
+    #[must_use]
+    pub fn mirrored(self, on: bool) -> Self {
+        Self { mirror: on, ..self }
+    }
+
+    /// Whether pictures are mirrored.
+    #[must_use]
+    pub fn mirrors(&self) -> bool {
+        self.mirror
     }
 
     /// The same pictures, shuffled by another seed.
     #[must_use]
     pub fn reseeded(&self, seed: u64) -> Self {
         let (dataset, split) = (Arc::clone(&self.dataset), self.split.clone());
-        Self { dataset, split, batch: self.batch, seed, count: self.count, drawn: Mutex::default() }
+        Self { dataset, split, batch: self.batch, seed, count: self.count, mirror: self.mirror, drawn: Mutex::default() }
     }
 
     /// From which the order follows.
@@ -143,8 +166,10 @@ impl Batches {
         let size = self.batch / share.of;
         let all = &order[index as usize * self.batch..][..self.batch];
         let corners = self.corners(number, self.dataset.split(&self.split)?.room());
+        let mirrored = self.draw_mirrored(number);
         let part = share.index * size..(share.index + 1) * size;
-        Ok(Choice { pictures: all[part.clone()].to_vec(), corners: corners[part].to_vec() })
+        let (pictures, corners, mirrored) = (&all[part.clone()], &corners[part.clone()], &mirrored[part]);
+        Ok(Choice { pictures: pictures.to_vec(), corners: corners.to_vec(), mirrored: mirrored.to_vec() })
     }
 
     /// The order of an epoch's pictures; drawn once, not for every batch of it.
@@ -193,11 +218,21 @@ impl Batches {
         let (side, channels) = self.extent();
         let length = side * side * channels;
         let mut values = vec![zero; choice.pictures.len() * length];
-        let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(&choice.corners));
-        pictures.try_for_each(|(values, (&i, &(left, top)))| {
+        let windows = choice.corners.par_iter().zip(&choice.mirrored);
+        let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(windows));
+        pictures.try_for_each(|(values, (&i, (&(left, top), &mirrored)))| {
             let stored = split.pixels(i as usize)?;
             let pixels = if split.room() == 0 { Cow::Borrowed(stored) } else { Cow::Owned(split.window(stored, left, top)) };
-            values.iter_mut().zip(&*pixels).for_each(|(v, &p)| *v = of(p));
+            let fill = |values: &mut [V], pixels: &[u8]| values.iter_mut().zip(pixels).for_each(|(v, &p)| *v = of(p));
+            if mirrored {
+                let rows = values.chunks_exact_mut(side * channels).zip(pixels.chunks_exact(side * channels));
+                for (values, pixels) in rows {
+                    let pixels = pixels.chunks_exact(channels).rev();
+                    values.chunks_exact_mut(channels).zip(pixels).for_each(|(values, pixel)| fill(values, pixel));
+                }
+            } else {
+                fill(values, &pixels);
+            }
             Ok::<_, DatasetError>(())
         })?;
         Ok(values)
@@ -227,6 +262,12 @@ impl Batches {
         let mut draw = rng::stream(self.seed, "crop", number);
         let mut below = || draw.below(u64::from(room) + 1) as u32;
         (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
+    }
+
+    /// Whether each picture of a batch is mirrored.
+    fn draw_mirrored(&self, number: u64) -> Vec<bool> {
+        let mut draw = rng::stream(self.seed, "mirror", number);
+        (0..self.batch).map(|_| self.mirror && draw.below(2) == 1).collect()
     }
 
     /// The first `n` pictures in the order of the data set, for a sheet of reals.

@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`init`] | a run that begins with another run's weights |
 //! | [`starts`] | the settings a run was begun with, and what is noted at each start |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
@@ -39,6 +40,7 @@ pub mod evaluation;
 pub mod evaluations;
 pub mod feed;
 pub mod gradient;
+pub mod init;
 pub mod instance_noise;
 pub mod lists;
 pub mod live;

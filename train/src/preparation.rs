@@ -7,7 +7,7 @@ use anyhow::Result;
 use shared::cli::{Ending, UsageError};
 use shared::dataset::Dataset;
 use shared::fs;
-use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
+use shared::nn::config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig, Settings};
 
 use crate::augment;
 use crate::batches::Batches;
@@ -23,10 +23,14 @@ pub struct Options {
     pub preset: String,
     /// All settings, resolved.
     pub settings: Settings,
+    /// Whose weights it begins with; `None`: drawn ones.
+    pub init: Option<InitConfig>,
     /// From which every random number follows.
     pub seed: u64,
     /// Folder of the data set.
     pub data: PathBuf,
+    /// Each picture of a batch is mirrored with probability ½.
+    pub mirror: bool,
     /// Weights for KID; `None` takes the fetched ones.
     pub weights: Option<PathBuf>,
     /// Remove what the run folder holds.
@@ -87,6 +91,9 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     let size = manifest.size as usize;
     options.settings.check_size(size)?;
     options.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    if options.settings.discriminator.freeze > 0 && options.init.is_none() {
+        tracing::warn!("discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them");
+    }
     let told = options.settings.cond.is_on();
     if told && manifest.classes.is_empty() {
         let path = options.data.display();
@@ -105,13 +112,13 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
             size,
             channels: manifest.channels as usize,
             classes: if told { manifest.classes.clone() } else { Vec::new() },
-            mirror: false,
+            mirror: options.mirror,
         },
-        init: None,
+        init: options.init.clone(),
         settings: options.settings.clone(),
     };
     let batch = options.settings.schedule.batch;
-    let batches = Batches::new(dataset, TRAIN_SPLIT, batch, options.seed)?;
+    let batches = Batches::new(dataset, TRAIN_SPLIT, batch, options.seed)?.mirrored(options.mirror);
     let path = options.data.display();
     if batches.per_epoch() == 0 {
         let n = batches.pictures();

@@ -57,6 +57,12 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl State {
+    /// Before the first step.
+    #[must_use]
+    pub fn begun(controller: Controller) -> Self {
+        Self { controller: Some(controller), ..Self::default() }
+    }
+
     /// The controller of p.
     #[must_use]
     pub fn controller(&self) -> Controller {

@@ -100,7 +100,7 @@ struct Training {
 
 impl Training {
     fn run(&mut self, stop: &Stop) -> Result<Ending> {
-        if self.trainer().step == 0 && self.saver.last().is_none() {
+        if self.trainer().step == 0 {
             self.begin()?;
         }
         self.announce_disk();

@@ -24,6 +24,7 @@ use crate::batches::{Batches, Share};
 use crate::evaluation::Evaluator;
 use crate::evaluations::{Evaluations, PATIENCE};
 use crate::feed::{DataOn, Feed};
+use crate::init;
 use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, last_step, steps_per_epoch};
@@ -48,6 +49,7 @@ impl Training {
     pub(super) fn open(options: &Options, config: RunConfig, batches: Batches, out: &Path, devices: &[Device]) -> Result<Self> {
         refuse_foreign(out)?;
         let (per_epoch, last_step) = (steps_per_epoch(&config, &batches), last_step(&config, &batches));
+        let begun = init::networks(&config, Some(out), options.restart)?;
         let run = Run::create(out)?;
         let owner = run.own()?;
         if options.restart {
@@ -70,6 +72,9 @@ impl Training {
         }
         log::copy_to(fs::open_append(run.file("train.log"))?);
         starts::settle(&run, &config, devices)?;
+        if let Some(trainer) = begun {
+            init::save(&run, &config, &trainer, serde_json::to_value(State::begun(trainer.controller))?)?;
+        }
 
         let latest = run.step_of(Which::Latest)?;
         let checkpoint = match latest {
