@@ -13,7 +13,7 @@
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
-//! | [`process`] | the memory of this process |
+//! | [`process`] | the memory of this process, and what the machine has left |
 //! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
 //! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
@@ -123,9 +123,19 @@ pub struct Args {
     /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, a row each, and end.
     #[arg(long, value_name = "FILE.png")]
     preview_augment: Option<PathBuf>,
-    /// Check everything, print the settings, and end before the first step.
-    #[arg(long)]
-    dry_run: bool,
+    /// Check everything and print the settings, on stdout as `config.toml` has them; then take three steps and say what a step and the
+    /// whole run take in memory, time and on disk. Nothing is written. --dry-run=config ends after the settings.
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    dry_run: Option<DryRun>,
+}
+
+/// What `--dry-run` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    /// Prints the settings and takes the first steps.
+    All,
+    /// Prints the settings.
+    Config,
 }
 
 /// What `train` does beside training.
@@ -169,7 +179,8 @@ Examples:
                                                              with the networks and weights of runs/birds; D's first two blocks keep theirs
   train --preset gan-ada --summary                           what the networks look like
   train check                                                does the GPU compute what the CPU computes?
-  train --data birds64 --dry-run                             every setting with its value
+  train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes
+  train --data birds64 --dry-run=config > mine.toml          the settings alone; --config mine.toml takes them
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
                                                              what augmentation does to the pictures
   train devices                                              what --device can be here";
@@ -241,8 +252,9 @@ impl Args {
             retries: self.retries,
             stop_after: self.stop_after,
         };
-        if self.dry_run {
-            return preparation::dry_run(&options);
+        if let Some(what) = self.dry_run {
+            let devices = if what == DryRun::All { Some(self.device.open()?) } else { None };
+            return preparation::dry_run(&options, out.as_deref(), devices.as_deref());
         }
         if let Some(file) = &self.preview_augment {
             return preparation::preview_augment(&options, file);

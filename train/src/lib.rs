@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`rehearsal`] | what a run would take, found out by its first steps |
 //! | [`init`] | a run that begins with another run's weights |
 //! | [`starts`] | the settings a run was begun with, and what is noted at each start |
 //! | [`training`] | one run from its first or last saved step to its end |
@@ -53,6 +54,7 @@ pub mod preparation;
 pub mod rate;
 pub mod readback;
 pub mod reading;
+pub mod rehearsal;
 pub mod replicas;
 pub mod resident;
 pub mod saver;

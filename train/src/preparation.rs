@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use burn::tensor::Device;
 use shared::cli::{Ending, UsageError};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig, Settings};
 
-use crate::augment;
 use crate::batches::Batches;
 use crate::feed::DataOn;
+use crate::{augment, rehearsal};
 
 /// The split that is learned from.
 const TRAIN_SPLIT: &str = "train";
@@ -45,14 +46,18 @@ pub struct Options {
     pub stop_after: u64,
 }
 
-/// Checks data and settings and prints the resolved `config.toml`.
+/// Checks data and settings and prints the resolved `config.toml`; then, if `devices` are given, takes the first steps of the run in
+/// `out` on them and says what all of it would take. Nothing is written.
 ///
 /// # Errors
-/// When the run could not be started.
-pub fn dry_run(options: &Options) -> Result<Ending> {
+/// When the run could not be started, or a step does not fit into memory.
+pub fn dry_run(options: &Options, out: Option<&Path>, devices: Option<&[Device]>) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     shared::cli::print(&toml::to_string(&config)?)?;
     tracing::info!("{} pictures, {} steps an epoch", batches.pictures(), steps_per_epoch(&config, &batches));
+    if let Some(devices) = devices {
+        rehearsal::rehearse(options, &config, batches, out, devices)?;
+    }
     Ok(Ending::Done)
 }
 

@@ -1,4 +1,4 @@
-//! How a run begins, through the program: with another run's weights, with frozen blocks and mirrored pictures.
+//! How a run begins, through the program: with another run's weights, with frozen blocks and mirrored pictures, or only as a rehearsal.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 mod util;
@@ -170,4 +170,38 @@ fn mirrored_pictures_are_a_setting_of_the_data_that_a_run_keeps() {
     let copy = scratch.0.join("copy");
     succeed(&train(&data, &copy, 1, &["--config", file.to_str().unwrap()]));
     assert!(state(&flag, 3) == state(&copy, 3));
+}
+
+#[test]
+fn a_rehearsal_prints_the_settings_says_what_a_run_takes_and_writes_nothing() {
+    let scratch = Scratch::new("rehearsal");
+    let data = scratch.dataset("data", 8);
+    let (out, file) = (scratch.0.join("out"), scratch.0.join("mine.toml"));
+    let mut flags: Vec<&str> = SETTINGS.iter().flat_map(|setting| ["--set", setting]).collect();
+    flags.extend([
+        "--set",
+        "schedule.batch=16",
+        "--set",
+        "schedule.order=alternating",
+        "--set",
+        "schedule.discriminator_steps=2",
+    ]);
+    let whole = train(&data, &out, 8, &[&flags[..], &["--dry-run"]].concat());
+    let text = succeed(&whole);
+    for said in
+        ["generator: 4 → 4×4×4 → 8×8×3", "discriminator: 8×8×3 → 4×4×6 → 1", "memory: ", "s a step", "together", "checkpoints"]
+    {
+        assert!(text.contains(said), "{said} is missing in {text}");
+    }
+    let quick = train(&data, &out, 8, &[&flags[..], &["--dry-run=config"]].concat());
+    assert!(!succeed(&quick).contains("memory: "));
+    assert_eq!(quick.stdout, whole.stdout);
+    assert!(!out.exists());
+    // What it prints is a file of settings, from which the same follows.
+    fs::write(&file, &quick.stdout).unwrap();
+    let again = train(&data, &out, 8, &["--preset", "gan-ada", "--config", file.to_str().unwrap(), "--dry-run=config"]);
+    succeed(&again);
+    assert_eq!(again.stdout, whole.stdout);
+    let text = refused(&train(&data, &out, 8, &[&flags[..], &["--precision", "bf16", "--dry-run"]].concat()));
+    assert!(text.contains("the CPU computes in f32"), "{text}");
 }

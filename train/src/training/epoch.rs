@@ -48,7 +48,7 @@ impl Clock {
     }
 }
 
-pub(super) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
+pub(crate) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
     Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
 }
 

@@ -8,9 +8,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use serde_json::Value;
 use shared::cli::UsageError;
-use shared::dataset::Dataset;
 use shared::jsonl::{self, JsonLines};
-use shared::metrics::weights::INCEPTION;
 use shared::nn::checkpoint::Checkpoint;
 use shared::nn::config::RunConfig;
 use shared::nn::run::{Run, Which};
@@ -20,10 +18,10 @@ use shared::{fs, log};
 use super::Training;
 use super::recovery::Recent;
 use crate::augment::backlog::Backlog;
-use crate::batches::{Batches, Share};
+use crate::batches::Batches;
 use crate::evaluation::Evaluator;
 use crate::evaluations::{Evaluations, PATIENCE};
-use crate::feed::{DataOn, Feed};
+use crate::feed::{self, DataOn, Feed};
 use crate::init;
 use crate::live::Live;
 use crate::pace::Pace;
@@ -92,7 +90,7 @@ impl Training {
         // What is not finite is told again when it shows again: nothing that is saved knows of it.
         let keep = |line: &Value| line["kind"] == "not-finite" || line["step"].as_u64().is_some_and(|step| step <= done);
         let alarms = JsonLines::open(run.file("alarms.jsonl"), keep)?;
-        let (evaluations, conventions) = match evaluator(options, &config, loaded.replicas.first.device())? {
+        let (evaluations, conventions) = match Evaluator::of_run(options, &config, loaded.replicas.first.device())? {
             None => (None, Value::Null),
             Some(evaluator) => {
                 let conventions = evaluator.conventions();
@@ -192,11 +190,8 @@ fn load(
     let keep = |line: &Value| line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed);
     let stats = JsonLines::open(run.file("stats.jsonl"), keep)?;
     let batches = if drawn.seed == batches.seed() { Arc::clone(batches) } else { Arc::new(batches.reseeded(drawn.seed)) };
-    let settings = &config.settings;
-    let first = done * settings.schedule.discriminator_steps as u64;
-    let form = (settings.range(), settings.cond.is_on());
-    let feed = |(index, device)| Feed::new(&batches, data_on, Share { index, of: devices.len() }, form, device, first);
-    let feeds = devices.iter().enumerate().map(feed).collect::<Result<_, _>>()?;
+    let first = done * config.settings.schedule.discriminator_steps as u64;
+    let feeds = feed::of_run(&batches, data_on, &config.settings, devices, first)?;
     let readback = Readback::new(lag_on(replicas.first.device()));
     let backlog = Backlog::new(std::mem::take(&mut state.unseen), done);
     Ok(Loaded { batches, feeds, replicas, readback, backlog, state, stats })
@@ -209,28 +204,4 @@ fn refuse_foreign(out: &Path) -> Result<()> {
         return Err(UsageError(format!("--out {}: the folder is not empty and is no run; choose another", out.display())).into());
     }
     Ok(())
-}
-
-/// The means to compute KID, where it is wanted and weights are there.
-fn evaluator(options: &Options, config: &RunConfig, device: &Device) -> Result<Option<Arc<Evaluator>>> {
-    let evaluation = &config.settings.evaluation;
-    if evaluation.every == 0 {
-        return Ok(None);
-    }
-    let weights = match &options.weights {
-        Some(path) => path.clone(),
-        None => match INCEPTION.find() {
-            Ok(path) => path,
-            Err(why) => {
-                tracing::info!("training without KID: {why}");
-                return Ok(None);
-            }
-        },
-    };
-    let dataset = Arc::new(Dataset::open(&options.data)?);
-    if let Err(missing) = dataset.split(&evaluation.split) {
-        let advice = "build it with --val-fraction, or --set evaluation.every=0";
-        return Err(UsageError(format!("{}; {advice}", shared::cli::one_line(&missing))).into());
-    }
-    Ok(Some(Arc::new(Evaluator::open(dataset, evaluation, &weights, device)?)))
 }
