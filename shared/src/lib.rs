@@ -13,13 +13,15 @@
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
-//! | [`process`] | the memory of this process |
+//! | [`process`] | the memory of this process, and what the machine has left |
 //! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
+//! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
 #![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
 
 pub mod archive;
 pub mod cli;
+pub mod clock;
 pub mod dataset;
 pub mod frame;
 pub mod fs;

@@ -1,19 +1,28 @@
-//! What this process takes of the machine.
+//! What this process takes of the machine, and what that has left.
+
+/// Where Linux tells of a process.
+const STATUS: &str = "/proc/self/status";
 
 /// Bytes of memory that this process holds now; `None` where the system does not say (it is read from Linux' `/proc`).
 #[must_use]
 pub fn resident_bytes() -> Option<u64> {
-    kilobytes("VmRSS:").map(|kb| kb * 1024)
+    kilobytes(STATUS, "VmRSS:").map(|kb| kb * 1024)
 }
 
 /// The most that [`resident_bytes`] has been.
 #[must_use]
 pub fn peak_bytes() -> Option<u64> {
-    kilobytes("VmHWM:").map(|kb| kb * 1024)
+    kilobytes(STATUS, "VmHWM:").map(|kb| kb * 1024)
 }
 
-fn kilobytes(key: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+/// Bytes that the machine can still give without swapping; `None` where the system does not say.
+#[must_use]
+pub fn available_bytes() -> Option<u64> {
+    kilobytes("/proc/meminfo", "MemAvailable:").map(|kb| kb * 1024)
+}
+
+fn kilobytes(file: &str, key: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(file).ok()?;
     status.lines().find_map(|line| line.strip_prefix(key))?.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -30,5 +39,6 @@ mod tests {
         assert!(with >= before + (48 << 20), "{before} → {with}");
         assert!(peak_bytes().expect("Linux says") >= with);
         assert!(block.iter().all(|&b| b == 1));
+        assert!(available_bytes().is_some_and(|left| left > 0));
     }
 }

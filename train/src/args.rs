@@ -4,22 +4,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use shared::cli::{Ending, UsageError};
 use shared::nn::config::Settings;
 use shared::nn::device::DeviceChoice;
 use shared::nn::device::list::Devices;
 use shared::nn::devices::DeviceList;
 use shared::nn::ops::Precision;
+use shared::nn::run::Run;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
 use crate::check::command::CheckArgs;
 use crate::feed::DataOn;
-use crate::lists;
+use crate::init::{self, Inherited, Source};
 use crate::preparation::{self, Options};
 use crate::throughput::ThroughputArgs;
-use crate::training;
+use crate::{folder, lists, training};
 
 /// Train a GAN on a data set that `prep build` wrote.
 ///
@@ -37,9 +38,9 @@ use crate::training;
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The recipe to start from.
-    #[arg(long, default_value = "gan-ada")]
-    preset: String,
+    /// The recipe to start from [default: gan-ada, or with --init-from that of the other run with all its settings].
+    #[arg(long)]
+    preset: Option<String>,
     /// Data set, as written by `prep build`.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary"])]
     data: Option<PathBuf>,
@@ -68,6 +69,9 @@ pub struct Args {
     /// `auto` keeps up to 2 GiB on a GPU.
     #[arg(long, value_enum, value_name = "WHERE", default_value_t)]
     data_on: DataOn,
+    /// Mirror each picture of a batch with probability ½ (`data.mirror`). Not for letters, or what else has a left and a right.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    mirror: Option<bool>,
     /// From which every random number follows.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -80,6 +84,15 @@ pub struct Args {
     /// Weights of the FID InceptionV3 for KID while training. Default: what `evaluate weights --fetch` stored.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Begin with the weights of another run: its averaged generator and its discriminator, of the best checkpoint or the one named.
+    /// Layers that do not fit (another size, other classes) stay as drawn. Without --preset and --config the settings are those of that
+    /// run, too; --set changes them.
+    #[arg(long, value_name = "RUN[@STEP]")]
+    init_from: Option<Source>,
+    /// Leave the weights of D's first N blocks as they are (`discriminator.freeze`): with --init-from, less is forgotten and little data
+    /// goes further (FreezeD).
+    #[arg(long, value_name = "N")]
+    freeze_d: Option<usize>,
     /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s, 10m, 2h.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     save_every: Duration,
@@ -111,9 +124,19 @@ pub struct Args {
     /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, a row each, and end.
     #[arg(long, value_name = "FILE.png")]
     preview_augment: Option<PathBuf>,
-    /// Check everything, print the settings, and end before the first step.
-    #[arg(long)]
-    dry_run: bool,
+    /// Check everything and print the settings, on stdout as `config.toml` has them; then take three steps and say what a step and the
+    /// whole run take in memory, time and on disk. Nothing is written. --dry-run=config ends after the settings.
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    dry_run: Option<DryRun>,
+}
+
+/// What `--dry-run` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    /// Prints the settings and takes the first steps.
+    All,
+    /// Prints the settings.
+    Config,
 }
 
 /// What `train` does beside training.
@@ -153,12 +176,28 @@ Examples:
   train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
+  train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2
+                                                             with the networks and weights of runs/birds; D's first two blocks keep theirs
   train --preset gan-ada --summary                           what the networks look like
   train check                                                does the GPU compute what the CPU computes?
-  train --data birds64 --dry-run                             every setting with its value
+  train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes
+  train --data birds64 --dry-run=config > mine.toml          the settings alone; --config mine.toml takes them
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
                                                              what augmentation does to the pictures
   train devices                                              what --device can be here";
+
+/// The recipe where none is named.
+const DEFAULT_PRESET: &str = "gan-ada";
+
+/// How an assignment of the one setting begins that belongs to the data.
+const MIRROR: &str = "data.mirror=";
+
+/// What the flags and files come to.
+struct Resolved {
+    preset: String,
+    settings: Settings,
+    mirror: bool,
+}
 
 /// Classes that `--summary` shows where no data set is named.
 const SUMMARY_CLASSES: usize = 10;
@@ -192,16 +231,19 @@ impl Args {
             shared::cli::print(&list())?;
             return Ok(Ending::Done);
         }
-        let settings = self.settings()?;
+        let inherited = self.inherited()?;
+        let Resolved { preset, settings, mirror } = self.settings(inherited.as_ref())?;
         if self.summary {
-            return self.print_summary(&settings);
+            return self.print_summary(&preset, &settings);
         }
         let (Some(data), out) = (self.data, self.out) else {
             return Err(UsageError("--data is missing".into()).into());
         };
         let options = Options {
-            preset: self.preset,
+            preset,
             settings,
+            mirror,
+            init: inherited.map(|inherited| inherited.init),
             seed: self.seed,
             data,
             weights: self.weights,
@@ -211,8 +253,9 @@ impl Args {
             retries: self.retries,
             stop_after: self.stop_after,
         };
-        if self.dry_run {
-            return preparation::dry_run(&options);
+        if let Some(what) = self.dry_run {
+            let devices = if what == DryRun::All { Some(self.device.open()?) } else { None };
+            return preparation::dry_run(&options, out.as_deref(), devices.as_deref());
         }
         if let Some(file) = &self.preview_augment {
             return preparation::preview_augment(&options, file);
@@ -221,7 +264,18 @@ impl Args {
         training::train(&options, &out, &self.device, &Stop::listen()?)
     }
 
-    fn settings(&self) -> Result<Settings> {
+    /// Whose weights the run begins or began with, and that run's settings.
+    fn inherited(&self) -> Result<Option<Inherited>> {
+        let earlier = match &self.out {
+            Some(out) if !self.restart && Run::is_run(out) => folder::earlier(&Run::open(out)?)?,
+            _ => None,
+        };
+        init::inherited(self.init_from.as_ref(), earlier.as_ref(), self.out.as_deref())
+    }
+
+    /// All settings, from wherever they come.
+    fn settings(&self, inherited: Option<&Inherited>) -> Result<Resolved> {
+        let inherited = inherited.map(|inherited| &inherited.config).filter(|_| self.preset.is_none() && self.config.is_none());
         let file = match &self.config {
             None => None,
             Some(path) => {
@@ -230,7 +284,19 @@ impl Args {
                 Some((path.display().to_string(), text))
             }
         };
-        let mut assignments = self.assignments.clone();
+        // Of the run's data this alone is a setting; what else is noted of them follows from --data.
+        let (of_data, mut assignments): (Vec<String>, Vec<String>) =
+            self.assignments.iter().cloned().partition(|assignment| assignment.starts_with(MIRROR));
+        let mut mirror = inherited.is_some_and(|config| config.data.mirror);
+        if let Some((name, text)) = &file {
+            let table: toml::Table = text.parse().map_err(|e: toml::de::Error| UsageError(format!("--config {name}: {e}")))?;
+            mirror = table.get("data").and_then(|data| data.get("mirror")?.as_bool()).unwrap_or(mirror);
+        }
+        for assignment in of_data {
+            let value = assignment[MIRROR.len()..].trim().parse();
+            mirror = value.map_err(|_| UsageError(format!("--set {assignment}: expected true or false")))?;
+        }
+        let mirror = self.mirror.unwrap_or(mirror);
         // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled by the recipe's own unit.
         for (unit, value, overruled) in [
             ("epochs", self.epochs.map(|n| n.to_string()), &["steps=0", "kimg=0"][..]),
@@ -244,14 +310,22 @@ impl Args {
         }
         assignments.extend(self.keep.map(|keep| format!("checkpoints.keep={keep}")));
         assignments.extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
+        assignments.extend(self.freeze_d.map(|blocks| format!("discriminator.freeze={blocks}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        Ok(Settings::resolve(&self.preset, file, &assignments)?)
+        let (preset, settings) = match inherited {
+            Some(config) => (config.preset.as_str(), config.settings.clone().with(None, &assignments)?),
+            None => {
+                let preset = self.preset.as_deref().unwrap_or(DEFAULT_PRESET);
+                (preset, Settings::resolve(preset, file, &assignments)?)
+            }
+        };
+        Ok(Resolved { preset: preset.to_owned(), settings, mirror })
     }
 
-    fn print_summary(&self, settings: &Settings) -> Result<Ending> {
+    fn print_summary(&self, preset: &str, settings: &Settings) -> Result<Ending> {
         let (size, channels, classes) = match &self.data {
             None => {
-                let (size, channels) = preset::find(&self.preset)?.extent;
+                let (size, channels) = preset::find(preset)?.extent;
                 (size, channels, SUMMARY_CLASSES)
             }
             Some(path) => {

@@ -26,6 +26,7 @@ pub struct Batches {
     batch: usize,
     seed: u64,
     count: usize,
+    mirror: bool,
     /// The order that was asked for last, and its epoch.
     drawn: Mutex<Option<(u64, Arc<[u32]>)>>,
     /// Pictures that were found damaged so far.
@@ -55,6 +56,8 @@ pub struct Choice {
     pub pictures: Vec<u32>,
     /// Left column and top row of the window that is taken of each.
     pub corners: Vec<(u32, u32)>,
+    /// Whether its columns come in reverse.
+    pub mirrored: Vec<bool>,
 }
 
 impl Batches {
@@ -65,14 +68,27 @@ impl Batches {
     pub fn new(dataset: Dataset, split: &str, batch: usize, seed: u64) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
         let (dataset, drawn, damaged) = (Arc::new(dataset), Mutex::default(), Arc::default());
-        Ok(Self { dataset, split: split.to_owned(), batch, seed, count, drawn, damaged })
+        Ok(Self { dataset, split: split.to_owned(), batch, seed, count, mirror: false, drawn, damaged })
+    }
+
+    /// The same, or, if `on`, each picture of each batch mirrored with probability ½.
+    #[must_use]
+    pub fn mirrored(self, on: bool) -> Self {
+        Self { mirror: on, ..self }
+    }
+
+    /// Whether pictures are mirrored.
+    #[must_use]
+    pub fn mirrors(&self) -> bool {
+        self.mirror
     }
 
     /// The same pictures, shuffled by another seed.
     #[must_use]
     pub fn reseeded(&self, seed: u64) -> Self {
         let (dataset, split, damaged) = (Arc::clone(&self.dataset), self.split.clone(), Arc::clone(&self.damaged));
-        Self { dataset, split, batch: self.batch, seed, count: self.count, drawn: Mutex::default(), damaged }
+        let (batch, count, mirror) = (self.batch, self.count, self.mirror);
+        Self { dataset, split, batch, seed, count, mirror, drawn: Mutex::default(), damaged }
     }
 
     /// From which the order follows.
@@ -151,10 +167,11 @@ impl Batches {
         let size = self.batch / share.of;
         let all = &order[index as usize * self.batch..][..self.batch];
         let split = self.dataset.split(&self.split)?;
-        let corners = self.corners(number, split.room());
+        let (corners, mirrored) = (self.corners(number, split.room()), self.draw_mirrored(number));
         let part = share.index * size..(share.index + 1) * size;
         let pictures = all[part.clone()].par_iter().map(|&i| self.sound(&split, i as usize).map(|i| i as u32));
-        Ok(Choice { pictures: pictures.collect::<Result<_, _>>()?, corners: corners[part].to_vec() })
+        let pictures = pictures.collect::<Result<_, _>>()?;
+        Ok(Choice { pictures, corners: corners[part.clone()].to_vec(), mirrored: mirrored[part].to_vec() })
     }
 
     /// Picture `i`, or where its record is damaged the next one of the split, from its end on to its beginning, that is not.
@@ -228,11 +245,21 @@ impl Batches {
         let (side, channels) = self.extent();
         let length = side * side * channels;
         let mut values = vec![zero; choice.pictures.len() * length];
-        let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(&choice.corners));
-        pictures.try_for_each(|(values, (&i, &(left, top)))| {
+        let windows = choice.corners.par_iter().zip(&choice.mirrored);
+        let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(windows));
+        pictures.try_for_each(|(values, (&i, (&(left, top), &mirrored)))| {
             let stored = split.pixels(i as usize)?;
             let pixels = if split.room() == 0 { Cow::Borrowed(stored) } else { Cow::Owned(split.window(stored, left, top)) };
-            values.iter_mut().zip(&*pixels).for_each(|(v, &p)| *v = of(p));
+            let fill = |values: &mut [V], pixels: &[u8]| values.iter_mut().zip(pixels).for_each(|(v, &p)| *v = of(p));
+            if mirrored {
+                let rows = values.chunks_exact_mut(side * channels).zip(pixels.chunks_exact(side * channels));
+                for (values, pixels) in rows {
+                    let pixels = pixels.chunks_exact(channels).rev();
+                    values.chunks_exact_mut(channels).zip(pixels).for_each(|(values, pixel)| fill(values, pixel));
+                }
+            } else {
+                fill(values, &pixels);
+            }
             Ok::<_, DatasetError>(())
         })?;
         Ok(values)
@@ -263,6 +290,12 @@ impl Batches {
         let mut draw = rng::stream(self.seed, "crop", number);
         let mut below = || draw.below(u64::from(room) + 1) as u32;
         (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
+    }
+
+    /// Whether each picture of a batch is mirrored.
+    fn draw_mirrored(&self, number: u64) -> Vec<bool> {
+        let mut draw = rng::stream(self.seed, "mirror", number);
+        (0..self.batch).map(|_| self.mirror && draw.below(2) == 1).collect()
     }
 
     /// The first `n` pictures in the order of the data set, for a sheet of reals.

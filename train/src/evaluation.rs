@@ -1,10 +1,11 @@
 //! KID while training: the averaged generator's pictures against those of a split, whose features are computed once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use shared::cli::UsageError;
 use shared::dataset::Dataset;
 use shared::metrics::cache::FeatureCache;
 use shared::metrics::extract::{DEFAULT_BATCH, Extractor};
@@ -12,10 +13,13 @@ use shared::metrics::features::Features;
 use shared::metrics::inception::{Inception, Tap};
 use shared::metrics::protocol::{KidSettings, Protocol};
 use shared::metrics::source::{InMemory, Selection, SplitPictures};
-use shared::nn::config::EvaluationConfig;
+use shared::metrics::weights::INCEPTION;
+use shared::nn::config::{EvaluationConfig, RunConfig};
 use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
 use shared::rng;
+
+use crate::preparation::Options;
 
 /// The pictures of a split to compare with, and the network that takes features of them and of samples.
 #[derive(Debug)]
@@ -25,9 +29,39 @@ pub struct Evaluator {
     chosen: Vec<usize>,
     /// Those of the chosen pictures.
     features: OnceLock<Features>,
+    /// The split, and what it holds.
+    split: [String; 2],
 }
 
-const PROTOCOL: Protocol = Protocol::TorchFidelity;
+/// As which KID is computed.
+pub(crate) const PROTOCOL: Protocol = Protocol::TorchFidelity;
+
+/// The data set with the split that KID compares with, and the weights, where KID is wanted and weights are there.
+///
+/// # Errors
+/// When the data set has no such split.
+pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dataset>, PathBuf)>> {
+    let evaluation = &config.settings.evaluation;
+    if evaluation.every == 0 {
+        return Ok(None);
+    }
+    let weights = match &options.weights {
+        Some(path) => path.clone(),
+        None => match INCEPTION.find() {
+            Ok(path) => path,
+            Err(why) => {
+                tracing::info!("training without KID: {why}");
+                return Ok(None);
+            }
+        },
+    };
+    let dataset = Arc::new(Dataset::open(&options.data)?);
+    if let Err(missing) = dataset.split(&evaluation.split) {
+        let advice = "build it with --val-fraction, or --set evaluation.every=0";
+        return Err(UsageError(format!("{}; {advice}", shared::cli::one_line(&missing))).into());
+    }
+    Ok(Some((dataset, weights)))
+}
 
 impl Evaluator {
     /// Reads `weights` and chooses `config.pictures` pictures of the split, the same ones in every run.
@@ -39,7 +73,8 @@ impl Evaluator {
         let count = dataset.split(&config.split)?.len();
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
         let chosen = order.into_iter().take(config.pictures).map(|i| i as usize).collect();
-        Ok(Self { inception, real: SplitPictures::new(dataset, &config.split)?, chosen, features: OnceLock::new() })
+        let split = [config.split.clone(), dataset.manifest().content(&config.split)];
+        Ok(Self { inception, real: SplitPictures::new(dataset, &config.split)?, chosen, features: OnceLock::new(), split })
     }
 
     /// Takes the features of the chosen pictures, or finds them in the cache; the first [`Evaluator::kid`] would do it otherwise.
@@ -48,6 +83,15 @@ impl Evaluator {
     /// When a picture cannot be read.
     pub fn prepare(&self) -> Result<()> {
         Precision::F32.during(|| self.of_real()).map(drop)
+    }
+
+    /// The means to compute KID of a run, where it is wanted and weights are there.
+    ///
+    /// # Errors
+    /// When the data set has no such split or the weights are unusable.
+    pub fn of_run(options: &Options, config: &RunConfig, device: &Device) -> Result<Option<Arc<Self>>> {
+        let Some((dataset, weights)) = material(options, config)? else { return Ok(None) };
+        Ok(Some(Arc::new(Self::open(dataset, &config.settings.evaluation, &weights, device)?)))
     }
 
     fn extractor(&self) -> Extractor<'_> {
@@ -64,11 +108,12 @@ impl Evaluator {
         Ok(self.features.get_or_init(|| features))
     }
 
-    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side.
+    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side, and which real ones.
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
             "protocol": PROTOCOL.name(), "weights_sha256": self.inception.weights().sha256(), "pictures": self.chosen.len(),
+            "split": self.split[0], "content": self.split[1],
         })
     }
 

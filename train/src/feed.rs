@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use clap::ValueEnum;
 use shared::dataset::DatasetError;
+use shared::nn::config::Settings;
 use shared::nn::range::Range;
 
 use crate::batches::{Batches, Choice, Share};
@@ -128,6 +129,30 @@ impl Feed {
     pub fn waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
+}
+
+/// The feeds of a run of these settings, one for each device, from its batch `first` on.
+///
+/// # Errors
+/// When the pictures are to be on a device and a record is damaged.
+pub fn of_run(
+    batches: &Arc<Batches>,
+    on: DataOn,
+    settings: &Settings,
+    devices: &[Device],
+    first: u64,
+) -> Result<Vec<Feed>, DatasetError> {
+    let form = (settings.range(), settings.cond.is_on());
+    let share = |index| Share { index, of: devices.len() };
+    devices.iter().enumerate().map(|(index, device)| Feed::new(batches, on, share(index), form, device, first)).collect()
+}
+
+/// What each device takes for the next step: a batch for each of D's `updates`.
+///
+/// # Errors
+/// When a record is damaged.
+pub fn of_step(feeds: &mut [Feed], updates: usize) -> Result<Vec<Vec<Ready>>, DatasetError> {
+    feeds.iter_mut().map(|feed| (0..updates).map(|_| feed.take()).collect()).collect()
 }
 
 impl fmt::Debug for Feed {

@@ -89,20 +89,3 @@ pub fn earlier(run: &Run) -> Result<Option<RunConfig>> {
         }
     }
 }
-
-/// Refuses settings other than those the run began with.
-///
-/// # Errors
-/// When one differs; it is named with both values.
-pub fn check_same(run: &Run, config: &RunConfig) -> Result<()> {
-    match earlier(run)?.and_then(|earlier| earlier.conflict(config)) {
-        None => Ok(()),
-        Some((key, was, now)) => {
-            let run = run.folder().display();
-            Err(UsageError(format!(
-                "{run} was begun with {key} = {was}, now it is {now}: repeat the earlier value, choose another --out, or --restart"
-            ))
-            .into())
-        }
-    }
-}

@@ -8,6 +8,9 @@
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`folder`] | whether a run folder may be had, what was begun there, where it goes on from |
+//! | [`rehearsal`] | what a run would take, found out by its first steps |
+//! | [`init`] | a run that begins with another run's weights |
+//! | [`starts`] | the settings a run was begun with, and what is noted at each start |
 //! | [`training`] | one run from its first or last saved step to its end |
 //! | [`trainer`] | the networks, their optimizers, and one step |
 //! | [`turn`] | a batch and the random numbers that belong to it |
@@ -23,7 +26,7 @@
 //! | [`batches`] | data set → the pictures of a batch |
 //! | [`feed`], [`loader`], [`resident`] | the batches of a run on a device, ahead of its steps |
 //! | [`metrics`] | averages over an epoch |
-//! | [`evaluation`], [`evaluations`] | KID while training, and the thread that computes it |
+//! | [`evaluation`], [`evaluations`], [`best`] | KID while training, the thread that computes it, and the best one so far |
 //! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
 //! | [`alarm`], [`pace`] | what is told once, with what to try |
 //! | [`live`] | what a terminal shows |
@@ -32,6 +35,7 @@ pub mod alarm;
 pub mod args;
 pub mod augment;
 pub mod batches;
+pub mod best;
 pub mod check;
 pub mod ema;
 pub mod evaluation;
@@ -39,6 +43,7 @@ pub mod evaluations;
 pub mod feed;
 pub mod folder;
 pub mod gradient;
+pub mod init;
 pub mod instance_noise;
 pub mod lists;
 pub mod live;
@@ -51,9 +56,11 @@ pub mod preparation;
 pub mod rate;
 pub mod readback;
 pub mod reading;
+pub mod rehearsal;
 pub mod replicas;
 pub mod resident;
 pub mod saver;
+pub mod starts;
 pub mod state;
 pub mod throughput;
 pub mod trainer;

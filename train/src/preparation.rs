@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
+use burn::tensor::Device;
 use shared::cli::{Ending, UsageError};
 use shared::dataset::Dataset;
 use shared::fs;
-use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig, Settings};
+use shared::nn::config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig, Settings};
 
-use crate::augment;
 use crate::batches::Batches;
 use crate::feed::DataOn;
+use crate::{augment, rehearsal};
 
 /// The split that is learned from.
 const TRAIN_SPLIT: &str = "train";
@@ -23,10 +24,14 @@ pub struct Options {
     pub preset: String,
     /// All settings, resolved.
     pub settings: Settings,
+    /// Whose weights it begins with; `None`: drawn ones.
+    pub init: Option<InitConfig>,
     /// From which every random number follows.
     pub seed: u64,
     /// Folder of the data set.
     pub data: PathBuf,
+    /// Each picture of a batch is mirrored with probability ½.
+    pub mirror: bool,
     /// Weights for KID; `None` takes the fetched ones.
     pub weights: Option<PathBuf>,
     /// Remove what the run folder holds.
@@ -41,14 +46,18 @@ pub struct Options {
     pub stop_after: u64,
 }
 
-/// Checks data and settings and prints the resolved `config.toml`.
+/// Checks data and settings and prints the resolved `config.toml`; then, if `devices` are given, takes the first steps of the run in
+/// `out` on them and says what all of it would take. Nothing is written.
 ///
 /// # Errors
-/// When the run could not be started.
-pub fn dry_run(options: &Options) -> Result<Ending> {
+/// When the run could not be started, or a step does not fit into memory.
+pub fn dry_run(options: &Options, out: Option<&Path>, devices: Option<&[Device]>) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     shared::cli::print(&toml::to_string(&config)?)?;
     tracing::info!("{} pictures, {} steps an epoch", batches.pictures(), steps_per_epoch(&config, &batches));
+    if let Some(devices) = devices {
+        rehearsal::rehearse(options, &config, batches, out, devices)?;
+    }
     Ok(Ending::Done)
 }
 
@@ -87,6 +96,9 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     let size = manifest.size as usize;
     options.settings.check_size(size)?;
     options.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    if options.settings.discriminator.freeze > 0 && options.init.is_none() {
+        tracing::warn!("discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them");
+    }
     let told = options.settings.cond.is_on();
     if told && manifest.classes.is_empty() {
         let path = options.data.display();
@@ -101,14 +113,17 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
             path: options.data.display().to_string(),
             split: TRAIN_SPLIT.into(),
             fingerprint: manifest.fingerprint.clone(),
+            content: manifest.content(TRAIN_SPLIT),
             size,
             channels: manifest.channels as usize,
             classes: if told { manifest.classes.clone() } else { Vec::new() },
+            mirror: options.mirror,
         },
+        init: options.init.clone(),
         settings: options.settings.clone(),
     };
     let batch = options.settings.schedule.batch;
-    let batches = Batches::new(dataset, TRAIN_SPLIT, batch, options.seed)?;
+    let batches = Batches::new(dataset, TRAIN_SPLIT, batch, options.seed)?.mirrored(options.mirror);
     let path = options.data.display();
     if batches.per_epoch() == 0 {
         let n = batches.pictures();

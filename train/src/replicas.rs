@@ -11,6 +11,8 @@ use shared::cli::UsageError;
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
 use shared::nn::collective::{Member, PeerGone};
 use shared::nn::config::{RunConfig, ScheduleConfig};
+use shared::nn::device::memory::{self, Memory, OutOfMemory};
+use shared::nn::ops::Precision;
 
 use crate::augment::Controller;
 use crate::feed::Ready;
@@ -157,6 +159,36 @@ pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError
          {parts} equal parts of at least 2 pictures: --set schedule.batch={more}, or name another number of devices",
         schedule.accumulate
     )))
+}
+
+/// Refuses devices that these settings do not suit, and sets what they compute in.
+///
+/// # Errors
+/// When a batch cannot be shared among them, or one of them lacks the precision.
+pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), UsageError> {
+    check(schedule, devices.len())?;
+    if schedule.precision == Precision::Bf16 && devices.contains(&Device::flex()) {
+        return Err(UsageError("--precision bf16: the CPU computes in f32; leave it out, or choose a GPU with --device".into()));
+    }
+    schedule.precision.set();
+    Ok(())
+}
+
+/// How many pictures a step on so many devices worked on at a time where `device`, one of them, ran out of memory, and which flags make
+/// that fewer. `free` bytes of it were there before the first step.
+#[must_use]
+pub fn smaller_batch(
+    schedule: &ScheduleConfig,
+    devices: usize,
+    device: &Device,
+    error: OutOfMemory,
+    free: Option<u64>,
+) -> (usize, String) {
+    let left = Memory::of(device).map_or(0, |memory| memory.free);
+    let part = schedule.batch / parts(schedule, devices);
+    let taken = |free: u64| free.saturating_sub(left) + error.asked.unwrap_or(0);
+    let fits = free.and_then(|free| memory::batch_that_fits(part, free, taken(free)));
+    (part, memory::advice(schedule.batch, part, fits))
 }
 
 fn step(trainer: &mut Trainer, batches: Vec<Ready>) -> Reading {

@@ -12,6 +12,8 @@ pub struct Resident {
     pixels: Tensor<2, Int>,
     /// Where the pixels of a picture lie, counted from its first: [1, H·W].
     window: Tensor<2, Int>,
+    /// The column of each of them, [1, H·W], where pictures are mirrored.
+    columns: Option<Tensor<2, Int>>,
     stored: usize,
     side: usize,
     channels: usize,
@@ -32,9 +34,13 @@ impl Resident {
         let ((side, channels), stored) = (batches.extent(), batches.stored());
         let rows = batches.pictures() * stored * stored;
         let pixels = Tensor::from_data(TensorData::new(batches.all()?, [rows, channels]), (device, DType::U8));
-        let window: Vec<i32> = (0..side * side).map(|i| (i / side * stored + i % side) as i32).collect();
-        let window = Tensor::from_data(TensorData::new(window, [1, side * side]), device);
-        Ok(Self { pixels, window, stored, side, channels })
+        let row = |of: &dyn Fn(usize) -> usize| {
+            let values: Vec<i32> = (0..side * side).map(|i| of(i) as i32).collect();
+            Tensor::from_data(TensorData::new(values, [1, side * side]), device)
+        };
+        let window = row(&|i| i / side * stored + i % side);
+        let columns = batches.mirrors().then(|| row(&|i| i % side));
+        Ok(Self { pixels, window, columns, stored, side, channels })
     }
 
     /// The chosen pictures, [B, C, H, W] in [0, 1].
@@ -46,8 +52,15 @@ impl Resident {
         };
         let first: Vec<i32> = choice.pictures.iter().zip(&choice.corners).map(first).collect();
         let batch = first.len();
-        let first = Tensor::<2, Int>::from_data(TensorData::new(first, [batch, 1]), &self.window.device());
-        let places = (first + self.window.clone()).reshape([batch * side * side]); // [B·H·W]
+        let column = |values: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(values, [batch, 1]), &self.window.device());
+        let mut places = column(first) + self.window.clone(); // [B, H·W]
+        if let Some(columns) = &self.columns {
+            // Column x of a mirrored picture is column side − 1 − x: by side − 1 − 2x further.
+            let flags = || choice.mirrored.iter().map(|&mirrored| i32::from(mirrored));
+            let (shift, twice) = (flags().map(|m| m * (side as i32 - 1)).collect(), flags().map(|m| 2 * m).collect());
+            places = places + column(shift) - column(twice) * columns.clone();
+        }
+        let places = places.reshape([batch * side * side]); // [B·H·W]
         from_bytes(self.pixels.clone().select(0, places).reshape([batch, side, side, channels]))
     }
 }

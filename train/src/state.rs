@@ -9,6 +9,7 @@ use shared::rng;
 use crate::alarm::Alarms;
 use crate::augment::Controller;
 use crate::augment::controller::Observation;
+use crate::best::Best;
 use crate::metrics::EpochSums;
 
 /// Where a run stands.
@@ -38,16 +39,6 @@ pub struct State {
     pub attempt: u64,
 }
 
-/// The checkpoint of the lowest KID.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Best {
-    /// The KID.
-    pub kid: f64,
-    /// Its step.
-    pub step: u64,
-}
-
 /// An epoch whose KID is still being computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +57,12 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl State {
+    /// Before the first step.
+    #[must_use]
+    pub fn begun(controller: Controller) -> Self {
+        Self { controller: Some(controller), ..Self::default() }
+    }
+
     /// The controller of p.
     #[must_use]
     pub fn controller(&self) -> Controller {

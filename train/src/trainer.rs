@@ -102,6 +102,13 @@ impl Trainer {
         ]
     }
 
+    /// Bytes of a checkpoint's tensors.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let values: usize = self.parts().iter().flat_map(|(_, part)| part.parameters()).map(|(_, p)| p.count()).sum();
+        (values * size_of::<f32>()) as u64
+    }
+
     /// Takes over a checkpoint's tensors.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod util;
 use std::path::Path;
 
 use burn::tensor::Device;
+use serde_json::json;
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::checkpoint::{self, Checkpoint};
@@ -160,11 +161,22 @@ fn a_run_with_other_settings_is_refused_by_name_and_can_be_lengthened() {
     succeed(command(&data, &longer, 2));
     let before = (checkpoint(&longer, 6), fs::read(longer.join("config.toml")).unwrap());
     let text = fail(command_with(&data, &longer, 6, &["--set", "optimizer.learning_rate=1e-3"]), 2);
-    assert!(text.contains("optimizer.discriminator.learning_rate = 0.0002") && text.contains("0.001"), "{text}");
+    for network in ["generator", "discriminator"] {
+        assert!(text.contains(&format!("optimizer.{network}.learning_rate = 0.0002 (now 0.001)")), "{text}");
+    }
     assert!(fail(command_with(&data, &longer, 6, &["--seed", "1"]), 2).contains("seed"));
     assert!((checkpoint(&longer, 6), fs::read(longer.join("config.toml")).unwrap()) == before, "a refusal changed something");
     succeed(command(&data, &longer, 6));
     assert_same_tensors(&whole, &longer, 18);
+    let starts = shared::jsonl::read(&longer.join("starts.jsonl")).unwrap();
+    assert_eq!(starts.len(), 2, "those that were refused are none");
+    assert_eq!((&starts[0]["step"], &starts[0]["changes"]), (&json!(0), &json!([])));
+    assert_eq!(starts[1]["step"], 6);
+    assert_eq!(starts[1]["changes"], json!([{"key": "schedule.epochs", "was": "2", "now": "6"}]));
+    assert!(starts.iter().all(|s| s["device"].as_str().unwrap().starts_with("CPU") && s["threads"].as_u64() > Some(0)));
+    assert!(starts.iter().all(|s| s["time"].as_str().unwrap().ends_with('Z') && s["version"] == env!("CARGO_PKG_VERSION")));
+    let log = String::from_utf8(fs::read(longer.join("train.log")).unwrap()).unwrap();
+    assert!(log.contains("schedule.epochs: 2 → 6"), "{log}");
     // Begun anew, nothing of the earlier run is left.
     fs::write(longer.join("events.out.tfevents.1.host.2"), b"").unwrap();
     fs::write(longer.join("mine.txt"), b"").unwrap();

@@ -162,7 +162,7 @@ fn whatever_byte_of_the_settings_is_damaged_the_run_goes_on_or_names_the_setting
     each_damage(&run.file("config.toml"), torture(3, 1), |what| {
         // No checksum guards what people may read and edit: but the last checkpoint knows.
         let earlier = train::folder::earlier(&run).expect(what).expect(what);
-        match train::folder::check_same(&run, &sound) {
+        match train::starts::refuse(&run, &earlier.changes(&sound)) {
             Ok(()) => same += 1,
             Err(error) => {
                 named += 1;

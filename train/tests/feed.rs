@@ -23,18 +23,22 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 fn open(folder: &Path) -> Arc<Batches> {
-    Arc::new(Batches::new(Dataset::open(folder).unwrap(), "train", BATCH, 5).unwrap())
+    open_mirrored(folder, false)
+}
+
+fn open_mirrored(folder: &Path, mirror: bool) -> Arc<Batches> {
+    Arc::new(Batches::new(Dataset::open(folder).unwrap(), "train", BATCH, 5).unwrap().mirrored(mirror))
 }
 
 #[test]
 fn every_way_gives_the_same_bits_whole_and_in_shares() {
-    for (name, stored) in [("whole", 8), ("room", 11)] {
+    for (name, stored, mirror) in [("whole", 8, false), ("room", 11, false), ("mirrored", 8, true), ("both", 11, true)] {
         let folder = scratch(name);
         util::dataset_of(&folder, 8, stored, &[("train", 20)], |_, i| {
             let mut stream = shared::rng::stream(i, "feed test", 0);
             (0..stored * stored * 3).map(|_| stream.below(256) as u8).collect()
         });
-        let (batches, device) = (open(&folder), Device::flex());
+        let (batches, device) = (open_mirrored(&folder, mirror), Device::flex());
         assert_eq!(batches.per_epoch(), 3);
         for (way, of) in WAYS.into_iter().flat_map(|way| [(way, 1), (way, 3)]) {
             let feed = |index| Feed::new(&batches, way, Share { index, of }, (Range::Unit, true), &device, 2).unwrap();
@@ -65,6 +69,37 @@ fn pixels_lie_in_the_range_that_the_networks_want() {
         assert_eq!(batch.classes, None);
         assert!(batch.real.into_data().iter::<f32>().eq(expected.iter::<f32>()), "{way:?}");
     }
+    shared::fs::remove(&folder).unwrap();
+}
+
+#[test]
+fn half_of_the_pictures_are_mirrored_anew_in_each_epoch_and_the_others_are_as_they_are() {
+    let folder = scratch("mirror");
+    // Wider than a byte of columns would show: each pixel says which picture, row and column it is.
+    util::dataset_of(&folder, 8, 8, &[("train", 12)], |_, i| {
+        (0..64).flat_map(|p| [i as u8, (p / 8) as u8, (p % 8) as u8]).collect()
+    });
+    let (plain, mirrored, device) = (open_mirrored(&folder, false), open_mirrored(&folder, true), Device::flex());
+    let bytes = |batches: &Batches, number| -> Vec<u8> {
+        let batch = batches.at(number, Range::Unit, false, &device).unwrap().real.permute([0, 2, 3, 1]);
+        batch.into_data().iter::<f32>().map(|v| (v * 255.0).round() as u8).collect()
+    };
+    let (mut flags, mut first) = (Vec::new(), Vec::new());
+    for number in 0..100 {
+        let (was, now) = (bytes(&plain, number), bytes(&mirrored, number));
+        assert_eq!(now, bytes(&mirrored, number), "the same numbers again, for a resumed run");
+        for (was, now) in was.chunks(192).zip(now.chunks(192)) {
+            let reversed: Vec<u8> =
+                was.chunks(24).flat_map(|row| row.chunks(3).rev().flatten().copied().collect::<Vec<_>>()).collect();
+            assert!(now == was || now == reversed);
+            flags.push(now == reversed);
+            first.extend((now[0] == 0).then_some(now == reversed));
+        }
+    }
+    // 600 coins: five standard deviations are 61.
+    let count = flags.iter().filter(|flag| **flag).count();
+    assert!((239..=361).contains(&count), "{count}");
+    assert!(first.contains(&true) && first.contains(&false), "the same picture is not always mirrored");
     shared::fs::remove(&folder).unwrap();
 }
 

@@ -9,6 +9,31 @@ use shared::fs;
 use util::program::*;
 
 #[test]
+fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_not() {
+    let scratch = Scratch::new("content");
+    let (data, out) = (scratch.dataset(), scratch.0.join("run"));
+    succeed(command(&data, &out, 1));
+    // As many pictures of the same size from the same source.
+    let cut = scratch.0.join("cut");
+    util::dataset_of(&cut, 8, 8, &[("train", 24), ("val", 8)], |_, i| vec![i as u8; 8 * 8 * 3]);
+    let mut manifest = shared::dataset::read_manifest(&cut).unwrap();
+    manifest.settings.insert("padding".into(), "0.5".into());
+    shared::sealed::write(&cut.join("dataset.json"), &manifest).unwrap();
+    let text = fail(command(&cut, &out, 2), 2);
+    assert!(text.contains("data.content") && text.contains("--data as it was"), "{text}");
+    let moved = scratch.0.join("moved");
+    util::drawn_dataset(&moved, 8, &[("train", 24), ("val", 8)]);
+    succeed(command(&moved, &out, 2));
+    // A run of before did not note it, and goes on; from then on it does.
+    let text = String::from_utf8(fs::read(out.join("config.toml")).unwrap()).unwrap();
+    let of_before: String = text.lines().filter(|line| !line.starts_with("content")).map(|line| format!("{line}\n")).collect();
+    assert!(of_before.len() < text.len());
+    fs::write(out.join("config.toml"), of_before.as_bytes()).unwrap();
+    succeed(command(&moved, &out, 3));
+    assert!(fail(command(&cut, &out, 4), 2).contains("data.content"));
+}
+
+#[test]
 fn wrong_usage_says_what_to_change() {
     let scratch = Scratch::new("usage");
     let data = scratch.dataset();

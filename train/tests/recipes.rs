@@ -48,6 +48,7 @@ const CASES: &[Case] = &[
     ("gan-ada", 16, 3, &["optimizer.name=sgd", "optimizer.momentum=0.9", "optimizer.nesterov=true", "schedule.ema_ramp_up=0.05"]),
     ("gan-ada", 16, 3, &["schedule.order=alternating", "schedule.generator_steps=2", "generator.distribution=truncated"]),
     ("gan-ada", 16, 3, &["generator.output=tanh", "generator.distribution=sphere", "generator.stem_norm=channels"]),
+    ("gan-ada", 16, 3, &["discriminator.freeze=1"]),
 ];
 
 const CLASSES: u32 = 3;

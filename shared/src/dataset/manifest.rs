@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{DatasetError, MEND};
 use crate::sealed::{self, SealedError};
@@ -51,6 +52,19 @@ impl Manifest {
     pub fn layout(&self) -> Layout {
         let width = if self.paired { self.stored.saturating_mul(2) } else { self.stored };
         Layout { height: self.stored, width, channels: self.channels }
+    }
+
+    /// SHA-256 over the settings and what is noted about the split of that name, in hexadecimal digits: with the same fingerprint of the
+    /// source it is another where pictures were chosen, cut or divided otherwise.
+    ///
+    /// The checksums of shards alone would not tell: a record ends in a CRC of its own, and what went before such a CRC no longer shows
+    /// in one over the whole file.
+    #[must_use]
+    pub fn content(&self, split: &str) -> String {
+        let split = self.splits.iter().find(|known| known.name == split);
+        // Maps are in the order of their keys, so that equal ones give equal bytes.
+        let text = serde_json::json!([self.settings, split]).to_string();
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The setting of that name as text; `-` where the data set does not know it.

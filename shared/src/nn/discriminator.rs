@@ -7,7 +7,7 @@ use super::collective::Member;
 use super::config::{ActivationName, Block, CondDiscriminator, DropoutPlace, NormName, Settings, Stage};
 use super::generator::doublings;
 use super::layers::{Activator, Attention, BatchNorm, Conv2d, ConvConfig, Linear, MinibatchStddev, NormAct, Pass};
-use super::parameter::parameters;
+use super::parameter::{Parameters, parameters};
 use super::signal::Signal;
 
 /// How a discriminator is built.
@@ -46,6 +46,9 @@ pub struct DiscriminatorConfig {
     pub dropout: f64,
     /// Where it stands.
     pub dropout_at: DropoutPlace,
+    /// Blocks, from the picture on, whose weights do not learn (Mo et al. 2020, "Freeze the Discriminator", arXiv:2002.10964). Their
+    /// running statistics and directions move as ever.
+    pub freeze: usize,
 }
 
 impl Default for DiscriminatorConfig {
@@ -68,6 +71,7 @@ impl Default for DiscriminatorConfig {
             minibatch_stddev: 0,
             dropout: 0.0,
             dropout_at: DropoutPlace::Head,
+            freeze: 0,
         }
     }
 }
@@ -180,13 +184,16 @@ impl Settings {
             }
         });
         let asked = |way| self.cond.discriminator == way;
-        Discriminator {
+        let mut discriminator = Discriminator {
             down: down.collect(),
             head: head(1, true, "discriminator.head"),
             projection: asked(CondDiscriminator::Projection).then(|| head(classes, false, "discriminator.projection")),
             auxiliary: asked(CondDiscriminator::Auxiliary).then(|| head(classes, true, "discriminator.auxiliary")),
             config: config.clone(),
-        }
+        };
+        let frozen = discriminator.down.iter_mut().take(config.freeze);
+        frozen.flat_map(Down::parameters_mut).for_each(|(_, parameter)| parameter.freeze());
+        discriminator
     }
 }
 

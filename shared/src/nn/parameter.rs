@@ -8,6 +8,8 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 pub enum Role {
     /// Changed by an optimizer, along a gradient.
     Weight,
+    /// A weight that nothing changes and that has no gradient: see [`Parameter::freeze`].
+    Frozen,
     /// Changed by the forward pass in training: the running mean and variance of BatchNorm.
     Statistic,
     /// Changed by the power iteration of spectral normalisation. The mean of two directions is none of them, so an average of
@@ -79,6 +81,13 @@ impl Parameter {
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// Keeps a weight as it is from now on; what is no weight goes on as before.
+    pub fn freeze(&mut self) {
+        if self.role == Role::Weight {
+            self.role = Role::Frozen;
+        }
     }
 
     /// Its gradient, flat; `None` when no gradient reached it or it is not tracked.

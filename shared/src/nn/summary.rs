@@ -116,6 +116,45 @@ pub fn discriminator(network: &Discriminator, size: usize) -> String {
     table("Discriminator", &rows, network)
 }
 
+/// What a picture goes through, in a line: "64 → 4×4×128 → … → 64×64×3; 926,083 weights".
+#[must_use]
+pub fn outline_of_generator(network: &Generator, channels: usize) -> String {
+    let config = network.config();
+    let (mut extent, mut shapes) = (config.base, vec![config.latent.to_string(), shape(config.base, config.channels(0))]);
+    for up in &network.up {
+        extent = up.conv.config().extent(extent);
+        shapes.push(shape(extent, up.conv.config().outputs));
+    }
+    shapes.push(shape(network.out.config().extent(extent), channels));
+    outline(&shapes, network)
+}
+
+/// As [`outline_of_generator`], from pictures of `size` and `channels` to the logit.
+#[must_use]
+pub fn outline_of_discriminator(network: &Discriminator, size: usize, channels: usize) -> String {
+    let (mut extent, mut shapes) = (size, vec![shape(size, channels)]);
+    for down in &network.down {
+        extent = down.conv.config().extent(extent);
+        shapes.push(shape(extent, down.conv.config().outputs));
+    }
+    shapes.push("1".into());
+    outline(&shapes, network)
+}
+
+/// "64×64×3".
+fn shape(extent: usize, channels: usize) -> String {
+    format!("{extent}×{extent}×{channels}")
+}
+
+fn outline(shapes: &[String], network: &dyn Parameters) -> String {
+    let count = |role| network.parameters().iter().filter(|(_, p)| p.role() == role).map(|(_, p)| p.count()).sum();
+    let frozen = match count(Role::Frozen) {
+        0 => String::new(),
+        n => format!(", and {} that do not learn", thousands(n)),
+    };
+    format!("{}; {} weights{frozen}", shapes.join(" → "), thousands(count(Role::Weight)))
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
@@ -130,6 +169,27 @@ mod tests {
         ("wgan", ["5,173,505", "5,190,657"], ["4,109,825", "4,111,361"]),
         ("wgan-gp", ["5,996,289", "6,013,697"], ["4,107,393", "4,107,393"]),
     ];
+
+    #[test]
+    fn an_outline_has_every_shape_and_tells_frozen_weights_from_others() {
+        let settings = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+            preset::find("gan-ada").expect("preset").settings().and_then(|s| s.with(None, &flags)).expect("settings")
+        };
+        let device = Device::flex();
+        let g = super::outline_of_generator(&settings(&[]).generator(64, 3, 0, 0, &device), 3);
+        assert_eq!(g, "64 → 4×4×128 → 8×8×128 → 16×16×128 → 32×32×128 → 64×64×3; 926,083 weights");
+        let outline =
+            |flags: &[&str]| super::outline_of_discriminator(&settings(flags).discriminator(64, 3, 0, 0, &device), 64, 3);
+        assert_eq!(outline(&[]), "64×64×3 → 32×32×128 → 16×16×128 → 8×8×128 → 4×4×128 → 1; 795,137 weights");
+        // A kernel of 4×4 from 3 to 128 channels, and the shifts of its BatchNorm.
+        let frozen = 4 * 4 * 3 * 128 + 128;
+        assert!(outline(&["discriminator.freeze=1"]).ends_with(&format!(
+            "; {} weights, and {} that do not learn",
+            super::thousands(795_137 - frozen),
+            super::thousands(frozen)
+        )));
+    }
 
     #[test]
     fn the_counts_of_each_preset_are_those_the_libraries_print() {

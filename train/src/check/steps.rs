@@ -146,7 +146,7 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
                     let group = if side == "G" { "movements of G" } else { "movements of D" };
                     outputs.list(format!("movement of {side}'s {name}"), movement, Scale::Group(group));
                 }
-                Role::Statistic | Role::Direction => outputs.list(format!("{side}'s {name}"), now, Scale::Own),
+                Role::Statistic | Role::Direction | Role::Frozen => outputs.list(format!("{side}'s {name}"), now, Scale::Own),
             }
         }
     }

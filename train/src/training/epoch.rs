@@ -13,12 +13,13 @@ use shared::signal::Stop;
 
 use super::Training;
 use crate::alarm::{self, Alarm, Alarms, Seen};
+use crate::best;
 use crate::evaluations::Due;
 use crate::feed::Feed;
 use crate::live::Now;
 use crate::metrics::{EpochSums, StepMetrics};
 use crate::rate;
-use crate::state::{Best, Pending};
+use crate::state::Pending;
 
 /// Pixels between the pictures of a sheet.
 const SHEET_PADDING: u32 = 2;
@@ -47,7 +48,7 @@ impl Clock {
     }
 }
 
-pub(super) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
+pub(crate) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
     Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
 }
 
@@ -121,7 +122,7 @@ impl Training {
         }
         if asked || settled == Settled::RisenEnough || epoch.is_multiple_of(self.config.settings.checkpoints.every) {
             self.save()?;
-        } else if self.state.best.map(|best| best.step) != self.best_saved {
+        } else if self.state.best.as_ref().map(|best| best.step) != self.best_saved {
             self.point()?;
         }
         Ok(settled)
@@ -212,9 +213,7 @@ impl Training {
                 line["kid_seconds"] = json!(tenths(kid.seconds));
                 line["kid_of"] = self.conventions.clone();
                 self.live.kid(kid.value);
-                if self.state.best.is_none_or(|best| kid.value < best.kid) {
-                    self.state.best = Some(Best { kid: kid.value, step });
-                }
+                best::take(&mut self.state.best, kid.value, step, self.conventions.clone());
                 self.state.alarms.hear(at, kid.value)
             }
         };

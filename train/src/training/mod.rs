@@ -12,23 +12,25 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use burn::tensor::Device;
 use serde_json::Value;
-use shared::cli::{Ending, UsageError};
+use shared::cli::Ending;
 use shared::jsonl::JsonLines;
 use shared::nn::config::RunConfig;
 use shared::nn::device::memory::{self, Memory};
 use shared::nn::devices::DeviceList;
-use shared::nn::ops::Precision;
 use shared::nn::owner::Owner;
 use shared::nn::run::Run;
 use shared::signal::Stop;
 
+pub(crate) use self::epoch::sheet;
 use self::epoch::{Clock, Settled};
 use self::recovery::{NotFinite, Recent};
+pub(crate) use self::saving::most;
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
 use crate::evaluations::Evaluations;
-use crate::feed::{DataOn, Feed, Ready};
+use crate::feed::{self, DataOn, Feed};
 use crate::folder::{claim, take_over};
+use crate::init;
 use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, prepare};
@@ -48,16 +50,10 @@ pub fn train(options: &Options, out: &Path, devices: &DeviceList, stop: &Stop) -
     let claimed = claim(out)?;
     let devices = &devices.open()?[..];
     let (config, batches) = prepare(options)?;
-    replicas::check(&config.settings.schedule, devices.len())?;
-    let precision = config.settings.schedule.precision;
-    if precision == Precision::Bf16 && devices.contains(&Device::flex()) {
-        return Err(
-            UsageError("--precision bf16: the CPU computes in f32; leave it out, or choose a GPU with --device".into()).into()
-        );
-    }
-    precision.set();
+    replicas::set_up(&config.settings.schedule, devices)?;
+    let begun = init::networks(&config, Some(out), options.restart)?;
     let owned = take_over(out, claimed, options.restart)?;
-    let mut training = Training::open(options, config, batches, owned, devices)?;
+    let mut training = Training::open(options, config, batches, owned, begun.as_ref(), devices)?;
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
     let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
     println!("{}", out.display());
@@ -107,7 +103,7 @@ struct Training {
 
 impl Training {
     fn run(&mut self, stop: &Stop) -> Result<Ending> {
-        if self.trainer().step == 0 && self.saver.last().is_none() {
+        if self.trainer().step == 0 {
             self.begin()?;
         }
         self.announce_disk();
@@ -131,7 +127,7 @@ impl Training {
         }
         while self.trainer().step < self.last_step {
             let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);
-            let batches = self.next_batches()?;
+            let batches = feed::of_step(&mut self.feeds, self.config.settings.schedule.discriminator_steps)?;
             let readings = self.replicas.take_step(batches);
             let step = self.trainer().step;
             self.readback.submit(step, readings);
@@ -184,13 +180,6 @@ impl Training {
     /// Seconds of training, those of earlier processes included.
     fn seconds(&self) -> f64 {
         self.seconds_before + self.started.elapsed().as_secs_f64()
-    }
-
-    /// Those of the next step, for each device as many as D has updates.
-    fn next_batches(&mut self) -> Result<Vec<Vec<Ready>>> {
-        let updates = self.config.settings.schedule.discriminator_steps;
-        let of_device = |feed: &mut Feed| (0..updates).map(|_| feed.take()).collect::<Result<_, _>>();
-        Ok(self.feeds.iter_mut().map(of_device).collect::<Result<_, _>>()?)
     }
 
     /// Takes what all steps up to `through` measured into the sums, and lets the controller hear of those that are as far back as

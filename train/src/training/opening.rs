@@ -6,11 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use serde_json::Value;
-use shared::cli::UsageError;
-use shared::dataset::Dataset;
-use shared::fs;
 use shared::jsonl::{self, JsonLines};
-use shared::metrics::weights::INCEPTION;
 use shared::nn::checkpoint::Checkpoint;
 use shared::nn::config::RunConfig;
 use shared::nn::generator::Generator;
@@ -21,18 +17,21 @@ use shared::nn::sampler::Sampler;
 use super::Training;
 use super::recovery::Recent;
 use crate::augment::backlog::Backlog;
-use crate::batches::{Batches, Share};
+use crate::batches::Batches;
 use crate::evaluation::Evaluator;
 use crate::evaluations::{Evaluations, PATIENCE};
-use crate::feed::{DataOn, Feed};
-use crate::folder::{check_same, last_checkpoint};
+use crate::feed::{self, DataOn, Feed};
+use crate::folder::last_checkpoint;
+use crate::init;
 use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, last_step, steps_per_epoch};
 use crate::readback::{Readback, lag_on};
 use crate::replicas::Replicas;
 use crate::saver::Saver;
+use crate::starts;
 use crate::state::State;
+use crate::trainer::Trainer;
 
 /// What steps work on.
 struct Loaded {
@@ -51,11 +50,14 @@ impl Training {
         config: RunConfig,
         batches: Batches,
         (run, owner): (Run, Owner),
+        begun: Option<&Trainer>,
         devices: &[Device],
     ) -> Result<Self> {
         let (per_epoch, last_step) = (steps_per_epoch(&config, &batches), last_step(&config, &batches));
-        check_same(&run, &config)?;
-        fs::write(run.file("config.toml"), toml::to_string(&config)?.as_bytes())?;
+        starts::settle(&run, &config, devices)?;
+        if let Some(trainer) = begun {
+            init::save(&run, &config, trainer, serde_json::to_value(State::begun(trainer.controller))?)?;
+        }
         let checkpoint = last_checkpoint(&run)?;
         let batches = Arc::new(batches);
         let loaded = load(&run, &config, last_step, &batches, (options.data_on, devices), checkpoint.as_ref(), None)?;
@@ -68,7 +70,7 @@ impl Training {
         // What is not finite is told again when it shows again: nothing that is saved knows of it.
         let keep = |line: &Value| line["kind"] == "not-finite" || line["step"].as_u64().is_some_and(|step| step <= done);
         let alarms = JsonLines::open(run.file("alarms.jsonl"), keep)?;
-        let (evaluations, conventions) = match evaluator(options, &config, loaded.replicas.first.device())? {
+        let (evaluations, conventions) = match Evaluator::of_run(options, &config, loaded.replicas.first.device())? {
             None => (None, Value::Null),
             Some(evaluator) => {
                 let conventions = evaluator.conventions();
@@ -80,8 +82,8 @@ impl Training {
         let Loaded { batches, feeds, replicas, readback, backlog, state, stats } = loaded;
         let mut training = Self {
             saver: Saver::new(run.clone(), checkpoint.map(|checkpoint| checkpoint.meta.step)),
-            live: Live::new(last_step, done, state.best.map(|best| best.kid)),
-            best_saved: state.best.map(|best| best.step),
+            live: Live::new(last_step, done, state.best.as_ref().map(|best| best.kid)),
+            best_saved: state.best.as_ref().map(|best| best.step),
             run,
             _owner: owner,
             config,
@@ -179,36 +181,9 @@ fn load(
     let keep = |line: &Value| line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed);
     let stats = JsonLines::open(run.file("stats.jsonl"), keep)?;
     let batches = if drawn.seed == batches.seed() { Arc::clone(batches) } else { Arc::new(batches.reseeded(drawn.seed)) };
-    let settings = &config.settings;
-    let first = done * settings.schedule.discriminator_steps as u64;
-    let form = (settings.range(), settings.cond.is_on());
-    let feed = |(index, device)| Feed::new(&batches, data_on, Share { index, of: devices.len() }, form, device, first);
-    let feeds = devices.iter().enumerate().map(feed).collect::<Result<_, _>>()?;
+    let first = done * config.settings.schedule.discriminator_steps as u64;
+    let feeds = feed::of_run(&batches, data_on, &config.settings, devices, first)?;
     let readback = Readback::new(lag_on(replicas.first.device()));
     let backlog = Backlog::new(std::mem::take(&mut state.unseen), done);
     Ok(Loaded { batches, feeds, replicas, readback, backlog, state, stats })
-}
-
-/// The means to compute KID, where it is wanted and weights are there.
-fn evaluator(options: &Options, config: &RunConfig, device: &Device) -> Result<Option<Arc<Evaluator>>> {
-    let evaluation = &config.settings.evaluation;
-    if evaluation.every == 0 {
-        return Ok(None);
-    }
-    let weights = match &options.weights {
-        Some(path) => path.clone(),
-        None => match INCEPTION.find() {
-            Ok(path) => path,
-            Err(why) => {
-                tracing::info!("training without KID: {why}");
-                return Ok(None);
-            }
-        },
-    };
-    let dataset = Arc::new(Dataset::open(&options.data)?);
-    if let Err(missing) = dataset.split(&evaluation.split) {
-        let advice = "build it with --val-fraction, or --set evaluation.every=0";
-        return Err(UsageError(format!("{}; {advice}", shared::cli::one_line(&missing))).into());
-    }
-    Ok(Some(Arc::new(Evaluator::open(dataset, evaluation, &weights, device)?)))
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::cli::UsageError;
 use shared::fs;
 use shared::fs::AtomicFolder;
-use shared::nn::device::memory::{self, Memory, OutOfMemory};
+use shared::nn::device::memory::OutOfMemory;
 use shared::nn::run::Which;
 use thiserror::Error;
 
@@ -15,8 +15,8 @@ use super::Training;
 use super::epoch::sheet;
 use crate::folder::last_checkpoint;
 use crate::metrics::StepMetrics;
+use crate::replicas;
 use crate::saver::Saver;
-use crate::trainer;
 
 /// Steps whose numbers are kept for a look at what came before.
 const RECENT: usize = 100;
@@ -123,20 +123,15 @@ impl Training {
     /// What to do where the device is out of memory; `free` bytes of it were there before the first step.
     pub(super) fn out_of_memory(&self, error: OutOfMemory, free: Option<u64>) -> Error {
         let schedule = &self.config.settings.schedule;
-        let left = Memory::of(self.device()).map_or(0, |memory| memory.free);
         let saved = match self.run.step_of(Which::Latest) {
             Ok(Some(step)) => format!("the checkpoint of step {step} is untouched"),
             _ => "no checkpoint was there yet".into(),
         };
-        // What a step works on at a time.
-        let part = schedule.batch / trainer::parts(schedule, self.feeds.len());
-        let fits =
-            free.and_then(|free| memory::batch_that_fits(part, free, free.saturating_sub(left) + error.asked.unwrap_or(0)));
+        let (part, advice) = replicas::smaller_batch(schedule, self.feeds.len(), self.device(), error, free);
         UsageError(format!(
-            "the device is out of memory after step {} with {part} pictures at a time: {}; {saved}, but a run keeps its batch: \
+            "the device is out of memory after step {} with {part} pictures at a time: {advice}; {saved}, but a run keeps its batch: \
              choose another --out, or --restart",
-            self.trainer().step,
-            memory::advice(schedule.batch, part, fits)
+            self.trainer().step
         ))
         .into()
     }

@@ -5,10 +5,16 @@ use std::time::Instant;
 use anyhow::Result;
 use shared::fs;
 use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta, Snapshot};
+use shared::nn::config::CheckpointsConfig;
 
 use super::Training;
 use super::recovery::NotFinite;
 use crate::saver::Order;
+
+/// How many checkpoints there may be at a time: the latest ones, the best, one whose KID is computed, and the one being written.
+pub(crate) fn most(config: &CheckpointsConfig) -> u64 {
+    config.keep as u64 + 3
+}
 
 impl Training {
     /// Has the present step saved beside the steps that follow.
@@ -36,7 +42,7 @@ impl Training {
     }
 
     fn order(&mut self, step: u64, content: Option<(Meta, Vec<Snapshot>)>) -> Result<()> {
-        self.best_saved = self.state.best.map(|best| best.step);
+        self.best_saved = self.state.best.as_ref().map(|best| best.step);
         let keep = self.config.settings.checkpoints.keep;
         self.saver.order(Order { content, step, best: self.best_saved, keep, needed: self.state.needed() })
     }
@@ -62,10 +68,8 @@ impl Training {
 
     /// Says what the checkpoints will take of the disk, and warns where it has no room for them.
     pub(super) fn announce_disk(&self) {
-        let values: usize = self.trainer().parts().iter().flat_map(|(_, part)| part.parameters()).map(|(_, p)| p.count()).sum();
-        let one = 4 * values as u64;
-        // The latest ones, the best, one whose KID is computed, and the one being written.
-        let all = one * (self.config.settings.checkpoints.keep as u64 + 3);
+        let one = self.trainer().bytes();
+        let all = one * most(&self.config.settings.checkpoints);
         let path = self.run.folder().display();
         let free = fs::free_bytes(self.run.folder());
         let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);

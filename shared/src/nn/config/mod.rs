@@ -2,6 +2,7 @@
 //! Values are typed and validated before any work begins; a wrong key or value is named.
 
 mod augment;
+mod change;
 mod check;
 mod cond;
 mod loss;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 pub use augment::{AugmentConfig, Coins, ControllerName, PipelineName};
+pub use change::Change;
 pub use cond::{CondConfig, CondDiscriminator, CondGenerator};
 pub use loss::{LossConfig, NoiseOn, Reduction};
 pub use network::{
@@ -27,7 +29,7 @@ pub use network::{
 pub use optimizer::{Convention, OptimizerConfig, OptimizerName, OptimizersConfig};
 pub use penalty::PenaltyConfig;
 pub use rate::{RateConfig, RateSchedule};
-pub use run::{CONFIG_VERSION, DataConfig, RunConfig};
+pub use run::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig};
 pub use schedule::{Order, ScheduleConfig};
 
 use super::discriminator::DiscriminatorConfig;
@@ -114,13 +116,27 @@ impl Settings {
     }
 
     /// These settings, overridden as in [`Settings::resolve`].
-    pub(super) fn with(self, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
+    ///
+    /// # Errors
+    /// When a key or a value is not known or makes no sense.
+    pub fn with(self, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
         let mut table = Table::try_from(&self).map_err(|e| UsageError(e.to_string()))?;
         let typed = |table: &Table| table.clone().try_into::<Self>().map_err(|e| e.message().to_owned());
         let mut settings = self;
         if let Some((name, text)) = file {
             let named = |e: String| UsageError(format!("--config {name}: {e}"));
-            let overrides: Table = text.parse().map_err(|e: toml::de::Error| named(e.to_string()))?;
+            let mut overrides: Table = text.parse().map_err(|e: toml::de::Error| named(e.to_string()))?;
+            // A run's own `config.toml` serves as well: what says whose it is and of which data is no setting here. A file that has
+            // `data.mirror` and is no run's has it for the data.
+            if overrides.contains_key("version") {
+                for key in ["version", "preset", "seed", "data", "init"] {
+                    overrides.remove(key);
+                }
+            } else if let Some(data) = overrides.get("data").and_then(toml::Value::as_table)
+                && data.keys().all(|key| key == "mirror")
+            {
+                overrides.remove("data");
+            }
             table::merge(&mut table, overrides, "").map_err(named)?;
             settings = typed(&table).map_err(named)?;
         }

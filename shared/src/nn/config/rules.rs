@@ -175,6 +175,8 @@ impl Settings {
                 d.base
             )));
         }
+        let blocks = format!("0 (none) to {planned}, the blocks that the discriminator has for {size}×{size}");
+        require(d.freeze <= planned, "discriminator.freeze", d.freeze, &blocks)?;
         for (key, at, extents) in
             [("generator.attention", g.attention, &made[1..made.len() - 1]), ("discriminator.attention", d.attention, &seen[1..])]
         {
@@ -280,5 +282,8 @@ mod tests {
         let attention = check("gan-ada", &["generator.attention=20"], 64).expect_err("attention");
         assert!(attention.contains("generator.attention = 20") && attention.contains("[8, 16, 32]"), "{attention}");
         assert!(check("gan-ada", &["discriminator.attention=16"], 64).is_ok());
+        let frozen = check("gan-ada", &["discriminator.freeze=5"], 64).expect_err("of four blocks");
+        assert!(frozen.contains("discriminator.freeze = 5") && frozen.contains("0 (none) to 4"), "{frozen}");
+        assert!(check("gan-ada", &["discriminator.freeze=4"], 64).is_ok());
     }
 }

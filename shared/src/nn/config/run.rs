@@ -1,10 +1,12 @@
 //! The configuration of one run, and what became of those that earlier versions wrote.
 
+use std::fmt;
+
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::{RateSchedule, Settings, table};
+use super::{Settings, table};
 use crate::nn::discriminator::Discriminator;
 use crate::nn::generator::Generator;
 use crate::nn::preset;
@@ -24,6 +26,9 @@ pub struct RunConfig {
     pub seed: u64,
     /// What the run learns from.
     pub data: DataConfig,
+    /// What it began with, where that is not what the seed draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitConfig>,
     /// The settings, all resolved.
     #[serde(flatten)]
     pub settings: Settings,
@@ -39,6 +44,9 @@ pub struct DataConfig {
     pub split: String,
     /// Fingerprint of its source.
     pub fingerprint: String,
+    /// What was made of the source ([`Manifest::content`](crate::dataset::Manifest::content)); empty in files of before.
+    #[serde(default)]
+    pub content: String,
     /// Height and width in pixels.
     pub size: usize,
     /// 1 or 3.
@@ -46,12 +54,31 @@ pub struct DataConfig {
     /// Names of its classes, where the networks are told them.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// Each picture of a batch is mirrored with probability ½.
+    #[serde(default)]
+    pub mirror: bool,
 }
 
-/// Keys (or groups of keys) that may change when a run is resumed, because they do not touch what is computed up to
-/// any step.
-const FREE_ON_RESUME: &[&str] =
-    &["version", "data.path", "schedule.epochs", "schedule.steps", "schedule.kimg", "evaluation.", "samples.", "checkpoints."];
+/// The run whose weights a run began with. Those of its averaged generator made both generators, and its discriminator the
+/// discriminator, as far as they fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InitConfig {
+    /// Its folder, as given.
+    pub run: String,
+    /// Which checkpoint of it was asked for: best, latest or a step.
+    pub checkpoint: String,
+    /// Steps done in that checkpoint.
+    pub step: u64,
+    /// CRC-32 of its files of the averaged generator and of the discriminator, joined by a hyphen.
+    pub weights: String,
+}
+
+impl fmt::Display for InitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}, step {}", self.run, self.checkpoint, self.step)
+    }
+}
 
 /// The same configuration before version 1 is told from version 2.
 #[derive(Deserialize)]
@@ -60,6 +87,8 @@ struct Unread {
     preset: String,
     seed: u64,
     data: DataConfig,
+    #[serde(default)]
+    init: Option<InitConfig>,
     #[serde(flatten)]
     settings: Table,
 }
@@ -69,14 +98,14 @@ impl TryFrom<Table> for RunConfig {
 
     fn try_from(table: Table) -> Result<Self, String> {
         let unread: Unread = table.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
-        let Unread { version, preset, seed, data, settings } = unread;
+        let Unread { version, preset, seed, data, init, settings } = unread;
         let settings = match version {
             1 => upgraded(&preset, settings)?,
             CONFIG_VERSION => settings,
             other => return Err(format!("version {other}: this program reads versions 1 and {CONFIG_VERSION}")),
         };
         let settings = settings.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
-        Ok(Self { version: CONFIG_VERSION, preset, seed, data, settings })
+        Ok(Self { version: CONFIG_VERSION, preset, seed, data, init, settings })
     }
 }
 
@@ -102,7 +131,8 @@ impl DataConfig {
     /// Pictures of this extent that no file stands for: for measurements and tests.
     #[must_use]
     pub fn of_extent(size: usize, channels: usize) -> Self {
-        Self { path: String::new(), split: String::new(), fingerprint: String::new(), size, channels, classes: Vec::new() }
+        let [path, split, fingerprint, content] = [const { String::new() }; 4];
+        Self { path, split, fingerprint, content, size, channels, classes: Vec::new(), mirror: false }
     }
 }
 
@@ -110,7 +140,7 @@ impl RunConfig {
     /// A run of these settings.
     #[must_use]
     pub fn new(preset: &str, settings: Settings, seed: u64, data: DataConfig) -> Self {
-        Self { version: CONFIG_VERSION, preset: preset.to_owned(), seed, data, settings }
+        Self { version: CONFIG_VERSION, preset: preset.to_owned(), seed, data, init: None, settings }
     }
 
     /// The generator as it is before the first step, on `device`.
@@ -125,27 +155,6 @@ impl RunConfig {
     pub fn discriminator(&self, device: &Device) -> Discriminator {
         let DataConfig { size, channels, classes, .. } = &self.data;
         self.settings.discriminator(*size, *channels, classes.len(), self.seed, device)
-    }
-
-    /// The first key whose value in `other` differs and may not change on resume, with both values.
-    #[must_use]
-    pub fn conflict(&self, other: &Self) -> Option<(String, String, String)> {
-        let flat = |config: &Self| {
-            let mut list = Vec::new();
-            if let Ok(table) = Table::try_from(config) {
-                table::flatten(&table, "", &mut list);
-            }
-            list
-        };
-        let theirs = flat(other);
-        // A learning rate that falls towards the end depends on where the end is.
-        let end_counts = matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine);
-        flat(self).into_iter().find_map(|(key, value)| {
-            let free = FREE_ON_RESUME.iter().any(|f| key == *f || (f.ends_with('.') && key.starts_with(f)));
-            let free = free && !(end_counts && ["schedule.epochs", "schedule.steps", "schedule.kimg"].contains(&&*key));
-            let new = theirs.iter().find(|(k, _)| *k == key).map_or("nothing", |(_, v)| v);
-            (!free && new != value).then(|| (key, value, new.to_owned()))
-        })
     }
 }
 
@@ -179,7 +188,7 @@ mod tests {
             DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), ..DataConfig::of_extent(64, 3) };
         let now = RunConfig::new("gan-ada", settings, 7, data);
         assert_eq!(read, now);
-        assert_eq!(read.conflict(&now), None);
+        assert_eq!(read.changes(&now), []);
         let written = toml::to_string(&now).expect("written");
         assert_eq!(toml::from_str::<RunConfig>(&written).expect("version 2"), now);
         let json = serde_json::to_string(&now).expect("written");
@@ -192,22 +201,5 @@ mod tests {
         assert!(toml::from_str::<RunConfig>(&text).expect_err("version 3").to_string().contains("version 3"));
         let text = VERSION_1.replace("latent = 64", "latnet = 64");
         assert!(toml::from_str::<RunConfig>(&text).expect_err("a wrong key").to_string().contains("latnet"));
-    }
-
-    #[test]
-    fn the_end_of_a_run_may_move_unless_the_learning_rate_leads_to_it() {
-        let config = |flags: &[&str]| {
-            let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-            RunConfig::new(
-                "gan-ada",
-                Settings::resolve("gan-ada", None, &flags).expect("settings"),
-                0,
-                DataConfig::of_extent(64, 3),
-            )
-        };
-        assert_eq!(config(&[]).conflict(&config(&["schedule.epochs=9"])), None);
-        let cosine = config(&["rate.schedule=cosine"]);
-        let (key, ..) = cosine.conflict(&config(&["rate.schedule=cosine", "schedule.epochs=9"])).expect("a conflict");
-        assert_eq!(key, "schedule.epochs");
     }
 }

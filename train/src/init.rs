@@ -1,0 +1,168 @@
+//! A run that begins with another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`.
+//!
+//! The averaged generator of the other run becomes both generators, its discriminator the discriminator, layer by layer where names and
+//! shapes agree; the other layers stay as the seed draws them. Optimizers, p and the count of steps begin anew. All of that is saved as
+//! the checkpoint of step 0, so that the other run is never needed again.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use serde_json::Value;
+use shared::cli::UsageError;
+use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Fit, Meta};
+use shared::nn::config::{InitConfig, RunConfig};
+use shared::nn::run::{Run, Which};
+
+use crate::trainer::Trainer;
+
+/// What the flag `--init-from` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    run: PathBuf,
+    which: Which,
+}
+
+impl FromStr for Source {
+    type Err = UsageError;
+
+    /// `RUN`, or `RUN@best`, `RUN@latest`, `RUN@STEP`. A folder's name may have an @ as well.
+    fn from_str(text: &str) -> Result<Self, UsageError> {
+        let (run, which) = match text.rsplit_once('@').map(|(run, which)| (run, which.parse())) {
+            Some((run, Ok(which))) => (run, which),
+            _ => (text, Which::Best),
+        };
+        if run.is_empty() {
+            return Err(UsageError(format!("--init-from {text}: expected RUN, RUN@best, RUN@latest or RUN@STEP")));
+        }
+        Ok(Self { run: run.into(), which })
+    }
+}
+
+/// Whose weights a run begins with, and the settings that it takes over where it names no others.
+#[derive(Clone, Debug)]
+pub struct Inherited {
+    /// What becomes part of its own settings.
+    pub init: InitConfig,
+    /// The settings of the other run; of the run itself, once it has begun.
+    pub config: RunConfig,
+}
+
+/// Whose weights the run in `out` begins or began with: what the flag asks for, or what the run noted when it began (its settings are
+/// `earlier`). The other run is only looked at where the flag asks for something that is not noted.
+///
+/// # Errors
+/// When the other run has no such checkpoint, or is `out` itself.
+pub fn inherited(asked: Option<&Source>, earlier: Option<&RunConfig>, out: Option<&Path>) -> Result<Option<Inherited>> {
+    let noted = earlier.and_then(|config| Some(Inherited { init: config.init.clone()?, config: config.clone() }));
+    let Some(Source { run, which }) = asked else { return Ok(noted) };
+    let (text, checkpoint) = (run.display().to_string(), which.to_string());
+    if let Some(noted) = noted.filter(|noted| noted.init.run == text && noted.init.checkpoint == checkpoint) {
+        return Ok(Some(noted));
+    }
+    let same = |out: &Path| std::fs::canonicalize(run).is_ok_and(|run| std::fs::canonicalize(out).is_ok_and(|out| out == run));
+    if out.is_some_and(same) {
+        return Err(UsageError(format!("--init-from {text} is --out itself: a new run needs a folder of its own")).into());
+    }
+    let found = open(run, *which)?;
+    let init = InitConfig { run: text, checkpoint, step: found.meta.step, weights: weights(&found) };
+    Ok(Some(Inherited { init, config: found.meta.config }))
+}
+
+fn open(run: &Path, which: Which) -> Result<Checkpoint> {
+    let checkpoint = Run::open(run).and_then(|run| run.checkpoint(which));
+    checkpoint.with_context(|| format!("--init-from {}", run.display()))
+}
+
+/// The checksums of the files that are read.
+fn weights(checkpoint: &Checkpoint) -> String {
+    let crc = |name: &str| checkpoint.meta.files.get(name).map_or("", |file| file.crc32.as_str());
+    format!("{}-{}", crc("ema.safetensors"), crc("discriminator.safetensors"))
+}
+
+/// The networks of a run of these settings before its first step, where it begins with the weights of another one; says on the log which
+/// layers do not. `None` where it begins with drawn ones, or where `out` has a checkpoint already that it goes on from.
+///
+/// # Errors
+/// When the other run is gone or is not what it was, or when none of its layers fits.
+pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result<Option<Trainer>> {
+    let Some(init) = &config.init else { return Ok(None) };
+    if let Some(out) = out.filter(|out| !restart && Run::is_run(out))
+        && Run::open(out)?.step_of(Which::Latest)?.is_some()
+    {
+        return Ok(None);
+    }
+    let source = open(Path::new(&init.run), Which::Step(init.step))?;
+    if weights(&source) != init.weights {
+        return Err(UsageError(format!(
+            "--init-from {}: the checkpoint of step {} is not the one that this run was to begin with; --restart takes it as it is now",
+            init.run, init.step
+        ))
+        .into());
+    }
+    let mut trainer = Trainer::new(config, 0, &Device::flex());
+    let of_generator = source.load_fitting("ema", &mut trainer.generator)?;
+    let of_discriminator = source.load_fitting("discriminator", &mut trainer.discriminator)?;
+    trainer.ema = trainer.generator.clone();
+    if of_generator.taken.is_empty() && of_discriminator.taken.is_empty() {
+        return Err(nothing_fits(init, &source.meta.config, config).into());
+    }
+    tracing::info!("the run begins with the weights of {init}");
+    tell("generator", &of_generator);
+    tell("discriminator", &of_discriminator);
+    Ok(Some(trainer))
+}
+
+fn tell(network: &str, fit: &Fit) {
+    let Fit { taken, left, unused } = fit;
+    match (taken.is_empty(), left.is_empty()) {
+        (true, _) => tracing::warn!("nothing of its {network} fits; ours begins as drawn: {}", left.join(", ")),
+        (_, false) => tracing::info!("{network}: {} layers taken over; as drawn stay {}", taken.len(), left.join(", ")),
+        (_, true) => tracing::info!("{network}: all {} layers taken over", taken.len()),
+    }
+    if !unused.is_empty() {
+        tracing::info!("{network}: no place here for its {}", unused.join(", "));
+    }
+}
+
+fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> UsageError {
+    let shapes = ["generator.", "discriminator.", "cond.", "data.size", "data.channels"];
+    let differ: Vec<String> = there
+        .changes(here)
+        .iter()
+        .filter(|change| shapes.iter().any(|prefix| change.key.starts_with(prefix)))
+        .map(|change| format!("{} = {} there, {} here", change.key, change.was, change.now))
+        .collect();
+    UsageError(format!(
+        "--init-from {}: no layer fits ({}); without --preset and --config a run takes over the networks of the other one",
+        init.run,
+        differ.join(", ")
+    ))
+}
+
+/// Saves the networks as the checkpoint of step 0; `state` is what goes with it.
+///
+/// # Errors
+/// When the checkpoint cannot be written.
+pub fn save(run: &Run, config: &RunConfig, trainer: &Trainer, state: Value) -> Result<()> {
+    let meta = Meta { version: CHECKPOINT_VERSION, step: 0, epoch: 0, config: config.clone(), state, files: Default::default() };
+    checkpoint::save(&run.checkpoint_folder(0), meta, &trainer.parts())?;
+    Ok(run.point(Which::Latest, 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_a_folder_and_perhaps_one_of_its_checkpoints() {
+        let source = |text: &str| text.parse::<Source>().expect(text);
+        let is = |run: &str, which| Source { run: run.into(), which };
+        assert_eq!(source("runs/a"), is("runs/a", Which::Best));
+        assert_eq!(source("runs/a@latest"), is("runs/a", Which::Latest));
+        assert_eq!(source("runs/a@300"), is("runs/a", Which::Step(300)));
+        assert_eq!(source("me@home/a"), is("me@home/a", Which::Best));
+        assert!("@300".parse::<Source>().expect_err("no folder").to_string().contains("RUN@STEP"));
+    }
+}

@@ -1,0 +1,240 @@
+//! `train --dry-run`: the first steps of a run, of which nothing is kept, and what the whole run takes by them: memory, time, disk.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use shared::cli::UsageError;
+use shared::metrics::extract::DEFAULT_BATCH;
+use shared::metrics::inception::{Inception, Tap};
+use shared::nn::config::{RunConfig, ScheduleConfig};
+use shared::nn::device::facts::gib;
+use shared::nn::device::memory::{self, Memory};
+use shared::nn::ops::Precision;
+use shared::nn::sampler::Sampler;
+use shared::nn::summary;
+use shared::picture::Picture;
+use shared::process::{available_bytes, peak_bytes, resident_bytes};
+
+use crate::batches::Batches;
+use crate::evaluation::{self, PROTOCOL};
+use crate::feed::{self, Ready};
+use crate::preparation::{Options, last_step, steps_per_epoch};
+use crate::replicas::{self, Replicas};
+use crate::trainer::{self, Trainer};
+use crate::turn::Batch;
+use crate::{init, training};
+
+/// Steps that are timed, after one that is not: there kernels are compiled and buffers made.
+const TIMED: u32 = 2;
+
+/// Takes the first steps of the run that `options` ask for and tells on the log what all of it would take. `out` is its folder, where
+/// it is known. Nothing is written.
+///
+/// # Errors
+/// When the settings do not suit the devices, when the data are damaged, or when a step does not fit into memory; then with flags for
+/// one that does.
+pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Option<&Path>, devices: &[Device]) -> Result<()> {
+    let schedule = &config.settings.schedule;
+    replicas::set_up(schedule, devices)?;
+    // Says which layers do not fit; for what a step takes their values do not matter.
+    init::networks(config, out, options.restart)?;
+    let device = devices.first().context("a run needs a device")?;
+    let free = Memory::of(device).map(|memory| memory.free);
+    let batches = Arc::new(batches);
+    let measured = memory::watch(|| Measured::by_steps(options, config, &batches, devices));
+    let measured = measured.map_err(|error| {
+        let (part, advice) = replicas::smaller_batch(schedule, devices.len(), device, error, free);
+        UsageError(format!("the device is out of memory with {part} pictures at a time: {advice}"))
+    })??;
+    match (free.zip(Memory::of(device)), peak_bytes()) {
+        (Some((free, now)), _) => {
+            let used = gib(free.saturating_sub(now.free));
+            tracing::info!("memory: {used} of the device, which has {} more of {}", gib(now.free), gib(now.total));
+        }
+        (None, Some(peak)) => {
+            let left = available_bytes().map_or_else(String::new, |bytes| format!("; the machine has {} more", size(bytes)));
+            tracing::info!("memory: {} at most{left}", size(peak));
+        }
+        (None, None) => {}
+    }
+    let kid = match evaluation::material(options, config)? {
+        None => None,
+        Some((dataset, weights)) => {
+            let pictures = dataset.split(&config.settings.evaluation.split)?.len().min(config.settings.evaluation.pictures);
+            Some(measured.kid(pictures, &weights, device)?)
+        }
+    };
+    measured.tell(config, &batches, kid);
+    Ok(())
+}
+
+/// What the first steps took.
+struct Measured {
+    step: Duration,
+    /// Of fixed latents: to generate and to encode.
+    sheet: Duration,
+    sheet_bytes: u64,
+    checkpoint_bytes: u64,
+    sampler: Sampler,
+}
+
+/// What KID takes.
+struct Kid {
+    /// Once, unless they are cached.
+    reals: Duration,
+    /// Each time.
+    once: Duration,
+}
+
+impl Measured {
+    fn by_steps(options: &Options, config: &RunConfig, batches: &Arc<Batches>, devices: &[Device]) -> Result<Self> {
+        let mut replicas = Replicas::new(config, last_step(config, batches), devices, None)?;
+        let mut feeds = feed::of_run(batches, options.data_on, &config.settings, devices, 0)?;
+        let (data, updates) = (&config.data, config.settings.schedule.discriminator_steps);
+        let first = &replicas.first;
+        let (g, d) = (&first.generator, &first.discriminator);
+        tracing::info!("generator: {}", summary::outline_of_generator(g, data.channels));
+        tracing::info!("discriminator: {}", summary::outline_of_discriminator(d, data.size, data.channels));
+        if let [device] = devices
+            && *device == Device::flex()
+        {
+            let ready = feed::of_step(&mut feeds, updates)?.into_iter().flatten();
+            foresee(first, &ready.map(Ready::batch).collect::<Vec<_>>(), &config.settings.schedule)?;
+        }
+        tracing::info!("a step with {} pictures …", config.settings.schedule.batch);
+        let mut step = || -> Result<()> {
+            // What it measured is waited for, and with it the devices.
+            let readings = replicas.take_step(feed::of_step(&mut feeds, updates)?);
+            readings.into_iter().for_each(|reading| drop(reading.read()));
+            Ok(devices.iter().try_for_each(Device::sync)?)
+        };
+        step()?;
+        let begun = Instant::now();
+        (0..TIMED).try_for_each(|_| step())?;
+        let step = begun.elapsed() / TIMED;
+
+        let trainer = &replicas.first;
+        let sampler = Sampler::new(trainer.ema.clone(), config, trainer.device().clone());
+        let samples = &config.settings.samples;
+        let begun = Instant::now();
+        let pictures = sampler.pictures(&(0..samples.pictures as u64).collect::<Vec<_>>());
+        let sheet_bytes = training::sheet(&pictures, samples.columns)?.len() as u64;
+        Ok(Self { step, sheet: begun.elapsed(), sheet_bytes, checkpoint_bytes: trainer.bytes(), sampler })
+    }
+
+    /// How long KID takes with so many pictures of each side, by one batch.
+    fn kid(&self, pictures: usize, weights: &Path, device: &Device) -> Result<Kid> {
+        let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
+        let seeds: Vec<u64> = (0..DEFAULT_BATCH as u64).collect();
+        let features = |pictures: Vec<Picture>| {
+            let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
+            Precision::F32.during(|| inception.features(&pictures, PROTOCOL.resize(), &[Tap::Pool2048]));
+        };
+        // A device that compiles its kernels does so the first time.
+        if *device != Device::flex() {
+            features(self.sampler.pictures(&seeds));
+        }
+        let begun = Instant::now();
+        let samples = self.sampler.pictures(&seeds);
+        let generated = begun.elapsed();
+        features(samples);
+        let both = begun.elapsed();
+        let batches = pictures.div_ceil(DEFAULT_BATCH) as u32;
+        Ok(Kid { reals: (both - generated) * batches, once: both * batches })
+    }
+
+    /// Says what the whole run takes.
+    fn tell(&self, config: &RunConfig, batches: &Batches, kid: Option<Kid>) {
+        let (settings, per_epoch, last) = (&config.settings, steps_per_epoch(config, batches), last_step(config, batches));
+        let epochs = last / per_epoch;
+        let pictures = (settings.schedule.batch * settings.schedule.discriminator_steps) as f64;
+        let (step, steps) = (self.step.as_secs_f64(), self.step.as_secs_f64() * last as f64);
+        tracing::info!(
+            "time: {:.3} s a step, {:.1} img/s, {} an epoch; {last} steps in {}",
+            step,
+            pictures / step,
+            span(step * per_epoch as f64),
+            span(steps)
+        );
+        let sheets = epochs.checked_div(settings.samples.every).map_or(0, |sheets| sheets + 1);
+        let mut whole = steps + sheets as f64 * self.sheet.as_secs_f64();
+        if sheets > 0 {
+            tracing::info!("time: {sheets} sheets of samples in {}", span(sheets as f64 * self.sheet.as_secs_f64()));
+        }
+        if let Some(Kid { reals, once }) = kid {
+            let times = epochs.checked_div(settings.evaluation.every).unwrap_or(0);
+            let seconds = reals.as_secs_f64() + times as f64 * once.as_secs_f64();
+            tracing::info!("time: KID {times} times in {} beside the steps, {} each", span(seconds), span(once.as_secs_f64()));
+            whole += seconds;
+        }
+        tracing::info!("time: about {} together", span(whole));
+        let count = training::most(&settings.checkpoints);
+        tracing::info!(
+            "disk: {} for up to {count} checkpoints of {}, {} for the sheets",
+            size(count * self.checkpoint_bytes),
+            size(self.checkpoint_bytes),
+            size(sheets * self.sheet_bytes)
+        );
+    }
+}
+
+/// The CPU's memory is everyone's: where it runs out, the system ends a program without a word. So an eighth and a quarter of the
+/// batches show first what the whole ones will take.
+fn foresee(trainer: &Trainer, batches: &[Batch], schedule: &ScheduleConfig) -> Result<(), UsageError> {
+    let (batch, parts) = (schedule.batch, trainer::parts(schedule, 1));
+    if !batch.is_multiple_of(8 * parts) || batch / (8 * parts) < 2 {
+        return Ok(());
+    }
+    let Some(before) = resident_bytes() else { return Ok(()) };
+    let mut trial = trainer.clone();
+    let mut peak = |of: usize| {
+        let part: Vec<Batch> = batches.iter().flat_map(|batch| batch.split(of).into_iter().next()).collect();
+        trial.step(&part);
+        peak_bytes()
+    };
+    let (Some(eighth), Some(quarter)) = (peak(8), peak(4)) else { return Ok(()) };
+    let whole = quarter + 6 * (quarter - eighth);
+    let (Some(now), Some(left)) = (resident_bytes(), available_bytes()) else { return Ok(()) };
+    if whole <= now + left {
+        return Ok(());
+    }
+    // What a step works on at a time.
+    let (part, room) = (batch / parts, (now + left).saturating_sub(before));
+    let fits = memory::batch_that_fits(part, room, whole - before);
+    Err(UsageError(format!(
+        "a step with {batch} pictures would take about {} of memory, of which {} are left: {}",
+        size(whole - before),
+        size(room),
+        memory::advice(batch, part, fits)
+    )))
+}
+
+/// Bytes as "12.3 MiB" or "4.5 GiB".
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 30 { format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)) } else { gib(bytes) }
+}
+
+/// Seconds as "12 s", "4 min 10 s" or "7 h 05 min".
+fn span(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, _) if seconds < 10.0 => format!("{seconds:.1} s"),
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_sizes_are_in_units_that_one_reads() {
+        assert_eq!([0.25, 12.4, 250.0, 25_530.0].map(span), ["0.2 s", "12 s", "4 min 10 s", "7 h 05 min"]);
+        assert_eq!([3 << 19, 9 << 29].map(size), ["1.5 MiB", "4.5 GiB"]);
+    }
+}
