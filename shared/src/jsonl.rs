@@ -76,6 +76,27 @@ pub fn read(path: &Path) -> Result<Vec<Value>> {
     Ok(text.split(|&b| b == b'\n').map_while(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// The lines of a log that are JSON, whatever stands between them, and the numbers (from 1) of those that are not; a torn last line is left
+/// out. For who looks at a log; who goes on with it wants [`JsonLines::open`].
+///
+/// # Errors
+/// When the file exists but cannot be read.
+pub fn read_sound(path: &Path) -> Result<(Vec<Value>, Vec<usize>)> {
+    if !path.exists() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let text = fs::read(path)?;
+    let (mut sound, mut damaged) = (Vec::new(), Vec::new());
+    for (number, line) in (1..).zip(text.split_inclusive(|&b| b == b'\n')) {
+        match serde_json::from_slice(line) {
+            Ok(value) => sound.push(value),
+            Err(_) if line.ends_with(b"\n") => damaged.push(number),
+            Err(_) => {}
+        }
+    }
+    Ok((sound, damaged))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +111,15 @@ mod tests {
         let steps: Vec<_> = read(&path).expect("read").iter().map(|v| v["step"].as_u64()).collect();
         assert_eq!(steps, [Some(1), Some(2), Some(3)]);
         fs::remove(&path).expect("clear");
+    }
+    #[test]
+    fn who_looks_at_a_log_sees_every_sound_line_and_hears_which_are_not() {
+        let path = std::env::temp_dir().join(format!("fledge-jsonl-sound-{}", std::process::id()));
+        fs::write(&path, b"{\"step\":1}\n{\"st\xff\n{\"step\":3}\n{\"st").expect("write");
+        let (sound, damaged) = read_sound(&path).expect("read");
+        assert_eq!(sound.iter().map(|v| v["step"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        assert_eq!(damaged, [2]);
+        fs::remove(&path).expect("clear");
+        assert_eq!(read_sound(&path).expect("absent"), (vec![], vec![]));
     }
 }

@@ -15,9 +15,11 @@ use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
 use crate::check::command::CheckArgs;
+use crate::compare::CompareArgs;
 use crate::feed::DataOn;
 use crate::lists;
 use crate::preparation::{self, Options};
+use crate::status::StatusArgs;
 use crate::throughput::ThroughputArgs;
 use crate::training;
 
@@ -120,6 +122,8 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Status(StatusArgs),
+    Compare(CompareArgs),
     #[command(hide = true)]
     Throughput(ThroughputArgs),
     /// List the devices of this machine, usable or not and why.
@@ -134,6 +138,8 @@ impl Command {
     fn run(self) -> Result<Ending> {
         match self {
             Self::Check(check) => return check.run(),
+            Self::Status(status) => return status.run(),
+            Self::Compare(compare) => return compare.run(),
             Self::Throughput(throughput) => return throughput.run(),
             Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
             Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
@@ -153,6 +159,8 @@ Examples:
   train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
+  train status runs/*                                        how far are they, how good, how long still?
+  train compare runs/* --out compare.png                     which is best, and what is different about it?
   train --preset gan-ada --summary                           what the networks look like
   train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value

@@ -5,6 +5,8 @@
 //! | [`args`] | flags → [`preparation::Options`] |
 //! | [`check`] | a device against the CPU |
 //! | [`throughput`] | one measurement of speed |
+//! | [`status`], [`compare`] | how runs stand, and how they differ |
+//! | [`curves`] | what a run measured, drawn |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`training`] | one run from its first or last saved step to its end |
@@ -26,12 +28,15 @@
 //! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
 //! | [`alarm`], [`pace`] | what is told once, with what to try |
 //! | [`live`] | what a terminal shows |
+//! | `record`, `numbers` | what a run folder tells, and numbers as people read them |
 
 pub mod alarm;
 pub mod args;
 pub mod augment;
 pub mod batches;
 pub mod check;
+pub mod compare;
+pub mod curves;
 pub mod ema;
 pub mod evaluation;
 pub mod evaluations;
@@ -42,6 +47,7 @@ pub mod lists;
 pub mod live;
 pub mod loader;
 pub mod metrics;
+mod numbers;
 pub mod optimizer;
 pub mod pace;
 pub mod penalty;
@@ -49,10 +55,12 @@ pub mod preparation;
 pub mod rate;
 pub mod readback;
 pub mod reading;
+mod record;
 pub mod replicas;
 pub mod resident;
 pub mod saver;
 pub mod state;
+pub mod status;
 pub mod throughput;
 pub mod trainer;
 pub mod training;

@@ -127,20 +127,23 @@ impl RunConfig {
         self.settings.discriminator(*size, *channels, classes.len(), self.seed, device)
     }
 
+    /// Every setting as its key, joined by dots, and its value as TOML writes it, in the order of the keys.
+    #[must_use]
+    pub fn flat(&self) -> Vec<(String, String)> {
+        let mut list = Vec::new();
+        if let Ok(table) = Table::try_from(self) {
+            table::flatten(&table, "", &mut list);
+        }
+        list
+    }
+
     /// The first key whose value in `other` differs and may not change on resume, with both values.
     #[must_use]
     pub fn conflict(&self, other: &Self) -> Option<(String, String, String)> {
-        let flat = |config: &Self| {
-            let mut list = Vec::new();
-            if let Ok(table) = Table::try_from(config) {
-                table::flatten(&table, "", &mut list);
-            }
-            list
-        };
-        let theirs = flat(other);
+        let theirs = other.flat();
         // A learning rate that falls towards the end depends on where the end is.
         let end_counts = matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine);
-        flat(self).into_iter().find_map(|(key, value)| {
+        self.flat().into_iter().find_map(|(key, value)| {
             let free = FREE_ON_RESUME.iter().any(|f| key == *f || (f.ends_with('.') && key.starts_with(f)));
             let free = free && !(end_counts && ["schedule.epochs", "schedule.steps", "schedule.kimg"].contains(&&*key));
             let new = theirs.iter().find(|(k, _)| *k == key).map_or("nothing", |(_, v)| v);
