@@ -49,6 +49,9 @@ const OF_DATA: [&str; 3] = ["data.path", "data.fingerprint", "data.content"];
 /// Settings: keys, joined by dots, and values.
 type Flat = Vec<(String, String)>;
 
+/// Groups of keys that decide about files and not about what is learned.
+const OF_FILES: [&str; 2] = ["checkpoints.", "samples."];
+
 /// One run of the comparison.
 struct Row {
     name: String,
@@ -208,7 +211,8 @@ fn differing(flat: &[Flat], recipes: &[Flat]) -> Vec<String> {
     let differs = |key: &str| flat.windows(2).any(|pair| value_of(&pair[0], key) != value_of(&pair[1], key));
     let of_data = OF_DATA.into_iter().find(|key| differs(key));
     let told = |key: &str| OF_DATA.contains(&key) && Some(key) != of_data;
-    keys.retain(|key| differs(key) && (named(key) || chosen(key)) && !told(key));
+    let of_files = |key: &str| OF_FILES.iter().any(|group| key.starts_with(group));
+    keys.retain(|key| differs(key) && (named(key) || chosen(key)) && !told(key) && !of_files(key));
     keys.into_iter().map(str::to_owned).collect()
 }
 

@@ -150,7 +150,7 @@ fn scalars_of_a_line_leave_out_what_it_lacks() {
     assert!(scalars_of(&json!("no object")).is_empty());
 }
 
-/// Runs `tools/check_events.py` on files as a run leaves them: stopped, gone back, gone on.
+/// Runs `tools/check_events.py` on files as a run leaves them: killed, gone on from before, killed again.
 #[test]
 fn tensorboards_own_reader_gives_back_what_was_written() {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
@@ -178,6 +178,8 @@ fn tensorboards_own_reader_gives_back_what_was_written() {
                 log.push(&line).expect("push");
             }
         }
+        // As a kill leaves it.
+        fs::open_append(events.path()).expect("open").write_all(&record(b"torn")[..13]).expect("append");
         fs::rename(events.path(), &path).expect("rename");
     }
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_events.py");
