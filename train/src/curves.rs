@@ -3,7 +3,6 @@
 use anyhow::Result;
 use serde_json::Value;
 use shared::fs;
-use shared::nn::config::PipelineName;
 use shared::nn::run::Run;
 use shared::picture::Picture;
 use shared::plot::{Chart, Legend, Line, Panel, Scale, Stroke};
@@ -46,7 +45,7 @@ fn chart(record: &Record) -> Chart {
         panel("losses", Scale::Auto, vec![line(0, "G", "g_loss"), line(1, "D", "d_loss")]),
         panel("accuracy of D", Scale::Fixed(0.0, 1.0), vec![line(0, "real", "real_acc"), line(1, "generated", "gen_acc")]),
     ];
-    if record.config.settings.augment.pipeline != PipelineName::None {
+    if record.config.settings.augment.pipeline.has_probability() {
         panels.push(panel("p of the augmentation", Scale::FromZero, vec![line(2, "p", "aug_p")]));
     }
     if record.stats.iter().any(|line| line["penalty"].as_f64().is_some_and(|penalty| penalty != 0.0)) {
@@ -134,7 +133,7 @@ pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
         let line = |(index, (name, record)): (usize, &(String, &Record))| Line::new(name, Stroke::of(index), series(record, key));
         panels.push(panel(title, Scale::Auto, runs.iter().enumerate().map(line).collect()));
     }
-    if runs.iter().any(|(_, record)| record.config.settings.augment.pipeline != PipelineName::None) {
+    if runs.iter().any(|(_, record)| record.config.settings.augment.pipeline.has_probability()) {
         let line =
             |(index, (name, record)): (usize, &(String, &Record))| Line::new(name, Stroke::of(index), series(record, "aug_p"));
         panels.push(panel("p of the augmentation", Scale::FromZero, runs.iter().enumerate().map(line).collect()));

@@ -27,6 +27,7 @@
 //! | [`evaluation`], [`evaluations`] | KID while training, and the thread that computes it |
 //! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
 //! | [`alarm`], [`pace`] | what is told once, with what to try |
+//! | [`epoch_log`] | what is written down of every epoch |
 //! | [`live`] | what a terminal shows |
 //! | `record`, `numbers` | what a run folder tells, and numbers as people read them |
 
@@ -38,6 +39,7 @@ pub mod check;
 pub mod compare;
 pub mod curves;
 pub mod ema;
+pub mod epoch_log;
 pub mod evaluation;
 pub mod evaluations;
 pub mod feed;

@@ -177,8 +177,9 @@ impl Record {
 
     /// Seconds of training over all starts; in runs of earlier versions of the epochs' steps alone.
     pub(crate) fn seconds(&self) -> Option<f64> {
-        let last = self.stats.last()?;
-        last["seconds"].as_f64().or_else(|| {
+        // The line of an epoch whose KID came after a restart has no times.
+        let noted = self.stats.iter().rev().find_map(|line| line["seconds"].as_f64());
+        noted.or_else(|| {
             let mut before = 0.0;
             let epochs = self.stats.iter().map(|line| {
                 let kimg = line["kimg"].as_f64()?;
@@ -199,8 +200,8 @@ impl Record {
     pub(crate) fn seconds_left(&self) -> Option<f64> {
         let left = self.last_step()?.saturating_sub(self.step) as f64;
         let recent = &self.stats[self.stats.len().saturating_sub(RECENT)..];
-        let at = |line: &Value| Some((line["step"].as_f64()?, line["seconds"].as_f64()?));
-        let rate = match (recent.first().and_then(at), recent.last().and_then(at)) {
+        let mut timed = recent.iter().filter_map(|line| Some((line["step"].as_f64()?, line["seconds"].as_f64()?)));
+        let rate = match (timed.next(), timed.next_back()) {
             (Some(first), Some(last)) if last.0 > first.0 && last.1 > first.1 => (last.0 - first.0) / (last.1 - first.1),
             _ => self.speed()? / self.pictures_a_step() as f64,
         };

@@ -142,7 +142,7 @@ impl Status {
             d_loss: last["d_loss"].as_f64(),
             real_acc: last["real_acc"].as_f64(),
             gen_acc: last["gen_acc"].as_f64(),
-            aug_p: last["aug_p"].as_f64(),
+            aug_p: last["aug_p"].as_f64().filter(|_| record.config.settings.augment.pipeline.has_probability()),
             kid: measured["kid"].as_f64(),
             kid_step: measured["step"].as_u64(),
             best_kid: best.map(|Best { kid, .. }| kid),
@@ -231,7 +231,7 @@ impl Status {
 
     fn alarm(&self, last: &Value) -> String {
         let said = |key: &str| last[key].as_str().unwrap_or("–").to_owned();
-        let advice = last["advice"].as_str().map_or(String::new(), |advice| format!(" Try: {advice}"));
+        let advice = last["advice"].as_str().map_or(String::new(), |advice| format!("; to try: {advice}"));
         format!("{}, the last after step {}: {}: {}{advice}", self.alarms, last["step"], said("kind"), said("what"))
     }
 }

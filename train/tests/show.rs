@@ -10,6 +10,8 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::picture::{Limits, Picture};
 
+mod util;
+
 /// A folder of this test's own, removed at the end.
 struct Scratch(PathBuf);
 
@@ -130,7 +132,7 @@ fn a_stopped_run_tells_where_it_stands_and_nothing_of_it_is_changed() {
         "500 img/s, 3 s of training",
         "G 0.3333, D 1.250, D right about 75% of real and 50% of generated pictures",
         "KID          0.500 after step 30; best 0.250 after step 20",
-        "1, the last after step 20: slower: half Try: look",
+        "1, the last after step 20: slower: half; to try: look",
         "schedule.epochs 4 → 8, at the start after step 10 (2026-01-31T12:00:00Z)",
         "step 30: 0.0 MB",
     ] {
@@ -329,4 +331,39 @@ fn a_runs_curves_have_a_panel_for_whatever_it_has() {
     train::curves::write(&run).unwrap();
     let written = Picture::decode(&fs::read(run.file(train::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
     assert_eq!(written, train::curves::draw(&run).unwrap());
+}
+
+#[test]
+fn a_run_is_shown_to_tensorboard_and_as_curves_however_often_it_is_started() {
+    let scratch = Scratch::new("run");
+    let (data, out) = (scratch.0.join("data"), scratch.0.join("run"));
+    util::drawn_dataset(&data, 8, &[("train", 24), ("val", 8)]);
+    let settings = [
+        "schedule.batch=8",
+        "generator.width=4",
+        "generator.latent=4",
+        "discriminator.width=4",
+        "samples.pictures=4",
+        "samples.every=2",
+        "evaluation.every=0",
+    ];
+    for epochs in ["1", "3", "4"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command.arg("--data").arg(&data).arg("--out").arg(&out).args(["--device", "cpu", "--epochs", epochs]);
+        let output = command.args(settings.map(|setting| format!("--set={setting}"))).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let curves = Picture::decode(&fs::read(out.join(train::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
+        assert_eq!(curves, train::curves::draw(&Run::open(&out).unwrap()).unwrap());
+    }
+    let names = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with(shared::events::PREFIX)).count(), 3);
+    let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
+        println!("skipped: FLEDGE_PEERS does not name a Python environment with tensorboard");
+        return;
+    };
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_events.py");
+    let output = Command::new(Path::new(&peers).join("bin/python")).arg(tool).arg(&out).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    // The sheets of epochs 0, 2 and 4.
+    assert!(output.status.success() && text.ends_with("3 pictures\n"), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -92,8 +92,10 @@ impl Events {
     /// # Errors
     /// When the file cannot be created or written; it is named.
     pub fn open(folder: &Path, done: u64) -> Result<Self> {
-        // TensorBoard reads the files of a folder in the order of their names, so the time comes first.
-        let path = folder.join(format!("{PREFIX}{:010}.{}.{}", now() as u64, host(), std::process::id()));
+        // TensorBoard reads the files of a folder in the order of their names, so the time comes first, and a later start has a later
+        // one even where clocks are set back.
+        let second = (now() as u64).max(last_second(folder)?.saturating_add(1));
+        let path = folder.join(format!("{PREFIX}{second:010}.{}.{}", host(), std::process::id()));
         let file = fs::open_append(&path)?;
         let mut events = Self { path, file };
         events.push(&moment().bytes(event::FILE_VERSION, FILE_VERSION))?;
@@ -155,6 +157,18 @@ fn moment() -> Message {
 /// Seconds since 1970.
 fn now() -> f64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64())
+}
+
+/// The latest time in the names of a folder's event files; 0 where it has none.
+fn last_second(folder: &Path) -> Result<u64> {
+    let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
+    let mut last = 0;
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('.').next());
+        last = last.max(digits.and_then(|digits| digits.parse().ok()).unwrap_or(0));
+    }
+    Ok(last)
 }
 
 /// The machine's name as a part of a file's name.

@@ -24,6 +24,8 @@ use self::epoch::{Clock, Settled};
 use self::recovery::{NotFinite, Recent};
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
+use crate::curves;
+use crate::epoch_log::EpochLog;
 use crate::evaluations::Evaluations;
 use crate::feed::{DataOn, Feed, Ready};
 use crate::live::Live;
@@ -77,7 +79,7 @@ struct Training {
     readback: Readback,
     backlog: Backlog,
     state: State,
-    stats: JsonLines,
+    log: EpochLog,
 
     // What goes on beside them.
     evaluations: Option<Evaluations>,
@@ -87,6 +89,7 @@ struct Training {
     pending_times: Value,
     saver: Saver,
     saved_at: Instant,
+    drawn_at: Instant,
     /// The step that the pointer to the best was last set to.
     best_saved: Option<u64>,
     alarms: JsonLines,
@@ -108,6 +111,7 @@ impl Training {
             match self.steps(stop) {
                 Ok(ending) => {
                     self.saver.finish()?;
+                    curves::write(&self.run)?;
                     return Ok(ending);
                 }
                 Err(error) => self.roll_back(&error.downcast::<NotFinite>()?)?,

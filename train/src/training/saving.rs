@@ -1,6 +1,6 @@
 //! When a run is saved, and what that takes of the disk.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use shared::fs;
@@ -8,7 +8,11 @@ use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta, Snapshot};
 
 use super::Training;
 use super::recovery::NotFinite;
+use crate::curves;
 use crate::saver::Order;
+
+/// The run's curves are drawn with its checkpoints, but not more often.
+const DRAWN_EVERY: Duration = Duration::from_secs(60);
 
 impl Training {
     /// Has the present step saved beside the steps that follow.
@@ -21,7 +25,12 @@ impl Training {
         self.take_notice(step)?;
         self.saved_at = Instant::now();
         let content = if self.saver.last() == Some(step) { None } else { Some(self.content(step)?) };
-        self.order(step, content)
+        self.order(step, content)?;
+        if self.drawn_at.elapsed() >= DRAWN_EVERY {
+            self.drawn_at = Instant::now();
+            curves::write(&self.run)?;
+        }
+        Ok(())
     }
 
     /// Lets the pointers follow without a checkpoint of the present step.
