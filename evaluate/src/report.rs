@@ -7,6 +7,7 @@ use serde::Serialize;
 use shared::metrics::inception::Weights;
 use shared::metrics::kid::Kid;
 use shared::metrics::protocol::Metric;
+use shared::table::aligned;
 
 use crate::args::Options;
 
@@ -132,10 +133,5 @@ pub fn print(results: &[Measurement], json: bool) -> io::Result<()> {
 pub fn table(results: &[Measurement]) -> String {
     let mut rows = vec![["metric (protocol)", "value", "generated", "real", "subsets"].map(str::to_owned)];
     rows.extend(results.iter().map(Measurement::cells));
-    let widths: Vec<usize> = (0..5).map(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0)).collect();
-    let line = |row: &[String; 5]| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
-        format!("{}\n", cells.join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
+    aligned(&rows)
 }

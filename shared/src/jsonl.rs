@@ -237,4 +237,14 @@ mod tests {
         }
         fs::remove(&folder).expect("clear");
     }
+    #[test]
+    fn who_looks_at_a_log_sees_every_sound_line_and_hears_which_are_not() {
+        let path = std::env::temp_dir().join(format!("fledge-jsonl-sound-{}", std::process::id()));
+        fs::write(&path, b"{\"step\":1}\n{\"st\xff\n{\"step\":3}\n{\"st").expect("write");
+        let (sound, damaged) = read_sound(&path).expect("read");
+        assert_eq!(sound.iter().map(|v| v["step"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        assert_eq!(damaged, [2]);
+        fs::remove(&path).expect("clear");
+        assert_eq!(read_sound(&path).expect("absent"), (vec![], vec![]));
+    }
 }

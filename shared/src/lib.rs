@@ -6,10 +6,13 @@
 //! | [`frame`] | length- and CRC-framed bincode records |
 //! | [`sealed`] | JSON files that carry the CRC of every one of their bytes |
 //! | [`jsonl`] | append-only logs, one JSON object a line, torn tails repaired |
+//! | [`events`] | event files of TensorBoard |
 //! | [`shard`] | fixed-size picture records that are memory-mapped |
 //! | [`dataset`] | the manifest over the shards, and a reader of the whole |
 //! | [`archive`] | a folder, a zip or a tar file read through one interface |
 //! | [`picture`] | 8-bit pictures: bounded decoding, encoding, grids, captions |
+//! | [`plot`] | line charts as pictures |
+//! | [`table`] | rows of text as aligned columns |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
@@ -23,6 +26,7 @@ pub mod archive;
 pub mod cli;
 pub mod clock;
 pub mod dataset;
+pub mod events;
 pub mod frame;
 pub mod fs;
 pub mod jsonl;
@@ -32,8 +36,10 @@ pub mod metrics;
 #[cfg(feature = "nn")]
 pub mod nn;
 pub mod picture;
+pub mod plot;
 pub mod process;
 pub mod rng;
 pub mod sealed;
 pub mod shard;
 pub mod signal;
+pub mod table;

@@ -16,9 +16,11 @@ use shared::nn::{preset, summary};
 use shared::signal::Stop;
 
 use crate::check::command::CheckArgs;
+use crate::compare::CompareArgs;
 use crate::feed::DataOn;
 use crate::init::{self, Inherited, Source};
 use crate::preparation::{self, Options};
+use crate::status::StatusArgs;
 use crate::throughput::ThroughputArgs;
 use crate::{folder, lists, training};
 
@@ -143,6 +145,8 @@ enum DryRun {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Status(StatusArgs),
+    Compare(CompareArgs),
     #[command(hide = true)]
     Throughput(ThroughputArgs),
     /// List the devices of this machine, usable or not and why.
@@ -157,6 +161,8 @@ impl Command {
     fn run(self) -> Result<Ending> {
         match self {
             Self::Check(check) => return check.run(),
+            Self::Status(status) => return status.run(),
+            Self::Compare(compare) => return compare.run(),
             Self::Throughput(throughput) => return throughput.run(),
             Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
             Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
@@ -178,6 +184,8 @@ Examples:
   train --data flowers --out runs/f --set cond=embedding+projection
   train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2
                                                              with the networks and weights of runs/birds; D's first two blocks keep theirs
+  train status runs/*                                        how far are they, how good, how long still?
+  train compare runs/* --out compare.png                     which is best, and what is different about it?
   train --preset gan-ada --summary                           what the networks look like
   train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes

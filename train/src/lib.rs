@@ -5,6 +5,8 @@
 //! | [`args`] | flags → [`preparation::Options`] |
 //! | [`check`] | a device against the CPU |
 //! | [`throughput`] | one measurement of speed |
+//! | [`status`], [`compare`] | how runs stand, and how they differ |
+//! | [`curves`] | what a run measured, drawn |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`folder`] | whether a run folder may be had, what was begun there, where it goes on from |
@@ -29,7 +31,9 @@
 //! | [`evaluation`], [`evaluations`], [`best`] | KID while training, the thread that computes it, and the best one so far |
 //! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
 //! | [`alarm`], [`pace`] | what is told once, with what to try |
+//! | [`epoch_log`] | what is written down of every epoch |
 //! | [`live`] | what a terminal shows |
+//! | `record`, `numbers` | what a run folder tells, and numbers as people read them |
 
 pub mod alarm;
 pub mod args;
@@ -37,7 +41,10 @@ pub mod augment;
 pub mod batches;
 pub mod best;
 pub mod check;
+pub mod compare;
+pub mod curves;
 pub mod ema;
+pub mod epoch_log;
 pub mod evaluation;
 pub mod evaluations;
 pub mod feed;
@@ -49,6 +56,7 @@ pub mod lists;
 pub mod live;
 pub mod loader;
 pub mod metrics;
+mod numbers;
 pub mod optimizer;
 pub mod pace;
 pub mod penalty;
@@ -56,12 +64,14 @@ pub mod preparation;
 pub mod rate;
 pub mod readback;
 pub mod reading;
+mod record;
 pub mod rehearsal;
 pub mod replicas;
 pub mod resident;
 pub mod saver;
 pub mod starts;
 pub mod state;
+pub mod status;
 pub mod throughput;
 pub mod trainer;
 pub mod training;

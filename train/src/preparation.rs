@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use shared::cli::{Ending, UsageError};
 use shared::dataset::Dataset;
 use shared::fs;
-use shared::nn::config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig, Settings};
+use shared::nn::config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig, ScheduleConfig, Settings};
 
 use crate::batches::Batches;
 use crate::feed::DataOn;
@@ -149,13 +149,17 @@ pub(crate) fn steps_per_epoch(config: &RunConfig, batches: &Batches) -> u64 {
 
 /// The step after which a run ends.
 pub(crate) fn last_step(config: &RunConfig, batches: &Batches) -> u64 {
-    let schedule = &config.settings.schedule;
+    end_of(&config.settings.schedule, steps_per_epoch(config, batches))
+}
+
+/// The step after which a schedule ends where an epoch has `per_epoch` steps.
+pub(crate) fn end_of(schedule: &ScheduleConfig, per_epoch: u64) -> u64 {
     let per_step = (schedule.batch * schedule.discriminator_steps) as f64;
     if schedule.steps > 0 {
         schedule.steps
     } else if schedule.kimg > 0.0 {
         ((schedule.kimg * 1000.0 / per_step).ceil() as u64).max(1)
     } else {
-        schedule.epochs * steps_per_epoch(config, batches)
+        schedule.epochs * per_epoch
     }
 }

@@ -50,6 +50,8 @@ fn train(data: &Path, out: &Path, epochs: u64, more: &[&str]) -> Result<(), Stri
         data: data.to_owned(),
         weights: None,
         restart: false,
+        init: None,
+        mirror: false,
         data_on: DataOn::Auto,
         save_every: Duration::from_secs(3600),
         retries: 0,

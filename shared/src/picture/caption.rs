@@ -3,8 +3,10 @@
 
 use super::Picture;
 
-/// Dots from top to bottom of a letter.
-pub(super) const HEIGHT: u32 = 7;
+/// Dots from the top of a capital to the bottom of a letter with a tail.
+pub(super) const HEIGHT: u32 = 8;
+/// Letters that stand a dot lower than their rows say, so that their tails lie below the line.
+const TAILED: [char; 4] = ['g', 'p', 'q', 'y'];
 /// Dots from left to right of a letter.
 const WIDTH: u32 = 5;
 /// Dots from the start of a letter to the start of the next.
@@ -64,7 +66,8 @@ pub(super) fn draw(picture: &mut Picture, text: &str, x: u32, y: u32, scale: u32
     for (i, letter) in (0u32..).zip(text.chars()) {
         let at = u8::try_from(letter).ok().and_then(|byte| byte.checked_sub(FIRST));
         let rows = at.and_then(|at| LETTERS.get(usize::from(at))).unwrap_or(&BOX);
-        for (row, dots) in (0u32..).zip(rows) {
+        let lower = u32::from(TAILED.contains(&letter));
+        for (row, dots) in (lower..).zip(rows) {
             for column in (0..WIDTH).filter(|column| dots >> (WIDTH - 1 - column) & 1 == 1) {
                 dot(picture, x + (i * ADVANCE + column) * scale, y + row * scale, scale, ink);
             }

@@ -80,6 +80,13 @@ fn a_caption_is_drawn_within_the_picture() {
     let lit = sheet.pixels.chunks_exact(3).filter(|p| *p == [255, 200, 0]).count();
     assert!(lit > 60, "{lit}");
     assert_eq!(caption_width("ab"), 11);
+    // Only a letter with a tail reaches below the line, whose last row is the seventh.
+    let lowest = |text: &str| {
+        let mut line = Picture::filled(30, CAPTION_HEIGHT + 2, 1, 0);
+        line.draw_text(text, 0, 0, 1, [255; 3]);
+        line.pixels.chunks(30).rposition(|row| row.contains(&255))
+    };
+    assert_eq!((lowest("Gkx9"), lowest("gp"), lowest("qy")), (Some(6), Some(7), Some(7)));
     let mut tiny = Picture::filled(3, 3, 1, 0);
     tiny.draw_text("W", 1, 1, 3, [255; 3]);
     assert_eq!(tiny.pixels, [0, 0, 0, 0, 255, 255, 0, 255, 255]);

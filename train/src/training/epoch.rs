@@ -59,11 +59,12 @@ fn tenths(x: f64) -> f64 {
 
 impl Training {
     /// What is written before the first step: the reals, and the untrained generator's sheet.
-    pub(super) fn begin(&self) -> Result<()> {
+    pub(super) fn begin(&mut self) -> Result<()> {
         let samples = &self.config.settings.samples;
         let reals = self.batches.first(samples.pictures)?;
         fs::write(self.run.file("samples/reals.png"), &sheet(&reals, samples.columns)?)?;
-        self.write_sheet(0).map(drop)
+        self.write_sheet(0)?;
+        self.log.sheet(0, 0)
     }
 
     /// The pictures of the sheet of `epoch`, if there is to be one.
@@ -176,8 +177,7 @@ impl Training {
         if let (Value::Object(line), Value::Object(times)) = (&mut line, times) {
             line.extend(times);
         }
-        self.stats.push(&line)?;
-        Ok(self.stats.sync()?)
+        self.log.push(&line)
     }
 
     /// Whether the KID of this epoch is to be known.

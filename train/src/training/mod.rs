@@ -27,6 +27,8 @@ use self::recovery::{NotFinite, Recent};
 pub(crate) use self::saving::most;
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
+use crate::curves;
+use crate::epoch_log::EpochLog;
 use crate::evaluations::Evaluations;
 use crate::feed::{self, DataOn, Feed};
 use crate::folder::{claim, take_over};
@@ -80,7 +82,7 @@ struct Training {
     readback: Readback,
     backlog: Backlog,
     state: State,
-    stats: JsonLines,
+    log: EpochLog,
 
     // What goes on beside them.
     evaluations: Option<Evaluations>,
@@ -90,6 +92,7 @@ struct Training {
     pending_times: Value,
     saver: Saver,
     saved_at: Instant,
+    drawn_at: Instant,
     /// The step that the pointer to the best was last set to.
     best_saved: Option<u64>,
     alarms: JsonLines,
@@ -111,6 +114,7 @@ impl Training {
             match self.steps(stop) {
                 Ok(ending) => {
                     self.saver.finish()?;
+                    curves::write(&self.run)?;
                     return Ok(ending);
                 }
                 Err(error) => self.roll_back(&error.downcast::<NotFinite>()?)?,

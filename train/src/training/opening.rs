@@ -18,6 +18,7 @@ use super::Training;
 use super::recovery::Recent;
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
+use crate::epoch_log::EpochLog;
 use crate::evaluation::Evaluator;
 use crate::evaluations::{Evaluations, PATIENCE};
 use crate::feed::{self, DataOn, Feed};
@@ -41,7 +42,7 @@ struct Loaded {
     readback: Readback,
     backlog: Backlog,
     state: State,
-    stats: JsonLines,
+    log: EpochLog,
 }
 
 impl Training {
@@ -79,7 +80,7 @@ impl Training {
                 (Some(Evaluations::start(prepare, move |sampler| evaluator.kid(&sampler), PATIENCE)), conventions)
             }
         };
-        let Loaded { batches, feeds, replicas, readback, backlog, state, stats } = loaded;
+        let Loaded { batches, feeds, replicas, readback, backlog, state, log } = loaded;
         let mut training = Self {
             saver: Saver::new(run.clone(), checkpoint.map(|checkpoint| checkpoint.meta.step)),
             live: Live::new(last_step, done, state.best.as_ref().map(|best| best.kid)),
@@ -100,11 +101,12 @@ impl Training {
             readback,
             backlog,
             state,
-            stats,
+            log,
             evaluations,
             conventions,
             pending_times: Value::Null,
             saved_at: Instant::now(),
+            drawn_at: Instant::now(),
             alarms,
             recent: Recent::default(),
             pace: Pace::default(),
@@ -126,7 +128,7 @@ impl Training {
             readback: self.readback,
             backlog: self.backlog,
             state: self.state,
-            stats: self.stats,
+            log: self.log,
         } = loaded;
         self.ask_again()
     }
@@ -178,12 +180,11 @@ fn load(
     }
     let done = replicas.first.step;
     let owed = state.pending.as_ref().map(|pending| pending.step);
-    let keep = |line: &Value| line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed);
-    let stats = JsonLines::open(run.file("stats.jsonl"), keep)?;
+    let log = EpochLog::open(run, done, owed)?;
     let batches = if drawn.seed == batches.seed() { Arc::clone(batches) } else { Arc::new(batches.reseeded(drawn.seed)) };
     let first = done * config.settings.schedule.discriminator_steps as u64;
     let feeds = feed::of_run(&batches, data_on, &config.settings, devices, first)?;
     let readback = Readback::new(lag_on(replicas.first.device()));
     let backlog = Backlog::new(std::mem::take(&mut state.unseen), done);
-    Ok(Loaded { batches, feeds, replicas, readback, backlog, state, stats })
+    Ok(Loaded { batches, feeds, replicas, readback, backlog, state, log })
 }

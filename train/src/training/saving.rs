@@ -1,6 +1,6 @@
 //! When a run is saved, and what that takes of the disk.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use shared::fs;
@@ -9,12 +9,15 @@ use shared::nn::config::CheckpointsConfig;
 
 use super::Training;
 use super::recovery::NotFinite;
+use crate::curves;
 use crate::saver::Order;
 
 /// How many checkpoints there may be at a time: the latest ones, the best, one whose KID is computed, and the one being written.
 pub(crate) fn most(config: &CheckpointsConfig) -> u64 {
     config.keep as u64 + 3
 }
+/// The run's curves are drawn with its checkpoints, but not more often.
+const DRAWN_EVERY: Duration = Duration::from_secs(60);
 
 impl Training {
     /// Has the present step saved beside the steps that follow.
@@ -27,7 +30,12 @@ impl Training {
         self.take_notice(step)?;
         self.saved_at = Instant::now();
         let content = if self.saver.last() == Some(step) { None } else { Some(self.content(step)?) };
-        self.order(step, content)
+        self.order(step, content)?;
+        if self.drawn_at.elapsed() >= DRAWN_EVERY {
+            self.drawn_at = Instant::now();
+            curves::write(&self.run)?;
+        }
+        Ok(())
     }
 
     /// Lets the pointers follow without a checkpoint of the present step.

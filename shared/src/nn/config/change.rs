@@ -1,9 +1,8 @@
 //! What differs between the settings that a run was begun with and those that it is to go on with.
 
 use serde::Serialize;
-use toml::Table;
 
-use super::{RateSchedule, RunConfig, table};
+use super::{RateSchedule, RunConfig};
 
 /// Keys (or groups of keys) that may change when a run is resumed, because they do not touch what is computed up to any step.
 const FREE: &[&str] =
@@ -65,15 +64,9 @@ impl RunConfig {
     }
 }
 
-/// Every key with its value.
+/// Every key with its value, but for whose weights the run began with: that is one thing, see `init_change`.
 fn flat(config: &RunConfig) -> Vec<(String, String)> {
-    let mut list = Vec::new();
-    if let Ok(mut table) = Table::try_from(config) {
-        // It is one thing: see `init_change`.
-        table.remove("init");
-        table::flatten(&table, "", &mut list);
-    }
-    list
+    config.flat().into_iter().filter(|(key, _)| !key.starts_with("init.")).collect()
 }
 
 #[cfg(test)]

@@ -156,6 +156,16 @@ impl RunConfig {
         let DataConfig { size, channels, classes, .. } = &self.data;
         self.settings.discriminator(*size, *channels, classes.len(), self.seed, device)
     }
+
+    /// Every setting as its key, joined by dots, and its value as TOML writes it, in the order of the keys.
+    #[must_use]
+    pub fn flat(&self) -> Vec<(String, String)> {
+        let mut list = Vec::new();
+        if let Ok(table) = Table::try_from(self) {
+            table::flatten(&table, "", &mut list);
+        }
+        list
+    }
 }
 
 #[cfg(test)]
