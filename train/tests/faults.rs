@@ -165,6 +165,8 @@ impl Drop for Disk {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_is_full_ends_a_run_with_an_error_and_with_more_room_it_goes_on_exactly() {
+    // Not for the run, which is a process of its own, but for what is written for it here.
+    let _one = ONE.lock();
     let scratch = Scratch::new("full");
     let (data, whole) = (scratch.dataset(), scratch.path("whole"));
     let flags = ["--set", "samples.every=1", "--set", "checkpoints.keep=1000"];
