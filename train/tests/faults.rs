@@ -54,6 +54,8 @@ fn train(data: &Path, out: &Path, epochs: u64, more: &[&str]) -> Result<(), Stri
         save_every: Duration::from_secs(3600),
         retries: 0,
         stop_after: 0,
+        init: None,
+        mirror: false,
     };
     let device = "cpu".parse().unwrap();
     training::train(&options, out, &device, &Stop::default()).map(drop).map_err(|e| format!("{e:#}"))
