@@ -50,12 +50,12 @@ fn train(data: &Path, out: &Path, epochs: u64, more: &[&str]) -> Result<(), Stri
         data: data.to_owned(),
         weights: None,
         restart: false,
-        init: None,
-        mirror: false,
         data_on: DataOn::Auto,
         save_every: Duration::from_secs(3600),
         retries: 0,
         stop_after: 0,
+        init: None,
+        mirror: false,
     };
     let device = "cpu".parse().unwrap();
     training::train(&options, out, &device, &Stop::default()).map(drop).map_err(|e| format!("{e:#}"))
@@ -167,6 +167,8 @@ impl Drop for Disk {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_is_full_ends_a_run_with_an_error_and_with_more_room_it_goes_on_exactly() {
+    // Not for the run, which is a process of its own, but for what is written for it here.
+    let _one = ONE.lock();
     let scratch = Scratch::new("full");
     let (data, whole) = (scratch.dataset(), scratch.path("whole"));
     let flags = ["--set", "samples.every=1", "--set", "checkpoints.keep=1000"];

@@ -1,5 +1,5 @@
 //! Every reader of a run's files on files that were changed at random, as they are and with their checksums repaired: none panics, none
-//! takes more than 64 MB. `FLEDGE_TORTURE=1` (`make torture`) tries twenty times as many.
+//! takes more than 64 MB. `FLEDGE_TORTURE=1` (`make torture`) tries thirty times as many.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 #[path = "../../fuzz/src/mutation.rs"]
@@ -28,7 +28,7 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
     let lay = |name: &str, bytes: &[u8]| fs::write_unsynced(run.join(name), &[bytes]).unwrap();
 
     let log = seed("stats.jsonl");
-    mutate("stats", &log, torture(1000, 20_000), |bytes| {
+    mutate("stats", &log, torture(300, 10_000), |bytes| {
         lay("stats.jsonl", bytes);
         let _ = jsonl::read(&run.join("stats.jsonl")).unwrap();
         let mut log =
@@ -40,7 +40,7 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
         assert!(damaged.is_empty() && lines.last().is_some_and(|line| line["step"] == 6));
         fs::remove(run.join("stats.jsonl.damaged")).unwrap();
     });
-    mutate("settings", &seed("config.toml"), torture(1000, 20_000), |bytes| {
+    mutate("settings", &seed("config.toml"), torture(300, 10_000), |bytes| {
         let text = String::from_utf8_lossy(bytes);
         if let Ok(config) = toml::from_str::<RunConfig>(&text) {
             assert!(config.changes(&config).is_empty());
@@ -49,13 +49,13 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
     });
     for (what, repair) in [("as it is", (|b: &[u8]| b.to_vec()) as fn(&[u8]) -> Vec<u8>), ("resealed", resealed)] {
         let latest = seed("checkpoints/latest.json");
-        mutate(&format!("pointer {what}"), &latest, torture(500, 10_000), |bytes| {
+        mutate(&format!("pointer {what}"), &latest, torture(200, 5_000), |bytes| {
             lay("checkpoints/latest.json", &repair(bytes));
             let _ = opened.checkpoint(Which::Latest);
         });
         lay("checkpoints/latest.json", &latest[0]);
         let meta = seed("checkpoints/00000004/meta.json");
-        mutate(&format!("meta {what}"), &meta, torture(1000, 20_000), |bytes| {
+        mutate(&format!("meta {what}"), &meta, torture(300, 10_000), |bytes| {
             lay("checkpoints/00000004/meta.json", &repair(bytes));
             let _ = Checkpoint::open(&folder).and_then(|checkpoint| checkpoint.verify());
         });
@@ -68,7 +68,7 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
     for part in ["generator", "optimizer.discriminator"] {
         let name = format!("{part}.safetensors");
         let tensors = seed(&format!("checkpoints/00000004/{name}"));
-        mutate(part, &tensors, torture(500, 10_000), |bytes| {
+        mutate(part, &tensors, torture(200, 5_000), |bytes| {
             lay(&format!("checkpoints/00000004/{name}"), bytes);
             let mut checkpoint = Checkpoint::open(&folder).unwrap();
             let record = FileRecord { bytes: bytes.len() as u64, crc32: format!("{:08x}", crc32fast::hash(bytes)) };

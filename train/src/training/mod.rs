@@ -126,8 +126,13 @@ impl Training {
         let mut clock = Clock::start();
         // A signal may have come between the last step of an epoch and what belongs to its end.
         let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);
-        if index == 0 && !self.state.sums.is_empty() && self.end_epoch(epoch, &clock, stop)? == Settled::RisenEnough {
-            return Ok(Ending::Done);
+        if index == 0 && !self.state.sums.is_empty() {
+            match self.end_epoch(epoch, &clock, stop)? {
+                Settled::Yes => {}
+                Settled::RisenEnough => return Ok(Ending::Done),
+                // Another signal came first; no step is taken before the epoch has its end.
+                Settled::Stopped => return self.stop(stop.exit_code().unwrap_or_default()),
+            }
         }
         while self.trainer().step < self.last_step {
             let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
+use serde::Deserialize;
 use serde_json::Value;
 use shared::jsonl::{self, JsonLines};
 use shared::nn::checkpoint::Checkpoint;
@@ -16,6 +17,7 @@ use shared::nn::sampler::Sampler;
 
 use super::Training;
 use super::recovery::Recent;
+use crate::alarm::Kind;
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
 use crate::epoch_log::EpochLog;
@@ -43,6 +45,7 @@ struct Loaded {
     backlog: Backlog,
     state: State,
     log: EpochLog,
+    alarms: JsonLines,
 }
 
 impl Training {
@@ -68,9 +71,6 @@ impl Training {
         }
         let seconds = |line: &Value| line["seconds"].as_f64();
         let seconds_before = jsonl::read(&run.file("stats.jsonl"))?.iter().filter_map(seconds).next_back().unwrap_or(0.0);
-        // What is not finite is told again when it shows again: nothing that is saved knows of it.
-        let keep = |line: &Value| line["kind"] == "not-finite" || line["step"].as_u64().is_some_and(|step| step <= done);
-        let alarms = JsonLines::open(run.file("alarms.jsonl"), keep)?;
         let (evaluations, conventions) = match Evaluator::of_run(options, &config, loaded.replicas.first.device())? {
             None => (None, Value::Null),
             Some(evaluator) => {
@@ -80,7 +80,7 @@ impl Training {
                 (Some(Evaluations::start(prepare, move |sampler| evaluator.kid(&sampler), PATIENCE)), conventions)
             }
         };
-        let Loaded { batches, feeds, replicas, readback, backlog, state, log } = loaded;
+        let Loaded { batches, feeds, replicas, readback, backlog, state, log, alarms } = loaded;
         let mut training = Self {
             saver: Saver::new(run.clone(), checkpoint.map(|checkpoint| checkpoint.meta.step)),
             live: Live::new(last_step, done, state.best.as_ref().map(|best| best.kid)),
@@ -129,6 +129,7 @@ impl Training {
             backlog: self.backlog,
             state: self.state,
             log: self.log,
+            alarms: self.alarms,
         } = loaded;
         self.ask_again()
     }
@@ -179,12 +180,21 @@ fn load(
         replicas.first.controller = state.controller();
     }
     let done = replicas.first.step;
+    // Up to which step the logs tell of what the state knows; the end of its last epoch may be still to come.
+    let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() { done - 1 } else { done };
     let owed = state.pending.as_ref().map(|pending| pending.step);
-    let log = EpochLog::open(run, done, owed)?;
+    let log = EpochLog::open(run, ended, owed)?;
+    let known = |line: &Value| line["step"].as_u64().filter(|step| *step <= ended);
+    let alarms = JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
+        // It is told again when it shows again: nothing that is saved knows of it.
+        Ok(Kind::NotFinite) => true,
+        Ok(Kind::KidRising | Kind::NoKid) => known(line).is_some_and(|step| Some(step) != owed),
+        _ => known(line).is_some(),
+    })?;
     let batches = if drawn.seed == batches.seed() { Arc::clone(batches) } else { Arc::new(batches.reseeded(drawn.seed)) };
     let first = done * config.settings.schedule.discriminator_steps as u64;
     let feeds = feed::of_run(&batches, data_on, &config.settings, devices, first)?;
     let readback = Readback::new(lag_on(replicas.first.device()));
     let backlog = Backlog::new(std::mem::take(&mut state.unseen), done);
-    Ok(Loaded { batches, feeds, replicas, readback, backlog, state, log })
+    Ok(Loaded { batches, feeds, replicas, readback, backlog, state, log, alarms })
 }
