@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(steps, [Some(1), Some(2), Some(3)]);
         fs::remove(&path).expect("clear");
     }
+
     #[test]
     fn who_looks_at_a_log_sees_every_sound_line_and_hears_which_are_not() {
         let path = std::env::temp_dir().join(format!("fledge-jsonl-sound-{}", std::process::id()));

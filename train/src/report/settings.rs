@@ -1,0 +1,53 @@
+//! Every setting, those that are not the preset's first; and the versions behind them.
+
+use shared::nn::checkpoint::CHECKPOINT_VERSION;
+use shared::nn::config::{CONFIG_VERSION, flat};
+use shared::nn::preset;
+
+use super::html::{Column, Html, folded, leaf, note, table, text};
+use crate::numbers::ABSENT;
+use crate::record::Record;
+
+/// Settings that differ from the preset's, and all of them folded away.
+pub(super) fn section(record: &Record) -> Html {
+    let (config, name) = (&record.config, &record.config.preset);
+    let all = flat(config);
+    let preset = preset::find(name).and_then(|preset| preset.settings()).ok().map(|settings| flat(&settings));
+    let first = match &preset {
+        None => note(format!("This version knows no preset {name}.")),
+        Some(preset) => {
+            let of_preset = |key: &str| preset.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+            // Keys of the run itself, such as its seed, are no preset's.
+            let known = preset.iter().map(|(key, _)| key.split('.').next().unwrap_or_default()).collect::<Vec<_>>();
+            let changed = all.iter().filter(|(key, value)| {
+                known.contains(&key.split('.').next().unwrap_or_default()) && of_preset(key) != Some(value.as_str())
+            });
+            let rows: Vec<_> = changed
+                .map(|(key, value)| vec![leaf("code", "", key), text(value), text(of_preset(key).unwrap_or(ABSENT))])
+                .collect();
+            match rows.is_empty() {
+                true => note(format!("All are those of the preset {name}.")),
+                false => table(&[Column::Words("setting"), Column::Words("value"), Column::Words("preset's")], rows),
+            }
+        }
+    };
+    let rows = all.iter().map(|(key, value)| vec![leaf("code", "", key), text(value)]);
+    let whole = table(&[Column::Words("setting"), Column::Words("value")], rows);
+    [first, folded(format!("all {} settings (config.toml)", all.len()), whole)].into_iter().collect()
+}
+
+/// Who wrote what, and in which formats.
+pub(super) fn versions(record: &Record) -> Html {
+    let mut trained: Vec<&str> = record.starts.iter().filter_map(|line| line["version"].as_str()).collect();
+    trained.dedup();
+    let trained = if trained.is_empty() { ABSENT.to_owned() } else { trained.join(", ") };
+    let rows = [
+        ("trained by fledge", trained),
+        ("this page by fledge", env!("CARGO_PKG_VERSION").to_owned()),
+        ("format of config.toml", CONFIG_VERSION.to_string()),
+        ("format of checkpoints", CHECKPOINT_VERSION.to_string()),
+        ("data set's source", record.config.data.fingerprint.clone()),
+    ];
+    let rows = rows.into_iter().map(|(what, value)| vec![text(what), leaf("code", "", value)]);
+    table(&[Column::Words(""), Column::Words("")], rows)
+}
