@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`status`], [`compare`] | how runs stand, and how they differ |
 //! | [`curves`] | what a run measured, drawn |
+//! | [`report`] | all that is known about a run as one HTML file |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`training`] | one run from its first or last saved step to its end |
@@ -59,6 +60,7 @@ pub mod readback;
 pub mod reading;
 mod record;
 pub mod replicas;
+pub mod report;
 pub mod resident;
 pub mod saver;
 pub mod state;

@@ -16,6 +16,9 @@ use shared::nn::sampler::Sampler;
 use shared::picture::Picture;
 use train::report;
 
+/// Pictures of curves: losses, accuracies, p, KID.
+const PANELS: usize = 4;
+
 /// A run of untrained 8×8 networks over a data set of 24 drawn pictures; removed at the end.
 struct Drawn {
     folder: PathBuf,
@@ -76,7 +79,7 @@ impl Drawn {
         drawn.log("metrics", &[measured(8, 0.444), measured(16, 0.555)]);
         drawn.log(
             "alarms",
-            &[json!({"step": 6, "epoch": 2, "kind": "overfitting", "what": "p is at its cap", "advice": "less width"})],
+            &[json!({"step": 6, "epoch": 2, "kind": "augmentation-at-cap", "what": "p is at its cap", "advice": "less width"})],
         );
         let change = json!({"key": "schedule.epochs", "was": "2", "now": "4"});
         drawn.log(
@@ -167,13 +170,14 @@ fn every_section_tells_what_the_run_folder_holds() {
         section(&page, "figures"),
         &["0.2220", "after step 9", "of 12", "epoch 4", "2 h 6 min", "over 2 starts", "48 img/s"],
     );
+    assert_eq!(section(&page, "curves").matches("<img").count(), PANELS);
     let sheets = section(&page, "sheets");
     assert_eq!(sheets.matches("<img").count(), 9, "8 of 21 sheets, and the reals");
     assert_holds(sheets, &["Before the first step", "Epoch 2, step 6", "Epoch 20", "Real pictures"]);
     let nearest = section(&page, "nearest");
     assert_eq!(nearest.matches("<img").count(), 16 * 6, "16 samples with 5 training pictures each");
     assert_holds(nearest, &["after step 9 (KID 0.2220)", "all 24 pictures", "seed 15", "held out"]);
-    assert_holds(section(&page, "alarms"), &["overfitting", "epoch 2, step 6", "p is at its cap", "Try: less width"]);
+    assert_holds(section(&page, "alarms"), &["augmentation at cap", "epoch 2, step 6", "p is at its cap", "Try: less width"]);
     assert_holds(section(&page, "starts"), &["2026-01-31 12:00:00", "schedule.epochs", "2 → 4"]);
     let settings = section(&page, "settings");
     let (changed, all) = settings.split_once("<details>").unwrap();
@@ -227,6 +231,7 @@ fn a_run_that_has_nothing_yet_has_a_report_that_says_so() {
     let drawn = Drawn::bare("nothing");
     let page = drawn.report();
     assert_holds(section(&page, "figures"), &["none was measured"]);
+    assert_holds(section(&page, "curves"), &["No epoch is done yet"]);
     assert_holds(section(&page, "sheets"), &["There are no sheets"]);
     assert_holds(section(&page, "nearest"), &["No samples", "no checkpoint"]);
     assert_holds(section(&page, "quality"), &["Nothing was measured"]);
@@ -308,11 +313,15 @@ fn the_program_writes_beside_the_run_or_elsewhere_and_knows_whether_it_trains() 
     let out = drawn.folder.join("x.html");
     let owner = drawn.run.own().unwrap();
     assert!(drawn.program(&["--out", out.to_str().unwrap()]).status.success());
-    assert_eq!(state(&out), "training");
+    assert_eq!(state(&out), "running");
     drop(owner);
     drawn.log("stats", &[json!({"epoch": 2, "step": 6})]);
     assert!(drawn.program(&[]).status.success());
     assert_eq!(state(&file), "stopped");
+    fs::write(drawn.run.file("train.log"), b" INFO epoch 2\nERROR the disk <b>is</b> full\n").unwrap();
+    assert!(drawn.program(&[]).status.success());
+    assert_eq!(state(&file), "failed");
+    assert_holds(&drawn.report(), &["the disk &lt;b&gt;is&lt;/b&gt; full"]);
     assert_eq!(drawn.program(&["--data", "nowhere"]).status.code(), Some(3));
     assert_eq!(Command::new(env!("CARGO_BIN_EXE_train")).args(["report", "nowhere"]).status().unwrap().code(), Some(1));
 }
@@ -354,5 +363,5 @@ fn the_page_is_as_wide_as_a_telephone_and_as_a_screen() {
     let dom = String::from_utf8_lossy(&output.stdout);
     let title = dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
     let title = title.unwrap_or_else(|| panic!("{dom}{}", String::from_utf8_lossy(&output.stderr)));
-    assert_eq!(title, format!("0 {0} 0,0 {0} 0", 9 + 16), "what sticks out in pixels, pictures, broken ones");
+    assert_eq!(title, format!("0 {0} 0,0 {0} 0", PANELS + 9 + 16), "what sticks out in pixels, pictures, broken ones");
 }

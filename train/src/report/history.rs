@@ -25,7 +25,11 @@ pub(super) fn alarms(record: &Record) -> Html {
     }
     let alarm = |line: &Value| {
         let place = format!("epoch {}, step {}", whole(&line["epoch"]), whole(&line["step"]));
-        let head = element("p", &[("class", "kind")], [leaf("b", "", word(&line["kind"])), text(" "), leaf("small", "", place)]);
+        let head = element(
+            "p",
+            &[("class", "kind")],
+            [leaf("b", "", word(&line["kind"]).replace('-', " ")), text(" "), leaf("small", "", place)],
+        );
         let advice = match line["advice"].as_str() {
             Some(advice) => leaf("p", "advice", format!("Try: {advice}")),
             None => Html::none(),

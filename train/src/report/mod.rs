@@ -23,9 +23,11 @@ use std::path::Path;
 use anyhow::Result;
 use shared::fs;
 use shared::nn::run::Run;
+use shared::picture::{Picture, PictureError};
 
-use self::html::{Section, leaf, note, page};
+use self::html::{Html, Section, element, leaf, note, page, picture};
 use self::neighbours::Data;
+use crate::curves;
 use crate::record::Record;
 
 /// The name of a report in its run's folder.
@@ -66,9 +68,22 @@ fn save(record: &Record, data: &Data, out: &Path, by_owner: bool) -> Result<()> 
     Ok(fs::write(out, page.as_bytes())?)
 }
 
+/// The curves of the run.
+fn drawn(record: &Record) -> Html {
+    if record.stats.is_empty() {
+        return note("No epoch is done yet.");
+    }
+    let panel = |(title, panel): &(String, Picture)| Ok(picture(&panel.to_png()?, (panel.width, panel.height), title));
+    match curves::panels(record).iter().map(panel).collect::<Result<Vec<Html>, PictureError>>() {
+        Ok(panels) => element("div", &[("class", "curves")], panels),
+        Err(error) => note(shared::cli::one_line(&error)),
+    }
+}
+
 fn render(record: &Record, data: &Data, by_owner: bool) -> String {
     let mut sections = vec![
         Section { id: "figures", title: "Key figures", content: overview::figures(record) },
+        Section { id: "curves", title: "Curves", content: drawn(record) },
         Section { id: "sheets", title: "Samples over time", content: sheets::section(record) },
         Section { id: "nearest", title: "Nearest training pictures", content: neighbours::section(record, data, by_owner) },
         Section { id: "quality", title: "Measured", content: quality::section(record) },

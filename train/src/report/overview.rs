@@ -4,16 +4,6 @@ use super::html::{Html, element, leaf, text};
 use crate::numbers::{ABSENT, count, duration, rounded};
 use crate::record::{Record, State};
 
-impl State {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Finished => "finished",
-            Self::Stopped => "stopped",
-            Self::Training => "training",
-        }
-    }
-}
-
 /// The last part of a path, which is what people call a folder.
 pub(super) fn name_of(path: &std::path::Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -27,12 +17,20 @@ pub(super) fn title(record: &Record) -> String {
 
 /// The first lines of the page.
 pub(super) fn header(record: &Record, state: State) -> Html {
+    let error = record.failure().filter(|_| state == State::Stopped);
+    let word = match state {
+        State::Training => "running",
+        State::Finished => "finished",
+        State::Stopped if error.is_some() => "failed",
+        State::Stopped => "stopped",
+    };
     let data = &record.config.data;
     let color = if data.channels == 1 { "grey" } else { "colour" };
     let run = record.run.folder().display();
     let facts = format!("{run} · {0}×{0} in {color} · seed {1}", data.size, record.config.seed);
-    let h1 = element("h1", &[], [text(title(record)), text(" "), leaf("span", &format!("state {}", state.word()), state.word())]);
-    [h1, leaf("p", "subtitle", facts)].into_iter().collect()
+    let h1 = element("h1", &[], [text(title(record)), text(" "), leaf("span", &format!("state {word}"), word)]);
+    let error = error.map(|error| element("div", &[("class", "alarm")], [leaf("p", "", error)]));
+    [h1, leaf("p", "subtitle", facts)].into_iter().chain(error).collect()
 }
 
 fn tile(label: &str, value: String, remark: String) -> Html {
@@ -85,5 +83,5 @@ fn starts(n: usize) -> String {
 }
 
 fn waiting(percent: Option<f64>) -> String {
-    percent.map_or_else(String::new, |percent| format!("{}% of it waiting for data", rounded(percent, 2)))
+    percent.map_or_else(String::new, |percent| format!("{}% waiting for data", rounded(percent, 2)))
 }

@@ -1,7 +1,7 @@
 //! Every setting, those that are not the preset's first; and the versions behind them.
 
 use shared::nn::checkpoint::CHECKPOINT_VERSION;
-use shared::nn::config::{CONFIG_VERSION, flat};
+use shared::nn::config::{CONFIG_VERSION, RunConfig};
 use shared::nn::preset;
 
 use super::html::{Column, Html, folded, leaf, note, table, text};
@@ -11,17 +11,14 @@ use crate::record::Record;
 /// Settings that differ from the preset's, and all of them folded away.
 pub(super) fn section(record: &Record) -> Html {
     let (config, name) = (&record.config, &record.config.preset);
-    let all = flat(config);
-    let preset = preset::find(name).and_then(|preset| preset.settings()).ok().map(|settings| flat(&settings));
-    let first = match &preset {
-        None => note(format!("This version knows no preset {name}.")),
-        Some(preset) => {
-            let of_preset = |key: &str| preset.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
-            // Keys of the run itself, such as its seed, are no preset's.
-            let known = preset.iter().map(|(key, _)| key.split('.').next().unwrap_or_default()).collect::<Vec<_>>();
-            let changed = all.iter().filter(|(key, value)| {
-                known.contains(&key.split('.').next().unwrap_or_default()) && of_preset(key) != Some(value.as_str())
-            });
+    let all = config.flat();
+    let first = match preset::find(name).and_then(|preset| preset.settings()) {
+        Err(_) => note(format!("This version knows no preset {name}.")),
+        Ok(settings) => {
+            // Of the same seed and data, so that only settings differ.
+            let of_preset = RunConfig { settings, ..config.clone() }.flat();
+            let of_preset = |key: &str| of_preset.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+            let changed = all.iter().filter(|(key, value)| of_preset(key) != Some(value.as_str()));
             let rows: Vec<_> = changed
                 .map(|(key, value)| vec![leaf("code", "", key), text(value), text(of_preset(key).unwrap_or(ABSENT))])
                 .collect();
