@@ -18,17 +18,14 @@ const CAPTION_SCALE: u32 = 2;
 /// # Errors
 /// When the run has no sheets or one cannot be read.
 pub fn frames(run: &Path, frames: usize) -> Result<Vec<Picture>> {
-    let sheets = Run::open(run)?.sheets()?;
-    if sheets.is_empty() {
+    let chosen = Run::open(run)?.sheets_over_time(frames)?;
+    if chosen.is_empty() {
         bail!("{} has no sheets in samples/: it was trained with samples.every = 0", run.display());
     }
-    let count = frames.min(sheets.len());
-    let chosen = (0..count).map(|i| if count == 1 { sheets.len() - 1 } else { i * (sheets.len() - 1) / (count - 1) });
-    let chosen: Vec<_> = chosen.map(|i| &sheets[i]).collect();
     chosen
         .into_par_iter()
         .map(|(epoch, path)| {
-            let sheet = Picture::decode(&shared::fs::read_bounded(path, 1 << 28)?, &Limits::default())
+            let sheet = Picture::decode(&shared::fs::read_bounded(&path, 1 << 28)?, &Limits::default())
                 .map_err(|e| anyhow::anyhow!("{}: {}", path.display(), shared::cli::one_line(&e)))?;
             Ok(captioned(&sheet, &format!("EPOCH {epoch}")))
         })

@@ -237,6 +237,7 @@ mod tests {
         }
         fs::remove(&folder).expect("clear");
     }
+
     #[test]
     fn who_looks_at_a_log_sees_every_sound_line_and_hears_which_are_not() {
         let path = std::env::temp_dir().join(format!("fledge-jsonl-sound-{}", std::process::id()));

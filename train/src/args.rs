@@ -20,6 +20,7 @@ use crate::compare::CompareArgs;
 use crate::feed::DataOn;
 use crate::init::{self, Inherited, Source};
 use crate::preparation::{self, Options};
+use crate::report::command::ReportArgs;
 use crate::status::StatusArgs;
 use crate::throughput::ThroughputArgs;
 use crate::{folder, lists, training};
@@ -147,6 +148,7 @@ enum Command {
     Check(CheckArgs),
     Status(StatusArgs),
     Compare(CompareArgs),
+    Report(ReportArgs),
     #[command(hide = true)]
     Throughput(ThroughputArgs),
     /// List the devices of this machine, usable or not and why.
@@ -163,6 +165,7 @@ impl Command {
             Self::Check(check) => return check.run(),
             Self::Status(status) => return status.run(),
             Self::Compare(compare) => return compare.run(),
+            Self::Report(report) => return report.run(),
             Self::Throughput(throughput) => return throughput.run(),
             Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
             Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
@@ -186,6 +189,7 @@ Examples:
                                                              with the networks and weights of runs/birds; D's first two blocks keep theirs
   train status runs/*                                        how far are they, how good, how long still?
   train compare runs/* --out compare.png                     which is best, and what is different about it?
+  train report runs/birds                                    all about a run in one HTML file (written at its end, too)
   train --preset gan-ada --summary                           what the networks look like
   train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes

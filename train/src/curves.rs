@@ -39,6 +39,15 @@ pub fn write(run: &Run) -> Result<()> {
     Ok(fs::write(run.file(CURVES), &draw(run)?.to_png_quickly()?)?)
 }
 
+/// The panels of [`draw`], each as a picture with its title: for a page that lays them out by its own width.
+pub(crate) fn panels(record: &Record) -> Vec<(String, Picture)> {
+    let alone = |panel: Panel| {
+        let title = panel.title.clone();
+        (title, Chart { title: String::new(), panels: vec![panel], columns: 1, legend: Legend::Above }.draw())
+    };
+    chart(record).panels.into_iter().map(alone).collect()
+}
+
 fn chart(record: &Record) -> Chart {
     let line = |index: usize, name: &str, key: &str| Line::new(name, Stroke::of(index), series(record, key));
     let mut panels = vec![

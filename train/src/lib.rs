@@ -7,6 +7,7 @@
 //! | [`throughput`] | one measurement of speed |
 //! | [`status`], [`compare`] | how runs stand, and how they differ |
 //! | [`curves`] | what a run measured, drawn |
+//! | [`report`] | all that is known about a run as one HTML file |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
 //! | [`folder`] | whether a run folder may be had, what was begun there, where it goes on from |
@@ -67,6 +68,7 @@ pub mod reading;
 mod record;
 pub mod rehearsal;
 pub mod replicas;
+pub mod report;
 pub mod resident;
 pub mod saver;
 pub mod starts;

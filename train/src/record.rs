@@ -72,6 +72,8 @@ pub(crate) struct Record {
     pub(crate) config: RunConfig,
     /// Lines of `stats.jsonl`.
     pub(crate) stats: Vec<Value>,
+    /// Lines of `metrics.jsonl`.
+    pub(crate) metrics: Vec<Value>,
     /// Lines of `alarms.jsonl`.
     pub(crate) alarms: Vec<Value>,
     /// Lines of `starts.jsonl`.
@@ -92,15 +94,15 @@ impl Record {
         let text = String::from_utf8_lossy(&fs::read_bounded(&path, CONFIG_LIMIT)?).into_owned();
         let config = toml::from_str(&text).with_context(|| format!("{} holds no settings", path.display()))?;
         let mut complaints = Vec::new();
-        let [stats, alarms, starts] =
-            ["stats", "alarms", "starts"].map(|name| lines(run, &format!("{name}.jsonl"), &mut complaints));
+        let [stats, metrics, alarms, starts] =
+            ["stats", "metrics", "alarms", "starts"].map(|name| lines(run, &format!("{name}.jsonl"), &mut complaints));
         let saved = run.step_of(Which::Latest).unwrap_or_else(|error| {
             complaints.push(cli::one_line(&error));
             None
         });
         let told = stats.last().and_then(|line| line["step"].as_u64());
         let step = saved.max(told).unwrap_or(0);
-        Ok(Self { run: run.clone(), config, stats, alarms, starts, complaints, step })
+        Ok(Self { run: run.clone(), config, stats, metrics, alarms, starts, complaints, step })
     }
 
     /// The step after which the run ends, where an epoch is done and its length thereby known.
@@ -188,6 +190,11 @@ impl Record {
             });
             epochs.sum()
         })
+    }
+
+    /// Steps done when `epoch` ended.
+    pub(crate) fn step_of_epoch(&self, epoch: u64) -> Option<u64> {
+        self.stats.iter().find(|line| line["epoch"].as_u64() == Some(epoch))?["step"].as_u64()
     }
 
     /// Real pictures a second in the recent epochs.

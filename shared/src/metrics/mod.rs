@@ -12,6 +12,7 @@
 //! | [`features`] | one row of numbers a picture |
 //! | [`kid`], [`fid`], [`isc`] | features → numbers |
 //! | [`mt19937`] | numpy's legacy generator, whose draws decide the KID subsets |
+//! | [`nearest`] | the pictures of a split that are nearest to a picture |
 //!
 //! It is not responsible for finding pictures on disk or for printing results: the program `evaluate` is.
 
@@ -23,6 +24,7 @@ pub mod inception;
 pub mod isc;
 pub mod kid;
 pub mod mt19937;
+pub mod nearest;
 pub mod protocol;
 pub mod resize;
 pub mod source;

@@ -201,6 +201,17 @@ impl Run {
         self.numbered("samples", epoch)
     }
 
+    /// At most `most` of the sheets, evenly spread, the first and the last among them (the last, where only one is wanted).
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn sheets_over_time(&self, most: usize) -> Result<Vec<(u64, PathBuf)>, RunError> {
+        let sheets = self.sheets()?;
+        let count = most.min(sheets.len());
+        let place = |i: usize| if count == 1 { sheets.len() - 1 } else { i * (sheets.len() - 1) / (count - 1) };
+        Ok((0..count).map(|i| sheets[place(i)].clone()).collect())
+    }
+
     /// The steps of the checkpoints there are, ascending.
     ///
     /// # Errors

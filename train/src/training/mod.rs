@@ -38,6 +38,7 @@ use crate::pace::Pace;
 use crate::preparation::{Options, prepare};
 use crate::readback::Readback;
 use crate::replicas::{self, Replicas};
+use crate::report;
 use crate::saver::Saver;
 use crate::state::State;
 use crate::trainer::Trainer;
@@ -115,6 +116,10 @@ impl Training {
                 Ok(ending) => {
                     self.saver.finish()?;
                     curves::write(&self.run)?;
+                    // Who stops a run wants it stopped; `train report` writes it then.
+                    if matches!(ending, Ending::Done) {
+                        report::write(&self.run)?;
+                    }
                     return Ok(ending);
                 }
                 Err(error) => self.roll_back(&error.downcast::<NotFinite>()?)?,

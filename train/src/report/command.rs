@@ -1,0 +1,45 @@
+//! `train report`: flags, and what is printed.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::Ending;
+use shared::nn::run::Run;
+
+use super::{FILE, write_to};
+
+/// Write all that is known about a run into one HTML file, as its end does: key figures, curves, samples over time and beside the nearest
+/// training pictures, measures, alarms, starts, settings.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct ReportArgs {
+    /// Folder of the run; it may be training.
+    run: PathBuf,
+    /// File to write. Default: report.html in the run's folder.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The run's data set, if it no longer lies where the run found it.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  train report runs/birds                            writes runs/birds/report.html
+  train report runs/birds --out birds.html           … elsewhere
+  train report copied/birds --data /data/birds64     the data set lies elsewhere now";
+
+impl ReportArgs {
+    /// Writes the report and prints its path.
+    ///
+    /// # Errors
+    /// When the run or `--data` cannot be used, or the file cannot be written.
+    pub fn run(self) -> Result<Ending> {
+        let run = Run::open(&self.run)?;
+        let out = self.out.unwrap_or_else(|| run.file(FILE));
+        write_to(&run, &out, self.data.as_deref())?;
+        shared::cli::print(&format!("{}\n", out.display()))?;
+        Ok(Ending::Done)
+    }
+}
