@@ -168,7 +168,7 @@ fn gradient_sums<F: Float, N: Size>(
 }
 
 /// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ and dβ ← Σh. The latter
-/// have the first two rows of `sums`; dx has the two from row `all` on, which are sums over `n` positions.
+/// have the first two rows of `sums`; dx has the two from row `all` on, which are sums over n = `count` positions.
 #[cube(launch, address_type = "dynamic")]
 fn normalize_backward<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -182,7 +182,7 @@ fn normalize_backward<F: Float, N: Size>(
     d_beta: &mut [Vector<f32, N>],
     epsilon: f32,
     slope: f32,
-    n: f32,
+    count: f32,
     all: usize,
     width: usize,
     #[define(F)] _dtype: ElemType,
@@ -195,7 +195,7 @@ fn normalize_backward<F: Float, N: Size>(
     let scale = gamma[channel] * inverse;
     let d = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel];
     let h = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS]) * leaky_slope::<N>(d * scale + beta[channel], slope);
-    let part = Vector::<f32, N>::new(1.0 / n);
+    let part = Vector::<f32, N>::new(1.0 / count);
     let sum = sums[all * width + channel];
     let product = sums[(all + 1) * width + channel];
     let result = scale * (h - sum * part - d * inverse * inverse * product * part);
