@@ -1,7 +1,6 @@
 //! What a run folder tells: its settings and its logs. What cannot be read is said, not fatal; only settings are needed. Nothing in the
 //! folder is changed.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -119,7 +118,7 @@ impl Record {
 
     /// Whether it goes on. Its owner, who holds the lock, asks when its work is done.
     pub(crate) fn state(&self, asked_by_owner: bool) -> State {
-        if !asked_by_owner && in_use(&self.run) {
+        if !asked_by_owner && self.run.is_owned() {
             State::Training
         } else if self.last_step().is_some_and(|last| self.step >= last) {
             State::Finished
@@ -134,11 +133,6 @@ impl Record {
         let last = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty())?;
         let text = String::from_utf8_lossy(last);
         Some(text.trim_start().strip_prefix("ERROR ")?.to_owned())
-    }
-
-    /// The process that trains the run, as the file that it has locked says.
-    pub(crate) fn noted_owner(&self) -> Option<u32> {
-        String::from_utf8(fs::read_start(self.run.file("lock"), 32).ok()?).ok()?.trim().parse().ok()
     }
 
     /// The best KID of those that were measured as the last one was.
@@ -221,12 +215,6 @@ impl Record {
         // A clock that was set back since then.
         Some(SystemTime::now().duration_since(written).unwrap_or_default())
     }
-}
-
-/// Whether a process trains the run.
-fn in_use(run: &Run) -> bool {
-    let held = |file: File| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
-    File::open(run.file("lock")).is_ok_and(held)
 }
 
 /// Bytes of all files below a folder. What vanishes while it is looked at counts as nothing.

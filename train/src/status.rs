@@ -126,7 +126,7 @@ impl Status {
         Ok(Self {
             run: folder.to_owned(),
             state,
-            process: running.then(|| record.noted_owner()).flatten(),
+            process: run.holder(),
             // Written anew at every start.
             seconds_since_start: seconds("config.toml").filter(|_| running),
             error,

@@ -151,13 +151,17 @@ fn a_running_run_says_so_and_how_long_it_will_take() {
     let owner = run.own().unwrap();
     let told = status(&run);
     assert_eq!((&told["state"], &told["seconds_left"], &told["seconds"]), (&json!("running"), &json!(12.0), &json!(4.0)));
+    assert_eq!(told["process"], std::process::id());
     assert!(told["seconds_since_start"].is_u64() && told["seconds_since_line"].is_u64());
     let text = printed("status", &[&run], &[], 0);
     assert!(text.contains("run: running") && text.contains("about 12 s left") && text.contains("not measured"), "{text}");
     drop(owner);
     assert_eq!(status(&run)["state"], "stopped");
-    // Whoever asked has let go of it.
-    run.own().unwrap();
+    // Whoever asks is in nobody's way.
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..20).for_each(|_| drop(status(&run))));
+        (0..20).for_each(|_| drop(run.own().unwrap()));
+    });
 }
 
 #[test]
@@ -198,7 +202,7 @@ fn damaged_files_of_a_run_are_named_and_the_rest_is_told() {
     lines[second] = b'x';
     lines.extend(b"{\"epoch\": 4, \"st");
     fs::write(run.file("stats.jsonl"), &lines).unwrap();
-    fs::write(&run.file("checkpoints/latest.json"), b"{\"step\": 99}\n").unwrap();
+    fs::write(run.file("checkpoints/latest.json"), b"{\"step\": 99}\n").unwrap();
     let text = printed("status", &[&run], &[], 3);
     assert!(text.contains("step 30 of 80") && text.contains("stats.jsonl") && text.contains("latest.json"), "{text}");
     // The torn last line is being written, or will be repaired.

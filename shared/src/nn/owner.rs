@@ -45,12 +45,17 @@ impl Run {
         Ok(Owner { _lock: file })
     }
 
+    /// Whether a process trains the run. Whoever is about to own it does not mind being asked.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        let held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        File::open(self.file(LOCK)).is_ok_and(held)
+    }
+
     /// The number of the process that trains the run; `None` when none does, or it is not known.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
-        let path = self.file(LOCK);
-        let file = File::open(&path).ok()?;
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| noted(&path)).flatten()
+        self.is_owned().then(|| noted(&self.file(LOCK))).flatten()
     }
 }
 
