@@ -13,7 +13,8 @@ fn word(value: impl serde::Serialize) -> String {
 #[must_use]
 pub fn presets() -> String {
     let line = |p: &preset::Preset| format!("{:<12}  {}\n{:14}for {}\n{:14}{}\n", p.name, p.summary, "", p.data, "", p.source);
-    preset::PRESETS.iter().map(line).collect()
+    let mirror = "\nWith each of them --mirror shows half of the pictures mirrored; without it, as in their sources, none.\n";
+    preset::PRESETS.iter().map(line).chain([mirror.to_owned()]).collect()
 }
 
 /// The losses, for `loss.name`.
