@@ -198,7 +198,7 @@ fn damaged_files_of_a_run_are_named_and_the_rest_is_told() {
     lines[second] = b'x';
     lines.extend(b"{\"epoch\": 4, \"st");
     fs::write(run.file("stats.jsonl"), &lines).unwrap();
-    fs::write(&run.file("checkpoints/latest.json"), b"{\"step\": 99}\n").unwrap();
+    fs::write(run.file("checkpoints/latest.json"), b"{\"step\": 99}\n").unwrap();
     let text = printed("status", &[&run], &[], 3);
     assert!(text.contains("step 30 of 80") && text.contains("stats.jsonl") && text.contains("latest.json"), "{text}");
     // The torn last line is being written, or will be repaired.

@@ -8,15 +8,13 @@
 mod crc32c;
 mod message;
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
 use self::message::Message;
-use crate::fs::{self, FsError, Result};
+use crate::fs::{self, AppendFile, FsError, Result};
 
 /// The start of every name of an event file; TensorBoard looks for `tfevents`.
 pub const PREFIX: &str = "events.out.tfevents.";
@@ -81,8 +79,7 @@ pub fn scalars_of(line: &Value) -> Vec<(&'static str, f32)> {
 /// An event file that is being written.
 #[derive(Debug)]
 pub struct Events {
-    path: PathBuf,
-    file: File,
+    file: AppendFile,
 }
 
 impl Events {
@@ -96,8 +93,7 @@ impl Events {
         // one even where clocks are set back.
         let second = (now() as u64).max(last_second(folder)?.saturating_add(1));
         let path = folder.join(format!("{PREFIX}{second:010}.{}.{}", host(), std::process::id()));
-        let file = fs::open_append(&path)?;
-        let mut events = Self { path, file };
+        let mut events = Self { file: AppendFile::open(path)? };
         events.push(&moment().bytes(event::FILE_VERSION, FILE_VERSION))?;
         let start = Message::default().integer(STATUS, START);
         // A run that begins writes the picture of step 0, one that goes on does not.
@@ -109,7 +105,7 @@ impl Events {
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Writes values of `step`, each under its tag: letters, digits, `_`, `-`, and `/` between a group and a name.
@@ -140,12 +136,11 @@ impl Events {
     /// # Errors
     /// When the system refuses.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync_data().map_err(|source| FsError { operation: "sync", path: self.path.clone(), source })
+        self.file.sync()
     }
 
     fn push(&mut self, message: &Message) -> Result<()> {
-        let failed = |source| FsError { operation: "append to", path: self.path.clone(), source };
-        self.file.write_all(&record(message.encoded())).map_err(failed)
+        self.file.append(&record(message.encoded()))
     }
 }
 

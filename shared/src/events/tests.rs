@@ -1,5 +1,8 @@
 //! Event files read back by a small reader of their own, and by TensorBoard where it is at hand.
 
+use std::io::Write as _;
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::*;
