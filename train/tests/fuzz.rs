@@ -1,6 +1,5 @@
 //! Every reader of a run's files on files that were changed at random, as they are and with their checksums repaired: none panics, none
 //! takes more than 64 MB. `FLEDGE_TORTURE=1` (`make torture`) tries thirty times as many.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 #[path = "../../fuzz/src/mutation.rs"]
 mod mutation;
