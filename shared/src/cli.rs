@@ -120,8 +120,15 @@ pub fn is_damage(error: &(dyn Error + 'static)) -> bool {
 
 #[cfg(feature = "nn")]
 fn is_damaged_checkpoint(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind::NotFound;
+
     use crate::nn::checkpoint::CheckpointError;
-    matches!(error.downcast_ref::<CheckpointError>(), Some(error) if !matches!(error, CheckpointError::File(_)))
+    match error.downcast_ref() {
+        None | Some(CheckpointError::File(_)) => false,
+        // A full disk is no damage, a checkpoint without its record is.
+        Some(CheckpointError::Meta(SealedError::File(refused))) => refused.source.kind() == NotFound,
+        Some(_) => true,
+    }
 }
 
 #[cfg(not(feature = "nn"))]
@@ -150,5 +157,18 @@ mod tests {
         assert_eq!(code_of(&DatasetError::Shard(cut_off())), 3);
         assert_eq!(code_of(&DatasetError::Missing { dir: path() }), 3);
         assert_eq!(code_of(&DatasetError::Shard(ShardError::File(refused()))), 1);
+    }
+
+    #[cfg(feature = "nn")]
+    #[test]
+    fn a_checkpoint_that_cannot_be_written_is_not_damaged_and_one_without_its_record_is() {
+        use std::io::ErrorKind;
+
+        use crate::nn::checkpoint::CheckpointError;
+        let meta = |kind: ErrorKind| {
+            let refused = crate::fs::FsError { operation: "write", path: "meta.json".into(), source: kind.into() };
+            code_of(&CheckpointError::Meta(SealedError::File(refused)))
+        };
+        assert_eq!((meta(ErrorKind::StorageFull), meta(ErrorKind::NotFound)), (1, 3));
     }
 }
