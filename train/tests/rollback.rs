@@ -1,6 +1,5 @@
 //! Values that are not finite: the run goes back and on with other random numbers, the same ones every time, and gives up in the end
 //! with everything that led there.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 mod util;
 
