@@ -16,7 +16,7 @@ fn source(o: usize, k: usize, n: usize, #[comptime] bilinear: bool) -> (usize, f
         } else {
             let before = select(near == 0, near, near - select(near == 0, 0, 1));
             let behind = min(near + 1, n - 1);
-            (select(o % 2 == 0, before, behind), f32::new(0.25))
+            (select(o == 2 * near, before, behind), f32::new(0.25))
         }
     } else {
         (near, f32::new(1.0))

@@ -43,7 +43,7 @@ fn sum_rows<F: Float, N: Size>(
 #[cube(launch, address_type = "dynamic")]
 fn add_up<N: Size>(partial: &[Vector<f32, N>], total: &mut [Vector<f32, N>], rows: usize, #[comptime] units: u32) {
     let width = total.len();
-    let column = CUBE_POS as usize;
+    let column = CUBE_POS;
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(units as usize));
     let unit = UNIT_POS as usize;
     let mut sum = Vector::<f32, N>::new(0.0);
