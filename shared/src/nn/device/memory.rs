@@ -149,7 +149,7 @@ mod tests {
     #[cfg(feature = "cubecl-cpu")]
     fn what_burn_says_of_a_tensor_that_fits_nowhere_is_known() {
         use burn::tensor::Tensor;
-        let error = watch(|| (Tensor::<1>::zeros([1 << 38], &Device::cpu()) + 1.0).into_data()).expect_err("a terabyte");
+        let error = watch(|| (Tensor::<1>::zeros([1_usize << 38], &Device::cpu()) + 1.0).into_data()).expect_err("a terabyte");
         assert_eq!(error.asked, Some(1 << 40));
     }
 
