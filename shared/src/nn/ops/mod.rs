@@ -26,6 +26,8 @@ use cpu::pool::Pool;
 use cpu::{flex, lift};
 use operations::Operations;
 
+use crate::nn::collective::Member;
+
 pub use padding::Padding;
 pub use precision::Precision;
 pub use resample::{Fir, Resampling};
@@ -184,15 +186,20 @@ pub fn normalize_train(
     epsilon: f32,
     slope: f32,
 ) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::norm_act(
-        x.into_dispatch(),
-        gamma.into_dispatch(),
-        beta.into_dispatch(),
-        batch_moments.into_dispatch(),
-        epsilon,
-        slope,
-        None,
-    ))
+    norm_act(x, [gamma, beta], batch_moments, epsilon, slope, None)
+}
+
+/// Normalisation by moments of `x` alone, or of what it has together with those of other members.
+fn norm_act(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    moments: Tensor<2>,
+    epsilon: f32,
+    slope: f32,
+    member: Option<Member>,
+) -> Tensor<4> {
+    let (gamma, beta, moments) = (gamma.into_dispatch(), beta.into_dispatch(), moments.into_dispatch());
+    Tensor::from_dispatch(Dispatch::norm_act(x.into_dispatch(), gamma, beta, moments, epsilon, slope, member))
 }
 
 /// Normalisation by given moments (the running statistics), then leaky ReLU; for inference.

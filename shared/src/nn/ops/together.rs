@@ -1,10 +1,8 @@
 //! Batch normalisation by what several devices have together, as much each: synchronised BatchNorm. The equations are those of one
 //! device that has all of it.
 
-use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
-use super::operations::Operations;
 use crate::nn::collective::Member;
 
 /// Mean and biased variance of every channel of what all members bring, [2, C]. Each brings its `x` [B, C, H, W] of the same shape.
@@ -37,13 +35,5 @@ pub fn normalize(
     slope: f32,
     member: &Member,
 ) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::norm_act(
-        x.into_dispatch(),
-        gamma.into_dispatch(),
-        beta.into_dispatch(),
-        moments.into_dispatch(),
-        epsilon,
-        slope,
-        Some(member.clone()),
-    ))
+    super::norm_act(x, [gamma, beta], moments, epsilon, slope, Some(member.clone()))
 }
