@@ -1,6 +1,6 @@
 """Golden numbers of the metrics, on drawn data, by the reference libraries' own functions.
 
-usage: python tools/golden_metrics.py > shared/tests/golden/metrics.json
+usage: python tools/golden_metrics.py > evaluate/tests/golden/metrics.json
 needs: numpy, torch, torch_fidelity 0.4, tensorflow (Keras 3)
 
 Feature matrices and pictures are formulas over exact integers, so that the tests make the same ones without this script's output:

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::cli::UsageError;
 use shared::metrics::extract::DEFAULT_BATCH;
-use shared::metrics::protocol::{KidSettings, Metric, Protocol};
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::Which;
+
+use crate::protocol::{KidSettings, Metric, Protocol};
 
 const EXAMPLES: &str = "\
 Examples:

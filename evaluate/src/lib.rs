@@ -5,6 +5,8 @@
 //! | [`args`] | the command line, and the validated options it becomes |
 //! | [`input`] | a data set, a run, a folder or a zip as a numbered set of pictures |
 //! | [`measure`] | options → results |
+//! | [`metrics`] | features → numbers |
+//! | [`protocol`] | named sets of conventions |
 //! | [`report`] | a result as a row of a table and as a line of JSON |
 //! | [`weights`] | `evaluate weights`: where they are, whether they are whole |
 //! | [`download`] | a pinned file over HTTP, resumed where it was cut off |
@@ -15,6 +17,8 @@ pub mod args;
 pub mod download;
 pub mod input;
 pub mod measure;
+pub mod metrics;
+pub mod protocol;
 pub mod report;
 pub mod weights;
 

@@ -6,17 +6,19 @@ use shared::cli::{DataError, UsageError, one_line};
 use shared::metrics::cache::FeatureCache;
 use shared::metrics::extract::Extractor;
 use shared::metrics::features::{Features, FeaturesError};
-use shared::metrics::fid::{RELIABLE_COUNT, fid};
-use shared::metrics::inception::{Inception, Tap, WeightsError};
-use shared::metrics::isc::inception_score;
-use shared::metrics::protocol::Metric;
+use shared::metrics::inception::Inception;
+use shared::metrics::network::{FeatureNetwork, Layer};
 use shared::metrics::source::{PictureSource, Selection};
+use shared::metrics::state_dict::WeightsError;
 use shared::metrics::weights::INCEPTION;
 use shared::nn::ops::Precision;
 use shared::rng;
 
 use crate::args::{NetworkChoice, Options};
 use crate::input::{self, Kind, Wanted};
+use crate::metrics::fid::{RELIABLE_COUNT, fid};
+use crate::metrics::isc::inception_score;
+use crate::protocol::Metric;
 use crate::report::{Measurement, Sides};
 
 /// Computes every metric of `options`, in their order.
@@ -40,12 +42,12 @@ pub fn measure(options: &Options) -> Result<Vec<Measurement>> {
     let (fake, step) = input::open(&options.fake, &wanted)?;
     let fake = select(fake.as_ref(), options, "--fake")?;
     let inception = network(&options.network, options.seed, &device)?;
-    let extractor = Extractor { inception: &inception, resize: options.protocol.resize(), batch: options.batch };
+    let extractor = Extractor { network: &inception, preprocessing: options.protocol.preprocessing(), batch: options.batch };
     let cache = if options.cache { FeatureCache::standard() } else { FeatureCache::off() };
 
     let taps_of = |metrics: &[Metric]| {
-        let mut taps: Vec<Tap> = metrics.iter().map(|m| m.tap()).collect();
-        taps.sort_unstable();
+        let mut taps: Vec<Layer> = metrics.iter().map(|m| m.layer()).collect();
+        taps.sort_unstable_by_key(|l| l.name);
         taps.dedup();
         taps
     };
@@ -66,13 +68,13 @@ pub fn measure(options: &Options) -> Result<Vec<Measurement>> {
 
 /// Features of both sides with the taps they belong to.
 struct Sets<'a> {
-    generated: (&'a [Tap], &'a [Features]),
-    real: (&'a [Tap], &'a [Features]),
+    generated: (&'a [Layer], &'a [Features]),
+    real: (&'a [Layer], &'a [Features]),
 }
 
 fn one(metric: Metric, options: &Options, sets: &Sets<'_>, sides: &Sides, inception: &Inception) -> Result<Measurement> {
-    let at = |(taps, features): (&[Tap], &[Features])| -> Result<usize> {
-        taps.iter().position(|&t| t == metric.tap()).filter(|&i| i < features.len()).context("a layer was not extracted")
+    let at = |(taps, features): (&[Layer], &[Features])| -> Result<usize> {
+        taps.iter().position(|&t| t == metric.layer()).filter(|&i| i < features.len()).context("a layer was not extracted")
     };
     let generated = &sets.generated.1[at(sets.generated)?];
     let unusable = |e: FeaturesError| DataError(format!("{}: {}", metric.name(), one_line(&e)));

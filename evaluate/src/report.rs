@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use shared::metrics::inception::Weights;
 use shared::metrics::kid::Kid;
-use shared::metrics::protocol::Metric;
+use shared::metrics::network::Weights;
 use shared::table::aligned;
 
 use crate::args::Options;
+use crate::protocol::Metric;
 
 /// One metric with all that decides whether it may be compared with another. Its JSON is a line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,8 +10,10 @@ use shared::dataset::Dataset;
 use shared::metrics::cache::FeatureCache;
 use shared::metrics::extract::{DEFAULT_BATCH, Extractor};
 use shared::metrics::features::Features;
-use shared::metrics::inception::{Inception, Tap};
-use shared::metrics::protocol::{KidSettings, Protocol};
+use shared::metrics::inception::{self, Inception};
+use shared::metrics::kid::{Subsets, over_subsets};
+use shared::metrics::network::FeatureNetwork;
+use shared::metrics::resize::Preprocessing;
 use shared::metrics::source::{InMemory, Selection, SplitPictures};
 use shared::metrics::weights::INCEPTION;
 use shared::nn::config::{EvaluationConfig, RunConfig};
@@ -33,8 +35,8 @@ pub struct Evaluator {
     split: [String; 2],
 }
 
-/// As which KID is computed.
-pub(crate) const PROTOCOL: Protocol = Protocol::TorchFidelity;
+/// As which KID is computed: the name that `evaluate` gives these conventions.
+const PROTOCOL: &str = "torch-fidelity";
 
 /// The data set with the split that KID compares with, and the weights, where KID is wanted and weights are there.
 ///
@@ -95,7 +97,7 @@ impl Evaluator {
     }
 
     fn extractor(&self) -> Extractor<'_> {
-        Extractor { inception: &self.inception, resize: PROTOCOL.resize(), batch: DEFAULT_BATCH }
+        Extractor { network: &self.inception, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH }
     }
 
     fn of_real(&self) -> Result<&Features> {
@@ -103,7 +105,7 @@ impl Evaluator {
             return Ok(features);
         }
         let chosen = Selection::new(&self.real, self.chosen.clone());
-        let features = self.extractor().features(&chosen, &[Tap::Pool2048], &FeatureCache::standard())?;
+        let features = self.extractor().features(&chosen, &[inception::POOL_2048], &FeatureCache::standard())?;
         let features = features.into_iter().next().context("no features came back")?;
         Ok(self.features.get_or_init(|| features))
     }
@@ -112,7 +114,7 @@ impl Evaluator {
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
-            "protocol": PROTOCOL.name(), "weights_sha256": self.inception.weights().sha256(), "pictures": self.chosen.len(),
+            "protocol": PROTOCOL, "weights_sha256": self.inception.weights().sha256(), "pictures": self.chosen.len(),
             "split": self.split[0], "content": self.split[1],
         })
     }
@@ -131,9 +133,9 @@ impl Evaluator {
         let seeds: Vec<u64> = (0..count as u64).collect();
         let pictures = sampler.pictures(&seeds).into_iter().map(Into::into).collect();
         let source = InMemory { origin: "samples".into(), pictures };
-        let fake = self.extractor().features(&source, &[Tap::Pool2048], &FeatureCache::off())?;
+        let fake = self.extractor().features(&source, &[inception::POOL_2048], &FeatureCache::off())?;
         let fake = fake.first().context("no features came back")?;
-        let whole = KidSettings { subsets: Some(1), subset_size: Some(count), seed: 0 };
-        Ok(PROTOCOL.kid(fake, real, whole)?.mean)
+        let whole = Subsets { count: 1, size: count, ..Subsets::default() };
+        Ok(over_subsets(fake, real, whole)?.mean)
     }
 }

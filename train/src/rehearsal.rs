@@ -8,7 +8,9 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use shared::cli::UsageError;
 use shared::metrics::extract::DEFAULT_BATCH;
-use shared::metrics::inception::{Inception, Tap};
+use shared::metrics::inception::{self, Inception};
+use shared::metrics::network::FeatureNetwork;
+use shared::metrics::resize::Preprocessing;
 use shared::nn::config::{RunConfig, ScheduleConfig};
 use shared::nn::device::facts::gib;
 use shared::nn::device::memory::{self, Memory};
@@ -19,7 +21,7 @@ use shared::picture::Picture;
 use shared::process::{available_bytes, peak_bytes, resident_bytes};
 
 use crate::batches::Batches;
-use crate::evaluation::{self, PROTOCOL};
+use crate::evaluation;
 use crate::feed::{self, Ready};
 use crate::preparation::{Options, last_step, steps_per_epoch};
 use crate::replicas::{self, Replicas};
@@ -131,7 +133,7 @@ impl Measured {
         let seeds: Vec<u64> = (0..DEFAULT_BATCH as u64).collect();
         let features = |pictures: Vec<Picture>| {
             let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
-            Precision::F32.during(|| inception.features(&pictures, PROTOCOL.resize(), &[Tap::Pool2048]));
+            Precision::F32.during(|| inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
         };
         // A device that compiles its kernels does so the first time.
         if *device != Device::flex() {

@@ -9,8 +9,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clap::Args;
 use serde_json::json;
 use shared::cli::Ending;
-use shared::metrics::inception::{Inception, Tap};
-use shared::metrics::resize::{Resize, RgbPicture};
+use shared::metrics::inception::{self, Inception};
+use shared::metrics::network::FeatureNetwork;
+use shared::metrics::resize::{Preprocessing, RgbPicture};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::device::DeviceChoice;
 use shared::nn::ops::Precision;
@@ -90,7 +91,7 @@ impl ThroughputArgs {
                 let pixels: Vec<u8> = values.into_iter().map(|v| (v * 50.0 + 128.0) as u8).collect();
                 let pictures = vec![RgbPicture { width: size, height: size, pixels }; batch];
                 self.measure(batch, &device, || {
-                    std::hint::black_box(inception.features(&pictures, Resize::Tf1To299, &[Tap::Pool2048]));
+                    std::hint::black_box(inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
                 })?
             }
             other => bail!("{other}: expected train, generate or features"),

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::features::Features;
-use super::inception::{Tap, Weights, hex};
-use super::resize::Resize;
+use super::network::{FeatureNetwork, Layer};
+use super::resize::Preprocessing;
+use super::state_dict::hex;
 use crate::{frame, fs};
 
 /// First field of the header; the digit is the format version.
@@ -66,15 +67,21 @@ impl FeatureCache {
         self.folder.is_some()
     }
 
-    pub(super) fn entry(&self, content: &str, resize: Resize, tap: Tap, weights: &Weights) -> Option<Entry> {
+    pub(super) fn entry(
+        &self,
+        content: &str,
+        preprocessing: Preprocessing,
+        network: &dyn FeatureNetwork,
+        layer: Layer,
+    ) -> Option<Entry> {
         let folder = self.folder.as_ref()?;
         let mut hash = Sha256::new();
-        for part in [MAGIC, content, resize.name(), tap.name(), &weights.identity()] {
+        for part in [MAGIC, content, &preprocessing.name(), network.name(), layer.name, &network.weights().identity()] {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
         let key = hex(&hash.finalize());
-        Some(Entry { path: folder.join(format!("{}.features", &key[..32])), key, dimensions: tap.dimensions() })
+        Some(Entry { path: folder.join(format!("{}.features", &key[..32])), key, dimensions: layer.dimensions })
     }
 }
 
@@ -144,14 +151,49 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::super::network::Weights;
     use super::*;
+
+    const LAYER: Layer = Layer { name: "64", dimensions: 64 };
+
+    /// Nothing but a name and weights.
+    struct Named(Weights);
+
+    impl Named {
+        fn of(seed: u64) -> Self {
+            Self(Weights::Random { seed })
+        }
+    }
+
+    impl FeatureNetwork for Named {
+        fn name(&self) -> &'static str {
+            "named"
+        }
+
+        fn layers(&self) -> &'static [Layer] {
+            &[LAYER]
+        }
+
+        fn weights(&self) -> &Weights {
+            &self.0
+        }
+
+        fn device(&self) -> &Device {
+            unreachable!("a cache computes nothing")
+        }
+
+        fn forward(&self, _: Tensor<4>, _: &[Layer]) -> Vec<Tensor<2>> {
+            unreachable!("a cache computes nothing")
+        }
+    }
 
     #[test]
     fn every_changed_byte_and_truncation_is_computed_again() {
         let folder = std::env::temp_dir().join(format!("fledge-cache-{}", std::process::id()));
         let cache = FeatureCache::at(&folder);
-        let weights = Weights::Random { seed: 1 };
-        let entry = cache.entry("content", Resize::Tf1To299, Tap::Pool64, &weights).expect("an entry");
+        let entry = cache.entry("content", Preprocessing::TORCH_FIDELITY, &Named::of(1), LAYER).expect("an entry");
         assert!(entry.read().is_none());
         let features = Features::new((0..128).map(|v| v as f32 * 0.5).collect(), 64);
         entry.write(&features);
@@ -174,14 +216,15 @@ mod tests {
     #[test]
     fn another_picture_resize_layer_or_network_has_another_place() {
         let cache = FeatureCache::at("nowhere");
-        let of =
-            |content, resize, tap, seed| cache.entry(content, resize, tap, &Weights::Random { seed }).expect("an entry").path;
-        let base = of("a", Resize::Tf1To299, Tap::Pool64, 1);
+        let of = |content, preprocessing, layer, seed| {
+            cache.entry(content, preprocessing, &Named::of(seed), layer).expect("an entry").path
+        };
+        let base = of("a", Preprocessing::TORCH_FIDELITY, LAYER, 1);
         for other in [
-            of("b", Resize::Tf1To299, Tap::Pool64, 1),
-            of("a", Resize::KerasTo75, Tap::Pool64, 1),
-            of("a", Resize::Tf1To299, Tap::Pool192, 1),
-            of("a", Resize::Tf1To299, Tap::Pool64, 2),
+            of("b", Preprocessing::TORCH_FIDELITY, LAYER, 1),
+            of("a", Preprocessing::KERAS_75, LAYER, 1),
+            of("a", Preprocessing::TORCH_FIDELITY, Layer { name: "192", dimensions: 64 }, 1),
+            of("a", Preprocessing::TORCH_FIDELITY, LAYER, 2),
         ] {
             assert_ne!(base, other);
         }

@@ -93,7 +93,10 @@ impl Features {
 }
 
 /// Whether the two sets can be compared: rows of one length, at least `least` of them, all finite.
-pub(super) fn check(generated: &Features, real: &Features, least: usize) -> Result<(), FeaturesError> {
+///
+/// # Errors
+/// When they cannot; the set and the picture are named.
+pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), FeaturesError> {
     if generated.dimensions != real.dimensions {
         return Err(FeaturesError::Dimensions { generated: generated.dimensions, real: real.dimensions });
     }
@@ -101,8 +104,11 @@ pub(super) fn check(generated: &Features, real: &Features, least: usize) -> Resu
     check_one("real", real, least)
 }
 
-/// Whether one set has at least `least` rows, all finite.
-pub(super) fn check_one(set: &'static str, features: &Features, least: usize) -> Result<(), FeaturesError> {
+/// Whether one set, called `set` in errors, has at least `least` rows, all finite.
+///
+/// # Errors
+/// When it has not.
+pub fn check_one(set: &'static str, features: &Features, least: usize) -> Result<(), FeaturesError> {
     if features.count() < least {
         return Err(FeaturesError::TooFew { set, count: features.count(), least });
     }

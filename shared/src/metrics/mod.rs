@@ -1,16 +1,17 @@
-//! Inception features, KID, FID, IS, and the protocols they are computed under.
+//! Features of pictures, and KID, which `train` measures, too. Every other metric is in `evaluate`.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`protocol`] | which resize, tap and estimator a published number was computed with, by name |
-//! | [`inception`] | the FID InceptionV3 (2015-12-05) with its taps, from a state dict or drawn |
+//! | [`network`] | what every network that gives features has in common |
+//! | [`inception`] | the FID InceptionV3 (2015-12-05) with its layers, from a state dict or drawn |
+//! | [`state_dict`] | named tensors of a `.pth` or safetensors file |
 //! | [`weights`] | where the published weights are kept, and their checksum |
-//! | [`resize`] | bilinear resizing exactly as TensorFlow 1 and Keras do it |
+//! | [`resize`] | resizing to a network's input, exactly as the references do it |
 //! | [`source`] | where pictures come from, one batch after the other |
 //! | [`extract`] | pictures → features, decoding ahead of the network |
 //! | [`cache`] | features on disk, keyed by content |
 //! | [`features`] | one row of numbers a picture |
-//! | [`kid`], [`fid`], [`isc`] | features → numbers |
+//! | [`kid`] | features → KID |
 //! | [`mt19937`] | numpy's legacy generator, whose draws decide the KID subsets |
 //! | [`nearest`] | the pictures of a split that are nearest to a picture |
 //!
@@ -19,13 +20,12 @@
 pub mod cache;
 pub mod extract;
 pub mod features;
-pub mod fid;
 pub mod inception;
-pub mod isc;
 pub mod kid;
 pub mod mt19937;
 pub mod nearest;
-pub mod protocol;
+pub mod network;
 pub mod resize;
 pub mod source;
+pub mod state_dict;
 pub mod weights;

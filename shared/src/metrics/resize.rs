@@ -4,8 +4,8 @@
 //!
 //! | | source of output pixel i | scale | reference |
 //! |---|---|---|---|
-//! | [`Resize::Tf1To299`] | i·(in/out) | (v − 128)/128 | torch-fidelity `interpolate_compat_tensorflow.py`, TF 1 `resize_bilinear` |
-//! | [`Resize::KerasTo75`] | (i + ½)·(in/out) − ½ | v/127.5 − 1 | Keras `Resizing` (TF 2 `resize`), `inception_v3.preprocess_input` |
+//! | [`Preprocessing::TORCH_FIDELITY`] | i·(in/out) | (v − 128)/128 | torch-fidelity `interpolate_compat_tensorflow.py`, TF 1 `resize_bilinear` |
+//! | [`Preprocessing::KERAS_75`] | (i + ½)·(in/out) − ½ | v/127.5 − 1 | Keras `Resizing` (TF 2 `resize`), `inception_v3.preprocess_input` |
 
 use rayon::prelude::*;
 
@@ -23,13 +23,33 @@ pub struct RgbPicture {
     pub pixels: Vec<u8>,
 }
 
+/// How values between the pixels of a picture are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Filter {
+    /// Bilinear, as TensorFlow 1's `resize_bilinear`: output pixel i lies at i·(in/out).
+    Tf1Bilinear,
+    /// Bilinear with half-pixel centres, as TensorFlow 2's and Keras' `Resizing`: at (i + ½)·(in/out) − ½.
+    KerasBilinear,
+}
+
+/// How levels 0 to 255 become a network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scale {
+    /// (v − 128)/128, the FID InceptionV3's in torch-fidelity, clean-fid and StyleGAN.
+    By128,
+    /// v/127.5 − 1, Keras' `inception_v3.preprocess_input`.
+    By127,
+}
+
 /// How a picture becomes a network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Resize {
-    /// 299×299 as TensorFlow 1 resizes, scaled to [−1, 0.992].
-    Tf1To299,
-    /// 75×75 with half-pixel centres, as `keras.layers.Resizing` resizes, scaled to [−1, 1].
-    KerasTo75,
+pub struct Preprocessing {
+    /// How it is resized.
+    pub filter: Filter,
+    /// Side of the square result in pixels.
+    pub side: usize,
+    /// How its levels are scaled.
+    pub scale: Scale,
 }
 
 /// For each output position the two source positions and the weight of the second.
@@ -39,39 +59,50 @@ struct Taps {
     weight: Vec<f32>,
 }
 
-impl Resize {
-    /// Side of the square result in pixels.
-    #[must_use]
-    pub const fn side(self) -> usize {
+impl Filter {
+    const fn name(self) -> &'static str {
         match self {
-            Self::Tf1To299 => 299,
-            Self::KerasTo75 => 75,
+            Self::Tf1Bilinear => "tf1-bilinear",
+            Self::KerasBilinear => "keras-bilinear",
         }
     }
+}
+
+impl Scale {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::By128 => "by-128",
+            Self::By127 => "by-127.5",
+        }
+    }
+
+    fn of(self, v: f32) -> f32 {
+        match self {
+            Self::By128 => (v - 128.0) / 128.0,
+            Self::By127 => v / 127.5 - 1.0,
+        }
+    }
+}
+
+impl Preprocessing {
+    /// The FID InceptionV3's input as torch-fidelity makes it.
+    pub const TORCH_FIDELITY: Self = Self { filter: Filter::Tf1Bilinear, side: 299, scale: Scale::By128 };
+    /// The input of the Keras example `gan_ada`: 75×75.
+    pub const KERAS_75: Self = Self { filter: Filter::KerasBilinear, side: 75, scale: Scale::By127 };
 
     /// A name for cache keys and reports; changes whenever the numbers would.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tf1To299 => "tf1-bilinear-299",
-            Self::KerasTo75 => "keras-bilinear-75",
-        }
-    }
-
-    fn scale(self, v: f32) -> f32 {
-        match self {
-            Self::Tf1To299 => (v - 128.0) / 128.0,
-            Self::KerasTo75 => v / 127.5 - 1.0,
-        }
+    pub fn name(self) -> String {
+        format!("{}-{}-{}", self.filter.name(), self.side, self.scale.name())
     }
 
     fn taps(self, source: usize) -> Taps {
-        let step = (source as f64 / self.side() as f64) as f32;
+        let step = (source as f64 / self.side as f64) as f32;
         let mut taps = Taps { low: Vec::new(), high: Vec::new(), weight: Vec::new() };
-        for i in 0..self.side() {
-            let at = match self {
-                Self::Tf1To299 => i as f32 * step,
-                Self::KerasTo75 => (i as f32 + 0.5) * step - 0.5,
+        for i in 0..self.side {
+            let at = match self.filter {
+                Filter::Tf1Bilinear => i as f32 * step,
+                Filter::KerasBilinear => (i as f32 + 0.5) * step - 0.5,
             };
             // Left of the first centre floor is −1: both neighbours are the first pixel then.
             let floor = at.floor();
@@ -88,14 +119,14 @@ impl Resize {
     /// When a picture is empty or its pixels are not `height · width · 3`.
     #[must_use]
     pub fn batch(self, pictures: &[RgbPicture]) -> Vec<f32> {
-        let plane = self.side() * self.side();
+        let plane = self.side * self.side;
         let mut out = vec![0.0; pictures.len() * RGB * plane];
         out.par_chunks_mut(RGB * plane).zip(pictures).for_each(|(out, picture)| self.one(picture, out));
         out
     }
 
     fn one(self, picture: &RgbPicture, out: &mut [f32]) {
-        let (width, height, side) = (picture.width, picture.height, self.side());
+        let (width, height, side) = (picture.width, picture.height, self.side);
         assert_eq!(picture.pixels.len(), width * height * RGB, "a picture of {width}×{height} in RGB");
         let (columns, rows) = (self.taps(width), self.taps(height));
         // Each source row is interpolated along x once: [height, 3, side].
@@ -114,7 +145,7 @@ impl Resize {
                 let row = |y: usize| &wide[(y * RGB + channel) * side..][..side];
                 let (top, bottom, weight) = (row(rows.low[i]), row(rows.high[i]), rows.weight[i]);
                 for ((v, top), bottom) in line.iter_mut().zip(top).zip(bottom) {
-                    *v = self.scale(top + (bottom - top) * weight);
+                    *v = self.scale.of(top + (bottom - top) * weight);
                 }
             }
         }

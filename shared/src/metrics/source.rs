@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::inception::hex;
 use super::resize::RgbPicture;
+use super::state_dict::hex;
 use crate::dataset::{Dataset, DatasetError};
 use crate::picture::Picture;
 

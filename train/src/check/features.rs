@@ -1,9 +1,10 @@
 //! Inception's features with drawn weights, and KID of the same generator's pictures, made and measured on each device.
 
 use burn::tensor::Device;
-use shared::metrics::inception::{Inception, Tap};
+use shared::metrics::inception::{self, Inception};
 use shared::metrics::kid::{self, Batches};
-use shared::metrics::resize::{Resize, RgbPicture};
+use shared::metrics::network::FeatureNetwork;
+use shared::metrics::resize::{Preprocessing, RgbPicture};
 use shared::nn::preset::PRESETS;
 use shared::picture::Picture;
 
@@ -17,9 +18,12 @@ use super::tolerance::Kind;
 /// All rows.
 #[must_use]
 pub fn cases(extent: Extent) -> Vec<Case> {
-    let mut cases = vec![Case::new("features of 75×75 pictures", Kind::Features, |device| of(Resize::KerasTo75, 3, device))];
+    let mut cases =
+        vec![Case::new("features of 75×75 pictures", Kind::Features, |device| of(Preprocessing::KERAS_75, 3, device))];
     if extent == Extent::Whole {
-        cases.push(Case::new("features of 299×299 pictures", Kind::Features, |device| of(Resize::Tf1To299, 2, device)));
+        cases.push(Case::new("features of 299×299 pictures", Kind::Features, |device| {
+            of(Preprocessing::TORCH_FIDELITY, 2, device)
+        }));
         cases.push(Case::new("kid of 64 pictures", Kind::Kid, |device| kid(64, device)));
     } else {
         cases.push(Case::new("kid of 8 pictures", Kind::Kid, |device| kid(8, device)));
@@ -41,11 +45,11 @@ fn blocks(count: usize, side: usize) -> Vec<RgbPicture> {
     (0..count).map(one).collect()
 }
 
-fn of(resize: Resize, count: usize, device: &Device) -> Outputs {
-    let taps = [Tap::Pool64, Tap::Pool192, Tap::Pool768, Tap::Pool2048, Tap::LogitsUnbiased];
-    let found = Inception::random(0, device).features(&blocks(count, 64), resize, &taps);
+fn of(preprocessing: Preprocessing, count: usize, device: &Device) -> Outputs {
+    let layers = inception::LAYERS;
+    let found = Inception::random(0, device).features(&blocks(count, 64), preprocessing, &layers);
     let mut outputs = Outputs::default();
-    taps.iter().zip(found).for_each(|(tap, features)| outputs.list(tap.name(), features.values().to_vec(), Scale::Own));
+    layers.iter().zip(found).for_each(|(layer, features)| outputs.list(layer.name, features.values().to_vec(), Scale::Own));
     outputs
 }
 
@@ -60,7 +64,8 @@ fn kid(count: usize, device: &Device) -> Outputs {
         let made = sampler(&Networks::narrow(preset, 8, 2), device).pictures(&seeds).into_iter().map(rgb).collect::<Vec<_>>();
         let inception = Inception::random(0, device);
         let features = |pictures: &[RgbPicture]| {
-            let chunks = pictures.chunks(16).map(|chunk| inception.features(chunk, Resize::KerasTo75, &[Tap::Pool2048]));
+            let chunks =
+                pictures.chunks(16).map(|chunk| inception.features(chunk, Preprocessing::KERAS_75, &[inception::POOL_2048]));
             chunks.flatten().reduce(|mut all, more| {
                 all.append(&more);
                 all

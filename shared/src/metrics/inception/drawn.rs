@@ -6,9 +6,9 @@ use burn::tensor::Device;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
+use super::super::state_dict::WeightsError;
 use super::load::{Drawn, WeightsAndBias};
 use super::network::{Network, Parameters};
-use super::state_dict::WeightsError;
 use crate::fs;
 
 /// Draws, and keeps what it drew.

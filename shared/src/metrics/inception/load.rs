@@ -1,7 +1,7 @@
 //! Where the network's numbers come from: a state dict, with BatchNorm folded into the convolutions, or a seeded draw.
 
+use super::super::state_dict::{Problem, StateDict, WeightsError};
 use super::network::Parameters;
-use super::state_dict::{Problem, StateDict, WeightsError};
 use crate::rng;
 
 /// Epsilon of every BatchNorm of this network (TensorFlow-Slim's Inception).

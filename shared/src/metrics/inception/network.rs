@@ -6,8 +6,9 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Tap;
+use super::super::network::Layer;
 use super::load::WeightsAndBias;
+use super::{LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048};
 use crate::nn::ops::{self, Activation, Padding};
 
 /// Gives the numbers of the layers, one after the other.
@@ -118,43 +119,44 @@ impl Network {
             b.block_e("Mixed_7b", 1280, PoolBranch::Average),
             b.block_e("Mixed_7c", 2048, PoolBranch::Max),
         ];
-        let fc = b.parameters.logits([Tap::LogitsUnbiased.dimensions(), 2048]);
-        let fc = Tensor::<2>::from_data(TensorData::new(fc, [Tap::LogitsUnbiased.dimensions(), 2048]), device);
+        let fc = b.parameters.logits([LOGITS_UNBIASED.dimensions, 2048]);
+        let fc = Tensor::<2>::from_data(TensorData::new(fc, [LOGITS_UNBIASED.dimensions, 2048]), device);
         Self { stem_1, stem_2, mixed_5_6, mixed_7, logits: fc.transpose() }
     }
 
-    /// One tensor [B, features] a tap, in the order of `taps`. Stops after the deepest one.
+    /// One tensor [B, features] a layer, in the order of `layers`. Stops after the deepest one.
     ///
     /// # Shapes
     /// `x` [B, 3, H, W] with H and W at least 75; comments are for 299×299.
-    pub(super) fn forward(&self, x: Tensor<4>, taps: &[Tap]) -> Vec<Tensor<2>> {
-        let deepest = taps.iter().copied().max();
-        let mut reached: Vec<(Tap, Tensor<2>)> = Vec::with_capacity(taps.len());
-        let mut enough = |tap: Tap, x: &dyn Fn() -> Tensor<2>| {
-            if taps.contains(&tap) {
-                reached.push((tap, x()));
+    pub(super) fn forward(&self, x: Tensor<4>, layers: &[Layer]) -> Vec<Tensor<2>> {
+        let depth = |layer: &Layer| LAYERS.iter().position(|l| l == layer);
+        let deepest = layers.iter().map(depth).max();
+        let mut reached: Vec<(Layer, Tensor<2>)> = Vec::with_capacity(layers.len());
+        let mut enough = |layer: Layer, x: &dyn Fn() -> Tensor<2>| {
+            if layers.contains(&layer) {
+                reached.push((layer, x()));
             }
-            Some(tap) >= deepest
+            Some(depth(&layer)) >= deepest
         };
         'layers: {
             let x = halve(self.stem_1.iter().fold(x, |x, conv| conv.forward(x))); // [B, 64, 73, 73]
-            if enough(Tap::Pool64, &|| global_average(x.clone())) {
+            if enough(POOL_64, &|| global_average(x.clone())) {
                 break 'layers;
             }
             let x = halve(self.stem_2.iter().fold(x, |x, conv| conv.forward(x))); // [B, 192, 35, 35]
-            if enough(Tap::Pool192, &|| global_average(x.clone())) {
+            if enough(POOL_192, &|| global_average(x.clone())) {
                 break 'layers;
             }
             let x = self.mixed_5_6.iter().fold(x, |x, block| block.forward(x)); // [B, 768, 17, 17]
-            if enough(Tap::Pool768, &|| global_average(x.clone())) {
+            if enough(POOL_768, &|| global_average(x.clone())) {
                 break 'layers;
             }
             let x = global_average(self.mixed_7.iter().fold(x, |x, block| block.forward(x))); // [B, 2048]
-            if !enough(Tap::Pool2048, &|| x.clone()) {
-                enough(Tap::LogitsUnbiased, &|| ops::matmul(x.clone(), self.logits.clone())); // [B, 1008]
+            if !enough(POOL_2048, &|| x.clone()) {
+                enough(LOGITS_UNBIASED, &|| ops::matmul(x.clone(), self.logits.clone())); // [B, 1008]
             }
         }
-        taps.iter().filter_map(|tap| reached.iter().find(|(t, _)| t == tap).map(|(_, x)| x.clone())).collect()
+        layers.iter().filter_map(|layer| reached.iter().find(|(l, _)| l == layer).map(|(_, x)| x.clone())).collect()
     }
 }
 

@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 
+use super::super::features::Features;
+use super::super::resize::{Preprocessing, RgbPicture};
 use super::load::WeightsAndBias;
 use super::network::Parameters;
 use super::*;
@@ -165,8 +167,8 @@ fn noise(seed: u64, side: usize) -> RgbPicture {
 #[test]
 fn the_random_network_is_seeded_and_keeps_the_size_of_activations() {
     let pictures = [noise(1, 20), noise(2, 33)];
-    let taps = [Tap::LogitsUnbiased, Tap::Pool64, Tap::Pool2048];
-    let of = |seed| Inception::random(seed, &Device::flex()).features(&pictures, Resize::KerasTo75, &taps);
+    let taps = [LOGITS_UNBIASED, POOL_64, POOL_2048];
+    let of = |seed| Inception::random(seed, &Device::flex()).features(&pictures, Preprocessing::KERAS_75, &taps);
     let (a, b, c) = (of(1), of(1), of(2));
     assert_eq!(a, b);
     assert_ne!(a, c);
@@ -181,11 +183,11 @@ fn the_random_network_is_seeded_and_keeps_the_size_of_activations() {
 fn a_picture_has_the_same_features_in_any_batch() {
     let inception = Inception::random(3, &Device::flex());
     let pictures: Vec<RgbPicture> = (0..3).map(|i| noise(i, 24)).collect();
-    let together = &inception.features(&pictures, Resize::KerasTo75, &[Tap::Pool2048])[0];
+    let together = &inception.features(&pictures, Preprocessing::KERAS_75, &[POOL_2048])[0];
     for (i, picture) in pictures.iter().enumerate() {
-        let alone = &inception.features(std::slice::from_ref(picture), Resize::KerasTo75, &[Tap::Pool2048])[0];
+        let alone = &inception.features(std::slice::from_ref(picture), Preprocessing::KERAS_75, &[POOL_2048])[0];
         let scale = alone.row(0).iter().fold(0f32, |m, v| m.max(v.abs()));
         assert!(alone.row(0).iter().zip(together.row(i)).all(|(a, b)| (a - b).abs() <= 1e-5 * scale));
     }
-    assert_eq!(inception.features(&[], Resize::KerasTo75, &[Tap::Pool64])[0].count(), 0);
+    assert_eq!(inception.features(&[], Preprocessing::KERAS_75, &[POOL_64])[0].count(), 0);
 }

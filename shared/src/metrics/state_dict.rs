@@ -74,14 +74,18 @@ struct Entry {
 }
 
 /// The named tensors of one file. Those that are taken are gone; what is left at the end was not expected.
-pub(super) struct StateDict {
+pub struct StateDict {
     path: PathBuf,
     sha256: String,
     entries: BTreeMap<String, Entry>,
 }
 
 impl StateDict {
-    pub(super) fn open(path: &Path) -> Result<Self, WeightsError> {
+    /// Reads the names and shapes of `path`, and its checksum.
+    ///
+    /// # Errors
+    /// When it is neither a state dict nor safetensors, or damaged.
+    pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let mut start = [0; 9];
         let unreadable = |what: String| WeightsError::Unreadable { path: path.to_owned(), what };
         let length =
@@ -98,25 +102,35 @@ impl StateDict {
         Ok(Self { path: path.to_owned(), sha256, entries })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn sha256(&self) -> &str {
+    /// SHA-256 of the whole file in lower-case hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// Whether a tensor of this name is there and not yet taken.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
 
     /// Names that nobody took, but for the step counters that BatchNorm keeps while training.
-    pub(super) fn left_over(&self) -> Vec<String> {
+    #[must_use]
+    pub fn left_over(&self) -> Vec<String> {
         self.entries.keys().filter(|name| !name.ends_with("num_batches_tracked")).cloned().collect()
     }
 
     /// The tensor of this name, if it is there and has this shape; otherwise what is wrong with it.
-    pub(super) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>, Problem> {
+    ///
+    /// # Errors
+    /// When it is missing, of another shape, or holds what is no finite floating-point number.
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>, Problem> {
         let entry = self.entries.remove(name).ok_or_else(|| Problem::Missing(name.to_owned()))?;
         if entry.shape != shape {
             return Err(Problem::Other(format!("{name} has shape {:?}, expected {shape:?}", entry.shape)));
@@ -135,7 +149,8 @@ impl StateDict {
 }
 
 /// What is wrong with one tensor.
-pub(super) enum Problem {
+#[derive(Debug)]
+pub enum Problem {
     /// It is not there.
     Missing(String),
     /// A sentence.

@@ -8,7 +8,7 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
 
-use super::features::{self, Features, FeaturesError};
+use shared::metrics::features::{self, Features, FeaturesError};
 
 /// Below this many pictures a covariance of 2048 dimensions is singular and FID depends strongly on the number.
 pub const RELIABLE_COUNT: usize = 2048;

@@ -17,11 +17,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::features::{Features, FeaturesError};
-use super::inception::Tap;
-use super::kid::{self, Batches, Kid, Subsets};
-use super::resize::Resize;
-use crate::cli::UsageError;
+use shared::cli::UsageError;
+use shared::metrics::features::{Features, FeaturesError};
+use shared::metrics::inception::{LOGITS_UNBIASED, POOL_2048};
+use shared::metrics::kid::{self, Batches, Kid, Subsets};
+use shared::metrics::network::Layer;
+use shared::metrics::resize::Preprocessing;
 
 /// A set of conventions by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,10 +71,10 @@ impl Protocol {
 
     /// How pictures become the network's input.
     #[must_use]
-    pub const fn resize(self) -> Resize {
+    pub const fn preprocessing(self) -> Preprocessing {
         match self {
-            Self::TorchFidelity => Resize::Tf1To299,
-            Self::Keras => Resize::KerasTo75,
+            Self::TorchFidelity => Preprocessing::TORCH_FIDELITY,
+            Self::Keras => Preprocessing::KERAS_75,
         }
     }
 
@@ -152,10 +153,10 @@ impl Metric {
 
     /// The layer whose output it is computed from.
     #[must_use]
-    pub const fn tap(self) -> Tap {
+    pub const fn layer(self) -> Layer {
         match self {
-            Self::Kid | Self::Fid => Tap::Pool2048,
-            Self::Is => Tap::LogitsUnbiased,
+            Self::Kid | Self::Fid => POOL_2048,
+            Self::Is => LOGITS_UNBIASED,
         }
     }
 }

@@ -1,20 +1,20 @@
 //! The Inception and the metrics against torch-fidelity on real pictures. Needs the folder of test data (`FLEDGE_TEST_DATA`,
 //! else `../shared/data` beside the checkout) and skips with the reason where it is absent.
-#![cfg(feature = "nn")]
 
 use std::path::PathBuf;
 
 use burn::tensor::Device;
+use evaluate::metrics::fid::fid;
+use evaluate::metrics::isc::inception_score;
 use safetensors::SafeTensors;
 use shared::archive::Archive;
 use shared::metrics::cache::FeatureCache;
 use shared::metrics::extract::{DEFAULT_BATCH, Extractor};
 use shared::metrics::features::Features;
-use shared::metrics::fid::fid;
-use shared::metrics::inception::{Inception, Tap};
-use shared::metrics::isc::inception_score;
+use shared::metrics::inception::{self, Inception};
 use shared::metrics::kid::{Subsets, over_subsets};
-use shared::metrics::resize::{Resize, RgbPicture};
+use shared::metrics::network::{FeatureNetwork, Layer};
+use shared::metrics::resize::{Preprocessing, RgbPicture};
 use shared::metrics::source::InMemory;
 use shared::picture::{Limits, Picture};
 
@@ -39,12 +39,12 @@ fn pictures(zip: PathBuf, count: usize) -> Vec<RgbPicture> {
     archive.pictures().take(count).map(decode).collect()
 }
 
-const TAPS: [(Tap, &str); 5] = [
-    (Tap::Pool64, "tap64"),
-    (Tap::Pool192, "tap192"),
-    (Tap::Pool768, "tap768"),
-    (Tap::Pool2048, "pool2048"),
-    (Tap::LogitsUnbiased, "logits_unbiased"),
+const TAPS: [(Layer, &str); 5] = [
+    (inception::POOL_64, "tap64"),
+    (inception::POOL_192, "tap192"),
+    (inception::POOL_768, "tap768"),
+    (inception::POOL_2048, "pool2048"),
+    (inception::LOGITS_UNBIASED, "logits_unbiased"),
 ];
 
 #[test]
@@ -53,7 +53,7 @@ fn features_at_every_tap_equal_torch_fidelitys() {
     let bytes = shared::fs::read(data.join("golden/birds-first8-features.safetensors")).expect("golden features");
     let golden = SafeTensors::deserialize(&bytes).expect("golden features");
     let birds = pictures(data.join("golden/birds.zip"), 8);
-    let ours = network(&data).features(&birds, Resize::Tf1To299, &TAPS.map(|t| t.0));
+    let ours = network(&data).features(&birds, Preprocessing::TORCH_FIDELITY, &TAPS.map(|t| t.0));
     for ((_, name), ours) in TAPS.iter().zip(&ours) {
         let theirs: Vec<f32> =
             golden.tensor(name).expect("tap").data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
@@ -74,13 +74,13 @@ fn all_pairs_of_sets_agree_with_torch_fidelity() {
     }
     let Some(data) = data() else { return };
     let inception = network(&data);
-    let extractor = Extractor { inception: &inception, resize: Resize::Tf1To299, batch: DEFAULT_BATCH };
+    let extractor = Extractor { network: &inception, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH };
     let sets: Vec<(String, Vec<Features>)> = ["faces-a", "faces-b", "birds"]
         .map(|name| {
             let source =
                 InMemory { origin: name.into(), pictures: pictures(data.join(format!("golden/{name}.zip")), usize::MAX) };
             let start = std::time::Instant::now();
-            let taps = [Tap::Pool2048, Tap::LogitsUnbiased, Tap::Pool768];
+            let taps = [inception::POOL_2048, inception::LOGITS_UNBIASED, inception::POOL_768];
             let features = extractor.features(&source, &taps, &FeatureCache::off()).expect("features");
             println!("{name}: {:.1} pictures/s", source.pictures.len() as f64 / start.elapsed().as_secs_f64());
             (name.to_owned(), features)

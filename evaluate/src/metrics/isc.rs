@@ -1,8 +1,8 @@
 //! Inception Score (Salimans et al. 2016, arXiv:1606.03498): exp E KL(p(y|x) ‖ p(y)) over the logits without bias, as
 //! torch-fidelity's `metric_isc.py` computes it: rows permuted by `RandomState(2020)`, ten splits, f64.
 
-use super::features::{self, Features, FeaturesError};
-use super::mt19937::RandomState;
+use shared::metrics::features::{self, Features, FeaturesError};
+use shared::metrics::mt19937::RandomState;
 
 /// Splits over which the score is averaged.
 pub const SPLITS: usize = 10;

@@ -1,13 +1,12 @@
 //! The metrics' arithmetic against the reference libraries' own functions on drawn data (`tools/golden_metrics.py`).
-#![cfg(feature = "nn")]
 
+use evaluate::metrics::fid::{Gaussian, fid, frechet};
+use evaluate::metrics::isc::inception_score;
 use serde_json::Value;
 use shared::metrics::features::Features;
-use shared::metrics::fid::{Gaussian, fid, frechet};
-use shared::metrics::isc::inception_score;
 use shared::metrics::kid::{self, Subsets};
 use shared::metrics::mt19937::RandomState;
-use shared::metrics::resize::{Resize, RgbPicture};
+use shared::metrics::resize::{Preprocessing, RgbPicture};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden/metrics.json")).expect("golden file")
@@ -113,8 +112,10 @@ fn resizing_equals_the_references() {
     for case in golden()["resized"].as_array().expect("cases") {
         let picture = picture(count(case, "picture") as u32, count(case, "height"), count(case, "width"));
         // TF 1's is the same operations in the same order; TensorFlow's kernel may fuse a multiplication with an addition.
-        for (resize, key, tolerance) in [(Resize::Tf1To299, "tf1", 0.0), (Resize::KerasTo75, "keras", 2e-6)] {
-            let (side, ours) = (resize.side(), resize.batch(std::slice::from_ref(&picture)));
+        for (preprocessing, key, tolerance) in
+            [(Preprocessing::TORCH_FIDELITY, "tf1", 0.0), (Preprocessing::KERAS_75, "keras", 2e-6)]
+        {
+            let (side, ours) = (preprocessing.side, preprocessing.batch(std::slice::from_ref(&picture)));
             for probe in case[key].as_array().expect("probes") {
                 let at = |i: usize| probe[i].as_f64().expect("a number");
                 for channel in 0..3 {
