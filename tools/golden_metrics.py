@@ -1,23 +1,16 @@
 """Golden numbers of the metrics, on drawn data, by the reference libraries' own functions.
 
 usage: python tools/golden_metrics.py > evaluate/tests/golden/metrics.json
-needs: numpy, torch, torch_fidelity 0.4, tensorflow (Keras 3)
+needs: numpy, torch, torch_fidelity 0.4
 
-Feature matrices and pictures are formulas over exact integers, so that the tests make the same ones without this script's output:
+Feature matrices are formulas over exact integers, so that the tests make the same ones without this script's output:
   mix(a, b, c) = ((a * 73856093) ^ (b * 19349663) ^ (c * 83492791)) mod 2^32, then * 2654435761 mod 2^32
   feature(set, i, j) = f32(mix(set, i, j) >> 8) / 2^24 * (1 + set * 0.25) + (j mod 7) * 0.1   (in f32)
-  pixel(picture, i)  = mix(picture, i, 5) >> 24
 """
 import json
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
-
-SIZES = [(32, 32), (64, 64), (96, 48), (1, 5), (299, 299), (400, 350), (3, 700)]
-PROBES = [(0, 0), (0, 298), (1, 1), (7, 150), (149, 149), (150, 3), (297, 298), (298, 0), (298, 298)]
 
 
 def mix(a, b, c):
@@ -29,10 +22,6 @@ def features(kind, count, dimensions):
     i, j = np.arange(count)[:, None], np.arange(dimensions)[None, :]
     u = (mix(kind, i, j) >> np.uint64(8)).astype(np.float32) / np.float32(2**24)
     return u * np.float32(1 + kind * 0.25) + (j % 7).astype(np.float32) * np.float32(0.1)
-
-
-def picture(kind, height, width):
-    return (mix(kind, np.arange(height * width * 3), 5) >> np.uint64(24)).astype(np.uint8).reshape(height, width, 3)
 
 
 def sets():
@@ -47,30 +36,6 @@ def sets():
     return cases
 
 
-def resized():
-    keras = json.loads(subprocess.run([sys.executable, __file__, "keras"], check=True, stdout=subprocess.PIPE).stdout)
-    cases = []
-    for kind, (h, w) in enumerate(SIZES):
-        x = torch.from_numpy(picture(kind, h, w)).permute(2, 0, 1)[None].float()
-        tf1 = ((interpolate_bilinear_2d_like_tensorflow1x(x, size=(299, 299), align_corners=False) - 128) / 128)[0].numpy()
-        values = [[i, j, *map(float, tf1[:, i, j])] for i, j in PROBES]
-        cases.append({"picture": kind, "height": h, "width": w, "tf1": values, "tf1_mean": float(tf1.astype(np.float64).mean()), **keras["cases"][kind]})
-    return keras["versions"], cases
-
-
-def keras():
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import tensorflow as tf
-
-    cases = []
-    for kind, (h, w) in enumerate(SIZES):
-        y = tf.keras.layers.Resizing(75, 75)(picture(kind, h, w)[None].astype(np.float32))
-        y = tf.keras.applications.inception_v3.preprocess_input(np.array(y))[0].transpose(2, 0, 1)
-        at = [(i * 74 // 298, j * 74 // 298) for i, j in PROBES]
-        cases.append({"keras": [[i, j, *map(float, y[:, i, j])] for i, j in at], "keras_mean": float(y.astype(np.float64).mean())})
-    return {"versions": {"tensorflow": tf.__version__, "keras": tf.keras.__version__}, "cases": cases}
-
-
 def draws():
     r = np.random.RandomState(2020)
     out = {"words": [int(v) for v in r.randint(0, 2**32, 5, dtype=np.uint32)]}
@@ -81,19 +46,13 @@ def draws():
     return out
 
 
-if sys.argv[1:] == ["keras"]:  # In a process of its own: TensorFlow's and PyTorch's LLVM do not go together.
-    print(json.dumps(keras()))
-    sys.exit()
-
 import torch
 import torch_fidelity
-from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
 
-more, cases = resized()
-versions = {"numpy": np.__version__, "torch": torch.__version__, "torch_fidelity": torch_fidelity.__version__, **more}
-golden = {"versions": versions, "randomstate": draws(), "sets": sets(), "resized": cases}
+versions = {"numpy": np.__version__, "torch": torch.__version__, "torch_fidelity": torch_fidelity.__version__}
+golden = {"versions": versions, "randomstate": draws(), "sets": sets()}
 # One list of numbers a line.
 print(re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", json.dumps(golden, indent=1)))

@@ -6,7 +6,6 @@ use serde_json::Value;
 use shared::metrics::features::Features;
 use shared::metrics::kid::{self, Subsets};
 use shared::metrics::mt19937::RandomState;
-use shared::metrics::resize::{Preprocessing, RgbPicture};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden/metrics.json")).expect("golden file")
@@ -20,10 +19,6 @@ fn features(kind: u32, count: usize, dimensions: usize) -> Features {
     let value =
         |i: u32, j: u32| (mix(kind, i, j) >> 8) as f32 / (1 << 24) as f32 * (1.0 + kind as f32 * 0.25) + (j % 7) as f32 * 0.1;
     Features::new((0..count as u32).flat_map(|i| (0..dimensions as u32).map(move |j| value(i, j))).collect(), dimensions)
-}
-
-fn picture(kind: u32, height: usize, width: usize) -> RgbPicture {
-    RgbPicture { width, height, pixels: (0..(height * width * 3) as u32).map(|i| (mix(kind, i, 5) >> 24) as u8).collect() }
 }
 
 fn number(case: &Value, key: &str) -> f64 {
@@ -105,28 +100,4 @@ fn features_that_are_not_finite_are_named() {
     values[13] = f32::NAN;
     let error = fid(&Features::new(values, 4), &features(1, 10, 4)).expect_err("NaN was accepted").to_string();
     assert!(error.contains("generated") && error.contains("picture 3"), "{error}");
-}
-
-#[test]
-fn resizing_equals_the_references() {
-    for case in golden()["resized"].as_array().expect("cases") {
-        let picture = picture(count(case, "picture") as u32, count(case, "height"), count(case, "width"));
-        // TF 1's is the same operations in the same order; TensorFlow's kernel may fuse a multiplication with an addition.
-        for (preprocessing, key, tolerance) in
-            [(Preprocessing::TORCH_FIDELITY, "tf1", 0.0), (Preprocessing::KERAS_75, "keras", 2e-6)]
-        {
-            let (side, ours) = (preprocessing.side, preprocessing.batch(std::slice::from_ref(&picture)));
-            for probe in case[key].as_array().expect("probes") {
-                let at = |i: usize| probe[i].as_f64().expect("a number");
-                for channel in 0..3 {
-                    let v = f64::from(ours[(channel * side + at(0) as usize) * side + at(1) as usize]);
-                    // The golden numbers are f32 printed as f64: back to f32 before comparing.
-                    let golden = f64::from(at(2 + channel) as f32);
-                    assert!((v - golden).abs() <= tolerance, "{key} {probe}: {v} in {case}");
-                }
-            }
-            let mean = ours.iter().map(|&v| f64::from(v)).sum::<f64>() / ours.len() as f64;
-            assert!((mean - number(case, &format!("{key}_mean"))).abs() <= 1e-7, "{key}: mean {mean} in {case}");
-        }
-    }
 }

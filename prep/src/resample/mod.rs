@@ -4,6 +4,7 @@ mod area;
 mod kernel;
 
 use clap::ValueEnum;
+use shared::picture::kernel::Kernel;
 use shared::picture::{Picture, Window};
 
 /// How a picture is scaled. Each one equals a well-known implementation, because results of training are compared with others
@@ -59,9 +60,9 @@ fn scale<const N: usize, const L: usize>(picture: &Picture, window: Window, widt
     match method {
         // Three channels take four lanes: a pixel is one load then.
         Method::Area => area::scale::<N, L>(picture, window, width, height),
-        Method::Bilinear => kernel::scale::<N>(picture, window, width, height, &kernel::BILINEAR),
-        Method::Bicubic => kernel::scale::<N>(picture, window, width, height, &kernel::BICUBIC),
-        Method::Lanczos => kernel::scale::<N>(picture, window, width, height, &kernel::LANCZOS),
+        Method::Bilinear => kernel::scale::<N>(picture, window, width, height, &Kernel::BILINEAR),
+        Method::Bicubic => kernel::scale::<N>(picture, window, width, height, &Kernel::BICUBIC),
+        Method::Lanczos => kernel::scale::<N>(picture, window, width, height, &Kernel::LANCZOS),
     }
 }
 

@@ -1,6 +1,6 @@
-//! 8-bit pictures: bounded decoding, PNG encoding, grids, captions.
+//! 8-bit pictures: bounded decoding, PNG encoding, grids, captions, the kernels of resampling.
 //!
-//! It is not responsible for resampling or for where pictures lie.
+//! It is not responsible for applying kernels or for where pictures lie.
 
 mod bmp;
 mod canvas;
@@ -10,6 +10,7 @@ mod file;
 mod format;
 mod gif;
 mod jpeg;
+pub mod kernel;
 mod png;
 mod turn;
 mod vp8;

@@ -1,0 +1,131 @@
+//! Resizers against the references' own (`tools/golden_resize.py`): the SHA-256 of every resized value, so the bits are theirs. All
+//! of it is additions, multiplications and divisions of IEEE numbers in a fixed order, so this holds on every machine.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use shared::archive::Archive;
+use shared::metrics::resize::{Filter, Preprocessing, RgbPicture, Scale};
+use shared::picture::{Limits, Picture};
+
+const fn to(filter: Filter, side: usize, scale: Scale) -> Preprocessing {
+    Preprocessing { filter, side, scale }
+}
+
+const REFERENCES: [(&str, Preprocessing); 13] = [
+    ("tf1-75", to(Filter::Tf1Bilinear, 75, Scale::By128)),
+    ("tf1-224", to(Filter::Tf1Bilinear, 224, Scale::By128)),
+    ("tf1-299", Preprocessing::TORCH_FIDELITY),
+    ("imagenet-224", Preprocessing::IMAGENET_224),
+    ("keras-75", Preprocessing::KERAS_75),
+    ("keras-224", to(Filter::KerasBilinear, 224, Scale::By127)),
+    ("keras-299", to(Filter::KerasBilinear, 299, Scale::By127)),
+    ("pytorch-75", to(Filter::PytorchBilinear, 75, Scale::Unit)),
+    ("pytorch-224", to(Filter::PytorchBilinear, 224, Scale::Unit)),
+    ("pytorch-299", Preprocessing::PYTORCH_FID),
+    ("pil-75", to(Filter::PilBicubic, 75, Scale::By128)),
+    ("pil-224", to(Filter::PilBicubic, 224, Scale::By128)),
+    ("pil-299", Preprocessing::CLEAN_FID),
+];
+
+fn golden() -> Vec<Value> {
+    let golden: Value = serde_json::from_str(include_str!("golden/resize.json")).expect("golden file");
+    golden["cases"].as_array().expect("cases").clone()
+}
+
+fn mix(a: u32, b: u32, c: u32) -> u32 {
+    (a.wrapping_mul(73_856_093) ^ b.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791)).wrapping_mul(2_654_435_761)
+}
+
+/// The drawn picture of a case.
+fn drawn(case: &Value) -> RgbPicture {
+    let number = |key: &str| case[key].as_u64().unwrap_or_else(|| panic!("{key} in {case}")) as usize;
+    let (kind, height, width) = (number("kind"), number("height"), number("width"));
+    let value = |y: usize, x: usize, c: usize| match case["picture"].as_str().expect("a name") {
+        "noise" => (mix(kind as u32, ((y * width + x) * 3 + c) as u32, 5) >> 24) as u8,
+        "checkerboard" => 255 * ((x / (c + 1) + y / (c + 1)) % 2) as u8,
+        _ => match c {
+            0 => (255 * x / (width - 1).max(1)) as u8,
+            1 => (255 * y / (height - 1).max(1)) as u8,
+            _ => (7 * (x + y) % 256) as u8,
+        },
+    };
+    let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (y, x, c))));
+    RgbPicture { width, height, pixels: places.map(|(y, x, c)| value(y, x, c)).collect() }
+}
+
+/// What of `picture`, resized in every way, is not as the case has it.
+fn differences(picture: &RgbPicture, case: &Value) -> Vec<String> {
+    let differs = |&(name, preprocessing): &(&str, Preprocessing)| {
+        let ours = preprocessing.batch(std::slice::from_ref(picture));
+        let bytes: Vec<u8> = ours.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        if case[name]["sha256"] == sha256.as_str() {
+            return None;
+        }
+        // The same places as the script prints, to show how far off it is.
+        let (side, n) = (preprocessing.side, preprocessing.side - 1);
+        let places = [(0, 0), (n / 2, n), (n / 3, n / 5), (n, n / 2)];
+        let values: Vec<f32> =
+            places.iter().enumerate().map(|(i, (row, column))| ours[((i % 3) * side + row) * side + column]).collect();
+        Some(format!("{name}: {values:?} against {}", case[name]["values"]))
+    };
+    REFERENCES.iter().filter_map(differs).collect()
+}
+
+#[test]
+fn drawn_pictures_resized_have_the_references_bits() {
+    let cases = golden();
+    let cases: Vec<&Value> = cases.iter().filter(|case| case.get("name").is_none()).collect();
+    assert!(cases.len() >= 16);
+    for case in cases {
+        let wrong = differences(&drawn(case), case);
+        let (name, height, width) = (&case["picture"], &case["height"], &case["width"]);
+        assert!(wrong.is_empty(), "{name} {height}×{width}: {wrong:#?}");
+    }
+}
+
+fn data() -> Option<PathBuf> {
+    let folder = std::env::var_os("FLEDGE_TEST_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
+    if folder.join("golden").is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no test data at {} (set FLEDGE_TEST_DATA)", folder.display());
+    None
+}
+
+fn read(folder: &Path, name: &str) -> RgbPicture {
+    let archive = Archive::open(folder).expect("archive");
+    let entry = archive.find(name.as_bytes()).expect("entry");
+    Picture::decode(&archive.read(entry, 1 << 24).expect("read"), &Limits::default()).expect("picture").into()
+}
+
+#[test]
+fn real_pictures_resized_have_the_references_bits() {
+    let Some(data) = data() else { return };
+    let cases = golden();
+    let real = cases.iter().filter_map(|case| Some((case["picture"].as_str()?, case["name"].as_str()?, case)));
+    let mut count = 0;
+    for (place, name, case) in real {
+        let wrong = differences(&read(&data.join(place), name), case);
+        assert!(wrong.is_empty(), "{name} in {place}: {wrong:#?}");
+        count += 1;
+    }
+    println!("{count} real pictures in {} ways each", REFERENCES.len());
+    assert!(count > 0, "the golden file has no real pictures");
+}
+
+#[test]
+fn one_colour_stays_one_colour() {
+    // The weights of a cubic add up to 1 within rounding of f64, so even they change no level by more than one rounding.
+    for (name, preprocessing) in REFERENCES {
+        let picture = RgbPicture { width: 37, height: 53, pixels: [200, 7, 91].repeat(37 * 53) };
+        let values = preprocessing.batch(&[picture]);
+        for plane in values.chunks_exact(preprocessing.side * preprocessing.side) {
+            let (first, spread) = (plane[0], plane.iter().fold(0f32, |m, v| m.max((v - plane[0]).abs())));
+            assert!(spread <= 2e-6 && first.is_finite(), "{name}: {spread}");
+        }
+    }
+}
