@@ -19,7 +19,7 @@ pub fn picture(bytes: &[u8]) {
         let middle = Window { left: width / 4, top: height / 4, width: (width / 2).max(1), height: (height / 2).max(1) };
         for (window, channels) in [(middle, 1), (Window::whole(width, height), 3)] {
             if file.memory(window) <= MEMORY_LIMIT
-                && let Ok(picture) = file.decode(window, &Canvas { channels, background: [9, 8, 7] })
+                && let Ok(picture) = file.decode(window, &Canvas { channels, background: Some([9, 8, 7]) })
             {
                 assert_eq!((picture.width, picture.height, picture.channels), (window.width, window.height, channels));
                 assert_eq!(picture.pixels.len(), picture.stride() * picture.height as usize);

@@ -84,7 +84,7 @@ fn a_window_has_the_pixels_of_the_whole() {
     for golden in goldens() {
         let (width, height) = (golden.width, golden.height);
         for channels in [1, 3] {
-            let canvas = Canvas { channels, background: [10, 200, 30] };
+            let canvas = Canvas { channels, background: Some([10, 200, 30]) };
             let whole = decode(&golden, Window::whole(width, height), &canvas);
             for [left, top, right, bottom] in
                 [[0, 0, 1, 1], [width / 3, height / 2, width, height - height / 4], [width / 2, 0, width, height]]
@@ -103,7 +103,7 @@ fn a_window_has_the_pixels_of_the_whole() {
 
 #[test]
 fn transparency_shows_the_background() {
-    let canvas = Canvas { channels: 3, background: [10, 200, 30] };
+    let canvas = Canvas { channels: 3, background: Some([10, 200, 30]) };
     for (file, column) in
         [("rgba8.png", 0), ("offset.gif", 0), ("grey-alpha16.png", 0), ("lossless-alpha.webp", 0), ("bgra32.bmp", 0)]
     {

@@ -137,7 +137,7 @@ impl<'a> Preparer<'a> {
             plan,
             filters: options.filters.clone(),
             method: options.method,
-            canvas: Canvas { channels: plan.manifest.channels, background: options.background },
+            canvas: Canvas { channels: plan.manifest.channels, background: Some(options.background) },
             side: options.side,
             read_limit: bytes,
             budget: Budget::new(bytes),

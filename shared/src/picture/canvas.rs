@@ -7,14 +7,15 @@ use super::{Picture, Window};
 pub struct Canvas {
     /// 1: luma, rounded from 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) as Pillow's `convert("L")` does. 3: RGB, grey repeated.
     pub channels: u32,
-    /// What lies below transparency, as RGB.
-    pub background: [u8; 3],
+    /// What lies below transparency, as RGB. Where there is nothing, opacity is left out and the colour stored with it shows, as
+    /// Pillow's `convert("RGB")` has it.
+    pub background: Option<[u8; 3]>,
 }
 
 impl Default for Canvas {
     /// RGB over white.
     fn default() -> Self {
-        Self { channels: 3, background: [255; 3] }
+        Self { channels: 3, background: Some([255; 3]) }
     }
 }
 
@@ -56,14 +57,21 @@ fn luma([r, g, b]: [u8; 3]) -> u8 {
 }
 
 impl Canvas {
+    /// RGB without regard to opacity.
+    pub const OPAQUE: Self = Self { channels: 3, background: None };
+
     /// One decoded pixel as RGB over the background.
     fn rgb(&self, layout: Layout, pixel: &[u8]) -> [u8; 3] {
         let sample = |i: usize| if layout.wide { narrow(&pixel[2 * i..]) } else { pixel[i] };
-        match layout.samples {
-            1 => [sample(0); 3],
-            2 => self.background.map(|below| over(sample(0), sample(1), below)),
-            3 => [sample(0), sample(1), sample(2)],
-            _ => [0, 1, 2].map(|c| over(sample(c), sample(3), self.background[c])),
+        let (rgb, alpha) = match layout.samples {
+            1 => ([sample(0); 3], None),
+            2 => ([sample(0); 3], Some(1)),
+            3 => ([sample(0), sample(1), sample(2)], None),
+            _ => ([sample(0), sample(1), sample(2)], Some(3)),
+        };
+        match (alpha, self.background) {
+            (Some(alpha), Some(below)) => [0, 1, 2].map(|c| over(rgb[c], sample(alpha), below[c])),
+            _ => rgb,
         }
     }
 
@@ -114,10 +122,11 @@ impl Canvas {
         pixels
     }
 
-    /// One pixel of the background.
+    /// One pixel of the background, black where there is none.
     #[must_use]
     pub fn pixel(&self) -> Vec<u8> {
-        if self.channels == 1 { vec![luma(self.background)] } else { self.background.to_vec() }
+        let below = self.background.unwrap_or_default();
+        if self.channels == 1 { vec![luma(below)] } else { below.to_vec() }
     }
 
     /// A decoded picture of 1 or 3 channels with the channels of the canvas.

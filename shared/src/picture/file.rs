@@ -168,8 +168,8 @@ impl<'a> PictureFile<'a> {
     }
 }
 
-/// Opens a file and decodes all of it as RGB over white, unless that takes more than allowed.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureError> {
+/// Opens a file and decodes all of it onto `canvas`, unless that takes more than allowed.
+pub(super) fn decode(bytes: &[u8], limits: &Limits, canvas: &Canvas) -> Result<Picture, PictureError> {
     let file = PictureFile::open(bytes)?;
     let needed = file.memory(file.whole()).saturating_add(bytes.len() as u64);
     if needed > limits.bytes {
@@ -180,5 +180,5 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, PictureEr
             allowed: limits.bytes >> 20,
         });
     }
-    file.decode(file.whole(), &Canvas::default())
+    file.decode(file.whole(), canvas)
 }

@@ -107,7 +107,8 @@ impl<'a> Gif<'a> {
         let palette = decoder.palette().map_err(text)?.to_vec();
         let n = canvas.channels as usize;
         let mut picture = Picture::filled(window.width, window.height, canvas.channels, 0);
-        picture.pixels.chunks_exact_mut(n).for_each(|pixel| canvas.put(canvas.background, pixel));
+        let below = canvas.pixel();
+        picture.pixels.chunks_exact_mut(n).for_each(|pixel| pixel.copy_from_slice(&below));
         let stride = picture.stride();
         let mut row = vec![0; frame.width as usize];
         let passes: &[(u32, usize)] = if self.interlaced { &PASSES } else { &[(0, 1)] };
@@ -126,7 +127,7 @@ impl<'a> Gif<'a> {
                     let Some(column) = x.checked_sub(window.left).filter(|column| *column < window.width) else { continue };
                     // A colour that the palette does not have is shown by nobody.
                     if let Some(rgb) = palette.get(usize::from(index) * 3..).and_then(|rest| rest.get(..3))
-                        && transparent != Some(index)
+                        && (transparent != Some(index) || canvas.background.is_none())
                     {
                         canvas.put_decoded(Layout::RGB, rgb, &mut target[column as usize * n..][..n]);
                     }

@@ -54,7 +54,15 @@ impl Picture {
     /// When the bytes are in no format that is read, are damaged or cut off, or would take more memory than `limits` allow. A
     /// picture that claims too much is refused before anything is allocated for it.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PictureError> {
-        file::decode(bytes, limits)
+        file::decode(bytes, limits, &Canvas::default())
+    }
+
+    /// The same without regard to opacity: the colours that are stored with it.
+    ///
+    /// # Errors
+    /// As [`Picture::decode`].
+    pub fn decode_opaque(bytes: &[u8], limits: &Limits) -> Result<Self, PictureError> {
+        file::decode(bytes, limits, &Canvas::OPAQUE)
     }
 
     /// Bytes of one row.
