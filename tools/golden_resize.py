@@ -25,7 +25,8 @@ import numpy as np
 NOISE = [(32, 32), (64, 64), (96, 48), (1, 5), (299, 299), (400, 350), (3, 700), (700, 3), (1, 1), (1000, 640)]
 CHECKERBOARD = [(32, 32), (301, 64), (512, 512)]
 RAMP = [(64, 64), (17, 400), (1000, 1000)]
-REAL = [("golden/birds.zip", "*.png", 4), ("golden/faces-a.zip", "*.png", 2), ("cub3-original/CUB_200_2011/images", "*.jpg", 6)]
+REAL = [("golden/birds.zip", "*.png", 4), ("golden/faces-a.zip", "*.png", 2), ("cub3-original/CUB_200_2011/images", "*.jpg", 6),
+        ("rgba-thumbnails", "*.png", 3)]
 SIDES = [75, 224, 299]
 
 
@@ -57,7 +58,8 @@ def real(data):
             archive = zipfile.ZipFile(path)
             files = [(n, archive.read(n)) for n in sorted(archive.namelist()) if n.endswith(pattern[1:])][:count]
         else:
-            names = sorted(p.relative_to(path).as_posix() for p in path.rglob(pattern))[:: 173 // count][:count]
+            names = sorted(p.relative_to(path).as_posix() for p in path.rglob(pattern))
+            names = names[:: len(names) // count][:count]
             files = [(n, (path / n).read_bytes()) for n in names]
         for name, content in files:
             yield {"picture": place, "name": name}, np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))

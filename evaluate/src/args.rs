@@ -8,6 +8,7 @@ use shared::metrics::extract::DEFAULT_BATCH;
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::Which;
 
+use crate::cache::CacheArgs;
 use crate::protocol::{KidSettings, Metric, Protocol};
 
 const EXAMPLES: &str = "\
@@ -39,6 +40,8 @@ pub struct Cli {
 pub enum Command {
     /// Show, fetch or check the Inception weights
     Weights(WeightsArgs),
+    /// Show or remove the features that are kept
+    Cache(CacheArgs),
 }
 
 /// Flags of `evaluate weights`.

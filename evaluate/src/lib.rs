@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`args`] | the command line, and the validated options it becomes |
 //! | [`input`] | a data set, a run, a folder or a zip as a numbered set of pictures |
+//! | [`npz`] | statistics and features in numpy's files |
+//! | [`cache`] | `evaluate cache`: what features are kept, and removing them |
 //! | [`measure`] | options → results |
 //! | [`metrics`] | features → numbers |
 //! | [`protocol`] | named sets of conventions |
@@ -14,10 +16,12 @@
 //! The arithmetic is in [`shared::metrics`].
 
 pub mod args;
+pub mod cache;
 pub mod download;
 pub mod input;
 pub mod measure;
 pub mod metrics;
+pub mod npz;
 pub mod protocol;
 pub mod report;
 pub mod weights;
@@ -36,6 +40,7 @@ use crate::input::Kind;
 pub fn run(cli: Cli) -> anyhow::Result<Ending> {
     match cli.command {
         Some(Command::Weights(args)) => weights::run(&args)?,
+        Some(Command::Cache(args)) => cache::run(&args)?,
         None => {
             let options = cli.measure.into_options()?;
             let results = memory::watch(|| measure::measure(&options)).map_err(|_| {

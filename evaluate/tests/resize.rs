@@ -99,7 +99,7 @@ fn data() -> Option<PathBuf> {
 fn read(folder: &Path, name: &str) -> RgbPicture {
     let archive = Archive::open(folder).expect("archive");
     let entry = archive.find(name.as_bytes()).expect("entry");
-    Picture::decode(&archive.read(entry, 1 << 24).expect("read"), &Limits::default()).expect("picture").into()
+    Picture::decode_opaque(&archive.read(entry, 1 << 24).expect("read"), &Limits::default()).expect("picture").into()
 }
 
 #[test]

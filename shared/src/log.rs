@@ -23,6 +23,9 @@ const OURS: [&str; 6] = ["prep", "train", "evaluate", "sample", "shared", "throu
 /// Where no terminal is, a line of progress is printed at most this often.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
+/// How a terminal shows progress unless it is asked for otherwise, in indicatif's words.
+pub const BAR: &str = "{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}";
+
 fn bars() -> &'static MultiProgress {
     static BARS: OnceLock<MultiProgress> = OnceLock::new();
     BARS.get_or_init(MultiProgress::new)
@@ -198,7 +201,7 @@ impl Progress {
     /// Starts a bar (or plain lines) over `total` items.
     #[must_use]
     pub fn new(title: impl Into<String>, total: u64) -> Self {
-        Self::resumed(title, total, 0, "{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}")
+        Self::resumed(title, total, 0, BAR)
     }
 
     /// The same where `done` of the items were done before, which says nothing about the time that the others take. `template` is

@@ -1,16 +1,20 @@
 //! Pictures → features. One thread reads, decodes and resizes the next batch while the network computes this one.
 
 use std::sync::mpsc::sync_channel;
+use std::time::{Duration, Instant};
 
-use super::cache::FeatureCache;
+use super::cache::{Entry, FeatureCache, Keeper};
 use super::features::Features;
 use super::network::{FeatureNetwork, Layer};
 use super::resize::Preprocessing;
 use super::source::{PictureSource, SourceError};
-use crate::log::Progress;
+use crate::log::{self, Progress};
 
 /// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the widest activations near 100 MB.
 pub const DEFAULT_BATCH: usize = 16;
+
+/// Batches that wait for the network, so that a few pictures that take long to decode do not stop it.
+const AHEAD: usize = 2;
 
 /// How features are taken.
 #[derive(Clone, Copy)]
@@ -24,7 +28,8 @@ pub struct Extractor<'a> {
 }
 
 impl Extractor<'_> {
-    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the cache are not computed again.
+    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the cache are not computed again, and
+    /// an extraction that was interrupted goes on where it stopped.
     ///
     /// # Errors
     /// When a picture cannot be read. A cache that fails costs time, not the result.
@@ -35,35 +40,39 @@ impl Extractor<'_> {
         cache: &FeatureCache,
     ) -> Result<Vec<Features>, SourceError> {
         let content = if cache.is_on() { source.identity()? } else { None };
-        let entries: Vec<_> = layers
-            .iter()
-            .map(|&layer| content.as_ref().and_then(|c| cache.entry(c, self.preprocessing, self.network, layer)))
-            .collect();
-        let mut found: Vec<Option<Features>> =
-            entries.iter().map(|e| e.as_ref().and_then(|e| e.read()).filter(|f| f.count() == source.len())).collect();
-        let wanted: Vec<Layer> = layers.iter().zip(&found).filter(|(_, f)| f.is_none()).map(|(&layer, _)| layer).collect();
-        if wanted.is_empty() {
+        let entry = |layer: Layer| {
+            let content = (content.as_deref()?, source.origin(), source.len());
+            cache.entry(content, self.preprocessing, self.network, layer)
+        };
+        let entries: Vec<Option<Entry>> = layers.iter().map(|&layer| entry(layer)).collect();
+        let mut found: Vec<Option<Features>> = entries.iter().map(|entry| entry.as_ref().and_then(Entry::read)).collect();
+        if found.iter().all(Option::is_some) {
             tracing::info!("features of {} come from the cache", source.origin());
         } else {
-            let mut computed = self.compute(source, &wanted)?.into_iter();
-            for (slot, entry) in found.iter_mut().zip(&entries).filter(|(slot, _)| slot.is_none()) {
-                *slot = computed.next();
-                if let (Some(features), Some(entry)) = (&slot, entry) {
-                    entry.write(features);
-                }
-            }
+            let missing = || found.iter().zip(layers).filter(|(found, _)| found.is_none()).map(|(_, &layer)| layer);
+            let wanted: Vec<Layer> = missing().collect();
+            let kept = entries.into_iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(entry, _)| entry);
+            let keeper = |(entry, layer): (Option<Entry>, &Layer)| match entry {
+                Some(entry) => Keeper::begin(entry),
+                None => Keeper::off(source.len(), layer.dimensions),
+            };
+            let mut keepers: Vec<Keeper> = kept.zip(&wanted).map(keeper).collect();
+            self.compute(source, &wanted, &mut keepers)?;
+            let mut computed = keepers.into_iter().map(Keeper::finish);
+            found.iter_mut().filter(|found| found.is_none()).for_each(|slot| *slot = computed.next());
         }
         Ok(found.into_iter().zip(layers).map(|(f, layer)| f.unwrap_or_else(|| Features::empty(layer.dimensions))).collect())
     }
 
-    fn compute(&self, source: &dyn PictureSource, layers: &[Layer]) -> Result<Vec<Features>, SourceError> {
-        let progress = Progress::new(format!("features of {}", source.origin()), source.len() as u64);
-        let mut all: Vec<Features> = layers.iter().map(|layer| Features::empty(layer.dimensions)).collect();
-        let indices: Vec<usize> = (0..source.len()).collect();
+    /// Fills the keepers, one a layer.
+    fn compute(&self, source: &dyn PictureSource, layers: &[Layer], keepers: &mut [Keeper]) -> Result<(), SourceError> {
+        let first = keepers.iter().map(Keeper::rows).min().unwrap_or(0);
+        let progress = Progress::resumed(format!("features of {}", source.origin()), source.len() as u64, first as u64, log::BAR);
+        let indices: Vec<usize> = (first..source.len()).collect();
         let (batch, preprocessing) = (self.batch.max(1), self.preprocessing);
         std::thread::scope(|scope| {
-            // One batch waits, one is being made: memory stays bounded however slow the network is.
-            let (sender, receiver) = sync_channel(1);
+            // Some batches wait, one is being made: memory stays bounded however slow the network is.
+            let (sender, receiver) = sync_channel(AHEAD);
             scope.spawn(move || {
                 for indices in indices.chunks(batch) {
                     let made = source.read(indices).map(|pictures| preprocessing.batch(&pictures));
@@ -74,12 +83,24 @@ impl Extractor<'_> {
                     }
                 }
             });
-            for input in receiver {
+            let (mut at, mut waited, started) = (first, Duration::ZERO, Instant::now());
+            loop {
+                let asked = Instant::now();
+                let Ok(input) = receiver.recv() else { break };
+                waited += asked.elapsed();
                 let features = self.network.features_of_input(input?, preprocessing.side, layers);
-                progress.add(features.first().map_or(0, Features::count) as u64);
-                all.iter_mut().zip(&features).for_each(|(all, more)| all.append(more));
+                keepers.iter_mut().zip(&features).for_each(|(keeper, rows)| keeper.add(at, rows));
+                let count = features.first().map_or(0, Features::count);
+                at += count;
+                progress.add(count as u64);
             }
-            Ok(all)
+            tracing::debug!(
+                "features of {} pictures took {:.1} s, of which the network waited {:.1} s for pictures",
+                at - first,
+                started.elapsed().as_secs_f64(),
+                waited.as_secs_f64()
+            );
+            Ok(())
         })
     }
 }

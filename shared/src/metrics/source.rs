@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::resize::RgbPicture;
 use super::state_dict::hex;
 use crate::dataset::{Dataset, DatasetError};
+use crate::log::Progress;
 use crate::picture::Picture;
 
 /// Pictures read at once while their content is hashed.
@@ -44,13 +45,44 @@ pub trait PictureSource: Sync {
     /// When one cannot be read, decoded or generated.
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError>;
 
-    /// A name for the content: equal names mean equal pictures in equal order. By default the SHA-256 of all pixels;
-    /// `None` for pictures that are cheaper to take again than to look up.
+    /// A name for the content that is known without reading a picture, where there is one: for pictures that are dear to make, by
+    /// what they are made from.
+    fn known_identity(&self) -> Option<String> {
+        None
+    }
+
+    /// A name for the content: equal names mean equal pictures in equal order. The known one, or the SHA-256 of all pixels; `None` for
+    /// pictures that are cheaper to take again than to look up.
     ///
     /// # Errors
     /// When a picture cannot be read.
     fn identity(&self) -> Result<Option<String>, SourceError> {
-        content_hash(self).map(Some)
+        match self.known_identity() {
+            Some(known) => Ok(Some(known)),
+            None => content_hash(self).map(Some),
+        }
+    }
+
+    /// The class of every picture, where all have one and there are at least two classes.
+    fn labels(&self) -> Option<Labels> {
+        None
+    }
+}
+
+/// Which picture is of which class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// Names of the classes.
+    pub names: Vec<String>,
+    /// For each picture an index into `names`.
+    pub of: Vec<u32>,
+}
+
+impl Labels {
+    /// The pictures of class `class`, in their order.
+    #[must_use]
+    pub fn indices(&self, class: u32) -> Vec<usize> {
+        self.of.iter().enumerate().filter(|(_, of)| **of == class).map(|(i, _)| i).collect()
     }
 }
 
@@ -58,12 +90,14 @@ pub trait PictureSource: Sync {
 fn content_hash<S: PictureSource + ?Sized>(source: &S) -> Result<String, SourceError> {
     let mut hash = Sha256::new();
     let all: Vec<usize> = (0..source.len()).collect();
+    let progress = Progress::new(format!("content of {}", source.origin()), source.len() as u64);
     for indices in all.chunks(HASH_BATCH) {
         for picture in source.read(indices)? {
             hash.update((picture.width as u64).to_le_bytes());
             hash.update((picture.height as u64).to_le_bytes());
             hash.update(&picture.pixels);
         }
+        progress.add(indices.len() as u64);
     }
     Ok(hex(&hash.finalize()))
 }
@@ -145,6 +179,13 @@ impl PictureSource for SplitPictures {
         let split = self.dataset.split(&self.split).map_err(failed)?;
         indices.iter().map(|&i| Ok(split.picture(i).map_err(failed)?.into())).collect()
     }
+
+    fn labels(&self) -> Option<Labels> {
+        let names = self.dataset.manifest().classes.clone();
+        let split = self.dataset.split(&self.split).ok().filter(|_| names.len() > 1)?;
+        let of: Option<Vec<u32>> = (0..self.count).map(|i| split.label(i)).collect();
+        Some(Labels { names, of: of? })
+    }
 }
 
 /// Some pictures of another source, in the order given.
@@ -158,6 +199,10 @@ impl<'a> Selection<'a> {
     #[must_use]
     pub fn new(source: &'a dyn PictureSource, indices: Vec<usize>) -> Self {
         Self { source, indices }
+    }
+
+    fn is_all(&self) -> bool {
+        self.indices.iter().copied().eq(0..self.source.len())
     }
 }
 
@@ -176,10 +221,28 @@ impl PictureSource for Selection<'_> {
     }
 
     fn identity(&self) -> Result<Option<String>, SourceError> {
-        // All of them in their own order: the source may know a name that costs nothing.
-        if self.indices.iter().copied().eq(0..self.source.len()) {
+        // All of them in their own order: the source may know that it is not worth a name.
+        if self.is_all() {
             return self.source.identity();
         }
-        content_hash(self).map(Some)
+        match self.known_identity() {
+            Some(known) => Ok(Some(known)),
+            None => content_hash(self).map(Some),
+        }
+    }
+
+    fn known_identity(&self) -> Option<String> {
+        let known = self.source.known_identity()?;
+        if self.is_all() {
+            return Some(known);
+        }
+        let mut hash = Sha256::new_with_prefix(known);
+        self.indices.iter().for_each(|&i| hash.update((i as u64).to_le_bytes()));
+        Some(hex(&hash.finalize()))
+    }
+
+    fn labels(&self) -> Option<Labels> {
+        let Labels { names, of } = self.source.labels()?;
+        Some(Labels { names, of: self.indices.iter().map(|&i| of[i]).collect() })
     }
 }

@@ -101,7 +101,8 @@ impl Sampler {
     }
 
     /// The class of `seed`'s picture: the one asked for, else the seeds go round all classes.
-    fn class(&self, seed: u64) -> u32 {
+    #[must_use]
+    pub fn class(&self, seed: u64) -> u32 {
         self.class.unwrap_or_else(|| (seed % self.classes.len().max(1) as u64) as u32)
     }
 

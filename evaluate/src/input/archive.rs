@@ -1,0 +1,118 @@
+//! Pictures that lie in files.
+
+use std::path::Path;
+
+use anyhow::Result;
+use rayon::prelude::*;
+use shared::archive::{Archive, Name};
+use shared::cli::{DataError, one_line};
+use shared::metrics::resize::RgbPicture;
+use shared::metrics::source::{Labels, PictureSource, SourceError};
+use shared::picture::{Limits, Picture};
+
+/// The most bytes of one picture's file.
+const FILE_LIMIT: u64 = 256 << 20;
+
+/// The picture files in a folder and below it, or in a zip or tar file, in the order of their names. Grey is repeated, a palette looked
+/// up, opacity left out.
+#[derive(Debug)]
+pub struct ArchivePictures {
+    archive: Archive,
+    entries: Vec<usize>,
+}
+
+impl ArchivePictures {
+    /// Lists them.
+    ///
+    /// # Errors
+    /// When `path` is neither a folder nor a zip or tar file, or cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let archive = Archive::open(path)?;
+        let entries = archive.pictures().collect();
+        Ok(Self { archive, entries })
+    }
+
+    /// The name of picture `i` below the folder or in the file.
+    #[must_use]
+    pub fn name(&self, i: usize) -> &Name {
+        &self.archive.names()[self.entries[i]]
+    }
+
+    fn decode(&self, entry: usize) -> Result<RgbPicture, SourceError> {
+        let failed = |cause| SourceError { origin: self.origin(), cause };
+        let bytes = self.archive.read(entry, FILE_LIMIT).map_err(|e| failed(Box::new(e)))?;
+        let picture = Picture::decode_opaque(&bytes, &Limits::default())
+            .map_err(|e| failed(Box::new(DataError(format!("{}: {}", self.archive.names()[entry], one_line(&e))))))?;
+        Ok(picture.into())
+    }
+}
+
+impl PictureSource for ArchivePictures {
+    fn origin(&self) -> String {
+        self.archive.path().display().to_string()
+    }
+
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
+        indices.par_iter().map(|&i| self.decode(self.entries[i])).collect()
+    }
+
+    /// By the folders that all pictures lie in, below what all of them have in common.
+    fn labels(&self) -> Option<Labels> {
+        let names: Vec<&Name> = self.entries.iter().map(|&entry| &self.archive.names()[entry]).collect();
+        class_folders(&names)
+    }
+}
+
+/// The first folders in which names differ, if every picture lies in one and there are at least two.
+fn class_folders(names: &[&Name]) -> Option<Labels> {
+    let mut folders: Vec<Vec<&[u8]>> = names.iter().map(|name| name.0.split(|&b| b == b'/').collect()).collect();
+    // The last part is the file's own name.
+    folders.iter_mut().for_each(|parts| parts.truncate(parts.len() - 1));
+    let depth = (0..).find(|&depth| {
+        let mut at = folders.iter().map(|parts| parts.get(depth));
+        let first = at.next().flatten();
+        first.is_none() || at.any(|part| part != first)
+    })?;
+    let of: Vec<&[u8]> = folders.iter().map(|parts| parts.get(depth).copied()).collect::<Option<_>>()?;
+    let mut classes = of.clone();
+    classes.sort_unstable();
+    classes.dedup();
+    let index = |class: &&[u8]| classes.binary_search(class).unwrap_or_default() as u32;
+    let labels = of.iter().map(index).collect();
+    let names = classes.iter().map(|class| Name(class.to_vec()).to_string()).collect();
+    (classes.len() > 1).then_some(Labels { names, of: labels })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(names: &[&str]) -> Option<(Vec<String>, Vec<u32>)> {
+        let names: Vec<Name> = names.iter().map(|name| Name(name.as_bytes().to_vec())).collect();
+        class_folders(&names.iter().collect::<Vec<_>>()).map(|labels| (labels.names, labels.of))
+    }
+
+    #[test]
+    fn pictures_in_class_folders_have_labels() {
+        let two = Some((vec!["cat".to_owned(), "dog".to_owned()], vec![0, 0, 1]));
+        assert_eq!(labels(&["cat/1.png", "cat/b/2.png", "dog/1.png"]), two);
+        assert_eq!(labels(&["all/train/cat/1.png", "all/train/cat/2.png", "all/train/dog/1.png"]), two);
+    }
+
+    #[test]
+    fn pictures_outside_class_folders_have_none() {
+        for names in [
+            &["1.png", "2.png"][..],
+            &["cat/1.png", "cat/2.png"],
+            &["cat/1.png", "dog/1.png", "z.png"],
+            &["all/1.png", "all/cat/1.png"],
+            &[],
+        ] {
+            assert_eq!(labels(names), None, "{names:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Pictures that a run's averaged generator makes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use sha2::{Digest, Sha256};
+use shared::metrics::resize::RgbPicture;
+use shared::metrics::source::{Labels, PictureSource, SourceError};
+use shared::nn::device::describe;
+use shared::nn::ops::instructions;
+use shared::nn::sampler::Sampler;
+
+use super::Wanted;
+
+/// What a run's averaged generator makes of the seeds 0, 1, …: the pictures that `sample images` writes. They are known by what they
+/// are made from, so that features of them are kept and an interrupted extraction goes on.
+#[derive(Clone, Debug)]
+pub struct RunPictures {
+    path: PathBuf,
+    sampler: Sampler,
+    step: u64,
+    count: usize,
+    /// Of which class all are, where it was asked for.
+    class: Option<u32>,
+    /// The generator's file by its checksum, the run's settings, and what computes.
+    maker: String,
+}
+
+impl RunPictures {
+    /// Those of the checkpoint, as many as are wanted.
+    ///
+    /// # Errors
+    /// When there is no such checkpoint or it is damaged.
+    pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
+        let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
+        let generator = meta.files.get("ema.safetensors").context("meta.json does not list ema.safetensors")?;
+        let maker = serde_json::to_string(&(generator, &meta.config, kind(wanted.device)))?;
+        Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, class: None, maker })
+    }
+
+    /// The same generator's pictures of one class, so many of them.
+    ///
+    /// # Panics
+    /// When the generator has no class of this index.
+    #[must_use]
+    pub fn of_class(&self, class: u32, count: usize) -> Self {
+        assert!((class as usize) < self.classes().len(), "class {class} of {}", self.classes().len());
+        Self { sampler: self.sampler.clone().of_index(class), class: Some(class), count, ..self.clone() }
+    }
+
+    /// Names of the classes that the generator is told; none where it is told none.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        self.sampler.classes()
+    }
+
+    /// The training step of the checkpoint.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The generator.
+    #[must_use]
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+}
+
+/// What decides the last bits of a picture: not the number of threads, which [`describe`] has, too.
+fn kind(device: &Device) -> String {
+    if *device == Device::flex() { format!("CPU, {}", instructions()) } else { describe(device) }
+}
+
+impl PictureSource for RunPictures {
+    fn origin(&self) -> String {
+        let class = self.class.map(|class| format!(", class {}", self.classes()[class as usize]));
+        format!("{} (step {}{})", self.path.display(), self.step, class.unwrap_or_default())
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
+        let seeds: Vec<u64> = indices.iter().map(|&i| i as u64).collect();
+        Ok(self.sampler.pictures(&seeds).into_iter().map(Into::into).collect())
+    }
+
+    fn known_identity(&self) -> Option<String> {
+        // Another version may draw or compute otherwise.
+        let mut hash = Sha256::new_with_prefix(concat!("fledge ", env!("CARGO_PKG_VERSION"), " generated pictures 1\0"));
+        hash.update(&self.maker);
+        hash.update(format!("\0class {:?}, seeds 0 to {}", self.class, self.count));
+        Some(format!("generated-{}", hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>()))
+    }
+
+    fn labels(&self) -> Option<Labels> {
+        let names = self.classes().to_vec();
+        let of = (0..self.count as u64).map(|seed| self.sampler.class(seed)).collect();
+        (names.len() > 1).then_some(Labels { names, of })
+    }
+}

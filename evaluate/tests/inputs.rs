@@ -1,0 +1,196 @@
+//! What a path's pictures are: their order, their colours, their classes, and the name of what a run makes.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use evaluate::input::{ArchivePictures, Kind, RunPictures, Wanted, open};
+use serde_json::Value;
+use shared::fs;
+use shared::metrics::resize::RgbPicture;
+use shared::metrics::source::{PictureSource, Selection};
+use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
+use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::run::{Run, Which};
+use shared::picture::Picture;
+
+/// What Python's `sorted` makes of these names: capitals first, `-` and `.` before `/`, then by code point.
+const SORTED: [&str; 15] = [
+    "10.png",
+    "9.png",
+    "B.png",
+    "_x.JPG",
+    "a b.png",
+    "a-b.png",
+    "a.png",
+    "a/Z.png",
+    "a/z.png",
+    "a0/1.png",
+    "z.jpeg",
+    "é.png",
+    "日.png",
+    "\u{ffee}.png",
+    "😀.png",
+];
+
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fledge-inputs-{}-{name}", std::process::id()));
+        fs::remove(&folder).expect("clear");
+        fs::create_folder(&folder).expect("folder");
+        Self(folder)
+    }
+
+    /// A folder with `files`.
+    fn folder(&self, files: &[(&str, Vec<u8>)]) -> PathBuf {
+        for (name, bytes) in files {
+            let path = self.0.join("pictures").join(name);
+            fs::create_folder(path.parent().expect("folder")).expect("folder");
+            fs::write(path, bytes).expect("write");
+        }
+        self.0.join("pictures")
+    }
+
+    /// A zip file with `files`.
+    fn zip(&self, files: &[(&str, Vec<u8>)]) -> PathBuf {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in files.iter().rev() {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("start");
+            zip.write_all(bytes).expect("write");
+        }
+        let path = self.0.join("pictures.zip");
+        fs::write(&path, &zip.finish().expect("zip").into_inner()).expect("write");
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        fs::remove(&self.0).expect("clear");
+    }
+}
+
+/// A PNG file of one pixel with these samples.
+fn png(samples: &[u8]) -> Vec<u8> {
+    let picture = Picture { width: 1, height: 1, channels: samples.len() as u32, pixels: samples.to_vec() };
+    picture.to_png().expect("png")
+}
+
+fn pixels(source: &dyn PictureSource) -> Vec<RgbPicture> {
+    source.read(&(0..source.len()).collect::<Vec<_>>()).expect("pictures")
+}
+
+fn wanted(device: &Device) -> Wanted<'_> {
+    Wanted { split: "val", generated: 7, checkpoint: Which::Latest, device }
+}
+
+#[test]
+fn pictures_come_in_the_order_in_which_python_sorts_their_names() {
+    let scratch = Scratch::new("order");
+    let files: Vec<(&str, Vec<u8>)> = SORTED.iter().zip(0u8..).map(|(name, i)| (*name, png(&[i]))).collect();
+    let others = [(".hidden.png", png(&[99])), ("notes.txt", b"no picture".to_vec()), ("__MACOSX/a.png", png(&[99]))];
+    let files = [&files[..], &others].concat();
+    for path in [scratch.folder(&files), scratch.zip(&files)] {
+        let source = ArchivePictures::open(&path).expect("open");
+        let names: Vec<String> = (0..source.len()).map(|i| source.name(i).to_string()).collect();
+        assert_eq!(names, SORTED);
+        let grey: Vec<u8> = pixels(&source).iter().map(|picture| picture.pixels[0]).collect();
+        assert_eq!(grey, (0..15).collect::<Vec<u8>>());
+    }
+}
+
+#[test]
+fn opacity_is_left_out_and_grey_is_repeated() {
+    let scratch = Scratch::new("colours");
+    let files = [
+        ("1.png", png(&[10, 20, 30, 0])),
+        ("2.png", png(&[10, 20, 30, 128])),
+        ("3.png", png(&[40, 0])),
+        ("4.png", png(&[50])),
+        ("5.png", png(&[1, 2, 3])),
+    ];
+    let source = ArchivePictures::open(&scratch.folder(&files)).expect("open");
+    let colours: Vec<Vec<u8>> = pixels(&source).into_iter().map(|picture| picture.pixels).collect();
+    assert_eq!(colours, [[10, 20, 30], [10, 20, 30], [40, 40, 40], [50, 50, 50], [1, 2, 3]]);
+}
+
+#[test]
+fn class_folders_are_labels_also_of_a_selection() {
+    let scratch = Scratch::new("labels");
+    let files = ["set/cat/1.png", "set/cat/2.png", "set/dog/1.png", "set/emu/x/1.png"].map(|name| (name, png(&[7])));
+    for path in [scratch.folder(&files), scratch.zip(&files)] {
+        let source = ArchivePictures::open(&path).expect("open");
+        let labels = source.labels().expect("labels");
+        assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog", "emu"].map(str::to_owned)[..], &[0, 0, 1, 2][..]));
+        assert_eq!(labels.indices(0), [0, 1]);
+        assert_eq!(Selection::new(&source, vec![3, 0]).labels().expect("labels").of, [2, 0]);
+    }
+}
+
+#[test]
+fn numbers_instead_of_pictures_are_a_wrong_usage() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/npz/ours.npz");
+    assert_eq!(Kind::of(&file), Kind::Npz);
+    let device = Device::flex();
+    let Err(error) = open(&file, &wanted(&device)) else { panic!("it was opened") };
+    assert!(error.is::<shared::cli::UsageError>(), "{error:#}");
+}
+
+/// A run with a checkpoint whose generator is told two classes.
+fn run(folder: &Path, step: u64, seed: u64) {
+    let run = Run::create(folder).expect("run");
+    let settings = ["generator.width=4", "generator.latent=4", "cond=embedding+projection"].map(str::to_owned);
+    let settings = Settings::resolve("gan-ada", None, &settings).expect("settings");
+    let data = DataConfig { classes: ["cat", "dog"].map(str::to_owned).to_vec(), ..DataConfig::of_extent(16, 3) };
+    let config = RunConfig::new("gan-ada", settings, seed, data);
+    let generator = config.generator(&Device::flex());
+    let meta = Meta { version: CHECKPOINT_VERSION, step, epoch: 1, config, state: Value::Null, files: Default::default() };
+    checkpoint::save(&run.checkpoint_folder(step), meta, &[("ema", &generator)]).expect("save");
+}
+
+#[test]
+fn what_a_run_makes_is_named_by_what_it_is_made_from() {
+    let scratch = Scratch::new("run");
+    let device = Device::flex();
+    let opened = |name: &str, step: u64, seed: u64| {
+        run(&scratch.0.join(name), step, seed);
+        RunPictures::open(&scratch.0.join(name), &wanted(&device)).expect("run")
+    };
+    let first = opened("a", 1, 1);
+    let name = |pictures: &dyn PictureSource| pictures.known_identity().expect("a name");
+    // A moved run has the same pictures; the number of the step alone changes none.
+    assert_eq!(name(&first), name(&opened("b", 2, 1)));
+    assert_eq!(pixels(&first), pixels(&opened("c", 1, 1)));
+    let others = [
+        name(&opened("d", 1, 2)),
+        name(&first.of_class(0, 7)),
+        name(&first.of_class(1, 7)),
+        name(&first.of_class(1, 8)),
+        name(&Selection::new(&first, vec![0, 2])),
+        name(&Selection::new(&first, vec![0, 3])),
+    ];
+    let mut all = [&others[..], &[name(&first)]].concat();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 7);
+    assert_eq!(name(&Selection::new(&first, (0..7).collect())), name(&first));
+}
+
+#[test]
+fn a_runs_pictures_go_round_the_classes_or_are_of_one() {
+    let scratch = Scratch::new("classes");
+    let device = Device::flex();
+    run(&scratch.0, 1, 1);
+    let all = RunPictures::open(&scratch.0, &wanted(&device)).expect("run");
+    let labels = all.labels().expect("labels");
+    assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog"].map(str::to_owned)[..], &[0, 1, 0, 1, 0, 1, 0][..]));
+    let dogs = all.of_class(1, 4);
+    assert_eq!(dogs.labels().expect("labels").of, [1; 4]);
+    assert!(dogs.origin().contains("dog"), "{}", dogs.origin());
+    let (all, dogs) = (pixels(&all), pixels(&dogs));
+    // The picture of a seed and a class is one, whichever way it is asked for.
+    assert_eq!((&dogs[1], &dogs[3]), (&all[1], &all[3]));
+    assert_ne!(dogs[0], all[0]);
+}
