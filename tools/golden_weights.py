@@ -1,8 +1,13 @@
 """Tiny weight files for the tests of the reader, as torch.save writes them.
 
 usage: python tools/golden_weights.py shared/tests/golden
-`floats.pth`: one tensor of every float type, a strided view, an integer. `foreign-code.pth`: a pickle that would run a command.
+needs: torch
+
+`floats.pth`: one tensor of every float type, a strided view, an integer. `floats-legacy.pth`: the same as PyTorch before 1.6 wrote
+it. `parameters.pth`: a state dict of parameters with protocol 4. `foreign-code*.pth`: pickles that would run a command, as a zip,
+before 1.6, and with protocol 4. `module.pth`: a whole module. `list.pth`: tensors without names.
 """
+import collections
 import os
 import sys
 
@@ -14,7 +19,16 @@ types = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32, "f6
 state = {name: x.to(dtype) for name, dtype in types.items()}
 state["transposed"] = x.T
 state["integer"] = torch.tensor([1, 2, 3])
-torch.save(state, os.path.join(folder, "floats.pth"))
+
+
+def save(value, name, **how):
+    torch.save(value, os.path.join(folder, name), **how)
+
+
+legacy = {"_use_new_zipfile_serialization": False}
+save(state, "floats.pth")
+save(state, "floats-legacy.pth", **legacy)
+save(collections.OrderedDict(weight=torch.nn.Parameter(x)), "parameters.pth", pickle_protocol=4)
 
 
 class Command:
@@ -22,4 +36,9 @@ class Command:
         return (os.system, ("touch executed-by-a-pickle",))
 
 
-torch.save({"f32": x, "payload": Command()}, os.path.join(folder, "foreign-code.pth"))
+foreign = {"f32": x, "payload": Command()}
+save(foreign, "foreign-code.pth")
+save(foreign, "foreign-code-legacy.pth", **legacy)
+save(foreign, "foreign-code-4.pth", pickle_protocol=4)
+save(torch.nn.Linear(3, 2), "module.pth")
+save([x, x.T], "list.pth")

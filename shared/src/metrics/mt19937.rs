@@ -1,7 +1,7 @@
 //! numpy's legacy generator `numpy.random.RandomState`, as far as the metrics need it: torch-fidelity draws its KID subsets
-//! with it, so a KID that is to agree with torch-fidelity's must draw the same.
+//! with it, so a KID that is to agree with torch-fidelity's must draw the same; and the latent vectors of its PPL.
 //!
-//! MT19937: Matsumoto and Nishimura 1998. Seeding, `random_interval`, `shuffle` and `choice`: numpy's
+//! MT19937: Matsumoto and Nishimura 1998. Seeding, `random_interval`, `shuffle`, `choice`, `rand` and `randn`: numpy's
 //! `_mt19937.pyx`, `mt19937.c`, `legacy-distributions.c` and `mtrand.pyx`, frozen by numpy's NEP 19.
 
 /// Words of state.
@@ -14,6 +14,8 @@ const M: usize = 397;
 pub struct RandomState {
     key: [u32; N],
     position: usize,
+    /// The second of the last pair of normal numbers, until it is asked for.
+    normal: Option<f64>,
 }
 
 impl RandomState {
@@ -26,7 +28,7 @@ impl RandomState {
             *slot = word;
             word = 1_812_433_253_u32.wrapping_mul(word ^ (word >> 30)).wrapping_add(i as u32 + 1);
         }
-        Self { key, position: N }
+        Self { key, position: N, normal: None }
     }
 
     /// The next 32 random bits.
@@ -62,6 +64,28 @@ impl RandomState {
             let value = self.bits() & mask;
             if value <= max {
                 return value;
+            }
+        }
+    }
+
+    /// `rand()`: uniform on [0, 1), 53 bits of two words (`mt19937_next_double`).
+    pub fn uniform(&mut self) -> f64 {
+        let (high, low) = (f64::from(self.bits() >> 5), f64::from(self.bits() >> 6));
+        (high * f64::from(1 << 26) + low) / (1u64 << 53) as f64
+    }
+
+    /// `randn()`: standard normal by Marsaglia's polar method, which makes two at a time (`legacy_gauss`).
+    pub fn normal(&mut self) -> f64 {
+        if let Some(second) = self.normal.take() {
+            return second;
+        }
+        loop {
+            let (x, y) = (2.0 * self.uniform() - 1.0, 2.0 * self.uniform() - 1.0);
+            let square = x * x + y * y;
+            if square < 1.0 && square != 0.0 {
+                let factor = (-2.0 * square.ln() / square).sqrt();
+                self.normal = Some(factor * x);
+                return factor * y;
             }
         }
     }

@@ -1,21 +1,33 @@
-//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time as f64.
-//! Nothing in a pickle is executed: the reader knows tensors and containers only.
+//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time: a file's numbers are never in
+//! memory as a whole. Nothing in a pickle is executed: the reader knows tensors and containers only, and a pickle that names
+//! anything else is refused ([`pickle`]).
+
+mod pickle;
+mod taking;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::{bf16, f16};
+use burn::tensor::{DType, TensorData, bf16, f16};
 use burn_store::pytorch_reader::{self, PytorchReader};
-use safetensors::SafeTensors;
-use safetensors::tensor::Dtype;
+use safetensors::tensor::{Dtype, Metadata};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::fs::{self, FsError};
+use crate::fs::FsError;
 
-/// The published file has 96 MB; in f64 it would have 191 MB. A reader takes no more than this into memory.
-const FILE_LIMIT: u64 = 1 << 30;
+pub use taking::Taking;
+
+/// The largest published file, VGG16, has 553 MB, and twice that in f64. What is larger is no network of ours.
+const FILE_LIMIT: u64 = 2 << 30;
+
+/// Names, types and shapes at the start of a safetensors file: the format's own limit.
+const HEADER_LIMIT: u64 = 100_000_000;
 
 /// Why a weights file was not accepted.
 #[derive(Debug, Error)]
@@ -31,11 +43,13 @@ pub enum WeightsError {
         /// What the reader said.
         what: String,
     },
-    /// Its tensors are not those of the FID InceptionV3.
-    #[error("{path} does not hold the weights of the FID InceptionV3 in pytorch-fid's names: {}", .problems.join("; "))]
+    /// Its tensors are not those of the network.
+    #[error("{path} does not hold the weights of {network}: {}", .problems.join("; "))]
     Mismatch {
         /// The file.
         path: PathBuf,
+        /// The network and whose names its tensors have.
+        network: &'static str,
         /// Every missing, unused or wrongly shaped tensor, in groups.
         problems: Vec<String>,
     },
@@ -50,6 +64,14 @@ enum Float {
 }
 
 impl Float {
+    const fn size(self) -> usize {
+        match self {
+            Self::F16 | Self::Bf16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
     fn widen(self, bytes: &[u8]) -> Vec<f64> {
         match self {
             Self::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f64()).collect(),
@@ -58,48 +80,85 @@ impl Float {
             Self::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
         }
     }
+
+    fn single(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
+            Self::Bf16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            Self::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+            Self::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
+        }
+    }
 }
 
-enum Bytes {
+/// Where the numbers of a tensor are.
+enum Place {
     Pickled(pytorch_reader::Tensor),
-    Held(Vec<u8>),
+    /// So many bytes from there on.
+    Stored {
+        file: Arc<Mutex<File>>,
+        start: u64,
+        length: usize,
+    },
 }
 
-/// One tensor, not yet widened.
+impl Place {
+    fn read(&self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Pickled(tensor) => tensor.read(),
+            Self::Stored { file, start, length } => {
+                // A thread that died while it read has left nothing half done here.
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.seek(SeekFrom::Start(*start))?;
+                let mut bytes = vec![0; *length];
+                file.read_exact(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+/// One tensor, not yet read.
 struct Entry {
     shape: Vec<usize>,
-    /// None for integers: they are never weights of this network.
+    /// None for integers: they are never weights.
     float: Option<Float>,
-    bytes: Bytes,
+    place: Place,
 }
+
+/// What a file says of itself: tensors by name, and the metadata of a safetensors file.
+type Contents = (BTreeMap<String, Entry>, BTreeMap<String, String>);
 
 /// The named tensors of one file. Those that are taken are gone; what is left at the end was not expected.
 pub struct StateDict {
     path: PathBuf,
     sha256: String,
     entries: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
 }
 
 impl StateDict {
     /// Reads the names and shapes of `path`, and its checksum.
     ///
     /// # Errors
-    /// When it is neither a state dict nor safetensors, or damaged.
+    /// When it is neither a state dict nor safetensors, or damaged, or its pickle names what no state dict needs.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
-        let mut start = [0; 9];
+        let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let unreadable = |what: String| WeightsError::Unreadable { path: path.to_owned(), what };
-        let length =
-            std::fs::metadata(path).map_err(|source| FsError { operation: "read", path: path.to_owned(), source })?.len();
+        let mut file = File::open(path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
         if length > FILE_LIMIT {
             return Err(unreadable(format!("it has {length} bytes, more than the {FILE_LIMIT} that are accepted")));
         }
-        let sha256 = sha256_of(path, &mut start)?;
+        let (sha256, start) = sha256_of(&mut file).map_err(failed)?;
+        file.rewind().map_err(failed)?;
         // A safetensors file starts with the length of its JSON header; a zip or pickle has no brace there.
-        let entries = if start[8] == b'{' { read_safetensors(path)? } else { read_pickled(path)? };
+        let contents = if start.get(8) == Some(&b'{') { safetensors(file, length) } else { pickled(path, file) };
+        let (entries, metadata) = contents.map_err(unreadable)?;
         if entries.is_empty() {
             return Err(unreadable("it holds no tensors".into()));
         }
-        Ok(Self { path: path.to_owned(), sha256, entries })
+        Ok(Self { path: path.to_owned(), sha256, entries, metadata })
     }
 
     /// The file.
@@ -114,10 +173,21 @@ impl StateDict {
         &self.sha256
     }
 
+    /// What a safetensors file says under `key` of its `__metadata__`.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
     /// Whether a tensor of this name is there and not yet taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
+    }
+
+    /// Forgets the tensors whose names start with `prefix`, unread.
+    pub fn pass_over(&mut self, prefix: &str) {
+        self.entries.retain(|name, _| !name.starts_with(prefix));
     }
 
     /// Names that nobody took, but for the step counters that BatchNorm keeps while training.
@@ -126,25 +196,47 @@ impl StateDict {
         self.entries.keys().filter(|name| !name.ends_with("num_batches_tracked")).cloned().collect()
     }
 
-    /// The tensor of this name, if it is there and has this shape; otherwise what is wrong with it.
+    /// The tensor of this name in f64, if it is there and has this shape; otherwise what is wrong with it.
     ///
     /// # Errors
     /// When it is missing, of another shape, or holds what is no finite floating-point number.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>, Problem> {
+        let (float, bytes) = self.bytes_of(name, shape)?;
+        let values = float.widen(&bytes);
+        if values.iter().all(|v| v.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
+    }
+
+    /// [`take`](Self::take) in f32; what the file has in f32 is not copied.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn take_f32(&mut self, name: &str, shape: &[usize]) -> Result<TensorData, Problem> {
+        let (float, bytes) = self.bytes_of(name, shape)?;
+        // A large buffer begins where an f32 may begin on every system we know; a tensor needs that.
+        let as_it_is = matches!(float, Float::F32) && cfg!(target_endian = "little") && bytes.as_ptr().cast::<f32>().is_aligned();
+        if as_it_is {
+            let finite = bytes.as_chunks().0.iter().all(|&b| f32::from_le_bytes(b).is_finite());
+            return if finite {
+                Ok(TensorData::from_bytes_vec(bytes, shape.to_vec(), DType::F32))
+            } else {
+                Err(not_finite(name))
+            };
+        }
+        let values = float.single(&bytes);
+        if values.iter().all(|v| v.is_finite()) { Ok(TensorData::new(values, shape.to_vec())) } else { Err(not_finite(name)) }
+    }
+
+    fn bytes_of(&mut self, name: &str, shape: &[usize]) -> Result<(Float, Vec<u8>), Problem> {
         let entry = self.entries.remove(name).ok_or_else(|| Problem::Missing(name.to_owned()))?;
         if entry.shape != shape {
             return Err(Problem::Other(format!("{name} has shape {:?}, expected {shape:?}", entry.shape)));
         }
         let float = entry.float.ok_or_else(|| Problem::Other(format!("{name} holds no floating-point numbers")))?;
-        let bytes = match entry.bytes {
-            Bytes::Pickled(tensor) => tensor.read().map_err(|e| Problem::Other(format!("{name} cannot be read: {e}")))?,
-            Bytes::Held(bytes) => bytes,
-        };
-        let values = float.widen(&bytes);
-        if values.len() != shape.iter().product::<usize>() || values.iter().any(|v| !v.is_finite()) {
-            return Err(Problem::Other(format!("{name} holds numbers that are not finite, or too few")));
+        let bytes = entry.place.read().map_err(|e| Problem::Other(format!("{name} cannot be read: {e}")))?;
+        if bytes.len() != float.size() * shape.iter().product::<usize>() {
+            return Err(Problem::Other(format!("{name} holds too few numbers")));
         }
-        Ok(values)
+        Ok((float, bytes))
     }
 }
 
@@ -157,21 +249,23 @@ pub enum Problem {
     Other(String),
 }
 
-fn sha256_of(path: &Path, start: &mut [u8; 9]) -> Result<String, FsError> {
-    let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let (mut hash, mut buffer, mut first) = (Sha256::new(), vec![0; 1 << 20], true);
+fn not_finite(name: &str) -> Problem {
+    Problem::Other(format!("{name} holds numbers that are not finite"))
+}
+
+/// The checksum of all bytes, and the first of them.
+fn sha256_of(file: &mut File) -> io::Result<(String, Vec<u8>)> {
+    let (mut hash, mut buffer, mut start) = (Sha256::new(), vec![0; 1 << 20], Vec::new());
     loop {
         let n = match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(0) => return Ok((hex(&hash.finalize()), start)),
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(failed(e)),
+            Err(e) => return Err(e),
         };
-        if first && n >= 9 {
-            start.copy_from_slice(&buffer[..9]);
+        if start.len() < 16 {
+            start.extend_from_slice(&buffer[..n.min(16)]);
         }
-        first = false;
         hash.update(&buffer[..n]);
     }
 }
@@ -181,8 +275,9 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn read_pickled(path: &Path) -> Result<BTreeMap<String, Entry>, WeightsError> {
-    let reader = PytorchReader::new(path).map_err(|e| WeightsError::Unreadable { path: path.to_owned(), what: e.to_string() })?;
+fn pickled(path: &Path, mut file: File) -> Result<Contents, String> {
+    pickle::check(&mut file)?;
+    let reader = PytorchReader::new(path).map_err(|e| e.to_string())?;
     let entry = |tensor: pytorch_reader::Tensor| Entry {
         shape: tensor.shape().to_vec(),
         float: match tensor.dtype() {
@@ -192,25 +287,47 @@ fn read_pickled(path: &Path) -> Result<BTreeMap<String, Entry>, WeightsError> {
             pytorch_reader::DType::F64 => Some(Float::F64),
             _ => None,
         },
-        bytes: Bytes::Pickled(tensor),
+        place: Place::Pickled(tensor),
     };
-    Ok(reader.into_tensors().into_iter().map(|(name, tensor)| (name, entry(tensor))).collect())
+    Ok((reader.into_tensors().into_iter().map(|(name, tensor)| (name, entry(tensor))).collect(), BTreeMap::new()))
 }
 
-fn read_safetensors(path: &Path) -> Result<BTreeMap<String, Entry>, WeightsError> {
-    let bytes = fs::read_bounded(path, FILE_LIMIT)?;
-    let tensors =
-        SafeTensors::deserialize(&bytes).map_err(|e| WeightsError::Unreadable { path: path.to_owned(), what: e.to_string() })?;
-    let entry = |tensor: safetensors::tensor::TensorView<'_>| Entry {
-        shape: tensor.shape().to_vec(),
-        float: match tensor.dtype() {
+fn safetensors(mut file: File, length: u64) -> Result<Contents, String> {
+    let mut size = [0; 8];
+    file.read_exact(&mut size).map_err(|e| e.to_string())?;
+    let size = u64::from_le_bytes(size);
+    if size > HEADER_LIMIT || size + 8 > length {
+        return Err(format!("its header should have {size} bytes, the file has {length}"));
+    }
+    let mut header = vec![0; size as usize];
+    file.read_exact(&mut header).map_err(|e| e.to_string())?;
+    let header: Metadata = serde_json::from_slice(&header).map_err(|e| format!("its header is damaged: {e}"))?;
+    // The offsets follow one another without gaps: reading the header has checked that.
+    let tensors = header.tensors();
+    let end = tensors.values().map(|info| info.data_offsets.1 as u64).max().unwrap_or(0);
+    if size + 8 + end != length {
+        return Err(format!(
+            "its tensors should end at byte {}, the file has {length}: it was cut off or has more in it",
+            size + 8 + end
+        ));
+    }
+    let file = Arc::new(Mutex::new(file));
+    let entry = |info: &safetensors::tensor::TensorInfo| Entry {
+        shape: info.shape.clone(),
+        float: match info.dtype {
             Dtype::F16 => Some(Float::F16),
             Dtype::BF16 => Some(Float::Bf16),
             Dtype::F32 => Some(Float::F32),
             Dtype::F64 => Some(Float::F64),
             _ => None,
         },
-        bytes: Bytes::Held(tensor.data().to_vec()),
+        place: Place::Stored {
+            file: Arc::clone(&file),
+            start: size + 8 + info.data_offsets.0 as u64,
+            length: info.data_offsets.1 - info.data_offsets.0,
+        },
     };
-    Ok(tensors.tensors().into_iter().map(|(name, tensor)| (name, entry(tensor))).collect())
+    let entries = tensors.iter().map(|(name, info)| (name.clone(), entry(info))).collect();
+    let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    Ok((entries, metadata))
 }

@@ -7,6 +7,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::super::state_dict::WeightsError;
+use super::Variant;
 use super::load::{Drawn, WeightsAndBias};
 use super::network::{Network, Parameters};
 use crate::fs;
@@ -40,7 +41,7 @@ impl Parameters for Kept {
 /// When the file cannot be written.
 pub fn write_drawn(path: &Path, seed: u64) -> Result<(), WeightsError> {
     let mut kept = Kept { drawn: Drawn { seed }, tensors: Vec::new() };
-    drop(Network::new(&mut kept, &Device::flex()));
+    drop(Network::new(Variant::Fid, &mut kept, &Device::flex()));
     let refused = |what: String| WeightsError::Unreadable { path: path.to_owned(), what };
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = kept
         .tensors

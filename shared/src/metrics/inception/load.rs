@@ -1,65 +1,70 @@
 //! Where the network's numbers come from: a state dict, with BatchNorm folded into the convolutions, or a seeded draw.
 
-use super::super::state_dict::{Problem, StateDict, WeightsError};
+use std::path::Path;
+
+use super::super::network::Weights;
+use super::super::state_dict::{StateDict, Taking, WeightsError};
+use super::Variant;
 use super::network::Parameters;
 use crate::rng;
 
 /// Epsilon of every BatchNorm of this network (TensorFlow-Slim's Inception).
 const BATCH_NORM_EPS: f64 = 1e-3;
 
-/// Names in an error's text; the rest is counted.
-const NAMES_SHOWN: usize = 5;
+/// Where a safetensors file says which network it is of.
+const NETWORK_KEY: &str = "network";
+/// What `tools/keras_inception.py` writes there.
+const KERAS_NETWORK: &str = "keras-inception-v3";
 
 /// The weights and bias of one convolution, in f32.
 pub(super) type WeightsAndBias = (Vec<f32>, Vec<f32>);
 
-/// Reads from a state dict and gathers all that is wrong, so that one message names it all.
+/// Reads from a state dict, BatchNorm apart or folded.
 pub(super) struct FromStateDict {
-    state: StateDict,
-    missing: Vec<String>,
-    problems: Vec<String>,
+    taking: Taking,
+    variant: Variant,
 }
 
 impl FromStateDict {
-    pub(super) fn new(state: StateDict) -> Self {
-        Self { state, missing: Vec::new(), problems: Vec::new() }
+    /// Opens `path`; a file that says that it is of the other variant is refused here.
+    pub(super) fn open(path: &Path, variant: Variant) -> Result<Self, WeightsError> {
+        let state = StateDict::open(path)?;
+        let problem = match (variant, state.metadata(NETWORK_KEY)) {
+            (Variant::Fid, Some(KERAS_NETWORK)) => "it holds Keras' InceptionV3, which is the network inception-v3-keras".into(),
+            (Variant::Keras, Some(KERAS_NETWORK)) | (Variant::Fid, _) => {
+                return Ok(Self { taking: Taking::new(state, variant.expected()), variant });
+            }
+            (Variant::Keras, other) => {
+                let other = other.map_or_else(|| "no network".into(), |name| format!("{name:?}"));
+                format!("it names {other} in its metadata; `python tools/keras_inception.py` makes it from Keras' file")
+            }
+        };
+        Err(WeightsError::Mismatch { path: path.to_owned(), network: variant.expected(), problems: vec![problem] })
     }
 
-    /// Whether everything was there and nothing else.
-    pub(super) fn finish(mut self) -> Result<(), WeightsError> {
-        let unused = self.state.left_over();
-        for (what, names) in [("missing", &self.missing), ("unused", &unused)] {
-            if !names.is_empty() {
-                let more = names.len().saturating_sub(NAMES_SHOWN);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                self.problems.push(format!("{what}: {}{more}", names[..names.len().min(NAMES_SHOWN)].join(", ")));
-            }
-        }
-        if self.problems.is_empty() {
-            return Ok(());
-        }
-        Err(WeightsError::Mismatch { path: self.state.path().to_owned(), problems: self.problems })
+    /// Which numbers they are, if everything was there and nothing else.
+    pub(super) fn finish(self) -> Result<Weights, WeightsError> {
+        self.taking.finish()
     }
 
     fn take(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f64>> {
-        match self.state.take(name, shape) {
-            Ok(values) => return Some(values),
-            Err(Problem::Missing(name)) => self.missing.push(name),
-            Err(Problem::Other(text)) => self.problems.push(text),
-        }
-        None
+        self.taking.f64s(name, shape)
     }
 
     fn folded(&mut self, name: &str, shape: [usize; 4]) -> Option<WeightsAndBias> {
         let out = shape[0];
         let weight = self.take(&format!("{name}.conv.weight"), &shape);
         let conv_bias = format!("{name}.conv.bias");
-        if self.state.has(&conv_bias) && !self.state.has(&format!("{name}.bn.weight")) {
+        if self.taking.has(&conv_bias) && !self.taking.has(&format!("{name}.bn.bias")) {
             let bias = self.take(&conv_bias, &[out])?;
             return Some((narrow(&weight?), narrow(&bias)));
         }
-        let [gamma, beta, mean, variance] =
-            ["weight", "bias", "running_mean", "running_var"].map(|part| self.take(&format!("{name}.bn.{part}"), &[out]));
+        let gamma = format!("{name}.bn.weight");
+        // Keras' layers have no gamma (`scale=False`).
+        let has_gamma = self.variant == Variant::Fid || self.taking.has(&gamma);
+        let gamma = if has_gamma { self.take(&gamma, &[out]) } else { Some(vec![1.0; out]) };
+        let [beta, mean, variance] =
+            ["bias", "running_mean", "running_var"].map(|part| self.take(&format!("{name}.bn.{part}"), &[out]));
         let (mut weight, gamma, mut bias, mean, variance) = (weight?, gamma?, beta?, mean?, variance?);
         let per_channel = weight.len() / out;
         for c in 0..out {

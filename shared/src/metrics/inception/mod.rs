@@ -1,8 +1,15 @@
-//! The FID InceptionV3 (2015-12-05): the network over whose features KID, FID and IS are defined.
+//! The InceptionV3 in two variants: that of FID (2015-12-05), over whose features KID, FID and IS are defined, and Keras'.
+//!
+//! | | [`Variant::Fid`] | [`Variant::Keras`] |
+//! |---|---|---|
+//! | trained by | Google, 1008 classes | Keras' ImageNet weights, 1000 classes, read without the classifier |
+//! | pool branch of the last block | maximum | average |
+//! | BatchNorm | with gamma | `scale=False`: no gamma |
+//! | file | pytorch-fid's or torch-fidelity's | `tools/keras_inception.py` makes it and names it in its metadata |
 //!
 //! Weights are read from a state dict in pytorch-fid's names, `.pth` or safetensors, of any float type, with BatchNorm
 //! apart (`*.conv.weight`, `*.bn.{weight,bias,running_mean,running_var}`) or folded already (`*.conv.{weight,bias}`).
-//! Every key must be there and none besides (`num_batches_tracked` aside). The published file has no `AuxLogits.*`: a file
+//! Every key must be there and none besides (`num_batches_tracked` aside). The FID file has no `AuxLogits.*`: a file
 //! that has them is another network, and they are refused as unused.
 
 #[cfg(feature = "faults")]
@@ -17,7 +24,7 @@ use burn::tensor::{Device, Tensor};
 use self::load::{Drawn, FromStateDict};
 use self::network::Network;
 use super::network::{FeatureNetwork, Layer, Weights};
-use super::state_dict::{StateDict, WeightsError};
+use super::state_dict::WeightsError;
 
 #[cfg(feature = "faults")]
 pub use self::drawn::write_drawn;
@@ -41,37 +48,91 @@ pub const POOL_2048: Layer = Layer { name: "2048", dimensions: 2048 };
 /// The classifier's output without its bias: 1008 logits, those of the Inception Score.
 pub const LOGITS_UNBIASED: Layer = Layer { name: "logits_unbiased", dimensions: 1008 };
 
-/// Every layer, by depth.
+/// Every layer of [`Variant::Fid`], by depth.
 pub const LAYERS: [Layer; 5] = [POOL_64, POOL_192, POOL_768, POOL_2048, LOGITS_UNBIASED];
 
+/// Every layer of [`Variant::Keras`], by depth.
+pub const KERAS_LAYERS: [Layer; 4] = [POOL_64, POOL_192, POOL_768, POOL_2048];
+
+/// Whose InceptionV3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Variant {
+    /// TensorFlow's graph of 2015-12-05, that of FID.
+    #[default]
+    Fid,
+    /// `keras.applications.InceptionV3(include_top=False)`.
+    Keras,
+}
+
+impl Variant {
+    /// The network's name in reports and cache keys.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fid => "inception-v3-compat",
+            Self::Keras => "inception-v3-keras",
+        }
+    }
+
+    /// Its layers, by depth.
+    #[must_use]
+    pub const fn layers(self) -> &'static [Layer] {
+        match self {
+            Self::Fid => &LAYERS,
+            Self::Keras => &KERAS_LAYERS,
+        }
+    }
+
+    /// For errors: what a file of it holds.
+    const fn expected(self) -> &'static str {
+        match self {
+            Self::Fid => "the FID InceptionV3 in pytorch-fid's names",
+            Self::Keras => "Keras' InceptionV3 in pytorch-fid's names",
+        }
+    }
+}
+
 impl Inception {
-    /// Reads the weights of `path` onto `device`, which must be without autodiff.
+    /// Reads the weights of the FID InceptionV3 of `path` onto `device`, which must be without autodiff.
     ///
     /// # Errors
     /// When the file cannot be read or its tensors are not exactly those of this network.
     pub fn load(path: &Path, device: &Device) -> Result<Self, WeightsError> {
-        let state = StateDict::open(path)?;
-        let weights = Weights::File { sha256: state.sha256().to_owned() };
-        let mut parameters = FromStateDict::new(state);
-        let network = Network::new(&mut parameters, device);
-        parameters.finish()?;
+        Self::load_variant(Variant::Fid, path, device)
+    }
+
+    /// [`load`](Self::load) of either variant.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when the file says that it is of the other variant.
+    pub fn load_variant(variant: Variant, path: &Path, device: &Device) -> Result<Self, WeightsError> {
+        let mut parameters = FromStateDict::open(path, variant)?;
+        let network = Network::new(variant, &mut parameters, device);
+        let weights = parameters.finish()?;
         Ok(Self { network, device: device.clone(), weights })
     }
 
-    /// An untrained network for smoke runs: the same for the same seed, and meaningless as a measure of quality.
+    /// An untrained FID InceptionV3 for smoke runs: the same for the same seed, and meaningless as a measure of quality.
     #[must_use]
     pub fn random(seed: u64, device: &Device) -> Self {
-        Self { network: Network::new(&mut Drawn { seed }, device), device: device.clone(), weights: Weights::Random { seed } }
+        Self::random_variant(Variant::Fid, seed, device)
+    }
+
+    /// [`random`](Self::random) of either variant.
+    #[must_use]
+    pub fn random_variant(variant: Variant, seed: u64, device: &Device) -> Self {
+        let network = Network::new(variant, &mut Drawn { seed }, device);
+        Self { network, device: device.clone(), weights: Weights::Random { seed } }
     }
 }
 
 impl FeatureNetwork for Inception {
     fn name(&self) -> &'static str {
-        "inception-v3-compat"
+        self.network.variant().name()
     }
 
     fn layers(&self) -> &'static [Layer] {
-        &LAYERS
+        self.network.variant().layers()
     }
 
     fn weights(&self) -> &Weights {

@@ -1,14 +1,15 @@
-//! The layers of the FID InceptionV3 and its forward pass, in evaluation only.
+//! The layers of the InceptionV3 and its forward pass, in evaluation only.
 //!
 //! It is torchvision's InceptionV3 changed to what TensorFlow's graph of 2015-12-05 computes, as pytorch-fid found out
 //! (`inception.py`): 3×3 average pools divide by the pixels that are there, the pool branch of the last block is a max
-//! pool, 1008 classes, no auxiliary head. BatchNorm is folded into the convolutions beforehand.
+//! pool, 1008 classes, no auxiliary head. In Keras' (`applications/inception_v3.py`) that branch is an average as everywhere
+//! else, and the classifier is left out. BatchNorm is folded into the convolutions beforehand.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::network::Layer;
 use super::load::WeightsAndBias;
-use super::{LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048};
+use super::{LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048, Variant};
 use crate::nn::ops::{self, Activation, Padding};
 
 /// Gives the numbers of the layers, one after the other.
@@ -87,16 +88,17 @@ fn halve(x: Tensor<4>) -> Tensor<4> {
 /// The whole network.
 #[derive(Debug)]
 pub(super) struct Network {
+    variant: Variant,
     stem_1: [Conv; 3],
     stem_2: [Conv; 2],
     mixed_5_6: Vec<Mixed>,
     mixed_7: Vec<Mixed>,
-    /// [2048, 1008]
-    logits: Tensor<2>,
+    /// [2048, 1008]; none without a classifier.
+    logits: Option<Tensor<2>>,
 }
 
 impl Network {
-    pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
+    pub(super) fn new(variant: Variant, parameters: &mut dyn Parameters, device: &Device) -> Self {
         let mut b = Builder { parameters, device };
         let stem_1 = [
             b.conv("Conv2d_1a_3x3", [32, 3, 3, 3], 2, [0, 0]),
@@ -117,11 +119,17 @@ impl Network {
         let mixed_7 = vec![
             b.block_d("Mixed_7a", 768),
             b.block_e("Mixed_7b", 1280, PoolBranch::Average),
-            b.block_e("Mixed_7c", 2048, PoolBranch::Max),
+            b.block_e("Mixed_7c", 2048, if variant == Variant::Fid { PoolBranch::Max } else { PoolBranch::Average }),
         ];
-        let fc = b.parameters.logits([LOGITS_UNBIASED.dimensions, 2048]);
-        let fc = Tensor::<2>::from_data(TensorData::new(fc, [LOGITS_UNBIASED.dimensions, 2048]), device);
-        Self { stem_1, stem_2, mixed_5_6, mixed_7, logits: fc.transpose() }
+        let logits = (variant == Variant::Fid).then(|| {
+            let fc = b.parameters.logits([LOGITS_UNBIASED.dimensions, 2048]);
+            Tensor::<2>::from_data(TensorData::new(fc, [LOGITS_UNBIASED.dimensions, 2048]), device).transpose()
+        });
+        Self { variant, stem_1, stem_2, mixed_5_6, mixed_7, logits }
+    }
+
+    pub(super) const fn variant(&self) -> Variant {
+        self.variant
     }
 
     /// One tensor [B, features] a layer, in the order of `layers`. Stops after the deepest one.
@@ -152,8 +160,10 @@ impl Network {
                 break 'layers;
             }
             let x = global_average(self.mixed_7.iter().fold(x, |x, block| block.forward(x))); // [B, 2048]
-            if !enough(POOL_2048, &|| x.clone()) {
-                enough(LOGITS_UNBIASED, &|| ops::matmul(x.clone(), self.logits.clone())); // [B, 1008]
+            if !enough(POOL_2048, &|| x.clone())
+                && let Some(logits) = &self.logits
+            {
+                enough(LOGITS_UNBIASED, &|| ops::matmul(x.clone(), logits.clone())); // [B, 1008]
             }
         }
         layers.iter().filter_map(|layer| reached.iter().find(|(l, _)| l == layer).map(|(_, x)| x.clone())).collect()

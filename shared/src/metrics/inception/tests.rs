@@ -5,53 +5,12 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::super::features::Features;
 use super::super::resize::{Preprocessing, RgbPicture};
-use super::load::WeightsAndBias;
+use super::load::{FromStateDict, WeightsAndBias};
 use super::network::Parameters;
 use super::*;
 
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
-}
-
 fn scratch(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("fledge-inception-{}-{name}", std::process::id()))
-}
-
-const VALUES: [f64; 6] = [0.5, -1.25, 3.0, 1024.0, 0.0, -0.007_812_5];
-
-#[test]
-fn every_float_type_of_a_pth_is_read() {
-    let mut state = StateDict::open(&golden("floats.pth")).expect("open");
-    for name in ["f16", "bf16", "f32", "f64"] {
-        assert_eq!(state.take(name, &[2, 3]).ok().as_deref(), Some(&VALUES[..]), "{name}");
-    }
-    // A view with strides is read in the order of its own rows.
-    assert_eq!(state.take("transposed", &[3, 2]).ok(), Some(vec![0.5, 1024.0, -1.25, 0.0, 3.0, -0.007_812_5]));
-    assert!(state.take("integer", &[3]).is_err());
-    assert!(state.left_over().is_empty());
-}
-
-#[test]
-fn a_pickle_with_foreign_code_runs_nothing() {
-    let before = std::env::current_dir().expect("folder").join("executed-by-a-pickle");
-    if let Ok(state) = StateDict::open(&golden("foreign-code.pth")) {
-        // The tensor beside the payload may be read; the payload is no tensor.
-        assert!(!state.has("payload"));
-    }
-    assert!(!before.exists());
-}
-
-#[test]
-fn files_that_hold_no_weights_are_refused() {
-    let file = scratch("nothing.pth");
-    for bytes in
-        [&b""[..], b"not a pickle", b"PK\x03\x04 cut off", b"\x02\0\0\0\0\0\0\0{}", b"\xff\xff\xff\xff\xff\xff\xff\xff{\"a\":1}"]
-    {
-        crate::fs::write(&file, bytes).expect("write");
-        let error = StateDict::open(&file).err().expect("accepted").to_string();
-        assert!(error.contains("nothing.pth"), "{error}");
-    }
-    crate::fs::remove(&file).expect("clear");
 }
 
 /// Collects the shapes of the network instead of numbers.
@@ -73,7 +32,7 @@ impl Parameters for Shapes {
 /// A safetensors file of one byte pattern under every key, BatchNorm apart or folded; `change` may spoil it.
 fn write_weights(file: &Path, folded: bool, change: impl FnOnce(&mut BTreeMap<String, Vec<usize>>)) {
     let mut shapes = Shapes::default();
-    let _ = Network::new(&mut shapes, &Device::flex());
+    let _ = Network::new(Variant::Fid, &mut shapes, &Device::flex());
     let mut keys = BTreeMap::new();
     for (name, shape) in shapes.0 {
         let out = vec![shape[0]];
@@ -128,8 +87,8 @@ fn batch_norm_is_folded_and_folded_files_are_read() {
     let (apart, folded) = (scratch("apart.safetensors"), scratch("folded.safetensors"));
     write_weights(&apart, false, |_| {});
     write_weights(&folded, true, |_| {});
-    let mut apart_dict = FromStateDict::new(StateDict::open(&apart).expect("open"));
-    let mut folded_dict = FromStateDict::new(StateDict::open(&folded).expect("open"));
+    let mut apart_dict = FromStateDict::open(&apart, Variant::Fid).expect("open");
+    let mut folded_dict = FromStateDict::open(&folded, Variant::Fid).expect("open");
     crate::fs::remove(&apart).expect("clear");
     crate::fs::remove(&folded).expect("clear");
     // Every number is v: weight v·v/√(v + 1e-3), bias v − v·v/√(v + 1e-3).
@@ -139,7 +98,7 @@ fn batch_norm_is_folded_and_folded_files_are_read() {
     assert!(weight.iter().all(|&w| w == (v * scale) as f32) && bias.iter().all(|&b| b == (v - v * scale) as f32));
     let (weight, bias) = folded_dict.convolution("Conv2d_1a_3x3", [32, 3, 3, 3]);
     assert!(weight.iter().chain(&bias).all(|&w| w == 0.0625));
-    let _ = Network::new(&mut RestOf(&mut folded_dict), &Device::flex());
+    let _ = Network::new(Variant::Fid, &mut RestOf(&mut folded_dict), &Device::flex());
     assert!(folded_dict.finish().is_ok());
 }
 

@@ -1,0 +1,227 @@
+//! Which globals the pickles of a `.pth` file name, before any reader sees them.
+//!
+//! A pickle is a program: whatever it calls, it names first by a GLOBAL, STACK_GLOBAL or INST instruction. Our reader calls
+//! nothing and passes over names that it does not know; a file with such a name is no state dict all the same, be it a whole
+//! module (`torch.save(model)`) or an attack on those who load it with Python, so it is refused here and the name is told.
+//!
+//! Instructions: Python's `pickletools`. Containers: `torch.serialization`; the TAR files of PyTorch before 0.1.10 are refused.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use zip::ZipArchive;
+
+/// Bytes of a `data.pkl`: names and shapes; those of the largest networks have some hundred kilobytes.
+const PICKLE_LIMIT: u64 = 64 << 20;
+/// Bytes of a line or a name that may matter; longer strings are passed over.
+const NAME_LIMIT: u64 = 1 << 10;
+/// The number at the start of the files that PyTorch 0.1.10 to 1.5 wrote, as LONG1 has it.
+const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+/// Pickles at the start of such a file: magic number, version, system, state dict, names of the storages.
+const LEGACY_PICKLES: usize = 5;
+/// Where a TAR file has its magic.
+const TAR_MAGIC: std::ops::Range<usize> = 257..262;
+
+/// Whether every pickle of `file` names only what state dicts need; otherwise a sentence.
+pub(super) fn check(file: &mut File) -> Result<(), String> {
+    let failed = |e: io::Error| e.to_string();
+    let mut start = Vec::new();
+    file.by_ref().take(512).read_to_end(&mut start).map_err(failed)?;
+    file.seek(SeekFrom::Start(0)).map_err(failed)?;
+    if start.starts_with(b"PK") {
+        return check_zip(file);
+    }
+    if start.get(TAR_MAGIC) == Some(b"ustar") {
+        return Err("it is a TAR file of PyTorch before 0.1.10; load it there and save its state dict with torch.save".into());
+    }
+    // The number follows the protocol and, in later protocols, the length of a frame.
+    let is_legacy = start[..start.len().min(32)].windows(LEGACY_MAGIC.len()).any(|w| w == LEGACY_MAGIC);
+    let mut reader = BufReader::new(file);
+    (0..if is_legacy { LEGACY_PICKLES } else { 1 }).try_for_each(|_| Scan::new(&mut reader).run())
+}
+
+fn check_zip(file: &mut File) -> Result<(), String> {
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| format!("zip archive: {e}"))?;
+    for i in 0..archive.len() {
+        let entry = archive.by_index(i).map_err(|e| format!("zip archive: {e}"))?;
+        let is_pickle = entry.name().map_err(|e| format!("zip archive: {e}"))?.ends_with(".pkl");
+        if is_pickle {
+            Scan::new(&mut BufReader::new(entry.take(PICKLE_LIMIT))).run()?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether state dicts name this. `dtype`s come with storages that have none of their own.
+fn is_known(module: &str, name: &str) -> bool {
+    match module {
+        "collections" => name == "OrderedDict",
+        "torch._utils" => matches!(
+            name,
+            "_rebuild_tensor"
+                | "_rebuild_tensor_v2"
+                | "_rebuild_tensor_v3"
+                | "_rebuild_parameter"
+                | "_rebuild_parameter_with_state"
+        ),
+        "torch" => {
+            let is_storage = name.strip_suffix("Storage").is_some_and(|kind| kind.chars().all(|c| c.is_ascii_alphanumeric()));
+            is_storage
+                || matches!(name, "float16" | "bfloat16" | "float32" | "float64" | "int64" | "int32" | "uint8" | "bool" | "Size")
+        }
+        "torch.storage" => matches!(name, "UntypedStorage" | "TypedStorage"),
+        _ => false,
+    }
+}
+
+/// One pass over the instructions of one pickle. Strings are followed as far as STACK_GLOBAL needs them: pushed directly before
+/// it, or fetched from the memo.
+struct Scan<'a, R> {
+    reader: &'a mut R,
+    /// Those on top of the stack that are strings, as far as that is certain.
+    strings: Vec<String>,
+    memo: HashMap<u32, Option<String>>,
+}
+
+impl<'a, R: BufRead> Scan<'a, R> {
+    fn new(reader: &'a mut R) -> Self {
+        Self { reader, strings: Vec::new(), memo: HashMap::new() }
+    }
+
+    fn run(mut self) -> Result<(), String> {
+        loop {
+            let instruction = self.number(1)? as u8;
+            match instruction {
+                b'.' => return Ok(()),
+                // The names.
+                b'c' | b'i' => {
+                    let (module, name) = (self.line()?, self.line()?);
+                    self.meet(&module, &name)?;
+                }
+                0x93 => {
+                    let (name, module) = (self.strings.pop(), self.strings.pop());
+                    let (Some(module), Some(name)) = (module, name) else {
+                        return Err("its pickle calls something whose name it puts together: that is no state dict".into());
+                    };
+                    self.meet(&module, &name)?;
+                }
+                0x82..=0x84 => return Err("its pickle calls something by a registered number: that is no state dict".into()),
+                // Strings.
+                b'X' | b'T' => self.string(4)?,
+                b'U' | 0x8c => self.string(1)?,
+                0x8d => self.string(8)?,
+                b'V' => {
+                    let line = self.line()?;
+                    self.strings.push(line);
+                }
+                // The memo changes nothing on the stack.
+                b'q' | b'r' => {
+                    let at = self.number(if instruction == b'q' { 1 } else { 4 })? as u32;
+                    self.memo.insert(at, self.strings.last().cloned());
+                }
+                b'p' => {
+                    let at = self.index()?;
+                    self.memo.insert(at, self.strings.last().cloned());
+                }
+                0x94 => {
+                    self.memo.insert(self.memo.len() as u32, self.strings.last().cloned());
+                }
+                b'h' | b'j' => {
+                    let at = self.number(if instruction == b'h' { 1 } else { 4 })? as u32;
+                    self.fetch(at);
+                }
+                b'g' => {
+                    let at = self.index()?;
+                    self.fetch(at);
+                }
+                _ => {
+                    self.strings.clear();
+                    self.pass_over(instruction)?;
+                }
+            }
+        }
+    }
+
+    fn meet(&mut self, module: &str, name: &str) -> Result<(), String> {
+        self.strings.clear();
+        if is_known(module, name) {
+            return Ok(());
+        }
+        Err(format!(
+            "its pickle names {module}.{name}, which no state dict needs; nothing of it was run. If the file is a whole model of yours, save torch.save(model.state_dict(), …) instead"
+        ))
+    }
+
+    fn fetch(&mut self, at: u32) {
+        match self.memo.get(&at) {
+            Some(Some(text)) => self.strings.push(text.clone()),
+            _ => self.strings.clear(),
+        }
+    }
+
+    /// Passes over what follows an instruction that names nothing.
+    fn pass_over(&mut self, instruction: u8) -> Result<(), String> {
+        let length = match instruction {
+            b'(' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a' | b'o' => 0,
+            b')' | b']' | b'}' | b'e' | b'u' | b'Q' => 0,
+            0x81 | 0x85..=0x89 | 0x8f..=0x92 | 0x97 | 0x98 => 0,
+            b'K' | 0x80 => 1,
+            b'M' => 2,
+            b'J' => 4,
+            b'G' | 0x95 => 8,
+            b'C' | 0x8a => self.number(1)?,
+            b'B' | 0x8b => self.number(4)?,
+            0x8e | 0x96 => self.number(8)?,
+            b'I' | b'L' | b'F' | b'P' | b'S' => return self.line().map(drop),
+            other => {
+                return Err(format!("byte 0x{other:02x} is no instruction of a pickle: the file is damaged or something else"));
+            }
+        };
+        self.skip(length)
+    }
+
+    /// A string behind a length of `width` bytes.
+    fn string(&mut self, width: usize) -> Result<(), String> {
+        let length = self.number(width)?;
+        if length > NAME_LIMIT {
+            self.strings.clear();
+            return self.skip(length);
+        }
+        let mut bytes = vec![0; length as usize];
+        self.reader.read_exact(&mut bytes).map_err(ended)?;
+        self.strings.push(String::from_utf8_lossy(&bytes).into_owned());
+        Ok(())
+    }
+
+    fn skip(&mut self, length: u64) -> Result<(), String> {
+        let skipped = io::copy(&mut self.reader.by_ref().take(length), &mut io::sink()).map_err(ended)?;
+        if skipped == length { Ok(()) } else { Err(ended(io::ErrorKind::UnexpectedEof.into())) }
+    }
+
+    /// A little-endian number of `width` bytes, 8 at most.
+    fn number(&mut self, width: usize) -> Result<u64, String> {
+        let mut bytes = [0; 8];
+        self.reader.read_exact(&mut bytes[..width]).map_err(ended)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn line(&mut self) -> Result<String, String> {
+        let mut bytes = Vec::new();
+        // Twice the limit, so that a line that is cut is longer than any name.
+        self.reader.by_ref().take(2 * NAME_LIMIT).read_until(b'\n', &mut bytes).map_err(ended)?;
+        if bytes.pop() != Some(b'\n') {
+            return Err("its pickle has a line without an end: the file is cut off or damaged".into());
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn index(&mut self) -> Result<u32, String> {
+        let line = self.line()?;
+        line.parse().map_err(|_| format!("its pickle has {line:?} where a number belongs: the file is damaged"))
+    }
+}
+
+fn ended(e: io::Error) -> String {
+    if e.kind() == io::ErrorKind::UnexpectedEof { "its pickle ends early: the file is cut off".into() } else { e.to_string() }
+}
