@@ -8,6 +8,7 @@
 //! | [`cache`] | `evaluate cache`: what features are kept, and removing them |
 //! | [`measure`] | options → results |
 //! | [`metrics`] | features → numbers |
+//! | [`networks`] | networks that give features, by name |
 //! | [`protocol`] | named sets of conventions |
 //! | [`report`] | a result as a row of a table and as a line of JSON |
 //! | [`weights`] | `evaluate weights`: where they are, whether they are whole |
@@ -21,7 +22,7 @@ pub mod download;
 pub mod input;
 pub mod measure;
 pub mod metrics;
-pub mod npz;
+pub mod networks;
 pub mod protocol;
 pub mod report;
 pub mod weights;

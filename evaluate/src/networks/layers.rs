@@ -1,0 +1,80 @@
+//! The layers that several networks have.
+
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Device, Tensor, module};
+use shared::nn::ops::{self, Activation, Padding};
+
+use super::parameters::Parameters;
+
+/// Convolution with a bias, and what follows it.
+#[derive(Debug)]
+pub(super) struct Convolution {
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    stride: usize,
+    padding: usize,
+    activation: Activation,
+}
+
+impl Convolution {
+    /// `{name}.weight` of shape [Cout, Cin, kh, kw] and `{name}.bias`; stride 1, no padding, ReLU.
+    pub(super) fn new(parameters: &mut dyn Parameters, name: &str, shape: [usize; 4], device: &Device) -> Self {
+        Self {
+            weight: Tensor::from_data(parameters.tensor(&format!("{name}.weight"), &shape), device),
+            bias: Tensor::from_data(parameters.tensor(&format!("{name}.bias"), &shape[..1]), device),
+            stride: 1,
+            padding: 0,
+            activation: Activation::RELU,
+        }
+    }
+
+    pub(super) fn with_stride(self, stride: usize) -> Self {
+        Self { stride, ..self }
+    }
+
+    pub(super) fn with_padding(self, padding: usize) -> Self {
+        Self { padding, ..self }
+    }
+
+    pub(super) fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// # Shapes
+    /// `x` [B, Cin, H, W]; gives [B, Cout, H', W'].
+    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let padding = Padding::both([self.padding; 2]);
+        ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), self.activation, self.stride, padding)
+    }
+}
+
+/// x·Wᵀ + b.
+#[derive(Debug)]
+pub(super) struct Linear {
+    /// [in, out], a view of what the file has.
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+}
+
+impl Linear {
+    /// `{name}.weight` of shape [out, in] and `{name}.bias`.
+    pub(super) fn new(parameters: &mut dyn Parameters, name: &str, shape: [usize; 2], device: &Device) -> Self {
+        let weight = Tensor::<2>::from_data(parameters.tensor(&format!("{name}.weight"), &shape), device);
+        let bias = Tensor::from_data(parameters.tensor(&format!("{name}.bias"), &shape[..1]), device);
+        Self { weight: weight.transpose(), bias }
+    }
+
+    /// # Shapes
+    /// `x` [rows, in]; gives [rows, out].
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        ops::matmul(x, self.weight.clone()) + self.bias.clone().unsqueeze()
+    }
+}
+
+/// The largest value of every `size` × `size` window, two apart; with `ceil` also of the incomplete ones at the end.
+///
+/// # Shapes
+/// `x` [B, C, H, W]; gives [B, C, (H − size)/2 + 1, …], rounded up with `ceil`.
+pub(super) fn max_pool(x: Tensor<4>, size: usize, ceil: bool) -> Tensor<4> {
+    module::max_pool2d(x, MaxPoolOptions::new([size; 2]).with_stride([2; 2]).with_ceil_mode(ceil))
+}

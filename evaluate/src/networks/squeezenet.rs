@@ -1,0 +1,88 @@
+//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) with torchvision's weights (`squeezenet1_1-b8a52dc0.pth`) and names, cut
+//! into the seven slices that LPIPS looks at. Its pools count incomplete windows (`ceil_mode`). It has no other use here.
+
+use burn::tensor::{Device, Tensor};
+use shared::nn::ops;
+
+use super::layers::{Convolution, max_pool};
+use super::parameters::Parameters;
+
+/// For errors: what a file of it holds.
+pub(super) const EXPECTED: &str = "SqueezeNet 1.1 in torchvision's names";
+
+/// A narrow 1×1 convolution, then 1×1 and 3×3 ones side by side.
+#[derive(Debug)]
+struct Fire {
+    squeeze: Convolution,
+    expand: [Convolution; 2],
+}
+
+/// Number in `features`, channels in, channels between, channels out of each half.
+const FIRES: [[usize; 4]; 8] = [
+    [3, 64, 16, 64],
+    [4, 128, 16, 64],
+    [6, 128, 32, 128],
+    [7, 256, 32, 128],
+    [9, 256, 48, 192],
+    [10, 384, 48, 192],
+    [11, 384, 64, 256],
+    [12, 512, 64, 256],
+];
+
+/// How many of [`FIRES`] the slices after the first have, and whether a pool comes before them.
+const SLICES: [(usize, bool); 6] = [(2, true), (2, true), (1, true), (1, false), (1, false), (1, false)];
+
+impl Fire {
+    fn new(parameters: &mut dyn Parameters, [number, input, squeezed, half]: [usize; 4], device: &Device) -> Self {
+        let mut convolution =
+            |part: &str, shape| Convolution::new(parameters, &format!("features.{number}.{part}"), shape, device);
+        Self {
+            squeeze: convolution("squeeze", [squeezed, input, 1, 1]),
+            expand: [
+                convolution("expand1x1", [half, squeezed, 1, 1]),
+                convolution("expand3x3", [half, squeezed, 3, 3]).with_padding(1),
+            ],
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.squeeze.forward(x);
+        ops::join(self.expand.iter().map(|expand| expand.forward(x.clone())).collect())
+    }
+}
+
+/// The convolutions, without a classifier.
+#[derive(Debug)]
+pub(super) struct Slices {
+    first: Convolution,
+    fires: Vec<Fire>,
+}
+
+impl Slices {
+    /// Channels of the slices' outputs.
+    pub(super) const CHANNELS: [usize; 7] = [64, 128, 256, 384, 384, 512, 512];
+
+    pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
+        let first = Convolution::new(parameters, "features.0", [64, 3, 3, 3], device).with_stride(2);
+        let fires = FIRES.map(|fire| Fire::new(parameters, fire, device));
+        Self { first, fires: fires.into() }
+    }
+
+    /// What every slice gives.
+    ///
+    /// # Shapes
+    /// `x` [B, 3, H, W], H and W at least 32; gives seven tensors [B, Cᵢ, Hᵢ, Wᵢ].
+    pub(super) fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = self.first.forward(x);
+        let mut outputs = vec![x.clone()];
+        let mut fires = self.fires.iter();
+        for (count, pooled) in SLICES {
+            if pooled {
+                x = max_pool(x, 3, true);
+            }
+            x = fires.by_ref().take(count).fold(x, |x, fire| fire.forward(x));
+            outputs.push(x.clone());
+        }
+        outputs
+    }
+}
