@@ -10,6 +10,7 @@ use shared::nn::run::Which;
 
 use crate::cache::CacheArgs;
 use crate::protocol::{KidSettings, Metric, Protocol};
+use crate::weights::WeightsArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,24 +39,10 @@ pub struct Cli {
 /// Tasks beside measuring.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show, fetch or check the Inception weights
+    /// List, fetch, check or import the published weights
     Weights(WeightsArgs),
     /// Show or remove the features that are kept
     Cache(CacheArgs),
-}
-
-/// Flags of `evaluate weights`.
-#[derive(Args, Debug)]
-pub struct WeightsArgs {
-    /// Download them; a download that was cut off goes on where it stopped
-    #[arg(long)]
-    pub fetch: bool,
-    /// Read the stored file and compare its SHA-256
-    #[arg(long, conflicts_with = "fetch")]
-    pub check: bool,
-    /// Download from here instead (a mirror); the SHA-256 must be the same
-    #[arg(long, requires = "fetch", value_name = "URL")]
-    pub url: Option<String>,
 }
 
 /// Which features.

@@ -1,5 +1,8 @@
 //! A pinned file over HTTP. What has arrived is kept in `NAME.part` beside the final name; a connection that is cut, or a
 //! process that is killed, goes on from there with a `Range` request. The final name appears when the SHA-256 holds.
+//!
+//! One process at a time: the one that holds `NAME.lock`, which stays, because a lock file that is removed may be locked twice.
+//! How the server is reached is [`crate::client`]'s business.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -11,12 +14,11 @@ use shared::fs::{self, FsError};
 use shared::log::Progress;
 use thiserror::Error;
 
+use crate::client::Client;
+
 /// Pauses before the next try while nothing arrives; a try that brought bytes starts over with the first.
 pub const PAUSES: [Duration; 5] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8), Duration::from_secs(16)];
-
-/// A server that says nothing for this long is given up.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 16;
@@ -34,6 +36,17 @@ pub struct Download<'a> {
     pub bytes: u64,
     /// How long to wait before each further try.
     pub pauses: &'a [Duration],
+    /// Asks the server.
+    pub client: &'a Client,
+}
+
+/// How a download went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Got {
+    /// All bytes were there already.
+    Already,
+    /// The missing ones were fetched.
+    Fetched,
 }
 
 /// Why a file was not got.
@@ -43,24 +56,38 @@ pub enum DownloadError {
     #[error(transparent)]
     File(#[from] FsError),
     /// Another process is downloading the same file.
-    #[error("{path} is being downloaded by another process")]
+    #[error("{path} is being downloaded by another process: wait for it to end")]
     Busy {
-        /// The unfinished file.
+        /// The file.
         path: PathBuf,
     },
+    /// The disk has no room for what is missing.
+    #[error("{path} needs {needed} more bytes and its disk has {free}: make room, or set XDG_CACHE_HOME to a folder on another")]
+    NoRoom {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that are missing.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// The server refuses.
-    #[error("{url} answers with status {status}")]
+    #[error("{url} answers with status {status} ({way})")]
     Refused {
         /// What was asked for.
         url: String,
+        /// Through which proxy.
+        way: String,
         /// HTTP status.
         status: u16,
     },
     /// No try brought anything more.
-    #[error("cannot download {url}: {have} of {bytes} bytes are here and kept for the next try")]
+    #[error("cannot download {url} {way}: {have} of {bytes} bytes are here and kept for the next try")]
     Unreachable {
         /// What was asked for.
         url: String,
+        /// Through which proxy.
+        way: String,
         /// Bytes so far.
         have: u64,
         /// Bytes in all.
@@ -69,10 +96,12 @@ pub enum DownloadError {
         source: Box<ureq::Error>,
     },
     /// All arrived, but it is something else.
-    #[error("{url} gives another file: SHA-256 {got}, expected {expected}; nothing was kept")]
+    #[error("{url} gives another file: SHA-256 {got}, expected {expected}; nothing was kept ({way})")]
     WrongBytes {
         /// What was asked for.
         url: String,
+        /// Through which proxy.
+        way: String,
         /// SHA-256 of what arrived, or its excess length.
         got: String,
         /// SHA-256 that was expected.
@@ -89,55 +118,66 @@ enum Try {
 }
 
 impl Download<'_> {
-    /// Gets the file.
+    /// Gets the file, unless it is there.
     ///
     /// # Errors
-    /// When the server refuses, no try brings anything more, or the bytes are not those expected.
-    pub fn run(&self) -> Result<(), DownloadError> {
+    /// When the server refuses, no try brings anything more, the bytes are not those expected, or the disk is full.
+    pub fn run(&self) -> Result<Got, DownloadError> {
         fs::create_folder(self.path.parent().unwrap_or(Path::new(".")))?;
-        let part_path = self.part();
-        let mut part = fs::open_append(&part_path)?;
-        match part.try_lock() {
+        let lock = fs::open_append(beside(self.path, ".lock"))?;
+        match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DownloadError::Busy { path: part_path }),
-            Err(TryLockError::Error(e)) => return Err(self.failed("lock")(e).into()),
-        }
-        let progress = Progress::new(format!("bytes of {}", self.path.file_name().unwrap_or_default().display()), self.bytes);
-        let mut pauses = self.pauses.iter();
-        loop {
-            let before = self.length(&part)?;
-            match self.attempt(&mut part, &progress)? {
-                Try::Whole => break,
-                Try::Cut(cause) => {
-                    let have = self.length(&part)?;
-                    if have > before {
-                        pauses = self.pauses.iter();
-                    }
-                    let Some(&pause) = pauses.next() else {
-                        return Err(DownloadError::Unreachable {
-                            url: self.url.into(),
-                            have,
-                            bytes: self.bytes,
-                            source: Box::new(cause),
-                        });
-                    };
-                    tracing::warn!("{}: {cause}; {have} of {} bytes are here, trying again", self.url, self.bytes);
-                    std::thread::sleep(pause);
-                }
+            Err(TryLockError::WouldBlock) => return Err(DownloadError::Busy { path: self.path.to_owned() }),
+            Err(TryLockError::Error(source)) => {
+                return Err(FsError { operation: "lock", path: self.path.to_owned(), source }.into());
             }
         }
-        let got = self.sha256_of(&mut part)?;
+        if self.path.is_file() && sha256_of_file(self.path)? == self.sha256 {
+            return Ok(Got::Already);
+        }
+        let mut part = fs::open_append(self.part())?;
+        let needed = self.bytes.saturating_sub(self.length(&part)?);
+        if let Some(free) = fs::free_bytes(self.part()).filter(|free| *free < needed) {
+            return Err(DownloadError::NoRoom { path: self.path.to_owned(), needed, free });
+        }
+        self.fill(&mut part)?;
+        let got = self.sha256_of_part(&mut part)?;
         if got != self.sha256 {
             return Err(self.wrong(got));
         }
         part.sync_all().map_err(self.failed("sync"))?;
-        Ok(fs::rename(&part_path, self.path)?)
+        fs::rename(self.part(), self.path)?;
+        Ok(Got::Fetched)
+    }
+
+    /// Asks again and again until all bytes are here.
+    fn fill(&self, part: &mut File) -> Result<(), DownloadError> {
+        let title = format!("bytes of {}", self.path.file_name().unwrap_or_default().display());
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}";
+        let progress = Progress::resumed(title, self.bytes, self.length(part)?, template);
+        let mut pauses = self.pauses.iter();
+        loop {
+            let before = self.length(part)?;
+            let cause = match self.attempt(part, &progress)? {
+                Try::Whole => return Ok(()),
+                Try::Cut(cause) => cause,
+            };
+            let have = self.length(part)?;
+            if have > before {
+                pauses = self.pauses.iter();
+            }
+            match pauses.next() {
+                Some(&pause) if !is_final(&cause) => {
+                    tracing::warn!("{}: {cause}; {have} of {} bytes are here, trying again", self.url, self.bytes);
+                    std::thread::sleep(pause);
+                }
+                _ => return Err(self.unreachable(have, cause)),
+            }
+        }
     }
 
     fn part(&self) -> PathBuf {
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".part");
-        self.path.with_file_name(name)
+        unfinished(self.path)
     }
 
     fn attempt(&self, part: &mut File, progress: &Progress) -> Result<Try, DownloadError> {
@@ -149,23 +189,13 @@ impl Download<'_> {
         if have == self.bytes {
             return Ok(Try::Whole);
         }
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(SILENCE))
-            .timeout_recv_response(Some(SILENCE))
-            .timeout_per_read(Some(SILENCE))
-            .build()
-            .into();
         // A compressed body could not be resumed in the middle.
-        let mut request = agent.get(self.url).header("accept-encoding", "identity");
+        let mut request = self.client.agent().get(self.url).header("accept-encoding", "identity");
         if have > 0 {
             request = request.header("range", format!("bytes={have}-"));
         }
         let response = match request.call() {
             Ok(response) => response,
-            Err(e @ (ureq::Error::BadUri(_) | ureq::Error::Http(_))) => {
-                return Err(DownloadError::Unreachable { url: self.url.into(), have, bytes: self.bytes, source: Box::new(e) });
-            }
             Err(e) => return Ok(Try::Cut(e)),
         };
         let status = response.status().as_u16();
@@ -180,14 +210,16 @@ impl Download<'_> {
             206 if resumes() => {}
             // The server ignores Range, gives another range, or finds what we have too long: from the beginning.
             200 | 206 | 416 => {
-                part.set_len(0).map_err(self.failed("empty"))?;
+                if have > 0 {
+                    part.set_len(0).map_err(self.failed("empty"))?;
+                }
                 if status != 200 {
                     return Ok(Try::Cut(ureq::Error::StatusCode(status)));
                 }
                 have = 0;
             }
             408 | 429 | 500..=599 => return Ok(Try::Cut(ureq::Error::StatusCode(status))),
-            _ => return Err(DownloadError::Refused { url: self.url.into(), status }),
+            _ => return Err(DownloadError::Refused { url: self.url.into(), way: self.client.way().into(), status }),
         }
         let left = self.bytes - have;
         self.copy(response, part, left, progress)
@@ -223,27 +255,78 @@ impl Download<'_> {
     fn wrong(&self, got: String) -> DownloadError {
         // A further try would only append to bytes that are wrong already. If this fails, the next check finds them again.
         let _ = fs::remove(self.part());
-        DownloadError::WrongBytes { url: self.url.into(), got, expected: self.sha256.into() }
+        DownloadError::WrongBytes { url: self.url.into(), way: self.client.way().into(), got, expected: self.sha256.into() }
+    }
+
+    fn unreachable(&self, have: u64, cause: ureq::Error) -> DownloadError {
+        let (url, way) = (self.url.into(), self.client.way().into());
+        DownloadError::Unreachable { url, way, have, bytes: self.bytes, source: Box::new(cause) }
     }
 
     fn length(&self, part: &File) -> Result<u64, FsError> {
         Ok(part.metadata().map_err(self.failed("read"))?.len())
     }
 
-    fn sha256_of(&self, part: &mut File) -> Result<String, FsError> {
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; CHUNK];
-        part.seek(SeekFrom::Start(0)).map_err(self.failed("read"))?;
-        loop {
-            match part.read(&mut buffer).map_err(self.failed("read"))? {
-                0 => return Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect()),
-                n => hash.update(&buffer[..n]),
-            }
-        }
+    fn sha256_of_part(&self, part: &mut File) -> Result<String, FsError> {
+        part.seek(SeekFrom::Start(0)).and_then(|_| sha256_of(part)).map_err(self.failed("read"))
     }
 
     fn failed(&self, operation: &'static str) -> impl Fn(io::Error) -> FsError + use<> {
         let path = self.part();
         move |source| FsError { operation, path: path.clone(), source }
+    }
+}
+
+/// What has arrived of the file `path`, until it is whole.
+#[must_use]
+pub fn unfinished(path: &Path) -> PathBuf {
+    beside(path, ".part")
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// The SHA-256 of a file's bytes in lower-case hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256_of_file(path: &Path) -> Result<String, FsError> {
+    let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
+    File::open(path).and_then(|mut file| sha256_of(&mut file)).map_err(failed)
+}
+
+fn sha256_of(from: &mut impl Read) -> io::Result<String> {
+    copy_hashed(from, &mut io::sink())
+}
+
+/// Copies all bytes and gives their SHA-256 in lower-case hexadecimal.
+///
+/// # Errors
+/// When reading or writing fails.
+pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(hash.finalize().iter().map(|b| format!("{b:02x}")).collect()),
+            Ok(n) => &buffer[..n],
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        hash.update(read);
+        to.write_all(read)?;
+    }
+}
+
+/// Whether a further try cannot end otherwise: the address is none, or the server's certificate is not trusted.
+fn is_final(cause: &ureq::Error) -> bool {
+    match cause {
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Rustls(_) => true,
+        // rustls says so of all that is wrong in a handshake.
+        ureq::Error::Io(e) => e.kind() == io::ErrorKind::InvalidData,
+        _ => false,
     }
 }

@@ -11,13 +11,14 @@
 //! | [`networks`] | networks that give features, by name |
 //! | [`protocol`] | named sets of conventions |
 //! | [`report`] | a result as a row of a table and as a line of JSON |
-//! | [`weights`] | `evaluate weights`: where they are, whether they are whole |
+//! | [`weights`] | `evaluate weights`: which there are, whether they are whole, getting them |
 //! | [`download`] | a pinned file over HTTP, resumed where it was cut off |
+//! | [`client`] | the proxy and the certificates under which a server is asked |
 //!
 //! The arithmetic is in [`shared::metrics`].
 
 pub mod args;
-pub mod cache;
+pub mod client;
 pub mod download;
 pub mod input;
 pub mod measure;

@@ -1,0 +1,54 @@
+//! Downloads through proxies.
+
+use std::time::Duration;
+
+use evaluate::client::Client;
+use shared::cli::one_line;
+use shared::fs;
+
+use super::server::{Server, content, get_by, proxy, resumable, scratch, whole};
+
+fn client_under(url: &str, variables: &[(&str, String)]) -> Client {
+    let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
+    Client::new(url, Duration::from_secs(30), &variable).expect("client")
+}
+
+#[test]
+fn a_proxy_is_told_the_host_and_the_password_and_a_cut_is_resumed_through_it() {
+    let path = scratch("proxy");
+    let server = Server::start(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
+    let (address, seen) = proxy(Some(server.address.clone()), 2);
+    // No such host exists: only the proxy knows the way.
+    let url = "http://weights.invalid/file.pth";
+    let client = client_under(url, &[("HTTP_PROXY", format!("http://anna:s%40crt@{address}"))]);
+    get_by(&client, url, &path).expect("download");
+    assert_eq!(fs::read(&path).expect("read"), content());
+    assert_eq!(server.ranges(), [None, Some("bytes=100000-".to_owned())]);
+    let seen = seen.lock().expect("lock");
+    assert_eq!(seen[0].line, "CONNECT weights.invalid:80 HTTP/1.1");
+    // anna:s@crt in base 64.
+    assert_eq!(seen[0].proxy_authorization.as_deref(), Some("Basic YW5uYTpzQGNydA=="));
+}
+
+#[test]
+fn a_host_that_no_proxy_names_is_asked_directly() {
+    let path = scratch("no-proxy");
+    let server = Server::start(vec![whole(content())]);
+    // A proxy that nobody should ask: nothing listens there.
+    let variables = [("ALL_PROXY", "http://127.0.0.1:1".to_owned()), ("NO_PROXY", "example.org, 127.0.0.1".to_owned())];
+    get_by(&client_under(&server.url, &variables), &server.url, &path).expect("download");
+    assert_eq!(fs::read(&path).expect("read"), content());
+}
+
+#[test]
+fn a_proxy_that_refuses_is_named_without_its_password() {
+    let path = scratch("refusing-proxy");
+    let (address, _) = proxy(None, 10);
+    let url = "https://weights.invalid/file.pth";
+    let client = client_under(url, &[("https_proxy", format!("http://anna:secret@{address}"))]);
+    let text = one_line(&get_by(&client, url, &path).expect_err("refused"));
+    for part in [url, "through the proxy", &address, "https_proxy", "407"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+}
