@@ -11,6 +11,8 @@
 //! | [`networks`] | networks that give features, by name |
 //! | [`protocol`] | named sets of conventions |
 //! | [`report`] | a result as a row of a table and as a line of JSON |
+//! | [`curve`] | `evaluate curve`: every checkpoint of a run measured, nothing twice |
+//! | [`plots`] | what was measured as pictures |
 //! | [`weights`] | `evaluate weights`: which there are, whether they are whole, getting them |
 //! | [`download`] | a pinned file over HTTP, resumed where it was cut off |
 //! | [`client`] | the proxy and the certificates under which a server is asked |
@@ -19,11 +21,12 @@
 
 pub mod args;
 pub mod client;
+pub mod curve;
 pub mod download;
 pub mod input;
 pub mod measure;
 pub mod metrics;
-pub mod networks;
+pub mod plots;
 pub mod protocol;
 pub mod report;
 pub mod weights;

@@ -71,7 +71,7 @@ fn chart(record: &Record) -> Chart {
 }
 
 fn panel(title: &str, scale: Scale, lines: Vec<Line>) -> Panel {
-    Panel { title: title.into(), x_label: "kimg".into(), scale, lines }
+    Panel { title: title.into(), x_label: "kimg".into(), scale, lines, ..Panel::default() }
 }
 
 /// A line for each way in which KID was measured.

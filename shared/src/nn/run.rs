@@ -103,7 +103,7 @@ struct Pointer {
 const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
 
 /// What a run consists of beside its lock. What else is in its folder is not ours.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "checkpoints",
     "samples",
     "config.toml",
@@ -113,6 +113,7 @@ const PARTS: [&str; 10] = [
     "starts.jsonl",
     "train.log",
     "curves.png",
+    "metrics.png",
     "report.html",
 ];
 

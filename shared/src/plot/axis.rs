@@ -28,14 +28,14 @@ pub(super) struct Tick {
 }
 
 impl Axis {
-    /// The horizontal axis over these values: from 0, where none is below.
-    pub(super) fn horizontal(values: impl Iterator<Item = f64>) -> Self {
+    /// The axis of what is counted on, over these values: from 0, where none is below, to the last.
+    pub(super) fn counted(values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = values.filter(|v| v.is_finite()).fold((0.0f64, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
         Self { low, high: if high > low { high } else { low + 1.0 }, log: false }
     }
 
-    /// The vertical axis over these values.
-    pub(super) fn vertical(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
+    /// The axis over these values by a scale.
+    pub(super) fn scaled(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
         let log = scale == Scale::Log;
         let mut values: Vec<f64> = values.map(|v| if log { v.log10() } else { v }).filter(|v| v.is_finite()).collect();
         values.sort_by(f64::total_cmp);
@@ -152,35 +152,35 @@ mod tests {
 
     #[test]
     fn an_axis_holds_every_value_unless_there_are_many_and_a_few_far_off() {
-        let few = Axis::vertical([0.1, 3.0, f64::NAN, 900.0].into_iter(), Scale::Auto);
+        let few = Axis::scaled([0.1, 3.0, f64::NAN, 900.0].into_iter(), Scale::Auto);
         assert!(few.place(0.1) > 0.0 && few.place(900.0) < 1.0 && few.place(f64::NAN).is_nan());
-        let many = Axis::vertical((0..100).map(|i| if i == 0 { 1e6 } else { f64::from(i) }), Scale::Auto);
+        let many = Axis::scaled((0..100).map(|i| if i == 0 { 1e6 } else { f64::from(i) }), Scale::Auto);
         assert!(many.place(1e6) > 1.0 && many.place(99.0) < 1.0);
-        assert_eq!(Axis::vertical([2.0, 4.0].into_iter(), Scale::FromZero).place(0.0), 0.0);
-        assert!(Axis::vertical([-2.0, 4.0].into_iter(), Scale::FromZero).place(-2.0) > 0.0);
-        assert_eq!(Axis::vertical([9.0].into_iter(), Scale::Fixed(0.0, 2.0)).place(1.0), 0.5);
+        assert_eq!(Axis::scaled([2.0, 4.0].into_iter(), Scale::FromZero).place(0.0), 0.0);
+        assert!(Axis::scaled([-2.0, 4.0].into_iter(), Scale::FromZero).place(-2.0) > 0.0);
+        assert_eq!(Axis::scaled([9.0].into_iter(), Scale::Fixed(0.0, 2.0)).place(1.0), 0.5);
         for constant in [0.0, -3.0] {
-            let axis = Axis::vertical([constant; 60].into_iter(), Scale::Auto);
+            let axis = Axis::scaled([constant; 60].into_iter(), Scale::Auto);
             assert!((0.0..=1.0).contains(&axis.place(constant)));
             assert!(!axis.ticks(5).is_empty());
         }
-        for empty in [Axis::vertical([].into_iter(), Scale::Auto), Axis::horizontal([].into_iter())] {
+        for empty in [Axis::scaled([].into_iter(), Scale::Auto), Axis::counted([].into_iter())] {
             assert!(empty.place(0.0).is_finite() && !empty.ticks(5).is_empty());
         }
     }
 
     #[test]
     fn a_logarithmic_axis_has_powers_of_ten_and_leaves_out_what_has_no_logarithm() {
-        let axis = Axis::vertical([0.003, 0.0, -1.0, 7.0].into_iter(), Scale::Log);
+        let axis = Axis::scaled([0.003, 0.0, -1.0, 7.0].into_iter(), Scale::Log);
         assert_eq!(labels(&axis, 5), ["0.01", "0.1", "1", "10"]);
         assert!(!axis.place(0.0).is_finite() && !axis.place(-1.0).is_finite());
         assert!((axis.place(0.1) - 0.5).abs() < 0.1);
-        let narrow = Axis::vertical([0.03, 0.4].into_iter(), Scale::Log);
+        let narrow = Axis::scaled([0.03, 0.4].into_iter(), Scale::Log);
         assert_eq!(labels(&narrow, 5), ["0.05", "0.1", "0.2"]);
-        let wide = Axis::vertical([1e-12, 1e12].into_iter(), Scale::Log);
+        let wide = Axis::scaled([1e-12, 1e12].into_iter(), Scale::Log);
         assert!((3..=6).contains(&wide.ticks(5).len()), "{:?}", labels(&wide, 5));
         // Within a power of ten the ticks are those of a common axis.
-        let within = Axis::vertical([2.0, 3.0].into_iter(), Scale::Log);
+        let within = Axis::scaled([2.0, 3.0].into_iter(), Scale::Log);
         assert!(within.ticks(5).len() >= 3 && within.place(2.0) > 0.0);
     }
 }

@@ -1,9 +1,10 @@
-//! Line charts as pictures: panels with axes, round ticks, a legend, anti-aliased lines. The letters are those of
+//! Charts as pictures: panels with axes, round ticks, a legend, anti-aliased lines, clouds of points, spreads, names beside points. The letters are those of
 //! [`crate::picture`], so a chart needs no font and has the same bytes everywhere.
 //!
 //! It knows nothing of what the numbers mean.
 
 mod axis;
+mod label;
 mod panel;
 mod pen;
 
@@ -15,45 +16,85 @@ use crate::picture::{CAPTION_HEIGHT, Picture, caption_width};
 const COLORS: [[u8; 3]; 7] =
     [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [60, 60, 60]];
 
-/// How a line looks: its colour, and whether it is dashed.
+/// How a line looks: its colour, and whether it is dashed, or not drawn between its points at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stroke {
     color: [u8; 3],
-    dashed: bool,
+    pattern: Pattern,
+}
+
+/// What is drawn from point to point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pattern {
+    Solid,
+    Dashed,
+    Apart,
 }
 
 impl Stroke {
     /// The looks of line `index` of a chart: seven colours, then the same ones dashed.
     #[must_use]
     pub fn of(index: usize) -> Self {
-        Self { color: COLORS[index % COLORS.len()], dashed: index / COLORS.len() % 2 == 1 }
+        let pattern = if index / COLORS.len() % 2 == 1 { Pattern::Dashed } else { Pattern::Solid };
+        Self { color: COLORS[index % COLORS.len()], pattern }
+    }
+
+    /// The looks of set `index` of points that are not joined: seven colours, again and again.
+    #[must_use]
+    pub fn apart(index: usize) -> Self {
+        Self { color: COLORS[index % COLORS.len()], pattern: Pattern::Apart }
     }
 }
 
-/// A row of points, joined.
+/// How far the values of a line spread around its points.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Spread {
+    /// Not known.
+    #[default]
+    None,
+    /// A band: y minus and plus so much at each point; none where it is not finite.
+    Band(Vec<f64>),
+    /// Bars through each point: x and y minus and plus so much; none where it is not finite.
+    Bars(Vec<(f64, f64)>),
+}
+
+/// A row of points, joined if the stroke joins them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// What the legend calls it.
     pub name: String,
     /// How it looks.
     pub stroke: Stroke,
-    /// x ascending; the line is broken where y is not finite.
+    /// x ascending where they are joined; the line is broken where y is not finite.
     pub points: Vec<(f64, f64)>,
     /// A dot at each point, for values that are far between.
     pub dots: bool,
+    /// How much of what is behind a dot it hides, from 0 to 1. Below 1 dots are smaller, and many over each other darker than one.
+    pub opacity: f32,
     /// The point with a ring around it.
     pub marked: Option<usize>,
+    /// What stands beside each point; nothing beside those for which there is no text.
+    pub labels: Vec<String>,
+    /// How far the values spread.
+    pub spread: Spread,
 }
 
 impl Line {
     /// A line without dots.
     #[must_use]
     pub fn new(name: impl Into<String>, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.into(), stroke, points, dots: false, marked: None }
+        let (labels, spread) = (Vec::new(), Spread::None);
+        Self { name: name.into(), stroke, points, dots: false, opacity: 1.0, marked: None, labels, spread }
+    }
+
+    /// Points that are not joined, set `index` of a chart.
+    #[must_use]
+    pub fn cloud(name: impl Into<String>, index: usize, points: Vec<(f64, f64)>, opacity: f32) -> Self {
+        Self { dots: true, opacity, ..Self::new(name, Stroke::apart(index), points) }
     }
 }
 
-/// How values lie along the y axis.
+/// How values lie along an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Scale {
     /// As far as the values go; of very many, a few far off are cut off at the edge.
@@ -74,8 +115,14 @@ pub struct Panel {
     pub title: String,
     /// Below the x axis.
     pub x_label: String,
+    /// How values lie along the x axis; without one from 0, or what is below, to the last.
+    pub x_scale: Option<Scale>,
+    /// Beside the y axis, for axes whose labels are short; empty where the title says it.
+    pub y_label: String,
     /// How values lie along the y axis.
     pub scale: Scale,
+    /// As high as wide.
+    pub square: bool,
     /// What is drawn, the last on top.
     pub lines: Vec<Line>,
 }
@@ -112,21 +159,22 @@ const MARGIN: u32 = 16;
 const LINE_HEIGHT: u32 = (CAPTION_HEIGHT + 5) * TEXT;
 
 impl Chart {
-    /// The chart as an RGB picture, 640 × 400 pixels a panel.
+    /// The chart as an RGB picture, 640 × 400 pixels a panel; higher where any panel is square.
     #[must_use]
     pub fn draw(&self) -> Picture {
         let columns = self.columns.clamp(1, self.panels.len().max(1)) as u32;
         let rows = (self.panels.len() as u32).div_ceil(columns);
         let width = 2 * MARGIN + columns * PANEL_WIDTH;
+        let panel_height = self.panels.iter().map(Panel::height).max().unwrap_or(PANEL_HEIGHT);
         let head = if self.title.is_empty() { 0 } else { LINE_HEIGHT };
         let names = if self.legend == Legend::Below { legend_rows(&self.names(), width - 2 * MARGIN) } else { Vec::new() };
-        let legend_top = MARGIN + head + rows * PANEL_HEIGHT + MARGIN / 2;
+        let legend_top = MARGIN + head + rows * panel_height + MARGIN / 2;
         let foot = if names.is_empty() { 0 } else { MARGIN / 2 + names.len() as u32 * LINE_HEIGHT };
-        let mut picture = Picture::filled(width, 2 * MARGIN + head + rows * PANEL_HEIGHT + foot, 3, 255);
+        let mut picture = Picture::filled(width, 2 * MARGIN + head + rows * panel_height + foot, 3, 255);
         let fitting: String = self.title.chars().take(letters_in(width - 2 * MARGIN)).collect();
         picture.draw_text(&fitting, MARGIN, MARGIN, TEXT, INK);
         for (i, panel) in (0..).zip(&self.panels) {
-            let (x, y) = (MARGIN + i % columns * PANEL_WIDTH, MARGIN + head + i / columns * PANEL_HEIGHT);
+            let (x, y) = (MARGIN + i % columns * PANEL_WIDTH, MARGIN + head + i / columns * panel_height);
             panel.draw(&mut picture, (x, y), self.legend == Legend::Above);
         }
         for (row, names) in (0..).zip(&names) {
@@ -186,7 +234,11 @@ fn legend_rows<'a>(names: &[(&'a str, Stroke)], width: u32) -> Vec<Vec<(u32, Str
 fn draw_name(picture: &mut Picture, name: &str, stroke: Stroke, x: u32, y: u32) {
     let middle = f64::from(y) + f64::from(CAPTION_HEIGHT * TEXT) / 2.0;
     let ends = [(f64::from(x), middle), (f64::from(x + SAMPLE), middle)];
-    pen::Layer::new((x, y, SAMPLE, CAPTION_HEIGHT * TEXT)).polyline(&ends, stroke).lay_over(picture, stroke.color);
+    let mut layer = pen::Layer::new((x, y, SAMPLE, CAPTION_HEIGHT * TEXT)).polyline(&ends, stroke);
+    if stroke.pattern == Pattern::Apart {
+        layer = layer.dot((f64::from(x + SAMPLE / 2), middle), panel::DOT);
+    }
+    layer.lay_over(picture, stroke.color);
     picture.draw_text(name, x + SAMPLE + GAP, y, TEXT, SOFT_INK);
 }
 

@@ -13,7 +13,7 @@ fn everywhere(picture: &Picture, color: [u8; 3]) -> usize {
 }
 
 fn panel(lines: Vec<Line>) -> Chart {
-    let panel = Panel { title: "losses".into(), x_label: "kimg".into(), scale: Scale::Auto, lines };
+    let panel = Panel { title: "losses".into(), x_label: "kimg".into(), lines, ..Panel::default() };
     Chart { title: String::new(), panels: vec![panel], columns: 1, legend: Legend::Above }
 }
 
@@ -112,4 +112,66 @@ fn a_marked_point_has_a_ring() {
     marked.marked = Some(1);
     let ringed = everywhere(&panel(vec![marked]).draw(), COLORS[0]);
     assert!(plain + 30 < dotted && dotted + 40 < ringed, "{plain} {dotted} {ringed}");
+}
+
+#[test]
+fn many_dots_over_each_other_are_darker_than_one_and_are_not_joined() {
+    let cloud = |points: Vec<(f64, f64)>| {
+        let mut chart = panel(vec![Line::cloud("set", 0, points, 0.2)]);
+        (chart.panels[0].x_scale, chart.panels[0].scale) = (Some(Scale::Fixed(0.0, 1.0)), Scale::Fixed(0.0, 1.0));
+        chart.draw()
+    };
+    let reds = |picture: &Picture| picture.pixels.chunks_exact(3).filter(|p| p[2] > p[0]).map(|p| p[0]).collect::<Vec<u8>>();
+    let one = reds(&cloud(vec![(0.5, 0.5)]));
+    let many = reds(&cloud(vec![(0.5, 0.5); 30]));
+    assert!(one.iter().min() > many.iter().min(), "{:?} {:?}", one.iter().min(), many.iter().min());
+    // Two dots take the room of two, not that of a line from one to the other.
+    let two = reds(&cloud(vec![(0.2, 0.5), (0.8, 0.5)]));
+    assert!(two.len() <= 2 * one.len() + 2, "{} {}", two.len(), one.len());
+}
+
+#[test]
+fn a_band_reaches_as_far_as_the_spread_and_bars_do_in_both_directions() {
+    let flat = || line(0, &[(0.0, 1.0), (9.0, 1.0)]);
+    let drawn = |spread: Spread| {
+        let mut chart = panel(vec![Line { spread, ..flat() }]);
+        chart.panels[0].scale = Scale::Fixed(0.0, 2.0);
+        chart.draw()
+    };
+    let colored = |picture: &Picture| picture.pixels.chunks_exact(3).filter(|p| p[2] > p[0]).count() as f64;
+    let (plain, narrow, wide) = (drawn(Spread::None), drawn(Spread::Band(vec![0.25; 2])), drawn(Spread::Band(vec![0.5; 2])));
+    let ratio = (colored(&wide) - colored(&plain)) / (colored(&narrow) - colored(&plain));
+    assert!((1.9..2.2).contains(&ratio), "{ratio}");
+    assert_eq!(colored(&drawn(Spread::Band(vec![f64::NAN; 2]))), colored(&plain));
+    let bars = colored(&drawn(Spread::Bars(vec![(1.0, 0.5); 2])));
+    assert!(bars > colored(&plain) + 200.0 && bars < colored(&narrow), "{bars}");
+}
+
+#[test]
+fn a_square_panel_is_as_high_as_wide_between_its_axes_and_has_a_label_beside_it() {
+    let mut chart = panel(vec![line(0, &[(0.0, 0.0), (1.0, 1.0)])]);
+    let flat = chart.draw();
+    chart.panels[0].square = true;
+    let square = chart.draw();
+    assert_eq!((square.width, square.height - flat.height), (flat.width, 640 - 92 - 20 - 300));
+    let left = |picture: &Picture| count(picture, SOFT_INK, MARGIN..MARGIN + CAPTION_HEIGHT * TEXT, 0..picture.height);
+    assert_eq!(left(&square), 0);
+    chart.panels[0].y_label = "precision".into();
+    assert!(left(&chart.draw()) > 100);
+}
+
+#[test]
+fn a_name_stands_beside_its_point() {
+    let mut named = Line::cloud("runs", 0, vec![(0.3, 0.5), (0.7, 0.5)], 1.0);
+    let soft = |line: &Line| {
+        let mut chart = panel(vec![line.clone()]);
+        (chart.panels[0].x_scale, chart.panels[0].scale) = (Some(Scale::Fixed(0.0, 1.0)), Scale::Fixed(0.0, 1.0));
+        let picture = chart.draw();
+        // Right of the first point, left of the second one.
+        let columns = MARGIN + 92 + 528 * 3 / 10..MARGIN + 92 + 528 / 2;
+        count(&picture, SOFT_INK, columns, MARGIN + 40 + 130..MARGIN + 40 + 170)
+    };
+    assert_eq!(soft(&named), 0);
+    named.labels = vec!["first".into(), String::new()];
+    assert!(soft(&named) > 50);
 }

@@ -1,0 +1,135 @@
+//! The curve of a run whose checkpoints are measured by a stand-in that counts what it is asked for.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+
+use evaluate::curve::{Plan, measure_missing, table};
+use serde_json::{Map, Value, json};
+use shared::fs;
+use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
+use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::run::Run;
+
+/// A run with these checkpoints, without tensors.
+fn run(name: &str, steps: &[u64]) -> Run {
+    let folder = std::env::temp_dir().join(format!("fledge-curve-{}-{name}", std::process::id()));
+    fs::remove(&folder).expect("clear");
+    let run = Run::create(&folder).expect("run");
+    steps.iter().for_each(|step| save(&run, *step));
+    run
+}
+
+fn save(run: &Run, step: u64) {
+    let settings = Settings::resolve("gan-ada", None, &["schedule.batch=50".to_owned()]).expect("settings");
+    let config = RunConfig::new("gan-ada", settings, 1, DataConfig::of_extent(16, 3));
+    let meta = Meta { version: CHECKPOINT_VERSION, step, epoch: 1, config, state: Value::Null, files: Default::default() };
+    checkpoint::save(&run.checkpoint_folder(step), meta, &[]).expect("save");
+}
+
+fn same(count: u64) -> Map<String, Value> {
+    let fields = json!({"protocol": "torch-fidelity", "generated_count": count, "weights_sha256": null, "real_sha256": "ab"});
+    fields.as_object().expect("an object").clone()
+}
+
+fn line(metric: &str, step: u64, count: u64) -> Value {
+    let value = 1.0 / step as f64;
+    json!({"metric": metric, "protocol": "torch-fidelity", "value": value, "std": 0.01, "generated_count": count,
+        "real_sha256": "ab", "step": step})
+}
+
+fn names(metrics: &[&str]) -> Vec<String> {
+    metrics.iter().map(|m| (*m).to_owned()).collect()
+}
+
+/// Asks for the curve and gives what had to be measured, and the number of rows.
+fn asked(run: &Run, metrics: &[&str], count: u64) -> (Vec<(u64, String)>, usize) {
+    let asked = RefCell::new(Vec::new());
+    let plan = Plan { run, metrics: &names(metrics), same: &same(count) };
+    let rows = measure_missing(&plan, |step, missing| {
+        asked.borrow_mut().push((step, missing.join(",")));
+        Ok(missing.iter().map(|metric| line(metric, step, count)).collect::<Vec<Value>>())
+    });
+    (asked.into_inner(), rows.expect("measured").len())
+}
+
+fn log(run: &Run) -> PathBuf {
+    run.file("metrics.jsonl")
+}
+
+#[test]
+fn nothing_is_measured_twice_and_what_differs_in_any_condition_is_measured() {
+    let run = run("twice", &[10, 20]);
+    let both = |metrics: &str| vec![(10, metrics.to_owned()), (20, metrics.to_owned())];
+    assert_eq!(asked(&run, &["kid"], 100), (both("kid"), 2));
+    assert_eq!(asked(&run, &["kid"], 100), (vec![], 2));
+    // Another metric: only that one. Another count: all anew, beside the other rows.
+    assert_eq!(asked(&run, &["kid", "fid"], 100), (both("fid"), 4));
+    assert_eq!(asked(&run, &["kid"], 200), (both("kid"), 2));
+    // Trained further, and an old checkpoint pruned: its row stays.
+    save(&run, 30);
+    fs::remove(run.checkpoint_folder(10)).expect("prune");
+    assert_eq!(asked(&run, &["kid"], 100), (vec![(30, "kid".to_owned())], 3));
+    assert_eq!(shared::jsonl::read(&log(&run)).expect("log").len(), 7);
+    fs::remove(run.folder()).expect("clear");
+}
+
+#[test]
+fn a_curve_that_was_stopped_half_way_goes_on() {
+    let run = run("stopped", &[10, 20, 30]);
+    let (metrics, same) = (names(&["kid"]), same(100));
+    let plan = Plan { run: &run, metrics: &metrics, same: &same };
+    let stopped = measure_missing(&plan, |step, _| match step {
+        10 => Ok(vec![line("kid", step, 100)]),
+        _ => anyhow::bail!("the power went"),
+    });
+    assert!(format!("{:#}", stopped.expect_err("stopped")).contains("step 20"));
+    // What was being written then.
+    let mut text = fs::read(log(&run)).expect("read");
+    text.extend(b"{\"metric\":\"kid\",\"st");
+    fs::write(log(&run), &text).expect("write");
+    assert_eq!(asked(&run, &["kid"], 100), (vec![(20, "kid".to_owned()), (30, "kid".to_owned())], 3));
+    assert_eq!(asked(&run, &["kid"], 100), (vec![], 3));
+    fs::remove(run.folder()).expect("clear");
+}
+
+#[test]
+fn a_checkpoint_of_the_same_step_with_other_weights_is_measured_again() {
+    let run = run("other", &[10]);
+    let with = |crc: &str| {
+        let mut line = line("kid", 10, 100);
+        line["checkpoint_crc32"] = crc.into();
+        fs::write(log(&run), (line.to_string() + "\n").as_bytes()).expect("write");
+    };
+    // This checkpoint has no generator at all.
+    with("01234567");
+    assert_eq!(asked(&run, &["kid"], 100), (vec![(10, "kid".to_owned())], 1));
+    fs::remove(run.folder()).expect("clear");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_left_out_and_a_measurement_of_something_else_is_refused() {
+    let run = run("damaged", &[10, 20]);
+    fs::write(run.checkpoint_folder(10).join("meta.json"), b"{}").expect("write");
+    assert_eq!(asked(&run, &["kid"], 100), (vec![(20, "kid".to_owned())], 1));
+    let (metrics, same) = (names(&["fid"]), same(100));
+    let plan = Plan { run: &run, metrics: &metrics, same: &same };
+    let of = |line: Value| format!("{:#}", measure_missing(&plan, |_, _| Ok(vec![line.clone()])).expect_err("another one"));
+    assert!(of(line("fid", 20, 99)).contains("generated_count is 99, not 100"));
+    assert!(of(line("kid", 20, 100)).contains("not wanted"));
+    assert!(!shared::jsonl::read(&log(&run)).expect("log").iter().any(|line| line["metric"] == "fid"));
+    fs::remove(run.folder()).expect("clear");
+}
+
+#[test]
+fn the_table_has_a_line_a_checkpoint_with_kimg_and_stars_the_best() {
+    let run = run("table", &[10, 20]);
+    let plan = Plan { run: &run, metrics: &names(&["kid", "is"]), same: &same(100) };
+    let lines = |step, missing: &[String]| Ok(missing.iter().map(|metric| line(metric, step, 100)).collect::<Vec<Value>>());
+    let table = table(&measure_missing(&plan, lines).expect("measured"));
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 3, "{table}");
+    // Batches of 50: half a thousand pictures after ten steps. Less KID is better, more IS.
+    assert_eq!(lines[1], ["10", "0.5", "0.100000", "±", "0.010000", "0.100000", "±", "0.010000", "*"], "{table}");
+    assert_eq!(lines[2], ["20", "1.0", "0.050000", "±", "0.010000", "*", "0.050000", "±", "0.010000"], "{table}");
+    fs::remove(run.folder()).expect("clear");
+}
