@@ -16,8 +16,8 @@ use shared::rng;
 
 use crate::args::{NetworkChoice, Options};
 use crate::input::{self, Kind, Wanted};
-use crate::metrics::fid::{RELIABLE_COUNT, fid};
-use crate::metrics::isc::inception_score;
+use crate::metrics::fid::{Divisor, RELIABLE_COUNT, fid};
+use crate::metrics::isc::{Order, inception_score};
 use crate::protocol::Metric;
 use crate::report::{Measurement, Sides};
 
@@ -104,10 +104,10 @@ fn one(metric: Metric, options: &Options, sets: &Sets<'_>, sides: &Sides, incept
                     "FID of {least} pictures is unreliable: it depends on their number below {RELIABLE_COUNT}; prefer KID"
                 );
             }
-            result.value = fid(generated, real).map_err(unusable)?;
+            result.value = fid(generated, real, Divisor::Unbiased).map_err(unusable)?;
         }
         Metric::Is => {
-            let score = inception_score(generated, options.protocol.numpy_seed()).map_err(unusable)?;
+            let score = inception_score(generated, Order::Permuted(options.protocol.numpy_seed())).map_err(unusable)?;
             result.value = score.mean;
             result.std = Some(score.std);
             result.real = None;

@@ -102,6 +102,7 @@ impl Protocol {
                     count: settings.subsets.unwrap_or(default.count),
                     size: settings.subset_size.unwrap_or(default.size),
                     seed: self.numpy_seed(),
+                    first: kid::First::Generated,
                 };
                 kid::over_subsets(generated, real, subsets)
             }

@@ -1,5 +1,6 @@
 //! Inception Score (Salimans et al. 2016, arXiv:1606.03498): exp E KL(p(y|x) ‖ p(y)) over the logits without bias, as
-//! torch-fidelity's `metric_isc.py` computes it: rows permuted by `RandomState(2020)`, ten splits, f64.
+//! torch-fidelity's `metric_isc.py` computes it, with the rows permuted by `RandomState(2020)`, or NVIDIA's StyleGAN repositories,
+//! in the order in which the rows come. Ten splits, f64.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 use shared::metrics::mt19937::RandomState;
@@ -16,14 +17,26 @@ pub struct InceptionScore {
     pub std: f64,
 }
 
-/// The score of one set's logits; `seed` is that of numpy's legacy generator (torch-fidelity: 2020).
+/// Which rows make a split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Those that lie together after a permutation by numpy's legacy generator with this seed (torch-fidelity: 2020).
+    Permuted(u32),
+    /// Those that come together (NVIDIA's StyleGAN repositories).
+    AsGiven,
+}
+
+/// The score of one set's logits.
 ///
 /// # Errors
 /// When there are fewer rows than splits, or one is not finite.
-pub fn inception_score(logits: &Features, seed: u32) -> Result<InceptionScore, FeaturesError> {
+pub fn inception_score(logits: &Features, order: Order) -> Result<InceptionScore, FeaturesError> {
     features::check_one("generated", logits, SPLITS)?;
     let n = logits.count();
-    let order = RandomState::new(seed).permutation(n);
+    let order = match order {
+        Order::Permuted(seed) => RandomState::new(seed).permutation(n),
+        Order::AsGiven => (0..n as u32).collect(),
+    };
     let scores: Vec<f64> = (0..SPLITS).map(|i| split_score(logits, &order[i * n / SPLITS..(i + 1) * n / SPLITS])).collect();
     let mean = scores.iter().sum::<f64>() / SPLITS as f64;
     let variance = scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / SPLITS as f64;

@@ -3,11 +3,32 @@
 //! | module | holds |
 //! |---|---|
 //! | [`fid`] | Fréchet distance of two Gaussians |
+//! | [`fid_infinity`] | the same extrapolated to infinitely many pictures |
 //! | [`isc`] | Inception Score |
-//! | [`ppl`] | Perceptual Path Length |
+//! | [`prdc`] | precision, recall, density, coverage |
+//! | [`mind`] | Monge Inception Distance |
+//! | [`authenticity`] | copies of training pictures, nearest-training distances |
+//! | [`ct`] | the C_T test for copied training data |
+//! | [`spread`] | how far a value would move with other pictures |
+//! | [`pca`], [`kmeans`] | principal components, clusters |
+//! | [`pairs`], [`balls`] | nearest neighbours and balls over all pairs, on the tiles of `tiles` |
+//! | [`torch_random`] | PyTorch's generator |
+//! | [`subset`](mod@subset) | some rows of a set |
 //!
 //! KID is in [`shared::metrics::kid`], because `train` measures it, too.
 
+pub mod authenticity;
+pub mod balls;
+pub mod ct;
 pub mod fid;
+pub mod fid_infinity;
 pub mod isc;
-pub mod ppl;
+pub mod kmeans;
+pub mod mind;
+pub mod pairs;
+pub mod pca;
+pub mod prdc;
+pub mod spread;
+pub mod subset;
+mod tiles;
+pub mod torch_random;
