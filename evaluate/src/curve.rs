@@ -16,8 +16,9 @@ use shared::nn::checkpoint::{Checkpoint, Meta};
 use shared::nn::run::Run;
 use shared::table::aligned;
 
+use crate::args::ConventionsArgs;
+use crate::metric::Metric;
 use crate::plots::curve::{Row, best, curve, series};
-use crate::protocol::{Metric, Protocol};
 
 /// What is measured of a run, a metric a line.
 const LOG: &str = "metrics.jsonl";
@@ -40,7 +41,7 @@ Examples:
 A checkpoint that metrics.jsonl has the same measurement of is not measured again: a command that was stopped goes on, and
 after more training only the new checkpoints are measured.";
 
-/// Flags of `evaluate curve` beside those that every measurement has.
+/// Flags of `evaluate curve`.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct CurveArgs {
@@ -50,15 +51,27 @@ pub struct CurveArgs {
     /// Real pictures: a data set of `prep`, a folder, or a zip file
     #[arg(long, value_name = "DATASET|FOLDER|ZIP")]
     pub real: PathBuf,
-    /// Conventions to follow
-    #[arg(long, default_value = "torch-fidelity")]
-    pub protocol: Protocol,
-    /// Metrics, separated by commas [default: all of kid,fid that the protocol defines]
+    /// Metrics of features, separated by commas [default: all of kid,fid that the protocol defines]
     #[arg(long, value_delimiter = ',')]
     pub metrics: Vec<Metric>,
+    /// Split of a data set
+    #[arg(long, default_value = "val")]
+    pub split: String,
+    /// Take only this many real pictures, drawn under --seed [default: all]
+    #[arg(short = 'n', value_name = "N")]
+    pub count: Option<usize>,
+    /// Pictures that every checkpoint makes [default: as many as there are real ones]
+    #[arg(long, value_name = "N")]
+    pub generate: Option<usize>,
+    /// Random halves of both sets from which the spread of a value comes; 0 for none
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub repeats: usize,
     /// Where the plot goes [default: metrics.png in the run's folder]
     #[arg(long, value_name = "PNG")]
     pub out: Option<PathBuf>,
+    /// What decides a number beside the pictures.
+    #[command(flatten)]
+    pub conventions: ConventionsArgs,
     /// Print one JSON object for each checkpoint and metric instead of a table
     #[arg(long)]
     pub json: bool,

@@ -1,165 +1,324 @@
 //! Options → results.
 
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
 use anyhow::{Context, Result};
-use burn::tensor::Device;
-use shared::cli::{DataError, UsageError, one_line};
-use shared::metrics::cache::FeatureCache;
-use shared::metrics::extract::Extractor;
-use shared::metrics::features::{Features, FeaturesError};
-use shared::metrics::inception::Inception;
-use shared::metrics::network::{FeatureNetwork, Layer};
-use shared::metrics::source::{PictureSource, Selection};
-use shared::metrics::state_dict::WeightsError;
-use shared::metrics::weights::INCEPTION;
-use shared::nn::ops::Precision;
-use shared::rng;
+use shared::cli::UsageError;
 
-use crate::args::{NetworkChoice, Options};
-use crate::input::{self, Kind, Wanted};
-use crate::metrics::fid::{Divisor, RELIABLE_COUNT, fid};
-use crate::metrics::isc::{Order, inception_score};
-use crate::protocol::Metric;
-use crate::report::{Measurement, Sides};
+use crate::args::Options;
+use crate::compute::{self, Inputs, Row};
+use crate::input::{Kind, Wanted};
+use crate::lab::Lab;
+use crate::metric::{Metric, Needs};
+use crate::protocol::{Protocol, Source};
+use crate::report::Measurement;
+use crate::side::{Side, Taken};
+use crate::{classes, npz, ppl};
 
-/// Computes every metric of `options`, in their order.
+/// What generated pictures are compared with: opened once, its features taken once, for as many checkpoints as one likes.
+pub struct Comparison<'a> {
+    lab: &'a Lab,
+    real: Option<Side>,
+    training: Option<Side>,
+    generated: usize,
+    taken: RefCell<Vec<(&'static str, Rc<Reference>)>>,
+}
+
+/// What was taken of the real and the training side under one protocol.
+struct Reference {
+    real: Store,
+    training: Store,
+}
+
+/// Computes every metric of `options` under every protocol, in their order.
 ///
 /// # Errors
 /// When pictures or weights cannot be read, or are too few for a metric.
-pub fn measure(options: &Options) -> Result<Vec<Measurement>> {
-    // Numbers must not depend on the device.
-    Precision::F32.set();
-    let device = options.device.open()?;
-    let mut wanted = Wanted { split: &options.split, generated: 0, checkpoint: options.checkpoint, device: &device };
-    if Kind::of(&options.real) == Kind::Run {
-        return Err(
-            UsageError(format!("--real {}: it is a run; runs make generated pictures: --fake", options.real.display())).into()
-        );
-    }
-    let (real, _) = input::open(&options.real, &wanted)?;
-    let real = select(real.as_ref(), options, "--real")?;
-    // A run makes as many pictures as they are compared with.
-    wanted.generated = options.count.unwrap_or(real.len());
-    let (fake, step) = input::open(&options.fake, &wanted)?;
-    let fake = select(fake.as_ref(), options, "--fake")?;
-    let inception = network(&options.network, options.seed, &device)?;
-    let extractor = Extractor { network: &inception, preprocessing: options.protocol.preprocessing(), batch: options.batch };
-    let cache = if options.cache { FeatureCache::standard() } else { FeatureCache::off() };
-
-    let taps_of = |metrics: &[Metric]| {
-        let mut taps: Vec<Layer> = metrics.iter().map(|m| m.layer()).collect();
-        taps.sort_unstable_by_key(|l| l.name);
-        taps.dedup();
-        taps
-    };
-    // The Inception Score looks at the generated pictures alone.
-    let paired: Vec<Metric> = options.metrics.iter().copied().filter(|&m| m != Metric::Is).collect();
-    let (fake_taps, real_taps) = (taps_of(&options.metrics), taps_of(&paired));
-    let real_features = if real_taps.is_empty() { Vec::new() } else { extractor.features(&real, &real_taps, &cache)? };
-    let fake_features = extractor.features(&fake, &fake_taps, &cache)?;
-
-    let sides = Sides { generated: (options.fake.clone(), fake.len()), real: (options.real.clone(), real.len()) };
-    let sets = Sets { generated: (&fake_taps, &fake_features), real: (&real_taps, &real_features) };
-    let results = options.metrics.iter().map(|&metric| {
-        let measured = one(metric, options, &sets, &sides, &inception)?;
-        Ok(Measurement { step, ..measured })
-    });
-    results.collect()
+pub fn measure(lab: &Lab, options: &Options) -> Result<Vec<Measurement>> {
+    Comparison::open(lab, options)?.measure(options)
 }
 
-/// Features of both sides with the taps they belong to.
-struct Sets<'a> {
-    generated: (&'a [Layer], &'a [Features]),
-    real: (&'a [Layer], &'a [Features]),
-}
+/// A metric under a protocol with the place of its features; none for one of a generator alone.
+type Planned = (&'static Protocol, Metric, Option<Source>);
 
-fn one(metric: Metric, options: &Options, sets: &Sets<'_>, sides: &Sides, inception: &Inception) -> Result<Measurement> {
-    let at = |(taps, features): (&[Layer], &[Features])| -> Result<usize> {
-        taps.iter().position(|&t| t == metric.layer()).filter(|&i| i < features.len()).context("a layer was not extracted")
-    };
-    let generated = &sets.generated.1[at(sets.generated)?];
-    let unusable = |e: FeaturesError| DataError(format!("{}: {}", metric.name(), one_line(&e)));
-    let mut result = Measurement::new(metric, options, sides, inception.weights());
-    match metric {
-        Metric::Kid => {
-            let real = &sets.real.1[at(sets.real)?];
-            let kid = options.protocol.kid(generated, real, options.kid).map_err(unusable)?;
-            if let Some(asked) = kid.shrunk_from {
-                tracing::warn!(
-                    "KID: subsets of {} pictures instead of {asked}: a set has no more (--kid-subset-size)",
-                    kid.subset_size
-                );
-            }
-            if kid.subsets > 1 && kid.subset_size == generated.count() && kid.subset_size == real.count() {
-                tracing::warn!(
-                    "KID: every subset is the whole of both sets, so the spread is 0 and says nothing (--kid-subset-size)"
-                );
-            }
-            result = result.with_kid(&kid);
-        }
-        Metric::Fid => {
-            let real = &sets.real.1[at(sets.real)?];
-            let least = generated.count().min(real.count());
-            if least < RELIABLE_COUNT {
-                tracing::warn!(
-                    "FID of {least} pictures is unreliable: it depends on their number below {RELIABLE_COUNT}; prefer KID"
-                );
-            }
-            result.value = fid(generated, real, Divisor::Unbiased).map_err(unusable)?;
-        }
-        Metric::Is => {
-            let score = inception_score(generated, Order::Permuted(options.protocol.numpy_seed())).map_err(unusable)?;
-            result.value = score.mean;
-            result.std = Some(score.std);
-            result.real = None;
-            result.real_count = None;
+fn plan(lab: &Lab, options: &Options) -> Result<Vec<Planned>, UsageError> {
+    let mut plan = Vec::new();
+    for &protocol in &lab.conventions.protocols {
+        for &metric in options.metrics.iter().filter(|&&m| protocol.defines(m)) {
+            let source = (metric.needs() != Needs::Generator).then(|| lab.conventions.source(protocol, metric)).transpose()?;
+            plan.push((protocol, metric, source));
         }
     }
-    Ok(result)
+    Ok(plan)
 }
 
-/// The first or, with `-n`, a drawn part of the pictures, in their order.
-fn select<'a>(source: &'a dyn PictureSource, options: &Options, flag: &str) -> Result<Selection<'a>> {
-    let available = source.len();
-    let indices = match options.count {
-        None => (0..available).collect(),
-        Some(n) if n > available => {
-            return Err(UsageError(format!("-n {n}: {flag} {} has only {available} pictures", source.origin())).into());
-        }
-        Some(n) => {
-            let mut drawn: Vec<usize> = rng::stream(options.seed, &format!("evaluate {flag}"), 0).permutation(available)[..n]
-                .iter()
-                .map(|&i| i as usize)
-                .collect();
-            drawn.sort_unstable();
-            drawn
-        }
-    };
-    Ok(Selection::new(source, indices))
-}
-
-/// The network that features come from.
-fn network(choice: &NetworkChoice, seed: u64, device: &Device) -> Result<Inception> {
-    let load = |path: &std::path::Path| {
-        Inception::load(path, device).map_err(|e| match e {
-            WeightsError::File(e) => anyhow::Error::from(e),
-            damaged => DataError(one_line(&damaged)).into(),
-        })
-    };
-    match choice {
-        NetworkChoice::Random => {
-            tracing::warn!("--features random: an untrained network; the numbers are no measure of quality");
-            Ok(Inception::random(seed, device))
-        }
-        NetworkChoice::File(path) => load(path),
-        NetworkChoice::Stored => {
-            let path = INCEPTION.find()?;
-            let inception = load(&path)?;
-            if inception.weights().sha256() != Some(INCEPTION.sha256) {
-                let text =
-                    format!("{} is not the published file (its SHA-256 differs): run `evaluate weights --fetch`", path.display());
-                return Err(DataError(text).into());
+impl<'a> Comparison<'a> {
+    /// Opens all but the generated side, and loads the networks: what is wrong is found before an hour of work.
+    ///
+    /// # Errors
+    /// When pictures or weights cannot be read, or flags contradict each other.
+    pub fn open(lab: &'a Lab, options: &Options) -> Result<Self> {
+        let plan = plan(lab, options)?;
+        let needs = |wanted: &[Needs]| options.metrics.iter().any(|m| wanted.contains(&m.needs()));
+        let wanted = Wanted { split: &options.split, generated: 0, checkpoint: options.checkpoint, device: &lab.device };
+        let seed = lab.conventions.seed;
+        let real = match &options.real {
+            Some(path) if needs(&[Needs::Real, Needs::RealAndTraining]) => {
+                no_run(path, "--real")?;
+                Some(Side::open(path, "--real", &wanted, options.count, seed)?)
             }
-            Ok(inception)
+            _ => None,
+        };
+        let training = match training_of(options)? {
+            Some((path, split)) => Some(Side::open(path, "--train", &Wanted { split, ..wanted }, None, seed)?),
+            None => None,
+        };
+        let sides = [real.as_ref(), training.as_ref()];
+        let pictures = !npz::is_npz(&options.fake) || sides.into_iter().flatten().any(|side| side.pictures().is_some());
+        for (protocol, metric, source) in &plan {
+            match source {
+                Some(source) if pictures => {
+                    drop(lab.network(source.network).with_context(|| format!("{metric} under {protocol}"))?);
+                }
+                Some(_) => {}
+                None => drop(ppl::similarity(lab, options.lpips)?),
+            }
+        }
+        // A run makes as many pictures as they are compared with.
+        let compared = options.generate.or(options.count).or_else(|| real.as_ref().and_then(Side::count));
+        let generated = match (compared, Kind::of(&options.fake)) {
+            (Some(n), _) => n,
+            (None, Kind::Run) if options.metrics.iter().all(|m| m.needs() == Needs::Generator) => 1,
+            (None, Kind::Run) => {
+                let text = format!("--generate is needed: how many pictures {} is to make", options.fake.display());
+                return Err(UsageError(text).into());
+            }
+            (None, _) => 0,
+        };
+        Ok(Self { lab, real, training, generated, taken: RefCell::default() })
+    }
+
+    /// Measures the generated side that `options` names.
+    ///
+    /// # Errors
+    /// When pictures cannot be read, or are too few for a metric.
+    pub fn measure(&self, options: &Options) -> Result<Vec<Measurement>> {
+        let plan = plan(self.lab, options)?;
+        let wanted =
+            Wanted { split: &options.split, generated: self.generated, checkpoint: options.checkpoint, device: &self.lab.device };
+        // A run was told how many to make; of other pictures a part may be drawn.
+        let part = if Kind::of(&options.fake) == Kind::Run { None } else { options.count };
+        let fake = Side::open(&options.fake, "--fake", &wanted, part, self.lab.conventions.seed)?;
+        let mut results = Vec::new();
+        for &protocol in &self.lab.conventions.protocols {
+            let of_protocol = plan.iter().filter(|(p, ..)| p.name == protocol.name);
+            let plan: Vec<(Metric, Option<Source>)> = of_protocol.map(|(_, metric, source)| (*metric, *source)).collect();
+            results.extend(self.under(protocol, &plan, &fake, options)?);
+        }
+        Ok(results)
+    }
+
+    /// The laboratory that measures.
+    #[must_use]
+    pub const fn lab(&self) -> &Lab {
+        self.lab
+    }
+
+    /// How many pictures a run is asked for.
+    #[must_use]
+    pub const fn generated_count(&self) -> usize {
+        self.generated
+    }
+
+    /// A name for the content of the real side; none where it is a file of statistics, or where nothing is kept.
+    ///
+    /// # Errors
+    /// When a picture cannot be read.
+    pub fn real_content(&self) -> Result<Option<String>> {
+        self.real.as_ref().map_or(Ok(None), Side::identity)
+    }
+
+    fn reference(&self, protocol: &'static Protocol, plan: &[(Metric, Option<Source>)]) -> Result<Rc<Reference>> {
+        if let Some((_, reference)) = self.taken.borrow().iter().find(|(name, _)| *name == protocol.name) {
+            if reference.has(plan) {
+                return Ok(reference.clone());
+            }
+        }
+        let fill = |side: &Option<Side>, wanted: &[Needs]| match side {
+            Some(side) => Store::fill(side, self.lab, protocol, &sources(plan, wanted)),
+            None => Ok(Store(Vec::new())),
+        };
+        let training = fill(&self.training, &[Needs::RealAndTraining])?;
+        let real = fill(&self.real, &[Needs::Real, Needs::RealAndTraining])?;
+        let reference = Rc::new(Reference { real, training });
+        self.taken.borrow_mut().push((protocol.name, reference.clone()));
+        Ok(reference)
+    }
+}
+
+fn no_run(path: &Path, flag: &str) -> Result<(), UsageError> {
+    match Kind::of(path) {
+        Kind::Run => Err(UsageError(format!("{flag} {}: it is a run; runs make generated pictures: --fake", path.display()))),
+        _ => Ok(()),
+    }
+}
+
+/// The pictures that were trained on with their split, where a metric looks at them.
+fn training_of(options: &Options) -> Result<Option<(&Path, &'static str)>, UsageError> {
+    const SPLIT: &str = "train";
+    if options.metrics.iter().all(|m| m.needs() != Needs::RealAndTraining) {
+        return Ok(None);
+    }
+    match (&options.train, &options.real) {
+        (Some(path), _) => no_run(path, "--train").map(|()| Some((path.as_path(), SPLIT))),
+        (None, Some(path)) if Kind::of(path) == Kind::Dataset && options.split != SPLIT => Ok(Some((path.as_path(), SPLIT))),
+        (None, Some(path)) if Kind::of(path) == Kind::Dataset => Err(UsageError(
+            "--split train: authpct and ct compare with pictures that the generator has not seen: leave --split val, or name them by \
+             --real and those that it was trained on by --train"
+                .into(),
+        )),
+        _ => Err(UsageError("--train is needed for authpct and ct: the pictures that the generator was trained on".into())),
+    }
+}
+
+fn sources(plan: &[(Metric, Option<Source>)], wanted: &[Needs]) -> Vec<Source> {
+    plan.iter().filter(|(m, _)| wanted.contains(&m.needs())).filter_map(|(_, s)| *s).collect()
+}
+
+impl Reference {
+    fn has(&self, plan: &[(Metric, Option<Source>)]) -> bool {
+        let in_store = |store: &Store, wanted: &[Needs]| sources(plan, wanted).iter().all(|s| store.get(*s).is_ok());
+        in_store(&self.real, &[Needs::Real, Needs::RealAndTraining]) && in_store(&self.training, &[Needs::RealAndTraining])
+    }
+}
+
+/// What was taken of every side, by source.
+struct Store(Vec<(Source, Taken)>);
+
+impl Store {
+    /// Takes `sources` of `side`, each network once.
+    fn fill(side: &Side, lab: &Lab, protocol: &Protocol, sources: &[Source]) -> Result<Self> {
+        let mut store = Vec::new();
+        let networks: Vec<&str> = sources.iter().map(|s| s.network.name).collect();
+        for (i, network) in networks.iter().enumerate() {
+            if networks[..i].contains(network) {
+                continue;
+            }
+            let mut of: Vec<Source> = Vec::new();
+            for source in sources.iter().filter(|s| s.network.name == *network) {
+                if !of.contains(source) {
+                    of.push(*source);
+                }
+            }
+            store.extend(of.iter().copied().zip(side.take(lab, protocol, &of)?));
+        }
+        Ok(Self(store))
+    }
+
+    fn get(&self, source: Source) -> Result<&Taken> {
+        self.0.iter().find(|(s, _)| *s == source).map(|(_, taken)| taken).context("a layer was not taken")
+    }
+}
+
+impl Comparison<'_> {
+    fn under(
+        &self,
+        protocol: &'static Protocol,
+        plan: &[(Metric, Option<Source>)],
+        side: &Side,
+        options: &Options,
+    ) -> Result<Vec<Measurement>> {
+        let reference = self.reference(protocol, plan)?;
+        let all = [Needs::Nothing, Needs::Real, Needs::RealAndTraining];
+        let fake = Store::fill(side, self.lab, protocol, &sources(plan, &all))?;
+        let mut results = Vec::new();
+        for &(metric, source) in plan {
+            let begun = Instant::now();
+            let Some(source) = source else {
+                results.extend(ppl::measure(self.lab, protocol, options)?);
+                continue;
+            };
+            let inputs = Inputs {
+                generated: fake.get(source)?,
+                real: reference.real.get(source).ok(),
+                training: reference.training.get(source).ok(),
+            };
+            let rows = compute::rows(metric, protocol, &inputs, options)?;
+            let about = About { metric, protocol, source, fake: side, comparison: self };
+            let real_content = self.real_content()?;
+            let mut add = |rows: Vec<Row>, class: Option<String>, counts: Option<(usize, usize)>| {
+                let measurement = |row| about.measurement(row, class.clone(), counts, real_content.clone());
+                results.extend(rows.into_iter().map(measurement));
+            };
+            add(rows, None, None);
+            if options.per_class && matches!(metric, Metric::Kid | Metric::Fid) {
+                for class in classes::each(side, self.real.as_ref(), &inputs)? {
+                    let rows = compute::rows(metric, protocol, &class.inputs(), options);
+                    add(rows.with_context(|| format!("class {}", class.name))?, Some(class.name.clone()), Some(class.counts));
+                }
+            }
+            tracing::info!("{metric} under {protocol} took {:.2} s", begun.elapsed().as_secs_f64());
+        }
+        Ok(results)
+    }
+}
+
+/// What every row of a metric has in common.
+struct About<'a> {
+    metric: Metric,
+    protocol: &'static Protocol,
+    source: Source,
+    fake: &'a Side,
+    comparison: &'a Comparison<'a>,
+}
+
+impl About<'_> {
+    fn measurement(
+        &self,
+        row: Row,
+        class: Option<String>,
+        counts: Option<(usize, usize)>,
+        real_content: Option<String>,
+    ) -> Measurement {
+        let lab = self.comparison.lab;
+        let conventions = &lab.conventions;
+        let needs = self.metric.needs();
+        let real = self.comparison.real.as_ref().filter(|_| needs != Needs::Nothing);
+        let training = self.comparison.training.as_ref().filter(|_| needs == Needs::RealAndTraining);
+        let weights_sha256 = match lab.loaded(self.source.network) {
+            Some(network) => network.weights().sha256().map(str::to_owned),
+            // Nothing was computed here: both sides are files.
+            None => self.fake.fact("weights_sha256"),
+        };
+        Measurement {
+            metric: format!("{}{}", row.name, conventions.suffix(self.protocol, self.metric, self.source)),
+            protocol: self.protocol.name,
+            value: row.value,
+            std: row.std,
+            std_over: row.over,
+            std_count: row.count,
+            class,
+            generated: self.fake.path.clone(),
+            generated_count: counts.map_or_else(|| self.fake.count().unwrap_or(0), |c| c.0),
+            real: real.map(|side| side.path.clone()),
+            real_content: real.and(real_content),
+            real_count: real.and_then(|side| counts.map(|c| c.1).or_else(|| side.count())),
+            training: training.map(|side| side.path.clone()),
+            training_count: training.and_then(Side::count),
+            subsets: row.subsets.map(|s| s.count),
+            subset_size: row.subsets.map(|s| s.size),
+            subset_size_asked: row.subsets.and_then(|s| s.asked),
+            details: row.details,
+            network: self.source.network.name,
+            layer: self.source.layer.name,
+            preprocessing: Lab::preprocessing(self.protocol, self.source.network).name(),
+            weights_sha256,
+            seed: conventions.seed,
+            step: self.fake.step,
+            fledge: env!("CARGO_PKG_VERSION"),
         }
     }
 }

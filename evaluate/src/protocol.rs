@@ -1,175 +1,303 @@
-//! Named sets of conventions. Two numbers may be compared when they were computed under the same one; every result carries
-//! its name.
+//! Named sets of conventions, as one table of facts. Two numbers may be compared when they were computed under the same one;
+//! every result carries its name, and no table puts two of them side by side.
 //!
-//! | | `torch-fidelity` | `keras` |
-//! |---|---|---|
-//! | input | 8-bit RGB | 8-bit RGB |
-//! | resize | 299×299, TF 1 bilinear | 75×75, Keras bilinear |
-//! | metrics | KID, FID, IS | KID |
-//! | KID | 100 subsets × 1000 of `RandomState(2020)` | consecutive batches of 128 in a shuffled order |
-//! | spread | over subsets | over batches |
-//! | FID | f64, N−1, Σ √eig | – |
-//! | IS | 10 splits of `RandomState(2020)` | – |
-//!
-//! Features are the 2048-d global average of the FID InceptionV3 under both. The Keras example `gan_ada` takes Keras'
-//! ImageNet weights instead, so the absolute values differ from those it prints; the estimator and the resizing are its own.
+//! What each library does is written from its source: torch-fidelity 0.4 (`feature_extractor_*.py`, `metric_*.py`; MIND from
+//! 0.5), pytorch-fid 0.3 (`fid_score.py`, `inception.py`), clean-fid 0.1.35 (`resize.py`, `fid.py`), NVIDIA's StyleGAN3
+//! (`metrics/*.py`, the same files as StyleGAN2-ADA's), the Keras example `gan_ada`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use shared::cli::UsageError;
-use shared::metrics::features::{Features, FeaturesError};
 use shared::metrics::inception::{LOGITS_UNBIASED, POOL_2048};
-use shared::metrics::kid::{self, Batches, Kid, Subsets};
+use shared::metrics::kid::First;
 use shared::metrics::network::Layer;
-use shared::metrics::resize::Preprocessing;
+use shared::metrics::resize::{Filter, Scale};
+use shared::table::aligned;
 
-/// A set of conventions by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Protocol {
-    /// torch-fidelity 0.4's defaults.
-    #[default]
-    TorchFidelity,
-    /// The Keras example "Data-efficient GANs with ADA": KID at 75×75, averaged over batches.
-    Keras,
-}
+use crate::metric::Metric;
+use crate::metrics::fid::Divisor;
+use crate::metrics::isc::Order;
+use crate::networks::{INCEPTION, KERAS_INCEPTION, Known, VGG16, vgg16};
 
-/// What is measured.
+/// Seed of numpy's legacy generator in torch-fidelity's defaults.
+pub const TORCH_FIDELITY_SEED: u32 = 2020;
+
+/// How a KID is estimated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// Kernel Inception Distance.
-    Kid,
-    /// Fréchet Inception Distance.
-    Fid,
-    /// Inception Score, of the generated set alone.
-    Is,
+pub enum KidRule {
+    /// 100 subsets of 1000, drawn by numpy's `RandomState`.
+    Subsets {
+        /// The generator's seed; that of `--seed` where the library leaves it to the caller.
+        seed: Option<u32>,
+        /// Whose subset is drawn first.
+        first: First,
+    },
+    /// The mean over consecutive batches of 128 in a shuffled order.
+    Batches,
 }
 
-/// Settings of a KID that a user may override; what is `None` is the protocol's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct KidSettings {
-    /// Number of subsets (`torch-fidelity` only: under `keras` it follows from the pictures).
-    pub subsets: Option<usize>,
-    /// Pictures in a subset (`torch-fidelity`: 1000) or batch (`keras`: 128).
-    pub subset_size: Option<usize>,
-    /// Seed of the order under `keras`. `torch-fidelity` always draws with `RandomState(2020)`, so that values agree.
-    pub seed: u64,
+/// When a point lies within a neighbourhood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ManifoldRule {
+    /// Precision and recall by torch-fidelity (k = 3, distance ≤ radius), density and coverage by `prdc` (k = 5, <).
+    TorchFidelity,
+    /// All four by `prdc` (k = 5, distance < radius).
+    Prdc,
+}
+
+/// A set of conventions.
+#[derive(Debug)]
+pub struct Protocol {
+    /// The name that results carry.
+    pub name: &'static str,
+    /// Whose conventions they are.
+    pub follows: &'static str,
+    /// How pictures are resized.
+    pub filter: Filter,
+    /// Side of the Inception's input in pixels.
+    pub side: usize,
+    /// How levels become the Inception's input.
+    pub scale: Scale,
+    /// The network of all metrics, but where [`Protocol::source`] says otherwise.
+    pub network: &'static Known,
+    /// How KID is estimated, where it is defined.
+    pub kid: Option<KidRule>,
+    /// How FID's covariance is divided, where it is defined.
+    pub fid: Option<Divisor>,
+    /// How the Inception Score splits, where it is defined.
+    pub isc: Option<Order>,
+    /// When a point lies within a neighbourhood, where precision and recall are defined.
+    pub prdc: Option<ManifoldRule>,
+    /// Whether MIND and PPL are defined.
+    pub mind_and_ppl: bool,
+    /// Whether the tests of memorising are taken on its features.
+    pub memorising: bool,
+}
+
+const BASE: Protocol = Protocol {
+    name: "",
+    follows: "",
+    filter: Filter::Tf1Bilinear,
+    side: 299,
+    scale: Scale::By128,
+    network: &INCEPTION,
+    kid: None,
+    fid: None,
+    isc: None,
+    prdc: None,
+    mind_and_ppl: false,
+    memorising: false,
+};
+
+/// Every protocol, the default first.
+pub static PROTOCOLS: [Protocol; 6] = [
+    Protocol {
+        name: "torch-fidelity",
+        follows: "torch-fidelity 0.4; MIND 0.5",
+        kid: Some(KidRule::Subsets { seed: Some(TORCH_FIDELITY_SEED), first: First::Generated }),
+        fid: Some(Divisor::Unbiased),
+        isc: Some(Order::Permuted(TORCH_FIDELITY_SEED)),
+        prdc: Some(ManifoldRule::TorchFidelity),
+        mind_and_ppl: true,
+        memorising: true,
+        ..BASE
+    },
+    Protocol {
+        name: "pytorch-fid",
+        follows: "pytorch-fid 0.3",
+        filter: Filter::PytorchBilinear,
+        scale: Scale::Unit,
+        fid: Some(Divisor::Unbiased),
+        ..BASE
+    },
+    Protocol {
+        name: "clean-fid",
+        follows: "clean-fid 0.1.35, prdc 0.2",
+        filter: Filter::PilBicubic,
+        kid: Some(KidRule::Subsets { seed: None, first: First::Real }),
+        fid: Some(Divisor::Unbiased),
+        prdc: Some(ManifoldRule::Prdc),
+        memorising: true,
+        ..BASE
+    },
+    Protocol {
+        name: "stylegan",
+        follows: "NVIDIA StyleGAN2-ADA and 3",
+        kid: Some(KidRule::Subsets { seed: None, first: First::Generated }),
+        fid: Some(Divisor::Count),
+        isc: Some(Order::AsGiven),
+        ..BASE
+    },
+    Protocol {
+        name: "keras75",
+        follows: "Keras example gan_ada",
+        filter: Filter::KerasBilinear,
+        side: 75,
+        scale: Scale::By127,
+        network: &KERAS_INCEPTION,
+        kid: Some(KidRule::Batches),
+        ..BASE
+    },
+    Protocol {
+        name: "keras75-fid",
+        follows: "Keras example gan_ada, over the FID weights",
+        filter: Filter::KerasBilinear,
+        side: 75,
+        scale: Scale::By127,
+        kid: Some(KidRule::Batches),
+        ..BASE
+    },
+];
+
+/// A network and one of its layers.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// The network.
+    pub network: &'static Known,
+    /// The layer.
+    pub layer: Layer,
 }
 
 impl Protocol {
-    /// Every protocol.
-    pub const ALL: [Self; 2] = [Self::TorchFidelity, Self::Keras];
-
-    /// The name that results carry.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TorchFidelity => "torch-fidelity",
-            Self::Keras => "keras",
-        }
-    }
-
-    /// How pictures become the network's input.
-    #[must_use]
-    pub const fn preprocessing(self) -> Preprocessing {
-        match self {
-            Self::TorchFidelity => Preprocessing::TORCH_FIDELITY,
-            Self::Keras => Preprocessing::KERAS_75,
-        }
+    /// The protocol of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of(name: &str) -> Result<&'static Self, UsageError> {
+        let names = || PROTOCOLS.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
+        PROTOCOLS
+            .iter()
+            .find(|p| p.name == name)
+            .ok_or_else(|| UsageError(format!("--protocol {name}: expected one of {}", names())))
     }
 
     /// Whether this protocol says how the metric is computed.
     #[must_use]
-    pub const fn defines(self, metric: Metric) -> bool {
-        matches!((self, metric), (Self::TorchFidelity, _) | (Self::Keras, Metric::Kid))
+    pub fn defines(&self, metric: Metric) -> bool {
+        match metric {
+            Metric::Kid => self.kid.is_some(),
+            Metric::Fid | Metric::FidInfinity => self.fid.is_some(),
+            Metric::Is => self.isc.is_some(),
+            Metric::Prdc => self.prdc.is_some(),
+            Metric::Mind | Metric::Ppl => self.mind_and_ppl,
+            Metric::Authenticity | Metric::Ct => self.memorising,
+        }
     }
 
-    /// Seed of numpy's legacy generator, where the protocol draws with it.
+    /// The names of the protocols that define `metric`.
     #[must_use]
-    pub const fn numpy_seed(self) -> u32 {
-        2020
+    pub fn defining(metric: Metric) -> Vec<&'static str> {
+        PROTOCOLS.iter().filter(|p| p.defines(metric)).map(|p| p.name).collect()
     }
 
-    /// KID of 2048-d features under this protocol.
-    ///
-    /// # Errors
-    /// When the rows differ in length, are not finite, or a set has fewer than 2.
-    pub fn kid(self, generated: &Features, real: &Features, settings: KidSettings) -> Result<Kid, FeaturesError> {
-        match self {
-            Self::TorchFidelity => {
-                let default = Subsets::default();
-                let subsets = Subsets {
-                    count: settings.subsets.unwrap_or(default.count),
-                    size: settings.subset_size.unwrap_or(default.size),
-                    seed: self.numpy_seed(),
-                    first: kid::First::Generated,
-                };
-                kid::over_subsets(generated, real, subsets)
-            }
-            Self::Keras => {
-                let size = settings.subset_size.unwrap_or(Batches::default().size);
-                kid::over_batches(generated, real, Batches { size, seed: settings.seed })
-            }
+    /// Where the metric's features are taken unless a user chooses otherwise.
+    #[must_use]
+    pub fn source(&self, metric: Metric) -> Source {
+        match metric {
+            Metric::Is => Source { network: self.network, layer: LOGITS_UNBIASED },
+            // torch-fidelity's default for precision and recall (`utils.py`).
+            Metric::Prdc if self.prdc == Some(ManifoldRule::TorchFidelity) => Source { network: &VGG16, layer: vgg16::FC2_RELU },
+            _ => Source { network: self.network, layer: POOL_2048 },
         }
     }
 }
 
-impl FromStr for Protocol {
-    type Err = UsageError;
-
-    fn from_str(text: &str) -> Result<Self, UsageError> {
-        let names = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|p| p.name() == text)
-            .ok_or_else(|| UsageError(format!("--protocol {text}: expected one of {}", names())))
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        self.network.name == other.network.name && self.layer == other.layer
     }
 }
 
 impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.name)
     }
 }
 
-impl Metric {
-    /// Every metric.
-    pub const ALL: [Self; 3] = [Self::Kid, Self::Fid, Self::Is];
+/// A protocol by name, as a flag's value.
+#[derive(Clone, Copy, Debug)]
+pub struct Named(pub &'static Protocol);
 
-    /// The short name: that of the flag.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kid => "kid",
-            Self::Fid => "fid",
-            Self::Is => "is",
-        }
-    }
-
-    /// The name that results carry: features of an untrained network are no measure of quality, and the name says so.
-    #[must_use]
-    pub fn label(self, random_features: bool) -> String {
-        if random_features { format!("{}_random-features", self.name()) } else { self.name().to_owned() }
-    }
-
-    /// The layer whose output it is computed from.
-    #[must_use]
-    pub const fn layer(self) -> Layer {
-        match self {
-            Self::Kid | Self::Fid => POOL_2048,
-            Self::Is => LOGITS_UNBIASED,
-        }
-    }
-}
-
-impl FromStr for Metric {
+impl FromStr for Named {
     type Err = UsageError;
 
     fn from_str(text: &str) -> Result<Self, UsageError> {
-        let names = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|m| m.name() == text)
-            .ok_or_else(|| UsageError(format!("--metrics {text}: expected some of {}", names())))
+        Protocol::of(text).map(Self)
+    }
+}
+
+/// The differences as a table: a row a property, a column a protocol.
+#[must_use]
+pub fn table() -> String {
+    type Cell = fn(&Protocol) -> String;
+    let absent = || "–".to_owned();
+    let rows: [(&str, Cell); 11] = [
+        ("follows", |p| p.follows.to_owned()),
+        ("network", |p| p.network.name.to_owned()),
+        ("resize", |p| format!("{}×{}, {}", p.side, p.side, filter_about(p.filter))),
+        ("input", |p| scale_about(p.scale).to_owned()),
+        ("KID", |p| p.kid.map_or_else(|| "–".into(), KidRule::about)),
+        ("FID covariance", |p| match p.fid {
+            Some(Divisor::Unbiased) => "N − 1".into(),
+            Some(Divisor::Count) => "N".into(),
+            None => "–".into(),
+        }),
+        ("FID root", |p| p.fid.map_or("–", |_| "Σ √ eigenvalues, f64").to_owned()),
+        ("IS", |p| match p.isc {
+            Some(Order::Permuted(seed)) => format!("10 splits, permuted ({seed})"),
+            Some(Order::AsGiven) => "10 splits, in order".into(),
+            None => "–".into(),
+        }),
+        ("precision, recall", |p| match p.prdc {
+            Some(ManifoldRule::TorchFidelity) => "k = 3, ≤, on vgg16 fc2_relu".into(),
+            Some(ManifoldRule::Prdc) => "k = 5, <".into(),
+            None => "–".into(),
+        }),
+        ("density, coverage", |p| match p.prdc {
+            Some(ManifoldRule::TorchFidelity) => "k = 5, <, on vgg16 fc2_relu".into(),
+            Some(ManifoldRule::Prdc) => "k = 5, <".into(),
+            None => "–".into(),
+        }),
+        ("MIND, PPL", |p| if p.mind_and_ppl { "1000 directions; LPIPS at 64".into() } else { "–".into() }),
+    ];
+    // Six columns side by side fit no terminal: one protocol below the other.
+    let mut text = String::new();
+    for protocol in &PROTOCOLS {
+        let rows: Vec<[String; 2]> =
+            rows.iter().map(|(name, cell)| [format!("  {name}"), cell(protocol)]).filter(|[_, cell]| *cell != absent()).collect();
+        text.push_str(&format!("{}\n{}\n", protocol.name, aligned(&rows)));
+    }
+    text
+}
+
+const fn filter_about(filter: Filter) -> &'static str {
+    match filter {
+        Filter::Tf1Bilinear => "bilinear as TensorFlow 1: source = i·in/out, no antialias",
+        Filter::KerasBilinear => "bilinear as Keras: half-pixel centres, no antialias",
+        Filter::PytorchBilinear => "bilinear as PyTorch: half-pixel centres, no antialias",
+        Filter::PilBicubic => "bicubic as Pillow in float: antialiased, clipped to 0 to 255",
+    }
+}
+
+const fn scale_about(scale: Scale) -> &'static str {
+    match scale {
+        Scale::By128 => "(v − 128)/128",
+        Scale::By127 => "v/127.5 − 1",
+        Scale::Unit => "2·(v/255) − 1, divided before resizing",
+        Scale::ImageNet => "(v − 255·mean)/(255·std) of ImageNet",
+    }
+}
+
+impl KidRule {
+    fn about(self) -> String {
+        match self {
+            Self::Subsets { seed, first } => {
+                let seed = seed.map_or_else(|| "--seed".into(), |s| s.to_string());
+                let first = if first == First::Real { "real" } else { "generated" };
+                format!("100 subsets × 1000, RandomState({seed}), {first} first")
+            }
+            Self::Batches => "batches of 128 in a shuffled order (--seed)".into(),
+        }
     }
 }

@@ -351,7 +351,7 @@ fn the_spread_over_halves_is_the_standard_error_of_a_mean() {
     assert!(draw[0] != draw[1] && draw == halves(11, 8, 3, 1));
     let (a, b) = (clustered(0, 400, 1), clustered(1, 400, 1));
     let mean = |set: &Features| set.values().iter().map(|&v| f64::from(v)).sum::<f64>() / set.count() as f64;
-    let found = spread(&a, &b, 400, 0, |x, _| Ok(mean(x))).expect("spread");
+    let [found] = spread(&a, &b, 400, 0, |x, _| Ok([mean(x)])).expect("spread");
     let variance = a.values().iter().map(|&v| (f64::from(v) - mean(&a)).powi(2)).sum::<f64>() / 399.0;
     let standard_error = (variance / 400.0).sqrt();
     // The standard deviation of 400 values is known to 1/√800 = 3.5%: four times that.

@@ -1,59 +1,15 @@
 //! The program itself, on drawn pictures with the untrained network: inputs, output forms, cache, exit codes.
 
+mod common;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use burn::tensor::Device;
 use serde_json::Value;
 use shared::fs;
-use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
-use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::run::Run;
 use shared::nn::sampler::Sampler;
-use shared::picture::Picture;
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-evaluate-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear");
-        fs::create_folder(&folder).expect("folder");
-        Self(folder)
-    }
-
-    /// Small pictures of noise around a grey value.
-    fn pictures(&self, name: &str, count: u32, grey: u8) -> PathBuf {
-        let folder = self.0.join(name);
-        fs::create_folder(&folder).expect("folder");
-        for i in 0..count {
-            let mut picture = Picture::filled(16, 16, 3, grey);
-            let mut noise = shared::rng::stream(u64::from(i), name, 0);
-            picture.pixels.iter_mut().for_each(|p| *p = p.saturating_add(noise.below(60) as u8));
-            fs::write(folder.join(format!("{i:03}.png")), &picture.to_png().expect("png")).expect("write");
-        }
-        folder
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
-        command.env("XDG_CACHE_HOME", self.0.join("cache")).args(arguments).output().expect("run")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove(&self.0).expect("clear");
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("UTF-8")
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
+use self::common::{Scratch, path, text};
 
 #[test]
 fn a_smoke_run_says_random_features_and_uses_the_cache() {
@@ -67,7 +23,7 @@ fn a_smoke_run_says_random_features_and_uses_the_cache() {
         "--features",
         "random",
         "--protocol",
-        "keras",
+        "keras75-fid",
         "--json",
         "--device",
         "cpu",
@@ -77,7 +33,7 @@ fn a_smoke_run_says_random_features_and_uses_the_cache() {
     let lines: Vec<Value> = text(&first.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["metric"], "kid_random-features");
-    assert_eq!(lines[0]["protocol"], "keras");
+    assert_eq!(lines[0]["protocol"], "keras75-fid");
     assert_eq!((&lines[0]["generated_count"], &lines[0]["real_count"]), (&5.into(), &6.into()));
     assert_eq!((&lines[0]["subset_size"], &lines[0]["subset_size_asked"]), (&5.into(), &128.into()));
     assert!(lines[0]["value"].as_f64().expect("a number") > 0.0);
@@ -111,7 +67,7 @@ fn a_drawn_part_is_the_same_for_the_same_seed() {
             "--features",
             "random",
             "--protocol",
-            "keras",
+            "keras75-fid",
             "-n",
             "4",
             "--no-cache",
@@ -122,7 +78,10 @@ fn a_drawn_part_is_the_same_for_the_same_seed() {
         text(&run.stdout)
     };
     let table = of("1");
-    assert!(table.contains("kid_random-features (keras)") && table.contains('±') && table.contains("1 × 4"), "{table}");
+    assert!(
+        table.contains("keras75-fid") && table.contains("kid_random-features") && table.contains("1 batches of 4"),
+        "{table}"
+    );
     assert_eq!(table, of("1"));
     assert_ne!(table, of("2"));
     assert!(!scratch.0.join("cache").exists());
@@ -137,10 +96,18 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
     fs::create_folder(run_folder.join("checkpoints")).expect("folder");
     fs::write(run_folder.join("config.toml"), b"").expect("write");
     for (more, expected) in [
-        (&["--metrics", "fid", "--protocol", "keras"][..], "--metrics fid"),
+        (&["--metrics", "fid", "--protocol", "keras75-fid"][..], "--metrics fid"),
         (&["--metrics", "lpips"], "lpips"),
-        (&["--protocol", "clean-fid"], "torch-fidelity"),
-        (&["--kid-subsets", "3", "--protocol", "keras"], "--kid-subsets"),
+        (&["--protocol", "clean"], "clean-fid"),
+        (&["--protocol", "torch-fidelity,keras75-fid", "--metrics", "kid,is"], "keras75-fid does not define"),
+        (&["--metrics", "ct", "--features", "random"], "--train"),
+        (&["--metrics", "ppl", "--features", "random"], "no run"),
+        (&["--features", "resnet"], "dinov2-vit-s-14"),
+        (&["--features", "random", "--layer", "769"], "logits_unbiased"),
+        (&["--repeats", "1"], "--repeats 1"),
+        (&["--per-class", "--features", "random", "--protocol", "keras75-fid"], "--per-class"),
+        (&["--seed", "4294967296"], "--seed"),
+        (&["--kid-subsets", "3", "--protocol", "keras75-fid"], "--kid-subsets"),
         (&["-n", "9", "--features", "random"], "-n 9"),
         (&["--batch", "0"], "--batch 0"),
         (&[], "evaluate weights --fetch"),
@@ -164,7 +131,7 @@ fn unusable_data_end_with_3_and_name_the_file() {
     let scratch = Scratch::new("data");
     let (real, fake) = (scratch.pictures("real", 3, 60), scratch.pictures("fake", 3, 60));
     fs::write(fake.join("001.png"), b"\x89PNG\r\n\x1a\nnothing").expect("write");
-    let run = scratch.run(&["--real", path(&real), "--fake", path(&fake), "--features", "random", "--protocol", "keras"]);
+    let run = scratch.run(&["--real", path(&real), "--fake", path(&fake), "--features", "random", "--protocol", "keras75-fid"]);
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
     assert!(text(&run.stderr).contains("001.png"), "{}", text(&run.stderr));
 
@@ -190,22 +157,20 @@ fn a_run_is_measured_by_the_pictures_it_makes_and_keeps_the_result() {
     let scratch = Scratch::new("run");
     let real = scratch.pictures("real", 6, 60);
     let folder = scratch.0.join("run");
-    let run = Run::create(&folder).expect("run");
-    let settings = ["generator.width=4", "generator.latent=4"].map(str::to_owned);
-    let config = RunConfig::new(
-        "gan-ada",
-        Settings::resolve("gan-ada", None, &settings).expect("settings"),
-        1,
-        DataConfig::of_extent(16, 3),
-    );
-    let generator = config.generator(&Device::flex());
-    let state = Value::Null;
-    let meta = Meta { version: CHECKPOINT_VERSION, step: 42, epoch: 1, config: config.clone(), state, files: Default::default() };
-    checkpoint::save(&run.checkpoint_folder(42), meta, &[("ema", &generator)]).expect("save");
+    let (config, generator) = common::run(&folder, &[42]);
 
     let measure = |fake: &Path| {
-        let run =
-            scratch.run(&["--real", path(&real), "--fake", path(fake), "--features", "random", "--protocol", "keras", "--json"]);
+        let run = scratch.run(&[
+            "--real",
+            path(&real),
+            "--fake",
+            path(fake),
+            "--features",
+            "random",
+            "--protocol",
+            "keras75-fid",
+            "--json",
+        ]);
         assert!(run.status.success(), "{}", text(&run.stderr));
         serde_json::from_slice::<Value>(&run.stdout).expect("json")
     };

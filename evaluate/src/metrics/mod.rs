@@ -6,6 +6,7 @@
 //! | [`fid_infinity`] | the same extrapolated to infinitely many pictures |
 //! | [`isc`] | Inception Score |
 //! | [`prdc`] | precision, recall, density, coverage |
+//! | [`ppl`] | Perceptual Path Length |
 //! | [`mind`] | Monge Inception Distance |
 //! | [`authenticity`] | copies of training pictures, nearest-training distances |
 //! | [`ct`] | the C_T test for copied training data |
@@ -27,6 +28,7 @@ pub mod kmeans;
 pub mod mind;
 pub mod pairs;
 pub mod pca;
+pub mod ppl;
 pub mod prdc;
 pub mod spread;
 pub mod subset;

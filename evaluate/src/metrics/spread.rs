@@ -46,27 +46,31 @@ pub fn halves(generated_count: usize, real_count: usize, repeats: u64, seed: u64
     (0..repeats).map(draw).collect()
 }
 
-/// The spread of `metric` over `repeats` (at least 2) halves of both sets.
+/// The spread of each of `metrics` over `repeats` (at least 2) halves of both sets.
 ///
 /// # Errors
-/// When `metric` fails on a half.
-pub fn spread(
+/// When `metrics` fail on a half.
+pub fn spread<const N: usize>(
     generated: &Features,
     real: &Features,
     repeats: u64,
     seed: u64,
-    mut metric: impl FnMut(&Features, &Features) -> Result<f64, FeaturesError>,
-) -> Result<Spread, FeaturesError> {
-    let mut values = halves(generated.count(), real.count(), repeats.max(2), seed)
+    mut metrics: impl FnMut(&Features, &Features) -> Result<[f64; N], FeaturesError>,
+) -> Result<[Spread; N], FeaturesError> {
+    let all = halves(generated.count(), real.count(), repeats.max(2), seed)
         .iter()
-        .map(|draw| metric(&subset(generated, &draw.generated), &subset(real, &draw.real)))
-        .collect::<Result<Vec<f64>, _>>()?;
+        .map(|draw| metrics(&subset(generated, &draw.generated), &subset(real, &draw.real)))
+        .collect::<Result<Vec<[f64; N]>, _>>()?;
+    Ok(std::array::from_fn(|i| summary(all.iter().map(|values| values[i]).collect())))
+}
+
+fn summary(mut values: Vec<f64>) -> Spread {
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let interval = (percentile(&values, 0.025), percentile(&values, 0.975));
-    Ok(Spread { mean, std: variance.sqrt(), interval, repeats: values.len() })
+    Spread { mean, std: variance.sqrt(), interval, repeats: values.len() }
 }
 
 /// Between the two values around the place, as numpy does.

@@ -21,14 +21,15 @@ pub mod vgg16;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use shared::cli::UsageError;
 use shared::metrics::inception::{Inception, LOGITS_UNBIASED, POOL_2048, Variant};
 use shared::metrics::network::{FeatureNetwork, Layer};
 use shared::metrics::resize::Scale;
 use shared::metrics::state_dict::WeightsError;
-use thiserror::Error;
+use shared::metrics::weights::{self, Converted, Published};
 
 use self::dinov2::{DinoV2, Size};
 use self::vgg16::Vgg16;
@@ -50,115 +51,159 @@ pub struct Known {
     pub score_layer: Option<Layer>,
     /// Where every other metric is taken unless told otherwise.
     pub layer: Layer,
-    load: Option<fn(&Path, &Device) -> Loaded>,
+    /// Every layer.
+    pub layers: &'static [Layer],
+    /// Where its weights are kept; none where it is always drawn.
+    pub kept: Option<Kept>,
+    load: fn(&Path, &Device) -> Loaded,
     draw: fn(u64, &Device) -> Box<dyn FeatureNetwork>,
 }
 
-/// Every network. Layers are those of torch-fidelity's `get_default_feature_layer_for_metric`; that VGG16 and DINOv2 give an
-/// Inception Score there is kept, for what it is worth.
-pub const NETWORKS: [Known; 6] = [
-    Known {
-        name: Variant::Fid.name(),
-        about: "InceptionV3 of 2015-12-05, that of FID, KID and IS",
-        side: 299,
-        scale: Scale::By128,
-        score_layer: Some(LOGITS_UNBIASED),
-        layer: POOL_2048,
-        load: Some(|path, device| Ok(Box::new(Inception::load(path, device)?))),
-        draw: |seed, device| Box::new(Inception::random(seed, device)),
-    },
-    Known {
-        name: Variant::Keras.name(),
-        about: "Keras' InceptionV3 for ImageNet without its classifier, that of the Keras example gan_ada",
-        side: 75,
-        scale: Scale::By127,
-        score_layer: None,
-        layer: POOL_2048,
-        load: Some(|path, device| Ok(Box::new(Inception::load_variant(Variant::Keras, path, device)?))),
-        draw: |seed, device| Box::new(Inception::random_variant(Variant::Keras, seed, device)),
-    },
-    Known {
-        name: vgg16::NAME,
-        about: "torchvision's VGG16, torch-fidelity's choice for precision and recall",
-        side: vgg16::SIDE,
-        scale: Scale::ImageNet,
-        score_layer: Some(vgg16::FC2_RELU),
-        layer: vgg16::FC2_RELU,
-        load: Some(|path, device| Ok(Box::new(Vgg16::load(path, device)?))),
-        draw: |seed, device| Box::new(Vgg16::random(seed, device)),
-    },
-    Known {
-        name: Size::Small.name(),
-        about: "DINOv2 ViT-S/14",
-        side: dinov2::SIDE,
-        scale: Scale::ImageNet,
-        score_layer: Some(Size::Small.layer()),
-        layer: Size::Small.layer(),
-        load: Some(|path, device| Ok(Box::new(DinoV2::load(Size::Small, path, device)?))),
-        draw: |seed, device| Box::new(DinoV2::random(Size::Small, seed, device)),
-    },
-    Known {
-        name: Size::Base.name(),
-        about: "DINOv2 ViT-B/14",
-        side: dinov2::SIDE,
-        scale: Scale::ImageNet,
-        score_layer: Some(Size::Base.layer()),
-        layer: Size::Base.layer(),
-        load: Some(|path, device| Ok(Box::new(DinoV2::load(Size::Base, path, device)?))),
-        draw: |seed, device| Box::new(DinoV2::random(Size::Base, seed, device)),
-    },
-    Known {
-        name: "random",
-        about: "the FID InceptionV3 untrained: for smoke runs, no measure of quality",
-        side: 299,
-        scale: Scale::By128,
-        score_layer: Some(LOGITS_UNBIASED),
-        layer: POOL_2048,
-        load: None,
-        draw: |seed, device| Box::new(Inception::random(seed, device)),
-    },
-];
-
-/// Why there is no network.
-#[derive(Debug, Error)]
-pub enum NetworkError {
-    /// Nobody knows the name.
-    #[error("no network is called {0}: expected one of {names}", names = names())]
-    Unknown(String),
-    /// It is always drawn.
-    #[error("the network {0} has no weights to read: leave --weights out")]
-    NoWeights(&'static str),
-    /// The file does not hold its weights.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
+/// Where a network's weights are kept.
+#[derive(Clone, Copy, Debug)]
+pub enum Kept {
+    /// In a file that somebody published.
+    Published(&'static Published),
+    /// In a file that a script converts.
+    Converted(&'static Converted),
 }
 
-fn names() -> String {
-    NETWORKS.map(|known| known.name).join(", ")
+impl Kept {
+    /// The kept file.
+    ///
+    /// # Errors
+    /// When it is not there: the text says how to get it.
+    pub fn find(self) -> Result<PathBuf, UsageError> {
+        match self {
+            Self::Published(published) => published.find(),
+            Self::Converted(converted) => converted.find(),
+        }
+    }
 }
+
+impl Known {
+    /// Whether it is untrained, so that its numbers are no measure of quality.
+    #[must_use]
+    pub const fn is_drawn(&self) -> bool {
+        self.kept.is_none()
+    }
+
+    /// Whether a protocol says how its input is made; other networks say so themselves, but for the filter.
+    #[must_use]
+    pub fn is_inception(&self) -> bool {
+        [INCEPTION.name, KERAS_INCEPTION.name, RANDOM.name].contains(&self.name)
+    }
+
+    /// With the weights of a file, on `device`, which must be without autodiff.
+    ///
+    /// # Errors
+    /// When the file does not hold exactly its weights.
+    pub fn load(&self, weights: &Path, device: &Device) -> Result<Box<dyn FeatureNetwork>, WeightsError> {
+        (self.load)(weights, device)
+    }
+
+    /// Untrained, the same for the same seed.
+    #[must_use]
+    pub fn draw(&self, seed: u64, device: &Device) -> Box<dyn FeatureNetwork> {
+        (self.draw)(seed, device)
+    }
+}
+
+// Layers are those of torch-fidelity's `get_default_feature_layer_for_metric`; that VGG16 and DINOv2 give an Inception Score there is
+// kept, for what it is worth.
+
+/// The FID InceptionV3.
+pub static INCEPTION: Known = Known {
+    name: Variant::Fid.name(),
+    about: "InceptionV3 of 2015-12-05, that of FID, KID and IS",
+    side: 299,
+    scale: Scale::By128,
+    score_layer: Some(LOGITS_UNBIASED),
+    layer: POOL_2048,
+    layers: Variant::Fid.layers(),
+    kept: Some(Kept::Published(&weights::INCEPTION)),
+    load: |path, device| Ok(Box::new(Inception::load(path, device)?)),
+    draw: |seed, device| Box::new(Inception::random(seed, device)),
+};
+
+/// Keras' InceptionV3.
+pub static KERAS_INCEPTION: Known = Known {
+    name: Variant::Keras.name(),
+    about: "Keras' InceptionV3 for ImageNet without its classifier, that of the Keras example gan_ada",
+    side: 75,
+    scale: Scale::By127,
+    score_layer: None,
+    layer: POOL_2048,
+    layers: Variant::Keras.layers(),
+    kept: Some(Kept::Converted(&weights::KERAS_INCEPTION)),
+    load: |path, device| Ok(Box::new(Inception::load_variant(Variant::Keras, path, device)?)),
+    draw: |seed, device| Box::new(Inception::random_variant(Variant::Keras, seed, device)),
+};
+
+/// torchvision's VGG16.
+pub static VGG16: Known = Known {
+    name: vgg16::NAME,
+    about: "torchvision's VGG16, torch-fidelity's choice for precision and recall",
+    side: vgg16::SIDE,
+    scale: Scale::ImageNet,
+    score_layer: Some(vgg16::FC2_RELU),
+    layer: vgg16::FC2_RELU,
+    layers: &vgg16::LAYERS,
+    kept: Some(Kept::Published(&weights::VGG16)),
+    load: |path, device| Ok(Box::new(Vgg16::load(path, device)?)),
+    draw: |seed, device| Box::new(Vgg16::random(seed, device)),
+};
+
+static DINOV2_S: Known = Known {
+    name: Size::Small.name(),
+    about: "DINOv2 ViT-S/14",
+    side: dinov2::SIDE,
+    scale: Scale::ImageNet,
+    score_layer: Some(Size::Small.layer()),
+    layer: Size::Small.layer(),
+    layers: &[Size::Small.layer()],
+    kept: Some(Kept::Published(&weights::DINOV2_VIT_S_14)),
+    load: |path, device| Ok(Box::new(DinoV2::load(Size::Small, path, device)?)),
+    draw: |seed, device| Box::new(DinoV2::random(Size::Small, seed, device)),
+};
+
+static DINOV2_B: Known = Known {
+    name: Size::Base.name(),
+    about: "DINOv2 ViT-B/14",
+    layer: Size::Base.layer(),
+    layers: &[Size::Base.layer()],
+    score_layer: Some(Size::Base.layer()),
+    side: dinov2::SIDE,
+    scale: Scale::ImageNet,
+    kept: Some(Kept::Published(&weights::DINOV2_VIT_B_14)),
+    load: |path, device| Ok(Box::new(DinoV2::load(Size::Base, path, device)?)),
+    draw: |seed, device| Box::new(DinoV2::random(Size::Base, seed, device)),
+};
+
+static RANDOM: Known = Known {
+    name: "random",
+    about: "the FID InceptionV3 untrained: for smoke runs, no measure of quality",
+    side: 299,
+    scale: Scale::By128,
+    score_layer: Some(LOGITS_UNBIASED),
+    layer: POOL_2048,
+    layers: Variant::Fid.layers(),
+    kept: None,
+    load: |path, device| Ok(Box::new(Inception::load(path, device)?)),
+    draw: |seed, device| Box::new(Inception::random(seed, device)),
+};
+
+/// Every network.
+pub static NETWORKS: [&Known; 6] = [&INCEPTION, &KERAS_INCEPTION, &VGG16, &DINOV2_S, &DINOV2_B, &RANDOM];
 
 /// The network of this name.
 ///
 /// # Errors
 /// When there is none: the text has all names.
-pub fn find(name: &str) -> Result<&'static Known, NetworkError> {
-    const { &NETWORKS }.iter().find(|known| known.name == name).ok_or_else(|| NetworkError::Unknown(name.to_owned()))
-}
-
-/// The network of this name with the weights of a file, on `device`, which must be without autodiff.
-///
-/// # Errors
-/// When there is no such network, or the file does not hold exactly its weights.
-pub fn load(name: &str, weights: &Path, device: &Device) -> Result<Box<dyn FeatureNetwork>, NetworkError> {
-    let known = find(name)?;
-    let load = known.load.ok_or(NetworkError::NoWeights(known.name))?;
-    Ok(load(weights, device)?)
-}
-
-/// The network of this name untrained, the same for the same seed: for smoke runs, no measure of quality.
-///
-/// # Errors
-/// When there is no such network.
-pub fn random(name: &str, seed: u64, device: &Device) -> Result<Box<dyn FeatureNetwork>, NetworkError> {
-    Ok((find(name)?.draw)(seed, device))
+pub fn find(name: &str) -> Result<&'static Known, UsageError> {
+    let names = || NETWORKS.map(|known| known.name).join(", ");
+    NETWORKS
+        .into_iter()
+        .find(|known| known.name == name)
+        .ok_or_else(|| UsageError(format!("no network is called {name}: expected one of {}", names())))
 }

@@ -240,8 +240,13 @@ fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
     }
     let device = Device::flex();
     let file = write("keras.safetensors", &shapes, Some(("network", "keras-inception-v3")));
-    let network = load("inception-v3-keras", &file, &device).expect("weights");
-    let other = load("inception-v3-compat", &file, &device).err().expect("taken for the FID InceptionV3").to_string();
+    let network = find("inception-v3-keras").expect("known").load(&file, &device).expect("weights");
+    let other = find("inception-v3-compat")
+        .expect("known")
+        .load(&file, &device)
+        .err()
+        .expect("taken for the FID InceptionV3")
+        .to_string();
     shared::fs::remove(&file).expect("clear");
     assert!(other.contains("inception-v3-keras"), "{other}");
     assert!(matches!(network.weights(), Weights::File { .. }));
@@ -249,7 +254,7 @@ fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
     near("inception-v3-keras", &features[0], "keras");
 
     let nameless = write("nameless.safetensors", &BTreeMap::from([("a".to_owned(), vec![2])]), None);
-    let error = load("inception-v3-keras", &nameless, &device).err().expect("accepted").to_string();
+    let error = find("inception-v3-keras").expect("known").load(&nameless, &device).err().expect("accepted").to_string();
     shared::fs::remove(&nameless).expect("clear");
     assert!(error.contains("tools/keras_inception.py") && error.contains("nameless"), "{error}");
 }
@@ -273,8 +278,8 @@ fn a_file_gives_the_network_and_errors_name_it_and_the_tensors() {
     let Shapes(mut shapes) = shapes;
     shapes.insert("embeddings.mask_token".into(), vec![1, 384]);
     let file = write("dinov2.safetensors", &shapes, None);
-    let network = load(Size::Small.name(), &file, &device).expect("weights");
-    let wrong = load(Size::Base.name(), &file, &device).err().expect("accepted").to_string();
+    let network = find(Size::Small.name()).expect("known").load(&file, &device).expect("weights");
+    let wrong = find(Size::Base.name()).expect("known").load(&file, &device).err().expect("accepted").to_string();
     shared::fs::remove(&file).expect("clear");
     let features = network.features(&pictures(), prepared(Size::Small.name()), &[Size::Small.layer()]);
     near("from a file", &features[0], Size::Small.name());
@@ -296,7 +301,7 @@ fn every_network_can_be_drawn_by_its_name_and_is_seeded() {
     for known in NETWORKS.iter().filter(|known| known.name != vgg16::NAME) {
         let preprocessing = Preprocessing { side: known.side.min(224), ..prepared(known.name) };
         let of = |seed| {
-            let network = random(known.name, seed, &device).expect(known.name);
+            let network = known.draw(seed, &device);
             assert!(network.layers().contains(&known.layer) && network.weights() == &Weights::Random { seed });
             network.features(&pictures[..1], preprocessing, &[known.layer]).remove(0)
         };
@@ -305,13 +310,13 @@ fn every_network_can_be_drawn_by_its_name_and_is_seeded() {
         assert!(a.values().iter().all(|v| v.is_finite() && v.abs() < 1e4), "{}", known.name);
         assert_ne!(a, b, "{}", known.name);
     }
-    assert!(random("alexnet", 0, &device).err().expect("unknown").to_string().contains("dinov2-vit-b-14"));
-    assert!(load("random", Path::new("weights.pth"), &device).err().expect("no file").to_string().contains("--weights"));
+    assert!(find("alexnet").err().expect("unknown").to_string().contains("dinov2-vit-b-14"));
+    assert!(find("random").expect("known").is_drawn());
 }
 
 #[test]
 fn a_drawn_vgg16_gives_features_of_the_size_of_its_input() {
-    let network = random(vgg16::NAME, 1, &Device::flex()).expect("known");
+    let network = VGG16.draw(1, &Device::flex());
     let features = &network.features(&pictures()[..1], prepared(vgg16::NAME), &[vgg16::FC2])[0];
     let mean = features.values().iter().map(|v| v.abs()).sum::<f32>() / 4096.0;
     assert!((1e-2..1e2).contains(&mean), "{mean}");

@@ -21,6 +21,8 @@ pub const SIDE: usize = 224;
 pub const FC2: Layer = Layer { name: "fc2", dimensions: 4096 };
 /// The same after its ReLU.
 pub const FC2_RELU: Layer = Layer { name: "fc2_relu", dimensions: 4096 };
+/// Both.
+pub const LAYERS: [Layer; 2] = [FC2, FC2_RELU];
 
 /// For errors: what a file of it holds.
 pub(super) const EXPECTED: &str = "VGG16 in torchvision's names";
@@ -113,7 +115,7 @@ impl FeatureNetwork for Vgg16 {
     }
 
     fn layers(&self) -> &'static [Layer] {
-        &[FC2, FC2_RELU]
+        &LAYERS
     }
 
     fn weights(&self) -> &Weights {

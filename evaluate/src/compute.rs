@@ -1,0 +1,249 @@
+//! Features → rows of a result: each metric under its protocol's rules, with its spread.
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use shared::cli::{DataError, UsageError, one_line};
+use shared::metrics::features::{Features, FeaturesError};
+use shared::metrics::kid::{self, Batches, Kid, Subsets};
+
+use crate::args::Options;
+use crate::metric::Metric;
+use crate::metrics::authenticity;
+use crate::metrics::ct::{self, Cells, CtError};
+use crate::metrics::fid::{self, Gaussian, RELIABLE_COUNT};
+use crate::metrics::fid_infinity::{Sizes, fid_infinity};
+use crate::metrics::isc::{Order, inception_score};
+use crate::metrics::mind::mind;
+use crate::metrics::prdc;
+use crate::metrics::spread;
+use crate::protocol::{KidRule, ManifoldRule, Protocol, TORCH_FIDELITY_SEED};
+use crate::report::SpreadOver;
+use crate::side::Taken;
+
+/// What a metric is computed from.
+pub struct Inputs<'a> {
+    /// Of the generated pictures.
+    pub generated: &'a Taken,
+    /// Of the real ones.
+    pub real: Option<&'a Taken>,
+    /// Of those that the generator was trained on.
+    pub training: Option<&'a Taken>,
+}
+
+/// Subsets or batches of a KID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drawn {
+    /// How many.
+    pub count: usize,
+    /// Pictures in each.
+    pub size: usize,
+    /// The size asked for, where a set was too small for it.
+    pub asked: Option<usize>,
+}
+
+/// One number with its spread.
+#[derive(Clone, Debug, Default)]
+pub struct Row {
+    /// The number's name.
+    pub name: &'static str,
+    /// The number.
+    pub value: f64,
+    /// Its spread.
+    pub std: Option<f64>,
+    /// Over what.
+    pub over: Option<SpreadOver>,
+    /// How many of these.
+    pub count: Option<usize>,
+    /// Subsets of a KID.
+    pub subsets: Option<Drawn>,
+    /// What else belongs to it.
+    pub details: Map<String, Value>,
+}
+
+/// A metric's rows under a protocol that defines it.
+///
+/// # Errors
+/// When a side has only statistics where rows are needed, or too few pictures.
+pub fn rows(metric: Metric, protocol: &Protocol, inputs: &Inputs<'_>, options: &Options) -> Result<Vec<Row>> {
+    let unusable = |e: FeaturesError| anyhow::Error::from(DataError(format!("{metric}: {}", one_line(&e))));
+    let missing = |flag: &str| UsageError(format!("--metrics {metric}: {flag} is needed"));
+    let real = || inputs.real.ok_or_else(|| missing("--real"));
+    let of = |taken: &'_ Taken, flag: &str| -> Result<()> { Ok(taken.rows(metric, flag).map(drop)?) };
+    if metric == Metric::Fid {
+        return fid_rows(protocol, inputs.generated, real()?, options).map_err(unusable);
+    }
+    of(inputs.generated, "--fake")?;
+    let generated = inputs.generated.rows(metric, "--fake")?;
+    if metric == Metric::Is {
+        return score_rows(protocol, generated).map_err(unusable);
+    }
+    let real = real()?.rows(metric, "--real")?;
+    let training = || -> Result<&Features> { Ok(inputs.training.ok_or_else(|| missing("--train"))?.rows(metric, "--train")?) };
+    match metric {
+        Metric::Kid => kid_rows(protocol, generated, real, options).map_err(unusable),
+        Metric::FidInfinity => infinity_rows(protocol, generated, real, options).map_err(unusable),
+        Metric::Prdc => prdc_rows(protocol, generated, real, options).map_err(unusable),
+        Metric::Mind => mind_rows(generated, real, options).map_err(unusable),
+        Metric::Authenticity => authenticity_rows(generated, training()?, real, options).map_err(unusable),
+        Metric::Ct => ct_rows(generated, training()?, real, options),
+        Metric::Fid | Metric::Is | Metric::Ppl => Ok(Vec::new()),
+    }
+}
+
+type Rows = Result<Vec<Row>, FeaturesError>;
+
+/// numpy's seed: the protocol's, else the user's, which was checked to fit.
+fn numpy_seed(fixed: Option<u32>, options: &Options) -> u32 {
+    fixed.unwrap_or(options.conventions.seed as u32)
+}
+
+fn kid_rows(protocol: &Protocol, generated: &Features, real: &Features, options: &Options) -> Rows {
+    let (kid, over): (Kid, SpreadOver) = match protocol.kid {
+        Some(KidRule::Subsets { seed, first }) => {
+            let default = Subsets::default();
+            let subsets = Subsets {
+                count: options.kid_subsets.unwrap_or(default.count),
+                size: options.kid_subset_size.unwrap_or(default.size),
+                seed: numpy_seed(seed, options),
+                first,
+            };
+            (kid::over_subsets(generated, real, subsets)?, SpreadOver::Subsets)
+        }
+        Some(KidRule::Batches) | None => {
+            let size = options.kid_subset_size.unwrap_or(Batches::default().size);
+            let batches = Batches { size, seed: options.conventions.seed };
+            (kid::over_batches(generated, real, batches)?, SpreadOver::Batches)
+        }
+    };
+    if let Some(asked) = kid.shrunk_from {
+        tracing::warn!("KID: subsets of {} pictures instead of {asked}: a set has no more (--kid-subset-size)", kid.subset_size);
+    }
+    if kid.subsets > 1 && kid.subset_size == generated.count() && kid.subset_size == real.count() {
+        tracing::warn!("KID: every subset is the whole of both sets, so the spread is 0 and says nothing (--kid-subset-size)");
+    }
+    Ok(vec![Row {
+        name: "kid",
+        value: kid.mean,
+        std: Some(kid.std),
+        over: Some(over),
+        count: Some(kid.subsets),
+        subsets: Some(Drawn { count: kid.subsets, size: kid.subset_size, asked: kid.shrunk_from }),
+        ..Row::default()
+    }])
+}
+
+fn fid_rows(protocol: &Protocol, generated: &Taken, real: &Taken, options: &Options) -> Rows {
+    let divisor = protocol.fid.unwrap_or_default();
+    let (Taken::Rows(a), Taken::Rows(b)) = (generated, real) else {
+        let fitted = |taken: &Taken| match taken {
+            Taken::Rows(rows) => Gaussian::of(rows, divisor),
+            Taken::Gaussian(gaussian) => gaussian.clone(),
+        };
+        return Ok(vec![Row { name: "fid", value: fid::frechet(fitted(generated), fitted(real))?, ..Row::default() }]);
+    };
+    let least = a.count().min(b.count());
+    if least < RELIABLE_COUNT {
+        tracing::warn!("FID of {least} pictures is unreliable: it depends on their number below {RELIABLE_COUNT}; prefer KID");
+    }
+    let fid = |a: &Features, b: &Features| Ok([fid::fid(a, b, divisor)?]);
+    with_halves(["fid"], a, b, options, fid)
+}
+
+fn infinity_rows(protocol: &Protocol, generated: &Features, real: &Features, options: &Options) -> Rows {
+    let sizes = Sizes { seed: numpy_seed(None, options), ..Sizes::default() };
+    let line = fid_infinity(generated, real, sizes, protocol.fid.unwrap_or_default())?;
+    let mut details = Map::new();
+    details.insert("slope".into(), json!(line.slope));
+    details.insert("points".into(), json!(line.points));
+    let count = Some(line.points.len());
+    Ok(vec![Row {
+        name: "fid-inf",
+        value: line.value,
+        std: Some(line.standard_error),
+        over: Some(SpreadOver::Line),
+        count,
+        details,
+        ..Row::default()
+    }])
+}
+
+fn score_rows(protocol: &Protocol, logits: &Features) -> Rows {
+    let order = protocol.isc.unwrap_or(Order::Permuted(TORCH_FIDELITY_SEED));
+    let score = inception_score(logits, order)?;
+    let std = Some(score.std);
+    let count = Some(crate::metrics::isc::SPLITS);
+    Ok(vec![Row { name: "is", value: score.mean, std, over: Some(SpreadOver::Splits), count, ..Row::default() }])
+}
+
+fn prdc_rows(protocol: &Protocol, generated: &Features, real: &Features, options: &Options) -> Rows {
+    let by_prdc =
+        |k: usize| move |a: &Features, b: &Features| prdc::prdc(a, b, k).map(|v| [v.precision, v.recall, v.density, v.coverage]);
+    let prdc_k = options.neighbours.unwrap_or(prdc::PRDC_NEIGHBOUR);
+    if protocol.prdc != Some(ManifoldRule::TorchFidelity) {
+        let rows = with_halves(["precision", "recall", "density", "coverage"], generated, real, options, by_prdc(prdc_k))?;
+        return Ok(rows.into_iter().map(|row| row.with("neighbours", json!(prdc_k))).collect());
+    }
+    let k = options.neighbours.unwrap_or(prdc::NEIGHBOUR);
+    let manifold = |a: &Features, b: &Features| prdc::precision_recall(a, b, k).map(|v| [v.precision, v.recall, v.f_score]);
+    let rows = with_halves(["precision", "recall", "f-score"], generated, real, options, manifold)?;
+    let mut rows: Vec<Row> = rows.into_iter().map(|row| row.with("neighbours", json!(k))).collect();
+    let all = with_halves(["precision", "recall", "density", "coverage"], generated, real, options, by_prdc(prdc_k))?;
+    rows.extend(all.into_iter().skip(2).map(|row| row.with("neighbours", json!(prdc_k))));
+    Ok(rows)
+}
+
+fn mind_rows(generated: &Features, real: &Features, options: &Options) -> Rows {
+    with_halves(["mind"], generated, real, options, |a, b| Ok([mind(a, b, TORCH_FIDELITY_SEED)?.value]))
+}
+
+fn authenticity_rows(generated: &Features, training: &Features, held_out: &Features, options: &Options) -> Rows {
+    let names = ["authpct", "nearest-training", "nearest-training-of-held-out", "nearer-to-training"];
+    let all = |generated: &Features, held_out: &Features| {
+        let near = authenticity::nearest_training(generated, training, held_out, options.conventions.seed)?;
+        let percent = authenticity::authenticity(generated, training)?.percent;
+        Ok([percent, near.generated_median, near.held_out_median, near.nearer_percent])
+    };
+    with_halves(names, generated, held_out, options, all)
+}
+
+fn ct_rows(generated: &Features, training: &Features, held_out: &Features, options: &Options) -> Result<Vec<Row>> {
+    let cells = Cells { seed: options.conventions.seed, ..Cells::default() };
+    let found = ct::ct(generated, training, held_out, cells).map_err(|e: CtError| DataError(format!("ct: {}", one_line(&e))))?;
+    let mut details = Map::new();
+    details.insert("cells".into(), json!(found.cells.iter().map(|cell| cell.z).collect::<Vec<_>>()));
+    details.insert("cells_counted".into(), json!(found.cells.iter().filter(|cell| cell.counts).count()));
+    Ok(vec![Row { name: "ct", value: found.value, details, ..Row::default() }])
+}
+
+/// Values of the whole sets, each with its spread over random halves of both.
+fn with_halves<const N: usize>(
+    names: [&'static str; N],
+    generated: &Features,
+    real: &Features,
+    options: &Options,
+    values: impl Fn(&Features, &Features) -> Result<[f64; N], FeaturesError>,
+) -> Rows {
+    let whole = values(generated, real)?;
+    let repeats = options.repeats.0;
+    // A half of very few pictures may be too small for a metric that the whole is not.
+    let spread = match repeats {
+        0 => None,
+        _ => spread::spread(generated, real, repeats as u64, options.conventions.seed, values).ok(),
+    };
+    let row = |i: usize| Row {
+        name: names[i],
+        value: whole[i],
+        std: spread.as_ref().map(|s| s[i].std),
+        over: spread.as_ref().map(|_| SpreadOver::Halves),
+        count: spread.as_ref().map(|_| repeats),
+        ..Row::default()
+    };
+    Ok((0..N).map(row).collect())
+}
+
+impl Row {
+    fn with(mut self, key: &str, value: Value) -> Self {
+        self.details.insert(key.into(), value);
+        self
+    }
+}
