@@ -99,7 +99,7 @@ demo: build ## the whole pipeline on drawn pictures: minutes on two cores, nothi
 	@mkdir -p $(WORK)/demo
 	test -d $(WORK)/demo/drawn || $(BIN)/prep synth --out $(WORK)/demo/drawn -n 2000
 	$(MAKE) --no-print-directory report NAME=demo SIZE=32 DATA=$(WORK)/demo/drawn TRAIN_FLAGS='$(DEMO_TRAIN)' \
-	    EVALUATE_FLAGS='--protocol keras --features random'
+	    EVALUATE_FLAGS='--protocol keras75-fid --features random'
 
 # ---- for developers --------------------------------------------------------------------------------------------------------
 
@@ -191,6 +191,29 @@ bench-prep: $(PEERS)/ready-prep ## prep, tf.data and Pillow in turns on the same
 	$(CARGO) build --release --workspace
 	$(if $(findstring $(WORK)/bench/drawn,$(BENCH_SOURCES)),$(BIN)/prep synth --out $(WORK)/bench/drawn -n 3000)
 	python3 tools/bench_prep.py --fledge $(BIN)/prep --python $(PEERS)/bin/python --write docs/PERFORMANCE.md $(BENCH_FLAGS) $(BENCH_SOURCES)
+
+$(PEERS)/ready-evaluate: $(PEERS)/ready
+	$(PEERS)/bin/pip install --quiet pytorch-fid==0.3.0 clean-fid==0.1.35 prdc==0.2 scikit-learn==1.9.1
+	@touch $@
+
+BENCH_EVALUATE_FLAGS ?=
+
+.PHONY: bench-evaluate
+bench-evaluate: $(PEERS)/ready-evaluate ## evaluate and the Python libraries in turns: features a second, KID, FID, PRDC at 50,000 × 2048
+	$(CARGO) build --release --workspace $(FEATURES)
+	python3 tools/bench_evaluate.py --fledge $(BIN)/evaluate --python $(PEERS)/bin/python $(if $(FEATURES),--device cuda) \
+	    --write docs/PERFORMANCE.md $(BENCH_EVALUATE_FLAGS)
+
+# Two sets of PNG and weights for `make check-protocols`.
+GENERATED ?=
+REAL ?=
+WEIGHTS ?=
+
+.PHONY: check-protocols
+check-protocols: $(PEERS)/ready-evaluate ## GENERATED=, REAL= (folders or zips of PNG), WEIGHTS=: every protocol beside the library it follows
+	@test -n "$(GENERATED)" -a -n "$(REAL)" -a -n "$(WEIGHTS)" || { echo 'check-protocols: GENERATED, REAL and WEIGHTS are needed' >&2; exit 2; }
+	$(CARGO) build --release --workspace
+	$(PEERS)/bin/python tools/check_protocols.py --fledge $(BIN)/evaluate --weights '$(WEIGHTS)' '$(GENERATED)' '$(REAL)'
 
 .PHONY: clean
 clean: ## remove what the pipeline made (not the programs)

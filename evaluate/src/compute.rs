@@ -152,6 +152,11 @@ fn fid_rows(protocol: &Protocol, generated: &Taken, real: &Taken, options: &Opti
 fn infinity_rows(protocol: &Protocol, generated: &Features, real: &Features, options: &Options) -> Rows {
     let sizes = Sizes { seed: numpy_seed(None, options), ..Sizes::default() };
     let line = fid_infinity(generated, real, sizes, protocol.fid.unwrap_or_default())?;
+    if let Some((first, _)) = line.points.first().filter(|(n, _)| *n < RELIABLE_COUNT) {
+        tracing::warn!(
+            "FID∞ from {first} pictures on is unreliable: FID is a line over 1/N for thousands only; --generate makes more"
+        );
+    }
     let mut details = Map::new();
     details.insert("slope".into(), json!(line.slope));
     details.insert("points".into(), json!(line.points));

@@ -16,7 +16,7 @@ use crate::metric::{Metric, Needs};
 use crate::protocol::{Protocol, Source};
 use crate::report::Measurement;
 use crate::side::{Side, Taken};
-use crate::{classes, npz, ppl};
+use crate::{classes, ppl};
 
 /// What generated pictures are compared with: opened once, its features taken once, for as many checkpoints as one likes.
 pub struct Comparison<'a> {
@@ -77,7 +77,7 @@ impl<'a> Comparison<'a> {
             None => None,
         };
         let sides = [real.as_ref(), training.as_ref()];
-        let pictures = !npz::is_npz(&options.fake) || sides.into_iter().flatten().any(|side| side.pictures().is_some());
+        let pictures = Kind::of(&options.fake) != Kind::Npz || sides.into_iter().flatten().any(|side| side.pictures().is_some());
         for (protocol, metric, source) in &plan {
             match source {
                 Some(source) if pictures => {

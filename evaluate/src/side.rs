@@ -11,7 +11,7 @@ use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, Selection, SourceError};
 use shared::rng;
 
-use crate::input::{self, Wanted};
+use crate::input::{self, Kind, Wanted};
 use crate::lab::Lab;
 use crate::metrics::fid::Gaussian;
 use crate::npz::{self, NpzContents};
@@ -51,7 +51,7 @@ impl Side {
     /// # Errors
     /// When there are no pictures, or fewer than asked for.
     pub fn open(path: &Path, flag: &'static str, wanted: &Wanted<'_>, count: Option<usize>, seed: u64) -> Result<Self> {
-        if npz::is_npz(path) {
+        if Kind::of(path) == Kind::Npz {
             let contents = npz::read(path).map_err(|e| DataError(one_line(&e)))?;
             if let (Some(_), true) = (count, contents.features.is_none()) {
                 return Err(

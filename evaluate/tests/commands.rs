@@ -108,8 +108,8 @@ fn classes_are_measured_by_their_own_pictures() {
 #[test]
 fn copies_of_training_pictures_are_found_out() {
     let scratch = Scratch::new("copies");
-    let (train, held_out) = (scratch.pictures("train", 12, 60), scratch.pictures("held-out", 12, 60));
-    let other = scratch.pictures("other", 12, 60);
+    let (train, held_out) = (scratch.pictures("train", 24, 60), scratch.pictures("held-out", 24, 60));
+    let other = scratch.pictures("other", 24, 60);
     let of = |fake: &Path| {
         let base = ["--real", path(&held_out), "--train", path(&train), "--fake", path(fake), "--protocol", "clean-fid"];
         lines(&scratch, &[&base[..], &RANDOM, &["--metrics", "authpct,ct", "--repeats", "4"]].concat())
@@ -118,7 +118,7 @@ fn copies_of_training_pictures_are_found_out() {
     assert_eq!((value(&copied, "authpct"), value(&copied, "nearest-training")), (0.0, 0.0));
     assert!(value(&fresh, "authpct") > 0.0 && value(&fresh, "nearest-training") > 0.0);
     assert!(value(&copied, "ct") < value(&fresh, "ct"), "{copied:?} {fresh:?}");
-    assert_eq!(copied[0]["training_count"], 12);
+    assert_eq!(copied[0]["training_count"], 24);
     assert_eq!((&copied[0]["std_over"], &copied[0]["std_count"]), (&"halves".into(), &4.into()));
 }
 

@@ -8,7 +8,7 @@ use shared::metrics::mt19937::RandomState;
 
 use super::fid::{Divisor, Moments, Reference};
 
-/// How the sizes are chosen. The default is dgm-eval's, except that no size is below 2000.
+/// How the sizes are chosen. The default is dgm-eval's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// How many; at least 3.
@@ -23,7 +23,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { points: 15, least: 2000, most: 5000, seed: 2020 }
+        Self { points: 15, least: 2, most: 5000, seed: 2020 }
     }
 }
 

@@ -82,12 +82,6 @@ pub enum NpzError {
     },
 }
 
-/// Whether a path names such a file: a zip of pictures has another ending.
-#[must_use]
-pub fn is_npz(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
-}
-
 /// Reads what of statistics, features and facts is in the file at `path`.
 ///
 /// # Errors
