@@ -49,7 +49,7 @@ pub fn run(args: &CurveArgs) -> Result<()> {
     let labels: Vec<String> = names.iter().map(|(_, name)| name.clone()).collect();
     let rows = measure_missing(&Plan { run: &run, metrics: &labels, same: &same }, |step, missing| {
         let metrics = names.iter().filter(|(_, name)| missing.contains(name)).map(|(metric, _)| *metric).collect();
-        comparison.measure(&Options { checkpoint: Which::Step(step), metrics, ..base.clone() })
+        comparison.measure(&Options { checkpoint: Which::Step(step), metrics, ..base.clone() })?.whole()
     })?;
     present(args, &rows)
 }

@@ -46,6 +46,7 @@ use shared::nn::device::memory;
 use crate::args::{Cli, Command, MeasureArgs};
 use crate::input::Kind;
 use crate::lab::Lab;
+use crate::measure::Outcome;
 
 /// Carries out a command line.
 ///
@@ -70,11 +71,11 @@ pub fn run(cli: Cli) -> anyhow::Result<Ending> {
 fn measured(args: MeasureArgs) -> anyhow::Result<()> {
     let options = args.into_options()?;
     let lab = Lab::open(options.conventions.clone())?;
-    let results = measure::measure(&lab, &options)?;
+    let Outcome { results, failed } = measure::measure(&lab, &options)?;
     shared::cli::print(&if options.json { report::lines(&results)? } else { report::table(&results) })?;
     if Kind::of(&options.fake) == Kind::Run {
         let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;
         results.iter().try_for_each(|result| log.push(result))?;
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }

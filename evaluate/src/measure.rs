@@ -36,9 +36,31 @@ struct Reference {
 /// Computes every metric of `options` under every protocol, in their order.
 ///
 /// # Errors
-/// When pictures or weights cannot be read, or are too few for a metric.
-pub fn measure(lab: &Lab, options: &Options) -> Result<Vec<Measurement>> {
+/// When pictures or weights cannot be read.
+pub fn measure(lab: &Lab, options: &Options) -> Result<Outcome> {
     Comparison::open(lab, options)?.measure(options)
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Outcome {
+    /// A row for every number that there is.
+    pub results: Vec<Measurement>,
+    /// Why the first metric that has none failed; the others are logged.
+    pub failed: Option<anyhow::Error>,
+}
+
+impl Outcome {
+    /// All numbers, if every metric has its own.
+    ///
+    /// # Errors
+    /// What the first metric without one said.
+    pub fn whole(self) -> Result<Vec<Measurement>> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok(self.results),
+        }
+    }
 }
 
 /// A metric under a protocol with the place of its features; none for one of a generator alone.
@@ -104,21 +126,21 @@ impl<'a> Comparison<'a> {
     /// Measures the generated side that `options` names.
     ///
     /// # Errors
-    /// When pictures cannot be read, or are too few for a metric.
-    pub fn measure(&self, options: &Options) -> Result<Vec<Measurement>> {
+    /// When pictures cannot be read.
+    pub fn measure(&self, options: &Options) -> Result<Outcome> {
         let plan = plan(self.lab, options)?;
         let wanted =
             Wanted { split: &options.split, generated: self.generated, checkpoint: options.checkpoint, device: &self.lab.device };
         // A run was told how many to make; of other pictures a part may be drawn.
         let part = if Kind::of(&options.fake) == Kind::Run { None } else { options.count };
         let fake = Side::open(&options.fake, "--fake", &wanted, part, self.lab.conventions.seed)?;
-        let mut results = Vec::new();
+        let (mut results, mut failed) = (Vec::new(), None);
         for &protocol in &self.lab.conventions.protocols {
             let of_protocol = plan.iter().filter(|(p, ..)| p.name == protocol.name);
             let plan: Vec<(Metric, Option<Source>)> = of_protocol.map(|(_, metric, source)| (*metric, *source)).collect();
-            results.extend(self.under(protocol, &plan, &fake, options)?);
+            results.extend(self.under(protocol, &plan, &fake, options, &mut failed)?);
         }
-        Ok(results)
+        Ok(Outcome { results, failed })
     }
 
     /// The laboratory that measures.
@@ -154,7 +176,9 @@ impl<'a> Comparison<'a> {
         let training = fill(&self.training, &[Needs::RealAndTraining])?;
         let real = fill(&self.real, &[Needs::Real, Needs::RealAndTraining])?;
         let reference = Rc::new(Reference { real, training });
-        self.taken.borrow_mut().push((protocol.name, reference.clone()));
+        let mut taken = self.taken.borrow_mut();
+        taken.retain(|(name, _)| *name != protocol.name);
+        taken.push((protocol.name, reference.clone()));
         Ok(reference)
     }
 }
@@ -230,6 +254,7 @@ impl Comparison<'_> {
         plan: &[(Metric, Option<Source>)],
         side: &Side,
         options: &Options,
+        failed: &mut Option<anyhow::Error>,
     ) -> Result<Vec<Measurement>> {
         let reference = self.reference(protocol, plan)?;
         let all = [Needs::Nothing, Needs::Real, Needs::RealAndTraining];
@@ -246,7 +271,15 @@ impl Comparison<'_> {
                 real: reference.real.get(source).ok(),
                 training: reference.training.get(source).ok(),
             };
-            let rows = compute::rows(metric, protocol, &inputs, options)?;
+            let rows = match compute::rows(metric, protocol, &inputs, options) {
+                Ok(rows) => rows,
+                // One metric that cannot do with these features costs no other.
+                Err(error) => {
+                    tracing::error!("{metric} under {protocol}: {error:#}");
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
             let about = About { metric, protocol, source, fake: side, comparison: self };
             let real_content = self.real_content()?;
             let mut add = |rows: Vec<Row>, class: Option<String>, counts: Option<(usize, usize)>| {

@@ -133,7 +133,7 @@ pub fn plane(args: PlaneArgs) -> Result<()> {
             repeats: Repeats(args.repeats),
             ..Options::of(path, conventions.clone())
         };
-        let rows = measure::measure(&lab, &options)?;
+        let rows = measure::measure(&lab, &options)?.whole()?;
         for (plane, names) in planes.iter_mut().zip([["precision", "recall"], ["density", "coverage"]]) {
             let [x, y] = names.map(|name| rows.iter().find(|r| r.metric.split('_').next() == Some(name)));
             if let (Some(x), Some(y)) = (x, y) {

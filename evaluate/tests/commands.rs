@@ -189,3 +189,16 @@ fn the_path_length_of_a_run_needs_no_real_pictures() {
     assert!(value(&first, "ppl") >= 0.0 && first[0]["real"].is_null());
     assert_eq!(value(&of(), "ppl"), value(&first, "ppl"));
 }
+
+#[test]
+fn a_metric_that_fails_costs_no_other() {
+    let scratch = Scratch::new("failing");
+    let (real, fake) = (scratch.pictures("real", 4, 60), scratch.pictures("fake", 4, 90));
+    // Of four pictures none has a fifth neighbour.
+    let arguments = ["--real", path(&real), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "prdc,fid", "--json"];
+    let run = scratch.run(&[&arguments[..], &RANDOM].concat());
+    assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
+    let lines: Vec<Value> = text(&run.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(lines.iter().map(|l| l["metric"].as_str()).collect::<Vec<_>>(), [Some("fid_random-features")]);
+    assert!(text(&run.stderr).contains("prdc"), "{}", text(&run.stderr));
+}
