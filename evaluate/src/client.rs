@@ -2,7 +2,7 @@
 //!
 //! | variable | means |
 //! |---|---|
-//! | `HTTPS_PROXY`, `HTTP_PROXY` | proxy for `https://` and for `http://`: `http://`, `https://`, `socks4://` or `socks5://`, with `USER:PASSWORD@` where it wants them |
+//! | `HTTPS_PROXY`, `HTTP_PROXY` | proxy for `https://` and for `http://`: `http://`, `https://`, `socks5h://` (it knows the hosts) or `socks5://` (this machine does), with `USER:PASSWORD@` where it wants them |
 //! | `ALL_PROXY` | proxy for both, where the variable above is not set |
 //! | `NO_PROXY` | hosts that are asked directly, separated by commas; their subdomains, too; `*` is all |
 //! | `SSL_CERT_FILE` | certificates (PEM) that are trusted instead of Mozilla's, for a proxy that looks into connections |

@@ -95,6 +95,19 @@ pub enum DownloadError {
         /// What the last try said.
         source: Box<ureq::Error>,
     },
+    /// The server does not show that it is the one that was asked for.
+    #[error(
+        "no trusted connection to {url} {way}; where a proxy looks into connections, name its certificates (PEM) with the \
+         variable SSL_CERT_FILE"
+    )]
+    Untrusted {
+        /// What was asked for.
+        url: String,
+        /// Through which proxy.
+        way: String,
+        /// What is wrong with its certificate, or the handshake.
+        source: Box<ureq::Error>,
+    },
     /// All arrived, but it is something else.
     #[error("{url} gives another file: SHA-256 {got}, expected {expected}; nothing was kept ({way})")]
     WrongBytes {
@@ -166,12 +179,19 @@ impl Download<'_> {
             if have > before {
                 pauses = self.pauses.iter();
             }
+            if is_untrusted(&cause) {
+                let (url, way) = (self.url.into(), self.client.way().into());
+                return Err(DownloadError::Untrusted { url, way, source: Box::new(cause) });
+            }
             match pauses.next() {
-                Some(&pause) if !is_final(&cause) => {
+                Some(&pause) if !matches!(cause, ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
                     tracing::warn!("{}: {cause}; {have} of {} bytes are here, trying again", self.url, self.bytes);
                     std::thread::sleep(pause);
                 }
-                _ => return Err(self.unreachable(have, cause)),
+                _ => {
+                    let (url, way) = (self.url.into(), self.client.way().into());
+                    return Err(DownloadError::Unreachable { url, way, have, bytes: self.bytes, source: Box::new(cause) });
+                }
             }
         }
     }
@@ -258,11 +278,6 @@ impl Download<'_> {
         DownloadError::WrongBytes { url: self.url.into(), way: self.client.way().into(), got, expected: self.sha256.into() }
     }
 
-    fn unreachable(&self, have: u64, cause: ureq::Error) -> DownloadError {
-        let (url, way) = (self.url.into(), self.client.way().into());
-        DownloadError::Unreachable { url, way, have, bytes: self.bytes, source: Box::new(cause) }
-    }
-
     fn length(&self, part: &File) -> Result<u64, FsError> {
         Ok(part.metadata().map_err(self.failed("read"))?.len())
     }
@@ -321,12 +336,27 @@ pub fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<Stri
     }
 }
 
-/// Whether a further try cannot end otherwise: the address is none, or the server's certificate is not trusted.
-fn is_final(cause: &ureq::Error) -> bool {
+/// Whether the handshake failed: a further try cannot end otherwise.
+fn is_untrusted(cause: &ureq::Error) -> bool {
     match cause {
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Rustls(_) => true,
-        // rustls says so of all that is wrong in a handshake.
+        ureq::Error::Rustls(_) => true,
+        // rustls says so of all that is wrong with the other side.
         ureq::Error::Io(e) => e.kind() == io::ErrorKind::InvalidData,
         _ => false,
     }
+}
+
+/// Removes what had arrived of a file that came another way, unless another process is at it.
+///
+/// # Errors
+/// When the system refuses.
+pub fn forget_unfinished(path: &Path) -> Result<(), FsError> {
+    if !unfinished(path).exists() {
+        return Ok(());
+    }
+    let lock = fs::open_append(beside(path, ".lock"))?;
+    if lock.try_lock().is_err() {
+        return Ok(());
+    }
+    fs::remove(unfinished(path))
 }

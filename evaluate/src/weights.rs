@@ -300,6 +300,7 @@ impl<'a> Store<'a> {
             // A network folder may give other bytes the second time.
             false => Err(io::Error::other("the file changed while it was copied")),
         })?;
+        download::forget_unfinished(&path)?;
         Ok(published)
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use evaluate::client::Client;
+use evaluate::download::DownloadError;
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{Server, content, get_by, proxy, resumable, scratch, whole};
+use super::server::{AUTHORITY, Server, content, get, get_by, proxy, resumable, scratch, whole};
 
 fn client_under(url: &str, variables: &[(&str, String)]) -> Client {
     let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
@@ -51,4 +52,28 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn a_server_whose_certificate_nobody_vouches_for_is_not_trusted_and_the_way_out_is_named() {
+    let path = scratch("untrusted");
+    let server = Server::start_tls(vec![whole(content()), whole(content())]);
+    let error = get(&server.url, &path).expect_err("not trusted");
+    assert!(matches!(error, DownloadError::Untrusted { .. }), "{error:?}");
+    assert!(one_line(&error).contains("SSL_CERT_FILE") && one_line(&error).contains("UnknownIssuer"), "{}", one_line(&error));
+    // It was asked once: a further try would have had a whole file.
+    assert!(server.requests().len() <= 1 && !path.exists());
+}
+
+#[test]
+fn a_proxy_that_shows_its_own_certificate_is_trusted_by_the_file_that_names_it_and_resumed_through() {
+    let path = scratch("intercepted");
+    let server = Server::start_tls(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
+    let (address, seen) = proxy(Some(server.address.clone()), 2);
+    let url = "https://weights.invalid/file.pth";
+    let variables = [("HTTPS_PROXY", format!("http://{address}")), ("SSL_CERT_FILE", AUTHORITY.to_owned())];
+    get_by(&client_under(url, &variables), url, &path).expect("download");
+    assert_eq!(fs::read(&path).expect("read"), content());
+    assert_eq!(server.ranges(), [None, Some("bytes=100000-".to_owned())]);
+    assert_eq!(seen.lock().expect("lock")[0].line, "CONNECT weights.invalid:443 HTTP/1.1");
 }

@@ -1,6 +1,6 @@
 //! A local server whose every answer is laid down by a test, a proxy, and what the tests ask them for.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use evaluate::client::Client;
 use evaluate::download::{Download, DownloadError, Got};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sha2::{Digest, Sha256};
 use shared::fs;
 
@@ -16,6 +19,9 @@ pub(crate) const NO_PAUSES: [Duration; 3] = [Duration::ZERO; 3];
 
 /// Bytes that a slow server sends between two pauses.
 const PIECE: usize = 30_000;
+
+/// Who vouches for the server under TLS. Made by `certificates/make.sh`.
+pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/download/certificates/authority.pem");
 
 /// What the server does with one request, given the first byte that is asked for.
 pub(crate) type Answer = Box<dyn Fn(usize) -> Reply + Send>;
@@ -54,6 +60,28 @@ pub(crate) struct Server {
 impl Server {
     /// Listens on a free port.
     pub(crate) fn start(answers: Vec<Answer>) -> Self {
+        Self::listen("http", "127.0.0.1", answers, |stream| stream)
+    }
+
+    /// The same under TLS, as `localhost`, with a certificate that only [`AUTHORITY`] vouches for.
+    pub(crate) fn start_tls(answers: Vec<Answer>) -> Self {
+        let chain = vec![CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem")).expect("certificate")];
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/server.key")).expect("key");
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .expect("configuration");
+        let config = Arc::new(config);
+        let wrap = move |stream| StreamOwned::new(ServerConnection::new(Arc::clone(&config)).expect("connection"), stream);
+        Self::listen("https", "localhost", answers, wrap)
+    }
+
+    fn listen<S: Read + Write + Send + 'static>(
+        scheme: &str,
+        host: &str,
+        answers: Vec<Answer>,
+        wrap: impl Fn(TcpStream) -> S + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("address").to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -62,10 +90,12 @@ impl Server {
             for answer in answers {
                 let Ok((stream, _)) = listener.accept() else { return };
                 let seen = Arc::clone(&seen);
+                let stream = wrap(stream);
                 std::thread::spawn(move || serve(stream, &answer, &seen));
             }
         });
-        Self { url: format!("http://{address}/file.pth"), address, requests }
+        let port = address.rsplit(':').next().expect("port");
+        Self { url: format!("{scheme}://{host}:{port}/file.pth"), address, requests }
     }
 
     /// The requests so far.
@@ -79,8 +109,8 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<Request>>) {
-    let request = read(&stream);
+fn serve(mut stream: impl Read + Write, answer: &Answer, seen: &Mutex<Vec<Request>>) {
+    let request = read(&mut stream);
     let range = request.range.as_deref();
     let from = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
     seen.lock().expect("lock").push(request);
@@ -91,15 +121,12 @@ fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<Request>>) {
         let _ = stream.write_all(piece);
         std::thread::sleep(reply.pause);
     }
+    let _ = stream.flush();
     std::thread::sleep(reply.hold);
 }
 
-fn read(stream: &TcpStream) -> Request {
-    let lines: Vec<String> = BufReader::new(stream.try_clone().expect("clone"))
-        .lines()
-        .map_while(Result::ok)
-        .take_while(|line| !line.is_empty())
-        .collect();
+fn read(stream: &mut impl Read) -> Request {
+    let lines: Vec<String> = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let header = |name: &str| {
         lines.iter().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
@@ -123,7 +150,7 @@ pub(crate) fn proxy(target: Option<String>, tunnels: usize) -> (String, Arc<Mute
     std::thread::spawn(move || {
         for _ in 0..tunnels {
             let Ok((mut client, _)) = listener.accept() else { return };
-            seen.lock().expect("lock").push(read(&client));
+            seen.lock().expect("lock").push(read(&mut client));
             let Some(target) = &target else {
                 let _ = client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
                 continue;

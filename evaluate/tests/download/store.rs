@@ -77,7 +77,10 @@ fn an_imported_file_is_recognised_by_its_bytes_and_not_by_its_name() {
     let file = store.folder.with_file_name("download (3).bin");
     fs::create_folder(file.parent().expect("parent")).expect("folder");
     fs::write(&file, &content()).expect("write");
+    fs::create_folder(&store.folder).expect("folder");
+    fs::write(store.folder.join("known-1.pth.part"), b"begun").expect("write");
     assert_eq!(store.import(&file).expect("import").name, "known");
+    assert!(!store.folder.join("known-1.pth.part").exists());
     assert_eq!(fs::read(store.folder.join("known-1.pth")).expect("read"), content());
     store.check(&[]).expect("whole");
     store.check(&["known".to_owned()]).expect("whole");
