@@ -85,7 +85,8 @@ pub struct Plan<'a> {
     /// The metrics' names as the lines of `metrics.jsonl` carry them.
     pub metrics: &'a [String],
     /// What a line must say to be the same measurement: protocol, SHA-256 of the weights, counts, seed, content of the real set.
-    /// A field that is null here must be absent there.
+    /// A field that is null here must be absent there. What begins with `real` is not asked of a metric of the generated pictures
+    /// alone, whose lines name no real set.
     pub same: &'a Map<String, Value>,
 }
 
@@ -145,13 +146,16 @@ impl Plan<'_> {
     /// Whether a line of the log is one of the measurements.
     fn takes(&self, line: &Value) -> bool {
         let metric = line["metric"].as_str().is_some_and(|name| self.metrics.iter().any(|metric| metric == name));
-        metric && line["step"].is_u64() && line["value"].is_number() && self.difference(line).is_none()
+        let whole = line["step"].is_u64() && line["value"].is_number() && line["class"].is_null();
+        metric && whole && self.difference(line).is_none()
     }
 
     /// The first field in which a line is another measurement.
     fn difference(&self, line: &Value) -> Option<&str> {
+        let alone = line["real"].is_null();
+        let asked = self.same.iter().filter(|(key, _)| !(alone && key.starts_with("real")));
         // Indexing gives null for what is absent.
-        self.same.iter().find(|(key, value)| line[key.as_str()] != **value).map(|(key, _)| key.as_str())
+        asked.map(|(key, value)| (key.as_str(), value)).find(|(key, value)| line[*key] != **value).map(|(key, _)| key)
     }
 
     /// That a fresh line will be taken the next time.

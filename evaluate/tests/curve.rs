@@ -33,8 +33,12 @@ fn same(count: u64) -> Map<String, Value> {
 
 fn line(metric: &str, step: u64, count: u64) -> Value {
     let value = 1.0 / step as f64;
-    json!({"metric": metric, "protocol": "torch-fidelity", "value": value, "std": 0.01, "generated_count": count,
-        "real_sha256": "ab", "step": step})
+    let mut line = json!({"metric": metric, "protocol": "torch-fidelity", "value": value, "std": 0.01, "generated_count": count,
+        "step": step});
+    if metric != "is" {
+        (line["real"], line["real_sha256"]) = ("birds".into(), "ab".into());
+    }
+    line
 }
 
 fn names(metrics: &[&str]) -> Vec<String> {
@@ -70,6 +74,21 @@ fn nothing_is_measured_twice_and_what_differs_in_any_condition_is_measured() {
     fs::remove(run.checkpoint_folder(10)).expect("prune");
     assert_eq!(asked(&run, &["kid"], 100), (vec![(30, "kid".to_owned())], 3));
     assert_eq!(shared::jsonl::read(&log(&run)).expect("log").len(), 7);
+    fs::remove(run.folder()).expect("clear");
+}
+
+#[test]
+fn only_metrics_that_look_at_the_real_set_are_measured_again_when_it_changes() {
+    let run = run("real", &[10]);
+    asked(&run, &["kid", "is"], 100);
+    let text = String::from_utf8(fs::read(log(&run)).expect("read")).expect("UTF-8");
+    fs::write(log(&run), text.replace("\"ab\"", "\"another set\"").as_bytes()).expect("write");
+    assert_eq!(asked(&run, &["kid", "is"], 100), (vec![(10, "kid".to_owned())], 2));
+    // The line of one class is not that of the whole set.
+    let mut class = line("fid", 10, 100);
+    class["class"] = "wren".into();
+    fs::write(log(&run), (class.to_string() + "\n").as_bytes()).expect("write");
+    assert_eq!(asked(&run, &["fid"], 100), (vec![(10, "fid".to_owned())], 1));
     fs::remove(run.folder()).expect("clear");
 }
 
