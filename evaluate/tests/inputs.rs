@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use evaluate::input::{ArchivePictures, Kind, RunPictures, Wanted, open};
 use serde_json::Value;
+use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION};
 use shared::fs;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, Selection};
@@ -13,6 +14,7 @@ use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::picture::Picture;
+use shared::shard::{Layout, ShardWriter};
 
 /// What Python's `sorted` makes of these names: capitals first, `-` and `.` before `/`, then by code point.
 const SORTED: [&str; 15] = [
@@ -127,6 +129,48 @@ fn class_folders_are_labels_also_of_a_selection() {
         assert_eq!(labels.indices(0), [0, 1]);
         assert_eq!(Selection::new(&source, vec![3, 0]).labels().expect("labels").of, [2, 0]);
     }
+}
+
+/// A data set of grey pictures of one pixel with these labels.
+fn dataset(folder: &Path, labels: &[Option<u32>]) {
+    fs::create_folder(folder).expect("folder");
+    let mut writer = ShardWriter::create(folder.join("val.shard"), Layout { height: 1, width: 1, channels: 1 }).expect("shard");
+    for (i, label) in (0u8..).zip(labels) {
+        writer.push(&[i], *label, u64::from(i)).expect("push");
+    }
+    writer.finish().expect("shard");
+    let (bytes, records) = (fs::read(folder.join("val.shard")).expect("read"), labels.len() as u64);
+    let shards = vec![FileSummary { records: Some(records), ..FileSummary::of("val.shard", &bytes) }];
+    let manifest = Manifest {
+        version: VERSION,
+        size: 1,
+        stored: 1,
+        channels: 1,
+        paired: false,
+        classes: ["cat", "dog"].map(str::to_owned).to_vec(),
+        settings: Default::default(),
+        format: "drawn".into(),
+        fingerprint: "0".repeat(64),
+        splits: vec![SplitManifest { name: "val".into(), records, shards }],
+        rejects: Default::default(),
+        files: Vec::new(),
+    };
+    shared::sealed::write(&folder.join(MANIFEST), &manifest).expect("manifest");
+}
+
+#[test]
+fn a_data_set_has_its_own_classes_where_every_picture_has_one() {
+    let scratch = Scratch::new("dataset");
+    let device = Device::flex();
+    let opened = |name: &str, labels: &[Option<u32>]| {
+        dataset(&scratch.0.join(name), labels);
+        open(&scratch.0.join(name), &wanted(&device)).expect("data set").0
+    };
+    let all = opened("all", &[Some(1), Some(0), Some(1)]);
+    let labels = all.labels().expect("labels");
+    assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog"].map(str::to_owned)[..], &[1, 0, 1][..]));
+    assert_eq!(pixels(all.as_ref())[2].pixels, [2, 2, 2]);
+    assert_eq!(opened("some", &[Some(1), None]).labels(), None);
 }
 
 #[test]

@@ -13,8 +13,8 @@ use shared::picture::{Limits, Picture};
 /// The most bytes of one picture's file.
 const FILE_LIMIT: u64 = 256 << 20;
 
-/// The picture files in a folder and below it, or in a zip or tar file, in the order of their names. Grey is repeated, a palette looked
-/// up, opacity left out.
+/// The picture files in a folder and below it, or in a zip or tar file, in the order of their names. Grey is repeated, a
+/// palette looked up, opacity left out.
 #[derive(Debug)]
 pub struct ArchivePictures {
     archive: Archive,

@@ -16,8 +16,8 @@
 //! | EXIF orientation | applied | not applied | not applied | not applied |
 //! | 16-bit PNG | rounded to 8 bits | as Pillow | as Pillow | as Pillow |
 //!
-//! Bytes of UTF-8 sort as Python sorts text, so the order is torch-fidelity's, sub-folders included, unless links lead elsewhere. The
-//! order decides which pictures a KID subset holds; FID does not depend on it.
+//! Bytes of UTF-8 sort as Python sorts text, so the order is torch-fidelity's, sub-folders included, unless links lead
+//! elsewhere. The order decides which pictures a KID subset holds; FID does not depend on it.
 
 pub mod archive;
 pub mod run;
@@ -34,6 +34,8 @@ use shared::nn::run::{Run, Which};
 
 pub use archive::ArchivePictures;
 pub use run::RunPictures;
+
+use crate::npz;
 
 /// What lies at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ impl Kind {
             Self::Dataset
         } else if Run::is_run(path) {
             Self::Run
-        } else if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) && !path.is_dir() {
+        } else if npz::is_npz(path) {
             Self::Npz
         } else {
             Self::Pictures

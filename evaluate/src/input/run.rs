@@ -13,8 +13,8 @@ use shared::nn::sampler::Sampler;
 
 use super::Wanted;
 
-/// What a run's averaged generator makes of the seeds 0, 1, …: the pictures that `sample images` writes. They are known by what they
-/// are made from, so that features of them are kept and an interrupted extraction goes on.
+/// What a run's averaged generator makes of the seeds 0, 1, …: the pictures that `sample images` writes. They are known by what
+/// they are made from, so that features of them are kept and an interrupted extraction goes on.
 #[derive(Clone, Debug)]
 pub struct RunPictures {
     path: PathBuf,

@@ -1,5 +1,5 @@
-//! One numpy array (`.npy`, versions 1 to 3 of its header; numpy/lib/format.py): `\x93NUMPY`, two bytes of version, the length of a
-//! Python dictionary (u16, from version 2 on u32), the dictionary, the values.
+//! One numpy array (`.npy`, versions 1 to 3 of its header; numpy/lib/format.py): `\x93NUMPY`, two bytes of version, the length
+//! of a Python dictionary (u16, from version 2 on u32), the dictionary, the values.
 
 use std::io::{self, Read};
 

@@ -1,9 +1,9 @@
-//! `.npz` files: zip files of numpy arrays, as which pytorch-fid, clean-fid and others publish statistics (`mu` [d], `sigma` [d, d]) and
-//! features (`feats` [n, d]).
+//! `.npz` files: zip files of numpy arrays, as which pytorch-fid, clean-fid and others publish statistics (`mu` [d], `sigma`
+//! [d, d]) and features (`feats` [n, d]).
 //!
 //! A file that is written here has `fledge.json` beside the arrays: protocol, network, layer, SHA-256 of the weights, number of
-//! pictures, version; numpy passes over it. Whoever compares a file without it must know by himself what it was made with. Pickled
-//! Python objects are never read.
+//! pictures, version; numpy passes over it. Whoever compares a file without it must know by himself what it was made with.
+//! Pickled Python objects are never read.
 
 mod array;
 
@@ -82,11 +82,17 @@ pub enum NpzError {
     },
 }
 
+/// Whether `path` is named as a file of numpy's arrays; its content is looked at when it is read.
+#[must_use]
+pub fn is_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) && !path.is_dir()
+}
+
 /// Reads what of statistics, features and facts is in the file at `path`.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, holds none of the arrays, or one of them has another shape or type than it must have, values that
-/// are not finite, or is no covariance.
+/// When it cannot be read, is damaged, holds none of the arrays, or one of them has another shape or type than it must have,
+/// values that are not finite, or is no covariance.
 pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
     let open = File::open(path).map_err(|source| FsError { operation: "open", path: path.to_owned(), source })?;
     let mut npz = Npz {
@@ -186,8 +192,8 @@ impl<R: Read + Seek> Npz<'_, R> {
     }
 }
 
-/// Writes `contents` to `path`, which has them whole or not at all: `mu` and `sigma` in f64, `feats` in f32. Equal contents give equal
-/// bytes.
+/// Writes `contents` to `path`, which has them whole or not at all: `mu` and `sigma` in f64, `feats` in f32. Equal contents
+/// give equal bytes.
 ///
 /// # Errors
 /// When the file cannot be written.

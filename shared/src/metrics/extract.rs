@@ -10,7 +10,8 @@ use super::resize::Preprocessing;
 use super::source::{PictureSource, SourceError};
 use crate::log::{self, Progress};
 
-/// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the widest activations near 100 MB.
+/// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the widest activations near 100
+/// MB.
 pub const DEFAULT_BATCH: usize = 16;
 
 /// Batches that wait for the network, so that a few pictures that take long to decode do not stop it.
@@ -28,8 +29,8 @@ pub struct Extractor<'a> {
 }
 
 impl Extractor<'_> {
-    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the cache are not computed again, and
-    /// an extraction that was interrupted goes on where it stopped.
+    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the cache are not computed
+    /// again, and an extraction that was interrupted goes on where it stopped.
     ///
     /// # Errors
     /// When a picture cannot be read. A cache that fails costs time, not the result.

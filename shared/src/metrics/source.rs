@@ -45,14 +45,14 @@ pub trait PictureSource: Sync {
     /// When one cannot be read, decoded or generated.
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError>;
 
-    /// A name for the content that is known without reading a picture, where there is one: for pictures that are dear to make, by
-    /// what they are made from.
+    /// A name for the content that is known without reading a picture, where there is one: for pictures that are dear to make,
+    /// by what they are made from.
     fn known_identity(&self) -> Option<String> {
         None
     }
 
-    /// A name for the content: equal names mean equal pictures in equal order. The known one, or the SHA-256 of all pixels; `None` for
-    /// pictures that are cheaper to take again than to look up.
+    /// A name for the content: equal names mean equal pictures in equal order. The known one, or the SHA-256 of all pixels;
+    /// `None` for pictures that are cheaper to take again than to look up.
     ///
     /// # Errors
     /// When a picture cannot be read.

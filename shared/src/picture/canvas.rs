@@ -7,8 +7,8 @@ use super::{Picture, Window};
 pub struct Canvas {
     /// 1: luma, rounded from 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) as Pillow's `convert("L")` does. 3: RGB, grey repeated.
     pub channels: u32,
-    /// What lies below transparency, as RGB. Where there is nothing, opacity is left out and the colour stored with it shows, as
-    /// Pillow's `convert("RGB")` has it.
+    /// What lies below transparency, as RGB. Where there is nothing, opacity is left out and the colour stored with it shows,
+    /// as Pillow's `convert("RGB")` has it.
     pub background: Option<[u8; 3]>,
 }
 

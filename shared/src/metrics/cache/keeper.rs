@@ -29,7 +29,7 @@ impl Keeper {
     pub(in crate::metrics) fn begin(entry: Entry) -> Self {
         let (count, dimensions) = (entry.count(), entry.dimensions());
         match Part::open(&entry) {
-            Ok(Opened::Ours(part, mut values)) => {
+            Ok(Opened::Ours(part, values)) => {
                 // Another process may have finished since this one looked.
                 if let Some(features) = entry.read() {
                     let removed = part.remove();
@@ -45,7 +45,6 @@ impl Keeper {
                         entry.header.facts.pictures
                     );
                 }
-                values.reserve_exact(count * dimensions - values.len());
                 Self { kept: Some((entry, part)), dimensions, values, written }
             }
             Ok(Opened::Busy) => {

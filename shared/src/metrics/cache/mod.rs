@@ -99,7 +99,8 @@ impl FeatureCache {
         self.folder.is_some()
     }
 
-    /// The place of the features that `network` gives of `count` pictures with this `content`; `pictures` tells people what they are.
+    /// The place of the features that `network` gives of `count` pictures with this `content`; `pictures` tells people what
+    /// they are.
     pub(super) fn entry(
         &self,
         (content, pictures, count): (&str, String, usize),

@@ -1,6 +1,6 @@
-//! An unfinished file: the header of the finished one, then blocks that are appended as they are ready. A block is the number of its
-//! rows (u32), the rows as f32, and CRC-32 of both, all little-endian. A process that is killed leaves at most one block torn; the
-//! next one takes the sound ones and goes on behind them. One process at a time has the file, by a lock.
+//! An unfinished file: the header of the finished one, then blocks that are appended as they are ready. A block is the number
+//! of its rows (u32), the rows as f32, and CRC-32 of both, all little-endian. A process that is killed leaves at most one block
+//! torn; the next one takes the sound ones and goes on behind them. One process at a time has the file, by a lock.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -47,7 +47,8 @@ impl Part {
         }
         let failed = |source| FsError { operation: "read", path: path.clone(), source };
         let length = file.reader().metadata().map_err(failed)?.len();
-        let mut values = Vec::new();
+        // Room for all rows: to grow later would take both the old and the new memory.
+        let mut values = Vec::with_capacity(entry.count() * entry.dimensions());
         let sound = match header(&mut file.reader()) {
             Ok((found, used)) if entry.is_of(&found) => sound_blocks(file.reader(), (used, length), entry, &mut values),
             // An empty file is a new one.

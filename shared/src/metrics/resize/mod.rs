@@ -7,9 +7,9 @@
 //! | [`Filter::PytorchBilinear`] | the same, not below 0 | PyTorch `interpolate(mode="bilinear", align_corners=False)`, pytorch-fid |
 //! | [`Filter::PilBicubic`] | (i + ½)·(in/out) − ½, antialiased | Pillow `resize(BICUBIC)` of mode "F", clean-fid |
 //!
-//! The detector that StyleGAN's metrics load (`inception-2015-12-05.pt`) resizes by `affine_grid` and `grid_sample` at the same places as
-//! TF 1 does, with coordinates rounded to f32: values differ by up to 1e-5 of the range at 64 pixels and 2e-4 at 1000. Only the last
-//! filter is antialiased.
+//! The detector that StyleGAN's metrics load (`inception-2015-12-05.pt`) resizes by `affine_grid` and `grid_sample` at the same
+//! places as TF 1 does, with coordinates rounded to f32: values differ by up to 1e-5 of the range at 64 pixels and 2e-4 at
+//! 1000. Only the last filter is antialiased.
 //!
 //! | scale | before resizing | after it |
 //! |---|---|---|
@@ -50,11 +50,11 @@ pub enum Filter {
     Tf1Bilinear,
     /// Bilinear with half-pixel centres, as TensorFlow 2's and Keras' `Resizing`: at (i + ½)·(in/out) − ½.
     KerasBilinear,
-    /// The same places, as PyTorch's `interpolate` with `align_corners=False`. It weighs both neighbours, where TensorFlow adds a part of
-    /// their difference to one, and its kernels (AVX2 and later) fuse one multiplication with the addition.
+    /// The same places, as PyTorch's `interpolate` with `align_corners=False`. It weighs both neighbours, where TensorFlow adds
+    /// a part of their difference to one, and its kernels (AVX2 and later) fuse one multiplication with the addition.
     PytorchBilinear,
-    /// The cubic with a = −½, as wide as the footprint of an output pixel, as Pillow resizes a channel of mode "F"; clipped to what the
-    /// levels 0 and 255 are.
+    /// The cubic with a = −½, as wide as the footprint of an output pixel, as Pillow resizes a channel of mode "F"; clipped to
+    /// what the levels 0 and 255 are.
     PilBicubic,
 }
 
