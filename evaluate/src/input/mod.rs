@@ -58,7 +58,7 @@ impl Kind {
             Self::Dataset
         } else if Run::is_run(path) {
             Self::Run
-        } else if npz::is_npz(path) {
+        } else if npz::is_npz(path) && !path.is_dir() {
             Self::Npz
         } else {
             Self::Pictures

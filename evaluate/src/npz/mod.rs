@@ -82,17 +82,17 @@ pub enum NpzError {
     },
 }
 
-/// Whether `path` is named as a file of numpy's arrays; its content is looked at when it is read.
+/// Whether a path names such a file: a zip of pictures has another ending.
 #[must_use]
 pub fn is_npz(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) && !path.is_dir()
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
 }
 
 /// Reads what of statistics, features and facts is in the file at `path`.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, holds none of the arrays, or one of them has another shape or type than it must have,
-/// values that are not finite, or is no covariance.
+/// When it cannot be read, is damaged, holds none of the arrays, or one of them has another shape or type than it must have, values that
+/// are not finite, or is no covariance.
 pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
     let open = File::open(path).map_err(|source| FsError { operation: "open", path: path.to_owned(), source })?;
     let mut npz = Npz {
