@@ -58,7 +58,7 @@ fn what_is_kept_is_listed_and_removed_but_no_weights() {
     let scratch = Scratch::new("clear");
     assert!(scratch.cache(&["--list"]).starts_with("0 files, 0 B in "));
     let (real, fake) = (scratch.pictures("real", 60), scratch.pictures("fake", 150));
-    let measure = ["--real", &real, "--fake", &fake, "--features", "random", "--protocol", "keras", "--device", "cpu"];
+    let measure = ["--real", &real, "--fake", &fake, "--features", "random", "--protocol", "keras75-fid", "--device", "cpu"];
     let measured = scratch.run(&measure);
     assert!(measured.status.success(), "{}", String::from_utf8_lossy(&measured.stderr));
     let weights = scratch.0.join("cache/fledge/weights");
