@@ -1,8 +1,8 @@
 """Golden features, distances and path lengths of the networks, by the reference libraries, with weights of a formula.
 
 usage: python tools/golden_networks_features.py DINOV2 evaluate/tests/golden
-needs: numpy, torch, torchvision, torch_fidelity 0.4, lpips 0.1.4, safetensors, tensorflow (Keras 3); DINOV2: a checkout of
-       facebookresearch/dinov2
+needs: numpy, torch, torchvision, torch_fidelity 0.4, lpips 0.1.4, transformers (for names), safetensors, tensorflow (Keras 3);
+       DINOV2: a checkout of facebookresearch/dinov2
 
 Writes networks.safetensors, and keras-inception.json with the names and shapes of that network. No trained weights are needed:
   hash(h, i)    = murmur3's finalizer of (i * 0x9e3779b1) ^ h, all mod 2^32
@@ -101,7 +101,8 @@ import torch_fidelity
 import torch_fidelity.feature_extractor_dinov2
 import torch_fidelity.sample_similarity_lpips
 import torchvision
-from safetensors.numpy import save_file
+import transformers
+from safetensors.numpy import load_file, save_file
 from torch_fidelity.feature_extractor_vgg16 import FeatureExtractorVGG16
 from torch_fidelity.generative_model_modulewrapper import GenerativeModelModuleWrapper
 from torch_fidelity.metric_ppl import calculate_ppl
@@ -142,6 +143,15 @@ def dinov2():
         "ls1.gamma": "layer_scale1.lambda1", "ls2.gamma": "layer_scale2.lambda1",
     }
 
+    with tempfile.TemporaryDirectory() as temporary:
+        transformers.Dinov2Model(transformers.Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518)).save_pretrained(temporary)
+        published = load_file(os.path.join(temporary, "model.safetensors")).keys()
+    used = set()
+
+    def hugging_face(name, shape):
+        used.add(name)
+        return tensor(name, shape)
+
     def filled(name, value):
         """The tensor of the hub's name, from those of Hugging Face's."""
         stem, _, last = name.rpartition(".")
@@ -150,16 +160,17 @@ def dinov2():
             layer = f"encoder.layer.{number}"
             if part == "attn.qkv":
                 shape = (value.shape[0] // 3, *value.shape[1:])
-                return np.concatenate([tensor(f"{layer}.attention.attention.{p}.{last}", shape) for p in ("query", "key", "value")])
+                return np.concatenate([hugging_face(f"{layer}.attention.attention.{p}.{last}", shape) for p in ("query", "key", "value")])
             full = f"{layer}.{names.get(part, part)}" + ("" if name.endswith(".gamma") else f".{last}")
         else:
             full = names[name] if name in names else f"{names[stem]}.{last}"
-        return tensor(full, tuple(value.shape))
+        return hugging_face(full, tuple(value.shape))
 
     settings = dict(img_size=518, patch_size=14, init_values=1.0, block_chunks=0, interpolate_antialias=False, interpolate_offset=0.1)
     for name, build, pictures in (("dinov2-vit-s-14", vits.vit_small, PICTURES), ("dinov2-vit-b-14", vits.vit_base, PICTURES[:1])):
         model = build(**settings)
         model.load_state_dict({k: torch.from_numpy(filled(k, v)) for k, v in model.state_dict().items()})
+        assert used == published
         torch.hub.load = lambda *_, **__: model
         extractor = torch_fidelity.feature_extractor_dinov2.FeatureExtractorDinoV2(name, ["dinov2"])
         golden[name] = torch.cat([extractor(batch(*p))[0] for p in pictures]).numpy()

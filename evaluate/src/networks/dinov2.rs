@@ -7,11 +7,12 @@
 
 use std::path::Path;
 
-use burn::tensor::activation::{gelu, softmax};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::activation::gelu;
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Tensor, TensorData, module};
 use shared::metrics::network::{FeatureNetwork, Layer, Weights};
 use shared::metrics::state_dict::{Taking, WeightsError};
-use shared::nn::ops::{self, Activation};
+use shared::nn::ops::Activation;
 
 use super::layers::{Convolution, Linear};
 use super::parameters::{Drawn, Parameters};
@@ -92,10 +93,7 @@ impl Norm {
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let mean = x.clone().mean_dim(1);
-        let x = x - mean;
-        let variance = (x.clone() * x.clone()).mean_dim(1);
-        x / (variance + EPSILON).sqrt() * self.gamma.clone().unsqueeze() + self.beta.clone().unsqueeze()
+        module::layer_norm(x, self.gamma.clone(), Some(self.beta.clone()), EPSILON)
     }
 }
 
@@ -140,8 +138,8 @@ impl Block {
         let [rows, width] = x.dims();
         let heads = [batch, rows / batch, width / HEAD, HEAD];
         let [q, k, v] = [0, 1, 2].map(|i| self.inputs[i].forward(x.clone()).reshape(heads).swap_dims(1, 2)); // [B, heads, T, 64]
-        let scores = ops::matmul(q * (HEAD as f64).powf(-0.5), k.swap_dims(2, 3)); // [B, heads, T, T]
-        let mixed: Tensor<4> = ops::matmul(softmax(scores, 3), v); // [B, heads, T, 64]
+        // The scores are divided by √64.
+        let mixed = module::attention(q, k, v, None, None, AttentionModuleOptions::default()); // [B, heads, T, 64]
         self.output.forward(mixed.swap_dims(1, 2).reshape([rows, width]))
     }
 }

@@ -1,5 +1,5 @@
-//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time: a file's numbers are never in
-//! memory as a whole. Nothing in a pickle is executed: the reader knows tensors and containers only, and a pickle that names
+//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time: beside what was taken, no more than
+//! the largest tensor is in memory (but for TAR files, which are read whole). Nothing in a pickle is executed: the reader knows tensors and containers only, and a pickle that names
 //! anything else is refused ([`pickle`]).
 
 mod pickle;
@@ -13,7 +13,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::{DType, TensorData, bf16, f16};
+use burn::tensor::{TensorData, bf16, f16};
 use burn_store::pytorch_reader::{self, PytorchReader};
 use safetensors::tensor::{Dtype, Metadata};
 use sha2::{Digest, Sha256};
@@ -206,22 +206,12 @@ impl StateDict {
         if values.iter().all(|v| v.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
     }
 
-    /// [`take`](Self::take) in f32; what the file has in f32 is not copied.
+    /// [`take`](Self::take) in f32, for what is too large to be widened.
     ///
     /// # Errors
     /// As [`take`](Self::take).
     pub fn take_f32(&mut self, name: &str, shape: &[usize]) -> Result<TensorData, Problem> {
         let (float, bytes) = self.bytes_of(name, shape)?;
-        // A large buffer begins where an f32 may begin on every system we know; a tensor needs that.
-        let as_it_is = matches!(float, Float::F32) && cfg!(target_endian = "little") && bytes.as_ptr().cast::<f32>().is_aligned();
-        if as_it_is {
-            let finite = bytes.as_chunks().0.iter().all(|&b| f32::from_le_bytes(b).is_finite());
-            return if finite {
-                Ok(TensorData::from_bytes_vec(bytes, shape.to_vec(), DType::F32))
-            } else {
-                Err(not_finite(name))
-            };
-        }
         let values = float.single(&bytes);
         if values.iter().all(|v| v.is_finite()) { Ok(TensorData::new(values, shape.to_vec())) } else { Err(not_finite(name)) }
     }

@@ -4,7 +4,7 @@
 //! nothing and passes over names that it does not know; a file with such a name is no state dict all the same, be it a whole
 //! module (`torch.save(model)`) or an attack on those who load it with Python, so it is refused here and the name is told.
 //!
-//! Instructions: Python's `pickletools`. Containers: `torch.serialization`; the TAR files of PyTorch before 0.1.10 are refused.
+//! Instructions: Python's `pickletools`. Containers: `torch.serialization`, back to the TAR files of PyTorch before 0.1.10.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,12 +33,12 @@ pub(super) fn check(file: &mut File) -> Result<(), String> {
         return check_zip(file);
     }
     if start.get(TAR_MAGIC) == Some(b"ustar") {
-        return Err("it is a TAR file of PyTorch before 0.1.10; load it there and save its state dict with torch.save".into());
+        return check_tar(file);
     }
     // The number follows the protocol and, in later protocols, the length of a frame.
     let is_legacy = start[..start.len().min(32)].windows(LEGACY_MAGIC.len()).any(|w| w == LEGACY_MAGIC);
     let mut reader = BufReader::new(file);
-    (0..if is_legacy { LEGACY_PICKLES } else { 1 }).try_for_each(|_| Scan::new(&mut reader).run())
+    (0..if is_legacy { LEGACY_PICKLES } else { 1 }).try_for_each(|_| Scan::new(&mut reader).run().map(drop))
 }
 
 fn check_zip(file: &mut File) -> Result<(), String> {
@@ -51,6 +51,52 @@ fn check_zip(file: &mut File) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// `pickle` and `sys_info` are one pickle each; `storages` and `tensors` are a pickled number, then for each of so many a pickle and
+/// bytes: its numbers behind their count, or its extents, strides and offset behind the number of axes. A list of views follows the
+/// storages.
+fn check_tar(file: &mut File) -> Result<(), String> {
+    let failed = |e: io::Error| format!("tar archive: {e}");
+    let mut archive = tar::Archive::new(BufReader::new(file));
+    for entry in archive.entries().map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.path().map_err(failed)?.to_string_lossy().trim_start_matches("./").to_owned();
+        let mut reader = BufReader::new(entry);
+        match name.as_str() {
+            "pickle" | "sys_info" => drop(Scan::new(&mut reader).run()?),
+            "storages" | "tensors" => {
+                let count = Scan::new(&mut reader).run()?.integer;
+                for _ in 0..count.ok_or("its list of tensors has no length: the file is damaged")? {
+                    let seen = Scan::new(&mut reader).run()?;
+                    let mut scan = Scan::new(&mut reader);
+                    let length = if name == "tensors" {
+                        // The number of axes takes 8 bytes, of which 4 count.
+                        (scan.number(8)? as u32 as u64).checked_mul(16).map(|bytes| bytes + 8)
+                    } else {
+                        scan.number(8)?.checked_mul(seen.storage.ok_or("a storage has no type: the file is damaged")?)
+                    };
+                    scan.skip(length.ok_or("a storage is too long: the file is damaged")?)?;
+                }
+                if name == "storages" {
+                    Scan::new(&mut reader).run()?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of one number of the storage `torch.{name}`, if that is one.
+fn storage_width(module: &str, name: &str) -> Option<u64> {
+    match name.strip_suffix("Storage").filter(|_| module == "torch")? {
+        "Double" | "Long" => Some(8),
+        "Float" | "Int" => Some(4),
+        "Half" | "BFloat16" | "Short" => Some(2),
+        "Char" | "Byte" | "Bool" => Some(1),
+        _ => None,
+    }
 }
 
 /// Whether state dicts name this. `dtype`s come with storages that have none of their own.
@@ -66,13 +112,23 @@ fn is_known(module: &str, name: &str) -> bool {
                 | "_rebuild_parameter_with_state"
         ),
         "torch" => {
-            let is_storage = name.strip_suffix("Storage").is_some_and(|kind| kind.chars().all(|c| c.is_ascii_alphanumeric()));
-            is_storage
+            let is_type = |ending| name.strip_suffix(ending).is_some_and(|kind| kind.chars().all(|c| c.is_ascii_alphanumeric()));
+            is_type("Storage")
+                || is_type("Tensor")
                 || matches!(name, "float16" | "bfloat16" | "float32" | "float64" | "int64" | "int32" | "uint8" | "bool" | "Size")
         }
         "torch.storage" => matches!(name, "UntypedStorage" | "TypedStorage"),
         _ => false,
     }
+}
+
+/// What the last instructions of a pickle said, which is all of it where it is a number or a triple.
+#[derive(Default)]
+struct Seen {
+    /// The last whole number.
+    integer: Option<u64>,
+    /// Bytes of one number of the last storage that was named.
+    storage: Option<u64>,
 }
 
 /// One pass over the instructions of one pickle. Strings are followed as far as STACK_GLOBAL needs them: pushed directly before
@@ -82,18 +138,19 @@ struct Scan<'a, R> {
     /// Those on top of the stack that are strings, as far as that is certain.
     strings: Vec<String>,
     memo: HashMap<u32, Option<String>>,
+    seen: Seen,
 }
 
 impl<'a, R: BufRead> Scan<'a, R> {
     fn new(reader: &'a mut R) -> Self {
-        Self { reader, strings: Vec::new(), memo: HashMap::new() }
+        Self { reader, strings: Vec::new(), memo: HashMap::new(), seen: Seen::default() }
     }
 
-    fn run(mut self) -> Result<(), String> {
+    fn run(mut self) -> Result<Seen, String> {
         loop {
             let instruction = self.number(1)? as u8;
             match instruction {
-                b'.' => return Ok(()),
+                b'.' => return Ok(self.seen),
                 // The names.
                 b'c' | b'i' => {
                     let (module, name) = (self.line()?, self.line()?);
@@ -135,6 +192,15 @@ impl<'a, R: BufRead> Scan<'a, R> {
                     let at = self.index()?;
                     self.fetch(at);
                 }
+                b'K' | b'M' | b'J' => {
+                    self.strings.clear();
+                    self.seen.integer =
+                        Some(self.number(if instruction == b'J' { 4 } else { usize::from(instruction == b'M') + 1 })?);
+                }
+                b'I' | b'L' => {
+                    self.strings.clear();
+                    self.seen.integer = self.line()?.trim_end_matches('L').parse().ok();
+                }
                 _ => {
                     self.strings.clear();
                     self.pass_over(instruction)?;
@@ -146,6 +212,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
     fn meet(&mut self, module: &str, name: &str) -> Result<(), String> {
         self.strings.clear();
         if is_known(module, name) {
+            self.seen.storage = storage_width(module, name).or(self.seen.storage);
             return Ok(());
         }
         Err(format!(
@@ -166,14 +233,12 @@ impl<'a, R: BufRead> Scan<'a, R> {
             b'(' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a' | b'o' => 0,
             b')' | b']' | b'}' | b'e' | b'u' | b'Q' => 0,
             0x81 | 0x85..=0x89 | 0x8f..=0x92 | 0x97 | 0x98 => 0,
-            b'K' | 0x80 => 1,
-            b'M' => 2,
-            b'J' => 4,
+            0x80 => 1,
             b'G' | 0x95 => 8,
             b'C' | 0x8a => self.number(1)?,
             b'B' | 0x8b => self.number(4)?,
             0x8e | 0x96 => self.number(8)?,
-            b'I' | b'L' | b'F' | b'P' | b'S' => return self.line().map(drop),
+            b'F' | b'P' | b'S' => return self.line().map(drop),
             other => {
                 return Err(format!("byte 0x{other:02x} is no instruction of a pickle: the file is damaged or something else"));
             }
