@@ -63,7 +63,7 @@ impl Kind {
 #[derive(Debug)]
 enum Backbone {
     Vgg16(vgg16::Slices),
-    SqueezeNet(squeezenet::Slices),
+    SqueezeNet(Box<squeezenet::Slices>),
 }
 
 /// The similarity on a device.
@@ -108,7 +108,7 @@ impl Lpips {
             linear: kind.channels().iter().enumerate().map(linear).collect(),
             backbone: match kind {
                 Kind::Vgg16 => Backbone::Vgg16(vgg16::Slices::new(network, device)),
-                Kind::SqueezeNet => Backbone::SqueezeNet(squeezenet::Slices::new(network, device)),
+                Kind::SqueezeNet => Backbone::SqueezeNet(Box::new(squeezenet::Slices::new(network, device))),
             },
             kind,
             device: device.clone(),

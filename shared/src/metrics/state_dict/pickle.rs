@@ -16,9 +16,7 @@ use zip::ZipArchive;
 const PICKLE_LIMIT: u64 = 64 << 20;
 /// Bytes of a line or a name that may matter; longer strings are passed over.
 const NAME_LIMIT: u64 = 1 << 10;
-/// The number at the start of the files that PyTorch 0.1.10 to 1.5 wrote, as LONG1 has it.
-const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// Pickles at the start of such a file: magic number, version, system, state dict, names of the storages.
+/// Pickles at the start of the files that PyTorch 0.1.10 to 1.5 wrote: magic number, version, system, state dict, names of the storages.
 const LEGACY_PICKLES: usize = 5;
 /// Where a TAR file has its magic.
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
@@ -35,10 +33,12 @@ pub(super) fn check(file: &mut File) -> Result<(), String> {
     if start.get(TAR_MAGIC) == Some(b"ustar") {
         return check_tar(file);
     }
-    // The number follows the protocol and, in later protocols, the length of a frame.
-    let is_legacy = start[..start.len().min(32)].windows(LEGACY_MAGIC.len()).any(|w| w == LEGACY_MAGIC);
     let mut reader = BufReader::new(file);
-    (0..if is_legacy { LEGACY_PICKLES } else { 1 }).try_for_each(|_| Scan::new(&mut reader).run().map(drop))
+    Scan::new(&mut reader).run()?;
+    if reader.fill_buf().map_err(failed)?.is_empty() {
+        return Ok(());
+    }
+    (1..LEGACY_PICKLES).try_for_each(|_| Scan::new(&mut reader).run().map(drop))
 }
 
 fn check_zip(file: &mut File) -> Result<(), String> {

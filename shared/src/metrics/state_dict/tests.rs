@@ -67,7 +67,7 @@ fn a_pickle_with_foreign_code_is_refused_by_its_name_and_runs_nothing() {
 
 #[test]
 fn foreign_code_is_found_however_it_is_named() {
-    let cases: [(&[u8], &str); 5] = [
+    let cases: [(&[u8], &str); 6] = [
         (b"(S'touch x'\nios\nsystem\n.", "os.system"),
         (b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93)R.", "os.system"),
         // The names from the memo.
@@ -75,6 +75,8 @@ fn foreign_code_is_found_however_it_is_named() {
         // A name made of what cannot be followed.
         (b"\x80\x04NN\x93.", "puts together"),
         (b"\x80\x02\x82\x05.", "registered number"),
+        // In the last of the five pickles of an old file whose magic number is written in another way.
+        (b"L119547037146038801333356L\n.M\xe9\x03.}.}.cos\nsystem\n)R.", "os.system"),
     ];
     for (i, (bytes, expected)) in cases.into_iter().enumerate() {
         let error = refusal(&format!("named-{i}.pth"), bytes);
