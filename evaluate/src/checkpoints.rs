@@ -3,6 +3,7 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use shared::cli::UsageError;
+use shared::metrics::kid::{Batches, Subsets};
 use shared::nn::run::{Run, Which};
 
 use crate::args::{Options, Repeats, metrics};
@@ -10,6 +11,7 @@ use crate::curve::{CurveArgs, Plan, measure_missing, present};
 use crate::lab::Lab;
 use crate::measure::Comparison;
 use crate::metric::{Metric, Needs};
+use crate::protocol::{KidRule, Protocol};
 
 /// Carries out `evaluate curve`.
 ///
@@ -45,7 +47,11 @@ pub fn run(args: &CurveArgs) -> Result<()> {
             Ok((metric, format!("{metric}{}", conventions.suffix(protocol, metric, conventions.source(protocol, metric)?))))
         })
         .collect::<Result<_, UsageError>>()?;
-    let same: Map<String, Value> = comparison.facts(protocol)?;
+    let mut facts: Vec<(String, Map<String, Value>)> = Vec::new();
+    for (metric, name) in &names {
+        facts.push((name.clone(), comparison.facts(protocol, *metric, &base)?));
+    }
+    let same = |name: &str| facts.iter().find(|(n, _)| n == name).map(|(_, facts)| facts.clone()).unwrap_or_default();
     let labels: Vec<String> = names.iter().map(|(_, name)| name.clone()).collect();
     let rows = measure_missing(&Plan { run: &run, metrics: &labels, same: &same }, |step, missing| {
         let metrics = names.iter().filter(|(_, name)| missing.contains(name)).map(|(metric, _)| *metric).collect();
@@ -55,12 +61,29 @@ pub fn run(args: &CurveArgs) -> Result<()> {
 }
 
 impl Comparison<'_> {
-    /// What every line of this comparison under `protocol` says.
+    /// What every line of `metric` under `protocol` says in this comparison.
     ///
     /// # Errors
-    /// When the weights are not there.
-    fn facts(&self, protocol: &crate::protocol::Protocol) -> Result<Map<String, Value>> {
+    /// When a picture or the weights cannot be read.
+    fn facts(&self, protocol: &Protocol, metric: Metric, options: &Options) -> Result<Map<String, Value>> {
         let mut facts = Map::new();
+        let source = self.lab().conventions.source(protocol, metric)?;
+        let network = self.lab().network(source.network)?;
+        facts.insert("weights_sha256".into(), json!(network.weights().sha256()));
+        facts.insert("real_count".into(), json!(self.real_count()));
+        // A line without a spread, or with one over fewer halves, is another's.
+        if matches!(metric, Metric::Fid | Metric::Mind) {
+            facts.insert("std_count".into(), json!((options.repeats.0 > 0).then_some(options.repeats.0)));
+        }
+        if metric == Metric::Kid {
+            let least = self.real_count().unwrap_or(usize::MAX).min(self.generated_count());
+            if let Some(KidRule::Subsets { .. }) = protocol.kid {
+                facts.insert("subsets".into(), json!(Subsets::default().count));
+                facts.insert("subset_size".into(), json!(Subsets::default().size.min(least).max(2)));
+            } else {
+                facts.insert("subset_size".into(), json!(Batches::default().size.min(least).max(2)));
+            }
+        }
         facts.insert("protocol".into(), json!(protocol.name));
         facts.insert("seed".into(), json!(self.lab().conventions.seed));
         facts.insert("real_content".into(), json!(self.real_content()?));

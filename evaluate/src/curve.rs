@@ -78,16 +78,16 @@ pub struct CurveArgs {
 }
 
 /// Which measurements are wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// The run.
     pub run: &'a Run,
     /// The metrics' names as the lines of `metrics.jsonl` carry them.
     pub metrics: &'a [String],
-    /// What a line must say to be the same measurement: protocol, SHA-256 of the weights, counts, seed, content of the real set.
+    /// What a line of a metric must say to be the same measurement: protocol, SHA-256 of the weights, counts, seed, content of the real set.
     /// A field that is null here must be absent there. What begins with `real` is not asked of a metric of the generated pictures
     /// alone, whose lines name no real set.
-    pub same: &'a Map<String, Value>,
+    pub same: &'a dyn Fn(&str) -> Map<String, Value>,
 }
 
 /// Measures what `metrics.jsonl` lacks, appends it there, checkpoint by checkpoint, and gives all rows by step. `measure` is given a
@@ -151,17 +151,17 @@ impl Plan<'_> {
     }
 
     /// The first field in which a line is another measurement.
-    fn difference(&self, line: &Value) -> Option<&str> {
+    fn difference(&self, line: &Value) -> Option<(String, Value)> {
         let alone = line["real"].is_null();
-        let asked = self.same.iter().filter(|(key, _)| !(alone && key.starts_with("real")));
+        let same = (self.same)(line["metric"].as_str().unwrap_or_default());
         // Indexing gives null for what is absent.
-        asked.map(|(key, value)| (key.as_str(), value)).find(|(key, value)| line[*key] != **value).map(|(key, _)| key)
+        same.into_iter().filter(|(key, _)| !(alone && key.starts_with("real"))).find(|(key, value)| line[key] != *value)
     }
 
     /// That a fresh line will be taken the next time.
     fn check(&self, line: &Value, missing: &[String]) -> Result<()> {
-        if let Some(key) = self.difference(line) {
-            bail!("the measurement is another than planned: {key} is {}, not {}", line[key], self.same[key]);
+        if let Some((key, planned)) = self.difference(line) {
+            bail!("the measurement is another than planned: {key} is {}, not {planned}", line[&key]);
         }
         if !missing.iter().any(|metric| line["metric"] == metric.as_str()) {
             bail!("{} was measured and is not wanted", line["metric"]);

@@ -155,6 +155,12 @@ impl<'a> Comparison<'a> {
         self.generated
     }
 
+    /// Pictures of the real side; none where it is a file of statistics that does not say.
+    #[must_use]
+    pub fn real_count(&self) -> Option<usize> {
+        self.real.as_ref().and_then(Side::count)
+    }
+
     /// A name for the content of the real side; none where it is a file of statistics, or where nothing is kept.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use shared::rng;
 use crate::input::{self, Kind, Wanted};
 use crate::lab::Lab;
 use crate::metrics::fid::Gaussian;
-use crate::npz::{self, NpzContents};
+use crate::npz::{self, NpzContents, NpzError};
 use crate::protocol::{Protocol, Source};
 
 /// Where a side's numbers come from.
@@ -52,7 +52,10 @@ impl Side {
     /// When there are no pictures, or fewer than asked for.
     pub fn open(path: &Path, flag: &'static str, wanted: &Wanted<'_>, count: Option<usize>, seed: u64) -> Result<Self> {
         if Kind::of(path) == Kind::Npz {
-            let contents = npz::read(path).map_err(|e| DataError(one_line(&e)))?;
+            let contents = npz::read(path).map_err(|e| match e {
+                NpzError::File(e) => anyhow::Error::from(e),
+                unsound => DataError(one_line(&unsound)).into(),
+            })?;
             if let (Some(_), true) = (count, contents.features.is_none()) {
                 return Err(
                     UsageError(format!("-n: {flag} {} holds statistics, of which no part can be taken", path.display())).into()

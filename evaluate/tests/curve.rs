@@ -48,7 +48,7 @@ fn names(metrics: &[&str]) -> Vec<String> {
 /// Asks for the curve and gives what had to be measured, and the number of rows.
 fn asked(run: &Run, metrics: &[&str], count: u64) -> (Vec<(u64, String)>, usize) {
     let asked = RefCell::new(Vec::new());
-    let plan = Plan { run, metrics: &names(metrics), same: &same(count) };
+    let plan = Plan { run, metrics: &names(metrics), same: &|_| same(count) };
     let rows = measure_missing(&plan, |step, missing| {
         asked.borrow_mut().push((step, missing.join(",")));
         Ok(missing.iter().map(|metric| line(metric, step, count)).collect::<Vec<Value>>())
@@ -96,7 +96,7 @@ fn only_metrics_that_look_at_the_real_set_are_measured_again_when_it_changes() {
 fn a_curve_that_was_stopped_half_way_goes_on() {
     let run = run("stopped", &[10, 20, 30]);
     let (metrics, same) = (names(&["kid"]), same(100));
-    let plan = Plan { run: &run, metrics: &metrics, same: &same };
+    let plan = Plan { run: &run, metrics: &metrics, same: &|_| same.clone() };
     let stopped = measure_missing(&plan, |step, _| match step {
         10 => Ok(vec![line("kid", step, 100)]),
         _ => anyhow::bail!("the power went"),
@@ -131,7 +131,7 @@ fn a_damaged_checkpoint_is_left_out_and_a_measurement_of_something_else_is_refus
     fs::write(run.checkpoint_folder(10).join("meta.json"), b"{}").expect("write");
     assert_eq!(asked(&run, &["kid"], 100), (vec![(20, "kid".to_owned())], 1));
     let (metrics, same) = (names(&["fid"]), same(100));
-    let plan = Plan { run: &run, metrics: &metrics, same: &same };
+    let plan = Plan { run: &run, metrics: &metrics, same: &|_| same.clone() };
     let of = |line: Value| format!("{:#}", measure_missing(&plan, |_, _| Ok(vec![line.clone()])).expect_err("another one"));
     assert!(of(line("fid", 20, 99)).contains("generated_count is 99, not 100"));
     assert!(of(line("kid", 20, 100)).contains("not wanted"));
@@ -142,7 +142,7 @@ fn a_damaged_checkpoint_is_left_out_and_a_measurement_of_something_else_is_refus
 #[test]
 fn the_table_has_a_line_a_checkpoint_with_kimg_and_stars_the_best() {
     let run = run("table", &[10, 20]);
-    let plan = Plan { run: &run, metrics: &names(&["kid", "is"]), same: &same(100) };
+    let plan = Plan { run: &run, metrics: &names(&["kid", "is"]), same: &|_| same(100) };
     let lines = |step, missing: &[String]| Ok(missing.iter().map(|metric| line(metric, step, 100)).collect::<Vec<Value>>());
     let table = table(&measure_missing(&plan, lines).expect("measured"));
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
