@@ -281,10 +281,9 @@ impl Kernel {
         b.iter().map(column).map(|column| sum_of(a.iter().map(|&i| column[i as usize]))).sum()
     }
 
-    /// Σ k over i < j in `a`, where both sets are the same.
+    /// Σ k over all pairs of the rows `a`, where both sets are the same.
     fn sum_within(&self, a: &[u32]) -> f64 {
-        let diagonal = sum_of(a.iter().map(|&i| self.values[i as usize * self.rows + i as usize]));
-        (self.sum(a, a) - diagonal) / 2.0
+        a.iter().enumerate().map(|(j, column)| self.sum(&a[..j], std::slice::from_ref(column))).sum()
     }
 }
 
