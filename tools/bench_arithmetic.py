@@ -4,8 +4,8 @@ usage: python tools/bench_arithmetic.py GENERATED.npz REAL.npz [--metrics kid,fi
        python tools/bench_arithmetic.py --draw 50000 GENERATED.npz REAL.npz        writes two drawn sets of so many rows of 2048
 needs: numpy, scipy, scikit-learn, torch, torch_fidelity 0.4, safetensors; the arrays `feats` [pictures, dimensions] are f32
 
-Prints one JSON object: for every metric both values, seconds of wall clock and of the processor, and the ratio of the former.
-The processor's seconds tell how much of a ratio is due to other programs on the machine.
+Prints one JSON object: for every metric the libraries' `seconds` (wall clock), `cpu_seconds` and `values`; with --ours the same of ours
+under `ours`, and the `ratio` of the seconds. The processor's seconds tell what is due to other programs on the machine.
   kid   torch-fidelity's, 100 subsets of 1000
   fid   torch-fidelity's: np.cov and eigenvalues of the product
   prdc  the package prdc's definition with scikit-learn's distances, in chunks of rows, because 50,000² do not fit into memory twice
@@ -100,22 +100,28 @@ def main():
             np.savez(path, feats=draw(args.draw, seed))
         return
     sets = [np.load(path)["feats"] for path in (args.generated, args.real)]
-    results = {"rows": [len(x) for x in sets], "dimensions": sets[0].shape[1]}
+    empty = lambda: {"seconds": {}, "cpu_seconds": {}, "values": {}}
+    results = {"rows": [len(x) for x in sets], "dimensions": sets[0].shape[1], **empty()}
+    if args.ours:
+        results |= {"ours": empty(), "ratio": {}}
+
+    def note(into, metric, values, used):
+        # Our own clock leaves out the reading of the files.
+        into["seconds"][metric] = values.pop("seconds", used["seconds"])
+        into["cpu_seconds"][metric] = used["cpu_seconds"]
+        into["values"][metric] = values
+
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("generated.safetensors", "real.safetensors")]
-        for path, rows in zip(paths, sets):
-            save_file({"feats": rows}, path)
+        if args.ours:
+            for path, rows in zip(paths, sets):
+                save_file({"feats": rows}, path)
         for metric in args.metrics.split(","):
-            results[metric] = {}
+            note(results, metric, *timed(lambda: METRICS[metric](*sets)))
             if args.ours:
                 run = lambda: json.loads(subprocess.run([args.ours, *paths, metric], check=True, stdout=subprocess.PIPE).stdout)[metric]
-                ours, used = timed(run, resource.RUSAGE_CHILDREN)
-                # Its own clock leaves out the reading of the files.
-                results[metric]["ours"] = {**used, **ours}
-            theirs, used = timed(lambda: METRICS[metric](*sets))
-            results[metric]["theirs"] = {**used, **theirs}
-            if args.ours:
-                results[metric]["ratio"] = results[metric]["theirs"]["seconds"] / results[metric]["ours"]["seconds"]
+                note(results["ours"], metric, *timed(run, resource.RUSAGE_CHILDREN))
+                results["ratio"][metric] = results["seconds"][metric] / results["ours"]["seconds"][metric]
     print(json.dumps(results, indent=1))
 
 

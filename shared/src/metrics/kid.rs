@@ -10,6 +10,7 @@
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, MatMut, MatRef, Par};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::features::{self, Features, FeaturesError};
@@ -192,18 +193,17 @@ impl<'a> Centred<'a> {
 
     /// The product of every centred row with `mean`, divided by the dimensions; nothing is rounded to f32.
     fn along(&self, mean: &[f64]) -> Vec<f64> {
-        let product = |&i: &u32| {
-            let terms = self.features.row(i as usize).iter().zip(&self.mean).zip(mean);
-            sum_of(terms.map(|((&v, own), m)| (f64::from(v) - own) * m)) / mean.len() as f64
-        };
+        let (d, own) = (mean.len() as f64, dot(&self.mean, mean));
+        let product = |&i: &u32| (dot(self.features.row(i as usize), mean) - own) / d;
         self.indices.iter().map(product).collect()
     }
 
     /// What turns a product of centred rows into the kernel of the rows themselves.
     fn to_kernel(&self, other: &Self) -> Uncentred {
         let d = self.mean.len() as f64;
-        let means = sum_of(self.mean.iter().zip(&other.mean).map(|(a, b)| a * b)) / d;
-        Uncentred { scale: 1.0 / d, constant: means + 1.0, rows: self.along(&other.mean), columns: other.along(&self.mean) }
+        let rows = self.along(&other.mean);
+        let columns = if std::ptr::eq(self, other) { rows.clone() } else { other.along(&self.mean) };
+        Uncentred { scale: 1.0 / d, constant: dot(&self.mean, &other.mean) / d + 1.0, rows, columns }
     }
 
     /// Σ k(xᵢ, xⱼ) over i < j.
@@ -215,14 +215,14 @@ impl<'a> Centred<'a> {
         let (x, y) = (self.rows(), self.rows().transpose());
         triangular::matmul(columns, TriangularLower, Accum::Replace, x, Rectangular, y, Rectangular, 1.0, Par::Seq);
         let kernel = self.to_kernel(self);
-        products.chunks_exact(n).enumerate().map(|(j, column)| sum_of(kernel.column(column, j).skip(j + 1))).sum()
+        products.chunks_exact(n).enumerate().map(|(j, column)| kernel.sum(column, j, j + 1)).sum()
     }
 
     /// Σ k(xᵢ, yⱼ).
     fn sum_between(&self, other: &Self) -> f64 {
         let kernel = self.to_kernel(other);
         let products = self.products(other, Par::Seq);
-        products.chunks_exact(self.count()).enumerate().map(|(j, column)| sum_of(kernel.column(column, j))).sum()
+        products.chunks_exact(self.count()).enumerate().map(|(j, column)| kernel.sum(column, j, 0)).sum()
     }
 
     /// All products with the first row of `other`, then with the second, and so on.
@@ -246,18 +246,46 @@ impl Uncentred {
     /// The kernels of the rows with row `j` of the other set, from the products of the centred ones.
     fn column(&self, products: &[f32], j: usize) -> impl Iterator<Item = f64> {
         let constant = self.constant + self.columns[j];
-        products.iter().zip(&self.rows).map(move |(&p, row)| (f64::from(p) * self.scale + row + constant).powi(3))
+        products.iter().zip(&self.rows).map(move |(&product, &row)| self.kernel(product, row, constant))
+    }
+
+    /// The sum of the kernels of the rows from `first` on with row `j` of the other set.
+    fn sum(&self, products: &[f32], j: usize, first: usize) -> f64 {
+        let constant = self.constant + self.columns[j];
+        Arch::new().dispatch(
+            #[inline(always)]
+            || lanes(&products[first..], &self.rows[first..], |&product, &row| self.kernel(product, row, constant)),
+        )
+    }
+
+    #[inline(always)]
+    fn kernel(&self, product: f32, row: f64, constant: f64) -> f64 {
+        let sum = f64::from(product) * self.scale + (row + constant);
+        sum * sum * sum
     }
 }
 
-/// The sum, in lanes that the processor adds at once.
-fn sum_of(terms: impl Iterator<Item = f64>) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0; LANES];
-    for (i, term) in terms.enumerate() {
-        lanes[i % LANES] += term;
+/// The product of two rows in f64.
+fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || lanes(a, b, |&a, &b| a.into() * b),
+    )
+}
+
+/// The sum of `term` over the pairs of two equally long slices, in lanes that the processor adds at once.
+#[inline(always)]
+fn lanes<A, B>(a: &[A], b: &[B], term: impl Fn(&A, &B) -> f64) -> f64 {
+    const LANES: usize = 16;
+    let (whole_a, rest_a) = a.as_chunks::<LANES>();
+    let (whole_b, rest_b) = b.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for (a, b) in whole_a.iter().zip(whole_b) {
+        for i in 0..LANES {
+            sums[i] += term(&a[i], &b[i]);
+        }
     }
-    lanes.iter().sum()
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| term(a, b)).sum::<f64>()
 }
 
 /// The kernels of all pairs of two sets.
@@ -278,7 +306,7 @@ impl Kernel {
     /// Σ k over all pairs of the rows `a` and the columns `b`.
     fn sum(&self, a: &[u32], b: &[u32]) -> f64 {
         let column = |&j: &u32| &self.values[j as usize * self.rows..(j as usize + 1) * self.rows];
-        b.iter().map(column).map(|column| sum_of(a.iter().map(|&i| column[i as usize]))).sum()
+        b.iter().map(column).map(|column| a.iter().map(|&i| column[i as usize]).sum::<f64>()).sum()
     }
 
     /// Σ k over all pairs of the rows `a`, where both sets are the same.
