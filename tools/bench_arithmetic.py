@@ -1,11 +1,10 @@
-"""Seconds of the metrics' arithmetic alone: the reference libraries' own functions, and ours on the same features and cores.
+"""Seconds of the metrics' arithmetic alone, by the reference libraries' own functions; tools/bench_evaluate.py sets ours beside them.
 
-usage: python tools/bench_arithmetic.py GENERATED.npz REAL.npz [--metrics kid,fid,prdc] [--ours PATH-TO/examples/arithmetic]
+usage: python tools/bench_arithmetic.py GENERATED.npz REAL.npz [--metrics kid,fid,prdc]
        python tools/bench_arithmetic.py --draw 50000 GENERATED.npz REAL.npz        writes two drawn sets of so many rows of 2048
-needs: numpy, scipy, scikit-learn, torch, torch_fidelity 0.4, safetensors; the arrays `feats` [pictures, dimensions] are f32
+needs: numpy, scipy, scikit-learn, torch, torch_fidelity 0.4; the arrays `feats` [pictures, dimensions] are f32
 
-Prints one JSON object: for every metric the libraries' `seconds` (wall clock), `cpu_seconds` and `values`; with --ours the same of ours
-under `ours`, and the `ratio` of the seconds. The processor's seconds tell what is due to other programs on the machine.
+Prints one JSON object: for every metric the libraries' `seconds` (wall clock), `cpu_seconds` and `values`. The processor's seconds tell what is due to other programs on the machine.
   kid   torch-fidelity's, 100 subsets of 1000
   fid   torch-fidelity's: np.cov and eigenvalues of the product
   prdc  the package prdc's definition with scikit-learn's distances, in chunks of rows, because 50,000² do not fit into memory twice
@@ -13,15 +12,11 @@ under `ours`, and the `ratio` of the seconds. The processor's seconds tell what 
 """
 import argparse
 import json
-import os
 import resource
-import subprocess
-import tempfile
 import time
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from sklearn.metrics import pairwise_distances
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_kid import kid_features_to_metric
@@ -80,8 +75,8 @@ def precision_recall(generated, real):
 METRICS = {"kid": kid, "fid": fid, "prdc": prdc, "precision-recall": precision_recall}
 
 
-def timed(function, who=resource.RUSAGE_SELF):
-    used = lambda: sum(resource.getrusage(who)[:2])
+def timed(function):
+    used = lambda: sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     wall, cpu = time.time(), used()
     value = function()
     return value, {"seconds": time.time() - wall, "cpu_seconds": used() - cpu}
@@ -92,7 +87,6 @@ def main():
     parser.add_argument("generated")
     parser.add_argument("real")
     parser.add_argument("--metrics", default="kid,fid,prdc")
-    parser.add_argument("--ours")
     parser.add_argument("--draw", type=int)
     args = parser.parse_args()
     if args.draw:
@@ -100,28 +94,12 @@ def main():
             np.savez(path, feats=draw(args.draw, seed))
         return
     sets = [np.load(path)["feats"] for path in (args.generated, args.real)]
-    empty = lambda: {"seconds": {}, "cpu_seconds": {}, "values": {}}
-    results = {"rows": [len(x) for x in sets], "dimensions": sets[0].shape[1], **empty()}
-    if args.ours:
-        results |= {"ours": empty(), "ratio": {}}
-
-    def note(into, metric, values, used):
-        # Our own clock leaves out the reading of the files.
-        into["seconds"][metric] = values.pop("seconds", used["seconds"])
-        into["cpu_seconds"][metric] = used["cpu_seconds"]
-        into["values"][metric] = values
-
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [os.path.join(folder, name) for name in ("generated.safetensors", "real.safetensors")]
-        if args.ours:
-            for path, rows in zip(paths, sets):
-                save_file({"feats": rows}, path)
-        for metric in args.metrics.split(","):
-            note(results, metric, *timed(lambda: METRICS[metric](*sets)))
-            if args.ours:
-                run = lambda: json.loads(subprocess.run([args.ours, *paths, metric], check=True, stdout=subprocess.PIPE).stdout)[metric]
-                note(results["ours"], metric, *timed(run, resource.RUSAGE_CHILDREN))
-                results["ratio"][metric] = results["seconds"][metric] / results["ours"]["seconds"][metric]
+    results = {"rows": [len(x) for x in sets], "dimensions": sets[0].shape[1], "seconds": {}, "cpu_seconds": {}, "values": {}}
+    for metric in args.metrics.split(","):
+        values, used = timed(lambda: METRICS[metric](*sets))
+        results["values"][metric] = values
+        for clock, seconds in used.items():
+            results[clock][metric] = seconds
     print(json.dumps(results, indent=1))
 
 

@@ -170,10 +170,9 @@ impl<'a> Comparison<'a> {
     }
 
     fn reference(&self, protocol: &'static Protocol, plan: &[(Metric, Option<Source>)]) -> Result<Rc<Reference>> {
-        if let Some((_, reference)) = self.taken.borrow().iter().find(|(name, _)| *name == protocol.name) {
-            if reference.has(plan) {
-                return Ok(reference.clone());
-            }
+        let found = self.taken.borrow().iter().find(|(name, found)| *name == protocol.name && found.has(plan)).cloned();
+        if let Some((_, reference)) = found {
+            return Ok(reference);
         }
         let fill = |side: &Option<Side>, wanted: &[Needs]| match side {
             Some(side) => Store::fill(side, self.lab, protocol, &sources(plan, wanted)),

@@ -159,11 +159,11 @@ impl Side {
                 let features = lab.features(protocol, &pictures, first.network, &layers)?;
                 Ok(features.into_iter().map(Taken::Rows).collect())
             }
-            Content::File(contents) => sources.iter().map(|source| self.from_file(contents, protocol, *source)).collect(),
+            Content::File(contents) => sources.iter().map(|source| self.held(contents, protocol, *source)).collect(),
         }
     }
 
-    fn from_file(&self, contents: &NpzContents, protocol: &Protocol, source: Source) -> Result<Taken> {
+    fn held(&self, contents: &NpzContents, protocol: &Protocol, source: Source) -> Result<Taken> {
         let refuse = |what: String| Err(DataError(format!("{} {}: {what}", self.flag, self.path.display())).into());
         if let Some(facts) = &contents.facts {
             let expected = [("protocol", protocol.name), ("network", source.network.name), ("layer", source.layer.name)];

@@ -310,7 +310,7 @@ fn every_network_can_be_drawn_by_its_name_and_is_seeded() {
         assert!(a.values().iter().all(|v| v.is_finite() && v.abs() < 1e4), "{}", known.name);
         assert_ne!(a, b, "{}", known.name);
     }
-    assert!(find("alexnet").err().expect("unknown").to_string().contains("dinov2-vit-b-14"));
+    assert!(find("alexnet").expect_err("unknown").to_string().contains("dinov2-vit-b-14"));
     assert!(find("random").expect("known").is_drawn());
 }
 
