@@ -6,7 +6,7 @@ use shared::cli::UsageError;
 use shared::metrics::kid::{Batches, Subsets};
 use shared::nn::run::{Run, Which};
 
-use crate::args::{Options, Repeats, metrics};
+use crate::args::{Options, Repeats, at_least, metrics};
 use crate::curve::{CurveArgs, Plan, measure_missing, present};
 use crate::lab::Lab;
 use crate::measure::Comparison;
@@ -27,7 +27,7 @@ pub fn run(args: &CurveArgs) -> Result<()> {
     let single =
         |metric: &Metric| metric.needs() != Needs::Generator && *metric != Metric::Prdc && *metric != Metric::Authenticity;
     if let Some(metric) = wanted.iter().find(|metric| !single(metric)) {
-        return Err(UsageError(format!("--metrics {metric}: a curve shows kid, fid, fid-inf, is, mind or ct")).into());
+        return Err(UsageError(format!("--metrics {metric}: a curve shows kid, fid, fid-inf, is and mind")).into());
     }
     let run = Run::open(&args.run)?;
     let lab = Lab::open(conventions.clone())?;
@@ -35,9 +35,9 @@ pub fn run(args: &CurveArgs) -> Result<()> {
         real: Some(args.real.clone()),
         split: args.split.clone(),
         metrics: wanted.clone(),
-        count: args.count,
-        generate: args.generate,
-        repeats: Repeats(args.repeats),
+        count: at_least(args.count, 2, "-n")?,
+        generate: at_least(args.generate, 2, "--generate")?,
+        repeats: Repeats::of(args.repeats)?,
         ..Options::of(&args.run, conventions.clone())
     };
     let comparison = Comparison::open(&lab, &base)?;

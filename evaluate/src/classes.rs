@@ -28,20 +28,33 @@ impl Class {
     }
 }
 
+/// That both sides know their pictures' classes.
+///
+/// # Errors
+/// When one does not.
+pub fn check(fake: &Side, real: Option<&Side>) -> Result<(), UsageError> {
+    for (flag, side) in [("--fake", Some(fake)), ("--real", real)] {
+        let Some(side) = side else { return Err(UsageError("--per-class: --real is needed".into())) };
+        if side.labels().is_none() {
+            return Err(UsageError(format!(
+                "--per-class: the pictures of {flag} {} have no classes; a data set with classes, a run that is told them, or a \
+                 folder of class folders has",
+                side.path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Every class that both sides have at least two pictures of, in the order of the real side's classes.
 ///
 /// # Errors
-/// When a side does not know its pictures' classes, or there are only statistics.
+/// When there are only statistics.
 pub fn each(fake: &Side, real: Option<&Side>, inputs: &Inputs<'_>) -> Result<Vec<Class>> {
-    let unknown = |flag: &str, side: &Side| {
-        UsageError(format!(
-            "--per-class: the pictures of {flag} {} have no classes; a data set with classes, a run that is told them, or a folder of class folders has",
-            side.path.display()
-        ))
-    };
     let (Some(real), Some(real_rows)) = (real, inputs.real) else { return Ok(Vec::new()) };
-    let (real_names, real_of) = real.labels().ok_or_else(|| unknown("--real", real))?;
-    let (fake_names, fake_of) = fake.labels().ok_or_else(|| unknown("--fake", fake))?;
+    let (Some((real_names, real_of)), Some((fake_names, fake_of))) = (real.labels(), fake.labels()) else {
+        return Ok(Vec::new());
+    };
     let (generated_rows, real_rows) = (inputs.generated.rows("per class", "--fake")?, real_rows.rows("per class", "--real")?);
     let mut classes = Vec::new();
     for (index, name) in real_names.iter().enumerate() {

@@ -3,14 +3,14 @@
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use shared::cli::{DataError, UsageError, one_line};
-use shared::metrics::features::{Features, FeaturesError};
+use shared::metrics::features::{self, Features, FeaturesError};
 use shared::metrics::kid::{self, Batches, Kid, Subsets};
 
 use crate::args::Options;
 use crate::metric::Metric;
 use crate::metrics::authenticity;
 use crate::metrics::ct::{self, Cells, CtError};
-use crate::metrics::fid::{self, Gaussian, RELIABLE_COUNT};
+use crate::metrics::fid::{self, Moments, RELIABLE_COUNT, Reference};
 use crate::metrics::fid_infinity::{Sizes, fid_infinity};
 use crate::metrics::isc::{Order, inception_score};
 use crate::metrics::mind::mind;
@@ -124,9 +124,10 @@ fn kid_rows(protocol: &Protocol, generated: &Features, real: &Features, options:
     Ok(vec![Row {
         name: "kid",
         value: kid.mean,
-        std: Some(kid.std),
-        over: Some(over),
-        count: Some(kid.subsets),
+        // Of one subset or batch there is none.
+        std: (kid.subsets > 1).then_some(kid.std),
+        over: (kid.subsets > 1).then_some(over),
+        count: (kid.subsets > 1).then_some(kid.subsets),
         subsets: Some(Drawn { count: kid.subsets, size: kid.subset_size, asked: kid.shrunk_from }),
         ..Row::default()
     }])
@@ -134,17 +135,24 @@ fn kid_rows(protocol: &Protocol, generated: &Features, real: &Features, options:
 
 fn fid_rows(protocol: &Protocol, generated: &Taken, real: &Taken, options: &Options) -> Rows {
     let divisor = protocol.fid.unwrap_or_default();
-    let (Taken::Rows(a), Taken::Rows(b)) = (generated, real) else {
-        let fitted = |taken: &Taken| match taken {
-            Taken::Rows(rows) => Gaussian::of(rows, divisor),
-            Taken::Gaussian(gaussian) => gaussian.clone(),
-        };
-        return Ok(vec![Row { name: "fid", value: fid::frechet(fitted(generated), fitted(real))?, ..Row::default() }]);
-    };
-    let least = a.count().min(b.count());
+    let counted = |taken: &Taken| if let Taken::Rows(rows) = taken { rows.count() } else { usize::MAX };
+    let least = counted(generated).min(counted(real));
     if least < RELIABLE_COUNT {
         tracing::warn!("FID of {least} pictures is unreliable: it depends on their number below {RELIABLE_COUNT}; prefer KID");
     }
+    let (a, b) = match (generated, real) {
+        (Taken::Rows(a), Taken::Rows(b)) => (a, b),
+        (Taken::Gaussian(a), Taken::Gaussian(b)) => {
+            return Ok(vec![Row { name: "fid", value: fid::frechet(a.clone(), b.clone())?, ..Row::default() }]);
+        }
+        // The distance is symmetric.
+        (Taken::Rows(rows), Taken::Gaussian(fixed)) | (Taken::Gaussian(fixed), Taken::Rows(rows)) => {
+            features::check_one("given", rows, 2)?;
+            let fixed = Reference::new(Moments::from(fixed.clone()))?;
+            let of_half = |rows: &Features, _: &Features| Ok([fixed.distance(&Moments::of(rows, divisor))?]);
+            return with_halves(["fid"], rows, rows, options, of_half);
+        }
+    };
     let fid = |a: &Features, b: &Features| Ok([fid::fid(a, b, divisor)?]);
     with_halves(["fid"], a, b, options, fid)
 }
@@ -198,7 +206,10 @@ fn prdc_rows(protocol: &Protocol, generated: &Features, real: &Features, options
 }
 
 fn mind_rows(generated: &Features, real: &Features, options: &Options) -> Rows {
-    with_halves(["mind"], generated, real, options, |a, b| Ok([mind(a, b, TORCH_FIDELITY_SEED)?.value]))
+    let rows = with_halves(["mind"], generated, real, options, |a, b| Ok([mind(a, b, TORCH_FIDELITY_SEED)?.value]))?;
+    // The larger set is cut to the smaller.
+    let count = generated.count().min(real.count());
+    Ok(rows.into_iter().map(|row| row.with("pictures", json!(count))).collect())
 }
 
 fn authenticity_rows(generated: &Features, training: &Features, held_out: &Features, options: &Options) -> Rows {
@@ -230,15 +241,20 @@ fn with_halves<const N: usize>(
 ) -> Rows {
     let whole = values(generated, real)?;
     let repeats = options.repeats.0;
-    // A half of very few pictures may be too small for a metric that the whole is not.
     let spread = match repeats {
         0 => None,
-        _ => spread::spread(generated, real, repeats as u64, options.conventions.seed, values).ok(),
+        _ => match spread::spread(generated, real, repeats as u64, options.conventions.seed, values) {
+            Ok(spread) => Some(spread),
+            Err(why) => {
+                tracing::warn!("{}: no spread: a half of the pictures is too little: {}", names.join(", "), one_line(&why));
+                None
+            }
+        },
     };
     let row = |i: usize| Row {
         name: names[i],
         value: whole[i],
-        std: spread.as_ref().map(|s| s[i].std),
+        std: spread.as_ref().map(|s| s[i]),
         over: spread.as_ref().map(|_| SpreadOver::Halves),
         count: spread.as_ref().map(|_| repeats),
         ..Row::default()
@@ -247,6 +263,13 @@ fn with_halves<const N: usize>(
 }
 
 impl Row {
+    /// The value less and plus 1.96 standard errors, where the spread is one.
+    #[must_use]
+    pub fn interval(&self) -> Option<[f64; 2]> {
+        let error = self.std.filter(|_| matches!(self.over, Some(SpreadOver::Halves | SpreadOver::Line)))?;
+        Some([self.value - 1.96 * error, self.value + 1.96 * error])
+    }
+
     fn with(mut self, key: &str, value: Value) -> Self {
         self.details.insert(key.into(), value);
         self

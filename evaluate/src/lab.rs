@@ -79,9 +79,7 @@ impl Lab {
     /// When there is none.
     pub fn weights_of(&self, name: &str, kept: Kept) -> Result<PathBuf, UsageError> {
         let chosen = |network: Option<&str>| self.conventions.weights.iter().rev().find(|w| w.network == network);
-        // A file without a name is for the network of the features: the chosen one, else the protocols' Inception.
-        let main = self.conventions.network.map_or_else(|| self.conventions.protocols[0].network.name, |n| n.name);
-        let unnamed = if main == name { chosen(None) } else { None };
+        let unnamed = if self.conventions.main_network().name == name { chosen(None) } else { None };
         match chosen(Some(name)).or(unnamed) {
             Some(choice) => Ok(choice.path.clone()),
             None => kept.find(),

@@ -84,6 +84,17 @@ impl<'a> Comparison<'a> {
     /// When pictures or weights cannot be read, or flags contradict each other.
     pub fn open(lab: &'a Lab, options: &Options) -> Result<Self> {
         let plan = plan(lab, options)?;
+        let main = lab.conventions.main_network().name;
+        if lab.conventions.weights.iter().any(|w| w.network.is_none())
+            && !plan.iter().any(|(.., source)| source.is_some_and(|s| s.network.name == main))
+        {
+            let used = plan.iter().find_map(|(.., source)| *source).map_or("vgg16", |s| s.network.name);
+            let text = format!("--weights: {main} is not used by these metrics; name the network: --weights {used}=FILE");
+            return Err(UsageError(text).into());
+        }
+        if options.metrics.iter().any(|m| m.needs() == Needs::Generator) {
+            ppl::check(options)?;
+        }
         let needs = |wanted: &[Needs]| options.metrics.iter().any(|m| wanted.contains(&m.needs()));
         let wanted = Wanted { split: &options.split, generated: 0, checkpoint: options.checkpoint, device: &lab.device };
         let seed = lab.conventions.seed;
@@ -134,6 +145,10 @@ impl<'a> Comparison<'a> {
         // A run was told how many to make; of other pictures a part may be drawn.
         let part = if Kind::of(&options.fake) == Kind::Run { None } else { options.count };
         let fake = Side::open(&options.fake, "--fake", &wanted, part, self.lab.conventions.seed)?;
+        fake.check_made_alike(self.real.as_ref())?;
+        if options.per_class {
+            classes::check(&fake, self.real.as_ref())?;
+        }
         let (mut results, mut failed) = (Vec::new(), None);
         for &protocol in &self.lab.conventions.protocols {
             let of_protocol = plan.iter().filter(|(p, ..)| p.name == protocol.name);
@@ -267,8 +282,15 @@ impl Comparison<'_> {
         let mut results = Vec::new();
         for &(metric, source) in plan {
             let begun = Instant::now();
+            let mut note = |error: anyhow::Error| {
+                tracing::error!("{metric} under {protocol}: {error:#}");
+                failed.get_or_insert(error);
+            };
             let Some(source) = source else {
-                results.extend(ppl::measure(self.lab, protocol, options)?);
+                match ppl::measure(self.lab, protocol, options) {
+                    Ok(measured) => results.extend(measured),
+                    Err(error) => note(error),
+                }
                 continue;
             };
             let inputs = Inputs {
@@ -280,8 +302,7 @@ impl Comparison<'_> {
                 Ok(rows) => rows,
                 // One metric that cannot do with these features costs no other.
                 Err(error) => {
-                    tracing::error!("{metric} under {protocol}: {error:#}");
-                    failed.get_or_insert(error);
+                    note(error);
                     continue;
                 }
             };
@@ -294,8 +315,10 @@ impl Comparison<'_> {
             add(rows, None, None);
             if options.per_class && matches!(metric, Metric::Kid | Metric::Fid) {
                 for class in classes::each(side, self.real.as_ref(), &inputs)? {
-                    let rows = compute::rows(metric, protocol, &class.inputs(), options);
-                    add(rows.with_context(|| format!("class {}", class.name))?, Some(class.name.clone()), Some(class.counts));
+                    match compute::rows(metric, protocol, &class.inputs(), options) {
+                        Ok(rows) => add(rows, Some(class.name.clone()), Some(class.counts)),
+                        Err(error) => note(error.context(format!("class {}", class.name))),
+                    }
                 }
             }
             tracing::info!("{metric} under {protocol} took {:.2} s", begun.elapsed().as_secs_f64());
@@ -336,6 +359,7 @@ impl About<'_> {
             protocol: self.protocol.name,
             value: row.value,
             std: row.std,
+            interval: row.interval(),
             std_over: row.over,
             std_count: row.count,
             class,
@@ -356,6 +380,7 @@ impl About<'_> {
             weights_sha256,
             seed: conventions.seed,
             step: self.fake.step,
+            checkpoint_crc32: self.fake.checkpoint_crc32.clone(),
             fledge: env!("CARGO_PKG_VERSION"),
         }
     }

@@ -9,7 +9,7 @@ use shared::fs;
 use shared::metrics::features::Features;
 use shared::nn::run::Which;
 
-use crate::args::{ConventionsArgs, Options, Repeats};
+use crate::args::{ConventionsArgs, Options, Repeats, at_least};
 use crate::input::Wanted;
 use crate::lab::Lab;
 use crate::metric::Metric;
@@ -129,8 +129,8 @@ pub fn plane(args: PlaneArgs) -> Result<()> {
             checkpoint: args.checkpoint,
             split: args.split.clone(),
             metrics: crate::args::metrics(&[Metric::Prdc], &[protocol])?,
-            count: args.count,
-            repeats: Repeats(args.repeats),
+            count: at_least(args.count, 2, "-n")?,
+            repeats: Repeats::of(args.repeats)?,
             ..Options::of(path, conventions.clone())
         };
         let rows = measure::measure(&lab, &options)?.whole()?;

@@ -9,6 +9,7 @@ use shared::metrics::network::Weights;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::weights;
 use shared::nn::config::Distribution;
+use shared::nn::run::Run;
 use shared::nn::sampler::Sampler;
 
 use crate::args::Options;
@@ -61,11 +62,11 @@ pub fn similarity(lab: &Lab, Backbone(kind): Backbone) -> Result<Lpips> {
     Ok(lpips)
 }
 
-/// PPL of the run that `options` names as the generated side.
+/// That the generated side is a run, and its latents are normal.
 ///
 /// # Errors
-/// When it is no run, its latents are not normal, or weights are not there.
-pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<Measurement>> {
+/// When they are not.
+pub fn check(options: &Options) -> Result<()> {
     let fake = &options.fake;
     if InputKind::of(fake) != InputKind::Run {
         return Err(UsageError(format!(
@@ -74,6 +75,17 @@ pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<
         ))
         .into());
     }
+    let meta = Run::open(fake)?.checkpoint(options.checkpoint)?.meta;
+    noise(meta.config.settings.generator.distribution)?;
+    Ok(())
+}
+
+/// PPL of the run that `options` names as the generated side.
+///
+/// # Errors
+/// When it is no run, its latents are not normal, or weights are not there.
+pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<Measurement>> {
+    let fake = &options.fake;
     let lpips = similarity(lab, options.lpips)?;
     let (sampler, meta) = Sampler::open(fake, options.checkpoint, &lab.device)?;
     let noise = noise(meta.config.settings.generator.distribution)?;
@@ -97,7 +109,8 @@ pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<
     details.insert("lpips_sha256".into(), json!(linear.sha256()));
     let drawn = matches!(backbone, Weights::Random { .. });
     let suffix = match (drawn, lpips.kind()) {
-        (true, _) => "_random-features",
+        (true, Kind::Vgg16) => "_random-features",
+        (true, Kind::SqueezeNet) => "_squeezenet_random-features",
         (false, Kind::Vgg16) => "",
         (false, Kind::SqueezeNet) => "_squeezenet",
     };
@@ -106,6 +119,7 @@ pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<
         protocol: protocol.name,
         value: found.mean,
         std: Some(found.std),
+        interval: None,
         std_over: Some(SpreadOver::Paths),
         std_count: Some(found.kept),
         class: None,
@@ -126,6 +140,7 @@ pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<
         weights_sha256: backbone.sha256().map(str::to_owned),
         seed: lab.conventions.seed,
         step: Some(meta.step),
+        checkpoint_crc32: meta.files.get("ema.safetensors").map(|file| file.crc32.clone()),
         fledge: env!("CARGO_PKG_VERSION"),
     }])
 }

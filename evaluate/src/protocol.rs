@@ -18,7 +18,7 @@ use shared::table::aligned;
 use crate::metric::Metric;
 use crate::metrics::fid::Divisor;
 use crate::metrics::isc::Order;
-use crate::networks::{INCEPTION, KERAS_INCEPTION, Known, VGG16, vgg16};
+use crate::networks::{INCEPTION, KERAS_INCEPTION, Known, NETWORKS, VGG16, vgg16};
 
 /// Seed of numpy's legacy generator in torch-fidelity's defaults.
 pub const TORCH_FIDELITY_SEED: u32 = 2020;
@@ -232,11 +232,12 @@ impl FromStr for Named {
 pub fn table() -> String {
     type Cell = fn(&Protocol) -> String;
     let absent = || "–".to_owned();
-    let rows: [(&str, Cell); 11] = [
+    let rows: [(&str, Cell); 13] = [
         ("follows", |p| p.follows.to_owned()),
         ("network", |p| p.network.name.to_owned()),
+        ("layers", |p| if p.isc.is_some() { "2048; IS: logits_unbiased".into() } else { "2048".into() }),
         ("resize", |p| format!("{}×{}, {}", p.side, p.side, filter_about(p.filter))),
-        ("input", |p| scale_about(p.scale).to_owned()),
+        ("input", |p| format!("8-bit RGB, resized in f32 and not rounded; {}", scale_about(p.scale))),
         ("KID", |p| p.kid.map_or_else(|| "–".into(), KidRule::about)),
         ("FID covariance", |p| match p.fid {
             Some(Divisor::Unbiased) => "N − 1".into(),
@@ -259,6 +260,7 @@ pub fn table() -> String {
             Some(ManifoldRule::Prdc) => "k = 5, <".into(),
             None => "–".into(),
         }),
+        ("memorising", |p| if p.memorising { "authpct, ct over the features of FID".into() } else { "–".into() }),
         ("MIND, PPL", |p| if p.mind_and_ppl { "1000 directions; LPIPS at 64".into() } else { "–".into() }),
     ];
     // Six columns side by side fit no terminal: one protocol below the other.
@@ -268,7 +270,9 @@ pub fn table() -> String {
             rows.iter().map(|(name, cell)| [format!("  {name}"), cell(protocol)]).filter(|[_, cell]| *cell != absent()).collect();
         text.push_str(&format!("{}\n{}\n", protocol.name, aligned(&rows)));
     }
-    text
+    let metrics = Metric::ALL.map(|m| [format!("  {m}"), m.about().to_owned(), Protocol::defining(m).join(", ")]);
+    let networks = NETWORKS.map(|n| [format!("  {}", n.name), n.about.to_owned()]);
+    text + &format!("--metrics\n{}\n--features\n{}", aligned(&metrics), aligned(&networks))
 }
 
 const fn filter_about(filter: Filter) -> &'static str {

@@ -22,6 +22,10 @@ pub struct Measurement {
     /// Its spread, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub std: Option<f64>,
+    /// The value less and plus 1.96 standard errors: 95% of the time it holds what infinitely many repetitions would give on
+    /// average. Only where the spread is a standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
     /// Over what the spread was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub std_over: Option<SpreadOver>,
@@ -76,6 +80,9 @@ pub struct Measurement {
     /// Training step of the checkpoint that made the pictures, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u64>,
+    /// Checksum of that checkpoint's averaged generator: it tells checkpoints of one step apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_crc32: Option<String>,
     /// Version of this program.
     pub fledge: &'static str,
 }

@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::Result;
+use sha2::{Digest, Sha256};
 use shared::cli::{DataError, UsageError, one_line};
 use shared::metrics::features::Features;
 use shared::metrics::network::Layer;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, Selection, SourceError};
+use shared::nn::run::Run;
 use shared::rng;
 
 use crate::input::{self, Kind, Wanted};
 use crate::lab::Lab;
 use crate::metrics::fid::Gaussian;
+use crate::metrics::subset::subset;
 use crate::npz::{self, NpzContents, NpzError};
 use crate::protocol::{Protocol, Source};
 
@@ -33,6 +36,8 @@ pub struct Side {
     flag: &'static str,
     /// The checkpoint that makes the pictures.
     pub step: Option<u64>,
+    /// Checksum of its averaged generator.
+    pub checkpoint_crc32: Option<String>,
     content: Content,
     identity: OnceLock<Option<String>>,
 }
@@ -56,15 +61,23 @@ impl Side {
                 NpzError::File(e) => anyhow::Error::from(e),
                 unsound => DataError(one_line(&unsound)).into(),
             })?;
-            if let (Some(_), true) = (count, contents.features.is_none()) {
-                return Err(
-                    UsageError(format!("-n: {flag} {} holds statistics, of which no part can be taken", path.display())).into()
-                );
-            }
+            let contents = match (count, contents.features) {
+                (None, features) => NpzContents { features, ..contents },
+                (Some(_), None) => {
+                    let text = format!("-n: {flag} {} holds statistics, of which no part can be taken", path.display());
+                    return Err(UsageError(text).into());
+                }
+                (Some(n), Some(rows)) => {
+                    let part = subset(&rows, &drawn(path, flag, rows.count(), n, seed)?);
+                    // The statistics are those of all rows.
+                    NpzContents { features: Some(part), statistics: None, ..contents }
+                }
+            };
             return Ok(Self {
                 path: path.to_owned(),
                 flag,
                 step: None,
+                checkpoint_crc32: None,
                 content: Content::File(contents),
                 identity: OnceLock::new(),
             });
@@ -73,19 +86,37 @@ impl Side {
         let available = source.len();
         let indices = match count {
             None => (0..available).collect(),
-            Some(n) if n > available => {
-                return Err(UsageError(format!("-n {n}: {flag} {} has only {available} pictures", source.origin())).into());
-            }
-            Some(n) => {
-                let mut drawn: Vec<usize> = rng::stream(seed, &format!("evaluate {flag}"), 0).permutation(available)[..n]
-                    .iter()
-                    .map(|&i| i as usize)
-                    .collect();
-                drawn.sort_unstable();
-                drawn
-            }
+            Some(n) => drawn(path, flag, available, n, seed)?.into_iter().map(|i| i as usize).collect(),
         };
-        Ok(Self { path: path.to_owned(), flag, step, content: Content::Pictures { source, indices }, identity: OnceLock::new() })
+        let checkpoint_crc32 = match Kind::of(path) {
+            Kind::Run => {
+                let mut files = Run::open(path)?.checkpoint(wanted.checkpoint)?.meta.files;
+                files.remove(GENERATOR).map(|file| file.crc32)
+            }
+            _ => None,
+        };
+        let content = Content::Pictures { source, indices };
+        Ok(Self { path: path.to_owned(), flag, step, checkpoint_crc32, content, identity: OnceLock::new() })
+    }
+
+    /// That two files of statistics or features were made alike, as far as they say.
+    ///
+    /// # Errors
+    /// When they differ in what decides a number.
+    pub fn check_made_alike(&self, other: Option<&Self>) -> Result<(), DataError> {
+        let Some(other) = other else { return Ok(()) };
+        for key in ["weights_sha256", "preprocessing"] {
+            if let (Some(a), Some(b)) = (self.fact(key), other.fact(key)) {
+                if a != b {
+                    return Err(DataError(format!(
+                        "{} was made with {key} {a}, {} with {b}: numbers of the two cannot be compared",
+                        self.path.display(),
+                        other.path.display()
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Number of pictures; none for statistics that do not say.
@@ -117,9 +148,9 @@ impl Side {
         if let Some(identity) = self.identity.get() {
             return Ok(identity.clone());
         }
-        let identity = match self.pictures() {
-            Some(pictures) => pictures.identity()?,
-            None => None,
+        let identity = match &self.content {
+            Content::Pictures { .. } => self.pictures().map_or(Ok(None), |pictures| pictures.identity())?,
+            Content::File(contents) => Some(identity_of(contents)),
         };
         Ok(self.identity.get_or_init(|| identity).clone())
     }
@@ -159,12 +190,17 @@ impl Side {
                 let features = lab.features(protocol, &pictures, first.network, &layers)?;
                 Ok(features.into_iter().map(Taken::Rows).collect())
             }
-            Content::File(contents) => sources.iter().map(|source| self.held(contents, protocol, *source)).collect(),
+            Content::File(contents) => sources.iter().map(|source| self.held(lab, contents, protocol, *source)).collect(),
         }
     }
 
-    fn held(&self, contents: &NpzContents, protocol: &Protocol, source: Source) -> Result<Taken> {
+    fn held(&self, lab: &Lab, contents: &NpzContents, protocol: &Protocol, source: Source) -> Result<Taken> {
         let refuse = |what: String| Err(DataError(format!("{} {}: {what}", self.flag, self.path.display())).into());
+        if let (Some(network), Some(made)) = (lab.loaded(source.network), self.fact("weights_sha256")) {
+            if network.weights().sha256() != Some(made.as_str()) {
+                return refuse(format!("it was made with other weights (SHA-256 {made}): numbers of the two cannot be compared"));
+            }
+        }
         if let Some(facts) = &contents.facts {
             let expected = [("protocol", protocol.name), ("network", source.network.name), ("layer", source.layer.name)];
             for (key, wanted) in expected {
@@ -200,6 +236,35 @@ impl Side {
             .map_err(|e| DataError(format!("{} {}: {}", self.flag, self.path.display(), one_line(&e))))?;
         Ok(Taken::Gaussian(gaussian))
     }
+}
+
+/// The file of a checkpoint's averaged generator.
+const GENERATOR: &str = "ema.safetensors";
+
+/// `n` of `available`, in their order.
+///
+/// # Errors
+/// When there are fewer.
+fn drawn(path: &Path, flag: &str, available: usize, n: usize, seed: u64) -> Result<Vec<u32>, UsageError> {
+    if n > available {
+        return Err(UsageError(format!("-n {n}: {flag} {} has only {available} pictures", path.display())));
+    }
+    let mut drawn = rng::stream(seed, &format!("evaluate {flag}"), 0).permutation(available);
+    drawn.truncate(n);
+    drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// SHA-256 of the numbers that a file holds.
+fn identity_of(contents: &NpzContents) -> String {
+    let mut hash = Sha256::new();
+    if let Some(features) = &contents.features {
+        features.values().iter().for_each(|v| hash.update(v.to_le_bytes()));
+    }
+    if let Some(statistics) = &contents.statistics {
+        statistics.mean.iter().chain(&statistics.covariance).for_each(|v| hash.update(v.to_le_bytes()));
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Pictures whose content the side has looked at already, or will remember.

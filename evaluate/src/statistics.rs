@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use shared::cli::{UsageError, one_line};
+use shared::cli::{DataError, UsageError, one_line};
+use shared::metrics::features;
 use shared::nn::run::Which;
 
-use crate::args::ConventionsArgs;
+use crate::args::{ConventionsArgs, at_least};
 use crate::input::{Kind, Wanted};
 use crate::lab::Lab;
 use crate::metric::Metric;
@@ -62,12 +63,13 @@ pub fn run(args: StatisticsArgs) -> Result<()> {
     if args.count.is_none() && Kind::of(&args.source) == Kind::Run {
         return Err(UsageError(format!("-n is needed: how many pictures {} is to make", args.source.display())).into());
     }
-    let wanted =
-        Wanted { split: &args.split, generated: args.count.unwrap_or(0), checkpoint: args.checkpoint, device: &lab.device };
-    let side = Side::open(&args.source, "SOURCE", &wanted, args.count, lab.conventions.seed)?;
+    let count = at_least(args.count, 2, "-n")?;
+    let wanted = Wanted { split: &args.split, generated: count.unwrap_or(0), checkpoint: args.checkpoint, device: &lab.device };
+    let side = Side::open(&args.source, "SOURCE", &wanted, count, lab.conventions.seed)?;
     let source = lab.conventions.source(protocol, Metric::Fid)?;
     let mut taken = side.take(&lab, protocol, &[source])?;
     let features = taken.remove(0).into_rows("statistics", "SOURCE")?;
+    features::check_one("given", &features, 2).map_err(|e| DataError(one_line(&e)))?;
     let gaussian = Gaussian::of(&features, protocol.fid.unwrap_or_default());
     let network = lab.network(source.network)?;
     let facts = json!({
@@ -80,6 +82,6 @@ pub fn run(args: StatisticsArgs) -> Result<()> {
     let statistics = Statistics { mean: gaussian.mean, covariance };
     let contents = NpzContents { statistics: Some(statistics), features: args.rows.then_some(features), facts: Some(facts) };
     npz::write(&args.out, &contents).map_err(|e| anyhow::Error::msg(one_line(&e)))?;
-    println!("{}", args.out.display());
+    shared::cli::print(&format!("{}\n", args.out.display()))?;
     Ok(())
 }

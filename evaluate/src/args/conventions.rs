@@ -6,6 +6,7 @@ use clap::Args;
 use shared::cli::UsageError;
 use shared::metrics::extract::DEFAULT_BATCH;
 use shared::metrics::network::Layer;
+use shared::metrics::weights::PUBLISHED;
 use shared::nn::device::DeviceChoice;
 
 use crate::metric::Metric;
@@ -24,9 +25,9 @@ pub struct ConventionsArgs {
     /// Layer of the network, for example 768 of the Inception [default: the metric's]
     #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
-    /// Weights, .pth or .safetensors: FILE for the network of the features, or NETWORK=FILE [default: those that `evaluate
-    /// weights --fetch` stored]
-    #[arg(long, value_name = "[NETWORK=]FILE")]
+    /// Weights, .pth or .safetensors: FILE for the network of the features, or NAME=FILE for another (`evaluate weights` has the
+    /// names) [default: those that `evaluate weights --fetch` stored]
+    #[arg(long, value_name = "[NAME=]FILE")]
     weights: Vec<String>,
     /// Pictures in one pass through the network; changes speed and memory
     #[arg(long, default_value_t = DEFAULT_BATCH, value_name = "N")]
@@ -45,7 +46,7 @@ pub struct ConventionsArgs {
 /// Which file a network's weights come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightsChoice {
-    /// The network; none for that of the features.
+    /// The network, or the published file's name; none for the network of the features.
     pub network: Option<&'static str>,
     /// The file.
     pub path: PathBuf,
@@ -118,7 +119,11 @@ impl ConventionsArgs {
 impl WeightsChoice {
     fn of(text: &str) -> Self {
         // A path may have an equals sign in it: only a network's name before it counts.
-        let named = text.split_once('=').and_then(|(name, path)| Some((networks::find(name).ok()?.name, path)));
+        let known = |name: &str| {
+            let network = networks::NETWORKS.iter().map(|network| network.name);
+            network.chain(PUBLISHED.iter().map(|published| published.name)).find(|known| *known == name)
+        };
+        let named = text.split_once('=').and_then(|(name, path)| Some((known(name)?, path)));
         match named {
             Some((network, path)) => Self { network: Some(network), path: path.into() },
             None => Self { network: None, path: text.into() },
@@ -127,6 +132,12 @@ impl WeightsChoice {
 }
 
 impl Conventions {
+    /// The network that a file of weights without a name is for: the chosen one, else the protocol's.
+    #[must_use]
+    pub fn main_network(&self) -> &'static Known {
+        self.network.unwrap_or(self.protocols[0].network)
+    }
+
     /// Where `metric`'s features are taken under `protocol`.
     ///
     /// # Errors

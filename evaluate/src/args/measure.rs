@@ -70,6 +70,30 @@ pub struct MeasureArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeats(pub usize);
 
+impl Repeats {
+    /// So many, none or at least 2.
+    ///
+    /// # Errors
+    /// For 1.
+    pub fn of(repeats: usize) -> Result<Self, UsageError> {
+        match repeats {
+            1 => Err(UsageError("--repeats 1: one value has no spread; expected 0 or at least 2".into())),
+            repeats => Ok(Self(repeats)),
+        }
+    }
+}
+
+/// `n`, which is at least `least` where it is given.
+///
+/// # Errors
+/// When it is less; the text names `flag`.
+pub(crate) fn at_least(n: Option<usize>, least: usize, flag: &str) -> Result<Option<usize>, UsageError> {
+    match n {
+        Some(n) if n < least => Err(UsageError(format!("{flag} {n}: expected at least {least}"))),
+        n => Ok(n),
+    }
+}
+
 /// What to measure and how, checked.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -139,14 +163,7 @@ impl MeasureArgs {
     /// When a value is out of range or two flags contradict each other.
     pub fn into_options(self) -> Result<Options, UsageError> {
         let conventions = self.conventions.check()?;
-        let least = |n: Option<usize>, least: usize, flag: &str| match n {
-            Some(n) if n < least => Err(UsageError(format!("{flag} {n}: expected at least {least}"))),
-            n => Ok(n),
-        };
         let metrics = metrics(&self.metrics, &conventions.protocols)?;
-        if self.repeats == 1 {
-            return Err(UsageError("--repeats 1: one value has no spread; expected 0 or at least 2".into()));
-        }
         if self.kid_subsets.is_some() && conventions.protocols.iter().all(|p| p.kid == Some(KidRule::Batches)) {
             return Err(UsageError(format!(
                 "--kid-subsets: under --protocol {} the number of batches follows from the pictures",
@@ -164,13 +181,13 @@ impl MeasureArgs {
             checkpoint: self.checkpoint,
             split: self.split,
             metrics,
-            count: least(self.count, 2, "-n")?,
-            generate: least(self.generate, 1, "--generate")?,
-            repeats: Repeats(self.repeats),
+            count: at_least(self.count, 2, "-n")?,
+            generate: at_least(self.generate, 1, "--generate")?,
+            repeats: Repeats::of(self.repeats)?,
             per_class: self.per_class,
-            kid_subsets: least(self.kid_subsets, 1, "--kid-subsets")?,
-            kid_subset_size: least(self.kid_subset_size, 2, "--kid-subset-size")?,
-            neighbours: least(self.neighbours, 1, "--neighbours")?,
+            kid_subsets: at_least(self.kid_subsets, 1, "--kid-subsets")?,
+            kid_subset_size: at_least(self.kid_subset_size, 2, "--kid-subset-size")?,
+            neighbours: at_least(self.neighbours, 1, "--neighbours")?,
             lpips: self.lpips,
             conventions,
             json: self.json,

@@ -6,8 +6,8 @@ mod measure;
 use clap::{Parser, Subcommand};
 
 pub use self::conventions::{Conventions, ConventionsArgs, WeightsChoice};
-pub(crate) use self::measure::metrics;
 pub use self::measure::{MeasureArgs, Options, Repeats};
+pub(crate) use self::measure::{at_least, metrics};
 use crate::cache::CacheArgs;
 use crate::curve::CurveArgs;
 use crate::neighbours::NearestArgs;
@@ -26,11 +26,11 @@ Examples:
   evaluate --real ffhq.npz --fake fakes/ --protocol clean-fid --metrics fid                 published statistics
   evaluate --real birds64 --fake fakes/ --features dinov2-vit-s-14     FD-DINOv2 (evaluate weights --fetch dinov2-vit-s-14)
   evaluate --real birds64 --fake fakes/ --features random   smoke run without weights: no measure of quality
-  evaluate curve runs/birds --real birds64                  KID and FID of every checkpoint: runs/birds/kid-fid.png
+  evaluate curve runs/birds --real birds64                  KID and FID of every checkpoint: runs/birds/metrics.png
   evaluate nearest runs/birds --train birds64 --out sheet.png          samples beside their nearest training pictures
   evaluate protocols                                        what the protocols do differently
 
-Numbers may be compared only when protocol, weights, and numbers of pictures are the same (docs/CONVENTIONS.md).
+Numbers may be compared only when protocol, weights, and numbers of pictures are the same (docs/METRICS.md).
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data damaged or unusable.";
 
 /// Measures generated pictures against real ones

@@ -18,19 +18,6 @@ pub struct Halves {
     pub real: Vec<u32>,
 }
 
-/// A metric over random halves.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spread {
-    /// Mean over the halves. FID, whose bias grows with fewer pictures, is larger here than on all.
-    pub mean: f64,
-    /// Their standard deviation (divided by their number less 1): the standard error of the value on all pictures.
-    pub std: f64,
-    /// Their 2.5th and 97.5th percentile.
-    pub interval: (f64, f64),
-    /// How many halves.
-    pub repeats: usize,
-}
-
 /// `repeats` draws of half of each set, rounded down.
 #[must_use]
 pub fn halves(generated_count: usize, real_count: usize, repeats: u64, seed: u64) -> Vec<Halves> {
@@ -46,7 +33,8 @@ pub fn halves(generated_count: usize, real_count: usize, repeats: u64, seed: u64
     (0..repeats).map(draw).collect()
 }
 
-/// The spread of each of `metrics` over `repeats` (at least 2) halves of both sets.
+/// The standard error of each of `metrics` on all pictures, from `repeats` (at least 2) halves of both sets: the standard deviation
+/// over the halves, divided by their number less 1.
 ///
 /// # Errors
 /// When `metrics` fail on a half.
@@ -56,26 +44,16 @@ pub fn spread<const N: usize>(
     repeats: u64,
     seed: u64,
     mut metrics: impl FnMut(&Features, &Features) -> Result<[f64; N], FeaturesError>,
-) -> Result<[Spread; N], FeaturesError> {
+) -> Result<[f64; N], FeaturesError> {
     let all = halves(generated.count(), real.count(), repeats.max(2), seed)
         .iter()
         .map(|draw| metrics(&subset(generated, &draw.generated), &subset(real, &draw.real)))
         .collect::<Result<Vec<[f64; N]>, _>>()?;
-    Ok(std::array::from_fn(|i| summary(all.iter().map(|values| values[i]).collect())))
+    Ok(std::array::from_fn(|i| deviation(&all.iter().map(|values| values[i]).collect::<Vec<f64>>())))
 }
 
-fn summary(mut values: Vec<f64>) -> Spread {
-    values.sort_unstable_by(f64::total_cmp);
+fn deviation(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let interval = (percentile(&values, 0.025), percentile(&values, 0.975));
-    Spread { mean, std: variance.sqrt(), interval, repeats: values.len() }
-}
-
-/// Between the two values around the place, as numpy does.
-fn percentile(rising: &[f64], share: f64) -> f64 {
-    let place = share * (rising.len() - 1) as f64;
-    let (low, part) = (place.floor() as usize, place.fract());
-    rising[low] + part * (rising[place.ceil() as usize] - rising[low])
+    (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt()
 }
