@@ -223,8 +223,9 @@ fn authenticity_rows(generated: &Features, training: &Features, held_out: &Featu
 }
 
 fn ct_rows(generated: &Features, training: &Features, held_out: &Features, options: &Options) -> Result<Vec<Row>> {
-    let cells = Cells { seed: options.conventions.seed, ..Cells::default() };
-    let found = ct::ct(generated, training, held_out, cells).map_err(|e: CtError| DataError(format!("ct: {}", one_line(&e))))?;
+    let cells = Cells { count: options.cells, seed: options.conventions.seed, ..Cells::default() };
+    let found = ct::ct(generated, training, held_out, cells)
+        .map_err(|e: CtError| DataError(format!("ct: {} (--cells)", one_line(&e))))?;
     let mut details = Map::new();
     details.insert("cells".into(), json!(found.cells.iter().map(|cell| cell.z).collect::<Vec<_>>()));
     details.insert("cells_counted".into(), json!(found.cells.iter().filter(|cell| cell.counts).count()));

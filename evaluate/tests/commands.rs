@@ -81,6 +81,16 @@ fn statistics_in_a_file_stand_for_the_pictures_they_come_from() {
     refused(&[&both[..], &["pytorch-fid", "--metrics", "fid"]].concat(), 3, "made with protocol clean-fid");
     refused(&[&both[..], &["clean-fid", "--metrics", "fid", "--layer", "768"]].concat(), 3, "layer 2048");
     refused(&[&both[..], &["clean-fid", "--metrics", "fid", "-n", "3"]].concat(), 2, "-n");
+    let part = ["--real", path(&rows), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "kid", "-n", "4"];
+    assert_eq!(lines(&scratch, &[&part[..], &RANDOM].concat())[0]["real_count"], 4);
+    let one = ["statistics", path(&real), "-n", "1", "--out", path(&rows)];
+    refused(&one, 2, "-n 1");
+    let weights = scratch.0.join("weights.safetensors");
+    shared::metrics::inception::write_drawn(&weights, 7).expect("weights");
+    let others = ["--real", path(&npz), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "fid"];
+    let run = scratch.run(&[&others[..], &["--weights", path(&weights), "--device", "cpu"]].concat());
+    assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("network random, not inception-v3-compat"), "{}", text(&run.stderr));
 }
 
 #[test]
@@ -112,7 +122,7 @@ fn copies_of_training_pictures_are_found_out() {
     let other = scratch.pictures("other", 24, 60);
     let of = |fake: &Path| {
         let base = ["--real", path(&held_out), "--train", path(&train), "--fake", path(fake), "--protocol", "clean-fid"];
-        lines(&scratch, &[&base[..], &RANDOM, &["--metrics", "authpct,ct", "--repeats", "4"]].concat())
+        lines(&scratch, &[&base[..], &RANDOM, &["--metrics", "authpct,ct", "--repeats", "4", "--cells", "1"]].concat())
     };
     let (copied, fresh) = (of(&train), of(&other));
     assert_eq!((value(&copied, "authpct"), value(&copied, "nearest-training")), (0.0, 0.0));

@@ -105,6 +105,8 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&["--features", "resnet"], "dinov2-vit-s-14"),
         (&["--features", "random", "--layer", "769"], "logits_unbiased"),
         (&["--repeats", "1"], "--repeats 1"),
+        (&["--metrics", "prdc", "--weights", "inception.pth"], "--weights vgg16=FILE"),
+        (&["--metrics", "prdc", "--weights", "lpips-vgg=lin.pth"], "evaluate weights --fetch vgg16"),
         (&["--per-class", "--features", "random", "--protocol", "keras75-fid"], "--per-class"),
         (&["--seed", "4294967296"], "--seed"),
         (&["--kid-subsets", "3", "--protocol", "keras75-fid"], "--kid-subsets"),

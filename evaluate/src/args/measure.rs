@@ -55,6 +55,9 @@ pub struct MeasureArgs {
     /// Neighbours of precision, recall, density and coverage [default: as the protocol says, 3 or 5]
     #[arg(long, value_name = "N")]
     neighbours: Option<usize>,
+    /// Cells in which C_T compares; each needs training and held-out pictures, and more than 20 generated ones
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    cells: usize,
     /// LPIPS that Perceptual Path Length is measured by: vgg16 or squeezenet
     #[arg(long, default_value = "vgg16", value_name = "NETWORK")]
     lpips: Backbone,
@@ -123,6 +126,8 @@ pub struct Options {
     pub kid_subset_size: Option<usize>,
     /// Neighbours, where it is not the protocol's number.
     pub neighbours: Option<usize>,
+    /// Cells of C_T.
+    pub cells: usize,
     /// The network below LPIPS.
     pub lpips: Backbone,
     /// What decides a number beside the pictures.
@@ -149,6 +154,7 @@ impl Options {
             kid_subsets: None,
             kid_subset_size: None,
             neighbours: None,
+            cells: 3,
             lpips: Backbone(Kind::Vgg16),
             conventions,
             json: false,
@@ -187,6 +193,7 @@ impl MeasureArgs {
             per_class: self.per_class,
             kid_subsets: at_least(self.kid_subsets, 1, "--kid-subsets")?,
             kid_subset_size: at_least(self.kid_subset_size, 2, "--kid-subset-size")?,
+            cells: at_least(Some(self.cells), 1, "--cells")?.unwrap_or(1),
             neighbours: at_least(self.neighbours, 1, "--neighbours")?,
             lpips: self.lpips,
             conventions,
