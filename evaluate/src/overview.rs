@@ -7,9 +7,8 @@ use clap::Args;
 use shared::cli::{DataError, UsageError, one_line};
 use shared::fs;
 use shared::metrics::features::Features;
-use shared::nn::run::Which;
 
-use crate::args::{ConventionsArgs, Options, Repeats, at_least};
+use crate::args::{ConventionsArgs, Options, PicturesArgs, Repeats, at_least};
 use crate::input::Wanted;
 use crate::lab::Lab;
 use crate::metric::Metric;
@@ -44,12 +43,9 @@ pub struct ScatterArgs {
     /// Pictures of each set, at most
     #[arg(short = 'n', default_value_t = POINTS, value_name = "N")]
     count: usize,
-    /// Split of a data set
-    #[arg(long, default_value = "val")]
-    split: String,
-    /// Checkpoint of a run: best, latest, or a step
-    #[arg(long, default_value = "best")]
-    checkpoint: Which,
+    /// Which of a data set and of a run.
+    #[command(flatten)]
+    pictures: PicturesArgs,
     /// What decides a number beside the pictures.
     #[command(flatten)]
     conventions: ConventionsArgs,
@@ -74,12 +70,9 @@ pub struct PlaneArgs {
     /// Random halves of both sets from which error bars come; 0 for none
     #[arg(long, default_value_t = 10, value_name = "N")]
     repeats: usize,
-    /// Split of a data set
-    #[arg(long, default_value = "val")]
-    split: String,
-    /// Checkpoint of a run: best, latest, or a step
-    #[arg(long, default_value = "best")]
-    checkpoint: Which,
+    /// Which of a data set and of a run.
+    #[command(flatten)]
+    pictures: PicturesArgs,
     /// What decides a number beside the pictures.
     #[command(flatten)]
     conventions: ConventionsArgs,
@@ -95,7 +88,12 @@ pub fn scatter(args: ScatterArgs) -> Result<()> {
     let source = lab.conventions.source(protocol, Metric::Fid)?;
     let mut all = Vec::new();
     for path in &args.sets {
-        let wanted = Wanted { split: &args.split, generated: args.count, checkpoint: args.checkpoint, device: &lab.device };
+        let wanted = Wanted {
+            split: &args.pictures.split,
+            generated: args.count,
+            checkpoint: args.pictures.checkpoint,
+            device: &lab.device,
+        };
         let available = Side::open(path, "SET", &wanted, None, 0)?.count().unwrap_or(0);
         let side = Side::open(path, "SET", &wanted, Some(args.count.min(available)), lab.conventions.seed)?;
         all.push((name_of(path), side.take(&lab, protocol, &[source])?.remove(0).into_rows("scatter", "SET")?));
@@ -126,8 +124,8 @@ pub fn plane(args: PlaneArgs) -> Result<()> {
     for path in &args.sets {
         let options = Options {
             real: Some(args.real.clone()),
-            checkpoint: args.checkpoint,
-            split: args.split.clone(),
+            checkpoint: args.pictures.checkpoint,
+            split: args.pictures.split.clone(),
             metrics: crate::args::metrics(&[Metric::Prdc], &[protocol])?,
             count: at_least(args.count, 2, "-n")?,
             repeats: Repeats::of(args.repeats)?,

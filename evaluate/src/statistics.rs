@@ -7,9 +7,8 @@ use clap::Args;
 use serde_json::json;
 use shared::cli::{DataError, UsageError, one_line};
 use shared::metrics::features;
-use shared::nn::run::Which;
 
-use crate::args::{ConventionsArgs, at_least};
+use crate::args::{ConventionsArgs, PicturesArgs, at_least};
 use crate::input::{Kind, Wanted};
 use crate::lab::Lab;
 use crate::metric::Metric;
@@ -37,12 +36,9 @@ pub struct StatisticsArgs {
     /// Write the features themselves, too (`feats`, as clean-fid names them)
     #[arg(long)]
     rows: bool,
-    /// Split of a data set
-    #[arg(long, default_value = "val")]
-    split: String,
-    /// Checkpoint of a run: best, latest, or a step
-    #[arg(long, default_value = "best")]
-    checkpoint: Which,
+    /// Which of a data set and of a run.
+    #[command(flatten)]
+    pictures: PicturesArgs,
     /// Take only this many pictures, drawn under --seed; needed for a run
     #[arg(short = 'n', value_name = "N")]
     count: Option<usize>,
@@ -64,7 +60,12 @@ pub fn run(args: StatisticsArgs) -> Result<()> {
         return Err(UsageError(format!("-n is needed: how many pictures {} is to make", args.source.display())).into());
     }
     let count = at_least(args.count, 2, "-n")?;
-    let wanted = Wanted { split: &args.split, generated: count.unwrap_or(0), checkpoint: args.checkpoint, device: &lab.device };
+    let wanted = Wanted {
+        split: &args.pictures.split,
+        generated: count.unwrap_or(0),
+        checkpoint: args.pictures.checkpoint,
+        device: &lab.device,
+    };
     let side = Side::open(&args.source, "SOURCE", &wanted, count, lab.conventions.seed)?;
     let source = lab.conventions.source(protocol, Metric::Fid)?;
     let mut taken = side.take(&lab, protocol, &[source])?;

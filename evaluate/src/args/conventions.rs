@@ -8,6 +8,7 @@ use shared::metrics::extract::DEFAULT_BATCH;
 use shared::metrics::network::Layer;
 use shared::metrics::weights::PUBLISHED;
 use shared::nn::device::DeviceChoice;
+use shared::nn::run::Which;
 
 use crate::metric::Metric;
 use crate::networks::{self, Known};
@@ -41,6 +42,17 @@ pub struct ConventionsArgs {
     /// Neither read nor keep features in the cache folder ($XDG_CACHE_HOME/fledge or ~/.cache/fledge)
     #[arg(long)]
     no_cache: bool,
+}
+
+/// Which pictures of a data set, and which of a run.
+#[derive(Args, Clone, Debug)]
+pub struct PicturesArgs {
+    /// Split of a data set
+    #[arg(long, default_value = "val")]
+    pub split: String,
+    /// Checkpoint of a run: best, latest, or a step
+    #[arg(long, default_value = "best")]
+    pub checkpoint: Which,
 }
 
 /// Which file a network's weights come from.

@@ -6,7 +6,7 @@ use clap::Args;
 use shared::cli::UsageError;
 use shared::nn::run::Which;
 
-use super::conventions::{Conventions, ConventionsArgs};
+use super::conventions::{Conventions, ConventionsArgs, PicturesArgs};
 use crate::metric::{Metric, Needs};
 use crate::networks::lpips::Kind;
 use crate::ppl::Backbone;
@@ -24,12 +24,9 @@ pub struct MeasureArgs {
     /// Pictures that the generator was trained on, for authpct and ct [default: the split train of --real]
     #[arg(long, value_name = "DATASET|FOLDER|ZIP")]
     train: Option<PathBuf>,
-    /// Checkpoint of a run: best, latest, or a step
-    #[arg(long, default_value = "best")]
-    checkpoint: Which,
-    /// Split of a data set
-    #[arg(long, default_value = "val")]
-    split: String,
+    /// Which of a data set and of a run.
+    #[command(flatten)]
+    pictures: PicturesArgs,
     /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default: those of kid,fid that the
     /// protocol defines]
     #[arg(long, value_delimiter = ',')]
@@ -184,8 +181,8 @@ impl MeasureArgs {
             real: self.real,
             fake: self.fake.ok_or_else(|| UsageError("--fake is needed".into()))?,
             train: self.train,
-            checkpoint: self.checkpoint,
-            split: self.split,
+            checkpoint: self.pictures.checkpoint,
+            split: self.pictures.split,
             metrics,
             count: at_least(self.count, 2, "-n")?,
             generate: at_least(self.generate, 1, "--generate")?,

@@ -5,7 +5,7 @@ mod measure;
 
 use clap::{Parser, Subcommand};
 
-pub use self::conventions::{Conventions, ConventionsArgs, WeightsChoice};
+pub use self::conventions::{Conventions, ConventionsArgs, PicturesArgs, WeightsChoice};
 pub use self::measure::{MeasureArgs, Options, Repeats};
 pub(crate) use self::measure::{at_least, metrics};
 use crate::cache::CacheArgs;

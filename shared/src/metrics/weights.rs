@@ -146,6 +146,11 @@ pub fn folder() -> Result<PathBuf, UsageError> {
     })
 }
 
+/// The file, if it is there.
+fn found(path: PathBuf, missing: String) -> Result<PathBuf, UsageError> {
+    if path.is_file() { Ok(path) } else { Err(UsageError(missing)) }
+}
+
 impl Published {
     /// Where `evaluate weights --fetch` keeps it.
     ///
@@ -160,20 +165,17 @@ impl Published {
     /// # Errors
     /// When it is not: the text says how to get it with and without a network.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
-        let path = self.path()?;
-        if path.is_file() {
-            return Ok(path);
-        }
         // Without a name it fetches these, and only their network has an untrained twin.
         let (of, name, random) = match *self == INCEPTION {
             true => (String::new(), String::new(), ", or use --features random for a smoke run"),
             false => (format!(" {}", self.name), format!(" {}", self.name), ""),
         };
-        Err(UsageError(format!(
+        let missing = format!(
             "no weights{of}: run `evaluate weights --fetch{name}`, or download {} elsewhere and run `evaluate weights --import` on the \
              file, or name a file with --weights{random}",
             self.url
-        )))
+        );
+        found(self.path()?, missing)
     }
 }
 
@@ -192,10 +194,8 @@ impl Converted {
     /// When it is not: the text says how to make it.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
         let path = self.path()?;
-        if path.is_file() {
-            return Ok(path);
-        }
-        Err(UsageError(format!("no weights {}: {}, or name a file with --weights", self.name, self.how(&path))))
+        let missing = format!("no weights {}: {}, or name a file with --weights", self.name, self.how(&path));
+        found(path, missing)
     }
 
     /// How the file at `path` is made.
