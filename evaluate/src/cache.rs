@@ -119,7 +119,7 @@ fn row(kept: &Kept, now: SystemTime) -> [String; 9] {
 }
 
 /// "12.3 MB".
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),

@@ -8,14 +8,15 @@ use shared::metrics::kid::{self, Batches, Kid, Subsets};
 
 use crate::args::Options;
 use crate::metric::Metric;
-use crate::metrics::authenticity;
+use crate::metrics::authenticity::{Authenticity, Distances};
 use crate::metrics::ct::{self, Cells, CtError};
 use crate::metrics::fid::{self, Moments, RELIABLE_COUNT, Reference};
 use crate::metrics::fid_infinity::{Sizes, fid_infinity};
 use crate::metrics::isc::{Order, inception_score};
 use crate::metrics::mind::mind;
 use crate::metrics::prdc;
-use crate::metrics::spread;
+use crate::metrics::spread::{self, Halves};
+use crate::metrics::subset::subset;
 use crate::protocol::{KidRule, ManifoldRule, Protocol, TORCH_FIDELITY_SEED};
 use crate::report::SpreadOver;
 use crate::side::Taken;
@@ -214,12 +215,11 @@ fn mind_rows(generated: &Features, real: &Features, options: &Options) -> Rows {
 
 fn authenticity_rows(generated: &Features, training: &Features, held_out: &Features, options: &Options) -> Rows {
     let names = ["authpct", "nearest-training", "nearest-training-of-held-out", "nearer-to-training"];
-    let all = |generated: &Features, held_out: &Features| {
-        let near = authenticity::nearest_training(generated, training, held_out, options.conventions.seed)?;
-        let percent = authenticity::authenticity(generated, training)?.percent;
-        Ok([percent, near.generated_median, near.held_out_median, near.nearer_percent])
-    };
-    with_halves(names, generated, held_out, options, all)
+    let values = |of: Authenticity| [of.percent, of.generated_median, of.held_out_median, of.nearer_percent];
+    let mut distances = Distances::new(generated, training, held_out, options.conventions.seed)?;
+    let whole = values(distances.whole());
+    let counts = (generated.count(), held_out.count());
+    Ok(spread_rows(names, whole, counts, options, |half| distances.half(half).map(values)))
 }
 
 fn ct_rows(generated: &Features, training: &Features, held_out: &Features, options: &Options) -> Result<Vec<Row>> {
@@ -241,10 +241,22 @@ fn with_halves<const N: usize>(
     values: impl Fn(&Features, &Features) -> Result<[f64; N], FeaturesError>,
 ) -> Rows {
     let whole = values(generated, real)?;
+    let of_half = |half: &Halves| values(&subset(generated, &half.generated), &subset(real, &half.real));
+    Ok(spread_rows(names, whole, (generated.count(), real.count()), options, of_half))
+}
+
+/// The values `whole` of as many generated and real pictures as `counts` says, each with its spread over random halves of both.
+fn spread_rows<const N: usize>(
+    names: [&'static str; N],
+    whole: [f64; N],
+    counts: (usize, usize),
+    options: &Options,
+    of_half: impl FnMut(&Halves) -> Result<[f64; N], FeaturesError>,
+) -> Vec<Row> {
     let repeats = options.repeats.0;
     let spread = match repeats {
         0 => None,
-        _ => match spread::spread(generated, real, repeats as u64, options.conventions.seed, values) {
+        _ => match spread::spread(counts, repeats as u64, options.conventions.seed, of_half) {
             Ok(spread) => Some(spread),
             Err(why) => {
                 tracing::warn!("{}: no spread: a half of the pictures is too little: {}", names.join(", "), one_line(&why));
@@ -260,7 +272,7 @@ fn with_halves<const N: usize>(
         count: spread.as_ref().map(|_| repeats),
         ..Row::default()
     };
-    Ok((0..N).map(row).collect())
+    (0..N).map(row).collect()
 }
 
 impl Row {

@@ -72,7 +72,9 @@ pub fn run(args: NearestArgs) -> Result<()> {
         return Err(UsageError("--rows, -k: expected at least 1".into()).into());
     }
     let lab = Lab::open(args.conventions.check()?)?;
-    let protocol = lab.conventions.protocols[0];
+    let [protocol] = lab.conventions.protocols[..] else {
+        return Err(UsageError("--protocol: one sheet shows one protocol".into()).into());
+    };
     let source = lab.conventions.source(protocol, Metric::Fid)?;
     let wanted =
         Wanted { split: &args.split, generated: args.count.unwrap_or(SAMPLES), checkpoint: args.checkpoint, device: &lab.device };
@@ -90,25 +92,32 @@ pub fn run(args: NearestArgs) -> Result<()> {
     order.truncate(args.rows);
 
     let no_pictures = |flag: &str| UsageError(format!("{flag}: a file of features has no pictures to show"));
-    let shown = fake.pictures().ok_or_else(|| no_pictures("FAKE"))?.read(&order)?;
+    let samples = fake.pictures().ok_or_else(|| no_pictures("FAKE"))?;
+    let shown = samples.read(&order)?;
     let trained = training.pictures().ok_or_else(|| no_pictures("--train"))?;
     let mut rows = Vec::new();
     let mut lines = vec![["sample", "nearest training picture", "distance"].map(str::to_owned)];
     for (sample, picture) in order.iter().zip(shown) {
         let near = found.of(*sample);
         let pictures = trained.read(&near.iter().map(|n| n.row as usize).collect::<Vec<_>>())?;
-        lines.push([sample.to_string(), near[0].row.to_string(), format!("{:.4}", near[0].distance())]);
+        let name = samples.name(*sample);
+        lines.push([name.clone(), trained.name(near[0].row as usize), format!("{:.4}", near[0].distance())]);
         let near = near.iter().zip(pictures).map(|(n, picture)| Near {
             picture: picture_of(picture),
-            place: n.row.to_string(),
+            place: file(&trained.name(n.row as usize)),
             distance: n.distance(),
         });
-        rows.push(Sample { picture: picture_of(picture), name: sample.to_string(), nearest: near.collect() });
+        rows.push(Sample { picture: picture_of(picture), name: file(&name), nearest: near.collect() });
     }
     let title = format!("nearest by {} {}", source.network.name, source.layer.name);
     fs::write(&args.out, &sheet(&title, &rows).to_png()?)?;
     shared::cli::print(&format!("{}{}\n", aligned(&lines), args.out.display()))?;
     Ok(())
+}
+
+/// A name without its folders: below a picture there is little room.
+fn file(name: &str) -> String {
+    name.rsplit('/').next().unwrap_or(name).to_owned()
 }
 
 fn picture_of(picture: RgbPicture) -> Picture {

@@ -84,7 +84,9 @@ pub struct PlaneArgs {
 /// When pictures cannot be read, or the plot cannot be written.
 pub fn scatter(args: ScatterArgs) -> Result<()> {
     let lab = Lab::open(args.conventions.check()?)?;
-    let protocol = lab.conventions.protocols[0];
+    let [protocol] = lab.conventions.protocols[..] else {
+        return Err(UsageError("--protocol: one scatter shows one protocol".into()).into());
+    };
     let source = lab.conventions.source(protocol, Metric::Fid)?;
     let mut all = Vec::new();
     for path in &args.sets {

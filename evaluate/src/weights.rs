@@ -13,6 +13,7 @@ use shared::fs::{self, FsError};
 use shared::metrics::weights::{self, CONVERTED, Converted, INCEPTION, PUBLISHED, Published};
 use shared::table::aligned;
 
+use crate::cache::size;
 use crate::client::Client;
 use crate::download::{self, Download, Got, copy_hashed, sha256_of_file, unfinished};
 
@@ -309,12 +310,4 @@ impl<'a> Store<'a> {
 fn named_alike(file: &Path, published: &Published) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     name == published.file || published.url.ends_with(&format!("/{name}"))
-}
-
-/// Bytes as people say them.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        _ => format!("{:.0} MB", bytes as f64 / 1e6),
-    }
 }

@@ -1,7 +1,7 @@
 //! The metrics' arithmetic against the reference libraries' own functions on drawn features (`tools/golden_arithmetic.py`), with the
 //! cases that break implementations: fewer rows than dimensions, identical sets, one constant picture, two pictures.
 
-use evaluate::metrics::authenticity::{authenticity, nearest_training};
+use evaluate::metrics::authenticity::Distances;
 use evaluate::metrics::ct::{Cells, CtError, ct, ct_in_cells};
 use evaluate::metrics::fid::{Divisor, Gaussian, GaussianError, fid, frechet};
 use evaluate::metrics::fid_infinity::{Sizes, fid_infinity};
@@ -10,11 +10,11 @@ use evaluate::metrics::mind::mind;
 use evaluate::metrics::pairs;
 use evaluate::metrics::pca::Pca;
 use evaluate::metrics::prdc::{prdc, precision_recall};
-use evaluate::metrics::spread::{halves, spread};
+use evaluate::metrics::spread::{Halves, halves, spread};
 use evaluate::metrics::subset::subset;
 use evaluate::metrics::torch_random::TorchRandom;
 use serde_json::Value;
-use shared::metrics::features::Features;
+use shared::metrics::features::{Features, FeaturesError};
 use shared::metrics::kid::{First, Subsets, over_subsets};
 
 fn golden() -> Value {
@@ -179,7 +179,8 @@ fn stylegans_inception_score_takes_the_rows_as_they_come() {
 fn authenticity_equals_that_of_brute_force() {
     for (case, generated, real) in cases() {
         let Some(theirs) = case["authenticity"].as_f64() else { continue };
-        near(&format!("{}", case["name"]), authenticity(&generated, &real).expect("authenticity").percent, theirs, 1e-12);
+        let found = Distances::new(&generated, &real, &real, 0).expect("distances").whole();
+        near(&format!("{}", case["name"]), found.percent, theirs, 1e-12);
     }
 }
 
@@ -200,17 +201,28 @@ fn copied() -> (Features, Features, Features) {
 fn copies_of_training_pictures_are_found() {
     let (generated, train, held_out) = copied();
     let golden = &golden()["copied"];
-    let found = authenticity(&generated, &train).expect("authenticity");
+    let found = Distances::new(&generated, &train, &held_out, 0).expect("distances").whole();
     near("authenticity", found.percent, golden["authenticity"].as_f64().expect("a number"), 1e-12);
-    assert!(found.copies >= 50, "{found:?}");
-    let distances = nearest_training(&generated, &train, &held_out, 0).expect("distances");
-    let honest = nearest_training(&held_out, &train, &clustered(3, 600, 24), 0).expect("distances");
-    assert!(
-        distances.nearer_percent > 60.0 && distances.nearer_percent > honest.nearer_percent + 10.0,
-        "{distances:?} {honest:?}"
-    );
-    assert_eq!(distances.drawn, 120);
-    assert!(distances.generated_median > 0.0 && distances.held_out_median > 0.0);
+    let honest = Distances::new(&held_out, &train, &clustered(3, 600, 24), 0).expect("distances").whole();
+    assert!(found.nearer_percent > 60.0 && found.nearer_percent > honest.nearer_percent + 10.0, "{found:?} {honest:?}");
+    assert!(found.generated_median > 0.0 && found.held_out_median > 0.0);
+}
+
+#[test]
+fn the_authenticity_of_a_half_is_that_of_its_pictures_alone() {
+    let (generated, train, held_out) = copied();
+    let fewer = subset(&held_out, &(0..70).collect::<Vec<_>>());
+    // As many of the training pictures are drawn as there are held-out ones, all or some of them.
+    for held_out in [&held_out, &fewer, &clustered(3, 600, 24)] {
+        let mut distances = Distances::new(&generated, &train, held_out, 3).expect("distances");
+        for half in halves(generated.count(), held_out.count(), 3, 5) {
+            let (some, others) = (subset(&generated, &half.generated), subset(held_out, &half.real));
+            let alone = Distances::new(&some, &train, &others, 3).expect("distances").whole();
+            assert_eq!(distances.half(&half).expect("a half"), alone);
+        }
+        let none = Halves { generated: Vec::new(), real: vec![0] };
+        assert!(matches!(distances.half(&none), Err(FeaturesError::TooFew { set: "generated", .. })));
+    }
 }
 
 #[test]
@@ -351,7 +363,7 @@ fn the_spread_over_halves_is_the_standard_error_of_a_mean() {
     assert!(draw[0] != draw[1] && draw == halves(11, 8, 3, 1));
     let (a, b) = (clustered(0, 400, 1), clustered(1, 400, 1));
     let mean = |set: &Features| set.values().iter().map(|&v| f64::from(v)).sum::<f64>() / set.count() as f64;
-    let [found] = spread(&a, &b, 400, 0, |x, _| Ok([mean(x)])).expect("spread");
+    let [found] = spread((a.count(), b.count()), 400, 0, |half| Ok([mean(&subset(&a, &half.generated))])).expect("spread");
     let variance = a.values().iter().map(|&v| (f64::from(v) - mean(&a)).powi(2)).sum::<f64>() / 399.0;
     let standard_error = (variance / 400.0).sqrt();
     // The standard deviation of 400 values is known to 1/√800 = 3.5%: four times that.

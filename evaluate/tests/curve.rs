@@ -27,7 +27,7 @@ fn save(run: &Run, step: u64) {
 }
 
 fn same(count: u64) -> Map<String, Value> {
-    let fields = json!({"protocol": "torch-fidelity", "generated_count": count, "weights_sha256": null, "real_sha256": "ab"});
+    let fields = json!({"protocol": "torch-fidelity", "generated_count": count, "weights_sha256": null, "real_content": "ab"});
     fields.as_object().expect("an object").clone()
 }
 
@@ -36,7 +36,7 @@ fn line(metric: &str, step: u64, count: u64) -> Value {
     let mut line = json!({"metric": metric, "protocol": "torch-fidelity", "value": value, "std": 0.01, "generated_count": count,
         "step": step});
     if metric != "is" {
-        (line["real"], line["real_sha256"]) = ("birds".into(), "ab".into());
+        (line["real"], line["real_content"]) = ("birds".into(), "ab".into());
     }
     line
 }

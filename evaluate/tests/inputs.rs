@@ -96,7 +96,7 @@ fn pictures_come_in_the_order_in_which_python_sorts_their_names() {
     let files = [&files[..], &others].concat();
     for path in [scratch.folder(&files), scratch.zip(&files)] {
         let source = ArchivePictures::open(&path).expect("open");
-        let names: Vec<String> = (0..source.len()).map(|i| source.name(i).to_string()).collect();
+        let names: Vec<String> = (0..source.len()).map(|i| source.name(i)).collect();
         assert_eq!(names, SORTED);
         let grey: Vec<u8> = pixels(&source).iter().map(|picture| picture.pixels[0]).collect();
         assert_eq!(grey, (0..15).collect::<Vec<u8>>());
@@ -126,7 +126,6 @@ fn class_folders_are_labels_also_of_a_selection() {
         let source = ArchivePictures::open(&path).expect("open");
         let labels = source.labels().expect("labels");
         assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog", "emu"].map(str::to_owned)[..], &[0, 0, 1, 2][..]));
-        assert_eq!(labels.indices(0), [0, 1]);
         assert_eq!(Selection::new(&source, vec![3, 0]).labels().expect("labels").of, [2, 0]);
     }
 }
@@ -207,34 +206,21 @@ fn what_a_run_makes_is_named_by_what_it_is_made_from() {
     // A moved run has the same pictures; the number of the step alone changes none.
     assert_eq!(name(&first), name(&opened("b", 2, 1)));
     assert_eq!(pixels(&first), pixels(&opened("c", 1, 1)));
-    let others = [
-        name(&opened("d", 1, 2)),
-        name(&first.of_class(0, 7)),
-        name(&first.of_class(1, 7)),
-        name(&first.of_class(1, 8)),
-        name(&Selection::new(&first, vec![0, 2])),
-        name(&Selection::new(&first, vec![0, 3])),
-    ];
+    let others = [name(&opened("d", 1, 2)), name(&Selection::new(&first, vec![0, 2])), name(&Selection::new(&first, vec![0, 3]))];
     let mut all = [&others[..], &[name(&first)]].concat();
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), 7);
+    assert_eq!(all.len(), 4);
     assert_eq!(name(&Selection::new(&first, (0..7).collect())), name(&first));
 }
 
 #[test]
-fn a_runs_pictures_go_round_the_classes_or_are_of_one() {
+fn a_runs_pictures_go_round_the_classes_and_are_found_by_their_seeds() {
     let scratch = Scratch::new("classes");
     let device = Device::flex();
     run(&scratch.0, 1, 1);
     let all = RunPictures::open(&scratch.0, &wanted(&device)).expect("run");
     let labels = all.labels().expect("labels");
     assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog"].map(str::to_owned)[..], &[0, 1, 0, 1, 0, 1, 0][..]));
-    let dogs = all.of_class(1, 4);
-    assert_eq!(dogs.labels().expect("labels").of, [1; 4]);
-    assert!(dogs.origin().contains("dog"), "{}", dogs.origin());
-    let (all, dogs) = (pixels(&all), pixels(&dogs));
-    // The picture of a seed and a class is one, whichever way it is asked for.
-    assert_eq!((&dogs[1], &dogs[3]), (&all[1], &all[3]));
-    assert_ne!(dogs[0], all[0]);
+    assert_eq!(Selection::new(&all, vec![5, 2]).name(1), "seed 2");
 }

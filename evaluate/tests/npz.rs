@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use evaluate::metrics::fid::{Gaussian, GaussianError};
 use evaluate::npz::{NpzContents, NpzError, Statistics, read, write};
 use shared::cli::{is_damage, one_line};
 use shared::fs;
@@ -98,12 +99,15 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
         ("records", "records"),
         ("shape", "[2, 3], not [3, 3]"),
         ("nan", "not finite"),
-        ("asymmetric", "no covariance"),
         ("names", "arr_0.npy"),
     ] {
         let text = refusal(&golden(&format!("refused-{name}.npz")));
         assert!(text.contains(reason), "{name}: {text}");
     }
+    // Its shape is right: that it is no covariance is found where one is made of it.
+    let asymmetric = read(&golden("refused-asymmetric.npz")).expect("numbers").statistics.expect("statistics");
+    let error = Gaussian::new(asymmetric.mean, &asymmetric.covariance, 3).expect_err("refused");
+    assert!(matches!(error, GaussianError::NoCovariance { .. }), "{error}");
     let scratch = Scratch::new("no");
     fs::write(scratch.file("text.npz"), b"no zip file").expect("write");
     assert!(refusal(&scratch.file("text.npz")).contains("no .npz file"));

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use evaluate::lab::Lab;
+use evaluate::networks::VGG16;
+use evaluate::protocol::{PROTOCOLS, Protocol};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use shared::archive::Archive;
@@ -13,21 +16,38 @@ const fn to(filter: Filter, side: usize, scale: Scale) -> Preprocessing {
     Preprocessing { filter, side, scale }
 }
 
-const REFERENCES: [(&str, Preprocessing); 13] = [
+/// Sides that no protocol has, of the same filters.
+const OTHER_SIDES: [(&str, Preprocessing); 8] = [
     ("tf1-75", to(Filter::Tf1Bilinear, 75, Scale::By128)),
     ("tf1-224", to(Filter::Tf1Bilinear, 224, Scale::By128)),
-    ("tf1-299", Preprocessing::TORCH_FIDELITY),
-    ("imagenet-224", Preprocessing::IMAGENET_224),
-    ("keras-75", Preprocessing::KERAS_75),
     ("keras-224", to(Filter::KerasBilinear, 224, Scale::By127)),
     ("keras-299", to(Filter::KerasBilinear, 299, Scale::By127)),
     ("pytorch-75", to(Filter::PytorchBilinear, 75, Scale::Unit)),
     ("pytorch-224", to(Filter::PytorchBilinear, 224, Scale::Unit)),
-    ("pytorch-299", Preprocessing::PYTORCH_FID),
     ("pil-75", to(Filter::PilBicubic, 75, Scale::By128)),
     ("pil-224", to(Filter::PilBicubic, 224, Scale::By128)),
-    ("pil-299", Preprocessing::CLEAN_FID),
 ];
+
+/// The golden file's name for what each protocol does with a picture, and some more.
+fn references() -> Vec<(&'static str, Preprocessing)> {
+    let name = |protocol: &Protocol| match protocol.name {
+        "torch-fidelity" | "stylegan" => "tf1-299",
+        "pytorch-fid" => "pytorch-299",
+        "clean-fid" => "pil-299",
+        "keras75" | "keras75-fid" => "keras-75",
+        other => panic!("{other} has no golden values"),
+    };
+    let mut all = OTHER_SIDES.to_vec();
+    for protocol in &PROTOCOLS {
+        let own = (name(protocol), Lab::preprocessing(protocol, protocol.network));
+        if !all.contains(&own) {
+            all.push(own);
+        }
+    }
+    let torch_fidelity = Protocol::of("torch-fidelity").expect("known");
+    all.push(("imagenet-224", Lab::preprocessing(torch_fidelity, &VGG16)));
+    all
+}
 
 fn golden() -> Vec<Value> {
     let golden: Value = serde_json::from_str(include_str!("golden/resize.json")).expect("golden file");
@@ -71,7 +91,7 @@ fn differences(picture: &RgbPicture, case: &Value) -> Vec<String> {
             places.iter().enumerate().map(|(i, (row, column))| ours[((i % 3) * side + row) * side + column]).collect();
         Some(format!("{name}: {values:?} against {}", case[name]["values"]))
     };
-    REFERENCES.iter().filter_map(differs).collect()
+    references().iter().filter_map(differs).collect()
 }
 
 #[test]
@@ -113,14 +133,14 @@ fn real_pictures_resized_have_the_references_bits() {
         assert!(wrong.is_empty(), "{name} in {place}: {wrong:#?}");
         count += 1;
     }
-    println!("{count} real pictures in {} ways each", REFERENCES.len());
+    println!("{count} real pictures in {} ways each", references().len());
     assert!(count > 0, "the golden file has no real pictures");
 }
 
 #[test]
 fn one_colour_stays_one_colour() {
     // The weights of a cubic add up to 1 within rounding of f64, so even they change no level by more than one rounding.
-    for (name, preprocessing) in REFERENCES {
+    for (name, preprocessing) in references() {
         let picture = RgbPicture { width: 37, height: 53, pixels: [200, 7, 91].repeat(37 * 53) };
         let values = preprocessing.batch(&[picture]);
         for plane in values.chunks_exact(preprocessing.side * preprocessing.side) {

@@ -207,6 +207,38 @@ fn values_of_different_conventions_never_stand_in_one_table() {
 }
 
 #[test]
+fn two_classes_or_two_real_sets_never_share_a_table_and_each_metric_has_its_own_best() {
+    let drawn = Drawn::bare("quality");
+    let line = |metric: &str, value: f64, step: u64, class: Option<&str>, content: &str| {
+        let mut line = json!({"metric": metric, "protocol": "torch-fidelity", "value": value, "generated_count": 8, "real": "birds",
+            "real_content": content, "real_count": 8, "seed": 0, "step": step});
+        line["class"] = class.into();
+        line
+    };
+    let (one, other) = (format!("generated-{}", "0".repeat(64)), format!("generated-{}1", "0".repeat(63)));
+    drawn.log(
+        "metrics",
+        &[
+            line("recall_vgg16", 0.25, 3, None, &one),
+            line("recall_vgg16", 0.5, 6, None, &one),
+            line("ct", -7.0, 3, None, &one),
+            line("ct", 2.0, 6, None, &one),
+            line("ct", -3.0, 9, Some("wren"), &one),
+            line("ct", -4.0, 9, Some("owl"), &one),
+            line("ct", -5.0, 9, None, &other),
+        ],
+    );
+    let page = drawn.report();
+    let quality = section(&page, "quality");
+    let tables: Vec<&str> = quality.split("<table>").skip(1).collect();
+    assert_eq!(tables.iter().map(|table| table.matches("<tr>").count()).collect::<Vec<_>>(), [3, 3, 2, 2, 2], "{quality}");
+    let best = |table: &str| table.split("<tr>").find(|row| row.contains("best")).map(str::to_owned);
+    assert!(best(tables[0]).is_some_and(|row| row.contains("0.5")), "{}", tables[0]);
+    assert!(best(tables[1]).is_some_and(|row| row.contains("2.0")), "{}", tables[1]);
+    assert_holds(quality, &["RECALL, vgg16", "higher is better", "best near 0", "class wren", "content …00000001"]);
+}
+
+#[test]
 fn no_text_of_a_run_becomes_markup() {
     let mut drawn = Drawn::whole("markup");
     let hostile = "<script>alert(1)</script>\"><img src=x onerror=y>'";

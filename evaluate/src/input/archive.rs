@@ -32,12 +32,6 @@ impl ArchivePictures {
         Ok(Self { archive, entries })
     }
 
-    /// The name of picture `i` below the folder or in the file.
-    #[must_use]
-    pub fn name(&self, i: usize) -> &Name {
-        &self.archive.names()[self.entries[i]]
-    }
-
     fn decode(&self, entry: usize) -> Result<RgbPicture, SourceError> {
         let failed = |cause| SourceError { origin: self.origin(), cause };
         let bytes = self.archive.read(entry, FILE_LIMIT).map_err(|e| failed(Box::new(e)))?;
@@ -58,6 +52,11 @@ impl PictureSource for ArchivePictures {
 
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
         indices.par_iter().map(|&i| self.decode(self.entries[i])).collect()
+    }
+
+    /// Below the folder or in the file.
+    fn name(&self, i: usize) -> String {
+        self.archive.names()[self.entries[i]].to_string()
     }
 
     /// By the folders that all pictures lie in, below what all of them have in common.

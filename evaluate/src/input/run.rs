@@ -21,8 +21,6 @@ pub struct RunPictures {
     sampler: Sampler,
     step: u64,
     count: usize,
-    /// Of which class all are, where it was asked for.
-    class: Option<u32>,
     /// The generator's file by its checksum, the run's settings, and what computes.
     maker: String,
 }
@@ -36,35 +34,13 @@ impl RunPictures {
         let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
         let generator = meta.files.get("ema.safetensors").context("meta.json does not list ema.safetensors")?;
         let maker = serde_json::to_string(&(generator, &meta.config, kind(wanted.device)))?;
-        Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, class: None, maker })
-    }
-
-    /// The same generator's pictures of one class, so many of them.
-    ///
-    /// # Panics
-    /// When the generator has no class of this index.
-    #[must_use]
-    pub fn of_class(&self, class: u32, count: usize) -> Self {
-        assert!((class as usize) < self.classes().len(), "class {class} of {}", self.classes().len());
-        Self { sampler: self.sampler.clone().of_index(class), class: Some(class), count, ..self.clone() }
-    }
-
-    /// Names of the classes that the generator is told; none where it is told none.
-    #[must_use]
-    pub fn classes(&self) -> &[String] {
-        self.sampler.classes()
+        Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, maker })
     }
 
     /// The training step of the checkpoint.
     #[must_use]
     pub fn step(&self) -> u64 {
         self.step
-    }
-
-    /// The generator.
-    #[must_use]
-    pub fn sampler(&self) -> &Sampler {
-        &self.sampler
     }
 }
 
@@ -75,8 +51,7 @@ fn kind(device: &Device) -> String {
 
 impl PictureSource for RunPictures {
     fn origin(&self) -> String {
-        let class = self.class.map(|class| format!(", class {}", self.classes()[class as usize]));
-        format!("{} (step {}{})", self.path.display(), self.step, class.unwrap_or_default())
+        format!("{} (step {})", self.path.display(), self.step)
     }
 
     fn len(&self) -> usize {
@@ -92,12 +67,17 @@ impl PictureSource for RunPictures {
         // Another version may draw or compute otherwise.
         let mut hash = Sha256::new_with_prefix(concat!("fledge ", env!("CARGO_PKG_VERSION"), " generated pictures 1\0"));
         hash.update(&self.maker);
-        hash.update(format!("\0class {:?}, seeds 0 to {}", self.class, self.count));
+        hash.update(format!("\0seeds 0 to {}", self.count));
         Some(format!("generated-{}", hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>()))
     }
 
+    /// Its seed.
+    fn name(&self, i: usize) -> String {
+        format!("seed {i}")
+    }
+
     fn labels(&self) -> Option<Labels> {
-        let names = self.classes().to_vec();
+        let names = self.sampler.classes().to_vec();
         let of = (0..self.count as u64).map(|seed| self.sampler.class(seed)).collect();
         (names.len() > 1).then_some(Labels { names, of })
     }

@@ -1,84 +1,132 @@
 //! Whether generated pictures are copies of training pictures.
 //!
-//! [`authenticity`]: Alaa et al. 2022, arXiv:2102.08921, as dgm-eval's `authpct.py` computes it. [`nearest_training`]: how near the
-//! generated pictures lie to the training pictures, against how near pictures that were held out lie to them.
+//! The share of authentic ones: Alaa et al. 2022, arXiv:2102.08921, as dgm-eval's `authpct.py` computes it. The distances to the
+//! nearest training picture: how near the generated pictures lie to them, against how near pictures that were held out do.
+//!
+//! What does not change from one half of the pictures to the next is measured once: a value of a half costs a part of the whole.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 use shared::rng;
 
-use super::pairs;
+use super::pairs::{self, Neighbour};
+use super::spread::Halves;
 use super::subset::subset;
 
-/// How many generated pictures are no copies.
+/// How far generated pictures are from being copies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Authenticity {
-    /// Percent that are authentic.
+    /// Percent that are authentic: farther from their nearest training picture than that is from its own nearest.
     pub percent: f64,
-    /// Generated pictures that are not.
-    pub copies: usize,
-}
-
-/// Distances to the nearest training picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct NearestTraining {
-    /// Median over the generated pictures.
+    /// Median distance of the generated pictures to their nearest training picture.
     pub generated_median: f64,
-    /// Median over the held-out pictures.
+    /// The same of the held-out pictures.
     pub held_out_median: f64,
     /// Percent of the generated pictures that are nearer to a training picture than to a held-out one, out of equally many of
     /// both; equally near ones count half. About 50 unless training pictures are copied.
     pub nearer_percent: f64,
-    /// Pictures drawn from each of the two sets for that.
-    pub drawn: usize,
 }
 
-/// A generated picture is authentic when it is farther from its nearest training picture than that is from its own nearest.
-///
-/// # Errors
-/// When the rows differ in length, are not finite, there is no generated or fewer than 2 training pictures.
-pub fn authenticity(generated: &Features, train: &Features) -> Result<Authenticity, FeaturesError> {
-    checked(generated, &[("training", train, 2)])?;
-    let own: Vec<f64> = pairs::nearest_within(train, 1).squared_radii();
-    let to_train = pairs::nearest(generated, train, 1);
-    let authentic = to_train.nearest().filter(|near| own[near.row as usize] < near.squared).count();
-    let count = generated.count();
-    Ok(Authenticity { percent: 100.0 * authentic as f64 / count as f64, copies: count - authentic })
-}
-
-/// Nearest-training distances of generated and held-out pictures. `seed` draws the pictures of the larger of the two real sets.
-///
-/// # Errors
-/// When the rows differ in length, are not finite, or a set is empty.
-pub fn nearest_training(
-    generated: &Features,
-    train: &Features,
-    held_out: &Features,
+/// The distances that give an [`Authenticity`] of all or of some pictures.
+#[derive(Clone, Debug)]
+pub struct Distances<'a> {
+    generated: &'a Features,
+    train: &'a Features,
+    held_out: &'a Features,
     seed: u64,
-) -> Result<NearestTraining, FeaturesError> {
-    checked(generated, &[("training", train, 1), ("held-out", held_out, 1)])?;
-    let median_distance = |of| median(pairs::nearest(of, train, 1).nearest().map(pairs::Neighbour::distance).collect());
-    let drawn = train.count().min(held_out.count());
-    let squared = |set: &Features, purpose| {
-        let order = rng::stream(seed, purpose, 0).permutation(set.count());
-        pairs::nearest(generated, &subset(set, &order[..drawn]), 1).squared_radii()
-    };
-    let (to_train, to_held_out) = (squared(train, "nearest of training"), squared(held_out, "nearest of held-out"));
-    let nearer = |(t, h): (&f64, &f64)| {
-        if t < h {
-            1.0
-        } else if t == h {
-            0.5
-        } else {
-            0.0
+    /// Squared, of every training picture to the nearest other.
+    own: Vec<f64>,
+    /// Of every generated picture to the training pictures.
+    to_train: Vec<Neighbour>,
+    /// Of every held-out picture to the training pictures.
+    held_out_to_train: Vec<f64>,
+    /// Squared, of every generated picture to so many of the training pictures.
+    to_drawn: Vec<(usize, Vec<f64>)>,
+}
+
+impl<'a> Distances<'a> {
+    /// Measures what all parts have in common. `seed` draws the pictures of the larger of the two real sets.
+    ///
+    /// # Errors
+    /// When the rows differ in length, are not finite, there is no generated or held-out picture or fewer than 2 to train on.
+    pub fn new(generated: &'a Features, train: &'a Features, held_out: &'a Features, seed: u64) -> Result<Self, FeaturesError> {
+        checked(generated, &[("training", train, 2), ("held-out", held_out, 1)])?;
+        Ok(Self {
+            generated,
+            train,
+            held_out,
+            seed,
+            own: pairs::nearest_within(train, 1).squared_radii(),
+            to_train: pairs::nearest(generated, train, 1).nearest().collect(),
+            held_out_to_train: pairs::nearest(held_out, train, 1).nearest().map(Neighbour::distance).collect(),
+            to_drawn: Vec::new(),
+        })
+    }
+
+    /// Of all generated and held-out pictures.
+    #[must_use]
+    pub fn whole(&mut self) -> Authenticity {
+        let every = |set: &Features| (0..set.count() as u32).collect();
+        self.of(&Halves { generated: every(self.generated), real: every(self.held_out) }, self.generated)
+    }
+
+    /// Of some generated and held-out (`real`) pictures, against all training pictures.
+    ///
+    /// # Errors
+    /// When there are none on a side.
+    pub fn half(&mut self, half: &Halves) -> Result<Authenticity, FeaturesError> {
+        for (set, rows) in [("generated", &half.generated), ("held-out", &half.real)] {
+            if rows.is_empty() {
+                return Err(FeaturesError::TooFew { set, count: 0, least: 1 });
+            }
         }
-    };
-    let nearer: f64 = to_train.iter().zip(&to_held_out).map(nearer).sum();
-    Ok(NearestTraining {
-        generated_median: median_distance(generated),
-        held_out_median: median_distance(held_out),
-        nearer_percent: 100.0 * nearer / generated.count() as f64,
-        drawn,
-    })
+        Ok(self.of(half, &subset(self.generated, &half.generated)))
+    }
+
+    /// Of `rows`, of which there are some on both sides; `generated` has those of the generated set.
+    fn of(&mut self, rows: &Halves, generated: &Features) -> Authenticity {
+        let count = rows.generated.len() as f64;
+        let near = || rows.generated.iter().map(|&i| self.to_train[i as usize]);
+        let authentic = near().filter(|near| self.own[near.row as usize] < near.squared).count();
+        let generated_median = median(near().map(Neighbour::distance).collect());
+        let held_out_median = median(rows.real.iter().map(|&i| self.held_out_to_train[i as usize]).collect());
+        let drawn = self.train.count().min(rows.real.len());
+        let order = rng::stream(self.seed, "nearest of held-out", 0).permutation(rows.real.len());
+        let held_out: Vec<u32> = order[..drawn].iter().map(|&i| rows.real[i as usize]).collect();
+        let to_held_out = pairs::nearest(generated, &subset(self.held_out, &held_out), 1).squared_radii();
+        let to_train = self.squared_to_drawn(drawn);
+        let nearer = |(&i, h): (&u32, &f64)| {
+            let t = to_train[i as usize];
+            if t < *h {
+                1.0
+            } else if t == *h {
+                0.5
+            } else {
+                0.0
+            }
+        };
+        let nearer: f64 = rows.generated.iter().zip(&to_held_out).map(nearer).sum();
+        Authenticity {
+            percent: 100.0 * authentic as f64 / count,
+            generated_median,
+            held_out_median,
+            nearer_percent: 100.0 * nearer / count,
+        }
+    }
+
+    /// Squared distances of all generated pictures to `drawn` training pictures.
+    fn squared_to_drawn(&mut self, drawn: usize) -> &[f64] {
+        let at = self.to_drawn.iter().position(|(count, _)| *count == drawn).unwrap_or_else(|| {
+            let squared = if drawn == self.train.count() {
+                self.to_train.iter().map(|near| near.squared).collect()
+            } else {
+                let order = rng::stream(self.seed, "nearest of training", 0).permutation(self.train.count());
+                pairs::nearest(self.generated, &subset(self.train, &order[..drawn]), 1).squared_radii()
+            };
+            self.to_drawn.push((drawn, squared));
+            self.to_drawn.len() - 1
+        });
+        &self.to_drawn[at].1
+    }
 }
 
 /// Whether there are generated pictures, and enough of the other sets with rows of the same length.

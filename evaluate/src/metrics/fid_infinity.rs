@@ -61,10 +61,12 @@ pub struct FidInfinity {
 /// the same, or a decomposition does not converge.
 pub fn fid_infinity(generated: &Features, real: &Features, sizes: Sizes, divisor: Divisor) -> Result<FidInfinity, FeaturesError> {
     let count = generated.count();
-    features::check_one("real", real, 2)?;
-    // The smallest number of pictures for which the sizes, at least 1 apart, are all different.
     features::check(generated, real, 2)?;
-    features::check_one("generated", generated, sizes.least.max(2) + sizes.points - 1)?;
+    // The smallest number of pictures for which the sizes, at least 1 apart, are all different.
+    let least = sizes.least.max(2) + sizes.points - 1;
+    if count < least {
+        return Err(FeaturesError::TooFew { set: "generated", count, least });
+    }
     let reference = Reference::new(Moments::of(real, divisor))?;
     let mut random = RandomState::new(sizes.seed);
     let progress = Progress::new("FID of growing sets", sizes.points as u64);

@@ -72,9 +72,17 @@ fn crossed(
     neighbour: usize,
     rule: Ball,
 ) -> Result<(Vec<Counts>, Vec<Counts>), FeaturesError> {
-    features::check(generated, real, neighbour + 1)?;
+    features::check(generated, real, neighbour.saturating_add(1)).map_err(|e| no_neighbour(e, neighbour))?;
     let radii = |set| pairs::nearest_within(set, neighbour).squared_radii();
     Ok(balls::counts(rule, (generated, radii(generated)), (real, radii(real))))
+}
+
+/// Too few pictures, told by what makes them too few.
+fn no_neighbour(error: FeaturesError, neighbour: usize) -> FeaturesError {
+    match error {
+        FeaturesError::TooFew { set, count, .. } => FeaturesError::NoNeighbour { set, count, neighbour },
+        other => other,
+    }
 }
 
 fn share(counts: &[Counts], inside: impl Fn(&Counts) -> bool) -> f64 {

@@ -4,10 +4,8 @@
 //! random halves, drawn without replacement, estimates the standard error of the value on all pictures, without any factor.
 //! Drawing with replacement would repeat pictures, and a repeated picture is its own nearest neighbour.
 
-use shared::metrics::features::{Features, FeaturesError};
+use shared::metrics::features::FeaturesError;
 use shared::rng;
-
-use super::subset::subset;
 
 /// Half of the rows of both sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,22 +31,19 @@ pub fn halves(generated_count: usize, real_count: usize, repeats: u64, seed: u64
     (0..repeats).map(draw).collect()
 }
 
-/// The standard error of each of `metrics` on all pictures, from `repeats` (at least 2) halves of both sets: the standard deviation
-/// over the halves, divided by their number less 1.
+/// The standard error of each of `metrics` on all pictures, as many generated and real ones as `counts` says, from `repeats` (at
+/// least 2) halves of both sets: the standard deviation over the halves, divided by their number less 1.
 ///
 /// # Errors
 /// When `metrics` fail on a half.
 pub fn spread<const N: usize>(
-    generated: &Features,
-    real: &Features,
+    counts: (usize, usize),
     repeats: u64,
     seed: u64,
-    mut metrics: impl FnMut(&Features, &Features) -> Result<[f64; N], FeaturesError>,
+    metrics: impl FnMut(&Halves) -> Result<[f64; N], FeaturesError>,
 ) -> Result<[f64; N], FeaturesError> {
-    let all = halves(generated.count(), real.count(), repeats.max(2), seed)
-        .iter()
-        .map(|draw| metrics(&subset(generated, &draw.generated), &subset(real, &draw.real)))
-        .collect::<Result<Vec<[f64; N]>, _>>()?;
+    let halves = halves(counts.0, counts.1, repeats.max(2), seed);
+    let all = halves.iter().map(metrics).collect::<Result<Vec<[f64; N]>, _>>()?;
     Ok(std::array::from_fn(|i| deviation(&all.iter().map(|values| values[i]).collect::<Vec<f64>>())))
 }
 

@@ -25,15 +25,13 @@ use self::array::{Array, header};
 const FACTS: &str = "fledge.json";
 /// The most bytes of it.
 const FACTS_LIMIT: u64 = 1 << 20;
-/// How far apart two sides of a covariance may lie, relative to its largest value: the rounding of f32.
-const ASYMMETRY: f64 = 1e-5;
 
 /// Mean and covariance of a set of features.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics {
     /// \[d\]
     pub mean: Vec<f64>,
-    /// \[d, d\], row by row, divided by N − 1.
+    /// \[d, d\], row by row; of N pictures, divided by N − 1, under `stylegan` by N.
     pub covariance: Vec<f64>,
 }
 
@@ -91,8 +89,8 @@ pub fn is_npz(path: &Path) -> bool {
 /// Reads what of statistics, features and facts is in the file at `path`.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, holds none of the arrays, or one of them has another shape or type than it must have, values that
-/// are not finite, or is no covariance.
+/// When it cannot be read, is damaged, holds none of the arrays, or one of them has another shape or type than it must have, or values
+/// that are not finite. Whether `sigma` is a covariance, [`Gaussian::new`](crate::metrics::fid::Gaussian::new) looks.
 pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
     let open = File::open(path).map_err(|source| FsError { operation: "open", path: path.to_owned(), source })?;
     let mut npz = Npz {
@@ -153,14 +151,6 @@ impl<R: Read + Seek> Npz<'_, R> {
         self.finite("mu.npy", mean.values.iter().all(|v| v.is_finite()))?;
         let values = covariance.values;
         self.finite("sigma.npy", values.iter().all(|v| v.is_finite()))?;
-        let largest = values.iter().fold(0f64, |m, v| m.max(v.abs()));
-        if let Some(i) = (0..d).find(|i| values[i * d + i] < 0.0) {
-            return Err(self.unusable("sigma.npy", format!("the variance of number {i} is negative")));
-        }
-        let apart = |(i, j): &(usize, usize)| (values[i * d + j] - values[j * d + i]).abs() > ASYMMETRY * largest;
-        if let Some((i, j)) = (0..d).flat_map(|i| (0..i).map(move |j| (i, j))).find(apart) {
-            return Err(self.unusable("sigma.npy", format!("it is no covariance: ({i}, {j}) and ({j}, {i}) differ")));
-        }
         Ok(Statistics { mean: mean.values, covariance: values })
     }
 

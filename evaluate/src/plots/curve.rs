@@ -2,6 +2,7 @@
 //! not be read off one axis.
 
 use serde::Serialize;
+use shared::metrics::direction::better;
 use shared::picture::Picture;
 use shared::plot::{Chart, Legend, Line, Panel, Scale, Spread, Stroke};
 
@@ -29,19 +30,12 @@ pub struct Row {
     pub std: Option<f64>,
 }
 
-/// Whether more of a metric is better; of all others less is.
-#[must_use]
-pub fn more_is_better(metric: &str) -> bool {
-    let name = metric.split('_').next().unwrap_or(metric);
-    ["is", "precision", "recall", "density", "coverage", "authenticity"].contains(&name)
-}
-
 /// The place of the best row; of equally good ones the first.
 #[must_use]
 pub fn best(rows: &[&Row]) -> Option<usize> {
-    let sign = if rows.first().is_some_and(|row| more_is_better(&row.metric)) { -1.0 } else { 1.0 };
+    let direction = better(&rows.first()?.metric);
     let finite = rows.iter().enumerate().filter(|(_, row)| row.value.is_finite());
-    finite.min_by(|(_, a), (_, b)| (sign * a.value).total_cmp(&(sign * b.value))).map(|(i, _)| i)
+    finite.min_by(|(_, a), (_, b)| direction.badness(a.value).total_cmp(&direction.badness(b.value))).map(|(i, _)| i)
 }
 
 /// The rows of each metric under each protocol, by step, in the order in which the pairs first appear.
@@ -118,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_is_the_least_of_a_distance_and_the_most_of_a_score_and_never_what_is_not_finite() {
+    fn the_best_is_where_the_metric_has_it_and_never_what_is_not_finite() {
         let best_of = |metric: &str, values: &[f64]| {
             let rows: Vec<Row> = (0..).zip(values).map(|(step, value)| row(step, metric, "p", *value)).collect();
             best(&rows.iter().collect::<Vec<_>>())
@@ -127,6 +121,8 @@ mod tests {
         assert_eq!(best_of("kid_random-features", &[0.3, 0.1]), Some(1));
         assert_eq!(best_of("recall", &[0.3, f64::INFINITY, 0.5, 0.5]), Some(2));
         assert_eq!(best_of("is_random-features", &[3.0, 2.0]), Some(0));
+        assert_eq!(best_of("authpct", &[60.0, 80.0]), Some(1));
+        assert_eq!(best_of("ct", &[-9.0, 1.0, 3.0]), Some(1));
         assert_eq!(best_of("fid", &[f64::NAN]), None);
     }
 

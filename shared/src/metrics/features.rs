@@ -30,6 +30,16 @@ pub enum FeaturesError {
         /// Pictures needed.
         least: usize,
     },
+    /// A ball around a picture reaches to a neighbour that there is not.
+    #[error("the {set} set has {count} pictures, none with {neighbour} neighbours: take more pictures or fewer --neighbours")]
+    NoNeighbour {
+        /// "generated" or "real".
+        set: &'static str,
+        /// Pictures there.
+        count: usize,
+        /// The neighbour that was asked for.
+        neighbour: usize,
+    },
     /// A picture's row has NaN or infinity in it.
     #[error("the features of the {set} set are not finite, first in picture {picture}")]
     NotFinite {

@@ -8,7 +8,9 @@
 //! product, fall on both sides of 0 and are averaged over all pairs: values of some tenths are within 1e-8 of those in f64, and a
 //! mean far from 0 or a set of one picture adds nothing.
 
-use faer::linalg::matmul::{matmul, triangular};
+use std::ops::Range;
+
+use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -80,6 +82,14 @@ pub struct Kid {
 /// The largest Gram matrices that are kept at once, in entries of f64: 1 GiB.
 const POOLED_LIMIT: usize = 1 << 27;
 
+/// Rows of a large subset that are gathered at once: two such blocks of 2048 dimensions and their products take some 20 MB a core,
+/// however large the subset is.
+const BLOCK: usize = 1024;
+
+/// Columns that are multiplied at once: their products are summed before they leave the cache. Half of those where a block meets
+/// itself are for nothing.
+const STRIP: usize = 128;
+
 /// KID over random subsets.
 ///
 /// # Errors
@@ -137,8 +147,11 @@ fn estimates(generated: &Features, real: &Features, draws: &[Draw]) -> Vec<f64> 
         let kernels = [Kernel::of(&x, &x), Kernel::of(&y, &y), Kernel::of(&x, &y)];
         draws.par_iter().map(|(a, b)| pooled_estimate(&kernels, a, b)).collect()
     } else {
-        let own = |(a, b): &Draw| own_estimate(&Centred::of(generated, a), &Centred::of(real, b));
-        draws.par_iter().map(own).collect()
+        // A draw a core; of fewer draws than cores, each on all of them.
+        let par = if draws.len() < rayon::current_num_threads() { Par::rayon(0) } else { Par::Seq };
+        let own =
+            |tiles: &mut Tiles, (a, b): &Draw| own_estimate(&Centred::of(generated, a), &Centred::of(real, b), BLOCK, tiles);
+        draws.par_iter().map_init(|| Tiles::new(par), own).collect()
     }
 }
 
@@ -155,111 +168,191 @@ fn pooled_estimate([generated, real, between]: &[Kernel; 3], a: &[u32], b: &[u32
     unbiased(generated.sum_within(a) + real.sum_within(b), between.sum(a, b), a.len())
 }
 
-/// The estimate over all rows of both, equally many.
-fn own_estimate(x: &Centred<'_>, y: &Centred<'_>) -> f64 {
-    unbiased(x.sum_within() + y.sum_within(), x.sum_between(y), x.count())
+/// The estimate over all rows of both, equally many, of which two blocks of at most `block` rows are held at a time.
+fn own_estimate(x: &Centred<'_>, y: &Centred<'_>, block: usize, tiles: &mut Tiles) -> f64 {
+    let [x_on_x, x_on_y] = x.along([&x.mean, &y.mean]);
+    let [y_on_x, y_on_y] = y.along([&x.mean, &y.mean]);
+    let within = [Uncentred::new([x, x], [&x_on_x, &x_on_x]), Uncentred::new([y, y], [&y_on_y, &y_on_y])];
+    let between = Uncentred::new([x, y], [&x_on_y, &y_on_x]);
+    let ranges = || (0..x.count()).step_by(block).map(|first| first..(first + block).min(x.count()));
+    let blocks: Vec<(usize, Range<usize>)> = (0..2).flat_map(|set| ranges().map(move |range| (set, range))).collect();
+    let mut sums = Sums::default();
+    let gather = |(set, range): &(usize, Range<usize>), into: &mut Vec<f32>| [x, y][*set].centred(range.clone(), into);
+    gather(&blocks[0], &mut tiles.rows);
+    for (i, (set, rows)) in blocks.iter().enumerate() {
+        sums.within += tiles.sum_below(within[*set].part(rows.clone(), rows.clone()));
+        // The last of them is the next block's own.
+        for (other, columns) in blocks[i + 1..].iter().rev() {
+            gather(&(*other, columns.clone()), &mut tiles.columns);
+            if set == other {
+                sums.within += tiles.sum(within[*set].part(rows.clone(), columns.clone()));
+            } else {
+                sums.between += tiles.sum(between.part(rows.clone(), columns.clone()));
+            }
+        }
+        std::mem::swap(&mut tiles.rows, &mut tiles.columns);
+    }
+    unbiased(sums.within, sums.between, x.count())
 }
 
-/// Some rows of a set, minus their mean.
+/// Sums of kernels over pairs within the sets and between them.
+#[derive(Default)]
+struct Sums {
+    within: f64,
+    between: f64,
+}
+
+/// What a worker holds: two blocks of centred rows, and their products with a strip of columns.
+struct Tiles {
+    rows: Vec<f32>,
+    columns: Vec<f32>,
+    products: Vec<f32>,
+    par: Par,
+}
+
+impl Tiles {
+    fn new(par: Par) -> Self {
+        Self { rows: Vec::new(), columns: Vec::new(), products: Vec::new(), par }
+    }
+
+    /// The sum over all pairs of the two blocks.
+    fn sum(&mut self, kernel: Uncentred<'_>) -> f64 {
+        let (n, m) = (kernel.rows.len(), kernel.columns.len());
+        let rows = MatRef::from_row_major_slice(&self.rows, n, self.rows.len() / n);
+        let columns = MatRef::from_row_major_slice(&self.columns, m, self.columns.len() / m);
+        strips(m)
+            .map(|strip| {
+                let columns = columns.subrows(strip.start, strip.len());
+                let products = multiply(rows, columns, &mut self.products, self.par);
+                strip.zip(products.chunks_exact(n)).map(|(j, column)| kernel.sum(column, j, 0)).sum::<f64>()
+            })
+            .sum()
+    }
+
+    /// The sum over the pairs i > j of the first block with itself.
+    fn sum_below(&mut self, kernel: Uncentred<'_>) -> f64 {
+        let n = kernel.rows.len();
+        let rows = MatRef::from_row_major_slice(&self.rows, n, self.rows.len() / n);
+        strips(n)
+            .map(|strip| {
+                let first = strip.start;
+                let (below, columns) = (rows.subrows(first, n - first), rows.subrows(first, strip.len()));
+                let products = multiply(below, columns, &mut self.products, self.par);
+                strip
+                    .zip(products.chunks_exact(n - first))
+                    .map(|(j, column)| kernel.sum(&column[j + 1 - first..], j, j + 1))
+                    .sum::<f64>()
+            })
+            .sum()
+    }
+}
+
+fn strips(columns: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..columns).step_by(STRIP).map(move |first| first..(first + STRIP).min(columns))
+}
+
+/// All products with the first row of `y`, then with the second, and so on.
+fn multiply<'a>(x: MatRef<'_, f32>, y: MatRef<'_, f32>, products: &'a mut Vec<f32>, par: Par) -> &'a [f32] {
+    products.resize(x.nrows() * y.nrows(), 0.0);
+    let columns = MatMut::from_column_major_slice_mut(products, x.nrows(), y.nrows());
+    matmul(columns, Accum::Replace, x, y.transpose(), 1.0, par);
+    products
+}
+
+/// Some rows of a set, and their mean.
 struct Centred<'a> {
     features: &'a Features,
     indices: &'a [u32],
     mean: Vec<f64>,
-    /// Rounded to f32, row by row.
-    rows: Vec<f32>,
 }
 
 impl<'a> Centred<'a> {
     fn of(features: &'a Features, indices: &'a [u32]) -> Self {
         let mut mean = vec![0.0; features.dimensions()];
-        for &i in indices {
-            mean.iter_mut().zip(features.row(i as usize)).for_each(|(m, &v)| *m += f64::from(v));
-        }
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for &i in indices {
+                    mean.iter_mut().zip(features.row(i as usize)).for_each(|(m, &v)| *m += f64::from(v));
+                }
+            },
+        );
         mean.iter_mut().for_each(|m| *m /= indices.len() as f64);
-        let mut rows = Vec::with_capacity(indices.len() * mean.len());
-        for &i in indices {
-            rows.extend(features.row(i as usize).iter().zip(&mean).map(|(&v, m)| (f64::from(v) - m) as f32));
-        }
-        Self { features, indices, mean, rows }
+        Self { features, indices, mean }
     }
 
     fn count(&self) -> usize {
         self.indices.len()
     }
 
-    fn rows(&self) -> MatRef<'_, f32> {
-        MatRef::from_row_major_slice(&self.rows, self.count(), self.mean.len())
+    /// These of the rows minus the mean, rounded to f32, one after the other.
+    fn centred(&self, range: Range<usize>, out: &mut Vec<f32>) {
+        let d = self.mean.len();
+        out.resize(range.len() * d, 0.0);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (out, &i) in out.chunks_exact_mut(d).zip(&self.indices[range]) {
+                    let row = self.features.row(i as usize);
+                    out.iter_mut().zip(row).zip(&self.mean).for_each(|((out, &v), m)| *out = (f64::from(v) - m) as f32);
+                }
+            },
+        );
     }
 
-    /// The product of every centred row with `mean`, divided by the dimensions; nothing is rounded to f32.
-    fn along(&self, mean: &[f64]) -> Vec<f64> {
-        let (d, own) = (mean.len() as f64, dot(&self.mean, mean));
-        let product = |&i: &u32| (dot(self.features.row(i as usize), mean) - own) / d;
-        self.indices.iter().map(product).collect()
-    }
-
-    /// What turns a product of centred rows into the kernel of the rows themselves.
-    fn to_kernel(&self, other: &Self) -> Uncentred {
-        let d = self.mean.len() as f64;
-        let rows = self.along(&other.mean);
-        let columns = if std::ptr::eq(self, other) { rows.clone() } else { other.along(&self.mean) };
-        Uncentred { scale: 1.0 / d, constant: dot(&self.mean, &other.mean) / d + 1.0, rows, columns }
-    }
-
-    /// Σ k(xᵢ, xⱼ) over i < j.
-    fn sum_within(&self) -> f64 {
-        use triangular::BlockStructure::{Rectangular, TriangularLower};
-        let n = self.count();
-        let mut products = vec![0.0; n * n];
-        let columns = MatMut::from_column_major_slice_mut(&mut products, n, n);
-        let (x, y) = (self.rows(), self.rows().transpose());
-        triangular::matmul(columns, TriangularLower, Accum::Replace, x, Rectangular, y, Rectangular, 1.0, Par::Seq);
-        let kernel = self.to_kernel(self);
-        products.chunks_exact(n).enumerate().map(|(j, column)| kernel.sum(column, j, j + 1)).sum()
-    }
-
-    /// Σ k(xᵢ, yⱼ).
-    fn sum_between(&self, other: &Self) -> f64 {
-        let kernel = self.to_kernel(other);
-        let products = self.products(other, Par::Seq);
-        products.chunks_exact(self.count()).enumerate().map(|(j, column)| kernel.sum(column, j, 0)).sum()
-    }
-
-    /// All products with the first row of `other`, then with the second, and so on.
-    fn products(&self, other: &Self, par: Par) -> Vec<f32> {
-        let mut products = vec![0.0; self.count() * other.count()];
-        let columns = MatMut::from_column_major_slice_mut(&mut products, self.count(), other.count());
-        matmul(columns, Accum::Replace, self.rows(), other.rows().transpose(), 1.0, par);
-        products
+    /// The products of every centred row with each of the means, divided by the dimensions; nothing is rounded to f32.
+    fn along<const N: usize>(&self, means: [&[f64]; N]) -> [Vec<f64>; N] {
+        let (d, own) = (self.mean.len() as f64, means.map(|mean| dot(&self.mean, mean)));
+        let mut along = [(); N].map(|()| Vec::with_capacity(self.count()));
+        for &i in self.indices {
+            let row = self.features.row(i as usize);
+            for (along, (mean, own)) in along.iter_mut().zip(means.iter().zip(own)) {
+                along.push((dot(row, mean) - own) / d);
+            }
+        }
+        along
     }
 }
 
+/// What turns products of centred rows into the kernels of the rows themselves:
 /// x·y/d + 1 = x̃·ỹ/d + x̃·μ_y/d + ỹ·μ_x/d + μ_x·μ_y/d + 1 with x̃ = x − μ_x and ỹ = y − μ_y.
-struct Uncentred {
+#[derive(Clone, Copy)]
+struct Uncentred<'a> {
     scale: f64,
     constant: f64,
-    rows: Vec<f64>,
-    columns: Vec<f64>,
+    rows: &'a [f64],
+    columns: &'a [f64],
 }
 
-impl Uncentred {
-    /// The kernels of the rows with row `j` of the other set, from the products of the centred ones.
-    fn column(&self, products: &[f32], j: usize) -> impl Iterator<Item = f64> {
-        let constant = self.constant + self.columns[j];
-        products.iter().zip(&self.rows).map(move |(&product, &row)| self.kernel(product, row, constant))
+impl<'a> Uncentred<'a> {
+    /// Of two sets, each along the other's mean.
+    fn new([x, y]: [&Centred<'_>; 2], [rows, columns]: [&'a [f64]; 2]) -> Self {
+        let d = x.mean.len() as f64;
+        Self { scale: 1.0 / d, constant: dot(&x.mean, &y.mean) / d + 1.0, rows, columns }
     }
 
-    /// The sum of the kernels of the rows from `first` on with row `j` of the other set.
-    fn sum(&self, products: &[f32], j: usize, first: usize) -> f64 {
+    /// Of some rows and columns.
+    fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        Self { rows: &self.rows[rows], columns: &self.columns[columns], ..self }
+    }
+
+    /// The kernels of the rows with row `j` of the other set, from the products of the centred ones.
+    fn column(self, products: &[f32], j: usize) -> impl Iterator<Item = f64> {
+        let constant = self.constant + self.columns[j];
+        products.iter().zip(self.rows).map(move |(&product, &row)| self.kernel(product, row, constant))
+    }
+
+    /// The sum of the kernels of the rows from `first` on with row `j` of the other set, from their products.
+    fn sum(self, products: &[f32], j: usize, first: usize) -> f64 {
         let constant = self.constant + self.columns[j];
         Arch::new().dispatch(
             #[inline(always)]
-            || lanes(&products[first..], &self.rows[first..], |&product, &row| self.kernel(product, row, constant)),
+            || lanes(products, &self.rows[first..], |&product, &row| self.kernel(product, row, constant)),
         )
     }
 
     #[inline(always)]
-    fn kernel(&self, product: f32, row: f64, constant: f64) -> f64 {
+    fn kernel(self, product: f32, row: f64, constant: f64) -> f64 {
         let sum = f64::from(product) * self.scale + (row + constant);
         sum * sum * sum
     }
@@ -297,8 +390,17 @@ struct Kernel {
 
 impl Kernel {
     fn of(x: &Centred<'_>, y: &Centred<'_>) -> Self {
-        let (kernel, rows) = (x.to_kernel(y), x.count());
-        let products = x.products(y, Par::rayon(0));
+        let ([on_x, on_y], rows) = ([y.along([&x.mean]), x.along([&y.mean])].map(|[along]| along), x.count());
+        let kernel = Uncentred::new([x, y], [&on_y, &on_x]);
+        let matrix = |set: &Centred<'_>| {
+            let mut values = Vec::new();
+            set.centred(0..set.count(), &mut values);
+            values
+        };
+        let (a, b, d) = (matrix(x), matrix(y), x.mean.len());
+        let [a, b] = [(&a, x), (&b, y)].map(|(values, set)| MatRef::from_row_major_slice(values, set.count(), d));
+        let mut products = Vec::new();
+        multiply(a, b, &mut products, Par::rayon(0));
         let columns = products.par_chunks_exact(rows).enumerate();
         Self { values: columns.flat_map_iter(|(j, column)| kernel.column(column, j)).collect(), rows }
     }
@@ -331,6 +433,22 @@ mod tests {
             let separate = estimates(&generated, &real, std::slice::from_ref(draw))[0];
             // The rows are centred at other means, so the products in f32 differ.
             assert!((separate - pooled).abs() < 1e-7, "{separate} against {pooled}");
+        }
+    }
+
+    #[test]
+    fn the_blocks_of_a_large_subset_change_nothing() {
+        let drawn = |seed| Features::new(rng::stream(seed, "kid test", 1).normals(400 * 24), 24);
+        let (generated, real) = (drawn(1), drawn(2));
+        let every: Vec<u32> = (0..400).rev().collect();
+        let of = |block| {
+            let mut tiles = Tiles::new(Par::Seq);
+            own_estimate(&Centred::of(&generated, &every), &Centred::of(&real, &every), block, &mut tiles)
+        };
+        let whole = of(400);
+        // Each product is the same, whatever stands beside it; the sums of f64 are in another order.
+        for block in [1, 7, 128, 200, 399, 1000] {
+            assert!((of(block) - whole).abs() < 1e-9, "{block}: {} against {whole}", of(block));
         }
     }
 }

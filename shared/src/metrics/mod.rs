@@ -12,12 +12,14 @@
 //! | [`cache`] | features on disk, keyed by content |
 //! | [`features`] | one row of numbers a picture |
 //! | [`kid`] | features → KID |
+//! | [`direction`] | whether more or less of a metric is better |
 //! | [`mt19937`] | numpy's legacy generator, whose draws decide the KID subsets |
 //! | [`nearest`] | the pictures of a split that are nearest to a picture |
 //!
 //! It is not responsible for finding pictures on disk or for printing results: the program `evaluate` is.
 
 pub mod cache;
+pub mod direction;
 pub mod extract;
 pub mod features;
 pub mod inception;

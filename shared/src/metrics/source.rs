@@ -63,6 +63,11 @@ pub trait PictureSource: Sync {
         }
     }
 
+    /// What people find picture `i` by: its number here, or its file.
+    fn name(&self, i: usize) -> String {
+        i.to_string()
+    }
+
     /// The class of every picture, where all have one and there are at least two classes.
     fn labels(&self) -> Option<Labels> {
         None
@@ -76,14 +81,6 @@ pub struct Labels {
     pub names: Vec<String>,
     /// For each picture an index into `names`.
     pub of: Vec<u32>,
-}
-
-impl Labels {
-    /// The pictures of class `class`, in their order.
-    #[must_use]
-    pub fn indices(&self, class: u32) -> Vec<usize> {
-        self.of.iter().enumerate().filter(|(_, of)| **of == class).map(|(i, _)| i).collect()
-    }
 }
 
 /// SHA-256 of the extents and pixels of all pictures in their order.
@@ -239,6 +236,10 @@ impl PictureSource for Selection<'_> {
         let mut hash = Sha256::new_with_prefix(known);
         self.indices.iter().for_each(|&i| hash.update((i as u64).to_le_bytes()));
         Some(hex(&hash.finalize()))
+    }
+
+    fn name(&self, i: usize) -> String {
+        self.source.name(self.indices[i])
     }
 
     fn labels(&self) -> Option<Labels> {

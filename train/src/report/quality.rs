@@ -1,6 +1,7 @@
 //! Tables of KID and other measures. What was measured under different conventions never stands in one table.
 
 use serde_json::Value;
+use shared::metrics::direction::better;
 
 use super::html::{Column, Html, element, folded, leaf, note, table, text};
 use super::overview::name_of;
@@ -15,6 +16,7 @@ const DIGITS: i32 = 4;
 
 /// Values that may be compared with each other.
 struct Group {
+    /// As `metrics.jsonl` calls it.
     metric: String,
     conventions: String,
     rows: Vec<Row>,
@@ -41,7 +43,7 @@ pub(super) fn section(record: &Record) -> Html {
     if groups.is_empty() {
         return note("Nothing was measured. KID while training needs weights, once: `evaluate weights --fetch`.");
     }
-    let explained = note("Lower is better for KID and FID. Numbers of different tables cannot be compared.");
+    let explained = note("Numbers of different tables cannot be compared.");
     [explained, element("div", &[("class", "groups")], groups.iter().map(Group::html))].into_iter().collect()
 }
 
@@ -55,24 +57,33 @@ fn of_training(line: &Value) -> Option<(String, String, Row)> {
         None => "while training · conventions not recorded".into(),
     };
     let row = Row { step: line["step"].as_u64(), epoch: line["epoch"].as_u64(), value: line["kid"].as_f64()?, spread: None };
-    Some(("KID".into(), conventions, row))
+    Some(("kid".into(), conventions, row))
 }
 
 fn of_evaluate(line: &Value) -> Option<(String, String, Row)> {
     let number = |key: &str| line[key].as_u64().map(count);
     let mut parts = vec!["evaluate".to_owned(), line["protocol"].as_str().unwrap_or("unknown protocol").to_owned()];
+    parts.extend(line["class"].as_str().map(|class| format!("class {class}")));
     parts.extend(number("generated_count").map(|n| format!("{n} samples")));
     let real = line["real"].as_str().map(|path| name_of(std::path::Path::new(path)));
     parts.extend(number("real_count").zip(real).map(|(n, real)| format!("{n} of {real}")));
+    parts.extend(line["real_content"].as_str().map(|content| format!("content …{}", last(content))));
     parts.extend(number("subsets").zip(number("subset_size")).map(|(n, size)| format!("{n} × {size}")));
     parts.push(weights(&line["weights_sha256"]));
     parts.extend(number("seed").map(|seed| format!("seed {seed}")));
     let row = Row { step: line["step"].as_u64(), epoch: None, value: line["value"].as_f64()?, spread: line["std"].as_f64() };
-    // `kid`, or `kid_random-features`.
-    let metric = line["metric"].as_str()?;
-    let metric =
-        metric.split_once('_').map_or_else(|| metric.to_uppercase(), |(m, rest)| format!("{}, {rest}", m.to_uppercase()));
-    Some((metric, parts.join(" · "), row))
+    Some((line["metric"].as_str()?.to_owned(), parts.join(" · "), row))
+}
+
+/// As much of a name as tells two apart: its end is of the checksum, its start may say of what.
+fn last(content: &str) -> String {
+    let length = content.chars().count();
+    content.chars().skip(length.saturating_sub(8)).collect()
+}
+
+/// The heading for `kid`, or `kid_random-features`.
+fn title(metric: &str) -> String {
+    metric.split_once('_').map_or_else(|| metric.to_uppercase(), |(m, rest)| format!("{}, {rest}", m.to_uppercase()))
 }
 
 fn weights(sha256: &Value) -> String {
@@ -84,15 +95,14 @@ fn weights(sha256: &Value) -> String {
 
 impl Group {
     fn html(&self) -> Html {
-        // Of all measures only the Inception Score is better when it is higher.
-        let sign = if self.metric.starts_with("IS") { -1.0 } else { 1.0 };
-        let best = (0..self.rows.len())
-            .filter(|_| self.rows.len() > 1)
-            .min_by(|&a, &b| (sign * self.rows[a].value).total_cmp(&(sign * self.rows[b].value)));
+        let direction = better(&self.metric);
+        let badness = |i: usize| direction.badness(self.rows[i].value);
+        let best = (0..self.rows.len()).filter(|_| self.rows.len() > 1).min_by(|&a, &b| badness(a).total_cmp(&badness(b)));
         let tail = self.rows.len().saturating_sub(SHOWN);
         let shown = (0..self.rows.len()).filter(|&i| i >= tail || Some(i) == best);
         let some = self.table(shown, best);
-        let title = element("h3", &[], [text(&self.metric), text(" "), leaf("small", "", &self.conventions)]);
+        let conventions = format!("{} · {}", direction.about(), self.conventions);
+        let title = element("h3", &[], [text(&title(&self.metric)), text(" "), leaf("small", "", &conventions)]);
         let all = match tail {
             0 => Html::none(),
             _ => folded(format!("all {}", self.rows.len()), self.table(0..self.rows.len(), best)),

@@ -129,14 +129,8 @@ impl Scale {
 impl Preprocessing {
     /// The FID InceptionV3's input as torch-fidelity makes it.
     pub const TORCH_FIDELITY: Self = Self { filter: Filter::Tf1Bilinear, side: 299, scale: Scale::By128 };
-    /// The same as pytorch-fid makes it.
-    pub const PYTORCH_FID: Self = Self { filter: Filter::PytorchBilinear, side: 299, scale: Scale::Unit };
-    /// The same as clean-fid makes it.
-    pub const CLEAN_FID: Self = Self { filter: Filter::PilBicubic, side: 299, scale: Scale::By128 };
     /// The input of the Keras example `gan_ada`: 75×75.
     pub const KERAS_75: Self = Self { filter: Filter::KerasBilinear, side: 75, scale: Scale::By127 };
-    /// The input of VGG16 and DINOv2 as torch-fidelity makes it.
-    pub const IMAGENET_224: Self = Self { filter: Filter::Tf1Bilinear, side: 224, scale: Scale::ImageNet };
 
     /// A name for cache keys and reports; changes whenever the numbers would.
     #[must_use]

@@ -1,0 +1,67 @@
+//! Which of two values of a metric is the better one.
+
+/// Where the best value of a metric lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Distances: the least is the best.
+    Lower,
+    /// Scores and shares: the most is the best.
+    Higher,
+    /// Tests whose sign says in which way the sets differ: what is nearest to 0 is the best.
+    NearZero,
+}
+
+/// Of the metric of this name, as a line of `metrics.jsonl` has it: `recall`, or `is_random-features` with what is behind `_`
+/// left out. What is not known is taken for a distance.
+#[must_use]
+pub fn better(metric: &str) -> Better {
+    match metric.split('_').next().unwrap_or(metric) {
+        "is" | "precision" | "recall" | "f-score" | "density" | "coverage" | "authpct" => Better::Higher,
+        "ct" => Better::NearZero,
+        _ => Better::Lower,
+    }
+}
+
+impl Better {
+    /// How bad a value is: the least of it is the best.
+    #[must_use]
+    pub fn badness(self, value: f64) -> f64 {
+        match self {
+            Self::Lower => value,
+            Self::Higher => -value,
+            Self::NearZero => value.abs(),
+        }
+    }
+
+    /// "lower is better", for the heading of a table.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Lower => "lower is better",
+            Self::Higher => "higher is better",
+            Self::NearZero => "best near 0",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_has_its_direction_whatever_is_behind_its_name() {
+        for metric in ["is", "precision_vgg16", "recall", "f-score", "density", "coverage", "authpct_random-features"] {
+            assert_eq!(better(metric), Better::Higher, "{metric}");
+        }
+        for metric in ["kid", "kid_random-features", "fid", "fid-inf", "mind", "ppl_squeezenet"] {
+            assert_eq!(better(metric), Better::Lower, "{metric}");
+        }
+        assert_eq!(better("ct_dinov2-vit-b-14"), Better::NearZero);
+    }
+
+    #[test]
+    fn the_best_is_the_least_bad() {
+        let best = |better: Better| [-3.0, 0.5, 2.0].into_iter().min_by(|a, b| better.badness(*a).total_cmp(&better.badness(*b)));
+        assert_eq!([Better::Lower, Better::Higher, Better::NearZero].map(best), [Some(-3.0), Some(2.0), Some(0.5)]);
+    }
+}
