@@ -1,16 +1,23 @@
 """Every protocol's metrics by the libraries themselves and by fledge, on the same folders with the same weights.
 
 usage: python tools/check_protocols.py --fledge target/release/evaluate --weights FILE [--stylegan CHECKOUT] [--only NAME,...]
-           [--json OUT] GENERATED REAL
+           [--json OUT] [--library EARLIER-OUT] GENERATED REAL
        GENERATED and REAL are folders or zip files of PNG; FILE is a state dict in pytorch-fid's names, BatchNorm apart or folded.
        CHECKOUT is NVIDIA's stylegan3 (its metrics/ are imported); without it that protocol is left out.
-needs: torch-fidelity 0.4, pytorch-fid 0.3, clean-fid 0.1.35, prdc 0.2
+       EARLIER-OUT is what --json wrote for the same pair: the libraries' values are taken from there, where it has them.
+needs: torch-fidelity 0.4, pytorch-fid 0.3, clean-fid 0.1.35, prdc 0.2; keras 3 for keras75-fid
 
 Each library reads, resizes and computes by its own code. What is replaced is only where weights come from: all are given the ones
 of FILE, BatchNorm unfolded where it was folded (the same function, one rounding apart), and fledge reads that same unfolded file.
 clean-fid's and StyleGAN's TorchScript Inception is not published in any other form; pytorch-fid's, which computes the same
 function, stands in behind their own resizing (clean-fid) or torch-fidelity's (StyleGAN's detector resizes as TensorFlow 1 does).
-Prints a row a number, and ends with 1 when one is outside its tolerance.
+fledge neither reads nor keeps features in its cache here. keras75-fid takes Keras' own resizing and scaling in front of
+pytorch-fid's network, and only features are compared: the order in which fledge draws its batches is its own.
+
+Tolerances: the features of two f32 networks agree to about 1e-6 of the largest, so FID and IS may differ by 1e-4 of the value and KID
+by 1e-6 (1e-7 is for given features: tools/check_arithmetic.py). Shares are compared as counts of pictures (density: of pairs) and
+have to be equal; torch.cdist's f32 distances or the last bits of the features can still move a picture that lies on the edge of a
+ball, which is then reported as WRONG. Prints a row a number, and ends with 1 when one is outside its tolerance.
 """
 import argparse
 import contextlib
@@ -29,8 +36,9 @@ import torch
 warnings.filterwarnings("ignore")
 
 SEED = 2020
-# What a value may differ by: features of f32 networks agree to about 1e-6 of the largest; FID of few pictures magnifies that.
-TOLERANCES = {"kid": (0.0, 1e-6), "fid": (1e-4, 0.0), "is": (1e-4, 0.0), "share": (0.0, 0.0)}
+# What a value may differ by, relative and absolute; the rest are shares, which may not.
+TOLERANCES = {"kid": (0.0, 1e-6), "fid": (1e-4, 0.0), "is": (1e-4, 0.0), "features": (0.0, 1e-4)}
+NEAREST = 5
 
 
 def folder(path, scratch, name):
@@ -123,7 +131,7 @@ def clean_fid_values(generated, real, state):
     stats = [(np.mean(f, axis=0), np.cov(f, rowvar=False)) for f in feats]
     from prdc import compute_prdc
 
-    prdc = quiet(compute_prdc, real_features=feats[1], fake_features=feats[0], nearest_k=5)
+    prdc = quiet(compute_prdc, real_features=feats[1], fake_features=feats[0], nearest_k=NEAREST)
     return {"kid": kid, "fid": float(fid.frechet_distance(*stats[0], *stats[1])), **{k: float(v) for k, v in prdc.items()}}
 
 
@@ -150,9 +158,33 @@ def stylegan_values(checkout, features, probabilities):
     return {"kid": kid, "fid": frechet_inception_distance.compute_fid(opts, max_real=None, num_gen=n), "is": mean, "is std": std}
 
 
+def keras_features(path, state):
+    """Features of every picture by Keras' resizing to 75×75 and scaling, and pytorch-fid's network."""
+    import keras
+    from PIL import Image
+
+    network = pytorch_fid_network(state, [3])[1]
+    resize, rows = keras.layers.Resizing(75, 75, interpolation="bilinear"), []
+    with torch.no_grad():
+        for name in sorted(pathlib.Path(path).glob("*.png")):
+            picture = np.asarray(Image.open(name).convert("RGB"), dtype=np.float32)[None]
+            x = keras.applications.inception_v3.preprocess_input(keras.ops.convert_to_numpy(resize(picture)))
+            rows.append(network(torch.from_numpy(x).permute(0, 3, 1, 2))[0].flatten(1))
+    return torch.cat(rows).numpy()
+
+
+def fledge_features(program, weights, path, protocol, scratch):
+    out = pathlib.Path(scratch) / "rows.npz"
+    out.unlink(missing_ok=True)
+    done = subprocess.run([program, "statistics", str(path), "--out", str(out), "--rows", "--weights", str(weights), "--protocol", protocol,
+                           "--device", "cpu", "--no-cache"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return np.load(out)["feats"]
+
+
 def fledge_values(program, weights, generated, real, protocol, metrics, more=()):
     command = [program, "--real", str(real), "--fake", str(generated), "--weights", str(weights), "--protocol", protocol,
-               "--metrics", metrics, "--json", "--repeats", "0", "--device", "cpu", *more]
+               "--metrics", metrics, "--json", "--repeats", "0", "--device", "cpu", "--no-cache", *more]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     values = {}
@@ -164,8 +196,32 @@ def fledge_values(program, weights, generated, real, protocol, metrics, more=())
     return values
 
 
+def library_values(name, generated, real, state, weights, checkout):
+    """Values by the library that a protocol follows, or None where there is none."""
+    if name == "torch-fidelity":
+        return torch_fidelity_values(generated, real, weights)
+    if name == "pytorch-fid":
+        return pytorch_fid_values(generated, real, state)
+    if name == "clean-fid":
+        return clean_fid_values(generated, real, state)
+    if name == "stylegan" and checkout:
+        gen, logits = torch_fidelity_features(generated, weights, ["2048", "logits_unbiased"])
+        probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
+        return stylegan_values(checkout, [gen, torch_fidelity_features(real, weights, ["2048"])[0]], probabilities)
+    return None
+
+
+# What fledge is asked for under each protocol.
+ASKED = {
+    "torch-fidelity": ("kid,fid,is,prdc", ("--features", "inception-v3-compat")),
+    "pytorch-fid": ("fid", ()),
+    "clean-fid": ("kid,fid,prdc", ()),
+    "stylegan": ("kid,fid,is", ()),
+}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("generated")
     parser.add_argument("real")
     parser.add_argument("--fledge", required=True)
@@ -173,43 +229,59 @@ def main():
     parser.add_argument("--stylegan")
     parser.add_argument("--only", help="protocols, separated by commas")
     parser.add_argument("--json", help="write all numbers there")
+    parser.add_argument("--library", help="what --json wrote earlier: the libraries' values")
     args = parser.parse_args()
-    names = (args.only or "torch-fidelity,pytorch-fid,clean-fid,stylegan").split(",")
+    names = (args.only or "torch-fidelity,pytorch-fid,clean-fid,stylegan,keras75-fid").split(",")
+    earlier = {}
+    if args.library:
+        for row in json.loads(pathlib.Path(args.library).read_text())["rows"]:
+            earlier.setdefault(row["protocol"], {})[row["metric"]] = row["library"]
     failed, report = 0, []
+
+    def compare(protocol, metric, library, fledge, shown="", allowed=None):
+        nonlocal failed
+        verdict = "ok" if abs(fledge - library) <= allowed else "WRONG"
+        failed += verdict != "ok"
+        report.append({"protocol": protocol, "metric": metric, "library": library, "fledge": fledge})
+        print(f"{protocol:15} {metric:10} {library:.9g}  fledge {fledge:.9g}  difference {abs(fledge - library):.1e} {shown}{verdict}", flush=True)
+
     with tempfile.TemporaryDirectory() as scratch:
         generated, real = folder(args.generated, scratch, "generated"), folder(args.real, scratch, "real")
+        counts = [len(list(p.glob("*.png"))) for p in (generated, real)]
+        # A share is a count over so many.
+        of = {"precision": counts[0], "recall": counts[1], "coverage": counts[1], "density": NEAREST * counts[0]}
         state = unfolded(args.weights)
         weights = pathlib.Path(scratch) / "unfolded.pth"
         torch.save(state, weights)
         for name in names:
-            if name == "torch-fidelity":
-                theirs, metrics, more = torch_fidelity_values(generated, real, weights), "kid,fid,is,prdc", ("--features", "inception-v3-compat")
-            elif name == "pytorch-fid":
-                theirs, metrics, more = pytorch_fid_values(generated, real, state), "fid", ()
-            elif name == "clean-fid":
-                theirs, metrics, more = clean_fid_values(generated, real, state), "kid,fid,prdc", ()
-            elif name == "stylegan" and args.stylegan:
-                gen, logits = torch_fidelity_features(generated, weights, ["2048", "logits_unbiased"])
-                probabilities = torch.softmax(torch.from_numpy(logits), dim=1).numpy()
-                features = [gen, torch_fidelity_features(real, weights, ["2048"])[0]]
-                theirs, metrics, more = stylegan_values(args.stylegan, features, probabilities), "kid,fid,is", ()
-            else:
+            if name == "keras75-fid":
+                for side, path in (("generated", generated), ("real", real)):
+                    try:
+                        theirs = keras_features(path, state)
+                    except ImportError as e:
+                        print(f"{name}: left out: {e}", file=sys.stderr)
+                        break
+                    ours = fledge_features(args.fledge, weights, path, name, scratch)
+                    worst = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+                    compare(name, f"features of {side}", 0.0, worst, "of the largest ", TOLERANCES["features"][1])
+                continue
+            theirs = earlier.get(name) or library_values(name, generated, real, state, weights, args.stylegan)
+            if theirs is None:
                 print(f"{name}: left out", file=sys.stderr)
                 continue
-            ours = fledge_values(args.fledge, weights, generated, real, name, metrics, more)
+            ours = fledge_values(args.fledge, weights, generated, real, name, *ASKED[name])
             for key, value in theirs.items():
-                kind = key.split()[0] if key.split()[0] in TOLERANCES else "share"
-                relative, absolute = TOLERANCES[kind]
+                if key in of:
+                    # Some print shares in f32, so that only the counts can be equal.
+                    pair = [round(v * of[key]) for v in (value, ours[key])]
+                    compare(name, key, value, ours[key], f"(counts {pair[0]} and {pair[1]} of {of[key]}) ", np.inf if pair[0] == pair[1] else -1)
+                    continue
+                relative, absolute = TOLERANCES[key.split()[0]]
                 # A spread of few values is as far off as the values are.
-                difference, allowed = abs(ours[key] - value), max(relative * abs(value) * (10 if "std" in key else 1), absolute)
-                # Shares are counts over the number of pictures, printed by some in f32.
-                allowed = allowed or 1e-6
-                verdict = "ok" if difference <= allowed else "WRONG"
-                failed += verdict != "ok"
-                report.append({"protocol": name, "metric": key, "library": value, "fledge": ours[key]})
-                print(f"{name:15} {key:10} {value:.9g}  fledge {ours[key]:.9g}  difference {difference:.1e} (allowed {allowed:.1e}) {verdict}")
+                allowed = max(relative * abs(value) * (10 if "std" in key else 1), absolute)
+                compare(name, key, value, ours[key], f"(allowed {allowed:.1e}) ", allowed)
     if args.json:
-        pathlib.Path(args.json).write_text(json.dumps({"generated": args.generated, "real": args.real, "rows": report}, indent=1) + "\n")
+        pathlib.Path(args.json).write_text(json.dumps({"generated": args.generated, "real": args.real, "counts": counts, "rows": report}, indent=1) + "\n")
     sys.exit(1 if failed else 0)
 
 
