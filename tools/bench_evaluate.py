@@ -5,9 +5,12 @@ usage: bench_evaluate.py --fledge target/release/evaluate --python VENV/bin/pyth
 
 Features: pictures a second from a folder of PNG files to the 2048 features of each, at 299×299, by torch-fidelity 0.4's own data
 loader and network and by `evaluate statistics` as a whole process, its start and the reading of weights included. Both have the
-same drawn weights. Arithmetic: seconds from features in memory to the value, at ROWS × 2048 of each side (PRDC-ROWS for prdc, which takes Python half an hour at 50,000), by the functions of
-torch-fidelity, and of prdc in chunks of rows (tools/bench_arithmetic.py), and by `evaluate` as it logs them; peak memory is that of the whole process. A
-cell is the median over the rounds with the smallest and largest; a ratio is that of the medians.
+same drawn weights. With --device cuda they are measured on the processor and on the GPU.
+
+Arithmetic: seconds from features in memory to the value, at ROWS × 2048 of each side (PRDC-ROWS for prdc, which takes Python half an
+hour at 50,000), by the functions of torch-fidelity, and of prdc in chunks of rows (tools/bench_arithmetic.py), and by `evaluate` as it
+logs them. It runs on the processor whatever --device says: `evaluate` has it nowhere else. Peak memory is that of the whole process.
+A cell is the median over the rounds with the smallest and largest; a ratio is that of the medians.
 """
 import argparse
 import json
@@ -74,25 +77,29 @@ def cell(values, digits=1):
 
 
 def features(args, scratch):
-    rates = {"fledge": [], "torch-fidelity": []}
-    memory = {"fledge": 0, "torch-fidelity": 0}
+    names = ("fledge", "torch-fidelity")
+    devices = ["cpu"] + [args.device] * (args.device != "cpu")
+    rates = {(device, name): [] for device in devices for name in names}
+    memory = dict.fromkeys(rates, 0)
     for number in range(args.rounds):
-        seconds, peak, _, _ = run([args.fledge, "statistics", f"{scratch}/pictures", "--out", f"{scratch}/out.npz", "--weights",
-                                   f"{scratch}/weights.pth", "--no-cache", "--device", args.device])
-        rates["fledge"].append(args.pictures / seconds)
-        memory["fledge"] = max(memory["fledge"], peak)
-        _, peak, output, _ = run([args.python, "-c", EXTRACT, f"{scratch}/pictures", f"{scratch}/weights.pth", args.device])
-        theirs = json.loads(output)
-        assert theirs["count"] == args.pictures
-        rates["torch-fidelity"].append(args.pictures / theirs["seconds"])
-        memory["torch-fidelity"] = max(memory["torch-fidelity"], peak)
-        print(f"round {number + 1}: fledge {rates['fledge'][-1]:.1f}, torch-fidelity {rates['torch-fidelity'][-1]:.1f} pictures/s", flush=True)
-    ratio = statistics.median(rates["fledge"]) / statistics.median(rates["torch-fidelity"])
-    return [
-        "| Inception features, pictures a second | fledge | torch-fidelity 0.4 | ratio |", "|---|---|---|---|",
-        f"| {args.pictures} PNG of 64×64, at 299×299 | {cell(rates['fledge'])} | {cell(rates['torch-fidelity'])} | **{ratio:.2f}** |",
-        f"| peak memory, MB | {memory['fledge']:,.0f} | {memory['torch-fidelity']:,.0f} | |",
-    ]
+        for device in devices:
+            seconds, peak, _, _ = run([args.fledge, "statistics", f"{scratch}/pictures", "--out", f"{scratch}/out.npz", "--weights",
+                                       f"{scratch}/weights.pth", "--no-cache", "--device", device])
+            rates[device, "fledge"].append(args.pictures / seconds)
+            memory[device, "fledge"] = max(memory[device, "fledge"], peak)
+            _, peak, output, _ = run([args.python, "-c", EXTRACT, f"{scratch}/pictures", f"{scratch}/weights.pth", device])
+            theirs = json.loads(output)
+            assert theirs["count"] == args.pictures
+            rates[device, "torch-fidelity"].append(args.pictures / theirs["seconds"])
+            memory[device, "torch-fidelity"] = max(memory[device, "torch-fidelity"], peak)
+            print(f"round {number + 1}: {device}: " + ", ".join(f"{name} {rates[device, name][-1]:.1f}" for name in names) + " pictures/s", flush=True)
+    lines = ["| Inception features, pictures a second | fledge | torch-fidelity 0.4 | ratio |", "|---|---|---|---|"]
+    for device in devices:
+        ours, theirs = (rates[device, name] for name in names)
+        ratio = statistics.median(ours) / statistics.median(theirs)
+        lines.append(f"| {args.pictures} PNG of 64×64, at 299×299, {device} | {cell(ours)} | {cell(theirs)} | **{ratio:.2f}** |")
+        lines.append(f"| peak memory, MB, {device} | {memory[device, 'fledge']:,.0f} | {memory[device, 'torch-fidelity']:,.0f} | |")
+    return lines
 
 
 def drawn(args, scratch, rows):
@@ -142,7 +149,7 @@ def main():
     parser.add_argument("--prdc-rows", type=int, default=50000, help="rows of each side for prdc")
     parser.add_argument("--pictures", type=int, default=256)
     parser.add_argument("--rows", type=int, default=50000)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda for the features on both")
     parser.add_argument("--only", choices=["features", "arithmetic"])
     parser.add_argument("--write")
     args = parser.parse_args()
