@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -85,10 +85,6 @@ const POOLED_LIMIT: usize = 1 << 27;
 /// Rows of a large subset that are gathered at once: two such blocks of 2048 dimensions and their products take some 20 MB a core,
 /// however large the subset is.
 const BLOCK: usize = 1024;
-
-/// Columns that are multiplied at once: their products are summed before they leave the cache. Half of those where a block meets
-/// itself are for nothing.
-const STRIP: usize = 128;
 
 /// KID over random subsets.
 ///
@@ -202,7 +198,7 @@ struct Sums {
     between: f64,
 }
 
-/// What a worker holds: two blocks of centred rows, and their products with a strip of columns.
+/// What a worker holds: two blocks of centred rows, and their products.
 struct Tiles {
     rows: Vec<f32>,
     columns: Vec<f32>,
@@ -217,46 +213,28 @@ impl Tiles {
 
     /// The sum over all pairs of the two blocks.
     fn sum(&mut self, kernel: Uncentred<'_>) -> f64 {
-        let (n, m) = (kernel.rows.len(), kernel.columns.len());
-        let rows = MatRef::from_row_major_slice(&self.rows, n, self.rows.len() / n);
-        let columns = MatRef::from_row_major_slice(&self.columns, m, self.columns.len() / m);
-        strips(m)
-            .map(|strip| {
-                let columns = columns.subrows(strip.start, strip.len());
-                let products = multiply(rows, columns, &mut self.products, self.par);
-                strip.zip(products.chunks_exact(n)).map(|(j, column)| kernel.sum(column, j, 0)).sum::<f64>()
-            })
-            .sum()
+        let (rows, columns) = (kernel.rows.len(), kernel.columns.len());
+        multiply((&self.rows, rows), (&self.columns, columns), &mut self.products, self.par);
+        self.products.chunks_exact(rows).enumerate().map(|(j, column)| kernel.sum(column, j, 0)).sum()
     }
 
     /// The sum over the pairs i > j of the first block with itself.
     fn sum_below(&mut self, kernel: Uncentred<'_>) -> f64 {
+        use triangular::BlockStructure::{Rectangular, TriangularLower};
         let n = kernel.rows.len();
-        let rows = MatRef::from_row_major_slice(&self.rows, n, self.rows.len() / n);
-        strips(n)
-            .map(|strip| {
-                let first = strip.start;
-                let (below, columns) = (rows.subrows(first, n - first), rows.subrows(first, strip.len()));
-                let products = multiply(below, columns, &mut self.products, self.par);
-                strip
-                    .zip(products.chunks_exact(n - first))
-                    .map(|(j, column)| kernel.sum(&column[j + 1 - first..], j, j + 1))
-                    .sum::<f64>()
-            })
-            .sum()
+        let x = MatRef::from_row_major_slice(&self.rows, n, self.rows.len() / n);
+        self.products.resize(n * n, 0.0);
+        let below = MatMut::from_column_major_slice_mut(&mut self.products, n, n);
+        triangular::matmul(below, TriangularLower, Accum::Replace, x, Rectangular, x.transpose(), Rectangular, 1.0, self.par);
+        self.products.chunks_exact(n).enumerate().map(|(j, column)| kernel.sum(column, j, j + 1)).sum()
     }
 }
 
-fn strips(columns: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..columns).step_by(STRIP).map(move |first| first..(first + STRIP).min(columns))
-}
-
-/// All products with the first row of `y`, then with the second, and so on.
-fn multiply<'a>(x: MatRef<'_, f32>, y: MatRef<'_, f32>, products: &'a mut Vec<f32>, par: Par) -> &'a [f32] {
-    products.resize(x.nrows() * y.nrows(), 0.0);
-    let columns = MatMut::from_column_major_slice_mut(products, x.nrows(), y.nrows());
-    matmul(columns, Accum::Replace, x, y.transpose(), 1.0, par);
-    products
+/// All products with the first of so many rows of `y`, then with the second, and so on.
+fn multiply((x, n): (&[f32], usize), (y, m): (&[f32], usize), products: &mut Vec<f32>, par: Par) {
+    let (x, y) = (MatRef::from_row_major_slice(x, n, x.len() / n), MatRef::from_row_major_slice(y, m, y.len() / m));
+    products.resize(n * m, 0.0);
+    matmul(MatMut::from_column_major_slice_mut(products, n, m), Accum::Replace, x, y.transpose(), 1.0, par);
 }
 
 /// Some rows of a set, and their mean.
@@ -342,12 +320,12 @@ impl<'a> Uncentred<'a> {
         products.iter().zip(self.rows).map(move |(&product, &row)| self.kernel(product, row, constant))
     }
 
-    /// The sum of the kernels of the rows from `first` on with row `j` of the other set, from their products.
+    /// The sum of the kernels of the rows from `first` on with row `j` of the other set, from the products of all.
     fn sum(self, products: &[f32], j: usize, first: usize) -> f64 {
         let constant = self.constant + self.columns[j];
         Arch::new().dispatch(
             #[inline(always)]
-            || lanes(products, &self.rows[first..], |&product, &row| self.kernel(product, row, constant)),
+            || lanes(&products[first..], &self.rows[first..], |&product, &row| self.kernel(product, row, constant)),
         )
     }
 
@@ -397,10 +375,8 @@ impl Kernel {
             set.centred(0..set.count(), &mut values);
             values
         };
-        let (a, b, d) = (matrix(x), matrix(y), x.mean.len());
-        let [a, b] = [(&a, x), (&b, y)].map(|(values, set)| MatRef::from_row_major_slice(values, set.count(), d));
         let mut products = Vec::new();
-        multiply(a, b, &mut products, Par::rayon(0));
+        multiply((&matrix(x), rows), (&matrix(y), y.count()), &mut products, Par::rayon(0));
         let columns = products.par_chunks_exact(rows).enumerate();
         Self { values: columns.flat_map_iter(|(j, column)| kernel.column(column, j)).collect(), rows }
     }
