@@ -104,6 +104,9 @@ def main():
     a, b = torch.from_numpy(generated), torch.from_numpy(real)
     statistics = [fid_features_to_statistics(x) for x in (a, b)]
     means = [s[key] for s in statistics for key in ("mu", "sigma")]
+    # pytorch-fid keeps features in f64; the others take the mean of f32 in f32.
+    wide = [x.astype(np.float64) for x in (generated, real)]
+    wide_means = [value for x in wide for value in (np.mean(x, axis=0), np.cov(x, rowvar=False))]
     small = min(len(generated), len(real)) <= 2048
     of = {"precision": len(generated), "recall": len(real), "coverage": len(real), "density": 5 * len(generated)}
     exact = {}
@@ -111,7 +114,7 @@ def main():
         ("torch-fidelity", "fid", lambda: {"fid": fid_statistics_to_metric(*statistics, False)["frechet_inception_distance"]}),
         ("torch-fidelity", "kid", lambda: torch_fidelity_kid(a, b)),
         ("torch-fidelity", "prdc", lambda: torch_fidelity_shares(a, b)),
-        ("pytorch-fid", "fid", lambda: {"fid": float(calculate_frechet_distance(*means))}),
+        ("pytorch-fid", "fid", lambda: {"fid": float(calculate_frechet_distance(*wide_means))}),
         ("clean-fid", "fid", lambda: {"fid": float(frechet_distance(*means))}),
         ("clean-fid", "kid", lambda: clean_fid_kid(generated, real)),
         ("clean-fid", "prdc", lambda: {name: float(value) for name, value in prdc.compute_prdc(real, generated, 5).items()}),
@@ -147,7 +150,6 @@ def main():
                 note, verdict = f"allowed {allowed:.1e}", "ok" if difference <= allowed else "WRONG"
             if verdict == "WRONG":
                 if metric == "kid":
-                    wide = [x.astype(np.float64) for x in (generated, real)]
                     exact |= torch_fidelity_kid(*map(torch.from_numpy, wide)) if protocol == "torch-fidelity" else clean_fid_kid(*wide)
                 elif small and key == "fid" and key not in exact:
                     exact |= {"fid": exact_fid(generated, real)}
