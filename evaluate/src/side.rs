@@ -106,14 +106,14 @@ impl Side {
     pub fn check_made_alike(&self, other: Option<&Self>) -> Result<(), DataError> {
         let Some(other) = other else { return Ok(()) };
         for key in ["weights_sha256", "preprocessing"] {
-            if let (Some(a), Some(b)) = (self.fact(key), other.fact(key)) {
-                if a != b {
-                    return Err(DataError(format!(
-                        "{} was made with {key} {a}, {} with {b}: numbers of the two cannot be compared",
-                        self.path.display(),
-                        other.path.display()
-                    )));
-                }
+            if let (Some(a), Some(b)) = (self.fact(key), other.fact(key))
+                && a != b
+            {
+                return Err(DataError(format!(
+                    "{} was made with {key} {a}, {} with {b}: numbers of the two cannot be compared",
+                    self.path.display(),
+                    other.path.display()
+                )));
             }
         }
         Ok(())
@@ -196,10 +196,10 @@ impl Side {
 
     fn held(&self, lab: &Lab, contents: &NpzContents, protocol: &Protocol, source: Source) -> Result<Taken> {
         let refuse = |what: String| Err(DataError(format!("{} {}: {what}", self.flag, self.path.display())).into());
-        if let (Some(network), Some(made)) = (lab.loaded(source.network), self.fact("weights_sha256")) {
-            if network.weights().sha256() != Some(made.as_str()) {
-                return refuse(format!("it was made with other weights (SHA-256 {made}): numbers of the two cannot be compared"));
-            }
+        if let (Some(network), Some(made)) = (lab.loaded(source.network), self.fact("weights_sha256"))
+            && network.weights().sha256() != Some(made.as_str())
+        {
+            return refuse(format!("it was made with other weights (SHA-256 {made}): numbers of the two cannot be compared"));
         }
         if let Some(facts) = &contents.facts {
             let expected = [("protocol", protocol.name), ("network", source.network.name), ("layer", source.layer.name)];

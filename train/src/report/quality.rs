@@ -102,7 +102,7 @@ impl Group {
         let shown = (0..self.rows.len()).filter(|&i| i >= tail || Some(i) == best);
         let some = self.table(shown, best);
         let conventions = format!("{} · {}", direction.about(), self.conventions);
-        let title = element("h3", &[], [text(&title(&self.metric)), text(" "), leaf("small", "", &conventions)]);
+        let title = element("h3", &[], [text(title(&self.metric)), text(" "), leaf("small", "", &conventions)]);
         let all = match tail {
             0 => Html::none(),
             _ => folded(format!("all {}", self.rows.len()), self.table(0..self.rows.len(), best)),
