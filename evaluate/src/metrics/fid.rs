@@ -79,7 +79,7 @@ pub enum GaussianError {
 const SYMMETRIC: f64 = 1e-4;
 
 impl Gaussian {
-    /// A mean [d] and a covariance [d, d], row by row, as statistics files hold them.
+    /// A mean `[d]` and a covariance `[d, d]`, row by row, as statistics files hold them.
     ///
     /// # Errors
     /// When their sizes do not go together, a number is not finite, or the covariance is not symmetric.

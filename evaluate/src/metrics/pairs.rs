@@ -1,6 +1,6 @@
 //! Distances between all rows of two sets of features, in bounded memory: nearest neighbours, and who lies in whose ball.
 //!
-//! The pairs are screened tile by tile with products in f32 ([`super::tiles`]). A bound of the rounding error goes with every
+//! The pairs are screened tile by tile with products in f32 (`super::tiles`). A bound of the rounding error goes with every
 //! screened value, and wherever it leaves a decision open the distance is computed from the differences in f64. The results are
 //! therefore those of f64 arithmetic on every pair, at the cost of an f32 matrix product.
 

@@ -3,7 +3,7 @@
 //!
 //! Weights: `model.safetensors` of facebook/dinov2-small and facebook/dinov2-base on Hugging Face, in their names. Features as
 //! torch-fidelity's `FeatureExtractorDinoV2` and dgm-eval take them: 224×224, ImageNet's mean and deviation, the class token after the
-//! last normalisation. The position embeddings are resized as the hub code does it ([`super::positions`]).
+//! last normalisation. The position embeddings are resized as the hub code does it (`super::positions`).
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! `.npz` files: zip files of numpy arrays, as which pytorch-fid, clean-fid and others publish statistics (`mu` [d], `sigma`
-//! [d, d]) and features (`feats` [n, d]).
+//! `.npz` files: zip files of numpy arrays, as which pytorch-fid, clean-fid and others publish statistics (`mu` `[d]`, `sigma`
+//! `[d, d]`) and features (`feats` `[n, d]`).
 //!
 //! A file that is written here has `fledge.json` beside the arrays: protocol, network, layer, SHA-256 of the weights, number of
 //! pictures, version; numpy passes over it. Whoever compares a file without it must know by himself what it was made with.

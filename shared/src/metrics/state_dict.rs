@@ -1,6 +1,6 @@
 //! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time: beside what was taken, no more than
 //! the largest tensor is in memory (but for TAR files, which are read whole). Nothing in a pickle is executed: the reader knows tensors and containers only, and a pickle that names
-//! anything else is refused ([`pickle`]).
+//! anything else is refused (`pickle`).
 
 mod pickle;
 mod taking;

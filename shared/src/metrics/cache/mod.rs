@@ -3,10 +3,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`finished`] | `KEY.features`: a [`crate::frame`] with the header, the features as little-endian f32, CRC-32 of the features |
-//! | [`part`] | `KEY.part`: what an extraction that is under way or was interrupted has so far, block by block |
-//! | [`keeper`] | rows as they come from the network, kept in the part and at the end in the finished file |
-//! | [`inventory`] | what lies in the folder, for people, and removing it |
+//! | `finished` | `KEY.features`: a [`crate::frame`] with the header, the features as little-endian f32, CRC-32 of the features |
+//! | `part` | `KEY.part`: what an extraction that is under way or was interrupted has so far, block by block |
+//! | `keeper` | rows as they come from the network, kept in the part and at the end in the finished file |
+//! | `inventory` | what lies in the folder, for people, and removing it |
 
 mod finished;
 mod inventory;
