@@ -33,6 +33,8 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from torch_fidelity.metric_kid import kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 
+from check_protocols import values_of
+
 # Relative and absolute; the rest are shares.
 TOLERANCES = {"fid": (1e-5, 0.0), "kid": (0.0, 1e-7), "mind": (2e-6, 0.0)}
 
@@ -83,13 +85,7 @@ def fledge_values(program, generated, real, protocol, metric):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         return done.stderr.strip().splitlines()[-1]
-    values = {}
-    for line in map(json.loads, done.stdout.splitlines()):
-        name = line["metric"].split("_")[0]
-        values[name] = line["value"]
-        if "std" in line:
-            values[f"{name} std"] = line["std"]
-    return values
+    return values_of(done.stdout)
 
 
 def main():

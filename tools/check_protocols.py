@@ -194,18 +194,23 @@ def fledge_features(program, weights, path, protocol, scratch):
     return np.load(out)["feats"]
 
 
-def fledge_values(program, weights, generated, real, protocol, metrics, more=()):
-    command = [program, "--real", str(real), "--fake", str(generated), "--weights", str(weights), "--protocol", protocol,
-               "--metrics", metrics, "--json", "--repeats", "0", "--device", "cpu", "--no-cache", *more]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def values_of(lines):
+    """Values and spreads by name, of what `evaluate --json` printed."""
     values = {}
-    for line in map(json.loads, done.stdout.splitlines()):
+    for line in map(json.loads, lines.splitlines()):
         name = line["metric"].split("_")[0]
         values[name] = line["value"]
         if "std" in line:
             values[f"{name} std"] = line["std"]
     return values
+
+
+def fledge_values(program, weights, generated, real, protocol, metrics, more=()):
+    command = [program, "--real", str(real), "--fake", str(generated), "--weights", str(weights), "--protocol", protocol,
+               "--metrics", metrics, "--json", "--repeats", "0", "--device", "cpu", "--no-cache", *more]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return values_of(done.stdout)
 
 
 def library_values(name, generated, real, state, weights, checkout):

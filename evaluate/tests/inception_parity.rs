@@ -1,6 +1,9 @@
 //! The Inception and the metrics against torch-fidelity on real pictures. Needs the folder of test data (`FLEDGE_TEST_DATA`,
 //! else `../shared/data` beside the checkout) and skips with the reason where it is absent.
 
+#[path = "common/data.rs"]
+mod data;
+
 use std::path::PathBuf;
 
 use burn::tensor::Device;
@@ -18,15 +21,7 @@ use shared::metrics::resize::{Preprocessing, RgbPicture};
 use shared::metrics::source::InMemory;
 use shared::picture::{Limits, Picture};
 
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("FLEDGE_TEST_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
-    if folder.join("golden").is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no test data at {} (set FLEDGE_TEST_DATA)", folder.display());
-    None
-}
+use self::data::data;
 
 fn network(data: &std::path::Path) -> Inception {
     Inception::load(&data.join("weights/inception-fid-partial-fp16.pth"), &Device::flex()).expect("weights")

@@ -1,7 +1,10 @@
 //! Resizers against the references' own (`tools/golden_resize.py`): the SHA-256 of every resized value, so the bits are theirs. All
 //! of it is additions, multiplications and divisions of IEEE numbers in a fixed order, so this holds on every machine.
 
-use std::path::{Path, PathBuf};
+#[path = "common/data.rs"]
+mod data;
+
+use std::path::Path;
 
 use evaluate::lab::Lab;
 use evaluate::networks::VGG16;
@@ -11,6 +14,8 @@ use sha2::{Digest, Sha256};
 use shared::archive::Archive;
 use shared::metrics::resize::{Filter, Preprocessing, RgbPicture, Scale};
 use shared::picture::{Limits, Picture};
+
+use self::data::data;
 
 const fn to(filter: Filter, side: usize, scale: Scale) -> Preprocessing {
     Preprocessing { filter, side, scale }
@@ -104,16 +109,6 @@ fn drawn_pictures_resized_have_the_references_bits() {
         let (name, height, width) = (&case["picture"], &case["height"], &case["width"]);
         assert!(wrong.is_empty(), "{name} {height}×{width}: {wrong:#?}");
     }
-}
-
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("FLEDGE_TEST_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
-    if folder.join("golden").is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no test data at {} (set FLEDGE_TEST_DATA)", folder.display());
-    None
 }
 
 fn read(folder: &Path, name: &str) -> RgbPicture {
