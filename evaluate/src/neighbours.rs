@@ -11,6 +11,7 @@ use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::PictureSource;
 use shared::nn::run::Which;
 use shared::picture::Picture;
+use shared::plot::nearest::{Near, Sample, sheet};
 use shared::table::aligned;
 
 use crate::args::ConventionsArgs;
@@ -18,7 +19,6 @@ use crate::input::Wanted;
 use crate::lab::Lab;
 use crate::metric::Metric;
 use crate::metrics::pairs;
-use crate::plots::nearest::{Near, Sample, sheet};
 use crate::side::Side;
 
 const EXAMPLES: &str = "\

@@ -2,21 +2,17 @@
 //! as NVIDIA's StyleGAN trainers read it, `00000/img00000000.png` beside the labels in `dataset.json`.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use shared::archive::stylegan::{self, Index};
+use shared::archive::zip_writer::ZipWriter;
 use shared::dataset::{Dataset, DatasetError};
 use shared::fs::{self, AtomicFolder, FsError};
 use shared::picture::PictureError;
 use shared::signal::Stop;
 use thiserror::Error;
-use zip::write::SimpleFileOptions;
 
 use crate::output::{self, OutputError};
-
-/// Where the trainers look for labels.
-const LABELS: &str = "dataset.json";
 
 /// What is exported, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,86 +92,12 @@ fn to_zip(dataset: &Dataset, out: &Path, options: &Options, stop: &Stop) -> Resu
         return Err(output::refused(out, "it exists; choose another --out".into()).into());
     }
     fs::remove_leftovers_of(out)?;
-    let failed = |source: io::Error| FsError { operation: "write", path: out.to_owned(), source };
-    // PNG is compressed already; and without the time of day the same data set gives the same bytes.
-    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let mut zip = zip::ZipWriter::new(ZipFile::new(fs::AtomicFile::create(out)?));
-    let outcome = each(dataset, options, stop, |name, bytes| {
-        zip.start_file(name, stored).map_err(|e| failed(e.into()))?;
-        Ok(zip.write_all(bytes).map_err(failed)?)
-    })?;
+    let mut zip = ZipWriter::create(out)?;
+    let outcome = each(dataset, options, stop, |name, bytes| Ok(zip.add(name, bytes)?))?;
     if let Outcome::Done(_) = outcome {
-        let file = zip.finish().map_err(|e| failed(e.into()))?.into_file().map_err(failed)?;
-        if let Err(error) = file.commit() {
-            // It may have its name already and yet not be on the disk. Nothing was there before; the first error is the one to report.
-            let _ = fs::remove(out);
-            return Err(error.into());
-        }
+        zip.commit()?;
     }
     Ok(outcome)
-}
-
-/// Where a zip is written. After an error it takes all that comes and keeps nothing of it: the library writes the end of a zip also
-/// when that is given up, and would complain.
-struct ZipFile {
-    file: io::BufWriter<fs::AtomicFile>,
-    failed: bool,
-    position: u64,
-    end: u64,
-}
-
-impl ZipFile {
-    fn new(file: fs::AtomicFile) -> Self {
-        Self { file: io::BufWriter::with_capacity(1 << 20, file), failed: false, position: 0, end: 0 }
-    }
-
-    /// The file, with everything in it.
-    fn into_file(self) -> io::Result<fs::AtomicFile> {
-        if self.failed {
-            return Err(io::Error::other("a write failed before"));
-        }
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)
-    }
-
-    fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
-        if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
-            // The library takes it for granted to stand behind what it wrote.
-            (self.failed, self.position) = (true, self.end);
-        }
-        outcome
-    }
-}
-
-impl Write for ZipFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = if self.failed { Ok(bytes.len()) } else { self.file.write(bytes) };
-        let written = self.noted(written)?;
-        self.position += written as u64;
-        self.end = self.end.max(self.position);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = if self.failed { Ok(()) } else { self.file.flush() };
-        self.noted(flushed)
-    }
-}
-
-impl io::Seek for ZipFile {
-    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            io::SeekFrom::Start(at) => Some(at),
-            io::SeekFrom::Current(by) => self.position.checked_add_signed(by),
-            io::SeekFrom::End(by) => self.end.checked_add_signed(by),
-        };
-        let position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        if !self.failed {
-            let sought = self.file.seek(io::SeekFrom::Start(position));
-            self.noted(sought)?;
-        }
-        self.position = position;
-        Ok(position)
-    }
 }
 
 /// Hands every picture over as a name and a PNG, and at the end the labels where the layout has them in a file.
@@ -209,50 +131,21 @@ fn each(
                     let times = taken.entry(stem.clone()).and_modify(|n| *n += 1).or_insert(1);
                     if *times == 1 { format!("{stem}.png") } else { format!("{stem}-{times}.png") }
                 }
-                Layout::StyleGan => index.add(count, name, record.label),
+                Layout::StyleGan => {
+                    let file = stylegan::name_of(count as u64);
+                    index.add(&file, record.label);
+                    index.add_split(&file, name);
+                    file
+                }
             };
             write(&file, &picture.to_png()?)?;
             count += 1;
         }
     }
     if options.layout == Layout::StyleGan {
-        write(LABELS, index.to_json().as_bytes())?;
+        write(stylegan::LABELS, index.to_json().as_bytes())?;
     }
     Ok(Outcome::Done(count))
-}
-
-/// What `dataset.json` says. The trainers look at `labels` only.
-#[derive(Serialize)]
-struct Index<'a> {
-    /// Name and class of every picture; null unless all have one.
-    labels: Option<Vec<(String, u32)>>,
-    /// The names of the classes.
-    classes: &'a [String],
-    /// The split of every picture by its name.
-    splits: serde_json::Map<String, serde_json::Value>,
-}
-
-impl<'a> Index<'a> {
-    fn new(classes: &'a [String]) -> Self {
-        let labels = if classes.is_empty() { None } else { Some(Vec::new()) };
-        Self { labels, classes, splits: serde_json::Map::new() }
-    }
-
-    /// Notes the next picture; its name.
-    fn add(&mut self, number: usize, split: &str, label: Option<u32>) -> String {
-        let digits = format!("{number:08}");
-        let name = format!("{}/img{digits}.png", &digits[..5]);
-        match (&mut self.labels, label) {
-            (Some(labels), Some(label)) => labels.push((name.clone(), label)),
-            (labels, _) => *labels = None,
-        }
-        self.splits.insert(name.clone(), split.into());
-        name
-    }
-
-    fn to_json(&self) -> String {
-        serde_json::json!(self).to_string()
-    }
 }
 
 /// A class may be called anything; a name in a folder may not.

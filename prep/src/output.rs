@@ -1,10 +1,9 @@
 //! Folders that a command fills: replaced only on request, never with files in them that something else wrote.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use shared::cli::UsageError;
-use shared::fs::{self, FsError};
+use shared::fs::{self, Claim, FsError};
 use thiserror::Error;
 
 /// Why a folder must not be written.
@@ -50,56 +49,14 @@ pub fn resolve(out: &Path) -> Result<PathBuf, OutputError> {
     Ok(parent.canonicalize().map_err(failed)?.join(name))
 }
 
-/// The only process that builds a folder, until it is dropped.
-#[derive(Debug)]
-pub struct Owner {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Owner {
-    /// Claims `out`, whether or not it exists. The claim ends with the process, however that ends.
-    ///
-    /// # Errors
-    /// When another process has it, or the lock file beside it cannot be made.
-    pub fn of(out: &Path) -> Result<Self, OutputError> {
-        let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let path = out.with_file_name(format!(".{name}.lock{}", fs::TEMPORARY_SUFFIX));
-        loop {
-            let lock = fs::open_append(&path)?;
-            match lock.try_lock() {
-                Ok(()) if is_at(&lock, &path) => return Ok(Self { path, _lock: lock }),
-                // The owner before removed the file between our opening and locking it.
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(refused(out, "another prep is building it; wait for it, or choose another --out".into()));
-                }
-                Err(TryLockError::Error(source)) => return Err(FsError { operation: "lock", path, source }.into()),
-            }
-        }
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        // One that stays is used by the next.
-        let _ = fs::remove(&self.path);
-    }
-}
-
-/// Whether `file` is what bears the name `path`.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let identity = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
-    let there = std::fs::metadata(path).map(identity).ok();
-    there.is_some() && file.metadata().map(identity).ok() == there
-}
-
-/// Elsewhere an open file cannot be removed.
-#[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
+/// Makes this process the only one that builds `out`, whether or not it exists, until the claim is dropped.
+///
+/// # Errors
+/// When another process has it, or the lock file beside it cannot be made.
+pub fn claim(out: &Path) -> Result<Claim, OutputError> {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let claim = Claim::by(out.with_file_name(format!(".{name}.lock{}", fs::TEMPORARY_SUFFIX)))?;
+    claim.ok_or_else(|| refused(out, "another prep is building it; wait for it, or choose another --out".into()))
 }
 
 /// Whether `out` is absent or empty.

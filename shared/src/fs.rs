@@ -8,6 +8,7 @@
 #![expect(clippy::disallowed_methods, reason = "the bans in clippy.toml point to this module")]
 
 mod append;
+mod claim;
 pub mod fault;
 mod folder;
 
@@ -20,6 +21,7 @@ use std::thread::JoinHandle;
 use thiserror::Error;
 
 pub use self::append::AppendFile;
+pub use self::claim::Claim;
 pub use self::folder::{AtomicFolder, recover_folder, remove_folder};
 
 /// How a temporary name ends; never part of a name that a reader looks for.
@@ -75,6 +77,12 @@ impl AtomicFile {
         Ok(Self { target, temporary, file: Some(file), committed: false, unsynced: 0, behind: None })
     }
 
+    /// Where the bytes lie until they have the final name, for another program that writes them.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.temporary
+    }
+
     /// Makes the written bytes durable and gives them the final name, replacing what had it.
     ///
     /// # Errors
@@ -88,6 +96,11 @@ impl AtomicFile {
         fault::trip().and_then(|()| std::fs::rename(&self.temporary, &self.target)).map_err(failed("rename to", &self.target))?;
         self.committed = true;
         sync_folder_of(&self.target)
+    }
+
+    /// Leaves it under its temporary name, where [`leftovers_of`] finds it: for a reader that finds out what of it is whole.
+    pub fn keep(mut self) {
+        self.committed = true;
     }
 
     /// Lets a thread sync what is written so far, so that [`AtomicFile::commit`] need not wait for all of a large file.
@@ -279,24 +292,33 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-/// Removes the temporary files that killed processes left while they wrote the file `target`.
+/// The temporary files that processes left that were killed, or stopped ([`AtomicFile::keep`]), while they wrote the file `target`.
 ///
 /// # Errors
-/// When the folder cannot be listed or a file cannot be removed.
-pub fn remove_leftovers_of(target: impl AsRef<Path>) -> Result<()> {
+/// When the folder cannot be listed.
+pub fn leftovers_of(target: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     let target = target.as_ref();
     let folder = folder_of(target);
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut leftovers = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed("list", folder))? {
         let entry = entry.map_err(failed("list", folder))?;
         let found = entry.file_name().to_string_lossy().into_owned();
         let rest = found.strip_prefix('.').and_then(|found| found.strip_prefix(&*name)?.strip_suffix(TEMPORARY_SUFFIX));
         // The numbers of the process and of the file.
         if rest.is_some_and(|rest| rest.starts_with('.') && rest[1..].bytes().all(|b| b.is_ascii_digit() || b == b'-')) {
-            remove(entry.path())?;
+            leftovers.push(entry.path());
         }
     }
-    Ok(())
+    Ok(leftovers)
+}
+
+/// Removes the temporary files that killed processes left while they wrote the file `target`.
+///
+/// # Errors
+/// When the folder cannot be listed or a file cannot be removed.
+pub fn remove_leftovers_of(target: impl AsRef<Path>) -> Result<()> {
+    leftovers_of(target)?.into_iter().try_for_each(remove)
 }
 
 /// Bytes that may still be written to the disk that `path` is on; `None` where the system does not say.

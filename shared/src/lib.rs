@@ -12,6 +12,8 @@
 //! | [`archive`] | a folder, a zip or a tar file read through one interface |
 //! | [`picture`] | 8-bit pictures: bounded decoding, encoding, grids, captions |
 //! | [`plot`] | line charts as pictures |
+//! | [`npy`] | arrays of numpy |
+//! | [`protobuf`] | messages of protocol buffers, written |
 //! | [`table`] | rows of text as aligned columns |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
@@ -35,9 +37,11 @@ pub mod log;
 pub mod metrics;
 #[cfg(feature = "nn")]
 pub mod nn;
+pub mod npy;
 pub mod picture;
 pub mod plot;
 pub mod process;
+pub mod protobuf;
 pub mod rng;
 pub mod sealed;
 pub mod shard;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use shared::archive::{Archive, Name};
+use shared::archive::{Archive, Name, stylegan};
 use shared::cli::{DataError, one_line};
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{Labels, PictureSource, SourceError};
@@ -59,7 +59,8 @@ impl PictureSource for ArchivePictures {
         self.archive.names()[self.entries[i]].to_string()
     }
 
-    /// By the folders that all pictures lie in, below what all of them have in common.
+    /// By the folders that all pictures lie in, below what all of them have in common; none where these only number the pictures, as
+    /// StyleGAN's trainers have it.
     fn labels(&self) -> Option<Labels> {
         let names: Vec<&Name> = self.entries.iter().map(|&entry| &self.archive.names()[entry]).collect();
         class_folders(&names)
@@ -68,6 +69,9 @@ impl PictureSource for ArchivePictures {
 
 /// The first folders in which names differ, if every picture lies in one and there are at least two.
 fn class_folders(names: &[&Name]) -> Option<Labels> {
+    if names.iter().all(|name| stylegan::is_numbered(&name.to_string())) {
+        return None;
+    }
     let mut folders: Vec<Vec<&[u8]>> = names.iter().map(|name| name.0.split(|&b| b == b'/').collect()).collect();
     // The last part is the file's own name.
     folders.iter_mut().for_each(|parts| parts.truncate(parts.len() - 1));
@@ -109,6 +113,7 @@ mod tests {
             &["cat/1.png", "cat/2.png"],
             &["cat/1.png", "dog/1.png", "z.png"],
             &["all/1.png", "all/cat/1.png"],
+            &["00000/img00000999.png", "00001/img00001000.png"],
             &[],
         ] {
             assert_eq!(labels(names), None, "{names:?}");

@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{Labels, PictureSource, SourceError};
-use shared::nn::device::describe;
-use shared::nn::ops::instructions;
+use shared::nn::device::arithmetic;
 use shared::nn::sampler::Sampler;
 
 use super::Wanted;
@@ -33,7 +31,7 @@ impl RunPictures {
     pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
         let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
         let generator = meta.files.get("ema.safetensors").context("meta.json does not list ema.safetensors")?;
-        let maker = serde_json::to_string(&(generator, &meta.config, kind(wanted.device)))?;
+        let maker = serde_json::to_string(&(generator, &meta.config, arithmetic(wanted.device)))?;
         Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, maker })
     }
 
@@ -42,11 +40,6 @@ impl RunPictures {
     pub fn step(&self) -> u64 {
         self.step
     }
-}
-
-/// What decides the last bits of a picture: not the number of threads, which [`describe`] has, too.
-fn kind(device: &Device) -> String {
-    if *device == Device::flex() { format!("CPU, {}", instructions()) } else { describe(device) }
 }
 
 impl PictureSource for RunPictures {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use shared::metrics::direction::better;
 use shared::picture::Picture;
-use shared::plot::{Chart, Legend, Line, Panel, Scale, Spread, Stroke};
+use shared::plot::{Chart, Legend, Line, Panel, Scale, Spread, Stroke, short};
 
 /// Panels in a row.
 const COLUMNS: usize = 2;
@@ -78,16 +78,6 @@ fn panel(index: usize, rows: &[&Row]) -> Panel {
     Panel { title: name, x_label, scale, lines: vec![line], ..Panel::default() }
 }
 
-/// A number with about four digits.
-pub(super) fn short(value: f64) -> String {
-    let size = value.abs();
-    if size >= 1000.0 || size == 0.0 || !size.is_finite() {
-        return format!("{value:.0}");
-    }
-    let decimals = (3.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
-    format!("{value:.decimals$}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,11 +114,5 @@ mod tests {
         assert_eq!(best_of("authpct", &[60.0, 80.0]), Some(1));
         assert_eq!(best_of("ct", &[-9.0, 1.0, 3.0]), Some(1));
         assert_eq!(best_of("fid", &[f64::NAN]), None);
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let texts = [0.0123456, 12.3456, 123.456, 1234.56, 0.0].map(short);
-        assert_eq!(texts, ["0.01235", "12.35", "123.5", "1235", "0"]);
     }
 }

@@ -5,11 +5,9 @@
 //! | [`curve`] | metrics against kimg over the checkpoints of a run |
 //! | [`plane`] | precision against recall, density against coverage, a point a run |
 //! | [`scatter`] | pictures as points in the first two principal components of their features |
-//! | [`nearest`] | samples beside the training pictures that are nearest to them |
 //!
 //! It is not responsible for the numbers.
 
 pub mod curve;
-pub mod nearest;
 pub mod plane;
 pub mod scatter;

@@ -42,7 +42,7 @@ use self::parts::part_numbers;
 use self::plan::Plan;
 use self::prepare::{Outcome as Prepared, Preparer, Record};
 use self::work::Folder;
-use crate::output::{self, Owner};
+use crate::output;
 use crate::reject::REJECTS;
 
 /// The name of the sheet of pictures in a data set's folder.
@@ -129,14 +129,14 @@ pub fn build(options: &Options, stop: &Stop) -> Result<Outcome, BuildError> {
         parts::refuse_data_set(&out, options)?;
         fs::create_folder(&out)?;
         let path = out.join(parts::part_name(part, of));
-        let _owner = Owner::of(&path)?;
+        let _claim = output::claim(&path)?;
         let folder = Folder::resume(path, described)?;
         return Ok(match run(&plan, options, &folder, stop, |_, _| Ok(()))? {
             Some(_) => Outcome::Part(folder.path().to_owned(), folder.work.taken()),
             None => stopped(),
         });
     }
-    let _owner = Owner::of(&out)?;
+    let _claim = output::claim(&out)?;
     fs::recover_folder(&out)?;
     if let Some(manifest) = threads.install(|| existing::existing(&out, &plan, options))? {
         // Killed between its last rename and its end, a build leaves this.

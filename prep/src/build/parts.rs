@@ -10,7 +10,7 @@ use shared::signal::Stop;
 
 use super::work::Folder;
 use super::{BuildError, Options, Outcome, Report, assemble, is_ours, options};
-use crate::output::{self, Owner};
+use crate::output;
 
 /// Joins the parts that `prep build --part` made in `out` to a data set, which takes their place. A data set that is there already,
 /// without parts, is left as it is: the same command was killed at its very end.
@@ -21,7 +21,7 @@ pub fn merge(out: &Path, stop: &Stop) -> Result<Outcome, BuildError> {
     let started = Instant::now();
     let out = output::resolve(out)?;
     output::holds_only(&out, is_ours)?;
-    let _owner = Owner::of(&out)?;
+    let _claim = output::claim(&out)?;
     fs::recover_folder(&out)?;
     if !output::entries(&out)?.iter().any(|name| part_numbers(name).is_some()) && out.join(MANIFEST).exists() {
         return Ok(Outcome::UpToDate(Dataset::open(&out)?.manifest().clone()));

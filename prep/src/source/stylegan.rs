@@ -6,13 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::Value;
+use shared::archive::stylegan::LABELS;
 use shared::archive::{Archive, Name};
 use shared::cli::UsageError;
 
 use super::{Content, Entry, Format, Listing, Part, SourceError, TABLE_LIMIT};
 
-/// The file of labels, beside the pictures.
-pub const LABELS: &str = "dataset.json";
 /// Class numbers from here on are taken for a mistake: no set has as many classes.
 const CLASS_LIMIT: u64 = 1 << 20;
 

@@ -5,14 +5,18 @@
 //! under a name from an archive, so a name that points elsewhere is only a name. What cannot be read at any place as it is, a
 //! gzipped tar or a compressed file of many pictures, is unpacked once to a scratch file without a name. It is not responsible
 //! for what is inside the files.
+//!
+//! Beside it: [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
 
 mod folder;
 mod shared_file;
+pub mod stylegan;
 mod tar;
 #[cfg(test)]
 mod tests;
 mod unpack;
 mod zip;
+pub mod zip_writer;
 
 use std::collections::HashMap;
 use std::fmt;

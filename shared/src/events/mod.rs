@@ -6,15 +6,14 @@
 //! `write` makes one record, and a reader passes over a torn last one.
 
 mod crc32c;
-mod message;
 
 use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
-use self::message::Message;
 use crate::fs::{self, AppendFile, FsError, Result};
+use crate::protobuf::Message;
 
 /// The start of every name of an event file; TensorBoard looks for `tfevents`.
 pub const PREFIX: &str = "events.out.tfevents.";

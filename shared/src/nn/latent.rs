@@ -2,7 +2,12 @@
 
 use super::config::Distribution;
 use super::generator::GeneratorConfig;
-use crate::rng::Stream;
+use crate::rng::{self, Stream};
+
+/// The narrowest truncation: a normal number is within it once in 125 drawings.
+pub const LEAST_THRESHOLD: f64 = 0.01;
+/// The widest: no normal number is beyond it.
+pub const MOST_THRESHOLD: f64 = 100.0;
 
 /// `count` latent vectors, one behind the other.
 #[must_use]
@@ -15,6 +20,32 @@ pub fn draw(config: &GeneratorConfig, count: usize, stream: &mut Stream) -> Vec<
         Distribution::Truncated => (0..count * n).map(|_| truncated(stream, config.threshold)).collect(),
         Distribution::Censored => (0..count * n).map(|_| stream.normal().max(0.0) as f32).collect(),
         Distribution::Bernoulli => (0..count * n).map(|_| f32::from(u8::from(stream.coin(0.5)))).collect(),
+    }
+}
+
+/// Draws the values of `z`, the latent vector of `seed`, that are beyond ±`threshold` again until they are within, each from a stream of
+/// its own: a value that is within stays the same at every threshold, and with it what it shows.
+pub fn truncate(z: &mut [f32], seed: u64, threshold: f64) {
+    for (place, value) in (0u64..).zip(z).filter(|(_, value)| f64::from(value.abs()) > threshold) {
+        *value = truncated(&mut rng::stream(seed, "truncation", place), threshold);
+    }
+}
+
+/// Moves `z` to the nearest place at which latent vectors may lie, as far as their distribution bounds them: onto the sphere, or into the
+/// interval.
+pub fn onto_support(config: &GeneratorConfig, z: &mut [f32]) {
+    let clamp = |z: &mut [f32], low: f32, high: f32| z.iter_mut().for_each(|v| *v = v.clamp(low, high));
+    match config.distribution {
+        Distribution::Normal => {}
+        Distribution::Uniform => clamp(z, -1.0, 1.0),
+        Distribution::Truncated => clamp(z, -config.threshold as f32, config.threshold as f32),
+        Distribution::Censored => clamp(z, 0.0, f32::MAX),
+        Distribution::Bernoulli => clamp(z, 0.0, 1.0),
+        Distribution::Sphere => {
+            let length = z.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+            let radius = (z.len() as f64).sqrt();
+            z.iter_mut().for_each(|v| *v = (f64::from(*v) / length * radius) as f32);
+        }
     }
 }
 
@@ -39,7 +70,6 @@ fn truncated(stream: &mut Stream, threshold: f64) -> f32 {
 mod tests {
     use super::*;
     use crate::nn::preset;
-    use crate::rng;
 
     fn drawn(distribution: Distribution) -> Vec<f32> {
         let config = preset::find("gan-ada").and_then(preset::Preset::settings).expect("preset").generator;
@@ -75,6 +105,25 @@ mod tests {
         // max(N, 0): mean 1/√(2π), mean square ½.
         check(Distribution::Censored, 0.398_942, 0.5, 7.0);
         check(Distribution::Bernoulli, 0.5, 0.5, 1.0);
+    }
+
+    #[test]
+    fn truncation_moves_only_what_is_beyond_it_and_a_value_keeps_its_place_as_the_threshold_falls() {
+        let z = rng::stream(3, "latent test", 0).normals(5000);
+        let at = |threshold| {
+            let mut z = z.clone();
+            truncate(&mut z, 3, threshold);
+            z
+        };
+        let (wide, narrow) = (at(1.2), at(0.4));
+        assert!(wide.iter().all(|v| v.abs() <= 1.2) && narrow.iter().all(|v| v.abs() <= 0.4));
+        for i in 0..z.len() {
+            assert!(z[i].abs() > 1.2 || wide[i] == z[i]);
+            assert!(wide[i].abs() > 0.4 || narrow[i] == wide[i]);
+        }
+        // Within ±0.4 a truncated normal is nearly uniform: variance 0.16/3 · (1 − 0.4²·2/15 …).
+        let square = narrow.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / z.len() as f64;
+        assert!((square - 0.0522).abs() < 0.003, "{square}");
     }
 
     #[test]

@@ -120,6 +120,14 @@ const PARTS: [&str; 11] = [
 /// How the names of further parts begin.
 const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
 
+/// At most `most` items of `list`, evenly spread, the first and the last among them (the last, where only one is wanted).
+#[must_use]
+pub fn spread<T: Clone>(list: &[T], most: usize) -> Vec<T> {
+    let count = most.min(list.len());
+    let place = |i: usize| if count == 1 { list.len() - 1 } else { i * (list.len() - 1) / (count - 1) };
+    (0..count).map(|i| list[place(i)].clone()).collect()
+}
+
 /// A run folder.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -207,10 +215,7 @@ impl Run {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn sheets_over_time(&self, most: usize) -> Result<Vec<(u64, PathBuf)>, RunError> {
-        let sheets = self.sheets()?;
-        let count = most.min(sheets.len());
-        let place = |i: usize| if count == 1 { sheets.len() - 1 } else { i * (sheets.len() - 1) / (count - 1) };
-        Ok((0..count).map(|i| sheets[place(i)].clone()).collect())
+        Ok(spread(&self.sheets()?, most))
     }
 
     /// The steps of the checkpoints there are, ascending.

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::checkpoint::Meta;
-use super::config::RunConfig;
+use super::config::{Distribution, RunConfig};
 use super::device::on_workers;
 use super::generator::Generator;
 use super::latent;
@@ -29,6 +29,28 @@ pub struct Sampler {
     range: Range,
     classes: Vec<String>,
     class: Option<u32>,
+    truncation: Option<f64>,
+}
+
+/// Which generator of a checkpoint makes pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Weights {
+    /// The moving average (EMA) of its weights.
+    #[default]
+    Averaged,
+    /// Those that the optimizer last left.
+    Trained,
+}
+
+impl Weights {
+    /// The name of their file in a checkpoint, without ending.
+    #[must_use]
+    pub fn part(self) -> &'static str {
+        match self {
+            Self::Averaged => "ema",
+            Self::Trained => "generator",
+        }
+    }
 }
 
 /// What one picture is made of.
@@ -46,7 +68,14 @@ impl Sampler {
     /// Pictures from `generator` of the run that `config` describes, whose parameters are on `device`.
     #[must_use]
     pub fn new(generator: Generator, config: &RunConfig, device: Device) -> Self {
-        Self { generator, device, range: config.settings.range(), classes: config.data.classes.clone(), class: None }
+        Self {
+            generator,
+            device,
+            range: config.settings.range(),
+            classes: config.data.classes.clone(),
+            class: None,
+            truncation: None,
+        }
     }
 
     /// The averaged (EMA) generator of a run's checkpoint.
@@ -54,13 +83,21 @@ impl Sampler {
     /// # Errors
     /// When there is no such checkpoint or it is damaged.
     pub fn open(run: &Path, which: Which, device: &Device) -> Result<(Self, Meta), RunError> {
+        Self::open_weights(run, which, Weights::Averaged, device)
+    }
+
+    /// The generator of a run's checkpoint with one of the two kinds of weights that it has.
+    ///
+    /// # Errors
+    /// When there is no such checkpoint or it is damaged.
+    pub fn open_weights(run: &Path, which: Which, weights: Weights, device: &Device) -> Result<(Self, Meta), RunError> {
         let opened = Run::open(run)?;
         let checkpoint = opened.checkpoint(which)?;
         let mut generator = checkpoint.meta.config.generator(device);
-        if let Err(error) = checkpoint.load("ema", &mut generator) {
+        if let Err(error) = checkpoint.load(weights.part(), &mut generator) {
             // Whoever trains the run may have removed it for a newer one.
             let gone = !matches!(which, Which::Step(_)) && !opened.checkpoint_folder(checkpoint.meta.step).exists();
-            return if gone { Self::open(run, which, device) } else { Err(error.into()) };
+            return if gone { Self::open_weights(run, which, weights, device) } else { Err(error.into()) };
         }
         Ok((Self::new(generator, &checkpoint.meta.config, device.clone()), checkpoint.meta))
     }
@@ -88,6 +125,44 @@ impl Sampler {
         self
     }
 
+    /// Values of a latent vector beyond ±`threshold` are drawn again (Brock et al. 2019, arXiv:1809.11096, "truncation trick"): pictures
+    /// become more alike, and most of them better.
+    ///
+    /// # Errors
+    /// When latent vectors are not normal, or the threshold is no number that a drawing reaches.
+    pub fn truncated(mut self, threshold: f64) -> Result<Self, UsageError> {
+        let config = self.generator.config();
+        let normal = matches!(config.distribution, Distribution::Normal | Distribution::Truncated);
+        if !normal {
+            let name = config.distribution.name();
+            return Err(UsageError(format!("--truncation {threshold}: the latents of this run are {name}, not normal")));
+        }
+        if !(latent::LEAST_THRESHOLD..=latent::MOST_THRESHOLD).contains(&threshold) {
+            let (least, most) = (latent::LEAST_THRESHOLD, latent::MOST_THRESHOLD);
+            return Err(UsageError(format!("--truncation {threshold}: expected {least} (all alike) to {most} (as trained)")));
+        }
+        self.truncation = Some(threshold);
+        Ok(self)
+    }
+
+    /// The generator.
+    #[must_use]
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
+    /// In which interval it gives pixels.
+    #[must_use]
+    pub fn range(&self) -> Range {
+        self.range
+    }
+
+    /// Where it computes.
+    #[must_use]
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Names of the classes that the generator is told; none where it is told none.
     #[must_use]
     pub fn classes(&self) -> &[String] {
@@ -97,7 +172,11 @@ impl Sampler {
     /// The latent vector of `seed`.
     #[must_use]
     pub fn latent(&self, seed: u64) -> Vec<f32> {
-        latent::draw(self.generator.config(), 1, &mut rng::stream(seed, "latent", 0))
+        let mut z = latent::draw(self.generator.config(), 1, &mut rng::stream(seed, "latent", 0));
+        if let Some(threshold) = self.truncation {
+            latent::truncate(&mut z, seed, threshold);
+        }
+        z
     }
 
     /// The class of `seed`'s picture: the one asked for, else the seeds go round all classes.
@@ -126,7 +205,32 @@ impl Sampler {
         on_workers(|| wishes.chunks(BATCH).flat_map(|chunk| self.batch(chunk)).collect())
     }
 
+    /// The values of the pictures asked for, of which there is at least one: [N, H, W, C] in [0, 1] one after the other, and [H, W, C].
+    #[must_use]
+    pub fn values_of(&self, wishes: &[Wish]) -> (Vec<f32>, [usize; 3]) {
+        on_workers(|| {
+            let mut batches = wishes.chunks(BATCH).map(|chunk| self.values(chunk));
+            let (mut values, extent) = batches.next().unwrap_or_default();
+            batches.for_each(|(more, _)| values.extend(more));
+            (values, extent)
+        })
+    }
+
     fn batch(&self, wishes: &[Wish]) -> Vec<Picture> {
+        let (values, [height, width, channels]) = self.values(wishes);
+        let pictures = values.chunks((channels * height * width).max(1));
+        pictures
+            .map(|picture| Picture {
+                width: width as u32,
+                height: height as u32,
+                channels: channels as u32,
+                pixels: picture.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8).collect(),
+            })
+            .collect()
+    }
+
+    /// One batch, of at most [`BATCH`] wishes: [N, H, W, C], and [H, W, C].
+    fn values(&self, wishes: &[Wish]) -> (Vec<f32>, [usize; 3]) {
         let length = self.generator.config().latent;
         let filled = || wishes.iter().chain(std::iter::repeat_n(&wishes[0], BATCH - wishes.len()));
         let z: Vec<f32> = filled().flat_map(|w| w.latent.iter().copied()).collect();
@@ -140,16 +244,7 @@ impl Sampler {
         let mut pass = Pass { mode: Mode::Infer, classes: classes.as_ref(), masks: &mut masks };
         let x = self.range.to_unit(self.generator.clone().forward(z, &mut pass)); // [BATCH, C, H, W] in [0, 1]
         let [_, channels, height, width] = x.dims();
-        let values: Vec<f32> = x.permute([0, 2, 3, 1]).into_data().iter::<f32>().collect();
-        values
-            .chunks(channels * height * width)
-            .take(wishes.len())
-            .map(|picture| Picture {
-                width: width as u32,
-                height: height as u32,
-                channels: channels as u32,
-                pixels: picture.iter().map(|v| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8).collect(),
-            })
-            .collect()
+        let asked = wishes.len() * channels * height * width;
+        (x.permute([0, 2, 3, 1]).into_data().iter::<f32>().take(asked).collect(), [height, width, channels])
     }
 }

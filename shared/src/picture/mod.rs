@@ -19,13 +19,18 @@ mod window;
 
 use std::io::Cursor;
 
+use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder, ImageResult};
 
 pub use canvas::Canvas;
 pub use error::{Limits, PictureError};
 pub use file::PictureFile;
 pub use window::Window;
+
+/// A file that an encoder writes into memory.
+type Encoded = Cursor<Vec<u8>>;
 
 /// A picture: rows from the top, pixels from the left, `channels` bytes a pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +92,35 @@ impl Picture {
         self.encode_png(CompressionType::Fast)
     }
 
+    /// The picture as a JPEG file of `quality` 1 to 100, without opacity.
+    ///
+    /// # Errors
+    /// When the picture has no pixels, a number of channels that JPEG does not know, or a side above 65,535.
+    pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, PictureError> {
+        self.encode(|p, color, file| {
+            JpegEncoder::new_with_quality(file, quality).write_image(&p.pixels, p.width, p.height, color)
+        })
+    }
+
+    /// The picture as a WebP file without loss.
+    ///
+    /// # Errors
+    /// When the picture has no pixels, a number of channels that WebP does not know, or a side above 16,384.
+    pub fn to_webp(&self) -> Result<Vec<u8>, PictureError> {
+        self.encode(|p, color, file| WebPEncoder::new_lossless(file).write_image(&p.pixels, p.width, p.height, color))
+    }
+
     fn encode_png(&self, compression: CompressionType) -> Result<Vec<u8>, PictureError> {
+        self.encode(|p, color, file| {
+            let encoder = PngEncoder::new_with_quality(file, compression, FilterType::Adaptive);
+            encoder.write_image(&p.pixels, p.width, p.height, color)
+        })
+    }
+
+    fn encode(
+        &self,
+        write: impl FnOnce(&Self, ExtendedColorType, &mut Encoded) -> ImageResult<()>,
+    ) -> Result<Vec<u8>, PictureError> {
         let unsupported = |what: String| PictureError::Encode { width: self.width, height: self.height, what };
         let color = match self.channels {
             1 => ExtendedColorType::L8,
@@ -99,11 +132,9 @@ impl Picture {
         if self.pixels.is_empty() || self.pixels.len() != self.stride() * self.height as usize {
             return Err(unsupported(format!("{} bytes of pixels", self.pixels.len())));
         }
-        let mut png = Cursor::new(Vec::new());
-        PngEncoder::new_with_quality(&mut png, compression, FilterType::Adaptive)
-            .write_image(&self.pixels, self.width, self.height, color)
-            .map_err(|e| unsupported(e.to_string()))?;
-        Ok(png.into_inner())
+        let mut file = Encoded::default();
+        write(self, color, &mut file).map_err(|e| unsupported(e.to_string()))?;
+        Ok(file.into_inner())
     }
 
     /// The pixels of a window, which lies within the picture.
@@ -163,6 +194,17 @@ pub const CAPTION_HEIGHT: u32 = caption::HEIGHT;
 #[must_use]
 pub fn caption_width(text: &str) -> u32 {
     caption::width(text)
+}
+
+/// `text` if it is at most `dots` wide, else as many of its letters as fit with `..` behind them.
+#[must_use]
+pub fn caption_fitting(text: &str, dots: u32) -> String {
+    if caption_width(text) <= dots {
+        return text.to_owned();
+    }
+    let cut = |n: usize| text.chars().take(n).chain("..".chars()).collect::<String>();
+    let count = (0..text.chars().count()).rev().find(|n| caption_width(&cut(*n)) <= dots);
+    count.map_or_else(String::new, cut)
 }
 
 /// Lays pictures out in rows of `columns`, `padding` white pixels between and around them. The cells have the size of the

@@ -9,10 +9,19 @@ fn ramp(width: u32, height: u32) -> Picture {
 
 fn jpeg_of(picture: &Picture) -> Vec<u8> {
     let mut bytes = Vec::new();
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 90)
+    JpegEncoder::new_with_quality(&mut bytes, 90)
         .write_image(&picture.pixels, picture.width, picture.height, ExtendedColorType::Rgb8)
         .expect("encode");
     bytes
+}
+
+#[test]
+fn a_caption_without_room_is_cut_where_it_shows() {
+    for (text, letters, expected) in
+        [("12345", 5, "12345"), ("123456", 5, "123.."), ("gull", 2, ".."), ("gull", 1, ""), ("", 0, "")]
+    {
+        assert_eq!(caption_fitting(text, caption_width(&"0".repeat(letters))), expected);
+    }
 }
 
 #[test]

@@ -5,9 +5,12 @@
 
 mod axis;
 mod label;
+pub mod nearest;
+mod number;
 mod panel;
 mod pen;
 
+pub use self::number::short;
 use self::pen::{INK, SOFT_INK, TEXT};
 use crate::picture::{CAPTION_HEIGHT, Picture, caption_width};
 

@@ -124,6 +124,21 @@ pub enum Distribution {
     Bernoulli,
 }
 
+impl Distribution {
+    /// As settings write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Uniform => "uniform",
+            Self::Sphere => "sphere",
+            Self::Truncated => "truncated",
+            Self::Censored => "censored",
+            Self::Bernoulli => "bernoulli",
+        }
+    }
+}
+
 /// One convolution of a plan: kernel, stride, padding on all sides, as in `k7s2p0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -41,6 +41,12 @@ pub fn describe(device: &Device) -> String {
     format!("{device:?}")
 }
 
+/// What decides the last bits of what `device` computes: not the number of threads, which [`describe`] has, too.
+#[must_use]
+pub fn arithmetic(device: &Device) -> String {
+    if *device == Device::flex() { format!("CPU, {}", ops::instructions()) } else { describe(device) }
+}
+
 fn cpu() -> String {
     format!("CPU, {} threads, {}", rayon::current_num_threads(), ops::instructions())
 }

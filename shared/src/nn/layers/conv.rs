@@ -117,7 +117,7 @@ impl Conv2d {
             None if activation == Activation::NONE => self.linear(x),
             None => ops::bias_act(self.linear(x), Tensor::zeros([outputs], &self.weight.flat().device().inner()), activation),
             Some(bias) if transposed => ops::bias_act(self.linear(x), bias.flat(), activation),
-            Some(bias) => ops::conv2d_act(self.doubled(x), self.weight(), bias.flat(), activation, stride, padding),
+            Some(bias) => ops::conv2d_act(self.doubled(x), self.effective_weight(), bias.flat(), activation, stride, padding),
         }
     }
 
@@ -126,9 +126,9 @@ impl Conv2d {
     pub fn linear(&self, x: Tensor<4>) -> Tensor<4> {
         let ConvConfig { stride, padding, transposed, .. } = self.config;
         if transposed {
-            return ops::conv_transpose2d(x, self.weight(), stride, padding);
+            return ops::conv_transpose2d(x, self.effective_weight(), stride, padding);
         }
-        ops::conv2d(self.doubled(x), self.weight(), stride, padding)
+        ops::conv2d(self.doubled(x), self.effective_weight(), stride, padding)
     }
 
     fn doubled(&self, x: Tensor<4>) -> Tensor<4> {
@@ -138,7 +138,10 @@ impl Conv2d {
         }
     }
 
-    fn weight(&self) -> Tensor<4> {
+    /// The kernels that are applied, [Cout, Cin, k, k], transposed [Cin, Cout, k, k]: the weight, divided by its norm with spectral
+    /// normalisation.
+    #[must_use]
+    pub fn effective_weight(&self) -> Tensor<4> {
         spectral::normalized(&self.weight, self.u.as_ref(), self.config.transposed)
     }
 

@@ -46,7 +46,13 @@ impl Linear {
     /// The part that is linear in `x`: without bias.
     #[must_use]
     pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
-        ops::matmul(x, spectral::normalized::<2>(&self.weight, self.u.as_ref(), false).transpose())
+        ops::matmul(x, self.effective_weight().transpose())
+    }
+
+    /// The matrix that inputs are multiplied by, [outputs, inputs]: the weight, divided by its norm with spectral normalisation.
+    #[must_use]
+    pub fn effective_weight(&self) -> Tensor<2> {
+        spectral::normalized::<2>(&self.weight, self.u.as_ref(), false)
     }
 
     /// One power iteration, where there is spectral normalisation.

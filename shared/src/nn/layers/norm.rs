@@ -60,6 +60,18 @@ impl BatchNorm {
         }
     }
 
+    /// What is added to a variance before its root is taken.
+    #[must_use]
+    pub fn epsilon(&self) -> f32 {
+        self.epsilon
+    }
+
+    /// Whether gamma and beta are tables with a row for each class.
+    #[must_use]
+    pub fn by_class(&self) -> bool {
+        self.by_class
+    }
+
     /// From now on training goes by the moments of what all members have together, as much each: synchronised BatchNorm. Every member
     /// must make the same passes, forward and backward, in the same order.
     pub fn synchronize(&mut self, member: &Member) {

@@ -3,9 +3,8 @@
 //!
 //! It is not responsible for what distance is taken; the title should say so.
 
-use shared::picture::{CAPTION_HEIGHT, Picture, caption_width};
-
-use super::curve::short;
+use super::number::short;
+use crate::picture::{CAPTION_HEIGHT, Picture, caption_fitting, caption_width};
 
 /// Pixels around everything, and between two pictures.
 const MARGIN: u32 = 16;
@@ -14,6 +13,8 @@ const GAP: u32 = 8;
 const APART: u32 = 24;
 /// Small pictures are enlarged until their longer side has so many pixels, or one step less: captions fit below them.
 const LEGIBLE: u32 = 112;
+/// Cells become wide enough for so many letters, where names are as long.
+const LETTERS: usize = 12;
 /// Dots of a letter, in pixels.
 const TEXT: u32 = 2;
 const INK: [u8; 3] = [30, 30, 30];
@@ -49,6 +50,10 @@ pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
     let (width, height) = (largest(|p| p.width), largest(|p| p.height));
     let factor = (LEGIBLE / width.max(height)).max(1);
     let (width, height) = (width * factor, height * factor);
+    let widest = |text: &str| caption_width(&text.chars().take(LETTERS).collect::<String>()) * TEXT;
+    let below_near = |near: &Near| widest(&near.place).max(widest(&short(near.distance)));
+    let names = samples.iter().map(|sample| sample.nearest.iter().map(below_near).max().unwrap_or(0).max(widest(&sample.name)));
+    let width = width.max(names.max().unwrap_or(0));
     let line = CAPTION_HEIGHT * TEXT + 4;
     let below = 2 * line + GAP;
     let columns = samples.iter().map(|sample| sample.nearest.len()).max().unwrap_or(0) as u32;
@@ -57,12 +62,7 @@ pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
     let head = if title.is_empty() { 0 } else { line + GAP };
     let mut sheet = Picture::filled(across, 2 * MARGIN + head + samples.len() as u32 * (height + below), 3, 255);
     sheet.draw_text(title, MARGIN, MARGIN, TEXT, INK);
-    // As many letters as fit below a picture with a space behind them.
-    let cut = |text: &str| {
-        let fits = |n: &usize| caption_width(&text.chars().take(*n).collect::<String>()) * TEXT <= width + GAP / 2;
-        let count = (0..=text.chars().count()).take_while(fits).last().unwrap_or(0);
-        text.chars().take(count).collect::<String>()
-    };
+    let cut = |text: &str| caption_fitting(text, (width + GAP / 2) / TEXT);
     let mut top = MARGIN + head;
     for sample in samples {
         let captions = top + height + 4;

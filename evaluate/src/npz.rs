@@ -5,8 +5,6 @@
 //! pictures, version; numpy passes over it. Whoever compares a file without it must know by himself what it was made with.
 //! Pickled Python objects are never read.
 
-mod array;
-
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -15,11 +13,10 @@ use serde_json::Value;
 use shared::cli::DataError;
 use shared::fs::{self, FsError};
 use shared::metrics::features::Features;
+use shared::npy::{self, Array, header};
 use thiserror::Error;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
-
-use self::array::{Array, header};
 
 /// The member with what numpy does not know of.
 const FACTS: &str = "fledge.json";
@@ -134,7 +131,7 @@ impl<R: Read + Seek> Npz<'_, R> {
         let array = match self.zip.by_index(index) {
             Ok(mut file) => {
                 let claimed = file.size();
-                array::read(&mut file, claimed, of4, of8)
+                npy::read(&mut file, claimed, of4, of8)
             }
             Err(error) => Err(error.to_string()),
         };
@@ -228,7 +225,7 @@ fn member<T: Copy, const N: usize>(
     zip.start_file(name, stored(size > u64::from(u32::MAX)))?;
     zip.write_all(&head)?;
     let mut bytes = Vec::new();
-    for chunk in values.chunks(array::CHUNK / N) {
+    for chunk in values.chunks(npy::CHUNK / N) {
         bytes.clear();
         bytes.extend(chunk.iter().flat_map(|&v| bytes_of(v)));
         zip.write_all(&bytes)?;

@@ -1,9 +1,9 @@
-//! The few protocol buffer messages of an event file, written field by field (tensorflow/core/util/event.proto,
-//! tensorflow/core/framework/summary.proto). Only writing: whoever reads has TensorBoard.
+//! Messages of protocol buffers, written field by field (protobuf.dev, "Encoding"): the event files of TensorBoard and ONNX are made of
+//! them. Only writing, and only what these need.
 
 /// A message that grows by fields.
 #[derive(Debug, Default)]
-pub(super) struct Message(Vec<u8>);
+pub struct Message(Vec<u8>);
 
 /// How a field's value is laid out, the lowest three bits of its key.
 const VARINT: u64 = 0;
@@ -12,29 +12,33 @@ const DELIMITED: u64 = 2;
 const FOUR_BYTES: u64 = 5;
 
 impl Message {
-    /// A whole number; a negative one would take ten bytes, and none here is.
-    pub(super) fn integer(mut self, field: u64, value: u64) -> Self {
+    /// A whole number. A negative one is its two's complement in 64 bits.
+    #[must_use]
+    pub fn integer(mut self, field: u64, value: u64) -> Self {
         self.varint(field << 3 | VARINT);
         self.varint(value);
         self
     }
 
     /// A `double`.
-    pub(super) fn double(mut self, field: u64, value: f64) -> Self {
+    #[must_use]
+    pub fn double(mut self, field: u64, value: f64) -> Self {
         self.varint(field << 3 | EIGHT_BYTES);
         self.0.extend(value.to_le_bytes());
         self
     }
 
     /// A `float`.
-    pub(super) fn float(mut self, field: u64, value: f32) -> Self {
+    #[must_use]
+    pub fn float(mut self, field: u64, value: f32) -> Self {
         self.varint(field << 3 | FOUR_BYTES);
         self.0.extend(value.to_le_bytes());
         self
     }
 
     /// Bytes or a text.
-    pub(super) fn bytes(mut self, field: u64, bytes: impl AsRef<[u8]>) -> Self {
+    #[must_use]
+    pub fn bytes(mut self, field: u64, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         self.varint(field << 3 | DELIMITED);
         self.varint(bytes.len() as u64);
@@ -43,12 +47,14 @@ impl Message {
     }
 
     /// A message inside this one.
-    pub(super) fn message(self, field: u64, inner: &Self) -> Self {
+    #[must_use]
+    pub fn message(self, field: u64, inner: &Self) -> Self {
         self.bytes(field, &inner.0)
     }
 
     /// The bytes.
-    pub(super) fn encoded(&self) -> &[u8] {
+    #[must_use]
+    pub fn encoded(&self) -> &[u8] {
         &self.0
     }
 

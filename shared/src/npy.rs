@@ -10,13 +10,15 @@ const HEADER_LIMIT: usize = 10_000;
 /// The most bytes of values: 100,000 pictures of 2048 features in f64, twice.
 const VALUES_LIMIT: u64 = 4 << 30;
 /// Bytes that are converted at a time.
-pub(super) const CHUNK: usize = 1 << 20;
+pub const CHUNK: usize = 1 << 20;
 
-/// An array, row by row.
-#[derive(Debug, PartialEq)]
-pub(super) struct Array<T> {
-    pub(super) shape: Vec<usize>,
-    pub(super) values: Vec<T>,
+/// An array.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array<T> {
+    /// Its extents.
+    pub shape: Vec<usize>,
+    /// Row by row.
+    pub values: Vec<T>,
 }
 
 /// What the dictionary says.
@@ -27,8 +29,11 @@ struct Facts {
     shape: Option<Vec<usize>>,
 }
 
-/// Reads an array of f32 or f64 from a member of `claimed` bytes. Memory grows with what is there, not with what is claimed.
-pub(super) fn read<T: Copy>(
+/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with what is there, not with what is claimed.
+///
+/// # Errors
+/// What is wrong with it; whoever calls names the file.
+pub fn read<T: Copy>(
     file: &mut impl Read,
     claimed: u64,
     of4: impl Fn(f32) -> T,
@@ -100,8 +105,9 @@ fn row_major<T: Copy>(values: Vec<T>, shape: &[usize]) -> Vec<T> {
     places.map(|place| values[place]).collect()
 }
 
-/// The header of an array of type `kind`: version 1, filled up with spaces so that the values begin at a multiple of 64.
-pub(super) fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
+/// The header of an array of type `kind` (`<f4`, `<f8`): version 1, filled up with spaces so that the values begin at a multiple of 64.
+#[must_use]
+pub fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
     let shape = match shape {
         [n] => format!("({n},)"),
         shape => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
