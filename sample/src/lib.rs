@@ -3,16 +3,40 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`args`] | flags → requests |
+//! | [`args`] | flags → what each command is asked for |
+//! | [`source`] | the run, the checkpoint, how latent vectors are drawn |
 //! | [`seeds`] | `0-63,100` → the seeds meant |
-//! | [`collection`] | many pictures into a folder or zip |
-//! | [`walk`] | paths through latent space |
+//! | [`choice`] | seeds, or latent vectors from a file |
+//! | [`grid`] | pictures side by side |
+//! | [`images`], [`collection`] | many pictures in a folder or zip, resumable |
+//! | [`compare`] | beside real pictures |
 //! | [`timelapse`] | the sheets of a run, one after the other |
-//! | [`animation`] | frames → GIF |
+//! | [`walk`], [`path`], [`morph`] | paths through latent space, moving or in a row |
+//! | [`sheet`], [`directions`] | what the principal directions of latent space do |
+//! | [`truncation`] | several thresholds below each other |
+//! | [`latents`] | latent vectors as a file |
+//! | [`layout`] | rows and columns with words |
+//! | [`still`] | a picture as a file |
+//! | [`animation`] | frames as a file |
+//! | [`export`] | the generator as a file for other programs |
 
 pub mod animation;
 pub mod args;
+pub mod choice;
 pub mod collection;
+pub mod compare;
+pub mod directions;
+pub mod export;
+pub mod grid;
+pub mod images;
+pub mod latents;
+pub mod layout;
+pub mod morph;
+pub mod path;
 pub mod seeds;
+pub mod sheet;
+pub mod source;
+pub mod still;
 pub mod timelapse;
+pub mod truncation;
 pub mod walk;

@@ -1,66 +1,160 @@
-//! Paths through latent space that end where they begin.
+//! `sample walk`: a path through latent space as an animation; a grid of them, if asked for.
 
-/// Spherical interpolation (Shoemake 1985) of the directions of `a` and `b`, linear in their lengths: points between two
-/// normal vectors keep the length that the generator knows.
-#[must_use]
-pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
-    let length = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
-    let (la, lb) = (length(a), length(b));
-    let dot: f64 = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
-    let angle = (dot / (la * lb)).clamp(-1.0, 1.0).acos();
-    let (wa, wb) = match angle.sin() {
-        // Parallel directions: the straight line is the arc.
-        s if s < 1e-6 => (1.0 - t, t),
-        s => (((1.0 - t) * angle).sin() / s, (t * angle).sin() / s),
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::{Ending, UsageError};
+use shared::nn::sampler::{Sampler, Wish};
+use shared::picture::{Picture, grid};
+use shared::signal::Stop;
+
+use crate::animation::{AnimationArgs, Frames};
+use crate::choice::{Chosen, PickArgs};
+use crate::path::{Easing, Interpolation, Path};
+
+const EXAMPLES: &str = "\
+Examples:
+  sample walk runs/birds --out walk.gif                                   through seeds 0 to 7 and back to the first
+  sample walk runs/birds --out walk.webp --seeds 3,17,5 --frames 90 --easing smooth
+  sample walk runs/birds --out wall.gif --grid 6x6                        36 walks beside each other
+  sample walk runs/birds --out walk.mp4 --frames 600 --fps 30 --scale 8   needs ffmpeg
+  sample walk runs/birds --out frames/ --frames 240                       numbered PNG files
+Of a run that learned classes each walk stays in the class of its first seed, or in --class.";
+
+/// Keys of a walk unless told otherwise, and of each in a grid.
+const KEYS: u64 = 8;
+const KEYS_IN_GRID: u64 = 4;
+/// Most walks of a grid.
+const CELLS_LIMIT: usize = 4096;
+/// More frames than these are a slip of the keyboard: nine hours at 30 a second.
+const FRAMES_LIMIT: usize = 1_000_000;
+
+/// Columns and rows, as `6x4`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Extent {
+    columns: usize,
+    rows: usize,
+}
+
+impl FromStr for Extent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected columns and rows like 6x4, at most {CELLS_LIMIT} in all");
+        let (columns, rows) = text.split_once(['x', '×', 'X']).ok_or_else(wrong)?;
+        let number = |part: &str| part.trim().parse().ok().filter(|n| (1..=CELLS_LIMIT).contains(n)).ok_or_else(wrong);
+        let extent = Self { columns: number(columns)?, rows: number(rows)? };
+        if extent.columns * extent.rows > CELLS_LIMIT { Err(wrong()) } else { Ok(extent) }
+    }
+}
+
+/// Flags of `sample walk`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct WalkArgs {
+    #[command(flatten)]
+    pick: PickArgs,
+    /// Animation to write: .gif, .apng, .png, .webp, .mp4, .mkv, .webm, or a folder for numbered frames
+    #[arg(long, value_name = "FILE|FOLDER")]
+    out: PathBuf,
+    /// Frames in all
+    #[arg(long, default_value_t = 120)]
+    frames: usize,
+    /// What lies between two latent vectors [default: spherical where they have nearly one length, else linear]
+    #[arg(long, value_enum)]
+    path: Option<Interpolation>,
+    /// How fast the way between two pictures is walked
+    #[arg(long, value_enum, default_value = "linear")]
+    easing: Easing,
+    /// End at the last picture: do not go back to the first
+    #[arg(long)]
+    open: bool,
+    /// So many walks beside each other; --seeds are dealt out to them, as many to each
+    #[arg(long, value_name = "COLUMNSxROWS")]
+    grid: Option<Extent>,
+    /// Pixels between the walks of a grid, before enlarging
+    #[arg(long, default_value_t = 2, requires = "grid", value_parser = clap::value_parser!(u32).range(0..=1024))]
+    padding: u32,
+    #[command(flatten)]
+    animation: AnimationArgs,
+}
+
+/// A walk of a grid.
+struct Cell {
+    keys: Vec<Vec<f32>>,
+    /// What is drawn besides the latent vector stays what it is at the first key, so that only one thing changes.
+    class: u32,
+    seed: u64,
+}
+
+/// The pictures along one or more paths.
+struct Walk {
+    sampler: Sampler,
+    path: Path,
+    cells: Vec<Cell>,
+    frames: usize,
+    columns: usize,
+    padding: u32,
+}
+
+impl Walk {
+    fn wish(&self, cell: &Cell, frame: usize) -> Wish {
+        Wish { latent: self.path.at(&cell.keys, frame, self.frames), class: cell.class, seed: cell.seed }
+    }
+}
+
+impl Frames for Walk {
+    fn count(&self) -> usize {
+        self.frames
+    }
+
+    fn pictures_in_one(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
+        let frame = |&frame: &usize| self.cells.iter().map(move |cell| self.wish(cell, frame));
+        let pictures = self.sampler.pictures_of(&indices.iter().flat_map(frame).collect::<Vec<_>>());
+        if self.cells.len() == 1 {
+            return Ok(pictures);
+        }
+        Ok(pictures.chunks(self.cells.len()).map(|frame| grid(frame, self.columns, self.padding)).collect())
+    }
+}
+
+/// Carries out `sample walk`.
+///
+/// # Errors
+/// When a flag cannot be carried out, the run cannot be read, or the animation cannot be written.
+pub fn run(args: WalkArgs) -> Result<Ending> {
+    args.animation.check(&args.out)?;
+    if !(1..=FRAMES_LIMIT).contains(&args.frames) {
+        return Err(UsageError(format!("--frames {}: expected 1 to {FRAMES_LIMIT}", args.frames)).into());
+    }
+    let (sampler, _) = args.pick.open()?;
+    let extent = args.grid.unwrap_or(Extent { columns: 1, rows: 1 });
+    let count = extent.columns * extent.rows;
+    let keys = if count == 1 { KEYS } else { KEYS_IN_GRID };
+    let chosen = args.pick.choice.of(&sampler, 0..keys * count as u64)?;
+    if chosen.len() % count != 0 {
+        let Extent { columns, rows } = extent;
+        let text = format!("--grid {columns}x{rows}: {} pictures cannot be dealt out to {count} walks evenly", chosen.len());
+        return Err(UsageError(text).into());
+    }
+    if chosen.len() < 2 * count {
+        let text = format!("--seeds: {} for {count} walks; each needs at least 2 pictures to go between", chosen.len());
+        return Err(UsageError(text).into());
+    }
+    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(sampler.generator().config().distribution));
+    let path = Path { interpolation, easing: args.easing, closed: !args.open };
+    let cell = |keys: &[Chosen]| Cell {
+        keys: keys.iter().map(|key| key.wish.latent.clone()).collect(),
+        class: keys[0].wish.class,
+        seed: keys[0].wish.seed,
     };
-    let target = la + (lb - la) * t;
-    a.iter().zip(b).map(|(x, y)| ((wa * f64::from(*x) / la + wb * f64::from(*y) / lb) * target) as f32).collect()
-}
-
-/// `frames` latents along the closed path through the latents `keys`, at even steps.
-#[must_use]
-pub fn path(keys: &[Vec<f32>], frames: usize) -> Vec<Vec<f32>> {
-    (0..frames)
-        .map(|i| {
-            let at = i as f64 * keys.len() as f64 / frames as f64;
-            let k = at as usize;
-            slerp(&keys[k], &keys[(k + 1) % keys.len()], at - k as f64)
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn latent(seed: u64, length: usize) -> Vec<f32> {
-        shared::rng::stream(seed, "latent", 0).normals(length)
-    }
-
-    #[test]
-    fn a_walk_passes_its_keys_keeps_lengths_and_closes() {
-        let frames = path(&[4, 9, 2].map(|seed| latent(seed, 64)), 12);
-        assert_eq!(frames.len(), 12);
-        for (frame, seed) in [(0, 4), (4, 9), (8, 2)] {
-            for (x, y) in frames[frame].iter().zip(latent(seed, 64)) {
-                assert!((x - y).abs() < 1e-5);
-            }
-        }
-        let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
-        let keys = [4, 9, 2].map(|s| length(&latent(s, 64)));
-        let (low, high) = (keys.iter().copied().fold(f32::MAX, f32::min), keys.iter().copied().fold(0.0, f32::max));
-        assert!(frames.iter().all(|f| (low - 1e-3..high + 1e-3).contains(&length(f))));
-        // The step over the seam is like those beside it.
-        let step = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f32>().sqrt();
-        let seam = step(&frames[11], &frames[0]);
-        assert!((seam - step(&frames[10], &frames[11])).abs() < 0.3 * seam);
-    }
-
-    #[test]
-    fn equal_latents_stay() {
-        let z = latent(1, 8);
-        for (x, y) in slerp(&z, &z, 0.3).iter().zip(&z) {
-            assert!((x - y).abs() < 1e-5);
-        }
-    }
+    let cells = chosen.chunks(chosen.len() / count).map(cell).collect();
+    let walk = Walk { sampler, path, cells, frames: args.frames, columns: extent.columns, padding: args.padding };
+    args.animation.write(&args.out, &walk, 0.0, &Stop::listen()?)
 }

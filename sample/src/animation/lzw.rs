@@ -1,0 +1,233 @@
+//! LZW as GIF has it, for pixels that may be one of several symbols: of those the one is taken with which the longest known run goes
+//! on.
+//!
+//! A greedy encoder loses nothing where each pixel has one symbol; libraries have only that.
+
+/// The most symbols that one pixel offers.
+pub const OFFERS: usize = 4;
+/// Codes have at most this many bits (GIF89a, appendix F).
+const MOST_BITS: u32 = 12;
+const CODES: usize = 1 << MOST_BITS;
+
+/// What one pixel may become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offers {
+    symbols: [u8; OFFERS],
+    /// By how much each is worse than the best; decides between runs of one length.
+    errors: [u32; OFFERS],
+    count: u8,
+}
+
+impl Offers {
+    /// Adds a symbol, if there is room.
+    pub fn add(&mut self, symbol: u8, error: u32) {
+        let at = usize::from(self.count);
+        if at < OFFERS {
+            (self.symbols[at], self.errors[at]) = (symbol, error);
+            self.count += 1;
+        }
+    }
+
+    /// The symbols with their errors, in the order in which they were added.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u8, u32)> + '_ {
+        self.symbols.iter().copied().zip(self.errors.iter().copied()).take(usize::from(self.count))
+    }
+}
+
+/// Least-significant bit first.
+#[derive(Debug, Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    held: u32,
+    count: u32,
+}
+
+impl Bits {
+    fn put(&mut self, code: u16, bits: u32) {
+        self.held |= u32::from(code) << self.count;
+        self.count += bits;
+        while self.count >= 8 {
+            self.bytes.push(self.held as u8);
+            self.held >>= 8;
+            self.count -= 8;
+        }
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        if self.count > 0 {
+            self.bytes.push(self.held as u8);
+        }
+        self.bytes
+    }
+}
+
+/// The runs known so far; a run's number is its code.
+#[derive(Debug)]
+struct Runs {
+    /// [code][symbol]: the run that goes on so; 0 where there is none.
+    longer: Vec<u16>,
+    /// Each run without its last symbol, and that symbol.
+    ends: Vec<(u16, u8)>,
+    clear: u16,
+    next: usize,
+}
+
+impl Runs {
+    fn new(clear: u16) -> Self {
+        let ends = (0..CODES).map(|code| (0, code as u8)).collect();
+        Self { longer: vec![0; CODES << 8], ends, clear, next: usize::from(clear) + 2 }
+    }
+
+    fn forget(&mut self) {
+        for code in usize::from(self.clear) + 2..self.next {
+            let (shorter, symbol) = self.ends[code];
+            self.longer[usize::from(shorter) << 8 | usize::from(symbol)] = 0;
+        }
+        self.next = usize::from(self.clear) + 2;
+    }
+
+    fn learn(&mut self, code: usize, shorter: u16, symbol: u8) {
+        self.ends[code] = (shorter, symbol);
+        let longer = &mut self.longer[usize::from(shorter) << 8 | usize::from(symbol)];
+        // A code that is there twice costs its number, which a reader counts, too.
+        if *longer == 0 {
+            *longer = code as u16;
+        }
+    }
+}
+
+/// A run found: how many pixels it covers, the sum of their errors, its code.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    pixels: usize,
+    error: u64,
+    code: u16,
+}
+
+/// The longest run of `offers` from `at` on; of equally long ones that with the least error, and of those the one first offered.
+/// (To stop earlier where the error grows was tried: it is no better at any size.)
+fn longest(runs: &Runs, offers: &[Offers], at: usize, stack: &mut Vec<Found>) -> Found {
+    let mut best = Found { pixels: 0, error: u64::MAX, code: 0 };
+    let starts = offers[at].iter().rev();
+    stack.extend(starts.map(|(symbol, error)| Found { pixels: 1, error: error.into(), code: symbol.into() }));
+    while let Some(run) = stack.pop() {
+        if run.pixels > best.pixels || run.pixels == best.pixels && run.error < best.error {
+            best = run;
+        }
+        let Some(offered) = offers.get(at + run.pixels) else { continue };
+        for (symbol, error) in offered.iter().rev() {
+            let code = runs.longer[usize::from(run.code) << 8 | usize::from(symbol)];
+            if code != 0 {
+                stack.push(Found { pixels: run.pixels + 1, error: run.error + u64::from(error), code });
+            }
+        }
+    }
+    best
+}
+
+/// A frame's pixels as GIF stores them: the number of bits of a symbol, then the codes; and the symbols taken. Symbols are below
+/// `symbols`, and every pixel offers at least one.
+#[must_use]
+pub fn encode(offers: &[Offers], symbols: usize) -> (Vec<u8>, Vec<u8>) {
+    let symbol_bits = symbols.max(4).next_power_of_two().ilog2();
+    let clear = 1u16 << symbol_bits;
+    let mut runs = Runs::new(clear);
+    let mut out = Bits { bytes: vec![symbol_bits as u8], ..Bits::default() };
+    let (mut taken, mut stack) = (vec![0; offers.len()], Vec::new());
+    let mut bits = symbol_bits + 1;
+    out.put(clear, bits);
+    // The run last written and the code of it with one more symbol, which the next run begins with.
+    let mut open: Option<(u16, usize)> = None;
+    let mut at = 0;
+    while at < offers.len() {
+        let run = longest(&runs, offers, at, &mut stack);
+        let mut code = run.code;
+        for pixel in taken[at..at + run.pixels].iter_mut().rev() {
+            let (shorter, symbol) = runs.ends[usize::from(code)];
+            *pixel = symbol;
+            code = shorter;
+        }
+        if let Some((shorter, code)) = open.take() {
+            runs.learn(code, shorter, taken[at]);
+        }
+        out.put(run.code, bits);
+        at += run.pixels;
+        if runs.next < CODES {
+            open = Some((run.code, runs.next));
+            // What was just numbered may be the next code.
+            if runs.next == 1 << bits {
+                bits += 1;
+            }
+            runs.next += 1;
+        } else if at < offers.len() {
+            out.put(clear, bits);
+            runs.forget();
+            bits = symbol_bits + 1;
+        }
+    }
+    out.put(clear + 1, bits);
+    (out.finish(), taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offers(pixels: &[&[u8]]) -> Vec<Offers> {
+        let mut list = vec![Offers::default(); pixels.len()];
+        for (offer, symbols) in list.iter_mut().zip(pixels) {
+            symbols.iter().zip(0..).for_each(|(&symbol, error)| offer.add(symbol, error));
+        }
+        list
+    }
+
+    /// What a reader makes of the codes.
+    fn decoded(bytes: &[u8], pixels: usize, symbols: usize) -> Vec<u8> {
+        let mut file = Vec::new();
+        let palette = vec![0; symbols * 3];
+        let mut encoder = gif::Encoder::new(&mut file, pixels as u16, 1, &palette).expect("header");
+        let frame = gif::Frame { width: pixels as u16, height: 1, buffer: bytes.into(), ..gif::Frame::default() };
+        encoder.write_lzw_pre_encoded_frame(&frame).expect("frame");
+        drop(encoder);
+        let mut decoder = gif::DecodeOptions::new().read_info(&file[..]).expect("header");
+        decoder.read_next_frame().expect("frame").expect("one").buffer.to_vec()
+    }
+
+    #[test]
+    fn one_symbol_a_pixel_is_kept_at_every_length_and_number_of_symbols() {
+        for symbols in [2usize, 3, 5, 17, 128, 200, 256] {
+            for pixels in [1usize, 2, 3, 255, 256, 257, 4000, 60_000] {
+                let drawn: Vec<u8> = (0..pixels).map(|i| ((i * i / 7 + i % 5 * (i / 300)) % symbols) as u8).collect();
+                let singles: Vec<&[u8]> = drawn.chunks(1).collect();
+                let (bytes, taken) = encode(&offers(&singles), symbols);
+                assert!(taken == drawn, "{symbols} symbols, {pixels} pixels");
+                assert!(decoded(&bytes, pixels, symbols) == drawn, "{symbols} symbols, {pixels} pixels");
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_near_a_change_of_width_ends_well() {
+        // All pixels different from those before them: a code for each, so that the width changes at known places.
+        let drawn: Vec<u8> = (0..800usize).map(|i| ((i * 89 + i / 256 * 31) % 256) as u8).collect();
+        for pixels in 240..800 {
+            let singles: Vec<&[u8]> = drawn[..pixels].chunks(1).collect();
+            let (bytes, _) = encode(&offers(&singles), 256);
+            assert!(decoded(&bytes, pixels, 256) == drawn[..pixels], "{pixels}");
+        }
+    }
+
+    #[test]
+    fn a_choice_makes_runs_longer_and_only_what_is_offered_is_taken() {
+        let mut rng = shared::rng::stream(5, "choice", 0);
+        let noise: Vec<u8> = (0..5000).map(|_| (rng.uniform() * 8.0) as u8).collect();
+        let single: Vec<[u8; 1]> = noise.iter().map(|&s| [s]).collect();
+        let double: Vec<[u8; 2]> = noise.iter().map(|&s| [s, s ^ 1]).collect();
+        let slices = |list: &[[u8; 1]]| encode(&offers(&list.iter().map(|s| &s[..]).collect::<Vec<_>>()), 8);
+        let (plain, _) = slices(&single);
+        let (chosen, taken) = encode(&offers(&double.iter().map(|s| &s[..]).collect::<Vec<_>>()), 8);
+        assert!(taken.iter().zip(&noise).all(|(t, n)| t >> 1 == n >> 1));
+        assert!(chosen.len() * 10 < plain.len() * 8, "{} of {}", chosen.len(), plain.len());
+        assert!(decoded(&chosen, 5000, 8) == taken);
+    }
+}

@@ -1,0 +1,81 @@
+//! How many bytes an animation may have: where frames have more than their share, those that follow are packed with more tolerance.
+
+/// The most that tolerance grows from one chunk of frames to the next, and the share that is left when it falls.
+const FASTEST: f64 = 1.8;
+const FALL: f64 = 0.9;
+/// The share of the budget that is aimed at: the rest is for headers, and for frames that are worse than those before.
+const AIM: f64 = 0.9;
+/// Below so many levels a factor would change nothing.
+const START: f64 = 2.0;
+/// Beyond so many levels nothing is left to see.
+const MOST: f64 = 48.0;
+
+/// Follows the bytes of frames.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Bytes of all frames; none where there may be any number.
+    budget: Option<u64>,
+    frames: usize,
+    written: u64,
+    done: usize,
+    least: f64,
+    tolerance: f64,
+}
+
+impl Rate {
+    /// For `frames` frames of `budget` bytes together, packed with `tolerance` levels where that is enough.
+    #[must_use]
+    pub fn new(budget: Option<u64>, frames: usize, tolerance: f64) -> Self {
+        Self { budget, frames, written: 0, done: 0, least: tolerance, tolerance }
+    }
+
+    /// Notes the bytes of each of the frames that were packed since the last time; the tolerance for those that follow.
+    pub fn after(&mut self, sizes: &[u64]) -> f64 {
+        // The first frame of all is whole, and says little about what changes.
+        let telling = if self.done == 0 && sizes.len() > 1 { &sizes[1..] } else { sizes };
+        let mean = telling.iter().sum::<u64>() as f64 / telling.len().max(1) as f64;
+        self.written += sizes.iter().sum::<u64>();
+        self.done += sizes.len();
+        if let Some(budget) = self.budget {
+            let left = (budget as f64 * AIM - self.written as f64).max(0.0);
+            let share = left / self.frames.saturating_sub(self.done).max(1) as f64;
+            if mean > share {
+                self.tolerance = (self.tolerance.max(START) * (mean / share.max(1.0)).min(FASTEST)).min(MOST).max(self.least);
+            } else if mean < FALL * share {
+                self.tolerance = (self.tolerance * FALL).max(self.least);
+            }
+        }
+        self.tolerance
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_whose_size_falls_with_tolerance_end_within_the_budget() {
+        // As measured on walks: half the bytes for three times the tolerance.
+        for (first, budget) in [(100_000.0, 8_000_000), (150_000.0, 8_000_000), (59_000.0, 8_000_000)] {
+            let (mut rate, mut tolerance) = (Rate::new(Some(budget), 120, 4.0), 4.0f64);
+            for _ in 0..8 {
+                let size = first * (tolerance / 4.0).powf(-0.63);
+                tolerance = rate.after(&[size as u64; 15]);
+            }
+            assert!(rate.written <= budget, "{first}: {}", rate.written);
+            assert!(first > 60_000.0 || tolerance == 4.0, "{tolerance}");
+        }
+    }
+
+    #[test]
+    fn without_a_budget_tolerance_stays_and_with_room_again_it_falls_back() {
+        let mut free = Rate::new(None, 40, 3.0);
+        assert_eq!((free.after(&[1 << 30; 16]), free.after(&[1 << 30; 16])), (3.0, 3.0));
+        let mut rate = Rate::new(Some(4000), 40, 3.0);
+        // The first frame alone is no reason.
+        assert_eq!(rate.after(&[1000, 50, 50, 50]), 3.0);
+        let risen = rate.after(&[90; 4]);
+        assert!(risen > 3.0);
+        assert!((0..20).map(|_| rate.after(&[20])).last().expect("some") < risen);
+    }
+}

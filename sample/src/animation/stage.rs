@@ -1,0 +1,279 @@
+//! Frames are made on the thread that asks for them while those before are packed on another; only a few chunks are in memory.
+//!
+//! It is not responsible for what a format looks like: that is each [`Sink`].
+
+use std::collections::BTreeMap;
+use std::io::BufWriter;
+use std::panic;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use anyhow::{Result, bail};
+use rayon::prelude::*;
+use shared::cli::Ending;
+use shared::fs::{AtomicFile, FsError};
+use shared::log::Progress;
+use shared::picture::Picture;
+use shared::signal::Stop;
+
+use super::Frames;
+
+/// The most frames made together: a generator works on as many pictures.
+const CHUNK: usize = 16;
+/// The most pictures made together, where frames consist of several.
+const PICTURES: usize = 256;
+/// Bytes of pixels, as they are packed, that a chunk of more than one frame may have.
+const CHUNK_BYTES: usize = 64 << 20;
+
+/// Takes the frames of an animation, one after the other.
+pub trait Sink: Send {
+    /// Packs the next frames; all have one extent and one number of channels.
+    ///
+    /// # Errors
+    /// When they cannot be packed or written.
+    fn push(&mut self, frames: Vec<Picture>) -> Result<()>;
+
+    /// Gives what was written its name, and says how many bytes it has. Without it nothing is left.
+    ///
+    /// # Errors
+    /// When the last of it cannot be written.
+    fn finish(self: Box<Self>) -> Result<u64>;
+}
+
+/// Writes out what a buffer holds and gives the file its name; says how many bytes it has.
+///
+/// # Errors
+/// When the system refuses.
+pub fn commit(buffered: BufWriter<AtomicFile>, path: &Path) -> Result<u64> {
+    let failed = |source| FsError { operation: "write", path: path.to_owned(), source };
+    // `into_inner` flushes; dropping the buffer would swallow the error.
+    let mut file = buffered.into_inner().map_err(|e| failed(e.into_error()))?;
+    let bytes = std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(failed)?;
+    file.commit()?;
+    Ok(bytes)
+}
+
+/// Frames in their order, some of which were made before.
+pub struct Source<'a> {
+    frames: &'a dyn Frames,
+    kept: BTreeMap<usize, Picture>,
+    extent: (u32, u32, u32),
+}
+
+impl<'a> Source<'a> {
+    /// The frames, of which the first is made at once and kept: it says how large all of them are.
+    ///
+    /// # Errors
+    /// When there are no frames or it cannot be made.
+    pub fn new(frames: &'a dyn Frames) -> Result<Self> {
+        if frames.count() == 0 {
+            bail!("an animation needs at least one frame");
+        }
+        let Some(first) = frames.render(&[0])?.pop() else { bail!("no frame was made") };
+        let extent = (first.width, first.height, first.channels);
+        Ok(Self { frames, kept: BTreeMap::from([(0, first)]), extent })
+    }
+
+    /// Makes `count` frames spread over all, the first among them, and keeps them; after a signal not all of them.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub fn look_ahead(&mut self, count: usize, stop: &Stop) -> Result<()> {
+        let count = count.clamp(1, self.count());
+        let indices: Vec<usize> = (1..count).map(|i| i * self.count() / count).collect();
+        for indices in indices.chunks(self.at_once()) {
+            if stop.exit_code().is_none() {
+                self.kept.extend(indices.iter().copied().zip(self.frames.render(indices)?));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many frames are made together.
+    fn at_once(&self) -> usize {
+        (PICTURES / self.frames.pictures_in_one().max(1)).clamp(1, CHUNK)
+    }
+
+    /// How many frames there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.frames.count()
+    }
+
+    /// Width, height and channels of a frame.
+    #[must_use]
+    pub fn extent(&self) -> (u32, u32, u32) {
+        self.extent
+    }
+
+    /// The frames made so far.
+    pub fn kept(&self) -> impl Iterator<Item = &Picture> {
+        self.kept.values()
+    }
+
+    /// The frames from `from` on, of which at most `limit` must be made.
+    fn chunk(&mut self, from: usize, limit: usize) -> Result<Vec<Picture>> {
+        let mut missing = Vec::new();
+        let mut end = from;
+        while end < self.count() && (missing.len() < limit || self.kept.contains_key(&end)) {
+            if !self.kept.contains_key(&end) {
+                missing.push(end);
+            }
+            end += 1;
+        }
+        let made = if missing.is_empty() { Vec::new() } else { self.frames.render(&missing)? };
+        self.kept.extend(missing.into_iter().zip(made));
+        let frames: Vec<Picture> = (from..end).filter_map(|i| self.kept.remove(&i)).collect();
+        if frames.len() != end - from {
+            bail!("{} of {} frames were made", frames.len(), end - from);
+        }
+        match frames.iter().find(|f| (f.width, f.height, f.channels) != self.extent) {
+            None => Ok(frames),
+            Some(f) => bail!(
+                "the frames differ in extent: {}×{} and {}×{}; they come from sheets of different settings",
+                self.extent.0,
+                self.extent.1,
+                f.width,
+                f.height
+            ),
+        }
+    }
+}
+
+/// Feeds all frames, enlarged `scale` times, to `sink`, and finishes it; says how many bytes were written. After a signal nothing is
+/// left.
+///
+/// # Errors
+/// When a frame cannot be made or written; nothing is left then.
+pub fn run(source: Source<'_>, scale: u32, sink: Box<dyn Sink>, stop: &Stop) -> Result<(Ending, u64)> {
+    let progress = Progress::new("frames", source.count() as u64);
+    let result = std::thread::scope(|scope| {
+        let (send, receive) = sync_channel(1);
+        let progress = &progress;
+        let packing = scope.spawn(move || pack(&receive, sink, scale, progress));
+        // Made on this thread: what watches it for a device without memory must see its panics.
+        let fed = feed(source, scale, send, stop);
+        let packed = packing.join().unwrap_or_else(|payload| panic::resume_unwind(payload));
+        // An error of the packing ends the feeding, so it comes first.
+        packed.and_then(|sink| fed.map(|()| sink))
+    });
+    match (stop.exit_code(), result) {
+        // The signal went to a program that packs, too: its error only says so.
+        (Some(code), _) => Ok((Ending::Stopped(code), 0)),
+        (None, result) => result?.finish().map(|bytes| (Ending::Done, bytes)),
+    }
+}
+
+fn feed(mut source: Source<'_>, scale: u32, send: SyncSender<Vec<Picture>>, stop: &Stop) -> Result<()> {
+    let (width, height, channels) = source.extent();
+    let bytes = width as usize * height as usize * channels as usize * (scale * scale) as usize;
+    let limit = (CHUNK_BYTES / bytes.max(1)).clamp(1, source.at_once());
+    let mut next = 0;
+    while next < source.count() && stop.exit_code().is_none() {
+        let chunk = source.chunk(next, limit)?;
+        next += chunk.len();
+        if send.send(chunk).is_err() {
+            // Nobody packs any more, and says why.
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn pack(receive: &Receiver<Vec<Picture>>, mut sink: Box<dyn Sink>, scale: u32, progress: &Progress) -> Result<Box<dyn Sink>> {
+    for frames in receive {
+        let count = frames.len() as u64;
+        let frames = if scale == 1 { frames } else { frames.par_iter().map(|frame| frame.enlarge(scale)).collect() };
+        sink.push(frames)?;
+        progress.add(count);
+    }
+    Ok(sink)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Long enough for any machine; only a test that fails waits so long.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Frames that note what was asked for, and tell when the second chunk is.
+    struct Noted {
+        count: usize,
+        asked: Mutex<Vec<usize>>,
+        second: SyncSender<()>,
+    }
+
+    impl Frames for Noted {
+        fn count(&self) -> usize {
+            self.count
+        }
+
+        fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
+            let mut asked = self.asked.lock().expect("lock");
+            if asked.len() > CHUNK {
+                let _ = self.second.try_send(());
+            }
+            asked.extend(indices);
+            Ok(indices.iter().map(|&i| Picture::filled(2, 2, 1, i as u8)).collect())
+        }
+    }
+
+    /// Takes the first chunk only when the second was asked for.
+    struct Waiting {
+        second: Option<Receiver<()>>,
+        got: Vec<u8>,
+        done: SyncSender<Vec<u8>>,
+    }
+
+    impl Sink for Waiting {
+        fn push(&mut self, frames: Vec<Picture>) -> Result<()> {
+            if let Some(second) = self.second.take() {
+                second.recv_timeout(PATIENCE)?;
+            }
+            self.got.extend(frames.iter().map(|f| f.pixels[0]));
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<u64> {
+            self.done.send(self.got)?;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn the_next_chunk_is_made_while_one_is_packed_and_no_frame_is_made_twice() {
+        let ((second, told), (done, got)) = (sync_channel(1), sync_channel(1));
+        let frames = Noted { count: 100, asked: Mutex::default(), second };
+        let mut source = Source::new(&frames).expect("frames");
+        source.look_ahead(5, &Stop::default()).expect("frames");
+        assert_eq!(source.kept().map(|f| f.pixels[0]).collect::<Vec<u8>>(), [0, 20, 40, 60, 80]);
+        let sink = Box::new(Waiting { second: Some(told), got: Vec::new(), done });
+        let (ending, bytes) = run(source, 1, sink, &Stop::default()).expect("run");
+        assert_eq!((ending, bytes), (Ending::Done, 1));
+        assert!(got.recv().expect("frames").into_iter().eq(0..100));
+        let mut asked = frames.asked.into_inner().expect("lock");
+        asked.sort_unstable();
+        assert!(asked.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn nothing_is_made_after_the_packing_failed() {
+        struct Full;
+        impl Sink for Full {
+            fn push(&mut self, _: Vec<Picture>) -> Result<()> {
+                bail!("the disk is full")
+            }
+            fn finish(self: Box<Self>) -> Result<u64> {
+                panic!("finished after a failure")
+            }
+        }
+        let frames = Noted { count: 100_000, asked: Mutex::default(), second: sync_channel(1).0 };
+        let error = run(Source::new(&frames).expect("frames"), 1, Box::new(Full), &Stop::default()).expect_err("full");
+        assert_eq!(error.to_string(), "the disk is full");
+        assert!(frames.asked.into_inner().expect("lock").len() <= 5 * CHUNK);
+    }
+}

@@ -1,0 +1,149 @@
+//! `sample.json`: what made the pictures beside it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use shared::nn::checkpoint::Meta;
+use shared::nn::device::arithmetic;
+use shared::nn::sampler::{Sampler, Weights};
+use shared::sealed::{self, SealedError};
+
+use super::naming::Naming;
+use super::seed_set::SeedSet;
+use crate::source::DrawArgs;
+
+/// The file's name.
+pub const MANIFEST: &str = "sample.json";
+/// Version of the file.
+const VERSION: u32 = 1;
+/// What mends a damaged one.
+const MEND: &str = "choose another --out, or --force to start over";
+
+/// What decides every byte of a picture beside its seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Maker {
+    /// Version of the program; another may draw or compute otherwise.
+    pub fledge: String,
+    /// The preset of the run.
+    pub preset: String,
+    /// Steps that the checkpoint had done.
+    pub step: u64,
+    /// Epochs that it had done.
+    pub epoch: u64,
+    /// `ema` or `generator`: which of its weights.
+    pub weights: String,
+    /// CRC-32 of their file.
+    pub weights_crc32: String,
+    /// The one class of the pictures; `None` where seeds go round all of them, or there are none.
+    pub class: Option<String>,
+    /// Names of all classes that the generator is told.
+    pub classes: Vec<String>,
+    /// Beyond which values of latent vectors were drawn again.
+    pub truncation: Option<f64>,
+    /// How the pictures are called.
+    pub naming: Naming,
+    /// Height and width in pixels.
+    pub size: usize,
+    /// 1 or 3.
+    pub channels: usize,
+    /// What computed them, as far as it decides the last bits.
+    pub arithmetic: String,
+}
+
+/// What `sample.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Of this format.
+    version: u32,
+    /// What made the pictures.
+    pub maker: Maker,
+    /// How many were asked for.
+    pub pictures: u64,
+    /// Their seeds, as `--seeds` takes them.
+    pub seeds: String,
+}
+
+impl Maker {
+    /// Of `sampler`, which has `weights` of the checkpoint `meta`.
+    ///
+    /// # Errors
+    /// When the checkpoint does not list the file of its weights.
+    pub fn new(sampler: &Sampler, meta: &Meta, weights: Weights, draw: &DrawArgs, naming: Naming) -> Result<Self> {
+        let file = format!("{}.safetensors", weights.part());
+        let record = meta.files.get(&file).with_context(|| format!("meta.json of step {} does not list {file}", meta.step))?;
+        let classes = sampler.classes();
+        Ok(Self {
+            fledge: env!("CARGO_PKG_VERSION").into(),
+            preset: meta.config.preset.clone(),
+            step: meta.step,
+            epoch: meta.epoch,
+            weights: weights.part().into(),
+            weights_crc32: record.crc32.clone(),
+            class: draw.class.as_ref().and_then(|_| classes.get(sampler.class(0) as usize).cloned()),
+            classes: classes.to_vec(),
+            truncation: draw.truncation,
+            naming,
+            size: meta.config.data.size,
+            channels: meta.config.data.channels,
+            arithmetic: arithmetic(sampler.device()),
+        })
+    }
+
+    /// In what it differs from `asked`, each with the flag that asks for it; empty where the same seed gives the same file.
+    #[must_use]
+    pub fn differences(&self, asked: &Self) -> Vec<String> {
+        let class = |maker: &Self| maker.class.clone().unwrap_or_else(|| "all".into());
+        let truncation = |maker: &Self| maker.truncation.map_or_else(|| "none".into(), |t| t.to_string());
+        let weights = |maker: &Self| format!("{}.safetensors", maker.weights);
+        let extent = |maker: &Self| format!("{0}×{0}, {1} channels", maker.size, maker.channels);
+        let rows = [
+            ("checkpoint", self.step.to_string(), asked.step.to_string(), "--checkpoint"),
+            ("weights", weights(self), weights(asked), "--no-ema"),
+            ("class", class(self), class(asked), "--class"),
+            ("truncation", truncation(self), truncation(asked), "--truncation"),
+            ("names like", self.naming.name_of(0), asked.naming.name_of(0), "--stylegan"),
+            ("arithmetic", self.arithmetic.clone(), asked.arithmetic.clone(), "--device"),
+            ("extent", extent(self), extent(asked), "another run"),
+            ("version of fledge", self.fledge.clone(), asked.fledge.clone(), "another program"),
+        ];
+        let differ = rows.iter().filter(|(_, was, now, _)| was != now);
+        let mut texts: Vec<String> = differ.map(|(what, was, now, flag)| format!("{what} {was}, now {now} ({flag})")).collect();
+        // What is left then is another run, or one that was trained again.
+        if texts.is_empty() && self != asked {
+            texts.push(format!("weights of CRC-32 {}, now {} (another run)", self.weights_crc32, asked.weights_crc32));
+        }
+        texts
+    }
+}
+
+impl Manifest {
+    /// Of what is asked for.
+    #[must_use]
+    pub fn new(maker: &Maker, seeds: &SeedSet) -> Self {
+        Self { version: VERSION, maker: maker.clone(), pictures: seeds.count(), seeds: seeds.to_string() }
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// When it cannot be encoded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(sealed::to_bytes(self)?)
+    }
+
+    /// Reads the file; `path` is only named in errors.
+    ///
+    /// # Errors
+    /// When it is damaged or of another version.
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, SealedError> {
+        let manifest: Self = sealed::from_bytes(bytes, path, MEND)?;
+        if manifest.version != VERSION {
+            let what = format!("it has version {}, this program knows {VERSION}; {MEND}", manifest.version);
+            return Err(SealedError::Unexpected { path: path.to_owned(), what });
+        }
+        Ok(manifest)
+    }
+}

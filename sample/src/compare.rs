@@ -1,0 +1,162 @@
+//! `sample compare`: generated pictures beside real ones, or beside the training pictures that are nearest to them.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::{Ending, UsageError};
+use shared::dataset::{Dataset, Split};
+use shared::metrics::nearest::nearest;
+use shared::nn::checkpoint::Meta;
+use shared::picture::{Picture, grid};
+use shared::plot::nearest::{Near, Sample, sheet};
+use shared::rng;
+
+use crate::choice::{Chosen, PickArgs};
+use crate::layout::{Layout, Words};
+use crate::still::StillArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  sample compare runs/birds --data birds64 --out compare.png                       64 real pictures, 64 generated ones
+  sample compare runs/birds --data birds64 --out compare.png --columns 4 --rows 6 --split val
+  sample compare runs/birds --data birds64 --out nearest.png --nearest 5           does it repeat what it has seen?";
+
+/// Pixels between the two halves.
+const APART: u32 = 16;
+/// Rows beside the nearest training pictures unless told otherwise.
+const NEAREST_ROWS: usize = 8;
+
+/// Flags of `sample compare`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pick: PickArgs,
+    /// Data set of `prep`
+    #[arg(long, value_name = "DATASET")]
+    data: PathBuf,
+    /// Which of its splits [default: the one that the run learned from]
+    #[arg(long)]
+    split: Option<String>,
+    /// Pictures in a row of each half
+    #[arg(long, default_value_t = 8)]
+    columns: usize,
+    /// Rows [default: 8, or what --seeds asks for]
+    #[arg(long)]
+    rows: Option<usize>,
+    /// Draws the real pictures
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    real_seed: u64,
+    /// Each generated picture beside so many of the split that are nearest to it, by the root of the mean squared difference of their
+    /// pixels (`evaluate nearest` compares by features)
+    #[arg(long, value_name = "K", conflicts_with_all = ["columns", "real_seed", "padding"])]
+    nearest: Option<usize>,
+    #[command(flatten)]
+    still: StillArgs,
+}
+
+/// Carries out `sample compare`.
+///
+/// # Errors
+/// When a flag cannot be carried out, the run or the data set cannot be read, or the picture cannot be written.
+pub fn run(args: CompareArgs) -> Result<Ending> {
+    args.still.check()?;
+    for (flag, value) in [("--columns", Some(args.columns)), ("--rows", args.rows), ("--nearest", args.nearest)] {
+        if value.is_some_and(|n| !(1..=4096).contains(&n)) {
+            return Err(UsageError(format!("{flag} {}: expected 1 to 4096", value.unwrap_or_default())).into());
+        }
+    }
+    let dataset = Dataset::open(&args.data)?;
+    let (sampler, meta) = args.pick.open()?;
+    let split = dataset.split(args.split.as_deref().unwrap_or(&meta.config.data.split))?;
+    fits(&args, &dataset, &meta)?;
+    let columns = if args.nearest.is_some() { 1 } else { args.columns };
+    let rows = args.rows.unwrap_or(NEAREST_ROWS);
+    let mut chosen = args.pick.choice.of(&sampler, 0..(rows * columns) as u64)?;
+    if args.rows.is_some() {
+        chosen.truncate(rows * columns);
+    }
+    let beside = args.nearest.unwrap_or(1).min(split.len().max(1));
+    let layout = Layout { columns: columns * (1 + beside), padding: args.still.padding };
+    // Beside each other small pictures are enlarged, and have words below them.
+    let cell = args.still.cell(&meta).map(|side| if args.nearest.is_some() { 2 * side.max(128) } else { side });
+    args.still.check_room(&layout, chosen.len().saturating_mul(1 + beside), cell)?;
+    let pictures = sampler.pictures_of(&chosen.iter().map(|c| c.wish.clone()).collect::<Vec<_>>());
+    let picture = match args.nearest {
+        Some(count) => beside_nearest(&args, &chosen, pictures, &split, count)?,
+        None => halves(&args, &split, &pictures, of_class(&args, &dataset, &meta, &chosen)?)?,
+    };
+    args.still.write(&picture)?;
+    Ok(Ending::Done)
+}
+
+/// Says whether the pictures of the data set are of the run's extent.
+fn fits(args: &CompareArgs, dataset: &Dataset, meta: &Meta) -> Result<(), UsageError> {
+    let (manifest, data) = (dataset.manifest(), &meta.config.data);
+    let (of_data, of_run) = ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
+    if of_data == of_run && !manifest.paired {
+        return Ok(());
+    }
+    if manifest.paired {
+        let text = format!("--data {}: its records are pairs of pictures, which no run learns from alone", args.data.display());
+        return Err(UsageError(text));
+    }
+    let extent = |(size, channels): (usize, usize)| format!("{size}×{size} with {channels} channels");
+    Err(UsageError(format!(
+        "--data {}: its pictures are {}, those of the run {}; name the data set that it learned from",
+        args.data.display(),
+        extent(of_data),
+        extent(of_run)
+    )))
+}
+
+/// The number that the data set gives to the class that `--class` names.
+fn of_class(args: &CompareArgs, dataset: &Dataset, meta: &Meta, chosen: &[Chosen]) -> Result<Option<u32>, UsageError> {
+    let (Some(asked), Some(first)) = (&args.pick.draw.class, chosen.first()) else { return Ok(None) };
+    let name = meta.config.data.classes.get(first.wish.class as usize);
+    let there = name.and_then(|name| dataset.manifest().classes.iter().position(|class| class == name));
+    let missing = || UsageError(format!("--class {asked}: the data set {} has no such class", args.data.display()));
+    Ok(Some(there.ok_or_else(missing)? as u32))
+}
+
+/// Real pictures on the left, as many generated ones on the right.
+fn halves(args: &CompareArgs, split: &Split<'_>, generated: &[Picture], class: Option<u32>) -> Result<Picture> {
+    let order = rng::stream(args.real_seed, "compare", 0).permutation(split.len());
+    let of_class = order.iter().map(|&i| i as usize).filter(|&i| class.is_none() || split.label(i) == class);
+    let real: Vec<Picture> = of_class.take(generated.len()).map(|i| split.picture(i)).collect::<Result<_, _>>()?;
+    if real.is_empty() {
+        let of = if class.is_some() { " of this class" } else { "" };
+        return Err(UsageError(format!("--split {}: it has no pictures{of}", split.name())).into());
+    }
+    let half = |pictures: &[Picture]| {
+        let pictures: Vec<Picture> = pictures.iter().map(|p| p.enlarge(args.still.scale)).collect();
+        grid(&pictures, args.columns, args.still.padding)
+    };
+    let words = Words { columns: vec![format!("real ({})", split.name()), "generated".into()], ..Words::default() };
+    Ok(Layout { columns: 2, padding: APART }.sheet(&[half(&real), half(generated)], &words))
+}
+
+/// Generated pictures below each other, each with its nearest ones of the split.
+fn beside_nearest(
+    args: &CompareArgs,
+    chosen: &[Chosen],
+    pictures: Vec<Picture>,
+    split: &Split<'_>,
+    count: usize,
+) -> Result<Picture> {
+    let found = nearest(&pictures, split, count)?;
+    let mut samples = Vec::new();
+    for ((chosen, picture), neighbours) in chosen.iter().zip(pictures).zip(found) {
+        let near = |n: &shared::metrics::nearest::Neighbour| {
+            Ok(Near {
+                picture: split.picture(n.index)?.enlarge(args.still.scale),
+                place: format!("#{}", n.index),
+                distance: n.distance,
+            })
+        };
+        let nearest: Result<Vec<Near>> = neighbours.iter().map(near).collect();
+        samples.push(Sample { picture: picture.enlarge(args.still.scale), name: chosen.name.clone(), nearest: nearest? });
+    }
+    Ok(sheet(&format!("nearest of {} pictures by RMS of pixels", split.len()), &samples))
+}

@@ -1,0 +1,29 @@
+//! What a file says about the run that it comes from.
+
+use serde_json::{Value, json};
+use shared::nn::checkpoint::Meta;
+use shared::nn::config::Distribution;
+use shared::nn::sampler::Weights;
+
+/// By name, in a fixed order: which recipe, how long it was trained, what its pictures and latent vectors are. Nothing of the
+/// machine, so that the same checkpoint gives the same file everywhere.
+#[must_use]
+pub fn facts(meta: &Meta, weights: Weights) -> Vec<(&'static str, Value)> {
+    let (data, generator) = (&meta.config.data, &meta.config.settings.generator);
+    let mut list = vec![
+        ("fledge", json!(env!("CARGO_PKG_VERSION"))),
+        ("preset", json!(meta.config.preset)),
+        ("step", json!(meta.step)),
+        ("epoch", json!(meta.epoch)),
+        ("weights", json!(if weights == Weights::Averaged { "averaged" } else { "trained" })),
+        ("size", json!(data.size)),
+        ("channels", json!(data.channels)),
+        ("classes", json!(data.classes)),
+        ("latent", json!(generator.latent)),
+        ("distribution", json!(generator.distribution.name())),
+    ];
+    if generator.distribution == Distribution::Truncated {
+        list.push(("threshold", json!(generator.threshold)));
+    }
+    list
+}

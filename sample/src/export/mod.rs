@@ -1,0 +1,107 @@
+//! `sample export`: the generator as a file that other programs run, without this one.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`graph`] | a computation as a list of operations |
+//! | [`network`] | a generator → its operations |
+//! | [`facts`] | what the files say about the run |
+//! | [`onnx`], [`safetensors`] | the operations and tensors as bytes |
+
+pub mod facts;
+pub mod graph;
+pub mod network;
+pub mod onnx;
+pub mod safetensors;
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use shared::cli::{Ending, UsageError};
+use shared::fs::{self, AtomicFile, FsError};
+
+use crate::source::SourceArgs;
+use crate::still::{check_place_of, report};
+
+const EXAMPLES: &str = "\
+Examples:
+  sample export runs/birds --onnx birds.onnx                  for onnxruntime: pictures [N, 3, 64, 64] of z [N, latent]
+  sample export runs/birds --safetensors birds.safetensors    for PyTorch, with the loader of docs/EXPORT.md";
+
+/// Flags of `sample export`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Write it for ONNX: onnxruntime, browsers, phones
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
+    /// Write it for PyTorch, with the loader that docs/EXPORT.md shows
+    #[arg(long, value_name = "FILE")]
+    safetensors: Option<PathBuf>,
+}
+
+/// Carries out `sample export`.
+///
+/// # Errors
+/// When no file is asked for, the run cannot be read, its generator draws while it samples, or a file cannot be written. No file
+/// is left then.
+pub fn run(args: ExportArgs) -> Result<Ending> {
+    if args.onnx.is_none() && args.safetensors.is_none() {
+        return Err(UsageError("export: name a file: --onnx FILE, --safetensors FILE or both".into()).into());
+    }
+    if let (Some(onnx), Some(safetensors)) = (&args.onnx, &args.safetensors)
+        && place(onnx) == place(safetensors)
+    {
+        return Err(UsageError("export: --onnx and --safetensors name the same file".into()).into());
+    }
+    for (flag, path) in [("--onnx", &args.onnx), ("--safetensors", &args.safetensors)] {
+        path.as_deref().map_or(Ok(()), |path| check_place_of(flag, path))?;
+    }
+    let (sampler, meta) = args.source.open()?;
+    let graph = network::graph_of(sampler.generator(), sampler.range())?;
+    let facts = facts::facts(&meta, args.source.weights());
+    let mut files = Vec::new();
+    if let Some(path) = &args.onnx {
+        files.push((path.as_path(), onnx::encode(&graph, &facts)?));
+    }
+    if let Some(path) = &args.safetensors {
+        files.push((path.as_path(), safetensors::encode(&graph, &facts).context("safetensors")?));
+    }
+    write_all(&files)?;
+    for (path, bytes) in &files {
+        report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()))?;
+    }
+    Ok(Ending::Done)
+}
+
+/// The folder as the system knows it, and the name in it.
+fn place(path: &Path) -> (Option<PathBuf>, Option<&OsStr>) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    (folder.canonicalize().ok(), path.file_name())
+}
+
+/// Writes all of the files or none.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn write_all(files: &[(&Path, Vec<u8>)]) -> Result<()> {
+    let mut staged = Vec::new();
+    for (path, bytes) in files {
+        let mut file = AtomicFile::create(*path)?;
+        file.write_all(bytes).map_err(|source| FsError { operation: "write", path: path.to_path_buf(), source })?;
+        staged.push(file);
+    }
+    let new: Vec<&Path> = files.iter().map(|(path, _)| *path).filter(|path| !path.exists()).collect();
+    if let Err(error) = staged.into_iter().try_for_each(AtomicFile::commit) {
+        // Some may have their names already. Why these could not be removed matters less than why another failed.
+        for path in new {
+            let _ = fs::remove(path);
+        }
+        return Err(error.into());
+    }
+    Ok(())
+}

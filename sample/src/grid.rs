@@ -1,0 +1,96 @@
+//! `sample grid`: pictures side by side.
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::{Ending, UsageError};
+use shared::nn::sampler::{Sampler, Wish};
+use shared::picture::{Picture, caption_fitting};
+
+use crate::choice::{Chosen, PickArgs};
+use crate::layout::{Layout, Words};
+use crate::still::StillArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  sample grid runs/birds --out grid.png                                   seeds 0-63, eight in a row
+  sample grid runs/birds --out best.webp --seeds 3,17,40-47 --columns 5 --scale 2 --labels
+  sample grid runs/birds --out safe.jpg --truncation 0.7                  fewer kinds of pictures, better ones
+  sample grid runs/flowers --out classes.png --by-class --seeds 0-7       a row for each class
+  sample grid runs/birds --out mine.png --latents z.npy                   latent vectors from a file";
+
+/// Seeds unless told otherwise.
+const SEEDS: std::ops::Range<u64> = 0..64;
+/// Seeds in a row of a class unless told otherwise.
+const SEEDS_OF_CLASS: std::ops::Range<u64> = 0..8;
+/// More pictures in a row than this are a slip of the keyboard.
+const COLUMNS_LIMIT: usize = 4096;
+
+/// Dots of a caption that the name of a class may take: a dozen letters.
+const CLASS_DOTS: u32 = 72;
+
+/// Flags of `sample grid`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct GridArgs {
+    #[command(flatten)]
+    pick: PickArgs,
+    /// Pictures in a row
+    #[arg(long, default_value_t = 8)]
+    columns: usize,
+    /// A row for each class, of a run that learned classes; the seeds stand beside each other
+    #[arg(long, conflicts_with_all = ["class", "columns"])]
+    by_class: bool,
+    /// Write each picture's seed (or its row in --latents) below it, and its class
+    #[arg(long)]
+    labels: bool,
+    #[command(flatten)]
+    still: StillArgs,
+}
+
+/// Carries out `sample grid`.
+///
+/// # Errors
+/// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
+pub fn run(args: GridArgs) -> Result<Ending> {
+    args.still.check()?;
+    if !(1..=COLUMNS_LIMIT).contains(&args.columns) {
+        return Err(UsageError(format!("--columns {}: expected 1 to {COLUMNS_LIMIT}", args.columns)).into());
+    }
+    let (sampler, meta) = args.pick.open()?;
+    if args.by_class && sampler.classes().is_empty() {
+        return Err(UsageError("--by-class: this run was trained without classes (cond = none)".into()).into());
+    }
+    let chosen = args.pick.choice.of(&sampler, if args.by_class { SEEDS_OF_CLASS } else { SEEDS })?;
+    let (wishes, columns, words) =
+        if args.by_class { by_class(&sampler, &chosen, args.labels) } else { plain(&args, &sampler, &chosen) };
+    let layout = Layout { columns, padding: args.still.padding };
+    args.still.check_room(&layout, wishes.len(), args.still.cell(&meta))?;
+    let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    args.still.write(&layout.sheet(&pictures, &words))?;
+    Ok(Ending::Done)
+}
+
+fn plain(args: &GridArgs, sampler: &Sampler, chosen: &[Chosen]) -> (Vec<Wish>, usize, Words) {
+    let class = |wish: &Wish| {
+        let name = sampler.classes().get(wish.class as usize);
+        name.map(|name| format!(" {}", caption_fitting(name, CLASS_DOTS))).unwrap_or_default()
+    };
+    let captions =
+        if args.labels { chosen.iter().map(|c| format!("{}{}", c.name, class(&c.wish))).collect() } else { Vec::new() };
+    (chosen.iter().map(|c| c.wish.clone()).collect(), args.columns, Words { captions, ..Words::default() })
+}
+
+/// A row for each class.
+fn by_class(sampler: &Sampler, chosen: &[Chosen], labels: bool) -> (Vec<Wish>, usize, Words) {
+    let classes = 0..sampler.classes().len() as u32;
+    let wishes = classes.flat_map(|class| chosen.iter().map(move |c| Wish { class, ..c.wish.clone() })).collect();
+    let words = match labels {
+        false => Words::default(),
+        true => Words {
+            rows: sampler.classes().to_vec(),
+            columns: chosen.iter().map(|c| c.name.clone()).collect(),
+            captions: Vec::new(),
+        },
+    };
+    (wishes, chosen.len(), words)
+}

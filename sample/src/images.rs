@@ -1,0 +1,88 @@
+//! `sample images`: many pictures to measure or publish.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::Ending;
+use shared::signal::Stop;
+
+use crate::collection::manifest::Maker;
+use crate::collection::naming::Naming;
+use crate::collection::seed_set::SeedSet;
+use crate::collection::{self, Outcome, Request};
+use crate::seeds::Seeds;
+use crate::source::{DrawArgs, SourceArgs};
+use crate::still;
+
+const EXAMPLES: &str = "\
+Examples:
+  sample images runs/birds --out fakes.zip -n 50000                 pictures to measure: seeds 0 to 49999
+  sample images runs/birds --out fakes -n 5000                      a folder; interrupted, the same call goes on
+  sample images runs/birds --out set.zip -n 50000 --stylegan        as NVIDIA's trainers read them
+  sample images runs/flowers --out daisies --class daisy --seeds 0-99,200";
+
+/// Flags of `sample images`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ImagesArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    draw: DrawArgs,
+    /// Folder, or a file that ends in .zip; the same call goes on where it was interrupted
+    #[arg(long, value_name = "FOLDER|ZIP")]
+    out: PathBuf,
+    /// How many
+    #[arg(short = 'n', default_value_t = 5000)]
+    n: u64,
+    /// The first seed; the others follow
+    #[arg(long, default_value_t = 0)]
+    seed_start: u64,
+    /// Which pictures instead, like 0-99,200
+    #[arg(long, conflicts_with_all = ["n", "seed_start"])]
+    seeds: Option<Seeds>,
+    /// As NVIDIA's StyleGAN trainers read them: 00000/img00000000.png by seed, and dataset.json with the classes
+    #[arg(long)]
+    stylegan: bool,
+    /// Remove what is there of another request, or replace the zip
+    #[arg(long)]
+    force: bool,
+}
+
+/// Carries out `sample images`.
+///
+/// # Errors
+/// When a flag cannot be carried out, the run cannot be read, or a picture cannot be written.
+pub fn run(args: ImagesArgs) -> Result<Ending> {
+    let seeds = match &args.seeds {
+        Some(list) => SeedSet::of_list(list)?,
+        None => SeedSet::from_start(args.seed_start, args.n)?,
+    };
+    let (sampler, meta) = args.source.sampler(&args.draw)?;
+    let naming = if args.stylegan { Naming::Stylegan } else { Naming::Seeds };
+    let maker = Maker::new(&sampler, &meta, args.source.weights(), &args.draw, naming)?;
+    let (count, size) = (seeds.count(), maker.size);
+    let request = Request { out: args.out, seeds, maker, force: args.force };
+    let started = Instant::now();
+    match collection::write(&sampler, &request, &Stop::listen()?)? {
+        Outcome::Stopped { kept: 0, code } => {
+            tracing::warn!("stopped by a signal before the first picture");
+            Ok(Ending::Stopped(code))
+        }
+        Outcome::Stopped { kept, code } => {
+            tracing::warn!("stopped by a signal: {kept} of {count} pictures are kept; the same command goes on");
+            Ok(Ending::Stopped(code))
+        }
+        Outcome::Done { made, bytes } => {
+            let rate = made as f64 / started.elapsed().as_secs_f64();
+            let new = match made {
+                0 => ", all there before".into(),
+                _ => format!(", {made} made now, {rate:.0}/s"),
+            };
+            still::report(&request.out, bytes, &format!("{count} pictures of {size}×{size}{new}"))?;
+            Ok(Ending::Done)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `sample latents`: the latent vectors of seeds as a file of numpy, which the other commands take with `--latents`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::Ending;
+use shared::nn::device::DeviceChoice;
+use shared::nn::run::Which;
+use shared::{fs, npy};
+
+use crate::seeds::Seeds;
+use crate::source::{DrawArgs, SourceArgs};
+use crate::still;
+
+const EXAMPLES: &str = "\
+Examples:
+  sample latents runs/birds --out z.npy --seeds 0-63          numpy.load('z.npy'): float32 [64, latent]
+  sample grid runs/birds --out grid.png --latents z.npy       pictures of latent vectors, whoever made them";
+
+/// Flags of `sample latents`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct LatentsArgs {
+    /// Folder of the run
+    run: PathBuf,
+    /// best (by KID; the latest where none was measured), latest, or a step
+    #[arg(long, default_value = "best", value_name = "WHICH")]
+    checkpoint: Which,
+    /// Draw values beyond plus or minus T again until they are within
+    #[arg(long, value_name = "T")]
+    truncation: Option<f64>,
+    /// File to write: .npy
+    #[arg(long, value_name = "FILE.npy")]
+    out: PathBuf,
+    /// Whose, as a list like 0-63 or 3,7,20-25
+    #[arg(long, default_value = "0-63", value_name = "LIST")]
+    seeds: Seeds,
+}
+
+/// Carries out `sample latents`.
+///
+/// # Errors
+/// When a flag cannot be carried out, the run cannot be read, or the file cannot be written.
+pub fn run(args: LatentsArgs) -> Result<Ending> {
+    still::check_place(&args.out)?;
+    let draw = DrawArgs { class: None, truncation: args.truncation };
+    // No network computes anything.
+    let source = SourceArgs { run: args.run, checkpoint: args.checkpoint, no_ema: false, device: DeviceChoice::Cpu };
+    let (sampler, _) = source.sampler(&draw)?;
+    let length = sampler.generator().config().latent;
+    let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
+    bytes.extend(args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes));
+    fs::write(&args.out, &bytes)?;
+    still::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()))?;
+    Ok(Ending::Done)
+}

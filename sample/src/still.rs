@@ -1,0 +1,167 @@
+//! A picture as a file whose name says the format.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::UsageError;
+use shared::fs;
+use shared::nn::checkpoint::Meta;
+use shared::picture::Picture;
+
+use crate::layout::Layout;
+
+/// Formats of one picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Without loss.
+    Png,
+    /// With loss, as small as the quality allows.
+    Jpeg,
+    /// Without loss, smaller than PNG.
+    WebP,
+}
+
+/// Flags of what writes one picture.
+#[derive(Args, Clone, Debug)]
+pub struct StillArgs {
+    /// Picture to write: .png, .jpg or .webp
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Enlarge each pixel this many times
+    #[arg(long, default_value_t = 1)]
+    pub scale: u32,
+    /// Pixels between pictures
+    #[arg(long, default_value_t = 2)]
+    pub padding: u32,
+    /// Of a JPEG, 1 to 100 [default: 92]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+}
+
+/// The most pixels of a picture; beyond that memory would be the limit.
+pub const PIXEL_LIMIT: u64 = 1 << 28;
+/// Of a JPEG unless a flag says otherwise.
+const QUALITY: u8 = 92;
+/// The most pixels between two pictures.
+const PADDING_LIMIT: u32 = 1024;
+
+impl Format {
+    /// What the name of `path` asks for.
+    ///
+    /// # Errors
+    /// When it asks for nothing that is written.
+    pub fn of(path: &Path) -> Result<Self, UsageError> {
+        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        match ending.as_str() {
+            "png" => Ok(Self::Png),
+            "jpg" | "jpeg" => Ok(Self::Jpeg),
+            "webp" => Ok(Self::WebP),
+            _ => Err(UsageError(format!("--out {}: expected a name that ends in .png, .jpg or .webp", path.display()))),
+        }
+    }
+
+    /// The longest side that it knows, in pixels, and what it is called.
+    fn longest_side(self) -> (u64, &'static str) {
+        match self {
+            Self::Png => (i32::MAX as u64, "a PNG"),
+            Self::Jpeg => (65_535, "a JPEG"),
+            Self::WebP => (16_384, "a WebP"),
+        }
+    }
+}
+
+impl StillArgs {
+    /// Checks the flags before anything is made.
+    ///
+    /// # Errors
+    /// When one of them cannot be carried out, the name asks for no format, or there is no place for the file.
+    pub fn check(&self) -> Result<(), UsageError> {
+        if !(1..=64).contains(&self.scale) {
+            return Err(UsageError(format!("--scale {}: expected 1 to 64", self.scale)));
+        }
+        if self.padding > PADDING_LIMIT {
+            return Err(UsageError(format!("--padding {}: at most {PADDING_LIMIT}", self.padding)));
+        }
+        if let (Some(quality), true) = (self.quality, Format::of(&self.out)? != Format::Jpeg) {
+            return Err(UsageError(format!("--quality {quality}: only a JPEG has one; leave it out, or end --out in .jpg")));
+        }
+        check_place(&self.out)
+    }
+
+    /// Says whether a sheet of `count` cells of the extent `cell` can be held in memory, and in a file of the format, before any is made.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_room(&self, layout: &Layout, count: usize, cell: [u32; 2]) -> Result<(), UsageError> {
+        layout.check(count, cell)?;
+        let [width, height] = layout.extent(count, cell);
+        let (longest, name) = Format::of(&self.out)?.longest_side();
+        if width.max(height) <= longest {
+            return Ok(());
+        }
+        let text = format!("--out {}: {width}×{height} pixels, but {name} has sides of at most {longest}", self.out.display());
+        Err(UsageError(format!("{text}; use .png, fewer pictures or a smaller --scale")))
+    }
+
+    /// Width and height of an enlarged picture of the run whose checkpoint says `meta`.
+    #[must_use]
+    pub fn cell(&self, meta: &Meta) -> [u32; 2] {
+        [meta.config.data.size as u32 * self.scale; 2]
+    }
+
+    /// Writes `picture`, and prints its name and size.
+    ///
+    /// # Errors
+    /// When it has too many pixels for the format, or cannot be written.
+    pub fn write(&self, picture: &Picture) -> Result<()> {
+        let bytes = match Format::of(&self.out)? {
+            Format::Png => picture.to_png(),
+            Format::Jpeg => picture.to_jpeg(self.quality.unwrap_or(QUALITY)),
+            Format::WebP => picture.to_webp(),
+        }?;
+        fs::write(&self.out, &bytes)?;
+        report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height))
+    }
+}
+
+/// Says whether there is a place for the file `out`, before anything is made for it.
+///
+/// # Errors
+/// When there is no such folder, or `out` is one.
+pub fn check_place(out: &Path) -> Result<(), UsageError> {
+    check_place_of("--out", out)
+}
+
+/// The same of the file that another flag names.
+///
+/// # Errors
+/// As [`check_place`].
+pub fn check_place_of(flag: &str, out: &Path) -> Result<(), UsageError> {
+    if out.is_dir() {
+        return Err(UsageError(format!("{flag} {}: it is a folder; name a file", out.display())));
+    }
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(UsageError(format!(
+            "{flag} {}: there is no folder {}; make it, or name another",
+            out.display(),
+            folder.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Prints what was written where, and how large it is.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn report(out: &Path, bytes: u64, what: &str) -> Result<()> {
+    let size = match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    };
+    tracing::info!("{what}, {size}");
+    shared::cli::print(&format!("{}\n", out.display()))?;
+    Ok(())
+}

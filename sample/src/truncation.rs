@@ -1,0 +1,78 @@
+//! `sample truncation`: the same seeds at several thresholds of truncation, one row each.
+
+use std::str::FromStr;
+
+use anyhow::Result;
+use clap::Args;
+use shared::cli::{Ending, UsageError};
+use shared::nn::latent::{LEAST_THRESHOLD, MOST_THRESHOLD};
+use shared::picture::Picture;
+
+use crate::layout::{Layout, Words};
+use crate::seeds::Seeds;
+use crate::source::{DrawArgs, SourceArgs};
+use crate::still::StillArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  sample truncation runs/birds --out truncation.png
+  sample truncation runs/birds --out truncation.png --thresholds 0.3,0.6,none --seeds 0-11";
+
+/// A threshold, or none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Threshold(Option<f64>);
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self(None)),
+            _ => match text.parse() {
+                Ok(value) if (LEAST_THRESHOLD..=MOST_THRESHOLD).contains(&value) => Ok(Self(Some(value))),
+                _ => Err(format!("expected none, or {LEAST_THRESHOLD} (all alike) to {MOST_THRESHOLD} (as trained)")),
+            },
+        }
+    }
+}
+
+/// Flags of `sample truncation`.
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct TruncationArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Only pictures of this class, by name or number
+    #[arg(long, value_name = "CLASS")]
+    class: Option<String>,
+    /// A row each: values of latent vectors beyond plus or minus so much are drawn again; none as it was trained
+    #[arg(long, value_delimiter = ',', default_values = ["0.25", "0.5", "1", "2", "none"], value_name = "LIST")]
+    thresholds: Vec<Threshold>,
+    /// What stands beside each other, as a list like 0-7
+    #[arg(long, default_value = "0-7", value_name = "LIST")]
+    seeds: Seeds,
+    #[command(flatten)]
+    still: StillArgs,
+}
+
+/// Carries out `sample truncation`.
+///
+/// # Errors
+/// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
+pub fn run(args: TruncationArgs) -> Result<Ending> {
+    args.still.check()?;
+    let draw = DrawArgs { class: args.class, truncation: None };
+    let (sampler, meta) = args.source.sampler(&draw)?;
+    let layout = Layout { columns: args.seeds.0.len(), padding: args.still.padding };
+    args.still.check_room(&layout, args.seeds.0.len().saturating_mul(args.thresholds.len()), args.still.cell(&meta))?;
+    let row = |threshold: &Threshold| match threshold.0 {
+        None => Ok(sampler.pictures(&args.seeds.0)),
+        Some(value) => Ok(sampler.clone().truncated(value)?.pictures(&args.seeds.0)),
+    };
+    let rows: Result<Vec<Vec<Picture>>, UsageError> = args.thresholds.iter().map(row).collect();
+    let pictures: Vec<Picture> = rows?.iter().flatten().map(|p| p.enlarge(args.still.scale)).collect();
+    let name = |threshold: &Threshold| threshold.0.map_or("none".into(), |value| value.to_string());
+    let words = Words { rows: args.thresholds.iter().map(name).collect(), ..Words::default() };
+    args.still.write(&layout.sheet(&pictures, &words))?;
+    Ok(Ending::Done)
+}

@@ -1,0 +1,105 @@
+//! A folder for one test, a run in it that was never trained, and the program run on it.
+#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use burn::tensor::Device;
+use shared::archive::Archive;
+use shared::fs;
+use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
+use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::run::Run;
+use shared::picture::{Limits, Picture};
+
+/// A folder of this test's own, removed at the end.
+pub(crate) struct Scratch(pub(crate) PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove(&self.0);
+    }
+}
+
+/// A run of untrained 16×16 networks with one checkpoint and three sheets.
+pub(crate) fn run(name: &str) -> (Scratch, PathBuf) {
+    run_of(name, &[], &[])
+}
+
+/// The same with more settings and with classes.
+pub(crate) fn run_of(name: &str, settings: &[&str], classes: &[&str]) -> (Scratch, PathBuf) {
+    let scratch = Scratch(std::env::temp_dir().join(format!("fledge-sample-{}-{name}", std::process::id())));
+    let folder = scratch.0.join("run");
+    fs::remove(&scratch.0).unwrap();
+    let run = Run::create(&folder).unwrap();
+    let settings: Vec<String> = ["generator.width=6", "generator.latent=8"].iter().chain(settings).map(|s| (*s).into()).collect();
+    let classes = classes.iter().map(|c| (*c).to_owned()).collect();
+    let data = DataConfig { classes, split: "train".into(), ..DataConfig::of_extent(16, 3) };
+    let config = RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 5, data);
+    // Other weights, so that it shows which ones are taken.
+    let trained = RunConfig { seed: 6, ..config.clone() }.generator(&Device::flex());
+    let generator = config.generator(&Device::flex());
+    let meta = Meta {
+        version: CHECKPOINT_VERSION,
+        step: 7,
+        epoch: 1,
+        config,
+        state: serde_json::Value::Null,
+        files: Default::default(),
+    };
+    checkpoint::save(&run.checkpoint_folder(7), meta, &[("ema", &generator), ("generator", &trained)]).unwrap();
+    for epoch in [0, 5, 10] {
+        fs::write(run.sheet(epoch), &Picture::filled(20, 12, 3, epoch as u8 * 20).to_png().unwrap()).unwrap();
+    }
+    (scratch, folder)
+}
+
+pub(crate) fn sample(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sample")).args(args).output().unwrap()
+}
+
+pub(crate) fn succeed(args: &[&str]) {
+    let output = sample(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+pub(crate) fn refuse(args: &[&str], code: i32, named: &str) {
+    let output = sample(args);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+    assert!(text.contains(named), "{args:?}: {text}");
+}
+
+pub(crate) fn decode(path: &Path) -> Picture {
+    Picture::decode(&fs::read(path).unwrap(), &Limits::default()).unwrap()
+}
+
+/// How often a test tries: the larger number under `FLEDGE_TORTURE` (`make torture`).
+pub(crate) fn torture(usual: usize, full: usize) -> usize {
+    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
+}
+
+/// What lies in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().into_owned();
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(name).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Every file in a folder or zip, as `evaluate` reads it, by its name.
+pub(crate) fn files_in(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let archive = Archive::open(path).unwrap();
+    let file = |i: usize| (archive.names()[i].to_string(), archive.read(i, 1 << 24).unwrap());
+    (0..archive.names().len()).map(file).collect()
+}
+
+/// The same of a folder; of a file its bytes, of what is absent nothing.
+pub(crate) fn contents(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    match path.is_dir() {
+        true => files_in(path),
+        false => fs::read(path).into_iter().map(|bytes| (String::new(), bytes)).collect(),
+    }
+}
