@@ -52,10 +52,11 @@ birds: ## make birds DATA=/path/to/CUB_200_2011: the whole pipeline, 64×64, the
 dataset: $(DATASET)/dataset.json ## pictures → data set (DATA, SIZE, PREP_FLAGS)
 train: $(DIR)/trained ## data set → run (TRAIN_FLAGS)
 evaluate: $(DIR)/metrics.txt ## data set + run → KID (EVALUATE_FLAGS)
-sample: $(DIR)/grid.png $(DIR)/timelapse.gif $(DIR)/walk.gif ## run → grid, time-lapse, walk
+sample: $(DIR)/grid.png $(DIR)/compare.png $(DIR)/timelapse.gif $(DIR)/walk.gif ## run → grid, beside real pictures, time-lapse, walk
 report: sample evaluate ## all of these, ending with the paths and the KID
 	@echo
 	@echo "grid       $(DIR)/grid.png"
+	@echo "comparison $(DIR)/compare.png"
 	@echo "time-lapse $(DIR)/timelapse.gif"
 	@echo "walk       $(DIR)/walk.gif"
 	@cat $(DIR)/metrics.txt
@@ -84,6 +85,9 @@ $(DIR)/metrics.txt: $(DIR)/trained $(DIR)/evaluate.flags | build
 $(DIR)/grid.png: $(DIR)/trained | build
 	$(BIN)/sample grid $(RUN) --out $@ --seeds 0-63
 
+$(DIR)/compare.png: $(DIR)/trained | build
+	$(BIN)/sample compare $(RUN) --data $(DATASET) --out $@
+
 $(DIR)/timelapse.gif: $(DIR)/trained | build
 	$(BIN)/sample timelapse $(RUN) --out $@
 
@@ -108,7 +112,7 @@ test: ## all tests
 	$(CARGO) test --workspace
 
 # Names of test programs; --test finds them in any member of the workspace.
-TORTURE := kill damage faults fuzz hostile memory signals soak
+TORTURE := kill damage faults fuzz hostile memory signals soak images_interrupted
 
 .PHONY: torture
 torture: ## kills, damage, faults, signals, hostile pictures, a soak in full numbers: about half an hour on two idle cores
@@ -203,6 +207,28 @@ bench-evaluate: $(PEERS)/ready-evaluate ## evaluate and the Python libraries in 
 	$(CARGO) build --release --workspace $(FEATURES)
 	python3 tools/bench_evaluate.py --fledge $(BIN)/evaluate --python $(PEERS)/bin/python $(if $(FEATURES),--device cuda) \
 	    --write docs/PERFORMANCE.md $(BENCH_EVALUATE_FLAGS)
+
+$(PEERS)/ready-sample: $(PEERS)/ready
+	$(PEERS)/bin/pip install --quiet numpy==2.4.6 pillow==13.0.0 safetensors==0.8.0 onnx==1.23.2 onnxruntime==1.32.0
+	@touch $@
+
+# Whose generator `make bench-sample` measures and `make check-export` compares: without one, the recipe's own, not trained.
+BENCH_RUN ?= $(WORK)/bench/sample/run
+BENCH_SAMPLE_FLAGS ?=
+
+$(WORK)/bench/sample/run: | build
+	$(BIN)/prep synth --out $(WORK)/bench/sample/drawn -n 200
+	$(BIN)/prep build $(WORK)/bench/sample/drawn --out $(WORK)/bench/sample/data --size 64 --force
+	$(BIN)/train --data $(WORK)/bench/sample/data --out $@ --device cpu --steps 1 --set schedule.batch=16 --set evaluation.every=0
+
+.PHONY: bench-sample
+bench-sample: $(PEERS)/ready-sample build | $(BENCH_RUN) ## sample images and PyTorch's eager forward of the same generator in turns (BENCH_RUN=runs/birds)
+	python3 tools/bench_sample.py $(BENCH_RUN) --fledge $(BIN)/sample --train $(BIN)/train --python $(PEERS)/bin/python \
+	    --write docs/PERFORMANCE.md $(BENCH_SAMPLE_FLAGS)
+
+.PHONY: check-export
+check-export: $(PEERS)/ready-sample build | $(BENCH_RUN) ## a run's exported generator in onnxruntime and PyTorch: its own pictures? (BENCH_RUN=runs/birds)
+	$(PEERS)/bin/python tools/check_export.py $(BENCH_RUN) --fledge $(BIN)/sample
 
 # Two sets of PNG and weights for `make check-protocols`.
 GENERATED ?=

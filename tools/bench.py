@@ -18,6 +18,8 @@ import statistics
 import subprocess
 import sys
 
+import bench_table
+
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 ROWS = [
     ("gan-ada training, 32×32, width 32, batch 64", ["train", "gan-ada", "--size", "32", "--width", "32", "--batch", "64"]),
@@ -105,13 +107,7 @@ def main():
     table = "\n".join(lines)
     print(table)
     if args.write and not args.only:
-        with open(args.write, encoding="utf-8") as f:
-            text = f.read()
-        before, rest = text.split(BEGIN)
-        after = rest.split(END)[1]
-        with open(args.write + ".new", "w", encoding="utf-8") as f:
-            f.write(f"{before}{BEGIN}\n{table}\n{END}{after}")
-        os.replace(args.write + ".new", args.write)
+        bench_table.write(args.write, BEGIN, END, table)
 
 
 if __name__ == "__main__":

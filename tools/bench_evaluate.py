@@ -22,6 +22,8 @@ import sys
 import tempfile
 import time
 
+import bench_table
+
 BEGIN, END = "<!-- bench-evaluate: begin -->", "<!-- bench-evaluate: end -->"
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -163,10 +165,7 @@ def main():
     text = "\n\n".join("\n".join(lines) for lines in parts)
     print(text)
     if args.write:
-        document = open(args.write).read()
-        head, rest = document.split(BEGIN, 1)
-        with open(args.write, "w") as f:
-            f.write(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+        bench_table.write(args.write, BEGIN, END, text)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import tempfile
 import time
 import zipfile
 
+import bench_table
+
 BEGIN, END = "<!-- bench-prep: begin -->", "<!-- bench-prep: end -->"
 
 
@@ -107,12 +109,7 @@ def main():
 """ + "\n".join(lines)
     print(table)
     if args.write:
-        with open(args.write) as f:
-            text = f.read()
-        head, rest = text.split(BEGIN)
-        _, tail = rest.split(END)
-        with open(args.write, "w") as f:
-            f.write(f"{head}{BEGIN}\n{table}\n{END}{tail}")
+        bench_table.write(args.write, BEGIN, END, table)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Reads what `prep export --stylegan` wrote by the rules of the trainers' own loader, and says what it found.
+"""Reads what `prep export --stylegan` or `sample images --stylegan` wrote by the rules of the trainers' own loader, and says what it found.
 
     python tools/check_stylegan.py birds64.zip            (or a folder; needs Pillow and numpy)
 
@@ -43,9 +43,11 @@ def main():
         labels = np.array([labels[name] for name in names])
         labels = labels.astype({1: np.int64, 2: np.float32}[labels.ndim])
         assert labels.min() >= 0 and labels.max() < len(index["classes"])
-    assert list(index["splits"]) == names
+    # What was generated has none.
+    splits = index.get("splits", dict.fromkeys(names, "none"))
+    assert list(splits) == names
     classes = "no classes" if labels is None else f"{len(np.unique(labels))} of {len(index['classes'])} classes"
-    print(f"{len(names)} pictures of {shape}, {classes}, splits {sorted(set(index['splits'].values()))}")
+    print(f"{len(names)} pictures of {shape}, {classes}, splits {sorted(set(splits.values()))}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,76 @@
+"""Loads a generator that `sample export RUN --safetensors FILE` wrote, as a module of PyTorch. Needs torch and safetensors.
+
+    generator = Generator.load("birds.safetensors")
+    pictures = generator(torch.randn(16, generator.facts["latent"]))        # [16, channels, size, size] in [0, 1]
+    pictures = generator(z, torch.tensor([3] * 16))                         # of class 3, where the run learned classes
+
+Its weights are parameters under the names of the file, so that an optimizer can go on with them; BatchNorm keeps its statistics.
+"""
+import json
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+
+
+def conv(x, weight, bias=None, *, strides, pads, **_):
+    top, left, bottom, right = pads
+    if (top, left) == (bottom, right):
+        return F.conv2d(x, weight, bias, strides, (top, left))
+    return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, strides)
+
+
+def conv_transposed(x, weight, bias=None, *, strides, pads, **_):
+    top, left, bottom, right = pads  # what is cut off, at the end as much or more
+    y = F.conv_transpose2d(x, weight, bias, strides, (top, left))
+    return y[..., : y.shape[2] - (bottom - top), : y.shape[3] - (right - left)]
+
+
+def resize(x, region, scales, mode, **_):
+    how = {"mode": "nearest"} if mode == "nearest" else {"mode": "bilinear", "align_corners": False}
+    return F.interpolate(x, scale_factor=tuple(scales[2:]), **how)
+
+
+OPERATORS = {  # as in onnx.ai/onnx/operators
+    "Add": lambda a, b: a + b, "Mul": lambda a, b: a * b, "MatMul": torch.matmul, "Conv": conv, "ConvTranspose": conv_transposed,
+    "Relu": F.relu, "LeakyRelu": lambda x, alpha: F.leaky_relu(x, alpha), "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,
+    "Clip": lambda x, low, high: x.clamp(low, high), "Softmax": lambda x, axis: x.softmax(axis), "Resize": resize,
+    "Concat": lambda *x, axis: torch.cat(x, axis), "Gather": lambda x, rows, axis: x.index_select(axis, rows),
+    "Gemm": lambda x, weight, bias=None, **_: F.linear(x, weight, bias), "Transpose": lambda x, perm: x.permute(perm),
+    "Reshape": lambda x, shape: x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape)]),
+    "BatchNormalization": lambda x, gamma, beta, mean, variance, epsilon: F.batch_norm(x, mean, variance, gamma, beta, eps=epsilon),
+}
+
+
+class Generator(torch.nn.Module):
+    def __init__(self, description, tensors):
+        super().__init__()
+        self.facts, self.constants, self.nodes = (description[key] for key in ("facts", "constants", "nodes"))
+        self.last = {name: node["output"] for node in self.nodes for name in node["inputs"]}
+        for name, tensor in tensors.items():
+            *path, leaf = name.split(".")
+            module = self
+            for part in path:
+                if part not in module._modules:
+                    module.add_module(part, torch.nn.Module())
+                module = module._modules[part]
+            if name in description["trained"]:
+                module.register_parameter(leaf, torch.nn.Parameter(tensor))
+            else:
+                module.register_buffer(leaf, tensor)
+
+    @classmethod
+    def load(cls, path):
+        with safe_open(path, "pt") as file:
+            return cls(json.loads(file.metadata()["fledge"]), {name: file.get_tensor(name) for name in file.keys()})
+
+    def forward(self, z, classes=None):
+        """Pictures [N, channels, size, size] in [0, 1] of latent vectors [N, latent] and classes [N]."""
+        values = {"": None, "z": z, "class": classes} | self.constants | dict(self.named_parameters()) | dict(self.named_buffers())
+        for node in self.nodes:
+            inputs = [values[name] for name in node["inputs"]]
+            for name in node["inputs"]:
+                if self.last[name] == node["output"]:
+                    values.pop(name, None)  # memory for what comes
+            values[node["output"]] = OPERATORS[node["operator"]](*inputs, **node["attributes"])
+        return values["images"]
