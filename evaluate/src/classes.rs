@@ -37,8 +37,8 @@ pub fn check(fake: &Side, real: Option<&Side>) -> Result<(), UsageError> {
         let Some(side) = side else { return Err(UsageError("--per-class: --real is needed".into())) };
         if side.labels().is_none() {
             return Err(UsageError(format!(
-                "--per-class: the pictures of {flag} {} have no classes; a data set with classes, a run that is told them, or a \
-                 folder of class folders has",
+                "--per-class: the pictures of {flag} {} have no classes; a data set with classes, a run that is told them, a \
+                 folder of class folders, or a zip with labels in dataset.json has",
                 side.path.display()
             )));
         }

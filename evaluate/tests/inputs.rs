@@ -130,6 +130,32 @@ fn class_folders_are_labels_also_of_a_selection() {
     }
 }
 
+#[test]
+fn labels_of_a_dataset_json_are_taken_only_whole() {
+    let scratch = Scratch::new("stylegan");
+    let pictures = ["fakes/00000/img00000000.png", "fakes/00000/img00000001.png", "fakes/00001/img00001000.png"];
+    let labels = |json: &str| {
+        let mut files: Vec<_> = pictures.map(|name| (name, png(&[7]))).into();
+        files.push(("fakes/dataset.json", json.as_bytes().to_vec()));
+        let by_zip = ArchivePictures::open(&scratch.zip(&files)).expect("zip").labels();
+        let by_folder = ArchivePictures::open(&scratch.folder(&files)).expect("folder").labels();
+        let [by_zip, by_folder] = [by_zip, by_folder].map(|labels| labels.map(|labels| (labels.names.join(" "), labels.of)));
+        assert_eq!(by_zip, by_folder, "{json}");
+        by_zip
+    };
+    let listed = r#"[["00000/img00000001.png", 1], ["00000/img00000000.png", 0], ["00001/img00001000.png", 1]]"#;
+    assert_eq!(
+        labels(&format!(r#"{{"labels": {listed}, "classes": ["gull", "owl"]}}"#)),
+        Some(("gull owl".into(), vec![0, 1, 1]))
+    );
+    assert_eq!(labels(&format!(r#"{{"labels": {listed}}}"#)), Some(("0 1".into(), vec![0, 1, 1])));
+    // One label short, none, damaged, another program's.
+    let short = r#"{"labels": [["00000/img00000001.png", 1], ["00000/img00000000.png", 0]]}"#;
+    for json in [short, r#"{"labels": null}"#, "{", r#"{"labels": [["00000/img00000001.png", -1]]}"#, "[7]"] {
+        assert_eq!(labels(json), None, "{json}");
+    }
+}
+
 /// A data set of grey pictures of one pixel with these labels.
 fn dataset(folder: &Path, labels: &[Option<u32>]) {
     fs::create_folder(folder).expect("folder");

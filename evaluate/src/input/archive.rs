@@ -1,5 +1,6 @@
 //! Pictures that lie in files.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -12,6 +13,8 @@ use shared::picture::{Limits, Picture};
 
 /// The most bytes of one picture's file.
 const FILE_LIMIT: u64 = 256 << 20;
+/// The most bytes of a `dataset.json`.
+const TABLE_LIMIT: u64 = 1 << 30;
 
 /// The picture files in a folder and below it, or in a zip or tar file, in the order of their names. Grey is repeated, a
 /// palette looked up, opacity left out.
@@ -59,11 +62,34 @@ impl PictureSource for ArchivePictures {
         self.archive.names()[self.entries[i]].to_string()
     }
 
-    /// By the folders that all pictures lie in, below what all of them have in common; none where these only number the pictures, as
-    /// StyleGAN's trainers have it.
+    /// By `dataset.json`, as StyleGAN's trainers have it, if it has a label for every picture; else by the folders that all pictures lie
+    /// in, below what all of them have in common; none where these only number the pictures.
     fn labels(&self) -> Option<Labels> {
         let names: Vec<&Name> = self.entries.iter().map(|&entry| &self.archive.names()[entry]).collect();
-        class_folders(&names)
+        self.listed(&names).or_else(|| class_folders(&names))
+    }
+}
+
+impl ArchivePictures {
+    /// What a `dataset.json` says of the pictures.
+    fn listed(&self, names: &[&Name]) -> Option<Labels> {
+        let root = self.archive.root_of(stylegan::LABELS).ok()?;
+        let at = self.archive.find(&[&root[..], stylegan::LABELS.as_bytes()].concat())?;
+        let table = match self.archive.read(at, TABLE_LIMIT).map(|bytes| stylegan::Table::parse(&bytes)) {
+            Ok(Ok(table)) => table,
+            // Another program's file of that name, or a damaged one: without labels there is nothing it could falsify.
+            Ok(Err(error)) => return self.unread(&error),
+            Err(error) => return self.unread(&error),
+        };
+        let of: HashMap<&[u8], u32> = table.labels.iter().map(|(name, label)| (name.as_bytes(), *label)).collect();
+        let label = |name: &&Name| of.get(name.0.strip_prefix(&root[..])?).copied();
+        let of = names.iter().map(label).collect::<Option<_>>()?;
+        (table.classes.len() > 1).then_some(Labels { names: table.classes, of })
+    }
+
+    fn unread(&self, error: &(dyn std::error::Error + 'static)) -> Option<Labels> {
+        tracing::warn!("{}: {} is passed over: {}", self.origin(), stylegan::LABELS, one_line(error));
+        None
     }
 }
 

@@ -1,19 +1,12 @@
-//! Pictures beside a `dataset.json` of labels, as StyleGAN's `dataset_tool.py` packs them: `{"labels": [["00000/img00000000.png", 6],
-//! …]}`, or `null` for no labels. What fledge itself exports says two things more there: `"classes": ["cat", …]` and
-//! `"splits": {"00000/img00000000.png": "train", …}`.
+//! Pictures beside a `dataset.json` of labels, as StyleGAN's `dataset_tool.py` packs them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::Value;
-use shared::archive::stylegan::LABELS;
+use shared::archive::stylegan::{LABELS, Table, TableError};
 use shared::archive::{Archive, Name};
 use shared::cli::UsageError;
 
 use super::{Content, Entry, Format, Listing, Part, SourceError, TABLE_LIMIT};
-
-/// Class numbers from here on are taken for a mistake: no set has as many classes.
-const CLASS_LIMIT: u64 = 1 << 20;
 
 /// Whether the archive holds a `dataset.json` that speaks of labels, or one of `prep build`, which [`read`] refuses with advice.
 #[must_use]
@@ -34,13 +27,6 @@ fn is_built(archive: &Archive, root: &[u8]) -> bool {
     below.into_iter().any(|name| !name.contains(&b'/') && name.ends_with(b".shard"))
 }
 
-#[derive(Deserialize)]
-struct Json {
-    labels: Option<Value>,
-    classes: Option<Vec<String>>,
-    splits: Option<HashMap<String, String>>,
-}
-
 /// Lists the pictures at and below the folder of `dataset.json`, and those that it names although they are not there, sorted by
 /// name and numbered from 0. Without names of classes these are called by their numbers.
 ///
@@ -57,37 +43,18 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let Some(at) = archive.find(&[&root[..], LABELS.as_bytes()].concat()) else {
         return Err(bad("it cannot be found any more".into()));
     };
-    let not_ours =
-        |what| bad(format!("it does not say what StyleGAN's does ({what}); --format folder takes the pictures without it"));
-    let json = serde_json::from_slice(&archive.read(at, TABLE_LIMIT)?);
-    let Json { labels, classes, splits } = json.map_err(|e| not_ours(e.to_string()))?;
-    let labels = match &labels {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(pairs)) => pairs.iter().map(pair).collect::<Result<_, _>>().map_err(bad)?,
-        Some(Value::Object(map)) => map
-            .iter()
-            .map(|(name, label)| Ok((name.as_str(), number(name, label)?)))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(bad)?,
-        Some(other) => return Err(not_ours(format!("\"labels\" is {other}"))),
-    };
-    let most = labels.iter().map(|(_, label)| label + 1).max().unwrap_or(0);
-    let classes = match classes {
-        _ if labels.is_empty() => Vec::new(),
-        None => (0..most).map(|number| number.to_string()).collect(),
-        Some(classes) if classes.len() < most as usize => {
-            return Err(bad(format!("it names {} classes, but the labels go up to {}", classes.len(), most - 1)));
-        }
-        Some(classes) => classes,
-    };
+    let Table { labels, classes, splits } = Table::parse(&archive.read(at, TABLE_LIMIT)?).map_err(|error| match error {
+        TableError::Foreign(_) => bad(format!("{error}; --format folder takes the pictures without it")),
+        TableError::Malformed(what) => bad(what),
+    })?;
     let mut listed: BTreeMap<Vec<u8>, (Option<u32>, Option<Part>)> = BTreeMap::new();
     listed.extend(archive.pictures().filter_map(|i| below(&archive.names()[i])).map(|name| (name, (None, None))));
     for (name, label) in labels {
-        if listed.entry(name.into()).or_default().0.replace(label).is_some() {
+        if listed.entry(name.as_bytes().to_vec()).or_default().0.replace(label).is_some() {
             return Err(bad(format!("{name} has two labels")));
         }
     }
-    for (name, split) in splits.iter().flatten() {
+    for (name, split) in &splits {
         let part = match split.as_str() {
             "train" => Part::Train,
             "val" => Part::Val,
@@ -109,17 +76,4 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     };
     let pictures = (0..).zip(listed).map(entry).collect();
     Ok(Listing { format: Format::Stylegan, root, tables: vec![Name(LABELS.into())], classes, pictures, halves: false })
-}
-
-/// A name and its class number.
-fn pair(value: &Value) -> Result<(&str, u32), String> {
-    match value.as_array().map(Vec::as_slice) {
-        Some([Value::String(name), label]) => Ok((name, number(name, label)?)),
-        _ => Err(format!("{value} in \"labels\" is not a name with a class number")),
-    }
-}
-
-fn number(name: &str, label: &Value) -> Result<u32, String> {
-    let number = label.as_u64().filter(|&number| number < CLASS_LIMIT);
-    number.map(|number| number as u32).ok_or_else(|| format!("the label of {name} is {label}, not a class number from 0 on"))
 }

@@ -1,7 +1,13 @@
 //! How NVIDIA's StyleGAN trainers have a data set: `00000/img00000000.png` beside the labels in `dataset.json`, as `dataset_tool.py`
-//! of StyleGAN2-ADA and StyleGAN3 writes it. The trainers take every picture in the order of its name.
+//! of StyleGAN2-ADA and StyleGAN3 writes it: `{"labels": [["00000/img00000000.png", 6], …]}`, or `null` for no labels. The trainers take
+//! every picture in the order of its name. What fledge writes says two things more there: `"classes": ["cat", …]` and
+//! `"splits": {"00000/img00000000.png": "train", …}`.
 
-use serde::Serialize;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
 
 /// Where the trainers look for labels.
 pub const LABELS: &str = "dataset.json";
@@ -32,7 +38,7 @@ pub struct Index<'a> {
     classes: &'a [String],
     /// The split of every picture by its name, where there are splits.
     #[serde(skip_serializing_if = "Option::is_none")]
-    splits: Option<serde_json::Map<String, serde_json::Value>>,
+    splits: Option<serde_json::Map<String, Value>>,
 }
 
 impl<'a> Index<'a> {
@@ -63,6 +69,82 @@ impl<'a> Index<'a> {
     }
 }
 
+/// Class numbers from here on are taken for a mistake: no set has as many classes.
+const CLASS_LIMIT: u64 = 1 << 20;
+
+/// What is wrong with a `dataset.json`.
+#[derive(Debug, Error)]
+pub enum TableError {
+    /// It may be another program's file of that name.
+    #[error("it does not say what StyleGAN's does ({0})")]
+    Foreign(String),
+    /// It is of that kind, and says what cannot be.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+/// What was read of a `dataset.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Name and class of pictures, in the file's order; none where there are no labels.
+    pub labels: Vec<(String, u32)>,
+    /// The names of the classes, numbers where it has none; as many as the labels need.
+    pub classes: Vec<String>,
+    /// The splits of pictures by their names.
+    pub splits: HashMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Json {
+    labels: Option<Value>,
+    classes: Option<Vec<String>>,
+    splits: Option<HashMap<String, String>>,
+}
+
+impl Table {
+    /// Reads the content of the file.
+    ///
+    /// # Errors
+    /// When it is no such JSON, a label is no class number, or there are fewer names of classes than labels need.
+    pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
+        let json = serde_json::from_slice(bytes).map_err(|e| TableError::Foreign(e.to_string()))?;
+        let Json { labels, classes, splits } = json;
+        let labels: Vec<(String, u32)> = match &labels {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(pairs)) => pairs.iter().map(pair).collect::<Result<_, _>>()?,
+            Some(Value::Object(map)) => {
+                map.iter().map(|(name, label)| Ok((name.clone(), number(name, label)?))).collect::<Result<_, _>>()?
+            }
+            Some(other) => return Err(TableError::Foreign(format!("\"labels\" is {other}"))),
+        };
+        let most = labels.iter().map(|(_, label)| label + 1).max().unwrap_or(0);
+        let classes = match classes {
+            _ if labels.is_empty() => Vec::new(),
+            None => (0..most).map(|number| number.to_string()).collect(),
+            Some(classes) if classes.len() < most as usize => {
+                let text = format!("it names {} classes, but the labels go up to {}", classes.len(), most - 1);
+                return Err(TableError::Malformed(text));
+            }
+            Some(classes) => classes,
+        };
+        Ok(Self { labels, classes, splits: splits.unwrap_or_default() })
+    }
+}
+
+/// A name and its class number.
+fn pair(value: &Value) -> Result<(String, u32), TableError> {
+    match value.as_array().map(Vec::as_slice) {
+        Some([Value::String(name), label]) => Ok((name.clone(), number(name, label)?)),
+        _ => Err(TableError::Malformed(format!("{value} in \"labels\" is not a name with a class number"))),
+    }
+}
+
+fn number(name: &str, label: &Value) -> Result<u32, TableError> {
+    let number = label.as_u64().filter(|&number| number < CLASS_LIMIT);
+    let wrong = || TableError::Malformed(format!("the label of {name} is {label}, not a class number from 0 on"));
+    number.map(|number| number as u32).ok_or_else(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +157,17 @@ mod tests {
         for name in ["00000/img00001000.png", "00000/1.png", "x00000/img00000000.png", "img00000000.png", "cat/img00000000.png"] {
             assert!(!is_numbered(name), "{name}");
         }
+    }
+    #[test]
+    fn what_is_written_is_read() {
+        let classes = ["gull".to_owned(), "owl".to_owned()];
+        let mut index = Index::new(&classes);
+        index.add(&name_of(0), Some(1));
+        index.add(&name_of(7), Some(0));
+        index.add_split(&name_of(7), "val");
+        let table = Table::parse(index.to_json().as_bytes()).expect("own file");
+        let labels = vec![(name_of(0), 1), (name_of(7), 0)];
+        assert_eq!(table, Table { labels, classes: classes.to_vec(), splits: [(name_of(7), "val".to_owned())].into() });
+        assert_eq!(Table::parse(Index::new(&[]).to_json().as_bytes()).expect("no labels"), Table::default());
     }
 }
