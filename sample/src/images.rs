@@ -12,6 +12,7 @@ use crate::collection::manifest::Maker;
 use crate::collection::naming::Naming;
 use crate::collection::seed_set::SeedSet;
 use crate::collection::{self, Outcome, Request};
+use crate::given::GivenLatents;
 use crate::seeds::Seeds;
 use crate::source::{DrawArgs, SourceArgs};
 use crate::still;
@@ -21,7 +22,8 @@ Examples:
   sample images runs/birds --out fakes.zip -n 50000                 pictures to measure: seeds 0 to 49999
   sample images runs/birds --out fakes -n 5000                      a folder; interrupted, the same call goes on
   sample images runs/birds --out set.zip -n 50000 --stylegan        as NVIDIA's trainers read them
-  sample images runs/flowers --out daisies --class daisy --seeds 0-99,200";
+  sample images runs/flowers --out daisies --class daisy --seeds 0-99,200
+  sample images runs/birds --out mine --latents z.npy               of latent vectors, whoever made them";
 
 /// Flags of `sample images`.
 #[derive(Args, Debug)]
@@ -43,6 +45,10 @@ pub struct ImagesArgs {
     /// Which pictures instead, like 0-99,200
     #[arg(long, conflicts_with_all = ["n", "seed_start"])]
     seeds: Option<Seeds>,
+    /// Pictures of the latent vectors in a file of numpy instead, [N, latent] in float32 or float64 (`sample latents` writes them), named
+    /// by row; row i is of the class that seed i has
+    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["n", "seed_start", "seeds", "truncation"])]
+    latents: Option<PathBuf>,
     /// As NVIDIA's StyleGAN trainers read them: 00000/img00000000.png by seed, and dataset.json with the classes
     #[arg(long)]
     stylegan: bool,
@@ -56,15 +62,20 @@ pub struct ImagesArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or a picture cannot be written.
 pub fn run(args: ImagesArgs) -> Result<Ending> {
-    let seeds = match &args.seeds {
+    let asked = match &args.seeds {
         Some(list) => SeedSet::of_list(list)?,
         None => SeedSet::from_start(args.seed_start, args.n)?,
     };
     let (sampler, meta) = args.source.sampler(&args.draw)?;
-    let naming = if args.stylegan { Naming::Stylegan } else { Naming::Seeds };
-    let maker = Maker::new(&sampler, &meta, args.source.weights(), &args.draw, naming)?;
+    let latents = args.latents.map(|path| GivenLatents::read(&path, &sampler)).transpose()?;
+    let (seeds, naming) = match &latents {
+        Some(given) => (SeedSet::from_start(0, given.count() as u64)?, Naming::Rows),
+        None => (asked, Naming::Seeds),
+    };
+    let naming = if args.stylegan { Naming::Stylegan } else { naming };
+    let maker = Maker::new(&sampler, &meta, args.source.weights(), &args.draw, latents.as_ref(), naming)?;
     let (count, size) = (seeds.count(), maker.size);
-    let request = Request { out: args.out, seeds, maker, force: args.force };
+    let request = Request { out: args.out, seeds, latents, maker, force: args.force };
     let started = Instant::now();
     match collection::write(&sampler, &request, &Stop::listen()?)? {
         Outcome::Stopped { kept: 0, code } => {

@@ -6,7 +6,7 @@
 //! | [`args`] | flags → what each command is asked for |
 //! | [`source`] | the run, the checkpoint, how latent vectors are drawn |
 //! | [`seeds`] | `0-63,100` → the seeds meant |
-//! | [`choice`] | seeds, or latent vectors from a file |
+//! | [`choice`], [`given`] | seeds, or latent vectors from a file |
 //! | [`grid`] | pictures side by side |
 //! | [`images`], [`collection`] | many pictures in a folder or zip, resumable |
 //! | [`compare`] | beside real pictures |
@@ -27,6 +27,7 @@ pub mod collection;
 pub mod compare;
 pub mod directions;
 pub mod export;
+pub mod given;
 pub mod grid;
 pub mod images;
 pub mod latents;

@@ -8,11 +8,12 @@ use rayon::prelude::*;
 use shared::cli::{Ending, UsageError};
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::{Run, Which, spread};
+use shared::nn::sampler::Wish;
 use shared::picture::{CAPTION_HEIGHT, Limits, Picture, caption_width, grid};
 use shared::signal::Stop;
 
 use crate::animation::{AnimationArgs, Frames};
-use crate::seeds::Seeds;
+use crate::choice::ChoiceArgs;
 use crate::source::{DrawArgs, SourceArgs};
 
 const EXAMPLES: &str = "\
@@ -28,7 +29,7 @@ const MARGIN: u32 = 4;
 /// Pictures of the caption's pixel size.
 const CAPTION_SCALE: u32 = 2;
 /// The most pictures of a frame that is made here.
-const SEEDS_LIMIT: usize = 4096;
+const PICTURES_LIMIT: usize = 4096;
 /// The largest sheet that is read.
 const SHEET_LIMIT: u64 = 1 << 28;
 
@@ -44,17 +45,16 @@ pub struct TimelapseArgs {
     /// At most this many frames, evenly spread over training
     #[arg(long, default_value_t = 100)]
     frames: usize,
-    /// Pictures of these seeds from every checkpoint that is kept, in place of the sheets of the run
-    #[arg(long, value_name = "LIST")]
-    seeds: Option<Seeds>,
-    /// Pictures in a row, with --seeds
-    #[arg(long, default_value_t = 8, requires = "seeds", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[command(flatten)]
+    choice: ChoiceArgs,
+    /// Pictures in a row, with --seeds or --latents
+    #[arg(long, default_value_t = 8, requires = "ChoiceArgs", value_parser = clap::value_parser!(u16).range(1..=4096))]
     columns: u16,
-    /// Where they are made, with --seeds: auto, cpu, cuda, cuda:INDEX or cubecl-cpu
-    #[arg(long, default_value = "auto", requires = "seeds")]
+    /// Where they are made, with --seeds or --latents: auto, cpu, cuda, cuda:INDEX or cubecl-cpu
+    #[arg(long, default_value = "auto", requires = "ChoiceArgs")]
     device: DeviceChoice,
-    /// The weights as the optimizer left them, not their moving average (EMA), with --seeds
-    #[arg(long, requires = "seeds")]
+    /// The weights as the optimizer left them, not their moving average (EMA), with --seeds or --latents
+    #[arg(long, requires = "ChoiceArgs")]
     no_ema: bool,
     #[command(flatten)]
     draw: DrawArgs,
@@ -93,10 +93,15 @@ struct Checkpoints {
     steps: Vec<u64>,
     device: DeviceChoice,
     no_ema: bool,
-    draw: DrawArgs,
-    seeds: Vec<u64>,
+    wishes: Vec<Wish>,
     columns: usize,
     captioned: bool,
+}
+
+impl Checkpoints {
+    fn source(&self, step: u64) -> SourceArgs {
+        SourceArgs { run: self.run.clone(), checkpoint: Which::Step(step), no_ema: self.no_ema, device: self.device }
+    }
 }
 
 impl Frames for Checkpoints {
@@ -105,15 +110,13 @@ impl Frames for Checkpoints {
     }
 
     fn pictures_in_one(&self) -> usize {
-        self.seeds.len()
+        self.wishes.len()
     }
 
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         let sheet = |&i: &usize| {
-            let checkpoint = Which::Step(self.steps[i]);
-            let source = SourceArgs { run: self.run.clone(), checkpoint, no_ema: self.no_ema, device: self.device };
-            let (sampler, meta) = source.sampler(&self.draw)?;
-            let sheet = grid(&sampler.pictures(&self.seeds), self.columns, 2);
+            let (sampler, meta) = self.source(self.steps[i]).open()?;
+            let sheet = grid(&sampler.pictures_of(&self.wishes), self.columns, 2);
             Ok(if self.captioned { captioned(&sheet, meta.epoch) } else { sheet })
         };
         indices.iter().map(sheet).collect()
@@ -132,24 +135,26 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
     let run = Run::open(&args.run)?;
     let captioned = !args.no_caption;
     let stop = Stop::listen()?;
-    if let Some(seeds) = args.seeds {
-        if seeds.0.len() > SEEDS_LIMIT {
-            return Err(UsageError(format!("--seeds: {} pictures in a frame, at most {SEEDS_LIMIT}", seeds.0.len())).into());
-        }
+    if args.choice.is_given() {
         let steps = spread(&run.steps()?, args.frames);
-        if steps.is_empty() {
-            bail!("{} has no checkpoint yet", args.run.display());
-        }
-        let checkpoints = Checkpoints {
+        let Some(&first) = steps.first() else { bail!("{} has no checkpoint yet", args.run.display()) };
+        let mut checkpoints = Checkpoints {
             run: args.run,
             steps,
             device: args.device,
             no_ema: args.no_ema,
-            draw: args.draw,
-            seeds: seeds.0,
+            wishes: Vec::new(),
             columns: usize::from(args.columns),
             captioned,
         };
+        // Latents, classes and what dropout draws are the same at every checkpoint.
+        let (sampler, _) = checkpoints.source(first).sampler(&args.draw)?;
+        checkpoints.wishes = args.choice.of(&sampler, [])?.into_iter().map(|chosen| chosen.wish).collect();
+        let count = checkpoints.wishes.len();
+        if count > PICTURES_LIMIT {
+            let text = format!("--seeds, --latents: {count} pictures in a frame, at most {PICTURES_LIMIT}");
+            return Err(UsageError(text).into());
+        }
         return args.animation.write(&args.out, &checkpoints, HOLD, &stop);
     }
     if args.draw.class.is_some() || args.draw.truncation.is_some() {

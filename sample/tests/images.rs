@@ -285,3 +285,36 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
     assert_eq!(names(&scratch.0), before);
     assert_eq!(names(&scratch.0.join("full")), ["photo.jpg"]);
 }
+
+#[test]
+fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others() {
+    let (scratch, run) = run_of("images-latents", &["cond=embedding+projection"], &["gull", "owl"]);
+    let [z, other, out, zip, by_seed] = ["z.npy", "other.npy", "out", "out.zip", "by-seed"].map(|name| scratch.0.join(name));
+    let export = |seeds: &str, to: &Path| {
+        succeed(&["latents", run.to_str().unwrap(), "--out", to.to_str().unwrap(), "--seeds", seeds]);
+    };
+    // The seeds of rows 0 to 39: each has the class that its row has, so the pictures are the same.
+    export("100-139", &z);
+    export("100-138,7", &other);
+    images(&run, &by_seed, &["--seeds", "100-139"]);
+    let given = ["--latents", z.to_str().unwrap()];
+    images(&run, &out, &given);
+    images(&run, &zip, &given);
+    let (seeds, rows) = (files_in(&by_seed), files_in(&out));
+    assert_eq!(rows.len(), 41);
+    for row in 0..40 {
+        assert!(rows[&format!("row-{row:08}.png")] == seeds[&format!("seed-{:08}.png", row + 100)], "{row}");
+    }
+    let in_zip = files_in(&zip);
+    assert!(in_zip == rows, "{:?}", in_zip.keys());
+    // What is torn is made again, by row; other vectors are another request.
+    fs::write(out.join("row-00000021.png"), b"torn").unwrap();
+    images(&run, &out, &given);
+    assert!(files_in(&out) == rows);
+    refuse_images(&run, &out, &["--latents", other.to_str().unwrap()], 2, "(--latents)");
+    refuse_images(&run, &out, &["-n", "40"], 2, "now of seeds (--latents)");
+    assert!(files_in(&out) == rows);
+    refuse_images(&run, &out, &[&given[..], &["-n", "3"]].concat(), 2, "-n");
+    refuse_images(&run, &out, &[&given[..], &["--truncation", "0.5"]].concat(), 2, "--truncation");
+    refuse_images(&run, &out, &["--latents", scratch.0.join("none.npy").to_str().unwrap()], 1, "none.npy");
+}

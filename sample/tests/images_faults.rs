@@ -32,10 +32,10 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
         ("out.zip", Naming::Seeds, true),
         ("out.zip", Naming::Stylegan, true),
     ] {
-        let maker = Maker::new(&sampler, &meta, Weights::Averaged, &draw, naming).unwrap();
+        let maker = Maker::new(&sampler, &meta, Weights::Averaged, &draw, None, naming).unwrap();
         let request = |out: &str, n| {
             let seeds = SeedSet::from_start(0, n).unwrap();
-            Request { out: scratch.0.join(out), seeds, maker: maker.clone(), force: false }
+            Request { out: scratch.0.join(out), seeds, latents: None, maker: maker.clone(), force: false }
         };
         let write = |request: &Request| collection::write(&sampler, request, &Stop::default()).map_err(|e| one_line(e.as_ref()));
         let asked = request(name, 9);

@@ -229,11 +229,17 @@ fn a_time_lapse_of_seeds_shows_them_at_every_checkpoint_that_is_kept() {
     let flags = ["--seeds", "5,6", "--columns", "2", "--no-caption", "--scale", "1"];
     succeed(&[&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
     assert!(frames(&out) == [grid(&open(&run).pictures(&[5, 6]), 2, 2)]);
+    let [z, given] = ["z.npy", "given"].map(|name| scratch.0.join(name));
+    succeed(&["latents", run.to_str().unwrap(), "--out", z.to_str().unwrap(), "--seeds", "5,6"]);
+    let by_row =
+        [&["timelapse", run.to_str().unwrap(), "--out", given.to_str().unwrap(), "--latents", z.to_str().unwrap()], &flags[2..]];
+    succeed(&by_row.concat());
+    assert!(frames(&given) == frames(&out));
     refuse(&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "not empty");
     let other = scratch.0.join("other");
     let base = ["timelapse", run.to_str().unwrap(), "--out", other.to_str().unwrap()];
     refuse(&[&base[..], &["--truncation", "0.5"]].concat(), 2, "--seeds LIST");
-    refuse(&[&base[..], &["--no-ema"]].concat(), 2, "--seeds");
+    refuse(&[&base[..], &["--no-ema"]].concat(), 2, "--latents");
     succeed(&[&base[..], &flags[..], &["--truncation", "0.5"]].concat());
     assert!(frames(&other) == [grid(&open(&run).truncated(0.5).unwrap().pictures(&[5, 6]), 2, 2)]);
 }

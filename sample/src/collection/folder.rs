@@ -76,7 +76,7 @@ fn fill(sampler: &Sampler, request: &Request, stop: &Stop) -> Result<Outcome> {
     let (total, before) = (request.seeds.count(), kept.len() as u64);
     let missing = request.seeds.iter().filter(|seed| !kept.contains(seed));
     let mut folders = HashSet::new();
-    let stopped = pipeline::run(sampler, Work { seeds: missing, total, before }, stop, |chunk| {
+    let stopped = pipeline::run(sampler, request, Work { seeds: missing, total, before }, stop, |chunk| {
         let named = |(seed, png): Encoded| (out.join(maker.naming.name_of(seed)), png);
         let files: Vec<_> = chunk.into_iter().map(named).collect();
         for folder in files.iter().filter_map(|(path, _)| path.parent()) {

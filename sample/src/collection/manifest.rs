@@ -11,6 +11,7 @@ use shared::sealed::{self, SealedError};
 
 use super::naming::Naming;
 use super::seed_set::SeedSet;
+use crate::given::GivenLatents;
 use crate::source::DrawArgs;
 
 /// The file's name.
@@ -42,6 +43,8 @@ pub struct Maker {
     pub classes: Vec<String>,
     /// Beyond which values of latent vectors were drawn again.
     pub truncation: Option<f64>,
+    /// CRC-32 of the latent vectors of a file; `None` where seeds drew them.
+    pub latents_crc32: Option<String>,
     /// How the pictures are called.
     pub naming: Naming,
     /// Height and width in pixels.
@@ -67,11 +70,18 @@ pub struct Manifest {
 }
 
 impl Maker {
-    /// Of `sampler`, which has `weights` of the checkpoint `meta`.
+    /// Of `sampler`, which has `weights` of the checkpoint `meta`, and of the latent vectors `latents` if not of its own.
     ///
     /// # Errors
     /// When the checkpoint does not list the file of its weights.
-    pub fn new(sampler: &Sampler, meta: &Meta, weights: Weights, draw: &DrawArgs, naming: Naming) -> Result<Self> {
+    pub fn new(
+        sampler: &Sampler,
+        meta: &Meta,
+        weights: Weights,
+        draw: &DrawArgs,
+        latents: Option<&GivenLatents>,
+        naming: Naming,
+    ) -> Result<Self> {
         let file = format!("{}.safetensors", weights.part());
         let record = meta.files.get(&file).with_context(|| format!("meta.json of step {} does not list {file}", meta.step))?;
         let classes = sampler.classes();
@@ -85,6 +95,7 @@ impl Maker {
             class: draw.class.as_ref().and_then(|_| classes.get(sampler.class(0) as usize).cloned()),
             classes: classes.to_vec(),
             truncation: draw.truncation,
+            latents_crc32: latents.map(GivenLatents::crc32),
             naming,
             size: meta.config.data.size,
             channels: meta.config.data.channels,
@@ -97,6 +108,8 @@ impl Maker {
     pub fn differences(&self, asked: &Self) -> Vec<String> {
         let class = |maker: &Self| maker.class.clone().unwrap_or_else(|| "all".into());
         let truncation = |maker: &Self| maker.truncation.map_or_else(|| "none".into(), |t| t.to_string());
+        let latents =
+            |maker: &Self| maker.latents_crc32.as_ref().map_or_else(|| "of seeds".into(), |crc| format!("of CRC-32 {crc}"));
         let weights = |maker: &Self| format!("{}.safetensors", maker.weights);
         let extent = |maker: &Self| format!("{0}×{0}, {1} channels", maker.size, maker.channels);
         let rows = [
@@ -104,6 +117,7 @@ impl Maker {
             ("weights", weights(self), weights(asked), "--no-ema"),
             ("class", class(self), class(asked), "--class"),
             ("truncation", truncation(self), truncation(asked), "--truncation"),
+            ("latents", latents(self), latents(asked), "--latents"),
             ("names like", self.naming.name_of(0), asked.naming.name_of(0), "--stylegan"),
             ("arithmetic", self.arithmetic.clone(), asked.arithmetic.clone(), "--device"),
             ("extent", extent(self), extent(asked), "another run"),

@@ -24,20 +24,23 @@ use anyhow::Result;
 use shared::archive::stylegan;
 use shared::cli::UsageError;
 use shared::fs::{Claim, TEMPORARY_SUFFIX};
-use shared::nn::sampler::Sampler;
+use shared::nn::sampler::{Sampler, Wish};
 use shared::signal::Stop;
 
 use self::manifest::Maker;
 use self::naming::Naming;
 use self::seed_set::SeedSet;
+use crate::given::GivenLatents;
 
 /// Pictures to make, and where.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// A zip if its name ends in `.zip`, else a folder.
     pub out: PathBuf,
-    /// Which pictures.
+    /// Which pictures: seeds, or rows of `latents`.
     pub seeds: SeedSet,
+    /// Latent vectors in place of those that the seeds draw.
+    pub latents: Option<GivenLatents>,
     /// What makes them; says the same as the sampler that is given with it.
     pub maker: Maker,
     /// Whether pictures of another request, or a zip, give way.
@@ -92,6 +95,14 @@ impl Request {
     fn claim(&self, lock: PathBuf) -> Result<Claim> {
         let claim = Claim::by(lock)?;
         Ok(claim.ok_or_else(|| self.refused("another sample is writing it; wait for it, or choose another --out"))?)
+    }
+
+    /// What the picture of `seed` is made of.
+    fn wish(&self, seed: u64, sampler: &Sampler) -> Wish {
+        match &self.latents {
+            Some(given) => given.wish(seed, sampler),
+            None => sampler.wish(seed),
+        }
     }
 
     /// The content of `dataset.json`, for namings that have one.

@@ -12,11 +12,13 @@ pub enum Naming {
     Seeds,
     /// `00000/img00000012.png`, as NVIDIA's trainers have it, with labels in `dataset.json`.
     Stylegan,
+    /// `row-00000012.png`: of latent vectors from a file.
+    Rows,
 }
 
 impl Naming {
     /// Every naming.
-    pub const ALL: [Self; 2] = [Self::Seeds, Self::Stylegan];
+    pub const ALL: [Self; 3] = [Self::Seeds, Self::Stylegan, Self::Rows];
 
     /// The name of the picture of `seed`, with `/` between its parts.
     #[must_use]
@@ -24,6 +26,7 @@ impl Naming {
         match self {
             Self::Seeds => format!("seed-{seed:08}.png"),
             Self::Stylegan => stylegan::name_of(seed),
+            Self::Rows => format!("row-{seed:08}.png"),
         }
     }
 
@@ -34,6 +37,7 @@ impl Naming {
         let digits = match self {
             Self::Seeds => stem.strip_prefix("seed-")?,
             Self::Stylegan => stem.split_once("/img")?.1,
+            Self::Rows => stem.strip_prefix("row-")?,
         };
         // A name that reads as a number and is written otherwise is somebody else's.
         digits.parse().ok().filter(|seed| self.name_of(*seed) == name)
@@ -52,6 +56,7 @@ mod tests {
             }
         }
         assert_eq!(Naming::Seeds.name_of(12), "seed-00000012.png");
+        assert_eq!(Naming::Rows.name_of(12), "row-00000012.png");
         assert_eq!(Naming::Stylegan.name_of(1234), "00001/img00001234.png");
         for name in ["seed-12.png", "seed-00000012.jpg", "seed-000000012.png", "a/seed-00000012.png", "seed-+0000012.png"] {
             assert_eq!(Naming::Seeds.seed_of(name), None, "{name}");

@@ -7,9 +7,11 @@ use std::thread;
 use anyhow::Result;
 use rayon::prelude::*;
 use shared::log::{BAR, Progress};
-use shared::nn::sampler::Sampler;
+use shared::nn::sampler::{Sampler, Wish};
 use shared::picture::{Picture, PictureError};
 use shared::signal::Stop;
+
+use super::Request;
 
 /// Pictures that are handed over together: some of the sampler's batches, and something to do for every core.
 const CHUNK: usize = 64;
@@ -29,13 +31,14 @@ pub(super) struct Work<S> {
     pub(super) before: u64,
 }
 
-/// Makes the pictures and hands them to `take` as PNG, in the order of `seeds`. After a signal what is generated is still handed over;
+/// Makes the pictures that `request` means and hands them to `take` as PNG, in the order of `seeds`. After a signal what is generated is still handed over;
 /// the exit code is given back unless everything was done.
 ///
 /// # Errors
 /// When a picture cannot be encoded, or `take` fails.
 pub(super) fn run<S>(
     sampler: &Sampler,
+    request: &Request,
     work: Work<S>,
     stop: &Stop,
     mut take: impl FnMut(Vec<Encoded>) -> Result<()> + Send,
@@ -67,7 +70,8 @@ where
             if let Some(code) = stop.exit_code() {
                 break Some(code);
             }
-            let pictures = sampler.pictures(&chunk);
+            let wishes: Vec<Wish> = chunk.iter().map(|&seed| request.wish(seed, sampler)).collect();
+            let pictures = sampler.pictures_of(&wishes);
             if sender.send((chunk, pictures)).is_err() {
                 // The writer has ended; below it says why.
                 break None;

@@ -51,7 +51,7 @@ pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result
     let before = best.map_or(0, |(_, usable)| usable);
     let mut made = 0;
     let work = Work { seeds: request.seeds.iter().skip(before as usize), total: request.seeds.count(), before };
-    let stopped = pipeline::run(sampler, work, stop, |chunk| {
+    let stopped = pipeline::run(sampler, request, work, stop, |chunk| {
         for (seed, png) in chunk {
             zip.add(&request.maker.naming.name_of(seed), &png)?;
             made += 1;

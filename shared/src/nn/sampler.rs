@@ -185,11 +185,16 @@ impl Sampler {
         self.class.unwrap_or_else(|| (seed % self.classes.len().max(1) as u64) as u32)
     }
 
+    /// What the picture of `seed` is made of.
+    #[must_use]
+    pub fn wish(&self, seed: u64) -> Wish {
+        Wish { latent: self.latent(seed), class: self.class(seed), seed }
+    }
+
     /// The pictures of `seeds`, in their order.
     #[must_use]
     pub fn pictures(&self, seeds: &[u64]) -> Vec<Picture> {
-        let wish = |&seed: &u64| Wish { latent: self.latent(seed), class: self.class(seed), seed };
-        self.pictures_of(&seeds.iter().map(wish).collect::<Vec<_>>())
+        self.pictures_of(&seeds.iter().map(|&seed| self.wish(seed)).collect::<Vec<_>>())
     }
 
     /// The pictures of latent vectors, in their order, all of one class and with the same values dropped.
