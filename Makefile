@@ -230,6 +230,14 @@ bench-sample: $(PEERS)/ready-sample build | $(BENCH_RUN) ## sample images and Py
 check-export: $(PEERS)/ready-sample build | $(BENCH_RUN) ## a run's exported generator in onnxruntime and PyTorch: its own pictures? (BENCH_RUN=runs/birds)
 	$(PEERS)/bin/python tools/check_export.py $(BENCH_RUN) --fledge $(BIN)/sample
 
+$(PEERS)/ready-tests: $(PEERS)/ready-sample
+	$(PEERS)/bin/pip install --quiet tensorboard==2.21.0
+	@touch $@
+
+.PHONY: test-peers
+test-peers: $(PEERS)/ready-tests ## all tests, and those that need other programs: Pillow, PyTorch, onnxruntime, TensorBoard (Chromium where it is installed)
+	FLEDGE_PEERS='$(abspath $(PEERS))' $(CARGO) test --workspace
+
 # Two sets of PNG and weights for `make check-protocols`.
 GENERATED ?=
 REAL ?=
