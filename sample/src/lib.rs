@@ -17,6 +17,7 @@
 //! | [`latents`] | latent vectors as a file |
 //! | [`layout`] | rows and columns with words |
 //! | [`still`] | a picture as a file |
+//! | [`output`] | where a file goes, and who writes it |
 //! | [`animation`] | frames as a file |
 //! | [`export`] | the generator as a file for other programs |
 
@@ -33,6 +34,7 @@ pub mod images;
 pub mod latents;
 pub mod layout;
 pub mod morph;
+pub mod output;
 pub mod path;
 pub mod seeds;
 pub mod sheet;

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use common::{contents, run_of, succeed};
 use sample::collection::manifest::Maker;
@@ -10,11 +12,33 @@ use sample::collection::naming::Naming;
 use sample::collection::seed_set::SeedSet;
 use sample::collection::{self, Outcome, Request};
 use sample::source::DrawArgs;
+use shared::archive::zip_writer::read_leftover;
 use shared::cli::one_line;
 use shared::fs::{self, TEMPORARY_SUFFIX, fault};
 use shared::nn::run::Which;
 use shared::nn::sampler::{Sampler, Weights};
 use shared::signal::Stop;
+
+/// Whole pictures in the unfinished zip that has most of them; all there are, where the zip is finished.
+fn pictures_left(out: &Path) -> usize {
+    let leftovers = fs::leftovers_of(out).unwrap();
+    let unfinished = leftovers.iter().map(|path| pictures_of(&fs::read(path).unwrap())).max().unwrap_or(0);
+    if out.exists() { usize::MAX } else { unfinished }
+}
+
+/// Whole pictures at the beginning of the bytes of a zip.
+fn pictures_of(zip: &[u8]) -> usize {
+    let path = std::env::temp_dir().join(format!("fledge-sample-{}-counted.zip", std::process::id()));
+    fs::write(&path, zip).unwrap();
+    let mut pictures = 0;
+    let count = |name: &str, _| {
+        pictures += usize::from(name.ends_with(".png"));
+        Ok::<_, fs::FsError>(true)
+    };
+    read_leftover(&path, 1 << 24, count).unwrap();
+    fs::remove(&path).unwrap();
+    pictures
+}
 
 #[test]
 fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_afterwards() {
@@ -74,6 +98,10 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
                 assert!(left < 0, "{when}: failed without a fault: {error}");
                 assert!(resumed || name == "out" || !asked.out.exists(), "{when}: {error}");
                 assert!(!asked.out.is_dir() || !there.is_empty(), "{when}: an empty folder stayed");
+                if name == "out.zip" && resumed {
+                    // What was there of pictures before the call that failed is still there for the next one.
+                    assert!(pictures_left(&asked.out) >= pictures_of(&sound[""][..sound[""].len() / 2]), "{when}: {error}");
+                }
                 let again = write(&asked).unwrap_or_else(|e| panic!("{when}, and again: {e}"));
                 assert!(matches!(again, Outcome::Done { .. }));
                 assert!(contents(&asked.out) == sound, "{when}");

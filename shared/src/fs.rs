@@ -46,13 +46,14 @@ fn failed<'a>(operation: &'static str, path: &'a Path) -> impl FnOnce(io::Error)
     move |source| FsError { operation, path: path.to_owned(), source }
 }
 
-/// A file being written under a temporary name; [`AtomicFile::commit`] gives it its final name, drop removes it.
+/// A file being written under a temporary name; [`AtomicFile::commit`] gives it its final name, drop removes it unless it is kept.
 #[derive(Debug)]
 pub struct AtomicFile {
     target: PathBuf,
     temporary: PathBuf,
     file: Option<File>,
-    committed: bool,
+    /// Whether nothing is removed when it is dropped.
+    stays: bool,
     /// Bytes written since the last [`AtomicFile::sync_behind`].
     unsynced: usize,
     behind: Option<JoinHandle<io::Result<()>>>,
@@ -74,7 +75,7 @@ impl AtomicFile {
         let temporary = target.with_file_name(format!(".{name}.{}-{serial}{TEMPORARY_SUFFIX}", std::process::id()));
         fault::trip().map_err(failed("create", &target))?;
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed("create", &target))?;
-        Ok(Self { target, temporary, file: Some(file), committed: false, unsynced: 0, behind: None })
+        Ok(Self { target, temporary, file: Some(file), stays: false, unsynced: 0, behind: None })
     }
 
     /// Where the bytes lie until they have the final name, for another program that writes them.
@@ -94,13 +95,14 @@ impl AtomicFile {
             fault::trip().and_then(|()| file.sync_all()).map_err(failed("sync", &self.target))?;
         }
         fault::trip().and_then(|()| std::fs::rename(&self.temporary, &self.target)).map_err(failed("rename to", &self.target))?;
-        self.committed = true;
+        self.stays = true;
         sync_folder_of(&self.target)
     }
 
-    /// Leaves it under its temporary name, where [`leftovers_of`] finds it: for a reader that finds out what of it is whole.
-    pub fn keep(mut self) {
-        self.committed = true;
+    /// From now on it stays under its temporary name, whatever happens, until it is committed: for a reader that finds out what of it is
+    /// whole ([`leftovers_of`]).
+    pub fn keep(&mut self) {
+        self.stays = true;
     }
 
     /// Lets a thread sync what is written so far, so that [`AtomicFile::commit`] need not wait for all of a large file.
@@ -148,7 +150,7 @@ impl io::Seek for AtomicFile {
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.stays {
             drop(self.file.take());
             // Windows does not remove a file that is open.
             drop(self.behind.take().map(joined));
@@ -196,7 +198,7 @@ pub fn write_unsynced(path: impl AsRef<Path>, parts: &[&[u8]]) -> Result<()> {
         parts.iter().try_for_each(write).map_err(failed("write", path))?;
     }
     fault::trip().and_then(|()| std::fs::rename(&file.temporary, path)).map_err(failed("rename to", path))?;
-    file.committed = true;
+    file.stays = true;
     Ok(())
 }
 
@@ -290,6 +292,16 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives what is called `target` its temporary name back, after a commit whose last step failed: it may have its name and yet not be
+/// on the disk.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn withdraw(target: impl AsRef<Path>, temporary: impl AsRef<Path>) -> Result<()> {
+    let target = target.as_ref();
+    std::fs::rename(target, temporary).map_err(failed("rename", target))
 }
 
 /// The temporary files that processes left that were killed, or stopped ([`AtomicFile::keep`]), while they wrote the file `target`.

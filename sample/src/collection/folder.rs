@@ -16,7 +16,8 @@ use super::manifest::{MANIFEST, Maker, Manifest};
 use super::naming::Naming;
 use super::pipeline::{self, Encoded, Work};
 use super::whole::{is_whole, most_bytes};
-use super::{Outcome, Request, lock_name};
+use super::{Outcome, Request};
+use crate::output::{self, lock_name};
 
 /// The most bytes of a `sample.json`, which names at most some ten thousand runs of seeds.
 const MANIFEST_LIMIT: u64 = 4 << 20;
@@ -41,6 +42,7 @@ pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result
     if out.exists() && !out.is_dir() {
         return Err(request.refused("it is a file; name a folder, or a file that ends in .zip").into());
     }
+    output::check_parent("--out", out)?;
     let is_new = !out.exists();
     fs::create_folder(out)?;
     let outcome = fill(sampler, request, stop);
@@ -168,8 +170,11 @@ impl Found {
         let (stay, go): (Vec<_>, Vec<_>) = self.pictures.iter().partition(|(_, naming, seed)| stays(*naming, *seed));
         if !go.is_empty() && !request.force {
             let (there, asked) = (self.pictures.len(), request.seeds.count());
-            let what =
-                format!("it holds {there} pictures, {} of them not among the {asked} of seeds {}", go.len(), request.seeds);
+            let what = format!(
+                "it holds {there} pictures, {} of them not among the {asked} of seeds {}",
+                go.len(),
+                request.seeds.shown()
+            );
             let mend = "ask for all of them (-n, --seed-start), choose another --out, or --force to remove them";
             return Err(request.refused(&format!("{what}; {mend}")).into());
         }

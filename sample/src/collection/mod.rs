@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use shared::archive::stylegan;
 use shared::cli::UsageError;
-use shared::fs::{Claim, TEMPORARY_SUFFIX};
+use shared::fs::Claim;
 use shared::nn::sampler::{Sampler, Wish};
 use shared::signal::Stop;
 
@@ -31,6 +31,7 @@ use self::manifest::Maker;
 use self::naming::Naming;
 use self::seed_set::SeedSet;
 use crate::given::GivenLatents;
+use crate::output;
 
 /// Pictures to make, and where.
 #[derive(Clone, Debug)]
@@ -93,8 +94,7 @@ impl Request {
 
     /// Makes this process the only one that writes there, by that lock file.
     fn claim(&self, lock: PathBuf) -> Result<Claim> {
-        let claim = Claim::by(lock)?;
-        Ok(claim.ok_or_else(|| self.refused("another sample is writing it; wait for it, or choose another --out"))?)
+        output::claim_by("--out", &self.out, lock)
     }
 
     /// What the picture of `seed` is made of.
@@ -116,9 +116,4 @@ impl Request {
             index.to_json()
         })
     }
-}
-
-/// The name of a lock file beside or in what it stands for.
-pub(crate) fn lock_name(of: &str) -> String {
-    format!(".{of}lock{TEMPORARY_SUFFIX}")
 }

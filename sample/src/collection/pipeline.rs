@@ -31,8 +31,8 @@ pub(super) struct Work<S> {
     pub(super) before: u64,
 }
 
-/// Makes the pictures that `request` means and hands them to `take` as PNG, in the order of `seeds`. After a signal what is generated is still handed over;
-/// the exit code is given back unless everything was done.
+/// Makes the pictures that `request` means and hands them to `take` as PNG, in the order of `seeds`. After a signal what is generated
+/// is still handed over; the exit code is given back unless everything was done.
 ///
 /// # Errors
 /// When a picture cannot be encoded, or `take` fails.

@@ -62,6 +62,16 @@ impl SeedSet {
         at > 0 && seed <= self.runs[at - 1].1
     }
 
+    /// The same as its text, cut off where that is too long for a message.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let (text, most) = (self.to_string(), 80);
+        match text.get(..most).and_then(|start| start.rfind(',')) {
+            Some(end) => format!("{},…", &text[..end]),
+            None => text,
+        }
+    }
+
     /// All of them, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.runs.iter().flat_map(|&(first, last)| first..=last)
@@ -88,7 +98,9 @@ mod tests {
         let set = SeedSet::of_list(&"7,3-5,6,100".parse().expect("list")).expect("set");
         assert_eq!(set.to_string(), "3-7,100");
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 4, 5, 6, 7, 100]);
-        assert_eq!(set.count(), 6);
+        assert_eq!((set.count(), set.shown()), (6, set.to_string()));
+        let scattered = SeedSet { runs: (0..1000).map(|i| (2 * i, 2 * i)).collect() }.shown();
+        assert!(scattered.starts_with("0,2,4,") && scattered.ends_with(",…") && scattered.len() < 90, "{scattered}");
         for seed in 0..110 {
             assert_eq!(set.contains(seed), set.iter().any(|s| s == seed), "{seed}");
         }

@@ -14,7 +14,8 @@ use shared::signal::Stop;
 use super::manifest::{MANIFEST, Manifest};
 use super::pipeline::{self, Work};
 use super::whole::has_extent;
-use super::{Outcome, Request, lock_name};
+use super::{Outcome, Request};
+use crate::output::{self, lock_beside};
 
 /// The most bytes of a file in an unfinished zip, whatever made it.
 const LARGEST: u64 = 64 << 20;
@@ -25,12 +26,8 @@ const LARGEST: u64 = 64 << 20;
 /// As [`super::write`].
 pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result<Outcome> {
     let out = &request.out;
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(request.refused(&format!("there is no folder {}; make it first", folder.display())).into());
-    }
-    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let _claim = request.claim(out.with_file_name(lock_name(&format!("{name}."))))?;
+    output::check_parent("--out", out)?;
+    let _claim = request.claim(lock_beside(out))?;
     if out.exists() && !request.force {
         return Err(request.refused("it exists; choose another name, or --force to replace it").into());
     }
@@ -42,34 +39,69 @@ pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result
             best = Some((path, usable));
         }
     }
-    let mut zip = ZipWriter::create(out)?;
+    let before = best.map_or(0, |(_, usable)| usable);
+    let (mut zip, mut made) = (ZipWriter::resumable(out)?, 0);
+    let temporary = zip.temporary().to_owned();
+    // What earlier calls left goes only when as much of it is in the new file, which stays where it is after any error.
+    match fill(sampler, request, stop, best, &mut zip, &mut made) {
+        Ok(None) => {
+            leftovers.iter().try_for_each(fs::remove)?;
+            zip.commit()?;
+            let bytes = std::fs::metadata(out).map_or(0, |facts| facts.len());
+            Ok(Outcome::Done { made, bytes })
+        }
+        Ok(Some(code)) => {
+            let kept = before + made;
+            zip.leave()?;
+            match kept {
+                0 => fs::remove(&temporary)?,
+                _ => leftovers.iter().try_for_each(fs::remove)?,
+            }
+            Ok(Outcome::Stopped { kept, code })
+        }
+        Err(error) => {
+            drop(zip);
+            let kept = usable_of(&temporary, request).unwrap_or(0);
+            // The first error is the one to report; what cannot be removed now is found by the next call.
+            match kept > before {
+                true => leftovers.iter().for_each(|path| drop(fs::remove(path))),
+                false => drop(fs::remove(&temporary)),
+            }
+            if kept.max(before) > 0 {
+                tracing::warn!("{} of {} pictures are kept; the same command goes on", kept.max(before), request.seeds.count());
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Puts everything into `zip`, first what of `best` can be used, and counts in `made` what is new; the exit code to end with, if a signal
+/// came.
+fn fill(
+    sampler: &Sampler,
+    request: &Request,
+    stop: &Stop,
+    best: Option<(&PathBuf, u64)>,
+    zip: &mut ZipWriter,
+    made: &mut u64,
+) -> Result<Option<u8>> {
     zip.add(MANIFEST, &Manifest::new(&request.maker, &request.seeds).to_bytes()?)?;
     if let Some((path, usable)) = best {
-        copy(path, usable, &mut zip)?;
+        copy(path, usable, zip)?;
     }
-    leftovers.iter().try_for_each(fs::remove)?;
     let before = best.map_or(0, |(_, usable)| usable);
-    let mut made = 0;
     let work = Work { seeds: request.seeds.iter().skip(before as usize), total: request.seeds.count(), before };
     let stopped = pipeline::run(sampler, request, work, stop, |chunk| {
         for (seed, png) in chunk {
             zip.add(&request.maker.naming.name_of(seed), &png)?;
-            made += 1;
+            *made += 1;
         }
         Ok(())
     })?;
-    if let Some(code) = stopped {
-        if before + made > 0 {
-            zip.keep()?;
-        }
-        return Ok(Outcome::Stopped { kept: before + made, code });
-    }
-    if let Some(labels) = request.labels(sampler) {
+    if let Some(labels) = request.labels(sampler).filter(|_| stopped.is_none()) {
         zip.add(stylegan::LABELS, labels.as_bytes())?;
     }
-    zip.commit()?;
-    let bytes = std::fs::metadata(out).map_or(0, |facts| facts.len());
-    Ok(Outcome::Done { made, bytes })
+    Ok(stopped)
 }
 
 /// How many pictures of an unfinished zip can be gone on from: whole ones, the first of those asked for.
@@ -107,7 +139,7 @@ fn usable_of(path: &Path, request: &Request) -> Result<u64> {
     let mend = "ask for the same again, choose another --out, or --force to start over";
     let what = match &differences[..] {
         [] => {
-            let (there, asked, seeds) = (usable + others, request.seeds.count(), &request.seeds);
+            let (there, asked, seeds) = (usable + others, request.seeds.count(), request.seeds.shown());
             format!("an interrupted call left {there} pictures, which are not the first of the {asked} of seeds {seeds}")
         }
         _ => format!("an interrupted call left {others} pictures of another request: {}", differences.join("; ")),

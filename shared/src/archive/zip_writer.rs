@@ -15,8 +15,11 @@ use crate::fs::{self, AtomicFile, FsError};
 pub struct ZipWriter {
     zip: Library<ZipFile>,
     out: PathBuf,
+    temporary: PathBuf,
     /// Whether there is a file that loses its name.
     replaces: bool,
+    /// Whether it stays under its temporary name after an error.
+    stays: bool,
 }
 
 impl fmt::Debug for ZipWriter {
@@ -31,8 +34,29 @@ impl ZipWriter {
     /// # Errors
     /// When the temporary file cannot be created beside it.
     pub fn create(out: &Path) -> Result<Self, FsError> {
-        let zip = Library::new(ZipFile::new(AtomicFile::create(out)?));
-        Ok(Self { zip, out: out.to_owned(), replaces: out.exists() })
+        Ok(Self::of(AtomicFile::create(out)?, out, false))
+    }
+
+    /// The same, but what reached the file stays under its temporary name, whatever happens, until it is committed: for
+    /// [`read_leftover`], which finds out what of it is whole.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be created beside it.
+    pub fn resumable(out: &Path) -> Result<Self, FsError> {
+        let mut file = AtomicFile::create(out)?;
+        file.keep();
+        Ok(Self::of(file, out, true))
+    }
+
+    fn of(file: AtomicFile, out: &Path, stays: bool) -> Self {
+        let temporary = file.path().to_owned();
+        Self { zip: Library::new(ZipFile::new(file)), out: out.to_owned(), temporary, replaces: out.exists(), stays }
+    }
+
+    /// Where it lies until it is committed.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
     }
 
     /// Adds a file, as it is.
@@ -51,22 +75,21 @@ impl ZipWriter {
     /// # Errors
     /// When writing, syncing or renaming fails: then there is no such zip, or the one that was there before.
     pub fn commit(self) -> Result<(), FsError> {
-        let (out, replaces) = (self.out.clone(), self.replaces);
+        let (out, temporary, replaces, stays) = (self.out.clone(), self.temporary.clone(), self.replaces, self.stays);
         let committed = self.into_file()?.commit();
-        if committed.is_err() && !replaces {
-            // It may have its name already and yet not be on the disk. The first error is the one to report.
-            let _ = fs::remove(out);
+        if committed.is_err() && !replaces && out.exists() {
+            // It has its name already and yet may not be on the disk. The first error is the one to report.
+            let _ = if stays { fs::withdraw(&out, &temporary) } else { fs::remove(&out) };
         }
         committed
     }
 
-    /// Leaves what was added under the temporary name, for [`read_leftover`].
+    /// Ends one that is not complete: what was added lies under its temporary name if it is resumable.
     ///
     /// # Errors
-    /// When writing fails; nothing is left then.
-    pub fn keep(self) -> Result<(), FsError> {
-        self.into_file()?.keep();
-        Ok(())
+    /// When writing fails: of what was added last something is missing then.
+    pub fn leave(self) -> Result<(), FsError> {
+        self.into_file().map(drop)
     }
 
     fn into_file(self) -> Result<AtomicFile, FsError> {

@@ -1,0 +1,113 @@
+//! Where a file goes: whether there is a place for it, who writes it, and what is said of it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use shared::cli::UsageError;
+use shared::fs::{self, Claim, TEMPORARY_SUFFIX};
+use shared::nn::run::Run;
+
+/// Says whether there is a place for the file `out` that `flag` names, before anything is made of `run` for it.
+///
+/// # Errors
+/// As [`check_file`] and [`check_outside`].
+pub fn check(flag: &str, out: &Path, run: &Path) -> Result<(), UsageError> {
+    check_file(flag, out)?;
+    check_outside(flag, out, run)
+}
+
+/// Says whether `out` can be a file.
+///
+/// # Errors
+/// When it is a folder, or there is none for it to lie in.
+pub fn check_file(flag: &str, out: &Path) -> Result<(), UsageError> {
+    if out.is_dir() {
+        return Err(refused(flag, out, "it is a folder; name a file"));
+    }
+    check_parent(flag, out)
+}
+
+/// Says whether `out` would be anything but a part of `run`.
+///
+/// # Errors
+/// When it would be one: what the run cannot do without would be replaced.
+pub fn check_outside(flag: &str, out: &Path, run: &Path) -> Result<(), UsageError> {
+    match Run::open(run) {
+        Ok(run) if run.holds(out) => Err(refused(flag, out, "it would be a part of the run itself; name another place")),
+        // That there is no such run is said by who opens it.
+        _ => Ok(()),
+    }
+}
+
+/// Says whether the folder is there that `out` is to lie in.
+///
+/// # Errors
+/// When it is not.
+pub fn check_parent(flag: &str, out: &Path) -> Result<(), UsageError> {
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(refused(flag, out, &format!("there is no folder {}; make it, or name another", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refused(flag: &str, out: &Path, why: &str) -> UsageError {
+    UsageError(format!("{flag} {}: {why}", out.display()))
+}
+
+/// Makes this process the only one that writes `out`, by the lock file `lock`.
+///
+/// # Errors
+/// When another one does, or the lock file cannot be made.
+pub fn claim_by(flag: &str, out: &Path, lock: PathBuf) -> Result<Claim> {
+    let busy = || refused(flag, out, "another sample is writing it; wait for it, or choose another");
+    Ok(Claim::by(lock)?.ok_or_else(busy)?)
+}
+
+/// The same by a lock file beside `out`, and removes what those left that were killed while they wrote it.
+///
+/// # Errors
+/// As [`claim_by`], and when what is left cannot be removed.
+pub fn claim(flag: &str, out: &Path) -> Result<Claim> {
+    let claim = claim_by(flag, out, lock_beside(out))?;
+    fs::remove_leftovers_of(out)?;
+    Ok(claim)
+}
+
+/// The lock file beside `out`.
+#[must_use]
+pub fn lock_beside(out: &Path) -> PathBuf {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    out.with_file_name(lock_name(&format!("{name}.")))
+}
+
+/// The name of a lock file beside or in what it stands for.
+#[must_use]
+pub fn lock_name(of: &str) -> String {
+    format!(".{of}lock{TEMPORARY_SUFFIX}")
+}
+
+/// Writes the file `out`, whole or not at all.
+///
+/// # Errors
+/// When another process writes it, or writing fails.
+pub fn write(flag: &str, out: &Path, bytes: &[u8]) -> Result<()> {
+    let _claim = claim(flag, out)?;
+    Ok(fs::write(out, bytes)?)
+}
+
+/// Prints what was written where, and how large it is.
+///
+/// # Errors
+/// When stdout cannot be written.
+pub fn report(out: &Path, bytes: u64, what: &str) -> Result<()> {
+    let size = match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    };
+    tracing::info!("{what}, {size}");
+    shared::cli::print(&format!("{}\n", out.display()))?;
+    Ok(())
+}
