@@ -213,21 +213,26 @@ $(PEERS)/ready-sample: $(PEERS)/ready
 	@touch $@
 
 # Whose generator `make bench-sample` measures and `make check-export` compares: without one, the recipe's own, not trained.
-BENCH_RUN ?= $(WORK)/bench/sample/run
+BENCH_DRAWN := $(WORK)/bench/sample
+BENCH_RUN ?= $(BENCH_DRAWN)/run
+# The folder of a run is there long before the run is: a file says when.
+BENCH_TRAINED := $(if $(filter $(BENCH_DRAWN)/run,$(BENCH_RUN)),$(BENCH_DRAWN)/trained)
 BENCH_SAMPLE_FLAGS ?=
 
-$(WORK)/bench/sample/run: | build
-	$(BIN)/prep synth --out $(WORK)/bench/sample/drawn -n 200
-	$(BIN)/prep build $(WORK)/bench/sample/drawn --out $(WORK)/bench/sample/data --size 64 --force
-	$(BIN)/train --data $(WORK)/bench/sample/data --out $@ --device cpu --steps 1 --set schedule.batch=16 --set evaluation.every=0
+$(BENCH_DRAWN)/trained: | build
+	rm -rf $(BENCH_DRAWN)
+	$(BIN)/prep synth --out $(BENCH_DRAWN)/drawn -n 200
+	$(BIN)/prep build $(BENCH_DRAWN)/drawn --out $(BENCH_DRAWN)/data --size 64
+	$(BIN)/train --data $(BENCH_DRAWN)/data --out $(BENCH_DRAWN)/run --device cpu --steps 1 --set schedule.batch=16 --set evaluation.every=0
+	@touch $@
 
 .PHONY: bench-sample
-bench-sample: $(PEERS)/ready-sample build | $(BENCH_RUN) ## sample images and PyTorch's eager forward of the same generator in turns (BENCH_RUN=runs/birds)
+bench-sample: $(PEERS)/ready-sample build | $(BENCH_TRAINED) ## sample images and PyTorch's eager forward of the same generator in turns (BENCH_RUN=runs/birds)
 	python3 tools/bench_sample.py $(BENCH_RUN) --fledge $(BIN)/sample --train $(BIN)/train --python $(PEERS)/bin/python \
 	    --write docs/PERFORMANCE.md $(BENCH_SAMPLE_FLAGS)
 
 .PHONY: check-export
-check-export: $(PEERS)/ready-sample build | $(BENCH_RUN) ## a run's exported generator in onnxruntime and PyTorch: its own pictures? (BENCH_RUN=runs/birds)
+check-export: $(PEERS)/ready-sample build | $(BENCH_TRAINED) ## a run's exported generator in onnxruntime and PyTorch: its own pictures? (BENCH_RUN=runs/birds)
 	$(PEERS)/bin/python tools/check_export.py $(BENCH_RUN) --fledge $(BIN)/sample
 
 $(PEERS)/ready-tests: $(PEERS)/ready-sample
