@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use shared::cli::UsageError;
 use shared::nn::checkpoint::Meta;
 use shared::nn::sampler::{Sampler, Wish};
 
 use crate::given::GivenLatents;
-use crate::seeds::Seeds;
+use crate::seeds::{LIMIT, Seeds};
 use crate::source::{DrawArgs, SourceArgs};
 
 /// Flags that choose pictures.
@@ -72,6 +73,11 @@ impl ChoiceArgs {
         let drawn = |seed: u64| Chosen { name: seed.to_string(), wish: sampler.wish(seed) };
         if let Some(path) = &self.latents {
             let given = GivenLatents::read(path, sampler)?;
+            if given.count() as u64 > LIMIT {
+                let (path, rows) = (path.display(), given.count());
+                let text = format!("--latents {path}: {rows} rows, at most {LIMIT} are shown; `sample images` makes any number");
+                return Err(UsageError(text).into());
+            }
             let chosen = |row| Chosen { name: format!("row {row}"), wish: given.wish(row, sampler) };
             return Ok((0..given.count() as u64).map(chosen).collect());
         }

@@ -61,7 +61,7 @@ pub struct CompareArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run or the data set cannot be read, or the picture cannot be written.
 pub fn run(args: CompareArgs) -> Result<Ending> {
-    args.still.check()?;
+    args.still.check(&args.pick.source.run)?;
     for (flag, value) in [("--columns", Some(args.columns)), ("--rows", args.rows), ("--nearest", args.nearest)] {
         if value.is_some_and(|n| !(1..=4096).contains(&n)) {
             return Err(UsageError(format!("{flag} {}: expected 1 to 4096", value.unwrap_or_default())).into());
@@ -73,15 +73,20 @@ pub fn run(args: CompareArgs) -> Result<Ending> {
     fits(&args, &dataset, &meta)?;
     let columns = if args.nearest.is_some() { 1 } else { args.columns };
     let rows = args.rows.unwrap_or(NEAREST_ROWS);
-    let mut chosen = args.pick.choice.of(&sampler, 0..(rows * columns) as u64)?;
-    if args.rows.is_some() {
-        chosen.truncate(rows * columns);
-    }
     let beside = args.nearest.unwrap_or(1).min(split.len().max(1));
     let layout = Layout { columns: columns * (1 + beside), padding: args.still.padding };
     // Beside each other small pictures are enlarged, and have words below them.
     let cell = args.still.cell(&meta).map(|side| if args.nearest.is_some() { 2 * side.max(128) } else { side });
-    args.still.check_room(&layout, chosen.len().saturating_mul(1 + beside), cell)?;
+    let check_room = |count: usize| args.still.check_room(&layout, count.saturating_mul(1 + beside), cell, &Words::default());
+    // Before so many are drawn, and when it is known how many were chosen.
+    if !args.pick.choice.is_given() {
+        check_room(rows * columns)?;
+    }
+    let mut chosen = args.pick.choice.of(&sampler, 0..(rows * columns) as u64)?;
+    if args.rows.is_some() {
+        chosen.truncate(rows * columns);
+    }
+    check_room(chosen.len())?;
     let pictures = sampler.pictures_of(&chosen.iter().map(|c| c.wish.clone()).collect::<Vec<_>>());
     let picture = match args.nearest {
         Some(count) => beside_nearest(&args, &chosen, pictures, &split, count)?,

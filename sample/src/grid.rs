@@ -52,7 +52,7 @@ pub struct GridArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: GridArgs) -> Result<Ending> {
-    args.still.check()?;
+    args.still.check(&args.pick.source.run)?;
     if !(1..=COLUMNS_LIMIT).contains(&args.columns) {
         return Err(UsageError(format!("--columns {}: expected 1 to {COLUMNS_LIMIT}", args.columns)).into());
     }
@@ -61,36 +61,37 @@ pub fn run(args: GridArgs) -> Result<Ending> {
         return Err(UsageError("--by-class: this run was trained without classes (cond = none)".into()).into());
     }
     let chosen = args.pick.choice.of(&sampler, if args.by_class { SEEDS_OF_CLASS } else { SEEDS })?;
-    let (wishes, columns, words) =
-        if args.by_class { by_class(&sampler, &chosen, args.labels) } else { plain(&args, &sampler, &chosen) };
-    let layout = Layout { columns, padding: args.still.padding };
-    args.still.check_room(&layout, wishes.len(), args.still.cell(&meta))?;
+    let rows = if args.by_class { sampler.classes().len() } else { 1 };
+    let layout = Layout { columns: if args.by_class { chosen.len() } else { args.columns }, padding: args.still.padding };
+    let words = words(&args, &sampler, &chosen);
+    args.still.check_room(&layout, chosen.len().saturating_mul(rows), args.still.cell(&meta), &words)?;
+    let wishes: Vec<Wish> = match args.by_class {
+        false => chosen.into_iter().map(|c| c.wish).collect(),
+        true => {
+            let row = |class| chosen.iter().map(move |c| Wish { class, ..c.wish.clone() });
+            (0..rows as u32).flat_map(row).collect()
+        }
+    };
     let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }
 
-fn plain(args: &GridArgs, sampler: &Sampler, chosen: &[Chosen]) -> (Vec<Wish>, usize, Words) {
+/// What is written beside the pictures.
+fn words(args: &GridArgs, sampler: &Sampler, chosen: &[Chosen]) -> Words {
     let class = |wish: &Wish| {
         let name = sampler.classes().get(wish.class as usize);
         name.map(|name| format!(" {}", caption_fitting(name, CLASS_DOTS))).unwrap_or_default()
     };
-    let captions =
-        if args.labels { chosen.iter().map(|c| format!("{}{}", c.name, class(&c.wish))).collect() } else { Vec::new() };
-    (chosen.iter().map(|c| c.wish.clone()).collect(), args.columns, Words { captions, ..Words::default() })
-}
-
-/// A row for each class.
-fn by_class(sampler: &Sampler, chosen: &[Chosen], labels: bool) -> (Vec<Wish>, usize, Words) {
-    let classes = 0..sampler.classes().len() as u32;
-    let wishes = classes.flat_map(|class| chosen.iter().map(move |c| Wish { class, ..c.wish.clone() })).collect();
-    let words = match labels {
-        false => Words::default(),
-        true => Words {
-            rows: sampler.classes().to_vec(),
-            columns: chosen.iter().map(|c| c.name.clone()).collect(),
-            captions: Vec::new(),
-        },
-    };
-    (wishes, chosen.len(), words)
+    match (args.labels, args.by_class) {
+        (false, _) => Words::default(),
+        (true, false) => {
+            let captions = chosen.iter().map(|c| format!("{}{}", c.name, class(&c.wish))).collect();
+            Words { captions, ..Words::default() }
+        }
+        (true, true) => {
+            let columns = chosen.iter().map(|c| c.name.clone()).collect();
+            Words { rows: sampler.classes().to_vec(), columns, captions: Vec::new() }
+        }
+    }
 }

@@ -13,9 +13,9 @@ use crate::collection::naming::Naming;
 use crate::collection::seed_set::SeedSet;
 use crate::collection::{self, Outcome, Request};
 use crate::given::GivenLatents;
+use crate::output;
 use crate::seeds::Seeds;
 use crate::source::{DrawArgs, SourceArgs};
-use crate::still;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,7 +92,7 @@ pub fn run(args: ImagesArgs) -> Result<Ending> {
                 0 => ", all there before".into(),
                 _ => format!(", {made} made now, {rate:.0}/s"),
             };
-            still::report(&request.out, bytes, &format!("{count} pictures of {size}×{size}{new}"))?;
+            output::report(&request.out, bytes, &format!("{count} pictures of {size}×{size}{new}"))?;
             Ok(Ending::Done)
         }
     }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use shared::cli::Ending;
+use shared::cli::{Ending, UsageError};
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::Which;
-use shared::{fs, npy};
+use shared::npy;
 
+use crate::output;
 use crate::seeds::Seeds;
 use crate::source::{DrawArgs, SourceArgs};
-use crate::still;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +43,10 @@ pub struct LatentsArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the file cannot be written.
 pub fn run(args: LatentsArgs) -> Result<Ending> {
-    still::check_place(&args.out)?;
+    if args.out.extension().is_none_or(|ending| ending != "npy") {
+        return Err(UsageError(format!("--out {}: expected a name that ends in .npy", args.out.display())).into());
+    }
+    output::check("--out", &args.out, &args.run)?;
     let draw = DrawArgs { class: None, truncation: args.truncation };
     // No network computes anything.
     let source = SourceArgs { run: args.run, checkpoint: args.checkpoint, no_ema: false, device: DeviceChoice::Cpu };
@@ -51,7 +54,7 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
     let length = sampler.generator().config().latent;
     let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
     bytes.extend(args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes));
-    fs::write(&args.out, &bytes)?;
-    still::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()))?;
+    output::write("--out", &args.out, &bytes)?;
+    output::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()))?;
     Ok(Ending::Done)
 }

@@ -1,9 +1,6 @@
 //! Pictures in rows and columns, with words below, beside and above them.
 
-use shared::cli::UsageError;
 use shared::picture::{CAPTION_HEIGHT, Picture, caption_width, grid};
-
-use crate::still::PIXEL_LIMIT;
 
 /// What is written where; nothing where a list is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,66 +33,77 @@ fn dot(width: u32) -> u32 {
     if width >= WIDE { 2 } else { 1 }
 }
 
+/// Where everything stands on a sheet, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    columns: u64,
+    rows: u64,
+    /// From one picture to the next, across and down.
+    steps: [u64; 2],
+    /// Left of and above the pictures, with the padding around them.
+    margins: [u64; 2],
+    /// Height of a picture, for the words below and beside it.
+    height: u32,
+    /// Pixels of a letter's dot.
+    dot: u32,
+}
+
+impl Plan {
+    /// Width and height of the sheet; as large as can be said where it is larger.
+    #[must_use]
+    pub fn extent(&self) -> [u64; 2] {
+        let side = |margin: u64, cells: u64, step: u64| cells.saturating_mul(step).saturating_add(margin);
+        [side(self.margins[0], self.columns, self.steps[0]), side(self.margins[1], self.rows, self.steps[1])]
+    }
+}
+
 impl Layout {
-    /// Says whether a sheet of `count` cells of `width`×`height` pixels can be held in memory, before any of them is made.
-    ///
-    /// # Errors
-    /// When it cannot; the text names the flags that make it smaller.
-    pub fn check(&self, count: usize, [width, height]: [u32; 2]) -> Result<(), UsageError> {
-        let side = |extent: u32| u64::from(extent) + u64::from(self.padding);
-        match side(width).checked_mul(side(height)).and_then(|cell| cell.checked_mul(count as u64)) {
-            Some(pixels) if pixels <= PIXEL_LIMIT => Ok(()),
-            _ => Err(UsageError(format!(
-                "{count} pictures of {width}×{height} are more than the {PIXEL_LIMIT} pixels allowed; use fewer pictures or a smaller --scale"
-            ))),
+    /// The plan of a sheet of `count` cells of `width`×`height` pixels: the cells are as wide as the longest word at one, because a seed
+    /// that is cut off would be another seed.
+    #[must_use]
+    pub fn plan(&self, count: usize, [width, height]: [u32; 2], words: &Words) -> Plan {
+        let dot = dot(width);
+        let widest = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| caption_width(text) * dot).max().unwrap_or(0);
+        let column = width.max(widest(&mut words.captions.iter().chain(&words.columns)));
+        let padding = if *words == Words::default() { self.padding } else { self.padding.max(GAP) };
+        let line = |texts: &[String]| if texts.is_empty() { 0 } else { u64::from(CAPTION_HEIGHT * dot + GAP) };
+        let left = if words.rows.is_empty() { 0 } else { widest(&mut words.rows.iter()) + padding };
+        let columns = self.columns.clamp(1, count.max(1));
+        let (padding, height_of_row) = (u64::from(padding), u64::from(height) + line(&words.captions));
+        Plan {
+            columns: columns as u64,
+            rows: count.div_ceil(columns) as u64,
+            steps: [u64::from(column) + padding, height_of_row + padding],
+            margins: [u64::from(left) + padding, line(&words.columns) + padding],
+            height,
+            dot,
         }
     }
 
-    /// Width and height of the sheet of so many pictures without words; as large as can be said where it is larger.
-    #[must_use]
-    pub fn extent(&self, count: usize, [width, height]: [u32; 2]) -> [u64; 2] {
-        let columns = self.columns.clamp(1, count.max(1)) as u64;
-        let rows = (count as u64).div_ceil(columns);
-        let across = |cells: u64, side: u32| {
-            cells.saturating_mul(u64::from(side) + u64::from(self.padding)).saturating_add(self.padding.into())
-        };
-        [across(columns, width), across(rows, height)]
-    }
-
-    /// The sheet: white, the cells of the size of the largest picture, and as wide as the longest word at one: a seed that is cut off would
-    /// be another seed.
+    /// The sheet: white, the cells of the size of the largest picture.
     #[must_use]
     pub fn sheet(&self, pictures: &[Picture], words: &Words) -> Picture {
         if *words == Words::default() {
             return grid(pictures, self.columns, self.padding);
         }
         let largest = |side: fn(&Picture) -> u32| pictures.iter().map(side).max().unwrap_or(1);
-        let (width, height) = (largest(|p| p.width), largest(|p| p.height));
-        let dot = dot(width);
-        let widest = words.captions.iter().chain(&words.columns).map(|text| caption_width(text) * dot).max();
-        let width = width.max(widest.unwrap_or(0));
-        let line = CAPTION_HEIGHT * dot + GAP;
-        let padding = self.padding.max(GAP);
-        let left = words.rows.iter().map(|text| caption_width(text) * dot + padding).max().unwrap_or(0);
-        let top = if words.columns.is_empty() { 0 } else { line };
-        let below = if words.captions.is_empty() { 0 } else { line };
-        let columns = self.columns.clamp(1, pictures.len().max(1)) as u32;
-        let rows = (pictures.len() as u32).div_ceil(columns);
-        let (across, down) = (width + padding, height + below + padding);
-        let mut sheet = Picture::filled(left + padding + columns * across, top + padding + rows * down, 3, 255);
-        let (x, y) = (|column: u32| left + padding + column * across, |row: u32| top + padding + row * down);
-        for (column, text) in (0u32..).zip(&words.columns) {
-            sheet.draw_text(text, x(column), padding, dot, INK);
+        let plan = self.plan(pictures.len(), [largest(|p| p.width), largest(|p| p.height)], words);
+        let [width, height] = plan.extent().map(|side| side as u32);
+        let mut sheet = Picture::filled(width, height, 3, 255);
+        let place = |index: u64, axis: usize| (plan.margins[axis] + index * plan.steps[axis]) as u32;
+        let edge = self.padding.max(GAP);
+        for (column, text) in (0..).zip(&words.columns) {
+            sheet.draw_text(text, place(column, 0), edge, plan.dot, INK);
         }
-        for (row, text) in (0u32..).zip(&words.rows) {
-            let middle = y(row) + height.saturating_sub(CAPTION_HEIGHT * dot) / 2;
-            sheet.draw_text(text, padding, middle, dot, INK);
+        for (row, text) in (0..).zip(&words.rows) {
+            let middle = place(row, 1) + plan.height.saturating_sub(CAPTION_HEIGHT * plan.dot) / 2;
+            sheet.draw_text(text, edge, middle, plan.dot, INK);
         }
-        for (i, picture) in (0u32..).zip(pictures) {
-            let (column, row) = (i % columns, i / columns);
-            sheet.paste(picture, x(column), y(row));
+        for (i, picture) in (0..).zip(pictures) {
+            let (x, y) = (place(i % plan.columns, 0), place(i / plan.columns, 1));
+            sheet.paste(picture, x, y);
             if let Some(text) = words.captions.get(i as usize) {
-                sheet.draw_text(text, x(column), y(row) + height + GAP, dot, INK);
+                sheet.draw_text(text, x, y + plan.height + GAP, plan.dot, INK);
             }
         }
         sheet
@@ -138,11 +146,31 @@ mod tests {
     }
 
     #[test]
-    fn without_words_it_is_the_plain_grid_and_too_many_pictures_are_refused_before_they_are_made() {
+    fn without_words_it_is_the_plain_grid() {
         let layout = Layout { columns: 2, padding: 1 };
         let pictures: Vec<Picture> = [1, 2, 3].map(of).into();
         assert_eq!(layout.sheet(&pictures, &Words::default()), grid(&pictures, 2, 1));
-        assert!(layout.check(1_000_000, [64, 64]).is_err() && layout.check(1000, [64, 64]).is_ok());
-        assert!(layout.check(usize::MAX, [u32::MAX, u32::MAX]).is_err());
+    }
+
+    #[test]
+    fn a_sheet_has_the_extent_that_its_plan_says_also_where_words_are_wider_than_pictures() {
+        let pictures: Vec<Picture> = (0..7).map(of).collect();
+        let word = |text: &str, count: usize| vec![text.to_owned(); count];
+        for padding in [0, 5] {
+            for columns in [1, 3, 9] {
+                for words in [
+                    Words::default(),
+                    Words { captions: word("10000000", 7), ..Words::default() },
+                    Words { rows: word("a row", 7), ..Words::default() },
+                    Words { columns: word("a column's name", 9), rows: word("1", 2), ..Words::default() },
+                ] {
+                    let layout = Layout { columns, padding };
+                    let sheet = layout.sheet(&pictures, &words);
+                    let extent = layout.plan(7, [20, 10], &words).extent();
+                    assert_eq!(extent, [sheet.width, sheet.height].map(u64::from), "{padding} {columns} {words:?}");
+                }
+            }
+        }
+        assert_eq!(Layout { columns: 1, padding: 0 }.plan(usize::MAX, [u32::MAX; 2], &Words::default()).extent()[1], u64::MAX);
     }
 }

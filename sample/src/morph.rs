@@ -50,7 +50,7 @@ pub struct MorphArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: MorphArgs) -> Result<Ending> {
-    args.still.check()?;
+    args.still.check(&args.source.run)?;
     if !(2..=STEPS_LIMIT).contains(&args.steps) {
         return Err(UsageError(format!("--steps {}: expected 2 to {STEPS_LIMIT}", args.steps)).into());
     }
@@ -60,7 +60,9 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
     }
     let (sampler, meta) = args.source.sampler(&args.draw)?;
     let layout = Layout { columns: args.steps, padding: args.still.padding };
-    args.still.check_room(&layout, pairs.len() * args.steps, args.still.cell(&meta))?;
+    let rows = if args.labels { pairs.iter().map(|[from, to]| format!("{from} > {to}")).collect() } else { Vec::new() };
+    let words = Words { rows, ..Words::default() };
+    args.still.check_room(&layout, pairs.len() * args.steps, args.still.cell(&meta), &words)?;
     let interpolation = args.path.unwrap_or_else(|| Interpolation::of(sampler.generator().config().distribution));
     let path = Path { interpolation, easing: Easing::Linear, closed: false };
     let row = |&[from, to]: &[u64; 2]| {
@@ -72,7 +74,6 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
     };
     let wishes: Vec<Wish> = pairs.iter().flat_map(row).collect();
     let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
-    let rows = if args.labels { pairs.iter().map(|[from, to]| format!("{from} > {to}")).collect() } else { Vec::new() };
-    args.still.write(&layout.sheet(&pictures, &Words { rows, ..Words::default() }))?;
+    args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use shared::cli::UsageError;
 
 /// The most seeds one request may name; beyond that `sample images` is the way.
-const LIMIT: u64 = 65_536;
+pub const LIMIT: u64 = 65_536;
 
 /// A list of seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,9 @@ impl FromStr for Seeds {
                 return Err(wrong(&format!("{first}-{last} runs backwards")));
             }
             if last - first >= LIMIT - seeds.len() as u64 {
-                return Err(wrong(&format!("more than {LIMIT} seeds")));
+                return Err(wrong(&format!(
+                    "more than {LIMIT} seeds; `sample images` makes more of them by --seed-start and -n"
+                )));
             }
             seeds.extend(first..=last);
         }

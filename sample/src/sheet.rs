@@ -1,5 +1,9 @@
 //! `sample sheet`: what the principal directions of latent space do to a picture, one direction a row.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::RangeInclusive;
+
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{Ending, UsageError};
@@ -8,7 +12,7 @@ use shared::nn::sampler::Wish;
 use shared::picture::Picture;
 use shared::plot::short;
 
-use crate::choice::PickArgs;
+use crate::choice::{Chosen, PickArgs};
 use crate::directions::{self, Direction};
 use crate::layout::{Layout, Words};
 use crate::still::StillArgs;
@@ -19,6 +23,8 @@ Examples:
   sample sheet runs/birds --out directions.png --seeds 5 --directions 12 --range 6
   sample sheet runs/birds --out third.png --seeds 0-7 --only 3              one direction, a row for each of eight pictures";
 
+/// Directions unless told otherwise.
+const DIRECTIONS: usize = 8;
 /// Beyond so many standard deviations nothing is left of a picture.
 const RANGE_LIMIT: f64 = 100.0;
 
@@ -28,9 +34,9 @@ const RANGE_LIMIT: f64 = 100.0;
 pub struct SheetArgs {
     #[command(flatten)]
     pick: PickArgs,
-    /// How many directions, the strongest first
-    #[arg(long, default_value_t = 8)]
-    directions: usize,
+    /// How many directions, the strongest first [default: 8, or all where there are fewer]
+    #[arg(long)]
+    directions: Option<usize>,
     /// Only the direction of this number, 1 being the strongest, for all --seeds
     #[arg(long, value_name = "NUMBER", conflicts_with = "directions")]
     only: Option<usize>,
@@ -45,15 +51,16 @@ pub struct SheetArgs {
 }
 
 impl SheetArgs {
-    /// Which of `all` directions are shown, by number.
-    fn shown<'a>(&self, all: &'a [Direction]) -> Result<Vec<(usize, &'a Direction)>, UsageError> {
-        let there = all.len();
-        let wrong = |flag: &str, n| UsageError(format!("--{flag} {n}: this run has the directions 1 to {there}"));
-        match self.only {
-            Some(n) if !(1..=there).contains(&n) => Err(wrong("only", n)),
-            Some(n) => Ok(vec![(n, &all[n - 1])]),
-            None if !(1..=there).contains(&self.directions) => Err(wrong("directions", self.directions)),
-            None => Ok((1..).zip(&all[..self.directions]).collect()),
+    /// The numbers of the directions that are shown, of so many `there`, from 1 on.
+    fn shown(&self, there: usize) -> Result<RangeInclusive<usize>, UsageError> {
+        let known = |flag: &str, n: usize| match n {
+            n if (1..=there).contains(&n) => Ok(n),
+            n => Err(UsageError(format!("--{flag} {n}: this run has the directions 1 to {there}"))),
+        };
+        match (self.only, self.directions) {
+            (Some(n), _) => known("only", n).map(|n| n..=n),
+            (None, Some(n)) => known("directions", n).map(|n| 1..=n),
+            (None, None) => Ok(1..=DIRECTIONS.min(there)),
         }
     }
 
@@ -69,7 +76,7 @@ impl SheetArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: SheetArgs) -> Result<Ending> {
-    args.still.check()?;
+    args.still.check(&args.pick.source.run)?;
     if !(2..=1001).contains(&args.columns) {
         return Err(UsageError(format!("--columns {}: expected 2 to 1001", args.columns)).into());
     }
@@ -79,8 +86,14 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
     let (sampler, meta) = args.pick.open()?;
     let config = sampler.generator().config();
     let chosen = args.pick.choice.of(&sampler, 0..1)?;
-    let all = directions::of(sampler.generator(), chosen[0].wish.class)?;
-    let shown = args.shown(&all)?;
+    // Normalisation by class gives each class directions of its own.
+    let mut all: BTreeMap<u32, Vec<Direction>> = BTreeMap::new();
+    for class in chosen.iter().map(|picture| picture.wish.class) {
+        if let Entry::Vacant(place) = all.entry(class) {
+            place.insert(directions::of(sampler.generator(), class)?);
+        }
+    }
+    let shown = args.shown(config.latent)?;
     if chosen.len() > 1 && args.only.is_none() {
         let text = format!(
             "--only NUMBER is needed for {} pictures: a row would else be a direction and a picture at once",
@@ -89,22 +102,30 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
         return Err(UsageError(text).into());
     }
     let layout = Layout { columns: args.columns, padding: args.still.padding };
-    args.still.check_room(&layout, chosen.len().saturating_mul(shown.len() * args.columns), args.still.cell(&meta))?;
-    let (steps, mut wishes, mut rows) = (args.steps(), Vec::new(), Vec::new());
-    for picture in &chosen {
-        for (number, direction) in &shown {
-            let share = 100.0 * direction.share;
-            rows.push(if args.only.is_some() { picture.name.clone() } else { format!("{number}: {share:.0}%") });
-            wishes.extend(steps.iter().map(|step| {
-                let moved = picture.wish.latent.iter().zip(&direction.vector).map(|(z, v)| (f64::from(*z) + step * v) as f32);
-                let mut latent: Vec<f32> = moved.collect();
-                latent::onto_support(config, &mut latent);
-                Wish { latent, ..picture.wish.clone() }
-            }));
-        }
-    }
-    let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    let steps = args.steps();
+    let directions: Vec<(&Chosen, usize, &Direction)> = chosen
+        .iter()
+        .flat_map(|picture| shown.clone().map(move |number| (picture, number)))
+        .map(|(picture, number)| (picture, number, &all[&picture.wish.class][number - 1]))
+        .collect();
+    let name = |&(picture, number, direction): &(&Chosen, usize, &Direction)| match args.only {
+        Some(_) => picture.name.clone(),
+        None => format!("{number}: {:.0}%", 100.0 * direction.share),
+    };
     let columns = steps.iter().map(|step| if *step > 0.0 { format!("+{}", short(*step)) } else { short(*step) }).collect();
-    args.still.write(&layout.sheet(&pictures, &Words { rows, columns, captions: Vec::new() }))?;
+    let words = Words { rows: directions.iter().map(name).collect(), columns, captions: Vec::new() };
+    args.still.check_room(&layout, directions.len() * steps.len(), args.still.cell(&meta), &words)?;
+    let moved = |picture: &Chosen, direction: &Direction, step: f64| {
+        let along = picture.wish.latent.iter().zip(&direction.vector);
+        let mut latent: Vec<f32> = along.map(|(z, v)| (f64::from(*z) + step * v) as f32).collect();
+        latent::onto_support(config, &mut latent);
+        Wish { latent, ..picture.wish.clone() }
+    };
+    let row = |&(picture, _, direction): &(&Chosen, usize, &Direction)| {
+        steps.iter().map(|step| moved(picture, direction, *step)).collect::<Vec<_>>()
+    };
+    let wishes: Vec<Wish> = directions.iter().flat_map(row).collect();
+    let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use shared::cli::UsageError;
-use shared::fs;
 use shared::nn::checkpoint::Meta;
 use shared::picture::Picture;
 
-use crate::layout::Layout;
+use crate::layout::{Layout, Words};
+use crate::output;
 
 /// Formats of one picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +72,11 @@ impl Format {
 }
 
 impl StillArgs {
-    /// Checks the flags before anything is made.
+    /// Checks the flags before anything is made of `run`.
     ///
     /// # Errors
     /// When one of them cannot be carried out, the name asks for no format, or there is no place for the file.
-    pub fn check(&self) -> Result<(), UsageError> {
+    pub fn check(&self, run: &Path) -> Result<(), UsageError> {
         if !(1..=64).contains(&self.scale) {
             return Err(UsageError(format!("--scale {}: expected 1 to 64", self.scale)));
         }
@@ -86,22 +86,30 @@ impl StillArgs {
         if let (Some(quality), true) = (self.quality, Format::of(&self.out)? != Format::Jpeg) {
             return Err(UsageError(format!("--quality {quality}: only a JPEG has one; leave it out, or end --out in .jpg")));
         }
-        check_place(&self.out)
+        output::check("--out", &self.out, run)
     }
 
-    /// Says whether a sheet of `count` cells of the extent `cell` can be held in memory, and in a file of the format, before any is made.
+    /// Says whether a sheet of `count` cells of the extent `cell` with `words` can be held in memory, and in a file of the format, before
+    /// any is made.
     ///
     /// # Errors
-    /// When it cannot.
-    pub fn check_room(&self, layout: &Layout, count: usize, cell: [u32; 2]) -> Result<(), UsageError> {
-        layout.check(count, cell)?;
-        let [width, height] = layout.extent(count, cell);
+    /// When it cannot; the text names the flags that make it smaller.
+    pub fn check_room(&self, layout: &Layout, count: usize, cell: [u32; 2], words: &Words) -> Result<(), UsageError> {
+        let plan = layout.plan(count, cell, words);
+        let [width, height] = plan.extent();
+        let mend = "use fewer pictures, a smaller --scale or --padding";
+        if width.checked_mul(height).is_none_or(|pixels| pixels > PIXEL_LIMIT) {
+            let [across, down] = cell;
+            return Err(UsageError(format!(
+                "{count} pictures of {across}×{down} are more than the {PIXEL_LIMIT} pixels allowed; {mend}"
+            )));
+        }
         let (longest, name) = Format::of(&self.out)?.longest_side();
         if width.max(height) <= longest {
             return Ok(());
         }
         let text = format!("--out {}: {width}×{height} pixels, but {name} has sides of at most {longest}", self.out.display());
-        Err(UsageError(format!("{text}; use .png, fewer pictures or a smaller --scale")))
+        Err(UsageError(format!("{text}; {mend}, or .png")))
     }
 
     /// Width and height of an enlarged picture of the run whose checkpoint says `meta`.
@@ -120,48 +128,7 @@ impl StillArgs {
             Format::Jpeg => picture.to_jpeg(self.quality.unwrap_or(QUALITY)),
             Format::WebP => picture.to_webp(),
         }?;
-        fs::write(&self.out, &bytes)?;
-        report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height))
+        output::write("--out", &self.out, &bytes)?;
+        output::report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height))
     }
-}
-
-/// Says whether there is a place for the file `out`, before anything is made for it.
-///
-/// # Errors
-/// When there is no such folder, or `out` is one.
-pub fn check_place(out: &Path) -> Result<(), UsageError> {
-    check_place_of("--out", out)
-}
-
-/// The same of the file that another flag names.
-///
-/// # Errors
-/// As [`check_place`].
-pub fn check_place_of(flag: &str, out: &Path) -> Result<(), UsageError> {
-    if out.is_dir() {
-        return Err(UsageError(format!("{flag} {}: it is a folder; name a file", out.display())));
-    }
-    match out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(UsageError(format!(
-            "{flag} {}: there is no folder {}; make it, or name another",
-            out.display(),
-            folder.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Prints what was written where, and how large it is.
-///
-/// # Errors
-/// When stdout cannot be written.
-pub fn report(out: &Path, bytes: u64, what: &str) -> Result<()> {
-    let size = match bytes {
-        0..10_000 => format!("{bytes} bytes"),
-        10_000..10_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    };
-    tracing::info!("{what}, {size}");
-    shared::cli::print(&format!("{}\n", out.display()))?;
-    Ok(())
 }

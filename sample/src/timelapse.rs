@@ -14,6 +14,7 @@ use shared::signal::Stop;
 
 use crate::animation::{AnimationArgs, Frames};
 use crate::choice::ChoiceArgs;
+use crate::output;
 use crate::source::{DrawArgs, SourceArgs};
 
 const EXAMPLES: &str = "\
@@ -129,6 +130,7 @@ impl Frames for Checkpoints {
 /// When the run has no sheets, one cannot be read, or the animation cannot be written.
 pub fn run(args: TimelapseArgs) -> Result<Ending> {
     args.animation.check(&args.out)?;
+    output::check_outside("--out", &args.out, &args.run)?;
     if args.frames == 0 {
         return Err(UsageError("--frames 0: at least 1".into()).into());
     }

@@ -60,19 +60,24 @@ pub struct TruncationArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: TruncationArgs) -> Result<Ending> {
-    args.still.check()?;
+    args.still.check(&args.source.run)?;
     let draw = DrawArgs { class: args.class, truncation: None };
     let (sampler, meta) = args.source.sampler(&draw)?;
     let layout = Layout { columns: args.seeds.0.len(), padding: args.still.padding };
-    args.still.check_room(&layout, args.seeds.0.len().saturating_mul(args.thresholds.len()), args.still.cell(&meta))?;
+    let name = |threshold: &Threshold| threshold.0.map_or("none".into(), |value| value.to_string());
+    let words = Words { rows: args.thresholds.iter().map(name).collect(), ..Words::default() };
+    let count = args.seeds.0.len().saturating_mul(args.thresholds.len());
+    args.still.check_room(&layout, count, args.still.cell(&meta), &words)?;
     let row = |threshold: &Threshold| match threshold.0 {
         None => Ok(sampler.pictures(&args.seeds.0)),
-        Some(value) => Ok(sampler.clone().truncated(value)?.pictures(&args.seeds.0)),
+        // Another command's flag is named there.
+        Some(value) => match sampler.clone().truncated(value) {
+            Ok(truncated) => Ok(truncated.pictures(&args.seeds.0)),
+            Err(UsageError(text)) => Err(UsageError(text.replacen("--truncation", "--thresholds", 1))),
+        },
     };
     let rows: Result<Vec<Vec<Picture>>, UsageError> = args.thresholds.iter().map(row).collect();
     let pictures: Vec<Picture> = rows?.iter().flatten().map(|p| p.enlarge(args.still.scale)).collect();
-    let name = |threshold: &Threshold| threshold.0.map_or("none".into(), |value| value.to_string());
-    let words = Words { rows: args.thresholds.iter().map(name).collect(), ..Words::default() };
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

@@ -12,6 +12,7 @@ use shared::signal::Stop;
 
 use crate::animation::{AnimationArgs, Frames};
 use crate::choice::{Chosen, PickArgs};
+use crate::output;
 use crate::path::{Easing, Interpolation, Path};
 
 const EXAMPLES: &str = "\
@@ -130,6 +131,7 @@ impl Frames for Walk {
 /// When a flag cannot be carried out, the run cannot be read, or the animation cannot be written.
 pub fn run(args: WalkArgs) -> Result<Ending> {
     args.animation.check(&args.out)?;
+    output::check_outside("--out", &args.out, &args.pick.source.run)?;
     if !(1..=FRAMES_LIMIT).contains(&args.frames) {
         return Err(UsageError(format!("--frames {}: expected 1 to {FRAMES_LIMIT}", args.frames)).into());
     }

@@ -1,34 +1,59 @@
 //! `sample export` on a disk that fills up; alone in its process, because faults are the process's.
 
+use std::path::Path;
+
 use sample::export::write_all;
+use sample::output::lock_beside;
+use shared::cli::one_line;
 use shared::fs::{self, fault};
 
 #[test]
-fn a_disk_that_fills_up_at_any_moment_leaves_neither_file() {
+fn a_disk_that_fills_up_at_any_moment_leaves_neither_file_or_says_which_one_is_new() {
     let folder = std::env::temp_dir().join(format!("fledge-export-faults-{}", std::process::id()));
     fs::remove(&folder).unwrap();
     fs::create_folder(&folder).unwrap();
-    let there = || std::fs::read_dir(&folder).unwrap().count();
     let paths = ["g.onnx", "g.safetensors"].map(|name| folder.join(name));
-    let files = paths.each_ref().map(|path| (path.as_path(), vec![7; 100]));
+    // A lock file whose removal failed is used by the next call.
+    let clear_locks = || paths.iter().for_each(|path| fs::remove(lock_beside(path)).unwrap());
+    let there = || std::fs::read_dir(&folder).unwrap().count();
+    let content = |path: &Path| fs::read(path).ok();
+    let flags = ["--onnx", "--safetensors"];
+    let files = [0, 1].map(|i| (flags[i], paths[i].as_path(), vec![7; 100]));
     let modes = [fault::fail_after as fn(i64), fault::fail_once_after, fault::fail_short_after];
-    let mut failures = 0;
-    for n in 0.. {
-        let ended = modes.map(|fail| {
-            fail(n);
-            let written = write_all(&files);
-            let left = fault::stop();
-            assert_eq!(written.is_ok(), left >= 0, "operation {n}: {written:?}");
-            assert_eq!(there(), if written.is_ok() { 2 } else { 0 }, "operation {n}");
-            paths.iter().for_each(|path| fs::remove(path).unwrap());
-            written.is_ok()
-        });
-        if ended == [true; 3] {
-            break;
+    for old in [None, Some(vec![1; 50])] {
+        let (mut failures, mut mixed) = (0, 0);
+        for n in 0.. {
+            let ended = modes.map(|fail| {
+                for path in &paths {
+                    old.as_ref().map_or_else(|| fs::remove(path), |bytes| fs::write(path, bytes)).unwrap();
+                }
+                fail(n);
+                let written = write_all(&files);
+                let left = fault::stop();
+                clear_locks();
+                let found = paths.each_ref().map(|path| content(path));
+                match &written {
+                    Ok(()) => assert!(found == [Some(vec![7; 100]), Some(vec![7; 100])], "operation {n}"),
+                    // The first has its name, or only the folder could not be synced after the last.
+                    Err(error) if old.is_some() && found[0] != old => {
+                        let named = one_line(error.as_ref()).contains("g.onnx is new already");
+                        assert!(named || found[1] == old, "operation {n}: {error:#}");
+                        mixed += 1;
+                    }
+                    Err(error) => assert!(found == [old.clone(), old.clone()], "operation {n}: {error:#}"),
+                }
+                assert!(written.is_err() || left >= 0, "operation {n} failed and nobody noticed");
+                assert_eq!(there(), found.iter().flatten().count(), "operation {n}");
+                left >= 0
+            });
+            if ended == [true; 3] {
+                break;
+            }
+            failures += 1;
         }
-        failures += 1;
+        // Creating, writing, syncing and renaming of each, syncing the folder, and two lock files.
+        assert!(failures >= 12, "only {failures} operations were counted");
+        assert_eq!(mixed > 0, old.is_some());
     }
-    // Creating, writing, syncing and renaming of each, and syncing the folder.
-    assert_eq!(failures, 10);
     fs::remove(&folder).unwrap();
 }

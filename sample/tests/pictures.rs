@@ -5,12 +5,14 @@ mod common;
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{decode, refuse, run, run_of, succeed};
 use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION};
 use shared::fs;
-use shared::nn::run::Which;
-use shared::nn::sampler::{Sampler, Weights};
+use shared::nn::checkpoint::{self, Meta};
+use shared::nn::parameter::Parameters;
+use shared::nn::run::{Run, Which};
+use shared::nn::sampler::{Sampler, Weights, Wish};
 use shared::picture::{Picture, grid};
 use shared::shard::{Layout, ShardWriter};
 
@@ -44,6 +46,23 @@ fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
     succeed(&["grid", run, "--out", a, "--seeds", "5,2,40-43", "--truncation", "0.5"]);
     succeed(&["grid", run, "--out", b, "--latents", z]);
     assert!(fs::read(a).unwrap() == fs::read(b).unwrap());
+}
+
+#[test]
+fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
+    let (scratch, run) = run_of("latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
+    let [z, out] = ["z.npy", "out.png"].map(|name| scratch.0.join(name));
+    let text = run.to_str().unwrap();
+    succeed(&["latents", text, "--out", z.to_str().unwrap(), "--seeds", "5,8"]);
+    succeed(&["grid", text, "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap(), "--columns", "2"]);
+    let sampler = open(&run);
+    let wish = |row: u64, seed: u64| Wish { latent: sampler.latent(seed), ..sampler.wish(row) };
+    assert!(cells(&out, 2, 1, 0, 0) == sampler.pictures_of(&[wish(0, 5), wish(1, 8)]));
+    // With one class for all it is the seeds' picture again.
+    let flags = ["--class", "owl", "--columns", "2"];
+    let z = ["--latents", z.to_str().unwrap()];
+    succeed(&[&["grid", text, "--out", out.to_str().unwrap()], &z[..], &flags[..]].concat());
+    assert!(cells(&out, 2, 1, 0, 0) == open(&run).of_class("owl").unwrap().pictures(&[5, 8]));
 }
 
 #[test]
@@ -122,6 +141,42 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
         (["--seeds", "0-3"], "--only"),
     ] {
         refuse(&[&["sheet", run, "--out", out.to_str().unwrap()], &flags[..]].concat(), 2, named);
+    }
+}
+
+#[test]
+fn pictures_of_each_class_move_along_directions_of_their_own() {
+    let (scratch, run) = run_of("sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
+    // Networks that learned nothing have the same normalisation for all classes.
+    let opened = Run::open(&run).unwrap();
+    let old = opened.checkpoint(Which::Step(7)).unwrap().meta;
+    let mut generator = old.config.generator(&Device::flex());
+    for (name, parameter) in generator.parameters_mut() {
+        if name.starts_with("norm.") {
+            let mut stream = shared::rng::stream(1, &name, 0);
+            let values: Vec<f32> = (0..parameter.count()).map(|_| stream.between(0.1, 2.0) as f32).collect();
+            parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &Device::flex()));
+        }
+    }
+    let meta = Meta { step: 9, files: Default::default(), ..old };
+    checkpoint::save(&opened.checkpoint_folder(9), meta, &[("ema", &generator), ("generator", &generator)]).unwrap();
+    let out = scratch.0.join("sheet.png");
+    let flags = ["--seeds", "2,3", "--only", "1", "--columns", "2", "--range", "2"];
+    succeed(&[&["sheet", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
+    let sampler = open(&run);
+    let sheet = decode(&out);
+    let pixels = |picture: &Picture| {
+        let places = (0..=sheet.width - 16).flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)));
+        places.filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == *picture).count()
+    };
+    for (seed, class) in [(2, 0), (3, 1)] {
+        let direction = &sample::directions::of(sampler.generator(), class).unwrap()[0];
+        let moved = |step: f64| {
+            let along = sampler.latent(seed).into_iter().zip(&direction.vector);
+            let latent = along.map(|(z, v)| (f64::from(z) + step * v) as f32).collect();
+            sampler.pictures_of(&[Wish { latent, ..sampler.wish(seed) }]).remove(0)
+        };
+        assert_eq!((pixels(&moved(-2.0)), pixels(&moved(2.0))), (1, 1), "class {class}");
     }
 }
 

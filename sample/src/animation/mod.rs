@@ -33,11 +33,10 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{Ending, UsageError};
-use shared::fs::{self, Claim};
 use shared::picture::Picture;
 use shared::signal::Stop;
 
-use crate::collection::lock_name;
+use crate::output;
 use format::Format;
 use palette::Palette;
 use quantize::{Dither, Quantizer};
@@ -193,8 +192,8 @@ impl AnimationArgs {
         }
         match format {
             Format::Folder => folder::FrameFolder::check(out),
-            Format::Video(_) => crate::still::check_place(out).and_then(|()| video::Film::check(out)),
-            Format::Gif | Format::Apng | Format::WebP => crate::still::check_place(out),
+            Format::Video(_) => output::check_file("--out", out).and_then(|()| video::Film::check(out)),
+            Format::Gif | Format::Apng | Format::WebP => output::check_file("--out", out),
         }
     }
 
@@ -213,7 +212,7 @@ impl AnimationArgs {
         let format = Format::of(out)?;
         let _claim = match format {
             Format::Folder => None,
-            _ => Some(claim(out)?),
+            _ => Some(output::claim("--out", out)?),
         };
         let mut source = Source::new(frames)?;
         let (width, height, channels) = source.extent();
@@ -249,7 +248,7 @@ impl AnimationArgs {
                     "it has more than --max-size {asked} MB: fewer --frames, a smaller --scale or fewer --colors are needed"
                 );
             }
-            crate::still::report(out, bytes, &format!("{} frames of {}×{}{played}", timing.count, extent.0, extent.1))?;
+            output::report(out, bytes, &format!("{} frames of {}×{}{played}", timing.count, extent.0, extent.1))?;
         }
         Ok(ending)
     }
@@ -274,17 +273,6 @@ impl AnimationArgs {
         let tolerance = self.tolerance.unwrap_or_else(|| (factor * palette.error()).min(TOLERANCE_LIMIT));
         (Quantizer::new(palette, dither, tolerance), tolerance)
     }
-}
-
-/// Makes this process the only one that writes `out`, and removes what those left that were killed while they did.
-fn claim(out: &Path) -> Result<Claim> {
-    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let claim = Claim::by(out.with_file_name(lock_name(&format!("{name}."))))?;
-    let busy =
-        || UsageError(format!("--out {}: another sample is writing it; wait for it, or choose another name", out.display()));
-    let claim = claim.ok_or_else(busy)?;
-    fs::remove_leftovers_of(out)?;
-    Ok(claim)
 }
 
 fn check_extent(out: &Path, format: Format, (width, height): (u32, u32)) -> Result<(), UsageError> {

@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use shared::cli::{Ending, UsageError};
-use shared::fs::{self, AtomicFile, FsError};
+use shared::fs::{self, AtomicFile, Claim, FsError};
 
+use crate::output;
 use crate::source::SourceArgs;
-use crate::still::{check_place_of, report};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,8 +47,7 @@ pub struct ExportArgs {
 /// Carries out `sample export`.
 ///
 /// # Errors
-/// When no file is asked for, the run cannot be read, its generator draws while it samples, or a file cannot be written. No file
-/// is left then.
+/// When no file is asked for, the run cannot be read, its generator draws while it samples, or a file cannot be written.
 pub fn run(args: ExportArgs) -> Result<Ending> {
     if args.onnx.is_none() && args.safetensors.is_none() {
         return Err(UsageError("export: name a file: --onnx FILE, --safetensors FILE or both".into()).into());
@@ -59,21 +58,21 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
         return Err(UsageError("export: --onnx and --safetensors name the same file".into()).into());
     }
     for (flag, path) in [("--onnx", &args.onnx), ("--safetensors", &args.safetensors)] {
-        path.as_deref().map_or(Ok(()), |path| check_place_of(flag, path))?;
+        path.as_deref().map_or(Ok(()), |path| output::check(flag, path, &args.source.run))?;
     }
     let (sampler, meta) = args.source.open()?;
     let graph = network::graph_of(sampler.generator(), sampler.range())?;
     let facts = facts::facts(&meta, args.source.weights());
     let mut files = Vec::new();
     if let Some(path) = &args.onnx {
-        files.push((path.as_path(), onnx::encode(&graph, &facts)?));
+        files.push(("--onnx", path.as_path(), onnx::encode(&graph, &facts)?));
     }
     if let Some(path) = &args.safetensors {
-        files.push((path.as_path(), safetensors::encode(&graph, &facts).context("safetensors")?));
+        files.push(("--safetensors", path.as_path(), safetensors::encode(&graph, &facts).context("safetensors")?));
     }
     write_all(&files)?;
-    for (path, bytes) in &files {
-        report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()))?;
+    for (_, path, bytes) in &files {
+        output::report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()))?;
     }
     Ok(Ending::Done)
 }
@@ -84,24 +83,37 @@ fn place(path: &Path) -> (Option<PathBuf>, Option<&OsStr>) {
     (folder.canonicalize().ok(), path.file_name())
 }
 
-/// Writes all of the files or none.
+/// Writes the files, each named by a flag, or none: only when a name is refused after all are on the disk, those before it have theirs.
 ///
 /// # Errors
-/// When one cannot be written.
-pub fn write_all(files: &[(&Path, Vec<u8>)]) -> Result<()> {
+/// When another process writes one, or one cannot be written; what is new then and what is not is named.
+pub fn write_all(files: &[(&str, &Path, Vec<u8>)]) -> Result<()> {
+    let claims: Result<Vec<Claim>> = files.iter().map(|(flag, path, _)| output::claim(flag, path)).collect();
+    let _claims = claims?;
     let mut staged = Vec::new();
-    for (path, bytes) in files {
+    for (_, path, bytes) in files {
         let mut file = AtomicFile::create(*path)?;
         file.write_all(bytes).map_err(|source| FsError { operation: "write", path: path.to_path_buf(), source })?;
-        staged.push(file);
+        staged.push((*path, path.exists(), file));
     }
-    let new: Vec<&Path> = files.iter().map(|(path, _)| *path).filter(|path| !path.exists()).collect();
-    if let Err(error) = staged.into_iter().try_for_each(AtomicFile::commit) {
-        // Some may have their names already. Why these could not be removed matters less than why another failed.
-        for path in new {
-            let _ = fs::remove(path);
+    let mut named: Vec<(&Path, bool)> = Vec::new();
+    for (path, replaces, file) in staged {
+        let committed = file.commit();
+        let replaced: Vec<String> =
+            named.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path.display().to_string()).collect();
+        named.push((path, replaces));
+        if let Err(error) = committed {
+            // Two generators beside each other would be taken for one: what is new goes, unless it has taken an older one's place. Why
+            // it could not be removed matters less than why another failed.
+            for (path, _) in named.iter().filter(|(_, replaces)| !replaces) {
+                let _ = fs::remove(path);
+            }
+            let error = anyhow::Error::from(error);
+            return Err(match replaced.is_empty() {
+                true => error,
+                false => error.context(format!("{} is new already: run the same command again", replaced.join(", "))),
+            });
         }
-        return Err(error.into());
     }
     Ok(())
 }

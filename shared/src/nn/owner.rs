@@ -9,7 +9,7 @@ use super::run::{Run, RunError};
 use crate::fs::{self, FsError};
 
 /// The file of a run that is locked; it holds the number of the process that locked it last.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 
 /// How long another process may hold the lock before this one gives up: whoever only asks whether a run is being trained holds it for a
 /// moment.

@@ -120,6 +120,11 @@ const PARTS: [&str; 11] = [
 /// How the names of further parts begin.
 const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
 
+/// Whether training or measuring gives that name to something in a run's folder.
+fn is_part(name: &str) -> bool {
+    PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name)) || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
+}
+
 /// At most `most` items of `list`, evenly spread, the first and the last among them (the last, where only one is wanted).
 #[must_use]
 pub fn spread<T: Clone>(list: &[T], most: usize) -> Vec<T> {
@@ -167,14 +172,22 @@ impl Run {
     /// # Errors
     /// When the folder cannot be listed or something cannot be removed.
     pub fn clear(&self) -> Result<(), RunError> {
-        let ours = |name: &str| {
-            PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name))
-                || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
-        };
-        for (_, path) in self.numbered("", |name| ours(name).then_some(0))? {
+        for (_, path) in self.numbered("", |name| is_part(name).then_some(0))? {
             fs::remove(path)?;
         }
         Ok(())
+    }
+
+    /// Whether `path`, which need not be there, is a part of the run or lies in one: what people put into the folder is none.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (Ok(folder), Ok(run), Some(name)) = (folder.canonicalize(), self.folder.canonicalize(), path.file_name()) else {
+            return false;
+        };
+        let Ok(below) = folder.join(name).strip_prefix(run).map(Path::to_owned) else { return false };
+        let part = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        part.is_some_and(|part| is_part(&part) || part == super::owner::LOCK)
     }
 
     /// The folder.

@@ -1,0 +1,97 @@
+//! What cannot be done is said before anything is made, by the flag that people gave, and nothing of the run is lost to it.
+#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+
+mod common;
+
+use common::{names, refuse, run, run_of, succeed};
+use shared::fs::{self, Claim};
+
+#[test]
+fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_latents_are_drawn() {
+    let (scratch, run) = run("room");
+    let (run, z) = (run.to_str().unwrap(), scratch.0.join("z.npy"));
+    // 65,537 rows of eight values.
+    let header = shared::npy::header("<f4", &[65_537, 8]);
+    fs::write(&z, &[header, vec![0; 65_537 * 32]].concat()).unwrap();
+    let z = z.to_str().unwrap();
+    for (args, ending, named) in [
+        (vec!["grid", "--seeds", "10000000-10000899", "--columns", "900", "--labels"], "webp", "a WebP has sides of at most"),
+        (vec!["grid", "--seeds", "0-65000", "--padding", "1000"], "png", "--padding"),
+        (vec!["grid", "--latents", z], "png", "65537 rows, at most 65536"),
+        (vec!["sheet", "--seeds", "0-65535", "--only", "1", "--columns", "1001"], "png", "more than"),
+    ] {
+        let out = scratch.0.join(format!("out.{ending}"));
+        refuse(&[&args[..1], &[run], &args[1..], &["--out", out.to_str().unwrap()]].concat(), 2, named);
+    }
+    // Without words the same pictures have room.
+    let out = scratch.0.join("out.webp");
+    succeed(&["grid", run, "--seeds", "10000000-10000899", "--columns", "900", "--out", out.to_str().unwrap()]);
+    assert_eq!(names(&scratch.0), ["out.webp", "run", "z.npy"]);
+}
+
+#[test]
+fn nothing_of_a_run_is_replaced() {
+    let (scratch, run) = run("parts");
+    let text = run.to_str().unwrap();
+    let before = common::files_in(&run);
+    let at = |name: &str| run.join(name).to_str().unwrap().to_owned();
+    let (sheet, curves) = (at("samples/fakes-000000.png"), at("curves.png"));
+    let through = scratch.0.join("run/checkpoints/../samples/new.png").to_str().unwrap().to_owned();
+    for (command, flag, out) in [
+        ("grid", "--out", &sheet),
+        ("grid", "--out", &curves),
+        ("grid", "--out", &through),
+        ("sheet", "--out", &sheet),
+        ("truncation", "--out", &sheet),
+        ("walk", "--out", &sheet),
+        ("timelapse", "--out", &sheet),
+        ("walk", "--out", &at("samples/frames")),
+        ("latents", "--out", &at("checkpoints/z.npy")),
+        ("export", "--onnx", &at("checkpoints/00000007/ema.safetensors")),
+        ("export", "--safetensors", &at("checkpoints/00000007/ema.safetensors")),
+    ] {
+        refuse(&[command, text, flag, out], 2, "a part of the run");
+    }
+    refuse(&["morph", text, "1", "2", "--out", &sheet], 2, "a part of the run");
+    refuse(&["latents", text, "--out", &at("config.toml")], 2, ".npy");
+    assert!(common::files_in(&run) == before);
+    // What people put beside the parts is theirs.
+    succeed(&["grid", text, "--seeds", "0-3", "--out", &at("grid.png")]);
+    succeed(&["grid", text, "--seeds", "4-7", "--out", &at("grid.png")]);
+}
+
+#[test]
+fn flags_are_named_as_the_command_has_them() {
+    let (scratch, uniform) = run_of("uniform", &["generator.distribution=uniform"], &[]);
+    let out = scratch.0.join("out.png");
+    refuse(&["truncation", uniform.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "--thresholds 0.25");
+    let (few_scratch, few) = run_of("few", &["generator.latent=5"], &[]);
+    let sheet = few_scratch.0.join("sheet.png");
+    succeed(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap()]);
+    refuse(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap(), "--directions", "6"], 2, "--directions 6");
+    let many = ["images", few.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-99999"];
+    refuse(&many, 2, "--seed-start");
+    let nowhere = scratch.0.join("no/such/fakes");
+    refuse(&["images", few.to_str().unwrap(), "--out", nowhere.to_str().unwrap(), "-n", "3"], 2, "there is no folder");
+    assert_eq!(names(&scratch.0), ["run"]);
+}
+
+#[test]
+fn a_file_has_one_writer_and_what_a_killed_one_left_is_removed() {
+    let (scratch, run) = run("writers");
+    let (run, z) = (run.to_str().unwrap(), scratch.0.join("z.npy"));
+    let [grid, onnx] = ["grid.png", "g.onnx"].map(|name| scratch.0.join(name));
+    for (command, flag, out) in [("grid", "--out", &grid), ("latents", "--out", &z), ("export", "--onnx", &onnx)] {
+        let args = [command, run, flag, out.to_str().unwrap()];
+        let claim = Claim::by(sample::output::lock_beside(out)).unwrap().unwrap();
+        refuse(&args, 2, "another sample is writing it");
+        assert!(!out.exists());
+        drop(claim);
+        let name = out.file_name().unwrap().to_str().unwrap();
+        fs::write(out.with_file_name(format!(".{name}.1-1.fledge-tmp")), b"half").unwrap();
+        // Another test's process may hold the lock file open for a moment after it was given up here.
+        while Claim::by(sample::output::lock_beside(out)).unwrap().is_none() {}
+        succeed(&args);
+    }
+    assert_eq!(names(&scratch.0), ["g.onnx", "grid.png", "run", "z.npy"]);
+}
