@@ -1,5 +1,6 @@
 //! Frames → a film, by the program `ffmpeg`, which is given them as they are made.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -75,7 +76,10 @@ impl Film {
         let filter = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv";
         command.args(["-vf", &format!("tpad=stop_mode=clone:stop_duration={},{filter}", timing.hold), "-pix_fmt", "yuv420p"]);
         command.args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]);
-        command.args(container.flags()).arg(file.path());
+        // Without it a name with a colon would be the address of a protocol.
+        let mut target = OsString::from("file:");
+        target.push(file.path());
+        command.args(container.flags()).arg(target);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut ffmpeg = command.spawn().map_err(|error| match error.kind() {
             ErrorKind::NotFound => missing(out).into(),

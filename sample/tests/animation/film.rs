@@ -32,7 +32,7 @@ fn a_film_is_what_the_program_makes_of_all_frames_and_nothing_where_it_fails() {
     let frames = waves(4, 9, 7, 3);
     let film = |program: &Path| Film::create(&out, Container::Mp4, (9, 7, 3), timing, Some(program));
     // Its last argument is where the film goes; here the frames themselves.
-    let copies = program(&scratch, "for last; do :; done; echo \"$@\" > \"${0%/*}/asked\"; cat > \"$last\"");
+    let copies = program(&scratch, "for last; do :; done; echo \"$@\" > \"${0%/*}/asked\"; exec cat > \"${last#file:}\"");
     let mut sink = Box::new(film(&copies).unwrap());
     sink.push(frames.clone()).unwrap();
     let bytes = sink.finish().unwrap();
@@ -44,7 +44,7 @@ fn a_film_is_what_the_program_makes_of_all_frames_and_nothing_where_it_fails() {
         "-framerate 10 ",
         "-pix_fmt rgb24",
         "libx264",
-        "-f mp4",
+        "-f mp4 file:",
         "pad=ceil(iw/2)*2",
         "stop_duration=0.5",
         "-colorspace bt709",
