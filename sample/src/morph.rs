@@ -70,7 +70,7 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
         let class = sampler.class(from);
         let wish = move |latent| Wish { latent, class, seed: from };
         let keys = [from, to].map(|seed| sampler.latent(seed));
-        path.through(&keys, args.steps).into_iter().map(wish).collect::<Vec<_>>()
+        path.through(sampler.generator().config(), &keys, args.steps).into_iter().map(wish).collect::<Vec<_>>()
     };
     let wishes: Vec<Wish> = pairs.iter().flat_map(row).collect();
     let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();

@@ -102,7 +102,8 @@ struct Walk {
 
 impl Walk {
     fn wish(&self, cell: &Cell, frame: usize) -> Wish {
-        Wish { latent: self.path.at(&cell.keys, frame, self.frames), class: cell.class, seed: cell.seed }
+        let latent = self.path.at(self.sampler.generator().config(), &cell.keys, frame, self.frames);
+        Wish { latent, class: cell.class, seed: cell.seed }
     }
 }
 
