@@ -2,10 +2,11 @@
 
     check_animation.py FILE FRAMES WIDTH HEIGHT MILLISECONDS PLAYS [RAW]
 
-FILE is a GIF, APNG or WebP; MILLISECONDS is how long one round of it takes, PLAYS how often it is played (0: for ever). With RAW, a file
-of the frames' pixels (FRAMES x HEIGHT x WIDTH x 3 bytes), every frame that Pillow decodes is compared with them, and every frame that
-Chromium decodes with what Pillow does. Prints what each program found, and ends with an error where one differs. Needs Pillow and numpy;
-CHROMIUM names the browser where it is not called chromium-headless-shell or chromium.
+FILE is a GIF, APNG or WebP; MILLISECONDS is how long one round of it takes, PLAYS how often it is played (0: for ever). RAW is a file of
+the frames' pixels (FRAMES x HEIGHT x WIDTH x 3 bytes): every frame of an APNG or WebP that Pillow decodes must equal them; of a GIF, which
+has a palette, the largest difference is printed. Every frame that Chromium decodes must equal what Pillow does. Prints what each program
+found, and ends with an error where one differs. Needs Pillow and numpy; CHROMIUM names the browser where it is not called
+chromium-headless-shell or chromium, and must then be there.
 
 Chromium decodes the file with ImageDecoder (the WebCodecs API, the decoder behind <img>), every frame of it.
 """
@@ -63,9 +64,11 @@ def pillow(path):
 
 
 def chromium(path, kind):
-    names = [os.environ.get("CHROMIUM"), "chromium-headless-shell", "chromium"]
-    program = next(filter(None, (shutil.which(name) for name in names if name)), None)
+    asked = os.environ.get("CHROMIUM")
+    program = next(filter(None, map(shutil.which, [asked] if asked else ["chromium-headless-shell", "chromium"])), None)
     if program is None:
+        if asked:
+            sys.exit(f"CHROMIUM={asked}: there is no such program")
         return None
     with open(path, "rb") as file:
         data = file.read()
@@ -113,8 +116,14 @@ assert (len(frames), frames[0].shape[:2], found_plays) == (count, (height, width
 assert abs(sum(times) - milliseconds) < 1, sum(times)
 if len(sys.argv) > 7:
     raw = np.fromfile(sys.argv[7], np.uint8).reshape(count, height, width, 3)
-    errors = [np.mean((frame[..., :3].astype(float) - pixels) ** 2) for frame, pixels in zip(frames, raw)]
-    print("pixels: " + ("equal" if max(errors) == 0 else f"{10 * np.log10(255**2 / np.mean(errors)):.2f} dB"))
+    apart = np.abs(np.stack(frames)[..., :3].astype(np.int16) - raw)
+    largest = np.unravel_index(apart.argmax(), apart.shape)
+    if apart.max() == 0:
+        print("pixels: equal")
+    else:
+        error = np.mean(apart.astype(float) ** 2)
+        print(f"pixels: at most {apart.max()} levels apart (frame {largest[0]}), {10 * np.log10(255**2 / error):.2f} dB")
+    assert kind == "GIF" or apart.max() == 0, "pixels"
 
 seen = chromium(path, kind)
 if seen is None:
