@@ -1,19 +1,20 @@
 //! `sample timelapse`: how pictures of fixed latents changed in training, the epoch drawn under each frame.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use rayon::prelude::*;
-use shared::cli::{Ending, UsageError};
+use shared::cli::{Ending, UsageError, one_line};
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::{Run, Which, spread};
 use shared::nn::sampler::Wish;
-use shared::picture::{CAPTION_HEIGHT, Limits, Picture, caption_width, grid};
+use shared::picture::{CAPTION_HEIGHT, Limits, Picture, PictureError, PictureFile, caption_width, grid};
 use shared::signal::Stop;
 
-use crate::animation::{AnimationArgs, Frames};
+use crate::animation::{AnimationArgs, Frames, extent_of_grid};
 use crate::choice::ChoiceArgs;
+use crate::layout::Layout;
 use crate::output;
 use crate::source::{DrawArgs, SourceArgs};
 
@@ -27,12 +28,14 @@ Examples:
 const HOLD: f64 = 2.0;
 /// Pixels around the caption.
 const MARGIN: u32 = 4;
-/// Pictures of the caption's pixel size.
+/// Pixels of a dot of the caption.
 const CAPTION_SCALE: u32 = 2;
 /// The most pictures of a frame that is made here.
 const PICTURES_LIMIT: usize = 4096;
-/// The largest sheet that is read.
-const SHEET_LIMIT: u64 = 1 << 28;
+/// Pixels between them.
+const PADDING: u32 = 2;
+/// What a sheet's file and pixels may take together: 13,000 pixels a side, far above what a run draws.
+const SHEET_LIMITS: Limits = Limits { bytes: 1 << 30 };
 
 /// Flags of `sample timelapse`.
 #[derive(Args, Debug)]
@@ -72,16 +75,29 @@ struct Sheets {
     captioned: bool,
 }
 
+/// What `read` makes of the sheet at `path`.
+fn of_sheet<T>(path: &Path, read: impl FnOnce(&[u8]) -> Result<T, PictureError>) -> Result<T> {
+    let bytes = shared::fs::read_bounded(path, SHEET_LIMITS.bytes)?;
+    read(&bytes).map_err(|e| anyhow!("{}: {}", path.display(), one_line(&e)))
+}
+
 impl Frames for Sheets {
     fn count(&self) -> usize {
         self.sheets.len()
     }
 
+    fn extent(&self) -> Result<(u32, u32, u32)> {
+        let Some((_, path)) = self.sheets.first() else { bail!("there are no sheets") };
+        let sides = of_sheet(path, |bytes| PictureFile::open(bytes).map(|file| (file.width(), file.height())))?;
+        let (width, height) = if self.captioned { captioned_extent(sides) } else { sides };
+        // Grey ones are decoded as RGB, too.
+        Ok((width, height, 3))
+    }
+
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         let sheet = |&i: &usize| {
             let (epoch, path) = &self.sheets[i];
-            let sheet = Picture::decode(&shared::fs::read_bounded(path, SHEET_LIMIT)?, &Limits::default())
-                .map_err(|e| anyhow::anyhow!("{}: {}", path.display(), shared::cli::one_line(&e)))?;
+            let sheet = of_sheet(path, |bytes| Picture::decode(bytes, &SHEET_LIMITS))?;
             Ok(if self.captioned { captioned(&sheet, *epoch) } else { sheet })
         };
         indices.par_iter().map(sheet).collect()
@@ -95,7 +111,10 @@ struct Checkpoints {
     device: DeviceChoice,
     no_ema: bool,
     wishes: Vec<Wish>,
-    columns: usize,
+    layout: Layout,
+    /// Height and width of a picture, and its channels.
+    size: usize,
+    channels: usize,
     captioned: bool,
 }
 
@@ -110,6 +129,12 @@ impl Frames for Checkpoints {
         self.steps.len()
     }
 
+    fn extent(&self) -> Result<(u32, u32, u32)> {
+        let sides = extent_of_grid(self.layout, self.wishes.len(), self.size);
+        let (width, height) = if self.captioned { captioned_extent(sides) } else { sides };
+        Ok((width, height, self.channels as u32))
+    }
+
     fn pictures_in_one(&self) -> usize {
         self.wishes.len()
     }
@@ -117,7 +142,7 @@ impl Frames for Checkpoints {
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         let sheet = |&i: &usize| {
             let (sampler, meta) = self.source(self.steps[i]).open()?;
-            let sheet = grid(&sampler.pictures_of(&self.wishes), self.columns, 2);
+            let sheet = grid(&sampler.pictures_of(&self.wishes), self.layout.columns, self.layout.padding);
             Ok(if self.captioned { captioned(&sheet, meta.epoch) } else { sheet })
         };
         indices.iter().map(sheet).collect()
@@ -146,11 +171,14 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
             device: args.device,
             no_ema: args.no_ema,
             wishes: Vec::new(),
-            columns: usize::from(args.columns),
+            layout: Layout { columns: usize::from(args.columns), padding: PADDING },
+            size: 0,
+            channels: 0,
             captioned,
         };
-        // Latents, classes and what dropout draws are the same at every checkpoint.
-        let (sampler, _) = checkpoints.source(first).sampler(&args.draw)?;
+        // Latents, classes, extents and what dropout draws are the same at every checkpoint.
+        let (sampler, meta) = checkpoints.source(first).sampler(&args.draw)?;
+        (checkpoints.size, checkpoints.channels) = (meta.config.data.size, meta.config.data.channels);
         checkpoints.wishes = args.choice.of(&sampler, [])?.into_iter().map(|chosen| chosen.wish).collect();
         let count = checkpoints.wishes.len();
         if count > PICTURES_LIMIT {
@@ -174,13 +202,17 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
     args.animation.write(&args.out, &sheets, HOLD, &stop)
 }
 
-fn captioned(sheet: &Picture, epoch: u64) -> Picture {
-    let text = format!("EPOCH {epoch}");
+/// Width and height of a sheet of these with its caption.
+fn captioned_extent((width, height): (u32, u32)) -> (u32, u32) {
     let band = CAPTION_HEIGHT * CAPTION_SCALE + 2 * MARGIN;
     // A narrow sheet grows, so that every frame has the same extent and its whole caption.
-    let width = sheet.width.max(caption_width("EPOCH 00000") * CAPTION_SCALE + 2 * MARGIN);
-    let mut frame = Picture::filled(width, sheet.height + band, sheet.channels, 0);
+    (width.max(caption_width("EPOCH 00000") * CAPTION_SCALE + 2 * MARGIN), height.saturating_add(band))
+}
+
+fn captioned(sheet: &Picture, epoch: u64) -> Picture {
+    let (width, height) = captioned_extent((sheet.width, sheet.height));
+    let mut frame = Picture::filled(width, height, sheet.channels, 0);
     frame.paste(sheet, (width - sheet.width) / 2, 0);
-    frame.draw_text(&text, MARGIN, sheet.height + MARGIN, CAPTION_SCALE, [255; 3]);
+    frame.draw_text(&format!("EPOCH {epoch}"), MARGIN, sheet.height + MARGIN, CAPTION_SCALE, [255; 3]);
     frame
 }

@@ -10,8 +10,9 @@ use shared::nn::sampler::{Sampler, Wish};
 use shared::picture::{Picture, grid};
 use shared::signal::Stop;
 
-use crate::animation::{AnimationArgs, Frames};
+use crate::animation::{AnimationArgs, Frames, extent_of_grid};
 use crate::choice::{Chosen, PickArgs};
+use crate::layout::Layout;
 use crate::output;
 use crate::path::{Easing, Interpolation, Path};
 
@@ -96,8 +97,10 @@ struct Walk {
     path: Path,
     cells: Vec<Cell>,
     frames: usize,
-    columns: usize,
-    padding: u32,
+    layout: Layout,
+    /// Height and width of a picture, and its channels.
+    size: usize,
+    channels: usize,
 }
 
 impl Walk {
@@ -112,6 +115,14 @@ impl Frames for Walk {
         self.frames
     }
 
+    fn extent(&self) -> Result<(u32, u32, u32)> {
+        let (width, height) = match self.cells.len() {
+            1 => (self.size as u32, self.size as u32),
+            count => extent_of_grid(self.layout, count, self.size),
+        };
+        Ok((width, height, self.channels as u32))
+    }
+
     fn pictures_in_one(&self) -> usize {
         self.cells.len()
     }
@@ -122,7 +133,8 @@ impl Frames for Walk {
         if self.cells.len() == 1 {
             return Ok(pictures);
         }
-        Ok(pictures.chunks(self.cells.len()).map(|frame| grid(frame, self.columns, self.padding)).collect())
+        let Layout { columns, padding } = self.layout;
+        Ok(pictures.chunks(self.cells.len()).map(|frame| grid(frame, columns, padding)).collect())
     }
 }
 
@@ -136,20 +148,12 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
     if !(1..=FRAMES_LIMIT).contains(&args.frames) {
         return Err(UsageError(format!("--frames {}: expected 1 to {FRAMES_LIMIT}", args.frames)).into());
     }
-    let (sampler, _) = args.pick.open()?;
+    let (sampler, meta) = args.pick.open()?;
     let extent = args.grid.unwrap_or(Extent { columns: 1, rows: 1 });
     let count = extent.columns * extent.rows;
     let keys = if count == 1 { KEYS } else { KEYS_IN_GRID };
     let chosen = args.pick.choice.of(&sampler, 0..keys * count as u64)?;
-    if chosen.len() % count != 0 {
-        let Extent { columns, rows } = extent;
-        let text = format!("--grid {columns}x{rows}: {} pictures cannot be dealt out to {count} walks evenly", chosen.len());
-        return Err(UsageError(text).into());
-    }
-    if chosen.len() < 2 * count {
-        let text = format!("--seeds: {} for {count} walks; each needs at least 2 pictures to go between", chosen.len());
-        return Err(UsageError(text).into());
-    }
+    check_keys(chosen.len(), extent)?;
     let interpolation = args.path.unwrap_or_else(|| Interpolation::of(sampler.generator().config().distribution));
     let path = Path { interpolation, easing: args.easing, closed: !args.open };
     let cell = |keys: &[Chosen]| Cell {
@@ -158,6 +162,25 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
         seed: keys[0].wish.seed,
     };
     let cells = chosen.chunks(chosen.len() / count).map(cell).collect();
-    let walk = Walk { sampler, path, cells, frames: args.frames, columns: extent.columns, padding: args.padding };
+    let layout = Layout { columns: extent.columns, padding: args.padding };
+    let data = &meta.config.data;
+    let walk = Walk { sampler, path, cells, frames: args.frames, layout, size: data.size, channels: data.channels };
     args.animation.write(&args.out, &walk, 0.0, &Stop::listen()?)
+}
+
+/// Says whether `given` pictures can be dealt out to the walks of a grid.
+fn check_keys(given: usize, Extent { columns, rows }: Extent) -> Result<(), UsageError> {
+    let count = columns * rows;
+    let walks = if count == 1 { "a walk".into() } else { format!("the {count} walks of --grid {columns}x{rows}") };
+    let least = 2 * count;
+    let text = if !given.is_multiple_of(count) {
+        let next = given.next_multiple_of(count);
+        let fitting = if next > least { format!("{} or {next}", next - count) } else { least.to_string() };
+        format!("{given} cannot be dealt out to {walks} evenly; {fitting} can")
+    } else if given < least {
+        format!("{given} for {walks}; each needs at least 2 to go between, {least} in all")
+    } else {
+        return Ok(());
+    };
+    Err(UsageError(format!("--seeds, --latents: {text}")))
 }

@@ -1,6 +1,6 @@
 //! Frames → a folder of PNG files, `frame-000000.png` and so on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -18,19 +18,30 @@ pub struct FrameFolder {
 }
 
 impl FrameFolder {
-    /// Whether frames may go to `out`: nothing is there, or an empty folder.
+    /// Where the frames for `out` go: that folder, or the one that it is a link to. Nothing is there yet, or an empty folder.
     ///
     /// # Errors
-    /// When something is there, or there is no folder that it could be in.
-    pub fn check(out: &Path) -> Result<(), UsageError> {
+    /// When something is there, or whole frames could not appear there at once.
+    pub fn place(out: &Path) -> Result<PathBuf, UsageError> {
         let refuse = |what: &str| Err(UsageError(format!("--out {}: {what}", out.display())));
-        let above = out.parent().filter(|above| !above.as_os_str().is_empty());
-        match std::fs::read_dir(out).map(|entries| entries.count()) {
-            Ok(0) => Ok(()),
+        if out.file_name().is_none() {
+            return refuse("it has no name of its own, which all frames could get at once; name a folder in it");
+        }
+        // Without a slash at the end, which would follow a link.
+        let place: PathBuf = out.components().collect();
+        let above = place.parent().filter(|above| !above.as_os_str().is_empty());
+        match std::fs::read_dir(&place).map(|entries| entries.count()) {
+            Ok(0) => match place.canonicalize() {
+                Ok(place) if is_mounted(&place) => refuse("it is a disk of its own, which keeps its name; name a folder in it"),
+                Ok(place) => Ok(place),
+                Err(error) => refuse(&error.to_string()),
+            },
             Ok(_) => refuse("the folder is not empty; choose another name or remove it"),
-            Err(_) if out.exists() => refuse("it is a file; choose a name with an ending, or remove it"),
+            Err(error) if place.is_dir() => refuse(&error.to_string()),
+            Err(_) if place.exists() => refuse("it is a file; choose a name with an ending, or remove it"),
+            Err(_) if place.is_symlink() => refuse("it is a link to what is not there; choose another name or remove it"),
             Err(_) if above.is_some_and(|above| !above.is_dir()) => refuse("there is no folder in which it could be"),
-            Err(_) => Ok(()),
+            Err(_) => Ok(place),
         }
     }
 
@@ -60,5 +71,29 @@ impl Sink for FrameFolder {
     fn finish(self: Box<Self>) -> Result<u64> {
         self.folder.commit()?;
         Ok(self.bytes)
+    }
+}
+
+/// Whether a disk begins at the folder `place`, whose name no other folder can get then.
+#[cfg(unix)]
+fn is_mounted(place: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let disk = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).ok();
+    place.parent().is_some_and(|above| disk(place) != disk(above))
+}
+
+/// Elsewhere disks have names of their own.
+#[cfg(not(unix))]
+fn is_mounted(_: &Path) -> bool {
+    false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_disk_begins_no_frames_are_made() {
+        assert!(is_mounted(Path::new("/proc")) && !is_mounted(Path::new("/proc/self")));
     }
 }

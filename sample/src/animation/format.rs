@@ -78,6 +78,16 @@ impl Format {
         }
     }
 
+    /// The most pixels of a frame; beyond that memory would be the limit.
+    #[must_use]
+    pub fn most_pixels(self) -> u64 {
+        match self {
+            // What each of them may become takes many times the memory of its colour.
+            Self::Gif => 1 << 25,
+            _ => crate::still::PIXEL_LIMIT,
+        }
+    }
+
     /// The most frames a second; where it counts them at all.
     #[must_use]
     pub fn fastest(self) -> f64 {

@@ -40,12 +40,6 @@ pub struct GifFile {
     written: usize,
 }
 
-/// A frame that waits to be packed: its place, and what the pixels there may become.
-struct Cut {
-    window: Window,
-    offers: Vec<Offers>,
-}
-
 impl GifFile {
     /// Begins the file `path` of frames of `extent`, each side of which is at most 65,535. `rate` says how tolerant `quantizer` becomes.
     ///
@@ -78,14 +72,14 @@ impl GifFile {
             for frame in frames {
                 let shown = (!self.shown.is_empty()).then_some(Shown { symbols: &self.shown, meant: &self.meant });
                 let wanted = self.quantizer.wanted(frame, shown);
-                sizes.push(self.put(frame, &wanted)?);
+                sizes.push(self.put(frame, wanted)?);
             }
             return Ok(sizes);
         }
         // A few at a time: offers take many times the memory of a frame.
         for group in frames.chunks(rayon::current_num_threads()) {
             let wanted: Vec<Wanted> = group.par_iter().map(|frame| self.quantizer.wanted(frame, None)).collect();
-            for (frame, wanted) in group.iter().zip(&wanted) {
+            for (frame, wanted) in group.iter().zip(wanted) {
                 sizes.push(self.put(frame, wanted)?);
             }
         }
@@ -93,11 +87,12 @@ impl GifFile {
     }
 
     /// Packs a frame; the bytes of its pixels.
-    fn put(&mut self, frame: &Picture, wanted: &Wanted) -> Result<u64> {
-        let cut = self.cut(wanted);
-        let (bytes, taken) = lzw::encode(&cut.offers, usize::from(self.transparent()) + 1);
-        self.show(&cut.window, &taken, frame);
-        let Window { left, top, width, height } = cut.window;
+    fn put(&mut self, frame: &Picture, wanted: Wanted) -> Result<u64> {
+        let (window, offers) = self.cut(wanted);
+        let (bytes, taken) = lzw::encode(&offers, usize::from(self.transparent()) + 1);
+        drop(offers);
+        self.show(window, taken, frame);
+        let Window { left, top, width, height } = window;
         let size = bytes.len() as u64;
         let stored = Frame {
             delay: u16::try_from(self.timing.delay(self.written, UNITS)).unwrap_or(u16::MAX),
@@ -115,43 +110,38 @@ impl GifFile {
         Ok(size)
     }
 
-    /// What must be stored of a frame.
-    fn cut(&self, wanted: &Wanted) -> Cut {
+    /// What must be stored of a frame: a window, and what each pixel there may become.
+    fn cut(&self, wanted: Wanted) -> (Window, Vec<Offers>) {
         let (width, height) = self.extent;
+        let Wanted { colors, mut offers } = wanted;
         if self.written == 0 {
-            return Cut { window: Window { left: 0, top: 0, width, height }, offers: wanted.offers.clone() };
+            return (Window { left: 0, top: 0, width, height }, offers);
         }
-        let stays: Vec<Option<u32>> = wanted
-            .colors
-            .par_iter()
-            .zip(&wanted.offers)
-            .zip(&self.shown)
-            .with_min_len(1 << 12)
-            .map(|((&color, offers), &shown)| self.quantizer.staying(color, offers, shown))
-            .collect();
-        let window = area::window(width, height, |i| stays[i].is_none()).unwrap_or(ONE_PIXEL);
-        let offers = within(width, window).map(|i| match stays[i] {
-            None => wanted.offers[i],
-            Some(error) => {
-                let mut offers = Offers::default();
-                offers.add(self.transparent(), error);
-                wanted.offers[i].iter().for_each(|(symbol, error)| offers.add(symbol, error));
-                offers
+        // All of it in place: offers take many times the memory of a frame.
+        let transparent = self.transparent();
+        offers.par_iter_mut().zip(colors).zip(&self.shown).with_min_len(1 << 12).for_each(|((offers, color), &shown)| {
+            if let Some(error) = self.quantizer.staying(color, offers, shown) {
+                offers.add_first(transparent, error);
             }
         });
-        Cut { window, offers: offers.collect() }
+        let stays = |offers: &Offers| offers.iter().next().is_some_and(|(symbol, _)| symbol == transparent);
+        let window = area::window(width, height, |i| !stays(&offers[i])).unwrap_or(ONE_PIXEL);
+        // Each moves forward or stays.
+        let count = within(width, window).enumerate().map(|(to, from)| offers[to] = offers[from]).count();
+        offers.truncate(count);
+        (window, offers)
     }
 
     /// Notes what is on the screen after a frame.
-    fn show(&mut self, window: &Window, taken: &[u8], frame: &Picture) {
+    fn show(&mut self, window: Window, taken: Vec<u8>, frame: &Picture) {
         if self.shown.is_empty() {
-            self.shown = taken.to_vec();
+            self.shown = taken;
             self.meant = pixels(frame).collect();
             return;
         }
         let transparent = self.transparent();
         let n = frame.channels as usize;
-        for (i, &symbol) in within(self.extent.0, *window).zip(taken) {
+        for (i, symbol) in within(self.extent.0, window).zip(taken) {
             if symbol != transparent {
                 self.shown[i] = symbol;
                 self.meant[i] = std::array::from_fn(|c| frame.pixels[i * n + c.min(n - 1)]);

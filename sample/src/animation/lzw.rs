@@ -28,7 +28,15 @@ impl Offers {
         }
     }
 
-    /// The symbols with their errors, in the order in which they were added.
+    /// Adds a symbol before all others, of which the last one goes where there is no room.
+    pub fn add_first(&mut self, symbol: u8, error: u32) {
+        self.symbols.rotate_right(1);
+        self.errors.rotate_right(1);
+        (self.symbols[0], self.errors[0]) = (symbol, error);
+        self.count = (self.count + 1).min(OFFERS as u8);
+    }
+
+    /// The symbols with their errors, in the order in which they are offered.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u8, u32)> + '_ {
         self.symbols.iter().copied().zip(self.errors.iter().copied()).take(usize::from(self.count))
     }
@@ -215,6 +223,17 @@ mod tests {
             let (bytes, _) = encode(&offers(&singles), 256);
             assert!(decoded(&bytes, pixels, 256) == drawn[..pixels], "{pixels}");
         }
+    }
+
+    #[test]
+    fn what_is_offered_first_takes_the_place_of_the_last() {
+        let mut offers = Offers::default();
+        let seen = |offers: &Offers| offers.iter().collect::<Vec<(u8, u32)>>();
+        for (i, expected) in (0..6u8).zip([1, 2, 3, 4, 4, 4]) {
+            offers.add_first(i, u32::from(i) * 10);
+            assert_eq!(seen(&offers).len(), expected);
+        }
+        assert_eq!(seen(&offers), [(5, 50), (4, 40), (3, 30), (2, 20)]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub mod timing;
 pub mod video;
 pub mod webp;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -36,9 +36,10 @@ use shared::cli::{Ending, UsageError};
 use shared::picture::Picture;
 use shared::signal::Stop;
 
+use crate::layout::Layout;
 use crate::output;
 use format::Format;
-use palette::Palette;
+use palette::{Palette, Samples};
 use quantize::{Dither, Quantizer};
 use rate::Rate;
 use stage::{Sink, Source};
@@ -49,7 +50,13 @@ pub trait Frames: Sync {
     /// How many there are.
     fn count(&self) -> usize;
 
-    /// The frames of these indices, in their order; all have one extent and one number of channels (1 or 3).
+    /// Width, height and channels (1 or 3) that each of them has; said before one is made, because they may be larger than memory.
+    ///
+    /// # Errors
+    /// When they cannot be found out.
+    fn extent(&self) -> Result<(u32, u32, u32)>;
+
+    /// The frames of these indices, in their order.
     ///
     /// # Errors
     /// When one cannot be made.
@@ -71,8 +78,6 @@ const LONGEST_HOLD: f64 = 590.0;
 const COMFORTABLE: u32 = 256;
 /// The largest factor that may be asked for.
 const LARGEST_SCALE: u32 = 64;
-/// The most pixels of a frame; beyond that memory would be the limit.
-const PIXEL_LIMIT: u64 = crate::still::PIXEL_LIMIT;
 /// Frames that a palette is learned from; more change it no further.
 const PALETTE_FRAMES: usize = 16;
 /// The default tolerance in units of the palette's own mean error: a file is a third smaller, for a loss less than the palette's.
@@ -191,7 +196,7 @@ impl AnimationArgs {
             )));
         }
         match format {
-            Format::Folder => folder::FrameFolder::check(out),
+            Format::Folder => folder::FrameFolder::place(out).map(drop),
             Format::Video(_) => output::check_file("--out", out).and_then(|()| video::Film::check(out)),
             Format::Gif | Format::Apng | Format::WebP => output::check_file("--out", out),
         }
@@ -210,29 +215,22 @@ impl AnimationArgs {
     /// When a frame cannot be made, or the file cannot be written; nothing is left then.
     pub fn write(&self, out: &Path, frames: &dyn Frames, hold: f64, stop: &Stop) -> Result<Ending> {
         let format = Format::of(out)?;
-        let _claim = match format {
-            Format::Folder => None,
-            _ => Some(output::claim("--out", out)?),
-        };
         let mut source = Source::new(frames)?;
         let (width, height, channels) = source.extent();
         let scale = self.scale.factor(width, height);
-        let extent = (width * scale, height * scale);
-        check_extent(out, format, extent)?;
-        if format == Format::Gif {
-            source.look_ahead(PALETTE_FRAMES, stop)?;
-        }
+        let extent = check_extent(out, format, (width, height), scale)?;
+        let (_claim, place) = claim(out, format)?;
         let hold = self.hold.unwrap_or(hold);
         let timing = Timing { fps: self.fps(), hold, count: source.count(), plays: self.plays.unwrap_or(0) };
         let sink: Box<dyn Sink> = match format {
             Format::Gif => {
-                let (quantizer, tolerance) = self.quantizer(&source);
+                let (quantizer, tolerance) = self.quantizer(&mut source, stop)?;
                 let rate = Rate::new(self.budget(extent, timing.count), timing.count, tolerance);
                 Box::new(gif::GifFile::create(out, extent, quantizer, timing, rate)?)
             }
             Format::Apng => Box::new(apng::ApngFile::create(out, timing)?),
             Format::WebP => Box::new(webp::WebPFile::create(out, extent, timing)?),
-            Format::Folder => Box::new(folder::FrameFolder::create(out)?),
+            Format::Folder => Box::new(folder::FrameFolder::create(&place)?),
             Format::Video(container) => {
                 Box::new(video::Film::create(out, container, (extent.0, extent.1, channels), timing, None)?)
             }
@@ -264,26 +262,89 @@ impl AnimationArgs {
     }
 
     /// What makes a GIF's symbols of the colours of such frames, and its tolerance.
-    fn quantizer(&self, source: &Source<'_>) -> (Quantizer, f64) {
-        let known: Vec<&Picture> = source.kept().collect();
-        let palette = Palette::learn(&known, self.colors.map_or(gif::COLORS, usize::from));
+    fn quantizer(&self, source: &mut Source<'_>, stop: &Stop) -> Result<(Quantizer, f64)> {
+        let (width, height, _) = source.extent();
+        let frames = PALETTE_FRAMES.min(source.count());
+        let mut samples = Samples::new(frames * width as usize * height as usize);
+        source.look_ahead(frames, stop, |frame| samples.add(frame))?;
+        let palette = Palette::learn(samples, self.colors.map_or(gif::COLORS, usize::from));
         let dither = self.dither.unwrap_or_default();
         // What tolerance changes is not diffused, and shows as noise.
         let factor = if dither == Dither::Diffusion { TOLERANCE / 2.0 } else { TOLERANCE };
         let tolerance = self.tolerance.unwrap_or_else(|| (factor * palette.error()).min(TOLERANCE_LIMIT));
-        (Quantizer::new(palette, dither, tolerance), tolerance)
+        Ok((Quantizer::new(palette, dither, tolerance), tolerance))
     }
 }
 
-fn check_extent(out: &Path, format: Format, (width, height): (u32, u32)) -> Result<(), UsageError> {
-    let (longest, pixels) = (format.longest_side(), u64::from(width) * u64::from(height));
-    let what = match (width.max(height), pixels) {
-        (side, _) if side > longest => format!("{} has sides of at most {longest}", format.name()),
-        (_, pixels) if pixels > PIXEL_LIMIT => format!("at most {PIXEL_LIMIT} pixels are worked on"),
-        _ => return Ok(()),
+/// Makes this process the only one that writes `out`, and removes what those left that were killed while they did; says where `out` is.
+fn claim(out: &Path, format: Format) -> Result<(Claim, PathBuf)> {
+    let place = || match format {
+        Format::Folder => folder::FrameFolder::place(out),
+        _ => Ok(out.to_owned()),
+    };
+    let found = place()?;
+    let claim = output::claim("--out", &found)?;
+    // Again: who had it until now may have filled the folder.
+    place()?;
+    Ok((claim, found))
+}
+
+/// Width and height of frames enlarged `scale` times, if they can be worked on.
+fn check_extent(out: &Path, format: Format, (width, height): (u32, u32), scale: u32) -> Result<(u32, u32), UsageError> {
+    let (longest, most) = (format.longest_side(), format.most_pixels());
+    let (width, height) = (u64::from(width) * u64::from(scale), u64::from(height) * u64::from(scale));
+    let (what, other) = match (u32::try_from(width), u32::try_from(height)) {
+        (Ok(width), Ok(height)) if width.max(height) <= longest => match u64::from(width) * u64::from(height) <= most {
+            true => return Ok((width, height)),
+            false => {
+                (format!("{} has at most {most} pixels", format.name()), if format == Format::Gif { ", or .webp" } else { "" })
+            }
+        },
+        _ => (format!("{} has sides of at most {longest}", format.name()), ""),
     };
     let out = out.display();
-    Err(UsageError(format!(
-        "--out {out}: frames of {width}×{height}, but {what}; use a smaller --scale or fewer pictures in a frame"
-    )))
+    let mend = format!("a smaller --scale, fewer pictures in a frame or less --padding{other}");
+    Err(UsageError(format!("--out {out}: frames of {width}×{height}, but {what}; use {mend}")))
+}
+
+/// Width and height of the grid of `count` pictures of `side`×`side` pixels; as large as can be said where it is larger.
+pub(crate) fn extent_of_grid(layout: Layout, count: usize, side: usize) -> (u32, u32) {
+    let [width, height] = layout.extent(count, [side as u32; 2]).map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    (width, height)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        animation: AnimationArgs,
+    }
+
+    #[test]
+    fn a_gif_of_six_by_six_walks_may_have_eight_megabytes() {
+        let flags = |list: &[&str]| Flags::try_parse_from([&["test"], list].concat()).expect("flags").animation;
+        let budget = |list: &[&str]| flags(list).budget((398, 398), 120);
+        let usual = budget(&[]).expect("a bound");
+        assert!((7_900_000..8_000_000).contains(&usual), "{usual}");
+        assert_eq!((budget(&["--max-size", "0.5"]), budget(&["--max-size", "0"])), (Some(500_000), None));
+        assert_eq!((budget(&["--tolerance", "3"]), flags(&[]).budget((10, 10), 1)), (None, Some(1_000_000)));
+    }
+
+    #[test]
+    fn frames_that_memory_or_a_format_cannot_hold_are_refused_with_what_mends_it() {
+        let of = |format, sides, scale| check_extent(Path::new("a"), format, sides, scale).map_err(|error| error.0);
+        assert_eq!(of(Format::Gif, (2896, 2896), 2), Ok((5792, 5792)));
+        let beyond = of(Format::Gif, (5793, 5793), 1).expect_err("too large");
+        assert!(["5793×5793", "33554432", "--scale", ".webp"].iter().all(|part| beyond.contains(part)), "{beyond}");
+        assert_eq!(of(Format::WebP, (5793, 5793), 1), Ok((5793, 5793)));
+        for format in [Format::Apng, Format::WebP, Format::Folder] {
+            let beyond = of(format, (u32::MAX, u32::MAX), 64).expect_err("too large");
+            assert!(beyond.contains("274877906880×274877906880") && !beyond.contains(".webp"), "{beyond}");
+        }
+    }
 }

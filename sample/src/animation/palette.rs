@@ -18,6 +18,15 @@ const CELL_BITS: u32 = 5;
 /// How many of the colours nearest to each are listed.
 const NEIGHBOURS: usize = 8;
 
+/// The colours of pixels that lie evenly spread over frames.
+#[derive(Debug)]
+pub struct Samples {
+    colors: Vec<u32>,
+    /// Pixels from one to the next, and those of the next frame before the first.
+    step: usize,
+    skip: usize,
+}
+
 /// At most 256 colours, and for each part of the colour space those of them that may be nearest there.
 #[derive(Debug)]
 pub struct Palette {
@@ -36,16 +45,31 @@ struct Bin {
     weight: f32,
 }
 
+impl Samples {
+    /// For frames of `total` pixels together.
+    #[must_use]
+    pub fn new(total: usize) -> Self {
+        // Odd, so that it does not always meet the same column of a sheet.
+        let step = total.div_ceil(SAMPLES) | 1;
+        Self { colors: Vec::with_capacity(total / step + 1), step, skip: 0 }
+    }
+
+    /// Adds those of the next frame.
+    pub fn add(&mut self, frame: &Picture) {
+        let before = self.colors.len();
+        self.colors.extend(pixels(frame).skip(self.skip).step_by(self.step).map(packed));
+        let passed = self.skip + (self.colors.len() - before) * self.step;
+        self.skip = passed - frame.width as usize * frame.height as usize;
+    }
+}
+
 impl Palette {
-    /// At most `limit` colours (1 to 256) that are close to those of `frames`: all of them where there are no more. Else Wu's
+    /// At most `limit` colours (1 to 256) that are close to those of `samples`: all of them where there are no more. Else Wu's
     /// splitting of the cluster with the largest error ("Efficient statistical computations for optimal color quantization",
     /// Graphics Gems II, 1991) along its axis of largest variance, and then Lloyd's iterations of k-means.
     #[must_use]
-    pub fn learn(frames: &[&Picture], limit: usize) -> Self {
-        let total: usize = frames.iter().map(|f| f.width as usize * f.height as usize).sum();
-        // Odd, so that it does not always meet the same column of a sheet.
-        let step = total.div_ceil(SAMPLES) | 1;
-        let mut samples: Vec<u32> = frames.iter().flat_map(|frame| pixels(frame)).step_by(step).map(packed).collect();
+    pub fn learn(samples: Samples, limit: usize) -> Self {
+        let mut samples = samples.colors;
         samples.par_sort_unstable();
         let counted: Vec<(u32, u32)> = samples.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect();
         if counted.len() <= limit {

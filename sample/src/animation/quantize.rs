@@ -168,6 +168,7 @@ fn bayer(x: usize, y: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::palette::Samples;
     use super::*;
 
     fn greys(list: &[u8]) -> Palette {
@@ -202,9 +203,14 @@ mod tests {
         let frames = [Picture::filled(64, 64, 1, 100), Picture::filled(64, 64, 3, 20)];
         // Learned from 64 greys, so that it is known to lack colours.
         let gradient = Picture { width: 64, height: 1, channels: 1, pixels: (0..64).map(|v| v * 4).collect() };
-        let quantizer = Quantizer::new(Palette::learn(&[&gradient], 8), Dither::Ordered, 0.0);
+        let palette = || {
+            let mut samples = Samples::new(64);
+            samples.add(&gradient);
+            Palette::learn(samples, 8)
+        };
+        let quantizer = Quantizer::new(palette(), Dither::Ordered, 0.0);
         let off = (mean(&quantizer, &frames[0]) - 100.0).abs();
-        let plain = Quantizer::new(Palette::learn(&[&gradient], 8), Dither::None, 0.0);
+        let plain = Quantizer::new(palette(), Dither::None, 0.0);
         assert!(off < 4.0 && off < (mean(&plain, &frames[0]) - 100.0).abs(), "{off}");
         assert_eq!(quantizer.wanted(&frames[1], None).offers, quantizer.wanted(&frames[1], None).offers);
     }

@@ -24,6 +24,8 @@ const CHUNK: usize = 16;
 const PICTURES: usize = 256;
 /// Bytes of pixels, as they are packed, that a chunk of more than one frame may have.
 const CHUNK_BYTES: usize = 64 << 20;
+/// Bytes of pixels that the frames made ahead may have together; where they have more, none is kept.
+const KEPT_BYTES: usize = 256 << 20;
 
 /// Takes the frames of an animation, one after the other.
 pub trait Sink: Send {
@@ -61,37 +63,48 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The frames, of which the first is made at once and kept: it says how large all of them are.
+    /// The frames, of which none is made yet.
     ///
     /// # Errors
-    /// When there are no frames or it cannot be made.
+    /// When there are none, or nobody knows how large they are.
     pub fn new(frames: &'a dyn Frames) -> Result<Self> {
         if frames.count() == 0 {
             bail!("an animation needs at least one frame");
         }
-        let Some(first) = frames.render(&[0])?.pop() else { bail!("no frame was made") };
-        let extent = (first.width, first.height, first.channels);
-        Ok(Self { frames, kept: BTreeMap::from([(0, first)]), extent })
+        Ok(Self { frames, kept: BTreeMap::new(), extent: frames.extent()? })
     }
 
-    /// Makes `count` frames spread over all, the first among them, and keeps them; after a signal not all of them.
+    /// Makes `count` frames spread over all, the first among them, and shows each of them to `see`; after a signal not all of them. They
+    /// are kept, or, where they are too large for that, made again when it is their turn.
     ///
     /// # Errors
     /// When one cannot be made.
-    pub fn look_ahead(&mut self, count: usize, stop: &Stop) -> Result<()> {
+    pub fn look_ahead(&mut self, count: usize, stop: &Stop, mut see: impl FnMut(&Picture)) -> Result<()> {
         let count = count.clamp(1, self.count());
-        let indices: Vec<usize> = (1..count).map(|i| i * self.count() / count).collect();
-        for indices in indices.chunks(self.at_once()) {
+        let indices: Vec<usize> = (0..count).map(|i| i * self.count() / count).collect();
+        let keeps = self.bytes(1).saturating_mul(count) <= KEPT_BYTES;
+        for indices in indices.chunks(self.at_once(1)) {
             if stop.exit_code().is_none() {
-                self.kept.extend(indices.iter().copied().zip(self.frames.render(indices)?));
+                let frames = self.made(indices)?;
+                frames.iter().for_each(&mut see);
+                if keeps {
+                    self.kept.extend(indices.iter().copied().zip(frames));
+                }
             }
         }
         Ok(())
     }
 
-    /// How many frames are made together.
-    fn at_once(&self) -> usize {
-        (PICTURES / self.frames.pictures_in_one().max(1)).clamp(1, CHUNK)
+    /// Bytes of a frame's pixels, enlarged `scale` times.
+    fn bytes(&self, scale: u32) -> usize {
+        let (width, height, channels) = self.extent;
+        [height, channels, scale, scale].into_iter().fold(width as usize, |bytes, n| bytes.saturating_mul(n as usize))
+    }
+
+    /// How many frames are made together that are enlarged `scale` times.
+    fn at_once(&self, scale: u32) -> usize {
+        let pictures = PICTURES / self.frames.pictures_in_one().max(1);
+        pictures.min(CHUNK_BYTES / self.bytes(scale).max(1)).clamp(1, CHUNK)
     }
 
     /// How many frames there are.
@@ -106,9 +119,22 @@ impl<'a> Source<'a> {
         self.extent
     }
 
-    /// The frames made so far.
-    pub fn kept(&self) -> impl Iterator<Item = &Picture> {
-        self.kept.values()
+    /// Makes these frames.
+    fn made(&self, indices: &[usize]) -> Result<Vec<Picture>> {
+        let frames = self.frames.render(indices)?;
+        if frames.len() != indices.len() {
+            bail!("{} of {} frames were made", frames.len(), indices.len());
+        }
+        match frames.iter().find(|f| (f.width, f.height, f.channels) != self.extent) {
+            None => Ok(frames),
+            Some(f) => bail!(
+                "the frames differ in extent: {}×{} and {}×{}; they come from sheets of different settings",
+                self.extent.0,
+                self.extent.1,
+                f.width,
+                f.height
+            ),
+        }
     }
 
     /// The frames from `from` on, of which at most `limit` must be made.
@@ -121,22 +147,9 @@ impl<'a> Source<'a> {
             }
             end += 1;
         }
-        let made = if missing.is_empty() { Vec::new() } else { self.frames.render(&missing)? };
+        let made = if missing.is_empty() { Vec::new() } else { self.made(&missing)? };
         self.kept.extend(missing.into_iter().zip(made));
-        let frames: Vec<Picture> = (from..end).filter_map(|i| self.kept.remove(&i)).collect();
-        if frames.len() != end - from {
-            bail!("{} of {} frames were made", frames.len(), end - from);
-        }
-        match frames.iter().find(|f| (f.width, f.height, f.channels) != self.extent) {
-            None => Ok(frames),
-            Some(f) => bail!(
-                "the frames differ in extent: {}×{} and {}×{}; they come from sheets of different settings",
-                self.extent.0,
-                self.extent.1,
-                f.width,
-                f.height
-            ),
-        }
+        Ok((from..end).filter_map(|i| self.kept.remove(&i)).collect())
     }
 }
 
@@ -165,9 +178,7 @@ pub fn run(source: Source<'_>, scale: u32, sink: Box<dyn Sink>, stop: &Stop) -> 
 }
 
 fn feed(mut source: Source<'_>, scale: u32, send: SyncSender<Vec<Picture>>, stop: &Stop) -> Result<()> {
-    let (width, height, channels) = source.extent();
-    let bytes = width as usize * height as usize * channels as usize * (scale * scale) as usize;
-    let limit = (CHUNK_BYTES / bytes.max(1)).clamp(1, source.at_once());
+    let limit = source.at_once(scale);
     let mut next = 0;
     while next < source.count() && stop.exit_code().is_none() {
         let chunk = source.chunk(next, limit)?;
@@ -203,6 +214,7 @@ mod tests {
     /// Frames that note what was asked for, and tell when the second chunk is.
     struct Noted {
         count: usize,
+        side: u32,
         asked: Mutex<Vec<usize>>,
         second: SyncSender<()>,
     }
@@ -212,13 +224,17 @@ mod tests {
             self.count
         }
 
+        fn extent(&self) -> Result<(u32, u32, u32)> {
+            Ok((self.side, self.side, 1))
+        }
+
         fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
             let mut asked = self.asked.lock().expect("lock");
             if asked.len() > CHUNK {
                 let _ = self.second.try_send(());
             }
             asked.extend(indices);
-            Ok(indices.iter().map(|&i| Picture::filled(2, 2, 1, i as u8)).collect())
+            Ok(indices.iter().map(|&i| Picture::filled(self.side, self.side, 1, i as u8)).collect())
         }
     }
 
@@ -247,10 +263,11 @@ mod tests {
     #[test]
     fn the_next_chunk_is_made_while_one_is_packed_and_no_frame_is_made_twice() {
         let ((second, told), (done, got)) = (sync_channel(1), sync_channel(1));
-        let frames = Noted { count: 100, asked: Mutex::default(), second };
+        let frames = Noted { count: 100, side: 2, asked: Mutex::default(), second };
         let mut source = Source::new(&frames).expect("frames");
-        source.look_ahead(5, &Stop::default()).expect("frames");
-        assert_eq!(source.kept().map(|f| f.pixels[0]).collect::<Vec<u8>>(), [0, 20, 40, 60, 80]);
+        let mut seen = Vec::new();
+        source.look_ahead(5, &Stop::default(), |frame| seen.push(frame.pixels[0])).expect("frames");
+        assert_eq!(seen, [0, 20, 40, 60, 80]);
         let sink = Box::new(Waiting { second: Some(told), got: Vec::new(), done });
         let (ending, bytes) = run(source, 1, sink, &Stop::default()).expect("run");
         assert_eq!((ending, bytes), (Ending::Done, 1));
@@ -258,6 +275,18 @@ mod tests {
         let mut asked = frames.asked.into_inner().expect("lock");
         asked.sort_unstable();
         assert!(asked.into_iter().eq(0..100));
+    }
+
+    #[test]
+    fn frames_too_large_to_keep_are_made_one_by_one_ahead_and_none_stays() {
+        // Five of them are above the bound, and two above that of a chunk.
+        let (second, _told) = sync_channel(1);
+        let frames = Noted { count: 9, side: 7600, asked: Mutex::default(), second };
+        let mut source = Source::new(&frames).expect("frames");
+        let mut seen = Vec::new();
+        source.look_ahead(5, &Stop::default(), |frame| seen.push(frame.pixels[0])).expect("frames");
+        assert_eq!((seen, source.kept.len(), source.at_once(1)), (vec![0, 1, 3, 5, 7], 0, 1));
+        assert_eq!(source.chunk(1, 1).expect("frame")[0].pixels[0], 1);
     }
 
     #[test]
@@ -271,7 +300,7 @@ mod tests {
                 panic!("finished after a failure")
             }
         }
-        let frames = Noted { count: 100_000, asked: Mutex::default(), second: sync_channel(1).0 };
+        let frames = Noted { count: 100_000, side: 2, asked: Mutex::default(), second: sync_channel(1).0 };
         let error = run(Source::new(&frames).expect("frames"), 1, Box::new(Full), &Stop::default()).expect_err("full");
         assert_eq!(error.to_string(), "the disk is full");
         assert!(frames.asked.into_inner().expect("lock").len() <= 5 * CHUNK);

@@ -74,6 +74,10 @@ impl Frames for Drawn {
         self.frames.len()
     }
 
+    fn extent(&self) -> Result<(u32, u32, u32)> {
+        Ok((self.frames[0].width, self.frames[0].height, self.frames[0].channels))
+    }
+
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         if indices.iter().any(|i| Some(*i) == self.fails_at) {
             bail!("this frame cannot be made");
