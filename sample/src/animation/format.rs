@@ -94,7 +94,9 @@ impl Format {
         match self {
             // Viewers slow down what stays less than two hundredths.
             Self::Gif => 50.0,
-            _ => 240.0,
+            // Browsers show for a tenth of a second what stays at most a hundredth.
+            Self::Apng | Self::WebP => 90.0,
+            Self::Video(_) | Self::Folder => 240.0,
         }
     }
 }

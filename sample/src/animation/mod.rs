@@ -92,7 +92,7 @@ const SMALL: f64 = 1e6;
 /// Flags of what writes an animation.
 #[derive(Args, Clone, Debug)]
 pub struct AnimationArgs {
-    /// Frames a second: up to 50 in a GIF, 240 elsewhere [default: 20]
+    /// Frames a second: up to 50 in a GIF, 90 in APNG and WebP, 240 in a film [default: 20]
     #[arg(long, value_name = "N")]
     pub fps: Option<f64>,
     /// Enlarge each pixel N times; auto: until the longer side has at least 256 pixels

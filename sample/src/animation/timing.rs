@@ -69,6 +69,8 @@ mod tests {
         assert_eq!((timing(0.5, 0.0).seconds(), timing(30.0, 1.0).seconds()), (180.0, 4.0));
         // The fastest that a GIF may be is never faster than viewers take.
         assert!((0..90).all(|i| timing(50.0, 0.0).delay(i, 100.0) == 2));
+        // Nor is a WebP's, of which browsers show for a tenth of a second what stays at most ten thousandths.
+        assert!((0..90).all(|i| timing(90.0, 0.0).delay(i, 1000.0) > 10));
     }
 
     #[test]

@@ -311,7 +311,9 @@ fn wrong_flags_are_named_before_anything_is_made() {
         ("a.gif", &["--fps", "51"], "50"),
         ("a.gif", &["--fps", "0"], "--fps"),
         ("a.webp", &["--fps", "NaN"], "--fps"),
-        ("a.webp", &["--fps", "241"], "240"),
+        ("a.webp", &["--fps", "91"], "90"),
+        ("a.png", &["--fps", "91"], "90"),
+        ("a.mp4", &["--fps", "241"], "240"),
         ("a.gif", &["--hold=-1"], "--hold"),
         ("a.gif", &["--tolerance", "300"], "--tolerance"),
         ("a.png", &["--dither", "ordered"], "--dither"),
@@ -323,7 +325,7 @@ fn wrong_flags_are_named_before_anything_is_made() {
         assert!(text.contains(named), "{out} {list:?}: {text}");
     }
     flags(&["--fps", "50"]).check(Path::new("a.gif")).unwrap();
-    flags(&["--fps", "240"]).check(Path::new("a.webp")).unwrap();
+    flags(&["--fps", "90"]).check(Path::new("a.webp")).unwrap();
     let scratch = Scratch::new("extent");
     for (name, width, side) in [("a.gif", 40_000u32, "65535"), ("a.webp", 9000, "16383")] {
         // Its first frame cannot be made: nobody asks for it.
