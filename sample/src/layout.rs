@@ -80,6 +80,14 @@ impl Layout {
         }
     }
 
+    /// Width and height of the grid of `count` pictures of `side`×`side` pixels without words; as large as can be said where it is larger.
+    #[must_use]
+    pub fn extent_of_grid(&self, count: usize, side: usize) -> (u32, u32) {
+        let extent = self.plan(count, [side as u32; 2], &Words::default()).extent();
+        let [width, height] = extent.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+        (width, height)
+    }
+
     /// The sheet: white, the cells of the size of the largest picture.
     #[must_use]
     pub fn sheet(&self, pictures: &[Picture], words: &Words) -> Picture {

@@ -12,7 +12,7 @@ use shared::nn::sampler::Wish;
 use shared::picture::{CAPTION_HEIGHT, Limits, Picture, PictureError, PictureFile, caption_width, grid};
 use shared::signal::Stop;
 
-use crate::animation::{AnimationArgs, Frames, extent_of_grid};
+use crate::animation::{AnimationArgs, Frames};
 use crate::choice::ChoiceArgs;
 use crate::layout::Layout;
 use crate::output;
@@ -130,7 +130,7 @@ impl Frames for Checkpoints {
     }
 
     fn extent(&self) -> Result<(u32, u32, u32)> {
-        let sides = extent_of_grid(self.layout, self.wishes.len(), self.size);
+        let sides = self.layout.extent_of_grid(self.wishes.len(), self.size);
         let (width, height) = if self.captioned { captioned_extent(sides) } else { sides };
         Ok((width, height, self.channels as u32))
     }

@@ -10,7 +10,7 @@ use shared::nn::sampler::{Sampler, Wish};
 use shared::picture::{Picture, grid};
 use shared::signal::Stop;
 
-use crate::animation::{AnimationArgs, Frames, extent_of_grid};
+use crate::animation::{AnimationArgs, Frames};
 use crate::choice::{Chosen, PickArgs};
 use crate::layout::Layout;
 use crate::output;
@@ -118,7 +118,7 @@ impl Frames for Walk {
     fn extent(&self) -> Result<(u32, u32, u32)> {
         let (width, height) = match self.cells.len() {
             1 => (self.size as u32, self.size as u32),
-            count => extent_of_grid(self.layout, count, self.size),
+            count => self.layout.extent_of_grid(count, self.size),
         };
         Ok((width, height, self.channels as u32))
     }

@@ -6,7 +6,7 @@
 //! | [`format`](mod@format) | the name of a file → what frames become |
 //! | [`timing`] | when each frame is shown, in the units of a format |
 //! | [`stage`] | making frames and packing those before at the same time |
-//! | [`gif`], [`palette`], [`quantize`], [`lzw`], [`rate`] | GIF: one palette, dithering, tolerance, long runs, a bound on bytes |
+//! | [`gif`], [`screen`], [`palette`], [`quantize`], [`lzw`], [`rate`] | GIF: what changes, one palette, dithering, tolerance, long runs, a bound on bytes |
 //! | [`apng`], [`webp`] | every pixel as it is |
 //! | [`folder`] | a PNG file for each frame |
 //! | [`video`] | films, by ffmpeg |
@@ -22,6 +22,7 @@ pub mod palette;
 pub mod quantize;
 pub mod rate;
 pub mod rgb;
+pub mod screen;
 pub mod stage;
 pub mod timing;
 pub mod video;
@@ -33,10 +34,10 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{Ending, UsageError};
+use shared::fs::Claim;
 use shared::picture::Picture;
 use shared::signal::Stop;
 
-use crate::layout::Layout;
 use crate::output;
 use format::Format;
 use palette::{Palette, Samples};
@@ -305,12 +306,6 @@ fn check_extent(out: &Path, format: Format, (width, height): (u32, u32), scale: 
     let out = out.display();
     let mend = format!("a smaller --scale, fewer pictures in a frame or less --padding{other}");
     Err(UsageError(format!("--out {out}: frames of {width}×{height}, but {what}; use {mend}")))
-}
-
-/// Width and height of the grid of `count` pictures of `side`×`side` pixels; as large as can be said where it is larger.
-pub(crate) fn extent_of_grid(layout: Layout, count: usize, side: usize) -> (u32, u32) {
-    let [width, height] = layout.extent(count, [side as u32; 2]).map(|side| u32::try_from(side).unwrap_or(u32::MAX));
-    (width, height)
 }
 
 #[cfg(test)]

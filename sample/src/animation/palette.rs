@@ -28,7 +28,7 @@ pub struct Samples {
 }
 
 /// At most 256 colours, and for each part of the colour space those of them that may be nearest there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Palette {
     colors: Vec<[u8; 3]>,
     /// Where the candidates of each cell begin in `candidates`, and where the last one's end.

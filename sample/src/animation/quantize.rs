@@ -38,7 +38,7 @@ pub struct Shown<'a> {
 }
 
 /// From colours to symbols.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Quantizer {
     /// The colours there are.
     pub palette: Palette,

@@ -5,6 +5,9 @@ const FASTEST: f64 = 1.8;
 const FALL: f64 = 0.9;
 /// The share of the budget that is aimed at: the rest is for headers, and for frames that are worse than those before.
 const AIM: f64 = 0.9;
+/// Half the bytes take three times the tolerance, as measured on walks: the exponent, and the most that is tried at once.
+const GAIN: f64 = 1.6;
+const MOST_TRIED: f64 = 4.0;
 /// Below so many levels a factor would change nothing.
 const START: f64 = 2.0;
 /// Beyond so many levels nothing is left to see.
@@ -27,6 +30,20 @@ impl Rate {
     #[must_use]
     pub fn new(budget: Option<u64>, frames: usize, tolerance: f64) -> Self {
         Self { budget, frames, written: 0, done: 0, least: tolerance, tolerance }
+    }
+
+    /// The tolerance to try next for the first frames, which have these sizes at the present one; none where they fit, or no other would
+    /// make them smaller.
+    pub fn retry(&mut self, sizes: &[u64]) -> Option<f64> {
+        let (Some(budget), [first, rest @ ..]) = (self.budget, sizes) else { return None };
+        let left = (budget as f64 * AIM - *first as f64).max(0.0);
+        let share = (left / self.frames.saturating_sub(1).max(1) as f64).max(1.0);
+        let over = rest.iter().sum::<u64>() as f64 / rest.len().max(1) as f64 / share;
+        let next = (self.tolerance.max(START) * over.powf(GAIN).min(MOST_TRIED)).min(MOST).max(self.least);
+        (over > 1.0 && next > self.tolerance).then(|| {
+            self.tolerance = next;
+            next
+        })
     }
 
     /// Notes the bytes of each of the frames that were packed since the last time; the tolerance for those that follow.
@@ -65,6 +82,28 @@ mod tests {
             assert!(rate.written <= budget, "{first}: {}", rate.written);
             assert!(first > 60_000.0 || tolerance == 4.0, "{tolerance}");
         }
+    }
+
+    #[test]
+    fn the_first_frames_settle_on_a_tolerance_at_which_the_whole_fits() {
+        for (first, budget) in [(100_000.0, 8_000_000), (150_000.0, 8_000_000), (59_000.0, 8_000_000)] {
+            let mut rate = Rate::new(Some(budget), 120, 4.0);
+            let sizes = |tolerance: f64| [first as u64, (first * (tolerance / 4.0).powf(-0.63)) as u64, 0].map(|n| n.max(1));
+            let (mut tolerance, mut trials) = (4.0, 0);
+            while let Some(next) = rate.retry(&sizes(tolerance)[..2]) {
+                (tolerance, trials) = (next, trials + 1);
+            }
+            assert!(trials <= 3 && (first > 60_000.0) == (trials > 0), "{first}: {trials} trials, {tolerance}");
+            // From there on it hardly changes.
+            for _ in 0..8 {
+                let next = rate.after(&[sizes(tolerance)[1]; 15]);
+                assert!((0.8..=1.25).contains(&(next / tolerance)), "{first}: {tolerance} → {next}");
+                tolerance = next;
+            }
+            assert!(rate.written <= budget, "{first}: {}", rate.written);
+        }
+        assert_eq!(Rate::new(None, 120, 4.0).retry(&[1 << 30, 1 << 30]), None);
+        assert_eq!(Rate::new(Some(1), 120, 4.0).retry(&[1 << 30]), None);
     }
 
     #[test]
