@@ -41,6 +41,7 @@ with tempfile.TemporaryDirectory() as scratch:
     images = [Image.open(p).convert("RGB") for p in sorted(pathlib.Path(scratch, "frames").iterdir())]
     frames = [np.asarray(image, np.float64) for image in images]
     walk("fledge.gif")
+    walk("fledge, --max-size 0.gif", "--max-size", "0")
     walk("fledge, --tolerance 0.gif", "--tolerance", "0")
     subprocess.run(["ffmpeg", "-v", "error", "-framerate", "20", "-i", f"{scratch}/frames/frame-%06d.png", "-vf",
                     "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none", f"{scratch}/ffmpeg, no dither.gif"], check=True)
@@ -52,6 +53,6 @@ with tempfile.TemporaryDirectory() as scratch:
     indexed = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     indexed[0].save(f"{scratch}/Pillow, one palette.gif", save_all=True, append_images=indexed[1:], duration=50, loop=0)
     print(f"| {args.run}, {len(images)} frames of {images[0].width}×{images[0].height} | MB | PSNR |\n|---|---|---|")
-    for name in ("fledge", "fledge, --tolerance 0", "ffmpeg, no dither", "Pillow, one palette"):
+    for name in ("fledge", "fledge, --max-size 0", "fledge, --tolerance 0", "ffmpeg, no dither", "Pillow, one palette"):
         path = f"{scratch}/{name}.gif"
         print(f"| {name} | {os.path.getsize(path) / 1e6:.2f} | {psnr(path, frames):.1f} dB |")

@@ -4,7 +4,7 @@
 const FASTEST: f64 = 1.8;
 const FALL: f64 = 0.9;
 /// The share of the budget that is aimed at: the rest is for headers, and for frames that are worse than those before.
-const AIM: f64 = 0.9;
+const AIM: f64 = 0.95;
 /// Half the bytes take three times the tolerance, as measured on walks: the exponent, and the most that is tried at once.
 const GAIN: f64 = 1.6;
 const MOST_TRIED: f64 = 4.0;
