@@ -22,6 +22,7 @@
 //! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
 //! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
+#![cfg_attr(feature = "faults", doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |")]
 #![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
 
 pub mod archive;
@@ -47,3 +48,5 @@ pub mod sealed;
 pub mod shard;
 pub mod signal;
 pub mod table;
+#[cfg(feature = "faults")]
+pub mod testing;

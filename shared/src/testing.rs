@@ -1,0 +1,88 @@
+//! What tests of all four programs need and the standard library lacks.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What a test goes by: `usual`, or `full` under `FLEDGE_TORTURE` (`make torture`).
+pub fn torture<T>(usual: T, full: T) -> T {
+    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
+}
+
+/// Waits until `holds`, at most as long as one waits before one believes that it hangs; says whether it does.
+pub fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(120) {
+        if holds() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    false
+}
+
+#[cfg(unix)]
+pub use self::unix::*;
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::CString;
+    use std::io::{self, Write};
+    use std::os::unix::ffi::OsStrExt;
+    use std::process::{Child, Command, Stdio};
+
+    pub use libc::{SIGINT, SIGSTOP, SIGTERM};
+
+    use super::Path;
+
+    fn done(answer: libc::c_int) -> io::Result<()> {
+        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Sends a signal to a child, which is no error where the child has ended and was not waited for.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn send(child: &Child, signal: i32) -> io::Result<()> {
+        // SAFETY: no memory is passed; the number is the child's until it is waited for.
+        done(unsafe { libc::kill(child.id() as libc::pid_t, signal) })
+    }
+
+    /// Stops a child where it is; says whether it was still there. It is to be waited for either way.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn stop(child: &Child) -> io::Result<bool> {
+        send(child, SIGSTOP)?;
+        // SAFETY: zeros are a valid value of this structure of numbers.
+        let mut told: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let either = libc::WSTOPPED | libc::WEXITED | libc::WNOWAIT;
+        // SAFETY: `told` is written to, and lives until the call returns.
+        done(unsafe { libc::waitid(libc::P_PID, child.id(), &mut told, either) })?;
+        Ok(told.si_code == libc::CLD_STOPPED)
+    }
+
+    /// Makes a named pipe.
+    ///
+    /// # Errors
+    /// When the system refuses, or the path holds a zero byte.
+    pub fn make_pipe(path: &Path) -> io::Result<()> {
+        let path = CString::new(path.as_os_str().as_bytes())?;
+        // SAFETY: the string ends with a zero byte and lives until the call returns.
+        done(unsafe { libc::mkfifo(path.as_ptr(), 0o600) })
+    }
+
+    /// Writes a program of text, and makes it executable. Another process writes it: a file that this one had open might be open still in a
+    /// child that another test is starting, and the system executes no file that is open for writing ("text file busy").
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_program(path: &Path, text: &str) -> io::Result<()> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped());
+        let mut shell = shell.spawn()?;
+        // The pipe is closed here, so that the shell comes to its end.
+        shell.stdin.take().map_or(Ok(()), |mut to| to.write_all(text.as_bytes()))?;
+        let status = shell.wait()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{} was not written: {status}", path.display()))) }
+    }
+}
