@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use shared::dataset::Dataset;
 use shared::fs;
-use util::{Scratch, Source, assert_same, build, bytes_of, prep, stderr, stdout, torture};
+use shared::testing::torture;
+use util::{Scratch, Source, assert_same, build, bytes_of, prep, stderr, stdout};
 
 /// A data set of a few tiny pictures.
 fn small(scratch: &Scratch) -> PathBuf {

@@ -13,7 +13,8 @@ use std::io::Write as _;
 
 use mutation::{mutate, resealed};
 use shared::fs;
-use util::{Scratch, gradient, torture};
+use shared::testing::torture;
+use util::{Scratch, gradient};
 
 /// All files below the folders with golden pictures, and a drawn one.
 fn pictures() -> Vec<Vec<u8>> {

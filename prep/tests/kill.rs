@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use shared::fs;
 use shared::rng::Stream;
-use util::{Scratch, assert_same, build, contents, prep, synth, torture};
+use shared::testing::{SIGINT, send, torture};
+use util::{Scratch, assert_same, build, caught, contents, prep, synth};
 
 /// Three chunks of a work folder.
 const PICTURES: usize = 1200;
@@ -37,7 +38,7 @@ impl Killer {
     }
 
     /// Starts the command again and again until it ends by itself, which usually takes `usual`. After each time `look` is called.
-    fn until_done(&mut self, mut command: Command, usual: Duration, look: impl Fn()) {
+    fn until_done(&mut self, mut command: Command, mut usual: Duration, look: impl Fn()) {
         loop {
             let mut child = command.spawn().expect("start prep");
             // Half of the kills near the end, where names are exchanged.
@@ -52,6 +53,8 @@ impl Killer {
             }
             assert_eq!(status.code(), None, "ended by itself with an error");
             self.killed += 1;
+            // It may take longer by now, as others use the processors; without more time it might never come to its end.
+            usual = usual.mul_f64(1.1);
         }
     }
 
@@ -216,18 +219,15 @@ fn ctrl_c_ends_with_130_and_changes_nothing() {
     let scratch = Scratch::new("signal");
     let (source, out) = (scratch.path("drawn"), scratch.path("out"));
     synth(&source, 1500);
-    let mut child = command(&["build"], Some(&source), &out, &[]).spawn().expect("start prep");
-    // The work folder is there as soon as pictures are being prepared.
-    let work = scratch.path(".out.work.fledge-tmp");
-    let started = Instant::now();
-    while !work.exists() && started.elapsed() < Duration::from_secs(20) {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
-    assert!(sent.success());
-    assert_eq!(child.wait().expect("wait").code(), Some(130));
+    let code = caught(&mut command(&["build"], Some(&source), &out, &[]), &out, |mut child| {
+        send(&child, SIGINT).expect("signal");
+        let status = child.wait().expect("wait");
+        (!status.success()).then(|| status.code())
+    });
+    assert_eq!(code, Some(130));
     assert!(!out.exists());
     // What is done is kept, and the same command goes on.
+    let work = scratch.path(".out.work.fledge-tmp");
     assert!(work.exists());
     let whole = scratch.path("whole");
     build(&source, &whole, &[], 0);

@@ -11,7 +11,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use shared::fs;
 use shared::picture::Picture;
-use util::{Scratch, prep, torture};
+use shared::testing::torture;
+use util::{Scratch, prep};
 
 /// 24 megapixels.
 const WIDTH: u32 = 6000;

@@ -6,8 +6,8 @@ mod util;
 use std::collections::BTreeMap;
 
 use shared::dataset::Dataset;
-use shared::fs;
-use util::{Scratch, Source, assert_same, build, bytes_of, gradient, prep, rejects, stderr, stdout, synth};
+use shared::{fs, testing};
+use util::{Scratch, Source, assert_same, build, bytes_of, caught, gradient, prep, rejects, stderr, stdout, synth};
 
 /// What is done to the files of a part, by their paths.
 type Damage<'a> = dyn Fn(&mut BTreeMap<std::path::PathBuf, Vec<u8>>) + 'a;
@@ -227,18 +227,17 @@ fn a_second_process_on_one_folder_is_refused_and_a_killed_one_is_no_owner() {
     let scratch = Scratch::new("owner");
     let (source, out, lock) = (scratch.path("drawn"), scratch.path("out"), scratch.path(".out.lock.fledge-tmp"));
     synth(&source, 1500);
-    let mut first =
-        prep().arg("build").arg(&source).arg("--out").arg(&out).args(["--size", "16", "--jobs", "1"]).spawn().expect("start");
-    let started = std::time::Instant::now();
-    while !scratch.path(".out.work.fledge-tmp").exists() && started.elapsed().as_secs() < 20 {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    let mut command = prep();
+    command.arg("build").arg(&source).arg("--out").arg(&out).args(["--size", "16", "--jobs", "1"]);
     // Stopped, so that it cannot end before the second one looks.
-    let signal = |name: &str| {
-        let sent = std::process::Command::new("kill").args([name, &first.id().to_string()]).status().expect("kill");
-        assert!(sent.success());
-    };
-    signal("-STOP");
+    let mut first = caught(&mut command, &out, |mut child| {
+        let stopped = testing::stop(&child).expect("stop");
+        if stopped {
+            return Some(child);
+        }
+        assert!(child.wait().expect("wait").success());
+        None
+    });
     let refused = stderr(&build(&source, &out, &["--jobs", "1"], 2));
     assert!(refused.contains("another prep is building it"), "{refused}");
     assert!(lock.exists());

@@ -11,6 +11,7 @@ use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::checkpoint::{self, Checkpoint};
 use shared::nn::run::{Run, Which};
+use shared::testing::wait_until;
 use train::trainer::Trainer;
 use util::program::*;
 

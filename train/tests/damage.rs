@@ -11,6 +11,7 @@ use shared::fs;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
+use shared::testing::torture;
 use train::trainer::Trainer;
 use util::program::*;
 

@@ -14,6 +14,7 @@ use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::signal::Stop;
+use shared::testing::torture;
 use train::feed::DataOn;
 use train::preparation::Options;
 use train::trainer::Trainer;

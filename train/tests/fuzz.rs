@@ -12,6 +12,7 @@ use shared::jsonl::{self, JsonLines};
 use shared::nn::checkpoint::{Checkpoint, CheckpointError, FileRecord, Meta};
 use shared::nn::config::{RunConfig, Settings};
 use shared::nn::run::{Run, Which};
+use shared::testing::torture;
 use train::trainer::Trainer;
 use util::program::*;
 

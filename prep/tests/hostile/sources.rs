@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use flate2::Compression;
@@ -13,6 +12,7 @@ use prep::build::{self, Options};
 use prep::reject::Reason;
 use shared::dataset::Dataset;
 use shared::fs;
+use shared::testing::make_pipe;
 use zip::write::SimpleFileOptions;
 
 use crate::util::{Scratch, build, gradient, prep, rejects, stderr};
@@ -154,7 +154,7 @@ fn loops_of_links_pipes_and_closed_files_stop_nothing() {
     link("..", "deep/up");
     link("itself.png", "itself.png");
     link("nowhere.png", "dangling.png");
-    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+    let pipe = |path: &Path| make_pipe(path).expect("make pipe");
     pipe(&folder.join("pipe.png"));
     let closed = std::os::unix::fs::PermissionsExt::from_mode(0o000);
     std::fs::set_permissions(folder.join("closed.png"), closed).expect("close");

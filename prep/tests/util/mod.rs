@@ -3,15 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use shared::fs;
 use shared::picture::Picture;
-
-/// How often a test tries: the larger number under `FLEDGE_TORTURE` (`make torture`).
-pub(crate) fn torture(usual: usize, full: usize) -> usize {
-    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
-}
+use shared::testing::wait_until;
 
 /// A folder that is removed when the test ends well.
 pub(crate) struct Scratch(pub(crate) PathBuf);
@@ -66,6 +62,23 @@ pub(crate) fn build(source: &Path, out: &Path, more: &[&str], code: i32) -> Outp
 pub(crate) fn synth(out: &Path, count: usize) {
     let output = prep().args(["synth", "-n", &count.to_string(), "--out"]).arg(out).output().expect("run prep");
     assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// Starts the build of `out` until `catch` gets hold of one while its pictures are being prepared. It says `None` where the build was
+/// faster, which happens where others use the processors; what it built is then removed, and the next one caught.
+pub(crate) fn caught<T>(build: &mut Command, out: &Path, catch: impl Fn(Child) -> Option<T>) -> T {
+    let name = out.file_name().expect("name").to_string_lossy();
+    // It is there as soon as pictures are being prepared.
+    let work = out.with_file_name(format!(".{name}.work.fledge-tmp"));
+    for _ in 0..20 {
+        let mut child = build.spawn().expect("start prep");
+        assert!(wait_until(|| work.exists() || child.try_wait().expect("wait").is_some()), "no picture is ever prepared");
+        if let Some(caught) = catch(child) {
+            return caught;
+        }
+        fs::remove(out).expect("remove");
+    }
+    panic!("20 builds were faster than a signal");
 }
 
 /// Names and bytes of all files at and below a folder.

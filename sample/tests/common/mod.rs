@@ -76,11 +76,6 @@ pub(crate) fn decode(path: &Path) -> Picture {
     Picture::decode(&fs::read(path).unwrap(), &Limits::default()).unwrap()
 }
 
-/// How often a test tries: the larger number under `FLEDGE_TORTURE` (`make torture`).
-pub(crate) fn torture(usual: usize, full: usize) -> usize {
-    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
-}
-
 /// What lies in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().into_owned();

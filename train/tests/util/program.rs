@@ -1,19 +1,13 @@
 //! The program as people run it: in a folder of its own, on a few drawn pictures, with networks that take milliseconds.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::checkpoint::Checkpoint;
 use shared::nn::run::Run;
-
-/// How often a test tries: the larger number under `FLEDGE_TORTURE` (`make torture`).
-pub(crate) fn torture(usual: usize, full: usize) -> usize {
-    if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
-}
 
 /// A folder of this test's own, removed when it ends well.
 pub(crate) struct Scratch(pub(crate) PathBuf);
@@ -158,22 +152,6 @@ pub(crate) fn lines(run: &Path, log: &str) -> Vec<Value> {
 /// The epochs that the log of a run has.
 pub(crate) fn logged_epochs(run: &Path) -> Vec<u64> {
     lines(run, "stats.jsonl").iter().map(|line| line["epoch"].as_u64().unwrap()).collect()
-}
-
-/// Waits until `holds`, at most as long as one waits before one believes that it hangs; says whether it does.
-pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(120) {
-        if holds() {
-            return true;
-        }
-        std::thread::sleep(Duration::from_micros(300));
-    }
-    false
-}
-
-pub(crate) fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status().unwrap().success());
 }
 
 /// Checks every byte of a checkpoint.
