@@ -2,11 +2,11 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use shared::fs;
+use shared::testing::write_program;
 
 /// A machine: a home, an LLVM of two libraries, and programs that shadow the real ones.
 struct Machine(PathBuf);
@@ -38,13 +38,13 @@ impl Machine {
         for program in ["curl", "wget", "nvidia-smi"] {
             machine.program(&format!("bin/{program}"), "#!/bin/sh\nexit 1\n");
         }
+        // What links LLVM is there on every one.
+        machine.program("bin/c++", "#!/bin/sh\nexit 0\n");
         machine
     }
 
     fn program(&self, name: &str, text: &str) {
-        let path = self.0.join(name);
-        fs::write(&path, text.as_bytes()).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&self.0.join(name), text).unwrap();
     }
 
     /// Runs a script of `tools/` on this machine.

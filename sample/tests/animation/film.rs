@@ -16,10 +16,8 @@ use crate::drawn::{Drawn, Scratch, waves};
 /// A program that stands for ffmpeg: a shell script.
 #[cfg(unix)]
 fn program(scratch: &Scratch, text: &str) -> std::path::PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let path = scratch.0.join("program");
-    fs::write(&path, format!("#!/bin/sh\n{text}\n").as_bytes()).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    shared::testing::write_program(&path, &format!("#!/bin/sh\n{text}\n")).unwrap();
     path
 }
 
@@ -31,9 +29,9 @@ fn a_film_is_what_the_program_makes_of_all_frames_and_nothing_where_it_fails() {
     let timing = Timing { fps: 10.0, hold: 0.5, count: 4, plays: 0 };
     let frames = waves(4, 9, 7, 3);
     let film = |program: &Path| Film::create(&out, Container::Mp4, (9, 7, 3), timing, Some(program));
-    // Its last argument is where the film goes; here the frames themselves.
-    let copies = program(&scratch, "for last; do :; done; echo \"$@\" > \"${0%/*}/asked\"; exec cat > \"${last#file:}\"");
-    let mut sink = Box::new(film(&copies).unwrap());
+    // Its last argument is where the film goes; here the frames themselves. One process, so that nobody writes on when it is killed.
+    let copies = "for last; do :; done; echo \"$@\" > \"${0%/*}/asked\"; exec cat > \"${last#file:}\"";
+    let mut sink = Box::new(film(&program(&scratch, copies)).unwrap());
     sink.push(frames.clone()).unwrap();
     let bytes = sink.finish().unwrap();
     let expected = frames.iter().flat_map(|f| f.pixels.clone()).collect::<Vec<u8>>();
@@ -63,7 +61,7 @@ fn a_film_is_what_the_program_makes_of_all_frames_and_nothing_where_it_fails() {
         assert_eq!(scratch.names(), ["program"]);
     }
     // Left in the middle, as after a signal.
-    let mut sink = Box::new(film(&copies).unwrap());
+    let mut sink = Box::new(film(&program(&scratch, copies)).unwrap());
     sink.push(frames.clone()).unwrap();
     drop(sink);
     fs::remove(scratch.0.join("asked")).unwrap();
