@@ -345,7 +345,7 @@ fn the_program_writes_beside_the_run_or_elsewhere_and_knows_whether_it_trains() 
     let owner = drawn.run.own().unwrap();
     assert!(drawn.program(&["--out", out.to_str().unwrap()]).status.success());
     assert_eq!(state(&out), "running");
-    drop(owner);
+    util::give_up(&drawn.run, owner);
     drawn.log("stats", &[json!({"epoch": 2, "step": 6})]);
     assert!(drawn.program(&[]).status.success());
     assert_eq!(state(&file), "stopped");

@@ -155,12 +155,12 @@ fn a_running_run_says_so_and_how_long_it_will_take() {
     assert!(told["seconds_since_start"].is_u64() && told["seconds_since_line"].is_u64());
     let text = printed("status", &[&run], &[], 0);
     assert!(text.contains("run: running") && text.contains("about 12 s left") && text.contains("not measured"), "{text}");
-    drop(owner);
+    util::give_up(&run, owner);
     assert_eq!(status(&run)["state"], "stopped");
     // Whoever asks is in nobody's way.
     std::thread::scope(|scope| {
         scope.spawn(|| (0..20).for_each(|_| drop(status(&run))));
-        (0..20).for_each(|_| drop(run.own().unwrap()));
+        (0..20).for_each(|_| util::give_up(&run, run.own().unwrap()));
     });
 }
 

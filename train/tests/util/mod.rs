@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use shared::dataset::{FileSummary, Manifest, SplitManifest, VERSION};
+use shared::nn::owner::Owner;
+use shared::nn::run::Run;
+use shared::testing::wait_until;
 
 /// A tensor: shape and values.
 pub(crate) type Golden = HashMap<String, (Vec<usize>, Vec<f64>)>;
@@ -26,6 +29,13 @@ pub(crate) fn golden(path: &Path) -> (Golden, HashMap<String, String>) {
     };
     let tensors = file.tensors().iter().map(|(name, view)| (name.clone(), (view.shape().to_vec(), value(view)))).collect();
     (tensors, metadata)
+}
+
+/// Gives up a run, and waits until nobody has it: where another test of the same program is starting a process just then, that one has the
+/// lock, too, until it runs its own program.
+pub(crate) fn give_up(run: &Run, owner: Owner) {
+    drop(owner);
+    assert!(wait_until(|| !run.is_owned()), "the lock of {} stays", run.folder().display());
 }
 
 /// A file beside the tests.
