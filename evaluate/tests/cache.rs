@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use shared::fs;
 use shared::picture::Picture;
@@ -66,11 +67,16 @@ fn what_is_kept_is_listed_and_removed_but_no_weights() {
     fs::write(weights.join("a.pth"), b"weights").expect("write");
     fs::write(scratch.kept().join("torn.part"), b"half a header").expect("write");
 
+    // Of an age that stays the same in the list for half an hour.
+    let changed = SystemTime::now() - Duration::from_secs(90 * 60);
+    for name in names(&scratch.kept()) {
+        fs::open_append(scratch.kept().join(name)).expect("open").set_modified(changed).expect("touch");
+    }
     let list = scratch.cache(&[]);
     assert_eq!(list, scratch.cache(&["--list"]));
     // The heading, the two sets, what is of no use, the sum.
     assert_eq!(list.lines().count(), 5, "{list}");
-    for expected in [&*real, &*fake, "2048", "random-0", "keras-bilinear-75-by-127.5", "of no use", "3 files, "] {
+    for expected in [&*real, &*fake, "2048", "random-0", "keras-bilinear-75-by-127.5", "1 hour", "of no use", "3 files, "] {
         assert!(list.contains(expected), "{expected} in {list}");
     }
     assert_eq!(scratch.cache(&["--unfinished"]).lines().count(), 3);

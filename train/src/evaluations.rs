@@ -144,7 +144,7 @@ mod tests {
             }
             Ok(f64::from(n))
         };
-        let mut evaluations = Evaluations::start(|| Ok(()), work, Duration::from_millis(250));
+        let mut evaluations = Evaluations::start(|| Ok(()), work, Duration::from_secs(2));
         evaluations.ask(1);
         assert!(missing(evaluations.due(&Stop::default())).contains("nothing came back"));
         evaluations.ask(2);

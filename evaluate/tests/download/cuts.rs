@@ -127,14 +127,14 @@ fn redirects_in_a_circle_come_to_an_end() {
 
 #[test]
 fn a_slow_server_is_waited_for_and_a_silent_one_is_asked_again() {
-    let (path, pause) = (scratch("slow"), Duration::from_millis(50));
-    // Slower in all than the silence that is borne, faster between two pieces; then silent in the middle.
-    let silent = paced(content(), 120_000, Duration::ZERO, Duration::from_secs(2));
+    let (path, silence, pause) = (scratch("slow"), Duration::from_secs(2), Duration::from_millis(250));
+    // Silent after the first of ten pieces, for good; then slower in all than the silence that is borne, and faster between two pieces.
+    let silent = paced(content(), 30_000, Duration::ZERO, 15 * silence);
     let server = Server::start(vec![silent, paced(content(), usize::MAX, pause, Duration::ZERO)]);
-    let client = Client::new(&server.url, Duration::from_millis(250), &|_| None).expect("client");
+    let client = Client::new(&server.url, silence, &|_| None).expect("client");
     get_by(&client, &server.url, &path).expect("download");
     assert_eq!(fs::read(&path).expect("read"), content());
-    assert_eq!(server.ranges(), [None, Some("bytes=120000-".to_owned())]);
+    assert_eq!(server.ranges(), [None, Some("bytes=30000-".to_owned())]);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn stuck(cache: &Path, server: &Server) -> Child {
 fn a_killed_process_leaves_what_the_next_one_goes_on_with() {
     let cache = cache("kill");
     let content = vec![7u8; BYTES];
-    let stalled = paced(content.clone(), 3_000, Duration::ZERO, Duration::from_secs(1));
+    let stalled = paced(content.clone(), 3_000, Duration::ZERO, Duration::from_secs(60));
     let server = Server::start(vec![stalled, paced(content, usize::MAX, Duration::ZERO, Duration::ZERO)]);
     let mut child = stuck(&cache, &server);
     child.kill().expect("kill -9");

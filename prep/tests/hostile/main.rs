@@ -60,7 +60,8 @@ fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
     let out = scratch.path("out");
     let started = Instant::now();
     build(&scratch.path("source"), &out, &["--min-contrast", "off"], 0);
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    // That none hangs; what each one costs is measured in `cost`, whatever else the machine does.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     let rejects = rejects(&out);
     let reasons: Vec<_> = rejects.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
     assert_eq!(
