@@ -112,11 +112,11 @@ test: ## all tests
 	$(CARGO) test --workspace
 
 # Names of test programs; --test finds them in any member of the workspace.
-TORTURE := kill damage faults fuzz hostile memory signals soak images_interrupted
+TORTURE := kill damage faults fuzz hostile memory signals soak images_interrupted picture_memory
 
 .PHONY: torture
-torture: ## kills, damage, faults, signals, hostile pictures, a soak in full numbers: about half an hour on two idle cores
-	FLEDGE_TORTURE=1 $(CARGO) test --workspace $(addprefix --test ,$(TORTURE)) -- --nocapture
+torture: ## kills, damage, faults, signals, hostile pictures, a soak in full numbers, properties on new draws: about half an hour on two idle cores
+	FLEDGE_TORTURE=1 $(CARGO) test --workspace --lib $(addprefix --test ,$(TORTURE)) -- --nocapture
 
 .PHONY: lint
 lint: ## format, lints, documentation, fuzz targets, shell scripts where shellcheck is there

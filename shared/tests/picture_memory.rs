@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use image::{ExtendedColorType, ImageEncoder as _};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngSeed, TestRunner};
 use shared::picture::{Canvas, PictureFile, Window};
+use shared::testing::torture;
 
 struct Counting;
 
@@ -128,7 +129,10 @@ fn decoding_takes_no_more_memory_than_was_said() {
     }
     let damage = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4);
     let drawn = (0..files.len(), damage, prop::option::weighted(0.2, any::<prop::sample::Index>()));
-    let mut runner = TestRunner::new(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() });
+    // New damage in `make torture` only, so that every `make test` says the same of the same code.
+    let rng_seed = torture(RngSeed::Fixed(1), RngSeed::Random);
+    let config = ProptestConfig { cases: 4096, failure_persistence: None, rng_seed, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
     let outcome = runner.run(&drawn, |(file, damage, cut)| {
         let (name, mut bytes) = files[file].clone();
         for (at, value) in damage {

@@ -9,8 +9,10 @@ mod threads;
 use burn::tensor::activation::{sigmoid, tanh};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::testing::torture;
 
 /// Where our operations are tested.
 pub(super) fn device() -> Device {
@@ -159,7 +161,13 @@ fn halvings() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same cases every time: how far rounding takes two orders of a sum apart, differs from draw to draw.
+    #![proptest_config(ProptestConfig {
+        cases: 48,
+        failure_persistence: None,
+        rng_seed: torture(RngSeed::Fixed(1), RngSeed::Random),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn convolution_and_its_gradients_equal_burns(case in cases()) {
@@ -198,7 +206,9 @@ proptest! {
         // Without a graph, bias and activation are part of the convolution.
         let ([x, w], bias) = (inputs(), drawn([b], 3));
         let apart = bias_act(conv2d(x.clone(), w.clone(), stride, padding), bias.clone(), Activation::LeakyRelu(0.2));
-        prop_assert!(difference(conv2d_act(x, w, bias, Activation::LeakyRelu(0.2), stride, padding), apart) < 1e-6);
+        // The convolution alone may go by Winograd's algorithm, which rounds otherwise.
+        let tolerance = if kernel == 4 && stride == 2 { TOLERANCE } else { 1e-6 };
+        prop_assert!(difference(conv2d_act(x, w, bias, Activation::LeakyRelu(0.2), stride, padding), apart) < tolerance);
     }
 
     #[test]

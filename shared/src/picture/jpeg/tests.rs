@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::testing::torture;
 
 /// The system's allocator, and for each thread the bytes that are allocated now and were at most.
 struct Counting;
@@ -190,7 +192,12 @@ fn a_window_beyond_the_picture_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    // New damage in `make torture` only, so that every `make test` says the same of the same code.
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        rng_seed: torture(RngSeed::Fixed(1), RngSeed::Random),
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn a_window_has_the_pixels_of_the_whole(numbers in any::<[u32; 4]>()) {
         for (entry, file) in goldens() {
