@@ -1,5 +1,4 @@
 //! What cannot be done is said before anything is made, by the flag that people gave, and nothing of the run is lost to it.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 mod common;
 
