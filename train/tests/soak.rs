@@ -22,7 +22,7 @@ const DRAWING: f64 = 2048.0;
 ///
 /// Comes down to: one reading in ten is lower. The others depend on how training, saving and evaluating meet, and so on who else uses
 /// the cores; a leak raises them all. Found is one that comes to a twentieth from the middle of the first ones to the beginning of the
-/// last quarter: 5 KiB an epoch of `soak` and 240 of `soak-kid`, in full numbers 0.7 and 75; where the curves were drawn meanwhile, on a
+/// last quarter: 5 KiB an epoch of `soak` and 260 of `soak-kid`, in full numbers 0.7 and 80; where the curves were drawn meanwhile, on a
 /// machine on which `soak` takes more than a minute, 15 and 2 KiB of `soak`.
 fn soak(name: &str, epochs: usize, warm_up: usize, flags: &[&str]) {
     let scratch = Scratch::new(name);
