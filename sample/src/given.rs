@@ -19,7 +19,7 @@ pub struct GivenLatents {
 }
 
 impl GivenLatents {
-    /// Reads [N, latent] or [latent] values, float32 or float64, from the file at `path`.
+    /// Reads `[N, latent]` or `[latent]` values, float32 or float64, from the file at `path`.
     ///
     /// # Errors
     /// When the file cannot be read, is no such array, does not fit the generator of `sampler`, or holds what is not finite.
