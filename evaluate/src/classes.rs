@@ -38,7 +38,7 @@ pub fn check(fake: &Side, real: Option<&Side>) -> Result<(), UsageError> {
         if side.labels().is_none() {
             return Err(UsageError(format!(
                 "--per-class: the pictures of {flag} {} have no classes; a data set with classes, a run that is told them, a \
-                 folder of class folders, or a zip with labels in dataset.json has",
+                 folder of class folders, or pictures with labels in dataset.json have",
                 side.path.display()
             )));
         }

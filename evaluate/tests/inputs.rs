@@ -151,7 +151,15 @@ fn labels_of_a_dataset_json_are_taken_only_whole() {
     assert_eq!(labels(&format!(r#"{{"labels": {listed}}}"#)), Some(("0 1".into(), vec![0, 1, 1])));
     // One label short, none, damaged, another program's.
     let short = r#"{"labels": [["00000/img00000001.png", 1], ["00000/img00000000.png", 0]]}"#;
-    for json in [short, r#"{"labels": null}"#, "{", r#"{"labels": [["00000/img00000001.png", -1]]}"#, "[7]"] {
+    let twice = listed.replacen("]]", r#"], ["00001/img00001000.png", 0]]"#, 1);
+    for json in [
+        short,
+        &format!(r#"{{"labels": {twice}}}"#),
+        r#"{"labels": null}"#,
+        "{",
+        r#"{"labels": [["00000/img00000001.png", -1]]}"#,
+        "[7]",
+    ] {
         assert_eq!(labels(json), None, "{json}");
     }
 }

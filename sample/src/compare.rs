@@ -9,7 +9,7 @@ use shared::dataset::{Dataset, Split};
 use shared::metrics::nearest::nearest;
 use shared::nn::checkpoint::Meta;
 use shared::picture::{Picture, grid};
-use shared::plot::nearest::{Near, Sample, sheet};
+use shared::plot::nearest::{Near, Sample, most_extent, sheet};
 use shared::rng;
 
 use crate::choice::{Chosen, PickArgs};
@@ -22,8 +22,8 @@ Examples:
   sample compare runs/birds --data birds64 --out compare.png --columns 4 --rows 6 --split val
   sample compare runs/birds --data birds64 --out nearest.png --nearest 5           does it repeat what it has seen?";
 
-/// Pixels between the two halves.
-const APART: u32 = 16;
+/// Real pictures beside generated ones.
+const HALVES: Layout = Layout { columns: 2, padding: 16 };
 /// Rows beside the nearest training pictures unless told otherwise.
 const NEAREST_ROWS: usize = 8;
 
@@ -74,10 +74,15 @@ pub fn run(args: CompareArgs) -> Result<Ending> {
     let columns = if args.nearest.is_some() { 1 } else { args.columns };
     let rows = args.rows.unwrap_or(NEAREST_ROWS);
     let beside = args.nearest.unwrap_or(1).min(split.len().max(1));
-    let layout = Layout { columns: columns * (1 + beside), padding: args.still.padding };
-    // Beside each other small pictures are enlarged, and have words below them.
-    let cell = args.still.cell(&meta).map(|side| if args.nearest.is_some() { 2 * side.max(128) } else { side });
-    let check_room = |count: usize| args.still.check_room(&layout, count.saturating_mul(1 + beside), cell, &Words::default());
+    let (cell, padding, title) = (args.still.cell(&meta), args.still.padding, title_of(&split));
+    let check_room = |count: usize| match args.nearest {
+        Some(_) => args.still.check_extent(most_extent(&title, count, beside, cell[0])),
+        None => {
+            let half = Layout { columns, padding }.plan(count, cell, &Words::default()).extent();
+            let half = half.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+            args.still.check_room(&HALVES, 2, half, &words_of(&split))
+        }
+    };
     // Before so many are drawn, and when it is known how many were chosen.
     if !args.pick.choice.is_given() {
         check_room(rows * columns)?;
@@ -138,8 +143,17 @@ fn halves(args: &CompareArgs, split: &Split<'_>, generated: &[Picture], class: O
         let pictures: Vec<Picture> = pictures.iter().map(|p| p.enlarge(args.still.scale)).collect();
         grid(&pictures, args.columns, args.still.padding)
     };
-    let words = Words { columns: vec![format!("real ({})", split.name()), "generated".into()], ..Words::default() };
-    Ok(Layout { columns: 2, padding: APART }.sheet(&[half(&real), half(generated)], &words))
+    Ok(HALVES.sheet(&[half(&real), half(generated)], &words_of(split)))
+}
+
+/// What stands above real and generated pictures.
+fn words_of(split: &Split<'_>) -> Words {
+    Words { columns: vec![format!("real ({})", split.name()), "generated".into()], ..Words::default() }
+}
+
+/// What stands above pictures and those nearest to them.
+fn title_of(split: &Split<'_>) -> String {
+    format!("nearest of {} pictures by RMS of pixels", split.len())
 }
 
 /// Generated pictures below each other, each with its nearest ones of the split.
@@ -163,5 +177,5 @@ fn beside_nearest(
         let nearest: Result<Vec<Near>> = neighbours.iter().map(near).collect();
         samples.push(Sample { picture: picture.enlarge(args.still.scale), name: chosen.name.clone(), nearest: nearest? });
     }
-    Ok(sheet(&format!("nearest of {} pictures by RMS of pixels", split.len()), &samples))
+    Ok(sheet(&title_of(split), &samples))
 }

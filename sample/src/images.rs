@@ -62,6 +62,7 @@ pub struct ImagesArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or a picture cannot be written.
 pub fn run(args: ImagesArgs) -> Result<Ending> {
+    output::check_outside("--out", &args.out, &args.source.run)?;
     let asked = match &args.seeds {
         Some(list) => SeedSet::of_list(list)?,
         None => SeedSet::from_start(args.seed_start, args.n)?,

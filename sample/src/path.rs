@@ -202,6 +202,7 @@ mod tests {
         assert!(step(&slerp(&z, &z, 0.3), &z) < 1e-5);
         assert_eq!(slerp(&[0.0; 4], &[0.0; 4], 0.5), [0.0; 4]);
     }
+
     #[test]
     fn opposite_latents_are_joined_by_a_half_circle() {
         for n in [2, 3, 8, 64] {

@@ -95,14 +95,17 @@ impl StillArgs {
     /// # Errors
     /// When it cannot; the text names the flags that make it smaller.
     pub fn check_room(&self, layout: &Layout, count: usize, cell: [u32; 2], words: &Words) -> Result<(), UsageError> {
-        let plan = layout.plan(count, cell, words);
-        let [width, height] = plan.extent();
+        self.check_extent(layout.plan(count, cell, words).extent())
+    }
+
+    /// The same of a picture of this width and height.
+    ///
+    /// # Errors
+    /// As [`Self::check_room`].
+    pub fn check_extent(&self, [width, height]: [u64; 2]) -> Result<(), UsageError> {
         let mend = "use fewer pictures, a smaller --scale or --padding";
         if width.checked_mul(height).is_none_or(|pixels| pixels > PIXEL_LIMIT) {
-            let [across, down] = cell;
-            return Err(UsageError(format!(
-                "{count} pictures of {across}×{down} are more than the {PIXEL_LIMIT} pixels allowed; {mend}"
-            )));
+            return Err(UsageError(format!("{width}×{height} pixels are more than the {PIXEL_LIMIT} allowed; {mend}")));
         }
         let (longest, name) = Format::of(&self.out)?.longest_side();
         if width.max(height) <= longest {

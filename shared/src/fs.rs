@@ -78,6 +78,27 @@ impl AtomicFile {
         Ok(Self { target, temporary, file: Some(file), stays: false, unsynced: 0, behind: None })
     }
 
+    /// Goes on with the file that is called `temporary` and will be called `target`; nothing of it is lost, and it stays ([`Self::keep`]).
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn reopen(temporary: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Result<Self> {
+        let (temporary, target) = (temporary.into(), target.into());
+        let opened = fault::trip().and_then(|()| OpenOptions::new().write(true).open(&temporary));
+        let file = opened.map_err(failed("open", &temporary))?;
+        Ok(Self { target, temporary, file: Some(file), stays: true, unsynced: 0, behind: None })
+    }
+
+    /// Cuts it off behind its first `length` bytes, where writing goes on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn cut(&mut self, length: u64) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        fault::trip().and_then(|()| file.set_len(length))?;
+        io::Seek::seek(file, io::SeekFrom::Start(length)).map(drop)
+    }
+
     /// Where the bytes lie until they have the final name, for another program that writes them.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -89,14 +110,23 @@ impl AtomicFile {
     /// # Errors
     /// When syncing or renaming fails; the old file is then untouched and the temporary one is removed.
     pub fn commit(mut self) -> Result<()> {
-        self.behind.take().map_or(Ok(()), joined).map_err(failed("sync", &self.target))?;
-        if let Some(file) = self.file.take() {
-            // `File` has no buffer of its own; sync_all reports delayed write errors (full disk) that close() swallows.
-            fault::trip().and_then(|()| file.sync_all()).map_err(failed("sync", &self.target))?;
-        }
+        self.sync()?;
+        // Windows does not rename a file that is open.
+        drop(self.file.take());
         fault::trip().and_then(|()| std::fs::rename(&self.temporary, &self.target)).map_err(failed("rename to", &self.target))?;
         self.stays = true;
         sync_folder_of(&self.target)
+    }
+
+    /// Makes the written bytes durable under the temporary name: what can still fail in committing is a name.
+    ///
+    /// # Errors
+    /// When syncing fails.
+    pub fn sync(&mut self) -> Result<()> {
+        self.behind.take().map_or(Ok(()), joined).map_err(failed("sync", &self.target))?;
+        // `File` has no buffer of its own; sync_all reports delayed write errors (full disk) that close() swallows.
+        let sync = |file: &File| fault::trip().and_then(|()| file.sync_all());
+        self.file.as_ref().map_or(Ok(()), sync).map_err(failed("sync", &self.target))
     }
 
     /// From now on it stays under its temporary name, whatever happens, until it is committed: for a reader that finds out what of it is

@@ -81,9 +81,22 @@ impl ArchivePictures {
             Ok(Err(error)) => return self.unread(&error),
             Err(error) => return self.unread(&error),
         };
-        let of: HashMap<&[u8], u32> = table.labels.iter().map(|(name, label)| (name.as_bytes(), *label)).collect();
-        let label = |name: &&Name| of.get(name.0.strip_prefix(&root[..])?).copied();
-        let of = names.iter().map(label).collect::<Option<_>>()?;
+        if table.labels.is_empty() {
+            return None;
+        }
+        let mut labels: HashMap<&[u8], u32> = HashMap::new();
+        for (name, label) in &table.labels {
+            if labels.insert(name.as_bytes(), *label).is_some() {
+                return self.unread(&DataError(format!("{name} has two labels")));
+            }
+        }
+        let mut of = Vec::with_capacity(names.len());
+        for name in names {
+            match name.0.strip_prefix(&root[..]).and_then(|below| labels.get(below)) {
+                Some(label) => of.push(*label),
+                None => return self.unread(&DataError(format!("it has no label for {name}"))),
+            }
+        }
         (table.classes.len() > 1).then_some(Labels { names: table.classes, of })
     }
 

@@ -71,9 +71,14 @@ pub(crate) fn caught<T>(build: &mut Command, out: &Path, catch: impl Fn(Child) -
     // It is there as soon as pictures are being prepared.
     let work = out.with_file_name(format!(".{name}.work.fledge-tmp"));
     for _ in 0..20 {
-        let mut child = build.spawn().expect("start prep");
-        assert!(wait_until(|| work.exists() || child.try_wait().expect("wait").is_some()), "no picture is ever prepared");
-        if let Some(caught) = catch(child) {
+        let (mut child, mut ended) = (build.spawn().expect("start prep"), false);
+        let mut ends = || {
+            ended = child.try_wait().expect("wait").is_some();
+            ended
+        };
+        assert!(wait_until(|| work.exists() || ends()), "no picture is ever prepared");
+        // The number of one that was waited for may be another's.
+        if !ended && let Some(caught) = catch(child) {
             return caught;
         }
         fs::remove(out).expect("remove");

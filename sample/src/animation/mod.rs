@@ -115,7 +115,7 @@ pub struct AnimationArgs {
     /// [default: 1.4 times the palette's own error (0.7 with diffusion), at most 10]
     #[arg(long, value_name = "LEVELS")]
     pub tolerance: Option<f64>,
-    /// Make a GIF's later frames more tolerant while it grows beyond so many MB; 0: never [default: 3.35 bits a pixel, at least 1 MB, and
+    /// Make a GIF's frames more tolerant where it would grow beyond so many MB; 0: never [default: 3.35 bits a pixel, at least 1 MB, and
     /// with --tolerance never]
     #[arg(long, value_name = "MB")]
     pub max_size: Option<f64>,

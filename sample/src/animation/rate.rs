@@ -1,4 +1,5 @@
-//! How many bytes an animation may have: where frames have more than their share, those that follow are packed with more tolerance.
+//! How many bytes an animation may have: where the first frames have more than their share, all are packed with more tolerance, and where
+//! later ones have, those that follow.
 
 /// The most that tolerance grows from one chunk of frames to the next, and the share that is left when it falls.
 const FASTEST: f64 = 1.8;

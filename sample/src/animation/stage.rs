@@ -137,11 +137,11 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The frames from `from` on, of which at most `limit` must be made.
+    /// At most `limit` frames from `from` on: those that are kept become large, too, when they are enlarged.
     fn chunk(&mut self, from: usize, limit: usize) -> Result<Vec<Picture>> {
         let mut missing = Vec::new();
         let mut end = from;
-        while end < self.count() && (missing.len() < limit || self.kept.contains_key(&end)) {
+        while end < self.count() && end - from < limit {
             if !self.kept.contains_key(&end) {
                 missing.push(end);
             }

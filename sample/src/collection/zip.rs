@@ -1,12 +1,13 @@
-//! Pictures in a zip, stored as they are. It appears under its name whole; until then it grows under a temporary one. What an
-//! interrupted call left there is copied, as far as it is whole, into the file of the next one, which goes on behind it: the result is the
-//! same bytes as if nobody had interrupted it.
+//! Pictures in a zip, stored as they are. It appears under its name whole; until then it grows under a temporary one, where it stays
+//! after a kill, a signal or an error. The next call cuts it off behind its last whole picture and goes on there: the result is the same
+//! bytes as if nobody had interrupted it. One that was begun for other pictures of the same maker is copied as far as it can be used.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use shared::archive::stylegan;
 use shared::archive::zip_writer::{ZipWriter, read_leftover};
+use shared::cli::one_line;
 use shared::fs;
 use shared::nn::sampler::Sampler;
 use shared::signal::Stop;
@@ -40,56 +41,80 @@ pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result
         }
     }
     let before = best.map_or(0, |(_, usable)| usable);
-    let (mut zip, mut made) = (ZipWriter::resumable(out)?, 0);
+    let (mut zip, mut made) = (begin(request, best)?, 0);
     let temporary = zip.temporary().to_owned();
-    // What earlier calls left goes only when as much of it is in the new file, which stays where it is after any error.
-    match fill(sampler, request, stop, best, &mut zip, &mut made) {
-        Ok(None) => {
-            leftovers.iter().try_for_each(fs::remove)?;
-            zip.commit()?;
-            let bytes = std::fs::metadata(out).map_or(0, |facts| facts.len());
-            Ok(Outcome::Done { made, bytes })
+    let ended = match fill(sampler, request, before, stop, &mut zip, &mut made) {
+        Ok(None) => zip.commit().map(|()| None).map_err(Into::into),
+        Ok(Some(code)) => zip.leave().map(|()| Some(code)).map_err(Into::into),
+        Err(error) => {
+            drop(zip);
+            Err(error)
         }
-        Ok(Some(code)) => {
+    };
+    let others = leftovers.iter().filter(|path| **path != temporary);
+    match ended {
+        Ok(stopped) => {
             let kept = before + made;
-            zip.leave()?;
-            match kept {
-                0 => fs::remove(&temporary)?,
-                _ => leftovers.iter().try_for_each(fs::remove)?,
+            if kept == 0 {
+                fs::remove(&temporary)?;
             }
+            // What it holds is in the new one. One that cannot be removed is in nobody's way.
+            for path in others.filter(|_| kept > 0) {
+                fs::remove(path).unwrap_or_else(|error| tracing::warn!("{}", one_line(&error)));
+            }
+            let Some(code) = stopped else {
+                let bytes = std::fs::metadata(out).map_or(0, |facts| facts.len());
+                return Ok(Outcome::Done { made, bytes });
+            };
             Ok(Outcome::Stopped { kept, code })
         }
         Err(error) => {
-            drop(zip);
-            let kept = usable_of(&temporary, request).unwrap_or(0);
             // The first error is the one to report; what cannot be removed now is found by the next call.
-            match kept > before {
-                true => leftovers.iter().for_each(|path| drop(fs::remove(path))),
-                false => drop(fs::remove(&temporary)),
+            let kept = usable_of(&temporary, request).unwrap_or(0);
+            if kept > before {
+                others.for_each(|path| drop(fs::remove(path)));
+            } else if best.is_none_or(|(path, _)| *path != temporary) {
+                drop(fs::remove(&temporary));
             }
-            if kept.max(before) > 0 {
-                tracing::warn!("{} of {} pictures are kept; the same command goes on", kept.max(before), request.seeds.count());
+            match kept.max(before) {
+                0 => {}
+                kept => tracing::warn!("{kept} of {} pictures are kept; the same command goes on", request.seeds.count()),
             }
             Err(error)
         }
     }
 }
 
-/// Puts everything into `zip`, first what of `best` can be used, and counts in `made` what is new; the exit code to end with, if a signal
-/// came.
+/// A zip that holds `sample.json` and what can be used of `best`: that one itself if it was begun for the same pictures.
+fn begin(request: &Request, best: Option<(&PathBuf, u64)>) -> Result<ZipWriter> {
+    let manifest = Manifest::new(&request.maker, &request.seeds).to_bytes()?;
+    if let Some((path, usable)) = best
+        && first_of(path)? == manifest
+    {
+        let mut zip = ZipWriter::resume(path, &request.out)?;
+        zip.add(MANIFEST, &manifest)?;
+        let end = copy(path, usable, &mut zip)?;
+        if zip.go_on(end) {
+            return Ok(zip);
+        }
+    }
+    let mut zip = ZipWriter::resumable(&request.out)?;
+    zip.add(MANIFEST, &manifest)?;
+    if let Some((path, usable)) = best {
+        copy(path, usable, &mut zip)?;
+    }
+    Ok(zip)
+}
+
+/// Puts all pictures behind the first `before` into `zip` and counts them in `made`; the exit code to end with, if a signal came.
 fn fill(
     sampler: &Sampler,
     request: &Request,
+    before: u64,
     stop: &Stop,
-    best: Option<(&PathBuf, u64)>,
     zip: &mut ZipWriter,
     made: &mut u64,
 ) -> Result<Option<u8>> {
-    zip.add(MANIFEST, &Manifest::new(&request.maker, &request.seeds).to_bytes()?)?;
-    if let Some((path, usable)) = best {
-        copy(path, usable, zip)?;
-    }
-    let before = best.map_or(0, |(_, usable)| usable);
     let work = Work { seeds: request.seeds.iter().skip(before as usize), total: request.seeds.count(), before };
     let stopped = pipeline::run(sampler, request, work, stop, |chunk| {
         for (seed, png) in chunk {
@@ -102,6 +127,16 @@ fn fill(
         zip.add(stylegan::LABELS, labels.as_bytes())?;
     }
     Ok(stopped)
+}
+
+/// The first file in an unfinished zip; nothing where that is torn.
+fn first_of(path: &Path) -> Result<Vec<u8>> {
+    let mut first = Vec::new();
+    read_leftover(path, LARGEST, |_, bytes| -> Result<bool> {
+        first = bytes;
+        Ok(false)
+    })?;
+    Ok(first)
 }
 
 /// How many pictures of an unfinished zip can be gone on from: whole ones, the first of those asked for.
@@ -147,8 +182,8 @@ fn usable_of(path: &Path, request: &Request) -> Result<u64> {
     Err(request.refused(&format!("{what}. Then {mend}")).into())
 }
 
-/// Copies the first `pictures` pictures of an unfinished zip.
-fn copy(path: &Path, pictures: u64, zip: &mut ZipWriter) -> Result<()> {
+/// Copies the first `pictures` pictures of an unfinished zip; says where they end there.
+fn copy(path: &Path, pictures: u64, zip: &mut ZipWriter) -> Result<u64> {
     let mut left = pictures;
     read_leftover(path, LARGEST, |name, bytes| -> Result<bool> {
         if name != MANIFEST {

@@ -94,20 +94,24 @@ pub fn write_all(files: &[(&str, &Path, Vec<u8>)]) -> Result<()> {
     for (_, path, bytes) in files {
         let mut file = AtomicFile::create(*path)?;
         file.write_all(bytes).map_err(|source| FsError { operation: "write", path: path.to_path_buf(), source })?;
+        file.sync()?;
         staged.push((*path, path.exists(), file));
     }
     let mut named: Vec<(&Path, bool)> = Vec::new();
     for (path, replaces, file) in staged {
         let committed = file.commit();
-        let replaced: Vec<String> =
-            named.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path.display().to_string()).collect();
-        named.push((path, replaces));
+        // Also where only the folder could not be synced it has its name.
+        if committed.as_ref().map_or_else(|error| error.operation == "sync folder", |()| true) {
+            named.push((path, replaces));
+        }
         if let Err(error) = committed {
             // Two generators beside each other would be taken for one: what is new goes, unless it has taken an older one's place. Why
             // it could not be removed matters less than why another failed.
             for (path, _) in named.iter().filter(|(_, replaces)| !replaces) {
                 let _ = fs::remove(path);
             }
+            let replaced: Vec<String> =
+                named.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path.display().to_string()).collect();
             let error = anyhow::Error::from(error);
             return Err(match replaced.is_empty() {
                 true => error,

@@ -158,6 +158,7 @@ mod tests {
             assert!(!is_numbered(name), "{name}");
         }
     }
+
     #[test]
     fn what_is_written_is_read() {
         let classes = ["gull".to_owned(), "owl".to_owned()];

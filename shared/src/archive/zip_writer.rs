@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use ::zip::CompressionMethod;
 use ::zip::ZipWriter as Library;
@@ -46,6 +47,28 @@ impl ZipWriter {
         let mut file = AtomicFile::create(out)?;
         file.keep();
         Ok(Self::of(file, out, true))
+    }
+
+    /// Goes on in what an earlier one left. The files at its beginning are to be added again, with the same bytes: they are not written anew,
+    /// until [`Self::go_on`].
+    ///
+    /// # Errors
+    /// When the temporary file cannot be opened.
+    pub fn resume(temporary: &Path, out: &Path) -> Result<Self, FsError> {
+        let zip = Self::of(AtomicFile::reopen(temporary, out)?, out, true);
+        if let Some(file) = zip.zip.get_ref() {
+            file.there.store(u64::MAX, Relaxed);
+        }
+        Ok(zip)
+    }
+
+    /// From here on files are written again; what the file holds beyond is cut off with the first of them. Says whether what was added fills
+    /// the first `end` bytes, as [`read_leftover`] found them: a zip of another version of the library may differ, and must be copied.
+    #[must_use]
+    pub fn go_on(&mut self, end: u64) -> bool {
+        let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else { return false };
+        file.there.store(end, Relaxed);
+        true
     }
 
     fn of(file: AtomicFile, out: &Path, stays: bool) -> Self {
@@ -104,7 +127,7 @@ fn failed(out: &Path, source: io::Error) -> FsError {
 
 /// Hands the files of a zip that a killed process left unfinished to `take`, in the order in which they were added, with their names.
 /// It ends where `take` says false, at the first file that is torn (the sum of each is checked) or larger than `limit` bytes, or at the
-/// end.
+/// end. Gives where the last file that was handed over ends.
 ///
 /// # Errors
 /// When the zip cannot be opened, or `take` fails.
@@ -112,11 +135,13 @@ pub fn read_leftover<E: From<FsError>>(
     path: &Path,
     limit: u64,
     mut take: impl FnMut(&str, Vec<u8>) -> Result<bool, E>,
-) -> Result<(), E> {
+) -> Result<u64, E> {
     let opened = std::fs::File::open(path);
     let mut file = BufReader::new(opened.map_err(|source| FsError { operation: "read", path: path.to_owned(), source })?);
+    let mut end = 0;
     // Every fault of what is read means that nothing behind it can be trusted.
-    while let Ok(Some(mut entry)) = ::zip::read::read_zipfile_from_stream(&mut file) {
+    loop {
+        let Ok(Some(mut entry)) = ::zip::read::read_zipfile_from_stream(&mut file) else { break };
         let mut bytes = Vec::new();
         let read = entry.by_ref().take(limit.saturating_add(1)).read_to_end(&mut bytes);
         if read.is_err() || bytes.len() as u64 > limit || bytes.len() as u64 != entry.size() {
@@ -124,11 +149,13 @@ pub fn read_leftover<E: From<FsError>>(
         }
         let Ok(name) = entry.name().map(|name| name.into_owned()) else { break };
         drop(entry);
+        let Ok(position) = file.stream_position() else { break };
+        end = position;
         if !take(&name, bytes)? {
             break;
         }
     }
-    Ok(())
+    Ok(end)
 }
 
 /// Where a zip is written. After an error it takes all that comes and keeps nothing of it: the library writes the end of a zip also
@@ -138,11 +165,29 @@ struct ZipFile {
     failed: bool,
     position: u64,
     end: u64,
+    /// So many bytes are in the file already and are not written again.
+    there: AtomicU64,
+    /// Whether the file has been cut off behind them.
+    cut: bool,
 }
 
 impl ZipFile {
     fn new(file: AtomicFile) -> Self {
-        Self { file: BufWriter::with_capacity(1 << 20, file), failed: false, position: 0, end: 0 }
+        let file = BufWriter::with_capacity(1 << 20, file);
+        Self { file, failed: false, position: 0, end: 0, there: AtomicU64::new(0), cut: false }
+    }
+
+    /// Writes what is not there yet, or says that it is.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let there = self.there.load(Relaxed);
+        if self.position < there {
+            return Ok(usize::try_from(there - self.position).map_or(bytes.len(), |left| left.min(bytes.len())));
+        }
+        if there > 0 && !self.cut {
+            self.file.get_mut().cut(there)?;
+            self.cut = true;
+        }
+        self.file.write(bytes)
     }
 
     /// The file, with everything in it.
@@ -164,7 +209,7 @@ impl ZipFile {
 
 impl Write for ZipFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = if self.failed { Ok(bytes.len()) } else { self.file.write(bytes) };
+        let written = if self.failed { Ok(bytes.len()) } else { self.put(bytes) };
         let written = self.noted(written)?;
         self.position += written as u64;
         self.end = self.end.max(self.position);
@@ -185,7 +230,9 @@ impl Seek for ZipFile {
             SeekFrom::End(by) => self.end.checked_add_signed(by),
         };
         let position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        if !self.failed {
+        // Before the file is cut off nothing is written, and then it stands where the first write belongs.
+        let there = self.there.load(Relaxed);
+        if !self.failed && position >= there && (there == 0 || self.cut) {
             let sought = self.file.seek(SeekFrom::Start(position));
             self.noted(sought)?;
         }

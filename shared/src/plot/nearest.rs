@@ -42,13 +42,36 @@ pub struct Sample {
     pub nearest: Vec<Near>,
 }
 
+/// How much pictures are enlarged whose longer side has so many pixels.
+fn factor(side: u32) -> u32 {
+    (LEGIBLE / side.max(1)).max(1)
+}
+
+/// Width and height of a sheet of cells of that width and height.
+fn extent(title: &str, samples: usize, nearest: usize, [width, height]: [u32; 2]) -> [u64; 2] {
+    let [margin, gap, apart, text] = [MARGIN, GAP, APART, TEXT].map(u64::from);
+    let [width, height, line] = [width, height, CAPTION_HEIGHT * TEXT + 4].map(u64::from);
+    let beside = if nearest > 0 { (nearest as u64).saturating_mul(width + gap).saturating_add(apart - gap) } else { 0 };
+    let across = (2 * margin + width).saturating_add(beside).max(2 * margin + u64::from(caption_width(title)) * text);
+    let head = if title.is_empty() { 0 } else { line + gap };
+    [across, (samples as u64).saturating_mul(height + 2 * line + gap).saturating_add(2 * margin + head)]
+}
+
+/// The largest width and height that [`sheet`] can have for `samples` samples with `nearest` pictures each, all of `side`×`side` pixels.
+#[must_use]
+pub fn most_extent(title: &str, samples: usize, nearest: usize, side: u32) -> [u64; 2] {
+    let side = side.saturating_mul(factor(side));
+    let width = side.max(caption_width(&"0".repeat(LETTERS)) * TEXT);
+    extent(title, samples, nearest, [width, side])
+}
+
 /// Lays the samples out below each other, the nearest pictures on their right. All cells have the size of the largest picture.
 #[must_use]
 pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
     let pictures = || samples.iter().flat_map(|s| std::iter::once(&s.picture).chain(s.nearest.iter().map(|near| &near.picture)));
     let largest = |side: fn(&Picture) -> u32| pictures().map(side).max().unwrap_or(1).max(1);
     let (width, height) = (largest(|p| p.width), largest(|p| p.height));
-    let factor = (LEGIBLE / width.max(height)).max(1);
+    let factor = factor(width.max(height));
     let (width, height) = (width * factor, height * factor);
     let widest = |text: &str| caption_width(&text.chars().take(LETTERS).collect::<String>()) * TEXT;
     let below_near = |near: &Near| widest(&near.place).max(widest(&short(near.distance)));
@@ -56,11 +79,10 @@ pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
     let width = width.max(names.max().unwrap_or(0));
     let line = CAPTION_HEIGHT * TEXT + 4;
     let below = 2 * line + GAP;
-    let columns = samples.iter().map(|sample| sample.nearest.len()).max().unwrap_or(0) as u32;
-    let across = 2 * MARGIN + width + if columns > 0 { APART + columns * (width + GAP) - GAP } else { 0 };
-    let across = across.max(2 * MARGIN + caption_width(title) * TEXT);
+    let columns = samples.iter().map(|sample| sample.nearest.len()).max().unwrap_or(0);
     let head = if title.is_empty() { 0 } else { line + GAP };
-    let mut sheet = Picture::filled(across, 2 * MARGIN + head + samples.len() as u32 * (height + below), 3, 255);
+    let [across, down] = extent(title, samples.len(), columns, [width, height]);
+    let mut sheet = Picture::filled(across as u32, down as u32, 3, 255);
     sheet.draw_text(title, MARGIN, MARGIN, TEXT, INK);
     let cut = |text: &str| caption_fitting(text, (width + GAP / 2) / TEXT);
     let mut top = MARGIN + head;
@@ -94,6 +116,8 @@ mod tests {
             |value: u8, nearest: Vec<Near>| Sample { picture: Picture::filled(16, 16, 3, value), name: "seed 1".into(), nearest };
         let sheet =
             sheet("t", &[sample(200, vec![near(201, 16, 0.5), near(202, 8, 1.5)]), sample(203, vec![near(204, 16, 0.0)])]);
+        let most = most_extent("t", 2, 2, 16);
+        assert!(u64::from(sheet.width) <= most[0] && u64::from(sheet.height) == most[1], "{most:?}");
         let count = |value: u8| sheet.pixels.chunks_exact(3).filter(|p| **p == [value; 3]).count();
         for (value, side) in [(200, 16), (201, 16), (202, 8), (203, 16), (204, 16)] {
             // Seven times as large, and grey is repeated.
