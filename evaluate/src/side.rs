@@ -40,6 +40,7 @@ pub struct Side {
     pub checkpoint_crc32: Option<String>,
     content: Content,
     identity: OnceLock<Option<String>>,
+    labels: OnceLock<Option<(Vec<String>, Vec<u32>)>>,
 }
 
 /// What was taken of a side at one layer.
@@ -80,6 +81,7 @@ impl Side {
                 checkpoint_crc32: None,
                 content: Content::File(contents),
                 identity: OnceLock::new(),
+                labels: OnceLock::new(),
             });
         }
         let (source, step) = input::open(path, wanted)?;
@@ -96,7 +98,15 @@ impl Side {
             _ => None,
         };
         let content = Content::Pictures { source, indices };
-        Ok(Self { path: path.to_owned(), flag, step, checkpoint_crc32, content, identity: OnceLock::new() })
+        Ok(Self {
+            path: path.to_owned(),
+            flag,
+            step,
+            checkpoint_crc32,
+            content,
+            identity: OnceLock::new(),
+            labels: OnceLock::new(),
+        })
     }
 
     /// That two files of statistics or features were made alike, as far as they say.
@@ -157,14 +167,13 @@ impl Side {
 
     /// The class of each picture with the classes' names, where both are known.
     #[must_use]
-    pub fn labels(&self) -> Option<(Vec<String>, Vec<u32>)> {
-        match &self.content {
-            Content::Pictures { source, indices } => {
-                let labels = source.labels()?;
-                Some((labels.names, indices.iter().map(|&i| labels.of[i]).collect()))
-            }
-            Content::File(_) => None,
-        }
+    pub fn labels(&self) -> Option<&(Vec<String>, Vec<u32>)> {
+        let known = || {
+            let Content::Pictures { source, indices } = &self.content else { return None };
+            let labels = source.labels()?;
+            Some((labels.names, indices.iter().map(|&i| labels.of[i]).collect()))
+        };
+        self.labels.get_or_init(known).as_ref()
     }
 
     /// What a file says of how it was made.

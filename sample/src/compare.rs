@@ -61,7 +61,7 @@ pub struct CompareArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run or the data set cannot be read, or the picture cannot be written.
 pub fn run(args: CompareArgs) -> Result<Ending> {
-    args.still.check(&args.pick.source.run)?;
+    let _claim = args.still.claim(&args.pick.source.run)?;
     for (flag, value) in [("--columns", Some(args.columns)), ("--rows", args.rows), ("--nearest", args.nearest)] {
         if value.is_some_and(|n| !(1..=4096).contains(&n)) {
             return Err(UsageError(format!("{flag} {}: expected 1 to 4096", value.unwrap_or_default())).into());

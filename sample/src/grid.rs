@@ -52,7 +52,7 @@ pub struct GridArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: GridArgs) -> Result<Ending> {
-    args.still.check(&args.pick.source.run)?;
+    let _claim = args.still.claim(&args.pick.source.run)?;
     if !(1..=COLUMNS_LIMIT).contains(&args.columns) {
         return Err(UsageError(format!("--columns {}: expected 1 to {COLUMNS_LIMIT}", args.columns)).into());
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use shared::cli::{Ending, UsageError};
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::Which;
-use shared::npy;
+use shared::{fs, npy};
 
 use crate::output;
 use crate::seeds::Seeds;
@@ -47,6 +47,7 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
         return Err(UsageError(format!("--out {}: expected a name that ends in .npy", args.out.display())).into());
     }
     output::check("--out", &args.out, &args.run)?;
+    let _claim = output::claim("--out", &args.out)?;
     let draw = DrawArgs { class: None, truncation: args.truncation };
     // No network computes anything.
     let source = SourceArgs { run: args.run, checkpoint: args.checkpoint, no_ema: false, device: DeviceChoice::Cpu };
@@ -54,7 +55,7 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
     let length = sampler.generator().config().latent;
     let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
     bytes.extend(args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes));
-    output::write("--out", &args.out, &bytes)?;
+    fs::write(&args.out, &bytes)?;
     output::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()))?;
     Ok(Ending::Done)
 }

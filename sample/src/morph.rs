@@ -50,7 +50,7 @@ pub struct MorphArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: MorphArgs) -> Result<Ending> {
-    args.still.check(&args.source.run)?;
+    let _claim = args.still.claim(&args.source.run)?;
     if !(2..=STEPS_LIMIT).contains(&args.steps) {
         return Err(UsageError(format!("--steps {}: expected 2 to {STEPS_LIMIT}", args.steps)).into());
     }

@@ -88,15 +88,6 @@ pub fn lock_name(of: &str) -> String {
     format!(".{of}lock{TEMPORARY_SUFFIX}")
 }
 
-/// Writes the file `out`, whole or not at all.
-///
-/// # Errors
-/// When another process writes it, or writing fails.
-pub fn write(flag: &str, out: &Path, bytes: &[u8]) -> Result<()> {
-    let _claim = claim(flag, out)?;
-    Ok(fs::write(out, bytes)?)
-}
-
 /// Prints what was written where, and how large it is.
 ///
 /// # Errors

@@ -76,7 +76,7 @@ impl SheetArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: SheetArgs) -> Result<Ending> {
-    args.still.check(&args.pick.source.run)?;
+    let _claim = args.still.claim(&args.pick.source.run)?;
     if !(2..=1001).contains(&args.columns) {
         return Err(UsageError(format!("--columns {}: expected 2 to 1001", args.columns)).into());
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use shared::cli::UsageError;
+use shared::fs::{self, Claim};
 use shared::nn::checkpoint::Meta;
 use shared::picture::Picture;
 
@@ -72,21 +73,25 @@ impl Format {
 }
 
 impl StillArgs {
-    /// Checks the flags before anything is made of `run`.
+    /// Checks the flags before anything is made of `run`, and makes this process the only one that writes the file, until the claim is
+    /// dropped.
     ///
     /// # Errors
-    /// When one of them cannot be carried out, the name asks for no format, or there is no place for the file.
-    pub fn check(&self, run: &Path) -> Result<(), UsageError> {
+    /// When one of them cannot be carried out, the name asks for no format, there is no place for the file, or another process writes it.
+    pub fn claim(&self, run: &Path) -> Result<Claim> {
         if !(1..=64).contains(&self.scale) {
-            return Err(UsageError(format!("--scale {}: expected 1 to 64", self.scale)));
+            return Err(UsageError(format!("--scale {}: expected 1 to 64", self.scale)).into());
         }
         if self.padding > PADDING_LIMIT {
-            return Err(UsageError(format!("--padding {}: at most {PADDING_LIMIT}", self.padding)));
+            return Err(UsageError(format!("--padding {}: at most {PADDING_LIMIT}", self.padding)).into());
         }
         if let (Some(quality), true) = (self.quality, Format::of(&self.out)? != Format::Jpeg) {
-            return Err(UsageError(format!("--quality {quality}: only a JPEG has one; leave it out, or end --out in .jpg")));
+            return Err(
+                UsageError(format!("--quality {quality}: only a JPEG has one; leave it out, or end --out in .jpg")).into()
+            );
         }
-        output::check("--out", &self.out, run)
+        output::check("--out", &self.out, run)?;
+        output::claim("--out", &self.out)
     }
 
     /// Says whether a sheet of `count` cells of the extent `cell` with `words` can be held in memory, and in a file of the format, before
@@ -121,7 +126,7 @@ impl StillArgs {
         [meta.config.data.size as u32 * self.scale; 2]
     }
 
-    /// Writes `picture`, and prints its name and size.
+    /// Writes `picture`, which needs the claim, and prints its name and size.
     ///
     /// # Errors
     /// When it has too many pixels for the format, or cannot be written.
@@ -131,7 +136,7 @@ impl StillArgs {
             Format::Jpeg => picture.to_jpeg(self.quality.unwrap_or(QUALITY)),
             Format::WebP => picture.to_webp(),
         }?;
-        output::write("--out", &self.out, &bytes)?;
+        fs::write(&self.out, &bytes)?;
         output::report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height))
     }
 }

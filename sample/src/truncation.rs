@@ -60,7 +60,7 @@ pub struct TruncationArgs {
 /// # Errors
 /// When a flag cannot be carried out, the run cannot be read, or the picture cannot be written.
 pub fn run(args: TruncationArgs) -> Result<Ending> {
-    args.still.check(&args.source.run)?;
+    let _claim = args.still.claim(&args.source.run)?;
     let draw = DrawArgs { class: args.class, truncation: None };
     let (sampler, meta) = args.source.sampler(&draw)?;
     let layout = Layout { columns: args.seeds.0.len(), padding: args.still.padding };

@@ -57,21 +57,23 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
     {
         return Err(UsageError("export: --onnx and --safetensors name the same file".into()).into());
     }
-    for (flag, path) in [("--onnx", &args.onnx), ("--safetensors", &args.safetensors)] {
-        path.as_deref().map_or(Ok(()), |path| output::check(flag, path, &args.source.run))?;
-    }
+    let named = [("--onnx", &args.onnx), ("--safetensors", &args.safetensors)];
+    let named: Vec<(&str, &Path)> = named.iter().filter_map(|(flag, path)| Some((*flag, path.as_deref()?))).collect();
+    named.iter().try_for_each(|(flag, path)| output::check(flag, path, &args.source.run))?;
+    let claims: Result<Vec<Claim>> = named.iter().map(|(flag, path)| output::claim(flag, path)).collect();
+    let _claims = claims?;
     let (sampler, meta) = args.source.open()?;
     let graph = network::graph_of(sampler.generator(), sampler.range())?;
     let facts = facts::facts(&meta, args.source.weights());
     let mut files = Vec::new();
     if let Some(path) = &args.onnx {
-        files.push(("--onnx", path.as_path(), onnx::encode(&graph, &facts)?));
+        files.push((path.as_path(), onnx::encode(&graph, &facts)?));
     }
     if let Some(path) = &args.safetensors {
-        files.push(("--safetensors", path.as_path(), safetensors::encode(&graph, &facts).context("safetensors")?));
+        files.push((path.as_path(), safetensors::encode(&graph, &facts).context("safetensors")?));
     }
     write_all(&files)?;
-    for (_, path, bytes) in &files {
+    for (path, bytes) in &files {
         output::report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()))?;
     }
     Ok(Ending::Done)
@@ -83,15 +85,13 @@ fn place(path: &Path) -> (Option<PathBuf>, Option<&OsStr>) {
     (folder.canonicalize().ok(), path.file_name())
 }
 
-/// Writes the files, each named by a flag, or none: only when a name is refused after all are on the disk, those before it have theirs.
+/// Writes all of the files or none: only when a name is refused after all are on the disk, those before it have theirs.
 ///
 /// # Errors
-/// When another process writes one, or one cannot be written; what is new then and what is not is named.
-pub fn write_all(files: &[(&str, &Path, Vec<u8>)]) -> Result<()> {
-    let claims: Result<Vec<Claim>> = files.iter().map(|(flag, path, _)| output::claim(flag, path)).collect();
-    let _claims = claims?;
+/// When one cannot be written; what took an older one's place before is named.
+pub fn write_all(files: &[(&Path, Vec<u8>)]) -> Result<()> {
     let mut staged = Vec::new();
-    for (_, path, bytes) in files {
+    for (path, bytes) in files {
         let mut file = AtomicFile::create(*path)?;
         file.write_all(bytes).map_err(|source| FsError { operation: "write", path: path.to_path_buf(), source })?;
         file.sync()?;
