@@ -78,7 +78,15 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         }
     }
     let tables = tables().map(below).collect();
-    Ok(Listing { format: Format::Coco, root, tables, classes: reader.classes.into_names(), pictures, halves: false })
+    Ok(Listing {
+        format: Format::Coco,
+        root,
+        tables,
+        classes: reader.classes.into_names(),
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+    })
 }
 
 /// The files whose names alone say what they are.

@@ -39,7 +39,15 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut entries: Vec<_> = pictures.into_iter().zip(classes).zip(0..).map(entry).collect();
     settle(&mut entries);
     let classes = numbers.into_keys().map(|class| Name(class.to_vec()).to_string()).collect();
-    Ok(Listing { format: Format::Folder, root: root.to_vec(), tables: Vec::new(), classes, pictures: entries, halves: false })
+    Ok(Listing {
+        format: Format::Folder,
+        root: root.to_vec(),
+        tables: Vec::new(),
+        classes,
+        pictures: entries,
+        halves: false,
+        unused: Vec::new(),
+    })
 }
 
 /// The folders that stand for classes, without what all of them lie in: that tells nothing.

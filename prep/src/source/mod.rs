@@ -179,6 +179,17 @@ pub struct Listing {
     pub pictures: Vec<Entry>,
     /// Every file holds two pictures, left and right.
     pub halves: bool,
+    /// Files that the layout looked at and does not use.
+    pub unused: Vec<Unused>,
+}
+
+/// A file of a source that is not used although it may say something about the pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unused {
+    /// Its name in the archive.
+    pub name: Name,
+    /// Why it is not used, and what uses it: one clause without a full stop.
+    pub why: String,
 }
 
 /// Why a listing cannot be used.

@@ -75,5 +75,13 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         objects: Vec::new(),
     };
     let pictures = (0..).zip(listed).map(entry).collect();
-    Ok(Listing { format: Format::Stylegan, root, tables: vec![Name(LABELS.into())], classes, pictures, halves: false })
+    Ok(Listing {
+        format: Format::Stylegan,
+        root,
+        tables: vec![Name(LABELS.into())],
+        classes,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+    })
 }

@@ -89,7 +89,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Voc, root, tables, classes, pictures, halves: false })
+    Ok(Listing { format: Format::Voc, root, tables, classes, pictures, halves: false, unused: Vec::new() })
 }
 
 /// The XML file of a picture and the objects in it; `None` for a picture without.

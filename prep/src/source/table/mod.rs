@@ -78,7 +78,7 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     let mut pictures: Vec<Entry> = (0..).zip(pictures).map(|(id, picture)| picture.into_entry(id)).collect();
     let classes = classes.into_sorted(&mut pictures);
     let tables = vec![Name(base_of(name).to_vec())];
-    Ok(Listing { format: Format::Table, root, tables, classes, pictures, halves: false })
+    Ok(Listing { format: Format::Table, root, tables, classes, pictures, halves: false, unused: Vec::new() })
 }
 
 /// The rows of a table, by what its name ends in.
