@@ -180,6 +180,6 @@ impl Picture {
     fn into_entry(self, id: u32) -> Entry {
         let label = if let [label] = self.labels[..] { Some(label) } else { None };
         let (content, part) = (Content::File(Name(self.path)), self.split.map(|(part, _)| part));
-        Entry { id, content, partner: None, label, part, objects: self.objects }
+        Entry { id, content, partner: None, label, part, objects: self.objects, drawn_on: None }
     }
 }
