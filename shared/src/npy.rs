@@ -29,6 +29,12 @@ struct Facts {
     shape: Option<Vec<usize>>,
 }
 
+/// Whether these are the first bytes of an array's file.
+#[must_use]
+pub fn begins_array(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
 /// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with what is there, not with what is claimed.
 ///
 /// # Errors
