@@ -19,6 +19,7 @@ use super::classes::{Classes, common_label};
 use super::lookup::{Lookup, above, base_of, common_folder, files, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
 use crate::crop::BoundingBox;
+use crate::drawn;
 
 /// What Roboflow calls its files.
 const ROBOFLOW: &[u8] = b"_annotations.coco.json";
@@ -147,6 +148,21 @@ struct Document {
 struct Image {
     id: u64,
     file_name: String,
+    #[serde(default)]
+    width: Extent,
+    #[serde(default)]
+    height: Extent,
+}
+
+/// A side of a picture; none where it is absent, null, zero or no number.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(from = "serde_json::Value")]
+struct Extent(Option<f64>);
+
+impl From<serde_json::Value> for Extent {
+    fn from(value: serde_json::Value) -> Self {
+        Self(value.as_f64().filter(|extent| extent.is_finite() && *extent >= 1.0))
+    }
 }
 
 #[derive(Deserialize)]
@@ -261,6 +277,7 @@ impl Reader<'_> {
             }
         }
         let part = part_of(self.below_top(&archive.names()[file].0), true);
+        let fractions = drawn::are_fractions(objects.iter().flatten().map(|object| &object.bounding_box));
         for (image, objects) in images.iter().zip(objects) {
             let name = self.picture(file, part, image)?;
             if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id)) {
@@ -269,7 +286,9 @@ impl Reader<'_> {
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
-            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on: None });
+            let size = image.width.0.zip(image.height.0).map(|(width, height)| [width, height]);
+            let drawn_on = if fractions { Some([1.0, 1.0]) } else { size };
+            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on });
         }
         Ok(())
     }

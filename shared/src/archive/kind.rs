@@ -23,7 +23,8 @@ const PACKED: [(&[u8], &str); 9] = [
 ];
 
 /// First bytes of tables of pictures that are not read.
-const TABLES: [(&[u8], &str); 3] = [(b"PAR1", "a Parquet table"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file"), (b"ARROW1", "an Arrow table")];
+const TABLES: [(&[u8], &str); 3] =
+    [(b"PAR1", "a Parquet table"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file"), (b"ARROW1", "an Arrow table")];
 
 /// What a file is by its first bytes, where that is known and no archive that is read.
 pub(super) fn no_archive(first: &[u8]) -> Option<String> {
@@ -56,7 +57,9 @@ pub(super) fn no_archive(first: &[u8]) -> Option<String> {
 pub(super) fn bad_zip(first: &[u8], error: ZipError) -> String {
     if first.starts_with(b"PK") {
         return match error {
-            ZipError::InvalidArchive(_) => "it begins like a zip, but the directory at its end is missing or damaged: it is cut off".into(),
+            ZipError::InvalidArchive(_) => {
+                "it begins like a zip, but the directory at its end is missing or damaged: it is cut off".into()
+            }
             other => format!("its directory cannot be read: {}", io::Error::from(other)),
         };
     }

@@ -56,7 +56,8 @@ pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<R
 
 /// Cleans names: no `.` and no empty parts. Where no name has a `/`, `\` separates: programs on Windows write it.
 fn separated<T>(members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
-    let windows = !members.iter().any(|(name, _)| name.0.contains(&b'/')) && members.iter().any(|(name, _)| name.0.contains(&b'\\'));
+    let windows =
+        !members.iter().any(|(name, _)| name.0.contains(&b'/')) && members.iter().any(|(name, _)| name.0.contains(&b'\\'));
     let clean = |(mut name, mut member): (Name, Member<T>)| {
         let forward = |path: &mut Vec<u8>| path.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
         if windows {
@@ -196,7 +197,8 @@ impl<T: Clone> Walk<'_, T> {
             if !above.is_empty() {
                 self.added += 1;
                 if self.added > ADDED_LIMIT {
-                    let what = format!("links to folders in it make more than {ADDED_LIMIT} names; unpack it and name the folder");
+                    let what =
+                        format!("links to folders in it make more than {ADDED_LIMIT} names; unpack it and name the folder");
                     return Err(io::Error::new(io::ErrorKind::InvalidData, what));
                 }
             }
@@ -213,7 +215,8 @@ impl<T: Clone> Walk<'_, T> {
                 Place::Nowhere(why) => self.passed.push(PassedOver { name, why }),
                 Place::Folder(target) => {
                     // Every folder from the top to the link is above what the link leads to.
-                    let ends = own.iter().enumerate().filter(|(at, b)| **b == b'/' && *at >= skip).map(|(at, _)| own[..at].to_vec());
+                    let ends =
+                        own.iter().enumerate().filter(|(at, b)| **b == b'/' && *at >= skip).map(|(at, _)| own[..at].to_vec());
                     let mut on_the_way: Vec<Vec<u8>> = above.iter().cloned().chain([folder.to_vec()]).chain(ends).collect();
                     on_the_way.push(own.to_vec());
                     if on_the_way.contains(&target) {

@@ -39,9 +39,8 @@ use shared_file::SharedFile;
 use zip::Zip;
 
 /// What the names of pictures that can be decoded end in, in any case.
-pub const PICTURE_SUFFIXES: [&str; 15] = [
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam",
-];
+pub const PICTURE_SUFFIXES: [&str; 15] =
+    [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"];
 
 /// The name of an entry; usually but not always UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,14 +156,7 @@ impl Archive {
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
             let (names, folder, stamp, passed_over) = Folder::list(&path)?;
-            return Ok(Self {
-                path,
-                names,
-                store: Store::Folder(folder),
-                passed_over,
-                stamp,
-                members: Mutex::default(),
-            });
+            return Ok(Self { path, names, store: Store::Folder(folder), passed_over, stamp, members: Mutex::default() });
         }
         if !meta.is_file() {
             // To open a pipe is to wait for someone who writes into it.

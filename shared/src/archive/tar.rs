@@ -88,7 +88,8 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
             _ => {
                 let Extensions { long_name, long_link, path, link_path, sparse, .. } = std::mem::take(&mut extensions);
                 let name = path.or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
-                let link = || link_path.or(long_link).or_else(|| header.link_name_bytes().map(|l| l.into_owned())).unwrap_or_default();
+                let link =
+                    || link_path.or(long_link).or_else(|| header.link_name_bytes().map(|l| l.into_owned())).unwrap_or_default();
                 let member = match kind {
                     // Before the type was told in a byte of its own, a folder was known by its last character.
                     _ if kind.is_dir() => Member::Folder,

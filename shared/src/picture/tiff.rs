@@ -212,11 +212,8 @@ impl Samples {
     }
 
     fn get(&self, x: usize, y: usize, channel: usize) -> u16 {
-        let (start, at) = if self.step == 1 {
-            (channel * self.plane + y * self.row, x)
-        } else {
-            (y * self.row, x * self.step + channel)
-        };
+        let (start, at) =
+            if self.step == 1 { (channel * self.plane + y * self.row, x) } else { (y * self.row, x * self.step + channel) };
         match &self.decoded {
             DecodingResult::U16(words) => words[start / 2 + at],
             DecodingResult::U8(bytes) if self.bits == 8 => u16::from(bytes[start + at]),

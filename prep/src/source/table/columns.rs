@@ -7,6 +7,8 @@ const PATH: [&str; 5] = ["path", "file", "filename", "image", "file_name"];
 const LABEL: [&str; 4] = ["label", "class", "category", "name"];
 const SPLIT: [&str; 3] = ["split", "part", "subset"];
 const SIZED: [&[&str]; 4] = [&["x"], &["y"], &["width", "w"], &["height", "h"]];
+/// The size of the picture; the first pair only beside corners, else it is that of the box.
+const EXTENTS: [[&str; 2]; 3] = [["width", "height"], ["image_width", "image_height"], ["img_width", "img_height"]];
 const CORNERS: [&[&str]; 4] = [&["xmin", "x1"], &["ymin", "y1"], &["xmax", "x2"], &["ymax", "y2"]];
 
 /// The fields that hold the numbers of a box.
@@ -25,6 +27,8 @@ pub(super) struct Columns {
     pub(super) label: Option<usize>,
     pub(super) split: Option<usize>,
     bounds: Option<Bounds>,
+    /// Width and height of the picture.
+    extents: Option<[usize; 2]>,
     names: Vec<String>,
 }
 
@@ -54,7 +58,10 @@ impl Columns {
         } else {
             None
         };
-        Ok(Self { path, label: place(&LABEL), split: place(&SPLIT), bounds, names })
+        let pair = |[width, height]: [&str; 2]| Some([place(&[width])?, place(&[height])?]);
+        let mut pairs = EXTENTS.into_iter().skip(usize::from(matches!(bounds, Some(Bounds::Sized(_)))));
+        let extents = pairs.find_map(pair).filter(|_| bounds.is_some());
+        Ok(Self { path, label: place(&LABEL), split: place(&SPLIT), bounds, extents, names })
     }
 
     /// Whether a line of these columns names a picture.
@@ -78,8 +85,16 @@ impl Columns {
             Some(Bounds::Sized(places) | Bounds::Corners(places)) => places.map(Some),
             None => [None; 4],
         };
-        let used = [bounds.as_slice(), &[Some(self.path), self.label, self.split]].concat();
+        let extents = self.extents.map_or([None; 2], |places| places.map(Some));
+        let used = [bounds.as_slice(), &extents, &[Some(self.path), self.label, self.split]].concat();
         self.names.iter().enumerate().filter(move |(i, _)| !used.contains(&Some(*i))).map(|(_, name)| name.as_str())
+    }
+
+    /// The size of the picture that a line gives; `None` where one of the two is no number of pixels.
+    pub(super) fn drawn_on<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Option<[f64; 2]> {
+        let extent = |place| field(place).as_ref().parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
+        let [width, height] = self.extents?;
+        Some([extent(width)?, extent(height)?])
     }
 
     /// The box of a line, whose fields are texts without blanks around; `None` where all four are empty.

@@ -73,7 +73,8 @@ fn read_row(record: &ByteRecord, columns: &Columns, line: usize) -> Result<Row, 
     let split = row::split(&columns.split.map(text).unwrap_or_default())?;
     let path = row::path(bytes(columns.path), &text(columns.path))?;
     let boxes = columns.bounding_box(text)?.into_iter().collect();
-    Ok(Row { line, path, label, split, boxes })
+    let drawn_on = columns.drawn_on(text);
+    Ok(Row { line, path, label, split, boxes, drawn_on })
 }
 
 /// Lines counted along the text. The reader's own count is behind where lines end in two characters or are empty.

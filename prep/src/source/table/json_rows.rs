@@ -72,7 +72,8 @@ fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Resu
         }
         Some(other) => return Err(format!("boxes {other} is not a list of [x, y, width, height]")),
     }
-    Ok(Row { line, path, label: (!label.is_empty()).then(|| label.into_owned()), split, boxes })
+    let drawn_on = columns.drawn_on(shown);
+    Ok(Row { line, path, label: (!label.is_empty()).then(|| label.into_owned()), split, boxes, drawn_on })
 }
 
 /// A text without blanks around, a number or a truth value as text; null is empty; `None` for lists and objects.

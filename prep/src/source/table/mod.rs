@@ -9,7 +9,9 @@
 //! | `x`, `y`, `width`, `height` | `w`, `h` | a box from its upper left corner |
 //! | `xmin`, `ymin`, `xmax`, `ymax` | `x1`, `y1`, `x2`, `y2` | a box by two corners, counted from 0; its right and lower edge |
 //!
-//! JSON lines may instead have `box: [x, y, width, height]` or `boxes: [[…], …]`. Several lines of one path are several objects of
+//! | `width`, `height` beside corners | `image_width`, `img_width`, … | the size of the picture that boxes were drawn on |
+//!
+//! Boxes that all lie within 0 to 1 are fractions of their pictures. JSON lines may instead have `box: [x, y, width, height]` or `boxes: [[…], …]`. Several lines of one path are several objects of
 //! one picture. Other columns are ignored, and named in the log once.
 
 mod columns;
@@ -25,6 +27,7 @@ use shared::archive::{Archive, ArchiveError, Name};
 use super::classes::Classes;
 use super::lookup::{base_of, common_folder, files, folder_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
+use crate::drawn;
 use row::{Fault, Row, Rows};
 
 /// What tables of pictures are called, the most telling name first.
@@ -69,13 +72,22 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
         let picture = match places.entry(resolve(archive, &root, row.path.clone())) {
             Place::Occupied(place) => *place.get(),
             Place::Vacant(place) => {
-                pictures.push(Picture { path: place.key().clone(), split: None, objects: Vec::new(), labels: Vec::new() });
+                pictures.push(Picture {
+                    path: place.key().clone(),
+                    split: None,
+                    objects: Vec::new(),
+                    labels: Vec::new(),
+                    drawn_on: None,
+                });
                 *place.insert(pictures.len() - 1)
             }
         };
         pictures[picture].add(row, &mut classes).map_err(|what| bad(Fault { line, what }))?;
     }
     let mut pictures: Vec<Entry> = (0..).zip(pictures).map(|(id, picture)| picture.into_entry(id)).collect();
+    if drawn::are_fractions(pictures.iter().flat_map(|entry| &entry.objects).map(|object| &object.bounding_box)) {
+        pictures.iter_mut().for_each(|entry| entry.drawn_on = Some([1.0, 1.0]));
+    }
     let classes = classes.into_sorted(&mut pictures);
     let tables = vec![Name(base_of(name).to_vec())];
     Ok(Listing { format: Format::Table, root, tables, classes, pictures, halves: false, unused: Vec::new() })
@@ -155,6 +167,8 @@ struct Picture {
     objects: Vec<Object>,
     /// The different classes.
     labels: Vec<u32>,
+    /// The size of the picture that boxes were drawn on; the first that is given counts.
+    drawn_on: Option<[f64; 2]>,
 }
 
 impl Picture {
@@ -167,6 +181,7 @@ impl Picture {
             (None, Some(split)) => self.split = Some((split, row.line)),
             _ => {}
         }
+        self.drawn_on = self.drawn_on.or(row.drawn_on);
         let label = row.label.map(|label| classes.number(&label));
         // Two are enough to know that there is not one; no picture makes this list long.
         if let Some(label) = label.filter(|label| self.labels.len() < 2 && !self.labels.contains(label)) {
@@ -180,6 +195,6 @@ impl Picture {
     fn into_entry(self, id: u32) -> Entry {
         let label = if let [label] = self.labels[..] { Some(label) } else { None };
         let (content, part) = (Content::File(Name(self.path)), self.split.map(|(part, _)| part));
-        Entry { id, content, partner: None, label, part, objects: self.objects, drawn_on: None }
+        Entry { id, content, partner: None, label, part, objects: self.objects, drawn_on: self.drawn_on }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Row {
     pub(super) label: Option<String>,
     pub(super) split: Option<Part>,
     pub(super) boxes: Vec<BoundingBox>,
+    /// Width and height of the picture that the boxes were drawn on.
+    pub(super) drawn_on: Option<[f64; 2]>,
 }
 
 /// What is wrong with which line.

@@ -283,9 +283,8 @@ impl<'a> Header<'a> {
                 0xe0 if scans == 0 => jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
                 0xee if scans == 0 && body.len() >= 12 && body.starts_with(b"Adobe") => adobe = Some(body[11]),
                 0xe1 if orientation.is_none() => {
-                    orientation = body
-                        .strip_prefix(b"Exif\0\0")
-                        .map(|block| exif::orientation(block).unwrap_or(Orientation::NoTransforms));
+                    orientation =
+                        body.strip_prefix(b"Exif\0\0").map(|block| exif::orientation(block).unwrap_or(Orientation::NoTransforms));
                 }
                 0xe2 => profile |= body.starts_with(b"ICC_PROFILE\0"),
                 _ => {}
