@@ -8,6 +8,7 @@ pub mod cub;
 pub mod folder;
 pub mod idx;
 mod lookup;
+pub mod npz;
 pub mod pairs;
 mod parts;
 mod records;
@@ -36,6 +37,8 @@ pub enum Format {
     Folder,
     /// MNIST's files: train-images-idx3-ubyte and so on.
     Idx,
+    /// Arrays of NumPy, .npz or .npy: arr_0 or images, with arr_1 or labels.
+    Npz,
     /// The binary version of CIFAR-10 or CIFAR-100.
     Cifar,
     /// Pictures beside a dataset.json of labels.
@@ -59,6 +62,7 @@ impl Format {
             Self::Cub => "cub",
             Self::Folder => "folder",
             Self::Idx => "idx",
+            Self::Npz => "npz",
             Self::Cifar => "cifar",
             Self::Stylegan => "stylegan",
             Self::Pairs => "pairs",
@@ -283,6 +287,7 @@ fn read(archive: &Archive, format: Format) -> Result<Listing, SourceError> {
         Format::Cub => cub::read(archive),
         Format::Folder => folder::read(archive),
         Format::Idx => idx::read(archive),
+        Format::Npz => npz::read(archive),
         Format::Cifar => cifar::read(archive),
         Format::Stylegan => stylegan::read(archive),
         Format::Pairs => pairs::read(archive),
@@ -297,7 +302,7 @@ type Detect = fn(&Archive) -> bool;
 
 /// The first layout that the archive is in; pictures in folders are the last resort, whose error tells what was looked for.
 fn detect(archive: &Archive) -> Format {
-    let chain: [(Detect, Format); 8] = [
+    let chain: [(Detect, Format); 9] = [
         (stylegan::detect, Format::Stylegan),
         (cub::detect, Format::Cub),
         (coco::detect, Format::Coco),
@@ -305,6 +310,7 @@ fn detect(archive: &Archive) -> Format {
         (voc::detect, Format::Voc),
         (idx::detect, Format::Idx),
         (cifar::detect, Format::Cifar),
+        (npz::detect, Format::Npz),
         (pairs::detect, Format::Pairs),
     ];
     chain.into_iter().find(|(detect, _)| detect(archive)).map_or(Format::Folder, |(_, format)| format)

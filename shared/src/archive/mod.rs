@@ -7,8 +7,9 @@
 //! gzipped tar or a compressed file of many pictures, is unpacked once to a scratch file without a name. It is not responsible
 //! for what is inside the files.
 //!
-//! Beside it: [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
+//! Beside it: [`arrays`] finds pictures in arrays of NumPy, [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
 
+pub mod arrays;
 mod folder;
 mod kind;
 mod links;
@@ -27,12 +28,14 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::fs::FsError;
+use crate::picture;
 use folder::Folder;
 pub use passed_over::{PassedOver, Why};
 use shared_file::SharedFile;
@@ -130,6 +133,8 @@ pub struct Archive {
     stamp: [u8; 32],
     /// The members of which parts were read.
     members: Mutex<HashMap<usize, Member>>,
+    /// Pictures without a suffix, once someone asked for them.
+    bare_pictures: OnceLock<Vec<usize>>,
 }
 
 /// A member that can be read at any place, once the first who needs it has opened it; the others wait meanwhile.
@@ -156,7 +161,7 @@ impl Archive {
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
             let (names, folder, stamp, passed_over) = Folder::list(&path)?;
-            return Ok(Self { path, names, store: Store::Folder(folder), passed_over, stamp, members: Mutex::default() });
+            return Ok(Self { path, names, store: Store::Folder(folder), passed_over, stamp, members: Mutex::default(), bare_pictures: OnceLock::new() });
         }
         if !meta.is_file() {
             // To open a pipe is to wait for someone who writes into it.
@@ -166,7 +171,7 @@ impl Archive {
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
         let (names, store, passed_over) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self { path, names, store, passed_over, stamp: stamp.finish(), members: Mutex::default() })
+        Ok(Self { path, names, store, passed_over, stamp: stamp.finish(), members: Mutex::default(), bare_pictures: OnceLock::new() })
     }
 
     /// The folder or the file.
@@ -202,10 +207,43 @@ impl Archive {
         self.stamp
     }
 
-    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), in the order of their names. Hidden files
-    /// and what macOS adds to a zip are left out.
+    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no suffix and begin like one, in the
+    /// order of their names. Hidden files and what macOS adds to a zip are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
-        self.names.iter().enumerate().filter(|(_, name)| is_picture(&name.0)).map(|(i, _)| i)
+        let bare = self.bare_pictures.get_or_init(|| self.find_bare_pictures());
+        let is_bare = |i: usize| bare.binary_search(&i).is_ok();
+        self.names.iter().enumerate().filter(move |(i, name)| is_picture(&name.0) || is_bare(*i)).map(|(i, _)| i)
+    }
+
+    /// The entries whose names say nothing and whose first bytes are those of a picture that is read.
+    fn find_bare_pictures(&self) -> Vec<usize> {
+        let bare: Vec<usize> = (0..self.names.len()).filter(|&i| says_nothing(&self.names[i].0)).collect();
+        let is_picture = |i: &usize| self.first(*i).is_ok_and(|first| picture::is_read(&first));
+        bare.into_par_iter().filter(is_picture).collect()
+    }
+
+    /// The first bytes of an entry, as many as tell what it is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    ///
+    /// # Panics
+    /// When there is no such entry.
+    pub fn first(&self, index: usize) -> Result<Vec<u8>, ArchiveError> {
+        let failed = |source| self.failed(index, source);
+        let mut bytes = Vec::with_capacity(kind::FIRST);
+        match &self.store {
+            Store::Folder(folder) => {
+                let file = File::open(folder.path(index, &self.names[index])).map_err(failed)?;
+                file.take(kind::FIRST as u64).read_to_end(&mut bytes).map_err(failed)?;
+            }
+            Store::Zip(zip, numbers) => bytes = zip.first(numbers[index], kind::FIRST as u64).map_err(failed)?,
+            Store::Tar(file, places) => {
+                let (start, length) = places[index];
+                bytes = read_at(file, start, length.min(kind::FIRST as u64)).map_err(failed)?;
+            }
+        }
+        Ok(bytes)
     }
 
     /// Where the file `marker` lies: what stands before it in its name, ending in `/` or empty. The shallowest counts.
@@ -393,8 +431,18 @@ fn sorted<T>(mut found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
 fn is_picture(name: &[u8]) -> bool {
     let ends_in =
         |suffix: &str| name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()));
-    let hidden = || name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX");
-    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && !hidden()
+    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && !is_hidden(name)
+}
+
+fn is_hidden(name: &[u8]) -> bool {
+    name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX")
+}
+
+/// Whether a name has no suffix, or a number in its place: `1234`, and `a.jpg.1`, as wget calls a second copy.
+fn says_nothing(name: &[u8]) -> bool {
+    let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
+    let suffix = base.iter().rposition(|&b| b == b'.').map(|at| &base[at + 1..]);
+    suffix.is_none_or(|suffix| suffix.iter().all(u8::is_ascii_digit)) && !is_hidden(name)
 }
 
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.

@@ -52,6 +52,14 @@ impl Zip {
         self.zip.clone().by_index_raw(number).map_or(0, |file| file.size())
     }
 
+    /// The first bytes of file `number`.
+    pub(super) fn first(&self, number: usize, length: u64) -> io::Result<Vec<u8>> {
+        let mut zip = self.zip.clone();
+        let mut bytes = Vec::new();
+        zip.by_index(number)?.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Unpacks file `number`, at most `limit` bytes of it.
     pub(super) fn read(&self, number: usize, limit: u64) -> io::Result<Vec<u8>> {
         let mut zip = self.zip.clone();

@@ -38,6 +38,12 @@ pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
     format::name(bytes)
 }
 
+/// Whether a file begins like a picture of a format that is read.
+#[must_use]
+pub fn is_read(bytes: &[u8]) -> bool {
+    format::of(bytes).is_ok()
+}
+
 /// A file that an encoder writes into memory.
 type Encoded = Cursor<Vec<u8>>;
 
