@@ -104,7 +104,8 @@ impl PictureSource for ArchivePictures {
 impl ArchivePictures {
     /// What arrays of classes say, if every array of pictures has one and there are at least two classes.
     fn array_labels(&self) -> Option<Labels> {
-        let all: Option<Vec<&[u32]>> = self.arrays.iter().map(|array| array.labels.as_ref().map(|(_, labels)| &labels[..])).collect();
+        let all: Option<Vec<&[u32]>> =
+            self.arrays.iter().map(|array| array.labels.as_ref().map(|(_, labels)| &labels[..])).collect();
         let of = all?.concat();
         let most = of.iter().max().filter(|most| **most > 0)?;
         Some(Labels { names: (0..=*most).map(|number| number.to_string()).collect(), of })

@@ -170,7 +170,8 @@ fn labels_of(archive: &Archive, pictures: usize, single: bool) -> Option<usize> 
         *part = by;
         Some(parts.join("_"))
     };
-    let words = [("images", "labels"), ("imgs", "labels"), ("samples", "labels"), ("data", "labels"), ("x", "y"), ("X", "Y"), ("X", "y")];
+    let words =
+        [("images", "labels"), ("imgs", "labels"), ("samples", "labels"), ("data", "labels"), ("x", "y"), ("X", "Y"), ("X", "y")];
     let mut candidates: Vec<String> = words.iter().filter_map(|(word, by)| replaced(word, by)).collect();
     if stem == "arr_0" {
         candidates.push("arr_1".into());
@@ -178,7 +179,10 @@ fn labels_of(archive: &Archive, pictures: usize, single: bool) -> Option<usize> 
     if single {
         candidates.extend(["labels", "label", "y"].map(String::from));
     }
-    candidates.iter().find_map(|stem| archive.find(format!("{}{stem}.npy", &name[..folder]).as_bytes())).filter(|at| *at != pictures)
+    candidates
+        .iter()
+        .find_map(|stem| archive.find(format!("{}{stem}.npy", &name[..folder]).as_bytes()))
+        .filter(|at| *at != pictures)
 }
 
 /// The classes of `count` pictures.
@@ -202,7 +206,10 @@ fn read_labels(archive: &Archive, at: usize, count: usize) -> Result<Vec<u32>, A
     let label = |(i, bytes): (usize, &[u8])| {
         let label = number(bytes);
         // Negative numbers come out large.
-        u32::try_from(label).ok().filter(|_| label <= LABEL_LIMIT).ok_or_else(|| bad(format!("the class of picture {i} is no number from 0 to {LABEL_LIMIT}")))
+        u32::try_from(label)
+            .ok()
+            .filter(|_| label <= LABEL_LIMIT)
+            .ok_or_else(|| bad(format!("the class of picture {i} is no number from 0 to {LABEL_LIMIT}")))
     };
     bytes.chunks_exact(size).enumerate().map(label).collect()
 }

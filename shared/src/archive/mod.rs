@@ -161,7 +161,15 @@ impl Archive {
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
             let (names, folder, stamp, passed_over) = Folder::list(&path)?;
-            return Ok(Self { path, names, store: Store::Folder(folder), passed_over, stamp, members: Mutex::default(), bare_pictures: OnceLock::new() });
+            return Ok(Self {
+                path,
+                names,
+                store: Store::Folder(folder),
+                passed_over,
+                stamp,
+                members: Mutex::default(),
+                bare_pictures: OnceLock::new(),
+            });
         }
         if !meta.is_file() {
             // To open a pipe is to wait for someone who writes into it.
@@ -171,7 +179,15 @@ impl Archive {
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
         let (names, store, passed_over) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self { path, names, store, passed_over, stamp: stamp.finish(), members: Mutex::default(), bare_pictures: OnceLock::new() })
+        Ok(Self {
+            path,
+            names,
+            store,
+            passed_over,
+            stamp: stamp.finish(),
+            members: Mutex::default(),
+            bare_pictures: OnceLock::new(),
+        })
     }
 
     /// The folder or the file.
