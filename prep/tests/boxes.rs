@@ -43,7 +43,7 @@ fn redness(out: &Path) -> Vec<f64> {
     let dataset = Dataset::open(out).expect("open");
     let mut found = Vec::new();
     for split in ["train", "val"] {
-        let split = dataset.split(split).expect("split");
+        let Ok(split) = dataset.split(split) else { continue };
         for i in 0..split.len() {
             let picture = split.picture(i).expect("picture");
             let red = picture.pixels.chunks_exact(3).filter(|pixel| pixel[0] > 170 && pixel[1] < 90).count();
@@ -53,7 +53,10 @@ fn redness(out: &Path) -> Vec<f64> {
     found
 }
 
-const EXACT: [&str; 2] = ["--padding", "0"];
+/// Pictures so alike would not be drawn into both parts.
+const ALL: [&str; 2] = ["--val-fraction", "0"];
+/// A window is 1.25 times as wide and high as its box.
+const LEAST: f64 = 0.5;
 
 #[test]
 fn boxes_drawn_on_the_stored_or_a_scaled_picture_find_their_object() {
@@ -69,10 +72,10 @@ fn boxes_drawn_on_the_stored_or_a_scaled_picture_find_their_object() {
         }
     }
     let out = scratch.path("out");
-    build(&source, &out, &EXACT, 0);
+    build(&source, &out, &ALL, 0);
     let red = redness(&out);
     assert_eq!(red.len(), 15);
-    assert!(red.iter().all(|part| *part > 0.9), "{red:?}");
+    assert!(red.iter().all(|part| *part > LEAST), "{red:?}");
 }
 
 #[test]
@@ -85,11 +88,10 @@ fn a_picture_of_another_shape_is_rejected_with_both_sizes() {
         fs::write(source.join(format!("{name}.xml")), xml(96.0, height, 1.0).as_bytes()).expect("write");
     }
     let out = scratch.path("out");
-    build(&source, &out, &EXACT, 0);
+    build(&source, &out, &ALL, 0);
     let rejects = rejects(&out);
-    assert_eq!(rejects.len(), 1, "{rejects:?}");
-    assert_eq!((rejects[0].file.as_str(), rejects[0].reason.as_str()), ("bad.jpg", "size_mismatch"));
-    assert_eq!(rejects[0].value, "the annotation is of 96x80 pixels, the picture has 96x64");
+    let expected = ("size_mismatch".to_owned(), "the annotation is of 96x80 pixels, the picture has 96x64".to_owned());
+    assert_eq!(rejects.into_iter().collect::<Vec<_>>(), [("bad.jpg".to_owned(), expected)]);
 }
 
 #[test]
@@ -114,8 +116,8 @@ fn fractions_in_any_annotation_are_boxes_of_their_pictures() {
         fs::write(source.join("a.jpg"), &turned(1)).expect("write");
         fs::write(source.join(table), text.as_bytes()).expect("write");
         let out = scratch.path("out");
-        build(&source, &out, &EXACT, 0);
+        build(&source, &out, &ALL, 0);
         let red = redness(&out);
-        assert!(red.len() == 1 && red[0] > 0.9, "{table}: {red:?}");
+        assert!(red.len() == 1 && red[0] > LEAST, "{table}: {red:?}");
     }
 }
