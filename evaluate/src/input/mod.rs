@@ -98,7 +98,8 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
         Kind::Pictures => Box::new(ArchivePictures::open(path)?),
     };
     if source.is_empty() {
-        return Err(DataError(format!("{} holds no pictures (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, or arrays of bytes of the shape count, height, width, 3)", source.origin())).into());
+        let read = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, or arrays of bytes of the shape count, height, width, 3";
+        return Err(DataError(format!("{} holds no pictures ({read})", source.origin())).into());
     }
     Ok((source, None))
 }
