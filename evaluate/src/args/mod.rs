@@ -4,6 +4,7 @@ mod conventions;
 mod measure;
 
 use clap::{Parser, Subcommand};
+use shared::threads::ThreadsFlag;
 
 pub use self::conventions::{Conventions, ConventionsArgs, PicturesArgs, WeightsChoice};
 pub use self::measure::{MeasureArgs, Options, Repeats};
@@ -43,6 +44,9 @@ pub struct Cli {
     /// What to measure.
     #[command(flatten)]
     pub measure: MeasureArgs,
+    /// How many threads compute.
+    #[command(flatten)]
+    pub threads: ThreadsFlag,
 }
 
 /// Tasks beside measuring.
