@@ -201,13 +201,8 @@ impl Record {
         match self.state(asked_by_owner) {
             State::Training => "running",
             State::Finished => "finished",
-            // Its end is still to be noted.
-            State::Stopped if asked_by_owner => "stopped",
-            State::Stopped => match self.ended() {
-                Ended::Failed(_) => "failed",
-                Ended::Killed => "killed",
-                _ => "stopped",
-            },
+            State::Stopped if self.failure().is_some() => "failed",
+            State::Stopped => "stopped",
         }
     }
 

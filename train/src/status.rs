@@ -31,8 +31,8 @@ Examples:
   train status runs/birds --json | jq .state   for a program
   watch -n 60 train status runs/birds          every minute
 
-A run is running, finished, stopped (by which signal; the same command resumes it), failed (and why) or killed (it could not note
-why). With --json these are the words of `state`, and `ended_by` is done, the signal's name, error, panic, memory or kill. Nothing in
+A run is running, finished, stopped (by what; the same command resumes it) or failed (and why). With --json these are the words of
+`state`, and `ended_by` is done, the signal's name, error, panic, memory, or kill for what the run could not note itself. Nothing in
 its folder is changed.
 Exit code 3 when a file of a run is damaged.";
 
@@ -206,7 +206,7 @@ impl Status {
     /// What ended it where that was not its own end or the error that is shown.
     fn ended(&self) -> String {
         match self.ended_by.as_deref() {
-            Some("kill") if self.state == "killed" => {
+            Some("kill") if self.state == "stopped" => {
                 "nothing that the run could note: kill -9, a system without memory, a power cut; the same command resumes it"
                     .into()
             }

@@ -32,7 +32,7 @@ Examples:
   evaluate protocols                                        what the protocols do differently
 
 Numbers may be compared only when protocol, weights, and numbers of pictures are the same (docs/METRICS.md).
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data damaged or unusable.";
+Exit codes: 0 done, 1 failed (also a result that stdout did not take), 2 wrong usage, 3 data damaged or unusable.";
 
 /// Measures generated pictures against real ones
 #[derive(Debug, Parser)]
