@@ -44,7 +44,7 @@ fn a_lost_result_is_an_error_where_it_is_nowhere_else() {
         let of_run = scratch.0.join("run");
         run(&of_run, &[10]);
         let mut command = measure(&scratch, &of_run);
-        command.args(["--samples", "6"]);
+        command.args(["--generate", "6"]);
         let output = to(command, full());
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         assert!(fs::read(of_run.join("metrics.jsonl")).is_ok_and(|log| !log.is_empty()));
