@@ -4,13 +4,13 @@
 //! One process at a time: the one that holds `NAME.lock`, which stays, because a lock file that is removed may be locked twice.
 //! How the server is reached is [`crate::client`]'s business.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use shared::fs::{self, FsError};
+use shared::fs::{self, Asked, FsError};
 use shared::log::Progress;
 use thiserror::Error;
 
@@ -138,12 +138,9 @@ impl Download<'_> {
     pub fn run(&self) -> Result<Got, DownloadError> {
         fs::create_folder(self.path.parent().unwrap_or(Path::new(".")))?;
         let lock = fs::open_append(beside(self.path, ".lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DownloadError::Busy { path: self.path.to_owned() }),
-            Err(TryLockError::Error(source)) => {
-                return Err(FsError { operation: "lock", path: self.path.to_owned(), source }.into());
-            }
+        // Where there are no locks, what two make of one file is found out by its SHA-256.
+        if fs::try_lock(&lock, self.path)? == Asked::Theirs {
+            return Err(DownloadError::Busy { path: self.path.to_owned() });
         }
         if self.path.is_file() && sha256_of_file(self.path)? == self.sha256 {
             return Ok(Got::Already);
@@ -158,7 +155,7 @@ impl Download<'_> {
         if got != self.sha256 {
             return Err(self.wrong(got));
         }
-        part.sync_all().map_err(self.failed("sync"))?;
+        fs::sync(&part, self.path)?;
         fs::rename(self.part(), self.path)?;
         Ok(Got::Fetched)
     }

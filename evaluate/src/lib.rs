@@ -13,6 +13,7 @@
 //! | [`curve`], [`checkpoints`], [`statistics`], [`neighbours`], [`overview`] | the commands beside measuring |
 //! | [`plots`] | what they draw |
 //! | [`cache`], [`weights`], [`download`] | kept features; published weights and how they are got |
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod args;
 pub mod cache;
@@ -53,6 +54,7 @@ use crate::measure::Outcome;
 /// # Errors
 /// What went wrong, with its causes.
 pub fn run(cli: Cli) -> anyhow::Result<Ending> {
+    cli.threads.start();
     memory::watch(|| match cli.command {
         None => measured(cli.measure),
         Some(Command::Protocols) => Ok(shared::cli::print(&protocol::table())?),
@@ -72,10 +74,15 @@ fn measured(args: MeasureArgs) -> anyhow::Result<()> {
     let options = args.into_options()?;
     let lab = Lab::open(options.conventions.clone())?;
     let Outcome { results, failed } = measure::measure(&lab, &options)?;
-    shared::cli::print(&if options.json { report::lines(&results)? } else { report::table(&results) })?;
+    let text = if options.json { report::lines(&results)? } else { report::table(&results) };
     if Kind::of(&options.fake) == Kind::Run {
         let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;
-        results.iter().try_for_each(|result| log.push(result))?;
+        let logged = results.iter().try_for_each(|result| log.push(result));
+        // A run that cannot be written to has its results shown all the same.
+        shared::cli::tell(&text);
+        logged?;
+    } else {
+        shared::cli::print(&text)?;
     }
     failed.map_or(Ok(()), Err)
 }

@@ -111,7 +111,7 @@ pub fn run(args: NearestArgs) -> Result<()> {
     }
     let title = format!("nearest by {} {}", source.network.name, source.layer.name);
     fs::write(&args.out, &sheet(&title, &rows).to_png()?)?;
-    shared::cli::print(&format!("{}{}\n", aligned(&lines), args.out.display()))?;
+    shared::cli::tell(&format!("{}{}\n", aligned(&lines), args.out.display()));
     Ok(())
 }
 

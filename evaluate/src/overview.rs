@@ -107,7 +107,7 @@ pub fn scatter(args: ScatterArgs) -> Result<()> {
     let clouds: Vec<(String, Vec<[f64; 2]>)> = all.iter().map(|(name, rows)| (name.clone(), points(rows))).collect();
     let title = format!("{} {} under {protocol}", source.network.name, source.layer.name);
     fs::write(&args.out, &draw_scatter(&title, &clouds, [pca.explained[0], pca.explained[1]]).to_png()?)?;
-    shared::cli::print(&format!("{}\n", args.out.display()))?;
+    shared::cli::tell(&format!("{}\n", args.out.display()));
     Ok(())
 }
 

@@ -83,6 +83,6 @@ pub fn run(args: StatisticsArgs) -> Result<()> {
     let statistics = Statistics { mean: gaussian.mean, covariance };
     let contents = NpzContents { statistics: Some(statistics), features: args.rows.then_some(features), facts: Some(facts) };
     npz::write(&args.out, &contents).map_err(|e| anyhow::Error::msg(one_line(&e)))?;
-    shared::cli::print(&format!("{}\n", args.out.display()))?;
+    shared::cli::tell(&format!("{}\n", args.out.display()));
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use shared::cli::{DataError, UsageError, one_line, print};
+use shared::cli::{DataError, UsageError, one_line, print, tell};
 use shared::fs::{self, FsError};
 use shared::metrics::weights::{self, CONVERTED, Converted, INCEPTION, PUBLISHED, Published};
 use shared::table::aligned;
@@ -112,7 +112,8 @@ pub fn run(args: &WeightsArgs) -> Result<()> {
     if !args.import.is_empty() {
         return args.import.iter().try_for_each(|file| {
             let published = store.import(file)?;
-            Ok(print(&format!("{}: stored as {}\n", file.display(), store.path(published.file).display()))?)
+            tell(&format!("{}: stored as {}\n", file.display(), store.path(published.file).display()));
+            Ok(())
         });
     }
     match args.list.as_deref() {
@@ -237,7 +238,7 @@ impl<'a> Store<'a> {
                 let offer = format!("download {} elsewhere and run `evaluate weights --import` on the file", published.url);
                 anyhow::Error::msg(format!("{}; without a network here, {offer}", one_line(&e)))
             })?;
-            print(&format!("{}: {}\n", path.display(), if got == Got::Already { "whole already" } else { "fetched" }))?;
+            tell(&format!("{}: {}\n", path.display(), if got == Got::Already { "whole already" } else { "fetched" }));
         }
         Ok(())
     }
@@ -265,10 +266,10 @@ impl<'a> Store<'a> {
             }
             let sha256 = sha256_of_file(&path)?;
             if sha256 == published.sha256 {
-                print(&format!("{}: whole\n", path.display()))?;
+                tell(&format!("{}: whole\n", path.display()));
                 continue;
             }
-            print(&format!("{}: damaged, SHA-256 {sha256}, expected {}\n", path.display(), published.sha256))?;
+            tell(&format!("{}: damaged, SHA-256 {sha256}, expected {}\n", path.display(), published.sha256));
             damaged.push(published.name);
         }
         if damaged.is_empty() {

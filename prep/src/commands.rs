@@ -1,7 +1,6 @@
 //! What each subcommand does and prints. Results on stdout; a reader that went away (`prep show | head -1`) is no failure.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -10,7 +9,7 @@ use prep::build::plan::Plan;
 use prep::build::prepare::Preparer;
 use prep::build::{Options, Split, trial};
 use prep::{build, crops, export, sheet, synth, verify};
-use shared::cli::{Ending, UsageError};
+use shared::cli::{Ending, UsageError, print, tell};
 use shared::dataset::{Dataset, Manifest};
 use shared::signal::Stop;
 
@@ -19,21 +18,19 @@ use shared::signal::Stop;
 /// # Errors
 /// Whatever it could not do, as one chain of causes.
 pub(crate) fn run(args: Args) -> Result<Ending> {
-    let stop = Stop::listen().context("cannot listen for signals")?;
+    args.threads.start();
+    if args.no_lock {
+        shared::fs::forgo_locks();
+    }
+    // Only where it is looked at: what does not look at it is ended by the system.
+    let listen = || Stop::listen().context("cannot listen for signals");
     match args.command {
-        Command::Build(args) => build(*args, &stop),
-        Command::Merge { dir } => finished(build::merge(&dir, &stop)?, &dir),
+        Command::Build(args) => build(*args, &listen()?),
+        Command::Merge { dir } => finished(build::merge(&dir, &listen()?)?, &dir),
         Command::Verify { dir } => verify(&dir),
         Command::Show(args) => show(&args),
-        Command::Export(args) => export(&args, &stop),
-        Command::Synth(args) => synth(args, &stop),
-    }
-}
-
-fn print(text: &str) -> Result<()> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write to stdout"),
-        _ => Ok(()),
+        Command::Export(args) => export(&args, &listen()?),
+        Command::Synth(args) => synth(args, &listen()?),
     }
 }
 
@@ -55,13 +52,13 @@ fn build(args: BuildArgs, stop: &Stop) -> Result<Ending> {
 fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
     let shown = out.display();
     match outcome {
-        build::Outcome::UpToDate(manifest) => print(&format!("{shown} is complete and up to date: {}\n", summary(&manifest)))?,
+        build::Outcome::UpToDate(manifest) => tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest))),
         build::Outcome::Stopped(code) => {
             tracing::warn!("stopped by a signal; {shown} is as it was");
             return Ok(Ending::Stopped(code));
         }
         build::Outcome::Part(path, pictures) => {
-            print(&format!("{}: a part of {pictures} pictures; when all are there: prep merge {shown}\n", path.display()))?;
+            tell(&format!("{}: a part of {pictures} pictures; when all are there: prep merge {shown}\n", path.display()));
         }
         build::Outcome::Built(report) => {
             let manifest = &report.manifest;
@@ -75,7 +72,7 @@ fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
                 report.seconds,
                 prepared as f64 / report.seconds
             );
-            print(&text)?;
+            tell(&text);
         }
     }
     Ok(Ending::Done)
@@ -146,10 +143,11 @@ fn verify(dir: &Path) -> Result<Ending> {
         tracing::warn!("{}: belongs to no split of this data set", dir.join(stray).display());
     }
     if found.damaged.is_empty() {
-        print(&format!("{}: {}, all {} bytes as they were written\n", dir.display(), summary(&found.manifest), found.bytes))?;
+        tell(&format!("{}: {}, all {} bytes as they were written\n", dir.display(), summary(&found.manifest), found.bytes));
         return Ok(Ending::Done);
     }
-    print(&found.damaged.iter().fold(String::new(), |text, line| text + line + "\n"))?;
+    // The exit code says it, too.
+    tell(&found.damaged.iter().fold(String::new(), |text, line| text + line + "\n"));
     Ok(Ending::Damaged)
 }
 
@@ -191,7 +189,7 @@ fn export(args: &ExportArgs, stop: &Stop) -> Result<Ending> {
         tracing::warn!("StyleGAN2 takes pictures of 4, 8, 16, … pixels only, these have {size}; StyleGAN3 takes them");
     }
     match export::export(&dataset, &args.out, &options, stop)? {
-        export::Outcome::Done(count) => print(&format!("{out}: {count} PNG files\n"))?,
+        export::Outcome::Done(count) => tell(&format!("{out}: {count} PNG files\n")),
         export::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)
@@ -201,8 +199,8 @@ fn synth(args: SynthArgs, stop: &Stop) -> Result<Ending> {
     let options = args.into_options()?;
     let (out, count) = (options.out.display(), options.count);
     match synth::synth(&options, stop)? {
-        synth::Outcome::UpToDate => print(&format!("{out} is up to date: {count} drawn pictures\n"))?,
-        synth::Outcome::Drawn => print(&format!("{out}: {count} drawn pictures\n"))?,
+        synth::Outcome::UpToDate => tell(&format!("{out} is up to date: {count} drawn pictures\n")),
+        synth::Outcome::Drawn => tell(&format!("{out}: {count} drawn pictures\n")),
         synth::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)

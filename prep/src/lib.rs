@@ -20,6 +20,7 @@
 //! | [`synth`] | a small drawn source for trying things out |
 //! | [`output`] | folders that are replaced only on request |
 //! | [`memory`] | how the system keeps memory that was given back |
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod args;
 pub mod build;

@@ -1,4 +1,5 @@
 //! The program `prep`: pictures → data set.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
 

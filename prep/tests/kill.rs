@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use shared::fs;
 use shared::rng::Stream;
-use shared::testing::{SIGINT, send, torture};
+use shared::testing::{SIGHUP, SIGINT, SIGXCPU, send, torture};
 use util::{Scratch, assert_same, build, caught, contents, prep, synth};
 
 /// Three chunks of a work folder.
@@ -219,13 +219,15 @@ fn ctrl_c_ends_with_130_and_changes_nothing() {
     let scratch = Scratch::new("signal");
     let (source, out) = (scratch.path("drawn"), scratch.path("out"));
     synth(&source, 1500);
-    let code = caught(&mut command(&["build"], Some(&source), &out, &[]), &out, |mut child| {
-        send(&child, SIGINT).expect("signal");
-        let status = child.wait().expect("wait");
-        (!status.success()).then(|| status.code())
-    });
-    assert_eq!(code, Some(130));
-    assert!(!out.exists());
+    for (signal, expected) in [(SIGHUP, 129), (SIGXCPU, 152), (SIGINT, 130)] {
+        let code = caught(&mut command(&["build"], Some(&source), &out, &[]), &out, |mut child| {
+            send(&child, signal).expect("signal");
+            let status = child.wait().expect("wait");
+            (!status.success()).then(|| status.code())
+        });
+        assert_eq!(code, Some(expected));
+        assert!(!out.exists());
+    }
     // What is done is kept, and the same command goes on.
     let work = scratch.path(".out.work.fledge-tmp");
     assert!(work.exists());

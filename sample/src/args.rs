@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use shared::cli::{Ending, UsageError};
 use shared::nn::device::memory;
+use shared::threads::ThreadsFlag;
 
 use crate::{compare, export, grid, images, latents, morph, sheet, timelapse, truncation, walk};
 
@@ -13,6 +14,11 @@ use crate::{compare, export, grid, images, latents, morph, sheet, timelapse, tru
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    threads: ThreadsFlag,
+    /// For file systems without locks: write an --out that another program has marked as its own, once that runs no more.
+    #[arg(long, global = true)]
+    no_lock: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -58,6 +64,10 @@ impl Args {
     /// # Errors
     /// When a flag is wrong, there is no such checkpoint, or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
+        self.threads.start();
+        if self.no_lock {
+            shared::fs::forgo_locks();
+        }
         let render = || match self.command {
             Command::Grid(args) => grid::run(args),
             Command::Images(args) => images::run(args),

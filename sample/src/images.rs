@@ -93,7 +93,7 @@ pub fn run(args: ImagesArgs) -> Result<Ending> {
                 0 => ", all there before".into(),
                 _ => format!(", {made} made now, {rate:.0}/s"),
             };
-            output::report(&request.out, bytes, &format!("{count} pictures of {size}×{size}{new}"))?;
+            output::report(&request.out, bytes, &format!("{count} pictures of {size}×{size}{new}"));
             Ok(Ending::Done)
         }
     }

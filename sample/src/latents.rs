@@ -56,6 +56,6 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
     let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
     bytes.extend(args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes));
     fs::write(&args.out, &bytes)?;
-    output::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()))?;
+    output::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()));
     Ok(Ending::Done)
 }

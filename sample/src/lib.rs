@@ -20,6 +20,7 @@
 //! | [`output`] | where a file goes, and who writes it |
 //! | [`animation`] | frames as a file |
 //! | [`export`] | the generator as a file for other programs |
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod animation;
 pub mod args;

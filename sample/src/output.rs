@@ -89,16 +89,12 @@ pub fn lock_name(of: &str) -> String {
 }
 
 /// Prints what was written where, and how large it is.
-///
-/// # Errors
-/// When stdout cannot be written.
-pub fn report(out: &Path, bytes: u64, what: &str) -> Result<()> {
+pub fn report(out: &Path, bytes: u64, what: &str) {
     let size = match bytes {
         0..10_000 => format!("{bytes} bytes"),
         10_000..10_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
         _ => format!("{:.1} MB", bytes as f64 / 1e6),
     };
     tracing::info!("{what}, {size}");
-    shared::cli::print(&format!("{}\n", out.display()))?;
-    Ok(())
+    shared::cli::tell(&format!("{}\n", out.display()));
 }

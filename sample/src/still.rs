@@ -137,6 +137,7 @@ impl StillArgs {
             Format::WebP => picture.to_webp(),
         }?;
         fs::write(&self.out, &bytes)?;
-        output::report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height))
+        output::report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height));
+        Ok(())
     }
 }

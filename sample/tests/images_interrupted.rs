@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use common::{contents, names, run_of};
 use shared::fs::{self, TEMPORARY_SUFFIX};
-use shared::testing::{SIGINT, SIGTERM, send, torture, wait_until};
+use shared::testing::{SIGHUP, SIGINT, SIGTERM, send, torture, wait_until};
 
 /// Enough that most of the time is spent on pictures.
 const PICTURES: &str = "3000";
@@ -127,7 +127,7 @@ fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
 #[test]
 fn ctrl_c_says_how_many_are_kept_and_the_same_command_goes_on_with_the_others() {
     let (scratch, run) = run_of("ctrl-c", &[], &[]);
-    for (name, signal, code) in [("out", SIGINT, 130), ("out.zip", SIGINT, 130), ("again.zip", SIGTERM, 143)] {
+    for (name, signal, code) in [("out", SIGINT, 130), ("out.zip", SIGHUP, 129), ("again.zip", SIGTERM, 143)] {
         let out = scratch.0.join(name);
         let (output, text) = interrupted(&run, &out, signal);
         assert_eq!(output.status.code(), Some(code), "{text}");

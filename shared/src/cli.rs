@@ -6,11 +6,12 @@
 //! | 1 | failed |
 //! | 2 | wrong usage: another flag or value mends it |
 //! | 3 | data damaged or unusable |
-//! | 130, 143 | stopped by a signal after saving |
+//! | 129, 130, 143, 152 | stopped by a signal (HUP, INT, TERM, XCPU) after saving |
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use thiserror::Error;
 
@@ -42,15 +43,42 @@ pub enum Ending {
     Stopped(u8),
 }
 
-/// Prints a text of many lines on stdout. Whoever reads may stop reading, as `head` does: that is no failure.
+/// A result that was to be printed on stdout, is nowhere else, and could not be written there.
+#[derive(Debug, Error)]
+#[error("the result could not be written to stdout, and is nowhere else")]
+pub struct Unprinted(#[from] io::Error);
+
+/// Notes what stdout is, before it can go away.
+pub(crate) fn begin() {
+    stdout_is_terminal();
+}
+
+fn stdout_is_terminal() -> bool {
+    static TERMINAL: OnceLock<bool> = OnceLock::new();
+    *TERMINAL.get_or_init(|| io::stdout().is_terminal())
+}
+
+/// Prints on stdout a result that is nowhere else. Whoever reads may stop reading, as `head` does, and a terminal may go away: that is no
+/// failure.
 ///
 /// # Errors
-/// When stdout cannot be written for another reason.
-pub fn print(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+/// When it cannot be written for another reason, as to a full disk.
+pub fn print(text: &str) -> Result<(), Unprinted> {
+    let to_terminal = stdout_is_terminal();
+    let print = || {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    };
+    match crate::log::above_bars(print) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe || to_terminal => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the log says so.
+pub fn tell(text: &str) {
+    if let Err(Unprinted(error)) = print(text) {
+        tracing::warn!("stdout cannot be written ({error}); it was to say: {}", text.trim_end().replace('\n', "; "));
     }
 }
 
@@ -70,17 +98,25 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Prints an error as one line on stderr, and where the log is copied to there, and gives the exit code of the program.
+/// Prints an error as one line on stderr, notes where the log is copied to how the program ended, and gives its exit code. Where stderr is
+/// gone, the code and the note tell all the same.
 pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result: Result<Ending, E>) -> ExitCode {
     match result {
-        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Done) => {
+            crate::log::ended("done");
+            ExitCode::SUCCESS
+        }
         Ok(Ending::Damaged) => ExitCode::from(3),
-        Ok(Ending::Stopped(code)) => ExitCode::from(code),
+        Ok(Ending::Stopped(code)) => {
+            crate::log::ended(&format!("stopped by {}", crate::signal::name_of(code)));
+            ExitCode::from(code)
+        }
         Err(error) => {
             let error: &(dyn Error + 'static) = error.as_ref();
             let line = format!("{program}: {}", one_line(error));
-            eprintln!("{line}");
             crate::log::last_words(&line);
+            // There is nowhere to tell that this cannot be told.
+            let _ = crate::log::above_bars(|| io::stderr().write_all(format!("{line}\n").as_bytes()));
             ExitCode::from(code_of(error))
         }
     }

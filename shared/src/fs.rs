@@ -12,6 +12,8 @@ mod atomic;
 mod claim;
 pub mod fault;
 mod folder;
+mod lacking;
+mod lock;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -24,6 +26,8 @@ pub use self::append::AppendFile;
 pub use self::atomic::{AtomicFile, withdraw, write_unsynced};
 pub use self::claim::Claim;
 pub use self::folder::{AtomicFolder, recover_folder, remove_folder};
+pub use self::lacking::Feature;
+pub use self::lock::{Asked, Lock, forgo_locks, try_lock};
 
 /// How a temporary name ends; never part of a name that a reader looks for.
 pub const TEMPORARY_SUFFIX: &str = ".fledge-tmp";
@@ -123,7 +127,7 @@ pub fn create_folder(path: impl AsRef<Path>) -> Result<()> {
 /// When the system refuses; a folder cannot replace one that is not empty.
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     let (from, to) = (from.as_ref(), to.as_ref());
-    fault::trip().and_then(|()| std::fs::rename(from, to)).map_err(failed("rename to", to))?;
+    replace(from, to)?;
     sync_folder_of(to)
 }
 
@@ -144,8 +148,8 @@ pub fn remove(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Clears up what a killed process left in `folder` (not below it): temporary files are removed, and a folder that lost its name
-/// while another was to take it gets it back ([`recover_folder`]).
+/// Clears up what a killed process left in `folder` (not below it): temporary files are removed, and a folder or file that lost its
+/// name while another was to take it gets it back ([`recover_folder`]).
 ///
 /// # Errors
 /// When the folder cannot be listed or a file cannot be removed.
@@ -154,7 +158,7 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
     for entry in std::fs::read_dir(folder).map_err(failed("list", folder))? {
         let entry = entry.map_err(failed("list", folder))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        match folder::retired_from(&name).filter(|_| entry.path().is_dir()) {
+        match folder::retired_from(&name) {
             Some(target) => recover_folder(folder.join(target))?,
             None if name.ends_with(TEMPORARY_SUFFIX) => remove(entry.path())?,
             None => {}
@@ -212,6 +216,15 @@ pub fn free_bytes(path: impl AsRef<Path>) -> Option<u64> {
     }
 }
 
+/// Makes what is written to the open file that is called `path` durable.
+///
+/// # Errors
+/// When the system refuses.
+pub fn sync(file: &File, path: &Path) -> Result<()> {
+    let sync = || Feature::SyncFile.attempt(path, || file.sync_all());
+    fault::trip().and_then(|()| sync()).map(drop).map_err(failed("sync", path))
+}
+
 /// Opens a file for appending, creating it if needed; for logs whose reader repairs a torn tail ([`crate::jsonl`]).
 ///
 /// # Errors
@@ -254,6 +267,27 @@ pub fn scratch_file() -> Result<File> {
     fault::trip().and_then(|()| open()).map_err(failed)
 }
 
+/// Gives `from` the name `to`. A file takes the place of another one in one step, or, where the file system has no such step, after the
+/// other one stepped aside ([`remove_leftovers`] gives it its name back after a kill in between).
+fn replace(from: &Path, to: &Path) -> Result<()> {
+    let rename = |from: &Path, to: &Path| std::fs::rename(from, to);
+    let at_once = || {
+        if to.is_dir() {
+            // Where folders differ, a refusal is a refusal.
+            return rename(from, to).map(Some);
+        }
+        Feature::Replace.attempt(to, || rename(from, to))
+    };
+    let in_two_steps = || {
+        let retired = folder::retired_name(to);
+        rename(to, &retired)?;
+        rename(from, to).inspect_err(|_| drop(rename(&retired, to)))?;
+        std::fs::remove_file(&retired)
+    };
+    let replaced = fault::trip().and_then(|()| at_once()).and_then(|done| done.map_or_else(in_two_steps, Ok));
+    replaced.map_err(failed("rename to", to))
+}
+
 fn sync_folder_of(path: &Path) -> Result<()> {
     sync_folder(folder_of(path))
 }
@@ -267,7 +301,8 @@ fn folder_of(path: &Path) -> &Path {
 
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> Result<()> {
-    fault::trip().and_then(|()| File::open(folder)?.sync_all()).map_err(failed("sync folder", folder))
+    let sync = || Feature::SyncFolder.attempt(folder, || File::open(folder)?.sync_all());
+    fault::trip().and_then(|()| sync()).map(drop).map_err(failed("sync folder", folder))
 }
 
 #[cfg(not(unix))]

@@ -19,11 +19,13 @@
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
 //! | [`process`] | the memory of this process, and what the machine has left |
-//! | [`signal`] | Ctrl-C and SIGTERM as a flag between two steps |
+//! | [`signal`] | Ctrl-C and other signals as flags between two steps |
+//! | [`threads`] | how many threads compute, and what is done where there are fewer |
 //! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
 #![cfg_attr(feature = "faults", doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |")]
 #![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod archive;
 pub mod cli;
@@ -50,3 +52,4 @@ pub mod signal;
 pub mod table;
 #[cfg(feature = "faults")]
 pub mod testing;
+pub mod threads;

@@ -1,12 +1,15 @@
 //! What a person sees while a program works: tracing on stderr, a progress bar on a terminal, plain lines elsewhere.
-//! Results never go through here: they are printed on stdout.
+//! Results never go through here: [`crate::cli`] prints them on stdout. A terminal that goes away, a pipe that closes and a full disk
+//! end nothing: what cannot be shown is not shown, and the copy of the log has it all the same.
 
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::panic;
-use std::sync::{Mutex, Once, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Mutex, Once, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use console::Term;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -26,9 +29,86 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// How a terminal shows progress unless it is asked for otherwise, in indicatif's words.
 pub const BAR: &str = "{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}";
 
+/// How often a second bars are drawn at most.
+const DRAWN_HZ: u8 = 20;
+
 fn bars() -> &'static MultiProgress {
     static BARS: OnceLock<MultiProgress> = OnceLock::new();
-    BARS.get_or_init(MultiProgress::new)
+    BARS.get_or_init(|| {
+        let screen = Screen { term: Term::buffered_stderr(), is_gone: AtomicBool::new(false) };
+        let shown = io::stderr().is_terminal() && !console::is_dumb();
+        MultiProgress::with_draw_target(match shown {
+            true => ProgressDrawTarget::term_like_with_hz(Box::new(screen), DRAWN_HZ),
+            false => ProgressDrawTarget::hidden(),
+        })
+    })
+}
+
+/// Prints by `print` what is to stay on the terminal, above the bars.
+pub fn above_bars<T>(print: impl FnOnce() -> T) -> T {
+    bars().suspend(print)
+}
+
+/// The terminal as long as it is there. indicatif panics where it cannot draw.
+#[derive(Debug)]
+struct Screen {
+    term: Term,
+    is_gone: AtomicBool,
+}
+
+impl Screen {
+    fn draw(&self, draw: impl FnOnce(&Term) -> io::Result<()>) -> io::Result<()> {
+        if !self.is_gone.load(Ordering::Relaxed)
+            && let Err(error) = draw(&self.term)
+            // Another program may have told the terminal not to wait; the next picture of the bar comes soon.
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            self.is_gone.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        self.term.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.term.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.draw(|term| term.move_cursor_up(n))
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.draw(|term| term.move_cursor_down(n))
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.draw(|term| term.move_cursor_right(n))
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.draw(|term| term.move_cursor_left(n))
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.draw(|term| term.write_line(text))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.draw(|term| term.write_str(text))
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.draw(Term::clear_line)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.draw(Term::flush)
+    }
 }
 
 /// A copy of every log line goes here once it is set (the trainer's `train.log`).
@@ -46,21 +126,65 @@ pub fn copy_to(mut file: std::fs::File) {
     if torn {
         let _ = file.write_all(b"\n");
     }
-    if let Ok(mut slot) = copy().lock() {
-        *slot = Some(file);
-    }
+    // A signal handler cannot wait for the lock.
+    #[cfg(unix)]
+    COPY_NUMBER.store(std::os::fd::AsRawFd::as_raw_fd(&file), Ordering::SeqCst);
+    *copy().lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     hear_panics();
 }
 
-/// Lets the copy of the log have the line `text`, which a person sees by other means.
+/// The system's number of the file that has the copy; below zero while there is none.
+static COPY_NUMBER: AtomicI32 = AtomicI32::new(-1);
+
+/// How the last line of the copy begins where the program ended without an error.
+pub const ENDED: &str = " INFO ended: ";
+
+/// Lets the copy of the log have the error `text`, which a person sees by other means.
 pub fn last_words(text: &str) {
-    // Not `lock`: a panic may come while this thread holds it.
-    if let Ok(mut slot) = copy().try_lock()
-        && let Some(file) = slot.as_mut()
-    {
-        // There is nobody left to tell of a full disk.
-        let _ = file.write_all(format!("ERROR {}\n", text.replace('\n', " ")).as_bytes());
+    add(&format!("ERROR {}\n", text.replace('\n', " ")));
+}
+
+/// Notes in the copy of the log how the program ends.
+pub fn ended(how: &str) {
+    add(&format!("{ENDED}{how}\n"));
+}
+
+/// Adds a line to the copy alone.
+fn add(line: &str) {
+    // A panic may come while this thread holds the lock; another thread holds it for the time of a line.
+    for _ in 0..100 {
+        let mut slot = match copy().try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(Duration::from_millis(1));
+                continue;
+            }
+        };
+        if let Some(file) = slot.as_mut() {
+            // There is nobody left to tell of a full disk.
+            let _ = file.write_all(line.as_bytes());
+        }
+        return;
     }
+}
+
+/// Notes in the copy of the log that a second signal called `name` ends the program. For a signal handler: it takes no lock and
+/// allocates nothing.
+pub(crate) fn ended_at_once(name: &'static str) {
+    #[cfg(unix)]
+    {
+        let number = COPY_NUMBER.load(Ordering::SeqCst);
+        if number >= 0 {
+            for part in [ENDED, "at once by a second ", name, "; what was not saved is lost\n"] {
+                // SAFETY: the text lives for the whole program. Where the file is closed, which it is not before the end, the system
+                // refuses.
+                let _ = unsafe { libc::write(number, part.as_ptr().cast(), part.len()) };
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = name;
 }
 
 /// Has every panic noted in the copy of the log, too.
@@ -79,18 +203,18 @@ struct AboveBars;
 
 impl Write for AboveBars {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Ok(mut slot) = copy().lock()
-            && let Some(file) = slot.as_mut()
-        {
+        if let Some(file) = copy().lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             // A full disk must not stop the line on the terminal.
             let _ = file.write_all(bytes);
         }
-        bars().suspend(|| io::stderr().write_all(bytes))?;
+        // Never an error: tracing would tell of it on stderr, with a panic where that is gone.
+        let _ = above_bars(|| io::stderr().write_all(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        let _ = io::stderr().flush();
+        Ok(())
     }
 }
 
@@ -106,6 +230,7 @@ impl<'a> MakeWriter<'a> for AboveBars {
 /// level for fledge (`FLEDGE_LOG=debug`), or directives as `tracing` knows them (`FLEDGE_LOG=info,cubecl_cuda=trace`).
 /// Calling it again does nothing.
 pub fn init() {
+    crate::cli::begin();
     let filter = filter(&std::env::var("FLEDGE_LOG").unwrap_or_default());
     let lines = tracing_subscriber::fmt::layer().with_writer(AboveBars).with_target(false).with_ansi(false).without_time();
     // Without the hint every line of every library would be asked about.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::frame::{self, FrameError};
-use crate::fs::{AtomicFile, FsError};
+use crate::fs::{AtomicFile, Feature, FsError};
 
 /// The first bytes of every shard.
 pub const MAGIC: [u8; 8] = *b"FLEDGESH";
@@ -251,11 +251,30 @@ pub struct Record<'a> {
     pub source: u64,
 }
 
+/// The bytes of a shard.
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    /// Where the file system has no memory maps.
+    Read(Vec<u8>),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Read(bytes) => bytes,
+        }
+    }
+}
+
 /// A shard opened for reading. Any thread may read any record.
 #[derive(Debug)]
 pub struct Shard {
     path: PathBuf,
-    map: Mmap,
+    map: Bytes,
     layout: Layout,
     first: usize,
     labels: Vec<u32>,
@@ -275,7 +294,9 @@ impl Shard {
         let file = File::open(&path).map_err(failed)?;
         // SAFETY: the map is read-only, and shards are only ever replaced by rename (`crate::fs`), which leaves the mapped
         // file itself as it is. Someone who truncates a shard in place while it is read gets a bus error, not wrong pictures.
-        let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
+        let map = || unsafe { Mmap::map(&file) }.map(Bytes::Mapped);
+        let read = || std::fs::read(&path).map(Bytes::Read);
+        let map = Feature::Map.attempt(&path, map).and_then(|map| map.map_or_else(read, Ok)).map_err(failed)?;
         let (layout, first, labels) = structure(&path, &map)?;
         let checked = (0..labels.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Ok(Self { path, map, layout, first, labels, checked })

@@ -27,10 +27,12 @@ pub use self::unix::*;
 mod unix {
     use std::ffi::CString;
     use std::io::{self, Write};
+    use std::os::fd::{FromRawFd, OwnedFd};
     use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::process::CommandExt;
     use std::process::{Child, Command, Stdio};
 
-    pub use libc::{SIGINT, SIGSTOP, SIGTERM};
+    pub use libc::{SIGHUP, SIGINT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
 
     use super::Path;
 
@@ -59,6 +61,40 @@ mod unix {
         // SAFETY: `told` is written to, and lives until the call returns.
         done(unsafe { libc::waitid(libc::P_PID, child.id(), &mut told, either) })?;
         Ok(told.si_code == libc::CLD_STOPPED)
+    }
+
+    /// A terminal: what a window has of it, and what a program in the window has. It goes away when the former is dropped.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn open_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+        let (mut window, mut inside) = (0, 0);
+        let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let (no_name, no_modes) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: the numbers are written to, and the size is read, until the call returns; a name and modes are not asked for.
+        done(unsafe { libc::openpty(&mut window, &mut inside, no_name, no_modes, &size) })?;
+        // SAFETY: nobody else knows the two numbers.
+        Ok(unsafe { (OwnedFd::from_raw_fd(window), OwnedFd::from_raw_fd(inside)) })
+    }
+
+    /// Lets a program have a terminal for its outputs.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn in_terminal(command: &mut Command, inside: &OwnedFd) -> io::Result<()> {
+        command.env("TERM", "xterm").stdout(inside.try_clone()?).stderr(inside.try_clone()?);
+        Ok(())
+    }
+
+    /// Starts a program with `signal` ignored, as `nohup` and `trap ''` do.
+    pub fn ignoring(command: &mut Command, signal: i32) {
+        let ignore = move || {
+            // SAFETY: no handler runs: the signal is ignored.
+            let refused = unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR;
+            if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
+        };
+        // SAFETY: between fork and exec it only makes one call of the system.
+        unsafe { command.pre_exec(ignore) };
     }
 
     /// Makes a named pipe.

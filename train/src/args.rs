@@ -14,6 +14,7 @@ use shared::nn::ops::Precision;
 use shared::nn::run::Run;
 use shared::nn::{preset, summary};
 use shared::signal::Stop;
+use shared::threads::ThreadsFlag;
 
 use crate::check::command::CheckArgs;
 use crate::compare::CompareArgs;
@@ -27,8 +28,9 @@ use crate::{folder, lists, training};
 
 /// Train a GAN on a data set that `prep build` wrote.
 ///
-/// The same command again goes on where the last one stopped, however it stopped: Ctrl-C saves and ends, `kill -9` loses
-/// the steps since the last checkpoint and nothing else.
+/// The same command again resumes where the last one stopped, however it stopped: Ctrl-C, TERM, HUP and XCPU save and end (130, 143,
+/// 129, 152; HUP is ignored under nohup), USR1 and USR2 save and training continues, `kill -9` loses the steps since the last checkpoint
+/// and nothing else. A terminal that goes away without a signal ends nothing.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",
@@ -109,6 +111,12 @@ pub struct Args {
     /// End the run when KID has risen N times in a row; 0 = never.
     #[arg(long, value_name = "N", default_value_t = 0)]
     stop_after: u64,
+    /// How many threads compute.
+    #[command(flatten)]
+    threads: ThreadsFlag,
+    /// For file systems without locks: go on with a run that another process has marked as its own, once that runs no more.
+    #[arg(long)]
+    no_lock: bool,
     /// Begin anew: removes what the run folder holds.
     #[arg(long)]
     restart: bool,
@@ -234,6 +242,10 @@ impl Args {
     /// # Errors
     /// When a flag is wrong or the work fails.
     pub fn run(self) -> Result<Ending> {
+        self.threads.start();
+        if self.no_lock {
+            shared::fs::forgo_locks();
+        }
         if let Some(command) = self.command {
             return command.run();
         }

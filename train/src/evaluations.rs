@@ -1,12 +1,16 @@
 //! KID beside the steps: a thread of its own computes it while training goes on. When the value is taken notice of does not depend
 //! on when it came, so that a run is the same however fast its machine is.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use shared::nn::sampler::Sampler;
 use shared::signal::Stop;
+use shared::threads;
 
 /// Waiting for a value that is due ends after this long: whatever hangs there must not hang the run.
 pub const PATIENCE: Duration = Duration::from_secs(3600);
@@ -30,16 +34,22 @@ pub enum Due {
     Kid(Kid),
     /// It could not be computed, and why.
     Missing(String),
-    /// A signal came first.
+    /// A signal to end came first.
     Stopped,
+    /// A signal to save came first; it is owed still.
+    Save,
 }
 
+/// What computes a value.
+type Work<T> = Arc<Mutex<dyn FnMut(T) -> Result<Kid, String> + Send>>;
+
 /// The thread, and what it owes.
-#[derive(Debug)]
 pub struct Evaluations<T = Sampler> {
     /// Each with its number.
     requests: Sender<(u64, T)>,
     results: Receiver<(u64, Result<Kid, String>)>,
+    /// What computes it when it is asked for, where there is no thread.
+    here: Option<(Work<T>, Sender<(u64, Result<Kid, String>)>)>,
     patience: Duration,
     /// The number of the last request; what comes of earlier ones is of no use any more.
     asked: u64,
@@ -57,19 +67,27 @@ impl<T: Send + 'static> Evaluations<T> {
     ) -> Self {
         let (requests, receive) = channel::<(u64, T)>();
         let (send, results) = channel();
-        // It is not waited for: what it computes when the run ends is of no use.
-        std::thread::spawn(move || {
-            let prepared = prepare().map_err(|e| format!("{e:#}"));
+        let text = |error: anyhow::Error| format!("{error:#}");
+        let (mut prepare, mut prepared) = (Some(prepare), Ok(()));
+        let work: Work<T> = Arc::new(Mutex::new(move |request| {
+            if let Some(prepare) = prepare.take() {
+                prepared = prepare().map_err(text);
+            }
+            prepared.clone()?;
+            let started = Instant::now();
+            work(request).map(|value| Kid { value, seconds: started.elapsed().as_secs_f64() }).map_err(text)
+        }));
+        let (beside, done) = (Arc::clone(&work), send.clone());
+        let serve = move || {
             for (number, request) in receive {
-                let started = Instant::now();
-                let value = prepared.clone().and_then(|()| work(request).map_err(|e| format!("{e:#}")));
-                let result = value.map(|value| Kid { value, seconds: started.elapsed().as_secs_f64() });
-                if send.send((number, result)).is_err() {
+                if done.send((number, call(&beside, request))).is_err() {
                     return;
                 }
             }
-        });
-        Self { requests, results, patience, asked: 0, hangs: false }
+        };
+        // It is not waited for: what it computes when the run ends is of no use.
+        let here = threads::spawn("kid", serve).is_err().then_some((work, send));
+        Self { requests, results, here, patience, asked: 0, hangs: false }
     }
 
     /// Asks for the value of `request` instead of any that was asked for before.
@@ -80,7 +98,12 @@ impl<T: Send + 'static> Evaluations<T> {
         // Where it hangs, nothing more is asked of it; where the thread is gone, its result is missed when it is due.
         if !self.hangs {
             self.asked += 1;
-            let _ = self.requests.send((self.asked, request));
+            if let Some((work, done)) = &self.here {
+                let value = catch_unwind(AssertUnwindSafe(|| call(work, request)));
+                let _ = done.send((self.asked, value.unwrap_or_else(|_| Err("the evaluation has failed".into()))));
+            } else {
+                let _ = self.requests.send((self.asked, request));
+            }
         }
     }
 
@@ -97,6 +120,7 @@ impl<T: Send + 'static> Evaluations<T> {
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Due::Missing("the evaluating thread has failed".into()),
                 Err(RecvTimeoutError::Timeout) if stop.exit_code().is_some() => return Due::Stopped,
+                Err(RecvTimeoutError::Timeout) if stop.wants_save() => return Due::Save,
                 Err(RecvTimeoutError::Timeout) if since.elapsed() > self.patience => {
                     self.hangs = true;
                     return Due::Missing(format!("nothing came back for {:.0} s", since.elapsed().as_secs_f64()));
@@ -104,6 +128,16 @@ impl<T: Send + 'static> Evaluations<T> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
+    }
+}
+
+fn call<T>(work: &Work<T>, request: T) -> Result<Kid, String> {
+    (work.lock().unwrap_or_else(PoisonError::into_inner))(request)
+}
+
+impl<T> fmt::Debug for Evaluations<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evaluations").field("asked", &self.asked).field("hangs", &self.hangs).finish_non_exhaustive()
     }
 }
 
@@ -172,6 +206,8 @@ mod tests {
         let mut evaluations = Evaluations::start(|| Ok(()), move |_: u32| Ok(hold.recv().map_or(0.0, |()| 1.0)), PATIENCE);
         evaluations.ask(1);
         let stop = Stop::default();
+        stop.request_save();
+        assert_eq!(evaluations.due(&stop), Due::Save);
         stop.request(15);
         assert_eq!(evaluations.due(&stop), Due::Stopped);
     }

@@ -35,6 +35,7 @@
 //! | [`epoch_log`] | what is written down of every epoch |
 //! | [`live`] | what a terminal shows |
 //! | `record`, `numbers` | what a run folder tells, and numbers as people read them |
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod alarm;
 pub mod args;

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use shared::dataset::DatasetError;
+use shared::threads;
 
 use crate::batches::{Batches, Share};
 
@@ -28,6 +29,29 @@ pub struct Loader {
     /// `None` once no more are wanted.
     made: Option<Receiver<Result<Loaded, DatasetError>>>,
     thread: Option<JoinHandle<()>>,
+    /// What makes them when they are wanted, where there is no thread.
+    here: Option<Loads>,
+}
+
+/// The batches of a share, each loaded when it is asked for.
+#[derive(Debug)]
+struct Loads {
+    batches: Arc<Batches>,
+    share: Share,
+    told: bool,
+    device: Device,
+    next: u64,
+}
+
+impl Loads {
+    fn load(&mut self) -> Result<Loaded, DatasetError> {
+        let choice = self.batches.choice(self.next, self.share)?;
+        self.next += 1;
+        let (side, channels) = self.batches.extent();
+        let data = TensorData::new(self.batches.pixels(&choice)?, [choice.pictures.len(), side, side, channels]);
+        let pixels = Tensor::from_data(data, (&self.device, DType::U8));
+        Ok(Loaded { pixels, classes: self.batches.classes(&choice, self.told)? })
+    }
 }
 
 impl Loader {
@@ -36,17 +60,21 @@ impl Loader {
     #[must_use]
     pub fn start(batches: &Arc<Batches>, share: Share, told: bool, device: &Device, first: u64) -> Self {
         let (send, made) = sync_channel(AHEAD);
-        let (batches, device) = (Arc::clone(batches), device.clone());
-        let thread = std::thread::spawn(move || {
-            let loads = (first..).map(|number| load(&batches, number, share, told, &device));
-            for load in loads {
+        let loads = || Loads { batches: Arc::clone(batches), share, told, device: device.clone(), next: first };
+        let mut ahead = loads();
+        let work = move || {
+            loop {
+                let load = ahead.load();
                 let failed = load.is_err();
                 if send.send(load).is_err() || failed {
                     return;
                 }
             }
-        });
-        Self { made: Some(made), thread: Some(thread) }
+        };
+        match threads::spawn("load", work) {
+            Ok(thread) => Self { made: Some(made), thread: Some(thread), here: None },
+            Err(_) => Self { made: None, thread: None, here: Some(loads()) },
+        }
     }
 
     /// The next batch; waits if it is not ready.
@@ -54,6 +82,9 @@ impl Loader {
     /// # Errors
     /// When all pictures are damaged. Nothing comes after that.
     pub fn take(&mut self) -> Result<Loaded, DatasetError> {
+        if let Some(here) = &mut self.here {
+            return here.load();
+        }
         match self.made.as_ref().map(Receiver::recv) {
             Some(Ok(load)) => load,
             _ => match self.thread.take().map(JoinHandle::join) {
@@ -62,14 +93,6 @@ impl Loader {
             },
         }
     }
-}
-
-fn load(batches: &Batches, number: u64, share: Share, told: bool, device: &Device) -> Result<Loaded, DatasetError> {
-    let choice = batches.choice(number, share)?;
-    let (side, channels) = batches.extent();
-    let data = TensorData::new(batches.pixels(&choice)?, [choice.pictures.len(), side, side, channels]);
-    let pixels = Tensor::from_data(data, (device, DType::U8));
-    Ok(Loaded { pixels, classes: batches.classes(&choice, told)? })
 }
 
 impl Drop for Loader {

@@ -73,7 +73,7 @@ pub fn preview_augment(options: &Options, file: &Path) -> Result<Ending> {
     let pictures = batches.first(PREVIEW_PICTURES)?;
     let sheet = augment::preview(&config.settings.augment, &pictures, config.seed);
     fs::write(file, &sheet.to_png()?)?;
-    println!("{}", file.display());
+    shared::cli::tell(&format!("{}\n", file.display()));
     Ok(Ending::Done)
 }
 

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use burn::tensor::Device;
+use shared::threads;
 
 use crate::reading::{Reading, Values};
 
@@ -25,7 +26,7 @@ pub struct Readback {
     lag: u64,
     /// The steps whose values have not been taken, oldest first.
     steps: VecDeque<u64>,
-    /// `None` where nothing runs ahead: values are read where they are submitted.
+    /// `None` where nothing runs ahead, or no thread is left: values are read where they are submitted.
     reader: Option<Reader>,
     here: VecDeque<Values>,
 }
@@ -42,7 +43,7 @@ impl Readback {
     /// Values are due `lag` steps after their step; 0 reads them at once, on the caller's thread.
     #[must_use]
     pub fn new(lag: u64) -> Self {
-        Self { lag, steps: VecDeque::new(), reader: (lag > 0).then(Reader::start), here: VecDeque::new() }
+        Self { lag, steps: VecDeque::new(), reader: if lag > 0 { Reader::start() } else { None }, here: VecDeque::new() }
     }
 
     /// How many steps later values are due.
@@ -80,18 +81,20 @@ fn read(readings: Vec<Reading>) -> Values {
 }
 
 impl Reader {
-    fn start() -> Self {
+    /// `None` where there is no thread for it.
+    fn start() -> Option<Self> {
         let (submit, readings) = channel::<Vec<Reading>>();
         let (send, values) = channel();
-        let thread = std::thread::spawn(move || {
+        let work = move || {
             for readings in readings {
                 if send.send(read(readings)).is_err() {
                     // Nobody wants the values any more.
                     return;
                 }
             }
-        });
-        Self { submit: Some(submit), values, thread: Some(thread) }
+        };
+        let thread = threads::spawn("readback", work).ok()?;
+        Some(Self { submit: Some(submit), values, thread: Some(thread) })
     }
 
     fn submit(&mut self, readings: Vec<Reading>) {

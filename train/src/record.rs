@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use shared::nn::config::RunConfig;
 use shared::nn::run::{Run, Which};
-use shared::{cli, fs, jsonl};
+use shared::{cli, fs, jsonl, log};
 
 use crate::numbers::median;
 use crate::preparation::end_of;
@@ -28,6 +28,62 @@ pub(crate) enum State {
     Stopped,
     /// A process trains it now.
     Training,
+}
+
+/// What ended the last start of a run, by the last line of its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It did what it was to do.
+    Done,
+    /// This signal.
+    Signal(String),
+    /// This error.
+    Failed(String),
+    /// Nothing that it could note: `kill -9`, the system that was out of memory, a power cut.
+    Killed,
+    /// There is no log.
+    Unknown,
+}
+
+impl Ended {
+    /// By the log `path`.
+    pub(crate) fn of(path: &Path) -> Self {
+        let Ok(log) = fs::read(path) else { return Self::Unknown };
+        let Some(last) = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty()) else { return Self::Unknown };
+        let last = String::from_utf8_lossy(last).into_owned();
+        if let Some(error) = last.trim_start().strip_prefix("ERROR ") {
+            return Self::Failed(error.to_owned());
+        }
+        match last.strip_prefix(log::ENDED) {
+            Some("done") => Self::Done,
+            Some(how) => {
+                Self::Signal(how.split([' ', ';']).find(|word| word.starts_with("SIG")).unwrap_or("a signal").to_owned())
+            }
+            // Earlier versions.
+            None if last.contains("stopped after step") => Self::Signal("a signal".into()),
+            None if last.contains("the run ends") => Self::Done,
+            None => Self::Killed,
+        }
+    }
+
+    /// In a word, for programs.
+    pub(crate) fn word(&self) -> Option<&str> {
+        match self {
+            Self::Done => Some("done"),
+            Self::Signal(name) => Some(name),
+            Self::Failed(error) if error.contains("panicked at") => Some("panic"),
+            Self::Failed(error) if error.contains("out of memory") || error.contains("memory allocation of") => Some("memory"),
+            Self::Failed(_) => Some("error"),
+            Self::Killed => Some("kill"),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Whether the last start of the run in `out` ended without a word before its work was done.
+pub(crate) fn was_killed(out: &Path) -> bool {
+    let record = Run::open(out).ok().and_then(|run| Record::read(&run).ok());
+    record.is_some_and(|record| record.state(true) == State::Stopped && record.ended() == Ended::Killed)
 }
 
 /// A KID that was measured while training.
@@ -129,10 +185,25 @@ impl Record {
 
     /// The error that ended the last start, if one did.
     pub(crate) fn failure(&self) -> Option<String> {
-        let log = fs::read(self.run.file("train.log")).ok()?;
-        let last = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty())?;
-        let text = String::from_utf8_lossy(last);
-        Some(text.trim_start().strip_prefix("ERROR ")?.to_owned())
+        match self.ended() {
+            Ended::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What ended the last start.
+    pub(crate) fn ended(&self) -> Ended {
+        Ended::of(&self.run.file("train.log"))
+    }
+
+    /// How it stands, in a word.
+    pub(crate) fn word(&self, asked_by_owner: bool) -> &'static str {
+        match self.state(asked_by_owner) {
+            State::Training => "running",
+            State::Finished => "finished",
+            State::Stopped if self.failure().is_some() => "failed",
+            State::Stopped => "stopped",
+        }
     }
 
     /// The best KID of those that were measured as the last one was.

@@ -13,6 +13,7 @@ use shared::nn::collective::{Member, PeerGone};
 use shared::nn::config::{RunConfig, ScheduleConfig};
 use shared::nn::device::memory::{self, Memory, OutOfMemory};
 use shared::nn::ops::Precision;
+use shared::threads;
 
 use crate::augment::Controller;
 use crate::feed::Ready;
@@ -70,7 +71,8 @@ impl Replicas {
         let mut first = trainer(device).into_member(member.clone());
         checkpoint.map_or(Ok(()), |checkpoint| first.load(checkpoint))?;
         let start = |(member, device): (Member, &Device)| Other::start(config, last_step, device, member, checkpoint);
-        let mut replicas = Self { first, member: Some(member), others: members.zip(&devices[1..]).map(start).collect() };
+        let others = members.zip(&devices[1..]).map(start).collect::<Result<_>>()?;
+        let mut replicas = Self { first, member: Some(member), others };
         for other in &mut replicas.others {
             if let Answer::Loaded(result) = other.answer() {
                 result?;
@@ -206,11 +208,17 @@ fn checksum(trainer: &Trainer) -> u32 {
 }
 
 impl Other {
-    fn start(config: &RunConfig, last_step: u64, device: &Device, member: Member, checkpoint: Option<&Checkpoint>) -> Self {
+    fn start(
+        config: &RunConfig,
+        last_step: u64,
+        device: &Device,
+        member: Member,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Self> {
         let (orders, receive) = channel();
         let (send, answers) = channel();
         let (config, on, checkpoint) = (config.clone(), device.clone(), checkpoint.cloned());
-        let thread = std::thread::spawn(move || {
+        let work = move || {
             let leaving = Leaving(member.clone());
             // Made on this thread: devices other than the CPU keep what belongs together apart by thread.
             let mut trainer = Trainer::new(&config, last_step, &on).into_member(member);
@@ -226,8 +234,11 @@ impl Other {
                 });
             }
             drop(leaving);
-        });
-        Self { device: device.clone(), orders: Some(orders), answers, thread: Some(thread) }
+        };
+        let Ok(thread) = threads::spawn("device", work) else {
+            bail!("the system allows no thread for {device:?}, and every device but the first needs one: name a single --device")
+        };
+        Ok(Self { device: device.clone(), orders: Some(orders), answers, thread: Some(thread) })
     }
 
     fn order(&mut self, order: Order) {

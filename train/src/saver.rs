@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use shared::nn::checkpoint::{self, Meta, Snapshot};
 use shared::nn::run::{Run, Which};
+use shared::threads;
 
 /// Waiting for the disk for longer than this is told.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
@@ -51,7 +52,7 @@ impl Saver {
     /// Has `order` carried out; waits for the one before it.
     ///
     /// # Errors
-    /// When the one before it failed.
+    /// When the one before it failed, or this one where no thread is left that could do it beside the steps.
     pub fn order(&mut self, order: Order) -> Result<()> {
         let started = Instant::now();
         self.finish()?;
@@ -61,7 +62,11 @@ impl Saver {
         }
         self.last = Some(order.step);
         let run = self.run.clone();
-        self.writing = Some(std::thread::spawn(move || carry_out(&run, order)));
+        match threads::spawn("save", move || carry_out(&run, order)) {
+            Ok(thread) => self.writing = Some(thread),
+            // The steps wait for it.
+            Err(write) => write()?,
+        }
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use shared::cli::{Ending, one_line};
 use shared::nn::run::Run;
 
 use crate::numbers::{count, duration, rounded};
-use crate::record::{Best, Record, State, bytes_below};
+use crate::record::{Best, Record, bytes_below};
 
 /// Show how runs stand: what they do, how far they are, what they measured, what is on disk.
 #[derive(Debug, Args)]
@@ -31,7 +31,9 @@ Examples:
   train status runs/birds --json | jq .state   for a program
   watch -n 60 train status runs/birds          every minute
 
-A run is running, finished, stopped (the same command goes on with it) or failed (and why). Nothing in its folder is changed.
+A run is running, finished, stopped (by what; the same command resumes it) or failed (and why). With --json these are the words of
+`state`, and `ended_by` is done, the signal's name, error, panic, memory, or kill for what the run could not note itself. Nothing in
+its folder is changed.
 Exit code 3 when a file of a run is damaged.";
 
 /// How a run stands. Its JSON is what `--json` prints; null is what is not known.
@@ -43,7 +45,9 @@ struct Status {
     process: Option<u32>,
     /// Since it was started last.
     seconds_since_start: Option<u64>,
-    /// What ended it.
+    /// What ended the last start: done, the name of a signal, error, panic, memory, or kill for what it could not note itself.
+    ended_by: Option<String>,
+    /// The error that did.
     error: Option<String>,
     preset: String,
     step: u64,
@@ -106,15 +110,10 @@ impl Status {
     fn of(folder: &Path) -> Result<Self> {
         let run = Run::open(folder)?;
         let mut record = Record::read(&run)?;
-        let state = record.state(false);
-        let error = record.failure().filter(|_| state == State::Stopped);
-        let state = match state {
-            State::Training => "running",
-            State::Finished => "finished",
-            State::Stopped if error.is_some() => "failed",
-            State::Stopped => "stopped",
-        };
+        let state = record.word(false);
+        let error = record.failure().filter(|_| state == "failed");
         let running = state == "running";
+        let ended_by = record.ended().word().map(str::to_owned).filter(|_| !running);
         let last = record.stats.last().cloned().unwrap_or_default();
         let measured = record.stats.iter().rfind(|line| line["kid"].as_f64().is_some()).cloned().unwrap_or_default();
         let best = record.best();
@@ -129,6 +128,7 @@ impl Status {
             process: run.holder(),
             // Written anew at every start.
             seconds_since_start: seconds("config.toml").filter(|_| running),
+            ended_by,
             error,
             preset: record.config.preset.clone(),
             step: record.step,
@@ -167,6 +167,7 @@ impl Status {
                 text += &format!("  {name:<12} {value}\n");
             }
         };
+        row("ended by", self.ended());
         row("error", self.error.clone().unwrap_or_default());
         row("progress", self.progress());
         row("speed", self.speed());
@@ -200,6 +201,19 @@ impl Status {
         row("last line", self.seconds_since_line.map_or(String::new(), |s| format!("{} ago", duration(s as f64))));
         self.damaged.iter().for_each(|what| row("damaged", what.clone()));
         text
+    }
+
+    /// What ended it where that was not its own end or the error that is shown.
+    fn ended(&self) -> String {
+        match self.ended_by.as_deref() {
+            Some("kill") if self.state == "stopped" => {
+                "nothing that the run could note: kill -9, a system without memory, a power cut; the same command resumes it"
+                    .into()
+            }
+            Some(signal) if self.state == "stopped" && signal != "done" => signal.to_owned(),
+            Some("panic") if self.state == "failed" => "a bug of this program".into(),
+            _ => String::new(),
+        }
     }
 
     fn progress(&self) -> String {

@@ -128,6 +128,44 @@ fn a_resumed_run_with_any_file_operation_failing_ends_with_an_error_and_the_same
     });
 }
 
+#[test]
+#[cfg(unix)]
+fn a_run_on_a_file_system_that_lacks_something_is_the_same_run() {
+    use fs::Feature;
+    let _one = ONE.lock();
+    let scratch = Scratch::new("lacking");
+    let (data, whole) = (scratch.dataset(), scratch.path("whole"));
+    let settings = ["samples.every=1", "checkpoints.keep=1"];
+    train(&data, &whole, 2, &settings).unwrap();
+    // EINVAL, ENOLCK, ENODEV and EEXIST, as CIFS, NFS, 9p and FUSE answer.
+    for (feature, errno) in
+        [(Feature::SyncFolder, 22), (Feature::SyncFile, 22), (Feature::Lock, 37), (Feature::Map, 19), (Feature::Replace, 17)]
+    {
+        let out = scratch.path("run");
+        fs::remove(&out).unwrap();
+        fault::lack(feature, errno);
+        let trained = train(&data, &out, 1, &settings).and_then(|()| train(&data, &out, 2, &settings));
+        fault::lack(feature, 0);
+        trained.unwrap_or_else(|e| panic!("{feature:?}: {e}"));
+        assert_same(&whole, &out, 2 * STEPS_PER_EPOCH);
+        assert!(litter(&out).is_empty() && !out.join("lock.held").exists(), "{feature:?}: {:?}", litter(&out));
+    }
+}
+
+#[test]
+fn a_run_that_finds_no_thread_is_the_same_run() {
+    let _one = ONE.lock();
+    let scratch = Scratch::new("threadless");
+    let (data, whole, out) = (scratch.dataset(), scratch.path("whole"), scratch.path("run"));
+    let settings = ["samples.every=1"];
+    train(&data, &whole, 2, &settings).unwrap();
+    shared::threads::refuse(true);
+    let trained = train(&data, &out, 2, &settings);
+    shared::threads::refuse(false);
+    trained.unwrap();
+    assert_same(&whole, &out, 2 * STEPS_PER_EPOCH);
+}
+
 /// A small file system of its own, until it goes out of scope.
 #[cfg(target_os = "linux")]
 struct Disk(PathBuf);

@@ -4,6 +4,7 @@ mod conventions;
 mod measure;
 
 use clap::{Parser, Subcommand};
+use shared::threads::ThreadsFlag;
 
 pub use self::conventions::{Conventions, ConventionsArgs, PicturesArgs, WeightsChoice};
 pub use self::measure::{MeasureArgs, Options, Repeats};
@@ -31,7 +32,7 @@ Examples:
   evaluate protocols                                        what the protocols do differently
 
 Numbers may be compared only when protocol, weights, and numbers of pictures are the same (docs/METRICS.md).
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data damaged or unusable.";
+Exit codes: 0 done, 1 failed (also a result that stdout did not take), 2 wrong usage, 3 data damaged or unusable.";
 
 /// Measures generated pictures against real ones
 #[derive(Debug, Parser)]
@@ -43,6 +44,9 @@ pub struct Cli {
     /// What to measure.
     #[command(flatten)]
     pub measure: MeasureArgs,
+    /// How many threads compute.
+    #[command(flatten)]
+    pub threads: ThreadsFlag,
 }
 
 /// Tasks beside measuring.

@@ -86,7 +86,7 @@ pub struct BuildArgs {
     /// Make only the i-th of n parts (3/8), for several machines; `prep merge` joins them.
     #[arg(long, value_parser = part)]
     part: Option<(u32, u32)>,
-    /// Threads [default: all cores].
+    /// Threads [default: --threads].
     #[arg(long, short)]
     jobs: Option<usize>,
     /// Memory that all pictures together may take while they are decoded, in MiB; one that takes more is rejected.

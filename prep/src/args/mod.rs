@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use shared::cli::UsageError;
+use shared::threads::ThreadsFlag;
 
 pub use self::build::BuildArgs;
 use crate::{export, synth};
@@ -17,6 +18,12 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// How many threads compute.
+    #[command(flatten)]
+    pub threads: ThreadsFlag,
+    /// For file systems without locks: take an --out that another program has marked as its own, once that runs no more.
+    #[arg(long, global = true)]
+    pub no_lock: bool,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -27,7 +34,7 @@ const EXAMPLES: &str = "Examples:
   prep show birds64 --out sheet.png            look at it
   prep verify birds64                          check every byte
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data damaged, 130/143 stopped.";
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 data damaged, 129/130/143/152 stopped by HUP/INT/TERM/XCPU.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -121,7 +128,7 @@ pub struct SynthArgs {
     /// Another seed, other pictures.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Threads [default: all cores].
+    /// Threads [default: --threads].
     #[arg(long, short)]
     jobs: Option<usize>,
     /// Replace pictures that were drawn with other flags.
@@ -139,7 +146,7 @@ fn within(flag: &str, value: impl Into<f64>, low: f64, high: f64) -> Result<(), 
 }
 
 fn threads(jobs: Option<usize>) -> Result<usize, UsageError> {
-    let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let jobs = jobs.unwrap_or_else(rayon::current_num_threads);
     within("--jobs", jobs as f64, 1.0, 1024.0)?;
     Ok(jobs)
 }

@@ -58,12 +58,4 @@ pub enum BuildError {
         /// How many pictures were rejected, and why.
         source: DataError,
     },
-    /// The threads cannot be started.
-    #[error("cannot start {jobs} threads")]
-    Threads {
-        /// How many were asked for.
-        jobs: usize,
-        /// What the system said.
-        source: rayon::ThreadPoolBuildError,
-    },
 }

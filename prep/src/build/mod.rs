@@ -32,6 +32,7 @@ use shared::dataset::{MANIFEST, Manifest};
 use shared::fs;
 use shared::log::Progress;
 use shared::signal::Stop;
+use shared::threads::Pool;
 
 use self::assemble::Assembler;
 pub use self::assemble::Notes;
@@ -114,8 +115,7 @@ pub struct Report {
 /// When the source cannot be used, the folder holds something else, or writing fails; the folder is then as it was.
 pub fn build(options: &Options, stop: &Stop) -> Result<Outcome, BuildError> {
     let started = Instant::now();
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
-    let threads = threads.map_err(|source| BuildError::Threads { jobs: options.jobs, source })?;
+    let threads = Pool::new(options.jobs);
     let plan = threads.install(|| Plan::new(options))?;
     let out = output::resolve(&options.out)?;
     output::holds_only(&out, is_ours)?;

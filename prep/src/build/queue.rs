@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use shared::threads;
+
 struct State<T> {
     /// The next item that nobody has taken.
     next: usize,
@@ -67,7 +69,11 @@ pub fn in_order<T: Send, E>(
         }
     };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs.max(1)).map(|_| scope.spawn(worker)).collect();
+        let start = |_| threads::spawn_scoped(scope, "prepare", worker).ok();
+        let workers: Vec<_> = (0..jobs.max(1)).map_while(start).collect();
+        if workers.is_empty() {
+            return (0..count).try_for_each(|item| sink(item, work(item)));
+        }
         let mut outcome = Ok(());
         for item in 0..count {
             let mut state = lock();
@@ -89,7 +95,7 @@ pub fn in_order<T: Send, E>(
         }
         lock().ended = true;
         room.notify_all();
-        for thread in threads {
+        for thread in workers {
             if let Err(panic) = thread.join() {
                 std::panic::resume_unwind(panic);
             }

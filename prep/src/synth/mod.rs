@@ -17,6 +17,7 @@ use shared::log::Progress;
 use shared::rng;
 use shared::sealed::{self, SealedError};
 use shared::signal::Stop;
+use shared::threads::Pool;
 use thiserror::Error;
 
 use crate::crop::BoundingBox;
@@ -68,14 +69,6 @@ pub enum SynthError {
         /// What the encoder said.
         source: image::ImageError,
     },
-    /// The threads cannot be started.
-    #[error("cannot start {jobs} threads")]
-    Threads {
-        /// How many were asked for.
-        jobs: usize,
-        /// What the system said.
-        source: rayon::ThreadPoolBuildError,
-    },
 }
 
 /// How it ended.
@@ -112,8 +105,7 @@ pub fn synth(options: &Options, stop: &Stop) -> Result<Outcome, SynthError> {
             _ => Err(output::refused(&options.out, "it holds other pictures; --force replaces them".into()).into()),
         };
     }
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(options.jobs).build();
-    let threads = threads.map_err(|source| SynthError::Threads { jobs: options.jobs, source })?;
+    let threads = Pool::new(options.jobs);
     let staged = AtomicFolder::create(&out)?;
     for class in scene::Class::ALL {
         fs::create_folder(staged.path().join("images").join(class.folder()))?;

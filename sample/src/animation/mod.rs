@@ -247,7 +247,7 @@ impl AnimationArgs {
                     "it has more than --max-size {asked} MB: fewer --frames, a smaller --scale or fewer --colors are needed"
                 );
             }
-            output::report(out, bytes, &format!("{} frames of {}×{}{played}", timing.count, extent.0, extent.1))?;
+            output::report(out, bytes, &format!("{} frames of {}×{}{played}", timing.count, extent.0, extent.1));
         }
         Ok(ending)
     }

@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::BufWriter;
-use std::panic;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use anyhow::{Result, bail};
 use rayon::prelude::*;
@@ -15,6 +13,7 @@ use shared::fs::{AtomicFile, FsError};
 use shared::log::Progress;
 use shared::picture::Picture;
 use shared::signal::Stop;
+use shared::threads;
 
 use super::Frames;
 
@@ -158,32 +157,36 @@ impl<'a> Source<'a> {
 ///
 /// # Errors
 /// When a frame cannot be made or written; nothing is left then.
-pub fn run(source: Source<'_>, scale: u32, sink: Box<dyn Sink>, stop: &Stop) -> Result<(Ending, u64)> {
+pub fn run(source: Source<'_>, scale: u32, mut sink: Box<dyn Sink>, stop: &Stop) -> Result<(Ending, u64)> {
     let progress = Progress::new("frames", source.count() as u64);
-    let result = std::thread::scope(|scope| {
-        let (send, receive) = sync_channel(1);
-        let progress = &progress;
-        let packing = scope.spawn(move || pack(&receive, sink, scale, progress));
-        // Made on this thread: what watches it for a device without memory must see its panics.
-        let fed = feed(source, scale, send, stop);
-        let packed = packing.join().unwrap_or_else(|payload| panic::resume_unwind(payload));
-        // An error of the packing ends the feeding, so it comes first.
-        packed.and_then(|sink| fed.map(|()| sink))
-    });
-    match (stop.exit_code(), result) {
+    let pack = |frames: Vec<Picture>| -> Result<()> {
+        let count = frames.len() as u64;
+        let frames = if scale == 1 { frames } else { frames.par_iter().map(|frame| frame.enlarge(scale)).collect() };
+        sink.push(frames)?;
+        progress.add(count);
+        Ok(())
+    };
+    // Made on this thread: what watches it for a device without memory must see its panics.
+    let (fed, packed) = threads::beside("pack", 1, pack, |give| feed(source, scale, give, stop));
+    match (stop.exit_code(), packed) {
         // The signal went to a program that packs, too: its error only says so.
         (Some(code), _) => Ok((Ending::Stopped(code), 0)),
-        (None, result) => result?.finish().map(|bytes| (Ending::Done, bytes)),
+        // An error of the packing ends the feeding, so it comes first.
+        (None, packed) => {
+            packed?;
+            fed?;
+            sink.finish().map(|bytes| (Ending::Done, bytes))
+        }
     }
 }
 
-fn feed(mut source: Source<'_>, scale: u32, send: SyncSender<Vec<Picture>>, stop: &Stop) -> Result<()> {
+fn feed(mut source: Source<'_>, scale: u32, give: &mut dyn FnMut(Vec<Picture>) -> bool, stop: &Stop) -> Result<()> {
     let limit = source.at_once(scale);
     let mut next = 0;
     while next < source.count() && stop.exit_code().is_none() {
         let chunk = source.chunk(next, limit)?;
         next += chunk.len();
-        if send.send(chunk).is_err() {
+        if !give(chunk) {
             // Nobody packs any more, and says why.
             break;
         }
@@ -191,19 +194,10 @@ fn feed(mut source: Source<'_>, scale: u32, send: SyncSender<Vec<Picture>>, stop
     Ok(())
 }
 
-fn pack(receive: &Receiver<Vec<Picture>>, mut sink: Box<dyn Sink>, scale: u32, progress: &Progress) -> Result<Box<dyn Sink>> {
-    for frames in receive {
-        let count = frames.len() as u64;
-        let frames = if scale == 1 { frames } else { frames.par_iter().map(|frame| frame.enlarge(scale)).collect() };
-        sink.push(frames)?;
-        progress.add(count);
-    }
-    Ok(sink)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::sync::mpsc::{SyncSender, sync_channel};
     use std::time::Duration;
 
     use super::*;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use shared::cli::UsageError;
 use shared::fs::AtomicFile;
 use shared::picture::Picture;
+use shared::threads;
 
 use super::format::Container;
 use super::stage::Sink;
@@ -32,11 +33,19 @@ impl Container {
     }
 }
 
+/// What reads what ffmpeg says.
+enum Said {
+    /// A thread beside the frames.
+    Read(JoinHandle<String>),
+    /// Nothing until the end, where there is no thread.
+    Unread(Box<dyn FnOnce() -> String + Send>),
+}
+
 /// A film being written.
 pub struct Film {
     ffmpeg: Child,
     frames: Option<ChildStdin>,
-    said: Option<JoinHandle<String>>,
+    said: Option<Said>,
     file: Option<AtomicFile>,
 }
 
@@ -86,12 +95,13 @@ impl Film {
             _ => anyhow!(error).context("cannot start ffmpeg"),
         })?;
         let said = ffmpeg.stderr.take().map(|mut stderr| {
-            std::thread::spawn(move || {
+            let read: Box<dyn FnOnce() -> String + Send> = Box::new(move || {
                 let mut text = Vec::new();
                 // What can be read is all there is to say.
                 let _ = stderr.read_to_end(&mut text);
                 String::from_utf8_lossy(&text).into_owned()
-            })
+            });
+            threads::spawn("ffmpeg", read).map_or_else(Said::Unread, Said::Read)
         });
         let frames = ffmpeg.stdin.take();
         Ok(Self { ffmpeg, frames, said, file: Some(file) })
@@ -109,8 +119,12 @@ impl Film {
     /// Waits until ffmpeg ended.
     fn end(&mut self) -> Result<()> {
         drop(self.frames.take());
+        let said = match self.said.take() {
+            Some(Said::Read(thread)) => thread.join().unwrap_or_default(),
+            Some(Said::Unread(read)) => read(),
+            None => String::new(),
+        };
         let status = self.ffmpeg.wait().context("cannot wait for ffmpeg")?;
-        let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
         if status.success() {
             return Ok(());
         }

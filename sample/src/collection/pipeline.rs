@@ -1,15 +1,12 @@
 //! Generate, encode, hand over: this thread generates the next pictures while another has the last ones encoded and written.
 
-use std::panic;
-use std::sync::mpsc;
-use std::thread;
-
 use anyhow::Result;
 use rayon::prelude::*;
 use shared::log::{BAR, Progress};
 use shared::nn::sampler::{Sampler, Wish};
 use shared::picture::{Picture, PictureError};
 use shared::signal::Stop;
+use shared::threads;
 
 use super::Request;
 
@@ -47,22 +44,18 @@ where
     S: Iterator<Item = u64>,
 {
     let progress = Progress::resumed("pictures", work.total, work.before, BAR);
-    let (sender, receiver) = mpsc::sync_channel::<(Vec<u64>, Vec<Picture>)>(WAITING);
-    let write = move || -> Result<()> {
-        for (seeds, pictures) in receiver {
-            // The quick encoding takes a fifteenth of the time of the thorough one for 3 to 8% more bytes of such pictures, and has
-            // no instructions of its own for some machines: it gives the same bytes on all.
-            let encode = |(seed, picture): (&u64, &Picture)| Ok((*seed, picture.to_png_quickly()?));
-            let encoded: Result<Vec<Encoded>, PictureError> = seeds.par_iter().zip(&pictures).map(encode).collect();
-            take(encoded?)?;
-            progress.add(seeds.len() as u64);
-        }
+    let write = |(seeds, pictures): (Vec<u64>, Vec<Picture>)| -> Result<()> {
+        // The quick encoding takes a fifteenth of the time of the thorough one for 3 to 8% more bytes of such pictures, and has
+        // no instructions of its own for some machines: it gives the same bytes on all.
+        let encode = |(seed, picture): (&u64, &Picture)| Ok((*seed, picture.to_png_quickly()?));
+        let encoded: Result<Vec<Encoded>, PictureError> = seeds.par_iter().zip(&pictures).map(encode).collect();
+        take(encoded?)?;
+        progress.add(seeds.len() as u64);
         Ok(())
     };
-    thread::scope(|scope| {
-        let writer = scope.spawn(write);
-        let mut seeds = work.seeds;
-        let stopped = loop {
+    let mut seeds = work.seeds;
+    let (stopped, written) = threads::beside("write", WAITING, write, |give| {
+        loop {
             let chunk: Vec<u64> = seeds.by_ref().take(CHUNK).collect();
             if chunk.is_empty() {
                 break None;
@@ -72,13 +65,11 @@ where
             }
             let wishes: Vec<Wish> = chunk.iter().map(|&seed| request.wish(seed, sampler)).collect();
             let pictures = sampler.pictures_of(&wishes);
-            if sender.send((chunk, pictures)).is_err() {
+            if !give((chunk, pictures)) {
                 // The writer has ended; below it says why.
                 break None;
             }
-        };
-        drop(sender);
-        writer.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))?;
-        Ok(stopped)
-    })
+        }
+    });
+    written.map(|()| stopped)
 }

@@ -74,7 +74,7 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
     }
     write_all(&files)?;
     for (path, bytes) in &files {
-        output::report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()))?;
+        output::report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()));
     }
     Ok(Ending::Done)
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Result, failed, fault, open_append};
+use super::{Feature, Result, failed, fault, open_append};
 
 /// A log opened for appending.
 #[derive(Debug)]
@@ -73,6 +73,7 @@ impl AppendFile {
     /// # Errors
     /// When the system refuses.
     pub fn sync(&self) -> Result<()> {
-        fault::trip().and_then(|()| self.file.sync_data()).map_err(failed("sync", &self.path))
+        let sync = || Feature::SyncFile.attempt(&self.path, || self.file.sync_data());
+        fault::trip().and_then(|()| sync()).map(drop).map_err(failed("sync", &self.path))
     }
 }

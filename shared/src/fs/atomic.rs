@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use super::{Result, TEMPORARY_SUFFIX, failed, fault, sync_folder_of};
+use super::lock::create_exclusively;
+use super::{Feature, Result, TEMPORARY_SUFFIX, failed, fault, replace, sync, sync_folder_of};
 
 /// A file being written under a temporary name; [`AtomicFile::commit`] gives it its final name, drop removes it unless it is kept.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl AtomicFile {
         let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
         let temporary = target.with_file_name(format!(".{name}.{}-{serial}{TEMPORARY_SUFFIX}", std::process::id()));
         fault::trip().map_err(failed("create", &target))?;
-        let file = OpenOptions::new().write(true).create_new(true).open(&temporary).map_err(failed("create", &target))?;
+        let file = create_exclusively(&temporary).map_err(failed("create", &target))?;
         Ok(Self { target, temporary, file: Some(file), stays: false, unsynced: 0, behind: None })
     }
 
@@ -75,7 +76,7 @@ impl AtomicFile {
         self.sync()?;
         // Windows does not rename a file that is open.
         drop(self.file.take());
-        fault::trip().and_then(|()| std::fs::rename(&self.temporary, &self.target)).map_err(failed("rename to", &self.target))?;
+        replace(&self.temporary, &self.target)?;
         self.stays = true;
         sync_folder_of(&self.target)
     }
@@ -87,8 +88,7 @@ impl AtomicFile {
     pub fn sync(&mut self) -> Result<()> {
         self.behind.take().map_or(Ok(()), joined).map_err(failed("sync", &self.target))?;
         // `File` has no buffer of its own; sync_all reports delayed write errors (full disk) that close() swallows.
-        let sync = |file: &File| fault::trip().and_then(|()| file.sync_all());
-        self.file.as_ref().map_or(Ok(()), sync).map_err(failed("sync", &self.target))
+        self.file.as_ref().map_or(Ok(()), |file| sync(file, &self.target))
     }
 
     /// From now on it stays under its temporary name, whatever happens, until it is committed: for a reader that finds out what of it is
@@ -107,7 +107,9 @@ impl AtomicFile {
         self.behind.take().map_or(Ok(()), joined)?;
         // Without a second handle or a thread it is synced at the end all the same.
         if let Some(file) = self.file.as_ref().and_then(|file| file.try_clone().ok()) {
-            self.behind = std::thread::Builder::new().name("sync".into()).spawn(move || file.sync_data()).ok();
+            let target = self.target.clone();
+            let sync = move || Feature::SyncFile.attempt(&target, || file.sync_data()).map(drop);
+            self.behind = crate::threads::spawn("sync", sync).ok();
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ pub fn write_unsynced(path: impl AsRef<Path>, parts: &[&[u8]]) -> Result<()> {
         let write = |part: &&[u8]| fault::trip().and_then(|()| plain.write_all(part));
         parts.iter().try_for_each(write).map_err(failed("write", path))?;
     }
-    fault::trip().and_then(|()| std::fs::rename(&file.temporary, path)).map_err(failed("rename to", path))?;
+    replace(&file.temporary, path)?;
     file.stays = true;
     Ok(())
 }

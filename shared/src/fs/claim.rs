@@ -1,16 +1,16 @@
 //! Who fills a folder or makes a file: one process at a time, by an advisory lock.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::{FsError, Result, open_append, remove};
+use super::{Lock, Result, remove};
 
 /// Proof that this process is the only one to write something, until it is dropped. The claim ends with the process, however that ends;
 /// the file of one that was killed is used by the next.
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Claim {
@@ -18,17 +18,14 @@ impl Claim {
     /// process has it.
     ///
     /// # Errors
-    /// When the lock file cannot be made, or the file system has no locks.
+    /// As [`Lock::take`].
     pub fn by(path: impl Into<PathBuf>) -> Result<Option<Self>> {
         let path = path.into();
         loop {
-            let lock = open_append(&path)?;
-            match lock.try_lock() {
-                Ok(()) if is_at(&lock, &path) => return Ok(Some(Self { path, _lock: lock })),
-                // The owner before removed the file between our opening and locking it.
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(source)) => return Err(FsError { operation: "lock", path, source }),
+            let Some(lock) = Lock::take(&path)? else { return Ok(None) };
+            // Else the owner before removed the file between our opening and locking it.
+            if is_at(lock.file(), &path) {
+                return Ok(Some(Self { path, _lock: lock }));
             }
         }
     }

@@ -1,7 +1,9 @@
-//! Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk.
+//! Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk, or a file system lacks something.
 
 #[cfg(feature = "faults")]
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
+
+use super::Feature;
 
 /// From the first failing operation on all of them fail.
 #[cfg(feature = "faults")]
@@ -69,6 +71,30 @@ fn allowed(remaining: i64) -> std::io::Result<()> {
     if remaining == 0 || remaining < 0 && MODE.load(Ordering::SeqCst) != ONCE {
         return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left on device (injected)"));
     }
+    Ok(())
+}
+
+/// The error that each feature gives, by its number; 0 for none.
+#[cfg(feature = "faults")]
+static LACKED: [AtomicI32; Feature::ALL.len()] = [const { AtomicI32::new(0) }; Feature::ALL.len()];
+
+/// Lets the system refuse everything of this process that needs `feature`, with the system's error `errno`; 0 ends it.
+#[cfg(feature = "faults")]
+pub fn lack(feature: Feature, errno: i32) {
+    LACKED[feature as usize].store(errno, Ordering::SeqCst);
+}
+
+#[cfg(feature = "faults")]
+pub(super) fn lacked(feature: Feature) -> std::io::Result<()> {
+    match LACKED[feature as usize].load(Ordering::SeqCst) {
+        0 => Ok(()),
+        errno => Err(std::io::Error::from_raw_os_error(errno)),
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+#[expect(clippy::unnecessary_wraps, reason = "the twin with faults can fail")]
+pub(super) fn lacked(_: Feature) -> std::io::Result<()> {
     Ok(())
 }
 

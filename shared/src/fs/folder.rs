@@ -1,10 +1,10 @@
 //! Folders that appear under their name whole or not at all.
 #![expect(clippy::disallowed_methods, reason = "the bans in clippy.toml point to this module")]
 
-use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::lock::create_exclusively;
 use super::{Result, TEMPORARY_SUFFIX, create_folder, failed, fault, remove, sync_folder, sync_folder_of};
 
 /// A folder being filled under a temporary name beside its final one; like [`super::AtomicFile`] for a set of files that only
@@ -43,9 +43,7 @@ impl AtomicFolder {
     /// When the system refuses.
     pub fn write_unsynced(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         let path = self.temporary.join(name);
-        fault::trip()
-            .and_then(|()| OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(bytes))
-            .map_err(failed("write", &path))
+        fault::trip().and_then(|()| create_exclusively(&path)?.write_all(bytes)).map_err(failed("write", &path))
     }
 
     /// Gives the folder its final name. A folder that has the name already steps aside first and is removed when the new
@@ -115,7 +113,7 @@ fn staged_name(target: &Path) -> PathBuf {
 }
 
 /// Where a folder waits while another takes its name.
-fn retired_name(target: &Path) -> PathBuf {
+pub(super) fn retired_name(target: &Path) -> PathBuf {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     target.with_file_name(format!(".{name}.old{TEMPORARY_SUFFIX}"))
 }

@@ -9,6 +9,7 @@ use super::network::{FeatureNetwork, Layer};
 use super::resize::Preprocessing;
 use super::source::{PictureSource, SourceError};
 use crate::log::{self, Progress};
+use crate::threads;
 
 /// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the widest activations near 100
 /// MB.
@@ -71,23 +72,28 @@ impl Extractor<'_> {
         let progress = Progress::resumed(format!("features of {}", source.origin()), source.len() as u64, first as u64, log::BAR);
         let indices: Vec<usize> = (first..source.len()).collect();
         let (batch, preprocessing) = (self.batch.max(1), self.preprocessing);
+        let make = |indices: &[usize]| source.read(indices).map(|pictures| preprocessing.batch(&pictures));
         std::thread::scope(|scope| {
             // Some batches wait, one is being made: memory stays bounded however slow the network is.
             let (sender, receiver) = sync_channel(AHEAD);
-            scope.spawn(move || {
-                for indices in indices.chunks(batch) {
-                    let made = source.read(indices).map(|pictures| preprocessing.batch(&pictures));
+            let (mut here, make) = (indices.chunks(batch), &make);
+            let ahead = here.clone();
+            let reads_ahead = threads::spawn_scoped(scope, "pictures", move || {
+                for indices in ahead {
+                    let made = make(indices);
                     let failed = made.is_err();
                     // The receiver is gone only when it stopped at an earlier error.
                     if sender.send(made).is_err() || failed {
                         break;
                     }
                 }
-            });
+            })
+            .is_ok();
             let (mut at, mut waited, started) = (first, Duration::ZERO, Instant::now());
             loop {
                 let asked = Instant::now();
-                let Ok(input) = receiver.recv() else { break };
+                let input = if reads_ahead { receiver.recv().ok() } else { here.next().map(make) };
+                let Some(input) = input else { break };
                 waited += asked.elapsed();
                 let features = self.network.features_of_input(input?, preprocessing.side, layers);
                 keepers.iter_mut().zip(&features).for_each(|(keeper, rows)| keeper.add(at, rows));

@@ -1,12 +1,11 @@
 //! Who trains a run: one process at a time, by an advisory lock on the file `lock`. The system gives it back however the process ends.
 
-use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::run::{Run, RunError};
-use crate::fs::{self, FsError};
+use crate::fs::{self, Lock};
 
 /// The file of a run that is locked; it holds the number of the process that locked it last.
 pub(super) const LOCK: &str = "lock";
@@ -18,38 +17,35 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Proof that this process alone trains a run.
 #[derive(Debug)]
 pub struct Owner {
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Run {
     /// Makes this process the only one that trains the run.
     ///
     /// # Errors
-    /// Within a second, when another one does: its number is named where it is known. When the file system has no locks.
+    /// Within a second, when another one does: its number is named where it is known. Where the file system has no locks, when a process that may
+    /// be at work still has marked it.
     pub fn own(&self) -> Result<Owner, RunError> {
         let path = self.file(LOCK);
-        let mut file = fs::open_append(&path)?;
         let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 20),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(RunError::Locked { path: self.folder().to_owned(), holder: noted(&path) });
-                }
-                Err(TryLockError::Error(source)) => return Err(FsError { operation: "lock", path, source }.into()),
+        let lock = loop {
+            match Lock::take(&path)? {
+                Some(lock) => break lock,
+                None if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 20),
+                None => return Err(RunError::Locked { path: self.folder().to_owned(), holder: noted(&path) }),
             }
-        }
+        };
         // Only for the message to others, so a full disk is no reason not to go on.
+        let mut file = lock.file();
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Owner { _lock: file })
+        Ok(Owner { _lock: lock })
     }
 
     /// Whether a process trains the run. Whoever is about to own it does not mind being asked.
     #[must_use]
     pub fn is_owned(&self) -> bool {
-        let held = |file: File| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-        File::open(self.file(LOCK)).is_ok_and(held)
+        Lock::is_taken(&self.file(LOCK))
     }
 
     /// The number of the process that trains the run; `None` when none does, or it is not known.

@@ -39,7 +39,7 @@ impl ReportArgs {
         let run = Run::open(&self.run)?;
         let out = self.out.unwrap_or_else(|| run.file(FILE));
         write_to(&run, &out, self.data.as_deref())?;
-        shared::cli::print(&format!("{}\n", out.display()))?;
+        shared::cli::tell(&format!("{}\n", out.display()));
         Ok(Ending::Done)
     }
 }

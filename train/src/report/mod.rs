@@ -96,7 +96,7 @@ fn render(record: &Record, data: &Data, by_owner: bool) -> String {
         let content = record.complaints.iter().map(note).collect();
         sections.push(Section { id: "damage", title: "Not readable", content });
     }
-    let header = overview::header(record, record.state(by_owner));
+    let header = overview::header(record, record.word(by_owner));
     let footer = leaf("p", "", format!("fledge {}. This page needs no network and runs no script.", env!("CARGO_PKG_VERSION")));
     page(&overview::title(record), include_str!("style.css"), header, sections, footer)
 }

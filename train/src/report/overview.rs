@@ -2,7 +2,7 @@
 
 use super::html::{Html, element, leaf, text};
 use crate::numbers::{ABSENT, count, duration, rounded};
-use crate::record::{Record, State};
+use crate::record::Record;
 
 /// The last part of a path, which is what people call a folder.
 pub(super) fn name_of(path: &std::path::Path) -> String {
@@ -16,14 +16,8 @@ pub(super) fn title(record: &Record) -> String {
 }
 
 /// The first lines of the page.
-pub(super) fn header(record: &Record, state: State) -> Html {
-    let error = record.failure().filter(|_| state == State::Stopped);
-    let word = match state {
-        State::Training => "running",
-        State::Finished => "finished",
-        State::Stopped if error.is_some() => "failed",
-        State::Stopped => "stopped",
-    };
+pub(super) fn header(record: &Record, word: &str) -> Html {
+    let error = record.failure().filter(|_| word == "failed");
     let data = &record.config.data;
     let color = if data.channels == 1 { "grey" } else { "colour" };
     let run = record.run.folder().display();

@@ -199,13 +199,19 @@ impl Training {
     /// Takes in the KID that is owed, if one is: it is due at the end of the epoch after its own, or of the run.
     pub(super) fn settle(&mut self, stop: &Stop) -> Result<Settled> {
         let Some(Pending { step, epoch, mut line }) = self.state.pending.clone() else { return Ok(Settled::Yes) };
-        let due = match &mut self.evaluations {
-            Some(evaluations) => evaluations.due(stop),
-            None => Due::Missing("this time the run was started without weights".into()),
+        let due = loop {
+            let due = match &mut self.evaluations {
+                Some(evaluations) => evaluations.due(stop),
+                None => Due::Missing("this time the run was started without weights".into()),
+            };
+            match due {
+                Due::Save => self.save_if_asked(stop)?,
+                due => break due,
+            }
         };
         let at = (step, epoch);
         let alarm = match due {
-            Due::Stopped => return Ok(Settled::Stopped),
+            Due::Stopped | Due::Save => return Ok(Settled::Stopped),
             Due::Missing(why) => self.state.alarms.miss(at, &why),
             Due::Kid(kid) => {
                 tracing::info!("epoch {epoch} KID {:.5} ({:.0} s)", kid.value, kid.seconds);

@@ -32,7 +32,6 @@ use crate::epoch_log::EpochLog;
 use crate::evaluations::Evaluations;
 use crate::feed::{self, DataOn, Feed};
 use crate::folder::{claim, take_over};
-use crate::init;
 use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, prepare};
@@ -42,6 +41,7 @@ use crate::report;
 use crate::saver::Saver;
 use crate::state::State;
 use crate::trainer::Trainer;
+use crate::{init, record};
 
 /// Trains on `devices` until the schedule ends or a signal comes; everything is saved either way.
 ///
@@ -49,6 +49,7 @@ use crate::trainer::Trainer;
 /// When the data, the run folder or the weights are unusable, the folder cannot be written, or values are not finite however often
 /// it is tried.
 pub fn train(options: &Options, out: &Path, devices: &DeviceList, stop: &Stop) -> Result<Ending> {
+    let was_killed = record::was_killed(out);
     // Before devices and data are opened, which takes its time.
     let claimed = claim(out)?;
     let devices = &devices.open()?[..];
@@ -56,10 +57,17 @@ pub fn train(options: &Options, out: &Path, devices: &DeviceList, stop: &Stop) -
     replicas::set_up(&config.settings.schedule, devices)?;
     let begun = init::networks(&config, Some(out), options.restart)?;
     let owned = take_over(out, claimed, options.restart)?;
+    if was_killed && !options.restart {
+        tracing::warn!(
+            "the start before this one was killed, or its machine went down: what followed its last checkpoint is repeated"
+        );
+    }
     let mut training = Training::open(options, config, batches, owned, begun.as_ref(), devices)?;
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
     let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
-    println!("{}", out.display());
+    // First the bar goes, and with it what stands below.
+    drop(training);
+    shared::cli::tell(&format!("{}\n", out.display()));
     Ok(ending)
 }
 
@@ -160,6 +168,7 @@ impl Training {
             if let Some(code) = stop.exit_code() {
                 return self.stop(code);
             }
+            self.save_if_asked(stop)?;
             if self.saved_at.elapsed() >= self.save_every {
                 self.save()?;
             }
@@ -174,7 +183,8 @@ impl Training {
     fn stop(&mut self, code: u8) -> Result<Ending> {
         self.save()?;
         self.saver.finish()?;
-        tracing::info!("stopped after step {}; the same command goes on from there", self.trainer().step);
+        let by = shared::signal::name_of(code);
+        tracing::info!("stopped by {by} after step {}; the same command resumes from there", self.trainer().step);
         Ok(Ending::Stopped(code))
     }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use shared::fs;
 use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta, Snapshot};
 use shared::nn::config::CheckpointsConfig;
+use shared::signal::Stop;
 
 use super::Training;
 use super::recovery::NotFinite;
@@ -34,6 +35,18 @@ impl Training {
         if self.drawn_at.elapsed() >= DRAWN_EVERY {
             self.drawn_at = Instant::now();
             curves::write(&self.run)?;
+        }
+        Ok(())
+    }
+
+    /// Has the present step saved where SIGUSR1 or SIGUSR2 asked for it.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub(super) fn save_if_asked(&mut self, stop: &Stop) -> Result<()> {
+        if stop.takes_save() {
+            self.save()?;
+            tracing::info!("a signal asked for a checkpoint: step {} is saved, and training continues", self.trainer().step);
         }
         Ok(())
     }

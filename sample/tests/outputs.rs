@@ -1,0 +1,43 @@
+//! A terminal that goes away, a pipe that nobody reads and a full disk below stdout and stderr: the file is written, and the exit code says
+//! so.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{names, run};
+use shared::fs;
+use shared::testing::{in_terminal, open_terminal};
+
+#[test]
+fn a_file_is_written_wherever_the_outputs_go() {
+    let (scratch, run) = run("outputs");
+    let start = |name: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sample"));
+        command.arg("images").arg(&run).arg("--out").arg(scratch.0.join(name)).args(["-n", "200", "--device", "cpu"]);
+        command
+    };
+    assert!(start("whole").output().unwrap().status.success());
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut pipe = start("pipe");
+    pipe.stdout(closed.try_clone().unwrap()).stderr(closed);
+    let (window, inside) = open_terminal().unwrap();
+    let mut terminal = start("terminal");
+    in_terminal(&mut terminal, &inside).unwrap();
+    drop((window, inside));
+    let mut commands = vec![("pipe", pipe), ("terminal", terminal)];
+    if Path::new("/dev/full").exists() {
+        let full = || Stdio::from(fs::open_append("/dev/full").unwrap());
+        let mut disk = start("disk");
+        disk.stdout(full()).stderr(full());
+        commands.push(("disk", disk));
+    }
+    for (name, mut command) in commands {
+        assert_eq!(command.status().unwrap().code(), Some(0), "{name}");
+        assert_eq!(names(&scratch.0.join(name)), names(&scratch.0.join("whole")), "{name}");
+    }
+}
