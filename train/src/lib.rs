@@ -10,6 +10,7 @@
 //! | [`report`] | all that is known about a run as one HTML file |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`remembered`] | flags that are no settings, as a run remembers them |
 //! | [`folder`] | whether a run folder may be had, what was begun there, where it goes on from |
 //! | [`rehearsal`] | what a run would take, found out by its first steps |
 //! | [`init`] | a run that begins with another run's weights |
@@ -67,6 +68,7 @@ pub mod readback;
 pub mod reading;
 mod record;
 pub mod rehearsal;
+pub mod remembered;
 pub mod replicas;
 pub mod report;
 pub mod resident;
