@@ -94,13 +94,14 @@ impl Earlier {
             )));
         };
         // By the name that was given as long as it means the same folder.
-        let same = std::fs::canonicalize(&named).is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
+        let same =
+            std::fs::canonicalize(&named).is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
         Ok(if same { named } else { noted.to_owned() })
     }
 }
 
-/// What a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, its settings are those that its last
-/// checkpoint holds.
+/// What a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, or is not what the last checkpoint was
+/// computed by, its settings are those that the checkpoint holds.
 ///
 /// # Errors
 /// When there are settings that this program cannot read.
@@ -123,5 +124,28 @@ pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
             }
         }
     };
+    let config = as_computed(run, config)?;
     Ok(Some(Earlier { run: run.clone(), config, flags: Flags::read(run)? }))
+}
+
+/// `config`, unless what it says is not what the last checkpoint was computed by: no checksum guards what people may read and edit, and
+/// the steps that follow must be by the same settings.
+fn as_computed(run: &Run, config: RunConfig) -> Result<RunConfig> {
+    let Some(step) = run.step_of(Which::Latest)? else { return Ok(config) };
+    // Where it is damaged, another takes its place when it is loaded.
+    let Ok(checkpoint) = Checkpoint::open(&run.checkpoint_folder(step)) else { return Ok(config) };
+    let computed = checkpoint.meta.config;
+    match computed.changes(&config).iter().find(|change| !change.is_free) {
+        None => Ok(config),
+        Some(change) => {
+            tracing::warn!(
+                "{} has {} = {} where step {step} was computed by {}; the settings are taken from its checkpoint",
+                run.file("config.toml").display(),
+                change.key,
+                change.now,
+                change.was
+            );
+            Ok(computed)
+        }
+    }
 }

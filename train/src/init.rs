@@ -142,7 +142,8 @@ fn tell_classes(there: &[String], here: &[String]) {
     let (old, new): (Vec<String>, Vec<String>) = here.iter().cloned().partition(|class| there.contains(class));
     let gone: Vec<String> = there.iter().filter(|class| !here.contains(class)).cloned().collect();
     let named = |classes: &[String]| if classes.is_empty() { "none".to_owned() } else { few(classes) };
-    let more = |what: &str, classes: &[String]| if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) };
+    let more =
+        |what: &str, classes: &[String]| if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) };
     tracing::info!(
         "classes are taken over by name: {}{}{}",
         named(&old),

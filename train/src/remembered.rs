@@ -80,7 +80,10 @@ impl Flags {
         match read.and_then(|written| written.read().map_err(|error| error.to_string())) {
             Ok(flags) => Ok(flags),
             Err(why) => {
-                tracing::warn!("{}: {why}; --device, --weights, --save-every, --retries and --stop-after count as not given", path.display());
+                tracing::warn!(
+                    "{}: {why}; --device, --weights, --save-every, --retries and --stop-after count as not given",
+                    path.display()
+                );
                 Ok(Self::default())
             }
         }

@@ -106,8 +106,10 @@ fn refuse(run: &Run, earlier: Option<&Earlier>, config: &RunConfig, changes: &[C
     let (Some(earlier), Some(step)) = (earlier, run.step_of(Which::Latest)?) else { return Ok(()) };
     let (of_data, of_settings): (Vec<&Change>, Vec<&Change>) =
         changes.iter().filter(|change| !change.is_free).partition(|change| is_of_data(&change.key));
-    let mut whys: Vec<String> =
-        of_settings.iter().map(|change| format!("{} = {} (now {})", change.key, short(&change.was), short(&change.now))).collect();
+    let mut whys: Vec<String> = of_settings
+        .iter()
+        .map(|change| format!("{} = {} (now {})", change.key, short(&change.was), short(&change.now)))
+        .collect();
     let mut ways = Vec::new();
     if !whys.is_empty() {
         ways.push("leave the flags that change this out to resume it".to_owned());
@@ -158,11 +160,14 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
         }
     }
     if list.is_empty() {
-        let count = if now.pictures > 0 && was.pictures == now.pictures { format!("as many pictures ({})", now.pictures) } else { "pictures".into() };
-        list.push(match was.fingerprint == now.fingerprint {
-            true => format!("{count} of the same source, chosen, cut or divided otherwise"),
-            false => format!("{count} of another source"),
-        });
+        let count = if now.pictures > 0 && was.pictures == now.pictures {
+            format!("as many pictures ({})", now.pictures)
+        } else {
+            "pictures".into()
+        };
+        let same = was.fingerprint == now.fingerprint;
+        let source = if same { "of the same source, chosen, cut or divided otherwise" } else { "of another source" };
+        list.push(format!("{count} {source}"));
     }
     list
 }

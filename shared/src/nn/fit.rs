@@ -215,12 +215,9 @@ mod tests {
     fn rows_go_by_name_and_what_has_as_many_rows_by_chance_does_not() {
         let pair = Match { classes: [names(&["a", "b", "c"]), names(&["c", "new", "a"])], latent: [4, 4] };
         let by_name = Some(Way::Rows(vec![Some(2), None, Some(0)]));
-        for (name, shape) in [
-            ("embedding", &[3, 8][..]),
-            ("projection.weight", &[3, 64]),
-            ("auxiliary.bias", &[3]),
-            ("up.0.norm.gamma", &[3, 16]),
-        ] {
+        for (name, shape) in
+            [("embedding", &[3, 8][..]), ("projection.weight", &[3, 64]), ("auxiliary.bias", &[3]), ("up.0.norm.gamma", &[3, 16])]
+        {
             assert_eq!(pair.way(name, shape, shape), by_name, "{name}");
         }
         assert_eq!(pair.way("up.0.norm.gamma", &[3], &[3]), Some(Way::Whole), "three channels are no classes");

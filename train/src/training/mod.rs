@@ -24,7 +24,7 @@ use shared::signal::Stop;
 pub(crate) use self::epoch::sheet;
 use self::epoch::{Clock, Settled};
 use self::recovery::{NotFinite, Recent};
-pub(crate) use self::saving::most;
+pub(crate) use self::saving::sheet_bytes;
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
 use crate::curves;
@@ -113,7 +113,8 @@ impl Training {
         if self.trainer().step == 0 {
             self.begin()?;
         }
-        self.announce_disk();
+        self.announce_disk()?;
+        self.prepare_for_out_of_memory()?;
         self.tell_if_done()?;
         loop {
             match self.steps(stop) {

@@ -184,7 +184,7 @@ fn load(
     // Up to which step the logs tell of what the state knows; the end of its last epoch may be still to come.
     let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() { done - 1 } else { done };
     let owed = state.pending.as_ref().map(|pending| pending.step);
-    let log = EpochLog::open(run, ended, owed)?;
+    let log = EpochLog::open(run, config.data.size, ended, owed)?;
     let known = |line: &Value| line["step"].as_u64().filter(|step| *step <= ended);
     let alarms = JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
         // It is told again when it shows again: nothing that is saved knows of it.
