@@ -98,7 +98,7 @@ pub(super) fn of_group(folder: &Path) -> Option<Room> {
 }
 
 /// What `/proc/self/limits` allows beyond the address space and the data that are `used`.
-pub(super) fn of_ulimits(limits: &str, used: [Option<u64>; 2]) -> impl Iterator<Item = Room> {
+pub(super) fn of_ulimits(limits: &str, used: [Option<u64>; 2]) -> impl Iterator<Item = Room> + use<> {
     let soft =
         |name: &str| limits.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok());
     let room = |most: Option<u64>, used: Option<u64>, limit: fn(u64) -> Limit| {
