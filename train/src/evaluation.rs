@@ -28,7 +28,7 @@ use crate::preparation::Options;
 pub struct Evaluator {
     /// The network's file: it is read for each evaluation and takes no memory between them.
     weights: PathBuf,
-    sha256: String,
+    sha256: Option<String>,
     device: Device,
     real: SplitPictures,
     chosen: Vec<usize>,
@@ -78,7 +78,7 @@ impl Evaluator {
     /// # Errors
     /// When the weights or the split cannot be read.
     pub fn open(dataset: Arc<Dataset>, config: &EvaluationConfig, weights: &Path, device: &Device) -> Result<Self> {
-        let sha256 = inception_of(weights, device)?.weights().sha256().to_owned();
+        let sha256 = inception_of(weights, device)?.weights().sha256().map(str::to_owned);
         let count = dataset.split(&config.split)?.len();
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
         let chosen = order.into_iter().take(config.pictures).map(|i| i as usize).collect();
@@ -109,7 +109,7 @@ impl Evaluator {
     /// Does `work` with the network, whose memory goes back to the system afterwards.
     fn with_network<R>(&self, work: impl FnOnce(&Extractor<'_>) -> Result<R>) -> Result<R> {
         let network = inception_of(&self.weights, &self.device)?;
-        ensure!(network.weights().sha256() == self.sha256, "{} has changed since the run was started", self.weights.display());
+        ensure!(network.weights().sha256() == self.sha256.as_deref(), "{} has changed since the run was started", self.weights.display());
         let extractor = Extractor { network: &network, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH };
         let done = work(&extractor);
         drop(network);
