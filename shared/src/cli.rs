@@ -8,12 +8,17 @@
 //! | 3 | data damaged or unusable |
 //! | 130, 143 | stopped by a signal after saving |
 
+pub mod foreign;
+pub mod name;
+mod parse;
+
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
 use thiserror::Error;
 
+pub use self::parse::{Program, no_settings, parse};
 use crate::archive::ArchiveError;
 use crate::dataset::DatasetError;
 use crate::frame::FrameError;
@@ -78,7 +83,7 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result
         Ok(Ending::Stopped(code)) => ExitCode::from(code),
         Err(error) => {
             let error: &(dyn Error + 'static) = error.as_ref();
-            let line = format!("{program}: {}", one_line(error));
+            let line = format!("{}: {}", name::of(program), name::spoken(&one_line(error)));
             eprintln!("{line}");
             crate::log::last_words(&line);
             ExitCode::from(code_of(error))

@@ -79,13 +79,15 @@ struct AboveBars;
 
 impl Write for AboveBars {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = crate::cli::name::spoken(&text);
         if let Ok(mut slot) = copy().lock()
             && let Some(file) = slot.as_mut()
         {
             // A full disk must not stop the line on the terminal.
-            let _ = file.write_all(bytes);
+            let _ = file.write_all(line.as_bytes());
         }
-        bars().suspend(|| io::stderr().write_all(bytes))?;
+        bars().suspend(|| io::stderr().write_all(line.as_bytes()))?;
         Ok(bytes.len())
     }
 

@@ -10,7 +10,7 @@ use shared::cli::{Ending, one_line};
 use shared::nn::run::Run;
 
 use crate::numbers::{count, duration, rounded};
-use crate::record::{Best, Record, State, bytes_below};
+use crate::record::{Best, Record, State, begun, bytes_below};
 
 /// Show how runs stand: what they do, how far they are, what they measured, what is on disk.
 #[derive(Debug, Args)]
@@ -32,6 +32,7 @@ Examples:
   watch -n 60 train status runs/birds          every minute
 
 A run is running, finished, stopped (the same command goes on with it) or failed (and why). Nothing in its folder is changed.
+What is no run, or was not begun, is passed over and named.
 Exit code 3 when a file of a run is damaged.";
 
 /// How a run stands. Its JSON is what `--json` prints; null is what is not known.
@@ -79,11 +80,11 @@ impl StatusArgs {
     /// Prints a block of lines or a JSON object for each run.
     ///
     /// # Errors
-    /// When a folder is no run or its settings cannot be read; what can be told of the others is printed before.
+    /// When no folder is a run, or the settings of one cannot be read; what can be told of the others is printed before.
     pub fn run(self) -> Result<Ending> {
         let (mut texts, mut failure, mut ending) = (Vec::new(), None, Ending::Done);
-        for folder in &self.runs {
-            match Status::of(folder) {
+        for (folder, run) in begun(&self.runs)? {
+            match Status::of(folder, &run) {
                 Ok(status) => {
                     if !status.damaged.is_empty() {
                         ending = Ending::Damaged;
@@ -103,9 +104,8 @@ impl StatusArgs {
 }
 
 impl Status {
-    fn of(folder: &Path) -> Result<Self> {
-        let run = Run::open(folder)?;
-        let mut record = Record::read(&run)?;
+    fn of(folder: &Path, run: &Run) -> Result<Self> {
+        let mut record = Record::read(run)?;
         let state = record.state(false);
         let error = record.failure().filter(|_| state == State::Stopped);
         let state = match state {

@@ -1,11 +1,13 @@
 //! The command line, and the validated options it becomes.
 
 mod conventions;
+mod foreign;
 mod measure;
 
 use clap::{Parser, Subcommand};
 
 pub use self::conventions::{Conventions, ConventionsArgs, PicturesArgs, WeightsChoice};
+pub use self::foreign::PROGRAM;
 pub use self::measure::{MeasureArgs, Options, Repeats};
 pub(crate) use self::measure::{at_least, metrics};
 use crate::cache::CacheArgs;

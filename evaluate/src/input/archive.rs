@@ -11,6 +11,8 @@ use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{Labels, PictureSource, SourceError};
 use shared::picture::{Limits, Picture};
 
+use crate::protocol::Protocol;
+
 /// The most bytes of one picture's file.
 const FILE_LIMIT: u64 = 256 << 20;
 /// The most bytes of a `dataset.json`.
@@ -33,6 +35,14 @@ impl ArchivePictures {
         let archive = Archive::open(path)?;
         let entries = archive.pictures().collect();
         Ok(Self { archive, entries })
+    }
+
+    /// Tells what beside the pictures is passed over.
+    ///
+    /// # Errors
+    /// When a protocol's own library would measure a file that is not read here.
+    pub fn account(&self, protocols: &[&'static Protocol]) -> Result<()> {
+        super::account::tell(&self.archive, &self.entries, protocols)
     }
 
     fn decode(&self, entry: usize) -> Result<RgbPicture, SourceError> {

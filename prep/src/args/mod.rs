@@ -1,6 +1,7 @@
 //! Flags, and the validated options that they become.
 
 mod build;
+mod foreign;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Parser, Subcommand};
 use shared::cli::UsageError;
 
 pub use self::build::BuildArgs;
+pub use self::foreign::PROGRAM;
 use crate::{export, synth};
 
 /// Turns pictures into a data set for `train`, and looks after it.
