@@ -49,10 +49,7 @@ fn what_is_passed_over_is_counted_by_suffix() {
     fs::remove(fake.join("lost+found/x.png")).expect("remove");
     let (code, lines, said) = measure(&scratch, &real, &fake, &RANDOM);
     assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
-    assert!(
-        said.contains("4 files passed over (.1 2, ") && said.contains(".txt 1") && said.contains("no suffix 1"),
-        "{said}"
-    );
+    assert!(said.contains("4 files passed over (.1 2, ") && said.contains(".txt 1") && said.contains("no suffix 1"), "{said}");
     assert!(said.contains("1 hidden file passed over"), "{said}");
 }
 
@@ -68,7 +65,9 @@ fn pictures_that_the_protocols_library_would_pass_over_are_told() {
     let (code, lines, said) = of("pytorch-fid");
     assert_eq!((code, &lines[0]["generated_count"]), (Some(0), &8.into()), "{said}");
     assert!(said.contains("pytorch-fid itself would not measure 2 pictures of these"), "{said}");
-    assert!(of("torch-fidelity").2.contains("torch-fidelity itself would not measure 1 picture of these (the first: below/more.png)"));
+    assert!(
+        of("torch-fidelity").2.contains("torch-fidelity itself would not measure 1 picture of these (the first: below/more.png)")
+    );
     assert!(!of("stylegan").2.contains("would not measure"));
 }
 

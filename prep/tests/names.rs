@@ -77,7 +77,7 @@ fn completions_and_man_pages_are_those_of_the_name() {
         assert!(script.contains("fledge-prep") && script.contains("near-duplicates"), "{shell}");
         fs::write(folder.join(shell), script.as_bytes()).unwrap();
     }
-    let words = "source bash; COMP_WORDS=(fledge-prep build --near); COMP_CWORD=2; \
+    let words = "source ./bash; COMP_WORDS=(fledge-prep build --near); COMP_CWORD=2; \
                  \"$(complete -p fledge-prep | sed 's/.*-F \\([^ ]*\\).*/\\1/')\" fledge-prep --near build; echo \"${COMPREPLY[@]}\"";
     match Command::new("bash").args(["-c", words]).current_dir(&folder).output() {
         Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "--near-duplicates", "{output:?}"),

@@ -44,7 +44,7 @@ pub fn parse<P: Parser>(program: &Program) -> Result<P, ExitCode> {
     let command = named(P::command(), called);
     let mut whole = command.clone().subcommands(tools());
     let parsed = whole.try_get_matches_from_mut(&words).and_then(|mut matches| match matches.subcommand() {
-        Some((tool @ ("completions" | "man"), matches)) => Ok(Err(run_tool(tool, matches, command.clone()))),
+        Some(("completions" | "man", matches)) => Ok(Err(run_tool(matches, command.clone()))),
         _ => P::from_arg_matches_mut(&mut matches).map(Ok).map_err(|error| error.format(&mut whole)),
     });
     match parsed {
@@ -117,21 +117,23 @@ fn tools() -> [Command; 2] {
 
 type Done = Result<Ending, Box<dyn std::error::Error + Send + Sync>>;
 
-fn run_tool(tool: &str, matches: &ArgMatches, mut command: Command) -> Done {
-    match (tool, matches.get_one::<Shell>("shell").copied().filter(|_| tool == "completions")) {
-        (_, Some(shell)) => {
-            let name = command.get_name().to_owned();
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command, name, &mut script);
-            print(&String::from_utf8_lossy(&script))?;
+fn run_tool(matches: &ArgMatches, mut command: Command) -> Done {
+    if let Ok(Some(&shell)) = matches.try_get_one::<Shell>("shell") {
+        let name = command.get_name().to_owned();
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut command, &name, &mut script);
+        let mut script = String::from_utf8_lossy(&script).into_owned();
+        if shell == Shell::Bash {
+            // clap_complete 4.6 sets one word for a hyphen of the name and looks for another: no command would be completed.
+            script = script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
         }
-        _ => {
-            let Some(folder) = matches.get_one::<PathBuf>("folder") else { return Ok(Ending::Done) };
-            fs::create_folder(folder)?;
-            let mut command = command.disable_help_subcommand(true);
-            command.build();
-            pages(&command, folder)?;
-        }
+        print(&script)?;
+    }
+    if let Ok(Some(folder)) = matches.try_get_one::<PathBuf>("folder") {
+        fs::create_folder(folder)?;
+        let mut command = command.disable_help_subcommand(true);
+        command.build();
+        pages(&command, folder)?;
     }
     Ok(Ending::Done)
 }
