@@ -195,7 +195,7 @@ mod tests {
             ("optimizer.lr", &["optimizer.learning_rate"]),
             ("generator.lr", &["optimizer.generator.learning_rate"]),
             ("learning_rate", &["optimizer.learning_rate"]),
-            ("width", &["generator.width", "discriminator.width"]),
+            ("width", &["discriminator.width", "generator.width"]),
             ("generator.widht", &["generator.width"]),
             ("latent", &["generator.latent"]),
             ("z_dim", &["generator.latent"]),
