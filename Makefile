@@ -41,6 +41,41 @@ cuda: ## build for NVIDIA GPUs: says what is missing, builds, lists the devices
 	@$(MAKE) --no-print-directory build CUDA=1
 	$(BIN)/train devices
 
+# ---- installing --------------------------------------------------------------------------------------------------------
+
+# Where programs, completions and man pages go; DESTDIR is put in front, for packages.
+PREFIX ?= /usr/local
+DESTDIR ?=
+INTO = $(DESTDIR)$(PREFIX)
+BASH_COMPLETIONS = $(INTO)/share/bash-completion/completions
+ZSH_COMPLETIONS = $(INTO)/share/zsh/site-functions
+FISH_COMPLETIONS = $(INTO)/share/fish/vendor_completions.d
+MAN_PAGES = $(INTO)/share/man/man1
+# `train` and `sample` are everybody's words: installed, each is called fledge-….
+PROGRAMS := prep train evaluate sample
+
+.PHONY: install
+install: ## install fledge-prep, fledge-train, … with completions and man pages (PREFIX=/usr/local); builds them where they are not built
+	@test -x $(BIN)/prep -a -x $(BIN)/train -a -x $(BIN)/evaluate -a -x $(BIN)/sample || $(MAKE) --no-print-directory build
+	install -d '$(INTO)/bin' '$(BASH_COMPLETIONS)' '$(ZSH_COMPLETIONS)' '$(FISH_COMPLETIONS)' '$(MAN_PAGES)'
+	@set -e; for program in $(PROGRAMS); do \
+	    name=fledge-$$program; installed='$(INTO)/bin/'$$name; \
+	    install -m 755 $(BIN)/$$program "$$installed"; \
+	    "$$installed" completions bash > '$(BASH_COMPLETIONS)/'$$name; \
+	    "$$installed" completions zsh > '$(ZSH_COMPLETIONS)/'_$$name; \
+	    "$$installed" completions fish > '$(FISH_COMPLETIONS)/'$$name.fish; \
+	    "$$installed" man '$(MAN_PAGES)'; \
+	    echo "$(PREFIX)/bin/$$name"; \
+	done
+
+.PHONY: uninstall
+uninstall: ## remove what `make install` with the same PREFIX installed
+	@set -e; for program in $(PROGRAMS); do \
+	    name=fledge-$$program; \
+	    rm -f '$(INTO)/bin/'$$name '$(BASH_COMPLETIONS)/'$$name '$(ZSH_COMPLETIONS)/'_$$name '$(FISH_COMPLETIONS)/'$$name.fish \
+	        '$(MAN_PAGES)/'$$name.1 '$(MAN_PAGES)/'$$name-*.1; \
+	done
+
 # ---- one's own pictures ------------------------------------------------------------------------------------------------
 
 .PHONY: birds

@@ -138,7 +138,7 @@ fn ago(age: Duration) -> String {
 }
 
 /// "1 file", "2 files".
-fn number_of(n: u64, what: &str) -> String {
+pub(crate) fn number_of(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

@@ -201,6 +201,7 @@ fn rows(lines: &[Value], kimg_of_step: f64) -> Result<Vec<Row>> {
 pub fn present(args: &CurveArgs, rows: &[Row]) -> Result<()> {
     let name = args.run.file_name().unwrap_or(args.run.as_os_str()).to_string_lossy();
     let path = args.out.clone().unwrap_or_else(|| args.run.join(PLOT));
+    fs::create_folder_for(&path)?;
     fs::write(&path, &curve(&name, rows).to_png()?)?;
     tracing::info!("{} shows them", path.display());
     let text = match args.json {

@@ -3,9 +3,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use evaluate::args::{Cli, PROGRAM};
 
 fn main() -> ExitCode {
     shared::log::init();
-    shared::cli::finish("evaluate", evaluate::run(evaluate::args::Cli::parse()))
+    match shared::cli::parse::<Cli>(&PROGRAM) {
+        Ok(cli) => shared::cli::finish(PROGRAM.name, evaluate::run(cli)),
+        Err(done) => done,
+    }
 }

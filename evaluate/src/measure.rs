@@ -24,6 +24,9 @@ pub struct Comparison<'a> {
     real: Option<Side>,
     training: Option<Side>,
     generated: usize,
+    /// What cannot be measured for lack of a network, and why the first of them cannot.
+    lacking: Vec<(&'static str, Metric)>,
+    lack: RefCell<Option<anyhow::Error>>,
     taken: RefCell<Vec<(&'static str, Rc<Reference>)>>,
 }
 
@@ -46,7 +49,7 @@ pub fn measure(lab: &Lab, options: &Options) -> Result<Outcome> {
 pub struct Outcome {
     /// A row for every number that there is.
     pub results: Vec<Measurement>,
-    /// Why the first metric that has none failed; the others are logged.
+    /// Why the first metric that has none failed, with the metric's name; the others are logged.
     pub failed: Option<anyhow::Error>,
 }
 
@@ -66,6 +69,25 @@ impl Outcome {
 /// A metric under a protocol with the place of its features; none for one of a generator alone.
 type Planned = (&'static Protocol, Metric, Option<Source>);
 
+/// Logs why a metric has no number; the first such error is kept for the end.
+fn note(failed: &mut Option<anyhow::Error>, error: anyhow::Error) {
+    match failed {
+        // It is the last line that is printed.
+        None => *failed = Some(error),
+        Some(_) => tracing::error!("{error:#}"),
+    }
+}
+
+/// Says which of the metrics asked for a protocol does not define, where another does.
+fn tell_undefined(lab: &Lab, options: &Options) {
+    for protocol in &lab.conventions.protocols {
+        let undefined: Vec<&str> = options.metrics.iter().filter(|m| !protocol.defines(**m)).map(|m| m.name()).collect();
+        if !undefined.is_empty() {
+            tracing::warn!("{protocol} does not define {}: left out under it", undefined.join(", "));
+        }
+    }
+}
+
 fn plan(lab: &Lab, options: &Options) -> Result<Vec<Planned>, UsageError> {
     let mut plan = Vec::new();
     for &protocol in &lab.conventions.protocols {
@@ -84,6 +106,7 @@ impl<'a> Comparison<'a> {
     /// When pictures or weights cannot be read, or flags contradict each other.
     pub fn open(lab: &'a Lab, options: &Options) -> Result<Self> {
         let plan = plan(lab, options)?;
+        tell_undefined(lab, options);
         let main = lab.conventions.main_network().name;
         if lab.conventions.weights.iter().any(|w| w.network.is_none())
             && !plan.iter().any(|(.., source)| source.is_some_and(|s| s.network.name == main))
@@ -96,7 +119,13 @@ impl<'a> Comparison<'a> {
             ppl::check(options)?;
         }
         let needs = |wanted: &[Needs]| options.metrics.iter().any(|m| wanted.contains(&m.needs()));
-        let wanted = Wanted { split: &options.split, generated: 0, checkpoint: options.checkpoint, device: &lab.device };
+        let wanted = Wanted {
+            split: &options.split,
+            generated: 0,
+            checkpoint: options.checkpoint,
+            device: &lab.device,
+            protocols: &lab.conventions.protocols,
+        };
         let seed = lab.conventions.seed;
         let real = match &options.real {
             Some(path) if needs(&[Needs::Real, Needs::RealAndTraining]) => {
@@ -111,14 +140,23 @@ impl<'a> Comparison<'a> {
         };
         let sides = [real.as_ref(), training.as_ref()];
         let pictures = Kind::of(&options.fake) != Kind::Npz || sides.into_iter().flatten().any(|side| side.pictures().is_some());
+        let (mut lacking, mut lack) = (Vec::new(), None);
         for (protocol, metric, source) in &plan {
-            match source {
-                Some(source) if pictures => {
-                    drop(lab.network(source.network).with_context(|| format!("{metric} under {protocol}"))?);
-                }
-                Some(_) => {}
-                None => drop(ppl::similarity(lab, options.lpips)?),
+            let loaded = match source {
+                Some(source) if pictures => lab.network(source.network).map(drop),
+                Some(_) => Ok(()),
+                None => ppl::similarity(lab, options.lpips).map(drop),
+            };
+            // A network that is not there costs the metrics over it and no other.
+            if let Err(error) = loaded.with_context(|| format!("{metric} under {protocol}")) {
+                lacking.push((protocol.name, *metric));
+                note(&mut lack, error);
             }
+        }
+        if lacking.len() == plan.len()
+            && let Some(error) = lack.take()
+        {
+            return Err(error);
         }
         // A run makes as many pictures as they are compared with.
         let compared = options.generate.or(options.count).or_else(|| real.as_ref().and_then(Side::count));
@@ -131,7 +169,8 @@ impl<'a> Comparison<'a> {
             }
             (None, _) => 0,
         };
-        Ok(Self { lab, real, training, generated, taken: RefCell::default() })
+        let lack = RefCell::new(lack);
+        Ok(Self { lab, real, training, generated, lacking, lack, taken: RefCell::default() })
     }
 
     /// Measures the generated side that `options` names.
@@ -140,8 +179,13 @@ impl<'a> Comparison<'a> {
     /// When pictures cannot be read.
     pub fn measure(&self, options: &Options) -> Result<Outcome> {
         let plan = plan(self.lab, options)?;
-        let wanted =
-            Wanted { split: &options.split, generated: self.generated, checkpoint: options.checkpoint, device: &self.lab.device };
+        let wanted = Wanted {
+            split: &options.split,
+            generated: self.generated,
+            checkpoint: options.checkpoint,
+            device: &self.lab.device,
+            protocols: &self.lab.conventions.protocols,
+        };
         // A run was told how many to make; of other pictures a part may be drawn.
         let part = if Kind::of(&options.fake) == Kind::Run { None } else { options.count };
         let fake = Side::open(&options.fake, "--fake", &wanted, part, self.lab.conventions.seed)?;
@@ -149,9 +193,10 @@ impl<'a> Comparison<'a> {
         if options.per_class {
             classes::check(&fake, self.real.as_ref())?;
         }
-        let (mut results, mut failed) = (Vec::new(), None);
+        let (mut results, mut failed) = (Vec::new(), self.lack.take());
         for &protocol in &self.lab.conventions.protocols {
-            let of_protocol = plan.iter().filter(|(p, ..)| p.name == protocol.name);
+            let lacks = |metric: &Metric| self.lacking.contains(&(protocol.name, *metric));
+            let of_protocol = plan.iter().filter(|(p, metric, _)| p.name == protocol.name && !lacks(metric));
             let plan: Vec<(Metric, Option<Source>)> = of_protocol.map(|(_, metric, source)| (*metric, *source)).collect();
             results.extend(self.under(protocol, &plan, &fake, options, &mut failed)?);
         }
@@ -282,10 +327,7 @@ impl Comparison<'_> {
         let mut results = Vec::new();
         for &(metric, source) in plan {
             let begun = Instant::now();
-            let mut note = |error: anyhow::Error| {
-                tracing::error!("{metric} under {protocol}: {error:#}");
-                failed.get_or_insert(error);
-            };
+            let mut note = |error: anyhow::Error| note(failed, error.context(format!("{metric} under {protocol}")));
             let Some(source) = source else {
                 match ppl::measure(self.lab, protocol, options) {
                     Ok(measured) => results.extend(measured),

@@ -76,8 +76,13 @@ pub fn run(args: NearestArgs) -> Result<()> {
         return Err(UsageError("--protocol: one sheet shows one protocol".into()).into());
     };
     let source = lab.conventions.source(protocol, Metric::Fid)?;
-    let wanted =
-        Wanted { split: &args.split, generated: args.count.unwrap_or(SAMPLES), checkpoint: args.checkpoint, device: &lab.device };
+    let wanted = Wanted {
+        split: &args.split,
+        generated: args.count.unwrap_or(SAMPLES),
+        checkpoint: args.checkpoint,
+        device: &lab.device,
+        protocols: &lab.conventions.protocols,
+    };
     let seed = lab.conventions.seed;
     let training = Side::open(&args.train, "--train", &wanted, None, seed)?;
     let fake = Side::open(&args.fake, "--fake", &wanted, args.count, seed)?;
@@ -110,6 +115,7 @@ pub fn run(args: NearestArgs) -> Result<()> {
         rows.push(Sample { picture: picture_of(picture), name: file(&name), nearest: near.collect() });
     }
     let title = format!("nearest by {} {}", source.network.name, source.layer.name);
+    fs::create_folder_for(&args.out)?;
     fs::write(&args.out, &sheet(&title, &rows).to_png()?)?;
     shared::cli::tell(&format!("{}{}\n", aligned(&lines), args.out.display()));
     Ok(())

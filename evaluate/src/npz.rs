@@ -202,6 +202,7 @@ impl<R: Read + Seek> Npz<'_, R> {
 /// When the file cannot be written.
 pub fn write(path: &Path, contents: &NpzContents) -> Result<(), NpzError> {
     let json = contents.facts.as_ref().map(|facts| facts.to_string());
+    fs::create_folder_for(path)?;
     fs::write_with(path, |file| {
         let mut zip = ZipWriter::new(file);
         if let Some(Statistics { mean, covariance }) = &contents.statistics {

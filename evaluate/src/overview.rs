@@ -95,6 +95,7 @@ pub fn scatter(args: ScatterArgs) -> Result<()> {
             generated: args.count,
             checkpoint: args.pictures.checkpoint,
             device: &lab.device,
+            protocols: &lab.conventions.protocols,
         };
         let available = Side::open(path, "SET", &wanted, None, 0)?.count().unwrap_or(0);
         let side = Side::open(path, "SET", &wanted, Some(args.count.min(available)), lab.conventions.seed)?;
@@ -106,6 +107,7 @@ pub fn scatter(args: ScatterArgs) -> Result<()> {
         |rows: &Features| pca.project(rows).values().chunks_exact(2).map(|p| [f64::from(p[0]), f64::from(p[1])]).collect();
     let clouds: Vec<(String, Vec<[f64; 2]>)> = all.iter().map(|(name, rows)| (name.clone(), points(rows))).collect();
     let title = format!("{} {} under {protocol}", source.network.name, source.layer.name);
+    fs::create_folder_for(&args.out)?;
     fs::write(&args.out, &draw_scatter(&title, &clouds, [pca.explained[0], pca.explained[1]]).to_png()?)?;
     shared::cli::tell(&format!("{}\n", args.out.display()));
     Ok(())
@@ -144,6 +146,7 @@ pub fn plane(args: PlaneArgs) -> Result<()> {
         results.extend(rows);
     }
     let title = format!("{protocol}, against {}", name_of(&args.real));
+    fs::create_folder_for(&args.out)?;
     fs::write(&args.out, &draw_plane(&title, &planes[0], &planes[1]).to_png()?)?;
     shared::cli::print(&format!("{}\n{}\n", report::table(&results), args.out.display()))?;
     Ok(())

@@ -46,6 +46,47 @@ pub enum ManifoldRule {
     Prdc,
 }
 
+/// Which files a library takes for pictures.
+#[derive(Clone, Copy, Debug)]
+pub struct Files {
+    /// What their names end in, without the dot.
+    pub suffixes: &'static [&'static str],
+    /// Whether in any case; otherwise as it stands there.
+    pub any_case: bool,
+    /// Whether those in folders below are among them, unless it is asked to look there.
+    pub below: bool,
+}
+
+impl Files {
+    /// Whether a file of this name is one.
+    #[must_use]
+    pub fn reads(&self, name: &str) -> bool {
+        let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+        self.suffixes.iter().any(|known| if self.any_case { suffix.eq_ignore_ascii_case(known) } else { suffix == *known })
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn about(&self) -> String {
+        let suffixes = match self.suffixes.len() {
+            0..=16 => self.suffixes.iter().map(|suffix| format!(".{suffix}")).collect::<Vec<_>>().join(" "),
+            _ => "every suffix that Pillow knows".to_owned(),
+        };
+        let case = if self.any_case { "in any case" } else { "in this case" };
+        let below = if self.below { "also in folders below" } else { "not in folders below" };
+        format!("{suffixes}, {case}, {below}")
+    }
+}
+
+/// `PIL.Image.EXTENSION` of Pillow 11.3, in which AVIF came.
+const PILLOW: &[&str] = &[
+    "apng", "avif", "avifs", "blp", "bmp", "bufr", "bw", "cur", "dcx", "dds", "dib", "emf", "eps", "fit", "fits", "flc", "fli",
+    "ftc", "ftu", "gbr", "gif", "grib", "h5", "hdf", "icb", "icns", "ico", "iim", "im", "j2c", "j2k", "jfif", "jp2", "jpc",
+    "jpe", "jpeg", "jpf", "jpg", "jpx", "mpeg", "mpg", "mpo", "msp", "palm", "pbm", "pcd", "pcx", "pdf", "pfm", "pgm", "png",
+    "pnm", "ppm", "ps", "psd", "pxr", "qoi", "ras", "rgb", "rgba", "sgi", "tga", "tif", "tiff", "vda", "vst", "webp", "wmf",
+    "xbm", "xpm",
+];
+
 /// A set of conventions.
 #[derive(Debug)]
 pub struct Protocol {
@@ -53,6 +94,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// Whose conventions they are.
     pub follows: &'static str,
+    /// Which files its library takes for pictures.
+    pub files: Files,
     /// How pictures are resized.
     pub filter: Filter,
     /// Side of the Inception's input in pixels.
@@ -75,9 +118,14 @@ pub struct Protocol {
     pub memorising: bool,
 }
 
+/// `ALLOWLIST_FORMATS` of `keras.utils.image_dataset_from_directory`.
+const KERAS_FILES: Files = Files { suffixes: &["bmp", "gif", "jpeg", "jpg", "png"], any_case: true, below: true };
+
 const BASE: Protocol = Protocol {
     name: "",
     follows: "",
+    // torch-fidelity's `samples_find_ext` and `samples_find_deep` (`defaults.py`).
+    files: Files { suffixes: &["png", "jpg", "jpeg"], any_case: true, below: false },
     filter: Filter::Tf1Bilinear,
     side: 299,
     scale: Scale::By128,
@@ -106,6 +154,12 @@ pub static PROTOCOLS: [Protocol; 6] = [
     Protocol {
         name: "pytorch-fid",
         follows: "pytorch-fid 0.3",
+        // `IMAGE_EXTENSIONS` (`fid_score.py`), looked for by `Path.glob`.
+        files: Files {
+            suffixes: &["bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp"],
+            any_case: false,
+            below: false,
+        },
         filter: Filter::PytorchBilinear,
         scale: Scale::Unit,
         fid: Some(Divisor::Unbiased),
@@ -114,6 +168,12 @@ pub static PROTOCOLS: [Protocol; 6] = [
     Protocol {
         name: "clean-fid",
         follows: "clean-fid 0.1.35, prdc 0.2",
+        // `EXTENSIONS` (`utils.py`), looked for by a recursive `glob`.
+        files: Files {
+            suffixes: &["bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp", "npy", "JPEG", "JPG", "PNG"],
+            any_case: false,
+            below: true,
+        },
         filter: Filter::PilBicubic,
         kid: Some(KidRule::Subsets { seed: None, first: First::Real }),
         fid: Some(Divisor::Unbiased),
@@ -124,6 +184,8 @@ pub static PROTOCOLS: [Protocol; 6] = [
     Protocol {
         name: "stylegan",
         follows: "NVIDIA StyleGAN2-ADA and 3",
+        // `ImageFolderDataset` (`training/dataset.py`).
+        files: Files { suffixes: PILLOW, any_case: true, below: true },
         kid: Some(KidRule::Subsets { seed: None, first: First::Generated }),
         fid: Some(Divisor::Count),
         isc: Some(Order::AsGiven),
@@ -132,6 +194,7 @@ pub static PROTOCOLS: [Protocol; 6] = [
     Protocol {
         name: "keras75",
         follows: "Keras example gan_ada",
+        files: KERAS_FILES,
         filter: Filter::KerasBilinear,
         side: 75,
         scale: Scale::By127,
@@ -142,6 +205,7 @@ pub static PROTOCOLS: [Protocol; 6] = [
     Protocol {
         name: "keras75-fid",
         follows: "Keras example gan_ada, over the FID weights",
+        files: KERAS_FILES,
         filter: Filter::KerasBilinear,
         side: 75,
         scale: Scale::By127,
@@ -232,8 +296,9 @@ impl FromStr for Named {
 pub fn table() -> String {
     type Cell = fn(&Protocol) -> String;
     let absent = || "–".to_owned();
-    let rows: [(&str, Cell); 13] = [
+    let rows: [(&str, Cell); 14] = [
         ("follows", |p| p.follows.to_owned()),
+        ("files", |p| p.files.about()),
         ("network", |p| p.network.name.to_owned()),
         ("layers", |p| if p.isc.is_some() { "2048; IS: logits_unbiased".into() } else { "2048".into() }),
         ("resize", |p| format!("{}×{}, {}", p.side, p.side, filter_about(p.filter))),

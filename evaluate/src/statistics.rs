@@ -65,6 +65,7 @@ pub fn run(args: StatisticsArgs) -> Result<()> {
         generated: count.unwrap_or(0),
         checkpoint: args.pictures.checkpoint,
         device: &lab.device,
+        protocols: &lab.conventions.protocols,
     };
     let side = Side::open(&args.source, "SOURCE", &wanted, count, lab.conventions.seed)?;
     let source = lab.conventions.source(protocol, Metric::Fid)?;

@@ -85,7 +85,7 @@ fn pixels(source: &dyn PictureSource) -> Vec<RgbPicture> {
 }
 
 fn wanted(device: &Device) -> Wanted<'_> {
-    Wanted { split: "val", generated: 7, checkpoint: Which::Latest, device }
+    Wanted { split: "val", generated: 7, checkpoint: Which::Latest, device, protocols: &[] }
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&["--metrics", "fid", "--protocol", "keras75-fid"][..], "--metrics fid"),
         (&["--metrics", "lpips"], "lpips"),
         (&["--protocol", "clean"], "clean-fid"),
-        (&["--protocol", "torch-fidelity,keras75-fid", "--metrics", "kid,is"], "keras75-fid does not define"),
+        (&["--protocol", "pytorch-fid,keras75-fid", "--metrics", "fid,is"], "pytorch-fid or keras75-fid does not define"),
         (&["--metrics", "ct", "--features", "random"], "--train"),
         (&["--metrics", "ppl", "--features", "random"], "no run"),
         (&["--features", "resnet"], "dinov2-vit-s-14"),

@@ -175,6 +175,7 @@ fn show(args: &ShowArgs) -> Result<Ending> {
             crops::sheet(&plan, &Preparer::new(&plan, &options, false), number, columns)?
         };
         let png = sheet.to_png().with_context(|| format!("split {:?} gives no sheet", args.split))?;
+        shared::fs::create_folder_for(out)?;
         shared::fs::write(out, &png)?;
         let _ = writeln!(text, "{}", out.display());
     }

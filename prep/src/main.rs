@@ -5,10 +5,13 @@ mod commands;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use prep::args::{Args, PROGRAM};
 
 fn main() -> ExitCode {
     prep::memory::return_large_blocks();
     shared::log::init();
-    shared::cli::finish("prep", commands::run(prep::args::Args::parse()))
+    match shared::cli::parse::<Args>(&PROGRAM) {
+        Ok(args) => shared::cli::finish(PROGRAM.name, commands::run(args)),
+        Err(done) => done,
+    }
 }

@@ -4,6 +4,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | flags → what each command is asked for |
+//! | [`foreign`] | flags of other programs, with ours |
 //! | [`source`] | the run, the checkpoint, how latent vectors are drawn |
 //! | [`seeds`] | `0-63,100` → the seeds meant |
 //! | [`choice`], [`given`] | seeds, or latent vectors from a file |
@@ -29,6 +30,7 @@ pub mod collection;
 pub mod compare;
 pub mod directions;
 pub mod export;
+pub mod foreign;
 pub mod given;
 pub mod grid;
 pub mod images;

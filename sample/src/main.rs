@@ -3,9 +3,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use sample::args::Args;
+use sample::foreign::PROGRAM;
 
 fn main() -> ExitCode {
     shared::log::init();
-    shared::cli::finish("sample", sample::args::Args::parse().run())
+    match shared::cli::parse::<Args>(&PROGRAM) {
+        Ok(args) => shared::cli::finish(PROGRAM.name, args.run()),
+        Err(done) => done,
+    }
 }

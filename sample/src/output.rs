@@ -19,7 +19,7 @@ pub fn check(flag: &str, out: &Path, run: &Path) -> Result<(), UsageError> {
 /// Says whether `out` can be a file.
 ///
 /// # Errors
-/// When it is a folder, or there is none for it to lie in.
+/// When it is a folder, or there can be none for it to lie in.
 pub fn check_file(flag: &str, out: &Path) -> Result<(), UsageError> {
     if out.is_dir() {
         return Err(refused(flag, out, "it is a folder; name a file"));
@@ -39,14 +39,16 @@ pub fn check_outside(flag: &str, out: &Path, run: &Path) -> Result<(), UsageErro
     }
 }
 
-/// Says whether the folder is there that `out` is to lie in.
+/// Says whether the folder that `out` is to lie in is there or can be made, which [`claim_by`] does.
 ///
 /// # Errors
-/// When it is not.
+/// When something else is in its place.
 pub fn check_parent(flag: &str, out: &Path) -> Result<(), UsageError> {
-    match out.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(refused(flag, out, &format!("there is no folder {}; make it, or name another", folder.display())))
+    let above = out.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+    // A link to nowhere is in the way of a folder, too.
+    match above.into_iter().find(|above| above.symlink_metadata().is_ok()) {
+        Some(place) if !place.is_dir() => {
+            Err(refused(flag, out, &format!("{} is no folder; name another place", place.display())))
         }
         _ => Ok(()),
     }
@@ -56,11 +58,12 @@ fn refused(flag: &str, out: &Path, why: &str) -> UsageError {
     UsageError(format!("{flag} {}: {why}", out.display()))
 }
 
-/// Makes this process the only one that writes `out`, by the lock file `lock`.
+/// Makes this process the only one that writes `out`, by the lock file `lock`; the folders above it are made where they are missing.
 ///
 /// # Errors
-/// When another one does, or the lock file cannot be made.
+/// When another one does, or the lock file or the folder for it cannot be made.
 pub fn claim_by(flag: &str, out: &Path, lock: PathBuf) -> Result<Claim> {
+    fs::create_folder_for(&lock)?;
     let busy = || refused(flag, out, "another sample is writing it; wait for it, or choose another");
     Ok(Claim::by(lock)?.ok_or_else(busy)?)
 }

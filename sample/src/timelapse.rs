@@ -192,7 +192,7 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
             "--class, --truncation: the sheets of a run are drawn already; --seeds LIST makes pictures from its checkpoints";
         return Err(UsageError(text.into()).into());
     }
-    let sheets = Sheets { sheets: run.sheets_over_time(args.frames)?, captioned };
+    let sheets = Sheets { sheets: of_one_extent(&run, args.frames)?, captioned };
     if sheets.count() == 0 {
         bail!(
             "{} has no sheets in samples/: it was trained with samples.every = 0; --seeds 0-15 takes its checkpoints",
@@ -200,6 +200,32 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
         );
     }
     args.animation.write(&args.out, &sheets, HOLD, &stop)
+}
+
+/// The run's sheets of the extent that most of them have, of equally many the latest; at most `frames`, spread evenly. A run whose
+/// `samples.pictures` was changed has others, too: they are named.
+fn of_one_extent(run: &Run, frames: usize) -> Result<Vec<(u64, PathBuf)>> {
+    let all = run.sheets_over_time(usize::MAX)?;
+    let extent =
+        |(_, path): &(u64, PathBuf)| of_sheet(path, |bytes| PictureFile::open(bytes).map(|file| (file.width(), file.height())));
+    let extents: Vec<(u32, u32)> = all.par_iter().map(extent).collect::<Result<_>>()?;
+    let count = |of: &(u32, u32)| extents.iter().filter(|extent| *extent == of).count();
+    // The last of those that are equally large: `max_by_key`.
+    let Some(&chosen) = extents.iter().max_by_key(|extent| count(extent)) else { return Ok(Vec::new()) };
+    let (taken, others): (Vec<_>, Vec<_>) = all.into_iter().zip(extents).partition(|(_, extent)| *extent == chosen);
+    if let [((first, _), (width, height)), ..] = &others[..] {
+        let last = others.last().map_or(*first, |((epoch, _), _)| *epoch);
+        tracing::warn!(
+            "{} of {} sheets are left out: they are not {}×{} as the others (epochs {first} to {last}; the first has {width}×{height}); \
+             --seeds 0-15 makes pictures of one extent from the checkpoints",
+            others.len(),
+            others.len() + taken.len(),
+            chosen.0,
+            chosen.1
+        );
+    }
+    let sheets: Vec<(u64, PathBuf)> = taken.into_iter().map(|(sheet, _)| sheet).collect();
+    Ok(spread(&sheets, frames))
 }
 
 /// Width and height of a sheet of these with its caption.

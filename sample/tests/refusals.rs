@@ -2,8 +2,10 @@
 
 mod common;
 
-use common::{names, refuse, run, run_of, succeed};
+use common::{names, refuse, run, run_of, sample, succeed};
 use shared::fs::{self, Claim};
+use shared::nn::run::Run;
+use shared::picture::Picture;
 
 #[test]
 fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_latents_are_drawn() {
@@ -72,8 +74,6 @@ fn flags_are_named_as_the_command_has_them() {
     refuse(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap(), "--directions", "6"], 2, "--directions 6");
     let many = ["images", few.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-99999"];
     refuse(&many, 2, "--seed-start");
-    let nowhere = scratch.0.join("no/such/fakes");
-    refuse(&["images", few.to_str().unwrap(), "--out", nowhere.to_str().unwrap(), "-n", "3"], 2, "there is no folder");
     assert_eq!(names(&scratch.0), ["run"]);
 }
 
@@ -93,4 +93,67 @@ fn a_file_has_one_writer_and_what_a_killed_one_left_is_removed() {
         succeed(&args);
     }
     assert_eq!(names(&scratch.0), ["g.onnx", "grid.png", "run", "z.npy"]);
+}
+
+#[test]
+fn flags_of_other_programs_are_answered_with_ours() {
+    for (args, named) in [
+        (&["images", "--network=net.pkl", "--outdir=out", "--trunc=0.7"][..], "--truncation 0.7"),
+        (&["images", "--network", "runs/a"], "--network runs/a is an argument without a flag here: runs/a"),
+        (&["images", "r", "--outdir", "fakes"], "--outdir fakes is --out fakes here"),
+        (&["grid", "r", "--out", "o.png", "--noise-mode", "const"], "--noise-mode const is left out here"),
+        (&["grid", "r", "--out", "o.png", "--class_idx", "3"], "--class 3"),
+        (&["images", "r", "--out", "o", "--frames", "3"], "--frames"),
+        (&["--network", "a.pkl", "--seeds", "0-3"], "the whole: sample images RUN"),
+    ] {
+        refuse(args, 2, named);
+    }
+}
+
+#[test]
+fn folders_above_an_output_are_made() {
+    let (scratch, run) = run_of("above", &[], &[]);
+    let run = run.to_str().unwrap();
+    let at = |name: &str| scratch.0.join("new").join(name).to_str().unwrap().to_owned();
+    for args in [
+        &["grid", run, "--seeds", "0-1", "--out", &at("a/grid.png")][..],
+        &["images", run, "-n", "2", "--out", &at("b/fakes.zip")],
+        &["images", run, "-n", "2", "--out", &at("c/fakes")],
+        &["walk", run, "--frames", "3", "--out", &at("d/walk.gif")],
+        &["timelapse", run, "--out", &at("e/frames")],
+        &["morph", run, "1", "2", "--steps", "2", "--out", &at("f/morph.png")],
+        &["latents", run, "--out", &at("g/z.npy")],
+        &["export", run, "--onnx", &at("h/g.onnx"), "--safetensors", &at("i/g.safetensors")],
+    ] {
+        succeed(args);
+    }
+    assert_eq!(names(&scratch.0.join("new")).len(), 9);
+    // Of the run itself nothing is a place for outputs, made or not.
+    let inside = format!("{run}/checkpoints/new/x.png");
+    refuse(&["grid", run, "--out", &inside], 2, "a part of the run");
+}
+
+#[test]
+fn a_folder_with_only_hidden_files_and_lost_and_found_takes_pictures() {
+    let (scratch, run) = run_of("vacant", &[], &[]);
+    let out = scratch.0.join("disk");
+    fs::create_folder(out.join("lost+found")).unwrap();
+    fs::write(out.join(".directory"), b"").unwrap();
+    succeed(&["images", run.to_str().unwrap(), "-n", "2", "--out", out.to_str().unwrap()]);
+    assert!(out.join("lost+found").is_dir() && out.join(".directory").is_file());
+}
+
+#[test]
+fn a_timelapse_takes_the_sheets_of_one_extent_and_names_the_others() {
+    let (scratch, folder) = run_of("extents", &[], &[]);
+    let run = Run::open(&folder).unwrap();
+    for epoch in [2, 7] {
+        fs::write(run.sheet(epoch), &Picture::filled(8, 8, 3, 9).to_png().unwrap()).unwrap();
+    }
+    let out = scratch.0.join("frames");
+    let output = sample(&["timelapse", folder.to_str().unwrap(), "--out", out.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("2 of 5 sheets are left out") && said.contains("epochs 2 to 7") && said.contains("8×8"), "{said}");
+    assert_eq!(names(&out).len(), 3);
 }

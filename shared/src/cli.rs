@@ -8,6 +8,10 @@
 //! | 3 | data damaged or unusable |
 //! | 129, 130, 143, 152 | stopped by a signal (HUP, INT, TERM, XCPU) after saving |
 
+pub mod foreign;
+pub mod name;
+mod parse;
+
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -15,6 +19,7 @@ use std::sync::OnceLock;
 
 use thiserror::Error;
 
+pub use self::parse::{Program, no_settings, parse};
 use crate::archive::ArchiveError;
 use crate::dataset::DatasetError;
 use crate::frame::FrameError;
@@ -113,7 +118,7 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result
         }
         Err(error) => {
             let error: &(dyn Error + 'static) = error.as_ref();
-            let line = format!("{program}: {}", one_line(error));
+            let line = format!("{}: {}", name::of(program), name::spoken(&one_line(error)));
             crate::log::last_words(&line);
             // There is nowhere to tell that this cannot be told.
             let _ = crate::log::above_bars(|| io::stderr().write_all(format!("{line}\n").as_bytes()));

@@ -121,6 +121,44 @@ pub fn create_folder(path: impl AsRef<Path>) -> Result<()> {
     fault::trip().and_then(|()| std::fs::create_dir_all(path)).map_err(failed("create folder", path))
 }
 
+/// Creates the folders above a file or folder that a user named, where they are missing.
+///
+/// # Errors
+/// When the system refuses.
+pub fn create_folder_for(path: impl AsRef<Path>) -> Result<()> {
+    match folder_of(path.as_ref()) {
+        folder if folder.is_dir() => Ok(()),
+        folder => create_folder(folder),
+    }
+}
+
+/// Whether a file of this name says nothing about what its folder is used for: a hidden one, or `lost+found`, which file systems
+/// make by themselves.
+#[must_use]
+pub fn is_incidental(name: &str) -> bool {
+    name.starts_with('.') || name == "lost+found"
+}
+
+/// Whether `folder` may be filled: it is absent, or empty but for incidental files ([`is_incidental`]), which stay
+/// ([`AtomicFolder::commit`]).
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn is_vacant(folder: impl AsRef<Path>) -> Result<bool> {
+    let folder = folder.as_ref();
+    let listed = match std::fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(e) => return Err(failed("list", folder)(e)),
+    };
+    for entry in listed {
+        if !is_incidental(&entry.map_err(failed("list", folder))?.file_name().to_string_lossy()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Renames a file or folder within one file system and makes the new name durable.
 ///
 /// # Errors

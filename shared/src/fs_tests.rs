@@ -96,3 +96,21 @@ fn what_is_appended_stands_at_the_end_and_the_end_can_be_cut_off() {
     assert_eq!(read(folder.join("log")).expect("read"), b"one\ntwo\nfour\n");
     remove(&folder).expect("clear");
 }
+
+#[test]
+fn a_folder_with_only_hidden_files_and_lost_and_found_is_vacant_and_keeps_them() {
+    let folder = scratch("vacant");
+    let out = folder.join("out");
+    assert!(is_vacant(&out).expect("absent"));
+    create_folder(out.join("lost+found")).expect("create");
+    write(out.join(".DS_Store"), b"notes").expect("write");
+    assert!(is_vacant(&out).expect("incidental"));
+    let staged = AtomicFolder::create(&out).expect("create");
+    write(staged.path().join("x"), b"1").expect("write");
+    staged.commit().expect("commit");
+    assert!(!is_vacant(&out).expect("filled"));
+    assert_eq!(read(out.join(".DS_Store")).expect("kept"), b"notes");
+    assert!(out.join("lost+found").is_dir() && out.join("x").is_file());
+    assert!(is_vacant(out.join("x")).is_err(), "a file is no folder");
+    remove(&folder).expect("clear");
+}

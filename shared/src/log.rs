@@ -203,12 +203,14 @@ struct AboveBars;
 
 impl Write for AboveBars {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let line = crate::cli::name::spoken(&text);
         if let Some(file) = copy().lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             // A full disk must not stop the line on the terminal.
-            let _ = file.write_all(bytes);
+            let _ = file.write_all(line.as_bytes());
         }
         // Never an error: tracing would tell of it on stderr, with a panic where that is gone.
-        let _ = above_bars(|| io::stderr().write_all(bytes));
+        let _ = above_bars(|| io::stderr().write_all(line.as_bytes()));
         Ok(bytes.len())
     }
 

@@ -162,7 +162,12 @@ impl Alarms {
     /// Takes notice of a KID that could not be computed.
     pub fn miss(&mut self, at: (u64, u64), why: &str) -> Option<Alarm> {
         let what = format!("no KID: {why}; training goes on");
-        self.once(at, Kind::NoKid, what, "--set evaluation.every=0 leaves KID out; `evaluate kid` computes it afterwards")
+        self.once(
+            at,
+            Kind::NoKid,
+            what,
+            "--set evaluation.every=0 leaves KID out; `evaluate --real DATA --fake RUN` computes it afterwards",
+        )
     }
 
     /// Values that were not finite; told every time.

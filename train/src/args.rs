@@ -367,7 +367,7 @@ impl Args {
         // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled by the recipe's own unit.
         for (unit, value, overruled) in [
             ("epochs", self.epochs.map(|n| n.to_string()), &["steps=0", "kimg=0"][..]),
-            ("kimg", self.kimg.map(|n| n.to_string()), &["steps=0"]),
+            ("kimg", self.kimg.map(|n| format!("{n:?}")), &["steps=0"]),
             ("steps", self.steps.map(|n| n.to_string()), &[]),
         ] {
             if let Some(value) = value {

@@ -5,16 +5,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use shared::cli::Ending;
+use shared::cli::{Ending, one_line};
 use shared::fs;
 use shared::nn::config::RunConfig;
 use shared::nn::preset::{self, Preset};
-use shared::nn::run::Run;
 use shared::table::aligned;
 
 use crate::curves::{overlay, way};
 use crate::numbers::{ABSENT, rounded};
-use crate::record::{Best, Kids, Record};
+use crate::record::{Best, Kids, Record, begun};
 
 /// Compare runs: a table of the settings that differ, the best KID, losses and speed, sorted by KID; with --out also their curves.
 #[derive(Debug, Args)]
@@ -38,7 +37,7 @@ Examples:
   train compare runs/* --json                      for a program
 
 KIDs are compared only where they were measured alike (protocol, weights, number of pictures): otherwise each kind has a column and a
-panel of its own. Exit code 3 when a file of a run is damaged; what it holds besides is shown.";
+panel of its own. What is no run, or was not begun, is passed over and named. Exit code 3 when a file of a run is damaged; what it holds besides is shown.";
 
 /// A longer value of a setting is cut off in the table.
 const SETTING_LETTERS: usize = 28;
@@ -75,23 +74,36 @@ impl CompareArgs {
     /// Prints the table and draws the curves.
     ///
     /// # Errors
-    /// When a folder is no run, its settings cannot be read, or the file cannot be written.
+    /// When no folder is a run, the settings of one cannot be read (the others are shown before), or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
         let mut records = Vec::new();
-        for folder in &self.runs {
-            let record = Record::read(&Run::open(folder)?)?;
+        let mut failure = None;
+        for (folder, run) in begun(&self.runs)? {
+            let record = match Record::read(&run) {
+                Ok(record) => record,
+                // One run whose settings are damaged costs no other.
+                Err(error) => {
+                    tracing::error!("{}: {}", folder.display(), one_line(error.as_ref()));
+                    failure.get_or_insert(error);
+                    continue;
+                }
+            };
             record.complaints.iter().for_each(|what| tracing::warn!("{}: {what}", folder.display()));
             records.push((folder.display().to_string(), record));
+        }
+        if let Some(error) = failure.take_if(|_| records.is_empty()) {
+            return Err(error);
         }
         let ending = if records.iter().all(|(_, record)| record.complaints.is_empty()) { Ending::Done } else { Ending::Damaged };
         let comparison = Comparison::of(records);
         if let Some(out) = &self.out {
             let runs: Vec<_> = comparison.rows.iter().map(|row| (row.name.clone(), &row.record)).collect();
             let png = overlay(&runs, &comparison.ways).draw().to_png()?;
+            fs::create_folder_for(out)?;
             fs::write(out, &png).context("--out")?;
         }
         shared::cli::print(&if self.json { comparison.json() } else { comparison.text() })?;
-        Ok(ending)
+        failure.map_or(Ok(ending), Err)
     }
 }
 

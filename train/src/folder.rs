@@ -25,7 +25,7 @@ pub fn claim(out: &Path) -> Result<Option<Owner>> {
         log::copy_to(fs::open_append(run.file("train.log"))?);
         return Ok(Some(owner));
     }
-    if out.is_dir() && std::fs::read_dir(out)?.next().is_some() {
+    if out.is_dir() && !fs::is_vacant(out)? {
         return Err(UsageError(format!("--out {}: the folder is not empty and is no run; choose another", out.display())).into());
     }
     Ok(None)

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`args`] | flags → [`preparation::Options`] |
+//! | [`foreign`] | flags of other trainers, with ours |
 //! | [`check`] | a device against the CPU |
 //! | [`throughput`] | one measurement of speed |
 //! | [`status`], [`compare`] | how runs stand, and how they differ |
@@ -55,6 +56,7 @@ pub mod evaluation;
 pub mod evaluations;
 pub mod feed;
 pub mod folder;
+pub mod foreign;
 pub mod gradient;
 pub mod init;
 pub mod instance_noise;

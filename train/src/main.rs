@@ -3,13 +3,17 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use shared::alloc::Telling;
+use train::args::Args;
+use train::foreign::PROGRAM;
 
 #[global_allocator]
 static MEMORY: Telling = Telling { program: "train" };
 
 fn main() -> ExitCode {
     shared::log::init();
-    shared::cli::finish("train", train::args::Args::parse().run())
+    match shared::cli::parse::<Args>(&PROGRAM) {
+        Ok(args) => shared::cli::finish(PROGRAM.name, args.run()),
+        Err(done) => done,
+    }
 }

@@ -74,6 +74,7 @@ pub fn preview_augment(options: &Options, file: &Path) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     let pictures = batches.first(PREVIEW_PICTURES)?;
     let sheet = augment::preview(&config.settings.augment, &pictures, config.seed);
+    fs::create_folder_for(file)?;
     fs::write(file, &sheet.to_png()?)?;
     shared::cli::tell(&format!("{}\n", file.display()));
     Ok(Ending::Done)
@@ -163,6 +164,6 @@ pub(crate) fn end_of(schedule: &ScheduleConfig, per_epoch: u64) -> u64 {
     } else if schedule.kimg > 0.0 {
         ((schedule.kimg * 1000.0 / per_step).ceil() as u64).max(1)
     } else {
-        schedule.epochs * per_epoch
+        schedule.epochs.saturating_mul(per_epoch)
     }
 }

@@ -1,7 +1,7 @@
 //! What a run folder tells: its settings and its logs. What cannot be read is said, not fatal; only settings are needed. Nothing in the
 //! folder is changed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
@@ -137,6 +137,33 @@ pub(crate) struct Record {
     pub(crate) complaints: Vec<String>,
     /// Steps done.
     pub(crate) step: u64,
+}
+
+/// Those of `folders` that are runs and were begun, as `runs/*` names them with whatever else lies there; the others are told.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
+    let (mut runs, mut first) = (Vec::new(), None);
+    for folder in folders {
+        let refused: anyhow::Error = match Run::open(folder) {
+            Ok(run) if run.file("config.toml").exists() => {
+                runs.push((folder.as_path(), run));
+                continue;
+            }
+            Ok(_) => cli::DataError(format!("{}: the run was not begun: it has no config.toml", folder.display())).into(),
+            Err(error) => error.into(),
+        };
+        match folders.len() {
+            1 => {}
+            _ => tracing::warn!("passed over: {}", cli::one_line(refused.as_ref())),
+        }
+        first.get_or_insert(refused);
+    }
+    match first {
+        Some(refused) if runs.is_empty() => Err(refused),
+        _ => Ok(runs),
+    }
 }
 
 impl Record {

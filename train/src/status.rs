@@ -10,7 +10,7 @@ use shared::cli::{Ending, one_line};
 use shared::nn::run::Run;
 
 use crate::numbers::{count, duration, rounded};
-use crate::record::{Best, Record, bytes_below};
+use crate::record::{Best, Record, begun, bytes_below};
 
 /// Show how runs stand: what they do, how far they are, what they measured, what is on disk.
 #[derive(Debug, Args)]
@@ -34,6 +34,7 @@ Examples:
 A run is running, finished, stopped (by what; the same command resumes it) or failed (and why). With --json these are the words of
 `state`, and `ended_by` is done, the signal's name, error, panic, memory, or kill for what the run could not note itself. Nothing in
 its folder is changed.
+What is no run, or was not begun, is passed over and named.
 Exit code 3 when a file of a run is damaged.";
 
 /// How a run stands. Its JSON is what `--json` prints; null is what is not known.
@@ -83,11 +84,11 @@ impl StatusArgs {
     /// Prints a block of lines or a JSON object for each run.
     ///
     /// # Errors
-    /// When a folder is no run or its settings cannot be read; what can be told of the others is printed before.
+    /// When no folder is a run, or the settings of one cannot be read; what can be told of the others is printed before.
     pub fn run(self) -> Result<Ending> {
         let (mut texts, mut failure, mut ending) = (Vec::new(), None, Ending::Done);
-        for folder in &self.runs {
-            match Status::of(folder) {
+        for (folder, run) in begun(&self.runs)? {
+            match Status::of(folder, &run) {
                 Ok(status) => {
                     if !status.damaged.is_empty() {
                         ending = Ending::Damaged;
@@ -107,9 +108,8 @@ impl StatusArgs {
 }
 
 impl Status {
-    fn of(folder: &Path) -> Result<Self> {
-        let run = Run::open(folder)?;
-        let mut record = Record::read(&run)?;
+    fn of(folder: &Path, run: &Run) -> Result<Self> {
+        let mut record = Record::read(run)?;
         let state = record.word(false);
         let error = record.failure().filter(|_| state == "failed");
         let running = state == "running";

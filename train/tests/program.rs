@@ -110,7 +110,7 @@ fn lists_and_refusals_come_before_anything_is_built() {
     for (setting, named) in [
         ("penalty.gradient=10", "discriminator.norm=none"),
         ("generator.range=signed", "generator.range=unit"),
-        ("generator.plan=['k9s2p0']", "prep build --size 15"),
+        ("generator.plan=['k9s2p0']", "--set generator.plan=[]"),
         ("cond=embedding+projection", "has no classes"),
     ] {
         let mut command = command(&data, &out, 1);

@@ -28,7 +28,7 @@ pub struct MeasureArgs {
     #[command(flatten)]
     pictures: PicturesArgs,
     /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default: those of kid,fid that the
-    /// protocol defines]
+    /// protocol defines]. Under several protocols each computes those that it defines
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
     /// Take only this many pictures of each side, drawn under --seed; a run makes so many [default: all]
@@ -199,16 +199,17 @@ impl MeasureArgs {
     }
 }
 
-/// The metrics asked for, each once; each is defined by every protocol. Those of KID and FID that are, if none is asked for.
+/// The metrics asked for, each once; each is defined by a protocol. Those of KID and FID that are, if none is asked for.
 ///
 /// # Errors
-/// When a protocol does not define one.
+/// When no protocol defines one.
 pub(crate) fn metrics(asked: &[Metric], protocols: &[&'static Protocol]) -> Result<Vec<Metric>, UsageError> {
     let mut metrics: Vec<Metric> = Vec::new();
     for &metric in asked {
-        if let Some(protocol) = protocols.iter().find(|p| !p.defines(metric)) {
+        if protocols.iter().all(|p| !p.defines(metric)) {
             return Err(UsageError(format!(
-                "--metrics {metric}: the protocol {protocol} does not define it; use --protocol {}",
+                "--metrics {metric}: {} does not define it; use --protocol {}",
+                protocols.iter().map(|p| p.name).collect::<Vec<_>>().join(" or "),
                 Protocol::defining(metric).join(" or ")
             )));
         }

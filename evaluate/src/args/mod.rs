@@ -1,12 +1,14 @@
 //! The command line, and the validated options it becomes.
 
 mod conventions;
+mod foreign;
 mod measure;
 
 use clap::{Parser, Subcommand};
 use shared::threads::ThreadsFlag;
 
 pub use self::conventions::{Conventions, ConventionsArgs, PicturesArgs, WeightsChoice};
+pub use self::foreign::PROGRAM;
 pub use self::measure::{MeasureArgs, Options, Repeats};
 pub(crate) use self::measure::{at_least, metrics};
 use crate::cache::CacheArgs;

@@ -12,6 +12,8 @@ use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{Labels, PictureSource, SourceError};
 use shared::picture::{Limits, Picture};
 
+use crate::protocol::Protocol;
+
 /// The most bytes of one picture's file.
 const FILE_LIMIT: u64 = 256 << 20;
 /// The most bytes of a `dataset.json`.
@@ -58,6 +60,14 @@ impl ArchivePictures {
         let Some((array, at)) = self.in_array(i) else { return self.decode(self.entries[i]) };
         let read = array.read(&self.archive, at);
         Ok(read.map_err(|e| SourceError { origin: self.origin(), cause: Box::new(e) })?.into())
+    }
+
+    /// Tells what beside the pictures is passed over.
+    ///
+    /// # Errors
+    /// When a protocol's own library would measure a file that is not read here.
+    pub fn account(&self, protocols: &[&'static Protocol]) -> Result<()> {
+        super::account::tell(&self.archive, &self.entries, protocols)
     }
 
     fn decode(&self, entry: usize) -> Result<RgbPicture, SourceError> {

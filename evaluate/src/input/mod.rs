@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`archive`] | the pictures of a folder, zip or tar file, with the names of class folders |
+//! | `account` | what of them is passed over, and what a protocol's library would do with it |
 //! | [`run`] | what a run's generator makes |
 //!
 //! What differs from the Python libraries, so that numbers may differ where it matters:
@@ -19,6 +20,7 @@
 //! Bytes of UTF-8 sort as Python sorts text, so the order is torch-fidelity's, sub-folders included, unless links lead
 //! elsewhere. The order decides which pictures a KID subset holds; FID does not depend on it.
 
+mod account;
 pub mod archive;
 pub mod run;
 
@@ -36,6 +38,7 @@ pub use archive::ArchivePictures;
 pub use run::RunPictures;
 
 use crate::npz;
+use crate::protocol::Protocol;
 
 /// What lies at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,8 @@ pub struct Wanted<'a> {
     pub checkpoint: Which,
     /// Where a run's generator computes.
     pub device: &'a Device,
+    /// The conventions that the pictures are measured under.
+    pub protocols: &'a [&'static Protocol],
 }
 
 /// The pictures at `path`, and the training step that made them where it is known.
@@ -95,7 +100,11 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
             return Err(UsageError(text).into());
         }
         Kind::Dataset => Box::new(SplitPictures::new(Arc::new(Dataset::open(path)?), wanted.split)?),
-        Kind::Pictures => Box::new(ArchivePictures::open(path)?),
+        Kind::Pictures => {
+            let pictures = ArchivePictures::open(path)?;
+            pictures.account(wanted.protocols)?;
+            Box::new(pictures)
+        }
     };
     if source.is_empty() {
         let read = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, or arrays of bytes of the shape count, height, width, 3";

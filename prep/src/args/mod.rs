@@ -1,6 +1,7 @@
 //! Flags, and the validated options that they become.
 
 mod build;
+mod foreign;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use shared::cli::UsageError;
 use shared::threads::ThreadsFlag;
 
 pub use self::build::BuildArgs;
+pub use self::foreign::PROGRAM;
 use crate::{export, synth};
 
 /// Turns pictures into a data set for `train`, and looks after it.

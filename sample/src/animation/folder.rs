@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rayon::prelude::*;
 use shared::cli::UsageError;
-use shared::fs::AtomicFolder;
+use shared::fs::{self, AtomicFolder};
 use shared::picture::Picture;
 
 use super::stage::Sink;
+use crate::output;
 
 /// A folder of frames being filled; it appears whole.
 pub struct FrameFolder {
@@ -18,7 +19,7 @@ pub struct FrameFolder {
 }
 
 impl FrameFolder {
-    /// Where the frames for `out` go: that folder, or the one that it is a link to. Nothing is there yet, or an empty folder.
+    /// Where the frames for `out` go: that folder, or the one that it is a link to. Nothing is there yet, or an empty folder ([`fs::is_vacant`]).
     ///
     /// # Errors
     /// When something is there, or whole frames could not appear there at once.
@@ -29,19 +30,18 @@ impl FrameFolder {
         }
         // Without a slash at the end, which would follow a link.
         let place: PathBuf = out.components().collect();
-        let above = place.parent().filter(|above| !above.as_os_str().is_empty());
-        match std::fs::read_dir(&place).map(|entries| entries.count()) {
-            Ok(0) => match place.canonicalize() {
+        match std::fs::read_dir(&place).map(|_| fs::is_vacant(&place)) {
+            Ok(Err(error)) => refuse(&error.source.to_string()),
+            Ok(Ok(true)) => match place.canonicalize() {
                 Ok(place) if is_mounted(&place) => refuse("it is a disk of its own, which keeps its name; name a folder in it"),
                 Ok(place) => Ok(place),
                 Err(error) => refuse(&error.to_string()),
             },
-            Ok(_) => refuse("the folder is not empty; choose another name or remove it"),
+            Ok(Ok(false)) => refuse("the folder is not empty; choose another name or remove it"),
             Err(error) if place.is_dir() => refuse(&error.to_string()),
             Err(_) if place.exists() => refuse("it is a file; choose a name with an ending, or remove it"),
             Err(_) if place.is_symlink() => refuse("it is a link to what is not there; choose another name or remove it"),
-            Err(_) if above.is_some_and(|above| !above.is_dir()) => refuse("there is no folder in which it could be"),
-            Err(_) => Ok(place),
+            Err(_) => output::check_parent("--out", &place).map(|()| place),
         }
     }
 

@@ -105,14 +105,14 @@ impl Found {
     /// Looks at a folder without `sample.json`.
     ///
     /// # Errors
-    /// When there is more in it than what is hidden: nobody knows what made it.
+    /// When there is more in it than [`fs::is_incidental`] says: nobody knows what made it.
     fn nothing(request: &Request) -> Result<Self> {
         let out = &request.out;
         let failed = |source| FsError { operation: "list", path: out.clone(), source };
         let mut found = Self::default();
         for entry in std::fs::read_dir(out).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            if !name.starts_with('.') {
+            if !fs::is_incidental(&name) {
                 let what = format!("it holds {name}, and no {MANIFEST} that says what made it; choose another --out");
                 return Err(request.refused(&what).into());
             }

@@ -25,10 +25,14 @@ fn frames_go_into_a_folder_that_appears_whole() {
     }
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 37);
     assert!(refused(&out).contains("not empty"));
-    assert!(refused(&scratch.0.join("none/such")).contains("no folder"));
-    fs::create_folder(scratch.0.join("empty.gif")).unwrap();
+    assert!(refused(&out.join("frame-000000.png/such")).contains("frame-000000.png is no folder"));
+    Drawn::new(frames.clone()).write(&scratch.0.join("new/folder"), &[]).unwrap();
+    assert_eq!(std::fs::read_dir(scratch.0.join("new/folder")).unwrap().count(), 37);
+    // Only what nobody put there: it is empty, and that stays.
+    fs::create_folder(scratch.0.join("empty.gif/lost+found")).unwrap();
+    fs::write(scratch.0.join("empty.gif/.DS_Store"), b"").unwrap();
     Drawn::new(frames).write(&scratch.0.join("empty.gif"), &[]).unwrap();
-    assert_eq!(std::fs::read_dir(scratch.0.join("empty.gif")).unwrap().count(), 37);
+    assert_eq!(std::fs::read_dir(scratch.0.join("empty.gif")).unwrap().count(), 39);
 }
 
 #[test]

@@ -182,11 +182,12 @@ impl Run {
     /// Whether `path`, which need not be there, is a part of the run or lies in one: what people put into the folder is none.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (Ok(folder), Ok(run), Some(name)) = (folder.canonicalize(), self.folder.canonicalize(), path.file_name()) else {
-            return false;
-        };
-        let Ok(below) = folder.join(name).strip_prefix(run).map(Path::to_owned) else { return false };
+        let (Ok(run), Ok(path)) = (self.folder.canonicalize(), std::path::absolute(path)) else { return false };
+        // Folders above it that are still to be made have no other name; the file itself may be a link.
+        let known = path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
+        let Some((above, real)) = known else { return false };
+        let Ok(rest) = path.strip_prefix(above) else { return false };
+        let Ok(below) = real.join(rest).strip_prefix(run).map(Path::to_owned) else { return false };
         let part = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
         part.is_some_and(|part| is_part(&part) || part == super::owner::LOCK)
     }

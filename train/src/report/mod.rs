@@ -65,6 +65,7 @@ fn save(record: &Record, data: &Data, out: &Path, by_owner: bool) -> Result<()> 
             page.len() >> 20
         );
     }
+    fs::create_folder_for(out)?;
     Ok(fs::write(out, page.as_bytes())?)
 }
 

@@ -6,6 +6,7 @@ mod change;
 mod check;
 mod cond;
 mod loss;
+pub mod names;
 mod network;
 mod optimizer;
 mod penalty;

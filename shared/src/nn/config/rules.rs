@@ -146,35 +146,79 @@ impl Settings {
         }
     }
 
+    /// Whether both networks end at pictures of `size`×`size`; else what they need.
+    fn check_ends(&self, size: usize) -> Result<(), String> {
+        let (g, d) = (&self.generator, &self.discriminator);
+        let made = g.extents(size);
+        let end = made[made.len() - 1];
+        if end != size || made.len() < 2 || size > LARGEST {
+            return Err(match g.plan.is_empty() {
+                true => format!("; the generator needs generator.base = {} times a power of two, at most {LARGEST}", g.base),
+                false => {
+                    format!("; the generator needs the {end}×{end} that generator.plan makes of generator.base = {}", g.base)
+                }
+            });
+        }
+        let seen = d.extents(size);
+        let planned = d.convs(size, 1).len();
+        let exact = d.plan.is_empty().then_some(d.base);
+        if planned == 0 || seen.len() <= planned || exact.is_some_and(|base| seen[planned] != base) {
+            return Err(format!(
+                ", of which the discriminator makes {seen:?}: it needs discriminator.base = {} times a power of two, or another \
+                 discriminator.plan",
+                d.base
+            ));
+        }
+        Ok(())
+    }
+
+    /// The size nearest to `size` at which both networks end, of two the larger.
+    fn nearest_size(&self, size: usize) -> Option<usize> {
+        let sizes = (2..=LARGEST).rev().filter(|other| self.check_ends(*other).is_ok());
+        sizes.min_by_key(|other| other.abs_diff(size))
+    }
+
+    /// The settings with which both networks end at `size`, where there are some: bases that double to it, and no plan that does not.
+    fn taking(&self, size: usize) -> Option<String> {
+        let halved = |times: u32| (size.is_multiple_of(1 << times)).then_some(size >> times).filter(|base| *base >= 2);
+        let mut bases: Vec<usize> = (1..8).filter_map(halved).collect();
+        // The nearest to the recipe's own first: its networks change the least.
+        let away = |base: usize| (base as f64 / self.generator.base as f64).ln().abs();
+        bases.sort_by(|a, b| away(*a).total_cmp(&away(*b)));
+        for (base, plans) in bases.into_iter().flat_map(|base| [(base, true), (base, false)]) {
+            let mut other = self.clone();
+            let (g, d) = (&mut other.generator, &mut other.discriminator);
+            let mut changed = Vec::new();
+            for (name, plan, of) in [("generator", &mut g.plan, &mut g.base), ("discriminator", &mut d.plan, &mut d.base)] {
+                if !plans && !plan.is_empty() {
+                    plan.clear();
+                    changed.push(format!("--set {name}.plan=[]"));
+                }
+                if plan.is_empty() && *of != base {
+                    *of = base;
+                    changed.push(format!("--set {name}.base={base}"));
+                }
+            }
+            if other.check_ends(size).is_ok() && other.validate().is_ok() {
+                return Some(changed.join(" "));
+            }
+        }
+        None
+    }
+
     /// Whether the networks can be built for pictures of `size`×`size`.
     ///
     /// # Errors
     /// When the convolutions lead to another size, or attention is asked for where no block ends.
     pub fn check_size(&self, size: usize) -> Result<(), UsageError> {
         let (g, d) = (&self.generator, &self.discriminator);
-        let made = self.generator.extents(size);
-        let end = made[made.len() - 1];
-        if end != size || made.len() < 2 || size > LARGEST {
-            let needed = if g.plan.is_empty() {
-                format!("generator.base = {} times a power of two, at most {LARGEST}", g.base)
-            } else {
-                format!("the {end}×{end} that generator.plan makes of generator.base = {}", g.base)
-            };
-            let mend = if g.plan.is_empty() { (2 * g.base).max(64) } else { end };
-            return Err(UsageError(format!(
-                "the data set's pictures are {size}×{size}; the generator needs {needed}: prep build --size {mend}"
-            )));
-        }
-        let seen = d.extents(size);
+        self.check_ends(size).map_err(|why| {
+            let mend = self.nearest_size(size).map(|size| format!("prep build --size {size}"));
+            let ways: Vec<String> = mend.into_iter().chain(self.taking(size)).collect();
+            UsageError(format!("the data set's pictures are {size}×{size}{why}: {}", ways.join(", or ")))
+        })?;
+        let (made, seen) = (g.extents(size), d.extents(size));
         let planned = d.convs(size, 1).len();
-        let exact = d.plan.is_empty().then_some(d.base);
-        if planned == 0 || seen.len() <= planned || exact.is_some_and(|base| seen[planned] != base) {
-            return Err(UsageError(format!(
-                "the data set's pictures are {size}×{size}, of which the discriminator makes {seen:?}: it needs discriminator.base = {} \
-                 times a power of two, or another discriminator.plan",
-                d.base
-            )));
-        }
         let blocks = format!("0 (none) to {planned}, the blocks that the discriminator has for {size}×{size}");
         require(d.freeze <= planned, "discriminator.freeze", d.freeze, &blocks)?;
         for (key, at, extents) in
@@ -276,7 +320,18 @@ mod tests {
         };
         assert!(check("dcgan-anime", &[], 64).expect_err("plan").contains("prep build --size 96"));
         assert!(check("gan-ada", &[], 48).expect_err("no power of two").contains("prep build --size 64"));
-        assert!(check("gan-ada", &[], 512).is_err());
+        assert!(check("gan-ada", &[], 512).expect_err("too large").contains("prep build --size 256"));
+        // What is named is taken.
+        for (preset, size) in [("gan-ada", 48), ("gan-ada", 100), ("dcgan-anime", 64), ("dcgan-anime", 48), ("wgan-gp", 28)] {
+            let Err(refused) = check(preset, &[], size) else { continue };
+            let settings: Vec<&str> = refused.split("--set ").skip(1).map(str::trim).collect();
+            assert!(!settings.is_empty(), "{preset} {size}: {refused}");
+            assert_eq!(check(preset, &settings, size), Ok(()), "{preset} {size}: {refused}");
+        }
+        let refused = check("gan-ada", &[], 48).expect_err("no power of two");
+        assert!(refused.ends_with("prep build --size 64, or --set generator.base=3 --set discriminator.base=3"), "{refused}");
+        let refused = check("gan-ada", &["generator.base=3"], 48).expect_err("D ends elsewhere");
+        assert!(refused.contains("--set discriminator.base=3"), "{refused}");
         assert!(check("gan-ada", &["generator.base=3", "discriminator.base=3"], 48).is_ok());
         assert!(check("gan-ada", &["generator.base=3"], 48).expect_err("D ends elsewhere").contains("discriminator.base"));
         let attention = check("gan-ada", &["generator.attention=20"], 64).expect_err("attention");

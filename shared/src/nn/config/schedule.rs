@@ -75,6 +75,13 @@ impl Default for ScheduleConfig {
     }
 }
 
+/// The most epochs of a run: with as many steps in each as pictures that fit into a data set, steps can still be counted.
+const MOST_EPOCHS: u64 = 1_000_000_000;
+/// The most steps of a run, and thousands of pictures: so that pictures seen can still be counted.
+const MOST_STEPS: u64 = 1_000_000_000_000;
+/// The most pictures a step, and updates a step.
+const MOST_PICTURES: usize = 1_000_000;
+
 impl ScheduleConfig {
     /// Whether the values make sense together.
     ///
@@ -83,6 +90,11 @@ impl ScheduleConfig {
     pub fn validate(&self) -> Result<(), UsageError> {
         // BatchNorm over a batch of one has no variance to speak of.
         require(self.batch >= 2, "schedule.batch", self.batch, "at least 2")?;
+        let most = |most: u64| format!("at most {most}");
+        require(self.batch <= MOST_PICTURES, "schedule.batch", self.batch, &most(MOST_PICTURES as u64))?;
+        require(self.epochs <= MOST_EPOCHS, "schedule.epochs", self.epochs, &most(MOST_EPOCHS))?;
+        require(self.steps <= MOST_STEPS, "schedule.steps", self.steps, &most(MOST_STEPS))?;
+        require(self.kimg <= MOST_STEPS as f64, "schedule.kimg", self.kimg, &most(MOST_STEPS))?;
         positive(self.accumulate, "schedule.accumulate")?;
         let whole = self.batch.is_multiple_of(self.accumulate) && self.batch / self.accumulate >= 2;
         let expected = format!("a divisor of schedule.batch = {} that leaves at least 2 pictures", self.batch);
@@ -91,6 +103,7 @@ impl ScheduleConfig {
             [("schedule.discriminator_steps", self.discriminator_steps), ("schedule.generator_steps", self.generator_steps)]
         {
             positive(steps, key)?;
+            require(steps <= MOST_PICTURES, key, steps, &most(MOST_PICTURES as u64))?;
             let possible = steps == 1 || self.order == Order::Alternating;
             require(possible, key, steps, "1 in simultaneous order (or set schedule.order=alternating)")?;
         }
@@ -112,6 +125,24 @@ mod tests {
         assert!(config(Order::Alternating).validate().is_ok());
         let error = config(Order::Simultaneous).validate().expect_err("simultaneous").to_string();
         assert!(error.contains("schedule.discriminator_steps = 5") && error.contains("schedule.order=alternating"), "{error}");
+    }
+
+    #[test]
+    fn what_could_not_be_counted_is_refused_with_the_most_there_can_be() {
+        let least = ScheduleConfig::default();
+        for (config, named) in [
+            (
+                ScheduleConfig { epochs: u64::MAX, ..least.clone() },
+                "schedule.epochs = 18446744073709551615: expected at most 1000000000",
+            ),
+            (ScheduleConfig { steps: u64::MAX, ..least.clone() }, "schedule.steps"),
+            (ScheduleConfig { kimg: 1e300, ..least.clone() }, "schedule.kimg"),
+            (ScheduleConfig { batch: usize::MAX, ..least.clone() }, "schedule.batch"),
+        ] {
+            let error = config.validate().expect_err(named).to_string();
+            assert!(error.contains(named) && error.contains("at most"), "{error}");
+        }
+        assert!(ScheduleConfig { epochs: MOST_EPOCHS, steps: MOST_STEPS, ..least }.validate().is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::CondConfig;
+use super::{CondConfig, names};
 
 /// The values of a table with the keys that lead to them, joined by dots.
 pub(super) fn flatten(table: &Table, prefix: &str, list: &mut Vec<(String, String)>) {
@@ -18,9 +18,8 @@ pub(super) fn flatten(table: &Table, prefix: &str, list: &mut Vec<(String, Strin
 pub(super) fn merge(table: &mut Table, overrides: Table, prefix: &str) -> Result<(), String> {
     let overrides = if prefix == "optimizer." { for_both(overrides) } else { overrides };
     for (key, value) in overrides {
-        let known = || table.keys().cloned().collect::<Vec<_>>().join(", ");
         if !table.contains_key(&key) {
-            return Err(format!("no setting is called {prefix}{key}; there are {}", known()));
+            return Err(unknown(&format!("{prefix}{key}"), &value, table));
         }
         let slot = &mut table[&key];
         match (slot, value) {
@@ -34,6 +33,26 @@ pub(super) fn merge(table: &mut Table, overrides: Table, prefix: &str) -> Result
         }
     }
     Ok(())
+}
+
+/// That no setting has this key; with those that are meant, or else those that there are in `table`.
+fn unknown(key: &str, value: &Value, table: &Table) -> String {
+    // A whole table of settings has one key too few in front of it: its first one tells.
+    let (word, value) = match value {
+        Value::Table(inner) => match inner.iter().next() {
+            Some((first, value)) => (format!("{key}.{first}"), value),
+            None => (key.to_owned(), value),
+        },
+        _ => (key.to_owned(), value),
+    };
+    let meant = names::nearest(&word);
+    if meant.is_empty() {
+        let known = table.keys().cloned().collect::<Vec<_>>().join(", ");
+        return format!("no setting is called {word}; there are {known}");
+    }
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let typed: Vec<String> = meant.iter().map(|key| format!("--set {key}={value}")).collect();
+    format!("no setting is called {word}; the whole name is {}: {}", meant.join(" or "), typed.join(" "))
 }
 
 /// Settings of `[optimizer]` itself are meant for both networks; what stands under a network's own name wins over them.
@@ -58,6 +77,14 @@ fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
     match (slot, value) {
         (Value::Float(_), Value::Integer(n)) => Ok(Value::Float(n as f64)),
         (slot, value) if slot.same_type(&value) => Ok(value),
+        (Value::Integer(_), Value::String(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() => {
+            Err(format!("{key} = {digits}: the number is too large"))
+        }
+        (Value::Table(_), value) if !names::of_table(key).is_empty() => {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let typed: Vec<String> = names::of_table(key).iter().map(|key| format!("--set {key}={value}")).collect();
+            Err(format!("{key} is a table of settings: {}", typed.join(" ")))
+        }
         (slot, value) => Err(format!("{key} is a {}, not {value}", slot.type_str())),
     }
 }

@@ -1,0 +1,81 @@
+//! Flags of other programs that measure, with ours.
+
+use shared::cli::foreign::{Foreign, Value, none, own, same};
+use shared::cli::{Program, no_settings};
+
+/// What `evaluate` knows about its command line beside its flags.
+pub const PROGRAM: Program =
+    Program { name: "evaluate", foreign: &FOREIGN, settings: no_settings, usual: "evaluate --real A --fake B" };
+
+/// Those of torch-fidelity, pytorch-fid, clean-fid, StyleGAN's `calc_metrics.py`, ADM's and EDM's evaluators.
+pub const FOREIGN: [Foreign; 26] = [
+    same(
+        &["input1", "fdir1", "generated", "gen", "samples", "samplebatch", "images", "pred", "fakedir", "network", "genpath"],
+        "--fake {}",
+        "fakes/",
+    ),
+    same(
+        &["input2", "fdir2", "reference", "ref", "refbatch", "data", "realdir", "gt", "datasetname", "refpath"],
+        "--real {}",
+        "birds64",
+    ),
+    own(&["fid", "frechet", "computefid"], "--metrics fid", "several are separated by commas"),
+    own(&["kid", "computekid"], "--metrics kid", "several are separated by commas"),
+    own(&["isc", "inceptionscore", "is"], "--metrics is", "several are separated by commas"),
+    own(&["prc", "precisionrecall", "prdc", "pr"], "--metrics prdc", "several are separated by commas"),
+    own(&["ppl"], "--metrics ppl", "several are separated by commas"),
+    own(&["mind"], "--metrics mind", "several are separated by commas"),
+    own(&["metric"], "--metrics fid", "fid, kid, is, prdc and others, separated by commas"),
+    same(&["gpu", "gpuid", "gpuids"], "--device {}", "").value(Value::GpuNumbers),
+    own(&["cuda", "gpus", "numgpus"], "--device auto", "it is the default and takes one"),
+    own(&["cpu", "nocuda"], "--device cpu", ""),
+    same(&["dims", "dim", "featuredim"], "--layer {}", "768"),
+    same(&["batchsize", "bs", "batchsz"], "--batch {}", "32"),
+    none(&["samplesfinddeep", "recursive", "deep"], "folders below are always read"),
+    none(
+        &["samplesfindext", "samplesextlossy", "ext", "extensions"],
+        "pictures of every kind that it knows are read; what is not read is told",
+    ),
+    own(&["mode"], "--protocol clean-fid", "evaluate protocols shows all conventions"),
+    same(&["featureextractor", "modelname", "model", "backbone", "extractor"], "--features {}", "dinov2-vit-s-14"),
+    same(&["featureextractorweightspath", "inceptionpath", "weightspath"], "--weights {}", "inception.pth"),
+    same(&["kidsubsetsize", "kidmaxsubsetsize", "maxsubsetsize"], "--kid-subset-size {}", "100"),
+    same(&["kidnumsubsets", "numsubsets", "kidsubsetcount"], "--kid-subsets {}", "10"),
+    same(&["prcneighborhood", "prcneighbors", "neighborhood", "k", "nearestk", "nhoodsize"], "--neighbours {}", "5"),
+    same(&["rngseed", "randomseed", "s"], "--seed {}", "1"),
+    same(&["num", "numimages", "numgen", "numsamples", "maxitems", "maxsamples"], "-n {}", "5000"),
+    none(&["workers", "numworkers", "savecpuram", "numthreads"], "it takes the cores that there are"),
+    own(&["nocaching", "datasetsredownload", "cacheoff"], "--no-cache", ""),
+];
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+    use shared::cli::foreign::folded;
+    use shared::cli::name::PROGRAMS;
+
+    use super::*;
+    use crate::args::Cli;
+
+    #[test]
+    fn every_answer_is_accepted() {
+        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
+            let typed = row.typed(None);
+            let words: Vec<&str> = typed.split_whitespace().collect();
+            let bases =
+                [&["evaluate", "--real", "a", "--fake", "b"][..], &["evaluate", "--real", "a"], &["evaluate", "--fake", "b"]];
+            let accepted = bases.iter().any(|base| {
+                let cli = Cli::try_parse_from([base, &words[..]].concat());
+                cli.is_ok_and(|cli| cli.measure.into_options().is_ok())
+            });
+            assert!(accepted, "{typed}");
+            row.theirs.iter().for_each(|name| assert_eq!(folded(name), *name));
+        }
+    }
+
+    #[test]
+    fn the_commands_are_those_that_texts_are_searched_for() {
+        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
+        assert_eq!(Cli::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+    }
+}

@@ -1,0 +1,123 @@
+//! Nothing that changes a number is silent: files that are not measured, metrics that a protocol does not define, weights that are
+//! missing, flags of other programs.
+
+mod common;
+
+use std::path::Path;
+
+use serde_json::Value;
+use shared::fs;
+
+use self::common::{Scratch, path, text};
+
+const RANDOM: [&str; 5] = ["--features", "random", "--json", "--device", "cpu"];
+
+/// Exit code, lines of JSON, what was said.
+fn measure(scratch: &Scratch, real: &Path, fake: &Path, more: &[&str]) -> (Option<i32>, Vec<Value>, String) {
+    let run = scratch.run(&[&["--real", path(real), "--fake", path(fake)], more].concat());
+    let lines = text(&run.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    (run.status.code(), lines, text(&run.stderr))
+}
+
+#[test]
+fn a_file_that_only_the_protocols_library_would_measure_is_an_error() {
+    let scratch = Scratch::new("unread");
+    let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 6, 90));
+    // Pillow knows it; no decoder of ours does.
+    fs::write(fake.join("one.psd"), b"8BPS").expect("write");
+    fs::write(fake.join("two.psd"), b"8BPS").expect("write");
+    let of = |protocol: &str| measure(&scratch, &real, &fake, &[&RANDOM[..], &["--protocol", protocol]].concat());
+    let (code, lines, said) = of("stylegan");
+    assert_eq!((code, lines.len()), (Some(3), 0), "{said}");
+    for named in ["stylegan itself would also measure 2 files", ".psd 2", "one.psd", "convert to PNG"] {
+        assert!(said.contains(named), "{said}");
+    }
+    // Under a protocol whose library passes over it as well, so do we, and say so.
+    let (code, lines, said) = of("torch-fidelity");
+    assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
+    assert!(said.contains("2 files passed over (.psd 2; the first: one.psd)"), "{said}");
+}
+
+#[test]
+fn what_is_passed_over_is_counted_by_suffix() {
+    let scratch = Scratch::new("passed");
+    let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 6, 90));
+    for name in ["a.jpg.1", "b.jpg.1", "notes.txt", "README", ".hidden", "lost+found/x.png", "dataset.json"] {
+        fs::create_folder_for(fake.join(name)).expect("folder");
+        fs::write(fake.join(name), b"{}").expect("write");
+    }
+    fs::remove(fake.join("lost+found/x.png")).expect("remove");
+    let (code, lines, said) = measure(&scratch, &real, &fake, &RANDOM);
+    assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
+    assert!(said.contains("4 files passed over (.1 2, ") && said.contains(".txt 1") && said.contains("no suffix 1"), "{said}");
+    assert!(said.contains("1 hidden file passed over"), "{said}");
+}
+
+#[test]
+fn pictures_that_the_protocols_library_would_pass_over_are_told() {
+    let scratch = Scratch::new("fewer");
+    let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 6, 90));
+    let png = fs::read(fake.join("000.png")).expect("read");
+    fs::write(fake.join("upper.PNG"), &png).expect("write");
+    fs::create_folder(fake.join("below")).expect("folder");
+    fs::write(fake.join("below/more.png"), &png).expect("write");
+    let of = |protocol: &str| measure(&scratch, &real, &fake, &[&RANDOM[..], &["--protocol", protocol]].concat());
+    let (code, lines, said) = of("pytorch-fid");
+    assert_eq!((code, &lines[0]["generated_count"]), (Some(0), &8.into()), "{said}");
+    assert!(said.contains("pytorch-fid itself would not measure 2 pictures of these"), "{said}");
+    assert!(
+        of("torch-fidelity").2.contains("torch-fidelity itself would not measure 1 picture of these (the first: below/more.png)")
+    );
+    assert!(!of("stylegan").2.contains("would not measure"));
+}
+
+#[test]
+fn each_protocol_computes_what_it_defines_and_says_what_it_does_not() {
+    let scratch = Scratch::new("several");
+    let (real, fake) = (scratch.pictures("real", 12, 60), scratch.pictures("fake", 12, 90));
+    let several = ["--protocol", "torch-fidelity,pytorch-fid,keras75-fid", "--metrics", "kid,fid"];
+    let (code, lines, said) = measure(&scratch, &real, &fake, &[&RANDOM[..], &several].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let found: Vec<_> = lines.iter().map(|l| format!("{} {}", l["protocol"], l["metric"]).replace('"', "")).collect();
+    let expected = ["torch-fidelity kid", "torch-fidelity fid", "pytorch-fid fid", "keras75-fid kid"];
+    assert_eq!(found, expected.map(|name| format!("{name}_random-features")));
+    assert!(said.contains("pytorch-fid does not define kid") && said.contains("keras75-fid does not define fid"), "{said}");
+    let (code, _, said) = measure(&scratch, &real, &fake, &["--protocol", "pytorch-fid,keras75-fid", "--metrics", "is"]);
+    assert!(code == Some(2) && said.contains("pytorch-fid or keras75-fid does not define it"), "{said}");
+}
+
+#[test]
+fn a_metric_whose_weights_are_missing_costs_no_other() {
+    let scratch = Scratch::new("lacking");
+    let (real, run) = (scratch.pictures("real", 6, 60), scratch.0.join("run"));
+    common::run(&run, &[5]);
+    // PPL needs LPIPS, whose weights are not there; the others are taken over drawn weights.
+    let more = [&RANDOM[..], &["--metrics", "kid,ppl", "--generate", "6"]].concat();
+    let (code, lines, said) = measure(&scratch, &real, &run, &more);
+    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(lines.iter().map(|line| &line["metric"]).collect::<Vec<_>>(), ["kid_random-features"], "{said}");
+    let last = said.lines().last().expect("a line");
+    assert!(last.contains("ppl under torch-fidelity") && last.contains("evaluate weights --fetch"), "{said}");
+    assert_eq!(shared::jsonl::read(&run.join("metrics.jsonl")).expect("log").len(), 1);
+}
+
+#[test]
+fn flags_of_other_programs_are_answered_with_ours() {
+    let scratch = Scratch::new("foreign");
+    for (args, answers) in [
+        (
+            &["--input1", "a", "--input2", "b", "--fid", "--gpu", "0"][..],
+            &["--fake a", "--real b", "--metrics fid", "--device cuda:0"][..],
+        ),
+        (&["--real", "a", "--fake", "b", "--dims", "768"], &["evaluate: --dims 768 is --layer 768 here"]),
+        (&["--real", "a", "--fake", "b", "--batch-size=50"], &["--batch-size 50 is --batch 50 here"]),
+        (&["--real", "a", "--fake", "b", "--samples-find-deep"], &["--samples-find-deep is left out here"]),
+        (&["--real", "a", "--fake", "b", "--kid_subset_size", "9"], &["--kid-subset-size 9"]),
+        (&["--fdir1", "a", "--fdir2", "b", "--mode", "clean"], &["--fake a", "--real b", "--protocol clean-fid"]),
+    ] {
+        let run = scratch.run(args);
+        let said = text(&run.stderr);
+        assert_eq!((run.status.code(), said.lines().count()), (Some(2), 1), "{args:?}: {said}");
+        answers.iter().for_each(|answer| assert!(said.contains(answer), "{args:?}: {said}"));
+    }
+}

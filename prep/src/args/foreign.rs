@@ -1,0 +1,66 @@
+//! Flags of other tools that make data sets, with ours.
+
+use shared::cli::foreign::{Foreign, none, own, same};
+use shared::cli::{Program, no_settings};
+
+/// What `prep` knows about its command line beside its flags.
+pub const PROGRAM: Program =
+    Program { name: "prep", foreign: &FOREIGN, settings: no_settings, usual: "prep build SOURCE --out DIR" };
+
+/// Those of `prep build`: of `dataset_tool.py` (StyleGAN, EDM), Keras' and torchvision's folders, img2dataset, and scripts.
+pub const FOREIGN: [Foreign; 14] = [
+    same(
+        &["source", "src", "input", "inputdir", "in", "datadir", "data", "dataroot", "path", "imagedir", "images", "folder", "i"],
+        "{}",
+        "pictures/",
+    ),
+    same(&["dest", "output", "outputdir", "outdir", "dst", "target", "savedir", "o", "to"], "--out {}", "birds64"),
+    same(
+        &["width", "height", "resolution", "imagesize", "imgsize", "res", "resize", "s", "imsize", "targetsize"],
+        "--size {}",
+        "64",
+    )
+    .note("pictures are square"),
+    own(&["transform"], "--crop center", "the square in the middle; --help has the other crops"),
+    own(&["centercrop"], "--crop center", ""),
+    own(&["centercropwide", "letterbox"], "--crop pad", "all of the picture, with bars"),
+    own(&["keepaspectratio", "shorterside", "randomcrop"], "--crop shorter-side", ""),
+    own(&["resizefilter", "interpolation", "filter"], "--resample lanczos", ""),
+    none(
+        &["maximages", "maxsamples", "limit", "subset", "n", "num"],
+        "it takes all pictures; --classes takes some classes and --part 1/8 an eighth",
+    ),
+    same(&["workers", "numworkers", "threads", "numthreads", "j", "nproc", "processescount"], "--jobs {}", "4"),
+    same(&["validationsplit", "valsplit", "testsize", "valfrac", "valratio", "valsize"], "--val-fraction {}", "0.1"),
+    own(&["grayscale", "greyscale", "gray", "grey"], "--channels 1", ""),
+    own(&["overwrite", "clobber", "y"], "--force", ""),
+    same(&["randomseed", "rngseed"], "--seed {}", "1"),
+];
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+    use shared::cli::foreign::folded;
+    use shared::cli::name::PROGRAMS;
+
+    use super::*;
+    use crate::args::Args;
+
+    #[test]
+    fn every_answer_is_accepted() {
+        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
+            let typed = row.typed(None);
+            let words: Vec<&str> = typed.split_whitespace().collect();
+            let bases = [&["prep", "build", "x", "--out", "o"][..], &["prep", "build", "x"], &["prep", "build", "--out", "o"]];
+            let accepted = bases.iter().any(|base| Args::try_parse_from([base, &words[..]].concat()).is_ok());
+            assert!(accepted, "{typed}");
+            row.theirs.iter().for_each(|name| assert_eq!(folded(name), *name));
+        }
+    }
+
+    #[test]
+    fn the_commands_are_those_that_texts_are_searched_for() {
+        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
+        assert_eq!(Args::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+    }
+}

@@ -1,0 +1,167 @@
+//! Flags of other trainers with ours. Names of settings alone (`--lr`, `--nz`) are in [`names`].
+
+use shared::cli::Program;
+use shared::cli::foreign::{Foreign, Value, none, own, same};
+use shared::nn::config::names;
+
+/// What `train` knows about its command line beside its flags.
+pub const PROGRAM: Program =
+    Program { name: "train", foreign: &FOREIGN, settings: names::meant, usual: "train --data DIR --out DIR" };
+
+/// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN, PyTorch-GAN, Lightning and Keras scripts.
+pub const FOREIGN: [Foreign; 34] = [
+    same(
+        &[
+            "outdir",
+            "resultsdir",
+            "outf",
+            "outputdir",
+            "output",
+            "logdir",
+            "modelsdir",
+            "checkpointsdir",
+            "savedir",
+            "rundir",
+            "workdir",
+        ],
+        "--out {}",
+        "runs/birds",
+    ),
+    same(&["dataroot", "datadir", "datapath", "dataset", "trainfolder", "imagedir", "imgdir"], "--data {}", "birds64")
+        .note("a data set that `prep build` wrote"),
+    own(
+        &[
+            "resume",
+            "resumefrom",
+            "continue",
+            "continuetrain",
+            "loadfrom",
+            "resumefromcheckpoint",
+            "ckpt",
+            "checkpoint",
+            "loadckpt",
+        ],
+        "--init-from runs/birds",
+        "it begins with the weights of another run; a run itself is resumed by the same command again",
+    ),
+    same(&["pretrained", "pretrainedmodel", "finetune", "initweights", "netg", "netd"], "--init-from {}", "runs/birds"),
+    same(&["gpus", "ngpu", "ngpus", "numgpus"], "--device {}", "").value(Value::GpuCount),
+    same(&["gpu", "gpuid", "gpuids", "cudadevice", "visibledevices", "devices"], "--device {}", "").value(Value::GpuNumbers),
+    own(&["cuda", "usecuda", "multigpus", "multigpu"], "--device auto", "it is the default"),
+    own(&["nocuda", "cpu", "cpuonly"], "--device cpu", ""),
+    own(&["cfg", "model", "arch", "architecture", "recipe", "name"], "--preset gan-ada", "--list-presets shows all recipes"),
+    own(&["cond", "conditional", "classcond", "uselabels", "labels"], "--set cond=embedding+projection", ""),
+    own(
+        &[
+            "snap",
+            "networksnapshotticks",
+            "snapshotinterval",
+            "saveevery",
+            "saveepochfreq",
+            "checkpointevery",
+            "savefreq",
+            "saveinterval",
+            "ckptevery",
+        ],
+        "--set checkpoints.every=10",
+        "so many epochs; --save-every 10m goes by time",
+    ),
+    own(
+        &["imgsnap", "imagesnapshotticks", "evaluateevery", "sampleinterval", "displayfreq", "sampleevery", "samplefreq"],
+        "--set samples.every=1",
+        "so many epochs",
+    ),
+    own(
+        &["calculatefidevery", "metricsevery", "fidevery", "evalevery"],
+        "--set evaluation.every=1",
+        "so many epochs; while it trains it measures KID",
+    ),
+    own(
+        &["metrics", "metric"],
+        "--set evaluation.every=1",
+        "while it trains it measures KID; the program evaluate measures all others",
+    ),
+    same(&["calculatefidnumimages", "numfidsamples", "fidsamples"], "--set evaluation.pictures={}", "1000"),
+    same(&["gamma", "r1"], "--set penalty.r1={} --set discriminator.norm=none", "10")
+        .note("γ/2 of the squared gradient, as in StyleGAN"),
+    same(&["freezed", "freezelayers"], "--freeze-d {}", "2"),
+    none(
+        &["batchgpu", "batchpergpu", "minibatchgpu"],
+        "every device takes an equal part of the batch; --set schedule.accumulate=2 halves what a device takes at once",
+    ),
+    none(
+        &["workers", "numworkers", "nworkers", "numthreads", "nthreads", "dataloadernumworkers", "prefetchfactor", "pinmemory"],
+        "it needs no loaders beside it and takes the cores that there are",
+    ),
+    none(
+        &["imagesize", "imgsize", "resolution", "size", "loadsize", "cropsize", "imsize", "res"],
+        "the data set has its size: prep build SOURCE --out DIR --size 64",
+    ),
+    none(
+        &["inchannels", "nc", "inputnc", "outputnc", "imgchannels", "numchannels", "transparent", "greyscale", "grayscale"],
+        "the data set has its channels: prep build SOURCE --out DIR --channels 1",
+    ),
+    none(&["nclasses", "numclasses", "nclass"], "the data set has its classes"),
+    none(&["desc", "experiment", "expname", "runname", "tag", "project"], "a run is called like its folder: --out"),
+    none(
+        &["tick", "logevery", "loginterval", "printfreq", "verbose", "logfreq"],
+        "progress is shown all the time and every epoch is logged",
+    ),
+    none(&["nobench", "tf32", "allowtf32", "deterministic", "cudnnbenchmark"], "--precision says what GPUs multiply"),
+    own(&["fp32"], "--precision f32", "it is the default"),
+    own(&["bf16", "amp", "fp16", "mixedprecision", "usefp16"], "--precision bf16", ""),
+    same(&["randomseed", "manualseed", "rngseed"], "--seed {}", "1"),
+    own(&["xflip", "hflip", "flip", "randomflip", "horizontalflip", "auglr"], "--mirror", ""),
+    none(&["mirrory", "yflip", "vflip"], "pictures are mirrored left and right only"),
+    own(&["new", "overwrite", "clear", "force", "fresh"], "--restart", "it removes what the run folder holds"),
+    none(
+        &["subset", "maxsize", "maxdatasetsize", "maximages", "limit"],
+        "it learns from the whole split; prep build --classes takes some classes",
+    ),
+    none(
+        &["cbase", "cmax", "fmapmax", "fmapbase", "mapdepth", "wdim", "stylemixprob"],
+        "--set generator.width and discriminator.width set how wide the networks are",
+    ),
+    none(
+        &["wandb", "usewandb", "tensorboard", "logger", "displayid", "visdom"],
+        "event files for TensorBoard lie in the run folder; train report RUN makes one HTML page",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+    use shared::cli::foreign::folded;
+    use shared::cli::name::PROGRAMS;
+    use shared::nn::config::Settings;
+
+    use super::*;
+    use crate::args::Args;
+
+    #[test]
+    fn every_answer_is_accepted() {
+        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
+            let typed = row.typed(None);
+            let words: Vec<&str> = typed.split_whitespace().collect();
+            let bases = [&["train", "--data", "d", "--out", "o"][..], &["train", "--data", "d"], &["train", "--out", "o"]];
+            let accepted = bases.iter().any(|base| Args::try_parse_from([base, &words[..]].concat()).is_ok());
+            assert!(accepted, "{typed}");
+            let set = words.iter().filter(|word| **word != "--set" && words.contains(&"--set")).map(|word| (*word).to_owned());
+            assert!(Settings::resolve("gan-ada", None, &set.collect::<Vec<_>>()).is_ok(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn names_are_folded_and_stand_for_one_thing() {
+        let mut names: Vec<&str> = FOREIGN.iter().flat_map(|row| row.theirs).copied().collect();
+        names.iter().for_each(|name| assert_eq!(folded(name), *name));
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    }
+
+    #[test]
+    fn the_commands_are_those_that_texts_are_searched_for() {
+        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
+        assert_eq!(Args::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+    }
+}
