@@ -76,8 +76,11 @@ fn measured(args: MeasureArgs) -> anyhow::Result<()> {
     let Outcome { results, failed } = measure::measure(&lab, &options)?;
     let text = if options.json { report::lines(&results)? } else { report::table(&results) };
     if Kind::of(&options.fake) == Kind::Run {
-        let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;
-        let logged = results.iter().try_for_each(|result| log.push(result));
+        let log = || -> anyhow::Result<()> {
+            let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;
+            Ok(results.iter().try_for_each(|result| log.push(result))?)
+        };
+        let logged = log();
         // A run that cannot be written to has its results shown all the same.
         shared::cli::tell(&text);
         logged?;

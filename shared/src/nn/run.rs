@@ -189,7 +189,8 @@ impl Run {
         let Ok(rest) = path.strip_prefix(above) else { return false };
         let Ok(below) = real.join(rest).strip_prefix(run).map(Path::to_owned) else { return false };
         let part = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
-        part.is_some_and(|part| is_part(&part) || part == super::owner::LOCK)
+        // The lock, and what stands in for it where there are no locks.
+        part.is_some_and(|part| is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == super::owner::LOCK)
     }
 
     /// The folder.
