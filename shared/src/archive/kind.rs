@@ -43,6 +43,9 @@ pub(super) fn no_archive(first: &[u8]) -> Option<String> {
     if first.starts_with(b"PK\x07\x08") {
         return Some("it is one part of a zip in several parts; join them first (zip -s 0 parts.zip --out whole.zip)".into());
     }
+    if first.starts_with(b"PK") {
+        return None;
+    }
     if first.starts_with(b"version https://git-lfs") {
         return Some("it is a pointer of Git LFS, not the file itself; git lfs pull fetches that".into());
     }

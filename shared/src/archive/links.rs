@@ -11,7 +11,7 @@ use super::{Name, PassedOver, Why};
 /// A path with more links than this is taken for a loop, as Linux does.
 const HOPS_LIMIT: usize = 40;
 /// Links to folders may not add more names than this: links in linked folders multiply.
-const ADDED_LIMIT: usize = 1 << 22;
+const ADDED_LIMIT: usize = 1 << 20;
 
 /// What an archive holds under a name; `T` says where a file's bytes are.
 #[derive(Clone, Debug)]

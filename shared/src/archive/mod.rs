@@ -454,11 +454,17 @@ fn is_hidden(name: &[u8]) -> bool {
     name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX")
 }
 
-/// Whether a name has no suffix, or a number in its place: `1234`, and `a.jpg.1`, as wget calls a second copy.
+/// Whether a name does not say what the file is: without a suffix (`1234`), with a number in its place (`a.jpg.1`, as wget calls a
+/// second copy), or with more behind a picture's suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
 fn says_nothing(name: &[u8]) -> bool {
     let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
-    let suffix = base.iter().rposition(|&b| b == b'.').map(|at| &base[at + 1..]);
-    suffix.is_none_or(|suffix| suffix.iter().all(u8::is_ascii_digit)) && !is_hidden(name)
+    let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else { return !is_hidden(name) };
+    let goes_on = |known: &&str| {
+        let (start, rest) = suffix.split_at_checked(known.len()).unwrap_or((suffix, &[]));
+        start.eq_ignore_ascii_case(known.as_bytes()) && rest.first().is_some_and(|b| !b.is_ascii_alphanumeric())
+    };
+    let is_number = suffix[1..].iter().all(u8::is_ascii_digit);
+    (is_number || PICTURE_SUFFIXES.iter().any(|known| goes_on(&known))) && !is_hidden(name)
 }
 
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.

@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult, Limits};
-use tiff::tags::{PhotometricInterpretation, SampleFormat, Tag};
+use tiff::tags::{SampleFormat, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::canvas::Layout;
@@ -119,11 +119,6 @@ impl<'a> Tiff<'a> {
         let mut decoder = Decoder::new(Cursor::new(self.bytes)).map_err(text)?.with_limits(limits);
         let mut decoded = DecodingResult::U8(Vec::new());
         let layout = decoder.read_image_to_buffer(&mut decoded).map_err(text)?;
-        // The library inverts grey of 8 bits and more.
-        let inverted = self.bits < 8
-            && matches!(self.color, ColorType::Gray(_))
-            && decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).map_err(text)?
-                == Some(PhotometricInterpretation::WhiteIsZero.to_u16());
         let samples = Samples::new(self, decoded, &layout)?;
         let (colors, n) = (self.colors(), canvas.channels as usize);
         let mut picture = Picture::filled(window.width, window.height, canvas.channels, 0);
@@ -132,7 +127,7 @@ impl<'a> Tiff<'a> {
             for (x, target) in (window.left..).zip(target.chunks_exact_mut(n)) {
                 let mut pixel = [0; 8];
                 let used = &mut pixel[..colors.bytes()];
-                self.pixel(&samples, (x as usize, y as usize), inverted, used);
+                self.pixel(&samples, (x as usize, y as usize), used);
                 canvas.put_decoded(colors, used, target);
             }
         }
@@ -148,7 +143,7 @@ impl<'a> Tiff<'a> {
         }
     }
 
-    fn pixel(&self, samples: &Samples, (x, y): (usize, usize), inverted: bool, pixel: &mut [u8]) {
+    fn pixel(&self, samples: &Samples, (x, y): (usize, usize), pixel: &mut [u8]) {
         let sample = |channel| samples.get(x, y, channel);
         match self.color {
             ColorType::Palette(bits) => {
@@ -171,8 +166,7 @@ impl<'a> Tiff<'a> {
             _ => {
                 let most = (1 << self.bits) - 1u16;
                 for (channel, value) in pixel.iter_mut().enumerate() {
-                    let stored = if inverted { most - sample(channel) } else { sample(channel) };
-                    *value = (stored * (255 / most)) as u8;
+                    *value = (sample(channel) * (255 / most)) as u8;
                 }
             }
         }
