@@ -20,6 +20,7 @@
 //! | [`output`] | folders that are replaced only on request |
 //! | [`memory`] | how the system keeps memory that was given back |
 
+pub mod account;
 pub mod args;
 pub mod build;
 pub mod crop;

@@ -9,9 +9,11 @@
 
 mod append;
 mod atomic;
+mod byproduct;
 mod claim;
 pub mod fault;
 mod folder;
+mod mount;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -22,8 +24,10 @@ use thiserror::Error;
 
 pub use self::append::AppendFile;
 pub use self::atomic::{AtomicFile, withdraw, write_unsynced};
+pub use self::byproduct::{Byproduct, byproduct};
 pub use self::claim::Claim;
 pub use self::folder::{AtomicFolder, recover_folder, remove_folder};
+pub use self::mount::is_mount_point;
 
 /// How a temporary name ends; never part of a name that a reader looks for.
 pub const TEMPORARY_SUFFIX: &str = ".fledge-tmp";

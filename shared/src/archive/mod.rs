@@ -9,6 +9,7 @@
 //! Beside it: [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
 
 mod folder;
+mod passed_over;
 mod shared_file;
 pub mod stylegan;
 mod tar;
@@ -28,8 +29,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::fs::FsError;
+use crate::fs::{self, FsError};
 use folder::Folder;
+pub use passed_over::{PassedOver, Why};
 use shared_file::SharedFile;
 use zip::Zip;
 
@@ -119,6 +121,7 @@ pub enum ArchiveError {
 pub struct Archive {
     path: PathBuf,
     names: Vec<Name>,
+    passed_over: Vec<PassedOver>,
     store: Store,
     stamp: [u8; 32],
     /// The members of which parts were read.
@@ -144,12 +147,20 @@ impl Archive {
     /// # Errors
     /// When it cannot be listed, is neither, or is damaged.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
+        Self::open_without(path, &[])
+    }
+
+    /// [`Archive::open`], but what is at and below these folders, given by their real paths, is no part of it.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open_without(path: impl Into<PathBuf>, without: &[PathBuf]) -> Result<Self, ArchiveError> {
         let path = path.into();
         let failed = |source| FsError { operation: "open", path: path.clone(), source };
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
-            let (names, folder, stamp) = Folder::list(&path)?;
-            return Ok(Self { path, names, store: Store::Folder(folder), stamp, members: Mutex::default() });
+            let (names, passed_over, folder, stamp) = Folder::list(&path, without)?;
+            return Ok(Self { path, names, passed_over, store: Store::Folder(folder), stamp, members: Mutex::default() });
         }
         if !meta.is_file() {
             // To open a pipe is to wait for someone who writes into it.
@@ -159,7 +170,7 @@ impl Archive {
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
         let (names, store) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self { path, names, store, stamp: stamp.finish(), members: Mutex::default() })
+        Ok(Self { path, names, passed_over: Vec::new(), store, stamp: stamp.finish(), members: Mutex::default() })
     }
 
     /// The folder or the file.
@@ -172,6 +183,12 @@ impl Archive {
     #[must_use]
     pub fn names(&self) -> &[Name] {
         &self.names
+    }
+
+    /// What is there under a name and cannot be read, sorted by name: links that lead nowhere, devices, encrypted members.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
     }
 
     /// The number of the entry of that name.
@@ -190,7 +207,7 @@ impl Archive {
     }
 
     /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), in the order of their names. Hidden files
-    /// and what macOS adds to a zip are left out.
+    /// and what systems keep beside files ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
         self.names.iter().enumerate().filter(|(_, name)| is_picture(&name.0)).map(|(i, _)| i)
     }
@@ -203,7 +220,7 @@ impl Archive {
         let depth = |root: &[u8]| root.iter().filter(|&&b| b == b'/').count();
         let prefix = |name: &Name| name.0.strip_suffix(marker.as_bytes()).map(<[u8]>::to_vec);
         let mut roots: Vec<Vec<u8>> = self.names.iter().filter_map(prefix).collect();
-        roots.retain(|root| (root.is_empty() || root.ends_with(b"/")) && !root.starts_with(b"__MACOSX/"));
+        roots.retain(|root| (root.is_empty() || root.ends_with(b"/")) && fs::byproduct(root).is_none());
         roots.sort_by_key(|root| depth(root));
         match &roots[..] {
             [] => Err(ArchiveError::NoRoot { path: self.path.clone(), marker: marker.to_owned() }),
@@ -226,28 +243,41 @@ impl Archive {
     /// When there is no such entry.
     pub fn read(&self, index: usize, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let name = &self.names[index];
-        let failed = |source| self.failed(index, source);
         if self.length(index) > limit {
             return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
         }
-        let bytes = match &self.store {
-            Store::Folder(folder) => {
-                let file = File::open(folder.path(index, name)).map_err(failed)?;
-                let length = file.metadata().map_or(0, |m| m.len());
-                let mut bytes = Vec::with_capacity(length.min(limit) as usize + 1);
-                file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-                bytes
-            }
-            Store::Zip(zip, numbers) => zip.read(numbers[index], limit.saturating_add(1)).map_err(failed)?,
-            Store::Tar(file, places) => {
-                let (start, length) = places[index];
-                read_at(file, start, length.min(limit.saturating_add(1))).map_err(failed)?
-            }
-        };
+        let bytes = self.read_start(index, limit.saturating_add(1))?;
         if bytes.len() as u64 > limit {
             return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
         }
         Ok(bytes)
+    }
+
+    /// Reads the first bytes of entry `index`, as many as `most` where it has so many.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    ///
+    /// # Panics
+    /// When there is no such entry.
+    pub fn read_start(&self, index: usize, most: u64) -> Result<Vec<u8>, ArchiveError> {
+        let name = &self.names[index];
+        let failed = |source| self.failed(index, source);
+        Ok(match &self.store {
+            Store::Folder(folder) => {
+                let file = File::open(folder.path(index, name)).map_err(failed)?;
+                let length = file.metadata().map_or(0, |m| m.len());
+                // One byte more than there are tells the end without another call.
+                let mut bytes = Vec::with_capacity((length + 1).min(most) as usize);
+                file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+                bytes
+            }
+            Store::Zip(zip, numbers) => zip.read(numbers[index], most).map_err(failed)?,
+            Store::Tar(file, places) => {
+                let (start, length) = places[index];
+                read_at(file, start, length.min(most)).map_err(failed)?
+            }
+        })
     }
 
     /// Bytes of entry `index` as its archive says, which may not be true; 0 where it says nothing.
@@ -368,12 +398,12 @@ fn sorted<T>(found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
     found.into_iter().unzip()
 }
 
-/// Whether a file of that name is a picture, and neither hidden nor what macOS adds to a zip.
-fn is_picture(name: &[u8]) -> bool {
+/// Whether a file of that name is a picture, and neither hidden nor what systems keep beside files.
+#[must_use]
+pub fn is_picture(name: &[u8]) -> bool {
     let ends_in =
         |suffix: &str| name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()));
-    let hidden = || name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX");
-    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && !hidden()
+    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && fs::byproduct(name).is_none()
 }
 
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.

@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Result, TEMPORARY_SUFFIX, create_folder, failed, fault, remove, sync_folder, sync_folder_of};
+use super::{Result, TEMPORARY_SUFFIX, byproduct, create_folder, failed, fault, remove, sync_folder, sync_folder_of};
 
 /// A folder being filled under a temporary name beside its final one; like [`super::AtomicFile`] for a set of files that only
 /// mean something together (a checkpoint).
@@ -49,7 +49,8 @@ impl AtomicFolder {
     }
 
     /// Gives the folder its final name. A folder that has the name already steps aside first and is removed when the new
-    /// one is in place; if that fails, the old one gets its name back.
+    /// one is in place; if that fails, the old one gets its name back. Hidden files and what systems keep in a folder are nobody's
+    /// of the folder's files and stay under the name.
     ///
     /// # Errors
     /// When syncing or renaming fails; the folder has what it had before.
@@ -71,7 +72,7 @@ impl AtomicFolder {
             return Err(error);
         }
         self.committed = true;
-        remove(&retired)
+        discard(&retired, &self.target)
     }
 }
 
@@ -86,7 +87,7 @@ pub fn recover_folder(target: impl AsRef<Path>) -> Result<()> {
     let retired = retired_name(target);
     match (retired.exists(), target.exists()) {
         (false, _) => Ok(()),
-        (true, true) => remove(&retired),
+        (true, true) => discard(&retired, target),
         (true, false) => rename_alone(&retired, target),
     }
 }
@@ -106,6 +107,19 @@ pub fn remove_folder(path: impl AsRef<Path>) -> Result<()> {
     remove(&nameless)?;
     rename_alone(path, &nameless)?;
     remove(&nameless)
+}
+
+/// Removes the folder `retired` whose place `target` has taken, but for hidden files and what systems keep in a folder, which go along.
+fn discard(retired: &Path, target: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(retired).into_iter().flatten().flatten();
+    for name in entries.map(|entry| entry.file_name()) {
+        let bytes = name.as_encoded_bytes();
+        let stays = byproduct(bytes).is_some() && !bytes.ends_with(TEMPORARY_SUFFIX.as_bytes());
+        if stays && !target.join(&name).exists() {
+            rename_alone(&retired.join(&name), &target.join(&name))?;
+        }
+    }
+    remove(retired)
 }
 
 /// Where a folder is filled.

@@ -29,6 +29,12 @@ pub use error::{Limits, PictureError};
 pub use file::PictureFile;
 pub use window::Window;
 
+/// Whether a file that begins so is a picture in a format that is read.
+#[must_use]
+pub fn begins(bytes: &[u8]) -> bool {
+    format::of(bytes).is_ok()
+}
+
 /// A file that an encoder writes into memory.
 type Encoded = Cursor<Vec<u8>>;
 
