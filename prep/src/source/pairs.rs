@@ -38,6 +38,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let pairs: Vec<(&Placed<'_>, Option<&Placed<'_>>)> = if halves {
         arranged.pictures.iter().map(|picture| (picture, None)).collect()
     } else {
+        tracing::info!("A and B are read as pairs; --format folder reads them as two classes");
         sides.matched(archive)?.into_iter().map(|(a, b)| (a, Some(b))).collect()
     };
     let name = |placed: &Placed<'_>| Name(placed.name.to_vec());
