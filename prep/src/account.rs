@@ -13,6 +13,7 @@ use crate::build::BuildError;
 use crate::reject::{Fault, Reason};
 use crate::source::unread::{FETCH, Kind};
 use crate::source::{Content, Format, Listing, common_folder};
+use crate::synth;
 
 /// First bytes of a file by which a picture under a wrong name is known.
 const FIRST_BYTES: u64 = 64;
@@ -35,7 +36,7 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
     let names = Names::of(archive, listing);
     let reasons: HashMap<&Name, &str> = listing.unused.iter().map(|unused| (&unused.name, unused.why.as_str())).collect();
     for (at, name) in archive.names().iter().enumerate().filter(|(at, _)| !taken.holds(*at)) {
-        let kind = Kind::of(&name.0);
+        let kind = if is_record(name) { Kind::Made } else { Kind::of(&name.0) };
         let (mut why, mut fault) = match &kind {
             Kind::Picture => {
                 let why = not_listed(listing);
@@ -55,7 +56,8 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
             Kind::Packed(suffix) => (format!("packed files in {suffix}; unpack them, or build from one of them"), None),
             Kind::System => ("thumbnails, recycle bins and system files".to_owned(), None),
             Kind::Hidden => ("hidden files".to_owned(), None),
-            Kind::Link | Kind::Unreadable | Kind::Made => (String::new(), None),
+            Kind::Made => ("the record of `prep synth`".to_owned(), None),
+            Kind::Link | Kind::Unreadable => (String::new(), None),
         };
         if let Some(reason) = reasons.get(name) {
             why = (*reason).to_owned();
@@ -93,6 +95,11 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
         unused,
     };
     Accounted { account, pictures }
+}
+
+/// Whether it is what `prep synth` notes beside the pictures that it draws.
+fn is_record(name: &Name) -> bool {
+    name.0.rsplit(|&b| b == b'/').next() == Some(synth::RECORD.as_bytes())
 }
 
 /// Why what is passed over is no picture to take.
@@ -203,12 +210,12 @@ impl Taken {
     }
 }
 
-/// `--strict`: everything in the sources is used, but for hidden files and what systems keep beside files.
+/// `--strict`: everything in the sources is used, but for hidden files, what systems keep beside files, and what this program made.
 ///
 /// # Errors
 /// When there is anything else; it is named.
 pub fn insist(sources: &[Account]) -> Result<(), BuildError> {
-    let is_meant = |unused: &&Unused| unused.kind != Kind::System.word() && unused.kind != Kind::Hidden.word();
+    let is_meant = |unused: &&Unused| ![Kind::System, Kind::Hidden, Kind::Made].iter().any(|kind| kind.word() == unused.kind);
     let unused = sources.iter().flat_map(|account| &account.unused).filter(is_meant);
     let lines = unused.map(|Unused { why, tally, .. }| format!("{} {why} ({})", tally.files, tally.shown()));
     let missing = sources.iter().map(|account| &account.missing).filter(|missing| missing.files > 0);

@@ -87,7 +87,10 @@ pub fn claim(out: &Path) -> Result<Claim, OutputError> {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 let above = out.parent().unwrap_or(out).display();
                 let why = error.source;
-                refused(out, format!("it is made beside its place first, and {above} cannot be written ({why}); choose another --out"))
+                refused(
+                    out,
+                    format!("it is made beside its place first, and {above} cannot be written ({why}); choose another --out"),
+                )
             }
             _ => error.into(),
         }
@@ -108,9 +111,8 @@ pub fn is_free(out: &Path) -> Result<bool, OutputError> {
 /// # Errors
 /// When there is anything else; it is named.
 pub fn holds_only(out: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), OutputError> {
-    let is_foreign = |name: &&String| {
-        !is_ours(name) && !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none()
-    };
+    let is_foreign =
+        |name: &&String| !is_ours(name) && !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none();
     match entries(out)?.iter().find(is_foreign) {
         Some(name) => Err(refused(out, format!("it holds {name}, which prep did not write; choose another --out"))),
         None => Ok(()),

@@ -33,10 +33,11 @@ const LAYOUTS: [(&str, fn(&Scratch) -> Files); 9] = [
 /// one that is called like no picture.
 fn beside() -> Files {
     let text = |name: &str| (name.to_owned(), b"some words\n".to_vec());
-    let mut files: Files = ["README.md", "notes/log.xyz", "notes/extra.parquet", "notes/old.heic", "@eaDir/1.png/THUMB.jpg", ".DS_Store"]
-        .into_iter()
-        .map(text)
-        .collect();
+    let mut files: Files =
+        ["README.md", "notes/log.xyz", "notes/extra.parquet", "notes/old.heic", "@eaDir/1.png/THUMB.jpg", ".DS_Store"]
+            .into_iter()
+            .map(text)
+            .collect();
     files.push(("notes/more.zip".to_owned(), b"PK".to_vec()));
     files.push(("notes/scan.0001".to_owned(), drawn(99)));
     files
@@ -100,7 +101,9 @@ fn what_is_taken_and_what_is_accounted_for_add_up_in_every_layout_and_packing() 
         for source in packed(&scratch, name, &plain) {
             build(&source, &out, &["--strict"], 0);
             let account = account(&out);
-            assert_eq!((&*account.layout, account.left_over()), (name, 0), "{}: {account}", shown(&source));
+            assert_eq!(&*account.layout, name, "{}: {account}", shown(&source));
+            let made = |unused: &shared::dataset::Unused| unused.kind == "made";
+            assert!(account.unused.iter().all(made), "{}: {account}", shown(&source));
             assert_adds_up(&shown(&source), &out, plain.len());
             fs::remove(&out).expect("remove");
         }
@@ -111,7 +114,8 @@ fn what_is_taken_and_what_is_accounted_for_add_up_in_every_layout_and_packing() 
             build(&source, &out, &[], 0);
             assert_adds_up(&shown(&source), &out, more.len());
             assert_eq!(account(&out).layout, name);
-            assert_eq!(account(&out).left_over(), beside().len() as u64, "{}", account(&out));
+            let meant = account(&out).unused.iter().filter(|u| u.kind != "made").map(|u| u.tally.files).sum::<u64>();
+            assert_eq!(meant, beside().len() as u64, "{}", account(&out));
             let found: BTreeSet<String> = rejects(&out).into_keys().collect();
             let ends = |end: &str| found.iter().any(|file| file.ends_with(end));
             assert!(ends("notes/old.heic") && ends("notes/scan.0001"), "{found:?}");
@@ -160,7 +164,11 @@ fn pictures_that_the_table_does_not_name_are_rejects_and_do_not_spoil_what_is_th
     files = with(files, "metadata.csv", "file_name,label\na/00.png,x\na/01.png,y\na/02.png,x\nlost.png,y\n");
     write(&source, &files);
     let printed = build(&source, &out, &[], 0);
-    assert!(stdout(&printed).contains("not_listed 9") && stderr(&printed).contains("known by metadata.csv"), "{}", stderr(&printed));
+    assert!(
+        stdout(&printed).contains("not_listed 9") && stderr(&printed).contains("known by metadata.csv"),
+        "{}",
+        stderr(&printed)
+    );
     assert_eq!(rejects(&out)["b/04.png"], ("not_listed".to_owned(), "not named by metadata.csv".to_owned()));
     assert_eq!(account(&out).missing.examples, ["lost.png"]);
     let shown = stdout(&run([Path::new("show"), &out]));
@@ -227,7 +235,9 @@ fn the_split_of_the_sources_folders_is_kept_in_every_layout() {
         ("voc same names", annotated(&["train/0.png", "train/1.png", "test/0.png"], str::to_owned), two),
         (
             "voc two trees",
-            annotated(&["images/train/a.png", "images/train/b.png", "images/val/c.png"], |name| name.replace("images", "annotations")),
+            annotated(&["images/train/a.png", "images/train/b.png", "images/val/c.png"], |name| {
+                name.replace("images", "annotations")
+            }),
             two,
         ),
         (
@@ -241,7 +251,11 @@ fn the_split_of_the_sources_folders_is_kept_in_every_layout() {
         ),
         (
             "metadata.csv in train only",
-            with(plain(&["train/a.png", "train/b.png", "test/c.png"]), "train/metadata.csv", "file_name,label\na.png,x\nb.png,y\n"),
+            with(
+                plain(&["train/a.png", "train/b.png", "test/c.png"]),
+                "train/metadata.csv",
+                "file_name,label\na.png,x\nb.png,y\n",
+            ),
             two,
         ),
         (
@@ -256,7 +270,11 @@ fn the_split_of_the_sources_folders_is_kept_in_every_layout() {
         ("years", plain(&["train2017/a.png", "train2017/b.png", "val2017/c.png"]), two),
         ("sets", plain(&["training_set/x/a.png", "training_set/y/b.png", "test_set/x/c.png"]), two),
         ("words", plain(&["Training/a.png", "Training/b.png", "dev/c.png", "Testing/d.png"]), three),
-        ("both below classes", plain(&["x/train/a.png", "x/test/c.png", "y/train/b.png", "y/test/d.png"]), &[("train", 2), ("val", 2)]),
+        (
+            "both below classes",
+            plain(&["x/train/a.png", "x/test/c.png", "y/train/b.png", "y/test/d.png"]),
+            &[("train", 2), ("val", 2)],
+        ),
         ("one folder for testing", plain(&["cat/a.png", "dog/b.png", "test/c.png"]), two),
         ("two sets", plain(&["trainA/0.png", "trainB/0.png", "testA/1.png", "testB/1.png"]), &[("train", 2), ("val", 2)]),
     ];

@@ -85,7 +85,8 @@ pub(super) fn arrange(archive: &Archive) -> Result<Arranged<'_>, SourceError> {
     }
     let root = common_folder(names.iter().copied());
     let folders = PartFolders::of(archive);
-    let pictures = names.iter().map(|&name| Placed { name: &name[root.len()..], place: folders.place_below(root, name) }).collect();
+    let pictures =
+        names.iter().map(|&name| Placed { name: &name[root.len()..], place: folders.place_below(root, name) }).collect();
     Ok(Arranged { root, pictures })
 }
 

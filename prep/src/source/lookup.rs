@@ -46,7 +46,8 @@ fn reversed(path: &[u8]) -> impl Iterator<Item = &u8> {
 pub(super) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
     let is_one = move |name: &[u8]| {
         let end = |suffix: &&str| name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
-        byproduct(name).is_none() && suffixes.iter().any(|suffix| end(suffix).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes())))
+        byproduct(name).is_none()
+            && suffixes.iter().any(|suffix| end(suffix).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes())))
     };
     archive.names().iter().enumerate().filter(move |(_, name)| is_one(&name.0)).map(|(i, _)| i)
 }

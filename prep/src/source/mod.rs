@@ -273,22 +273,14 @@ pub fn open(path: &Path, format: Option<Format>) -> Result<(Archive, Listing), S
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_without(
-    path: &Path,
-    format: Option<Format>,
-    without: &[PathBuf],
-) -> Result<(Archive, Listing), SourceError> {
+pub fn open_without(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
     let (archive, mut listing) = open_as_it_says(path, format, without)?;
     parts::from_folders(&archive, &mut listing);
     Ok((archive, listing))
 }
 
 /// What the layout itself says.
-fn open_as_it_says(
-    path: &Path,
-    format: Option<Format>,
-    without: &[PathBuf],
-) -> Result<(Archive, Listing), SourceError> {
+fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
     let suffix = path.extension().map(|suffix| suffix.to_ascii_lowercase()).unwrap_or_default();
     let is_table = TABLE_SUFFIXES.iter().any(|table| suffix == *table) && path.is_file();
     if let (true, Some(name)) = (is_table, path.file_name()) {

@@ -35,13 +35,29 @@ pub const FETCH: &str = "`git annex get .`, `dvc pull` or `git lfs pull` fetches
 
 /// Suffixes of pictures that no reader here knows.
 const PICTURES: [&str; 30] = [
-    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".psd",
-    ".svg", ".ico", ".exr", ".hdr", ".dds", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".qoi",
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga",
+    ".psd", ".svg", ".ico", ".exr", ".hdr", ".dds", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".qoi",
 ];
 /// Suffixes of tables and annotations; texts are so many other things too.
 const TABLES: [&str; 18] = [
-    ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".yaml", ".yml", ".xls", ".xlsx", ".parquet", ".arrow", ".mat", ".npy", ".npz",
-    ".pkl", ".h5", ".tfrecord",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".xls",
+    ".xlsx",
+    ".parquet",
+    ".arrow",
+    ".mat",
+    ".npy",
+    ".npz",
+    ".pkl",
+    ".h5",
+    ".tfrecord",
 ];
 /// Suffixes of packed files.
 const PACKED: [&str; 10] = [".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lmdb"];
