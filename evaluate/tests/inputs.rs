@@ -185,6 +185,7 @@ fn dataset(folder: &Path, labels: &[Option<u32>]) {
         format: "drawn".into(),
         fingerprint: "0".repeat(64),
         splits: vec![SplitManifest { name: "val".into(), records, shards }],
+        account: Vec::new(),
         rejects: Default::default(),
         files: Vec::new(),
     };

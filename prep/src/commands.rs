@@ -8,7 +8,7 @@ use prep::args::{Args, BuildArgs, Command, ExportArgs, ShowArgs, SynthArgs};
 use prep::build::plan::Plan;
 use prep::build::prepare::Preparer;
 use prep::build::{Options, Split, trial};
-use prep::{build, crops, export, sheet, synth, verify};
+use prep::{account, build, crops, export, sheet, synth, verify};
 use shared::cli::{Ending, UsageError, print, tell};
 use shared::dataset::{Dataset, Manifest};
 use shared::signal::Stop;
@@ -158,6 +158,7 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     let settings = manifest.settings.keys().map(|name| format!("{name} {}", manifest.setting(name)));
     let _ = writeln!(text, "built with {}", settings.collect::<Vec<_>>().join(", "));
     let _ = writeln!(text, "source {}, fingerprint {}", manifest.format, manifest.fingerprint);
+    text += &account::lines(&manifest.account);
     text += &rejects(manifest);
     text += &trial::classes(&manifest.classes, &class_counts(&dataset)?);
     if let Some(out) = &args.out {

@@ -24,7 +24,7 @@ const WINDOW_COLOR: [u8; 3] = [20, 190, 60];
 /// # Errors
 /// When the sheet cannot be made; a picture that cannot be used is shown with the reason.
 pub fn sheet(plan: &Plan, preparer: &Preparer<'_>, count: usize, columns: usize) -> Result<Picture, BuildError> {
-    let cells: Vec<Picture> = spread(plan.pictures.len(), count).map(|place| cell(plan, preparer, place)).collect();
+    let cells: Vec<Picture> = spread(plan.listed, count).map(|place| cell(plan, preparer, place)).collect();
     Ok(picture::grid(&cells, columns, 4))
 }
 

@@ -22,6 +22,7 @@
 //! | [`memory`] | how the system keeps memory that was given back |
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod account;
 pub mod args;
 pub mod build;
 pub mod crop;

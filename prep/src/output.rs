@@ -1,5 +1,6 @@
 //! Folders that a command fills: replaced only on request, never with files in them that something else wrote.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use shared::cli::UsageError;
@@ -27,13 +28,39 @@ pub fn refused(path: &Path, why: String) -> OutputError {
     OutputError::Refused { path: path.to_owned(), source: UsageError(why) }
 }
 
+/// The real path of a folder that need not exist, found through those above it that do; `None` where that is not known.
+#[must_use]
+pub fn real(out: &Path) -> Option<PathBuf> {
+    if let Ok(real) = out.canonicalize() {
+        return Some(real);
+    }
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The folder above may be missing too; where there is nothing above, there is no such path.
+    let parent = if parent == out { None } else { real(parent) };
+    Some(parent?.join(out.file_name()?))
+}
+
+/// Checks, before any work, that a folder can take the place of `out` at the end.
+///
+/// # Errors
+/// When something is mounted at it.
+pub fn check(out: &Path) -> Result<(), OutputError> {
+    if fs::is_mount_point(out) {
+        let below = out.join("data");
+        let what = format!("it is a mount point, which nothing can take the place of; use --out {}", below.display());
+        return Err(refused(out, what));
+    }
+    Ok(())
+}
+
 /// The real path of an output folder whether or not it exists, and the folders above it made. A link to a folder is followed:
 /// what it points to is replaced, not the link.
 ///
 /// # Errors
-/// When the folder above cannot be made, or the path is a file.
+/// When the folder above cannot be made, the path is a file, or something is mounted at it.
 pub fn resolve(out: &Path) -> Result<PathBuf, OutputError> {
     let failed = |source| FsError { operation: "open", path: out.to_owned(), source };
+    check(out)?;
     if out.exists() {
         if !out.is_dir() {
             return Err(refused(out, "it is a file; choose another --out".into()));
@@ -52,27 +79,40 @@ pub fn resolve(out: &Path) -> Result<PathBuf, OutputError> {
 /// Makes this process the only one that builds `out`, whether or not it exists, until the claim is dropped.
 ///
 /// # Errors
-/// When another process has it, or the lock file beside it cannot be made.
+/// When another process has it, or nothing may be written beside it.
 pub fn claim(out: &Path) -> Result<Claim, OutputError> {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let claim = Claim::by(out.with_file_name(format!(".{name}.lock{}", fs::TEMPORARY_SUFFIX)))?;
+    let claim = Claim::by(out.with_file_name(format!(".{name}.lock{}", fs::TEMPORARY_SUFFIX))).map_err(|error| {
+        match error.source.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                let above = out.parent().unwrap_or(out).display();
+                let why = error.source;
+                refused(
+                    out,
+                    format!("it is made beside its place first, and {above} cannot be written ({why}); choose another --out"),
+                )
+            }
+            _ => error.into(),
+        }
+    })?;
     claim.ok_or_else(|| refused(out, "another prep is building it; wait for it, or choose another --out".into()))
 }
 
-/// Whether `out` is absent or empty.
+/// Whether `out` is absent or empty but for hidden files and what systems keep in a folder.
 ///
 /// # Errors
 /// When it cannot be listed.
 pub fn is_free(out: &Path) -> Result<bool, OutputError> {
-    Ok(entries(out)?.is_empty())
+    Ok(entries(out)?.iter().all(|name| fs::byproduct(name.as_bytes()).is_some()))
 }
 
-/// Checks that `out` holds nothing but what the command itself writes.
+/// Checks that `out` holds nothing but what the command itself writes; hidden files and what systems keep in a folder stay in it.
 ///
 /// # Errors
 /// When there is anything else; it is named.
 pub fn holds_only(out: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), OutputError> {
-    let is_foreign = |name: &&String| !is_ours(name) && !name.ends_with(fs::TEMPORARY_SUFFIX);
+    let is_foreign =
+        |name: &&String| !is_ours(name) && !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none();
     match entries(out)?.iter().find(is_foreign) {
         Some(name) => Err(refused(out, format!("it holds {name}, which prep did not write; choose another --out"))),
         None => Ok(()),

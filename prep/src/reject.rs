@@ -51,11 +51,15 @@ pub enum Reason {
     NearDuplicate,
     /// Much like one of the other split.
     Straddles,
+    /// In the source, but not in its listing.
+    NotListed,
+    /// A link that leads to no file.
+    DanglingLink,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::MissingFile,
         Self::UnreadableFile,
         Self::UnsupportedFormat,
@@ -75,6 +79,8 @@ impl Reason {
         Self::Blurred,
         Self::NearDuplicate,
         Self::Straddles,
+        Self::NotListed,
+        Self::DanglingLink,
     ];
 
     /// The name in files.
@@ -100,6 +106,8 @@ impl Reason {
             Self::Blurred => "blurred",
             Self::NearDuplicate => "near_duplicate",
             Self::Straddles => "straddles_split",
+            Self::NotListed => "not_listed",
+            Self::DanglingLink => "dangling_link",
         }
     }
 }

@@ -187,7 +187,23 @@ fn the_golden_data_set_is_still_what_prep_writes() {
     let scratch = Scratch::new("golden");
     util::synth(&scratch.path("drawn"), 10);
     build(&scratch.path("drawn"), &scratch.path("out"), &["--size", "8"], 0);
-    assert_same(&scratch.path("out"), &golden("dataset-v2"));
+    assert_same(&scratch.path("out"), &golden("dataset-v3"));
+}
+
+#[test]
+fn a_data_set_of_version_2_loads_and_is_up_to_date() {
+    let scratch = Scratch::new("version-2");
+    let (source, out) = (scratch.path("drawn"), scratch.path("out"));
+    util::synth(&source, 10);
+    let before = bytes_of(&golden("dataset-v2"));
+    for (name, bytes) in &before {
+        fs::create_folder(&out).expect("make folder");
+        fs::write(out.join(name), bytes).expect("write");
+    }
+    let manifest = Dataset::open(&out).expect("open").manifest().clone();
+    assert_eq!((manifest.version, manifest.account.len()), (2, 0));
+    assert!(stdout(&build(&source, &out, &["--size", "8"], 0)).contains("up to date"));
+    assert_eq!(bytes_of(&out), before);
 }
 
 const GOLDEN_SUM: u32 = 220_727;
@@ -200,5 +216,5 @@ fn another_version_is_named_with_ours() {
     manifest.version = 9;
     shared::sealed::write(&out.join("dataset.json"), &manifest).expect("write");
     let error = verify(&out).expect_err("accepted");
-    assert!(error.contains("version 9") && error.contains("versions 1 and 2"), "{error}");
+    assert!(error.contains("version 9") && error.contains("versions 1 to 3"), "{error}");
 }

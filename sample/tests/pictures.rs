@@ -322,6 +322,7 @@ fn dataset(folder: &Path, pictures: &[Picture]) {
             records,
             shards: vec![FileSummary { records: Some(records), ..FileSummary::of("train.shard", &bytes) }],
         }],
+        account: Vec::new(),
         rejects: Default::default(),
         files: Vec::new(),
     };

@@ -9,11 +9,13 @@
 
 mod append;
 mod atomic;
+mod byproduct;
 mod claim;
 pub mod fault;
 mod folder;
 mod lacking;
 mod lock;
+mod mount;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -24,10 +26,12 @@ use thiserror::Error;
 
 pub use self::append::AppendFile;
 pub use self::atomic::{AtomicFile, withdraw, write_unsynced};
+pub use self::byproduct::{Byproduct, byproduct};
 pub use self::claim::Claim;
 pub use self::folder::{AtomicFolder, recover_folder, remove_folder};
 pub use self::lacking::Feature;
 pub use self::lock::{Asked, Lock, forgo_locks, try_lock};
+pub use self::mount::is_mount_point;
 
 /// How a temporary name ends; never part of a name that a reader looks for.
 pub const TEMPORARY_SUFFIX: &str = ".fledge-tmp";
@@ -132,14 +136,7 @@ pub fn create_folder_for(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Whether a file of this name says nothing about what its folder is used for: a hidden one, or `lost+found`, which file systems
-/// make by themselves.
-#[must_use]
-pub fn is_incidental(name: &str) -> bool {
-    name.starts_with('.') || name == "lost+found"
-}
-
-/// Whether `folder` may be filled: it is absent, or empty but for incidental files ([`is_incidental`]), which stay
+/// Whether `folder` may be filled: it is absent, or empty but for hidden files and what systems keep beside files ([`byproduct`()]), which stay
 /// ([`AtomicFolder::commit`]).
 ///
 /// # Errors
@@ -152,7 +149,7 @@ pub fn is_vacant(folder: impl AsRef<Path>) -> Result<bool> {
         Err(e) => return Err(failed("list", folder)(e)),
     };
     for entry in listed {
-        if !is_incidental(&entry.map_err(failed("list", folder))?.file_name().to_string_lossy()) {
+        if byproduct(entry.map_err(failed("list", folder))?.file_name().as_encoded_bytes()).is_none() {
             return Ok(false);
         }
     }

@@ -81,7 +81,7 @@ fn base(name: &Name) -> String {
 
 /// Whether it, or a folder above it, is hidden or made by a system for itself.
 fn is_hidden(name: &Name) -> bool {
-    name.to_string().split('/').any(|part| shared::fs::is_incidental(part) || part == "__MACOSX")
+    shared::fs::byproduct(&name.0).is_some()
 }
 
 /// How many files there are of each suffix, the most first.

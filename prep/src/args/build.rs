@@ -24,6 +24,7 @@ const SHORTER_SIDE_MARGIN: f64 = 0.25;
   prep build pictures/ --out data                              folder names are classes; a tenth goes to val
   prep build CUB_200_2011.zip --out birds64                    boxes, classes and split of the source
   prep build voc/ --out raccoons --dry-run                     what would be left out, and why
+  prep build voc/ --out raccoons --strict                      fail if any file of voc/ is not used
   prep build faces.zip --out faces --crop shorter-side         80x80 stored, the trainer crops 64x64 at random
   prep build maps.zip --out maps --format pairs --size 256     left and right halves of every picture
   prep build birds.zip --out two --classes 001,017.Cardinal --val-fraction 0.2 --seed 1
@@ -92,6 +93,9 @@ pub struct BuildArgs {
     /// Memory that all pictures together may take while they are decoded, in MiB; one that takes more is rejected.
     #[arg(long, default_value_t = MEMORY_MB)]
     memory_mb: u64,
+    /// Fail, before any work, where the source holds a file that is not used, or names a picture that is not there.
+    #[arg(long)]
+    strict: bool,
     /// Replace a data set that was built from something else, or is damaged.
     #[arg(long)]
     force: bool,
@@ -284,6 +288,7 @@ impl BuildArgs {
             seed: self.split.seed,
             classes: self.classes,
             filters: self.filters.filters(),
+            strict: self.strict,
             jobs: threads(self.jobs)?,
             force: self.force,
             memory_mb: self.memory_mb,

@@ -145,8 +145,10 @@ impl Assembler {
     pub fn push<'a>(&mut self, records: &[Record], pixels: &mut impl Iterator<Item = &'a [u8]>) -> Result<(), BuildError> {
         for record in records {
             self.survey.add(record);
-            let source = self.numbered.then_some(record.source);
-            self.files.push((fingerprint::name(source, record.shown.as_bytes()), record.content));
+            if record.listed {
+                let source = self.numbered.then_some(record.source);
+                self.files.push((fingerprint::name(source, record.shown.as_bytes()), record.content));
+            }
             for cut in &record.cuts {
                 let pixels = if cut.pixels { pixels.next() } else { None };
                 if self.waits(record, cut) {

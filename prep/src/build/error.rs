@@ -52,6 +52,12 @@ pub enum BuildError {
         /// What is wrong with it, and what to do.
         source: DataError,
     },
+    /// `--strict`, and the source holds what is not used.
+    #[error("--strict: not everything in the source is used")]
+    Unaccounted {
+        /// What is not used.
+        source: DataError,
+    },
     /// No picture for training is left.
     #[error("the source gives no picture for training")]
     NothingLeft {

@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
-use shared::dataset::{Dataset, Manifest};
+use shared::dataset::{Dataset, Manifest, VERSION};
 use shared::fs;
 
 use super::parts::part_numbers;
 use super::plan::Plan;
 use super::{BuildError, Options, options};
+use crate::account;
 use crate::output;
 use crate::verify::verify;
 
 /// The manifest of the data set that is there, if it is the one asked for. Refuses where another would be lost without `--force`.
 pub(super) fn existing(out: &Path, plan: &Plan, options: &Options) -> Result<Option<Manifest>, BuildError> {
     let mut entries = output::entries(out)?;
-    entries.retain(|name| !name.ends_with(fs::TEMPORARY_SUFFIX));
+    entries.retain(|name| !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none());
     if let Some(part) = entries.iter().find(|name| part_numbers(name).is_some()) {
         let what = format!("it holds {part}: `prep merge` makes a data set of the parts; another --out keeps them");
         return Err(output::refused(&options.out, what).into());
@@ -25,8 +26,17 @@ pub(super) fn existing(out: &Path, plan: &Plan, options: &Options) -> Result<Opt
     match unchanged(out, plan, options) {
         // Replaces only what differs, so that scripts may always say --force.
         Err(BuildError::Output(_)) if options.force => Ok(None),
+        // What is not used is noted anew.
+        Ok(found) if options.force && !found.account.is_empty() && found.account != plan.manifest.account => Ok(None),
         Ok(_) if options.force && verify(out).is_ok_and(|found| !found.damaged.is_empty()) => Ok(None),
-        found => found.map(Some),
+        found => {
+            let found = found?;
+            if !found.account.is_empty() && found.account != plan.manifest.account {
+                let lines = account::lines(&plan.manifest.account);
+                tracing::warn!("the source's other files changed since; --force notes them anew. Now: {}", lines.trim_end());
+            }
+            Ok(Some(found))
+        }
     }
 }
 
@@ -35,7 +45,8 @@ fn unchanged(out: &Path, plan: &Plan, options: &Options) -> Result<Manifest, Bui
     let other = |what: &str| output::refused(&options.out, format!("{what}; --force replaces it, another --out keeps it"));
     let opened = Dataset::open(out).map_err(|e| other(&format!("it holds a data set that cannot be used ({e})")))?;
     let manifest = opened.manifest().clone();
-    if manifest.version != plan.manifest.version {
+    // Version 2 is the same without an account.
+    if ![2, VERSION].contains(&manifest.version) {
         return Err(other(&format!("it holds a data set of format version {}", manifest.version)).into());
     }
     let differing = options::differences(&manifest.settings, &plan.manifest.settings);

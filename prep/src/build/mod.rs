@@ -43,6 +43,7 @@ use self::parts::part_numbers;
 use self::plan::Plan;
 use self::prepare::{Outcome as Prepared, Preparer, Record};
 use self::work::Folder;
+use crate::account;
 use crate::output;
 use crate::reject::REJECTS;
 
@@ -115,12 +116,15 @@ pub struct Report {
 /// When the source cannot be used, the folder holds something else, or writing fails; the folder is then as it was.
 pub fn build(options: &Options, stop: &Stop) -> Result<Outcome, BuildError> {
     let started = Instant::now();
+    // Before the source is listed, which may take a while.
+    output::check(&options.out)?;
     let threads = Pool::new(options.jobs);
     let plan = threads.install(|| Plan::new(options))?;
     let out = output::resolve(&options.out)?;
     output::holds_only(&out, is_ours)?;
     let stopped = || Outcome::Stopped(stop.exit_code().unwrap_or(130));
     let described = work::describe(&plan, options);
+    let account = account::lines(&plan.manifest.account);
     if let Some((part, of)) = options.part {
         if !out.exists() {
             // A merge that was killed at its very end has the parts under another name.
@@ -130,6 +134,7 @@ pub fn build(options: &Options, stop: &Stop) -> Result<Outcome, BuildError> {
         fs::create_folder(&out)?;
         let path = out.join(parts::part_name(part, of));
         let _claim = output::claim(&path)?;
+        tracing::info!("{}", account.trim_end());
         let folder = Folder::resume(path, described)?;
         return Ok(match run(&plan, options, &folder, stop, |_, _| Ok(()))? {
             Some(_) => Outcome::Part(folder.path().to_owned(), folder.work.taken()),
@@ -143,6 +148,7 @@ pub fn build(options: &Options, stop: &Stop) -> Result<Outcome, BuildError> {
         fs::remove(beside(&out))?;
         return Ok(Outcome::UpToDate(manifest));
     }
+    tracing::info!("{}", account.trim_end());
     let guard = Guard { folder: Folder::resume(beside(&out), described)? };
     tracing::debug!("listed after {:.3} s", started.elapsed().as_secs_f64());
     let Some((resumed, report)) = guard.unless_failed(whole(&plan, options, &guard.folder, &out, stop))? else {

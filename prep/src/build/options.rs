@@ -54,6 +54,8 @@ pub struct Options {
     pub classes: Vec<String>,
     /// Which cuts are left out.
     pub filters: Filters,
+    /// Fail where the source holds what is not used.
+    pub strict: bool,
     /// Threads.
     pub jobs: usize,
     /// Replace another data set.
@@ -85,6 +87,7 @@ impl Options {
             seed: 0,
             classes: Vec::new(),
             filters: Filters { aspect: Some((0.2, 4.0)), min_contrast: Some(4.0), ..Filters::default() },
+            strict: false,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             force: false,
             memory_mb: MEMORY_MB,

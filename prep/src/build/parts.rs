@@ -50,7 +50,7 @@ fn parts_of(out: &Path) -> Result<Vec<Folder>, BuildError> {
             && first.work.key != folder.work.key
         {
             let differing = options::differences(&first.work.manifest.settings, &folder.work.manifest.settings);
-            let why = if differing.is_empty() { "it lists other pictures".to_owned() } else { differing.join(", ") };
+            let why = if differing.is_empty() { "its source holds other files".to_owned() } else { differing.join(", ") };
             return Err(wrong(folder.path().to_owned(), format!("it does not belong to part 1 ({why})")));
         }
         if let Some(chunk) = folder.missing().next() {

@@ -1,6 +1,6 @@
 //! What will be done to which pictures, settled before the first is read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -12,9 +12,12 @@ use shared::log::Progress;
 use super::options::{Division, Options, PADDING};
 use super::queue::Budget;
 use super::{BuildError, Split};
+use crate::account;
 use crate::crop::BoundingBox;
 use crate::fingerprint::{self, FileHash, hex};
+use crate::output;
 use crate::policy::{Boxes, Policy, Whole};
+use crate::reject::{Fault, Reason};
 use crate::source::{self, Content, Entry, Format, Object, Part, RawPixels};
 
 /// The part of the pictures that goes to `val` where the source has no split and none is asked for.
@@ -33,6 +36,8 @@ pub struct Source {
     pub format: Format,
     /// Every file holds two pictures.
     pub halves: bool,
+    /// Names in the archive that lead to no file, and why.
+    passed_over: HashMap<Vec<u8>, Fault>,
 }
 
 impl Source {
@@ -40,6 +45,13 @@ impl Source {
     #[must_use]
     pub fn find(&self, name: &Name) -> Option<usize> {
         self.archive.find(&[&self.root[..], &name.0].concat())
+    }
+
+    /// Why there is no file of that name; `id` is the picture's.
+    #[must_use]
+    pub fn missing(&self, name: &Name, id: u32) -> Fault {
+        let known = if self.passed_over.is_empty() { None } else { self.passed_over.get(&[&self.root[..], &name.0].concat()) };
+        known.cloned().unwrap_or_else(|| Fault::new(Reason::MissingFile, id))
     }
 }
 
@@ -54,13 +66,15 @@ pub struct Planned {
     pub number: u64,
     /// Boxes of objects of classes that were not asked for.
     pub others: Vec<BoundingBox>,
+    /// Why it is left out, where the listing does not name it; it is not read then.
+    pub unlisted: Option<Fault>,
 }
 
 impl Planned {
     /// Writes all that it says, another for every other picture.
     fn write(&self, bytes: &mut Vec<u8>) {
         // Without `..`, so that a new member is not forgotten.
-        let Self { source, entry, number, others } = self;
+        let Self { source, entry, number, others, unlisted } = self;
         let Entry { id, content, partner, label, part, objects, drawn_on } = entry;
         let mut numbers = |numbers: &[u64]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
         let label_number = |label: &Option<u32>| label.map_or(0, |label| u64::from(label) + 1);
@@ -87,6 +101,7 @@ impl Planned {
         numbers(&[name.0.len() as u64, partner.as_ref().map_or(0, |partner| partner.0.len() as u64 + 1)]);
         bytes.extend_from_slice(&name.0);
         bytes.extend(partner.iter().flat_map(|partner| &partner.0));
+        bytes.extend(unlisted.iter().flat_map(|fault| fault.value.bytes()));
     }
 }
 
@@ -95,8 +110,10 @@ impl Planned {
 pub struct Plan {
     /// The sources in the order in which they were given.
     pub sources: Vec<Source>,
-    /// The pictures of all of them.
+    /// The pictures of all of them; those that no listing names come last.
     pub pictures: Vec<Planned>,
+    /// Pictures that the listings name.
+    pub listed: usize,
     /// The manifest without what only the pictures tell.
     pub manifest: Manifest,
     /// Which part of a picture is taken.
@@ -117,8 +134,13 @@ impl Plan {
         let mut sources = Vec::new();
         let mut pictures: Vec<Planned> = Vec::new();
         let mut classes: Vec<String> = Vec::new();
+        let (mut accounts, mut unlisted) = (Vec::new(), Vec::new());
+        let without = Vec::from_iter(output::real(&options.out));
         for path in &options.sources {
-            let (archive, listing) = source::open(path, options.format)?;
+            let (archive, listing) = source::open_without(path, options.format, &without)?;
+            let found = account::of(&archive, &listing);
+            accounts.push(found.account);
+            unlisted.extend(found.pictures.into_iter().map(|(shown, fault)| (sources.len(), shown, fault)));
             let labels = merge_classes(&mut classes, &listing.classes);
             // Numbers of a later source go on after those of the earlier ones.
             let base = pictures.last().map_or(0, |last| last.number + 1);
@@ -127,10 +149,15 @@ impl Plan {
                 entry.label = renamed(entry.label);
                 entry.objects.iter_mut().for_each(|object| object.label = renamed(object.label));
                 let number = base + u64::from(entry.id);
-                pictures.push(Planned { source: sources.len(), entry, number, others: Vec::new() });
+                pictures.push(Planned { source: sources.len(), entry, number, others: Vec::new(), unlisted: None });
             }
             let (root, tables, format, halves) = (listing.root, listing.tables, listing.format, listing.halves);
-            sources.push(Source { archive, root, tables, format, halves });
+            let passed_over = archive.passed_over().iter();
+            let passed_over = passed_over.map(|over| (over.name.0.clone(), account::unreadable(&over.why))).collect();
+            sources.push(Source { archive, root, tables, format, halves, passed_over });
+        }
+        if options.strict {
+            account::insist(&accounts)?;
         }
         select_classes(&mut classes, &mut pictures, &options.classes)?;
         let policy = policy(options, &sources, &pictures)?;
@@ -153,13 +180,24 @@ impl Plan {
             fingerprint: String::new(),
             splits: Vec::new(),
             rejects: Default::default(),
+            account: accounts,
             files: Vec::new(),
         };
         let listed_as_val = match &division {
             Division::List(names) => names.iter().cloned().collect(),
             _ => HashSet::new(),
         };
-        Ok(Self { sources, pictures, manifest, policy, division, seed: options.seed, listed_as_val })
+        let listed = pictures.len();
+        let next = pictures.iter().map(|planned| planned.number + 1).max().unwrap_or(0);
+        let left_out = (next..).zip(unlisted).map(|(number, (source, shown, fault))| Planned {
+            source,
+            entry: Entry::unlisted(shown),
+            number,
+            others: Vec::new(),
+            unlisted: Some(fault),
+        });
+        pictures.extend(left_out);
+        Ok(Self { sources, pictures, listed, manifest, policy, division, seed: options.seed, listed_as_val })
     }
 
     /// The split of a picture, by its content where that decides; `None` where the source does not say.
@@ -231,7 +269,7 @@ impl Plan {
     /// The fingerprint of the sources as they are now; reads every byte of them, decodes nothing.
     #[must_use]
     pub fn fingerprint(&self, limit: u64) -> String {
-        let progress = Progress::new("prep build: comparing with the source", self.pictures.len() as u64);
+        let progress = Progress::new("prep build: comparing with the source", self.listed as u64);
         let budget = Budget::new(limit);
         let of_picture = |planned: &Planned| {
             progress.add(1);
@@ -240,7 +278,7 @@ impl Plan {
             let content = super::prepare::read(self, planned, limit).ok().map(|files| super::prepare::content_hash(&files));
             (self.hashed_name(planned.source, planned.entry.shown().as_bytes()), content)
         };
-        let pictures: Vec<_> = self.pictures.par_iter().map(of_picture).collect();
+        let pictures: Vec<_> = self.pictures[..self.listed].par_iter().map(of_picture).collect();
         hex(&fingerprint::of_files(self.table_hashes().into_iter().chain(pictures).collect()))
     }
 }

@@ -38,6 +38,8 @@ pub struct Record {
     pub number: u64,
     /// The split, as [`super::Split`] numbers them.
     pub split: Option<u8>,
+    /// The listing names it.
+    pub listed: bool,
     /// SHA-256 of its file.
     pub content: FileHash,
     /// It has a colour profile, which is not applied.
@@ -95,7 +97,7 @@ pub type Files = Vec<Vec<u8>>;
 /// What is missing or cannot be read.
 pub fn read(plan: &Plan, planned: &Planned, limit: u64) -> Result<Files, Fault> {
     let source = &plan.sources[planned.source];
-    let find = |name: &Name| source.find(name).ok_or_else(|| Fault::new(Reason::MissingFile, planned.entry.id));
+    let find = |name: &Name| source.find(name).ok_or_else(|| source.missing(name, planned.entry.id));
     match &planned.entry.content {
         Content::File(name) => {
             let names = std::iter::once(name).chain(&planned.entry.partner);
@@ -159,6 +161,7 @@ impl<'a> Preparer<'a> {
             shown: planned.entry.shown(),
             number: planned.number,
             split: None,
+            listed: planned.unlisted.is_none(),
             content: None,
             profile: false,
             cuts: Vec::new(),
@@ -188,6 +191,9 @@ impl<'a> Preparer<'a> {
     }
 
     fn fill(&self, planned: &Planned, outcome: &mut Outcome) -> Result<(), Fault> {
+        if let Some(fault) = &planned.unlisted {
+            return Err(fault.clone());
+        }
         let source = &self.plan.sources[planned.source];
         let length = length(self.plan, planned);
         // The lock guards no data: a poisoned one is as good.

@@ -10,6 +10,7 @@ use super::options::Options;
 use super::plan::Plan;
 use super::prepare::Preparer;
 use super::{BuildError, Split, queue};
+use crate::account;
 use crate::filter::Filters;
 use crate::reject::{Fault, Reason};
 use crate::similar::{Groups, USUAL_BITS};
@@ -178,6 +179,7 @@ impl Findings {
         }
         line(&mut text, "identical files", "", &self.identical);
         text += &classes(&plan.manifest.classes, &self.classes);
+        let _ = write!(text, "\nthe source's files:\n{}", account::lines(&plan.manifest.account));
         text
     }
 }

@@ -23,7 +23,7 @@ pub const WORK: &str = "work.json";
 /// The first bytes of a chunk.
 const MAGIC: [u8; 8] = *b"FLEDGECK";
 /// Changes with every change of what a chunk holds.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic and version, in bytes.
 const PREFIX: usize = MAGIC.len() + 4;
 /// Pictures of a chunk: what a killed build loses at most …

@@ -8,8 +8,9 @@
 use std::collections::BTreeMap;
 
 use shared::archive::{Archive, Name};
+use shared::fs::byproduct;
 
-use super::parts::{common_folder, folder_of, part_of, settle};
+use super::parts::{self, common_folder, folder_of, settle};
 use super::records::{Packed, lines};
 use super::{Content, Entry, Format, Listing, Part, RawPixels, SourceError, TABLE_LIMIT};
 
@@ -79,6 +80,9 @@ enum Kind {
 
 /// What a file is called before "images" or "labels", and which of them it is: `train-`, images for `train-images-idx3-ubyte.gz`.
 fn series(name: &[u8]) -> Option<(String, Kind)> {
+    if byproduct(name).is_some() {
+        return None;
+    }
     let file = name[folder_of(name).len()..].to_ascii_lowercase();
     let stem = file.strip_suffix(b".gz").unwrap_or(&file).strip_suffix(b"-ubyte")?;
     let (before, kind) = [("images", "idx3", Kind::Images), ("images", "idx4", Kind::Images), ("labels", "idx1", Kind::Labels)]
@@ -94,7 +98,7 @@ fn series(name: &[u8]) -> Option<(String, Kind)> {
 /// The part that a series is for: `t10k` is what MNIST calls its 10,000 pictures for testing.
 fn part(series: &str) -> Option<Part> {
     let words = series.split(|c: char| !c.is_ascii_alphanumeric()).rev();
-    words.into_iter().find_map(|word| if word == "t10k" { Some(Part::Test) } else { part_of(word.as_bytes()) })
+    words.into_iter().find_map(|word| if word == "t10k" { Some(Part::Test) } else { parts::word(word.as_bytes()) })
 }
 
 /// The files of one part.

@@ -2,6 +2,7 @@
 //! and opens nothing.
 
 use shared::archive::Archive;
+use shared::fs::byproduct;
 
 /// The pictures of an archive, ready to be searched by the end of their path.
 pub(super) struct Lookup<'a> {
@@ -40,13 +41,13 @@ fn reversed(path: &[u8]) -> impl Iterator<Item = &u8> {
     path.iter().rev().chain(b"/")
 }
 
-/// The files whose names end in one of the suffixes, in lower or upper case. Hidden files and what macOS adds to a zip are left
-/// out.
+/// The files whose names end in one of the suffixes, in lower or upper case. Hidden files and what systems keep beside
+/// files are left out.
 pub(super) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
     let is_one = move |name: &[u8]| {
         let end = |suffix: &&str| name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
-        let hidden = name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX");
-        !hidden && suffixes.iter().any(|suffix| end(suffix).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes())))
+        byproduct(name).is_none()
+            && suffixes.iter().any(|suffix| end(suffix).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes())))
     };
     archive.names().iter().enumerate().filter(move |(_, name)| is_one(&name.0)).map(|(i, _)| i)
 }

@@ -14,6 +14,7 @@ mod parts;
 mod records;
 pub mod stylegan;
 pub mod table;
+pub mod unread;
 pub mod voc;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use shared::archive::{Archive, ArchiveError, Name};
 use shared::cli::{DataError, UsageError};
 use thiserror::Error;
 
+pub(crate) use self::parts::common_folder;
 use crate::crop::BoundingBox;
 
 /// A table or annotation file larger than this is refused; a COCO file of a million boxes stays below.
@@ -85,15 +87,10 @@ pub enum Part {
 }
 
 impl Part {
-    /// The part that annotations call so, in lower or upper case: train, val, valid, validation or test.
+    /// The part that annotations call so, in lower or upper case: train, training, val, valid, validation, dev, test, testing or eval.
     #[must_use]
     pub fn named(word: &str) -> Option<Self> {
-        match word.to_ascii_lowercase().as_str() {
-            "train" => Some(Self::Train),
-            "val" | "valid" | "validation" => Some(Self::Val),
-            "test" => Some(Self::Test),
-            _ => None,
-        }
+        parts::word(word.as_bytes())
     }
 }
 
@@ -161,6 +158,22 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A picture that is in no listing, of which there is nothing to say but its name.
+    #[must_use]
+    pub fn unlisted(shown: String) -> Self {
+        let content = Content::File(Name(shown.into_bytes()));
+        Self { id: 0, content, partner: None, label: None, part: None, objects: Vec::new() }
+    }
+
+    /// The picture file, where it has one of its own.
+    #[must_use]
+    pub fn file(&self) -> Option<&Name> {
+        match &self.content {
+            Content::File(name) => Some(name),
+            Content::Raw(_) => None,
+        }
+    }
+
     /// The name to show: the file, and where many pictures are in one, the picture's number.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -260,11 +273,26 @@ impl SourceError {
 /// # Errors
 /// When it cannot be read, is in no layout that is known, or an annotation is malformed.
 pub fn open(path: &Path, format: Option<Format>) -> Result<(Archive, Listing), SourceError> {
+    open_without(path, format, &[])
+}
+
+/// [`open`], but folders of these real paths are no part of the source: where the data set is written to.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_without(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
+    let (archive, mut listing) = open_as_it_says(path, format, without)?;
+    parts::from_folders(&archive, &mut listing);
+    Ok((archive, listing))
+}
+
+/// What the layout itself says.
+fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
     let suffix = path.extension().map(|suffix| suffix.to_ascii_lowercase()).unwrap_or_default();
     let is_table = TABLE_SUFFIXES.iter().any(|table| suffix == *table) && path.is_file();
     if let (true, Some(name)) = (is_table, path.file_name()) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let archive = Archive::open(folder)?;
+        let archive = Archive::open_without(folder, without)?;
         let name = Name(name.as_encoded_bytes().to_vec());
         let listing = match format {
             None if suffix == "json" => coco::read(&archive)?,
@@ -274,7 +302,7 @@ pub fn open(path: &Path, format: Option<Format>) -> Result<(Archive, Listing), S
         };
         return Ok((archive, listing));
     }
-    let archive = Archive::open(path)?;
+    let archive = Archive::open_without(path, without)?;
     let listing = read(&archive, format.unwrap_or_else(|| detect(&archive)))?;
     Ok((archive, listing))
 }

@@ -1,5 +1,7 @@
 //! Pictures that belong together two by two, as translation from one to the other learns from: files of the same stem in the folders
 //! `A` and `B`, or both side by side in one file, left and right.
+//!
+//! `trainA` and `trainB` are what two sets without partners are called; they are two classes unless pairs are asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +9,20 @@ use shared::archive::{Archive, Name};
 
 use super::folder::{Arranged, Placed, arrange};
 use super::parts::settle;
-use super::{Content, Entry, Format, Listing, SourceError};
+use super::{Content, Entry, Format, Listing, Part, SourceError};
 
-/// Whether all pictures lie in folders `A` and `B`, and at least one has a partner.
+/// Whether all pictures lie in folders `A` and `B`, and at least half of those in `A` or in `B` have a partner: fewer are classes that
+/// happen to be called so.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     arrange(archive).is_ok_and(|arranged| {
         let sides = Sides::split(&arranged);
-        sides.others == 0 && sides.a.keys().any(|stem| sides.b.contains_key(stem))
+        let matched = sides.a.keys().filter(|stem| sides.b.contains_key(*stem)).count();
+        let joined = |placed: &Placed<'_>| placed.name.split(|&b| b == b'/').any(|folder| folder == b"A" || folder == b"B");
+        sides.others == 0
+            && matched > 0
+            && 2 * matched >= sides.a.len().min(sides.b.len())
+            && arranged.pictures.iter().all(joined)
     })
 }
 
@@ -30,15 +38,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let pairs: Vec<(&Placed<'_>, Option<&Placed<'_>>)> = if halves {
         arranged.pictures.iter().map(|picture| (picture, None)).collect()
     } else {
+        tracing::info!("A and B are read as pairs; --format folder reads them as two classes");
         sides.matched(archive)?.into_iter().map(|(a, b)| (a, Some(b))).collect()
     };
-    let name = |placed: &Placed<'_>| Name(placed.0.to_vec());
+    let name = |placed: &Placed<'_>| Name(placed.name.to_vec());
     let entry = |(id, (first, second)): (u32, (&Placed<'_>, Option<&Placed<'_>>))| Entry {
         id,
         content: Content::File(name(first)),
         partner: second.map(name),
         label: None,
-        part: first.1,
+        part: first.place.part,
         objects: Vec::new(),
         drawn_on: None,
     };
@@ -48,8 +57,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { format: Format::Pairs, root, tables: Vec::new(), classes: Vec::new(), pictures, halves, unused: Vec::new() })
 }
 
-/// The name without the folder `A` or `B` and without its suffix: what two partners have in common.
-type Stem = Vec<u8>;
+/// The part, and the name without the folder `A` or `B` and without its suffix: what two partners have in common.
+type Stem = (Option<Part>, Vec<u8>);
 
 /// The pictures of both sides by stem.
 #[derive(Default)]
@@ -64,9 +73,7 @@ impl<'a> Sides<'a> {
     fn split(arranged: &'a Arranged<'_>) -> Self {
         let mut sides = Self::default();
         for placed in &arranged.pictures {
-            let (name, _, from) = placed;
-            let rest = &name[*from..];
-            let (side, below) = match rest {
+            let (side, below) = match &placed.place.rest[..] {
                 [b'A', b'/', below @ ..] => (&mut sides.a, below),
                 [b'B', b'/', below @ ..] => (&mut sides.b, below),
                 _ => {
@@ -75,7 +82,7 @@ impl<'a> Sides<'a> {
                 }
             };
             let end = below.iter().rposition(|&b| b == b'.').unwrap_or(below.len());
-            side.entry([&name[..*from], &below[..end]].concat()).or_default().push(placed);
+            side.entry((placed.place.part, below[..end].to_vec())).or_default().push(placed);
         }
         sides
     }
@@ -88,7 +95,7 @@ impl<'a> Sides<'a> {
             let side = |side: &BTreeMap<Stem, Vec<&'a Placed<'a>>>| side.get(stem).cloned().unwrap_or_default();
             match (&side(&self.a)[..], &side(&self.b)[..]) {
                 (&[a], &[b]) => pairs.push((a, b)),
-                (a, b) => alone.extend(a.iter().chain(b).map(|placed| placed.0)),
+                (a, b) => alone.extend(a.iter().chain(b).map(|placed| placed.name)),
             }
         }
         if let Some(first) = alone.iter().min() {
@@ -99,7 +106,7 @@ impl<'a> Sides<'a> {
             );
             return Err(SourceError::table(archive, &Name(first.to_vec()).to_string(), what));
         }
-        pairs.sort_unstable_by_key(|(a, _)| a.0);
+        pairs.sort_unstable_by_key(|(a, _)| a.name);
         Ok(pairs)
     }
 }

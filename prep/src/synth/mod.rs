@@ -25,7 +25,7 @@ use crate::output::{self, OutputError};
 use crate::source::cub;
 
 /// What was drawn; its presence says that the folder is whole.
-const RECORD: &str = "synth.json";
+pub const RECORD: &str = "synth.json";
 /// Changes whenever the pictures do.
 const VERSION: u32 = 1;
 /// One picture of so many goes to testing.

@@ -1,6 +1,8 @@
 //! A small harness: scratch folders, drawn sources, the real binary.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part of the harness")]
 
+pub(crate) mod drawn;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};

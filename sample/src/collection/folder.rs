@@ -105,14 +105,14 @@ impl Found {
     /// Looks at a folder without `sample.json`.
     ///
     /// # Errors
-    /// When there is more in it than [`fs::is_incidental`] says: nobody knows what made it.
+    /// When there is more in it than hidden files and what systems keep beside files: nobody knows what made it.
     fn nothing(request: &Request) -> Result<Self> {
         let out = &request.out;
         let failed = |source| FsError { operation: "list", path: out.clone(), source };
         let mut found = Self::default();
         for entry in std::fs::read_dir(out).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-            if !fs::is_incidental(&name) {
+            if fs::byproduct(name.as_bytes()).is_none() {
                 let what = format!("it holds {name}, and no {MANIFEST} that says what made it; choose another --out");
                 return Err(request.refused(&what).into());
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Name, PassedOver, Stamp, Why};
-use crate::fs::FsError;
+use crate::fs::{FsError, TEMPORARY_SUFFIX};
 
 /// How to get from an entry's number to its path.
 #[derive(Debug)]
@@ -33,15 +33,9 @@ struct Found {
 }
 
 impl Folder {
-    /// Lists the folder: the sorted names, the stamp over them, and what is no file.
-    pub(super) fn list(root: &Path) -> Result<(Vec<Name>, Self, [u8; 32], Vec<PassedOver>), FsError> {
-        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
-        for entry in list(root, &[], &[])? {
-            match entry {
-                Listed::File(file) => found.push(file),
-                Listed::PassedOver(other) => passed_over.push(other),
-            }
-        }
+    /// Lists the folder without the folders of these real paths: the sorted names, what is passed over, and the stamp over the files.
+    pub(super) fn list(root: &Path, without: &[PathBuf]) -> Result<(Vec<Name>, Self, [u8; 32], Vec<PassedOver>), FsError> {
+        let Listed { files: mut found, mut passed_over } = list(root, &[], &[], without)?;
         passed_over.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         found.par_sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut stamp = Stamp::new("folder");
@@ -89,30 +83,61 @@ enum Kind {
     Neither(PassedOver),
 }
 
-/// One name below a folder.
-enum Listed {
-    File(Found),
-    PassedOver(PassedOver),
+/// What is at and below a folder, in any order.
+#[derive(Default)]
+struct Listed {
+    files: Vec<Found>,
+    passed_over: Vec<PassedOver>,
 }
 
-/// All files at and below `folder`, whose names begin with `prefix`, in any order. Links are followed, but not into one of the
-/// folders `above` it. Asking for lengths and times is most of the work, so several threads do it.
-fn list(folder: &Path, prefix: &[u8], above: &[PathBuf]) -> Result<Vec<Listed>, FsError> {
+impl Listed {
+    fn join(mut self, other: Self) -> Self {
+        self.files.extend(other.files);
+        self.passed_over.extend(other.passed_over);
+        self
+    }
+
+    fn neither(passed_over: PassedOver) -> Self {
+        Self { files: Vec::new(), passed_over: vec![passed_over] }
+    }
+}
+
+/// All that is at and below `folder`, whose names begin with `prefix`. Links are followed, but not into one of the folders `above` it.
+/// What this program writes, finished or not, is no part of it. Asking for lengths and times is most of the work, so several threads
+/// do it.
+fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) -> Result<Listed, FsError> {
     let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
     let real = folder.canonicalize().map_err(failed)?;
-    if above.contains(&real) {
+    let passed_over = |why| {
         let name = Name(prefix.strip_suffix(b"/").unwrap_or(prefix).to_vec());
-        return Ok(vec![Listed::PassedOver(PassedOver { name, why: Why::Loop })]);
+        Ok(Listed::neither(PassedOver { name, why }))
+    };
+    if above.contains(&real) {
+        return passed_over(Why::Loop);
+    }
+    if !above.is_empty() && without.contains(&real) {
+        return Ok(Listed::default());
+    }
+    let entries: Vec<DirEntry> = std::fs::read_dir(folder).and_then(Iterator::collect).map_err(failed)?;
+    if !above.is_empty() && is_made(&entries) {
+        return passed_over(Why::Made);
     }
     let above = [above, &[real]].concat();
-    let entries: Vec<DirEntry> = std::fs::read_dir(folder).and_then(Iterator::collect).map_err(failed)?;
     let below = |entry: &DirEntry| match kind(entry, prefix) {
-        Kind::File(file) => Ok(vec![Listed::File(file)]),
-        Kind::Folder(path, prefix) => list(&path, &prefix, &above),
-        Kind::Neither(other) => Ok(vec![Listed::PassedOver(other)]),
+        Kind::File(file) => Ok(Listed { files: vec![file], passed_over: Vec::new() }),
+        Kind::Folder(path, prefix) => list(&path, &prefix, &above, without),
+        Kind::Neither(passed_over) => Ok(Listed::neither(passed_over)),
     };
-    let found: Vec<Vec<Listed>> = entries.par_iter().map(below).collect::<Result<_, FsError>>()?;
-    Ok(found.into_iter().flatten().collect())
+    let is_temporary = |entry: &&DirEntry| entry.file_name().as_encoded_bytes().ends_with(TEMPORARY_SUFFIX.as_bytes());
+    let found = entries.par_iter().filter(|entry| !is_temporary(entry)).map(below);
+    found.try_reduce(Listed::default, |one, other| Ok(one.join(other)))
+}
+
+/// Whether a folder holds a data set of `prep` (a manifest beside shards) or a run of `train` (settings beside the log of its starts).
+fn is_made(entries: &[DirEntry]) -> bool {
+    let has = |wanted: &str| entries.iter().any(|entry| entry.file_name() == wanted);
+    let shards = || entries.iter().any(|entry| entry.file_name().as_encoded_bytes().ends_with(b".shard"));
+    (has("dataset.json") && shards()) || (has("config.toml") && has("starts.jsonl"))
 }
 
 fn kind(entry: &DirEntry, prefix: &[u8]) -> Kind {

@@ -34,7 +34,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::fs::FsError;
+use crate::fs::{self, FsError};
 use crate::picture;
 use folder::Folder;
 pub use passed_over::{PassedOver, Why};
@@ -156,11 +156,19 @@ impl Archive {
     /// # Errors
     /// When it cannot be listed, is neither, or is damaged.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
+        Self::open_without(path, &[])
+    }
+
+    /// [`Archive::open`], but what is at and below these folders, given by their real paths, is no part of it.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn open_without(path: impl Into<PathBuf>, without: &[PathBuf]) -> Result<Self, ArchiveError> {
         let path = path.into();
         let failed = |source| FsError { operation: "open", path: path.clone(), source };
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
-            let (names, folder, stamp, passed_over) = Folder::list(&path)?;
+            let (names, folder, stamp, passed_over) = Folder::list(&path, without)?;
             return Ok(Self {
                 path,
                 names,
@@ -224,7 +232,7 @@ impl Archive {
     }
 
     /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no suffix and begin like one, in the
-    /// order of their names. Hidden files and what macOS adds to a zip are left out.
+    /// order of their names. Hidden files and what systems keep beside files ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
         let bare = self.bare_pictures.get_or_init(|| self.find_bare_pictures());
         let is_bare = |i: usize| bare.binary_search(&i).is_ok();
@@ -270,7 +278,7 @@ impl Archive {
         let depth = |root: &[u8]| root.iter().filter(|&&b| b == b'/').count();
         let prefix = |name: &Name| name.0.strip_suffix(marker.as_bytes()).map(<[u8]>::to_vec);
         let mut roots: Vec<Vec<u8>> = self.names.iter().filter_map(prefix).collect();
-        roots.retain(|root| (root.is_empty() || root.ends_with(b"/")) && !root.starts_with(b"__MACOSX/"));
+        roots.retain(|root| (root.is_empty() || root.ends_with(b"/")) && fs::byproduct(root).is_none());
         roots.sort_by_key(|root| depth(root));
         match &roots[..] {
             [] => Err(ArchiveError::NoRoot { path: self.path.clone(), marker: marker.to_owned() }),
@@ -293,24 +301,10 @@ impl Archive {
     /// When there is no such entry.
     pub fn read(&self, index: usize, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let name = &self.names[index];
-        let failed = |source| self.failed(index, source);
         if self.length(index) > limit {
             return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
         }
-        let bytes = match &self.store {
-            Store::Folder(folder) => {
-                let file = File::open(folder.path(index, name)).map_err(failed)?;
-                let length = file.metadata().map_or(0, |m| m.len());
-                let mut bytes = Vec::with_capacity(length.min(limit) as usize + 1);
-                file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-                bytes
-            }
-            Store::Zip(zip, numbers) => zip.read(numbers[index], limit.saturating_add(1)).map_err(failed)?,
-            Store::Tar(file, places) => {
-                let (start, length) = places[index];
-                read_at(file, start, length.min(limit.saturating_add(1))).map_err(failed)?
-            }
-        };
+        let bytes = self.read_start(index, limit.saturating_add(1))?;
         if bytes.len() as u64 > limit {
             return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
         }
@@ -443,28 +437,25 @@ fn sorted<T>(mut found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
     found.into_iter().unzip()
 }
 
-/// Whether a file of that name is a picture, and neither hidden nor what macOS adds to a zip.
-fn is_picture(name: &[u8]) -> bool {
+/// Whether a file of that name is a picture, and neither hidden nor what systems keep beside files.
+#[must_use]
+pub fn is_picture(name: &[u8]) -> bool {
     let ends_in =
         |suffix: &str| name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()));
-    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && !is_hidden(name)
-}
-
-fn is_hidden(name: &[u8]) -> bool {
-    name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX")
+    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && fs::byproduct(name).is_none()
 }
 
 /// Whether a name does not say what the file is: without a suffix (`1234`), with a number in its place (`a.jpg.1`, as wget calls a
 /// second copy), or with more behind a picture's suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
 fn says_nothing(name: &[u8]) -> bool {
     let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
-    let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else { return !is_hidden(name) };
+    let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else { return fs::byproduct(name).is_none() };
     let goes_on = |known: &&str| {
         let (start, rest) = suffix.split_at_checked(known.len()).unwrap_or((suffix, &[]));
         start.eq_ignore_ascii_case(known.as_bytes()) && rest.first().is_some_and(|b| !b.is_ascii_alphanumeric())
     };
     let is_number = suffix[1..].iter().all(u8::is_ascii_digit);
-    (is_number || PICTURE_SUFFIXES.iter().any(|known| goes_on(&known))) && !is_hidden(name)
+    (is_number || PICTURE_SUFFIXES.iter().any(|known| goes_on(&known))) && fs::byproduct(name).is_none()
 }
 
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.

@@ -36,6 +36,8 @@ pub enum Why {
     Encrypted,
     /// It cannot be looked at, for want of permission.
     Unreadable,
+    /// A data set of `prep` or a run of `train`, which is no part of a source.
+    Made,
 }
 
 impl fmt::Display for Why {
@@ -48,6 +50,7 @@ impl fmt::Display for Why {
             Self::Sparse => f.write_str("a sparse file, which is not read in a tar"),
             Self::Encrypted => f.write_str("encrypted, a password is needed"),
             Self::Unreadable => f.write_str("it cannot be looked at: permission denied"),
+            Self::Made => f.write_str("a data set or a run of fledge"),
         }
     }
 }

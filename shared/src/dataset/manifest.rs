@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{DatasetError, MEND};
+use super::{Account, DatasetError, MEND};
 use crate::sealed::{self, SealedError};
 use crate::shard::Layout;
 
 /// The name of the manifest in a data set's folder.
 pub const MANIFEST: &str = "dataset.json";
-/// The version of the manifest that this program writes; it reads version 1 as well.
-pub const VERSION: u32 = 2;
+/// The version of the manifest that this program writes; it reads versions 1 and 2 as well.
+pub const VERSION: u32 = 3;
 
 /// Everything that is known about a data set but its pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Manifest {
     pub splits: Vec<SplitManifest>,
     /// How many pictures were refused, by reason; every reason is listed.
     pub rejects: BTreeMap<String, u64>,
+    /// What became of the files of each source; empty where an earlier version was written.
+    #[serde(default)]
+    pub account: Vec<Account>,
     /// The other files of the folder.
     pub files: Vec<FileSummary>,
 }
@@ -152,6 +155,7 @@ impl From<ManifestV1> for Manifest {
             fingerprint: old.fingerprint,
             splits: old.splits,
             rejects: old.rejects,
+            account: Vec::new(),
             files: old.files,
         }
     }
@@ -172,7 +176,8 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, DatasetError> {
     let found = value.get("version").and_then(Value::as_u64).ok_or_else(|| unexpected("it names no version".into()))?;
     let read = match found {
         1 => serde_json::from_value::<ManifestV1>(value).map(Manifest::from),
-        2 => serde_json::from_value(value),
+        // Version 2 is version 3 without an account.
+        2 | 3 => serde_json::from_value(value),
         _ => return Err(DatasetError::Version { path, found }),
     };
     let manifest: Manifest = read.map_err(|e| unexpected(e.to_string()))?;

@@ -3,6 +3,7 @@
 //! The manifest is written last, so a folder that has one is whole. It is not responsible for where the pictures came from or
 //! how they were cut.
 
+mod account;
 mod manifest;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use self::account::{Account, EXAMPLES, Tally, Unused};
 pub use self::manifest::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION, read_manifest};
 use crate::fs::{self, FsError};
 use crate::picture::Picture;
@@ -34,7 +36,7 @@ pub enum DatasetError {
     #[error(transparent)]
     File(#[from] FsError),
     /// The manifest has another version.
-    #[error("{path} has version {found}, this program reads versions 1 and {VERSION}: {MEND}")]
+    #[error("{path} has version {found}, this program reads versions 1 to {VERSION}: {MEND}")]
     Version {
         /// The manifest.
         path: PathBuf,

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::lock::create_exclusively;
-use super::{Result, TEMPORARY_SUFFIX, create_folder, failed, fault, is_incidental, remove, sync_folder, sync_folder_of};
+use super::{Result, TEMPORARY_SUFFIX, byproduct, create_folder, failed, fault, remove, sync_folder, sync_folder_of};
 
 /// A folder being filled under a temporary name beside its final one; like [`super::AtomicFile`] for a set of files that only
 /// mean something together (a checkpoint).
@@ -47,8 +47,8 @@ impl AtomicFolder {
     }
 
     /// Gives the folder its final name. A folder that has the name already steps aside first and is removed when the new
-    /// one is in place; if that fails, the old one gets its name back. Its incidental files ([`super::is_incidental`]) move to the
-    /// new one.
+    /// one is in place; if that fails, the old one gets its name back. Hidden files and what systems keep in a folder are nobody's
+    /// of the folder's files and stay under the name.
     ///
     /// # Errors
     /// When syncing or renaming fails; the folder has what it had before.
@@ -70,23 +70,8 @@ impl AtomicFolder {
             return Err(error);
         }
         self.committed = true;
-        retire(&retired, &self.target)
+        discard(&retired, &self.target)
     }
-}
-
-/// Removes the folder that another has taken the place of, but for its incidental files, which nobody asked to remove: these move to
-/// `successor` unless it has files of their names.
-fn retire(retired: &Path, successor: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(retired).into_iter().flatten() {
-        let entry = entry.map_err(failed("list", retired))?;
-        let name = entry.file_name();
-        let shown = name.to_string_lossy();
-        let place = successor.join(&name);
-        if is_incidental(&shown) && !shown.ends_with(TEMPORARY_SUFFIX) && std::fs::symlink_metadata(&place).is_err() {
-            rename_alone(&entry.path(), &place)?;
-        }
-    }
-    remove(retired)
 }
 
 /// Clears up what a process left that was killed while it made the folder `target`. One that was killed between the two renames of
@@ -100,7 +85,7 @@ pub fn recover_folder(target: impl AsRef<Path>) -> Result<()> {
     let retired = retired_name(target);
     match (retired.exists(), target.exists()) {
         (false, _) => Ok(()),
-        (true, true) => retire(&retired, target),
+        (true, true) => discard(&retired, target),
         (true, false) => rename_alone(&retired, target),
     }
 }
@@ -120,6 +105,19 @@ pub fn remove_folder(path: impl AsRef<Path>) -> Result<()> {
     remove(&nameless)?;
     rename_alone(path, &nameless)?;
     remove(&nameless)
+}
+
+/// Removes the folder `retired` whose place `target` has taken, but for hidden files and what systems keep in a folder, which go along.
+fn discard(retired: &Path, target: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(retired).into_iter().flatten().flatten();
+    for name in entries.map(|entry| entry.file_name()) {
+        let bytes = name.as_encoded_bytes();
+        let stays = byproduct(bytes).is_some() && !bytes.ends_with(TEMPORARY_SUFFIX.as_bytes());
+        if stays && std::fs::symlink_metadata(target.join(&name)).is_err() {
+            rename_alone(&retired.join(&name), &target.join(&name))?;
+        }
+    }
+    remove(retired)
 }
 
 /// Where a folder is filled.

@@ -166,6 +166,7 @@ fn dataset_with(
         format: "drawn".into(),
         fingerprint: "0".repeat(64),
         splits: splits.collect(),
+        account: Vec::new(),
         rejects: Default::default(),
         files: Vec::new(),
     };

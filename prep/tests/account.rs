@@ -1,0 +1,350 @@
+//! Nothing of a source is passed over in silence: for every layout, packing and oddity, what is taken and what is accounted for add up
+//! to the files that are there; and the split of the source's own folders is kept.
+#![cfg(unix)]
+
+mod util;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use shared::dataset::{Account, Dataset, Manifest};
+use shared::fs;
+use util::drawn::{Files, cifar, coco, cub, drawn, folders, idx, named, pairs, stylegan, table, tar, voc, with, zip};
+use util::{Scratch, assert_same, build, bytes_of, prep, rejects, run, stderr, stdout};
+
+/// A layout and who draws it; a new one is a line.
+const LAYOUTS: [(&str, fn(&Scratch) -> Files); 9] = [
+    ("cub", cub),
+    ("folder", |_| folders()),
+    ("voc", |_| voc()),
+    ("coco", |_| coco()),
+    ("csv", |_| table()),
+    ("idx", |_| idx()),
+    ("cifar", |_| cifar()),
+    ("stylegan", |_| stylegan()),
+    ("pairs", |_| pairs()),
+];
+
+/// Beside a source: a text, a table of nothing, a picture in a format that is not read, a thumbnail, a hidden file, a packed one, and
+/// one that is called like no picture.
+fn beside() -> Files {
+    let text = |name: &str| (name.to_owned(), b"some words\n".to_vec());
+    let mut files: Files =
+        ["README.md", "notes/log.xyz", "notes/extra.parquet", "notes/old.heic", "@eaDir/1.png/THUMB.jpg", ".DS_Store"]
+            .into_iter()
+            .map(text)
+            .collect();
+    files.push(("notes/more.zip".to_owned(), b"PK".to_vec()));
+    files.push(("notes/scan.0001".to_owned(), drawn(99)));
+    files
+}
+
+fn write(folder: &Path, files: &Files) {
+    for (name, bytes) in files {
+        let file = folder.join(name);
+        fs::create_folder(file.parent().expect("parent")).expect("make folder");
+        fs::write_unsynced(file, &[bytes]).expect("write");
+    }
+}
+
+fn manifest(out: &Path) -> Manifest {
+    Dataset::open(out).expect("open").manifest().clone()
+}
+
+fn account(out: &Path) -> Account {
+    manifest(out).account.first().expect("an account").clone()
+}
+
+/// The sums of an account, and that the pictures among what is left over are rejects.
+fn assert_adds_up(what: &str, out: &Path, files: usize) {
+    let account = account(out);
+    assert_eq!(account.files, files as u64, "{what}: {account}");
+    assert_eq!(account.pictures + account.tables.files + account.left_over(), account.files, "{what}: {account}");
+    let kinds = ["not_listed", "unread_picture", "link"];
+    let pictures: u64 = account.unused.iter().filter(|u| kinds.contains(&&*u.kind)).map(|u| u.tally.files).sum();
+    let manifest = manifest(out);
+    let rejected: u64 = manifest.rejects.values().sum();
+    assert!(rejected >= pictures, "{what}: {account} but {:?}", manifest.rejects);
+    let listed = shared::jsonl::read(&out.join("rejects.jsonl")).expect("read").len() as u64;
+    assert_eq!(listed, rejected, "{what}");
+}
+
+/// The source as a folder, a zip, a tar and a gzipped tar.
+fn packed(scratch: &Scratch, name: &str, files: &Files) -> Vec<PathBuf> {
+    let order: Vec<usize> = (0..files.len()).collect();
+    let folder = scratch.path(&format!("{name}-source"));
+    fs::remove(&folder).expect("clear");
+    write(&folder, files);
+    let tarred = tar(files, &order);
+    let mut gzipped = GzEncoder::new(Vec::new(), Compression::fast());
+    gzipped.write_all(&tarred).expect("pack");
+    let mut sources = vec![folder];
+    for (suffix, bytes) in [("zip", zip(files, &order)), ("tar", tarred), ("tar.gz", gzipped.finish().expect("pack"))] {
+        sources.push(scratch.path(&format!("{name}.{suffix}")));
+        fs::write(sources.last().expect("one"), &bytes).expect("write");
+    }
+    sources
+}
+
+#[test]
+fn what_is_taken_and_what_is_accounted_for_add_up_in_every_layout_and_packing() {
+    let scratch = Scratch::new("matrix");
+    let out = scratch.path("out");
+    for (name, layout) in LAYOUTS {
+        let plain = layout(&scratch);
+        let shown = |source: &Path| format!("{name} {}", source.display());
+        // As it is, everything is used.
+        for source in packed(&scratch, name, &plain) {
+            build(&source, &out, &["--strict"], 0);
+            let account = account(&out);
+            assert_eq!(&*account.layout, name, "{}: {account}", shown(&source));
+            let made = |unused: &shared::dataset::Unused| unused.kind == "made";
+            assert!(account.unused.iter().all(made), "{}: {account}", shown(&source));
+            assert_adds_up(&shown(&source), &out, plain.len());
+            fs::remove(&out).expect("remove");
+        }
+        // With files beside it that no layout reads, each is accounted for, and all packings give the same bytes.
+        let wanted = scratch.path("wanted");
+        let more: Files = plain.iter().cloned().chain(beside()).collect();
+        for source in packed(&scratch, name, &more) {
+            build(&source, &out, &[], 0);
+            assert_adds_up(&shown(&source), &out, more.len());
+            assert_eq!(account(&out).layout, name);
+            let meant = account(&out).unused.iter().filter(|u| u.kind != "made").map(|u| u.tally.files).sum::<u64>();
+            assert_eq!(meant, beside().len() as u64, "{}", account(&out));
+            let found: BTreeSet<String> = rejects(&out).into_keys().collect();
+            let ends = |end: &str| found.iter().any(|file| file.ends_with(end));
+            assert!(ends("notes/old.heic") && ends("notes/scan.0001"), "{found:?}");
+            let refused = stderr(&build(&source, &scratch.path("strict"), &["--strict"], 3));
+            assert!(refused.contains("README.md") && refused.contains("--strict"), "{refused}");
+            if wanted.exists() {
+                assert_same(&wanted, &out);
+            } else {
+                fs::rename(&out, &wanted).expect("keep");
+            }
+            fs::remove(&out).expect("remove");
+        }
+        fs::remove(&wanted).expect("remove");
+        // Links: to a file beside, to nothing.
+        let folder = scratch.path(&format!("{name}-source"));
+        symlink("README.md", folder.join("link.md")).expect("link");
+        symlink("/nowhere/annex/1.png", folder.join("gone.png")).expect("link");
+        build(&folder, &out, &[], 0);
+        assert_adds_up(&format!("{name} with links"), &out, more.len() + 2);
+        assert_eq!(rejects(&out).get("gone.png").map(|(reason, _)| &**reason), Some("dangling_link"), "{:?}", rejects(&out));
+        fs::remove(&out).expect("remove");
+    }
+}
+
+#[test]
+fn names_in_two_unicode_forms_and_with_backslashes_are_accounted_for() {
+    let scratch = Scratch::new("names");
+    let out = scratch.path("out");
+    // "é" as one character and as two.
+    let forms = named(["caf\u{e9}/1.png", "cafe\u{301}/2.png", "tea/3.png"].map(str::to_owned));
+    let slashes = named((0..6).map(|i| format!("train\\{}\\{i}.png", ["cat", "dog"][i % 2])));
+    for files in [forms, slashes] {
+        for source in packed(&scratch, "names", &files) {
+            build(&source, &out, &[], 0);
+            assert_adds_up(&source.display().to_string(), &out, files.len());
+            fs::remove(&out).expect("remove");
+        }
+    }
+}
+
+#[test]
+fn pictures_that_the_table_does_not_name_are_rejects_and_do_not_spoil_what_is_there() {
+    let scratch = Scratch::new("unlisted");
+    let (source, out) = (scratch.path("source"), scratch.path("out"));
+    let mut files = named((0..12).map(|i| format!("{}/{i:02}.png", ["a", "b", "c"][i / 4])));
+    files = with(files, "metadata.csv", "file_name,label\na/00.png,x\na/01.png,y\na/02.png,x\nlost.png,y\n");
+    write(&source, &files);
+    let printed = build(&source, &out, &[], 0);
+    assert!(
+        stdout(&printed).contains("not_listed 9") && stderr(&printed).contains("known by metadata.csv"),
+        "{}",
+        stderr(&printed)
+    );
+    assert_eq!(rejects(&out)["b/04.png"], ("not_listed".to_owned(), "not named by metadata.csv".to_owned()));
+    assert_eq!(account(&out).missing.examples, ["lost.png"]);
+    let shown = stdout(&run([Path::new("show"), &out]));
+    assert!(shown.contains("9 not used: not named by metadata.csv (a/03.png, b/04.png, b/05.png, …)"), "{shown}");
+    let tried = stdout(&build(&source, &scratch.path("dry"), &["--dry-run"], 0));
+    assert!(tried.contains("not_listed") && tried.contains("known by metadata.csv"), "{tried}");
+    let refused = stderr(&build(&source, &scratch.path("strict"), &["--strict"], 3));
+    assert!(refused.contains("a/03.png") && refused.contains("lost.png"), "{refused}");
+    // A file that is not used makes no other data set; --force notes it.
+    let before = bytes_of(&out);
+    fs::write(source.join("d.png"), &drawn(50)).expect("write");
+    let again = build(&source, &out, &[], 0);
+    assert!(stdout(&again).contains("up to date") && stderr(&again).contains("--force"), "{}", stderr(&again));
+    assert_eq!(bytes_of(&out), before);
+    build(&source, &out, &["--force"], 0);
+    assert!(rejects(&out).contains_key("d.png"));
+    assert!(stdout(&build(&source, &out, &["--force"], 0)).contains("up to date"));
+    // Parts say the same.
+    let parts = scratch.path("parts");
+    for part in ["1/2", "2/2"] {
+        build(&source, &parts, &["--part", part], 0);
+    }
+    assert!(run([Path::new("merge"), &parts]).status.success());
+    assert_same(&out, &parts);
+}
+
+#[test]
+fn a_source_of_links_to_nothing_says_what_fetches_them() {
+    let scratch = Scratch::new("annex");
+    let source = scratch.path("source/cat");
+    fs::create_folder(&source).expect("make folder");
+    symlink(".git/annex/objects/0.jpg", source.join("0.jpg")).expect("link");
+    let refused = stderr(&build(&scratch.path("source"), &scratch.path("out"), &[], 2));
+    for wanted in ["cat/0.jpg", "git annex get", "dvc pull"] {
+        assert!(refused.contains(wanted), "{refused}");
+    }
+}
+
+/// Pictures of every split by the source's folders.
+fn splits(out: &Path) -> Vec<(String, u64)> {
+    manifest(out).splits.iter().map(|split| (split.name.clone(), split.records)).collect()
+}
+
+#[test]
+fn the_split_of_the_sources_folders_is_kept_in_every_layout() {
+    let scratch = Scratch::new("splits");
+    let xml = |name: &str, class: &str| {
+        let bounds = "<bndbox><xmin>2</xmin><ymin>2</ymin><xmax>20</xmax><ymax>20</ymax></bndbox>";
+        format!("<annotation><filename>{name}</filename><object><name>{class}</name>{bounds}</object></annotation>")
+    };
+    let annotated = |names: &[&str], beside: fn(&str) -> String| {
+        let mut files = named(names.iter().map(|name| (*name).to_owned()));
+        for name in names {
+            let last = name.rsplit('/').next().expect("name");
+            files.push((beside(name).replace(".png", ".xml"), xml(last, "bird").into_bytes()));
+        }
+        files
+    };
+    let plain = |names: &[&str]| named(names.iter().map(|name| (*name).to_owned()));
+    let three: &[(&str, u64)] = &[("train", 2), ("val", 1), ("test", 1)];
+    let two: &[(&str, u64)] = &[("train", 2), ("val", 1)];
+    let cases: Vec<(&str, Files, &[(&str, u64)])> = vec![
+        ("voc roboflow", annotated(&["train/a.png", "train/b.png", "valid/c.png", "test/d.png"], str::to_owned), three),
+        ("voc same names", annotated(&["train/0.png", "train/1.png", "test/0.png"], str::to_owned), two),
+        (
+            "voc two trees",
+            annotated(&["images/train/a.png", "images/train/b.png", "images/val/c.png"], |name| {
+                name.replace("images", "annotations")
+            }),
+            two,
+        ),
+        (
+            "metadata.csv at the top",
+            with(
+                plain(&["train/a.png", "train/b.png", "test/c.png"]),
+                "metadata.csv",
+                "file_name,label\ntrain/a.png,x\ntrain/b.png,y\ntest/c.png,x\n",
+            ),
+            two,
+        ),
+        (
+            "metadata.csv in train only",
+            with(
+                plain(&["train/a.png", "train/b.png", "test/c.png"]),
+                "train/metadata.csv",
+                "file_name,label\na.png,x\nb.png,y\n",
+            ),
+            two,
+        ),
+        (
+            "dataset.json over folders",
+            with(
+                plain(&["train/a.png", "train/b.png", "test/c.png"]),
+                "dataset.json",
+                r#"{"labels":[["train/a.png",0],["train/b.png",1],["test/c.png",0]]}"#,
+            ),
+            two,
+        ),
+        ("years", plain(&["train2017/a.png", "train2017/b.png", "val2017/c.png"]), two),
+        ("sets", plain(&["training_set/x/a.png", "training_set/y/b.png", "test_set/x/c.png"]), two),
+        ("words", plain(&["Training/a.png", "Training/b.png", "dev/c.png", "Testing/d.png"]), three),
+        (
+            "both below classes",
+            plain(&["x/train/a.png", "x/test/c.png", "y/train/b.png", "y/test/d.png"]),
+            &[("train", 2), ("val", 2)],
+        ),
+        ("one folder for testing", plain(&["cat/a.png", "dog/b.png", "test/c.png"]), two),
+        ("two sets", plain(&["trainA/0.png", "trainB/0.png", "testA/1.png", "testB/1.png"]), &[("train", 2), ("val", 2)]),
+    ];
+    for (name, files, wanted) in cases {
+        let (source, out) = (scratch.path("source"), scratch.path("out"));
+        write(&source, &files);
+        build(&source, &out, &["--min-contrast", "off"], 0);
+        let wanted: Vec<(String, u64)> = wanted.iter().map(|(split, count)| ((*split).to_owned(), *count)).collect();
+        assert_eq!(splits(&out), wanted, "{name}");
+        let classes = manifest(&out).classes;
+        match name {
+            "two sets" => assert_eq!(classes, ["A", "B"]),
+            "both below classes" | "sets" => assert_eq!(classes, ["x", "y"]),
+            _ => {}
+        }
+        fs::remove(&source).and_then(|()| fs::remove(&out)).expect("remove");
+    }
+}
+
+#[test]
+fn an_output_inside_its_source_is_no_part_of_it() {
+    let scratch = Scratch::new("inside");
+    let source = scratch.path("source");
+    write(&source, &folders());
+    let build = |out: &str, size: &str| {
+        let words = ["build", ".", "--out", out, "--size", size];
+        let output = prep().args(words).current_dir(&source).output().expect("run prep");
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    build("d", "16");
+    assert!(build("d", "16").contains("up to date"));
+    // Nor is one for another.
+    build("deep/other", "8");
+    let other = account(&source.join("deep/other"));
+    assert_eq!((other.pictures, other.left_over(), &*other.unused[0].kind), (12, 1, "made"), "{other}");
+    assert_eq!(manifest(&source.join("deep/other")).classes, ["cat", "dog"]);
+    assert!(build("d", "16").contains("up to date"));
+}
+
+#[test]
+fn thumbnails_and_recycle_bins_are_no_classes() {
+    let scratch = Scratch::new("system");
+    let (source, out) = (scratch.path("source"), scratch.path("out"));
+    let kept = ["@eaDir/1.png/T.jpg", "$RECYCLE.BIN/S-1/x.png", "#recycle/y.png", "lost+found/z.png", ".Trash-1000/files/u.png"];
+    let pictures = ["cat/1.png", "dog/2.png", "cat/3.png", "dog/4.png"];
+    write(&source, &named(pictures.iter().chain(&kept).map(|name| (*name).to_owned())));
+    build(&source, &out, &["--strict"], 0);
+    assert_eq!((manifest(&out).classes, account(&out).left_over()), (vec!["cat".to_owned(), "dog".to_owned()], 5));
+    assert_adds_up("system files", &out, 9);
+}
+
+#[test]
+fn hidden_files_in_an_output_do_not_bar_it_and_stay() {
+    let scratch = Scratch::new("hidden");
+    let (source, out) = (scratch.path("source"), scratch.path("out"));
+    write(&source, &folders());
+    fs::create_folder(&out).expect("make folder");
+    fs::write(out.join(".keep"), b"mine").expect("write");
+    build(&source, &out, &[], 0);
+    build(&source, &out, &["--size", "8", "--force"], 0);
+    assert_eq!(fs::read(out.join(".keep")).expect("read"), b"mine");
+}
+
+#[test]
+fn a_mount_point_is_refused_before_any_work() {
+    let scratch = Scratch::new("mount");
+    let source = scratch.path("source");
+    write(&source, &folders());
+    // Wherever this runs, something is mounted there.
+    let refused = stderr(&build(&source, Path::new("/proc"), &[], 2));
+    assert!(refused.contains("mount point") && refused.contains("/proc/data"), "{refused}");
+}
