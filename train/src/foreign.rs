@@ -56,7 +56,6 @@ pub const FOREIGN: [Foreign; 34] = [
             "snap",
             "networksnapshotticks",
             "snapshotinterval",
-            "saveevery",
             "saveepochfreq",
             "checkpointevery",
             "savefreq",

@@ -164,6 +164,12 @@ impl Answers<'_> {
         let name = folded(name);
         let is_off = |value: &str| ["0", "false", "no", "none", "off"].contains(&value.to_ascii_lowercase().as_str());
         let with = |text: String, note: &str| if note.is_empty() { text } else { format!("{text} ({note})") };
+        // One of ours in another spelling.
+        let long = self.flags().filter_map(Arg::get_long).find(|long| folded(long) == name);
+        if let Some(long) = long {
+            let value = value.map_or(String::new(), |value| format!(" {value}"));
+            return Some(format!("is --{long}{value} here"));
+        }
         if let Some(row) = self.table.iter().find(|row| row.theirs.contains(&name.as_str())) {
             if row.ours.is_empty() {
                 return Some(format!("is left out here: {}", row.note));
@@ -176,11 +182,6 @@ impl Answers<'_> {
                 true => with(format!("is {typed} {}", self.place(&typed)), row.note),
                 false => with(format!("is an argument without a flag here: {typed}"), row.note),
             });
-        }
-        let long = self.flags().filter_map(Arg::get_long).find(|long| folded(long) == name);
-        if let Some(long) = long {
-            let value = value.map_or(String::new(), |value| format!(" {value}"));
-            return Some(format!("is --{long}{value} here"));
         }
         let keys = (self.settings)(&name);
         let typed: Vec<String> = keys.iter().map(|key| format!("--set {key}={}", value.unwrap_or("VALUE"))).collect();
