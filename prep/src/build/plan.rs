@@ -61,7 +61,7 @@ impl Planned {
     fn write(&self, bytes: &mut Vec<u8>) {
         // Without `..`, so that a new member is not forgotten.
         let Self { source, entry, number, others } = self;
-        let Entry { id, content, partner, label, part, objects } = entry;
+        let Entry { id, content, partner, label, part, objects, drawn_on } = entry;
         let mut numbers = |numbers: &[u64]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
         let label_number = |label: &Option<u32>| label.map_or(0, |label| u64::from(label) + 1);
         numbers(&[*source as u64, *number, u64::from(*id), label_number(label), part.map_or(0, |part| part as u64 + 1)]);
@@ -69,6 +69,10 @@ impl Planned {
         let boxes = objects.iter().map(|Object { bounding_box, label }| (bounding_box, label_number(label)));
         for (&BoundingBox { x, y, width, height }, label) in boxes.chain(others.iter().map(|other| (other, 0))) {
             numbers(&[x.to_bits(), y.to_bits(), width.to_bits(), height.to_bits(), label]);
+        }
+        // Written only where there is one: the keys of data sets from before stay what they are.
+        if let Some([width, height]) = drawn_on {
+            numbers(&[width.to_bits(), height.to_bits()]);
         }
         let name = match content {
             Content::File(name) => {

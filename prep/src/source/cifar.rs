@@ -77,6 +77,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 label: Some(label.into()),
                 part: Some(part),
                 objects: Vec::new(),
+                drawn_on: None,
             });
         }
     }

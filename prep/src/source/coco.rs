@@ -269,7 +269,7 @@ impl Reader<'_> {
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
-            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects });
+            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on: None });
         }
         Ok(())
     }

@@ -72,6 +72,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             label,
             part: split.as_ref().and_then(|s| s.get(&id)).map(|(_, training)| training.part()),
             objects: boxes.as_ref().and_then(|b| b.get(&id)).map(object).into_iter().collect(),
+            drawn_on: None,
         });
     }
     let used = [(IMAGES, true), (BOXES, boxes.is_some()), (SPLIT, split.is_some()), (LABELS, labels.is_some())];

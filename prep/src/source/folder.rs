@@ -35,6 +35,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         label: class.and_then(|class| numbers.get(class).copied()),
         part,
         objects: Vec::new(),
+        drawn_on: None,
     };
     let mut entries: Vec<_> = pictures.into_iter().zip(classes).zip(0..).map(entry).collect();
     settle(&mut entries);

@@ -48,6 +48,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             label: labels.as_ref().map(|labels| u32::from(labels[i as usize])),
             part: file.part,
             objects: Vec::new(),
+            drawn_on: None,
         }));
     }
     (0..).zip(&mut pictures).for_each(|(id, entry): (u32, &mut Entry)| entry.id = id);

@@ -117,7 +117,7 @@ impl Part {
 /// An object in a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// Around the object, in pixels of the upright picture.
+    /// Around the object, in pixels of the picture that it was drawn on ([`Entry::drawn_on`]).
     pub bounding_box: BoundingBox,
     /// Its class, an index into [`Listing::classes`].
     pub label: Option<u32>,
@@ -193,6 +193,9 @@ pub struct Entry {
     pub part: Option<Part>,
     /// The objects with boxes, in the order of the source.
     pub objects: Vec<Object>,
+    /// Width and height of the picture that the boxes were drawn on, as the annotation says; 1 × 1 where the boxes are fractions of
+    /// the picture. `None`: it says nothing, and the boxes are in pixels of the upright picture.
+    pub drawn_on: Option<[f64; 2]>,
 }
 
 impl Entry {

@@ -40,6 +40,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         label: None,
         part: first.1,
         objects: Vec::new(),
+        drawn_on: None,
     };
     let mut pictures: Vec<_> = (0..).zip(pairs).map(entry).collect();
     settle(&mut pictures);

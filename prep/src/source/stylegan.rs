@@ -73,6 +73,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         label,
         part,
         objects: Vec::new(),
+        drawn_on: None,
     };
     let pictures = (0..).zip(listed).map(entry).collect();
     Ok(Listing {

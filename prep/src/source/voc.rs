@@ -85,7 +85,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let entry = |(id, (picture, annotation)): (u32, (Vec<u8>, Annotated))| {
         let objects = annotation.map(|(_, objects)| objects).unwrap_or_default();
         let (label, part) = (common_label(&objects), parts.of(&picture));
-        Entry { id, content: Content::File(below(&picture)), partner: None, label, part, objects }
+        Entry { id, content: Content::File(below(&picture)), partner: None, label, part, objects, drawn_on: None }
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);

@@ -9,6 +9,7 @@
 //! Beside it: [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
 
 mod folder;
+mod passed_over;
 mod shared_file;
 pub mod stylegan;
 mod tar;
@@ -30,6 +31,7 @@ use thiserror::Error;
 
 use crate::fs::FsError;
 use folder::Folder;
+pub use passed_over::{PassedOver, Why};
 use shared_file::SharedFile;
 use zip::Zip;
 
@@ -120,6 +122,7 @@ pub struct Archive {
     path: PathBuf,
     names: Vec<Name>,
     store: Store,
+    passed_over: Vec<PassedOver>,
     stamp: [u8; 32],
     /// The members of which parts were read.
     members: Mutex<HashMap<usize, Member>>,
@@ -149,7 +152,14 @@ impl Archive {
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
             let (names, folder, stamp) = Folder::list(&path)?;
-            return Ok(Self { path, names, store: Store::Folder(folder), stamp, members: Mutex::default() });
+            return Ok(Self {
+                path,
+                names,
+                store: Store::Folder(folder),
+                passed_over: Vec::new(),
+                stamp,
+                members: Mutex::default(),
+            });
         }
         if !meta.is_file() {
             // To open a pipe is to wait for someone who writes into it.
@@ -159,7 +169,7 @@ impl Archive {
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
         let (names, store) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self { path, names, store, stamp: stamp.finish(), members: Mutex::default() })
+        Ok(Self { path, names, store, passed_over: Vec::new(), stamp: stamp.finish(), members: Mutex::default() })
     }
 
     /// The folder or the file.
@@ -172,6 +182,12 @@ impl Archive {
     #[must_use]
     pub fn names(&self) -> &[Name] {
         &self.names
+    }
+
+    /// What is there under a name and cannot be read, sorted by name: links that lead nowhere, devices, encrypted members.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        &self.passed_over
     }
 
     /// The number of the entry of that name.
