@@ -3,21 +3,23 @@
 //! them (`train/_annotations.coco.json` beside the pictures). Which pictures there are, with their boxes, classes and parts.
 //!
 //! Boxes are x, y, width and height from the upper left corner, from 0, as they are. Annotations with `iscrowd` are left out:
-//! their boxes are around many objects. So are annotations without a box. The part of a picture is that which its JSON file or
+//! their boxes are around many objects. So are annotations without a box, and those of an image or a category that the file does not
+//! list, which are counted. A box with a number that is none leaves out its object alone. Ids are keys, of whatever type. The part of a picture is that which its JSON file or
 //! the folder of it is called after. Ids of pictures are not COCO's, which repeat in the next file: pictures are numbered from 0,
 //! by the name of the JSON file, then by COCO's id.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category as Fault;
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, above, base_of, common_folder, files, folder_of, stem_of};
-use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
+use super::lookup::{Lookup, Misses, above, ambiguous, base_of, common_folder, files, folder_of, stem_of};
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
 
 /// What Roboflow calls its files.
@@ -30,8 +32,12 @@ const DETECT_FILES: usize = 16;
 /// Whether there are files of COCO's or Roboflow's names, or any JSON file with `images` and `annotations`.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
-    let outlined = |file| archive.read(file, TABLE_LIMIT).is_ok_and(|bytes| outline(&bytes).is_ok());
-    !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(outlined)
+    !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(|file| is_one(archive, file))
+}
+
+/// Whether the JSON file of that number has the members of COCO.
+pub(super) fn is_one(archive: &Archive, file: usize) -> bool {
+    archive.read(file, TABLE_LIMIT).is_ok_and(|bytes| outline(&bytes).is_ok())
 }
 
 /// Reads the files of COCO's or Roboflow's names; where there are none, every JSON file with `images` and `annotations`. The
@@ -108,21 +114,18 @@ fn outlined(archive: &Archive) -> Result<Vec<usize>, SourceError> {
     Ok(found)
 }
 
-/// Whether the file has the members of COCO, whatever they hold.
+/// Whether the file has the members of COCO, whatever they hold: a file of pictures for testing has no annotations.
 fn outline(bytes: &[u8]) -> Result<(), serde_json::Error> {
     #[derive(Deserialize)]
     struct Outline {
         #[serde(rename = "images")]
-        _images: Vec<IgnoredAny>,
-        #[serde(rename = "annotations")]
-        _annotations: Vec<IgnoredAny>,
+        _images: Many<IgnoredAny>,
+        annotations: Option<Many<IgnoredAny>>,
+        categories: Option<Many<IgnoredAny>>,
     }
-    serde_json::from_slice::<Outline>(without_mark(bytes)).map(|_| ())
-}
-
-/// Without the byte order mark that some editors write.
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+    let outline: Outline = serde_json::from_slice(&text::json(bytes))?;
+    let missing = outline.annotations.is_none() && outline.categories.is_none();
+    if missing { Err(de::Error::missing_field("annotations")) } else { Ok(()) }
 }
 
 fn malformed(archive: &Archive, file: usize, error: &serde_json::Error) -> SourceError {
@@ -137,32 +140,176 @@ fn bad(archive: &Archive, file: usize, what: String) -> SourceError {
 /// What is read of a file.
 #[derive(Deserialize)]
 struct Document {
-    images: Vec<Image>,
-    annotations: Vec<Annotation>,
+    images: Many<Image>,
     #[serde(default)]
-    categories: Vec<Category>,
+    annotations: Many<Annotation>,
+    #[serde(default)]
+    categories: Many<Category>,
+}
+
+/// A list, or a map of which the keys are ids.
+struct Many<T>(Vec<T>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+/// What takes its key in a map for its id where it has none.
+trait Keyed {
+    fn set_key(&mut self, key: &str);
+}
+
+impl Keyed for IgnoredAny {
+    fn set_key(&mut self, _: &str) {}
+}
+
+impl<'de, T: Deserialize<'de> + Keyed> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Items<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de> + Keyed> Visitor<'de> for Items<T> {
+            type Value = Many<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list or a map")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Many<T>, E> {
+                Ok(Many::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Many<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Many(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Many<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some((key, mut item)) = map.next_entry::<String, T>()? {
+                    item.set_key(&key);
+                    items.push(item);
+                }
+                Ok(Many(items))
+            }
+        }
+        from.deserialize_any(Items(PhantomData))
+    }
+}
+
+/// An id of whatever type: a number that is written as a text, or with a point, is that number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Id {
+    Number(i128),
+    Text(String),
+}
+
+impl Id {
+    fn of_text(text: &str) -> Self {
+        let number = text.parse().ok().filter(|number: &i128| number.to_string() == text);
+        number.map_or_else(|| Self::Text(text.to_owned()), Self::Number)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Scalar;
+        impl Visitor<'_> for Scalar {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id, a number or a text")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {
+                Ok(Id::Number(number.into()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Id, E> {
+                Ok(Id::Number(number.into()))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Id, E> {
+                let whole = number.fract() == 0.0 && number.abs() < 1e15;
+                Ok(if whole { Id::Number(number as i128) } else { Id::Text(number.to_string()) })
+            }
+
+            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Id, E> {
+                Ok(Id::Text(truth.to_string()))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
+                Ok(Id::of_text(text))
+            }
+        }
+        from.deserialize_any(Scalar)
+    }
 }
 
 #[derive(Deserialize)]
 struct Image {
-    id: u64,
+    /// Where it has none, its file name is one.
+    id: Option<Id>,
+    #[serde(alias = "filename")]
     file_name: String,
+}
+
+impl Image {
+    fn id(&self) -> Id {
+        self.id.clone().unwrap_or_else(|| Id::of_text(&self.file_name))
+    }
+}
+
+impl Keyed for Image {
+    fn set_key(&mut self, key: &str) {
+        self.id.get_or_insert_with(|| Id::of_text(key));
+    }
 }
 
 #[derive(Deserialize)]
 struct Annotation {
-    id: Option<u64>,
-    image_id: u64,
-    category_id: Option<u64>,
+    id: Option<Id>,
+    image_id: Id,
+    category_id: Option<Id>,
     #[serde(default)]
     bbox: Corners,
     iscrowd: Option<Flag>,
 }
 
+impl Keyed for Annotation {
+    fn set_key(&mut self, key: &str) {
+        self.id.get_or_insert_with(|| Id::of_text(key));
+    }
+}
+
 #[derive(Deserialize)]
 struct Category {
-    id: u64,
+    id: Option<Id>,
     name: String,
+}
+
+impl Category {
+    fn id(&self) -> Id {
+        self.id.clone().unwrap_or_else(|| Id::of_text(&self.name))
+    }
+}
+
+impl Keyed for Category {
+    fn set_key(&mut self, key: &str) {
+        self.id.get_or_insert_with(|| Id::of_text(key));
+    }
 }
 
 /// 0 or 1, as some write it false or true.
@@ -182,7 +329,7 @@ impl Flag {
     }
 }
 
-/// A box as four numbers; none where the member is absent, null or empty.
+/// A box as four numbers; none where the member is absent, null or empty. A null among them is not a number.
 #[derive(Default)]
 struct Corners(Option<BoundingBox>);
 
@@ -201,8 +348,9 @@ impl<'de> Deserialize<'de> for Corners {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Corners, A::Error> {
-                let Some(x) = seq.next_element()? else { return Ok(Corners(None)) };
-                let mut next = |index| seq.next_element()?.ok_or_else(|| de::Error::invalid_length(index, &self));
+                let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
+                let Some(x) = seq.next_element()?.map(number) else { return Ok(Corners(None)) };
+                let mut next = |index| seq.next_element()?.map(number).ok_or_else(|| de::Error::invalid_length(index, &self));
                 let (y, width, height) = (next(1)?, next(2)?, next(3)?);
                 if seq.next_element::<IgnoredAny>()?.is_some() {
                     return Err(de::Error::invalid_length(5, &self));
@@ -221,7 +369,7 @@ struct Reader<'a> {
     top: &'a [u8],
     classes: Classes,
     /// The JSON file that lists a picture, and the picture's id there.
-    places: HashMap<Name, (usize, u64)>,
+    places: HashMap<Name, (usize, Id)>,
     pictures: Vec<Entry>,
 }
 
@@ -230,47 +378,68 @@ impl Reader<'_> {
     fn add(&mut self, file: usize) -> Result<(), SourceError> {
         let archive = self.archive;
         let bytes = archive.read(file, TABLE_LIMIT)?;
-        let document: Document = serde_json::from_slice(without_mark(&bytes)).map_err(|e| malformed(archive, file, &e))?;
+        let document: Document = serde_json::from_slice(&text::json(&bytes)).map_err(|e| malformed(archive, file, &e))?;
         drop(bytes);
-        let Document { mut images, mut annotations, mut categories } = document;
+        let Document { images: Many(mut images), annotations: Many(mut annotations), categories: Many(mut categories) } = document;
         // Files say nothing by their order; ids do.
-        annotations.sort_by_key(|annotation| annotation.id);
-        images.sort_by_key(|image| image.id);
-        if let Some(pair) = images.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        annotations.sort_by(|a, b| a.id.cmp(&b.id));
+        images.sort_by_cached_key(Image::id);
+        if let Some(pair) = images.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
             let [first, second] = [&pair[0].file_name, &pair[1].file_name];
-            return Err(bad(archive, file, format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id)));
+            return Err(bad(archive, file, format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id())));
         }
-        categories.sort_by_key(|category| category.id);
-        if let Some(pair) = categories.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        categories.sort_by_cached_key(Category::id);
+        if let Some(pair) = categories.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
             let [first, second] = [&pair[0].name, &pair[1].name];
-            return Err(bad(archive, file, format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id)));
+            return Err(bad(archive, file, format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id())));
         }
-        let labels: HashMap<u64, u32> = categories.iter().map(|c| (c.id, self.classes.number(&c.name))).collect();
+        let mut labels: HashMap<Id, u32> = categories.iter().map(|c| (c.id(), self.classes.number(&c.name))).collect();
+        if categories.is_empty() {
+            // Without names, classes are called by their ids.
+            let mut ids: Vec<&Id> = annotations.iter().filter_map(|annotation| annotation.category_id.as_ref()).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            labels.extend(ids.into_iter().map(|id| (id.clone(), self.classes.number(&id.to_string()))));
+        }
+        let places: HashMap<Id, usize> = images.iter().enumerate().map(|(place, image)| (image.id(), place)).collect();
         let mut objects: Vec<Vec<Object>> = vec![Vec::new(); images.len()];
+        let mut orphans = Orphans::default();
         for annotation in &annotations {
-            let unknown = |what: &str, id: u64, table: &str| {
-                let shown = annotation.id.map_or("an annotation".into(), |id| format!("annotation {id}"));
-                bad(archive, file, format!("{shown} is of {what} {id}, which is not in {table}"))
+            let Some(&image) = places.get(&annotation.image_id) else {
+                orphans.add(annotation, "image", &annotation.image_id);
+                continue;
             };
-            let image = images.binary_search_by_key(&annotation.image_id, |image| image.id);
-            let image = image.map_err(|_| unknown("image", annotation.image_id, "images"))?;
-            let label = |id| labels.get(&id).copied().ok_or_else(|| unknown("category", id, "categories"));
-            let label = annotation.category_id.map(label).transpose()?;
+            let label = match &annotation.category_id {
+                Some(id) => match labels.get(id) {
+                    Some(&label) => Some(label),
+                    None => {
+                        orphans.add(annotation, "category", id);
+                        continue;
+                    }
+                },
+                None => None,
+            };
             if let Some(bounding_box) = annotation.bbox.0.filter(|_| !annotation.iscrowd.as_ref().is_some_and(Flag::is_set)) {
                 objects[image].push(Object { bounding_box, label });
             }
         }
+        orphans.report(archive, file, annotations.len())?;
         let part = part_of(self.below_top(&archive.names()[file].0), true);
+        let mut misses = Misses::default();
         for (image, objects) in images.iter().zip(objects) {
             let name = self.picture(file, part, image)?;
-            if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id)) {
+            if archive.find(&name.0).is_none() {
+                misses.add(image.file_name.as_bytes());
+            }
+            if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id())) {
                 let first = &archive.names()[first];
-                let what = format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id);
+                let what = format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id());
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
             self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on: None });
         }
+        misses.report(archive, Format::Coco.name(), &archive.names()[file], images.len());
         Ok(())
     }
 
@@ -299,17 +468,59 @@ impl Reader<'_> {
                     let [first, second] = [first, second].map(|i| &archive.names()[i]);
                     let what = format!(
                         "image {}, \"{}\", may be {first} or {second}; write more of its path into file_name",
-                        image.id, image.file_name
+                        image.id(),
+                        image.file_name
                     );
                     return Err(bad(archive, file, what));
                 }
             }
         }
-        Ok(Name([own, &path].concat()))
+        let found = self.lookup.find(&[own, above(own), self.top], image.file_name.as_bytes(), part);
+        if let Some(several) = ambiguous(archive, &found) {
+            let what = format!("image {}, \"{}\", {several}; write more of its path into file_name", image.id(), image.file_name);
+            return Err(bad(archive, file, what));
+        }
+        Ok(found.first().map_or_else(|| Name([own, &path].concat()), |&found| archive.names()[found].clone()))
     }
 
     fn below_top<'b>(&self, name: &'b [u8]) -> &'b [u8] {
         name.strip_prefix(self.top).unwrap_or(name)
+    }
+}
+
+/// Annotations of what the file does not list.
+#[derive(Default)]
+struct Orphans {
+    count: usize,
+    first: String,
+}
+
+impl Orphans {
+    fn add(&mut self, annotation: &Annotation, what: &str, of: &Id) {
+        if self.count == 0 {
+            let shown = annotation.id.as_ref().map_or("an annotation".into(), |id| format!("annotation {id}"));
+            self.first = format!("{shown} is of {what} {of}");
+        }
+        self.count += 1;
+    }
+
+    /// Says how many there are.
+    ///
+    /// # Errors
+    /// When there are no others: ids that never agree are of another file.
+    fn report(self, archive: &Archive, file: usize, all: usize) -> Result<(), SourceError> {
+        let Self { count, first } = self;
+        if count == 0 {
+            return Ok(());
+        }
+        if count == all {
+            return Err(bad(archive, file, format!("none of its {all} annotations is of an image and a category that it lists: {first}")));
+        }
+        let name = &archive.names()[file];
+        tracing::warn!(
+            "{name}: {count} of {all} annotations are left out, which are of an image or a category that it does not list; the first: {first}"
+        );
+        Ok(())
     }
 }
 

@@ -132,6 +132,17 @@ pub enum Content {
     Raw(RawPixels),
 }
 
+impl Content {
+    /// The file that they are in.
+    #[must_use]
+    pub fn file(&self) -> &Name {
+        match self {
+            Self::File(name) => name,
+            Self::Raw(raw) => &raw.file,
+        }
+    }
+}
+
 /// Pixels as they are, one byte a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawPixels {
