@@ -13,12 +13,14 @@ use super::{Content, Entry, Format, Listing, Part, SourceError, TABLE_LIMIT, tex
 /// Whether the archive holds a `dataset.json` that speaks of labels, or one of `prep build`, which [`read`] refuses with advice.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
-    // What cannot be read is reported by who reads it, not passed over.
-    let speaks = |bytes: Vec<u8>| bytes.windows(KEY.len()).any(|window| window == KEY);
-    roots(archive).iter().any(|root| {
-        let file = archive.find(&[&root[..], LABELS.as_bytes()].concat());
-        is_built(archive, root) || file.is_some_and(|at| archive.read(at, TABLE_LIMIT).map_or(true, speaks))
-    })
+    roots(archive).iter().any(|root| is_built(archive, root) || speaks(archive, root))
+}
+
+/// Whether the file in that folder speaks of labels. What cannot be read is reported by who reads it, not passed over.
+fn speaks(archive: &Archive, root: &[u8]) -> bool {
+    let speaks = |bytes: Vec<u8>| text::plain(&bytes).windows(KEY.len()).any(|window| window == KEY);
+    let file = archive.find(&[root, LABELS.as_bytes()].concat());
+    file.is_some_and(|at| archive.read(at, TABLE_LIMIT).map_or(true, speaks))
 }
 
 /// The folders of the files of that name: the shallowest, of which there may be several, one for each folder of pictures.
@@ -46,6 +48,9 @@ fn is_built(archive: &Archive, root: &[u8]) -> bool {
 /// When this is a data set of `prep build`, or the JSON is malformed: a label that is no class number, a name twice, an unknown split.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut roots = roots(archive);
+    if roots.len() > 1 {
+        roots.retain(|root| is_built(archive, root) || speaks(archive, root));
+    }
     if roots.is_empty() {
         roots.push(archive.root_of(LABELS)?);
     }
