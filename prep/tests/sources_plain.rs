@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use prep::build::Options;
+use prep::build::plan::Plan;
+use prep::build::prepare::Preparer;
 use prep::source::{self, Content, Entry, Format, Listing, Part};
 use shared::archive::Archive;
 use shared::cli::one_line;
@@ -320,7 +323,9 @@ fn pickled(key: &str, pictures: &[(u8, u8)]) -> [Vec<u8>; 3] {
     let long = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
     let array = |empty: &[u8], kind: &[u8], data: &[u8]| {
         let made = [b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85", empty, b"tR"].concat();
-        let kind = [b"cnumpy\ndtype\n", kind, b"K\0K\x01\x87R(K\x03", &short(b'U', "|"), b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"].concat();
+        let kind =
+            [b"cnumpy\ndtype\n", kind, b"K\0K\x01\x87R(K\x03", &short(b'U', "|"), b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"]
+                .concat();
         [&made[..], b"(K\x01", &[b'K', count], b"M\x00\x0c\x86", &kind, b"\x89", data, b"tb"].concat()
     };
     let python2 = [
@@ -421,6 +426,12 @@ fn emnist_is_turned_upright_and_named_by_its_mapping() {
     assert_eq!(rows(&listing), [series, "emnist-letters-test-images-idx3-ubyte#1 A Val"]);
     let Content::Raw(raw) = &listing.pictures[0].content else { panic!("no pixels") };
     assert!(raw.transposed && (raw.width, raw.height) == (3, 2));
+    // What is seen are rows again.
+    let options = Options { size: 2, ..Options::new(scratch.path("source"), scratch.path("out")) };
+    let plan = Plan::new(&options).expect("list");
+    let whole = Preparer::new(&plan, &options, false).whole(0).expect("decode");
+    let grey: Vec<u8> = whole.pixels.chunks_exact(3).map(|pixel| pixel[0]).collect();
+    assert_eq!(((whole.width, whole.height), grey), ((3, 2), vec![1, 2, 3, 4, 5, 6]));
     let error = drawn.with("e/emnist-letters-mapping.txt", "1 65\n").refused(&scratch, None);
     assert!(error.contains("mapping.txt") && error.contains("label 2"), "{error}");
 }
@@ -438,7 +449,9 @@ fn the_first_of_qmnists_numbers_is_the_class() {
     let listing = drawn.listed(&scratch, None);
     let name = "qmnist-train-images-idx3-ubyte.gz";
     assert_eq!(rows(&listing), [format!("{name}#0 1 Train"), format!("{name}#1 0 Train")]);
-    for (rows, wanted) in [(vec![[1, 2]], "1 labels are there for the 2 pictures"), (vec![[300, 0], [1, 0]], "is 300, not below 256")] {
+    for (rows, wanted) in
+        [(vec![[1, 2]], "1 labels are there for the 2 pictures"), (vec![[300, 0], [1, 0]], "is 300, not below 256")]
+    {
         let drawn = Drawn::named(&[]).with(name, gz(&idx(&[2, 1, 1], &[7, 8])));
         let error = drawn.with("qmnist-train-labels-idx2-int.gz", gz(&numbers(&rows))).refused(&scratch, None);
         assert!(error.contains(wanted), "{error}");
@@ -458,7 +471,10 @@ fn nabirds_ids_with_dashes_and_its_tree_of_classes_are_read() {
         .with("n/sizes.txt", format!("{a} 90 80\n{b} 70 60\n"))
         .with("n/train_test_split.txt", format!("{a} 1\n{b} 0\n"));
     let listing = drawn.listed(&scratch, None);
-    assert_eq!((listing.format, listing.classes.as_slice()), (Format::Cub, &["Common Eider (Adult)".to_owned(), "Wood Duck".into()][..]));
+    assert_eq!(
+        (listing.format, listing.classes.as_slice()),
+        (Format::Cub, &["Common Eider (Adult)".to_owned(), "Wood Duck".into()][..])
+    );
     assert_eq!(rows(&listing), ["images/0800/a.jpg Common Eider (Adult) Train", "images/0801/b.jpg Wood Duck Val"]);
     assert_eq!(listing.pictures[0].objects.len(), 1);
     assert_eq!(listing.pictures[1].drawn_on, Some([70.0, 60.0]));

@@ -92,15 +92,14 @@ pub type Files = Vec<Vec<u8>>;
 /// What is missing or cannot be read.
 pub fn read(plan: &Plan, planned: &Planned, limit: u64) -> Result<Files, Fault> {
     let source = &plan.sources[planned.source];
-    let find = |name: &Name| source.find(name).ok_or_else(|| Fault::new(Reason::MissingFile, planned.entry.id));
+    let absent = |name: &Name| Fault::new(Reason::MissingFile, format!("the source names {name}, which it does not hold"));
+    let find = |name: &Name| source.find(name).ok_or_else(|| absent(name));
     match &planned.entry.content {
         Content::File(name) => {
             let names = std::iter::once(name).chain(&planned.entry.partner);
             names.map(|name| Ok(source.archive.read(find(name)?, limit)?)).collect()
         }
-        Content::Raw(raw) => {
-            Ok(vec![raw.unpacked(source.archive.read_range(find(&raw.file)?, raw.offset, raw.stored())?)])
-        },
+        Content::Raw(raw) => Ok(vec![raw.unpacked(source.archive.read_range(find(&raw.file)?, raw.offset, raw.stored())?)]),
     }
 }
 

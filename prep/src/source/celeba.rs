@@ -51,8 +51,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let lists = [PARTS, PERSONS, ATTRIBUTES, BOXES].map(|list| find(archive, list));
     let [parts, persons, attributes, boxes] = lists;
     let lookup = Lookup::new(archive);
-    let mut reader =
-        Reader { archive, lookup: &lookup, places: HashMap::new(), pictures: Vec::new(), misses: Misses::default() };
+    let mut reader = Reader { archive, lookup: &lookup, places: HashMap::new(), pictures: Vec::new(), misses: Misses::default() };
     let (mut used, mut unused) = (Vec::new(), Vec::new());
     let mut pass_over = |file: usize, why: String| unused.push(Unused { name: archive.names()[file].clone(), why });
     if let Some(file) = parts {
@@ -85,7 +84,12 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             pass_over(file, "the classes are those of identity_CelebA; remove that one to take attributes instead".into());
         } else if list.names.len() > MOST_ATTRIBUTES {
             let count = list.names.len();
-            pass_over(file, format!("its {count} attributes are no class; leave up to {MOST_ATTRIBUTES} columns in it and these make the classes"));
+            pass_over(
+                file,
+                format!(
+                    "its {count} attributes are no class; leave up to {MOST_ATTRIBUTES} columns in it and these make the classes"
+                ),
+            );
         } else {
             used.push(file);
             for row in &list.rows {
@@ -116,7 +120,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             used.push(file);
         }
     }
-    for file in files(archive, &SUFFIXES).filter(|&i| base_of(&archive.names()[i].0).to_ascii_lowercase().starts_with(LANDMARKS)) {
+    for file in files(archive, &SUFFIXES).filter(|&i| base_of(&archive.names()[i].0).to_ascii_lowercase().starts_with(LANDMARKS))
+    {
         pass_over(file, "nothing uses points of faces".into());
     }
     if used.is_empty() && reader.pictures.is_empty() {
@@ -179,7 +184,15 @@ impl Reader<'_> {
                 self.misses.add(row.picture.as_bytes());
             }
             let (id, content) = (place as u32, Content::File(Name(name)));
-            self.pictures.push(Entry { id, content, partner: None, label: None, part: None, objects: Vec::new(), drawn_on: None });
+            self.pictures.push(Entry {
+                id,
+                content,
+                partner: None,
+                label: None,
+                part: None,
+                objects: Vec::new(),
+                drawn_on: None,
+            });
         }
         Ok(&mut self.pictures[place])
     }

@@ -78,7 +78,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let name = Name(file.name().0[version.root.len()..].to_vec());
         for (i, label) in (0..).zip(labels) {
             let offset = i * record + version.labels;
-            let raw = RawPixels { file: name.clone(), offset, width: SIZE, height: SIZE, channels: 3, planar: true, transposed: false, text: None };
+            let raw = RawPixels {
+                file: name.clone(),
+                offset,
+                width: SIZE,
+                height: SIZE,
+                channels: 3,
+                planar: true,
+                transposed: false,
+                text: None,
+            };
             pictures.push(Entry {
                 id: pictures.len() as u32,
                 content: Content::Raw(raw),
@@ -126,7 +135,9 @@ fn hundred(archive: &Archive) -> Result<Version, SourceError> {
     let with_train = |root: Vec<u8>| archive.find(&[&root[..], b"train.bin"].concat()).map(|train| (root, train));
     let root = archive.root_of(FINE).ok().and_then(with_train);
     let Some((root, train)) = root else {
-        let what = format!("holds neither {FIRST} nor train.bin beside {FINE}, and of the Python version neither data_batch_1 nor train beside meta");
+        let what = format!(
+            "holds neither {FIRST} nor train.bin beside {FINE}, and of the Python version neither data_batch_1 nor train beside meta"
+        );
         return Err(SourceError::Usage { path: archive.path().to_owned(), source: UsageError(what) });
     };
     let test = archive.find(&[&root[..], b"test.bin"].concat()).map(|at| (at, Part::Val));

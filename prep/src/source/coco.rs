@@ -8,19 +8,20 @@
 //! the folder of it is called after. Ids of pictures are not COCO's, which repeat in the next file: pictures are numbered from 0,
 //! by the name of the JSON file, then by COCO's id.
 
+mod document;
+
 use std::collections::HashMap;
-use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny};
 use serde_json::error::Category as Fault;
 use shared::archive::{Archive, Name};
+
+use document::{Annotation, Category, Document, Flag, Id, Image, Many};
 
 use super::classes::{Classes, common_label};
 use super::lookup::{Lookup, Misses, above, ambiguous, base_of, common_folder, files, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
-use crate::crop::BoundingBox;
 
 /// What Roboflow calls its files.
 const ROBOFLOW: &[u8] = b"_annotations.coco.json";
@@ -137,231 +138,6 @@ fn bad(archive: &Archive, file: usize, what: String) -> SourceError {
     SourceError::table(archive, &archive.names()[file].to_string(), what)
 }
 
-/// What is read of a file.
-#[derive(Deserialize)]
-struct Document {
-    images: Many<Image>,
-    #[serde(default)]
-    annotations: Many<Annotation>,
-    #[serde(default)]
-    categories: Many<Category>,
-}
-
-/// A list, or a map of which the keys are ids.
-struct Many<T>(Vec<T>);
-
-impl<T> Default for Many<T> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-/// What takes its key in a map for its id where it has none.
-trait Keyed {
-    fn set_key(&mut self, key: &str);
-}
-
-impl Keyed for IgnoredAny {
-    fn set_key(&mut self, _: &str) {}
-}
-
-impl<'de, T: Deserialize<'de> + Keyed> Deserialize<'de> for Many<T> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Items<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de> + Keyed> Visitor<'de> for Items<T> {
-            type Value = Many<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list or a map")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Many<T>, E> {
-                Ok(Many::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Many<T>, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Many(items))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Many<T>, A::Error> {
-                let mut items = Vec::new();
-                while let Some((key, mut item)) = map.next_entry::<String, T>()? {
-                    item.set_key(&key);
-                    items.push(item);
-                }
-                Ok(Many(items))
-            }
-        }
-        from.deserialize_any(Items(PhantomData))
-    }
-}
-
-/// An id of whatever type: a number that is written as a text, or with a point, is that number.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Id {
-    Number(i128),
-    Text(String),
-}
-
-impl Id {
-    fn of_text(text: &str) -> Self {
-        let number = text.parse().ok().filter(|number: &i128| number.to_string() == text);
-        number.map_or_else(|| Self::Text(text.to_owned()), Self::Number)
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Id {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Scalar;
-        impl Visitor<'_> for Scalar {
-            type Value = Id;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an id, a number or a text")
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {
-                Ok(Id::Number(number.into()))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Id, E> {
-                Ok(Id::Number(number.into()))
-            }
-
-            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Id, E> {
-                let whole = number.fract() == 0.0 && number.abs() < 1e15;
-                Ok(if whole { Id::Number(number as i128) } else { Id::Text(number.to_string()) })
-            }
-
-            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Id, E> {
-                Ok(Id::Text(truth.to_string()))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
-                Ok(Id::of_text(text))
-            }
-        }
-        from.deserialize_any(Scalar)
-    }
-}
-
-#[derive(Deserialize)]
-struct Image {
-    /// Where it has none, its file name is one.
-    id: Option<Id>,
-    #[serde(alias = "filename")]
-    file_name: String,
-}
-
-impl Image {
-    fn id(&self) -> Id {
-        self.id.clone().unwrap_or_else(|| Id::of_text(&self.file_name))
-    }
-}
-
-impl Keyed for Image {
-    fn set_key(&mut self, key: &str) {
-        self.id.get_or_insert_with(|| Id::of_text(key));
-    }
-}
-
-#[derive(Deserialize)]
-struct Annotation {
-    id: Option<Id>,
-    image_id: Id,
-    category_id: Option<Id>,
-    #[serde(default)]
-    bbox: Corners,
-    iscrowd: Option<Flag>,
-}
-
-impl Keyed for Annotation {
-    fn set_key(&mut self, key: &str) {
-        self.id.get_or_insert_with(|| Id::of_text(key));
-    }
-}
-
-#[derive(Deserialize)]
-struct Category {
-    id: Option<Id>,
-    name: String,
-}
-
-impl Category {
-    fn id(&self) -> Id {
-        self.id.clone().unwrap_or_else(|| Id::of_text(&self.name))
-    }
-}
-
-impl Keyed for Category {
-    fn set_key(&mut self, key: &str) {
-        self.id.get_or_insert_with(|| Id::of_text(key));
-    }
-}
-
-/// 0 or 1, as some write it false or true.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Flag {
-    Truth(bool),
-    Number(f64),
-}
-
-impl Flag {
-    fn is_set(&self) -> bool {
-        match *self {
-            Self::Truth(set) => set,
-            Self::Number(number) => number != 0.0,
-        }
-    }
-}
-
-/// A box as four numbers; none where the member is absent, null or empty. A null among them is not a number.
-#[derive(Default)]
-struct Corners(Option<BoundingBox>);
-
-impl<'de> Deserialize<'de> for Corners {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Numbers;
-        impl<'de> Visitor<'de> for Numbers {
-            type Value = Corners;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bbox as [x, y, width, height]")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Corners, E> {
-                Ok(Corners(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Corners, A::Error> {
-                let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
-                let Some(x) = seq.next_element()?.map(number) else { return Ok(Corners(None)) };
-                let mut next = |index| seq.next_element()?.map(number).ok_or_else(|| de::Error::invalid_length(index, &self));
-                let (y, width, height) = (next(1)?, next(2)?, next(3)?);
-                if seq.next_element::<IgnoredAny>()?.is_some() {
-                    return Err(de::Error::invalid_length(5, &self));
-                }
-                Ok(Corners(Some(BoundingBox { x, y, width, height })))
-            }
-        }
-        from.deserialize_any(Numbers)
-    }
-}
-
 struct Reader<'a> {
     archive: &'a Archive,
     lookup: Lookup<'a>,
@@ -380,7 +156,8 @@ impl Reader<'_> {
         let bytes = archive.read(file, TABLE_LIMIT)?;
         let document: Document = serde_json::from_slice(&text::json(&bytes)).map_err(|e| malformed(archive, file, &e))?;
         drop(bytes);
-        let Document { images: Many(mut images), annotations: Many(mut annotations), categories: Many(mut categories) } = document;
+        let Document { images: Many(mut images), annotations: Many(mut annotations), categories: Many(mut categories) } =
+            document;
         // Files say nothing by their order; ids do.
         annotations.sort_by(|a, b| a.id.cmp(&b.id));
         images.sort_by_cached_key(Image::id);
@@ -433,7 +210,8 @@ impl Reader<'_> {
             }
             if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id())) {
                 let first = &archive.names()[first];
-                let what = format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id());
+                let what =
+                    format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id());
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
@@ -514,7 +292,11 @@ impl Orphans {
             return Ok(());
         }
         if count == all {
-            return Err(bad(archive, file, format!("none of its {all} annotations is of an image and a category that it lists: {first}")));
+            return Err(bad(
+                archive,
+                file,
+                format!("none of its {all} annotations is of an image and a category that it lists: {first}"),
+            ));
         }
         let name = &archive.names()[file];
         tracing::warn!(

@@ -274,6 +274,8 @@ impl FromStr for ClassId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        number(text.as_bytes()).map(|_| Self(key(text.as_bytes()))).ok_or_else(|| format!("\"{text}\" is not the number of a class"))
+        number(text.as_bytes())
+            .map(|_| Self(key(text.as_bytes())))
+            .ok_or_else(|| format!("\"{text}\" is not the number of a class"))
     }
 }

@@ -60,19 +60,17 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             .map_err(|e| bad(format!("it is no sound XML, line {}: {e}", e.pos().row)))?;
         let (mut misses, mut count) = (Misses::default(), 0);
         for image in document.root_element().children().filter(|node| node.has_tag_name("image")) {
-            let line = || document.text_pos_at(image.range().start).row as usize;
-            let wrong = |what: String| SourceError::line(archive, &name.to_string(), line(), what);
-            let called = image.attribute("name").ok_or_else(|| wrong("an image has no name".into()))?;
+            let called = image.attribute("name").ok_or_else(|| bad(format!("its image {} has no name", count + 1)))?;
             let objects = image.children().filter_map(|node| shape(node).transpose());
             let objects: Vec<(String, BoundingBox)> =
-                objects.collect::<Result<_, _>>().map_err(|what| wrong(format!("image {called}: {what}")))?;
+                objects.collect::<Result<_, _>>().map_err(|what| bad(format!("image {called}: {what}")))?;
             let objects: Vec<Object> = objects
                 .into_iter()
                 .map(|(class, bounding_box)| Object { bounding_box, label: Some(classes.number(&class)) })
                 .collect();
             let part = image.attribute("subset").and_then(Part::named);
             count += 1;
-            let picture = picture(archive, &lookup, &name.0, called, part).map_err(&wrong)?;
+            let picture = picture(archive, &lookup, &name.0, called, part).map_err(&bad)?;
             if archive.find(&picture).is_none() {
                 misses.add(called.as_bytes());
             }
@@ -85,7 +83,15 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             let drawn_on = extent("width").zip(extent("height")).map(|(width, height)| [width, height]);
             let id = pictures.len() as u32;
             places.insert(picture.clone(), pictures.len());
-            pictures.push(Entry { id, content: Content::File(Name(picture)), partner: None, label: None, part, objects, drawn_on });
+            pictures.push(Entry {
+                id,
+                content: Content::File(Name(picture)),
+                partner: None,
+                label: None,
+                part,
+                objects,
+                drawn_on,
+            });
         }
         misses.report(archive, Format::Cvat.name(), name, count);
     }
@@ -111,7 +117,9 @@ fn picture(archive: &Archive, lookup: &Lookup<'_>, table: &[u8], called: &str, p
     if let Some(several) = ambiguous(archive, &found) {
         return Err(format!("image {called} {several}; write more of its path into name"));
     }
-    Ok(found.first().map_or_else(|| [own, base_of(&cleaned(called.as_bytes()))].concat(), |&found| archive.names()[found].0.clone()))
+    Ok(found
+        .first()
+        .map_or_else(|| [own, base_of(&cleaned(called.as_bytes()))].concat(), |&found| archive.names()[found].0.clone()))
 }
 
 /// Class and box of a shape; `None` for what has no extent: points, tags and attributes.

@@ -63,10 +63,12 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut classes: Vec<String> = (0..labels_to).map(|number| number.to_string()).collect();
     if let Some((at, mapping)) = Mapping::find(archive, &files)? {
         for entry in &mut pictures {
-            let number = |label: u32| mapping.number(label).ok_or_else(|| {
-                let what = format!("it has no line for label {label}, the first of them of {}", entry.content.file());
-                SourceError::table(archive, &archive.names()[at].to_string(), what)
-            });
+            let number = |label: u32| {
+                mapping.number(label).ok_or_else(|| {
+                    let what = format!("it has no line for label {label}, the first of them of {}", entry.content.file());
+                    SourceError::table(archive, &archive.names()[at].to_string(), what)
+                })
+            };
             entry.label = entry.label.map(number).transpose()?;
         }
         classes = mapping.0.into_iter().map(|(_, name)| name).collect();
@@ -138,14 +140,11 @@ fn series(name: &[u8]) -> Option<(String, Kind)> {
     let file = file.strip_suffix(b".gz").unwrap_or(&file);
     let stem = file.strip_suffix(b"-ubyte").or(file.strip_suffix(b"-int"))?;
     let kinds = [("images", "idx3", Kind::Images), ("images", "idx4", Kind::Images), ("labels", "idx1", Kind::Labels)];
-    let (before, kind) = kinds
-        .into_iter()
-        .chain([("labels", "idx2", Kind::Labels)])
-        .find_map(|(what, idx, kind)| {
-            let stem = stem.strip_suffix(idx.as_bytes())?;
-            let stem = stem.strip_suffix(b"-").or(stem.strip_suffix(b"."))?;
-            Some((stem.strip_suffix(what.as_bytes())?, kind))
-        })?;
+    let (before, kind) = kinds.into_iter().chain([("labels", "idx2", Kind::Labels)]).find_map(|(what, idx, kind)| {
+        let stem = stem.strip_suffix(idx.as_bytes())?;
+        let stem = stem.strip_suffix(b"-").or(stem.strip_suffix(b"."))?;
+        Some((stem.strip_suffix(what.as_bytes())?, kind))
+    })?;
     Some((Name(before.to_vec()).to_string(), kind))
 }
 
@@ -294,7 +293,8 @@ fn integer_labels(file: Packed<'_>, images: Packed<'_>, count: u64, rows: u32, c
     let mut labels = Vec::with_capacity(count as usize);
     for (at, number) in (0..).zip(file.read(header, row * count)?.chunks_exact(row as usize)) {
         let number = u32::from_be_bytes([number[0], number[1], number[2], number[3]]);
-        let label = u8::try_from(number).map_err(|_| file.bad(format!("the class of picture {at} is {number}, not below 256")))?;
+        let label =
+            u8::try_from(number).map_err(|_| file.bad(format!("the class of picture {at} is {number}, not below 256")))?;
         labels.push(label);
     }
     Ok(labels)

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::words::part_of_path;
 use super::Part;
+use super::words::part_of_path;
 
 /// The pictures of an archive, ready to be searched by the end of their path.
 pub(super) struct Lookup<'a> {
@@ -127,8 +127,7 @@ impl<'a> Lookup<'a> {
             // The nearest to what is written: the same letters, then the same suffix.
             let composed = |name: &[u8]| text(name).nfc().collect::<String>().into_bytes();
             let wanted = [b"/".as_slice(), &composed(end)].concat();
-            let same_letters =
-                |i: &usize| [b"/".as_slice(), &composed(stem_of(&names[*i].0))].concat().ends_with(&wanted);
+            let same_letters = |i: &usize| [b"/".as_slice(), &composed(stem_of(&names[*i].0))].concat().ends_with(&wanted);
             let same_suffix = |i: &usize| folded(&names[*i].0).ends_with(&folded(&path[stem.len()..]));
             return preferred(preferred(found, same_letters), same_suffix);
         }

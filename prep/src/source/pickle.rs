@@ -62,8 +62,7 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// When it names anything else than arrays of bytes, or is damaged.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
-        let mut reader =
-            Reader { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+        let mut reader = Reader { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
         let root = reader.run()?;
         Ok(Self { bytes, values: reader.values, root })
     }
@@ -147,7 +146,8 @@ impl Reader<'_> {
                 0x8a => {
                     let width = self.number(1)? as usize;
                     let digits = self.take(width)?;
-                    let wide = digits.iter().rev().fold(0i128, |number, &digit| (number << 8 | i128::from(digit)) & ((1 << 64) - 1));
+                    let wide =
+                        digits.iter().rev().fold(0i128, |number, &digit| (number << 8 | i128::from(digit)) & ((1 << 64) - 1));
                     let negative = width < 9 && digits.last().is_some_and(|&last| last > 0x7f);
                     let number = if negative { wide - (1 << (8 * width)) } else { wide };
                     self.push(Value::Int(number as i64))?;

@@ -50,10 +50,10 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             if archive.find(&picture).is_none() {
                 misses.add(&named);
             }
-            let objects = drawing.shapes.into_iter().map(|(class, bounding_box)| Object {
-                bounding_box,
-                label: class.map(|class| classes.number(&class)),
-            });
+            let objects = drawing
+                .shapes
+                .into_iter()
+                .map(|(class, bounding_box)| Object { bounding_box, label: class.map(|class| classes.number(&class)) });
             let (all, drawn_on) = found.entry(picture).or_default();
             all.extend(objects);
             *drawn_on = drawn_on.or(drawing.drawn_on);
@@ -94,9 +94,8 @@ fn drawings(archive: &Archive) -> Result<Vec<(usize, Vec<Drawing>)>, SourceError
     let files: Vec<usize> = files(archive, &[".json"]).collect();
     let read = |file: usize| -> Result<Option<(usize, Vec<Drawing>)>, SourceError> {
         let bytes = archive.read(file, TABLE_LIMIT)?;
-        let value: Value = serde_json::from_slice(&text::json(&bytes)).map_err(|e| {
-            SourceError::table(archive, &archive.names()[file].to_string(), format!("it is no sound JSON: {e}"))
-        })?;
+        let value: Value = serde_json::from_slice(&text::json(&bytes))
+            .map_err(|e| SourceError::table(archive, &archive.names()[file].to_string(), format!("it is no sound JSON: {e}")))?;
         Ok(Drawing::all_of(&value).map(|drawings| (file, drawings)))
     };
     let read: Vec<_> = files.into_par_iter().map(read).collect();
@@ -217,7 +216,8 @@ fn points(value: &Value) -> Vec<[f64; 2]> {
 pub(super) fn around(points: &[[f64; 2]]) -> Option<BoundingBox> {
     let first = points.first()?;
     let nan = points.iter().flatten().any(|value| value.is_nan());
-    let wider = |[left, top, right, bottom]: [f64; 4], [x, y]: &[f64; 2]| [left.min(*x), top.min(*y), right.max(*x), bottom.max(*y)];
+    let wider =
+        |[left, top, right, bottom]: [f64; 4], [x, y]: &[f64; 2]| [left.min(*x), top.min(*y), right.max(*x), bottom.max(*y)];
     let [left, top, right, bottom] = points.iter().fold([first[0], first[1], first[0], first[1]], wider);
     let x = if nan { f64::NAN } else { left };
     Some(BoundingBox { x, y: top, width: right - left, height: bottom - top })
@@ -241,7 +241,8 @@ pub(super) fn via_shape(shape: &Value) -> Option<BoundingBox> {
 /// The class of a region of VIA: its only attribute, or the one that is called so. A choice of several is the one that is ticked.
 pub(super) fn via_class(attributes: &Value) -> Option<String> {
     let attributes = attributes.as_object()?;
-    let called = ["class", "label", "name", "category", "type", "object", "species"].iter().find_map(|name| attributes.get(*name));
+    let called =
+        ["class", "label", "name", "category", "type", "object", "species"].iter().find_map(|name| attributes.get(*name));
     let value = called.or_else(|| attributes.values().next().filter(|_| attributes.len() == 1))?;
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),

@@ -30,6 +30,9 @@ const NAMES: [&str; 4] = ["classes.txt", "obj.names", "classes.names", "_darknet
 /// Whether there are text files of boxes for pictures.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
+    if files(archive, &[".txt"]).next().is_none() {
+        return false;
+    }
     let pictures = labelled(archive).take(DETECT_FILES);
     let mut sound = 0;
     for (_, labels) in pictures {
@@ -55,7 +58,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         return Err(SourceError::usage(archive, what));
     }
     let folders: BTreeSet<&[u8]> = pairs.iter().map(|&(picture, _)| folder_of(&archive.names()[picture].0)).collect();
-    let config = Config::find(archive)?;
+    let mut config = Config::find(archive)?;
     let labels: HashMap<usize, usize> = pairs.iter().copied().collect();
     let keypoints = config.keypoints;
     let read = |&(_, labels): &(usize, usize)| {
@@ -65,7 +68,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     };
     let read: Vec<Result<Vec<Line>, SourceError>> = pairs.par_iter().map(read).collect();
     let mut found: HashMap<usize, Vec<Object>> = HashMap::new();
-    let (mut names, named) = (config.names, config.named);
+    let (mut names, named) = (std::mem::take(&mut config.names), config.named.take());
     for (&(picture, labels), boxes) in pairs.iter().zip(read) {
         let mut objects = Vec::new();
         for Line { line, class, bounding_box } in boxes? {
@@ -110,7 +113,8 @@ fn labelled(archive: &Archive) -> impl Iterator<Item = (usize, usize)> {
     archive.pictures().filter_map(|picture| {
         let name = &archive.names()[picture].0;
         let text = [stem_of(name), b".txt"].concat();
-        let beside = || archive.find(&text).filter(|&at| !NAMES.iter().any(|list| archive.names()[at].0.ends_with(list.as_bytes())));
+        let beside =
+            || archive.find(&text).filter(|&at| !NAMES.iter().any(|list| archive.names()[at].0.ends_with(list.as_bytes())));
         in_labels(&text).and_then(|text| archive.find(&text)).or_else(beside).map(|labels| (picture, labels))
     })
 }
@@ -143,7 +147,8 @@ fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
             (line, format!("\"{shown}\" is not the number of a class with a box (its centre, width and height) or a polygon"))
         };
         // Some exports write 0.0.
-        let class = class.strip_suffix(".0").unwrap_or(class).parse().ok().filter(|class: &u32| *class < 1 << 20).ok_or_else(wrong)?;
+        let class =
+            class.strip_suffix(".0").unwrap_or(class).parse().ok().filter(|class: &u32| *class < 1 << 20).ok_or_else(wrong)?;
         let numbers: Option<Vec<f64>> = rest.iter().map(|word| text::number(word)).collect();
         let numbers = numbers.ok_or_else(wrong)?;
         let bounding_box = match numbers[..] {
@@ -151,9 +156,7 @@ fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
             [x, y, width, height] | [x, y, width, height, _] => {
                 BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height }
             }
-            [x, y, width, height, ..] if keypoints => {
-                BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height }
-            }
+            [x, y, width, height, ..] if keypoints => BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height },
             _ if numbers.len() >= 6 => {
                 let points: Vec<[f64; 2]> = numbers.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
                 around(&points).ok_or_else(wrong)?
@@ -201,7 +204,9 @@ impl Config {
                 config.add_part(archive, part, &path)?;
             }
         }
-        let lists = NAMES.iter().filter_map(|name| archive.root_of(name).ok().and_then(|root| archive.find(&[&root[..], name.as_bytes()].concat())));
+        let lists = NAMES
+            .iter()
+            .filter_map(|name| archive.root_of(name).ok().and_then(|root| archive.find(&[&root[..], name.as_bytes()].concat())));
         if let (None, Some(file)) = (&config.named, lists.into_iter().next()) {
             config.files.push(file);
             config.named = Some(archive.names()[file].clone());
@@ -217,7 +222,8 @@ impl Config {
             self.parts.push(([&path[..], b"/"].concat(), part));
             return Ok(());
         }
-        let ends_so = |name: &&Name| name.0 == path || name.0.ends_with(&[b"/", &path[..]].concat()) || base_of(&name.0) == base_of(&path);
+        let ends_so =
+            |name: &&Name| name.0 == path || name.0.ends_with(&[b"/", &path[..]].concat()) || base_of(&name.0) == base_of(&path);
         let list = archive.names().iter().filter(ends_so).max_by_key(|name| name.0.ends_with(&path));
         let Some(list) = list.and_then(|name| archive.find(&name.0)) else { return Ok(()) };
         self.files.push(list);

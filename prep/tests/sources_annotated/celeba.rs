@@ -31,7 +31,10 @@ fn attributes_of_few_columns_are_classes_and_boxes_of_aligned_pictures_are_not_u
     let mut files: Vec<(&str, &str)> = aligned.iter().map(|(name, text)| (name.as_str(), *text)).collect();
     files.extend([
         ("list_attr_celeba.csv", "image_id,Male,Young\n000001.jpg,1,1\n000002.jpg,-1,-1\n000003.jpg,-1,1\n"),
-        ("list_bbox_celeba.csv", "image_id,x_1,y_1,width,height\n000001.jpg,95,71,226,313\n000002.jpg,1,1,2,2\n000003.jpg,1,1,2,2\n"),
+        (
+            "list_bbox_celeba.csv",
+            "image_id,x_1,y_1,width,height\n000001.jpg,95,71,226,313\n000002.jpg,1,1,2,2\n000003.jpg,1,1,2,2\n",
+        ),
         ("list_eval_partition.csv", "image_id,partition\n000001.jpg,0\n000002.jpg,1\n000003.jpg,3\n"),
     ]);
     let found = listing("celeba-kaggle", &files, celeba::read);

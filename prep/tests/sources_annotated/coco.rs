@@ -5,7 +5,7 @@ use shared::archive::{Archive, Name};
 
 use crate::util::Scratch;
 
-use crate::{assert_says, detected, rows, write, assert_survives_damage, error, label, listing, name, names, objects, tables};
+use crate::{assert_says, assert_survives_damage, detected, error, label, listing, name, names, objects, rows, tables, write};
 
 const COCO_TRAIN: &str = r#"{"info": {"year": 2017}, "licenses": [],
     "images": [{"id": 9, "file_name": "b.jpg", "width": 5}, {"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "c.jpg"}],

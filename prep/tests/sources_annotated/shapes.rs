@@ -39,7 +39,10 @@ fn via_names_all_pictures_in_one_file() {
     for text in [inner.to_owned(), project(inner)] {
         let found = detected("via", &[("via_region_data.json", text.as_str()), ("0.jpg", ""), ("1.jpg", "")]);
         assert_eq!(rows(&found), ["0.jpg bird -", "1.jpg - -"]);
-        assert_eq!(objects(&found, &found.pictures[0]), [(Some("bird"), [1.0, 2.0, 3.0, 4.0]), (Some("bird"), [1.0, 1.0, 4.0, 8.0])]);
+        assert_eq!(
+            objects(&found, &found.pictures[0]),
+            [(Some("bird"), [1.0, 2.0, 3.0, 4.0]), (Some("bird"), [1.0, 1.0, 4.0, 8.0])]
+        );
         assert_eq!(objects(&found, &found.pictures[1]), [(None, [3.0, 3.0, 4.0, 4.0])]);
     }
 }

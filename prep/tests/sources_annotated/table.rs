@@ -154,7 +154,15 @@ fn pets(name: &str, text: &str) -> Listing {
 
 #[test]
 fn columns_are_known_by_many_names_and_by_what_they_hold() {
-    for header in ["id,breed", "id_code,diagnosis", "image_id,target", "Image Path;Class Name", "filepaths,labels", "img|species", "bild,art"] {
+    for header in [
+        "id,breed",
+        "id_code,diagnosis",
+        "image_id,target",
+        "Image Path;Class Name",
+        "filepaths,labels",
+        "img|species",
+        "bild,art",
+    ] {
         let delimiter = header.chars().find(|c| ",;|".contains(*c)).expect("delimiter");
         for suffix in ["", ".jpg"] {
             let line = |i: usize| format!("{i}{suffix}{delimiter}{}\r\n", ["a", "b"][i % 2]);
@@ -166,10 +174,10 @@ fn columns_are_known_by_many_names_and_by_what_they_hold() {
         }
     }
     // One column for each class.
-    let found = pets("train.csv", "image,a,b\n0,1,0\n1,0.0,1.0\n2,1,0\n3,0,1\n");
-    assert_eq!(names(&found).len(), 4);
-    let found = pets("train.csv", "image_id,a,b\n0,1,0\n1,0.0,1.0\n2,1,0\n3,0,1\n");
-    assert_eq!(rows(&found), PETS);
+    for path in ["image", "image_id"] {
+        let found = pets("train.csv", &format!("{path},a,b\n0,1,0\n1,0.0,1.0\n2,1,0\n3,0,1\n"));
+        assert_eq!(rows(&found), PETS, "{path}");
+    }
     // What Excel adds: the delimiter in a line of its own, empty fields at the end, a comma in quotes.
     let found = pets("train.csv", "sep=;\r\nimage_name;label;;\r\n0.jpg;\"a\";;\r\n1.jpg;b;;\r\n2.jpg;a;;;;\r\n3.jpg;b;;\r\n");
     assert_eq!(rows(&found), PETS);
@@ -205,6 +213,17 @@ fn a_table_without_header_is_known_by_its_first_picture() {
 }
 
 #[test]
+fn lists_call_classes_by_their_folders_and_mere_lists_change_nothing() {
+    let pictures = ["ape/0.jpg", "ape/1.jpg", "bee/2.jpg", "bee/3.jpg"].map(|name| (name, ""));
+    let lists = [("train.txt", "ape/0.jpg 0\nbee/2.jpg 1\n"), ("val.txt", "ape/1.jpg 0\nbee/3.jpg 1\n")];
+    let found = detected("csv-classes", &[&lists[..], &pictures].concat());
+    assert_eq!(rows(&found), ["ape/0.jpg ape Train", "bee/2.jpg bee Train", "ape/1.jpg ape Val", "bee/3.jpg bee Val"]);
+    let lists = [("meta/train.txt", "ape/0\nbee/2\n"), ("meta/notes.txt", "Some text.\n")];
+    let found = detected("csv-mere", &[&lists[..], &pictures].concat());
+    assert_eq!((found.format, found.classes.len(), unused(&found).len()), (Format::Folder, 2, 1), "{:?}", found.unused);
+}
+
+#[test]
 fn utf16_and_marks_are_read_like_plain_text() {
     let text = "\u{feff}path\tlabel\r\n0.jpg\ta\r\n1.jpg\tb\r\n2.jpg\ta\r\n3.jpg\tb\r\n";
     for order in [u16::to_le_bytes, u16::to_be_bytes] {
@@ -220,7 +239,8 @@ fn utf16_and_marks_are_read_like_plain_text() {
 fn boxes_that_are_none_cost_one_object() {
     let scratch = Scratch::new("csv-nan");
     let text = "image,x1,y1,x2,y2\na.jpg,1,1,NaN,2\nb.jpg,1,1,,2\nc.jpg,1,1,inf,2\nd.jpg,,,,\ne.jpg,1,1,3,4\n";
-    let json = "{\"path\": \"f.jpg\", \"bbox\": [NaN, 1, 2, 3]}\n{\"path\": \"g.jpg\", \"boxes\": [[null, 1, 2, 3], [1, 2, 3, 4]]}\n";
+    let json =
+        "{\"path\": \"f.jpg\", \"bbox\": [NaN, 1, 2, 3]}\n{\"path\": \"g.jpg\", \"boxes\": [[null, 1, 2, 3], [1, 2, 3, 4]]}\n";
     let archive = Archive::open(write(&scratch, &[("manifest.csv", text), ("some.jsonl", json)])).expect("open");
     let found = table::read(&archive, None).expect("read");
     let sound = |entry: &prep::source::Entry| entry.objects.iter().map(|o| o.bounding_box.has_area()).collect::<Vec<_>>();
@@ -234,17 +254,15 @@ fn boxes_that_are_none_cost_one_object() {
 fn boxes_stand_in_lists_shapes_and_predictions() {
     let one = |name: &str, text: &str| {
         let found = detected("csv-boxes", &[(name, text), ("a.jpg", ""), ("b.jpg", "")]);
-        let all: Vec<_> = objects(&found, &found.pictures[0]).into_iter().map(|(class, b)| (class.map(str::to_owned), b)).collect();
+        let all: Vec<_> =
+            objects(&found, &found.pictures[0]).into_iter().map(|(class, b)| (class.map(str::to_owned), b)).collect();
         all
     };
     let dog = |numbers| vec![(Some("dog".to_owned()), numbers)];
     let listed = "image_id,width,height,bbox,source\na,99,98,\"[1.0, 2.0, 3.0, 4.0]\",x\nb,99,98,,x\n";
     assert_eq!(one("train.csv", listed), [(None, [1.0, 2.0, 3.0, 4.0])]);
     let predictions = "ImageId,PredictionString\na,dog 1 2 4 6 dog 5 5 6 6\nb,cat 1 1 2 2\n";
-    assert_eq!(
-        one("LOC_train_solution.csv", predictions),
-        [dog([1.0, 2.0, 3.0, 4.0]), dog([5.0, 5.0, 1.0, 1.0])].concat()
-    );
+    assert_eq!(one("LOC_train_solution.csv", predictions), [dog([1.0, 2.0, 3.0, 4.0]), dog([5.0, 5.0, 1.0, 1.0])].concat());
     let roi = "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n9,9,1,2,4,6,dog,a.jpg\n";
     assert_eq!(one("Train.csv", roi), dog([1.0, 2.0, 3.0, 4.0]));
     let open_images = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax\na,x,dog,1,0.25,0.5,0.5,0.75\n";

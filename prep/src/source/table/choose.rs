@@ -7,13 +7,14 @@ use shared::archive::{Archive, Name};
 
 use super::columns::Columns;
 use super::row::Fault;
-use super::{LINE_LIMIT, csv_rows, json_rows, is_jsonl, text_of};
+use super::{LINE_LIMIT, csv_rows, is_jsonl, json_rows, text_of};
 use crate::source::lookup::{Lookup, base_of, common_folder, files, folder_of, stem_of};
 use crate::source::words::{part_of_name, part_of_path};
 use crate::source::{Part, TABLE_LIMIT, Unused};
 
 /// What tables of pictures are called, the most telling name first.
-pub(super) const NAMES: [&str; 6] = ["manifest.csv", "manifest.tsv", "manifest.jsonl", "metadata.csv", "metadata.jsonl", "labels.csv"];
+pub(super) const NAMES: [&str; 6] =
+    ["manifest.csv", "manifest.tsv", "manifest.jsonl", "metadata.csv", "metadata.jsonl", "labels.csv"];
 /// What their names end in.
 pub(super) const SUFFIXES: [&str; 3] = [".csv", ".tsv", ".jsonl"];
 /// What the names of lists end in, a path and a class in each line.
@@ -107,7 +108,8 @@ impl<'a> Chooser<'a> {
         let names: Vec<String> = named.iter().take(3).map(|&i| self.archive.names()[i].to_string()).collect();
         for &i in &named {
             let other = names.join(", ");
-            let why = format!("several tables name the pictures ({other}), and only one can be meant: name it instead of its folder");
+            let why =
+                format!("several tables name the pictures ({other}), and only one can be meant: name it instead of its folder");
             self.verdicts.borrow_mut().insert(i, Some(why));
         }
         Vec::new()
@@ -151,17 +153,23 @@ impl<'a> Chooser<'a> {
             self.verdicts.borrow_mut().insert(table, Some(why));
             return false;
         }
-        let why = match self.look(table) {
+        let verdict = self.look(table);
+        let unread = matches!(verdict, Verdict::Not(_) | Verdict::Names { hits: 0, .. });
+        let why = match verdict {
             Verdict::Not(fault) => Some(fault.what),
             Verdict::Names { hits: 0, .. } => Some("none of the pictures that it names is there".into()),
             Verdict::Names { hits, lines, .. } if hits * 2 < lines => {
                 Some(format!("of its first {lines} lines only {hits} name a picture that is there"))
             }
-            Verdict::Names { columns, boxed: false, .. } if !columns.tell() => Some(silent(&columns)),
+            // A mere list of names is meant as a table only where it is called like one.
+            Verdict::Names { columns, boxed: false, .. } if !columns.tell() || columns.len() == 1 => Some(silent(&columns)),
             Verdict::Names { .. } => None,
         };
+        // A text file that is no list is not mistaken for a table by anyone.
         let names = why.is_none();
-        self.verdicts.borrow_mut().insert(table, why);
+        if names || !is_list(&name) || !unread {
+            self.verdicts.borrow_mut().insert(table, why);
+        }
         names
     }
 
@@ -202,13 +210,21 @@ impl<'a> Chooser<'a> {
         let all = all.map(|i| (i, "another table is read")).chain(seen.iter().map(|(i, why)| (*i, *why)));
         let mut unused: Vec<Unused> = all
             .filter(|(i, _)| !used.contains(i))
-            // A text file that is no list is not mistaken for a table by anyone.
-            .filter(|(i, why)| *why == "another table is read" || !self.archive.names()[*i].0.ends_with(LIST.as_bytes()))
             .map(|(i, why)| Unused { name: self.archive.names()[i].clone(), why: why.to_owned() })
             .collect();
         unused.sort_by(|a, b| a.name.cmp(&b.name));
         unused
     }
+}
+
+/// Whether a table's name is that of a list.
+pub(super) fn is_list(name: &[u8]) -> bool {
+    name.to_ascii_lowercase().ends_with(LIST.as_bytes())
+}
+
+/// Whether there is anything that could be a table, or a list too.
+pub(super) fn any(archive: &Archive, lists: bool) -> bool {
+    files(archive, &SUFFIXES).next().is_some() || (lists && files(archive, &[LIST]).next().is_some())
 }
 
 fn silent(columns: &Columns) -> String {

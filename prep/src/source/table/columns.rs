@@ -8,16 +8,64 @@ use crate::source::text;
 const PATH: [&str; 5] = ["path", "file", "filename", "image", "file_name"];
 /// Others, of which the first counts that names a picture.
 const OTHER_PATH: [&str; 26] = [
-    "image_path", "img_path", "filepath", "file_path", "filepaths", "filenames", "image_file", "image_filename", "image_name", "img_name",
-    "img_file", "imagefile", "imagename", "imagepath", "fname", "img", "images", "picture", "photo", "image_id", "imageid", "img_id",
-    "id_code", "id", "uuid", "key",
+    "image_path",
+    "img_path",
+    "filepath",
+    "file_path",
+    "filepaths",
+    "filenames",
+    "image_file",
+    "image_filename",
+    "image_name",
+    "img_name",
+    "img_file",
+    "imagefile",
+    "imagename",
+    "imagepath",
+    "fname",
+    "img",
+    "images",
+    "picture",
+    "photo",
+    "image_id",
+    "imageid",
+    "img_id",
+    "id_code",
+    "id",
+    "uuid",
+    "key",
 ];
 /// Those of them that hold nothing but paths.
 const SURE_PATH: usize = 17;
 const LABEL: [&str; 28] = [
-    "label", "class", "category", "name", "labels", "class_name", "classname", "class_label", "category_name", "label_name", "labelname",
-    "target", "breed", "species", "variety", "diagnosis", "dx", "disease", "emotion", "genre", "style", "tag", "class_id", "classid",
-    "category_id", "label_id", "landmark_id", "ground_truth",
+    "label",
+    "class",
+    "category",
+    "name",
+    "labels",
+    "class_name",
+    "classname",
+    "class_label",
+    "category_name",
+    "label_name",
+    "labelname",
+    "target",
+    "breed",
+    "species",
+    "variety",
+    "diagnosis",
+    "dx",
+    "disease",
+    "emotion",
+    "genre",
+    "style",
+    "tag",
+    "class_id",
+    "classid",
+    "category_id",
+    "label_id",
+    "landmark_id",
+    "ground_truth",
 ];
 const SPLIT: [&str; 3] = ["split", "part", "subset"];
 /// Columns that are one of parts only if words for parts stand in them.
@@ -31,9 +79,12 @@ const SIZED: Names = [&["x"], &["y"], &["width", "w"], &["height", "h"]];
 const CORNERS: Names = [&["xmin", "x1"], &["ymin", "y1"], &["xmax", "x2"], &["ymax", "y2"]];
 /// Further ones, taken only where all four are there.
 const OTHER_CORNERS: [Names; 3] = [
-    [&["x_min", "bbox_x1", "roi.x1", "xtl"], &["y_min", "bbox_y1", "roi.y1", "ytl"], &["x_max", "bbox_x2", "roi.x2", "xbr"], &[
-        "y_max", "bbox_y2", "roi.y2", "ybr",
-    ]],
+    [
+        &["x_min", "bbox_x1", "roi.x1", "xtl"],
+        &["y_min", "bbox_y1", "roi.y1", "ytl"],
+        &["x_max", "bbox_x2", "roi.x2", "xbr"],
+        &["y_max", "bbox_y2", "roi.y2", "ybr"],
+    ],
     [&["left"], &["top"], &["right"], &["bottom"]],
     [&["x_1"], &["y_1"], &["x_2"], &["y_2"]],
 ];
@@ -138,9 +189,10 @@ impl Columns {
         let split = strict.or_else(loose);
         let mut columns = Self { path, label: None, split, strict_split: strict.is_some(), bounds, names };
         columns.label = place(&LABEL).map(Label::Field);
-        // What a table of the usual names has beside is a remark.
-        if columns.label.is_none() && !PATH.contains(&joined[path].as_str()) {
-            columns.label = columns.guessed_label(sample);
+        if columns.label.is_none() {
+            // The one column that a table of the usual names has beside is a remark.
+            let remark = |label: &Label| matches!(label, Label::Field(_)) && PATH.contains(&joined[path].as_str());
+            columns.label = columns.guessed_label(sample).filter(|label| !remark(label));
         }
         Ok(columns)
     }
@@ -296,7 +348,11 @@ impl Columns {
     pub(super) fn part<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Result<Option<crate::source::Part>, String> {
         let Some(place) = self.split else { return Ok(None) };
         let text = field(place);
-        if self.strict_split { row::split(text.as_ref()) } else { Ok(row::part(text.as_ref(), self.names[place] == NUMBERED_SPLIT)) }
+        if self.strict_split {
+            row::split(text.as_ref())
+        } else {
+            Ok(row::part(text.as_ref(), self.names[place] == NUMBERED_SPLIT))
+        }
     }
 
     /// The boxes of a line, whose fields are texts without blanks around, with the classes that stand beside them; none where all

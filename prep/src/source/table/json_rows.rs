@@ -121,7 +121,8 @@ fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Resu
     if let Some(Value::Object(objects)) = object.get(OBJECTS) {
         let all = BOX.iter().chain(&BOXES).find_map(|name| Some((*name, objects.get(*name)?)));
         let all = all.map(|(name, value)| lists(value, name)).transpose()?.unwrap_or_default();
-        let classes = ["categories", "category", "labels", "label", "classes", "class"].iter().find_map(|name| objects.get(*name));
+        let classes =
+            ["categories", "category", "labels", "label", "classes", "class"].iter().find_map(|name| objects.get(*name));
         let class = |at: usize| classes.and_then(Value::as_array)?.get(at).and_then(text_of).map(Cow::into_owned);
         boxes.extend((0..).zip(all).map(|(at, bounding_box)| Boxed { bounding_box, label: class(at) }));
     }

@@ -38,6 +38,9 @@ const LINE_LIMIT: usize = 16 << 20;
 /// Whether there is a table of one of the usual names, or a single table at the archive's root, that names pictures.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
+    if !choose::any(archive, false) {
+        return false;
+    }
     let lookup = Lookup::new(archive);
     !Chooser::new(archive, &lookup).usual().is_empty()
 }
@@ -45,6 +48,9 @@ pub fn detect(archive: &Archive) -> bool {
 /// Whether a table or list of any name, anywhere, clearly names the pictures.
 #[must_use]
 pub fn detect_anywhere(archive: &Archive) -> bool {
+    if !choose::any(archive, true) {
+        return false;
+    }
     let lookup = Lookup::new(archive);
     !Chooser::new(archive, &lookup).anywhere().is_empty()
 }
@@ -52,6 +58,9 @@ pub fn detect_anywhere(archive: &Archive) -> bool {
 /// Why the tables of an archive that was read in another layout are not used.
 #[must_use]
 pub(super) fn passed_over(archive: &Archive, used: &[usize]) -> Vec<Unused> {
+    if !choose::any(archive, true) {
+        return Vec::new();
+    }
     let lookup = Lookup::new(archive);
     let chooser = Chooser::new(archive, &lookup);
     let (usual, anywhere) = (chooser.usual(), chooser.anywhere());
@@ -81,7 +90,8 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
         }
         None => find(archive, &chooser)?,
     };
-    let mut reader = Reader { archive, lookup: &lookup, classes: Classes::default(), places: HashMap::new(), pictures: Vec::new() };
+    let mut reader =
+        Reader { archive, lookup: &lookup, classes: Classes::default(), places: HashMap::new(), pictures: Vec::new() };
     // A single table is for all of its pictures, whatever it is called.
     let mut parts: Vec<Option<Part>> = tables.iter().map(|&table| chooser.part(table)).collect();
     if parts.windows(2).all(|pair| pair[0] == pair[1]) {
@@ -91,14 +101,40 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
         reader.add(table, part)?;
     }
     let Reader { classes, pictures, .. } = reader;
-    let used = tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(pictures.iter().map(|picture| picture.name.as_slice()));
+    let used =
+        tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(pictures.iter().map(|picture| picture.name.as_slice()));
     let root = common_folder(used).to_vec();
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let mut entries: Vec<Entry> = (0..).zip(pictures).map(|(id, picture)| picture.into_entry(id, root.len())).collect();
-    let classes = classes.into_sorted(&mut entries);
+    let mut classes = classes.into_sorted(&mut entries);
+    if tables.iter().all(|&i| choose::is_list(&archive.names()[i].0)) {
+        name_by_folders(&mut classes, &entries);
+    }
     let unused = if table.is_some() { Vec::new() } else { chooser.unused(&tables) };
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
     Ok(Listing { format: Format::Table, root, tables, classes, pictures: entries, halves: false, unused })
+}
+
+/// Gives classes that lists number the names of the folders, where every class has a folder of its own.
+fn name_by_folders(classes: &mut [String], entries: &[Entry]) {
+    let mut folders: Vec<Option<&[u8]>> = vec![None; classes.len()];
+    for entry in entries {
+        let Some(label) = entry.label else { continue };
+        let folder = folder_of(&entry.content.file().0);
+        if *folders[label as usize].get_or_insert(folder) != folder {
+            return;
+        }
+    }
+    let mut names: Vec<String> = Vec::new();
+    for folder in folders {
+        let name = folder.and_then(|folder| Some(base_of(folder.strip_suffix(b"/")?))).unwrap_or_default();
+        let name = Name(name.to_vec()).to_string();
+        if name.is_empty() || names.contains(&name) {
+            return;
+        }
+        names.push(name);
+    }
+    classes.clone_from_slice(&names);
 }
 
 /// The tables that are meant where none was named.
@@ -122,7 +158,9 @@ fn find(archive: &Archive, chooser: &Chooser<'_>) -> Result<Vec<usize>, SourceEr
     };
     Err(SourceError::usage(
         archive,
-        format!("there is no table: none of {names}, not one single .csv, .tsv or .jsonl at its root, and none that names most of its pictures{looked}"),
+        format!(
+            "there is no table: none of {names}, not one single .csv, .tsv or .jsonl at its root, and none that names most of its pictures{looked}"
+        ),
     ))
 }
 
@@ -130,7 +168,7 @@ fn find(archive: &Archive, chooser: &Chooser<'_>) -> Result<Vec<usize>, SourceEr
 fn text_of<'a>(name: &[u8], bytes: &'a [u8]) -> Cow<'a, [u8]> {
     let text = text::plain(bytes);
     let first = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-    if !name.to_ascii_lowercase().ends_with(b".txt") || first.iter().any(|b| matches!(b, b',' | b';' | b'\t' | b'|')) {
+    if !choose::is_list(name) || first.iter().any(|b| matches!(b, b',' | b';' | b'\t' | b'|')) {
         return text;
     }
     let mut separated = Vec::with_capacity(text.len());
@@ -206,7 +244,8 @@ impl Reader<'_> {
                             let shown = Name(row.path.clone());
                             let lost = row::outside(&row.path, &shown.to_string());
                             outside = outside.or_else(|| lost.map(|what| (line, what)));
-                            let path = if leads_out(&row.path) { base_of(&cleaned(&row.path)).to_vec() } else { cleaned(&row.path) };
+                            let path =
+                                if leads_out(&row.path) { base_of(&cleaned(&row.path)).to_vec() } else { cleaned(&row.path) };
                             [own, &path].concat()
                         }
                     };

@@ -129,7 +129,11 @@ pub(super) fn predictions(text: &str) -> Result<Vec<Boxed>, String> {
 /// When it is no JSON.
 pub(super) fn via(shape: &str, attributes: &str) -> Result<Option<Boxed>, String> {
     let parse = |text: &str| -> Result<Value, String> {
-        if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(text).map_err(|e| format!("\"{text}\" is no JSON: {e}")) }
+        if text.is_empty() {
+            Ok(Value::Null)
+        } else {
+            serde_json::from_str(text).map_err(|e| format!("\"{text}\" is no JSON: {e}"))
+        }
     };
     let bounding_box = crate::source::shapes::via_shape(&parse(shape)?);
     let label = crate::source::shapes::via_class(&parse(attributes)?);
