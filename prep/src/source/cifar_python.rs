@@ -13,6 +13,8 @@ const FIRST: &str = "data_batch_1";
 const META: &str = "batches.meta";
 /// The names of CIFAR-100's classes.
 const META_HUNDRED: &str = "meta";
+/// Class numbers from here on are taken for a mistake: CIFAR has a hundred.
+const CLASS_LIMIT: u32 = 1 << 16;
 /// Values of a picture.
 const PIXELS: usize = 3 * 32 * 32;
 
@@ -31,7 +33,7 @@ fn hundred(archive: &Archive) -> Option<(Vec<u8>, usize)> {
 /// Lists the pictures for training, then those for testing, numbered from 0.
 ///
 /// # Errors
-/// When a file between two others is missing, is no such pickle, or has a label without a name.
+/// When a file between two others is missing or is no such pickle.
 pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let (root, files, meta) = match (archive.root_of(FIRST), hundred(archive)) {
         (Err(_), Some((root, train))) => {
@@ -53,10 +55,6 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     for (at, part) in files {
         let file = Name(archive.names()[at].0[root.len()..].to_vec());
         for Picture { offset, text, label } in read_pictures(archive, at)? {
-            if let Some(names) = names.as_ref().filter(|names| label as usize >= names.len()) {
-                let what = format!("picture {} has label {label}, but {meta} names {} classes", pictures.len(), names.len());
-                return Err(bad(archive, at, what));
-            }
             most = most.max(label);
             let raw = RawPixels {
                 file: file.clone(),
@@ -79,7 +77,14 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
             });
         }
     }
-    let classes = names.unwrap_or_else(|| (0..=most).map(|number| number.to_string()).collect());
+    let mut classes = names.unwrap_or_default();
+    if !classes.is_empty() && classes.len() <= most as usize {
+        tracing::warn!(
+            "{meta} names {} classes, but labels go up to {most}: the others are called by their numbers",
+            classes.len()
+        );
+    }
+    classes.extend((classes.len() as u32..=most).map(|number| number.to_string()));
     Ok(Listing { format: Format::Cifar, root, tables, classes, pictures, halves: false, unused: Vec::new() })
 }
 
@@ -110,7 +115,9 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<Picture>, SourceE
     let bad = |what: String| bad(archive, file, what);
     let pickle = Pickle::read(&bytes).map_err(bad)?;
     let labels = ["labels", "fine_labels"].iter().find_map(|key| pickle.list(pickle.member(key)?));
-    let label = |value: &Value| if let Value::Int(label) = value { u32::try_from(*label).ok() } else { None };
+    let label = |value: &Value| {
+        if let Value::Int(label) = value { u32::try_from(*label).ok().filter(|label| *label < CLASS_LIMIT) } else { None }
+    };
     let labels: Option<Vec<u32>> = labels.and_then(|labels| labels.map(label).collect());
     let labels = labels.ok_or_else(|| bad("it has no list of class numbers, labels or fine_labels".into()))?;
     let Some(Value::Array { shape, data: Some(data) }) = pickle.member("data") else {

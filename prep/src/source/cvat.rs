@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use roxmltree::{Document, Node, ParsingOptions};
+use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
@@ -56,8 +56,12 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let bytes = archive.read(table, TABLE_LIMIT)?;
         let xml = String::from_utf8_lossy(&text::plain(&bytes)).into_owned();
         let options = ParsingOptions { allow_dtd: false, nodes_limit: XML_NODES, ..ParsingOptions::default() };
-        let document = Document::parse_with_options(&xml, options)
-            .map_err(|e| bad(format!("it is no sound XML, line {}: {e}", e.pos().row)))?;
+        let document = Document::parse_with_options(&xml, options).map_err(|e| match e {
+            Fault::UnexpectedEndOfStream | Fault::UnclosedRootNode => {
+                bad(format!("it breaks off in line {}", xml.lines().count()))
+            }
+            e => bad(format!("it is no sound XML, line {}: {e}", e.pos().row)),
+        })?;
         let (mut misses, mut count) = (Misses::default(), 0);
         for image in document.root_element().children().filter(|node| node.has_tag_name("image")) {
             let called = image.attribute("name").ok_or_else(|| bad(format!("its image {} has no name", count + 1)))?;

@@ -39,12 +39,6 @@ enum Verdict {
     Not(Fault),
 }
 
-/// The tables that are read, and why others are not.
-pub(super) struct Chosen {
-    pub(super) tables: Vec<usize>,
-    pub(super) unused: Vec<Unused>,
-}
-
 /// Looks into tables, each once.
 pub(super) struct Chooser<'a> {
     archive: &'a Archive,

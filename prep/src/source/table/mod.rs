@@ -226,12 +226,12 @@ impl Reader<'_> {
         }
         let (mut misses, mut outside, mut names) = (Misses::default(), None, 0);
         // What the last line named: the objects of a picture stand together.
-        let mut last: Option<(Vec<u8>, usize)> = None;
+        let mut last: Option<(Vec<u8>, Option<Part>, usize)> = None;
         for mut row in rows.rows {
             row.split = row.split.or(part);
             let line = row.line;
             let picture = match &last {
-                Some((path, picture)) if *path == row.path => *picture,
+                Some((path, split, picture)) if *path == row.path && *split == row.split => *picture,
                 _ => {
                     let found = self.lookup.find(&[own], &row.path, row.split.or_else(|| self.part_of_table(table)));
                     if let Some(several) = ambiguous(archive, &found) {
@@ -260,7 +260,7 @@ impl Reader<'_> {
                             *place.insert(self.pictures.len() - 1)
                         }
                     };
-                    last = Some((row.path.clone(), picture));
+                    last = Some((row.path.clone(), row.split, picture));
                     picture
                 }
             };
