@@ -10,6 +10,7 @@ use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use shared::archive::arrays::PictureArray;
 use shared::cli::DataError;
 use shared::fs::{self, FsError};
 use shared::metrics::features::Features;
@@ -81,6 +82,21 @@ pub enum NpzError {
 #[must_use]
 pub fn is_npz(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
+}
+
+/// Whether such a file holds pictures and neither statistics nor features: samples as ADM, DiT and EDM write them.
+#[must_use]
+pub fn holds_pictures(path: &Path) -> bool {
+    let Ok(mut zip) = File::open(path).map_err(drop).and_then(|file| ZipArchive::new(BufReader::new(file)).map_err(drop)) else {
+        return false;
+    };
+    if ["mu.npy", "sigma.npy", "feats.npy"].iter().any(|name| zip.index_for_name(name).is_some()) {
+        return false;
+    }
+    (0..zip.len()).any(|i| {
+        let layout = zip.by_index(i).ok().and_then(|mut member| npy::layout(&mut member).ok());
+        layout.is_some_and(|layout| PictureArray::of(i, &layout).is_some())
+    })
 }
 
 /// Reads what of statistics, features and facts is in the file at `path`.

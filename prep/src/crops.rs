@@ -8,6 +8,7 @@ use crate::build::prepare::Preparer;
 use crate::policy;
 use crate::resample::{self, Method};
 use crate::sheet::{captioned, spread};
+use crate::source::Object;
 
 /// Height and width that a picture of the source is shrunk to fit into, in pixels.
 const SHOWN: u32 = 192;
@@ -39,8 +40,8 @@ fn cell(plan: &Plan, preparer: &Preparer<'_>, place: usize) -> Picture {
     let factor = (RESULT / layout.height).max(1);
     let side = layout.height * factor;
     let mut canvas = Picture::filled(SHOWN + 4 + layout.width * factor, SHOWN.max(2 * side + 4), 3, 255);
-    if let Ok(whole) = preparer.whole(place) {
-        canvas.paste(&before(plan, place, &whole), 0, 0);
+    if let Ok((whole, objects)) = preparer.whole(place) {
+        canvas.paste(&before(plan, place, &whole, &objects), 0, 0);
     }
     let pixels = prepared.pixels.chunks_exact(layout.pixel_bytes());
     let taken = pixels.zip(prepared.record.cuts.iter().filter(|cut| cut.pixels)).filter(|(_, cut)| cut.fault.is_none());
@@ -52,7 +53,7 @@ fn cell(plan: &Plan, preparer: &Preparer<'_>, place: usize) -> Picture {
 }
 
 /// The picture shrunk, with the boxes of its objects and the windows that are cut out.
-fn before(plan: &Plan, place: usize, whole: &Picture) -> Picture {
+fn before(plan: &Plan, place: usize, whole: &Picture, objects: &[Object]) -> Picture {
     let entry = &plan.pictures[place].entry;
     let longer = whole.width.max(whole.height);
     let scale = f64::from(SHOWN) / f64::from(longer);
@@ -60,11 +61,11 @@ fn before(plan: &Plan, place: usize, whole: &Picture) -> Picture {
     let (width, height) = (extent(whole.width), extent(whole.height));
     let pixels = resample::cut_and_scale(whole, Window::whole(whole.width, whole.height), width, height, Method::Area);
     let mut shrunk = Picture { width, height, channels: whole.channels, pixels };
-    for object in &entry.objects {
+    for object in objects {
         let b = object.bounding_box;
         outline(&mut shrunk, [b.x, b.y, b.x + b.width, b.y + b.height].map(|v| v * scale), BOX_COLOR);
     }
-    for cut in policy::cuts(&plan.policy, whole.width, whole.height, &entry.objects, entry.label).into_iter().flatten() {
+    for cut in policy::cuts(&plan.policy, whole.width, whole.height, objects, entry.label).into_iter().flatten() {
         let w = cut.window;
         let edges = [w.left, w.top, w.left + w.width, w.top + w.height].map(|v| f64::from(v) * scale);
         outline(&mut shrunk, edges, WINDOW_COLOR);

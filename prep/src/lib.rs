@@ -5,6 +5,7 @@
 //! | [`args`] | flags, and the validated options that they become |
 //! | [`source`] | what people have their pictures in: which pictures, boxes, classes and splits a source has |
 //! | [`crop`] | from a box to a window of whole pixels |
+//! | [`drawn`] | from boxes as an annotation has them to boxes in the upright picture |
 //! | [`resample`] | a window of a picture scaled, as TensorFlow and Pillow do it |
 //! | [`policy`] | which parts of a picture are taken |
 //! | [`filter`] | which cuts are left out |
@@ -24,6 +25,7 @@ pub mod args;
 pub mod build;
 pub mod crop;
 pub mod crops;
+pub mod drawn;
 pub mod export;
 pub mod filter;
 pub mod fingerprint;

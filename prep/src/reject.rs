@@ -29,6 +29,8 @@ pub enum Reason {
     EmptyBox,
     /// Its box has its centre outside of the picture.
     BoxOutside,
+    /// Its boxes were drawn on a picture of another shape, or are fractions among boxes in pixels.
+    SizeMismatch,
     /// The listing has no class for it.
     NoLabel,
     /// The listing does not say which split it belongs to.
@@ -53,7 +55,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::MissingFile,
         Self::UnreadableFile,
         Self::UnsupportedFormat,
@@ -62,6 +64,7 @@ impl Reason {
         Self::NoBox,
         Self::EmptyBox,
         Self::BoxOutside,
+        Self::SizeMismatch,
         Self::NoLabel,
         Self::NoSplit,
         Self::Aspect,
@@ -86,6 +89,7 @@ impl Reason {
             Self::NoBox => "no_box",
             Self::EmptyBox => "empty_box",
             Self::BoxOutside => "box_outside",
+            Self::SizeMismatch => "size_mismatch",
             Self::NoLabel => "no_label",
             Self::NoSplit => "no_split",
             Self::Aspect => "aspect",
@@ -138,7 +142,9 @@ impl From<PictureError> for Fault {
         let reason = match &error {
             PictureError::UnknownFormat { .. } | PictureError::UnsupportedFormat { .. } => Reason::UnsupportedFormat,
             PictureError::TooLarge { .. } => Reason::TooLarge,
-            PictureError::Damaged { .. } | PictureError::Encode { .. } => Reason::Damaged,
+            PictureError::Encode { .. } => Reason::Damaged,
+            // The reason says that it is.
+            PictureError::Damaged { what } => return Self::new(Reason::Damaged, what),
         };
         Self::new(reason, error)
     }

@@ -165,8 +165,67 @@ fn folders_are_classes_and_parts() {
 #[test]
 fn a_source_without_pictures_says_what_was_looked_for() {
     let scratch = Scratch::new("nothing");
-    let error = Drawn::named(&["a.txt", "b.tiff"]).refused(&scratch, None);
+    let error = Drawn::named(&["a.txt", "b.heic"]).refused(&scratch, None);
     assert!(error.contains(".jfif, .webp") && error.contains("found 2 other files"), "{error}");
+}
+
+/// An array of NumPy.
+fn npy(kind: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+    [&shared::npy::header(kind, shape), bytes].concat()
+}
+
+#[test]
+fn arrays_of_pictures_are_listed_with_their_classes() {
+    let scratch = Scratch::new("npz");
+    let pixels: Vec<u8> = (0..3 * 2 * 2 * 3).collect();
+    let listing = Drawn::named(&["s/readme.txt"])
+        .with("s/arr_0.npy", npy("|u1", &[3, 2, 2, 3], &pixels))
+        .with("s/arr_1.npy", npy("<i8", &[3], &[2u64, 0, 1].map(u64::to_le_bytes).concat()))
+        .listed(&scratch, None);
+    assert_eq!((listing.format, listing.classes.join("").as_str()), (Format::Npz, "012"));
+    assert_eq!(rows(&listing), ["arr_0.npy#0 2 -", "arr_0.npy#1 0 -", "arr_0.npy#2 1 -"]);
+    let (archive, listing) = open(&scratch.path("source.zip"), None);
+    assert_eq!(bytes_of(&archive, &listing, &listing.pictures[1]), Some((12..24).collect()));
+    // A single array by itself; grey; the part by its name.
+    let alone = scratch.path("test_images.npy");
+    fs::write(&alone, &npy("|u1", &[2, 2, 3], &pixels[..12])).expect("write");
+    let (archive, listing) = open(&alone, None);
+    assert_eq!((listing.pictures.len(), listing.pictures[0].part), (2, Some(Part::Test)));
+    assert_eq!(bytes_of(&archive, &listing, &listing.pictures[1]), Some((6..12).collect()));
+}
+
+#[test]
+fn arrays_that_are_no_pictures_of_bytes_are_refused_by_name() {
+    let scratch = Scratch::new("npz-bad");
+    let refused = |name: &str, array: Vec<u8>| Drawn::named(&[]).with(name, array).refused(&scratch, None);
+    let error = refused("x.npy", npy("<f4", &[1, 2, 2, 3], &[0; 48]));
+    assert!(error.contains("x.npy") && error.contains("floating-point numbers of 32 bits") && error.contains("uint8"), "{error}");
+    let error = refused("x.npy", npy("|u1", &[2, 2, 2, 3], &[0; 12]));
+    assert!(error.contains("cut off"), "{error}");
+    let labels = npy("<i8", &[2], &[0; 16]);
+    let error = Drawn::named(&[]).with("images.npy", npy("|u1", &[1, 2, 2, 3], &[0; 12])).with("labels.npy", labels);
+    let error = error.refused(&scratch, None);
+    assert!(
+        error.contains("labels.npy: it has 2 classes for 1 pictures") || error.contains("2 classes for 1 pictures"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_picture_without_a_suffix_is_known_by_its_first_bytes() {
+    let scratch = Scratch::new("bare");
+    let png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let listing = Drawn::named(&["a/1.png", "README", "a/notes", "a/.hidden"])
+        .with("a/0001", png.clone())
+        .with("a/b.jpg.1", png.clone())
+        .with("a/c.JPG_large", png.clone())
+        .with("a/d.jpeg?w=100", png.clone())
+        .with("a/e.jpg~", b"no picture".to_vec())
+        .with("a/c.txt", png)
+        .listed(&scratch, Some(Format::Folder));
+    let names: Vec<String> = listing.pictures.iter().map(Entry::shown).collect();
+    let base = |name: &String| name.rsplit('/').next().unwrap_or_default().to_owned();
+    assert_eq!(names.iter().map(base).collect::<Vec<_>>(), ["0001", "1.png", "b.jpg.1", "c.JPG_large", "d.jpeg?w=100"]);
 }
 
 /// An IDX file.

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 /// What a file begins with.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// The longest dictionary: numpy itself reads no longer one.
-const HEADER_LIMIT: usize = 10_000;
+pub const HEADER_LIMIT: usize = 10_000;
 /// The most bytes of values: 100,000 pictures of 2048 features in f64, twice.
 const VALUES_LIMIT: u64 = 4 << 30;
 /// Bytes that are converted at a time.
@@ -29,17 +29,28 @@ struct Facts {
     shape: Option<Vec<usize>>,
 }
 
-/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with what is there, not with what is claimed.
+/// What the header of an array says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The type of the values as numpy writes it: `|u1`, `<f4`.
+    pub kind: String,
+    /// Columns lie one after the other instead of rows.
+    pub columns_first: bool,
+    /// Its extents.
+    pub shape: Vec<usize>,
+    /// The first byte of the values.
+    pub start: u64,
+}
+
+fn cut(_: io::Error) -> String {
+    "it is cut off or damaged".into()
+}
+
+/// Reads the header of an array.
 ///
 /// # Errors
 /// What is wrong with it; whoever calls names the file.
-pub fn read<T: Copy>(
-    file: &mut impl Read,
-    claimed: u64,
-    of4: impl Fn(f32) -> T,
-    of8: impl Fn(f64) -> T,
-) -> Result<Array<T>, String> {
-    let cut = |e: io::Error| format!("it is cut off or damaged ({e})");
+pub fn layout(file: &mut impl Read) -> Result<Layout, String> {
     let mut start = [0; 8];
     file.read_exact(&mut start).map_err(cut)?;
     if start[..6] != *MAGIC {
@@ -64,9 +75,29 @@ pub fn read<T: Copy>(
     let mut text = vec![0; length];
     file.read_exact(&mut text).map_err(cut)?;
     let text = String::from_utf8(text).map_err(|_| "its header is no text")?;
-    let Facts { descr: Some(descr), fortran: Some(fortran), shape: Some(shape) } = parse(&text)? else {
+    let Facts { descr: Some(kind), fortran: Some(columns_first), shape: Some(shape) } = parse(&text)? else {
         return Err("its header lacks one of descr, fortran_order, shape".into());
     };
+    Ok(Layout { kind, columns_first, shape, start: (before + length) as u64 })
+}
+
+/// Whether these are the first bytes of an array's file.
+#[must_use]
+pub fn begins_array(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with what is there, not with what is claimed.
+///
+/// # Errors
+/// What is wrong with it; whoever calls names the file.
+pub fn read<T: Copy>(
+    file: &mut impl Read,
+    claimed: u64,
+    of4: impl Fn(f32) -> T,
+    of8: impl Fn(f64) -> T,
+) -> Result<Array<T>, String> {
+    let Layout { kind: descr, columns_first: fortran, shape, start } = layout(file)?;
     let width = match descr.as_str() {
         "<f4" => 4,
         "<f8" => 8,
@@ -76,7 +107,7 @@ pub fn read<T: Copy>(
     let count = shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n as u64));
     let bytes = count.and_then(|count| count.checked_mul(width)).filter(|bytes| *bytes <= VALUES_LIMIT);
     let bytes = bytes.ok_or_else(|| format!("its shape {shape:?} is larger than the {VALUES_LIMIT} bytes allowed"))?;
-    if claimed != bytes + (before + length) as u64 {
+    if claimed != bytes + start {
         return Err(format!("it has {claimed} bytes, which its shape {shape:?} does not fit"));
     }
     let mut values = Vec::new();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use rayon::prelude::*;
+use shared::archive::arrays::{self, PictureArray};
 use shared::archive::{Archive, Name, stylegan};
 use shared::cli::{DataError, one_line};
 use shared::metrics::resize::RgbPicture;
@@ -22,6 +23,8 @@ const TABLE_LIMIT: u64 = 1 << 30;
 pub struct ArchivePictures {
     archive: Archive,
     entries: Vec<usize>,
+    /// Arrays of pictures, where there are no picture files.
+    arrays: Vec<PictureArray>,
 }
 
 impl ArchivePictures {
@@ -31,8 +34,30 @@ impl ArchivePictures {
     /// When `path` is neither a folder nor a zip or tar file, or cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let archive = Archive::open(path)?;
-        let entries = archive.pictures().collect();
-        Ok(Self { archive, entries })
+        let entries: Vec<usize> = archive.pictures().collect();
+        let arrays = if entries.is_empty() {
+            arrays::read(&archive).map_err(|e| DataError(format!("{}: {}", path.display(), one_line(&e))))?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { archive, entries, arrays })
+    }
+
+    /// The array that holds picture `i`, and the picture's number there.
+    fn in_array(&self, mut i: usize) -> Option<(&PictureArray, usize)> {
+        for array in &self.arrays {
+            if i < array.count {
+                return Some((array, i));
+            }
+            i -= array.count;
+        }
+        None
+    }
+
+    fn picture(&self, i: usize) -> Result<RgbPicture, SourceError> {
+        let Some((array, at)) = self.in_array(i) else { return self.decode(self.entries[i]) };
+        let read = array.read(&self.archive, at);
+        Ok(read.map_err(|e| SourceError { origin: self.origin(), cause: Box::new(e) })?.into())
     }
 
     fn decode(&self, entry: usize) -> Result<RgbPicture, SourceError> {
@@ -50,27 +75,42 @@ impl PictureSource for ArchivePictures {
     }
 
     fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + self.arrays.iter().map(|array| array.count).sum::<usize>()
     }
 
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
-        indices.par_iter().map(|&i| self.decode(self.entries[i])).collect()
+        indices.par_iter().map(|&i| self.picture(i)).collect()
     }
 
-    /// Below the folder or in the file.
+    /// Below the folder or in the file; of an array, with its number there.
     fn name(&self, i: usize) -> String {
+        if let Some((array, at)) = self.in_array(i) {
+            return format!("{}#{at}", self.archive.names()[array.entry]);
+        }
         self.archive.names()[self.entries[i]].to_string()
     }
 
     /// By `dataset.json`, as StyleGAN's trainers have it, if it has a label for every picture; else by the folders that all pictures lie
     /// in, below what all of them have in common; none where these only number the pictures.
     fn labels(&self) -> Option<Labels> {
+        if !self.arrays.is_empty() {
+            return self.array_labels();
+        }
         let names: Vec<&Name> = self.entries.iter().map(|&entry| &self.archive.names()[entry]).collect();
         self.listed(&names).or_else(|| class_folders(&names))
     }
 }
 
 impl ArchivePictures {
+    /// What arrays of classes say, if every array of pictures has one and there are at least two classes.
+    fn array_labels(&self) -> Option<Labels> {
+        let all: Option<Vec<&[u32]>> =
+            self.arrays.iter().map(|array| array.labels.as_ref().map(|(_, labels)| &labels[..])).collect();
+        let of = all?.concat();
+        let most = of.iter().max().filter(|most| **most > 0)?;
+        Some(Labels { names: (0..=*most).map(|number| number.to_string()).collect(), of })
+    }
+
     /// What a `dataset.json` says of the pictures.
     fn listed(&self, names: &[&Name]) -> Option<Labels> {
         let root = self.archive.root_of(stylegan::LABELS).ok()?;

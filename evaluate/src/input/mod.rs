@@ -10,7 +10,7 @@
 //! | | here | torch-fidelity | pytorch-fid | clean-fid |
 //! |---|---|---|---|---|
 //! | folders below | always | with `samples_find_deep` | never | always |
-//! | kinds | PNG, JPEG, WebP, BMP, GIF | png, jpg, jpeg | those, WebP, BMP, PGM, PPM, TIFF | those, npy |
+//! | kinds | PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, npz, npy | png, jpg, jpeg | those, WebP, BMP, PGM, PPM, TIFF | those, npy |
 //! | order | bytes of the name below the folder | `sorted` of real paths | `sorted` of paths | `sorted` of paths |
 //! | opacity | left out | left out (`convert("RGB")`) | left out | left out |
 //! | EXIF orientation | applied | not applied | not applied | not applied |
@@ -46,7 +46,7 @@ pub enum Kind {
     Run,
     /// A file of statistics or features ([`crate::npz`]).
     Npz,
-    /// A folder, zip or tar file of pictures.
+    /// A folder, zip or tar file of pictures, or arrays of them.
     Pictures,
 }
 
@@ -58,7 +58,7 @@ impl Kind {
             Self::Dataset
         } else if Run::is_run(path) {
             Self::Run
-        } else if npz::is_npz(path) && !path.is_dir() {
+        } else if npz::is_npz(path) && !path.is_dir() && !npz::holds_pictures(path) {
             Self::Npz
         } else {
             Self::Pictures
@@ -98,7 +98,8 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
         Kind::Pictures => Box::new(ArchivePictures::open(path)?),
     };
     if source.is_empty() {
-        return Err(DataError(format!("{} holds no pictures (PNG, JPEG, WebP, BMP or GIF)", source.origin())).into());
+        let read = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, or arrays of bytes of the shape count, height, width, 3";
+        return Err(DataError(format!("{} holds no pictures ({read})", source.origin())).into());
     }
     Ok((source, None))
 }

@@ -1,5 +1,6 @@
 //! One picture: read, looked at, cut, scaled, filtered. Nothing here knows of other pictures.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -10,13 +11,15 @@ use shared::picture::{Canvas, Picture, PictureFile, Window};
 use super::options::{Options, Side};
 use super::plan::{Plan, Planned};
 use super::queue::{Budget, Share};
+use crate::crop::BoundingBox;
+use crate::drawn::{self, Reading};
 use crate::filter::{Filters, Measures, luma};
 use crate::fingerprint::{self, FileHash};
 use crate::policy::{self, Cut};
 use crate::reject::{Fault, Reason};
 use crate::resample::{self, Method};
 use crate::similar::{self, Hash};
-use crate::source::{Content, RawPixels};
+use crate::source::{Content, Object, RawPixels};
 
 /// A file above this is read by one thread at a time, and only when there is memory for it; those that are not counted before they
 /// are decoded stay small beside what decoding takes.
@@ -168,11 +171,11 @@ impl<'a> Preparer<'a> {
         outcome
     }
 
-    /// The whole of picture `place` in colour, to be looked at.
+    /// The whole of picture `place` in colour, to be looked at, and its objects; none where their boxes cannot be placed.
     ///
     /// # Errors
     /// Why it cannot be decoded.
-    pub fn whole(&self, place: usize) -> Result<Picture, Fault> {
+    pub fn whole(&self, place: usize) -> Result<(Picture, Vec<Object>), Fault> {
         let planned = &self.plan.pictures[place];
         let files = read(self.plan, planned, self.read_limit)?;
         let picture = match &planned.entry.content {
@@ -181,7 +184,8 @@ impl<'a> Preparer<'a> {
         };
         let (width, height) = picture.extents();
         let canvas = Canvas { channels: 3, ..self.canvas };
-        Ok(self.decode(&picture, Window::whole(width, height), 0, &canvas)?.0)
+        let objects = picture.place(planned).map(|(objects, _)| objects.into_owned()).unwrap_or_default();
+        Ok((self.decode(&picture, Window::whole(width, height), 0, &canvas)?.0, objects))
     }
 
     fn fill(&self, planned: &Planned, outcome: &mut Outcome) -> Result<(), Fault> {
@@ -224,7 +228,8 @@ impl<'a> Preparer<'a> {
         let (width, height) = picture.extents();
         let entry = &planned.entry;
         let side = self.plan.manifest.stored;
-        let cuts = policy::cuts(&self.plan.policy, width, height, &entry.objects, entry.label);
+        let (objects, others) = picture.place(planned)?;
+        let cuts = policy::cuts(&self.plan.policy, width, height, &objects, entry.label);
         // One decoding serves all cuts; what cannot be cut is shown whole.
         let wanted = cuts.iter().map(|cut| cut.as_ref().map_or(Window::whole(width, height), |cut| cut.window));
         let Some(all) = wanted.reduce(Window::around) else { return Ok(()) };
@@ -241,12 +246,12 @@ impl<'a> Preparer<'a> {
             let inner = window.window.within(&all);
             let pixels = self.scaled(&decoded, inner, window.fit, side);
             // What the source says to be none of the picture's objects is the picture's own fault.
-            let object = (!entry.objects.is_empty()).then_some(window.object);
+            let object = (!objects.is_empty()).then_some(window.object);
             if let Err(fault) = cut {
                 outcome.leave_out(object, None, fault, Some(&pixels));
                 continue;
             }
-            let measures = Measures::of_cut(&window, width, height, &entry.objects, &planned.others);
+            let measures = Measures::of_cut(&window, width, height, &objects, &others);
             self.keep_or_leave_out(outcome, &window, measures, &pixels, side);
         }
         Ok(())
@@ -344,6 +349,9 @@ impl Outcome {
     }
 }
 
+/// The objects of a picture, and the boxes of other classes.
+type Placed<'p> = (Cow<'p, [Object]>, Cow<'p, [BoundingBox]>);
+
 /// A picture of which the extents are known; the number: bytes of the file, and of its partner.
 enum Opened<'a> {
     File(PictureFile<'a>, usize),
@@ -356,6 +364,33 @@ impl Opened<'_> {
             Self::File(file, _) => (file.width(), file.height()),
             Self::Raw(raw, _) => (raw.width, raw.height),
         }
+    }
+
+    /// The objects of the picture, and the boxes of other classes, in pixels of the upright picture.
+    fn place<'p>(&self, planned: &'p Planned) -> Result<Placed<'p>, Fault> {
+        let (entry, others) = (&planned.entry, &planned.others);
+        let boxes = || entry.objects.iter().map(|object| &object.bounding_box).chain(others);
+        let (upright, stored) = match self {
+            Self::File(file, _) => ((file.width(), file.height()), file.stored_extents()),
+            Self::Raw(..) => (self.extents(), self.extents()),
+        };
+        if boxes().next().is_none() {
+            return Ok((Cow::Borrowed(&entry.objects), Cow::Borrowed(others)));
+        }
+        if entry.drawn_on.is_none() && upright > (1, 1) && drawn::are_fractions(boxes()) {
+            let what = "its boxes are fractions of the picture (0 to 1), those of other pictures are in pixels";
+            return Err(Fault::new(Reason::SizeMismatch, what));
+        }
+        let reading = drawn::reading(entry.drawn_on, upright, stored)?;
+        if reading == Reading::Same {
+            return Ok((Cow::Borrowed(&entry.objects), Cow::Borrowed(others)));
+        }
+        let place = |drawn: &BoundingBox| match self {
+            Self::File(file, _) => reading.place(*drawn, |point| file.upright(point)),
+            Self::Raw(..) => reading.place(*drawn, |point| point),
+        };
+        let placed = |object: &Object| Object { bounding_box: place(&object.bounding_box), ..object.clone() };
+        Ok((entry.objects.iter().map(placed).collect(), others.iter().map(place).collect()))
     }
 
     fn has_profile(&self) -> bool {

@@ -22,6 +22,7 @@ use document::{Annotation, Category, Document, Flag, Id, Image, Many};
 use super::classes::{Classes, common_label};
 use super::lookup::{Lookup, Misses, above, ambiguous, base_of, common_folder, files, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
+use crate::drawn;
 
 /// What Roboflow calls its files.
 const ROBOFLOW: &[u8] = b"_annotations.coco.json";
@@ -203,6 +204,7 @@ impl Reader<'_> {
         orphans.report(archive, file, annotations.len())?;
         let part = part_of(self.below_top(&archive.names()[file].0), true);
         let mut misses = Misses::default();
+        let fractions = drawn::are_fractions(objects.iter().flatten().map(|object| &object.bounding_box));
         for (image, objects) in images.iter().zip(objects) {
             let name = self.picture(file, part, image)?;
             if archive.find(&name.0).is_none() {
@@ -215,7 +217,9 @@ impl Reader<'_> {
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
-            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on: None });
+            let size = image.width.0.zip(image.height.0).map(|(width, height)| [width, height]);
+            let drawn_on = if fractions { Some([1.0, 1.0]) } else { size };
+            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on });
         }
         misses.report(archive, Format::Coco.name(), &archive.names()[file], images.len());
         Ok(())

@@ -11,6 +11,7 @@ pub mod cvat;
 pub mod folder;
 pub mod idx;
 mod lookup;
+pub mod npz;
 pub mod pairs;
 mod parts;
 mod pickle;
@@ -44,6 +45,8 @@ pub enum Format {
     Folder,
     /// MNIST's files: train-images-idx3-ubyte and so on; EMNIST and QMNIST too.
     Idx,
+    /// Arrays of NumPy, .npz or .npy: arr_0 or images, with arr_1 or labels.
+    Npz,
     /// CIFAR-10 or CIFAR-100, the binary or the Python version.
     Cifar,
     /// Pictures beside a dataset.json of labels.
@@ -76,6 +79,7 @@ impl Format {
             Self::Cub => "cub",
             Self::Folder => "folder",
             Self::Idx => "idx",
+            Self::Npz => "npz",
             Self::Cifar => "cifar",
             Self::Stylegan => "stylegan",
             Self::Pairs => "pairs",
@@ -349,6 +353,7 @@ fn read(archive: &Archive, format: Format) -> Result<Listing, SourceError> {
         Format::Cub => cub::read(archive),
         Format::Folder => folder::read(archive),
         Format::Idx => idx::read(archive),
+        Format::Npz => npz::read(archive),
         Format::Cifar => cifar::read(archive),
         Format::Stylegan => stylegan::read(archive),
         Format::Pairs => pairs::read(archive),
@@ -367,7 +372,7 @@ type Detect = fn(&Archive) -> bool;
 
 /// The first layout that the archive is in; pictures in folders are the last resort, whose error tells what was looked for.
 fn detect(archive: &Archive) -> Format {
-    let chain: [(Detect, Format); 13] = [
+    let chain: [(Detect, Format); 14] = [
         (stylegan::detect, Format::Stylegan),
         (cub::detect, Format::Cub),
         (coco::detect, Format::Coco),
@@ -380,6 +385,7 @@ fn detect(archive: &Archive) -> Format {
         (yolo::detect, Format::Yolo),
         (shapes::detect, Format::Shapes),
         (table::detect_anywhere, Format::Table),
+        (npz::detect, Format::Npz),
         (pairs::detect, Format::Pairs),
     ];
     chain.into_iter().find(|(detect, _)| detect(archive)).map_or(Format::Folder, |(_, format)| format)

@@ -19,6 +19,7 @@ use super::classes::{Classes, common_label};
 use super::lookup::{Lookup, Misses, above, base_of, common_folder, files, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
+use crate::drawn;
 
 /// The annotation of one picture is never larger than this, in bytes.
 const XML_LIMIT: u64 = 16 << 20;
@@ -50,7 +51,9 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut found: BTreeMap<Vec<u8>, Annotated> = BTreeMap::new();
     let mut folders = BTreeSet::new();
     let mut misses = Misses::default();
-    for (xml, annotation) in annotations(archive)? {
+    let mut annotations = annotations(archive)?;
+    as_fractions(&mut annotations);
+    for (xml, annotation) in annotations {
         let picture = annotation.picture(archive, &lookup, xml)?;
         if archive.find(&picture).is_some() {
             folders.insert(folder_of(&picture).to_vec());
@@ -62,7 +65,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let objects = annotation.objects.iter().map(&mut object).collect();
         tables.push(xml);
         let shown = Name(picture.clone());
-        if let Some(Some((first, _))) = found.insert(picture, Some((xml, objects))) {
+        if let Some(Some((first, ..))) = found.insert(picture, Some((xml, objects, annotation.size))) {
             let first = &archive.names()[first];
             return Err(bad(
                 archive,
@@ -89,17 +92,30 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     tables.sort_unstable();
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
     let entry = |(id, (picture, annotation)): (u32, (Vec<u8>, Annotated))| {
-        let objects = annotation.map(|(_, objects)| objects).unwrap_or_default();
+        let (objects, drawn_on) = annotation.map(|(_, objects, size)| (objects, size)).unwrap_or_default();
         let (label, part) = (common_label(&objects), parts.of(&picture));
-        Entry { id, content: Content::File(below(&picture)), partner: None, label, part, objects, drawn_on: None }
+        Entry { id, content: Content::File(below(&picture)), partner: None, label, part, objects, drawn_on }
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);
     Ok(Listing { format: Format::Voc, root, tables, classes, pictures, halves: false, unused: Vec::new() })
 }
 
-/// The XML file of a picture and the objects in it; `None` for a picture without.
-type Annotated = Option<(usize, Vec<Object>)>;
+/// The XML file of a picture, the objects in it, and the size of the picture that it was made for; `None` for a picture without.
+type Annotated = Option<(usize, Vec<Object>, Option<[f64; 2]>)>;
+
+/// Boxes that all lie within 0 to 1 are fractions: their corners are no pixels counted from 1.
+fn as_fractions(annotations: &mut [(usize, Annotation)]) {
+    let as_written = |b: &BoundingBox| BoundingBox { x: b.x + 1.0, y: b.y + 1.0, width: b.width - 1.0, height: b.height - 1.0 };
+    let objects = || annotations.iter().flat_map(|(_, annotation)| &annotation.objects);
+    let written: Vec<BoundingBox> = objects().map(|(_, bounding_box)| as_written(bounding_box)).collect();
+    if drawn::are_fractions(&written) {
+        for (_, annotation) in annotations {
+            annotation.objects.iter_mut().for_each(|(_, bounding_box)| *bounding_box = as_written(bounding_box));
+            annotation.size = Some([1.0, 1.0]);
+        }
+    }
+}
 
 /// Whether the root of an XML file is `annotation`, as far as one can tell without parsing it: a file that breaks off later still
 /// is meant as one.
@@ -148,6 +164,8 @@ struct Annotation {
     folder: Option<String>,
     filename: Option<String>,
     objects: Vec<(String, BoundingBox)>,
+    /// Width and height of the picture, where both are there and positive.
+    size: Option<[f64; 2]>,
 }
 
 impl Annotation {
@@ -168,6 +186,7 @@ impl Annotation {
             folder: text_of(root, "folder"),
             filename: text_of(root, "filename"),
             objects: objects.collect::<Result<_, _>>()?,
+            size: child(root, "size").and_then(size),
         })
     }
 
@@ -251,6 +270,12 @@ fn child<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Option<Node<'a, 'b>> {
 fn text_of(node: Node<'_, '_>, name: &str) -> Option<String> {
     let text = child(node, name)?.text()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The extents that `<size>` gives. Some tools leave zeros there.
+fn size(node: Node<'_, '_>) -> Option<[f64; 2]> {
+    let extent = |name| text_of(node, name)?.parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
+    Some([extent("width")?, extent("height")?])
 }
 
 /// Class and box of one object.

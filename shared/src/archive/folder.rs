@@ -1,13 +1,14 @@
 //! The files at and below a folder.
 
 use std::fs::{DirEntry, Metadata};
+use std::io;
 #[cfg(unix)]
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Name, Stamp};
+use super::{Name, PassedOver, Stamp, Why};
 use crate::fs::FsError;
 
 /// How to get from an entry's number to its path.
@@ -32,9 +33,16 @@ struct Found {
 }
 
 impl Folder {
-    /// Lists the folder: the sorted names, and the stamp over them.
-    pub(super) fn list(root: &Path) -> Result<(Vec<Name>, Self, [u8; 32]), FsError> {
-        let mut found = list(root, &[], &[])?;
+    /// Lists the folder: the sorted names, the stamp over them, and what is no file.
+    pub(super) fn list(root: &Path) -> Result<(Vec<Name>, Self, [u8; 32], Vec<PassedOver>), FsError> {
+        let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+        for entry in list(root, &[], &[])? {
+            match entry {
+                Listed::File(file) => found.push(file),
+                Listed::PassedOver(other) => passed_over.push(other),
+            }
+        }
+        passed_over.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         found.par_sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut stamp = Stamp::new("folder");
         found.iter().for_each(|file| stamp.add(&file.name.0, file.facts));
@@ -43,7 +51,7 @@ impl Folder {
         let folder = Self { lengths, root: root.to_owned() };
         #[cfg(not(unix))]
         let folder = Self { lengths, paths: found.iter().map(|file| file.path.clone()).collect() };
-        Ok((found.into_iter().map(|file| file.name).collect(), folder, stamp.finish()))
+        Ok((found.into_iter().map(|file| file.name).collect(), folder, stamp.finish(), passed_over))
     }
 
     /// Bytes of entry `index` when it was listed.
@@ -78,25 +86,32 @@ enum Kind {
     File(Found),
     /// With what the names of its files begin with.
     Folder(PathBuf, Vec<u8>),
-    Neither,
+    Neither(PassedOver),
+}
+
+/// One name below a folder.
+enum Listed {
+    File(Found),
+    PassedOver(PassedOver),
 }
 
 /// All files at and below `folder`, whose names begin with `prefix`, in any order. Links are followed, but not into one of the
 /// folders `above` it. Asking for lengths and times is most of the work, so several threads do it.
-fn list(folder: &Path, prefix: &[u8], above: &[PathBuf]) -> Result<Vec<Found>, FsError> {
+fn list(folder: &Path, prefix: &[u8], above: &[PathBuf]) -> Result<Vec<Listed>, FsError> {
     let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
     let real = folder.canonicalize().map_err(failed)?;
     if above.contains(&real) {
-        return Ok(Vec::new());
+        let name = Name(prefix.strip_suffix(b"/").unwrap_or(prefix).to_vec());
+        return Ok(vec![Listed::PassedOver(PassedOver { name, why: Why::Loop })]);
     }
     let above = [above, &[real]].concat();
     let entries: Vec<DirEntry> = std::fs::read_dir(folder).and_then(Iterator::collect).map_err(failed)?;
     let below = |entry: &DirEntry| match kind(entry, prefix) {
-        Kind::File(file) => Ok(vec![file]),
+        Kind::File(file) => Ok(vec![Listed::File(file)]),
         Kind::Folder(path, prefix) => list(&path, &prefix, &above),
-        Kind::Neither => Ok(Vec::new()),
+        Kind::Neither(other) => Ok(vec![Listed::PassedOver(other)]),
     };
-    let found: Vec<Vec<Found>> = entries.par_iter().map(below).collect::<Result<_, FsError>>()?;
+    let found: Vec<Vec<Listed>> = entries.par_iter().map(below).collect::<Result<_, FsError>>()?;
     Ok(found.into_iter().flatten().collect())
 }
 
@@ -115,7 +130,20 @@ fn kind(entry: &DirEntry, prefix: &[u8]) -> Kind {
             path: entry.path(),
             facts: facts(&meta),
         }),
-        // A link that leads nowhere is no file.
-        _ => Kind::Neither,
+        Ok(_) => Kind::Neither(PassedOver { name: Name(name), why: Why::Special }),
+        Err(error) => Kind::Neither(PassedOver { name: Name(name), why: nowhere(entry, &error) }),
+    }
+}
+
+/// Why nothing can be said of an entry but its name.
+fn nowhere(entry: &DirEntry, error: &io::Error) -> Why {
+    match std::fs::read_link(entry.path()) {
+        Err(_) => Why::Unreadable,
+        Ok(_) if error.kind() == io::ErrorKind::PermissionDenied => Why::Unreadable,
+        Ok(to) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Why::DanglingLink { to: Name(to.as_os_str().as_encoded_bytes().to_vec()) }
+        }
+        // Too many links; the error has no kind of its own yet.
+        Ok(_) => Why::Loop,
     }
 }

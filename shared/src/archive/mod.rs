@@ -1,14 +1,18 @@
 //! A folder, a zip file or a tar file (gzipped or not) read through one interface: sorted names, bounded reads, from any number of
 //! threads, in any order.
 //!
-//! Names are bytes, relative to the top, with `/` between their parts; a leading `./` or `/` is left out. Nothing is ever written
+//! Names are bytes, relative to the top, with `/` between their parts (`\` where no name in a packed folder has a `/`); parts that are
+//! `.` or empty are left out. Links are followed within a packed folder, so that it holds what it holds once unpacked. Nothing is ever written
 //! under a name from an archive, so a name that points elsewhere is only a name. What cannot be read at any place as it is, a
 //! gzipped tar or a compressed file of many pictures, is unpacked once to a scratch file without a name. It is not responsible
 //! for what is inside the files.
 //!
-//! Beside it: [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
+//! Beside it: [`arrays`] finds pictures in arrays of NumPy, [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
 
+pub mod arrays;
 mod folder;
+mod kind;
+mod links;
 mod passed_over;
 mod shared_file;
 pub mod stylegan;
@@ -24,19 +28,22 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::fs::FsError;
+use crate::picture;
 use folder::Folder;
 pub use passed_over::{PassedOver, Why};
 use shared_file::SharedFile;
 use zip::Zip;
 
 /// What the names of pictures that can be decoded end in, in any case.
-pub const PICTURE_SUFFIXES: [&str; 8] = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"];
+pub const PICTURE_SUFFIXES: [&str; 15] =
+    [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"];
 
 /// The name of an entry; usually but not always UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +133,8 @@ pub struct Archive {
     stamp: [u8; 32],
     /// The members of which parts were read.
     members: Mutex<HashMap<usize, Member>>,
+    /// Pictures without a suffix, once someone asked for them.
+    bare_pictures: OnceLock<Vec<usize>>,
 }
 
 /// A member that can be read at any place, once the first who needs it has opened it; the others wait meanwhile.
@@ -151,14 +160,15 @@ impl Archive {
         let failed = |source| FsError { operation: "open", path: path.clone(), source };
         let meta = std::fs::metadata(&path).map_err(failed)?;
         if meta.is_dir() {
-            let (names, folder, stamp) = Folder::list(&path)?;
+            let (names, folder, stamp, passed_over) = Folder::list(&path)?;
             return Ok(Self {
                 path,
                 names,
                 store: Store::Folder(folder),
-                passed_over: Vec::new(),
+                passed_over,
                 stamp,
                 members: Mutex::default(),
+                bare_pictures: OnceLock::new(),
             });
         }
         if !meta.is_file() {
@@ -168,8 +178,16 @@ impl Archive {
         let opened = File::open(&path).map_err(failed)?;
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
-        let (names, store) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self { path, names, store, passed_over: Vec::new(), stamp: stamp.finish(), members: Mutex::default() })
+        let (names, store, passed_over) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
+        Ok(Self {
+            path,
+            names,
+            store,
+            passed_over,
+            stamp: stamp.finish(),
+            members: Mutex::default(),
+            bare_pictures: OnceLock::new(),
+        })
     }
 
     /// The folder or the file.
@@ -205,10 +223,43 @@ impl Archive {
         self.stamp
     }
 
-    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), in the order of their names. Hidden files
-    /// and what macOS adds to a zip are left out.
+    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no suffix and begin like one, in the
+    /// order of their names. Hidden files and what macOS adds to a zip are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
-        self.names.iter().enumerate().filter(|(_, name)| is_picture(&name.0)).map(|(i, _)| i)
+        let bare = self.bare_pictures.get_or_init(|| self.find_bare_pictures());
+        let is_bare = |i: usize| bare.binary_search(&i).is_ok();
+        self.names.iter().enumerate().filter(move |(i, name)| is_picture(&name.0) || is_bare(*i)).map(|(i, _)| i)
+    }
+
+    /// The entries whose names say nothing and whose first bytes are those of a picture that is read.
+    fn find_bare_pictures(&self) -> Vec<usize> {
+        let bare: Vec<usize> = (0..self.names.len()).filter(|&i| says_nothing(&self.names[i].0)).collect();
+        let is_picture = |i: &usize| self.first(*i).is_ok_and(|first| picture::is_read(&first));
+        bare.into_par_iter().filter(is_picture).collect()
+    }
+
+    /// The first bytes of an entry, as many as tell what it is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    ///
+    /// # Panics
+    /// When there is no such entry.
+    pub fn first(&self, index: usize) -> Result<Vec<u8>, ArchiveError> {
+        let failed = |source| self.failed(index, source);
+        let mut bytes = Vec::with_capacity(kind::FIRST);
+        match &self.store {
+            Store::Folder(folder) => {
+                let file = File::open(folder.path(index, &self.names[index])).map_err(failed)?;
+                file.take(kind::FIRST as u64).read_to_end(&mut bytes).map_err(failed)?;
+            }
+            Store::Zip(zip, numbers) => bytes = zip.first(numbers[index], kind::FIRST as u64).map_err(failed)?,
+            Store::Tar(file, places) => {
+                let (start, length) = places[index];
+                bytes = read_at(file, start, length.min(kind::FIRST as u64)).map_err(failed)?;
+            }
+        }
+        Ok(bytes)
     }
 
     /// Where the file `marker` lies: what stands before it in its name, ending in `/` or empty. The shallowest counts.
@@ -332,52 +383,60 @@ impl Archive {
 
 impl Store {
     /// Finds out what the file is, and lists it.
-    fn open(file: SharedFile, path: &Path) -> Result<(Vec<Name>, Self), ArchiveError> {
+    fn open(file: SharedFile, path: &Path) -> Result<Opened, ArchiveError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let damaged = |source| ArchiveError::Damaged { path: path.to_owned(), source };
-        let no_archive = |source| ArchiveError::NoArchive { path: path.to_owned(), source };
+        let no_archive = |what: String| ArchiveError::NoArchive { path: path.to_owned(), source: io::Error::other(what) };
         if unpack::is_gzipped(&file).map_err(failed)? {
             let mut first = Vec::new();
             unpack::gunzip(&file).take(512).read_to_end(&mut first).map_err(damaged)?;
-            if !first.first_chunk().is_some_and(tar::begins_tar) {
-                return Err(no_archive(io::Error::other("it is gzipped, but is no tar file; name the folder that it lies in")));
+            let is_tar = first.first_chunk().is_some_and(|block| tar::begins_tar(block) || tar::is_zero(block));
+            if !is_tar {
+                return Err(no_archive("it is gzipped, but is no tar file; name the folder that it lies in".into()));
             }
             return Self::tar(unpack::gunzip_to_scratch(&file, &path.to_string_lossy(), damaged)?).map_err(damaged);
         }
-        let first = file.first().map_err(failed)?;
-        if tar::begins_tar(&first) {
+        let first: [u8; kind::FIRST] = file.first().map_err(failed)?;
+        let (block, _) = first.split_first_chunk().unwrap_or((&[0; 512], &[]));
+        if tar::begins_tar(block) {
             return Self::tar(file).map_err(damaged);
         }
-        if let Some((_, method)) = UNREAD.iter().find(|(magic, _)| first.starts_with(magic)) {
-            return Err(no_archive(io::Error::other(format!("it is packed with {method}, which is not read; unpack it first"))));
+        if crate::npy::begins_array(&first) {
+            // A file of one member, which is itself.
+            let name = path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes();
+            let whole = (0, file.len());
+            return Ok((vec![Name(name.to_vec())], Self::Tar(file, vec![whole]), Vec::new()));
         }
-        let (zip, found) = Zip::list(file).map_err(|e| no_archive(e.into()))?;
-        let (names, numbers) = sorted(found);
-        Ok((names, Self::Zip(zip, numbers)))
+        let there = usize::try_from(file.len()).map_or(first.len(), |length| length.min(first.len()));
+        if let Some(what) = kind::no_archive(&first[..there]) {
+            return Err(no_archive(what));
+        }
+        let (zip, found) = Zip::list(file).map_err(|e| no_archive(kind::bad_zip(&first[..there], e)))?;
+        let (files, passed_over) = links::resolve(found).map_err(damaged)?;
+        if files.is_empty() && !passed_over.is_empty() && passed_over.iter().all(|other| other.why == Why::Encrypted) {
+            return Err(no_archive("all its files are encrypted; unpack it with its password and name the folder".into()));
+        }
+        let (names, numbers) = sorted(files);
+        Ok((names, Self::Zip(zip, numbers), in_order(passed_over)))
     }
 
-    fn tar(file: SharedFile) -> io::Result<(Vec<Name>, Self)> {
-        let found = tar::members(&file)?.into_iter().map(|(name, start, length)| (name, (start, length))).collect();
-        let (names, places) = sorted(found);
-        Ok((names, Self::Tar(file, places)))
+    fn tar(file: SharedFile) -> io::Result<Opened> {
+        let (files, passed_over) = links::resolve(tar::members(&file)?)?;
+        let (names, places) = sorted(files);
+        Ok((names, Self::Tar(file, places), in_order(passed_over)))
     }
 }
 
-/// First bytes of what people also pack folders with.
-const UNREAD: [(&[u8], &str); 5] =
-    [(b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"7z\xbc\xaf\x27\x1c", "7-Zip"), (b"Rar!", "RAR")];
+/// The names of a file's members, where they are, and what of it is no file.
+type Opened = (Vec<Name>, Store, Vec<PassedOver>);
 
-/// Sorted by name, without what leads nowhere in a name; of the same name, the last as it stands in the archive.
-fn sorted<T>(found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
-    let clean = |(mut name, place): (Name, T)| {
-        let mut rest = name.0.as_slice();
-        while let Some(shorter) = rest.strip_prefix(b"./").or(rest.strip_prefix(b"/")) {
-            rest = shorter;
-        }
-        name.0.drain(..name.0.len() - rest.len());
-        (name, place)
-    };
-    let mut found: Vec<_> = found.into_iter().map(clean).filter(|(name, _)| !name.0.is_empty()).collect();
+fn in_order(mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {
+    passed_over.sort_by(|a, b| a.name.cmp(&b.name));
+    passed_over
+}
+
+/// Sorted by name; of the same name, the last as it stands in the archive.
+fn sorted<T>(mut found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
     found.reverse();
     found.sort_by(|(a, _), (b, _)| a.cmp(b));
     found.dedup_by(|(later, _), (kept, _)| later == kept);
@@ -388,8 +447,24 @@ fn sorted<T>(found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
 fn is_picture(name: &[u8]) -> bool {
     let ends_in =
         |suffix: &str| name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()));
-    let hidden = || name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX");
-    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && !hidden()
+    PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && !is_hidden(name)
+}
+
+fn is_hidden(name: &[u8]) -> bool {
+    name.split(|&b| b == b'/').any(|part| part.starts_with(b".") || part == b"__MACOSX")
+}
+
+/// Whether a name does not say what the file is: without a suffix (`1234`), with a number in its place (`a.jpg.1`, as wget calls a
+/// second copy), or with more behind a picture's suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
+fn says_nothing(name: &[u8]) -> bool {
+    let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
+    let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else { return !is_hidden(name) };
+    let goes_on = |known: &&str| {
+        let (start, rest) = suffix.split_at_checked(known.len()).unwrap_or((suffix, &[]));
+        start.eq_ignore_ascii_case(known.as_bytes()) && rest.first().is_some_and(|b| !b.is_ascii_alphanumeric())
+    };
+    let is_number = suffix[1..].iter().all(u8::is_ascii_digit);
+    (is_number || PICTURE_SUFFIXES.iter().any(|known| goes_on(&known))) && !is_hidden(name)
 }
 
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.

@@ -7,8 +7,9 @@ use std::io::{self, Read};
 
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::Name;
+use super::links::Member;
 use super::shared_file::SharedFile;
+use super::{Name, Why};
 
 /// Headers, and what is in a member, begin at multiples of it.
 const BLOCK: u64 = 512;
@@ -21,6 +22,11 @@ pub(super) fn begins_tar(block: &[u8; BLOCK as usize]) -> bool {
     header.cksum().is_ok_and(|sum| sum != 0 && sum == checksum(block))
 }
 
+/// Whether a block is all zeros: the end mark of a tar.
+pub(super) fn is_zero(block: &[u8; BLOCK as usize]) -> bool {
+    block.iter().all(|&b| b == 0)
+}
+
 /// The sum of all bytes, those of the checksum itself taken as blanks (POSIX.1-1988, ustar).
 fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
     let sum = |bytes: &[u8]| bytes.iter().map(|&b| u32::from(b)).sum::<u32>();
@@ -31,16 +37,21 @@ fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
 #[derive(Default)]
 struct Extensions {
     long_name: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
     path: Option<Vec<u8>>,
+    link_path: Option<Vec<u8>>,
     size: Option<u64>,
     sparse: bool,
 }
 
-/// Names and windows of all files in the order of the tar. Folders, links, devices and sparse files are skipped.
+/// The window of a file: its first byte and its length.
+pub(super) type Window = (u64, u64);
+
+/// All members in the order of the tar, files with their windows.
 ///
 /// # Errors
 /// When a header is damaged or a member reaches past the end of the file.
-pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, u64, u64)>> {
+pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>)>> {
     let mut found = Vec::new();
     let (mut at, mut extensions) = (0, Extensions::default());
     loop {
@@ -50,7 +61,7 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, u64, u64)>> {
             return Ok(found);
         }
         let block = block(file, at)?;
-        if block.iter().all(|&b| b == 0) {
+        if is_zero(&block) {
             return Ok(found);
         }
         if !begins_tar(&block) {
@@ -72,14 +83,25 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, u64, u64)>> {
         match kind {
             EntryType::GNULongName => extensions.long_name = Some(until_nul(extension(file, start, size)?)),
             EntryType::XHeader => pax(&extension(file, start, size)?, &mut extensions),
-            EntryType::XGlobalHeader | EntryType::GNULongLink => {}
+            EntryType::GNULongLink => extensions.long_link = Some(until_nul(extension(file, start, size)?)),
+            EntryType::XGlobalHeader => {}
             _ => {
-                let Extensions { long_name, path, sparse, .. } = std::mem::take(&mut extensions);
+                let Extensions { long_name, long_link, path, link_path, sparse, .. } = std::mem::take(&mut extensions);
                 let name = path.or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
-                // Before the type was told in a byte of its own, a folder was known by its last character.
-                if (kind.is_file() || kind.is_contiguous()) && !sparse && !name.ends_with(b"/") {
-                    found.push((Name(name), start, size));
-                }
+                let link =
+                    || link_path.or(long_link).or_else(|| header.link_name_bytes().map(|l| l.into_owned())).unwrap_or_default();
+                let member = match kind {
+                    // Before the type was told in a byte of its own, a folder was known by its last character.
+                    _ if kind.is_dir() => Member::Folder,
+                    _ if kind.is_gnu_sparse() || sparse => Member::Other(Why::Sparse),
+                    _ if kind.is_file() || kind.is_contiguous() => Member::File((start, size)),
+                    _ if kind.is_symlink() => Member::Symlink(link()),
+                    _ if kind.is_hard_link() => Member::HardLink(link()),
+                    _ if kind.is_fifo() || kind.is_character_special() || kind.is_block_special() => Member::Other(Why::Special),
+                    // The name of a volume, the list of a folder in an incremental dump: not something that is unpacked.
+                    _ => Member::Folder,
+                };
+                found.push((Name(name), member));
             }
         }
         // A last member that is not filled up to a whole block is whole nevertheless.
@@ -129,6 +151,7 @@ fn pax(bytes: &[u8], extensions: &mut Extensions) {
     for attribute in PaxExtensions::new(bytes).flatten() {
         match attribute.key_bytes() {
             b"path" => extensions.path = Some(attribute.value_bytes().to_vec()),
+            b"linkpath" => extensions.link_path = Some(attribute.value_bytes().to_vec()),
             b"size" => extensions.size = attribute.value().ok().and_then(|size| size.parse().ok()),
             key if key.starts_with(b"GNU.sparse.") => extensions.sparse = true,
             _ => {}

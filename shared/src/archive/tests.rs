@@ -302,8 +302,10 @@ fn no_byte_of_a_tar_makes_the_reader_panic() {
                 tar[header..header + 512].copy_from_slice(fixed.as_bytes());
             }
             let file = unnamed(&tar);
-            for (_, start, length) in tar::members(&file).unwrap_or_default() {
-                assert!(file.window(start, length).is_some());
+            for (_, member) in tar::members(&file).unwrap_or_default() {
+                if let links::Member::File((start, length)) = member {
+                    assert!(file.window(start, length).is_some());
+                }
             }
         }
     }
@@ -335,8 +337,13 @@ fn a_folder_its_zip_and_its_tars_read_the_same() {
 fn a_file_that_is_no_zip_is_refused_by_name() {
     let folder = scratch("nozip");
     for (bytes, wanted) in [
-        (b"1 b.jpg".to_vec(), "Zip"),
-        (Vec::new(), "Zip"),
+        (b"1 b.jpg".to_vec(), "of no kind that is known; it begins \"1 b.jpg\""),
+        (Vec::new(), "it is empty"),
+        (vec![0; 10_240], "zeros only"),
+        (b"<!DOCTYPE html><html>".to_vec(), "an HTML page"),
+        (b"version https://git-lfs.github.com/spec/v1".to_vec(), "git lfs pull"),
+        (b"PK\x03\x04\x14\0\0\0".to_vec(), "the directory at its end is missing or damaged"),
+        (b"\xff\xd8\xff\xe0".to_vec(), "one picture (JPEG)"),
         (gz(&[0; 1000]), "is no tar file; name the folder"),
         (b"\xfd7zXZ\0\0\0".to_vec(), "packed with xz"),
     ] {
@@ -361,4 +368,164 @@ fn a_link_to_a_folder_above_ends_the_listing() {
 #[test]
 fn a_name_that_is_not_utf8_is_shown_with_escapes() {
     assert_eq!(Name(b"caf\xe9/\xc3\xa9.jpg".to_vec()).to_string(), "caf\\xe9/é.jpg");
+}
+
+/// A header for a link, whose target stands in the header itself.
+fn link(name: &str, kind: EntryType, to: &str) -> Vec<u8> {
+    let mut header = Header::new_gnu();
+    *header.as_mut_bytes() = member(name, kind, b"")[..512].try_into().expect("a block");
+    header.as_mut_bytes()[157..157 + to.len()].copy_from_slice(to.as_bytes());
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+/// All files with their bytes.
+fn contents(archive: &Archive) -> Vec<(String, Vec<u8>)> {
+    archive.names().iter().enumerate().map(|(i, name)| (name.to_string(), archive.read(i, 1 << 20).expect("read"))).collect()
+}
+
+fn passed_over(archive: &Archive) -> Vec<(String, String)> {
+    archive.passed_over().iter().map(|other| (other.name.to_string(), other.why.to_string())).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_to_the_same_files_in_a_folder_a_tar_and_a_zip() {
+    let folder = std::env::temp_dir().join(format!("fledge-archive-{}-links", std::process::id()));
+    fs::remove(&folder).expect("clear scratch");
+    for (name, bytes) in [("pool/a.png", "a"), ("pool/deep/b.png", "b"), ("set/own.png", "own")] {
+        fs::create_folder(folder.join(name).parent().expect("parent")).expect("make");
+        fs::write(folder.join(name), bytes.as_bytes()).expect("write");
+    }
+    let links = [
+        ("set/1.png", "../pool/a.png"),
+        ("set/2.png", "./1.png"),
+        ("set/deep", "../pool/deep"),
+        ("set/all", "../pool"),
+        ("set/through.png", "all/deep/b.png"),
+        ("set/up", ".."),
+        ("pool/deep/back", "../../set"),
+        ("set/nowhere.png", "../pool/missing.png"),
+        ("set/self.png", "self.png"),
+        ("set/file-as-folder.png", "own.png/x"),
+    ];
+    for (name, to) in links {
+        std::os::unix::fs::symlink(to, folder.join(name)).expect("link");
+    }
+    let files = [("pool/a.png", "a"), ("pool/deep/b.png", "b"), ("set/own.png", "own")];
+    // Links before what they lead to.
+    let mut tar: Vec<u8> = links.iter().flat_map(|(name, to)| link(name, EntryType::Symlink, to)).collect();
+    tar.extend(files.iter().flat_map(|(name, bytes)| member(&format!("./{name}"), EntryType::Regular, bytes.as_bytes())));
+    tar.extend(END);
+    let zip = folder.with_extension("zip");
+    fs::write_with(&zip, |out| {
+        let mut zip = ::zip::ZipWriter::new(out);
+        let options = ::zip::write::SimpleFileOptions::default();
+        for (name, to) in links {
+            zip.add_symlink(name, to, options)?;
+        }
+        for (name, bytes) in files {
+            zip.start_file(name, options)?;
+            zip.write_all(bytes.as_bytes())?;
+        }
+        zip.finish()?;
+        Ok(())
+    })
+    .expect("write zip");
+    let unpacked = Archive::open(&folder).expect("open");
+    let expected = contents(&unpacked);
+    let names: Vec<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(
+        names.contains(&"set/all/deep/b.png") && names.contains(&"set/through.png") && names.contains(&"set/2.png"),
+        "{names:?}"
+    );
+    let others: Vec<String> = passed_over(&unpacked).into_iter().map(|(name, _)| name).collect();
+    for name in ["set/nowhere.png", "set/self.png", "set/file-as-folder.png", "set/up"] {
+        assert!(others.contains(&name.to_owned()), "{name} in {others:?}");
+    }
+    for archive in [
+        opened("links.tar", &tar).expect("open"),
+        opened("links.tgz", &gz(&tar)).expect("open"),
+        Archive::open(&zip).expect("open"),
+    ] {
+        assert_eq!(contents(&archive), expected, "{}", archive.path().display());
+        assert_eq!(passed_over(&archive), passed_over(&unpacked), "{}", archive.path().display());
+    }
+    fs::remove(&folder).expect("clear");
+    fs::remove(&zip).expect("clear");
+}
+
+#[test]
+fn a_hard_link_is_its_member_wherever_that_lies() {
+    let long = "d/".repeat(80) + "long.png";
+    let pax = format!("{} linkpath={long}\n", long.len() + 14);
+    let tar = [
+        link("before.png", EntryType::Link, "a.png"),
+        link("chain.png", EntryType::Link, "before.png"),
+        member("a.png", EntryType::Regular, b"a"),
+        link("after.png", EntryType::Link, "./a.png"),
+        link("a.png", EntryType::Link, "a.png"),
+        member("././@LongLink", EntryType::GNULongName, format!("{long}\0").as_bytes()),
+        member("cut", EntryType::Regular, b"long"),
+        member("././@LongLink", EntryType::GNULongLink, format!("{long}\0").as_bytes()),
+        link("gnu.png", EntryType::Link, "cut"),
+        member("PaxHeaders/x", EntryType::XHeader, pax.as_bytes()),
+        link("pax.png", EntryType::Link, "cut"),
+        link("gone.png", EntryType::Link, "missing.png"),
+        END.to_vec(),
+    ];
+    let archive = opened("hard.tar", &tar.concat()).expect("open");
+    let read = |name: &str| archive.find(name.as_bytes()).map(|at| archive.read(at, 9).expect("read"));
+    for name in ["a.png", "before.png", "chain.png", "after.png"] {
+        assert_eq!(read(name).as_deref(), Some(&b"a"[..]), "{name}");
+    }
+    for name in [long.as_str(), "gnu.png", "pax.png"] {
+        assert_eq!(read(name).as_deref(), Some(&b"long"[..]), "{name}");
+    }
+    assert_eq!(passed_over(&archive), [("gone.png".into(), "a link to missing.png, which is not there".into())]);
+}
+
+#[test]
+fn what_leads_out_of_an_archive_or_is_no_file_is_named() {
+    let tar = [
+        member("a.png", EntryType::Regular, b"a"),
+        link("absolute.png", EntryType::Symlink, "/etc/hostname"),
+        link("out.png", EntryType::Symlink, "../../a.png"),
+        link("pipe", EntryType::Fifo, ""),
+        END.to_vec(),
+    ];
+    let archive = opened("out.tar", &tar.concat()).expect("open");
+    assert_eq!(names(&archive), ["a.png"]);
+    let expected = [
+        ("absolute.png", "a link to /etc/hostname, which is outside of the archive"),
+        ("out.png", "a link to ../../a.png, which is outside of the archive"),
+        ("pipe", "a device, a pipe or a socket"),
+    ];
+    assert_eq!(passed_over(&archive), expected.map(|(name, why)| (name.to_owned(), why.to_owned())));
+}
+
+#[test]
+fn links_that_multiply_end() {
+    // Each folder links twice to the next: 2^40 names.
+    let mut tar = Vec::new();
+    for level in 0..40 {
+        for name in ["x", "y"] {
+            tar.extend(link(&format!("{level}/{name}"), EntryType::Symlink, &format!("../{}", level + 1)));
+        }
+    }
+    tar.extend(member("40/a.png", EntryType::Regular, b"a"));
+    tar.extend(END);
+    let error = shown(&opened("multiply.tar", &tar).expect_err("opened"));
+    assert!(error.contains("links to folders in it make more than"), "{error}");
+}
+
+#[test]
+fn a_backslash_separates_where_no_name_has_a_slash() {
+    let tar =
+        [member("top\\cat\\a.png", EntryType::Regular, b"a"), member("top\\list.txt", EntryType::Regular, b""), END.to_vec()];
+    assert_eq!(names(&opened("windows.tar", &tar.concat()).expect("open")), ["top/cat/a.png", "top/list.txt"]);
+    let tar = [member("top/a\\b.png", EntryType::Regular, b"a"), END.to_vec()];
+    assert_eq!(names(&opened("unix.tar", &tar.concat()).expect("open")), ["top/a\\b.png"]);
+    let tar = [member(".//top/./a.png", EntryType::Regular, b"a"), END.to_vec()];
+    assert_eq!(names(&opened("dots.tar", &tar.concat()).expect("open")), ["top/a.png"]);
 }

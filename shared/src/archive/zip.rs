@@ -5,9 +5,16 @@ use std::io::{self, Read};
 use ::zip::result::ZipError;
 use ::zip::{CompressionMethod, ZipArchive};
 
+use super::links::Member;
 use super::shared_file::SharedFile;
 use super::unpack::{self, Counted};
-use super::{ArchiveError, Name};
+use super::{ArchiveError, Name, Why};
+
+/// The kind of a file in the mode that Unix programs note, and that of a symbolic link.
+const KIND: u32 = 0o170_000;
+const SYMLINK: u32 = 0o120_000;
+/// No path is longer; what a symbolic link leads to is the member's content.
+const PATH_LIMIT: u64 = 4096;
 
 /// An open zip file.
 #[derive(Debug)]
@@ -19,16 +26,38 @@ pub(super) struct Zip {
 
 impl Zip {
     /// Reads the directory at the zip's end: names and numbers of all files.
-    pub(super) fn list(file: SharedFile) -> Result<(Self, Vec<(Name, usize)>), ZipError> {
-        let zip = ZipArchive::new(file.clone())?;
-        let names = zip.file_names_raw().enumerate().filter(|(_, name)| !name.ends_with(b"/"));
-        let found = names.map(|(i, name)| (Name(name.to_vec()), i)).collect();
-        Ok((Self { zip, file }, found))
+    pub(super) fn list(file: SharedFile) -> Result<(Self, Vec<(Name, Member<usize>)>), ZipError> {
+        let zip = Self { zip: ZipArchive::new(file.clone())?, file };
+        let found = zip.zip.file_names_raw().enumerate().map(|(i, name)| (Name(name.to_vec()), zip.member_kind(i, name)));
+        let found = found.collect();
+        Ok((zip, found))
+    }
+
+    fn member_kind(&self, number: usize, name: &[u8]) -> Member<usize> {
+        // Only the directory is looked at, and the few links.
+        let Ok(entry) = self.zip.by_index_data(number) else { return Member::File(number) };
+        if name.ends_with(b"/") {
+            Member::Folder
+        } else if entry.encrypted() {
+            Member::Other(Why::Encrypted)
+        } else if entry.unix_mode().is_some_and(|mode| mode & KIND == SYMLINK) {
+            self.read(number, PATH_LIMIT).map_or(Member::File(number), Member::Symlink)
+        } else {
+            Member::File(number)
+        }
     }
 
     /// Bytes of file `number`, as the zip claims.
     pub(super) fn length(&self, number: usize) -> u64 {
         self.zip.clone().by_index_raw(number).map_or(0, |file| file.size())
+    }
+
+    /// The first bytes of file `number`.
+    pub(super) fn first(&self, number: usize, length: u64) -> io::Result<Vec<u8>> {
+        let mut zip = self.zip.clone();
+        let mut bytes = Vec::new();
+        zip.by_index(number)?.take(length).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Unpacks file `number`, at most `limit` bytes of it.

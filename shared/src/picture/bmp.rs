@@ -6,6 +6,7 @@ use image::codecs::bmp::BmpDecoder;
 use image::{ColorType, ImageDecoder};
 
 use super::canvas::Layout;
+use super::error::of_image;
 use super::{Canvas, Picture, Window};
 
 /// Palettes and a row.
@@ -24,12 +25,12 @@ pub(super) struct Bmp<'a> {
 impl<'a> Bmp<'a> {
     /// Reads the headers and checks that the file holds what they claim.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, String> {
-        let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+        let decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(of_image)?;
         let (width, height) = decoder.dimensions();
         let layout = match decoder.color_type() {
             ColorType::Rgb8 => Layout::RGB,
             ColorType::Rgba8 => Layout::RGBA,
-            other => return Err(format!("it has pixels of kind {other:?}")),
+            _ => return Err("it has pixels of a kind that is not read".into()),
         };
         // The colour space of the headers of versions 4 and 5.
         let profile = matches!(bytes.get(70..74), Some(b"DEBM" | b"KNIL")) && matches!(bytes.get(14), Some(108 | 124));
@@ -72,10 +73,21 @@ impl<'a> Bmp<'a> {
     /// The pixels of `window`.
     pub(super) fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, String> {
         self.check()?;
-        let decoder = BmpDecoder::new(Cursor::new(self.bytes)).map_err(|error| error.to_string())?;
+        let decoder = BmpDecoder::new(Cursor::new(self.bytes)).map_err(of_image)?;
         let mut pixels = vec![0; usize::try_from(decoder.total_bytes()).map_err(|error| error.to_string())?];
-        decoder.read_image(&mut pixels).map_err(|error| error.to_string())?;
+        decoder.read_image(&mut pixels).map_err(of_image)?;
+        if self.layout == Layout::RGBA {
+            fill_if_invisible(&mut pixels);
+        }
         let pixels = canvas.cut(pixels, self.layout, self.width, window);
         Ok(Picture { width: window.width, height: window.height, channels: canvas.channels, pixels })
+    }
+}
+
+/// Makes a picture opaque that is nowhere visible: many programs announce opacity and leave its bytes zero.
+fn fill_if_invisible(rgba: &mut [u8]) {
+    let (pixels, _) = rgba.as_chunks_mut::<4>();
+    if pixels.iter().all(|pixel| pixel[3] == 0) {
+        pixels.iter_mut().for_each(|pixel| pixel[3] = 255);
     }
 }

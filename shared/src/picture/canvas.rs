@@ -122,6 +122,18 @@ impl Canvas {
         pixels
     }
 
+    /// The window of a decoded picture, whose pixels may be smaller than those of the canvas.
+    pub(super) fn window(&self, samples: &[u8], layout: Layout, width: u32, window: Window) -> Picture {
+        let mut picture = Picture::filled(window.width, window.height, self.channels, 0);
+        let (from, to) = (width as usize * layout.bytes(), picture.stride());
+        let columns = window.left as usize * layout.bytes()..(window.left + window.width) as usize * layout.bytes();
+        let rows = samples.chunks_exact(from.max(1)).skip(window.top as usize);
+        for (row, target) in rows.zip(picture.pixels.chunks_exact_mut(to.max(1))) {
+            self.put_row(layout, &row[columns.clone()], target);
+        }
+        picture
+    }
+
     /// One pixel of the background, black where there is none.
     #[must_use]
     pub fn pixel(&self) -> Vec<u8> {

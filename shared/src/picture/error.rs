@@ -20,13 +20,13 @@ impl Default for Limits {
 #[derive(Debug, Error)]
 pub enum PictureError {
     /// The bytes are not a picture in a format we know by its first bytes.
-    #[error("not a picture (it begins {begins})")]
+    #[error("not a picture ({what})")]
     UnknownFormat {
-        /// The first bytes, escaped.
-        begins: String,
+        /// The first bytes, escaped, or that there are none.
+        what: String,
     },
     /// A picture in a format that is not read.
-    #[error("{format} is not read; PNG, JPEG, WebP, BMP and GIF are")]
+    #[error("{format} is not read; PNG, JPEG, WebP, BMP, GIF, TIFF and PNM are")]
     UnsupportedFormat {
         /// The format.
         format: &'static str,
@@ -59,6 +59,23 @@ pub enum PictureError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+/// What an error of a decoder from a library says about the file: its own text is for those who write programs with it.
+pub(super) fn of_image(error: image::ImageError) -> String {
+    use image::ImageError;
+    match error {
+        ImageError::Unsupported(_) => "it is of a variant that is not read".into(),
+        ImageError::Limits(_) => "it claims more than it holds".into(),
+        ImageError::IoError(error) => of_io(&error),
+        _ => "its data do not hold together".into(),
+    }
+}
+
+/// The same of an error while bytes are read that are in memory.
+pub(super) fn of_io(error: &std::io::Error) -> String {
+    let early = error.kind() == std::io::ErrorKind::UnexpectedEof;
+    if early { "its data end early".into() } else { "its data do not hold together".into() }
 }
 
 /// The error of a damaged file.

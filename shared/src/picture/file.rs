@@ -2,7 +2,6 @@
 //! file must cost neither memory nor time: what it claims is known before a decoder allocates for it, and a panic of a decoder
 //! is an error of the file.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::bmp::Bmp;
@@ -11,6 +10,8 @@ use super::format::{self, Format};
 use super::gif::Gif;
 use super::jpeg::Jpeg;
 use super::png::Png;
+use super::pnm::Pnm;
+use super::tiff::Tiff;
 use super::turn::Turn;
 use super::webp::Webp;
 use super::{Canvas, Limits, Picture, PictureError, Window};
@@ -29,21 +30,15 @@ enum Kind<'a> {
     Webp(Webp<'a>),
     Bmp(Bmp<'a>),
     Gif(Gif<'a>),
+    Tiff(Tiff<'a>),
+    Pnm(Pnm<'a>),
 }
 
 /// Runs a decoder; its panic is the file's fault.
 fn guarded<T>(run: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
     // AssertUnwindSafe: the closure only reads the file; whatever it built is lost with the panic.
     let outcome = catch_unwind(AssertUnwindSafe(run));
-    outcome.unwrap_or_else(|panic| Err(damaged(format!("the decoder gave up: {}", panic_text(&*panic)))))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no reason given")
+    outcome.unwrap_or_else(|_| Err(damaged("its data do not hold together, the decoder gave up")))
 }
 
 impl<'a> PictureFile<'a> {
@@ -60,6 +55,8 @@ impl<'a> PictureFile<'a> {
                 Format::Webp => Webp::open(bytes).map(Kind::Webp),
                 Format::Bmp => Bmp::open(bytes).map(Kind::Bmp),
                 Format::Gif => Gif::open(bytes).map(Kind::Gif),
+                Format::Tiff => return Tiff::open(bytes).map(Kind::Tiff),
+                Format::Pnm => Pnm::open(bytes).map(Kind::Pnm),
             };
             kind.map_err(damaged)
         })?;
@@ -67,7 +64,8 @@ impl<'a> PictureFile<'a> {
             Kind::Png(png) => png.turn(),
             Kind::Jpeg(jpeg) => jpeg.orientation().into(),
             Kind::Webp(webp) => webp.turn(),
-            Kind::Bmp(_) | Kind::Gif(_) => Turn::default(),
+            Kind::Tiff(tiff) => tiff.turn(),
+            Kind::Bmp(_) | Kind::Gif(_) | Kind::Pnm(_) => Turn::default(),
         };
         let file = Self { kind, turn };
         let (width, height) = file.stored_extents();
@@ -77,14 +75,25 @@ impl<'a> PictureFile<'a> {
         Ok(file)
     }
 
-    fn stored_extents(&self) -> (u32, u32) {
+    /// Columns and rows as they are stored, before the EXIF orientation is applied.
+    #[must_use]
+    pub fn stored_extents(&self) -> (u32, u32) {
         match &self.kind {
             Kind::Png(png) => (png.width(), png.height()),
             Kind::Jpeg(jpeg) => (jpeg.width(), jpeg.height()),
             Kind::Webp(webp) => (webp.width(), webp.height()),
             Kind::Bmp(bmp) => (bmp.width(), bmp.height()),
             Kind::Gif(gif) => (gif.width(), gif.height()),
+            Kind::Tiff(tiff) => (tiff.width(), tiff.height()),
+            Kind::Pnm(pnm) => (pnm.width(), pnm.height()),
         }
+    }
+
+    /// Where a point of the stored picture, in pixels from its upper left corner, lies in the upright one.
+    #[must_use]
+    pub fn upright(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let (width, height) = self.stored_extents();
+        self.turn.upright((x, y), (f64::from(width), f64::from(height)))
     }
 
     fn extents(&self) -> (u32, u32) {
@@ -119,6 +128,8 @@ impl<'a> PictureFile<'a> {
             Kind::Webp(webp) => webp.has_profile(),
             Kind::Bmp(bmp) => bmp.has_profile(),
             Kind::Gif(gif) => gif.has_profile(),
+            Kind::Tiff(tiff) => tiff.has_profile(),
+            Kind::Pnm(_) => false,
         }
     }
 
@@ -135,6 +146,8 @@ impl<'a> PictureFile<'a> {
             Kind::Webp(webp) => webp.memory(),
             Kind::Bmp(bmp) => bmp.memory(),
             Kind::Gif(gif) => gif.memory(stored),
+            Kind::Tiff(tiff) => tiff.memory(stored),
+            Kind::Pnm(pnm) => pnm.memory(),
         };
         // What is turned is copied.
         if self.turn.is_none() { decoding } else { decoding.max(6 * pixels) }
@@ -157,11 +170,13 @@ impl<'a> PictureFile<'a> {
         let stored = self.turn.stored(window, width, height);
         guarded(|| {
             let picture = match &self.kind {
+                Kind::Tiff(tiff) => return Ok(self.turn.apply(tiff.decode(stored, canvas)?)),
                 Kind::Png(png) => png.decode(stored, canvas),
                 Kind::Jpeg(jpeg) => jpeg.decode(stored).map(|picture| canvas.paint(picture)),
                 Kind::Webp(webp) => webp.decode(stored, canvas),
                 Kind::Bmp(bmp) => bmp.decode(stored, canvas),
                 Kind::Gif(gif) => gif.decode(stored, canvas),
+                Kind::Pnm(pnm) => pnm.decode(stored, canvas),
             };
             Ok(self.turn.apply(picture.map_err(damaged)?))
         })

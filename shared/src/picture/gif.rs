@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use gif::{ColorOutput, DecodeOptions, MemoryLimit};
 
 use super::canvas::Layout;
+use super::error::of_io;
 use super::{Canvas, Picture, Window};
 
 /// The dictionary of the decompression, palettes and buffers.
@@ -92,7 +93,10 @@ impl<'a> Gif<'a> {
 
     /// The pixels of `window`.
     pub(super) fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, String> {
-        let text = |error: gif::DecodingError| error.to_string();
+        let text = |error: gif::DecodingError| match error {
+            gif::DecodingError::Io(error) => of_io(&error),
+            _ => "its data do not hold together".to_owned(),
+        };
         let frame = self.frame;
         // A code has at least two bits.
         let most = (self.bytes.len() as u64).saturating_mul(4 * PIXELS_OF_CODE);

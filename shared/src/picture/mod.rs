@@ -6,12 +6,15 @@ mod bmp;
 mod canvas;
 mod caption;
 mod error;
+mod exif;
 mod file;
 mod format;
 mod gif;
 mod jpeg;
 pub mod kernel;
 mod png;
+mod pnm;
+mod tiff;
 mod turn;
 mod vp8;
 mod webp;
@@ -28,6 +31,18 @@ pub use canvas::Canvas;
 pub use error::{Limits, PictureError};
 pub use file::PictureFile;
 pub use window::Window;
+
+/// The name of a file's format, read or not, where its first bytes tell one.
+#[must_use]
+pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
+    format::name(bytes)
+}
+
+/// Whether a file begins like a picture of a format that is read.
+#[must_use]
+pub fn is_read(bytes: &[u8]) -> bool {
+    format::of(bytes).is_ok()
+}
 
 /// A file that an encoder writes into memory.
 type Encoded = Cursor<Vec<u8>>;

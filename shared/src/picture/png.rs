@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 
 use super::canvas::Layout;
+use super::error::of_io;
 use super::turn::Turn;
 use super::{Canvas, Picture, Window};
 
@@ -146,7 +147,10 @@ impl<'a> Png<'a> {
     /// The pixels of `window`.
     pub(super) fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, String> {
         self.check()?;
-        let text = |error: png::DecodingError| error.to_string();
+        let text = |error: png::DecodingError| match error {
+            png::DecodingError::IoError(error) => of_io(&error),
+            _ => "its data do not hold together".to_owned(),
+        };
         let [head, palette, transparency, data] = self.pieces;
         let pieces = Pieces { rest: [head, palette, transparency, data, END], at: 0 };
         // What it allocates follows from the extents, which were checked.

@@ -2,7 +2,7 @@
 
 use image::metadata::Orientation;
 
-use super::{Picture, Window};
+use super::{Picture, Window, exif};
 
 /// How the stored picture is turned and mirrored to stand upright. Upright pixel (x, y) is the stored one whose column and row
 /// are x and y, exchanged if `exchanged`, then counted from the right if `from_right`, from below if `from_below`.
@@ -33,7 +33,14 @@ impl Turn {
     /// The turn that an EXIF block asks for; none if it is malformed. Some writers leave the name of the block in front of it.
     pub(super) fn of_exif(exif: &[u8]) -> Self {
         let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
-        Orientation::from_exif_chunk(exif).map(Self::from).unwrap_or_default()
+        exif::orientation(exif).map(Self::from).unwrap_or_default()
+    }
+
+    /// Where a point of the stored picture of that width and height lies in the upright one.
+    pub(super) fn upright(self, (x, y): (f64, f64), (width, height): (f64, f64)) -> (f64, f64) {
+        let x = if self.from_right { width - x } else { x };
+        let y = if self.from_below { height - y } else { y };
+        if self.exchanged { (y, x) } else { (x, y) }
     }
 
     /// Whether the stored picture is the upright one.

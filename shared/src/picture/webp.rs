@@ -7,6 +7,7 @@ use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder};
 
 use super::canvas::Layout;
+use super::error::of_image;
 use super::turn::Turn;
 use super::{Canvas, Picture, Window, vp8};
 
@@ -226,14 +227,14 @@ impl<'a> Webp<'a> {
         if let Some(damage) = &self.damage {
             return Err(damage.clone());
         }
-        let decoder = WebPDecoder::new(Cursor::new(self.bytes)).map_err(|error| error.to_string())?;
+        let decoder = WebPDecoder::new(Cursor::new(self.bytes)).map_err(of_image)?;
         let layout = if self.alpha { Layout::RGBA } else { Layout::RGB };
         let color = if self.alpha { ColorType::Rgba8 } else { ColorType::Rgb8 };
         if decoder.dimensions() != (self.width, self.height) || decoder.color_type() != color {
             return Err("its headers contradict each other".into());
         }
         let mut pixels = vec![0; usize::try_from(decoder.total_bytes()).map_err(|error| error.to_string())?];
-        decoder.read_image(&mut pixels).map_err(|error| error.to_string())?;
+        decoder.read_image(&mut pixels).map_err(of_image)?;
         let pixels = canvas.cut(pixels, layout, self.width, window);
         Ok(Picture { width: window.width, height: window.height, channels: canvas.channels, pixels })
     }

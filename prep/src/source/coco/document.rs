@@ -135,6 +135,21 @@ pub(super) struct Image {
     pub(super) id: Option<Id>,
     #[serde(alias = "filename")]
     pub(super) file_name: String,
+    #[serde(default)]
+    pub(super) width: Extent,
+    #[serde(default)]
+    pub(super) height: Extent,
+}
+
+/// A side of a picture; none where it is absent, null, zero or no number.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(from = "serde_json::Value")]
+pub(super) struct Extent(pub(super) Option<f64>);
+
+impl From<serde_json::Value> for Extent {
+    fn from(value: serde_json::Value) -> Self {
+        Self(value.as_f64().filter(|extent| extent.is_finite() && *extent >= 1.0))
+    }
 }
 
 impl Image {

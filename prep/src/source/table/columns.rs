@@ -101,6 +101,9 @@ const PREDICTIONS: &str = "predictionstring";
 /// The columns of the VGG Image Annotator that hold a box and a class as JSON.
 const VIA: [&str; 2] = ["region_shape_attributes", "region_attributes"];
 
+/// The size of the picture; the first pair not beside a box that has these columns itself.
+const EXTENTS: [[&str; 2]; 3] = [["width", "height"], ["image_width", "image_height"], ["img_width", "img_height"]];
+
 /// The fields that hold a box.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bounds {
@@ -135,6 +138,8 @@ pub(super) struct Columns {
     /// An unknown word for a part is an error.
     strict_split: bool,
     bounds: Option<Bounds>,
+    /// Width and height of the picture.
+    extents: Option<[usize; 2]>,
     names: Vec<String>,
 }
 
@@ -187,7 +192,11 @@ impl Columns {
         };
         let loose = || OTHER_SPLIT.iter().filter_map(|name| place(&[name])).find(speaks);
         let split = strict.or_else(loose);
-        let mut columns = Self { path, label: None, split, strict_split: strict.is_some(), bounds, names };
+        let pair = |[width, height]: [&str; 2]| Some([place(&[width])?, place(&[height])?]);
+        let own =
+            |places: &[usize; 2]| !matches!(bounds, Some(Bounds::Sized(box_) | Bounds::Centred(box_)) if box_[2..] == places[..]);
+        let extents = EXTENTS.into_iter().filter_map(pair).find(own).filter(|_| bounds.is_some());
+        let mut columns = Self { path, label: None, split, strict_split: strict.is_some(), bounds, extents, names };
         columns.label = place(&LABEL).map(Label::Field);
         if columns.label.is_none() {
             // The one column that a table of the usual names has beside is a remark.
@@ -204,7 +213,7 @@ impl Columns {
         let score = |at: usize| sample.hits(at) * 2 + usize::from(has_suffix(at));
         let path = (0..first.len()).rev().filter(|&at| (sample.is_picture)(&first[at])).max_by_key(|&at| score(at))?;
         let names = (1..=first.len()).map(|number| format!("column {number}")).collect();
-        let mut columns = Self { path, label: None, split: None, strict_split: false, bounds: None, names };
+        let mut columns = Self { path, label: None, split: None, strict_split: false, bounds: None, extents: None, names };
         let is_number = |at: usize| sample.all(at, |text| text.parse::<f64>().is_ok());
         let others: Vec<usize> = (0..first.len()).filter(|&at| at != path).collect();
         columns.split = others.iter().copied().find(|&at| sample.all(at, |text| row::part(text, false).is_some()));
@@ -321,6 +330,7 @@ impl Columns {
             Some(Bounds::Via(places)) => used.extend(places.map(Some)),
             None => {}
         }
+        used.extend(self.extents.into_iter().flatten().map(Some));
         (0..self.names.len()).filter(move |at| !used.contains(&Some(*at)))
     }
 
@@ -353,6 +363,13 @@ impl Columns {
         } else {
             Ok(row::part(text.as_ref(), self.names[place] == NUMBERED_SPLIT))
         }
+    }
+
+    /// The size of the picture that a line gives; `None` where one of the two is no number of pixels.
+    pub(super) fn drawn_on<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Option<[f64; 2]> {
+        let extent = |place| field(place).as_ref().parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
+        let [width, height] = self.extents?;
+        Some([extent(width)?, extent(height)?])
     }
 
     /// The boxes of a line, whose fields are texts without blanks around, with the classes that stand beside them; none where all

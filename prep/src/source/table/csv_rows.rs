@@ -139,7 +139,7 @@ fn read_row(record: &ByteRecord, columns: &Columns, line: usize, has_header: boo
     if path.is_empty() {
         return Err("its path is empty".into());
     }
-    Ok(Row { line, path, label, split, boxes: columns.boxes(text)? })
+    Ok(Row { line, path, label, split, boxes: columns.boxes(text)?, drawn_on: columns.drawn_on(text) })
 }
 
 /// Lines counted along the text. The reader's own count is behind where lines end in two characters or are empty.

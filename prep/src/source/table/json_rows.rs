@@ -126,7 +126,14 @@ fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Resu
         let class = |at: usize| classes.and_then(Value::as_array)?.get(at).and_then(text_of).map(Cow::into_owned);
         boxes.extend((0..).zip(all).map(|(at, bounding_box)| Boxed { bounding_box, label: class(at) }));
     }
-    Ok(Row { line, path: path.as_bytes().to_vec(), label: (!label.is_empty()).then_some(label), split, boxes })
+    Ok(Row {
+        line,
+        path: path.as_bytes().to_vec(),
+        label: (!label.is_empty()).then_some(label),
+        split,
+        boxes,
+        drawn_on: columns.drawn_on(shown),
+    })
 }
 
 /// A text without blanks around, a number or a truth value as text; null is empty; `None` for lists and objects.

@@ -8,6 +8,9 @@
 //! | `split` | `part`, `subset`, `partition`, … | train, val (valid, validation) or test; empty: not said |
 //! | `x`, `y`, `width`, `height` | `w`, `h` | a box from its upper left corner |
 //! | `xmin`, `ymin`, `xmax`, `ymax` | `x1`, `y1`, `x2`, `y2` | a box by two corners, counted from 0; its right and lower edge |
+//! | `width`, `height` beside corners | `image_width`, `img_width`, … | the size of the picture that boxes were drawn on |
+//!
+//! Boxes that all lie within 0 to 1 are fractions of their pictures.
 //!
 //! Without such names, the column of paths is the one whose fields name pictures that are there, and the class is the only other
 //! column if its words repeat, or the one of several columns of 0 and 1 that is 1. JSON lines may instead have `box: [x, y, width,
@@ -29,6 +32,7 @@ use shared::archive::{Archive, Name};
 use super::classes::Classes;
 use super::lookup::{Lookup, Misses, ambiguous, base_of, cleaned, common_folder, folder_of, leads_out};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, Unused, text};
+use crate::drawn;
 use choose::{Chooser, NAMES};
 use row::{Fault, Row, Rows};
 
@@ -100,7 +104,10 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     for (&table, part) in tables.iter().zip(parts) {
         reader.add(table, part)?;
     }
-    let Reader { classes, pictures, .. } = reader;
+    let Reader { classes, mut pictures, .. } = reader;
+    if drawn::are_fractions(pictures.iter().flat_map(|entry| &entry.objects).map(|object| &object.bounding_box)) {
+        pictures.iter_mut().for_each(|entry| entry.drawn_on = Some([1.0, 1.0]));
+    }
     let used =
         tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(pictures.iter().map(|picture| picture.name.as_slice()));
     let root = common_folder(used).to_vec();
@@ -293,6 +300,8 @@ struct Picture {
     objects: Vec<Object>,
     /// The different classes.
     labels: Vec<u32>,
+    /// The size of the picture that boxes were drawn on; the first that is given counts.
+    drawn_on: Option<[f64; 2]>,
 }
 
 impl Picture {
@@ -305,6 +314,7 @@ impl Picture {
             (None, Some(split)) => self.split = Some((split, row.line)),
             _ => {}
         }
+        self.drawn_on = self.drawn_on.or(row.drawn_on);
         let label = row.label.map(|label| classes.number(&label));
         let mut labels: Vec<u32> = label.into_iter().collect();
         for boxed in row.boxes {
@@ -325,6 +335,6 @@ impl Picture {
     fn into_entry(self, id: u32, root: usize) -> Entry {
         let label = if let [label] = self.labels[..] { Some(label) } else { None };
         let (content, part) = (Content::File(Name(self.name[root..].to_vec())), self.split.map(|(part, _)| part));
-        Entry { id, content, partner: None, label, part, objects: self.objects, drawn_on: None }
+        Entry { id, content, partner: None, label, part, objects: self.objects, drawn_on: self.drawn_on }
     }
 }

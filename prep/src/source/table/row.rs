@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub(super) label: Option<String>,
     pub(super) split: Option<Part>,
     pub(super) boxes: Vec<Boxed>,
+    /// Width and height of the picture that the boxes were drawn on.
+    pub(super) drawn_on: Option<[f64; 2]>,
 }
 
 /// A box, and its class where that is not the line's.

@@ -3,6 +3,7 @@
 
 use image::metadata::Orientation;
 
+use super::super::exif;
 use super::bits::find_marker_byte;
 
 /// More scans than any encoder writes; each costs a pass over the whole picture.
@@ -207,10 +208,29 @@ pub(super) struct Header<'a> {
     pub(super) orientation: Orientation,
     pub(super) profile: bool,
     pub(super) steps: Vec<Step<'a>>,
+    /// The end-of-image marker is missing: whether all data are there is known only when all are decoded.
+    pub(super) unended: bool,
+}
+
+/// How far the scans have come: the lowest bit that is known of every coefficient of every component.
+struct Progress([[Option<u32>; 64]; 4]);
+
+impl Progress {
+    fn add(&mut self, scan: &ScanHeader) {
+        for of in &scan.components {
+            self.0[of.component][scan.first..=scan.last].fill(Some(scan.low));
+        }
+    }
+
+    /// Whether nothing can be missing behind the scans that were there.
+    fn is_complete(&self, frame: &Frame) -> bool {
+        self.0[..frame.components.len()].iter().flatten().all(|low| *low == Some(0))
+    }
 }
 
 impl<'a> Header<'a> {
-    /// Walks from the start of the file to its end-of-image marker.
+    /// Walks from the start of the file to its end-of-image marker. As in libjpeg, bytes between segments that are no marker are
+    /// passed over, and the marker at the end may be missing if all scans are there.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
         let cut_off = |at: usize| format!("it ends after {} bytes, inside the picture (at byte {at})", bytes.len());
         if !bytes.starts_with(&[0xff, 0xd8]) {
@@ -218,27 +238,25 @@ impl<'a> Header<'a> {
         }
         let (mut frame, mut steps, mut scans) = (None::<Frame>, Vec::new(), 0);
         let (mut jfif, mut adobe, mut orientation, mut profile) = (false, None, None, false);
+        let mut progress = Progress([[None; 64]; 4]);
         let mut at = 2;
-        loop {
-            // Any number of fill bytes may stand before a marker.
-            let marker = loop {
-                match (bytes.get(at), bytes.get(at + 1)) {
-                    (Some(0xff), Some(0xff)) => at += 1,
-                    (Some(0xff), Some(&marker)) => break marker,
-                    (Some(&other), Some(_)) => return Err(format!("byte {at} is {other:#04x} where a marker is expected")),
-                    _ => return Err(cut_off(at)),
-                }
+        let unended = loop {
+            let end = |frame: &Option<Frame>, progress: &Progress| {
+                let complete = frame.as_ref().is_some_and(|frame| progress.is_complete(frame));
+                if complete { Ok(true) } else { Err(cut_off(at)) }
             };
-            at += 2;
+            let Some((marker, behind)) = next_marker(bytes, at) else { break end(&frame, &progress)? };
             if marker == 0xd9 {
-                break;
+                break false;
             }
             if matches!(marker, 0x01 | 0xd0..=0xd8) {
+                at = behind;
                 continue;
             }
-            let length = bytes.get(at..at + 2).map(|b| usize::from(b[0]) << 8 | usize::from(b[1])).ok_or_else(|| cut_off(at))?;
-            let body = bytes.get(at + 2..at + length.max(2)).ok_or_else(|| cut_off(at))?;
-            at += length.max(2);
+            let length = bytes.get(behind..behind + 2).map(|b| usize::from(b[0]) << 8 | usize::from(b[1]));
+            let body = length.and_then(|length| bytes.get(behind + 2..behind + length.max(2)));
+            let Some(body) = body else { break end(&frame, &progress)? };
+            at = behind + 2 + body.len();
             match marker {
                 0xc4 => steps.push(Step::Huffman(body)),
                 0xdb => steps.push(Step::Quantisation(body)),
@@ -254,8 +272,9 @@ impl<'a> Header<'a> {
                 },
                 0xda => {
                     let frame = frame.as_ref().ok_or("it has a scan before its frame header")?;
-                    let end = end_of_scan(bytes, at).ok_or_else(|| cut_off(bytes.len()))?;
+                    let end = end_of_scan(bytes, at);
                     let scan = ScanHeader::parse(frame, body)?;
+                    progress.add(&scan);
                     check_length(frame, &scan, scans == 0, end - at)?;
                     steps.push(Step::Scan(body, &bytes[at..end]));
                     (at, scans) = (end, scans + 1);
@@ -264,9 +283,8 @@ impl<'a> Header<'a> {
                 0xe0 if scans == 0 => jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
                 0xee if scans == 0 && body.len() >= 12 && body.starts_with(b"Adobe") => adobe = Some(body[11]),
                 0xe1 if orientation.is_none() => {
-                    orientation = body
-                        .strip_prefix(b"Exif\0\0")
-                        .map(|e| Orientation::from_exif_chunk(e).unwrap_or(Orientation::NoTransforms));
+                    orientation =
+                        body.strip_prefix(b"Exif\0\0").map(|block| exif::orientation(block).unwrap_or(Orientation::NoTransforms));
                 }
                 0xe2 => profile |= body.starts_with(b"ICC_PROFILE\0"),
                 _ => {}
@@ -277,13 +295,13 @@ impl<'a> Header<'a> {
             if steps.len() > TABLE_LIMIT {
                 return Err(format!("it has more than the {TABLE_LIMIT} tables allowed"));
             }
-        }
+        };
         let frame = frame.ok_or("it has no frame header")?;
         if scans == 0 {
             return Err("it has no pixels".into());
         }
         let color = color(&frame, jfif, adobe);
-        Ok(Self { frame, color, orientation: orientation.unwrap_or(Orientation::NoTransforms), profile, steps })
+        Ok(Self { frame, color, orientation: orientation.unwrap_or(Orientation::NoTransforms), profile, steps, unended })
     }
 }
 
@@ -320,15 +338,29 @@ fn color(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Color {
     }
 }
 
-/// Where the next marker behind entropy-coded data stands: 0xff that is followed by neither a stuffed zero nor a restart.
-fn end_of_scan(bytes: &[u8], start: usize) -> Option<usize> {
+/// The next marker, and where it ends. What is no marker before it, also 0xff with a zero, is passed over, as are fill bytes.
+fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
+    loop {
+        at = find_marker_byte(bytes, at);
+        match *bytes.get(at + 1)? {
+            0x00 => at += 2,
+            0xff => at += 1,
+            marker => return Some((marker, at + 2)),
+        }
+    }
+}
+
+/// Where the next marker behind entropy-coded data stands: 0xff that is followed by neither a stuffed zero nor a restart. The end of
+/// the file where there is none.
+fn end_of_scan(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {
         at = find_marker_byte(bytes, at);
-        match bytes.get(at + 1)? {
-            0x00 | 0xd0..=0xd7 => at += 2,
-            0xff => at += 1,
-            _ => return Some(at),
+        match bytes.get(at + 1) {
+            Some(0x00 | 0xd0..=0xd7) => at += 2,
+            Some(0xff) => at += 1,
+            Some(_) => return at,
+            None => return bytes.len(),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A JPEG decoder of our own. It decodes a window of a picture, at the cost of little more than that window, to the very pixels
 //! of libjpeg-turbo with its usual settings, which is what Pillow and TensorFlow give.
 //!
-//! Read are 8-bit Huffman-coded files, sequential or progressive, of 1, 3 or 4 components with any sampling factors. A file that
-//! is cut off, or whose codes do not hold, is an error. It is not responsible for turning the picture upright or for colour
+//! Read are 8-bit Huffman-coded files, sequential or progressive, of 1, 3 or 4 components with any sampling factors. Bytes between
+//! segments are passed over, and the marker at the end may be missing. A file that lacks data, or whose codes do not hold, is an
+//! error. It is not responsible for turning the picture upright or for colour
 //! profiles; it says that there are some.
 
 mod bits;
@@ -97,7 +98,7 @@ impl<'a> Jpeg<'a> {
         let plan = Plan::new(&self.header, window);
         let frame = &self.header.frame;
         let planes: u64 = frame.components.iter().zip(&plan.extents).map(|(c, extent)| extent.bytes(c, window)).sum();
-        let coefficients = if plan.streams { 0 } else { progressive::bytes(frame, plan.last_row + 1) };
+        let coefficients = if plan.streams { 0 } else { progressive::bytes(frame, plan.coded_rows) };
         // The lists of a few components and steps.
         let lists = 4096;
         plan.result_bytes() + planes + coefficients + huffman::TABLES_BYTES + lists
@@ -133,7 +134,7 @@ impl<'a> Jpeg<'a> {
     fn decode_plan<const VECTORS: bool>(&self, plan: &Plan) -> Result<Picture, String> {
         let Header { frame, color, steps, .. } = &self.header;
         if !plan.streams {
-            let coefficients = progressive::decode(frame, steps, plan.last_row + 1)?;
+            let coefficients = progressive::decode(frame, steps, plan.coded_rows)?;
             let mut canvas = Canvas::new(frame, *color, plan);
             canvas.fill::<VECTORS>(frame, plan, &coefficients)?;
             return Ok(canvas.picture);
@@ -172,6 +173,10 @@ struct Plan {
     /// The first column of units that is needed, and the last.
     first_column: u32,
     last_column: u32,
+    /// Rows of units that are decoded.
+    coded_rows: u32,
+    /// All units are decoded, needed or not: only that tells whether the file is whole.
+    to_the_end: bool,
     /// The last row of the picture in a row of units needs the next row of units too.
     looks_down: bool,
     /// One scan holds everything: its blocks become pixels at once.
@@ -193,6 +198,7 @@ impl Plan {
         });
         let streams = !frame.progressive && first_scan.is_some_and(|&n| usize::from(n) == frame.components.len());
         let looks_down = extents.iter().any(Extent::looks_down);
+        let coded_rows = if header.unended { frame.units_down() } else { last_row + 1 };
         Self {
             window,
             channels: header.color.channels(),
@@ -201,6 +207,8 @@ impl Plan {
             last_row,
             first_column,
             last_column,
+            coded_rows,
+            to_the_end: header.unended,
             looks_down,
             streams,
         }
@@ -265,9 +273,11 @@ impl Canvas {
         let mut bits = Bits::new(data);
         let mut restarts = Restarts::new(tables.restart);
         let mut block = Block::ZERO;
-        for unit_y in 0..=plan.last_row {
-            let columns = if unit_y == plan.last_row { plan.last_column + 1 } else { frame.units_across() };
-            let wanted = if unit_y < plan.first_row { columns..columns } else { plan.first_column..plan.last_column + 1 };
+        for unit_y in 0..plan.coded_rows {
+            let is_last = unit_y == plan.last_row && !plan.to_the_end;
+            let columns = if is_last { plan.last_column + 1 } else { frame.units_across() };
+            let outside = unit_y < plan.first_row || unit_y > plan.last_row;
+            let wanted = if outside { columns..columns } else { plan.first_column..plan.last_column + 1 };
             let mut unit_x = 0;
             while unit_x < columns {
                 let keep = wanted.contains(&unit_x);
@@ -305,7 +315,9 @@ impl Canvas {
                 }
                 unit_x += units;
             }
-            self.emit::<VECTORS>(frame, plan, unit_y);
+            if unit_y <= plan.last_row {
+                self.emit::<VECTORS>(frame, plan, unit_y);
+            }
         }
         Ok(())
     }

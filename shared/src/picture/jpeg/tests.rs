@@ -137,8 +137,10 @@ fn what_a_file_says_of_itself_is_read() {
 fn a_file_cut_off_anywhere_is_refused() {
     let goldens = goldens();
     for (entry, file) in goldens.iter().filter(|(entry, _)| entry.width == 17) {
-        for cut in 0..file.len() {
-            assert!(Jpeg::open(&file[..cut]).is_err(), "{} cut at {cut}", entry.name);
+        // Only the end marker may be missing.
+        for cut in 0..file.len() - 2 {
+            let decoded = Jpeg::open(&file[..cut]).and_then(|jpeg| jpeg.decode(Window::whole(jpeg.width(), jpeg.height())));
+            assert!(decoded.is_err(), "{} cut at {cut}", entry.name);
         }
     }
 }

@@ -1,0 +1,72 @@
+//! Pictures in arrays of NumPy ([`shared::archive::arrays`]): one `.npy`, an `.npz`, or a folder of them. The part is that which a word
+//! of the array's name says, `x_train` and `test_images` for instance.
+
+use shared::archive::arrays::{self, ArrayError, PictureArray};
+use shared::archive::{Archive, Name};
+
+use super::lookup::common_folder;
+use super::{Content, Entry, Format, Listing, Part, RawPixels, SourceError};
+
+/// Whether there are arrays of pictures, and no picture files.
+#[must_use]
+pub fn detect(archive: &Archive) -> bool {
+    archive.pictures().next().is_none() && arrays::detect(archive)
+}
+
+/// Lists the pictures of all arrays, in the order of the arrays' names, numbered from 0. Classes are called by their numbers.
+///
+/// # Errors
+/// When there is no array of pictures, or one cannot be used.
+pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
+    let found = arrays::read(archive).map_err(|error| match error {
+        ArrayError::Archive(error) => error.into(),
+        ArrayError::Array { name, what } => SourceError::table(archive, &name.to_string(), what),
+    })?;
+    if found.is_empty() {
+        let what = "there is no array of pictures of the shape (count, height, width, 3); another --format reads other layouts";
+        return Err(SourceError::usage(archive, what));
+    }
+    let name_of = |entry: usize| archive.names()[entry].0.as_slice();
+    let used = || found.iter().flat_map(|array| [Some(array.entry), array.labels.as_ref().map(|(at, _)| *at)]).flatten();
+    let root = common_folder(used().map(name_of)).to_vec();
+    let below = |entry: usize| Name(name_of(entry)[root.len()..].to_vec());
+    let mut tables: Vec<Name> = found.iter().filter_map(|array| array.labels.as_ref()).map(|(at, _)| below(*at)).collect();
+    tables.sort();
+    tables.dedup();
+    let mut pictures = Vec::new();
+    for array in &found {
+        let (file, part) = (below(array.entry), part_of(name_of(array.entry)));
+        for i in 0..array.count {
+            let &PictureArray { width, height, channels, planar, .. } = array;
+            let offset = array.start + i as u64 * array.bytes();
+            pictures.push(Entry {
+                id: pictures.len() as u32,
+                content: Content::Raw(RawPixels {
+                    file: file.clone(),
+                    offset,
+                    width,
+                    height,
+                    channels,
+                    planar,
+                    transposed: false,
+                    text: None,
+                }),
+                partner: None,
+                label: array.labels.as_ref().map(|(_, labels)| labels[i]),
+                part,
+                objects: Vec::new(),
+                drawn_on: None,
+            });
+        }
+    }
+    let most = pictures.iter().filter_map(|entry| entry.label).max();
+    let classes = most.map_or_else(Vec::new, |most| (0..=most).map(|number| number.to_string()).collect());
+    Ok(Listing { format: Format::Npz, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+}
+
+/// The part that a word of the name says.
+fn part_of(name: &[u8]) -> Option<Part> {
+    let base = Name(name.to_vec()).to_string();
+    let stem = base.rsplit('/').next().unwrap_or_default().trim_end_matches(".npy");
+    stem.split(|c: char| !c.is_ascii_alphanumeric()).find_map(Part::named)
+}
