@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use prep::build::Options;
+use prep::build::plan::Plan;
+use prep::build::prepare::Preparer;
 use prep::source::{self, Content, Entry, Format, Listing, Part};
 use shared::archive::Archive;
 use shared::cli::one_line;
@@ -101,7 +104,7 @@ fn bytes_of(archive: &Archive, listing: &Listing, entry: &Entry) -> Option<Vec<u
     let at = |name: &shared::archive::Name| archive.find(&[&listing.root[..], &name.0].concat());
     match &entry.content {
         Content::File(name) => Some(archive.read(at(name)?, 1 << 20).expect("read")),
-        Content::Raw(raw) => Some(archive.read_range(at(&raw.file)?, raw.offset, raw.bytes()).expect("read")),
+        Content::Raw(raw) => Some(raw.unpacked(archive.read_range(at(&raw.file)?, raw.offset, raw.stored()).expect("read"))),
     }
 }
 
@@ -365,8 +368,190 @@ fn malformed_cifar_files_are_named_with_their_numbers() {
         let error = drawn.refused(&scratch, None);
         assert!(error.contains(wanted), "{error}");
     }
-    let error = Drawn::named(&["data_batch_1"]).refused(&scratch, Some(Format::Cifar));
-    assert!(error.contains("only the binary version"), "{error}");
+    let error = Drawn::named(&["data_batch_2"]).refused(&scratch, Some(Format::Cifar));
+    assert!(error.contains("train beside meta"), "{error}");
+}
+
+/// Pickles of CIFAR's Python version, as Python 2, Python 3, and Python 3 for Python 2 write them: the labels, and pictures of one
+/// value each.
+fn pickled(key: &str, pictures: &[(u8, u8)]) -> [Vec<u8>; 3] {
+    let data: Vec<u8> = pictures.iter().flat_map(|(_, value)| [*value; 3072]).collect();
+    let labels: Vec<u8> = pictures.iter().flat_map(|(label, _)| [b'K', *label]).collect();
+    let (count, length) = (pictures.len() as u8, (data.len() as u32).to_le_bytes());
+    let short = |code: u8, text: &str| [&[code, text.len() as u8][..], text.as_bytes()].concat();
+    let long = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let array = |empty: &[u8], kind: &[u8], data: &[u8]| {
+        let made = [b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85", empty, b"tR"].concat();
+        let kind =
+            [b"cnumpy\ndtype\n", kind, b"K\0K\x01\x87R(K\x03", &short(b'U', "|"), b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"]
+                .concat();
+        [&made[..], b"(K\x01", &[b'K', count], b"M\x00\x0c\x86", &kind, b"\x89", data, b"tb"].concat()
+    };
+    let python2 = [
+        &b"\x80\x02}q\x01("[..],
+        &short(b'U', "data"),
+        &array(&short(b'U', "b"), &short(b'U', "u1"), &[&b"T"[..], &length, &data].concat()),
+        &short(b'U', key),
+        b"]q\x02(",
+        &labels,
+        b"eu.",
+    ];
+    let python3 = [
+        &b"\x80\x04}\x94("[..],
+        &short(0x8c, "data"),
+        &array(&short(b'C', "b"), &short(0x8c, "u1"), &[&b"B"[..], &length, &data].concat()),
+        &short(0x8c, key),
+        b"]\x94(",
+        &labels,
+        b"eu.",
+    ];
+    let encoded = |text: &str| [b"c_codecs\nencode\n", &long(text)[..], &long("latin1"), b"\x86R"].concat();
+    let text: String = data.iter().map(|&byte| char::from(byte)).collect();
+    let repacked = [
+        &b"\x80\x02}q\x01("[..],
+        &encoded("data"),
+        &array(&encoded("b"), &long("u1"), &encoded(&text)),
+        &encoded(key),
+        b"]q\x02(",
+        &labels,
+        b"eu.",
+    ];
+    [python2.concat(), python3.concat(), repacked.concat()]
+}
+
+/// A pickle of names.
+fn pickled_names(key: &str, names: &[&str]) -> Vec<u8> {
+    let names: String = names.iter().map(|name| format!("S'{name}'\na")).collect();
+    format!("(dp0\nS'{key}'\np1\n(lp2\n{names}s.").into_bytes()
+}
+
+#[test]
+fn cifar_in_its_python_form_is_read_and_nothing_of_it_is_run() {
+    let scratch = Scratch::new("cifar-python");
+    let meta = pickled_names("label_names", &["airplane", "automobile", "bird"]);
+    for form in 0..3 {
+        let first = pickled("labels", &[(1, 200), (0, 3)])[form].clone();
+        let test = pickled("labels", &[(2, 255)])[form].clone();
+        let drawn = Drawn::named(&["c/readme.html"]).with("c/data_batch_1", first).with("c/test_batch", test);
+        let listing = drawn.with("c/batches.meta", meta.clone()).listed(&scratch, None);
+        let wanted = ["data_batch_1#0 automobile Train", "data_batch_1#1 airplane Train", "test_batch#2 bird Val"];
+        assert_eq!((listing.format, rows(&listing)), (Format::Cifar, wanted.map(String::from).to_vec()), "form {form}");
+        let (archive, listing) = open(&scratch.path("source.tar.gz"), None);
+        for (entry, value) in listing.pictures.iter().zip([200, 3, 255]) {
+            assert_eq!(bytes_of(&archive, &listing, entry), Some(vec![value; 3072]), "form {form}");
+        }
+        let [train, test] = [&[(0, 7)], &[(1, 8)]].map(|pictures| pickled("fine_labels", pictures)[form].clone());
+        let hundred = Drawn::named(&[]).with("train", train).with("test", test);
+        let hundred = hundred.with("meta", pickled_names("fine_label_names", &["apple", "fish"]));
+        assert_eq!(rows(&hundred.listed(&scratch, None)), ["train#0 apple Train", "test#1 fish Val"]);
+    }
+    let sound = pickled("labels", &[(1, 200), (0, 3)])[0].clone();
+    for (bytes, wanted) in [
+        (b"cos\nsystem\n(S'touch /tmp/x'\ntR.".to_vec(), "it names os.system"),
+        (b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93.".to_vec(), "it names builtins.eval"),
+        (sound[..sound.len() - 2].to_vec(), "it breaks off"),
+        (sound[..500].to_vec(), "it breaks off"),
+        (b"}.".to_vec(), "labels or fine_labels"),
+    ] {
+        let error = Drawn::named(&[]).with("data_batch_1", bytes).with("batches.meta", meta.clone()).refused(&scratch, None);
+        assert!(error.contains("data_batch_1") && error.contains(wanted), "{error}");
+    }
+    // A class without a name is called by its number.
+    let more = Drawn::named(&[]).with("data_batch_1", pickled("labels", &[(4, 1)])[1].clone()).with("batches.meta", meta.clone());
+    assert_eq!(rows(&more.listed(&scratch, None)), ["data_batch_1#0 4 Train"]);
+    // Whatever a byte becomes, reading it ends.
+    for at in (0..sound.len().min(400)).chain(sound.len() - 60..sound.len()) {
+        for byte in [0, b'(', b't', b'R', 0xff] {
+            let mut bytes = sound.clone();
+            bytes[at] = byte;
+            let source = Drawn::named(&[]).with("data_batch_1", bytes);
+            let _ = source::open(&source.tar_path(&scratch), None);
+        }
+    }
+}
+
+#[test]
+fn emnist_is_turned_upright_and_named_by_its_mapping() {
+    let scratch = Scratch::new("emnist");
+    // Two rows of three columns, stored column by column.
+    let pixels = [1, 4, 2, 5, 3, 6];
+    let drawn = Drawn::named(&[])
+        .with("e/emnist-letters-train-images-idx3-ubyte", idx(&[1, 2, 3], &pixels))
+        .with("e/emnist-letters-train-labels-idx1-ubyte", idx(&[1], &[2]))
+        .with("e/emnist-letters-test-images-idx3-ubyte", idx(&[1, 2, 3], &pixels))
+        .with("e/emnist-letters-test-labels-idx1-ubyte", idx(&[1], &[1]))
+        .with("e/emnist-letters-mapping.txt", "1 65 97\n2 66 98\n");
+    let listing = drawn.listed(&scratch, None);
+    assert_eq!((listing.format, listing.classes.as_slice()), (Format::Idx, &["A".to_owned(), "B".into()][..]));
+    let series = "emnist-letters-train-images-idx3-ubyte#0 B Train";
+    assert_eq!(rows(&listing), [series, "emnist-letters-test-images-idx3-ubyte#1 A Val"]);
+    let Content::Raw(raw) = &listing.pictures[0].content else { panic!("no pixels") };
+    assert!(raw.transposed && (raw.width, raw.height) == (3, 2));
+    // What is seen are rows again.
+    let options = Options { size: 2, ..Options::new(scratch.path("source"), scratch.path("out")) };
+    let plan = Plan::new(&options).expect("list");
+    let whole = Preparer::new(&plan, &options, false).whole(0).expect("decode");
+    let grey: Vec<u8> = whole.pixels.chunks_exact(3).map(|pixel| pixel[0]).collect();
+    assert_eq!(((whole.width, whole.height), grey), ((3, 2), vec![1, 2, 3, 4, 5, 6]));
+    let error = drawn.with("e/emnist-letters-mapping.txt", "1 65\n").refused(&scratch, None);
+    assert!(error.contains("mapping.txt") && error.contains("label 2"), "{error}");
+}
+
+#[test]
+fn the_first_of_qmnists_numbers_is_the_class() {
+    let scratch = Scratch::new("qmnist");
+    let numbers = |rows: &[[u32; 2]]| {
+        let header = [0x0c02, rows.len() as u32, 2];
+        header.into_iter().chain(rows.iter().flatten().copied()).flat_map(u32::to_be_bytes).collect::<Vec<u8>>()
+    };
+    let drawn = Drawn::named(&[])
+        .with("qmnist-train-images-idx3-ubyte.gz", gz(&idx(&[2, 1, 1], &[7, 8])))
+        .with("qmnist-train-labels-idx2-int.gz", gz(&numbers(&[[1, 900], [0, 901]])));
+    let listing = drawn.listed(&scratch, None);
+    let name = "qmnist-train-images-idx3-ubyte.gz";
+    assert_eq!(rows(&listing), [format!("{name}#0 1 Train"), format!("{name}#1 0 Train")]);
+    for (rows, wanted) in
+        [(vec![[1, 2]], "1 labels are there for the 2 pictures"), (vec![[300, 0], [1, 0]], "is 300, not below 256")]
+    {
+        let drawn = Drawn::named(&[]).with(name, gz(&idx(&[2, 1, 1], &[7, 8])));
+        let error = drawn.with("qmnist-train-labels-idx2-int.gz", gz(&numbers(&rows))).refused(&scratch, None);
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn nabirds_ids_with_dashes_and_its_tree_of_classes_are_read() {
+    let scratch = Scratch::new("nabirds");
+    let [a, b] = ["0000139e-21dc-4d0c-bfe1-4cae3c85c829", "0000d9fc-4e02-4c06-a0af-a55cfb16b12b"];
+    let drawn = Drawn::named(&["n/images/0800/a.jpg", "n/images/0801/b.jpg"])
+        .with("n/images.txt", format!("{a} 0800/a.jpg\n{b} 0801/b.jpg\n"))
+        .with("n/bounding_boxes.txt", format!("{a} 1 2 3 4\n{b} 5 6 7 8\n"))
+        .with("n/image_class_labels.txt", format!("{a} 800\n{b} 801\n"))
+        .with("n/classes.txt", "0 Birds\n800 Common Eider (Adult)\n801 Wood Duck\n")
+        .with("n/hierarchy.txt", "800 0\n801 0\n")
+        .with("n/sizes.txt", format!("{a} 90 80\n{b} 70 60\n"))
+        .with("n/train_test_split.txt", format!("{a} 1\n{b} 0\n"));
+    let listing = drawn.listed(&scratch, None);
+    assert_eq!(
+        (listing.format, listing.classes.as_slice()),
+        (Format::Cub, &["Common Eider (Adult)".to_owned(), "Wood Duck".into()][..])
+    );
+    assert_eq!(rows(&listing), ["images/0800/a.jpg Common Eider (Adult) Train", "images/0801/b.jpg Wood Duck Val"]);
+    assert_eq!(listing.pictures[0].objects.len(), 1);
+    assert_eq!(listing.pictures[1].drawn_on, Some([70.0, 60.0]));
+    let error = drawn.with("n/images.txt", "one 0800/a.jpg\n").refused(&scratch, None);
+    assert!(error.contains("does not begin with a number"), "{error}");
+}
+
+#[test]
+fn several_files_of_stylegan_are_one_source() {
+    let scratch = Scratch::new("stylegan-several");
+    let drawn = Drawn::named(&["a/00/1.png", "a/00/2.png", "b/00/1.png", "b/00/2.png"])
+        .with("a/dataset.json", r#"{"labels": [["00/1.png", 0], ["00\\2.png", 1]]}"#)
+        .with("b/dataset.json", r#"{"labels": [["./00/1.png", 1]]}"#);
+    let listing = drawn.listed(&scratch, None);
+    assert_eq!((listing.format, listing.tables.len()), (Format::Stylegan, 2));
+    assert_eq!(rows(&listing), ["a/00/1.png 0 -", "a/00/2.png 1 -", "b/00/1.png 1 -", "b/00/2.png - -"]);
 }
 
 const PICTURES: [&str; 3] = ["00/img1.png", "00/img0.png", "01/img2.png"];

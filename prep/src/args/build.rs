@@ -23,6 +23,8 @@ const SHORTER_SIDE_MARGIN: f64 = 0.25;
 #[command(after_help = "Examples:
   prep build pictures/ --out data                              folder names are classes; a tenth goes to val
   prep build CUB_200_2011.zip --out birds64                    boxes, classes and split of the source
+  prep build kaggle/ --out pets                                train.csv (id,label) beside a folder of pictures
+  prep build roboflow.zip --out parts                          YOLO, COCO or VOC, as Roboflow exports them
   prep build voc/ --out raccoons --dry-run                     what would be left out, and why
   prep build voc/ --out raccoons --strict                      fail if any file of voc/ is not used
   prep build faces.zip --out faces --crop shorter-side         80x80 stored, the trainer crops 64x64 at random

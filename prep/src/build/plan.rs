@@ -93,8 +93,9 @@ impl Planned {
                 numbers(&[0]);
                 name
             }
-            Content::Raw(RawPixels { file, offset, width, height, channels, planar }) => {
+            Content::Raw(RawPixels { file, offset, width, height, channels, planar, transposed, text }) => {
                 numbers(&[1, *offset, u64::from(*width), u64::from(*height), u64::from(*channels), u64::from(*planar)]);
+                numbers(&[u64::from(*transposed), text.map_or(0, |bytes| bytes + 1)]);
                 file
             }
         };

@@ -103,7 +103,7 @@ pub fn read(plan: &Plan, planned: &Planned, limit: u64) -> Result<Files, Fault> 
             let names = std::iter::once(name).chain(&planned.entry.partner);
             names.map(|name| Ok(source.archive.read(find(name)?, limit)?)).collect()
         }
-        Content::Raw(raw) => Ok(vec![source.archive.read_range(find(&raw.file)?, raw.offset, raw.bytes())?]),
+        Content::Raw(raw) => Ok(vec![raw.unpacked(source.archive.read_range(find(&raw.file)?, raw.offset, raw.stored())?)]),
     }
 }
 
@@ -116,7 +116,7 @@ pub fn length(plan: &Plan, planned: &Planned) -> u64 {
             let names = std::iter::once(name).chain(&planned.entry.partner);
             names.filter_map(|name| source.find(name)).map(|at| source.archive.length(at)).sum()
         }
-        Content::Raw(raw) => raw.bytes(),
+        Content::Raw(raw) => raw.stored(),
     }
 }
 
@@ -420,9 +420,17 @@ impl Opened<'_> {
                 } else {
                     bytes.to_vec()
                 };
+                let pixels = if raw.transposed { transposed(&pixels, raw) } else { pixels };
                 let whole = Picture { width: raw.width, height: raw.height, channels: raw.channels, pixels };
                 Ok(canvas.paint(whole.cut(window)))
             }
         }
     }
+}
+
+/// Row by row what is there column by column.
+fn transposed(pixels: &[u8], raw: &RawPixels) -> Vec<u8> {
+    let (width, height, channels) = (raw.width as usize, raw.height as usize, raw.channels as usize);
+    let pixel = |y: usize, x: usize| &pixels[(x * height + y) * channels..][..channels];
+    (0..height).flat_map(|y| (0..width).flat_map(move |x| pixel(y, x))).copied().collect()
 }

@@ -1,14 +1,15 @@
-//! The binary version of CIFAR-10 and CIFAR-100 (cs.toronto.edu/~kriz/cifar.html): files of records, each one or two bytes of labels
-//! and a 32×32 picture, all of its red, then green, then blue.
+//! CIFAR-10 and CIFAR-100 (cs.toronto.edu/~kriz/cifar.html). The binary version is files of records, each one or two bytes of labels
+//! and a 32×32 picture, all of its red, then green, then blue; the Python version is read beside.
 
 use shared::archive::{Archive, Name};
 use shared::cli::UsageError;
 
+use super::cifar_python;
 use super::records::{Packed, lines};
 use super::{Content, Entry, Format, Listing, Part, RawPixels, SourceError, TABLE_LIMIT};
 
 /// Height and width of the pictures.
-const SIZE: u32 = 32;
+pub(super) const SIZE: u32 = 32;
 /// Bytes of a picture.
 const PIXELS: u64 = 3 * 32 * 32;
 /// The first file of CIFAR-10.
@@ -25,9 +26,14 @@ struct Version {
     files: Vec<(usize, Part)>,
 }
 
-/// Whether the archive holds `data_batch_1.bin`, or `train.bin` beside `fine_label_names.txt`.
+/// Whether the archive holds one of the versions.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
+    is_binary(archive) || cifar_python::detect(archive)
+}
+
+/// Whether the archive holds `data_batch_1.bin`, or `train.bin` beside `fine_label_names.txt`.
+fn is_binary(archive: &Archive) -> bool {
     let has = |root: &[u8], name: &str| archive.find(&[root, name.as_bytes()].concat()).is_some();
     archive.root_of(FIRST).is_ok() || archive.root_of(FINE).is_ok_and(|root| has(&root, "train.bin"))
 }
@@ -37,6 +43,9 @@ pub fn detect(archive: &Archive) -> bool {
 /// # Errors
 /// When a file between two others is missing, does not hold whole records, or has a label without a name.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
+    if !is_binary(archive) && cifar_python::detect(archive) {
+        return cifar_python::read(archive);
+    }
     let version = if archive.root_of(FIRST).is_ok() { ten(archive)? } else { hundred(archive)? };
     let mut tables = Vec::new();
     let mut names = None;
@@ -69,7 +78,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let name = Name(file.name().0[version.root.len()..].to_vec());
         for (i, label) in (0..).zip(labels) {
             let offset = i * record + version.labels;
-            let raw = RawPixels { file: name.clone(), offset, width: SIZE, height: SIZE, channels: 3, planar: true };
+            let raw = RawPixels {
+                file: name.clone(),
+                offset,
+                width: SIZE,
+                height: SIZE,
+                channels: 3,
+                planar: true,
+                transposed: false,
+                text: None,
+            };
             pictures.push(Entry {
                 id: pictures.len() as u32,
                 content: Content::Raw(raw),
@@ -88,19 +106,28 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
 /// CIFAR-10: `data_batch_1.bin` and on, `test_batch.bin`.
 fn ten(archive: &Archive) -> Result<Version, SourceError> {
     let root = archive.root_of(FIRST)?;
+    let files = batches(archive, &root, b".bin")?;
+    Ok(Version { root, labels: 1, classes: "batches.meta.txt", files })
+}
+
+/// The files `data_batch_1` and on with the suffix, then `test_batch`.
+///
+/// # Errors
+/// When one between two others is missing.
+pub(super) fn batches(archive: &Archive, root: &[u8], suffix: &[u8]) -> Result<Vec<(usize, Part)>, SourceError> {
     let number = |name: &Name| -> Option<u32> {
-        let file = name.0.strip_prefix(root.as_slice())?.strip_prefix(b"data_batch_")?.strip_suffix(b".bin")?;
+        let file = name.0.strip_prefix(root)?.strip_prefix(b"data_batch_")?.strip_suffix(suffix)?;
         std::str::from_utf8(file).ok()?.parse().ok()
     };
     let mut batches: Vec<_> = archive.names().iter().enumerate().filter_map(|(at, name)| Some((number(name)?, at))).collect();
     batches.sort_unstable();
     if let Some((missing, _)) = (1..).zip(&batches).find(|(wanted, (number, _))| wanted != number) {
-        let what = format!("data_batch_{missing}.bin is missing, but there are batches of higher numbers");
-        return Err(SourceError::table(archive, FIRST, what));
+        let suffix = String::from_utf8_lossy(suffix);
+        let what = format!("data_batch_{missing}{suffix} is missing, but there are batches of higher numbers");
+        return Err(SourceError::table(archive, &format!("data_batch_1{suffix}"), what));
     }
-    let test = archive.find(&[&root[..], b"test_batch.bin"].concat()).map(|at| (at, Part::Val));
-    let files = batches.into_iter().map(|(_, at)| (at, Part::Train)).chain(test).collect();
-    Ok(Version { root, labels: 1, classes: "batches.meta.txt", files })
+    let test = archive.find(&[root, b"test_batch", suffix].concat()).map(|at| (at, Part::Val));
+    Ok(batches.into_iter().map(|(_, at)| (at, Part::Train)).chain(test).collect())
 }
 
 /// CIFAR-100: `train.bin` and `test.bin` beside the names of its classes.
@@ -108,7 +135,9 @@ fn hundred(archive: &Archive) -> Result<Version, SourceError> {
     let with_train = |root: Vec<u8>| archive.find(&[&root[..], b"train.bin"].concat()).map(|train| (root, train));
     let root = archive.root_of(FINE).ok().and_then(with_train);
     let Some((root, train)) = root else {
-        let what = format!("holds neither {FIRST} nor train.bin beside {FINE}; only the binary version of CIFAR is read");
+        let what = format!(
+            "holds neither {FIRST} nor train.bin beside {FINE}, and of the Python version neither data_batch_1 nor train beside meta"
+        );
         return Err(SourceError::Usage { path: archive.path().to_owned(), source: UsageError(what) });
     };
     let test = archive.find(&[&root[..], b"test.bin"].concat()).map(|at| (at, Part::Val));

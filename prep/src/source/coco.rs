@@ -3,22 +3,25 @@
 //! them (`train/_annotations.coco.json` beside the pictures). Which pictures there are, with their boxes, classes and parts.
 //!
 //! Boxes are x, y, width and height from the upper left corner, from 0, as they are. Annotations with `iscrowd` are left out:
-//! their boxes are around many objects. So are annotations without a box. The part of a picture is that which its JSON file or
+//! their boxes are around many objects. So are annotations without a box, and those of an image or a category that the file does not
+//! list, which are counted. A box with a number that is none leaves out its object alone. Ids are keys, of whatever type. The part of a picture is that which its JSON file or
 //! the folder of it is called after. Ids of pictures are not COCO's, which repeat in the next file: pictures are numbered from 0,
 //! by the name of the JSON file, then by COCO's id.
 
+mod document;
+
 use std::collections::HashMap;
-use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{self, IgnoredAny};
 use serde_json::error::Category as Fault;
 use shared::archive::{Archive, Name};
 
+use document::{Annotation, Category, Document, Flag, Id, Image, Many};
+
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, above, base_of, common_folder, files, folder_of, stem_of};
-use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
-use crate::crop::BoundingBox;
+use super::lookup::{Lookup, Misses, above, ambiguous, base_of, common_folder, files, folder_of, stem_of};
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::drawn;
 
 /// What Roboflow calls its files.
@@ -31,8 +34,12 @@ const DETECT_FILES: usize = 16;
 /// Whether there are files of COCO's or Roboflow's names, or any JSON file with `images` and `annotations`.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
-    let outlined = |file| archive.read(file, TABLE_LIMIT).is_ok_and(|bytes| outline(&bytes).is_ok());
-    !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(outlined)
+    !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(|file| is_one(archive, file))
+}
+
+/// Whether the JSON file of that number has the members of COCO.
+pub(super) fn is_one(archive: &Archive, file: usize) -> bool {
+    archive.read(file, TABLE_LIMIT).is_ok_and(|bytes| outline(&bytes).is_ok())
 }
 
 /// Reads the files of COCO's or Roboflow's names; where there are none, every JSON file with `images` and `annotations`. The
@@ -109,21 +116,18 @@ fn outlined(archive: &Archive) -> Result<Vec<usize>, SourceError> {
     Ok(found)
 }
 
-/// Whether the file has the members of COCO, whatever they hold.
+/// Whether the file has the members of COCO, whatever they hold: a file of pictures for testing has no annotations.
 fn outline(bytes: &[u8]) -> Result<(), serde_json::Error> {
     #[derive(Deserialize)]
     struct Outline {
         #[serde(rename = "images")]
-        _images: Vec<IgnoredAny>,
-        #[serde(rename = "annotations")]
-        _annotations: Vec<IgnoredAny>,
+        _images: Many<IgnoredAny>,
+        annotations: Option<Many<IgnoredAny>>,
+        categories: Option<Many<IgnoredAny>>,
     }
-    serde_json::from_slice::<Outline>(without_mark(bytes)).map(|_| ())
-}
-
-/// Without the byte order mark that some editors write.
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+    let outline: Outline = serde_json::from_slice(&text::json(bytes))?;
+    let missing = outline.annotations.is_none() && outline.categories.is_none();
+    if missing { Err(de::Error::missing_field("annotations")) } else { Ok(()) }
 }
 
 fn malformed(archive: &Archive, file: usize, error: &serde_json::Error) -> SourceError {
@@ -135,101 +139,6 @@ fn bad(archive: &Archive, file: usize, what: String) -> SourceError {
     SourceError::table(archive, &archive.names()[file].to_string(), what)
 }
 
-/// What is read of a file.
-#[derive(Deserialize)]
-struct Document {
-    images: Vec<Image>,
-    annotations: Vec<Annotation>,
-    #[serde(default)]
-    categories: Vec<Category>,
-}
-
-#[derive(Deserialize)]
-struct Image {
-    id: u64,
-    file_name: String,
-    #[serde(default)]
-    width: Extent,
-    #[serde(default)]
-    height: Extent,
-}
-
-/// A side of a picture; none where it is absent, null, zero or no number.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(from = "serde_json::Value")]
-struct Extent(Option<f64>);
-
-impl From<serde_json::Value> for Extent {
-    fn from(value: serde_json::Value) -> Self {
-        Self(value.as_f64().filter(|extent| extent.is_finite() && *extent >= 1.0))
-    }
-}
-
-#[derive(Deserialize)]
-struct Annotation {
-    id: Option<u64>,
-    image_id: u64,
-    category_id: Option<u64>,
-    #[serde(default)]
-    bbox: Corners,
-    iscrowd: Option<Flag>,
-}
-
-#[derive(Deserialize)]
-struct Category {
-    id: u64,
-    name: String,
-}
-
-/// 0 or 1, as some write it false or true.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Flag {
-    Truth(bool),
-    Number(f64),
-}
-
-impl Flag {
-    fn is_set(&self) -> bool {
-        match *self {
-            Self::Truth(set) => set,
-            Self::Number(number) => number != 0.0,
-        }
-    }
-}
-
-/// A box as four numbers; none where the member is absent, null or empty.
-#[derive(Default)]
-struct Corners(Option<BoundingBox>);
-
-impl<'de> Deserialize<'de> for Corners {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Numbers;
-        impl<'de> Visitor<'de> for Numbers {
-            type Value = Corners;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bbox as [x, y, width, height]")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Corners, E> {
-                Ok(Corners(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Corners, A::Error> {
-                let Some(x) = seq.next_element()? else { return Ok(Corners(None)) };
-                let mut next = |index| seq.next_element()?.ok_or_else(|| de::Error::invalid_length(index, &self));
-                let (y, width, height) = (next(1)?, next(2)?, next(3)?);
-                if seq.next_element::<IgnoredAny>()?.is_some() {
-                    return Err(de::Error::invalid_length(5, &self));
-                }
-                Ok(Corners(Some(BoundingBox { x, y, width, height })))
-            }
-        }
-        from.deserialize_any(Numbers)
-    }
-}
-
 struct Reader<'a> {
     archive: &'a Archive,
     lookup: Lookup<'a>,
@@ -237,7 +146,7 @@ struct Reader<'a> {
     top: &'a [u8],
     classes: Classes,
     /// The JSON file that lists a picture, and the picture's id there.
-    places: HashMap<Name, (usize, u64)>,
+    places: HashMap<Name, (usize, Id)>,
     pictures: Vec<Entry>,
 }
 
@@ -246,43 +155,65 @@ impl Reader<'_> {
     fn add(&mut self, file: usize) -> Result<(), SourceError> {
         let archive = self.archive;
         let bytes = archive.read(file, TABLE_LIMIT)?;
-        let document: Document = serde_json::from_slice(without_mark(&bytes)).map_err(|e| malformed(archive, file, &e))?;
+        let document: Document = serde_json::from_slice(&text::json(&bytes)).map_err(|e| malformed(archive, file, &e))?;
         drop(bytes);
-        let Document { mut images, mut annotations, mut categories } = document;
+        let Document { images: Many(mut images), annotations: Many(mut annotations), categories: Many(mut categories) } =
+            document;
         // Files say nothing by their order; ids do.
-        annotations.sort_by_key(|annotation| annotation.id);
-        images.sort_by_key(|image| image.id);
-        if let Some(pair) = images.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        annotations.sort_by(|a, b| a.id.cmp(&b.id));
+        images.sort_by_cached_key(Image::id);
+        if let Some(pair) = images.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
             let [first, second] = [&pair[0].file_name, &pair[1].file_name];
-            return Err(bad(archive, file, format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id)));
+            return Err(bad(archive, file, format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id())));
         }
-        categories.sort_by_key(|category| category.id);
-        if let Some(pair) = categories.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        categories.sort_by_cached_key(Category::id);
+        if let Some(pair) = categories.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
             let [first, second] = [&pair[0].name, &pair[1].name];
-            return Err(bad(archive, file, format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id)));
+            return Err(bad(archive, file, format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id())));
         }
-        let labels: HashMap<u64, u32> = categories.iter().map(|c| (c.id, self.classes.number(&c.name))).collect();
+        let mut labels: HashMap<Id, u32> = categories.iter().map(|c| (c.id(), self.classes.number(&c.name))).collect();
+        if categories.is_empty() {
+            // Without names, classes are called by their ids.
+            let mut ids: Vec<&Id> = annotations.iter().filter_map(|annotation| annotation.category_id.as_ref()).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            labels.extend(ids.into_iter().map(|id| (id.clone(), self.classes.number(&id.to_string()))));
+        }
+        let places: HashMap<Id, usize> = images.iter().enumerate().map(|(place, image)| (image.id(), place)).collect();
         let mut objects: Vec<Vec<Object>> = vec![Vec::new(); images.len()];
+        let mut orphans = Orphans::default();
         for annotation in &annotations {
-            let unknown = |what: &str, id: u64, table: &str| {
-                let shown = annotation.id.map_or("an annotation".into(), |id| format!("annotation {id}"));
-                bad(archive, file, format!("{shown} is of {what} {id}, which is not in {table}"))
+            let Some(&image) = places.get(&annotation.image_id) else {
+                orphans.add(annotation, "image", &annotation.image_id);
+                continue;
             };
-            let image = images.binary_search_by_key(&annotation.image_id, |image| image.id);
-            let image = image.map_err(|_| unknown("image", annotation.image_id, "images"))?;
-            let label = |id| labels.get(&id).copied().ok_or_else(|| unknown("category", id, "categories"));
-            let label = annotation.category_id.map(label).transpose()?;
+            let label = match &annotation.category_id {
+                Some(id) => match labels.get(id) {
+                    Some(&label) => Some(label),
+                    None => {
+                        orphans.add(annotation, "category", id);
+                        continue;
+                    }
+                },
+                None => None,
+            };
             if let Some(bounding_box) = annotation.bbox.0.filter(|_| !annotation.iscrowd.as_ref().is_some_and(Flag::is_set)) {
                 objects[image].push(Object { bounding_box, label });
             }
         }
+        orphans.report(archive, file, annotations.len())?;
         let part = part_of(self.below_top(&archive.names()[file].0), true);
+        let mut misses = Misses::default();
         let fractions = drawn::are_fractions(objects.iter().flatten().map(|object| &object.bounding_box));
         for (image, objects) in images.iter().zip(objects) {
             let name = self.picture(file, part, image)?;
-            if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id)) {
+            if archive.find(&name.0).is_none() {
+                misses.add(image.file_name.as_bytes());
+            }
+            if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id())) {
                 let first = &archive.names()[first];
-                let what = format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id);
+                let what =
+                    format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id());
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
@@ -290,6 +221,7 @@ impl Reader<'_> {
             let drawn_on = if fractions { Some([1.0, 1.0]) } else { size };
             self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, part, objects, drawn_on });
         }
+        misses.report(archive, Format::Coco.name(), &archive.names()[file], images.len());
         Ok(())
     }
 
@@ -318,17 +250,63 @@ impl Reader<'_> {
                     let [first, second] = [first, second].map(|i| &archive.names()[i]);
                     let what = format!(
                         "image {}, \"{}\", may be {first} or {second}; write more of its path into file_name",
-                        image.id, image.file_name
+                        image.id(),
+                        image.file_name
                     );
                     return Err(bad(archive, file, what));
                 }
             }
         }
-        Ok(Name([own, &path].concat()))
+        let found = self.lookup.find(&[own, above(own), self.top], image.file_name.as_bytes(), part);
+        if let Some(several) = ambiguous(archive, &found) {
+            let what = format!("image {}, \"{}\", {several}; write more of its path into file_name", image.id(), image.file_name);
+            return Err(bad(archive, file, what));
+        }
+        Ok(found.first().map_or_else(|| Name([own, &path].concat()), |&found| archive.names()[found].clone()))
     }
 
     fn below_top<'b>(&self, name: &'b [u8]) -> &'b [u8] {
         name.strip_prefix(self.top).unwrap_or(name)
+    }
+}
+
+/// Annotations of what the file does not list.
+#[derive(Default)]
+struct Orphans {
+    count: usize,
+    first: String,
+}
+
+impl Orphans {
+    fn add(&mut self, annotation: &Annotation, what: &str, of: &Id) {
+        if self.count == 0 {
+            let shown = annotation.id.as_ref().map_or("an annotation".into(), |id| format!("annotation {id}"));
+            self.first = format!("{shown} is of {what} {of}");
+        }
+        self.count += 1;
+    }
+
+    /// Says how many there are.
+    ///
+    /// # Errors
+    /// When there are no others: ids that never agree are of another file.
+    fn report(self, archive: &Archive, file: usize, all: usize) -> Result<(), SourceError> {
+        let Self { count, first } = self;
+        if count == 0 {
+            return Ok(());
+        }
+        if count == all {
+            return Err(bad(
+                archive,
+                file,
+                format!("none of its {all} annotations is of an image and a category that it lists: {first}"),
+            ));
+        }
+        let name = &archive.names()[file];
+        tracing::warn!(
+            "{name}: {count} of {all} annotations are left out, which are of an image or a category that it does not list; the first: {first}"
+        );
+        Ok(())
     }
 }
 

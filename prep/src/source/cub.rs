@@ -1,12 +1,17 @@
-//! The layout of Caltech-UCSD Birds: five tables of text beside a folder `images`. Which pictures there are, with their boxes,
-//! classes and splits; not the pictures themselves.
+//! The layout of Caltech-UCSD Birds and of NABirds: five tables of text beside a folder `images`. Which pictures there are, with their
+//! boxes, classes and splits; not the pictures themselves.
+//!
+//! CUB's pictures have numbers. NABirds' have ids with dashes, and are numbered here in the order of their table; its classes are the
+//! leaves of a tree (`hierarchy.txt`), of which only those that pictures have become classes. Classes of one name stay apart by their
+//! number.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use shared::archive::{Archive, Name};
 
-use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
+use super::lookup::Lookup;
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
 
 /// Id and path of every picture; the file by which the layout is known.
@@ -19,6 +24,8 @@ pub const SPLIT: &str = "train_test_split.txt";
 pub const LABELS: &str = "image_class_labels.txt";
 /// Class id and name.
 pub const CLASSES: &str = "classes.txt";
+/// Id, width and height of a picture; NABirds has it.
+pub const SIZES: &str = "sizes.txt";
 /// The folder that the paths in `images.txt` start from.
 pub const PICTURES: &str = "images/";
 
@@ -36,47 +43,51 @@ pub fn detect(archive: &Archive) -> bool {
 /// # Errors
 /// When there is no such layout or a line is malformed.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
-    let reader = Reader { archive, root: archive.root_of(IMAGES)? };
+    let reader = Reader { archive, root: archive.root_of(IMAGES)?, lookup: Lookup::new(archive) };
     let images = reader.table(IMAGES)?;
     let boxes = reader.keyed::<BoundingBox>(BOXES)?;
     let split = reader.keyed::<Training>(SPLIT)?;
     let labels = reader.keyed::<ClassId>(LABELS)?;
-    let classes = if labels.is_some() { reader.table(CLASSES)? } else { None };
-    let mut numbers = HashMap::new();
-    let mut names = Vec::new();
-    for row in classes.iter().flat_map(|t| &t.rows) {
-        let (id, name) = row.id_and_rest(&reader, CLASSES)?;
-        if numbers.insert(id, names.len() as u32).is_some() {
-            return Err(reader.bad(CLASSES, row.line, format!("class {id} is there twice")));
-        }
-        names.push(Name(name.to_vec()).to_string());
+    let sizes = reader.keyed::<Extents>(SIZES)?;
+    let rows = images.iter().flat_map(|t| &t.rows);
+    let numbered = rows.clone().all(|row| number(first_word(&row.text).0).is_some());
+    let mut classes = Classes::default();
+    if labels.is_some()
+        && let Some(table) = reader.table(CLASSES)?
+    {
+        // The inner nodes of a tree are no classes.
+        let leaves = labels.iter().flat_map(HashMap::values).map(|(_, class)| class.0.as_slice());
+        let leaves: HashSet<&[u8]> = if numbered { HashSet::new() } else { leaves.collect() };
+        classes = Classes::read(&reader, &table, |id| numbered || leaves.contains(id))?;
     }
     let mut seen = HashMap::new();
     let mut pictures = Vec::new();
-    for row in images.iter().flat_map(|t| &t.rows) {
+    for row in rows {
         let (id, path) = row.id_and_rest(&reader, IMAGES)?;
-        if let Some(first) = seen.insert(id, row.line) {
+        let id = &key(id)[..];
+        if let Some(first) = seen.insert(id.to_vec(), row.line) {
+            let id = Name(id.to_vec());
             return Err(reader.bad(IMAGES, row.line, format!("picture {id} is there already, in line {first}")));
         }
-        let class = labels.as_ref().and_then(|l| l.get(&id));
-        let label = class.map(|(line, class)| {
-            let unknown = || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", class.0));
-            numbers.get(&class.0).copied().ok_or_else(unknown)
+        let label = labels.as_ref().and_then(|labels| labels.get(id)).map(|(line, class)| {
+            let unknown = || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", Name(class.0.clone())));
+            classes.numbers.get(&class.0).copied().ok_or_else(unknown)
         });
         let label = label.transpose()?;
         let object = |(_, bounding_box): &(usize, BoundingBox)| Object { bounding_box: *bounding_box, label };
         pictures.push(Entry {
-            id,
-            content: Content::File(Name([PICTURES.as_bytes(), path].concat())),
+            id: if numbered { number(id).unwrap_or_default() } else { pictures.len() as u32 },
+            content: Content::File(Name(reader.picture(path))),
             partner: None,
             label,
-            part: split.as_ref().and_then(|s| s.get(&id)).map(|(_, training)| training.part()),
-            objects: boxes.as_ref().and_then(|b| b.get(&id)).map(object).into_iter().collect(),
-            drawn_on: None,
+            part: split.as_ref().and_then(|s| s.get(id)).map(|(_, training)| training.part()),
+            objects: boxes.as_ref().and_then(|b| b.get(id)).map(object).into_iter().collect(),
+            drawn_on: sizes.as_ref().and_then(|sizes| sizes.get(id)).map(|(_, extents)| extents.0),
         });
     }
+    let names = classes.names;
     let used = [(IMAGES, true), (BOXES, boxes.is_some()), (SPLIT, split.is_some()), (LABELS, labels.is_some())];
-    let used = used.into_iter().chain([(CLASSES, classes.is_some())]);
+    let used = used.into_iter().chain([(CLASSES, !names.is_empty()), (SIZES, sizes.is_some())]);
     let tables = used.filter(|(_, used)| *used).map(|(table, _)| Name(table.into())).collect();
     Ok(Listing { format: Format::Cub, root: reader.root, tables, classes: names, pictures, halves: false, unused: Vec::new() })
 }
@@ -99,12 +110,15 @@ fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 impl Row {
-    /// The number that the line begins with, and what follows.
-    fn id_and_rest(&self, reader: &Reader<'_>, table: &'static str) -> Result<(u32, &[u8]), SourceError> {
+    /// The id that the line begins with, a number or with dashes, and what follows.
+    fn id_and_rest(&self, reader: &Reader<'_>, table: &'static str) -> Result<(&[u8], &[u8]), SourceError> {
         let (id, rest) = first_word(&self.text);
-        let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
         let shown = || Name(self.text.clone());
-        let id = id.ok_or_else(|| reader.bad(table, self.line, format!("\"{}\" does not begin with a number", shown())))?;
+        let digits = id.iter().filter(|b| b.is_ascii_hexdigit()).count();
+        let dashes = id.iter().filter(|b| **b == b'-').count();
+        if number(id).is_none() && (dashes == 0 || digits == 0 || digits + dashes < id.len()) {
+            return Err(reader.bad(table, self.line, format!("\"{}\" does not begin with a number", shown())));
+        }
         if rest.is_empty() {
             return Err(reader.bad(table, self.line, format!("\"{}\" has nothing after the number", shown())));
         }
@@ -112,12 +126,57 @@ impl Row {
     }
 }
 
+/// A number from 0 on; leading zeros make no other of it.
+fn number(id: &[u8]) -> Option<u32> {
+    std::str::from_utf8(id).ok()?.parse().ok()
+}
+
+/// The same bytes for the same number.
+fn key(id: &[u8]) -> Vec<u8> {
+    number(id).map_or_else(|| id.to_vec(), |number| number.to_string().into_bytes())
+}
+
+/// The classes by their ids.
+#[derive(Default)]
+struct Classes {
+    names: Vec<String>,
+    numbers: HashMap<Vec<u8>, u32>,
+}
+
+impl Classes {
+    fn read(reader: &Reader<'_>, table: &Table, is_class: impl Fn(&[u8]) -> bool) -> Result<Self, SourceError> {
+        let mut classes = Self::default();
+        let mut ids = Vec::new();
+        for row in &table.rows {
+            let (id, name) = row.id_and_rest(reader, CLASSES)?;
+            let (id, name) = (key(id), Name(name.to_vec()).to_string());
+            if !is_class(&id) {
+                continue;
+            }
+            if classes.numbers.insert(id.clone(), classes.names.len() as u32).is_some() {
+                return Err(reader.bad(CLASSES, row.line, format!("class {} is there twice", Name(id))));
+            }
+            classes.names.push(name);
+            ids.push(id);
+        }
+        let mut counts: HashMap<String, u32> = HashMap::new();
+        classes.names.iter().for_each(|name| *counts.entry(name.clone()).or_default() += 1);
+        for (name, id) in classes.names.iter_mut().zip(ids) {
+            if counts.get(name).is_some_and(|count| *count > 1) {
+                *name = format!("{name} ({})", Name(id));
+            }
+        }
+        Ok(classes)
+    }
+}
+
 /// The rows of a table by picture id, with the line each stands in.
-type Keyed<T> = HashMap<u32, (usize, T)>;
+type Keyed<T> = HashMap<Vec<u8>, (usize, T)>;
 
 struct Reader<'a> {
     archive: &'a Archive,
     root: Vec<u8>,
+    lookup: Lookup<'a>,
 }
 
 impl Reader<'_> {
@@ -125,12 +184,21 @@ impl Reader<'_> {
         SourceError::line(self.archive, table, line, what)
     }
 
+    /// A picture below the root, where it is in `images` or elsewhere.
+    fn picture(&self, path: &[u8]) -> Vec<u8> {
+        let usual = [PICTURES.as_bytes(), path].concat();
+        let folder = [&self.root[..], PICTURES.as_bytes()].concat();
+        let found = self.lookup.find(&[&folder, &self.root], path, None);
+        let name = found.first().filter(|_| found.len() == 1).map(|&i| &self.archive.names()[i].0);
+        name.and_then(|name| name.strip_prefix(self.root.as_slice())).map_or(usual, <[u8]>::to_vec)
+    }
+
     /// The lines of a table; `None` where it is absent.
     fn table(&self, table: &'static str) -> Result<Option<Table>, SourceError> {
         let Some(at) = self.archive.find(&[&self.root, table.as_bytes()].concat()) else { return Ok(None) };
         let bytes = self.archive.read(at, TABLE_LIMIT)?;
         // A byte order mark is what some editors put before the first number.
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let text = text::plain(&bytes);
         let rows = (1..).zip(text.split(|&b| b == b'\n')).map(|(line, text)| Row { line, text: text.trim_ascii().to_vec() });
         Ok(Some(Table { rows: rows.filter(|row| !row.text.is_empty()).collect() }))
     }
@@ -142,7 +210,8 @@ impl Reader<'_> {
         for row in &rows {
             let (id, rest) = row.id_and_rest(self, table)?;
             let value = String::from_utf8_lossy(rest).parse().map_err(|what| self.bad(table, row.line, what))?;
-            if let Some((first, _)) = values.insert(id, (row.line, value)) {
+            if let Some((first, _)) = values.insert(key(id), (row.line, value)) {
+                let id = Name(id.to_vec());
                 return Err(self.bad(table, row.line, format!("picture {id} is there already, in line {first}")));
             }
         }
@@ -154,10 +223,25 @@ impl FromStr for BoundingBox {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers: Option<Vec<f64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+        let numbers: Option<Vec<f64>> = text.split_ascii_whitespace().map(text::number).collect();
         match numbers.as_deref() {
             Some(&[x, y, width, height]) => Ok(Self { x, y, width, height }),
             _ => Err(format!("\"{text}\" is not x, y, width and height of a box")),
+        }
+    }
+}
+
+/// Width and height of a picture.
+struct Extents([f64; 2]);
+
+impl FromStr for Extents {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Option<Vec<f64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[width, height]) if width > 0.0 && height > 0.0 => Ok(Self([width, height])),
+            _ => Err(format!("\"{text}\" is not width and height of a picture")),
         }
     }
 }
@@ -183,13 +267,15 @@ impl FromStr for Training {
     }
 }
 
-/// The number of a class in `classes.txt`.
-struct ClassId(u32);
+/// The id of a class in `classes.txt`.
+struct ClassId(Vec<u8>);
 
 impl FromStr for ClassId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| format!("\"{text}\" is not the number of a class"))
+        number(text.as_bytes())
+            .map(|_| Self(key(text.as_bytes())))
+            .ok_or_else(|| format!("\"{text}\" is not the number of a class"))
     }
 }

@@ -1,21 +1,47 @@
-//! Picture files found by the end of their path, for annotations that name a picture but not where it lies. It knows names only
-//! and opens nothing.
+//! Picture files found by what annotations call them: the end of their path, with or without a suffix, URL-encoded, in either
+//! Unicode form, in another case. It knows names only and opens nothing.
 
-use shared::archive::Archive;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+
+use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 use shared::fs::byproduct;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::Part;
+use super::words::part_of_path;
 
 /// The pictures of an archive, ready to be searched by the end of their path.
 pub(super) struct Lookup<'a> {
     archive: &'a Archive,
     /// Entries sorted by their path without suffix, read backwards: those that end alike are neighbours.
     pictures: Vec<usize>,
+    /// Entries by [`folded`] base name without suffix; made when a name is not found as it is written.
+    folded: OnceCell<HashMap<Vec<u8>, Vec<usize>>>,
+    /// The names of all folders of pictures, each part of a path by itself.
+    folders: HashSet<&'a [u8]>,
 }
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(archive: &'a Archive) -> Self {
         let mut pictures: Vec<usize> = archive.pictures().collect();
         pictures.sort_by(|&a, &b| backwards(archive, a).cmp(backwards(archive, b)).then(a.cmp(&b)));
-        Self { archive, pictures }
+        let mut folders = HashSet::new();
+        let mut last: &[u8] = b"";
+        for &i in &pictures {
+            let folder = folder_of(&archive.names()[i].0);
+            if folder != last {
+                folders.extend(folder.split(|&b| b == b'/').filter(|part| !part.is_empty()));
+                last = folder;
+            }
+        }
+        Self { archive, pictures, folded: OnceCell::new(), folders }
+    }
+
+    /// Whether there is no picture at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pictures.is_empty()
     }
 
     /// The pictures whose path without suffix is `stem` or ends in it after a `/`, whatever their suffix.
@@ -30,6 +56,116 @@ impl<'a> Lookup<'a> {
     pub(super) fn by_path<'b>(&'b self, path: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
         self.by_stem(stem_of(path)).filter(move |&i| self.archive.names()[i].0.ends_with(path))
     }
+
+    /// The pictures that `name` may mean, by the first way of looking that finds any: as a path from one of the `folders`, by the
+    /// end of the path, without suffix or with another, URL-decoded, in the other Unicode form, in another case. More than one
+    /// where that does not tell them apart; those in a folder of the `part` go before the others.
+    ///
+    /// A folder in front of the name may be missing here (a path of another machine), but not where a folder of that name holds
+    /// other pictures: then the file itself is missing.
+    pub(super) fn find(&self, folders: &[&[u8]], name: &[u8], part: Option<Part>) -> Vec<usize> {
+        let path = cleaned(name);
+        let decoded = url_decoded(&path);
+        let forms = [Some(&path), decoded.as_ref()];
+        for form in forms.into_iter().flatten() {
+            let found = self.find_written(folders, form, part);
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        let found = forms.into_iter().rev().flatten().map(|form| self.find_folded(form, part));
+        found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+    }
+
+    /// Those that are called exactly so, but for folders in front and the suffix.
+    fn find_written(&self, folders: &[&[u8]], path: &[u8], part: Option<Part>) -> Vec<usize> {
+        let is_file = |name: &[u8]| self.archive.find(name);
+        if let Some(exact) = folders.iter().find_map(|folder| is_file(&[folder, path].concat())) {
+            return vec![exact];
+        }
+        let stem = picture_stem(path);
+        for folder in folders {
+            let wanted = [folder, stem].concat();
+            let same: Vec<usize> = self.by_stem(&wanted).filter(|&i| stem_of(&self.archive.names()[i].0) == wanted).collect();
+            if !same.is_empty() {
+                return same;
+            }
+        }
+        for end in self.ends(path) {
+            let found = self.narrowed(end, self.by_path(end), part);
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        for end in self.ends(stem) {
+            let found = self.narrowed(end, self.by_stem(end), part);
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    /// Those that are called so in another Unicode form or case.
+    fn find_folded(&self, path: &[u8], part: Option<Part>) -> Vec<usize> {
+        let names = self.archive.names();
+        let index = self.folded.get_or_init(|| {
+            let mut index: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+            for &i in &self.pictures {
+                index.entry(folded(stem_of(base_of(&names[i].0)))).or_default().push(i);
+            }
+            index
+        });
+        let stem = picture_stem(path);
+        let Some(same) = index.get(&folded(base_of(stem))) else { return Vec::new() };
+        for end in self.ends(stem) {
+            let wanted = [b"/".as_slice(), &folded(end)].concat();
+            let ends_so = |i: &usize| [b"/".as_slice(), &folded(stem_of(&names[*i].0))].concat().ends_with(&wanted);
+            let found = self.narrowed(end, same.iter().copied().filter(ends_so), part);
+            if found.is_empty() {
+                continue;
+            }
+            // The nearest to what is written: the same letters, then the same suffix.
+            let composed = |name: &[u8]| text(name).nfc().collect::<String>().into_bytes();
+            let wanted = [b"/".as_slice(), &composed(end)].concat();
+            let same_letters = |i: &usize| [b"/".as_slice(), &composed(stem_of(&names[*i].0))].concat().ends_with(&wanted);
+            let same_suffix = |i: &usize| folded(&names[*i].0).ends_with(&folded(&path[stem.len()..]));
+            return preferred(preferred(found, same_letters), same_suffix);
+        }
+        Vec::new()
+    }
+
+    /// The path, then without its first folders, as long as these are no folders here.
+    fn ends<'b>(&self, path: &'b [u8]) -> Vec<&'b [u8]> {
+        let mut ends = vec![path];
+        let mut rest = path;
+        while let Some(slash) = rest.iter().position(|&b| b == b'/') {
+            let known = self.folders.contains(&rest[..slash]);
+            rest = &rest[slash + 1..];
+            if known {
+                // What is below a folder that is there is not looked for elsewhere.
+                break;
+            }
+            ends.push(rest);
+        }
+        ends
+    }
+
+    /// Without those of another part, and those of the part before those of none; one of the part that the end itself names is no
+    /// other.
+    fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, part: Option<Part>) -> Vec<usize> {
+        let found: Vec<usize> = found.collect();
+        let Some(part) = part.filter(|_| part_of_path(end).is_none()) else { return found };
+        let at = |i: &usize| part_of_path(&self.archive.names()[*i].0);
+        let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == part)).collect();
+        preferred(allowed, |i| at(i).is_some())
+    }
+}
+
+/// Those that `is_better`, or all if none is.
+fn preferred(all: Vec<usize>, is_better: impl Fn(&usize) -> bool) -> Vec<usize> {
+    let better: Vec<usize> = all.iter().copied().filter(is_better).collect();
+    if better.is_empty() { all } else { better }
 }
 
 /// What [`Lookup`] sorts by; the `/` in front makes the top a folder like all others.
@@ -39,6 +175,122 @@ fn backwards(archive: &Archive, entry: usize) -> impl Iterator<Item = &u8> {
 
 fn reversed(path: &[u8]) -> impl Iterator<Item = &u8> {
     path.iter().rev().chain(b"/")
+}
+
+/// A path with `/` between its parts, without `.`, a drive, a protocol, or a `/` in front. What leads out by `..` begins after it.
+pub(super) fn cleaned(path: &[u8]) -> Vec<u8> {
+    let path = path.trim_ascii();
+    let separated: Vec<u8> = path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect();
+    let parts = separated.split(|&b| b == b'/');
+    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b"." && !part.ends_with(b":")).collect();
+    let start = parts.iter().rposition(|part| *part == b"..").map_or(0, |at| at + 1);
+    parts[start..].join(&b'/')
+}
+
+/// Whether a path starts elsewhere: at the top of a file system, on a drive, at an address, or above.
+pub(super) fn leads_out(path: &[u8]) -> bool {
+    let path = path.trim_ascii();
+    let is_separator = |b: &u8| matches!(b, b'/' | b'\\');
+    let first = path.split(is_separator).next().unwrap_or_default();
+    path.first().is_some_and(is_separator)
+        || (first.ends_with(b":") && path.len() > first.len())
+        || path.split(is_separator).any(|part| part == b"..")
+}
+
+/// With the bytes that `%20` and the like stand for; `None` where there are none.
+fn url_decoded(path: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16);
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        decoded.push(*first);
+        if let (b'%', [high, low, after @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (digit(*high), digit(*low))
+        {
+            rest = after;
+            decoded.pop();
+            decoded.push((high * 16 + low) as u8);
+        }
+    }
+    (decoded.len() < path.len()).then_some(decoded)
+}
+
+/// In one Unicode form and case.
+fn folded(name: &[u8]) -> Vec<u8> {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    text(name).nfc().collect::<String>().to_lowercase().nfc().collect::<String>().into_bytes()
+}
+
+fn text(name: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(name)
+}
+
+/// A name without the suffix of a picture; a dot elsewhere in it is part of it.
+fn picture_stem(path: &[u8]) -> &[u8] {
+    let stem = stem_of(path);
+    let suffix = path[stem.len()..].to_ascii_lowercase();
+    let is_one = PICTURE_SUFFIXES.iter().chain(&OTHER_SUFFIXES).any(|known| known.as_bytes() == suffix);
+    if is_one { stem } else { path }
+}
+
+/// What pictures were called before they were converted to what is here.
+const OTHER_SUFFIXES: [&str; 7] = [".tif", ".tiff", ".ppm", ".pgm", ".heic", ".avif", ".jp2"];
+
+/// Names that annotations give and no file has.
+#[derive(Debug, Default)]
+pub(super) struct Misses {
+    count: usize,
+    examples: Vec<String>,
+}
+
+/// How many names a message shows.
+const EXAMPLES: usize = 3;
+
+impl Misses {
+    pub(super) fn add(&mut self, name: &[u8]) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(Name(name.to_vec()).to_string());
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Says once which `table`, read in which `layout`, names how many pictures of `all` that are not there, where they were looked
+    /// for, and what to do.
+    pub(super) fn report(&self, archive: &Archive, layout: &str, table: &Name, all: usize) {
+        if self.count == 0 {
+            return;
+        }
+        let Self { count, examples } = self;
+        let more = if *count > examples.len() { ", …" } else { "" };
+        let folder = Name(folder_of(&table.0).to_vec()).to_string();
+        let beside = if folder.is_empty() { "beside it".into() } else { format!("in {folder}") };
+        let packed = files(archive, &[".zip", ".tar", ".tar.gz", ".tgz"]).next().map(|i| &archive.names()[i]);
+        let mend = match (archive.pictures().next(), packed) {
+            (None, Some(packed)) => format!("there is no picture here; unpack {packed} in its folder first"),
+            (None, None) => "there is no picture here; name the folder that holds both the table and the pictures".into(),
+            _ if count == &all => "correct the table, or --format folder takes the pictures without it".into(),
+            _ => "correct the table, or add the files".into(),
+        };
+        tracing::warn!(
+            "{table} (read as {layout}) names {count} of {all} pictures that are not there: {}{more}; looked for {beside} and \
+             everywhere by the end of the path, without suffix, URL-decoded and in another case; {mend}",
+            examples.join(", ")
+        );
+    }
+}
+
+/// The error of a name that may be two pictures.
+pub(super) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
+    let [first, second, ..] = found else { return None };
+    let [first, second] = [first, second].map(|&i| &archive.names()[i]);
+    Some(format!("may be {first} or {second}"))
 }
 
 /// The files whose names end in one of the suffixes, in lower or upper case. Hidden files and what systems keep beside
@@ -102,5 +354,20 @@ mod tests {
         assert_eq!(common_folder([&b"top/a/x"[..], b"top/a/y"]), b"top/a/");
         assert_eq!(common_folder([&b"top/a/x"[..], b"top/ab"]), b"top/");
         assert_eq!(common_folder([]), b"");
+    }
+
+    #[test]
+    fn names_are_cleaned_decoded_and_folded() {
+        assert_eq!(cleaned(b" .\\a\\./b//c.jpg "), b"a/b/c.jpg");
+        assert_eq!(cleaned(b"C:\\mine\\c.jpg"), b"mine/c.jpg");
+        assert_eq!(cleaned(b"https://host/x/c.jpg"), b"host/x/c.jpg");
+        assert_eq!(cleaned(b"a/../../b/c.jpg"), b"b/c.jpg");
+        assert!(leads_out(b"/a") && leads_out(b"c:\\a") && leads_out(b"a/../b") && leads_out(b"\\\\share\\a"));
+        assert!(!leads_out(b"a..b/c") && !leads_out(b"./a") && !leads_out(b"a:b"));
+        assert_eq!(url_decoded(b"a%20b%2Fc%c3%a9%zz"), Some("a b/cé%zz".into()));
+        assert_eq!(url_decoded(b"100%"), None);
+        assert_eq!(folded("CAF\u{c9}".as_bytes()), folded("cafe\u{301}".as_bytes()));
+        assert_eq!(picture_stem(b"x/2008.01"), b"x/2008.01");
+        assert_eq!(picture_stem(b"x/2008.01.JPG"), b"x/2008.01");
     }
 }

@@ -1,21 +1,29 @@
 //! What people have their pictures in: which pictures a source lists, with boxes, classes and splits; not the pictures
 //! themselves. One file a layout; each has `detect` (is this archive in that layout?) and `read`.
 
+pub mod celeba;
 pub mod cifar;
+mod cifar_python;
 mod classes;
 pub mod coco;
 pub mod cub;
+pub mod cvat;
 pub mod folder;
 pub mod idx;
 mod lookup;
 pub mod npz;
 pub mod pairs;
 mod parts;
+mod pickle;
 mod records;
+pub mod shapes;
 pub mod stylegan;
 pub mod table;
+mod text;
 pub mod unread;
 pub mod voc;
+mod words;
+pub mod yolo;
 
 use std::path::{Path, PathBuf};
 
@@ -33,15 +41,15 @@ pub const TABLE_LIMIT: u64 = 1 << 30;
 /// Layouts of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// Caltech-UCSD Birds: images.txt, bounding_boxes.txt and so on beside a folder images.
+    /// Caltech-UCSD Birds or NABirds: images.txt, bounding_boxes.txt and so on beside a folder images.
     Cub,
     /// Pictures in folders called like their classes, below train, val and test if there are such.
     Folder,
-    /// MNIST's files: train-images-idx3-ubyte and so on.
+    /// MNIST's files: train-images-idx3-ubyte and so on; EMNIST and QMNIST too.
     Idx,
     /// Arrays of NumPy, .npz or .npy: arr_0 or images, with arr_1 or labels.
     Npz,
-    /// The binary version of CIFAR-10 or CIFAR-100.
+    /// CIFAR-10 or CIFAR-100, the binary or the Python version.
     Cifar,
     /// Pictures beside a dataset.json of labels.
     Stylegan,
@@ -51,6 +59,15 @@ pub enum Format {
     Voc,
     /// COCO: JSON files with images, annotations and categories.
     Coco,
+    /// YOLO: a text file for each picture with classes and boxes, called by data.yaml or classes.txt.
+    Yolo,
+    #[value(name = "labelme")]
+    /// labelme, Supervisely (a JSON file for each picture) or the VGG Image Annotator (one for all).
+    Shapes,
+    /// CVAT for images: annotations.xml.
+    Cvat,
+    /// CelebA's lists: list_bbox_celeba.txt, identity_CelebA.txt and so on.
+    Celeba,
     /// A table of the pictures, CSV or JSON lines: manifest.csv, metadata.jsonl, labels.csv and the like.
     #[value(name = "csv")]
     Table,
@@ -70,6 +87,10 @@ impl Format {
             Self::Pairs => "pairs",
             Self::Voc => "voc",
             Self::Coco => "coco",
+            Self::Yolo => "yolo",
+            Self::Shapes => "labelme",
+            Self::Cvat => "cvat",
+            Self::Celeba => "celeba",
             Self::Table => "csv",
         }
     }
@@ -112,6 +133,17 @@ pub enum Content {
     Raw(RawPixels),
 }
 
+impl Content {
+    /// The file that they are in.
+    #[must_use]
+    pub fn file(&self) -> &Name {
+        match self {
+            Self::File(name) => name,
+            Self::Raw(raw) => &raw.file,
+        }
+    }
+}
+
 /// Pixels as they are, one byte a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawPixels {
@@ -127,6 +159,10 @@ pub struct RawPixels {
     pub channels: u32,
     /// One colour after the other instead of pixel by pixel.
     pub planar: bool,
+    /// One column after the other instead of row by row, as EMNIST has them.
+    pub transposed: bool,
+    /// Bytes of the picture in the file where they stand there as text in UTF-8, as Python 3 repacks CIFAR's files for Python 2.
+    pub text: Option<u64>,
 }
 
 impl RawPixels {
@@ -134,6 +170,23 @@ impl RawPixels {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height) * u64::from(self.channels)
+    }
+
+    /// Bytes that are read of the file.
+    #[must_use]
+    pub fn stored(&self) -> u64 {
+        self.text.unwrap_or(self.bytes())
+    }
+
+    /// The bytes of the picture from those in the file.
+    #[must_use]
+    pub fn unpacked(&self, stored: Vec<u8>) -> Vec<u8> {
+        if self.text.is_none() {
+            return stored;
+        }
+        let mut bytes: Vec<u8> = String::from_utf8_lossy(&stored).chars().map(|c| u8::try_from(c).unwrap_or(0)).collect();
+        bytes.resize(self.bytes() as usize, 0);
+        bytes
     }
 }
 
@@ -295,7 +348,7 @@ fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> 
         let archive = Archive::open_without(folder, without)?;
         let name = Name(name.as_encoded_bytes().to_vec());
         let listing = match format {
-            None if suffix == "json" => coco::read(&archive)?,
+            None if suffix == "json" => json(&archive, &name)?,
             None => table::read(&archive, Some(&name))?,
             Some(Format::Table) => table::read(&archive, Some(&name))?,
             Some(format) => read(&archive, format)?,
@@ -303,8 +356,21 @@ fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> 
         return Ok((archive, listing));
     }
     let archive = Archive::open_without(path, without)?;
-    let listing = read(&archive, format.unwrap_or_else(|| detect(&archive)))?;
+    let mut listing = read(&archive, format.unwrap_or_else(|| detect(&archive)))?;
+    if listing.format != Format::Table {
+        let used: Vec<usize> =
+            listing.tables.iter().filter_map(|name| archive.find(&[&listing.root[..], &name.0].concat())).collect();
+        listing.unused.extend(table::passed_over(&archive, &used));
+    }
     Ok((archive, listing))
+}
+
+/// Reads a JSON file that was named: annotations in the layout that it is in.
+fn json(archive: &Archive, name: &Name) -> Result<Listing, SourceError> {
+    match archive.find(&name.0) {
+        Some(file) if !coco::is_one(archive, file) && shapes::is_one(archive, file) => shapes::read(archive),
+        _ => coco::read(archive),
+    }
 }
 
 /// What the names of tables end in that may be named instead of their folder.
@@ -321,6 +387,10 @@ fn read(archive: &Archive, format: Format) -> Result<Listing, SourceError> {
         Format::Pairs => pairs::read(archive),
         Format::Voc => voc::read(archive),
         Format::Coco => coco::read(archive),
+        Format::Yolo => yolo::read(archive),
+        Format::Shapes => shapes::read(archive),
+        Format::Cvat => cvat::read(archive),
+        Format::Celeba => celeba::read(archive),
         Format::Table => table::read(archive, None),
     }
 }
@@ -330,14 +400,19 @@ type Detect = fn(&Archive) -> bool;
 
 /// The first layout that the archive is in; pictures in folders are the last resort, whose error tells what was looked for.
 fn detect(archive: &Archive) -> Format {
-    let chain: [(Detect, Format); 9] = [
+    let chain: [(Detect, Format); 14] = [
         (stylegan::detect, Format::Stylegan),
         (cub::detect, Format::Cub),
         (coco::detect, Format::Coco),
+        (celeba::detect, Format::Celeba),
         (table::detect, Format::Table),
+        (cvat::detect, Format::Cvat),
         (voc::detect, Format::Voc),
         (idx::detect, Format::Idx),
         (cifar::detect, Format::Cifar),
+        (yolo::detect, Format::Yolo),
+        (shapes::detect, Format::Shapes),
+        (table::detect_anywhere, Format::Table),
         (npz::detect, Format::Npz),
         (pairs::detect, Format::Pairs),
     ];

@@ -41,7 +41,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             let offset = array.start + i as u64 * array.bytes();
             pictures.push(Entry {
                 id: pictures.len() as u32,
-                content: Content::Raw(RawPixels { file: file.clone(), offset, width, height, channels, planar }),
+                content: Content::Raw(RawPixels {
+                    file: file.clone(),
+                    offset,
+                    width,
+                    height,
+                    channels,
+                    planar,
+                    transposed: false,
+                    text: None,
+                }),
                 partner: None,
                 label: array.labels.as_ref().map(|(_, labels)| labels[i]),
                 part,

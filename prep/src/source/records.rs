@@ -2,7 +2,7 @@
 
 use shared::archive::{Archive, Name};
 
-use super::SourceError;
+use super::{SourceError, text};
 
 /// More pictures than any file of this kind holds; a listing of them stays below 3 GB.
 pub(super) const PICTURE_LIMIT: u64 = 1 << 24;
@@ -66,7 +66,7 @@ impl<'a> Packed<'a> {
 
 /// The lines of a small file of names that are not empty; a byte order mark is not part of the first.
 pub(super) fn lines(bytes: &[u8]) -> Vec<String> {
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = text::plain(bytes);
     let lines = text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     lines.map(|line| Name(line.to_vec()).to_string()).collect()
 }

@@ -16,8 +16,8 @@ use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, above, base_of, common_folder, files, folder_of, stem_of};
-use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT};
+use super::lookup::{Lookup, Misses, above, base_of, common_folder, files, folder_of, stem_of};
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
 use crate::drawn;
 
@@ -50,12 +50,15 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     // Sorted by picture.
     let mut found: BTreeMap<Vec<u8>, Annotated> = BTreeMap::new();
     let mut folders = BTreeSet::new();
+    let mut misses = Misses::default();
     let mut annotations = annotations(archive)?;
     as_fractions(&mut annotations);
     for (xml, annotation) in annotations {
         let picture = annotation.picture(archive, &lookup, xml)?;
         if archive.find(&picture).is_some() {
             folders.insert(folder_of(&picture).to_vec());
+        } else {
+            misses.add(base_of(&picture));
         }
         let mut object =
             |(class, bounding_box): &(String, _)| Object { bounding_box: *bounding_box, label: Some(classes.number(class)) };
@@ -76,6 +79,9 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             archive,
             "there is no XML file whose root is <annotation>; another --format reads other layouts",
         ));
+    }
+    if let Some(first) = tables.get(parts.files.len()) {
+        misses.report(archive, Format::Voc.name(), &archive.names()[*first], found.len());
     }
     for picture in archive.pictures().map(|i| &archive.names()[i].0).filter(|name| folders.contains(folder_of(name))) {
         found.entry(picture.clone()).or_default();
@@ -114,7 +120,8 @@ fn as_fractions(annotations: &mut [(usize, Annotation)]) {
 /// Whether the root of an XML file is `annotation`, as far as one can tell without parsing it: a file that breaks off later still
 /// is meant as one.
 fn is_annotation(bytes: &[u8]) -> bool {
-    let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let text = text::plain(bytes);
+    let mut rest = text.trim_ascii_start();
     let after = |text: &[u8], end: &[u8]| text.windows(end.len()).position(|w| w == end).map(|at| at + end.len());
     loop {
         if rest.starts_with(b"<!DOCTYPE annotation") {
@@ -163,7 +170,8 @@ struct Annotation {
 
 impl Annotation {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let text = str::from_utf8(bytes).map_err(|e| format!("it is not UTF-8 ({e}); save it as UTF-8"))?;
+        let bytes = text::plain(bytes);
+        let text = str::from_utf8(&bytes).map_err(|e| format!("it is not UTF-8 ({e}); save it as UTF-8"))?;
         let options = ParsingOptions { allow_dtd: false, nodes_limit: XML_NODES, ..ParsingOptions::default() };
         let document = Document::parse_with_options(text, options).map_err(|e| match e {
             Fault::DtdDetected => "it has a document type (<!DOCTYPE …>), which is not read; remove it".into(),
@@ -228,6 +236,13 @@ impl Annotation {
                 return Ok(path);
             }
         }
+        let names = [self.filename.as_deref().map(str::as_bytes), Some(stem)];
+        for name in names.into_iter().flatten() {
+            let mut found = lookup.find(&[own], name, None).into_iter();
+            if let Some(path) = one_of(&mut found)? {
+                return Ok(path);
+            }
+        }
         let holds_files = |folder: &&Vec<u8>| {
             let names = archive.names();
             names.get(names.partition_point(|name| name.0 < **folder)).is_some_and(|name| name.0.starts_with(folder))
@@ -269,8 +284,7 @@ fn object(node: Node<'_, '_>) -> Result<(String, BoundingBox), String> {
     let corners = child(node, "bndbox").ok_or_else(|| format!("({class}) has no bndbox"))?;
     let number = |name: &str| {
         let text = text_of(corners, name).ok_or_else(|| format!("({class}) has no {name} in its bndbox"))?;
-        let value = text.parse().ok().filter(|value: &f64| value.is_finite());
-        value.ok_or_else(|| format!("({class}): {name} \"{text}\" is not a number"))
+        text::number(&text).ok_or_else(|| format!("({class}): {name} \"{text}\" is not a number"))
     };
     let [left, top, right, bottom] = [number("xmin")?, number("ymin")?, number("xmax")?, number("ymax")?];
     let bounding_box = BoundingBox { x: left - 1.0, y: top - 1.0, width: right - left + 1.0, height: bottom - top + 1.0 };
@@ -323,7 +337,7 @@ impl Parts {
         let Some(list) = list else { return Ok(()) };
         self.files.push(list);
         let text = archive.read(list, TABLE_LIMIT)?;
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+        let text = text::plain(&text);
         for (line, stem) in (1..).zip(text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii)) {
             match stems.get(stem) {
                 _ if stem.is_empty() => {}

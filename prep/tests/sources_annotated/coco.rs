@@ -1,9 +1,11 @@
 //! COCO.
 
 use prep::source::{Format, Part, coco};
-use shared::archive::Name;
+use shared::archive::{Archive, Name};
 
-use crate::{assert_says, assert_survives_damage, error, label, listing, name, names, objects, tables};
+use crate::util::Scratch;
+
+use crate::{assert_says, assert_survives_damage, detected, error, label, listing, name, names, objects, rows, tables, write};
 
 const COCO_TRAIN: &str = r#"{"info": {"year": 2017}, "licenses": [],
     "images": [{"id": 9, "file_name": "b.jpg", "width": 5}, {"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "c.jpg"}],
@@ -120,7 +122,7 @@ fn coco_errors_name_the_file_and_the_value() {
     assert_says(&document(image, &short, category), &["instances_x.json", "[x, y, width, height]", "line 2"]);
     assert_says(&document(image, &annotation.replace("[1, ", "[0, 1, "), category), &["[x, y, width, height]", "line 2"]);
     assert_says(&document(image, &annotation.replace("[1, ", "[\"a\", "), category), &["\"a\"", "line 2"]);
-    assert_says(&document(&image.replace("1,", "\"one\","), "", category), &["\"one\"", "line 1"]);
+    assert_says(&document(&image.replace("1,", "[1],"), "", category), &["an id, a number or a text", "line 1"]);
     assert_says(&document(&image.replace("a/", ""), "", ""), &["image 1", "a/1.jpg", "b/1.jpg"]);
     assert_says(&fails("{\"images\": [\n"), &["instances_x.json", "line 2"]);
     assert_says(&fails(&"[".repeat(1 << 16)), &["instances_x.json"]);
@@ -132,4 +134,39 @@ fn coco_errors_name_the_file_and_the_value() {
 #[test]
 fn coco_survives_damaged_json() {
     assert_survives_damage("coco-damage", &[("instances_a.json", COCO_TRAIN), ("a.jpg", "")], "instances_a.json", coco::read);
+}
+
+#[test]
+fn coco_ids_are_keys_of_any_type_and_lists_may_be_maps() {
+    let files = |text| [("anno.json", text), ("0.jpg", ""), ("1.jpg", "")];
+    for text in [
+        r#"{"images": [{"id": "a0", "file_name": "0.jpg"}, {"id": "a1", "file_name": "1.jpg"}], "categories": [{"id": "c", "name": "cat"}],
+            "annotations": [{"id": "x", "image_id": "a1", "category_id": "c", "bbox": [1, 2, 3, 4]}]}"#,
+        r#"{"images": [{"id": "0", "file_name": "0.jpg"}, {"id": 1.0, "file_name": "1.jpg"}], "categories": [{"id": 7, "name": "cat"}],
+            "annotations": {"5": {"image_id": "1", "category_id": 7.0, "bbox": [1, 2, 3, 4]}}}"#,
+        r#"{"images": {"0": {"file_name": "0.jpg"}, "1": {"file_name": "1.jpg"}}, "categories": {"3": {"name": "cat"}},
+            "annotations": [{"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]}]}"#,
+    ] {
+        let found = listing("coco-ids", &files(text), coco::read);
+        assert_eq!(rows(&found), ["0.jpg - -", "1.jpg cat -"], "{text}");
+        assert_eq!(objects(&found, &found.pictures[1]), [(Some("cat"), [1.0, 2.0, 3.0, 4.0])]);
+    }
+    // Without categories classes are called by their ids; pictures for testing have no annotations.
+    let text = r#"{"images": [{"id": 0, "file_name": "0.jpg"}], "annotations": [{"image_id": 0, "category_id": 9, "bbox": [1, 2, 3, 4]}]}"#;
+    assert_eq!(rows(&detected("coco-no-categories", &files(text))), ["0.jpg 9 -"]);
+    let text = r#"{"images": [{"id": 0, "file_name": "0.jpg"}], "categories": [{"id": 1, "name": "cat"}]}"#;
+    assert_eq!(rows(&detected("coco-no-annotations", &files(text))), ["0.jpg - -"]);
+}
+
+#[test]
+fn coco_orphans_and_boxes_that_are_none_cost_one_object() {
+    let scratch = Scratch::new("coco-orphans");
+    let text = r#"{"images": [{"id": 0, "file_name": "0.jpg"}, {"id": 1, "file_name": "1.jpg"}], "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": 1, "image_id": 0, "category_id": 1, "bbox": [NaN, 2, 3, 4]}, {"id": 2, "image_id": 77, "category_id": 1, "bbox": [1, 2, 3, 4]},
+            {"id": 3, "image_id": 1, "category_id": 88, "bbox": [1, 2, 3, 4]}, {"id": 4, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]}"#;
+    let folder = write(&scratch, &[("all.json", text), ("0.jpg", ""), ("1.jpg", "")]);
+    let found = coco::read(&Archive::open(folder).expect("open")).expect("read");
+    let sound: Vec<Vec<bool>> =
+        found.pictures.iter().map(|e| e.objects.iter().map(|o| o.bounding_box.has_area()).collect()).collect();
+    assert_eq!(sound, [vec![false], vec![true]]);
 }

@@ -1,10 +1,15 @@
-//! Sources with annotations: Pascal VOC, COCO and tables, in the variants that people have them in, and what is wrong with them.
+//! Sources with annotations: Pascal VOC, COCO, YOLO, CVAT, labelme and tables, in the variants that people have them in, and what is wrong with them.
 
+mod celeba;
 mod coco;
+mod cvat;
+mod lookup;
+mod shapes;
 mod table;
 #[path = "../util/mod.rs"]
 mod util;
 mod voc;
+mod yolo;
 
 use std::path::{Path, PathBuf};
 
@@ -58,6 +63,24 @@ fn listing(name: &str, files: &[(&str, &str)], read: Read) -> Listing {
     fs::remove(&zip).expect("remove");
     assert!((0..).zip(&found.pictures).all(|(i, entry)| entry.id == i), "ids do not count from 0");
     found
+}
+
+/// The listing of a folder with these files, in whichever layout it is found.
+fn detected(name: &str, files: &[(&str, &str)]) -> Listing {
+    let scratch = Scratch::new(name);
+    let folder = write(&scratch, files);
+    source::open(&folder, None).unwrap_or_else(|e| panic!("{}", shared::cli::one_line(&e))).1
+}
+
+/// Name, class and part of every picture; a name that is not in a listing's folder begins there all the same.
+fn rows(listing: &Listing) -> Vec<String> {
+    let part = |entry: &Entry| entry.part.map_or("-".into(), |part| format!("{part:?}"));
+    listing.pictures.iter().map(|e| format!("{} {} {}", name(e), label(listing, e).unwrap_or("-"), part(e))).collect()
+}
+
+/// Why files are not used, by name.
+fn unused(listing: &Listing) -> Vec<String> {
+    listing.unused.iter().map(|unused| format!("{}: {}", unused.name, unused.why)).collect()
 }
 
 /// What is wrong with the files, as one line with all causes.

@@ -5,7 +5,7 @@ use prep::source::{Format, Listing, Part, SourceError, table};
 use shared::archive::{Archive, Name};
 
 use crate::util::Scratch;
-use crate::{assert_says, assert_survives_damage, error, label, listing, names, objects, tables, write};
+use crate::{assert_says, assert_survives_damage, detected, error, label, listing, names, objects, rows, tables, unused, write};
 
 fn read_table(archive: &Archive) -> Result<Listing, SourceError> {
     table::read(archive, None)
@@ -111,8 +111,6 @@ fn table_errors_name_the_line_and_the_value() {
     assert_says(&csv("path,x\na,1\n"), &["line 1", "y, width, height"]);
     let boxes = "path,split,xmin,ymin,xmax,ymax\r\na.jpg,train,1,1,2,2\r\n\r\n";
     assert_says(&csv(&format!("{boxes}\"b\n.jpg\",,,,,\nc.jpg,,1,1,x2,2\n")), &["manifest.csv, line 6", "xmax \"x2\""]);
-    assert_says(&csv(&format!("{boxes}b.jpg,,1,1,,2\n")), &["line 4", "xmax \"\""]);
-    assert_says(&csv(&format!("{boxes}b.jpg,,1,1,inf,2\n")), &["line 4", "\"inf\""]);
     assert_says(&csv(&format!("{boxes}b.jpg,tset,,,,\n")), &["line 4", "\"tset\"", "validation"]);
     assert_says(&csv(&format!("{boxes}a.jpg,val,,,,\n")), &["line 4", "a.jpg", "line 2"]);
     assert_says(&csv(&format!("{boxes},val,,,,\n")), &["line 4", "path is empty"]);
@@ -135,7 +133,7 @@ fn table_errors_name_the_line_and_the_value() {
     assert_says(&json("{\"path\": \"a\", \"boxes\": [1, 2, 3, 4]}"), &["boxes", "1"]);
     assert_says(&json("{\"path\": \"a\", \"boxes\": 7}"), &["boxes 7"]);
     assert_says(&json("{\"path\": \"a\", \"split\": \"dev\"}"), &["\"dev\""]);
-    assert_says(&error("csv-many", &[("a/manifest.csv", ""), ("b/manifest.csv", "")], read_table), &["manifest.csv", "a/", "b/"]);
+    assert_says(&error("csv-many", &[("a/manifest.csv", ""), ("b/manifest.csv", "")], read_table), &["a/manifest.csv, line 1"]);
     assert_says(&error("csv-none", &[("a.txt", "")], read_table), &["manifest.csv", "metadata.jsonl"]);
 }
 
@@ -145,4 +143,183 @@ fn tables_survive_damaged_lines() {
     assert_survives_damage("csv-damage", &[("manifest.csv", csv)], "manifest.csv", read_table);
     let json = "{\"path\": \"a.jpg\", \"split\": \"train\", \"boxes\": [[1, 2, 3, 4]]}\n{\"path\": \"b.jpg\", \"label\": 7}\n";
     assert_survives_damage("jsonl-damage", &[("manifest.jsonl", json)], "manifest.jsonl", read_table);
+}
+
+/// Tables with the pictures 0.jpg to 3.jpg, of the classes a, b, a, b.
+const PETS: [&str; 4] = ["0.jpg a -", "1.jpg b -", "2.jpg a -", "3.jpg b -"];
+
+fn pets(name: &str, text: &str) -> Listing {
+    detected("csv-pets", &[(name, text), ("0.jpg", ""), ("1.jpg", ""), ("2.jpg", ""), ("3.jpg", "")])
+}
+
+#[test]
+fn columns_are_known_by_many_names_and_by_what_they_hold() {
+    for header in [
+        "id,breed",
+        "id_code,diagnosis",
+        "image_id,target",
+        "Image Path;Class Name",
+        "filepaths,labels",
+        "img|species",
+        "bild,art",
+    ] {
+        let delimiter = header.chars().find(|c| ",;|".contains(*c)).expect("delimiter");
+        for suffix in ["", ".jpg"] {
+            let line = |i: usize| format!("{i}{suffix}{delimiter}{}\r\n", ["a", "b"][i % 2]);
+            let text = format!("{header}\r\n{}", (0..4).map(line).collect::<String>());
+            for name in ["train.csv", "labels.csv"] {
+                let found = pets(name, &text);
+                assert_eq!((found.format, rows(&found)), (Format::Table, PETS.map(String::from).to_vec()), "{text}");
+            }
+        }
+    }
+    // One column for each class.
+    for path in ["image", "image_id"] {
+        let found = pets("train.csv", &format!("{path},a,b\n0,1,0\n1,0.0,1.0\n2,1,0\n3,0,1\n"));
+        assert_eq!(rows(&found), PETS, "{path}");
+    }
+    // What Excel adds: the delimiter in a line of its own, empty fields at the end, a comma in quotes.
+    let found = pets("train.csv", "sep=;\r\nimage_name;label;;\r\n0.jpg;\"a\";;\r\n1.jpg;b;;\r\n2.jpg;a;;;;\r\n3.jpg;b;;\r\n");
+    assert_eq!(rows(&found), PETS);
+}
+
+#[test]
+fn a_table_without_header_is_known_by_its_first_picture() {
+    for text in [
+        "0.jpg,a\n1.jpg,b\n2.jpg,a\n3.jpg,b\n",
+        "a\t0.jpg\nb\t1.jpg\na\t2.jpg\nb\t3.jpg\n",
+        "\u{feff}./0.jpg;a\n./1.jpg;b\n./2.jpg;a\n./3.jpg;b\n",
+    ] {
+        let found = pets("labels.csv", text);
+        assert_eq!((found.format, rows(&found)), (Format::Table, PETS.map(String::from).to_vec()), "{text}");
+    }
+    // As RetinaNet has it: corners, then a class; empty where there is no object.
+    let found = pets("annotations.csv", "0.jpg,1,2,11,12,a\n0.jpg,5,5,9,9,b\n1.jpg,,,,,\n2.jpg,3,3,9,9,a\n");
+    assert_eq!(objects(&found, &found.pictures[0]), [(Some("a"), [1.0, 2.0, 10.0, 10.0]), (Some("b"), [5.0, 5.0, 4.0, 4.0])]);
+    assert_eq!((objects(&found, &found.pictures[1]), names(&found).len()), (vec![], 3));
+    // Lists of a path and a class, as for ImageNet, one for each part.
+    let found = detected(
+        "csv-lists",
+        &[
+            ("train.txt", "x/0.jpg 4\nx/1.jpg   7\n"),
+            ("val.txt", "x/my 2.jpg 4\n"),
+            ("readme.txt", "See 0.jpg for more\nNothing\n"),
+            ("x/0.jpg", ""),
+            ("x/1.jpg", ""),
+            ("x/my 2.jpg", ""),
+        ],
+    );
+    assert_eq!(rows(&found), ["x/0.jpg 4 Train", "x/1.jpg 7 Train", "x/my 2.jpg 4 Val"]);
+}
+
+#[test]
+fn lists_call_classes_by_their_folders_and_mere_lists_change_nothing() {
+    let pictures = ["ape/0.jpg", "ape/1.jpg", "bee/2.jpg", "bee/3.jpg"].map(|name| (name, ""));
+    let lists = [("train.txt", "ape/0.jpg 0\nbee/2.jpg 1\n"), ("val.txt", "ape/1.jpg 0\nbee/3.jpg 1\n")];
+    let found = detected("csv-classes", &[&lists[..], &pictures].concat());
+    assert_eq!(rows(&found), ["ape/0.jpg ape Train", "bee/2.jpg bee Train", "ape/1.jpg ape Val", "bee/3.jpg bee Val"]);
+    let lists = [("meta/train.txt", "ape/0\nbee/2\n"), ("meta/notes.txt", "Some text.\n")];
+    let found = detected("csv-mere", &[&lists[..], &pictures].concat());
+    assert_eq!((found.format, found.classes.len(), unused(&found).len()), (Format::Folder, 2, 1), "{:?}", found.unused);
+}
+
+#[test]
+fn utf16_and_marks_are_read_like_plain_text() {
+    let text = "\u{feff}path\tlabel\r\n0.jpg\ta\r\n1.jpg\tb\r\n2.jpg\ta\r\n3.jpg\tb\r\n";
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let scratch = Scratch::new("csv-utf16");
+        let folder = write(&scratch, &[("0.jpg", ""), ("1.jpg", ""), ("2.jpg", ""), ("3.jpg", "")]);
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+        shared::fs::write(folder.join("labels.csv"), &bytes).expect("write");
+        assert_eq!(rows(&prep::source::open(&folder, None).expect("open").1), PETS);
+    }
+}
+
+#[test]
+fn boxes_that_are_none_cost_one_object() {
+    let scratch = Scratch::new("csv-nan");
+    let text = "image,x1,y1,x2,y2\na.jpg,1,1,NaN,2\nb.jpg,1,1,,2\nc.jpg,1,1,inf,2\nd.jpg,,,,\ne.jpg,1,1,3,4\n";
+    let json =
+        "{\"path\": \"f.jpg\", \"bbox\": [NaN, 1, 2, 3]}\n{\"path\": \"g.jpg\", \"boxes\": [[null, 1, 2, 3], [1, 2, 3, 4]]}\n";
+    let archive = Archive::open(write(&scratch, &[("manifest.csv", text), ("some.jsonl", json)])).expect("open");
+    let found = table::read(&archive, None).expect("read");
+    let sound = |entry: &prep::source::Entry| entry.objects.iter().map(|o| o.bounding_box.has_area()).collect::<Vec<_>>();
+    let boxes: Vec<_> = found.pictures.iter().map(sound).collect();
+    assert_eq!(boxes, [vec![false], vec![false], vec![false], vec![], vec![true]]);
+    let found = table::read(&archive, Some(&Name(b"some.jsonl".to_vec()))).expect("read");
+    assert_eq!(found.pictures.iter().map(sound).collect::<Vec<_>>(), [vec![false], vec![false, true]]);
+}
+
+#[test]
+fn boxes_stand_in_lists_shapes_and_predictions() {
+    let one = |name: &str, text: &str| {
+        let found = detected("csv-boxes", &[(name, text), ("a.jpg", ""), ("b.jpg", "")]);
+        let all: Vec<_> =
+            objects(&found, &found.pictures[0]).into_iter().map(|(class, b)| (class.map(str::to_owned), b)).collect();
+        all
+    };
+    let dog = |numbers| vec![(Some("dog".to_owned()), numbers)];
+    let listed = "image_id,width,height,bbox,source\na,99,98,\"[1.0, 2.0, 3.0, 4.0]\",x\nb,99,98,,x\n";
+    assert_eq!(one("train.csv", listed), [(None, [1.0, 2.0, 3.0, 4.0])]);
+    let predictions = "ImageId,PredictionString\na,dog 1 2 4 6 dog 5 5 6 6\nb,cat 1 1 2 2\n";
+    assert_eq!(one("LOC_train_solution.csv", predictions), [dog([1.0, 2.0, 3.0, 4.0]), dog([5.0, 5.0, 1.0, 1.0])].concat());
+    let roi = "Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path\n9,9,1,2,4,6,dog,a.jpg\n";
+    assert_eq!(one("Train.csv", roi), dog([1.0, 2.0, 3.0, 4.0]));
+    let open_images = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax\na,x,dog,1,0.25,0.5,0.5,0.75\n";
+    assert_eq!(one("boxes.csv", open_images), dog([0.25, 0.5, 0.25, 0.25]));
+    let via = "filename,file_size,file_attributes,region_count,region_id,region_shape_attributes,region_attributes\n\
+               a.jpg,5,{},1,0,\"{\"\"name\"\":\"\"rect\"\",\"\"x\"\":1,\"\"y\"\":2,\"\"width\"\":3,\"\"height\"\":4}\",\
+               \"{\"\"class\"\":\"\"dog\"\"}\"\n";
+    assert_eq!(one("via.csv", via), dog([1.0, 2.0, 3.0, 4.0]));
+    let objects = r#"{"file_name": "a.jpg", "objects": {"bbox": [[1, 2, 3, 4]], "categories": ["dog"]}}"#;
+    assert_eq!(one("metadata.jsonl", objects), dog([1.0, 2.0, 3.0, 4.0]));
+    let comma = "image;x;y;w;h;label\na.jpg;1,5;2;3;4;dog\n";
+    assert_eq!(one("train.csv", comma), dog([1.5, 2.0, 3.0, 4.0]));
+}
+
+#[test]
+fn a_table_in_each_folder_makes_one_source() {
+    let text = "file_name,label\n0.png,a\n1.png,b\n";
+    let pictures = ["train/0.png", "train/1.png", "test/0.png", "test/1.png"].map(|name| (name, ""));
+    let files = [("train/metadata.csv", text), ("test/metadata.csv", text)];
+    let found = detected("csv-each", &[&files[..], &pictures].concat());
+    assert_eq!(rows(&found), ["test/0.png a Test", "test/1.png b Test", "train/0.png a Train", "train/1.png b Train"]);
+    assert_eq!(tables(&found), ["test/metadata.csv", "train/metadata.csv"]);
+    // One for each part, beside the folders.
+    let files = [("train.csv", "id,label\n0,a\n1,b\n"), ("test.csv", "id,label\n0,b\n1,b\n")];
+    let found = detected("csv-parts", &[&files[..], &pictures].concat());
+    assert_eq!(rows(&found), ["test/0.png b Test", "test/1.png b Test", "train/0.png a Train", "train/1.png b Train"]);
+}
+
+#[test]
+fn of_several_tables_the_one_that_names_the_pictures_is_read() {
+    let pictures = ["train/0.png", "train/1.png", "train/2.png", "test/5.png"].map(|name| (name, ""));
+    let files = [
+        ("train.csv", "id,label\n0,a\n1,b\n2,a\n"),
+        ("sample_submission.csv", "id,label\n5,a\n"),
+        ("classes.csv", "class,meaning\na,ape\nb,bee\n"),
+        ("urls.csv", "image,url\nhttps://example.org/9.jpg,x\n"),
+    ];
+    let found = detected("csv-several", &[&files[..], &pictures].concat());
+    assert_eq!(rows(&found), ["train/0.png a -", "train/1.png b -", "train/2.png a -"]);
+    let unused = unused(&found);
+    assert_eq!(unused.len(), 3, "{unused:?}");
+    assert!(unused[0].starts_with("classes.csv: ") && unused[1].contains("competition"), "{unused:?}");
+    assert!(unused[2].contains("none of the pictures that it names is there"), "{unused:?}");
+    // Two that could both be meant are named, and neither is taken.
+    let files = [("a.csv", "id,label\n0,a\n1,b\n"), ("b.csv", "id,label\n0,b\n1,a\n")];
+    let found = detected("csv-two", &[&files[..], &pictures].concat());
+    assert_eq!((found.format, found.unused.len()), (Format::Folder, 2));
+    assert!(crate::unused(&found)[0].contains("a.csv, b.csv"), "{:?}", found.unused);
+}
+
+#[test]
+fn a_log_of_downloads_is_no_table_of_pictures() {
+    for (name, text) in [
+        ("download_log.csv", "file,size,status\na/0.jpg,2000,ok\n"),
+        ("urls.csv", "image,url\nhttps://example.org/7.jpg,x\nhttps://example.org/8.jpg,y\n"),
+    ] {
+        let found = detected("csv-stray", &[(name, text), ("a/0.jpg", ""), ("a/1.jpg", ""), ("b/2.jpg", "")]);
+        assert_eq!((found.format, rows(&found)[0].as_str(), found.unused.len()), (Format::Folder, "a/0.jpg a -", 1), "{name}");
+    }
 }

@@ -115,7 +115,6 @@ fn voc_errors_name_the_file_and_the_value() {
     assert_says(&first("cut", &good[..good.len() - 4]), &["Annotations/a.xml", "breaks off in line 6"]);
     assert_says(&first("tags", &good.replace("</annotation>", "</a>")), &["a.xml", "XML", "line 6"]);
     assert_says(&first("number", &with(&object("cow", ["1", "x7", "2", "2"]))), &["a.xml", "object 2 (cow)", "ymin \"x7\""]);
-    assert_says(&first("nan", &with(&object("cow", ["1", "1", "NaN", "2"]))), &["a.xml", "xmax \"NaN\""]);
     assert_says(&first("no-box", &with("<object><name>cow</name></object>")), &["object 2 (cow) has no bndbox"]);
     assert_says(&first("no-name", &with("<object></object>")), &["object 2 has no name"]);
     let no_corner = "<object><name>cow</name><bndbox><xmin>1</xmin></bndbox></object>";
@@ -172,4 +171,13 @@ fn sixty_real_raccoons_have_their_64_boxes() {
 fn voc_survives_damaged_xml() {
     let text = xml("<filename>a.jpg</filename>", &[object("dog", ["1", "1", "10", "20"])]);
     assert_survives_damage("voc-damage", &[("a.xml", &text), ("a.jpg", "")], "a.xml", voc::read);
+}
+
+#[test]
+fn voc_boxes_that_are_none_cost_one_object() {
+    let scratch = Scratch::new("voc-nan");
+    let text = xml("", &[object("dog", ["1", "1", "NaN", "2"]), object("dog", ["1", "1", "5", "5"])]);
+    let found = voc::read(&Archive::open(write(&scratch, &[("a.xml", &text), ("a.jpg", "")])).expect("open")).expect("read");
+    let sound: Vec<bool> = found.pictures[0].objects.iter().map(|o| o.bounding_box.has_area()).collect();
+    assert_eq!(sound, [false, true]);
 }

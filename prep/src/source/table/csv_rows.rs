@@ -3,50 +3,111 @@
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use shared::archive::Name;
 
-use super::columns::Columns;
-use super::row::{self, Fault, Row, Rows};
+use super::columns::{Columns, Sample};
+use super::row::{Fault, Row, Rows};
 
-/// What may stand between the fields; of several that occur equally often in the header, the first counts.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// What may stand between the fields; of several that occur equally often in the first line, the first counts.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// What Excel writes before the header, followed by the delimiter.
+const SEPARATOR: &[u8] = b"sep=";
+/// So many lines tell what the columns hold.
+pub(super) const SAMPLE: usize = 64;
+
+/// The first lines, and what the columns hold.
+pub(super) struct Head {
+    pub(super) columns: Columns,
+    has_header: bool,
+    delimiter: u8,
+    /// Bytes before the first line.
+    start: usize,
+    /// Fields of the first lines of pictures.
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Head {
+    /// Reads the first lines.
+    ///
+    /// # Errors
+    /// When no column has paths.
+    pub(super) fn read(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Self, Fault> {
+        let (start, delimiter) = delimiter(text);
+        let mut reader = open(&text[start..], delimiter);
+        let (mut record, mut rows) = (ByteRecord::new(), Vec::new());
+        let mut lines = Lines { text, start, offset: 0, line: 1 };
+        let mut first_line = 1;
+        while rows.len() <= SAMPLE && next(&mut reader, &mut record, &mut lines)? {
+            if rows.is_empty() {
+                first_line = lines.line;
+            }
+            rows.push(fields(&record));
+        }
+        let bad = |what| Fault { line: first_line, what };
+        let Some(first) = rows.first() else {
+            return Err(bad("there is no header line; the first line names the columns, path among them".into()));
+        };
+        let names: Vec<String> = first.iter().map(|name| name.to_lowercase()).collect();
+        if !Columns::names_path(&names) {
+            let sample = Sample { rows: &rows, is_picture };
+            if let Some(columns) = Columns::without_header(&sample) {
+                return Ok(Self { columns, has_header: false, delimiter, start, rows });
+            }
+        }
+        rows.remove(0);
+        let columns = Columns::new(names, &Sample { rows: &rows, is_picture }).map_err(bad)?;
+        Ok(Self { columns, has_header: true, delimiter, start, rows })
+    }
+}
 
 /// Reads all lines.
 ///
 /// # Errors
-/// When there is no header with a path, or a line is malformed.
-pub(super) fn parse(text: &[u8]) -> Result<Rows, Fault> {
-    let mut reader = open(text);
+/// When a line is malformed.
+pub(super) fn parse(text: &[u8], head: &Head) -> Result<Rows, Fault> {
+    let mut reader = open(&text[head.start..], head.delimiter);
     let mut record = ByteRecord::new();
-    let mut lines = Lines { text, offset: 0, line: 1 };
-    if !next(&mut reader, &mut record, &mut lines)? {
-        return Err(Fault { line: 1, what: "there is no header line; the first line names the columns, path among them".into() });
-    }
-    let header_line = lines.line;
-    let columns = Columns::new(names(&record)).map_err(|what| Fault { line: header_line, what })?;
+    let mut lines = Lines { text, start: head.start, offset: 0, line: 1 };
+    let columns = &head.columns;
     let mut rows = Rows { rows: Vec::new(), ignored: columns.ignored().map(str::to_owned).collect() };
+    let mut skip = head.has_header;
     while next(&mut reader, &mut record, &mut lines)? {
+        if std::mem::take(&mut skip) {
+            continue;
+        }
         let line = lines.line;
-        let row = read_row(&record, &columns, line).map_err(|what| Fault { line, what })?;
+        let row = read_row(&record, columns, line, head.has_header).map_err(|what| Fault { line, what })?;
         rows.rows.push(row);
     }
     Ok(rows)
 }
 
-/// Whether the header has a column of paths.
-pub(super) fn has_path(text: &[u8]) -> bool {
-    let mut record = ByteRecord::new();
-    matches!(open(text).read_byte_record(&mut record), Ok(true)) && Columns::has_path(&names(&record))
+/// What stands between the fields, and where the first line begins.
+fn delimiter(text: &[u8]) -> (usize, u8) {
+    let mut start = 0;
+    for line in text.split_inclusive(|&b| b == b'\n') {
+        let trimmed = line.trim_ascii();
+        if let Some(rest) = trimmed.strip_prefix(SEPARATOR)
+            && rest.len() <= 1
+        {
+            let delimiter = rest.first().copied().unwrap_or(b'\t');
+            return (start + line.len(), delimiter);
+        }
+        if !trimmed.is_empty() {
+            let count = |delimiter: u8| trimmed.iter().filter(|&&b| b == delimiter).count();
+            // The last of the largest is taken, hence backwards.
+            let most = DELIMITERS.into_iter().rev().max_by_key(|&d| count(d)).unwrap_or(b',');
+            return (0, most);
+        }
+        start += line.len();
+    }
+    (0, b',')
 }
 
-fn open(text: &[u8]) -> Reader<&[u8]> {
-    let header = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-    let count = |delimiter: u8| header.iter().filter(|&&b| b == delimiter).count();
-    // The last of the largest is taken, hence backwards.
-    let delimiter = DELIMITERS.into_iter().rev().max_by_key(|&d| count(d)).unwrap_or(b',');
+fn open(text: &[u8], delimiter: u8) -> Reader<&[u8]> {
     ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text)
 }
 
-fn names(header: &ByteRecord) -> Vec<String> {
-    header.iter().map(|name| Name(name.to_ascii_lowercase()).to_string().trim().to_owned()).collect()
+fn fields(record: &ByteRecord) -> Vec<String> {
+    record.iter().map(|field| Name(field.trim_ascii().to_vec()).to_string().trim().to_owned()).collect()
 }
 
 /// Reads the next line that holds something.
@@ -60,34 +121,40 @@ fn next(reader: &mut Reader<&[u8]>, record: &mut ByteRecord, lines: &mut Lines<'
     }
 }
 
-fn read_row(record: &ByteRecord, columns: &Columns, line: usize) -> Result<Row, String> {
-    if record.len() != columns.len() {
+fn read_row(record: &ByteRecord, columns: &Columns, line: usize, has_header: bool) -> Result<Row, String> {
+    // Spreadsheets end lines with empty fields.
+    let surplus = record.iter().skip(columns.len()).any(|field| !field.trim_ascii().is_empty());
+    if record.len() < columns.len() || surplus {
         let (fields, expected) = (record.len(), columns.len());
+        let first = if has_header { "header" } else { "first line" };
         return Err(format!(
-            "it has {fields} fields, the header {expected}; a field that holds the delimiter needs quotes around it"
+            "it has {fields} fields, the {first} {expected}; a field that holds the delimiter needs quotes around it"
         ));
     }
     let bytes = |place: usize| record[place].trim_ascii();
     let text = |place: usize| Name(bytes(place).to_vec()).to_string();
-    let label = columns.label.map(text).filter(|label| !label.is_empty());
-    let split = row::split(&columns.split.map(text).unwrap_or_default())?;
-    let path = row::path(bytes(columns.path), &text(columns.path))?;
-    let boxes = columns.bounding_box(text)?.into_iter().collect();
-    let drawn_on = columns.drawn_on(text);
-    Ok(Row { line, path, label, split, boxes, drawn_on })
+    let label = Some(columns.label(text)).filter(|label| !label.is_empty());
+    let split = columns.part(text)?;
+    let path = bytes(columns.path).to_vec();
+    if path.is_empty() {
+        return Err("its path is empty".into());
+    }
+    Ok(Row { line, path, label, split, boxes: columns.boxes(text)?, drawn_on: columns.drawn_on(text) })
 }
 
 /// Lines counted along the text. The reader's own count is behind where lines end in two characters or are empty.
 struct Lines<'a> {
     text: &'a [u8],
+    /// Where the reader begins.
+    start: usize,
     offset: usize,
     line: usize,
 }
 
 impl Lines<'_> {
-    /// Goes to the record that begins at `offset`, or after empty lines there.
+    /// Goes to the record that begins at `offset` of the reader, or after empty lines there.
     fn advance(&mut self, offset: u64) {
-        let from = (offset as usize).min(self.text.len());
+        let from = (self.start + offset as usize).min(self.text.len());
         let blank = self.text[from..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let end = (from + blank).max(self.offset);
         self.line += self.text[self.offset..end].iter().filter(|&&b| b == b'\n').count();
