@@ -384,7 +384,7 @@ impl Store {
         if unpack::is_gzipped(&file).map_err(failed)? {
             let mut first = Vec::new();
             unpack::gunzip(&file).take(512).read_to_end(&mut first).map_err(damaged)?;
-            let is_tar = first.first_chunk().is_some_and(|block| tar::begins_tar(block) || tar::is_zero(block));
+            let is_tar = first.first_chunk().is_some_and(tar::begins_tar);
             if !is_tar {
                 return Err(no_archive("it is gzipped, but is no tar file; name the folder that it lies in".into()));
             }

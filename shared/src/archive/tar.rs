@@ -23,7 +23,7 @@ pub(super) fn begins_tar(block: &[u8; BLOCK as usize]) -> bool {
 }
 
 /// Whether a block is all zeros: the end mark of a tar.
-pub(super) fn is_zero(block: &[u8; BLOCK as usize]) -> bool {
+fn is_zero(block: &[u8; BLOCK as usize]) -> bool {
     block.iter().all(|&b| b == 0)
 }
 
