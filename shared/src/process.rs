@@ -1,4 +1,8 @@
-//! What this process takes of the machine, and what that has left.
+//! What this process takes of the machine, and what that has left for it.
+
+mod limits;
+
+pub use self::limits::{Limit, Room};
 
 /// Where Linux tells of a process.
 const STATUS: &str = "/proc/self/status";
@@ -15,10 +19,26 @@ pub fn peak_bytes() -> Option<u64> {
     kilobytes(STATUS, "VmHWM:").map(|kb| kb * 1024)
 }
 
-/// Bytes that the machine can still give without swapping; `None` where the system does not say.
+/// The memory that this process may still take by the limit that holds first: what the machine has left, what its control groups
+/// (version 1 or 2, each up to the root) allow, `ulimit -v` and `ulimit -d`. `None` where the system says nothing of the kind.
 #[must_use]
-pub fn available_bytes() -> Option<u64> {
-    kilobytes("/proc/meminfo", "MemAvailable:").map(|kb| kb * 1024)
+pub fn room() -> Option<Room> {
+    let bytes = |file: &str, key: &str| kilobytes(file, key).map(|kb| kb * 1024);
+    let machine = bytes("/proc/meminfo", "MemAvailable:").map(|bytes| Room { bytes, limit: Limit::Machine });
+    let text = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let groups = limits::groups(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"));
+    let groups = groups.iter().filter_map(|group| limits::of_group(group));
+    let ulimits = limits::of_ulimits(&text("/proc/self/limits"), [bytes(STATUS, "VmSize:"), bytes(STATUS, "VmData:")]);
+    machine.into_iter().chain(groups).chain(ulimits).min_by_key(|room| room.bytes)
+}
+
+/// Gives the system back what was freed and is kept for later allocations; for after work that took much and does not come back soon.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it only looks at what is free.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn kilobytes(file: &str, key: &str) -> Option<u64> {

@@ -2,7 +2,7 @@
 //! meanwhile hides what is taken here.
 #![cfg(target_os = "linux")]
 
-use shared::process::{available_bytes, peak_bytes, resident_bytes};
+use shared::process::{peak_bytes, resident_bytes, room};
 
 /// The kernel adds up a thread's pages in batches, so that a reading lags by less than this.
 const LAG: u64 = 16 << 20;
@@ -18,5 +18,5 @@ fn memory_that_is_written_to_is_counted_and_its_peak_outlives_it() {
     let (after, peak) = (resident_bytes().expect("Linux says"), peak_bytes().expect("Linux says"));
     assert!(after + (64 << 20) <= with + LAG, "{with} → {after}");
     assert!(peak + LAG >= with, "{with}, at most {peak}");
-    assert!(available_bytes().is_some_and(|left| left > 0));
+    assert!(room().is_some_and(|room| room.bytes > 0));
 }

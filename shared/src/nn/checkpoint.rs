@@ -178,29 +178,17 @@ pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), Ch
     Ok(staged.commit()?)
 }
 
-/// What [`Checkpoint::load_fitting`] made of the layers of a network and of those in the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fit {
-    /// Layers that were taken over, in the network's order.
-    pub taken: Vec<String>,
-    /// Layers that stayed as they were, each with the reason.
-    pub left: Vec<String>,
-    /// Layers that only the file has.
-    pub unused: Vec<String>,
-}
-
-/// "up.0.conv.weight" → "up.0.conv".
-fn layer_of(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(layer, _)| layer)
-}
-
 fn fits(view: &TensorView<'_>, parameter: &Parameter) -> bool {
     view.shape() == parameter.shape() && view.dtype() == Dtype::F32
 }
 
-/// Gives a parameter the values of a tensor that fits.
-fn set(parameter: &mut Parameter, view: &TensorView<'_>) {
-    let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+/// The values of a tensor of [`Dtype::F32`].
+pub(super) fn values(view: &TensorView<'_>) -> Vec<f32> {
+    view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+}
+
+/// Gives a parameter as many values.
+pub(super) fn set(parameter: &mut Parameter, values: Vec<f32>) {
     let device = parameter.flat().device();
     parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &device));
 }
@@ -219,13 +207,18 @@ impl Checkpoint {
         Ok(Self { folder: folder.to_owned(), meta })
     }
 
+    /// A file of the checkpoint that does not fit the network.
+    pub(super) fn mismatch(&self, name: &str, what: String) -> CheckpointError {
+        CheckpointError::Mismatch { path: self.folder.join(name), what }
+    }
+
     /// Reads the file `part` into the parameters of the same names and shapes.
     ///
     /// # Errors
     /// When a byte of it is not what was written, or names or shapes differ.
     pub fn load(&self, part: &str, into: &mut dyn Parameters) -> Result<(), CheckpointError> {
         let (name, bytes) = self.part(part)?;
-        let mismatch = |what: String| CheckpointError::Mismatch { path: self.folder.join(&name), what };
+        let mismatch = |what: String| self.mismatch(&name, what);
         let file = SafeTensors::deserialize(&bytes).map_err(|e| mismatch(e.to_string()))?;
         let parameters = into.parameters_mut();
         if parameters.len() != file.len() {
@@ -237,56 +230,13 @@ impl Checkpoint {
                 let (found, wanted) = (view.shape(), parameter.shape());
                 return Err(mismatch(format!("tensor {name} is {:?} {found:?}, the network's F32 {wanted:?}", view.dtype())));
             }
-            set(parameter, &view);
+            set(parameter, values(&view));
         }
         Ok(())
     }
 
-    /// Reads those layers of the file `part` that are in the network, too, with tensors of the same shapes; the others stay as they
-    /// are. A layer is taken over whole or not at all, but what only the network's has (such as a direction for spectral
-    /// normalisation) stays as it is.
-    ///
-    /// # Errors
-    /// When a byte of the file is not what was written.
-    pub fn load_fitting(&self, part: &str, into: &mut dyn Parameters) -> Result<Fit, CheckpointError> {
-        let (name, bytes) = self.part(part)?;
-        let mismatch = |what: String| CheckpointError::Mismatch { path: self.folder.join(&name), what };
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| mismatch(e.to_string()))?;
-        let mut layers: Vec<(String, Vec<(String, &mut Parameter)>)> = Vec::new();
-        for (name, parameter) in into.parameters_mut() {
-            let layer = layer_of(&name);
-            match layers.iter_mut().find(|(known, _)| known == layer) {
-                Some((_, list)) => list.push((name, parameter)),
-                None => layers.push((layer.to_owned(), vec![(name, parameter)])),
-            }
-        }
-        let mut fit = Fit::default();
-        for name in file.names() {
-            let layer = layer_of(name);
-            if layers.iter().all(|(known, _)| known != layer) && !fit.unused.iter().any(|known| known == layer) {
-                fit.unused.push(layer.to_owned());
-            }
-        }
-        fit.unused.sort_unstable();
-        for (layer, list) in layers {
-            let found: Vec<_> =
-                list.into_iter().filter_map(|(name, p)| file.tensor(&name).ok().map(|view| (name, p, view))).collect();
-            match found.iter().find(|(_, parameter, view)| !fits(view, parameter)) {
-                Some((name, parameter, view)) => {
-                    fit.left.push(format!("{name} (it is {:?} there, {:?} here)", view.shape(), parameter.shape()));
-                }
-                None if found.is_empty() => fit.left.push(format!("{layer} (not there)")),
-                None => {
-                    found.into_iter().for_each(|(_, parameter, view)| set(parameter, &view));
-                    fit.taken.push(layer);
-                }
-            }
-        }
-        Ok(fit)
-    }
-
     /// The name of a part's file and its bytes.
-    fn part(&self, part: &str) -> Result<(String, Vec<u8>), CheckpointError> {
+    pub(super) fn part(&self, part: &str) -> Result<(String, Vec<u8>), CheckpointError> {
         let name = format!("{part}.safetensors");
         let bytes = self.verified(&name)?;
         Ok((name, bytes))

@@ -38,6 +38,12 @@ impl fmt::Display for DeviceList {
 }
 
 impl DeviceList {
+    /// The one that is chosen where none is named.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self(vec![DeviceChoice::Auto])
+    }
+
     /// The devices in their order, without autodiff; one at least. Says on the log which ones they are.
     ///
     /// # Errors

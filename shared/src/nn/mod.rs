@@ -20,6 +20,7 @@
 //! | [`run`] | the run folder: where its files are, which checkpoint is taken |
 //! | [`owner`] | which process trains a run |
 //! | [`checkpoint`] | one saved state, checked byte by byte |
+//! | [`fit`] | what a network takes over of another one's checkpoint |
 //! | [`sampler`] | pictures from a generator, by seed |
 
 pub mod checkpoint;
@@ -28,6 +29,7 @@ pub mod config;
 pub mod device;
 pub mod devices;
 pub mod discriminator;
+pub mod fit;
 pub mod fusion;
 pub mod generator;
 pub mod init;

@@ -103,10 +103,11 @@ struct Pointer {
 const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
 
 /// What a run consists of beside its lock. What else is in its folder is not ours.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "checkpoints",
     "samples",
     "config.toml",
+    "flags.toml",
     "stats.jsonl",
     "metrics.jsonl",
     "alarms.jsonl",

@@ -29,17 +29,23 @@ pub struct Change {
 }
 
 impl RunConfig {
+    /// Whether steps depend on where the end is, because the learning rate falls towards it: such a run cannot be lengthened.
+    #[must_use]
+    pub fn end_counts(&self) -> bool {
+        matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine)
+    }
+
     /// Everything that is another value in `now`, in the order of the keys.
     #[must_use]
     pub fn changes(&self, now: &Self) -> Vec<Change> {
-        // A learning rate that falls towards the end depends on where the end is.
-        let end_counts = matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine);
+        let end_counts = self.end_counts();
         let is_free = |key: &str| {
             let listed = FREE.iter().any(|free| key == *free || (free.ends_with('.') && key.starts_with(free)));
             listed && !(end_counts && END.contains(&key))
         };
         // Runs of before did not note it.
         let content_unknown = self.data.content.is_empty() || now.data.content.is_empty();
+        let count_unknown = self.data.pictures == 0 || now.data.pictures == 0;
         let init = self.init_change(now);
         let (was, now) = (flat(self), flat(now));
         let value = |list: &[(String, String)], key: &str| {
@@ -48,7 +54,7 @@ impl RunConfig {
         let new = now.iter().filter(|(key, _)| was.iter().all(|(k, _)| k != key));
         was.iter()
             .chain(new)
-            .filter(|(key, _)| !(key == "data.content" && content_unknown))
+            .filter(|(key, _)| !(key == "data.content" && content_unknown || key == "data.pictures" && count_unknown))
             .map(|(key, _)| Change { was: value(&was, key), now: value(&now, key), is_free: is_free(key), key: key.clone() })
             .filter(|change| change.was != change.now)
             .chain(init)

@@ -47,6 +47,9 @@ pub struct DataConfig {
     /// What was made of the source ([`Manifest::content`](crate::dataset::Manifest::content)); empty in files of before.
     #[serde(default)]
     pub content: String,
+    /// Pictures of that split; 0 in files of before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pictures: usize,
     /// Height and width in pixels.
     pub size: usize,
     /// 1 or 3.
@@ -57,6 +60,11 @@ pub struct DataConfig {
     /// Each picture of a batch is mirrored with probability ½.
     #[serde(default)]
     pub mirror: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// The run whose weights a run began with. Those of its averaged generator made both generators, and its discriminator the
@@ -132,7 +140,7 @@ impl DataConfig {
     #[must_use]
     pub fn of_extent(size: usize, channels: usize) -> Self {
         let [path, split, fingerprint, content] = [const { String::new() }; 4];
-        Self { path, split, fingerprint, content, size, channels, classes: Vec::new(), mirror: false }
+        Self { path, split, fingerprint, content, pictures: 0, size, channels, classes: Vec::new(), mirror: false }
     }
 }
 
