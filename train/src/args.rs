@@ -18,17 +18,20 @@ use shared::signal::Stop;
 use crate::check::command::CheckArgs;
 use crate::compare::CompareArgs;
 use crate::feed::DataOn;
+use crate::folder::{self, Earlier};
 use crate::init::{self, Inherited, Source};
 use crate::preparation::{self, Options};
+use crate::remembered::Flags;
 use crate::report::command::ReportArgs;
 use crate::status::StatusArgs;
 use crate::throughput::ThroughputArgs;
-use crate::{folder, lists, training};
+use crate::{lists, training};
 
 /// Train a GAN on a data set that `prep build` wrote.
 ///
-/// The same command again goes on where the last one stopped, however it stopped: Ctrl-C saves and ends, `kill -9` loses
-/// the steps since the last checkpoint and nothing else.
+/// `train --out RUN` resumes a run where it stopped, however it stopped: Ctrl-C saves and ends, `kill -9` loses the steps since the
+/// last checkpoint and nothing else. A run remembers its data set, settings and flags: a flag that is given again changes that one
+/// thing, if it may, and one that is left out changes nothing. Only --threads and --no-lock hold for one start.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",
@@ -41,13 +44,13 @@ use crate::{folder, lists, training};
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The recipe to start from [default: gan-ada, or with --init-from that of the other run with all its settings].
+    /// The recipe that a new run starts from [default: gan-ada, or with --init-from that of the other run with all its settings].
     #[arg(long)]
     preset: Option<String>,
-    /// Data set, as written by `prep build`.
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary"])]
+    /// Data set, as written by `prep build`. A run remembers it; one that was moved is named anew.
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder of the run: created, or gone on with.
+    /// Folder of the run: created, or resumed.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary", "dry_run", "preview_augment"])]
     out: Option<PathBuf>,
     /// Passes over the data (`schedule.epochs`), whatever the recipe counts in.
@@ -61,24 +64,24 @@ pub struct Args {
     steps: Option<u64>,
     /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers, if CUDA is built in
     /// (`train devices` lists all). Several, joined by commas, take equal parts of every batch; BatchNorm then goes by each part, or
-    /// by all of them with --set schedule.sync_batch_norm=true.
-    #[arg(long, value_name = "DEVICE[,DEVICE]…", default_value = "auto")]
-    device: DeviceList,
+    /// by all of them with --set schedule.sync_batch_norm=true. [default: auto]
+    #[arg(long, value_name = "DEVICE[,DEVICE]…")]
+    device: Option<DeviceList>,
     /// What GPUs multiply: f32, tf32 or bf16 (`schedule.precision`). bf16 is fastest and halves the memory of feature maps; weights,
     /// statistics and losses stay f32.
     #[arg(long)]
     precision: Option<Precision>,
     /// Where the pictures to learn from are kept: on the `device`, as bytes; or on the `host`, from where a thread sends them ahead.
-    /// `auto` keeps up to 2 GiB on a GPU.
-    #[arg(long, value_enum, value_name = "WHERE", default_value_t)]
-    data_on: DataOn,
+    /// `auto` keeps up to 2 GiB on a GPU. [default: auto]
+    #[arg(long, value_enum, value_name = "WHERE")]
+    data_on: Option<DataOn>,
     /// Mirror each picture of a batch with probability ½ (`data.mirror`). Not for letters, or what else has a left and a right.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     mirror: Option<bool>,
-    /// From which every random number follows.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// TOML file with settings that replace the preset's.
+    /// From which every random number follows. [default: 0]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// TOML file with settings that replace the preset's, or the run's.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// One setting, for example schedule.batch=64. May be repeated; wins over --config.
@@ -96,20 +99,21 @@ pub struct Args {
     /// goes further (FreezeD).
     #[arg(long, value_name = "N")]
     freeze_d: Option<usize>,
-    /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s, 10m, 2h.
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
-    save_every: Duration,
-    /// How many of the latest checkpoints to keep beside the best (`checkpoints.keep`).
+    /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s, 10m, 2h. [default: 10m]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    save_every: Option<Duration>,
+    /// How many of the latest checkpoints to keep beside the best (`checkpoints.keep`). A smaller number than before removes those that
+    /// are too many; leaving it out removes none.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
     /// When losses or weights are not finite, go back to the last checkpoint and on with other random numbers, up to N times in a
-    /// row.
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    retries: u64,
-    /// End the run when KID has risen N times in a row; 0 = never.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    stop_after: u64,
-    /// Begin anew: removes what the run folder holds.
+    /// row. [default: 3]
+    #[arg(long, value_name = "N")]
+    retries: Option<u64>,
+    /// End the run when KID has risen N times in a row; 0 = never. [default: 0]
+    #[arg(long, value_name = "N")]
+    stop_after: Option<u64>,
+    /// Begin anew, by the flags of this command alone: removes what the run folder holds.
     #[arg(long)]
     restart: bool,
     /// Print the recipes and end.
@@ -177,7 +181,8 @@ impl Command {
 const EXAMPLES: &str = "\
 Examples:
   train --data birds64 --out runs/birds                      the recipe as published
-  train --data birds64 --out runs/birds                      … and again: goes on where it stopped
+  train --out runs/birds                                     resumes it where it stopped, with its own data and settings
+  train --out runs/birds --epochs 800                        … and makes it longer
   train --data birds64 --out runs/b32 --set schedule.batch=32 --set generator.width=64
   train --data birds64 --out runs/birds --epochs 100 --weights inception.pth
   train --data birds64 --out runs/birds --device cuda:0,cuda:1
@@ -200,6 +205,12 @@ Examples:
 
 /// The recipe where none is named.
 const DEFAULT_PRESET: &str = "gan-ada";
+
+/// A checkpoint is written after this time at the latest, where no flag says otherwise.
+const SAVE_EVERY: Duration = Duration::from_secs(600);
+
+/// Tries after values that are not finite, likewise.
+const RETRIES: u64 = 3;
 
 /// How an assignment of the one setting begins that belongs to the data.
 const MIRROR: &str = "data.mirror=";
@@ -243,51 +254,82 @@ impl Args {
             shared::cli::print(&list())?;
             return Ok(Ending::Done);
         }
-        let inherited = self.inherited()?;
-        let Resolved { preset, settings, mirror } = self.settings(inherited.as_ref())?;
+        let earlier = self.earlier()?;
+        let earlier = earlier.as_ref();
+        let inherited = init::inherited(self.init_from.as_ref(), earlier.map(|earlier| &earlier.config), self.out.as_deref())?;
+        let Resolved { preset, settings, mirror } = self.settings(earlier, inherited.as_ref())?;
+        let seed = self.seed.or(earlier.map(|earlier| earlier.config.seed)).unwrap_or_default();
         if self.summary {
-            return self.print_summary(&preset, &settings);
+            return self.print_summary(&preset, &settings, seed);
         }
-        let (Some(data), out) = (self.data, self.out) else {
-            return Err(UsageError("--data is missing".into()).into());
+        let data = match (&self.data, earlier) {
+            (Some(data), _) => data.clone(),
+            (None, Some(earlier)) => earlier.data()?,
+            (None, None) => return Err(self.no_data().into()),
         };
+        let asked = Flags {
+            data: None,
+            device: self.device.clone(),
+            data_on: self.data_on,
+            weights: self.weights.clone(),
+            save_every: self.save_every,
+            retries: self.retries,
+            stop_after: self.stop_after,
+        };
+        let flags = asked.or(earlier.map(|earlier| earlier.flags.clone()).unwrap_or_default());
+        if settings.evaluation.every > 0 && self.weights.is_none() {
+            flags.require_weights(self.out.as_deref())?;
+        }
+        let device = flags.device.clone().unwrap_or(DeviceList::auto());
         let options = Options {
             preset,
             settings,
             mirror,
             init: inherited.map(|inherited| inherited.init),
-            seed: self.seed,
+            seed,
             data,
-            weights: self.weights,
+            weights: flags.weights,
             restart: self.restart,
-            data_on: self.data_on,
-            save_every: self.save_every,
-            retries: self.retries,
-            stop_after: self.stop_after,
+            data_on: flags.data_on.unwrap_or_default(),
+            save_every: flags.save_every.unwrap_or(SAVE_EVERY),
+            retries: flags.retries.unwrap_or(RETRIES),
+            stop_after: flags.stop_after.unwrap_or_default(),
         };
+        let out = self.out.as_deref();
         if let Some(what) = self.dry_run {
-            let devices = if what == DryRun::All { Some(self.device.open()?) } else { None };
-            return preparation::dry_run(&options, out.as_deref(), devices.as_deref());
+            let devices = if what == DryRun::All { Some(device.open()?) } else { None };
+            return preparation::dry_run(&options, out, devices.as_deref());
         }
         if let Some(file) = &self.preview_augment {
             return preparation::preview_augment(&options, file);
         }
         let out = out.ok_or_else(|| UsageError("--out is missing".into()))?;
-        training::train(&options, &out, &self.device, &Stop::listen()?)
+        training::train(&options, out, &device, &Stop::listen()?)
     }
 
-    /// Whose weights the run begins or began with, and that run's settings.
-    fn inherited(&self) -> Result<Option<Inherited>> {
-        let earlier = match &self.out {
-            Some(out) if !self.restart && Run::is_run(out) => folder::earlier(&Run::open(out)?)?,
-            _ => None,
+    /// The run in `--out` that this start resumes, if it does.
+    fn earlier(&self) -> Result<Option<Earlier>> {
+        match &self.out {
+            Some(out) if !self.restart && Run::is_run(out) => folder::earlier(&Run::open(out)?),
+            _ => Ok(None),
+        }
+    }
+
+    fn no_data(&self) -> UsageError {
+        let why = match &self.out {
+            Some(_) if self.restart => "--restart begins anew, by the flags of this command alone".to_owned(),
+            Some(out) => format!("{} is no run yet, and a new run needs a data set", out.display()),
+            None => "without --out there is no run that remembers it".to_owned(),
         };
-        init::inherited(self.init_from.as_ref(), earlier.as_ref(), self.out.as_deref())
+        UsageError(format!("--data DIR is missing: {why}; name a folder that `prep build` wrote"))
     }
 
-    /// All settings, from wherever they come.
-    fn settings(&self, inherited: Option<&Inherited>) -> Result<Resolved> {
-        let inherited = inherited.map(|inherited| &inherited.config).filter(|_| self.preset.is_none() && self.config.is_none());
+    /// All settings, from wherever they come: a run's own where it is resumed, else those of the run that it begins with, else a
+    /// recipe's; over them the file, and over that the flags.
+    fn settings(&self, earlier: Option<&Earlier>, inherited: Option<&Inherited>) -> Result<Resolved> {
+        let own = earlier.map(|earlier| &earlier.config);
+        let other = inherited.map(|inherited| &inherited.config).filter(|_| self.preset.is_none() && self.config.is_none());
+        let base = own.or(other);
         let file = match &self.config {
             None => None,
             Some(path) => {
@@ -299,7 +341,7 @@ impl Args {
         // Of the run's data this alone is a setting; what else is noted of them follows from --data.
         let (of_data, mut assignments): (Vec<String>, Vec<String>) =
             self.assignments.iter().cloned().partition(|assignment| assignment.starts_with(MIRROR));
-        let mut mirror = inherited.is_some_and(|config| config.data.mirror);
+        let mut mirror = base.is_some_and(|config| config.data.mirror);
         if let Some((name, text)) = &file {
             let table: toml::Table = text.parse().map_err(|e: toml::de::Error| UsageError(format!("--config {name}: {e}")))?;
             mirror = table.get("data").and_then(|data| data.get("mirror")?.as_bool()).unwrap_or(mirror);
@@ -324,17 +366,20 @@ impl Args {
         assignments.extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
         assignments.extend(self.freeze_d.map(|blocks| format!("discriminator.freeze={blocks}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        let (preset, settings) = match inherited {
-            Some(config) => (config.preset.as_str(), config.settings.clone().with(None, &assignments)?),
-            None => {
-                let preset = self.preset.as_deref().unwrap_or(DEFAULT_PRESET);
-                (preset, Settings::resolve(preset, file, &assignments)?)
+        // A preset that is named for a run that has begun is only compared with the run's: its settings are the run's business.
+        let named = self.preset.as_deref();
+        let preset = named.or(base.map(|config| config.preset.as_str())).unwrap_or(DEFAULT_PRESET).to_owned();
+        let settings = match base {
+            Some(config) => {
+                named.map_or(Ok(()), |name| preset::find(name).map(drop))?;
+                config.settings.clone().with(file, &assignments)?
             }
+            None => Settings::resolve(&preset, file, &assignments)?,
         };
-        Ok(Resolved { preset: preset.to_owned(), settings, mirror })
+        Ok(Resolved { preset, settings, mirror })
     }
 
-    fn print_summary(&self, preset: &str, settings: &Settings) -> Result<Ending> {
+    fn print_summary(&self, preset: &str, settings: &Settings, seed: u64) -> Result<Ending> {
         let (size, channels, classes) = match &self.data {
             None => {
                 let (size, channels) = preset::find(preset)?.extent;
@@ -348,8 +393,8 @@ impl Args {
         };
         settings.check_size(size)?;
         let device = DeviceChoice::Cpu.open()?;
-        let generator = summary::generator(&settings.generator(size, channels, classes, self.seed, &device), channels);
-        let discriminator = summary::discriminator(&settings.discriminator(size, channels, classes, self.seed, &device), size);
+        let generator = summary::generator(&settings.generator(size, channels, classes, seed, &device), channels);
+        let discriminator = summary::discriminator(&settings.discriminator(size, channels, classes, seed, &device), size);
         shared::cli::print(&format!("{generator}\n{discriminator}\n"))?;
         Ok(Ending::Done)
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use shared::cli::UsageError;
 use shared::dataset::Dataset;
@@ -19,14 +19,17 @@ use shared::metrics::weights::INCEPTION;
 use shared::nn::config::{EvaluationConfig, RunConfig};
 use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
-use shared::rng;
+use shared::{process, rng};
 
 use crate::preparation::Options;
 
 /// The pictures of a split to compare with, and the network that takes features of them and of samples.
 #[derive(Debug)]
 pub struct Evaluator {
-    inception: Inception,
+    /// The network's file: it is read for each evaluation and takes no memory between them.
+    weights: PathBuf,
+    sha256: Option<String>,
+    device: Device,
     real: SplitPictures,
     chosen: Vec<usize>,
     /// Those of the chosen pictures.
@@ -65,18 +68,25 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     Ok(Some((dataset, weights)))
 }
 
+fn inception_of(weights: &Path, device: &Device) -> Result<Inception> {
+    Inception::load(weights, device).context("the features for KID cannot be computed")
+}
+
 impl Evaluator {
     /// Reads `weights` and chooses `config.pictures` pictures of the split, the same ones in every run.
     ///
     /// # Errors
     /// When the weights or the split cannot be read.
     pub fn open(dataset: Arc<Dataset>, config: &EvaluationConfig, weights: &Path, device: &Device) -> Result<Self> {
-        let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
+        let sha256 = inception_of(weights, device)?.weights().sha256().map(str::to_owned);
         let count = dataset.split(&config.split)?.len();
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
         let chosen = order.into_iter().take(config.pictures).map(|i| i as usize).collect();
         let split = [config.split.clone(), dataset.manifest().content(&config.split)];
-        Ok(Self { inception, real: SplitPictures::new(dataset, &config.split)?, chosen, features: OnceLock::new(), split })
+        let (weights, device) = (weights.to_owned(), device.clone());
+        let real = SplitPictures::new(dataset, &config.split)?;
+        process::give_back();
+        Ok(Self { weights, sha256, device, real, chosen, features: OnceLock::new(), split })
     }
 
     /// Takes the features of the chosen pictures, or finds them in the cache; the first [`Evaluator::kid`] would do it otherwise.
@@ -84,7 +94,7 @@ impl Evaluator {
     /// # Errors
     /// When a picture cannot be read.
     pub fn prepare(&self) -> Result<()> {
-        Precision::F32.during(|| self.of_real()).map(drop)
+        Precision::F32.during(|| self.with_network(|extractor| self.of_real(extractor).map(drop)))
     }
 
     /// The means to compute KID of a run, where it is wanted and weights are there.
@@ -96,16 +106,23 @@ impl Evaluator {
         Ok(Some(Arc::new(Self::open(dataset, &config.settings.evaluation, &weights, device)?)))
     }
 
-    fn extractor(&self) -> Extractor<'_> {
-        Extractor { network: &self.inception, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH }
+    /// Does `work` with the network, whose memory goes back to the system afterwards.
+    fn with_network<R>(&self, work: impl FnOnce(&Extractor<'_>) -> Result<R>) -> Result<R> {
+        let network = inception_of(&self.weights, &self.device)?;
+        ensure!(network.weights().sha256() == self.sha256.as_deref(), "{} has changed since the run was started", self.weights.display());
+        let extractor = Extractor { network: &network, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH };
+        let done = work(&extractor);
+        drop(network);
+        process::give_back();
+        done
     }
 
-    fn of_real(&self) -> Result<&Features> {
+    fn of_real(&self, extractor: &Extractor<'_>) -> Result<&Features> {
         if let Some(features) = self.features.get() {
             return Ok(features);
         }
         let chosen = Selection::new(&self.real, self.chosen.clone());
-        let features = self.extractor().features(&chosen, &[inception::POOL_2048], &FeatureCache::standard())?;
+        let features = extractor.features(&chosen, &[inception::POOL_2048], &FeatureCache::standard())?;
         let features = features.into_iter().next().context("no features came back")?;
         Ok(self.features.get_or_init(|| features))
     }
@@ -114,7 +131,7 @@ impl Evaluator {
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
-            "protocol": PROTOCOL, "weights_sha256": self.inception.weights().sha256(), "pictures": self.chosen.len(),
+            "protocol": PROTOCOL, "weights_sha256": self.sha256, "pictures": self.chosen.len(),
             "split": self.split[0], "content": self.split[1],
         })
     }
@@ -125,15 +142,15 @@ impl Evaluator {
     /// When there are fewer than two pictures or a feature is not finite.
     pub fn kid(&self, sampler: &Sampler) -> Result<f64> {
         // As `evaluate` would compute it, whatever the run trains in.
-        Precision::F32.during(|| self.kid_now(sampler))
+        Precision::F32.during(|| self.with_network(|extractor| self.kid_now(sampler, extractor)))
     }
 
-    fn kid_now(&self, sampler: &Sampler) -> Result<f64> {
-        let (real, count) = (self.of_real()?, self.chosen.len());
+    fn kid_now(&self, sampler: &Sampler, extractor: &Extractor<'_>) -> Result<f64> {
+        let (real, count) = (self.of_real(extractor)?, self.chosen.len());
         let seeds: Vec<u64> = (0..count as u64).collect();
         let pictures = sampler.pictures(&seeds).into_iter().map(Into::into).collect();
         let source = InMemory { origin: "samples".into(), pictures };
-        let fake = self.extractor().features(&source, &[inception::POOL_2048], &FeatureCache::off())?;
+        let fake = extractor.features(&source, &[inception::POOL_2048], &FeatureCache::off())?;
         let fake = fake.first().context("no features came back")?;
         let whole = Subsets { count: 1, size: count, ..Subsets::default() };
         Ok(over_subsets(fake, real, whole)?.mean)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use shared::dataset::DatasetError;
 use shared::nn::config::Settings;
 use shared::nn::range::Range;
@@ -16,7 +17,8 @@ use crate::resident::{Resident, from_bytes};
 use crate::turn::Batch;
 
 /// Where the pictures to learn from are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DataOn {
     /// The CPU reads them where they are; a GPU keeps them if they take at most 2 GiB.
     #[default]

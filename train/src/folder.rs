@@ -1,6 +1,6 @@
 //! The folder of a run before its first step: whether it may be had, what was begun there, where it goes on from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use shared::cli::UsageError;
@@ -9,6 +9,8 @@ use shared::nn::config::RunConfig;
 use shared::nn::owner::Owner;
 use shared::nn::run::{Run, Which};
 use shared::{fs, log};
+
+use crate::remembered::Flags;
 
 /// The lock of the run in `out`, where there is one already: it is taken before data and devices are opened, which takes its time.
 /// A folder that holds something else is not turned into a run.
@@ -64,28 +66,86 @@ pub fn last_checkpoint(run: &Run) -> Result<Option<Checkpoint>> {
     Ok(Some(checkpoint))
 }
 
-/// The settings that a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, those that its last checkpoint
-/// holds.
+/// What a run was begun with.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    run: Run,
+    /// Its settings.
+    pub config: RunConfig,
+    /// What else it was told.
+    pub flags: Flags,
+}
+
+impl Earlier {
+    /// Where the run's data set lies: where it was at the last start, or where the name that was given then leads now.
+    ///
+    /// # Errors
+    /// When it is at neither place.
+    pub fn data(&self) -> Result<PathBuf, UsageError> {
+        let named = PathBuf::from(&self.config.data.path);
+        let Some(noted) = self.flags.data.as_deref().filter(|noted| noted.exists()) else {
+            if named.exists() {
+                return Ok(named);
+            }
+            let (run, data) = (self.run.folder().display(), self.flags.data.as_deref().unwrap_or(&named).display());
+            return Err(UsageError(format!(
+                "{run} learns from {data}, which is not there any more: name its place with --data NEW (the same pictures at another \
+                 place are accepted)"
+            )));
+        };
+        // By the name that was given as long as it means the same folder.
+        let same =
+            std::fs::canonicalize(&named).is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
+        Ok(if same { named } else { noted.to_owned() })
+    }
+}
+
+/// What a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, or is not what the last checkpoint was
+/// computed by, its settings are those that the checkpoint holds.
 ///
 /// # Errors
 /// When there are settings that this program cannot read.
-pub fn earlier(run: &Run) -> Result<Option<RunConfig>> {
+pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
     let path = run.file("config.toml");
     if !path.exists() {
         return Ok(None);
     }
     let text = String::from_utf8_lossy(&fs::read_bounded(&path, 1 << 20)?).into_owned();
-    match toml::from_str(&text) {
-        Ok(config) => Ok(Some(config)),
+    let config = match toml::from_str(&text) {
+        Ok(config) => config,
         Err(error) => {
             let damage = format!("{}: {}", path.display(), error.message());
             match run.checkpoint(Which::Latest) {
                 Ok(checkpoint) => {
                     tracing::warn!("{damage}; the settings are taken from the checkpoint of step {}", checkpoint.meta.step);
-                    Ok(Some(checkpoint.meta.config))
+                    checkpoint.meta.config
                 }
-                Err(_) => Err(UsageError(format!("{damage}; --restart begins anew")).into()),
+                Err(_) => return Err(UsageError(format!("{damage}; --restart begins anew")).into()),
             }
+        }
+    };
+    let config = as_computed(run, config)?;
+    Ok(Some(Earlier { run: run.clone(), config, flags: Flags::read(run)? }))
+}
+
+/// `config`, unless what it says is not what the last checkpoint was computed by: no checksum guards what people may read and edit, and
+/// the steps that follow must be by the same settings.
+fn as_computed(run: &Run, config: RunConfig) -> Result<RunConfig> {
+    let Some(step) = run.step_of(Which::Latest)? else { return Ok(config) };
+    // Where it is damaged, another takes its place when it is loaded.
+    let Ok(checkpoint) = Checkpoint::open(&run.checkpoint_folder(step)) else { return Ok(config) };
+    let computed = checkpoint.meta.config;
+    match computed.changes(&config).iter().find(|change| !change.is_free) {
+        None => Ok(config),
+        Some(change) => {
+            tracing::warn!(
+                "{} has {} = {} where step {step} was computed by {}; the settings are taken from its checkpoint",
+                run.file("config.toml").display(),
+                change.key,
+                change.now,
+                change.was
+            );
+            Ok(computed)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A run that begins with another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`.
 //!
 //! The averaged generator of the other run becomes both generators, its discriminator the discriminator, layer by layer where names and
-//! shapes agree; the other layers stay as the seed draws them. Optimizers, p and the count of steps begin anew. All of that is saved as
+//! shapes agree, tables of classes row by row where the classes' names agree; everything else stays as the seed draws it. Optimizers, p and the count of steps begin anew. All of that is saved as
 //! the checkpoint of step 0, so that the other run is never needed again.
 
 use std::path::{Path, PathBuf};
@@ -11,10 +11,12 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use serde_json::Value;
 use shared::cli::UsageError;
-use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Fit, Meta};
+use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{InitConfig, RunConfig};
+use shared::nn::fit::{Fit, Match};
 use shared::nn::run::{Run, Which};
 
+use crate::starts::few;
 use crate::trainer::Trainer;
 
 /// What the flag `--init-from` asks for.
@@ -102,28 +104,52 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
         .into());
     }
     let mut trainer = Trainer::new(config, 0, &Device::flex());
-    let of_generator = source.load_fitting("ema", &mut trainer.generator)?;
-    let of_discriminator = source.load_fitting("discriminator", &mut trainer.discriminator)?;
+    let pair = Match::of(&source.meta.config, config);
+    let of_generator = pair.load(&source, "ema", &mut trainer.generator)?;
+    let of_discriminator = pair.load(&source, "discriminator", &mut trainer.discriminator)?;
     trainer.ema = trainer.generator.clone();
-    if of_generator.taken.is_empty() && of_discriminator.taken.is_empty() {
+    if of_generator.is_empty() && of_discriminator.is_empty() {
         return Err(nothing_fits(init, &source.meta.config, config).into());
     }
     tracing::info!("the run begins with the weights of {init}");
     tell("generator", &of_generator);
     tell("discriminator", &of_discriminator);
+    tell_classes(&source.meta.config.data.classes, &config.data.classes);
     Ok(Some(trainer))
 }
 
 fn tell(network: &str, fit: &Fit) {
-    let Fit { taken, left, unused } = fit;
-    match (taken.is_empty(), left.is_empty()) {
-        (true, _) => tracing::warn!("nothing of its {network} fits; ours begins as drawn: {}", left.join(", ")),
-        (_, false) => tracing::info!("{network}: {} layers taken over; as drawn stay {}", taken.len(), left.join(", ")),
-        (_, true) => tracing::info!("{network}: all {} layers taken over", taken.len()),
+    let Fit { taken, in_part, left, unused } = fit;
+    let count = taken.len() + in_part.len();
+    match left.is_empty() {
+        _ if fit.is_empty() => tracing::warn!("nothing of its {network} fits; ours begins as drawn: {}", left.join(", ")),
+        false => tracing::info!("{network}: {count} layers taken over; as drawn stay {}", left.join(", ")),
+        true => tracing::info!("{network}: all {count} layers taken over"),
+    }
+    if !in_part.is_empty() {
+        tracing::info!("{network}: taken over in part {}", in_part.join(", "));
     }
     if !unused.is_empty() {
         tracing::info!("{network}: no place here for its {}", unused.join(", "));
     }
+}
+
+/// Which classes are taken over, where they are not the same ones in the same order.
+fn tell_classes(there: &[String], here: &[String]) {
+    if there == here || there.is_empty() || here.is_empty() {
+        return;
+    }
+    let (old, new): (Vec<String>, Vec<String>) = here.iter().cloned().partition(|class| there.contains(class));
+    let gone: Vec<String> = there.iter().filter(|class| !here.contains(class)).cloned().collect();
+    let named = |classes: &[String]| if classes.is_empty() { "none".to_owned() } else { few(classes) };
+    let more =
+        |what: &str, classes: &[String]| if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) };
+    tracing::info!(
+        "classes are taken over by name: {}{}{}",
+        named(&old),
+        more("as drawn stay", &new),
+        more("no place here for", &gone)
+    );
 }
 
 fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> UsageError {

@@ -10,7 +10,9 @@
 //! | [`report`] | all that is known about a run as one HTML file |
 //! | [`lists`] | what there is to choose from, as text |
 //! | [`preparation`] | what comes before the first step |
+//! | [`remembered`] | flags that are no settings, as a run remembers them |
 //! | [`folder`] | whether a run folder may be had, what was begun there, where it goes on from |
+//! | `disk`, [`estimate`] | what a run takes of the disk, and a step of memory, foretold |
 //! | [`rehearsal`] | what a run would take, found out by its first steps |
 //! | [`init`] | a run that begins with another run's weights |
 //! | [`starts`] | the settings a run was begun with, and what is noted at each start |
@@ -44,8 +46,10 @@ pub mod best;
 pub mod check;
 pub mod compare;
 pub mod curves;
+mod disk;
 pub mod ema;
 pub mod epoch_log;
+pub mod estimate;
 pub mod evaluation;
 pub mod evaluations;
 pub mod feed;
@@ -67,6 +71,7 @@ pub mod readback;
 pub mod reading;
 mod record;
 pub mod rehearsal;
+pub mod remembered;
 pub mod replicas;
 pub mod report;
 pub mod resident;

@@ -3,6 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use shared::alloc::Telling;
+
+#[global_allocator]
+static MEMORY: Telling = Telling { program: "train" };
 
 fn main() -> ExitCode {
     shared::log::init();

@@ -9,10 +9,11 @@ use shared::cli::{Ending, UsageError};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig, ScheduleConfig, Settings};
+use shared::nn::run::Run;
 
 use crate::batches::Batches;
 use crate::feed::DataOn;
-use crate::{augment, rehearsal};
+use crate::{augment, rehearsal, starts};
 
 /// The split that is learned from.
 const TRAIN_SPLIT: &str = "train";
@@ -53,6 +54,7 @@ pub struct Options {
 /// When the run could not be started, or a step does not fit into memory.
 pub fn dry_run(options: &Options, out: Option<&Path>, devices: Option<&[Device]>) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
+    starts::check(out.filter(|out| !options.restart && Run::is_run(out)), &config)?;
     shared::cli::print(&toml::to_string(&config)?)?;
     tracing::info!("{} pictures, {} steps an epoch", batches.pictures(), steps_per_epoch(&config, &batches));
     if let Some(devices) = devices {
@@ -114,6 +116,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
             split: TRAIN_SPLIT.into(),
             fingerprint: manifest.fingerprint.clone(),
             content: manifest.content(TRAIN_SPLIT),
+            pictures: dataset.split(TRAIN_SPLIT)?.len(),
             size,
             channels: manifest.channels as usize,
             classes: if told { manifest.classes.clone() } else { Vec::new() },

@@ -18,16 +18,16 @@ use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
 use shared::nn::summary;
 use shared::picture::Picture;
-use shared::process::{available_bytes, peak_bytes, resident_bytes};
+use shared::process::{self, Room, peak_bytes, resident_bytes, room};
 
 use crate::batches::Batches;
-use crate::evaluation;
+use crate::disk::Forecast;
 use crate::feed::{self, Ready};
 use crate::preparation::{Options, last_step, steps_per_epoch};
 use crate::replicas::{self, Replicas};
 use crate::trainer::{self, Trainer};
 use crate::turn::Batch;
-use crate::{init, training};
+use crate::{estimate, evaluation, init, training};
 
 /// Steps that are timed, after one that is not: there kernels are compiled and buffers made.
 const TIMED: u32 = 2;
@@ -45,23 +45,16 @@ pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Op
     init::networks(config, out, options.restart)?;
     let device = devices.first().context("a run needs a device")?;
     let free = Memory::of(device).map(|memory| memory.free);
+    let on_host = devices.iter().all(|device| *device == Device::flex());
+    if on_host {
+        require_room(config, devices.len())?;
+    }
     let batches = Arc::new(batches);
     let measured = memory::watch(|| Measured::by_steps(options, config, &batches, devices));
     let measured = measured.map_err(|error| {
         let (part, advice) = replicas::smaller_batch(schedule, devices.len(), device, error, free);
         UsageError(format!("the device is out of memory with {part} pictures at a time: {advice}"))
     })??;
-    match (free.zip(Memory::of(device)), peak_bytes()) {
-        (Some((free, now)), _) => {
-            let used = gib(free.saturating_sub(now.free));
-            tracing::info!("memory: {used} of the device, which has {} more of {}", gib(now.free), gib(now.total));
-        }
-        (None, Some(peak)) => {
-            let left = available_bytes().map_or_else(String::new, |bytes| format!("; the machine has {} more", size(bytes)));
-            tracing::info!("memory: {} at most{left}", size(peak));
-        }
-        (None, None) => {}
-    }
     let kid = match evaluation::material(options, config)? {
         None => None,
         Some((dataset, weights)) => {
@@ -69,7 +62,26 @@ pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Op
             Some(measured.kid(pictures, &weights, device)?)
         }
     };
-    measured.tell(config, &batches, kid);
+    match (free.zip(Memory::of(device)), measured.peak) {
+        (Some((free, now)), _) => {
+            let used = gib(free.saturating_sub(now.free));
+            tracing::info!("memory: {used} of the device, which has {} more of {}", gib(now.free), gib(now.total));
+        }
+        (None, Some(steps)) => {
+            // KID is computed beside the steps.
+            let beside = kid.as_ref().map_or(0, |kid| kid.bytes);
+            let parts = if beside == 0 {
+                String::new()
+            } else {
+                format!(" ({} for steps, {} while KID is computed)", size(steps), size(beside))
+            };
+            let left = room().map_or_else(String::new, |room| format!("; {} leaves {} more now", room.limit, size(room.bytes)));
+            tracing::info!("memory: {} at most{parts}{left}", size(steps + beside));
+        }
+        (None, None) => {}
+    }
+    let sheet = training::sheet_bytes(&batches, &config.settings)?;
+    measured.tell(config, &batches, sheet, kid);
     Ok(())
 }
 
@@ -78,7 +90,8 @@ struct Measured {
     step: Duration,
     /// Of fixed latents: to generate and to encode.
     sheet: Duration,
-    sheet_bytes: u64,
+    /// Of the process, with what it takes for steps and a sheet.
+    peak: Option<u64>,
     checkpoint_bytes: u64,
     sampler: Sampler,
 }
@@ -89,6 +102,8 @@ struct Kid {
     reals: Duration,
     /// Each time.
     once: Duration,
+    /// Of memory while it is computed.
+    bytes: u64,
 }
 
 impl Measured {
@@ -104,7 +119,7 @@ impl Measured {
             && *device == Device::flex()
         {
             let ready = feed::of_step(&mut feeds, updates)?.into_iter().flatten();
-            foresee(first, &ready.map(Ready::batch).collect::<Vec<_>>(), &config.settings.schedule)?;
+            foresee(first, &ready.map(Ready::batch).collect::<Vec<_>>(), config)?;
         }
         tracing::info!("a step with {} pictures …", config.settings.schedule.batch);
         let mut step = || -> Result<()> {
@@ -123,12 +138,16 @@ impl Measured {
         let samples = &config.settings.samples;
         let begun = Instant::now();
         let pictures = sampler.pictures(&(0..samples.pictures as u64).collect::<Vec<_>>());
-        let sheet_bytes = training::sheet(&pictures, samples.columns)?.len() as u64;
-        Ok(Self { step, sheet: begun.elapsed(), sheet_bytes, checkpoint_bytes: trainer.bytes(), sampler })
+        training::sheet(&pictures, samples.columns)?;
+        let sheet = begun.elapsed();
+        Ok(Self { step, sheet, peak: peak_bytes(), checkpoint_bytes: trainer.bytes(), sampler })
     }
 
     /// How long KID takes with so many pictures of each side, by one batch.
     fn kid(&self, pictures: usize, weights: &Path, device: &Device) -> Result<Kid> {
+        // What the steps took is free by now.
+        process::give_back();
+        let before = resident_bytes();
         let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
         let seeds: Vec<u64> = (0..DEFAULT_BATCH as u64).collect();
         let features = |pictures: Vec<Picture>| {
@@ -144,12 +163,14 @@ impl Measured {
         let generated = begun.elapsed();
         features(samples);
         let both = begun.elapsed();
+        // The network and what a batch took of it, which the allocator still holds.
+        let bytes = resident_bytes().zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
         let batches = pictures.div_ceil(DEFAULT_BATCH) as u32;
-        Ok(Kid { reals: (both - generated) * batches, once: both * batches })
+        Ok(Kid { reals: (both - generated) * batches, once: both * batches, bytes })
     }
 
     /// Says what the whole run takes.
-    fn tell(&self, config: &RunConfig, batches: &Batches, kid: Option<Kid>) {
+    fn tell(&self, config: &RunConfig, batches: &Batches, sheet: u64, kid: Option<Kid>) {
         let (settings, per_epoch, last) = (&config.settings, steps_per_epoch(config, batches), last_step(config, batches));
         let epochs = last / per_epoch;
         let pictures = (settings.schedule.batch * settings.schedule.discriminator_steps) as f64;
@@ -166,28 +187,62 @@ impl Measured {
         if sheets > 0 {
             tracing::info!("time: {sheets} sheets of samples in {}", span(sheets as f64 * self.sheet.as_secs_f64()));
         }
-        if let Some(Kid { reals, once }) = kid {
+        if let Some(Kid { reals, once, .. }) = kid {
             let times = epochs.checked_div(settings.evaluation.every).unwrap_or(0);
             let seconds = reals.as_secs_f64() + times as f64 * once.as_secs_f64();
             tracing::info!("time: KID {times} times in {} beside the steps, {} each", span(seconds), span(once.as_secs_f64()));
             whole += seconds;
         }
         tracing::info!("time: about {} together", span(whole));
-        let count = training::most(&settings.checkpoints);
-        tracing::info!(
-            "disk: {} for up to {count} checkpoints of {}, {} for the sheets",
-            size(count * self.checkpoint_bytes),
-            size(self.checkpoint_bytes),
-            size(sheets * self.sheet_bytes)
-        );
+        tracing::info!("disk: {}", Forecast::new(settings, epochs, self.checkpoint_bytes, sheet).text());
     }
 }
 
-/// The CPU's memory is everyone's: where it runs out, the system ends a program without a word. So an eighth and a quarter of the
-/// batches show first what the whole ones will take.
-fn foresee(trainer: &Trainer, batches: &[Batch], schedule: &ScheduleConfig) -> Result<(), UsageError> {
-    let (batch, parts) = (schedule.batch, trainer::parts(schedule, 1));
-    if !batch.is_multiple_of(8 * parts) || batch / (8 * parts) < 2 {
+/// Shares of the batches that show what the whole ones take.
+const EIGHTH: usize = 8;
+const QUARTER: usize = 4;
+
+/// Whether a batch has an eighth with pictures enough for BatchNorm.
+fn has_eighths(schedule: &ScheduleConfig) -> bool {
+    let parts = trainer::parts(schedule, 1);
+    schedule.batch.is_multiple_of(EIGHTH * parts) && schedule.batch / (EIGHTH * parts) >= 2
+}
+
+/// The host's memory is everyone's: where it runs out, the system ends a program without a word. So nothing is allocated that the
+/// networks' shapes say has no room.
+fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
+    let (schedule, Some(room)) = (&config.settings.schedule, room()) else { return Ok(()) };
+    let parts = trainer::parts(schedule, devices);
+    let (networks, whole) =
+        (estimate::networks(config) * devices as u64, estimate::step(config, schedule.batch / parts * devices));
+    // What is tried first, where it is less than everything.
+    let first = if devices == 1 && has_eighths(schedule) { whole / EIGHTH as u64 } else { whole };
+    if networks + first <= room.bytes {
+        return Ok(());
+    }
+    Err(too_little(config, parts, networks + whole, &room, estimate::step(config, 1), networks))
+}
+
+/// A step that takes `whole` bytes, of which each picture is `picture` and `fixed` are for the networks, where there is this `room`.
+fn too_little(config: &RunConfig, parts: usize, whole: u64, room: &Room, picture: u64, fixed: u64) -> UsageError {
+    let batch = config.settings.schedule.batch;
+    let part = batch / parts;
+    let fits = memory::batch_that_fits(part, room.bytes.saturating_sub(fixed), picture * part as u64);
+    // Where not even one fits, that is said.
+    UsageError(format!(
+        "a step with {batch} pictures would take about {} of memory, of which {} are left by {}: {}",
+        size(whole),
+        size(room.bytes),
+        room.limit,
+        memory::advice(batch, part, Some(fits.unwrap_or(0)))
+    ))
+}
+
+/// An eighth and a quarter of the batches show what the whole ones take; each is only tried where the one before says that there is
+/// room for it.
+fn foresee(trainer: &Trainer, batches: &[Batch], config: &RunConfig) -> Result<(), UsageError> {
+    let schedule = &config.settings.schedule;
+    if !has_eighths(schedule) {
         return Ok(());
     }
     let Some(before) = resident_bytes() else { return Ok(()) };
@@ -197,21 +252,22 @@ fn foresee(trainer: &Trainer, batches: &[Batch], schedule: &ScheduleConfig) -> R
         trial.step(&part);
         peak_bytes()
     };
-    let (Some(eighth), Some(quarter)) = (peak(8), peak(4)) else { return Ok(()) };
+    let parts = trainer::parts(schedule, 1);
+    let refuse_beyond = |needed: u64, whole: u64| -> Result<(), UsageError> {
+        let (Some(now), Some(room)) = (resident_bytes(), room()) else { return Ok(()) };
+        if needed <= now + room.bytes {
+            return Ok(());
+        }
+        let room = Room { bytes: (now + room.bytes).saturating_sub(before), limit: room.limit };
+        let taken = whole.saturating_sub(before);
+        Err(too_little(config, parts, taken, &room, taken / (schedule.batch / parts) as u64, 0))
+    };
+    let Some(eighth) = peak(EIGHTH) else { return Ok(()) };
+    let more = eighth.saturating_sub(before);
+    refuse_beyond(before + 2 * more, before + 8 * more)?;
+    let Some(quarter) = peak(QUARTER) else { return Ok(()) };
     let whole = quarter + 6 * (quarter - eighth);
-    let (Some(now), Some(left)) = (resident_bytes(), available_bytes()) else { return Ok(()) };
-    if whole <= now + left {
-        return Ok(());
-    }
-    // What a step works on at a time.
-    let (part, room) = (batch / parts, (now + left).saturating_sub(before));
-    let fits = memory::batch_that_fits(part, room, whole - before);
-    Err(UsageError(format!(
-        "a step with {batch} pictures would take about {} of memory, of which {} are left: {}",
-        size(whole - before),
-        size(room),
-        memory::advice(batch, part, fits)
-    )))
+    refuse_beyond(whole, whole)
 }
 
 /// Bytes as "12.3 MiB" or "4.5 GiB".

@@ -212,6 +212,6 @@ fn a_run_left_alone_says_in_its_log_why_it_ended() {
     let why = text.lines().last().unwrap();
     assert!(why.contains("not finite"), "{text}");
     assert!(log().lines().any(|line| line == format!("ERROR {why}")), "{}", log());
-    let refusal = fail(command(&data, &out, 50), 2);
+    let refusal = fail(command_with(&data, &out, 50, &["--set", "cond=embedding"]), 2);
     assert!(log().contains(refusal.lines().last().unwrap()), "{}", log());
 }

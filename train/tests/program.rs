@@ -19,7 +19,7 @@ fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_no
     manifest.settings.insert("padding".into(), "0.5".into());
     shared::sealed::write(&cut.join("dataset.json"), &manifest).unwrap();
     let text = fail(command(&cut, &out, 2), 2);
-    assert!(text.contains("data.content") && text.contains("--data as it was"), "{text}");
+    assert!(text.contains("as many pictures (24) of the same source, chosen, cut or divided otherwise"), "{text}");
     let moved = scratch.0.join("moved");
     util::drawn_dataset(&moved, 8, &[("train", 24), ("val", 8)]);
     succeed(command(&moved, &out, 2));
@@ -29,7 +29,7 @@ fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_no
     assert!(of_before.len() < text.len());
     fs::write(out.join("config.toml"), of_before.as_bytes()).unwrap();
     succeed(command(&moved, &out, 3));
-    assert!(fail(command(&cut, &out, 4), 2).contains("data.content"));
+    assert!(fail(command(&cut, &out, 4), 2).contains("of the same source, chosen, cut or divided otherwise"));
 }
 
 #[test]

@@ -14,15 +14,13 @@ use shared::signal::Stop;
 use super::Training;
 use crate::alarm::{self, Alarm, Alarms, Seen};
 use crate::best;
+use crate::epoch_log::SHEET_PADDING;
 use crate::evaluations::Due;
 use crate::feed::Feed;
 use crate::live::Now;
 use crate::metrics::{EpochSums, StepMetrics};
 use crate::rate;
 use crate::state::Pending;
-
-/// Pixels between the pictures of a sheet.
-const SHEET_PADDING: u32 = 2;
 
 /// What an epoch has taken so far.
 pub(super) struct Clock {

@@ -24,7 +24,7 @@ use shared::signal::Stop;
 pub(crate) use self::epoch::sheet;
 use self::epoch::{Clock, Settled};
 use self::recovery::{NotFinite, Recent};
-pub(crate) use self::saving::most;
+pub(crate) use self::saving::sheet_bytes;
 use crate::augment::backlog::Backlog;
 use crate::batches::Batches;
 use crate::curves;
@@ -37,26 +37,29 @@ use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, prepare};
 use crate::readback::Readback;
+use crate::remembered::Flags;
 use crate::replicas::{self, Replicas};
 use crate::report;
 use crate::saver::Saver;
+use crate::starts;
 use crate::state::State;
 use crate::trainer::Trainer;
 
-/// Trains on `devices` until the schedule ends or a signal comes; everything is saved either way.
+/// Trains on the devices of `list` until the schedule ends or a signal comes; everything is saved either way.
 ///
 /// # Errors
 /// When the data, the run folder or the weights are unusable, the folder cannot be written, or values are not finite however often
 /// it is tried.
-pub fn train(options: &Options, out: &Path, devices: &DeviceList, stop: &Stop) -> Result<Ending> {
+pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> Result<Ending> {
     // Before devices and data are opened, which takes its time.
     let claimed = claim(out)?;
-    let devices = &devices.open()?[..];
+    let devices = &list.open()?[..];
     let (config, batches) = prepare(options)?;
     replicas::set_up(&config.settings.schedule, devices)?;
     let begun = init::networks(&config, Some(out), options.restart)?;
     let owned = take_over(out, claimed, options.restart)?;
-    let mut training = Training::open(options, config, batches, owned, begun.as_ref(), devices)?;
+    let flags = Flags::now(options, list);
+    let mut training = Training::open(options, (config, &flags), batches, owned, begun.as_ref(), devices)?;
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
     let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
     println!("{}", out.display());
@@ -110,7 +113,9 @@ impl Training {
         if self.trainer().step == 0 {
             self.begin()?;
         }
-        self.announce_disk();
+        self.announce_disk()?;
+        self.prepare_for_out_of_memory()?;
+        self.tell_if_done()?;
         loop {
             match self.steps(stop) {
                 Ok(ending) => {
@@ -174,8 +179,31 @@ impl Training {
     fn stop(&mut self, code: u8) -> Result<Ending> {
         self.save()?;
         self.saver.finish()?;
-        tracing::info!("stopped after step {}; the same command goes on from there", self.trainer().step);
+        let out = self.run.folder().display();
+        tracing::info!("stopped after step {}; train --out {out} resumes from there", self.trainer().step);
         Ok(Ending::Stopped(code))
+    }
+
+    /// Says so where no step is left to take, and how the run is made longer.
+    fn tell_if_done(&self) -> Result<()> {
+        let (done, schedule) = (self.trainer().step, &self.config.settings.schedule);
+        if done < self.last_step || self.state.pending.is_some() {
+            return Ok(());
+        }
+        let (flag, end) = match (schedule.steps, schedule.kimg) {
+            (0, kimg) if kimg > 0.0 => ("--kimg", kimg.to_string()),
+            (0, _) => ("--epochs", schedule.epochs.to_string()),
+            (steps, _) => ("--steps", steps.to_string()),
+        };
+        let longer = if self.config.end_counts() {
+            let flags = Flags::read(&self.run)?;
+            let another = starts::successor(&self.run, done, &flags, &self.config, &[]);
+            format!("its learning rate has fallen to its end, so it cannot be made longer; a new run with its weights: {another}")
+        } else {
+            format!("{flag} N with a larger N makes the run longer")
+        };
+        tracing::info!("nothing left to do: {done} steps are done, which is all of {flag} {end}; {longer}");
+        Ok(())
     }
 
     fn trainer(&self) -> &Trainer {

@@ -30,6 +30,7 @@ use crate::live::Live;
 use crate::pace::Pace;
 use crate::preparation::{Options, last_step, steps_per_epoch};
 use crate::readback::{Readback, lag_on};
+use crate::remembered::Flags;
 use crate::replicas::Replicas;
 use crate::saver::Saver;
 use crate::starts;
@@ -51,14 +52,14 @@ struct Loaded {
 impl Training {
     pub(super) fn open(
         options: &Options,
-        config: RunConfig,
+        (config, flags): (RunConfig, &Flags),
         batches: Batches,
         (run, owner): (Run, Owner),
         begun: Option<&Trainer>,
         devices: &[Device],
     ) -> Result<Self> {
         let (per_epoch, last_step) = (steps_per_epoch(&config, &batches), last_step(&config, &batches));
-        starts::settle(&run, &config, devices)?;
+        starts::settle(&run, &config, flags, devices)?;
         if let Some(trainer) = begun {
             init::save(&run, &config, trainer, serde_json::to_value(State::begun(trainer.controller))?)?;
         }
@@ -183,7 +184,7 @@ fn load(
     // Up to which step the logs tell of what the state knows; the end of its last epoch may be still to come.
     let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() { done - 1 } else { done };
     let owed = state.pending.as_ref().map(|pending| pending.step);
-    let log = EpochLog::open(run, ended, owed)?;
+    let log = EpochLog::open(run, config.data.size, ended, owed)?;
     let known = |line: &Value| line["step"].as_u64().filter(|step| *step <= ended);
     let alarms = JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
         // It is told again when it shows again: nothing that is saved knows of it.

@@ -7,8 +7,9 @@ use serde_json::json;
 use shared::cli::UsageError;
 use shared::fs;
 use shared::fs::AtomicFolder;
-use shared::nn::device::memory::OutOfMemory;
+use shared::nn::device::memory::{self, OutOfMemory};
 use shared::nn::run::Which;
+use shared::{alloc, process};
 use thiserror::Error;
 
 use super::Training;
@@ -17,6 +18,7 @@ use crate::folder::last_checkpoint;
 use crate::metrics::StepMetrics;
 use crate::replicas;
 use crate::saver::Saver;
+use crate::trainer;
 
 /// Steps whose numbers are kept for a look at what came before.
 const RECENT: usize = 100;
@@ -118,6 +120,16 @@ impl Training {
         fs::write(staged.path().join("samples.png"), &sheet(&self.sampler().pictures(&seeds), samples.columns)?)?;
         staged.commit()?;
         Ok(folder)
+    }
+
+    /// Has the advice ready that is given where the host refuses memory: then nothing can be made any more.
+    pub(super) fn prepare_for_out_of_memory(&self) -> Result<()> {
+        let schedule = &self.config.settings.schedule;
+        let part = schedule.batch / trainer::parts(schedule, self.feeds.len());
+        let limit = process::room().map_or(String::new(), |room| format!(" ({} holds)", room.limit));
+        let advice = format!("a step worked on {part} pictures at a time{limit}; {}", memory::advice(schedule.batch, part, None));
+        alloc::prepare(advice, Some(fs::open_append(self.run.file("train.log"))?));
+        Ok(())
     }
 
     /// What to do where the device is out of memory; `free` bytes of it were there before the first step.

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use shared::fs;
 use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta, Snapshot};
-use shared::nn::config::CheckpointsConfig;
+use shared::nn::config::Settings;
 
 use super::Training;
+use super::epoch::sheet;
 use super::recovery::NotFinite;
+use crate::batches::Batches;
 use crate::curves;
+use crate::disk::{Forecast, size};
+use crate::record::bytes_below;
 use crate::saver::Order;
 
-/// How many checkpoints there may be at a time: the latest ones, the best, one whose KID is computed, and the one being written.
-pub(crate) fn most(config: &CheckpointsConfig) -> u64 {
-    config.keep as u64 + 3
-}
 /// The run's curves are drawn with its checkpoints, but not more often.
 const DRAWN_EVERY: Duration = Duration::from_secs(60);
 
@@ -74,17 +74,31 @@ impl Training {
         Ok((meta, parts))
     }
 
-    /// Says what the checkpoints will take of the disk, and warns where it has no room for them.
-    pub(super) fn announce_disk(&self) {
-        let one = self.trainer().bytes();
-        let all = one * most(&self.config.settings.checkpoints);
+    /// Says what the run takes of the disk, and warns where it has no room for that.
+    ///
+    /// # Errors
+    /// When the sheet of the pictures to learn from cannot be made.
+    pub(super) fn announce_disk(&self) -> Result<()> {
+        let settings = &self.config.settings;
+        let sheet = sheet_bytes(&self.batches, settings)?;
+        let forecast = Forecast::new(settings, self.last_step / self.per_epoch, self.trainer().bytes(), sheet);
         let path = self.run.folder().display();
+        let needed = forecast.total().saturating_sub(bytes_below(self.run.folder()));
         let free = fs::free_bytes(self.run.folder());
-        let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
-        let room = free.map_or(String::new(), |free| format!("; {} are free", megabytes(free)));
-        tracing::info!("a checkpoint takes {}, those that are kept up to {} in {path}{room}", megabytes(one), megabytes(all));
-        if free.is_some_and(|free| free < all) {
-            tracing::warn!("{path}: the disk has less room than the checkpoints will need; --keep 1 keeps fewer");
+        let room = free.map_or(String::new(), |free| format!("; {} are free", size(free)));
+        tracing::info!("disk: {} in {path}{room}", forecast.text());
+        if free.is_some_and(|free| free < needed) {
+            tracing::warn!(
+                "{path}: the disk has less room than the run still needs ({}); --keep 1 keeps fewer checkpoints, --set \
+                 samples.every=10 makes fewer sheets",
+                size(needed)
+            );
         }
+        Ok(())
     }
+}
+
+/// Bytes of a sheet of samples, by one of the pictures that they become like.
+pub(crate) fn sheet_bytes(batches: &Batches, settings: &Settings) -> Result<u64> {
+    Ok(sheet(&batches.first(settings.samples.pictures)?, settings.samples.columns)?.len() as u64)
 }
