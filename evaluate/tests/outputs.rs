@@ -1,6 +1,7 @@
 //! A result that goes to a full disk and is nowhere else is an error; one that a run's log has, or that nobody reads to its end, is none.
 #![cfg(unix)]
 
+#[expect(dead_code, reason = "the other test programs use all of it")]
 mod common;
 
 use std::path::Path;

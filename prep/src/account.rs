@@ -84,7 +84,7 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
     let account = Account {
         layout: listing.format.name().to_owned(),
         recognized_by: recognized_by(listing).map(|name| name.to_string()),
-        columns: Vec::new(),
+        columns: listing.columns.clone(),
         files: (archive.names().len() + archive.passed_over().len()) as u64,
         pictures: taken.pictures.len() as u64,
         tables: taken.tables(archive, &names),

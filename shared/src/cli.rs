@@ -190,7 +190,7 @@ mod tests {
         let refused = || crate::fs::FsError {
             operation: "open",
             path: path(),
-            source: std::io::Error::from(std::io::ErrorKind::PermissionDenied),
+            source: io::Error::from(io::ErrorKind::PermissionDenied),
         };
         assert_eq!(code_of(&UsageError("use --force".into())), 2);
         assert_eq!(code_of(&DatasetError::UnknownSplit { dir: path(), name: "test".into(), splits: vec!["train".into()] }), 2);

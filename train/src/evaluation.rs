@@ -109,7 +109,11 @@ impl Evaluator {
     /// Does `work` with the network, whose memory goes back to the system afterwards.
     fn with_network<R>(&self, work: impl FnOnce(&Extractor<'_>) -> Result<R>) -> Result<R> {
         let network = inception_of(&self.weights, &self.device)?;
-        ensure!(network.weights().sha256() == self.sha256.as_deref(), "{} has changed since the run was started", self.weights.display());
+        ensure!(
+            network.weights().sha256() == self.sha256.as_deref(),
+            "{} has changed since the run was started",
+            self.weights.display()
+        );
         let extractor = Extractor { network: &network, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH };
         let done = work(&extractor);
         drop(network);

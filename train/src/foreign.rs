@@ -9,7 +9,7 @@ pub const PROGRAM: Program =
     Program { name: "train", foreign: &FOREIGN, settings: names::meant, usual: "train --data DIR --out DIR" };
 
 /// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN, PyTorch-GAN, Lightning and Keras scripts.
-pub const FOREIGN: [Foreign; 34] = [
+pub const FOREIGN: [Foreign; 35] = [
     same(
         &[
             "outdir",
@@ -42,7 +42,7 @@ pub const FOREIGN: [Foreign; 34] = [
             "loadckpt",
         ],
         "--init-from runs/birds",
-        "it begins with the weights of another run; a run itself is resumed by the same command again",
+        "it begins with the weights of another run; a run itself is resumed by train --out RUN",
     ),
     same(&["pretrained", "pretrainedmodel", "finetune", "initweights", "netg", "netd"], "--init-from {}", "runs/birds"),
     same(&["gpus", "ngpu", "ngpus", "numgpus"], "--device {}", "").value(Value::GpuCount),
@@ -88,10 +88,8 @@ pub const FOREIGN: [Foreign; 34] = [
         &["batchgpu", "batchpergpu", "minibatchgpu"],
         "every device takes an equal part of the batch; --set schedule.accumulate=2 halves what a device takes at once",
     ),
-    none(
-        &["workers", "numworkers", "nworkers", "numthreads", "nthreads", "dataloadernumworkers", "prefetchfactor", "pinmemory"],
-        "it needs no loaders beside it and takes the cores that there are",
-    ),
+    same(&["workers", "numworkers", "nworkers", "numthreads", "nthreads", "dataloadernumworkers"], "--threads {}", "2"),
+    none(&["prefetchfactor", "pinmemory"], "batches are made ahead by themselves"),
     none(
         &["imagesize", "imgsize", "resolution", "size", "loadsize", "cropsize", "imsize", "res"],
         "the data set has its size: prep build SOURCE --out DIR --size 64",

@@ -8,7 +8,7 @@ pub const PROGRAM: Program =
     Program { name: "evaluate", foreign: &FOREIGN, settings: no_settings, usual: "evaluate --real A --fake B" };
 
 /// Those of torch-fidelity, pytorch-fid, clean-fid, StyleGAN's `calc_metrics.py`, ADM's and EDM's evaluators.
-pub const FOREIGN: [Foreign; 26] = [
+const FOREIGN: [Foreign; 27] = [
     same(
         &["input1", "fdir1", "generated", "gen", "samples", "samplebatch", "images", "pred", "fakedir", "network", "genpath"],
         "--fake {}",
@@ -44,7 +44,8 @@ pub const FOREIGN: [Foreign; 26] = [
     same(&["prcneighborhood", "prcneighbors", "neighborhood", "k", "nearestk", "nhoodsize"], "--neighbours {}", "5"),
     same(&["rngseed", "randomseed", "s"], "--seed {}", "1"),
     same(&["num", "numimages", "numgen", "numsamples", "maxitems", "maxsamples"], "-n {}", "5000"),
-    none(&["workers", "numworkers", "savecpuram", "numthreads"], "it takes the cores that there are"),
+    same(&["workers", "numworkers", "numthreads"], "--threads {}", "2"),
+    none(&["savecpuram"], "memory is bounded by itself"),
     own(&["nocaching", "datasetsredownload", "cacheoff"], "--no-cache", ""),
 ];
 

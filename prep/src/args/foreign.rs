@@ -8,7 +8,7 @@ pub const PROGRAM: Program =
     Program { name: "prep", foreign: &FOREIGN, settings: no_settings, usual: "prep build SOURCE --out DIR" };
 
 /// Those of `prep build`: of `dataset_tool.py` (StyleGAN, EDM), Keras' and torchvision's folders, img2dataset, and scripts.
-pub const FOREIGN: [Foreign; 14] = [
+const FOREIGN: [Foreign; 14] = [
     same(
         &["source", "src", "input", "inputdir", "in", "datadir", "data", "dataroot", "path", "imagedir", "images", "folder", "i"],
         "{}",

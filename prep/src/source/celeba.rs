@@ -142,7 +142,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     let tables = used.iter().map(|&i| Name(archive.names()[i].0[root.len()..].to_vec())).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Celeba, root, tables, classes, pictures, halves: false, unused })
+    Ok(Listing { format: Format::Celeba, root, tables, classes, pictures, halves: false, unused, columns: Vec::new() })
 }
 
 /// Whether the first pictures that are there have the size of aligned ones, or a folder that says so.

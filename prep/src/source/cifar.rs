@@ -100,7 +100,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         }
     }
     let classes = names.unwrap_or_else(|| (0..=most).map(|number| number.to_string()).collect());
-    Ok(Listing { format: Format::Cifar, root: version.root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Cifar,
+        root: version.root,
+        tables,
+        classes,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 /// CIFAR-10: `data_batch_1.bin` and on, `test_batch.bin`.

@@ -85,7 +85,7 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
         );
     }
     classes.extend((classes.len() as u32..=most).map(|number| number.to_string()));
-    Ok(Listing { format: Format::Cifar, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing { format: Format::Cifar, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
 }
 
 fn bad(archive: &Archive, file: usize, what: impl Into<String>) -> SourceError {

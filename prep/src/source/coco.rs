@@ -94,6 +94,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         pictures,
         halves: false,
         unused: Vec::new(),
+        columns: Vec::new(),
     })
 }
 

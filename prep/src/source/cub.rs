@@ -89,7 +89,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let used = [(IMAGES, true), (BOXES, boxes.is_some()), (SPLIT, split.is_some()), (LABELS, labels.is_some())];
     let used = used.into_iter().chain([(CLASSES, !names.is_empty()), (SIZES, sizes.is_some())]);
     let tables = used.filter(|(_, used)| *used).map(|(table, _)| Name(table.into())).collect();
-    Ok(Listing { format: Format::Cub, root: reader.root, tables, classes: names, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Cub,
+        root: reader.root,
+        tables,
+        classes: names,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 /// A table as lines that hold something.

@@ -109,7 +109,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     let tables = tables.iter().map(|&i| Name(archive.names()[i].0[root.len()..].to_vec())).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Cvat, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing { format: Format::Cvat, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
 }
 
 /// The picture that an image is; a name that is not in the archive when there is none.

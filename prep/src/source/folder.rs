@@ -48,6 +48,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         pictures: entries,
         halves: false,
         unused: Vec::new(),
+        columns: Vec::new(),
     })
 }
 

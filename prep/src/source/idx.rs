@@ -83,7 +83,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         classes = if labels_to == 0 { Vec::new() } else { given };
         tables.push(Name(CLASSES.into()));
     }
-    Ok(Listing { format: Format::Idx, root: root.to_vec(), tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Idx,
+        root: root.to_vec(),
+        tables,
+        classes,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 fn below(root: &[u8], name: &Name) -> Name {

@@ -215,7 +215,7 @@ impl Entry {
     #[must_use]
     pub fn unlisted(shown: String) -> Self {
         let content = Content::File(Name(shown.into_bytes()));
-        Self { id: 0, content, partner: None, label: None, part: None, objects: Vec::new() }
+        Self { id: 0, content, partner: None, label: None, part: None, objects: Vec::new(), drawn_on: None }
     }
 
     /// The picture file, where it has one of its own.
@@ -254,6 +254,8 @@ pub struct Listing {
     pub halves: bool,
     /// Files that the layout looked at and does not use.
     pub unused: Vec<Unused>,
+    /// The columns of its tables that are used, where these have names.
+    pub columns: Vec<String>,
 }
 
 /// A file of a source that is not used although it may say something about the pictures.

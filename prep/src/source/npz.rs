@@ -61,7 +61,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     let most = pictures.iter().filter_map(|entry| entry.label).max();
     let classes = most.map_or_else(Vec::new, |most| (0..=most).map(|number| number.to_string()).collect());
-    Ok(Listing { format: Format::Npz, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing { format: Format::Npz, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
 }
 
 /// The part that a word of the name says.

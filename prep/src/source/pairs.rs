@@ -54,7 +54,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut pictures: Vec<_> = (0..).zip(pairs).map(entry).collect();
     settle(&mut pictures);
     let root = arranged.root.to_vec();
-    Ok(Listing { format: Format::Pairs, root, tables: Vec::new(), classes: Vec::new(), pictures, halves, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Pairs,
+        root,
+        tables: Vec::new(),
+        classes: Vec::new(),
+        pictures,
+        halves,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 /// The part, and the name without the folder `A` or `B` and without its suffix: what two partners have in common.

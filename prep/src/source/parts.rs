@@ -70,7 +70,15 @@ pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
     for (name, part) in joined {
         id += 1;
         let content = Content::File(Name(name[listing.root.len()..].to_vec()));
-        listing.pictures.push(Entry { id, content, partner: None, label: None, part: Some(part), objects: Vec::new() });
+        listing.pictures.push(Entry {
+            id,
+            content,
+            partner: None,
+            label: None,
+            part: Some(part),
+            objects: Vec::new(),
+            drawn_on: None,
+        });
     }
     settle(&mut listing.pictures);
 }

@@ -86,7 +86,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Shapes, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Shapes,
+        root,
+        tables,
+        classes,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 /// All files that hold shapes, in the order of their names. One that breaks off is an error where others are sound: it may be one.

@@ -115,7 +115,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         drawn_on: None,
     };
     let pictures = (0..).zip(listed).map(entry).collect();
-    Ok(Listing { format: Format::Stylegan, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Stylegan,
+        root,
+        tables,
+        classes,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 /// Class and part of pictures by their names below the root.

@@ -98,7 +98,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Voc, root, tables, classes, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing { format: Format::Voc, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
 }
 
 /// The XML file of a picture, the objects in it, and the size of the picture that it was made for; `None` for a picture without.

@@ -105,7 +105,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut pictures: Vec<Entry> = (0..).zip(pictures).map(entry).collect();
     settle(&mut pictures);
     let tables = tables.into_iter().map(below).collect();
-    Ok(Listing { format: Format::Yolo, root, tables, classes: names, pictures, halves: false, unused: Vec::new() })
+    Ok(Listing {
+        format: Format::Yolo,
+        root,
+        tables,
+        classes: names,
+        pictures,
+        halves: false,
+        unused: Vec::new(),
+        columns: Vec::new(),
+    })
 }
 
 /// Pictures with the text files of their boxes.

@@ -197,7 +197,7 @@ fn feed(mut source: Source<'_>, scale: u32, give: &mut dyn FnMut(Vec<Picture>) -
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::mpsc::{SyncSender, sync_channel};
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
     use std::time::Duration;
 
     use super::*;

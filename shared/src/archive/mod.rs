@@ -254,20 +254,13 @@ impl Archive {
     /// # Panics
     /// When there is no such entry.
     pub fn first(&self, index: usize) -> Result<Vec<u8>, ArchiveError> {
-        let failed = |source| self.failed(index, source);
-        let mut bytes = Vec::with_capacity(kind::FIRST);
         match &self.store {
-            Store::Folder(folder) => {
-                let file = File::open(folder.path(index, &self.names[index])).map_err(failed)?;
-                file.take(kind::FIRST as u64).read_to_end(&mut bytes).map_err(failed)?;
+            // Without its CRC, which is behind all of it.
+            Store::Zip(zip, numbers) => {
+                zip.first(numbers[index], kind::FIRST as u64).map_err(|source| self.failed(index, source))
             }
-            Store::Zip(zip, numbers) => bytes = zip.first(numbers[index], kind::FIRST as u64).map_err(failed)?,
-            Store::Tar(file, places) => {
-                let (start, length) = places[index];
-                bytes = read_at(file, start, length.min(kind::FIRST as u64)).map_err(failed)?;
-            }
+            _ => self.read_start(index, kind::FIRST as u64),
         }
-        Ok(bytes)
     }
 
     /// Where the file `marker` lies: what stands before it in its name, ending in `/` or empty. The shallowest counts.
@@ -309,6 +302,27 @@ impl Archive {
             return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
         }
         Ok(bytes)
+    }
+
+    /// The first bytes of entry `index`, at most `most`.
+    fn read_start(&self, index: usize, most: u64) -> Result<Vec<u8>, ArchiveError> {
+        let name = &self.names[index];
+        let failed = |source| self.failed(index, source);
+        Ok(match &self.store {
+            Store::Folder(folder) => {
+                let file = File::open(folder.path(index, name)).map_err(failed)?;
+                let length = file.metadata().map_or(0, |m| m.len());
+                // One byte more than there are tells the end without another call.
+                let mut bytes = Vec::with_capacity((length + 1).min(most) as usize);
+                file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+                bytes
+            }
+            Store::Zip(zip, numbers) => zip.read(numbers[index], most).map_err(failed)?,
+            Store::Tar(file, places) => {
+                let (start, length) = places[index];
+                read_at(file, start, length.min(most)).map_err(failed)?
+            }
+        })
     }
 
     /// Bytes of entry `index` as its archive says, which may not be true; 0 where it says nothing.

@@ -1,10 +1,11 @@
-//! TIFF: the first picture of a file, decoded whole by the crate `tiff`. Grey, palettes, RGB and CMYK of up to 16 bits, with or without
-//! opacity, in strips or tiles, packed with LZW, Deflate, PackBits, JPEG or the methods of fax machines.
+//! TIFF: the first picture of a file, decoded whole by the crate `tiff`. Grey, RGB and CMYK of up to 16 bits, with or without
+//! opacity, in strips or tiles, packed with LZW, Deflate, PackBits, JPEG or the methods of fax machines. Palettes are
+//! refused by name: the crate has none.
 
 use std::io::Cursor;
 
 use tiff::decoder::{BufferLayoutPreference, Decoder, DecodingResult, Limits};
-use tiff::tags::{SampleFormat, Tag};
+use tiff::tags::{PhotometricInterpretation, SampleFormat, Tag};
 use tiff::{ColorType, TiffError};
 
 use super::canvas::Layout;
@@ -27,8 +28,6 @@ pub(super) struct Tiff<'a> {
     /// Bits of a sample, and how many samples a pixel has.
     bits: u8,
     samples: u64,
-    /// Red, green and blue of every index, 16 bits each, one colour after the other.
-    palette: Vec<u16>,
     profile: bool,
     turn: Turn,
 }
@@ -54,6 +53,10 @@ impl<'a> Tiff<'a> {
         }
         let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(text)?;
         let (width, height) = decoder.dimensions().map_err(text)?;
+        let photometric: Option<u16> = decoder.find_tag_unsigned(Tag::PhotometricInterpretation).map_err(text)?;
+        if photometric == Some(PhotometricInterpretation::RGBPalette as u16) {
+            return Err(not_read("TIFF with a palette"));
+        }
         let color = decoder.colortype().map_err(text)?;
         let formats: Option<Vec<u16>> = decoder.find_tag_unsigned_vec(Tag::SampleFormat).map_err(text)?;
         let unsigned = |&format: &u16| SampleFormat::from_u16(format) == Some(SampleFormat::Uint);
@@ -62,7 +65,6 @@ impl<'a> Tiff<'a> {
         }
         let (bits, samples) = match color {
             ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16)) => (bits, 1),
-            ColorType::Palette(bits @ (1 | 2 | 4 | 8)) => (bits, 1),
             ColorType::GrayA(bits @ (8 | 16)) => (bits, 2),
             ColorType::RGB(bits @ (8 | 16)) => (bits, 3),
             ColorType::RGBA(bits @ (8 | 16)) => (bits, 4),
@@ -70,15 +72,8 @@ impl<'a> Tiff<'a> {
             ColorType::YCbCr(_) | ColorType::Lab(_) => return Err(not_read("TIFF with YCbCr or Lab colours")),
             _ => return Err(not_read("TIFF with such colours")),
         };
-        let palette = match color {
-            ColorType::Palette(_) => decoder.get_tag_u16_vec(Tag::ColorMap).map_err(text)?,
-            _ => Vec::new(),
-        };
-        if matches!(color, ColorType::Palette(bits) if palette.len() != 3 << bits) {
-            return Err(damaged("its palette is too short"));
-        }
         let profile = decoder.find_tag(Tag::IccProfile).is_ok_and(|tag| tag.is_some());
-        Ok(Self { bytes, width, height, color, bits, samples, palette, profile, turn: Turn::of_exif(bytes) })
+        Ok(Self { bytes, width, height, color, bits, samples, profile, turn: Turn::of_exif(bytes) })
     }
 
     pub(super) fn width(&self) -> u32 {
@@ -137,7 +132,6 @@ impl<'a> Tiff<'a> {
     /// What [`Self::pixel`] gives.
     fn colors(&self) -> Layout {
         match self.color {
-            ColorType::Palette(_) => Layout { samples: 3, wide: true },
             ColorType::CMYK(_) => Layout::RGB,
             _ => Layout { samples: self.samples as usize, wide: self.bits == 16 },
         }
@@ -146,12 +140,6 @@ impl<'a> Tiff<'a> {
     fn pixel(&self, samples: &Samples, (x, y): (usize, usize), pixel: &mut [u8]) {
         let sample = |channel| samples.get(x, y, channel);
         match self.color {
-            ColorType::Palette(bits) => {
-                let index = usize::from(sample(0));
-                for (channel, pair) in pixel.as_chunks_mut().0.iter_mut().enumerate() {
-                    *pair = self.palette[(channel << bits) + index].to_be_bytes();
-                }
-            }
             ColorType::CMYK(_) => {
                 let ink = |channel| 255 - u32::from(sample(channel));
                 for (channel, value) in pixel.iter_mut().enumerate() {

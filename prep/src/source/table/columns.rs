@@ -339,6 +339,12 @@ impl Columns {
         self.unused().map(|at| self.names[at].as_str())
     }
 
+    /// The columns that are used.
+    pub(super) fn used(&self) -> impl Iterator<Item = &str> {
+        let unused: Vec<usize> = self.unused().collect();
+        (0..self.names.len()).filter(move |at| !unused.contains(at)).map(|at| self.names[at].as_str())
+    }
+
     /// The class of a line; empty where it has none.
     pub(super) fn label<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> String {
         match &self.label {

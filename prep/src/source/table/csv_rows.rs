@@ -67,7 +67,9 @@ pub(super) fn parse(text: &[u8], head: &Head) -> Result<Rows, Fault> {
     let mut record = ByteRecord::new();
     let mut lines = Lines { text, start: head.start, offset: 0, line: 1 };
     let columns = &head.columns;
-    let mut rows = Rows { rows: Vec::new(), ignored: columns.ignored().map(str::to_owned).collect() };
+    let owned = |name: &str| name.to_owned();
+    let (ignored, used) = (columns.ignored().map(owned).collect(), columns.used().map(owned).collect());
+    let mut rows = Rows { rows: Vec::new(), ignored, used };
     let mut skip = head.has_header;
     while next(&mut reader, &mut record, &mut lines)? {
         if std::mem::take(&mut skip) {

@@ -23,7 +23,7 @@ const OBJECTS: &str = "objects";
 pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Rows, Fault> {
     let first = sample(text);
     let mut rows = Rows::default();
-    let mut ignored = BTreeSet::new();
+    let (mut ignored, mut used) = (BTreeSet::new(), BTreeSet::new());
     let mut last: Option<Columns> = None;
     for (line, text) in lines(text) {
         let bad = |what| Fault { line, what };
@@ -36,6 +36,7 @@ pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Ro
                 let columns = columns_of(&object, &first, is_picture).map_err(bad)?;
                 let unused = columns.ignored().filter(|name| !is_boxes(name));
                 ignored.extend(unused.map(str::to_owned));
+                used.extend(columns.used().chain(columns.ignored().filter(|name| is_boxes(name))).map(str::to_owned));
                 columns
             }
         };
@@ -43,6 +44,7 @@ pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Ro
         last = Some(columns);
     }
     rows.ignored = ignored.into_iter().collect();
+    rows.used = used.into_iter().collect();
     Ok(rows)
 }
 

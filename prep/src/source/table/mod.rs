@@ -94,8 +94,8 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
         }
         None => find(archive, &chooser)?,
     };
-    let mut reader =
-        Reader { archive, lookup: &lookup, classes: Classes::default(), places: HashMap::new(), pictures: Vec::new() };
+    let (classes, places) = (Classes::default(), HashMap::new());
+    let mut reader = Reader { archive, lookup: &lookup, classes, places, pictures: Vec::new(), columns: Vec::new() };
     // A single table is for all of its pictures, whatever it is called.
     let mut parts: Vec<Option<Part>> = tables.iter().map(|&table| chooser.part(table)).collect();
     if parts.windows(2).all(|pair| pair[0] == pair[1]) {
@@ -104,7 +104,7 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     for (&table, part) in tables.iter().zip(parts) {
         reader.add(table, part)?;
     }
-    let Reader { classes, mut pictures, .. } = reader;
+    let Reader { classes, mut pictures, columns, .. } = reader;
     if drawn::are_fractions(pictures.iter().flat_map(|entry| &entry.objects).map(|object| &object.bounding_box)) {
         pictures.iter_mut().for_each(|entry| entry.drawn_on = Some([1.0, 1.0]));
     }
@@ -119,7 +119,7 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     }
     let unused = if table.is_some() { Vec::new() } else { chooser.unused(&tables) };
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
-    Ok(Listing { format: Format::Table, root, tables, classes, pictures: entries, halves: false, unused })
+    Ok(Listing { format: Format::Table, root, tables, classes, pictures: entries, halves: false, unused, columns })
 }
 
 /// Gives classes that lists number the names of the folders, where every class has a folder of its own.
@@ -215,6 +215,8 @@ struct Reader<'a> {
     /// Pictures by their names in the archive.
     places: HashMap<Vec<u8>, usize>,
     pictures: Vec<Picture>,
+    /// The names of the columns that are used.
+    columns: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -230,6 +232,11 @@ impl Reader<'_> {
         drop(bytes);
         if !rows.ignored.is_empty() {
             tracing::info!("{name}: these columns are ignored: {}", rows.ignored.join(", "));
+        }
+        for column in rows.used {
+            if !self.columns.contains(&column) {
+                self.columns.push(column);
+            }
         }
         let (mut misses, mut outside, mut names) = (Misses::default(), None, 0);
         // What the last line named: the objects of a picture stand together.

@@ -11,6 +11,8 @@ pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
     /// The columns that say nothing to us, each once.
     pub(super) ignored: Vec<String>,
+    /// The others, each once.
+    pub(super) used: Vec<String>,
 }
 
 /// What one line says of a picture.
