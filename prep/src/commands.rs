@@ -18,7 +18,7 @@ use shared::signal::Stop;
 /// # Errors
 /// Whatever it could not do, as one chain of causes.
 pub(crate) fn run(args: Args) -> Result<Ending> {
-    args.threads.start();
+    args.threads.or(args.command.jobs()).start();
     if args.no_lock {
         shared::fs::forgo_locks();
     }

@@ -39,7 +39,7 @@ fn beside() -> Files {
             .map(text)
             .collect();
     files.push(("notes/more.zip".to_owned(), b"PK".to_vec()));
-    files.push(("notes/scan.0001".to_owned(), drawn(99)));
+    files.push(("notes/scan.orig".to_owned(), drawn(99)));
     files
 }
 
@@ -118,7 +118,7 @@ fn what_is_taken_and_what_is_accounted_for_add_up_in_every_layout_and_packing() 
             assert_eq!(meant, beside().len() as u64, "{}", account(&out));
             let found: BTreeSet<String> = rejects(&out).into_keys().collect();
             let ends = |end: &str| found.iter().any(|file| file.ends_with(end));
-            assert!(ends("notes/old.heic") && ends("notes/scan.0001"), "{found:?}");
+            assert!(ends("notes/old.heic") && ends("notes/scan.orig"), "{found:?}");
             let refused = stderr(&build(&source, &scratch.path("strict"), &["--strict"], 3));
             assert!(refused.contains("README.md") && refused.contains("--strict"), "{refused}");
             if wanted.exists() {

@@ -219,7 +219,10 @@ fn ctrl_c_ends_with_130_and_changes_nothing() {
     let scratch = Scratch::new("signal");
     let (source, out) = (scratch.path("drawn"), scratch.path("out"));
     synth(&source, 1500);
+    let work = scratch.path(".out.work.fledge-tmp");
     for (signal, expected) in [(SIGHUP, 129), (SIGXCPU, 152), (SIGINT, 130)] {
+        // By its work a build is known to listen.
+        fs::remove(&work).expect("remove");
         let code = caught(&mut command(&["build"], Some(&source), &out, &[]), &out, |mut child| {
             send(&child, signal).expect("signal");
             let status = child.wait().expect("wait");
@@ -229,7 +232,6 @@ fn ctrl_c_ends_with_130_and_changes_nothing() {
         assert!(!out.exists());
     }
     // What is done is kept, and the same command goes on.
-    let work = scratch.path(".out.work.fledge-tmp");
     assert!(work.exists());
     let whole = scratch.path("whole");
     build(&source, &whole, &[], 0);

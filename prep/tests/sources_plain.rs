@@ -166,7 +166,7 @@ fn folders_are_classes_and_parts() {
 fn a_source_without_pictures_says_what_was_looked_for() {
     let scratch = Scratch::new("nothing");
     let error = Drawn::named(&["a.txt", "b.heic"]).refused(&scratch, None);
-    assert!(error.contains(".jfif, .webp") && error.contains("found 2 other files"), "{error}");
+    assert!(error.contains(".jfif, .webp") && error.contains("found 1 picture in a format that is not read, the first b.heic"), "{error}");
 }
 
 /// An array of NumPy.
@@ -491,8 +491,8 @@ fn emnist_is_turned_upright_and_named_by_its_mapping() {
     let options = Options { size: 2, ..Options::new(scratch.path("source"), scratch.path("out")) };
     let plan = Plan::new(&options).expect("list");
     let whole = Preparer::new(&plan, &options, false).whole(0).expect("decode");
-    let grey: Vec<u8> = whole.pixels.chunks_exact(3).map(|pixel| pixel[0]).collect();
-    assert_eq!(((whole.width, whole.height), grey), ((3, 2), vec![1, 2, 3, 4, 5, 6]));
+    let grey: Vec<u8> = whole.0.pixels.chunks_exact(3).map(|pixel| pixel[0]).collect();
+    assert_eq!(((whole.0.width, whole.0.height), grey), ((3, 2), vec![1, 2, 3, 4, 5, 6]));
     let error = drawn.with("e/emnist-letters-mapping.txt", "1 65\n").refused(&scratch, None);
     assert!(error.contains("mapping.txt") && error.contains("label 2"), "{error}");
 }

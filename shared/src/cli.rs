@@ -75,9 +75,24 @@ pub fn print(text: &str) -> Result<(), Unprinted> {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     };
     match crate::log::above_bars(print) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe || to_terminal => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe || to_terminal || is_of_a_gone_terminal(&e) => Ok(()),
         result => Ok(result?),
     }
+}
+
+/// Whether an error on stdout is that of a terminal that was gone before the program began, so that it could not be known for one.
+#[cfg(unix)]
+fn is_of_a_gone_terminal(error: &io::Error) -> bool {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::fs::FileTypeExt as _;
+
+    let stdout = || io::stdout().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata());
+    error.raw_os_error() == Some(libc::EIO) && stdout().is_ok_and(|meta| meta.file_type().is_char_device())
+}
+
+#[cfg(not(unix))]
+fn is_of_a_gone_terminal(_: &io::Error) -> bool {
+    false
 }
 
 /// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the log says so.

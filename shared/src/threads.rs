@@ -31,6 +31,12 @@ pub struct ThreadsFlag {
 }
 
 impl ThreadsFlag {
+    /// The same, or `jobs` where it is not given: for a flag that means as much for one command.
+    #[must_use]
+    pub fn or(self, jobs: Option<usize>) -> Self {
+        Self { threads: self.threads.or(jobs.filter(|n| (1..=MOST as usize).contains(n)).map(|n| n as u64)) }
+    }
+
     /// Starts the threads that all computing of this process shares. Call it first, and once.
     pub fn start(self) {
         let wanted = self.threads.map_or_else(usual, |n| n as usize);

@@ -91,7 +91,7 @@ pub struct BuildArgs {
     part: Option<(u32, u32)>,
     /// Threads [default: --threads].
     #[arg(long, short)]
-    jobs: Option<usize>,
+    pub(super) jobs: Option<usize>,
     /// Memory that all pictures together may take while they are decoded, in MiB; one that takes more is rejected.
     #[arg(long, default_value_t = MEMORY_MB)]
     memory_mb: u64,

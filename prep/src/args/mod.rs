@@ -147,6 +147,18 @@ fn within(flag: &str, value: impl Into<f64>, low: f64, high: f64) -> Result<(), 
     }
 }
 
+impl Command {
+    /// The threads that the command's own flag asks for.
+    #[must_use]
+    pub fn jobs(&self) -> Option<usize> {
+        match self {
+            Self::Build(args) => args.jobs,
+            Self::Synth(args) => args.jobs,
+            Self::Merge { .. } | Self::Verify { .. } | Self::Show(_) | Self::Export(_) => None,
+        }
+    }
+}
+
 fn threads(jobs: Option<usize>) -> Result<usize, UsageError> {
     let jobs = jobs.unwrap_or_else(rayon::current_num_threads);
     within("--jobs", jobs as f64, 1.0, 1024.0)?;

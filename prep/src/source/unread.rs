@@ -139,16 +139,21 @@ pub fn described(archive: &Archive) -> String {
     }
     let mut found = Vec::new();
     if let Some(first) = links.first() {
-        found.push(format!("{} links that lead to no file, the first {} ({}): {FETCH}", links.len(), first.name, first.why));
+        found.push(format!("{} that lead to no file, the first {} ({}): {FETCH}", counted(links.len(), "link"), first.name, first.why));
     }
     if let Some(first) = pictures.first() {
-        found.push(format!("{} pictures in a format that is not read, the first {first}: convert them to PNG", pictures.len()));
+        found.push(format!("{} in a format that is not read, the first {first}: convert to PNG", counted(pictures.len(), "picture")));
     }
     if kept > 0 {
-        found.push(format!("{kept} hidden and system files"));
+        found.push(counted(kept, "hidden or system file"));
     }
     if others > 0 || found.is_empty() {
-        found.push(format!("{others} other files"));
+        found.push(counted(others, "other file"));
     }
     found.join("; ")
+}
+
+/// A number with its noun.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -132,7 +132,7 @@ fn table_errors_name_the_line_and_the_value() {
     assert_says(&json("{\"path\": \"a\", \"box\": [1, 2, 3, \"4\"]}"), &["box", "[1,2,3,\"4\"]"]);
     assert_says(&json("{\"path\": \"a\", \"boxes\": [1, 2, 3, 4]}"), &["boxes", "1"]);
     assert_says(&json("{\"path\": \"a\", \"boxes\": 7}"), &["boxes 7"]);
-    assert_says(&json("{\"path\": \"a\", \"split\": \"dev\"}"), &["\"dev\""]);
+    assert_says(&json("{\"path\": \"a\", \"split\": \"holdout\"}"), &["\"holdout\""]);
     assert_says(&error("csv-many", &[("a/manifest.csv", ""), ("b/manifest.csv", "")], read_table), &["a/manifest.csv, line 1"]);
     assert_says(&error("csv-none", &[("a.txt", "")], read_table), &["manifest.csv", "metadata.jsonl"]);
 }
@@ -301,7 +301,7 @@ fn of_several_tables_the_one_that_names_the_pictures_is_read() {
         ("urls.csv", "image,url\nhttps://example.org/9.jpg,x\n"),
     ];
     let found = detected("csv-several", &[&files[..], &pictures].concat());
-    assert_eq!(rows(&found), ["train/0.png a -", "train/1.png b -", "train/2.png a -"]);
+    assert_eq!(rows(&found), ["train/0.png a Train", "train/1.png b Train", "train/2.png a Train", "test/5.png - Val"]);
     let unused = unused(&found);
     assert_eq!(unused.len(), 3, "{unused:?}");
     assert!(unused[0].starts_with("classes.csv: ") && unused[1].contains("competition"), "{unused:?}");

@@ -32,9 +32,12 @@ struct Found {
     facts: (u64, i128),
 }
 
+/// The sorted names, how to get to them, the stamp over them, and what is passed over.
+type Inventory = (Vec<Name>, Folder, [u8; 32], Vec<PassedOver>);
+
 impl Folder {
     /// Lists the folder without the folders of these real paths: the sorted names, what is passed over, and the stamp over the files.
-    pub(super) fn list(root: &Path, without: &[PathBuf]) -> Result<(Vec<Name>, Self, [u8; 32], Vec<PassedOver>), FsError> {
+    pub(super) fn list(root: &Path, without: &[PathBuf]) -> Result<Inventory, FsError> {
         let Listed { files: mut found, mut passed_over } = list(root, &[], &[], without)?;
         passed_over.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         found.par_sort_unstable_by(|a, b| a.name.cmp(&b.name));

@@ -469,7 +469,7 @@ fn says_nothing(name: &[u8]) -> bool {
         start.eq_ignore_ascii_case(known.as_bytes()) && rest.first().is_some_and(|b| !b.is_ascii_alphanumeric())
     };
     let is_number = suffix[1..].iter().all(u8::is_ascii_digit);
-    (is_number || PICTURE_SUFFIXES.iter().any(|known| goes_on(&known))) && fs::byproduct(name).is_none()
+    (is_number || PICTURE_SUFFIXES.iter().any(goes_on)) && fs::byproduct(name).is_none()
 }
 
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.

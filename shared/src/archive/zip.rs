@@ -24,9 +24,12 @@ pub(super) struct Zip {
     file: SharedFile,
 }
 
+/// What the names of a zip stand for, in the order of its directory.
+type Members = Vec<(Name, Member<usize>)>;
+
 impl Zip {
     /// Reads the directory at the zip's end: names and numbers of all files.
-    pub(super) fn list(file: SharedFile) -> Result<(Self, Vec<(Name, Member<usize>)>), ZipError> {
+    pub(super) fn list(file: SharedFile) -> Result<(Self, Members), ZipError> {
         let zip = Self { zip: ZipArchive::new(file.clone())?, file };
         let found = zip.zip.file_names_raw().enumerate().map(|(i, name)| (Name(name.to_vec()), zip.member_kind(i, name)));
         let found = found.collect();

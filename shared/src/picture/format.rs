@@ -33,7 +33,7 @@ const BMP_HEADERS: [u32; 7] = [12, 40, 52, 56, 64, 108, 124];
 
 /// Formats that are not read, by their first bytes.
 const OTHERS: [(&[u8], &str); 38] = [
-    (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", "CgBI, Apple's variant of PNG,"),
+    (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", "CgBI (Apple's variant of PNG)"),
     (b"\xff\xd8\xff\xf7", "JPEG-LS"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),

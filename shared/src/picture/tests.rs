@@ -61,7 +61,7 @@ fn other_formats_are_named() {
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isomavc1", "video (MP4)"),
         (b"\0\0\0\x18ftypcrx \0\0\0\0isom", "the raw format of a camera (CR3)"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", "CgBI, Apple's variant of PNG,"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI", "CgBI (Apple's variant of PNG)"),
         (b"\xff\x0a....", "JPEG XL"),
         (b"8BPS", "PSD"),
         (b"%PDF-1.7", "PDF"),

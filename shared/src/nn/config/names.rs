@@ -84,7 +84,7 @@ pub fn meant(word: &str) -> Vec<String> {
         }
         _ => vec![(*key).to_owned()],
     };
-    let mut found: Vec<String> = synonyms.flat_map(|(_, ours)| ours.iter()).flat_map(|key| each(&key)).collect();
+    let mut found: Vec<String> = synonyms.flat_map(|(_, ours)| ours.iter()).flat_map(each).collect();
     let called = |key: &&String| folded(last_of(key)) == name || folded(key) == whole;
     found.extend(all.iter().filter(called).cloned());
     let tables: Vec<&str> = tables.split('.').filter(|table| !table.is_empty()).collect();
