@@ -65,7 +65,7 @@ pub fn each(fake: &Side, real: Option<&Side>, inputs: &Inputs<'_>) -> Result<Vec
         let of = |labels: &[u32], class: usize| -> Vec<u32> {
             (0..labels.len() as u32).filter(|&i| labels[i as usize] as usize == class).collect()
         };
-        let (generated, real) = (of(&fake_of, fake_index), of(&real_of, index));
+        let (generated, real) = (of(fake_of, fake_index), of(real_of, index));
         if generated.len().min(real.len()) < LEAST {
             tracing::warn!(
                 "--per-class: class {name} has {} generated and {} real pictures: left out",

@@ -16,8 +16,10 @@ use shared::fs;
 use util::drawn::{Files, cifar, coco, cub, drawn, folders, idx, named, pairs, stylegan, table, tar, voc, with, zip};
 use util::{Scratch, assert_same, build, bytes_of, prep, rejects, run, stderr, stdout};
 
+type Draw = fn(&Scratch) -> Files;
+
 /// A layout and who draws it; a new one is a line.
-const LAYOUTS: [(&str, fn(&Scratch) -> Files); 9] = [
+const LAYOUTS: [(&str, Draw); 9] = [
     ("cub", cub),
     ("folder", |_| folders()),
     ("voc", |_| voc()),
@@ -230,7 +232,8 @@ fn the_split_of_the_sources_folders_is_kept_in_every_layout() {
     let plain = |names: &[&str]| named(names.iter().map(|name| (*name).to_owned()));
     let three: &[(&str, u64)] = &[("train", 2), ("val", 1), ("test", 1)];
     let two: &[(&str, u64)] = &[("train", 2), ("val", 1)];
-    let cases: Vec<(&str, Files, &[(&str, u64)])> = vec![
+    type Case<'a> = (&'a str, Files, &'a [(&'a str, u64)]);
+    let cases: Vec<Case<'_>> = vec![
         ("voc roboflow", annotated(&["train/a.png", "train/b.png", "valid/c.png", "test/d.png"], str::to_owned), three),
         ("voc same names", annotated(&["train/0.png", "train/1.png", "test/0.png"], str::to_owned), two),
         (

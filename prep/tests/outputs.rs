@@ -31,7 +31,8 @@ fn a_build_succeeds_wherever_its_outputs_go() {
         command.arg("build").arg(&source).arg("--out").arg(scratch.path(name)).args(["--size", "16"]);
         command
     };
-    let mut outputs: Vec<(&str, fn() -> Stdio)> = vec![("pipe", closed)];
+    type Open = fn() -> Stdio;
+    let mut outputs: Vec<(&str, Open)> = vec![("pipe", closed)];
     if Path::new("/dev/full").exists() {
         outputs.push(("disk", full));
     }

@@ -166,7 +166,10 @@ fn folders_are_classes_and_parts() {
 fn a_source_without_pictures_says_what_was_looked_for() {
     let scratch = Scratch::new("nothing");
     let error = Drawn::named(&["a.txt", "b.heic"]).refused(&scratch, None);
-    assert!(error.contains(".jfif, .webp") && error.contains("found 1 picture in a format that is not read, the first b.heic"), "{error}");
+    assert!(
+        error.contains(".jfif, .webp") && error.contains("found 1 picture in a format that is not read, the first b.heic"),
+        "{error}"
+    );
 }
 
 /// An array of NumPy.

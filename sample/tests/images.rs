@@ -103,7 +103,7 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     assert!(output.status.success() && text.contains("77 made now"), "{text}");
     fs::remove(out.join("notes.txt")).unwrap();
     assert!(files_in(&out) == files_in(&whole));
-    assert_eq!(names(&out).len(), 91);
+    assert_eq!(names(&out).len(), 91, "{:?}", names(&out));
     // Nothing is left to do, and fewer would be measured as more.
     images(&run, &out, &["-n", "90"]);
     refuse_images(&run, &out, &["-n", "50"], 2, "90 pictures, 40 of them not among the 50 of seeds 0-49");

@@ -52,7 +52,9 @@ fn a_time_lapse_shows_sheets_of_any_size_that_a_run_draws() {
     let out = scratch.0.join("lapse");
     // 256 pictures of 288×288: with its pixels, more than the 64 MiB that a training picture may take.
     let sheet = Picture::filled(4642, 4642, 3, 90);
-    fs::write(Run::open(&run).unwrap().sheet(10), &sheet.to_png_quickly().unwrap()).unwrap();
+    let sheets = Run::open(&run).unwrap();
+    (0..10).for_each(|epoch| fs::remove(sheets.sheet(epoch)).unwrap());
+    fs::write(sheets.sheet(10), &sheet.to_png_quickly().unwrap()).unwrap();
     succeed(&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--frames", "1", "--no-caption"]);
     let frame = fs::read(out.join("frame-000000.png")).unwrap();
     let frame = PictureFile::open(&frame).unwrap();

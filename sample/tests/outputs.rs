@@ -1,7 +1,6 @@
 //! A terminal that goes away, a pipe that nobody reads and a full disk below stdout and stderr: the file is written, and the exit code says
 //! so.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 mod common;
 

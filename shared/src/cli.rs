@@ -202,11 +202,8 @@ mod tests {
     fn exit_codes_tell_usage_damage_and_failure_apart() {
         let path = || PathBuf::from("birds64");
         let cut_off = || ShardError::Damaged { path: path(), what: "it is cut off".into() };
-        let refused = || crate::fs::FsError {
-            operation: "open",
-            path: path(),
-            source: io::Error::from(io::ErrorKind::PermissionDenied),
-        };
+        let refused =
+            || crate::fs::FsError { operation: "open", path: path(), source: io::Error::from(io::ErrorKind::PermissionDenied) };
         assert_eq!(code_of(&UsageError("use --force".into())), 2);
         assert_eq!(code_of(&DatasetError::UnknownSplit { dir: path(), name: "test".into(), splits: vec!["train".into()] }), 2);
         assert_eq!(code_of(&cut_off()), 3);

@@ -315,7 +315,10 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
     };
     let in_two_steps = || {
         let retired = folder::retired_name(to);
-        rename(to, &retired)?;
+        match rename(to, &retired) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return rename(from, to),
+            stepped_aside => stepped_aside?,
+        }
         rename(from, to).inspect_err(|_| drop(rename(&retired, to)))?;
         std::fs::remove_file(&retired)
     };

@@ -237,7 +237,14 @@ mod tests {
         for refused in [false, true] {
             refuse(refused);
             let mut taken = Vec::new();
-            let take = |item: u32| if item < 50 { Ok(taken.push(item)) } else { Err(item) };
+            let take = |item: u32| {
+                if item < 50 {
+                    let _: () = taken.push(item);
+                    Ok(())
+                } else {
+                    Err(item)
+                }
+            };
             let (fed, failed) = beside("test", 1, take, |give| (0..100).take_while(|item| give(*item)).count());
             refuse(false);
             assert_eq!(failed, Err(50));

@@ -39,7 +39,7 @@ impl Forecast {
         let rows = settings.samples.pictures.div_ceil(settings.samples.columns.max(1)).max(1) as u64;
         let logs = epochs.saturating_mul(LOGS_BYTES);
         // A report has pictures as text, which makes them a third larger.
-        let report = SHEETS_OF_REPORT.min(sheets + 2) * sheet * 4 / 3;
+        let report = SHEETS_OF_REPORT.min(sheets.saturating_add(2)) * sheet * 4 / 3;
         Self {
             checkpoint: tensors + META_BYTES,
             checkpoints: most(settings),

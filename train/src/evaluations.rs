@@ -43,13 +43,16 @@ pub enum Due {
 /// What computes a value.
 type Work<T> = Arc<Mutex<dyn FnMut(T) -> Result<Kid, String> + Send>>;
 
+/// What came of a request, with its number.
+type Answer = (u64, Result<Kid, String>);
+
 /// The thread, and what it owes.
 pub struct Evaluations<T = Sampler> {
     /// Each with its number.
     requests: Sender<(u64, T)>,
-    results: Receiver<(u64, Result<Kid, String>)>,
+    results: Receiver<Answer>,
     /// What computes it when it is asked for, where there is no thread.
-    here: Option<(Work<T>, Sender<(u64, Result<Kid, String>)>)>,
+    here: Option<(Work<T>, Sender<Answer>)>,
     patience: Duration,
     /// The number of the last request; what comes of earlier ones is of no use any more.
     asked: u64,

@@ -211,7 +211,11 @@ fn a_run_left_alone_says_in_its_log_why_it_ended() {
     let log = || String::from_utf8(fs::read(out.join("train.log")).unwrap()).unwrap();
     let why = text.lines().last().unwrap();
     assert!(why.contains("not finite"), "{text}");
-    assert!(log().lines().any(|line| line == format!("ERROR {why}")), "{}", log());
-    let refusal = fail(command_with(&data, &out, 50, &["--set", "cond=embedding"]), 2);
-    assert!(log().contains(refusal.lines().last().unwrap()), "{}", log());
+    assert!(log().lines().any(|line| line.starts_with("ERROR") && line.ends_with(why)), "{}", log());
+    // So does a refusal.
+    let saved = scratch.path("saved");
+    succeed(command(&data, &saved, 1));
+    let refusal = fail(command_with(&data, &saved, 50, &["--set", "schedule.batch=2"]), 2);
+    let log = String::from_utf8(fs::read(saved.join("train.log")).unwrap()).unwrap();
+    assert!(log.contains(refusal.lines().last().unwrap()), "{log}");
 }

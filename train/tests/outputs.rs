@@ -69,7 +69,8 @@ fn outputs_that_nobody_can_write_to_change_no_exit_code() {
         Stdio::from(writer)
     };
     let full = || Stdio::from(shared::fs::open_append("/dev/full").unwrap());
-    let mut outputs: Vec<(&str, Box<dyn Fn() -> Stdio>)> = vec![("a closed pipe", Box::new(closed))];
+    type Open = Box<dyn Fn() -> Stdio>;
+    let mut outputs: Vec<(&str, Open)> = vec![("a closed pipe", Box::new(closed))];
     if Path::new("/dev/full").exists() {
         outputs.push(("a full disk", Box::new(full)));
     }

@@ -51,6 +51,11 @@ fn a_run_that_never_gets_on_ends_with_what_led_there_and_leaves_its_checkpoints(
     let config = out.join("config.toml");
     let text = String::from_utf8(shared::fs::read(&config).unwrap()).unwrap();
     shared::fs::write(&config, text.replace("learning_rate = 0.0002", "learning_rate = 1e30").as_bytes()).unwrap();
+    // And as its checkpoint would say, by which settings are checked.
+    let meta = out.join("checkpoints/00000003/meta.json");
+    let value: serde_json::Value = shared::sealed::read(&meta, "").unwrap();
+    let value = value.to_string().replace("\"learning_rate\":0.0002", "\"learning_rate\":1e30");
+    shared::sealed::write(&meta, &serde_json::from_str::<serde_json::Value>(&value).unwrap()).unwrap();
     let flags = ["--set", "optimizer.learning_rate=1e30", "--retries", "2"];
     let text = fail(command_with(&data, &out, 20, &flags), 1);
     assert!(text.contains("not finite") && text.contains("2 tries") && text.contains("learning_rate"), "{text}");

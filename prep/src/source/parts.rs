@@ -66,9 +66,8 @@ pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
     if !joined.is_empty() {
         widen_root(listing, joined.iter().map(|(name, _)| name.as_slice()));
     }
-    let mut id = listing.pictures.iter().map(|entry| entry.id).max().unwrap_or(0);
-    for (name, part) in joined {
-        id += 1;
+    let first = listing.pictures.iter().map(|entry| entry.id + 1).max().unwrap_or(0);
+    for (id, (name, part)) in (first..).zip(joined) {
         let content = Content::File(Name(name[listing.root.len()..].to_vec()));
         listing.pictures.push(Entry {
             id,

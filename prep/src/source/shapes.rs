@@ -32,6 +32,9 @@ pub fn is_one(archive: &Archive, file: usize) -> bool {
     parsed.is_some_and(|value: Value| Drawing::all_of(&value).is_some())
 }
 
+/// The objects of a picture, and the extents of the picture that they were drawn on.
+type Drawn = (Vec<Object>, Option<[f64; 2]>);
+
 /// Reads all JSON files that hold shapes. The pictures come sorted by name, the classes too.
 ///
 /// # Errors
@@ -41,7 +44,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut classes = Classes::default();
     let (mut tables, mut misses) = (Vec::new(), Misses::default());
     // Sorted by picture.
-    let mut found: BTreeMap<Vec<u8>, (Vec<Object>, Option<[f64; 2]>)> = BTreeMap::new();
+    let mut found: BTreeMap<Vec<u8>, Drawn> = BTreeMap::new();
     for (file, drawings) in drawings(archive)? {
         let name = &archive.names()[file].0;
         tables.push(file);
@@ -75,7 +78,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let root = common_folder(used()).to_vec();
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
-    let entry = |(id, (picture, (objects, drawn_on))): (u32, (Vec<u8>, (Vec<Object>, Option<[f64; 2]>)))| Entry {
+    let entry = |(id, (picture, (objects, drawn_on))): (u32, (Vec<u8>, Drawn))| Entry {
         id,
         content: Content::File(below(&picture)),
         partner: None,

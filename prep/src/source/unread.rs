@@ -139,10 +139,18 @@ pub fn described(archive: &Archive) -> String {
     }
     let mut found = Vec::new();
     if let Some(first) = links.first() {
-        found.push(format!("{} that lead to no file, the first {} ({}): {FETCH}", counted(links.len(), "link"), first.name, first.why));
+        found.push(format!(
+            "{} that lead to no file, the first {} ({}): {FETCH}",
+            counted(links.len(), "link"),
+            first.name,
+            first.why
+        ));
     }
     if let Some(first) = pictures.first() {
-        found.push(format!("{} in a format that is not read, the first {first}: convert to PNG", counted(pictures.len(), "picture")));
+        found.push(format!(
+            "{} in a format that is not read, the first {first}: convert to PNG",
+            counted(pictures.len(), "picture")
+        ));
     }
     if kept > 0 {
         found.push(counted(kept, "hidden or system file"));

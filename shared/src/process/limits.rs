@@ -59,7 +59,7 @@ pub(super) fn groups(cgroup: &str, mountinfo: &str) -> Vec<PathBuf> {
         let (root, point) = (unescaped(root), PathBuf::from(unescaped(point)));
         // In a container the mount may begin further down than the path that the kernel tells; then it is the group's own.
         let below = Path::new(path).strip_prefix(&root).unwrap_or(Path::new("")).to_owned();
-        let mut folder = point.join(below);
+        let mut folder = if below.as_os_str().is_empty() { point.to_owned() } else { point.join(below) };
         loop {
             folders.push(folder.clone());
             if folder == point || !folder.pop() {

@@ -199,7 +199,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn unused(&self, used: &[usize]) -> Vec<Unused> {
         let verdicts = self.verdicts.borrow();
         let seen: BTreeMap<usize, &str> =
-            verdicts.iter().filter_map(|(i, why)| Some((*i, why.as_deref().unwrap_or("another table is read")))).collect();
+            verdicts.iter().map(|(i, why)| (*i, why.as_deref().unwrap_or("another table is read"))).collect();
         let all = files(self.archive, &SUFFIXES).take(LOOKED_INTO).filter(|i| !seen.contains_key(i));
         let all = all.map(|i| (i, "another table is read")).chain(seen.iter().map(|(i, why)| (*i, *why)));
         let mut unused: Vec<Unused> = all

@@ -239,7 +239,7 @@ impl Columns {
             let (hits, at) = (0..names.len()).rev().map(|at| (sample.hits(at), at)).max_by_key(|(hits, _)| *hits)?;
             (hits > 0 && hits * 2 >= sample.rows.len()).then_some(at)
         };
-        let sure = || PATH.iter().chain(&OTHER_PATH[..SURE_PATH]).find_map(|name| at(&name));
+        let sure = || PATH.iter().chain(&OTHER_PATH[..SURE_PATH]).find_map(&at);
         hit.or_else(most).or_else(sure)
     }
 
