@@ -92,7 +92,7 @@ impl AtomicFile {
     }
 
     /// From now on it stays under its temporary name, whatever happens, until it is committed: for a reader that finds out what of it is
-    /// whole ([`leftovers_of`]).
+    /// whole ([`super::leftovers_of`]).
     pub fn keep(&mut self) {
         self.stays = true;
     }
@@ -154,7 +154,7 @@ impl Drop for AtomicFile {
     }
 }
 
-/// Writes a whole file from parts like [`write()`], but does not wait until it is on the disk: for what is checked when it is read and can
+/// Writes a whole file from parts like [`super::write()`], but does not wait until it is on the disk: for what is checked when it is read and can
 /// be made again. After a power cut the name may bear a torn file.
 ///
 /// # Errors
