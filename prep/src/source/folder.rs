@@ -1,5 +1,5 @@
 //! Pictures in folders and nothing beside them: the folder that a picture lies in is its class, folders called `train`, `val` and
-//! `test` are its part ([`super::parts`]).
+//! `test` are its part (`parts`).
 
 use std::collections::BTreeMap;
 
