@@ -169,7 +169,7 @@ fn what_is_not_read_is_named() {
             other => panic!("{wanted}: {other:?}"),
         }
     }
-    for bytes in [&b"BM is a name"[..], b"RIFF\0\0\0\0WAVE", b"<p>", b"\0\0\0\x14ftypisom\0\0\0\0", b""] {
+    for bytes in [&b"BM is a name"[..], b"RIFF\0\0\0\0WAVE", b"<p>", b""] {
         assert!(matches!(PictureFile::open(bytes), Err(PictureError::UnknownFormat { .. })), "{}", bytes.escape_ascii());
     }
 }

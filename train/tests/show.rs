@@ -303,7 +303,7 @@ fn curves_of_runs_are_drawn_over_each_other_with_a_panel_for_each_way_to_measure
     assert_eq!(unlike.height - alike.height, 400);
     // A file is no folder to write into.
     let output = train("compare", &[&a], &["--out", out.join("x.png").to_str().unwrap()]);
-    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("x.png"));
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("compare.png"));
 }
 
 #[test]

@@ -101,6 +101,22 @@ fn fill(sampler: &Sampler, request: &Request, stop: &Stop) -> Result<Outcome> {
     Ok(Outcome::Done { made, bytes })
 }
 
+/// What killed processes left at and below `folder`, whose names begin with `prefix`; an archive does not list it.
+fn temporaries(folder: &Path, prefix: &str) -> Result<Vec<String>> {
+    let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(failed)?.is_dir() {
+            found.extend(temporaries(&entry.path(), &format!("{name}/"))?);
+        } else if name.ends_with(TEMPORARY_SUFFIX) && name != lock_name("") {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
 impl Found {
     /// Looks at a folder without `sample.json`.
     ///
@@ -130,7 +146,7 @@ impl Found {
     fn list(request: &Request) -> Result<Self> {
         let archive = Archive::open(&request.out)?;
         let foreign: HashSet<usize> = archive.pictures().collect();
-        let mut found = Self::default();
+        let mut found = Self { temporary: temporaries(&request.out, "")?, ..Self::default() };
         for (i, name) in archive.names().iter().map(ToString::to_string).enumerate() {
             let ours = Naming::ALL.iter().find_map(|naming| Some((*naming, naming.seed_of(&name)?)));
             match ours {
@@ -140,7 +156,6 @@ impl Found {
                     return Err(request.refused(&what).into());
                 }
                 None if name == stylegan::LABELS => found.labels = true,
-                None if name.ends_with(TEMPORARY_SUFFIX) && name != lock_name("") => found.temporary.push(name),
                 None => {}
             }
         }
