@@ -7,7 +7,9 @@ mod util;
 use prep::source::Format;
 use shared::dataset::Dataset;
 use shared::fs;
-use util::drawn::{Files, cifar, coco, cub, folders, idx, pairs, stylegan, table, tar, voc, zip};
+use util::drawn::{
+    Files, celeba, cifar, coco, cub, cvat, folders, idx, labelme, npz, pairs, stylegan, table, tar, voc, yolo, zip,
+};
 use util::{Scratch, assert_same, build};
 
 /// What a layout is to give: the format, the classes, and the pictures of each class in train, val and test; of all pictures together
@@ -34,6 +36,11 @@ fn cases(scratch: &Scratch) -> Vec<Case> {
         case(Format::Cifar, cifar(), &["--margin", "0.25"], &["airplane", "bird"], &[[5, 2, 0], [4, 1, 0]]),
         case(Format::Stylegan, stylegan(), &["--crop", "pad"], PETS, &[[3, 1, 0], [3, 1, 0]]),
         case(Format::Pairs, pairs(), &[], &[], &[[5, 2, 0]]),
+        case(Format::Yolo, yolo(), &[], PETS, &[[3, 2, 0], [3, 1, 0]]),
+        case(Format::Celeba, celeba(), &[], &["7", "8"], &[[2, 1, 2], [1, 2, 1]]),
+        case(Format::Cvat, cvat(), &[], PETS, &[[3, 2, 0], [3, 1, 0]]),
+        case(Format::Shapes, labelme(), &[], PETS, &[[3, 2, 0], [3, 1, 0]]),
+        case(Format::Npz, npz(), &[], &["0", "1", "2"], &[[3, 0, 0], [3, 0, 0], [3, 0, 0]]),
     ]
 }
 

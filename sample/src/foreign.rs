@@ -52,29 +52,17 @@ pub const FOREIGN: [Foreign; 16] = [
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
-    use shared::cli::foreign::folded;
-    use shared::cli::name::PROGRAMS;
+    use shared::testing::check_foreign;
 
     use super::*;
     use crate::args::Args;
 
     #[test]
     fn every_answer_is_accepted() {
-        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
-            let typed = row.typed(None);
-            let words: Vec<&str> = typed.split_whitespace().collect();
-            let bases = ["grid", "images", "walk"].map(|command| {
-                [vec!["sample", command, "r", "--out", "o"], vec!["sample", command, "r"], vec!["sample", command, "--out", "o"]]
-            });
-            let accepted = bases.iter().flatten().any(|base| Args::try_parse_from([&base[..], &words[..]].concat()).is_ok());
-            assert!(accepted, "{typed}");
-            row.theirs.iter().for_each(|name| assert_eq!(folded(name), *name));
-        }
-    }
-
-    #[test]
-    fn the_commands_are_those_that_texts_are_searched_for() {
-        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
-        assert_eq!(Args::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+        let bases = ["grid", "images", "walk"].map(|command| {
+            [vec!["sample", command, "r", "--out", "o"], vec!["sample", command, "r"], vec!["sample", command, "--out", "o"]]
+        });
+        let bases: Vec<&[&str]> = bases.iter().flatten().map(Vec::as_slice).collect();
+        check_foreign(&PROGRAM, &Args::command(), &bases, |words| Args::try_parse_from(words).is_ok());
     }
 }

@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::cli::Program;
+use crate::cli::foreign::folded;
+use crate::cli::name::PROGRAMS;
+
 /// What a test goes by: `usual`, or `full` under `FLEDGE_TORTURE` (`make torture`).
 pub fn torture<T>(usual: T, full: T) -> T {
     if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
@@ -18,6 +22,26 @@ pub fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_micros(300));
     }
     false
+}
+
+/// Checks a program's table of foreign flags: what it answers is `accepted` behind one of the command lines `bases`, a name stands for
+/// one thing, and the program's commands are those that texts are searched for.
+///
+/// # Panics
+/// When one of these does not hold.
+pub fn check_foreign(program: &Program, command: &clap::Command, bases: &[&[&str]], accepted: impl Fn(&[&str]) -> bool) {
+    for row in program.foreign.iter().filter(|row| !row.ours.is_empty()) {
+        let typed = row.typed(None);
+        let line = |base: &[&str]| base.iter().copied().chain(typed.split_whitespace()).map(str::to_owned).collect::<Vec<_>>();
+        let any = bases.iter().any(|base| accepted(&line(base).iter().map(String::as_str).collect::<Vec<_>>()));
+        assert!(any, "{typed}");
+    }
+    let mut names: Vec<&str> = program.foreign.iter().flat_map(|row| row.theirs).copied().collect();
+    names.iter().for_each(|name| assert_eq!(folded(name), *name));
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+    let known = PROGRAMS.iter().find(|(name, _)| *name == program.name).expect("a program").1;
+    assert_eq!(command.get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
 }
 
 #[cfg(unix)]

@@ -128,37 +128,19 @@ pub const FOREIGN: [Foreign; 35] = [
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
-    use shared::cli::foreign::folded;
-    use shared::cli::name::PROGRAMS;
     use shared::nn::config::Settings;
+    use shared::testing::check_foreign;
 
     use super::*;
     use crate::args::Args;
 
     #[test]
     fn every_answer_is_accepted() {
-        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
-            let typed = row.typed(None);
-            let words: Vec<&str> = typed.split_whitespace().collect();
-            let bases = [&["train", "--data", "d", "--out", "o"][..], &["train", "--data", "d"], &["train", "--out", "o"]];
-            let accepted = bases.iter().any(|base| Args::try_parse_from([base, &words[..]].concat()).is_ok());
-            assert!(accepted, "{typed}");
-            let set = words.iter().filter(|word| **word != "--set" && words.contains(&"--set")).map(|word| (*word).to_owned());
-            assert!(Settings::resolve("gan-ada", None, &set.collect::<Vec<_>>()).is_ok(), "{typed}");
-        }
-    }
-
-    #[test]
-    fn names_are_folded_and_stand_for_one_thing() {
-        let mut names: Vec<&str> = FOREIGN.iter().flat_map(|row| row.theirs).copied().collect();
-        names.iter().for_each(|name| assert_eq!(folded(name), *name));
-        names.sort_unstable();
-        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
-    }
-
-    #[test]
-    fn the_commands_are_those_that_texts_are_searched_for() {
-        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
-        assert_eq!(Args::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+        let bases = [&["train", "--data", "d", "--out", "o"][..], &["train", "--data", "d"], &["train", "--out", "o"]];
+        check_foreign(&PROGRAM, &Args::command(), &bases, |words| {
+            let pairs = words.iter().zip(words.iter().skip(1));
+            let settings: Vec<String> = pairs.filter(|(flag, _)| **flag == "--set").map(|(_, set)| (*set).to_owned()).collect();
+            Args::try_parse_from(words).is_ok() && Settings::resolve("gan-ada", None, &settings).is_ok()
+        });
     }
 }

@@ -52,31 +52,15 @@ const FOREIGN: [Foreign; 27] = [
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
-    use shared::cli::foreign::folded;
-    use shared::cli::name::PROGRAMS;
+    use shared::testing::check_foreign;
 
     use super::*;
     use crate::args::Cli;
 
     #[test]
     fn every_answer_is_accepted() {
-        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
-            let typed = row.typed(None);
-            let words: Vec<&str> = typed.split_whitespace().collect();
-            let bases =
-                [&["evaluate", "--real", "a", "--fake", "b"][..], &["evaluate", "--real", "a"], &["evaluate", "--fake", "b"]];
-            let accepted = bases.iter().any(|base| {
-                let cli = Cli::try_parse_from([base, &words[..]].concat());
-                cli.is_ok_and(|cli| cli.measure.into_options().is_ok())
-            });
-            assert!(accepted, "{typed}");
-            row.theirs.iter().for_each(|name| assert_eq!(folded(name), *name));
-        }
-    }
-
-    #[test]
-    fn the_commands_are_those_that_texts_are_searched_for() {
-        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
-        assert_eq!(Cli::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+        let bases = [&["evaluate", "--real", "a", "--fake", "b"][..], &["evaluate", "--real", "a"], &["evaluate", "--fake", "b"]];
+        let accepted = |words: &[&str]| Cli::try_parse_from(words).is_ok_and(|cli| cli.measure.into_options().is_ok());
+        check_foreign(&PROGRAM, &Cli::command(), &bases, accepted);
     }
 }

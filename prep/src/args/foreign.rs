@@ -40,27 +40,14 @@ const FOREIGN: [Foreign; 14] = [
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
-    use shared::cli::foreign::folded;
-    use shared::cli::name::PROGRAMS;
+    use shared::testing::check_foreign;
 
     use super::*;
     use crate::args::Args;
 
     #[test]
     fn every_answer_is_accepted() {
-        for row in FOREIGN.iter().filter(|row| !row.ours.is_empty()) {
-            let typed = row.typed(None);
-            let words: Vec<&str> = typed.split_whitespace().collect();
-            let bases = [&["prep", "build", "x", "--out", "o"][..], &["prep", "build", "x"], &["prep", "build", "--out", "o"]];
-            let accepted = bases.iter().any(|base| Args::try_parse_from([base, &words[..]].concat()).is_ok());
-            assert!(accepted, "{typed}");
-            row.theirs.iter().for_each(|name| assert_eq!(folded(name), *name));
-        }
-    }
-
-    #[test]
-    fn the_commands_are_those_that_texts_are_searched_for() {
-        let known = PROGRAMS.iter().find(|(program, _)| *program == PROGRAM.name).expect("a program").1;
-        assert_eq!(Args::command().get_subcommands().map(clap::Command::get_name).collect::<Vec<_>>(), known);
+        let bases = [&["prep", "build", "x", "--out", "o"][..], &["prep", "build", "x"], &["prep", "build", "--out", "o"]];
+        check_foreign(&PROGRAM, &Args::command(), &bases, |words| Args::try_parse_from(words).is_ok());
     }
 }

@@ -13,7 +13,8 @@ use shared::archive::{Archive, Name};
 use shared::picture::PictureFile;
 
 use super::classes::Classes;
-use super::lookup::{Lookup, Misses, ambiguous, base_of, common_folder, files, folder_of, stem_of};
+use super::lookup::{Lookup, Misses, ambiguous, files};
+use super::path::{base_of, common_folder, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, Unused, text};
 use crate::crop::BoundingBox;
 
@@ -142,7 +143,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     let tables = used.iter().map(|&i| Name(archive.names()[i].0[root.len()..].to_vec())).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Celeba, root, tables, classes, pictures, halves: false, unused, columns: Vec::new() })
+    Ok(Listing { tables, classes, unused, ..Listing::of(Format::Celeba, root, pictures) })
 }
 
 /// Whether the first pictures that are there have the size of aligned ones, or a folder that says so.
@@ -184,15 +185,7 @@ impl Reader<'_> {
                 self.misses.add(row.picture.as_bytes());
             }
             let (id, content) = (place as u32, Content::File(Name(name)));
-            self.pictures.push(Entry {
-                id,
-                content,
-                partner: None,
-                label: None,
-                part: None,
-                objects: Vec::new(),
-                drawn_on: None,
-            });
+            self.pictures.push(Entry::of(id, content));
         }
         Ok(&mut self.pictures[place])
     }

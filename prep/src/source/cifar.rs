@@ -89,27 +89,14 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 text: None,
             };
             pictures.push(Entry {
-                id: pictures.len() as u32,
-                content: Content::Raw(raw),
-                partner: None,
                 label: Some(label.into()),
                 part: Some(part),
-                objects: Vec::new(),
-                drawn_on: None,
+                ..Entry::of(pictures.len() as u32, Content::Raw(raw))
             });
         }
     }
     let classes = names.unwrap_or_else(|| (0..=most).map(|number| number.to_string()).collect());
-    Ok(Listing {
-        format: Format::Cifar,
-        root: version.root,
-        tables,
-        classes,
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Cifar, version.root, pictures) })
 }
 
 /// CIFAR-10: `data_batch_1.bin` and on, `test_batch.bin`.

@@ -66,15 +66,7 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 transposed: false,
                 text,
             };
-            pictures.push(Entry {
-                id: pictures.len() as u32,
-                content: Content::Raw(raw),
-                partner: None,
-                label: Some(label),
-                part: Some(part),
-                objects: Vec::new(),
-                drawn_on: None,
-            });
+            pictures.push(Entry { label: Some(label), part: Some(part), ..Entry::of(pictures.len() as u32, Content::Raw(raw)) });
         }
     }
     let mut classes = names.unwrap_or_default();
@@ -85,7 +77,7 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
         );
     }
     classes.extend((classes.len() as u32..=most).map(|number| number.to_string()));
-    Ok(Listing { format: Format::Cifar, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Cifar, root, pictures) })
 }
 
 fn bad(archive: &Archive, file: usize, what: impl Into<String>) -> SourceError {

@@ -20,8 +20,9 @@ use shared::archive::{Archive, Name};
 use document::{Annotation, Category, Document, Flag, Id, Image, Many};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, Misses, above, ambiguous, base_of, common_folder, files, folder_of, stem_of};
-use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
+use super::lookup::{Lookup, Misses, ambiguous, files};
+use super::path::{above, base_of, common_folder, folder_of, stem_of};
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, parts, text};
 use crate::drawn;
 
 /// What Roboflow calls its files.
@@ -86,16 +87,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         }
     }
     let tables = tables().map(below).collect();
-    Ok(Listing {
-        format: Format::Coco,
-        root,
-        tables,
-        classes: reader.classes.into_names(),
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes: reader.classes.into_names(), ..Listing::of(Format::Coco, root, pictures) })
 }
 
 /// The files whose names alone say what they are.
@@ -323,15 +315,8 @@ fn relative(file_name: &str) -> Vec<u8> {
     parts.join("/").into_bytes()
 }
 
-/// The part that a path is called after: a word of the file's name (where `by_name`), else the nearest folder above that is called
-/// like a part, with or without a year.
+/// The part that a path is called after: a word of the file's name (where `by_name`), else the nearest folder above.
 fn part_of(path: &[u8], by_name: bool) -> Option<Part> {
-    let named = |word: &[u8]| str::from_utf8(word).ok().and_then(Part::named);
-    let stem = stem_of(base_of(path)).split(|b| !b.is_ascii_alphabetic());
-    let by_stem = if by_name { stem.filter_map(named).next() } else { None };
-    let without_year = |folder: &[u8]| {
-        let end = folder.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
-        named(&folder[..end])
-    };
-    by_stem.or_else(|| folder_of(path).split(|&b| b == b'/').rev().filter_map(without_year).next())
+    let by_stem = if by_name { parts::of_name(stem_of(base_of(path))) } else { None };
+    by_stem.or_else(|| parts::of_path(path))
 }

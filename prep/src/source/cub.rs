@@ -6,6 +6,7 @@
 //! number.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::str::FromStr;
 
 use shared::archive::{Archive, Name};
@@ -56,49 +57,40 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         && let Some(table) = reader.table(CLASSES)?
     {
         // The inner nodes of a tree are no classes.
-        let leaves = labels.iter().flat_map(HashMap::values).map(|(_, class)| class.0.as_slice());
-        let leaves: HashSet<&[u8]> = if numbered { HashSet::new() } else { leaves.collect() };
+        let leaves = labels.iter().flat_map(HashMap::values).map(|(_, class)| &class.0);
+        let leaves: HashSet<&Id> = if numbered { HashSet::new() } else { leaves.collect() };
         classes = Classes::read(&reader, &table, |id| numbered || leaves.contains(id))?;
     }
     let mut seen = HashMap::new();
     let mut pictures = Vec::new();
     for row in rows {
         let (id, path) = row.id_and_rest(&reader, IMAGES)?;
-        let id = &key(id)[..];
-        if let Some(first) = seen.insert(id.to_vec(), row.line) {
-            let id = Name(id.to_vec());
+        let id = &Id::of(id);
+        if let Some(first) = seen.insert(id.clone(), row.line) {
             return Err(reader.bad(IMAGES, row.line, format!("picture {id} is there already, in line {first}")));
         }
         let label = labels.as_ref().and_then(|labels| labels.get(id)).map(|(line, class)| {
-            let unknown = || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", Name(class.0.clone())));
+            let unknown = || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", class.0));
             classes.numbers.get(&class.0).copied().ok_or_else(unknown)
         });
         let label = label.transpose()?;
         let object = |(_, bounding_box): &(usize, BoundingBox)| Object { bounding_box: *bounding_box, label };
         pictures.push(Entry {
-            id: if numbered { number(id).unwrap_or_default() } else { pictures.len() as u32 },
-            content: Content::File(Name(reader.picture(path))),
-            partner: None,
             label,
             part: split.as_ref().and_then(|s| s.get(id)).map(|(_, training)| training.part()),
             objects: boxes.as_ref().and_then(|b| b.get(id)).map(object).into_iter().collect(),
             drawn_on: sizes.as_ref().and_then(|sizes| sizes.get(id)).map(|(_, extents)| extents.0),
+            ..Entry::of(
+                if let (true, Id::Number(number)) = (numbered, id) { *number } else { pictures.len() as u32 },
+                Content::File(Name(reader.picture(path))),
+            )
         });
     }
     let names = classes.names;
     let used = [(IMAGES, true), (BOXES, boxes.is_some()), (SPLIT, split.is_some()), (LABELS, labels.is_some())];
     let used = used.into_iter().chain([(CLASSES, !names.is_empty()), (SIZES, sizes.is_some())]);
     let tables = used.filter(|(_, used)| *used).map(|(table, _)| Name(table.into())).collect();
-    Ok(Listing {
-        format: Format::Cub,
-        root: reader.root,
-        tables,
-        classes: names,
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes: names, ..Listing::of(Format::Cub, reader.root, pictures) })
 }
 
 /// A table as lines that hold something.
@@ -123,9 +115,7 @@ impl Row {
     fn id_and_rest(&self, reader: &Reader<'_>, table: &'static str) -> Result<(&[u8], &[u8]), SourceError> {
         let (id, rest) = first_word(&self.text);
         let shown = || Name(self.text.clone());
-        let digits = id.iter().filter(|b| b.is_ascii_hexdigit()).count();
-        let dashes = id.iter().filter(|b| **b == b'-').count();
-        if number(id).is_none() && (dashes == 0 || digits == 0 || digits + dashes < id.len()) {
+        if number(id).is_none() && !is_dashed(id) {
             return Err(reader.bad(table, self.line, format!("\"{}\" does not begin with a number", shown())));
         }
         if rest.is_empty() {
@@ -140,30 +130,54 @@ fn number(id: &[u8]) -> Option<u32> {
     std::str::from_utf8(id).ok()?.parse().ok()
 }
 
-/// The same bytes for the same number.
-fn key(id: &[u8]) -> Vec<u8> {
-    number(id).map_or_else(|| id.to_vec(), |number| number.to_string().into_bytes())
+/// Whether it is hexadecimal digits with dashes among them.
+fn is_dashed(id: &[u8]) -> bool {
+    let digits = id.iter().filter(|b| b.is_ascii_hexdigit()).count();
+    let dashes = id.iter().filter(|b| **b == b'-').count();
+    dashes > 0 && digits > 0 && digits + dashes == id.len()
+}
+
+/// What an id stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Id {
+    Number(u32),
+    Word(Vec<u8>),
+}
+
+impl Id {
+    fn of(id: &[u8]) -> Self {
+        number(id).map_or_else(|| Self::Word(id.to_vec()), Self::Number)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Word(word) => Name(word.clone()).fmt(f),
+        }
+    }
 }
 
 /// The classes by their ids.
 #[derive(Default)]
 struct Classes {
     names: Vec<String>,
-    numbers: HashMap<Vec<u8>, u32>,
+    numbers: HashMap<Id, u32>,
 }
 
 impl Classes {
-    fn read(reader: &Reader<'_>, table: &Table, is_class: impl Fn(&[u8]) -> bool) -> Result<Self, SourceError> {
+    fn read(reader: &Reader<'_>, table: &Table, is_class: impl Fn(&Id) -> bool) -> Result<Self, SourceError> {
         let mut classes = Self::default();
         let mut ids = Vec::new();
         for row in &table.rows {
             let (id, name) = row.id_and_rest(reader, CLASSES)?;
-            let (id, name) = (key(id), Name(name.to_vec()).to_string());
+            let (id, name) = (Id::of(id), Name(name.to_vec()).to_string());
             if !is_class(&id) {
                 continue;
             }
             if classes.numbers.insert(id.clone(), classes.names.len() as u32).is_some() {
-                return Err(reader.bad(CLASSES, row.line, format!("class {} is there twice", Name(id))));
+                return Err(reader.bad(CLASSES, row.line, format!("class {id} is there twice")));
             }
             classes.names.push(name);
             ids.push(id);
@@ -172,7 +186,7 @@ impl Classes {
         classes.names.iter().for_each(|name| *counts.entry(name.clone()).or_default() += 1);
         for (name, id) in classes.names.iter_mut().zip(ids) {
             if counts.get(name).is_some_and(|count| *count > 1) {
-                *name = format!("{name} ({})", Name(id));
+                *name = format!("{name} ({id})");
             }
         }
         Ok(classes)
@@ -180,7 +194,7 @@ impl Classes {
 }
 
 /// The rows of a table by picture id, with the line each stands in.
-type Keyed<T> = HashMap<Vec<u8>, (usize, T)>;
+type Keyed<T> = HashMap<Id, (usize, T)>;
 
 struct Reader<'a> {
     archive: &'a Archive,
@@ -219,8 +233,8 @@ impl Reader<'_> {
         for row in &rows {
             let (id, rest) = row.id_and_rest(self, table)?;
             let value = String::from_utf8_lossy(rest).parse().map_err(|what| self.bad(table, row.line, what))?;
-            if let Some((first, _)) = values.insert(key(id), (row.line, value)) {
-                let id = Name(id.to_vec());
+            if let Some((first, _)) = values.insert(Id::of(id), (row.line, value)) {
+                let id = Id::of(id);
                 return Err(self.bad(table, row.line, format!("picture {id} is there already, in line {first}")));
             }
         }
@@ -277,14 +291,14 @@ impl FromStr for Training {
 }
 
 /// The id of a class in `classes.txt`.
-struct ClassId(Vec<u8>);
+struct ClassId(Id);
 
 impl FromStr for ClassId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         number(text.as_bytes())
-            .map(|_| Self(key(text.as_bytes())))
+            .map(|_| Self(Id::of(text.as_bytes())))
             .ok_or_else(|| format!("\"{text}\" is not the number of a class"))
     }
 }

@@ -7,7 +7,8 @@ use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, Misses, above, ambiguous, base_of, cleaned, common_folder, files, folder_of};
+use super::lookup::{Lookup, Misses, ambiguous, cleaned, files};
+use super::path::{above, base_of, common_folder, folder_of};
 use super::shapes::around;
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
@@ -87,15 +88,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             let drawn_on = extent("width").zip(extent("height")).map(|(width, height)| [width, height]);
             let id = pictures.len() as u32;
             places.insert(picture.clone(), pictures.len());
-            pictures.push(Entry {
-                id,
-                content: Content::File(Name(picture)),
-                partner: None,
-                label: None,
-                part,
-                objects,
-                drawn_on,
-            });
+            pictures.push(Entry { part, objects, drawn_on, ..Entry::of(id, Content::File(Name(picture))) });
         }
         misses.report(archive, Format::Cvat.name(), name, count);
     }
@@ -109,7 +102,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     let tables = tables.iter().map(|&i| Name(archive.names()[i].0[root.len()..].to_vec())).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Cvat, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Cvat, root, pictures) })
 }
 
 /// The picture that an image is; a name that is not in the archive when there is none.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 
-use super::parts::{PartFolders, Place, common_folder, folder_of, settle};
+use super::parts::{PartFolders, Place, settle};
+use super::path::{common_folder, folder_of};
 use super::unread;
 use super::{Content, Entry, Format, Listing, SourceError};
 
@@ -29,27 +30,14 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         numbers.clear();
     }
     let entry = |((placed, class), id): ((&Placed<'_>, &Option<&[u8]>), u32)| Entry {
-        id,
-        content: Content::File(Name(placed.name.to_vec())),
-        partner: None,
         label: class.and_then(|class| numbers.get(class).copied()),
         part: placed.place.part,
-        objects: Vec::new(),
-        drawn_on: None,
+        ..Entry::of(id, Content::File(Name(placed.name.to_vec())))
     };
     let mut entries: Vec<_> = pictures.iter().zip(&classes).zip(0..).map(entry).collect();
     settle(&mut entries);
     let classes = numbers.into_keys().map(|class| Name(class.to_vec()).to_string()).collect();
-    Ok(Listing {
-        format: Format::Folder,
-        root: root.to_vec(),
-        tables: Vec::new(),
-        classes,
-        pictures: entries,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { classes, ..Listing::of(Format::Folder, root.to_vec(), entries) })
 }
 
 /// The folders that stand for classes, without what all of them lie in: that tells nothing.

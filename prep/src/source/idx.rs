@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use shared::archive::{Archive, Name};
 use shared::fs::byproduct;
 
-use super::lookup::base_of;
-use super::parts::{self, common_folder, folder_of, settle};
+use super::parts::{self, settle};
+use super::path::{base_of, common_folder, folder_of};
 use super::records::{Packed, lines};
 use super::{Content, Entry, Format, Listing, Part, RawPixels, SourceError, TABLE_LIMIT};
 
@@ -50,13 +50,9 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         tables.extend(file.labels.map(|at| below(root, &archive.names()[at])));
         let name = below(root, images.name());
         pictures.extend((0..shape.count).map(|i| Entry {
-            id: 0,
-            content: Content::Raw(RawPixels { file: name.clone(), ..shape.raw(i) }),
-            partner: None,
             label: labels.as_ref().map(|labels| u32::from(labels[i as usize])),
             part: file.part,
-            objects: Vec::new(),
-            drawn_on: None,
+            ..Entry::of(0, Content::Raw(RawPixels { file: name.clone(), ..shape.raw(i) }))
         }));
     }
     (0..).zip(&mut pictures).for_each(|(id, entry): (u32, &mut Entry)| entry.id = id);
@@ -83,16 +79,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         classes = if labels_to == 0 { Vec::new() } else { given };
         tables.push(Name(CLASSES.into()));
     }
-    Ok(Listing {
-        format: Format::Idx,
-        root: root.to_vec(),
-        tables,
-        classes,
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Idx, root.to_vec(), pictures) })
 }
 
 fn below(root: &[u8], name: &Name) -> Name {

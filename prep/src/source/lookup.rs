@@ -10,21 +10,27 @@ use shared::fs::byproduct;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::Part;
-use super::words::part_of_path;
+use super::parts;
+use super::path::{base_of, folder_of, stem_of};
 
-/// The pictures of an archive, ready to be searched by the end of their path.
+/// The pictures of an archive, to be searched by the end of their path.
 pub(super) struct Lookup<'a> {
     archive: &'a Archive,
-    /// Entries sorted by their path without suffix, read backwards: those that end alike are neighbours.
-    pictures: Vec<usize>,
+    /// Made when a name is not the whole path of a file.
+    index: OnceCell<Index<'a>>,
     /// Entries by [`folded`] base name without suffix; made when a name is not found as it is written.
     folded: OnceCell<HashMap<Vec<u8>, Vec<usize>>>,
+}
+
+struct Index<'a> {
+    /// Entries sorted by their path without suffix, read backwards: those that end alike are neighbours.
+    pictures: Vec<usize>,
     /// The names of all folders of pictures, each part of a path by itself.
     folders: HashSet<&'a [u8]>,
 }
 
-impl<'a> Lookup<'a> {
-    pub(super) fn new(archive: &'a Archive) -> Self {
+impl<'a> Index<'a> {
+    fn of(archive: &'a Archive) -> Self {
         let mut pictures: Vec<usize> = archive.pictures().collect();
         pictures.sort_by(|&a, &b| backwards(archive, a).cmp(backwards(archive, b)).then(a.cmp(&b)));
         let mut folders = HashSet::new();
@@ -36,20 +42,31 @@ impl<'a> Lookup<'a> {
                 last = folder;
             }
         }
-        Self { archive, pictures, folded: OnceCell::new(), folders }
+        Self { pictures, folders }
+    }
+}
+
+impl<'a> Lookup<'a> {
+    pub(super) fn new(archive: &'a Archive) -> Self {
+        Self { archive, index: OnceCell::new(), folded: OnceCell::new() }
+    }
+
+    fn index(&self) -> &Index<'a> {
+        self.index.get_or_init(|| Index::of(self.archive))
     }
 
     /// Whether there is no picture at all.
     pub(super) fn is_empty(&self) -> bool {
-        self.pictures.is_empty()
+        self.archive.pictures().next().is_none()
     }
 
     /// The pictures whose path without suffix is `stem` or ends in it after a `/`, whatever their suffix.
     pub(super) fn by_stem<'b>(&'b self, stem: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
         let wanted = move || reversed(stem);
-        let start = self.pictures.partition_point(|&i| backwards(self.archive, i).lt(wanted()));
+        let pictures = &self.index().pictures;
+        let start = pictures.partition_point(|&i| backwards(self.archive, i).lt(wanted()));
         let ends_so = move |i: &usize| backwards(self.archive, *i).take(stem.len() + 1).eq(wanted());
-        self.pictures[start..].iter().copied().take_while(ends_so)
+        pictures[start..].iter().copied().take_while(ends_so)
     }
 
     /// The pictures whose path is `path` or ends in it after a `/`.
@@ -111,7 +128,7 @@ impl<'a> Lookup<'a> {
         let names = self.archive.names();
         let index = self.folded.get_or_init(|| {
             let mut index: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
-            for &i in &self.pictures {
+            for &i in &self.index().pictures {
                 index.entry(folded(stem_of(base_of(&names[i].0)))).or_default().push(i);
             }
             index
@@ -140,7 +157,7 @@ impl<'a> Lookup<'a> {
         let mut ends = vec![path];
         let mut rest = path;
         while let Some(slash) = rest.iter().position(|&b| b == b'/') {
-            let known = self.folders.contains(&rest[..slash]);
+            let known = self.index().folders.contains(&rest[..slash]);
             rest = &rest[slash + 1..];
             if known {
                 // What is below a folder that is there is not looked for elsewhere.
@@ -155,8 +172,8 @@ impl<'a> Lookup<'a> {
     /// other.
     fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, part: Option<Part>) -> Vec<usize> {
         let found: Vec<usize> = found.collect();
-        let Some(part) = part.filter(|_| part_of_path(end).is_none()) else { return found };
-        let at = |i: &usize| part_of_path(&self.archive.names()[*i].0);
+        let Some(part) = part.filter(|_| parts::of_path(end).is_none()) else { return found };
+        let at = |i: &usize| parts::of_path(&self.archive.names()[*i].0);
         let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == part)).collect();
         preferred(allowed, |i| at(i).is_some())
     }
@@ -304,57 +321,9 @@ pub(super) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iter
     archive.names().iter().enumerate().filter(move |(_, name)| is_one(&name.0)).map(|(i, _)| i)
 }
 
-/// What stands before the last part of a path: empty or ending in `/`.
-pub(super) fn folder_of(path: &[u8]) -> &[u8] {
-    &path[..path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)]
-}
-
-/// The folder above a folder; that of the top is the top.
-pub(super) fn above(folder: &[u8]) -> &[u8] {
-    folder_of(folder.strip_suffix(b"/").unwrap_or(folder))
-}
-
-/// The last part of a path.
-pub(super) fn base_of(path: &[u8]) -> &[u8] {
-    &path[folder_of(path).len()..]
-}
-
-/// A path without its suffix.
-pub(super) fn stem_of(path: &[u8]) -> &[u8] {
-    let start = folder_of(path).len();
-    match path[start..].iter().rposition(|&b| b == b'.') {
-        Some(dot) if dot > 0 => &path[..start + dot],
-        _ => path,
-    }
-}
-
-/// The deepest folder that all the paths lie in.
-pub(super) fn common_folder<'a>(paths: impl IntoIterator<Item = &'a [u8]>) -> &'a [u8] {
-    let shared = |a: &'a [u8], b: &'a [u8]| folder_of(&a[..a.iter().zip(b).take_while(|(a, b)| a == b).count()]);
-    paths.into_iter().map(folder_of).reduce(shared).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_falls_into_folder_base_and_stem() {
-        assert_eq!(
-            (folder_of(b"a/b/c.d.jpg"), base_of(b"a/b/c.d.jpg"), stem_of(b"a/b/c.d.jpg")),
-            (&b"a/b/"[..], &b"c.d.jpg"[..], &b"a/b/c.d"[..])
-        );
-        assert_eq!((folder_of(b"c"), stem_of(b"a.b/c"), stem_of(b"a/.c")), (&b""[..], &b"a.b/c"[..], &b"a/.c"[..]));
-        assert_eq!((above(b"a/b/"), above(b"a/"), above(b"")), (&b"a/"[..], &b""[..], &b""[..]));
-    }
-
-    #[test]
-    fn the_common_folder_ends_at_a_whole_part_of_the_path() {
-        assert_eq!(common_folder([&b"top/ab/x"[..], b"top/ac/y"]), b"top/");
-        assert_eq!(common_folder([&b"top/a/x"[..], b"top/a/y"]), b"top/a/");
-        assert_eq!(common_folder([&b"top/a/x"[..], b"top/ab"]), b"top/");
-        assert_eq!(common_folder([]), b"");
-    }
 
     #[test]
     fn names_are_cleaned_decoded_and_folded() {

@@ -14,6 +14,7 @@ mod lookup;
 pub mod npz;
 pub mod pairs;
 mod parts;
+mod path;
 mod pickle;
 mod records;
 pub mod shapes;
@@ -22,7 +23,6 @@ pub mod table;
 mod text;
 pub mod unread;
 pub mod voc;
-mod words;
 pub mod yolo;
 
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ use shared::archive::{Archive, ArchiveError, Name};
 use shared::cli::{DataError, UsageError};
 use thiserror::Error;
 
-pub(crate) use self::parts::common_folder;
+pub(crate) use self::path::common_folder;
 use crate::crop::BoundingBox;
 
 /// A table or annotation file larger than this is refused; a COCO file of a million boxes stays below.
@@ -211,11 +211,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// A picture that is in no listing, of which there is nothing to say but its name.
+    /// A picture of which there is nothing to say but where it is.
+    #[must_use]
+    pub fn of(id: u32, content: Content) -> Self {
+        Self { id, content, partner: None, label: None, part: None, objects: Vec::new(), drawn_on: None }
+    }
+
+    /// A picture that is in no listing.
     #[must_use]
     pub fn unlisted(shown: String) -> Self {
-        let content = Content::File(Name(shown.into_bytes()));
-        Self { id: 0, content, partner: None, label: None, part: None, objects: Vec::new(), drawn_on: None }
+        Self::of(0, Content::File(Name(shown.into_bytes())))
     }
 
     /// The picture file, where it has one of its own.
@@ -256,6 +261,15 @@ pub struct Listing {
     pub unused: Vec<Unused>,
     /// The columns of its tables that are used, where these have names.
     pub columns: Vec<String>,
+}
+
+impl Listing {
+    /// These pictures, without tables, classes and anything unused.
+    #[must_use]
+    pub fn of(format: Format, root: Vec<u8>, pictures: Vec<Entry>) -> Self {
+        let (tables, classes, unused, columns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { format, root, tables, classes, pictures, halves: false, unused, columns }
+    }
 }
 
 /// A file of a source that is not used although it may say something about the pictures.

@@ -4,8 +4,9 @@
 use shared::archive::arrays::{self, ArrayError, PictureArray};
 use shared::archive::{Archive, Name};
 
-use super::lookup::common_folder;
-use super::{Content, Entry, Format, Listing, Part, RawPixels, SourceError};
+use super::parts;
+use super::path::{base_of, common_folder, stem_of};
+use super::{Content, Entry, Format, Listing, RawPixels, SourceError};
 
 /// Whether there are arrays of pictures, and no picture files.
 #[must_use]
@@ -35,38 +36,30 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     tables.dedup();
     let mut pictures = Vec::new();
     for array in &found {
-        let (file, part) = (below(array.entry), part_of(name_of(array.entry)));
+        let (file, part) = (below(array.entry), parts::of_name(stem_of(base_of(name_of(array.entry)))));
         for i in 0..array.count {
             let &PictureArray { width, height, channels, planar, .. } = array;
             let offset = array.start + i as u64 * array.bytes();
             pictures.push(Entry {
-                id: pictures.len() as u32,
-                content: Content::Raw(RawPixels {
-                    file: file.clone(),
-                    offset,
-                    width,
-                    height,
-                    channels,
-                    planar,
-                    transposed: false,
-                    text: None,
-                }),
-                partner: None,
                 label: array.labels.as_ref().map(|(_, labels)| labels[i]),
                 part,
-                objects: Vec::new(),
-                drawn_on: None,
+                ..Entry::of(
+                    pictures.len() as u32,
+                    Content::Raw(RawPixels {
+                        file: file.clone(),
+                        offset,
+                        width,
+                        height,
+                        channels,
+                        planar,
+                        transposed: false,
+                        text: None,
+                    }),
+                )
             });
         }
     }
     let most = pictures.iter().filter_map(|entry| entry.label).max();
     let classes = most.map_or_else(Vec::new, |most| (0..=most).map(|number| number.to_string()).collect());
-    Ok(Listing { format: Format::Npz, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
-}
-
-/// The part that a word of the name says.
-fn part_of(name: &[u8]) -> Option<Part> {
-    let base = Name(name.to_vec()).to_string();
-    let stem = base.rsplit('/').next().unwrap_or_default().trim_end_matches(".npy");
-    stem.split(|c: char| !c.is_ascii_alphanumeric()).find_map(Part::named)
+    Ok(Listing { tables, classes, ..Listing::of(Format::Npz, root, pictures) })
 }

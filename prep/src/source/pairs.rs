@@ -54,16 +54,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut pictures: Vec<_> = (0..).zip(pairs).map(entry).collect();
     settle(&mut pictures);
     let root = arranged.root.to_vec();
-    Ok(Listing {
-        format: Format::Pairs,
-        root,
-        tables: Vec::new(),
-        classes: Vec::new(),
-        pictures,
-        halves,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { halves, ..Listing::of(Format::Pairs, root, pictures) })
 }
 
 /// The part, and the name without the folder `A` or `B` and without its suffix: what two partners have in common.

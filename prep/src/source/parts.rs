@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::archive::{Archive, Name};
 
+use super::path::{common_folder, folder_of};
 use super::{Content, Entry, Listing, Part};
 
 /// The part that a word stands for, in any case of its letters.
@@ -20,6 +21,23 @@ pub(crate) fn word(text: &[u8]) -> Option<Part> {
         b"test" | b"testing" | b"eval" | b"evaluation" => Some(Part::Test),
         _ => None,
     }
+}
+
+/// The part that one of the words of a name stands for: `train` in `trainLabels`, `my_train-2` and `Train`.
+pub(super) fn of_name(name: &[u8]) -> Option<Part> {
+    words(name).into_iter().find_map(word)
+}
+
+/// The part that a path belongs to by the nearest folder whose only word stands for one: `train`, `train2017`.
+///
+/// Annotations need it to tell pictures of the same name apart. Whether the folders are the source's split is a question of their
+/// siblings: [`PartFolders`].
+pub(super) fn of_path(path: &[u8]) -> Option<Part> {
+    let only_word = |folder: &[u8]| match words(folder)[..] {
+        [only] => word(only),
+        _ => None,
+    };
+    folder_of(path).split(|&b| b == b'/').rev().find_map(only_word)
 }
 
 /// Words that stand for nothing but a part, so that two of them, or one for measuring alone, are enough.
@@ -69,15 +87,7 @@ pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
     let first = listing.pictures.iter().map(|entry| entry.id + 1).max().unwrap_or(0);
     for (id, (name, part)) in (first..).zip(joined) {
         let content = Content::File(Name(name[listing.root.len()..].to_vec()));
-        listing.pictures.push(Entry {
-            id,
-            content,
-            partner: None,
-            label: None,
-            part: Some(part),
-            objects: Vec::new(),
-            drawn_on: None,
-        });
+        listing.pictures.push(Entry { part: Some(part), ..Entry::of(id, content) });
     }
     settle(&mut listing.pictures);
 }
@@ -260,23 +270,6 @@ fn slashes(name: &[u8]) -> impl Iterator<Item = usize> {
     name.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(at, _)| at)
 }
 
-/// The folders that stand before all of these names: empty or ending in `/`.
-pub(crate) fn common_folder<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> &'a [u8] {
-    let mut names = names.into_iter();
-    let mut common = folder_of(names.next().unwrap_or_default());
-    for name in names {
-        while !name.starts_with(common) {
-            common = folder_of(&common[..common.len() - 1]);
-        }
-    }
-    common
-}
-
-/// What stands before the last part of a name: empty or ending in `/`.
-pub(crate) fn folder_of(name: &[u8]) -> &[u8] {
-    &name[..name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,5 +295,17 @@ mod tests {
         for name in ["trains", "testbed", "train_val", "cat", "2017", ""] {
             assert_eq!(shown(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn parts_are_words_of_names_and_whole_names_of_folders() {
+        for name in ["trainLabels", "my_train-2", "Train", "TRAIN", "train2017"] {
+            assert_eq!(of_name(name.as_bytes()), Some(Part::Train), "{name}");
+        }
+        for name in ["trains", "contest", "", "label"] {
+            assert_eq!(of_name(name.as_bytes()), None, "{name}");
+        }
+        assert_eq!(of_path(b"a/Valid2017/b/1.jpg"), Some(Part::Val));
+        assert_eq!(of_path(b"a/train.jpg"), None);
     }
 }

@@ -12,7 +12,8 @@ use serde_json::Value;
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, Misses, above, ambiguous, base_of, common_folder, files, folder_of, stem_of};
+use super::lookup::{Lookup, Misses, ambiguous, files};
+use super::path::{above, base_of, common_folder, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
 
@@ -79,26 +80,14 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
     let entry = |(id, (picture, (objects, drawn_on))): (u32, (Vec<u8>, Drawn))| Entry {
-        id,
-        content: Content::File(below(&picture)),
-        partner: None,
         label: common_label(&objects),
-        part: None,
         objects,
         drawn_on,
+        ..Entry::of(id, Content::File(below(&picture)))
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing {
-        format: Format::Shapes,
-        root,
-        tables,
-        classes,
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Shapes, root, pictures) })
 }
 
 /// All files that hold shapes, in the order of their names. One that breaks off is an error where others are sound: it may be one.

@@ -7,7 +7,8 @@ use shared::archive::stylegan::{LABELS, Table, TableError};
 use shared::archive::{Archive, Name};
 use shared::cli::UsageError;
 
-use super::lookup::{Lookup, Misses, ambiguous, base_of, cleaned, common_folder, files, folder_of};
+use super::lookup::{Lookup, Misses, ambiguous, cleaned, files};
+use super::path::{base_of, common_folder, folder_of};
 use super::{Content, Entry, Format, Listing, Part, SourceError, TABLE_LIMIT, text};
 
 /// Whether the archive holds a `dataset.json` that speaks of labels, or one of `prep build`, which [`read`] refuses with advice.
@@ -105,26 +106,9 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     if listed.is_empty() {
         return Err(SourceError::table(archive, LABELS, "there is no picture beside it, and it names none"));
     }
-    let entry = |(id, (name, (label, part)))| Entry {
-        id,
-        content: Content::File(Name(name)),
-        partner: None,
-        label,
-        part,
-        objects: Vec::new(),
-        drawn_on: None,
-    };
+    let entry = |(id, (name, (label, part)))| Entry { label, part, ..Entry::of(id, Content::File(Name(name))) };
     let pictures = (0..).zip(listed).map(entry).collect();
-    Ok(Listing {
-        format: Format::Stylegan,
-        root,
-        tables,
-        classes,
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Stylegan, root, pictures) })
 }
 
 /// Class and part of pictures by their names below the root.

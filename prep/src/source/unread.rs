@@ -3,7 +3,7 @@
 use shared::archive::{Archive, Name, PassedOver, Why, is_picture};
 use shared::fs::{Byproduct, byproduct};
 
-use super::lookup::base_of;
+use super::path::base_of;
 
 /// What a file is that is not used.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

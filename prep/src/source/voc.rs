@@ -16,7 +16,8 @@ use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, Misses, above, base_of, common_folder, files, folder_of, stem_of};
+use super::lookup::{Lookup, Misses, files};
+use super::path::{above, base_of, common_folder, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
 use crate::drawn;
@@ -98,7 +99,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     let classes = classes.into_sorted(&mut pictures);
-    Ok(Listing { format: Format::Voc, root, tables, classes, pictures, halves: false, unused: Vec::new(), columns: Vec::new() })
+    Ok(Listing { tables, classes, ..Listing::of(Format::Voc, root, pictures) })
 }
 
 /// The XML file of a picture, the objects in it, and the size of the picture that it was made for; `None` for a picture without.

@@ -12,11 +12,11 @@ use rayon::prelude::*;
 use shared::archive::{Archive, Name};
 
 use super::classes::common_label;
-use super::lookup::{above, base_of, cleaned, common_folder, files, folder_of, stem_of};
-use super::parts::settle;
+use super::lookup::{cleaned, files};
+use super::parts::{self, settle};
+use super::path::{above, base_of, common_folder, folder_of, stem_of};
 use super::records::lines;
 use super::shapes::around;
-use super::words::part_of_path;
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
 
@@ -93,28 +93,17 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let objects = found.remove(&i).unwrap_or_default();
         let part = config.part(&archive.names()[i].0, root.len());
         Entry {
-            id,
-            content: Content::File(below(i)),
-            partner: None,
             label: common_label(&objects),
             part,
             objects,
             drawn_on: Some([1.0, 1.0]),
+            ..Entry::of(id, Content::File(below(i)))
         }
     };
     let mut pictures: Vec<Entry> = (0..).zip(pictures).map(entry).collect();
     settle(&mut pictures);
     let tables = tables.into_iter().map(below).collect();
-    Ok(Listing {
-        format: Format::Yolo,
-        root,
-        tables,
-        classes: names,
-        pictures,
-        halves: false,
-        unused: Vec::new(),
-        columns: Vec::new(),
-    })
+    Ok(Listing { tables, classes: names, ..Listing::of(Format::Yolo, root, pictures) })
 }
 
 /// Pictures with the text files of their boxes.
@@ -252,7 +241,9 @@ impl Config {
             };
             self.parts.iter().find(|(end, _)| is_of(end)).map(|(_, part)| *part)
         };
-        part_of_path(&name[root.min(name.len())..]).or_else(|| part_of_path(&name[above(&name[..root]).len()..])).or_else(said)
+        parts::of_path(&name[root.min(name.len())..])
+            .or_else(|| parts::of_path(&name[above(&name[..root]).len()..]))
+            .or_else(said)
     }
 }
 

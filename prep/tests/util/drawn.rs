@@ -144,22 +144,142 @@ pub(crate) fn pairs() -> Files {
     files
 }
 
+pub(crate) fn yolo() -> Files {
+    let part = |i: usize| ["train", "valid"][i / 6];
+    let mut files = named((0..9).map(|i| format!("{}/images/p{i}.png", part(i))));
+    for i in 0..9 {
+        let text = format!("{} 0.5 0.5 0.5 0.{}\n", i % 2, 4 + i % 5);
+        files = with(files, &format!("{}/labels/p{i}.txt", part(i)), text);
+    }
+    with(files, "data.yaml", "train: train/images\nval: valid/images\nnames: [cat, dog]\n")
+}
+
+pub(crate) fn celeba() -> Files {
+    let lines = |of: fn(usize) -> String| (0..9).map(|i| format!("{i:06}.png {}\n", of(i))).collect::<String>();
+    let files = named((0..9).map(|i| format!("img/{i:06}.png")));
+    let files = with(files, "Anno/identity_CelebA.txt", lines(|i| (7 + i % 2).to_string()));
+    let boxes = format!("9\nimage_id x_1 y_1 width height\n{}", lines(|i| format!("2 3 {} 12", 9 + i)));
+    let files = with(files, "Anno/list_bbox_celeba.txt", boxes);
+    with(files, "Eval/list_eval_partition.txt", lines(|i| (i / 3).to_string()))
+}
+
+pub(crate) fn cvat() -> Files {
+    let image = |i: usize| {
+        let (subset, class, right) = (["Train", "Validation"][i / 6], ["cat", "dog"][i % 2], 12 + i);
+        format!(
+            "<image id=\"{i}\" name=\"{i}.png\" width=\"{}\" height=\"24\" subset=\"{subset}\">\
+             <box label=\"{class}\" xtl=\"2\" ytl=\"3\" xbr=\"{right}\" ybr=\"15\"></box></image>",
+            24 + i % 5
+        )
+    };
+    let text = format!("<annotations>{}</annotations>", (0..9).map(image).collect::<String>());
+    with(named((0..9).map(|i| format!("images/{i}.png"))), "annotations.xml", text)
+}
+
+pub(crate) fn labelme() -> Files {
+    let mut files = named((0..9).map(|i| format!("{}/{i}.png", ["train", "val"][i / 6])));
+    for i in 0..9 {
+        let text = format!(
+            "{{\"shapes\":[{{\"label\":\"{}\",\"points\":[[2,3],[{},15]],\"shape_type\":\"rectangle\"}}],\
+             \"imagePath\":\"{i}.png\",\"imageData\":null,\"imageHeight\":24,\"imageWidth\":{}}}",
+            ["cat", "dog"][i % 2],
+            12 + i,
+            24 + i % 5
+        );
+        files = with(files, &format!("{}/{i}.json", ["train", "val"][i / 6]), text);
+    }
+    files
+}
+
+/// Arrays of NumPy: pictures and their classes.
+pub(crate) fn npz() -> Files {
+    let array = |kind: &str, shape: &[usize], bytes: &[u8]| [&shared::npy::header(kind, shape), bytes].concat();
+    let mut stream = shared::rng::stream(1, "layouts test npz", 0);
+    let pixels: Vec<u8> = (0..9 * 12 * 12 * 3).map(|_| stream.below(256) as u8).collect();
+    let classes: Vec<u8> = (0..9u64).flat_map(|i| (i % 3).to_le_bytes()).collect();
+    let files = with(Files::new(), "arr_0.npy", array("|u1", &[9, 12, 12, 3], &pixels));
+    with(files, "arr_1.npy", array("<i8", &[9], &classes))
+}
+
+/// How people pack a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Folder,
+    Zip,
+    Tar,
+    TarGz,
+}
+
+impl Packing {
+    pub(crate) const ALL: [Self; 4] = [Self::Folder, Self::Zip, Self::Tar, Self::TarGz];
+
+    /// Writes the files, and symbolic links from the first name to the second, relative to its own folder.
+    #[cfg(unix)]
+    pub(crate) fn write(self, at: &std::path::Path, files: &Files, links: &[(&str, &str)]) {
+        use shared::fs;
+        fs::remove(at).expect("clear");
+        match self {
+            Self::Folder => {
+                for (name, bytes) in files {
+                    let file = at.join(name);
+                    fs::create_folder(file.parent().expect("parent")).expect("make folder");
+                    fs::write_unsynced(&file, &[bytes]).expect("write");
+                }
+                for (name, target) in links {
+                    std::os::unix::fs::symlink(target, at.join(name)).expect("link");
+                }
+            }
+            Self::Zip => fs::write(at, &zip_with(files, &order_of(files), links)).expect("write"),
+            Self::Tar => fs::write(at, &tar_with(files, &order_of(files), links)).expect("write"),
+            Self::TarGz => {
+                let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+                packed.write_all(&tar_with(files, &order_of(files), links)).expect("pack");
+                fs::write(at, &packed.finish().expect("pack")).expect("write");
+            }
+        }
+    }
+}
+
+fn order_of(files: &Files) -> Vec<usize> {
+    (0..files.len()).collect()
+}
+
 pub(crate) fn zip(files: &Files, order: &[usize]) -> Vec<u8> {
+    zip_with(files, order, &[])
+}
+
+pub(crate) fn tar(files: &Files, order: &[usize]) -> Vec<u8> {
+    tar_with(files, order, &[])
+}
+
+fn zip_with(files: &Files, order: &[usize], links: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
     for (name, bytes) in order.iter().map(|&i| &files[i]) {
-        zip.start_file(format!("top/{name}"), zip::write::SimpleFileOptions::default()).expect("start");
+        zip.start_file(format!("top/{name}"), options).expect("start");
         zip.write_all(bytes).expect("write");
+    }
+    for (name, target) in links {
+        zip.add_symlink(format!("top/{name}"), *target, options).expect("link");
     }
     zip.finish().expect("finish").into_inner()
 }
 
-pub(crate) fn tar(files: &Files, order: &[usize]) -> Vec<u8> {
+fn tar_with(files: &Files, order: &[usize], links: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
-    for (name, bytes) in order.iter().map(|&i| &files[i]) {
+    let header = |size: usize| {
         let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
+        header.set_size(size as u64);
         header.set_mode(0o644);
-        tar.append_data(&mut header, format!("./{name}"), &bytes[..]).expect("append");
+        header
+    };
+    for (name, bytes) in order.iter().map(|&i| &files[i]) {
+        tar.append_data(&mut header(bytes.len()), format!("./{name}"), &bytes[..]).expect("append");
+    }
+    for (name, target) in links {
+        let mut header = header(0);
+        header.set_entry_type(tar::EntryType::Symlink);
+        tar.append_link(&mut header, format!("./{name}"), target).expect("append");
     }
     tar.into_inner().expect("finish")
 }

@@ -133,8 +133,8 @@ pub struct Archive {
     stamp: [u8; 32],
     /// The members of which parts were read.
     members: Mutex<HashMap<usize, Member>>,
-    /// Pictures without a suffix, once someone asked for them.
-    bare_pictures: OnceLock<Vec<usize>>,
+    /// The entries that are pictures, once someone asked for them.
+    pictures: OnceLock<Vec<usize>>,
 }
 
 /// A member that can be read at any place, once the first who needs it has opened it; the others wait meanwhile.
@@ -176,7 +176,7 @@ impl Archive {
                 passed_over,
                 stamp,
                 members: Mutex::default(),
-                bare_pictures: OnceLock::new(),
+                pictures: OnceLock::new(),
             });
         }
         if !meta.is_file() {
@@ -187,15 +187,7 @@ impl Archive {
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
         let (names, store, passed_over) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self {
-            path,
-            names,
-            store,
-            passed_over,
-            stamp: stamp.finish(),
-            members: Mutex::default(),
-            bare_pictures: OnceLock::new(),
-        })
+        Ok(Self { path, names, store, passed_over, stamp: stamp.finish(), members: Mutex::default(), pictures: OnceLock::new() })
     }
 
     /// The folder or the file.
@@ -234,16 +226,13 @@ impl Archive {
     /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no suffix and begin like one, in the
     /// order of their names. Hidden files and what systems keep beside files ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
-        let bare = self.bare_pictures.get_or_init(|| self.find_bare_pictures());
-        let is_bare = |i: usize| bare.binary_search(&i).is_ok();
-        self.names.iter().enumerate().filter(move |(i, name)| is_picture(&name.0) || is_bare(*i)).map(|(i, _)| i)
+        self.pictures.get_or_init(|| self.find_pictures()).iter().copied()
     }
 
-    /// The entries whose names say nothing and whose first bytes are those of a picture that is read.
-    fn find_bare_pictures(&self) -> Vec<usize> {
-        let bare: Vec<usize> = (0..self.names.len()).filter(|&i| says_nothing(&self.names[i].0)).collect();
-        let is_picture = |i: &usize| self.first(*i).is_ok_and(|first| picture::is_read(&first));
-        bare.into_par_iter().filter(is_picture).collect()
+    fn find_pictures(&self) -> Vec<usize> {
+        let begins_so = |i: usize| self.first(i).is_ok_and(|first| picture::is_read(&first));
+        let is_one = |i: &usize| is_picture(&self.names[*i].0) || (says_nothing(&self.names[*i].0) && begins_so(*i));
+        (0..self.names.len()).into_par_iter().filter(is_one).collect()
     }
 
     /// The first bytes of an entry, as many as tell what it is.

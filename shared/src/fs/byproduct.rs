@@ -31,16 +31,31 @@ const FILES: [&[u8]; 4] = [b"Thumbs.db", b"ehthumbs.db", b"desktop.ini", b"Icon\
 #[must_use]
 pub fn byproduct(path: &[u8]) -> Option<Byproduct> {
     let is_one = |known: &[&[u8]], part: &[u8]| known.iter().any(|name| name.eq_ignore_ascii_case(part));
-    let last = path.rsplit(|&b| b == b'/').next().unwrap_or_default();
-    if path.split(|&b| b == b'/').any(|part| is_one(&FOLDERS, part)) || is_one(&FILES, last) {
-        return Some(Byproduct::System);
+    let mut hidden = false;
+    let mut parts = path.split(|&b| b == b'/').peekable();
+    while let Some(part) = parts.next() {
+        hidden |= part.starts_with(b".");
+        // Asked of every name of a source: most begin like none of the folders.
+        let begins_so =
+            matches!(part.first(), Some(b'_' | b'@' | b'#' | b'$' | b'L' | b'l' | b'S' | b's' | b'N' | b'n' | b'T' | b't'));
+        if (begins_so && is_one(&FOLDERS, part)) || (parts.peek().is_none() && is_one(&FILES, part)) {
+            return Some(Byproduct::System);
+        }
     }
-    path.split(|&b| b == b'/').any(|part| part.starts_with(b".")).then_some(Byproduct::Hidden)
+    hidden.then_some(Byproduct::Hidden)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_folder_is_known_in_both_cases() {
+        for name in FOLDERS {
+            assert_eq!(byproduct(&name.to_ascii_lowercase()), Some(Byproduct::System), "{}", name.escape_ascii());
+            assert_eq!(byproduct(&name.to_ascii_uppercase()), Some(Byproduct::System), "{}", name.escape_ascii());
+        }
+    }
 
     #[test]
     fn what_systems_keep_beside_files_is_told_from_files() {

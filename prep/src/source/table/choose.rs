@@ -8,8 +8,9 @@ use shared::archive::{Archive, Name};
 use super::columns::Columns;
 use super::row::Fault;
 use super::{LINE_LIMIT, csv_rows, is_jsonl, json_rows, text_of};
-use crate::source::lookup::{Lookup, base_of, common_folder, files, folder_of, stem_of};
-use crate::source::words::{part_of_name, part_of_path};
+use crate::source::lookup::{Lookup, files};
+use crate::source::parts;
+use crate::source::path::{base_of, common_folder, folder_of, stem_of};
 use crate::source::{Part, TABLE_LIMIT, Unused};
 
 /// What tables of pictures are called, the most telling name first.
@@ -112,7 +113,7 @@ impl<'a> Chooser<'a> {
     /// The part that a table is for, by its own name or its folders.
     pub(super) fn part(&self, table: usize) -> Option<Part> {
         let name = &self.archive.names()[table].0;
-        part_of_name(stem_of(base_of(name))).or_else(|| part_of_path(name))
+        parts::of_name(stem_of(base_of(name))).or_else(|| parts::of_path(name))
     }
 
     fn base(&self, table: usize) -> &[u8] {

@@ -30,8 +30,9 @@ use std::collections::hash_map::Entry as Place;
 use shared::archive::{Archive, Name};
 
 use super::classes::Classes;
-use super::lookup::{Lookup, Misses, ambiguous, base_of, cleaned, common_folder, folder_of, leads_out};
-use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, Unused, text};
+use super::lookup::{Lookup, Misses, ambiguous, cleaned, leads_out};
+use super::path::{base_of, common_folder, folder_of, stem_of};
+use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, Unused, parts, text};
 use crate::drawn;
 use choose::{Chooser, NAMES};
 use row::{Fault, Row, Rows};
@@ -119,7 +120,7 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     }
     let unused = if table.is_some() { Vec::new() } else { chooser.unused(&tables) };
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
-    Ok(Listing { format: Format::Table, root, tables, classes, pictures: entries, halves: false, unused, columns })
+    Ok(Listing { tables, classes, unused, columns, ..Listing::of(Format::Table, root, entries) })
 }
 
 /// Gives classes that lists number the names of the folders, where every class has a folder of its own.
@@ -293,7 +294,7 @@ impl Reader<'_> {
     /// The part that a table's name speaks of: it tells apart pictures of the same name.
     fn part_of_table(&self, table: usize) -> Option<Part> {
         let name = &self.archive.names()[table].0;
-        super::words::part_of_name(super::lookup::stem_of(base_of(name)))
+        parts::of_name(stem_of(base_of(name)))
     }
 }
 

@@ -1,68 +1,32 @@
-//! Nothing of a source is passed over in silence: for every layout, packing and oddity, what is taken and what is accounted for add up
-//! to the files that are there; and the split of the source's own folders is kept.
+//! Nothing of a source is passed over in silence, and the split of the source's own folders is kept.
 #![cfg(unix)]
 
+mod matrix;
+#[path = "../util/mod.rs"]
 mod util;
 
-use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use shared::dataset::{Account, Dataset, Manifest};
 use shared::fs;
-use util::drawn::{Files, cifar, coco, cub, drawn, folders, idx, named, pairs, stylegan, table, tar, voc, with, zip};
+use util::drawn::{Files, Packing, drawn, folders, named, with};
 use util::{Scratch, assert_same, build, bytes_of, prep, rejects, run, stderr, stdout};
 
-type Draw = fn(&Scratch) -> Files;
-
-/// A layout and who draws it; a new one is a line.
-const LAYOUTS: [(&str, Draw); 9] = [
-    ("cub", cub),
-    ("folder", |_| folders()),
-    ("voc", |_| voc()),
-    ("coco", |_| coco()),
-    ("csv", |_| table()),
-    ("idx", |_| idx()),
-    ("cifar", |_| cifar()),
-    ("stylegan", |_| stylegan()),
-    ("pairs", |_| pairs()),
-];
-
-/// Beside a source: a text, a table of nothing, a picture in a format that is not read, a thumbnail, a hidden file, a packed one, and
-/// one that is called like no picture.
-fn beside() -> Files {
-    let text = |name: &str| (name.to_owned(), b"some words\n".to_vec());
-    let mut files: Files =
-        ["README.md", "notes/log.xyz", "notes/extra.parquet", "notes/old.heic", "@eaDir/1.png/THUMB.jpg", ".DS_Store"]
-            .into_iter()
-            .map(text)
-            .collect();
-    files.push(("notes/more.zip".to_owned(), b"PK".to_vec()));
-    files.push(("notes/scan.orig".to_owned(), drawn(99)));
-    files
-}
-
 fn write(folder: &Path, files: &Files) {
-    for (name, bytes) in files {
-        let file = folder.join(name);
-        fs::create_folder(file.parent().expect("parent")).expect("make folder");
-        fs::write_unsynced(file, &[bytes]).expect("write");
-    }
+    Packing::Folder.write(folder, files, &[]);
 }
 
-fn manifest(out: &Path) -> Manifest {
+pub(crate) fn manifest(out: &Path) -> Manifest {
     Dataset::open(out).expect("open").manifest().clone()
 }
 
-fn account(out: &Path) -> Account {
+pub(crate) fn account(out: &Path) -> Account {
     manifest(out).account.first().expect("an account").clone()
 }
 
 /// The sums of an account, and that the pictures among what is left over are rejects.
-fn assert_adds_up(what: &str, out: &Path, files: usize) {
+pub(crate) fn assert_adds_up(what: &str, out: &Path, files: usize) {
     let account = account(out);
     assert_eq!(account.files, files as u64, "{what}: {account}");
     assert_eq!(account.pictures + account.tables.files + account.left_over(), account.files, "{what}: {account}");
@@ -73,89 +37,6 @@ fn assert_adds_up(what: &str, out: &Path, files: usize) {
     assert!(rejected >= pictures, "{what}: {account} but {:?}", manifest.rejects);
     let listed = shared::jsonl::read(&out.join("rejects.jsonl")).expect("read").len() as u64;
     assert_eq!(listed, rejected, "{what}");
-}
-
-/// The source as a folder, a zip, a tar and a gzipped tar.
-fn packed(scratch: &Scratch, name: &str, files: &Files) -> Vec<PathBuf> {
-    let order: Vec<usize> = (0..files.len()).collect();
-    let folder = scratch.path(&format!("{name}-source"));
-    fs::remove(&folder).expect("clear");
-    write(&folder, files);
-    let tarred = tar(files, &order);
-    let mut gzipped = GzEncoder::new(Vec::new(), Compression::fast());
-    gzipped.write_all(&tarred).expect("pack");
-    let mut sources = vec![folder];
-    for (suffix, bytes) in [("zip", zip(files, &order)), ("tar", tarred), ("tar.gz", gzipped.finish().expect("pack"))] {
-        sources.push(scratch.path(&format!("{name}.{suffix}")));
-        fs::write(sources.last().expect("one"), &bytes).expect("write");
-    }
-    sources
-}
-
-#[test]
-fn what_is_taken_and_what_is_accounted_for_add_up_in_every_layout_and_packing() {
-    let scratch = Scratch::new("matrix");
-    let out = scratch.path("out");
-    for (name, layout) in LAYOUTS {
-        let plain = layout(&scratch);
-        let shown = |source: &Path| format!("{name} {}", source.display());
-        // As it is, everything is used.
-        for source in packed(&scratch, name, &plain) {
-            build(&source, &out, &["--strict"], 0);
-            let account = account(&out);
-            assert_eq!(&*account.layout, name, "{}: {account}", shown(&source));
-            let made = |unused: &shared::dataset::Unused| unused.kind == "made";
-            assert!(account.unused.iter().all(made), "{}: {account}", shown(&source));
-            assert_adds_up(&shown(&source), &out, plain.len());
-            fs::remove(&out).expect("remove");
-        }
-        // With files beside it that no layout reads, each is accounted for, and all packings give the same bytes.
-        let wanted = scratch.path("wanted");
-        let more: Files = plain.iter().cloned().chain(beside()).collect();
-        for source in packed(&scratch, name, &more) {
-            build(&source, &out, &[], 0);
-            assert_adds_up(&shown(&source), &out, more.len());
-            assert_eq!(account(&out).layout, name);
-            let meant = account(&out).unused.iter().filter(|u| u.kind != "made").map(|u| u.tally.files).sum::<u64>();
-            assert_eq!(meant, beside().len() as u64, "{}", account(&out));
-            let found: BTreeSet<String> = rejects(&out).into_keys().collect();
-            let ends = |end: &str| found.iter().any(|file| file.ends_with(end));
-            assert!(ends("notes/old.heic") && ends("notes/scan.orig"), "{found:?}");
-            let refused = stderr(&build(&source, &scratch.path("strict"), &["--strict"], 3));
-            assert!(refused.contains("README.md") && refused.contains("--strict"), "{refused}");
-            if wanted.exists() {
-                assert_same(&wanted, &out);
-            } else {
-                fs::rename(&out, &wanted).expect("keep");
-            }
-            fs::remove(&out).expect("remove");
-        }
-        fs::remove(&wanted).expect("remove");
-        // Links: to a file beside, to nothing.
-        let folder = scratch.path(&format!("{name}-source"));
-        symlink("README.md", folder.join("link.md")).expect("link");
-        symlink("/nowhere/annex/1.png", folder.join("gone.png")).expect("link");
-        build(&folder, &out, &[], 0);
-        assert_adds_up(&format!("{name} with links"), &out, more.len() + 2);
-        assert_eq!(rejects(&out).get("gone.png").map(|(reason, _)| &**reason), Some("dangling_link"), "{:?}", rejects(&out));
-        fs::remove(&out).expect("remove");
-    }
-}
-
-#[test]
-fn names_in_two_unicode_forms_and_with_backslashes_are_accounted_for() {
-    let scratch = Scratch::new("names");
-    let out = scratch.path("out");
-    // "é" as one character and as two.
-    let forms = named(["caf\u{e9}/1.png", "cafe\u{301}/2.png", "tea/3.png"].map(str::to_owned));
-    let slashes = named((0..6).map(|i| format!("train\\{}\\{i}.png", ["cat", "dog"][i % 2])));
-    for files in [forms, slashes] {
-        for source in packed(&scratch, "names", &files) {
-            build(&source, &out, &[], 0);
-            assert_adds_up(&source.display().to_string(), &out, files.len());
-            fs::remove(&out).expect("remove");
-        }
-    }
 }
 
 #[test]
