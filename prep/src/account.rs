@@ -147,7 +147,9 @@ impl<'a> Names<'a> {
     }
 
     fn shown(&self, name: &[u8]) -> String {
-        let below = name.strip_prefix(self.root).or_else(|| name.strip_prefix(&self.top[..])).unwrap_or(name);
+        // Hidden files may lie above what people named.
+        let shared = common_folder([name, &self.top]).len();
+        let below = name.strip_prefix(self.root).unwrap_or(&name[shared..]);
         Name(below.to_vec()).to_string()
     }
 }

@@ -234,7 +234,7 @@ fn url_decoded(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// In one Unicode form and case.
-fn folded(name: &[u8]) -> Vec<u8> {
+pub(super) fn folded(name: &[u8]) -> Vec<u8> {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }

@@ -9,14 +9,14 @@
 //! Objects marked `difficult` or `truncated` are taken like all others. A picture in the folders of the annotated ones that has
 //! no XML file is listed without objects.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
 use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use super::classes::{Classes, common_label};
-use super::lookup::{Lookup, Misses, files};
+use super::lookup::{Lookup, Misses, files, folded};
 use super::path::{above, base_of, common_folder, folder_of, stem_of};
 use super::{Content, Entry, Format, Listing, Object, Part, SourceError, TABLE_LIMIT, text};
 use crate::crop::BoundingBox;
@@ -90,14 +90,18 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let used = || tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(found.keys().map(Vec::as_slice));
     let root = common_folder(used()).to_vec();
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
+    let xmls = tables[parts.files.len()..].to_vec();
     tables.sort_unstable();
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
     let entry = |(id, (picture, annotation)): (u32, (Vec<u8>, Annotated))| {
+        let xml = annotation.as_ref().map(|(xml, ..)| &archive.names()[*xml].0[..]);
+        let part = parts.of(&picture, xml);
         let (objects, drawn_on) = annotation.map(|(_, objects, size)| (objects, size)).unwrap_or_default();
-        let (label, part) = (common_label(&objects), parts.of(&picture));
+        let label = common_label(&objects);
         Entry { id, content: Content::File(below(&picture)), partner: None, label, part, objects, drawn_on }
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
+    parts.report(archive, &pictures, &xmls);
     let classes = classes.into_sorted(&mut pictures);
     Ok(Listing { tables, classes, ..Listing::of(Format::Voc, root, pictures) })
 }
@@ -295,8 +299,8 @@ fn object(node: Node<'_, '_>) -> Result<(String, BoundingBox), String> {
 /// A part with the list and the line that say so.
 type Listed = (Part, usize, usize);
 
-/// The parts by the stems of the pictures.
-type Stems = HashMap<Vec<u8>, Listed>;
+/// The parts by the stems of the pictures, [`folded`].
+type Stems = BTreeMap<Vec<u8>, Listed>;
 
 /// The lists in `ImageSets/Main`.
 struct Parts {
@@ -340,7 +344,8 @@ impl Parts {
         let text = archive.read(list, TABLE_LIMIT)?;
         let text = text::plain(&text);
         for (line, stem) in (1..).zip(text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii)) {
-            match stems.get(stem) {
+            let id = folded(stem);
+            match stems.get(&id) {
                 _ if stem.is_empty() => {}
                 Some((other, ..)) if *other == part || keep => {}
                 Some((_, first, first_line)) => {
@@ -350,17 +355,39 @@ impl Parts {
                     return Err(SourceError::line(archive, &table, line, what));
                 }
                 None => {
-                    stems.insert(stem.to_vec(), (part, list, line));
+                    stems.insert(id, (part, list, line));
                 }
             }
         }
         Ok(())
     }
 
-    /// The part of a picture.
-    fn of(&self, picture: &[u8]) -> Option<Part> {
-        let stem = stem_of(base_of(picture));
-        let around = self.sets.iter().filter(|(root, _)| picture.starts_with(root));
-        around.filter_map(|(_, stems)| stems.get(stem)).map(|(part, ..)| *part).next()
+    /// The part of a picture: the lists name it, or its XML file.
+    fn of(&self, picture: &[u8], xml: Option<&[u8]>) -> Option<Part> {
+        let around = |name: &[u8]| {
+            let stem = folded(stem_of(base_of(name)));
+            self.sets.iter().filter(|(root, _)| name.starts_with(root)).find_map(|(_, stems)| Some(stems.get(&stem)?.0))
+        };
+        around(picture).or_else(|| xml.and_then(around))
+    }
+
+    /// Says which pictures the lists name that are not among these.
+    fn report(&self, archive: &Archive, pictures: &[Entry], xmls: &[usize]) {
+        let stem = |name: &[u8]| folded(stem_of(base_of(name)));
+        let mut there: HashSet<Vec<u8>> = pictures.iter().filter_map(Entry::file).map(|name| stem(&name.0)).collect();
+        there.extend(xmls.iter().map(|&xml| stem(&archive.names()[xml].0)));
+        let mut misses: BTreeMap<usize, (Misses, usize)> = BTreeMap::new();
+        for (_, stems) in &self.sets {
+            for (id, (_, list, _)) in stems {
+                let (misses, all) = misses.entry(*list).or_default();
+                *all += 1;
+                if !there.contains(id) {
+                    misses.add(id);
+                }
+            }
+        }
+        for (list, (misses, all)) in misses {
+            misses.report(archive, Format::Voc.name(), &archive.names()[list], all);
+        }
     }
 }

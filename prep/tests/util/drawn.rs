@@ -255,12 +255,13 @@ pub(crate) fn tar(files: &Files, order: &[usize]) -> Vec<u8> {
 fn zip_with(files: &Files, order: &[usize], links: &[(&str, &str)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
+    let top = if files.iter().any(|(name, _)| name.contains('\\')) { "top\\" } else { "top/" };
     for (name, bytes) in order.iter().map(|&i| &files[i]) {
-        zip.start_file(format!("top/{name}"), options).expect("start");
+        zip.start_file(format!("{top}{name}"), options).expect("start");
         zip.write_all(bytes).expect("write");
     }
     for (name, target) in links {
-        zip.add_symlink(format!("top/{name}"), *target, options).expect("link");
+        zip.add_symlink(format!("{top}{name}"), *target, options).expect("link");
     }
     zip.finish().expect("finish").into_inner()
 }

@@ -111,7 +111,11 @@ pub(crate) fn assert_same(a: &Path, b: &Path) {
     let (a, b) = (bytes_of(a), bytes_of(b));
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
     let differing: Vec<_> = a.iter().filter(|(name, bytes)| b[*name] != **bytes).map(|(name, _)| name).collect();
-    assert!(differing.is_empty(), "{differing:?} differ");
+    let first = differing.first().map(|name| {
+        let [a, b] = [&a[*name], &b[*name]].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        a.lines().zip(b.lines()).find(|(a, b)| a != b).map(|(a, b)| format!("{a} and {b}"))
+    });
+    assert!(differing.is_empty(), "{differing:?} differ: {}", first.flatten().unwrap_or_default());
 }
 
 pub(crate) fn gradient(width: u32, height: u32) -> Picture {

@@ -1,5 +1,7 @@
 //! The files at and below a folder.
 
+#[cfg(unix)]
+use std::borrow::Cow;
 use std::fs::{DirEntry, Metadata};
 use std::io;
 #[cfg(unix)]
@@ -18,6 +20,9 @@ pub(super) struct Folder {
     lengths: Vec<u64>,
     #[cfg(unix)]
     root: PathBuf,
+    /// The files are called so that `\` separates the parts of their names.
+    #[cfg(unix)]
+    backslashes: bool,
     /// Elsewhere a name's bytes do not make a path again.
     #[cfg(not(unix))]
     paths: Vec<PathBuf>,
@@ -39,13 +44,15 @@ impl Folder {
     /// Lists the folder without the folders of these real paths: the sorted names, what is passed over, and the stamp over the files.
     pub(super) fn list(root: &Path, without: &[PathBuf]) -> Result<Inventory, FsError> {
         let Listed { files: mut found, mut passed_over } = list(root, &[], &[], without)?;
+        #[cfg(unix)]
+        let backslashes = separate(&mut found, &mut passed_over);
         passed_over.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         found.par_sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut stamp = Stamp::new("folder");
         found.iter().for_each(|file| stamp.add(&file.name.0, file.facts));
         let lengths = found.iter().map(|file| file.facts.0).collect();
         #[cfg(unix)]
-        let folder = Self { lengths, root: root.to_owned() };
+        let folder = Self { lengths, root: root.to_owned(), backslashes };
         #[cfg(not(unix))]
         let folder = Self { lengths, paths: found.iter().map(|file| file.path.clone()).collect() };
         Ok((found.into_iter().map(|file| file.name).collect(), folder, stamp.finish(), passed_over))
@@ -59,7 +66,11 @@ impl Folder {
     /// Where entry `index`, called `name`, lies.
     #[cfg(unix)]
     pub(super) fn path(&self, _index: usize, name: &Name) -> PathBuf {
-        self.root.join(std::ffi::OsStr::from_bytes(&name.0))
+        let mut name = Cow::Borrowed(&name.0);
+        if self.backslashes {
+            name.to_mut().iter_mut().filter(|b| **b == b'/').for_each(|b| *b = b'\\');
+        }
+        self.root.join(std::ffi::OsStr::from_bytes(&name))
     }
 
     /// Where entry `index`, called `name`, lies.
@@ -67,6 +78,22 @@ impl Folder {
     pub(super) fn path(&self, index: usize, _name: &Name) -> PathBuf {
         self.paths[index].clone()
     }
+}
+
+/// Where all files lie at the top and some are called `a\b.png`, which is what a zip from Windows becomes in the hands of a careless
+/// program, puts `/` for `\`. Says whether it did.
+#[cfg(unix)]
+fn separate(found: &mut [Found], passed_over: &mut [PassedOver]) -> bool {
+    let mut names: Vec<&mut Name> = found.iter_mut().map(|file| &mut file.name).collect();
+    names.extend(passed_over.iter_mut().map(|other| &mut other.name));
+    let flat = names.iter().all(|name| !name.0.contains(&b'/')) && names.iter().any(|name| name.0.contains(&b'\\'));
+    // Back again it must be the same.
+    let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
+    let separated = flat && names.iter().all(|name| name.0.split(|&b| b == b'\\').all(plain));
+    if separated {
+        names.iter_mut().flat_map(|name| &mut name.0).filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+    }
+    separated
 }
 
 /// Length and time of change; what a file system does not tell is 0.

@@ -54,24 +54,30 @@ pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<R
     Ok((walk.files, walk.passed))
 }
 
-/// Cleans names: no `.` and no empty parts. Where no name has a `/`, `\` separates: programs on Windows write it.
-fn separated<T>(members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
-    let windows =
-        !members.iter().any(|(name, _)| name.0.contains(&b'/')) && members.iter().any(|(name, _)| name.0.contains(&b'\\'));
-    let clean = |(mut name, mut member): (Name, Member<T>)| {
+/// Cleans names: no `.` and no empty parts. Where no name then has a `/`, `\` separates: programs on Windows write it.
+fn separated<T>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
+    for (name, member) in &mut members {
+        if name.0.ends_with(b"/") && matches!(member, Member::File(_)) {
+            *member = Member::Folder;
+        }
+        name.0 = cleaned(std::mem::take(&mut name.0));
+    }
+    let holds = |byte: u8| members.iter().any(|(name, _)| name.0.contains(&byte));
+    if !holds(b'/') && holds(b'\\') {
         let forward = |path: &mut Vec<u8>| path.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
-        if windows {
+        for (name, member) in &mut members {
             forward(&mut name.0);
-            if let Member::Symlink(to) | Member::HardLink(to) = &mut member {
+            if let Member::Symlink(to) | Member::HardLink(to) = member {
                 forward(to);
             }
+            if name.0.ends_with(b"/") && matches!(member, Member::File(_)) {
+                *member = Member::Folder;
+            }
+            name.0 = cleaned(std::mem::take(&mut name.0));
         }
-        if name.0.ends_with(b"/") && matches!(member, Member::File(_)) {
-            member = Member::Folder;
-        }
-        (Name(cleaned(name.0)), member)
-    };
-    members.into_iter().map(clean).filter(|(name, _)| !name.0.is_empty()).collect()
+    }
+    members.retain(|(name, _)| !name.0.is_empty());
+    members
 }
 
 /// A path without `.` and empty parts; `..` stays, it is only a name.

@@ -1,7 +1,7 @@
 //! A folder, a zip file or a tar file (gzipped or not) read through one interface: sorted names, bounded reads, from any number of
 //! threads, in any order.
 //!
-//! Names are bytes, relative to the top, with `/` between their parts (`\` where no name in a packed folder has a `/`); parts that are
+//! Names are bytes, relative to the top, with `/` between their parts (`\` where no name has a `/`); parts that are
 //! `.` or empty are left out. Links are followed within a packed folder, so that it holds what it holds once unpacked. Nothing is ever written
 //! under a name from an archive, so a name that points elsewhere is only a name. What cannot be read at any place as it is, a
 //! gzipped tar or a compressed file of many pictures, is unpacked once to a scratch file without a name. It is not responsible

@@ -524,6 +524,8 @@ fn a_backslash_separates_where_no_name_has_a_slash() {
     let tar =
         [member("top\\cat\\a.png", EntryType::Regular, b"a"), member("top\\list.txt", EntryType::Regular, b""), END.to_vec()];
     assert_eq!(names(&opened("windows.tar", &tar.concat()).expect("open")), ["top/cat/a.png", "top/list.txt"]);
+    let tar = [member("./cat\\a.png", EntryType::Regular, b"a"), member("./cat\\", EntryType::Regular, b""), END.to_vec()];
+    assert_eq!(names(&opened("windows-dots.tar", &tar.concat()).expect("open")), ["cat/a.png"]);
     let tar = [member("top/a\\b.png", EntryType::Regular, b"a"), END.to_vec()];
     assert_eq!(names(&opened("unix.tar", &tar.concat()).expect("open")), ["top/a\\b.png"]);
     let tar = [member(".//top/./a.png", EntryType::Regular, b"a"), END.to_vec()];
