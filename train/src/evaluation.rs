@@ -17,9 +17,9 @@ use shared::metrics::resize::Preprocessing;
 use shared::metrics::source::{InMemory, Selection, SplitPictures};
 use shared::metrics::weights::INCEPTION;
 use shared::nn::config::{EvaluationConfig, RunConfig};
-use shared::nn::ops::Precision;
+use shared::nn::ops::{self, Precision};
 use shared::nn::sampler::Sampler;
-use shared::{process, rng};
+use shared::rng;
 
 use crate::preparation::Options;
 
@@ -68,6 +68,12 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     Ok(Some((dataset, weights)))
 }
 
+/// Pictures in one pass through the network: on the CPU, where it works beside the steps in the same memory, as few as take no longer.
+#[must_use]
+pub fn batch(device: &Device) -> usize {
+    if *device == Device::flex() { 4 } else { DEFAULT_BATCH }
+}
+
 fn inception_of(weights: &Path, device: &Device) -> Result<Inception> {
     Inception::load(weights, device).context("the features for KID cannot be computed")
 }
@@ -85,7 +91,7 @@ impl Evaluator {
         let split = [config.split.clone(), dataset.manifest().content(&config.split)];
         let (weights, device) = (weights.to_owned(), device.clone());
         let real = SplitPictures::new(dataset, &config.split)?;
-        process::give_back();
+        ops::release_memory();
         Ok(Self { weights, sha256, device, real, chosen, features: OnceLock::new(), split })
     }
 
@@ -114,10 +120,10 @@ impl Evaluator {
             "{} has changed since the run was started",
             self.weights.display()
         );
-        let extractor = Extractor { network: &network, preprocessing: Preprocessing::TORCH_FIDELITY, batch: DEFAULT_BATCH };
+        let extractor = Extractor { network: &network, preprocessing: Preprocessing::TORCH_FIDELITY, batch: batch(&self.device) };
         let done = work(&extractor);
         drop(network);
-        process::give_back();
+        ops::release_memory();
         done
     }
 

@@ -1,13 +1,12 @@
 //! `train --dry-run`: the first steps of a run, of which nothing is kept, and what the whole run takes by them: memory, time, disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use shared::cli::UsageError;
-use shared::metrics::extract::DEFAULT_BATCH;
 use shared::metrics::inception::{self, Inception};
 use shared::metrics::network::FeatureNetwork;
 use shared::metrics::resize::Preprocessing;
@@ -18,7 +17,7 @@ use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
 use shared::nn::summary;
 use shared::picture::Picture;
-use shared::process::{self, Room, peak_bytes, resident_bytes, room};
+use shared::process::{Room, peak_bytes, resident_bytes, room};
 
 use crate::batches::Batches;
 use crate::disk::Forecast;
@@ -50,38 +49,36 @@ pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Op
         require_room(config, devices.len())?;
     }
     let batches = Arc::new(batches);
-    let measured = memory::watch(|| Measured::by_steps(options, config, &batches, devices));
-    let measured = measured.map_err(|error| {
-        let (part, advice) = replicas::smaller_batch(schedule, devices.len(), device, error, free);
-        UsageError(format!("the device is out of memory with {part} pictures at a time: {advice}"))
-    })??;
     let kid = match evaluation::material(options, config)? {
         None => None,
         Some((dataset, weights)) => {
             let pictures = dataset.split(&config.settings.evaluation.split)?.len().min(config.settings.evaluation.pictures);
-            Some(measured.kid(pictures, &weights, device)?)
+            Some((pictures, weights))
         }
     };
+    let measured = memory::watch(|| Measured::by_steps(options, config, &batches, devices, kid));
+    let measured = measured.map_err(|error| {
+        let (part, advice) = replicas::smaller_batch(schedule, devices.len(), device, error, free);
+        UsageError(format!("the device is out of memory with {part} pictures at a time: {advice}"))
+    })??;
     match (free.zip(Memory::of(device)), measured.peak) {
         (Some((free, now)), _) => {
             let used = gib(free.saturating_sub(now.free));
             tracing::info!("memory: {used} of the device, which has {} more of {}", gib(now.free), gib(now.total));
         }
         (None, Some(steps)) => {
-            // KID is computed beside the steps.
-            let beside = kid.as_ref().map_or(0, |kid| kid.bytes);
-            let parts = if beside == 0 {
-                String::new()
-            } else {
-                format!(" ({} for steps, {} while KID is computed)", size(steps), size(beside))
+            let most = measured.kid.as_ref().and_then(|kid| kid.peak).unwrap_or(steps);
+            let parts = match most.saturating_sub(steps) {
+                0 => String::new(),
+                more => format!(" ({} for steps, {} more while KID is computed)", size(steps), size(more)),
             };
             let left = room().map_or_else(String::new, |room| format!("; {} leaves {} more now", room.limit, size(room.bytes)));
-            tracing::info!("memory: {} at most{parts}{left}", size(steps + beside));
+            tracing::info!("memory: {} at most{parts}{left}", size(most));
         }
         (None, None) => {}
     }
     let sheet = training::sheet_bytes(&batches, &config.settings)?;
-    measured.tell(config, &batches, sheet, kid);
+    measured.tell(config, &batches, sheet);
     Ok(())
 }
 
@@ -93,7 +90,7 @@ struct Measured {
     /// Of the process, with what it takes for steps and a sheet.
     peak: Option<u64>,
     checkpoint_bytes: u64,
-    sampler: Sampler,
+    kid: Option<Kid>,
 }
 
 /// What KID takes.
@@ -102,12 +99,59 @@ struct Kid {
     reals: Duration,
     /// Each time.
     once: Duration,
-    /// Of memory while it is computed.
-    bytes: u64,
+    /// Of the process, while it is computed beside the steps.
+    peak: Option<u64>,
+}
+
+/// Batches of pictures whose features are taken beside steps.
+const BESIDE: u32 = 12;
+
+impl Kid {
+    /// How long it takes with so many pictures of each side, by one batch; and what it takes of memory beside the steps.
+    fn beside(
+        step: &mut impl FnMut() -> Result<()>,
+        sampler: &Sampler,
+        pictures: usize,
+        weights: &Path,
+        device: &Device,
+    ) -> Result<Self> {
+        let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
+        let batch = evaluation::batch(device);
+        let seeds: Vec<u64> = (0..batch as u64).collect();
+        let features = |pictures: Vec<Picture>| {
+            let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
+            Precision::F32.during(|| inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
+        };
+        // A device that compiles its kernels does so the first time.
+        if *device != Device::flex() {
+            features(sampler.pictures(&seeds));
+        }
+        let begun = Instant::now();
+        let samples = sampler.pictures(&seeds);
+        let generated = begun.elapsed();
+        features(samples);
+        let both = begun.elapsed();
+        std::thread::scope(|scope| {
+            let beside = scope.spawn(|| (0..BESIDE).for_each(|_| features(sampler.pictures(&seeds))));
+            while !beside.is_finished() {
+                step()?;
+            }
+            anyhow::Ok(())
+        })?;
+        let batches = pictures.div_ceil(batch) as u32;
+        Ok(Self { reals: (both - generated) * batches, once: both * batches, peak: peak_bytes() })
+    }
 }
 
 impl Measured {
-    fn by_steps(options: &Options, config: &RunConfig, batches: &Arc<Batches>, devices: &[Device]) -> Result<Self> {
+    /// With KID of so many pictures of each side and these weights, where it is wanted.
+    fn by_steps(
+        options: &Options,
+        config: &RunConfig,
+        batches: &Arc<Batches>,
+        devices: &[Device],
+        kid: Option<(usize, PathBuf)>,
+    ) -> Result<Self> {
         let mut replicas = Replicas::new(config, last_step(config, batches), devices, None)?;
         let mut feeds = feed::of_run(batches, options.data_on, &config.settings, devices, 0)?;
         let (data, updates) = (&config.data, config.settings.schedule.discriminator_steps);
@@ -122,55 +166,33 @@ impl Measured {
             foresee(first, &ready.map(Ready::batch).collect::<Vec<_>>(), config)?;
         }
         tracing::info!("a step with {} pictures …", config.settings.schedule.batch);
-        let mut step = || -> Result<()> {
+        let mut step = |replicas: &mut Replicas| -> Result<()> {
             // What it measured is waited for, and with it the devices.
             let readings = replicas.take_step(feed::of_step(&mut feeds, updates)?);
             readings.into_iter().for_each(|reading| drop(reading.read()));
             Ok(devices.iter().try_for_each(Device::sync)?)
         };
-        step()?;
+        step(&mut replicas)?;
         let begun = Instant::now();
-        (0..TIMED).try_for_each(|_| step())?;
-        let step = begun.elapsed() / TIMED;
+        (0..TIMED).try_for_each(|_| step(&mut replicas))?;
+        let each = begun.elapsed() / TIMED;
 
-        let trainer = &replicas.first;
-        let sampler = Sampler::new(trainer.ema.clone(), config, trainer.device().clone());
+        let device = devices.first().context("a run needs a device")?;
+        let sampler = Sampler::new(replicas.first.ema.clone(), config, device.clone());
+        let checkpoint_bytes = replicas.first.bytes();
         let samples = &config.settings.samples;
         let begun = Instant::now();
         let pictures = sampler.pictures(&(0..samples.pictures as u64).collect::<Vec<_>>());
         training::sheet(&pictures, samples.columns)?;
         let sheet = begun.elapsed();
-        Ok(Self { step, sheet, peak: peak_bytes(), checkpoint_bytes: trainer.bytes(), sampler })
-    }
-
-    /// How long KID takes with so many pictures of each side, by one batch.
-    fn kid(&self, pictures: usize, weights: &Path, device: &Device) -> Result<Kid> {
-        // What the steps took is free by now.
-        process::give_back();
-        let before = resident_bytes();
-        let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
-        let seeds: Vec<u64> = (0..DEFAULT_BATCH as u64).collect();
-        let features = |pictures: Vec<Picture>| {
-            let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
-            Precision::F32.during(|| inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
-        };
-        // A device that compiles its kernels does so the first time.
-        if *device != Device::flex() {
-            features(self.sampler.pictures(&seeds));
-        }
-        let begun = Instant::now();
-        let samples = self.sampler.pictures(&seeds);
-        let generated = begun.elapsed();
-        features(samples);
-        let both = begun.elapsed();
-        // The network and what a batch took of it, which the allocator still holds.
-        let bytes = resident_bytes().zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
-        let batches = pictures.div_ceil(DEFAULT_BATCH) as u32;
-        Ok(Kid { reals: (both - generated) * batches, once: both * batches, bytes })
+        let peak = peak_bytes();
+        let mut step = || step(&mut replicas);
+        let kid = kid.map(|(pictures, weights)| Kid::beside(&mut step, &sampler, pictures, &weights, device)).transpose()?;
+        Ok(Self { step: each, sheet, peak, checkpoint_bytes, kid })
     }
 
     /// Says what the whole run takes.
-    fn tell(&self, config: &RunConfig, batches: &Batches, sheet: u64, kid: Option<Kid>) {
+    fn tell(&self, config: &RunConfig, batches: &Batches, sheet: u64) {
         let (settings, per_epoch, last) = (&config.settings, steps_per_epoch(config, batches), last_step(config, batches));
         let epochs = last / per_epoch;
         let pictures = (settings.schedule.batch * settings.schedule.discriminator_steps) as f64;
@@ -187,7 +209,7 @@ impl Measured {
         if sheets > 0 {
             tracing::info!("time: {sheets} sheets of samples in {}", span(sheets as f64 * self.sheet.as_secs_f64()));
         }
-        if let Some(Kid { reals, once, .. }) = kid {
+        if let Some(Kid { reals, once, .. }) = &self.kid {
             let times = epochs.checked_div(settings.evaluation.every).unwrap_or(0);
             let seconds = reals.as_secs_f64() + times as f64 * once.as_secs_f64();
             tracing::info!("time: KID {times} times in {} beside the steps, {} each", span(seconds), span(once.as_secs_f64()));

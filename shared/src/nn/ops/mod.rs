@@ -27,6 +27,7 @@ use cpu::{flex, lift};
 use operations::Operations;
 
 use crate::nn::collective::Member;
+use crate::process;
 
 pub use padding::Padding;
 pub use precision::Precision;
@@ -55,6 +56,13 @@ impl Activation {
 
 fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
     x.device().inner() == Device::flex()
+}
+
+/// Gives the system back what layers on the CPU keep for the next ones ([`process::give_back`] included): after work that took much and
+/// does not come back soon.
+pub fn release_memory() {
+    cpu::release_memory();
+    process::give_back();
 }
 
 /// The CPU's instructions that these operations use: "AVX-512", "AVX2", "NEON" or "no SIMD".

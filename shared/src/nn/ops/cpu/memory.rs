@@ -68,6 +68,15 @@ impl Pool {
     }
 }
 
+/// Frees what is kept and forgets how much was ever in use: after work that is done and took much.
+pub(in crate::nn::ops) fn release() {
+    let mut pool = pool();
+    pool.peak_len = pool.live_len;
+    let surplus = pool.surplus();
+    drop(pool);
+    drop(surplus);
+}
+
 impl Buffer {
     /// `len` numbers of any value.
     pub(super) fn any(len: usize) -> Self {
@@ -163,6 +172,14 @@ mod tests {
             pool.give_back(memory);
             assert!(pool.free_len + pool.live_len <= pool.peak_len + pool.peak_len / 4);
         }
+        // What took much and is done leaves nothing behind.
+        let kept = pool.take(98_000).expect("it is there");
+        pool.peak_len = pool.live_len;
+        drop(pool.surplus());
+        assert!(pool.free_len <= 98_000 / 4, "{}", pool.free_len);
+        pool.give_back(kept);
+        let memory = pool.take(99_000).unwrap_or_else(|| vec![0.0; 99_000]);
+        pool.give_back(memory);
         let (before, memory) = (pool.free.len(), pool.take(99_000).expect("the newest is there"));
         assert_eq!((memory.len(), pool.free.len()), (99_000, before - 1));
     }

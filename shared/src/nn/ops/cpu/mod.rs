@@ -41,6 +41,8 @@ use super::operations::Operations;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
 use crate::nn::collective::Member;
 
+pub(super) use self::memory::release as release_memory;
+
 /// The instructions that these operations use, by the name that people call them.
 pub(super) fn instructions() -> &'static str {
     simd::name(simd::arch())
