@@ -1,4 +1,4 @@
-"""Writes shared/tests/golden/jpeg/pictures.json and pictures.bin: drawn pictures as JPEG files, and what Pillow decodes them to.
+"""Writes shared/jpeg/tests/golden/pictures.json and pictures.bin: drawn pictures as JPEG files, and what Pillow decodes them to.
 
     python tools/golden_jpeg.py            (needs Pillow and numpy; made with the versions named in pictures.json)
 
@@ -17,7 +17,7 @@ import numpy as np
 import PIL
 from PIL import Image, features
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "shared" / "tests" / "golden" / "jpeg"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "shared" / "jpeg" / "tests" / "golden"
 SIZES = [(1, 1), (7, 9), (16, 16), (17, 33), (64, 48), (100, 75)]
 
 

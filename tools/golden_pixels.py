@@ -2,7 +2,7 @@
 
     python tools/golden_pixels.py
 
-Makes shared/tests/golden/pictures/: the files, `pixels.bin` (for each file its RGB over white, then its luma) and
+Makes shared/pictures/tests/golden/pictures/: the files, `pixels.bin` (for each file its RGB over white, then its luma) and
 `pixels.json` (names, extents, offsets, and the difference that is allowed). Files that Pillow cannot write are put together
 here; what Pillow does not read to the last bit (16 bits a sample) is computed from the samples.
 """
@@ -17,7 +17,7 @@ import numpy as np
 import PIL
 from PIL import Image, ImageCms, ImageOps, features
 
-OUT = Path(__file__).resolve().parent.parent / "shared/tests/golden/pictures"
+OUT = Path(__file__).resolve().parent.parent / "shared/pictures/tests/golden/pictures"
 WIDTH, HEIGHT = 13, 11
 FILES = {}
 

@@ -13,6 +13,7 @@
 //! | [`curve`], [`checkpoints`], [`statistics`], [`neighbours`], [`overview`] | the commands beside measuring |
 //! | [`plots`] | what they draw |
 //! | [`cache`], [`weights`], [`download`] | kept features; published weights and how they are got |
+#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod args;

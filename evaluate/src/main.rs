@@ -1,4 +1,5 @@
 //! `evaluate`: data set and pictures → metrics.
+#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;

@@ -18,10 +18,10 @@ use util::{Scratch, gradient};
 
 /// All files below the folders with golden pictures, and a drawn one.
 fn pictures() -> Vec<Vec<u8>> {
-    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden");
-    let mut seeds: Vec<Vec<u8>> = ["pictures", "jpeg"]
+    let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let mut seeds: Vec<Vec<u8>> = ["pictures/tests/golden/pictures", "jpeg/tests/golden"]
         .iter()
-        .map(|name| golden.join(name))
+        .map(|name| shared.join(name))
         .filter(|f| f.is_dir())
         .flat_map(|f| util::contents(&f).into_values())
         .collect();

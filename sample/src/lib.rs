@@ -21,6 +21,7 @@
 //! | [`output`] | where a file goes, and who writes it |
 //! | [`animation`] | frames as a file |
 //! | [`export`] | the generator as a file for other programs |
+#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod animation;

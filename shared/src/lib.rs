@@ -1,5 +1,9 @@
 //! What two stages of fledge need, and nothing that only one needs. It knows no stage.
 //!
+//! Six crates lie below and are handed on under the names of old: [`fledge_base`] (files, logs, random streams, signals), [`fledge_pictures`]
+//! over `fledge_jpeg`, [`fledge_archives`], [`fledge_data`], and, with the feature `nn`, `fledge_kernels` as `nn::ops`.
+//! A change in one of them compiles only those again that stand on it.
+//!
 //! | module | holds |
 //! |---|---|
 //! | [`fs`] | the only place that writes files: whole or not at all |
@@ -28,30 +32,19 @@
 #![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod alloc;
-pub mod archive;
 pub mod cli;
-pub mod clock;
-pub mod dataset;
 pub mod events;
-pub mod frame;
-pub mod fs;
-pub mod jsonl;
-pub mod log;
 #[cfg(feature = "nn")]
 pub mod metrics;
 #[cfg(feature = "nn")]
 pub mod nn;
-pub mod npy;
-pub mod picture;
-pub mod plot;
-pub mod process;
 pub mod protobuf;
-pub mod rng;
-pub mod sealed;
-pub mod shard;
-pub mod signal;
-pub mod table;
+
+pub use fledge_archives as archive;
+pub use fledge_archives::npy;
 #[cfg(feature = "faults")]
-pub mod testing;
-pub mod threads;
+pub use fledge_base::testing;
+pub use fledge_base::{alloc, clock, frame, fs, jsonl, log, process, rng, sealed, signal, table, threads};
+pub use fledge_data::{dataset, shard};
+pub use fledge_pictures as picture;
+pub use fledge_pictures::plot;

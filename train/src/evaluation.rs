@@ -19,7 +19,7 @@ use shared::metrics::weights::INCEPTION;
 use shared::nn::config::{EvaluationConfig, RunConfig};
 use shared::nn::ops::{self, Precision};
 use shared::nn::sampler::Sampler;
-use shared::rng;
+use shared::{process, rng};
 
 use crate::preparation::Options;
 
@@ -92,6 +92,7 @@ impl Evaluator {
         let (weights, device) = (weights.to_owned(), device.clone());
         let real = SplitPictures::new(dataset, &config.split)?;
         ops::release_memory();
+        process::give_back();
         Ok(Self { weights, sha256, device, real, chosen, features: OnceLock::new(), split })
     }
 
@@ -124,6 +125,7 @@ impl Evaluator {
         let done = work(&extractor);
         drop(network);
         ops::release_memory();
+        process::give_back();
         done
     }
 

@@ -38,6 +38,7 @@
 //! | [`epoch_log`] | what is written down of every epoch |
 //! | [`live`] | what a terminal shows |
 //! | `record`, `numbers` | what a run folder tells, and numbers as people read them |
+#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod alarm;

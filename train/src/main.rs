@@ -1,4 +1,5 @@
 //! The program `train`: see the library.
+#![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;

@@ -102,7 +102,7 @@ fn a_truncated_jpeg_among_the_pictures_is_left_out_and_the_run_trains_on_the_oth
     let scratch = Scratch::new("jpeg");
     let (source, data) = (scratch.path("pictures"), scratch.path("data"));
     fs::create_folder(&source).unwrap();
-    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/tests/golden/pictures/444.jpg");
+    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/pictures/tests/golden/pictures/444.jpg");
     let jpeg = fs::read(jpeg).unwrap();
     for i in 0..24u32 {
         let mut picture = shared::picture::Picture::filled(12, 12, 3, 0);

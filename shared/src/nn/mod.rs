@@ -24,7 +24,6 @@
 //! | [`sampler`] | pictures from a generator, by seed |
 
 pub mod checkpoint;
-pub mod collective;
 pub mod config;
 pub mod device;
 pub mod devices;
@@ -36,7 +35,6 @@ pub mod init;
 pub mod latent;
 pub mod layers;
 pub mod loss;
-pub mod ops;
 pub mod owner;
 pub mod parameter;
 pub mod preset;
@@ -45,3 +43,6 @@ pub mod run;
 pub mod sampler;
 mod signal;
 pub mod summary;
+
+pub use fledge_kernels as ops;
+pub use fledge_kernels::collective;

@@ -1,0 +1,242 @@
+//! A zip of files that are compressed already, written one after the other: whole under its name or not at all, and always the same
+//! bytes for the same files.
+
+use std::fmt;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use ::zip::CompressionMethod;
+use ::zip::ZipWriter as Library;
+use ::zip::write::SimpleFileOptions;
+
+use fledge_base::fs::{self, AtomicFile, FsError};
+
+/// A zip being written under a temporary name.
+pub struct ZipWriter {
+    zip: Library<ZipFile>,
+    out: PathBuf,
+    temporary: PathBuf,
+    /// Whether there is a file that loses its name.
+    replaces: bool,
+    /// Whether it stays under its temporary name after an error.
+    stays: bool,
+}
+
+impl fmt::Debug for ZipWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZipWriter").field("out", &self.out).finish_non_exhaustive()
+    }
+}
+
+impl ZipWriter {
+    /// Starts the zip that will be called `out`.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be created beside it.
+    pub fn create(out: &Path) -> Result<Self, FsError> {
+        Ok(Self::of(AtomicFile::create(out)?, out, false))
+    }
+
+    /// The same, but what reached the file stays under its temporary name, whatever happens, until it is committed: for
+    /// [`read_leftover`], which finds out what of it is whole.
+    ///
+    /// # Errors
+    /// When the temporary file cannot be created beside it.
+    pub fn resumable(out: &Path) -> Result<Self, FsError> {
+        let mut file = AtomicFile::create(out)?;
+        file.keep();
+        Ok(Self::of(file, out, true))
+    }
+
+    /// Goes on in what an earlier one left. The files at its beginning are to be added again, with the same bytes: they are not written anew,
+    /// until [`Self::go_on`].
+    ///
+    /// # Errors
+    /// When the temporary file cannot be opened.
+    pub fn resume(temporary: &Path, out: &Path) -> Result<Self, FsError> {
+        let zip = Self::of(AtomicFile::reopen(temporary, out)?, out, true);
+        if let Some(file) = zip.zip.get_ref() {
+            file.there.store(u64::MAX, Relaxed);
+        }
+        Ok(zip)
+    }
+
+    /// From here on files are written again; what the file holds beyond is cut off with the first of them. Says whether what was added fills
+    /// the first `end` bytes, as [`read_leftover`] found them: a zip of another version of the library may differ, and must be copied.
+    #[must_use]
+    pub fn go_on(&mut self, end: u64) -> bool {
+        let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else { return false };
+        file.there.store(end, Relaxed);
+        true
+    }
+
+    fn of(file: AtomicFile, out: &Path, stays: bool) -> Self {
+        let temporary = file.path().to_owned();
+        Self { zip: Library::new(ZipFile::new(file)), out: out.to_owned(), temporary, replaces: out.exists(), stays }
+    }
+
+    /// Where it lies until it is committed.
+    #[must_use]
+    pub fn temporary(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Adds a file, as it is.
+    ///
+    /// # Errors
+    /// When writing fails, or the name is too long.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), FsError> {
+        // Without the time of day the same files give the same bytes.
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        let added = self.zip.start_file(name, stored).map_err(Into::into).and_then(|()| self.zip.write_all(bytes));
+        added.map_err(|e| failed(&self.out, e))
+    }
+
+    /// Gives the zip its name once it is on the disk.
+    ///
+    /// # Errors
+    /// When writing, syncing or renaming fails: then there is no such zip, or the one that was there before.
+    pub fn commit(self) -> Result<(), FsError> {
+        let (out, temporary, replaces, stays) = (self.out.clone(), self.temporary.clone(), self.replaces, self.stays);
+        let committed = self.into_file()?.commit();
+        if committed.is_err() && !replaces && out.exists() {
+            // It has its name already and yet may not be on the disk. The first error is the one to report.
+            let _ = if stays { fs::withdraw(&out, &temporary) } else { fs::remove(&out) };
+        }
+        committed
+    }
+
+    /// Ends one that is not complete: what was added lies under its temporary name if it is resumable.
+    ///
+    /// # Errors
+    /// When writing fails: of what was added last something is missing then.
+    pub fn leave(self) -> Result<(), FsError> {
+        self.into_file().map(drop)
+    }
+
+    fn into_file(self) -> Result<AtomicFile, FsError> {
+        let file = self.zip.finish().map_err(Into::into).and_then(ZipFile::into_file);
+        file.map_err(|e| failed(&self.out, e))
+    }
+}
+
+fn failed(out: &Path, source: io::Error) -> FsError {
+    FsError { operation: "write", path: out.to_owned(), source }
+}
+
+/// Hands the files of a zip that a killed process left unfinished to `take`, in the order in which they were added, with their names.
+/// It ends where `take` says false, at the first file that is torn (the sum of each is checked) or larger than `limit` bytes, or at the
+/// end. Gives where the last file that was handed over ends.
+///
+/// # Errors
+/// When the zip cannot be opened, or `take` fails.
+pub fn read_leftover<E: From<FsError>>(
+    path: &Path,
+    limit: u64,
+    mut take: impl FnMut(&str, Vec<u8>) -> Result<bool, E>,
+) -> Result<u64, E> {
+    let opened = std::fs::File::open(path);
+    let mut file = BufReader::new(opened.map_err(|source| FsError { operation: "read", path: path.to_owned(), source })?);
+    let mut end = 0;
+    // Every fault of what is read means that nothing behind it can be trusted.
+    loop {
+        let Ok(Some(mut entry)) = ::zip::read::read_zipfile_from_stream(&mut file) else { break };
+        let mut bytes = Vec::new();
+        let read = entry.by_ref().take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        if read.is_err() || bytes.len() as u64 > limit || bytes.len() as u64 != entry.size() {
+            break;
+        }
+        let Ok(name) = entry.name().map(|name| name.into_owned()) else { break };
+        drop(entry);
+        let Ok(position) = file.stream_position() else { break };
+        end = position;
+        if !take(&name, bytes)? {
+            break;
+        }
+    }
+    Ok(end)
+}
+
+/// Where a zip is written. After an error it takes all that comes and keeps nothing of it: the library writes the end of a zip also
+/// when that is given up, and would complain.
+struct ZipFile {
+    file: BufWriter<AtomicFile>,
+    failed: bool,
+    position: u64,
+    end: u64,
+    /// So many bytes are in the file already and are not written again.
+    there: AtomicU64,
+    /// Whether the file has been cut off behind them.
+    cut: bool,
+}
+
+impl ZipFile {
+    fn new(file: AtomicFile) -> Self {
+        let file = BufWriter::with_capacity(1 << 20, file);
+        Self { file, failed: false, position: 0, end: 0, there: AtomicU64::new(0), cut: false }
+    }
+
+    /// Writes what is not there yet, or says that it is.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let there = self.there.load(Relaxed);
+        if self.position < there {
+            return Ok(usize::try_from(there - self.position).map_or(bytes.len(), |left| left.min(bytes.len())));
+        }
+        if there > 0 && !self.cut {
+            self.file.get_mut().cut(there)?;
+            self.cut = true;
+        }
+        self.file.write(bytes)
+    }
+
+    /// The file, with everything in it.
+    fn into_file(self) -> io::Result<AtomicFile> {
+        if self.failed {
+            return Err(io::Error::other("a write failed before"));
+        }
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+
+    fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+            // The library takes it for granted to stand behind what it wrote.
+            (self.failed, self.position) = (true, self.end);
+        }
+        outcome
+    }
+}
+
+impl Write for ZipFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = if self.failed { Ok(bytes.len()) } else { self.put(bytes) };
+        let written = self.noted(written)?;
+        self.position += written as u64;
+        self.end = self.end.max(self.position);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = if self.failed { Ok(()) } else { self.file.flush() };
+        self.noted(flushed)
+    }
+}
+
+impl Seek for ZipFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+        };
+        let position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        // Before the file is cut off nothing is written, and then it stands where the first write belongs.
+        let there = self.there.load(Relaxed);
+        if !self.failed && position >= there && (there == 0 || self.cut) {
+            let sought = self.file.seek(SeekFrom::Start(position));
+            self.noted(sought)?;
+        }
+        self.position = position;
+        Ok(position)
+    }
+}

@@ -1,0 +1,206 @@
+//! Runs of blocks that a window does not need, in a sequential scan: the decoder only goes past them. Where a block ends is as good
+//! as random, and a processor that guesses it wrong loses the time of several codes. So nothing branches there: each lookup says
+//! which table the next one goes to, that of the block's AC coefficients or that of the next block's DC difference.
+
+use std::hint::select_unpredictable;
+
+use crate::bits::Bits;
+use crate::fault::Fault;
+use crate::huffman::{LOOKUP_BITS, Pair, Table};
+use crate::instructions::Instructions;
+use crate::scan::Coder;
+
+/// Blocks of a unit at most: four components of 4 × 4.
+pub(super) const UNIT_BLOCKS: usize = 64;
+/// In what is counted: the block has ended. Below it, the number of coefficients that are behind us.
+const ENDED: usize = Pair::END;
+
+/// Bits that an entry of [`Skips`] takes at most.
+pub(super) const SKIP_LENGTH: u32 = 18;
+
+/// The codes of a [`Table`] for going past blocks.
+pub(super) struct Skips(pub(super) [Skip; 1 << LOOKUP_BITS]);
+
+impl Skips {
+    #[inline(always)]
+    pub(super) fn look(&self, bits: &Bits<'_>) -> Skip {
+        self.0[bits.peek(LOOKUP_BITS)]
+    }
+}
+
+/// Several codes to go past at once.
+#[derive(Clone, Copy)]
+pub(super) struct Skip(u32);
+
+impl Skip {
+    /// Nothing is known; it goes 64 forward, so that one test finds this and a block that is too full.
+    pub(super) const NONE: Self = Self(64 << 8);
+
+    pub(super) fn new(length: u32, forward: usize, value: i32) -> Self {
+        Self((value as u32) << 16 | (forward as u32) << 8 | length)
+    }
+
+    /// Bits, at most [`SKIP_LENGTH`].
+    #[inline(always)]
+    pub(super) fn length(self) -> u32 {
+        self.0 & 0xff
+    }
+
+    /// Coefficients to go forward, 64 for nothing known, and [`Pair::END`] more if the block ends there.
+    #[inline(always)]
+    pub(super) fn forward(self) -> usize {
+        (self.0 >> 8 & 0xff) as usize
+    }
+
+    /// The DC difference, 0 of AC coefficients.
+    #[inline(always)]
+    pub(super) fn value(self) -> i32 {
+        self.0 as i32 >> 16
+    }
+}
+
+/// The tables of one block of a unit.
+#[derive(Clone, Copy)]
+struct Tables<T> {
+    ac: T,
+    /// Those of the DC difference of the next block.
+    next: T,
+}
+
+/// The tables of the blocks of a unit, in their order.
+pub(super) struct Unit<'a> {
+    all: Vec<Tables<&'a Table>>,
+    skips: Vec<Tables<&'a Skips>>,
+    first: &'a Table,
+}
+
+/// Where a run stands.
+struct Place {
+    /// Blocks that are done.
+    done: usize,
+    /// The block in its unit.
+    at: usize,
+    /// Coefficients of it that are behind us, 0 before its DC difference.
+    k: usize,
+}
+
+impl Place {
+    /// Goes on to `ahead` of the block, to the next one if it says [`ENDED`]; gives 1 for the latter.
+    #[inline(always)]
+    fn go(&mut self, ahead: usize, unit: usize) -> usize {
+        let ended = ahead >> 7;
+        self.done += ended;
+        let next = self.at + ended;
+        self.at = select_unpredictable(next == unit, 0, next);
+        self.k = ahead & ended.wrapping_sub(1);
+        ended
+    }
+}
+
+impl<'a> Unit<'a> {
+    /// `blocks`: the coder of each block.
+    pub(super) fn new(coders: &'a [Coder], blocks: impl Iterator<Item = usize> + Clone) -> Self {
+        let next = blocks.clone().cycle().skip(1);
+        let pairs = blocks.clone().zip(next).map(|(own, next)| (&*coders[own].ac, &*coders[next].dc));
+        let all = pairs.map(|(ac, next)| Tables { ac, next }).collect();
+        Self { all, skips: Vec::new(), first: &coders[blocks.clone().next().unwrap_or(0)].dc }
+    }
+
+    /// Goes past `count` blocks, the first of which begins a unit. Adds the DC differences to `sums`, by the block's place in the unit.
+    pub(super) fn skip(
+        &mut self,
+        reader: &mut Bits<'_>,
+        count: usize,
+        sums: &mut [i32; UNIT_BLOCKS],
+        with: impl Instructions,
+    ) -> Result<(), Fault> {
+        if self.skips.is_empty() {
+            self.skips = self.all.iter().map(|of| Tables { ac: of.ac.skips(), next: of.next.skips() }).collect();
+        }
+        #[cfg(target_arch = "x86_64")]
+        if with.avx2().is_some() {
+            // SAFETY: there is a value of `Avx2` only where the machine has what this is compiled for.
+            return unsafe { self.skip_with_avx2(reader, count, sums) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = with;
+        self.skip_any(reader, count, sums)
+    }
+
+    /// A function of its own, so that the loop has all registers.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+    #[inline(never)]
+    fn skip_with_avx2(&self, reader: &mut Bits<'_>, count: usize, sums: &mut [i32; UNIT_BLOCKS]) -> Result<(), Fault> {
+        self.skip_any(reader, count, sums)
+    }
+
+    #[inline(always)]
+    fn skip_any(&self, reader: &mut Bits<'_>, count: usize, sums: &mut [i32; UNIT_BLOCKS]) -> Result<(), Fault> {
+        let (mut bits, unit) = (*reader, &self.skips[..]);
+        let mut place = Place { done: 0, at: 0, k: 0 };
+        let (mut table, mut tables) = (self.first.skips(), unit[0]);
+        'run: loop {
+            bits.refill();
+            for _ in 0..56 / SKIP_LENGTH {
+                if place.done == count {
+                    break 'run;
+                }
+                let entry: Skip = table.look(&bits);
+                let mut ahead = place.k + entry.forward();
+                let mut value = entry.value();
+                let slow = ahead & 64 != 0;
+                if slow {
+                    let codes = if place.k > 0 {
+                        self.all[place.at].ac
+                    } else {
+                        // The block before it says which.
+                        self.all[place.at.checked_sub(1).unwrap_or(unit.len() - 1)].next
+                    };
+                    (ahead, value) = one(&mut bits, codes, place.k).map_err(|fault| bits.or_end(fault))?;
+                    value = if place.k > 0 { 0 } else { value };
+                } else {
+                    bits.consume(entry.length());
+                }
+                let sum = &mut sums[place.at % UNIT_BLOCKS];
+                *sum = sum.wrapping_add(value);
+                let ended = place.go(ahead, unit.len());
+                table = select_unpredictable(ended != 0, tables.next, tables.ac);
+                tables = unit[place.at];
+                if slow {
+                    continue 'run;
+                }
+            }
+        }
+        *reader = bits;
+        if bits.overrun() { Err(Fault::EndsEarly) } else { Ok(()) }
+    }
+}
+
+/// Decodes a single code, behind `k` coefficients of the block: how many then are behind us, with [`ENDED`], and the last one.
+#[inline(always)]
+fn one(bits: &mut Bits<'_>, table: &Table, k: usize) -> Result<(usize, i32), Fault> {
+    bits.refill();
+    if k == 0 {
+        return Ok((1, table.difference(bits)?));
+    }
+    let entry = table.look(bits);
+    let (mut value, mut ahead) = (entry.value(), k);
+    if value != 0 {
+        bits.consume(entry.length());
+        ahead += entry.forward();
+    } else {
+        let symbol = table.symbol(entry, bits)?;
+        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+        if size == 0 && run != 15 {
+            return Ok((k | ENDED, 0));
+        }
+        value = bits.signed(size);
+        ahead += run + 1;
+    }
+    match ahead {
+        ..64 => Ok((ahead, value)),
+        64 => Ok((64 | ENDED, value)),
+        _ => Err(Fault::TooManyCoefficients),
+    }
+}

@@ -1,0 +1,39 @@
+//! Batch normalisation by what several devices have together, as much each: synchronised BatchNorm. The equations are those of one
+//! device that has all of it.
+
+use burn::tensor::Tensor;
+
+use crate::collective::Member;
+
+/// Mean and biased variance of every channel of what all members bring, [2, C]. Each brings its `x` [B, C, H, W] of the same shape.
+/// No gradient flows through them here, because [`normalize`] accounts for it.
+#[must_use]
+pub fn channel_moments(x: &Tensor<4>, member: &Member) -> Tensor<2> {
+    let (members, channels) = (member.count(), x.dims()[1]);
+    let own = super::channel_moments(x).reshape([2 * channels]);
+    let all: Tensor<3> = member.gather(own).reshape([members, 2, channels]);
+    let (means, variances) = (all.clone().narrow(1, 0, 1), all.narrow(1, 1, 1)); // [members, 1, C]
+    let mean = means.clone().mean_dim(0); // [1, 1, C]
+    // Not E[x²] − mean², of which little is left where the mean is large.
+    let variance = (variances + (means - mean.clone()).square()).mean_dim(0);
+    Tensor::cat(vec![mean, variance], 1).reshape([2, channels])
+}
+
+/// [`super::normalize_train`] by the moments of what all members bring; the gradient of `x` accounts for what the others have. That
+/// of `gamma` and `beta` is what this member adds to it. In a backward pass the members meet once for each of these.
+///
+/// # Shapes
+/// `x` [B, C, H, W], of the same shape for each member; `gamma`, `beta` `[C]`; `moments` = [`channel_moments`]`(x, member)` [2, C].
+/// Gives [B, C, H, W].
+#[must_use]
+pub fn normalize(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    moments: Tensor<2>,
+    epsilon: f32,
+    slope: f32,
+    member: &Member,
+) -> Tensor<4> {
+    super::norm_act(x, [gamma, beta], moments, epsilon, slope, Some(member.clone()))
+}
