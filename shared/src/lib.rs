@@ -1,8 +1,8 @@
 //! What two stages of fledge need, and nothing that only one needs. It knows no stage.
 //!
-//! Six crates lie below and are handed on under the names of old: [`fledge_base`] (files, logs, random streams, signals), [`fledge_pictures`]
-//! over `fledge_jpeg`, [`fledge_archives`], [`fledge_data`], and, with the feature `nn`, `fledge_kernels` as `nn::ops`.
-//! A change in one of them compiles only those again that stand on it.
+//! Six crates lie below, and their modules keep their names here: [`fledge_base`] (files, logs, random streams, signals),
+//! [`fledge_pictures`] over `fledge_jpeg`, [`fledge_archives`], [`fledge_data`] and, with the feature `nn`, `fledge_kernels` as
+//! `nn::ops`. A change in one of them compiles only those again that stand on it.
 //!
 //! | module | holds |
 //! |---|---|
