@@ -1,11 +1,17 @@
 //! What tests of all four programs need and the standard library lacks.
 
+mod numbers;
+mod scratch;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::cli::Program;
 use crate::cli::foreign::folded;
 use crate::cli::name::PROGRAMS;
+
+pub use self::numbers::{largest_difference, relative_difference};
+pub use self::scratch::Scratch;
 
 /// What a test goes by: `usual`, or `full` under `FLEDGE_TORTURE` (`make torture`).
 pub fn torture<T>(usual: T, full: T) -> T {
