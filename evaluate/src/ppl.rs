@@ -76,7 +76,8 @@ pub fn check(options: &Options) -> Result<()> {
         .into());
     }
     let meta = Run::open(fake)?.checkpoint(options.checkpoint)?.meta;
-    noise(meta.config.settings.generator.distribution)?;
+    let latents = meta.config.settings.generator.takes().latents()?;
+    noise(latents.distribution)?;
     Ok(())
 }
 
@@ -88,15 +89,11 @@ pub fn measure(lab: &Lab, protocol: &Protocol, options: &Options) -> Result<Vec<
     let fake = &options.fake;
     let lpips = similarity(lab, options.lpips)?;
     let (sampler, meta) = Sampler::open(fake, options.checkpoint, &lab.device)?;
-    let noise = noise(meta.config.settings.generator.distribution)?;
+    let latents = sampler.latents()?;
+    let noise = noise(latents.distribution)?;
     let count = options.generate.or(options.count).unwrap_or(PAIRS);
-    let settings = Settings {
-        count,
-        noise,
-        seed: TORCH_FIDELITY_SEED,
-        batch: lab.conventions.batch,
-        ..Settings::new(meta.config.settings.generator.latent)
-    };
+    let settings =
+        Settings { count, noise, seed: TORCH_FIDELITY_SEED, batch: lab.conventions.batch, ..Settings::new(latents.length) };
     let pictures = |latents: &[Vec<f32>]| -> Result<Vec<RgbPicture>, std::convert::Infallible> {
         Ok(sampler.pictures_of_latents(latents).into_iter().map(Into::into).collect())
     };

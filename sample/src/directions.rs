@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
 use shared::nn::config::StemNorm;
-use shared::nn::generator::Generator;
+use shared::nn::networks::dcgan::Generator;
 use shared::nn::parameter::Parameter;
 
 /// A direction of length 1.

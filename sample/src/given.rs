@@ -24,7 +24,7 @@ impl GivenLatents {
     /// # Errors
     /// When the file cannot be read, is no such array, does not fit the generator of `sampler`, or holds what is not finite.
     pub fn read(path: &Path, sampler: &Sampler) -> Result<Self> {
-        let length = sampler.generator().config().latent;
+        let length = sampler.latents()?.length;
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let damaged = |what: String| DataError(format!("{}: {what}", path.display()));
         let file = std::fs::File::open(path).map_err(failed)?;

@@ -50,9 +50,9 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
     let _claim = output::claim("--out", &args.out)?;
     let draw = DrawArgs { class: None, truncation: args.truncation };
     // No network computes anything.
-    let source = SourceArgs { run: args.run, checkpoint: args.checkpoint, no_ema: false, device: DeviceChoice::Cpu };
+    let source = SourceArgs { run: args.run, checkpoint: args.checkpoint, no_ema: false, role: None, device: DeviceChoice::Cpu };
     let (sampler, _) = source.sampler(&draw)?;
-    let length = sampler.generator().config().latent;
+    let length = sampler.latents()?.length;
     let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
     bytes.extend(args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes));
     fs::write(&args.out, &bytes)?;

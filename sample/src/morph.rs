@@ -59,18 +59,19 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
         return Err(UsageError(format!("seed {alone} has no other to go to: seeds come in pairs")).into());
     }
     let (sampler, meta) = args.source.sampler(&args.draw)?;
+    let latents = sampler.latents()?;
     let layout = Layout { columns: args.steps, padding: args.still.padding };
     let rows = if args.labels { pairs.iter().map(|[from, to]| format!("{from} > {to}")).collect() } else { Vec::new() };
     let words = Words { rows, ..Words::default() };
     args.still.check_room(&layout, pairs.len() * args.steps, args.still.cell(&meta), &words)?;
-    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(sampler.generator().config().distribution));
+    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(latents.distribution));
     let path = Path { interpolation, easing: Easing::Linear, closed: false };
     let row = |&[from, to]: &[u64; 2]| {
         // What is drawn besides the latent vector stays what it is at the beginning: only one thing changes.
         let class = sampler.class(from);
         let wish = move |latent| Wish { latent, class, seed: from };
         let keys = [from, to].map(|seed| sampler.latent(seed));
-        path.through(sampler.generator().config(), &keys, args.steps).into_iter().map(wish).collect::<Vec<_>>()
+        path.through(&latents, &keys, args.steps).into_iter().map(wish).collect::<Vec<_>>()
     };
     let wishes: Vec<Wish> = pairs.iter().flat_map(row).collect();
     let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();

@@ -4,8 +4,8 @@ use std::f64::consts::PI;
 
 use clap::ValueEnum;
 use shared::nn::config::Distribution;
-use shared::nn::generator::GeneratorConfig;
 use shared::nn::latent;
+use shared::nn::latent::Latents;
 
 /// What lies between two latent vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -69,17 +69,17 @@ pub struct Path {
 }
 
 impl Path {
-    /// `frames` latent vectors of the generator that `config` describes, along the path through `keys`, of which there is at least one:
+    /// `frames` latent vectors of a generator that takes `latents`, along the path through `keys`, of which there is at least one:
     /// in even steps of time; of an open path the last one is the last key, of a closed one the step from the last to the first is like
     /// any other.
     #[must_use]
-    pub fn through(&self, config: &GeneratorConfig, keys: &[Vec<f32>], frames: usize) -> Vec<Vec<f32>> {
-        (0..frames).map(|frame| self.at(config, keys, frame, frames)).collect()
+    pub fn through(&self, latents: &Latents, keys: &[Vec<f32>], frames: usize) -> Vec<Vec<f32>> {
+        (0..frames).map(|frame| self.at(latents, keys, frame, frames)).collect()
     }
 
     /// The latent vector of one of these frames.
     #[must_use]
-    pub fn at(&self, config: &GeneratorConfig, keys: &[Vec<f32>], frame: usize, frames: usize) -> Vec<f32> {
+    pub fn at(&self, latents: &Latents, keys: &[Vec<f32>], frame: usize, frames: usize) -> Vec<f32> {
         let (legs, steps) = if self.closed { (keys.len(), frames) } else { (keys.len() - 1, frames.saturating_sub(1).max(1)) };
         let time = (frame * legs) as f64 / steps as f64;
         let leg = (time as usize).min(legs.saturating_sub(1));
@@ -87,7 +87,7 @@ impl Path {
         let mut z = self.interpolation.between(&keys[leg], &keys[(leg + 1) % keys.len()], share);
         if self.interpolation == Interpolation::Spherical {
             // Between two points of a cube an arc may leave it; a line does not.
-            latent::onto_support(config, &mut z);
+            latent::onto_support(latents, &mut z);
         }
         z
     }
@@ -148,12 +148,12 @@ mod tests {
     }
 
     /// A generator's, of latents distributed so.
-    fn config(distribution: Distribution) -> GeneratorConfig {
-        GeneratorConfig { distribution, threshold: 0.8, ..GeneratorConfig::default() }
+    fn latents(distribution: Distribution) -> Latents {
+        Latents { length: 64, distribution, threshold: 0.8 }
     }
 
     fn through(path: Path, keys: &[Vec<f32>], frames: usize) -> Vec<Vec<f32>> {
-        path.through(&config(Distribution::Normal), keys, frames)
+        path.through(&latents(Distribution::Normal), keys, frames)
     }
 
     const CLOSED: Path = Path { interpolation: Interpolation::Spherical, easing: Easing::Linear, closed: true };
@@ -222,13 +222,13 @@ mod tests {
 
     #[test]
     fn an_arc_stays_where_latents_may_lie() {
-        let config = config(Distribution::Truncated);
+        let truncated = latents(Distribution::Truncated);
         // Near a corner of the cube an arc leaves it.
         let keys = [vec![0.8, 0.1, 0.79], vec![0.1, 0.8, 0.79]];
         let open = Path { closed: false, ..CLOSED };
         let outside = |frames: &[Vec<f32>]| frames.iter().flatten().filter(|v| v.abs() > 0.8).count();
         assert!(outside(&through(open, &keys, 11)) > 0);
-        let frames = open.through(&config, &keys, 11);
+        let frames = open.through(&truncated, &keys, 11);
         assert_eq!(outside(&frames), 0);
         assert!(step(&frames[0], &keys[0]) < 1e-6 && step(&frames[10], &keys[1]) < 1e-6);
     }

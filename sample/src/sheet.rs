@@ -84,16 +84,21 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
         return Err(UsageError(format!("--range {}: expected a number above 0, at most {RANGE_LIMIT}", args.range)).into());
     }
     let (sampler, meta) = args.pick.open()?;
-    let config = sampler.generator().config();
+    let latents = sampler.latents()?;
+    let generator = sampler.generator().dcgan().ok_or_else(|| {
+        UsageError(
+            "sheet: the directions of latent space are those of a first dense layer, which this generator.family lacks".into(),
+        )
+    })?;
     let chosen = args.pick.choice.of(&sampler, 0..1)?;
     // Normalisation by class gives each class directions of its own.
     let mut all: BTreeMap<u32, Vec<Direction>> = BTreeMap::new();
     for class in chosen.iter().map(|picture| picture.wish.class) {
         if let Entry::Vacant(place) = all.entry(class) {
-            place.insert(directions::of(sampler.generator(), class)?);
+            place.insert(directions::of(generator, class)?);
         }
     }
-    let shown = args.shown(config.latent)?;
+    let shown = args.shown(latents.length)?;
     if chosen.len() > 1 && args.only.is_none() {
         let text = format!(
             "--only NUMBER is needed for {} pictures: a row would else be a direction and a picture at once",
@@ -118,7 +123,7 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
     let moved = |picture: &Chosen, direction: &Direction, step: f64| {
         let along = picture.wish.latent.iter().zip(&direction.vector);
         let mut latent: Vec<f32> = along.map(|(z, v)| (f64::from(*z) + step * v) as f32).collect();
-        latent::onto_support(config, &mut latent);
+        latent::onto_support(&latents, &mut latent);
         Wish { latent, ..picture.wish.clone() }
     };
     let row = |&(picture, _, direction): &(&Chosen, usize, &Direction)| {

@@ -21,6 +21,9 @@ pub struct SourceArgs {
     /// The weights as the optimizer left them, not their moving average (EMA)
     #[arg(long)]
     pub no_ema: bool,
+    /// The generator, of a run that trains several [default: the one that its report shows]
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
     /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu (`train devices` lists what there is)
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
@@ -44,14 +47,25 @@ impl SourceArgs {
         if self.no_ema { Weights::Trained } else { Weights::Averaged }
     }
 
-    /// The generator that the flags name, and what its checkpoint says.
+    /// The generator that the flags name, which draws by seed, and what its checkpoint says.
     ///
     /// # Errors
-    /// When there is no such run, checkpoint or device.
+    /// When there is no such run, checkpoint or device, or the generator translates pictures.
     pub fn open(&self) -> Result<(Sampler, Meta)> {
+        let (sampler, meta) = self.open_any()?;
+        sampler.latents()?;
+        Ok((sampler, meta))
+    }
+
+    /// The generator that the flags name, whatever it takes, and what its checkpoint says.
+    ///
+    /// # Errors
+    /// When there is no such run, checkpoint, role or device.
+    pub fn open_any(&self) -> Result<(Sampler, Meta)> {
         // A seed's picture must not depend on the device more than it has to.
         Precision::F32.set();
-        let (sampler, meta) = Sampler::open_weights(&self.run, self.checkpoint, self.weights(), &self.device.open()?)?;
+        let (weights, role, device) = (self.weights(), self.role.as_deref(), self.device.open()?);
+        let (sampler, meta) = Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;
         tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
         Ok((sampler, meta))
     }

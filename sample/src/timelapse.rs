@@ -120,7 +120,7 @@ struct Checkpoints {
 
 impl Checkpoints {
     fn source(&self, step: u64) -> SourceArgs {
-        SourceArgs { run: self.run.clone(), checkpoint: Which::Step(step), no_ema: self.no_ema, device: self.device }
+        SourceArgs { run: self.run.clone(), checkpoint: Which::Step(step), no_ema: self.no_ema, role: None, device: self.device }
     }
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{Ending, UsageError};
+use shared::nn::latent::Latents;
 use shared::nn::sampler::{Sampler, Wish};
 use shared::picture::{Picture, grid};
 use shared::signal::Stop;
@@ -94,6 +95,7 @@ struct Cell {
 /// The pictures along one or more paths.
 struct Walk {
     sampler: Sampler,
+    latents: Latents,
     path: Path,
     cells: Vec<Cell>,
     frames: usize,
@@ -105,7 +107,7 @@ struct Walk {
 
 impl Walk {
     fn wish(&self, cell: &Cell, frame: usize) -> Wish {
-        let latent = self.path.at(self.sampler.generator().config(), &cell.keys, frame, self.frames);
+        let latent = self.path.at(&self.latents, &cell.keys, frame, self.frames);
         Wish { latent, class: cell.class, seed: cell.seed }
     }
 }
@@ -149,12 +151,13 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
         return Err(UsageError(format!("--frames {}: expected 1 to {FRAMES_LIMIT}", args.frames)).into());
     }
     let (sampler, meta) = args.pick.open()?;
+    let latents = sampler.latents()?;
     let extent = args.grid.unwrap_or(Extent { columns: 1, rows: 1 });
     let count = extent.columns * extent.rows;
     let keys = if count == 1 { KEYS } else { KEYS_IN_GRID };
     let chosen = args.pick.choice.of(&sampler, 0..keys * count as u64)?;
     check_keys(chosen.len(), extent)?;
-    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(sampler.generator().config().distribution));
+    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(latents.distribution));
     let path = Path { interpolation, easing: args.easing, closed: !args.open };
     let cell = |keys: &[Chosen]| Cell {
         keys: keys.iter().map(|key| key.wish.latent.clone()).collect(),
@@ -164,7 +167,7 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
     let cells = chosen.chunks(chosen.len() / count).map(cell).collect();
     let layout = Layout { columns: extent.columns, padding: args.padding };
     let data = &meta.config.data;
-    let walk = Walk { sampler, path, cells, frames: args.frames, layout, size: data.size, channels: data.channels };
+    let walk = Walk { sampler, latents, path, cells, frames: args.frames, layout, size: data.size, channels: data.channels };
     args.animation.write(&args.out, &walk, 0.0, &Stop::listen()?)
 }
 

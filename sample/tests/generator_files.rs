@@ -17,7 +17,7 @@ use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::generator::Generator;
 use shared::nn::ops::Precision;
-use shared::nn::parameter::{Parameter, Parameters, Role};
+use shared::nn::parameter::{Parameter, Parameters, Purpose};
 use shared::nn::preset::PRESETS;
 use shared::nn::run::Which;
 use shared::nn::sampler::{Sampler, Weights, Wish};
@@ -107,7 +107,7 @@ fn fill(generator: &mut Generator, device: &Device) {
                 drawn.iter().map(|v| v * (1.5 / fan).sqrt()).collect()
             }
         };
-        *parameter = Parameter::new(values, &shape, parameter.role(), device);
+        *parameter = Parameter::new(values, &shape, parameter.purpose(), device);
     }
 }
 
@@ -206,7 +206,7 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
         used.extend(graph.nodes.iter().map(|n| n.operator));
         let mut names: Vec<&str> = graph.tensors.iter().map(|t| t.name.as_str()).collect();
         for (name, parameter) in sampler.generator().parameters() {
-            let direction = parameter.role() == Role::Direction;
+            let direction = parameter.purpose() == Purpose::Direction;
             assert_eq!(names.iter().filter(|n| **n == name).count(), usize::from(!direction), "{}: {name}", case.name);
             names.retain(|n| *n != name);
         }

@@ -33,18 +33,18 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
-pub mod events;
-#[cfg(feature = "nn")]
-pub mod metrics;
 #[cfg(feature = "nn")]
 pub mod nn;
-pub mod protobuf;
 
 pub use fledge_archives as archive;
 pub use fledge_archives::npy;
 #[cfg(feature = "faults")]
 pub use fledge_base::testing;
-pub use fledge_base::{alloc, clock, frame, fs, jsonl, log, process, rng, sealed, signal, table, threads};
+pub use fledge_base::{alloc, clock, frame, fs, jsonl, log, process, protobuf, rng, sealed, signal, table, threads};
 pub use fledge_data::{dataset, shard};
+#[cfg(feature = "nn")]
+pub use fledge_metrics as metrics;
 pub use fledge_pictures as picture;
 pub use fledge_pictures::plot;
+#[cfg(feature = "nn")]
+pub use fledge_runs::events;

@@ -1,7 +1,7 @@
 //! What a run left alone should tell when somebody looks: each trouble once, with what to try. Which troubles there are already, and
 //! for how long, goes into checkpoints, so that a run that was interrupted warns of the same at the same time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use shared::picture::Picture;
@@ -63,14 +63,23 @@ pub struct Seen {
     pub step: u64,
     /// The epoch, from 1.
     pub epoch: u64,
-    /// D's mean loss without penalties, where it is bounded below by zero; `None` for losses that are not.
-    pub d_loss: Option<f64>,
-    /// Shares of real and generated pictures that D is right about.
-    pub accuracy: [f64; 2],
+    /// How each discriminator stands; none where its loss has no zero that means anything.
+    pub standings: Vec<Standing>,
     /// p and its ceiling, where p moves.
     pub p: Option<(f64, f64)>,
     /// Mean distance of the samples from each other, see [`spread`].
     pub spread: Option<f64>,
+}
+
+/// How a discriminator stands against what is generated.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Its role.
+    pub role: &'static str,
+    /// Its mean loss without penalties.
+    pub loss: f64,
+    /// Shares of real and generated pictures that it is right about.
+    pub accuracy: [f64; 2],
 }
 
 /// What has been warned of, and for how long troubles last.
@@ -78,7 +87,12 @@ pub struct Seen {
 #[serde(default, deny_unknown_fields)]
 pub struct Alarms {
     raised: BTreeSet<Kind>,
+    /// Of checkpoints whose runs had one discriminator.
+    #[serde(skip_serializing)]
     d_wins: u64,
+    /// Epochs in a row that each discriminator has won.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    wins: BTreeMap<String, u64>,
     at_cap: u64,
     alike: u64,
     kid: Option<f64>,
@@ -106,13 +120,16 @@ impl Alarms {
             *counter >= PATIENCE
         };
         let mut alarms = Vec::new();
-        let [real, generated] = seen.accuracy;
-        let gone = seen.d_loss.is_some_and(|loss| loss < D_LOSS_GONE) || real.min(generated) > ALL_RIGHT;
-        if last(&mut self.d_wins, gone) {
-            let loss = seen.d_loss.map_or(String::new(), |loss| format!("its loss is {loss:.4} and "));
+        let earlier = std::mem::take(&mut self.d_wins);
+        for Standing { role, loss, accuracy: [real, generated] } in &seen.standings {
+            let gone = *loss < D_LOSS_GONE || real.min(*generated) > ALL_RIGHT;
+            if !last(self.wins.entry((*role).to_owned()).or_insert(earlier), gone) {
+                continue;
+            }
+            let name = if seen.standings.len() == 1 { "D" } else { role };
             let what = format!(
-                "for {PATIENCE} epochs D has told all pictures apart: {loss}it is right about {:.1}% of real and {:.1}% of \
-                 generated ones, so that G learns nothing",
+                "for {PATIENCE} epochs {name} has told all pictures apart: its loss is {loss:.4} and it is right about {:.1}% of real \
+                 and {:.1}% of generated ones, so that G learns nothing",
                 100.0 * real,
                 100.0 * generated
             );
@@ -194,7 +211,8 @@ mod tests {
     use super::*;
 
     fn sound(epoch: u64) -> Seen {
-        Seen { step: 10 * epoch, epoch, d_loss: Some(1.1), accuracy: [0.8, 0.8], p: Some((0.3, 0.8)), spread: Some(40.0) }
+        let standing = Standing { role: "discriminator", loss: 1.1, accuracy: [0.8, 0.8] };
+        Seen { step: 10 * epoch, epoch, standings: vec![standing], p: Some((0.3, 0.8)), spread: Some(40.0) }
     }
 
     /// The kinds that are told, with their epochs.
@@ -215,17 +233,17 @@ mod tests {
 
     #[test]
     fn a_trouble_is_told_once_when_it_has_lasted() {
-        assert_eq!(told(30, |s| s.d_loss = Some(0.001)), [(Kind::DiscriminatorWins, PATIENCE)]);
-        assert_eq!(told(30, |s| s.accuracy = [1.0, 1.0]), [(Kind::DiscriminatorWins, PATIENCE)]);
+        assert_eq!(told(30, |s| s.standings[0].loss = 0.001), [(Kind::DiscriminatorWins, PATIENCE)]);
+        assert_eq!(told(30, |s| s.standings[0].accuracy = [1.0, 1.0]), [(Kind::DiscriminatorWins, PATIENCE)]);
         assert_eq!(told(30, |s| s.p = Some((0.8, 0.8))), [(Kind::AugmentationAtCap, PATIENCE)]);
         assert_eq!(told(30, |s| s.spread = Some(0.2)), [(Kind::IdenticalSamples, PATIENCE)]);
     }
 
     #[test]
     fn what_comes_and_goes_is_not_told() {
-        assert!(told(30, |s| s.d_loss = Some(if s.epoch % PATIENCE == 0 { 1.0 } else { 0.001 })).is_empty());
+        assert!(told(30, |s| s.standings[0].loss = if s.epoch % PATIENCE == 0 { 1.0 } else { 0.001 }).is_empty());
         // A critic's loss may be anything, and p may not be in use.
-        assert!(told(30, |s| (s.d_loss, s.p) = (None, None)).is_empty());
+        assert!(told(30, |s| (s.standings, s.p) = (Vec::new(), None)).is_empty());
     }
 
     #[test]
@@ -247,6 +265,14 @@ mod tests {
         let mut alarms: Alarms = serde_json::from_str(&text).expect("read");
         assert!(!alarms.is_new());
         assert_eq!(alarms.miss((2, 2), "no weights"), None);
+    }
+
+    #[test]
+    fn epochs_that_an_earlier_version_counted_still_count() {
+        let mut alarms: Alarms = serde_json::from_str(r#"{"d_wins":4}"#).expect("read");
+        let mut seen = sound(5);
+        seen.standings[0].loss = 0.001;
+        assert_eq!(alarms.look(&seen).iter().map(|alarm| alarm.kind).collect::<Vec<_>>(), [Kind::DiscriminatorWins]);
     }
 
     #[test]

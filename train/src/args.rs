@@ -6,13 +6,14 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use shared::cli::{Ending, UsageError};
-use shared::nn::config::Settings;
+use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::device::DeviceChoice;
 use shared::nn::device::list::Devices;
 use shared::nn::devices::DeviceList;
 use shared::nn::ops::Precision;
+use shared::nn::preset;
 use shared::nn::run::Run;
-use shared::nn::{preset, summary};
+use shared::nn::task::Role;
 use shared::signal::Stop;
 use shared::threads::ThreadsFlag;
 
@@ -134,9 +135,19 @@ pub struct Args {
     /// Print the sets of transforms for `augment.pipeline` and end.
     #[arg(long)]
     list_transforms: bool,
-    /// Print the layers of both networks with shapes and counts and end.
+    /// Print the layers of every network with shapes and counts and end. Needs no data set: --size, --channels and --classes say what
+    /// pictures are.
     #[arg(long)]
     summary: bool,
+    /// Height and width of the pictures, with --summary [default: those of the preset, or of --data].
+    #[arg(long, value_name = "N", requires = "summary")]
+    size: Option<usize>,
+    /// Channels of the pictures, 1 or 3, with --summary [default: those of the preset, or of --data].
+    #[arg(long, value_name = "C", requires = "summary", value_parser = channels)]
+    channels: Option<usize>,
+    /// Classes, with --summary: more than 0 make both networks conditional, in the preset's own way unless `cond` says another.
+    #[arg(long, value_name = "K", requires = "summary")]
+    classes: Option<usize>,
     /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, a row each, and end.
     #[arg(long, value_name = "FILE.png")]
     preview_augment: Option<PathBuf>,
@@ -204,7 +215,7 @@ Examples:
   train status runs/*                                        how far are they, how good, how long still?
   train compare runs/* --out compare.png                     which is best, and what is different about it?
   train report runs/birds                                    all about a run in one HTML file (written at its end, too)
-  train --preset gan-ada --summary                           what the networks look like
+  train --preset gan-ada --summary --size 128 --classes 10   the networks, layer by layer
   train check                                                does the GPU compute what the CPU computes?
   train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes
   train --data birds64 --dry-run=config > mine.toml          the settings alone; --config mine.toml takes them
@@ -233,6 +244,15 @@ struct Resolved {
 
 /// Classes that `--summary` shows where no data set is named.
 const SUMMARY_CLASSES: usize = 10;
+
+/// Reads 1 or 3.
+fn channels(text: &str) -> Result<usize, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        _ => Err("expected 1 (grey) or 3 (colour)".into()),
+    }
+}
 
 /// Reads `90s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
@@ -273,7 +293,7 @@ impl Args {
         let Resolved { preset, settings, mirror } = self.settings(earlier, inherited.as_ref())?;
         let seed = self.seed.or(earlier.map(|earlier| earlier.config.seed)).unwrap_or_default();
         if self.summary {
-            return self.print_summary(&preset, &settings, seed);
+            return self.print_summary(&preset, &settings);
         }
         let data = match (&self.data, earlier) {
             (Some(data), _) => data.clone(),
@@ -392,23 +412,40 @@ impl Args {
         Ok(Resolved { preset, settings, mirror })
     }
 
-    fn print_summary(&self, preset: &str, settings: &Settings, seed: u64) -> Result<Ending> {
-        let (size, channels, classes) = match &self.data {
-            None => {
-                let (size, channels) = preset::find(preset)?.extent;
-                (size, channels, SUMMARY_CLASSES)
+    /// Prints the layers of every role's network. Nothing is drawn, so it is instant at any size.
+    fn print_summary(&self, preset: &str, settings: &Settings) -> Result<Ending> {
+        let (mut size, mut channels) = preset::find(preset)?.extent;
+        let mut classes = Vec::new();
+        if let Some(path) = &self.data {
+            let dataset = shared::dataset::Dataset::open(path)?;
+            let manifest = dataset.manifest();
+            (size, channels, classes) = (manifest.size as usize, manifest.channels as usize, manifest.classes.clone());
+        }
+        let mut settings = settings.clone();
+        if let Some(count) = self.classes {
+            classes = (0..count).map(|class| class.to_string()).collect();
+            if count > 0 && !settings.cond.is_on() {
+                settings = settings.with(None, &[format!("cond={}", preset::find(preset)?.conditional)])?;
             }
-            Some(path) => {
-                let dataset = shared::dataset::Dataset::open(path)?;
-                let manifest = dataset.manifest();
-                (manifest.size as usize, manifest.channels as usize, manifest.classes.len())
-            }
-        };
+        } else if classes.is_empty() && settings.cond.is_on() {
+            classes = (0..SUMMARY_CLASSES).map(|class| class.to_string()).collect();
+        }
+        let size = self.size.unwrap_or(size);
+        let channels = self.channels.unwrap_or(channels);
         settings.check_size(size)?;
+        let data = DataConfig { classes, ..DataConfig::of_extent(size, channels) };
+        let config = RunConfig::new(preset, settings, 0, data);
         let device = DeviceChoice::Cpu.open()?;
-        let generator = summary::generator(&settings.generator(size, channels, classes, seed, &device), channels);
-        let discriminator = summary::discriminator(&settings.discriminator(size, channels, classes, seed, &device), size);
-        shared::cli::print(&format!("{generator}\n{discriminator}\n"))?;
+        let table = |role| config.outline(role, &device).summary(&title(role), size, channels);
+        let tables: Vec<String> = config.settings.task.roles().iter().map(table).collect();
+        shared::cli::print(&format!("{}\n", tables.join("\n")))?;
         Ok(Ending::Done)
     }
+}
+
+/// "Generator", "Generator ab".
+fn title(role: &Role) -> String {
+    let words = role.name.replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

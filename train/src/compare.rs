@@ -11,7 +11,7 @@ use shared::nn::config::RunConfig;
 use shared::nn::preset::{self, Preset};
 use shared::table::aligned;
 
-use crate::curves::{overlay, way};
+use crate::curves::{losses, overlay, way};
 use crate::numbers::{ABSENT, rounded};
 use crate::record::{Best, Kids, Record, begun};
 
@@ -144,10 +144,12 @@ impl Comparison {
         for i in 0..self.ways.len() {
             heading.extend([kid(i), "at step".into()]);
         }
-        heading.extend(["step", "kimg", "G's loss", "D's loss", "img/s", "hours"].map(str::to_owned));
+        heading.extend(["step".to_owned(), "kimg".to_owned()]);
+        heading.extend(self.losses().iter().map(|(label, _)| format!("{label}'s loss")));
+        heading.extend(["img/s".to_owned(), "hours".to_owned()]);
         heading.extend(self.keys.iter().cloned());
         let mut lines = vec![heading];
-        lines.extend(self.rows.iter().map(Row::cells));
+        lines.extend(self.rows.iter().map(|row| row.cells(&self.losses())));
         let mut text = aligned(&lines);
         for (i, of) in self.ways.iter().enumerate() {
             text += &format!("{}: {}\n", kid(i), Kids::conventions(of));
@@ -156,6 +158,11 @@ impl Comparison {
             text += "KIDs of different columns were measured differently and cannot be compared.\n";
         }
         text
+    }
+
+    /// The losses of all runs' tasks.
+    fn losses(&self) -> Vec<(&'static str, &'static str)> {
+        losses(self.rows.iter().map(|row| &row.record))
     }
 
     /// For programs.
@@ -171,17 +178,19 @@ impl Comparison {
                 self.keys.iter().cloned().zip(row.settings.iter().map(|value| json!(value))).collect();
             let record = &row.record;
             let last = |key: &str| record.stats.last().map_or(Value::Null, |line| line[key].clone());
-            json!({
-                "run": row.name, "best_kids": kids, "step": record.step, "kimg": record.kimg(), "g_loss": last("g_loss"),
-                "d_loss": last("d_loss"), "img_per_s": record.speed(), "seconds": record.seconds(), "settings": settings,
-            })
+            let mut object = json!({"run": row.name, "best_kids": kids, "step": record.step, "kimg": record.kimg()});
+            self.losses().iter().for_each(|(_, key)| object[*key] = last(key));
+            object["img_per_s"] = json!(record.speed());
+            object["seconds"] = json!(record.seconds());
+            object["settings"] = json!(settings);
+            object
         };
         self.rows.iter().map(|row| format!("{}\n", object(row))).collect()
     }
 }
 
 impl Row {
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, losses: &[(&str, &str)]) -> Vec<String> {
         let number = |value: Option<f64>, digits: i32| value.map_or_else(|| ABSENT.to_owned(), |value| rounded(value, digits));
         let mut cells = vec![self.name.clone()];
         for best in &self.best {
@@ -190,14 +199,9 @@ impl Row {
         }
         let record = &self.record;
         let last = |key: &str| number(record.stats.last().and_then(|line| line[key].as_f64()), 4);
-        cells.extend([
-            record.step.to_string(),
-            rounded(record.kimg(), 4),
-            last("g_loss"),
-            last("d_loss"),
-            number(record.speed(), 3),
-            number(record.seconds().map(|seconds| seconds / 3600.0), 2),
-        ]);
+        cells.extend([record.step.to_string(), rounded(record.kimg(), 4)]);
+        cells.extend(losses.iter().map(|(_, key)| last(key)));
+        cells.extend([number(record.speed(), 3), number(record.seconds().map(|seconds| seconds / 3600.0), 2)]);
         cells.extend(self.settings.iter().map(|value| shortened(value)));
         cells
     }

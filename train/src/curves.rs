@@ -4,6 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use shared::fs;
 use shared::nn::run::Run;
+use shared::nn::task::Kind;
 use shared::picture::Picture;
 use shared::plot::{Chart, Legend, Line, Panel, Scale, Stroke};
 
@@ -50,15 +51,20 @@ pub(crate) fn panels(record: &Record) -> Vec<(String, Picture)> {
 
 fn chart(record: &Record) -> Chart {
     let line = |index: usize, name: &str, key: &str| Line::new(name, Stroke::of(index), series(record, key));
+    let task = record.config.settings.task;
+    let lines = |kind: Kind| task.shown_measures(kind).enumerate().map(|(i, (label, m))| line(i, label, m.key)).collect();
     let mut panels = vec![
-        panel("losses", Scale::Auto, vec![line(0, "G", "g_loss"), line(1, "D", "d_loss")]),
-        panel("accuracy of D", Scale::Fixed(0.0, 1.0), vec![line(0, "real", "real_acc"), line(1, "generated", "gen_acc")]),
+        panel("losses", Scale::Auto, lines(Kind::Loss)),
+        panel("accuracy of D", Scale::Fixed(0.0, 1.0), lines(Kind::Accuracy)),
     ];
     if record.config.settings.augment.pipeline.has_probability() {
         panels.push(panel("p of the augmentation", Scale::FromZero, vec![line(2, "p", "aug_p")]));
     }
-    if record.stats.iter().any(|line| line["penalty"].as_f64().is_some_and(|penalty| penalty != 0.0)) {
-        panels.push(panel("penalties", Scale::Auto, vec![line(4, "penalties", "penalty")]));
+    for (i, (label, measure)) in task.shown_measures(Kind::Term).enumerate() {
+        let term = |line: &Value| line[measure.key].as_f64().is_some_and(|term| term != 0.0);
+        if record.stats.iter().any(term) {
+            panels.push(panel(label, Scale::Auto, vec![line(4 + i, label, measure.key)]));
+        }
     }
     panels.push(kid_panel(record));
     if panels.len() % COLUMNS == 1 {
@@ -118,7 +124,7 @@ fn series(record: &Record, key: &str) -> Vec<(f64, f64)> {
 
 fn kimg(record: &Record, line: &Value) -> Option<f64> {
     let schedule = &record.config.settings.schedule;
-    let of_step = |step: f64| step * (schedule.batch * schedule.discriminator_steps) as f64 / 1000.0;
+    let of_step = |step: f64| step * schedule.pictures_a_step() as f64 / 1000.0;
     line["kimg"].as_f64().or_else(|| line["step"].as_f64().map(of_step))
 }
 
@@ -138,9 +144,9 @@ pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
             .collect();
         panels.push(panel(&title, scale_of(&lines), lines));
     }
-    for (title, key) in [("G's loss", "g_loss"), ("D's loss", "d_loss")] {
+    for (label, key) in losses(runs.iter().map(|(_, record)| *record)) {
         let line = |(index, (name, record)): (usize, &(String, &Record))| Line::new(name, Stroke::of(index), series(record, key));
-        panels.push(panel(title, Scale::Auto, runs.iter().enumerate().map(line).collect()));
+        panels.push(panel(&format!("{label}'s loss"), Scale::Auto, runs.iter().enumerate().map(line).collect()));
     }
     if runs.iter().any(|(_, record)| record.config.settings.augment.pipeline.has_probability()) {
         let line =
@@ -148,4 +154,17 @@ pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
         panels.push(panel("p of the augmentation", Scale::FromZero, runs.iter().enumerate().map(line).collect()));
     }
     Chart { title: String::new(), panels, columns: COLUMNS, legend: Legend::Below }
+}
+
+/// The losses of the tasks of several runs, each once, with their names for people.
+pub(crate) fn losses<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<(&'static str, &'static str)> {
+    let mut losses = Vec::new();
+    for record in records {
+        for (label, measure) in record.config.settings.task.shown_measures(Kind::Loss) {
+            if !losses.contains(&(label, measure.key)) {
+                losses.push((label, measure.key));
+            }
+        }
+    }
+    losses
 }

@@ -2,7 +2,7 @@
 
 use shared::nn::config::ScheduleConfig;
 use shared::nn::ops;
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 
 /// The average's decay in a step of `batch` pictures, `images_seen` real ones having gone before.
 ///
@@ -26,7 +26,7 @@ pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
 pub fn update(average: &mut dyn Parameters, current: &dyn Parameters, decay: f64) {
     let pairs =
         average.parameters_mut().into_iter().zip(current.parameters()).map(|((_, average), (_, current))| (average, current));
-    let (directions, mut averaged): (Vec<_>, Vec<_>) = pairs.partition(|(average, _)| average.role() == Role::Direction);
+    let (directions, mut averaged): (Vec<_>, Vec<_>) = pairs.partition(|(average, _)| average.purpose() == Purpose::Direction);
     directions.into_iter().for_each(|(average, current)| average.set(current.flat()));
     let averages = averaged.iter_mut().map(|(average, _)| average.take()).collect();
     let values = averaged.iter().map(|(_, current)| current.flat()).collect();
@@ -43,8 +43,8 @@ mod tests {
     fn weights_and_statistics_are_averaged_and_directions_taken_over() {
         let device = burn::tensor::Device::flex();
         let network = |value| {
-            [Role::Weight, Role::Statistic, Role::Direction]
-                .map(|role| shared::nn::parameter::Parameter::filled(value, &[2], role, &device))
+            [Purpose::Weight, Purpose::Statistic, Purpose::Direction]
+                .map(|purpose| shared::nn::parameter::Parameter::filled(value, &[2], purpose, &device))
                 .to_vec()
         };
         let (mut average, current) = (network(1.0), network(3.0));

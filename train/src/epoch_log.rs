@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::events::{Events, scalars_of};
 use shared::fs;
 use shared::jsonl::JsonLines;
+use shared::nn::config::TaskName;
 use shared::nn::run::Run;
 use shared::picture::{Limits, Picture};
 
@@ -21,6 +22,7 @@ pub struct EpochLog {
     run: Run,
     stats: JsonLines,
     events: Events,
+    task: TaskName,
     /// Pixels in a row of a sheet, the padding above and below it included.
     row: u32,
 }
@@ -31,12 +33,12 @@ impl EpochLog {
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn open(run: &Run, side: usize, done: u64, owed: Option<u64>) -> Result<Self> {
+    pub fn open(run: &Run, task: TaskName, side: usize, done: u64, owed: Option<u64>) -> Result<Self> {
         let keep = |line: &Value| line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed);
         let stats = JsonLines::open(run.file("stats.jsonl"), keep)?;
         // No line is written between one that is owed and the last step done.
         let events = Events::open(run.folder(), owed.map_or(done, |step| step.saturating_sub(1)))?;
-        Ok(Self { run: run.clone(), stats, events, row: side as u32 + 2 * SHEET_PADDING })
+        Ok(Self { run: run.clone(), stats, events, task, row: side as u32 + 2 * SHEET_PADDING })
     }
 
     /// Writes the line of an epoch, and makes it durable.
@@ -47,7 +49,7 @@ impl EpochLog {
         self.stats.push(line)?;
         self.stats.sync()?;
         let Some((step, epoch)) = line["step"].as_u64().zip(line["epoch"].as_u64()) else { return Ok(()) };
-        self.events.scalars(step, &scalars_of(line))?;
+        self.events.scalars(step, &scalars_of(line, self.task))?;
         self.sheet(step, epoch)?;
         Ok(self.events.sync()?)
     }

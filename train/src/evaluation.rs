@@ -50,6 +50,10 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     if evaluation.every == 0 {
         return Ok(None);
     }
+    if config.settings.generator.takes().latents().is_err() {
+        tracing::info!("training without KID: it compares pictures that are drawn by seed, and this task translates pictures");
+        return Ok(None);
+    }
     let weights = match &options.weights {
         Some(path) => path.clone(),
         None => match INCEPTION.find() {

@@ -2,11 +2,11 @@
 
 use shared::cli::Program;
 use shared::cli::foreign::{Foreign, Value, none, own, same};
-use shared::nn::config::names;
+use shared::nn::preset;
 
 /// What `train` knows about its command line beside its flags.
 pub const PROGRAM: Program =
-    Program { name: "train", foreign: &FOREIGN, settings: names::meant, usual: "train --data DIR --out DIR" };
+    Program { name: "train", foreign: &FOREIGN, settings: preset::meant, usual: "train --data DIR --out DIR" };
 
 /// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN, PyTorch-GAN, Lightning and Keras scripts.
 pub const FOREIGN: [Foreign; 35] = [

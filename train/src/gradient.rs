@@ -2,11 +2,10 @@
 
 use burn::tensor::{Gradients, Tensor, activation};
 use shared::nn::config::{NoiseOn, Reduction, RunConfig};
-use shared::nn::discriminator::{Discriminator, Judgement};
-use shared::nn::generator::Generator;
 use shared::nn::layers::{Classes, Mode, Pass};
 use shared::nn::loss::{Labels, Objective};
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::networks::{Discriminator, Generator, Judgement};
+use shared::nn::parameter::{Moved, Parameters, Purpose};
 use shared::nn::range::Range;
 
 use crate::augment;
@@ -40,6 +39,8 @@ pub struct DiscriminatorSide {
     pub logits_real: Tensor<2>,
     /// D's logits of the generated pictures, [B, 1].
     pub logits_fake: Tensor<2>,
+    /// D's running statistics as the real, then the generated batch moved them.
+    pub moved: Moved,
 }
 
 /// G's side of a turn.
@@ -76,16 +77,27 @@ impl GeneratorSide {
     }
 }
 
-/// Generated pictures [B, C, H, W] of a turn; the running statistics of `generator` move. With `tracked`, a copy whose weights
-/// are leaves, the gradient can go back to it.
-pub fn generate(generator: &mut Generator, turn: &Turn, tracked: bool) -> (Tensor<4>, Generator) {
-    let mut copy = if tracked { generator.tracked() } else { generator.clone() };
-    let z = if tracked { turn.latents.clone().autodiff() } else { turn.latents.clone() };
+/// Generated pictures of a turn.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// [B, C, H, W].
+    pub pictures: Tensor<4>,
+    /// A copy of the generator whose weights are the leaves that a gradient can go back to.
+    pub leaves: Option<Generator>,
+    /// The generator's running statistics as the batch moved them.
+    pub moved: Moved,
+}
+
+/// Generated pictures of a turn; with `tracked`, a gradient can go back to the generator's weights.
+#[must_use]
+pub fn generate(generator: &Generator, turn: &Turn, tracked: bool) -> Generated {
+    let leaves = tracked.then(|| generator.tracked());
+    let z = if tracked { turn.latents().autodiff() } else { turn.latents() };
     let mut masks = turn.masks("generator");
-    let mut pass = Pass { mode: Mode::Train, classes: turn.classes.as_ref(), masks: &mut masks };
-    let fake = copy.forward(z, &mut pass);
-    generator.adopt_statistics(&copy);
-    (fake, copy)
+    let mut pass = Pass::new(Mode::Train, turn.classes.as_ref(), &mut masks);
+    let pictures = leaves.as_ref().unwrap_or(generator).forward(z, &mut pass);
+    let moved = pass.moved;
+    Generated { pictures, leaves, moved }
 }
 
 impl Recipe<'_> {
@@ -106,18 +118,19 @@ impl Recipe<'_> {
         instance_noise::noise(x, deviation, &mut turn.stream(&format!("instance noise {of}")))
     }
 
-    /// The gradients of D's loss at its present weights, from what it sees, without graphs. Its running statistics move: by the
-    /// real, then by the generated batch. `update` counts D's updates.
+    /// The gradients of D's loss at its present weights, from what it sees, without graphs. `update` counts D's updates.
+    #[must_use]
     pub fn discriminator(
         &self,
-        discriminator: &mut Discriminator,
+        discriminator: &Discriminator,
         turn: &Turn,
         [real, fake]: [&Tensor<4>; 2],
         update: u64,
     ) -> DiscriminatorSide {
         let settings = &self.config.settings;
-        let mut tracked = discriminator.tracked();
-        let mut judge = |x: &Tensor<4>, of: &str| judge(&mut tracked, x.clone().autodiff(), of, turn);
+        let tracked = discriminator.tracked();
+        let mut moved = Moved::default();
+        let mut judge = |x: &Tensor<4>, of: &str| judge(&tracked, x.clone().autodiff(), of, turn, &mut moved);
         let (of_real, of_fake) = (judge(real, "real"), judge(fake, "generated"));
         let labels = Labels::draw(&settings.loss, real.dims()[0], &mut turn.stream("labels"));
         let mut loss = self.loss.discriminator(of_real.logits.clone(), of_fake.logits.clone(), &labels);
@@ -138,14 +151,13 @@ impl Recipe<'_> {
                 }
             };
             let points = Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
-            let found = penalty::of(kind, discriminator, &mut tracked, &points);
+            let found = penalty::of(kind, discriminator, &tracked, &points);
             penalties.push((kind, found.squares));
             loss = loss + found.tangent;
         }
         let gradients = flat_gradients(&tracked, &loss.backward());
-        discriminator.adopt_statistics(&tracked);
         let (logits_real, logits_fake) = (of_real.logits.inner(), of_fake.logits.inner());
-        DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake }
+        DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake, moved }
     }
 
     /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose weights are leaves, made; `real`
@@ -159,9 +171,10 @@ impl Recipe<'_> {
         real: &Tensor<4>,
     ) -> GeneratorSide {
         // Through the same dropout mask as in D's turn.
-        let mut discriminator = discriminator.clone();
-        let of_fake = judge(&mut discriminator, fake, "generated", turn);
-        let of_real = self.loss.compares().then(|| judge(&mut discriminator, real.clone(), "real", turn).logits.autodiff());
+        let mut moved = Moved::default();
+        let of_fake = judge(discriminator, fake, "generated", turn, &mut moved);
+        let mut judge_real = || judge(discriminator, real.clone(), "real", turn, &mut moved).logits.autodiff();
+        let of_real = self.loss.compares().then(&mut judge_real);
         let mut loss = self.loss.generator(of_real, of_fake.logits.clone());
         if let Some(classified) = self.classified(&of_fake, turn) {
             loss = loss + classified;
@@ -177,9 +190,14 @@ impl Recipe<'_> {
     }
 }
 
-fn judge(discriminator: &mut Discriminator, x: Tensor<4>, of: &str, turn: &Turn) -> Judgement {
+/// What D says of a batch in training; `moved` are its running statistics before and after.
+fn judge(discriminator: &Discriminator, x: Tensor<4>, of: &str, turn: &Turn, moved: &mut Moved) -> Judgement {
     let mut masks = turn.masks(of);
-    discriminator.forward(x, &mut Pass { mode: Mode::Train, classes: turn.classes.as_ref(), masks: &mut masks })
+    let mut pass = Pass::new(Mode::Train, turn.classes.as_ref(), &mut masks);
+    std::mem::swap(&mut pass.moved, moved);
+    let judgement = discriminator.forward(x, &mut pass);
+    *moved = pass.moved;
+    judgement
 }
 
 /// The mean of −log softmax(logits) at the classes, `[1]`.
@@ -192,6 +210,6 @@ pub fn cross_entropy(logits: Tensor<2>, classes: &Classes) -> Tensor<1> {
 
 /// The gradients of a tracked network's weights; zeros where none arrived.
 pub fn flat_gradients(network: &dyn Parameters, gradients: &Gradients) -> Vec<Tensor<1>> {
-    let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+    let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
     weights.map(|(_, p)| p.gradient(gradients).unwrap_or_else(|| p.flat().inner().zeros_like())).collect()
 }

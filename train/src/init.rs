@@ -12,9 +12,10 @@ use burn::tensor::Device;
 use serde_json::Value;
 use shared::cli::UsageError;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
-use shared::nn::config::{InitConfig, RunConfig};
+use shared::nn::config::{InitConfig, RunConfig, TaskName};
 use shared::nn::fit::{Fit, Match};
 use shared::nn::run::{Run, Which};
+use shared::nn::task::Role;
 
 use crate::starts::few;
 use crate::trainer::Trainer;
@@ -77,10 +78,16 @@ fn open(run: &Path, which: Which) -> Result<Checkpoint> {
     checkpoint.with_context(|| format!("--init-from {}", run.display()))
 }
 
+/// The roles of a run's task, each with the file of another run that its network begins with: the
+/// average where one is kept.
+fn files(task: TaskName) -> impl Iterator<Item = (&'static Role, &'static str)> {
+    task.roles().iter().map(|role| (role, role.average.unwrap_or(role.name)))
+}
+
 /// The checksums of the files that are read.
 fn weights(checkpoint: &Checkpoint) -> String {
-    let crc = |name: &str| checkpoint.meta.files.get(name).map_or("", |file| file.crc32.as_str());
-    format!("{}-{}", crc("ema.safetensors"), crc("discriminator.safetensors"))
+    let crc = |file: &str| checkpoint.meta.files.get(&format!("{file}.safetensors")).map_or("", |file| file.crc32.as_str());
+    files(checkpoint.meta.config.settings.task).map(|(_, file)| crc(file)).collect::<Vec<_>>().join("-")
 }
 
 /// The networks of a run of these settings before its first step, where it begins with the weights of another one; says on the log which
@@ -105,15 +112,20 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
     }
     let mut trainer = Trainer::new(config, 0, &Device::flex());
     let pair = Match::of(&source.meta.config, config);
-    let of_generator = pair.load(&source, "ema", &mut trainer.generator)?;
-    let of_discriminator = pair.load(&source, "discriminator", &mut trainer.discriminator)?;
-    trainer.ema = trainer.generator.clone();
-    if of_generator.is_empty() && of_discriminator.is_empty() {
+    let mut fits = Vec::new();
+    for player in &mut trainer.game.players {
+        let of_role = files(source.meta.config.settings.task).find(|(role, _)| role.name == player.role.name);
+        let Some((_, file)) = of_role else { continue };
+        fits.push((player.role.name, pair.load(&source, file, &mut player.network)?));
+        if let Some(average) = &mut player.average {
+            average.clone_from(&player.network);
+        }
+    }
+    if fits.iter().all(|(_, fit)| fit.is_empty()) {
         return Err(nothing_fits(init, &source.meta.config, config).into());
     }
     tracing::info!("the run begins with the weights of {init}");
-    tell("generator", &of_generator);
-    tell("discriminator", &of_discriminator);
+    fits.iter().for_each(|(role, fit)| tell(role, fit));
     tell_classes(&source.meta.config.data.classes, &config.data.classes);
     Ok(Some(trainer))
 }

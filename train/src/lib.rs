@@ -18,7 +18,10 @@
 //! | [`init`] | a run that begins with another run's weights |
 //! | [`starts`] | the settings a run was begun with, and what is noted at each start |
 //! | [`training`] | one run from its first or last saved step to its end |
-//! | [`trainer`] | the networks, their optimizers, and one step |
+//! | [`trainer`] | one step of any task |
+//! | [`tasks`] | what a step does with the networks |
+//! | [`game`] | what a task plays with: networks, batches in turns, the way to moved weights |
+//! | [`players`] | the networks by role, with averages and optimizers |
 //! | [`turn`] | a batch and the random numbers that belong to it |
 //! | [`gradient`] | what the networks' weights should follow |
 //! | [`penalty`] | penalties on D's gradient |
@@ -31,7 +34,7 @@
 //! | [`ema`] | the average of the generator's weights |
 //! | [`batches`] | data set → the pictures of a batch |
 //! | [`feed`], [`loader`], [`resident`] | the batches of a run on a device, ahead of its steps |
-//! | [`metrics`] | averages over an epoch |
+//! | [`measured`] | the numbers of a step by name, and averages over an epoch |
 //! | [`evaluation`], [`evaluations`], [`best`] | KID while training, the thread that computes it, and the best one so far |
 //! | [`state`], [`saver`] | what a checkpoint keeps beside tensors, and writing it beside the steps |
 //! | [`alarm`], [`pace`] | what is told once, with what to try |
@@ -58,17 +61,19 @@ pub mod evaluations;
 pub mod feed;
 pub mod folder;
 pub mod foreign;
+pub mod game;
 pub mod gradient;
 pub mod init;
 pub mod instance_noise;
 pub mod lists;
 pub mod live;
 pub mod loader;
-pub mod metrics;
+pub mod measured;
 mod numbers;
 pub mod optimizer;
 pub mod pace;
 pub mod penalty;
+pub mod players;
 pub mod preparation;
 pub mod rate;
 pub mod readback;
@@ -83,6 +88,7 @@ pub mod saver;
 pub mod starts;
 pub mod state;
 pub mod status;
+pub mod tasks;
 pub mod throughput;
 pub mod trainer;
 pub mod training;

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use shared::log::Progress;
+use shared::nn::config::TaskName;
+use shared::nn::task::Kind;
 use shared::process;
 
-use crate::metrics::StepMetrics;
+use crate::measured::Measured;
 
 /// Epochs that the small curves show.
 const CURVE: usize = 24;
@@ -17,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Where a run is, for its line.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Now {
     /// The epoch under way, from 1.
     pub epoch: u64,
@@ -26,7 +28,7 @@ pub struct Now {
     /// Real pictures a second in this epoch.
     pub img_per_s: f64,
     /// The epoch's means so far.
-    pub means: StepMetrics,
+    pub means: Measured,
     /// The probability of augmenting.
     pub p: f64,
 }
@@ -36,8 +38,9 @@ pub struct Now {
 pub struct Live {
     progress: Progress,
     renewed: Option<Instant>,
-    /// G's loss, D's loss, p and KID by epoch.
-    curves: [Vec<f64>; 4],
+    task: TaskName,
+    /// The task's losses, p and KID by epoch, each with its name.
+    curves: Vec<(&'static str, Vec<f64>)>,
     kid: Option<f64>,
     best: Option<f64>,
 }
@@ -45,10 +48,12 @@ pub struct Live {
 impl Live {
     /// A run of `total` steps of which `done` are done; `best` is the lowest KID so far.
     #[must_use]
-    pub fn new(total: u64, done: u64, best: Option<f64>) -> Self {
+    pub fn new(task: TaskName, total: u64, done: u64, best: Option<f64>) -> Self {
         let template = "{wide_bar} {pos}/{len} steps, {eta} left\n{msg}";
         let progress = Progress::resumed("steps", total, done, template);
-        Self { progress, renewed: None, curves: Default::default(), kid: None, best }
+        let losses = task.shown_measures(Kind::Loss).map(|(label, _)| label);
+        let curves = losses.chain(["p", "KID"]).map(|name| (name, Vec::new())).collect();
+        Self { progress, renewed: None, task, curves, kid: None, best }
     }
 
     /// Counts a step. Whether it is time for [`Live::show`], and somebody there to see it.
@@ -64,8 +69,9 @@ impl Live {
     }
 
     /// Takes an epoch's numbers into the curves.
-    pub fn epoch(&mut self, means: &StepMetrics, p: f64) {
-        for (curve, value) in self.curves.iter_mut().zip([means.g_loss, means.d_loss, p]) {
+    pub fn epoch(&mut self, means: &Measured, p: f64) {
+        let losses = self.task.shown_measures(Kind::Loss).map(|(_, measure)| means.get(measure.key));
+        for ((_, curve), value) in self.curves.iter_mut().zip(losses.chain([p])) {
             push(curve, value);
         }
     }
@@ -74,7 +80,9 @@ impl Live {
     pub fn kid(&mut self, kid: f64) {
         self.kid = Some(kid);
         self.best = Some(self.best.map_or(kid, |best| best.min(kid)));
-        push(&mut self.curves[3], kid);
+        if let Some((_, curve)) = self.curves.last_mut() {
+            push(curve, kid);
+        }
     }
 
     fn text(&self, now: &Now) -> String {
@@ -85,13 +93,22 @@ impl Live {
             _ => String::new(),
         };
         let memory = process::resident_bytes().map_or(String::new(), |bytes| format!(" · {} MB", bytes >> 20));
+        let shown = |kind: Kind, digits: usize| {
+            let shown = self.task.shown_measures(kind).map(|(label, measure)| format!("{label} {:.digits$}", m.get(measure.key)));
+            shown.collect::<Vec<_>>().join(" ")
+        };
         let numbers = format!(
-            "epoch {} · {:.1} kimg · {:.0} img/s · G {:.3} D {:.3} · real {:.2} gen {:.2} · p {:.3}{kid}{memory}",
-            now.epoch, now.kimg, now.img_per_s, m.g_loss, m.d_loss, m.real_accuracy, m.generated_accuracy, now.p
+            "epoch {} · {:.1} kimg · {:.0} img/s · {} · {} · p {:.3}{kid}{memory}",
+            now.epoch,
+            now.kimg,
+            now.img_per_s,
+            shown(Kind::Loss, 3),
+            shown(Kind::Accuracy, 2),
+            now.p
         );
-        let curves: Vec<String> = ["G", "D", "p", "KID"]
+        let curves: Vec<String> = self
+            .curves
             .iter()
-            .zip(&self.curves)
             .filter(|(_, curve)| curve.len() > 1)
             .map(|(name, curve)| format!("{name} {}", sparkline(curve)))
             .collect();
@@ -131,15 +148,18 @@ mod tests {
 
     #[test]
     fn the_line_tells_what_a_person_looks_for() {
-        let mut live = Live::new(100, 10, Some(0.05));
-        let means = StepMetrics { g_loss: 1.25, d_loss: 0.5, real_accuracy: 0.75, generated_accuracy: 0.5, ..Default::default() };
+        let mut live = Live::new(TaskName::Adversarial, 100, 10, Some(0.05));
+        let mut means = Measured::default();
+        for (key, value) in [("g_loss", 1.25), ("d_loss", 0.5), ("real_acc", 0.75), ("gen_acc", 0.5)] {
+            means.set(key, value);
+        }
         for _ in 0..40 {
             live.epoch(&means, 0.125);
         }
         live.kid(0.06);
         let text = live.text(&Now { epoch: 3, kimg: 12.34, img_per_s: 95.4, means, p: 0.125 });
         let expected =
-            "epoch 3 · 12.3 kimg · 95 img/s · G 1.250 D 0.500 · real 0.75 gen 0.50 · p 0.125 · KID 0.0600 (best 0.0500)";
+            "epoch 3 · 12.3 kimg · 95 img/s · G 1.250 D 0.500 · real 0.75 generated 0.50 · p 0.125 · KID 0.0600 (best 0.0500)";
         assert!(text.starts_with(expected), "{text}");
         assert!(text.contains(&"▁".repeat(CURVE)) && !text.contains(&"▁".repeat(CURVE + 1)), "{text}");
     }

@@ -5,8 +5,8 @@
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::config::PenaltyConfig;
-use shared::nn::discriminator::Discriminator;
 use shared::nn::layers::{Classes, Masks, Mode, Pass};
+use shared::nn::networks::Discriminator;
 
 /// A penalty: its value, and a tensor whose gradient by D's weights is the penalty's.
 #[derive(Clone, Debug)]
@@ -87,17 +87,18 @@ pub struct Points<'a> {
 }
 
 /// The penalty `kind` at `points`. `tracked` is `plain` with its weights as leaves.
-pub fn of(kind: Kind, plain: &Discriminator, tracked: &mut Discriminator, points: &Points<'_>) -> Penalty {
+#[must_use]
+pub fn of(kind: Kind, plain: &Discriminator, tracked: &Discriminator, points: &Points<'_>) -> Penalty {
     let mut masks = points.masks.clone();
     let x = points.x.clone().autodiff().require_grad();
-    let mut pass = Pass { mode: Mode::Train, classes: points.classes, masks: &mut masks };
-    let sum = plain.clone().forward(x.clone(), &mut pass).logits.sum();
+    let mut pass = Pass::new(Mode::Train, points.classes, &mut masks);
+    let sum = plain.forward(x.clone(), &mut pass).logits.sum();
     let g = x.grad(&sum.backward()).unwrap_or_else(|| points.x.zeros_like()); // [B, C, H, W]
     let flat: Tensor<2> = g.clone().flatten(1, 3);
     let squares: Tensor<1> = flat.square().sum_dim(1).reshape([-1]); // [B]
     let direction = kind.slope(g, squares.clone()).autodiff();
     let mut masks = points.masks.clone();
-    let mut pass = Pass { mode: Mode::Train, classes: points.classes, masks: &mut masks };
+    let mut pass = Pass::new(Mode::Train, points.classes, &mut masks);
     let tangent = tracked.tangent(points.x.clone().autodiff(), direction, &mut pass).tangent;
     let tangent = tangent.map_or_else(|| Tensor::zeros([1], &points.x.device()), Tensor::sum);
     Penalty { kind, tangent, squares }

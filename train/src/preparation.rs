@@ -99,7 +99,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     let size = manifest.size as usize;
     options.settings.check_size(size)?;
     options.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
-    if options.settings.discriminator.freeze > 0 && options.init.is_none() {
+    if options.settings.discriminator.frozen_blocks() > 0 && options.init.is_none() {
         tracing::warn!("discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them");
     }
     let told = options.settings.cond.is_on();
@@ -158,7 +158,7 @@ pub(crate) fn last_step(config: &RunConfig, batches: &Batches) -> u64 {
 
 /// The step after which a schedule ends where an epoch has `per_epoch` steps.
 pub(crate) fn end_of(schedule: &ScheduleConfig, per_epoch: u64) -> u64 {
-    let per_step = (schedule.batch * schedule.discriminator_steps) as f64;
+    let per_step = schedule.pictures_a_step() as f64;
     if schedule.steps > 0 {
         schedule.steps
     } else if schedule.kimg > 0.0 {

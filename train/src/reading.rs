@@ -1,89 +1,68 @@
-//! What a step leaves to be read: its losses, logits and norms, first as one tensor on the device, so that nothing waits for it, then
-//! as numbers on the host.
+//! What a step leaves to be read: losses, logits and norms by name, first as one tensor on the device,
+//! so that nothing waits for it, then as numbers on the host.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
+use shared::nn::config::TaskName;
+use shared::nn::task::{Measure, Reduce};
 
 use crate::augment::controller::Observation;
-use crate::gradient::{DiscriminatorSide, GeneratorSide};
-use crate::metrics::StepMetrics;
+use crate::measured::Measured;
 use crate::optimizer::Norm;
 use crate::penalty::Kind;
 
 /// What a stretch of a reading's numbers is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum What {
-    /// G's loss in one turn.
-    GLoss,
-    /// D's loss in one turn, without the penalties that follow it.
-    DLoss,
-    /// ‖∇ₓD‖² of each picture, of which the last turn's penalty is made.
-    Squares(Kind),
-    /// D's logits of real pictures.
-    Real,
-    /// Those of generated ones, in D's turn.
-    Fake,
-    /// The same in G's turn.
-    Fooled,
-    /// The norm of G's last gradient.
-    GNorm,
-    /// The norm of D's last gradient.
-    DNorm,
+#[derive(Clone, Debug, PartialEq)]
+enum Stretch {
+    /// So many values of this name.
+    Values(&'static str, usize),
+    /// ‖∇ₓD‖² of each picture, so many for each penalty; together one value of this name.
+    Penalties(&'static str, Vec<(Kind, usize)>),
+    /// The norm of the last gradient of the role with this short name.
+    Norm(&'static str),
 }
 
 /// What one step left on its device.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
-    stretches: Vec<(What, usize)>,
+    stretches: Vec<Stretch>,
     tensors: Vec<Tensor<1>>,
-    g_norm: Option<f64>,
-    d_norm: Option<f64>,
+    norms: Vec<(&'static str, f64)>,
 }
 
 impl Reading {
-    fn add(&mut self, what: What, tensor: Tensor<1>) {
-        self.stretches.push((what, tensor.dims()[0]));
-        self.tensors.push(tensor);
+    /// Leaves values under a name; those of several turns come together.
+    pub fn add(&mut self, name: &'static str, values: Tensor<1>) {
+        self.stretches.push(Stretch::Values(name, values.dims()[0]));
+        self.tensors.push(values);
     }
 
-    fn add_logits(&mut self, what: What, logits: &Tensor<2>) {
-        self.add(what, logits.clone().reshape([-1]));
+    /// The same with logits [B, 1].
+    pub fn add_logits(&mut self, name: &'static str, logits: &Tensor<2>) {
+        self.add(name, logits.clone().reshape([-1]));
     }
 
-    /// What D's side of a turn tells.
-    pub fn add_discriminator(&mut self, side: &DiscriminatorSide) {
-        self.add(What::DLoss, side.loss.clone());
-        for (kind, squares) in &side.penalties {
-            self.add(What::Squares(*kind), squares.clone());
-        }
-        self.add_logits(What::Real, &side.logits_real);
-        self.add_logits(What::Fake, &side.logits_fake);
+    /// The penalties of one turn, each with ‖∇ₓD‖² of the pictures, `[B]`; their sum becomes one
+    /// value of this name, 0 where there is none.
+    pub fn add_penalties(&mut self, name: &'static str, penalties: &[(Kind, Tensor<1>)]) {
+        let counts = penalties.iter().map(|(kind, squares)| (*kind, squares.dims()[0])).collect();
+        self.stretches.push(Stretch::Penalties(name, counts));
+        self.tensors.extend(penalties.iter().map(|(_, squares)| squares.clone()));
     }
 
-    /// What G's side of a turn tells.
-    pub fn add_generator(&mut self, side: &GeneratorSide) {
-        self.add(What::GLoss, side.loss.clone());
-        self.add_logits(What::Fooled, &side.logits_fake);
-    }
-
-    /// The norm of G's gradient; a later one replaces it.
-    pub fn set_g_norm(&mut self, norm: Option<Norm>) {
+    /// The norm of a role's gradient; a later one replaces it.
+    pub fn set_norm(&mut self, short: &'static str, norm: Option<Norm>) {
         match norm {
-            Some(Norm::Host(norm)) => self.g_norm = Some(norm),
-            Some(Norm::Device(norm)) => self.add(What::GNorm, *norm),
+            Some(Norm::Host(norm)) => self.norms.push((short, norm)),
+            Some(Norm::Device(norm)) => {
+                self.stretches.push(Stretch::Norm(short));
+                self.tensors.push(*norm);
+            }
             None => {}
         }
     }
 
-    /// The norm of D's gradient; a later one replaces it.
-    pub fn set_d_norm(&mut self, norm: Option<Norm>) {
-        match norm {
-            Some(Norm::Host(norm)) => self.d_norm = Some(norm),
-            Some(Norm::Device(norm)) => self.add(What::DNorm, *norm),
-            None => {}
-        }
-    }
-
-    /// All tensors as one, so that one transfer brings them to the host. To be called on the thread that took the step.
+    /// All tensors as one, so that one transfer brings them to the host. To be called on the thread
+    /// that took the step.
     #[must_use]
     pub fn joined(mut self) -> Self {
         if self.tensors.len() > 1 {
@@ -95,53 +74,56 @@ impl Reading {
     /// The numbers; waits until the device has them.
     #[must_use]
     pub fn read(self) -> Values {
-        let numbers: Vec<f32> = self.tensors.into_iter().flat_map(|t| to_vec(t.into_data())).collect();
-        let mut values = Values { g_norm: self.g_norm, d_norm: self.d_norm, ..Values::default() };
-        let mut at = 0;
-        for (what, count) in self.stretches {
-            values.add(what, &numbers[at..at + count]);
-            at += count;
+        let numbers: Vec<f32> = self.tensors.into_iter().flat_map(|t| t.into_data().iter::<f32>().collect::<Vec<_>>()).collect();
+        let mut rest = &numbers[..];
+        let mut take = |count: usize| {
+            let (taken, left) = rest.split_at(count);
+            rest = left;
+            taken
+        };
+        let mut values = Values::default();
+        for (short, norm) in self.norms {
+            values.set_norm(short, norm);
+        }
+        for stretch in self.stretches {
+            match stretch {
+                Stretch::Values(name, count) => values.list(name).extend(take(count).iter().copied().map(f64::from)),
+                Stretch::Penalties(name, counts) => {
+                    let sum = counts.into_iter().map(|(kind, count)| kind.value(take(count))).fold(0.0, |sum, value| sum + value);
+                    values.list(name).push(sum);
+                }
+                Stretch::Norm(short) => take(1).iter().for_each(|norm| values.set_norm(short, f64::from(*norm))),
+            }
         }
         values
     }
 }
 
-fn to_vec(data: TensorData) -> Vec<f32> {
-    data.iter::<f32>().collect()
-}
-
 /// What one step measured, on the host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values {
-    g_loss: Vec<f64>,
-    d_loss: Vec<f64>,
-    penalty: Vec<f64>,
-    real: Vec<f32>,
-    fake: Vec<f32>,
-    fooled: Vec<f32>,
-    d_norm: Option<f64>,
-    g_norm: Option<f64>,
+    lists: Vec<(&'static str, Vec<f64>)>,
+    norms: Vec<(&'static str, f64)>,
 }
 
 impl Values {
-    fn add(&mut self, what: What, numbers: &[f32]) {
-        let first = || numbers.first().copied().map(f64::from);
-        match what {
-            What::GLoss => self.g_loss.extend(first()),
-            What::DLoss => {
-                self.d_loss.extend(first());
-                self.penalty.push(0.0);
-            }
-            What::Squares(kind) => {
-                let value = kind.value(numbers);
-                self.penalty.iter_mut().last().into_iter().for_each(|penalty| *penalty += value);
-            }
-            What::Real => self.real.extend(numbers),
-            What::Fake => self.fake.extend(numbers),
-            What::Fooled => self.fooled.extend(numbers),
-            What::GNorm => self.g_norm = first(),
-            What::DNorm => self.d_norm = first(),
+    fn list(&mut self, name: &'static str) -> &mut Vec<f64> {
+        let index = self.lists.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            self.lists.push((name, Vec::new()));
+            self.lists.len() - 1
+        });
+        &mut self.lists[index].1
+    }
+
+    fn set_norm(&mut self, short: &'static str, norm: f64) {
+        match self.norms.iter_mut().find(|(known, _)| *known == short) {
+            Some((_, earlier)) => *earlier = norm,
+            None => self.norms.push((short, norm)),
         }
+    }
+
+    fn get(&self, name: &str) -> &[f64] {
+        self.lists.iter().find(|(known, _)| *known == name).map_or(&[], |(_, list)| list)
     }
 
     /// What all devices measured in a step; the norms are those of the gradients that they share.
@@ -151,40 +133,51 @@ impl Values {
     }
 
     fn and(mut self, other: Self) -> Self {
-        self.g_loss.extend(other.g_loss);
-        self.d_loss.extend(other.d_loss);
-        self.penalty.extend(other.penalty);
-        self.real.extend(other.real);
-        self.fake.extend(other.fake);
-        self.fooled.extend(other.fooled);
+        for (name, list) in other.lists {
+            self.list(name).extend(list);
+        }
         self
     }
 
-    /// What moves the probability of augmenting.
+    /// What moves the probability of augmenting: the logits of real pictures.
     #[must_use]
     pub fn observation(&self) -> Observation {
-        Observation::of(&self.real)
+        Observation::of(self.get("real"))
     }
 
-    /// Means over the step.
+    /// The task's measures over the step, and norms of gradients.
     #[must_use]
-    pub fn metrics(&self) -> StepMetrics {
+    pub fn measured(&self, task: TaskName) -> Measured {
+        let mut measured = Measured::default();
+        for measure in task.measures() {
+            measured.set(measure.key, self.reduce(measure));
+        }
+        for (short, norm) in &self.norms {
+            measured.set(&norm_key(short), *norm);
+        }
+        measured
+    }
+
+    /// One number of a list; not a number where the list is empty.
+    fn reduce(&self, measure: &Measure) -> f64 {
+        let values = self.get(measure.values);
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let share =
-            |logits: &[f32], holds: fn(f32) -> bool| logits.iter().filter(|&&l| holds(l)).count() as f64 / logits.len() as f64;
-        let sigmoid = |logits: &[f32]| mean(&logits.iter().map(|&l| 1.0 / (1.0 + (-f64::from(l)).exp())).collect::<Vec<_>>());
-        let d_loss: Vec<f64> = self.d_loss.iter().zip(&self.penalty).map(|(loss, penalty)| loss + penalty).collect();
-        StepMetrics {
-            g_loss: mean(&self.g_loss),
-            d_loss: mean(&d_loss),
-            penalty: mean(&self.penalty),
-            real_accuracy: share(&self.real, |l| l > 0.0),
-            generated_accuracy: share(&self.fake, |l| l < 0.0),
-            d_real: sigmoid(&self.real),
-            d_fake: sigmoid(&self.fake),
-            d_fooled: sigmoid(&self.fooled),
-            g_norm: self.g_norm.unwrap_or(0.0),
-            d_norm: self.d_norm.unwrap_or(0.0),
+        let share = |holds: fn(f64) -> bool| values.iter().filter(|&&v| holds(v)).count() as f64 / values.len() as f64;
+        match measure.reduce {
+            Reduce::Mean => mean(values),
+            Reduce::MeanWith(other) => {
+                let sums: Vec<f64> = values.iter().zip(self.get(other)).map(|(a, b)| a + b).collect();
+                mean(&sums)
+            }
+            Reduce::Positive => share(|v| v > 0.0),
+            Reduce::Negative => share(|v| v < 0.0),
+            Reduce::Sigmoid => mean(&values.iter().map(|&v| 1.0 / (1.0 + (-v).exp())).collect::<Vec<_>>()),
         }
     }
+}
+
+/// The key of the norm of a role's gradient.
+#[must_use]
+pub fn norm_key(short: &str) -> String {
+    format!("{short}_norm")
 }

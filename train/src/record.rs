@@ -265,8 +265,7 @@ impl Record {
     }
 
     fn pictures_a_step(&self) -> u64 {
-        let schedule = &self.config.settings.schedule;
-        (schedule.batch * schedule.discriminator_steps) as u64
+        self.config.settings.schedule.pictures_a_step()
     }
 
     /// Seconds of training over all starts; in runs of earlier versions of the epochs' steps alone.

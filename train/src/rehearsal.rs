@@ -15,16 +15,16 @@ use shared::nn::device::facts::gib;
 use shared::nn::device::memory::{self, Memory};
 use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
-use shared::nn::summary;
 use shared::picture::Picture;
 use shared::process::{Room, peak_bytes, resident_bytes, room};
 
 use crate::batches::Batches;
 use crate::disk::Forecast;
 use crate::feed::{self, Ready};
+use crate::game;
 use crate::preparation::{Options, last_step, steps_per_epoch};
 use crate::replicas::{self, Replicas};
-use crate::trainer::{self, Trainer};
+use crate::trainer::Trainer;
 use crate::turn::Batch;
 use crate::{estimate, evaluation, init, training};
 
@@ -156,9 +156,9 @@ impl Measured {
         let mut feeds = feed::of_run(batches, options.data_on, &config.settings, devices, 0)?;
         let (data, updates) = (&config.data, config.settings.schedule.discriminator_steps);
         let first = &replicas.first;
-        let (g, d) = (&first.generator, &first.discriminator);
-        tracing::info!("generator: {}", summary::outline_of_generator(g, data.channels));
-        tracing::info!("discriminator: {}", summary::outline_of_discriminator(d, data.size, data.channels));
+        for player in &first.game.players {
+            tracing::info!("{}: {}", player.role.name, player.network.outline(data.size, data.channels));
+        }
         if let [device] = devices
             && *device == Device::flex()
         {
@@ -178,11 +178,11 @@ impl Measured {
         let each = begun.elapsed() / TIMED;
 
         let device = devices.first().context("a run needs a device")?;
-        let sampler = Sampler::new(replicas.first.ema.clone(), config, device.clone());
+        let sampler = Sampler::new(replicas.first.shown().clone(), config, device.clone());
         let checkpoint_bytes = replicas.first.bytes();
         let samples = &config.settings.samples;
         let begun = Instant::now();
-        let pictures = sampler.pictures(&(0..samples.pictures as u64).collect::<Vec<_>>());
+        let pictures = training::samples(&sampler, batches, samples.pictures)?;
         training::sheet(&pictures, samples.columns)?;
         let sheet = begun.elapsed();
         let peak = peak_bytes();
@@ -226,7 +226,7 @@ const QUARTER: usize = 4;
 
 /// Whether a batch has an eighth with pictures enough for BatchNorm.
 fn has_eighths(schedule: &ScheduleConfig) -> bool {
-    let parts = trainer::parts(schedule, 1);
+    let parts = game::parts(schedule, 1);
     schedule.batch.is_multiple_of(EIGHTH * parts) && schedule.batch / (EIGHTH * parts) >= 2
 }
 
@@ -234,7 +234,7 @@ fn has_eighths(schedule: &ScheduleConfig) -> bool {
 /// networks' shapes say has no room.
 fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
     let (schedule, Some(room)) = (&config.settings.schedule, room()) else { return Ok(()) };
-    let parts = trainer::parts(schedule, devices);
+    let parts = game::parts(schedule, devices);
     let (networks, whole) =
         (estimate::networks(config) * devices as u64, estimate::step(config, schedule.batch / parts * devices));
     // What is tried first, where it is less than everything.
@@ -274,7 +274,7 @@ fn foresee(trainer: &Trainer, batches: &[Batch], config: &RunConfig) -> Result<(
         trial.step(&part);
         peak_bytes()
     };
-    let parts = trainer::parts(schedule, 1);
+    let parts = game::parts(schedule, 1);
     let refuse_beyond = |needed: u64, whole: u64| -> Result<(), UsageError> {
         let (Some(now), Some(room)) = (resident_bytes(), room()) else { return Ok(()) };
         if needed <= now + room.bytes {

@@ -17,8 +17,9 @@ use shared::threads;
 
 use crate::augment::Controller;
 use crate::feed::Ready;
+use crate::game::parts;
 use crate::reading::Reading;
-use crate::trainer::{Trainer, parts};
+use crate::trainer::Trainer;
 
 /// What another device is told to do.
 enum Order {
@@ -87,7 +88,7 @@ impl Replicas {
         let mut batches = batches.into_iter();
         let own = batches.next().unwrap_or_default();
         for (other, share) in self.others.iter_mut().zip(batches) {
-            other.order(Order::Step(share, self.first.controller));
+            other.order(Order::Step(share, self.first.game.controller));
         }
         let first = &mut self.first;
         let mut own = catch_unwind(AssertUnwindSafe(|| step(first, own)));
@@ -137,7 +138,7 @@ impl Replicas {
                 _ => bail!(
                     "step {}: the networks on {:?} are no longer those of the first device, so nothing is saved; devices that \
                      train one run must be of one model. The checkpoints before this one are untouched: go on with a single --device",
-                    self.first.step,
+                    self.first.game.step,
                     other.device
                 ),
             }
@@ -227,7 +228,7 @@ impl Other {
             while let (Ok(()), Ok(order)) = (&answered, receive.recv()) {
                 answered = send.send(match order {
                     Order::Step(batches, controller) => {
-                        trainer.controller = controller;
+                        trainer.game.controller = controller;
                         Answer::Stepped(step(&mut trainer, batches))
                     }
                     Order::Checksum => Answer::Checksum(checksum(&trainer)),

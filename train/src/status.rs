@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::cli::{Ending, one_line};
+use shared::nn::config::TaskName;
 use shared::nn::run::Run;
+use shared::nn::task::{Kind, Measure};
 
 use crate::numbers::{count, duration, rounded};
 use crate::record::{Best, Record, begun, bytes_below};
@@ -59,10 +61,11 @@ struct Status {
     /// Of training, over all starts.
     seconds: Option<f64>,
     seconds_left: Option<f64>,
-    g_loss: Option<f64>,
-    d_loss: Option<f64>,
-    real_acc: Option<f64>,
-    gen_acc: Option<f64>,
+    /// The measures of the task that people look for: losses, then accuracies.
+    #[serde(flatten)]
+    measures: Map<String, Value>,
+    #[serde(skip)]
+    task: TaskName,
     aug_p: Option<f64>,
     kid: Option<f64>,
     kid_step: Option<u64>,
@@ -122,6 +125,7 @@ impl Status {
             Vec::new()
         });
         let seconds = |name: &str| record.age(name).map(|age| age.as_secs());
+        let task = record.config.settings.task;
         Ok(Self {
             run: folder.to_owned(),
             state,
@@ -138,10 +142,8 @@ impl Status {
             img_per_s: record.speed(),
             seconds: record.seconds(),
             seconds_left: record.seconds_left().filter(|_| running),
-            g_loss: last["g_loss"].as_f64(),
-            d_loss: last["d_loss"].as_f64(),
-            real_acc: last["real_acc"].as_f64(),
-            gen_acc: last["gen_acc"].as_f64(),
+            measures: looked_for(task).map(|(_, m)| (m.key.to_owned(), last[m.key].clone())).collect(),
+            task,
             aug_p: last["aug_p"].as_f64().filter(|_| record.config.settings.augment.pipeline.has_probability()),
             kid: measured["kid"].as_f64(),
             kid_step: measured["step"].as_u64(),
@@ -171,16 +173,7 @@ impl Status {
         row("error", self.error.clone().unwrap_or_default());
         row("progress", self.progress());
         row("speed", self.speed());
-        let loss = |v: Option<f64>| v.map_or_else(|| "–".into(), |v| rounded(v, 4));
-        if self.g_loss.or(self.d_loss).is_some() {
-            let accuracy = match (self.real_acc, self.gen_acc) {
-                (Some(real), Some(generated)) => {
-                    format!(", D right about {:.0}% of real and {:.0}% of generated pictures", 100.0 * real, 100.0 * generated)
-                }
-                _ => String::new(),
-            };
-            row("losses", format!("G {}, D {}{accuracy}", loss(self.g_loss), loss(self.d_loss)));
-        }
+        row("losses", self.losses());
         row("p", self.aug_p.map_or(String::new(), |p| format!("{p:.3}")));
         let at = |step: Option<u64>| step.map_or(String::new(), |step| format!(" after step {}", count(step)));
         row(
@@ -216,6 +209,26 @@ impl Status {
         }
     }
 
+    /// Losses, and what discriminators tell right; nothing before the first epoch.
+    fn losses(&self) -> String {
+        let value = |measure: &Measure| self.measures[measure.key].as_f64();
+        let losses: Vec<String> = self
+            .task
+            .shown_measures(Kind::Loss)
+            .map(|(label, m)| format!("{label} {}", value(m).map_or_else(|| "–".into(), |v| rounded(v, 4))))
+            .collect();
+        let shares: Vec<String> = self
+            .task
+            .shown_measures(Kind::Accuracy)
+            .filter_map(|(label, m)| Some(format!("{:.0}% of {label}", 100.0 * value(m)?)))
+            .collect();
+        if !looked_for(self.task).any(|(_, m)| value(m).is_some()) {
+            return String::new();
+        }
+        let right = if shares.is_empty() { String::new() } else { format!(", D right about {} pictures", shares.join(" and ")) };
+        format!("{}{right}", losses.join(", "))
+    }
+
     fn progress(&self) -> String {
         let of = self.last_step.map_or(String::new(), |last| {
             // A run whose end was moved back may be beyond it.
@@ -248,6 +261,11 @@ impl Status {
         let advice = last["advice"].as_str().map_or(String::new(), |advice| format!("; to try: {advice}"));
         format!("{}, the last after step {}: {}: {}{advice}", self.alarms, last["step"], said("kind"), said("what"))
     }
+}
+
+/// The measures that people look for.
+fn looked_for(task: TaskName) -> impl Iterator<Item = (&'static str, &'static Measure)> {
+    task.shown_measures(Kind::Loss).chain(task.shown_measures(Kind::Accuracy))
 }
 
 /// The last start that changed settings.

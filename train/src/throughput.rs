@@ -79,7 +79,7 @@ impl ThroughputArgs {
             }
             "generate" => {
                 let (trainer, config) = self.trainer(&device)?;
-                let sampler = Sampler::new(trainer.ema, &config, device.clone());
+                let sampler = Sampler::new(trainer.shown().clone(), &config, device.clone());
                 let seeds: Vec<u64> = (0..batch as u64).collect();
                 self.measure(batch, &device, || {
                     std::hint::black_box(sampler.pictures(&seeds));

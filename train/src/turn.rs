@@ -1,8 +1,7 @@
 //! One batch on its way through the networks: the pictures, and the random numbers that belong to it.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use shared::nn::generator::GeneratorConfig;
-use shared::nn::latent;
+use shared::nn::latent::{self, Latents};
 use shared::nn::layers::{Classes, Masks};
 use shared::rng::{self, Stream};
 
@@ -31,29 +30,39 @@ pub enum Whose {
 pub struct Turn {
     /// [B, C, H, W].
     pub real: Tensor<4>,
-    /// [B, latent].
-    pub latents: Tensor<2>,
     /// The classes of the real pictures, which the generated ones take over.
     pub classes: Option<Classes>,
+    /// [B, latent]; `None` for generators that take none.
+    latents: Option<Tensor<2>>,
     seed: u64,
     whose: Whose,
     index: u64,
 }
 
 impl Turn {
-    /// The `index`-th part of a batch, counted over the whole run, that goes through the networks for `whose` update; its latents
-    /// are drawn here.
+    /// The `index`-th part of a batch, counted over the whole run, that goes through the networks for
+    /// `whose` update; its latents are drawn here, where the generator takes some.
     #[must_use]
-    pub fn new(batch: &Batch, seed: u64, whose: Whose, index: u64, generator: &GeneratorConfig, device: &Device) -> Self {
+    pub fn new(batch: &Batch, seed: u64, whose: Whose, index: u64, latents: Option<&Latents>, device: &Device) -> Self {
         let count = batch.real.dims()[0];
         let classes = batch.classes.as_ref().map(|c| Classes::new(c, device));
-        let nothing = Tensor::zeros([1, 1], device);
-        let mut turn = Self { real: batch.real.clone(), latents: nothing, classes, seed, whose, index };
-        turn.latents = batch.latents.clone().unwrap_or_else(|| {
-            let z = latent::draw(generator, count, &mut turn.stream("training latents"));
-            Tensor::from_data(TensorData::new(z, [count, generator.latent]), device)
+        let mut turn = Self { real: batch.real.clone(), latents: None, classes, seed, whose, index };
+        turn.latents = latents.map(|latents| {
+            batch.latents.clone().unwrap_or_else(|| {
+                let z = latent::draw(latents, count, &mut turn.stream("training latents"));
+                Tensor::from_data(TensorData::new(z, [count, latents.length]), device)
+            })
         });
         turn
+    }
+
+    /// Its latents, [B, latent].
+    ///
+    /// # Panics
+    /// When the generator takes none: a task knows what its generators take.
+    #[must_use]
+    pub fn latents(&self) -> Tensor<2> {
+        self.latents.clone().unwrap_or_else(|| unreachable!("the latents of a generator that takes none"))
     }
 
     /// Random numbers for `purpose` in this turn.

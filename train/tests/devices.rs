@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use train::batches::{Batches, Share};
 use train::feed::{DataOn, Feed};
 use train::metrics::StepMetrics;
@@ -95,7 +95,11 @@ fn run(config: &RunConfig, devices: usize, batches: &Arc<Batches>) -> (Replicas,
 fn apart(a: &Trainer, b: &Trainer) -> f32 {
     let values = |t: &Trainer| {
         let of = |part: &dyn Parameters| -> Vec<f32> {
-            part.parameters().into_iter().filter(|(_, p)| p.role() != Role::Statistic).flat_map(|(_, p)| p.to_vec()).collect()
+            part.parameters()
+                .into_iter()
+                .filter(|(_, p)| p.purpose() != Purpose::Statistic)
+                .flat_map(|(_, p)| p.to_vec())
+                .collect()
         };
         [of(&t.generator), of(&t.discriminator)].concat()
     };
@@ -135,7 +139,11 @@ fn running_statistics_are_the_mean_of_what_the_devices_saw() {
     let config = config(("gan-ada", &[]), 1);
     let statistics = |t: &Trainer| -> Vec<f32> {
         let of = |part: &dyn Parameters| -> Vec<f32> {
-            part.parameters().into_iter().filter(|(_, p)| p.role() == Role::Statistic).flat_map(|(_, p)| p.to_vec()).collect()
+            part.parameters()
+                .into_iter()
+                .filter(|(_, p)| p.purpose() == Purpose::Statistic)
+                .flat_map(|(_, p)| p.to_vec())
+                .collect()
         };
         [of(&t.generator), of(&t.discriminator)].concat()
     };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::discriminator::Discriminator;
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng;
 use train::trainer::Trainer;
 use train::turn::{Batch, Turn, Whose};
@@ -50,8 +50,8 @@ fn batch(number: u64) -> Batch {
     Batch { real, classes: None, latents: None }
 }
 
-fn of_role(network: &dyn Parameters, role: Role) -> Values {
-    network.parameters().into_iter().filter(|(_, p)| p.role() == role).map(|(name, p)| (name, p.to_vec())).collect()
+fn of_role(network: &dyn Parameters, role: Purpose) -> Values {
+    network.parameters().into_iter().filter(|(_, p)| p.purpose() == role).map(|(name, p)| (name, p.to_vec())).collect()
 }
 
 /// Both networks' gradients at the first weights.
@@ -59,8 +59,8 @@ fn gradients(mut trainer: Trainer, config: &RunConfig) -> (Values, Values) {
     let turn = Turn::new(&batch(0), config.seed, Whose::Discriminator, 0, &config.settings.generator, &Device::flex());
     let (d, g) = trainer.gradient(&turn);
     let named = |network: &dyn Parameters, gradients: Vec<Tensor<1>>| {
-        let names: Vec<String> = of_role(network, Role::Weight).into_keys().collect();
-        let in_order = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight).map(|(name, _)| name);
+        let names: Vec<String> = of_role(network, Purpose::Weight).into_keys().collect();
+        let in_order = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight).map(|(name, _)| name);
         let found: Values = in_order.zip(gradients).map(|(name, g)| (name, g.into_data().iter::<f32>().collect())).collect();
         assert!(found.keys().eq(names.iter()), "a gradient for every weight that learns and for no other");
         found
@@ -98,14 +98,14 @@ fn frozen_weights_keep_every_bit_and_their_statistics_move() {
     for case in CASES {
         let (mut trainer, _) = trainer(case, 1, &pulls);
         let of = |trainer: &Trainer, role| of_role(&trainer.discriminator, role);
-        let (frozen, weights) = (of(&trainer, Role::Frozen), of(&trainer, Role::Weight));
-        let statistics = of(&trainer, Role::Statistic);
+        let (frozen, weights) = (of(&trainer, Purpose::Frozen), of(&trainer, Purpose::Weight));
+        let statistics = of(&trainer, Purpose::Statistic);
         for step in 0..3 {
             trainer.step(&[batch(step)]);
         }
         assert!(!frozen.is_empty() && frozen.keys().all(|name| name.starts_with("down.0.")));
-        assert!(of(&trainer, Role::Frozen) == frozen, "{case:?}");
-        let now = of(&trainer, Role::Weight);
+        assert!(of(&trainer, Purpose::Frozen) == frozen, "{case:?}");
+        let now = of(&trainer, Purpose::Weight);
         for name in ["down.1.conv.weight", "head.weight"] {
             assert!(now[name] != weights[name], "{case:?}: {name}");
         }
@@ -114,7 +114,7 @@ fn frozen_weights_keep_every_bit_and_their_statistics_move() {
             moments.parameters().iter().all(|(name, _)| !name.contains(".down.0.")),
             "nothing is kept for what does not learn"
         );
-        for (name, value) in of(&trainer, Role::Statistic) {
+        for (name, value) in of(&trainer, Purpose::Statistic) {
             assert!(value != statistics[&name], "{case:?}: {name}");
         }
     }

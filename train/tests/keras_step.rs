@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::generator::Generator;
 use shared::nn::layers::{Masks, Mode, Pass};
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use train::trainer::Trainer;
 use train::turn::{Batch, Turn, Whose};
 use util::network::fill;
@@ -34,9 +34,9 @@ fn keras_name(prefix: &str, name: &str) -> String {
     }
 }
 
-fn compare(what: &str, network: &dyn Parameters, prefix: &str, of: &str, file: &Golden, roles: &[Role], tolerance: f64) {
+fn compare(what: &str, network: &dyn Parameters, prefix: &str, of: &str, file: &Golden, roles: &[Purpose], tolerance: f64) {
     for (name, parameter) in network.parameters() {
-        if roles.contains(&parameter.role()) {
+        if roles.contains(&parameter.purpose()) {
             let key = format!("{what}{}", keras_name(prefix, &name));
             let (_, expected) = file.get(&key).unwrap_or_else(|| panic!("{key} is not in the file ({of})"));
             let d = difference(parameter.to_vec(), expected);
@@ -97,7 +97,7 @@ fn one_step_and_twenty_equal_keras() {
         [("g", &trainer.generator, g.gradients), ("d", &trainer.discriminator, d.gradients)];
     let mut worst = 0.0f64;
     for (prefix, network, gradients) in sides {
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         for ((name, _), gradient) in weights.zip(gradients) {
             let key = format!("grad.{}", keras_name(prefix, &name));
             let d = difference(gradient.into_data().iter::<f32>(), &file[&key].1);
@@ -106,8 +106,8 @@ fn one_step_and_twenty_equal_keras() {
         }
     }
     println!("worst gradient: {worst:.1e} relative");
-    compare("after1.", &probe.generator, "g", "statistics", &file, &[Role::Statistic], 1e-5);
-    compare("after1.", &probe.discriminator, "d", "statistics", &file, &[Role::Statistic], 1e-5);
+    compare("after1.", &probe.generator, "g", "statistics", &file, &[Purpose::Statistic], 1e-5);
+    compare("after1.", &probe.discriminator, "d", "statistics", &file, &[Purpose::Statistic], 1e-5);
 
     // Twenty steps: losses, and at the narrow width also where they lead.
     let mut drift = 0.0f64;
@@ -122,7 +122,7 @@ fn one_step_and_twenty_equal_keras() {
     }
     println!("worst loss in twenty steps: {drift:.1e} relative");
     if width <= 32 {
-        let all = [Role::Weight, Role::Statistic];
+        let all = [Purpose::Weight, Purpose::Statistic];
         compare("final.", &trainer.generator, "g", "final", &file, &all, 1e-2);
         compare("final.", &trainer.discriminator, "d", "final", &file, &all, 1e-2);
         for (name, parameter) in trainer.ema.parameters() {

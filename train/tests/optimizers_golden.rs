@@ -4,7 +4,7 @@ mod util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{OptimizerConfig, RateConfig};
-use shared::nn::parameter::{Parameter, Role};
+use shared::nn::parameter::{Parameter, Purpose};
 use train::optimizer::Optimizer;
 use train::rate;
 use util::{committed, golden, normal};
@@ -21,7 +21,7 @@ fn ten_steps_of_every_optimizer_move_weights_as_the_library_moves_them() {
     for (case, mut settings) in cases {
         let falling = settings.as_object_mut().unwrap().remove("falling").is_some();
         let config: OptimizerConfig = serde_json::from_value(settings).unwrap();
-        let weight = |values: &Vec<f32>| Parameter::new(values.clone(), &[values.len()], Role::Weight, &device);
+        let weight = |values: &Vec<f32>| Parameter::new(values.clone(), &[values.len()], Purpose::Weight, &device);
         let mut network: Vec<Parameter> = start.iter().map(weight).collect();
         let mut optimizer = Optimizer::new(&config, &network);
         for t in 1..=10u64 {

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::layers::Masks;
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use train::gradient::{flat_gradients, generate};
 use train::optimizer::Optimizer;
 use train::penalty::{self, Kind, Points};
@@ -110,7 +110,7 @@ impl Narrow {
         let rate = self.config.settings.optimizer.discriminator.learning_rate;
         let mut furthest = 0.0f64;
         for ((name, first), (_, moved)) in self.trainer.discriminator.parameters().into_iter().zip(moved.parameters()) {
-            if first.role() == Role::Statistic {
+            if first.purpose() == Purpose::Statistic {
                 continue;
             }
             let (first, found) = (first.to_vec(), moved.to_vec());

@@ -6,7 +6,7 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::discriminator::Discriminator;
 use shared::nn::generator::Generator;
 use shared::nn::layers::Masks;
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng;
 use train::gradient::{Recipe, flat_gradients, generate};
 use train::penalty::{self, Kind, Points};
@@ -157,7 +157,7 @@ fn a_batch_in_two_parts_moves_the_weights_as_a_whole_one_does() {
 fn clipped_weights_stay_within_their_bound() {
     let (mut trainer, config) = trainer(&("wgan", 32, 1, &["optimizer.learning_rate=0.05"]));
     step(&mut trainer, &config);
-    let weights = trainer.discriminator.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+    let weights = trainer.discriminator.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
     let values: Vec<f32> = weights.flat_map(|(_, p)| p.to_vec()).collect();
     assert!(values.iter().all(|v| v.abs() <= 0.01));
     assert!(values.iter().filter(|v| v.abs() == 0.01).count() * 10 > values.len(), "nothing was cut");
@@ -176,7 +176,7 @@ const PLAIN: [&str; 7] = [
 ];
 
 fn move_along(network: &mut dyn Parameters, gradients: Vec<Tensor<1>>) {
-    let weights = network.parameters_mut().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+    let weights = network.parameters_mut().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
     weights.zip(gradients).for_each(|((_, p), g)| p.set(p.flat() - g * 0.1));
 }
 

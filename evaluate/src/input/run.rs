@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{Labels, PictureSource, SourceError};
 use shared::nn::device::arithmetic;
-use shared::nn::sampler::Sampler;
+use shared::nn::sampler::{Sampler, Weights};
 
 use super::Wanted;
 
@@ -30,7 +30,9 @@ impl RunPictures {
     /// When there is no such checkpoint or it is damaged.
     pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
         let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
-        let generator = meta.files.get("ema.safetensors").context("meta.json does not list ema.safetensors")?;
+        sampler.latents()?;
+        let file = format!("{}.safetensors", Weights::Averaged.part(sampler.role()));
+        let generator = meta.files.get(&file).with_context(|| format!("meta.json does not list {file}"))?;
         let maker = serde_json::to_string(&(generator, &meta.config, arithmetic(wanted.device)))?;
         Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, maker })
     }

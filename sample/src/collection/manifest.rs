@@ -82,7 +82,8 @@ impl Maker {
         latents: Option<&GivenLatents>,
         naming: Naming,
     ) -> Result<Self> {
-        let file = format!("{}.safetensors", weights.part());
+        let part = weights.part(sampler.role());
+        let file = format!("{part}.safetensors");
         let record = meta.files.get(&file).with_context(|| format!("meta.json of step {} does not list {file}", meta.step))?;
         let classes = sampler.classes();
         Ok(Self {
@@ -90,7 +91,7 @@ impl Maker {
             preset: meta.config.preset.clone(),
             step: meta.step,
             epoch: meta.epoch,
-            weights: weights.part().into(),
+            weights: part.into(),
             weights_crc32: record.crc32.clone(),
             class: draw.class.as_ref().and_then(|_| classes.get(sampler.class(0) as usize).cloned()),
             classes: classes.to_vec(),

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 use shared::nn::checkpoint::Meta;
 use shared::nn::config::Distribution;
+use shared::nn::networks::Takes;
 use shared::nn::sampler::Weights;
 
 /// By name, in a fixed order: which recipe, how long it was trained, what its pictures and latent vectors are. Nothing of the
 /// machine, so that the same checkpoint gives the same file everywhere.
 #[must_use]
 pub fn facts(meta: &Meta, weights: Weights) -> Vec<(&'static str, Value)> {
-    let (data, generator) = (&meta.config.data, &meta.config.settings.generator);
+    let (data, takes) = (&meta.config.data, meta.config.settings.generator.takes());
     let mut list = vec![
         ("fledge", json!(env!("CARGO_PKG_VERSION"))),
         ("preset", json!(meta.config.preset)),
@@ -19,11 +20,13 @@ pub fn facts(meta: &Meta, weights: Weights) -> Vec<(&'static str, Value)> {
         ("size", json!(data.size)),
         ("channels", json!(data.channels)),
         ("classes", json!(data.classes)),
-        ("latent", json!(generator.latent)),
-        ("distribution", json!(generator.distribution.name())),
     ];
-    if generator.distribution == Distribution::Truncated {
-        list.push(("threshold", json!(generator.threshold)));
+    if let Takes::Latents(latents) = takes {
+        list.push(("latent", json!(latents.length)));
+        list.push(("distribution", json!(latents.distribution.name())));
+        if latents.distribution == Distribution::Truncated {
+            list.push(("threshold", json!(latents.threshold)));
+        }
     }
     list
 }

@@ -2,14 +2,10 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`graph`] | a computation as a list of operations |
-//! | [`network`] | a generator → its operations |
 //! | [`facts`] | what the files say about the run |
 //! | [`onnx`], [`safetensors`] | the operations and tensors as bytes |
 
 pub mod facts;
-pub mod graph;
-pub mod network;
 pub mod onnx;
 pub mod safetensors;
 
@@ -62,8 +58,8 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
     named.iter().try_for_each(|(flag, path)| output::check(flag, path, &args.source.run))?;
     let claims: Result<Vec<Claim>> = named.iter().map(|(flag, path)| output::claim(flag, path)).collect();
     let _claims = claims?;
-    let (sampler, meta) = args.source.open()?;
-    let graph = network::graph_of(sampler.generator(), sampler.range())?;
+    let (sampler, meta) = args.source.open_any()?;
+    let graph = sampler.generator().graph()?;
     let facts = facts::facts(&meta, args.source.weights());
     let mut files = Vec::new();
     if let Some(path) = &args.onnx {

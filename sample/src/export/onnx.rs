@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::cli::UsageError;
 use shared::protobuf::Message;
 
-use super::graph::{Attribute, Constant, Element, Graph, Node, OPSET, Port, Tensor};
+use shared::nn::graph::{Attribute, Constant, Element, Graph, Node, OPSET, Port, Tensor};
 
 /// Version of the file format: the one that came with the operators' version.
 const IR_VERSION: u64 = 8;

@@ -6,7 +6,7 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Map, Value, json};
 
-use super::graph::{Graph, OPSET};
+use shared::nn::graph::{Graph, OPSET};
 
 /// The entry of the header's `__metadata__` that holds the description. It is the only one: the library writes several in any
 /// order, and the same checkpoint would not give the same bytes.

@@ -10,6 +10,7 @@
 mod append;
 mod atomic;
 mod byproduct;
+mod cache;
 mod claim;
 pub mod fault;
 mod folder;
@@ -27,6 +28,7 @@ use thiserror::Error;
 pub use self::append::AppendFile;
 pub use self::atomic::{AtomicFile, withdraw, write_unsynced};
 pub use self::byproduct::{Byproduct, byproduct};
+pub use self::cache::cache_folder;
 pub use self::claim::Claim;
 pub use self::folder::{AtomicFolder, recover_folder, remove_folder};
 pub use self::lacking::Feature;

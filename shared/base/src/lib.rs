@@ -10,6 +10,7 @@
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | errors as one line, results on stdout, flags of other programs |
+//! | [`protobuf`] | messages of protocol buffers, written |
 //! | [`table`] | rows of text as aligned columns |
 //! | [`process`] | the memory of this process, and what it may still take by the limit that holds |
 //! | [`alloc`] | an allocator that tells of an allocation that fails |
@@ -43,6 +44,7 @@ pub mod fs;
 pub mod jsonl;
 pub mod log;
 pub mod process;
+pub mod protobuf;
 pub mod rng;
 pub mod sealed;
 pub mod signal;

@@ -32,8 +32,8 @@ pub struct Observation {
 impl Observation {
     /// Of these logits.
     #[must_use]
-    pub fn of(logits_real: &[f32]) -> Self {
-        let count = |holds: fn(f32) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as u64;
+    pub fn of(logits_real: &[f64]) -> Self {
+        let count = |holds: fn(f64) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as u64;
         Self { above: count(|l| l > 0.0), below: count(|l| l < 0.0), pictures: logits_real.len() as u64 }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use burn::tensor::{Device, Tensor};
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 
 use super::tolerance::Kind;
 
@@ -55,7 +55,7 @@ impl Outputs {
 
     /// Adds the gradients of a network's weights, flat and in their order.
     pub fn gradients(&mut self, network: &dyn Parameters, gradients: Vec<Tensor<1>>) {
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         for ((name, _), gradient) in weights.zip(gradients) {
             self.list(format!("gradient of {name}"), values(gradient), Scale::Group("gradients"));
         }
@@ -64,7 +64,7 @@ impl Outputs {
     /// Adds a network's running statistics and the vectors of its power iterations.
     pub fn statistics(&mut self, network: &dyn Parameters) {
         for (name, parameter) in network.parameters() {
-            if parameter.role() != Role::Weight {
+            if parameter.purpose() != Purpose::Weight {
                 self.list(name, parameter.to_vec(), Scale::Own);
             }
         }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 use shared::nn::config::{ActivationName, BatchNormConfig, InitializerConfig};
 use shared::nn::init::Maker;
 use shared::nn::layers::{
-    Activator, Attention, BatchNorm, Classes, Conv2d, ConvConfig, Layer, Linear, Masks, MinibatchStddev, Mode, dropout,
+    Activator, Attention, BatchNorm, Classes, Conv2d, ConvConfig, Layer, Linear, Masks, MinibatchStddev, Mode, Pass, dropout,
 };
 use shared::nn::ops::{Activation, Upsample};
 use shared::nn::parameter::Parameters;
@@ -42,7 +42,7 @@ pub fn cases(_: Extent) -> Vec<Case> {
 fn with_maker<T>(device: &Device, spectral_norm: bool, f: impl FnOnce(&Maker<'_>) -> T) -> T {
     let (initializer, batch_norm) =
         (InitializerConfig::default(), BatchNormConfig { scale: true, unbiased: true, ..BatchNormConfig::default() });
-    f(&Maker { seed: 0, device, initializer: &initializer, batch_norm: &batch_norm, spectral_norm })
+    f(&Maker { seed: 0, device, initializer: &initializer, batch_norm: &batch_norm, spectral_norm, draws: true })
 }
 
 /// Forward with its gradient, and a direction's way with its gradient.
@@ -141,18 +141,20 @@ fn normalisations() -> Vec<Case> {
                 let classes = by_class.map(|_| Classes::new(&[2, 0, 1, 2], device));
                 let activator = Activator { name, slope: 0.2 };
                 let x = || drawn::<4>("x", [4, 12, 5, 3], device) + 1.0;
-                let mut tracked = norm.tracked();
+                let tracked = norm.tracked();
+                let (mut masks, mut none) = (Masks::None, Masks::None);
+                let mut pass = Pass::new(Mode::Train, classes.as_ref(), &mut masks);
                 let leaf = x().autodiff().require_grad();
-                let y = tracked.forward(leaf.clone(), activator, Mode::Train, classes.as_ref());
+                let y = tracked.forward(leaf.clone(), activator, &mut pass);
                 let gradients = weighted(&y).backward();
                 let mut outputs = Outputs::default();
                 outputs.tensor("result", y);
                 outputs.tensor("gradient of the input", leaf.grad(&gradients).unwrap_or_else(|| x().zeros_like()));
                 outputs.gradients(&tracked, flat_gradients(&tracked, &gradients));
                 let mut used = norm.clone();
-                used.adopt_statistics(&tracked);
+                used.adopt(pass.moved);
                 outputs.statistics(&used);
-                outputs.tensor("in use", used.forward(x(), activator, Mode::Infer, classes.as_ref()));
+                outputs.tensor("in use", used.forward(x(), activator, &mut Pass::new(Mode::Infer, classes.as_ref(), &mut none)));
                 outputs
             }));
         }

@@ -159,18 +159,21 @@ fn generator(networks: &Networks, device: &Device) -> Outputs {
     let drawn_by_seed = settings.generator(networks.size, networks.channels, if told { CLASSES } else { 0 }, 0, device);
     let mut plain = moved(drawn_by_seed, device);
     plain.iterate();
-    let mut tracked = plain.tracked();
-    let z = || drawn::<2>("latents", [networks.batch, settings.generator.latent], device);
+    let tracked = plain.tracked();
+    let latents = settings.generator.takes().latents().unwrap_or_else(|e| panic!("{}: {e}", networks.name));
+    let z = || drawn::<2>("latents", [networks.batch, latents.length], device);
     let masks = || Masks::Batch(Box::new(stream("generator's masks")));
     let mut outputs = Outputs::default();
-    let mut pass = Pass { mode: Mode::Train, classes: classes.as_ref(), masks: &mut masks() };
+    let (mut first, mut second) = (masks(), masks());
+    let mut pass = Pass::new(Mode::Train, classes.as_ref(), &mut first);
     let pictures = tracked.forward(z().autodiff(), &mut pass);
+    let moved = pass.moved;
     let gradients = flat_gradients(&tracked, &weighted(&pictures).backward());
     outputs.tensor("pictures", pictures);
     outputs.gradients(&tracked, gradients);
-    plain.adopt_statistics(&tracked);
+    plain.adopt(moved);
     outputs.statistics(&plain);
-    let mut pass = Pass { mode: Mode::Infer, classes: classes.as_ref(), masks: &mut masks() };
+    let mut pass = Pass::new(Mode::Infer, classes.as_ref(), &mut second);
     outputs.tensor("pictures in use", plain.forward(z(), &mut pass));
     outputs
 }
@@ -182,12 +185,13 @@ fn discriminator(networks: &Networks, device: &Device) -> Outputs {
     let drawn_by_seed = settings.discriminator(networks.size, networks.channels, if told { CLASSES } else { 0 }, 0, device);
     let mut plain = moved(drawn_by_seed, device);
     plain.iterate();
-    let mut tracked = plain.tracked();
+    let tracked = plain.tracked();
     let x = pictures("reals", [networks.batch, networks.channels, networks.size, networks.size], device);
     let x = x.autodiff().require_grad();
     let mut masks = Masks::Batch(Box::new(stream("discriminator's masks")));
-    let mut pass = Pass { mode: Mode::Train, classes: classes.as_ref(), masks: &mut masks };
+    let mut pass = Pass::new(Mode::Train, classes.as_ref(), &mut masks);
     let judgement = tracked.forward(x.clone(), &mut pass);
+    let moved = pass.moved;
     let mut outputs = Outputs::default();
     outputs.tensor("logits", judgement.logits.clone());
     let mut loss: Tensor<1> = weighted(&judgement.logits);
@@ -200,7 +204,7 @@ fn discriminator(networks: &Networks, device: &Device) -> Outputs {
     let gradients = loss.backward();
     outputs.tensor("gradient of the pictures", x.grad(&gradients).unwrap_or_else(|| x.clone().inner().zeros_like()));
     outputs.gradients(&tracked, flat_gradients(&tracked, &gradients));
-    plain.adopt_statistics(&tracked);
+    plain.adopt(moved);
     outputs.statistics(&plain);
     outputs
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::ops;
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng::{self, Stream};
 
 use super::case::Outputs;
@@ -59,7 +59,7 @@ pub fn differentiated<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn([Tensor
 #[must_use]
 pub fn moved<N: Parameters>(mut network: N, device: &Device) -> N {
     for (name, parameter) in network.parameters_mut() {
-        if parameter.role() == Role::Weight {
+        if parameter.purpose() == Purpose::Weight {
             let more: Tensor<1> = drawn(&format!("weight {name}"), [parameter.count()], device);
             parameter.set(parameter.flat() + more * 0.05);
         }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
-use shared::nn::parameter::{Parameter, Parameters, Role};
+use shared::nn::parameter::{Parameter, Parameters, Purpose};
 
 use super::Extent;
 use super::case::{Case, Outputs};
@@ -40,7 +40,7 @@ pub fn cases(_: Extent) -> Vec<Case> {
         }
     }
     cases.push(Case::new("optimizer moving average", Kind::Optimizer, |device| {
-        let roles = [Role::Weight, Role::Statistic, Role::Direction];
+        let roles = [Purpose::Weight, Purpose::Statistic, Purpose::Direction];
         let (mut average, current) = (weights("w", &roles, device), weights("other", &roles, device));
         (0..3).for_each(|_| ema::update(&mut average, &current, 0.9));
         all(&average)
@@ -53,9 +53,9 @@ fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn weights(name: &str, roles: &[Role; 3], device: &Device) -> Vec<Parameter> {
-    let one = |(i, (&n, &role)): (usize, (&usize, &Role))| {
-        Parameter::new(stream(&format!("{name} {i}")).normals(n), &[n], role, device)
+fn weights(name: &str, roles: &[Purpose; 3], device: &Device) -> Vec<Parameter> {
+    let one = |(i, (&n, &purpose)): (usize, (&usize, &Purpose))| {
+        Parameter::new(stream(&format!("{name} {i}")).normals(n), &[n], purpose, device)
     };
     SIZES.iter().zip(roles).enumerate().map(one).collect()
 }
@@ -67,7 +67,7 @@ fn all(parameters: &dyn Parameters) -> Outputs {
 }
 
 fn three_steps(config: &OptimizerConfig, device: &Device) -> Outputs {
-    let mut network = weights("w", &[Role::Weight; 3], device);
+    let mut network = weights("w", &[Purpose::Weight; 3], device);
     let mut optimizer = Optimizer::new(config, &network);
     for t in 1..=3u64 {
         let gradient = |(i, &n): (usize, &usize)| -> Tensor<1> { drawn(&format!("gradient {t} {i}"), [n], device) };

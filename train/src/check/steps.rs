@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use shared::nn::config::{DataConfig, RunConfig};
-use shared::nn::parameter::{Parameters, Role};
+use shared::nn::parameter::{Parameters, Purpose};
 use shared::nn::preset;
 use shared::nn::range::Range;
 
@@ -12,6 +12,7 @@ use super::case::{Case, Outputs, Scale, values};
 use super::networks::Networks;
 use super::numbers::pictures;
 use super::tolerance::{Kind, Precision};
+use crate::players::Player;
 use crate::trainer::Trainer;
 use crate::turn::Batch;
 
@@ -115,43 +116,45 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
     networks.assignments.push(format!("schedule.precision={}", Precision::current()));
     let config = config(&networks);
     let mut trainer = Trainer::new(&config, 1000, device);
-    let before: Vec<Vec<f32>> = [&trainer.generator as &dyn Parameters, &trainer.discriminator]
-        .into_iter()
-        .flat_map(|network| network.parameters().into_iter().map(|(_, p)| p.to_vec()).collect::<Vec<_>>())
-        .collect();
+    let values_of = |player: &Player| player.network.parameters().into_iter().map(|(_, p)| p.to_vec()).collect::<Vec<_>>();
+    let before: Vec<Vec<f32>> = trainer.game.players.iter().flat_map(values_of).collect();
     let mut outputs = Outputs::default();
     for step in 0..steps {
         let batches: Vec<Batch> =
             (0..config.settings.schedule.discriminator_steps).map(|i| batch(&networks, &config, step, i, device)).collect();
-        let metrics = trainer.step(&batches);
-        for (name, value) in [
-            ("generator's loss", metrics.g_loss),
-            ("discriminator's loss", metrics.d_loss),
-            ("penalty", metrics.penalty),
-            ("D(x)", metrics.d_real),
-            ("D(G(z))", metrics.d_fake),
-            ("D(G(z)) in G's turn", metrics.d_fooled),
+        let measured = trainer.step(&batches);
+        for (name, key) in [
+            ("generator's loss", "g_loss"),
+            ("discriminator's loss", "d_loss"),
+            ("penalty", "penalty"),
+            ("D(x)", "d_real"),
+            ("D(G(z))", "d_fake"),
+            ("D(G(z)) in G's turn", "d_fooled"),
         ] {
+            let value = measured.get(key);
             // Losses of a critic are differences of numbers near 1.
             outputs.list(format!("step {}: {name}", step + 1), vec![value as f32], Scale::One);
         }
     }
     let mut before = before.into_iter();
-    for (side, network) in [("G", &trainer.generator as &dyn Parameters), ("D", &trainer.discriminator)] {
+    for Player { role, network, .. } in &trainer.game.players {
+        let side = role.short.to_uppercase();
         for ((name, parameter), before) in network.parameters().into_iter().zip(&mut before) {
             let now = values(parameter.flat());
-            match parameter.role() {
-                Role::Weight => {
+            match parameter.purpose() {
+                Purpose::Weight => {
                     let movement = now.iter().zip(before).map(|(now, before)| now - before).collect();
                     let group = if side == "G" { "movements of G" } else { "movements of D" };
                     outputs.list(format!("movement of {side}'s {name}"), movement, Scale::Group(group));
                 }
-                Role::Statistic | Role::Direction | Role::Frozen => outputs.list(format!("{side}'s {name}"), now, Scale::Own),
+                Purpose::Statistic | Purpose::Direction | Purpose::Frozen => {
+                    outputs.list(format!("{side}'s {name}"), now, Scale::Own)
+                }
             }
         }
     }
-    trainer.ema.parameters().into_iter().for_each(|(name, p)| outputs.tensor(&format!("average of {name}"), p.flat()));
-    outputs.list("p", vec![trainer.controller.probability as f32], Scale::One);
+    trainer.shown().parameters().into_iter().for_each(|(name, p)| outputs.tensor(&format!("average of {name}"), p.flat()));
+    outputs.list("p", vec![trainer.game.controller.probability as f32], Scale::One);
     outputs
 }
 

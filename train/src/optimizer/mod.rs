@@ -10,7 +10,7 @@
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
 use shared::nn::ops::{self, Rule, Update};
-use shared::nn::parameter::{Parameter, Parameters, Role};
+use shared::nn::parameter::{Parameter, Parameters, Purpose};
 
 /// Added to the norm that gradients are scaled by, as `torch.nn.utils.clip_grad_norm_` does.
 const CLIP_EPSILON: f64 = 1e-6;
@@ -53,9 +53,9 @@ impl Optimizer {
     /// An optimizer of all weights of `network`, its moments 0.
     #[must_use]
     pub fn new(config: &OptimizerConfig, network: &dyn Parameters) -> Self {
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         let states = weights.map(|(weight, p)| {
-            let zeros = || Parameter::filled(0.0, p.shape(), Role::Statistic, &p.flat().device());
+            let zeros = || Parameter::filled(0.0, p.shape(), Purpose::Statistic, &p.flat().device());
             State { weight, kept: names(config).iter().map(|&name| (name, zeros())).collect() }
         });
         Self { states: states.collect(), config: config.clone() }
@@ -69,7 +69,7 @@ impl Optimizer {
         let (gradients, scale, norm) = self.clip(gradients);
         let update = update(&self.config, t, self.config.learning_rate * rate, scale);
         let mut weights: Vec<_> =
-            network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.role() == Role::Weight).collect();
+            network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.purpose() == Purpose::Weight).collect();
         let items = weights.iter_mut().zip(&mut self.states).map(|(weight, state)| {
             let kept = state.kept.iter_mut().map(|(_, p)| p.take());
             std::iter::once(weight.take()).chain(kept).collect()
@@ -167,7 +167,7 @@ mod tests {
     fn a_tiny_constant_gradient_moves_as_far_as_in_keras() {
         let device = Device::flex();
         let config = OptimizerConfig { learning_rate: 1e-4, ..OptimizerConfig::default() };
-        let mut weight = Parameter::filled(0.0, &[1], Role::Weight, &device);
+        let mut weight = Parameter::filled(0.0, &[1], Purpose::Weight, &device);
         let mut adam = Optimizer::new(&config, &weight);
         for t in 1..=3 {
             assert!(adam.step(t, 1.0, &mut weight, vec![Tensor::full([1], 1e-7, &device)]).is_none());
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_file_holds_what_the_rule_keeps_under_the_weights_names() {
-        let network = vec![Parameter::filled(0.0, &[2], Role::Weight, &Device::flex())];
+        let network = vec![Parameter::filled(0.0, &[2], Purpose::Weight, &Device::flex())];
         for (name, momentum, expected) in [
             (OptimizerName::Adam, 0.9, vec!["first.0", "second.0"]),
             (OptimizerName::Adamw, 0.0, vec!["first.0", "second.0"]),
@@ -208,8 +208,9 @@ mod tests {
         let device = Device::flex();
         let config =
             OptimizerConfig { name: OptimizerName::Sgd, learning_rate: 1.0, clip_norm: 1.0, ..OptimizerConfig::default() };
-        let zeros =
-            || vec![Parameter::filled(0.0, &[1], Role::Weight, &device), Parameter::filled(0.0, &[1], Role::Weight, &device)];
+        let zeros = || {
+            vec![Parameter::filled(0.0, &[1], Purpose::Weight, &device), Parameter::filled(0.0, &[1], Purpose::Weight, &device)]
+        };
         for (gradients, expected) in [([3.0f32, -4.0], [-0.6f32, 0.8]), ([0.3, -0.4], [-0.3, 0.4])] {
             let mut network = zeros();
             let tensors = gradients.map(|g| Tensor::from_floats([g], &device)).to_vec();

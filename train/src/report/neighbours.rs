@@ -73,6 +73,9 @@ pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
         Ok(opened) => opened,
         Err(error) => return note(format!("No samples: {}.", one_line(&error))),
     };
+    if sampler.latents().is_err() {
+        return note("The generator translates pictures: a sample is nearest to its own source.");
+    }
     // Few of large pictures: the page stays one that can be sent.
     let samples = if record.config.data.size > 128 { 8 } else { 16 };
     let pictures = sampler.pictures(&(0..samples).collect::<Vec<u64>>());

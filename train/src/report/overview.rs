@@ -1,5 +1,7 @@
 //! The head of the page and the key figures.
 
+use shared::nn::task::Kind;
+
 use super::html::{Html, element, leaf, text};
 use crate::numbers::{ABSENT, count, duration, rounded};
 use crate::record::Record;
@@ -57,12 +59,16 @@ pub(super) fn figures(record: &Record) -> Html {
         tile("Alarms", record.alarms.len().to_string(), String::new()),
     ];
     if last.is_some() {
-        let accuracy = format!("{} · {}", share("real_acc"), share("gen_acc"));
-        tiles.extend([
-            tile("Loss of G · of D", format!("{} · {}", loss("g_loss"), loss("d_loss")), "mean of the last epoch".into()),
-            tile("Told right by D", accuracy, "share of reals · of samples".into()),
-            tile("Augmentation p", share("aug_p"), String::new()),
-        ]);
+        let task = record.config.settings.task;
+        let all = |kind: Kind, shown: &dyn Fn(&str) -> String| {
+            let (labels, values): (Vec<_>, Vec<_>) = task.shown_measures(kind).map(|(label, m)| (label, shown(m.key))).unzip();
+            (labels.join(" · "), values.join(" · "))
+        };
+        let (losses, values) = all(Kind::Loss, &loss);
+        tiles.push(tile(&format!("Loss of {}", losses.replace(" · ", " · of ")), values, "mean of the last epoch".into()));
+        let (kinds, shares) = all(Kind::Accuracy, &share);
+        tiles.push(tile("Told right by D", shares, format!("share of {kinds} pictures")));
+        tiles.push(tile("Augmentation p", share("aug_p"), String::new()));
     }
     let memory = of("memory_mb").map(|mb| tile("Memory", format!("{} MB", count(mb.max(0.0) as u64)), String::new()));
     element("dl", &[("class", "tiles")], tiles.into_iter().chain(memory))

@@ -7,19 +7,22 @@ use serde_json::{Value, json};
 use shared::fs;
 use shared::nn::device::memory::Memory;
 use shared::nn::sampler::Sampler;
+use shared::nn::task::{Contest, Kind};
 use shared::picture::{Picture, grid};
 use shared::process;
 use shared::signal::Stop;
 
 use super::Training;
-use crate::alarm::{self, Alarm, Alarms, Seen};
+use crate::alarm::{self, Alarm, Alarms, Seen, Standing};
+use crate::batches::Batches;
 use crate::best;
 use crate::epoch_log::SHEET_PADDING;
 use crate::evaluations::Due;
 use crate::feed::Feed;
 use crate::live::Now;
-use crate::metrics::{EpochSums, StepMetrics};
+use crate::measured::{EpochSums, Measured};
 use crate::rate;
+use crate::reading::norm_key;
 use crate::state::Pending;
 
 /// What an epoch has taken so far.
@@ -50,6 +53,15 @@ pub(crate) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
     Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
 }
 
+/// The pictures of a sheet: of the same latents each time, or of the same pictures, which are those
+/// of the sheet of reals.
+pub(crate) fn samples(sampler: &Sampler, batches: &Batches, count: usize) -> Result<Vec<Picture>> {
+    match sampler.latents() {
+        Ok(_) => Ok(sampler.pictures(&(0..count as u64).collect::<Vec<_>>())),
+        Err(_) => Ok(sampler.translated(&batches.first(count)?)),
+    }
+}
+
 /// To a tenth: more would say nothing.
 fn tenths(x: f64) -> f64 {
     (x * 10.0).round() / 10.0
@@ -71,36 +83,40 @@ impl Training {
         if samples.every == 0 || !epoch.is_multiple_of(samples.every) {
             return Ok(Vec::new());
         }
-        let seeds: Vec<u64> = (0..samples.pictures as u64).collect();
-        let pictures = self.sampler().pictures(&seeds);
+        let pictures = self.samples()?;
         fs::write(self.run.sheet(epoch), &sheet(&pictures, samples.columns)?)?;
         Ok(pictures)
     }
 
+    /// The pictures of a sheet.
+    pub(super) fn samples(&self) -> Result<Vec<Picture>> {
+        samples(&self.sampler(), &self.batches, self.config.settings.samples.pictures)
+    }
+
     pub(super) fn sampler(&self) -> Sampler {
-        Sampler::new(self.trainer().ema.clone(), &self.config, self.device().clone())
+        Sampler::new(self.trainer().shown().clone(), &self.config, self.device().clone())
     }
 
     /// Thousands of real pictures that `step` steps take.
     fn kimg(&self, step: u64) -> f64 {
-        (step * self.pictures_a_step()) as f64 / 1000.0
+        self.config.settings.schedule.pictures_seen(step) / 1000.0
     }
 
     /// Where the run is in the epoch under way.
     pub(super) fn now(&self, epoch: u64, clock: &Clock) -> Now {
         Now {
             epoch,
-            kimg: self.kimg(self.trainer().step),
+            kimg: self.kimg(self.trainer().game.step),
             img_per_s: clock.per_second(),
             means: self.state.sums.mean(),
-            p: self.trainer().controller.probability,
+            p: self.trainer().game.controller.probability,
         }
     }
 
     /// Everything that belongs to the end of an epoch: its sheet, its line, alarms, KID, a checkpoint. Where a signal comes before
     /// the KID of an earlier epoch, nothing of it is done; the run goes on with it.
     pub(super) fn end_epoch(&mut self, epoch: u64, clock: &Clock, stop: &Stop) -> Result<Settled> {
-        self.take_notice(self.trainer().step)?;
+        self.take_notice(self.trainer().game.step)?;
         let (speed, seconds) = (clock.per_second(), clock.seconds());
         let pictures = self.write_sheet(epoch)?;
         let settled = self.settle(stop)?;
@@ -110,7 +126,7 @@ impl Training {
         let means = self.state.sums.mean();
         let line = self.line(epoch, &means);
         let times = self.times((speed, seconds), epoch, &means);
-        self.live.epoch(&means, self.trainer().controller.probability);
+        self.live.epoch(&means, self.trainer().game.controller.probability);
         self.look(epoch, (speed, seconds), &means, &pictures)?;
         self.state.sums = EpochSums::default();
         let asked = self.wants_kid(epoch);
@@ -128,39 +144,41 @@ impl Training {
     }
 
     /// The epoch's line of `stats.jsonl` but for what differs from one time to the next.
-    fn line(&self, epoch: u64, m: &StepMetrics) -> Value {
-        let (step, p) = (self.trainer().step, self.trainer().controller.probability);
+    fn line(&self, epoch: u64, means: &Measured) -> Value {
+        let game = &self.trainer().game;
         let settings = &self.config.settings;
-        let factor = rate::factor(&settings.rate, step.saturating_sub(1), self.last_step);
-        let optimizers =
-            [("g_norm", m.g_norm, &settings.optimizer.generator), ("d_norm", m.d_norm, &settings.optimizer.discriminator)];
-        let mut line = json!({
-            "epoch": epoch, "step": step, "kimg": self.kimg(step), "g_loss": m.g_loss, "d_loss": m.d_loss, "penalty": m.penalty,
-            "real_acc": m.real_accuracy, "gen_acc": m.generated_accuracy, "d_real": m.d_real, "d_fake": m.d_fake,
-            "d_fooled": m.d_fooled, "aug_p": p, "kid": null, "lr_g": optimizers[0].2.learning_rate * factor,
-            "lr_d": optimizers[1].2.learning_rate * factor,
-        });
-        for (key, norm, optimizer) in optimizers {
-            if optimizer.clip_norm > 0.0 {
-                line[key] = json!(norm);
-            }
+        let factor = rate::factor(&settings.rate, game.step.saturating_sub(1), self.last_step);
+        let mut line = json!({"epoch": epoch, "step": game.step, "kimg": self.kimg(game.step)});
+        for measure in settings.task.measures() {
+            line[measure.key] = json!(means.get(measure.key));
+        }
+        line["aug_p"] = json!(game.controller.probability);
+        line["kid"] = Value::Null;
+        for role in settings.task.roles() {
+            line[format!("lr_{}", role.short)] = json!(settings.optimizer.of(role.part).learning_rate * factor);
+        }
+        for role in settings.task.roles().iter().filter(|role| settings.optimizer.of(role.part).clip_norm > 0.0) {
+            let key = norm_key(role.short);
+            line[&key] = json!(means.get(&key));
         }
         line
     }
 
+    /// The measures that people look for, as the log has them.
+    fn text(&self, means: &Measured) -> String {
+        let task = self.config.settings.task;
+        let losses = task.shown_measures(Kind::Loss).map(|(_, m)| format!("{} {:.4}", m.key, means.get(m.key)));
+        let accuracies = task.shown_measures(Kind::Accuracy).map(|(_, m)| format!("{} {:.3}", m.key, means.get(m.key)));
+        losses.chain(accuracies).collect::<Vec<_>>().join(" ")
+    }
+
     /// What differs from one time to the next: how fast it was, and what it took. The log has both.
-    fn times(&mut self, (speed, seconds): (f64, f64), epoch: u64, m: &StepMetrics) -> Value {
+    fn times(&mut self, (speed, seconds): (f64, f64), epoch: u64, means: &Measured) -> Value {
         let waited: Duration = self.feeds.iter_mut().map(Feed::waited).sum();
         let wait = 100.0 * waited.as_secs_f64() / seconds;
-        let (step, p) = (self.trainer().step, self.trainer().controller.probability);
-        tracing::info!(
-            "epoch {epoch} step {step} g_loss {:.4} d_loss {:.4} real_acc {:.3} gen_acc {:.3} aug_p {p:.4} {speed:.1} img/s \
-             wait {wait:.1}%",
-            m.g_loss,
-            m.d_loss,
-            m.real_accuracy,
-            m.generated_accuracy
-        );
+        let (step, p) = (self.trainer().game.step, self.trainer().game.controller.probability);
+        let measured = self.text(means);
+        tracing::info!("epoch {epoch} step {step} {measured} aug_p {p:.4} {speed:.1} img/s wait {wait:.1}%");
         let memory = match Memory::of(self.device()) {
             Some(memory) => Some(memory.total - memory.free),
             None => process::resident_bytes(),
@@ -190,7 +208,7 @@ impl Training {
         if let Some(evaluations) = &mut self.evaluations {
             evaluations.ask(sampler);
         }
-        self.state.pending = Some(Pending { step: self.trainer().step, epoch, line });
+        self.state.pending = Some(Pending { step: self.trainer().game.step, epoch, line });
         self.pending_times = times;
     }
 
@@ -242,18 +260,24 @@ impl Training {
     }
 
     /// Looks for trouble.
-    fn look(&mut self, epoch: u64, (speed, seconds): (f64, f64), means: &StepMetrics, pictures: &[Picture]) -> Result<()> {
+    fn look(&mut self, epoch: u64, (speed, seconds): (f64, f64), means: &Measured, pictures: &[Picture]) -> Result<()> {
         let settings = &self.config.settings;
         // A critic's numbers have no zero that means anything.
-        let judges = settings.loss.name.to_string() != "wasserstein";
-        let accuracy = if judges { [means.real_accuracy, means.generated_accuracy] } else { [0.0; 2] };
-        let moves = settings.augment.pipeline.has_probability();
+        let judges = !settings.loss.name.row().loss.needs_bound();
+        let contest = |contest: &Contest| Standing {
+            role: contest.role,
+            loss: means.get(contest.loss) - means.get(contest.penalty),
+            accuracy: contest.accuracies.map(|key| means.get(key)),
+        };
         let seen = Seen {
-            step: self.trainer().step,
+            step: self.trainer().game.step,
             epoch,
-            d_loss: judges.then_some(means.d_loss - means.penalty),
-            accuracy,
-            p: moves.then(|| (self.trainer().controller.probability, settings.augment.ceiling())),
+            standings: if judges { settings.task.contests().iter().map(contest).collect() } else { Vec::new() },
+            p: settings
+                .augment
+                .pipeline
+                .has_probability()
+                .then(|| (self.trainer().game.controller.probability, settings.augment.ceiling())),
             spread: alarm::spread(pictures),
         };
         let mut alarms = self.state.alarms.look(&seen);

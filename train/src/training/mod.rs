@@ -21,8 +21,8 @@ use shared::nn::owner::Owner;
 use shared::nn::run::Run;
 use shared::signal::Stop;
 
-pub(crate) use self::epoch::sheet;
 use self::epoch::{Clock, Settled};
+pub(crate) use self::epoch::{samples, sheet};
 use self::recovery::{NotFinite, Recent};
 pub(crate) use self::saving::sheet_bytes;
 use crate::augment::backlog::Backlog;
@@ -118,7 +118,7 @@ struct Training {
 
 impl Training {
     fn run(&mut self, stop: &Stop) -> Result<Ending> {
-        if self.trainer().step == 0 {
+        if self.trainer().game.step == 0 {
             self.begin()?;
         }
         self.announce_disk()?;
@@ -143,7 +143,7 @@ impl Training {
     fn steps(&mut self, stop: &Stop) -> Result<Ending> {
         let mut clock = Clock::start();
         // A signal may have come between the last step of an epoch and what belongs to its end.
-        let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);
+        let (epoch, index) = (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
         if index == 0 && !self.state.sums.is_empty() {
             match self.end_epoch(epoch, &clock, stop)? {
                 Settled::Yes => {}
@@ -152,11 +152,11 @@ impl Training {
                 Settled::Stopped => return self.stop(stop.exit_code().unwrap_or_default()),
             }
         }
-        while self.trainer().step < self.last_step {
-            let (epoch, index) = (self.trainer().step / self.per_epoch, self.trainer().step % self.per_epoch);
+        while self.trainer().game.step < self.last_step {
+            let (epoch, index) = (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
             let batches = feed::of_step(&mut self.feeds, self.config.settings.schedule.discriminator_steps)?;
             let readings = self.replicas.take_step(batches);
-            let step = self.trainer().step;
+            let step = self.trainer().game.step;
             self.readback.submit(step, readings);
             self.take_notice(step.saturating_sub(self.readback.lag()))?;
             clock.count(self.pictures_a_step());
@@ -189,13 +189,13 @@ impl Training {
         self.save()?;
         self.saver.finish()?;
         let (by, out) = (shared::signal::name_of(code), self.run.folder().display());
-        tracing::info!("stopped by {by} after step {}; train --out {out} resumes from there", self.trainer().step);
+        tracing::info!("stopped by {by} after step {}; train --out {out} resumes from there", self.trainer().game.step);
         Ok(Ending::Stopped(code))
     }
 
     /// Says so where no step is left to take, and how the run is made longer.
     fn tell_if_done(&self) -> Result<()> {
-        let (done, schedule) = (self.trainer().step, &self.config.settings.schedule);
+        let (done, schedule) = (self.trainer().game.step, &self.config.settings.schedule);
         if done < self.last_step || self.state.pending.is_some() {
             return Ok(());
         }
@@ -224,8 +224,7 @@ impl Training {
     }
 
     fn pictures_a_step(&self) -> u64 {
-        let schedule = &self.config.settings.schedule;
-        (schedule.batch * schedule.discriminator_steps) as u64
+        self.config.settings.schedule.pictures_a_step()
     }
 
     /// Seconds of training, those of earlier processes included.
@@ -237,12 +236,12 @@ impl Training {
     /// the device may be ahead. When values come decides about nothing.
     fn take_notice(&mut self, through: u64) -> Result<()> {
         for (step, values) in self.readback.take(through) {
-            let metrics = values.metrics();
-            self.recent.add(step, &metrics)?;
-            self.state.sums.add(&metrics);
+            let measured = values.measured(self.config.settings.task);
+            self.recent.add(step, &measured, self.config.settings.task)?;
+            self.state.sums.add(&measured);
             self.backlog.push(step, values.observation());
         }
-        let due = self.trainer().step.saturating_sub(self.readback.lag());
+        let due = self.trainer().game.step.saturating_sub(self.readback.lag());
         self.backlog.due(due).for_each(|seen| self.replicas.first.observe(seen));
         Ok(())
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use shared::jsonl::{self, JsonLines};
 use shared::nn::checkpoint::Checkpoint;
 use shared::nn::config::RunConfig;
-use shared::nn::generator::Generator;
+use shared::nn::networks::Generator;
 use shared::nn::owner::Owner;
 use shared::nn::run::{Run, RunError, Which};
 use shared::nn::sampler::Sampler;
@@ -61,12 +61,12 @@ impl Training {
         let (per_epoch, last_step) = (steps_per_epoch(&config, &batches), last_step(&config, &batches));
         starts::settle(&run, &config, flags, devices)?;
         if let Some(trainer) = begun {
-            init::save(&run, &config, trainer, serde_json::to_value(State::begun(trainer.controller))?)?;
+            init::save(&run, &config, trainer, serde_json::to_value(State::begun(trainer.game.controller))?)?;
         }
         let checkpoint = last_checkpoint(&run)?;
         let batches = Arc::new(batches);
         let loaded = load(&run, &config, last_step, &batches, (options.data_on, devices), checkpoint.as_ref(), None)?;
-        let done = loaded.replicas.first.step;
+        let done = loaded.replicas.first.game.step;
         if checkpoint.is_some() {
             tracing::info!("going on after step {done}");
         }
@@ -84,7 +84,7 @@ impl Training {
         let Loaded { batches, feeds, replicas, readback, backlog, state, log, alarms } = loaded;
         let mut training = Self {
             saver: Saver::new(run.clone(), checkpoint.map(|checkpoint| checkpoint.meta.step)),
-            live: Live::new(last_step, done, state.best.as_ref().map(|best| best.kid)),
+            live: Live::new(config.settings.task, last_step, done, state.best.as_ref().map(|best| best.kid)),
             best_saved: state.best.as_ref().map(|best| best.step),
             run,
             _owner: owner,
@@ -151,13 +151,17 @@ impl Training {
         }
     }
 
-    /// The averaged generator after `step`, of which a checkpoint is there.
+    /// The generator that is shown, after `step`, of which a checkpoint is there.
     fn averaged_at(&self, step: u64) -> Result<Generator, RunError> {
-        let mut ema = self.trainer().ema.clone();
-        if step != self.trainer().step {
-            self.run.checkpoint(Which::Step(step))?.load("ema", &mut ema)?;
+        let game = &self.trainer().game;
+        let player = game.player(self.config.settings.task.shown().name);
+        let mut shown = player.shown().clone();
+        if step != game.step {
+            let file = player.role.average.unwrap_or(player.role.name);
+            self.run.checkpoint(Which::Step(step))?.load(file, &mut shown)?;
+            shown.grow(self.config.settings.schedule.pictures_seen(step));
         }
-        Ok(ema)
+        Ok(shown.generator().clone())
     }
 }
 
@@ -178,13 +182,13 @@ fn load(
     let drawn = RunConfig { seed: state.seed(config.seed), ..config.clone() };
     let mut replicas = Replicas::new(&drawn, last_step, devices, checkpoint)?;
     if checkpoint.is_some() {
-        replicas.first.controller = state.controller();
+        replicas.first.game.controller = state.controller();
     }
-    let done = replicas.first.step;
+    let done = replicas.first.game.step;
     // Up to which step the logs tell of what the state knows; the end of its last epoch may be still to come.
     let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() { done - 1 } else { done };
     let owed = state.pending.as_ref().map(|pending| pending.step);
-    let log = EpochLog::open(run, config.data.size, ended, owed)?;
+    let log = EpochLog::open(run, config.settings.task, config.data.size, ended, owed)?;
     let known = |line: &Value| line["step"].as_u64().filter(|step| *step <= ended);
     let alarms = JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
         // It is told again when it shows again: nothing that is saved knows of it.

@@ -7,18 +7,20 @@ use serde_json::json;
 use shared::cli::UsageError;
 use shared::fs;
 use shared::fs::AtomicFolder;
+use shared::nn::config::TaskName;
 use shared::nn::device::memory::{self, OutOfMemory};
 use shared::nn::run::Which;
+use shared::nn::task::Kind;
 use shared::{alloc, process};
 use thiserror::Error;
 
 use super::Training;
 use super::epoch::sheet;
 use crate::folder::last_checkpoint;
-use crate::metrics::StepMetrics;
+use crate::game;
+use crate::measured::Measured;
 use crate::replicas;
 use crate::saver::Saver;
-use crate::trainer;
 
 /// Steps whose numbers are kept for a look at what came before.
 const RECENT: usize = 100;
@@ -36,7 +38,7 @@ pub(super) struct NotFinite {
 /// What the last steps measured, and how often in a row the run went back.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    steps: VecDeque<(u64, StepMetrics)>,
+    steps: VecDeque<(u64, Measured)>,
     /// How often, without getting past `furthest`.
     failures: u64,
     furthest: u64,
@@ -47,16 +49,17 @@ impl Recent {
     ///
     /// # Errors
     /// When a loss is not finite.
-    pub(super) fn add(&mut self, step: u64, metrics: &StepMetrics) -> Result<(), NotFinite> {
+    pub(super) fn add(&mut self, step: u64, measured: &Measured, task: TaskName) -> Result<(), NotFinite> {
         if self.steps.len() == RECENT {
             self.steps.pop_front();
         }
-        self.steps.push_back((step, *metrics));
-        if metrics.g_loss.is_finite() && metrics.d_loss.is_finite() {
+        self.steps.push_back((step, measured.clone()));
+        let losses = || task.measures().iter().filter(|m| m.kind == Kind::Loss).map(|m| (m.key, measured.get(m.key)));
+        if losses().all(|(_, loss)| loss.is_finite()) {
             return Ok(());
         }
-        let what = format!("the losses are not finite (g_loss {}, d_loss {})", metrics.g_loss, metrics.d_loss);
-        Err(NotFinite { step, what })
+        let shown: Vec<String> = losses().map(|(key, loss)| format!("{key} {loss}")).collect();
+        Err(NotFinite { step, what: format!("the losses are not finite ({})", shown.join(", ")) })
     }
 
     /// Counts a failure at `step`; failures further on begin a new count.
@@ -98,7 +101,7 @@ impl Training {
         let folder = self.run.file(&format!("failed-{:08}", failure.step));
         fs::remove(&folder)?;
         let staged = AtomicFolder::create(&folder)?;
-        let lines = self.recent.steps.iter().map(|(step, metrics)| json!({"step": step, "metrics": metrics}).to_string());
+        let lines = self.recent.steps.iter().map(|(step, measured)| json!({"step": step, "metrics": measured}).to_string());
         fs::write(staged.path().join("steps.jsonl"), (lines.collect::<Vec<_>>().join("\n") + "\n").as_bytes())?;
         let parts = self.trainer().parts();
         let tensors = parts.iter().flat_map(|(name, part)| {
@@ -111,13 +114,12 @@ impl Training {
         });
         let summary = json!({
             "step": failure.step, "what": failure.what, "attempt": self.state.attempt, "seed": self.config.seed,
-            "p": self.trainer().controller.probability, "tensors": tensors.collect::<Vec<_>>(),
+            "p": self.trainer().game.controller.probability, "tensors": tensors.collect::<Vec<_>>(),
         });
         fs::write(staged.path().join("failure.json"), serde_json::to_string_pretty(&summary)?.as_bytes())?;
         fs::write(staged.path().join("config.toml"), toml::to_string(&self.config)?.as_bytes())?;
         let samples = &self.config.settings.samples;
-        let seeds: Vec<u64> = (0..samples.pictures as u64).collect();
-        fs::write(staged.path().join("samples.png"), &sheet(&self.sampler().pictures(&seeds), samples.columns)?)?;
+        fs::write(staged.path().join("samples.png"), &sheet(&self.samples()?, samples.columns)?)?;
         staged.commit()?;
         Ok(folder)
     }
@@ -125,7 +127,7 @@ impl Training {
     /// Has the advice ready that is given where the host refuses memory: then nothing can be made any more.
     pub(super) fn prepare_for_out_of_memory(&self) -> Result<()> {
         let schedule = &self.config.settings.schedule;
-        let part = schedule.batch / trainer::parts(schedule, self.feeds.len());
+        let part = schedule.batch / game::parts(schedule, self.feeds.len());
         let limit = process::room().map_or(String::new(), |room| format!(" ({} holds)", room.limit));
         let advice = format!("a step worked on {part} pictures at a time{limit}; {}", memory::advice(schedule.batch, part, None));
         alloc::prepare(advice, Some(fs::open_append(self.run.file("train.log"))?));
@@ -143,7 +145,7 @@ impl Training {
         UsageError(format!(
             "the device is out of memory after step {} with {part} pictures at a time: {advice}; {saved}, but a run keeps its batch: \
              choose another --out, or --restart",
-            self.trainer().step
+            self.trainer().game.step
         ))
         .into()
     }
@@ -156,10 +158,17 @@ mod tests {
     #[test]
     fn a_loss_that_is_not_finite_is_an_error_and_all_before_it_are_kept() {
         let mut recent = Recent::default();
+        let losses = |d_loss| {
+            let mut measured = Measured::default();
+            measured.set("g_loss", 1.0);
+            measured.set("d_loss", d_loss);
+            measured
+        };
         for step in 1..=150 {
-            recent.add(step, &StepMetrics::default()).expect("finite");
+            recent.add(step, &losses(0.5), TaskName::Adversarial).expect("finite");
         }
-        let error = recent.add(151, &StepMetrics { g_loss: f64::NAN, ..StepMetrics::default() }).expect_err("a NaN");
+        let error = recent.add(151, &losses(f64::NAN), TaskName::Adversarial).expect_err("a NaN");
+        assert!(error.what.contains("g_loss 1, d_loss NaN"), "{}", error.what);
         assert_eq!(error.step, 151);
         let kept: Vec<u64> = recent.steps.iter().map(|(step, _)| *step).collect();
         assert_eq!(kept, (52..=151).collect::<Vec<_>>());

@@ -26,7 +26,7 @@ impl Training {
     /// # Errors
     /// When weights are not finite, devices disagree, or the checkpoint before this one could not be written.
     pub(super) fn save(&mut self) -> Result<()> {
-        let step = self.trainer().step;
+        let step = self.trainer().game.step;
         // Nothing is saved before it is known that all steps up to here were sound.
         self.take_notice(step)?;
         self.saved_at = Instant::now();
@@ -46,7 +46,7 @@ impl Training {
     pub(super) fn save_if_asked(&mut self, stop: &Stop) -> Result<()> {
         if stop.takes_save() {
             self.save()?;
-            tracing::info!("a signal asked for a checkpoint: step {} is saved, and training continues", self.trainer().step);
+            tracing::info!("a signal asked for a checkpoint: step {} is saved, and training continues", self.trainer().game.step);
         }
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Training {
     }
 
     fn content(&mut self, step: u64) -> Result<(Meta, Vec<Snapshot>)> {
-        self.state.controller = Some(self.trainer().controller);
+        self.state.controller = Some(self.trainer().game.controller);
         self.state.unseen = self.backlog.left();
         self.replicas.require_equal()?;
         let parts: Vec<Snapshot> = self.trainer().parts().iter().map(|(name, part)| Snapshot::of(name, *part)).collect();

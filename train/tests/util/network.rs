@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
-use shared::nn::parameter::{Parameter, Parameters, Role};
+use shared::nn::parameter::{Parameter, Parameters, Purpose};
 
 use super::{Golden, difference, signed};
 
@@ -39,7 +39,7 @@ pub(crate) fn fill(network: &mut dyn Parameters, device: &Device, key: impl Fn(&
     for (name, parameter) in network.parameters_mut() {
         let shape = parameter.shape().to_vec();
         if let Some(values) = first_values(&key(&name), &shape) {
-            *parameter = Parameter::new(values, &shape, parameter.role(), device);
+            *parameter = Parameter::new(values, &shape, parameter.purpose(), device);
         }
     }
 }
@@ -83,7 +83,7 @@ pub(crate) fn assert_gradients(
     assert_eq!(gradients.len(), stored, "{prefix}: as many gradients as the file has");
     let gradients: Vec<Vec<f32>> = gradients.into_iter().map(values).collect();
     let largest = gradients.iter().flatten().fold(0.0f64, |a, v| a.max(f64::from(v.abs())));
-    let weights = network.parameters().into_iter().filter(|(_, p)| p.role() == Role::Weight);
+    let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
     let mut worst = [0.0f64; 2];
     for ((name, weight), gradient) in weights.zip(gradients) {
         let key = key(prefix, &name);
@@ -105,7 +105,8 @@ pub(crate) fn assert_gradients(
 /// Asserts every running mean and variance.
 pub(crate) fn assert_statistics(network: &dyn Parameters, file: &Golden, prefix: &str, tolerance: f64) {
     let stored = file.keys().filter(|k| k.starts_with(&format!("{prefix}."))).count();
-    let statistics = network.parameters().into_iter().filter(|(name, p)| p.role() == Role::Statistic && !name.ends_with(".u"));
+    let statistics =
+        network.parameters().into_iter().filter(|(name, p)| p.purpose() == Purpose::Statistic && !name.ends_with(".u"));
     let mut found = 0;
     for (name, parameter) in statistics {
         let key = key(prefix, &name);

@@ -1,0 +1,96 @@
+//! Rows as they come from the network: in memory, and in the cache where there is one. What fails there costs only time.
+
+use super::part::{self, Opened, Part};
+use super::{Entry, finished};
+use crate::features::Features;
+use fledge_base::fs;
+
+/// Pictures after which what is new is appended to the unfinished file: a minute's work at a few pictures a second.
+const BLOCK: usize = 256;
+
+/// The features of one layer while they are computed.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    /// Where the finished file goes, with the unfinished one.
+    kept: Option<(Entry, Part)>,
+    dimensions: usize,
+    values: Vec<f32>,
+    /// Rows in the unfinished file.
+    written: usize,
+}
+
+impl Keeper {
+    /// For `count` pictures that are not kept.
+    pub(crate) fn off(count: usize, dimensions: usize) -> Self {
+        Self { kept: None, dimensions, values: Vec::with_capacity(count * dimensions), written: 0 }
+    }
+
+    /// Takes up what an interrupted extraction left, or begins a new one.
+    pub(crate) fn begin(entry: Entry) -> Self {
+        let (count, dimensions) = (entry.count(), entry.dimensions());
+        match Part::open(&entry) {
+            Ok(Opened::Ours(part, values)) => {
+                // Another process may have finished since this one looked.
+                if let Some(features) = entry.read() {
+                    let removed = part.remove();
+                    removed.unwrap_or_else(|e| part::warn("an unfinished file stays", &e));
+                    return Self { kept: None, dimensions, written: features.count(), values: features.values().to_vec() };
+                }
+                // What a process left that was killed while it wrote the finished file.
+                fs::remove_leftovers_of(&entry.path).unwrap_or_else(|e| part::warn("a leftover stays", &e));
+                let written = values.len() / dimensions.max(1);
+                if written > 0 {
+                    tracing::info!(
+                        "features of {written} of {count} pictures of {} are kept from an extraction that was interrupted",
+                        entry.header.facts.pictures
+                    );
+                }
+                Self { kept: Some((entry, part)), dimensions, values, written }
+            }
+            Ok(Opened::Busy) => {
+                let pictures = &entry.header.facts.pictures;
+                tracing::warn!("another process is computing the features of {pictures}; this one computes without keeping them");
+                Self::off(count, dimensions)
+            }
+            Err(error) => {
+                part::warn("the features are not kept", &error);
+                Self::off(count, dimensions)
+            }
+        }
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len().checked_div(self.dimensions).unwrap_or(0)
+    }
+
+    /// Takes the rows from `at` on, which is at most [`Keeper::rows`]; those that are there already are passed over.
+    pub(crate) fn add(&mut self, at: usize, rows: &Features) {
+        let known = (self.rows() - at).min(rows.count());
+        self.values.extend_from_slice(&rows.values()[known * self.dimensions..]);
+        if self.rows() - self.written >= BLOCK {
+            self.write_block();
+        }
+    }
+
+    /// All rows; they are kept for good.
+    pub(crate) fn finish(mut self) -> Features {
+        if let Some((entry, part)) = self.kept.take() {
+            match finished::write(&entry, &self.values) {
+                Ok(()) => part.remove().unwrap_or_else(|e| part::warn("an unfinished file stays", &e)),
+                Err(error) => part::warn("the features are not kept", &error),
+            }
+        }
+        Features::new(self.values, self.dimensions)
+    }
+
+    fn write_block(&mut self) {
+        let Some((_, part)) = &mut self.kept else { return };
+        if let Err(error) = part.append(&self.values[self.written * self.dimensions..], self.dimensions) {
+            // What is in the file stays of use; a later block must not follow a gap.
+            part::warn("the features that follow are not kept", &error);
+            self.kept = None;
+        }
+        self.written = self.rows();
+    }
+}

@@ -1,0 +1,39 @@
+//! Everything that can be set for a run: a preset's values, overridden by a TOML file, overridden by
+//! `--set key=value`. Values are typed and validated before any work begins; a wrong key or value is
+//! named. The settings of networks, layers and losses are defined beside them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`settings`] | all settings, and how others are laid over them |
+//! | [`augment`], [`optimizer`], [`penalty`], [`rate`], [`schedule`] | those of training |
+//! | `rules` | settings that go together |
+//! | [`names`] | the settings that a word stands for |
+//! | `table` | settings as keys and values |
+
+pub mod augment;
+pub mod names;
+pub mod optimizer;
+pub mod penalty;
+pub mod rate;
+mod rules;
+pub mod schedule;
+pub mod settings;
+mod table;
+
+pub use self::augment::{AugmentConfig, Coins, ControllerName, PipelineName};
+pub use self::optimizer::{Convention, OptimizerConfig, OptimizerName, OptimizersConfig};
+pub use self::penalty::PenaltyConfig;
+pub use self::rate::{RateConfig, RateSchedule};
+pub use self::schedule::{Order, ScheduleConfig};
+pub use self::settings::{CheckpointsConfig, EvaluationConfig, SamplesConfig, Settings};
+pub(crate) use self::table::{flatten, forget_removed, merge};
+pub use crate::change::Change;
+pub use crate::init::{BatchNormConfig, InitializerConfig, InitializerName};
+pub use crate::latent::Distribution;
+pub use crate::layers::ActivationName;
+pub use crate::loss::{LossConfig, NoiseOn, Reduction};
+pub use crate::networks::cond::{CondConfig, CondDiscriminator, CondGenerator};
+pub use crate::networks::dcgan::settings::{BlockName, DropoutPlace, NormName, OutputName, Stage, StemNorm, UpsampleName};
+pub use crate::networks::{DiscriminatorConfig, GeneratorConfig};
+pub use crate::run_config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig};
+pub use crate::task::TaskName;

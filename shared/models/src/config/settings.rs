@@ -1,0 +1,236 @@
+//! All settings of a run, and how others are laid over them.
+
+use burn::tensor::Device;
+use fledge_base::cli::UsageError;
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use super::augment::AugmentConfig;
+use super::names;
+use super::optimizer::OptimizersConfig;
+use super::penalty::PenaltyConfig;
+use super::rate::RateConfig;
+use super::schedule::ScheduleConfig;
+use super::table;
+use crate::init::{BatchNormConfig, InitializerConfig, Maker};
+use crate::loss::LossConfig;
+use crate::networks::cond::CondConfig;
+use crate::networks::{Blueprint, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network};
+use crate::task::{Part, Role, TaskName};
+
+/// What a preset sets and a user may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The roles that networks have, and what a step does with them.
+    #[serde(default)]
+    pub task: TaskName,
+    /// The generator.
+    pub generator: GeneratorConfig,
+    /// The discriminator.
+    pub discriminator: DiscriminatorConfig,
+    /// How both are told the class of a picture.
+    pub cond: CondConfig,
+    /// Constants of every BatchNorm.
+    pub batch_norm: BatchNormConfig,
+    /// How weights are drawn.
+    pub initializer: InitializerConfig,
+    /// What both are trained on.
+    pub loss: LossConfig,
+    /// What keeps the discriminator smooth.
+    pub penalty: PenaltyConfig,
+    /// Adaptive discriminator augmentation.
+    pub augment: AugmentConfig,
+    /// How each network's weights follow their gradients.
+    pub optimizer: OptimizersConfig,
+    /// The learning rate over time.
+    pub rate: RateConfig,
+    /// How long and how much at a time.
+    pub schedule: ScheduleConfig,
+    /// KID while training.
+    pub evaluation: EvaluationConfig,
+    /// The sheet of fixed latents.
+    pub samples: SamplesConfig,
+    /// What is kept on disk.
+    pub checkpoints: CheckpointsConfig,
+}
+
+/// KID while training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Epochs from one evaluation to the next; 0 = never.
+    pub every: u64,
+    /// The split that samples are compared with.
+    pub split: String,
+    /// Pictures from each side; fewer where the split has fewer.
+    pub pictures: usize,
+}
+
+/// The sheet of fixed latents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplesConfig {
+    /// Epochs from one sheet to the next; 0 = never.
+    pub every: u64,
+    /// Pictures on it.
+    pub pictures: usize,
+    /// Pictures in a row.
+    pub columns: usize,
+}
+
+/// What is kept on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointsConfig {
+    /// Epochs from one checkpoint to the next.
+    pub every: u64,
+    /// How many of the latest to keep beside the best.
+    pub keep: usize,
+}
+
+/// The values of `text`, a file of settings of any version. A run's own `config.toml` serves as well:
+/// what names the run and its data is no setting. A file that has `data.mirror` and is no run's has it
+/// for the data.
+fn of_file(text: &str) -> Result<Table, String> {
+    let mut overrides: Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
+    if overrides.contains_key("version") {
+        for key in ["version", "preset", "seed", "data", "init"] {
+            overrides.remove(key);
+        }
+    } else if let Some(data) = overrides.get("data").and_then(toml::Value::as_table)
+        && data.keys().all(|key| key == "mirror")
+    {
+        overrides.remove("data");
+    }
+    table::forget_removed(&mut overrides);
+    Ok(overrides)
+}
+
+impl Settings {
+    /// These settings, overridden by `file` (the name of a TOML file and its text) and then by
+    /// `assignments` (`key=value`).
+    ///
+    /// # Errors
+    /// When a key or a value is not known or makes no sense.
+    pub fn with(self, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
+        let mut table = Table::try_from(&self).map_err(|e| UsageError(e.to_string()))?;
+        let typed = |table: &Table| table.clone().try_into::<Self>().map_err(|e| e.message().to_owned());
+        let mut settings = self;
+        if let Some((name, text)) = file {
+            let named = |e: String| UsageError(format!("--config {name}: {e}"));
+            let overrides = of_file(text).map_err(named)?;
+            table::merge(&mut table, overrides).map_err(named)?;
+            settings = typed(&table).map_err(named)?;
+        }
+        for assignment in assignments {
+            // Decoded after each, so that an error names the assignment that made it.
+            let named = |e: String| UsageError(format!("--set {assignment}: {e}"));
+            table::assign(&mut table, assignment).map_err(named)?;
+            settings = typed(&table).map_err(named)?;
+        }
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    /// The keys of all settings, joined by dots.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let mut flat = Vec::new();
+        table::flatten(&Table::try_from(self).unwrap_or_default(), "", &mut flat);
+        flat.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The keys that `word`, a setting's name in this or another trainer, stands for.
+    #[must_use]
+    pub fn meant(&self, word: &str) -> Vec<String> {
+        names::meant(word, &self.keys())
+    }
+
+    /// A generator of `size`×`size`×`channels` pictures of `classes` classes, drawn by `seed`.
+    #[must_use]
+    pub fn generator(&self, size: usize, channels: usize, classes: usize, seed: u64, device: &Device) -> Generator {
+        self.generator.init(&self.blueprint("generator", [size, channels, classes], (seed, true), device))
+    }
+
+    /// A discriminator of `size`×`size`×`channels` pictures of `classes` classes, drawn by `seed`.
+    #[must_use]
+    pub fn discriminator(&self, size: usize, channels: usize, classes: usize, seed: u64, device: &Device) -> Discriminator {
+        self.discriminator.init(&self.blueprint("discriminator", [size, channels, classes], (seed, true), device))
+    }
+
+    /// The network of a role, for pictures of `size`, `channels` and `classes`, drawn by `seed`;
+    /// without one it has shapes and no values.
+    pub(crate) fn network(&self, role: &Role, shape: [usize; 3], seed: Option<u64>, device: &Device) -> Network {
+        let drawn = (seed.unwrap_or_default(), seed.is_some());
+        let blueprint = self.blueprint(role.name, shape, drawn, device);
+        match role.part {
+            Part::Generator => Network::Generator(self.generator.init(&blueprint)),
+            Part::Discriminator => Network::Discriminator(self.discriminator.init(&blueprint)),
+        }
+    }
+
+    fn blueprint<'a>(
+        &'a self,
+        role: &'a str,
+        [size, channels, classes]: [usize; 3],
+        (seed, draws): (u64, bool),
+        device: &'a Device,
+    ) -> Blueprint<'a> {
+        let Self { initializer, batch_norm, cond, .. } = self;
+        let maker = Maker { seed, device, initializer, batch_norm, spectral_norm: false, draws };
+        Blueprint { role, size, channels, classes, cond, maker }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{OptimizerName, PipelineName};
+
+    fn resolve(assignments: &[&str]) -> Result<Settings, UsageError> {
+        let assignments: Vec<String> = assignments.iter().map(|s| (*s).to_owned()).collect();
+        Settings::resolve("gan-ada", None, &assignments)
+    }
+
+    #[test]
+    fn assignments_win_over_the_file_and_the_file_over_the_preset() {
+        let file = Some(("x.toml", "[schedule]\nbatch = 32\nema = 0.9\n"));
+        let s = Settings::resolve("gan-ada", file, &["schedule.batch=16".into()]).expect("resolve");
+        assert_eq!((s.schedule.batch, s.schedule.ema, s.schedule.epochs), (16, 0.9, 400));
+        assert_eq!(resolve(&["augment.pipeline=none"]).expect("word").augment.pipeline, PipelineName::None);
+        assert_eq!(resolve(&["augment.max_probability=1"]).expect("whole").augment.max_probability, 1.0);
+    }
+
+    #[test]
+    fn a_setting_of_the_optimizer_is_one_of_both_networks_unless_a_network_has_its_own() {
+        let rates = |s: &Settings| (s.optimizer.generator.learning_rate, s.optimizer.discriminator.learning_rate);
+        assert_eq!(rates(&resolve(&["optimizer.learning_rate=1"]).expect("both")), (1.0, 1.0));
+        assert_eq!(rates(&resolve(&["optimizer.discriminator.learning_rate=4e-4"]).expect("one")), (2e-4, 4e-4));
+        let file = "[optimizer]\nlearning_rate = 1e-3\nname = \"sgd\"\n[optimizer.generator]\nlearning_rate = 0.5\n";
+        let s = Settings::resolve("gan-ada", Some(("x.toml", file)), &[]).expect("file");
+        assert_eq!((rates(&s), s.optimizer.generator.name), ((0.5, 1e-3), OptimizerName::Sgd));
+        let error = resolve(&["optimizer.speed=1"]).expect_err("no such key").to_string();
+        assert!(error.contains("speed;") && error.contains("learning_rate"), "{error}");
+        let error = resolve(&["optimizer.generator=1"]).expect_err("a table").to_string();
+        assert!(error.contains("optimizer.generator is a table"), "{error}");
+    }
+
+    #[test]
+    fn wrong_keys_values_and_presets_are_named() {
+        for (assignment, named) in [
+            ("schedule.bach=3", "schedule.bach"),
+            ("schedule.batch=many", "schedule.batch"),
+            ("schedule.batch=1", "schedule.batch = 1"),
+            ("schedule.batch=-1", "batch"),
+            ("augment.pipeline=foo", "foo"),
+            ("optimizer.learning_rate=nan", "learning_rate"),
+            ("nonsense", "key=value"),
+        ] {
+            let error = resolve(&[assignment]).expect_err(assignment).to_string();
+            assert!(error.contains(named), "{assignment}: {error}");
+        }
+        let error = Settings::resolve("gan", None, &[]).expect_err("preset").to_string();
+        assert!(error.contains("gan-ada"), "{error}");
+    }
+}

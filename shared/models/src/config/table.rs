@@ -1,0 +1,143 @@
+//! Settings as a table of keys and values, as TOML and `--set` give them.
+
+use toml::{Table, Value};
+
+use super::names;
+use crate::networks::cond::CondConfig;
+use crate::networks::{DiscriminatorConfig, GeneratorConfig};
+
+/// The values of a table with the keys that lead to them, joined by dots.
+pub(crate) fn flatten(table: &Table, prefix: &str, list: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => flatten(inner, &format!("{prefix}{key}."), list),
+            leaf => list.push((format!("{prefix}{key}"), leaf.to_string())),
+        }
+    }
+}
+
+/// Drops settings that earlier versions had and that decided nothing.
+pub(crate) fn forget_removed(settings: &mut Table) {
+    if let Some(Value::Table(generator)) = settings.get_mut("generator") {
+        generator.remove("range");
+    }
+}
+
+/// Lays `overrides` over all settings; a key that is not there is an error that lists those that are.
+pub(crate) fn merge(settings: &mut Table, overrides: Table) -> Result<(), String> {
+    let mut flat = Vec::new();
+    flatten(settings, "", &mut flat);
+    let keys: Vec<String> = flat.into_iter().map(|(key, _)| key).collect();
+    merge_below(settings, overrides, "", &keys)
+}
+
+fn merge_below(table: &mut Table, overrides: Table, prefix: &str, keys: &[String]) -> Result<(), String> {
+    let overrides = if prefix == "optimizer." { for_both(overrides) } else { overrides };
+    if let Some(Value::String(family)) = overrides.get("family") {
+        change_family(table, prefix, family)?;
+    }
+    for (key, value) in overrides {
+        if !table.contains_key(&key) {
+            return Err(unknown(&format!("{prefix}{key}"), &value, table, keys));
+        }
+        let slot = &mut table[&key];
+        match (slot, value) {
+            (Value::Table(inner), Value::String(words)) if key == "cond" && prefix.is_empty() => {
+                for (side, value) in CondConfig::words(&words)? {
+                    inner.insert(side.to_owned(), Value::String(value));
+                }
+            }
+            (Value::Table(inner), Value::Table(value)) => merge_below(inner, value, &format!("{prefix}{key}."), keys)?,
+            (slot, value) => *slot = fit(slot, value, &format!("{prefix}{key}"))?,
+        }
+    }
+    Ok(())
+}
+
+/// Another family has other settings: the table becomes that of the family's defaults.
+fn change_family(table: &mut Table, prefix: &str, family: &str) -> Result<(), String> {
+    if table.get("family").and_then(Value::as_str) == Some(family) {
+        return Ok(());
+    }
+    let named = || Table::from_iter([("family".to_owned(), Value::String(family.to_owned()))]);
+    let written = match prefix {
+        "generator." => named().try_into::<GeneratorConfig>().and_then(|c| Table::try_from(c).map_err(serde::de::Error::custom)),
+        "discriminator." => {
+            named().try_into::<DiscriminatorConfig>().and_then(|c| Table::try_from(c).map_err(serde::de::Error::custom))
+        }
+        _ => return Ok(()),
+    };
+    *table = written.map_err(|e: toml::de::Error| format!("{prefix}family = {family}: {}", e.message()))?;
+    Ok(())
+}
+
+/// That no setting has this key; with those that are meant, or else those that there are in `table`.
+fn unknown(key: &str, value: &Value, table: &Table, keys: &[String]) -> String {
+    // A whole table of settings has one key too few in front of it: its first one tells.
+    let (word, value) = match value {
+        Value::Table(inner) => match inner.iter().next() {
+            Some((first, value)) => (format!("{key}.{first}"), value),
+            None => (key.to_owned(), value),
+        },
+        _ => (key.to_owned(), value),
+    };
+    let meant = names::nearest(&word, keys);
+    if meant.is_empty() {
+        let known = table.keys().cloned().collect::<Vec<_>>().join(", ");
+        return format!("no setting is called {word}; there are {known}");
+    }
+    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let typed: Vec<String> = meant.iter().map(|key| format!("--set {key}={value}")).collect();
+    format!("no setting is called {word}; the whole name is {}: {}", meant.join(" or "), typed.join(" "))
+}
+
+/// Settings of `[optimizer]` itself are meant for both networks; what stands under a network's own name wins over them.
+fn for_both(overrides: Table) -> Table {
+    const NETWORKS: [&str; 2] = ["generator", "discriminator"];
+    let (own, common): (Table, Table) = overrides.into_iter().partition(|(key, _)| NETWORKS.contains(&key.as_str()));
+    let mut split = Table::new();
+    if !common.is_empty() {
+        split.extend(NETWORKS.map(|network| (network.to_owned(), Value::Table(common.clone()))));
+    }
+    for (network, value) in own {
+        match (split.get_mut(&network), value) {
+            (Some(Value::Table(values)), Value::Table(own)) => values.extend(own),
+            (_, value) => drop(split.insert(network, value)),
+        }
+    }
+    split
+}
+
+/// `value` as the type that `slot` has; whole numbers serve where fractions are expected.
+fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
+    match (slot, value) {
+        (Value::Float(_), Value::Integer(n)) => Ok(Value::Float(n as f64)),
+        (slot, value) if slot.same_type(&value) => Ok(value),
+        (Value::Integer(_), Value::String(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() => {
+            Err(format!("{key} = {digits}: the number is too large"))
+        }
+        (Value::Table(_), value) if !names::of_table(key).is_empty() => {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let typed: Vec<String> = names::of_table(key).iter().map(|key| format!("--set {key}={value}")).collect();
+            Err(format!("{key} is a table of settings: {}", typed.join(" ")))
+        }
+        (slot, value) => Err(format!("{key} is a {}, not {value}", slot.type_str())),
+    }
+}
+
+/// Applies one `key=value`; the value is TOML, or a bare word.
+pub(crate) fn assign(table: &mut Table, assignment: &str) -> Result<(), String> {
+    let (key, text) = assignment.split_once('=').ok_or("expected key=value, for example schedule.batch=64")?;
+    let value = format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut t| t.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()));
+    let mut parts: Vec<&str> = key.trim().split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    let mut overrides = Table::from_iter([(last.to_owned(), value)]);
+    for part in parts.into_iter().rev() {
+        overrides = Table::from_iter([(part.to_owned(), Value::Table(overrides))]);
+    }
+    merge(table, overrides)
+}

@@ -1,0 +1,75 @@
+//! Which devices train one run together: `--device cuda:0,cuda:1`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+
+use super::device::DeviceChoice;
+use fledge_base::cli::UsageError;
+
+/// What the flag `--device` asks for where it may name several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceList(Vec<DeviceChoice>);
+
+impl FromStr for DeviceList {
+    type Err = UsageError;
+
+    fn from_str(text: &str) -> Result<Self, UsageError> {
+        let choices = text.split(',').map(str::parse).collect::<Result<Vec<DeviceChoice>, _>>()?;
+        let refuse = |why: &str| Err(UsageError(format!("--device {text}: {why}")));
+        if choices.len() > 1 && choices.contains(&DeviceChoice::Auto) {
+            return refuse("auto stands for one device and cannot stand in a list");
+        }
+        // The CPU may be named twice: that tries out, on any machine, what several devices do.
+        let again = |i: usize| choices[i] != DeviceChoice::Cpu && choices[..i].contains(&choices[i]);
+        if (0..choices.len()).any(again) {
+            return refuse("a device is named twice");
+        }
+        Ok(Self(choices))
+    }
+}
+
+impl fmt::Display for DeviceList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+impl DeviceList {
+    /// The one that is chosen where none is named.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self(vec![DeviceChoice::Auto])
+    }
+
+    /// The devices in their order, without autodiff; one at least. Says on the log which ones they are.
+    ///
+    /// # Errors
+    /// When one is not built in or does not answer.
+    pub fn open(&self) -> Result<Vec<Device>, UsageError> {
+        self.0.iter().map(|choice| choice.open()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_reads_what_it_prints_and_names_no_gpu_twice() {
+        for text in ["auto", "cpu", "cpu,cpu,cpu", "cuda:0,cuda:3"] {
+            assert_eq!(text.parse::<DeviceList>().expect("parse").to_string(), text);
+        }
+        for (text, why) in [
+            ("cuda:0,cuda", "named twice"),
+            ("cpu,auto", "stands for one"),
+            ("cpu,", "--device"),
+            ("cuda:0;cuda:1", "cuda:INDEX"),
+        ] {
+            let error = text.parse::<DeviceList>().expect_err(text).to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

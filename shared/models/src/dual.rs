@@ -1,0 +1,152 @@
+//! Dual numbers over tensors: a value, and with it, where it is asked for, its derivative along a
+//! direction in the input. A network is described once, over duals, so that its tangent cannot
+//! differ from its value.
+
+use burn::tensor::Tensor;
+use fledge_kernels::{self as ops, Activation, Upsample};
+
+use crate::layers::{Conv2d, Layer, Linear, Masks, NormAct, Pass};
+
+/// A tensor, and perhaps its derivative along a direction, of the same shape.
+#[derive(Clone, Debug)]
+pub struct Dual<const D: usize> {
+    x: Tensor<D>,
+    t: Option<Tensor<D>>,
+}
+
+impl<const D: usize> From<Tensor<D>> for Dual<D> {
+    /// A value alone.
+    fn from(x: Tensor<D>) -> Self {
+        Self { x, t: None }
+    }
+}
+
+impl<const D: usize> Dual<D> {
+    /// A value `x` and a direction `t`.
+    #[must_use]
+    pub fn along(x: Tensor<D>, t: Tensor<D>) -> Self {
+        Self { x, t: Some(t) }
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn value(self) -> Tensor<D> {
+        self.x
+    }
+
+    /// The value and its derivative.
+    #[must_use]
+    pub fn parts(self) -> (Tensor<D>, Option<Tensor<D>>) {
+        (self.x, self.t)
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn dims(&self) -> [usize; D] {
+        self.x.dims()
+    }
+
+    /// Whether there is a direction.
+    pub(crate) fn is_along(&self) -> bool {
+        self.t.is_some()
+    }
+
+    /// Both through `f`, which is linear.
+    pub(crate) fn linear<const E: usize>(self, f: impl Fn(Tensor<D>) -> Tensor<E>) -> Dual<E> {
+        Dual { x: f(self.x), t: self.t.map(f) }
+    }
+
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        self.linear(|x| x * factor)
+    }
+
+    pub(crate) fn reshaped<const E: usize>(self, shape: [i64; E]) -> Dual<E> {
+        self.linear(|x| x.reshape(shape))
+    }
+
+    /// Through one mask.
+    pub(crate) fn dropout(self, rate: f64, masks: &mut Masks) -> Self {
+        match masks.draw(self.x.dims(), rate, &self.x) {
+            None => self,
+            Some(mask) => self.linear(|x| x * mask.clone()),
+        }
+    }
+}
+
+impl Dual<2> {
+    /// Through a linear layer.
+    pub(crate) fn dense(self, layer: &Linear) -> Self {
+        Self { x: layer.forward(self.x), t: self.t.map(|t| layer.linear(t)) }
+    }
+
+    /// With the columns of `more` behind its own; they do not depend on the input.
+    pub(crate) fn beside(self, more: Tensor<2>) -> Self {
+        let t = self.t.map(|t| Tensor::cat(vec![t, more.zeros_like()], 1));
+        Self { x: Tensor::cat(vec![self.x, more], 1), t }
+    }
+}
+
+impl Dual<4> {
+    /// Through a convolution; its activation `act` only where there is no direction, else it
+    /// follows by [`Dual::norm_act`].
+    pub(crate) fn conv(self, conv: &Conv2d, act: Option<Activation>) -> Self {
+        match (self.t, act) {
+            (None, Some(act)) => Self { x: conv.forward_act(self.x, act), t: None },
+            (t, _) => Self { x: conv.forward(self.x), t: t.map(|t| conv.linear(t)) },
+        }
+    }
+
+    /// Through the last convolution of a generator and its activation: pixels in f32.
+    pub(crate) fn pixels(self, conv: &Conv2d, act: Activation) -> Self {
+        let y = ops::full(conv.forward_act(self.x, act));
+        let t = self.t.map(|t| {
+            let slope = match act {
+                Activation::Sigmoid => y.clone() * (y.clone().neg() + 1.0),
+                Activation::Tanh => y.clone().square().neg() + 1.0,
+                Activation::LeakyRelu(slope) => return ops::leaky_relu_tangent(ops::full(conv.linear(t)), y.clone(), slope),
+            };
+            ops::full(conv.linear(t)) * slope
+        });
+        Self { x: y, t }
+    }
+
+    /// Through a normalisation, where there is one, and an activation.
+    pub(crate) fn norm_act(self, layer: &NormAct, pass: &mut Pass<'_>) -> Self {
+        match self.t {
+            None => layer.forward(self.x, pass).into(),
+            Some(t) => {
+                let (x, t) = layer.tangent(self.x, t, pass);
+                Self::along(x, t)
+            }
+        }
+    }
+
+    pub(crate) fn upsampled(self, mode: Upsample) -> Self {
+        self.linear(|x| ops::upsample2(x, mode))
+    }
+
+    pub(crate) fn pooled(self) -> Self {
+        self.linear(ops::average_pool2)
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        let t = self.t.zip(other.t).map(|(a, b)| ops::sum(a, b));
+        Self { x: ops::sum(self.x, other.x), t }
+    }
+
+    /// Through any other layer.
+    pub(crate) fn through(self, layer: &impl Layer) -> Self {
+        match self.t {
+            None => layer.forward(self.x).into(),
+            Some(t) => {
+                let (x, t) = layer.tangent(self.x, t);
+                Self::along(x, t)
+            }
+        }
+    }
+
+    /// Features in the order channel, row, column: [B, C·H·W].
+    pub(crate) fn flat(self) -> Dual<2> {
+        self.linear(|x| x.flatten(1, 3))
+    }
+}

@@ -1,0 +1,436 @@
+//! The networks of all families, as one type for each role. A new family adds a variant to each
+//! enum; the compiler then names every place that has to know it.
+
+use burn::tensor::Tensor;
+use fledge_base::cli::UsageError;
+use fledge_kernels::collective::Member;
+use fledge_kernels::on_workers;
+use serde::{Deserialize, Serialize};
+
+use super::blueprint::Blueprint;
+use super::dcgan;
+use super::interface::{Input, Judgement, Takes};
+#[cfg(feature = "toys")]
+use super::toys;
+use crate::dual::Dual;
+use crate::graph::Graph;
+use crate::layers::Pass;
+use crate::parameter::{Parameter, Parameters};
+use crate::range::Range;
+use crate::summary::Layers;
+
+/// Does the same with the network or settings of any family.
+macro_rules! of_any {
+    ($any:expr, $it:ident => $do:expr) => {
+        match $any {
+            Self::Dcgan($it) => $do,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing($it) => $do,
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator($it) => $do,
+        }
+    };
+}
+
+/// The settings of a generator: `[generator] family = "…"`, and those of the family.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "kebab-case")]
+pub enum GeneratorConfig {
+    /// Transposed or resized convolutions.
+    Dcgan(dcgan::GeneratorConfig),
+    /// For tests: grows.
+    #[cfg(feature = "toys")]
+    ToyGrowing(toys::growing::Config),
+    /// For tests: translates pictures.
+    #[cfg(feature = "toys")]
+    ToyTranslator(toys::translator::GeneratorConfig),
+}
+
+/// The settings of a discriminator: `[discriminator] family = "…"`, and those of the family.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "kebab-case")]
+pub enum DiscriminatorConfig {
+    /// Strided convolutions.
+    Dcgan(dcgan::DiscriminatorConfig),
+    /// For tests: grows.
+    #[cfg(feature = "toys")]
+    ToyGrowing(toys::growing::Config),
+    /// For tests: looks at patches.
+    #[cfg(feature = "toys")]
+    ToyTranslator(toys::translator::DiscriminatorConfig),
+}
+
+/// A generator of any family.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has one or two of them")]
+pub enum Generator {
+    /// Transposed or resized convolutions.
+    Dcgan(dcgan::Generator),
+    /// For tests: grows.
+    #[cfg(feature = "toys")]
+    ToyGrowing(toys::growing::Generator),
+    /// For tests: translates pictures.
+    #[cfg(feature = "toys")]
+    ToyTranslator(toys::translator::Generator),
+}
+
+/// A discriminator of any family.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has one or two of them")]
+pub enum Discriminator {
+    /// Strided convolutions.
+    Dcgan(dcgan::Discriminator),
+    /// For tests: grows.
+    #[cfg(feature = "toys")]
+    ToyGrowing(toys::growing::Discriminator),
+    /// For tests: looks at patches.
+    #[cfg(feature = "toys")]
+    ToyTranslator(toys::translator::Discriminator),
+}
+
+impl GeneratorConfig {
+    /// The input that it takes.
+    #[must_use]
+    pub fn takes(&self) -> Takes {
+        match self {
+            Self::Dcgan(config) => Takes::Latents(config.latents()),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(config) => Takes::Latents(config.latents()),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(_) => Takes::Pictures,
+        }
+    }
+
+    /// The interval in which both networks see pixels.
+    #[must_use]
+    pub fn range(&self) -> Range {
+        match self {
+            Self::Dcgan(config) => config.output.range(),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => Range::Signed,
+        }
+    }
+
+    /// A batch's statistics are part of the network.
+    #[must_use]
+    pub fn has_batch_norm(&self) -> bool {
+        match self {
+            Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
+        }
+    }
+
+    /// A generator as `blueprint` asks for it.
+    #[must_use]
+    pub fn init(&self, blueprint: &Blueprint<'_>) -> Generator {
+        match self {
+            Self::Dcgan(config) => Generator::Dcgan(config.init(blueprint)),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(config) => Generator::ToyGrowing(config.generator(blueprint)),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(config) => Generator::ToyTranslator(config.init(blueprint)),
+        }
+    }
+
+    /// Values that its layers give for one picture: an estimate of what a step keeps.
+    #[must_use]
+    pub fn activations(&self, size: usize, channels: usize) -> usize {
+        of_any!(self, config => config.activations(size, channels))
+    }
+
+    /// # Errors
+    /// When a value makes no sense, or two do not go together.
+    pub(crate) fn validate(&self) -> Result<(), UsageError> {
+        of_any!(self, config => config.validate())
+    }
+
+    /// # Errors
+    /// When it does not make pictures of `size`×`size`: why, and what it needs.
+    pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
+        of_any!(self, config => config.check_end(size))
+    }
+
+    /// # Errors
+    /// When a setting names a block that it does not have at `size`.
+    pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
+        match self {
+            Self::Dcgan(config) => config.check_blocks(size),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => Ok(()),
+        }
+    }
+}
+
+impl DiscriminatorConfig {
+    /// A batch's statistics are part of the network.
+    #[must_use]
+    pub fn has_batch_norm(&self) -> bool {
+        match self {
+            Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
+        }
+    }
+
+    /// The network itself bounds how steep it is.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        match self {
+            Self::Dcgan(config) => config.spectral_norm,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
+        }
+    }
+
+    /// Blocks, from the picture on, whose weights do not learn.
+    #[must_use]
+    pub fn frozen_blocks(&self) -> usize {
+        match self {
+            Self::Dcgan(config) => config.freeze,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => 0,
+        }
+    }
+
+    /// A discriminator as `blueprint` asks for it.
+    #[must_use]
+    pub fn init(&self, blueprint: &Blueprint<'_>) -> Discriminator {
+        match self {
+            Self::Dcgan(config) => Discriminator::Dcgan(config.init(blueprint)),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(config) => Discriminator::ToyGrowing(config.discriminator(blueprint)),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(config) => Discriminator::ToyTranslator(config.init(blueprint)),
+        }
+    }
+
+    /// Values that its layers give for one picture: an estimate of what a step keeps.
+    #[must_use]
+    pub fn activations(&self, size: usize, channels: usize) -> usize {
+        of_any!(self, config => config.activations(size, channels))
+    }
+
+    /// # Errors
+    /// When a value makes no sense, or two do not go together.
+    pub(crate) fn validate(&self) -> Result<(), UsageError> {
+        of_any!(self, config => config.validate())
+    }
+
+    /// # Errors
+    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
+        of_any!(self, config => config.check_end(size))
+    }
+
+    /// # Errors
+    /// When a setting names a block that it does not have at `size`.
+    pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
+        match self {
+            Self::Dcgan(config) => config.check_blocks(size),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => Ok(()),
+        }
+    }
+}
+
+impl Generator {
+    /// # Shapes
+    /// Latents [B, latent] or pictures [B, C, size, size] give pictures [B, C, size, size].
+    ///
+    /// # Panics
+    /// When `input` is of the other kind; see [`GeneratorConfig::takes`].
+    #[must_use]
+    pub fn forward(&self, input: impl Into<Input>, pass: &mut Pass<'_>) -> Tensor<4> {
+        self.dual(input.into(), pass).value()
+    }
+
+    /// [`Generator::forward`], and with it how a direction in the input changes the pictures.
+    ///
+    /// # Shapes
+    /// As [`Generator::forward`]; a direction has the shape of its input, the tangent that of the
+    /// pictures.
+    ///
+    /// # Panics
+    /// When `input` is of the other kind.
+    #[must_use]
+    pub fn dual(&self, input: Input, pass: &mut Pass<'_>) -> Dual<4> {
+        match (self, input) {
+            (Self::Dcgan(network), Input::Latent(z)) => network.forward(z, pass),
+            #[cfg(feature = "toys")]
+            (Self::ToyGrowing(network), Input::Latent(z)) => network.forward(z, pass),
+            #[cfg(feature = "toys")]
+            (Self::ToyTranslator(network), Input::Picture(x)) => network.forward(x),
+            (_, input) => unreachable!("a generator takes no {input:?}"),
+        }
+    }
+
+    /// Sampling draws masks.
+    #[must_use]
+    pub fn drops_when_sampling(&self) -> bool {
+        match self {
+            Self::Dcgan(network) => network.drops_when_sampling(),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
+        }
+    }
+
+    /// The generator as operations that make pictures in [0, 1], for other programs to run.
+    ///
+    /// # Errors
+    /// When it drops values while it samples: an input is then not one picture.
+    pub fn graph(&self) -> Result<Graph, UsageError> {
+        if self.drops_when_sampling() {
+            return Err(UsageError(
+                "export: this generator drops values at random while it samples (generator.dropout_sampling = true), which a file of \
+                 fixed operations cannot; `sample images` makes its pictures"
+                    .into(),
+            ));
+        }
+        Ok(on_workers(|| of_any!(self, network => network.graph())))
+    }
+
+    /// The network of the family `dcgan`, for what is known of that family alone.
+    #[must_use]
+    pub fn dcgan(&self) -> Option<&dcgan::Generator> {
+        match self {
+            Self::Dcgan(network) => Some(network),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => None,
+        }
+    }
+
+    /// Real pictures as the generator makes them at its present extent: where it grows, D must not
+    /// tell them apart by detail that the generator cannot make yet.
+    ///
+    /// # Shapes
+    /// `x` [B, C, size, size] gives the same.
+    #[must_use]
+    pub fn as_made(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Dcgan(_) => x,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(network) => network.as_made(x),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(_) => x,
+        }
+    }
+
+    /// The layers that a picture comes from, in order.
+    pub(crate) fn layers(&self, channels: usize) -> Layers {
+        of_any!(self, network => network.layers(channels))
+    }
+
+    /// From now on BatchNorm in training goes by what all members have, each of which makes the
+    /// same passes.
+    pub fn synchronize(&mut self, member: &Member) {
+        match self {
+            Self::Dcgan(network) => network.synchronize(member),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
+        }
+    }
+
+    /// One power iteration for every weight with spectral normalisation.
+    pub fn iterate(&mut self) {
+        match self {
+            Self::Dcgan(network) => network.iterate(),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
+        }
+    }
+
+    /// Takes the extent that belongs to so many real pictures seen.
+    #[cfg_attr(not(feature = "toys"), expect(unused_variables, reason = "no family but one for tests grows yet"))]
+    pub fn grow(&mut self, images_seen: f64) {
+        match self {
+            Self::Dcgan(_) => {}
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(network) => network.grow(images_seen),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(_) => {}
+        }
+    }
+}
+
+impl Discriminator {
+    /// # Shapes
+    /// `x` [B, C, size, size] gives logits [B, 1].
+    #[must_use]
+    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Judgement {
+        self.judge(x.into(), pass)
+    }
+
+    /// [`Discriminator::forward`], and the derivative of the logits along `t`: the tangent, or
+    /// Jacobian-vector product, whose gradient by the weights is that of a gradient penalty.
+    ///
+    /// # Shapes
+    /// `x`, `t` [B, C, size, size] give logits and tangent [B, 1].
+    #[must_use]
+    pub fn tangent(&self, x: Tensor<4>, t: Tensor<4>, pass: &mut Pass<'_>) -> Judgement {
+        self.judge(Dual::along(x, t), pass)
+    }
+
+    fn judge(&self, x: Dual<4>, pass: &mut Pass<'_>) -> Judgement {
+        match self {
+            Self::Dcgan(network) => network.forward(x, pass),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(network) => network.forward(x),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(network) => network.forward(x),
+        }
+    }
+
+    /// The layers that a picture goes through, in order.
+    pub(crate) fn layers(&self, size: usize, channels: usize) -> Layers {
+        of_any!(self, network => network.layers(size, channels))
+    }
+
+    /// From now on BatchNorm in training goes by what all members have, each of which makes the
+    /// same passes.
+    pub fn synchronize(&mut self, member: &Member) {
+        match self {
+            Self::Dcgan(network) => network.synchronize(member),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
+        }
+    }
+
+    /// One power iteration for every weight with spectral normalisation.
+    pub fn iterate(&mut self) {
+        match self {
+            Self::Dcgan(network) => network.iterate(),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
+        }
+    }
+
+    /// Takes the extent that belongs to so many real pictures seen.
+    #[cfg_attr(not(feature = "toys"), expect(unused_variables, reason = "no family but one for tests grows yet"))]
+    pub fn grow(&mut self, images_seen: f64) {
+        match self {
+            Self::Dcgan(_) => {}
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(network) => network.grow(images_seen),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(_) => {}
+        }
+    }
+}
+
+/// Both enums name the parameters of the network that they hold.
+macro_rules! parameters_of_any {
+    ($($type:ty),+) => {$(
+        impl Parameters for $type {
+            fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
+                of_any!(self, network => network.collect(prefix, list))
+            }
+
+            fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
+                of_any!(self, network => network.collect_mut(prefix, list))
+            }
+        }
+    )+};
+}
+
+parameters_of_any!(Generator, Discriminator);

@@ -1,0 +1,25 @@
+//! Networks: a folder for each family, and the enums over them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`family`] | `Generator` and `Discriminator` of any family, with their settings |
+//! | [`network`] | the network of any role |
+//! | [`interface`] | what goes into networks and what comes out |
+//! | [`blueprint`] | what a network is built for |
+//! | [`cond`] | how networks are told the class |
+//! | [`dcgan`] | transposed or resized convolutions up, strided ones down |
+#![cfg_attr(feature = "toys", doc = "| [`toys`] | two families for tests: one that grows, one that translates |")]
+
+pub mod blueprint;
+pub mod cond;
+pub mod dcgan;
+pub mod family;
+pub mod interface;
+pub mod network;
+#[cfg(feature = "toys")]
+pub mod toys;
+
+pub use self::blueprint::Blueprint;
+pub use self::family::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
+pub use self::interface::{Input, Judgement, Takes};
+pub use self::network::Network;

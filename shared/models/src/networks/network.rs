@@ -1,0 +1,98 @@
+//! The network of any role.
+
+use fledge_kernels::collective::Member;
+
+use super::family::{Discriminator, Generator};
+use crate::parameter::{Parameter, Parameters};
+use crate::summary;
+
+/// The network of a role.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a run has a few of them")]
+pub enum Network {
+    /// Makes pictures.
+    Generator(Generator),
+    /// Judges pictures.
+    Discriminator(Discriminator),
+}
+
+/// Does the same with a network of either part.
+macro_rules! of_either {
+    ($network:expr, $it:ident => $do:expr) => {
+        match $network {
+            Self::Generator($it) => $do,
+            Self::Discriminator($it) => $do,
+        }
+    };
+}
+
+impl Network {
+    /// The generator.
+    ///
+    /// # Panics
+    /// When it is none: a task asks for the parts that it has named.
+    #[must_use]
+    pub fn generator(&self) -> &Generator {
+        match self {
+            Self::Generator(generator) => generator,
+            Self::Discriminator(_) => unreachable!("a generator was asked for"),
+        }
+    }
+
+    /// The discriminator.
+    ///
+    /// # Panics
+    /// When it is none: a task asks for the parts that it has named.
+    #[must_use]
+    pub fn discriminator(&self) -> &Discriminator {
+        match self {
+            Self::Discriminator(discriminator) => discriminator,
+            Self::Generator(_) => unreachable!("a discriminator was asked for"),
+        }
+    }
+
+    /// From now on BatchNorm in training goes by what all members have, each of which makes the
+    /// same passes.
+    pub fn synchronize(&mut self, member: &Member) {
+        of_either!(self, network => network.synchronize(member));
+    }
+
+    /// One power iteration for every weight with spectral normalisation.
+    pub fn iterate(&mut self) {
+        of_either!(self, network => network.iterate());
+    }
+
+    /// Takes the extent that belongs to so many real pictures seen, in families that grow.
+    pub fn grow(&mut self, images_seen: f64) {
+        of_either!(self, network => network.grow(images_seen));
+    }
+
+    /// The table of its layers, for pictures of `size` and `channels`.
+    #[must_use]
+    pub fn summary(&self, title: &str, size: usize, channels: usize) -> String {
+        summary::table(title, &self.layers(size, channels), self)
+    }
+
+    /// The shapes that a picture goes through, in a line.
+    #[must_use]
+    pub fn outline(&self, size: usize, channels: usize) -> String {
+        summary::outline(&self.layers(size, channels), self)
+    }
+
+    fn layers(&self, size: usize, channels: usize) -> summary::Layers {
+        match self {
+            Self::Generator(generator) => generator.layers(channels),
+            Self::Discriminator(discriminator) => discriminator.layers(size, channels),
+        }
+    }
+}
+
+impl Parameters for Network {
+    fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
+        of_either!(self, network => network.collect(prefix, list));
+    }
+
+    fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
+        of_either!(self, network => network.collect_mut(prefix, list));
+    }
+}

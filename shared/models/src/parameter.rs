@@ -1,0 +1,249 @@
+//! The named tensors of a network. Each is kept flat beside its shape, so that optimizers, averages and files treat all of
+//! them alike; a layer asks for its own rank.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+
+/// What a parameter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Changed by an optimizer, along a gradient.
+    Weight,
+    /// A weight that nothing changes and that has no gradient: see [`Parameter::freeze`].
+    Frozen,
+    /// Changed by the forward pass in training: the running mean and variance of BatchNorm.
+    Statistic,
+    /// Changed by the power iteration of spectral normalisation. The mean of two directions is none of them, so an average of
+    /// networks takes over the latest.
+    Direction,
+}
+
+/// One tensor of a network.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    value: Tensor<1>,
+    shape: Vec<usize>,
+    purpose: Purpose,
+    /// Names a statistic, the same in every copy of its network.
+    key: Option<Arc<str>>,
+}
+
+/// Running statistics as training passes moved them. A pass leaves its network as it is; what it
+/// moved lies here until the network adopts it.
+#[derive(Clone, Debug, Default)]
+pub struct Moved(Vec<(Arc<str>, Tensor<1>)>);
+
+impl Moved {
+    /// The value of a statistic: as moved, or the network's own.
+    pub(crate) fn value(&self, statistic: &Parameter) -> Tensor<1> {
+        let moved = self.0.iter().find(|(key, _)| Some(key) == statistic.key.as_ref());
+        moved.map_or_else(|| statistic.flat(), |(_, value)| value.clone())
+    }
+
+    /// Moves a statistic.
+    pub(crate) fn set(&mut self, statistic: &Parameter, value: Tensor<1>) {
+        let Some(key) = &statistic.key else { return };
+        match self.0.iter_mut().find(|(known, _)| known == key) {
+            Some((_, earlier)) => *earlier = value,
+            None => self.0.push((Arc::clone(key), value)),
+        }
+    }
+}
+
+impl Parameter {
+    /// A parameter of `shape` holding `values` in row-major order.
+    #[must_use]
+    pub fn new(values: Vec<f32>, shape: &[usize], purpose: Purpose, device: &Device) -> Self {
+        let value = Tensor::from_data(TensorData::new(values, [shape.iter().product::<usize>()]), device);
+        Self { value, shape: shape.to_vec(), purpose, key: None }
+    }
+
+    /// A parameter without values: its shape is all that a summary asks for.
+    #[must_use]
+    pub(crate) fn undrawn(shape: &[usize], purpose: Purpose, device: &Device) -> Self {
+        Self { value: Tensor::empty([0], device), shape: shape.to_vec(), purpose, key: None }
+    }
+
+    /// A running statistic, `name` in its network, whose every value is `value`.
+    #[must_use]
+    pub fn statistic(name: &str, value: f32, shape: &[usize], device: &Device) -> Self {
+        Self { key: Some(name.into()), ..Self::filled(value, shape, Purpose::Statistic, device) }
+    }
+
+    /// A parameter whose every value is `value`.
+    #[must_use]
+    pub fn filled(value: f32, shape: &[usize], purpose: Purpose, device: &Device) -> Self {
+        Self::new(vec![value; shape.iter().product()], shape, purpose, device)
+    }
+
+    /// The tensor in its own shape, of rank `D`.
+    #[must_use]
+    pub fn tensor<const D: usize>(&self) -> Tensor<D> {
+        let shape: Vec<i64> = self.shape.iter().map(|&n| n as i64).collect();
+        self.value.clone().reshape::<D, _>(<[i64; D]>::try_from(shape).unwrap_or([-1; D]))
+    }
+
+    /// The tensor, flat.
+    #[must_use]
+    pub fn flat(&self) -> Tensor<1> {
+        self.value.clone()
+    }
+
+    /// Replaces the values; `value` has as many.
+    pub fn set(&mut self, value: Tensor<1>) {
+        debug_assert_eq!(value.dims(), [self.count()]);
+        self.value = value;
+    }
+
+    /// Takes the flat tensor out, so that it can be changed in place; [`Parameter::set`] must follow.
+    #[must_use]
+    pub fn take(&mut self) -> Tensor<1> {
+        let nothing = Tensor::empty([0], &self.value.device());
+        std::mem::replace(&mut self.value, nothing)
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// How many values it has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// Keeps a weight as it is from now on; what is no weight goes on as before.
+    pub fn freeze(&mut self) {
+        if self.purpose == Purpose::Weight {
+            self.purpose = Purpose::Frozen;
+        }
+    }
+
+    /// Its gradient, flat; `None` when no gradient reached it or it is not tracked.
+    #[must_use]
+    pub fn gradient(&self, gradients: &Gradients) -> Option<Tensor<1>> {
+        self.value.grad(gradients)
+    }
+
+    /// The values on the host, in row-major order.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<f32> {
+        self.value.clone().inner().into_data().iter::<f32>().collect()
+    }
+}
+
+/// A network or layer that can name its parameters, always in the same order.
+pub trait Parameters {
+    /// Adds the parameters to `list`, their names beginning with `prefix`.
+    fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>);
+
+    /// As [`Parameters::collect`], to change them.
+    fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>);
+
+    /// All parameters by name.
+    fn parameters(&self) -> Vec<(String, &Parameter)> {
+        let mut list = Vec::new();
+        self.collect("", &mut list);
+        list
+    }
+
+    /// All parameters by name, to change them.
+    fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
+        let mut list = Vec::new();
+        self.collect_mut("", &mut list);
+        list
+    }
+
+    /// A copy whose weights are leaves of a new graph, so that a backward pass gives their gradients.
+    #[must_use]
+    fn tracked(&self) -> Self
+    where
+        Self: Clone,
+    {
+        let mut copy = self.clone();
+        for (_, parameter) in copy.parameters_mut() {
+            if parameter.purpose == Purpose::Weight {
+                parameter.value = parameter.value.clone().inner().autodiff().require_grad();
+            }
+        }
+        copy
+    }
+
+    /// Takes over the running statistics that training passes moved.
+    fn adopt(&mut self, moved: Moved) {
+        if moved.0.is_empty() {
+            return;
+        }
+        for (_, statistic) in self.parameters_mut() {
+            if statistic.purpose == Purpose::Statistic {
+                statistic.value = moved.value(statistic).inner();
+            }
+        }
+    }
+
+    /// Whether every value is finite.
+    fn is_finite(&self) -> bool {
+        self.parameters().iter().all(|(_, p)| p.to_vec().iter().all(|v| v.is_finite()))
+    }
+}
+
+/// `prefix.name`, or `name` at the top.
+pub(crate) fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+}
+
+/// Implements [`Parameters`] for a struct from the list of its parts, in order. A part is a layer, a `Vec` of layers, an
+/// `Option`, or a [`Parameter`].
+macro_rules! parameters {
+    ($type:ty { $($part:ident),+ $(,)? }) => {
+        impl $crate::parameter::Parameters for $type {
+            fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a $crate::parameter::Parameter)>) {
+                $(self.$part.collect(&$crate::parameter::join(prefix, stringify!($part)), list);)+
+            }
+
+            fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut $crate::parameter::Parameter)>) {
+                $(self.$part.collect_mut(&$crate::parameter::join(prefix, stringify!($part)), list);)+
+            }
+        }
+    };
+}
+pub(crate) use parameters;
+
+impl Parameters for Parameter {
+    fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Self)>) {
+        list.push((prefix.to_owned(), self));
+    }
+
+    fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Self)>) {
+        list.push((prefix.to_owned(), self));
+    }
+}
+
+impl<P: Parameters> Parameters for Option<P> {
+    fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
+        self.iter().for_each(|p| p.collect(prefix, list));
+    }
+
+    fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
+        self.iter_mut().for_each(|p| p.collect_mut(prefix, list));
+    }
+}
+
+impl<P: Parameters> Parameters for Vec<P> {
+    fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
+        self.iter().enumerate().for_each(|(i, p)| p.collect(&join(prefix, &i.to_string()), list));
+    }
+
+    fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
+        self.iter_mut().enumerate().for_each(|(i, p)| p.collect_mut(&join(prefix, &i.to_string()), list));
+    }
+}

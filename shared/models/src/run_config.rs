@@ -1,0 +1,274 @@
+//! The configuration of one run, and what became of those that earlier versions wrote.
+
+use std::fmt;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::config::settings::Settings;
+use crate::config::{flatten, forget_removed, merge};
+use crate::networks::{Discriminator, Generator, Network};
+use crate::preset;
+use crate::task::Role;
+
+/// Version of the settings that a run or checkpoint carries. Version 1 knew one recipe and is read as
+/// that; versions 1 and 2 knew one task and one family of networks.
+pub const CONFIG_VERSION: u32 = 3;
+
+/// Every value of a run, as written to `config.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Table")]
+pub struct RunConfig {
+    /// [`CONFIG_VERSION`].
+    pub version: u32,
+    /// The preset that the settings started from.
+    pub preset: String,
+    /// From which every random number of the run follows.
+    pub seed: u64,
+    /// What the run learns from.
+    pub data: DataConfig,
+    /// What it began with, where that is not what the seed draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<InitConfig>,
+    /// The settings, all resolved.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
+
+/// The data set of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// The folder, as given.
+    pub path: String,
+    /// The split that is learned from.
+    pub split: String,
+    /// Fingerprint of its source.
+    pub fingerprint: String,
+    /// What was made of the source ([`Manifest::content`](fledge_data::dataset::Manifest::content)); empty in files of before.
+    #[serde(default)]
+    pub content: String,
+    /// Pictures of that split; 0 in files of before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pictures: usize,
+    /// Height and width in pixels.
+    pub size: usize,
+    /// 1 or 3.
+    pub channels: usize,
+    /// Names of its classes, where the networks are told them.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// Each picture of a batch is mirrored with probability ½.
+    #[serde(default)]
+    pub mirror: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// The run whose weights a run began with. Those of its averaged generator made both generators, and its discriminator the
+/// discriminator, as far as they fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InitConfig {
+    /// Its folder, as given.
+    pub run: String,
+    /// Which checkpoint of it was asked for: best, latest or a step.
+    pub checkpoint: String,
+    /// Steps done in that checkpoint.
+    pub step: u64,
+    /// CRC-32 of its files of the averaged generator and of the discriminator, joined by a hyphen.
+    pub weights: String,
+}
+
+impl fmt::Display for InitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}, step {}", self.run, self.checkpoint, self.step)
+    }
+}
+
+/// The same configuration before version 1 is told from version 2.
+#[derive(Deserialize)]
+struct Unread {
+    version: u32,
+    preset: String,
+    seed: u64,
+    data: DataConfig,
+    #[serde(default)]
+    init: Option<InitConfig>,
+    #[serde(flatten)]
+    settings: Table,
+}
+
+impl TryFrom<Table> for RunConfig {
+    type Error = String;
+
+    fn try_from(table: Table) -> Result<Self, String> {
+        let unread: Unread = table.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        let Unread { version, preset, seed, data, init, settings } = unread;
+        let settings = match version {
+            1 => of_version_1(&preset, settings)?,
+            2 => of_version_2(settings),
+            CONFIG_VERSION => settings,
+            other => return Err(format!("version {other}: this program reads versions 1 to {CONFIG_VERSION}")),
+        };
+        let settings = settings.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        Ok(Self { version: CONFIG_VERSION, preset, seed, data, init, settings })
+    }
+}
+
+/// Settings of version 2: the networks were of one family.
+fn of_version_2(mut settings: Table) -> Table {
+    forget_removed(&mut settings);
+    for network in ["generator", "discriminator"] {
+        if let Some(Value::Table(table)) = settings.get_mut(network) {
+            table.insert("family".into(), Value::String("dcgan".into()));
+        }
+    }
+    settings
+}
+
+/// Settings of version 1: the values of the preset, and over them those that it had.
+fn of_version_1(preset: &str, mut old: Table) -> Result<Table, String> {
+    let defaults = preset::find(preset).and_then(|p| p.settings()).map_err(|e| e.to_string())?;
+    let mut table = Table::try_from(defaults).map_err(|e| e.to_string())?;
+    // The slope was a 32-bit number.
+    if let Some(Value::Float(slope)) = old.get_mut("discriminator").and_then(|d| d.get_mut("slope")) {
+        *slope = (*slope as f32).to_string().parse().unwrap_or(*slope);
+    }
+    // It had the published ceiling as a number.
+    if let Some(augment) = old.get_mut("augment").and_then(Value::as_table_mut)
+        && augment.get("max_probability").and_then(Value::as_float) == Some(1.0)
+    {
+        augment.remove("max_probability");
+    }
+    merge(&mut table, old)?;
+    Ok(table)
+}
+
+impl DataConfig {
+    /// Pictures of this extent that no file stands for: for measurements and tests.
+    #[must_use]
+    pub fn of_extent(size: usize, channels: usize) -> Self {
+        let [path, split, fingerprint, content] = [const { String::new() }; 4];
+        Self { path, split, fingerprint, content, pictures: 0, size, channels, classes: Vec::new(), mirror: false }
+    }
+}
+
+impl RunConfig {
+    /// A run of these settings.
+    #[must_use]
+    pub fn new(preset: &str, settings: Settings, seed: u64, data: DataConfig) -> Self {
+        Self { version: CONFIG_VERSION, preset: preset.to_owned(), seed, data, init: None, settings }
+    }
+
+    /// The network of a role as it is before the first step, on `device`.
+    #[must_use]
+    pub fn network(&self, role: &Role, device: &Device) -> Network {
+        self.settings.network(role, self.shape(), Some(self.seed), device)
+    }
+
+    /// The network of a role with shapes and no values: instant at any size.
+    #[must_use]
+    pub fn outline(&self, role: &Role, device: &Device) -> Network {
+        self.settings.network(role, self.shape(), None, device)
+    }
+
+    /// Size, channels and classes of the pictures.
+    fn shape(&self) -> [usize; 3] {
+        let DataConfig { size, channels, classes, .. } = &self.data;
+        [*size, *channels, classes.len()]
+    }
+
+    /// The generator of latent vectors of the task `adversarial`, as it is before the first step.
+    #[must_use]
+    pub fn generator(&self, device: &Device) -> Generator {
+        let [size, channels, classes] = self.shape();
+        self.settings.generator(size, channels, classes, self.seed, device)
+    }
+
+    /// The discriminator of the task `adversarial`, as it is before the first step.
+    #[must_use]
+    pub fn discriminator(&self, device: &Device) -> Discriminator {
+        let [size, channels, classes] = self.shape();
+        self.settings.discriminator(size, channels, classes, self.seed, device)
+    }
+
+    /// Every setting as its key, joined by dots, and its value as TOML writes it, in the order of the keys.
+    #[must_use]
+    pub fn flat(&self) -> Vec<(String, String)> {
+        let mut list = Vec::new();
+        if let Ok(table) = Table::try_from(self) {
+            flatten(&table, "", &mut list);
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What version 1 wrote for `--set schedule.batch=32 --set optimizer.beta_1=0`.
+    const VERSION_1: &str = r#"
+        version = 1
+        preset = "gan-ada"
+        seed = 7
+        data = { path = "d", split = "train", fingerprint = "0", size = 64, channels = 3 }
+        generator = { latent = 64, width = 128 }
+        discriminator = { width = 128, dropout = 0.4, slope = 0.20000000298023224 }
+        loss = { name = "non-saturating" }
+        augment = { pipeline = "keras", target_accuracy = 0.85, integration_steps = 1000.0, max_probability = 1.0 }
+        optimizer = { learning_rate = 0.0002, beta_1 = 0.0, beta_2 = 0.999, epsilon = 1e-7 }
+        schedule = { batch = 32, epochs = 400, steps = 0, ema = 0.99 }
+        evaluation = { every = 10, split = "val", pictures = 300 }
+        samples = { every = 1, pictures = 64, columns = 8 }
+        checkpoints = { every = 1, keep = 2 }
+    "#;
+
+    #[test]
+    fn a_run_of_version_1_is_what_the_same_flags_give_now_so_that_it_goes_on() {
+        let read: RunConfig = toml::from_str(VERSION_1).expect("version 1");
+        let flags = ["schedule.batch=32", "optimizer.beta_1=0.0"].map(str::to_owned);
+        let settings = Settings::resolve("gan-ada", None, &flags).expect("settings");
+        let data =
+            DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), ..DataConfig::of_extent(64, 3) };
+        let now = RunConfig::new("gan-ada", settings, 7, data);
+        assert_eq!(read, now);
+        assert_eq!(read.changes(&now), []);
+        let written = toml::to_string(&now).expect("written");
+        assert_eq!(toml::from_str::<RunConfig>(&written).expect("version 2"), now);
+        let json = serde_json::to_string(&now).expect("written");
+        assert_eq!(serde_json::from_str::<RunConfig>(&json).expect("version 2"), now);
+    }
+
+    #[test]
+    fn a_run_of_version_2_is_of_the_one_family_and_the_one_task_that_there_were() {
+        let now =
+            RunConfig::new("wgan", Settings::resolve("wgan", None, &[]).expect("settings"), 1, DataConfig::of_extent(32, 1));
+        let written = toml::to_string(&now).expect("written");
+        assert!(written.contains("task = \"adversarial\"") && written.contains("[generator]\nfamily = \"dcgan\""), "{written}");
+        let earlier = written
+            .replace("version = 3", "version = 2")
+            .replace("task = \"adversarial\"\n", "")
+            .replace("[generator]\nfamily = \"dcgan\"", "[generator]\nrange = \"auto\"")
+            .replace("[discriminator]\nfamily = \"dcgan\"", "[discriminator]");
+        assert!(!earlier.contains("dcgan\""), "{earlier}");
+        let read: RunConfig = toml::from_str(&earlier).expect("version 2");
+        assert_eq!(read, now);
+        // The same as a file of settings for another run.
+        let settings = Settings::resolve("gan-ada", Some(("config.toml", &earlier)), &[]).expect("settings");
+        assert_eq!(settings, now.settings);
+    }
+
+    #[test]
+    fn unknown_versions_and_keys_are_refused() {
+        let text = VERSION_1.replace("version = 1", "version = 4");
+        assert!(toml::from_str::<RunConfig>(&text).expect_err("version 4").to_string().contains("version 4"));
+        let text = VERSION_1.replace("latent = 64", "latnet = 64");
+        assert!(toml::from_str::<RunConfig>(&text).expect_err("a wrong key").to_string().contains("latnet"));
+    }
+}

@@ -1,0 +1,268 @@
+//! One saved state: a folder of safetensors files and `meta.json`, which is sealed and holds length and CRC of each of them.
+//! The folder appears under its name whole or not at all.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Tensor, TensorData};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use fledge_base::fs::{self, AtomicFolder, FsError};
+use fledge_base::sealed::{self, SealedError};
+use fledge_models::config::RunConfig;
+use fledge_models::parameter::{Parameter, Parameters};
+
+/// Version of the checkpoint format.
+pub const CHECKPOINT_VERSION: u32 = 1;
+
+const MEND: &str = "another checkpoint of the run may be whole";
+
+/// What is wrong with a checkpoint.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// A file is not what was written.
+    #[error("{path} is damaged: {what}; {MEND}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        what: String,
+    },
+    /// It was written by another version.
+    #[error("{path} has checkpoint version {found}; this program reads version {CHECKPOINT_VERSION}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// Its tensors are not those of the network.
+    #[error("{path} does not fit the network: {what}")]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// The first difference.
+        what: String,
+    },
+    /// `meta.json` is damaged.
+    #[error("{0}")]
+    Meta(#[from] SealedError),
+    /// A file operation failed.
+    #[error("{0}")]
+    File(#[from] FsError),
+}
+
+impl CheckpointError {
+    /// Whether files are not as they were written, rather than out of reach, of another version or of another network: an earlier
+    /// checkpoint may then be whole.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use std::io::ErrorKind::{FileTooLarge, NotFound};
+        match self {
+            Self::Damaged { .. } | Self::Meta(SealedError::Damaged { .. }) => true,
+            Self::Meta(SealedError::File(e)) | Self::File(e) => matches!(e.source.kind(), NotFound | FileTooLarge),
+            Self::Version { .. } | Self::Mismatch { .. } | Self::Meta(SealedError::Unexpected { .. }) => false,
+        }
+    }
+}
+
+/// What `meta.json` holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// [`CHECKPOINT_VERSION`].
+    pub version: u32,
+    /// Steps done.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// The run's settings.
+    pub config: RunConfig,
+    /// What the trainer needs beside tensors to go on.
+    pub state: serde_json::Value,
+    /// Length and CRC-32 of every file.
+    pub files: BTreeMap<String, FileRecord>,
+}
+
+/// Length and checksum of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// CRC-32 of all of them, eight hexadecimal digits.
+    pub crc32: String,
+}
+
+impl FileRecord {
+    fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u64, crc32: format!("{:08x}", crc32fast::hash(bytes)) }
+    }
+}
+
+/// A saved state that was opened; its tensors are read by [`Checkpoint::load`].
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    /// Everything but the tensors.
+    pub meta: Meta,
+}
+
+/// The tensors of one file as they were at one moment, on the host: training may go on while they are written.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    name: String,
+    /// Name, shape, and the values in row-major order.
+    tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
+}
+
+impl Snapshot {
+    /// What `part` holds now, for the file `name` (without ending).
+    #[must_use]
+    pub fn of(name: &str, part: &dyn Parameters) -> Self {
+        let tensors = part.parameters().into_iter().map(|(name, p)| (name, p.shape().to_vec(), p.to_vec())).collect();
+        Self { name: name.to_owned(), tensors }
+    }
+
+    /// The file's name without ending.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first tensor that holds a value that is not finite.
+    #[must_use]
+    pub fn first_not_finite(&self) -> Option<&str> {
+        let bad = self.tensors.iter().find(|(_, _, values)| !values.iter().all(|v| v.is_finite()));
+        bad.map(|(name, ..)| name.as_str())
+    }
+
+    fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let tensors: Vec<_> = self.tensors.iter().map(|(name, shape, values)| (name, shape, bytes(values))).collect();
+        let views: Result<Vec<_>, _> = tensors
+            .iter()
+            .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.as_str(), view)))
+            .collect();
+        safetensors::serialize(views?, None)
+    }
+}
+
+/// Writes a checkpoint: `parts` are the files' names without ending and what goes into each. `meta.files` is filled here.
+///
+/// # Errors
+/// When writing fails; nothing then bears the name `folder`.
+pub fn save(folder: &Path, meta: Meta, parts: &[(&str, &dyn Parameters)]) -> Result<(), CheckpointError> {
+    let parts: Vec<Snapshot> = parts.iter().map(|(name, part)| Snapshot::of(name, *part)).collect();
+    write(folder, meta, &parts)
+}
+
+/// The same of what was taken earlier.
+///
+/// # Errors
+/// When writing fails; nothing then bears the name `folder`.
+pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), CheckpointError> {
+    let staged = AtomicFolder::create(folder)?;
+    meta.files.clear();
+    for part in parts {
+        let file = format!("{}.safetensors", part.name);
+        let bytes =
+            part.to_safetensors().map_err(|e| CheckpointError::Mismatch { path: folder.join(&file), what: e.to_string() })?;
+        fs::write(staged.path().join(&file), &bytes)?;
+        meta.files.insert(file, FileRecord::of(&bytes));
+    }
+    sealed::write(&staged.path().join("meta.json"), &meta)?;
+    Ok(staged.commit()?)
+}
+
+fn fits(view: &TensorView<'_>, parameter: &Parameter) -> bool {
+    view.shape() == parameter.shape() && view.dtype() == Dtype::F32
+}
+
+/// The values of a tensor of [`Dtype::F32`].
+pub(super) fn values(view: &TensorView<'_>) -> Vec<f32> {
+    view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+}
+
+/// Gives a parameter as many values.
+pub(super) fn set(parameter: &mut Parameter, values: Vec<f32>) {
+    let device = parameter.flat().device();
+    parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &device));
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint in `folder`.
+    ///
+    /// # Errors
+    /// When `meta.json` is missing, damaged or of another version.
+    pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
+        let path = folder.join("meta.json");
+        let meta: Meta = sealed::read(&path, MEND)?;
+        if meta.version != CHECKPOINT_VERSION {
+            return Err(CheckpointError::Version { path, found: meta.version });
+        }
+        Ok(Self { folder: folder.to_owned(), meta })
+    }
+
+    /// A file of the checkpoint that does not fit the network.
+    pub(super) fn mismatch(&self, name: &str, what: String) -> CheckpointError {
+        CheckpointError::Mismatch { path: self.folder.join(name), what }
+    }
+
+    /// Reads the file `part` into the parameters of the same names and shapes.
+    ///
+    /// # Errors
+    /// When a byte of it is not what was written, or names or shapes differ.
+    pub fn load(&self, part: &str, into: &mut dyn Parameters) -> Result<(), CheckpointError> {
+        let (name, bytes) = self.part(part)?;
+        let mismatch = |what: String| self.mismatch(&name, what);
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| mismatch(e.to_string()))?;
+        let parameters = into.parameters_mut();
+        if parameters.len() != file.len() {
+            return Err(mismatch(format!("it has {} tensors, the network {}", file.len(), parameters.len())));
+        }
+        for (name, parameter) in parameters {
+            let view = file.tensor(&name).map_err(|e| mismatch(format!("tensor {name}: {e}")))?;
+            if !fits(&view, parameter) {
+                let (found, wanted) = (view.shape(), parameter.shape());
+                return Err(mismatch(format!("tensor {name} is {:?} {found:?}, the network's F32 {wanted:?}", view.dtype())));
+            }
+            set(parameter, values(&view));
+        }
+        Ok(())
+    }
+
+    /// The name of a part's file and its bytes.
+    pub(super) fn part(&self, part: &str) -> Result<(String, Vec<u8>), CheckpointError> {
+        let name = format!("{part}.safetensors");
+        let bytes = self.verified(&name)?;
+        Ok((name, bytes))
+    }
+
+    /// Checks every byte of every file.
+    ///
+    /// # Errors
+    /// When one is not what was written.
+    pub fn verify(&self) -> Result<(), CheckpointError> {
+        self.meta.files.keys().try_for_each(|name| self.verified(name).map(drop))
+    }
+
+    fn verified(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
+        let path = self.folder.join(name);
+        let damaged = |what: String| CheckpointError::Damaged { path: path.clone(), what };
+        let record = self.meta.files.get(name).ok_or_else(|| damaged("meta.json does not list it".into()))?;
+        let found_len = std::fs::metadata(&path).map(|m| m.len()).map_err(|e| damaged(e.to_string()))?;
+        if found_len != record.bytes {
+            return Err(damaged(format!("it has {found_len} bytes, not {}", record.bytes)));
+        }
+        let bytes = fs::read_bounded(&path, record.bytes)?;
+        let found = FileRecord::of(&bytes);
+        if found != *record {
+            return Err(damaged(format!("checksum mismatch (stored {}, computed {})", record.crc32, found.crc32)));
+        }
+        Ok(bytes)
+    }
+}

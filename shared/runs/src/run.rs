@@ -1,0 +1,405 @@
+//! The run folder: where its files are, and which checkpoint is taken. Who may write to it is [`super::owner`]'s business, what is inside
+//! the files that of others.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::checkpoint::{Checkpoint, CheckpointError};
+use fledge_base::cli::{UsageError, one_line};
+use fledge_base::fs::{self, FsError};
+use fledge_base::sealed::{self, SealedError};
+
+/// What is wrong with a run folder.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The folder is no run.
+    #[error("{0} is no run: it has no folder `checkpoints`; name the folder that was given to `train --out`")]
+    NotARun(PathBuf),
+    /// Nothing is saved yet.
+    #[error("{path} has no checkpoint {which}; there are {}", if there.is_empty() { "none yet".to_owned() } else { there.join(", ") })]
+    NoCheckpoint {
+        /// The run.
+        path: PathBuf,
+        /// What was asked for.
+        which: String,
+        /// Those there are.
+        there: Vec<String>,
+    },
+    /// Checkpoints are there, and all are damaged.
+    #[error("{path} has no whole checkpoint: train --restart begins it anew")]
+    AllDamaged {
+        /// The run.
+        path: PathBuf,
+        /// What is wrong with the one that was to be taken.
+        source: CheckpointError,
+    },
+    /// Another process is training it.
+    #[error("{path} is in use by {}: wait for it to end, or choose another --out", process(*.holder))]
+    Locked {
+        /// The run.
+        path: PathBuf,
+        /// The number of that process, where it is known.
+        holder: Option<u32>,
+    },
+    /// A file operation failed.
+    #[error("{0}")]
+    File(#[from] FsError),
+    /// A pointer is damaged.
+    #[error("{0}")]
+    Pointer(#[from] SealedError),
+    /// A checkpoint is damaged.
+    #[error("{0}")]
+    Checkpoint(#[from] CheckpointError),
+    /// The run has no such role.
+    #[error("{0}")]
+    Role(#[from] UsageError),
+}
+
+fn process(number: Option<u32>) -> String {
+    number.map_or_else(|| "another process".into(), |number| format!("process {number}"))
+}
+
+/// Which checkpoint is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The one with the best KID; the latest where none was measured.
+    Best,
+    /// The last one saved.
+    Latest,
+    /// The one saved after this step.
+    Step(u64),
+}
+
+impl std::str::FromStr for Which {
+    type Err = UsageError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "best" => Ok(Self::Best),
+            "latest" => Ok(Self::Latest),
+            _ => text
+                .parse()
+                .map(Self::Step)
+                .map_err(|_| UsageError(format!("--checkpoint {text}: expected best, latest or a step"))),
+        }
+    }
+}
+
+impl std::fmt::Display for Which {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Best => f.write_str("best"),
+            Self::Latest => f.write_str("latest"),
+            Self::Step(step) => write!(f, "{step}"),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pointer {
+    step: u64,
+}
+
+const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
+
+/// What a run consists of beside its lock. What else is in its folder is not ours.
+const PARTS: [&str; 12] = [
+    "checkpoints",
+    "samples",
+    "config.toml",
+    "flags.toml",
+    "stats.jsonl",
+    "metrics.jsonl",
+    "alarms.jsonl",
+    "starts.jsonl",
+    "train.log",
+    "curves.png",
+    "metrics.png",
+    "report.html",
+];
+
+/// How the names of further parts begin.
+const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
+
+/// Whether training or measuring gives that name to something in a run's folder.
+fn is_part(name: &str) -> bool {
+    PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name)) || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
+}
+
+/// At most `most` items of `list`, evenly spread, the first and the last among them (the last, where only one is wanted).
+#[must_use]
+pub fn spread<T: Clone>(list: &[T], most: usize) -> Vec<T> {
+    let count = most.min(list.len());
+    let place = |i: usize| if count == 1 { list.len() - 1 } else { i * (list.len() - 1) / (count - 1) };
+    (0..count).map(|i| list[place(i)].clone()).collect()
+}
+
+/// A run folder.
+#[derive(Clone, Debug)]
+pub struct Run {
+    folder: PathBuf,
+}
+
+impl Run {
+    /// The run in `folder`, which must be one.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn open(folder: &Path) -> Result<Self, RunError> {
+        if !Self::is_run(folder) {
+            return Err(RunError::NotARun(folder.to_owned()));
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Whether `folder` looks like a run.
+    #[must_use]
+    pub fn is_run(folder: &Path) -> bool {
+        folder.join("checkpoints").is_dir()
+    }
+
+    /// Creates the folders of a run where they are missing.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn create(folder: &Path) -> Result<Self, RunError> {
+        fs::create_folder(folder.join("checkpoints"))?;
+        fs::create_folder(folder.join("samples"))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Removes all that makes up the run but its lock.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed or something cannot be removed.
+    pub fn clear(&self) -> Result<(), RunError> {
+        for (_, path) in self.numbered("", |name| is_part(name).then_some(0))? {
+            fs::remove(path)?;
+        }
+        Ok(())
+    }
+
+    /// Whether `path`, which need not be there, is a part of the run or lies in one: what people put into the folder is none.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        let (Ok(run), Ok(path)) = (self.folder.canonicalize(), std::path::absolute(path)) else { return false };
+        // Folders above it that are still to be made have no other name; the file itself may be a link.
+        let known = path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
+        let Some((above, real)) = known else { return false };
+        let Ok(rest) = path.strip_prefix(above) else { return false };
+        let Ok(below) = real.join(rest).strip_prefix(run).map(Path::to_owned) else { return false };
+        let part = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        // The lock, and what stands in for it where there are no locks.
+        part.is_some_and(|part| is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == super::owner::LOCK)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file of the run.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Where the checkpoint of `step` is or will be.
+    #[must_use]
+    pub fn checkpoint_folder(&self, step: u64) -> PathBuf {
+        self.folder.join("checkpoints").join(format!("{step:08}"))
+    }
+
+    /// Where the sheet of fixed latents of `epoch` is or will be.
+    #[must_use]
+    pub fn sheet(&self, epoch: u64) -> PathBuf {
+        self.folder.join("samples").join(format!("fakes-{epoch:06}.png"))
+    }
+
+    /// The sheets there are, by epoch.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn sheets(&self) -> Result<Vec<(u64, PathBuf)>, RunError> {
+        let epoch = |name: &str| name.strip_prefix("fakes-")?.strip_suffix(".png")?.parse().ok();
+        self.numbered("samples", epoch)
+    }
+
+    /// At most `most` of the sheets, evenly spread, the first and the last among them (the last, where only one is wanted).
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn sheets_over_time(&self, most: usize) -> Result<Vec<(u64, PathBuf)>, RunError> {
+        Ok(spread(&self.sheets()?, most))
+    }
+
+    /// The steps of the checkpoints there are, ascending.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn steps(&self) -> Result<Vec<u64>, RunError> {
+        Ok(self.numbered("checkpoints", |name| name.parse().ok())?.into_iter().map(|(step, _)| step).collect())
+    }
+
+    fn numbered(&self, folder: &str, number: impl Fn(&str) -> Option<u64>) -> Result<Vec<(u64, PathBuf)>, RunError> {
+        let folder = self.folder.join(folder);
+        let failed = |source| FsError { operation: "list", path: folder.clone(), source };
+        let mut list = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if let Some(n) = entry.file_name().to_str().and_then(&number) {
+                list.push((n, entry.path()));
+            }
+        }
+        list.sort();
+        Ok(list)
+    }
+
+    /// Lets `best` or `latest` point at `step`.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn point(&self, which: Which, step: u64) -> Result<(), RunError> {
+        Ok(sealed::write(&self.pointer(which), &Pointer { step })?)
+    }
+
+    fn pointer(&self, which: Which) -> PathBuf {
+        self.folder.join("checkpoints").join(format!("{which}.json"))
+    }
+
+    /// The step that `which` means; `None` when nothing is saved yet. Of a damaged pointer a warning tells; the highest step is meant
+    /// then.
+    ///
+    /// # Errors
+    /// When a pointer cannot be read or the folder cannot be listed.
+    pub fn step_of(&self, which: Which) -> Result<Option<u64>, RunError> {
+        let highest = || Ok(self.steps()?.last().copied());
+        match which {
+            Which::Step(step) => return Ok(self.steps()?.contains(&step).then_some(step)),
+            Which::Best if !self.pointer(which).exists() => return self.step_of(Which::Latest),
+            _ if !self.pointer(which).exists() => return highest(),
+            _ => {}
+        }
+        match sealed::read::<Pointer>(&self.pointer(which), MEND_POINTER) {
+            Ok(pointer) => Ok(Some(pointer.step)),
+            Err(damage @ SealedError::Damaged { .. }) => {
+                tracing::warn!("{damage}");
+                highest()
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a checkpoint. Where the latest or the best is damaged or gone, the newest whole one takes its place (for the latest, of
+    /// those before it), and a warning says why. One that is asked for by its step is only checked as far as it is read.
+    ///
+    /// # Errors
+    /// When there is none, it is of another version, or all are damaged.
+    pub fn checkpoint(&self, which: Which) -> Result<Checkpoint, RunError> {
+        let Some(asked) = self.step_of(which)? else { return Err(self.no_checkpoint(which)) };
+        let taken = match which {
+            Which::Step(step) => return Ok(Checkpoint::open(&self.checkpoint_folder(step))?),
+            Which::Latest => self.newest_whole(asked),
+            Which::Best => self.whole(asked).map_err(RunError::from),
+        };
+        match taken {
+            // Whoever trains the run meanwhile saved another and removed this one.
+            Err(_) if self.step_of(which)? != Some(asked) => self.checkpoint(which),
+            Err(RunError::Checkpoint(damage)) if which == Which::Best && damage.is_damage() => {
+                tracing::warn!("{}: the latest checkpoint is taken instead of the best", one_line(&damage));
+                self.checkpoint(Which::Latest)
+            }
+            taken => taken,
+        }
+    }
+
+    fn no_checkpoint(&self, which: Which) -> RunError {
+        match self.steps() {
+            Ok(steps) => RunError::NoCheckpoint {
+                path: self.folder.clone(),
+                which: which.to_string(),
+                there: steps.iter().map(u64::to_string).collect(),
+            },
+            Err(error) => error,
+        }
+    }
+
+    /// The newest checkpoint up to step `asked` that is whole.
+    fn newest_whole(&self, asked: u64) -> Result<Checkpoint, RunError> {
+        let mut first = None;
+        for step in self.steps()?.into_iter().rev().filter(|step| *step <= asked) {
+            match self.whole(step) {
+                Err(damage) if damage.is_damage() => {
+                    tracing::warn!("{}", one_line(&damage));
+                    first = first.or(Some(damage));
+                }
+                Err(error) => return Err(error.into()),
+                Ok(checkpoint) => {
+                    if step != asked {
+                        tracing::warn!("the checkpoint of step {step} is taken instead of that of step {asked}");
+                    }
+                    return Ok(checkpoint);
+                }
+            }
+        }
+        match first {
+            Some(source) => Err(RunError::AllDamaged { path: self.folder.clone(), source }),
+            None => Err(self.no_checkpoint(Which::Latest)),
+        }
+    }
+
+    /// The checkpoint of `step`, if every byte of it is as it was written.
+    fn whole(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
+        let checkpoint = Checkpoint::open(&self.checkpoint_folder(step))?;
+        checkpoint.verify()?;
+        Ok(checkpoint)
+    }
+
+    /// Makes the checkpoint of `step` (0: none) the last one, so that the run can go on from it: later ones are removed, of which
+    /// damaged ones are kept apart as `damaged-STEP`, and pointers to them follow.
+    ///
+    /// # Errors
+    /// When a file operation fails.
+    pub fn go_back_to(&self, step: u64) -> Result<(), RunError> {
+        // Pointers first: killed in between, what they name is there.
+        if step > 0 && self.step_of(Which::Latest)? != Some(step) {
+            self.point(Which::Latest, step)?;
+        }
+        if step == 0 {
+            fs::remove(self.pointer(Which::Latest))?;
+        }
+        if self.pointer(Which::Best).exists() && self.step_of(Which::Best)?.is_some_and(|best| best > step) {
+            fs::remove(self.pointer(Which::Best))?;
+        }
+        for later in self.steps()?.into_iter().filter(|later| *later > step) {
+            let folder = self.checkpoint_folder(later);
+            match self.whole(later) {
+                Err(damage) if damage.is_damage() => {
+                    let apart = folder.with_file_name(format!("damaged-{later:08}"));
+                    tracing::warn!("{} is kept as {}", folder.display(), apart.display());
+                    fs::remove(&apart)?;
+                    fs::rename(&folder, &apart)?;
+                }
+                Err(error) => return Err(error.into()),
+                Ok(_) => fs::remove_folder(&folder)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the checkpoints beyond the `keep` latest, but never those in `spare`.
+    ///
+    /// # Errors
+    /// When one cannot be removed.
+    pub fn prune(&self, keep: usize, spare: &[u64]) -> Result<(), RunError> {
+        let steps = self.steps()?;
+        for step in steps.iter().rev().skip(keep).filter(|step| !spare.contains(step)) {
+            fs::remove_folder(self.checkpoint_folder(*step))?;
+        }
+        Ok(())
+    }
+}
