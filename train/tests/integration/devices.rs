@@ -2,7 +2,7 @@
 //! for GPUs: the threads, the shares and the arithmetic are the same, only the sum goes through the host.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,6 +13,7 @@ use shared::dataset::Dataset;
 use shared::fs;
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::parameter::{Parameters, Role};
+use shared::testing::Scratch;
 use train::batches::{Batches, Share};
 use train::feed::{DataOn, Feed};
 use train::metrics::StepMetrics;
@@ -34,31 +35,14 @@ const CASES: &[(&str, &[&str])] = &[
     ("gan-ada", &["cond=embedding+projection", "discriminator.spectral_norm=true", "schedule.order=alternating"]),
 ];
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-devices-{}-{name}", std::process::id()));
-        fs::remove(&folder).unwrap();
-        fs::create_folder(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn dataset(&self) -> PathBuf {
-        let folder = self.0.join("data");
-        util::drawn_dataset(&folder, SIDE, &[("train", 5 * BATCH as u64 + 1), ("val", 8)]);
-        folder
-    }
-
-    fn batches(&self) -> Arc<Batches> {
-        Arc::new(Batches::new(Dataset::open(&self.dataset()).unwrap(), "train", BATCH, 3).unwrap())
-    }
+fn dataset(scratch: &Scratch) -> PathBuf {
+    let folder = scratch.path("data");
+    util::drawn_dataset(&folder, SIDE, &[("train", 5 * BATCH as u64 + 1), ("val", 8)]);
+    folder
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
-    }
+fn batches(scratch: &Scratch) -> Arc<Batches> {
+    Arc::new(Batches::new(Dataset::open(&dataset(scratch)).unwrap(), "train", BATCH, 3).unwrap())
 }
 
 fn config((preset, settings): (&str, &[&str]), accumulate: usize) -> RunConfig {
@@ -106,8 +90,8 @@ fn apart(a: &Trainer, b: &Trainer) -> f32 {
 
 #[test]
 fn two_and_three_devices_move_the_weights_as_one_does_that_takes_as_many_parts() {
-    let scratch = Scratch::new("parts");
-    let batches = scratch.batches();
+    let scratch = Scratch::new("devices-parts");
+    let batches = batches(&scratch);
     for case in CASES {
         for devices in [2, 3] {
             let (one, metrics) = run(&config(*case, devices), 1, &batches);
@@ -130,8 +114,8 @@ fn two_and_three_devices_move_the_weights_as_one_does_that_takes_as_many_parts()
 
 #[test]
 fn running_statistics_are_the_mean_of_what_the_devices_saw() {
-    let scratch = Scratch::new("statistics");
-    let batches = scratch.batches();
+    let scratch = Scratch::new("devices-statistics");
+    let batches = batches(&scratch);
     let config = config(("gan-ada", &[]), 1);
     let statistics = |t: &Trainer| -> Vec<f32> {
         let of = |part: &dyn Parameters| -> Vec<f32> {
@@ -175,8 +159,8 @@ fn replicas_that_have_come_apart_are_refused_before_anything_is_saved() {
 
 #[test]
 fn the_order_of_the_data_is_the_same_for_any_number_of_devices() {
-    let scratch = Scratch::new("order");
-    let batches = scratch.batches();
+    let scratch = Scratch::new("devices-order");
+    let batches = batches(&scratch);
     // Over the border of an epoch.
     for number in 0..12 {
         let whole = batches.choice(number, Share::default()).unwrap();
@@ -228,9 +212,9 @@ fn saved(run: &Path, step: u64) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_run_on_two_devices_goes_on_exactly_and_one_begun_on_one_goes_on_with_two() {
-    let scratch = Scratch::new("resume");
-    let data = scratch.dataset();
-    let [whole, resumed, begun] = ["whole", "resumed", "begun"].map(|name| scratch.0.join(name));
+    let scratch = Scratch::new("devices-resume");
+    let data = dataset(&scratch);
+    let [whole, resumed, begun] = ["whole", "resumed", "begun"].map(|name| scratch.path(name));
     succeed(&data, &whole, 7, "cpu,cpu");
     succeed(&data, &resumed, 4, "cpu,cpu");
     let parted = saved(&resumed, 4);
@@ -240,7 +224,7 @@ fn a_run_on_two_devices_goes_on_exactly_and_one_begun_on_one_goes_on_with_two() 
     assert!(saved(&begun, 4) != parted, "two devices took parts");
     succeed(&data, &begun, 7, "cpu,cpu");
     assert_eq!(saved(&begun, 7).len(), 5);
-    let refused = train(&data, &scratch.0.join("five"), 1, "cpu,cpu,cpu,cpu,cpu");
+    let refused = train(&data, &scratch.path("five"), 1, "cpu,cpu,cpu,cpu,cpu");
     assert_eq!(refused.status.code(), Some(2));
-    assert!(!scratch.0.join("five").exists(), "a refusal leaves nothing behind");
+    assert!(!scratch.path("five").exists(), "a refusal leaves nothing behind");
 }

@@ -2,25 +2,20 @@
 //! each way alike.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
-mod util;
+use crate::util;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use shared::dataset::{Dataset, DatasetError};
 use shared::nn::range::Range;
+use shared::testing::Scratch;
 use train::batches::{Batches, Share};
 use train::feed::{DataOn, Feed};
 
 const WAYS: [DataOn; 3] = [DataOn::Auto, DataOn::Host, DataOn::Device];
 const BATCH: usize = 6;
-
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("fledge-feed-{}-{name}", std::process::id()));
-    shared::fs::remove(&folder).unwrap();
-    folder
-}
 
 fn open(folder: &Path) -> Arc<Batches> {
     open_mirrored(folder, false)
@@ -33,7 +28,7 @@ fn open_mirrored(folder: &Path, mirror: bool) -> Arc<Batches> {
 #[test]
 fn every_way_gives_the_same_bits_whole_and_in_shares() {
     for (name, stored, mirror) in [("whole", 8, false), ("room", 11, false), ("mirrored", 8, true), ("both", 11, true)] {
-        let folder = scratch(name);
+        let folder = Scratch::new(&format!("feed-{name}"));
         util::dataset_of(&folder, 8, stored, &[("train", 20)], |_, i| {
             let mut stream = shared::rng::stream(i, "feed test", 0);
             (0..stored * stored * 3).map(|_| stream.below(256) as u8).collect()
@@ -59,7 +54,7 @@ fn every_way_gives_the_same_bits_whole_and_in_shares() {
 
 #[test]
 fn pixels_lie_in_the_range_that_the_networks_want() {
-    let folder = scratch("range");
+    let folder = Scratch::new("feed-range");
     util::drawn_dataset(&folder, 8, &[("train", 6)]);
     let (batches, device) = (open(&folder), Device::flex());
     let expected = batches.at(0, Range::Signed, false, &device).unwrap().real.into_data();
@@ -74,7 +69,7 @@ fn pixels_lie_in_the_range_that_the_networks_want() {
 
 #[test]
 fn half_of_the_pictures_are_mirrored_anew_in_each_epoch_and_the_others_are_as_they_are() {
-    let folder = scratch("mirror");
+    let folder = Scratch::new("feed-mirror");
     // Wider than a byte of columns would show: each pixel says which picture, row and column it is.
     util::dataset_of(&folder, 8, 8, &[("train", 12)], |_, i| {
         (0..64).flat_map(|p| [i as u8, (p / 8) as u8, (p % 8) as u8]).collect()
@@ -105,7 +100,7 @@ fn half_of_the_pictures_are_mirrored_anew_in_each_epoch_and_the_others_are_as_th
 
 #[test]
 fn the_next_sound_picture_takes_the_place_of_a_damaged_one_in_every_way_alike() {
-    let (folder, same) = (scratch("damage"), scratch("replaced"));
+    let (folder, same) = (Scratch::new("feed-damage"), Scratch::new("feed-replaced"));
     let pictures = |folder: &Path, of: fn(u64) -> u64| util::labelled_dataset_of(folder, 8, &[("train", 20)], 4, of);
     pictures(&folder, |i| i);
     pictures(&same, |i| match i {
@@ -139,7 +134,7 @@ fn the_next_sound_picture_takes_the_place_of_a_damaged_one_in_every_way_alike() 
 
 #[test]
 fn with_no_sound_picture_left_every_way_ends_with_an_error() {
-    let folder = scratch("none");
+    let folder = Scratch::new("feed-none");
     util::drawn_dataset(&folder, 8, &[("train", 20)]);
     let shard = folder.join("train-00000.shard");
     let mut bytes = shared::fs::read(&shard).unwrap();

@@ -1,7 +1,7 @@
 //! `report.html` of runs that are laid out here without training.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +14,7 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::nn::sampler::Sampler;
 use shared::picture::Picture;
+use shared::testing::{Scratch, skip};
 use train::report;
 
 /// Pictures of curves: losses, accuracies, p, KID.
@@ -21,22 +22,15 @@ const PANELS: usize = 4;
 
 /// A run of untrained 8×8 networks over a data set of 24 drawn pictures; removed at the end.
 struct Drawn {
-    folder: PathBuf,
+    folder: Scratch,
     run: Run,
     config: RunConfig,
-}
-
-impl Drop for Drawn {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.folder);
-    }
 }
 
 impl Drawn {
     /// Settings and data, and nothing more.
     fn bare(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-report-{}-{name}", std::process::id()));
-        fs::remove(&folder).unwrap();
+        let folder = Scratch::new(&format!("report-{name}"));
         let (data, run) = (folder.join("data"), Run::create(&folder.join("run")).unwrap());
         util::drawn_dataset(&data, 8, &[("train", 24), ("val", 8)]);
         let settings =
@@ -364,7 +358,7 @@ fn chromium() -> Option<PathBuf> {
     let answers = |path: &PathBuf| Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success());
     let found = named.into_iter().chain(usual).find(answers);
     if found.is_none() {
-        println!("skipped: no chromium is there (FLEDGE_CHROMIUM names one)");
+        skip("no Chromium is found (FLEDGE_CHROMIUM names one)");
     }
     found
 }

@@ -1,11 +1,12 @@
 //! Pictures that are stored with room: the trainer learns from windows drawn anew each epoch, what is shown and measured is the middle.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
-mod util;
+use crate::util;
 
 use burn::tensor::{Device, Tensor};
 use shared::dataset::Dataset;
 use shared::nn::device::DeviceChoice;
+use shared::testing::Scratch;
 use train::batches::Batches;
 
 const STORED: u32 = 12;
@@ -38,8 +39,7 @@ fn corners(batch: Tensor<4>) -> Vec<(u8, (u8, u8))> {
 
 #[test]
 fn windows_are_drawn_for_every_picture_and_epoch_and_the_middle_is_shown() {
-    let folder = std::env::temp_dir().join(format!("fledge-crops-{}", std::process::id()));
-    shared::fs::remove(&folder).unwrap();
+    let folder = Scratch::new("crops");
     let device: Device = DeviceChoice::Cpu.open().unwrap();
     let batches = Batches::new(dataset(&folder), "train", COUNT as usize, 5).unwrap();
     let epochs: Vec<_> = (0..30).map(|epoch| corners(batches.get(epoch, 0, &device).unwrap())).collect();
@@ -54,5 +54,4 @@ fn windows_are_drawn_for_every_picture_and_epoch_and_the_middle_is_shown() {
     assert_eq!(corners(batches.get(1, 0, &device).unwrap()), epochs[1], "the same numbers again, for a resumed run");
     let shown = batches.first(2).unwrap();
     assert_eq!((shown[1].width, shown[1].height, &shown[1].pixels[..3]), (SIZE, SIZE, &[2, 2, 1][..]));
-    shared::fs::remove(&folder).unwrap();
 }

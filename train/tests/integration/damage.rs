@@ -2,7 +2,7 @@
 //! go on.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Generators and discriminators of every part that settings offer, each in training mode against PyTorch in f64, on the numbers
 //! of `tools/golden_parts.py`; and the power iteration of the spectral norm against its formula.
 
-mod util;
+use crate::util;
 
 use std::collections::HashMap;
 
@@ -12,11 +12,12 @@ use shared::nn::discriminator::Discriminator;
 use shared::nn::generator::Generator;
 use shared::nn::layers::{Classes, Masks, Mode, Pass};
 use shared::nn::parameter::{Parameter, Parameters};
+use shared::testing::relative_difference;
 use train::gradient::{cross_entropy, flat_gradients};
 use util::network::{
     assert_gradients, assert_statistics, count, discriminator_settings, fill, generator_settings, json, key, tensor, values, zero,
 };
-use util::{Golden, committed, difference, golden, normal, signed, signed_pictures};
+use util::{Golden, committed, golden, normal, signed, signed_pictures};
 
 /// PyTorch in f32 lies within 2e-6 of f64 (metadata `noise_floor`); our sums run in another order.
 const TOLERANCE: f64 = 1e-4;
@@ -77,7 +78,7 @@ impl Parts {
     }
 
     fn assert(&self, name: &str, what: &str, found: Vec<f32>) {
-        let off = difference(found, &self.file[&format!("{name}.{what}")].1);
+        let off = relative_difference(found, self.file[&format!("{name}.{what}")].1.iter().copied());
         assert!(off < TOLERANCE, "{name}.{what}: {off:.2e}");
     }
 
@@ -200,7 +201,7 @@ fn assert_iterations<N: Parameters>(network: &mut N, layers: usize, iterate: fn(
     iterate(network);
     let once: HashMap<_, _> = normalized(network).into_iter().map(|(name, _, u)| (name, u)).collect();
     for (name, w, u) in &before {
-        let off = difference(once[name].iter().map(|v| *v as f32), &iterated(w, u));
+        let off = relative_difference(once[name].iter().map(|v| *v as f32), iterated(w, u));
         assert!(off < 1e-6, "{name}: {off:.1e}");
     }
     (0..300).for_each(|_| iterate(network));

@@ -1,7 +1,7 @@
 //! Values that are not finite: the run goes back and on with other random numbers, the same ones every time, and gives up in the end
 //! with everything that led there.
 
-mod util;
+use crate::util;
 
 use std::path::Path;
 use std::process::Command;

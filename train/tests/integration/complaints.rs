@@ -1,7 +1,7 @@
 //! What people complain of in programs like this one, each as a test that it does not happen here.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::Path;
 

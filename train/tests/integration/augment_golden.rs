@@ -1,14 +1,15 @@
 //! The warp against an independent f64 reference: `tools/golden_augment.py` on a ramp and on noise, and a second one written
 //! here, step by step instead of by matrices, on real pictures.
 
-mod util;
+use crate::util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::archive::Archive;
 use shared::picture::{Limits, Picture};
+use shared::testing::relative_difference;
 use train::augment::keras::Transform;
 use train::augment::{Affine, warp};
-use util::{committed, difference, golden, outside, signed};
+use util::{committed, golden, outside, signed};
 
 /// f32 rounds the weights and the four products at 6e-8 each; the reference is f64 rounded to f32.
 const TOLERANCE: f64 = 1e-6;
@@ -27,6 +28,7 @@ fn matrices_values_and_gradients_equal_the_f64_reference() {
     let (file, metadata) = golden(&committed("augment.safetensors"));
     let params = &file["params"].1;
     let rows: Vec<&str> = metadata["rows"].split("; ").collect();
+    assert_eq!(params.len(), 6 * rows.len(), "numbers that nothing is compared with");
     for (k, row) in rows.iter().enumerate() {
         for (name, matrices, height) in [("ramp", "matrices", 16), ("noise", "matrices", 16), ("picture", "matrices.picture", 12)]
         {
@@ -36,7 +38,10 @@ fn matrices_values_and_gradients_equal_the_f64_reference() {
             }
             let values = 3 * height * 16;
             let y = warp(picture(&file[name].1, [1, 3, height, 16]), &[Some(map)]);
-            let d = difference(y.into_data().iter::<f32>(), &file[&format!("out.{name}")].1[k * values..][..values]);
+            let d = relative_difference(
+                y.into_data().iter::<f32>(),
+                file[&format!("out.{name}")].1[k * values..][..values].iter().copied(),
+            );
             assert!(d < TOLERANCE, "{row} on {name}: {d:.1e}");
         }
         let map = transform(&params[k * 6..][..6]).affine(16, 16);
@@ -45,7 +50,7 @@ fn matrices_values_and_gradients_equal_the_f64_reference() {
         let upstream = Tensor::<4>::from_data(TensorData::new(upstream, [1, 3, 16, 16]), &Device::flex());
         let grads = (warp(x.clone(), &[Some(map)]) * upstream).sum().backward();
         let gradient = x.grad(&grads).expect("gradient").into_data();
-        let d = difference(gradient.iter::<f32>(), &file["grad.noise"].1[k * 768..][..768]);
+        let d = relative_difference(gradient.iter::<f32>(), file["grad.noise"].1[k * 768..][..768].iter().copied());
         assert!(d < TOLERANCE, "gradient of {row}: {d:.1e}");
     }
 }
@@ -92,7 +97,7 @@ fn real_pictures_equal_the_reference_and_the_gradient_is_the_exact_transpose() {
         let maps: [Option<Affine>; 1] = [Some(t.affine(h, w))];
         let y = warp(x.clone(), &maps);
         let expected: Vec<f64> = (0..3 * w * h).map(|i| reference(&p, &t, i / (w * h), i % w, i / w % h)).collect();
-        let d = difference(y.clone().inner().into_data().iter::<f32>(), &expected);
+        let d = relative_difference(y.clone().inner().into_data().iter::<f32>(), expected.iter().copied());
         assert!(d < 2e-6, "{t:?}: {d:.1e}");
         // <g, A·x> = <Aᵀg, x> for the transpose that the backward pass applies.
         let g = signed("augment.transpose", 3 * w * h, 1.0);

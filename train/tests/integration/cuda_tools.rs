@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use shared::fs;
-use shared::testing::write_program;
+use shared::testing::{Scratch, write_program};
 
 /// A machine: a home, an LLVM of two libraries, and programs that shadow the real ones.
-struct Machine(PathBuf);
+struct Machine(Scratch);
 
 /// What Debian's `llvm-config` prints: one library of the system by its path, then two next to each other.
 const LLVM_CONFIG: &str = "#!/bin/sh
@@ -24,8 +24,7 @@ esac
 
 impl Machine {
     fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("fledge-machine-{}-{name}", std::process::id()));
-        fs::remove(&root).unwrap();
+        let root = Scratch::new(&format!("machine-{name}"));
         for folder in ["home", "llvm/lib", "llvm/bin", "bin"] {
             fs::create_folder(root.join(folder)).unwrap();
         }
@@ -64,12 +63,6 @@ impl Machine {
     fn prefix(&self) -> PathBuf {
         let folder = self.0.join("home/.local/share/tracel");
         std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
-    }
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The program as people run it: what it lists, what it refuses, what it ends with.
 
-mod util;
+use crate::util;
 
 use std::process::{Command, Stdio};
 
@@ -10,17 +10,17 @@ use util::program::*;
 #[test]
 fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_not() {
     let scratch = Scratch::new("content");
-    let (data, out) = (scratch.dataset(), scratch.0.join("run"));
+    let (data, out) = (scratch.dataset(), scratch.path("run"));
     succeed(command(&data, &out, 1));
     // As many pictures of the same size from the same source.
-    let cut = scratch.0.join("cut");
+    let cut = scratch.path("cut");
     util::dataset_of(&cut, 8, 8, &[("train", 24), ("val", 8)], |_, i| vec![i as u8; 8 * 8 * 3]);
     let mut manifest = shared::dataset::read_manifest(&cut).unwrap();
     manifest.settings.insert("padding".into(), "0.5".into());
     shared::sealed::write(&cut.join("dataset.json"), &manifest).unwrap();
     let text = fail(command(&cut, &out, 2), 2);
     assert!(text.contains("as many pictures (24) of the same source, chosen, cut or divided otherwise"), "{text}");
-    let moved = scratch.0.join("moved");
+    let moved = scratch.path("moved");
     util::drawn_dataset(&moved, 8, &[("train", 24), ("val", 8)]);
     succeed(command(&moved, &out, 2));
     // A run of before did not note it, and goes on; from then on it does.
@@ -36,7 +36,7 @@ fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_no
 fn wrong_usage_says_what_to_change() {
     let scratch = Scratch::new("usage");
     let data = scratch.dataset();
-    let out = scratch.0.join("run");
+    let out = scratch.path("run");
     let with = |args: &[&str]| {
         let mut c = command(&data, &out, 1);
         c.args(args);
@@ -54,8 +54,8 @@ fn wrong_usage_says_what_to_change() {
     if cfg!(not(feature = "cuda")) {
         assert!(fail(on("cuda:1"), 2).contains("make cuda"));
     }
-    assert!(fail(command(&scratch.0.join("nowhere"), &out, 1), 3).contains("nowhere"));
-    let foreign = scratch.0.join("foreign");
+    assert!(fail(command(&scratch.path("nowhere"), &out, 1), 3).contains("nowhere"));
+    let foreign = scratch.path("foreign");
     fs::create_folder(&foreign).unwrap();
     fs::write(foreign.join("thesis.tex"), b"mine").unwrap();
     assert!(fail(command(&data, &foreign, 1), 2).contains("foreign"));
@@ -78,7 +78,7 @@ fn devices_are_listed_for_people_and_for_programs() {
 fn losses_that_are_not_finite_stop_the_run_and_leave_the_last_checkpoint() {
     let scratch = Scratch::new("finite");
     let data = scratch.dataset();
-    let out = scratch.0.join("run");
+    let out = scratch.path("run");
     let mut diverging = command(&data, &out, 50);
     diverging.args(["--set", "optimizer.learning_rate=1e30"]);
     let text = fail(diverging, 1);
@@ -106,7 +106,7 @@ fn lists_and_refusals_come_before_anything_is_built() {
     let mut list = Command::new(env!("CARGO_BIN_EXE_train")).arg("--list-presets").stdout(Stdio::piped()).spawn().unwrap();
     drop(list.stdout.take());
     assert!(list.wait().unwrap().success());
-    let (data, out) = (scratch.dataset(), scratch.0.join("run"));
+    let (data, out) = (scratch.dataset(), scratch.path("run"));
     for (setting, named) in [
         ("penalty.gradient=10", "discriminator.norm=none"),
         ("generator.range=signed", "generator.range=unit"),

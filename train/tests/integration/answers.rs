@@ -1,13 +1,13 @@
 //! What the program answers to flags and settings of other trainers, to what cannot be counted or built, and to folders that are no runs.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::process::{Command, Output};
 
 use shared::fs;
 
-use self::util::program::{Scratch, command, fail, stderr, succeed};
+use self::util::program::{DrawnData, Scratch, command, fail, stderr, succeed};
 
 fn train(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_train")).args(args).output().unwrap()

@@ -1,32 +1,13 @@
 //! The nearest pictures of a split, against a search by the definition. (The module is `shared`'s; its data sets are drawn here.)
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
-
-use std::path::PathBuf;
+use crate::util;
 
 use shared::dataset::Dataset;
-use shared::fs;
 use shared::metrics::nearest::{NearestError, nearest};
 use shared::picture::Picture;
 use shared::rng;
-
-/// A folder of this test's own, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-nearest-{}-{name}", std::process::id()));
-        fs::remove(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
-    }
-}
+use shared::testing::Scratch;
 
 fn drawn(side: u32, purpose: &str, i: u64) -> Picture {
     let mut stream = rng::stream(i, purpose, 0);
@@ -43,9 +24,9 @@ fn distance(a: &Picture, b: &Picture) -> f64 {
 #[test]
 fn neighbours_are_those_that_a_search_by_the_definition_finds() {
     // 40×40×3 bytes: more than one stride of the sum, and not a whole number of them. Stored larger: the middle is compared.
-    let scratch = Scratch::new("search");
-    util::dataset_of(&scratch.0, 40, 44, &[("train", 300)], |name, i| drawn(44, name, i).pixels);
-    let dataset = Dataset::open(&scratch.0).unwrap();
+    let scratch = Scratch::new("nearest-search");
+    util::dataset_of(&scratch, 40, 44, &[("train", 300)], |name, i| drawn(44, name, i).pixels);
+    let dataset = Dataset::open(&scratch).unwrap();
     let split = dataset.split("train").unwrap();
     let pictures: Vec<Picture> = (0..7).map(|i| drawn(40, "asked", i)).collect();
     let found = nearest(&pictures, &split, 5).unwrap();
@@ -62,9 +43,9 @@ fn neighbours_are_those_that_a_search_by_the_definition_finds() {
 #[test]
 fn a_copy_is_found_at_distance_0_and_of_equally_near_pictures_the_first_comes_first() {
     // Every picture stands there 50 times.
-    let scratch = Scratch::new("ties");
-    util::dataset_of(&scratch.0, 6, 6, &[("train", 200)], |name, i| drawn(6, name, i % 4).pixels);
-    let dataset = Dataset::open(&scratch.0).unwrap();
+    let scratch = Scratch::new("nearest-ties");
+    util::dataset_of(&scratch, 6, 6, &[("train", 200)], |name, i| drawn(6, name, i % 4).pixels);
+    let dataset = Dataset::open(&scratch).unwrap();
     let split = dataset.split("train").unwrap();
     let copy = drawn(6, "train", 2);
     let found = nearest(std::slice::from_ref(&copy), &split, 4).unwrap();
@@ -76,9 +57,9 @@ fn a_copy_is_found_at_distance_0_and_of_equally_near_pictures_the_first_comes_fi
 
 #[test]
 fn a_picture_of_another_extent_is_refused_and_says_both() {
-    let scratch = Scratch::new("extent");
-    util::drawn_dataset(&scratch.0, 8, &[("train", 3)]);
-    let dataset = Dataset::open(&scratch.0).unwrap();
+    let scratch = Scratch::new("nearest-extent");
+    util::drawn_dataset(&scratch, 8, &[("train", 3)]);
+    let dataset = Dataset::open(&scratch).unwrap();
     let error = nearest(&[drawn(6, "asked", 0)], &dataset.split("train").unwrap(), 1).unwrap_err();
     assert!(matches!(&error, NearestError::Extent { .. }), "{error}");
     assert!(error.to_string().contains("6×6×3") && error.to_string().contains("8×8×3"), "{error}");

@@ -1,11 +1,12 @@
 //! The CPU operations and their gradients against PyTorch in f64 (`tools/golden_ops.py`).
 
-mod util;
+use crate::util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use shared::nn::ops::{self, Activation, Padding};
-use util::{committed, difference, golden, normal};
+use shared::testing::relative_difference;
+use util::{committed, golden, normal};
 
 /// Relative to the largest value: sums of up to 800 products in f32, over which rounding stays below 1e-6 or so.
 const TOLERANCE: f64 = 5e-6;
@@ -28,7 +29,7 @@ fn drawn<const D: usize>(name: &str, shape: [usize; D]) -> Tensor<D> {
 fn near<const D: usize>(found: Tensor<D>, golden: &util::Golden, name: &str) {
     let (shape, values) = &golden[name];
     assert_eq!(found.dims().to_vec(), *shape, "{name}");
-    let off = difference(found.into_data().iter::<f32>(), values);
+    let off = relative_difference(found.into_data().iter::<f32>(), values.iter().copied());
     assert!(off < TOLERANCE, "{name}: {off}");
 }
 
@@ -91,7 +92,7 @@ fn pools_equal_pytorchs() {
     near(ops::average_pool3(x("average")), &file, "average.y");
 }
 
-/// The tests of this file once more, in a process that may use fewer instructions than the machine has.
+/// The other tests of this file once more, in a process that may use fewer instructions than the machine has.
 #[test]
 fn they_do_so_with_other_instructions_too() {
     const VARIABLE: &str = "FLEDGE_SIMD";
@@ -100,7 +101,7 @@ fn they_do_so_with_other_instructions_too() {
     }
     for instructions in ["scalar", "avx2", "avx512"] {
         let program = std::env::current_exe().expect("this program");
-        let output = std::process::Command::new(program).env(VARIABLE, instructions).output().expect("start");
+        let output = std::process::Command::new(program).arg("ops_golden::").env(VARIABLE, instructions).output().expect("start");
         assert!(output.status.success(), "{instructions}: {}", String::from_utf8_lossy(&output.stdout));
     }
 }

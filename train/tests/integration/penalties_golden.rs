@@ -1,17 +1,18 @@
 //! The gradient penalties, which are exact although burn differentiates once, against PyTorch differentiating twice in f64, on
 //! the numbers of `tools/golden_penalties.py`: critics of every part that a critic may have.
 
-mod util;
+use crate::util;
 
 use burn::tensor::Device;
 use shared::nn::config::Settings;
 use shared::nn::discriminator::Discriminator;
 use shared::nn::layers::{Masks, Mode, Pass};
 use shared::nn::parameter::Parameters;
+use shared::testing::relative_difference;
 use train::gradient::flat_gradients;
 use train::penalty::{self, Kind, Points};
 use util::network::{assert_gradients, count, discriminator_settings, fill, json, key, tensor, values, zero};
-use util::{committed, difference, golden, signed_pictures, uniform};
+use util::{committed, golden, signed_pictures, uniform};
 
 /// PyTorch in f32 lies within 5e-6 of f64 (metadata `noise_floor`); our sums run in another order.
 const TOLERANCE: f64 = 1e-4;
@@ -29,7 +30,7 @@ fn penalties_and_their_gradients_equal_those_of_differentiating_twice() {
     assert_eq!(critics.len(), 6);
     let device = Device::flex();
     let assert = |what: &str, found: Vec<f32>| {
-        let off = difference(found, &file[what].1);
+        let off = relative_difference(found, file[what].1.iter().copied());
         assert!(off < TOLERANCE, "{what}: {off:.2e}");
     };
     for (name, c) in &critics {

@@ -9,46 +9,28 @@ use shared::fs;
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::picture::{Limits, Picture};
+use shared::testing::{Scratch, skip};
 
-mod util;
+use crate::util;
 
-/// A folder of this test's own, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-show-{}-{name}", std::process::id()));
-        fs::remove(&folder).unwrap();
-        fs::create_folder(&folder).unwrap();
-        Self(folder)
+/// A run of 10 steps an epoch with these settings and lines of `stats.jsonl`; a checkpoint of 1,000 bytes after the last.
+fn drawn_run(scratch: &Scratch, name: &str, settings: &[&str], stats: &[Value]) -> Run {
+    let run = Run::create(&scratch.path(name)).unwrap();
+    let settings: Vec<String> = ["schedule.batch=50", "schedule.epochs=8"].iter().chain(settings).map(|s| (*s).into()).collect();
+    // The first word of a name is its preset.
+    let preset = name.split(' ').next().filter(|word| *word == "wgan-gp").unwrap_or("gan-ada");
+    let settings = Settings::resolve(preset, None, &settings).unwrap();
+    let data = DataConfig { path: "birds".into(), ..DataConfig::of_extent(64, 3) };
+    let config = RunConfig::new(preset, settings, 0, data);
+    fs::write(run.file("config.toml"), toml::to_string(&config).unwrap().as_bytes()).unwrap();
+    let lines: String = stats.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(run.file("stats.jsonl"), lines.as_bytes()).unwrap();
+    if let Some(step) = stats.last().and_then(|line| line["step"].as_u64()) {
+        fs::create_folder(run.checkpoint_folder(step)).unwrap();
+        fs::write(run.checkpoint_folder(step).join("ema.safetensors"), &[0; 1000]).unwrap();
+        run.point(Which::Latest, step).unwrap();
     }
-
-    /// A run of 10 steps an epoch with these settings and lines of `stats.jsonl`; a checkpoint of 1,000 bytes after the last.
-    fn run(&self, name: &str, settings: &[&str], stats: &[Value]) -> Run {
-        let run = Run::create(&self.0.join(name)).unwrap();
-        let settings: Vec<String> =
-            ["schedule.batch=50", "schedule.epochs=8"].iter().chain(settings).map(|s| (*s).into()).collect();
-        // The first word of a name is its preset.
-        let preset = name.split(' ').next().filter(|word| *word == "wgan-gp").unwrap_or("gan-ada");
-        let settings = Settings::resolve(preset, None, &settings).unwrap();
-        let data = DataConfig { path: "birds".into(), ..DataConfig::of_extent(64, 3) };
-        let config = RunConfig::new(preset, settings, 0, data);
-        fs::write(run.file("config.toml"), toml::to_string(&config).unwrap().as_bytes()).unwrap();
-        let lines: String = stats.iter().map(|line| format!("{line}\n")).collect();
-        fs::write(run.file("stats.jsonl"), lines.as_bytes()).unwrap();
-        if let Some(step) = stats.last().and_then(|line| line["step"].as_u64()) {
-            fs::create_folder(run.checkpoint_folder(step)).unwrap();
-            fs::write(run.checkpoint_folder(step).join("ema.safetensors"), &[0; 1000]).unwrap();
-            run.point(Which::Latest, step).unwrap();
-        }
-        run
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
-    }
+    run
 }
 
 /// The line of an epoch of 10 steps of 50 pictures, at 500 pictures a second.
@@ -94,9 +76,9 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn a_stopped_run_tells_where_it_stands_and_nothing_of_it_is_changed() {
-    let scratch = Scratch::new("stopped");
+    let scratch = Scratch::new("show-stopped");
     let stats = [epoch(1, None), of(epoch(2, Some(0.25)), 300), of(epoch(3, Some(0.5)), 300)];
-    let run = scratch.run("run", &[], &stats);
+    let run = drawn_run(&scratch, "run", &[], &stats);
     fs::write(run.file("alarms.jsonl"), b"{\"step\":20,\"epoch\":2,\"kind\":\"slower\",\"what\":\"half\",\"advice\":\"look\"}\n")
         .unwrap();
     let change = r#"{"step":10,"time":"2026-01-31T12:00:00Z","changes":[{"key":"schedule.epochs","was":"4","now":"8"}]}"#;
@@ -143,11 +125,11 @@ fn a_stopped_run_tells_where_it_stands_and_nothing_of_it_is_changed() {
 
 #[test]
 fn a_running_run_says_so_and_how_long_it_will_take() {
-    let scratch = Scratch::new("running");
+    let scratch = Scratch::new("show-running");
     let mut stats = [epoch(1, None), epoch(2, None)];
     // Two seconds an epoch, half of them for other things than steps.
     (1..).zip(&mut stats).for_each(|(i, line)| line["seconds"] = json!(2.0 * f64::from(i)));
-    let run = scratch.run("run", &[], &stats);
+    let run = drawn_run(&scratch, "run", &[], &stats);
     let owner = run.own().unwrap();
     let told = status(&run);
     assert_eq!((&told["state"], &told["seconds_left"], &told["seconds"]), (&json!("running"), &json!(12.0), &json!(4.0)));
@@ -166,9 +148,9 @@ fn a_running_run_says_so_and_how_long_it_will_take() {
 
 #[test]
 fn a_finished_run_and_one_that_failed_are_told_apart() {
-    let scratch = Scratch::new("ended");
+    let scratch = Scratch::new("show-ended");
     let stats: Vec<_> = (1..=8).map(|i| epoch(i, None)).collect();
-    let (finished, failed) = (scratch.run("finished", &[], &stats), scratch.run("failed", &[], &stats[..4]));
+    let (finished, failed) = (drawn_run(&scratch, "finished", &[], &stats), drawn_run(&scratch, "failed", &[], &stats[..4]));
     fs::write(failed.file("train.log"), b" INFO epoch 4\nERROR train: step 43: the losses are not finite\n").unwrap();
     assert_eq!(status(&finished)["state"], "finished");
     let told = status(&failed);
@@ -183,10 +165,10 @@ fn a_finished_run_and_one_that_failed_are_told_apart() {
 
 #[test]
 fn a_run_that_ends_by_steps_or_has_no_epoch_yet_is_told_as_far_as_it_is_known() {
-    let scratch = Scratch::new("young");
-    let steps = scratch.run("steps", &["schedule.steps=45"], &[epoch(1, None)]);
+    let scratch = Scratch::new("show-young");
+    let steps = drawn_run(&scratch, "steps", &["schedule.steps=45"], &[epoch(1, None)]);
     assert_eq!(status(&steps)["last_step"], 45);
-    let young = scratch.run("young", &[], &[]);
+    let young = drawn_run(&scratch, "young", &[], &[]);
     let told = status(&young);
     assert_eq!((&told["state"], &told["step"], &told["last_step"]), (&json!("stopped"), &json!(0), &json!(null)));
     let text = printed("status", &[&young], &[], 0);
@@ -195,8 +177,8 @@ fn a_run_that_ends_by_steps_or_has_no_epoch_yet_is_told_as_far_as_it_is_known() 
 
 #[test]
 fn damaged_files_of_a_run_are_named_and_the_rest_is_told() {
-    let scratch = Scratch::new("damaged");
-    let run = scratch.run("run", &[], &[epoch(1, None), epoch(2, None), epoch(3, None)]);
+    let scratch = Scratch::new("show-damaged");
+    let run = drawn_run(&scratch, "run", &[], &[epoch(1, None), epoch(2, None), epoch(3, None)]);
     let mut lines = fs::read(run.file("stats.jsonl")).unwrap();
     let second = lines.iter().position(|&b| b == b'\n').unwrap() + 1;
     lines[second] = b'x';
@@ -208,15 +190,15 @@ fn damaged_files_of_a_run_are_named_and_the_rest_is_told() {
     assert!(text.contains("step 30 of 80") && text.contains("stats.jsonl") && text.contains("step 30:"), "{text}");
     // The torn last line is being written, or will be repaired.
     assert!(text.contains("line 2\n"), "{text}");
-    let whole = scratch.run("whole", &[], &[epoch(1, None)]);
+    let whole = drawn_run(&scratch, "whole", &[], &[epoch(1, None)]);
     fs::write(run.file("config.toml"), b"preset = \n").unwrap();
     let output = train("status", &[&run, &whole], &[]);
     let error = String::from_utf8_lossy(&output.stderr);
     assert_ne!(output.status.code(), Some(0));
     assert!(error.contains("config.toml"), "{error}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("whole: stopped"));
-    let no_run = Run::open(&scratch.0).unwrap_err();
-    let output = Command::new(env!("CARGO_BIN_EXE_train")).args(["status".as_ref(), scratch.0.as_os_str()]).output().unwrap();
+    let no_run = Run::open(&scratch).unwrap_err();
+    let output = Command::new(env!("CARGO_BIN_EXE_train")).args(["status".as_ref(), scratch.as_os_str()]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains(&no_run.to_string()));
 }
 
@@ -229,11 +211,15 @@ fn cells(text: &str) -> Vec<Vec<&str>> {
 
 #[test]
 fn a_comparison_is_sorted_by_the_best_kid_and_shows_only_settings_that_differ() {
-    let scratch = Scratch::new("sorted");
-    let worse = scratch.run("worse", &[], &[of(epoch(1, Some(0.5)), 300), of(epoch(2, Some(0.75)), 300)]);
-    let better =
-        scratch.run("better", &["loss.name=hinge", "generator.width=32", "samples.every=9"], &[of(epoch(1, Some(0.25)), 300)]);
-    let without = scratch.run("without", &["generator.width=32"], &[epoch(4, None)]);
+    let scratch = Scratch::new("show-sorted");
+    let worse = drawn_run(&scratch, "worse", &[], &[of(epoch(1, Some(0.5)), 300), of(epoch(2, Some(0.75)), 300)]);
+    let better = drawn_run(
+        &scratch,
+        "better",
+        &["loss.name=hinge", "generator.width=32", "samples.every=9"],
+        &[of(epoch(1, Some(0.25)), 300)],
+    );
+    let without = drawn_run(&scratch, "without", &["generator.width=32"], &[epoch(4, None)]);
     let text = printed("compare", &[&without, &worse, &better], &[], 0);
     let table = cells(&text);
     let heading =
@@ -254,9 +240,9 @@ fn a_comparison_is_sorted_by_the_best_kid_and_shows_only_settings_that_differ() 
 
 #[test]
 fn of_runs_of_different_recipes_the_settings_that_were_chosen_are_shown() {
-    let scratch = Scratch::new("recipes");
-    let one = scratch.run("one", &["schedule.ema=0.5"], &[epoch(1, None)]);
-    let other = scratch.run("wgan-gp run", &["schedule.ema=0.5", "generator.width=32"], &[epoch(1, None)]);
+    let scratch = Scratch::new("show-recipes");
+    let one = drawn_run(&scratch, "one", &["schedule.ema=0.5"], &[epoch(1, None)]);
+    let other = drawn_run(&scratch, "wgan-gp run", &["schedule.ema=0.5", "generator.width=32"], &[epoch(1, None)]);
     let text = printed("compare", &[&one, &other], &[], 0);
     let heading = &cells(&text)[0];
     // Both recipes' batch and epochs were replaced by the same ones, and their optimizers by none.
@@ -266,10 +252,10 @@ fn of_runs_of_different_recipes_the_settings_that_were_chosen_are_shown() {
 
 #[test]
 fn kids_that_were_measured_differently_are_never_in_one_column() {
-    let scratch = Scratch::new("conventions");
-    let many = scratch.run("many", &[], &[of(epoch(1, Some(0.5)), 300), of(epoch(2, Some(0.125)), 1000)]);
-    let few = scratch.run("few", &[], &[of(epoch(1, Some(0.375)), 300)]);
-    let old = scratch.run("old", &[], &[epoch(1, Some(0.0625))]);
+    let scratch = Scratch::new("show-conventions");
+    let many = drawn_run(&scratch, "many", &[], &[of(epoch(1, Some(0.5)), 300), of(epoch(2, Some(0.125)), 1000)]);
+    let few = drawn_run(&scratch, "few", &[], &[of(epoch(1, Some(0.375)), 300)]);
+    let old = drawn_run(&scratch, "old", &[], &[epoch(1, Some(0.0625))]);
     let text = printed("compare", &[&old, &many, &few], &[], 0);
     let table = cells(&text);
     assert_eq!(table[0][1..7], ["KID (a)", "at step", "KID (b)", "at step", "KID (c)", "at step"], "{text}");
@@ -289,10 +275,10 @@ fn kids_that_were_measured_differently_are_never_in_one_column() {
 
 #[test]
 fn curves_of_runs_are_drawn_over_each_other_with_a_panel_for_each_way_to_measure_kid() {
-    let scratch = Scratch::new("overlay");
-    let a = scratch.run("a", &[], &[of(epoch(1, Some(0.5)), 300), of(epoch(2, Some(0.25)), 300)]);
-    let b = scratch.run("b", &[], &[of(epoch(1, Some(0.5)), 99), of(epoch(2, Some(0.25)), 99)]);
-    let out = scratch.0.join("compare.png");
+    let scratch = Scratch::new("show-overlay");
+    let a = drawn_run(&scratch, "a", &[], &[of(epoch(1, Some(0.5)), 300), of(epoch(2, Some(0.25)), 300)]);
+    let b = drawn_run(&scratch, "b", &[], &[of(epoch(1, Some(0.5)), 99), of(epoch(2, Some(0.25)), 99)]);
+    let out = scratch.path("compare.png");
     let drawn = |runs: &[&Run]| {
         printed("compare", runs, &["--out", out.to_str().unwrap()], 0);
         Picture::decode(&fs::read(&out).unwrap(), &Limits::default()).unwrap()
@@ -308,9 +294,9 @@ fn curves_of_runs_are_drawn_over_each_other_with_a_panel_for_each_way_to_measure
 
 #[test]
 fn a_runs_curves_have_a_panel_for_whatever_it_has() {
-    let scratch = Scratch::new("curves");
+    let scratch = Scratch::new("show-curves");
     let rows = |settings: &[&str], stats: &[Value]| {
-        let run = scratch.run("run", settings, stats);
+        let run = drawn_run(&scratch, "run", settings, stats);
         let picture = train::curves::draw(&run).unwrap();
         assert_eq!(picture, train::curves::draw(&run).unwrap());
         assert_eq!(picture.width, 2 * 640 + 32);
@@ -328,12 +314,12 @@ fn a_runs_curves_have_a_panel_for_whatever_it_has() {
     // Lines of an earlier version, and lines that make no sense.
     assert_eq!(rows(&[], &[json!({"step": 3}), json!({"epoch": "x", "step": -1, "g_loss": []}), json!([1])]), 2);
     let colored = |kid: Option<f64>| {
-        let run = scratch.run("kid", &[], &[epoch(1, kid), epoch(2, kid)]);
+        let run = drawn_run(&scratch, "kid", &[], &[epoch(1, kid), epoch(2, kid)]);
         let pixels = train::curves::draw(&run).unwrap().pixels;
         pixels.chunks_exact(3).filter(|pixel| **pixel == [204, 121, 167]).count()
     };
     assert!(colored(Some(0.5)) > colored(None) + 300);
-    let run = scratch.run("kid", &[], &[epoch(1, Some(0.5))]);
+    let run = drawn_run(&scratch, "kid", &[], &[epoch(1, Some(0.5))]);
     train::curves::write(&run).unwrap();
     let written = Picture::decode(&fs::read(run.file(train::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
     assert_eq!(written, train::curves::draw(&run).unwrap());
@@ -341,8 +327,8 @@ fn a_runs_curves_have_a_panel_for_whatever_it_has() {
 
 #[test]
 fn a_run_is_shown_to_tensorboard_and_as_curves_however_often_it_is_started() {
-    let scratch = Scratch::new("run");
-    let (data, out) = (scratch.0.join("data"), scratch.0.join("run"));
+    let scratch = Scratch::new("show-run");
+    let (data, out) = (scratch.path("data"), scratch.path("run"));
     util::drawn_dataset(&data, 8, &[("train", 24), ("val", 8)]);
     let settings = [
         "schedule.batch=8",
@@ -364,8 +350,7 @@ fn a_run_is_shown_to_tensorboard_and_as_curves_however_often_it_is_started() {
     let names = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.filter(|name| name.starts_with(shared::events::PREFIX)).count(), 3);
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
-        println!("skipped: FLEDGE_PEERS does not name a Python environment with tensorboard");
-        return;
+        return skip("FLEDGE_PEERS does not name a Python environment with tensorboard (make test-peers)");
     };
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_events.py");
     let output = Command::new(Path::new(&peers).join("bin/python")).arg(tool).arg(&out).output().unwrap();

@@ -2,7 +2,7 @@
 //! in for GPUs, as in `devices.rs`.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::process::Command;
 use std::thread;
@@ -13,6 +13,7 @@ use shared::nn::collective::Member;
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::parameter::Parameters;
 use shared::rng;
+use shared::testing::Scratch;
 use train::trainer::Trainer;
 use train::turn::Batch;
 
@@ -148,9 +149,7 @@ fn parts_that_are_accumulated_are_synchronised_part_by_part() {
 
 #[test]
 fn a_synchronised_run_goes_on_exactly_and_not_without_the_setting() {
-    let folder = std::env::temp_dir().join(format!("fledge-sync-{}", std::process::id()));
-    fs::remove(&folder).unwrap();
-    fs::create_folder(&folder).unwrap();
+    let folder = Scratch::new("sync");
     let data = folder.join("data");
     util::drawn_dataset(&data, SIDE as u32, &[("train", 5 * BATCH as u64), ("val", 8)]);
     let train = |out: &str, steps: u64, sync: bool| {
@@ -179,5 +178,4 @@ fn a_synchronised_run_goes_on_exactly_and_not_without_the_setting() {
     let refused = train("resumed", 9, false);
     let message = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && message.contains("schedule.sync_batch_norm"), "{message}");
-    fs::remove(&folder).unwrap();
 }

@@ -1,10 +1,11 @@
 //! The optimizers and the rates' schedules against PyTorch's and Keras' own, on the numbers of `tools/golden_optimizers.py`.
 
-mod util;
+use crate::util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{OptimizerConfig, RateConfig};
 use shared::nn::parameter::{Parameter, Role};
+use shared::testing::largest_difference;
 use train::optimizer::Optimizer;
 use train::rate;
 use util::{committed, golden, normal};
@@ -17,7 +18,7 @@ fn ten_steps_of_every_optimizer_move_weights_as_the_library_moves_them() {
     let cases: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&metadata["cases"]).unwrap();
     let device = Device::flex();
     let start: Vec<Vec<f32>> = SIZES.iter().enumerate().map(|(i, &n)| normal(&format!("optimizer.w{i}"), n)).collect();
-    let mut worst = 0.0f64;
+    let (mut worst, mut compared) = (0.0f64, 0);
     for (case, mut settings) in cases {
         let falling = settings.as_object_mut().unwrap().remove("falling").is_some();
         let config: OptimizerConfig = serde_json::from_value(settings).unwrap();
@@ -38,11 +39,15 @@ fn ten_steps_of_every_optimizer_move_weights_as_the_library_moves_them() {
             // Weights of up to 2 are stored in f32, each time up to 1.2e-7 off: of ten steps that lead less far than ½, 1e-6 cannot
             // be seen.
             let scale = movement.iter().fold(0.5f64, |a, m| a.max(m.abs()));
-            let off = found.zip(expected).map(|(f, e)| (f64::from(f) - e).abs()).fold(0.0, f64::max) / scale;
+            let off = largest_difference(found, expected.iter().copied()) / scale;
             assert!(off < 1e-6, "{case}, step {t}: {off:.1e} of the movement");
             worst = worst.max(off);
+            compared += 1;
         }
     }
+    let stored = file.keys().filter(|key| !key.starts_with("rate.")).count();
+    assert_eq!(compared, stored, "numbers that no case is compared with");
+    assert!(stored > 0, "no numbers to compare with");
     println!("worst weight: {worst:.1e} of the movement");
 }
 

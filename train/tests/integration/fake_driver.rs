@@ -2,18 +2,18 @@
 #![cfg(all(feature = "cuda", target_os = "linux"))]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use shared::fs;
+use shared::testing::Scratch;
 
 /// A folder with the driver of paper, a toolkit with math functions, and one without.
-struct Paper(PathBuf);
+struct Paper(Scratch);
 
 impl Paper {
     fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("fledge-paper-{}-{name}", std::process::id()));
-        fs::remove(&root).unwrap();
+        let root = Scratch::new(&format!("paper-{name}"));
         for folder in ["driver", "toolkit/nvvm/libdevice", "nothing"] {
             fs::create_folder(root.join(folder)).unwrap();
         }
@@ -43,12 +43,6 @@ impl Paper {
             assert!(said.contains(word), "{word:?} is missing in {said}");
         }
         assert!(!said.contains("panicked"), "{said}");
-    }
-}
-
-impl Drop for Paper {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
     }
 }
 

@@ -1,37 +1,20 @@
 //! How a run begins, through the program: with another run's weights, with frozen blocks and mirrored pictures, or only as a rehearsal.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use shared::fs;
+use shared::testing::Scratch;
 use util::Golden;
 
-/// A folder of this test's own, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-begin-{}-{name}", std::process::id()));
-        fs::remove(&folder).unwrap();
-        fs::create_folder(&folder).unwrap();
-        Self(folder)
-    }
-
-    /// 24 drawn pictures of `side`×`side`.
-    fn dataset(&self, name: &str, side: u32) -> PathBuf {
-        let folder = self.0.join(name);
-        util::drawn_dataset(&folder, side, &[("train", 24)]);
-        folder
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
-    }
+/// 24 drawn pictures of `side`×`side`.
+fn dataset(scratch: &Scratch, name: &str, side: u32) -> PathBuf {
+    let folder = scratch.path(name);
+    util::drawn_dataset(&folder, side, &[("train", 24)]);
+    folder
 }
 
 const SETTINGS: [&str; 7] = [
@@ -82,9 +65,9 @@ fn state(run: &Path, step: u64) -> Vec<Golden> {
 
 #[test]
 fn a_run_begins_with_another_ones_averaged_generator_and_discriminator_and_then_needs_it_no_more() {
-    let scratch = Scratch::new("whole");
-    let (data, other) = (scratch.dataset("data", 8), scratch.dataset("other", 8));
-    let (a, whole, broken) = (scratch.0.join("a"), scratch.0.join("whole"), scratch.0.join("broken"));
+    let scratch = Scratch::new("begin-whole");
+    let (data, other) = (dataset(&scratch, "data", 8), dataset(&scratch, "other", 8));
+    let (a, whole, broken) = (scratch.path("a"), scratch.path("whole"), scratch.path("broken"));
     source(&data, &a);
     let from = ["--init-from", a.to_str().unwrap()];
     let text = succeed(&train(&other, &whole, 3, &from));
@@ -110,9 +93,9 @@ fn a_run_begins_with_another_ones_averaged_generator_and_discriminator_and_then_
 
 #[test]
 fn what_does_not_fit_stays_as_drawn_and_is_named_and_a_run_that_fits_nowhere_is_refused() {
-    let scratch = Scratch::new("parts");
-    let (small, large) = (scratch.dataset("small", 8), scratch.dataset("large", 16));
-    let (a, b) = (scratch.0.join("a"), scratch.0.join("b"));
+    let scratch = Scratch::new("begin-parts");
+    let (small, large) = (dataset(&scratch, "small", 8), dataset(&scratch, "large", 16));
+    let (a, b) = (scratch.path("a"), scratch.path("b"));
     source(&small, &a);
     let at = format!("{}@3", a.display());
     let text = succeed(&train(&large, &b, 1, &["--init-from", &at]));
@@ -123,7 +106,7 @@ fn what_does_not_fit_stays_as_drawn_and_is_named_and_a_run_that_fits_nowhere_is_
     let new: Vec<&String> = begun.keys().filter(|name| !taken.contains_key(*name) && name.ends_with("weight")).collect();
     assert!(!new.is_empty() && new.iter().all(|name| text.contains(name.rsplit_once('.').unwrap().0)), "{new:?}\n{text}");
     let wide = ["--init-from", a.to_str().unwrap(), "--set", "generator.width=5", "--set", "discriminator.width=7"];
-    let c = scratch.0.join("c");
+    let c = scratch.path("c");
     let text = refused(&train(&small, &c, 1, &wide));
     assert!(text.contains("no layer fits") && text.contains("generator.width = 4 there, 5 here"), "{text}");
     assert!(!c.exists(), "a refused run leaves nothing behind");
@@ -136,9 +119,9 @@ fn what_does_not_fit_stays_as_drawn_and_is_named_and_a_run_that_fits_nowhere_is_
 
 #[test]
 fn frozen_blocks_are_kept_in_every_checkpoint_and_another_number_of_them_is_refused() {
-    let scratch = Scratch::new("freeze");
-    let data = scratch.dataset("data", 16);
-    let (a, b) = (scratch.0.join("a"), scratch.0.join("b"));
+    let scratch = Scratch::new("begin-freeze");
+    let data = dataset(&scratch, "data", 16);
+    let (a, b) = (scratch.path("a"), scratch.path("b"));
     source(&data, &a);
     let from = ["--init-from", a.to_str().unwrap(), "--freeze-d", "1"];
     succeed(&train(&data, &b, 2, &from));
@@ -153,9 +136,9 @@ fn frozen_blocks_are_kept_in_every_checkpoint_and_another_number_of_them_is_refu
 
 #[test]
 fn mirrored_pictures_are_a_setting_of_the_data_that_a_run_keeps() {
-    let scratch = Scratch::new("mirror");
-    let data = scratch.dataset("data", 8);
-    let (flag, set, plain) = (scratch.0.join("flag"), scratch.0.join("set"), scratch.0.join("plain"));
+    let scratch = Scratch::new("begin-mirror");
+    let data = dataset(&scratch, "data", 8);
+    let (flag, set, plain) = (scratch.path("flag"), scratch.path("set"), scratch.path("plain"));
     let with = |more: &[&'static str]| -> Vec<&'static str> {
         SETTINGS.iter().flat_map(|setting| ["--set", setting]).chain(more.iter().copied()).collect()
     };
@@ -167,16 +150,16 @@ fn mirrored_pictures_are_a_setting_of_the_data_that_a_run_keeps() {
     assert!(refused(&train(&data, &plain, 2, &with(&["--set", "data.mirror=maybe"]))).contains("data.mirror=maybe"));
     // A run's own settings as a file, mirrored as it is.
     let file = flag.join("config.toml");
-    let copy = scratch.0.join("copy");
+    let copy = scratch.path("copy");
     succeed(&train(&data, &copy, 1, &["--config", file.to_str().unwrap()]));
     assert!(state(&flag, 3) == state(&copy, 3));
 }
 
 #[test]
 fn a_rehearsal_prints_the_settings_says_what_a_run_takes_and_writes_nothing() {
-    let scratch = Scratch::new("rehearsal");
-    let data = scratch.dataset("data", 8);
-    let (out, file) = (scratch.0.join("out"), scratch.0.join("mine.toml"));
+    let scratch = Scratch::new("begin-rehearsal");
+    let data = dataset(&scratch, "data", 8);
+    let (out, file) = (scratch.path("out"), scratch.path("mine.toml"));
     let mut flags: Vec<&str> = SETTINGS.iter().flat_map(|setting| ["--set", setting]).collect();
     flags.extend([
         "--set",

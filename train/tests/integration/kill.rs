@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::Path;
 use std::process::Child;

@@ -2,7 +2,7 @@
 //! memory, through the program.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
-mod util;
+use crate::util;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,7 +96,7 @@ fn data_are_found_from_any_folder_may_move_and_are_asked_for_where_they_are_gone
     let scratch = Scratch::new("moved");
     let (data, run) = (scratch.dataset(), scratch.path("run"));
     let mut first = command(Path::new("data"), Path::new("run"), 1);
-    first.current_dir(&scratch.0);
+    first.current_dir(&*scratch);
     succeed(first);
     // By a name that means nothing in the folder of this start.
     succeed(resume(&run, &["--epochs", "2"]));

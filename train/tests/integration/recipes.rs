@@ -8,6 +8,7 @@ use shared::nn::generator::Generator;
 use shared::nn::layers::Masks;
 use shared::nn::parameter::{Parameters, Role};
 use shared::rng;
+use shared::testing::Scratch;
 use train::gradient::{Recipe, flat_gradients, generate};
 use train::penalty::{self, Kind, Points};
 use train::trainer::Trainer;
@@ -104,8 +105,8 @@ fn every_recipe_and_knob_goes_on_from_a_checkpoint_as_if_there_had_been_none() {
         let (mut first, _) = trainer(case);
         step(&mut first, &config);
         step(&mut first, &config);
-        let folder = std::env::temp_dir().join(format!("fledge-recipes-{}-{i}", std::process::id()));
-        shared::fs::remove(&folder).unwrap();
+        let scratch = Scratch::new(&format!("recipes-{i}"));
+        let folder = scratch.path("checkpoint");
         let state = serde_json::to_value(first.controller).unwrap();
         let meta =
             Meta { version: CHECKPOINT_VERSION, step: 2, epoch: 0, config: config.clone(), state, files: Default::default() };
@@ -120,7 +121,6 @@ fn every_recipe_and_knob_goes_on_from_a_checkpoint_as_if_there_had_been_none() {
         assert!(bits(&second) == bits(&whole), "{case:?}");
         let moved = untrained.iter().zip(bits(&whole)).filter(|(a, b)| **a != *b).count();
         assert!(moved * 2 > untrained.len(), "{case:?}: {moved} of {} numbers moved", untrained.len());
-        shared::fs::remove(&folder).unwrap();
     }
 }
 
