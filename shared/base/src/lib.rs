@@ -46,6 +46,7 @@ pub mod process;
 pub mod rng;
 pub mod sealed;
 pub mod signal;
+mod stdout;
 pub mod table;
 #[cfg(feature = "faults")]
 pub mod testing;

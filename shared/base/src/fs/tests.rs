@@ -1,33 +1,27 @@
 //! What the writer of files promises, without faults.
 
-use super::*;
+use std::io::Write;
 
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("fledge-fs-{}-{name}", std::process::id()));
-    remove(&folder).expect("clear scratch");
-    create_folder(&folder).expect("make scratch");
-    folder
-}
+use super::*;
+use crate::testing::Scratch;
 
 #[test]
 fn a_dropped_file_leaves_the_old_one_and_nothing_else() {
-    let folder = scratch("dropped");
+    let folder = Scratch::new("fs-dropped");
     write(folder.join("a"), b"old").expect("write");
     let mut file = AtomicFile::create(folder.join("a")).expect("create");
     file.write_all(b"half of the ne").expect("write");
     drop(file);
     assert_eq!(read(folder.join("a")).expect("read"), b"old");
     assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 1);
-    remove(&folder).expect("clear");
 }
 
 #[test]
 fn a_bounded_read_refuses_a_larger_file() {
-    let folder = scratch("bounded");
+    let folder = Scratch::new("fs-bounded");
     write(folder.join("a"), &[7; 100]).expect("write");
     assert_eq!(read_bounded(folder.join("a"), 100).expect("fits").len(), 100);
     assert!(read_bounded(folder.join("a"), 99).is_err());
-    remove(&folder).expect("clear");
 }
 
 #[cfg(target_os = "linux")]
@@ -43,17 +37,16 @@ fn a_scratch_file_has_no_name_and_is_read_where_it_was_written() {
 
 #[test]
 fn an_uncommitted_folder_disappears() {
-    let folder = scratch("folder");
+    let folder = Scratch::new("fs-folder");
     let staged = AtomicFolder::create(folder.join("step-1")).expect("create");
     write(staged.path().join("x"), b"1").expect("write");
     drop(staged);
     assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
-    remove(&folder).expect("clear");
 }
 
 #[test]
 fn a_folder_that_lost_its_name_to_a_kill_between_two_renames_gets_it_back() {
-    let folder = scratch("retired");
+    let folder = Scratch::new("fs-retired");
     for name in [".a.old.fledge-tmp", ".b.old.fledge-tmp", "b", ".a.fledge-tmp"] {
         create_folder(folder.join(name)).expect("create");
         write(folder.join(name).join("x"), name.as_bytes()).expect("write");
@@ -66,12 +59,11 @@ fn a_folder_that_lost_its_name_to_a_kill_between_two_renames_gets_it_back() {
     assert_eq!(read(folder.join("a/x")).expect("read"), b".a.old.fledge-tmp");
     // The new one has its name already.
     assert_eq!(read(folder.join("b/x")).expect("read"), b"b");
-    remove(&folder).expect("clear");
 }
 
 #[test]
 fn a_removed_folder_loses_its_name_before_its_files() {
-    let folder = scratch("removed");
+    let folder = Scratch::new("fs-removed");
     for name in ["a", ".a.gone.fledge-tmp"] {
         create_folder(folder.join(name)).expect("create");
         write(folder.join(name).join("x"), b"x").expect("write");
@@ -83,23 +75,21 @@ fn a_removed_folder_loses_its_name_before_its_files() {
     create_folder(folder.join(".a.gone.fledge-tmp")).expect("create");
     remove_leftovers(&folder).expect("clear up");
     assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
-    remove(&folder).expect("clear");
 }
 
 #[test]
 fn what_is_appended_stands_at_the_end_and_the_end_can_be_cut_off() {
-    let folder = scratch("append");
+    let folder = Scratch::new("fs-append");
     write(folder.join("log"), b"one\n").expect("write");
     let mut log = AppendFile::open(folder.join("log")).expect("open");
     log.append(b"two\n").and_then(|()| log.append(b"three\n")).expect("append");
     log.truncate(8).and_then(|()| log.append(b"four\n")).and_then(|()| log.sync()).expect("cut off");
     assert_eq!(read(folder.join("log")).expect("read"), b"one\ntwo\nfour\n");
-    remove(&folder).expect("clear");
 }
 
 #[test]
 fn a_folder_with_only_hidden_files_and_lost_and_found_is_vacant_and_keeps_them() {
-    let folder = scratch("vacant");
+    let folder = Scratch::new("fs-vacant");
     let out = folder.join("out");
     assert!(is_vacant(&out).expect("absent"));
     create_folder(out.join("lost+found")).expect("create");
@@ -112,5 +102,4 @@ fn a_folder_with_only_hidden_files_and_lost_and_found_is_vacant_and_keeps_them()
     assert_eq!(read(out.join(".DS_Store")).expect("kept"), b"notes");
     assert!(out.join("lost+found").is_dir() && out.join("x").is_file());
     assert!(is_vacant(out.join("x")).is_err(), "a file is no folder");
-    remove(&folder).expect("clear");
 }
