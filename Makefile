@@ -154,8 +154,10 @@ torture: ## kills, damage, faults, signals, hostile pictures, a soak in full num
 	FLEDGE_TORTURE=1 $(CARGO) test --workspace --lib $(addprefix --test ,$(TORTURE)) -- --nocapture
 
 .PHONY: lint
-lint: ## format, lints, documentation, fuzz targets, shell scripts where shellcheck is there
+lint: ## format, circles of files, lints, documentation, fuzz targets, shell scripts where shellcheck is there
 	$(CARGO) fmt --check
+	python3 tools/test_circles.py --quiet
+	python3 tools/circles.py
 	@if command -v shellcheck > /dev/null; then shellcheck --severity=warning tools/*.sh; else echo 'shellcheck is missing: tools/*.sh are not looked at' >&2; fi
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps

@@ -14,7 +14,7 @@ use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::signal::Stop;
-use shared::testing::torture;
+use shared::testing::{skip, torture};
 use train::feed::DataOn;
 use train::preparation::Options;
 use train::trainer::Trainer;
@@ -32,12 +32,6 @@ fn config() -> RunConfig {
 fn meta(step: u64) -> Meta {
     let state = serde_json::Value::Null;
     Meta { version: CHECKPOINT_VERSION, step, epoch: step, config: config(), state, files: Default::default() }
-}
-
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("fledge-faults-{}-{name}", std::process::id()));
-    fs::remove(&folder).unwrap();
-    folder
 }
 
 /// Trains in this process.
@@ -172,7 +166,7 @@ struct Disk(PathBuf);
 
 #[cfg(target_os = "linux")]
 impl Disk {
-    /// `None`, with the reason printed, where this user may not mount one.
+    /// `None` where this user may not mount one: the test is skipped.
     fn mount(folder: PathBuf, size: &str) -> Option<Self> {
         fs::create_folder(&folder).unwrap();
         let mut mount = std::process::Command::new("mount");
@@ -180,11 +174,11 @@ impl Disk {
         match mount.output() {
             Ok(output) if output.status.success() => Some(Self(folder)),
             Ok(output) => {
-                println!("skipped: no file system can be mounted: {}", stderr(&output).trim());
+                skip(&format!("no file system can be mounted: {}", stderr(&output).trim()));
                 None
             }
             Err(error) => {
-                println!("skipped: mount does not run: {error}");
+                skip(&format!("mount does not run: {error}"));
                 None
             }
         }
@@ -235,7 +229,7 @@ fn leftovers(folder: &Path) -> Vec<String> {
 #[test]
 fn a_save_that_fails_at_any_operation_leaves_the_earlier_checkpoint_and_no_litter() {
     let _one = ONE.lock();
-    let folder = scratch("save");
+    let folder = Scratch::new("save");
     let run = Run::create(&folder).unwrap();
     let trainer = Trainer::new(&config(), 1, &Device::flex());
     checkpoint::save(&run.checkpoint_folder(1), meta(1), &trainer.parts()).unwrap();
@@ -258,7 +252,6 @@ fn a_save_that_fails_at_any_operation_leaves_the_earlier_checkpoint_and_no_litte
     }
     // Six files and the pointer, each created, written, synced and renamed, and the folders.
     assert!(failures > 25, "only {failures} operations were counted");
-    fs::remove(&folder).unwrap();
 }
 
 #[test]
@@ -271,10 +264,8 @@ fn the_checkpoint_of_format_version_1_loads() {
     trainer.load(&checkpoint).unwrap();
     let mut newer = checkpoint.meta.clone();
     newer.version = 2;
-    let folder = scratch("newer");
-    fs::create_folder(&folder).unwrap();
+    let folder = Scratch::new("newer");
     shared::sealed::write(&folder.join("meta.json"), &newer).unwrap();
     let error = Checkpoint::open(&folder).expect_err("version 2").to_string();
     assert!(error.contains("version 2") && error.contains("version 1"), "{error}");
-    fs::remove(&folder).unwrap();
 }

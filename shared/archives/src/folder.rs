@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Name, PassedOver, Stamp, Why};
+use super::name::Name;
+use super::passed_over::{PassedOver, Why};
+use super::stamp::Stamp;
 use fledge_base::fs::{FsError, TEMPORARY_SUFFIX};
 
 /// How to get from an entry's number to its path.

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
-use super::{Name, PassedOver, Why};
+use super::name::Name;
+use super::passed_over::{PassedOver, Why};
 
 /// A path with more links than this is taken for a loop, as Linux does.
 const HOPS_LIMIT: usize = 40;

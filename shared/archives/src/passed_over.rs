@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Name;
+use super::name::Name;
 
 /// A name that leads to no file that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use std::io::{self, Read};
 use tar::{EntryType, Header, PaxExtensions};
 
 use super::links::Member;
+use super::name::Name;
+use super::passed_over::Why;
 use super::shared_file::SharedFile;
-use super::{Name, Why};
 
 /// Headers, and what is in a member, begin at multiples of it.
 const BLOCK: u64 = 512;

@@ -1,26 +1,30 @@
 //! What a folder and its packed forms have in common, and hostile archives.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use ::tar::{EntryType, Header};
 use ::zip::CompressionMethod;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::shared_file::SharedFile;
 use super::unpack::to_scratch;
 use super::*;
 use fledge_base::fs;
+use fledge_base::testing::Scratch;
 
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("fledge-archive-{}-{name}", std::process::id()));
-    fs::remove(&folder).expect("clear scratch");
+/// A folder of four files, and room beside it.
+fn source(name: &str) -> (Scratch, PathBuf) {
+    let scratch = Scratch::new(name);
+    let folder = scratch.path("source");
     fs::create_folder(folder.join("top/images")).expect("make scratch");
     for (name, bytes) in
         [("top/images.txt", "1 b.jpg"), ("top/images/b.jpg", "bb"), ("top/images/a.PNG", "a"), ("top/.x.png", "")]
     {
         fs::write(folder.join(name), bytes.as_bytes()).expect("write");
     }
-    folder
+    (scratch, folder)
 }
 
 fn zipped(folder: &Path) -> PathBuf {
@@ -77,12 +81,11 @@ fn tarred(folder: &Path, gzipped: bool) -> PathBuf {
 
 /// Writes a file of those bytes and opens it.
 fn opened(name: &str, bytes: &[u8]) -> Result<Archive, ArchiveError> {
-    let path = std::env::temp_dir().join(format!("fledge-archive-{}-{name}", std::process::id()));
+    let scratch = Scratch::new(name);
+    let path = scratch.path("archive");
     fs::write(&path, bytes).expect("write");
-    let archive = Archive::open(&path);
-    // Still readable: the archive has it open.
-    fs::remove(&path).expect("clear");
-    archive
+    // Still readable when it is removed: the archive has it open.
+    Archive::open(&path)
 }
 
 /// Those bytes as a file without a name.
@@ -203,7 +206,7 @@ fn a_bomb_is_unpacked_up_to_the_limit_only() {
 #[test]
 fn any_part_of_a_member_can_be_read_however_it_is_packed() {
     let content: Vec<u8> = (0..100_000u32).map(|i| (i / 7) as u8).collect();
-    let folder = scratch("ranges");
+    let (_scratch, folder) = source("ranges");
     fs::write(folder.join("plain"), &content).expect("write");
     fs::write(folder.join("plain.gz"), &gz(&content)).expect("write");
     let zip = folder.with_extension("zip");
@@ -250,13 +253,11 @@ fn any_part_of_a_member_can_be_read_however_it_is_packed() {
             }
         }
     }
-    fs::remove(&folder).expect("clear");
-    fs::remove(&zip).expect("clear");
 }
 
 #[test]
 fn the_stamp_tells_a_change_of_length_time_or_name() {
-    let folder = scratch("stamp");
+    let (_scratch, folder) = source("stamp");
     let stamp = || Archive::open(&folder).expect("open").stamp();
     let mut seen = vec![stamp()];
     assert_eq!(stamp(), seen[0]);
@@ -276,8 +277,6 @@ fn the_stamp_tells_a_change_of_length_time_or_name() {
     seen.push(Archive::open(&tar).expect("open").stamp());
     let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
     assert_eq!(distinct.len(), 6);
-    fs::remove(&folder).expect("clear");
-    fs::remove(&tar).expect("clear");
 }
 
 #[test]
@@ -313,7 +312,7 @@ fn no_byte_of_a_tar_makes_the_reader_panic() {
 
 #[test]
 fn a_folder_its_zip_and_its_tars_read_the_same() {
-    let folder = scratch("same");
+    let (_scratch, folder) = source("same");
     let zip = zipped(&folder);
     let tar = tarred(&folder, false);
     let gzipped = tarred(&folder, true);
@@ -327,15 +326,11 @@ fn a_folder_its_zip_and_its_tars_read_the_same() {
         assert!(matches!(archive.read(3, 1), Err(ArchiveError::TooLarge { .. })));
         assert!(matches!(archive.root_of("classes.txt"), Err(ArchiveError::NoRoot { .. })));
     }
-    fs::remove(&folder).expect("clear");
-    for packed in [zip, tar, gzipped] {
-        fs::remove(&packed).expect("clear");
-    }
 }
 
 #[test]
 fn a_file_that_is_no_zip_is_refused_by_name() {
-    let folder = scratch("nozip");
+    let (_scratch, folder) = source("nozip");
     for (bytes, wanted) in [
         (b"1 b.jpg".to_vec(), "of no kind that is known; it begins \"1 b.jpg\""),
         (Vec::new(), "it is empty"),
@@ -353,16 +348,14 @@ fn a_file_that_is_no_zip_is_refused_by_name() {
     }
     let error = shown(&Archive::open(folder.join("nowhere.zip")).expect_err("opened"));
     assert!(error.contains("cannot open") && error.contains("nowhere.zip"), "{error}");
-    fs::remove(&folder).expect("clear");
 }
 
 #[cfg(unix)]
 #[test]
 fn a_link_to_a_folder_above_ends_the_listing() {
-    let folder = scratch("loop");
+    let (_scratch, folder) = source("loop");
     std::os::unix::fs::symlink(&folder, folder.join("top/again")).expect("link");
     assert_eq!(Archive::open(&folder).expect("open").names().len(), 4);
-    fs::remove(&folder).expect("clear");
 }
 
 #[test]
@@ -391,8 +384,8 @@ fn passed_over(archive: &Archive) -> Vec<(String, String)> {
 #[cfg(unix)]
 #[test]
 fn links_lead_to_the_same_files_in_a_folder_a_tar_and_a_zip() {
-    let folder = std::env::temp_dir().join(format!("fledge-archive-{}-links", std::process::id()));
-    fs::remove(&folder).expect("clear scratch");
+    let scratch = Scratch::new("links");
+    let folder = scratch.path("source");
     for (name, bytes) in [("pool/a.png", "a"), ("pool/deep/b.png", "b"), ("set/own.png", "own")] {
         fs::create_folder(folder.join(name).parent().expect("parent")).expect("make");
         fs::write(folder.join(name), bytes.as_bytes()).expect("write");
@@ -451,8 +444,6 @@ fn links_lead_to_the_same_files_in_a_folder_a_tar_and_a_zip() {
         assert_eq!(contents(&archive), expected, "{}", archive.path().display());
         assert_eq!(passed_over(&archive), passed_over(&unpacked), "{}", archive.path().display());
     }
-    fs::remove(&folder).expect("clear");
-    fs::remove(&zip).expect("clear");
 }
 
 #[test]

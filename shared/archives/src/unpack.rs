@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::ArchiveError;
+use super::error::ArchiveError;
 use super::shared_file::SharedFile;
 use fledge_base::fs::{self, FsError};
 use fledge_base::log::Progress;

@@ -5,10 +5,12 @@ use std::io::{self, Read};
 use ::zip::result::ZipError;
 use ::zip::{CompressionMethod, ZipArchive};
 
+use super::error::ArchiveError;
 use super::links::Member;
+use super::name::Name;
+use super::passed_over::Why;
 use super::shared_file::SharedFile;
 use super::unpack::{self, Counted};
-use super::{ArchiveError, Name, Why};
 
 /// The kind of a file in the mode that Unix programs note, and that of a symbolic link.
 const KIND: u32 = 0o170_000;

@@ -13,15 +13,15 @@ pub mod name;
 mod parse;
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use thiserror::Error;
 
 pub use self::parse::{Program, no_settings, parse};
 use crate::frame::FrameError;
 use crate::sealed::SealedError;
+use crate::stdout;
 
 /// A request that cannot be carried out as it stands; the text names the flag that mends it.
 #[derive(Debug, Error)]
@@ -50,46 +50,21 @@ pub enum Ending {
 #[error("the result could not be written to stdout, and is nowhere else")]
 pub struct Unprinted(#[from] io::Error);
 
-/// Notes what stdout is, before it can go away.
-pub(crate) fn begin() {
-    stdout_is_terminal();
-}
-
-fn stdout_is_terminal() -> bool {
-    static TERMINAL: OnceLock<bool> = OnceLock::new();
-    *TERMINAL.get_or_init(|| io::stdout().is_terminal())
-}
-
 /// Prints on stdout a result that is nowhere else. Whoever reads may stop reading, as `head` does, and a terminal may go away: that is no
 /// failure.
 ///
 /// # Errors
 /// When it cannot be written for another reason, as to a full disk.
 pub fn print(text: &str) -> Result<(), Unprinted> {
-    let to_terminal = stdout_is_terminal();
+    let to_terminal = stdout::is_terminal();
     let print = || {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     };
     match crate::log::above_bars(print) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe || to_terminal || is_of_a_gone_terminal(&e) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe || to_terminal || stdout::is_of_a_gone_terminal(&e) => Ok(()),
         result => Ok(result?),
     }
-}
-
-/// Whether an error on stdout is that of a terminal that was gone before the program began, so that it could not be known for one.
-#[cfg(unix)]
-fn is_of_a_gone_terminal(error: &io::Error) -> bool {
-    use std::os::fd::AsFd as _;
-    use std::os::unix::fs::FileTypeExt as _;
-
-    let stdout = || io::stdout().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata());
-    error.raw_os_error() == Some(libc::EIO) && stdout().is_ok_and(|meta| meta.file_type().is_char_device())
-}
-
-#[cfg(not(unix))]
-fn is_of_a_gone_terminal(_: &io::Error) -> bool {
-    false
 }
 
 /// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the log says so.

@@ -48,6 +48,7 @@ pub mod protobuf;
 pub mod rng;
 pub mod sealed;
 pub mod signal;
+mod stdout;
 pub mod table;
 #[cfg(feature = "faults")]
 pub mod testing;

@@ -244,7 +244,8 @@ impl<'a> MakeWriter<'a> for AboveBars {
 /// level for fledge (`FLEDGE_LOG=debug`), or directives as `tracing` knows them (`FLEDGE_LOG=info,cubecl_cuda=trace`).
 /// Calling it again does nothing.
 pub fn init() {
-    crate::cli::begin();
+    // Looked at before it can go away.
+    crate::stdout::is_terminal();
     let filter = filter(&std::env::var("FLEDGE_LOG").unwrap_or_default());
     let lines = tracing_subscriber::fmt::layer().with_writer(AboveBars).with_target(false).with_ansi(false).without_time();
     // Without the hint every line of every library would be asked about.

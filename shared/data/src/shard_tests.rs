@@ -2,13 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use fledge_base::fs;
-
-fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("fledge-shard-{}-{name}", std::process::id()));
-    fs::remove(&folder).expect("clear scratch");
-    fs::create_folder(&folder).expect("make scratch");
-    folder
-}
+use fledge_base::testing::Scratch;
 
 const LAYOUT: Layout = Layout { height: 2, width: 3, channels: 3 };
 
@@ -27,7 +21,7 @@ fn open_and_verify(path: &Path) -> Result<(), ShardError> {
 
 #[test]
 fn what_was_written_is_read() {
-    let folder = scratch("roundtrip");
+    let folder = Scratch::new("roundtrip");
     let path = folder.join("a.shard");
     let summary = write_example(&path, 3);
     let shard = Shard::open(&path).expect("open");
@@ -35,12 +29,11 @@ fn what_was_written_is_read() {
     let record = shard.record(1).expect("record");
     assert_eq!((record.pixels[0], record.label, record.source, shard.label(2)), (1, None, 101, Some(2)));
     assert!(shard.record(3).is_err());
-    fs::remove(&folder).expect("clear");
 }
 
 #[test]
 fn every_changed_byte_truncation_and_addition_is_refused_naming_the_file() {
-    let folder = scratch("damage");
+    let folder = Scratch::new("damage");
     let path = folder.join("a.shard");
     write_example(&path, 3);
     let whole = fs::read(&path).expect("read");
@@ -58,12 +51,11 @@ fn every_changed_byte_truncation_and_addition_is_refused_naming_the_file() {
         refused(&whole[..i], &format!("cut at {i}"));
     }
     refused(&[&whole[..], &[0]].concat(), "one byte appended");
-    fs::remove(&folder).expect("clear");
 }
 
 #[test]
 fn records_that_changed_places_are_found() {
-    let folder = scratch("swapped");
+    let folder = Scratch::new("swapped");
     let path = folder.join("a.shard");
     write_example(&path, 3);
     let mut bytes = fs::read(&path).expect("read");
@@ -75,18 +67,16 @@ fn records_that_changed_places_are_found() {
     a.swap_with_slice(&mut b[..LAYOUT.stride()]);
     fs::write(&path, &bytes).expect("write");
     assert!(open_and_verify(&path).is_err());
-    fs::remove(&folder).expect("clear");
 }
 
 #[test]
 fn an_unfinished_shard_leaves_nothing() {
-    let folder = scratch("unfinished");
+    let folder = Scratch::new("unfinished");
     let mut writer = ShardWriter::create(folder.join("a.shard"), LAYOUT).expect("create");
     writer.push(&[0; 18], None, 0).expect("push");
     assert!(writer.push(&[0; 17], None, 1).is_err());
     drop(writer);
     assert_eq!(std::fs::read_dir(&folder).expect("list").count(), 0);
-    fs::remove(&folder).expect("clear");
 }
 
 proptest! {

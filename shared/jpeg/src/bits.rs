@@ -2,6 +2,9 @@
 
 use crate::fault::Fault;
 
+/// Bits that one lookup of a Huffman table sees. 11 keep two tables within half of a first-level cache.
+pub(super) const LOOKUP_BITS: u32 = 11;
+
 /// Reads bits, the highest of a byte first. Behind the end it hands out zeros and counts them, so that the loops of the decoder
 /// need no check for each code, only one for each block: [`Bits::overrun`].
 #[derive(Clone, Copy)]

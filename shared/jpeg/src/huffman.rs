@@ -4,12 +4,10 @@
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
-use crate::bits::{Bits, extend};
+use crate::bits::{Bits, LOOKUP_BITS, extend};
 use crate::fault::Fault;
-use crate::runs::{SKIP_LENGTH, Skip, Skips};
+use crate::skips::{SKIP_LENGTH, Skip, Skips};
 
-/// Bits that one lookup sees. 11 keep two tables within half of a first-level cache.
-pub(super) const LOOKUP_BITS: u32 = 11;
 /// Bits that a lookup of two symbols sees: at 8 bytes an entry, 11 would fill the cache.
 const PAIR_BITS: u32 = 10;
 /// Tables that a thread keeps: those of annex K, four, and as many of a picture with its own.

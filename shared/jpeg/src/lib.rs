@@ -28,9 +28,11 @@ mod header;
 mod huffman;
 mod idct;
 mod instructions;
+mod pixels;
 mod progressive;
 mod runs;
 mod scan;
+mod skips;
 mod upsample;
 mod window;
 
@@ -40,25 +42,13 @@ use self::decode::Plan;
 use self::header::Header;
 use self::instructions::{Avx2, Baseline};
 
+pub use self::pixels::Pixels;
 pub use self::window::Window;
 
 /// Why a file cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Error(String);
-
-/// Decoded pixels: rows from the top, pixels from the left, `channels` bytes a pixel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pixels {
-    /// Columns.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Bytes of one pixel: 1 grey, 3 RGB.
-    pub channels: u32,
-    /// `height` × `width` × `channels` bytes.
-    pub pixels: Vec<u8>,
-}
 
 /// A JPEG file whose markers have been read.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 
 use super::Picture;
 
-/// Dots from the top of a capital to the bottom of a letter with a tail.
-pub(super) const HEIGHT: u32 = 8;
+/// Dots from the top of a capital to the bottom of a `g`.
+pub const CAPTION_HEIGHT: u32 = 8;
 /// Letters that stand a dot lower than their rows say, so that their tails lie below the line.
 const TAILED: [char; 4] = ['g', 'p', 'q', 'y'];
 /// Dots from left to right of a letter.
@@ -54,22 +54,38 @@ const LETTERS: [[u8; 7]; 95] = [
     [0x18, 0x04, 0x04, 0x02, 0x04, 0x04, 0x18], [0x00, 0x00, 0x08, 0x15, 0x02, 0x00, 0x00],                                             // }~
 ];
 
-/// How many dots wide `text` is.
-pub(super) fn width(text: &str) -> u32 {
+/// How many dots wide `text` is when drawn by [`Picture::draw_text`] with scale 1.
+#[must_use]
+pub fn caption_width(text: &str) -> u32 {
     (text.chars().count() as u32 * ADVANCE).saturating_sub(1)
 }
 
-pub(super) fn draw(picture: &mut Picture, text: &str, x: u32, y: u32, scale: u32, color: [u8; 3]) {
-    // A grey picture takes the luma of the colour (ITU-R BT.601).
-    let luma = (f64::from(color[0]) * 0.299 + f64::from(color[1]) * 0.587 + f64::from(color[2]) * 0.114).round() as u8;
-    let ink = if picture.channels >= 3 { color } else { [luma; 3] };
-    for (i, letter) in (0u32..).zip(text.chars()) {
-        let at = u8::try_from(letter).ok().and_then(|byte| byte.checked_sub(FIRST));
-        let rows = at.and_then(|at| LETTERS.get(usize::from(at))).unwrap_or(&BOX);
-        let lower = u32::from(TAILED.contains(&letter));
-        for (row, dots) in (lower..).zip(rows) {
-            for column in (0..WIDTH).filter(|column| dots >> (WIDTH - 1 - column) & 1 == 1) {
-                dot(picture, x + (i * ADVANCE + column) * scale, y + row * scale, scale, ink);
+/// `text` if it is at most `dots` wide, else as many of its letters as fit with `..` behind them.
+#[must_use]
+pub fn caption_fitting(text: &str, dots: u32) -> String {
+    if caption_width(text) <= dots {
+        return text.to_owned();
+    }
+    let cut = |n: usize| text.chars().take(n).chain("..".chars()).collect::<String>();
+    let count = (0..text.chars().count()).rev().find(|n| caption_width(&cut(*n)) <= dots);
+    count.map_or_else(String::new, cut)
+}
+
+impl Picture {
+    /// Writes `text` (ASCII; other characters become boxes) with its upper left corner at (`x`, `y`), each dot of a letter
+    /// `scale` pixels wide. Letters are [`CAPTION_HEIGHT`] dots high; what sticks out is cut off.
+    pub fn draw_text(&mut self, text: &str, x: u32, y: u32, scale: u32, color: [u8; 3]) {
+        // A grey picture takes the luma of the colour (ITU-R BT.601).
+        let luma = (f64::from(color[0]) * 0.299 + f64::from(color[1]) * 0.587 + f64::from(color[2]) * 0.114).round() as u8;
+        let ink = if self.channels >= 3 { color } else { [luma; 3] };
+        for (i, letter) in (0u32..).zip(text.chars()) {
+            let at = u8::try_from(letter).ok().and_then(|byte| byte.checked_sub(FIRST));
+            let rows = at.and_then(|at| LETTERS.get(usize::from(at))).unwrap_or(&BOX);
+            let lower = u32::from(TAILED.contains(&letter));
+            for (row, dots) in (lower..).zip(rows) {
+                for column in (0..WIDTH).filter(|column| dots >> (WIDTH - 1 - column) & 1 == 1) {
+                    dot(self, x + (i * ADVANCE + column) * scale, y + row * scale, scale, ink);
+                }
             }
         }
     }

@@ -15,7 +15,7 @@ use super::pnm::Pnm;
 use super::tiff::Tiff;
 use super::turn::Turn;
 use super::webp::Webp;
-use super::{Canvas, Limits, Picture, PictureError, Window};
+use super::{Canvas, Picture, PictureError, Window};
 
 /// A picture's file of which the header was read and nothing decoded.
 #[derive(Debug)]
@@ -187,19 +187,4 @@ impl<'a> PictureFile<'a> {
             Ok(self.turn.apply(picture.map_err(damaged)?))
         })
     }
-}
-
-/// Opens a file and decodes all of it onto `canvas`, unless that takes more than allowed.
-pub(super) fn decode(bytes: &[u8], limits: &Limits, canvas: &Canvas) -> Result<Picture, PictureError> {
-    let file = PictureFile::open(bytes)?;
-    let needed = file.memory(file.whole()).saturating_add(bytes.len() as u64);
-    if needed > limits.bytes {
-        return Err(PictureError::TooLarge {
-            width: file.width(),
-            height: file.height(),
-            needed: needed.div_ceil(1 << 20),
-            allowed: limits.bytes >> 20,
-        });
-    }
-    file.decode(file.whole(), canvas)
 }

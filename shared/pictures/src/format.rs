@@ -116,9 +116,16 @@ pub(super) fn of(bytes: &[u8]) -> Result<Format, PictureError> {
     known(bytes).ok_or_else(|| PictureError::UnknownFormat { what: beginning(bytes) })
 }
 
-/// The name of the format, read or not, where the first bytes tell one.
-pub(super) fn name(bytes: &[u8]) -> Option<&'static str> {
+/// The name of a file's format, read or not, where its first bytes tell one.
+#[must_use]
+pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
     other(bytes).or_else(|| known(bytes).map(Format::name))
+}
+
+/// Tells whether a file begins like a picture of a format that is read.
+#[must_use]
+pub fn is_read(bytes: &[u8]) -> bool {
+    of(bytes).is_ok()
 }
 
 fn beginning(bytes: &[u8]) -> String {

@@ -1,5 +1,8 @@
 use proptest::prelude::*;
 
+use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+
 use super::*;
 
 fn ramp(width: u32, height: u32) -> Picture {

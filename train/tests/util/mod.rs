@@ -12,7 +12,7 @@ use safetensors::SafeTensors;
 use shared::dataset::{FileSummary, Manifest, SplitManifest, VERSION};
 use shared::nn::owner::Owner;
 use shared::nn::run::Run;
-use shared::testing::wait_until;
+use shared::testing::{skip, wait_until};
 
 /// A tensor: shape and values.
 pub(crate) type Golden = HashMap<String, (Vec<usize>, Vec<f64>)>;
@@ -43,13 +43,13 @@ pub(crate) fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// A file of the pictures that are not part of the project; prints why a test is skipped where they are absent.
+/// A file of the pictures that are not part of the project; `None` where they are absent: the test is skipped.
 pub(crate) fn outside(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("FLEDGE_TEST_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
     let path = folder.join(name);
     if !path.exists() {
-        println!("skipped: {} is absent (FLEDGE_TEST_DATA names the folder)", path.display());
+        skip(&format!("{} is absent (FLEDGE_TEST_DATA names the folder)", path.display()));
         return None;
     }
     Some(path)
@@ -98,16 +98,6 @@ fn pictures_of(name: &str, [b, channels, side, _]: [usize; 4]) -> Vec<f32> {
         coarse[(plane * (side / 8) + y / 8) * (side / 8) + x / 8]
     };
     fine.iter().enumerate().map(|(i, f)| 0.5 * at(i) + 0.5 * f).collect()
-}
-
-/// Largest difference, relative to the largest expected value.
-pub(crate) fn difference(found: impl IntoIterator<Item = f32>, expected: &[f64]) -> f64 {
-    let found: Vec<f32> = found.into_iter().collect();
-    assert!(found.len() >= expected.len(), "{} values, {} expected", found.len(), expected.len());
-    assert!(found.iter().all(|v| v.is_finite()), "not all values are finite");
-    let scale = expected.iter().fold(0.0f64, |a, v| a.max(v.abs()));
-    let worst = found.iter().zip(expected).map(|(f, e)| (f64::from(*f) - e).abs()).fold(0.0, f64::max);
-    worst / scale
 }
 
 /// Writes a data set of drawn `side`×`side` pictures in colour, as `prep build` would lay it out.

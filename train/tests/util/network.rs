@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::Value;
 use shared::nn::parameter::{Parameter, Parameters, Purpose};
+use shared::testing::relative_difference;
 
-use super::{Golden, difference, signed};
+use super::{Golden, signed};
 
 /// The file's key of a parameter: `prefix`, then the name.
 pub(crate) fn key(prefix: &str, name: &str) -> String {
@@ -94,7 +95,7 @@ pub(crate) fn assert_gradients(
         let off = if is_zero {
             gradient.iter().fold(0.0f64, |a, v| a.max(f64::from(v.abs()))) / largest
         } else {
-            difference(gradient, expected)
+            relative_difference(gradient, expected.iter().copied())
         };
         assert!(off < if is_zero { zeros } else { tolerance }, "{key}: {off:.2e}");
         worst[usize::from(is_zero)] = worst[usize::from(is_zero)].max(off);
@@ -110,7 +111,7 @@ pub(crate) fn assert_statistics(network: &dyn Parameters, file: &Golden, prefix:
     let mut found = 0;
     for (name, parameter) in statistics {
         let key = key(prefix, &name);
-        let off = difference(parameter.to_vec(), &file[&key].1);
+        let off = relative_difference(parameter.to_vec(), file[&key].1.iter().copied());
         assert!(off < tolerance, "{key}: {off:.2e}");
         found += 1;
     }

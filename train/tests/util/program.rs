@@ -9,40 +9,25 @@ use shared::fs;
 use shared::nn::checkpoint::Checkpoint;
 use shared::nn::run::Run;
 
-/// A folder of this test's own, removed when it ends well.
-pub(crate) struct Scratch(pub(crate) PathBuf);
+pub(crate) use shared::testing::Scratch;
 
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-train-{}-{name}", std::process::id()));
-        fs::remove(&folder).unwrap();
-        fs::create_folder(&folder).unwrap();
-        Self(folder)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
+/// Data sets in a test's folder.
+pub(crate) trait DrawnData {
     /// 24 drawn pictures of 8×8 to learn from, and 8 to measure with.
-    pub(crate) fn dataset(&self) -> PathBuf {
+    fn dataset(&self) -> PathBuf {
         self.labelled(0)
     }
 
     /// The same in `classes` classes.
-    pub(crate) fn labelled(&self, classes: u64) -> PathBuf {
+    fn labelled(&self, classes: u64) -> PathBuf;
+}
+
+impl DrawnData for Scratch {
+    fn labelled(&self, classes: u64) -> PathBuf {
         let folder = self.path("data");
         super::labelled_dataset(&folder, 8, &[("train", 24), ("val", 8)], classes);
         assert_eq!(Dataset::open(&folder).unwrap().split("train").unwrap().len(), 24);
         folder
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            fs::remove(&self.0).unwrap();
-        }
     }
 }
 

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Feature, Result, failed, fault, open_append};
+use super::error::{Result, failed};
+use super::fault;
+use super::feature::Feature;
+use super::operations::open_append;
 
 /// A log opened for appending.
 #[derive(Debug)]

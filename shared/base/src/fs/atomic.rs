@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use super::error::{Result, failed};
+use super::fault;
+use super::feature::Feature;
 use super::lock::create_exclusively;
-use super::{Feature, Result, TEMPORARY_SUFFIX, failed, fault, replace, sync, sync_folder_of};
+use super::names::TEMPORARY_SUFFIX;
+use super::operations::{replace, sync, sync_folder_of};
 
 /// A file being written under a temporary name; [`AtomicFile::commit`] gives it its final name, drop removes it unless it is kept.
 #[derive(Debug)]

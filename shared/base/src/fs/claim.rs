@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::{Lock, Result, remove};
+use super::error::Result;
+use super::lock::Lock;
+use super::operations::remove;
 
 /// Proof that this process is the only one to write something, until it is dropped. The claim ends with the process, however that ends;
 /// the file of one that was killed is used by the next.

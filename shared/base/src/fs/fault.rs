@@ -3,7 +3,7 @@
 #[cfg(feature = "faults")]
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
 
-use super::Feature;
+use super::feature::Feature;
 
 /// From the first failing operation on all of them fail.
 #[cfg(feature = "faults")]

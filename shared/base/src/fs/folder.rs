@@ -4,8 +4,12 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::byproduct::byproduct;
+use super::error::{Result, failed};
+use super::fault;
 use super::lock::create_exclusively;
-use super::{Result, TEMPORARY_SUFFIX, byproduct, create_folder, failed, fault, remove, sync_folder, sync_folder_of};
+use super::names::{TEMPORARY_SUFFIX, retired_name, staged_name};
+use super::operations::{create_folder, remove, rename_alone, sync_folder, sync_folder_of};
 
 /// A folder being filled under a temporary name beside its final one; like [`super::AtomicFile`] for a set of files that only
 /// mean something together (a checkpoint).
@@ -118,27 +122,6 @@ fn discard(retired: &Path, target: &Path) -> Result<()> {
         }
     }
     remove(retired)
-}
-
-/// Where a folder is filled.
-fn staged_name(target: &Path) -> PathBuf {
-    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    target.with_file_name(format!(".{name}{TEMPORARY_SUFFIX}"))
-}
-
-/// Where a folder waits while another takes its name.
-pub(super) fn retired_name(target: &Path) -> PathBuf {
-    let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    target.with_file_name(format!(".{name}.old{TEMPORARY_SUFFIX}"))
-}
-
-/// The name of the folder that waits under `name`, if one does.
-pub(super) fn retired_from(name: &str) -> Option<&str> {
-    name.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?.strip_suffix(".old")
-}
-
-fn rename_alone(from: &Path, to: &Path) -> Result<()> {
-    fault::trip().and_then(|()| std::fs::rename(from, to)).map_err(failed("rename to", to))
 }
 
 impl Drop for AtomicFolder {

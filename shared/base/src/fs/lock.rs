@@ -6,7 +6,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Feature, FsError, Result, TEMPORARY_SUFFIX, failed, open_append, read_start, remove};
+use super::error::{FsError, Result, failed};
+use super::feature::Feature;
+use super::names::TEMPORARY_SUFFIX;
+use super::operations::{open_append, remove};
+use super::read::read_start;
 
 /// Whether locks and marks of others are passed over.
 static FORGONE: AtomicBool = AtomicBool::new(false);

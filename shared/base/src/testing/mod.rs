@@ -2,6 +2,7 @@
 
 mod numbers;
 mod scratch;
+mod skip;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use crate::cli::name::PROGRAMS;
 
 pub use self::numbers::{largest_difference, relative_difference};
 pub use self::scratch::Scratch;
+pub use self::skip::skip;
 
 /// What a test goes by: `usual`, or `full` under `FLEDGE_TORTURE` (`make torture`).
 pub fn torture<T>(usual: T, full: T) -> T {

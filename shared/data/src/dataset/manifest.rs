@@ -7,14 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Account, DatasetError, MEND};
+use super::account::Account;
+use super::error::{DatasetError, MANIFEST, MEND};
 use crate::shard::Layout;
 use fledge_base::sealed::{self, SealedError};
-
-/// The name of the manifest in a data set's folder.
-pub const MANIFEST: &str = "dataset.json";
-/// The version of the manifest that this program writes; it reads versions 1 and 2 as well.
-pub const VERSION: u32 = 3;
 
 /// Everything that is known about a data set but its pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,94 +4,18 @@
 //! how they were cut.
 
 mod account;
+mod error;
 mod manifest;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use thiserror::Error;
-
 pub use self::account::{Account, EXAMPLES, Tally, Unused};
-pub use self::manifest::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION, read_manifest};
-use crate::shard::{Record, Shard, ShardError};
-use fledge_base::fs::{self, FsError};
-use fledge_base::sealed::SealedError;
+pub use self::error::{DatasetError, MANIFEST, VERSION};
+pub use self::manifest::{FileSummary, Manifest, SplitManifest, read_manifest};
+use crate::shard::{Record, Shard};
+use fledge_base::fs;
 use fledge_pictures::Picture;
-
-const MEND: &str = "build the data set again with `prep build --force`";
-
-/// Why a data set was not accepted.
-#[derive(Debug, Error)]
-pub enum DatasetError {
-    /// There is no manifest.
-    #[error("{dir} is no finished data set: it has no {MANIFEST}; run `prep build SOURCE --out {dir}`")]
-    Missing {
-        /// The folder.
-        dir: PathBuf,
-    },
-    /// The manifest is damaged or is something else.
-    #[error(transparent)]
-    Manifest(#[from] SealedError),
-    /// A file could not be read.
-    #[error(transparent)]
-    File(#[from] FsError),
-    /// The manifest has another version.
-    #[error("{path} has version {found}, this program reads versions 1 to {VERSION}: {MEND}")]
-    Version {
-        /// The manifest.
-        path: PathBuf,
-        /// The version it names.
-        found: u64,
-    },
-    /// A shard is damaged.
-    #[error(transparent)]
-    Shard(#[from] ShardError),
-    /// A file is not the one that the manifest describes.
-    #[error("{path} does not match {MANIFEST}: {what}; {MEND}")]
-    Mismatch {
-        /// The file.
-        path: PathBuf,
-        /// What differs.
-        what: String,
-    },
-    /// There is no such split.
-    #[error("{dir} has no split {name:?}; it has {}", .splits.join(", "))]
-    UnknownSplit {
-        /// The folder.
-        dir: PathBuf,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        splits: Vec<String>,
-    },
-    /// There is no such picture.
-    #[error("{dir}: picture {index} of split {name:?} was asked for, it has {len}")]
-    UnknownRecord {
-        /// The folder.
-        dir: PathBuf,
-        /// The split.
-        name: String,
-        /// What was asked for.
-        index: usize,
-        /// How many there are.
-        len: usize,
-    },
-}
-
-impl DatasetError {
-    /// Whether the data are damaged or unusable, rather than out of reach or asked for wrongly.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        match self {
-            // A file that the manifest names and that is gone is damage; one that the system refuses to read is not.
-            Self::Manifest(SealedError::File(e)) | Self::File(e) | Self::Shard(ShardError::File(e)) => {
-                e.source.kind() == std::io::ErrorKind::NotFound
-            }
-            Self::UnknownSplit { .. } | Self::UnknownRecord { .. } => false,
-            Self::Missing { .. } | Self::Manifest(_) | Self::Version { .. } | Self::Shard(_) | Self::Mismatch { .. } => true,
-        }
-    }
-}
 
 /// A data set opened for reading. Any thread may read any picture.
 #[derive(Debug)]

@@ -1,6 +1,18 @@
 //! An axis: from which value to which it goes, where its ticks are and what stands beside them.
 
-use super::Scale;
+/// How values lie along an axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Scale {
+    /// As far as the values go; of very many, a few far off are cut off at the edge.
+    #[default]
+    Auto,
+    /// The same, from 0 at least.
+    FromZero,
+    /// From one value to the other.
+    Fixed(f64, f64),
+    /// By the logarithm; values that are not above 0 are left out.
+    Log,
+}
 
 /// From this many values on, a few far off do not stretch an axis.
 const MANY: usize = 50;

@@ -1,10 +1,15 @@
 //! One pair of axes with its lines.
 
-use super::axis::Axis;
+use super::axis::{Axis, Scale};
 use super::label::Labels;
-use super::pen::{self, AXIS, GRID, INK, Layer, Point, SOFT_INK, TEXT};
-use super::{GAP, LINE_HEIGHT, Line, PANEL_HEIGHT, PANEL_WIDTH, Panel, Spread, draw_name, letters_in, name_width};
+use super::legend::{GAP, LINE_HEIGHT, draw_name, letters_in, name_width};
+use super::line::{Line, Spread};
+use super::pen::{self, AXIS, DOT, GRID, INK, Layer, Point, SOFT_INK, TEXT};
 use crate::{CAPTION_HEIGHT, Picture, caption_width};
+
+/// Pixels of a panel, its labels included.
+pub(super) const PANEL_WIDTH: u32 = 640;
+pub(super) const PANEL_HEIGHT: u32 = 400;
 
 /// Pixels left of the axes (labels of seven letters), above them (the title), right of them, and below (labels, then what x is).
 const LEFT: u32 = 92;
@@ -15,8 +20,7 @@ const BOTTOM: u32 = 60;
 const WIDTH: u32 = PANEL_WIDTH - LEFT - RIGHT;
 /// Ticks on an axis, about.
 const TICKS: usize = 5;
-/// Radius of a dot, of one of very many, and of the ring around a marked point.
-pub(super) const DOT: f64 = 3.5;
+/// Radius of a dot of very many, and of the ring around a marked point.
 const SMALL_DOT: f64 = 2.5;
 const RING: f64 = 8.0;
 /// Half the length of the stroke at the end of a bar.
@@ -26,6 +30,25 @@ const BAND: f32 = 0.2;
 const BAR: f32 = 0.5;
 /// How far outside the axes a line is still followed: its slope at the edge is right and no number is too large.
 const FAR: f64 = 10.0;
+
+/// One pair of axes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// Above it.
+    pub title: String,
+    /// Below the x axis.
+    pub x_label: String,
+    /// How values lie along the x axis; without one from 0, or what is below, to the last.
+    pub x_scale: Option<Scale>,
+    /// Beside the y axis, for axes whose labels are short; empty where the title says it.
+    pub y_label: String,
+    /// How values lie along the y axis.
+    pub scale: Scale,
+    /// As high as wide.
+    pub square: bool,
+    /// What is drawn, the last on top.
+    pub lines: Vec<Line>,
+}
 
 impl Panel {
     /// Pixels from its top to its bottom, the labels included.

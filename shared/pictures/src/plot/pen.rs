@@ -1,7 +1,7 @@
 //! Anti-aliased lines, dots, rings and bands: a layer collects how much of each pixel they cover and is laid over a picture in one colour,
 //! so that where a line meets itself nothing gets darker.
 
-use super::{Pattern, Stroke};
+use super::stroke::{Pattern, Stroke};
 use crate::Picture;
 
 /// Dots of a letter, in pixels.
@@ -19,6 +19,9 @@ pub(super) const GRID: [u8; 3] = [230, 230, 230];
 const HALF: f64 = 1.25;
 /// Pixels of a dash and of the gap behind it.
 const DASH: [f64; 2] = [11.0, 7.0];
+
+/// Radius of a dot.
+pub(super) const DOT: f64 = 3.5;
 
 /// A place in pixels from the upper left corner of the picture.
 pub(super) type Point = (f64, f64);

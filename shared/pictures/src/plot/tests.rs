@@ -1,6 +1,11 @@
 //! Charts by their pixels.
 
+use super::chart::MARGIN;
+use super::legend::{LINE_HEIGHT, legend_rows};
+use super::pen::{SOFT_INK, TEXT};
+use super::stroke::COLORS;
 use super::*;
+use crate::{CAPTION_HEIGHT, Picture};
 
 /// Pixels of exactly this colour, within columns and rows.
 fn count(picture: &Picture, color: [u8; 3], columns: std::ops::Range<u32>, rows: std::ops::Range<u32>) -> usize {

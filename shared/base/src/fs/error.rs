@@ -1,0 +1,25 @@
+//! What the system refused.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// An operation on a path that the system refused.
+#[derive(Debug, Error)]
+#[error("cannot {operation} {path}")]
+pub struct FsError {
+    /// What was tried, as a verb: "write", "rename", …
+    pub operation: &'static str,
+    /// The file or folder concerned.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// The result of a file operation.
+pub type Result<T> = std::result::Result<T, FsError>;
+
+pub(super) fn failed<'a>(operation: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FsError + 'a {
+    move |source| FsError { operation, path: path.to_owned(), source }
+}
