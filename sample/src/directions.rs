@@ -76,15 +76,14 @@ fn principal(matrix: MatRef<'_, f64>) -> Option<Vec<Direction>> {
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, Tensor, TensorData};
-    use shared::nn::config::{ActivationName, DataConfig, RunConfig, Settings};
-    use shared::nn::layers::{Activator, Classes, Mode};
+    use shared::nn::config::{DataConfig, RunConfig, Settings};
+    use shared::nn::layers::{Activator, Classes, Masks, Mode, Pass};
     use shared::nn::parameter::Parameters;
 
     use super::*;
 
     /// The layer's output for `z`, normalised, without activation.
     fn first_layer(generator: &Generator, z: &[f32], class: u32) -> Vec<f64> {
-        let mut generator = generator.clone();
         let device = Device::flex();
         let z = Tensor::<1>::from_data(TensorData::new(z.to_vec(), [z.len()]), &device).unsqueeze::<2>();
         let z = match &generator.embedding {
@@ -92,16 +91,19 @@ mod tests {
             Some(table) => Tensor::cat(vec![z, Classes::new(&[class], &device).rows(table.tensor())], 1),
         };
         let y = generator.dense.forward(z);
-        let identity = Activator { name: ActivationName::LeakyRelu, slope: 1.0 };
         let classes = Classes::new(&[class], &device);
-        let base = generator.config().base as i64;
-        let features = generator.config().stem_norm == StemNorm::Features;
-        let y = match generator.norm.norm.as_mut() {
+        let (base, features) = (generator.config().base as i64, y.dims()[1] as i64);
+        let [height, width] = match generator.config().stem_norm {
+            StemNorm::Features => [1, 1],
+            StemNorm::Channels => [base, base],
+        };
+        let mut masks = Masks::None;
+        let mut pass = Pass::new(Mode::Infer, Some(&classes), &mut masks);
+        let y = match &generator.norm.norm {
             None => y,
-            Some(norm) if features => norm.forward_features(y, identity, Mode::Infer, Some(&classes)),
             Some(norm) => {
-                let pictures = y.reshape([1, -1, base, base]);
-                norm.forward(pictures, identity, Mode::Infer, Some(&classes)).flatten(1, 3)
+                let channels = features / (height * width);
+                norm.forward(y.reshape([1, channels, height, width]), Activator::NONE, &mut pass).flatten(1, 3)
             }
         };
         y.into_data().iter::<f64>().collect()
@@ -130,12 +132,13 @@ mod tests {
                     parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &Device::flex()));
                 }
             }
+            let generator = generator.dcgan().expect("the presets are of one family");
             let class = 1 % config.data.classes.len().max(1) as u32;
-            let directions = of(&generator, class).expect("directions");
-            let origin = first_layer(&generator, &[0.0; 5], class);
+            let directions = of(generator, class).expect("directions");
+            let origin = first_layer(generator, &[0.0; 5], class);
             let moved = |direction: &Direction| {
                 let z: Vec<f32> = direction.vector.iter().map(|v| *v as f32).collect();
-                let at = first_layer(&generator, &z, class);
+                let at = first_layer(generator, &z, class);
                 at.iter().zip(&origin).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
             };
             let all: f64 = directions.iter().map(&moved).sum();

@@ -10,12 +10,12 @@ use std::process::Command;
 
 use burn::tensor::Device;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use sample::export::{facts, network, onnx, safetensors as file};
+use sample::export::{facts, onnx, safetensors as file};
 use serde_json::{Value, json};
 use shared::fs;
 use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::generator::Generator;
+use shared::nn::networks::Generator;
 use shared::nn::ops::Precision;
 use shared::nn::parameter::{Parameter, Parameters, Purpose};
 use shared::nn::preset::PRESETS;
@@ -125,7 +125,7 @@ fn meta(config: RunConfig) -> Meta {
 /// The pictures of these latent vectors and classes, [N, C, H, W], and their extents.
 fn pictures(sampler: &Sampler, latents: &[f32], classes: &[u32]) -> (Vec<f32>, [usize; 4]) {
     Precision::F32.set();
-    let length = sampler.generator().config().latent;
+    let length = sampler.latents().unwrap().length;
     let wishes: Vec<Wish> =
         latents.chunks(length).zip(classes).map(|(latent, &class)| Wish { latent: latent.to_vec(), class, seed: 0 }).collect();
     let (values, [height, width, channels]) = sampler.values_of(&wishes);
@@ -176,12 +176,12 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
     for case in CASES {
         let config = case.config(&NARROW);
         let sampler = sampler(&config);
-        let graph = network::graph_of(sampler.generator(), sampler.range()).unwrap();
+        let graph = sampler.generator().graph().unwrap();
         // The operations that onnxruntime carried out, read from the file by the library of ONNX.
         let ours: Vec<Value> = graph.nodes.iter().map(|n| json!([n.operator, n.inputs, n.output, attributes(n)])).collect();
         assert_eq!(json!(ours), nodes[case.name], "{}: another graph; tools/golden_export.py makes the file anew", case.name);
         let latents = golden.floats(&format!("{}.z", case.name));
-        let count = latents.len() / config.settings.generator.latent;
+        let count = latents.len() / sampler.latents().unwrap().length;
         let (values, _) = pictures(&sampler, &latents, &classes_of(&config, count));
         let theirs = golden.floats(&format!("{}.images", case.name));
         // The file keeps every k-th value of about a thousand.
@@ -192,7 +192,7 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
     }
 }
 
-fn attributes(node: &sample::export::graph::Node) -> Value {
+fn attributes(node: &shared::nn::graph::Node) -> Value {
     node.attributes.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into()
 }
 
@@ -202,7 +202,7 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
     for case in CASES {
         let config = case.config(&NARROW);
         let sampler = sampler(&config);
-        let graph = network::graph_of(sampler.generator(), sampler.range()).unwrap();
+        let graph = sampler.generator().graph().unwrap();
         used.extend(graph.nodes.iter().map(|n| n.operator));
         let mut names: Vec<&str> = graph.tensors.iter().map(|t| t.name.as_str()).collect();
         for (name, parameter) in sampler.generator().parameters() {
@@ -248,9 +248,9 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
 fn weights_with_spectral_normalisation_are_exported_divided() {
     let config = CASES.iter().find(|c| c.name == "spectral").unwrap().config(&NARROW);
     let sampler = sampler(&config);
-    let graph = network::graph_of(sampler.generator(), sampler.range()).unwrap();
+    let graph = sampler.generator().graph().unwrap();
     let exported = &graph.tensors.iter().find(|t| t.name == "dense.weight").unwrap().values;
-    let stored = sampler.generator().dense.weight.to_vec();
+    let stored = sampler.generator().dcgan().unwrap().dense.weight.to_vec();
     let factor = exported[0] / stored[0];
     assert!((factor - 1.0).abs() > 0.1, "{factor}");
     assert!(exported.iter().zip(&stored).all(|(e, s)| (e - s * factor).abs() < 1e-6));
@@ -258,7 +258,7 @@ fn weights_with_spectral_normalisation_are_exported_divided() {
 
 /// Writes a folder for the scripts: the two files, and in `expected.safetensors` latent vectors, classes and the sampler's pictures.
 fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
-    let graph = network::graph_of(sampler.generator(), sampler.range()).unwrap();
+    let graph = sampler.generator().graph().unwrap();
     let facts = facts::facts(meta, Weights::Averaged);
     let latents: Vec<f32> = (0..count).flat_map(|seed| sampler.latent(seed)).collect();
     let classes = classes_of(&meta.config, count as usize);
@@ -266,7 +266,7 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     let raw = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let classes: Vec<u8> = classes.iter().flat_map(|&c| i64::from(c).to_le_bytes()).collect();
     let (latents, values) = (raw(&latents), raw(&values));
-    let length = sampler.generator().config().latent;
+    let length = sampler.latents().unwrap().length;
     let view = |dtype, shape: &[usize], raw| TensorView::new(dtype, shape.to_vec(), raw).unwrap();
     let tensors = [
         ("z", view(Dtype::F32, &[count as usize, length], &latents)),

@@ -170,7 +170,7 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
         places.filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == *picture).count()
     };
     for (seed, class) in [(2, 0), (3, 1)] {
-        let direction = &sample::directions::of(sampler.generator(), class).unwrap()[0];
+        let direction = &sample::directions::of(sampler.generator().dcgan().unwrap(), class).unwrap()[0];
         let moved = |step: f64| {
             let along = sampler.latent(seed).into_iter().zip(&direction.vector);
             let latent = along.map(|(z, v)| (f64::from(z) + step * v) as f32).collect();

@@ -6,7 +6,7 @@ use shared::nn::checkpoint::{Checkpoint, CheckpointError};
 use shared::nn::collective::Member;
 use shared::nn::config::RunConfig;
 use shared::nn::device::on_workers;
-use shared::nn::networks::Generator;
+use shared::nn::networks::{Generator, Network};
 use shared::nn::parameter::Parameters;
 
 use crate::augment::controller::Observation;
@@ -49,6 +49,15 @@ impl Trainer {
     #[must_use]
     pub fn shown(&self) -> &Generator {
         self.game.player(self.game.config.settings.task.shown().name).shown().generator()
+    }
+
+    /// The network of a role.
+    ///
+    /// # Panics
+    /// When the task has no such role.
+    #[must_use]
+    pub fn network(&self, role: &str) -> &Network {
+        &self.game.player(role).network
     }
 
     /// The files of a checkpoint and what goes into each.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::fs;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::generator::Generator;
+use shared::nn::networks::Generator;
 use shared::nn::run::{Run, Which};
 use shared::picture::Picture;
 

@@ -11,19 +11,17 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use shared::dataset::Dataset;
 use shared::fs;
-use shared::nn::config::{DataConfig, RunConfig, Settings};
-<<<<<<< HEAD:train/tests/devices.rs
-use shared::nn::parameter::{Parameters, Purpose};
-=======
+use shared::nn::config::{DataConfig, RunConfig, Settings, TaskName};
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::testing::Scratch;
->>>>>>> wt-shared:train/tests/integration/devices.rs
 use train::batches::{Batches, Share};
 use train::feed::{DataOn, Feed};
-use train::metrics::StepMetrics;
+use train::game::parts;
+use train::measured::Measured;
 use train::reading::{Reading, Values};
 use train::replicas::{self, Replicas};
-use train::trainer::{Trainer, parts};
+use train::tasks::adversarial::{self, D, G};
+use train::trainer::Trainer;
 use train::turn::{Turn, Whose};
 
 const STEPS: u64 = 3;
@@ -59,7 +57,7 @@ fn config((preset, settings): (&str, &[&str]), accumulate: usize) -> RunConfig {
 }
 
 /// What some steps lead to, and what they measured.
-fn run(config: &RunConfig, devices: usize, batches: &Arc<Batches>) -> (Replicas, Vec<StepMetrics>) {
+fn run(config: &RunConfig, devices: usize, batches: &Arc<Batches>) -> (Replicas, Vec<Measured>) {
     let settings = &config.settings;
     let mut replicas = Replicas::new(config, STEPS, &vec![Device::flex(); devices], None).unwrap();
     let form = (settings.range(), settings.cond.is_on());
@@ -72,7 +70,7 @@ fn run(config: &RunConfig, devices: usize, batches: &Arc<Batches>) -> (Replicas,
         assert_eq!(readings.len(), devices);
         let values = Values::joined(readings.into_iter().map(Reading::read).collect());
         replicas.first.observe(values.observation());
-        values.metrics()
+        values.measured(TaskName::Adversarial)
     };
     let metrics = (0..STEPS).map(|_| step()).collect();
     replicas.require_equal().unwrap();
@@ -89,7 +87,7 @@ fn apart(a: &Trainer, b: &Trainer) -> f32 {
                 .flat_map(|(_, p)| p.to_vec())
                 .collect()
         };
-        [of(&t.generator), of(&t.discriminator)].concat()
+        [of(t.network(G)), of(t.network(D))].concat()
     };
     let (a, b) = (values(a), values(b));
     let scale = a.iter().fold(0.0f32, |m, v| m.max(v.abs()));
@@ -107,10 +105,17 @@ fn two_and_three_devices_move_the_weights_as_one_does_that_takes_as_many_parts()
             let off = apart(&one.first, &several.first);
             // The same sums in the same order.
             assert_eq!(off, 0.0, "{case:?} on {devices}");
-            assert_eq!(one.first.controller, several.first.controller, "{case:?} on {devices}");
+            assert_eq!(one.first.game.controller, several.first.game.controller, "{case:?} on {devices}");
             for (one, several) in metrics.iter().zip(&of_several) {
-                let pairs = [(one.g_loss, several.g_loss), (one.d_loss, several.d_loss), (one.penalty, several.penalty)];
-                for (one, several) in pairs.into_iter().chain([(one.d_real, several.d_real), (one.d_norm, several.d_norm)]) {
+                let pairs = [
+                    (one.get("g_loss"), several.get("g_loss")),
+                    (one.get("d_loss"), several.get("d_loss")),
+                    (one.get("penalty"), several.get("penalty")),
+                ];
+                for (one, several) in pairs
+                    .into_iter()
+                    .chain([(one.get("d_real"), several.get("d_real")), (one.get("d_norm"), several.get("d_norm"))])
+                {
                     assert!((one - several).abs() < 1e-4 * one.abs().max(1e-3), "{case:?} on {devices}: {one} {several}");
                 }
             }
@@ -133,15 +138,15 @@ fn running_statistics_are_the_mean_of_what_the_devices_saw() {
                 .flat_map(|(_, p)| p.to_vec())
                 .collect()
         };
-        [of(&t.generator), of(&t.discriminator)].concat()
+        [of(t.network(G)), of(t.network(D))].concat()
     };
     let alone = |index| {
         let mut trainer = Trainer::new(&config, STEPS, &Device::flex());
         let choice = batches.choice(0, Share { index, of: 2 }).unwrap();
         let batch = batches.batch(&choice, config.settings.range(), false, &Device::flex()).unwrap();
-        let turn =
-            Turn::new(&batch, config.seed, Whose::Discriminator, index as u64, trainer.generator.config(), &Device::flex());
-        let _ = trainer.gradient(&turn);
+        let latents = config.settings.generator.takes().latents().unwrap();
+        let turn = Turn::new(&batch, config.seed, Whose::Discriminator, index as u64, Some(&latents), &Device::flex());
+        let _ = adversarial::gradient(&mut trainer.game, &turn);
         statistics(&trainer)
     };
     let (first, second) = (alone(0), alone(1));
@@ -163,7 +168,7 @@ fn replicas_that_have_come_apart_are_refused_before_anything_is_saved() {
     let config = config(("gan-ada", &[]), 1);
     let mut replicas = Replicas::new(&config, STEPS, &[Device::flex(), Device::flex()], None).unwrap();
     replicas.require_equal().unwrap();
-    let (_, weight) = replicas.first.discriminator.parameters_mut().into_iter().next().unwrap();
+    let (_, weight) = replicas.first.game.network_mut(D).parameters_mut().into_iter().next().unwrap();
     weight.set(weight.flat() * 1.000_001);
     let error = replicas.require_equal().unwrap_err().to_string();
     assert!(error.contains("step 0") && error.contains("--device"), "{error}");

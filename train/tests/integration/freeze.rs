@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::discriminator::Discriminator;
+use shared::nn::networks::{Discriminator, Network};
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng;
+use train::tasks::adversarial::{self, D, G};
 use train::trainer::Trainer;
 use train::turn::{Batch, Turn, Whose};
 
@@ -56,8 +57,9 @@ fn of_role(network: &dyn Parameters, role: Purpose) -> Values {
 
 /// Both networks' gradients at the first weights.
 fn gradients(mut trainer: Trainer, config: &RunConfig) -> (Values, Values) {
-    let turn = Turn::new(&batch(0), config.seed, Whose::Discriminator, 0, &config.settings.generator, &Device::flex());
-    let (d, g) = trainer.gradient(&turn);
+    let latents = config.settings.generator.takes().latents().unwrap();
+    let turn = Turn::new(&batch(0), config.seed, Whose::Discriminator, 0, Some(&latents), &Device::flex());
+    let (d, g) = adversarial::gradient(&mut trainer.game, &turn);
     let named = |network: &dyn Parameters, gradients: Vec<Tensor<1>>| {
         let names: Vec<String> = of_role(network, Purpose::Weight).into_keys().collect();
         let in_order = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight).map(|(name, _)| name);
@@ -65,18 +67,21 @@ fn gradients(mut trainer: Trainer, config: &RunConfig) -> (Values, Values) {
         assert!(found.keys().eq(names.iter()), "a gradient for every weight that learns and for no other");
         found
     };
-    (named(&trainer.discriminator, d.gradients), named(&trainer.generator, g.gradients))
+    (named(trainer.network(D), d.gradients), named(trainer.network(G), g.gradients))
 }
 
-fn blocks_of(discriminator: &Discriminator) -> usize {
-    discriminator.down.len()
+fn blocks_of(network: &Network) -> usize {
+    match network.discriminator() {
+        Discriminator::Dcgan(discriminator) => discriminator.down.len(),
+        _ => unreachable!("the presets are of one family"),
+    }
 }
 
 #[test]
 fn gradients_of_the_rest_are_those_of_a_network_that_learns_whole() {
     for case in CASES {
         let (whole, config) = trainer(case, 0, &[]);
-        let blocks = blocks_of(&whole.discriminator);
+        let blocks = blocks_of(whole.network(D));
         let (d, g) = gradients(whole, &config);
         for freeze in 1..=blocks {
             let (frozen, config) = trainer(case, freeze, &[]);
@@ -97,7 +102,7 @@ fn frozen_weights_keep_every_bit_and_their_statistics_move() {
     let pulls = ["optimizer.weight_decay=0.1", "penalty.weight_clip=0.001", "optimizer.clip_norm=0.5"];
     for case in CASES {
         let (mut trainer, _) = trainer(case, 1, &pulls);
-        let of = |trainer: &Trainer, role| of_role(&trainer.discriminator, role);
+        let of = |trainer: &Trainer, role| of_role(trainer.network(D), role);
         let (frozen, weights) = (of(&trainer, Purpose::Frozen), of(&trainer, Purpose::Weight));
         let statistics = of(&trainer, Purpose::Statistic);
         for step in 0..3 {

@@ -6,14 +6,11 @@ use crate::util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::generator::Generator;
 use shared::nn::layers::{Masks, Mode, Pass};
-<<<<<<< HEAD:train/tests/keras_step.rs
-use shared::nn::parameter::{Parameters, Purpose};
-=======
+use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::testing::relative_difference;
->>>>>>> wt-shared:train/tests/integration/keras_step.rs
+use train::tasks::adversarial::{self, D, G};
 use train::trainer::Trainer;
 use train::turn::{Batch, Turn, Whose};
 use util::network::fill;
@@ -74,9 +71,10 @@ fn one_step_and_twenty_equal_keras() {
         DataConfig::of_extent(size, 3),
     );
     let mut trainer = Trainer::new(&config, 20, &device);
-    fill(&mut trainer.generator, &device, |name| keras_name("g", name));
-    fill(&mut trainer.discriminator, &device, |name| keras_name("d", name));
-    trainer.ema = trainer.generator.clone();
+    fill(trainer.game.network_mut(G), &device, |name| keras_name("g", name));
+    fill(trainer.game.network_mut(D), &device, |name| keras_name("d", name));
+    let drawn = trainer.network(G).clone();
+    trainer.game.players[0].average = Some(drawn);
     let z = |k: usize| {
         Tensor::<2>::from_data(TensorData::new(normal(&format!("latents.{k}"), batch * latent), [batch, latent]), &device)
     };
@@ -85,15 +83,15 @@ fn one_step_and_twenty_equal_keras() {
         let real = Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
         Batch { real, classes: None, latents: Some(z(k)) }
     };
-    let infer =
-        |mut generator: Generator, mode| generator.forward(z(start), &mut Pass { mode, classes: None, masks: &mut Masks::None });
+    let infer = |generator: &Generator, mode| generator.forward(z(start), &mut Pass::new(mode, None, &mut Masks::None));
 
     // Step 0: outputs, losses, every gradient, running statistics.
-    let fake = infer(trainer.generator.clone(), Mode::Train);
+    let fake = infer(trainer.game.generator(G), Mode::Train);
     assert!(relative_difference(fake.into_data().iter::<f32>(), file["fake"].1.iter().copied()) < 1e-5);
     let mut probe = trainer.clone();
-    let turn = Turn::new(&batch_of(start), 0, Whose::Discriminator, 0, trainer.generator.config(), &device);
-    let (d, g) = probe.gradient(&turn);
+    let latents = config.settings.generator.takes().latents().expect("latents");
+    let turn = Turn::new(&batch_of(start), 0, Whose::Discriminator, 0, Some(&latents), &device);
+    let (d, g) = adversarial::gradient(&mut probe.game, &turn);
     assert!(
         relative_difference(d.logits_real.clone().into_data().iter::<f32>(), file["logits_real"].1.iter().copied()) < GRADIENT
     );
@@ -103,7 +101,7 @@ fn one_step_and_twenty_equal_keras() {
     assert!((g.loss() / file["g_loss"].1[0] - 1.0).abs() < GRADIENT);
     assert!((d.loss() / file["d_loss"].1[0] - 1.0).abs() < GRADIENT);
     let sides: [(&str, &dyn Parameters, Vec<Tensor<1>>); 2] =
-        [("g", &trainer.generator, g.gradients), ("d", &trainer.discriminator, d.gradients)];
+        [("g", trainer.network(G), g.gradients), ("d", trainer.network(D), d.gradients)];
     let mut worst = 0.0f64;
     for (prefix, network, gradients) in sides {
         let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
@@ -115,14 +113,14 @@ fn one_step_and_twenty_equal_keras() {
         }
     }
     println!("worst gradient: {worst:.1e} relative");
-    compare("after1.", &probe.generator, "g", "statistics", &file, &[Purpose::Statistic], 1e-5);
-    compare("after1.", &probe.discriminator, "d", "statistics", &file, &[Purpose::Statistic], 1e-5);
+    compare("after1.", probe.network(G), "g", "statistics", &file, &[Purpose::Statistic], 1e-5);
+    compare("after1.", probe.network(D), "d", "statistics", &file, &[Purpose::Statistic], 1e-5);
 
     // Twenty steps: losses, and at the narrow width also where they lead.
     let mut drift = 0.0f64;
     for (k, expected) in file["losses"].1.chunks(2).enumerate() {
         let metrics = trainer.step(&[batch_of(start + k)]);
-        for (found, expected) in [(metrics.g_loss, expected[0]), (metrics.d_loss, expected[1])] {
+        for (found, expected) in [(metrics.get("g_loss"), expected[0]), (metrics.get("d_loss"), expected[1])] {
             let d = (found / expected - 1.0).abs();
             drift = drift.max(d);
             // At the published width f32 itself drifts by more than this; there the first steps are compared.
@@ -132,14 +130,14 @@ fn one_step_and_twenty_equal_keras() {
     println!("worst loss in twenty steps: {drift:.1e} relative");
     if width <= 32 {
         let all = [Purpose::Weight, Purpose::Statistic];
-        compare("final.", &trainer.generator, "g", "final", &file, &all, 1e-2);
-        compare("final.", &trainer.discriminator, "d", "final", &file, &all, 1e-2);
-        for (name, parameter) in trainer.ema.parameters() {
+        compare("final.", trainer.network(G), "g", "final", &file, &all, 1e-2);
+        compare("final.", trainer.network(D), "d", "final", &file, &all, 1e-2);
+        for (name, parameter) in trainer.shown().parameters() {
             let key = keras_name("ema", &name);
             let d = relative_difference(parameter.to_vec(), file[&key].1.iter().copied());
             assert!(d < 1e-2, "{key}: {d:.2e}");
         }
-        let samples = infer(trainer.ema.clone(), Mode::Infer);
+        let samples = infer(trainer.shown(), Mode::Infer);
         assert!(relative_difference(samples.into_data().iter::<f32>(), file["ema_samples"].1.iter().copied()) < 1e-3);
     }
 }

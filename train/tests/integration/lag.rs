@@ -2,9 +2,9 @@
 //! same amounts, later.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::config::{DataConfig, RunConfig, Settings, TaskName};
 use shared::rng;
-use train::metrics::StepMetrics;
+use train::measured::Measured;
 use train::readback::Readback;
 use train::trainer::Trainer;
 use train::turn::Batch;
@@ -34,20 +34,20 @@ fn batch(step: u64) -> [Batch; 1] {
 }
 
 /// p before each step, and what was measured, in the order in which it came.
-fn run(lag: u64) -> (Vec<f64>, Vec<(u64, StepMetrics)>) {
+fn run(lag: u64) -> (Vec<f64>, Vec<(u64, Measured)>) {
     let (mut trainer, mut readback) = (trainer(), Readback::new(lag));
     let (mut p, mut measured) = (Vec::new(), Vec::new());
     for step in 1..=STEPS {
-        p.push(trainer.controller.probability);
+        p.push(trainer.game.controller.probability);
         let reading = trainer.take_step(&batch(step));
         readback.submit(step, vec![reading]);
         for (of, values) in readback.take(step.saturating_sub(lag)) {
             assert_eq!(of, step - lag, "each step's values are taken when they are due");
             trainer.observe(values.observation());
-            measured.push((of, values.metrics()));
+            measured.push((of, values.measured(TaskName::Adversarial)));
         }
     }
-    measured.extend(readback.take(STEPS).into_iter().map(|(of, values)| (of, values.metrics())));
+    measured.extend(readback.take(STEPS).into_iter().map(|(of, values)| (of, values.measured(TaskName::Adversarial))));
     assert!(readback.take(STEPS).is_empty());
     (p, measured)
 }
@@ -57,10 +57,10 @@ fn without_a_lag_everything_is_as_if_each_step_were_waited_for() {
     let (p, measured) = run(0);
     let mut waiting = trainer();
     for (step, (p, (of, measured))) in (1..=STEPS).zip(p.into_iter().zip(measured)) {
-        assert_eq!((p, of), (waiting.controller.probability, step));
+        assert_eq!((p, of), (waiting.game.controller.probability, step));
         assert_eq!(waiting.step(&batch(step)), measured);
     }
-    assert_ne!(waiting.controller.probability, 0.3, "the controller never moved");
+    assert_ne!(waiting.game.controller.probability, 0.3, "the controller never moved");
 }
 
 #[test]
@@ -85,10 +85,10 @@ fn the_numbers_of_a_step_do_not_depend_on_when_they_are_read() {
         for step in 1..=STEPS {
             readback.submit(step, vec![trainer.take_step(&batch(step))]);
         }
-        readback.take(STEPS).into_iter().map(|(_, values)| values.metrics()).collect::<Vec<_>>()
+        readback.take(STEPS).into_iter().map(|(_, values)| values.measured(TaskName::Adversarial)).collect::<Vec<_>>()
     };
     let expected = fixed(0);
-    assert!(expected.iter().all(|m| m.g_norm > 0.0 && m.d_norm > 0.0 && m.d_loss.is_finite()));
+    assert!(expected.iter().all(|m| m.get("g_norm") > 0.0 && m.get("d_norm") > 0.0 && m.get("d_loss").is_finite()));
     assert_eq!(fixed(1), expected);
     assert_eq!(fixed(3), expected);
 }

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 use shared::nn::config::Settings;
-use shared::nn::discriminator::Discriminator;
-use shared::nn::generator::Generator;
 use shared::nn::layers::{Classes, Masks, Mode, Pass};
+use shared::nn::networks::Discriminator;
+use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameter, Parameters};
 use shared::testing::relative_difference;
 use train::gradient::{cross_entropy, flat_gradients};
@@ -111,8 +111,11 @@ fn every_generator_and_its_gradients_equal_pytorch() {
         let mut generator = parts.generator(&c).tracked();
         let z = tensor(normal(&format!("latents.{}", parts.start(&name)), batch * latent), [batch, latent], &parts.device);
         let classes = parts.classes();
-        let mut pass = Pass { mode: Mode::Train, classes: Some(&classes), masks: &mut Masks::None };
+        let mut masks = Masks::None;
+        let mut pass = Pass::new(Mode::Train, Some(&classes), &mut masks);
         let pictures = generator.forward(z.autodiff(), &mut pass);
+        let moved = pass.moved;
+        generator.adopt(moved);
         parts.assert(&name, "out", values(pictures.clone().inner()));
         parts.assert_pass(&name, &generator, weighted(pictures, &parts.device));
     }
@@ -129,8 +132,11 @@ fn every_discriminator_and_its_gradients_equal_pytorch() {
         let shape = [batch, 3, count(&c, "size"), count(&c, "size")];
         let real = tensor(signed_pictures(&format!("real.{}", parts.start(&name)), shape), shape, &parts.device);
         let classes = parts.classes();
-        let mut pass = Pass { mode: Mode::Train, classes: Some(&classes), masks: &mut Masks::None };
+        let mut masks = Masks::None;
+        let mut pass = Pass::new(Mode::Train, Some(&classes), &mut masks);
         let judgement = discriminator.forward(real.autodiff(), &mut pass);
+        let moved = pass.moved;
+        discriminator.adopt(moved);
         parts.assert(&name, "out", values(judgement.logits.clone().inner()));
         let mut loss = weighted(judgement.logits.reshape([batch]), &parts.device);
         assert_eq!(judgement.classes.is_some(), c["auxiliary"] == true, "{name}");
@@ -221,6 +227,7 @@ fn power_iterations_lead_every_weight_to_its_largest_singular_value() {
     let mut discriminator = parts.discriminator(&networks["d_all"]);
     assert_iterations(&mut discriminator, 9, Discriminator::iterate);
     // The layer divides by it: what is left has the norm 1.
+    let Discriminator::Dcgan(discriminator) = discriminator else { unreachable!("the presets are of one family") };
     let projection = discriminator.projection.as_ref().expect("projection");
     let [classes, features] = [0, 1].map(|axis| projection.weight.shape()[axis]);
     let divided = values(projection.linear(Tensor::eye(features, &parts.device)).transpose());

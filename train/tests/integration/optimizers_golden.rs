@@ -4,12 +4,8 @@ use crate::util;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{OptimizerConfig, RateConfig};
-<<<<<<< HEAD:train/tests/optimizers_golden.rs
-use shared::nn::parameter::{Parameter, Purpose};
-=======
 use shared::nn::parameter::{Parameter, Purpose};
 use shared::testing::largest_difference;
->>>>>>> wt-shared:train/tests/integration/optimizers_golden.rs
 use train::optimizer::Optimizer;
 use train::rate;
 use util::{committed, golden, normal};

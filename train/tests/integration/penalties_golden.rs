@@ -5,8 +5,8 @@ use crate::util;
 
 use burn::tensor::Device;
 use shared::nn::config::Settings;
-use shared::nn::discriminator::Discriminator;
 use shared::nn::layers::{Masks, Mode, Pass};
+use shared::nn::networks::Discriminator;
 use shared::nn::parameter::Parameters;
 use shared::testing::relative_difference;
 use train::gradient::flat_gradients;
@@ -43,14 +43,15 @@ fn penalties_and_their_gradients_equal_those_of_differentiating_twice() {
             let shape = [batch, 3, SIZE, SIZE];
             tensor(signed_pictures(&format!("{of}.{start}"), shape), shape, &device)
         });
-        let mut pass = Pass { mode: Mode::Train, classes: None, masks: &mut Masks::None };
-        assert(&format!("{name}.logits"), values(critic.clone().forward(real.clone(), &mut pass).logits));
+        let mut masks = Masks::None;
+        let mut pass = Pass::new(Mode::Train, None, &mut masks);
+        assert(&format!("{name}.logits"), values(critic.forward(real.clone(), &mut pass).logits));
         let between = penalty::between(&real, &fake, uniform("epsilon", batch));
         let kinds =
             [("gp", Kind::Gradient(WEIGHT), between), ("r1", Kind::Square(WEIGHT), real), ("r2", Kind::Square(WEIGHT), fake)];
         for (of, kind, x) in kinds {
-            let mut tracked = critic.tracked();
-            let found = penalty::of(kind, &critic, &mut tracked, &Points { x, classes: None, masks: &Masks::None });
+            let tracked = critic.tracked();
+            let found = penalty::of(kind, &critic, &tracked, &Points { x, classes: None, masks: &Masks::None });
             assert(&format!("{name}.{of}"), vec![found.value() as f32]);
             assert(&format!("{name}.{of}.norms"), found.norms().iter().map(|n| *n as f32).collect());
             // R2 differs from R1 by its pictures alone; its gradients are stored for one critic.

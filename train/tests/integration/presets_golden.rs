@@ -8,15 +8,12 @@ use burn::tensor::{Device, Tensor};
 use serde_json::Value;
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::layers::Masks;
-<<<<<<< HEAD:train/tests/presets_golden.rs
-use shared::nn::parameter::{Parameters, Purpose};
-=======
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::testing::relative_difference;
->>>>>>> wt-shared:train/tests/integration/presets_golden.rs
 use train::gradient::{flat_gradients, generate};
 use train::optimizer::Optimizer;
 use train::penalty::{self, Kind, Points};
+use train::tasks::adversarial::{self, D, G};
 use train::trainer::Trainer;
 use train::turn::{Batch, Turn, Whose};
 use util::network::{assert_gradients, assert_statistics, count, fill, json, key, tensor, values, zero};
@@ -60,8 +57,8 @@ impl Narrow {
         let device = Device::flex();
         let config = RunConfig::new(preset, settings, 0, DataConfig::of_extent(size, channels));
         let mut trainer = Trainer::new(&config, 1, &device);
-        fill(&mut trainer.generator, &device, |name| key("g", name));
-        fill(&mut trainer.discriminator, &device, |name| key("d", name));
+        fill(trainer.game.network_mut(G), &device, |name| key("g", name));
+        fill(trainer.game.network_mut(D), &device, |name| key("d", name));
         let (start, shape) = (&metadata["start"], [batch, channels, size, size]);
         let real = tensor(signed_pictures(&format!("real.{start}"), shape), shape, &device);
         let latents = tensor(normal(&format!("latents.{start}"), batch * latent), [batch, latent], &device);
@@ -77,23 +74,25 @@ impl Narrow {
     /// Everything up to the gradients; gives D's.
     fn pass(&self) -> Vec<Tensor<1>> {
         let mut trainer = self.trainer.clone();
-        let turn = Turn::new(&self.batch, 0, Whose::Discriminator, 0, trainer.generator.config(), &Device::flex());
-        let (fake, _) = generate(&mut trainer.generator.clone(), &turn, false);
+        let latents = self.config.settings.generator.takes().latents().expect("latents");
+        let turn = Turn::new(&self.batch, 0, Whose::Discriminator, 0, Some(&latents), &Device::flex());
+        let fake = generate(trainer.game.generator(G), &turn, false).pictures;
         self.assert("fake", values(fake.clone()));
-        let (d, g) = trainer.gradient(&turn);
+        let (d, g) = adversarial::gradient(&mut trainer.game, &turn);
         self.assert("logits_real", values(d.logits_real.clone()));
         self.assert("logits_fake", values(d.logits_fake.clone()));
         self.assert("logits_fake", values(g.logits_fake.clone()));
         self.assert("d_loss", vec![d.loss() as f32]);
         self.assert("g_loss", vec![g.loss() as f32]);
-        assert_statistics(&trainer.generator, &self.file, "statistics.g", TOLERANCE);
-        assert_statistics(&trainer.discriminator, &self.file, "statistics.d", TOLERANCE);
+        assert_statistics(trainer.network(G), &self.file, "statistics.g", TOLERANCE);
+        assert_statistics(trainer.network(D), &self.file, "statistics.d", TOLERANCE);
         let mut of_d = d.gradients;
         if self.preset == "wgan-gp" {
             let epsilon = uniform("epsilon", fake.dims()[0]);
-            let mut tracked = trainer.discriminator.tracked();
+            let critic = trainer.game.discriminator(D);
+            let tracked = critic.tracked();
             let points = Points { x: penalty::between(&turn.real, &fake, epsilon), classes: None, masks: &Masks::None };
-            let penalty = penalty::of(Kind::Gradient(10.0), &trainer.discriminator, &mut tracked, &points);
+            let penalty = penalty::of(Kind::Gradient(10.0), critic, &tracked, &points);
             self.assert("penalty", vec![penalty.value() as f32]);
             self.assert("gradient_norms", penalty.norms().iter().map(|n| *n as f32).collect());
             let more = flat_gradients(&tracked, &penalty.tangent.backward());
@@ -101,7 +100,7 @@ impl Narrow {
         }
         let tolerances = [TOLERANCE, ZERO];
         let sides: [(&str, &dyn Parameters, _); 2] =
-            [("g", &self.trainer.generator, g.gradients), ("d", &self.trainer.discriminator, of_d.clone())];
+            [("g", self.trainer.network(G), g.gradients), ("d", self.trainer.network(D), of_d.clone())];
         for (side, network, gradients) in sides {
             let [worst, zeros] =
                 assert_gradients(network, gradients, &self.file, &format!("grad.{side}"), &self.zero, tolerances);
@@ -114,7 +113,7 @@ impl Narrow {
     fn assert_moved(&self, moved: &dyn Parameters, clip: f64) {
         let rate = self.config.settings.optimizer.discriminator.learning_rate;
         let mut furthest = 0.0f64;
-        for ((name, first), (_, moved)) in self.trainer.discriminator.parameters().into_iter().zip(moved.parameters()) {
+        for ((name, first), (_, moved)) in self.trainer.network(D).parameters().into_iter().zip(moved.parameters()) {
             if first.purpose() == Purpose::Statistic {
                 continue;
             }
@@ -138,7 +137,7 @@ impl Narrow {
 
     /// One step of the preset's optimizer alone.
     fn assert_optimizer(&self, gradients: Vec<Tensor<1>>) {
-        let mut discriminator = self.trainer.discriminator.clone();
+        let mut discriminator = self.trainer.network(D).clone();
         let mut optimizer = Optimizer::new(&self.config.settings.optimizer.discriminator, &discriminator);
         let norm = optimizer.step(1, 1.0, &mut discriminator, gradients);
         assert!(norm.is_none());
@@ -149,8 +148,8 @@ impl Narrow {
     fn assert_step(&self, clip: f64) {
         let mut trainer = self.trainer.clone();
         trainer.step(std::slice::from_ref(&self.batch));
-        self.assert_moved(&trainer.discriminator, clip);
-        assert_eq!(trainer.step, 1);
+        self.assert_moved(trainer.network(D), clip);
+        assert_eq!(trainer.game.step, 1);
     }
 }
 

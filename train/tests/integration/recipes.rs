@@ -3,14 +3,15 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::discriminator::Discriminator;
-use shared::nn::generator::Generator;
 use shared::nn::layers::Masks;
+use shared::nn::networks::Discriminator;
+use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng;
 use shared::testing::Scratch;
 use train::gradient::{Recipe, flat_gradients, generate};
 use train::penalty::{self, Kind, Points};
+use train::tasks::adversarial::{D, G};
 use train::trainer::Trainer;
 use train::turn::{Batch, Turn, Whose};
 
@@ -72,7 +73,7 @@ fn trainer(case: &Case) -> (Trainer, RunConfig) {
 fn batches(trainer: &Trainer, config: &RunConfig) -> Vec<Batch> {
     let (batch, channels, size) = (config.settings.schedule.batch, config.data.channels, config.data.size);
     let per_step = config.settings.schedule.discriminator_steps as u64;
-    (trainer.step * per_step..(trainer.step + 1) * per_step)
+    (trainer.game.step * per_step..(trainer.game.step + 1) * per_step)
         .map(|number| {
             let mut stream = rng::stream(2, "test pictures", number);
             let values: Vec<f32> = (0..batch * channels * size * size).map(|_| stream.uniform() as f32).collect();
@@ -85,7 +86,10 @@ fn batches(trainer: &Trainer, config: &RunConfig) -> Vec<Batch> {
 
 fn step(trainer: &mut Trainer, config: &RunConfig) {
     let metrics = trainer.step(&batches(trainer, config));
-    assert!(metrics.g_loss.is_finite() && metrics.d_loss.is_finite() && metrics.penalty.is_finite(), "{metrics:?}");
+    assert!(
+        metrics.get("g_loss").is_finite() && metrics.get("d_loss").is_finite() && metrics.get("penalty").is_finite(),
+        "{metrics:?}"
+    );
 }
 
 fn bits(trainer: &Trainer) -> Vec<u32> {
@@ -107,7 +111,7 @@ fn every_recipe_and_knob_goes_on_from_a_checkpoint_as_if_there_had_been_none() {
         step(&mut first, &config);
         let scratch = Scratch::new(&format!("recipes-{i}"));
         let folder = scratch.path("checkpoint");
-        let state = serde_json::to_value(first.controller).unwrap();
+        let state = serde_json::to_value(first.game.controller).unwrap();
         let meta =
             Meta { version: CHECKPOINT_VERSION, step: 2, epoch: 0, config: config.clone(), state, files: Default::default() };
         checkpoint::save(&folder, meta, &first.parts()).unwrap();
@@ -115,7 +119,7 @@ fn every_recipe_and_knob_goes_on_from_a_checkpoint_as_if_there_had_been_none() {
         assert_eq!(saved.meta.config, config, "{case:?}");
         let (mut second, _) = trainer(case);
         second.load(&saved).unwrap();
-        second.controller = serde_json::from_value(saved.meta.state).unwrap();
+        second.game.controller = serde_json::from_value(saved.meta.state).unwrap();
         step(&mut second, &config);
         step(&mut second, &config);
         assert!(bits(&second) == bits(&whole), "{case:?}");
@@ -143,7 +147,7 @@ fn a_batch_in_two_parts_moves_the_weights_as_a_whole_one_does() {
         let real = Tensor::from_data(TensorData::new(draw("real", 4 * 3 * 16 * 16), [4, 3, 16, 16]), &Device::flex());
         let latents = Tensor::from_data(TensorData::new(draw("latents", 4 * 6), [4, 6]), &Device::flex());
         trainer.step(&[Batch { real, classes: None, latents: Some(latents) }]);
-        let parts = [&trainer.generator as &dyn Parameters, &trainer.discriminator];
+        let parts = [trainer.network(G) as &dyn Parameters, trainer.network(D)];
         parts.iter().flat_map(|part| part.parameters()).flat_map(|(_, p)| p.to_vec()).collect::<Vec<f32>>()
     };
     let (whole, parts) = (moved("schedule.accumulate=1"), moved("schedule.accumulate=2"));
@@ -157,7 +161,7 @@ fn a_batch_in_two_parts_moves_the_weights_as_a_whole_one_does() {
 fn clipped_weights_stay_within_their_bound() {
     let (mut trainer, config) = trainer(&("wgan", 32, 1, &["optimizer.learning_rate=0.05"]));
     step(&mut trainer, &config);
-    let weights = trainer.discriminator.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+    let weights = trainer.network(D).parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
     let values: Vec<f32> = weights.flat_map(|(_, p)| p.to_vec()).collect();
     assert!(values.iter().all(|v| v.abs() <= 0.01));
     assert!(values.iter().filter(|v| v.abs() == 0.01).count() * 10 > values.len(), "nothing was cut");
@@ -203,18 +207,22 @@ fn updates_come_in_the_order_that_the_schedule_says() {
         moved.step(&batches);
 
         // The same by hand.
-        let (recipe, device) = (before.recipe(), Device::flex());
-        let (mut g, mut d) = (before.generator.clone(), before.discriminator.clone());
-        let turn = |batch: &Batch, whose, index| Turn::new(batch, config.seed, whose, index, before.generator.config(), &device);
+        let (recipe, device) = (before.game.recipe(), Device::flex());
+        let latents = config.settings.generator.takes().latents().unwrap();
+        let (mut g, mut d) = (before.game.generator(G).clone(), before.game.discriminator(D).clone());
+        let turn = |batch: &Batch, whose, index| Turn::new(batch, config.seed, whose, index, Some(&latents), &device);
         let learn = |g: &mut Generator, d: &Discriminator, turn: &Turn| {
-            let (fake, tracked) = generate(g, turn, true);
-            recipe.generator(d, &tracked, turn, fake, &turn.real).gradients
+            let made = generate(g, turn, true);
+            g.adopt(made.moved);
+            recipe.generator(d, &made.leaves.unwrap(), turn, made.pictures, &turn.real).gradients
         };
         let unmoved = d.clone();
         for (j, batch) in batches.iter().enumerate() {
             let turn = turn(batch, Whose::Discriminator, j as u64);
-            let (fake, _) = generate(&mut g, &turn, false);
-            let side = recipe.discriminator(&mut d, &turn, [&turn.real, &fake], j as u64);
+            let made = generate(&g, &turn, false);
+            g.adopt(made.moved);
+            let side = recipe.discriminator(&d, &turn, [&turn.real, &made.pictures], j as u64);
+            d.adopt(side.moved);
             move_along(&mut d, side.gradients);
         }
         let last = batches.len() - 1;
@@ -225,9 +233,9 @@ fn updates_come_in_the_order_that_the_schedule_says() {
         move_along(&mut g, gradients);
         // f32 sums in the same order: all but equal.
         let what = format!("{order}, {d_steps} updates of D, latents taken again: {reuse}");
-        assert!(apart(&moved.discriminator, &d) < 1e-6, "D: {what}");
-        assert!(apart(&moved.generator, &g) < 1e-6, "G: {what}");
-        assert!(apart(&before.generator, &g) > 1e-4, "nothing moved: {what}");
+        assert!(apart(moved.network(D), &d) < 1e-6, "D: {what}");
+        assert!(apart(moved.network(G), &g) < 1e-6, "G: {what}");
+        assert!(apart(before.network(G), &g) > 1e-4, "nothing moved: {what}");
     }
 }
 
@@ -236,22 +244,24 @@ fn a_penalty_adds_its_own_gradient_at_its_points_every_so_often_and_so_much_more
     let (trainer, config) = trainer(&("wgan-gp", 32, 1, &["penalty.interval=3"]));
     let mut without = config.clone();
     without.settings.penalty.gradient = 0.0;
+    let latents = config.settings.generator.takes().latents().unwrap();
     let turn = {
         let batch = &batches(&trainer, &config)[0];
-        Turn::new(batch, config.seed, Whose::Discriminator, 0, trainer.generator.config(), &Device::flex())
+        Turn::new(batch, config.seed, Whose::Discriminator, 0, Some(&latents), &Device::flex())
     };
-    let (fake, _) = generate(&mut trainer.generator.clone(), &turn, false);
+    let fake = generate(trainer.game.generator(G), &turn, false).pictures;
     let side = |config: &RunConfig, update| {
-        let recipe = Recipe { config, ..trainer.recipe() };
-        recipe.discriminator(&mut trainer.discriminator.clone(), &turn, [&turn.real, &fake], update)
+        let recipe = Recipe { config, ..trainer.game.recipe() };
+        recipe.discriminator(trainer.game.discriminator(D), &turn, [&turn.real, &fake], update)
     };
     let plain = side(&without, 0);
     // The points that the turn draws.
     let mut stream = turn.stream("penalty points");
     let epsilon = (0..turn.real.dims()[0]).map(|_| stream.uniform() as f32).collect();
     let points = Points { x: penalty::between(&turn.real, &fake, epsilon), classes: None, masks: &Masks::None };
-    let mut tracked = trainer.discriminator.tracked();
-    let alone = penalty::of(Kind::Gradient(30.0), &trainer.discriminator, &mut tracked, &points);
+    let critic = trainer.game.discriminator(D);
+    let tracked = critic.tracked();
+    let alone = penalty::of(Kind::Gradient(30.0), critic, &tracked, &points);
     let alone_gradients = flat_gradients(&tracked, &alone.tangent.backward());
     for update in 0..4 {
         let found = side(&config, update);

@@ -14,6 +14,7 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::parameter::Parameters;
 use shared::rng;
 use shared::testing::Scratch;
+use train::tasks::adversarial::{D, G};
 use train::trainer::Trainer;
 use train::turn::Batch;
 
@@ -102,7 +103,7 @@ fn trained(config: &RunConfig, devices: usize, order: &[usize]) -> Vec<f64> {
                     trainer.step(&shares(&config, step, index, &order));
                 }
                 drop(leaving);
-                let networks = [&trainer.generator as &dyn Parameters, &trainer.discriminator];
+                let networks = [trainer.network(G) as &dyn Parameters, trainer.network(D)];
                 networks.iter().flat_map(|n| n.parameters()).map(|(_, p)| p.to_vec()).collect::<Vec<_>>()
             })
         })

@@ -19,7 +19,7 @@ fn trained() -> Vec<u32> {
     let device = Device::flex();
     let mut trainer = Trainer::new(&config, 3, &device);
     for step in 0..3 {
-        trainer.controller.probability = 0.5;
+        trainer.game.controller.probability = 0.5;
         let values = rng::stream(1, "test pictures", step).normals(batch * 3 * size * size);
         let real = Tensor::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
         trainer.step(&[Batch { real, classes: None, latents: None }]);

@@ -2,7 +2,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::super::network::Weights;
 use super::*;
-use crate::{fs, rng};
+use fledge_base::{fs, rng};
 
 const LAYER: Layer = Layer { name: "64", dimensions: 64 };
 const COUNT: usize = 700;

@@ -1,6 +1,6 @@
 //! Every loss against its formula in f64, values and slopes, also far from 0.
 
-use burn::tensor::{Device, activation};
+use burn::tensor::{Device, Tensor, activation};
 
 use super::*;
 

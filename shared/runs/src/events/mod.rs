@@ -105,9 +105,10 @@ impl Events {
     ///
     /// # Errors
     /// When the file cannot be written; it is named.
-    pub fn scalars(&mut self, step: u64, values: &[(String, f32)]) -> Result<()> {
-        let value = |(tag, value): &(String, f32)| Message::default().bytes(TAG, tag).float(SIMPLE_VALUE, *value);
-        let summary = values.iter().map(value).fold(Message::default(), |summary, value| summary.message(VALUE, &value));
+    pub fn scalars(&mut self, step: u64, values: &[(impl AsRef<str>, f32)]) -> Result<()> {
+        let summary = values.iter().fold(Message::default(), |summary, (tag, value)| {
+            summary.message(VALUE, &Message::default().bytes(TAG, tag.as_ref()).float(SIMPLE_VALUE, *value))
+        });
         self.push(&moment().integer(event::STEP, step).message(event::SUMMARY, &summary))
     }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use fledge_models::task::TaskName;
+
 use super::*;
 
 /// A folder of this test's own, removed at the end.
@@ -150,8 +152,11 @@ fn the_file_of_a_later_start_has_a_later_name_even_if_the_clock_was_set_back() {
 #[test]
 fn scalars_of_a_line_leave_out_what_it_lacks() {
     let line = json!({"epoch": 3, "step": 30, "g_loss": 1.5, "kid": null, "kid_of": {"pictures": 3}, "aug_p": 0.25});
-    assert_eq!(scalars_of(&line), [("loss/g", 1.5), ("ada/p", 0.25), ("progress/epoch", 3.0)]);
-    assert!(scalars_of(&json!("no object")).is_empty());
+    assert_eq!(
+        scalars_of(&line, TaskName::Adversarial),
+        [("loss/g", 1.5), ("ada/p", 0.25), ("progress/epoch", 3.0)].map(|(tag, value)| (tag.to_owned(), value))
+    );
+    assert!(scalars_of(&json!("no object"), TaskName::Adversarial).is_empty());
 }
 
 /// Runs `tools/check_events.py` on files as a run leaves them: killed, gone on from before, killed again.
@@ -173,7 +178,7 @@ fn tensorboards_own_reader_gives_back_what_was_written() {
                 "step": step, "epoch": step, "kimg": step as f64 * 0.1, "g_loss": start as f64 + step as f64 / 3.0, "d_loss": -1e-3,
                 "real_acc": 1, "gen_acc": 0, "aug_p": 0.5, "kid": (step % 2 == 0).then_some(0.125),
             });
-            events.scalars(step, &scalars_of(&line)).expect("scalars");
+            events.scalars(step, &scalars_of(&line, TaskName::Adversarial)).expect("scalars");
             events.picture(step, "samples", picture.width, picture.height, &png).expect("picture");
             // The run's own log has each step once, as after a repair.
             if start > 0 || step <= 3 {
