@@ -57,7 +57,7 @@ impl Killer {
 
 /// Kills runs of `epochs` epochs until it has killed `tries`, a third of them inside a save, and compares each that comes to its end
 /// with one that was left alone.
-fn kill_runs(name: &str, epochs: u64, tries: usize, classes: u64, flags: &[&str]) {
+pub(crate) fn kill_runs(name: &str, epochs: u64, tries: usize, classes: u64, flags: &[&str]) {
     let scratch = Scratch::new(name);
     let data = scratch.labelled(classes);
     let (whole, broken) = (scratch.path("whole"), scratch.path("broken"));

@@ -40,3 +40,4 @@ mod soak;
 mod starts;
 mod sync_batch_norm;
 mod threads;
+mod toys;

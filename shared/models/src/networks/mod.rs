@@ -23,3 +23,6 @@ pub use self::blueprint::Blueprint;
 pub use self::family::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
 pub use self::interface::{Input, Judgement, Takes};
 pub use self::network::Network;
+
+#[cfg(test)]
+mod tests;
