@@ -6,28 +6,29 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use shared::cli::{Ending, UsageError};
-use shared::nn::config::{DataConfig, RunConfig, Settings};
-use shared::nn::device::DeviceChoice;
+use shared::nn::config::Settings;
 use shared::nn::device::list::Devices;
 use shared::nn::devices::DeviceList;
 use shared::nn::ops::Precision;
 use shared::nn::preset;
 use shared::nn::run::Run;
-use shared::nn::task::Role;
 use shared::signal::Stop;
 use shared::threads::ThreadsFlag;
 
 use crate::check::command::CheckArgs;
-use crate::compare::CompareArgs;
-use crate::feed::DataOn;
-use crate::folder::{self, Earlier};
-use crate::init::{self, Inherited, Source};
-use crate::preparation::{self, Options};
-use crate::remembered::Flags;
-use crate::report::command::ReportArgs;
-use crate::status::StatusArgs;
-use crate::throughput::ThroughputArgs;
-use crate::{lists, training};
+use crate::data::feed::DataOn;
+use crate::run::folder::{self, Earlier};
+use crate::run::init::{self, Inherited, Source};
+use crate::run::options::Options;
+use crate::run::rehearsal;
+use crate::run::remembered::Flags;
+use crate::run::throughput::ThroughputArgs;
+use crate::run::training;
+use crate::tell::compare::CompareArgs;
+use crate::tell::lists;
+use crate::tell::preview::{Shape, preview_augment, summary};
+use crate::tell::report::command::ReportArgs;
+use crate::tell::status::StatusArgs;
 
 /// Train a GAN on a data set that `prep build` wrote.
 ///
@@ -242,9 +243,6 @@ struct Resolved {
     mirror: bool,
 }
 
-/// Classes that `--summary` shows where no data set is named.
-const SUMMARY_CLASSES: usize = 10;
-
 /// Reads 1 or 3.
 fn channels(text: &str) -> Result<usize, String> {
     match text {
@@ -293,7 +291,9 @@ impl Args {
         let Resolved { preset, settings, mirror } = self.settings(earlier, inherited.as_ref())?;
         let seed = self.seed.or(earlier.map(|earlier| earlier.config.seed)).unwrap_or_default();
         if self.summary {
-            return self.print_summary(&preset, &settings);
+            let shape = Shape { size: self.size, channels: self.channels, classes: self.classes };
+            shared::cli::print(&summary(&preset, &settings, self.data.as_deref(), shape)?)?;
+            return Ok(Ending::Done);
         }
         let data = match (&self.data, earlier) {
             (Some(data), _) => data.clone(),
@@ -331,10 +331,10 @@ impl Args {
         let out = self.out.as_deref();
         if let Some(what) = self.dry_run {
             let devices = if what == DryRun::All { Some(device.open()?) } else { None };
-            return preparation::dry_run(&options, out, devices.as_deref());
+            return rehearsal::dry_run(&options, out, devices.as_deref());
         }
         if let Some(file) = &self.preview_augment {
-            return preparation::preview_augment(&options, file);
+            return preview_augment(&options, file);
         }
         let out = out.ok_or_else(|| UsageError("--out is missing".into()))?;
         training::train(&options, out, &device, &Stop::listen()?)
@@ -411,41 +411,4 @@ impl Args {
         };
         Ok(Resolved { preset, settings, mirror })
     }
-
-    /// Prints the layers of every role's network. Nothing is drawn, so it is instant at any size.
-    fn print_summary(&self, preset: &str, settings: &Settings) -> Result<Ending> {
-        let (mut size, mut channels) = preset::find(preset)?.extent;
-        let mut classes = Vec::new();
-        if let Some(path) = &self.data {
-            let dataset = shared::dataset::Dataset::open(path)?;
-            let manifest = dataset.manifest();
-            (size, channels, classes) = (manifest.size as usize, manifest.channels as usize, manifest.classes.clone());
-        }
-        let mut settings = settings.clone();
-        if let Some(count) = self.classes {
-            classes = (0..count).map(|class| class.to_string()).collect();
-            if count > 0 && !settings.cond.is_on() {
-                settings = settings.with(None, &[format!("cond={}", preset::find(preset)?.conditional)])?;
-            }
-        } else if classes.is_empty() && settings.cond.is_on() {
-            classes = (0..SUMMARY_CLASSES).map(|class| class.to_string()).collect();
-        }
-        let size = self.size.unwrap_or(size);
-        let channels = self.channels.unwrap_or(channels);
-        settings.check_size(size)?;
-        let data = DataConfig { classes, ..DataConfig::of_extent(size, channels) };
-        let config = RunConfig::new(preset, settings, 0, data);
-        let device = DeviceChoice::Cpu.open()?;
-        let table = |role| config.outline(role, &device).summary(&title(role), size, channels);
-        let tables: Vec<String> = config.settings.task.roles().iter().map(table).collect();
-        shared::cli::print(&format!("{}\n", tables.join("\n")))?;
-        Ok(Ending::Done)
-    }
-}
-
-/// "Generator", "Generator ab".
-fn title(role: &Role) -> String {
-    let words = role.name.replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

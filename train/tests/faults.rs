@@ -15,10 +15,10 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::signal::Stop;
 use shared::testing::{skip, torture};
-use train::feed::DataOn;
-use train::preparation::Options;
-use train::trainer::Trainer;
-use train::training;
+use train::data::feed::DataOn;
+use train::run::options::Options;
+use train::run::training;
+use train::step::trainer::Trainer;
 use util::program::*;
 
 /// Failing operations are counted for the whole process: one test at a time.

@@ -13,7 +13,7 @@ use shared::nn::checkpoint::{Checkpoint, CheckpointError, FileRecord, Meta};
 use shared::nn::config::{RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::testing::torture;
-use train::trainer::Trainer;
+use train::step::trainer::Trainer;
 use util::program::*;
 
 // One test: the allocator counts for the whole process.

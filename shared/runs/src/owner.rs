@@ -4,11 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::run::{Run, RunError};
+use super::run::{LOCK, Run, RunError};
 use fledge_base::fs::{self, Lock};
-
-/// The file of a run that is locked; it holds the number of the process that locked it last.
-pub(super) const LOCK: &str = "lock";
 
 /// How long another process may hold the lock before this one gives up: whoever only asks whether a run is being trained holds it for a
 /// moment.

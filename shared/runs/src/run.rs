@@ -103,6 +103,9 @@ struct Pointer {
     step: u64,
 }
 
+/// The file of a run that is locked; it holds the number of the process that locked it last.
+pub(super) const LOCK: &str = "lock";
+
 const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
 
 /// What a run consists of beside its lock. What else is in its folder is not ours.
@@ -193,7 +196,7 @@ impl Run {
         let Ok(below) = real.join(rest).strip_prefix(run).map(Path::to_owned) else { return false };
         let part = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
         // The lock, and what stands in for it where there are no locks.
-        part.is_some_and(|part| is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == super::owner::LOCK)
+        part.is_some_and(|part| is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == LOCK)
     }
 
     /// The folder.

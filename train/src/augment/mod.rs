@@ -53,7 +53,7 @@ pub fn draw(config: &AugmentConfig, p: f64, batch: usize, shape: [usize; 3], ran
         }
         set => {
             let effects: Vec<_> = (0..batch).map(|_| transform::draw(set, one_coin, p, shape, stream)).collect();
-            let noise = noise::draw(&effects, shape, stream);
+            let noise = noise::draw(&effects.iter().map(|e| e.noise).collect::<Vec<_>>(), shape, stream);
             effect::plan(&effects, noise, shape, range)
         }
     }

@@ -4,20 +4,19 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 use shared::rng::{self, Stream};
 
-use super::effect::Effect;
 use super::plan::Step;
 
-/// Noise before it is scaled, [B, C, H, W]: standard normal for pictures that get some, zeros for the others; nothing where no
+/// Noise before it is scaled by the `deviations` of the pictures, [B, C, H, W]: standard normal for pictures that get some, zeros for the others; nothing where no
 /// picture gets any.
 #[must_use]
-pub fn draw(effects: &[Effect], shape: [usize; 3], stream: &mut Stream) -> Vec<f32> {
-    if effects.iter().all(|e| e.noise == 0.0) {
+pub fn draw(deviations: &[f64], shape: [usize; 3], stream: &mut Stream) -> Vec<f32> {
+    if deviations.iter().all(|deviation| *deviation == 0.0) {
         return Vec::new();
     }
     let len = shape.iter().product();
     // A stream for each picture, so that they are drawn side by side.
-    let seeds: Vec<_> = effects.iter().map(|e| (e.noise > 0.0).then(|| stream.bits())).collect();
-    let mut values = vec![0.0; effects.len() * len];
+    let seeds: Vec<_> = deviations.iter().map(|deviation| (*deviation > 0.0).then(|| stream.bits())).collect();
+    let mut values = vec![0.0; deviations.len() * len];
     values.par_chunks_mut(len).zip(seeds).for_each(|(values, seed)| {
         if let Some(seed) = seed {
             values.copy_from_slice(&rng::stream(seed, "augment noise", 0).normals(len));

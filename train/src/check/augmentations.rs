@@ -4,13 +4,13 @@ use burn::tensor::Device;
 use shared::nn::config::{AugmentConfig, PipelineName};
 use shared::nn::range::Range;
 
-use super::Extent;
 use super::case::{Case, Outputs};
+use super::extent::Extent;
 use super::numbers::{differentiated, drawn, pictures, stream};
 use super::tolerance::Kind;
 use crate::augment::transform::{SETS, TRANSFORMS, Transform};
 use crate::augment::{self, Effect, Plan, effect};
-use crate::instance_noise;
+use crate::step::instance_noise;
 
 /// All rows.
 #[must_use]
@@ -64,7 +64,7 @@ fn by_itself(transform: &Transform, batch: usize, shape: [usize; 3], range: Rang
         effect
     };
     let effects: Vec<_> = (0..batch).map(one).collect();
-    let noise = augment::noise::draw(&effects, shape, &mut numbers);
+    let noise = augment::noise::draw(&effects.iter().map(|e| e.noise).collect::<Vec<_>>(), shape, &mut numbers);
     effect::plan(&effects, noise, shape, range)
 }
 

@@ -9,7 +9,8 @@ use shared::cli::Ending;
 use shared::nn::device::DeviceChoice;
 use shared::nn::fusion;
 
-use super::{Extent, Precision, Row, Totals, cases, compare};
+use super::extent::Extent;
+use super::{Precision, Row, Totals, cases, compare};
 
 /// Compare what a device computes with what the CPU computes: every operation, network, loss, penalty, augmentation, optimizer and
 /// whole steps.

@@ -8,8 +8,8 @@ use shared::metrics::resize::{Preprocessing, RgbPicture};
 use shared::nn::preset::PRESETS;
 use shared::picture::Picture;
 
-use super::Extent;
 use super::case::{Case, Outputs, Scale};
+use super::extent::Extent;
 use super::networks::Networks;
 use super::numbers::stream;
 use super::pictures::sampler;

@@ -9,11 +9,11 @@ use shared::nn::layers::{
 use shared::nn::ops::{Activation, Upsample};
 use shared::nn::parameter::Parameters;
 
-use super::Extent;
 use super::case::{Case, Outputs};
+use super::extent::Extent;
 use super::numbers::{differentiated, drawn, moved, stream, weighted};
 use super::tolerance::Kind;
-use crate::gradient::flat_gradients;
+use crate::step::gradient::flat_gradients;
 
 /// All rows; layers are small, so that there is nothing to leave out.
 #[must_use]

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use shared::nn::config::{LossConfig, Reduction};
 use shared::nn::loss::{self, LOSSES, Label, LabelRange, Labels, Row};
 
-use super::Extent;
 use super::case::{Case, Outputs};
+use super::extent::Extent;
 use super::numbers::{drawn, stream};
 use super::tolerance::Kind;
 

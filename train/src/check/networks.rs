@@ -6,11 +6,11 @@ use shared::nn::layers::{Classes, Masks, Mode, Pass};
 use shared::nn::parameter::Parameters;
 use shared::nn::preset;
 
-use super::Extent;
 use super::case::{Case, Outputs};
+use super::extent::Extent;
 use super::numbers::{drawn, moved, pictures, stream, weighted};
 use super::tolerance::Kind;
-use crate::gradient::{cross_entropy, flat_gradients};
+use crate::step::gradient::{cross_entropy, flat_gradients};
 
 /// What classes there are, where networks are told them.
 const CLASSES: usize = 3;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 use shared::nn::ops::{self, Activation, Affine, Border, Fir, Lookups, Padding, Resampling, Rule, Update, Upsample};
 
-use super::Extent;
 use super::case::{Case, Outputs};
+use super::extent::Extent;
 use super::numbers::{differentiated, drawn};
 use super::tolerance::Kind;
 

@@ -4,12 +4,12 @@ use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
 use shared::nn::parameter::{Parameter, Parameters, Purpose};
 
-use super::Extent;
 use super::case::{Case, Outputs};
+use super::extent::Extent;
 use super::numbers::{drawn, stream};
 use super::tolerance::Kind;
-use crate::ema;
-use crate::optimizer::Optimizer;
+use crate::step::ema;
+use crate::step::optimizer::Optimizer;
 
 /// Numbers of the weights.
 const SIZES: [usize; 3] = [5, 640, 4099];

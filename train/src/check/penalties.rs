@@ -5,12 +5,12 @@ use shared::nn::config::Settings;
 use shared::nn::layers::Masks;
 use shared::nn::parameter::Parameters;
 
-use super::Extent;
 use super::case::{Case, Outputs, Scale};
+use super::extent::Extent;
 use super::numbers::{moved, pictures, stream};
 use super::tolerance::Kind as Tolerance;
-use crate::gradient::flat_gradients;
-use crate::penalty::{self, Kind, Points};
+use crate::step::gradient::flat_gradients;
+use crate::step::penalty::{self, Kind, Points};
 
 /// Height and width of the pictures.
 const SIZE: usize = 16;

@@ -5,8 +5,8 @@ use shared::nn::config::{DataConfig, RunConfig};
 use shared::nn::preset;
 use shared::nn::sampler::Sampler;
 
-use super::Extent;
 use super::case::{Case, Outputs, Scale};
+use super::extent::Extent;
 use super::networks::Networks;
 use super::numbers::moved;
 use super::tolerance::Kind;

@@ -7,14 +7,14 @@ use shared::nn::parameter::{Parameters, Purpose};
 use shared::nn::preset;
 use shared::nn::range::Range;
 
-use super::Extent;
 use super::case::{Case, Outputs, Scale, values};
+use super::extent::Extent;
 use super::networks::Networks;
 use super::numbers::pictures;
 use super::tolerance::{Kind, Precision};
-use crate::players::Player;
-use crate::trainer::Trainer;
-use crate::turn::Batch;
+use crate::step::players::Player;
+use crate::step::trainer::Trainer;
+use crate::step::turn::Batch;
 
 /// What all rows change: a large ε, with which an optimizer's step is a smooth function of the gradient. With the published one
 /// the first step of a weight whose gradient is almost zero has the sign of a rounding.

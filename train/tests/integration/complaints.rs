@@ -12,7 +12,7 @@ use shared::fs;
 use shared::nn::checkpoint::{self, Checkpoint};
 use shared::nn::run::{Run, Which};
 use shared::testing::wait_until;
-use train::trainer::Trainer;
+use train::step::trainer::Trainer;
 use util::program::*;
 
 /// Writes the checkpoint of a run's last step again, the file `forgotten` as if nothing had been trained, the state as `change` leaves it.

@@ -12,7 +12,7 @@ use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::testing::torture;
-use train::trainer::Trainer;
+use train::step::trainer::Trainer;
 use util::program::*;
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -158,11 +158,11 @@ fn whatever_byte_of_the_settings_is_damaged_the_run_goes_on_by_those_it_was_comp
     let (data, out) = (scratch.dataset(), scratch.path("run"));
     succeed(command(&data, &out, 1));
     let run = Run::open(&out).unwrap();
-    let sound = train::folder::earlier(&run).unwrap().unwrap();
+    let sound = train::run::folder::earlier(&run).unwrap().unwrap();
     let mut count = 0;
     each_damage(&run.file("config.toml"), torture(3, 1), |what| {
         // No checksum guards what people may read and edit: but the last checkpoint knows.
-        let earlier = train::folder::earlier(&run).expect(what).expect(what);
+        let earlier = train::run::folder::earlier(&run).expect(what).expect(what);
         let changes = earlier.config.changes(&sound.config);
         assert!(changes.iter().all(|change| change.is_free), "{what}: {changes:?}");
         count += 1;
@@ -171,7 +171,7 @@ fn whatever_byte_of_the_settings_is_damaged_the_run_goes_on_by_those_it_was_comp
     write(&run.file("config.toml"), b"version = 2\npreset = \"gan-a");
     let told = succeed(command(&data, &out, 2));
     assert!(told.contains("config.toml") && told.contains("checkpoint of step 3"), "{told}");
-    assert_eq!(train::folder::earlier(&run).unwrap().unwrap().config.settings.schedule.epochs, 2);
+    assert_eq!(train::run::folder::earlier(&run).unwrap().unwrap().config.settings.schedule.epochs, 2);
 }
 
 #[test]

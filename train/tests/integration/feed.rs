@@ -11,8 +11,8 @@ use burn::tensor::Device;
 use shared::dataset::{Dataset, DatasetError};
 use shared::nn::range::Range;
 use shared::testing::Scratch;
-use train::batches::{Batches, Share};
-use train::feed::{DataOn, Feed};
+use train::data::batches::{Batches, Share};
+use train::data::feed::{DataOn, Feed};
 
 const WAYS: [DataOn; 3] = [DataOn::Auto, DataOn::Host, DataOn::Device];
 const BATCH: usize = 6;

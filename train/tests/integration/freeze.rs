@@ -8,9 +8,9 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::networks::{Discriminator, Network};
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng;
-use train::tasks::adversarial::{self, D, G};
-use train::trainer::Trainer;
-use train::turn::{Batch, Turn, Whose};
+use train::step::tasks::adversarial::{self, D, G};
+use train::step::trainer::Trainer;
+use train::step::turn::{Batch, Turn, Whose};
 
 const SIZE: usize = 16;
 const BATCH: usize = 4;

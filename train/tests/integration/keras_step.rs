@@ -10,9 +10,9 @@ use shared::nn::layers::{Masks, Mode, Pass};
 use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::testing::relative_difference;
-use train::tasks::adversarial::{self, D, G};
-use train::trainer::Trainer;
-use train::turn::{Batch, Turn, Whose};
+use train::step::tasks::adversarial::{self, D, G};
+use train::step::trainer::Trainer;
+use train::step::turn::{Batch, Turn, Whose};
 use util::network::fill;
 use util::{Golden, committed, golden, normal, pictures};
 

@@ -4,10 +4,10 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings, TaskName};
 use shared::rng;
-use train::measured::Measured;
-use train::readback::Readback;
-use train::trainer::Trainer;
-use train::turn::Batch;
+use train::step::measured::Measured;
+use train::step::readback::Readback;
+use train::step::trainer::Trainer;
+use train::step::turn::Batch;
 
 const STEPS: u64 = 7;
 

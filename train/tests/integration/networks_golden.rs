@@ -13,7 +13,7 @@ use shared::nn::networks::Discriminator;
 use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameter, Parameters};
 use shared::testing::relative_difference;
-use train::gradient::{cross_entropy, flat_gradients};
+use train::step::gradient::{cross_entropy, flat_gradients};
 use util::network::{
     assert_gradients, assert_statistics, count, discriminator_settings, fill, generator_settings, json, key, tensor, values, zero,
 };

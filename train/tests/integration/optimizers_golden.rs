@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{OptimizerConfig, RateConfig};
 use shared::nn::parameter::{Parameter, Purpose};
 use shared::testing::largest_difference;
-use train::optimizer::Optimizer;
-use train::rate;
+use train::step::optimizer::Optimizer;
+use train::step::rate;
 use util::{committed, golden, normal};
 
 const SIZES: [usize; 2] = [7, 12];

@@ -9,8 +9,8 @@ use shared::nn::layers::{Masks, Mode, Pass};
 use shared::nn::networks::Discriminator;
 use shared::nn::parameter::Parameters;
 use shared::testing::relative_difference;
-use train::gradient::flat_gradients;
-use train::penalty::{self, Kind, Points};
+use train::step::gradient::flat_gradients;
+use train::step::penalty::{self, Kind, Points};
 use util::network::{assert_gradients, count, discriminator_settings, fill, json, key, tensor, values, zero};
 use util::{committed, golden, signed_pictures, uniform};
 

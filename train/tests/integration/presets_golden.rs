@@ -10,12 +10,12 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::layers::Masks;
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::testing::relative_difference;
-use train::gradient::{flat_gradients, generate};
-use train::optimizer::Optimizer;
-use train::penalty::{self, Kind, Points};
-use train::tasks::adversarial::{self, D, G};
-use train::trainer::Trainer;
-use train::turn::{Batch, Turn, Whose};
+use train::step::gradient::{flat_gradients, generate};
+use train::step::optimizer::Optimizer;
+use train::step::penalty::{self, Kind, Points};
+use train::step::tasks::adversarial::{self, D, G};
+use train::step::trainer::Trainer;
+use train::step::turn::{Batch, Turn, Whose};
 use util::network::{assert_gradients, assert_statistics, count, fill, json, key, tensor, values, zero};
 use util::{committed, golden, normal, signed_pictures, uniform};
 

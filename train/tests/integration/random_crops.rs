@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use shared::dataset::Dataset;
 use shared::nn::device::DeviceChoice;
 use shared::testing::Scratch;
-use train::batches::Batches;
+use train::data::batches::Batches;
 
 const STORED: u32 = 12;
 const SIZE: u32 = 8;

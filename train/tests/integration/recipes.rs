@@ -9,11 +9,11 @@ use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::rng;
 use shared::testing::Scratch;
-use train::gradient::{Recipe, flat_gradients, generate};
-use train::penalty::{self, Kind, Points};
-use train::tasks::adversarial::{D, G};
-use train::trainer::Trainer;
-use train::turn::{Batch, Turn, Whose};
+use train::step::gradient::{Recipe, flat_gradients, generate};
+use train::step::penalty::{self, Kind, Points};
+use train::step::tasks::adversarial::{D, G};
+use train::step::trainer::Trainer;
+use train::step::turn::{Batch, Turn, Whose};
 
 /// A preset, the extent and channels of its pictures, and what is set besides.
 type Case = (&'static str, usize, usize, &'static [&'static str]);

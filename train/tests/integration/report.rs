@@ -15,7 +15,7 @@ use shared::nn::run::{Run, Which};
 use shared::nn::sampler::Sampler;
 use shared::picture::Picture;
 use shared::testing::{Scratch, skip};
-use train::report;
+use train::tell::report;
 
 /// Pictures of curves: losses, accuracies, p, KID.
 const PANELS: usize = 4;

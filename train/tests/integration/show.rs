@@ -297,8 +297,8 @@ fn a_runs_curves_have_a_panel_for_whatever_it_has() {
     let scratch = Scratch::new("show-curves");
     let rows = |settings: &[&str], stats: &[Value]| {
         let run = drawn_run(&scratch, "run", settings, stats);
-        let picture = train::curves::draw(&run).unwrap();
-        assert_eq!(picture, train::curves::draw(&run).unwrap());
+        let picture = train::tell::curves::draw(&run).unwrap();
+        assert_eq!(picture, train::tell::curves::draw(&run).unwrap());
         assert_eq!(picture.width, 2 * 640 + 32);
         (picture.height - 32) / 400
     };
@@ -315,14 +315,14 @@ fn a_runs_curves_have_a_panel_for_whatever_it_has() {
     assert_eq!(rows(&[], &[json!({"step": 3}), json!({"epoch": "x", "step": -1, "g_loss": []}), json!([1])]), 2);
     let colored = |kid: Option<f64>| {
         let run = drawn_run(&scratch, "kid", &[], &[epoch(1, kid), epoch(2, kid)]);
-        let pixels = train::curves::draw(&run).unwrap().pixels;
+        let pixels = train::tell::curves::draw(&run).unwrap().pixels;
         pixels.chunks_exact(3).filter(|pixel| **pixel == [204, 121, 167]).count()
     };
     assert!(colored(Some(0.5)) > colored(None) + 300);
     let run = drawn_run(&scratch, "kid", &[], &[epoch(1, Some(0.5))]);
-    train::curves::write(&run).unwrap();
-    let written = Picture::decode(&fs::read(run.file(train::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
-    assert_eq!(written, train::curves::draw(&run).unwrap());
+    train::tell::curves::write(&run).unwrap();
+    let written = Picture::decode(&fs::read(run.file(train::tell::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
+    assert_eq!(written, train::tell::curves::draw(&run).unwrap());
 }
 
 #[test]
@@ -344,8 +344,8 @@ fn a_run_is_shown_to_tensorboard_and_as_curves_however_often_it_is_started() {
         command.arg("--data").arg(&data).arg("--out").arg(&out).args(["--device", "cpu", "--epochs", epochs]);
         let output = command.args(settings.map(|setting| format!("--set={setting}"))).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let curves = Picture::decode(&fs::read(out.join(train::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
-        assert_eq!(curves, train::curves::draw(&Run::open(&out).unwrap()).unwrap());
+        let curves = Picture::decode(&fs::read(out.join(train::tell::curves::CURVES)).unwrap(), &Limits::default()).unwrap();
+        assert_eq!(curves, train::tell::curves::draw(&Run::open(&out).unwrap()).unwrap());
     }
     let names = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.filter(|name| name.starts_with(shared::events::PREFIX)).count(), 3);

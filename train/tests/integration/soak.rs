@@ -38,7 +38,7 @@ fn soak(name: &str, epochs: usize, warm_up: usize, flags: &[&str]) {
     loop {
         let ended = child.try_wait().unwrap();
         // In this order: they are drawn after the last epoch, too.
-        let there = out.join(train::curves::CURVES).exists();
+        let there = out.join(train::tell::curves::CURVES).exists();
         let done = shared::jsonl::read(&log).unwrap().len();
         drawn |= there && done < epochs;
         if let Some(kib) = resident(child.id()) {

@@ -14,9 +14,9 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::parameter::Parameters;
 use shared::rng;
 use shared::testing::Scratch;
-use train::tasks::adversarial::{D, G};
-use train::trainer::Trainer;
-use train::turn::Batch;
+use train::step::tasks::adversarial::{D, G};
+use train::step::trainer::Trainer;
+use train::step::turn::Batch;
 
 const STEPS: u64 = 3;
 const BATCH: usize = 12;

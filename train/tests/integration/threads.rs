@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::rng;
-use train::trainer::Trainer;
-use train::turn::Batch;
+use train::step::trainer::Trainer;
+use train::step::turn::Batch;
 
 /// All parameters and optimizer states after three augmented steps, as bits.
 fn trained() -> Vec<u32> {

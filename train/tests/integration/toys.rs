@@ -115,7 +115,8 @@ fn two_generators_have_files_curves_and_a_report_and_are_reached_by_name() {
     for shown in ["Loss of G_AB · of G_BA · of D_A · of D_B", "cycle", "translates pictures"] {
         assert!(report.contains(shown), "{shown}");
     }
-    let sheet = Picture::decode(&shared::fs::read(&out.join(format!("samples/fakes-{EPOCHS:06}.png"))).unwrap(), &Limits::default());
+    let sheet =
+        Picture::decode(&shared::fs::read(&out.join(format!("samples/fakes-{EPOCHS:06}.png"))).unwrap(), &Limits::default());
     assert!(sheet.unwrap().pixels.iter().any(|p| *p > 0));
     let whole = Checkpoint::open(&checkpoint_folder(&out, LAST)).unwrap();
     assert_eq!(whole.meta.config.settings.task, TaskName::ToyCycle);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::{CHUNK, Entry, HEADER_LIMIT, Header};
+use super::entry::{CHUNK, Entry, HEADER_LIMIT, Header, MAGIC};
 use crate::features::Features;
 use fledge_base::{frame, fs};
 
@@ -14,7 +14,7 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<(Header, u64), Str
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.by_ref().take(HEADER_LIMIT).read_to_end(&mut start));
     read.map_err(|e| e.to_string())?;
     let (header, used) = frame::decode::<Header>(&start).map_err(|e| e.to_string())?;
-    if header.magic != super::MAGIC {
+    if header.magic != MAGIC {
         return Err("it is of another version".into());
     }
     file.seek(SeekFrom::Start(used as u64)).map_err(|e| e.to_string())?;

@@ -5,7 +5,9 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::{FINISHED, Facts, FeatureCache, UNFINISHED, finished, part};
+use super::entry::{FINISHED, Facts, UNFINISHED};
+use super::store::FeatureCache;
+use super::{finished, part};
 use fledge_base::fs::{self, FsError, TEMPORARY_SUFFIX};
 
 /// A file in the cache.

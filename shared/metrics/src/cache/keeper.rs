@@ -1,7 +1,8 @@
 //! Rows as they come from the network: in memory, and in the cache where there is one. What fails there costs only time.
 
+use super::entry::Entry;
+use super::finished;
 use super::part::{self, Opened, Part};
-use super::{Entry, finished};
 use crate::features::Features;
 use fledge_base::fs;
 

@@ -6,8 +6,8 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::entry::{Entry, UNFINISHED};
 use super::finished::{header, read_values};
-use super::{Entry, UNFINISHED};
 use fledge_base::fs::{self, AppendFile, FsError};
 use fledge_base::{cli, frame};
 

@@ -1,6 +1,12 @@
 use burn::tensor::{Device, Tensor};
 
-use super::super::network::Weights;
+use std::path::PathBuf;
+
+use crate::features::Features;
+use crate::network::{FeatureNetwork, Layer, Weights};
+use crate::resize::Preprocessing;
+
+use super::entry::*;
 use super::*;
 use fledge_base::{fs, rng};
 

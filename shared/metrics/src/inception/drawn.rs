@@ -7,9 +7,10 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::super::state_dict::WeightsError;
-use super::Variant;
-use super::load::{Drawn, WeightsAndBias};
-use super::network::{Network, Parameters};
+use super::load::Drawn;
+use super::network::Network;
+use super::parameters::{Parameters, WeightsAndBias};
+use super::variant::Variant;
 use fledge_base::fs;
 
 /// Draws, and keeps what it drew.

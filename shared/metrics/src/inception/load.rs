@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::super::network::Weights;
 use super::super::state_dict::{StateDict, Taking, WeightsError};
-use super::Variant;
-use super::network::Parameters;
+use super::parameters::{Parameters, WeightsAndBias};
+use super::variant::Variant;
 use fledge_base::rng;
 
 /// Epsilon of every BatchNorm of this network (TensorFlow-Slim's Inception).
@@ -15,9 +15,6 @@ const BATCH_NORM_EPS: f64 = 1e-3;
 const NETWORK_KEY: &str = "network";
 /// What `tools/keras_inception.py` writes there.
 const KERAS_NETWORK: &str = "keras-inception-v3";
-
-/// The weights and bias of one convolution, in f32.
-pub(super) type WeightsAndBias = (Vec<f32>, Vec<f32>);
 
 /// Reads from a state dict, BatchNorm apart or folded.
 pub(super) struct FromStateDict {

@@ -8,17 +8,9 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::network::Layer;
-use super::load::WeightsAndBias;
-use super::{LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048, Variant};
+use super::parameters::Parameters;
+use super::variant::{LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048, Variant};
 use fledge_kernels::{self as ops, Activation, Padding};
-
-/// Gives the numbers of the layers, one after the other.
-pub(super) trait Parameters {
-    /// Weights and bias of the convolution `name`; `shape` is [Cout, Cin, kh, kw].
-    fn convolution(&mut self, name: &str, shape: [usize; 4]) -> WeightsAndBias;
-    /// Weights of the classifier; `shape` is [classes, features].
-    fn logits(&mut self, shape: [usize; 2]) -> Vec<f32>;
-}
 
 /// Convolution and ReLU.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::super::features::Features;
 use super::super::resize::{Preprocessing, RgbPicture};
-use super::load::{FromStateDict, WeightsAndBias};
-use super::network::Parameters;
+use super::load::FromStateDict;
+use super::parameters::{Parameters, WeightsAndBias};
 use super::*;
 
 fn scratch(name: &str) -> PathBuf {

@@ -1,7 +1,7 @@
 //! Pillow's bicubic resizing of f32 pictures (`src/libImaging/Resample.c`, the `32bpc` functions): weights and sums in f64,
 //! rounded to f32 after each of the two passes. Sums go from the first pixel to the last, so the bits are Pillow's.
 
-use super::{RGB, RgbPicture};
+use super::picture::{RGB, RgbPicture};
 use fledge_pictures::kernel::{Kernel, Weights, columns_first};
 
 /// Lines that are resized at a time: as many sums as there are registers for.

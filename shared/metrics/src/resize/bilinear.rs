@@ -1,6 +1,6 @@
 //! The three bilinear filters. Each row is interpolated along x once; then rows are interpolated along y.
 
-use super::{Filter, RGB, RgbPicture};
+use super::picture::{Filter, RGB, RgbPicture};
 
 /// For each output position the two source positions and the weight of the second.
 struct Taps {

@@ -22,41 +22,17 @@
 
 mod bicubic;
 mod bilinear;
+mod picture;
 
 use rayon::prelude::*;
 
-/// Channels of what the networks see.
-const RGB: usize = 3;
+use self::picture::RGB;
+pub use self::picture::{Filter, RgbPicture};
+
 /// Mean of ImageNet's pictures a channel, of values in [0, 1] (torchvision's transforms).
 const IMAGENET_MEAN: [f64; RGB] = [0.485, 0.456, 0.406];
 /// Standard deviation of the same.
 const IMAGENET_STD: [f64; RGB] = [0.229, 0.224, 0.225];
-
-/// An 8-bit RGB picture, rows from the top, three bytes a pixel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RgbPicture {
-    /// Pixels a row, at least 1.
-    pub width: usize,
-    /// Rows, at least 1.
-    pub height: usize,
-    /// `height · width · 3` bytes.
-    pub pixels: Vec<u8>,
-}
-
-/// How values between the pixels of a picture are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Filter {
-    /// Bilinear, as TensorFlow 1's `resize_bilinear`: output pixel i lies at i·(in/out).
-    Tf1Bilinear,
-    /// Bilinear with half-pixel centres, as TensorFlow 2's and Keras' `Resizing`: at (i + ½)·(in/out) − ½.
-    KerasBilinear,
-    /// The same places, as PyTorch's `interpolate` with `align_corners=False`. It weighs both neighbours, where TensorFlow adds
-    /// a part of their difference to one, and its kernels (AVX2 and later) fuse one multiplication with the addition.
-    PytorchBilinear,
-    /// The cubic with a = −½, as wide as the footprint of an output pixel, as Pillow resizes a channel of mode "F"; clipped to
-    /// what the levels 0 and 255 are.
-    PilBicubic,
-}
 
 /// How levels 0 to 255 become a network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,17 +56,6 @@ pub struct Preprocessing {
     pub side: usize,
     /// How its levels are scaled.
     pub scale: Scale,
-}
-
-impl Filter {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Tf1Bilinear => "tf1-bilinear",
-            Self::KerasBilinear => "keras-bilinear",
-            Self::PytorchBilinear => "pytorch-bilinear",
-            Self::PilBicubic => "pil-bicubic",
-        }
-    }
 }
 
 impl Scale {

@@ -89,6 +89,18 @@ impl ScheduleConfig {
         (self.batch * self.discriminator_steps) as u64
     }
 
+    /// The step after which a run ends whose epochs have `per_epoch` steps.
+    #[must_use]
+    pub fn last_step(&self, per_epoch: u64) -> u64 {
+        if self.steps > 0 {
+            self.steps
+        } else if self.kimg > 0.0 {
+            ((self.kimg * 1000.0 / self.pictures_a_step() as f64).ceil() as u64).max(1)
+        } else {
+            self.epochs.saturating_mul(per_epoch)
+        }
+    }
+
     /// Real pictures that so many steps have taken.
     #[must_use]
     pub fn pictures_seen(&self, steps: u64) -> f64 {

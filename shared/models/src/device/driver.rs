@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use cudarc::driver::result::{self, DriverError};
 use cudarc::driver::sys::{self, CUdevice, CUdevice_attribute};
 
+use super::facts::Memory;
 use super::facts::{Driver, Facts, Gpu, Libdevice};
-use super::memory::Memory;
 
 /// The driver that has every function called. Built for CUDA 13 the times of events are taken by `cuEventElapsedTime_v2`, which came
 /// with CUDA 12.8; graphs are made by `cuGraphInstantiateWithFlags` of 11.4.

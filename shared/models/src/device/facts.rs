@@ -3,6 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// What a device has, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Not used by any process.
+    pub free: u64,
+    /// All there is.
+    pub total: u64,
+}
+
 /// Where the code of math functions lies inside a CUDA toolkit. Kernels with `exp`, `log` or `tanh`, so every loss, are linked
 /// with it when they are compiled; without it they fail one by one.
 pub const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";

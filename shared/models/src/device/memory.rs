@@ -9,14 +9,7 @@ use std::sync::Once;
 
 use burn::tensor::Device;
 
-/// What a device has, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// Not used by any process.
-    pub free: u64,
-    /// All there is.
-    pub total: u64,
-}
+pub use super::facts::Memory;
 
 impl Memory {
     /// Of a CUDA device; `None` for others.

@@ -1,0 +1,12 @@
+//! Where the numbers of the layers come from.
+
+/// The weights and bias of one convolution, in f32.
+pub(super) type WeightsAndBias = (Vec<f32>, Vec<f32>);
+
+/// Gives the numbers of the layers, one after the other.
+pub(super) trait Parameters {
+    /// Weights and bias of the convolution `name`; `shape` is [Cout, Cin, kh, kw].
+    fn convolution(&mut self, name: &str, shape: [usize; 4]) -> WeightsAndBias;
+    /// Weights of the classifier; `shape` is [classes, features].
+    fn logits(&mut self, shape: [usize; 2]) -> Vec<f32>;
+}

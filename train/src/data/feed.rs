@@ -1,0 +1,180 @@
+//! The batches of a run for one device, in their order, however they get there.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use shared::dataset::DatasetError;
+use shared::nn::config::Settings;
+use shared::nn::range::Range;
+
+use crate::data::batches::{Batches, Choice, Share};
+use crate::data::loader::{Loaded, Loader};
+use crate::data::resident::{Resident, from_bytes};
+use crate::step::turn::Batch;
+
+/// Where the pictures to learn from are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataOn {
+    /// The CPU reads them where they are; a GPU keeps them if they take at most 2 GiB.
+    #[default]
+    Auto,
+    /// All of them on the device, as bytes.
+    Device,
+    /// On the host; a thread sends batches ahead.
+    Host,
+}
+
+/// Bytes of pictures that `auto` keeps on a GPU: a quarter of the smallest ones that are still in use for training, 8 GiB. That is
+/// 170,000 pictures of 64×64.
+const AUTO_LIMIT_BYTES: usize = 2 << 30;
+
+/// How batches get to the device.
+enum Way {
+    /// Read when they are wanted: where the device is the CPU, which no thread can relieve.
+    Direct,
+    /// Made by a thread.
+    Ahead(Loader),
+    /// Chosen on the device.
+    Resident(Arc<Resident>),
+}
+
+/// The batches of a run for one device.
+pub struct Feed {
+    batches: Arc<Batches>,
+    share: Share,
+    range: Range,
+    told: bool,
+    device: Device,
+    next: u64,
+    way: Way,
+    waited: Duration,
+}
+
+/// A batch that is ready but for what its device does itself, on the thread that takes the step.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    range: Range,
+    pictures: Pictures,
+}
+
+#[derive(Clone, Debug)]
+enum Pictures {
+    Whole(Box<Batch>),
+    Loaded(Box<Loaded>),
+    Chosen { resident: Arc<Resident>, choice: Choice, classes: Option<Vec<u32>> },
+}
+
+impl Feed {
+    /// This share of the run's batches from number `first` on, pixels in `range`, with their classes where the networks are `told`.
+    ///
+    /// # Errors
+    /// When the pictures are to be on the device and all are damaged.
+    pub fn new(
+        batches: &Arc<Batches>,
+        on: DataOn,
+        share: Share,
+        (range, told): (Range, bool),
+        device: &Device,
+        first: u64,
+    ) -> Result<Self, DatasetError> {
+        let cpu = *device == Device::flex();
+        let fits = Resident::holds(batches);
+        let keep = match on {
+            DataOn::Auto => !cpu && batches.stored_bytes() <= AUTO_LIMIT_BYTES,
+            DataOn::Device => true,
+            DataOn::Host => false,
+        };
+        if on == DataOn::Device && !fits {
+            tracing::warn!("--data-on device: these pictures have more pixels than a device can address; they stay on the host");
+        }
+        let way = if keep && fits {
+            Way::Resident(Arc::new(Resident::new(batches, device)?))
+        } else if cpu && on == DataOn::Auto {
+            Way::Direct
+        } else {
+            Way::Ahead(Loader::start(batches, share, told, device, first))
+        };
+        let (batches, device) = (Arc::clone(batches), device.clone());
+        Ok(Self { batches, share, range, told, device, next: first, way, waited: Duration::ZERO })
+    }
+
+    /// The next batch; waits if it is not ready.
+    ///
+    /// # Errors
+    /// When all pictures are damaged.
+    pub fn take(&mut self) -> Result<Ready, DatasetError> {
+        let begun = Instant::now();
+        let pictures = match &mut self.way {
+            Way::Ahead(loader) => Pictures::Loaded(Box::new(loader.take()?)),
+            way => {
+                let choice = self.batches.choice(self.next, self.share)?;
+                match way {
+                    Way::Resident(resident) => {
+                        let classes = self.batches.classes(&choice, self.told)?;
+                        Pictures::Chosen { resident: Arc::clone(resident), choice, classes }
+                    }
+                    _ => Pictures::Whole(Box::new(self.batches.batch(&choice, self.range, self.told, &self.device)?)),
+                }
+            }
+        };
+        self.next += 1;
+        self.waited += begun.elapsed();
+        Ok(Ready { range: self.range, pictures })
+    }
+
+    /// How long [`Feed::take`] took since this was last asked.
+    pub fn waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
+    }
+}
+
+/// The feeds of a run of these settings, one for each device, from its batch `first` on.
+///
+/// # Errors
+/// When the pictures are to be on a device and a record is damaged.
+pub fn of_run(
+    batches: &Arc<Batches>,
+    on: DataOn,
+    settings: &Settings,
+    devices: &[Device],
+    first: u64,
+) -> Result<Vec<Feed>, DatasetError> {
+    let form = (settings.range(), settings.cond.is_on());
+    let share = |index| Share { index, of: devices.len() };
+    devices.iter().enumerate().map(|(index, device)| Feed::new(batches, on, share(index), form, device, first)).collect()
+}
+
+/// What each device takes for the next step: a batch for each of D's `updates`.
+///
+/// # Errors
+/// When a record is damaged.
+pub fn of_step(feeds: &mut [Feed], updates: usize) -> Result<Vec<Vec<Ready>>, DatasetError> {
+    feeds.iter_mut().map(|feed| (0..updates).map(|_| feed.take()).collect()).collect()
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").field("share", &self.share).field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl Ready {
+    /// The batch.
+    #[must_use]
+    pub fn batch(self) -> Batch {
+        let of = |real, classes| Batch { real: self.range.from_unit(real), classes, latents: None };
+        match self.pictures {
+            Pictures::Whole(batch) => *batch,
+            Pictures::Loaded(loaded) => {
+                let Loaded { pixels, classes } = *loaded;
+                of(from_bytes(pixels), classes)
+            }
+            Pictures::Chosen { resident, choice, classes } => of(resident.batch(&choice), classes),
+        }
+    }
+}

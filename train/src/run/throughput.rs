@@ -1,0 +1,157 @@
+//! `train throughput`, which `--help` does not list: one measurement for `make bench` and `make bench-gpu`, in a process of its own.
+//! Pictures per second of training steps, of generation or of Inception features, as one line of JSON. `tools/bench.py` and
+//! `tools/bench_gpu.py` call it and PyTorch in turns.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::{Device, Tensor, TensorData};
+use clap::Args;
+use serde_json::json;
+use shared::cli::Ending;
+use shared::metrics::inception::{self, Inception};
+use shared::metrics::network::FeatureNetwork;
+use shared::metrics::resize::{Preprocessing, RgbPicture};
+use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::device::DeviceChoice;
+use shared::nn::ops::Precision;
+use shared::nn::preset;
+use shared::nn::sampler::Sampler;
+use shared::rng;
+
+use crate::step::trainer::Trainer;
+use crate::step::turn::Batch;
+
+/// Measure one thing for `make bench`.
+#[derive(Debug, Args)]
+pub struct ThroughputArgs {
+    /// train, generate or features.
+    what: String,
+    /// Whose networks.
+    #[arg(default_value = "gan-ada")]
+    preset: String,
+    /// Where.
+    #[arg(long, default_value = "cpu")]
+    device: DeviceChoice,
+    /// What a GPU multiplies matrices in.
+    #[arg(long, default_value_t)]
+    precision: Precision,
+    /// Extent of the pictures.
+    #[arg(long, default_value_t = 64)]
+    size: usize,
+    /// Channels of the hidden layers.
+    #[arg(long, default_value_t = 128)]
+    width: usize,
+    /// Pictures in a step.
+    #[arg(long, default_value_t = 32)]
+    batch: usize,
+    /// How long to measure; three windows at least.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+}
+
+/// A device that runs ahead of the host is waited for at the end of a window of at least this length, so that the wait costs
+/// nothing to speak of.
+const WINDOW: Duration = Duration::from_millis(300);
+/// Devices whose kernels are compiled and tuned on the way are warm after this many steps and this long.
+const WARM_UP: (usize, Duration) = (10, Duration::from_secs(2));
+
+impl ThroughputArgs {
+    /// Measures and prints.
+    ///
+    /// # Errors
+    /// When a flag is wrong.
+    pub fn run(self) -> Result<Ending> {
+        self.precision.set();
+        let device = self.device.open()?;
+        let (batch, size) = (self.batch, self.size);
+        let measured = match self.what.as_str() {
+            "train" => {
+                let (mut trainer, config) = self.trainer(&device)?;
+                let channels = config.data.channels;
+                let real = rng::stream(0, "bench pictures", 0).normals(batch * channels * size * size);
+                let real = Tensor::<4>::from_data(TensorData::new(real, [batch, channels, size, size]), &device);
+                let batches = vec![Batch { real, classes: None, latents: None }; config.settings.schedule.discriminator_steps];
+                self.measure(batches.len() * batch, &device, || {
+                    // What it measured is not read: a run does so once in many steps.
+                    drop(trainer.take_step(&batches));
+                })?
+            }
+            "generate" => {
+                let (trainer, config) = self.trainer(&device)?;
+                let sampler = Sampler::new(trainer.shown().clone(), &config, device.clone());
+                let seeds: Vec<u64> = (0..batch as u64).collect();
+                self.measure(batch, &device, || {
+                    std::hint::black_box(sampler.pictures(&seeds));
+                })?
+            }
+            "features" => {
+                let inception = Inception::random(0, &device);
+                let values = rng::stream(0, "bench pictures", 0).normals(3 * size * size);
+                let pixels: Vec<u8> = values.into_iter().map(|v| (v * 50.0 + 128.0) as u8).collect();
+                let pictures = vec![RgbPicture { width: size, height: size, pixels }; batch];
+                self.measure(batch, &device, || {
+                    std::hint::black_box(inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
+                })?
+            }
+            other => bail!("{other}: expected train, generate or features"),
+        };
+        shared::cli::print(&format!("{measured}\n"))?;
+        Ok(Ending::Done)
+    }
+
+    fn trainer(&self, device: &Device) -> Result<(Trainer, RunConfig)> {
+        let settings = [
+            format!("generator.width={}", self.width),
+            format!("discriminator.width={}", self.width),
+            format!("schedule.batch={}", self.batch),
+            format!("schedule.precision={}", self.precision),
+        ];
+        let config = RunConfig::new(
+            &self.preset,
+            Settings::resolve(&self.preset, None, &settings).context("settings")?,
+            0,
+            DataConfig::of_extent(self.size, preset::find(&self.preset)?.extent.1),
+        );
+        config.settings.check_size(self.size)?;
+        Ok((Trainer::new(&config, u64::MAX, device), config))
+    }
+
+    /// Pictures per second in each of many windows of one step (on the CPU) or more, after a warm-up that is counted apart.
+    fn measure(&self, pictures: usize, device: &Device, mut step: impl FnMut()) -> Result<serde_json::Value> {
+        let done = |device: &Device| device.sync().context("the device");
+        let begin = Instant::now();
+        let mut time = |steps: usize| -> Result<Duration> {
+            let start = Instant::now();
+            (0..steps).for_each(|_| step());
+            done(device)?;
+            Ok(start.elapsed())
+        };
+        let first = time(1)?;
+        let mut last = time(1)?;
+        let ahead = *device != Device::flex();
+        if ahead {
+            let mut steps = 2;
+            while steps < WARM_UP.0 || begin.elapsed() < WARM_UP.1 {
+                last = time(1)?;
+                steps += 1;
+            }
+        }
+        let warm_up = begin.elapsed();
+        // Whoever looks at the device from outside may begin.
+        shared::cli::print("{\"measuring\":true}\n")?;
+        let steps = if ahead { WINDOW.div_duration_f64(last).ceil().clamp(1.0, 1000.0) as usize } else { 1 };
+        let mut rates = Vec::new();
+        let end = Instant::now() + Duration::from_secs_f64(self.seconds);
+        while rates.len() < 3 || Instant::now() < end {
+            rates.push((steps * pictures) as f64 / time(steps)?.as_secs_f64());
+        }
+        Ok(json!({
+            "pictures_per_second": rates,
+            "pictures_a_step": pictures,
+            "first_step_seconds": first.as_secs_f64(),
+            "warm_up_seconds": warm_up.as_secs_f64(),
+            "threads": rayon::current_num_threads(),
+        }))
+    }
+}

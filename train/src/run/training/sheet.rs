@@ -1,0 +1,31 @@
+//! The pictures of a sheet.
+
+use anyhow::Result;
+use shared::nn::config::Settings;
+use shared::nn::sampler::Sampler;
+use shared::picture::{Picture, grid};
+
+use crate::data::batches::Batches;
+use crate::watch::epoch_log::SHEET_PADDING;
+
+/// A sheet as PNG.
+pub(crate) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
+    Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
+}
+
+/// The pictures of a sheet: of the same latents each time, or of the same pictures, which are those
+/// of the sheet of reals.
+pub(crate) fn samples(sampler: &Sampler, batches: &Batches, count: usize) -> Result<Vec<Picture>> {
+    match sampler.latents() {
+        Ok(_) => Ok(sampler.pictures(&(0..count as u64).collect::<Vec<_>>())),
+        Err(_) => Ok(sampler.translated(&batches.first(count)?)),
+    }
+}
+
+/// Bytes that a sheet of samples may have: it begins as noise, which PNG hardly packs, and becomes like the pictures, which it does.
+/// Half-way between the two lies a little above what runs of 64×64 have been seen to write on average.
+pub(crate) fn sheet_bytes(batches: &Batches, settings: &Settings) -> Result<u64> {
+    let pictures = batches.first(settings.samples.pictures)?;
+    let unpacked = pictures.iter().map(|picture| picture.pixels.len() as u64).sum();
+    Ok(u64::midpoint(sheet(&pictures, settings.samples.columns)?.len() as u64, unpacked))
+}

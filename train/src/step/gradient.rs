@@ -1,0 +1,215 @@
+//! The gradients of one turn: what D's weights, what G's weights should follow.
+
+use burn::tensor::{Gradients, Tensor, activation};
+use shared::nn::config::{NoiseOn, Reduction, RunConfig};
+use shared::nn::layers::{Classes, Mode, Pass};
+use shared::nn::loss::{Labels, Objective};
+use shared::nn::networks::{Discriminator, Generator, Judgement};
+use shared::nn::parameter::{Moved, Parameters, Purpose};
+use shared::nn::range::Range;
+
+use crate::augment;
+use crate::step::instance_noise;
+use crate::step::penalty::{self, At, Kind, Points};
+use crate::step::turn::Turn;
+
+/// What decides how gradients are taken, besides the networks.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipe<'a> {
+    /// The run's settings.
+    pub config: &'a RunConfig,
+    /// Its loss.
+    pub loss: Objective,
+    /// Probability of augmenting.
+    pub probability: f64,
+    /// Real pictures seen before.
+    pub images_seen: f64,
+}
+
+/// D's side of a turn.
+#[derive(Clone, Debug)]
+pub struct DiscriminatorSide {
+    /// Flat gradients in the order of the weights.
+    pub gradients: Vec<Tensor<1>>,
+    /// D's loss without its penalties, `[1]`, on the device.
+    pub loss: Tensor<1>,
+    /// The penalties, each with ‖∇ₓD‖² of the pictures, `[B]`, on the device.
+    pub penalties: Vec<(Kind, Tensor<1>)>,
+    /// D's logits of the real pictures, [B, 1].
+    pub logits_real: Tensor<2>,
+    /// D's logits of the generated pictures, [B, 1].
+    pub logits_fake: Tensor<2>,
+    /// D's running statistics as the real, then the generated batch moved them.
+    pub moved: Moved,
+}
+
+/// G's side of a turn.
+#[derive(Clone, Debug)]
+pub struct GeneratorSide {
+    /// Flat gradients in the order of the weights.
+    pub gradients: Vec<Tensor<1>>,
+    /// G's loss, `[1]`, on the device.
+    pub loss: Tensor<1>,
+    /// D's logits of the generated pictures, [B, 1].
+    pub logits_fake: Tensor<2>,
+}
+
+impl DiscriminatorSide {
+    /// D's loss with its penalties. Waits until the device has it.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        f64::from(self.loss.clone().into_scalar::<f32>()) + self.penalty()
+    }
+
+    /// The penalties alone. Waits until the device has them.
+    #[must_use]
+    pub fn penalty(&self) -> f64 {
+        let squares = |of: &Tensor<1>| of.clone().into_data().iter::<f32>().collect::<Vec<_>>();
+        self.penalties.iter().map(|(kind, of)| kind.value(&squares(of))).sum()
+    }
+}
+
+impl GeneratorSide {
+    /// G's loss. Waits until the device has it.
+    #[must_use]
+    pub fn loss(&self) -> f64 {
+        f64::from(self.loss.clone().into_scalar::<f32>())
+    }
+}
+
+/// Generated pictures of a turn.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// [B, C, H, W].
+    pub pictures: Tensor<4>,
+    /// A copy of the generator whose weights are the leaves that a gradient can go back to.
+    pub leaves: Option<Generator>,
+    /// The generator's running statistics as the batch moved them.
+    pub moved: Moved,
+}
+
+/// Generated pictures of a turn; with `tracked`, a gradient can go back to the generator's weights.
+#[must_use]
+pub fn generate(generator: &Generator, turn: &Turn, tracked: bool) -> Generated {
+    let leaves = tracked.then(|| generator.tracked());
+    let z = if tracked { turn.latents().autodiff() } else { turn.latents() };
+    let mut masks = turn.masks("generator");
+    let mut pass = Pass::new(Mode::Train, turn.classes.as_ref(), &mut masks);
+    let pictures = leaves.as_ref().unwrap_or(generator).forward(z, &mut pass);
+    let moved = pass.moved;
+    Generated { pictures, leaves, moved }
+}
+
+impl Recipe<'_> {
+    /// Pictures as D sees them: augmented, with instance noise.
+    #[must_use]
+    pub fn seen(&self, x: Tensor<4>, of: &str, turn: &Turn) -> Tensor<4> {
+        let settings = &self.config.settings;
+        let [batch, channels, height, width] = x.dims();
+        let range = settings.range();
+        let mut stream = turn.stream(&format!("augment {of}"));
+        let plan = augment::draw(&settings.augment, self.probability, batch, [channels, height, width], range, &mut stream);
+        let x = plan.apply(x);
+        if of != "real" && settings.loss.instance_noise_on == NoiseOn::Reals {
+            return x;
+        }
+        let unit = if range == Range::Unit { 0.5 } else { 1.0 };
+        let deviation = unit * instance_noise::deviation(&settings.loss, self.images_seen);
+        instance_noise::noise(x, deviation, &mut turn.stream(&format!("instance noise {of}")))
+    }
+
+    /// The gradients of D's loss at its present weights, from what it sees, without graphs. `update` counts D's updates.
+    #[must_use]
+    pub fn discriminator(
+        &self,
+        discriminator: &Discriminator,
+        turn: &Turn,
+        [real, fake]: [&Tensor<4>; 2],
+        update: u64,
+    ) -> DiscriminatorSide {
+        let settings = &self.config.settings;
+        let tracked = discriminator.tracked();
+        let mut moved = Moved::default();
+        let mut judge = |x: &Tensor<4>, of: &str| judge(&tracked, x.clone().autodiff(), of, turn, &mut moved);
+        let (of_real, of_fake) = (judge(real, "real"), judge(fake, "generated"));
+        let labels = Labels::draw(&settings.loss, real.dims()[0], &mut turn.stream("labels"));
+        let mut loss = self.loss.discriminator(of_real.logits.clone(), of_fake.logits.clone(), &labels);
+        if let Some((a, b)) = self.classified(&of_real, turn).zip(self.classified(&of_fake, turn)) {
+            let share = if settings.loss.reduction == Reduction::Mean { 0.5 } else { 1.0 };
+            loss = loss + (a + b) * share;
+        }
+        let value = loss.clone().inner();
+        let mut penalties = Vec::new();
+        for (kind, at) in penalty::due(&settings.penalty, update) {
+            let x = match at {
+                At::Real => real.clone(),
+                At::Fake => fake.clone(),
+                At::Between => {
+                    let mut stream = turn.stream("penalty points");
+                    let epsilon = (0..real.dims()[0]).map(|_| stream.uniform() as f32).collect();
+                    penalty::between(real, fake, epsilon)
+                }
+            };
+            let points = Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
+            let found = penalty::of(kind, discriminator, &tracked, &points);
+            penalties.push((kind, found.squares));
+            loss = loss + found.tangent;
+        }
+        let gradients = flat_gradients(&tracked, &loss.backward());
+        let (logits_real, logits_fake) = (of_real.logits.inner(), of_fake.logits.inner());
+        DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake, moved }
+    }
+
+    /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose weights are leaves, made; `real`
+    /// what D sees of the real ones.
+    pub fn generator(
+        &self,
+        discriminator: &Discriminator,
+        generator: &Generator,
+        turn: &Turn,
+        fake: Tensor<4>,
+        real: &Tensor<4>,
+    ) -> GeneratorSide {
+        // Through the same dropout mask as in D's turn.
+        let mut moved = Moved::default();
+        let of_fake = judge(discriminator, fake, "generated", turn, &mut moved);
+        let mut judge_real = || judge(discriminator, real.clone(), "real", turn, &mut moved).logits.autodiff();
+        let of_real = self.loss.compares().then(&mut judge_real);
+        let mut loss = self.loss.generator(of_real, of_fake.logits.clone());
+        if let Some(classified) = self.classified(&of_fake, turn) {
+            loss = loss + classified;
+        }
+        let gradients = flat_gradients(generator, &loss.backward());
+        GeneratorSide { gradients, loss: loss.inner(), logits_fake: of_fake.logits.inner() }
+    }
+
+    /// The auxiliary classifier's cross-entropy with its weight, `[1]`.
+    fn classified(&self, judgement: &Judgement, turn: &Turn) -> Option<Tensor<1>> {
+        let (logits, classes) = (judgement.classes.as_ref()?, turn.classes.as_ref()?);
+        Some(cross_entropy(logits.clone(), classes) * self.config.settings.cond.auxiliary_weight)
+    }
+}
+
+/// What D says of a batch in training; `moved` are its running statistics before and after.
+fn judge(discriminator: &Discriminator, x: Tensor<4>, of: &str, turn: &Turn, moved: &mut Moved) -> Judgement {
+    let mut masks = turn.masks(of);
+    let mut pass = Pass::new(Mode::Train, turn.classes.as_ref(), &mut masks);
+    std::mem::swap(&mut pass.moved, moved);
+    let judgement = discriminator.forward(x, &mut pass);
+    *moved = pass.moved;
+    judgement
+}
+
+/// The mean of −log softmax(logits) at the classes, `[1]`.
+#[must_use]
+pub fn cross_entropy(logits: Tensor<2>, classes: &Classes) -> Tensor<1> {
+    let [_, count] = logits.dims();
+    let chosen = classes.one_hot(count, &logits.device().inner());
+    (activation::log_softmax(logits, 1) * chosen).sum_dim(1).mean().neg()
+}
+
+/// The gradients of a tracked network's weights; zeros where none arrived.
+pub fn flat_gradients(network: &dyn Parameters, gradients: &Gradients) -> Vec<Tensor<1>> {
+    let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+    weights.map(|(_, p)| p.gradient(gradients).unwrap_or_else(|| p.flat().inner().zeros_like())).collect()
+}

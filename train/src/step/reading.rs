@@ -1,0 +1,183 @@
+//! What a step leaves to be read: losses, logits and norms by name, first as one tensor on the device,
+//! so that nothing waits for it, then as numbers on the host.
+
+use burn::tensor::Tensor;
+use shared::nn::config::TaskName;
+use shared::nn::task::{Measure, Reduce};
+
+use crate::augment::controller::Observation;
+use crate::step::measured::Measured;
+use crate::step::optimizer::Norm;
+use crate::step::penalty::Kind;
+
+/// What a stretch of a reading's numbers is.
+#[derive(Clone, Debug, PartialEq)]
+enum Stretch {
+    /// So many values of this name.
+    Values(&'static str, usize),
+    /// ‖∇ₓD‖² of each picture, so many for each penalty; together one value of this name.
+    Penalties(&'static str, Vec<(Kind, usize)>),
+    /// The norm of the last gradient of the role with this short name.
+    Norm(&'static str),
+}
+
+/// What one step left on its device.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    stretches: Vec<Stretch>,
+    tensors: Vec<Tensor<1>>,
+    norms: Vec<(&'static str, f64)>,
+}
+
+impl Reading {
+    /// Leaves values under a name; those of several turns come together.
+    pub fn add(&mut self, name: &'static str, values: Tensor<1>) {
+        self.stretches.push(Stretch::Values(name, values.dims()[0]));
+        self.tensors.push(values);
+    }
+
+    /// The same with logits [B, 1].
+    pub fn add_logits(&mut self, name: &'static str, logits: &Tensor<2>) {
+        self.add(name, logits.clone().reshape([-1]));
+    }
+
+    /// The penalties of one turn, each with ‖∇ₓD‖² of the pictures, `[B]`; their sum becomes one
+    /// value of this name, 0 where there is none.
+    pub fn add_penalties(&mut self, name: &'static str, penalties: &[(Kind, Tensor<1>)]) {
+        let counts = penalties.iter().map(|(kind, squares)| (*kind, squares.dims()[0])).collect();
+        self.stretches.push(Stretch::Penalties(name, counts));
+        self.tensors.extend(penalties.iter().map(|(_, squares)| squares.clone()));
+    }
+
+    /// The norm of a role's gradient; a later one replaces it.
+    pub fn set_norm(&mut self, short: &'static str, norm: Option<Norm>) {
+        match norm {
+            Some(Norm::Host(norm)) => self.norms.push((short, norm)),
+            Some(Norm::Device(norm)) => {
+                self.stretches.push(Stretch::Norm(short));
+                self.tensors.push(*norm);
+            }
+            None => {}
+        }
+    }
+
+    /// All tensors as one, so that one transfer brings them to the host. To be called on the thread
+    /// that took the step.
+    #[must_use]
+    pub fn joined(mut self) -> Self {
+        if self.tensors.len() > 1 {
+            self.tensors = vec![Tensor::cat(self.tensors, 0)];
+        }
+        self
+    }
+
+    /// The numbers; waits until the device has them.
+    #[must_use]
+    pub fn read(self) -> Values {
+        let numbers: Vec<f32> = self.tensors.into_iter().flat_map(|t| t.into_data().iter::<f32>().collect::<Vec<_>>()).collect();
+        let mut rest = &numbers[..];
+        let mut take = |count: usize| {
+            let (taken, left) = rest.split_at(count);
+            rest = left;
+            taken
+        };
+        let mut values = Values::default();
+        for (short, norm) in self.norms {
+            values.set_norm(short, norm);
+        }
+        for stretch in self.stretches {
+            match stretch {
+                Stretch::Values(name, count) => values.list(name).extend(take(count).iter().copied().map(f64::from)),
+                Stretch::Penalties(name, counts) => {
+                    let sum = counts.into_iter().map(|(kind, count)| kind.value(take(count))).fold(0.0, |sum, value| sum + value);
+                    values.list(name).push(sum);
+                }
+                Stretch::Norm(short) => take(1).iter().for_each(|norm| values.set_norm(short, f64::from(*norm))),
+            }
+        }
+        values
+    }
+}
+
+/// What one step measured, on the host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Values {
+    lists: Vec<(&'static str, Vec<f64>)>,
+    norms: Vec<(&'static str, f64)>,
+}
+
+impl Values {
+    fn list(&mut self, name: &'static str) -> &mut Vec<f64> {
+        let index = self.lists.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            self.lists.push((name, Vec::new()));
+            self.lists.len() - 1
+        });
+        &mut self.lists[index].1
+    }
+
+    fn set_norm(&mut self, short: &'static str, norm: f64) {
+        match self.norms.iter_mut().find(|(known, _)| *known == short) {
+            Some((_, earlier)) => *earlier = norm,
+            None => self.norms.push((short, norm)),
+        }
+    }
+
+    fn get(&self, name: &str) -> &[f64] {
+        self.lists.iter().find(|(known, _)| *known == name).map_or(&[], |(_, list)| list)
+    }
+
+    /// What all devices measured in a step; the norms are those of the gradients that they share.
+    #[must_use]
+    pub fn joined(parts: Vec<Self>) -> Self {
+        parts.into_iter().reduce(Self::and).unwrap_or_default()
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        for (name, list) in other.lists {
+            self.list(name).extend(list);
+        }
+        self
+    }
+
+    /// What moves the probability of augmenting: the logits of real pictures.
+    #[must_use]
+    pub fn observation(&self) -> Observation {
+        Observation::of(self.get("real"))
+    }
+
+    /// The task's measures over the step, and norms of gradients.
+    #[must_use]
+    pub fn measured(&self, task: TaskName) -> Measured {
+        let mut measured = Measured::default();
+        for measure in task.measures() {
+            measured.set(measure.key, self.reduce(measure));
+        }
+        for (short, norm) in &self.norms {
+            measured.set(&norm_key(short), *norm);
+        }
+        measured
+    }
+
+    /// One number of a list; not a number where the list is empty.
+    fn reduce(&self, measure: &Measure) -> f64 {
+        let values = self.get(measure.values);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let share = |holds: fn(f64) -> bool| values.iter().filter(|&&v| holds(v)).count() as f64 / values.len() as f64;
+        match measure.reduce {
+            Reduce::Mean => mean(values),
+            Reduce::MeanWith(other) => {
+                let sums: Vec<f64> = values.iter().zip(self.get(other)).map(|(a, b)| a + b).collect();
+                mean(&sums)
+            }
+            Reduce::Positive => share(|v| v > 0.0),
+            Reduce::Negative => share(|v| v < 0.0),
+            Reduce::Sigmoid => mean(&values.iter().map(|&v| 1.0 / (1.0 + (-v).exp())).collect::<Vec<_>>()),
+        }
+    }
+}
+
+/// The key of the norm of a role's gradient.
+#[must_use]
+pub fn norm_key(short: &str) -> String {
+    format!("{short}_norm")
+}

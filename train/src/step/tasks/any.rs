@@ -1,0 +1,61 @@
+//! The task of any run.
+
+use burn::tensor::Device;
+use shared::nn::config::{RunConfig, TaskName};
+use shared::nn::parameter::Parameters;
+
+use super::adversarial::Adversarial;
+use super::task::Task;
+#[cfg(feature = "toys")]
+use super::toy_cycle::ToyCycle;
+use crate::step::game::Game;
+use crate::step::reading::Reading;
+use crate::step::turn::Batch;
+
+/// The task of any run.
+#[derive(Clone, Debug)]
+pub enum AnyTask {
+    /// A generator of latent vectors against a discriminator.
+    Adversarial(Adversarial),
+    /// For tests: two generators that translate.
+    #[cfg(feature = "toys")]
+    ToyCycle(ToyCycle),
+}
+
+/// Does the same with the task of any run.
+macro_rules! of_any {
+    ($any:expr, $it:ident => $do:expr) => {
+        match $any {
+            Self::Adversarial($it) => $do,
+            #[cfg(feature = "toys")]
+            Self::ToyCycle($it) => $do,
+        }
+    };
+}
+
+impl AnyTask {
+    /// The task that a run's settings name.
+    #[must_use]
+    #[cfg_attr(not(feature = "toys"), expect(unused_variables, reason = "the only task keeps nothing"))]
+    pub fn new(config: &RunConfig, device: &Device) -> Self {
+        match config.settings.task {
+            TaskName::Adversarial => Self::Adversarial(Adversarial),
+            #[cfg(feature = "toys")]
+            TaskName::ToyCycle => Self::ToyCycle(ToyCycle::new(config, device)),
+        }
+    }
+}
+
+impl Task for AnyTask {
+    fn step(&mut self, game: &mut Game, batches: &[Batch], seen: &mut Reading) {
+        of_any!(self, task => task.step(game, batches, seen));
+    }
+
+    fn parts(&self) -> Vec<(&'static str, &dyn Parameters)> {
+        of_any!(self, task => task.parts())
+    }
+
+    fn parts_mut(&mut self) -> Vec<(&'static str, &mut dyn Parameters)> {
+        of_any!(self, task => task.parts_mut())
+    }
+}

@@ -1,0 +1,341 @@
+//! What a run folder tells: its settings and its logs. What cannot be read is said, not fatal; only settings are needed. Nothing in the
+//! folder is changed.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use shared::nn::config::RunConfig;
+use shared::nn::run::{Run, Which};
+use shared::{cli, fs, jsonl, log};
+
+use crate::tell::numbers::median;
+
+/// `config.toml` stays far below this.
+const CONFIG_LIMIT: u64 = 1 << 20;
+
+/// Epochs whose speed counts as the present one.
+const RECENT: usize = 20;
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// All steps are done.
+    Finished,
+    /// It can be gone on with.
+    Stopped,
+    /// A process trains it now.
+    Training,
+}
+
+/// What ended the last start of a run, by the last line of its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It did what it was to do.
+    Done,
+    /// This signal.
+    Signal(String),
+    /// This error.
+    Failed(String),
+    /// Nothing that it could note: `kill -9`, the system that was out of memory, a power cut.
+    Killed,
+    /// There is no log.
+    Unknown,
+}
+
+impl Ended {
+    /// By the log `path`.
+    pub(crate) fn of(path: &Path) -> Self {
+        let Ok(log) = fs::read(path) else { return Self::Unknown };
+        let Some(last) = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty()) else { return Self::Unknown };
+        let last = String::from_utf8_lossy(last).into_owned();
+        if let Some(error) = last.trim_start().strip_prefix("ERROR ") {
+            return Self::Failed(error.to_owned());
+        }
+        match last.strip_prefix(log::ENDED) {
+            Some("done") => Self::Done,
+            Some(how) => {
+                Self::Signal(how.split([' ', ';']).find(|word| word.starts_with("SIG")).unwrap_or("a signal").to_owned())
+            }
+            // Earlier versions.
+            None if last.contains("stopped after step") => Self::Signal("a signal".into()),
+            None if last.contains("the run ends") => Self::Done,
+            None => Self::Killed,
+        }
+    }
+
+    /// In a word, for programs.
+    pub(crate) fn word(&self) -> Option<&str> {
+        match self {
+            Self::Done => Some("done"),
+            Self::Signal(name) => Some(name),
+            Self::Failed(error) if error.contains("panicked at") => Some("panic"),
+            Self::Failed(error) if error.contains("out of memory") || error.contains("memory allocation of") => Some("memory"),
+            Self::Failed(_) => Some("error"),
+            Self::Killed => Some("kill"),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Whether the last start of the run in `out` ended without a word before its work was done.
+pub(crate) fn was_killed(out: &Path) -> bool {
+    let record = Run::open(out).ok().and_then(|run| Record::read(&run).ok());
+    record.is_some_and(|record| record.state(true) == State::Stopped && record.ended() == Ended::Killed)
+}
+
+/// A KID that was measured while training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Best {
+    pub(crate) kid: f64,
+    pub(crate) step: u64,
+}
+
+/// KIDs that were measured alike and may be compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kids {
+    /// How: protocol, weights, pictures of each side. Null in runs of earlier versions, which did not note it.
+    pub(crate) of: Value,
+    /// Lines of `stats.jsonl`, by index, with their KIDs.
+    pub(crate) values: Vec<(usize, f64)>,
+}
+
+impl Kids {
+    /// Index in `values` of the lowest; the first of equal ones.
+    pub(crate) fn lowest(&self) -> Option<usize> {
+        let all = self.values.iter().enumerate();
+        all.min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1)).map(|(i, _)| i)
+    }
+
+    /// How they were measured, for people.
+    pub(crate) fn conventions(of: &Value) -> String {
+        let Some(protocol) = of["protocol"].as_str() else {
+            return "measured by an earlier version, which did not note how".into();
+        };
+        let pictures = of["pictures"].as_u64().map_or(String::new(), |n| format!(", {n} pictures of each side"));
+        let weights = of["weights_sha256"].as_str().map_or("untrained weights", |sum| sum.get(..8).unwrap_or(sum));
+        format!("{protocol}{pictures}, weights {weights}")
+    }
+}
+
+/// A run as its folder tells it.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) run: Run,
+    pub(crate) config: RunConfig,
+    /// Lines of `stats.jsonl`.
+    pub(crate) stats: Vec<Value>,
+    /// Lines of `metrics.jsonl`.
+    pub(crate) metrics: Vec<Value>,
+    /// Lines of `alarms.jsonl`.
+    pub(crate) alarms: Vec<Value>,
+    /// Lines of `starts.jsonl`.
+    pub(crate) starts: Vec<Value>,
+    /// What could not be read, a sentence each.
+    pub(crate) complaints: Vec<String>,
+    /// Steps done.
+    pub(crate) step: u64,
+}
+
+/// Those of `folders` that are runs and were begun, as `runs/*` names them with whatever else lies there; the others are told.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
+    let (mut runs, mut first) = (Vec::new(), None);
+    for folder in folders {
+        let refused: anyhow::Error = match Run::open(folder) {
+            Ok(run) if run.file("config.toml").exists() => {
+                runs.push((folder.as_path(), run));
+                continue;
+            }
+            Ok(_) => cli::DataError(format!("{}: the run was not begun: it has no config.toml", folder.display())).into(),
+            Err(error) => error.into(),
+        };
+        match folders.len() {
+            1 => {}
+            _ => tracing::warn!("passed over: {}", cli::one_line(refused.as_ref())),
+        }
+        first.get_or_insert(refused);
+    }
+    match first {
+        Some(refused) if runs.is_empty() => Err(refused),
+        _ => Ok(runs),
+    }
+}
+
+impl Record {
+    /// Reads the folder.
+    ///
+    /// # Errors
+    /// When `config.toml` is absent or no settings.
+    pub(crate) fn read(run: &Run) -> Result<Self> {
+        let path = run.file("config.toml");
+        let text = String::from_utf8_lossy(&fs::read_bounded(&path, CONFIG_LIMIT)?).into_owned();
+        let config = toml::from_str(&text).with_context(|| format!("{} holds no settings", path.display()))?;
+        let mut complaints = Vec::new();
+        let [stats, metrics, alarms, starts] =
+            ["stats", "metrics", "alarms", "starts"].map(|name| lines(run, &format!("{name}.jsonl"), &mut complaints));
+        let saved = run.step_of(Which::Latest).unwrap_or_else(|error| {
+            complaints.push(cli::one_line(&error));
+            None
+        });
+        let told = stats.last().and_then(|line| line["step"].as_u64());
+        let step = saved.max(told).unwrap_or(0);
+        Ok(Self { run: run.clone(), config, stats, metrics, alarms, starts, complaints, step })
+    }
+
+    /// The step after which the run ends, where an epoch is done and its length thereby known.
+    pub(crate) fn last_step(&self) -> Option<u64> {
+        let schedule = &self.config.settings.schedule;
+        // Not the last line: a run may have ended within an epoch.
+        let line = self.stats.first();
+        let per_epoch = line.and_then(|line| line["step"].as_u64()?.checked_div(line["epoch"].as_u64()?));
+        match (schedule.steps > 0 || schedule.kimg > 0.0, per_epoch) {
+            (true, _) => Some(schedule.last_step(1)),
+            (false, per_epoch) => per_epoch.map(|steps| schedule.last_step(steps)),
+        }
+    }
+
+    /// Whether it goes on. Its owner, who holds the lock, asks when its work is done.
+    pub(crate) fn state(&self, asked_by_owner: bool) -> State {
+        if !asked_by_owner && self.run.is_owned() {
+            State::Training
+        } else if self.last_step().is_some_and(|last| self.step >= last) {
+            State::Finished
+        } else {
+            State::Stopped
+        }
+    }
+
+    /// The error that ended the last start, if one did.
+    pub(crate) fn failure(&self) -> Option<String> {
+        match self.ended() {
+            Ended::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What ended the last start.
+    pub(crate) fn ended(&self) -> Ended {
+        Ended::of(&self.run.file("train.log"))
+    }
+
+    /// How it stands, in a word.
+    pub(crate) fn word(&self, asked_by_owner: bool) -> &'static str {
+        match self.state(asked_by_owner) {
+            State::Training => "running",
+            State::Finished => "finished",
+            State::Stopped if self.failure().is_some() => "failed",
+            State::Stopped => "stopped",
+        }
+    }
+
+    /// The best KID of those that were measured as the last one was.
+    pub(crate) fn best(&self) -> Option<Best> {
+        let last = self.stats.iter().rfind(|line| line["kid"].as_f64().is_some())?;
+        self.best_of(&last["kid_of"])
+    }
+
+    /// The best KID of those that were measured in this way.
+    pub(crate) fn best_of(&self, of: &Value) -> Option<Best> {
+        let kids = self.kids().into_iter().find(|kids| kids.of == *of)?;
+        let (line, kid) = *kids.values.get(kids.lowest()?)?;
+        Some(Best { kid, step: self.stats[line]["step"].as_u64()? })
+    }
+
+    /// All KIDs, those that were measured alike together, in the order in which each kind first came.
+    pub(crate) fn kids(&self) -> Vec<Kids> {
+        let mut kinds: Vec<Kids> = Vec::new();
+        for (i, line) in self.stats.iter().enumerate() {
+            let Some(kid) = line["kid"].as_f64() else { continue };
+            match kinds.iter_mut().find(|kind| kind.of == line["kid_of"]) {
+                Some(kind) => kind.values.push((i, kid)),
+                None => kinds.push(Kids { of: line["kid_of"].clone(), values: vec![(i, kid)] }),
+            }
+        }
+        kinds
+    }
+
+    /// Thousands of real pictures that D has seen.
+    pub(crate) fn kimg(&self) -> f64 {
+        (self.step * self.pictures_a_step()) as f64 / 1000.0
+    }
+
+    fn pictures_a_step(&self) -> u64 {
+        self.config.settings.schedule.pictures_a_step()
+    }
+
+    /// Seconds of training over all starts; in runs of earlier versions of the epochs' steps alone.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        // The line of an epoch whose KID came after a restart has no times.
+        let noted = self.stats.iter().rev().find_map(|line| line["seconds"].as_f64());
+        noted.or_else(|| {
+            let mut before = 0.0;
+            let epochs = self.stats.iter().map(|line| {
+                let kimg = line["kimg"].as_f64()?;
+                let pictures = 1000.0 * (kimg - std::mem::replace(&mut before, kimg));
+                Some(pictures / line["img_per_s"].as_f64().filter(|rate| *rate > 0.0)?)
+            });
+            epochs.sum()
+        })
+    }
+
+    /// Steps done when `epoch` ended.
+    pub(crate) fn step_of_epoch(&self, epoch: u64) -> Option<u64> {
+        self.stats.iter().find(|line| line["epoch"].as_u64() == Some(epoch))?["step"].as_u64()
+    }
+
+    /// Real pictures a second in the recent epochs.
+    pub(crate) fn speed(&self) -> Option<f64> {
+        median(self.stats.iter().rev().take(RECENT).filter_map(|line| line["img_per_s"].as_f64()).collect())
+    }
+
+    /// Seconds that the rest of the run takes at the speed of the recent epochs, with what they spent on sheets, KID and checkpoints
+    /// where that is known.
+    pub(crate) fn seconds_left(&self) -> Option<f64> {
+        let left = self.last_step()?.saturating_sub(self.step) as f64;
+        let recent = &self.stats[self.stats.len().saturating_sub(RECENT)..];
+        let mut timed = recent.iter().filter_map(|line| Some((line["step"].as_f64()?, line["seconds"].as_f64()?)));
+        let rate = match (timed.next(), timed.next_back()) {
+            (Some(first), Some(last)) if last.0 > first.0 && last.1 > first.1 => (last.0 - first.0) / (last.1 - first.1),
+            _ => self.speed()? / self.pictures_a_step() as f64,
+        };
+        (rate > 0.0).then(|| left / rate)
+    }
+
+    /// How long ago a file of the run was last written.
+    pub(crate) fn age(&self, name: &str) -> Option<Duration> {
+        let written = std::fs::metadata(self.run.file(name)).and_then(|meta| meta.modified()).ok()?;
+        // A clock that was set back since then.
+        Some(SystemTime::now().duration_since(written).unwrap_or_default())
+    }
+}
+
+/// Bytes of all files below a folder. What vanishes while it is looked at counts as nothing.
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    std::fs::read_dir(folder).map_or(0, |entries| entries.flatten().map(size).sum())
+}
+
+fn lines(run: &Run, name: &str, complaints: &mut Vec<String>) -> Vec<Value> {
+    match jsonl::read_sound(&run.file(name)) {
+        Ok((lines, damaged)) => {
+            if !damaged.is_empty() {
+                let (few, more) = (damaged.iter().take(5), if damaged.len() > 5 { ", …" } else { "" });
+                let few: Vec<String> = few.map(usize::to_string).collect();
+                complaints.push(format!("{name}: damaged and left out: line {}{more}", few.join(", ")));
+            }
+            lines
+        }
+        Err(error) => {
+            complaints.push(cli::one_line(&error));
+            Vec::new()
+        }
+    }
+}

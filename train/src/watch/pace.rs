@@ -1,0 +1,75 @@
+//! How fast epochs are, in this process: a run that has become much slower is told of. Nothing of it goes into checkpoints, since a
+//! run must not depend on how fast it was.
+
+use std::collections::VecDeque;
+
+use crate::watch::alarm::{Alarm, Kind};
+
+/// Epochs of which the median is taken.
+const EPOCHS: usize = 10;
+
+/// An epoch is slow below this share of the median of those before it.
+const SLOW: f64 = 0.6;
+
+/// Slow epochs in a row, and the seconds they took, that are worth telling.
+const LASTS: (u64, f64) = (3, 60.0);
+
+/// The speeds so far.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// Pictures a second of the last epochs that were not slow.
+    speeds: VecDeque<f64>,
+    slow: (u64, f64),
+    told: bool,
+}
+
+impl Pace {
+    /// Takes in an epoch of `seconds` at `speed` pictures a second; the alarm is given once.
+    pub fn add(&mut self, at: (u64, u64), speed: f64, seconds: f64) -> Option<Alarm> {
+        let mut sorted: Vec<f64> = self.speeds.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted.get(EPOCHS / 2).copied().filter(|_| sorted.len() == EPOCHS);
+        let Some(median) = median.filter(|median| speed < SLOW * median) else {
+            if self.speeds.len() == EPOCHS {
+                self.speeds.pop_front();
+            }
+            self.speeds.push_back(speed);
+            self.slow = (0, 0.0);
+            return None;
+        };
+        self.slow = (self.slow.0 + 1, self.slow.1 + seconds);
+        if self.told || self.slow.0 < LASTS.0 || self.slow.1 < LASTS.1 {
+            return None;
+        }
+        self.told = true;
+        let what = format!("{speed:.0} pictures a second, {median:.0} before");
+        let advice =
+            "look for another program on this machine (top, nvidia-smi), heat, or a slow disk (`wait` on the log)".into();
+        Some(Alarm { step: at.0, epoch: at.1, kind: Kind::Slower, what, advice })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After which of the epochs, (pictures a second, seconds) each, the alarm is given.
+    fn told(epochs: &[(f64, f64)]) -> Vec<usize> {
+        let mut pace = Pace::default();
+        (0..epochs.len()).filter(|&i| pace.add((1, 1), epochs[i].0, epochs[i].1).is_some()).collect()
+    }
+
+    #[test]
+    fn slow_epochs_are_told_once_when_they_last() {
+        let steady = [(100.0, 30.0); 10];
+        assert!(told(&[&steady[..], &[(61.0, 30.0); 20]].concat()).is_empty());
+        assert_eq!(told(&[&steady[..], &[(59.0, 30.0); 20]].concat()), [12]);
+        assert!(told(&[&steady[..], &[(59.0, 30.0), (59.0, 30.0), (90.0, 30.0)].repeat(5)].concat()).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_slow_before_it_is_known_what_is_usual_and_short_stalls_are_nothing() {
+        assert!(told(&[&[(100.0, 30.0); 9][..], &[(1.0, 30.0); 5]].concat()).len() <= 1);
+        assert!(told(&[&[(100.0, 0.1); 10][..], &[(10.0, 0.1); 100]].concat()).is_empty());
+    }
+}
