@@ -109,7 +109,6 @@ fn lists_and_refusals_come_before_anything_is_built() {
     let (data, out) = (scratch.dataset(), scratch.path("run"));
     for (setting, named) in [
         ("penalty.gradient=10", "discriminator.norm=none"),
-        ("generator.range=signed", "generator.range=unit"),
         ("generator.plan=['k9s2p0']", "--set generator.plan=[]"),
         ("cond=embedding+projection", "has no classes"),
     ] {
