@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use prep::args::{Args, BuildArgs, Command, ExportArgs, ShowArgs, SynthArgs};
-use prep::build::plan::Plan;
-use prep::build::prepare::Preparer;
-use prep::build::{Options, Split, trial};
-use prep::{account, build, crops, export, sheet, synth, verify};
+use prep::cli::{Args, BuildArgs, Command, ExportArgs, ShowArgs, SynthArgs};
+use prep::dataset::export::{self, ExportLayout, ExportOutcome};
+use prep::dataset::verify;
+use prep::pipeline::{BuildOptions, BuildOutcome, Notes, Plan, Preparer, dry_run};
+use prep::source::{Split, account};
+use prep::synth::{self, SynthOutcome};
+use prep::{pipeline, sheets};
 use shared::cli::{Ending, UsageError, print, tell};
 use shared::dataset::{Dataset, Manifest};
 use shared::signal::Stop;
@@ -26,7 +28,7 @@ pub(crate) fn run(args: Args) -> Result<Ending> {
     let listen = || Stop::listen().context("cannot listen for signals");
     match args.command {
         Command::Build(args) => build(*args, &listen()?),
-        Command::Merge { dir } => finished(build::merge(&dir, &listen()?)?, &dir),
+        Command::Merge { dir } => finished(pipeline::merge(&dir, &listen()?)?, &dir),
         Command::Verify { dir } => verify(&dir),
         Command::Show(args) => show(&args),
         Command::Export(args) => export(&args, &listen()?),
@@ -39,31 +41,31 @@ fn build(args: BuildArgs, stop: &Stop) -> Result<Ending> {
     let options = args.into_options()?;
     if dry_run {
         let plan = Plan::new(&options)?;
-        let Some(found) = trial::trial(&plan, &options, stop)? else {
+        let Some(found) = dry_run::dry_run(&plan, &options, stop)? else {
             return Ok(Ending::Stopped(stop.exit_code().unwrap_or(130)));
         };
         print(&found.table(&plan))?;
         return Ok(Ending::Done);
     }
-    finished(build::build(&options, stop)?, &options.out)
+    finished(pipeline::build(&options, stop)?, &options.out)
 }
 
 /// Says how a build ended.
-fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
+fn finished(outcome: BuildOutcome, out: &Path) -> Result<Ending> {
     let shown = out.display();
     match outcome {
-        build::Outcome::UpToDate(manifest) => tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest))),
-        build::Outcome::Stopped(code) => {
+        BuildOutcome::UpToDate(manifest) => tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest))),
+        BuildOutcome::Stopped(code) => {
             tracing::warn!("stopped by a signal; {shown} is as it was");
             return Ok(Ending::Stopped(code));
         }
-        build::Outcome::Part(path, pictures) => {
+        BuildOutcome::Part(path, pictures) => {
             tell(&format!("{}: a part of {pictures} pictures; when all are there: prep merge {shown}\n", path.display()));
         }
-        build::Outcome::Built(report) => {
+        BuildOutcome::Built(report) => {
             let manifest = &report.manifest;
             let mut text = format!("{shown}: {}\n{}", summary(manifest), rejects(manifest));
-            text += &trial::classes(&manifest.classes, &class_counts(&Dataset::open(out)?)?);
+            text += &dry_run::classes(&manifest.classes, &class_counts(&Dataset::open(out)?)?);
             text += &notes(&report.notes);
             let prepared = report.pictures - report.resumed;
             let _ = writeln!(
@@ -79,7 +81,7 @@ fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
 }
 
 /// What a user may want to do something about.
-fn notes(notes: &build::Notes) -> String {
+fn notes(notes: &Notes) -> String {
     let mut text = String::new();
     if notes.identical > 0 {
         let _ = writeln!(
@@ -160,20 +162,24 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     let _ = writeln!(text, "source {}, fingerprint {}", manifest.format, manifest.fingerprint);
     text += &account::lines(&manifest.account);
     text += &rejects(manifest);
-    text += &trial::classes(&manifest.classes, &class_counts(&dataset)?);
+    text += &dry_run::classes(&manifest.classes, &class_counts(&dataset)?);
     if let Some(out) = &args.out {
         let (number, columns) = (usize::from(args.number), usize::from(args.columns));
         if args.rejects && manifest.rejects.values().all(|&n| n == 0) {
             return Err(UsageError(format!("--rejects: nothing was left out of {}", args.dir.display())).into());
         }
         let sheet = if args.rejects {
-            sheet::of_rejects(&dataset, number, columns)?
+            sheets::of_rejects(&dataset, number, columns)?
         } else if args.crops.is_empty() {
-            sheet::of_split(&dataset, &args.split, number, columns, !args.plain)?
+            sheets::of_split(&dataset, &args.split, number, columns, !args.plain)?
         } else {
-            let options = Options::of_manifest(manifest, args.crops.clone())?;
+            let options = BuildOptions::of_manifest(manifest, args.crops.clone())?;
             let plan = Plan::new(&options)?;
-            crops::sheet(&plan, &Preparer::new(&plan, &options, false), number, columns)?
+            {
+            let preparer = Preparer::new(&plan, &options, false);
+            let places = sheets::spread(plan.listed, number);
+            sheets::before_after(places.map(|place| preparer.before_after(place)), columns)
+            }
         };
         let png = sheet.to_png().with_context(|| format!("split {:?} gives no sheet", args.split))?;
         shared::fs::create_folder_for(out)?;
@@ -187,12 +193,12 @@ fn show(args: &ShowArgs) -> Result<Ending> {
 fn export(args: &ExportArgs, stop: &Stop) -> Result<Ending> {
     let (dataset, options, out) = (Dataset::open(&args.dir)?, args.options(), args.out.display());
     let size = dataset.manifest().size;
-    if options.layout == export::Layout::StyleGan && (size < 4 || !size.is_power_of_two()) {
+    if options.layout == ExportLayout::StyleGan && (size < 4 || !size.is_power_of_two()) {
         tracing::warn!("StyleGAN2 takes pictures of 4, 8, 16, … pixels only, these have {size}; StyleGAN3 takes them");
     }
     match export::export(&dataset, &args.out, &options, stop)? {
-        export::Outcome::Done(count) => tell(&format!("{out}: {count} PNG files\n")),
-        export::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
+        ExportOutcome::Done(count) => tell(&format!("{out}: {count} PNG files\n")),
+        ExportOutcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)
 }
@@ -201,9 +207,9 @@ fn synth(args: SynthArgs, stop: &Stop) -> Result<Ending> {
     let options = args.into_options()?;
     let (out, count) = (options.out.display(), options.count);
     match synth::synth(&options, stop)? {
-        synth::Outcome::UpToDate => tell(&format!("{out} is up to date: {count} drawn pictures\n")),
-        synth::Outcome::Drawn => tell(&format!("{out}: {count} drawn pictures\n")),
-        synth::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
+        SynthOutcome::UpToDate => tell(&format!("{out} is up to date: {count} drawn pictures\n")),
+        SynthOutcome::Drawn => tell(&format!("{out}: {count} drawn pictures\n")),
+        SynthOutcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)
 }

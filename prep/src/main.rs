@@ -5,7 +5,7 @@ mod commands;
 
 use std::process::ExitCode;
 
-use prep::args::{Args, PROGRAM};
+use prep::cli::{Args, PROGRAM};
 
 fn main() -> ExitCode {
     prep::memory::return_large_blocks();

@@ -13,18 +13,18 @@ use std::io::Write as _;
 
 use mutation::{mutate, resealed};
 use shared::fs;
-use shared::testing::torture;
-use util::{Scratch, gradient};
+use shared::testing::{Scratch, torture};
+use util::{gradient};
 
 /// All files below the folders with golden pictures, and a drawn one.
 fn pictures() -> Vec<Vec<u8>> {
     let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let mut seeds: Vec<Vec<u8>> = ["pictures/tests/golden/pictures", "jpeg/tests/golden"]
-        .iter()
-        .map(|name| shared.join(name))
-        .filter(|f| f.is_dir())
-        .flat_map(|f| util::contents(&f).into_values())
-        .collect();
+    let mut seeds = Vec::new();
+    for folder in ["pictures/tests/golden/pictures", "jpeg/tests/golden"].map(|name| shared.join(name)) {
+        let found = util::contents(&folder);
+        assert!(!found.is_empty(), "no golden picture in {}", folder.display());
+        seeds.extend(found.into_values());
+    }
     seeds.push(gradient(40, 30).to_png().expect("encode"));
     seeds.retain(|bytes| bytes.len() < 20_000);
     assert!(seeds.len() > 20, "{} golden pictures", seeds.len());

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::{Entry, Object};
+use super::listing::Entry;
+use crate::crop::Object;
 
 /// The names met so far, numbered as they came.
 #[derive(Debug, Default)]
-pub(super) struct Classes {
+pub(crate) struct Classes {
     names: Vec<String>,
     numbers: HashMap<String, u32>,
 }
 
 impl Classes {
     /// The number of a name, a new one if it is new.
-    pub(super) fn number(&mut self, name: &str) -> u32 {
+    pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
         }
@@ -24,13 +25,13 @@ impl Classes {
     }
 
     /// The names in the order in which they came.
-    pub(super) fn into_names(self) -> Vec<String> {
+    pub(crate) fn into_names(self) -> Vec<String> {
         self.names
     }
 
     /// The names sorted, and the labels of the pictures numbered so too. Names that all are numbers are sorted by value: class
     /// 10 follows class 9.
-    pub(super) fn into_sorted(self, pictures: &mut [Entry]) -> Vec<String> {
+    pub(crate) fn into_sorted(self, pictures: &mut [Entry]) -> Vec<String> {
         let values: Option<Vec<u64>> = self.names.iter().map(|name| name.parse().ok()).collect();
         let mut order: Vec<usize> = (0..self.names.len()).collect();
         order.sort_by_key(|&i| (values.as_ref().map(|v| v[i]), &self.names[i]));
@@ -49,7 +50,7 @@ impl Classes {
 }
 
 /// The class of a picture: that of its objects if they have one and the same.
-pub(super) fn common_label(objects: &[Object]) -> Option<u32> {
+pub(crate) fn common_label(objects: &[Object]) -> Option<u32> {
     let first = objects.first()?.label;
     if objects.iter().all(|object| object.label == first) { first } else { None }
 }

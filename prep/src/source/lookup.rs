@@ -9,12 +9,12 @@ use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 use shared::fs::byproduct;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::Part;
-use super::parts;
+use super::split::Split;
+use super::split_folders;
 use super::path::{base_of, folder_of, stem_of};
 
 /// The pictures of an archive, to be searched by the end of their path.
-pub(super) struct Lookup<'a> {
+pub(crate) struct Lookup<'a> {
     archive: &'a Archive,
     /// Made when a name is not the whole path of a file.
     index: OnceCell<Index<'a>>,
@@ -38,7 +38,7 @@ impl<'a> Index<'a> {
         for &i in &pictures {
             let folder = folder_of(&archive.names()[i].0);
             if folder != last {
-                folders.extend(folder.split(|&b| b == b'/').filter(|part| !part.is_empty()));
+                folders.extend(folder.split(|&b| b == b'/').filter(|split| !split.is_empty()));
                 last = folder;
             }
         }
@@ -47,7 +47,7 @@ impl<'a> Index<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(archive: &'a Archive) -> Self {
+    pub(crate) fn new(archive: &'a Archive) -> Self {
         Self { archive, index: OnceCell::new(), folded: OnceCell::new() }
     }
 
@@ -56,12 +56,12 @@ impl<'a> Lookup<'a> {
     }
 
     /// Whether there is no picture at all.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.archive.pictures().next().is_none()
     }
 
     /// The pictures whose path without suffix is `stem` or ends in it after a `/`, whatever their suffix.
-    pub(super) fn by_stem<'b>(&'b self, stem: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    pub(crate) fn by_stem<'b>(&'b self, stem: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
         let wanted = move || reversed(stem);
         let pictures = &self.index().pictures;
         let start = pictures.partition_point(|&i| backwards(self.archive, i).lt(wanted()));
@@ -70,7 +70,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// The pictures whose path is `path` or ends in it after a `/`.
-    pub(super) fn by_path<'b>(&'b self, path: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    pub(crate) fn by_path<'b>(&'b self, path: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
         self.by_stem(stem_of(path)).filter(move |&i| self.archive.names()[i].0.ends_with(path))
     }
 
@@ -80,22 +80,22 @@ impl<'a> Lookup<'a> {
     ///
     /// A folder in front of the name may be missing here (a path of another machine), but not where a folder of that name holds
     /// other pictures: then the file itself is missing.
-    pub(super) fn find(&self, folders: &[&[u8]], name: &[u8], part: Option<Part>) -> Vec<usize> {
+    pub(crate) fn find(&self, folders: &[&[u8]], name: &[u8], split: Option<Split>) -> Vec<usize> {
         let path = cleaned(name);
         let decoded = url_decoded(&path);
         let forms = [Some(&path), decoded.as_ref()];
         for form in forms.into_iter().flatten() {
-            let found = self.find_written(folders, form, part);
+            let found = self.find_written(folders, form, split);
             if !found.is_empty() {
                 return found;
             }
         }
-        let found = forms.into_iter().rev().flatten().map(|form| self.find_folded(form, part));
+        let found = forms.into_iter().rev().flatten().map(|form| self.find_folded(form, split));
         found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     /// Those that are called exactly so, but for folders in front and the suffix.
-    fn find_written(&self, folders: &[&[u8]], path: &[u8], part: Option<Part>) -> Vec<usize> {
+    fn find_written(&self, folders: &[&[u8]], path: &[u8], split: Option<Split>) -> Vec<usize> {
         let is_file = |name: &[u8]| self.archive.find(name);
         if let Some(exact) = folders.iter().find_map(|folder| is_file(&[folder, path].concat())) {
             return vec![exact];
@@ -109,13 +109,13 @@ impl<'a> Lookup<'a> {
             }
         }
         for end in self.ends(path) {
-            let found = self.narrowed(end, self.by_path(end), part);
+            let found = self.narrowed(end, self.by_path(end), split);
             if !found.is_empty() {
                 return found;
             }
         }
         for end in self.ends(stem) {
-            let found = self.narrowed(end, self.by_stem(end), part);
+            let found = self.narrowed(end, self.by_stem(end), split);
             if !found.is_empty() {
                 return found;
             }
@@ -124,7 +124,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Those that are called so in another Unicode form or case.
-    fn find_folded(&self, path: &[u8], part: Option<Part>) -> Vec<usize> {
+    fn find_folded(&self, path: &[u8], split: Option<Split>) -> Vec<usize> {
         let names = self.archive.names();
         let index = self.folded.get_or_init(|| {
             let mut index: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
@@ -138,7 +138,7 @@ impl<'a> Lookup<'a> {
         for end in self.ends(stem) {
             let wanted = [b"/".as_slice(), &folded(end)].concat();
             let ends_so = |i: &usize| [b"/".as_slice(), &folded(stem_of(&names[*i].0))].concat().ends_with(&wanted);
-            let found = self.narrowed(end, same.iter().copied().filter(ends_so), part);
+            let found = self.narrowed(end, same.iter().copied().filter(ends_so), split);
             if found.is_empty() {
                 continue;
             }
@@ -170,11 +170,11 @@ impl<'a> Lookup<'a> {
 
     /// Without those of another part, and those of the part before those of none; one of the part that the end itself names is no
     /// other.
-    fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, part: Option<Part>) -> Vec<usize> {
+    fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, split: Option<Split>) -> Vec<usize> {
         let found: Vec<usize> = found.collect();
-        let Some(part) = part.filter(|_| parts::of_path(end).is_none()) else { return found };
-        let at = |i: &usize| parts::of_path(&self.archive.names()[*i].0);
-        let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == part)).collect();
+        let Some(split) = split.filter(|_| split_folders::of_path(end).is_none()) else { return found };
+        let at = |i: &usize| split_folders::of_path(&self.archive.names()[*i].0);
+        let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == split)).collect();
         preferred(allowed, |i| at(i).is_some())
     }
 }
@@ -195,23 +195,23 @@ fn reversed(path: &[u8]) -> impl Iterator<Item = &u8> {
 }
 
 /// A path with `/` between its parts, without `.`, a drive, a protocol, or a `/` in front. What leads out by `..` begins after it.
-pub(super) fn cleaned(path: &[u8]) -> Vec<u8> {
+pub(crate) fn cleaned(path: &[u8]) -> Vec<u8> {
     let path = path.trim_ascii();
     let separated: Vec<u8> = path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect();
-    let parts = separated.split(|&b| b == b'/');
-    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b"." && !part.ends_with(b":")).collect();
-    let start = parts.iter().rposition(|part| *part == b"..").map_or(0, |at| at + 1);
-    parts[start..].join(&b'/')
+    let splits = separated.split(|&b| b == b'/');
+    let splits: Vec<&[u8]> = splits.filter(|split| !split.is_empty() && *split != b"." && !split.ends_with(b":")).collect();
+    let start = splits.iter().rposition(|split| *split == b"..").map_or(0, |at| at + 1);
+    splits[start..].join(&b'/')
 }
 
 /// Whether a path starts elsewhere: at the top of a file system, on a drive, at an address, or above.
-pub(super) fn leads_out(path: &[u8]) -> bool {
+pub(crate) fn leads_out(path: &[u8]) -> bool {
     let path = path.trim_ascii();
     let is_separator = |b: &u8| matches!(b, b'/' | b'\\');
     let first = path.split(is_separator).next().unwrap_or_default();
     path.first().is_some_and(is_separator)
         || (first.ends_with(b":") && path.len() > first.len())
-        || path.split(is_separator).any(|part| part == b"..")
+        || path.split(is_separator).any(|split| split == b"..")
 }
 
 /// With the bytes that `%20` and the like stand for; `None` where there are none.
@@ -234,7 +234,7 @@ fn url_decoded(path: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// In one Unicode form and case.
-pub(super) fn folded(name: &[u8]) -> Vec<u8> {
+pub(crate) fn folded(name: &[u8]) -> Vec<u8> {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
@@ -258,7 +258,7 @@ const OTHER_SUFFIXES: [&str; 7] = [".tif", ".tiff", ".ppm", ".pgm", ".heic", ".a
 
 /// Names that annotations give and no file has.
 #[derive(Debug, Default)]
-pub(super) struct Misses {
+pub(crate) struct Misses {
     count: usize,
     examples: Vec<String>,
 }
@@ -267,20 +267,20 @@ pub(super) struct Misses {
 const EXAMPLES: usize = 3;
 
 impl Misses {
-    pub(super) fn add(&mut self, name: &[u8]) {
+    pub(crate) fn add(&mut self, name: &[u8]) {
         self.count += 1;
         if self.examples.len() < EXAMPLES {
             self.examples.push(Name(name.to_vec()).to_string());
         }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     /// Says once which `table`, read in which `layout`, names how many pictures of `all` that are not there, where they were looked
     /// for, and what to do.
-    pub(super) fn report(&self, archive: &Archive, layout: &str, table: &Name, all: usize) {
+    pub(crate) fn report(&self, archive: &Archive, layout: &str, table: &Name, all: usize) {
         if self.count == 0 {
             return;
         }
@@ -304,7 +304,7 @@ impl Misses {
 }
 
 /// The error of a name that may be two pictures.
-pub(super) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
+pub(crate) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
     let [first, second, ..] = found else { return None };
     let [first, second] = [first, second].map(|&i| &archive.names()[i]);
     Some(format!("may be {first} or {second}"))
@@ -312,7 +312,7 @@ pub(super) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
 
 /// The files whose names end in one of the suffixes, in lower or upper case. Hidden files and what systems keep beside
 /// files are left out.
-pub(super) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
     let is_one = move |name: &[u8]| {
         let end = |suffix: &&str| name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
         byproduct(name).is_none()

@@ -1,22 +1,22 @@
 //! Paths of an archive taken apart: `/` separates, whatever the system.
 
 /// What stands before the last part of a path: empty or ending in `/`.
-pub(super) fn folder_of(path: &[u8]) -> &[u8] {
+pub(crate) fn folder_of(path: &[u8]) -> &[u8] {
     &path[..path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)]
 }
 
 /// The folder above a folder; that of the top is the top.
-pub(super) fn above(folder: &[u8]) -> &[u8] {
+pub(crate) fn above(folder: &[u8]) -> &[u8] {
     folder_of(folder.strip_suffix(b"/").unwrap_or(folder))
 }
 
 /// The last part of a path.
-pub(super) fn base_of(path: &[u8]) -> &[u8] {
+pub(crate) fn base_of(path: &[u8]) -> &[u8] {
     &path[folder_of(path).len()..]
 }
 
 /// A path without its suffix.
-pub(super) fn stem_of(path: &[u8]) -> &[u8] {
+pub(crate) fn stem_of(path: &[u8]) -> &[u8] {
     let start = folder_of(path).len();
     match path[start..].iter().rposition(|&b| b == b'.') {
         Some(dot) if dot > 0 => &path[..start + dot],

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The text without its byte order mark. UTF-16, which Excel calls "Unicode text", is known by its mark and becomes UTF-8; other
 /// bytes stay what they are.
-pub(super) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
     let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
@@ -19,7 +19,7 @@ pub(super) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// JSON as Python writes it: NaN, Infinity and -Infinity, which JSON does not have, become null.
-pub(super) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
     let text = plain(bytes);
     if !WORDS[1..].iter().any(|word| text.windows(word.len()).any(|window| window == *word)) {
@@ -50,7 +50,7 @@ pub(super) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// A finite number as people write one: with blanks around, or a comma for the point where there is no point. NaN for an empty
 /// field, for what stands for one in tables (`nan`, `null`, `none`, `na`, `n/a`), and for an infinite number.
-pub(super) fn number(text: &str) -> Option<f64> {
+pub(crate) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let nothing = ["", "nan", "null", "none", "na", "n/a", "<na>"].iter().any(|word| text.eq_ignore_ascii_case(word));
     if nothing {

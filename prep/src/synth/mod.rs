@@ -21,11 +21,10 @@ use shared::threads::Pool;
 use thiserror::Error;
 
 use crate::crop::BoundingBox;
-use crate::output::{self, OutputError};
-use crate::source::cub;
+use crate::dataset::folder::{self, OutputError};
+use crate::source::layouts::cub;
+use crate::source::unused::SYNTH_RECORD;
 
-/// What was drawn; its presence says that the folder is whole.
-pub const RECORD: &str = "synth.json";
 /// Changes whenever the pictures do.
 const VERSION: u32 = 1;
 /// One picture of so many goes to testing.
@@ -36,7 +35,7 @@ const MEND: &str = "draw it again with `prep synth --force`";
 
 /// What to draw.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SynthOptions {
     /// The folder.
     pub out: PathBuf,
     /// Pictures.
@@ -60,7 +59,7 @@ pub enum SynthError {
     File(#[from] FsError),
     /// Writing the record failed.
     #[error("{0}")]
-    Record(#[from] SealedError),
+    SynthRecord(#[from] SealedError),
     /// A picture could not be encoded.
     #[error("cannot encode picture {id}")]
     Encode {
@@ -73,7 +72,7 @@ pub enum SynthError {
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum SynthOutcome {
     /// The same pictures were there already.
     UpToDate,
     /// All are drawn.
@@ -84,7 +83,7 @@ pub enum Outcome {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+struct SynthRecord {
     version: u32,
     count: usize,
     seed: u64,
@@ -94,15 +93,15 @@ struct Record {
 ///
 /// # Errors
 /// When the folder holds something else or writing fails; it is then as it was.
-pub fn synth(options: &Options, stop: &Stop) -> Result<Outcome, SynthError> {
-    let record = Record { version: VERSION, count: options.count, seed: options.seed };
-    let out = output::resolve(&options.out)?;
-    let is_ours = |name: &str| name == RECORD || name == "images" || TABLES.contains(&name);
-    output::holds_only(&out, is_ours)?;
-    if !options.force && !output::is_free(&out)? {
-        return match sealed::read::<Record>(&out.join(RECORD), MEND) {
-            Ok(found) if found == record => Ok(Outcome::UpToDate),
-            _ => Err(output::refused(&options.out, "it holds other pictures; --force replaces them".into()).into()),
+pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthError> {
+    let record = SynthRecord { version: VERSION, count: options.count, seed: options.seed };
+    let out = folder::resolve(&options.out)?;
+    let is_ours = |name: &str| name == SYNTH_RECORD || name == "images" || TABLES.contains(&name);
+    folder::holds_only(&out, is_ours)?;
+    if !options.force && !folder::is_free(&out)? {
+        return match sealed::read::<SynthRecord>(&out.join(SYNTH_RECORD), MEND) {
+            Ok(found) if found == record => Ok(SynthOutcome::UpToDate),
+            _ => Err(folder::refused(&options.out, "it holds other pictures; --force replaces them".into()).into()),
         };
     }
     let threads = Pool::new(options.jobs);
@@ -117,13 +116,13 @@ pub fn synth(options: &Options, stop: &Stop) -> Result<Outcome, SynthError> {
     });
     drop(progress);
     let boxes: Option<Vec<BoundingBox>> = drawn?.into_iter().collect();
-    let (Some(boxes), None) = (boxes, stop.exit_code()) else { return Ok(Outcome::Stopped(stop.exit_code().unwrap_or(130))) };
+    let (Some(boxes), None) = (boxes, stop.exit_code()) else { return Ok(SynthOutcome::Stopped(stop.exit_code().unwrap_or(130))) };
     for (name, text) in TABLES.into_iter().zip(tables(options.count, &boxes)) {
         fs::write(staged.path().join(name), text.as_bytes())?;
     }
-    sealed::write(&staged.path().join(RECORD), &record)?;
+    sealed::write(&staged.path().join(SYNTH_RECORD), &record)?;
     staged.commit()?;
-    Ok(Outcome::Drawn)
+    Ok(SynthOutcome::Drawn)
 }
 
 /// The class of picture `i`: as in the original, the pictures of a class stand together.
@@ -137,7 +136,7 @@ fn file_of(i: usize, count: usize) -> String {
 }
 
 /// Draws and writes one picture; gives the box around its object.
-fn picture(staged: &AtomicFolder, options: &Options, i: usize, progress: &Progress) -> Result<BoundingBox, SynthError> {
+fn picture(staged: &AtomicFolder, options: &SynthOptions, i: usize, progress: &Progress) -> Result<BoundingBox, SynthError> {
     let scene = scene::Scene::draw(class_of(i, options.count), &mut rng::stream(options.seed, "prep synth", i as u64));
     let (picture, bounding_box) = draw::render(&scene);
     let mut jpeg = Vec::new();

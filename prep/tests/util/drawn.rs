@@ -6,8 +6,9 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use shared::picture::Picture;
+use shared::testing::Scratch;
 
-use super::{Scratch, bytes_of, synth};
+use super::{bytes_of, synth};
 
 /// Files of a source by name.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;

@@ -1,39 +1,16 @@
-//! A small harness: scratch folders, drawn sources, the real binary.
+//! The harness of all test programs: drawn sources, the real binary, comparing folders.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part of the harness")]
 
 pub(crate) mod drawn;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
 use shared::fs;
 use shared::picture::Picture;
 use shared::testing::wait_until;
-
-/// A folder that is removed when the test ends well.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-prep-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear scratch");
-        fs::create_folder(&folder).expect("make scratch");
-        Self(folder)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            fs::remove(&self.0).expect("remove scratch");
-        }
-    }
-}
 
 pub(crate) fn prep() -> Command {
     Command::new(env!("CARGO_BIN_EXE_prep"))
@@ -86,6 +63,25 @@ pub(crate) fn caught<T>(build: &mut Command, out: &Path, catch: impl Fn(Child) -
         fs::remove(out).expect("remove");
     }
     panic!("20 builds were faster than a signal");
+}
+
+/// A collection of real pictures: in `../shared/data` beside the workspace, or in the folder in `FLEDGE_TEST_DATA`.
+/// Says so where it is missing and the test is skipped.
+pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let path = std::env::var_os("FLEDGE_TEST_DATA").map_or_else(usual, PathBuf::from).join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    skipped(&format!("{} is missing", path.display()));
+    None
+}
+
+/// Says on the real stderr, which the test runner does not capture, that a test is skipped.
+pub(crate) fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
 }
 
 /// Names and bytes of all files at and below a folder.
