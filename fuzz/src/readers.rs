@@ -1,4 +1,5 @@
-//! Every reader of foreign bytes as a function of bytes. None may panic, and none may take more memory than its limits say.
+//! Every reader of foreign bytes as a function of bytes. None may panic, and none may take more
+//! memory than its limits say.
 
 use std::path::{Path, PathBuf};
 
@@ -103,7 +104,8 @@ pub fn chunk(work: &[u8], bytes: &[u8]) {
     {
         let records = folder.records(0);
         if let Ok(chunk) = folder.read(0) {
-            // What is whole has the same records in both ways, and pixels for every crop that has some.
+            // What is whole has the same records in both ways, and pixels for every crop that has
+            // some.
             let crops = chunk.records.iter().flat_map(|record| &record.crops).filter(|crop| crop.pixels).count();
             assert_eq!(chunk.pixels(folder.work.manifest.layout()).count(), crops);
             assert_eq!(records.ok().as_ref(), Some(&chunk.records));

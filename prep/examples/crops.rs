@@ -1,5 +1,7 @@
-//! Writes, for every picture of a source, the pixels as decoded and as cut and scaled, so that `tools/check_crop.py` can let
-//! TensorFlow do the same from the same pixels: `crops SOURCE OUT SIZE PADDING`.
+//! `crops SOURCE OUT SIZE PADDING` writes the decoded pixels and the crop of every picture of a
+//! source.
+//!
+//! `tools/check_crop.py` compares the crops with TensorFlow's from the same pixels.
 
 use std::path::PathBuf;
 

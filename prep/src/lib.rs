@@ -5,9 +5,9 @@
 //! |---|---|
 //! | [`cli`] | flags, and the validated options that they become |
 //! | [`source`] | what a source holds: pictures, boxes, classes, splits |
-//! | [`crop`] | which part of a picture is cut out |
+//! | [`crop`] | the part of a picture that is cropped |
 //! | [`pixels`] | everything done to pixels: scaling, bars, luma |
-//! | [`filter`] | which crops are left out |
+//! | [`filter`] | leaving out crops |
 //! | [`pipeline`] | from sources to a data set |
 //! | [`dataset`] | the data set's folder: its files, rejects, checking, exporting |
 //! | [`sheets`] | sheets of pictures |

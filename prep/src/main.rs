@@ -1,4 +1,4 @@
-//! The program `prep`: pictures → data set.
+//! The program `prep`: turns pictures into a data set.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;

@@ -1,5 +1,6 @@
-//! Every file operation fails in turn, as on a full disk: it alone, and with it all that follow. A program of its own: the failing is
-//! switched on for the process.
+//! Every file operation fails in turn, as on a full disk: alone, and with all later ones.
+//!
+//! A process of its own, because faults are switched on for the whole process.
 #![cfg(unix)]
 
 mod util;
@@ -7,9 +8,9 @@ mod util;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use prep::pipeline::{self, BuildOptions, BuildOutcome, SplitRule};
-use prep::dataset::export::{self, ExportLayout, ExportOptions};
 use prep::crop::{BoxCrop, CropPolicy, Padding};
+use prep::dataset::export::{self, ExportLayout, ExportOptions};
+use prep::pipeline::{self, BuildOptions, BuildOutcome, SplitRule};
 use shared::cli::one_line;
 use shared::dataset::Dataset;
 use shared::fs::{self, fault};
@@ -29,14 +30,14 @@ fn options(source: &Path, out: &Path, padding: f64) -> BuildOptions {
     }
 }
 
-/// The tests of this program share one switch, so each runs by itself.
+/// The tests of this process share the switch, so that each runs alone.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs `run` with a fault at the first operation, the second, and so on, until none is hit; after each error `look` must find
-/// everything as it was. `again` prepares for the next mode.
+/// Runs `run` with a fault at the first operation, the second, and so on, until none is hit.
+/// After each error `look` checks that everything is as before; `again` prepares for the next mode.
 fn each_fault(what: &str, mut run: impl FnMut() -> Result<(), String>, look: impl Fn(&str), mut again: impl FnMut()) {
     for (mode, fail) in [("from", fault::fail_after as fn(i64)), ("only", fault::fail_once_after)] {
         for n in 0.. {
@@ -127,7 +128,7 @@ fn a_fault_in_a_part_leaves_whole_chunks_and_in_a_merge_the_parts() {
         |when| {
             let there = if tried.exists() { bytes_of(&tried) } else { Default::default() };
             assert!(there.iter().all(|(name, bytes)| parts.get(name) == Some(bytes)), "{when}: {:?}", there.keys());
-            // The next fault is to hit the same operation of a fresh start.
+            // The next fault must hit a fresh start.
             fs::remove(&tried).expect("remove");
         },
         || fs::remove(&tried).expect("remove"),
@@ -155,9 +156,12 @@ fn a_fault_in_an_export_leaves_nothing() {
     synth(&source, 12);
     pipeline::build(&options(&source, &data, 0.25), &Stop::default()).expect("build");
     let dataset = Dataset::open(&data).expect("open");
-    for (layout, name) in
-        [(ExportLayout::ByClass, "a"), (ExportLayout::StyleGan, "b"), (ExportLayout::ByClass, "a.zip"), (ExportLayout::StyleGan, "b.zip")]
-    {
+    for (layout, name) in [
+        (ExportLayout::ByClass, "a"),
+        (ExportLayout::StyleGan, "b"),
+        (ExportLayout::ByClass, "a.zip"),
+        (ExportLayout::StyleGan, "b.zip"),
+    ] {
         let out = scratch.path(name);
         let options = ExportOptions { layout, split: None };
         let mut sound = None;

@@ -6,16 +6,17 @@ use clap::ValueEnum;
 use shared::cli::UsageError;
 
 use super::values::{threads, within};
-use crate::pipeline::options::{MEMORY_MB, PADDING, SHARD_BYTES};
-use crate::pipeline::{SplitRule, BuildOptions, PairSide};
-use crate::filter::Filters;
 use crate::crop::{BoxCrop, CropPolicy, Padding, WholeCrop};
+use crate::filter::Filters;
+use crate::pipeline::options::{MEMORY_MB, PADDING, SHARD_BYTES};
+use crate::pipeline::{BuildOptions, PairSide, SplitRule};
 use crate::pixels::Resampling;
 use crate::source::Format;
 
-/// The largest side of a picture, in pixels: above what a GAN of this kind learns, below what the shards hold.
+/// The largest side of a picture, in pixels: more than a GAN of this kind learns, less than a shard
+/// can hold.
 const SIZE_LIMIT: u32 = 4096;
-/// Room for random crops with `--crop shorter-side`, unless asked for otherwise.
+/// Room for random crops with `--crop shorter-side`, by default.
 const SHORTER_SIDE_MARGIN: f64 = 0.25;
 
 /// Flags of `prep build`.
@@ -32,7 +33,7 @@ const SHORTER_SIDE_MARGIN: f64 = 0.25;
   prep build birds.zip --out two --classes 001,017.Cardinal --val-fraction 0.2 --seed 1
   prep build huge.tar --out huge --part 3/8                    the third of eight parts; then: prep merge huge
 
-Killed or stopped, the same command goes on where it was.")]
+After a kill or a signal the same command resumes.")]
 pub struct BuildArgs {
     /// Folders, zip, tar or tar.gz files, or tables (.csv, .jsonl, .json); several are joined.
     #[arg(required = true)]
@@ -40,40 +41,43 @@ pub struct BuildArgs {
     /// The data set's folder.
     #[arg(long)]
     out: PathBuf,
-    /// The layout of the source [default: found by what is in it].
+    /// Layout of the source [default: detected].
     #[arg(long, value_enum, default_value_t = FormatFlag::Auto)]
     format: FormatFlag,
-    /// Height and width of the pictures to learn from, in pixels.
+    /// Height and width of the training pictures, in pixels.
     #[arg(long, default_value_t = 64)]
     size: u32,
-    /// Room for random crops: pictures are stored larger by this fraction [default: 0; 0.25 with --crop shorter-side].
+    /// Room for random crops: store pictures larger by this fraction [default: 0; 0.25 with --crop
+    /// shorter-side].
     #[arg(long)]
     margin: Option<f64>,
     /// 1 for grey, 3 for colour [default: 3; 1 for grey IDX files].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3))]
     channels: Option<u32>,
-    /// Which part of a picture is taken [default: bbox if there are boxes, else center].
+    /// Part of the picture to keep [default: bbox if there are boxes, else center].
     #[arg(long, value_enum)]
     crop: Option<CropFlag>,
-    /// What is added around a box: a fraction of its longer side, or pixels on each side (10px) [default: 0.25].
+    /// Padding around a box: a fraction of its longer side, or pixels on each side (10px) [default:
+    /// 0.25].
     #[arg(long)]
     padding: Option<Padding>,
-    /// Which objects of a picture are taken [default: every].
+    /// Objects to take from a picture [default: every].
     #[arg(long, value_enum)]
     objects: Option<ObjectsFlag>,
-    /// How a whole picture becomes a square, with bbox-or-whole and bbox-plus-whole [default: center].
+    /// Making a whole picture square, with bbox-or-whole and bbox-plus-whole [default: center].
     #[arg(long, value_enum)]
     whole: Option<WholeCrop>,
-    /// The part of a picture that its only object must fill for bbox-or-whole to take all of it [default: 0.75].
+    /// Share of the picture that its only object must fill for bbox-or-whole to take it whole
+    /// [default: 0.75].
     #[arg(long)]
     whole_fill: Option<f64>,
-    /// How pictures are scaled; all are antialiased when shrinking.
+    /// Resampling method; all are antialiased when shrinking.
     #[arg(long, value_enum, default_value_t = Resampling::Area)]
     resample: Resampling,
-    /// What transparency is laid over and bars are filled with: white, black, grey or #rrggbb.
+    /// Colour of bars and behind transparent pixels: white, black, grey or #rrggbb.
     #[arg(long, default_value = "white", value_parser = color)]
     background: [u8; 3],
-    /// Which picture of a pair is taken [default: both].
+    /// Picture of a pair to take [default: both].
     #[arg(long, value_enum)]
     side: Option<PairSide>,
     /// Take only these classes, by name or number, separated by commas.
@@ -86,73 +90,76 @@ pub struct BuildArgs {
     /// Try every filter and print what it leaves out, without writing anything.
     #[arg(long, conflicts_with = "part")]
     dry_run: bool,
-    /// Make only the i-th of n parts (3/8), for several machines; `prep merge` joins them.
+    /// Build only part i of n (3/8), for several machines; `prep merge` joins them.
     #[arg(long, value_parser = part)]
     part: Option<(u32, u32)>,
     /// Threads [default: --threads].
     #[arg(long, short)]
     pub(super) jobs: Option<usize>,
-    /// Memory that all pictures together may take while they are decoded, in MiB; one that takes more is rejected.
+    /// Memory for decoding, in MiB, shared by all threads; a picture that needs more is rejected.
     #[arg(long, default_value_t = MEMORY_MB)]
     memory_mb: u64,
-    /// Fail, before any work, where the source holds a file that is not used, or names a picture that is not there.
+    /// Fail early if the source holds an unused file or names a missing picture.
     #[arg(long)]
     strict: bool,
-    /// Replace a data set that was built from something else, or is damaged.
+    /// Replace a data set that is damaged or was built from other pictures or settings.
     #[arg(long)]
     force: bool,
 }
 
-/// Where the splits come from.
+/// Flags of the splits.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Splits [default: the source's own, else a tenth for val]")]
+#[command(next_help_heading = "Splits [default: the source's own, else a random tenth for val]")]
 struct SplitArgs {
-    /// Give about this part of the pictures to `val`, by their content: adding pictures moves no other.
+    /// Put about this fraction of the pictures in `val`, chosen by content: adding pictures moves
+    /// no other.
     #[arg(long, conflicts_with_all = ["split_from_source", "val_list"])]
     val_fraction: Option<f64>,
-    /// Take the source's own split, and fail if it has none.
+    /// Use the source's own split; fail if it has none.
     #[arg(long, conflicts_with = "val_list")]
     split_from_source: bool,
-    /// Give the pictures named in this file to `val`, one name a line.
+    /// Put the pictures named in this file in `val`, one name per line.
     #[arg(long, value_name = "FILE")]
     val_list: Option<PathBuf>,
-    /// Another seed, another draw for --val-fraction.
+    /// Seed of --val-fraction.
     #[arg(long, default_value_t = 0)]
     seed: u64,
 }
 
-/// What is left out. `off` switches a filter off.
+/// Flags of the filters. `off` turns a filter off.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Filters (a number, or off)")]
 struct FilterArgs {
-    /// Least and largest height over width of the box, or of the picture.
+    /// Smallest and largest height / width of the box, or of the picture.
     #[arg(long, default_value = "0.2:4", value_parser = aspect, allow_hyphen_values = true)]
-    aspect: Line<(f64, f64)>,
-    /// Least side of what is cut out, in pixels before scaling.
-    #[arg(long, default_value = "off", value_parser = line)]
-    min_side: Line<f64>,
-    /// Least part of the picture that the box fills.
-    #[arg(long, default_value = "off", value_parser = line)]
-    min_box_area: Line<f64>,
-    /// Largest part of what is cut out that an object of another class may cover.
-    #[arg(long, default_value = "off", value_parser = line)]
-    max_intruder: Line<f64>,
-    /// Least difference between the lightest and the darkest pixel, of 255.
-    #[arg(long, default_value = "4", value_parser = line)]
-    min_contrast: Line<f64>,
-    /// Least sharpness: the variance of the Laplacian.
-    #[arg(long, default_value = "off", value_parser = line)]
-    min_sharpness: Line<f64>,
-    /// Leave out what differs from an earlier picture in at most so many of 256 bits of its perceptual hash; 12 is usual.
+    aspect: Threshold<(f64, f64)>,
+    /// Smallest side of the crop, in pixels before scaling.
+    #[arg(long, default_value = "off", value_parser = threshold)]
+    min_side: Threshold<f64>,
+    /// Smallest share of the picture that the box must fill.
+    #[arg(long, default_value = "off", value_parser = threshold)]
+    min_box_area: Threshold<f64>,
+    /// Largest share of the crop that an object of another class may cover.
+    #[arg(long, default_value = "off", value_parser = threshold)]
+    max_intruder: Threshold<f64>,
+    /// Smallest difference between the lightest and the darkest pixel, of 255.
+    #[arg(long, default_value = "4", value_parser = threshold)]
+    min_contrast: Threshold<f64>,
+    /// Smallest sharpness: the variance of the Laplacian.
+    #[arg(long, default_value = "off", value_parser = threshold)]
+    min_sharpness: Threshold<f64>,
+    /// Leave out pictures whose 256-bit perceptual hash is within so many bits of an earlier one's;
+    /// 12 is usual.
     #[arg(long, default_value = "off", value_parser = bits)]
-    near_duplicates: Line<u32>,
+    near_duplicates: Threshold<u32>,
 }
 
-/// The line that a filter draws; `None`: off. (A type of its own: clap gives `Option` a meaning.)
+/// The threshold of a filter; `None`: off.
+/// A type of its own because clap treats `Option` specially.
 #[derive(Clone, Copy, Debug)]
-struct Line<T>(Option<T>);
+struct Threshold<T>(Option<T>);
 
-/// Layouts of a source, as flags.
+/// `--format`.
 #[derive(Clone, Copy, Debug)]
 enum FormatFlag {
     Auto,
@@ -170,59 +177,59 @@ impl ValueEnum for FormatFlag {
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         match self {
-            Self::Auto => Some(clap::builder::PossibleValue::new("auto").help("Found by what is in the source")),
+            Self::Auto => Some(clap::builder::PossibleValue::new("auto").help("Detected")),
             Self::Is(format) => format.to_possible_value(),
         }
     }
 }
 
-/// Which part of a picture is taken.
+/// `--crop`.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum CropFlag {
     /// A padded square around each box.
     Bbox,
-    /// The whole picture where its only object fills it, else the boxes.
+    /// The whole picture if its only object fills it, else the boxes.
     BboxOrWhole,
-    /// The boxes, and all whole pictures as well.
+    /// The boxes, and every whole picture as well.
     BboxPlusWhole,
     /// The square in the middle.
     Center,
     /// The square in the middle, stored with room for random crops.
     ShorterSide,
-    /// All of it, with bars of the background.
+    /// All of it, between bars of the background colour.
     Pad,
     /// All of it, squeezed to a square.
     #[value(alias = "none")]
     Stretch,
 }
 
-/// Which objects of a picture are taken.
+/// `--objects`.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum ObjectsFlag {
-    /// Each of them.
+    /// All of them.
     Every,
     /// The one with the largest box.
     Largest,
 }
 
-fn off<T>(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Line<T>, String> {
-    if text == "off" { Ok(Line(None)) } else { read(text).map(|value| Line(Some(value))) }
+fn off<T>(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Threshold<T>, String> {
+    if text == "off" { Ok(Threshold(None)) } else { read(text).map(|value| Threshold(Some(value))) }
 }
 
-fn line(text: &str) -> Result<Line<f64>, String> {
+fn threshold(text: &str) -> Result<Threshold<f64>, String> {
     off(text, |text| {
         let value: Option<f64> = text.parse().ok().filter(|v: &f64| v.is_finite() && *v >= 0.0);
-        value.ok_or_else(|| "it must be a number from 0 on, or off".to_owned())
+        value.ok_or_else(|| "it must be a number of at least 0, or off".to_owned())
     })
 }
 
-fn bits(text: &str) -> Result<Line<u32>, String> {
+fn bits(text: &str) -> Result<Threshold<u32>, String> {
     off(text, |text| {
         text.parse().ok().filter(|bits| *bits <= 128).ok_or_else(|| "it must be a number from 0 to 128, or off".to_owned())
     })
 }
 
-fn aspect(text: &str) -> Result<Line<(f64, f64)>, String> {
+fn aspect(text: &str) -> Result<Threshold<(f64, f64)>, String> {
     off(text, |text| {
         let both = text.split_once(':').and_then(|(low, high)| Some((low.parse::<f64>().ok()?, high.parse::<f64>().ok()?)));
         both.filter(|(low, high)| *low >= 0.0 && low < high && high.is_finite())
@@ -250,16 +257,17 @@ fn part(text: &str) -> Result<(u32, u32), String> {
 }
 
 impl BuildArgs {
-    /// Whether nothing is to be written.
+    /// `--dry-run`: nothing is written.
     #[must_use]
     pub fn dry_run(&self) -> bool {
         self.dry_run
     }
 
-    /// Checks every value.
+    /// Validates every value.
     ///
     /// # Errors
-    /// When a value is out of range or a flag has no effect with another; the text names the flag.
+    /// When a value is out of range, or a flag has no effect together with another; the text names
+    /// the flag.
     pub fn into_options(self) -> Result<BuildOptions, UsageError> {
         within("--size", self.size, 1.0, f64::from(SIZE_LIMIT))?;
         within("--memory-mb", self.memory_mb as f64, 1.0, 1e6)?;
@@ -301,12 +309,12 @@ impl BuildArgs {
         Ok(options)
     }
 
-    /// `None`: boxes where there are any, else the square in the middle.
+    /// `None`: boxes if there are any, else the square in the middle.
     fn policy(&self) -> Result<Option<CropPolicy>, UsageError> {
         let named = self.padding.is_some() || self.objects.is_some();
         let boxes = BoxCrop { padding: self.padding.unwrap_or(PADDING), largest: self.objects == Some(ObjectsFlag::Largest) };
         let whole = self.whole.unwrap_or(WholeCrop::Center);
-        let refused = |flag: &str| Err(UsageError(format!("{flag} has no effect with this --crop: leave it away")));
+        let refused = |flag: &str| Err(UsageError(format!("{flag} has no effect with this --crop: leave it out")));
         let policy = match self.crop {
             None if named => CropPolicy::Bbox(boxes),
             None => return if self.whole.is_some() { refused("--whole") } else { Ok(None) },
@@ -323,7 +331,7 @@ impl BuildArgs {
         };
         match policy {
             CropPolicy::Whole(_) if self.padding.is_some() => {
-                Err(UsageError("--padding needs a box: leave it away or use --crop bbox".into()))
+                Err(UsageError("--padding needs a box: leave it out or use --crop bbox".into()))
             }
             CropPolicy::Whole(_) if self.objects.is_some() => refused("--objects"),
             CropPolicy::Whole(_) | CropPolicy::Bbox(_) if self.whole.is_some() => refused("--whole"),
@@ -340,7 +348,7 @@ impl SplitArgs {
         if let Some(path) = &self.val_list {
             let wrong = |what: String| UsageError(format!("--val-list {}: {what}", path.display()));
             let bytes = shared::fs::read_bounded(path, 256 << 20).map_err(|e| wrong(e.source.to_string()))?;
-            let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text".into()))?;
+            let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
             let mut names: Vec<String> = text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
             names.sort_unstable();
             names.dedup();

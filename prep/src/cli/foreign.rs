@@ -1,13 +1,14 @@
-//! Flags of other tools that make data sets, with ours.
+//! Flags of other tools for building data sets, with the equivalents of `prep`.
 
 use shared::cli::foreign::{Foreign, none, own, same};
 use shared::cli::{Program, no_settings};
 
-/// What `prep` knows about its command line beside its flags.
+/// The command line of `prep`.
 pub const PROGRAM: Program =
     Program { name: "prep", foreign: &FOREIGN, settings: no_settings, usual: "prep build SOURCE --out DIR" };
 
-/// Those of `prep build`: of `dataset_tool.py` (StyleGAN, EDM), Keras' and torchvision's folders, img2dataset, and scripts.
+/// Equivalents in `prep build`: for `dataset_tool.py` (StyleGAN, EDM), the folder loaders of Keras
+/// and torchvision, img2dataset, and common scripts.
 const FOREIGN: [Foreign; 14] = [
     same(
         &["source", "src", "input", "inputdir", "in", "datadir", "data", "dataroot", "path", "imagedir", "images", "folder", "i"],
@@ -21,7 +22,7 @@ const FOREIGN: [Foreign; 14] = [
         "64",
     )
     .note("pictures are square"),
-    own(&["transform"], "--crop center", "the square in the middle; --help has the other crops"),
+    own(&["transform"], "--crop center", "the square in the middle; --help lists the other crops"),
     own(&["centercrop"], "--crop center", ""),
     own(&["centercropwide", "letterbox"], "--crop pad", "all of the picture, with bars"),
     own(&["keepaspectratio", "shorterside", "randomcrop"], "--crop shorter-side", ""),

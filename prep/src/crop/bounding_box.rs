@@ -1,9 +1,12 @@
-//! From a box around an object to a window of whole pixels: the rule of the Keras example "Data-efficient GANs with ADA"
-//! (Béres, 2021). docs/CONVENTIONS.md has it in words.
+//! Boxes around objects, and the window of whole pixels that is cropped around a box.
+//!
+//! The rule is that of the Keras example "Data-efficient GANs with ADA" (Béres, 2021);
+//! docs/CONVENTIONS.md has it in words.
 
 use shared::picture::Window;
 
-/// A box around an object, in pixels of the upright picture; the edges may lie between pixels or outside.
+/// A box around an object, in pixels of the upright picture; its edges may lie between pixels or
+/// outside the picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoundingBox {
     /// Left edge.
@@ -19,21 +22,21 @@ pub struct BoundingBox {
 /// An object in a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
-    /// Around the object, in pixels of the picture that it was drawn on ([`crate::source::Entry::drawn_on`]).
+    /// The box, in pixels of the picture that it was drawn on ([`crate::source::Entry::drawn_on`]).
     pub bounding_box: BoundingBox,
     /// Its class, an index into [`crate::source::Listing::classes`].
     pub label: Option<u32>,
 }
 
 impl BoundingBox {
-    /// Whether it is a box at all: finite numbers and an area.
+    /// Returns whether all numbers are finite and the area is positive.
     #[must_use]
     pub fn has_area(&self) -> bool {
         let finite = [self.x, self.y, self.width, self.height].iter().all(|v| v.is_finite());
         finite && self.width > 0.0 && self.height > 0.0
     }
 
-    /// The box with `pixels` more on each side of its longer side; the shorter one becomes as long.
+    /// The square around the box with `pixels` more on each side of its longer side.
     #[must_use]
     pub fn grown(&self, pixels: f64) -> Self {
         let side = self.width.max(self.height) + 2.0 * pixels;
@@ -41,7 +44,8 @@ impl BoundingBox {
         Self { x: cx - side / 2.0, y: cy - side / 2.0, width: side, height: side }
     }
 
-    /// The area of its part within a picture of `width` × `height` pixels; 0 for a box that is none.
+    /// The area that lies within a picture of `width` × `height` pixels; 0 without
+    /// [area](Self::has_area).
     #[must_use]
     pub fn area_within(&self, width: u32, height: u32) -> f64 {
         self.overlap(&Self { x: 0.0, y: 0.0, width: f64::from(width), height: f64::from(height) })
@@ -57,9 +61,12 @@ impl BoundingBox {
         shared(self.x, self.width, other.x, other.width) * shared(self.y, self.height, other.y, other.height)
     }
 
-    /// The window to cut from a picture of `width` × `height` pixels: a square of side (1 + padding) · max(box height, width)
-    /// around the box's centre, each side shrunk to what lies around the centre on both sides. `None` where the centre does
-    /// not lie within the picture: nothing is left then.
+    /// The window to crop from a picture of `width` × `height` pixels.
+    ///
+    /// It is a square of side (1 + padding) · max(box height, box width) around the centre of the
+    /// box.
+    /// Each side shrinks to what fits around the centre: min(side, 2·c, 2·(extent − c)).
+    /// `None` if the centre lies outside the picture.
     #[must_use]
     pub fn window(&self, padding_fraction: f64, width: u32, height: u32) -> Option<Window> {
         let side = ((1.0 + padding_fraction) * self.height).max((1.0 + padding_fraction) * self.width);
@@ -69,8 +76,10 @@ impl BoundingBox {
     }
 }
 
-/// Start and length, in whole pixels, of `side` around `centre` within `extent`. Rounded half to even, as `tf.round` and
-/// `numpy.round` do; f64 throughout, in the order of the reference.
+/// Start and length, in whole pixels, of `side` around `centre` within `extent`.
+///
+/// Rounds half to even, like `tf.round` and `numpy.round`; f64 throughout, in the order of the
+/// reference.
 fn span(centre: f64, side: f64, extent: u32) -> Option<(u32, u32)> {
     let limit = f64::from(extent);
     let target = side.min(2.0 * centre).min(2.0 * (limit - centre));

@@ -1,4 +1,5 @@
-//! Which part of a picture is cut out: boxes, their place in the upright picture, and the policies of `--crop`.
+//! Deciding what is cropped: boxes, their place in the upright picture, and the policies of
+//! `--crop`.
 //!
 //! docs/CONVENTIONS.md has the rules in words.
 //! Nothing here touches pixels.

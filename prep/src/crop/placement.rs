@@ -1,12 +1,13 @@
-//! From boxes as an annotation has them to boxes in the upright picture.
+//! Placing annotated boxes in the upright picture.
 //!
-//! An annotation may say how large the picture was that its boxes were drawn on. That may have been the picture as it is stored, before
-//! its EXIF orientation is applied, or one that was scaled since. Boxes may also be fractions of the picture: then it is 1 × 1.
+//! An annotation may state the size of the picture that its boxes were drawn on.
+//! That may be the stored picture, before its EXIF orientation is applied, or one of another scale.
+//! Boxes may also be fractions of the picture; the stated size is then 1 × 1.
 
 use super::bounding_box::BoundingBox;
 use crate::dataset::rejects::{Fault, Reason};
 
-/// Which picture boxes were drawn on, and by how much it was scaled since, across and down.
+/// The picture that boxes were drawn on, and the scale from it to the present one, across and down.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reading {
     /// The upright picture, as it is.
@@ -17,14 +18,15 @@ pub enum Reading {
     Stored([f64; 2]),
 }
 
-/// A side that was scaled is rounded, by less than this many pixels.
+/// Scaling rounds a side by less than this many pixels.
 const ROUNDING: f64 = 1.0;
 
-/// How boxes are meant that were drawn on a picture of `drawn_on`, by its extents. Of two readings the one that needs less is taken: no
-/// change, a turn, a scale, both.
+/// Reads boxes that were drawn on a picture of extents `drawn_on`.
+///
+/// The simplest reading that fits is taken: no change, a rotation, a scale, both.
 ///
 /// # Errors
-/// When the shape is that of neither the upright nor the stored picture.
+/// When the shape fits neither the upright nor the stored picture.
 pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u32)) -> Result<Reading, Fault> {
     let Some(drawn) = drawn_on else { return Ok(Reading::Same) };
     let [upright, stored] = [upright, stored].map(|(width, height)| [f64::from(width), f64::from(height)]);
@@ -32,7 +34,7 @@ pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u3
     if drawn == [1.0, 1.0] {
         return Ok(Reading::Upright(scale(upright)));
     }
-    // Some tools count the last pixel and some do not.
+    // Some tools count the last pixel, others do not.
     let same = |picture: [f64; 2]| (0..2).all(|side| (picture[side] - drawn[side]).abs() <= 1.0);
     if same(upright) {
         return Ok(Reading::Same);
@@ -40,7 +42,8 @@ pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u3
     if same(stored) {
         return Ok(Reading::Stored([1.0; 2]));
     }
-    // A side of the smaller picture off by less than a pixel moves the product by less than a side of the larger one.
+    // A side of the smaller picture that is off by less than a pixel changes the product by less
+    // than a side of the larger one.
     let off = |picture: [f64; 2]| (picture[0] * drawn[1] - picture[1] * drawn[0]).abs();
     let longest = |picture: [f64; 2]| picture[0].max(picture[1]).max(drawn[0]).max(drawn[1]);
     let fits = |picture: [f64; 2]| off(picture) <= ROUNDING * longest(picture);
@@ -56,7 +59,7 @@ pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u3
 }
 
 impl Reading {
-    /// The box in the upright picture; `to_upright` says where a point of the stored picture lies there.
+    /// The box in the upright picture; `to_upright` maps a point of the stored picture to it.
     #[must_use]
     pub fn place(&self, drawn: BoundingBox, to_upright: impl Fn((f64, f64)) -> (f64, f64)) -> BoundingBox {
         let scaled = |[across, down]: [f64; 2]| BoundingBox {
@@ -68,7 +71,8 @@ impl Reading {
         match *self {
             Self::Same => drawn,
             Self::Upright(scale) => scaled(scale),
-            // What is no box stays none: corners would exchange their sides.
+            // A box without area stays without: rotated corners would turn a negative side into a
+            // positive one.
             Self::Stored(scale) if !drawn.has_area() => scaled(scale),
             Self::Stored(scale) => {
                 let b = scaled(scale);
@@ -84,10 +88,12 @@ impl Reading {
     }
 }
 
-/// Whether boxes can only be fractions of their pictures: there are some, all lie within 0 to 1, and not all are whole numbers.
+/// Returns whether boxes must be fractions of their pictures: all lie within 0 to 1, and not all
+/// are whole numbers.
+/// False without boxes.
 #[must_use]
 pub fn are_fractions<'a>(boxes: impl IntoIterator<Item = &'a BoundingBox>) -> bool {
-    // Rounded to four digits, the sum of an edge and a width may lie above 1.
+    // Rounded to four digits, the sum of an edge and a width may exceed 1.
     let most = 1.0 + 1e-3;
     let mut whole = true;
     for b in boxes.into_iter().filter(|b| b.has_area()) {
@@ -106,7 +112,8 @@ mod tests {
 
     const BOX: BoundingBox = BoundingBox { x: 10.0, y: 20.0, width: 30.0, height: 5.0 };
 
-    /// Where EXIF orientations 1 to 8 put a point of a stored picture (EXIF 2.32, table 6), written down one by one.
+    /// The place of a point of a stored picture under EXIF orientations 1 to 8 (EXIF 2.32, table
+    /// 6), written out one by one.
     fn upright(orientation: u8, (x, y): (f64, f64), [width, height]: [f64; 2]) -> (f64, f64) {
         match orientation {
             1 => (x, y),
@@ -160,7 +167,7 @@ mod tests {
                 assert_eq!(turned, Ok(Reading::Stored([1.0, 1.0])));
             }
         }
-        // A square can only be read as it stands.
+        // A square has only one reading.
         assert_eq!(reading(Some([50.0, 50.0]), (50, 50), (50, 50)), Ok(Reading::Same));
         assert_eq!(reading(Some([100.0, 100.0]), (50, 50), (50, 50)), Ok(Reading::Upright([0.5, 0.5])));
     }

@@ -1,4 +1,6 @@
-//! Which parts of a picture are taken: the policies behind `--crop`. docs/CONVENTIONS.md has them in words.
+//! The policies of `--crop`: the crops to take from a picture, given its boxes.
+//!
+//! docs/CONVENTIONS.md has them in words.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +10,7 @@ use shared::picture::Window;
 use super::bounding_box::{BoundingBox, Object};
 use crate::dataset::rejects::{Fault, Reason};
 
-/// What is added around a box.
+/// Padding around a box.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Padding {
     /// A fraction of the box's longer side, half of it on each side.
@@ -41,45 +43,45 @@ impl fmt::Display for Padding {
     }
 }
 
-/// How boxes are used.
+/// Cropping around boxes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoxCrop {
-    /// What is added around each.
+    /// Padding around each box.
     pub padding: Padding,
-    /// Only the object with the largest box of each picture, instead of every one.
+    /// Take only the object with the largest box of each picture.
     pub largest: bool,
 }
 
-/// How a whole picture becomes a square.
+/// Making a whole picture square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum WholeCrop {
     /// The square in its middle.
     Center,
-    /// All of it, with bars of the background.
+    /// All of it, between bars of the background colour.
     Pad,
     /// All of it, squeezed.
     Stretch,
 }
 
-/// Which parts of a picture are taken.
+/// The parts of a picture to take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum CropPolicy {
     /// A padded square around each box.
     Bbox(BoxCrop),
-    /// The whole picture where a single object fills at least `fill` of it, else the boxes.
+    /// The whole picture if a single object fills at least `fill` of it, else the boxes.
     BboxOrWhole {
-        /// How boxes are used.
+        /// Cropping around boxes.
         boxes: BoxCrop,
-        /// The part of the picture's area that the box must fill.
+        /// The share of the picture's area that the box must fill.
         fill: f64,
-        /// How the whole picture becomes a square.
+        /// Making the whole picture square.
         whole: WholeCrop,
     },
     /// The boxes, and the whole picture as well.
     BboxPlusWhole {
-        /// How boxes are used.
+        /// Cropping around boxes.
         boxes: BoxCrop,
-        /// How the whole picture becomes a square.
+        /// Making the whole picture square.
         whole: WholeCrop,
     },
     /// The whole picture.
@@ -87,7 +89,7 @@ pub enum CropPolicy {
 }
 
 impl CropPolicy {
-    /// Whether it cannot do without boxes.
+    /// Returns whether it requires boxes.
     #[must_use]
     pub fn needs_boxes(&self) -> bool {
         matches!(self, Self::Bbox(_))
@@ -97,21 +99,29 @@ impl CropPolicy {
 /// A part of a picture to take.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Crop {
-    /// Which object of the picture it shows; after the last one: the whole picture.
+    /// The number of its object in the picture; that after the last object stands for the whole
+    /// picture.
     pub object: u32,
     /// Its class.
     pub label: Option<u32>,
-    /// The box it was made from.
+    /// The box it is made from.
     pub bounding_box: Option<BoundingBox>,
-    /// What is cut out.
+    /// The window to crop.
     pub window: Window,
-    /// Scaled to fit into the square, the rest being background, instead of to fill it.
+    /// Scale it to fit into the square, between bars, instead of to fill the square.
     pub fit: bool,
 }
 
-/// The cuts of a picture of `width` × `height` pixels, and the objects that cannot be cut.
+/// The crops of a picture of `width` × `height` pixels; in place of objects that cannot be cropped,
+/// their numbers and the reasons.
 #[must_use]
-pub fn crops(policy: &CropPolicy, width: u32, height: u32, objects: &[Object], label: Option<u32>) -> Vec<Result<Crop, (u32, Fault)>> {
+pub fn crops(
+    policy: &CropPolicy,
+    width: u32,
+    height: u32,
+    objects: &[Object],
+    label: Option<u32>,
+) -> Vec<Result<Crop, (u32, Fault)>> {
     let whole = |whole: WholeCrop| {
         let window = match whole {
             WholeCrop::Center => center(Window::whole(width, height)),
@@ -169,7 +179,7 @@ fn boxed(boxes: &BoxCrop, width: u32, height: u32, objects: &[Object]) -> Vec<Re
         Ok(Crop { object: number, label: object.label, bounding_box: Some(given), window, fit: false })
     };
     if boxes.largest {
-        // The first of equals, so that the order of the source decides.
+        // The first among equals, so that the order of the source decides.
         let mut best = 0;
         for (i, object) in objects.iter().enumerate() {
             if object.bounding_box.area_within(width, height) > objects[best].bounding_box.area_within(width, height) {
@@ -195,7 +205,7 @@ mod tests {
 
     fn windows(policy: &CropPolicy, objects: &[Object]) -> Vec<(u32, Window)> {
         let crops = crops(policy, 100, 60, objects, None);
-        crops.into_iter().map(|crop| crop.map(|c| (c.object, c.window)).expect("a cut")).collect()
+        crops.into_iter().map(|crop| crop.map(|c| (c.object, c.window)).expect("a crop")).collect()
     }
 
     fn at(left: u32, top: u32, width: u32, height: u32) -> Window {

@@ -1,5 +1,8 @@
-//! A data set as PNG files, in a folder or a zip: by class, `train/001.Some_class/000123.png` with the number in the source, or
-//! as NVIDIA's StyleGAN trainers read it, `00000/img00000000.png` beside the labels in `dataset.json`.
+//! Exporting a data set as PNG files, to a folder or a zip.
+//!
+//! Files lie by class, `train/001.Some_class/000123.png` with the number in the source, or as
+//! NVIDIA's StyleGAN trainers read them, `00000/img00000000.png` beside the labels in
+//! `dataset.json`.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -14,26 +17,26 @@ use thiserror::Error;
 
 use super::folder::{self, OutputError};
 
-/// What is exported, and how.
+/// Options of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportOptions {
-    /// How files are called.
+    /// Names of the exported files.
     pub layout: ExportLayout,
-    /// The one split to export; all if `None`.
+    /// The split to export; `None`: all.
     pub split: Option<String>,
 }
 
-/// How files are called.
+/// Names of the exported files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportLayout {
     /// A folder for each split and in it one for each class.
     ByClass,
-    /// What `dataset_tool.py` of StyleGAN2-ADA and StyleGAN3 writes: numbers in the order of the data set, classes in
-    /// `dataset.json`.
+    /// The output of `dataset_tool.py` of StyleGAN2-ADA and StyleGAN3: numbers in the order of the
+    /// data set, classes in `dataset.json`.
     StyleGan,
 }
 
-/// Why nothing was exported.
+/// Errors of an export.
 #[derive(Debug, Error)]
 pub enum ExportError {
     /// The data set cannot be read.
@@ -50,19 +53,21 @@ pub enum ExportError {
     Encode(#[from] PictureError),
 }
 
-/// How an export ended.
+/// The outcome of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportOutcome {
     /// So many pictures were written.
     Done(usize),
-    /// A signal came; nothing is left behind. The exit code to end with.
+    /// Stopped by a signal, to end with this exit code; nothing is left behind.
     Stopped(u8),
 }
 
-/// Writes pictures of `dataset` to `out`: a zip if its name says so, else a folder. Refuses to replace either.
+/// Writes pictures of `dataset` to `out`: a zip if the name ends in `.zip`, else a folder. Refuses
+/// to replace either.
 ///
 /// # Errors
-/// When there is something already or no such split, a record is damaged, or writing fails; nothing is left then.
+/// When `out` exists, there is no such split, a record is damaged, or writing fails; then nothing
+/// is left behind.
 pub fn export(dataset: &Dataset, out: &Path, options: &ExportOptions, stop: &Stop) -> Result<ExportOutcome, ExportError> {
     if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
         return to_zip(dataset, out, options, stop);
@@ -100,7 +105,8 @@ fn to_zip(dataset: &Dataset, out: &Path, options: &ExportOptions, stop: &Stop) -
     Ok(outcome)
 }
 
-/// Hands every picture over as a name and a PNG, and at the end the labels where the layout has them in a file.
+/// Passes every picture to `write` as a name and a PNG, and last the labels if the layout keeps
+/// them in a file.
 fn each(
     dataset: &Dataset,
     options: &ExportOptions,
@@ -127,7 +133,7 @@ fn each(
                 ExportLayout::ByClass => {
                     let class = record.label.and_then(|label| manifest.classes.get(label as usize));
                     let stem = stem(name, class.map(String::as_str), record.source & u64::from(u32::MAX));
-                    // Several pictures can come from one of the source.
+                    // Several crops can come from one picture of the source.
                     let times = taken.entry(stem.clone()).and_modify(|n| *n += 1).or_insert(1);
                     if *times == 1 { format!("{stem}.png") } else { format!("{stem}-{times}.png") }
                 }
@@ -148,7 +154,7 @@ fn each(
     Ok(ExportOutcome::Done(count))
 }
 
-/// A class may be called anything; a name in a folder may not.
+/// A path without suffix. A class may have any name; a file may not.
 fn stem(split: &str, class: Option<&str>, source: u64) -> String {
     let safe = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ') { c } else { '_' };
     let class: String = class.unwrap_or_default().chars().map(safe).collect();

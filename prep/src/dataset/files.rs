@@ -9,7 +9,7 @@ pub const REJECTS: &str = "rejects.jsonl";
 /// The shards of the pictures that were left out, without their number and suffix.
 pub const REJECT_SHARDS: &str = "rejects";
 
-/// Whether a file of that name is part of a data set or of a build in parts.
+/// Returns whether a file of that name is part of a data set or of a build in parts.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
     [MANIFEST, REJECTS, PREVIEW].contains(&name) || name.ends_with(".shard") || part_numbers(name).is_some()
@@ -21,7 +21,7 @@ pub fn part_name(part: u32, of: u32) -> String {
     format!("part-{part}-of-{of}")
 }
 
-/// The part and the number of parts that the name of a part says.
+/// The part and the number of parts, from the name of a part's folder.
 #[must_use]
 pub fn part_numbers(name: &str) -> Option<(u32, u32)> {
     let (part, of) = name.strip_prefix("part-")?.split_once("-of-")?;

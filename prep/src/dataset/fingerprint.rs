@@ -1,9 +1,11 @@
-//! What a source contains, as one hash: the same for a folder and a zip of it, wherever they lie and in whatever order they are
-//! listed; another for any changed byte or name.
+//! The fingerprint of a source: one hash over the names and bytes of its files.
+//!
+//! It is the same for a folder and a zip of it, anywhere and in any order of listing; any changed
+//! byte or name changes it.
 
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of one file; `None` where it is absent or cannot be read.
+/// SHA-256 of one file; `None` if it is missing or cannot be read.
 pub type FileHash = Option<[u8; 32]>;
 
 /// SHA-256 of bytes.
@@ -18,13 +20,13 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The name under which a file goes into the hash: where there are several sources, with the source's number before it.
+/// The name of a file in the hash: of several sources, preceded by the number of its source.
 #[must_use]
 pub fn name(source: Option<u32>, name: &[u8]) -> Vec<u8> {
     source.map_or_else(|| name.to_vec(), |source| [format!("{source}:").as_bytes(), name].concat())
 }
 
-/// The hash over all files that were used.
+/// The hash over all used files.
 #[must_use]
 pub fn of_files(mut files: Vec<(Vec<u8>, FileHash)>) -> [u8; 32] {
     files.sort_unstable();

@@ -1,4 +1,5 @@
-//! Folders that a command fills: replaced only on request, never with files in them that something else wrote.
+//! Output folders: replaced only on request, and never if they hold files that `prep` did not
+//! write.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,57 +8,58 @@ use shared::cli::UsageError;
 use shared::fs::{self, Claim, FsError};
 use thiserror::Error;
 
-/// Why a folder must not be written.
+/// Errors of an output folder.
 #[derive(Debug, Error)]
 pub enum OutputError {
     /// The system refused.
     #[error("{0}")]
     File(#[from] FsError),
-    /// Something is there that would be lost.
+    /// It holds something that would be lost.
     #[error("cannot write {path}")]
     Refused {
         /// The folder.
         path: PathBuf,
-        /// Why, and the flag that mends it.
+        /// The reason, and the flag that mends it.
         source: UsageError,
     },
 }
 
-/// A refusal for `path` because of `why`.
+/// Refuses `path`, with the reason.
 pub fn refused(path: &Path, why: String) -> OutputError {
     OutputError::Refused { path: path.to_owned(), source: UsageError(why) }
 }
 
-/// The real path of a folder that need not exist, found through those above it that do; `None` where that is not known.
+/// The real path of a folder that need not exist, resolved through its existing ancestors; `None`
+/// if there is none.
 #[must_use]
 pub fn real(out: &Path) -> Option<PathBuf> {
     if let Ok(real) = out.canonicalize() {
         return Some(real);
     }
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The folder above may be missing too; where there is nothing above, there is no such path.
+    // The folder above may be missing too.
     let parent = if parent == out { None } else { real(parent) };
     Some(parent?.join(out.file_name()?))
 }
 
-/// Checks, before any work, that a folder can take the place of `out` at the end.
+/// Checks, before any work, that a finished folder can be renamed to `out`.
 ///
 /// # Errors
-/// When something is mounted at it.
+/// When `out` is a mount point.
 pub fn check(out: &Path) -> Result<(), OutputError> {
     if fs::is_mount_point(out) {
         let below = out.join("data");
-        let what = format!("it is a mount point, which nothing can take the place of; use --out {}", below.display());
+        let what = format!("it is a mount point, which cannot be replaced; use --out {}", below.display());
         return Err(refused(out, what));
     }
     Ok(())
 }
 
-/// The real path of an output folder whether or not it exists, and the folders above it made. A link to a folder is followed:
-/// what it points to is replaced, not the link.
+/// The real path of an output folder, which need not exist; its parent folders are created.
+/// A link to a folder is followed: its target is replaced, not the link.
 ///
 /// # Errors
-/// When the folder above cannot be made, the path is a file, or something is mounted at it.
+/// When the parent cannot be created, the path is a file, or it is a mount point.
 pub fn resolve(out: &Path) -> Result<PathBuf, OutputError> {
     let failed = |source| FsError { operation: "open", path: out.to_owned(), source };
     check(out)?;
@@ -76,10 +78,11 @@ pub fn resolve(out: &Path) -> Result<PathBuf, OutputError> {
     Ok(parent.canonicalize().map_err(failed)?.join(name))
 }
 
-/// Makes this process the only one that builds `out`, whether or not it exists, until the claim is dropped.
+/// Makes this process the only one that writes `out`, which need not exist, until the claim is
+/// dropped.
 ///
 /// # Errors
-/// When another process has it, or nothing may be written beside it.
+/// When another process has claimed it, or its parent folder is not writable.
 pub fn claim(out: &Path) -> Result<Claim, OutputError> {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let claim = Claim::by(out.with_file_name(format!(".{name}.lock{}", fs::TEMPORARY_SUFFIX))).map_err(|error| {
@@ -89,7 +92,9 @@ pub fn claim(out: &Path) -> Result<Claim, OutputError> {
                 let why = error.source;
                 refused(
                     out,
-                    format!("it is made beside its place first, and {above} cannot be written ({why}); choose another --out"),
+                    format!(
+                        "it is written beside its final place first, and {above} is not writable ({why}); choose another --out"
+                    ),
                 )
             }
             _ => error.into(),
@@ -98,7 +103,7 @@ pub fn claim(out: &Path) -> Result<Claim, OutputError> {
     claim.ok_or_else(|| refused(out, "another prep is building it; wait for it, or choose another --out".into()))
 }
 
-/// Whether `out` is absent or empty but for hidden files and what systems keep in a folder.
+/// Returns whether `out` is missing or empty, apart from hidden and system files.
 ///
 /// # Errors
 /// When it cannot be listed.
@@ -106,10 +111,11 @@ pub fn is_free(out: &Path) -> Result<bool, OutputError> {
     Ok(entries(out)?.iter().all(|name| fs::byproduct(name.as_bytes()).is_some()))
 }
 
-/// Checks that `out` holds nothing but what the command itself writes; hidden files and what systems keep in a folder stay in it.
+/// Checks that `out` holds only files that the command itself writes; hidden and system files are
+/// allowed and stay.
 ///
 /// # Errors
-/// When there is anything else; it is named.
+/// When there is any other file; it is named.
 pub fn holds_only(out: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), OutputError> {
     let is_foreign =
         |name: &&String| !is_ours(name) && !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none();
@@ -119,7 +125,7 @@ pub fn holds_only(out: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), Outp
     }
 }
 
-/// The names in `out`, sorted; none if it is absent.
+/// The names in `out`, sorted; empty if it is missing.
 ///
 /// # Errors
 /// When it cannot be listed.

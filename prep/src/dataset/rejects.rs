@@ -1,5 +1,7 @@
-//! Why a picture was left out. One bad picture among thousands must not stop the run, and must not vanish either: it is counted
-//! in the manifest and listed in `rejects.jsonl`.
+//! Pictures that are left out, and the reasons.
+//!
+//! One bad picture among thousands must not stop a build, and must not vanish either:
+//! it is counted in the manifest and listed in `rejects.jsonl`.
 
 use std::collections::BTreeMap;
 
@@ -7,55 +9,55 @@ use serde::{Deserialize, Serialize};
 use shared::archive::ArchiveError;
 use shared::picture::PictureError;
 
-/// The kinds of reasons; their names are part of the format.
+/// The reasons for leaving out a picture; their names are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
-    /// The listing names a file that is not there.
+    /// The listing names a missing file.
     MissingFile,
-    /// The file is there but cannot be read.
+    /// The file exists but cannot be read.
     UnreadableFile,
-    /// Not a picture in a format that is read.
+    /// Not a picture in a supported format.
     UnsupportedFormat,
-    /// Decoding it would take more memory than allowed.
+    /// Decoding it would exceed the memory limit.
     TooLarge,
-    /// Damaged or cut off.
+    /// Damaged or truncated.
     Damaged,
     /// The listing has no box for it.
     NoBox,
-    /// Its box has no area or is no number.
+    /// Its box has no area or is not finite.
     EmptyBox,
-    /// Its box has its centre outside of the picture.
+    /// The centre of its box lies outside the picture.
     BoxOutside,
     /// Its boxes were drawn on a picture of another shape, or are fractions among boxes in pixels.
     SizeMismatch,
     /// The listing has no class for it.
     NoLabel,
-    /// The listing does not say which split it belongs to.
+    /// The listing has no split for it.
     NoSplit,
-    /// Too wide or too high.
+    /// Too wide or too tall.
     Aspect,
-    /// The window is smaller than asked for.
+    /// The window is too small.
     SmallSide,
-    /// The box fills too little of the picture.
+    /// The box fills too small a share of the picture.
     SmallBox,
     /// An object of another class is in the window.
     Intruder,
-    /// Of (nearly) one colour.
+    /// Nearly uniform in colour.
     Blank,
     /// Without sharp edges.
     Blurred,
-    /// Much like one that was taken.
+    /// A near-duplicate of a picture that is taken.
     NearDuplicate,
-    /// Much like one of the other split.
+    /// A near-duplicate of a picture of another split.
     Straddles,
     /// In the source, but not in its listing.
     NotListed,
-    /// A link that leads to no file.
+    /// A link without a target in the source.
     DanglingLink,
 }
 
 impl Reason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 21] = [
         Self::MissingFile,
         Self::UnreadableFile,
@@ -109,27 +111,27 @@ impl Reason {
     }
 }
 
-/// One picture that was left out; a line of `rejects.jsonl`.
+/// A picture that is left out; a line of `rejects.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reject {
     /// Its name in the source; bytes that are not UTF-8 as `\xNN`.
     pub file: String,
-    /// The kind of reason.
+    /// The reason.
     pub reason: String,
     /// The value at fault.
     pub value: String,
-    /// The object of the picture, from 0, where only a part of the picture was left out.
+    /// The number of the object, from 0, if only a crop of the picture is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,
-    /// Its number in `rejects.shard`, where it could be decoded.
+    /// Its number in the shards of rejects, if it can be decoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<u64>,
 }
 
-/// A reason with the value at fault, before the file's name is put to it.
+/// A reason with the value at fault, still without the name of the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The kind of reason.
+    /// The reason.
     pub reason: Reason,
     /// The value at fault.
     pub value: String,
@@ -148,7 +150,7 @@ impl From<PictureError> for Fault {
             PictureError::UnknownFormat { .. } | PictureError::UnsupportedFormat { .. } => Reason::UnsupportedFormat,
             PictureError::TooLarge { .. } => Reason::TooLarge,
             PictureError::Encode { .. } => Reason::Damaged,
-            // The reason says that it is.
+            // The reason already says that it is damaged.
             PictureError::Damaged { what } => return Self::new(Reason::Damaged, what),
         };
         Self::new(reason, error)
@@ -159,14 +161,14 @@ impl From<ArchiveError> for Fault {
     fn from(error: ArchiveError) -> Self {
         match error {
             ArchiveError::TooLarge { limit, .. } => Self::new(Reason::TooLarge, format!("more than {} MiB", limit >> 20)),
-            // Without the archive's own path: the list must not depend on where the source lies.
+            // Without the path of the archive: the list must not depend on the place of the source.
             ArchiveError::Entry { source, .. } => Self::new(Reason::UnreadableFile, source),
             other => Self::new(Reason::UnreadableFile, other),
         }
     }
 }
 
-/// How many pictures were left out, by reason; every reason is there.
+/// The number of rejects by reason; every reason has an entry.
 #[must_use]
 pub fn count(rejects: &[Reject]) -> BTreeMap<String, u64> {
     let mut counts: BTreeMap<String, u64> = Reason::ALL.iter().map(|r| (r.name().to_owned(), 0)).collect();

@@ -17,7 +17,8 @@ pub struct SplitWriter {
 }
 
 impl SplitWriter {
-    /// A split of that name in `folder`, in shards of at most `shard_bytes`; no file is made before the first picture.
+    /// A split of that name in `folder`, in shards of at most `shard_bytes`; no file is made before
+    /// the first picture.
     #[must_use]
     pub fn new(folder: &Path, name: &'static str, layout: Layout, shard_bytes: u64) -> Self {
         let records_per_shard = (shard_bytes as usize / layout.stride()).max(1);

@@ -1,4 +1,4 @@
-//! Every byte of a data set checked. Goes on after the first damaged file: all of them are named.
+//! Checking every byte of a data set. All damaged files are named, not only the first.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use rayon::prelude::*;
 use shared::cli::one_line;
 use shared::dataset::{self, DatasetError, FileSummary, MANIFEST, Manifest};
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug)]
 pub struct Verification {
-    /// The manifest, which holds.
+    /// The manifest, which is sound.
     pub manifest: Manifest,
-    /// Bytes that were checked.
+    /// Number of bytes checked.
     pub bytes: u64,
     /// One line for every damaged or missing file.
     pub damaged: Vec<String>,
@@ -22,7 +22,8 @@ pub struct Verification {
 /// Checks the data set in `dir`.
 ///
 /// # Errors
-/// When there is no data set or its manifest is damaged: then nothing is known about the other files.
+/// When there is no data set, or its manifest is damaged, so that nothing is known about the other
+/// files.
 pub fn verify(dir: &Path) -> Result<Verification, DatasetError> {
     let manifest = dataset::read_manifest(dir)?;
     let files: Vec<&FileSummary> = manifest.splits.iter().flat_map(|s| &s.shards).chain(&manifest.files).collect();

@@ -1,4 +1,5 @@
-//! Which crops are left out although they can be decoded: the filters' thresholds, and near-duplicates.
+//! Leaving out crops that can be decoded but should not be trained on: thresholds, and
+//! near-duplicates.
 
 pub mod near_duplicates;
 mod thresholds;

@@ -1,12 +1,13 @@
 //! Near-duplicates: a difference hash of 256 bits, and a search for hashes that differ in few bits.
 //!
-//! The hash (dHash, Krawetz 2013, here 16 × 16): the luma is averaged to 17 × 16 fields; bit i says whether field i is lighter than
-//! its right neighbour. It withstands other compression, size and brightness; it does not see a picture and its mirror image as alike.
+//! The hash is dHash (Krawetz 2013), here 16 × 16: the luma is averaged to 17 × 16 fields, and bit
+//! i is set if field i is lighter than its right neighbour.
+//! It is robust to compression, size and brightness, but not to mirroring.
 
 /// A difference hash; bit i of word i / 64.
 pub type PerceptualHash = [u64; 4];
 
-/// Two pictures whose hashes differ by no more bits are usually the same photograph.
+/// Two pictures whose hashes differ by at most this many bits are usually the same photograph.
 pub const USUAL_BITS: u32 = 12;
 /// Fields across and down.
 const ACROSS: usize = 17;
@@ -51,17 +52,18 @@ pub fn distance(a: &PerceptualHash, b: &PerceptualHash) -> u32 {
 /// Pictures grouped by equal hashes, and which groups are near to each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Groups {
-    /// The group of every hash that was given.
+    /// The group of every hash.
     pub of: Vec<u32>,
-    /// For every group: the others within reach and the bits in which they differ, nearest first.
+    /// For every group: the groups near to it and the bits in which they differ, nearest first.
     pub near: Vec<Vec<(u32, u32)>>,
 }
 
 impl Groups {
     /// Groups `hashes` and finds the groups that differ by at most `bits`.
     ///
-    /// Hashes that differ by at most k bits agree wholly in one of k + 1 bands of their bits, so that within each band only those
-    /// of one key are compared. One band at a time is sorted: memory is a few words a hash.
+    /// Hashes that differ by at most k bits are equal in at least one of k + 1 bands of their bits.
+    /// Therefore only hashes with equal keys in a band are compared.
+    /// Bands are sorted one at a time, so that memory is a few words per hash.
     #[must_use]
     pub fn within(hashes: &[PerceptualHash], bits: u32) -> Self {
         let mut order: Vec<u32> = (0..hashes.len() as u32).collect();
@@ -97,10 +99,12 @@ impl Groups {
         Self { of, near: near.into_iter().map(in_order).collect() }
     }
 
-    /// Which hashes are near to an earlier one that stays: their number, the picture of the earlier one, and the bits between.
-    /// `pictures` names the picture of every hash: cuts of one picture are meant to be alike and do not count.
+    /// The hashes near to an earlier one that stays: their number, the picture of the earlier one,
+    /// and the bits in which they differ.
+    /// `pictures` yields the picture of every hash: crops of one picture are alike on purpose and
+    /// do not count.
     pub fn duplicates(&self, pictures: impl Iterator<Item = u64>) -> Vec<(usize, u64, u32)> {
-        // All hashes of a group that stay are of one picture.
+        // All hashes of a group that stay belong to one picture.
         let mut stays: Vec<Option<u64>> = vec![None; self.near.len()];
         let mut found = Vec::new();
         for (n, picture) in pictures.enumerate() {
@@ -113,7 +117,8 @@ impl Groups {
         found
     }
 
-    /// The group of picture `n` and those near to it, with the bits in which they differ, nearest first.
+    /// The group of hash `n` and the groups near to it, with the bits in which they differ, nearest
+    /// first.
     pub fn around(&self, n: usize) -> impl Iterator<Item = (usize, u32)> {
         let own = self.of[n];
         let others = self.near[own as usize].iter().copied();
@@ -121,11 +126,15 @@ impl Groups {
     }
 }
 
-/// The key of band `band` of `bands`. The bits of a band are spread over the picture: neighbours are much alike (a white margin), and
-/// bands of neighbours would throw half a collection into one heap.
+/// The key of band `band` of `bands`.
+///
+/// The bits of a band are spread over the picture.
+/// Neighbouring bits are alike (a white margin), so that bands of neighbours would give half a
+/// collection the same key.
 fn key(hash: &PerceptualHash, band: usize, bands: usize) -> u64 {
     let (start, end) = (256 * band / bands, 256 * (band + 1) / bands);
-    // 77 is odd, so that this is a permutation of the 256 bits. A band of more than 64 bits is folded: equal bands keep equal keys.
+    // 77 is odd, so that this permutes the 256 bits. A band of more than 64 bits is folded: equal
+    // bands keep equal keys.
     let bit = |i: usize| i * 77 % 256;
     (start..end).fold(0u64, |key, i| key.rotate_left(1) ^ (hash[bit(i) / 64] >> (bit(i) % 64) & 1))
 }

@@ -1,33 +1,35 @@
-//! Which cuts are left out although they could be decoded: what each filter measures, and where it draws the line.
+//! Filters that look at one crop: their measures and thresholds.
 //!
-//! Near-duplicates are a matter of all pictures together: [`crate::filter::near_duplicates`].
+//! Near-duplicates concern all pictures together: [`super::near_duplicates`].
 
 use super::near_duplicates::USUAL_BITS;
 use crate::crop::{BoundingBox, Crop, Object};
 use crate::dataset::rejects::{Fault, Reason};
 use crate::pixels::luma;
 
-/// The lines drawn; `None`: the filter is off.
+/// The threshold of each filter; `None`: the filter is off.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filters {
-    /// Least and largest height over width, of the box or, where there is none, of the picture.
+    /// Smallest and largest height / width, of the box or, without a box, of the picture.
     pub aspect: Option<(f64, f64)>,
-    /// Least side of the window before it is scaled, in pixels.
+    /// Smallest side of the window before scaling, in pixels.
     pub min_side: Option<f64>,
-    /// Least part of the picture's area that the box fills.
+    /// Smallest share of the picture's area that the box must fill.
     pub min_box_area: Option<f64>,
-    /// Largest part of the window that the box of an object of another class may cover.
+    /// Largest share of the window that the box of an object of another class may cover.
     pub max_intruder: Option<f64>,
-    /// Least difference between the lightest and the darkest pixel of the stored picture (0–255).
+    /// Smallest difference between the lightest and the darkest pixel of the stored picture
+    /// (0–255).
     pub min_contrast: Option<f64>,
-    /// Least variance of the Laplacian of the stored picture.
+    /// Smallest variance of the Laplacian of the stored picture.
     pub min_sharpness: Option<f64>,
-    /// Most bits by which the hashes of two pictures differ that count as near-duplicates ([`crate::filter::near_duplicates`]).
+    /// Largest number of bits in which the hashes of near-duplicates differ
+    /// ([`super::near_duplicates`]).
     pub near_duplicates: Option<u32>,
 }
 
 impl Filters {
-    /// What is usual: the line that `--dry-run` tries for a filter that is off.
+    /// Usual thresholds: `--dry-run` tries them for filters that are off.
     #[must_use]
     pub fn usual(size: u32) -> Self {
         Self {
@@ -41,17 +43,18 @@ impl Filters {
         }
     }
 
-    /// The first filter that leaves a cut out, with the value at fault.
+    /// The first filter that leaves a crop out, with the value at fault.
     #[must_use]
     pub fn fault(&self, measured: &Measures) -> Option<Fault> {
         self.faults(measured).into_iter().next()
     }
 
-    /// All filters that would leave a cut out.
+    /// All filters that would leave a crop out.
     #[must_use]
     pub fn faults(&self, measured: &Measures) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut add = |reason, value: f64, line: String| faults.push(Fault::new(reason, format!("{}, {line}", shown(value))));
+        let mut add =
+            |reason, value: f64, threshold: String| faults.push(Fault::new(reason, format!("{}, {threshold}", shown(value))));
         if let Some((low, high)) = self.aspect
             && !(low..=high).contains(&measured.aspect)
         {
@@ -63,38 +66,38 @@ impl Filters {
             (Reason::Blank, self.min_contrast, measured.contrast),
             (Reason::Blurred, self.min_sharpness, measured.sharpness),
         ];
-        for (reason, line, value) in least {
-            if let (Some(line), Some(value)) = (line, value)
-                && value < line
+        for (reason, threshold, value) in least {
+            if let (Some(threshold), Some(value)) = (threshold, value)
+                && value < threshold
             {
-                add(reason, value, format!("below {line}"));
+                add(reason, value, format!("below {threshold}"));
             }
         }
-        if let Some(line) = self.max_intruder
-            && measured.intruder > line
+        if let Some(threshold) = self.max_intruder
+            && measured.intruder > threshold
         {
-            add(Reason::Intruder, measured.intruder, format!("above {line}"));
+            add(Reason::Intruder, measured.intruder, format!("above {threshold}"));
         }
         faults
     }
 }
 
-/// Four digits are enough to see why, and the same on every machine.
+/// At most four decimals, which are the same on every machine.
 fn shown(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What the filters look at.
+/// The measures that the filters compare with their thresholds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measures {
-    /// Height over width of the box, or of the picture.
+    /// Height / width of the box, or of the picture.
     pub aspect: f64,
     /// The shorter side of the window, in pixels.
     pub side: f64,
-    /// The box's part of the picture's area; `None` without a box.
+    /// The box's share of the picture's area; `None` without a box.
     pub box_area: Option<f64>,
-    /// The largest part of the window that the box of an object of another class covers.
+    /// The largest share of the window that the box of an object of another class covers.
     pub intruder: f64,
     /// Lightest minus darkest pixel; `None` before there are pixels.
     pub contrast: Option<f64>,
@@ -103,8 +106,8 @@ pub struct Measures {
 }
 
 impl Measures {
-    /// What the annotations say about a cut of a picture of `width` × `height` pixels; `others` are boxes of classes that were
-    /// not asked for.
+    /// The measures of a crop of a picture of `width` × `height` pixels that need no pixels;
+    /// `others` are boxes of classes that are not selected.
     #[must_use]
     pub fn of_crop(crop: &Crop, width: u32, height: u32, objects: &[Object], others: &[BoundingBox]) -> Self {
         let (w, h) = (f64::from(width), f64::from(height));
@@ -127,7 +130,8 @@ impl Measures {
         }
     }
 
-    /// Adds what the luma of the stored picture (`width` wide) says, as far as `filters` or `all` ask for it.
+    /// Adds the measures of the luma of the stored picture, `width` pixels wide, that `filters`
+    /// need; all of them if `all`.
     #[must_use]
     pub fn with_luma(self, light: &[u8], width: usize, filters: &Filters, all: bool) -> Self {
         let contrast = || {

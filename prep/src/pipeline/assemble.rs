@@ -1,8 +1,10 @@
-//! Prepared pictures become a data set: what depends on all of them is decided (near-duplicates, and that they do not lie in both
-//! splits), and the shards, the lists, the preview and the manifest are written.
+//! Assembling a data set from prepared pictures.
 //!
-//! Everything is written in a folder beside the final one, which takes its name at the end: whoever looks sees the old data set or
-//! the new one, at every moment and after every crash.
+//! Decisions that depend on all pictures are made here: near-duplicates, and keeping them out of
+//! different splits.
+//! Then the shards, the lists, the preview and the manifest are written.
+//! Everything is written to a folder beside the final one, which is renamed at the end:
+//! at every moment and after every crash there is either the old data set or the new one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -25,32 +27,34 @@ use crate::filter::near_duplicates::{Groups, PerceptualHash, USUAL_BITS};
 use crate::sheets;
 use crate::source::Split;
 
-/// What there is to say about a data set beside its manifest.
+/// Remarks on a data set that its manifest does not hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// Pictures whose files are equal to an earlier one's, byte for byte.
+    /// Pictures whose file equals an earlier one, byte for byte.
     pub identical: u64,
-    /// Pictures that are near to a picture of another split (where the source says the splits).
+    /// Near-duplicates of a picture of another split, if the source gives the splits.
     pub straddling: u64,
     /// Pictures with a colour profile.
     pub profiles: u64,
 }
 
-/// What was found out about all pictures.
+/// The result of assembling a data set.
 #[derive(Debug)]
 pub struct Assembled {
     /// The data set's manifest.
     pub manifest: Manifest,
     /// Pictures looked at, rejected ones included.
     pub pictures: u64,
-    /// What there is to say beside it.
+    /// Remarks beside it.
     pub notes: Notes,
 }
 
-/// Writes the data set from the chunks of all `parts`, which together hold every picture. `None` if a signal came.
+/// Writes the data set from the chunks of all `parts`, which together hold every picture. `None`
+/// after a signal.
 ///
 /// # Errors
-/// When a chunk cannot be read, nothing is left for training, or writing fails; `out` is then as it was.
+/// When a chunk cannot be read, nothing is left for training, or writing fails; `out` is then as it
+/// was.
 pub fn assemble(parts: &[WorkFolder], out: &Path, stop: &Stop) -> Result<Option<Assembled>, BuildError> {
     let work = &parts[0].work;
     let mut assembler = Assembler::new(work, out)?;
@@ -72,18 +76,19 @@ fn chunks(parts: &[WorkFolder]) -> impl Iterator<Item = (&WorkFolder, u64)> {
     parts.iter().flat_map(|folder| (folder.work.first..folder.work.end).map(move |chunk| (folder, chunk)))
 }
 
-/// A cut that waits for later pictures.
+/// A crop that waits for later pictures.
 struct Waiting {
     number: u64,
-    /// Of its cuts only whether there are several is still of use; the first is the one.
+    /// The first of its crops is the one that waits; a second one only shows that there are
+    /// several.
     record: PictureRecord,
     pixels: Option<Vec<u8>>,
 }
 
-/// Bytes of cuts that wait in memory, at most.
+/// Largest number of bytes of crops that wait in memory.
 const WAITING_BYTES: usize = 16 << 20;
 
-/// A data set that is being written where nobody sees it yet.
+/// A data set that is being written, not yet visible under its name.
 pub struct Assembler {
     staged: AtomicFolder,
     manifest: Manifest,
@@ -94,21 +99,21 @@ pub struct Assembler {
     rejects: Vec<Reject>,
     files: Vec<(Vec<u8>, FileHash)>,
     survey: Survey,
-    /// Cuts that wait, as long as they are few; of many the chunks are read again.
+    /// Waiting crops; `None` once there are too many, then the chunks are read again.
     waiting: Option<Vec<Waiting>>,
-    /// Cuts that no filter of their own left out, so far.
+    /// Crops so far that passed their own filters.
     number: u64,
     /// Near-duplicates are left out.
     distinct: bool,
-    /// The splits are drawn.
+    /// The splits are random.
     drawn: bool,
 }
 
 impl Assembler {
-    /// Starts the data set that will be called `out`.
+    /// Starts a data set that will be named `out`.
     ///
     /// # Errors
-    /// When the folder beside it cannot be made.
+    /// When the folder beside it cannot be created.
     pub fn new(work: &WorkManifest, out: &Path) -> Result<Self, BuildError> {
         let staged = AtomicFolder::create(out)?;
         let layout = work.manifest.layout();
@@ -131,13 +136,13 @@ impl Assembler {
         })
     }
 
-    /// Whether a cut is taken depends on pictures that may come later.
+    /// Returns whether taking a crop depends on later pictures.
     fn waits(&self, record: &PictureRecord, crop: &CropRecord) -> bool {
         crop.fault.is_none() && (self.distinct || (self.drawn && record.split != Some(Split::Train as u8)))
     }
 
-    /// Takes pictures, which come in the order of the plan; `pixels` are those of their cuts. Cuts that must wait for later pictures
-    /// are passed over.
+    /// Adds pictures, in the order of the plan; `pixels` are those of their crops. Crops that
+    /// depend on later pictures wait.
     ///
     /// # Errors
     /// When writing fails.
@@ -161,7 +166,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// Keeps a cut that waits, unless there are too many.
+    /// Keeps a waiting crop, unless there are too many.
     fn hold(&mut self, record: &PictureRecord, crop: &CropRecord, pixels: Option<&[u8]>) {
         let most = WAITING_BYTES / self.manifest.layout().pixel_bytes();
         let Some(waiting) = self.waiting.as_mut().filter(|waiting| waiting.len() < most) else {
@@ -172,7 +177,7 @@ impl Assembler {
         waiting.push(Waiting { number: self.number, record, pixels: pixels.map(<[u8]>::to_vec) });
     }
 
-    /// Writes a cut where it belongs: into its split, or beside the reason for which it is left out.
+    /// Writes a crop to its split, or to the rejects with the reason.
     fn settle(
         &mut self,
         record: &PictureRecord,
@@ -199,7 +204,7 @@ impl Assembler {
         Ok(())
     }
 
-    /// Takes the cuts that waited, now that all pictures are known.
+    /// Writes the crops that waited, now that all pictures are known.
     fn push_waiting(&mut self, parts: &[WorkFolder]) -> Result<(), BuildError> {
         let mut faults = self.survey.faults(parts)?;
         if let Some(waiting) = self.waiting.take() {
@@ -228,18 +233,19 @@ impl Assembler {
         Ok(())
     }
 
-    /// Takes what waited, from the chunks of all `parts`, writes what is left and gives the folder its name; `None` if a signal came.
+    /// Writes the crops that waited, from the chunks of all `parts`, and the lists, and renames the
+    /// folder; `None` after a signal.
     ///
     /// # Errors
-    /// When nothing is left for training, or writing fails; what had the name is then as it was.
+    /// When nothing is left for training, or writing fails; the old data set is then as it was.
     pub fn finish(mut self, parts: &[WorkFolder], stop: &Stop) -> Result<Option<Assembled>, BuildError> {
         self.push_waiting(parts)?;
         let Self { staged, mut manifest, pictures, splits, rejected, rejects, files, survey, .. } = self;
-        // Waiting for the disk takes longer than anything else here.
+        // Waiting for the disk takes longest here.
         let (splits, left_out) =
             rayon::join(|| splits.into_par_iter().map(SplitWriter::finish).collect::<Result<_, _>>(), || rejected.finish());
         manifest.splits = splits?;
-        // A third split is there only where the source has one.
+        // There is a third split only if the source has one.
         manifest.splits.retain(|split| split.records > 0 || split.name != Split::Test.name());
         manifest.fingerprint = hex(&fingerprint::of_files(files));
         manifest.rejects = rejects::count(&rejects);
@@ -272,7 +278,8 @@ fn write_lists(
     Ok(shared::sealed::write(&staged.path().join(MANIFEST), manifest)?)
 }
 
-/// The number of a cut in a shard: that of its picture in the source, and which object of it.
+/// The number of a crop in a shard: that of its picture in the source, and that of its object in
+/// the upper 32 bits.
 fn number_of(record: &PictureRecord, crop: &CropRecord) -> u64 {
     record.number | u64::from(crop.object.unwrap_or(0)) << 32
 }
@@ -289,21 +296,21 @@ fn nothing_left(manifest: &Manifest, rejects: &[Reject]) -> BuildError {
     BuildError::NothingLeft { source: DataError(format!("{why}{first}")) }
 }
 
-/// A cut that no filter of its own left out, as far as others matter for it.
+/// A crop that passed its own filters: what matters for comparing it with others.
 struct Kept {
     picture: u64,
     split: u8,
 }
 
-/// Why a cut is left out for another's sake.
+/// The reason that a crop is left out because of another one.
 struct Near {
     reason: Reason,
     bits: u32,
-    /// The picture that it is near to.
+    /// The picture of the other one.
     to: u64,
 }
 
-/// What is known about all pictures together.
+/// Facts about all pictures together.
 #[derive(Default)]
 struct Survey {
     kept: Vec<Kept>,
@@ -324,7 +331,8 @@ impl Survey {
         }
     }
 
-    /// The cuts (by their number among those kept so far) that are left out for another's sake.
+    /// The crops, by their number among those kept so far, that are left out because of another
+    /// one.
     ///
     /// # Errors
     /// When a chunk cannot be read.
@@ -337,7 +345,8 @@ impl Survey {
             let found = groups.duplicates(pictures).into_iter();
             near.extend(found.map(|(n, to, bits)| (n as u64, Near { reason: Reason::NearDuplicate, bits, to })));
         }
-        // A picture for training stays: there it is of use, and one much like it would flatter what is measured.
+        // The picture for training stays: its near-duplicate in another split would flatter the
+        // metrics.
         let mut learned: Vec<Option<u64>> = vec![None; groups.near.len()];
         for (n, crop) in self.kept.iter().enumerate().filter(|(n, _)| !near.contains_key(&(*n as u64))) {
             if crop.split == Split::Train as u8 {
@@ -362,7 +371,7 @@ impl Survey {
     }
 }
 
-/// The names of some pictures; few, so that not all names are kept in memory.
+/// The names of some pictures: keeping all names would take memory.
 fn names(parts: &[WorkFolder], wanted: &HashSet<u64>) -> Result<HashMap<u64, String>, BuildError> {
     let mut names = HashMap::new();
     for (folder, chunk) in chunks(parts) {

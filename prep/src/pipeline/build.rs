@@ -1,4 +1,5 @@
-//! A build: listing the sources, preparing what is missing, and writing the data set or a part of it.
+//! A build: listing the sources, preparing what is missing, and writing the data set or a part of
+//! it.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -26,16 +27,18 @@ use crate::source::account;
 const GROUP: usize = 8;
 /// … unless there are few.
 const SMALL_BUILD: usize = 512;
-/// Prepared pictures that wait for their turn to be written, at most, in bytes.
+/// Largest number of bytes of prepared pictures that wait to be written.
 const WAITING_BYTES: usize = 16 << 20;
 
-/// Builds the data set or a part of it, goes on with one that was interrupted, or finds that it is there already.
+/// Builds the data set or a part of it, resumes an interrupted build, or finds that the data set is
+/// up to date.
 ///
 /// # Errors
-/// When the source cannot be used, the folder holds something else, or writing fails; the folder is then as it was.
+/// When the source cannot be used, the folder holds something else, or writing fails; the folder is
+/// then as it was.
 pub fn build(options: &BuildOptions, stop: &Stop) -> Result<BuildOutcome, BuildError> {
     let started = Instant::now();
-    // Before the source is listed, which may take a while.
+    // First, because listing the source may take a while.
     folder::check(&options.out)?;
     let threads = Pool::new(options.jobs);
     let plan = threads.install(|| Plan::new(options))?;
@@ -46,7 +49,7 @@ pub fn build(options: &BuildOptions, stop: &Stop) -> Result<BuildOutcome, BuildE
     let account = account::lines(&plan.manifest.account);
     if let Some((part, of)) = options.part {
         if !out.exists() {
-            // A merge that was killed at its very end has the parts under another name.
+            // A merge killed at its very end leaves the parts under another name.
             fs::recover_folder(&out)?;
         }
         refuse_data_set(&out, options)?;
@@ -63,7 +66,7 @@ pub fn build(options: &BuildOptions, stop: &Stop) -> Result<BuildOutcome, BuildE
     let _claim = folder::claim(&out)?;
     fs::recover_folder(&out)?;
     if let Some(manifest) = threads.install(|| up_to_date::existing(&out, &plan, options))? {
-        // Killed between its last rename and its end, a build leaves this.
+        // A build killed after its last rename leaves this.
         fs::remove(beside(&out))?;
         return Ok(BuildOutcome::UpToDate(manifest));
     }
@@ -79,7 +82,8 @@ pub fn build(options: &BuildOptions, stop: &Stop) -> Result<BuildOutcome, BuildE
     Ok(BuildOutcome::Built(BuildReport { manifest, pictures, resumed, notes, seconds: started.elapsed().as_secs_f64() }))
 }
 
-/// Prepares all pictures and writes the data set; gives how many were prepared before, or `None` if a signal came.
+/// Prepares all pictures and writes the data set; returns how many had been prepared before, or
+/// `None` after a signal.
 fn whole(
     plan: &Plan,
     options: &BuildOptions,
@@ -97,13 +101,14 @@ fn whole(
     Ok(assembler.finish(std::slice::from_ref(folder), stop)?.map(|report| (resumed, report)))
 }
 
-/// Where pictures wait while the data set `out` is built.
+/// The work folder of the data set `out`.
 fn beside(out: &Path) -> PathBuf {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_file_name(format!(".{name}.work{}", fs::TEMPORARY_SUFFIX))
 }
 
-/// A work folder that goes when a build fails, so that a full disk is not left full; it stays when the build is killed or stopped.
+/// A work folder that is removed when a build fails, so that a full disk is not left full; it stays
+/// after a kill or a signal.
 struct Guard {
     folder: WorkFolder,
 }
@@ -118,13 +123,14 @@ impl Guard {
     }
 
     fn keep(self, outcome: BuildOutcome) -> BuildOutcome {
-        tracing::info!("what is done is kept in {}; the same command goes on from there", self.folder.path().display());
+        tracing::info!("finished work is kept in {}; the same command resumes", self.folder.path().display());
         outcome
     }
 }
 
-/// Prepares the pictures of the chunks that are missing, and hands every chunk, its records and their pixels in any number of pieces, to `taken` in the order of the
-/// plan; gives how many pictures were there already, or `None` if a signal came.
+/// Prepares the pictures of the missing chunks, and passes every chunk to `taken` in the order of
+/// the plan: its records, and their pixels in any number of pieces.
+/// Returns how many pictures had been prepared before, or `None` after a signal.
 fn run(
     plan: &Plan,
     options: &BuildOptions,
@@ -137,17 +143,17 @@ fn run(
     let places: Vec<u64> = missing.iter().flat_map(|&chunk| folder.work.range(chunk)).collect();
     let resumed = folder.work.taken() as usize - places.len();
     if resumed > 0 {
-        tracing::info!("{resumed} of {} pictures were prepared before; going on", resumed + places.len());
+        tracing::info!("{resumed} of {} pictures were prepared before; resuming", resumed + places.len());
     }
     let preparer = Preparer::new(plan, options, false);
     let progress = Progress::new("prep build", places.len() as u64);
-    // A thread takes several pictures at a time, so that threads seldom wake each other.
+    // A thread takes several pictures at a time, so that threads rarely wake each other.
     let group = if places.len() < SMALL_BUILD { 1 } else { GROUP };
     let groups: Vec<&[u64]> = places.chunks(group).collect();
     let window = WAITING_BYTES / folder.work.manifest.layout().pixel_bytes() / group;
     let mut chunks = all.peekable();
     let mut given = missing.iter().copied().peekable();
-    // Chunks that are there are handed over when those before them are done.
+    // Existing chunks are passed on when those before them are done.
     let mut hand_over = |waiting: &mut Vec<PreparedPicture>| -> Result<(), BuildError> {
         while let Some(&chunk) = chunks.peek() {
             if given.peek() != Some(&chunk) {
@@ -184,7 +190,7 @@ fn run(
     }
 }
 
-/// A part must not be put where a data set is.
+/// Refuses to build a part inside a data set.
 fn refuse_data_set(out: &Path, options: &BuildOptions) -> Result<(), BuildError> {
     if out.join(MANIFEST).exists() {
         let what = "it holds a data set; choose another --out for the parts".into();

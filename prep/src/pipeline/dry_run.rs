@@ -16,44 +16,45 @@ use crate::filter::Filters;
 use crate::filter::near_duplicates::{Groups, USUAL_BITS};
 use crate::source::{Split, account};
 
-/// Names of pictures shown for each reason.
+/// Examples shown for each reason.
 const EXAMPLES: usize = 3;
-/// Prepared pictures that may wait for their turn.
+/// Largest number of prepared pictures that wait for their turn.
 const WINDOW: usize = 256;
 
-/// What a reason would leave out.
+/// The crops that a filter leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilterTally {
-    /// How many cuts.
+    /// Number of crops.
     pub crops: u64,
     /// The first of them, with the value at fault.
     pub examples: Vec<String>,
 }
 
-/// What a build would do.
+/// The findings of a dry run.
 #[derive(Clone, Debug, Default)]
 pub struct DryRun {
     /// Pictures looked at.
     pub pictures: u64,
-    /// Cuts that would be taken as the filters stand, by split.
+    /// Crops that the present filters take, by split.
     pub taken: [u64; 3],
-    /// What the settings as they stand leave out, by reason, counted once.
+    /// Crops that the present settings leave out, by their first reason.
     pub left_out: BTreeMap<&'static str, FilterTally>,
-    /// What each filter by itself would leave out: with its own line if it is on, with the usual one if it is off.
+    /// Crops that each filter alone leaves out: with its own threshold if it is on, with the usual
+    /// one if it is off.
     pub filters: Vec<(Reason, String, FilterTally)>,
-    /// Files that are equal to an earlier one, byte for byte.
+    /// Files that equal an earlier one, byte for byte.
     pub identical: FilterTally,
-    /// Taken cuts by class and split.
+    /// Taken crops by class and split.
     pub classes: Vec<[u64; 3]>,
 }
 
-/// Tries everything; `None` if a signal came.
+/// Tries every filter on every picture; `None` after a signal.
 ///
 /// # Errors
 /// When a source cannot be used.
 pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Option<DryRun>, BuildError> {
     let preparer = Preparer::new(plan, options, true);
-    let lines = tried(&options.filters, options.size);
+    let thresholds = tried(&options.filters, options.size);
     let mut found = DryRun { pictures: plan.pictures.len() as u64, ..DryRun::default() };
     found.classes = vec![[0; 3]; plan.manifest.classes.len()];
     let mut by_filter: HashMap<Reason, FilterTally> = HashMap::new();
@@ -73,7 +74,7 @@ pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Optio
             }
         }
         for measures in &outcome.measures {
-            for fault in lines.faults(measures) {
+            for fault in thresholds.faults(measures) {
                 by_filter.entry(fault.reason).or_default().add(|| example(shown, &fault));
             }
         }
@@ -96,9 +97,9 @@ pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Optio
     if queue::in_order(options.jobs, plan.pictures.len(), WINDOW, work, sink).is_err() {
         return Ok(None);
     }
-    let near = near_duplicates(plan, &Groups::within(&hashes, lines.near_duplicates.unwrap_or(USUAL_BITS)), &places);
+    let near = near_duplicates(plan, &Groups::within(&hashes, thresholds.near_duplicates.unwrap_or(USUAL_BITS)), &places);
     by_filter.insert(Reason::NearDuplicate, near);
-    let rows = rows(&options.filters, &lines);
+    let rows = rows(&options.filters, &thresholds);
     found.filters =
         rows.into_iter().map(|(reason, flag)| (reason, flag, by_filter.remove(&reason).unwrap_or_default())).collect();
     Ok(Some(found))
@@ -117,7 +118,7 @@ impl FilterTally {
     }
 }
 
-/// The lines to try: those that are drawn, else the usual ones.
+/// The thresholds to try: the given ones, else the usual ones.
 fn tried(filters: &Filters, size: u32) -> Filters {
     let usual = Filters::usual(size);
     Filters {
@@ -131,9 +132,10 @@ fn tried(filters: &Filters, size: u32) -> Filters {
     }
 }
 
-/// The filters in the order of the table, each with the flag that draws its line.
+/// The filters in the order of the table, each with its flag.
 fn rows(given: &Filters, tried: &Filters) -> Vec<(Reason, String)> {
-    let row = |reason, on: bool, flag: &str, line: String| (reason, format!("--{flag} {line}{}", if on { "" } else { " (off)" }));
+    let row =
+        |reason, on: bool, flag: &str, value: String| (reason, format!("--{flag} {value}{}", if on { "" } else { " (off)" }));
     let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
     let aspect = tried.aspect.map_or(String::new(), |(low, high)| format!("{low}:{high}"));
     let bits = tried.near_duplicates.map_or(String::new(), |bits| bits.to_string());
@@ -148,7 +150,7 @@ fn rows(given: &Filters, tried: &Filters) -> Vec<(Reason, String)> {
     ]
 }
 
-/// Cuts that are near to an earlier one of another picture.
+/// Crops that are near-duplicates of an earlier one of another picture.
 fn near_duplicates(plan: &Plan, groups: &Groups, places: &[u64]) -> FilterTally {
     let name = |place: u64| plan.pictures[place as usize].entry.shown();
     let mut tally = FilterTally::default();
@@ -159,7 +161,7 @@ fn near_duplicates(plan: &Plan, groups: &Groups, places: &[u64]) -> FilterTally 
 }
 
 impl DryRun {
-    /// The tables, for a person.
+    /// The tables to print.
     #[must_use]
     pub fn table(&self, plan: &Plan) -> String {
         let mut text = String::new();
@@ -167,14 +169,14 @@ impl DryRun {
         let splits = Split::ALL.iter().zip(self.taken).filter(|(split, n)| *n > 0 || **split != Split::Test);
         let splits: Vec<String> = splits.map(|(split, n)| format!("{} {n}", split.name())).collect();
         let _ = writeln!(text, "{} pictures would give {taken} ({})", self.pictures, splits.join(", "));
-        let _ = writeln!(text, "\nleft out as the settings stand:");
+        let _ = writeln!(text, "\nleft out by the present settings:");
         if self.left_out.is_empty() {
             let _ = writeln!(text, "  nothing");
         }
         for (reason, tally) in &self.left_out {
             line(&mut text, reason, "", tally);
         }
-        let _ = writeln!(text, "\nwhat each filter by itself leaves out (those that are off: would leave out):");
+        let _ = writeln!(text, "\nleft out by each filter alone (off: it would leave out):");
         for (reason, flag, tally) in &self.filters {
             line(&mut text, reason.name(), flag, tally);
         }
@@ -189,10 +191,10 @@ fn line(text: &mut String, reason: &str, flag: &str, tally: &FilterTally) {
     let _ = writeln!(text, "  {reason:<16} {flag:<28} {:>7}  {}", tally.crops, tally.examples.join("; "));
 }
 
-/// How many classes are listed; of more, the largest and the smallest.
+/// Largest number of classes listed; of more, the largest and the smallest are.
 const CLASS_LINES: usize = 20;
 
-/// The classes with how many pictures of them each split has.
+/// The classes, with the number of their pictures in each split.
 #[must_use]
 pub fn classes(names: &[String], counts: &[[u64; 3]]) -> String {
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Why nothing was built.
+//! Errors of a build.
 
 use std::path::PathBuf;
 
@@ -14,13 +14,13 @@ use thiserror::Error;
 use crate::dataset::folder::OutputError;
 use crate::source::SourceError;
 
-/// Why nothing was built.
+/// Errors of a build.
 #[derive(Debug, Error)]
 pub enum BuildError {
     /// A source cannot be read.
     #[error("{0}")]
     Archive(#[from] ArchiveError),
-    /// A listing cannot be used.
+    /// A source cannot be listed.
     #[error("{0}")]
     Source(#[from] SourceError),
     /// The options do not fit the source.
@@ -41,27 +41,27 @@ pub enum BuildError {
     /// The preview cannot be encoded.
     #[error("{0}")]
     Preview(#[from] PictureError),
-    /// What was just written cannot be read.
+    /// A data set cannot be read.
     #[error("{0}")]
     Dataset(#[from] DatasetError),
-    /// A part that was made before cannot be used.
+    /// A part of a build cannot be used.
     #[error("{path}")]
     Part {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// The problem, and how to mend it.
         source: DataError,
     },
-    /// `--strict`, and the source holds what is not used.
-    #[error("--strict: not everything in the source is used")]
+    /// `--strict`, and the source holds unused files.
+    #[error("--strict: the source holds unused files")]
     Unaccounted {
-        /// What is not used.
+        /// The unused files.
         source: DataError,
     },
     /// No picture for training is left.
     #[error("the source gives no picture for training")]
     NothingLeft {
-        /// How many pictures were rejected, and why.
+        /// The counts of rejects by reason.
         source: DataError,
     },
 }

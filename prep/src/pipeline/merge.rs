@@ -1,4 +1,4 @@
-//! Joining the parts of a build. The bytes are those of one build.
+//! Joining the parts of a build. The result has the bytes of a build in one go.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -16,11 +16,13 @@ use super::work::WorkFolder;
 use crate::dataset::files::{is_ours, part_name, part_numbers};
 use crate::dataset::folder;
 
-/// Joins the parts that `prep build --part` made in `out` to a data set, which takes their place. A data set that is there already,
-/// without parts, is left as it is: the same command was killed at its very end.
+/// Joins the parts that `prep build --part` made in `out` to a data set, which replaces them.
+///
+/// A data set without parts is left as it is: it is what a merge killed at its very end leaves.
 ///
 /// # Errors
-/// When there are none, one is missing, unfinished or from another build, or writing fails; they are then as they were.
+/// When there are no parts, one is missing, unfinished or from another build, or writing fails;
+/// they are then as they were.
 pub fn merge(out: &Path, stop: &Stop) -> Result<BuildOutcome, BuildError> {
     let started = Instant::now();
     let out = folder::resolve(out)?;
@@ -37,7 +39,7 @@ pub fn merge(out: &Path, stop: &Stop) -> Result<BuildOutcome, BuildError> {
     Ok(BuildOutcome::Built(BuildReport { manifest, pictures, resumed: 0, notes, seconds: started.elapsed().as_secs_f64() }))
 }
 
-/// Opens all parts in a folder, and checks that they are all there and belong together.
+/// Opens all parts in a folder, and checks that none is missing and all belong together.
 fn parts_of(out: &Path) -> Result<Vec<WorkFolder>, BuildError> {
     let wrong = |path: PathBuf, what: String| BuildError::Part { path, source: DataError(what) };
     let of = folder::entries(out)?.iter().filter_map(|name| part_numbers(name)).map(|(_, of)| of).max();

@@ -1,18 +1,19 @@
-//! From sources to a data set: pictures are read, decoded, cropped and scaled on all cores, and written in the order of the listing.
+//! From sources to a data set: pictures are read, decoded, cropped and scaled on all cores, and
+//! written in the order of the listing.
 //!
 //! The bytes are the same for any number of threads, of parts, and of interruptions.
 //!
 //! | module | responsible for |
 //! |---|---|
-//! | [`options`] | what to build, and how the manifest notes it |
+//! | [`options`] | the options of a build, and their record in the manifest |
 //! | [`planned`], [`plan`] | the pictures to take and how, settled before the first is read |
 //! | `opened`, [`prepare`] | one picture |
-//! | [`record`] | what is noted of a picture until all are known |
+//! | [`record`] | the record of a picture, kept until all are known |
 //! | [`queue`] | many pictures on several threads, in order, in bounded memory |
 //! | [`work`] | the folder in which prepared pictures wait, so that a killed build resumes |
-//! | [`assemble`] | what depends on all pictures, and writing the data set |
+//! | [`assemble`] | decisions that depend on all pictures, and writing the data set |
 //! | `build`, `merge` | a build, and joining one that was made in parts |
-//! | `up_to_date` | recognising that the data set is there already |
+//! | `up_to_date` | detecting that the data set is up to date |
 //! | [`dry_run`] | trying every filter without writing |
 
 pub mod assemble;

@@ -1,4 +1,5 @@
-//! A picture of which the header is read: its extents, its boxes, the memory that decoding takes, its pixels.
+//! A picture of which the header is read: its extents, its boxes, the memory that decoding takes,
+//! its pixels.
 
 use std::borrow::Cow;
 
@@ -45,7 +46,8 @@ impl<'a> Opened<'a> {
         }
     }
 
-    /// The objects of the picture, and the boxes of other classes, in pixels of the upright picture.
+    /// The objects of the picture, and the boxes of other classes, in pixels of the upright
+    /// picture.
     ///
     /// # Errors
     /// When the boxes belong to a picture of another shape.
@@ -75,7 +77,7 @@ impl<'a> Opened<'a> {
         Ok((entry.objects.iter().map(placed).collect(), others.iter().map(place).collect()))
     }
 
-    /// Whether the file has a colour profile.
+    /// Returns whether the file has a colour profile.
     pub(super) fn has_profile(&self) -> bool {
         matches!(self, Self::File(file, _) if file.has_profile())
     }

@@ -1,4 +1,4 @@
-//! What to build, from what, and how; and how the manifest notes it.
+//! The options of a build, and their record in the manifest.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,62 +14,63 @@ use crate::filter::Filters;
 use crate::pixels::Resampling;
 use crate::source::Format;
 
-/// A shard of this size is copied, checked and cached as one piece without hurry.
+/// Largest shard, in bytes: still convenient to copy, check and cache as one piece.
 pub const SHARD_BYTES: u64 = 256 << 20;
-/// Memory that all pictures together may take while they are decoded, in MiB: a progressive JPEG of 24 megapixels.
+/// Memory for decoding, shared by all threads, in MiB: enough for a progressive JPEG of 24
+/// megapixels.
 pub const MEMORY_MB: u64 = 224;
 
-/// Changes whenever the same source and settings would give other pixels, so that a data set built by an older version is not taken
-/// for up to date.
+/// Changes whenever the same source and settings give other pixels, so that a data set of an older
+/// version is not up to date.
 pub const PIXELS_VERSION: u32 = 1;
 
-/// What to build, from what, and how.
+/// The options of a build.
 #[derive(Clone, Debug)]
 pub struct BuildOptions {
-    /// Folders, archives or tables; several are put one after the other.
+    /// Folders, archives or tables; several are joined in this order.
     pub sources: Vec<PathBuf>,
-    /// The layout of all of them; `None`: found by what is there.
+    /// The layout of all of them; `None`: detected.
     pub format: Option<Format>,
     /// The data set's folder.
     pub out: PathBuf,
-    /// Height and width of the pictures to learn from, in pixels.
+    /// Height and width of the training pictures, in pixels.
     pub size: u32,
     /// Room for random crops, as a fraction of the size.
     pub margin: f64,
-    /// Bytes of a pixel (1 or 3); `None`: 1 where all sources hold bare grey pixels.
+    /// Channels (1 or 3); `None`: 1 if all sources hold bare grey pixels, else 3.
     pub channels: Option<u32>,
-    /// Which part of a picture is taken; `None`: boxes where there are any, else the square in the middle.
+    /// The crops to take; `None`: boxes if there are any, else the square in the middle.
     pub policy: Option<CropPolicy>,
-    /// How windows are scaled.
+    /// The resampling method.
     pub resampling: Resampling,
-    /// What transparency is laid over and bars are filled with.
+    /// The colour of bars and behind transparent pixels.
     pub background: [u8; 3],
-    /// Which picture of a pair is taken; `None`: both.
+    /// The picture of a pair to take; `None`: both.
     pub side: Option<PairSide>,
-    /// Where the splits come from; `None`: the source, or a draw of a tenth where it has none.
+    /// The rule of the splits; `None`: the source's own, else a random tenth for `val`.
     pub split_rule: Option<SplitRule>,
-    /// The seed of the draw.
+    /// The seed of random splits.
     pub seed: u64,
     /// The classes to take, by name or number; empty: all.
     pub classes: Vec<String>,
-    /// Which cuts are left out.
+    /// The filters that leave out crops.
     pub filters: Filters,
-    /// Fail where the source holds what is not used.
+    /// Fail if the source holds unused files.
     pub strict: bool,
-    /// Threads.
+    /// Number of threads.
     pub jobs: usize,
     /// Replace another data set.
     pub force: bool,
-    /// Memory that all pictures together may take while they are decoded, in MiB.
+    /// Memory for decoding, shared by all threads, in MiB.
     pub memory_mb: u64,
-    /// The most bytes of one shard.
+    /// Largest shard, in bytes.
     pub shard_bytes: u64,
-    /// Only this part of so many (from 1), to be joined by `prep merge`.
+    /// Build only this part of so many (from 1); `prep merge` joins them.
     pub part: Option<(u32, u32)>,
 }
 
 impl BuildOptions {
-    /// What is usual, for one source.
+    /// The defaults, for one source.
     #[must_use]
     pub fn new(source: impl Into<PathBuf>, out: impl Into<PathBuf>) -> Self {
         Self {
@@ -96,12 +97,13 @@ impl BuildOptions {
         }
     }
 
-    /// The options of cutting that a data set was built with, for `sources`; what has no part in cutting is as usual.
+    /// The crop options that a data set was built with, for `sources`; all other options have their
+    /// defaults.
     ///
     /// # Errors
-    /// When a setting is not known: the data set is of an older version.
+    /// When a setting is unknown, because the data set is of an older version.
     pub fn of_manifest(manifest: &Manifest, sources: Vec<PathBuf>) -> Result<Self, UsageError> {
-        let unknown = |name: &str| UsageError(format!("the data set does not say what {name} it was built with: build it again"));
+        let unknown = |name: &str| UsageError(format!("the data set does not record its {name}: build it again"));
         let choice = |name: &str| manifest.setting(name);
         let number = |name: &str| choice(name).parse::<f64>().map_err(|_| unknown(name));
         let whole = || WholeCrop::from_str(&choice("whole"), false).or_else(|_| WholeCrop::from_str(&choice("crop"), false));
@@ -141,7 +143,7 @@ impl BuildOptions {
         (f64::from(self.size) * (1.0 + self.margin)).round() as u32
     }
 
-    /// The flags with their values, as the manifest notes them. Flags that play no part are left out.
+    /// The settings for the manifest: flags with their values. Flags without effect are left out.
     #[must_use]
     pub fn settings(&self, policy: &CropPolicy, split_rule: &SplitRule, channels: u32) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
@@ -209,26 +211,26 @@ impl BuildOptions {
     }
 }
 
-/// Where the splits come from.
+/// The rule that puts pictures into splits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SplitRule {
-    /// As the source says.
+    /// The source's own splits.
     Source,
-    /// Each picture by its content and the seed, so that other pictures change nothing.
+    /// Random, by the content of the picture and the seed, so that adding pictures moves no other.
     Draw {
-        /// The part of the pictures that goes to `val`, on average.
+        /// The share of the pictures in `val`, on average.
         val_fraction: f64,
     },
-    /// The pictures of these names go to `val`, all others to `train`. Sorted.
+    /// The pictures of these names, sorted, are in `val`, all others in `train`.
     List(Vec<String>),
 }
 
 /// A picture of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum PairSide {
-    /// The left one, or that in the folder A.
+    /// The left one, or the one in the folder A.
     A,
-    /// The right one, or that in the folder B.
+    /// The right one, or the one in the folder B.
     B,
 }
 
@@ -270,5 +272,5 @@ impl WholeCrop {
     }
 }
 
-/// What is added around boxes unless it is asked for otherwise: the recipe's quarter.
+/// The default padding around boxes: that of the recipe.
 pub const PADDING: Padding = Padding::Fraction(0.25);

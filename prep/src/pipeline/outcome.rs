@@ -1,4 +1,4 @@
-//! How a build or a merge ended.
+//! The outcome of a build or a merge.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use shared::dataset::Manifest;
 
 use super::assemble::Notes;
 
-/// How a build ended.
+/// The outcome of a build.
 #[derive(Clone, Debug)]
 pub enum BuildOutcome {
     /// The data set is there already, from the same source and settings.
@@ -15,7 +15,8 @@ pub enum BuildOutcome {
     Built(BuildReport),
     /// A part of so many pictures is made; `prep merge` joins it with the others.
     Part(PathBuf, u64),
-    /// Stopped by a signal, to end with this exit code: the data set is as it was, and the same command resumes.
+    /// Stopped by a signal, to end with this exit code: the data set is as it was, and the same
+    /// command resumes.
     Stopped(u8),
 }
 

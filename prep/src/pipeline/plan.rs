@@ -1,4 +1,5 @@
-//! The plan of a build: which pictures of which sources are taken and how, settled before the first is read.
+//! The plan of a build: which pictures of which sources are taken and how, settled before the first
+//! is read.
 
 use std::collections::HashSet;
 
@@ -17,25 +18,25 @@ use crate::dataset::fingerprint::{self, FileHash, hex};
 use crate::dataset::folder;
 use crate::source::{self, Content, Entry, Format, Split, account};
 
-/// The part of the pictures that goes to `val` where the source has no split and none is asked for.
+/// The share of the pictures in `val` by default, if the source has no splits.
 const USUAL_VAL_FRACTION: f64 = 0.1;
 
 /// The pictures to take, in order, and how.
 #[derive(Debug)]
 pub struct Plan {
-    /// The sources in the order in which they were given.
+    /// The sources in the given order.
     pub sources: Vec<OpenedSource>,
-    /// The pictures of all of them; those that no listing names come last.
+    /// The pictures of all sources; those that no listing names come last.
     pub pictures: Vec<PlannedPicture>,
-    /// Pictures that the listings name.
+    /// The number of pictures that the listings name.
     pub listed: usize,
-    /// The manifest without what only the pictures tell.
+    /// The manifest as far as it is known before reading a picture.
     pub manifest: Manifest,
-    /// Which part of a picture is taken.
+    /// The crops to take.
     pub policy: CropPolicy,
-    /// Where the splits come from.
+    /// The rule of the splits.
     pub split_rule: SplitRule,
-    /// What the split_rule draws with.
+    /// The seed of random splits.
     pub seed: u64,
     listed_as_val: HashSet<String>,
 }
@@ -57,7 +58,7 @@ impl Plan {
             accounts.push(found.account);
             unlisted.extend(found.pictures.into_iter().map(|(shown, fault)| (sources.len(), shown, fault)));
             let labels = merge_classes(&mut classes, &listing.classes);
-            // Numbers of a later source go on after those of the earlier ones.
+            // The numbers of a source continue those of the source before.
             let base = pictures.last().map_or(0, |last| last.number + 1);
             for mut entry in listing.pictures {
                 let renamed = |label: Option<u32>| label.map(|old| labels[old as usize]);
@@ -115,7 +116,7 @@ impl Plan {
         Ok(Self { sources, pictures, listed, manifest, policy, split_rule, seed: options.seed, listed_as_val })
     }
 
-    /// The split of a picture, by its content where that decides; `None` where the source does not say.
+    /// The split of a picture, given its content; `None` if the source does not say.
     #[must_use]
     pub fn split(&self, planned: &PlannedPicture, content: &FileHash) -> Option<Split> {
         match &self.split_rule {
@@ -129,14 +130,15 @@ impl Plan {
         }
     }
 
-    /// Whether a picture without a class is none to take: its source gives every picture one.
+    /// Returns whether a picture without a class is left out, because its layout gives every
+    /// picture one.
     #[must_use]
     pub fn needs_label(&self, planned: &PlannedPicture) -> bool {
         self.sources[planned.source].format == Format::Cub && !self.manifest.classes.is_empty()
     }
 
-    /// A hash over the settings and everything that the listings say: equal for two builds that would give the same data set, as
-    /// far as can be told without reading a picture.
+    /// A hash over the settings and the listings: equal for two builds of the same data set, as far
+    /// as is known without reading a picture.
     #[must_use]
     pub fn key(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -152,7 +154,7 @@ impl Plan {
         hash.finalize().into()
     }
 
-    /// What tells cheaply that no file of the sources was changed since.
+    /// A cheap stamp of the sources' files, which changes when a file does.
     #[must_use]
     pub fn stamp(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -160,7 +162,8 @@ impl Plan {
         hash.finalize().into()
     }
 
-    /// The names (with the source's number before them, where there are several) and hashes of the tables.
+    /// The names and hashes of the tables; of several sources, names are preceded by the source's
+    /// number.
     #[must_use]
     pub fn table_hashes(&self) -> Vec<(Vec<u8>, FileHash)> {
         let all = self.sources.iter().enumerate().flat_map(|(i, source)| source.tables.iter().map(move |name| (i, source, name)));
@@ -171,13 +174,13 @@ impl Plan {
         .collect()
     }
 
-    /// The name under which a file goes into the fingerprint.
+    /// The name of a file in the fingerprint.
     #[must_use]
     fn hashed_name(&self, source: usize, name: &[u8]) -> Vec<u8> {
         fingerprint::name((self.sources.len() > 1).then_some(source as u32), name)
     }
 
-    /// The fingerprint of the sources as they are now; reads every byte of them, decodes nothing.
+    /// The present fingerprint of the sources; reads every byte of them, decodes nothing.
     #[must_use]
     pub fn fingerprint(&self, limit: u64) -> String {
         let progress = Progress::new("prep build: comparing with the source", self.listed as u64);
@@ -185,7 +188,7 @@ impl Plan {
         let of_picture = |planned: &PlannedPicture| {
             progress.add(1);
             let source = &self.sources[planned.source];
-            // What is larger than all there is will not be read.
+            // A file larger than the whole budget will not be read.
             let _share = budget.take(length(source, planned));
             let content = read(source, planned, limit).ok().map(|files| content_hash(&files));
             (self.hashed_name(planned.source, planned.entry.shown().as_bytes()), content)
@@ -195,7 +198,8 @@ impl Plan {
     }
 }
 
-/// Where a picture falls in [0, 1) by its content and the seed. One that cannot be read is rejected anyway.
+/// A random number in [0, 1) from the content of a picture and the seed. A picture that cannot be
+/// read is rejected anyway.
 fn drawn(content: &FileHash, seed: u64) -> f64 {
     let mut hash = Sha256::new();
     hash.update(b"fledge split 1\0");
@@ -206,7 +210,7 @@ fn drawn(content: &FileHash, seed: u64) -> f64 {
     (bits >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
 
-/// Adds classes by name; gives the new number of each.
+/// Adds classes by name, and returns the new number of each.
 fn merge_classes(all: &mut Vec<String>, classes: &[String]) -> Vec<u32> {
     let number = |class: &String| {
         let known = all.iter().position(|c| c == class);
@@ -218,12 +222,13 @@ fn merge_classes(all: &mut Vec<String>, classes: &[String]) -> Vec<u32> {
     classes.iter().map(number).collect()
 }
 
-/// Keeps the pictures and objects of the classes asked for, and numbers these anew in their old order.
+/// Keeps the pictures and objects of the selected classes, and renumbers these in their old order.
 fn select_classes(classes: &mut Vec<String>, pictures: &mut Vec<PlannedPicture>, wanted: &[String]) -> Result<(), UsageError> {
     if wanted.is_empty() {
         return Ok(());
     }
-    // "001.Black_footed_Albatross" is asked for by all of it, by "Black_footed_Albatross", or by "001".
+    // "001.Black_footed_Albatross" is selected by its whole name, by "Black_footed_Albatross", or
+    // by "001".
     let answers_to =
         |class: &str, name: &str| class == name || class.split_once('.').is_some_and(|(n, rest)| n == name || rest == name);
     if let Some(unknown) = wanted.iter().find(|name| !classes.iter().any(|class| answers_to(class, name))) {
@@ -255,10 +260,11 @@ fn select_classes(classes: &mut Vec<String>, pictures: &mut Vec<PlannedPicture>,
 
 fn policy(options: &BuildOptions, sources: &[OpenedSource], pictures: &[PlannedPicture]) -> Result<CropPolicy, BuildError> {
     let boxed = pictures.iter().any(|planned| !planned.entry.objects.is_empty());
-    let usual = if boxed { CropPolicy::Bbox(BoxCrop { padding: PADDING, largest: false }) } else { CropPolicy::Whole(WholeCrop::Center) };
+    let usual =
+        if boxed { CropPolicy::Bbox(BoxCrop { padding: PADDING, largest: false }) } else { CropPolicy::Whole(WholeCrop::Center) };
     let policy = options.policy.unwrap_or(usual);
     if policy.needs_boxes() && !boxed {
-        let what = format!("no picture of it has a box ({}); --crop center does without", described(sources));
+        let what = format!("it has no boxes ({}); --crop center needs none", described(sources));
         return Err(usage(options, what));
     }
     Ok(policy)
@@ -268,8 +274,8 @@ fn split_rule(options: &BuildOptions, sources: &[OpenedSource], pictures: &[Plan
     let split = pictures.iter().any(|planned| planned.entry.split.is_some());
     match &options.split_rule {
         Some(SplitRule::Source) if !split => {
-            let what = format!("it says of no picture whether it is for training ({})", described(sources));
-            Err(usage(options, format!("{what}; --val-fraction 0.1 draws a split instead")))
+            let what = format!("it has no splits ({})", described(sources));
+            Err(usage(options, format!("{what}; --val-fraction 0.1 makes random ones")))
         }
         Some(SplitRule::List(names)) => {
             let known: HashSet<String> = pictures.iter().map(|planned| planned.entry.shown()).collect();
@@ -284,8 +290,13 @@ fn split_rule(options: &BuildOptions, sources: &[OpenedSource], pictures: &[Plan
     }
 }
 
-/// Whether both pictures of pairs are taken.
-fn pairing(options: &BuildOptions, sources: &[OpenedSource], pictures: &[PlannedPicture], policy: &CropPolicy) -> Result<bool, BuildError> {
+/// Returns whether both pictures of pairs are taken.
+fn pairing(
+    options: &BuildOptions,
+    sources: &[OpenedSource],
+    pictures: &[PlannedPicture],
+    policy: &CropPolicy,
+) -> Result<bool, BuildError> {
     let is_pair = |planned: &PlannedPicture| sources[planned.source].halves || planned.entry.partner.is_some();
     let pairs = pictures.iter().filter(|planned| is_pair(planned)).count();
     if pairs == 0 {
@@ -295,10 +306,10 @@ fn pairing(options: &BuildOptions, sources: &[OpenedSource], pictures: &[Planned
         };
     }
     if pairs < pictures.len() {
-        return Err(usage(options, "some sources hold pairs and others do not: build them one by one".into()));
+        return Err(usage(options, "some sources hold pairs and others do not: build them separately".into()));
     }
     if !matches!(policy, CropPolicy::Whole(_)) {
-        return Err(usage(options, "pairs are cut whole: --crop center, pad or stretch".into()));
+        return Err(usage(options, "pairs are not cropped to boxes: use --crop center, pad or stretch".into()));
     }
     Ok(options.side.is_none())
 }

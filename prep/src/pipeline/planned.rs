@@ -1,4 +1,4 @@
-//! A picture of the plan and the source that holds it: finding and reading its files.
+//! The pictures of a plan and their sources: finding and reading files.
 
 use std::collections::HashMap;
 
@@ -10,12 +10,12 @@ use crate::dataset::fingerprint;
 use crate::dataset::rejects::{Fault, Reason};
 use crate::source::{Content, Entry, Format, RawPixels};
 
-/// One of the sources, opened.
+/// An opened source.
 #[derive(Debug)]
 pub struct OpenedSource {
-    /// Where the files are.
+    /// Its files.
     pub archive: Archive,
-    /// What stands before every name in the archive.
+    /// The prefix of every listed name in the archive.
     pub root: Vec<u8>,
     /// The annotation files of the listing.
     pub tables: Vec<Name>,
@@ -23,18 +23,18 @@ pub struct OpenedSource {
     pub format: Format,
     /// Every file holds two pictures.
     pub halves: bool,
-    /// Names in the archive that lead to no file, and why.
+    /// Names in the archive that lead to no file, and the reasons.
     pub(super) passed_over: HashMap<Vec<u8>, Fault>,
 }
 
 impl OpenedSource {
-    /// The entry of that name.
+    /// The index of the file of that name in the archive.
     #[must_use]
     pub fn find(&self, name: &Name) -> Option<usize> {
         self.archive.find(&[&self.root[..], &name.0].concat())
     }
 
-    /// Why there is no file of that name; `id` is the picture's.
+    /// The fault of a name without a file; `id` is the picture's.
     #[must_use]
     pub fn missing(&self, name: &Name, id: u32) -> Fault {
         let known = if self.passed_over.is_empty() { None } else { self.passed_over.get(&[&self.root[..], &name.0].concat()) };
@@ -42,23 +42,23 @@ impl OpenedSource {
     }
 }
 
-/// A picture that will be looked at.
+/// A picture to prepare.
 #[derive(Debug)]
 pub struct PlannedPicture {
-    /// Which source it is in.
+    /// The number of its source.
     pub source: usize,
-    /// What the source says of it.
+    /// Its entry in the listing.
     pub entry: Entry,
-    /// Its number in the data set's sources: what shards note.
+    /// Its number among the pictures of all sources, which shards record.
     pub number: u64,
-    /// Boxes of objects of classes that were not asked for.
+    /// Boxes of objects of classes that are not selected.
     pub others: Vec<BoundingBox>,
-    /// Why it is left out, where the listing does not name it; it is not read then.
+    /// The reason that it is left out unread, if the listing does not name it.
     pub unlisted: Option<Fault>,
 }
 
 impl PlannedPicture {
-    /// Writes all that it says, another for every other picture.
+    /// Appends an encoding of all fields, for [`super::plan::Plan::key`].
     pub(super) fn write(&self, bytes: &mut Vec<u8>) {
         // Without `..`, so that a new member is not forgotten.
         let Self { source, entry, number, others, unlisted } = self;
@@ -71,7 +71,7 @@ impl PlannedPicture {
         for (&BoundingBox { x, y, width, height }, label) in boxes.chain(others.iter().map(|other| (other, 0))) {
             numbers(&[x.to_bits(), y.to_bits(), width.to_bits(), height.to_bits(), label]);
         }
-        // Written only where there is one: the keys of data sets from before stay what they are.
+        // Written only if present, so that keys from before this field existed stay valid.
         if let Some([width, height]) = drawn_on {
             numbers(&[width.to_bits(), height.to_bits()]);
         }
@@ -99,7 +99,7 @@ pub type Files = Vec<Vec<u8>>;
 /// Reads the bytes of a picture.
 ///
 /// # Errors
-/// What is missing or cannot be read.
+/// When a file is missing or cannot be read.
 pub fn read(source: &OpenedSource, planned: &PlannedPicture, limit: u64) -> Result<Files, Fault> {
     let find = |name: &Name| source.find(name).ok_or_else(|| source.missing(name, planned.entry.id));
     match &planned.entry.content {
@@ -111,7 +111,7 @@ pub fn read(source: &OpenedSource, planned: &PlannedPicture, limit: u64) -> Resu
     }
 }
 
-/// Bytes that [`read`] gives, as far as the archive says.
+/// The number of bytes that [`read`] returns, according to the archive.
 #[must_use]
 pub fn length(source: &OpenedSource, planned: &PlannedPicture) -> u64 {
     match &planned.entry.content {

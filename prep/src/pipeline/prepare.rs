@@ -25,11 +25,11 @@ const LARGE_FILE: u64 = 16 << 20;
 /// A picture with the pixels of its crops.
 #[derive(Clone, Debug)]
 pub struct PreparedPicture {
-    /// What the build notes of it.
+    /// Its record.
     pub record: PictureRecord,
     /// The pixels of the crops that have some, one after the other.
     pub pixels: Vec<u8>,
-    /// What the filters measured, of every crop that has pixels and was not at fault before.
+    /// The measures of every crop that has pixels and was not at fault before.
     pub measures: Vec<Measures>,
 }
 
@@ -167,7 +167,8 @@ impl<'a> Preparer<'a> {
         let side = self.plan.manifest.stored;
         let (objects, others) = picture.place(planned)?;
         let crops = crops(&self.plan.policy, width, height, &objects, entry.label);
-        // One decoding serves all crops; of an object that cannot be cropped the whole picture is kept.
+        // One decoding serves all crops; of an object that cannot be cropped the whole picture is
+        // kept.
         let wanted = crops.iter().map(|crop| crop.as_ref().map_or(Window::whole(width, height), |crop| crop.window));
         let Some(all) = wanted.reduce(Window::around) else { return Ok(()) };
         let (decoded, _share) = self.decode(picture, all, held, &self.canvas)?;
@@ -228,14 +229,7 @@ impl<'a> Preparer<'a> {
         Ok(())
     }
 
-    fn keep_or_leave_out(
-        &self,
-        prepared: &mut PreparedPicture,
-        crop: &Crop,
-        measures: Measures,
-        pixels: &[u8],
-        width: u32,
-    ) {
+    fn keep_or_leave_out(&self, prepared: &mut PreparedPicture, crop: &Crop, measures: Measures, pixels: &[u8], width: u32) {
         let (width, channels) = (width as usize, self.canvas.channels as usize);
         let luma = luma::luma(pixels, channels);
         let measures = measures.with_luma(&luma, width, &self.filters, self.measure_all);
@@ -253,13 +247,7 @@ impl<'a> Preparer<'a> {
 
     /// The pixels of `window`, and their share of the budget, to be held as long as they are.
     /// `held` bytes were taken for the file before.
-    fn decode(
-        &self,
-        picture: &Opened<'_>,
-        window: Window,
-        held: u64,
-        canvas: &Canvas,
-    ) -> Result<(Picture, Share<'_>), Fault> {
+    fn decode(&self, picture: &Opened<'_>, window: Window, held: u64, canvas: &Canvas) -> Result<(Picture, Share<'_>), Fault> {
         let needed = picture.memory(window);
         let share = self.budget.take_beside(held, needed.saturating_sub(held));
         let mut share = share.ok_or_else(|| {

@@ -1,5 +1,5 @@
-//! Work on many items by several threads, the results in the order of the items, with no more than a few waiting: the pipeline
-//! behind a build. And the memory that the threads share.
+//! Working on many items with several threads: results in order, few of them waiting, and a shared
+//! budget of memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use shared::threads;
 
 struct State<T> {
-    /// The next item that nobody has taken.
+    /// The next item to work on.
     next: usize,
     /// The next item that the sink wants.
     wanted: usize,
@@ -15,7 +15,7 @@ struct State<T> {
     ended: bool,
 }
 
-/// Tells the sink when a thread panics: its item will not come.
+/// Wakes the sink when a thread panics, because its item will not come.
 struct Alarm<'a, T> {
     state: &'a Mutex<State<T>>,
     arrived: &'a Condvar,
@@ -30,11 +30,14 @@ impl<T> Drop for Alarm<'_, T> {
     }
 }
 
-/// Calls `work` for 0..count on `jobs` threads and `sink` with every result in order, on this thread. At most `window` results wait.
-/// The first `Err` of the sink ends it; results that are under way are dropped.
+/// Calls `work` for 0..count on `jobs` threads, and `sink` with every result in order on this
+/// thread.
+///
+/// At most `window` results wait. The first `Err` of the sink ends it; unfinished results are
+/// dropped.
 ///
 /// # Errors
-/// What the sink returned.
+/// The error of the sink.
 pub fn in_order<T: Send, E>(
     jobs: usize,
     count: usize,
@@ -44,7 +47,7 @@ pub fn in_order<T: Send, E>(
 ) -> Result<(), E> {
     let state = Mutex::new(State { next: 0, wanted: 0, ready: BTreeMap::new(), ended: false });
     let (room, arrived) = (Condvar::new(), Condvar::new());
-    // A thread that panics leaves no state behind that the others must not see: each change is one step.
+    // A panic leaves no inconsistent state: each change is one step.
     let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
     let worker = || {
         let _alarm = Alarm { state: &state, arrived: &arrived };
@@ -119,15 +122,18 @@ impl Budget {
         Self { total: bytes, free: Mutex::new(bytes), returned: Condvar::new() }
     }
 
-    /// Waits until `bytes` are free and takes them until the result is dropped; `None` if there will never be so many. A thread must
-    /// not ask twice: two that each hold a part would wait for each other.
+    /// Waits until `bytes` are free, and takes them until the result is dropped; `None` if they
+    /// exceed the budget.
+    ///
+    /// A thread must not take twice: two threads that each hold a share would wait for each other.
     #[must_use]
     pub fn take(&self, bytes: u64) -> Option<Share<'_>> {
         self.take_beside(0, bytes)
     }
 
-    /// [`Budget::take`] for a thread that holds `held` already. Only one thread at a time may do so: the others then go on, and give
-    /// back what they hold.
+    /// [`Budget::take`] for a thread that already holds `held` bytes.
+    ///
+    /// Only one thread at a time may do so: the others continue and return their shares.
     #[must_use]
     pub fn take_beside(&self, held: u64, bytes: u64) -> Option<Share<'_>> {
         if bytes > self.total.saturating_sub(held) {
@@ -143,7 +149,7 @@ impl Budget {
     }
 }
 
-/// A part of a [`Budget`] that is taken.
+/// A share taken from a [`Budget`].
 #[derive(Debug)]
 pub struct Share<'a> {
     budget: &'a Budget,
@@ -151,7 +157,7 @@ pub struct Share<'a> {
 }
 
 impl Share<'_> {
-    /// Gives back all but `bytes`.
+    /// Returns all but `bytes`.
     pub fn shrink(&mut self, bytes: u64) {
         let surplus = self.bytes.saturating_sub(bytes);
         self.bytes -= surplus;
@@ -179,7 +185,7 @@ mod tests {
             let (started, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let work = |i: usize| {
                 let ahead = started.fetch_add(1, Ordering::SeqCst);
-                // Between the two looks, later ones may be begun and done.
+                // Later items may start and end between reading the two counters.
                 let ahead = ahead.saturating_sub(done.load(Ordering::SeqCst));
                 assert!(ahead <= 10, "{ahead} results wait");
                 if i.is_multiple_of(3) {

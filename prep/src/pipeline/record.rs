@@ -1,4 +1,4 @@
-//! What a build notes of a picture until all pictures are known; the chunks of a work folder hold it.
+//! The record of a picture, kept until all pictures are known; the chunks of a work folder hold it.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ pub struct CropRecord {
     pub label: Option<u32>,
     /// The hash by which near-duplicates are found; 0 where it is left out.
     pub hash: PerceptualHash,
-    /// Why it is left out.
+    /// The reason that it is left out.
     pub fault: Option<Fault>,
     /// There are pixels of it.
     pub pixels: bool,

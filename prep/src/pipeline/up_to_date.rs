@@ -1,4 +1,4 @@
-//! Recognising that a data set is there already: built from the same source and settings, or what differs.
+//! Detecting that a data set is up to date, or what differs.
 
 use std::path::Path;
 
@@ -13,7 +13,10 @@ use crate::dataset::folder;
 use crate::dataset::verify::verify;
 use crate::source::account;
 
-/// The manifest of the data set that is there, if it is the one asked for. Refuses where another would be lost without `--force`.
+/// The manifest of the data set in `out` if it is up to date; `None` if it may be built.
+///
+/// # Errors
+/// When another data set would be lost and `--force` is not given, or the folder holds parts.
 pub(super) fn existing(out: &Path, plan: &Plan, options: &BuildOptions) -> Result<Option<Manifest>, BuildError> {
     let mut entries = folder::entries(out)?;
     entries.retain(|name| !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none());
@@ -25,28 +28,28 @@ pub(super) fn existing(out: &Path, plan: &Plan, options: &BuildOptions) -> Resul
         return Ok(None);
     }
     match unchanged(out, plan, options) {
-        // Replaces only what differs, so that scripts may always say --force.
+        // Replaces only a data set that differs, so that scripts may always pass --force.
         Err(BuildError::Output(_)) if options.force => Ok(None),
-        // What is not used is noted anew.
+        // The account of unused files is renewed.
         Ok(found) if options.force && !found.account.is_empty() && found.account != plan.manifest.account => Ok(None),
         Ok(_) if options.force && verify(out).is_ok_and(|found| !found.damaged.is_empty()) => Ok(None),
         found => {
             let found = found?;
             if !found.account.is_empty() && found.account != plan.manifest.account {
                 let lines = account::lines(&plan.manifest.account);
-                tracing::warn!("the source's other files changed since; --force notes them anew. Now: {}", lines.trim_end());
+                tracing::warn!("other files of the source changed; --force updates their account. Now: {}", lines.trim_end());
             }
             Ok(Some(found))
         }
     }
 }
 
-/// The manifest of the data set that is there, which must be the one asked for.
+/// The manifest of the data set in `out`, which must have the same settings and sources.
 fn unchanged(out: &Path, plan: &Plan, options: &BuildOptions) -> Result<Manifest, BuildError> {
     let other = |what: &str| folder::refused(&options.out, format!("{what}; --force replaces it, another --out keeps it"));
     let opened = Dataset::open(out).map_err(|e| other(&format!("it holds a data set that cannot be used ({e})")))?;
     let manifest = opened.manifest().clone();
-    // Version 2 is the same without an account.
+    // Version 2 differs only in having no account.
     if ![2, VERSION].contains(&manifest.version) {
         return Err(other(&format!("it holds a data set of format version {}", manifest.version)).into());
     }

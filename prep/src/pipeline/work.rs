@@ -1,7 +1,8 @@
 //! The work folder: prepared pictures wait in it, chunk after chunk, until all are there.
 //!
 //! A build that was killed resumes from it, and parts made on several machines can be joined.
-//! `work.json` (sealed) describes the build; `chunk-000012` holds the pictures of a fixed range of the plan.
+//! `work.json` (sealed) describes the build; `chunk-000012` holds the pictures of a fixed range of
+//! the plan.
 //! A chunk is used as a whole or not at all: its frame and its pixels carry CRCs.
 //! Chunks are not synced to disk; those torn by a power cut are prepared again.
 
@@ -23,21 +24,21 @@ use super::record::PictureRecord;
 use crate::dataset::fingerprint::{FileHash, hex};
 use crate::source::Split;
 
-/// What says what a work folder holds.
+/// The file that describes a work folder.
 pub const WORK: &str = "work.json";
 /// The first bytes of a chunk.
 const MAGIC: [u8; 8] = *b"FLEDGECK";
-/// Changes with every change of what a chunk holds.
+/// Changes with the format of a chunk.
 const VERSION: u32 = 2;
 /// Magic and version, in bytes.
 const PREFIX: usize = MAGIC.len() + 4;
-/// Pictures of a chunk: what a killed build loses at most …
+/// Pictures of a chunk, which bounds the work that a kill loses …
 const CHUNK_PICTURES: u64 = 512;
-/// … and no more than about so many bytes.
+/// … and about so many bytes at most.
 const CHUNK_BYTES: usize = 16 << 20;
 const MEND: &str = "remove the folder and run `prep build --part` again";
 
-/// What is being built; the same for all parts but for `part`.
+/// The description of a build; it is the same for all parts but for their chunks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkManifest {
@@ -47,19 +48,19 @@ pub struct WorkManifest {
     pub key: String,
     /// [`Plan::stamp`], in hexadecimal digits; differs from machine to machine.
     pub stamp: String,
-    /// The manifest as far as it is known beforehand.
+    /// The manifest as far as it is known before reading a picture.
     pub manifest: Manifest,
-    /// The most bytes of a shard.
+    /// Largest shard, in bytes.
     pub shard_bytes: u64,
     /// Names and hashes of the tables, for the fingerprint.
     pub tables: Vec<(String, FileHash)>,
-    /// What near-duplicates are, in bits; and whether they are left out.
+    /// Bits within which pictures are near-duplicates and left out; `None`: they are kept.
     pub near_duplicates: Option<u32>,
-    /// The splits are drawn, so that near-duplicates must not lie in both.
+    /// The splits are random, so that near-duplicates must not lie in different ones.
     pub drawn: bool,
-    /// Sources that the names begin with, where there are several.
+    /// There are several sources, whose numbers precede names.
     pub numbered: bool,
-    /// Pictures of the plan.
+    /// Number of pictures of the plan.
     pub pictures: u64,
     /// The first chunk of this part.
     pub first: u64,
@@ -68,25 +69,25 @@ pub struct WorkManifest {
 }
 
 impl WorkManifest {
-    /// Pictures of every chunk but the last.
+    /// Number of pictures of every chunk but the last.
     #[must_use]
     pub fn chunk_pictures(layout: Layout) -> u64 {
         (CHUNK_BYTES as u64 / layout.pixel_bytes() as u64).clamp(1, CHUNK_PICTURES)
     }
 
-    /// Whether the arithmetic on it does not overflow and the part lies within the whole.
+    /// Returns whether arithmetic on it cannot overflow and the part lies within the plan.
     fn is_sane(&self) -> bool {
         let countable = self.pictures <= u64::from(u32::MAX) && self.manifest.layout().is_sane();
         countable && self.first <= self.end && self.end <= self.chunks()
     }
 
-    /// Chunks of the whole plan.
+    /// Number of chunks of the whole plan.
     #[must_use]
     pub fn chunks(&self) -> u64 {
         self.pictures.div_ceil(Self::chunk_pictures(self.manifest.layout()))
     }
 
-    /// Pictures of this part.
+    /// Number of pictures of this part.
     #[must_use]
     pub fn taken(&self) -> u64 {
         (self.first..self.end).map(|chunk| self.range(chunk)).map(|range| range.end - range.start).sum()
@@ -111,13 +112,13 @@ struct Header {
     crc32: u32,
 }
 
-/// A chunk that was read.
+/// A chunk.
 #[derive(Debug)]
 pub struct Chunk {
-    /// What is noted of every picture.
+    /// The record of every picture.
     pub records: Vec<PictureRecord>,
     bytes: Vec<u8>,
-    /// Where the pixels begin.
+    /// The offset of the pixels.
     first: usize,
 }
 
@@ -125,13 +126,13 @@ pub struct Chunk {
 #[derive(Debug)]
 pub struct WorkFolder {
     path: PathBuf,
-    /// What is being built.
+    /// The description of the build.
     pub work: WorkManifest,
 }
 
 impl WorkFolder {
-    /// Opens the folder for `work`; what lies there from another build is removed, what is from this one stays. Makes it if it is
-    /// not there.
+    /// Opens or creates the folder for `work`. Chunks of the same build stay; those of another
+    /// build are removed.
     ///
     /// # Errors
     /// When the system refuses.
@@ -151,10 +152,10 @@ impl WorkFolder {
         Ok(Self { path, work })
     }
 
-    /// Opens a part that was made before.
+    /// Opens a finished part.
     ///
     /// # Errors
-    /// When it is none, is damaged, or a chunk of it is missing.
+    /// When the folder is no part, is damaged, or is of another version.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, BuildError> {
         let path = path.into();
         let work: WorkManifest = sealed::read(&path.join(WORK), MEND)?;
@@ -163,23 +164,23 @@ impl WorkFolder {
             return Err(folder.damaged(WORK, format!("it has version {}, this program reads {VERSION}", folder.work.version)));
         }
         if !folder.work.is_sane() {
-            return Err(folder.damaged(WORK, "it claims more than there can be".into()));
+            return Err(folder.damaged(WORK, "its numbers are impossible".into()));
         }
         Ok(folder)
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The chunks that are not there or do not hold, looked for one by one.
+    /// The chunks that are missing or damaged, checked lazily.
     pub fn missing(&self) -> impl Iterator<Item = u64> {
         (self.work.first..self.work.end).filter(|&chunk| self.read(chunk).is_err())
     }
 
-    /// Writes a chunk; gives its records, and the pixels of each picture's cuts.
+    /// Writes a chunk, and returns its records and the pixels of each picture's crops.
     ///
     /// # Errors
     /// When the system refuses.
@@ -196,10 +197,10 @@ impl WorkFolder {
         Ok((header.records, pixels))
     }
 
-    /// Reads what is noted of the pictures of a chunk; the pixels are not looked at.
+    /// Reads the records of a chunk without its pixels.
     ///
     /// # Errors
-    /// When it is missing, cut off, damaged, or from another build.
+    /// When it is missing, truncated, damaged, or from another build.
     pub fn records(&self, chunk: u64) -> Result<Vec<PictureRecord>, BuildError> {
         let mut start = fs::read_start(self.path.join(name(chunk)), (PREFIX + 4) as u64)?;
         if let Some(length) = start.get(PREFIX..).and_then(|bytes| bytes.first_chunk().copied()).map(u32::from_le_bytes) {
@@ -211,29 +212,29 @@ impl WorkFolder {
     /// Reads a chunk.
     ///
     /// # Errors
-    /// When it is missing, cut off, damaged, or from another build.
+    /// When it is missing, truncated, damaged, or from another build.
     pub fn read(&self, chunk: u64) -> Result<Chunk, BuildError> {
         let bytes = fs::read(self.path.join(name(chunk)))?;
         let (header, first) = self.header(chunk, &bytes)?;
         let pixels = &bytes[first..];
         if pixels.len() as u64 != header.bytes || crc32fast::hash(pixels) != header.crc32 {
-            return Err(self.damaged(&name(chunk), "its pixels are not those that were written".into()));
+            return Err(self.damaged(&name(chunk), "its pixels are damaged".into()));
         }
         Ok(Chunk { records: header.records, bytes, first })
     }
 
-    /// The header of a chunk, and where its pixels begin.
+    /// The header of a chunk, and the offset of its pixels.
     fn header(&self, chunk: u64, bytes: &[u8]) -> Result<(Header, usize), BuildError> {
         let damaged = |what: &str| self.damaged(&name(chunk), what.to_owned());
         if bytes.len() < PREFIX || bytes[..MAGIC.len()] != MAGIC || bytes[MAGIC.len()..PREFIX] != VERSION.to_le_bytes() {
-            return Err(damaged("it does not begin like a chunk of this version"));
+            return Err(damaged("it is no chunk of this version"));
         }
         let (header, used) = frame::decode::<Header>(&bytes[PREFIX..]).map_err(|e| damaged(&e.to_string()))?;
         let splits = header.records.iter().filter_map(|r| r.split);
         let labels = header.records.iter().flat_map(|r| &r.crops).filter_map(|c| c.label);
         let classes = self.work.manifest.classes.len();
         if splits.max() >= Some(Split::ALL.len() as u8) || labels.max().is_some_and(|label| label as usize >= classes) {
-            return Err(damaged("it names a split or a class that there is not"));
+            return Err(damaged("it names a split or a class that does not exist"));
         }
         let crops = header.records.iter().flat_map(|r| &r.crops).filter(|c| c.pixels).count();
         let fits = header.records.iter().map(|r| r.place).eq(self.work.range(chunk))
@@ -251,7 +252,7 @@ impl WorkFolder {
 }
 
 impl Chunk {
-    /// The pixels of the cuts that have some, in their order.
+    /// The pixels of each crop that has some, in order.
     pub fn pixels(&self, layout: Layout) -> impl Iterator<Item = &[u8]> {
         self.bytes[self.first..].chunks_exact(layout.pixel_bytes())
     }
@@ -261,7 +262,7 @@ fn name(chunk: u64) -> String {
     format!("chunk-{chunk:06}")
 }
 
-/// A new description of what is built from a plan.
+/// The description of a build from a plan.
 #[must_use]
 pub fn describe(plan: &Plan, options: &BuildOptions) -> WorkManifest {
     let mut work = WorkManifest {

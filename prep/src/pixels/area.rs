@@ -1,20 +1,26 @@
-//! Area resampling as `tf.image.resize(method="area")` does it: every target pixel is the mean of the source over its exact
-//! footprint, fractions of pixels included, also when enlarging. The order of operations and float32 follow TensorFlow's
-//! `tensorflow/core/kernels/image/resize_area_op.cc`, so that the results agree to the last bits.
+//! Area resampling, equal to `tf.image.resize(method="area")`.
 //!
-//! One value is Σ_y (Σ_x pixel · column weight) · row weight, each sum in the order of the source, then times
-//! 1/(height scale · width scale). That order is kept for every value; what is shared is the inner sum: it is taken once a source
-//! row for all target columns, because a row at the border of two target rows counts in both.
+//! Every target pixel is the mean of the source over its exact footprint, fractions of pixels
+//! included, also when enlarging.
+//! The order of operations and float32 follow TensorFlow's
+//! `tensorflow/core/kernels/image/resize_area_op.cc`, so that the results agree to the last bit.
+//!
+//! One value is Σ_y (Σ_x pixel · column weight) · row weight, each sum in the order of the source,
+//! times 1/(height scale · width scale).
+//! That order is kept for every value.
+//! The inner sums are computed once per source row for all target columns, because a row at the
+//! border of two target rows counts in both.
 
 use shared::picture::{Picture, Window};
 
 use super::rows::line;
 
-/// The source pixels below each target pixel along one axis, and the part of each that counts.
+/// The source pixels below each target pixel along one axis, and their weights.
 struct Footprints {
-    /// Source pixels a target pixel.
+    /// Source pixels per target pixel.
     scale: f32,
-    /// Weights of one footprint: those of the longest. The others end in zeros, which add nothing to a sum that is not negative.
+    /// Number of weights of a footprint: that of the longest. Shorter ones end in zeros, which do
+    /// not change a non-negative sum.
     taps: usize,
     /// The first source pixel of each.
     starts: Vec<usize>,
@@ -60,17 +66,19 @@ impl Footprints {
 
 /// The window scaled: N channels, computed in L ≥ N lanes.
 ///
-/// A mean v in [0, 255] becomes the byte ⌊clip(v/255, 0, 1)·255 + ½⌋, in float32: what the reference computes and then stores.
+/// A mean v in [0, 255] becomes the byte ⌊clip(v/255, 0, 1)·255 + ½⌋, in float32, as in the
+/// reference.
 pub(super) fn scale<const N: usize, const L: usize>(picture: &Picture, window: Window, width: u32, height: u32) -> Vec<u8> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: the feature was found on this machine.
+        // SAFETY: the feature is detected on this machine.
         return unsafe { scale_with_vectors::<N, L>(picture, window, width, height) };
     }
     scale_any::<N, L>(picture, window, width, height)
 }
 
-/// The same code compiled for wider registers: the same operations on each value, none contracted, so the same bytes.
+/// The same code compiled for wider registers: the same operations on each value, none fused, so
+/// the same bytes.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn scale_with_vectors<const N: usize, const L: usize>(picture: &Picture, window: Window, width: u32, height: u32) -> Vec<u8> {
@@ -99,26 +107,30 @@ fn scale_any<const N: usize, const L: usize>(picture: &Picture, window: Window, 
     bytes
 }
 
-/// ⌊v⌋ of 0 ≤ v < 256, as `as u8` does it, but several at a time: that one has to look at each value for itself.
+/// ⌊v⌋ of 0 ≤ v < 256, like `as u8`, but vectorized: `as u8` has to check each value.
 #[inline(always)]
 fn floor(v: f32) -> u8 {
-    // Has no bits for fractions, so that adding it rounds, and the sum's bits end in the whole number.
+    // It has no bits for fractions, so that adding it rounds, and the bits of the sum end in the
+    // whole number.
     const WHOLE: f32 = (1 << 23) as f32;
     let rounded = v + WHOLE;
-    // Wrapping, though it never does: in builds that check it, the check would cost more than the rest.
+    // It never wraps, but in builds with overflow checks the check would cost more than the rest.
     rounded.to_bits().wrapping_sub(u32::from(rounded - WHOLE > v)) as u8
 }
 
-/// The sums along one source row, for all target columns. The last row is kept: it is the next one asked for where it lies
-/// below two target rows, however many there are when enlarging.
+/// The sums along one source row, for all target columns.
+///
+/// The last row is kept, because a row below several target rows is asked for several times in a
+/// row.
 struct RowSums<'a, const N: usize, const L: usize> {
     picture: &'a Picture,
     window: Window,
     columns: &'a Footprints,
     row: Option<usize>,
-    /// The source row, its last pixel repeated for footprints that end beyond it, and what the lanes of the last pixel need.
+    /// The source row, its last pixel repeated for footprints that end beyond it, padded for the
+    /// lanes of the last pixel.
     line: Vec<f32>,
-    /// A value a channel a target column, and what the lanes of the last need.
+    /// A value per channel and target column, padded for the lanes of the last.
     sums: Vec<f32>,
     /// The columns' weights, each for all lanes.
     weights: Vec<[f32; L]>,
@@ -138,7 +150,7 @@ impl<'a, const N: usize, const L: usize> RowSums<'a, N, L> {
             self.row = Some(row);
             self.load(row);
             let (line, starts, weights, sums) = (&self.line[..], &self.columns.starts[..], &self.weights[..], &mut self.sums[..]);
-            // Loops of a known length have no counter and no branch.
+            // Loops of a constant length are unrolled.
             match self.columns.taps {
                 1 => add_up::<N, L, 1>(line, starts, weights, sums),
                 2 => add_up::<N, L, 2>(line, starts, weights, sums),
@@ -165,7 +177,7 @@ impl<'a, const N: usize, const L: usize> RowSums<'a, N, L> {
 }
 
 /// For every footprint of K pixels, the sum of `line` times its weights.
-// Within its caller, registers would be short and the loop a third slower.
+// Inlined into its caller it would run out of registers and be a third slower.
 #[inline(never)]
 fn add_up<const N: usize, const L: usize, const K: usize>(
     line: &[f32],
@@ -244,7 +256,8 @@ mod tests {
         (scale, (0..target).map(footprint).collect())
     }
 
-    /// TensorFlow's loops as they stand there: target row, target column, source row, source column, channel.
+    /// TensorFlow's loops, unchanged: target row, target column, source row, source column,
+    /// channel.
     fn plain(picture: &Picture, window: Window, width: u32, height: u32) -> Vec<u8> {
         let n = picture.channels as usize;
         let (height_scale, rows) = plain_footprints(window.height, height);
@@ -294,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_byte_that_is_not_scaled_stays_itself_in_the_arithmetic_too() {
-        // The entry copies a window of the wanted size instead of scaling it.
+        // `crop_and_resize` copies a window of the target size instead of scaling it.
         let picture = grey(16, &(0..=255).collect::<Vec<u8>>());
         assert_eq!(scale::<1, 1>(&picture, Window::whole(16, 16), 16, 16), picture.pixels);
     }

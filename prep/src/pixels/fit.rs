@@ -4,13 +4,12 @@ use shared::picture::{Canvas, Picture, Window};
 
 use super::scale::{Resampling, crop_and_resize};
 
-/// `window` of `picture` scaled to fit into a square of `side` pixels, between bars of the canvas's background.
+/// `window` of `picture` scaled to fit into a square of `side` pixels, between bars of the canvas's
+/// background.
 #[must_use]
 pub fn fit(picture: &Picture, window: Window, side: u32, resampling: Resampling, canvas: &Canvas) -> Vec<u8> {
     let longer = window.width.max(window.height);
-    let scaled = |extent: u32| {
-        ((u64::from(side) * u64::from(extent) + u64::from(longer) / 2) / u64::from(longer)).max(1) as u32
-    };
+    let scaled = |extent: u32| ((u64::from(side) * u64::from(extent) + u64::from(longer) / 2) / u64::from(longer)).max(1) as u32;
     let (width, height) = (scaled(window.width), scaled(window.height));
     let channels = canvas.channels;
     let pixels = crop_and_resize(picture, window, width, height, resampling);

@@ -1,22 +1,27 @@
-//! Resampling by a kernel as Pillow does it (`src/libImaging/Resample.c`), equal in every byte: the kernel is as wide as the
-//! footprint of a target pixel when shrinking, so that nothing is skipped; weights are normalised in f64 and rounded to 22 bits;
-//! columns first, to 8 bits, then rows.
+//! Resampling by a kernel, equal in every byte to Pillow (`src/libImaging/Resample.c`).
+//!
+//! When shrinking, the kernel is as wide as the footprint of a target pixel, so that no source
+//! pixel is skipped.
+//! Weights are normalised in f64 and rounded to 22 bits; columns are resampled first, to 8 bits,
+//! then rows.
 
 use shared::picture::kernel::{Kernel, Weights, columns_first};
 use shared::picture::{Picture, Window};
 
 use super::rows::line;
 
-/// Bits behind the point in a weight: 32 less 8 for the pixel and 2 for sign and overshoot, as in Pillow.
+/// Fractional bits of a weight: 32 less 8 for the pixel and 2 for sign and overshoot, as in Pillow.
 const PRECISION: u32 = 32 - 8 - 2;
-/// What a sum starts with: a half in those bits, so that cutting them off rounds; and in f64 a number so large that its last bits
-/// are the whole number that was added to it. Weights are whole numbers and their sums stay below 2³¹, so that f64 is exact; it
-/// is used because the base instructions of x86-64 multiply f64 faster than i32.
+/// The start of every sum: one half in units of the result, so that truncating rounds, plus a power
+/// of two so large that the last bits of the f64 are the integer added to it.
+/// Weights are integers and their sums stay below 2³¹, so that f64 is exact; it is used because the
+/// baseline instructions of x86-64 multiply f64 faster than i32.
 const START: f64 = (3u64 << 51) as f64 + (1u64 << (PRECISION - 1)) as f64;
-/// Values that are computed at a time: whole pixels of 1, 3 and 4 channels, and no more than there are registers for.
+/// Values computed at a time: whole pixels of 1, 3 and 4 channels, and no more than the registers
+/// hold.
 const LANES: usize = 12;
 
-/// The kernel's weights as whole numbers: in units of 2 to the power of minus [`PRECISION`].
+/// The kernel's weights as integers, in units of 2 to the power of minus [`PRECISION`].
 fn whole_weights(source: u32, target: u32, kernel: &Kernel) -> Weights {
     let mut weights = kernel.weights(source, target);
     let one = f64::from(1 << PRECISION);
@@ -24,7 +29,7 @@ fn whole_weights(source: u32, target: u32, kernel: &Kernel) -> Weights {
     weights
 }
 
-/// The sum of `line` times the weights, for each target pixel: without its fraction, and clipped.
+/// The sum of `line` times the weights, for each target pixel: rounded and clipped.
 fn sums(weights: &Weights, line: &[[f64; LANES]]) -> impl Iterator<Item = [u8; LANES]> {
     weights.iter().map(move |(start, weights)| {
         let mut sums = [START; LANES];
@@ -40,7 +45,8 @@ fn sums(weights: &Weights, line: &[[f64; LANES]]) -> impl Iterator<Item = [u8; L
 /// The window scaled: N channels.
 pub(super) fn scale<const N: usize>(picture: &Picture, window: Window, width: u32, height: u32, kernel: &Kernel) -> Vec<u8> {
     let rows: Vec<&[u8]> = (0..window.height as usize).map(|row| line(picture, window, row)).collect();
-    // An axis that keeps its length is left alone; with these kernels its weights would be 1 and zeros anyhow.
+    // An axis that keeps its length is skipped: with these kernels its weights would be 1 and
+    // zeros.
     let across = (width != window.width).then(|| whole_weights(window.width, width, kernel));
     let down = (height != window.height).then(|| whole_weights(window.height, height, kernel));
     match (across, down) {
@@ -60,7 +66,7 @@ pub(super) fn scale<const N: usize>(picture: &Picture, window: Window, width: u3
     }
 }
 
-/// Each row becomes as long as there are weights. Several rows are computed at a time.
+/// Resamples every row; several rows at a time.
 fn along_rows<const N: usize>(rows: &[&[u8]], weights: &Weights) -> Vec<u8> {
     let length = weights.spans.len() * N;
     let mut bytes = vec![0; rows.len() * length];
@@ -80,7 +86,7 @@ fn along_rows<const N: usize>(rows: &[&[u8]], weights: &Weights) -> Vec<u8> {
     bytes
 }
 
-/// Each column becomes as long as there are weights. Several columns are computed at a time.
+/// Resamples every column; several columns at a time.
 fn along_columns(rows: &[&[u8]], weights: &Weights) -> Vec<u8> {
     let length = rows.first().map_or(0, |row| row.len());
     let mut bytes = vec![0; weights.spans.len() * length];

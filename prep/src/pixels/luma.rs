@@ -13,7 +13,8 @@ pub fn luma(pixels: &[u8], channels: usize) -> Vec<u8> {
     pixels.chunks_exact(channels).map(weigh).collect()
 }
 
-/// Variance of the four-neighbour Laplacian over the pixels that have four neighbours (Pech-Pacheco et al. 2000).
+/// Variance of the four-neighbour Laplacian over the pixels that have four neighbours (Pech-Pacheco
+/// et al. 2000).
 #[must_use]
 pub fn laplacian_variance(light: &[u8], width: usize) -> f64 {
     let at = |i: usize| i64::from(light[i]);

@@ -1,4 +1,4 @@
-//! A window of a picture scaled. It is not responsible for which window that is.
+//! Cropping and resizing.
 
 use clap::ValueEnum;
 use shared::picture::kernel::Kernel;
@@ -7,12 +7,14 @@ use shared::picture::{Picture, Window};
 use super::rows::cut;
 use super::{area, kernel};
 
-/// How a picture is scaled. Each one equals a well-known implementation, because results of training are compared with others
-/// that were made with it.
+/// Resampling methods.
+///
+/// Each equals a well-known implementation, because results of training are compared with others
+/// that used it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Resampling {
-    /// The mean over the exact footprint of each pixel: TensorFlow's `tf.image.resize(method="area")`, and OpenCV's
-    /// `INTER_AREA` when shrinking, up to rounding.
+    /// The mean over the exact footprint of each pixel: TensorFlow's
+    /// `tf.image.resize(method="area")`, and OpenCV's `INTER_AREA` when shrinking, up to rounding.
     Area,
     /// A triangle, as wide as the footprint: Pillow's `Image.resize` with `BILINEAR`.
     Bilinear,
@@ -23,7 +25,7 @@ pub enum Resampling {
 }
 
 impl Resampling {
-    /// As it is written in flags and manifests.
+    /// The name in flags and manifests.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -35,8 +37,9 @@ impl Resampling {
     }
 }
 
-/// Cuts `window` out of `picture` and scales it to `width` × `height` pixels: uint8, rows × columns × channels of the picture.
-/// Pixels outside the window count nowhere.
+/// Crops `window` from `picture` and resizes it to `width` × `height` pixels: uint8, [height,
+/// width, channels].
+/// Pixels outside the window have no influence.
 ///
 /// # Panics
 /// When the picture has other than 1, 3 or 4 channels, or the window does not lie within it.
@@ -56,9 +59,15 @@ pub fn crop_and_resize(picture: &Picture, window: Window, width: u32, height: u3
     }
 }
 
-fn scale<const N: usize, const L: usize>(picture: &Picture, window: Window, width: u32, height: u32, method: Resampling) -> Vec<u8> {
+fn scale<const N: usize, const L: usize>(
+    picture: &Picture,
+    window: Window,
+    width: u32,
+    height: u32,
+    method: Resampling,
+) -> Vec<u8> {
     match method {
-        // Three channels take four lanes: a pixel is one load then.
+        // Three channels use four lanes, so that a pixel is one load.
         Resampling::Area => area::scale::<N, L>(picture, window, width, height),
         Resampling::Bilinear => kernel::scale::<N>(picture, window, width, height, &Kernel::BILINEAR),
         Resampling::Bicubic => kernel::scale::<N>(picture, window, width, height, &Kernel::BICUBIC),
@@ -72,7 +81,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A picture without any order, the same each time.
+    /// A picture of reproducible noise.
     pub(in crate::pixels) fn drawn(width: u32, height: u32, channels: u32) -> Picture {
         let byte = |i: u32| (i.wrapping_mul(2_654_435_761) ^ (i >> 3).wrapping_mul(0x5bd1_e995)).to_be_bytes()[1];
         Picture { width, height, channels, pixels: (0..width * height * channels).map(byte).collect() }

@@ -1,4 +1,5 @@
-//! Pictures of a source before and after: with their boxes and windows drawn, the crops beside them.
+//! Pictures of a source before and after: with their boxes and windows drawn, the crops beside
+//! them.
 
 use shared::picture::{self, Picture, Window};
 use shared::shard::Layout;
@@ -16,7 +17,7 @@ const CROP_SIDE: u32 = 96;
 const BOX_COLOR: [u8; 3] = [230, 40, 40];
 const WINDOW_COLOR: [u8; 3] = [20, 190, 60];
 
-/// What a cell of the sheet shows of one picture.
+/// The contents of a cell of the sheet.
 #[derive(Clone, Debug)]
 pub struct BeforeAfter {
     /// The picture's name, and why a crop of it is left out.

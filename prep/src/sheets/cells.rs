@@ -1,14 +1,16 @@
-//! The cells of a sheet: which pictures are shown, and the caption below each.
+//! The cells of a sheet: choosing the pictures, and captioning them.
 
 use shared::picture::{CAPTION_HEIGHT, Picture, caption_width};
 
-/// Numbers of `count` pictures spread evenly over `len`, since neighbours are of one class.
+/// The numbers of `count` pictures spread evenly over `len`, because neighbours often have one
+/// class.
 pub fn spread(len: usize, count: usize) -> impl Iterator<Item = usize> {
     let count = count.min(len);
     (0..count).map(move |k| k * len / count)
 }
 
-/// A picture with text below it, broken into at most `lines` lines; the cell is at least `width` pixels wide.
+/// A picture with text below it, wrapped to at most `lines` lines; the cell is at least `width`
+/// pixels wide.
 #[must_use]
 pub(super) fn captioned(picture: &Picture, text: &str, lines: u32, width: u32) -> Picture {
     let width = width.max(picture.width);
@@ -21,7 +23,7 @@ pub(super) fn captioned(picture: &Picture, text: &str, lines: u32, width: u32) -
     cell
 }
 
-/// Text in lines of at most `width` pixels: broken at spaces, underscores and slashes where there are some.
+/// Wraps text to lines of at most `width` pixels, preferably at spaces, underscores and slashes.
 fn broken(text: &str, width: u32) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_inclusive([' ', '_', '/', '\n']) {

@@ -1,4 +1,4 @@
-//! Some pictures of a data set on one sheet, with a word below each.
+//! Sheets of the pictures of a data set, and of its rejects.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use super::cells::{captioned, spread};
 use crate::dataset::files::{REJECT_SHARDS, REJECTS};
 use crate::dataset::rejects::Reject;
 
-/// Pictures on the preview of a data set.
+/// Pictures on the preview of a data set …
 const PREVIEW_PICTURES: usize = 64;
-/// … and how many of them in a row.
+/// … and per row of it.
 const PREVIEW_COLUMNS: usize = 8;
 /// Lines of text below a picture that was left out …
 const REJECT_LINES: u32 = 5;
-/// … and how wide its cell is at least, in pixels.
+/// … and the smallest width of its cell, in pixels.
 const REJECT_WIDTH: u32 = 130;
 /// White pixels between pictures.
 const PADDING: u32 = 2;
 
-/// The preview of a split whose shards lie in `folder`, before there is a manifest; pictures are shown in `size` pixels, those with
-/// room for random crops by their middle.
+/// The preview of a split whose shards lie in `folder`, before there is a manifest.
+/// Pictures are shown in `size` pixels; of pictures with room for random crops, the middle.
 ///
 /// # Errors
 /// When a shard cannot be read.
@@ -45,7 +45,7 @@ pub fn preview(folder: &Path, split: &SplitManifest, size: u32) -> Result<Pictur
     Ok(picture::grid(&cells, PREVIEW_COLUMNS, PADDING))
 }
 
-/// `count` pictures of a split, spread evenly over it, with their classes' names if `named`.
+/// `count` pictures of a split, spread evenly over it, with class names if `named`.
 ///
 /// # Errors
 /// When there is no such split or a record is damaged.
@@ -61,7 +61,7 @@ pub fn of_split(dataset: &Dataset, split: &str, count: usize, columns: usize, na
     Ok(picture::grid(&cells?, columns, PADDING))
 }
 
-/// `count` of the pictures that were left out, spread evenly, with the reasons; what could not be decoded is grey.
+/// `count` rejects, spread evenly, with the reasons; those that cannot be decoded are grey.
 ///
 /// # Errors
 /// When the list or a shard of it cannot be read.

@@ -1,5 +1,8 @@
-//! What became of every file of a source. Each file that the listing does not take is put to one kind, once; layouts add reasons of
-//! their own through [`Listing::unused`]. Pictures among them are left out by name, like every picture that is rejected.
+//! The account of a source: what happens to each of its files.
+//!
+//! Every file that the listing does not use gets exactly one [`UnusedKind`] and a reason; layouts
+//! add reasons of their own through [`Listing::unused`].
+//! Unused pictures are rejects.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,17 +12,17 @@ use shared::dataset::{Account, Tally, Unused};
 use shared::fs::byproduct;
 use shared::picture;
 
-use crate::dataset::rejects::{Fault, Reason};
 use super::listing::{Content, Format, Listing};
 use super::path::common_folder;
 use super::unused::{FETCH, SYNTH_RECORD, UnusedKind};
+use crate::dataset::rejects::{Fault, Reason};
 
-/// An account and the pictures that are left out by it.
+/// An account, and the unused pictures.
 #[derive(Debug)]
 pub struct Accounted {
-    /// What the manifest notes.
+    /// The account in the manifest.
     pub account: Account,
-    /// Names to show and why, sorted by name.
+    /// The unused pictures: names to show and reasons, sorted by name.
     pub pictures: Vec<(String, Fault)>,
 }
 
@@ -48,7 +51,9 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
             }
             UnusedKind::Suffix(suffix) if suffix.is_empty() => ("files without a suffix".to_owned(), None),
             UnusedKind::Suffix(suffix) => (format!("files in {suffix}"), None),
-            UnusedKind::Table(suffix) => (format!("{suffix}, which the layout {} does not read here", listing.format.name()), None),
+            UnusedKind::Table(suffix) => {
+                (format!("{suffix}, which the layout {} does not read here", listing.format.name()), None)
+            }
             UnusedKind::Packed(suffix) => (format!("packed files in {suffix}; unpack them, or build from one of them"), None),
             UnusedKind::System => ("thumbnails, recycle bins and system files".to_owned(), None),
             UnusedKind::Hidden => ("hidden files".to_owned(), None),
@@ -72,8 +77,9 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
             _ => passed_over.why.to_string(),
         };
         let shown = names.shown(name);
-        // A link that the listing names is rejected as the picture that it stands for.
-        if !matches!(kind, UnusedKind::System | UnusedKind::Hidden) && is_picture(name) && !taken.names.contains(name.as_slice()) {
+        // A link that the listing names is already a reject.
+        if !matches!(kind, UnusedKind::System | UnusedKind::Hidden) && is_picture(name) && !taken.names.contains(name.as_slice())
+        {
             pictures.push((shown.clone(), unreadable(&passed_over.why)));
         }
         groups.entry((kind, why)).or_default().add(|| shown);
@@ -93,12 +99,12 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
     Accounted { account, pictures }
 }
 
-/// Whether it is what `prep synth` notes beside the pictures that it draws.
+/// Returns whether it is the record of `prep synth`.
 fn is_record(name: &Name) -> bool {
     name.0.rsplit(|&b| b == b'/').next() == Some(SYNTH_RECORD.as_bytes())
 }
 
-/// Why what is passed over is no picture to take.
+/// The fault of a name that the archive passes over.
 #[must_use]
 pub fn unreadable(why: &Why) -> Fault {
     match why {
@@ -107,7 +113,7 @@ pub fn unreadable(why: &Why) -> Fault {
     }
 }
 
-/// The file by which a layout is known: the first that is not a picture.
+/// The file that the layout was recognized by: the first that is not a picture.
 fn recognized_by(listing: &Listing) -> Option<&Name> {
     let raw = listing.pictures.first().and_then(|entry| match &entry.content {
         Content::Raw(raw) => Some(&raw.file),
@@ -116,7 +122,7 @@ fn recognized_by(listing: &Listing) -> Option<&Name> {
     raw.or(listing.tables.first())
 }
 
-/// Why a picture is not in the listing.
+/// The reason that a picture is not in the listing.
 fn not_listed(listing: &Listing) -> String {
     match (&listing.tables[..], listing.format) {
         ([], Format::Folder | Format::Pairs) => "not in the folders that the layout takes".to_owned(),
@@ -126,13 +132,13 @@ fn not_listed(listing: &Listing) -> String {
     }
 }
 
-/// Whether a file that is not called like a picture is one.
+/// Returns whether a file is a picture by its first bytes.
 fn picture_within(archive: &Archive, at: usize) -> bool {
     archive.first(at).is_ok_and(|start| picture::is_read(&start))
 }
 
-/// How names are shown: below the root of the pictures where they lie there, else below the folder that everything lies in, so that a
-/// folder and an archive of it say the same.
+/// Names to show: relative to the root of the pictures, else to the common folder of all files, so
+/// that a folder and an archive of it give the same names.
 struct Names<'a> {
     root: &'a [u8],
     top: Vec<u8>,
@@ -146,20 +152,20 @@ impl<'a> Names<'a> {
     }
 
     fn shown(&self, name: &[u8]) -> String {
-        // Hidden files may lie above what people named.
+        // Hidden files may lie above the common folder.
         let shared = common_folder([name, &self.top]).len();
         let below = name.strip_prefix(self.root).unwrap_or(&name[shared..]);
         Name(below.to_vec()).to_string()
     }
 }
 
-/// What the listing takes of the archive.
+/// The files of the archive that the listing uses.
 #[derive(Default)]
 struct Taken {
     pictures: HashSet<usize>,
     tables: HashSet<usize>,
     missing: Tally,
-    /// The full names of what is listed and not there.
+    /// The full names of listed files that are missing.
     names: HashSet<Vec<u8>>,
 }
 
@@ -171,7 +177,7 @@ impl Taken {
         for entry in &listing.pictures {
             let own = match &entry.content {
                 Content::File(name) => name,
-                // Thousands of pictures lie in one file.
+                // One file holds thousands of pictures.
                 Content::Raw(raw) if last == Some(&raw.file) => continue,
                 Content::Raw(raw) => {
                     last = Some(&raw.file);
@@ -208,12 +214,15 @@ impl Taken {
     }
 }
 
-/// `--strict`: everything in the sources is used, but for hidden files, what systems keep beside files, and what this program made.
+/// `--strict`: checks that all files of the sources are used, apart from hidden and system files
+/// and those that `prep` wrote.
 ///
 /// # Errors
-/// When there is anything else; it is named.
+/// When there is any other unused file, or a listed picture is missing; they are named.
 pub fn insist(sources: &[Account]) -> Result<(), DataError> {
-    let is_meant = |unused: &&Unused| ![UnusedKind::System, UnusedKind::Hidden, UnusedKind::Made].iter().any(|kind| kind.word() == unused.kind);
+    let is_meant = |unused: &&Unused| {
+        ![UnusedKind::System, UnusedKind::Hidden, UnusedKind::Made].iter().any(|kind| kind.word() == unused.kind)
+    };
     let unused = sources.iter().flat_map(|account| &account.unused).filter(is_meant);
     let lines = unused.map(|Unused { why, tally, .. }| format!("{} {why} ({})", tally.files, tally.shown()));
     let missing = sources.iter().map(|account| &account.missing).filter(|missing| missing.files > 0);
@@ -226,7 +235,7 @@ pub fn insist(sources: &[Account]) -> Result<(), DataError> {
     Err(DataError(what))
 }
 
-/// The accounts as lines for a person.
+/// The accounts as lines of text.
 #[must_use]
 pub fn lines(sources: &[Account]) -> String {
     let numbered = |(number, account): (usize, &Account)| match sources.len() {

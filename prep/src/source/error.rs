@@ -1,4 +1,4 @@
-//! Why a source cannot be used.
+//! Errors of a source.
 
 use std::path::PathBuf;
 
@@ -6,23 +6,23 @@ use shared::archive::{Archive, ArchiveError};
 use shared::cli::{DataError, UsageError};
 use thiserror::Error;
 
-/// Why a listing cannot be used.
+/// Errors of opening and listing a source.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    /// The archive could not be read, or is in no such layout.
+    /// The archive cannot be read, or is not in this layout.
     #[error("{0}")]
     Archive(#[from] ArchiveError),
-    /// A file of annotations does not say what it should.
+    /// An annotation file is malformed.
     #[error("{path}: {table}")]
     Table {
         /// The source.
         path: PathBuf,
         /// The file within it.
         table: String,
-        /// What is wrong with it.
+        /// The problem.
         source: DataError,
     },
-    /// A line of a table does not say what it should.
+    /// A line of a table is malformed.
     #[error("{path}: {table}, line {line}")]
     Line {
         /// The source.
@@ -31,33 +31,32 @@ pub enum SourceError {
         table: String,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         source: DataError,
     },
-    /// The source does not hold what was asked for.
+    /// The source does not fit the flags.
     #[error("{path}")]
     Usage {
         /// The source.
         path: PathBuf,
-        /// What is missing, and the flag that mends it.
+        /// The problem, and the flag that mends it.
         source: UsageError,
     },
 }
 
 impl SourceError {
-    /// A line that does not say what it should.
+    /// An error in a line.
     pub(crate) fn line(archive: &Archive, table: &str, line: usize, what: impl Into<String>) -> Self {
         Self::Line { path: archive.path().to_owned(), table: table.to_owned(), line, source: DataError(what.into()) }
     }
 
-    /// A file of annotations that does not say what it should.
+    /// An error in an annotation file.
     pub(crate) fn table(archive: &Archive, table: &str, what: impl Into<String>) -> Self {
         Self::Table { path: archive.path().to_owned(), table: table.to_owned(), source: DataError(what.into()) }
     }
 
-    /// The source does not hold what was asked for.
+    /// The source does not fit the flags.
     pub(crate) fn usage(archive: &Archive, what: impl Into<String>) -> Self {
         Self::Usage { path: archive.path().to_owned(), source: UsageError(what.into()) }
     }
 }
-

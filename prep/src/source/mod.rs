@@ -1,7 +1,6 @@
-//! What a source holds: its pictures, boxes, classes and splits, as its own files say.
+//! Sources: the pictures, boxes, classes and splits that a folder, an archive or a table lists.
 //!
-//! A source is a folder, an archive or a table.
-//! Nothing here decodes a picture or decides what is taken of it.
+//! Nothing here decodes a picture or decides which part of it is taken.
 
 pub mod account;
 mod classes;

@@ -1,26 +1,27 @@
-//! Opening a source: finding its layout, and reading its listing.
+//! Opening a source: detecting its layout, and reading its listing.
 
 use std::path::{Path, PathBuf};
 
 use shared::archive::{Archive, Name};
 
 use super::error::SourceError;
-use super::layouts::{
-    celeba, cifar, coco, cub, cvat, folder, idx, npz, pairs, shapes, stylegan, table, voc, yolo,
-};
+use super::layouts::{celeba, cifar, coco, cub, cvat, folder, idx, npz, pairs, shapes, stylegan, table, voc, yolo};
 use super::listing::{Format, Listing};
 use super::split_folders;
 
-/// Opens a source and lists what it holds: a folder, an archive, or a table (.csv, .tsv, .jsonl, .json) whose pictures lie beside or
-/// below it. `format` forces a layout; otherwise the layout is found by what is there.
+/// Opens a source and lists its pictures.
+///
+/// A source is a folder, an archive, or a table (.csv, .tsv, .jsonl, .json) whose pictures lie
+/// beside or below it.
+/// `format` forces a layout; otherwise the layout is detected.
 ///
 /// # Errors
-/// When it cannot be read, is in no layout that is known, or an annotation is malformed.
+/// When it cannot be read, is in no known layout, or an annotation is malformed.
 pub fn open(path: &Path, format: Option<Format>) -> Result<(Archive, Listing), SourceError> {
     open_without(path, format, &[])
 }
 
-/// [`open`], but folders of these real paths are no part of the source: where the data set is written to.
+/// [`open`] without the folders of these real paths, where the data set is written.
 ///
 /// # Errors
 /// As [`open`].
@@ -30,7 +31,7 @@ pub fn open_without(path: &Path, format: Option<Format>, without: &[PathBuf]) ->
     Ok((archive, listing))
 }
 
-/// What the layout itself says.
+/// The listing by the rules of the layout alone.
 fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
     let suffix = path.extension().map(|suffix| suffix.to_ascii_lowercase()).unwrap_or_default();
     let is_table = TABLE_SUFFIXES.iter().any(|table| suffix == *table) && path.is_file();
@@ -56,7 +57,7 @@ fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> 
     Ok((archive, listing))
 }
 
-/// Reads a JSON file that was named: annotations in the layout that it is in.
+/// Reads a JSON file of annotations that was named.
 fn json(archive: &Archive, name: &Name) -> Result<Listing, SourceError> {
     match archive.find(&name.0) {
         Some(file) if !coco::is_one(archive, file) && shapes::is_one(archive, file) => shapes::read(archive),
@@ -64,7 +65,7 @@ fn json(archive: &Archive, name: &Name) -> Result<Listing, SourceError> {
     }
 }
 
-/// What the names of tables end in that may be named instead of their folder.
+/// Suffixes of tables that may be named instead of their folder.
 const TABLE_SUFFIXES: [&str; 4] = ["csv", "tsv", "jsonl", "json"];
 
 fn read(archive: &Archive, format: Format) -> Result<Listing, SourceError> {
@@ -89,7 +90,8 @@ fn read(archive: &Archive, format: Format) -> Result<Listing, SourceError> {
 /// A layout's `detect`.
 type Detect = fn(&Archive) -> bool;
 
-/// The first layout that the archive is in; pictures in folders are the last resort, whose error tells what was looked for.
+/// The first layout that fits; pictures in folders are the last resort, whose error says what was
+/// searched for.
 fn detect(archive: &Archive) -> Format {
     let chain: [(Detect, Format); 14] = [
         (stylegan::detect, Format::Stylegan),

@@ -1,28 +1,31 @@
-//! Which part of a source a folder's name stands for: `train`, `valid`, `testing`, but also `train2017` beside `val2017`,
+//! Splits by folder names: `train`, `valid`, `testing`, but also `train2017` beside `val2017`,
 //! `training_set` beside `test_set`, and `trainA` to `testB`.
 //!
-//! A folder is called after a part where one word of its name is ([`Split::named`]) and a sibling is called the same but for that word, so
-//! that a class `train` among other vehicles stays a class. A single `test` or `val` at the top, beside pictures that lie elsewhere,
-//! is taken at its word: nothing for measuring is learned from unnoticed.
+//! A folder stands for a split if one word of its name does ([`Split::named`]) and a sibling's name
+//! differs only in that word, so that a class `train` among other vehicles stays a class.
+//! A single `test` or `val` at the top, beside pictures that lie elsewhere, is always a split, so
+//! that no picture for measuring is trained on unnoticed.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::archive::{Archive, Name};
 
-use super::path::{common_folder, folder_of};
 use super::listing::{Content, Entry, Listing};
+use super::path::{common_folder, folder_of};
 use super::split::Split;
 
-/// The part that one of the words of a name stands for: `train` in `trainLabels`, `my_train-2` and `Train`.
+/// The split named by one of the words of a name: `train` in `trainLabels`, `my_train-2` and
+/// `Train`.
 pub(crate) fn of_name(name: &[u8]) -> Option<Split> {
     words(name).into_iter().find_map(Split::named)
 }
 
-/// The part that a path belongs to by the nearest folder whose only word stands for one: `train`, `train2017`.
+/// The split of a path: of the nearest folder whose only word names one, such as `train` or
+/// `train2017`.
 ///
-/// Annotations need it to tell pictures of the same name apart. Whether the folders are the source's split is a question of their
-/// siblings: [`PartFolders`].
+/// Annotations need it to tell pictures of the same name apart.
+/// Returns whether the folders are the source's splits depends on their siblings: [`SplitFolders`].
 pub(crate) fn of_path(path: &[u8]) -> Option<Split> {
     let only_word = |folder: &[u8]| match words(folder)[..] {
         [only] => Split::named(only),
@@ -31,22 +34,25 @@ pub(crate) fn of_path(path: &[u8]) -> Option<Split> {
     folder_of(path).split(|&b| b == b'/').rev().find_map(only_word)
 }
 
-/// Words that stand for nothing but a part, so that two of them, or one for measuring alone, are enough.
+/// Words that mean nothing but a split, so that two of them, or one for measuring alone, are
+/// enough.
 fn is_plain(text: &[u8]) -> bool {
     [&b"train"[..], b"val", b"valid", b"validation", b"test"].iter().any(|plain| text.eq_ignore_ascii_case(plain))
 }
 
-/// Where there are two parts only, the second is for measuring while training, whatever it is called.
+/// If there are only two splits, makes the second `val`, whatever its name.
 pub(crate) fn settle(entries: &mut [Entry]) {
-    if entries.iter().any(|entry| entry.split == Some(Split::Train)) && entries.iter().all(|entry| entry.split != Some(Split::Val)) {
+    if entries.iter().any(|entry| entry.split == Some(Split::Train))
+        && entries.iter().all(|entry| entry.split != Some(Split::Val))
+    {
         entries.iter_mut().filter(|entry| entry.split == Some(Split::Test)).for_each(|entry| entry.split = Some(Split::Val));
     }
 }
 
-/// Takes the split from the folders where the layout's own tables say nothing of one.
+/// Takes the splits from the folders, if the layout's own tables give none.
 ///
-/// Where the listed pictures are all for training, pictures for measuring that lie in a folder of their own and are in no table are
-/// listed as well, without a class: that folder is the source's split.
+/// If all listed pictures are for training, pictures for measuring that lie in a folder of their
+/// own and are in no table are listed as well, without a class: that folder is the source's split.
 pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
     if listing.pictures.iter().any(|entry| entry.split.is_some() || matches!(entry.content, Content::Raw(_))) {
         return;
@@ -83,7 +89,7 @@ pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
     settle(&mut listing.pictures);
 }
 
-/// Shortens the root until these names of the archive lie below it too.
+/// Shortens the root until it is a prefix of these names of the archive.
 fn widen_root<'a>(listing: &mut Listing, names: impl Iterator<Item = &'a [u8]>) {
     let mut root = listing.root.clone();
     for name in names {
@@ -102,20 +108,21 @@ fn widen_root<'a>(listing: &mut Listing, names: impl Iterator<Item = &'a [u8]>) 
     listing.root = root;
 }
 
-/// The folders of an archive that are called after parts.
+/// The folders of an archive that stand for splits.
 #[derive(Debug, Default)]
 pub(crate) struct SplitFolders {
-    /// By their path with the `/` at its end: the part, and what tells siblings of the same part apart (`A` of `trainA`), or nothing.
+    /// By path, with the final `/`: the split, and what tells folders of the same split apart (`A`
+    /// of `trainA`), or nothing.
     folders: HashMap<Vec<u8>, (Split, Vec<u8>)>,
     /// Pictures elsewhere are for training.
     others_train: bool,
 }
 
-/// Where a picture lies.
+/// The place of a picture.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place<'a> {
     pub(crate) split: Option<Split>,
-    /// The path without the folders that stand for the part.
+    /// The path without the folders that stand for the split.
     pub(crate) rest: Cow<'a, [u8]>,
 }
 
@@ -126,7 +133,7 @@ impl SplitFolders {
         let mut last: &[u8] = b"";
         for name in &names {
             let folder = folder_of(name);
-            // Neighbours mostly lie in one folder.
+            // Neighbours mostly share a folder.
             if folder == last {
                 continue;
             }
@@ -152,7 +159,7 @@ impl SplitFolders {
         found
     }
 
-    /// Folders of one parent that differ in the word for the part only.
+    /// Adds folders of one parent whose names differ only in the word for the split.
     fn add(&mut self, parent: &[u8], children: &BTreeMap<&[u8], Called>) {
         let mut groups: BTreeMap<&[u8], Vec<(&[u8], &Called)>> = BTreeMap::new();
         for (name, called) in children {
@@ -160,12 +167,13 @@ impl SplitFolders {
         }
         groups.retain(|_, group| {
             let splits: BTreeSet<Split> = group.iter().map(|(_, called)| called.split).collect();
-            let plain: BTreeSet<Split> = group.iter().filter(|(_, called)| called.plain).map(|(_, called)| called.split).collect();
+            let plain: BTreeSet<Split> =
+                group.iter().filter(|(_, called)| called.plain).map(|(_, called)| called.split).collect();
             plain.len() > 1 || (splits.len() > 1 && splits.contains(&Split::Train))
         });
         let several = groups.len() > 1;
         for (rest, group) in groups {
-            // Beside a folder for testing, one for evaluation is for measuring while training.
+            // Beside a folder for testing, one for evaluation is `val`.
             let tests = group.iter().any(|(_, called)| called.split == Split::Test && !called.evaluates);
             for (name, called) in group {
                 let split = if called.evaluates && tests { Split::Val } else { called.split };
@@ -175,7 +183,7 @@ impl SplitFolders {
         }
     }
 
-    /// One folder for measuring at the top, beside pictures that lie elsewhere.
+    /// Adds a single folder for measuring at the top, beside pictures that lie elsewhere.
     fn add_alone(&mut self, top: &[u8], children: &BTreeMap<&[u8], Called>) {
         for (name, called) in children.iter().filter(|(_, called)| called.plain && called.split != Split::Train) {
             self.folders.insert([top, name, b"/"].concat(), (called.split, Vec::new()));
@@ -183,12 +191,12 @@ impl SplitFolders {
         }
     }
 
-    /// Where the picture of that name lies.
+    /// The place of the picture of that name.
     pub(crate) fn place<'a>(&self, name: &'a [u8]) -> Place<'a> {
         self.place_below(b"", name)
     }
 
-    /// [`PartFolders::place`] with the path below `root`, which the name begins with.
+    /// [`SplitFolders::place`] with the path relative to `root`, a prefix of the name.
     pub(crate) fn place_below<'a>(&self, root: &[u8], name: &'a [u8]) -> Place<'a> {
         let top = root.len();
         let elsewhere = Place { split: self.others_train.then_some(Split::Train), rest: Cow::Borrowed(&name[top..]) };
@@ -200,7 +208,7 @@ impl SplitFolders {
             if let Some((split, rest)) = self.folders.get(&name[..=end]) {
                 let own = &name[start..=end];
                 let mut below = &name[end + 1..];
-                // Some archives have a folder in itself: seg_train/seg_train/…
+                // Some archives nest a folder in itself: seg_train/seg_train/…
                 while let Some(again) = below.strip_prefix(own) {
                     below = again;
                 }
@@ -217,20 +225,20 @@ impl SplitFolders {
     }
 }
 
-/// A folder's name taken apart.
+/// The words of a folder's name.
 #[derive(Debug, PartialEq, Eq)]
 struct Called {
     split: Split,
-    /// The other words, without digits and what stands between.
+    /// The other words, without digits and separators.
     rest: Vec<u8>,
-    /// The name is nothing but a plain word.
+    /// The name is a single plain word.
     plain: bool,
-    /// It says `eval`, which may mean either part for measuring.
+    /// It contains `eval`, which may mean either split for measuring.
     evaluates: bool,
 }
 
 impl Called {
-    /// `None` where no word of the name, or more than one, stands for a part.
+    /// `None` unless exactly one word of the name stands for a split.
     fn read(name: &[u8]) -> Option<Self> {
         let words = words(name);
         let mut splits = words.iter().filter_map(|text| Some((*text, Split::named(text)?)));
@@ -241,7 +249,7 @@ impl Called {
     }
 }
 
-/// Runs of letters; a capital after a small letter begins a new word.
+/// Runs of letters; a capital after a small letter starts a new word.
 fn words(name: &[u8]) -> Vec<&[u8]> {
     let mut words = Vec::new();
     for run in name.split(|b| !b.is_ascii_alphabetic()).filter(|run| !run.is_empty()) {

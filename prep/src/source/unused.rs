@@ -1,47 +1,47 @@
-//! What the files of a source are that no layout takes, by their names.
+//! The kinds of unused files, by their names.
 
 use shared::archive::{Archive, Name, PassedOver, Why, is_picture};
 use shared::fs::{Byproduct, byproduct};
 
 use super::path::base_of;
 
-/// What a file is that is not used.
+/// The kind of an unused file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnusedKind {
-    /// A picture that could be read.
+    /// A picture in a supported format.
     Picture,
-    /// A picture by its suffix, which is not read.
+    /// A picture in an unsupported format, by its suffix.
     UnreadPicture(String),
     /// A table or annotation, by its suffix.
     Table(String),
-    /// A packed file, by its suffix.
+    /// An archive or a compressed file, by its suffix.
     Packed(String),
     /// A link that leads nowhere or out of the archive.
     Link,
-    /// A device, an encrypted member, and what else cannot be read.
+    /// A device, an encrypted member, or anything else that cannot be read.
     Unreadable,
     /// A data set or a run.
     Made,
-    /// Another file, by its suffix; empty where it has none.
+    /// Another file, by its suffix, which may be empty.
     Suffix(String),
-    /// What systems keep beside files.
+    /// A system file.
     System,
     /// A hidden file.
     Hidden,
 }
 
-/// The record that `prep synth` writes beside the pictures that it draws; its presence says that the folder is complete.
+/// The record of `prep synth` beside its pictures; if it exists, the folder is complete.
 pub const SYNTH_RECORD: &str = "synth.json";
 
-/// What to run where links lead nowhere, or pictures are short texts that stand for them.
+/// Commands for links without target, or pictures replaced by pointer files.
 pub const FETCH: &str = "`git annex get .`, `dvc pull` or `git lfs pull` fetches what they stand for";
 
-/// Suffixes of pictures that no reader here knows.
+/// Suffixes of unsupported pictures.
 const PICTURES: [&str; 30] = [
     ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga",
     ".psd", ".svg", ".ico", ".exr", ".hdr", ".dds", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".qoi",
 ];
-/// Suffixes of tables and annotations; texts are so many other things too.
+/// Suffixes of tables and annotations; `.txt` has too many other uses.
 const TABLES: [&str; 18] = [
     ".csv",
     ".tsv",
@@ -62,7 +62,7 @@ const TABLES: [&str; 18] = [
     ".h5",
     ".tfrecord",
 ];
-/// Suffixes of packed files.
+/// Suffixes of archives and compressed files.
 const PACKED: [&str; 10] = [".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lmdb"];
 
 impl UnusedKind {
@@ -85,7 +85,7 @@ impl UnusedKind {
         }
     }
 
-    /// The kind of what an archive passes over.
+    /// The kind of a name that the archive passes over.
     #[must_use]
     pub fn of_passed_over(passed_over: &PassedOver) -> Self {
         match (byproduct(&passed_over.name.0), &passed_over.why) {
@@ -97,7 +97,7 @@ impl UnusedKind {
         }
     }
 
-    /// The word for it in a manifest.
+    /// The word for it in manifests.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -115,14 +115,14 @@ impl UnusedKind {
     }
 }
 
-/// The suffix with its dot, in lower case; empty where there is none.
+/// The suffix with its dot, in lower case; may be empty.
 fn suffix(name: &[u8]) -> String {
     let base = base_of(name);
     let dot = base.iter().rposition(|&b| b == b'.').filter(|&dot| dot > 0);
     Name(dot.map_or(&[][..], |dot| &base[dot..]).to_ascii_lowercase()).to_string()
 }
 
-/// What an archive without a picture holds instead, in one clause.
+/// The contents of an archive without pictures, in one clause.
 #[must_use]
 pub fn described(archive: &Archive) -> String {
     let (mut links, mut pictures, mut kept, mut others) = (Vec::new(), Vec::new(), 0, 0);

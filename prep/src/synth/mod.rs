@@ -1,5 +1,7 @@
-//! A small drawn source for trying things out: birds, fish, flowers, butterflies and mushrooms on soft backgrounds, with
-//! boxes, in the layout of Caltech-UCSD Birds. The same seed gives the same bytes everywhere.
+//! A small drawn source for trying things out, in the layout of Caltech-UCSD Birds.
+//!
+//! It shows birds, fish, flowers, butterflies and mushrooms on soft backgrounds, with boxes.
+//! The same seed gives the same bytes everywhere.
 
 mod draw;
 mod scene;
@@ -27,28 +29,28 @@ use crate::source::unused::SYNTH_RECORD;
 
 /// Changes whenever the pictures do.
 const VERSION: u32 = 1;
-/// One picture of so many goes to testing.
+/// One of so many pictures is for testing.
 const TEST_EVERY: usize = 5;
-/// High enough that no block shows at 64×64.
+/// High enough that no block artefacts show at 64×64.
 const JPEG_QUALITY: u8 = 92;
 const MEND: &str = "draw it again with `prep synth --force`";
 
-/// What to draw.
+/// Options of a drawn source.
 #[derive(Clone, Debug)]
 pub struct SynthOptions {
-    /// The folder.
+    /// Folder to write.
     pub out: PathBuf,
-    /// Pictures.
+    /// Number of pictures.
     pub count: usize,
-    /// Another seed, other pictures.
+    /// Seed of the pictures.
     pub seed: u64,
     /// Threads.
     pub jobs: usize,
-    /// Replace what was drawn with other settings.
+    /// Replace pictures drawn with other options.
     pub force: bool,
 }
 
-/// Why nothing was drawn.
+/// Errors of drawing.
 #[derive(Debug, Error)]
 pub enum SynthError {
     /// The folder must not be written.
@@ -65,19 +67,19 @@ pub enum SynthError {
     Encode {
         /// Its number.
         id: usize,
-        /// What the encoder said.
+        /// The encoder's error.
         source: image::ImageError,
     },
 }
 
-/// How it ended.
+/// The outcome of drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SynthOutcome {
-    /// The same pictures were there already.
+    /// The same pictures are there already.
     UpToDate,
     /// All are drawn.
     Drawn,
-    /// A signal came; nothing was changed. The exit code to end with.
+    /// Stopped by a signal, to end with this exit code; nothing is changed.
     Stopped(u8),
 }
 
@@ -92,7 +94,7 @@ struct SynthRecord {
 /// Draws the source into its folder.
 ///
 /// # Errors
-/// When the folder holds something else or writing fails; it is then as it was.
+/// When the folder holds something else, or writing fails; it is then as it was.
 pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthError> {
     let record = SynthRecord { version: VERSION, count: options.count, seed: options.seed };
     let out = folder::resolve(&options.out)?;
@@ -116,7 +118,9 @@ pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthE
     });
     drop(progress);
     let boxes: Option<Vec<BoundingBox>> = drawn?.into_iter().collect();
-    let (Some(boxes), None) = (boxes, stop.exit_code()) else { return Ok(SynthOutcome::Stopped(stop.exit_code().unwrap_or(130))) };
+    let (Some(boxes), None) = (boxes, stop.exit_code()) else {
+        return Ok(SynthOutcome::Stopped(stop.exit_code().unwrap_or(130)));
+    };
     for (name, text) in TABLES.into_iter().zip(tables(options.count, &boxes)) {
         fs::write(staged.path().join(name), text.as_bytes())?;
     }
@@ -125,7 +129,7 @@ pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthE
     Ok(SynthOutcome::Drawn)
 }
 
-/// The class of picture `i`: as in the original, the pictures of a class stand together.
+/// The class of picture `i`: as in the original, pictures are sorted by class.
 fn class_of(i: usize, count: usize) -> scene::Class {
     scene::Class::ALL[i * scene::Class::ALL.len() / count]
 }
@@ -135,7 +139,7 @@ fn file_of(i: usize, count: usize) -> String {
     format!("{}/{}_{:05}.jpg", class.folder(), class.name(), i + 1)
 }
 
-/// Draws and writes one picture; gives the box around its object.
+/// Draws and writes one picture, and returns the box around its object.
 fn picture(staged: &AtomicFolder, options: &SynthOptions, i: usize, progress: &Progress) -> Result<BoundingBox, SynthError> {
     let scene = scene::Scene::draw(class_of(i, options.count), &mut rng::stream(options.seed, "prep synth", i as u64));
     let (picture, bounding_box) = draw::render(&scene);

@@ -1,13 +1,14 @@
-//! Boxes land on their objects, whatever picture the annotation was made on: turned by EXIF, scaled, or 1 × 1.
+//! Boxes land on their objects, whether the annotated picture was rotated by EXIF, scaled, or 1 ×
+//! 1.
 #![cfg(unix)]
 
 use std::path::Path;
 
+use crate::util::{build, rejects};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::picture::Picture;
 use shared::testing::Scratch;
-use crate::util::{build, rejects};
 
 /// The stored picture, and the box of the red object in it: left, top, right, bottom.
 const STORED: (u32, u32) = (96, 64);
@@ -37,7 +38,7 @@ fn xml(width: f64, height: f64, scale: f64) -> String {
     )
 }
 
-/// The part of each picture that is red, of all that were taken.
+/// The share of red pixels of each stored picture.
 fn redness(out: &Path) -> Vec<f64> {
     let dataset = Dataset::open(out).expect("open");
     let mut found = Vec::new();
@@ -52,7 +53,7 @@ fn redness(out: &Path) -> Vec<f64> {
     found
 }
 
-/// Pictures so alike would not be drawn into both parts.
+/// Such near-duplicates would not be kept in both splits.
 const ALL: [&str; 2] = ["--val-fraction", "0"];
 /// A window is 1.25 times as wide and high as its box.
 const LEAST: f64 = 0.5;
@@ -62,7 +63,7 @@ fn boxes_drawn_on_the_stored_or_a_scaled_picture_find_their_object() {
     let scratch = Scratch::new("turned");
     let source = scratch.path("source");
     fs::create_folder(&source).expect("make folder");
-    // Where width and height change places, the size tells that the stored picture was drawn on.
+    // If width and height are swapped, the size shows that the boxes belong to the stored picture.
     for orientation in [1, 5, 6, 7, 8] {
         for (name, scale) in [("same", 1.0), ("double", 2.0), ("half", 0.5)] {
             let [width, height] = [STORED.0, STORED.1].map(|side| f64::from(side) * scale);

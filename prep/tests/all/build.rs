@@ -1,10 +1,10 @@
-//! What `prep build` promises, through the program: the same bytes always, nothing lost, clear refusals.
+//! `prep build` through the program: reproducible bytes, nothing lost, clear refusals.
 #![cfg(unix)]
 
+use crate::util::{Source, assert_same, build, bytes_of, rejects, run, stderr, stdout, synth};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::testing::Scratch;
-use crate::util::{Source, assert_same, build, bytes_of, rejects, run, stderr, stdout, synth};
 
 #[test]
 fn one_two_and_sixteen_threads_and_a_zip_give_the_same_bytes() {
@@ -16,7 +16,8 @@ fn one_two_and_sixteen_threads_and_a_zip_give_the_same_bytes() {
         build(&source, &scratch.path(jobs), &["--jobs", jobs], 0);
         assert_same(&scratch.path("a"), &scratch.path(jobs));
     }
-    // Another order of the folder: the files written anew, the last first, below another root, and as a zip.
+    // Another order of the folder: the files rewritten in reverse, below another root, and as a
+    // zip.
     let (moved, zip) = (scratch.path("moved/deep/er"), scratch.path("source.zip"));
     let files = bytes_of(&source);
     for (name, bytes) in files.iter().rev() {
@@ -101,7 +102,7 @@ fn boxes_that_cannot_be_cut_are_rejected_with_the_reason() {
     }
     source.write(&scratch.path("source"));
     let out = scratch.path("out");
-    // A pixel of its own is of one colour, which is not the matter here.
+    // A single pixel is of one colour, which does not matter here.
     let printed = stdout(&build(&scratch.path("source"), &out, &["--min-contrast", "off"], 0));
     assert!(printed.contains("5 pictures rejected (box_outside 1, empty_box 3, no_box 1)"), "{printed}");
     let reasons: Vec<_> = rejects(&out).into_iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
@@ -150,7 +151,7 @@ fn a_missing_table_names_the_flag_that_does_without() {
     fs::remove(folder.join("train_test_split.txt")).expect("remove");
     let error = stderr(&build(&folder, &out, &["--split-from-source"], 2));
     assert!(error.contains("--val-fraction"), "{error}");
-    // Without flags: the middle, and a tenth is drawn.
+    // Without flags: the middle, and a random tenth for val.
     let printed = stdout(&build(&folder, &out, &[], 0));
     assert!(printed.contains("10 pictures of 16x16x3 in 5 classes"), "{printed}");
     let manifest = Dataset::open(&out).expect("open").manifest().clone();

@@ -1,4 +1,5 @@
-//! Crops and resampling equal TensorFlow's: the golden values come from `tools/golden_crop.py`.
+//! Windows and area resampling equal TensorFlow's; the golden values come from
+//! `tools/golden_crop.py`.
 
 use prep::crop::BoundingBox;
 use prep::pixels::{Resampling, crop_and_resize};

@@ -1,12 +1,12 @@
-//! Damage is found and named; a data set of format version 1 loads for ever.
+//! Damage is detected and named; data sets of all format versions load.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
 
+use crate::util::{Source, assert_same, build, bytes_of, prep, stderr, stdout};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::testing::{Scratch, torture};
-use crate::util::{Source, assert_same, build, bytes_of, prep, stderr, stdout};
 
 /// A data set of a few tiny pictures.
 fn small(scratch: &Scratch) -> PathBuf {
@@ -29,7 +29,7 @@ fn verify(dir: &Path) -> Result<(), String> {
     if found.damaged.is_empty() { Ok(()) } else { Err(found.damaged.join("\n")) }
 }
 
-/// One with pictures that were left out, one of pairs, and one with room for random crops.
+/// A data set with rejects, one of pairs, and one with room for random crops.
 fn others(scratch: &Scratch) -> [PathBuf; 3] {
     let mut source = Source::default();
     source.add_boxed("a.png", "2 2 10 10");
@@ -55,7 +55,8 @@ fn others(scratch: &Scratch) -> [PathBuf; 3] {
     ["rejects", "paired", "margin"].map(|name| scratch.path(name))
 }
 
-/// Calls `look` with every file of a folder that has one bit changed, is cut off or has a byte more: at every `step`-th byte.
+/// Damages every file of a folder at every `step`-th byte, and calls `look`: one bit is flipped,
+/// the file is truncated, a byte is appended.
 fn each_damage(folder: &Path, step: usize, look: impl Fn(&str, &str)) -> usize {
     let mut count = 0;
     for (name, whole) in bytes_of(folder) {
@@ -115,13 +116,14 @@ fn every_damaged_byte_of_a_part_stops_the_merge_and_its_own_command_mends_it() {
     });
     assert!(bytes_of(&out) == sound);
     println!("{count} damaged files of a part were named");
-    let mut options = prep::pipeline::BuildOptions { size: 2, jobs: 1, part: Some((1, 1)), ..prep::pipeline::BuildOptions::new(&source, &out) };
+    let mut options =
+        prep::pipeline::BuildOptions { size: 2, jobs: 1, part: Some((1, 1)), ..prep::pipeline::BuildOptions::new(&source, &out) };
     let count = each_damage(&part, torture(37, 5), |_, what| {
         prep::pipeline::build(&options, &stop).expect(what);
         assert!(bytes_of(&out) == sound, "{what}");
     });
     println!("{count} damaged parts were mended");
-    // The same without parts: what a killed build left is damaged meanwhile.
+    // The same without parts: the work folder of a killed build is damaged.
     let (whole, again, work) = (scratch.path("whole"), scratch.path("again"), scratch.path(".again.work.fledge-tmp"));
     build(&source, &whole, &["--size", "2"], 0);
     (options.out, options.part) = (again.clone(), None);

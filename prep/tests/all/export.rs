@@ -1,15 +1,15 @@
-//! What `prep export` promises, through the program: every picture once, under names that others read.
+//! `prep export` through the program: every picture once, under names that other tools read.
 #![cfg(unix)]
 
 use std::path::Path;
 use std::process::Output;
 
+use crate::util::{Source, build, prep, run, stderr, synth};
 use serde_json::{Value, json};
 use shared::archive::{Archive, Name};
 use shared::dataset::Dataset;
 use shared::picture::{Limits, Picture};
 use shared::testing::Scratch;
-use crate::util::{Source, build, prep, run, stderr, synth};
 
 fn export(dataset: &Path, out: &Path, more: &[&str], code: i32) -> Output {
     let output = prep().arg("export").arg(dataset).arg("--out").arg(out).args(more).output().expect("run");
@@ -85,7 +85,7 @@ fn stylegan_gets_numbered_pictures_and_their_classes() {
                 number += 1;
             }
         }
-        // A picture that is not in the list would be trained on without a class.
+        // A picture missing from the list would be trained on without a class.
         assert_eq!((archive.names().len(), index["labels"].as_array().map(Vec::len)), (number + 1, Some(number)));
     }
 }

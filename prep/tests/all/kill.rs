@@ -1,16 +1,16 @@
-//! `kill -9` at any moment and the same command again, until it is done; and Ctrl-C.
+//! `kill -9` at any moment, repeating the command until it is done; and Ctrl-C.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::util::{assert_same, build, caught, contents, prep, synth};
 use shared::fs;
 use shared::rng::Stream;
-use shared::testing::{Scratch, SIGHUP, SIGINT, SIGXCPU, send, torture};
-use crate::util::{assert_same, build, caught, contents, prep, synth};
+use shared::testing::{SIGHUP, SIGINT, SIGXCPU, Scratch, send, torture};
 
-/// Three chunks of a work folder.
+/// Enough for three chunks of a work folder.
 const PICTURES: usize = 1200;
 
 fn command(words: &[&str], source: Option<&Path>, out: &Path, more: &[&str]) -> Command {
@@ -35,11 +35,12 @@ impl Killer {
         Self { draw: shared::rng::stream(1, what, 0), killed: 0, finished: 0 }
     }
 
-    /// Starts the command again and again until it ends by itself, which usually takes `usual`. After each time `look` is called.
+    /// Repeats the command, killing it, until it ends by itself, which usually takes `usual`.
+    /// Calls `look` after each run.
     fn until_done(&mut self, mut command: Command, mut usual: Duration, look: impl Fn()) {
         loop {
             let mut child = command.spawn().expect("start prep");
-            // Half of the kills near the end, where names are exchanged.
+            // Half of the kills come near the end, when folders are renamed.
             let part = if self.draw.below(2) == 0 { self.draw.uniform() * 1.1 } else { 0.7 + self.draw.uniform() * 0.4 };
             std::thread::sleep(usual.mul_f64(part) + Duration::from_micros(self.draw.below(500)));
             child.kill().expect("kill");
@@ -51,7 +52,7 @@ impl Killer {
             }
             assert_eq!(status.code(), None, "ended by itself with an error");
             self.killed += 1;
-            // It may take longer by now, as others use the processors; without more time it might never come to its end.
+            // Allow more time: on a busy machine the command might otherwise never end.
             usual = usual.mul_f64(1.1);
         }
     }
@@ -75,7 +76,8 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Kills builds of a data set with `more` flags; nothing is removed between a kill and the next start.
+/// Kills builds of a data set with `more` flags; nothing is removed between a kill and the next
+/// start.
 fn kill_builds(name: &str, more: &[&str]) {
     let scratch = Scratch::new(name);
     let (source, whole, out) = (scratch.path("drawn"), scratch.path("whole"), scratch.path("out"));
@@ -84,14 +86,14 @@ fn kill_builds(name: &str, more: &[&str]) {
     let mut killer = Killer::new(name);
     let tries = torture(12, 100);
     while killer.killed < tries {
-        // What bears the final name is whole, at every moment.
+        // The data set under its final name is whole at every moment.
         let look = || {
             if out.exists() {
                 assert_same(&whole, &out);
             }
         };
         killer.until_done(command(&["build"], Some(&source), &out, more), usual, look);
-        // Killed at its very end, the command has nothing more to do but to clear up.
+        // If it was killed at its very end, the command only has to clean up.
         build(&source, &out, more, 0);
         assert_same(&whole, &out);
         assert_eq!(names(&scratch), ["drawn", "out", "whole"]);
@@ -127,7 +129,7 @@ fn a_killed_replacement_leaves_the_old_data_set_or_the_new_one() {
         round += 1;
         let (old, new) = (&wholes[(round + 1) % 2], &wholes[round % 2]);
         let look = || {
-            // Between two renames neither has the name: the old one waits beside it.
+            // Between two renames neither has the name: the old one lies beside it.
             let there = if out.exists() { out.clone() } else { scratch.path(".out.old.fledge-tmp") };
             assert!(same(&there, old) || same(&there, new), "{} is neither the old nor the new", there.display());
         };
@@ -154,7 +156,7 @@ fn killed_parts_and_a_killed_merge_go_on_to_the_same_bytes() {
     }
     let merge_usual = time(|| assert!(command(&["merge"], None, &merged, &[]).status().expect("run").success()));
     assert_same(&whole, &merged);
-    // Every chunk that bears its name is whole.
+    // Every chunk under its final name is whole.
     let look = || {
         if out.join("dataset.json").exists() {
             return assert_same(&whole, &out);
@@ -171,7 +173,7 @@ fn killed_parts_and_a_killed_merge_go_on_to_the_same_bytes() {
             killer.until_done(command(&["build"], Some(&source), &out, part), usual, look);
         }
         killer.until_done(command(&["merge"], None, &out, &[]), merge_usual, look);
-        // Once more: a merge that was killed at its end says that all is done.
+        // Once more: a merge killed at its end reports that all is done.
         assert!(command(&["merge"], None, &out, &[]).status().expect("run").success());
         assert_same(&whole, &out);
         assert_eq!(names(&scratch), ["drawn", "merged", "out", "parts", "whole"]);
@@ -219,7 +221,7 @@ fn ctrl_c_ends_with_130_and_changes_nothing() {
     synth(&source, 1500);
     let work = scratch.path(".out.work.fledge-tmp");
     for (signal, expected) in [(SIGHUP, 129), (SIGXCPU, 152), (SIGINT, 130)] {
-        // By its work a build is known to listen.
+        // The work folder shows that the build handles signals already.
         fs::remove(&work).expect("remove");
         let code = caught(&mut command(&["build"], Some(&source), &out, &[]), &out, |mut child| {
             send(&child, signal).expect("signal");
@@ -229,7 +231,7 @@ fn ctrl_c_ends_with_130_and_changes_nothing() {
         assert_eq!(code, Some(expected));
         assert!(!out.exists());
     }
-    // What is done is kept, and the same command goes on.
+    // Finished work is kept, and the same command resumes.
     assert!(work.exists());
     let whole = scratch.path("whole");
     build(&source, &whole, &[], 0);

@@ -1,18 +1,20 @@
-//! Every layout, through the program: the same bytes for 1, 2 and 16 threads, from a folder, a zip and a tar, in whatever order these
-//! list their files; and as many pictures of every class in every split as the source has.
+//! Every layout through the program.
+//!
+//! The bytes are the same for 1, 2 and 16 threads, from a folder, a zip and a tar, in any order of
+//! their files; and every split has as many pictures of every class as the source.
 #![cfg(unix)]
 
-use prep::source::Format;
-use shared::dataset::Dataset;
-use shared::fs;
 use crate::util::drawn::{
     Files, celeba, cifar, coco, cub, cvat, folders, idx, labelme, npz, pairs, stylegan, table, tar, voc, yolo, zip,
 };
-use shared::testing::Scratch;
 use crate::util::{assert_same, build};
+use prep::source::Format;
+use shared::dataset::Dataset;
+use shared::fs;
+use shared::testing::Scratch;
 
-/// What a layout is to give: the format, the classes, and the pictures of each class in train, val and test; of all pictures together
-/// where there are no classes.
+/// The expected result of a layout: the format, the classes, and the number of pictures of each
+/// class in train, val and test; without classes, of all pictures.
 struct Case {
     format: Format,
     files: Files,
@@ -54,7 +56,7 @@ fn every_layout_gives_the_same_bytes_for_any_threads_order_and_packing() {
             (1..files.len()).rev().for_each(|i| order.swap(i, draw.below(i as u64 + 1) as usize));
             order
         };
-        // Two folders whose files were made in different orders.
+        // Two folders whose files are written in different orders.
         let mut folder = |suffix: &str| {
             let path = scratch.path(&format!("{name}-{suffix}"));
             for i in shuffled() {

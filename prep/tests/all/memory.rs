@@ -1,23 +1,23 @@
-//! Large pictures take a bounded memory, however many there are.
+//! Large pictures take bounded memory, in any number.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::util::prep;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use shared::fs;
 use shared::picture::Picture;
 use shared::testing::{Scratch, torture};
-use crate::util::{prep};
 
 /// 24 megapixels.
 const WIDTH: u32 = 6000;
 const HEIGHT: u32 = 4000;
 
-/// The most memory that the program takes while it builds, in MiB. The system counts it; it is looked up until the program has ended,
-/// while it still waits to be asked for its exit code.
+/// The peak memory of a build, in MiB, as the system counts it. It is polled until the program has
+/// ended.
 fn peak(source: &Path, out: &Path, more: &[&str]) -> u64 {
     let mut child = prep()
         .arg("build")
@@ -31,7 +31,7 @@ fn peak(source: &Path, out: &Path, more: &[&str]) -> u64 {
         .expect("start prep");
     let mut most = 0;
     loop {
-        // The high-water mark never falls, so only what happens after the last look is missed: a few milliseconds of clearing up.
+        // The high-water mark never falls, so that only the last few milliseconds are missed.
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.trim().parse::<u64>().ok());
@@ -44,13 +44,14 @@ fn peak(source: &Path, out: &Path, more: &[&str]) -> u64 {
     }
 }
 
-/// A JPEG of one colour, progressive: three passes over blocks without detail. What decoding takes does not depend on the content.
+/// A progressive JPEG of one colour: three passes over blocks without detail. The memory for
+/// decoding does not depend on the content.
 fn progressive() -> Vec<u8> {
     let mut file = b"\xff\xd8".to_vec();
     let segment = |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
     file.extend(segment(0xdb, &[&[0u8][..], &[1; 64]].concat()));
     let extents = [(HEIGHT as u16).to_be_bytes(), (WIDTH as u16).to_be_bytes()].concat();
-    // The colours have a quarter of the samples, as cameras write them.
+    // The chroma channels have a quarter of the samples, as in cameras' files.
     file.extend(segment(0xc2, &[&[8][..], &extents, &[3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]].concat()));
     // One code of one bit: a DC difference of size 0.
     file.extend(segment(0xc4, &[&[0x00, 1][..], &[0; 15], &[0]].concat()));

@@ -1,4 +1,4 @@
-//! What the program answers to flags of other tools, and under another name.
+//! Answers to flags of other tools, and the program under another name.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn flags_of_other_tools_are_answered_with_ours() {
         assert_eq!((code, out.as_str(), error.lines().count()), (Some(2), "", 1), "{args:?}: {error}");
         answers.iter().for_each(|answer| assert!(error.contains(answer), "{args:?}: {error}"));
     }
-    // What nobody calls anything has clap's answer.
+    // Flags that are unknown everywhere get clap's answer.
     let (code, _, error) = run(prep(), &["build", "pics", "--out", "d", "--frobnicate"]);
     assert!(code == Some(2) && error.contains("--frobnicate"), "{error}");
 }

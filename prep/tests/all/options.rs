@@ -1,15 +1,17 @@
-//! What the flags of `prep build` do, through the program: crops, margins, channels, filters, several sources, trials, sheets.
+//! The flags of `prep build` through the program: crops, margins, channels, filters, several
+//! sources, dry runs, sheets.
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
 
+use crate::util::{build, gradient, prep, rejects, stderr, stdout, synth};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::picture::{Limits, Picture};
 use shared::testing::Scratch;
-use crate::util::{build, gradient, prep, rejects, stderr, stdout, synth};
 
-/// A table of pictures with boxes, classes and splits, and the pictures: one colour a picture, objects in another.
+/// A table of pictures with boxes, classes and splits, and the pictures: one colour per picture,
+/// objects in another.
 fn boxed(folder: &Path) {
     fs::create_folder(folder).expect("make folder");
     let mut lines = String::from("path,label,x,y,width,height,split\n");
@@ -84,7 +86,7 @@ fn filters_leave_out_with_the_reason_and_the_value() {
     assert_eq!(records(&out, &["--aspect", "off", "--min-box-area", "0.05"]).1, ["tiny.png small_box"]);
     let (kept, names) = records(&out, &["--max-intruder", "0.2", "--aspect", "off"]);
     assert_eq!((kept, names), (5, vec!["near.png intruder".to_owned()]), "both objects of it");
-    // A class that was not asked for intrudes all the same.
+    // A class that is not selected intrudes all the same.
     assert_eq!(records(&out, &["--max-intruder", "0.2", "--classes", "cat", "--aspect", "off"]).1, ["near.png intruder"]);
 }
 
@@ -247,7 +249,7 @@ fn sheets_show_rejects_and_crops() {
     let crops = show(&["--crops", source.to_str().expect("path"), "-n", "5", "--columns", "2"], "crops.png");
     let holds = |color: [u8; 3]| crops.pixels.as_chunks::<3>().0.contains(&color);
     assert!(holds([230, 40, 40]) && holds([20, 190, 60]), "boxes in red, windows in green");
-    // What was built by an older version is not known well enough.
+    // A data set of an older version does not record enough.
     let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/dataset-v1");
     synth(&scratch.path("drawn"), 10);
     let output =

@@ -1,12 +1,13 @@
-//! A terminal that goes away, a pipe that nobody reads and a full disk below stdout and stderr: what is made is made, and a result that is
-//! nowhere else and is lost is an error.
+//! A closed terminal, a closed pipe and a full disk behind stdout and stderr.
+//!
+//! What is built is built; losing a result that exists nowhere else is an error.
 #![cfg(unix)]
 
 use std::path::Path;
 use std::process::Stdio;
 
-use shared::testing::{Scratch, in_terminal, open_terminal};
 use crate::util::{assert_same, build, prep, stderr, synth};
+use shared::testing::{Scratch, in_terminal, open_terminal};
 
 fn closed() -> Stdio {
     let (reader, writer) = std::io::pipe().expect("pipe");
@@ -60,7 +61,7 @@ fn a_result_that_is_nowhere_else_is_an_error_where_it_is_lost_and_none_where_nob
         let output = show(full());
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains("stdout"), "{}", stderr(&output));
-        // What verify finds is its exit code.
+        // The exit code of verify is its result.
         let verified = prep().arg("verify").arg(&data).stdout(full()).status().expect("run");
         assert_eq!(verified.code(), Some(0));
     }

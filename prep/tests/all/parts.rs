@@ -1,14 +1,14 @@
-//! Builds in parts, builds that go on, and splits that do not move.
+//! Builds in parts, resumed builds, and stable splits.
 #![cfg(unix)]
 
 use std::collections::BTreeMap;
 
-use shared::dataset::Dataset;
-use shared::{fs, testing};
-use shared::testing::Scratch;
 use crate::util::{Source, assert_same, build, bytes_of, caught, gradient, prep, rejects, stderr, stdout, synth};
+use shared::dataset::Dataset;
+use shared::testing::Scratch;
+use shared::{fs, testing};
 
-/// What is done to the files of a part, by their paths.
+/// A change to the files of a part, by path.
 type Damage<'a> = dyn Fn(&mut BTreeMap<std::path::PathBuf, Vec<u8>>) + 'a;
 
 #[test]
@@ -24,12 +24,12 @@ fn parts_joined_give_the_bytes_of_one_build() {
     let error = merge();
     assert_eq!(error.status.code(), Some(3), "{}", stdout(&error));
     assert!(stderr(&error).contains("--part 2/3"), "{}", stderr(&error));
-    // A part that was built in another way is told apart.
+    // A part built with other settings is detected.
     build(&source, &out, &["--part", "2/3", "--padding", "0.5"], 0);
     let error = merge();
     assert!(stderr(&error).contains("padding was 0.25, now 0.5"), "{}", stderr(&error));
     build(&source, &out, &["--part", "2/3"], 0);
-    // A damaged chunk is found, and the part's own command mends it.
+    // A damaged chunk is detected, and repeating the part's command mends it.
     let chunk = out.join("part-1-of-3/chunk-000000");
     let mut bytes = fs::read(&chunk).expect("read");
     bytes[100] ^= 1;
@@ -52,7 +52,7 @@ fn a_build_goes_on_with_what_is_whole_and_sound() {
     let (source, whole, out) = (scratch.path("drawn"), scratch.path("whole"), scratch.path("out"));
     synth(&source, 1200);
     build(&source, &whole, &[], 0);
-    // A finished part 1/1 is what a killed build leaves at most.
+    // A killed build leaves at most a finished part 1/1.
     build(&source, &scratch.path("parts"), &["--part", "1/1"], 0);
     let work = scratch.path(".out.work.fledge-tmp");
     let lay = |damage: &Damage<'_>| {
@@ -110,7 +110,7 @@ fn adding_pictures_moves_no_other() {
     assert!(after.len() > before.len());
 }
 
-/// A picture unlike the others.
+/// A picture that is no near-duplicate of the others.
 fn drawn(i: u32) -> Vec<u8> {
     let mut picture = gradient(24, 24);
     let mut stream = shared::rng::stream(u64::from(i), "parts test", 0);
@@ -130,7 +130,7 @@ fn near_duplicates_do_not_straddle_a_drawn_split_and_are_left_out_on_request() {
     for i in 0..40 {
         let bytes = drawn(i);
         fs::write(folder.join(format!("{i:02}-a.png")), &bytes).expect("write");
-        // The same picture a little lighter, and one that is equal byte for byte.
+        // The same picture a little lighter, and an identical one.
         let mut near = shared::picture::Picture::decode(&bytes, &shared::picture::Limits::default()).expect("decode");
         near.pixels.iter_mut().for_each(|v| *v = *v / 8 * 7 + 20);
         fs::write(folder.join(format!("{i:02}-b.png")), &near.to_png().expect("encode")).expect("write");
@@ -140,7 +140,7 @@ fn near_duplicates_do_not_straddle_a_drawn_split_and_are_left_out_on_request() {
     }
     let out = scratch.path("out");
     let printed = stdout(&build(&folder, &out, &["--val-fraction", "0.4"], 0));
-    assert!(printed.contains("3 files are equal to an earlier one"), "{printed}");
+    assert!(printed.contains("3 files equal an earlier one"), "{printed}");
     let dataset = Dataset::open(&out).expect("open");
     let straddling = dataset.manifest().rejects["straddles_split"];
     assert!(straddling > 5, "{printed}");
@@ -150,7 +150,7 @@ fn near_duplicates_do_not_straddle_a_drawn_split_and_are_left_out_on_request() {
         let split = dataset.split(split).expect("split");
         (0..split.len()).map(|i| split.record(i).expect("record").source).collect::<Vec<_>>()
     };
-    // Files are sorted by name: of picture i the first three numbers are 3i…, later ones two apart.
+    // Files are sorted by name: pictures 0 to 2 have three files each, later ones two.
     let scene = |n: u64| if n < 9 { n / 3 } else { (n - 9) / 2 + 3 };
     let (train, val) = (numbers("train"), numbers("val"));
     assert!(val.iter().all(|v| !train.iter().any(|t| scene(*t) == scene(*v))));
@@ -174,7 +174,8 @@ fn more_pictures_than_can_wait_in_memory_give_the_same_bytes() {
     }
     fs::write(folder.join("050-blank.png"), &shared::picture::Picture::filled(9, 9, 3, 7).to_png().expect("encode"))
         .expect("write");
-    // 16 MiB hold 85 pictures of 256×256; with --near-duplicates every one waits, without it those for training are written at once.
+    // 16 MiB hold 85 pictures of 256×256; with --near-duplicates all wait, without it those for
+    // training are written at once.
     let flags = ["--size", "256", "--val-fraction", "0"];
     let (plain, distinct) = (scratch.path("plain"), scratch.path("distinct"));
     build(&folder, &distinct, &[&flags[..], &["--near-duplicates", "0"]].concat(), 0);
@@ -193,7 +194,7 @@ fn more_pictures_than_can_wait_in_memory_give_the_same_bytes() {
     };
     assert_eq!(pixels(&plain).len(), 120);
     assert!(pixels(&plain) == pixels(&distinct));
-    // A drawn split in which most wait: nothing is lost, and all are where they belong.
+    // A random split in which most wait: nothing is lost, and all are in the right split.
     let drawn = scratch.path("drawn");
     build(&folder, &drawn, &["--size", "256", "--val-fraction", "0.9"], 0);
     let counts: Vec<u64> = Dataset::open(&drawn).expect("open").manifest().splits.iter().map(|split| split.records).collect();
@@ -228,7 +229,7 @@ fn a_second_process_on_one_folder_is_refused_and_a_killed_one_is_no_owner() {
     synth(&source, 1500);
     let mut command = prep();
     command.arg("build").arg(&source).arg("--out").arg(&out).args(["--size", "16", "--jobs", "1"]);
-    // Stopped, so that it cannot end before the second one looks.
+    // Stopped, so that it cannot end before the second one checks.
     let mut first = caught(&mut command, &out, |mut child| {
         let stopped = testing::stop(&child).expect("stop");
         if stopped {

@@ -1,9 +1,9 @@
-//! Real pictures, where they are at hand: `../shared/data` beside the workspace, or the folder in `FLEDGE_TEST_DATA`.
+//! Collections of real pictures, if they are available.
 #![cfg(unix)]
 
+use crate::util::{prep, real_data, stderr};
 use shared::dataset::Dataset;
 use shared::testing::Scratch;
-use crate::util::{prep, real_data, stderr};
 
 #[test]
 fn half_size_birds_become_2889_records() {

@@ -1,4 +1,5 @@
-//! Scaling equals Pillow's and TensorFlow's: the golden values come from `tools/golden_resample.py`.
+//! Resampling equals Pillow's and TensorFlow's; the golden values come from
+//! `tools/golden_resample.py`.
 
 use clap::ValueEnum;
 use prep::pixels::{Resampling, crop_and_resize};

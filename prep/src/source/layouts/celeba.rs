@@ -1,38 +1,39 @@
-//! CelebA's lists (mmlab.ie.cuhk.edu.hk/projects/CelebA.html), as published (`.txt`) and as Kaggle has them (`.csv`):
+//! CelebA's lists (mmlab.ie.cuhk.edu.hk/projects/CelebA.html), as published (`.txt`) and as on
+//! Kaggle (`.csv`):
 //!
 //! | list | gives |
 //! |---|---|
-//! | `list_eval_partition` | the part: 0 training, 1 validation, 2 testing |
+//! | `list_eval_partition` | the split: 0 training, 1 validation, 2 testing |
 //! | `identity_CelebA` | the class: the number of a person |
-//! | `list_attr_celeba` | the class where there are no persons: the attributes that are 1, of up to four columns |
-//! | `list_bbox_celeba` | boxes, which are those of the uncropped pictures: not used for aligned ones |
+//! | `list_attr_celeba` | the class if there are no persons: the attributes that are 1, of up to four columns |
+//! | `list_bbox_celeba` | boxes, of the uncropped pictures only: not used for aligned ones |
 
 use std::collections::HashMap;
 
 use shared::archive::{Archive, Name};
 use shared::picture::PictureFile;
 
+use crate::crop::{BoundingBox, Object};
 use crate::source::classes::Classes;
 use crate::source::lookup::{Lookup, Misses, ambiguous, files};
 use crate::source::path::{base_of, common_folder, folder_of, stem_of};
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, Unused, text};
-use crate::crop::{BoundingBox, Object};
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, Unused, text};
 
 /// The lists, without suffix, in lower case.
 const PARTS: &str = "list_eval_partition";
 const PERSONS: &str = "identity_celeba";
 const ATTRIBUTES: &str = "list_attr_celeba";
 const BOXES: &str = "list_bbox_celeba";
-/// The start of the names of lists of points, which nothing uses.
+/// The start of the names of lists of landmarks, which are not used.
 const LANDMARKS: &[u8] = b"list_landmarks_";
-/// Width and height of aligned pictures, whose boxes nobody drew.
+/// Width and height of aligned pictures, which have no boxes.
 const ALIGNED: (u32, u32) = (178, 218);
-/// Attributes of more columns than this do not make classes: there would be one for every second picture.
+/// Largest number of attributes that make classes: more would give every second picture its own.
 const MOST_ATTRIBUTES: usize = 4;
-/// What lists end in.
+/// Suffixes of lists.
 const SUFFIXES: [&str; 2] = [".txt", ".csv"];
 
-/// Whether one of the lists is there.
+/// Returns whether the archive holds one of the lists.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     [PARTS, PERSONS, ATTRIBUTES, BOXES].iter().any(|list| find(archive, list).is_some())
@@ -44,7 +45,7 @@ fn find(archive: &Archive, list: &str) -> Option<usize> {
     files(archive, &SUFFIXES).filter(called).min_by_key(|&i| archive.names()[i].0.iter().filter(|&&b| b == b'/').count())
 }
 
-/// Reads the lists that are there. The pictures come in the order of the first of them.
+/// Reads the lists. The pictures are in the order of the first list.
 ///
 /// # Errors
 /// When there is none, or a line is malformed.
@@ -59,7 +60,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         used.push(file);
         let list = List::read(archive, file)?;
         for row in &list.rows {
-            // A few re-issued lists number a fourth part, which is none.
+            // Some re-issued lists have a split number 3, which means none.
             let split = match row.words()[..] {
                 ["0"] => Some(Split::Train),
                 ["1"] => Some(Split::Val),
@@ -146,7 +147,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes, unused, ..Listing::of(Format::Celeba, root, pictures) })
 }
 
-/// Whether the first pictures that are there have the size of aligned ones, or a folder that says so.
+/// Returns whether the pictures are aligned: by the size of the first ones, or by the name of their
+/// folder.
 fn aligned(archive: &Archive, pictures: &[Entry]) -> bool {
     let names = pictures.iter().filter_map(|entry| match &entry.content {
         Content::File(name) => archive.find(&name.0),
@@ -171,8 +173,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The picture of a line, a new one if no list named it before.
-    fn entry(&mut self, list: usize, row: &Row) -> Result<&mut Entry, SourceError> {
+    /// The picture of a line; a new one unless a list named it before.
+    fn entry(&mut self, list: usize, row: &ListLine) -> Result<&mut Entry, SourceError> {
         let own = folder_of(&self.archive.names()[list].0);
         let found = self.lookup.find(&[own], row.picture.as_bytes(), None);
         if let Some(several) = ambiguous(self.archive, &found) {
@@ -193,20 +195,22 @@ impl Reader<'_> {
 
 /// A list's lines.
 struct List {
-    /// The names of the columns after the first, where there is a header.
+    /// The names of the columns after the first, if there is a header.
     names: Vec<String>,
-    rows: Vec<Row>,
+    rows: Vec<ListLine>,
 }
 
-struct Row {
+/// A line of a list and its number, from 1.
+struct ListLine {
     line: usize,
     picture: String,
     values: Vec<String>,
 }
 
 impl List {
-    /// Fields are separated by blanks or commas. A number alone in the first line counts the others, and a line whose first field has
-    /// no suffix of a picture, or which names `image_id`, is the header.
+    /// Fields are separated by blanks or commas.
+    /// A lone number in the first line is the number of lines; a line whose first field has no
+    /// suffix of a picture, or is `image_id`, is the header.
     fn read(archive: &Archive, file: usize) -> Result<Self, SourceError> {
         let bytes = archive.read(file, TABLE_LIMIT)?;
         let text = String::from_utf8_lossy(&text::plain(&bytes)).into_owned();
@@ -224,13 +228,13 @@ impl List {
                 continue;
             }
             let picture = words.remove(0);
-            list.rows.push(Row { line, picture, values: words });
+            list.rows.push(ListLine { line, picture, values: words });
         }
         Ok(list)
     }
 }
 
-impl Row {
+impl ListLine {
     fn words(&self) -> Vec<&str> {
         self.values.iter().map(String::as_str).collect()
     }

@@ -1,12 +1,18 @@
-//! The layout of COCO: JSON files with `images`, `annotations` and `categories` (the "data format" of cocodataset.org, object
-//! detection), as COCO itself has them (`annotations/instances_train2017.json` and a folder `train2017`) and as Roboflow exports
-//! them (`train/_annotations.coco.json` beside the pictures). Which pictures there are, with their boxes, classes and parts.
+//! The layout of COCO: JSON files with `images`, `annotations` and `categories` (the "data format"
+//! of cocodataset.org, object detection).
 //!
-//! Boxes are x, y, width and height from the upper left corner, from 0, as they are. Annotations with `iscrowd` are left out:
-//! their boxes are around many objects. So are annotations without a box, and those of an image or a category that the file does not
-//! list, which are counted. A box with a number that is none leaves out its object alone. Ids are keys, of whatever type. The part of a picture is that which its JSON file or
-//! the folder of it is called after. Ids of pictures are not COCO's, which repeat in the next file: pictures are numbered from 0,
-//! by the name of the JSON file, then by COCO's id.
+//! COCO itself has `annotations/instances_train2017.json` and a folder `train2017`; Roboflow
+//! exports `train/_annotations.coco.json` beside the pictures.
+//!
+//! Boxes are x, y, width and height, counted from 0.
+//! Annotations with `iscrowd` are left out, because their boxes are around many objects.
+//! So are annotations without a box, and those of an image or a category that the file does not
+//! list, which are counted.
+//! A box that is not finite leaves out only its object.
+//! Ids are keys of any type.
+//! The split of a picture is named by its JSON file or a folder of it.
+//! COCO's ids of pictures repeat from file to file: here pictures are numbered from 0, sorted by
+//! the name of the JSON file, then by COCO's id.
 
 mod document;
 
@@ -14,42 +20,44 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::{self, IgnoredAny};
-use serde_json::error::Category as Fault;
+use serde_json::error::Category as JsonError;
 use shared::archive::{Archive, Name};
 
 use document::{Annotation, Category, Document, Flag, Id, Image, Many};
 
+use crate::crop::Object;
+use crate::crop::placement;
 use crate::source::classes::{Classes, common_label};
 use crate::source::lookup::{Lookup, Misses, ambiguous, files};
 use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
-use crate::crop::Object;
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, split_folders, text};
-use crate::crop::placement;
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, split_folders, text};
 
-/// What Roboflow calls its files.
+/// The name of Roboflow's files.
 const ROBOFLOW: &[u8] = b"_annotations.coco.json";
-/// What COCO calls its files of boxes; those beside them (captions, keypoints) say other things of the same pictures.
+/// The start of the names of COCO's files of boxes; captions and keypoints of the same pictures lie
+/// beside them.
 const INSTANCES: &[u8] = b"instances_";
-/// To know the layout, so many JSON files of other names are looked into.
+/// Number of JSON files of other names examined to detect the layout.
 const DETECT_FILES: usize = 16;
 
-/// Whether there are files of COCO's or Roboflow's names, or any JSON file with `images` and `annotations`.
+/// Returns whether there are files with COCO's or Roboflow's names, or any JSON file with `images`
+/// and `annotations`.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(|file| is_one(archive, file))
 }
 
-/// Whether the JSON file of that number has the members of COCO.
+/// Returns whether the JSON file of that index has the members of COCO.
 pub(in crate::source) fn is_one(archive: &Archive, file: usize) -> bool {
     archive.read(file, TABLE_LIMIT).is_ok_and(|bytes| outline(&bytes).is_ok())
 }
 
-/// Reads the files of COCO's or Roboflow's names; where there are none, every JSON file with `images` and `annotations`. The
-/// classes are in the order of their ids; tables that differ from file to file are joined by name.
+/// Reads the files with COCO's or Roboflow's names; if there are none, every JSON file with
+/// `images` and `annotations`.
+/// Classes are sorted by id; tables that differ from file to file are joined by name.
 ///
 /// # Errors
-/// When there is no such file, one is malformed or refers to an id that is not in it, or it is not clear which picture an image
-/// is.
+/// When there is no such file, one is malformed, or the picture of an image is ambiguous.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut chosen = known(archive);
     if chosen.is_empty() {
@@ -91,26 +99,27 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes: reader.classes.into_names(), ..Listing::of(Format::Coco, root, pictures) })
 }
 
-/// The files whose names alone say what they are.
+/// The files that are recognized by name.
 fn known(archive: &Archive) -> Vec<usize> {
     let is_known = |name: &[u8]| name == ROBOFLOW || name.starts_with(INSTANCES);
     files(archive, &[".json"]).filter(|&i| is_known(base_of(&archive.names()[i].0))).collect()
 }
 
-/// The files that have the members of COCO. One that breaks off is an error: it may be one of them.
+/// The files with the members of COCO. A truncated file is an error, because it may be one of them.
 fn outlined(archive: &Archive) -> Result<Vec<usize>, SourceError> {
     let mut found = Vec::new();
     for file in files(archive, &[".json"]) {
         match outline(&archive.read(file, TABLE_LIMIT)?) {
             Ok(()) => found.push(file),
-            Err(e) if e.classify() == Fault::Data => {}
+            Err(e) if e.classify() == JsonError::Data => {}
             Err(e) => return Err(malformed(archive, file, &e)),
         }
     }
     Ok(found)
 }
 
-/// Whether the file has the members of COCO, whatever they hold: a file of pictures for testing has no annotations.
+/// Returns whether the file has the members of COCO, even empty ones: a file of pictures for
+/// testing has no annotations.
 fn outline(bytes: &[u8]) -> Result<(), serde_json::Error> {
     #[derive(Deserialize)]
     struct Outline {
@@ -125,7 +134,7 @@ fn outline(bytes: &[u8]) -> Result<(), serde_json::Error> {
 }
 
 fn malformed(archive: &Archive, file: usize, error: &serde_json::Error) -> SourceError {
-    // The error says line and column.
+    // The error names line and column.
     bad(archive, file, format!("it is no sound COCO file: {error}"))
 }
 
@@ -136,7 +145,7 @@ fn bad(archive: &Archive, file: usize, what: String) -> SourceError {
 struct Reader<'a> {
     archive: &'a Archive,
     lookup: Lookup<'a>,
-    /// The folder that all of the archive lies in; what is above says nothing of a picture.
+    /// The common folder of the archive; the names above it do not describe pictures.
     top: &'a [u8],
     classes: Classes,
     /// The JSON file that lists a picture, and the picture's id there.
@@ -153,7 +162,7 @@ impl Reader<'_> {
         drop(bytes);
         let Document { images: Many(mut images), annotations: Many(mut annotations), categories: Many(mut categories) } =
             document;
-        // Files say nothing by their order; ids do.
+        // Ids are sorted; the order in files has no meaning.
         annotations.sort_by(|a, b| a.id.cmp(&b.id));
         images.sort_by_cached_key(Image::id);
         if let Some(pair) = images.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
@@ -167,7 +176,7 @@ impl Reader<'_> {
         }
         let mut labels: HashMap<Id, u32> = categories.iter().map(|c| (c.id(), self.classes.number(&c.name))).collect();
         if categories.is_empty() {
-            // Without names, classes are called by their ids.
+            // Classes without a name are named by their ids.
             let mut ids: Vec<&Id> = annotations.iter().filter_map(|annotation| annotation.category_id.as_ref()).collect();
             ids.sort_unstable();
             ids.dedup();
@@ -219,7 +228,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The picture that an image is; a name that is not in the archive when there is none.
+    /// The picture of an image; a name that is not in the archive if it is missing.
     fn picture(&self, file: usize, split: Option<Split>, image: &Image) -> Result<Name, SourceError> {
         let (archive, own) = (self.archive, folder_of(&self.archive.names()[file].0));
         let path = relative(&image.file_name);
@@ -264,7 +273,7 @@ impl Reader<'_> {
     }
 }
 
-/// Annotations of what the file does not list.
+/// Annotations whose image or category the file does not list.
 #[derive(Default)]
 struct Orphans {
     count: usize,
@@ -280,10 +289,10 @@ impl Orphans {
         self.count += 1;
     }
 
-    /// Says how many there are.
+    /// Warns how many there are.
     ///
     /// # Errors
-    /// When there are no others: ids that never agree are of another file.
+    /// When there are no others: then the ids belong to another file.
     fn report(self, archive: &Archive, file: usize, all: usize) -> Result<(), SourceError> {
         let Self { count, first } = self;
         if count == 0 {
@@ -304,8 +313,8 @@ impl Orphans {
     }
 }
 
-/// A file name as a path below some folder. What points elsewhere (a path of the machine that it was made on) is known by its
-/// last part only.
+/// A file name as a relative path. Of a path that leads elsewhere (on the machine where it was
+/// made) only the last component counts.
 fn relative(file_name: &str) -> Vec<u8> {
     let path = file_name.replace('\\', "/");
     let absolute = path.starts_with('/') || path.split('/').next().is_some_and(|first| first.ends_with(':'));
@@ -316,7 +325,8 @@ fn relative(file_name: &str) -> Vec<u8> {
     splits.join("/").into_bytes()
 }
 
-/// The part that a path is called after: a word of the file's name (where `by_name`), else the nearest folder above.
+/// The split named by a path: by a word of the file's name (if `by_name`), else by the nearest
+/// folder above.
 fn part_of(path: &[u8], by_name: bool) -> Option<Split> {
     let by_stem = if by_name { split_folders::of_name(stem_of(base_of(path))) } else { None };
     by_stem.or_else(|| split_folders::of_path(path))

@@ -1,9 +1,9 @@
-//! The layout of Caltech-UCSD Birds and of NABirds: five tables of text beside a folder `images`. Which pictures there are, with their
-//! boxes, classes and splits; not the pictures themselves.
+//! The layout of Caltech-UCSD Birds and of NABirds: five text tables beside a folder `images`.
 //!
-//! CUB's pictures have numbers. NABirds' have ids with dashes, and are numbered here in the order of their table; its classes are the
-//! leaves of a tree (`hierarchy.txt`), of which only those that pictures have become classes. Classes of one name stay apart by their
-//! number.
+//! CUB's pictures have numbers.
+//! NABirds' pictures have ids with dashes, and are numbered in the order of their table; its
+//! classes form a tree (`hierarchy.txt`), of which only those with pictures are used.
+//! Classes of the same name are told apart by their number.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -11,11 +11,11 @@ use std::str::FromStr;
 
 use shared::archive::{Archive, Name};
 
-use crate::source::lookup::Lookup;
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, text};
 use crate::crop::{BoundingBox, Object};
+use crate::source::lookup::Lookup;
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, text};
 
-/// Id and path of every picture; the file by which the layout is known.
+/// Id and path of every picture; the layout is recognized by this file.
 pub const IMAGES: &str = "images.txt";
 /// Id, x, y, width and height of the box.
 pub const BOXES: &str = "bounding_boxes.txt";
@@ -25,12 +25,12 @@ pub const SPLIT: &str = "train_test_split.txt";
 pub const LABELS: &str = "image_class_labels.txt";
 /// Class id and name.
 pub const CLASSES: &str = "classes.txt";
-/// Id, width and height of a picture; NABirds has it.
+/// Id, width and height of a picture; only in NABirds.
 pub const SIZES: &str = "sizes.txt";
-/// The folder that the paths in `images.txt` start from.
+/// The folder that the paths in `images.txt` are relative to.
 pub const PICTURES: &str = "images/";
 
-/// Whether the archive is in this layout.
+/// Returns whether the archive is in this layout.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     archive.root_of(IMAGES).is_ok_and(|root| {
@@ -39,7 +39,7 @@ pub fn detect(archive: &Archive) -> bool {
     })
 }
 
-/// Finds the root and reads the tables; boxes, splits and classes where there are tables of them.
+/// Finds the root and reads the tables; those of boxes, splits and classes are optional.
 ///
 /// # Errors
 /// When there is no such layout or a line is malformed.
@@ -56,7 +56,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     if labels.is_some()
         && let Some(table) = reader.table(CLASSES)?
     {
-        // The inner nodes of a tree are no classes.
+        // Inner nodes of the tree are not classes.
         let leaves = labels.iter().flat_map(HashMap::values).map(|(_, class)| &class.0);
         let leaves: HashSet<&Id> = if numbered { HashSet::new() } else { leaves.collect() };
         classes = Classes::read(&reader, &table, |id| numbered || leaves.contains(id))?;
@@ -93,25 +93,26 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes: names, ..Listing::of(Format::Cub, reader.root, pictures) })
 }
 
-/// A table as lines that hold something.
+/// The lines of a table that are not empty.
 struct Table {
-    rows: Vec<Row>,
+    rows: Vec<TextLine>,
 }
 
-struct Row {
+/// A line of a table and its number, from 1.
+struct TextLine {
     line: usize,
     text: Vec<u8>,
 }
 
-/// Splits at the first blank; both ends without blanks.
+/// Splits at the first blank and trims both ends.
 fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
     let text = text.trim_ascii();
     let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
     (&text[..end], text[end..].trim_ascii())
 }
 
-impl Row {
-    /// The id that the line begins with, a number or with dashes, and what follows.
+impl TextLine {
+    /// The id at the start of a line, and the rest.
     fn id_and_rest(&self, reader: &Reader<'_>, table: &'static str) -> Result<(&[u8], &[u8]), SourceError> {
         let (id, rest) = first_word(&self.text);
         let shown = || Name(self.text.clone());
@@ -125,19 +126,19 @@ impl Row {
     }
 }
 
-/// A number from 0 on; leading zeros make no other of it.
+/// A non-negative number; leading zeros do not matter.
 fn number(id: &[u8]) -> Option<u32> {
     std::str::from_utf8(id).ok()?.parse().ok()
 }
 
-/// Whether it is hexadecimal digits with dashes among them.
+/// Returns whether it consists of hexadecimal digits and dashes.
 fn is_dashed(id: &[u8]) -> bool {
     let digits = id.iter().filter(|b| b.is_ascii_hexdigit()).count();
     let dashes = id.iter().filter(|b| **b == b'-').count();
     dashes > 0 && digits > 0 && digits + dashes == id.len()
 }
 
-/// What an id stands for.
+/// The classes of the source, by name and by id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Id {
     Number(u32),
@@ -193,7 +194,7 @@ impl Classes {
     }
 }
 
-/// The rows of a table by picture id, with the line each stands in.
+/// The rows of a table by picture id, each with its line.
 type Keyed<T> = HashMap<Id, (usize, T)>;
 
 struct Reader<'a> {
@@ -207,7 +208,7 @@ impl Reader<'_> {
         SourceError::line(self.archive, table, line, what)
     }
 
-    /// A picture below the root, where it is in `images` or elsewhere.
+    /// The name of a picture relative to the root, whether it lies in `images` or elsewhere.
     fn picture(&self, path: &[u8]) -> Vec<u8> {
         let usual = [PICTURES.as_bytes(), path].concat();
         let folder = [&self.root[..], PICTURES.as_bytes()].concat();
@@ -216,17 +217,17 @@ impl Reader<'_> {
         name.and_then(|name| name.strip_prefix(self.root.as_slice())).map_or(usual, <[u8]>::to_vec)
     }
 
-    /// The lines of a table; `None` where it is absent.
+    /// The lines of a table; `None` if it is missing.
     fn table(&self, table: &'static str) -> Result<Option<Table>, SourceError> {
         let Some(at) = self.archive.find(&[&self.root, table.as_bytes()].concat()) else { return Ok(None) };
         let bytes = self.archive.read(at, TABLE_LIMIT)?;
-        // A byte order mark is what some editors put before the first number.
+        // Some editors put a byte order mark before the first number.
         let text = text::plain(&bytes);
-        let rows = (1..).zip(text.split(|&b| b == b'\n')).map(|(line, text)| Row { line, text: text.trim_ascii().to_vec() });
+        let rows = (1..).zip(text.split(|&b| b == b'\n')).map(|(line, text)| TextLine { line, text: text.trim_ascii().to_vec() });
         Ok(Some(Table { rows: rows.filter(|row| !row.text.is_empty()).collect() }))
     }
 
-    /// A table by picture id, with the line each row stands in; `None` where it is absent.
+    /// A table by picture id, each row with its line; `None` if it is missing.
     fn keyed<T: FromStr<Err = String>>(&self, table: &'static str) -> Result<Option<Keyed<T>>, SourceError> {
         let Some(Table { rows }) = self.table(table)? else { return Ok(None) };
         let mut values = HashMap::with_capacity(rows.len());

@@ -1,32 +1,33 @@
-//! The layout of CVAT for images: `annotations.xml` with an `<image>` for each picture and shapes in it. Which pictures there are, with
-//! boxes, classes, and the parts that `subset` says.
+//! The layout of CVAT for images: `annotations.xml` with an `<image>` for each picture, shapes in
+//! it, and the split in `subset`.
 
 use std::collections::HashMap;
 
 use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
+use super::shapes::around;
+use crate::crop::{BoundingBox, Object};
 use crate::source::classes::{Classes, common_label};
 use crate::source::lookup::{Lookup, Misses, ambiguous, cleaned, files};
 use crate::source::path::{above, base_of, common_folder, folder_of};
-use super::shapes::around;
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, text};
-use crate::crop::{BoundingBox, Object};
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, text};
 
-/// To know the layout, so many XML files are looked into.
+/// Number of XML files examined to detect the layout.
 const DETECT_FILES: usize = 16;
-/// No file has more elements and texts than this: some million boxes.
+/// Largest number of elements and texts of a file: some million boxes.
 const XML_NODES: u32 = 1 << 25;
-/// The folder in which CVAT packs pictures.
+/// The folder of the pictures in CVAT's archives.
 const PICTURES: &[u8] = b"images/";
 
-/// Whether there is an XML file whose root is `annotations` with `<image>` in it.
+/// Returns whether there is an XML file with the root `annotations` and an `<image>` in it.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     files(archive, &[".xml"]).take(DETECT_FILES).any(|file| is_one(archive, file))
 }
 
-/// Whether a file's root is `annotations` with `<image>` in it, as far as one can tell without parsing it.
+/// Returns whether a file seems to have the root `annotations` and an `<image>` in it, without
+/// parsing it.
 fn is_one(archive: &Archive, file: usize) -> bool {
     let Ok(bytes) = archive.read(file, TABLE_LIMIT) else { return false };
     let text = text::plain(&bytes);
@@ -35,10 +36,11 @@ fn is_one(archive: &Archive, file: usize) -> bool {
     root < image
 }
 
-/// Reads all such files. The pictures come in the order of the files, the classes sorted by name.
+/// Reads all such files. The pictures are in the order of the files, the classes sorted by name.
 ///
 /// # Errors
-/// When there is no such file, one is malformed or lacks a number, or it is not clear which picture an image is.
+/// When there is no such file, one is malformed or lacks a number, or the picture of an image is
+/// ambiguous.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let tables: Vec<usize> = files(archive, &[".xml"]).filter(|&file| is_one(archive, file)).collect();
     if tables.is_empty() {
@@ -80,7 +82,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 misses.add(called.as_bytes());
             }
             if let Some(&place) = places.get(&picture) {
-                // A job is exported again with its task.
+                // Exporting a task repeats its jobs.
                 pictures[place].objects.extend(objects);
                 continue;
             }
@@ -105,7 +107,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes, ..Listing::of(Format::Cvat, root, pictures) })
 }
 
-/// The picture that an image is; a name that is not in the archive when there is none.
+/// The picture of an image; a name that is not in the archive if it is missing.
 fn picture(archive: &Archive, lookup: &Lookup<'_>, table: &[u8], called: &str, split: Option<Split>) -> Result<Vec<u8>, String> {
     let own = folder_of(table);
     let usual = [[own, PICTURES].concat(), [above(own), PICTURES].concat()];
@@ -119,7 +121,7 @@ fn picture(archive: &Archive, lookup: &Lookup<'_>, table: &[u8], called: &str, s
         .map_or_else(|| [own, base_of(&cleaned(called.as_bytes()))].concat(), |&found| archive.names()[found].0.clone()))
 }
 
-/// Class and box of a shape; `None` for what has no extent: points, tags and attributes.
+/// Class and box of a shape; `None` for points, tags and attributes, which have no extent.
 fn shape(node: Node<'_, '_>) -> Result<Option<(String, BoundingBox)>, String> {
     let class = node.attribute("label").unwrap_or_default();
     let number = |name: &str| {

@@ -1,23 +1,24 @@
-//! Pictures in folders and nothing beside them: the folder that a picture lies in is its class, folders called `train`, `val` and
-//! `test` are its part (`parts`).
+//! Pictures in folders: a picture's folder is its class, folders such as `train`, `val` and `test`
+//! are its split (see `split_folders`).
 
 use std::collections::BTreeMap;
 
 use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 
-use crate::source::split_folders::{SplitFolders, Place, settle};
 use crate::source::path::{common_folder, folder_of};
+use crate::source::split_folders::{Place, SplitFolders, settle};
 use crate::source::unused;
 use crate::source::{Content, Entry, Format, Listing, SourceError};
 
-/// Whether there is a picture at all.
+/// Returns whether there are pictures.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     archive.pictures().next().is_some()
 }
 
-/// Lists every picture, sorted by name and numbered from 0. Folders in which all the others lie are looked through. The classes
-/// are the paths between a part and a file, if there are at least two of them.
+/// Lists every picture, sorted by name and numbered from 0.
+/// Common folders of all pictures are skipped; the classes are the paths between a split and a
+/// file, if there are at least two.
 ///
 /// # Errors
 /// When there is no picture.
@@ -40,10 +41,11 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { classes, ..Listing::of(Format::Folder, root.to_vec(), entries) })
 }
 
-/// The folders that stand for classes, without what all of them lie in: that tells nothing.
+/// The folders that stand for classes, without their common folder.
 fn classes_of<'a>(pictures: &'a [Placed<'_>]) -> Vec<Option<&'a [u8]>> {
     let has_parts = pictures.iter().any(|placed| placed.place.split.is_some());
-    // A picture outside of the parts has no class: its folder would be one that no part has.
+    // A picture outside the splits has no class, because its folder would be a class that no split
+    // has.
     let folder = |placed: &'a Placed<'_>| (placed.place.split.is_some() || !has_parts).then(|| folder_of(&placed.place.rest));
     let folders: Vec<Option<&[u8]>> = pictures.iter().map(folder).collect();
     let common = common_folder(folders.iter().copied().flatten()).len();
@@ -51,23 +53,23 @@ fn classes_of<'a>(pictures: &'a [Placed<'_>]) -> Vec<Option<&'a [u8]>> {
     folders.into_iter().map(|folder| folder.and_then(class)).collect()
 }
 
-/// A picture by its folders.
+/// A picture and its folders.
 pub(super) struct Placed<'a> {
     /// Its name below the root.
     pub(super) name: &'a [u8],
-    /// Its part, and where it lies beside that.
+    /// Its split, and the rest of its path.
     pub(super) place: Place<'a>,
 }
 
-/// Pictures by the folders they lie in.
+/// Pictures by their folders.
 pub(super) struct Arranged<'a> {
-    /// The folders that all lie in.
+    /// The common folder of all.
     pub(super) root: &'a [u8],
     /// Sorted by name.
     pub(super) pictures: Vec<Placed<'a>>,
 }
 
-/// Finds the root and the parts.
+/// Finds the root and the splits.
 pub(super) fn arrange(archive: &Archive) -> Result<Arranged<'_>, SourceError> {
     let names: Vec<&[u8]> = archive.pictures().map(|i| archive.names()[i].0.as_slice()).collect();
     if names.is_empty() {

@@ -1,30 +1,33 @@
-//! IDX files as MNIST and Fashion-MNIST have them (yann.lecun.com/exdb/mnist): all pictures of a part in one file, their labels in
-//! another, either gzipped or not.
+//! IDX files, as of MNIST and Fashion-MNIST (yann.lecun.com/exdb/mnist): all pictures of a split in
+//! one file, their labels in another, gzipped or not.
 //!
-//! A file begins with two zero bytes, the type of the values (8: bytes) and the number of dimensions, then the dimensions as 32-bit
-//! numbers, the highest byte first. Pictures have three, `count × rows × columns`; with a fourth of 3 (or 3 as the second) they are in
-//! colour.
+//! A file begins with two zero bytes, the type of the values (8: bytes) and the number of
+//! dimensions; then follow the dimensions as 32-bit big-endian numbers.
+//! Pictures have three, `count × rows × columns`; with a fourth of 3 (or 3 as the second) they are
+//! in colour.
 //!
-//! EMNIST's pictures (`emnist-letters-train-images-idx3-ubyte`) stand there column by column and are turned upright; the names of its
-//! classes are in `emnist-letters-mapping.txt`. QMNIST's labels (`idx2-int`) are rows of whole numbers, of which the first is the class.
+//! EMNIST's pictures (`emnist-letters-train-images-idx3-ubyte`) are stored column by column and are
+//! transposed; the names of its classes are in `emnist-letters-mapping.txt`.
+//! QMNIST's labels (`idx2-int`) are rows of integers, the first of which is the class.
 
 use std::collections::BTreeMap;
 
 use shared::archive::{Archive, Name};
 use shared::fs::byproduct;
 
-use crate::source::split_folders::settle;
-use crate::source::path::{base_of, common_folder, folder_of};
 use super::packed::{Packed, lines};
-use crate::source::{Content, Entry, Format, Listing, Split, RawPixels, SourceError, TABLE_LIMIT};
+use crate::source::path::{base_of, common_folder, folder_of};
+use crate::source::split_folders::settle;
+use crate::source::{Content, Entry, Format, Listing, RawPixels, SourceError, Split, TABLE_LIMIT};
 
-/// The names of the classes, one a line, beside the files; without it they are called by their numbers.
+/// The names of the classes, one per line, beside the files; without it, classes are named by their
+/// numbers.
 pub const CLASSES: &str = "classes.txt";
 
-/// What the names of files begin with whose pictures stand column by column.
+/// The start of the names of files whose pictures are stored column by column.
 const EMNIST: &[u8] = b"emnist-";
 
-/// Whether a file is called like one of pictures, `train-images-idx3-ubyte` for instance.
+/// Returns whether a file is named like one of pictures, such as `train-images-idx3-ubyte`.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     archive.names().iter().any(|name| series(&name.0).is_some_and(|(_, kind)| kind == Contents::Images))
@@ -33,8 +36,9 @@ pub fn detect(archive: &Archive) -> bool {
 /// Lists the pictures of the file for training, then those for testing, numbered from 0.
 ///
 /// # Errors
-/// When there are several files for one part, a header is not that of an IDX file of bytes, its numbers do not add up to the
-/// length, there are not as many labels as pictures, or a file of labels is missing while another is there.
+/// When there are several files for one split, a header is not that of an IDX file of bytes, its
+/// numbers do not match the length, the numbers of labels and pictures differ, or only one of two
+/// files of labels is missing.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let files = files(archive)?;
     let names =
@@ -86,11 +90,12 @@ fn below(root: &[u8], name: &Name) -> Name {
     Name(name.0[root.len()..].to_vec())
 }
 
-/// EMNIST's labels with the characters that they stand for.
+/// EMNIST's labels and their characters.
 struct Mapping(Vec<(u32, String)>);
 
 impl Mapping {
-    /// Reads `emnist-…-mapping.txt` beside the files: a label and the codes of its characters in each line.
+    /// Reads `emnist-…-mapping.txt` beside the files: a label and the codes of its characters in
+    /// each line.
     fn find(archive: &Archive, files: &[Files]) -> Result<Option<(usize, Self)>, SourceError> {
         let list = files.iter().filter(|file| file.labels.is_some()).find_map(|file| {
             let name = &archive.names()[file.images].0;
@@ -124,14 +129,15 @@ impl Mapping {
     }
 }
 
-/// What a file holds.
+/// The contents of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Contents {
     Images,
     Labels,
 }
 
-/// What a file is called before "images" or "labels", and which of them it is: `train-`, images for `train-images-idx3-ubyte.gz`.
+/// The series of a file, its name up to "images" or "labels", and which of the two it holds:
+/// `train-` and images for `train-images-idx3-ubyte.gz`.
 fn series(name: &[u8]) -> Option<(String, Contents)> {
     if byproduct(name).is_some() {
         return None;
@@ -139,7 +145,8 @@ fn series(name: &[u8]) -> Option<(String, Contents)> {
     let file = name[folder_of(name).len()..].to_ascii_lowercase();
     let file = file.strip_suffix(b".gz").unwrap_or(&file);
     let stem = file.strip_suffix(b"-ubyte").or(file.strip_suffix(b"-int"))?;
-    let kinds = [("images", "idx3", Contents::Images), ("images", "idx4", Contents::Images), ("labels", "idx1", Contents::Labels)];
+    let kinds =
+        [("images", "idx3", Contents::Images), ("images", "idx4", Contents::Images), ("labels", "idx1", Contents::Labels)];
     let (before, kind) = kinds.into_iter().chain([("labels", "idx2", Contents::Labels)]).find_map(|(what, idx, kind)| {
         let stem = stem.strip_suffix(idx.as_bytes())?;
         let stem = stem.strip_suffix(b"-").or(stem.strip_suffix(b"."))?;
@@ -148,21 +155,22 @@ fn series(name: &[u8]) -> Option<(String, Contents)> {
     Some((Name(before.to_vec()).to_string(), kind))
 }
 
-/// The part that a series is for: `t10k` is what MNIST calls its 10,000 pictures for testing.
+/// The split of a series: `t10k` is MNIST's name for its 10,000 pictures for testing.
 fn part(series: &str) -> Option<Split> {
     let words = series.split(|c: char| !c.is_ascii_alphanumeric()).rev();
     words.into_iter().find_map(|word| if word == "t10k" { Some(Split::Test) } else { Split::named(word) })
 }
 
-/// The files of one part.
+/// The files of one split.
 struct Files {
     split: Option<Split>,
     images: usize,
     labels: Option<usize>,
 }
 
-/// Finds the files of every part. People keep the gzipped file beside the unpacked one, and copies in folders of their own: the
-/// shallowest counts, then the unpacked.
+/// Finds the files of every split.
+/// If a file exists both gzipped and unpacked, or in several folders, the shallowest is used, then
+/// the unpacked one.
 fn files(archive: &Archive) -> Result<Vec<Files>, SourceError> {
     let mut found: BTreeMap<(String, bool), Vec<usize>> = BTreeMap::new();
     for (at, name) in archive.names().iter().enumerate() {
@@ -235,7 +243,7 @@ impl Extents {
         Ok(shape)
     }
 
-    /// Where picture `i` lies; the file's name is left open.
+    /// The place of picture `i`; the caller sets the name of the file.
     fn raw(&self, i: u64) -> RawPixels {
         let Self { width, height, channels, planar, transposed, header, .. } = *self;
         let mut raw = RawPixels { file: Name(Vec::new()), offset: 0, width, height, channels, planar, transposed, text: None };
@@ -244,7 +252,7 @@ impl Extents {
     }
 }
 
-/// The dimensions that an IDX file of bytes gives.
+/// The dimensions in the header of an IDX file of bytes.
 fn dimensions(file: Packed<'_>) -> Result<Vec<u32>, SourceError> {
     let start = file.read(0, file.len()?.min(4))?;
     let &[0, 0, 8 | INTEGERS, count @ 1..=4] = &start[..] else {
@@ -255,7 +263,7 @@ fn dimensions(file: Packed<'_>) -> Result<Vec<u32>, SourceError> {
     Ok(numbers.chunks_exact(4).map(|n| u32::from_be_bytes([n[0], n[1], n[2], n[3]])).collect())
 }
 
-/// The type of whole numbers of four bytes.
+/// The type code of integers of four bytes.
 const INTEGERS: u8 = 12;
 
 /// The labels, one for each of the `count` pictures in `images`.
@@ -279,7 +287,7 @@ fn read_labels(file: Packed<'_>, images: Packed<'_>, count: u64) -> Result<Vec<u
     file.read(8, count)
 }
 
-/// The first of each row of whole numbers.
+/// The first integer of each row.
 fn integer_labels(file: Packed<'_>, images: Packed<'_>, count: u64, rows: u32, columns: u32) -> Result<Vec<u8>, SourceError> {
     if u64::from(rows) != count {
         return Err(file.bad(format!("{rows} labels are there for the {count} pictures of {}", images.name())));

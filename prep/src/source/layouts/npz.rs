@@ -1,20 +1,22 @@
-//! Pictures in arrays of NumPy ([`shared::archive::arrays`]): one `.npy`, an `.npz`, or a folder of them. The part is that which a word
-//! of the array's name says, `x_train` and `test_images` for instance.
+//! Pictures in NumPy arrays ([`shared::archive::arrays`]): one `.npy`, an `.npz`, or a folder of
+//! them.
+//! The split is named by a word of the array's name, such as `x_train` or `test_images`.
 
 use shared::archive::arrays::{self, ArrayError, PictureArray};
 use shared::archive::{Archive, Name};
 
-use crate::source::split_folders;
 use crate::source::path::{base_of, common_folder, stem_of};
+use crate::source::split_folders;
 use crate::source::{Content, Entry, Format, Listing, RawPixels, SourceError};
 
-/// Whether there are arrays of pictures, and no picture files.
+/// Returns whether there are arrays of pictures, and no picture files.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     archive.pictures().next().is_none() && arrays::detect(archive)
 }
 
-/// Lists the pictures of all arrays, in the order of the arrays' names, numbered from 0. Classes are called by their numbers.
+/// Lists the pictures of all arrays, sorted by the arrays' names, numbered from 0. Classes are
+/// named by their numbers.
 ///
 /// # Errors
 /// When there is no array of pictures, or one cannot be used.

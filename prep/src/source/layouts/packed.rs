@@ -1,15 +1,15 @@
-//! Files that hold many pictures of one size each: what IDX and CIFAR have in common.
+//! Files of many pictures of one size: what IDX and CIFAR have in common.
 
 use shared::archive::{Archive, Name};
 
 use crate::source::{SourceError, text};
 
-/// More pictures than any file of this kind holds; a listing of them stays below 3 GB.
+/// Largest number of pictures of a file; a listing of them stays below 3 GB.
 pub(super) const PICTURE_LIMIT: u64 = 1 << 24;
 /// Labels are read in pieces of about this many bytes of the file.
 const PIECE: u64 = 4 << 20;
 
-/// A file of the archive with its number.
+/// A file of the archive and its index.
 #[derive(Clone, Copy)]
 pub(super) struct Packed<'a> {
     archive: &'a Archive,
@@ -26,12 +26,12 @@ impl<'a> Packed<'a> {
         &self.archive.names()[self.at]
     }
 
-    /// Bytes, unpacked.
+    /// Number of bytes, unpacked.
     pub(super) fn len(&self) -> Result<u64, SourceError> {
         Ok(self.archive.unpacked_len(self.at)?)
     }
 
-    /// A part of it.
+    /// Reads a range of it.
     pub(super) fn read(&self, offset: u64, length: u64) -> Result<Vec<u8>, SourceError> {
         Ok(self.archive.read_range(self.at, offset, length)?)
     }
@@ -55,7 +55,7 @@ impl<'a> Packed<'a> {
         SourceError::table(self.archive, &self.name().to_string(), what)
     }
 
-    /// How many pictures there may be.
+    /// Checks the number of pictures against the limit.
     pub(super) fn check_count(&self, count: u64) -> Result<(), SourceError> {
         if count > PICTURE_LIMIT {
             return Err(self.bad(format!("{count} pictures are more than the {PICTURE_LIMIT} that one file may hold")));
@@ -64,7 +64,7 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// The lines of a small file of names that are not empty; a byte order mark is not part of the first.
+/// The non-empty lines of a small file of names, without a byte order mark.
 pub(super) fn lines(bytes: &[u8]) -> Vec<String> {
     let text = text::plain(bytes);
     let lines = text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());

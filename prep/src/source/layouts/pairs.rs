@@ -1,7 +1,8 @@
-//! Pictures that belong together two by two, as translation from one to the other learns from: files of the same stem in the folders
-//! `A` and `B`, or both side by side in one file, left and right.
+//! Pairs of pictures, for training a translation from one to the other: files of the same stem in
+//! the folders `A` and `B`, or two halves side by side in one file.
 //!
-//! `trainA` and `trainB` are what two sets without partners are called; they are two classes unless pairs are asked for.
+//! `trainA` and `trainB` usually hold two sets without partners; they are two classes unless
+//! `--format pairs` is given.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +10,10 @@ use shared::archive::{Archive, Name};
 
 use super::folder::{Arranged, Placed, arrange};
 use crate::source::split_folders::settle;
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError};
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split};
 
-/// Whether all pictures lie in folders `A` and `B`, and at least half of those in `A` or in `B` have a partner: fewer are classes that
-/// happen to be called so.
+/// Returns whether all pictures lie in folders `A` and `B`, and at least half of those in `A` or in
+/// `B` have a partner; with fewer the folders are classes of these names.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     arrange(archive).is_ok_and(|arranged| {
@@ -26,8 +27,8 @@ pub fn detect(archive: &Archive) -> bool {
     })
 }
 
-/// Lists the pictures in `A` with their partners in `B`, or else every picture as two halves; sorted by name, numbered from 0,
-/// without classes.
+/// Lists the pictures in `A` with their partners in `B`, or else every picture as two halves;
+/// sorted by name, numbered from 0, without classes.
 ///
 /// # Errors
 /// When there is no picture, or one in `A` or `B` has no partner or two.
@@ -57,7 +58,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { halves, ..Listing::of(Format::Pairs, root, pictures) })
 }
 
-/// The part, and the name without the folder `A` or `B` and without its suffix: what two partners have in common.
+/// The key that two partners share: the split, and the name without the folder `A` or `B` and
+/// without suffix.
 type Stem = (Option<Split>, Vec<u8>);
 
 /// The pictures of both sides by stem.

@@ -1,9 +1,12 @@
-//! Shapes drawn by hand, in JSON: labelme's and Supervisely's files, one for each picture, and those of the VGG Image Annotator (VIA),
-//! one for all. Which pictures there are, with boxes around the shapes and their classes.
+//! Hand-drawn shapes in JSON: the files of labelme and Supervisely, one for each picture, and those
+//! of the VGG Image Annotator (VIA), one for all.
 //!
-//! labelme has `shapes` with `label` and `points`, and says the picture in `imagePath`; Supervisely has `objects` with `classTitle`
-//! and `points.exterior`, and is called like the picture (`a.jpg.json`, in a folder `ann` beside `img`). VIA has a member for each
-//! picture with `filename` and `regions`. A picture beside them without a file is listed without objects.
+//! labelme has `shapes` with `label` and `points`, and names the picture in `imagePath`.
+//! Supervisely has `objects` with `classTitle` and `points.exterior`, in a file named after the
+//! picture (`a.jpg.json`, in a folder `ann` beside `img`).
+//! VIA has a member for each picture with `filename` and `regions`.
+//! An object's box is that around its shape; pictures beside them without a file are listed without
+//! objects.
 
 use std::collections::BTreeMap;
 
@@ -11,35 +14,35 @@ use rayon::prelude::*;
 use serde_json::Value;
 use shared::archive::{Archive, Name};
 
+use crate::crop::{BoundingBox, Object};
 use crate::source::classes::{Classes, common_label};
 use crate::source::lookup::{Lookup, Misses, ambiguous, files};
 use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
 use crate::source::{Content, Entry, Format, Listing, SourceError, TABLE_LIMIT, text};
-use crate::crop::{BoundingBox, Object};
 
-/// To know the layout, so many JSON files are looked into.
+/// Number of JSON files examined to detect the layout.
 const DETECT_FILES: usize = 16;
 
-/// Whether a JSON file holds shapes.
+/// Returns whether a JSON file holds shapes.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     files(archive, &[".json"]).take(DETECT_FILES).any(|file| is_one(archive, file))
 }
 
-/// Whether the JSON file of that number holds shapes.
+/// Returns whether the JSON file of that index holds shapes.
 #[must_use]
 pub fn is_one(archive: &Archive, file: usize) -> bool {
     let parsed = archive.read(file, TABLE_LIMIT).ok().and_then(|bytes| serde_json::from_slice(&text::json(&bytes)).ok());
     parsed.is_some_and(|value: Value| Drawing::all_of(&value).is_some())
 }
 
-/// The objects of a picture, and the extents of the picture that they were drawn on.
+/// The objects of a picture, and the size of the picture that they were drawn on.
 type Drawn = (Vec<Object>, Option<[f64; 2]>);
 
-/// Reads all JSON files that hold shapes. The pictures come sorted by name, the classes too.
+/// Reads all JSON files that hold shapes. The pictures and the classes are sorted by name.
 ///
 /// # Errors
-/// When there is no such file, one breaks off, or it is not clear which picture it is of.
+/// When there is no such file, one is truncated, or its picture is ambiguous.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let lookup = Lookup::new(archive);
     let mut classes = Classes::default();
@@ -90,7 +93,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes, ..Listing::of(Format::Shapes, root, pictures) })
 }
 
-/// All files that hold shapes, in the order of their names. One that breaks off is an error where others are sound: it may be one.
+/// All files that hold shapes, sorted by name. A truncated file among sound ones is an error,
+/// because it may be one of them.
 fn drawings(archive: &Archive) -> Result<Vec<(usize, Vec<Drawing>)>, SourceError> {
     let files: Vec<usize> = files(archive, &[".json"]).collect();
     let read = |file: usize| -> Result<Option<(usize, Vec<Drawing>)>, SourceError> {
@@ -103,16 +107,16 @@ fn drawings(archive: &Archive) -> Result<Vec<(usize, Vec<Drawing>)>, SourceError
     read.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// What was drawn on one picture.
+/// The shapes of one picture.
 struct Drawing {
-    /// The picture; where the file does not say it, it is called like the file.
+    /// The picture; by default named after the file.
     file_name: Option<String>,
     shapes: Vec<(Option<String>, BoundingBox)>,
     drawn_on: Option<[f64; 2]>,
 }
 
 impl Drawing {
-    /// What a file holds; `None` where it is of another kind.
+    /// The contents of a file; `None` if it is of another kind.
     fn all_of(value: &Value) -> Option<Vec<Self>> {
         Self::labelme(value).or_else(|| Self::supervisely(value)).map(|one| vec![one]).or_else(|| Self::via(value))
     }
@@ -157,7 +161,7 @@ impl Drawing {
             let file_name = picture.get("filename")?.as_str()?.to_owned();
             let regions: Vec<&Value> = match picture.get("regions")? {
                 Value::Array(list) => list.iter().collect(),
-                // Its first version numbered them.
+                // The first version of VIA numbered them.
                 Value::Object(map) => map.values().collect(),
                 _ => return None,
             };
@@ -171,7 +175,8 @@ impl Drawing {
         if all.is_empty() { None } else { all.values().map(drawing).collect() }
     }
 
-    /// What the picture of a file is called there, and here; a name that is not in the archive when there is none.
+    /// The name of a picture in its file, and in the archive; not in the archive if the picture is
+    /// missing.
     fn picture(&self, archive: &Archive, lookup: &Lookup<'_>, file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), SourceError> {
         let (own, stem) = (folder_of(file), stem_of(base_of(file)));
         let images = [b"img/".as_slice(), b"images/"].map(|folder| [above(own), folder].concat());
@@ -193,7 +198,7 @@ impl Drawing {
     }
 }
 
-/// A member as text: numbers too.
+/// A string member, or a number as text.
 fn text_of(value: &Value, name: &str) -> Option<String> {
     match value.get(name)? {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -207,13 +212,13 @@ fn extents(value: &Value, width: &str, height: &str) -> Option<[f64; 2]> {
     Some([extent(width)?, extent(height)?])
 }
 
-/// A list of points; what is no number becomes NaN.
+/// A list of points; coordinates that are not numbers become NaN.
 fn points(value: &Value) -> Vec<[f64; 2]> {
     let number = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(f64::NAN);
     value.as_array().into_iter().flatten().map(|point| [number(point.get(0)), number(point.get(1))]).collect()
 }
 
-/// The box around points; `None` where there is none, not a number where one of them is none.
+/// The box around points; `None` without points, NaN if a coordinate is NaN.
 pub(super) fn around(points: &[[f64; 2]]) -> Option<BoundingBox> {
     let first = points.first()?;
     let nan = points.iter().flatten().any(|value| value.is_nan());
@@ -224,7 +229,7 @@ pub(super) fn around(points: &[[f64; 2]]) -> Option<BoundingBox> {
     Some(BoundingBox { x, y: top, width: right - left, height: bottom - top })
 }
 
-/// The box around a shape of VIA; `None` for a point or none.
+/// The box around a shape of VIA; `None` for a point or no shape.
 pub(super) fn via_shape(shape: &Value) -> Option<BoundingBox> {
     let number = |name: &str| shape.get(name).and_then(Value::as_f64);
     let list = |name: &str| -> Option<Vec<f64>> { shape.get(name)?.as_array()?.iter().map(Value::as_f64).collect() };
@@ -239,7 +244,8 @@ pub(super) fn via_shape(shape: &Value) -> Option<BoundingBox> {
     around(&[[cx - rx, cy - ry], [cx + rx, cy + ry]])
 }
 
-/// The class of a region of VIA: its only attribute, or the one that is called so. A choice of several is the one that is ticked.
+/// The class of a region of VIA: its only attribute, or the one named like a class. Of a choice,
+/// the ticked option.
 pub(super) fn via_class(attributes: &Value) -> Option<String> {
     let attributes = attributes.as_object()?;
     let called =

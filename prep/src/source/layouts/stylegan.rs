@@ -1,5 +1,5 @@
-//! Pictures beside a `dataset.json` of labels, as StyleGAN's `dataset_tool.py` packs them; several folders with one each are one
-//! source, whose classes are joined by name.
+//! Pictures beside a `dataset.json` of labels, the output of StyleGAN's `dataset_tool.py`.
+//! Several folders with one file each are one source, whose classes are joined by name.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,22 +9,25 @@ use shared::cli::UsageError;
 
 use crate::source::lookup::{Lookup, Misses, ambiguous, cleaned, files};
 use crate::source::path::{base_of, common_folder, folder_of};
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, text};
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, text};
 
-/// Whether the archive holds a `dataset.json` that speaks of labels, or one of `prep build`, which [`read`] refuses with advice.
+/// Returns whether the archive holds a `dataset.json` with labels, or one of `prep build`, which
+/// [`read`] refuses with advice.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     roots(archive).iter().any(|root| is_built(archive, root) || speaks(archive, root))
 }
 
-/// Whether the file in that folder speaks of labels. What cannot be read is reported by who reads it, not passed over.
+/// Returns whether the file in that folder has labels. A file that cannot be parsed counts, so that
+/// [`read`] reports it.
 fn speaks(archive: &Archive, root: &[u8]) -> bool {
     let speaks = |bytes: Vec<u8>| text::plain(&bytes).windows(KEY.len()).any(|window| window == KEY);
     let file = archive.find(&[root, LABELS.as_bytes()].concat());
     file.is_some_and(|at| archive.read(at, TABLE_LIMIT).map_or(true, speaks))
 }
 
-/// The folders of the files of that name: the shallowest, of which there may be several, one for each folder of pictures.
+/// The folders of the shallowest files of that name; there may be several, one for each folder of
+/// pictures.
 fn roots(archive: &Archive) -> Vec<Vec<u8>> {
     let own = |&i: &usize| base_of(&archive.names()[i].0) == LABELS.as_bytes();
     let depth = |&i: &usize| archive.names()[i].0.iter().filter(|&&b| b == b'/').count();
@@ -33,20 +36,21 @@ fn roots(archive: &Archive) -> Vec<Vec<u8>> {
     all.into_iter().filter(|i| Some(depth(i)) == least).map(|i| folder_of(&archive.names()[i].0).to_vec()).collect()
 }
 
-/// The key that tells StyleGAN's file from others of that name.
+/// The key that distinguishes StyleGAN's file from others of that name.
 const KEY: &[u8] = b"\"labels\"";
 
-/// Whether shards lie beside the file.
+/// Returns whether shards lie beside the file.
 fn is_built(archive: &Archive, root: &[u8]) -> bool {
     let below = archive.names().iter().filter_map(|name| name.0.strip_prefix(root));
     below.into_iter().any(|name| !name.contains(&b'/') && name.ends_with(b".shard"))
 }
 
-/// Lists the pictures at and below the folder of `dataset.json`, and those that it names although they are not there, sorted by
-/// name and numbered from 0. Without names of classes these are called by their numbers.
+/// Lists the pictures at and below the folder of `dataset.json`, and missing pictures that it
+/// names, sorted by name and numbered from 0. Classes without names are named by their numbers.
 ///
 /// # Errors
-/// When this is a data set of `prep build`, or the JSON is malformed: a label that is no class number, a name twice, an unknown split.
+/// When this is a data set of `prep build`, or the JSON is malformed: a label that is no class
+/// number, a repeated name, an unknown split.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut roots = roots(archive);
     if roots.len() > 1 {
@@ -61,7 +65,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     let root = common_folder(roots.iter().map(Vec::as_slice)).to_vec();
     let lookup = Lookup::new(archive);
-    let (mut listed, mut classes, mut tables) = (Listed::new(), Vec::new(), Vec::new());
+    let (mut listed, mut classes, mut tables) = (Labels::new(), Vec::new(), Vec::new());
     for own in &roots {
         let table = Name([own, LABELS.as_bytes()].concat());
         let bad = |what: String| SourceError::table(archive, &table.to_string(), what);
@@ -71,7 +75,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 TableError::Foreign(_) => bad(format!("{error}; --format folder takes the pictures without it")),
                 TableError::Malformed(what) => bad(what),
             })?;
-        // Classes of the same name are the same, in whichever file.
+        // Classes of the same name in several files are the same.
         let numbers: Vec<u32> = named.into_iter().map(|name| number_of(&mut classes, name)).collect();
         let pictures = archive.pictures().map(|i| &archive.names()[i].0).filter(|name| name.starts_with(own));
         listed.extend(pictures.map(|name| (name[root.len()..].to_vec(), (None, None))));
@@ -111,10 +115,10 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes, ..Listing::of(Format::Stylegan, root, pictures) })
 }
 
-/// Class and part of pictures by their names below the root.
-type Listed = BTreeMap<Vec<u8>, (Option<u32>, Option<Split>)>;
+/// Class and split of pictures by their names relative to the root.
+type Labels = BTreeMap<Vec<u8>, (Option<u32>, Option<Split>)>;
 
-/// The number of a class, a new one if it is new.
+/// The number of a class; a new class gets the next number.
 fn number_of(classes: &mut Vec<String>, name: String) -> u32 {
     let known = classes.iter().position(|class| *class == name);
     known.unwrap_or_else(|| {
@@ -123,10 +127,10 @@ fn number_of(classes: &mut Vec<String>, name: String) -> u32 {
     }) as u32
 }
 
-/// The picture that a file in the folder `own` names; one below that folder when there is none.
+/// The picture that a file in the folder `own` names; a name below that folder if it is missing.
 fn resolved(archive: &Archive, lookup: &Lookup<'_>, own: &[u8], name: &str) -> Result<Vec<u8>, String> {
     let mut found = lookup.find(&[own], name.as_bytes(), None);
-    // A picture of another folder has a file of its own there.
+    // A picture in another folder with a `dataset.json` belongs to that file.
     found.retain(|&i| archive.names()[i].0.starts_with(own));
     if let Some(several) = ambiguous(archive, &found) {
         return Err(format!("{name} {several}; write more of its path"));

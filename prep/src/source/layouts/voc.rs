@@ -1,13 +1,16 @@
-//! The layout of Pascal VOC: one XML file a picture (`Annotations/*.xml` beside `JPEGImages/` or `images/`, or XML files beside
-//! the pictures), and lists of stems in `ImageSets/Main` for the parts. Which pictures there are, with their boxes and classes.
+//! The layout of Pascal VOC: one XML file per picture (`Annotations/*.xml` beside `JPEGImages/` or
+//! `images/`, or XML files beside the pictures), and lists of stems in `ImageSets/Main` for the
+//! splits.
 //!
-//! **Coordinates.** VOC counts pixels from 1 and its `xmax` and `ymax` are the last pixels inside (VOC2012 development kit,
-//! "Annotations"): a box starts at `xmin − 1` and is `xmax − xmin + 1` wide. Many later tools (LabelImg among them) write the
-//! same elements counted from 0; nothing in the file tells them apart, so their boxes are read as VOC's: a pixel further left
-//! and up, and a pixel larger.
+//! **Coordinates.** VOC counts pixels from 1, and `xmax` and `ymax` are the last pixels inside
+//! (VOC2012 development kit, "Annotations"): a box starts at `xmin − 1` and is `xmax − xmin + 1`
+//! wide.
+//! Many later tools, such as LabelImg, write the same elements counted from 0.
+//! Nothing in the file tells them apart, so their boxes are read as VOC's: a pixel further left and
+//! up, and a pixel larger.
 //!
-//! Objects marked `difficult` or `truncated` are taken like all others. A picture in the folders of the annotated ones that has
-//! no XML file is listed without objects.
+//! Objects marked `difficult` or `truncated` are taken like all others.
+//! A picture without XML file in a folder of annotated pictures is listed without objects.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,37 +18,38 @@ use rayon::prelude::*;
 use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
+use crate::crop::placement;
+use crate::crop::{BoundingBox, Object};
 use crate::source::classes::{Classes, common_label};
 use crate::source::lookup::{Lookup, Misses, files, folded};
 use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, text};
-use crate::crop::{BoundingBox, Object};
-use crate::crop::placement;
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, text};
 
-/// The annotation of one picture is never larger than this, in bytes.
+/// Largest XML file, in bytes.
 const XML_LIMIT: u64 = 16 << 20;
-/// Nor has it more elements and texts than this: some 50,000 objects.
+/// Largest number of elements and texts of an XML file: some 50,000 objects.
 const XML_NODES: u32 = 1 << 20;
-/// To know the layout, so many XML files are looked into; a folder of other XML files costs no more than that.
+/// Number of XML files examined to detect the layout, which bounds the cost of a folder of other
+/// XML files.
 const DETECT_FILES: usize = 64;
-/// Where the lists of the parts are.
+/// The folder of the lists of the splits.
 const LISTS: &str = "ImageSets/Main/";
 
-/// Whether the archive holds XML files whose root is `annotation`.
+/// Returns whether the archive holds XML files with the root `annotation`.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     let annotates = |xml| archive.read(xml, XML_LIMIT).is_ok_and(|bytes| is_annotation(&bytes));
     files(archive, &[".xml"]).take(DETECT_FILES).any(annotates)
 }
 
-/// Reads all XML files whose root is `annotation`, and the lists of the parts where there are any. The pictures come sorted by
-/// name, the classes too.
+/// Reads all XML files with the root `annotation`, and the lists of the splits if there are any.
+/// The pictures and the classes are sorted by name.
 ///
 /// # Errors
-/// When there is no such file, one is malformed or lacks a number, or it is not clear which picture it is of.
+/// When there is no such file, one is malformed or lacks a number, or its picture is ambiguous.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let lookup = Lookup::new(archive);
-    let splits = Parts::read(archive)?;
+    let splits = ImageSets::read(archive)?;
     let mut classes = Classes::default();
     let mut tables: Vec<usize> = splits.files.clone();
     // Sorted by picture.
@@ -106,10 +110,11 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes, ..Listing::of(Format::Voc, root, pictures) })
 }
 
-/// The XML file of a picture, the objects in it, and the size of the picture that it was made for; `None` for a picture without.
+/// The XML file of a picture, its objects, and the size of the picture; `None` for a picture
+/// without XML file.
 type Annotated = Option<(usize, Vec<Object>, Option<[f64; 2]>)>;
 
-/// Boxes that all lie within 0 to 1 are fractions: their corners are no pixels counted from 1.
+/// Boxes that all lie within 0 to 1 are fractions; their corners are not pixels counted from 1.
 fn as_fractions(annotations: &mut [(usize, Annotation)]) {
     let as_written = |b: &BoundingBox| BoundingBox { x: b.x + 1.0, y: b.y + 1.0, width: b.width - 1.0, height: b.height - 1.0 };
     let objects = || annotations.iter().flat_map(|(_, annotation)| &annotation.objects);
@@ -122,8 +127,8 @@ fn as_fractions(annotations: &mut [(usize, Annotation)]) {
     }
 }
 
-/// Whether the root of an XML file is `annotation`, as far as one can tell without parsing it: a file that breaks off later still
-/// is meant as one.
+/// Returns whether the root of an XML file seems to be `annotation`, without parsing it, so that a
+/// truncated file is reported.
 fn is_annotation(bytes: &[u8]) -> bool {
     let text = text::plain(bytes);
     let mut rest = text.trim_ascii_start();
@@ -149,7 +154,8 @@ fn bad(archive: &Archive, entry: usize, what: String) -> SourceError {
     SourceError::table(archive, &archive.names()[entry].to_string(), what)
 }
 
-/// All annotations in the order of their names. They are read on all cores; of several that are malformed, the first is named.
+/// All annotations, sorted by name. They are read on all cores; of several malformed ones, the
+/// first is reported.
 fn annotations(archive: &Archive) -> Result<Vec<(usize, Annotation)>, SourceError> {
     let files: Vec<usize> = files(archive, &[".xml"]).collect();
     let read = |xml: usize| -> Result<Option<(usize, Annotation)>, SourceError> {
@@ -164,12 +170,12 @@ fn annotations(archive: &Archive) -> Result<Vec<(usize, Annotation)>, SourceErro
     read.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// What one XML file says.
+/// The contents of one XML file.
 struct Annotation {
     folder: Option<String>,
     filename: Option<String>,
     objects: Vec<(String, BoundingBox)>,
-    /// Width and height of the picture, where both are there and positive.
+    /// Width and height of the picture, if both are given and positive.
     size: Option<[f64; 2]>,
 }
 
@@ -195,11 +201,11 @@ impl Annotation {
         })
     }
 
-    /// The picture that the annotation is of; a name that is not in the archive when there is none.
+    /// The picture of an annotation; a name that is not in the archive if it is missing.
     fn picture(&self, archive: &Archive, lookup: &Lookup<'_>, xml: usize) -> Result<Vec<u8>, SourceError> {
         let xml_path = &archive.names()[xml].0;
         let (own, stem) = (folder_of(xml_path), stem_of(base_of(xml_path)));
-        // Tools write whole paths of the machine they ran on, also into `filename`.
+        // Some tools write whole paths of their machine, even into `filename`.
         let last = |path: &'_ String| path.rsplit(['/', '\\']).next().unwrap_or_default().as_bytes().to_vec();
         let filename = self.filename.as_ref().map(last);
         let named = self.folder.as_ref().map(last);
@@ -229,7 +235,8 @@ impl Annotation {
                 return Ok(path);
             }
         }
-        // Elsewhere: the more folders above agree, the better (Annotations/a/1.xml and pictures/a/1.jpg).
+        // Elsewhere: the more parent folders agree, the better (Annotations/a/1.xml and
+        // pictures/a/1.jpg).
         let by_filename = filename.as_ref().map(|filename| [own, filename].concat());
         for path in by_filename.iter().flat_map(|path| ends(path)) {
             if let Some(path) = one_of(&mut lookup.by_path(path))? {
@@ -257,7 +264,7 @@ impl Annotation {
     }
 }
 
-/// The last four, three, two and one parts of a path.
+/// The last four, three, two and one components of a path.
 fn ends(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let slashes = path.iter().enumerate().rev().filter(|(_, b)| **b == b'/').take(4).map(|(at, _)| at + 1);
     let mut starts: Vec<usize> = slashes.collect();
@@ -271,13 +278,13 @@ fn child<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Option<Node<'a, 'b>> {
     node.children().find(|child| child.has_tag_name(name))
 }
 
-/// The text of a child element without blanks around; `None` where there is none.
+/// The trimmed text of a child element; `None` if it is missing.
 fn text_of(node: Node<'_, '_>, name: &str) -> Option<String> {
     let text = child(node, name)?.text()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The extents that `<size>` gives. Some tools leave zeros there.
+/// The width and height in `<size>`. Some tools leave zeros there.
 fn size(node: Node<'_, '_>) -> Option<[f64; 2]> {
     let extent = |name| text_of(node, name)?.parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
     Some([extent("width")?, extent("height")?])
@@ -296,20 +303,20 @@ fn object(node: Node<'_, '_>) -> Result<(String, BoundingBox), String> {
     Ok((class, bounding_box))
 }
 
-/// A part with the list and the line that say so.
-type Listed = (Split, usize, usize);
+/// A split, and the list and the line that give it.
+type ListedSplit = (Split, usize, usize);
 
-/// The parts by the stems of the pictures, [`folded`].
-type Stems = BTreeMap<Vec<u8>, Listed>;
+/// Splits by the stems of the pictures, [`folded`].
+type Stems = BTreeMap<Vec<u8>, ListedSplit>;
 
 /// The lists in `ImageSets/Main`.
-struct Parts {
+struct ImageSets {
     files: Vec<usize>,
     /// For each folder that holds `ImageSets`; the deepest first.
     sets: Vec<(Vec<u8>, Stems)>,
 }
 
-impl Parts {
+impl ImageSets {
     fn read(archive: &Archive) -> Result<Self, SourceError> {
         let mut roots = BTreeSet::new();
         for i in files(archive, &[".txt"]) {
@@ -324,7 +331,7 @@ impl Parts {
             for (list, split) in [(find("train"), Split::Train), (find("val"), Split::Val), (find("test"), Split::Test)] {
                 splits.add(archive, &mut stems, list, split, false)?;
             }
-            // It holds the pictures of val too, which stay what they are.
+            // It contains the pictures of val too, which stay in val.
             splits.add(archive, &mut stems, both, Split::Train, true)?;
             splits.sets.push((root.to_vec(), stems));
         }
@@ -362,7 +369,7 @@ impl Parts {
         Ok(())
     }
 
-    /// The part of a picture: the lists name it, or its XML file.
+    /// The split of a picture: the lists name the picture or its XML file.
     fn of(&self, picture: &[u8], xml: Option<&[u8]>) -> Option<Split> {
         let around = |name: &[u8]| {
             let stem = folded(stem_of(base_of(name)));
@@ -371,7 +378,7 @@ impl Parts {
         around(picture).or_else(|| xml.and_then(around))
     }
 
-    /// Says which pictures the lists name that are not among these.
+    /// Warns of pictures in the lists that do not exist.
     fn report(&self, archive: &Archive, pictures: &[Entry], xmls: &[usize]) {
         let stem = |name: &[u8]| folded(stem_of(base_of(name)));
         let mut there: HashSet<Vec<u8>> = pictures.iter().filter_map(Entry::file).map(|name| stem(&name.0)).collect();

@@ -1,33 +1,33 @@
-//! The layout of YOLO: a text file for each picture, in a folder `labels` where pictures lie in `images` (`train/images` and
-//! `train/labels`, or `images/train` and `labels/train`), or beside the picture. Which pictures there are, with boxes, classes and
-//! parts.
+//! The layout of YOLO: a text file for each picture, beside it, or in a folder `labels` if pictures
+//! lie in `images` (`train/images` and `train/labels`, or `images/train` and `labels/train`).
 //!
-//! A line is a class's number and a box as fractions of the picture: its centre, width and height. After a class, three points or more
-//! are a polygon, which becomes the box around it. The names of the classes are those of `data.yaml`, else of `classes.txt` or
-//! `obj.names`. A picture without a text file is listed without objects.
+//! A line is the number of a class and a box as fractions of the picture: centre, width and height.
+//! Three or more points after the class are a polygon, whose bounding box is used.
+//! The names of the classes are in `data.yaml`, else in `classes.txt` or `obj.names`.
+//! A picture without a text file is listed without objects.
 
 use std::collections::{BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use shared::archive::{Archive, Name};
 
-use crate::source::classes::common_label;
-use crate::source::lookup::{cleaned, files};
-use crate::source::split_folders::{self, settle};
-use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
 use super::packed::lines;
 use super::shapes::around;
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, text};
 use crate::crop::{BoundingBox, Object};
+use crate::source::classes::common_label;
+use crate::source::lookup::{cleaned, files};
+use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
+use crate::source::split_folders::{self, settle};
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, text};
 
-/// The boxes of one picture are never more than this, in bytes.
+/// Largest text file of boxes, in bytes.
 const LABELS_LIMIT: u64 = 16 << 20;
-/// To know the layout, so many text files are looked into.
+/// Number of text files examined to detect the layout.
 const DETECT_FILES: usize = 64;
-/// What lists of class names are called.
+/// The names of files of class names.
 const NAMES: [&str; 4] = ["classes.txt", "obj.names", "classes.names", "_darknet.labels"];
 
-/// Whether there are text files of boxes for pictures.
+/// Returns whether there are text files of boxes for pictures.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     if files(archive, &[".txt"]).next().is_none() {
@@ -46,10 +46,10 @@ pub fn detect(archive: &Archive) -> bool {
     sound > 0
 }
 
-/// Reads all text files of boxes. The pictures come sorted by name, the classes in the order of their numbers.
+/// Reads all text files of boxes. The pictures are sorted by name, the classes by number.
 ///
 /// # Errors
-/// When there is no such file, a line is malformed, or a class has no name where others have.
+/// When there is no such file, a line is malformed, or only some classes have names.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let pairs: Vec<(usize, usize)> = labelled(archive).collect();
     if pairs.is_empty() {
@@ -106,7 +106,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes: names, ..Listing::of(Format::Yolo, root, pictures) })
 }
 
-/// Pictures with the text files of their boxes.
+/// Pictures and the text files of their boxes.
 fn labelled(archive: &Archive) -> impl Iterator<Item = (usize, usize)> {
     archive.pictures().filter_map(|picture| {
         let name = &archive.names()[picture].0;
@@ -117,7 +117,7 @@ fn labelled(archive: &Archive) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// The path with the last folder `images` called `labels`.
+/// The path with its last folder `images` renamed to `labels`.
 fn in_labels(path: &[u8]) -> Option<Vec<u8>> {
     let mut splits: Vec<&[u8]> = path.split(|&b| b == b'/').collect();
     let folders = splits.len() - 1;
@@ -133,7 +133,7 @@ struct Line {
     bounding_box: BoundingBox,
 }
 
-/// The lines of a file. Where there are `keypoints`, they follow the box.
+/// The lines of a file. If there are `keypoints`, they follow the box.
 fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
     let text = std::str::from_utf8(text).map_err(|e| (1, format!("it is not UTF-8 ({e})")))?;
     let mut boxes = Vec::new();
@@ -150,7 +150,7 @@ fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
         let numbers: Option<Vec<f64>> = rest.iter().map(|word| text::number(word)).collect();
         let numbers = numbers.ok_or_else(wrong)?;
         let bounding_box = match numbers[..] {
-            // The fifth is how sure a detector was.
+            // The fifth is a detector's confidence.
             [x, y, width, height] | [x, y, width, height, _] => {
                 BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height }
             }
@@ -166,15 +166,15 @@ fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
     Ok(boxes)
 }
 
-/// What the files beside the labels say.
+/// The configuration beside the labels.
 #[derive(Default)]
 struct Config {
     files: Vec<usize>,
     names: Vec<String>,
-    /// What names the classes.
+    /// The file that names the classes.
     named: Option<Name>,
     keypoints: bool,
-    /// Ends of paths of folders or of pictures, with the part that they are for.
+    /// Ends of paths of folders or pictures, and their splits.
     splits: Vec<(Vec<u8>, Split)>,
 }
 
@@ -231,7 +231,7 @@ impl Config {
         Ok(())
     }
 
-    /// The part of a picture: that of its folders, else that which the configuration says.
+    /// The split of a picture: by its folders, else by the configuration.
     fn part(&self, name: &[u8], root: usize) -> Option<Split> {
         let said = || {
             let path = [b"/", name].concat();
@@ -247,7 +247,7 @@ impl Config {
     }
 }
 
-/// What is read of a `data.yaml`.
+/// The members of a `data.yaml` that are read.
 #[derive(Default, Debug, PartialEq)]
 struct Yaml {
     names: Vec<String>,
@@ -256,12 +256,12 @@ struct Yaml {
 }
 
 impl Yaml {
-    /// Reads the few forms of YAML that the file has: lists and maps in brackets, or one item a line.
+    /// Reads the few forms of YAML that occur: lists and maps in brackets, or one item per line.
     fn parse(text: &str) -> Self {
         let mut yaml = Self::default();
         let mut lines = text.lines().map(without_comment).filter(|line| !line.trim().is_empty()).peekable();
         while let Some(line) = lines.next() {
-            // What is indented belongs to a member that says nothing here.
+            // Indented lines belong to a member that is not read.
             let Some((key, value)) = line.split_once(':').filter(|_| !line.starts_with([' ', '\t', '-'])) else { continue };
             let mut value = value.trim().to_owned();
             let mut items = Vec::new();
@@ -294,7 +294,7 @@ impl Yaml {
     }
 }
 
-/// A line without what follows a `#` that is not within quotes.
+/// A line without its comment: from a `#` outside quotes on.
 fn without_comment(line: &str) -> &str {
     let mut quote = None;
     let mut before = ' ';
@@ -311,7 +311,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// The items between brackets; a comma within quotes separates nothing.
+/// The items between brackets, separated by commas outside quotes.
 fn inner(value: &str) -> Vec<String> {
     let inside = value.trim_start_matches(['[', '{']).trim_end_matches([']', '}']);
     let (mut items, mut item, mut quote) = (Vec::new(), String::new(), None);
@@ -331,7 +331,8 @@ fn inner(value: &str) -> Vec<String> {
     items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
 }
 
-/// Names from items, which may have their numbers before them. A number that is left out names its class by itself.
+/// Names from items, which may be preceded by their numbers. A class whose number is missing is
+/// named by it.
 fn names(items: &[String]) -> Vec<String> {
     let numbered = |item: &String| {
         let (number, name) = item.split_once(':')?;

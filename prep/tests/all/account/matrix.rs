@@ -1,4 +1,4 @@
-//! For every layout, packing and oddity, what is taken and what is accounted for add up to the files that are there.
+//! For every layout, packing and oddity, used and unused files add up to all files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,16 +6,16 @@ use std::path::Path;
 use shared::dataset::Unused;
 use shared::fs;
 
+use super::{account, assert_adds_up, manifest};
 use crate::util::drawn::{
     Files, Packing, celeba, cifar, coco, cub, cvat, drawn, folders, idx, labelme, named, npz, pairs, stylegan, table, voc, yolo,
 };
-use shared::testing::Scratch;
 use crate::util::{assert_same, build, rejects, stderr};
-use super::{account, assert_adds_up, manifest};
+use shared::testing::Scratch;
 
 type Draw = fn(&Scratch) -> Files;
 
-/// A layout and who draws it; a new one is a line.
+/// Draws a source of each layout.
 const LAYOUTS: [(&str, Draw); 14] = [
     ("cub", cub),
     ("folder", |_| folders()),
@@ -33,8 +33,8 @@ const LAYOUTS: [(&str, Draw); 14] = [
     ("npz", |_| npz()),
 ];
 
-/// Beside a source: a text, a table of nothing, a picture in a format that is not read, a thumbnail, a hidden file, a packed one, and
-/// one that is called like no picture.
+/// Files beside a source: a text, an unrelated table, a picture in an unsupported format, a
+/// thumbnail, a hidden file, an archive, and a picture not named like one.
 fn beside() -> Files {
     let text = |name: &str| (name.to_owned(), b"some words\n".to_vec());
     let mut files: Files =
@@ -47,13 +47,14 @@ fn beside() -> Files {
     files
 }
 
-/// A folder for one test: they run at the same time.
+/// A folder for one test, because tests run in parallel.
 fn scratch(what: &str) -> Scratch {
     let test = std::thread::current().name().unwrap_or("test").replace("::", "-");
     Scratch::new(&format!("{what}-{test}"))
 }
 
-/// Builds the source in every packing; all must add up, be known as that layout and give the same bytes. `meant` looks at each.
+/// Builds the source in every packing; all accounts must add up, and the bytes be the same. Calls
+/// `meant` for each.
 fn in_every_packing(what: &str, files: &Files, links: &[(&str, &str)], flags: &[&str], meant: impl Fn(&str, &Path, &Path)) {
     let scratch = scratch("matrix");
     let (out, wanted) = (scratch.path("out"), scratch.path("wanted"));
@@ -80,7 +81,7 @@ fn of_every_layout(mut check: impl FnMut(&str, Files)) {
     }
 }
 
-/// Nothing is left over but what an earlier call made.
+/// All files are used, but for those of an earlier build.
 fn assert_all_used(shown: &str, out: &Path) {
     let account = account(out);
     assert!(account.unused.iter().all(|unused: &Unused| unused.kind == "made"), "{shown}: {account}");
@@ -114,7 +115,7 @@ fn what_lies_beside_is_accounted_for() {
     });
 }
 
-/// Why the file whose name ends so is no picture of the data set.
+/// The reason for rejecting the file whose name ends in `end`.
 fn reason(out: &Path, end: &str) -> Option<String> {
     rejects(out).into_iter().find(|(file, _)| file.ends_with(end)).map(|(_, (reason, _))| reason)
 }
@@ -146,7 +147,7 @@ fn links_that_lead_out_are_named() {
 #[test]
 fn a_link_stands_for_what_it_leads_to() {
     of_every_layout(|name, mut files| {
-        // The first file of the layout is kept elsewhere, as git-annex does.
+        // The first file of the layout is stored elsewhere, as in git-annex.
         let first = files[0].0.clone();
         files[0].0 = ".store/kept".to_owned();
         let target = "../".repeat(first.matches('/').count()) + ".store/kept";

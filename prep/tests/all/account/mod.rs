@@ -1,15 +1,15 @@
-//! Nothing of a source is passed over in silence, and the split of the source's own folders is kept.
+//! No file of a source is ignored silently, and the splits of the source's own folders are kept.
 #![cfg(unix)]
 
 mod matrix;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::util::drawn::{Files, Packing, drawn, folders, named, with};
+use crate::util::{assert_same, build, bytes_of, prep, rejects, run, stderr, stdout};
 use shared::dataset::{Account, Dataset, Manifest};
 use shared::fs;
-use crate::util::drawn::{Files, Packing, drawn, folders, named, with};
 use shared::testing::Scratch;
-use crate::util::{assert_same, build, bytes_of, prep, rejects, run, stderr, stdout};
 
 fn write(folder: &Path, files: &Files) {
     Packing::Folder.write(folder, files, &[]);
@@ -23,7 +23,7 @@ pub(crate) fn account(out: &Path) -> Account {
     manifest(out).account.first().expect("an account").clone()
 }
 
-/// The sums of an account, and that the pictures among what is left over are rejects.
+/// Checks that the numbers of an account add up, and that unused pictures are rejects.
 pub(crate) fn assert_adds_up(what: &str, out: &Path, files: usize) {
     let account = account(out);
     assert_eq!(account.files, files as u64, "{what}: {account}");
@@ -58,7 +58,7 @@ fn pictures_that_the_table_does_not_name_are_rejects_and_do_not_spoil_what_is_th
     assert!(tried.contains("not_listed") && tried.contains("known by metadata.csv"), "{tried}");
     let refused = stderr(&build(&source, &scratch.path("strict"), &["--strict"], 3));
     assert!(refused.contains("a/03.png") && refused.contains("lost.png"), "{refused}");
-    // A file that is not used makes no other data set; --force notes it.
+    // An unused file does not change the data set; --force updates the account.
     let before = bytes_of(&out);
     fs::write(source.join("d.png"), &drawn(50)).expect("write");
     let again = build(&source, &out, &[], 0);
@@ -67,7 +67,7 @@ fn pictures_that_the_table_does_not_name_are_rejects_and_do_not_spoil_what_is_th
     build(&source, &out, &["--force"], 0);
     assert!(rejects(&out).contains_key("d.png"));
     assert!(stdout(&build(&source, &out, &["--force"], 0)).contains("up to date"));
-    // Parts say the same.
+    // Parts give the same.
     let parts = scratch.path("parts");
     for part in ["1/2", "2/2"] {
         build(&source, &parts, &["--part", part], 0);
@@ -88,7 +88,7 @@ fn a_source_of_links_to_nothing_says_what_fetches_them() {
     }
 }
 
-/// Pictures of every split by the source's folders.
+/// The number of pictures of every split.
 fn splits(out: &Path) -> Vec<(String, u64)> {
     manifest(out).splits.iter().map(|split| (split.name.clone(), split.records)).collect()
 }
@@ -189,7 +189,7 @@ fn an_output_inside_its_source_is_no_part_of_it() {
     };
     build("d", "16");
     assert!(build("d", "16").contains("up to date"));
-    // Nor is one for another.
+    // Nor is the output of another build.
     build("deep/other", "8");
     let other = account(&source.join("deep/other"));
     assert_eq!((other.pictures, other.left_over(), &*other.unused[0].kind), (12, 1, "made"), "{other}");
@@ -226,7 +226,7 @@ fn a_mount_point_is_refused_before_any_work() {
     let scratch = Scratch::new("mount");
     let source = scratch.path("source");
     write(&source, &folders());
-    // Wherever this runs, something is mounted there.
+    // /proc is a mount point on every machine.
     let refused = stderr(&build(&source, Path::new("/proc"), &[], 2));
     assert!(refused.contains("mount point") && refused.contains("/proc/data"), "{refused}");
 }

@@ -1,18 +1,18 @@
-//! What a hostile picture costs, each by itself in a process whose memory is limited.
+//! The cost of hostile pictures, each alone in a process with limited memory.
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
 use super::files::{bmp, bomb, chunk, flat_webp, gif_bomb, jpeg, moving_webp, png, scans_jpeg, turned_jpeg};
-use shared::testing::Scratch;
 use crate::util::{Source, rejects, stderr};
+use shared::testing::Scratch;
 
-/// Seconds of processor time that a picture may take.
+/// Largest processor time of a picture, in seconds.
 const LIMIT: f64 = 1.0;
 
-/// Builds in 64 MB beside what the program itself maps (its code, its threads' stacks); gives the seconds of processor time as well,
-/// which other programs on the machine change little.
+/// Builds in 64 MB beside the program's own mappings (code, stacks of threads).
+/// Returns the processor time in seconds too, which other programs on the machine hardly change.
 fn bounded(source: &Path, out: &Path) -> (Output, f64) {
     let script = "ulimit -v 163840; TIMEFORMAT='processor %U %S'; time \"$0\" \"$@\"";
     let output = Command::new("bash")
@@ -63,11 +63,12 @@ fn a_hostile_picture_costs_neither_memory_nor_time() {
         source.add_boxed("sound.png", "2 2 10 10");
         let folder = scratch.path(name);
         source.write(&folder);
-        // Without boxes the whole picture is looked at.
+        // Without boxes the whole picture is decoded.
         shared::fs::remove(folder.join("bounding_boxes.txt")).expect("remove");
         let out = scratch.path(&format!("{name}.out"));
         let (mut output, mut seconds) = bounded(&folder, &out);
-        // Others on the machine can only add to it, by caches and cores that are shared: the least of three times is the picture's own.
+        // Other programs can only add to it, through shared caches and cores: the smallest of three
+        // times counts.
         for _ in 0..2 {
             if seconds < LIMIT {
                 break;

@@ -1,4 +1,4 @@
-//! Files as nobody's camera makes them.
+//! Hostile and unusual files.
 
 use image::{Delay, ExtendedColorType, Frame, ImageEncoder, Rgba, RgbaImage};
 use shared::picture::Picture;
@@ -67,7 +67,7 @@ pub(crate) fn jpeg(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// A JPEG whose EXIF data say that it is to be turned by 90 degrees.
+/// A JPEG whose EXIF orientation rotates it by 90 degrees.
 pub(crate) fn turned_jpeg(width: u32, height: u32) -> Vec<u8> {
     let tiff = [&b"II*\0\x08\0\0\0\x01\0"[..], b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0", b"\0\0\0\0"].concat();
     let body = [&b"Exif\0\0"[..], &tiff].concat();
@@ -95,7 +95,7 @@ pub(crate) fn cmyk_jpeg() -> Vec<u8> {
     file
 }
 
-/// The colour of the first picture of those that move.
+/// The colour of the first frame of animations.
 pub(crate) const FIRST: [u8; 3] = [40, 120, 200];
 
 fn frames(side: u32) -> [RgbaImage; 2] {
@@ -153,7 +153,7 @@ pub(crate) fn moving_png(side: u32) -> Vec<u8> {
     [file, control(1), second, chunk(b"IEND", b"")].concat()
 }
 
-/// A BMP with these pixels, however many there are.
+/// A BMP with these bytes of pixels, in any number.
 pub(crate) fn bmp(width: u32, height: u32, bits: u16, compression: u32, pixels: &[u8]) -> Vec<u8> {
     let palette = if bits == 8 { vec![9; 1024] } else { Vec::new() };
     let first = 54 + palette.len() as u32;
@@ -169,7 +169,7 @@ pub(crate) fn bmp(width: u32, height: u32, bits: u16, compression: u32, pixels: 
     [file, palette, pixels.to_vec()].concat()
 }
 
-/// Bits in bytes, the lowest first or the highest first.
+/// Packs bits into bytes, the lowest or the highest first.
 #[derive(Default)]
 struct Bits(Vec<bool>);
 
@@ -183,7 +183,8 @@ impl Bits {
     }
 }
 
-/// A GIF of one colour: every code stands for one pixel more than the one before, so that 6 KB unpack to 8 million.
+/// A GIF of one colour: every code stands for one pixel more than the one before, so that 6 KB
+/// unpack to 8 million pixels.
 pub(crate) fn gif_bomb(side: u16) -> Vec<u8> {
     const CLEAR: u32 = 4;
     let (mut bits, mut left, mut width) = (Bits::default(), u64::from(side) * u64::from(side), 3);
@@ -192,7 +193,7 @@ pub(crate) fn gif_bomb(side: u16) -> Vec<u8> {
         width = 3;
         bits.low_first(0, width);
         left -= 1;
-        // Each code is the one that it makes: the one before and a pixel more.
+        // Each code is the one that it defines: the code before and one more pixel.
         for code in CLEAR + 2..4096 {
             if left == 0 {
                 break;
@@ -217,14 +218,15 @@ pub(crate) fn gif_bomb(side: u16) -> Vec<u8> {
     file
 }
 
-/// A grey progressive JPEG without any detail, of so many passes over all of it.
+/// A grey progressive JPEG without detail, with this number of passes.
 pub(crate) fn scans_jpeg(side: u16, passes: usize) -> Vec<u8> {
     let mut file = b"\xff\xd8".to_vec();
     let segment = |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
     file.extend(segment(0xdb, &[&[0u8][..], &[1; 64]].concat()));
     let extents = [side.to_be_bytes(), side.to_be_bytes()].concat();
     file.extend(segment(0xc2, &[&[8][..], &extents, &[1, 1, 0x11, 0]].concat()));
-    // One code of one bit each: DC difference of size 0; a run of 2^14 empty blocks and 14 bits more.
+    // One code of one bit each: DC difference of size 0; a run of 2^14 empty blocks and 14 bits
+    // more.
     for (kind, symbol) in [(0x00, 0), (0x10, 0xe0)] {
         file.extend(segment(0xc4, &[&[kind, 1][..], &[0; 15], &[symbol]].concat()));
     }

@@ -1,4 +1,5 @@
-//! Hostile pictures are decoded or rejected with the reason, quickly and in little memory, and the run goes on.
+//! Hostile pictures are decoded, or rejected with the reason, quickly and in little memory, and the
+//! build continues.
 #![cfg(unix)]
 
 mod cost;
@@ -6,11 +7,11 @@ mod files;
 mod sources;
 use std::time::{Duration, Instant};
 
+use crate::util::{Source, build, rejects};
 use files::{bmp, bomb, chunk, cmyk_jpeg, jpeg, moving_gif, moving_png, moving_webp, png, turned_jpeg};
 use shared::dataset::Dataset;
 use shared::picture::Picture;
 use shared::testing::Scratch;
-use crate::util::{Source, build, rejects};
 
 #[test]
 fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
@@ -35,11 +36,11 @@ fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
         (b"turned.jpg", turned_jpeg(40, 24)),
         (b"cmyk.jpg", cmyk_jpeg()),
         (b"caf\xe9.jpg", sound_jpeg.clone()),
-        // Of what moves the first picture is taken.
+        // Of animations, the first frame is taken.
         (b"moving.gif", moving_gif(24)),
         (b"moving.webp", moving_webp(24)),
         (b"moving.png", moving_png(24)),
-        // From here on none can be used.
+        // The rest cannot be used.
         (b"petabytes.png", petabytes),
         (b"huge.png", png(16384, 16384, 8, 2, &[], &[0; 100])),
         (b"cut.jpg", sound_jpeg[..sound_jpeg.len() / 2].to_vec()),
@@ -58,7 +59,7 @@ fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
     let out = scratch.path("out");
     let started = Instant::now();
     build(&scratch.path("source"), &out, &["--min-contrast", "off"], 0);
-    // That none hangs; what each one costs is measured in `cost`, whatever else the machine does.
+    // Only that none hangs; `cost` measures each one.
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     let rejects = rejects(&out);
     let reasons: Vec<_> = rejects.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();

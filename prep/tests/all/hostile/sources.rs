@@ -1,4 +1,5 @@
-//! Sources as nobody packs them: bombs, claims, loops, pipes, names of any bytes, files that go away.
+//! Hostile and unusual sources: bombs, false sizes, loops of links, pipes, names of any bytes,
+//! vanishing files.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use prep::dataset::rejects::Reason;
 use prep::pipeline::Plan;
 use prep::pipeline::Preparer;
 use prep::pipeline::{self, BuildOptions};
-use prep::dataset::rejects::Reason;
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::testing::{Scratch, make_pipe};
 use zip::write::SimpleFileOptions;
 
-use crate::util::{build, gradient, prep, rejects, stderr, skipped};
+use crate::util::{build, gradient, prep, rejects, skipped, stderr};
 
 fn picture() -> Vec<u8> {
     gradient(24, 24).to_png().expect("encode")
@@ -30,7 +31,7 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expect("finish").into_inner()
 }
 
-/// The same in a tar, of which every member claims `more` bytes more than it has.
+/// The same in a tar whose members claim `more` bytes more than they have.
 fn tar(members: &[(&[u8], &[u8])], more: u64) -> Vec<u8> {
     let mut tar = Vec::new();
     for (name, bytes) in members {
@@ -61,7 +62,7 @@ fn bombs_in_archives_are_left_out_and_the_run_goes_on() {
     let (sound, zeros) = (picture(), vec![0; (80 << 20) + 0x12345]);
     let bomb = zip(&[("a.png", &sound), ("bomb.png", &zeros), ("c.png", &sound)]);
     assert!(bomb.len() < 1 << 20);
-    // The directory and the member both claim to unpack to a few bytes.
+    // Both the directory and the member claim to unpack to a few bytes.
     let mut liar = zip(&[("a.png", &sound), ("bomb.png", &zeros)]);
     let length = (zeros.len() as u32).to_le_bytes();
     for at in (0..liar.len() - 4).filter(|&at| liar[at..at + 4] == length).collect::<Vec<_>>() {
@@ -120,7 +121,7 @@ fn names_that_are_not_utf8_are_read_from_a_zip_and_a_tar() {
     crate::util::assert_same(&scratch.path("names.zip.out"), &scratch.path("names.tar.out"));
 }
 
-/// A build that must not wait for anything.
+/// A build that must not block.
 fn build_soon(source: &Path, out: &Path) -> std::process::Output {
     let mut command = prep();
     command.arg("build").arg(source).arg("--out").arg(out).args(["--size", "16", "--val-fraction", "0"]);
@@ -193,7 +194,7 @@ fn a_file_that_goes_or_changes_after_the_listing_is_left_out_alone() {
     let preparer = Preparer::new(&plan, &options, false);
     let found: Vec<_> = (0..4).map(|i| preparer.prepare(i).record.crops[0].fault.clone().map(|fault| fault.reason)).collect();
     assert_eq!(found, [None, Some(Reason::UnreadableFile), Some(Reason::UnreadableFile), Some(Reason::TooLarge)]);
-    // The build as a whole as well: what is listed then is what is there.
+    // The whole build too: it lists the files that exist by then.
     pipeline::build(&options, &shared::signal::Stop::default()).expect("build");
     assert_eq!(reasons(&scratch.path("out")), ["d.png too_large"]);
 }

@@ -1,4 +1,4 @@
-//! Sources with annotations, as folders of texts, and the listings that come of them.
+//! Sources with annotations, given as names and texts, and their listings.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use shared::archive::{Archive, Name};
 use shared::fs;
 use shared::testing::Scratch;
 
-/// A folder with these files; pictures need no content, a listing does not open them.
+/// A folder with these files; pictures may be empty, because a listing does not open them.
 pub(super) fn write(scratch: &Scratch, files: &[(&str, &str)]) -> PathBuf {
     for (name, text) in files {
         let path = scratch.path(name);
@@ -18,7 +18,7 @@ pub(super) fn write(scratch: &Scratch, files: &[(&str, &str)]) -> PathBuf {
     scratch.to_path_buf()
 }
 
-/// The same as a zip file, with a folder around everything and the entries backwards.
+/// The same as a zip, with a folder around everything and the entries in reverse.
 pub(super) fn zipped(folder: &Path, around: &str) -> PathBuf {
     let path = folder.with_extension("zip");
     let archive = Archive::open(folder).expect("open");
@@ -37,7 +37,8 @@ pub(super) fn zipped(folder: &Path, around: &str) -> PathBuf {
 
 pub(super) type Read = fn(&Archive) -> Result<Listing, SourceError>;
 
-/// The listing, which must be the same from a zip with a folder around it, and found without naming the format.
+/// The listing, which must be the same from a zip with a folder around it, and detected without
+/// naming the format.
 pub(super) fn listing(name: &str, files: &[(&str, &str)], read: Read) -> Listing {
     let scratch = Scratch::new(name);
     let folder = write(&scratch, files);
@@ -54,19 +55,19 @@ pub(super) fn listing(name: &str, files: &[(&str, &str)], read: Read) -> Listing
     found
 }
 
-/// The listing of a folder with these files, in whichever layout it is found.
+/// The listing of a folder with these files, in the detected layout.
 pub(super) fn detected(name: &str, files: &[(&str, &str)]) -> Listing {
     let scratch = Scratch::new(name);
     let folder = write(&scratch, files);
     source::open(&folder, None).unwrap_or_else(|e| panic!("{}", shared::cli::one_line(&e))).1
 }
 
-/// Why files are not used, by name.
+/// The unused files, with the reasons.
 pub(super) fn unused(listing: &Listing) -> Vec<String> {
     listing.unused.iter().map(|unused| format!("{}: {}", unused.name, unused.why)).collect()
 }
 
-/// What is wrong with the files, as one line with all causes.
+/// The error of reading the files, as one line with all causes.
 pub(super) fn error(name: &str, files: &[(&str, &str)], read: Read) -> String {
     let scratch = Scratch::new(name);
     let folder = write(&scratch, files);
@@ -103,7 +104,8 @@ pub(super) fn label<'a>(listing: &'a Listing, entry: &Entry) -> Option<&'a str> 
     entry.label.map(|label| listing.classes[label as usize].as_str())
 }
 
-/// Whatever a file holds, reading it ends with a listing or an error: it is cut off and one byte of it replaced at many places.
+/// Checks that reading a damaged file ends with a listing or an error: it is truncated, and one
+/// byte replaced, at many places.
 pub(super) fn assert_survives_damage(test: &str, files: &[(&str, &str)], damaged: &str, read: Read) {
     let scratch = Scratch::new(test);
     let folder = write(&scratch, files);

@@ -1,6 +1,6 @@
 //! CelebA.
 
-use prep::source::{Format};
+use prep::source::Format;
 use prep::source::layouts::celeba;
 
 use super::annotated::{assert_says, error, listing, objects, tables, unused};

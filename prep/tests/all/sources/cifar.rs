@@ -35,7 +35,7 @@ fn cifar_records_are_listed_with_their_labels() {
     assert_eq!(bytes_of(&archive, &listing, &listing.pictures[1]), Some(vec![1; 3072]));
     let Content::Raw(raw) = &listing.pictures[1].content else { panic!("no pixels") };
     assert!(raw.planar && (raw.width, raw.height, raw.channels) == (32, 32, 3));
-    // Without names they are numbers; of CIFAR-100's two labels the fine one counts.
+    // Without names, classes are numbers; of CIFAR-100's two labels the fine one counts.
     assert_eq!(cifar10().without("c/batches.meta.txt").listed(&scratch, None).classes, ["0", "1", "2"]);
     let hundred = Drawn::named(&[])
         .with("train.bin", records(&[&[9, 0], &[9, 1]]))
@@ -68,8 +68,8 @@ fn malformed_cifar_files_are_named_with_their_numbers() {
     assert!(error.contains("train beside meta"), "{error}");
 }
 
-/// Pickles of CIFAR's Python version, as Python 2, Python 3, and Python 3 for Python 2 write them: the labels, and pictures of one
-/// value each.
+/// Pickles of CIFAR's Python version, as Python 2, Python 3, and Python 3 for Python 2 write them:
+/// the labels, and pictures of one value each.
 fn pickled(key: &str, pictures: &[(u8, u8)]) -> [Vec<u8>; 3] {
     let data: Vec<u8> = pictures.iter().flat_map(|(_, value)| [*value; 3072]).collect();
     let labels: Vec<u8> = pictures.iter().flat_map(|(label, _)| [b'K', *label]).collect();
@@ -152,10 +152,10 @@ fn cifar_in_its_python_form_is_read_and_nothing_of_it_is_run() {
         let error = Drawn::named(&[]).with("data_batch_1", bytes).with("batches.meta", meta.clone()).refused(&scratch, None);
         assert!(error.contains("data_batch_1") && error.contains(wanted), "{error}");
     }
-    // A class without a name is called by its number.
+    // A class without a name is named by its number.
     let more = Drawn::named(&[]).with("data_batch_1", pickled("labels", &[(4, 1)])[1].clone()).with("batches.meta", meta.clone());
     assert_eq!(rows(&more.listed(&scratch, None)), ["data_batch_1#0 4 Train"]);
-    // Whatever a byte becomes, reading it ends.
+    // Reading ends, whatever a byte is replaced by.
     for at in (0..sound.len().min(400)).chain(sound.len() - 60..sound.len()) {
         for byte in [0, b'(', b't', b'R', 0xff] {
             let mut bytes = sound.clone();

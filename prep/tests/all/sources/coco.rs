@@ -1,12 +1,14 @@
 //! COCO.
 
-use prep::source::{Format, Split};
 use prep::source::layouts::coco;
+use prep::source::{Format, Split};
 use shared::archive::{Archive, Name};
 
 use shared::testing::Scratch;
 
-use super::annotated::{assert_says, assert_survives_damage, detected, error, label, listing, name, names, objects, tables, write};
+use super::annotated::{
+    assert_says, assert_survives_damage, detected, error, label, listing, name, names, objects, tables, write,
+};
 use super::rows;
 
 const COCO_TRAIN: &str = r#"{"info": {"year": 2017}, "licenses": [],
@@ -37,7 +39,7 @@ fn coco_as_published_is_read_from_both_files() {
         coco::read,
     );
     assert_eq!((found.format, found.root.as_slice()), (Format::Coco, &b""[..]));
-    // By their ids in the first file, then what is new in the second.
+    // Sorted by id in the first file, then new ones of the second.
     assert_eq!(found.classes, ["person", "zebra", "ant"]);
     assert_eq!(names(&found), ["train2017/a.jpg", "train2017/c.jpg", "train2017/b.jpg", "val2017/a.jpg"]);
     let of = |i: usize| objects(&found, &found.pictures[i]);
@@ -153,7 +155,7 @@ fn coco_ids_are_keys_of_any_type_and_lists_may_be_maps() {
         assert_eq!(rows(&found), ["0.jpg - -", "1.jpg cat -"], "{text}");
         assert_eq!(objects(&found, &found.pictures[1]), [(Some("cat"), [1.0, 2.0, 3.0, 4.0])]);
     }
-    // Without categories classes are called by their ids; pictures for testing have no annotations.
+    // Without categories, classes are named by their ids; pictures for testing have no annotations.
     let text = r#"{"images": [{"id": 0, "file_name": "0.jpg"}], "annotations": [{"image_id": 0, "category_id": 9, "bbox": [1, 2, 3, 4]}]}"#;
     assert_eq!(rows(&detected("coco-no-categories", &files(text))), ["0.jpg 9 -"]);
     let text = r#"{"images": [{"id": 0, "file_name": "0.jpg"}], "categories": [{"id": 1, "name": "cat"}]}"#;

@@ -1,6 +1,6 @@
 //! CVAT.
 
-use prep::source::{Format};
+use prep::source::Format;
 use prep::source::layouts::cvat;
 
 use super::annotated::{assert_says, assert_survives_damage, error, listing, objects};

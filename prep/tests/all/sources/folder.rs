@@ -20,27 +20,29 @@ fn a_flat_folder_has_neither_classes_nor_parts() {
 fn folders_are_classes_and_parts() {
     let scratch = Scratch::new("classes");
     for (names, wanted) in [
-        // Two folders are two classes, deeper ones have longer names; what lies in none has no class.
+        // Two folders are two classes, deeper ones have longer names; a picture in none has no
+        // class.
         (
             &["x/dog/1.png", "x/cat/2.png", "x/cat/big/3.png", "x/4.png"][..],
             &["4.png - -", "cat/2.png cat -", "cat/big/3.png cat/big -", "dog/1.png dog -"][..],
         ),
         // One folder beside a picture is no class yet.
         (&["dog/1.png", "2.png"], &["2.png - -", "dog/1.png - -"]),
-        // With train and test, test is for measuring while training.
+        // With train and test only, test becomes val.
         (
             &["Train/a/1.png", "Train/b/2.png", "TEST/a/3.png"],
             &["TEST/a/3.png a Val", "Train/a/1.png a Train", "Train/b/2.png b Train"],
         ),
-        // With three parts they stay apart.
+        // Three splits stay apart.
         (&["d/train/1.png", "d/valid/2.png", "d/test/3.png"], &["test/3.png - Test", "train/1.png - Train", "valid/2.png - Val"]),
-        // What all pictures of all parts lie in is no class; what lies beside the parts is in none.
+        // A folder common to all pictures of all splits is no class; pictures beside the splits are
+        // in none.
         (
             &["train/i/1.png", "validation/i/2.png", "more/3.png"],
             &["more/3.png - -", "train/i/1.png - Train", "validation/i/2.png - Val"],
         ),
         (&["train/i/a/1.png", "val/i/b/2.png"], &["train/i/a/1.png a Train", "val/i/b/2.png b Val"]),
-        // A class may be called like a part.
+        // A class may have the name of a split.
         (&["bus/1.png", "train/2.png"], &["bus/1.png bus -", "train/2.png train -"]),
     ] {
         assert_eq!(rows(&Drawn::named(names).listed(&scratch, None)), wanted);

@@ -42,7 +42,8 @@ fn idx_files_are_listed_picture_by_picture() {
     assert_eq!(bytes_of(&archive, &listing, &listing.pictures[1]), Some((10..20).collect()));
     let Content::Raw(raw) = &listing.pictures[1].content else { panic!("no pixels") };
     assert_eq!((raw.width, raw.height, raw.channels), (5, 2, 1));
-    // The unpacked file beside the gzipped one is the same; names come from a table; colours by the place of the 3.
+    // The unpacked file is preferred to the gzipped one; names come from a table; the 3 marks the
+    // channels.
     let more = mnist().with("m/train-images-idx3-ubyte", idx(&[3, 2, 5], &[7; 30])).with("m/classes.txt", "shirt\r\nshoe\nbag\n");
     let listing = more.listed(&scratch, None);
     assert_eq!(rows(&listing)[0], "train-images-idx3-ubyte#0 bag Train");
@@ -108,7 +109,7 @@ fn emnist_is_turned_upright_and_named_by_its_mapping() {
     assert_eq!(rows(&listing), [series, "emnist-letters-test-images-idx3-ubyte#1 A Val"]);
     let Content::Raw(raw) = &listing.pictures[0].content else { panic!("no pixels") };
     assert!(raw.transposed && (raw.width, raw.height) == (3, 2));
-    // What is seen are rows again.
+    // The decoded picture has rows again.
     let options = BuildOptions { size: 2, ..BuildOptions::new(scratch.path("source"), scratch.path("out")) };
     let plan = Plan::new(&options).expect("list");
     let whole = Preparer::new(&plan, &options, false).before_after(0).before.expect("decoded");

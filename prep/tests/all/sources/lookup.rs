@@ -1,11 +1,11 @@
-//! How names in annotations find pictures: the same in every layout.
+//! Finding pictures by names in annotations, which is the same in every layout.
 
 use prep::source::{Content, Format, Listing};
 
-
 use super::annotated::{detected, name, names};
 
-/// The picture that each layout finds for `written` among `pictures`, which are in no folder of their own.
+/// The picture that each layout finds for `written` among `pictures`, which have no folder of their
+/// own.
 fn found(written: &str, pictures: &[&str]) -> Vec<(Format, String)> {
     let json = serde_json::Value::from(written).to_string();
     let quoted = written.replace('&', "&amp;");
@@ -27,7 +27,7 @@ fn found(written: &str, pictures: &[&str]) -> Vec<(Format, String)> {
     tables.iter().map(listed).collect()
 }
 
-/// The picture that is named: labelled where pictures beside it are listed too.
+/// The named picture: the labelled one, if others are listed too.
 fn first(found: &Listing) -> String {
     let entry = found.pictures.iter().find(|entry| entry.label.is_some()).unwrap_or(&found.pictures[0]);
     let Content::File(_) = &entry.content else { panic!("not a file") };
@@ -72,9 +72,9 @@ fn a_picture_of_another_folder_or_part_is_not_taken_for_a_missing_one() {
         names(&detected("lookup-missing", &files))
     };
     assert_eq!(table("path,label\na/1.jpg,x\nb/2.jpg,y\n", &["a/2.jpg", "b/1.jpg", "b/2.jpg"]), ["a/1.jpg", "b/2.jpg"]);
-    // The part that a line says tells pictures of one name apart.
+    // The split in a line tells pictures of the same name apart.
     let split = "id,label,split\n1,a,train\n1,b,test\n";
     assert_eq!(table(split, &["train/1.jpg", "test/1.jpg"]), ["train/1.jpg", "test/1.jpg"]);
-    // The case counts where pictures differ in nothing else.
+    // The case counts if pictures differ in nothing else.
     assert_eq!(table("path\np/A.jpg\np/a.jpg\n", &["p/A.jpg", "p/a.jpg"]), ["p/A.jpg", "p/a.jpg"]);
 }

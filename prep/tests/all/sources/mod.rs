@@ -1,4 +1,5 @@
-//! Listings of sources in every layout, in the variants that people have them in, and what is wrong with them.
+//! Listings of sources in every layout, in the variants found in practice, and the errors of
+//! malformed ones.
 
 mod annotated;
 mod celeba;

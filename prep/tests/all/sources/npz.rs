@@ -24,7 +24,7 @@ fn arrays_of_pictures_are_listed_with_their_classes() {
     assert_eq!(rows(&listing), ["arr_0.npy#0 2 -", "arr_0.npy#1 0 -", "arr_0.npy#2 1 -"]);
     let (archive, listing) = open(&scratch.path("source.zip"), None);
     assert_eq!(bytes_of(&archive, &listing, &listing.pictures[1]), Some((12..24).collect()));
-    // A single array by itself; grey; the part by its name.
+    // A single array; grey; the split by its name.
     let alone = scratch.path("test_images.npy");
     fs::write(&alone, &npy("|u1", &[2, 2, 3], &pixels[..12])).expect("write");
     let (archive, listing) = open(&alone, None);

@@ -15,7 +15,7 @@ use shared::testing::Scratch;
 pub(super) struct Drawn(Vec<(String, Vec<u8>)>);
 
 impl Drawn {
-    /// Files of a few bytes: the layouts do not look into pictures.
+    /// Files of a few bytes, because layouts do not decode pictures.
     pub(super) fn named(names: &[&str]) -> Self {
         Self(names.iter().map(|name| ((*name).to_owned(), name.as_bytes().to_vec())).collect())
     }
@@ -57,7 +57,7 @@ impl Drawn {
         path
     }
 
-    /// Lists the source in all four forms, which must give the same.
+    /// Lists the source in all four forms, which must be equal.
     pub(super) fn listed(&self, scratch: &Scratch, format: Option<Format>) -> Listing {
         let folder = scratch.path("source");
         fs::remove(&folder).expect("clear");
@@ -93,7 +93,7 @@ pub(super) fn open(path: &Path, format: Option<Format>) -> (Archive, Listing) {
     source::open(path, format).unwrap_or_else(|e| panic!("{}", one_line(&e)))
 }
 
-/// What an entry's pixels are read from; `None` where the file is absent.
+/// The bytes of an entry; `None` if the file is missing.
 pub(super) fn bytes_of(archive: &Archive, listing: &Listing, entry: &Entry) -> Option<Vec<u8>> {
     let at = |name: &shared::archive::Name| archive.find(&[&listing.root[..], &name.0].concat());
     match &entry.content {

@@ -29,7 +29,7 @@ fn partners_have_the_same_stem_in_folders_a_and_b() {
     assert!(error.contains("A/3.png: it is one of 3 pictures"), "{error}");
     let error = Drawn::named(&["A/1.png", "A/1.jpg", "B/1.png"]).refused(&scratch, None);
     assert!(error.contains("A/1.jpg: it is one of 3 pictures"), "{error}");
-    // Letters as classes are no pairs.
+    // Classes named A and B are no pairs.
     for letters in [&["A/1.png", "B/1.png", "C/1.png"][..], &["A/1.png", "B/2.png"]] {
         assert_eq!(Drawn::named(letters).listed(&scratch, None).format, Format::Folder);
     }

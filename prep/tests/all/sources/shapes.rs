@@ -1,6 +1,6 @@
 //! labelme, Supervisely and the VGG Image Annotator.
 
-use prep::source::{Format};
+use prep::source::Format;
 use prep::source::layouts::shapes;
 
 use super::annotated::{assert_says, detected, error, listing, objects};

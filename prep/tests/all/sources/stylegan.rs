@@ -38,7 +38,7 @@ fn stylegan_labels_give_the_classes() {
         assert_eq!((listing.format, listing.classes.join(" ").as_str()), (Format::Stylegan, classes));
         assert_eq!(rows(&listing), wanted);
     }
-    // A picture that is named but absent is listed, so that whoever reads it can say so.
+    // A missing picture that is named is listed, so that preparing it reports that.
     let listing = pictures().with("dataset.json", r#"{"labels": [["gone.png", 0]]}"#).listed(&scratch, None);
     assert_eq!(rows(&listing)[3], "gone.png 0 -");
 }
@@ -61,7 +61,7 @@ fn malformed_labels_are_named_and_a_built_data_set_is_refused() {
         let error = Drawn::named(&PICTURES).with("dataset.json", json).refused(&scratch, Some(Format::Stylegan));
         assert!(error.contains("dataset.json") && error.contains(wanted), "{error}");
     }
-    // A file of that name which speaks of other things is passed over.
+    // A file of that name with other contents is ignored.
     let other = Drawn::named(&PICTURES).with("dataset.json", r#"{"images": []}"#);
     assert_eq!(other.listed(&scratch, None).format, Format::Folder);
     let cut = Drawn::named(&PICTURES).with("dataset.json", r#"{"labels": [["a.pn"#).refused(&scratch, None);

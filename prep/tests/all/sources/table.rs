@@ -1,13 +1,15 @@
 //! CSV and JSON lines.
 
 use prep::crop::BoundingBox;
-use prep::source::{Format, Listing, Split, SourceError};
 use prep::source::layouts::table;
+use prep::source::{Format, Listing, SourceError, Split};
 use shared::archive::{Archive, Name};
 
-use shared::testing::Scratch;
-use super::annotated::{assert_says, assert_survives_damage, detected, error, label, listing, names, objects, tables, unused, write};
+use super::annotated::{
+    assert_says, assert_survives_damage, detected, error, label, listing, names, objects, tables, unused, write,
+};
 use super::rows;
+use shared::testing::Scratch;
 
 fn read_table(archive: &Archive) -> Result<Listing, SourceError> {
     table::read(archive, None)
@@ -66,7 +68,7 @@ fn json_lines_hold_any_number_of_boxes_and_members() {
 {"path": "c\\d.jpg", "label": null, "split": null, "boxes": []}
 {"path": "a.jpg", "label": "10", "box": [0, 0, 1, 1]}"#;
     let found = listing("jsonl", &[("manifest.jsonl", text), ("c/d.jpg", "")], read_table);
-    // Classes that are numbers are sorted as numbers.
+    // Numeric classes are sorted by value.
     assert_eq!(
         (names(&found), found.classes.as_slice()),
         (vec!["a.jpg".into(), "b.jpg".into(), "c/d.jpg".into()], &["9".to_owned(), "10".into()][..])
@@ -180,7 +182,7 @@ fn columns_are_known_by_many_names_and_by_what_they_hold() {
         let found = pets("train.csv", &format!("{path},a,b\n0,1,0\n1,0.0,1.0\n2,1,0\n3,0,1\n"));
         assert_eq!(rows(&found), PETS, "{path}");
     }
-    // What Excel adds: the delimiter in a line of its own, empty fields at the end, a comma in quotes.
+    // Excel's additions: a line with the delimiter, empty fields at the end, a quoted comma.
     let found = pets("train.csv", "sep=;\r\nimage_name;label;;\r\n0.jpg;\"a\";;\r\n1.jpg;b;;\r\n2.jpg;a;;;;\r\n3.jpg;b;;\r\n");
     assert_eq!(rows(&found), PETS);
 }
@@ -195,11 +197,11 @@ fn a_table_without_header_is_known_by_its_first_picture() {
         let found = pets("labels.csv", text);
         assert_eq!((found.format, rows(&found)), (Format::Table, PETS.map(String::from).to_vec()), "{text}");
     }
-    // As RetinaNet has it: corners, then a class; empty where there is no object.
+    // As in RetinaNet: corners, then a class; empty without an object.
     let found = pets("annotations.csv", "0.jpg,1,2,11,12,a\n0.jpg,5,5,9,9,b\n1.jpg,,,,,\n2.jpg,3,3,9,9,a\n");
     assert_eq!(objects(&found, &found.pictures[0]), [(Some("a"), [1.0, 2.0, 10.0, 10.0]), (Some("b"), [5.0, 5.0, 4.0, 4.0])]);
     assert_eq!((objects(&found, &found.pictures[1]), names(&found).len()), (vec![], 3));
-    // Lists of a path and a class, as for ImageNet, one for each part.
+    // Lists of a path and a class, as for ImageNet, one for each split.
     let found = detected(
         "csv-lists",
         &[
@@ -287,7 +289,7 @@ fn a_table_in_each_folder_makes_one_source() {
     let found = detected("csv-each", &[&files[..], &pictures].concat());
     assert_eq!(rows(&found), ["test/0.png a Test", "test/1.png b Test", "train/0.png a Train", "train/1.png b Train"]);
     assert_eq!(tables(&found), ["test/metadata.csv", "train/metadata.csv"]);
-    // One for each part, beside the folders.
+    // One for each split, beside the folders.
     let files = [("train.csv", "id,label\n0,a\n1,b\n"), ("test.csv", "id,label\n0,b\n1,b\n")];
     let found = detected("csv-parts", &[&files[..], &pictures].concat());
     assert_eq!(rows(&found), ["test/0.png b Test", "test/1.png b Test", "train/0.png a Train", "train/1.png b Train"]);
@@ -308,7 +310,7 @@ fn of_several_tables_the_one_that_names_the_pictures_is_read() {
     assert_eq!(left.len(), 3, "{left:?}");
     assert!(left[0].starts_with("classes.csv: ") && left[1].contains("competition"), "{left:?}");
     assert!(left[2].contains("none of the pictures that it names is there"), "{left:?}");
-    // Two that could both be meant are named, and neither is taken.
+    // Two equally good tables are named, and neither is used.
     let files = [("a.csv", "id,label\n0,a\n1,b\n"), ("b.csv", "id,label\n0,b\n1,a\n")];
     let found = detected("csv-two", &[&files[..], &pictures].concat());
     assert_eq!((found.format, found.unused.len()), (Format::Folder, 2));

@@ -1,13 +1,13 @@
 //! Pascal VOC.
 
-use prep::source::{self, Entry, Format, Split};
 use prep::source::layouts::voc;
+use prep::source::{self, Entry, Format, Split};
 use shared::archive::Archive;
 use shared::fs;
 
-use shared::testing::Scratch;
 use super::annotated::{assert_says, assert_survives_damage, error, label, listing, name, names, objects, tables, write};
 use crate::util::real_data;
+use shared::testing::Scratch;
 
 fn object(class: &str, [left, top, right, bottom]: [&str; 4]) -> String {
     format!(
@@ -154,7 +154,7 @@ fn sixty_real_raccoons_have_their_64_boxes() {
     let counts: Vec<usize> = found.pictures.iter().map(|entry| entry.objects.len()).collect();
     assert_eq!((counts.iter().sum::<usize>(), counts.iter().filter(|&&n| n == 2).count()), (64, 4));
     let sum: f64 = found.pictures.iter().flat_map(|e| &e.objects).map(|o| o.bounding_box.width + o.bounding_box.height).sum();
-    // Widths and heights, last pixels included, by Python's xml.etree.
+    // The sum of widths and heights, last pixels included, by Python's xml.etree.
     assert_eq!(sum, 36397.0);
     let there = |entry: &&Entry| archive.find(&[&found.root, name(entry).as_bytes()].concat()).is_some();
     assert_eq!(found.pictures.iter().filter(there).count(), 60);

@@ -1,6 +1,6 @@
 //! YOLO.
 
-use prep::source::{Format};
+use prep::source::Format;
 use prep::source::layouts::yolo;
 
 use super::annotated::{assert_says, assert_survives_damage, detected, error, listing, objects, tables};
@@ -36,7 +36,7 @@ fn yolo_takes_polygons_confidences_and_lists_of_names() {
     assert_eq!(objects(&found, &found.pictures[0]), [(Some("0"), [0.25, 0.5, 0.5, 0.5]), (Some("1"), [0.25, 0.25, 0.5, 0.5])]);
     let named = [("1.jpg", ""), ("1.txt", "1 .5 .5 .5 .5\n"), ("classes.txt", "gull\nowl\n")];
     assert_eq!(rows(&detected("yolo-classes", &named)), ["1.jpg owl -"]);
-    // Parts that only the configuration tells: a folder, a list of pictures.
+    // Splits given only by the configuration: a folder, a list of pictures.
     let yaml = "path: ../data\ntrain: images/first\nval: lists/second.txt\nnames: ['gull']\n";
     let files = [
         ("data.yaml", yaml),
@@ -64,7 +64,7 @@ fn yolo_errors_name_the_line() {
 
 #[test]
 fn texts_beside_pictures_are_no_boxes() {
-    // Captions, and what tells of a folder.
+    // Text files that are captions, and a note about a folder.
     let found = detected("yolo-captions", &[("a/1.jpg", ""), ("a/1.txt", "a bird on a branch\n"), ("b/2.jpg", "")]);
     assert_eq!(found.format, Format::Folder);
 }

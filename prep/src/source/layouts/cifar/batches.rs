@@ -1,4 +1,4 @@
-//! What both versions share: the size of the pictures, and the numbered files of CIFAR-10.
+//! Common to both versions: the size of the pictures, and the numbered files of CIFAR-10.
 
 use shared::archive::{Archive, Name};
 
@@ -7,7 +7,7 @@ use crate::source::{SourceError, Split};
 /// Height and width of the pictures.
 pub(super) const SIZE: u32 = 32;
 
-/// The files `data_batch_1` and on with the suffix, then `test_batch`.
+/// The files `data_batch_1` and so on with the suffix, then `test_batch`.
 ///
 /// # Errors
 /// When one between two others is missing.

@@ -6,25 +6,26 @@ use shared::cli::UsageError;
 
 use super::batches::{SIZE, batches};
 use crate::source::layouts::packed::{Packed, lines};
-use crate::source::{Content, Entry, Format, Listing, Split, RawPixels, SourceError, TABLE_LIMIT};
+use crate::source::{Content, Entry, Format, Listing, RawPixels, SourceError, Split, TABLE_LIMIT};
 
-/// Bytes of a picture.
+/// Number of bytes of a picture.
 const PIXELS: u64 = 3 * 32 * 32;
 /// The first file of CIFAR-10.
 const FIRST: &str = "data_batch_1.bin";
 /// The names of CIFAR-100's classes; the coarse labels are not used.
 const FINE: &str = "fine_label_names.txt";
 
-/// Which of the two it is.
+/// CIFAR-10 or CIFAR-100.
 struct Version {
     root: Vec<u8>,
-    /// Bytes of labels before a picture; the last is used.
+    /// Number of bytes of labels before a picture; the last is used.
     labels: u64,
     classes: &'static str,
     files: Vec<(usize, Split)>,
 }
 
-/// Whether the archive holds `data_batch_1.bin`, or `train.bin` beside `fine_label_names.txt`.
+/// Returns whether the archive holds `data_batch_1.bin`, or `train.bin` beside
+/// `fine_label_names.txt`.
 pub(super) fn detect(archive: &Archive) -> bool {
     let has = |root: &[u8], name: &str| archive.find(&[root, name.as_bytes()].concat()).is_some();
     archive.root_of(FIRST).is_ok() || archive.root_of(FINE).is_ok_and(|root| has(&root, "train.bin"))
@@ -33,7 +34,8 @@ pub(super) fn detect(archive: &Archive) -> bool {
 /// Lists the pictures for training, then those for testing, numbered from 0.
 ///
 /// # Errors
-/// When a file between two others is missing, does not hold whole records, or has a label without a name.
+/// When a file between two others is missing, does not hold whole records, or has a label without a
+/// name.
 pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let version = if archive.root_of(FIRST).is_ok() { ten(archive)? } else { hundred(archive)? };
     let mut tables = Vec::new();
@@ -88,7 +90,7 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     Ok(Listing { tables, classes, ..Listing::of(Format::Cifar, version.root, pictures) })
 }
 
-/// CIFAR-10: `data_batch_1.bin` and on, `test_batch.bin`.
+/// CIFAR-10: `data_batch_1.bin` and so on, `test_batch.bin`.
 fn ten(archive: &Archive) -> Result<Version, SourceError> {
     let root = archive.root_of(FIRST)?;
     let files = batches(archive, &root, b".bin")?;

@@ -9,7 +9,7 @@ use shared::archive::Archive;
 
 use crate::source::{Listing, SourceError};
 
-/// Whether the archive holds one of the versions.
+/// Returns whether the archive holds one of the versions.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     binary::detect(archive) || python::detect(archive)
@@ -18,7 +18,8 @@ pub fn detect(archive: &Archive) -> bool {
 /// Lists the pictures for training, then those for testing, numbered from 0.
 ///
 /// # Errors
-/// When a file between two others is missing, does not hold whole pictures, or has a label without a name.
+/// When a file between two others is missing, does not hold whole pictures, or has a label without
+/// a name.
 pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     if !binary::detect(archive) && python::detect(archive) {
         return python::read(archive);

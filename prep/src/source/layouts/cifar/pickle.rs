@@ -1,28 +1,31 @@
-//! A reader of the few pickles that data sets come in: Python's dictionaries of lists, numbers, texts and NumPy arrays of bytes.
+//! A safe reader of pickles: Python dictionaries of lists, numbers, strings and NumPy arrays of
+//! bytes.
 //!
-//! A pickle is a program, and a hostile one runs whatever it names. Here nothing is run: the two or three names that such files need
-//! are known, what they stand for is read as data, and every other name is refused. Instructions: Python's `pickletools`.
+//! A pickle is a program, and a hostile one can run any code.
+//! Here nothing is run: the two or three names that such files need are interpreted as data, and
+//! every other name is refused.
+//! The instructions are documented in Python's `pickletools`.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// More values than any such file has: its memory stays below some hundred megabytes.
+/// Largest number of values, which keeps memory below some hundred megabytes.
 const VALUE_LIMIT: usize = 1 << 22;
 
-/// A value's number; values that refer to each other are no problem so.
+/// The index of a value; cyclic references are harmless this way.
 pub(super) type Id = usize;
 
-/// What a pickle holds.
+/// A value of a pickle.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
-    /// None, a truth value or a number with a point, which nothing here needs.
+    /// None, a boolean or a float, none of which is needed.
     Other,
     Int(i64),
-    /// Bytes or a text, where they stand in the file.
+    /// Bytes or a string, as a range of the file.
     Bytes(Range<usize>),
-    /// Bytes that stand there as text: every character is one of them.
+    /// Bytes encoded as text: every character is one byte.
     Latin(Range<usize>),
-    /// A text in quotes, unescaped.
+    /// An unescaped string literal.
     Owned(Vec<u8>),
     List(Vec<Id>),
     Tuple(Vec<Id>),
@@ -34,11 +37,11 @@ pub(super) enum Value {
     },
     /// A type of array elements.
     Type(Vec<u8>),
-    /// A name that is known.
+    /// A known name.
     Global(Known),
 }
 
-/// The names that are known.
+/// The known names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     Reconstruct,
@@ -48,7 +51,7 @@ pub(super) enum Known {
     Encode,
 }
 
-/// A pickle that was read.
+/// A pickle.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
     bytes: &'a [u8],
@@ -60,24 +63,24 @@ impl<'a> Pickle<'a> {
     /// Reads a pickle.
     ///
     /// # Errors
-    /// When it names anything else than arrays of bytes, or is damaged.
+    /// When it names anything but arrays of bytes, or is damaged.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
         let mut reader = Reader { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
         let root = reader.run()?;
         Ok(Self { bytes, values: reader.values, root })
     }
 
-    /// A member of the dictionary that the pickle is.
+    /// A member of the top-level dictionary.
     pub(super) fn member(&self, key: &str) -> Option<&Value> {
         let Value::Dict(members) = &self.values[self.root] else { return None };
         let found = members.iter().find(|(name, _)| self.text(&self.values[*name]) == Some(key.as_bytes()));
         found.map(|(_, value)| &self.values[*value])
     }
 
-    /// The bytes of a text.
+    /// The bytes of a string.
     pub(super) fn text<'b>(&'b self, value: &'b Value) -> Option<&'b [u8]> {
         match value {
-            // Names are ASCII, whichever way they are written.
+            // Names are ASCII in every encoding.
             Value::Bytes(range) | Value::Latin(range) => Some(&self.bytes[range.clone()]),
             Value::Owned(bytes) => Some(bytes),
             _ => None,
@@ -90,7 +93,7 @@ impl<'a> Pickle<'a> {
         Some(ids.iter().map(|&id| &self.values[id]))
     }
 
-    /// The value of that number.
+    /// The value of that index.
     pub(super) fn value(&self, id: Id) -> &Value {
         &self.values[id]
     }
@@ -260,7 +263,7 @@ impl Reader<'_> {
         self.push(Value::Global(known))
     }
 
-    /// What a known name makes of its arguments.
+    /// The result of calling a known name.
     fn reduce(&mut self) -> Result<(), String> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let (Value::Tuple(arguments), Value::Global(known)) = (&self.values[arguments], &self.values[function]) else {
@@ -283,7 +286,7 @@ impl Reader<'_> {
         self.push(made)
     }
 
-    /// Gives an array what it holds; a type's details are passed over.
+    /// Sets the state of an array; that of a type is ignored.
     fn build(&mut self) -> Result<(), String> {
         let (state, target) = (self.pop()?, self.top()?);
         match (&self.values[target], &self.values[state]) {
@@ -317,7 +320,7 @@ impl Reader<'_> {
         Ok(Value::Array { shape, data: Some(data) })
     }
 
-    /// A short text as bytes of its own.
+    /// A short string as owned bytes.
     fn own(&self, value: &Value) -> Vec<u8> {
         match value {
             Value::Bytes(range) | Value::Latin(range) => self.bytes[range.clone()].iter().copied().take(64).collect(),
@@ -371,7 +374,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Bytes or a text behind a length of `width` bytes.
+    /// Bytes or a string preceded by a length of `width` bytes.
     fn bytes(&mut self, width: usize) -> Result<(), String> {
         let length = self.number(width)?;
         let start = self.at;
@@ -379,7 +382,7 @@ impl Reader<'_> {
         self.push(Value::Bytes(start..self.at))
     }
 
-    /// A number of `width` bytes, the lowest first.
+    /// A little-endian number of `width` bytes.
     fn number(&mut self, width: usize) -> Result<u64, String> {
         Ok(self.take(width)?.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
@@ -404,7 +407,7 @@ fn pairs(items: &[Id]) -> Result<Vec<(Id, Id)>, String> {
     Ok(pairs.iter().map(|&[key, value]| (key, value)).collect())
 }
 
-/// What `\n`, `\x00` and `\\` stand for.
+/// Unescapes `\n`, `\x00`, `\\` and so on.
 fn unescaped(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

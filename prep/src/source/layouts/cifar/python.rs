@@ -1,11 +1,12 @@
-//! The Python version of CIFAR-10 and CIFAR-100: pickled dictionaries with `data`, an array of a picture a row, and `labels` or
-//! `fine_labels`. The pictures are read where they stand in the files; nothing that a pickle says is run.
+//! The Python version: pickled dictionaries with `data`, an array with a picture per row, and
+//! `labels` or `fine_labels`.
+//! The pictures are read in place; no code of a pickle is run.
 
 use shared::archive::{Archive, Name};
 
 use super::batches::{SIZE, batches};
 use super::pickle::{Pickle, Value};
-use crate::source::{Content, Entry, Format, Listing, Split, RawPixels, SourceError, TABLE_LIMIT};
+use crate::source::{Content, Entry, Format, Listing, RawPixels, SourceError, Split, TABLE_LIMIT};
 
 /// The first file of CIFAR-10.
 const FIRST: &str = "data_batch_1";
@@ -13,12 +14,12 @@ const FIRST: &str = "data_batch_1";
 const META: &str = "batches.meta";
 /// The names of CIFAR-100's classes.
 const META_HUNDRED: &str = "meta";
-/// Class numbers from here on are taken for a mistake: CIFAR has a hundred.
+/// Class numbers from here on are refused: CIFAR has a hundred.
 const CLASS_LIMIT: u32 = 1 << 16;
-/// Values of a picture.
+/// Number of values of a picture.
 const PIXELS: usize = 3 * 32 * 32;
 
-/// Whether the archive holds `data_batch_1`, or `train` beside `meta`.
+/// Returns whether the archive holds `data_batch_1`, or `train` beside `meta`.
 pub(super) fn detect(archive: &Archive) -> bool {
     archive.root_of(FIRST).is_ok() || hundred(archive).is_some()
 }
@@ -33,7 +34,7 @@ fn hundred(archive: &Archive) -> Option<(Vec<u8>, usize)> {
 /// Lists the pictures for training, then those for testing, numbered from 0.
 ///
 /// # Errors
-/// When a file between two others is missing or is no such pickle.
+/// When a file between two others is missing, or is no such pickle.
 pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let (root, files, meta) = match (archive.root_of(FIRST), hundred(archive)) {
         (Err(_), Some((root, train))) => {
@@ -54,7 +55,7 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let (mut most, mut pictures) = (0, Vec::new());
     for (at, split) in files {
         let file = Name(archive.names()[at].0[root.len()..].to_vec());
-        for Picture { offset, text, label } in read_pictures(archive, at)? {
+        for PixelRange { offset, text, label } in read_pictures(archive, at)? {
             most = most.max(label);
             let raw = RawPixels {
                 file: file.clone(),
@@ -66,7 +67,11 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 transposed: false,
                 text,
             };
-            pictures.push(Entry { label: Some(label), split: Some(split), ..Entry::of(pictures.len() as u32, Content::Raw(raw)) });
+            pictures.push(Entry {
+                label: Some(label),
+                split: Some(split),
+                ..Entry::of(pictures.len() as u32, Content::Raw(raw))
+            });
         }
     }
     let mut classes = names.unwrap_or_default();
@@ -94,15 +99,15 @@ fn read_names(archive: &Archive, file: usize) -> Result<Vec<String>, SourceError
     names.ok_or_else(|| bad(archive, file, "it has no list of names, label_names or fine_label_names"))
 }
 
-/// Where a picture stands in its file.
-struct Picture {
+/// The place of a picture in its file.
+struct PixelRange {
     offset: u64,
     text: Option<u64>,
     label: u32,
 }
 
 /// The pictures of a file.
-fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<Picture>, SourceError> {
+fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<PixelRange>, SourceError> {
     let bytes = archive.read(file, TABLE_LIMIT)?;
     let bad = |what: String| bad(archive, file, what);
     let pickle = Pickle::read(&bytes).map_err(bad)?;
@@ -123,7 +128,7 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<Picture>, SourceE
     match pickle.value(*data) {
         Value::Bytes(range) if range.len() == labels.len() * PIXELS => {
             let offset = |i: usize| (range.start + i * PIXELS) as u64;
-            Ok((0..).zip(labels).map(|(i, label)| Picture { offset: offset(i), text: None, label }).collect())
+            Ok((0..).zip(labels).map(|(i, label)| PixelRange { offset: offset(i), text: None, label }).collect())
         }
         Value::Latin(range) => {
             let text = std::str::from_utf8(&bytes[range.clone()]).map_err(|e| bad(format!("its array is no text: {e}")))?;
@@ -131,7 +136,7 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<Picture>, SourceE
             if text.chars().count() != labels.len() * PIXELS {
                 return Err(wrong(text.chars().count()));
             }
-            let picture = |(ends, label): (&[usize], u32)| Picture {
+            let picture = |(ends, label): (&[usize], u32)| PixelRange {
                 offset: (range.start + ends[0]) as u64,
                 text: Some((ends[1] - ends[0]) as u64),
                 label,

@@ -1,4 +1,5 @@
-//! What a COCO file holds, in the forms that people write it in: ids of any scalar type, lists or maps, flags as numbers or truth values.
+//! A COCO file, in the variants found in practice: ids of any scalar type, lists or maps, flags as
+//! numbers or booleans.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +9,7 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::crop::BoundingBox;
 
-/// What is read of a file.
+/// The members of a file that are read.
 #[derive(Deserialize)]
 pub(super) struct Document {
     pub(super) images: Many<Image>,
@@ -18,7 +19,7 @@ pub(super) struct Document {
     pub(super) categories: Many<Category>,
 }
 
-/// A list, or a map of which the keys are ids.
+/// A list, or a map whose keys are ids.
 pub(super) struct Many<T>(pub(super) Vec<T>);
 
 impl<T> Default for Many<T> {
@@ -27,7 +28,7 @@ impl<T> Default for Many<T> {
     }
 }
 
-/// What takes its key in a map for its id where it has none.
+/// An item that takes its key in a map as its id if it has none.
 pub(super) trait Keyed {
     fn set_key(&mut self, key: &str);
 }
@@ -71,7 +72,7 @@ impl<'de, T: Deserialize<'de> + Keyed> Deserialize<'de> for Many<T> {
     }
 }
 
-/// An id of whatever type: a number that is written as a text, or with a point, is that number.
+/// An id of any type: a number written as a string or with a decimal point is that number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Id {
     Number(i128),
@@ -131,7 +132,7 @@ impl<'de> Deserialize<'de> for Id {
 
 #[derive(Deserialize)]
 pub(super) struct Image {
-    /// Where it has none, its file name is one.
+    /// If missing, the file name serves as the id.
     pub(super) id: Option<Id>,
     #[serde(alias = "filename")]
     pub(super) file_name: String,
@@ -141,7 +142,7 @@ pub(super) struct Image {
     pub(super) height: Extent,
 }
 
-/// A side of a picture; none where it is absent, null, zero or no number.
+/// A side of a picture; `None` if it is missing, null, zero or not a number.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(from = "serde_json::Value")]
 pub(super) struct Extent(pub(super) Option<f64>);
@@ -198,7 +199,7 @@ impl Keyed for Category {
     }
 }
 
-/// 0 or 1, as some write it false or true.
+/// 0 or 1, or false or true.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Flag {
@@ -215,7 +216,7 @@ impl Flag {
     }
 }
 
-/// A box as four numbers; none where the member is absent, null or empty. A null among them is not a number.
+/// A box as four numbers; `None` if the member is missing, null or empty. A null among them is NaN.
 #[derive(Default)]
 pub(super) struct Corners(pub(super) Option<BoundingBox>);
 

@@ -1,4 +1,4 @@
-//! Which of the tables in an archive say something about the pictures.
+//! Choosing the tables of an archive that describe its pictures.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -6,38 +6,38 @@ use std::collections::{BTreeMap, HashMap};
 use shared::archive::{Archive, Name};
 
 use super::columns::Columns;
-use super::row::LineError;
 use super::file::{LINE_LIMIT, LIST, SUFFIXES, is_jsonl, is_list, text_of};
+use super::row::LineError;
 use super::{csv_rows, json_rows};
 use crate::source::lookup::{Lookup, files};
-use crate::source::split_folders;
 use crate::source::path::{base_of, common_folder, folder_of, stem_of};
+use crate::source::split_folders;
 use crate::source::{Split, TABLE_LIMIT, Unused};
 
-/// What tables of pictures are called, the most telling name first.
+/// The usual names of tables of pictures, the most specific first.
 pub(super) const NAMES: [&str; 6] =
     ["manifest.csv", "manifest.tsv", "manifest.jsonl", "metadata.csv", "metadata.jsonl", "labels.csv"];
-/// So many tables are looked into.
+/// Number of tables examined.
 const LOOKED_INTO: usize = 64;
-/// The word in the names of forms in which a competition wants its answers.
+/// The word in the names of a competition's forms for answers.
 const FORM: &[u8] = b"submission";
 
-/// What a look into a table says.
+/// The result of examining a table.
 enum Verdict {
     /// It names pictures.
     Names {
-        /// Pictures that are there.
+        /// Lines whose picture exists.
         hits: usize,
-        /// Lines that were looked at.
+        /// Lines examined.
         lines: usize,
         columns: Columns,
         boxed: bool,
     },
-    /// Why not.
+    /// It does not, with the reason.
     Not(LineError),
 }
 
-/// Looks into tables, each once.
+/// Examines tables, and remembers the reasons against them.
 pub(super) struct Chooser<'a> {
     archive: &'a Archive,
     lookup: &'a Lookup<'a>,
@@ -49,14 +49,14 @@ impl<'a> Chooser<'a> {
         Self { archive, lookup, verdicts: RefCell::default() }
     }
 
-    /// The tables of one of the usual names, the shallowest of them; else a single table at the top.
+    /// The shallowest tables of one of the usual names; else the only table at the top.
     pub(super) fn usual(&self) -> Vec<usize> {
         let all = self.usual_candidates();
         let chosen = all.into_iter().map(|group| self.that_name(group, true)).find(|group| !group.is_empty());
         chosen.or_else(|| Some(self.that_name(vec![self.only_at_top()?], false))).unwrap_or_default()
     }
 
-    /// The tables of the usual names whether they name pictures or not, by name.
+    /// The tables of the usual names, grouped by name, whether they name pictures or not.
     pub(super) fn usual_candidates(&self) -> Vec<Vec<usize>> {
         let depth = |&i: &usize| self.archive.names()[i].0.iter().filter(|&&b| b == b'/').count();
         let group = |name: &&str| {
@@ -67,15 +67,15 @@ impl<'a> Chooser<'a> {
         NAMES.iter().map(group).filter(|group| !group.is_empty()).collect()
     }
 
-    /// The one table at the archive's top.
+    /// The only table at the archive's top.
     pub(super) fn only_at_top(&self) -> Option<usize> {
         let top = common_folder(files(self.archive, &[""]).map(|i| self.archive.names()[i].0.as_slice()));
         let mut at_top = files(self.archive, &SUFFIXES).filter(|&i| folder_of(&self.archive.names()[i].0) == top);
         at_top.next().filter(|_| at_top.next().is_none())
     }
 
-    /// The tables of any name, anywhere, that clearly name the pictures: one alone, or some that belong together, as a table for
-    /// each part or one of the same name in each folder.
+    /// The tables of any name, anywhere, that clearly name the pictures: a single one, or several
+    /// that belong together, such as one for each split or one of the same name in each folder.
     pub(super) fn anywhere(&self) -> Vec<usize> {
         let tables: Vec<usize> = files(self.archive, &SUFFIXES).take(LOOKED_INTO).collect();
         let named: Vec<usize> = tables.into_iter().filter(|&i| self.clearly_names(i)).collect();
@@ -86,7 +86,7 @@ impl<'a> Chooser<'a> {
         self.together(lists.into_iter().filter(|&i| self.clearly_names(i)).collect())
     }
 
-    /// All of them where they belong together, else none.
+    /// All of them if they belong together, else none.
     fn together(&self, named: Vec<usize>) -> Vec<usize> {
         let splits: Vec<Option<Split>> = named.iter().map(|&i| self.part(i)).collect();
         let mut distinct: Vec<Split> = splits.iter().copied().flatten().collect();
@@ -107,7 +107,7 @@ impl<'a> Chooser<'a> {
         Vec::new()
     }
 
-    /// The part that a table is for, by its own name or its folders.
+    /// The split of a table, by its own name or its folders.
     pub(super) fn part(&self, table: usize) -> Option<Split> {
         let name = &self.archive.names()[table].0;
         split_folders::of_name(stem_of(base_of(name))).or_else(|| split_folders::of_path(name))
@@ -117,12 +117,13 @@ impl<'a> Chooser<'a> {
         base_of(&self.archive.names()[table].0)
     }
 
-    /// Those of the tables that name pictures. `usual`: by its name it is meant to.
+    /// Those of the tables that name pictures. `usual`: they have a usual name.
     fn that_name(&self, tables: Vec<usize>, usual: bool) -> Vec<usize> {
         tables.into_iter().filter(|&i| self.names(i, usual)).collect()
     }
 
-    /// Whether a table names pictures of the archive; one of a usual name is believed that it means to.
+    /// Returns whether a table names pictures of the archive; one of a usual name is given the
+    /// benefit of the doubt.
     fn names(&self, table: usize, usual: bool) -> bool {
         let why = match self.look(table) {
             Verdict::Not(fault) => Some(fault.what),
@@ -137,7 +138,7 @@ impl<'a> Chooser<'a> {
         names
     }
 
-    /// Whether most lines name a picture that is there, and say something of it.
+    /// Returns whether most lines name an existing picture and describe it.
     fn clearly_names(&self, table: usize) -> bool {
         let name = self.base(table).to_ascii_lowercase();
         if name.windows(FORM.len()).any(|word| word == FORM) {
@@ -153,11 +154,11 @@ impl<'a> Chooser<'a> {
             Verdict::Names { hits, lines, .. } if hits * 2 < lines => {
                 Some(format!("of its first {lines} lines only {hits} name a picture that is there"))
             }
-            // A mere list of names is meant as a table only where it is called like one.
+            // A mere list of names counts only under a usual name.
             Verdict::Names { columns, boxed: false, .. } if !columns.tell() || columns.len() == 1 => Some(silent(&columns)),
             Verdict::Names { .. } => None,
         };
-        // A text file that is no list is not mistaken for a table by anyone.
+        // A text file that is no list needs no reason: nobody takes it for a table.
         let names = why.is_none();
         if names || !is_list(&name) || !unread {
             self.verdicts.borrow_mut().insert(table, why);
@@ -193,7 +194,7 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// The tables that are not `used`, each with the reason.
+    /// The tables that are not `used`, with the reasons.
     pub(super) fn unused(&self, used: &[usize]) -> Vec<Unused> {
         let verdicts = self.verdicts.borrow();
         let seen: BTreeMap<usize, &str> =
@@ -209,7 +210,7 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// Whether there is anything that could be a table, or a list too.
+/// Returns whether there are tables, or, with `lists`, text files.
 pub(super) fn any(archive: &Archive, lists: bool) -> bool {
     files(archive, &SUFFIXES).next().is_some() || (lists && files(archive, &[LIST]).next().is_some())
 }
@@ -218,14 +219,15 @@ fn silent(columns: &Columns) -> String {
     format!("it names pictures but no class, part or box of theirs (its columns: {})", columns.shown())
 }
 
-/// Whether a text in a table of the folder `own` names a picture.
+/// Returns whether a text in a table of the folder `own` names a picture.
 pub(super) fn is_picture(lookup: &Lookup<'_>, own: &[u8], text: &str) -> bool {
-    // A class or a number would find a picture of that name without suffix; sentences and empty fields name none.
+    // A class or a number may match a picture of that name without suffix; sentences and empty
+    // fields match none.
     let is_name = !text.is_empty() && text.len() < 1024;
     is_name && !lookup.find(&[own], text.as_bytes(), None).is_empty()
 }
 
-/// A table's name to be shown.
+/// The name of a table, to show.
 pub(super) fn shown(archive: &Archive, table: usize) -> &Name {
     &archive.names()[table]
 }

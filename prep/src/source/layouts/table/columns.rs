@@ -1,12 +1,12 @@
-//! Which field of a line holds what, known by the names of the columns or members and by what stands in the first lines.
+//! The meaning of columns, by their names and by the fields of the first lines.
 
 use super::row::{self, Boxed};
 use crate::crop::BoundingBox;
 use crate::source::text;
 
-/// Names of a column of paths that say so by themselves.
+/// Names that always mean a column of paths.
 const PATH: [&str; 5] = ["path", "file", "filename", "image", "file_name"];
-/// Others, of which the first counts that names a picture.
+/// Names that may mean a column of paths; the first that names pictures counts.
 const OTHER_PATH: [&str; 26] = [
     "image_path",
     "img_path",
@@ -35,7 +35,7 @@ const OTHER_PATH: [&str; 26] = [
     "uuid",
     "key",
 ];
-/// Those of them that hold nothing but paths.
+/// The number of those, from the start, that mean nothing but paths.
 const SURE_PATH: usize = 17;
 const LABEL: [&str; 28] = [
     "label",
@@ -68,16 +68,16 @@ const LABEL: [&str; 28] = [
     "ground_truth",
 ];
 const SPLIT: [&str; 3] = ["split", "part", "subset"];
-/// Columns that are one of parts only if words for parts stand in them.
+/// Names that mean a column of splits only if its fields name splits.
 const OTHER_SPLIT: [&str; 7] = ["partition", "set", "data_set", "dataset", "usage", "phase", "train_test"];
-/// The column of numbers for parts: 0, 1 and 2 are train, val and test.
+/// The column in which 0, 1 and 2 mean train, val and test.
 const NUMBERED_SPLIT: &str = "partition";
 
-/// The names of the four numbers of a box in one way of writing it.
+/// The names of the four numbers of a box in one notation.
 type Names = [&'static [&'static str]; 4];
 const SIZED: Names = [&["x"], &["y"], &["width", "w"], &["height", "h"]];
 const CORNERS: Names = [&["xmin", "x1"], &["ymin", "y1"], &["xmax", "x2"], &["ymax", "y2"]];
-/// Further ones, taken only where all four are there.
+/// Further notations, used only if all four are present.
 const OTHER_CORNERS: [Names; 3] = [
     [
         &["x_min", "bbox_x1", "roi.x1", "xtl"],
@@ -96,12 +96,12 @@ const OTHER_SIZED: [Names; 3] = [
 const CENTRED: Names = [&["x_center", "xcenter", "cx"], &["y_center", "ycenter", "cy"], &["width", "w"], &["height", "h"]];
 /// Columns that hold a box as a list.
 const LISTED: [&str; 2] = ["bbox", "box"];
-/// The column of Kaggle's competitions that holds classes and corners one after the other.
+/// The column of Kaggle's competitions that holds a sequence of classes and corners.
 const PREDICTIONS: &str = "predictionstring";
 /// The columns of the VGG Image Annotator that hold a box and a class as JSON.
 const VIA: [&str; 2] = ["region_shape_attributes", "region_attributes"];
 
-/// The size of the picture; the first pair not beside a box that has these columns itself.
+/// Names of the size of the picture; the first pair that is not part of a box counts.
 const EXTENTS: [[&str; 2]; 3] = [["width", "height"], ["image_width", "image_height"], ["img_width", "img_height"]];
 
 /// The fields that hold a box.
@@ -115,27 +115,27 @@ enum Bounds {
     Centred([usize; 4]),
     /// x, y, width and height as a list in one field.
     Listed(usize),
-    /// Classes and corners, any number of them.
+    /// Any number of classes and corners.
     Predictions(usize),
     /// A shape and its attributes as JSON.
     Via([usize; 2]),
 }
 
-/// What a line's class is read from.
+/// The source of a line's class.
 #[derive(Clone, Debug, PartialEq)]
 enum Label {
     Field(usize),
-    /// One column for each class, of which one holds 1.
+    /// One-hot: one column for each class.
     Hot(Vec<usize>),
 }
 
-/// The fields by their place in the line.
+/// The meaning of the fields, by their index in the line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Columns {
     pub(super) path: usize,
     label: Option<Label>,
     split: Option<usize>,
-    /// An unknown word for a part is an error.
+    /// An unknown word for a split is an error.
     strict_split: bool,
     bounds: Option<Bounds>,
     /// Width and height of the picture.
@@ -145,34 +145,34 @@ pub(super) struct Columns {
 
 /// The first lines of a table.
 pub(super) struct Sample<'a> {
-    /// Fields of some lines, without blanks around.
+    /// The trimmed fields of some lines.
     pub(super) rows: &'a [Vec<String>],
-    /// Whether a text names a picture that is there.
+    /// Returns whether a text names an existing picture.
     pub(super) is_picture: &'a dyn Fn(&str) -> bool,
 }
 
 impl Sample<'_> {
-    /// The texts of a column that are not empty.
+    /// The non-empty fields of a column.
     fn column(&self, at: usize) -> impl Iterator<Item = &str> {
         self.rows.iter().filter_map(move |row| row.get(at)).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// How many fields of a column name a picture.
+    /// The number of fields of a column that name a picture.
     fn hits(&self, at: usize) -> usize {
         self.column(at).filter(|text| (self.is_picture)(text)).count()
     }
 
-    /// Whether some lines speak for it and none against.
+    /// Returns whether the column has fields and all of them satisfy `holds`.
     fn all(&self, at: usize, holds: impl Fn(&str) -> bool) -> bool {
         self.column(at).next().is_some() && self.column(at).all(holds)
     }
 }
 
 impl Columns {
-    /// The columns of a table whose first line names them: in lower case, without blanks around.
+    /// The columns of a table from its header, in lower case and trimmed.
     ///
     /// # Errors
-    /// When there is no path, or only some of the numbers of a box.
+    /// When there is no column of paths, or only some of the four numbers of a box.
     pub(super) fn new(names: Vec<String>, sample: &Sample<'_>) -> Result<Self, String> {
         let joined: Vec<String> = names.iter().map(|name| name.replace([' ', '-'], "_")).collect();
         let place = |known: &[&str]| known.iter().find_map(|known| joined.iter().position(|name| name == known));
@@ -199,14 +199,14 @@ impl Columns {
         let mut columns = Self { path, label: None, split, strict_split: strict.is_some(), bounds, extents, names };
         columns.label = place(&LABEL).map(Label::Field);
         if columns.label.is_none() {
-            // The one column that a table of the usual names has beside is a remark.
+            // Beside a path column of these names, an only other column is a remark.
             let remark = |label: &Label| matches!(label, Label::Field(_)) && PATH.contains(&joined[path].as_str());
             columns.label = columns.guessed_label(sample).filter(|label| !remark(label));
         }
         Ok(columns)
     }
 
-    /// The columns of a table whose first line is one of a picture already; `None` where no field names one.
+    /// The columns of a table without header; `None` if no field of the first line names a picture.
     pub(super) fn without_header(sample: &Sample<'_>) -> Option<Self> {
         let first = sample.rows.first()?;
         let has_suffix = |at: usize| first[at].contains('.') || first[at].contains('/');
@@ -218,7 +218,7 @@ impl Columns {
         let others: Vec<usize> = (0..first.len()).filter(|&at| at != path).collect();
         columns.split = others.iter().copied().find(|&at| sample.all(at, |text| row::part(text, false).is_some()));
         if let Some(four) = others.windows(4).find(|four| four[3] == four[0] + 3 && four.iter().all(|&at| is_number(at))) {
-            // RetinaNet's: corners.
+            // Four consecutive numbers are corners, as in RetinaNet's tables.
             columns.bounds = Some(Bounds::Corners([four[0], four[1], four[2], four[3]]));
         }
         columns.label = columns.guessed_label(sample).or_else(|| {
@@ -229,8 +229,8 @@ impl Columns {
         Some(columns)
     }
 
-    /// The column of paths: one of the usual names that names a picture, another that does in most lines, or one that can be
-    /// nothing else.
+    /// The column of paths: one of the usual names that names a picture, another that does so in
+    /// most lines, or one that can be nothing else.
     fn path_of(names: &[String], sample: &Sample<'_>) -> Option<usize> {
         let at = |known: &&str| names.iter().position(|name| name == known);
         let known = || PATH.iter().chain(&OTHER_PATH).filter_map(at);
@@ -257,7 +257,7 @@ impl Columns {
         let found = found.or_else(|| place(&LISTED).map(Bounds::Listed));
         let found = found.or_else(|| place(&[PREDICTIONS]).map(Bounds::Predictions));
         let found = found.or_else(|| Some(Bounds::Via([place(&VIA[..1])?, place(&VIA[1..])?])));
-        // Width and height alone are often those of the picture.
+        // Width and height alone often mean the picture.
         let (sized, corners) = (SIZED.map(place), CORNERS.map(place));
         let some_sized = sized[0].is_some() || sized[1].is_some();
         if found.is_none() && (some_sized || corners.iter().any(Option::is_some)) {
@@ -268,7 +268,8 @@ impl Columns {
         Ok(found)
     }
 
-    /// The class where no column is called so: in the only other column, if its words repeat, or in one column for each class.
+    /// The class without a column of such a name: the only other column, if its words repeat, or
+    /// one column for each class.
     fn guessed_label(&self, sample: &Sample<'_>) -> Option<Label> {
         let rest: Vec<usize> = self.unused().collect();
         if let [only] = rest[..] {
@@ -283,7 +284,7 @@ impl Columns {
         (rest.len() > 1 && rest.iter().all(binary) && sample.rows.iter().all(one)).then_some(Label::Hot(rest))
     }
 
-    /// Whether one of the names is one of a column of paths.
+    /// Returns whether one of the names may mean a column of paths.
     pub(super) fn names_path(names: &[String]) -> bool {
         let is_one = |name: &String| {
             let name = name.replace([' ', '-'], "_");
@@ -292,27 +293,27 @@ impl Columns {
         names.iter().any(is_one)
     }
 
-    /// The same fields by other names.
+    /// The same columns under other names.
     pub(super) fn called(self, names: Vec<String>) -> Self {
         Self { names, ..self }
     }
 
-    /// How many fields a line has.
+    /// The number of columns.
     pub(super) fn len(&self) -> usize {
         self.names.len()
     }
 
-    /// Whether these are the columns of that name.
+    /// Returns whether the columns have these names.
     pub(super) fn are<'a>(&self, names: impl Iterator<Item = &'a str>) -> bool {
         names.eq(self.names.iter().map(String::as_str))
     }
 
-    /// Whether a line says anything of a picture, or is but its name.
+    /// Returns whether lines describe pictures, or consist of nothing but a name.
     pub(super) fn tell(&self) -> bool {
         self.label.is_some() || self.split.is_some() || self.bounds.is_some() || self.names.len() == 1
     }
 
-    /// The names of the columns, to be shown.
+    /// The names of the columns, to show.
     pub(super) fn shown(&self) -> String {
         self.names.join(", ")
     }
@@ -345,7 +346,7 @@ impl Columns {
         (0..self.names.len()).filter(move |at| !unused.contains(at)).map(|at| self.names[at].as_str())
     }
 
-    /// The class of a line; empty where it has none.
+    /// The class of a line; empty if it has none.
     pub(super) fn label<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> String {
         match &self.label {
             Some(Label::Field(place)) => field(*place).as_ref().to_owned(),
@@ -357,10 +358,10 @@ impl Columns {
         }
     }
 
-    /// The part of a line.
+    /// The split of a line.
     ///
     /// # Errors
-    /// When a column that can hold nothing else holds another word.
+    /// When a column that can mean nothing else holds another word.
     pub(super) fn part<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Result<Option<crate::source::Split>, String> {
         let Some(place) = self.split else { return Ok(None) };
         let text = field(place);
@@ -371,18 +372,18 @@ impl Columns {
         }
     }
 
-    /// The size of the picture that a line gives; `None` where one of the two is no number of pixels.
+    /// The size of the picture in a line; `None` unless both are numbers of pixels.
     pub(super) fn drawn_on<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Option<[f64; 2]> {
         let extent = |place| field(place).as_ref().parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
         let [width, height] = self.extents?;
         Some([extent(width)?, extent(height)?])
     }
 
-    /// The boxes of a line, whose fields are texts without blanks around, with the classes that stand beside them; none where all
-    /// four numbers are empty.
+    /// The boxes of a line, with their own classes; `field` returns trimmed text. None if all four
+    /// numbers are empty.
     ///
     /// # Errors
-    /// When something is neither a number nor what stands for none.
+    /// When a field is neither a number nor one of the substitutes for a missing one.
     pub(super) fn boxes<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Result<Vec<Boxed>, String> {
         let four = |places: [usize; 4]| -> Result<Option<[f64; 4]>, String> {
             if places.iter().all(|&place| field(place).as_ref().is_empty()) {

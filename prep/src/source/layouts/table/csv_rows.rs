@@ -6,21 +6,22 @@ use shared::archive::Name;
 use super::columns::{Columns, Sample};
 use super::row::{LineError, Row, Rows};
 
-/// What may stand between the fields; of several that occur equally often in the first line, the first counts.
+/// Possible delimiters; the most frequent in the first line counts, of equally frequent ones the
+/// first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// What Excel writes before the header, followed by the delimiter.
+/// Excel's line before the header, followed by the delimiter.
 const SEPARATOR: &[u8] = b"sep=";
-/// So many lines tell what the columns hold.
+/// Number of lines from which the meaning of columns is guessed.
 pub(super) const SAMPLE: usize = 64;
 
-/// The first lines, and what the columns hold.
+/// The first lines and the meaning of the columns.
 pub(super) struct Head {
     pub(super) columns: Columns,
     has_header: bool,
     delimiter: u8,
-    /// Bytes before the first line.
+    /// Number of bytes before the first line.
     start: usize,
-    /// Fields of the first lines of pictures.
+    /// The fields of the first lines, without the header.
     pub(super) rows: Vec<Vec<String>>,
 }
 
@@ -28,7 +29,7 @@ impl Head {
     /// Reads the first lines.
     ///
     /// # Errors
-    /// When no column has paths.
+    /// When there is no column of paths.
     pub(super) fn read(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Self, LineError> {
         let (start, delimiter) = delimiter(text);
         let mut reader = open(&text[start..], delimiter);
@@ -82,7 +83,7 @@ pub(super) fn parse(text: &[u8], head: &Head) -> Result<Rows, LineError> {
     Ok(rows)
 }
 
-/// What stands between the fields, and where the first line begins.
+/// The offset of the first line, and the delimiter.
 fn delimiter(text: &[u8]) -> (usize, u8) {
     let mut start = 0;
     for line in text.split_inclusive(|&b| b == b'\n') {
@@ -95,7 +96,7 @@ fn delimiter(text: &[u8]) -> (usize, u8) {
         }
         if !trimmed.is_empty() {
             let count = |delimiter: u8| trimmed.iter().filter(|&&b| b == delimiter).count();
-            // The last of the largest is taken, hence backwards.
+            // `max_by_key` returns the last maximum, hence backwards.
             let most = DELIMITERS.into_iter().rev().max_by_key(|&d| count(d)).unwrap_or(b',');
             return (0, most);
         }
@@ -112,7 +113,7 @@ fn fields(record: &ByteRecord) -> Vec<String> {
     record.iter().map(|field| Name(field.trim_ascii().to_vec()).to_string().trim().to_owned()).collect()
 }
 
-/// Reads the next line that holds something.
+/// Reads the next non-empty line.
 fn next(reader: &mut Reader<&[u8]>, record: &mut ByteRecord, lines: &mut Lines<'_>) -> Result<bool, LineError> {
     loop {
         let more = reader.read_byte_record(record).map_err(|e| LineError { line: lines.line, what: e.to_string() })?;
@@ -144,17 +145,18 @@ fn read_row(record: &ByteRecord, columns: &Columns, line: usize, has_header: boo
     Ok(Row { line, path, label, split, boxes: columns.boxes(text)?, drawn_on: columns.drawn_on(text) })
 }
 
-/// Lines counted along the text. The reader's own count is behind where lines end in two characters or are empty.
+/// Counts lines along the text. The reader's own count is wrong for empty lines and lines that end
+/// in two characters.
 struct Lines<'a> {
     text: &'a [u8],
-    /// Where the reader begins.
+    /// The offset at which the reader begins.
     start: usize,
     offset: usize,
     line: usize,
 }
 
 impl Lines<'_> {
-    /// Goes to the record that begins at `offset` of the reader, or after empty lines there.
+    /// Advances to the record that begins at `offset` of the reader, or after empty lines there.
     fn advance(&mut self, offset: u64) {
         let from = (self.start + offset as usize).min(self.text.len());
         let blank = self.text[from..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();

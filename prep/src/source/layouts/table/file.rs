@@ -1,27 +1,28 @@
-//! The file of a table: known by its suffix, read as text.
+//! The file of a table: its kind by suffix, and its text.
 
 use std::borrow::Cow;
 
 use crate::source::text;
 
-/// A line longer than this, in bytes, is none of a table of pictures: what it becomes in memory stays bounded.
+/// Longest line of a table, in bytes, which bounds the memory for parsing it.
 pub(super) const LINE_LIMIT: usize = 16 << 20;
 
-/// What their names end in.
+/// Suffixes of tables.
 pub(super) const SUFFIXES: [&str; 3] = [".csv", ".tsv", ".jsonl"];
-/// What the names of lists end in, a path and a class in each line.
+/// The suffix of lists with a path and a class in each line.
 pub(super) const LIST: &str = ".txt";
-/// Whether a table's name is that of a list.
+/// Returns whether the name is that of a list.
 pub(super) fn is_list(name: &[u8]) -> bool {
     name.to_ascii_lowercase().ends_with(LIST.as_bytes())
 }
 
-/// Whether a name is that of a table of JSON lines.
+/// Returns whether a name is that of a table of JSON lines.
 pub(super) fn is_jsonl(name: &[u8]) -> bool {
     name.to_ascii_lowercase().ends_with(b".jsonl")
 }
 
-/// The text of a table: without a byte order mark, in UTF-8. The lines of a list, a path and a class, are separated by a tab.
+/// The text of a table in UTF-8, without a byte order mark. In lists, a tab is put between path and
+/// class.
 pub(super) fn text_of<'a>(name: &[u8], bytes: &'a [u8]) -> Cow<'a, [u8]> {
     let text = text::plain(bytes);
     let first = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();

@@ -19,7 +19,7 @@ const OBJECTS: &str = "objects";
 /// Reads all lines.
 ///
 /// # Errors
-/// When a line is no JSON object, or one that does not name a picture.
+/// When a line is no JSON object, or does not name a picture.
 pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Rows, LineError> {
     let first = sample(text);
     let mut rows = Rows::default();
@@ -48,10 +48,10 @@ pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Ro
     Ok(rows)
 }
 
-/// What the first line holds, with the texts of its path in the first lines.
+/// The columns of the first line, and the fields of the first lines.
 ///
 /// # Errors
-/// When it is no object, or none that names a picture.
+/// When it is no object, or does not name a picture.
 pub(super) fn head(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<(Columns, Vec<Vec<String>>), LineError> {
     let first = sample(text);
     let (line, object) = lines(text).next().unwrap_or((1, b"null"));
@@ -62,12 +62,12 @@ pub(super) fn head(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<(Co
     Ok((columns, rows))
 }
 
-/// Whether members of that name hold boxes.
+/// Returns whether members of that name hold boxes.
 fn is_boxes(name: &str) -> bool {
     BOX.contains(&name) || BOXES.contains(&name) || name == OBJECTS
 }
 
-/// Whether an object's members hold boxes.
+/// Returns whether some of an object's members hold boxes.
 pub(super) fn has_boxes(columns: &Columns) -> bool {
     columns.ignored().any(is_boxes)
 }
@@ -80,7 +80,7 @@ fn sample(text: &[u8]) -> Vec<Map<String, Value>> {
     lines(text).take(SAMPLE).filter_map(|(_, line)| serde_json::from_slice(line).ok()).collect()
 }
 
-/// The texts of an object's members of these names.
+/// An object's members of these names, as text.
 fn row_of(object: &Map<String, Value>, names: &[String]) -> Vec<String> {
     let text = |name: &String| object.get(name).and_then(text_of).unwrap_or_default().into_owned();
     names.iter().map(text).collect()
@@ -106,7 +106,7 @@ fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Resu
     if path.is_empty() {
         return Err("its path is empty".into());
     }
-    // Lists are no numbers, and said so by their text.
+    // Lists are no numbers; errors show their text.
     let shown = |place: usize| text_of(fields[place].1).unwrap_or_else(|| fields[place].1.to_string().into());
     let label = columns.label(shown);
     let split = columns.part(shown)?;
@@ -138,7 +138,7 @@ fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Resu
     })
 }
 
-/// A text without blanks around, a number or a truth value as text; null is empty; `None` for lists and objects.
+/// A trimmed string, or a number or boolean as text; null is empty; `None` for lists and objects.
 fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => Some("".into()),
@@ -157,7 +157,7 @@ fn lists(value: &Value, name: &str) -> Result<Vec<BoundingBox>, String> {
     }
 }
 
-/// A box from a list; `None` for null and the empty list. A null in it is not a number.
+/// A box from a list; `None` for null and the empty list. A null in it is NaN.
 fn numbers(value: &Value, name: &str) -> Result<Option<BoundingBox>, String> {
     let list = match value {
         Value::Null => return Ok(None),

@@ -1,21 +1,25 @@
-//! Tables of pictures: CSV (comma, semicolon, tab or bar, with a header line or without) and JSON lines (an object a line). Which
-//! pictures there are, with their boxes, classes and parts.
+//! Tables of pictures: CSV (comma, semicolon, tab or bar, with or without header) and JSON lines
+//! (an object per line).
 //!
 //! | column | other names | holds |
 //! |---|---|---|
 //! | `path` | `file`, `filename`, `image`, `file_name`, `image_path`, `img`, `id`, … | the picture: a path from the table's folder, or the end of one, with or without suffix |
 //! | `label` | `class`, `category`, `name`, `target`, `breed`, `diagnosis`, … | the class; empty: none |
-//! | `split` | `part`, `subset`, `partition`, … | train, val (valid, validation) or test; empty: not said |
+//! | `split` | `part`, `subset`, `partition`, … | train, val (valid, validation) or test; empty: not given |
 //! | `x`, `y`, `width`, `height` | `w`, `h` | a box from its upper left corner |
-//! | `xmin`, `ymin`, `xmax`, `ymax` | `x1`, `y1`, `x2`, `y2` | a box by two corners, counted from 0; its right and lower edge |
+//! | `xmin`, `ymin`, `xmax`, `ymax` | `x1`, `y1`, `x2`, `y2` | a box by its edges, counted from 0 |
 //! | `width`, `height` beside corners | `image_width`, `img_width`, … | the size of the picture that boxes were drawn on |
 //!
 //! Boxes that all lie within 0 to 1 are fractions of their pictures.
 //!
-//! Without such names, the column of paths is the one whose fields name pictures that are there, and the class is the only other
-//! column if its words repeat, or the one of several columns of 0 and 1 that is 1. JSON lines may instead have `box: [x, y, width,
-//! height]`, `boxes: [[…], …]`, or `objects: {bbox: [[…], …], categories: […]}`. Several lines of one path are several objects of
-//! one picture. A box with an empty field or NaN leaves out its object alone. Other columns are ignored, and named in the log once.
+//! Without such names, the column of paths is the one whose fields name existing pictures.
+//! The class is then the only other column, if its words repeat, or the one of several columns of 0
+//! and 1 that is 1.
+//! JSON lines may instead have `box: [x, y, width, height]`, `boxes: [[…], …]`, or `objects: {bbox:
+//! [[…], …], categories: […]}`.
+//! Several lines with one path are several objects of one picture.
+//! A box with an empty field or NaN leaves out only its object.
+//! Other columns are ignored, and named in the log once.
 
 mod choose;
 mod columns;
@@ -25,21 +29,22 @@ mod json_rows;
 mod row;
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Place;
+use std::collections::hash_map::Entry as Slot;
 
 use shared::archive::{Archive, Name};
 
+use crate::crop::Object;
+use crate::crop::placement;
 use crate::source::classes::Classes;
 use crate::source::lookup::{Lookup, Misses, ambiguous, cleaned, leads_out};
 use crate::source::path::{base_of, common_folder, folder_of, stem_of};
-use crate::crop::Object;
-use crate::source::{Content, Entry, Format, Listing, Split, SourceError, TABLE_LIMIT, Unused, split_folders, text};
-use crate::crop::placement;
+use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, Unused, split_folders, text};
 use choose::{Chooser, NAMES};
 use file::{LINE_LIMIT, is_jsonl, is_list, text_of};
 use row::{LineError, Row, Rows};
 
-/// Whether there is a table of one of the usual names, or a single table at the archive's root, that names pictures.
+/// Returns whether a table of one of the usual names, or the only table at the archive's root,
+/// names pictures.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     if !choose::any(archive, false) {
@@ -49,7 +54,7 @@ pub fn detect(archive: &Archive) -> bool {
     !Chooser::new(archive, &lookup).usual().is_empty()
 }
 
-/// Whether a table or list of any name, anywhere, clearly names the pictures.
+/// Returns whether a table or list of any name, anywhere, clearly names the pictures.
 #[must_use]
 pub fn detect_anywhere(archive: &Archive) -> bool {
     if !choose::any(archive, true) {
@@ -59,7 +64,7 @@ pub fn detect_anywhere(archive: &Archive) -> bool {
     !Chooser::new(archive, &lookup).anywhere().is_empty()
 }
 
-/// Why the tables of an archive that was read in another layout are not used.
+/// The tables that are not used by another layout, with the reasons.
 #[must_use]
 pub(in crate::source) fn passed_over(archive: &Archive, used: &[usize]) -> Vec<Unused> {
     if !choose::any(archive, true) {
@@ -79,8 +84,10 @@ pub(in crate::source) fn passed_over(archive: &Archive, used: &[usize]) -> Vec<U
     unused
 }
 
-/// Reads the table of that name, or else those of the usual names that name pictures, or any that clearly do. The pictures come
-/// in the order of the tables, the classes sorted by name (by value where all are numbers).
+/// Reads the table of that name, or else those of the usual names that name pictures, or any that
+/// clearly do.
+/// The pictures are in the order of the tables, the classes sorted by name (by value if all are
+/// numbers).
 ///
 /// # Errors
 /// When there is no such table, or a line is malformed.
@@ -96,7 +103,7 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     };
     let (classes, places) = (Classes::default(), HashMap::new());
     let mut reader = Reader { archive, lookup: &lookup, classes, places, pictures: Vec::new(), columns: Vec::new() };
-    // A single table is for all of its pictures, whatever it is called.
+    // The name of a single table says nothing about splits.
     let mut splits: Vec<Option<Split>> = tables.iter().map(|&table| chooser.part(table)).collect();
     if splits.windows(2).all(|pair| pair[0] == pair[1]) {
         splits.fill(None);
@@ -122,7 +129,7 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
     Ok(Listing { tables, classes, unused, columns, ..Listing::of(Format::Table, root, entries) })
 }
 
-/// Gives classes that lists number the names of the folders, where every class has a folder of its own.
+/// Names numbered classes of lists after folders, if every class has a folder of its own.
 fn name_by_folders(classes: &mut [String], entries: &[Entry]) {
     let mut folders: Vec<Option<&[u8]>> = vec![None; classes.len()];
     for entry in entries {
@@ -144,14 +151,14 @@ fn name_by_folders(classes: &mut [String], entries: &[Entry]) {
     classes.clone_from_slice(&names);
 }
 
-/// The tables that are meant where none was named.
+/// The tables to read if none is named.
 fn find(archive: &Archive, chooser: &Chooser<'_>) -> Result<Vec<usize>, SourceError> {
     for found in [chooser.usual(), chooser.anywhere()] {
         if !found.is_empty() {
             return Ok(found);
         }
     }
-    // One without paths says by its error what it lacks.
+    // The error of reading it says what it lacks.
     if let Some(group) = chooser.usual_candidates().into_iter().next() {
         return Ok(group);
     }
@@ -171,7 +178,7 @@ fn find(archive: &Archive, chooser: &Chooser<'_>) -> Result<Vec<usize>, SourceEr
     ))
 }
 
-/// The rows of a table, by what its name ends in.
+/// The rows of a table, parsed by its suffix.
 fn parse(name: &[u8], bytes: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Rows, LineError> {
     let bytes = text_of(name, bytes);
     if let Some((line, _)) = (1..).zip(bytes.split(|&b| b == b'\n')).find(|(_, text)| text.len() > LINE_LIMIT) {
@@ -192,13 +199,13 @@ struct Reader<'a> {
     classes: Classes,
     /// Pictures by their names in the archive.
     places: HashMap<Vec<u8>, usize>,
-    pictures: Vec<Picture>,
-    /// The names of the columns that are used.
+    pictures: Vec<TablePicture>,
+    /// The names of the columns used.
     columns: Vec<String>,
 }
 
 impl Reader<'_> {
-    /// Adds what a table says; pictures of which no line says the part are of `part`.
+    /// Adds the rows of a table; pictures without a split in any row are of `split`.
     fn add(&mut self, table: usize, split: Option<Split>) -> Result<(), SourceError> {
         let archive = self.archive;
         let name = choose::shown(archive, table);
@@ -217,7 +224,7 @@ impl Reader<'_> {
             }
         }
         let (mut misses, mut outside, mut names) = (Misses::default(), None, 0);
-        // What the last line named: the objects of a picture stand together.
+        // The last picture: its objects are usually in consecutive lines.
         let mut last: Option<(Vec<u8>, Option<Split>, usize)> = None;
         for mut row in rows.rows {
             row.split = row.split.or(split);
@@ -242,13 +249,13 @@ impl Reader<'_> {
                         }
                     };
                     let picture = match self.places.entry(resolved) {
-                        Place::Occupied(place) => *place.get(),
-                        Place::Vacant(place) => {
+                        Slot::Occupied(place) => *place.get(),
+                        Slot::Vacant(place) => {
                             names += 1;
                             if found.is_empty() {
                                 misses.add(&row.path);
                             }
-                            self.pictures.push(Picture { name: place.key().clone(), ..Picture::default() });
+                            self.pictures.push(TablePicture { name: place.key().clone(), ..TablePicture::default() });
                             *place.insert(self.pictures.len() - 1)
                         }
                     };
@@ -258,7 +265,8 @@ impl Reader<'_> {
             };
             self.pictures[picture].add(row, &mut self.classes).map_err(|what| bad(line, what))?;
         }
-        // A table made elsewhere, of which nothing is found, is not one of this folder.
+        // A table with paths of elsewhere, of which nothing is found, does not belong to this
+        // folder.
         if let Some((line, what)) = outside
             && misses.count() == names
         {
@@ -268,28 +276,28 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The part that a table's name speaks of: it tells apart pictures of the same name.
+    /// The split in a table's name, which tells pictures of the same name apart.
     fn part_of_table(&self, table: usize) -> Option<Split> {
         let name = &self.archive.names()[table].0;
         split_folders::of_name(stem_of(base_of(name)))
     }
 }
 
-/// What the lines so far say of one picture.
+/// One picture, from the lines so far.
 #[derive(Default)]
-struct Picture {
-    /// In the archive.
+struct TablePicture {
+    /// The name in the archive.
     name: Vec<u8>,
-    /// The part, and the line that says so.
+    /// The split, and the line that gives it.
     split: Option<(Split, usize)>,
     objects: Vec<Object>,
     /// The different classes.
     labels: Vec<u32>,
-    /// The size of the picture that boxes were drawn on; the first that is given counts.
+    /// The size of the picture that boxes were drawn on; the first one given counts.
     drawn_on: Option<[f64; 2]>,
 }
 
-impl Picture {
+impl TablePicture {
     fn add(&mut self, row: Row, classes: &mut Classes) -> Result<(), String> {
         match (self.split, row.split) {
             (Some((known, first)), Some(split)) if known != split => {
@@ -308,7 +316,7 @@ impl Picture {
             self.objects.push(Object { bounding_box: boxed.bounding_box, label: own.or(label) });
         }
         for label in labels {
-            // Two are enough to know that there is not one; no picture makes this list long.
+            // Two are enough to know that the class is not unique; the list stays short.
             if self.labels.len() < 2 && !self.labels.contains(&label) {
                 self.labels.push(label);
             }
@@ -316,7 +324,7 @@ impl Picture {
         Ok(())
     }
 
-    /// The class of the picture is the one that its lines name, if they name one only.
+    /// The class of the picture is the one that its lines name, if they name exactly one.
     fn into_entry(self, id: u32, root: usize) -> Entry {
         let label = if let [label] = self.labels[..] { Some(label) } else { None };
         let (content, split) = (Content::File(Name(self.name[root..].to_vec())), self.split.map(|(split, _)| split));

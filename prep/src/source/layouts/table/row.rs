@@ -1,4 +1,4 @@
-//! One line of a table of pictures: what its fields mean.
+//! One line of a table of pictures, and parsing its fields.
 
 use serde_json::Value;
 
@@ -9,18 +9,18 @@ use crate::source::{Split, text};
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
-    /// The columns that say nothing to us, each once.
+    /// The names of columns that are ignored.
     pub(super) ignored: Vec<String>,
-    /// The others, each once.
+    /// The names of columns that are used.
     pub(super) used: Vec<String>,
 }
 
-/// What one line says of a picture.
+/// One line.
 #[derive(Debug, PartialEq)]
 pub(super) struct Row {
     /// The line, from 1.
     pub(super) line: usize,
-    /// The picture as it is written there.
+    /// The path of the picture, as written.
     pub(super) path: Vec<u8>,
     pub(super) label: Option<String>,
     pub(super) split: Option<Split>,
@@ -29,21 +29,21 @@ pub(super) struct Row {
     pub(super) drawn_on: Option<[f64; 2]>,
 }
 
-/// A box, and its class where that is not the line's.
+/// A box, and its class if it differs from the line's.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Boxed {
     pub(super) bounding_box: BoundingBox,
     pub(super) label: Option<String>,
 }
 
-/// What is wrong with which line.
+/// A malformed line.
 #[derive(Debug)]
 pub(super) struct LineError {
     pub(super) line: usize,
     pub(super) what: String,
 }
 
-/// Why a path that was not found cannot be below the table's folder; `None` where it can.
+/// The reason that a path that is not found cannot lie below the table's folder; `None` if it can.
 pub(super) fn outside(path: &[u8], shown: &str) -> Option<String> {
     if path.split(|b| matches!(b, b'/' | b'\\')).any(|part| part == b"..") {
         return Some(format!(
@@ -56,16 +56,16 @@ pub(super) fn outside(path: &[u8], shown: &str) -> Option<String> {
     })
 }
 
-/// A part; `None` for an empty field.
+/// A split; `None` for an empty field.
 ///
 /// # Errors
-/// When it is no name of a part.
+/// When it names no split.
 pub(super) fn split(text: &str) -> Result<Option<Split>, String> {
     let wrong = || format!("the split \"{text}\" is none of train, val, valid, validation and test");
     if text.is_empty() { Ok(None) } else { part(text, false).map(Some).ok_or_else(wrong) }
 }
 
-/// The part of a word, or where parts are `numbered` of 0, 1 and 2.
+/// The split of a word or, if splits are `numbered`, of 0, 1 and 2.
 pub(super) fn part(text: &str, numbered: bool) -> Option<Split> {
     match text {
         "0" if numbered => Some(Split::Train),
@@ -77,7 +77,7 @@ pub(super) fn part(text: &str, numbered: bool) -> Option<Split> {
     }
 }
 
-/// A number of a box; not a number where it stands for none.
+/// A number of a box; NaN for a missing one.
 ///
 /// # Errors
 /// When it is none.
@@ -112,7 +112,7 @@ pub(super) fn listed(text: &str, column: &str) -> Result<Option<BoundingBox>, St
     }
 }
 
-/// Boxes from classes and corners one after the other: `n01440764 240 170 260 240`.
+/// Boxes from a sequence of classes and corners: `n01440764 240 170 260 240`.
 ///
 /// # Errors
 /// When they are not groups of five.
@@ -127,7 +127,7 @@ pub(super) fn predictions(text: &str) -> Result<Vec<Boxed>, String> {
     all.ok_or_else(|| format!("\"{text}\" is not a class and xmin, ymin, xmax, ymax, any number of times"))
 }
 
-/// A box of the VGG Image Annotator: a shape and its attributes as JSON; `None` where there is no shape.
+/// A box of the VGG Image Annotator: a shape and its attributes as JSON; `None` without a shape.
 ///
 /// # Errors
 /// When it is no JSON.
