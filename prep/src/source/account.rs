@@ -226,7 +226,7 @@ pub fn insist(sources: &[Account]) -> Result<(), DataError> {
     let unused = sources.iter().flat_map(|account| &account.unused).filter(is_meant);
     let lines = unused.map(|Unused { why, tally, .. }| format!("{} {why} ({})", tally.files, tally.shown()));
     let missing = sources.iter().map(|account| &account.missing).filter(|missing| missing.files > 0);
-    let missing = missing.map(|tally| format!("{} listed pictures that are not there ({})", tally.files, tally.shown()));
+    let missing = missing.map(|tally| format!("{} missing listed pictures ({})", tally.files, tally.shown()));
     let all: Vec<String> = lines.chain(missing).collect();
     if all.is_empty() {
         return Ok(());

@@ -25,7 +25,7 @@ pub(crate) fn of_name(name: &[u8]) -> Option<Split> {
 /// `train2017`.
 ///
 /// Annotations need it to tell pictures of the same name apart.
-/// Returns whether the folders are the source's splits depends on their siblings: [`SplitFolders`].
+/// Whether the folders are the source's splits depends on their siblings: [`SplitFolders`].
 pub(crate) fn of_path(path: &[u8]) -> Option<Split> {
     let only_word = |folder: &[u8]| match words(folder)[..] {
         [only] => Split::named(only),

@@ -126,7 +126,7 @@ fn a_malformed_line_is_named() {
         ("bounding_boxes.txt", "1 2 3 4 5\n1 2 3 4 5\n", "bounding_boxes.txt, line 2"),
         ("bounding_boxes.txt", "1 2 3 4\n", "\"2 3 4\" is not x, y, width and height"),
         ("images.txt", "1 a.png\none b.png\n", "images.txt, line 2"),
-        ("images.txt", "1 a.png\n1 b.png\n", "picture 1 is there already"),
+        ("images.txt", "1 a.png\n1 b.png\n", "picture 1 is already in line 1"),
         ("train_test_split.txt", "1 2\n", "\"2\" is neither 1 (training) nor 0 (testing)"),
         ("image_class_labels.txt", "1 9\n", "class 9 is not in classes.txt"),
     ] {

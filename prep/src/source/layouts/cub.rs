@@ -67,7 +67,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let (id, path) = row.id_and_rest(&reader, IMAGES)?;
         let id = &Id::of(id);
         if let Some(first) = seen.insert(id.clone(), row.line) {
-            return Err(reader.bad(IMAGES, row.line, format!("picture {id} is there already, in line {first}")));
+            return Err(reader.bad(IMAGES, row.line, format!("picture {id} is already in line {first}")));
         }
         let label = labels.as_ref().and_then(|labels| labels.get(id)).map(|(line, class)| {
             let unknown = || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", class.0));
@@ -236,7 +236,7 @@ impl Reader<'_> {
             let value = String::from_utf8_lossy(rest).parse().map_err(|what| self.bad(table, row.line, what))?;
             if let Some((first, _)) = values.insert(Id::of(id), (row.line, value)) {
                 let id = Id::of(id);
-                return Err(self.bad(table, row.line, format!("picture {id} is there already, in line {first}")));
+                return Err(self.bad(table, row.line, format!("picture {id} is already in line {first}")));
             }
         }
         Ok(Some(values))

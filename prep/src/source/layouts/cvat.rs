@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
+use roxmltree::{Document, Error as XmlError, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use super::shapes::around;
@@ -60,8 +60,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let xml = String::from_utf8_lossy(&text::plain(&bytes)).into_owned();
         let options = ParsingOptions { allow_dtd: false, nodes_limit: XML_NODES, ..ParsingOptions::default() };
         let document = Document::parse_with_options(&xml, options).map_err(|e| match e {
-            Fault::UnexpectedEndOfStream | Fault::UnclosedRootNode => {
-                bad(format!("it breaks off in line {}", xml.lines().count()))
+            XmlError::UnexpectedEndOfStream | XmlError::UnclosedRootNode => {
+                bad(format!("it is truncated in line {}", xml.lines().count()))
             }
             e => bad(format!("it is no sound XML, line {}: {e}", e.pos().row)),
         })?;

@@ -201,7 +201,7 @@ fn files(archive: &Archive) -> Result<Vec<Files>, SourceError> {
     }
     files.sort_by_key(|file| file.split.map_or(0, |split| split as usize));
     if files.is_empty() {
-        let what = "holds no file called like train-images-idx3-ubyte, gzipped or not";
+        let what = "holds no file named like train-images-idx3-ubyte, gzipped or not";
         return Err(SourceError::Usage { path: archive.path().to_owned(), source: shared::cli::UsageError(what.into()) });
     }
     Ok(files)
@@ -234,7 +234,7 @@ impl Extents {
         let needed = shape.raw(0).bytes().checked_mul(shape.count).and_then(|bytes| bytes.checked_add(shape.header));
         let length = file.len()?;
         if needed != Some(length) || width == 0 || height == 0 {
-            let bytes = needed.map_or("more bytes than there can be".into(), |bytes| format!("{bytes} bytes"));
+            let bytes = needed.map_or("more bytes than possible".into(), |bytes| format!("{bytes} bytes"));
             let Self { count, .. } = shape;
             let what = format!("{count} pictures of {width}x{height}x{channels} take {bytes}, but it has {length}");
             return Err(file.bad(what));

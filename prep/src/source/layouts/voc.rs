@@ -15,7 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rayon::prelude::*;
-use roxmltree::{Document, Error as Fault, Node, ParsingOptions};
+use roxmltree::{Document, Error as XmlError, Node, ParsingOptions};
 use shared::archive::{Archive, Name};
 
 use crate::crop::placement;
@@ -185,9 +185,9 @@ impl Annotation {
         let text = str::from_utf8(&bytes).map_err(|e| format!("it is not UTF-8 ({e}); save it as UTF-8"))?;
         let options = ParsingOptions { allow_dtd: false, nodes_limit: XML_NODES, ..ParsingOptions::default() };
         let document = Document::parse_with_options(text, options).map_err(|e| match e {
-            Fault::DtdDetected => "it has a document type (<!DOCTYPE …>), which is not read; remove it".into(),
-            Fault::NodesLimitReached => format!("it has more than {XML_NODES} elements and texts"),
-            Fault::UnexpectedEndOfStream | Fault::UnclosedRootNode => format!("it breaks off in line {}", text.lines().count()),
+            XmlError::DtdDetected => "it has a document type (<!DOCTYPE …>), which is not read; remove it".into(),
+            XmlError::NodesLimitReached => format!("it has more than {XML_NODES} elements and texts"),
+            XmlError::UnexpectedEndOfStream | XmlError::UnclosedRootNode => format!("it is truncated in line {}", text.lines().count()),
             e => format!("it is no sound XML, line {}: {e}", e.pos().row),
         })?;
         let root = document.root_element();

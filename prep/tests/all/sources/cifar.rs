@@ -145,8 +145,8 @@ fn cifar_in_its_python_form_is_read_and_nothing_of_it_is_run() {
     for (bytes, wanted) in [
         (b"cos\nsystem\n(S'touch /tmp/x'\ntR.".to_vec(), "it names os.system"),
         (b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93.".to_vec(), "it names builtins.eval"),
-        (sound[..sound.len() - 2].to_vec(), "it breaks off"),
-        (sound[..500].to_vec(), "it breaks off"),
+        (sound[..sound.len() - 2].to_vec(), "it is truncated"),
+        (sound[..500].to_vec(), "it is truncated"),
         (b"}.".to_vec(), "labels or fine_labels"),
     ] {
         let error = Drawn::named(&[]).with("data_batch_1", bytes).with("batches.meta", meta.clone()).refused(&scratch, None);

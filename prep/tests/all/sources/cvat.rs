@@ -32,7 +32,7 @@ fn cvat_errors_name_the_line() {
     let bad = |text: &str| error("cvat-bad", &[("annotations.xml", text), ("1.jpg", "")], cvat::read);
     assert_says(&bad(&TEXT.replace("xtl=\"20.0\"", "xtl=\"x2\"")), &["annotations.xml", "sub/0.jpg", "xtl \"x2\""]);
     assert_says(&bad(&TEXT.replace("ybr=\"30.0\"", "")), &["sub/0.jpg", "bird has no ybr"]);
-    assert_says(&bad(&TEXT[..TEXT.len() - 20]), &["annotations.xml", "breaks off in line"]);
+    assert_says(&bad(&TEXT[..TEXT.len() - 20]), &["annotations.xml", "is truncated in line"]);
     assert_says(&error("cvat-none", &[("a.xml", "<svg/>")], cvat::read), &["<annotations>"]);
 }
 

@@ -66,7 +66,7 @@ fn malformed_idx_files_are_named_with_their_numbers() {
             "t10k-images.idx3-ubyte: 1 pictures of 5x2x1 take 26 bytes, but it has 25",
         ),
         (mnist().with(images, idx(&[1, 2, 5], &[0; 11])), "but it has 27"),
-        (mnist().with(images, idx(&[u32::MAX; 3], &[])), "more bytes than there can be"),
+        (mnist().with(images, idx(&[u32::MAX; 3], &[])), "more bytes than possible"),
         (mnist().with(images, idx(&[1, 0, 5], &[])), "1 pictures of 5x0x1"),
         (mnist().with(images, idx(&[1, 2, 5, 2], &[0; 20])), "[1, 2, 5, 2] are not those of pictures"),
         (mnist().with(images, idx(&[1], &[0])), "[1] are not those of pictures"),

@@ -112,7 +112,7 @@ fn voc_errors_name_the_file_and_the_value() {
     let with = |text: &str| xml("", &[object("dog", ["1", "1", "2", "2"]), text.to_owned()]);
     let first =
         |test: &str, text: &str| error(&format!("voc-bad-{test}"), &[("Annotations/a.xml", text), ("a.jpg", "")], voc::read);
-    assert_says(&first("cut", &good[..good.len() - 4]), &["Annotations/a.xml", "breaks off in line 6"]);
+    assert_says(&first("cut", &good[..good.len() - 4]), &["Annotations/a.xml", "is truncated in line 6"]);
     assert_says(&first("tags", &good.replace("</annotation>", "</a>")), &["a.xml", "XML", "line 6"]);
     assert_says(&first("number", &with(&object("cow", ["1", "x7", "2", "2"]))), &["a.xml", "object 2 (cow)", "ymin \"x7\""]);
     assert_says(&first("no-box", &with("<object><name>cow</name></object>")), &["object 2 (cow) has no bndbox"]);

@@ -366,7 +366,7 @@ impl Reader<'_> {
     }
 
     fn fetch(&mut self, at: u64) -> Result<(), String> {
-        let id = self.memo.get(&at).copied().ok_or_else(|| damaged("it refers to what is not there"))?;
+        let id = self.memo.get(&at).copied().ok_or_else(|| damaged("it refers to a missing value"))?;
         if self.stack.len() >= VALUE_LIMIT {
             return Err(format!("it has more than {VALUE_LIMIT} values"));
         }
@@ -443,5 +443,5 @@ fn damaged(what: &str) -> String {
 }
 
 fn short() -> String {
-    damaged("it breaks off, or takes more than there is")
+    damaged("it is truncated")
 }

@@ -77,7 +77,7 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let mut classes = names.unwrap_or_default();
     if !classes.is_empty() && classes.len() <= most as usize {
         tracing::warn!(
-            "{meta} names {} classes, but labels go up to {most}: the others are called by their numbers",
+            "{meta} names {} classes, but labels go up to {most}: the others are named by their numbers",
             classes.len()
         );
     }
