@@ -2,7 +2,7 @@
 
     python tools/golden_crop.py            (needs tensorflow-cpu and numpy; made with the versions named in crop.json)
 
-The pictures are formulas that prep/tests/crop.rs repeats, so that no picture is stored. The crop rule is that of the Keras
+The pictures are formulas that prep/tests/all/crop.rs repeats, so that no picture is stored. The crop rule is that of the Keras
 example "Data-efficient GANs with ADA": tf.image.crop_to_bounding_box, then tf.image.resize with area resampling.
 """
 import json

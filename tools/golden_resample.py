@@ -2,7 +2,7 @@
 
     python tools/golden_resample.py        (needs tensorflow-cpu, Pillow and numpy; made with the versions in resample.json)
 
-The pictures are those of tools/golden_crop.py, which prep/tests/resample.rs draws again, so that no picture is stored. For every
+The pictures are those of tools/golden_crop.py, which prep/tests/all/resample.rs draws again, so that no picture is stored. For every
 case the results of the methods follow each other in resample.bin, in the order of "methods".
 """
 import json

@@ -1,5 +1,5 @@
-//! Files changed at random, and how much memory their readers take: for the tests that run readers on them (`prep/tests/fuzz.rs`,
-//! `train/tests/fuzz.rs`).
+//! Files changed at random, and how much memory their readers take: for the tests that run readers
+//! on them (`prep/tests/fuzz.rs`, `train/tests/fuzz.rs`).
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

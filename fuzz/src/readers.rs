@@ -1,8 +1,9 @@
-//! Every reader of foreign bytes as a function of bytes. None may panic, and none may take more memory than its limits say.
+//! Every reader of foreign bytes as a function of bytes. None may panic, and none may take more
+//! memory than its limits say.
 
 use std::path::{Path, PathBuf};
 
-use prep::build::work::{self, Folder};
+use prep::pipeline::work::{self, WorkFolder};
 use prep::source::{self, Format};
 use shared::archive::Archive;
 use shared::dataset::{self, Dataset, MANIFEST};
@@ -99,13 +100,14 @@ pub fn chunk(work: &[u8], bytes: &[u8]) {
     let scratch = Scratch::new();
     let written = fs::write_unsynced(scratch.0.join(work::WORK), &[work]);
     if written.and_then(|()| fs::write_unsynced(scratch.0.join("chunk-000000"), &[bytes])).is_ok()
-        && let Ok(folder) = Folder::open(&scratch.0)
+        && let Ok(folder) = WorkFolder::open(&scratch.0)
     {
         let records = folder.records(0);
         if let Ok(chunk) = folder.read(0) {
-            // What is whole has the same records in both ways, and pixels for every cut that has some.
-            let cuts = chunk.records.iter().flat_map(|record| &record.cuts).filter(|cut| cut.pixels).count();
-            assert_eq!(chunk.pixels(folder.work.manifest.layout()).count(), cuts);
+            // What is whole has the same records in both ways, and pixels for every crop that has
+            // some.
+            let crops = chunk.records.iter().flat_map(|record| &record.crops).filter(|crop| crop.pixels).count();
+            assert_eq!(chunk.pixels(folder.work.manifest.layout()).count(), crops);
             assert_eq!(records.ok().as_ref(), Some(&chunk.records));
         }
         let _ = folder.missing().take(4).count();

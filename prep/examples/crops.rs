@@ -1,11 +1,14 @@
-//! Writes, for every picture of a source, the pixels as decoded and as cut and scaled, so that `tools/check_crop.py` can let
-//! TensorFlow do the same from the same pixels: `crops SOURCE OUT SIZE PADDING`.
+//! `crops SOURCE OUT SIZE PADDING` writes the decoded pixels and the crop of every picture of a
+//! source.
+//!
+//! `tools/check_crop.py` compares the crops with TensorFlow's from the same pixels.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use prep::resample::{Method, cut_and_scale};
-use prep::source::{Content, cub};
+use prep::pixels::{Resampling, crop_and_resize};
+use prep::source::Content;
+use prep::source::layouts::cub;
 use rayon::prelude::*;
 use shared::archive::Archive;
 use shared::fs;
@@ -27,7 +30,7 @@ fn main() -> Result<()> {
             let picture = Picture::decode(&archive.read(at, 64 << 20)?, &Limits::default())?;
             let given = entry.objects.first().map(|o| o.bounding_box).context("a picture has no box")?;
             let window = given.window(padding, picture.width, picture.height).context("a box lies outside")?;
-            let pixels = cut_and_scale(&picture, window, size, size, Method::Area);
+            let pixels = crop_and_resize(&picture, window, size, size, Resampling::Area);
             let crop = Picture { width: size, height: size, channels: 3, pixels };
             fs::write(out.join(format!("{}.decoded.png", entry.id)), &picture.to_png()?)?;
             fs::write(out.join(format!("{}.crop.png", entry.id)), &crop.to_png()?)?;

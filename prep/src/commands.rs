@@ -1,14 +1,18 @@
-//! What each subcommand does and prints. Results on stdout; a reader that went away (`prep show | head -1`) is no failure.
+//! The subcommands: running them and printing their results.
+//!
+//! Results go to stdout; a closed pipe (`prep show | head -1`) is no failure.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use prep::args::{Args, BuildArgs, Command, ExportArgs, ShowArgs, SynthArgs};
-use prep::build::plan::Plan;
-use prep::build::prepare::Preparer;
-use prep::build::{Options, Split, trial};
-use prep::{account, build, crops, export, sheet, synth, verify};
+use prep::cli::{Args, BuildArgs, Command, ExportArgs, ShowArgs, SynthArgs};
+use prep::dataset::export::{self, ExportLayout, ExportOutcome};
+use prep::dataset::verify;
+use prep::pipeline::{BuildOptions, BuildOutcome, Notes, Plan, Preparer, dry_run};
+use prep::source::{Split, account};
+use prep::synth::{self, SynthOutcome};
+use prep::{pipeline, sheets};
 use shared::cli::{Ending, UsageError, print, tell};
 use shared::dataset::{Dataset, Manifest};
 use shared::signal::Stop;
@@ -16,17 +20,17 @@ use shared::signal::Stop;
 /// Runs the subcommand.
 ///
 /// # Errors
-/// Whatever it could not do, as one chain of causes.
+/// The first failure, as one chain of causes.
 pub(crate) fn run(args: Args) -> Result<Ending> {
     args.threads.or(args.command.jobs()).start();
     if args.no_lock {
         shared::fs::forgo_locks();
     }
-    // Only where it is looked at: what does not look at it is ended by the system.
+    // Only commands that check for signals listen; the system ends the others.
     let listen = || Stop::listen().context("cannot listen for signals");
     match args.command {
         Command::Build(args) => build(*args, &listen()?),
-        Command::Merge { dir } => finished(build::merge(&dir, &listen()?)?, &dir),
+        Command::Merge { dir } => finished(pipeline::merge(&dir, &listen()?)?, &dir),
         Command::Verify { dir } => verify(&dir),
         Command::Show(args) => show(&args),
         Command::Export(args) => export(&args, &listen()?),
@@ -39,31 +43,31 @@ fn build(args: BuildArgs, stop: &Stop) -> Result<Ending> {
     let options = args.into_options()?;
     if dry_run {
         let plan = Plan::new(&options)?;
-        let Some(found) = trial::trial(&plan, &options, stop)? else {
+        let Some(found) = dry_run::dry_run(&plan, &options, stop)? else {
             return Ok(Ending::Stopped(stop.exit_code().unwrap_or(130)));
         };
         print(&found.table(&plan))?;
         return Ok(Ending::Done);
     }
-    finished(build::build(&options, stop)?, &options.out)
+    finished(pipeline::build(&options, stop)?, &options.out)
 }
 
-/// Says how a build ended.
-fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
+/// Prints how a build ended.
+fn finished(outcome: BuildOutcome, out: &Path) -> Result<Ending> {
     let shown = out.display();
     match outcome {
-        build::Outcome::UpToDate(manifest) => tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest))),
-        build::Outcome::Stopped(code) => {
-            tracing::warn!("stopped by a signal; {shown} is as it was");
+        BuildOutcome::UpToDate(manifest) => tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest))),
+        BuildOutcome::Stopped(code) => {
+            tracing::warn!("stopped by a signal; {shown} is unchanged");
             return Ok(Ending::Stopped(code));
         }
-        build::Outcome::Part(path, pictures) => {
-            tell(&format!("{}: a part of {pictures} pictures; when all are there: prep merge {shown}\n", path.display()));
+        BuildOutcome::Part(path, pictures) => {
+            tell(&format!("{}: a part of {pictures} pictures; once all parts are built: prep merge {shown}\n", path.display()));
         }
-        build::Outcome::Built(report) => {
+        BuildOutcome::Built(report) => {
             let manifest = &report.manifest;
             let mut text = format!("{shown}: {}\n{}", summary(manifest), rejects(manifest));
-            text += &trial::classes(&manifest.classes, &class_counts(&Dataset::open(out)?)?);
+            text += &dry_run::classes(&manifest.classes, &class_counts(&Dataset::open(out)?)?);
             text += &notes(&report.notes);
             let prepared = report.pictures - report.resumed;
             let _ = writeln!(
@@ -78,20 +82,17 @@ fn finished(outcome: build::Outcome, out: &Path) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// What a user may want to do something about.
-fn notes(notes: &build::Notes) -> String {
+/// Remarks that a user may want to act on.
+fn notes(notes: &Notes) -> String {
     let mut text = String::new();
     if notes.identical > 0 {
-        let _ = writeln!(
-            text,
-            "{} files are equal to an earlier one, byte for byte (--near-duplicates 0 leaves them out)",
-            notes.identical
-        );
+        let _ =
+            writeln!(text, "{} files equal an earlier one, byte for byte (--near-duplicates 0 leaves them out)", notes.identical);
     }
     if notes.straddling > 0 {
         let _ = writeln!(
             text,
-            "{} pictures for measuring are much like one for training: the source's split is kept (--near-duplicates 12 leaves them out)",
+            "{} pictures of val or test are near-duplicates of one for training: the source's splits are kept (--near-duplicates 12 leaves them out)",
             notes.straddling
         );
     }
@@ -112,7 +113,7 @@ fn summary(manifest: &Manifest) -> String {
     format!("{records} {what} of {size}x{size}x{channels}{stored}{classes} ({splits})")
 }
 
-/// What was left out and why; nothing if all were taken.
+/// The counts of rejected pictures by reason; empty if there are none.
 fn rejects(manifest: &Manifest) -> String {
     let total: u64 = manifest.rejects.values().sum();
     if total == 0 {
@@ -122,7 +123,7 @@ fn rejects(manifest: &Manifest) -> String {
     format!("{total} pictures rejected ({}); rejects.jsonl names them\n", reasons.collect::<Vec<_>>().join(", "))
 }
 
-/// Pictures of every class in train, val and test.
+/// The number of pictures of every class in train, val and test.
 fn class_counts(dataset: &Dataset) -> Result<Vec<[u64; 3]>> {
     let manifest = dataset.manifest();
     let mut counts = vec![[0; 3]; manifest.classes.len()];
@@ -143,10 +144,10 @@ fn verify(dir: &Path) -> Result<Ending> {
         tracing::warn!("{}: belongs to no split of this data set", dir.join(stray).display());
     }
     if found.damaged.is_empty() {
-        tell(&format!("{}: {}, all {} bytes as they were written\n", dir.display(), summary(&found.manifest), found.bytes));
+        tell(&format!("{}: {}, all {} bytes are sound\n", dir.display(), summary(&found.manifest), found.bytes));
         return Ok(Ending::Done);
     }
-    // The exit code says it, too.
+    // The exit code reports it too.
     tell(&found.damaged.iter().fold(String::new(), |text, line| text + line + "\n"));
     Ok(Ending::Damaged)
 }
@@ -160,22 +161,26 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     let _ = writeln!(text, "source {}, fingerprint {}", manifest.format, manifest.fingerprint);
     text += &account::lines(&manifest.account);
     text += &rejects(manifest);
-    text += &trial::classes(&manifest.classes, &class_counts(&dataset)?);
+    text += &dry_run::classes(&manifest.classes, &class_counts(&dataset)?);
     if let Some(out) = &args.out {
         let (number, columns) = (usize::from(args.number), usize::from(args.columns));
         if args.rejects && manifest.rejects.values().all(|&n| n == 0) {
             return Err(UsageError(format!("--rejects: nothing was left out of {}", args.dir.display())).into());
         }
         let sheet = if args.rejects {
-            sheet::of_rejects(&dataset, number, columns)?
+            sheets::of_rejects(&dataset, number, columns)?
         } else if args.crops.is_empty() {
-            sheet::of_split(&dataset, &args.split, number, columns, !args.plain)?
+            sheets::of_split(&dataset, &args.split, number, columns, !args.plain)?
         } else {
-            let options = Options::of_manifest(manifest, args.crops.clone())?;
+            let options = BuildOptions::of_manifest(manifest, args.crops.clone())?;
             let plan = Plan::new(&options)?;
-            crops::sheet(&plan, &Preparer::new(&plan, &options, false), number, columns)?
+            {
+                let preparer = Preparer::new(&plan, &options, false);
+                let places = sheets::spread(plan.listed, number);
+                sheets::before_after(places.map(|place| preparer.before_after(place)), columns)
+            }
         };
-        let png = sheet.to_png().with_context(|| format!("split {:?} gives no sheet", args.split))?;
+        let png = sheet.to_png().with_context(|| format!("split {:?} has no picture for a sheet", args.split))?;
         shared::fs::create_folder_for(out)?;
         shared::fs::write(out, &png)?;
         let _ = writeln!(text, "{}", out.display());
@@ -187,12 +192,12 @@ fn show(args: &ShowArgs) -> Result<Ending> {
 fn export(args: &ExportArgs, stop: &Stop) -> Result<Ending> {
     let (dataset, options, out) = (Dataset::open(&args.dir)?, args.options(), args.out.display());
     let size = dataset.manifest().size;
-    if options.layout == export::Layout::StyleGan && (size < 4 || !size.is_power_of_two()) {
-        tracing::warn!("StyleGAN2 takes pictures of 4, 8, 16, … pixels only, these have {size}; StyleGAN3 takes them");
+    if options.layout == ExportLayout::StyleGan && (size < 4 || !size.is_power_of_two()) {
+        tracing::warn!("StyleGAN2 requires a size of 4, 8, 16, … pixels, these have {size}; StyleGAN3 accepts them");
     }
     match export::export(&dataset, &args.out, &options, stop)? {
-        export::Outcome::Done(count) => tell(&format!("{out}: {count} PNG files\n")),
-        export::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
+        ExportOutcome::Done(count) => tell(&format!("{out}: {count} PNG files\n")),
+        ExportOutcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)
 }
@@ -201,9 +206,9 @@ fn synth(args: SynthArgs, stop: &Stop) -> Result<Ending> {
     let options = args.into_options()?;
     let (out, count) = (options.out.display(), options.count);
     match synth::synth(&options, stop)? {
-        synth::Outcome::UpToDate => tell(&format!("{out} is up to date: {count} drawn pictures\n")),
-        synth::Outcome::Drawn => tell(&format!("{out}: {count} drawn pictures\n")),
-        synth::Outcome::Stopped(code) => return Ok(Ending::Stopped(code)),
+        SynthOutcome::UpToDate => tell(&format!("{out} is up to date: {count} drawn pictures\n")),
+        SynthOutcome::Drawn => tell(&format!("{out}: {count} drawn pictures\n")),
+        SynthOutcome::Stopped(code) => return Ok(Ending::Stopped(code)),
     }
     Ok(Ending::Done)
 }

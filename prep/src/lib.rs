@@ -1,43 +1,27 @@
-//! Pictures → data set. The library below the program `prep`.
+//! Pictures become a data set.
+//! The library below the program `prep`, in the order of the work:
 //!
-//! | module | holds |
+//! | module | responsible for |
 //! |---|---|
-//! | [`args`] | flags, and the validated options that they become |
-//! | [`source`] | what people have their pictures in: which pictures, boxes, classes and splits a source has |
-//! | [`crop`] | from a box to a window of whole pixels |
-//! | [`drawn`] | from boxes as an annotation has them to boxes in the upright picture |
-//! | [`resample`] | a window of a picture scaled, as TensorFlow and Pillow do it |
-//! | [`policy`] | which parts of a picture are taken |
-//! | [`filter`] | which cuts are left out |
-//! | [`similar`] | near-duplicates |
-//! | [`build`] | a source becomes a data set |
-//! | [`reject`] | why a picture was left out |
-//! | [`fingerprint`] | what a source contains, as one hash |
-//! | [`verify`] | every byte of a data set checked |
-//! | [`sheet`] | some pictures of a data set on one sheet |
-//! | [`crops`] | pictures before and after |
-//! | [`export`] | a data set as PNG files |
-//! | [`synth`] | a small drawn source for trying things out |
-//! | [`output`] | folders that are replaced only on request |
-//! | [`memory`] | how the system keeps memory that was given back |
+//! | [`cli`] | flags, and the validated options that they become |
+//! | [`source`] | what a source holds: pictures, boxes, classes, splits |
+//! | [`crop`] | the part of a picture that is cropped |
+//! | [`pixels`] | everything done to pixels: scaling, bars, luma |
+//! | [`filter`] | leaving out crops |
+//! | [`pipeline`] | from sources to a data set |
+//! | [`dataset`] | the data set's folder: its files, rejects, checking, exporting |
+//! | [`sheets`] | sheets of pictures |
+//! | [`synth`] | a small drawn source to try things out |
+//! | [`memory`] | returning freed memory to the system |
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod account;
-pub mod args;
-pub mod build;
+pub mod cli;
 pub mod crop;
-pub mod crops;
-pub mod drawn;
-pub mod export;
+pub mod dataset;
 pub mod filter;
-pub mod fingerprint;
 pub mod memory;
-pub mod output;
-pub mod policy;
-pub mod reject;
-pub mod resample;
-pub mod sheet;
-pub mod similar;
+pub mod pipeline;
+pub mod pixels;
+pub mod sheets;
 pub mod source;
 pub mod synth;
-pub mod verify;

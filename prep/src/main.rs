@@ -1,11 +1,11 @@
-//! The program `prep`: pictures → data set.
+//! The program `prep`: turns pictures into a data set.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod commands;
 
 use std::process::ExitCode;
 
-use prep::args::{Args, PROGRAM};
+use prep::cli::{Args, PROGRAM};
 
 fn main() -> ExitCode {
     prep::memory::return_large_blocks();

@@ -1,5 +1,9 @@
-//! Every reader of foreign bytes on files that were changed at random: none panics, none takes more than 64 MB. The readers are those
-//! of the fuzz targets in `fuzz/`. `FLEDGE_TORTURE=1` (`make torture`) tries fifteen times as many.
+//! Every reader of foreign bytes on randomly changed files: none panics, none takes more than 64
+//! MB.
+//!
+//! The readers are those of the fuzz targets in `fuzz/`.
+//! `FLEDGE_TORTURE=1` (`make torture`) tries fifteen times as many.
+//! A process of its own, because the allocator counts the memory of the whole process.
 #![cfg(unix)]
 
 #[path = "../../fuzz/src/mutation.rs"]
@@ -13,25 +17,25 @@ use std::io::Write as _;
 
 use mutation::{mutate, resealed};
 use shared::fs;
-use shared::testing::torture;
-use util::{Scratch, gradient};
+use shared::testing::{Scratch, torture};
+use util::gradient;
 
-/// All files below the folders with golden pictures, and a drawn one.
+/// All golden pictures, and a drawn one.
 fn pictures() -> Vec<Vec<u8>> {
     let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
-    let mut seeds: Vec<Vec<u8>> = ["pictures/tests/golden/pictures", "jpeg/tests/golden"]
-        .iter()
-        .map(|name| shared.join(name))
-        .filter(|f| f.is_dir())
-        .flat_map(|f| util::contents(&f).into_values())
-        .collect();
+    let mut seeds = Vec::new();
+    for folder in ["pictures/tests/golden/pictures", "jpeg/tests/golden"].map(|name| shared.join(name)) {
+        let found = util::contents(&folder);
+        assert!(!found.is_empty(), "no golden picture in {}", folder.display());
+        seeds.extend(found.into_values());
+    }
     seeds.push(gradient(40, 30).to_png().expect("encode"));
     seeds.retain(|bytes| bytes.len() < 20_000);
     assert!(seeds.len() > 20, "{} golden pictures", seeds.len());
     seeds
 }
 
-// One test: the allocator counts for the whole process.
+// One test, because the allocator counts the memory of the whole process.
 #[test]
 fn no_reader_falls_or_takes_too_much() {
     let scratch = Scratch::new("fuzz");
@@ -43,12 +47,12 @@ fn no_reader_falls_or_takes_too_much() {
     let parts = ["train-00000.shard", "dataset.json", "val-00000.shard"];
     let seeds: Vec<Vec<u8>> = parts.iter().map(|name| fs::read(scratch.path("out").join(name)).expect("read")).collect();
     mutate("dataset", &seeds, torture(1500, 22_500), readers::dataset);
-    // The same with frames whose checksums hold again.
+    // The same with repaired checksums of frames.
     mutate("repaired", &seeds[..1], torture(1500, 22_500), |bytes| readers::dataset(&repaired(bytes)));
 
     mutate("resealed", &seeds[1..2], torture(1500, 22_500), |bytes| readers::dataset(&resealed(bytes)));
 
-    // The chunk of a build under way, and what describes it.
+    // A chunk of an unfinished build, and its description.
     util::build(&source, &scratch.path("parts"), &["--size", "4", "--part", "1/1"], 0);
     let part = scratch.path("parts/part-1-of-1");
     let [work, chunk] = ["work.json", "chunk-000000"].map(|name| fs::read(part.join(name)).expect("read"));
@@ -66,7 +70,8 @@ fn no_reader_falls_or_takes_too_much() {
     }
 }
 
-/// Computes the checksums of the header's frame and the index's anew, where their lengths lead to bytes that are there.
+/// Recomputes the checksums of the frames of header and index, if their lengths lie within the
+/// file.
 fn repaired(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     let word = |bytes: &[u8], at: usize| bytes.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);

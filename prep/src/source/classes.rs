@@ -1,19 +1,20 @@
-//! The classes of annotations: a number for every name while they are read, and the order that they have at the end.
+//! The classes of annotations: numbered as they appear, sorted at the end.
 
 use std::collections::HashMap;
 
-use super::{Entry, Object};
+use super::listing::Entry;
+use crate::crop::Object;
 
-/// The names met so far, numbered as they came.
+/// The names so far, numbered as they appear.
 #[derive(Debug, Default)]
-pub(super) struct Classes {
+pub(crate) struct Classes {
     names: Vec<String>,
     numbers: HashMap<String, u32>,
 }
 
 impl Classes {
-    /// The number of a name, a new one if it is new.
-    pub(super) fn number(&mut self, name: &str) -> u32 {
+    /// The number of a name; a new name gets the next number.
+    pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
         }
@@ -23,14 +24,14 @@ impl Classes {
         number
     }
 
-    /// The names in the order in which they came.
-    pub(super) fn into_names(self) -> Vec<String> {
+    /// The names in order of appearance.
+    pub(crate) fn into_names(self) -> Vec<String> {
         self.names
     }
 
-    /// The names sorted, and the labels of the pictures numbered so too. Names that all are numbers are sorted by value: class
-    /// 10 follows class 9.
-    pub(super) fn into_sorted(self, pictures: &mut [Entry]) -> Vec<String> {
+    /// The sorted names; the labels of the pictures are renumbered accordingly.
+    /// If all names are numbers, they are sorted by value: class 10 follows class 9.
+    pub(crate) fn into_sorted(self, pictures: &mut [Entry]) -> Vec<String> {
         let values: Option<Vec<u64>> = self.names.iter().map(|name| name.parse().ok()).collect();
         let mut order: Vec<usize> = (0..self.names.len()).collect();
         order.sort_by_key(|&i| (values.as_ref().map(|v| v[i]), &self.names[i]));
@@ -48,8 +49,8 @@ impl Classes {
     }
 }
 
-/// The class of a picture: that of its objects if they have one and the same.
-pub(super) fn common_label(objects: &[Object]) -> Option<u32> {
+/// The class of a picture: that of its objects, if they all have the same.
+pub(crate) fn common_label(objects: &[Object]) -> Option<u32> {
     let first = objects.first()?.label;
     if objects.iter().all(|object| object.label == first) { first } else { None }
 }

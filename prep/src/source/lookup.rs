@@ -1,5 +1,7 @@
-//! Picture files found by what annotations call them: the end of their path, with or without a suffix, URL-encoded, in either
-//! Unicode form, in another case. It knows names only and opens nothing.
+//! Finding picture files by the names in annotations: by the end of their path, with or without
+//! suffix, URL-encoded, in either Unicode form, in another case.
+//!
+//! Only names are compared; no file is opened.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -9,23 +11,23 @@ use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 use shared::fs::byproduct;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::Part;
-use super::parts;
 use super::path::{base_of, folder_of, stem_of};
+use super::split::Split;
+use super::split_folders;
 
-/// The pictures of an archive, to be searched by the end of their path.
-pub(super) struct Lookup<'a> {
+/// An index of the pictures of an archive by the end of their path.
+pub(crate) struct Lookup<'a> {
     archive: &'a Archive,
-    /// Made when a name is not the whole path of a file.
+    /// Built when a name is not the whole path of a file.
     index: OnceCell<Index<'a>>,
-    /// Entries by [`folded`] base name without suffix; made when a name is not found as it is written.
+    /// Files by [`folded`] base name without suffix; built when a name is not found as written.
     folded: OnceCell<HashMap<Vec<u8>, Vec<usize>>>,
 }
 
 struct Index<'a> {
-    /// Entries sorted by their path without suffix, read backwards: those that end alike are neighbours.
+    /// Files sorted by their reversed path without suffix, so that equal ends are neighbours.
     pictures: Vec<usize>,
-    /// The names of all folders of pictures, each part of a path by itself.
+    /// The names of all folders of pictures, each component by itself.
     folders: HashSet<&'a [u8]>,
 }
 
@@ -38,7 +40,7 @@ impl<'a> Index<'a> {
         for &i in &pictures {
             let folder = folder_of(&archive.names()[i].0);
             if folder != last {
-                folders.extend(folder.split(|&b| b == b'/').filter(|part| !part.is_empty()));
+                folders.extend(folder.split(|&b| b == b'/').filter(|split| !split.is_empty()));
                 last = folder;
             }
         }
@@ -47,7 +49,7 @@ impl<'a> Index<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(archive: &'a Archive) -> Self {
+    pub(crate) fn new(archive: &'a Archive) -> Self {
         Self { archive, index: OnceCell::new(), folded: OnceCell::new() }
     }
 
@@ -55,13 +57,13 @@ impl<'a> Lookup<'a> {
         self.index.get_or_init(|| Index::of(self.archive))
     }
 
-    /// Whether there is no picture at all.
-    pub(super) fn is_empty(&self) -> bool {
+    /// Returns whether there are no pictures.
+    pub(crate) fn is_empty(&self) -> bool {
         self.archive.pictures().next().is_none()
     }
 
-    /// The pictures whose path without suffix is `stem` or ends in it after a `/`, whatever their suffix.
-    pub(super) fn by_stem<'b>(&'b self, stem: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    /// The pictures whose path without suffix is `stem` or ends in `/` and `stem`.
+    pub(crate) fn by_stem<'b>(&'b self, stem: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
         let wanted = move || reversed(stem);
         let pictures = &self.index().pictures;
         let start = pictures.partition_point(|&i| backwards(self.archive, i).lt(wanted()));
@@ -69,33 +71,36 @@ impl<'a> Lookup<'a> {
         pictures[start..].iter().copied().take_while(ends_so)
     }
 
-    /// The pictures whose path is `path` or ends in it after a `/`.
-    pub(super) fn by_path<'b>(&'b self, path: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    /// The pictures whose path is `path` or ends in `/` and `path`.
+    pub(crate) fn by_path<'b>(&'b self, path: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
         self.by_stem(stem_of(path)).filter(move |&i| self.archive.names()[i].0.ends_with(path))
     }
 
-    /// The pictures that `name` may mean, by the first way of looking that finds any: as a path from one of the `folders`, by the
-    /// end of the path, without suffix or with another, URL-decoded, in the other Unicode form, in another case. More than one
-    /// where that does not tell them apart; those in a folder of the `part` go before the others.
+    /// The pictures that `name` may mean.
     ///
-    /// A folder in front of the name may be missing here (a path of another machine), but not where a folder of that name holds
-    /// other pictures: then the file itself is missing.
-    pub(super) fn find(&self, folders: &[&[u8]], name: &[u8], part: Option<Part>) -> Vec<usize> {
+    /// The first search that finds any counts: as a path from one of the `folders`, by the end of
+    /// the path, without suffix or with another, URL-decoded, in the other Unicode form, in another
+    /// case.
+    /// Several are returned if the search is ambiguous; those in a folder of `split` are preferred.
+    ///
+    /// A leading folder of the name may be missing here (a path of another machine), unless a
+    /// folder of that name holds other pictures: then the file itself is missing.
+    pub(crate) fn find(&self, folders: &[&[u8]], name: &[u8], split: Option<Split>) -> Vec<usize> {
         let path = cleaned(name);
         let decoded = url_decoded(&path);
         let forms = [Some(&path), decoded.as_ref()];
         for form in forms.into_iter().flatten() {
-            let found = self.find_written(folders, form, part);
+            let found = self.find_written(folders, form, split);
             if !found.is_empty() {
                 return found;
             }
         }
-        let found = forms.into_iter().rev().flatten().map(|form| self.find_folded(form, part));
+        let found = forms.into_iter().rev().flatten().map(|form| self.find_folded(form, split));
         found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
     }
 
-    /// Those that are called exactly so, but for folders in front and the suffix.
-    fn find_written(&self, folders: &[&[u8]], path: &[u8], part: Option<Part>) -> Vec<usize> {
+    /// The pictures with exactly this name, apart from leading folders and the suffix.
+    fn find_written(&self, folders: &[&[u8]], path: &[u8], split: Option<Split>) -> Vec<usize> {
         let is_file = |name: &[u8]| self.archive.find(name);
         if let Some(exact) = folders.iter().find_map(|folder| is_file(&[folder, path].concat())) {
             return vec![exact];
@@ -109,13 +114,13 @@ impl<'a> Lookup<'a> {
             }
         }
         for end in self.ends(path) {
-            let found = self.narrowed(end, self.by_path(end), part);
+            let found = self.narrowed(end, self.by_path(end), split);
             if !found.is_empty() {
                 return found;
             }
         }
         for end in self.ends(stem) {
-            let found = self.narrowed(end, self.by_stem(end), part);
+            let found = self.narrowed(end, self.by_stem(end), split);
             if !found.is_empty() {
                 return found;
             }
@@ -123,8 +128,8 @@ impl<'a> Lookup<'a> {
         Vec::new()
     }
 
-    /// Those that are called so in another Unicode form or case.
-    fn find_folded(&self, path: &[u8], part: Option<Part>) -> Vec<usize> {
+    /// The pictures with this name in another Unicode form or case.
+    fn find_folded(&self, path: &[u8], split: Option<Split>) -> Vec<usize> {
         let names = self.archive.names();
         let index = self.folded.get_or_init(|| {
             let mut index: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
@@ -138,11 +143,11 @@ impl<'a> Lookup<'a> {
         for end in self.ends(stem) {
             let wanted = [b"/".as_slice(), &folded(end)].concat();
             let ends_so = |i: &usize| [b"/".as_slice(), &folded(stem_of(&names[*i].0))].concat().ends_with(&wanted);
-            let found = self.narrowed(end, same.iter().copied().filter(ends_so), part);
+            let found = self.narrowed(end, same.iter().copied().filter(ends_so), split);
             if found.is_empty() {
                 continue;
             }
-            // The nearest to what is written: the same letters, then the same suffix.
+            // The closest match: the same letters, then the same suffix.
             let composed = |name: &[u8]| text(name).nfc().collect::<String>().into_bytes();
             let wanted = [b"/".as_slice(), &composed(end)].concat();
             let same_letters = |i: &usize| [b"/".as_slice(), &composed(stem_of(&names[*i].0))].concat().ends_with(&wanted);
@@ -152,7 +157,7 @@ impl<'a> Lookup<'a> {
         Vec::new()
     }
 
-    /// The path, then without its first folders, as long as these are no folders here.
+    /// The path, then the path without its leading folders, as long as these do not exist here.
     fn ends<'b>(&self, path: &'b [u8]) -> Vec<&'b [u8]> {
         let mut ends = vec![path];
         let mut rest = path;
@@ -160,7 +165,7 @@ impl<'a> Lookup<'a> {
             let known = self.index().folders.contains(&rest[..slash]);
             rest = &rest[slash + 1..];
             if known {
-                // What is below a folder that is there is not looked for elsewhere.
+                // A path below an existing folder is not searched elsewhere.
                 break;
             }
             ends.push(rest);
@@ -168,24 +173,24 @@ impl<'a> Lookup<'a> {
         ends
     }
 
-    /// Without those of another part, and those of the part before those of none; one of the part that the end itself names is no
-    /// other.
-    fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, part: Option<Part>) -> Vec<usize> {
+    /// Removes pictures of another split, and prefers those of `split`, unless the end of the path
+    /// itself names a split.
+    fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, split: Option<Split>) -> Vec<usize> {
         let found: Vec<usize> = found.collect();
-        let Some(part) = part.filter(|_| parts::of_path(end).is_none()) else { return found };
-        let at = |i: &usize| parts::of_path(&self.archive.names()[*i].0);
-        let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == part)).collect();
+        let Some(split) = split.filter(|_| split_folders::of_path(end).is_none()) else { return found };
+        let at = |i: &usize| split_folders::of_path(&self.archive.names()[*i].0);
+        let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == split)).collect();
         preferred(allowed, |i| at(i).is_some())
     }
 }
 
-/// Those that `is_better`, or all if none is.
+/// Those that are better; all if none is.
 fn preferred(all: Vec<usize>, is_better: impl Fn(&usize) -> bool) -> Vec<usize> {
     let better: Vec<usize> = all.iter().copied().filter(is_better).collect();
     if better.is_empty() { all } else { better }
 }
 
-/// What [`Lookup`] sorts by; the `/` in front makes the top a folder like all others.
+/// The sort key of [`Lookup`]; the leading `/` makes the top a folder like all others.
 fn backwards(archive: &Archive, entry: usize) -> impl Iterator<Item = &u8> {
     reversed(stem_of(&archive.names()[entry].0))
 }
@@ -194,27 +199,28 @@ fn reversed(path: &[u8]) -> impl Iterator<Item = &u8> {
     path.iter().rev().chain(b"/")
 }
 
-/// A path with `/` between its parts, without `.`, a drive, a protocol, or a `/` in front. What leads out by `..` begins after it.
-pub(super) fn cleaned(path: &[u8]) -> Vec<u8> {
+/// A path with `/` between its components, without `.`, a drive, a protocol, a leading `/`, and
+/// everything up to the last `..`.
+pub(crate) fn cleaned(path: &[u8]) -> Vec<u8> {
     let path = path.trim_ascii();
     let separated: Vec<u8> = path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect();
-    let parts = separated.split(|&b| b == b'/');
-    let parts: Vec<&[u8]> = parts.filter(|part| !part.is_empty() && *part != b"." && !part.ends_with(b":")).collect();
-    let start = parts.iter().rposition(|part| *part == b"..").map_or(0, |at| at + 1);
-    parts[start..].join(&b'/')
+    let splits = separated.split(|&b| b == b'/');
+    let splits: Vec<&[u8]> = splits.filter(|split| !split.is_empty() && *split != b"." && !split.ends_with(b":")).collect();
+    let start = splits.iter().rposition(|split| *split == b"..").map_or(0, |at| at + 1);
+    splits[start..].join(&b'/')
 }
 
-/// Whether a path starts elsewhere: at the top of a file system, on a drive, at an address, or above.
-pub(super) fn leads_out(path: &[u8]) -> bool {
+/// Returns whether a path leads elsewhere: it is absolute, on a drive, a URL, or contains `..`.
+pub(crate) fn leads_out(path: &[u8]) -> bool {
     let path = path.trim_ascii();
     let is_separator = |b: &u8| matches!(b, b'/' | b'\\');
     let first = path.split(is_separator).next().unwrap_or_default();
     path.first().is_some_and(is_separator)
         || (first.ends_with(b":") && path.len() > first.len())
-        || path.split(is_separator).any(|part| part == b"..")
+        || path.split(is_separator).any(|split| split == b"..")
 }
 
-/// With the bytes that `%20` and the like stand for; `None` where there are none.
+/// Decodes `%20` and the like; `None` if there are none.
 fn url_decoded(path: &[u8]) -> Option<Vec<u8>> {
     let digit = |b: u8| char::from(b).to_digit(16);
     let mut decoded = Vec::with_capacity(path.len());
@@ -233,8 +239,8 @@ fn url_decoded(path: &[u8]) -> Option<Vec<u8>> {
     (decoded.len() < path.len()).then_some(decoded)
 }
 
-/// In one Unicode form and case.
-pub(super) fn folded(name: &[u8]) -> Vec<u8> {
+/// Normalizes the Unicode form and the case.
+pub(crate) fn folded(name: &[u8]) -> Vec<u8> {
     if name.is_ascii() {
         return name.to_ascii_lowercase();
     }
@@ -245,7 +251,7 @@ fn text(name: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(name)
 }
 
-/// A name without the suffix of a picture; a dot elsewhere in it is part of it.
+/// A name without the suffix of a picture; any other dot belongs to the name.
 fn picture_stem(path: &[u8]) -> &[u8] {
     let stem = stem_of(path);
     let suffix = path[stem.len()..].to_ascii_lowercase();
@@ -253,34 +259,34 @@ fn picture_stem(path: &[u8]) -> &[u8] {
     if is_one { stem } else { path }
 }
 
-/// What pictures were called before they were converted to what is here.
+/// Suffixes that pictures may have had before they were converted.
 const OTHER_SUFFIXES: [&str; 7] = [".tif", ".tiff", ".ppm", ".pgm", ".heic", ".avif", ".jp2"];
 
-/// Names that annotations give and no file has.
+/// Names in annotations without a file.
 #[derive(Debug, Default)]
-pub(super) struct Misses {
+pub(crate) struct Misses {
     count: usize,
     examples: Vec<String>,
 }
 
-/// How many names a message shows.
+/// Number of names that a message shows.
 const EXAMPLES: usize = 3;
 
 impl Misses {
-    pub(super) fn add(&mut self, name: &[u8]) {
+    pub(crate) fn add(&mut self, name: &[u8]) {
         self.count += 1;
         if self.examples.len() < EXAMPLES {
             self.examples.push(Name(name.to_vec()).to_string());
         }
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Says once which `table`, read in which `layout`, names how many pictures of `all` that are not there, where they were looked
-    /// for, and what to do.
-    pub(super) fn report(&self, archive: &Archive, layout: &str, table: &Name, all: usize) {
+    /// Warns once that `table`, read in `layout`, names missing pictures: how many of `all`, where
+    /// they were searched, and what to do.
+    pub(crate) fn report(&self, archive: &Archive, layout: &str, table: &Name, all: usize) {
         if self.count == 0 {
             return;
         }
@@ -290,29 +296,28 @@ impl Misses {
         let beside = if folder.is_empty() { "beside it".into() } else { format!("in {folder}") };
         let packed = files(archive, &[".zip", ".tar", ".tar.gz", ".tgz"]).next().map(|i| &archive.names()[i]);
         let mend = match (archive.pictures().next(), packed) {
-            (None, Some(packed)) => format!("there is no picture here; unpack {packed} in its folder first"),
-            (None, None) => "there is no picture here; name the folder that holds both the table and the pictures".into(),
+            (None, Some(packed)) => format!("there are no pictures here; unpack {packed} in its folder first"),
+            (None, None) => "there are no pictures here; name the folder that holds both the table and the pictures".into(),
             _ if count == &all => "correct the table, or --format folder takes the pictures without it".into(),
             _ => "correct the table, or add the files".into(),
         };
         tracing::warn!(
-            "{table} (read as {layout}) names {count} of {all} pictures that are not there: {}{more}; looked for {beside} and \
+            "{table} (read as {layout}): {count} of its {all} pictures are missing: {}{more}; searched {beside} and \
              everywhere by the end of the path, without suffix, URL-decoded and in another case; {mend}",
             examples.join(", ")
         );
     }
 }
 
-/// The error of a name that may be two pictures.
-pub(super) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
+/// The error of an ambiguous name.
+pub(crate) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
     let [first, second, ..] = found else { return None };
     let [first, second] = [first, second].map(|&i| &archive.names()[i]);
     Some(format!("may be {first} or {second}"))
 }
 
-/// The files whose names end in one of the suffixes, in lower or upper case. Hidden files and what systems keep beside
-/// files are left out.
-pub(super) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
+/// The files whose names end in one of the suffixes, in any case, without hidden and system files.
+pub(crate) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
     let is_one = move |name: &[u8]| {
         let end = |suffix: &&str| name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
         byproduct(name).is_none()

@@ -1,22 +1,22 @@
-//! Paths of an archive taken apart: `/` separates, whatever the system.
+//! Splitting the paths of an archive, which are separated by `/` on every system.
 
-/// What stands before the last part of a path: empty or ending in `/`.
-pub(super) fn folder_of(path: &[u8]) -> &[u8] {
+/// The path without its last component: empty or ending in `/`.
+pub(crate) fn folder_of(path: &[u8]) -> &[u8] {
     &path[..path.iter().rposition(|&b| b == b'/').map_or(0, |slash| slash + 1)]
 }
 
-/// The folder above a folder; that of the top is the top.
-pub(super) fn above(folder: &[u8]) -> &[u8] {
+/// The parent of a folder; that of the top is the top.
+pub(crate) fn above(folder: &[u8]) -> &[u8] {
     folder_of(folder.strip_suffix(b"/").unwrap_or(folder))
 }
 
-/// The last part of a path.
-pub(super) fn base_of(path: &[u8]) -> &[u8] {
+/// The last component of a path.
+pub(crate) fn base_of(path: &[u8]) -> &[u8] {
     &path[folder_of(path).len()..]
 }
 
 /// A path without its suffix.
-pub(super) fn stem_of(path: &[u8]) -> &[u8] {
+pub(crate) fn stem_of(path: &[u8]) -> &[u8] {
     let start = folder_of(path).len();
     match path[start..].iter().rposition(|&b| b == b'.') {
         Some(dot) if dot > 0 => &path[..start + dot],
@@ -24,7 +24,7 @@ pub(super) fn stem_of(path: &[u8]) -> &[u8] {
     }
 }
 
-/// The deepest folder that all the paths lie in.
+/// The deepest common folder of the paths.
 pub(crate) fn common_folder<'a>(paths: impl IntoIterator<Item = &'a [u8]>) -> &'a [u8] {
     let shared = |a: &'a [u8], b: &'a [u8]| folder_of(&a[..a.iter().zip(b).take_while(|(a, b)| a == b).count()]);
     paths.into_iter().map(folder_of).reduce(shared).unwrap_or_default()

@@ -1,10 +1,11 @@
-//! Files of annotations as text: what editors and spreadsheets save instead of plain UTF-8.
+//! Annotation files as text, in the encodings that editors and spreadsheets write.
 
 use std::borrow::Cow;
 
-/// The text without its byte order mark. UTF-16, which Excel calls "Unicode text", is known by its mark and becomes UTF-8; other
-/// bytes stay what they are.
-pub(super) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// The text without its byte order mark.
+/// UTF-16, which Excel calls "Unicode text", is recognized by its mark and converted to UTF-8;
+/// other bytes are unchanged.
+pub(crate) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
     let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
         let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
@@ -18,8 +19,8 @@ pub(super) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// JSON as Python writes it: NaN, Infinity and -Infinity, which JSON does not have, become null.
-pub(super) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// JSON as Python writes it: NaN, Infinity and -Infinity, which JSON lacks, become null.
+pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
     let text = plain(bytes);
     if !WORDS[1..].iter().any(|word| text.windows(word.len()).any(|window| window == *word)) {
@@ -48,9 +49,10 @@ pub(super) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(nulled)
 }
 
-/// A finite number as people write one: with blanks around, or a comma for the point where there is no point. NaN for an empty
-/// field, for what stands for one in tables (`nan`, `null`, `none`, `na`, `n/a`), and for an infinite number.
-pub(super) fn number(text: &str) -> Option<f64> {
+/// A number, with blanks around it or a decimal comma.
+/// NaN for an empty field, for its usual substitutes (`nan`, `null`, `none`, `na`, `n/a`), and for
+/// an infinite number.
+pub(crate) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let nothing = ["", "nan", "null", "none", "na", "n/a", "<na>"].iter().any(|word| text.eq_ignore_ascii_case(word));
     if nothing {

@@ -1,4 +1,4 @@
-//! A scene becomes pixels. Edges are smooth because each pixel is the mean of several samples.
+//! Rasterizing a scene. Edges are smooth because each pixel is the mean of several samples.
 
 use shared::picture::Picture;
 
@@ -7,10 +7,10 @@ use crate::crop::BoundingBox;
 
 /// Samples along each side of a pixel.
 const SAMPLES: u32 = 3;
-/// How far an object reaches from its middle, in its own units.
+/// Largest distance of an object from its middle, in its own units.
 const REACH: f64 = 1.1;
 
-/// Draws the scene; the box is that of the samples that met the object.
+/// Draws the scene, and returns the box around the samples that hit the object.
 pub(super) fn render(scene: &Scene) -> (Picture, BoundingBox) {
     let mut picture = Picture::filled(scene.width, scene.height, 3, 0);
     let (mut low, mut high) = ((f64::MAX, f64::MAX), (f64::MIN, f64::MIN));

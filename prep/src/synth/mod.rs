@@ -1,5 +1,7 @@
-//! A small drawn source for trying things out: birds, fish, flowers, butterflies and mushrooms on soft backgrounds, with
-//! boxes, in the layout of Caltech-UCSD Birds. The same seed gives the same bytes everywhere.
+//! A small drawn source for trying things out, in the layout of Caltech-UCSD Birds.
+//!
+//! It shows birds, fish, flowers, butterflies and mushrooms on soft backgrounds, with boxes.
+//! The same seed gives the same bytes everywhere.
 
 mod draw;
 mod scene;
@@ -21,35 +23,34 @@ use shared::threads::Pool;
 use thiserror::Error;
 
 use crate::crop::BoundingBox;
-use crate::output::{self, OutputError};
-use crate::source::cub;
+use crate::dataset::folder::{self, OutputError};
+use crate::source::layouts::cub;
+use crate::source::unused::SYNTH_RECORD;
 
-/// What was drawn; its presence says that the folder is whole.
-pub const RECORD: &str = "synth.json";
 /// Changes whenever the pictures do.
 const VERSION: u32 = 1;
-/// One picture of so many goes to testing.
+/// One of so many pictures is for testing.
 const TEST_EVERY: usize = 5;
-/// High enough that no block shows at 64×64.
+/// High enough that no block artefacts show at 64×64.
 const JPEG_QUALITY: u8 = 92;
 const MEND: &str = "draw it again with `prep synth --force`";
 
-/// What to draw.
+/// Options of a drawn source.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// The folder.
+pub struct SynthOptions {
+    /// Folder to write.
     pub out: PathBuf,
-    /// Pictures.
+    /// Number of pictures.
     pub count: usize,
-    /// Another seed, other pictures.
+    /// Seed of the pictures.
     pub seed: u64,
     /// Threads.
     pub jobs: usize,
-    /// Replace what was drawn with other settings.
+    /// Replace pictures drawn with other options.
     pub force: bool,
 }
 
-/// Why nothing was drawn.
+/// Errors of drawing.
 #[derive(Debug, Error)]
 pub enum SynthError {
     /// The folder must not be written.
@@ -60,31 +61,31 @@ pub enum SynthError {
     File(#[from] FsError),
     /// Writing the record failed.
     #[error("{0}")]
-    Record(#[from] SealedError),
+    SynthRecord(#[from] SealedError),
     /// A picture could not be encoded.
     #[error("cannot encode picture {id}")]
     Encode {
         /// Its number.
         id: usize,
-        /// What the encoder said.
+        /// The encoder's error.
         source: image::ImageError,
     },
 }
 
-/// How it ended.
+/// The outcome of drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The same pictures were there already.
+pub enum SynthOutcome {
+    /// The same pictures are there already.
     UpToDate,
     /// All are drawn.
     Drawn,
-    /// A signal came; nothing was changed. The exit code to end with.
+    /// Stopped by a signal, to end with this exit code; nothing is changed.
     Stopped(u8),
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+struct SynthRecord {
     version: u32,
     count: usize,
     seed: u64,
@@ -93,16 +94,16 @@ struct Record {
 /// Draws the source into its folder.
 ///
 /// # Errors
-/// When the folder holds something else or writing fails; it is then as it was.
-pub fn synth(options: &Options, stop: &Stop) -> Result<Outcome, SynthError> {
-    let record = Record { version: VERSION, count: options.count, seed: options.seed };
-    let out = output::resolve(&options.out)?;
-    let is_ours = |name: &str| name == RECORD || name == "images" || TABLES.contains(&name);
-    output::holds_only(&out, is_ours)?;
-    if !options.force && !output::is_free(&out)? {
-        return match sealed::read::<Record>(&out.join(RECORD), MEND) {
-            Ok(found) if found == record => Ok(Outcome::UpToDate),
-            _ => Err(output::refused(&options.out, "it holds other pictures; --force replaces them".into()).into()),
+/// When the folder holds something else, or writing fails; it is then as it was.
+pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthError> {
+    let record = SynthRecord { version: VERSION, count: options.count, seed: options.seed };
+    let out = folder::resolve(&options.out)?;
+    let is_ours = |name: &str| name == SYNTH_RECORD || name == "images" || TABLES.contains(&name);
+    folder::holds_only(&out, is_ours)?;
+    if !options.force && !folder::is_free(&out)? {
+        return match sealed::read::<SynthRecord>(&out.join(SYNTH_RECORD), MEND) {
+            Ok(found) if found == record => Ok(SynthOutcome::UpToDate),
+            _ => Err(folder::refused(&options.out, "it holds other pictures; --force replaces them".into()).into()),
         };
     }
     let threads = Pool::new(options.jobs);
@@ -117,16 +118,18 @@ pub fn synth(options: &Options, stop: &Stop) -> Result<Outcome, SynthError> {
     });
     drop(progress);
     let boxes: Option<Vec<BoundingBox>> = drawn?.into_iter().collect();
-    let (Some(boxes), None) = (boxes, stop.exit_code()) else { return Ok(Outcome::Stopped(stop.exit_code().unwrap_or(130))) };
+    let (Some(boxes), None) = (boxes, stop.exit_code()) else {
+        return Ok(SynthOutcome::Stopped(stop.exit_code().unwrap_or(130)));
+    };
     for (name, text) in TABLES.into_iter().zip(tables(options.count, &boxes)) {
         fs::write(staged.path().join(name), text.as_bytes())?;
     }
-    sealed::write(&staged.path().join(RECORD), &record)?;
+    sealed::write(&staged.path().join(SYNTH_RECORD), &record)?;
     staged.commit()?;
-    Ok(Outcome::Drawn)
+    Ok(SynthOutcome::Drawn)
 }
 
-/// The class of picture `i`: as in the original, the pictures of a class stand together.
+/// The class of picture `i`: as in the original, pictures are sorted by class.
 fn class_of(i: usize, count: usize) -> scene::Class {
     scene::Class::ALL[i * scene::Class::ALL.len() / count]
 }
@@ -136,8 +139,8 @@ fn file_of(i: usize, count: usize) -> String {
     format!("{}/{}_{:05}.jpg", class.folder(), class.name(), i + 1)
 }
 
-/// Draws and writes one picture; gives the box around its object.
-fn picture(staged: &AtomicFolder, options: &Options, i: usize, progress: &Progress) -> Result<BoundingBox, SynthError> {
+/// Draws and writes one picture, and returns the box around its object.
+fn picture(staged: &AtomicFolder, options: &SynthOptions, i: usize, progress: &Progress) -> Result<BoundingBox, SynthError> {
     let scene = scene::Scene::draw(class_of(i, options.count), &mut rng::stream(options.seed, "prep synth", i as u64));
     let (picture, bounding_box) = draw::render(&scene);
     let mut jpeg = Vec::new();

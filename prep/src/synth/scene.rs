@@ -1,11 +1,11 @@
-//! What is on a drawn picture: an object made of a few shapes, its pose, and the background.
+//! The scene of a drawn picture: an object made of a few shapes, its pose, and the background.
 
 use shared::rng::Stream;
 
 /// Red, green, blue in [0, 1].
 pub(super) type Color = [f64; 3];
 
-/// What kinds of object there are.
+/// The classes of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Bird,
@@ -33,7 +33,7 @@ impl Class {
     }
 }
 
-/// A shape in the object's own coordinates: about [−1, 1] both ways, y downwards.
+/// A shape in the object's own coordinates: about [−1, 1] on both axes, y downwards.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
     Ellipse {
@@ -80,20 +80,20 @@ fn ellipse(x: f64, y: f64, rx: f64, ry: f64, angle: f64) -> Shape {
     Shape::Ellipse { x, y, rx, ry, cos: libm::cos(angle), sin: libm::sin(angle) }
 }
 
-/// One picture before it is drawn.
+/// The description of one picture.
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) width: u32,
     pub(super) height: u32,
     /// The colours at the top and at the bottom.
     pub(super) background: [Color; 2],
-    /// Where the object's middle lies, in pixels.
+    /// The object's middle, in pixels.
     pub(super) center: (f64, f64),
-    /// Pixels of one unit of the object.
+    /// Pixels per unit of the object.
     pub(super) scale: f64,
-    /// Cosine and sine of its turn.
+    /// Cosine and sine of its rotation.
     pub(super) turn: (f64, f64),
-    /// −1 where it looks to the left.
+    /// −1 if it faces left.
     pub(super) facing: f64,
     /// From the back to the front.
     pub(super) layers: Vec<(Shape, Color)>,
@@ -112,7 +112,8 @@ impl Scene {
             Class::Mushroom => 0.15,
         };
         let angle = draw.between(-lean, lean);
-        // Each kind lives somewhere: sky, water, meadow, dusk, wood. The hue wanders around that of the place.
+        // Each class has a habitat: sky, water, meadow, dusk, wood. The hue varies around that of
+        // the habitat.
         let (sky, ground) = match class {
             Class::Bird => (0.56, 0.28),
             Class::Fish => (0.50, 0.62),
@@ -217,7 +218,8 @@ fn object(class: Class, draw: &mut Stream) -> Vec<(Shape, Color)> {
 
 /// A colour from hue (in turns, any number), saturation and value.
 fn hsv(hue: f64, saturation: f64, value: f64) -> Color {
-    // https://en.wikipedia.org/wiki/HSL_and_HSV#HSV_to_RGB_alternative: f(n) = V − V·S·max(0, min(k, 4 − k, 1)), k = (n + 6h) mod 6
+    // https://en.wikipedia.org/wiki/HSL_and_HSV#HSV_to_RGB_alternative: f(n) = V − V·S·max(0,
+    // min(k, 4 − k, 1)), k = (n + 6h) mod 6
     [5.0, 3.0, 1.0].map(|n| {
         let k = (n + hue * 6.0).rem_euclid(6.0);
         value - value * saturation * k.min(4.0 - k).clamp(0.0, 1.0)

@@ -1,4 +1,4 @@
-//! Drawn sources in every layout, and how people pack them.
+//! Drawn sources in every layout, and ways of packing them.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,13 +6,14 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use shared::picture::Picture;
+use shared::testing::Scratch;
 
-use super::{Scratch, bytes_of, synth};
+use super::{bytes_of, synth};
 
 /// Files of a source by name.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
-/// A picture unlike the others.
+/// A picture that is no near-duplicate of the others.
 pub(crate) fn drawn(i: usize) -> Vec<u8> {
     let mut stream = shared::rng::stream(i as u64, "layouts test", 0);
     let blocks: Vec<u8> = (0..192).map(|_| stream.below(256) as u8).collect();
@@ -38,7 +39,7 @@ pub(crate) fn cub(scratch: &Scratch) -> Files {
     bytes_of(&folder).into_iter().map(|(name, bytes)| (name.to_string_lossy().into_owned(), bytes)).collect()
 }
 
-/// 12 pictures in two classes and two parts.
+/// 12 pictures in two classes and two splits.
 pub(crate) fn folders() -> Files {
     let place = |i: usize| (["train", "test"][i / 8], ["cat", "dog"][i % 3 / 2]);
     named((0..12).map(|i| format!("{}/{}/{i:02}.png", place(i).0, place(i).1)))
@@ -102,7 +103,7 @@ pub(crate) fn idx() -> Files {
         let pixels = (0..count * 144).map(|_| stream.below(256) as u8).collect();
         let labels = (0..count).map(|i| (i % 3) as u8).collect();
         let images = file(&[count, 12, 12], pixels);
-        // One of the two is packed, as they are published.
+        // One of the two is gzipped, as published.
         if part == "train" {
             let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
             packed.write_all(&images).expect("pack");
@@ -201,7 +202,7 @@ pub(crate) fn npz() -> Files {
     with(files, "arr_1.npy", array("<i8", &[9], &classes))
 }
 
-/// How people pack a source.
+/// Ways of packing a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
     Folder,
@@ -213,7 +214,8 @@ pub(crate) enum Packing {
 impl Packing {
     pub(crate) const ALL: [Self; 4] = [Self::Folder, Self::Zip, Self::Tar, Self::TarGz];
 
-    /// Writes the files, and symbolic links from the first name to the second, relative to its own folder.
+    /// Writes the files, and symbolic links from the first name to the second, relative to its own
+    /// folder.
     #[cfg(unix)]
     pub(crate) fn write(self, at: &std::path::Path, files: &Files, links: &[(&str, &str)]) {
         use shared::fs;

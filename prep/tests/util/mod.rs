@@ -1,39 +1,16 @@
-//! A small harness: scratch folders, drawn sources, the real binary.
+//! The harness of all test programs: drawn sources, the real binary, comparing folders.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part of the harness")]
 
 pub(crate) mod drawn;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 
 use shared::fs;
 use shared::picture::Picture;
 use shared::testing::wait_until;
-
-/// A folder that is removed when the test ends well.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-prep-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear scratch");
-        fs::create_folder(&folder).expect("make scratch");
-        Self(folder)
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            fs::remove(&self.0).expect("remove scratch");
-        }
-    }
-}
 
 pub(crate) fn prep() -> Command {
     Command::new(env!("CARGO_BIN_EXE_prep"))
@@ -52,7 +29,7 @@ pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// `prep build SOURCE --out OUT` with more words, at 16×16 unless they say otherwise; fails the test unless it ends with `code`.
+/// `prep build SOURCE --out OUT` with more words, at 16×16 by default; asserts the exit code.
 pub(crate) fn build(source: &Path, out: &Path, more: &[&str], code: i32) -> Output {
     let size: &[&str] = if more.contains(&"--size") { &[] } else { &["--size", "16"] };
     let output = prep().arg("build").arg(source).arg("--out").arg(out).args(size).args(more).output().expect("run prep");
@@ -66,11 +43,13 @@ pub(crate) fn synth(out: &Path, count: usize) {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
-/// Starts the build of `out` until `catch` gets hold of one while its pictures are being prepared. It says `None` where the build was
-/// faster, which happens where others use the processors; what it built is then removed, and the next one caught.
+/// Repeats the build of `out` until `catch` gets hold of one while its pictures are being prepared.
+///
+/// `catch` returns `None` if the build was faster, which happens on a busy machine; its output is
+/// then removed.
 pub(crate) fn caught<T>(build: &mut Command, out: &Path, catch: impl Fn(Child) -> Option<T>) -> T {
     let name = out.file_name().expect("name").to_string_lossy();
-    // It is there as soon as pictures are being prepared.
+    // It exists as soon as pictures are being prepared.
     let work = out.with_file_name(format!(".{name}.work.fledge-tmp"));
     for _ in 0..20 {
         let (mut child, mut ended) = (build.spawn().expect("start prep"), false);
@@ -79,13 +58,33 @@ pub(crate) fn caught<T>(build: &mut Command, out: &Path, catch: impl Fn(Child) -
             ended
         };
         assert!(wait_until(|| work.exists() || ends()), "no picture is ever prepared");
-        // The number of one that was waited for may be another's.
+        // The process id of one that was waited for may be reused.
         if !ended && let Some(caught) = catch(child) {
             return caught;
         }
         fs::remove(out).expect("remove");
     }
     panic!("20 builds were faster than a signal");
+}
+
+/// A collection of real pictures: in `../shared/data` beside the workspace, or in the folder in
+/// `FLEDGE_TEST_DATA`.
+/// Says so where it is missing and the test is skipped.
+pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
+    let usual = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let path = std::env::var_os("FLEDGE_TEST_DATA").map_or_else(usual, PathBuf::from).join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    skipped(&format!("{} is missing", path.display()));
+    None
+}
+
+/// Says on the real stderr, which the test runner does not capture, that a test is skipped.
+pub(crate) fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
 }
 
 /// Names and bytes of all files at and below a folder.
@@ -102,7 +101,7 @@ pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// The contents by name only, for comparing two folders.
+/// The contents by relative name, for comparing two folders.
 pub(crate) fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     contents(folder).into_iter().map(|(path, bytes)| (path.strip_prefix(folder).expect("below").to_owned(), bytes)).collect()
 }
@@ -171,14 +170,15 @@ impl Source {
     }
 }
 
-/// Reasons by file name, as `rejects.jsonl` has them.
+/// Reason and value by file name, from `rejects.jsonl`.
 pub(crate) fn rejects(out: &Path) -> BTreeMap<String, (String, String)> {
     let lines = shared::jsonl::read(&out.join("rejects.jsonl")).expect("read");
     let text = |v: &serde_json::Value, key: &str| v[key].as_str().unwrap_or_default().to_owned();
     lines.iter().map(|v| (text(v, "file"), (text(v, "reason"), text(v, "value")))).collect()
 }
 
-/// The byte at column x, row y, channel c of a picture that `tools/golden_crop.py` and `golden_resample.py` draw.
+/// The byte at column x, row y, channel c of a picture drawn by `tools/golden_crop.py` and
+/// `golden_resample.py`.
 pub(crate) fn drawn_byte(kind: &str, seed: u32, [x, y, c]: [u32; 3]) -> u8 {
     let mut h = x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791);
     h ^= seed.wrapping_mul(2_654_435_761);
@@ -193,7 +193,7 @@ pub(crate) fn drawn_byte(kind: &str, seed: u32, [x, y, c]: [u32; 3]) -> u8 {
     }
 }
 
-/// A picture that those scripts draw.
+/// A picture drawn by those scripts.
 pub(crate) fn drawn(kind: &str, seed: u32, width: u32, height: u32, channels: u32) -> Picture {
     let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| [x, y, c])));
     Picture { width, height, channels, pixels: places.map(|place| drawn_byte(kind, seed, place)).collect() }

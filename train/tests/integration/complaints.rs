@@ -111,8 +111,8 @@ fn a_truncated_jpeg_among_the_pictures_is_left_out_and_the_run_trains_on_the_oth
         fs::write(source.join(format!("{i:02}.png")), &picture.to_png().unwrap()).unwrap();
     }
     fs::write(source.join("cut.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
-    let options = prep::build::Options { size: 8, ..prep::build::Options::new(&source, &data) };
-    prep::build::build(&options, &shared::signal::Stop::default()).unwrap();
+    let options = prep::pipeline::BuildOptions { size: 8, ..prep::pipeline::BuildOptions::new(&source, &data) };
+    prep::pipeline::build(&options, &shared::signal::Stop::default()).unwrap();
     let rejects = shared::jsonl::read(&data.join("rejects.jsonl")).unwrap();
     assert!(rejects.iter().any(|line| line["file"] == "cut.jpg" && line["reason"] == "damaged"), "{rejects:?}");
     succeed(command(&data, &scratch.path("run"), 2));
