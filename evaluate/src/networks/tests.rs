@@ -11,7 +11,7 @@ use shared::metrics::mt19937::RandomState;
 use shared::metrics::network::Weights;
 use shared::metrics::resize::{Filter, Preprocessing, RgbPicture};
 
-use super::lpips::{Kind, Lpips};
+use super::lpips::{Backbone, Lpips};
 use super::parameters::Parameters;
 use super::*;
 use crate::metrics::ppl::{Interpolation, Noise, Settings, ppl};
@@ -115,8 +115,8 @@ fn dinov2_equals_the_hub_code() {
     }
 }
 
-fn similarity(kind: Kind) -> Lpips {
-    Lpips::new(kind, &mut Formula, &mut Formula, &Device::flex())
+fn similarity(backbone: Backbone) -> Lpips {
+    Lpips::new(backbone, &mut Formula, &mut Formula, &Device::flex())
 }
 
 /// Squares of differences of f32 features: 1e-4 relative.
@@ -130,13 +130,13 @@ fn lpips_equals_torch_fidelitys_and_the_package() {
     let of = |lpips: &Lpips, height, width, resize| {
         lpips.distance(&[picture(3, height, width)], &[picture(4, height, width)], resize)[0]
     };
-    let vgg16 = similarity(Kind::Vgg16);
+    let vgg16 = similarity(Backbone::Vgg16);
     let cases = [(100, 80, Some(64)), (40, 48, Some(64)), (100, 40, Some(64)), (64, 64, Some(64)), (48, 57, None)];
     for ((height, width, resize), theirs) in cases.into_iter().zip(golden("lpips-vgg16")) {
         near_distance(&format!("{height}×{width} to {resize:?}"), of(&vgg16, height, width, resize), theirs);
     }
     near_distance("package, VGG16", of(&vgg16, 48, 57, None), golden("lpips.vgg")[0]);
-    let squeezenet = similarity(Kind::SqueezeNet);
+    let squeezenet = similarity(Backbone::SqueezeNet);
     for ((height, width), theirs) in [(64, 64), (65, 50), (96, 67)].into_iter().zip(golden("lpips.squeeze")) {
         near_distance(&format!("package, SqueezeNet {height}×{width}"), of(&squeezenet, height, width, None), theirs);
     }
@@ -144,7 +144,7 @@ fn lpips_equals_torch_fidelitys_and_the_package() {
 
 #[test]
 fn a_picture_is_at_distance_zero_from_itself_and_batches_change_nothing() {
-    let lpips = similarity(Kind::SqueezeNet);
+    let lpips = similarity(Backbone::SqueezeNet);
     // Mixed sizes, more than one batch holds.
     let sizes = [(40, 40), (64, 64), (90, 70)];
     let a: Vec<RgbPicture> = (0..20).map(|i| picture(i, sizes[i % 3].0, sizes[i % 3].1)).collect();
@@ -176,7 +176,7 @@ fn generator(latents: &[Vec<f32>]) -> Result<Vec<RgbPicture>, std::convert::Infa
 
 #[test]
 fn path_lengths_equal_torch_fidelitys() {
-    let lpips = similarity(Kind::Vgg16);
+    let lpips = similarity(Backbone::Vgg16);
     let settings = Settings { count: 30, ..Settings::new(6) };
     let cases = [
         // Distances of pictures in which some pixels differ by one level: the f32 noise of features is part of them.
@@ -288,7 +288,7 @@ fn a_file_gives_the_network_and_errors_name_it_and_the_tensors() {
     }
 
     let linear = write("linear.safetensors", &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]), None);
-    let error = Lpips::load(Kind::SqueezeNet, &linear, &linear, &device).expect_err("accepted").to_string();
+    let error = Lpips::load(Backbone::SqueezeNet, &linear, &linear, &device).expect_err("accepted").to_string();
     shared::fs::remove(&linear).expect("clear");
     assert!(error.contains("SqueezeNet 1.1 in torchvision's names") && error.contains("unused: lin0"), "{error}");
 }
