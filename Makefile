@@ -147,7 +147,7 @@ test: ## all tests
 	$(CARGO) test --workspace
 
 # Names of test programs; --test finds them in any member of the workspace.
-TORTURE := kill damage faults fuzz hostile memory signals soak images_interrupted picture_memory
+TORTURE := kill damage faults fuzz hostile memory signals soak sample_tests picture_memory
 
 .PHONY: torture
 torture: ## kills, damage, faults, signals, hostile pictures, a soak in full numbers, properties on new draws: about half an hour on two idle cores

@@ -1,5 +1,5 @@
-//! Measures generated pictures against real ones, by the named conventions of the libraries that the
-//! field quotes.
+//! Measures generated pictures against real ones, by the named conventions of the libraries that
+//! the field quotes.
 //!
 //! | module | holds |
 //! |---|---|

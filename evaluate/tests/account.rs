@@ -1,5 +1,5 @@
-//! Nothing that changes a number is silent: skipped files, metrics that a protocol does not define, missing weights, flags
-//! of other programs.
+//! Nothing that changes a number is silent: skipped files, metrics that a protocol does not define,
+//! missing weights, flags of other programs.
 
 use std::path::Path;
 
@@ -64,9 +64,7 @@ fn pictures_that_the_protocols_library_would_skip_are_named() {
     let (code, lines, said) = of("pytorch-fid");
     assert_eq!((code, &lines[0]["generated_count"]), (Some(0), &8.into()), "{said}");
     assert!(said.contains("pytorch-fid would not measure 2 pictures of these"), "{said}");
-    assert!(
-        of("torch-fidelity").2.contains("torch-fidelity would not measure 1 picture of these (the first: below/more.png)")
-    );
+    assert!(of("torch-fidelity").2.contains("torch-fidelity would not measure 1 picture of these (the first: below/more.png)"));
     assert!(!of("stylegan").2.contains("would not measure"));
 }
 

@@ -1,6 +1,6 @@
 //! The metrics' arithmetic against the functions of the reference libraries on drawn features
-//! (`tools/golden_arithmetic.py`), including edge cases: fewer rows than dimensions, identical sets, one constant picture,
-//! two pictures.
+//! (`tools/golden_arithmetic.py`), including edge cases: fewer rows than dimensions, identical
+//! sets, one constant picture, two pictures.
 
 use evaluate::metrics::authenticity::Distances;
 use evaluate::metrics::ct::{Cells, CtError, ct, ct_in_cells};
@@ -86,7 +86,8 @@ fn fid_equals_three_libraries_also_where_covariances_are_singular() {
         ] {
             let theirs = case["frechet"][library].as_f64().expect("a number");
             let ours = fid(&generated, &real, divisor).expect("fid");
-            // We promise 1e-5 relative; the references' roots of zero eigenvalues are off by about 1e-7.
+            // We promise 1e-5 relative; the references' roots of zero eigenvalues are off by about
+            // 1e-7.
             near(&format!("{library} on {}", case["name"]), ours, theirs, 1e-5 * theirs.abs() + 1e-6);
         }
     }
@@ -110,7 +111,8 @@ fn kid_equals_three_libraries() {
 
 #[test]
 fn kid_of_wide_and_distant_sets_stays_within_its_tolerance() {
-    // Far from the origin, f32 products of raw rows would be off by 1e-5; the rows are centred first.
+    // Far from the origin, f32 products of raw rows would be off by 1e-5; the rows are centred
+    // first.
     let far = |kind| {
         let near = clustered(kind, 300, 256);
         Features::new(near.values().iter().map(|v| v + 30.0).collect(), 256)
@@ -205,8 +207,8 @@ fn authenticity_equals_brute_force() {
     assert_eq!(compared, LARGE_SETS);
 }
 
-/// 120 training rows, 120 held-out rows of the same kind, and 150 generated rows; every third is a training row moved
-/// slightly.
+/// 120 training rows, 120 held-out rows of the same kind, and 150 generated rows; every third is a
+/// training row moved slightly.
 fn copied() -> (Features, Features, Features) {
     let train = clustered(3, 120, 24);
     let held_out = subset(&clustered(3, 420, 24), &(300..420).collect::<Vec<_>>());

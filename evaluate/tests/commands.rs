@@ -65,7 +65,8 @@ fn statistics_in_a_file_replace_their_pictures() {
     };
     let (direct, kept, from_rows) = (of(&real, "kid,fid"), of(&npz, "fid"), of(&rows, "kid,fid"));
     let fid = value(&direct, "fid");
-    // Mean and covariance are exact in f64; roots of zero eigenvalues add noise that rows do not have.
+    // Mean and covariance are exact in f64; roots of zero eigenvalues add noise that rows do not
+    // have.
     let apart = relative_difference([value(&kept, "fid")], [fid]);
     assert!(apart <= 1e-5, "{apart}: {kept:?} against {direct:?}");
     assert_eq!((value(&from_rows, "fid"), value(&from_rows, "kid")), (fid, value(&direct, "kid")));

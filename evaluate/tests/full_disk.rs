@@ -1,4 +1,5 @@
-//! A full disk costs time, not the result: every create, write, sync and rename of the cache fails once, or from one on.
+//! A full disk costs time, not the result: every create, write, sync and rename of the cache fails
+//! once, or from one on.
 
 mod small;
 

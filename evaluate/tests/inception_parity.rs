@@ -1,5 +1,5 @@
-//! The Inception and the metrics against torch-fidelity on real pictures. Without test data (`FLEDGE_TEST_DATA`, or
-//! `../shared/data` beside the checkout) the tests are skipped.
+//! The Inception and the metrics against torch-fidelity on real pictures. Without test data
+//! (`FLEDGE_TEST_DATA`, or `../shared/data` beside the checkout) the tests are skipped.
 
 use std::path::PathBuf;
 

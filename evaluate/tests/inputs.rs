@@ -17,7 +17,8 @@ use shared::picture::Picture;
 use shared::shard::{Layout, ShardWriter};
 use shared::testing::Scratch;
 
-/// These names in the order of Python's `sorted`: capitals first, `-` and `.` before `/`, then by code point.
+/// These names in the order of Python's `sorted`: capitals first, `-` and `.` before `/`, then by
+/// code point.
 const SORTED: [&str; 15] = [
     "10.png",
     "9.png",

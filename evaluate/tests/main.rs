@@ -1,5 +1,5 @@
-//! The integration tests of `evaluate`, in one program. `full_disk` is a program of its own: it counts the file operations
-//! of its whole process.
+//! The integration tests of `evaluate`, in one program. `full_disk` is a program of its own: it
+//! counts the file operations of its whole process.
 
 mod account;
 mod arithmetic;

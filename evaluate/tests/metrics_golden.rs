@@ -1,4 +1,5 @@
-//! The metrics' arithmetic against the functions of the reference libraries on drawn data (`tools/golden_metrics.py`).
+//! The metrics' arithmetic against the functions of the reference libraries on drawn data
+//! (`tools/golden_metrics.py`).
 
 use evaluate::metrics::fid::{Divisor, Gaussian, fid, frechet};
 use evaluate::metrics::isc::{Order, inception_score};
@@ -66,7 +67,8 @@ fn kid_fid_and_is_equal_torch_fidelitys() {
         // Products of centred rows are in f32; we promise 1e-7.
         near("kernel_inception_distance_mean", kid.mean, 1e-8);
         near("kernel_inception_distance_std", kid.std, 1e-8);
-        // With few pictures, the reference takes roots of zero eigenvalues up to rounding: √1e-16 each.
+        // With few pictures, the reference takes roots of zero eigenvalues up to rounding: √1e-16
+        // each.
         near("frechet_inception_distance", fid(&generated, &real, Divisor::Unbiased).expect("fid"), 1e-6);
         let logits = Features::new(generated.values().iter().map(|v| v * 4.0).collect(), d);
         let score = inception_score(&logits, Order::Permuted(2020)).expect("is");
@@ -77,7 +79,8 @@ fn kid_fid_and_is_equal_torch_fidelitys() {
 
 #[test]
 fn the_two_ways_to_the_fid_agree() {
-    // Fewer pictures than dimensions: singular values against covariances with noisy zero eigenvalues.
+    // Fewer pictures than dimensions: singular values against covariances with noisy zero
+    // eigenvalues.
     let (a, b) = (features(0, 40, 64), features(1, 50, 64));
     let gaussian = |set| Gaussian::of(set, Divisor::Unbiased);
     let (short, long) = (fid(&a, &b, Divisor::Unbiased).expect("fid"), frechet(gaussian(&a), gaussian(&b)).expect("frechet"));

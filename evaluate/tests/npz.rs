@@ -1,4 +1,5 @@
-//! `.npz` files against numpy's (`tools/golden_npz.py`), and damaged ones. `tools/check_npz.py` reads ours.
+//! `.npz` files against numpy's (`tools/golden_npz.py`), and damaged ones. `tools/check_npz.py`
+//! reads ours.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! A result lost on a full disk is an error, unless the run's log has it, or nobody reads it to its end.
+//! A result lost on a full disk is an error, unless the run's log has it, or nobody reads it to its
+//! end.
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

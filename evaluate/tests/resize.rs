@@ -1,5 +1,6 @@
-//! Resizers against the references (`tools/golden_resize.py`): the SHA-256 of all resized values, so every bit is theirs. They
-//! add, multiply and divide IEEE numbers in a fixed order, so this holds on every machine.
+//! Resizers against the references (`tools/golden_resize.py`): the SHA-256 of all resized values,
+//! so every bit is theirs. They add, multiply and divide IEEE numbers in a fixed order, so this
+//! holds on every machine.
 
 use std::path::Path;
 
@@ -135,7 +136,8 @@ fn real_pictures_resized_have_the_references_bits() {
 
 #[test]
 fn one_colour_stays_one_colour() {
-    // The weights of a cubic add up to 1 within rounding of f64, so even they change no level by more than one rounding.
+    // The weights of a cubic add up to 1 within rounding of f64, so even they change no level by
+    // more than one rounding.
     for (name, preprocessing) in references() {
         let picture = RgbPicture { width: 37, height: 53, pixels: [200, 7, 91].repeat(37 * 53) };
         let values = preprocessing.batch(&[picture]);

@@ -1,8 +1,8 @@
-//! What `sample export` writes makes the sampler's own pictures elsewhere. `tools/golden_export.py` is the other side: it runs the ONNX
-//! files of the networks below in onnxruntime.
+//! What `sample export` writes makes the sampler's own pictures elsewhere. `tools/golden_export.py`
+//! is the other side: it runs the ONNX files of the networks below in onnxruntime.
 //!
-//! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes what `tools/golden_export.py` and `tools/check_export.py` read.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+//! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes what `tools/golden_export.py` and
+//! `tools/check_export.py` read.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,11 +22,15 @@ use shared::nn::preset::PRESETS;
 use shared::nn::run::Which;
 use shared::nn::sampler::{Sampler, Weights, Wish};
 use shared::rng;
+use shared::testing::{Scratch, largest_difference};
 
-/// Of pixels in [0, 1]: both sum in f32, a few hundred products each, in orders of their own, through at most six layers.
-const TOLERANCE: f32 = 1e-5;
+use crate::common::skipped;
+
+/// Of pixels in [0, 1]: both sum in f32, a few hundred products each, in orders of their own,
+/// through at most six layers.
+const TOLERANCE: f64 = 1e-5;
 /// What `sample export` promises of trained networks of any width.
-const PROMISE: f32 = 1e-4;
+const PROMISE: f64 = 1e-4;
 
 /// A network whose pictures are in the golden file.
 struct Case {
@@ -91,7 +95,8 @@ impl Case {
     }
 }
 
-/// Gives every parameter a drawn value, as after training, so that nothing is left out because it is zero or one.
+/// Gives every parameter a drawn value, as after training, so that nothing is left out because it
+/// is zero or one.
 fn fill(generator: &mut Generator, device: &Device) {
     for (name, parameter) in generator.parameters_mut() {
         let (shape, count) = (parameter.shape().to_vec(), parameter.count());
@@ -134,11 +139,6 @@ fn pictures(sampler: &Sampler, latents: &[f32], classes: &[u32]) -> (Vec<f32>, [
         .chunks(pixels * channels)
         .flat_map(|picture| (0..channels * pixels).map(move |i| picture[(i % pixels) * channels + i / pixels]));
     (planes.collect(), [wishes.len(), channels, height, width])
-}
-
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).fold(0.0, |most, (a, b)| if a.is_nan() { f32::NAN } else { most.max((a - b).abs()) })
 }
 
 /// The golden file: values and integers of a tensor by its name, and the metadata.
@@ -186,8 +186,7 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
         let theirs = golden.floats(&format!("{}.images", case.name));
         // The file keeps every k-th value of about a thousand.
         let ours: Vec<f32> = values.iter().copied().step_by((values.len() / 1000).max(1) | 1).collect();
-        let off = difference(&ours, &theirs);
-        println!("{}: {off:.1e}", case.name);
+        let off = largest_difference(ours.iter().copied(), theirs.iter().copied());
         assert!(off < TOLERANCE, "{}: {off:.2e}", case.name);
     }
 }
@@ -256,7 +255,8 @@ fn weights_with_spectral_normalisation_are_exported_divided() {
     assert!(exported.iter().zip(&stored).all(|(e, s)| (e - s * factor).abs() < 1e-6));
 }
 
-/// Writes a folder for the scripts: the two files, and in `expected.safetensors` latent vectors, classes and the sampler's pictures.
+/// Writes a folder for the scripts: the two files, and in `expected.safetensors` latent vectors,
+/// classes and the sampler's pictures.
 fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     let graph = network::graph_of(sampler.generator(), sampler.range()).unwrap();
     let facts = facts::facts(meta, Weights::Averaged);
@@ -279,7 +279,8 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     fs::write(folder.join("expected.safetensors"), &::safetensors::serialize(tensors, None).unwrap()).unwrap();
 }
 
-/// Writes all networks of this file, the presets as they are, and the runs that FLEDGE_EXPORT_RUNS names (like a PATH).
+/// Writes all networks of this file, the presets as they are, and the runs that FLEDGE_EXPORT_RUNS
+/// names (like a PATH).
 fn write_cases(folder: &Path) {
     for case in CASES {
         let config = case.config(&NARROW);
@@ -299,7 +300,7 @@ fn write_cases(folder: &Path) {
 #[test]
 fn cases_for_the_scripts() {
     match std::env::var_os("FLEDGE_EXPORT") {
-        None => println!("skipped: FLEDGE_EXPORT names no folder to write what tools/golden_export.py and check_export.py read"),
+        None => skipped("FLEDGE_EXPORT names no folder to write what tools/golden_export.py and check_export.py read"),
         Some(folder) => write_cases(Path::new(&folder)),
     }
 }
@@ -307,16 +308,14 @@ fn cases_for_the_scripts() {
 #[test]
 fn onnxruntime_and_the_loader_make_the_samplers_own_pictures_now() {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
-        println!("skipped: FLEDGE_PEERS does not name a Python environment with onnxruntime and torch");
+        skipped("FLEDGE_PEERS does not name a Python environment with onnxruntime and torch");
         return;
     };
-    let folder = std::env::temp_dir().join(format!("fledge-export-{}", std::process::id()));
-    fs::remove(&folder).unwrap();
+    let folder = Scratch::new("export");
     write_cases(&folder);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_export.py");
     let mut command = Command::new(Path::new(&peers).join("bin/python"));
-    let output = command.arg(script).args(["--tolerance", &PROMISE.to_string()]).arg(&folder).output().unwrap();
-    fs::remove(&folder).unwrap();
+    let output = command.arg(script).args(["--tolerance", &PROMISE.to_string()]).arg(&*folder).output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,19 +1,18 @@
-//! `sample images` as people run it: the same picture for a seed in every target, what is refused, and what a call finds of an earlier one.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
-
-mod common;
+//! `sample images` as people run it: the same picture for a seed in every target, what is refused,
+//! and what a call finds of an earlier one.
 
 use std::path::Path;
 use std::process::Command;
 
 use burn::tensor::Device;
-use common::{decode, files_in, names, refuse, run, run_of, sample, succeed};
 use shared::archive::Archive;
 use shared::fs::{self, Claim};
 use shared::nn::checkpoint::{self, Meta};
 use shared::nn::config::RunConfig;
 use shared::nn::run::{Run, Which};
 use shared::nn::sampler::Sampler;
+
+use crate::common::{decode, files_in, names, refuse, run, run_of, sample, skipped, succeed};
 
 fn images(run: &Path, out: &Path, more: &[&str]) {
     succeed(&[&["images", run.to_str().unwrap(), "--out", out.to_str().unwrap()], more].concat());
@@ -35,7 +34,7 @@ fn add_checkpoint(run: &Path, step: u64) {
 #[test]
 fn a_seed_gives_one_file_at_any_start_beside_any_others_and_in_every_target() {
     let (scratch, run) = run("images-seeds");
-    let path = |name: &str| scratch.0.join(name);
+    let path = |name: &str| scratch.join(name);
     images(&run, &path("all"), &["-n", "70"]);
     let all = files_in(&path("all"));
     assert_eq!(Archive::open(path("all")).unwrap().pictures().count(), 70);
@@ -81,7 +80,7 @@ fn zip_names(path: &Path) -> Vec<String> {
 #[test]
 fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     let (scratch, run) = run("images-folder");
-    let (out, whole) = (scratch.0.join("out"), scratch.0.join("whole"));
+    let (out, whole) = (scratch.join("out"), scratch.join("whole"));
     images(&run, &whole, &["-n", "90"]);
     images(&run, &out, &["-n", "20"]);
     let picture = |seed: u64| out.join(format!("seed-{seed:08}.png"));
@@ -117,7 +116,7 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
 fn pictures_of_another_request_are_refused_by_name_and_give_way_only_to_force() {
     let (scratch, run) = run_of("images-other", &["cond=embedding+projection"], &["gull", "owl"]);
     add_checkpoint(&run, 9);
-    let (out, zip) = (scratch.0.join("out"), scratch.0.join("out.zip"));
+    let (out, zip) = (scratch.join("out"), scratch.join("out.zip"));
     let first = ["-n", "12", "--checkpoint", "7"];
     images(&run, &out, &first);
     let sound = files_in(&out);
@@ -158,10 +157,10 @@ fn pictures_of_another_request_are_refused_by_name_and_give_way_only_to_force() 
 fn an_unfinished_zip_of_another_request_is_refused_and_gives_way_to_force() {
     let (scratch, run) = run("images-unfinished");
     add_checkpoint(&run, 9);
-    let (whole, out) = (scratch.0.join("whole.zip"), scratch.0.join("out.zip"));
+    let (whole, out) = (scratch.join("whole.zip"), scratch.join("out.zip"));
     images(&run, &whole, &["-n", "30", "--checkpoint", "7"]);
     let bytes = fs::read(&whole).unwrap();
-    let leftover = scratch.0.join(".out.zip.1-1.fledge-tmp");
+    let leftover = scratch.join(".out.zip.1-1.fledge-tmp");
     let leave = |length: usize| fs::write(&leftover, &bytes[..length]).unwrap();
     leave(bytes.len() / 2);
     refuse_images(&run, &out, &["-n", "30", "--checkpoint", "9"], 2, "pictures of another request: checkpoint 7, now 9");
@@ -176,23 +175,22 @@ fn an_unfinished_zip_of_another_request_is_refused_and_gives_way_to_force() {
         leave(length);
         images(&run, &out, &["-n", "30", "--checkpoint", "7"]);
         assert!(fs::read(&out).unwrap() == bytes, "cut off after {length} bytes");
-        assert_eq!(names(&scratch.0), ["out.zip", "run", "whole.zip"]);
+        assert_eq!(names(&scratch), ["out.zip", "run", "whole.zip"]);
     }
 }
 
 #[test]
 fn a_second_process_is_refused_at_once() {
     let (scratch, run) = run("images-second");
-    let (out, zip) = (scratch.0.join("out"), scratch.0.join("out.zip"));
+    let (out, zip) = (scratch.join("out"), scratch.join("out.zip"));
     fs::create_folder(&out).unwrap();
-    let claims =
-        [out.join(".lock.fledge-tmp"), scratch.0.join(".out.zip.lock.fledge-tmp")].map(|p| Claim::by(p).unwrap().unwrap());
+    let claims = [out.join(".lock.fledge-tmp"), scratch.join(".out.zip.lock.fledge-tmp")].map(|p| Claim::by(p).unwrap().unwrap());
     refuse_images(&run, &out, &["-n", "3"], 2, "another sample");
     refuse_images(&run, &zip, &["-n", "3"], 2, "another sample");
     drop(claims);
     images(&run, &out, &["-n", "3"]);
     images(&run, &zip, &["-n", "3"]);
-    assert_eq!(names(&scratch.0), ["out", "out.zip", "run"]);
+    assert_eq!(names(&scratch), ["out", "out.zip", "run"]);
     assert_eq!(names(&out).len(), 4);
 }
 
@@ -201,7 +199,7 @@ fn stylegans_trainers_find_numbered_pictures_and_balanced_classes() {
     let (scratch, run_folder) = run_of("images-stylegan", &["cond=embedding+projection"], &["gull", "owl", "tit"]);
     let (plain_scratch, plain) = run("images-stylegan-plain");
     for name in ["fakes", "fakes.zip"] {
-        let out = scratch.0.join(name);
+        let out = scratch.join(name);
         images(&run_folder, &out, &["-n", "11", "--seed-start", "99996", "--stylegan"]);
         let found = files_in(&out);
         let index: serde_json::Value = serde_json::from_slice(&found["dataset.json"]).unwrap();
@@ -212,13 +210,13 @@ fn stylegans_trainers_find_numbered_pictures_and_balanced_classes() {
         let pictures = Archive::open(&out).unwrap().pictures().count();
         assert!(pictures == 11 && expected.iter().all(|(name, _)| found.contains_key(name)));
         check_with_pillow(&out);
-        let out = plain_scratch.0.join(name);
+        let out = plain_scratch.join(name);
         images(&plain, &out, &["-n", "4", "--stylegan"]);
         let index: serde_json::Value = serde_json::from_slice(&files_in(&out)["dataset.json"]).unwrap();
         assert_eq!(index["labels"], serde_json::Value::Null);
     }
     // One class, in a folder that had fewer: the labels follow.
-    let out = scratch.0.join("owls");
+    let out = scratch.join("owls");
     for n in ["3", "8"] {
         images(&run_folder, &out, &["-n", n, "--stylegan", "--class", "owl"]);
         let index: serde_json::Value = serde_json::from_slice(&files_in(&out)["dataset.json"]).unwrap();
@@ -231,7 +229,7 @@ fn stylegans_trainers_find_numbered_pictures_and_balanced_classes() {
 /// Reads it by the rules of NVIDIA's loader, where Python with Pillow is at hand.
 fn check_with_pillow(out: &Path) {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
-        println!("skipped: FLEDGE_PEERS does not name a Python environment with Pillow and numpy");
+        skipped("FLEDGE_PEERS does not name a Python environment with Pillow and numpy");
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/check_stylegan.py");
@@ -244,13 +242,13 @@ fn check_with_pillow(out: &Path) {
 #[test]
 fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
     let (scratch, run_folder) = run("images-bad");
-    let out = scratch.0.join("out");
-    let file = scratch.0.join("file");
+    let out = scratch.join("out");
+    let file = scratch.join("file");
     fs::write(&file, b"mine").unwrap();
-    fs::create_folder(scratch.0.join("folder.zip")).unwrap();
-    fs::create_folder(scratch.0.join("full")).unwrap();
-    fs::write(scratch.0.join("full/photo.jpg"), b"mine").unwrap();
-    let before = names(&scratch.0);
+    fs::create_folder(scratch.join("folder.zip")).unwrap();
+    fs::create_folder(scratch.join("full")).unwrap();
+    fs::write(scratch.join("full/photo.jpg"), b"mine").unwrap();
+    let before = names(&scratch);
     for (more, code, named) in [
         (&["-n", "0"][..], 2, "-n 0"),
         (&["--seed-start", "18446744073709551615"], 2, "--seed-start"),
@@ -265,11 +263,11 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
     for (name, named) in
         [("file", "it is a file"), ("folder.zip", "it is a folder"), ("full", "photo.jpg"), ("run", "no sample.json")]
     {
-        refuse_images(&run_folder, &scratch.0.join(name), &["-n", "3"], 2, named);
-        refuse_images(&run_folder, &scratch.0.join(name), &["-n", "3", "--force"], 2, named);
+        refuse_images(&run_folder, &scratch.join(name), &["-n", "3"], 2, named);
+        refuse_images(&run_folder, &scratch.join(name), &["-n", "3", "--force"], 2, named);
     }
     for name in ["file/fakes", "file/fakes.zip"] {
-        refuse_images(&run_folder, &scratch.0.join(name), &["-n", "3"], 2, "file is no folder");
+        refuse_images(&run_folder, &scratch.join(name), &["-n", "3"], 2, "file is no folder");
     }
     // With its record a folder is ours, but not a picture that a person put there.
     images(&run_folder, &out, &["-n", "3"]);
@@ -277,14 +275,14 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
     refuse_images(&run_folder, &out, &["-n", "3", "--force"], 2, "photo.jpg");
     assert_eq!(names(&out).len(), 5);
     fs::remove(&out).unwrap();
-    assert_eq!(names(&scratch.0), before);
-    assert_eq!(names(&scratch.0.join("full")), ["photo.jpg"]);
+    assert_eq!(names(&scratch), before);
+    assert_eq!(names(&scratch.join("full")), ["photo.jpg"]);
 }
 
 #[test]
 fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others() {
     let (scratch, run) = run_of("images-latents", &["cond=embedding+projection"], &["gull", "owl"]);
-    let [z, other, out, zip, by_seed] = ["z.npy", "other.npy", "out", "out.zip", "by-seed"].map(|name| scratch.0.join(name));
+    let [z, other, out, zip, by_seed] = ["z.npy", "other.npy", "out", "out.zip", "by-seed"].map(|name| scratch.join(name));
     let export = |seeds: &str, to: &Path| {
         succeed(&["latents", run.to_str().unwrap(), "--out", to.to_str().unwrap(), "--seeds", seeds]);
     };
@@ -311,5 +309,5 @@ fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others
     assert!(files_in(&out) == rows);
     refuse_images(&run, &out, &[&given[..], &["-n", "3"]].concat(), 2, "-n");
     refuse_images(&run, &out, &[&given[..], &["--truncation", "0.5"]].concat(), 2, "--truncation");
-    refuse_images(&run, &out, &["--latents", scratch.0.join("none.npy").to_str().unwrap()], 1, "none.npy");
+    refuse_images(&run, &out, &["--latents", scratch.join("none.npy").to_str().unwrap()], 1, "none.npy");
 }

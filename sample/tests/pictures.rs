@@ -1,12 +1,8 @@
 //! Grids, rows, sheets and latent vectors, on runs that are saved here without training.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
-
-mod common;
 
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{decode, refuse, run, run_of, succeed};
 use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION};
 use shared::fs;
 use shared::nn::checkpoint::{self, Meta};
@@ -15,6 +11,8 @@ use shared::nn::run::{Run, Which};
 use shared::nn::sampler::{Sampler, Weights, Wish};
 use shared::picture::{Picture, grid};
 use shared::shard::{Layout, ShardWriter};
+
+use crate::common::{decode, refuse, run, run_of, succeed};
 
 fn open(run: &Path) -> Sampler {
     Sampler::open(run, Which::Latest, &Device::flex()).unwrap().0
@@ -31,8 +29,8 @@ fn cells(path: &Path, columns: u32, rows: u32, left: u32, top: u32) -> Vec<Pictu
 
 #[test]
 fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
-    let (scratch, run) = run("latents");
-    let [z, a, b] = ["z.npy", "a.png", "b.png"].map(|name| scratch.0.join(name));
+    let (scratch, run) = run("pictures-latents");
+    let [z, a, b] = ["z.npy", "a.png", "b.png"].map(|name| scratch.join(name));
     let (run, z, a, b) = (run.to_str().unwrap(), z.to_str().unwrap(), a.to_str().unwrap(), b.to_str().unwrap());
     succeed(&["latents", run, "--out", z, "--seeds", "5,2,40-43"]);
     succeed(&["grid", run, "--out", a, "--seeds", "5,2,40-43"]);
@@ -50,8 +48,8 @@ fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
 
 #[test]
 fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
-    let (scratch, run) = run_of("latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
-    let [z, out] = ["z.npy", "out.png"].map(|name| scratch.0.join(name));
+    let (scratch, run) = run_of("pictures-latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
+    let [z, out] = ["z.npy", "out.png"].map(|name| scratch.join(name));
     let text = run.to_str().unwrap();
     succeed(&["latents", text, "--out", z.to_str().unwrap(), "--seeds", "5,8"]);
     succeed(&["grid", text, "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap(), "--columns", "2"]);
@@ -67,8 +65,8 @@ fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
 
 #[test]
 fn latents_that_do_not_fit_are_refused() {
-    let (scratch, run) = run("latents-bad");
-    let (z, out) = (scratch.0.join("z.npy"), scratch.0.join("grid.png"));
+    let (scratch, run) = run("pictures-latents-bad");
+    let (z, out) = (scratch.join("z.npy"), scratch.join("grid.png"));
     let args = ["grid", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap()];
     let file = |shape: &[usize], values: &[f32]| {
         let values: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -91,8 +89,8 @@ fn latents_that_do_not_fit_are_refused() {
 
 #[test]
 fn rows_of_a_morph_begin_and_end_with_the_pictures_of_their_seeds() {
-    let (scratch, run) = run("morph");
-    let out = scratch.0.join("morph.png");
+    let (scratch, run) = run("pictures-morph");
+    let out = scratch.join("morph.png");
     for path in ["spherical", "linear"] {
         let flags = ["--steps", "5", "--path", path];
         let args = ["morph", run.to_str().unwrap(), "3", "9", "20", "3", "--out", out.to_str().unwrap()];
@@ -107,8 +105,8 @@ fn rows_of_a_morph_begin_and_end_with_the_pictures_of_their_seeds() {
 
 #[test]
 fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_the_first() {
-    let (scratch, run) = run("sheet");
-    let out = scratch.0.join("sheet.png");
+    let (scratch, run) = run("pictures-sheet");
+    let out = scratch.join("sheet.png");
     let run = run.to_str().unwrap();
     succeed(&[
         "sheet",
@@ -146,7 +144,7 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
 
 #[test]
 fn pictures_of_each_class_move_along_directions_of_their_own() {
-    let (scratch, run) = run_of("sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
+    let (scratch, run) = run_of("pictures-sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
     // Networks that learned nothing have the same normalisation for all classes.
     let opened = Run::open(&run).unwrap();
     let old = opened.checkpoint(Which::Step(7)).unwrap().meta;
@@ -160,7 +158,7 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
     }
     let meta = Meta { step: 9, files: Default::default(), ..old };
     checkpoint::save(&opened.checkpoint_folder(9), meta, &[("ema", &generator), ("generator", &generator)]).unwrap();
-    let out = scratch.0.join("sheet.png");
+    let out = scratch.join("sheet.png");
     let flags = ["--seeds", "2,3", "--only", "1", "--columns", "2", "--range", "2"];
     succeed(&[&["sheet", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
     let sampler = open(&run);
@@ -170,7 +168,7 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
         places.filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == *picture).count()
     };
     for (seed, class) in [(2, 0), (3, 1)] {
-        let direction = &sample::directions::of(sampler.generator(), class).unwrap()[0];
+        let direction = &sample::latents::directions::of(sampler.generator(), class).unwrap()[0];
         let moved = |step: f64| {
             let along = sampler.latent(seed).into_iter().zip(&direction.vector);
             let latent = along.map(|(z, v)| (f64::from(z) + step * v) as f32).collect();
@@ -182,8 +180,8 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
 
 #[test]
 fn truncation_shows_each_threshold_and_none_is_the_plain_row() {
-    let (scratch, run) = run("truncation");
-    let (out, row) = (scratch.0.join("t.png"), scratch.0.join("row.png"));
+    let (scratch, run) = run("pictures-truncation");
+    let (out, row) = (scratch.join("t.png"), scratch.join("row.png"));
     let (run, path) = (run.to_str().unwrap(), out.to_str().unwrap());
     succeed(&["truncation", run, "--out", path, "--thresholds", "0.4,none", "--seeds", "0-4"]);
     let sheet = decode(&out);
@@ -199,14 +197,14 @@ fn truncation_shows_each_threshold_and_none_is_the_plain_row() {
     }
     refuse(&["truncation", run, "--out", path, "--thresholds", "0"], 2, "--thresholds");
     refuse(&["truncation", run, "--out", path, "--thresholds", "wide"], 2, "expected none");
-    let (_uniform, run) = run_of("uniform", &["generator.distribution=uniform"], &[]);
+    let (_uniform, run) = run_of("pictures-uniform", &["generator.distribution=uniform"], &[]);
     refuse(&["grid", run.to_str().unwrap(), "--out", path, "--truncation", "0.5"], 2, "uniform");
 }
 
 #[test]
 fn the_trained_weights_are_taken_when_asked_for() {
-    let (scratch, run) = run("weights");
-    let out = scratch.0.join("grid.png");
+    let (scratch, run) = run("pictures-weights");
+    let out = scratch.join("grid.png");
     let args = ["grid", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-3", "--columns", "2"];
     let generator = run.join("checkpoints/00000007/generator.safetensors");
     succeed(&args);
@@ -221,10 +219,10 @@ fn the_trained_weights_are_taken_when_asked_for() {
 
 #[test]
 fn every_format_of_a_picture_holds_it() {
-    let (scratch, run) = run("formats");
+    let (scratch, run) = run("pictures-formats");
     let run = run.to_str().unwrap();
     let of = |name: &str, flags: &[&str]| {
-        let out = scratch.0.join(name);
+        let out = scratch.join(name);
         succeed(&[&["grid", run, "--out", out.to_str().unwrap(), "--seeds", "0-3"], flags].concat());
         (decode(&out), std::fs::metadata(&out).unwrap().len())
     };
@@ -236,7 +234,7 @@ fn every_format_of_a_picture_holds_it() {
     for (name, named) in
         [("a.bmp", ".png, .jpg or .webp"), ("noending", ".png, .jpg or .webp"), ("a.png/b/c.png", "a.png is no folder")]
     {
-        refuse(&["grid", run, "--out", scratch.0.join(name).to_str().unwrap()], 2, named);
+        refuse(&["grid", run, "--out", scratch.join(name).to_str().unwrap()], 2, named);
     }
     refuse(&["grid", run, "--out", "a.jpg", "--quality", "0"], 2, "--quality");
     refuse(&["grid", run, "--out", "a.png", "--quality", "50"], 2, "only a JPEG");
@@ -253,10 +251,10 @@ fn frames(folder: &Path) -> Vec<Picture> {
 
 #[test]
 fn a_walk_passes_the_pictures_of_its_seeds_and_a_grid_shows_as_many_walks_beside_each_other() {
-    let (scratch, run) = run("walk");
+    let (scratch, run) = run("pictures-walk");
     let sampler = open(&run);
     let walk = |name: &str, flags: &[&str]| {
-        let out = scratch.0.join(name);
+        let out = scratch.join(name);
         let base = ["walk", run.to_str().unwrap(), "--scale", "1", "--out", out.to_str().unwrap()];
         succeed(&[&base[..], flags].concat());
         frames(&out)
@@ -279,19 +277,19 @@ fn a_walk_passes_the_pictures_of_its_seeds_and_a_grid_shows_as_many_walks_beside
 
 #[test]
 fn a_time_lapse_of_seeds_shows_them_at_every_checkpoint_that_is_kept() {
-    let (scratch, run) = run("checkpoints");
-    let out = scratch.0.join("lapse");
+    let (scratch, run) = run("pictures-checkpoints");
+    let out = scratch.join("lapse");
     let flags = ["--seeds", "5,6", "--columns", "2", "--no-caption", "--scale", "1"];
     succeed(&[&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
     assert!(frames(&out) == [grid(&open(&run).pictures(&[5, 6]), 2, 2)]);
-    let [z, given] = ["z.npy", "given"].map(|name| scratch.0.join(name));
+    let [z, given] = ["z.npy", "given"].map(|name| scratch.join(name));
     succeed(&["latents", run.to_str().unwrap(), "--out", z.to_str().unwrap(), "--seeds", "5,6"]);
     let by_row =
         [&["timelapse", run.to_str().unwrap(), "--out", given.to_str().unwrap(), "--latents", z.to_str().unwrap()], &flags[2..]];
     succeed(&by_row.concat());
     assert!(frames(&given) == frames(&out));
     refuse(&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "not empty");
-    let other = scratch.0.join("other");
+    let other = scratch.join("other");
     let base = ["timelapse", run.to_str().unwrap(), "--out", other.to_str().unwrap()];
     refuse(&[&base[..], &["--truncation", "0.5"]].concat(), 2, "--seeds LIST");
     refuse(&[&base[..], &["--no-ema"]].concat(), 2, "--latents");
@@ -331,8 +329,8 @@ fn dataset(folder: &Path, pictures: &[Picture]) {
 
 #[test]
 fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
-    let (scratch, run) = run("compare");
-    let (data, out) = (scratch.0.join("data"), scratch.0.join("compare.png"));
+    let (scratch, run) = run("pictures-compare");
+    let (data, out) = (scratch.join("data"), scratch.join("compare.png"));
     // One of them is a picture that the generator makes.
     let copied = open(&run).pictures(&[5]).remove(0);
     let real: Vec<Picture> = [Picture::filled(16, 16, 3, 250), Picture::filled(16, 16, 3, 10), copied.clone()].into();
@@ -355,7 +353,7 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
     for (flags, named) in [(["--split", "val"], "val"), (["--nearest", "0"], "--nearest"), (["--columns", "0"], "--columns")] {
         refuse(&[&base[..], &flags[..]].concat(), 2, named);
     }
-    let (_large, of_32) = run_of("compare-32", &[], &[]);
+    let (_large, of_32) = run_of("pictures-compare-32", &[], &[]);
     dataset(&data.join("empty"), &[]);
     let empty = data.join("empty");
     refuse(&["compare", of_32.to_str().unwrap(), "--data", empty.to_str().unwrap(), "--out", base[5]], 2, "no pictures");
@@ -363,9 +361,9 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
 
 #[test]
 fn a_million_columns_and_pictures_beyond_memory_are_refused_before_anything_is_made() {
-    let (scratch, run) = run("huge");
+    let (scratch, run) = run("pictures-huge");
     let run = run.to_str().unwrap();
-    let out = scratch.0.join("out.png");
+    let out = scratch.join("out.png");
     let out = out.to_str().unwrap();
     for (args, named) in [
         (vec!["grid", "--columns", "1000000"], "--columns 1000000"),
@@ -388,23 +386,25 @@ fn a_million_columns_and_pictures_beyond_memory_are_refused_before_anything_is_m
     ] {
         refuse(&[&args[..1], &[run], &args[1..], &["--out", out]].concat(), 2, named);
     }
-    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
 }
 
-/// What seeds gave when this was written. `FLEDGE_GOLDEN=write` writes it anew, for a change that is meant to change pictures.
+/// What seeds gave when this was written. `FLEDGE_GOLDEN=write` writes it anew, for a change that
+/// is meant to change pictures.
 #[test]
 fn a_seed_gives_the_latent_vector_and_the_picture_that_it_always_gave() {
-    let (scratch, run) = run("golden");
+    let (scratch, run) = run("pictures-golden");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let rewrite = std::env::var_os("FLEDGE_GOLDEN").is_some_and(|what| what == "write");
-    let folder = if rewrite { &golden } else { &scratch.0 };
+    let folder = if rewrite { &golden } else { &scratch };
     let [z, pictures] = ["seeds.npy", "seeds.png"].map(|name| folder.join(name));
     let run = run.to_str().unwrap();
     succeed(&["latents", run, "--out", z.to_str().unwrap(), "--seeds", "0-3,4000000000"]);
     succeed(&["grid", run, "--out", pictures.to_str().unwrap(), "--seeds", "0-3,4000000000"]);
     // Through libm: the same bytes on every machine.
     assert!(fs::read(&z).unwrap() == fs::read(golden.join("seeds.npy")).unwrap());
-    // Other instructions sum in another order: a value at the edge between two levels may fall on the other side.
+    // Other instructions sum in another order: a value at the edge between two levels may fall on
+    // the other side.
     let (found, expected) = (decode(&pictures), decode(&golden.join("seeds.png")));
     assert_eq!((found.width, found.height), (expected.width, expected.height));
     let apart = found.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b)).max().unwrap();

@@ -40,11 +40,7 @@ impl CacheArgs {
     /// # Errors
     /// When the age is not a number of days.
     pub fn into_options(self) -> Result<CacheOptions, UsageError> {
-        Ok(CacheOptions {
-            clear: self.clear,
-            older_than: self.older_than.map(days).transpose()?,
-            unfinished: self.unfinished,
-        })
+        Ok(CacheOptions { clear: self.clear, older_than: self.older_than.map(days).transpose()?, unfinished: self.unfinished })
     }
 }
 

@@ -19,14 +19,15 @@ pub struct ConventionsArgs {
     /// Conventions to follow, separated by commas; `evaluate protocols` lists them
     #[arg(long, value_delimiter = ',', default_value = "torch-fidelity", value_name = "NAME")]
     protocol: Vec<ProtocolName>,
-    /// Feature network [default: the protocol's]; `random` is untrained, and every metric's name then says so
+    /// Feature network [default: the protocol's]; `random` is untrained, and every metric's name
+    /// then says so
     #[arg(long, value_name = "NETWORK")]
     features: Option<String>,
     /// Layer of the network, for example 768 of the Inception [default: the metric's]
     #[arg(long, value_name = "LAYER")]
     layer: Option<String>,
-    /// Weights, .pth or .safetensors: FILE for the feature network, NAME=FILE for another (`evaluate weights` lists the
-    /// names) [default: those stored by `evaluate weights --fetch`]
+    /// Weights, .pth or .safetensors: FILE for the feature network, NAME=FILE for another
+    /// (`evaluate weights` lists the names) [default: those stored by `evaluate weights --fetch`]
     #[arg(long, value_name = "[NAME=]FILE")]
     weights: Vec<String>,
     /// Batch size of the network; affects speed and memory only
@@ -90,9 +91,7 @@ impl ConventionsArgs {
         }
         let network = match self.features.as_deref() {
             None => None,
-            Some(name) => {
-                Some(networks::find(name).map_err(|e| UsageError(format!("--features {name}: {e}")))?)
-            }
+            Some(name) => Some(networks::find(name).map_err(|e| UsageError(format!("--features {name}: {e}")))?),
         };
         let weights: Vec<WeightsFile> = self.weights.iter().map(|text| weights_file(text)).collect();
         if network.is_some_and(Known::is_untrained) && !weights.is_empty() {

@@ -30,7 +30,8 @@ pub struct CurveArgs {
     /// Real pictures: a data set of `prep`, a folder, or a zip file
     #[arg(long, value_name = "DATASET|FOLDER|ZIP")]
     real: PathBuf,
-    /// Metrics, separated by commas: kid, fid, fid-inf, is, mind [default: kid and fid, if the protocol defines them]
+    /// Metrics, separated by commas: kid, fid, fid-inf, is, mind [default: kid and fid, if the
+    /// protocol defines them]
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
     /// Split of a data set
@@ -67,9 +68,8 @@ impl CurveArgs {
         let protocol = only_protocol(&conventions, why)?;
         let metrics = chosen_metrics(&self.metrics, &[protocol])?;
         // A metric of several rows could not be told apart from a missing one.
-        let single = |metric: &Metric| {
-            metric.needs() != Needs::Generator && !matches!(metric, Metric::Prdc | Metric::Authenticity)
-        };
+        let single =
+            |metric: &Metric| metric.needs() != Needs::Generator && !matches!(metric, Metric::Prdc | Metric::Authenticity);
         if let Some(metric) = metrics.iter().find(|metric| !single(metric)) {
             return Err(UsageError(format!("--metrics {metric}: a curve shows kid, fid, fid-inf, is and mind")));
         }

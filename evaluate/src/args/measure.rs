@@ -17,7 +17,8 @@ pub struct MeasureArgs {
     /// Real pictures: a data set of `prep`, a folder, a zip or tar file, or statistics (.npz)
     #[arg(long, value_name = "DATASET|FOLDER|ZIP|NPZ")]
     real: Option<PathBuf>,
-    /// Generated pictures: a run of `train` (its averaged generator is sampled), or any of the above
+    /// Generated pictures: a run of `train` (its averaged generator is sampled), or any of the
+    /// above
     #[arg(long, value_name = "RUN|DATASET|FOLDER|ZIP|NPZ", required = true)]
     fake: Option<PathBuf>,
     /// Training pictures of the generator, for authpct and ct [default: the train split of --real]
@@ -26,14 +27,15 @@ pub struct MeasureArgs {
     /// Split and checkpoint.
     #[command(flatten)]
     pictures: PicturesArgs,
-    /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default: kid and fid, if the
-    /// protocol defines them]. Each protocol computes the ones it defines
+    /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default:
+    /// kid and fid, if the protocol defines them]. Each protocol computes the ones it defines
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
     /// Use only N pictures of each side, drawn with --seed; a run generates N [default: all]
     #[arg(short = 'n', value_name = "N")]
     count: Option<usize>,
-    /// Pictures that a run generates [default: as many as real ones]; for ppl, pairs of latents [default: 10000]
+    /// Pictures that a run generates [default: as many as real ones]; for ppl, pairs of latents
+    /// [default: 10000]
     #[arg(long, value_name = "N")]
     generate: Option<usize>,
     /// Random halves of both sets, from which a value's standard error is estimated; 0 disables it
@@ -126,14 +128,12 @@ pub(super) fn at_least(n: Option<usize>, least: usize, flag: &str) -> Result<Opt
     }
 }
 
-/// The metrics asked for, without repetitions; by default KID and FID, as far as a protocol defines them.
+/// The metrics asked for, without repetitions; by default KID and FID, as far as a protocol defines
+/// them.
 ///
 /// # Errors
 /// When no protocol defines one of them.
-pub(super) fn chosen_metrics(
-    asked: &[Metric],
-    protocols: &[&'static Protocol],
-) -> Result<Vec<Metric>, UsageError> {
+pub(super) fn chosen_metrics(asked: &[Metric], protocols: &[&'static Protocol]) -> Result<Vec<Metric>, UsageError> {
     let mut metrics: Vec<Metric> = Vec::new();
     for &metric in asked {
         if protocols.iter().all(|p| !p.defines(metric)) {

@@ -1,4 +1,5 @@
-//! `evaluate cache`: lists and removes cached features. Weights lie in another folder and are never touched.
+//! `evaluate cache`: lists and removes cached features. Weights lie in another folder and are never
+//! touched.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -69,10 +70,8 @@ fn table(chosen: &[Kept], folder: &Path, now: SystemTime) -> String {
     if chosen.is_empty() {
         return sum;
     }
-    let heading =
-        ["pictures of", "network", "layer", "weights", "input", "count", "size", "age", ""].map(str::to_owned);
-    let rows: Vec<[String; 9]> =
-        std::iter::once(heading).chain(chosen.iter().map(|kept| row(kept, now))).collect();
+    let heading = ["pictures of", "network", "layer", "weights", "input", "count", "size", "age", ""].map(str::to_owned);
+    let rows: Vec<[String; 9]> = std::iter::once(heading).chain(chosen.iter().map(|kept| row(kept, now))).collect();
     aligned(&rows) + &sum
 }
 

@@ -200,9 +200,7 @@ impl Side {
                 let features = lab.features(protocol, &pictures, first.network, &layers)?;
                 Ok(features.into_iter().map(Taken::Rows).collect())
             }
-            Content::File(contents) => {
-                layers.iter().map(|layer| self.held(lab, contents, protocol, *layer)).collect()
-            }
+            Content::File(contents) => layers.iter().map(|layer| self.held(lab, contents, protocol, *layer)).collect(),
         }
     }
 
@@ -241,12 +239,7 @@ impl Side {
         }
         let Some(statistics) = &contents.statistics else { return refuse("it holds neither mu and sigma nor feats".into()) };
         if statistics.mean.len() != d {
-            return refuse(format!(
-                "its mean has {} dimensions, {} {} has {d}",
-                statistics.mean.len(),
-                network.name,
-                layer.name
-            ));
+            return refuse(format!("its mean has {} dimensions, {} {} has {d}", statistics.mean.len(), network.name, layer.name));
         }
         let gaussian = Gaussian::new(statistics.mean.clone(), &statistics.covariance, d)
             .map_err(|e| DataError(format!("{} {}: {}", self.flag, self.path.display(), one_line(&e))))?;
@@ -335,7 +328,5 @@ impl Taken {
 }
 
 fn only_statistics(metric: impl std::fmt::Display, flag: &str) -> UsageError {
-    UsageError(format!(
-        "{metric}: {flag} is a file of statistics, which allows only fid; use pictures, or a file with feats"
-    ))
+    UsageError(format!("{metric}: {flag} is a file of statistics, which allows only fid; use pictures, or a file with feats"))
 }

@@ -1,5 +1,5 @@
-//! `evaluate statistics`: mean and covariance of a set's features as `.npz`, in the format of pytorch-fid and
-//! clean-fid.
+//! `evaluate statistics`: mean and covariance of a set's features as `.npz`, in the format of
+//! pytorch-fid and clean-fid.
 
 use std::path::PathBuf;
 

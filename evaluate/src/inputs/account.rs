@@ -1,4 +1,5 @@
-//! Accounts for every file that is not measured, so that nobody takes a number of half the pictures for one of all.
+//! Accounts for every file that is not measured, so that nobody takes a number of half the pictures
+//! for one of all.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +16,12 @@ const KNOWN: [&str; 2] = [stylegan::LABELS, "sample.json"];
 /// Suffixes that are listed; further ones are only counted.
 const SUFFIXES: usize = 6;
 
-/// Warns of files in `archive` that are skipped, and of `pictures` that a protocol's library would skip.
+/// Warns of files in `archive` that are skipped, and of `pictures` that a protocol's library would
+/// skip.
 ///
 /// # Errors
-/// When a skipped file would be read by the library of one of `protocols`: the numbers would differ.
+/// When a skipped file would be read by the library of one of `protocols`: the numbers would
+/// differ.
 pub(super) fn tell(archive: &Archive, pictures: &[usize], protocols: &[&'static Protocol]) -> Result<()> {
     let path = archive.path().display();
     let names = archive.names();

@@ -19,8 +19,8 @@ const FILE_LIMIT: u64 = 256 << 20;
 /// Maximum bytes of a `dataset.json`.
 const TABLE_LIMIT: u64 = 1 << 30;
 
-/// The picture files in a folder and its subfolders, or in a zip or tar file, sorted by name. Grey and palettes become
-/// RGB; alpha is dropped.
+/// The picture files in a folder and its subfolders, or in a zip or tar file, sorted by name. Grey
+/// and palettes become RGB; alpha is dropped.
 #[derive(Debug)]
 pub struct ArchivePictures {
     archive: Archive,
@@ -100,8 +100,8 @@ impl PictureSource for ArchivePictures {
         self.archive.names()[self.entries[i]].to_string()
     }
 
-    /// From a StyleGAN `dataset.json` with a label for every picture; otherwise from class folders below the common
-    /// folder of all pictures, unless they only number the pictures.
+    /// From a StyleGAN `dataset.json` with a label for every picture; otherwise from class folders
+    /// below the common folder of all pictures, unless they only number the pictures.
     fn labels(&self) -> Option<Labels> {
         if !self.arrays.is_empty() {
             return self.array_labels();
@@ -112,7 +112,8 @@ impl PictureSource for ArchivePictures {
 }
 
 impl ArchivePictures {
-    /// From arrays of classes, if every array of pictures has one and there are at least two classes.
+    /// From arrays of classes, if every array of pictures has one and there are at least two
+    /// classes.
     fn array_labels(&self) -> Option<Labels> {
         let all: Option<Vec<&[u32]>> =
             self.arrays.iter().map(|array| array.labels.as_ref().map(|(_, labels)| &labels[..])).collect();

@@ -18,8 +18,9 @@
 //! | EXIF orientation | applied | not applied | not applied | not applied |
 //! | 16-bit PNG | rounded to 8 bits | as Pillow | as Pillow | as Pillow |
 //!
-//! Bytes of UTF-8 sort as Python sorts text, so the order is torch-fidelity's, subfolders included, unless there are
-//! links. The order determines the pictures of a KID subset; FID does not depend on it.
+//! Bytes of UTF-8 sort as Python sorts text, so the order is torch-fidelity's, subfolders included,
+//! unless there are links. The order determines the pictures of a KID subset; FID does not depend
+//! on it.
 
 mod account;
 pub mod archive;

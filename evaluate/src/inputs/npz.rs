@@ -1,9 +1,9 @@
-//! `.npz` files, zips of numpy arrays: pytorch-fid, clean-fid and others publish statistics (`mu` `[d]`, `sigma`
-//! `[d, d]`) and features (`feats` `[n, d]`) in this format.
+//! `.npz` files, zips of numpy arrays: pytorch-fid, clean-fid and others publish statistics (`mu`
+//! `[d]`, `sigma` `[d, d]`) and features (`feats` `[n, d]`) in this format.
 //!
-//! Files written here also contain `fledge.json`, which numpy ignores: protocol, network, layer, SHA-256 of the weights,
-//! number of pictures, version. A file without it is not checked against the conventions. Pickled Python objects are
-//! never read.
+//! Files written here also contain `fledge.json`, which numpy ignores: protocol, network, layer,
+//! SHA-256 of the weights, number of pictures, version. A file without it is not checked against
+//! the conventions. Pickled Python objects are never read.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -84,7 +84,8 @@ pub fn is_npz(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
 }
 
-/// Reports if an `.npz` file contains pictures instead of statistics or features: samples of ADM, DiT and EDM.
+/// Reports if an `.npz` file contains pictures instead of statistics or features: samples of ADM,
+/// DiT and EDM.
 #[must_use]
 pub fn holds_pictures(path: &Path) -> bool {
     let Ok(mut zip) = File::open(path).map_err(drop).and_then(|file| ZipArchive::new(BufReader::new(file)).map_err(drop)) else {
@@ -102,8 +103,9 @@ pub fn holds_pictures(path: &Path) -> bool {
 /// Reads statistics, features and facts from the file at `path`.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, contains none of the arrays, or one of them has an unexpected shape or type, or
-/// values that are not finite. [`Gaussian::new`](crate::metrics::fid::Gaussian::new) checks that `sigma` is a covariance.
+/// When it cannot be read, is damaged, contains none of the arrays, or one of them has an
+/// unexpected shape or type, or values that are not finite.
+/// [`Gaussian::new`](crate::metrics::fid::Gaussian::new) checks that `sigma` is a covariance.
 pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
     let open = File::open(path).map_err(|source| FsError { operation: "open", path: path.to_owned(), source })?;
     let mut npz = Npz {
@@ -120,7 +122,10 @@ pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
     let features = features.map(|array| npz.features(array)).transpose()?;
     if statistics.is_none() && features.is_none() {
         let names: Vec<String> = npz.zip.file_names_raw().take(8).map(|n| String::from_utf8_lossy(n).into_owned()).collect();
-        return Err(NpzError::Nothing { path: path.to_owned(), source: DataError(format!("it contains [{}]", names.join(", "))) });
+        return Err(NpzError::Nothing {
+            path: path.to_owned(),
+            source: DataError(format!("it contains [{}]", names.join(", "))),
+        });
     }
     Ok(NpzContents { statistics, features, facts: npz.facts()? })
 }
@@ -159,7 +164,9 @@ impl<R: Read + Seek> Npz<'_, R> {
             return Err(self.unusable("mu.npy", format!("it has the shape {:?}, not [d]", mean.shape)));
         };
         if d == 0 || covariance.shape != [d, d] {
-            return Err(self.unusable("sigma.npy", format!("it has the shape {:?}, not [{d}, {d}], the shape for mu", covariance.shape)));
+            return Err(
+                self.unusable("sigma.npy", format!("it has the shape {:?}, not [{d}, {d}], the shape for mu", covariance.shape))
+            );
         }
         self.finite("mu.npy", mean.values.iter().all(|v| v.is_finite()))?;
         let values = covariance.values;
@@ -195,7 +202,8 @@ impl<R: Read + Seek> Npz<'_, R> {
     }
 }
 
-/// Writes `contents` to `path` atomically: `mu` and `sigma` in f64, `feats` in f32. Equal contents give equal bytes.
+/// Writes `contents` to `path` atomically: `mu` and `sigma` in f64, `feats` in f32. Equal contents
+/// give equal bytes.
 ///
 /// # Errors
 /// When the file cannot be written.

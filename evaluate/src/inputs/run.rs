@@ -14,8 +14,9 @@ use super::Wanted;
 /// A checkpoint's file of the averaged generator.
 pub const AVERAGED_GENERATOR: &str = "ema.safetensors";
 
-/// The pictures of the seeds 0, 1, …, the same as those of `sample images`. Weights, settings and arithmetic identify
-/// them, so that their features are cached and an interrupted extraction resumes.
+/// The pictures of the seeds 0, 1, …, the same as those of `sample images`. Weights, settings and
+/// arithmetic identify them, so that their features are cached and an interrupted extraction
+/// resumes.
 #[derive(Clone, Debug)]
 pub struct RunPictures {
     path: PathBuf,
@@ -33,10 +34,8 @@ impl RunPictures {
     /// When it does not exist or is damaged.
     pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
         let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
-        let generator = meta
-            .files
-            .get(AVERAGED_GENERATOR)
-            .with_context(|| format!("meta.json does not list {AVERAGED_GENERATOR}"))?;
+        let generator =
+            meta.files.get(AVERAGED_GENERATOR).with_context(|| format!("meta.json does not list {AVERAGED_GENERATOR}"))?;
         let maker = serde_json::to_string(&(generator, &meta.config, arithmetic(wanted.device)))?;
         Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, maker })
     }

@@ -46,7 +46,8 @@ pub fn check(fake: &Side, real: Option<&Side>) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// Every class of which both sides have at least two pictures, in the order of the real side's classes.
+/// Every class of which both sides have at least two pictures, in the order of the real side's
+/// classes.
 ///
 /// # Errors
 /// When there are only statistics.

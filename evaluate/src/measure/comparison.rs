@@ -17,7 +17,8 @@ use crate::features::side::{Side, Taken};
 use crate::inputs::{InputKind, Wanted};
 use crate::protocols::{FeatureLayer, Metric, Needs, Protocol};
 
-/// The references of a comparison: opened once, with features computed once, for any number of checkpoints.
+/// The references of a comparison: opened once, with features computed once, for any number of
+/// checkpoints.
 pub struct Comparison<'a> {
     lab: &'a Lab,
     real: Option<Side>,
@@ -65,7 +66,8 @@ impl Outcome {
     }
 }
 
-/// A metric under a protocol, and the layer of its features; `None` for a metric of the generator itself.
+/// A metric under a protocol, and the layer of its features; `None` for a metric of the generator
+/// itself.
 type Planned = (&'static Protocol, Metric, Option<FeatureLayer>);
 
 /// Keeps the first error of a metric for the end, and logs the others.
@@ -103,7 +105,8 @@ fn plan(lab: &Lab, options: &MeasureOptions) -> Result<Vec<Planned>, UsageError>
 }
 
 impl<'a> Comparison<'a> {
-    /// Opens the reference sides and loads the networks, so that errors appear before an hour of work.
+    /// Opens the reference sides and loads the networks, so that errors appear before an hour of
+    /// work.
     ///
     /// # Errors
     /// When pictures or weights cannot be read, or flags contradict each other.
@@ -115,10 +118,7 @@ impl<'a> Comparison<'a> {
             && !plan.iter().any(|(.., layer)| layer.is_some_and(|l| l.network == main))
         {
             let used = plan.iter().find_map(|(.., layer)| *layer).map_or("vgg16", |l| l.network.name);
-            let text = format!(
-                "--weights: {} is not used by these metrics; name the network: --weights {used}=FILE",
-                main.name
-            );
+            let text = format!("--weights: {} is not used by these metrics; name the network: --weights {used}=FILE", main.name);
             return Err(UsageError(text).into());
         }
         if options.metrics.iter().any(|m| m.needs() == Needs::Generator) {
@@ -145,8 +145,8 @@ impl<'a> Comparison<'a> {
             None => None,
         };
         let sides = [real.as_ref(), training.as_ref()];
-        let pictures = InputKind::of(&options.fake) != InputKind::Npz
-            || sides.into_iter().flatten().any(|side| side.pictures().is_some());
+        let pictures =
+            InputKind::of(&options.fake) != InputKind::Npz || sides.into_iter().flatten().any(|side| side.pictures().is_some());
         let (mut lacking, mut lack) = (Vec::new(), None);
         for &(protocol, metric, layer) in &plan {
             let loaded = match layer {
@@ -205,8 +205,7 @@ impl<'a> Comparison<'a> {
         for &protocol in &self.lab.conventions.protocols {
             let lacks = |metric: &Metric| self.lacking.contains(&(protocol, *metric));
             let of_protocol = plan.iter().filter(|(p, metric, _)| *p == protocol && !lacks(metric));
-            let plan: Vec<(Metric, Option<FeatureLayer>)> =
-                of_protocol.map(|(_, metric, layer)| (*metric, *layer)).collect();
+            let plan: Vec<(Metric, Option<FeatureLayer>)> = of_protocol.map(|(_, metric, layer)| (*metric, *layer)).collect();
             results.extend(self.under(protocol, &plan, &fake, options, &mut failed)?);
         }
         Ok(Outcome { results, failed })
@@ -238,11 +237,7 @@ impl<'a> Comparison<'a> {
         self.real.as_ref().map_or(Ok(None), Side::identity)
     }
 
-    fn reference(
-        &self,
-        protocol: &'static Protocol,
-        plan: &[(Metric, Option<FeatureLayer>)],
-    ) -> Result<Rc<ReferenceSets>> {
+    fn reference(&self, protocol: &'static Protocol, plan: &[(Metric, Option<FeatureLayer>)]) -> Result<Rc<ReferenceSets>> {
         let found = self.taken.borrow().iter().find(|(p, sets)| *p == protocol && sets.has(plan)).cloned();
         if let Some((_, reference)) = found {
             return Ok(reference);
@@ -297,11 +292,8 @@ fn layers(plan: &[(Metric, Option<FeatureLayer>)], wanted: &[Needs]) -> Vec<Feat
 
 impl ReferenceSets {
     fn has(&self, plan: &[(Metric, Option<FeatureLayer>)]) -> bool {
-        let all_in = |sets: &FeatureSets, wanted: &[Needs]| {
-            layers(plan, wanted).iter().all(|layer| sets.get(*layer).is_ok())
-        };
-        all_in(&self.real, &[Needs::Real, Needs::RealAndTraining])
-            && all_in(&self.training, &[Needs::RealAndTraining])
+        let all_in = |sets: &FeatureSets, wanted: &[Needs]| layers(plan, wanted).iter().all(|layer| sets.get(*layer).is_ok());
+        all_in(&self.real, &[Needs::Real, Needs::RealAndTraining]) && all_in(&self.training, &[Needs::RealAndTraining])
     }
 }
 
@@ -348,8 +340,7 @@ impl Comparison<'_> {
         let mut results = Vec::new();
         for &(metric, layer) in plan {
             let begun = Instant::now();
-            let mut note =
-                |error: anyhow::Error| note(failed, error.context(format!("{metric} under {protocol}")));
+            let mut note = |error: anyhow::Error| note(failed, error.context(format!("{metric} under {protocol}")));
             let Some(layer) = layer else {
                 match path_length::measure(self.lab, protocol, options) {
                     Ok(measured) => results.extend(measured),
@@ -373,8 +364,7 @@ impl Comparison<'_> {
             let common = Common { metric, protocol, layer, fake: side, comparison: self };
             let real_content = self.real_content()?;
             let mut add = |estimates: Vec<Estimate>, class: Option<String>, counts: Option<(usize, usize)>| {
-                let measurement =
-                    |estimate| common.measurement(estimate, class.clone(), counts, real_content.clone());
+                let measurement = |estimate| common.measurement(estimate, class.clone(), counts, real_content.clone());
                 results.extend(estimates.into_iter().map(measurement));
             };
             add(estimates, None, None);

@@ -65,12 +65,7 @@ pub struct Estimate {
 ///
 /// # Errors
 /// When a side has only statistics but rows are needed, or too few pictures.
-pub fn estimates(
-    metric: Metric,
-    protocol: &Protocol,
-    inputs: &Inputs<'_>,
-    options: &MeasureOptions,
-) -> Result<Vec<Estimate>> {
+pub fn estimates(metric: Metric, protocol: &Protocol, inputs: &Inputs<'_>, options: &MeasureOptions) -> Result<Vec<Estimate>> {
     let unusable = |e: FeaturesError| anyhow::Error::from(DataError(format!("{metric}: {}", one_line(&e))));
     let missing = |flag: &str| UsageError(format!("--metrics {metric}: {flag} is needed"));
     let real = || inputs.real.ok_or_else(|| missing("--real"));
@@ -82,9 +77,7 @@ pub fn estimates(
         return score_estimates(protocol, generated).map_err(unusable);
     }
     let real = real()?.rows(metric, "--real")?;
-    let training = || -> Result<&Features> {
-        Ok(inputs.training.ok_or_else(|| missing("--train"))?.rows(metric, "--train")?)
-    };
+    let training = || -> Result<&Features> { Ok(inputs.training.ok_or_else(|| missing("--train"))?.rows(metric, "--train")?) };
     match metric {
         Metric::Kid => kid_estimates(protocol, generated, real, options).map_err(unusable),
         Metric::FidInfinity => infinity_estimates(protocol, generated, real, options).map_err(unusable),
@@ -206,8 +199,7 @@ fn prdc_estimates(protocol: &Protocol, generated: &Features, real: &Features, op
     let k = options.neighbours.unwrap_or(prdc::NEIGHBOUR);
     let manifold = |a: &Features, b: &Features| prdc::precision_recall(a, b, k).map(|v| [v.precision, v.recall, v.f_score]);
     let estimates = with_halves(["precision", "recall", "f-score"], generated, real, options, manifold)?;
-    let mut estimates: Vec<Estimate> =
-        estimates.into_iter().map(|e| e.with("neighbours", json!(k))).collect();
+    let mut estimates: Vec<Estimate> = estimates.into_iter().map(|e| e.with("neighbours", json!(k))).collect();
     let all = with_halves(["precision", "recall", "density", "coverage"], generated, real, options, by_prdc(prdc_k))?;
     estimates.extend(all.into_iter().skip(2).map(|e| e.with("neighbours", json!(prdc_k))));
     Ok(estimates)
@@ -229,7 +221,12 @@ fn authenticity_estimates(generated: &Features, training: &Features, held_out: &
     Ok(spread_estimates(names, whole, counts, options, |half| distances.half(half).map(values)))
 }
 
-fn ct_estimates(generated: &Features, training: &Features, held_out: &Features, options: &MeasureOptions) -> Result<Vec<Estimate>> {
+fn ct_estimates(
+    generated: &Features,
+    training: &Features,
+    held_out: &Features,
+    options: &MeasureOptions,
+) -> Result<Vec<Estimate>> {
     let cells = Cells { count: options.cells, seed: options.conventions.seed, ..Cells::default() };
     let found = ct::ct(generated, training, held_out, cells)
         .map_err(|e: CtError| DataError(format!("ct: {} (--cells)", one_line(&e))))?;

@@ -1,4 +1,5 @@
-//! A result as a table row and as a line of JSON. Results of different protocols never share a table.
+//! A result as a table row and as a line of JSON. Results of different protocols never share a
+//! table.
 
 use std::path::PathBuf;
 
@@ -9,11 +10,12 @@ use shared::table::aligned;
 /// Digits of a SHA-256 in a table.
 const DIGITS_SHOWN: usize = 8;
 
-/// One value with everything that makes it comparable with another. Its JSON is a line of `metrics.jsonl`.
+/// One value with everything that makes it comparable with another. Its JSON is a line of
+/// `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measurement {
-    /// `kid`, `fid`, `precision`, …, with the suffix `_NETWORK` or `_LAYER` if the features are not the protocol's
-    /// own, and `_random-features` if the network is untrained.
+    /// `kid`, `fid`, `precision`, …, with the suffix `_NETWORK` or `_LAYER` if the features are not
+    /// the protocol's own, and `_random-features` if the network is untrained.
     pub metric: String,
     /// The protocol's name.
     pub protocol: &'static str,
@@ -22,8 +24,8 @@ pub struct Measurement {
     /// Its spread, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub std: Option<f64>,
-    /// 95 % confidence interval: the value minus and plus 1.96 standard errors. `None` if the spread is no standard
-    /// error.
+    /// 95 % confidence interval: the value minus and plus 1.96 standard errors. `None` if the
+    /// spread is no standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
     /// The samples behind the spread.
@@ -80,7 +82,8 @@ pub struct Measurement {
     /// Training step of the checkpoint, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<u64>,
-    /// Checksum of the checkpoint's averaged generator, which tells checkpoints of the same step apart.
+    /// Checksum of the checkpoint's averaged generator, which tells checkpoints of the same step
+    /// apart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_crc32: Option<String>,
     /// Version of this program.

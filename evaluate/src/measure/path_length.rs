@@ -24,8 +24,8 @@ use crate::protocols::protocol::TORCH_FIDELITY_SEED;
 /// Default number of pairs of latent vectors; the paper's is 50,000.
 const PAIRS: usize = 10_000;
 
-/// LPIPS with its published weights, or with those of `--weights vgg16=FILE`, `squeezenet=FILE`, `lpips-vgg=FILE` or
-/// `lpips-squeeze=FILE`.
+/// LPIPS with its published weights, or with those of `--weights vgg16=FILE`, `squeezenet=FILE`,
+/// `lpips-vgg=FILE` or `lpips-squeeze=FILE`.
 ///
 /// # Errors
 /// When weights are missing or unusable.

@@ -1,7 +1,8 @@
 //! Memorisation: are generated pictures copies of training pictures?
 //!
-//! The share of authentic pictures: Alaa et al. 2022, arXiv:2102.08921, following dgm-eval's `authpct.py`. The distances
-//! to the nearest training picture: those of generated pictures against those of held-out pictures.
+//! The share of authentic pictures: Alaa et al. 2022, arXiv:2102.08921, following dgm-eval's
+//! `authpct.py`. The distances to the nearest training picture: those of generated pictures against
+//! those of held-out pictures.
 //!
 //! Distances that all halves of the pictures share are computed once.
 
@@ -15,14 +16,15 @@ use super::subset::subset;
 /// Measures of copying.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Authenticity {
-    /// Percent of authentic pictures: farther from their nearest training picture than that is from its own nearest.
+    /// Percent of authentic pictures: farther from their nearest training picture than that is from
+    /// its own nearest.
     pub percent: f64,
     /// Median distance of the generated pictures to their nearest training picture.
     pub generated_median: f64,
     /// Median distance of the held-out pictures to their nearest training picture.
     pub held_out_median: f64,
-    /// Percent of the generated pictures nearer to a training picture than to a held-out one, among equally many of
-    /// both; ties count half. About 50 unless training pictures are copied.
+    /// Percent of the generated pictures nearer to a training picture than to a held-out one, among
+    /// equally many of both; ties count half. About 50 unless training pictures are copied.
     pub nearer_percent: f64,
 }
 
@@ -47,8 +49,8 @@ impl<'a> Distances<'a> {
     /// Computes the shared distances. `seed` draws pictures from the larger of the two real sets.
     ///
     /// # Errors
-    /// When the rows differ in length or are not finite, there is no generated or held-out picture, or there are fewer
-    /// than 2 training pictures.
+    /// When the rows differ in length or are not finite, there is no generated or held-out picture,
+    /// or there are fewer than 2 training pictures.
     pub fn new(generated: &'a Features, train: &'a Features, held_out: &'a Features, seed: u64) -> Result<Self, FeaturesError> {
         checked(generated, &[("training", train, 2), ("held-out", held_out, 1)])?;
         Ok(Self {
@@ -70,7 +72,8 @@ impl<'a> Distances<'a> {
         self.of(&Halves { generated: every(self.generated), real: every(self.held_out) }, self.generated)
     }
 
-    /// The measures of some generated and held-out (`real`) pictures, against all training pictures.
+    /// The measures of some generated and held-out (`real`) pictures, against all training
+    /// pictures.
     ///
     /// # Errors
     /// When there are none on a side.
@@ -83,7 +86,8 @@ impl<'a> Distances<'a> {
         Ok(self.of(half, &subset(self.generated, &half.generated)))
     }
 
-    /// The measures of `rows`, not empty on either side; `generated` holds its rows of the generated set.
+    /// The measures of `rows`, not empty on either side; `generated` holds its rows of the
+    /// generated set.
     fn of(&mut self, rows: &Halves, generated: &Features) -> Authenticity {
         let count = rows.generated.len() as f64;
         let near = || rows.generated.iter().map(|&i| self.to_train[i as usize]);

@@ -1,4 +1,5 @@
-//! Counts of rows of one set in the balls around the rows of another, in both directions in one pass over the pairs.
+//! Counts of rows of one set in the balls around the rows of another, in both directions in one
+//! pass over the pairs.
 
 use super::tiles::{self, Accumulator, Frame, Place, Rows};
 use shared::metrics::features::Features;
@@ -17,7 +18,8 @@ pub struct Counts {
     pub held: u32,
 }
 
-/// Counts for every row of `a` and of `b`, with balls of the given squared radii. All rows are finite and of one length.
+/// Counts for every row of `a` and of `b`, with balls of the given squared radii. All rows are
+/// finite and of one length.
 #[must_use]
 pub fn counts(
     rule: Ball,

@@ -1,8 +1,10 @@
-//! The C_T test for data copying (Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675), following dgm-eval's `ct.py`.
+//! The C_T test for data copying (Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675), following
+//! dgm-eval's `ct.py`.
 //!
-//! In every cell of the training features: the Z score of the rank sum of the generated pictures' distances to the
-//! nearest training picture among those of the held-out pictures. C_T is their mean, weighted by the held-out pictures
-//! in the cell. Far below 0, generated pictures are too near to training pictures; far above 0, too far.
+//! In every cell of the training features: the Z score of the rank sum of the generated pictures'
+//! distances to the nearest training picture among those of the held-out pictures. C_T is their
+//! mean, weighted by the held-out pictures in the cell. Far below 0, generated pictures are too
+//! near to training pictures; far above 0, too far.
 
 use shared::metrics::features::{Features, FeaturesError};
 use thiserror::Error;
@@ -85,8 +87,8 @@ pub enum CtError {
 /// C_T with cells by k-means on the first principal components of the training features.
 ///
 /// # Errors
-/// When the rows differ in length or are not finite, a set has fewer than 2, a cell lacks training or held-out pictures,
-/// or none has enough generated ones.
+/// When the rows differ in length or are not finite, a set has fewer than 2, a cell lacks training
+/// or held-out pictures, or none has enough generated ones.
 pub fn ct(generated: &Features, train: &Features, held_out: &Features, cells: Cells) -> Result<Ct, CtError> {
     authenticity::checked(generated, &[("training", train, cells.count.max(2)), ("held-out", held_out, 2)])?;
     let reduced = if train.dimensions() > cells.components {
@@ -104,7 +106,8 @@ pub fn ct(generated: &Features, train: &Features, held_out: &Features, cells: Ce
 /// C_T with `cells` given cells: every set comes with the cell of each row.
 ///
 /// # Errors
-/// When a cell lacks training or held-out pictures, or none has more than `generated_above` generated ones.
+/// When a cell lacks training or held-out pictures, or none has more than `generated_above`
+/// generated ones.
 pub fn ct_in_cells(
     generated: &(&Features, Vec<u32>),
     train: &(&Features, Vec<u32>),
@@ -138,8 +141,8 @@ pub fn ct_in_cells(
     Ok(Ct { value, cells: found })
 }
 
-/// Mann and Whitney's U of `x` over `y`, standardised under equal distributions (without ties), with dgm-eval's
-/// continuity correction.
+/// Mann and Whitney's U of `x` over `y`, standardised under equal distributions (without ties),
+/// with dgm-eval's continuity correction.
 fn z_score(x: Vec<f64>, y: Vec<f64>) -> f64 {
     let (m, n) = (x.len() as f64, y.len() as f64);
     let mut all: Vec<(f64, bool)> = x.into_iter().map(|v| (v, true)).chain(y.into_iter().map(|v| (v, false))).collect();

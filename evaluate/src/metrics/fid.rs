@@ -1,9 +1,11 @@
-//! Fréchet Inception Distance (Heusel et al. 2017, arXiv:1706.08500): |μ₁−μ₂|² + Tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), in f64.
+//! Fréchet Inception Distance (Heusel et al. 2017, arXiv:1706.08500): |μ₁−μ₂|² + Tr(Σ₁ + Σ₂ −
+//! 2(Σ₁Σ₂)^½), in f64.
 //!
-//! The root is never formed. With Σ₁ = F₁F₁ᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of F₁ᵀΣ₂F₁, and with
-//! Σ₂ = F₂F₂ᵀ the sum of the singular values of F₁ᵀF₂. F is the matrix of centred rows if there are no more rows than
-//! dimensions, which avoids noise from zero eigenvalues; otherwise the Cholesky factor, or a factor from an eigen
-//! decomposition if there is none.
+//! The root is never formed. With Σ₁ = F₁F₁ᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the
+//! eigenvalues of F₁ᵀΣ₂F₁, and with Σ₂ = F₂F₂ᵀ the sum of the singular values of F₁ᵀF₂. F is the
+//! matrix of centred rows if there are no more rows than dimensions, which avoids noise from zero
+//! eigenvalues; otherwise the Cholesky factor, or a factor from an eigen decomposition if there is
+//! none.
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, Mat, MatRef, Par, Side};
@@ -11,7 +13,8 @@ use rayon::prelude::*;
 use shared::metrics::features::{self, Features, FeaturesError};
 use thiserror::Error;
 
-/// With fewer pictures, a covariance of 2048 dimensions is singular and FID depends strongly on the number.
+/// With fewer pictures, a covariance of 2048 dimensions is singular and FID depends strongly on the
+/// number.
 pub const RELIABLE_COUNT: usize = 2048;
 
 /// Rows accumulated at once: bounds their f64 copy to 64 MiB at 2048 dimensions.
@@ -235,7 +238,8 @@ impl Reference {
 /// FID of two sets of features.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, a set has fewer than 2, or a decomposition does not converge.
+/// When the rows differ in length, are not finite, a set has fewer than 2, or a decomposition does
+/// not converge.
 pub fn fid(generated: &Features, real: &Features, divisor: Divisor) -> Result<f64, FeaturesError> {
     features::check(generated, real, 2)?;
     distance(Moments::of(generated, divisor), Moments::of(real, divisor))

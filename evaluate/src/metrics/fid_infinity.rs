@@ -1,6 +1,7 @@
-//! FID∞ (Chong and Forsyth 2020, arXiv:1911.07023): the bias of FID is about proportional to 1/N for N generated
-//! pictures, so a line fitted to FID over 1/N is extrapolated to 0. Following dgm-eval's `compute_FD_infinity`: fifteen
-//! evenly spaced N, each a new draw, against all real pictures.
+//! FID∞ (Chong and Forsyth 2020, arXiv:1911.07023): the bias of FID is about proportional to 1/N
+//! for N generated pictures, so a line fitted to FID over 1/N is extrapolated to 0. Following
+//! dgm-eval's `compute_FD_infinity`: fifteen evenly spaced N, each a new draw, against all real
+//! pictures.
 
 use shared::log::Progress;
 use shared::metrics::features::{self, Features, FeaturesError};
@@ -57,8 +58,8 @@ pub struct FidInfinity {
 /// FID∞ of `generated` against all of `real`.
 ///
 /// # Errors
-/// When the rows differ in length or are not finite, there are fewer than 2 real pictures, too few generated ones for
-/// distinct sizes, or a decomposition does not converge.
+/// When the rows differ in length or are not finite, there are fewer than 2 real pictures, too few
+/// generated ones for distinct sizes, or a decomposition does not converge.
 pub fn fid_infinity(generated: &Features, real: &Features, sizes: Sizes, divisor: Divisor) -> Result<FidInfinity, FeaturesError> {
     let count = generated.count();
     features::check(generated, real, 2)?;

@@ -1,6 +1,6 @@
-//! Inception Score (Salimans et al. 2016, arXiv:1606.03498): exp E KL(p(y|x) ‖ p(y)) over the logits without bias, in ten
-//! splits, in f64. torch-fidelity's `metric_isc.py` permutes the rows by `RandomState(2020)`; NVIDIA's StyleGAN
-//! repositories keep their order.
+//! Inception Score (Salimans et al. 2016, arXiv:1606.03498): exp E KL(p(y|x) ‖ p(y)) over the
+//! logits without bias, in ten splits, in f64. torch-fidelity's `metric_isc.py` permutes the rows
+//! by `RandomState(2020)`; NVIDIA's StyleGAN repositories keep their order.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 use shared::metrics::mt19937::RandomState;

@@ -1,4 +1,5 @@
-//! Clusters of features by k-means: Lloyd's iterations from k-means++ (Arthur and Vassilvitskii 2007), the best of several starts.
+//! Clusters of features by k-means: Lloyd's iterations from k-means++ (Arthur and Vassilvitskii
+//! 2007), the best of several starts.
 
 use rayon::prelude::*;
 use shared::metrics::features::Features;
@@ -16,7 +17,8 @@ pub struct KMeans {
 }
 
 impl KMeans {
-    /// The best of `starts` (at least 1) runs with `clusters` clusters, at most as many as rows; all rows are finite.
+    /// The best of `starts` (at least 1) runs with `clusters` clusters, at most as many as rows;
+    /// all rows are finite.
     #[must_use]
     pub fn of(features: &Features, clusters: usize, starts: u64, seed: u64) -> Self {
         let runs = (0..starts).map(|start| {
@@ -69,7 +71,8 @@ impl KMeans {
     }
 }
 
-/// k-means++: draws each row with probability proportional to its squared distance to the nearest drawn row.
+/// k-means++: draws each row with probability proportional to its squared distance to the nearest
+/// drawn row.
 fn spread_out(features: &Features, clusters: usize, random: &mut Stream) -> Features {
     let n = features.count();
     let mut chosen = vec![random.below(n as u64) as usize];

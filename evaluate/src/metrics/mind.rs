@@ -1,9 +1,10 @@
-//! Monge Inception Distance (Berthet et al. 2026, arXiv:2605.06797), following torch-fidelity's `metric_mind.py`: 3d times
-//! the mean over random directions of the squared 2-Wasserstein distance of the two sets' projections.
+//! Monge Inception Distance (Berthet et al. 2026, arXiv:2605.06797), following torch-fidelity's
+//! `metric_mind.py`: 3d times the mean over random directions of the squared 2-Wasserstein distance
+//! of the two sets' projections.
 //!
-//! The larger set is first subsampled to the size of the smaller. Subsample and directions come from PyTorch's generator
-//! ([`TorchRandom`]). The directions agree with PyTorch's to 1e-6, the projections are in f32 in both, and the value
-//! agrees to about 1e-6 relative.
+//! The larger set is first subsampled to the size of the smaller. Subsample and directions come
+//! from PyTorch's generator ([`TorchRandom`]). The directions agree with PyTorch's to 1e-6, the
+//! projections are in f32 in both, and the value agrees to about 1e-6 relative.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -28,8 +29,8 @@ pub struct Mind {
     pub count: usize,
 }
 
-/// MIND over [`PROJECTIONS`] directions; `seed` is that of PyTorch's generator (torch-fidelity: 2020). `generated` is
-/// torch-fidelity's input 1.
+/// MIND over [`PROJECTIONS`] directions; `seed` is that of PyTorch's generator (torch-fidelity:
+/// 2020). `generated` is torch-fidelity's input 1.
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has fewer than 2.

@@ -1,8 +1,9 @@
 //! Nearest neighbours between all rows of two sets of features, in bounded memory.
 //!
-//! The pairs are screened tile by tile with products in f32 (`super::tiles`) and a bound of their rounding error. If the
-//! bound leaves a decision open, the distance is computed from the differences in f64. The results are those of f64
-//! arithmetic on every pair, at the cost of an f32 matrix product.
+//! The pairs are screened tile by tile with products in f32 (`super::tiles`) and a bound of their
+//! rounding error. If the bound leaves a decision open, the distance is computed from the
+//! differences in f64. The results are those of f64 arithmetic on every pair, at the cost of an f32
+//! matrix product.
 
 use rayon::prelude::*;
 use shared::metrics::features::Features;
@@ -68,8 +69,8 @@ pub fn nearest_within(set: &Features, k: usize) -> Neighbours {
     finished(&set_rows, &set_rows, rows, k)
 }
 
-/// The `k` nearest rows in `among` of every row in `of`, with k ≥ 1, at least `k` rows in `among`, all finite and of one
-/// length.
+/// The `k` nearest rows in `among` of every row in `of`, with k ≥ 1, at least `k` rows in `among`,
+/// all finite and of one length.
 #[must_use]
 pub fn nearest(of: &Features, among: &Features, k: usize) -> Neighbours {
     let frame = Frame::of(&[of, among]);
@@ -112,8 +113,8 @@ impl Candidates {
         }
     }
 
-    /// The `k` nearest rows, exactly. Dropped rows are at least `bound` away; if that is not conclusive, all distances
-    /// are computed.
+    /// The `k` nearest rows, exactly. Dropped rows are at least `bound` away; if that is not
+    /// conclusive, all distances are computed.
     fn finished(&self, of: &Rows<'_>, i: usize, among: &Rows<'_>, k: usize) -> Vec<Neighbour> {
         let measured = |rows: &mut dyn Iterator<Item = u32>| {
             let mut near: Vec<Neighbour> =

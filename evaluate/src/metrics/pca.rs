@@ -10,17 +10,20 @@ use super::fid::{Divisor, Gaussian};
 pub struct Pca {
     /// Mean of all rows, `[d]`.
     pub mean: Vec<f64>,
-    /// Unit vectors, each `[d]`, by descending variance. The number farthest from 0 is positive in each.
+    /// Unit vectors, each `[d]`, by descending variance. The number farthest from 0 is positive in
+    /// each.
     pub components: Vec<Vec<f64>>,
     /// The share of the variance along each.
     pub explained: Vec<f64>,
 }
 
 impl Pca {
-    /// The first `count` components (at most the dimensions) of all rows of `sets`, which have names for errors.
+    /// The first `count` components (at most the dimensions) of all rows of `sets`, which have
+    /// names for errors.
     ///
     /// # Errors
-    /// When the rows differ in length, are not finite, a set has fewer than 2, or the decomposition does not converge.
+    /// When the rows differ in length, are not finite, a set has fewer than 2, or the decomposition
+    /// does not converge.
     pub fn of(sets: &[(&'static str, &Features)], count: usize) -> Result<Self, FeaturesError> {
         let d = sets.first().map_or(0, |(_, set)| set.dimensions());
         for &(name, set) in sets {

@@ -1,8 +1,10 @@
-//! Perceptual Path Length (Karras et al. 2018, arXiv:1812.04948, section 4.1), following torch-fidelity's `metric_ppl.py`:
-//! the LPIPS distance of the pictures of two latent vectors a small step apart, divided by the squared step.
+//! Perceptual Path Length (Karras et al. 2018, arXiv:1812.04948, section 4.1), following
+//! torch-fidelity's `metric_ppl.py`: the LPIPS distance of the pictures of two latent vectors a
+//! small step apart, divided by the squared step.
 //!
-//! Latent vectors come from numpy's `RandomState(2020)`: first all starts, then all ends, in f64 and rounded to f32.
-//! Pictures are 8-bit and compared at 64×64. Distances below the 1st or above the 99th percentile are dropped.
+//! Latent vectors come from numpy's `RandomState(2020)`: first all starts, then all ends, in f64
+//! and rounded to f32. Pictures are 8-bit and compared at 64×64. Distances below the 1st or above
+//! the 99th percentile are dropped.
 
 use shared::metrics::mt19937::RandomState;
 use shared::metrics::resize::RgbPicture;
@@ -243,7 +245,8 @@ mod tests {
                 |t: f64, end: &[f32]| between(&a, &b, t, interpolation).iter().zip(end).all(|(x, y)| (x - y).abs() <= 1e-6);
             assert!(near(0.0, &a) && near(1.0, &b), "{interpolation:?}");
         }
-        // Opposite vectors have no circle between them; the result of SlerpUnit has length 1 all the same.
+        // Opposite vectors have no circle between them; the result of SlerpUnit has length 1 all
+        // the same.
         assert_eq!(between(&[1.0, 0.0], &[-1.0, 0.0], 0.25, Interpolation::Slerp), [0.5, 0.0]);
         assert_eq!(between(&[2.0, 0.0], &[-2.0, 0.0], 0.25, Interpolation::SlerpUnit), [1.0, 0.0]);
     }

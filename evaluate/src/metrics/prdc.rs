@@ -1,9 +1,10 @@
 //! Precision and recall by nearest neighbours, density and coverage.
 //!
-//! [`precision_recall`]: improved precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991), following
-//! torch-fidelity's `metric_prc.py`: third neighbour, closed balls. [`prdc`]: Naeem et al. 2020, arXiv:2002.09797,
-//! following their package `prdc`: fifth neighbour, open balls, distances rounded to f32. torch-fidelity computes its
-//! distances in f32; counts agree unless a row lies on a border to within that rounding.
+//! [`precision_recall`]: improved precision and recall (Kynkäänniemi et al. 2019,
+//! arXiv:1904.06991), following torch-fidelity's `metric_prc.py`: third neighbour, closed balls.
+//! [`prdc`]: Naeem et al. 2020, arXiv:2002.09797, following their package `prdc`: fifth neighbour,
+//! open balls, distances rounded to f32. torch-fidelity computes its distances in f32; counts agree
+//! unless a row lies on a border to within that rounding.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 
@@ -34,7 +35,8 @@ pub struct Prdc {
     pub precision: f64,
     /// Share of real pictures in some generated picture's ball.
     pub recall: f64,
-    /// Mean number of real balls around a generated picture, divided by the neighbour: 1 for equal distributions.
+    /// Mean number of real balls around a generated picture, divided by the neighbour: 1 for equal
+    /// distributions.
     pub density: f64,
     /// Share of real pictures whose ball contains a generated one.
     pub coverage: f64,

@@ -1,8 +1,9 @@
-//! All pairs of rows of two sets, tile by tile: f32 products with a bound of their rounding error, passed to an
-//! [`Accumulator`] per row. [`super::pairs`] and [`super::balls`] screen them.
+//! All pairs of rows of two sets, tile by tile: f32 products with a bound of their rounding error,
+//! passed to an [`Accumulator`] per row. [`super::pairs`] and [`super::balls`] screen them.
 //!
-//! |x−y|²/2 = |x|²/2 + |y|²/2 − x·y. The rows are first centred and scaled by a power of two, which preserves distances up
-//! to the scale and makes products and bound smaller. A worker needs two panels of [`TILE`] rows and two tiles.
+//! Half a squared distance is |x−y|²/2 = |x|²/2 + |y|²/2 − x·y. The rows are first centred and
+//! scaled by a power of two, which preserves distances up to the scale and makes products and bound
+//! smaller. A worker needs two panels of [`TILE`] rows and two tiles.
 
 use std::ops::Range;
 
@@ -24,7 +25,8 @@ const SQUARE: usize = 32;
 /// 2⁻²⁴, half the distance from 1 to the next f32.
 const UNIT: f64 = 1.0 / (1 << 24) as f64;
 
-/// Generous allowance for roundings other than those of the products: centred rows, norms, sums. In units.
+/// Generous allowance for roundings other than those of the products: centred rows, norms, sums. In
+/// units.
 const MORE_ROUNDINGS: f64 = 32.0;
 
 /// Far below 1, the scale of the largest number, and far above products that underflow.
@@ -94,8 +96,9 @@ pub(super) struct Balls {
     pub(super) upper_reach: Vec<f32>,
 }
 
-/// A set of rows with bounds of their half squared norms. For rows i and j of two sets with the f32 product p, |x−y|²/2 in
-/// scaled units lies between `lower[i] + lower[j] − p` and `upper[i] + upper[j] − p`.
+/// A set of rows with bounds of their half squared norms. For rows i and j of two sets with the f32
+/// product p, |x−y|²/2 in scaled units lies between `lower[i] + lower[j] − p` and `upper[i] +
+/// upper[j] − p`.
 #[derive(Debug)]
 pub(super) struct Rows<'a> {
     features: &'a Features,
@@ -218,7 +221,8 @@ pub(super) fn within<A: Accumulator>(set: &Rows<'_>, rows: &mut [A], title: &str
     }
 }
 
-/// Scans all rows of `a` for every row of `b`, and with `rows_a` also all rows of `b` for every row of `a`.
+/// Scans all rows of `a` for every row of `b`, and with `rows_a` also all rows of `b` for every row
+/// of `a`.
 pub(super) fn between<A: Accumulator>(a: &Rows<'_>, mut rows_a: Option<&mut [A]>, b: &Rows<'_>, rows_b: &mut [A], title: &str) {
     // Enough tasks for all workers, even for few rows.
     let step = rows_b.len().div_ceil(rayon::current_num_threads()).clamp(LEAST_ROWS, TILE);
@@ -230,7 +234,8 @@ pub(super) fn between<A: Accumulator>(a: &Rows<'_>, mut rows_a: Option<&mut [A]>
     }
 }
 
-/// Scans the tiles of the rows at `a`, given as a panel, with all `rows_b`, which begin at `b`, in tasks of `step` rows.
+/// Scans the tiles of the rows at `a`, given as a panel, with all `rows_b`, which begin at `b`, in
+/// tasks of `step` rows.
 fn strip<A: Accumulator>(
     a: Place<'_>,
     panel_a: &[f32],
@@ -268,7 +273,8 @@ fn scan_all<A: Accumulator>(rows: &mut [A], owner: Place<'_>, other: Place<'_>, 
     }
 }
 
-/// The products of all `count` rows of panel `a` with the first row of `b`, then with the second, and so on.
+/// The products of all `count` rows of panel `a` with the first row of `b`, then with the second,
+/// and so on.
 fn products(a: &[f32], b: &[f32], count: usize, par: Par) -> Vec<f32> {
     let d = a.len() / count;
     let others = b.len() / d;

@@ -1,8 +1,9 @@
 //! PyTorch's CPU generator: `randperm` and `randn` of `torch.Generator("cpu").manual_seed(seed)`.
 //!
 //! It is MT19937, seeded like numpy's legacy generator. The draws follow PyTorch's
-//! `aten/src/ATen/native/TensorFactories.cpp` (`randperm_cpu`) and `native/cpu/DistributionTemplates.h` (`normal_fill`).
-//! Integers are exact. Normal numbers may differ in the last bits, as PyTorch's own do between processors.
+//! `aten/src/ATen/native/TensorFactories.cpp` (`randperm_cpu`) and
+//! `native/cpu/DistributionTemplates.h` (`normal_fill`). Integers are exact. Normal numbers may
+//! differ in the last bits, as PyTorch's own do between processors.
 
 use std::f32::consts::TAU;
 

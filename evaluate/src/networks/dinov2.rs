@@ -1,10 +1,10 @@
-//! DINOv2 ViT-S/14 and ViT-B/14 without registers (Oquab et al. 2023, arXiv:2304.07193). FD-DINOv2 is the Fréchet
-//! distance of its features (Stein et al. 2023, arXiv:2306.04675).
+//! DINOv2 ViT-S/14 and ViT-B/14 without registers (Oquab et al. 2023, arXiv:2304.07193). FD-DINOv2
+//! is the Fréchet distance of its features (Stein et al. 2023, arXiv:2306.04675).
 //!
-//! Weights: `model.safetensors` of facebook/dinov2-small and facebook/dinov2-base on Hugging Face, in their names.
-//! Features follow torch-fidelity's `FeatureExtractorDinoV2` and dgm-eval: 224×224, ImageNet's mean and deviation, the
-//! class token after the last normalisation. The position embeddings are resized in the convention of the hub code
-//! (`super::positions`).
+//! Weights: `model.safetensors` of facebook/dinov2-small and facebook/dinov2-base on Hugging Face,
+//! in their names. Features follow torch-fidelity's `FeatureExtractorDinoV2` and dgm-eval: 224×224,
+//! ImageNet's mean and deviation, the class token after the last normalisation. The position
+//! embeddings are resized in the convention of the hub code (`super::positions`).
 
 use std::path::Path;
 

@@ -56,7 +56,8 @@ pub(super) struct Linear {
     bias: Tensor<1>,
 }
 
-/// The least rows for which the CPU's convolution, which rearranges the weights first, beats its matrix product.
+/// The least rows for which the CPU's convolution, which rearranges the weights first, beats its
+/// matrix product.
 const MANY: usize = 256;
 
 impl Linear {
@@ -74,7 +75,8 @@ impl Linear {
         if rows < MANY || x.device() != Device::flex() {
             return ops::matmul(x, self.weight.clone().transpose()) + self.bias.clone().unsqueeze();
         }
-        // Rows become the pixels of a picture one pixel wide with channels last in memory: nothing is copied.
+        // Rows become the pixels of a picture one pixel wide with channels last in memory: nothing
+        // is copied.
         let x = x.reshape([1, rows, 1, input]).permute([0, 3, 1, 2]); // [1, in, rows, 1]
         let weight = self.weight.clone().reshape([output, input, 1, 1]);
         let y = ops::conv2d_act(x, weight, self.bias.clone(), Activation::NONE, 1, Padding::both([0; 2]));
@@ -82,7 +84,8 @@ impl Linear {
     }
 }
 
-/// Max pooling over `size` × `size` windows with stride 2; `ceil` includes incomplete windows at the end.
+/// Max pooling over `size` × `size` windows with stride 2; `ceil` includes incomplete windows at
+/// the end.
 ///
 /// # Shapes
 /// `x` [B, C, H, W] → [B, C, (H − size)/2 + 1, …], rounded up with `ceil`.

@@ -1,9 +1,10 @@
-//! LPIPS, the learned perceptual similarity (Zhang et al. 2018, arXiv:1801.03924), version 0.1: the squared distance of
-//! the normalised features of two pictures, weighted by channel and averaged over the picture, summed over the slices.
+//! LPIPS, the learned perceptual similarity (Zhang et al. 2018, arXiv:1801.03924), version 0.1: the
+//! squared distance of the normalised features of two pictures, weighted by channel and averaged
+//! over the picture, summed over the slices.
 //!
-//! It follows torch-fidelity's `SampleSimilarityLPIPS` (VGG16, for PPL) and the package `lpips` (both networks). The
-//! channels' weights are `v0.1/vgg.pth` and `v0.1/squeeze.pth` of richzhang/PerceptualSimilarity, the networks
-//! torchvision's.
+//! It follows torch-fidelity's `SampleSimilarityLPIPS` (VGG16, for PPL) and the package `lpips`
+//! (both networks). The channels' weights are `v0.1/vgg.pth` and `v0.1/squeeze.pth` of
+//! richzhang/PerceptualSimilarity, the networks torchvision's.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -93,8 +94,8 @@ pub struct Lpips {
 }
 
 impl Lpips {
-    /// Loads the weights of the file `network`, classifier included, and the channels' weights of `linear` onto
-    /// `device`, which must be without autodiff.
+    /// Loads the weights of the file `network`, classifier included, and the channels' weights of
+    /// `linear` onto `device`, which must be without autodiff.
     ///
     /// # Errors
     /// When a file cannot be read or its tensors are not exactly the expected ones.
@@ -144,11 +145,13 @@ impl Lpips {
         &self.weights
     }
 
-    /// The distances of the pictures of `a` from those of `b`, pair by pair, after resizing to `resize` pixels a
-    /// side: by area if both sides shrink, otherwise bilinearly (torch-fidelity's PPL: 64).
+    /// The distances of the pictures of `a` from those of `b`, pair by pair, after resizing to
+    /// `resize` pixels a side: by area if both sides shrink, otherwise bilinearly (torch-fidelity's
+    /// PPL: 64).
     ///
     /// # Panics
-    /// When `a` and `b` differ in length, or a pair differs in size without `resize`, or has sides under 32 pixels.
+    /// When `a` and `b` differ in length, or a pair differs in size without `resize`, or has sides
+    /// under 32 pixels.
     #[must_use]
     pub fn distance(&self, a: &[RgbPicture], b: &[RgbPicture], resize: Option<usize>) -> Vec<f64> {
         assert_eq!(a.len(), b.len(), "pictures in pairs");
@@ -223,7 +226,8 @@ fn averaged(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes:
     }
 }
 
-/// Bilinear with half-pixel centres, clamped at the border (`interpolate(.., align_corners=False)`).
+/// Bilinear with half-pixel centres, clamped at the border (`interpolate(..,
+/// align_corners=False)`).
 fn interpolated(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes: &mut Vec<f32>) {
     let taps = |i: usize, n: usize, out: usize| {
         let at = ((n as f32 / out as f32) * (i as f32 + 0.5) - 0.5).max(0.0);

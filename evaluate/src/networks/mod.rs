@@ -16,10 +16,10 @@ pub mod lpips;
 mod parameters;
 mod positions;
 pub mod squeezenet;
-pub mod vgg16;
-pub mod weights;
 #[cfg(test)]
 mod tests;
+pub mod vgg16;
+pub mod weights;
 
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,8 @@ impl Known {
         self.stored.is_none()
     }
 
-    /// Reports if the protocol defines size and scale of its input; other networks define their own.
+    /// Reports if the protocol defines size and scale of its input; other networks define their
+    /// own.
     #[must_use]
     pub fn is_inception(&self) -> bool {
         [&INCEPTION, &KERAS_INCEPTION, &RANDOM].contains(&self)
@@ -116,8 +117,8 @@ impl Known {
     }
 }
 
-// The layers are those of torch-fidelity's `get_default_feature_layer_for_metric`, including its Inception Score over
-// VGG16 and DINOv2.
+// The layers are those of torch-fidelity's `get_default_feature_layer_for_metric`, including its
+// Inception Score over VGG16 and DINOv2.
 
 /// The FID InceptionV3.
 pub static INCEPTION: Known = Known {

@@ -17,8 +17,8 @@ impl Parameters for Taking {
     }
 }
 
-/// Untrained parameters: He et al. 2015, uniform, so that activations keep their scale through the depth. Scales are 1,
-/// biases 0.
+/// Untrained parameters: He et al. 2015, uniform, so that activations keep their scale through the
+/// depth. Scales are 1, biases 0.
 pub(super) struct Drawn {
     pub(super) network: &'static str,
     pub(super) seed: u64,

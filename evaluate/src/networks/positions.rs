@@ -1,10 +1,11 @@
 //! DINOv2's position embeddings for a number of patches other than that of training.
 //!
-//! The hub code (`vision_transformer.py`, `interpolate_pos_encoding`), the source of published numbers, resizes the
-//! 37×37 grid bicubically without antialiasing by the factor (16 + 0.1)/37 instead of 16/37: the 0.1 once kept a size
-//! from being rounded down. Output i lies at (i + ½)/factor − ½ of the input. transformers' `Dinov2Model` uses 16/37;
-//! its features equal the hub's bit by bit with the hub's embeddings, and differ by 5 % of the largest value with its
-//! own (5.23, weights of our test).
+//! The hub code (`vision_transformer.py`, `interpolate_pos_encoding`), the source of published
+//! numbers, resizes the 37×37 grid bicubically without antialiasing by the factor (16 + 0.1)/37
+//! instead of 16/37: the 0.1 once kept a size from being rounded down. Output i lies at (i +
+//! ½)/factor − ½ of the input. transformers' `Dinov2Model` uses 16/37; its features equal the hub's
+//! bit by bit with the hub's embeddings, and differ by 5 % of the largest value with its own (5.23,
+//! weights of our test).
 
 /// Patches along a side in training: 518/14.
 pub(super) const TRAINED: usize = 37;

@@ -1,5 +1,6 @@
-//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) with torchvision's weights (`squeezenet1_1-b8a52dc0.pth`) and
-//! names, cut into the seven slices of LPIPS. Its pools include incomplete windows (`ceil_mode`).
+//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) with torchvision's weights
+//! (`squeezenet1_1-b8a52dc0.pth`) and names, cut into the seven slices of LPIPS. Its pools include
+//! incomplete windows (`ceil_mode`).
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::ops;

@@ -1,7 +1,9 @@
-//! VGG16 (Simonyan and Zisserman 2014, arXiv:1409.1556) with torchvision's weights (`vgg16-397923af.pth`) and names.
+//! VGG16 (Simonyan and Zisserman 2014, arXiv:1409.1556) with torchvision's weights
+//! (`vgg16-397923af.pth`) and names.
 //!
-//! Features follow torch-fidelity's `FeatureExtractorVGG16`: 224×224, ImageNet's mean and deviation, the classifier's
-//! second layer before (`fc2`) and after (`fc2_relu`) its ReLU. Its third layer (`classifier.6`) is ignored.
+//! Features follow torch-fidelity's `FeatureExtractorVGG16`: 224×224, ImageNet's mean and
+//! deviation, the classifier's second layer before (`fc2`) and after (`fc2_relu`) its ReLU. Its
+//! third layer (`classifier.6`) is ignored.
 
 use std::path::Path;
 

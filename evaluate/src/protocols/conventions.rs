@@ -74,8 +74,7 @@ impl Conventions {
             network if network != own.network => format!("_{}", network.name),
             _ => String::new(),
         };
-        let default =
-            if used.network == own.network { Some(own.layer) } else { layer_of(used.network, metric) };
+        let default = if used.network == own.network { Some(own.layer) } else { layer_of(used.network, metric) };
         if default != Some(used.layer) {
             suffix.push_str(&format!("_{}", used.layer.name));
         }

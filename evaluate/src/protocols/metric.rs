@@ -20,7 +20,8 @@ pub enum Metric {
     Prdc,
     /// Monge Inception Distance.
     Mind,
-    /// Share of generated pictures that are not copies, and their distances to the training pictures.
+    /// Share of generated pictures that are not copies, and their distances to the training
+    /// pictures.
     Authenticity,
     /// The C_T test of data copying.
     Ct,

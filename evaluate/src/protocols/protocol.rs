@@ -1,9 +1,10 @@
-//! The protocols: named sets of conventions, as one table of facts. Two numbers are comparable only under the same
-//! protocol, so every result carries its name, and no table mixes two protocols.
+//! The protocols: named sets of conventions, as one table of facts. Two numbers are comparable only
+//! under the same protocol, so every result carries its name, and no table mixes two protocols.
 //!
-//! The facts come from the libraries' sources: torch-fidelity 0.4 (`feature_extractor_*.py`, `metric_*.py`; MIND from
-//! 0.5), pytorch-fid 0.3 (`fid_score.py`, `inception.py`), clean-fid 0.1.35 (`resize.py`, `fid.py`), NVIDIA's
-//! StyleGAN3 (`metrics/*.py`, the same files as StyleGAN2-ADA's), the Keras example `gan_ada`.
+//! The facts come from the libraries' sources: torch-fidelity 0.4 (`feature_extractor_*.py`,
+//! `metric_*.py`; MIND from 0.5), pytorch-fid 0.3 (`fid_score.py`, `inception.py`), clean-fid
+//! 0.1.35 (`resize.py`, `fid.py`), NVIDIA's StyleGAN3 (`metrics/*.py`, the same files as
+//! StyleGAN2-ADA's), the Keras example `gan_ada`.
 
 use std::fmt;
 
@@ -39,7 +40,8 @@ pub enum KidRule {
 /// The neighbourhoods of precision, recall, density and coverage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManifoldRule {
-    /// Precision and recall by torch-fidelity (k = 3, distance ≤ radius), density and coverage by `prdc` (k = 5, <).
+    /// Precision and recall by torch-fidelity (k = 3, distance ≤ radius), density and coverage by
+    /// `prdc` (k = 5, <).
     TorchFidelity,
     /// All four by `prdc` (k = 5, distance < radius).
     Prdc,

@@ -1,5 +1,5 @@
-//! The measurements of a run's checkpoints. Lines of `metrics.jsonl` are reused, so nothing is measured twice
-//! and an interrupted command resumes.
+//! The measurements of a run's checkpoints. Lines of `metrics.jsonl` are reused, so nothing is
+//! measured twice and an interrupted command resumes.
 //!
 //! It is not responsible for measuring a checkpoint: its caller passes a function.
 
@@ -17,7 +17,8 @@ use crate::inputs::run::AVERAGED_GENERATOR;
 /// The log of a run's measurements, one metric per line.
 const LOG: &str = "metrics.jsonl";
 
-/// The field with the checksum of the averaged generator, which tells checkpoints of the same step apart.
+/// The field with the checksum of the averaged generator, which tells checkpoints of the same step
+/// apart.
 const CHECKSUM: &str = "checkpoint_crc32";
 
 /// The measurements wanted, and the lines of `metrics.jsonl` that count as one of them.
@@ -27,19 +28,22 @@ pub struct LogQuery<'a> {
     pub run: &'a Run,
     /// The metrics' names in `metrics.jsonl`.
     pub metrics: &'a [String],
-    /// The fields of a metric's line that identify the measurement: protocol, SHA-256 of the weights, counts,
-    /// seed, content of the real set. A field that is null here must be absent there. Fields that begin with
-    /// `real` are ignored for lines without a real set: metrics of the generated pictures alone.
+    /// The fields of a metric's line that identify the measurement: protocol, SHA-256 of the
+    /// weights, counts, seed, content of the real set. A field that is null here must be absent
+    /// there. Fields that begin with `real` are ignored for lines without a real set: metrics of
+    /// the generated pictures alone.
     pub same: &'a dyn Fn(&str) -> Map<String, Value>,
 }
 
-/// Measures what `metrics.jsonl` lacks, appends it checkpoint by checkpoint, and returns all points by step.
+/// Measures what `metrics.jsonl` lacks, appends it checkpoint by checkpoint, and returns all points
+/// by step.
 ///
-/// `measure` takes a step and its missing metrics, and returns one line for each. Points of checkpoints that
-/// no longer exist are included. A damaged checkpoint is skipped with a warning.
+/// `measure` takes a step and its missing metrics, and returns one line for each. Points of
+/// checkpoints that no longer exist are included. A damaged checkpoint is skipped with a warning.
 ///
 /// # Errors
-/// When the run cannot be read, its log cannot be written, or a measurement fails or is not the one wanted.
+/// When the run cannot be read, its log cannot be written, or a measurement fails or is not the one
+/// wanted.
 pub fn measure_missing<T: Serialize>(
     query: &LogQuery<'_>,
     mut measure: impl FnMut(u64, &[String]) -> Result<Vec<T>>,
@@ -82,8 +86,7 @@ pub fn measure_missing<T: Serialize>(
         }
         log.sync()?;
     }
-    let kimg_of_step =
-        kimg_of_step.with_context(|| format!("{} has no intact checkpoint", query.run.folder().display()))?;
+    let kimg_of_step = kimg_of_step.with_context(|| format!("{} has no intact checkpoint", query.run.folder().display()))?;
     points(&known, kimg_of_step)
 }
 
@@ -100,9 +103,7 @@ impl LogQuery<'_> {
         let without_real = line["real"].is_null();
         let same = (self.same)(line["metric"].as_str().unwrap_or_default());
         // Indexing returns null for an absent field.
-        same.into_iter()
-            .filter(|(key, _)| !(without_real && key.starts_with("real")))
-            .find(|(key, value)| line[key] != *value)
+        same.into_iter().filter(|(key, _)| !(without_real && key.starts_with("real"))).find(|(key, value)| line[key] != *value)
     }
 
     /// Checks that a new line will match the next time.
@@ -127,9 +128,7 @@ fn kimg(meta: &Meta, step: u64) -> f64 {
 fn points(lines: &[Value], kimg_of_step: f64) -> Result<Vec<Point>> {
     let mut points: Vec<Point> = Vec::new();
     for line in lines.iter().rev() {
-        let text = |key: &str| {
-            line[key].as_str().with_context(|| format!("a line of {LOG} has no {key}")).map(str::to_owned)
-        };
+        let text = |key: &str| line[key].as_str().with_context(|| format!("a line of {LOG} has no {key}")).map(str::to_owned);
         let step = line["step"].as_u64().with_context(|| format!("a line of {LOG} has no step"))?;
         // JSON has null for a value that is not finite.
         let value = line["value"].as_f64().unwrap_or(f64::NAN);

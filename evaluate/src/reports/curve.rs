@@ -119,7 +119,8 @@ fn present(options: &CurveOptions, points: &[Point]) -> Result<()> {
     Ok(shared::cli::print(&text)?)
 }
 
-/// One line per checkpoint, one column per metric and protocol; the best value of a column has a star.
+/// One line per checkpoint, one column per metric and protocol; the best value of a column has a
+/// star.
 #[must_use]
 pub fn table(points: &[Point]) -> String {
     let columns = series(points);

@@ -1,5 +1,5 @@
-//! Metrics against kimg over the checkpoints of a run. Every metric has its own panel per protocol: values of
-//! different metrics or protocols must not share an axis.
+//! Metrics against kimg over the checkpoints of a run. Every metric has its own panel per protocol:
+//! values of different metrics or protocols must not share an axis.
 
 use serde::Serialize;
 use shared::metrics::direction::better;
@@ -54,7 +54,8 @@ pub fn series(points: &[Point]) -> Vec<Vec<&Point>> {
     series
 }
 
-/// Draws one panel per metric and protocol, the spread as a band, a ring around the best checkpoint.
+/// Draws one panel per metric and protocol, the spread as a band, a ring around the best
+/// checkpoint.
 #[must_use]
 pub fn draw(title: &str, points: &[Point]) -> Picture {
     let panels = series(points).iter().enumerate().map(|(i, of)| panel(i, of)).collect();
@@ -77,9 +78,8 @@ fn panel(index: usize, points: &[&Point]) -> Panel {
     };
     let places = points.iter().map(|point| (point.kimg, point.value)).collect();
     let line = Line { dots: true, marked: best, spread, ..Line::new(&name, Stroke::of(index), places) };
-    let (low, high) = points
-        .iter()
-        .fold((f64::INFINITY, 0.0f64), |(low, high), point| (low.min(point.value), high.max(point.value)));
+    let (low, high) =
+        points.iter().fold((f64::INFINITY, 0.0f64), |(low, high), point| (low.min(point.value), high.max(point.value)));
     let scale = if low > 0.0 && high > WIDE * low { Scale::Log } else { Scale::FromZero };
     Panel { title: name, x_label, scale, lines: vec![line], ..Panel::default() }
 }
@@ -101,8 +101,7 @@ mod tests {
             point(1, "fid", "torch-fidelity", 90.0),
         ];
         let series = series(&points);
-        let steps: Vec<Vec<u64>> =
-            series.iter().map(|of| of.iter().map(|point| point.step).collect()).collect();
+        let steps: Vec<Vec<u64>> = series.iter().map(|of| of.iter().map(|point| point.step).collect()).collect();
         assert_eq!(steps, [vec![1, 2], vec![2], vec![1]]);
         let drawn = draw("run", &points);
         assert_eq!((drawn.width, drawn.height), (2 * 640 + 32, 2 * 400 + 32 + 26));
@@ -111,8 +110,7 @@ mod tests {
     #[test]
     fn the_best_point_is_best_by_its_metric_and_always_finite() {
         let best_of = |metric: &str, values: &[f64]| {
-            let points: Vec<Point> =
-                (0..).zip(values).map(|(step, value)| point(step, metric, "p", *value)).collect();
+            let points: Vec<Point> = (0..).zip(values).map(|(step, value)| point(step, metric, "p", *value)).collect();
             best(&points.iter().collect::<Vec<_>>())
         };
         assert_eq!(best_of("kid", &[f64::NAN, 0.3, -0.1, 0.2]), Some(2));

@@ -1,4 +1,5 @@
-//! Measurements as plots and sheets. Drawn by [`shared::plot`], so the bytes are the same everywhere.
+//! Measurements as plots and sheets. Drawn by [`shared::plot`], so the bytes are the same
+//! everywhere.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! `evaluate nearest`: samples beside the training pictures that are nearest to them in a network's features.
+//! `evaluate nearest`: samples beside the training pictures that are nearest to them in a network's
+//! features.
 
 use std::path::PathBuf;
 
@@ -106,10 +107,5 @@ fn file_name(name: &str) -> String {
 }
 
 fn to_picture(picture: RgbPicture) -> Picture {
-    Picture {
-        width: picture.width as u32,
-        height: picture.height as u32,
-        channels: 3,
-        pixels: picture.pixels,
-    }
+    Picture { width: picture.width as u32, height: picture.height as u32, channels: 3, pixels: picture.pixels }
 }

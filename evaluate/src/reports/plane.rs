@@ -1,5 +1,5 @@
-//! `evaluate plane`: several runs in the plane of precision and recall (Kynkäänniemi et al. 2019), and in that
-//! of density and coverage (Naeem et al. 2020): fidelity against diversity.
+//! `evaluate plane`: several runs in the plane of precision and recall (Kynkäänniemi et al. 2019),
+//! and in that of density and coverage (Naeem et al. 2020): fidelity against diversity.
 
 use std::path::{Path, PathBuf};
 
@@ -100,8 +100,7 @@ fn line(index: usize, point: &PlanePoint) -> Line {
 
 /// The upper end of the axis: 1, or the next half above every value and its spread.
 fn top(points: &[PlanePoint]) -> f64 {
-    let ends =
-        points.iter().map(|p| p.fidelity + p.spread.map_or(0.0, |[fidelity, _]| fidelity.max(0.0)));
+    let ends = points.iter().map(|p| p.fidelity + p.spread.map_or(0.0, |[fidelity, _]| fidelity.max(0.0)));
     let highest = ends.filter(|v| v.is_finite()).fold(1.0, f64::max);
     if highest > 1.0 { (highest * 2.0).floor() / 2.0 + 0.5 } else { 1.0 }
 }

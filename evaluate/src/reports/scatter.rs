@@ -1,5 +1,6 @@
-//! `evaluate scatter`: sets of pictures as clouds of points along the first two principal components of their
-//! features. The plot shows regions that only the real set, or only the generator, covers.
+//! `evaluate scatter`: sets of pictures as clouds of points along the first two principal
+//! components of their features. The plot shows regions that only the real set, or only the
+//! generator, covers.
 
 use std::path::PathBuf;
 
@@ -18,7 +19,8 @@ use crate::inputs::Wanted;
 use crate::metrics::pca::Pca;
 use crate::protocols::{Conventions, Metric, Protocol};
 
-/// The number of overlapping dots that are still legible; the opacity of a larger or smaller set is scaled by it.
+/// The number of overlapping dots that are still legible; the opacity of a larger or smaller set is
+/// scaled by it.
 const CLEAR: f32 = 400.0;
 
 /// The options of `evaluate scatter`.
@@ -69,8 +71,7 @@ pub fn run(options: &ScatterOptions) -> Result<()> {
         let projected = pca.project(rows);
         projected.values().chunks_exact(2).map(|p| [f64::from(p[0]), f64::from(p[1])]).collect()
     };
-    let clouds: Vec<(String, Vec<[f64; 2]>)> =
-        all.iter().map(|(name, rows)| (name.clone(), points(rows))).collect();
+    let clouds: Vec<(String, Vec<[f64; 2]>)> = all.iter().map(|(name, rows)| (name.clone(), points(rows))).collect();
     let title = format!("{} {} under {protocol}", layer.network.name, layer.layer.name);
     let plot = draw(&title, &clouds, [pca.explained[0], pca.explained[1]]);
     fs::create_folder_for(&options.out)?;
@@ -79,8 +80,8 @@ pub fn run(options: &ScatterOptions) -> Result<()> {
     Ok(())
 }
 
-/// Draws the named sets over each other, in order. `explained` is the share of the variance, from 0 to 1, that
-/// each component explains. Points that are not finite are skipped.
+/// Draws the named sets over each other, in order. `explained` is the share of the variance, from 0
+/// to 1, that each component explains. Points that are not finite are skipped.
 #[must_use]
 pub fn draw(title: &str, sets: &[(String, Vec<[f64; 2]>)], explained: [f64; 2]) -> Picture {
     let lines = sets.iter().enumerate().map(|(i, (name, points))| {

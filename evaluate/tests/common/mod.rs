@@ -57,7 +57,8 @@ pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// Creates a run with a small untrained generator in a checkpoint at each of `steps`; the first is the best.
+/// Creates a run with a small untrained generator in a checkpoint at each of `steps`; the first is
+/// the best.
 pub(crate) fn run(folder: &Path, steps: &[u64]) -> (RunConfig, Generator) {
     let run = Run::create(folder).expect("run");
     let settings = ["generator.width=4", "generator.latent=4"].map(str::to_owned);

@@ -8,7 +8,7 @@ use evaluate::networks::weights::download::{DownloadError, Got};
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{Server, content, get, get_by, paced, redirect, resumable, destination, status, whole};
+use super::server::{Server, content, destination, get, get_by, paced, redirect, resumable, status, whole};
 
 fn part_of(path: &Path) -> PathBuf {
     path.with_file_name("file.pth.part")
@@ -128,7 +128,8 @@ fn circular_redirects_end() {
 #[test]
 fn a_slow_server_is_awaited_and_a_silent_one_retried() {
     let (path, silence, pause) = (destination("slow"), Duration::from_secs(2), Duration::from_millis(250));
-    // Silent after the first of ten pieces; then slower than the timeout in all, but faster between two pieces.
+    // Silent after the first of ten pieces; then slower than the timeout in all, but faster between
+    // two pieces.
     let silent = paced(content(), 30_000, Duration::ZERO, 15 * silence);
     let server = Server::start(vec![silent, paced(content(), usize::MAX, pause, Duration::ZERO)]);
     let client = Client::new(&server.url, silence, &|_| None).expect("client");

@@ -7,7 +7,7 @@ use evaluate::networks::weights::download::DownloadError;
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{AUTHORITY, Server, content, get, get_by, proxy, resumable, destination, whole};
+use super::server::{AUTHORITY, Server, content, destination, get, get_by, proxy, resumable, whole};
 
 fn client_under(url: &str, variables: &[(&str, String)]) -> Client {
     let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());

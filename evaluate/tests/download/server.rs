@@ -141,8 +141,8 @@ fn read(stream: &mut impl Read) -> Request {
     }
 }
 
-/// A proxy that opens tunnels, one after the other, to `target` whatever the host, or refuses all without one. Returns its
-/// address and the recorded requests.
+/// A proxy that opens tunnels, one after the other, to `target` whatever the host, or refuses all
+/// without one. Returns its address and the recorded requests.
 pub(crate) fn proxy(target: Option<String>, tunnels: usize) -> (String, Arc<Mutex<Vec<Request>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address = listener.local_addr().expect("address").to_string();
@@ -253,8 +253,8 @@ pub(crate) fn client(url: &str) -> Client {
     Client::new(url, Duration::from_secs(30), &|_| None).expect("client")
 }
 
-/// Downloads [`content`] through `client`. The lock of an earlier download may be released late: a process that another test
-/// starts holds this process's open files until it runs its own program.
+/// Downloads [`content`] through `client`. The lock of an earlier download may be released late: a
+/// process that another test starts holds this process's open files until it runs its own program.
 pub(crate) fn get_by(client: &Client, url: &str, path: &Path) -> Result<Got, DownloadError> {
     let (sha256, bytes) = (sha256(), content().len() as u64);
     let download = Download { url, path, sha256: &sha256, bytes, pauses: &NO_PAUSES, client };

@@ -7,8 +7,8 @@
 //! | `NO_PROXY` | hosts reached directly, with their subdomains, separated by commas; `*` for all |
 //! | `SSL_CERT_FILE` | trusted certificates (PEM) in place of Mozilla's, for a proxy that intercepts TLS |
 //!
-//! A proxy is `http://`, `https://`, `socks5h://` (the proxy resolves host names) or `socks5://` (this machine
-//! does). The lower-case form of a variable takes precedence.
+//! A proxy is `http://`, `https://`, `socks5h://` (the proxy resolves host names) or `socks5://`
+//! (this machine does). The lower-case form of a variable takes precedence.
 
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ impl Client {
         Self::new(url, SILENCE, &|name| std::env::var(name).ok())
     }
 
-    /// A client for `url` with the timeout `silence`; `variable` returns the value of a variable if it is set.
+    /// A client for `url` with the timeout `silence`; `variable` returns the value of a variable if
+    /// it is set.
     ///
     /// # Errors
     /// When a variable names a proxy or a file that cannot be used.
@@ -91,8 +92,7 @@ impl Client {
 /// The proxy that variable `name` describes; the hosts of `no_proxy` bypass it.
 fn proxy(value: &str, name: &str, no_proxy: Option<&str>) -> Result<Proxy, UsageError> {
     // The value may contain a password, so it is not shown.
-    let unusable =
-        |_| UsageError(format!("the variable {name} is not a proxy address: expected http://HOST:PORT"));
+    let unusable = |_| UsageError(format!("the variable {name} is not a proxy address: expected http://HOST:PORT"));
     let parsed = Proxy::new(value.trim()).map_err(unusable)?;
     let mut builder = Proxy::builder(parsed.protocol()).host(parsed.host()).port(parsed.port());
     if let Some(user) = parsed.username() {
@@ -172,6 +172,5 @@ mod tests {
         fs::write(&path, b"-----BEGIN NOTHING-----\n").expect("write");
         let error = client("https://a/x", &[("SSL_CERT_FILE", path.to_str().expect("UTF-8"))]).expect_err("empty").to_string();
         assert!(error.contains("no certificate"), "{error}");
-
     }
 }

@@ -1,8 +1,9 @@
-//! Downloads a pinned file over HTTP. Received bytes are kept in `NAME.part` beside the final name; after a cut
-//! connection or a killed process, a `Range` request resumes there. The final name appears when the SHA-256 matches.
+//! Downloads a pinned file over HTTP. Received bytes are kept in `NAME.part` beside the final name;
+//! after a cut connection or a killed process, a `Range` request resumes there. The final name
+//! appears when the SHA-256 matches.
 //!
-//! One process at a time holds `NAME.lock`. The lock file is never removed, because a removed one could be locked
-//! twice. [`super::client`] connects to the server.
+//! One process at a time holds `NAME.lock`. The lock file is never removed, because a removed one
+//! could be locked twice. [`super::client`] connects to the server.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -137,7 +138,8 @@ impl Download<'_> {
     /// Downloads the file unless it is already complete.
     ///
     /// # Errors
-    /// When the server refuses, all retries fail, the file is not the expected one, or the disk is full.
+    /// When the server refuses, all retries fail, the file is not the expected one, or the disk is
+    /// full.
     pub fn run(&self) -> Result<Got, DownloadError> {
         fs::create_folder(self.path.parent().unwrap_or(Path::new(".")))?;
         let lock = fs::open_append(beside(self.path, ".lock"))?;
@@ -229,7 +231,8 @@ impl Download<'_> {
         };
         match status {
             206 if resumes() => {}
-            // The server ignored the range, sent another one, or says that it is too long: start over.
+            // The server ignored the range, sent another one, or says that it is too long: start
+            // over.
             200 | 206 | 416 => {
                 if have > 0 {
                     part.set_len(0).map_err(self.failed("empty"))?;
@@ -274,7 +277,8 @@ impl Download<'_> {
     }
 
     fn wrong(&self, got: String) -> DownloadError {
-        // A retry would append to wrong bytes. If the removal fails, the next check detects them again.
+        // A retry would append to wrong bytes. If the removal fails, the next check detects them
+        // again.
         let _ = fs::remove(self.part());
         DownloadError::WrongBytes { url: self.url.into(), way: self.client.way().into(), got, expected: self.sha256.into() }
     }
@@ -347,7 +351,8 @@ fn is_untrusted(cause: &ureq::Error) -> bool {
     }
 }
 
-/// Removes the received bytes of a file that was imported, unless another process is downloading it.
+/// Removes the received bytes of a file that was imported, unless another process is downloading
+/// it.
 ///
 /// # Errors
 /// When the system refuses.

@@ -12,7 +12,6 @@ use shared::fs::{self, FsError};
 use shared::metrics::weights::{self, CONVERTED, Converted, PUBLISHED, Published};
 use shared::table::aligned;
 
-
 use super::client::Client;
 use super::download::{self, Download, Got, copy_hashed, sha256_of_file, unfinished};
 use crate::text::size;
@@ -193,7 +192,8 @@ impl<'a> Store<'a> {
     /// Downloads the files with these names, except those already complete.
     ///
     /// # Errors
-    /// When a name is unknown or a download fails; the text says how to get the file without a network.
+    /// When a name is unknown or a download fails; the text says how to get the file without a
+    /// network.
     pub fn fetch(&self, names: &[String], by: &Fetching<'_>) -> Result<()> {
         let wanted = self.named(names)?;
         if matches!(by.origin, Origin::Url(_)) && wanted.len() != 1 {
