@@ -15,7 +15,7 @@ use self::small::extract;
 #[test]
 fn features_are_right_and_cached_files_whole_whatever_write_fails() {
     let scratch = Scratch::new("cache");
-    let cache = FeatureCache::at(&scratch);
+    let cache = FeatureCache::at(&*scratch);
     for (fail, name) in [
         (fault::fail_after as fn(i64), "all from one on"),
         (fault::fail_once_after, "one"),

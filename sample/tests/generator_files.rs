@@ -1,8 +1,8 @@
-//! What `sample export` writes makes the sampler's own pictures elsewhere. `tools/golden_export.py`
-//! is the other side: it runs the ONNX files of the networks below in onnxruntime.
+//! Exported generators reproduce the sampler's pictures. `tools/golden_export.py` runs the ONNX files
+//! of the networks below in onnxruntime.
 //!
-//! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes what `tools/golden_export.py` and
-//! `tools/check_export.py` read.
+//! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes the input of
+//! `tools/golden_export.py` and `tools/check_export.py`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -26,13 +26,13 @@ use shared::testing::{Scratch, largest_difference};
 
 use crate::common::skipped;
 
-/// Of pixels in [0, 1]: both sum in f32, a few hundred products each, in orders of their own,
+/// Tolerance of pixels in [0, 1]: both sides sum a few hundred f32 products in different orders,
 /// through at most six layers.
 const TOLERANCE: f64 = 1e-5;
-/// What `sample export` promises of trained networks of any width.
+/// Promised tolerance for trained networks of any width.
 const PROMISE: f64 = 1e-4;
 
-/// A network whose pictures are in the golden file.
+/// A network with pictures in the golden file.
 struct Case {
     name: &'static str,
     preset: &'static str,
@@ -53,7 +53,7 @@ const fn told(name: &'static str, settings: &'static [&'static str]) -> Case {
     Case { name, preset: "gan-ada", settings, size: 16, classes: 3 }
 }
 
-/// The presets at narrow widths, and every part that a generator may have.
+/// The presets at narrow widths, and every part of a generator.
 const CASES: &[Case] = &[
     preset("gan-ada", &["generator.width=6"], 32),
     preset("dcgan-anime", &["generator.width=2"], 96),
@@ -95,14 +95,13 @@ impl Case {
     }
 }
 
-/// Gives every parameter a drawn value, as after training, so that nothing is left out because it
-/// is zero or one.
+/// Draws every parameter, as after training, so that no operation vanishes because of a zero or one.
 fn fill(generator: &mut Generator, device: &Device) {
     for (name, parameter) in generator.parameters_mut() {
         let (shape, count) = (parameter.shape().to_vec(), parameter.count());
         let drawn = rng::stream(0, &format!("export {name}"), 0).normals(count);
         let values: Vec<f32> = match name.rsplit('.').next().unwrap() {
-            // A direction of length 1 already.
+            // A unit vector already.
             "u" => continue,
             "gamma" => drawn.iter().map(|v| 1.0 + 0.2 * v).collect(),
             "variance" => drawn.iter().map(|v| 0.3 + v.abs()).collect(),
@@ -163,7 +162,7 @@ impl Golden {
     }
 }
 
-/// The classes of `count` pictures, where there are any.
+/// The classes of `count` pictures, if there are classes.
 fn classes_of(config: &RunConfig, count: usize) -> Vec<u32> {
     (0..count as u32).map(|i| (i + 1) % config.data.classes.len().max(1) as u32).collect()
 }
@@ -177,7 +176,7 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
         let config = case.config(&NARROW);
         let sampler = sampler(&config);
         let graph = network::graph_of(sampler.generator(), sampler.range()).unwrap();
-        // The operations that onnxruntime carried out, read from the file by the library of ONNX.
+        // The operations of onnxruntime, read from the file by the onnx library.
         let ours: Vec<Value> = graph.nodes.iter().map(|n| json!([n.operator, n.inputs, n.output, attributes(n)])).collect();
         assert_eq!(json!(ours), nodes[case.name], "{}: another graph; tools/golden_export.py makes the file anew", case.name);
         let latents = golden.floats(&format!("{}.z", case.name));
@@ -210,7 +209,7 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
             names.retain(|n| *n != name);
         }
         assert!(names.iter().all(|n| n.ends_with(".ones") || n.ends_with(".zeros")), "{}: {names:?}", case.name);
-        // A name stands for one thing, and is made before it is used.
+        // Names are unique and defined before use.
         let mut known: Vec<&str> = graph.inputs.iter().map(|p| p.name).chain([""]).collect();
         known.extend(graph.tensors.iter().map(|t| t.name.as_str()).chain(graph.constants.iter().map(|(name, _)| name.as_str())));
         for node in &graph.nodes {
@@ -279,8 +278,8 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     fs::write(folder.join("expected.safetensors"), &::safetensors::serialize(tensors, None).unwrap()).unwrap();
 }
 
-/// Writes all networks of this file, the presets as they are, and the runs that FLEDGE_EXPORT_RUNS
-/// names (like a PATH).
+/// Writes all networks of this file, the presets at full width, and the runs in FLEDGE_EXPORT_RUNS (a
+/// list like PATH).
 fn write_cases(folder: &Path) {
     for case in CASES {
         let config = case.config(&NARROW);
@@ -300,7 +299,7 @@ fn write_cases(folder: &Path) {
 #[test]
 fn cases_for_the_scripts() {
     match std::env::var_os("FLEDGE_EXPORT") {
-        None => skipped("FLEDGE_EXPORT names no folder to write what tools/golden_export.py and check_export.py read"),
+        None => skipped("FLEDGE_EXPORT names no folder for tools/golden_export.py and check_export.py"),
         Some(folder) => write_cases(Path::new(&folder)),
     }
 }

@@ -1,5 +1,4 @@
-//! `sample images` as people run it: the same picture for a seed in every target, what is refused,
-//! and what a call finds of an earlier one.
+//! `sample images`: the same picture for a seed in every target, refusals, and resumed commands.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +21,7 @@ fn refuse_images(run: &Path, out: &Path, more: &[&str], code: i32, named: &str) 
     refuse(&[&["images", run.to_str().unwrap(), "--out", out.to_str().unwrap()], more].concat(), code, named);
 }
 
-/// Gives a run another checkpoint, of other weights.
+/// Adds a checkpoint with other weights to a run.
 fn add_checkpoint(run: &Path, step: u64) {
     let run = Run::open(run).unwrap();
     let old = run.checkpoint(Which::Step(7)).unwrap().meta;
@@ -92,7 +91,7 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     let middle = changed.len() / 2;
     changed[middle] ^= 1;
     fs::write(picture(8), &changed).unwrap();
-    // A whole picture of another extent, and the notes of a person and a file manager.
+    // An intact picture of another extent, and notes of a person and a file manager.
     fs::write(picture(9), &shared::picture::Picture::filled(8, 8, 3, 0).to_png().unwrap()).unwrap();
     fs::remove(picture(10)).unwrap();
     fs::write(out.join("notes.txt"), b"mine").unwrap();
@@ -103,7 +102,7 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     fs::remove(out.join("notes.txt")).unwrap();
     assert!(files_in(&out) == files_in(&whole));
     assert_eq!(names(&out).len(), 91, "{:?}", names(&out));
-    // Nothing is left to do, and fewer would be measured as more.
+    // Nothing is left to do. Fewer pictures are refused: all would be measured.
     images(&run, &out, &["-n", "90"]);
     refuse_images(&run, &out, &["-n", "50"], 2, "90 pictures, 40 of them not among the 50 of seeds 0-49");
     refuse_images(&run, &out, &["--seed-start", "1", "-n", "90"], 2, "--force");
@@ -135,7 +134,7 @@ fn pictures_of_another_request_are_refused_by_name_and_give_way_only_to_force() 
     assert_eq!(names(&out), ["00000", "dataset.json", "sample.json"]);
     images(&run, &out, &[&first[..], &["--force"]].concat());
     assert!(files_in(&out) == sound && !out.join("00000").exists());
-    // A damaged record, and one of nobody.
+    // A damaged record, and none.
     let mut record = sound["sample.json"].clone();
     record[30] ^= 1;
     fs::write(out.join("sample.json"), &record).unwrap();
@@ -143,7 +142,7 @@ fn pictures_of_another_request_are_refused_by_name_and_give_way_only_to_force() 
     fs::remove(out.join("sample.json")).unwrap();
     refuse_images(&run, &out, &first, 2, "no sample.json");
     refuse_images(&run, &out, &[&first[..], &["--force"]].concat(), 2, "no sample.json");
-    // A zip is replaced as a whole.
+    // A zip is replaced atomically.
     images(&run, &zip, &first);
     let old = fs::read(&zip).unwrap();
     refuse_images(&run, &zip, &["-n", "12", "--checkpoint", "9"], 2, "--force");
@@ -169,7 +168,7 @@ fn an_unfinished_zip_of_another_request_is_refused_and_gives_way_to_force() {
     assert!(leftover.exists() && !out.exists());
     images(&run, &out, &["-n", "30", "--checkpoint", "9", "--force"]);
     assert!(fs::read(&out).unwrap() != bytes);
-    // Wherever it was cut off, the whole pictures are taken and the result is the same.
+    // Wherever it was cut off, intact pictures are kept and the result is the same.
     for length in [0, 10, 700, bytes.len() / 3, bytes.len() - 3000, bytes.len() - 100, bytes.len()] {
         fs::remove(&out).unwrap();
         leave(length);
@@ -185,8 +184,8 @@ fn a_second_process_is_refused_at_once() {
     let (out, zip) = (scratch.join("out"), scratch.join("out.zip"));
     fs::create_folder(&out).unwrap();
     let claims = [out.join(".lock.fledge-tmp"), scratch.join(".out.zip.lock.fledge-tmp")].map(|p| Claim::by(p).unwrap().unwrap());
-    refuse_images(&run, &out, &["-n", "3"], 2, "another sample");
-    refuse_images(&run, &zip, &["-n", "3"], 2, "another sample");
+    refuse_images(&run, &out, &["-n", "3"], 2, "another `sample`");
+    refuse_images(&run, &zip, &["-n", "3"], 2, "another `sample`");
     drop(claims);
     images(&run, &out, &["-n", "3"]);
     images(&run, &zip, &["-n", "3"]);
@@ -226,7 +225,7 @@ fn stylegans_trainers_find_numbered_pictures_and_balanced_classes() {
     }
 }
 
-/// Reads it by the rules of NVIDIA's loader, where Python with Pillow is at hand.
+/// Reads it by the rules of NVIDIA's loader, if Python with Pillow is available.
 fn check_with_pillow(out: &Path) {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
         skipped("FLEDGE_PEERS does not name a Python environment with Pillow and numpy");
@@ -252,7 +251,7 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
     for (more, code, named) in [
         (&["-n", "0"][..], 2, "-n 0"),
         (&["--seed-start", "18446744073709551615"], 2, "--seed-start"),
-        (&["--seeds", "4,4"], 2, "4 is named twice"),
+        (&["--seeds", "4,4"], 2, "4 is repeated"),
         (&["--seeds", "4", "-n", "3"], 2, "cannot be used with"),
         (&["--class", "gull"], 2, "--class"),
         (&["--truncation=-1"], 2, "--truncation"),
@@ -267,9 +266,9 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
         refuse_images(&run_folder, &scratch.join(name), &["-n", "3", "--force"], 2, named);
     }
     for name in ["file/fakes", "file/fakes.zip"] {
-        refuse_images(&run_folder, &scratch.join(name), &["-n", "3"], 2, "file is no folder");
+        refuse_images(&run_folder, &scratch.join(name), &["-n", "3"], 2, "file is not a folder");
     }
-    // With its record a folder is ours, but not a picture that a person put there.
+    // A folder with a record is ours, but not a picture that a person added.
     images(&run_folder, &out, &["-n", "3"]);
     fs::write(out.join("photo.jpg"), b"mine").unwrap();
     refuse_images(&run_folder, &out, &["-n", "3", "--force"], 2, "photo.jpg");
@@ -286,7 +285,7 @@ fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others
     let export = |seeds: &str, to: &Path| {
         succeed(&["latents", run.to_str().unwrap(), "--out", to.to_str().unwrap(), "--seeds", seeds]);
     };
-    // The seeds of rows 0 to 39: each has the class that its row has, so the pictures are the same.
+    // Seeds 0 to 39 have the classes of their rows, so the pictures are the same.
     export("100-139", &z);
     export("100-138,7", &other);
     images(&run, &by_seed, &["--seeds", "100-139"]);
@@ -300,7 +299,7 @@ fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others
     }
     let in_zip = files_in(&zip);
     assert!(in_zip == rows, "{:?}", in_zip.keys());
-    // What is torn is made again, by row; other vectors are another request.
+    // A torn picture is generated again, by row; other vectors are another request.
     fs::write(out.join("row-00000021.png"), b"torn").unwrap();
     images(&run, &out, &given);
     assert!(files_in(&out) == rows);

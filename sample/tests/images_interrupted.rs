@@ -1,5 +1,5 @@
-//! `kill -9` at any moment, Ctrl-C and full disks: the same command goes on, and what bears a final
-//! name is whole at all times.
+//! `kill -9` at any moment, Ctrl-C and full disks: the same command resumes, and files with final names
+//! are intact at all times.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use shared::testing::{SIGHUP, SIGINT, SIGTERM, send, torture, wait_until};
 
 use crate::common::{contents, names, run_of, skipped};
 
-/// Enough that most of the time is spent on pictures.
+/// Enough to spend most of the time on pictures.
 const PICTURES: &str = "3000";
 
 fn command(run: &Path, out: &Path, more: &[&str]) -> Command {
@@ -27,7 +27,7 @@ fn finish(child: Child) -> (Output, String) {
     (output, text)
 }
 
-/// Every file that bears its final name.
+/// All files with final names.
 fn lasting(path: &Path) -> BTreeMap<String, Vec<u8>> {
     contents(path).into_iter().filter(|(name, _)| !name.ends_with(TEMPORARY_SUFFIX)).collect()
 }
@@ -57,8 +57,7 @@ fn kill_at_any_moment(name: &str, more: &[&str]) {
             }
             assert_eq!(output.status.code(), None, "ended by itself: {text}");
             killed += 1;
-            // It may take longer by now, as others use the processors; without more time it might
-            // never come to its end.
+            // It may take longer on a busy machine; without more time it might never finish.
             usual = usual.mul_f64(1.1);
             if out.is_file() {
                 // Killed after its last step.
@@ -67,8 +66,7 @@ fn kill_at_any_moment(name: &str, more: &[&str]) {
         }
         assert!(lasting(&out) == sound, "{name}");
         if out.is_file() {
-            // A lock file and the like may be left by the very last moment; the next call clears
-            // up, whatever it does.
+            // A kill at the very last moment may leave a lock file, which the next command removes.
             fs::remove(&out).unwrap();
             assert!(finish(command(&run, &out, more).spawn().unwrap()).0.status.success());
         }
@@ -95,11 +93,10 @@ fn killed_pictures_for_stylegan_go_on_to_the_same_bytes() {
     kill_at_any_moment(".stylegan.zip", &["--stylegan"]);
 }
 
-/// Sends a signal to calls until it finds one of them among its pictures: a call may be faster than
-/// the signal where others use the processors. What such a call made is removed.
+/// Sends a signal to commands until one is interrupted: a command may finish before the signal, and
+/// its output is then removed.
 fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
-    // The first pictures are on their way: more files in the folder, or a temporary file that
-    // grows.
+    // The first pictures exist: more files in the folder, or a growing temporary file.
     let grows = || match out.extension() {
         None => out.exists() && names(out).len() > 100,
         Some(_) => fs::leftovers_of(out).unwrap().iter().any(|p| std::fs::metadata(p).is_ok_and(|m| m.len() > 50_000)),
@@ -112,7 +109,7 @@ fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
             *ended
         };
         assert!(wait_until(|| grows() || ends(&mut child, &mut ended)), "no picture is ever made");
-        // The number of one that was waited for may be another's.
+        // The id of a process that was waited for may be reused.
         if !ended {
             send(&child, signal).unwrap();
         }
@@ -145,13 +142,13 @@ fn ctrl_c_says_how_many_are_kept_and_the_same_command_goes_on_with_the_others() 
     assert_eq!(names(&scratch), ["again.zip", "out", "out.zip", "run"]);
 }
 
-/// A small file system of its own, until it goes out of scope.
+/// A small file system, mounted until it goes out of scope.
 #[cfg(target_os = "linux")]
 struct Disk<'a>(&'a Path);
 
 #[cfg(target_os = "linux")]
 impl<'a> Disk<'a> {
-    /// `None`, with the reason printed, where this user may not mount one.
+    /// Mounts it; `None`, with a message, without the permission.
     fn mount(folder: &'a Path, kib: u64) -> Option<Self> {
         fs::create_folder(folder).unwrap();
         let size = format!("size={kib}k");
@@ -197,8 +194,8 @@ fn a_full_disk_is_an_error_and_with_more_room_the_same_command_succeeds() {
         if out.is_dir() || out.extension().is_none() {
             disk.resize(64 << 10);
         } else {
-            // What reached the disk is kept under another name, and is gone on with there: there is
-            // no room for a second one.
+            // The unfinished file is kept under its temporary name and resumed there: a second one
+            // would have no room.
             let kept: u64 = fs::leftovers_of(&out).unwrap().iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
             assert!(kept > 400 << 10 && names(&folder).len() == 1, "{kept} bytes, {:?}", names(&folder));
             disk.resize((std::fs::metadata(&whole).unwrap().len() + kept / 2) >> 10);

@@ -1,5 +1,4 @@
-//! `sample walk` and `sample timelapse` as people run them: what is refused before a picture is
-//! made, large sheets, odd names.
+//! `sample walk` and `sample timelapse`: early refusals, large sheets, odd names.
 
 use std::path::Path;
 use std::process::Command;
@@ -50,8 +49,7 @@ fn too_few_pictures_for_the_walks_are_refused_with_how_many_are_needed() {
 fn a_time_lapse_shows_sheets_of_any_size_that_a_run_draws() {
     let (scratch, run) = run("moving-sheets");
     let out = scratch.join("lapse");
-    // 256 pictures of 288×288: with its pixels, more than the 64 MiB that a training picture may
-    // take.
+    // 256 pictures of 288×288: more than the 64 MiB allowed for a training picture.
     let sheet = Picture::filled(4642, 4642, 3, 90);
     let sheets = Run::open(&run).unwrap();
     (0..10).for_each(|epoch| fs::remove(sheets.sheet(epoch)).unwrap());
@@ -70,7 +68,7 @@ fn a_colon_in_a_name_is_no_protocol() {
     }
     let (scratch, run) = run("moving-colon");
     let mut walk = Command::new(env!("CARGO_BIN_EXE_sample"));
-    // Where the folder comes first there is nothing to mistake.
+    // With a folder before it, the colon would not be ambiguous.
     walk.current_dir(&scratch).arg("walk").arg(run.file_name().unwrap()).args(["--out", "walk:1.mp4", "--frames", "3"]);
     let output = walk.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! A terminal that goes away, a pipe that nobody reads and a full disk below stdout and stderr: the
-//! file is written, and the exit code says so.
+//! With a closed terminal, an unread pipe or a full disk for stdout and stderr, the file is still
+//! written, and the exit code is 0.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

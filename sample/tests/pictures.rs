@@ -1,4 +1,4 @@
-//! Grids, rows, sheets and latent vectors, on runs that are saved here without training.
+//! Grids, rows, sheets and latent vectors, on untrained runs.
 
 use std::path::Path;
 
@@ -11,6 +11,7 @@ use shared::nn::run::{Run, Which};
 use shared::nn::sampler::{Sampler, Weights, Wish};
 use shared::picture::{Picture, grid};
 use shared::shard::{Layout, ShardWriter};
+use shared::testing::largest_difference;
 
 use crate::common::{decode, refuse, run, run_of, succeed};
 
@@ -18,7 +19,7 @@ fn open(run: &Path) -> Sampler {
     Sampler::open(run, Which::Latest, &Device::flex()).unwrap().0
 }
 
-/// The picture of a file, and the cells of a grid with 2 pixels between them, of 16×16.
+/// The 16×16 cells of a grid with 2 pixels between them.
 fn cells(path: &Path, columns: u32, rows: u32, left: u32, top: u32) -> Vec<Picture> {
     let sheet = decode(path);
     let cell = |x: u32, y: u32| {
@@ -36,7 +37,7 @@ fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
     succeed(&["grid", run, "--out", a, "--seeds", "5,2,40-43"]);
     succeed(&["grid", run, "--out", b, "--latents", z]);
     assert!(fs::read(a).unwrap() == fs::read(b).unwrap());
-    // Truncated ones are other ones, and within.
+    // Truncated latents differ, and lie within the threshold.
     succeed(&["latents", run, "--out", z, "--seeds", "5,2,40-43", "--truncation", "0.5"]);
     let bytes = fs::read(z).unwrap();
     let array = shared::npy::read(&mut &bytes[..], bytes.len() as u64, |v| v, |v| v as f32).unwrap();
@@ -56,7 +57,7 @@ fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
     let sampler = open(&run);
     let wish = |row: u64, seed: u64| Wish { latent: sampler.latent(seed), ..sampler.wish(row) };
     assert!(cells(&out, 2, 1, 0, 0) == sampler.pictures_of(&[wish(0, 5), wish(1, 8)]));
-    // With one class for all it is the seeds' picture again.
+    // With one class for all, the pictures are those of the seeds again.
     let flags = ["--class", "owl", "--columns", "2"];
     let z = ["--latents", z.to_str().unwrap()];
     succeed(&[&["grid", text, "--out", out.to_str().unwrap()], &z[..], &flags[..]].concat());
@@ -124,7 +125,7 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
     ]);
     let picture = open(Path::new(run)).pictures(&[4]).remove(0);
     let sheet = decode(&out);
-    // What the middle column holds is the picture, eight times.
+    // The middle column shows the original, eight times.
     let found = (0..=sheet.width - 16)
         .flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)))
         .filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == picture)
@@ -145,7 +146,7 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
 #[test]
 fn pictures_of_each_class_move_along_directions_of_their_own() {
     let (scratch, run) = run_of("pictures-sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
-    // Networks that learned nothing have the same normalisation for all classes.
+    // Untrained networks have the same normalisation for all classes.
     let opened = Run::open(&run).unwrap();
     let old = opened.checkpoint(Which::Step(7)).unwrap().meta;
     let mut generator = old.config.generator(&Device::flex());
@@ -232,12 +233,12 @@ fn every_format_of_a_picture_holds_it() {
     let error = |p: &Picture| p.pixels.iter().zip(&png.pixels).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>();
     assert!(small < large && error(&fine) < error(&coarse));
     for (name, named) in
-        [("a.bmp", ".png, .jpg or .webp"), ("noending", ".png, .jpg or .webp"), ("a.png/b/c.png", "a.png is no folder")]
+        [("a.bmp", ".png, .jpg or .webp"), ("noending", ".png, .jpg or .webp"), ("a.png/b/c.png", "a.png is not a folder")]
     {
         refuse(&["grid", run, "--out", scratch.join(name).to_str().unwrap()], 2, named);
     }
     refuse(&["grid", run, "--out", "a.jpg", "--quality", "0"], 2, "--quality");
-    refuse(&["grid", run, "--out", "a.png", "--quality", "50"], 2, "only a JPEG");
+    refuse(&["grid", run, "--out", "a.png", "--quality", "50"], 2, "only for JPEG");
     let wide = ["--seeds", "0-1023", "--columns", "1024"];
     refuse(&[&["grid", run, "--out", "a.webp"], &wide[..]].concat(), 2, "at most 16384");
 }
@@ -259,14 +260,14 @@ fn a_walk_passes_the_pictures_of_its_seeds_and_a_grid_shows_as_many_walks_beside
         succeed(&[&base[..], flags].concat());
         frames(&out)
     };
-    // Where a walk is at a key, interpolation gives the key up to the last bits of f32.
+    // At a key, interpolation returns the key up to the last bits of f32.
     let near = |a: &Picture, b: &Picture| {
         a.pixels.len() == b.pixels.len() && a.pixels.iter().zip(&b.pixels).all(|(a, b)| a.abs_diff(*b) <= 1)
     };
     let keys = sampler.pictures(&[3, 9, 4, 1]);
     let closed = walk("closed", &["--seeds", "3,9", "--frames", "8"]);
     assert!(closed.len() == 8 && near(&closed[0], &keys[0]) && near(&closed[4], &keys[1]));
-    // There and back: the same pictures the other way round.
+    // The way back shows the same pictures in reverse.
     assert!((1..4).all(|i| near(&closed[i], &closed[8 - i])) && !near(&closed[0], &closed[2]));
     let open = walk("open", &["--seeds", "3,9", "--frames", "5", "--open", "--easing", "smooth", "--path", "linear"]);
     assert!(near(&open[0], &keys[0]) && near(&open[4], &keys[1]));
@@ -331,7 +332,7 @@ fn dataset(folder: &Path, pictures: &[Picture]) {
 fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
     let (scratch, run) = run("pictures-compare");
     let (data, out) = (scratch.join("data"), scratch.join("compare.png"));
-    // One of them is a picture that the generator makes.
+    // One of them is a picture of the generator.
     let copied = open(&run).pictures(&[5]).remove(0);
     let real: Vec<Picture> = [Picture::filled(16, 16, 3, 250), Picture::filled(16, 16, 3, 10), copied.clone()].into();
     dataset(&data, &real);
@@ -346,7 +347,7 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
     succeed(&[&base[..], &["--columns", "3", "--rows", "1", "--seeds", "7-9"]].concat());
     assert!(real.iter().all(|picture| has(picture) == [true]));
     assert!(open(&run).pictures(&[7, 8, 9]).iter().all(|picture| has(picture) == [false]));
-    // The nearest of the picture that was copied is that copy.
+    // The nearest picture is the copy.
     succeed(&[&base[..], &["--nearest", "1", "--seeds", "5"]].concat());
     assert_eq!(has(&copied.enlarge(7)).len(), 2);
     assert_eq!(has(&real[0].enlarge(7)).len(), 0);
@@ -389,24 +390,23 @@ fn a_million_columns_and_pictures_beyond_memory_are_refused_before_anything_is_m
     assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
 }
 
-/// What seeds gave when this was written. `FLEDGE_GOLDEN=write` writes it anew, for a change that
-/// is meant to change pictures.
+/// Golden pictures of seeds. `FLEDGE_GOLDEN=write` rewrites them after an intended change.
 #[test]
 fn a_seed_gives_the_latent_vector_and_the_picture_that_it_always_gave() {
     let (scratch, run) = run("pictures-golden");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let rewrite = std::env::var_os("FLEDGE_GOLDEN").is_some_and(|what| what == "write");
-    let folder = if rewrite { &golden } else { &scratch };
+    let folder: &Path = if rewrite { &golden } else { &scratch };
     let [z, pictures] = ["seeds.npy", "seeds.png"].map(|name| folder.join(name));
     let run = run.to_str().unwrap();
     succeed(&["latents", run, "--out", z.to_str().unwrap(), "--seeds", "0-3,4000000000"]);
     succeed(&["grid", run, "--out", pictures.to_str().unwrap(), "--seeds", "0-3,4000000000"]);
-    // Through libm: the same bytes on every machine.
+    // libm gives the same bytes on every machine.
     assert!(fs::read(&z).unwrap() == fs::read(golden.join("seeds.npy")).unwrap());
-    // Other instructions sum in another order: a value at the edge between two levels may fall on
-    // the other side.
+    // Other instructions sum in another order: a value at the boundary of two levels may round
+    // differently.
     let (found, expected) = (decode(&pictures), decode(&golden.join("seeds.png")));
     assert_eq!((found.width, found.height), (expected.width, expected.height));
-    let apart = found.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-    assert!(apart <= 1, "{apart} levels");
+    let apart = largest_difference(found.pixels, expected.pixels);
+    assert!(apart <= 1.0, "{apart} levels");
 }

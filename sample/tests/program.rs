@@ -1,4 +1,4 @@
-//! The program as people run it, on a run that is saved here without training.
+//! The program on untrained runs.
 
 use std::path::Path;
 
@@ -89,7 +89,7 @@ fn bad_requests_are_named_and_leave_nothing_behind() {
     refuse(&["grid", run, "--out", path, "--scale", "1000"], 2, "--scale");
     refuse(&["walk", run, "--out", path, "--frames", "0"], 2, "--frames");
     refuse(&["walk", run, "--out", path, "--fps", "0"], 2, "--fps");
-    refuse(&["grid", scratch.0.to_str().unwrap(), "--out", path], 1, "is no run");
+    refuse(&["grid", scratch.to_str().unwrap(), "--out", path], 1, "is no run");
     let tensor = run_folder.join("checkpoints/00000007/ema.safetensors");
     let mut bytes = fs::read(&tensor).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
@@ -101,12 +101,12 @@ fn bad_requests_are_named_and_leave_nothing_behind() {
 
 #[test]
 fn classes_are_chosen_by_name_or_number_and_shown_in_rows() {
-    // Names that are numbers, too: a row is a class whatever it is called.
+    // A class may have a number for a name.
     let (scratch, run) = run_of("program-classes", &["cond=embedding+projection"], &["1", "gull", "owl"]);
     let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     let of = |class| sampler.clone().of_index(class).pictures(&[4, 9]);
     assert!(of(0)[0].pixels != of(1)[0].pixels && of(1)[0].pixels != of(2)[0].pixels, "the class makes no difference");
-    // Without a choice the seeds go round the classes.
+    // By default, seeds cycle through the classes.
     assert!(sampler.pictures(&[4])[0].pixels == of(1)[0].pixels);
     let (run, out) = (run.to_str().unwrap(), scratch.join("grid.png"));
     let out = out.to_str().unwrap();
@@ -157,7 +157,7 @@ fn an_export_writes_both_files_at_once_the_same_every_time_and_says_where_they_c
     assert_eq!((&facts["preset"], &facts["step"], &facts["weights"]), (&json!("gan-ada"), &json!(7), &json!("averaged")));
     assert_eq!(facts["classes"], json!(["gull", "owl", "hawk"]));
     assert_eq!((&described["inputs"][1]["name"], &described["output"]["shape"]), (&json!("class"), &json!([3, 16, 16])));
-    // The weights as the optimizer left them are others.
+    // The trained weights differ.
     succeed(&["export", run.to_str().unwrap(), "--safetensors", b_safetensors, "--no-ema"]);
     assert!(fs::read(&paths[3]).unwrap() != bytes);
 }

@@ -1,5 +1,4 @@
-//! What cannot be done is said before anything is made, by the flag that people gave, and nothing
-//! of the run is lost to it.
+//! Refusals come before any work, name the flag, and leave the run intact.
 
 use shared::fs::{self, Claim};
 use shared::nn::run::Run;
@@ -24,7 +23,7 @@ fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_
         let out = scratch.join(format!("out.{ending}"));
         refuse(&[&args[..1], &[run], &args[1..], &["--out", out.to_str().unwrap()]].concat(), 2, named);
     }
-    // Without words the same pictures have room.
+    // Without labels, the same pictures fit.
     let out = scratch.join("out.webp");
     succeed(&["grid", run, "--seeds", "10000000-10000899", "--columns", "900", "--out", out.to_str().unwrap()]);
     assert_eq!(names(&scratch), ["out.webp", "run", "z.npy"]);
@@ -58,7 +57,7 @@ fn nothing_of_a_run_is_replaced() {
     refuse(&["morph", text, "1", "2", "--out", &sheet], 2, "a part of the run");
     refuse(&["latents", text, "--out", &at("config.toml")], 2, ".npy");
     assert!(common::files_in(&run) == before);
-    // What people put beside the parts is theirs.
+    // Files that people add beside the parts of a run are theirs.
     succeed(&["grid", text, "--seeds", "0-3", "--out", &at("grid.png")]);
     succeed(&["grid", text, "--seeds", "4-7", "--out", &at("grid.png")]);
 }
@@ -85,7 +84,7 @@ fn a_file_has_one_writer_and_what_a_killed_one_left_is_removed() {
     for (command, flag, out) in [("grid", "--out", &grid), ("latents", "--out", &z), ("export", "--onnx", &onnx)] {
         let args = [command, run, flag, out.to_str().unwrap()];
         let claim = Claim::by(sample::output::lock_beside(out)).unwrap().unwrap();
-        refuse(&args, 2, "another sample is writing it");
+        refuse(&args, 2, "another `sample` is writing it");
         assert!(!out.exists());
         drop(claim);
         let name = out.file_name().unwrap().to_str().unwrap();
@@ -128,7 +127,7 @@ fn folders_above_an_output_are_made() {
         succeed(args);
     }
     assert_eq!(names(&scratch.join("new")).len(), 9);
-    // Of the run itself nothing is a place for outputs, made or not.
+    // No part of the run is a destination, existing or not.
     let inside = format!("{run}/checkpoints/new/x.png");
     refuse(&["grid", run, "--out", &inside], 2, "a part of the run");
 }
@@ -154,6 +153,6 @@ fn a_timelapse_takes_the_sheets_of_one_extent_and_names_the_others() {
     let output = sample(&["timelapse", folder.to_str().unwrap(), "--out", out.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("2 of 5 sheets are left out") && said.contains("epochs 2 to 7") && said.contains("8×8"), "{said}");
+    assert!(said.contains("2 of 5 sheets are skipped") && said.contains("epochs 2 to 7") && said.contains("8×8"), "{said}");
     assert_eq!(names(&out).len(), 3);
 }

@@ -67,7 +67,7 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
         let whole = request(&format!("whole-{name}"), 9);
         write(&whole).unwrap();
         let sound = contents(&whole.out);
-        // What an earlier call left.
+        // Leftovers of an earlier command.
         let prepare = || {
             fs::remove(&asked.out).unwrap();
             fs::remove(&leftover).unwrap();
@@ -100,8 +100,7 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
                 assert!(resumed || name == "out" || !asked.out.exists(), "{when}: {error}");
                 assert!(!asked.out.is_dir() || !there.is_empty(), "{when}: an empty folder stayed");
                 if name == "out.zip" && resumed {
-                    // What was there of pictures before the call that failed is still there for the
-                    // next one.
+                    // Existing pictures survive the failed command.
                     assert!(pictures_left(&asked.out) >= pictures_of(&sound[""][..sound[""].len() / 2]), "{when}: {error}");
                 }
                 let again = write(&asked).unwrap_or_else(|e| panic!("{when}, and again: {e}"));
@@ -116,7 +115,7 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
     }
     println!("{operations} operations failed");
     assert!(operations > 200, "only {operations} operations were counted");
-    // What was written in this process is what the program writes.
+    // The program writes the same bytes.
     let (run, out) = (run.to_str().unwrap(), scratch.join("out.zip"));
     succeed(&["images", run, "--out", out.to_str().unwrap(), "-n", "9", "--stylegan"]);
 }
