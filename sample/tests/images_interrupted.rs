@@ -156,7 +156,7 @@ impl<'a> Disk<'a> {
         match output {
             Ok(output) if output.status.success() => Some(Self(folder)),
             other => {
-                skipped("no file system can be mounted: {other:?}");
+                skipped(&format!("no file system can be mounted: {other:?}"));
                 None
             }
         }

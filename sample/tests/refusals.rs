@@ -4,7 +4,7 @@ use shared::fs::{self, Claim};
 use shared::nn::run::Run;
 use shared::picture::Picture;
 
-use crate::common::{names, refuse, run, run_of, sample, succeed};
+use crate::common::{files_in, names, refuse, run, run_of, sample, succeed};
 
 #[test]
 fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_latents_are_drawn() {
@@ -33,7 +33,7 @@ fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_
 fn nothing_of_a_run_is_replaced() {
     let (scratch, run) = run("refusals-parts");
     let text = run.to_str().unwrap();
-    let before = common::files_in(&run);
+    let before = files_in(&run);
     let at = |name: &str| run.join(name).to_str().unwrap().to_owned();
     let (sheet, curves) = (at("samples/fakes-000000.png"), at("curves.png"));
     let through = scratch.join("run/checkpoints/../samples/new.png").to_str().unwrap().to_owned();
@@ -56,7 +56,7 @@ fn nothing_of_a_run_is_replaced() {
     }
     refuse(&["morph", text, "1", "2", "--out", &sheet], 2, "a part of the run");
     refuse(&["latents", text, "--out", &at("config.toml")], 2, ".npy");
-    assert!(common::files_in(&run) == before);
+    assert!(files_in(&run) == before);
     // Files that people add beside the parts of a run are theirs.
     succeed(&["grid", text, "--seeds", "0-3", "--out", &at("grid.png")]);
     succeed(&["grid", text, "--seeds", "4-7", "--out", &at("grid.png")]);
