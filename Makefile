@@ -146,15 +146,14 @@ demo: build ## the whole pipeline on drawn pictures: minutes on two cores, nothi
 test: ## all tests
 	$(CARGO) test --workspace
 
-# Names of test programs; --test finds them in any member of the workspace.
-TORTURE := kill damage faults fuzz signals soak images_interrupted picture_memory
-# Modules of the test programs named `all`.
-TORTURE_MODULES := kill:: damage:: hostile:: memory::
+# Test programs, and modules of those that hold all tests of a program.
+TORTURE := faults fuzz sample_faults picture_memory
+TORTURE_MODULES := kill:: damage:: hostile:: memory:: signals:: soak:: images_interrupted::
 
 .PHONY: torture
 torture: ## kills, damage, faults, signals, hostile pictures, a soak in full numbers, properties on new draws: about half an hour on two idle cores
 	FLEDGE_TORTURE=1 $(CARGO) test --workspace --lib $(addprefix --test ,$(TORTURE)) -- --nocapture
-	FLEDGE_TORTURE=1 $(CARGO) test --workspace --test all -- --nocapture $(TORTURE_MODULES)
+	FLEDGE_TORTURE=1 $(CARGO) test --workspace --test prep_tests --test train_tests --test sample_tests -- --nocapture $(TORTURE_MODULES)
 
 .PHONY: lint
 lint: ## format, circles of files, lints, documentation, fuzz targets, shell scripts where shellcheck is there

@@ -9,7 +9,7 @@ A RUN is exported here; its pictures are those that `sample images` writes. They
 from its pixel besides the tolerance; onnxruntime and PyTorch are compared with each other in f32.
 A FOLDER holds, at any depth, cases: generator.onnx, generator.safetensors, and expected.safetensors with fledge's own values in f32:
 
-    FLEDGE_EXPORT=/tmp/cases FLEDGE_EXPORT_RUNS=runs/birds:runs/faces cargo test --workspace --test generator_files cases_for_the_scripts
+    FLEDGE_EXPORT=/tmp/cases FLEDGE_EXPORT_RUNS=runs/birds:runs/faces cargo test --workspace --test sample_tests cases_for_the_scripts
 
 writes the networks of sample/tests/generator_files.rs, the presets at full width, and these runs. Exit code 1 where a difference is larger.
 """

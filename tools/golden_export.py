@@ -1,6 +1,6 @@
 """Golden pictures of exported generators, made by onnxruntime; sample/tests/generator_files.rs compares the sampler with them.
 
-    FLEDGE_EXPORT=/tmp/cases cargo test --workspace --test generator_files cases_for_the_scripts
+    FLEDGE_EXPORT=/tmp/cases cargo test --workspace --test sample_tests cases_for_the_scripts
     golden_export.py /tmp/cases/narrow [--out sample/tests/golden/export.safetensors]
 
 Needs numpy, safetensors, onnx, onnxruntime. The first command writes the ONNX file, latent vectors and classes of every network of

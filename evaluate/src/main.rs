@@ -1,4 +1,4 @@
-//! `evaluate`: data set and pictures → metrics.
+//! `evaluate`: pictures → metrics.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

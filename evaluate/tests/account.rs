@@ -1,18 +1,17 @@
-//! Nothing that changes a number is silent: files that are not measured, metrics that a protocol does not define, weights that are
-//! missing, flags of other programs.
-
-mod common;
+//! Nothing that changes a number is silent: skipped files, metrics that a protocol does not define,
+//! missing weights, flags of other programs.
 
 use std::path::Path;
 
 use serde_json::Value;
 use shared::fs;
+use shared::testing::Scratch;
 
-use self::common::{Scratch, path, text};
+use crate::common::{self, InScratch as _, path, text};
 
 const RANDOM: [&str; 5] = ["--features", "random", "--json", "--device", "cpu"];
 
-/// Exit code, lines of JSON, what was said.
+/// Exit code, lines of JSON, stderr.
 fn measure(scratch: &Scratch, real: &Path, fake: &Path, more: &[&str]) -> (Option<i32>, Vec<Value>, String) {
     let run = scratch.run(&[&["--real", path(real), "--fake", path(fake)], more].concat());
     let lines = text(&run.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -21,7 +20,7 @@ fn measure(scratch: &Scratch, real: &Path, fake: &Path, more: &[&str]) -> (Optio
 
 #[test]
 fn a_file_that_only_the_protocols_library_would_measure_is_an_error() {
-    let scratch = Scratch::new("unread");
+    let scratch = Scratch::new("account-unread");
     let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 6, 90));
     // Pillow knows it; no decoder of ours does.
     fs::write(fake.join("one.psd"), b"8BPS").expect("write");
@@ -29,18 +28,18 @@ fn a_file_that_only_the_protocols_library_would_measure_is_an_error() {
     let of = |protocol: &str| measure(&scratch, &real, &fake, &[&RANDOM[..], &["--protocol", protocol]].concat());
     let (code, lines, said) = of("stylegan");
     assert_eq!((code, lines.len()), (Some(3), 0), "{said}");
-    for named in ["stylegan itself would also measure 2 files", ".psd 2", "one.psd", "convert to PNG"] {
+    for named in ["stylegan would also measure 2 files", ".psd 2", "one.psd", "convert to PNG"] {
         assert!(said.contains(named), "{said}");
     }
-    // Under a protocol whose library passes over it as well, so do we, and say so.
+    // Under a protocol whose library skips the files, so do we, with a warning.
     let (code, lines, said) = of("torch-fidelity");
     assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
-    assert!(said.contains("2 files passed over (.psd 2; the first: one.psd)"), "{said}");
+    assert!(said.contains("2 files skipped (.psd 2; the first: one.psd)"), "{said}");
 }
 
 #[test]
-fn what_is_passed_over_is_counted_by_suffix() {
-    let scratch = Scratch::new("passed");
+fn skipped_files_are_counted_by_suffix() {
+    let scratch = Scratch::new("account-passed");
     let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 6, 90));
     for name in ["a.jpg.1", "b.jpg.1", "notes.txt", "README", ".hidden", "lost+found/x.png"] {
         fs::create_folder_for(fake.join(name)).expect("folder");
@@ -49,13 +48,13 @@ fn what_is_passed_over_is_counted_by_suffix() {
     fs::remove(fake.join("lost+found/x.png")).expect("remove");
     let (code, lines, said) = measure(&scratch, &real, &fake, &RANDOM);
     assert_eq!((code, lines.len()), (Some(0), 2), "{said}");
-    assert!(said.contains("4 files passed over (.1 2, ") && said.contains(".txt 1") && said.contains("no suffix 1"), "{said}");
-    assert!(said.contains("1 hidden file passed over"), "{said}");
+    assert!(said.contains("4 files skipped (.1 2, ") && said.contains(".txt 1") && said.contains("no suffix 1"), "{said}");
+    assert!(said.contains("1 hidden file skipped"), "{said}");
 }
 
 #[test]
-fn pictures_that_the_protocols_library_would_pass_over_are_told() {
-    let scratch = Scratch::new("fewer");
+fn pictures_that_the_protocols_library_would_skip_are_named() {
+    let scratch = Scratch::new("account-fewer");
     let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 6, 90));
     let png = fs::read(fake.join("000.png")).expect("read");
     fs::write(fake.join("upper.PNG"), &png).expect("write");
@@ -64,16 +63,14 @@ fn pictures_that_the_protocols_library_would_pass_over_are_told() {
     let of = |protocol: &str| measure(&scratch, &real, &fake, &[&RANDOM[..], &["--protocol", protocol]].concat());
     let (code, lines, said) = of("pytorch-fid");
     assert_eq!((code, &lines[0]["generated_count"]), (Some(0), &8.into()), "{said}");
-    assert!(said.contains("pytorch-fid itself would not measure 2 pictures of these"), "{said}");
-    assert!(
-        of("torch-fidelity").2.contains("torch-fidelity itself would not measure 1 picture of these (the first: below/more.png)")
-    );
+    assert!(said.contains("pytorch-fid would not measure 2 pictures of these"), "{said}");
+    assert!(of("torch-fidelity").2.contains("torch-fidelity would not measure 1 picture of these (the first: below/more.png)"));
     assert!(!of("stylegan").2.contains("would not measure"));
 }
 
 #[test]
 fn each_protocol_computes_what_it_defines_and_says_what_it_does_not() {
-    let scratch = Scratch::new("several");
+    let scratch = Scratch::new("account-several");
     let (real, fake) = (scratch.pictures("real", 12, 60), scratch.pictures("fake", 12, 90));
     let several = ["--protocol", "torch-fidelity,pytorch-fid,keras75-fid", "--metrics", "kid,fid"];
     let (code, lines, said) = measure(&scratch, &real, &fake, &[&RANDOM[..], &several].concat());
@@ -87,12 +84,12 @@ fn each_protocol_computes_what_it_defines_and_says_what_it_does_not() {
 }
 
 #[test]
-fn a_metric_whose_weights_are_missing_costs_no_other() {
-    let scratch = Scratch::new("lacking");
-    let (real, run) = (scratch.pictures("real", 6, 60), scratch.0.join("run"));
+fn a_metric_with_missing_weights_does_not_stop_the_others() {
+    let scratch = Scratch::new("account-lacking");
+    let (real, run) = (scratch.pictures("real", 6, 60), scratch.join("run"));
     common::run(&run, &[5]);
-    // PPL needs LPIPS, whose weights are not there; KID has drawn ones.
-    let weights = scratch.0.join("drawn.safetensors");
+    // PPL needs LPIPS, whose weights are missing; KID has drawn ones.
+    let weights = scratch.join("drawn.safetensors");
     shared::metrics::inception::write_drawn(&weights, 7).expect("weights");
     let more = ["--json", "--device", "cpu", "--weights", path(&weights), "--metrics", "kid,ppl", "--generate", "6"];
     let (code, lines, said) = measure(&scratch, &real, &run, &more);
@@ -106,7 +103,7 @@ fn a_metric_whose_weights_are_missing_costs_no_other() {
 
 #[test]
 fn flags_of_other_programs_are_answered_with_ours() {
-    let scratch = Scratch::new("foreign");
+    let scratch = Scratch::new("account-foreign");
     for (args, answers) in [
         (
             &["--input1", "a", "--input2", "b", "--fid", "--gpu", "0"][..],

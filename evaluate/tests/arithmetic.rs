@@ -1,5 +1,6 @@
-//! The metrics' arithmetic against the reference libraries' own functions on drawn features (`tools/golden_arithmetic.py`), with the
-//! cases that break implementations: fewer rows than dimensions, identical sets, one constant picture, two pictures.
+//! The metrics' arithmetic against the functions of the reference libraries on drawn features
+//! (`tools/golden_arithmetic.py`), including edge cases: fewer rows than dimensions, identical
+//! sets, one constant picture, two pictures.
 
 use evaluate::metrics::authenticity::Distances;
 use evaluate::metrics::ct::{Cells, CtError, ct, ct_in_cells};
@@ -16,6 +17,7 @@ use evaluate::metrics::torch_random::TorchRandom;
 use serde_json::Value;
 use shared::metrics::features::{Features, FeaturesError};
 use shared::metrics::kid::{First, Subsets, over_subsets};
+use shared::testing::largest_difference;
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden/arithmetic.json")).expect("golden file")
@@ -49,10 +51,17 @@ fn near(name: &str, ours: f64, theirs: f64, tolerance: f64) {
     assert!((ours - theirs).abs() <= tolerance, "{name}: {ours} against {theirs}");
 }
 
+/// Sets in the golden file.
+const SETS: usize = 10;
+/// Sets with at least six pictures, which all metrics are defined for.
+const LARGE_SETS: usize = 9;
+
 /// Every case with its generated and its real set.
 fn cases() -> Vec<(Value, Features, Features)> {
     let golden = golden();
-    let cases = golden["sets"].as_array().expect("cases").iter().map(|case| {
+    let sets = golden["sets"].as_array().expect("cases");
+    assert_eq!(sets.len(), SETS, "golden cases");
+    let cases = sets.iter().map(|case| {
         let count = |key: &str| case[key].as_u64().expect("a count") as usize;
         let (n, m, d) = (count("generated"), count("real"), count("dimensions"));
         let (generated, real) = match case["name"].as_str().expect("a name") {
@@ -77,7 +86,8 @@ fn fid_equals_three_libraries_also_where_covariances_are_singular() {
         ] {
             let theirs = case["frechet"][library].as_f64().expect("a number");
             let ours = fid(&generated, &real, divisor).expect("fid");
-            // 1e-5 relative is what we promise; the references' roots of eigenvalues that should be 0 are some 1e-7 off it.
+            // We promise 1e-5 relative; the references' roots of zero eigenvalues are off by about
+            // 1e-7.
             near(&format!("{library} on {}", case["name"]), ours, theirs, 1e-5 * theirs.abs() + 1e-6);
         }
     }
@@ -101,7 +111,8 @@ fn kid_equals_three_libraries() {
 
 #[test]
 fn kid_of_wide_and_distant_sets_stays_within_its_tolerance() {
-    // Far from the origin the f32 products of raw rows would be off by 1e-5; the rows are centred first.
+    // Far from the origin, f32 products of raw rows would be off by 1e-5; the rows are centred
+    // first.
     let far = |kind| {
         let near = clustered(kind, 300, 256);
         Features::new(near.values().iter().map(|v| v + 30.0).collect(), 256)
@@ -122,7 +133,8 @@ fn kid_of_wide_and_distant_sets_stays_within_its_tolerance() {
 }
 
 #[test]
-fn precision_recall_density_and_coverage_are_the_libraries_own_counts() {
+fn precision_recall_density_and_coverage_are_the_counts_of_the_libraries() {
+    let mut compared = 0;
     for (case, generated, real) in cases() {
         let Some(theirs) = case["precision_recall"].as_array().map(|_| numbers(&case["precision_recall"])) else { continue };
         let ours = precision_recall(&generated, &real, 3).expect("precision and recall");
@@ -130,11 +142,14 @@ fn precision_recall_density_and_coverage_are_the_libraries_own_counts() {
         assert_eq!([ours.precision as f32, ours.recall as f32], [theirs[0] as f32, theirs[1] as f32], "{case}");
         near("f-score", ours.f_score, theirs[2], 1e-7);
         let (ours, theirs) = (prdc(&generated, &real, 5).expect("prdc"), numbers(&case["prdc"]));
-        // Equal counts differ by a rounding after other orders of division.
+        // Equal counts differ by a rounding if divided in another order.
+        assert_eq!(theirs.len(), 4, "{case}");
         for (ours, theirs) in [ours.precision, ours.recall, ours.density, ours.coverage].into_iter().zip(theirs) {
             near(&format!("prdc on {}", case["name"]), ours, theirs, 4.0 * f64::EPSILON * theirs);
         }
+        compared += 1;
     }
+    assert_eq!(compared, LARGE_SETS);
 }
 
 #[test]
@@ -149,7 +164,10 @@ fn mind_equals_torch_fidelitys() {
 
 #[test]
 fn pytorchs_generator_is_reproduced() {
-    for case in golden()["generator"].as_array().expect("cases") {
+    let golden = golden();
+    let cases = golden["generator"].as_array().expect("cases");
+    assert_eq!(cases.len(), 2, "golden cases");
+    for case in cases {
         let mut random = TorchRandom::new(case["seed"].as_u64().expect("a seed") as u32);
         let list = |key: &str| numbers(&case[key]);
         let permutation: Vec<f64> = random.permutation(11).into_iter().map(f64::from).collect();
@@ -157,34 +175,40 @@ fn pytorchs_generator_is_reproduced() {
         assert_eq!(random.permutation(70_000)[..5].iter().map(|&i| f64::from(i)).collect::<Vec<_>>(), list("longer"));
         for key in ["whole", "tail"] {
             let theirs = list(key);
-            for (ours, theirs) in random.normals(theirs.len()).into_iter().zip(theirs) {
-                near(key, f64::from(ours), theirs, 2e-6);
-            }
+            let apart = largest_difference(random.normals(theirs.len()), theirs);
+            assert!(apart <= 2e-6, "{key}: {apart}");
         }
     }
 }
 
 #[test]
-fn stylegans_inception_score_takes_the_rows_as_they_come() {
+fn stylegans_inception_score_keeps_the_order_of_the_rows() {
+    let mut compared = 0;
     for (case, generated, _) in cases() {
         let Some(theirs) = case["stylegan_is"].as_array().map(|_| numbers(&case["stylegan_is"])) else { continue };
         let logits = Features::new(generated.values().iter().map(|v| v * 4.0).collect(), generated.dimensions());
         let score = inception_score(&logits, Order::AsGiven).expect("is");
         near("mean", score.mean, theirs[0], 1e-12 * theirs[0]);
         near("std", score.std, theirs[1], 1e-12);
+        compared += 1;
     }
+    assert_eq!(compared, LARGE_SETS);
 }
 
 #[test]
-fn authenticity_equals_that_of_brute_force() {
+fn authenticity_equals_brute_force() {
+    let mut compared = 0;
     for (case, generated, real) in cases() {
         let Some(theirs) = case["authenticity"].as_f64() else { continue };
         let found = Distances::new(&generated, &real, &real, 0).expect("distances").whole();
         near(&format!("{}", case["name"]), found.percent, theirs, 1e-12);
+        compared += 1;
     }
+    assert_eq!(compared, LARGE_SETS);
 }
 
-/// 120 training rows, 120 held out of the same kind, and 150 generated of which every third is a training row moved a little.
+/// 120 training rows, 120 held-out rows of the same kind, and 150 generated rows; every third is a
+/// training row moved slightly.
 fn copied() -> (Features, Features, Features) {
     let train = clustered(3, 120, 24);
     let held_out = subset(&clustered(3, 420, 24), &(300..420).collect::<Vec<_>>());
@@ -198,7 +222,7 @@ fn copied() -> (Features, Features, Features) {
 }
 
 #[test]
-fn copies_of_training_pictures_are_found() {
+fn copies_of_training_pictures_are_detected() {
     let (generated, train, held_out) = copied();
     let golden = &golden()["copied"];
     let found = Distances::new(&generated, &train, &held_out, 0).expect("distances").whole();
@@ -212,7 +236,7 @@ fn copies_of_training_pictures_are_found() {
 fn the_authenticity_of_a_half_is_that_of_its_pictures_alone() {
     let (generated, train, held_out) = copied();
     let fewer = subset(&held_out, &(0..70).collect::<Vec<_>>());
-    // As many of the training pictures are drawn as there are held-out ones, all or some of them.
+    // As many training pictures are drawn as there are held-out ones: all or some of them.
     for held_out in [&held_out, &fewer, &clustered(3, 600, 24)] {
         let mut distances = Distances::new(&generated, &train, held_out, 3).expect("distances");
         for half in halves(generated.count(), held_out.count(), 3, 5) {
@@ -236,9 +260,8 @@ fn ct_in_given_cells_equals_scipys_ranks() {
         near(key, ours.value, golden["ct"].as_f64().expect("a number"), 1e-9);
         let counts: Vec<Value> = ours.cells.iter().map(|cell| cell.counts.into()).collect();
         assert_eq!(&Value::from(counts), &golden["counts"]);
-        for (cell, z) in ours.cells.iter().zip(numbers(&golden["z"])) {
-            near(key, cell.z, z, 1e-9);
-        }
+        let apart = largest_difference(ours.cells.iter().map(|cell| cell.z), numbers(&golden["z"]));
+        assert!(apart <= 1e-9, "{key}: {apart}");
         let error = ct_in_cells(&assigned(&generated), &assigned(&train), &assigned(&held_out), cells as usize, 100);
         assert_eq!(error.expect_err("counted"), CtError::NoneCounts { above: 100 });
     }
@@ -259,11 +282,12 @@ fn ct_is_lower_where_training_pictures_are_copied() {
 }
 
 #[test]
-fn fid_infinity_is_read_from_the_same_line() {
+fn fid_infinity_is_the_intercept_of_the_same_line() {
     let golden = &golden()["fid_infinity"];
     let (generated, real) = (clustered(0, 400, 16), clustered(1, 300, 16));
     let sizes = Sizes { points: 7, least: 40, most: 5000, seed: 2020 };
     let ours = fid_infinity(&generated, &real, sizes, Divisor::Unbiased).expect("fid∞");
+    assert_eq!(ours.points.len(), numbers(&golden["values"]).len());
     for ((size, value), (their_size, their_value)) in
         ours.points.iter().zip(numbers(&golden["sizes"]).into_iter().zip(numbers(&golden["values"])))
     {
@@ -274,7 +298,7 @@ fn fid_infinity_is_read_from_the_same_line() {
         let theirs = golden[key].as_f64().expect("a number");
         near(key, ours, theirs, 1e-5 * theirs.abs());
     }
-    // Fifteen sizes from 2 on.
+    // Fifteen sizes from 2.
     let few = subset(&generated, &(0..15).collect::<Vec<_>>());
     let error = fid_infinity(&few, &real, Sizes::default(), Divisor::Unbiased).expect_err("15 pictures were accepted");
     assert!(error.to_string().contains("16"), "{error}");
@@ -290,7 +314,7 @@ fn a_gaussian_from_a_file_is_checked_and_gives_the_same_distance() {
     };
     let (from_rows, from_file) =
         (fid(&a, &b, Divisor::Unbiased).expect("fid"), frechet(gaussian(&a), gaussian(&b)).expect("fid"));
-    // A covariance of fewer rows than dimensions has eigenvalues that are 0 to rounding; of them, roots are taken.
+    // With fewer rows than dimensions, roots of zero eigenvalues magnify rounding errors.
     near("singular", from_file, from_rows, 1e-6);
     let refused =
         |mean: &[f64], covariance: &[f64], columns| Gaussian::new(mean.to_vec(), covariance, columns).expect_err("accepted");
@@ -301,8 +325,8 @@ fn a_gaussian_from_a_file_is_checked_and_gives_the_same_distance() {
 }
 
 #[test]
-fn neighbours_over_several_tiles_are_those_of_brute_force() {
-    // 2500 rows are three tiles on a side; many distances are equal, and some rows are copies.
+fn neighbours_over_several_tiles_equal_brute_force() {
+    // 2500 rows are three tiles; many distances are equal, and some rows are copies.
     let coarse = |kind: u32, count: u32| {
         let value = move |i: u32, j: u32| ((mix(kind, i % 2000, j) >> 29) as f32) * 0.25 + 1000.0;
         Features::new((0..count).flat_map(|i| (0..6).map(move |j| value(i, j))).collect(), 6)
@@ -319,6 +343,7 @@ fn neighbours_over_several_tiles_are_those_of_brute_force() {
         let (within, between) = (pairs::nearest_within(&of, 4), pairs::nearest(&of, &among, 4));
         for i in (0..of.count()).step_by(7) {
             for (found, among, same) in [(within.of(i), &of, true), (between.of(i), &among, false)] {
+                assert_eq!(found.len(), 4);
                 for (found, brute) in found.iter().zip(brute(i, among, same)) {
                     near("squared distance", found.squared, brute, 1e-12 * brute);
                     near("its row's", squared(of.row(i), among.row(found.row as usize)), brute, 1e-12 * brute);
@@ -330,7 +355,7 @@ fn neighbours_over_several_tiles_are_those_of_brute_force() {
 }
 
 #[test]
-fn precision_and_recall_over_several_tiles_are_those_of_brute_force() {
+fn precision_and_recall_over_several_tiles_equal_brute_force() {
     let (generated, real) = (clustered(1, 1300, 8), clustered(0, 2100, 8));
     let squared = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>();
     let radii = pairs::nearest_within(&real, 3).squared_radii();
@@ -346,16 +371,14 @@ fn principal_components_are_scikit_learns() {
     let golden = &golden()["pca"];
     let (a, b) = (clustered(0, 80, 20), clustered(1, 50, 20));
     let pca = Pca::of(&[("generated", &a), ("real", &b)], 2).expect("pca");
-    for (ours, theirs) in pca.explained.iter().zip(numbers(&golden["explained"])) {
-        near("share", *ours, theirs, 1e-12);
-    }
+    let apart = largest_difference(pca.explained.iter().copied(), numbers(&golden["explained"]));
+    assert!(apart <= 1e-12, "shares: {apart}");
     let points = pca.project(&a);
-    for (i, theirs) in golden["points"].as_array().expect("points").iter().enumerate() {
-        for (&ours, theirs) in points.row(i).iter().zip(numbers(theirs)) {
-            // Projections are kept in f32.
-            near("point", f64::from(ours), theirs, 1e-6);
-        }
-    }
+    let theirs = golden["points"].as_array().expect("points");
+    let ours = (0..theirs.len()).flat_map(|i| points.row(i).iter().copied());
+    // Projections are in f32.
+    let apart = largest_difference(ours, theirs.iter().flat_map(numbers));
+    assert!(apart <= 1e-6, "points: {apart}");
 }
 
 #[test]

@@ -1,14 +1,13 @@
-//! What `evaluate` does beside one KID: several protocols, statistics, classes, memorising, spreads, and the commands that draw.
-
-mod common;
+//! Several protocols, statistics, classes, memorisation, spreads, and the plotting commands.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use shared::fs;
 use shared::picture::{Limits, Picture};
+use shared::testing::{Scratch, relative_difference};
 
-use self::common::{Scratch, path, text};
+use crate::common::{self, InScratch as _, path, text};
 
 const RANDOM: [&str; 4] = ["--features", "random", "--device", "cpu"];
 
@@ -29,7 +28,7 @@ fn picture(at: &Path) -> Picture {
 
 #[test]
 fn every_protocol_is_explained_and_none_shares_a_table_with_another() {
-    let scratch = Scratch::new("tables");
+    let scratch = Scratch::new("commands-tables");
     let run = scratch.run(&["protocols"]);
     for name in ["torch-fidelity", "pytorch-fid", "clean-fid", "stylegan", "keras75", "keras75-fid"] {
         assert!(text(&run.stdout).lines().any(|line| line == name), "{name}");
@@ -49,10 +48,10 @@ fn every_protocol_is_explained_and_none_shares_a_table_with_another() {
 }
 
 #[test]
-fn statistics_in_a_file_stand_for_the_pictures_they_come_from() {
-    let scratch = Scratch::new("statistics");
+fn statistics_in_a_file_replace_their_pictures() {
+    let scratch = Scratch::new("commands-statistics");
     let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 5, 90));
-    let (npz, rows) = (scratch.0.join("real.npz"), scratch.0.join("rows.npz"));
+    let (npz, rows) = (scratch.join("real.npz"), scratch.join("rows.npz"));
     let keep = |out: &Path, more: &[&str]| {
         let base = ["statistics", path(&real), "--out", path(out), "--protocol", "clean-fid"];
         let run = scratch.run(&[&base[..], &RANDOM, more].concat());
@@ -66,8 +65,10 @@ fn statistics_in_a_file_stand_for_the_pictures_they_come_from() {
     };
     let (direct, kept, from_rows) = (of(&real, "kid,fid"), of(&npz, "fid"), of(&rows, "kid,fid"));
     let fid = value(&direct, "fid");
-    // The mean and covariance go through f64 exactly; roots of zero eigenvalues are noise that the rows' way does not have.
-    assert!((value(&kept, "fid") - fid).abs() <= 1e-5 * fid, "{kept:?} against {direct:?}");
+    // Mean and covariance are exact in f64; roots of zero eigenvalues add noise that rows do not
+    // have.
+    let apart = relative_difference([value(&kept, "fid")], [fid]);
+    assert!(apart <= 1e-5, "{apart}: {kept:?} against {direct:?}");
     assert_eq!((value(&from_rows, "fid"), value(&from_rows, "kid")), (fid, value(&direct, "kid")));
     assert_eq!(kept[0]["real_count"], 6);
 
@@ -78,14 +79,14 @@ fn statistics_in_a_file_stand_for_the_pictures_they_come_from() {
     };
     let both = ["--real", path(&npz), "--fake", path(&fake), "--protocol"];
     refused(&[&both[..], &["clean-fid", "--metrics", "kid"]].concat(), 2, "only fid");
-    refused(&[&both[..], &["pytorch-fid", "--metrics", "fid"]].concat(), 3, "made with protocol clean-fid");
+    refused(&[&both[..], &["pytorch-fid", "--metrics", "fid"]].concat(), 3, "computed with protocol clean-fid");
     refused(&[&both[..], &["clean-fid", "--metrics", "fid", "--layer", "768"]].concat(), 3, "layer 2048");
     refused(&[&both[..], &["clean-fid", "--metrics", "fid", "-n", "3"]].concat(), 2, "-n");
     let part = ["--real", path(&rows), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "kid", "-n", "4"];
     assert_eq!(lines(&scratch, &[&part[..], &RANDOM].concat())[0]["real_count"], 4);
     let one = ["statistics", path(&real), "-n", "1", "--out", path(&rows)];
     refused(&one, 2, "-n 1");
-    let weights = scratch.0.join("weights.safetensors");
+    let weights = scratch.join("weights.safetensors");
     shared::metrics::inception::write_drawn(&weights, 7).expect("weights");
     let others = ["--real", path(&npz), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "fid"];
     let run = scratch.run(&[&others[..], &["--weights", path(&weights), "--device", "cpu"]].concat());
@@ -95,14 +96,14 @@ fn statistics_in_a_file_stand_for_the_pictures_they_come_from() {
 
 #[test]
 fn classes_are_measured_by_their_own_pictures() {
-    let scratch = Scratch::new("classes");
+    let scratch = Scratch::new("commands-classes");
     let set = |name: &str, greys: [u8; 2]| {
         for (class, grey) in ["dark", "light"].into_iter().zip(greys) {
             let pictures = scratch.pictures(&format!("{name}-{class}"), 4, grey);
-            fs::create_folder(scratch.0.join(name)).expect("folder");
-            fs::rename(&pictures, scratch.0.join(name).join(class)).expect("move");
+            fs::create_folder(scratch.join(name)).expect("folder");
+            fs::rename(&pictures, scratch.join(name).join(class)).expect("move");
         }
-        scratch.0.join(name)
+        scratch.join(name)
     };
     let (real, fake) = (set("real", [30, 200]), set("fake", [30, 90]));
     let base = ["--real", path(&real), "--fake", path(&fake), "--protocol", "keras75-fid", "--per-class"];
@@ -110,14 +111,14 @@ fn classes_are_measured_by_their_own_pictures() {
     let classes: Vec<Option<&str>> = of.iter().map(|l| l["class"].as_str()).collect();
     assert_eq!(classes, [None, Some("dark"), Some("light")]);
     let values: Vec<f64> = of.iter().map(|l| l["value"].as_f64().expect("a number")).collect();
-    // The light pictures were made too dark; the dark ones are right.
+    // The generated light pictures are too dark; the dark ones are right.
     assert!(values[2] > values[0] && values[0] > values[1], "{values:?}");
     assert_eq!((&of[1]["generated_count"], &of[1]["real_count"]), (&4.into(), &4.into()));
 }
 
 #[test]
-fn copies_of_training_pictures_are_found_out() {
-    let scratch = Scratch::new("copies");
+fn copies_of_training_pictures_are_detected() {
+    let scratch = Scratch::new("commands-copies");
     let (train, held_out) = (scratch.pictures("train", 24, 60), scratch.pictures("held-out", 24, 60));
     let other = scratch.pictures("other", 24, 60);
     let of = |fake: &Path| {
@@ -134,8 +135,8 @@ fn copies_of_training_pictures_are_found_out() {
 
 #[test]
 fn the_curve_of_a_run_measures_every_checkpoint_once() {
-    let scratch = Scratch::new("curve");
-    let (real, folder) = (scratch.pictures("real", 5, 60), scratch.0.join("run"));
+    let scratch = Scratch::new("commands-curve");
+    let (real, folder) = (scratch.pictures("real", 5, 60), scratch.join("run"));
     common::run(&folder, &[10, 20]);
     let arguments = ["curve", path(&folder), "--real", path(&real), "--protocol", "keras75-fid"];
     let first = scratch.run(&[&arguments[..], &RANDOM].concat());
@@ -149,17 +150,17 @@ fn the_curve_of_a_run_measures_every_checkpoint_once() {
     let again = scratch.run(&[&arguments[..], &RANDOM].concat());
     assert_eq!(again.stdout, first.stdout, "{}", text(&again.stderr));
     assert_eq!(shared::jsonl::read(&folder.join("metrics.jsonl")).expect("log"), log);
-    // As `evaluate` itself measures that checkpoint.
+    // The same value as of that checkpoint alone.
     let one = ["--real", path(&real), "--fake", path(&folder), "--checkpoint", "20", "--protocol", "keras75-fid"];
     assert_eq!(value(&lines(&scratch, &[&one[..], &RANDOM].concat()), "kid"), log[1]["value"].as_f64().expect("a number"));
 }
 
 #[test]
 fn scatter_plane_and_nearest_draw_what_they_say() {
-    let scratch = Scratch::new("draw");
+    let scratch = Scratch::new("commands-draw");
     let (a, b) = (scratch.pictures("a", 8, 60), scratch.pictures("b", 8, 120));
     let drawn = |arguments: &[&str]| -> PathBuf {
-        let out = scratch.0.join(format!("{}.png", arguments[0]));
+        let out = scratch.join(format!("{}.png", arguments[0]));
         let run = scratch.run(&[arguments, &["--out", path(&out)], &RANDOM].concat());
         assert!(run.status.success(), "{arguments:?}: {}", text(&run.stderr));
         assert!(text(&run.stdout).contains(path(&out)));
@@ -178,7 +179,7 @@ fn scatter_plane_and_nearest_draw_what_they_say() {
     assert!(colours(&plane) > 3);
     // b holds a copy of a's first picture: it comes first.
     fs::write(b.join("zzz.png"), &fs::read(a.join("000.png")).expect("read")).expect("copy");
-    let out = scratch.0.join("sheet.png");
+    let out = scratch.join("sheet.png");
     let arguments =
         ["nearest", path(&b), "--train", path(&a), "--rows", "2", "-k", "2", "--protocol", "keras75-fid", "--out", path(&out)];
     let run = scratch.run(&[&arguments[..], &RANDOM].concat());
@@ -194,8 +195,8 @@ fn scatter_plane_and_nearest_draw_what_they_say() {
 
 #[test]
 fn the_path_length_of_a_run_needs_no_real_pictures() {
-    let scratch = Scratch::new("ppl");
-    let folder = scratch.0.join("run");
+    let scratch = Scratch::new("commands-ppl");
+    let folder = scratch.join("run");
     common::run(&folder, &[10]);
     let of = || lines(&scratch, &[&["--fake", path(&folder), "--metrics", "ppl", "--generate", "20"][..], &RANDOM].concat());
     let first = of();
@@ -205,10 +206,10 @@ fn the_path_length_of_a_run_needs_no_real_pictures() {
 }
 
 #[test]
-fn a_metric_that_fails_costs_no_other() {
-    let scratch = Scratch::new("failing");
+fn a_failing_metric_does_not_stop_the_others() {
+    let scratch = Scratch::new("commands-failing");
     let (real, fake) = (scratch.pictures("real", 4, 60), scratch.pictures("fake", 4, 90));
-    // Of four pictures none has a fifth neighbour.
+    // Four pictures have no fifth neighbour.
     let arguments = ["--real", path(&real), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "prdc,fid", "--json"];
     let run = scratch.run(&[&arguments[..], &RANDOM].concat());
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));

@@ -1,28 +1,21 @@
-//! A disk that is full costs time, not the result: every create, write, sync and rename of the cache fails once, or from one on.
+//! A full disk costs time, not the result: every create, write, sync and rename of the cache fails
+//! once, or from one on.
 
 mod small;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use shared::fs::{self, fault};
 use shared::metrics::cache::{FeatureCache, State};
-use small::extract;
+use shared::testing::Scratch;
 
-struct Scratch(PathBuf);
+use self::small::extract;
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove(&self.0).expect("clear");
-    }
-}
-
-// One test only: failing operations are counted for the whole process.
+// A program of its own with a single test: failing operations are counted for the whole process.
 #[test]
-fn whatever_cannot_be_written_the_features_are_right_and_kept_files_are_whole() {
-    let scratch = Scratch(std::env::temp_dir().join(format!("fledge-full-disk-{}", std::process::id())));
-    fs::remove(&scratch.0).expect("clear");
-    let cache = FeatureCache::at(&scratch.0);
+fn features_are_right_and_cached_files_whole_whatever_write_fails() {
+    let scratch = Scratch::new("cache");
+    let cache = FeatureCache::at(&*scratch);
     for (fail, name) in [
         (fault::fail_after as fn(i64), "all from one on"),
         (fault::fail_once_after, "one"),
@@ -30,13 +23,13 @@ fn whatever_cannot_be_written_the_features_are_right_and_kept_files_are_whole() 
     ] {
         let mut allowed = 0;
         loop {
-            fs::remove(&scratch.0).expect("clear");
+            fs::remove(&scratch).expect("clear");
             fail(allowed);
-            // It checks the features itself.
-            extract(&scratch.0, Duration::ZERO);
+            // It checks the features.
+            extract(&scratch, Duration::ZERO);
             let failed = fault::stop() <= 0;
-            // What is there now is used or passed over, and then all is there.
-            extract(&scratch.0, Duration::ZERO);
+            // The next extraction uses or ignores what was left, and completes it.
+            extract(&scratch, Duration::ZERO);
             let states: Vec<State> = cache.list().expect("list").iter().map(|kept| kept.state).collect();
             assert_eq!(states, [State::Finished; 2], "{name}, after {allowed}");
             if !failed {

@@ -1,8 +1,5 @@
-//! The Inception and the metrics against torch-fidelity on real pictures. Needs the folder of test data (`FLEDGE_TEST_DATA`,
-//! else `../shared/data` beside the checkout) and skips with the reason where it is absent.
-
-#[path = "common/data.rs"]
-mod data;
+//! The Inception and the metrics against torch-fidelity on real pictures. Without test data
+//! (`FLEDGE_TEST_DATA`, or `../shared/data` beside the checkout) the tests are skipped.
 
 use std::path::PathBuf;
 
@@ -20,8 +17,9 @@ use shared::metrics::network::{FeatureNetwork, Layer};
 use shared::metrics::resize::{Preprocessing, RgbPicture};
 use shared::metrics::source::InMemory;
 use shared::picture::{Limits, Picture};
+use shared::testing::relative_difference;
 
-use self::data::data;
+use crate::common::data::{data, skipped};
 
 fn network(data: &std::path::Path) -> Inception {
     Inception::load(&data.join("weights/inception-fid-partial-fp16.pth"), &Device::flex()).expect("weights")
@@ -52,19 +50,17 @@ fn features_at_every_tap_equal_torch_fidelitys() {
     for ((_, name), ours) in TAPS.iter().zip(&ours) {
         let theirs: Vec<f32> =
             golden.tensor(name).expect("tap").data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
-        assert_eq!(ours.values().len(), theirs.len(), "{name}");
-        let scale = theirs.iter().fold(0f32, |m, v| m.max(v.abs()));
-        let worst = ours.values().iter().zip(&theirs).fold(0f32, |m, (a, b)| m.max((a - b).abs())) / scale;
+        let worst = relative_difference(ours.values().iter().copied(), theirs);
         println!("{name}: largest difference {worst:.1e} of the largest value");
         assert!(worst < 1e-4, "{name}: {worst}");
     }
 }
 
-/// All pairs of sets of 300: minutes on a small machine, so only where it is asked for.
+/// All pairs of sets of 300 pictures: minutes on a small machine, so only on request.
 #[test]
 fn all_pairs_of_sets_agree_with_torch_fidelity() {
     if std::env::var_os("FLEDGE_FULL_PARITY").is_none() {
-        println!("skipped: takes minutes; set FLEDGE_FULL_PARITY=1 to run it");
+        skipped("it takes minutes; FLEDGE_FULL_PARITY=1 runs it");
         return;
     }
     let Some(data) = data() else { return };
@@ -84,7 +80,9 @@ fn all_pairs_of_sets_agree_with_torch_fidelity() {
     let golden: serde_json::Value =
         serde_json::from_slice(&shared::fs::read(data.join("golden/metrics.json")).expect("metrics.json")).expect("metrics.json");
     let set = |name: &str| &sets.iter().find(|s| s.0 == name).expect("a set").1;
-    for (pair, values) in golden["pairs"].as_object().expect("pairs") {
+    let pairs = golden["pairs"].as_object().expect("pairs");
+    assert!(!pairs.is_empty(), "no golden pairs");
+    for (pair, values) in pairs {
         let (generated, real) = pair.split_once(" vs ").expect("a pair");
         let (generated, real) = (set(generated), set(real));
         let theirs = &values["torch-fidelity"];

@@ -1,10 +1,10 @@
-//! What a path's pictures are: their order, their colours, their classes, and the name of what a run makes.
+//! The pictures at a path: order, colours, classes, and the identity of a run's pictures.
 
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use evaluate::input::{ArchivePictures, Kind, RunPictures, Wanted, open};
+use evaluate::inputs::{ArchivePictures, InputKind, RunPictures, Wanted, open};
 use serde_json::Value;
 use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION};
 use shared::fs;
@@ -15,8 +15,10 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::{Run, Which};
 use shared::picture::Picture;
 use shared::shard::{Layout, ShardWriter};
+use shared::testing::Scratch;
 
-/// What Python's `sorted` makes of these names: capitals first, `-` and `.` before `/`, then by code point.
+/// These names in the order of Python's `sorted`: capitals first, `-` and `.` before `/`, then by
+/// code point.
 const SORTED: [&str; 15] = [
     "10.png",
     "9.png",
@@ -35,43 +37,26 @@ const SORTED: [&str; 15] = [
     "😀.png",
 ];
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-inputs-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear");
-        fs::create_folder(&folder).expect("folder");
-        Self(folder)
+/// Writes a folder with `files`.
+fn folder(scratch: &Scratch, files: &[(&str, Vec<u8>)]) -> PathBuf {
+    for (name, bytes) in files {
+        let path = scratch.join("pictures").join(name);
+        fs::create_folder_for(&path).expect("folder");
+        fs::write(path, bytes).expect("write");
     }
-
-    /// A folder with `files`.
-    fn folder(&self, files: &[(&str, Vec<u8>)]) -> PathBuf {
-        for (name, bytes) in files {
-            let path = self.0.join("pictures").join(name);
-            fs::create_folder(path.parent().expect("folder")).expect("folder");
-            fs::write(path, bytes).expect("write");
-        }
-        self.0.join("pictures")
-    }
-
-    /// A zip file with `files`.
-    fn zip(&self, files: &[(&str, Vec<u8>)]) -> PathBuf {
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        for (name, bytes) in files.iter().rev() {
-            zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("start");
-            zip.write_all(bytes).expect("write");
-        }
-        let path = self.0.join("pictures.zip");
-        fs::write(&path, &zip.finish().expect("zip").into_inner()).expect("write");
-        path
-    }
+    scratch.path("pictures")
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove(&self.0).expect("clear");
+/// Writes a zip file with `files`.
+fn zip(scratch: &Scratch, files: &[(&str, Vec<u8>)]) -> PathBuf {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files.iter().rev() {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default()).expect("start");
+        zip.write_all(bytes).expect("write");
     }
+    let path = scratch.path("pictures.zip");
+    fs::write(&path, &zip.finish().expect("zip").into_inner()).expect("write");
+    path
 }
 
 /// A PNG file of one pixel with these samples.
@@ -90,11 +75,11 @@ fn wanted(device: &Device) -> Wanted<'_> {
 
 #[test]
 fn pictures_come_in_the_order_in_which_python_sorts_their_names() {
-    let scratch = Scratch::new("order");
+    let scratch = Scratch::new("inputs-order");
     let files: Vec<(&str, Vec<u8>)> = SORTED.iter().zip(0u8..).map(|(name, i)| (*name, png(&[i]))).collect();
     let others = [(".hidden.png", png(&[99])), ("notes.txt", b"no picture".to_vec()), ("__MACOSX/a.png", png(&[99]))];
     let files = [&files[..], &others].concat();
-    for path in [scratch.folder(&files), scratch.zip(&files)] {
+    for path in [folder(&scratch, &files), zip(&scratch, &files)] {
         let source = ArchivePictures::open(&path).expect("open");
         let names: Vec<String> = (0..source.len()).map(|i| source.name(i)).collect();
         assert_eq!(names, SORTED);
@@ -104,8 +89,8 @@ fn pictures_come_in_the_order_in_which_python_sorts_their_names() {
 }
 
 #[test]
-fn opacity_is_left_out_and_grey_is_repeated() {
-    let scratch = Scratch::new("colours");
+fn alpha_is_dropped_and_grey_is_repeated() {
+    let scratch = Scratch::new("inputs-colours");
     let files = [
         ("1.png", png(&[10, 20, 30, 0])),
         ("2.png", png(&[10, 20, 30, 128])),
@@ -113,16 +98,16 @@ fn opacity_is_left_out_and_grey_is_repeated() {
         ("4.png", png(&[50])),
         ("5.png", png(&[1, 2, 3])),
     ];
-    let source = ArchivePictures::open(&scratch.folder(&files)).expect("open");
+    let source = ArchivePictures::open(&folder(&scratch, &files)).expect("open");
     let colours: Vec<Vec<u8>> = pixels(&source).into_iter().map(|picture| picture.pixels).collect();
     assert_eq!(colours, [[10, 20, 30], [10, 20, 30], [40, 40, 40], [50, 50, 50], [1, 2, 3]]);
 }
 
 #[test]
 fn class_folders_are_labels_also_of_a_selection() {
-    let scratch = Scratch::new("labels");
+    let scratch = Scratch::new("inputs-labels");
     let files = ["set/cat/1.png", "set/cat/2.png", "set/dog/1.png", "set/emu/x/1.png"].map(|name| (name, png(&[7])));
-    for path in [scratch.folder(&files), scratch.zip(&files)] {
+    for path in [folder(&scratch, &files), zip(&scratch, &files)] {
         let source = ArchivePictures::open(&path).expect("open");
         let labels = source.labels().expect("labels");
         assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog", "emu"].map(str::to_owned)[..], &[0, 0, 1, 2][..]));
@@ -131,14 +116,14 @@ fn class_folders_are_labels_also_of_a_selection() {
 }
 
 #[test]
-fn labels_of_a_dataset_json_are_taken_only_whole() {
-    let scratch = Scratch::new("stylegan");
+fn labels_of_a_dataset_json_count_only_if_complete() {
+    let scratch = Scratch::new("inputs-stylegan");
     let pictures = ["fakes/00000/img00000000.png", "fakes/00000/img00000001.png", "fakes/00001/img00001000.png"];
     let labels = |json: &str| {
         let mut files: Vec<_> = pictures.map(|name| (name, png(&[7]))).into();
         files.push(("fakes/dataset.json", json.as_bytes().to_vec()));
-        let by_zip = ArchivePictures::open(&scratch.zip(&files)).expect("zip").labels();
-        let by_folder = ArchivePictures::open(&scratch.folder(&files)).expect("folder").labels();
+        let by_zip = ArchivePictures::open(&zip(&scratch, &files)).expect("zip").labels();
+        let by_folder = ArchivePictures::open(&folder(&scratch, &files)).expect("folder").labels();
         let [by_zip, by_folder] = [by_zip, by_folder].map(|labels| labels.map(|labels| (labels.names.join(" "), labels.of)));
         assert_eq!(by_zip, by_folder, "{json}");
         by_zip
@@ -149,7 +134,7 @@ fn labels_of_a_dataset_json_are_taken_only_whole() {
         Some(("gull owl".into(), vec![0, 1, 1]))
     );
     assert_eq!(labels(&format!(r#"{{"labels": {listed}}}"#)), Some(("0 1".into(), vec![0, 1, 1])));
-    // One label short, none, damaged, another program's.
+    // One label missing, two labels, none, damaged, of another program.
     let short = r#"{"labels": [["00000/img00000001.png", 1], ["00000/img00000000.png", 0]]}"#;
     let twice = listed.replacen("]]", r#"], ["00001/img00001000.png", 0]]"#, 1);
     for json in [
@@ -193,12 +178,12 @@ fn dataset(folder: &Path, labels: &[Option<u32>]) {
 }
 
 #[test]
-fn a_data_set_has_its_own_classes_where_every_picture_has_one() {
-    let scratch = Scratch::new("dataset");
+fn a_data_set_has_classes_if_every_picture_has_one() {
+    let scratch = Scratch::new("inputs-dataset");
     let device = Device::flex();
     let opened = |name: &str, labels: &[Option<u32>]| {
-        dataset(&scratch.0.join(name), labels);
-        open(&scratch.0.join(name), &wanted(&device)).expect("data set").0
+        dataset(&scratch.join(name), labels);
+        open(&scratch.join(name), &wanted(&device)).expect("data set").0
     };
     let all = opened("all", &[Some(1), Some(0), Some(1)]);
     let labels = all.labels().expect("labels");
@@ -208,15 +193,15 @@ fn a_data_set_has_its_own_classes_where_every_picture_has_one() {
 }
 
 #[test]
-fn numbers_instead_of_pictures_are_a_wrong_usage() {
+fn statistics_instead_of_pictures_are_wrong_usage() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/npz/ours.npz");
-    assert_eq!(Kind::of(&file), Kind::Npz);
+    assert_eq!(InputKind::of(&file), InputKind::Npz);
     let device = Device::flex();
     let Err(error) = open(&file, &wanted(&device)) else { panic!("it was opened") };
     assert!(error.is::<shared::cli::UsageError>(), "{error:#}");
 }
 
-/// A run with a checkpoint whose generator is told two classes.
+/// Creates a run with a checkpoint of a generator with two classes.
 fn run(folder: &Path, step: u64, seed: u64) {
     let run = Run::create(folder).expect("run");
     let settings = ["generator.width=4", "generator.latent=4", "cond=embedding+projection"].map(str::to_owned);
@@ -229,16 +214,16 @@ fn run(folder: &Path, step: u64, seed: u64) {
 }
 
 #[test]
-fn what_a_run_makes_is_named_by_what_it_is_made_from() {
-    let scratch = Scratch::new("run");
+fn the_pictures_of_a_run_are_identified_by_their_generator() {
+    let scratch = Scratch::new("inputs-run");
     let device = Device::flex();
     let opened = |name: &str, step: u64, seed: u64| {
-        run(&scratch.0.join(name), step, seed);
-        RunPictures::open(&scratch.0.join(name), &wanted(&device)).expect("run")
+        run(&scratch.join(name), step, seed);
+        RunPictures::open(&scratch.join(name), &wanted(&device)).expect("run")
     };
     let first = opened("a", 1, 1);
     let name = |pictures: &dyn PictureSource| pictures.known_identity().expect("a name");
-    // A moved run has the same pictures; the number of the step alone changes none.
+    // A moved run has the same pictures, whatever its step.
     assert_eq!(name(&first), name(&opened("b", 2, 1)));
     assert_eq!(pixels(&first), pixels(&opened("c", 1, 1)));
     let others = [name(&opened("d", 1, 2)), name(&Selection::new(&first, vec![0, 2])), name(&Selection::new(&first, vec![0, 3]))];
@@ -250,11 +235,11 @@ fn what_a_run_makes_is_named_by_what_it_is_made_from() {
 }
 
 #[test]
-fn a_runs_pictures_go_round_the_classes_and_are_found_by_their_seeds() {
-    let scratch = Scratch::new("classes");
+fn the_pictures_of_a_run_cycle_through_the_classes_and_are_named_by_seed() {
+    let scratch = Scratch::new("inputs-classes");
     let device = Device::flex();
-    run(&scratch.0, 1, 1);
-    let all = RunPictures::open(&scratch.0, &wanted(&device)).expect("run");
+    run(&scratch, 1, 1);
+    let all = RunPictures::open(&scratch, &wanted(&device)).expect("run");
     let labels = all.labels().expect("labels");
     assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog"].map(str::to_owned)[..], &[0, 1, 0, 1, 0, 1, 0][..]));
     assert_eq!(Selection::new(&all, vec![5, 2]).name(1), "seed 2");

@@ -1,4 +1,5 @@
-//! The metrics' arithmetic against the reference libraries' own functions on drawn data (`tools/golden_metrics.py`).
+//! The metrics' arithmetic against the functions of the reference libraries on drawn data
+//! (`tools/golden_metrics.py`).
 
 use evaluate::metrics::fid::{Divisor, Gaussian, fid, frechet};
 use evaluate::metrics::isc::{Order, inception_score};
@@ -39,7 +40,9 @@ fn numpys_legacy_generator_is_reproduced() {
     let mut random = RandomState::new(2020);
     assert_eq!((0..5).map(|_| random.bits()).collect::<Vec<_>>(), list(&golden["words"]));
     let mut random = RandomState::new(2020);
-    for case in golden["choices"].as_array().expect("cases") {
+    let choices = golden["choices"].as_array().expect("cases");
+    assert!(!choices.is_empty(), "no golden cases");
+    for case in choices {
         let (n, size) = (case[0].as_u64().expect("n") as usize, case[1].as_u64().expect("size") as usize);
         assert_eq!(random.choice(n, size), list(&case[2]), "choice({n}, {size})");
     }
@@ -48,7 +51,10 @@ fn numpys_legacy_generator_is_reproduced() {
 
 #[test]
 fn kid_fid_and_is_equal_torch_fidelitys() {
-    for case in golden()["sets"].as_array().expect("cases") {
+    let golden = golden();
+    let cases = golden["sets"].as_array().expect("cases");
+    assert_eq!(cases.len(), 4, "golden cases");
+    for case in cases {
         let d = count(case, "dimensions");
         let (generated, real) = (features(0, count(case, "generated"), d), features(1, count(case, "real"), d));
         let near = |name: &str, ours: f64, tolerance: f64| {
@@ -58,10 +64,11 @@ fn kid_fid_and_is_equal_torch_fidelitys() {
         let subsets =
             Subsets { count: count(case, "subsets"), size: count(case, "subset_size"), seed: 2020, ..Subsets::default() };
         let kid = kid::over_subsets(&generated, &real, subsets).expect("kid");
-        // Products of centred rows are in f32; 1e-7 is what we promise.
+        // Products of centred rows are in f32; we promise 1e-7.
         near("kernel_inception_distance_mean", kid.mean, 1e-8);
         near("kernel_inception_distance_std", kid.std, 1e-8);
-        // The reference takes roots of eigenvalues that are zero up to rounding: √1e-16 each where pictures are few.
+        // With few pictures, the reference takes roots of zero eigenvalues up to rounding: √1e-16
+        // each.
         near("frechet_inception_distance", fid(&generated, &real, Divisor::Unbiased).expect("fid"), 1e-6);
         let logits = Features::new(generated.values().iter().map(|v| v * 4.0).collect(), d);
         let score = inception_score(&logits, Order::Permuted(2020)).expect("is");
@@ -72,7 +79,8 @@ fn kid_fid_and_is_equal_torch_fidelitys() {
 
 #[test]
 fn the_two_ways_to_the_fid_agree() {
-    // Fewer pictures than dimensions: singular values; the covariances say the same, but for the noise of zero eigenvalues.
+    // Fewer pictures than dimensions: singular values against covariances with noisy zero
+    // eigenvalues.
     let (a, b) = (features(0, 40, 64), features(1, 50, 64));
     let gaussian = |set| Gaussian::of(set, Divisor::Unbiased);
     let (short, long) = (fid(&a, &b, Divisor::Unbiased).expect("fid"), frechet(gaussian(&a), gaussian(&b)).expect("frechet"));

@@ -1,18 +1,26 @@
-//! `.npz` files against numpy's (`tools/golden_npz.py`), and what is done with damaged ones. `tools/check_npz.py` reads ours.
+//! `.npz` files against numpy's (`tools/golden_npz.py`), and damaged ones. `tools/check_npz.py`
+//! reads ours.
 
 use std::path::{Path, PathBuf};
 
+use evaluate::inputs::npz::{NpzContents, NpzError, Statistics, read, write};
 use evaluate::metrics::fid::{Gaussian, GaussianError};
-use evaluate::npz::{NpzContents, NpzError, Statistics, read, write};
 use shared::cli::{is_damage, one_line};
 use shared::fs;
 use shared::metrics::features::Features;
+use shared::testing::Scratch;
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/npz")).join(name)
 }
 
-/// The numbers that all of the script's files hold.
+#[test]
+fn every_golden_file_has_its_test() {
+    let files = std::fs::read_dir(golden("")).expect("golden files");
+    assert_eq!(files.count(), 17, "a golden file is missing or untested");
+}
+
+/// The numbers in all files of the script.
 fn statistics() -> Statistics {
     let sigma = |i: usize, j: usize| ((i + 1) * (j + 1)) as f64 / 8.0 + f64::from(u8::from(i == j));
     Statistics { mean: vec![-1.0, -0.5, 0.0], covariance: (0..3).flat_map(|i| (0..3).map(move |j| sigma(i, j))).collect() }
@@ -25,27 +33,6 @@ fn features() -> Features {
 fn ours() -> NpzContents {
     let facts = serde_json::json!({ "protocol": "clean-fid", "network": "inception", "count": 5 });
     NpzContents { statistics: Some(statistics()), features: Some(features()), facts: Some(facts) }
-}
-
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-npz-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear");
-        fs::create_folder(&folder).expect("folder");
-        Self(folder)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove(&self.0).expect("clear");
-    }
 }
 
 #[test]
@@ -62,22 +49,22 @@ fn numpys_files_are_read() {
 
 #[test]
 fn what_is_written_is_read_again_and_has_the_same_bytes() {
-    let scratch = Scratch::new("write");
-    write(&scratch.file("a.npz"), &ours()).expect("write");
-    assert_eq!(read(&scratch.file("a.npz")).expect("read"), ours());
-    // The committed file is the one that `tools/check_npz.py` was run on; FLEDGE_WRITE_GOLDEN=1 writes it anew.
+    let scratch = Scratch::new("npz-write");
+    write(&scratch.path("a.npz"), &ours()).expect("write");
+    assert_eq!(read(&scratch.path("a.npz")).expect("read"), ours());
+    // `tools/check_npz.py` read the committed file; FLEDGE_WRITE_GOLDEN=1 rewrites it.
     if std::env::var_os("FLEDGE_WRITE_GOLDEN").is_some() {
         write(&golden("ours.npz"), &ours()).expect("write");
     }
-    assert_eq!(fs::read(scratch.file("a.npz")).expect("read"), fs::read(golden("ours.npz")).expect("ours.npz"));
+    assert_eq!(fs::read(scratch.path("a.npz")).expect("read"), fs::read(golden("ours.npz")).expect("ours.npz"));
     let only = NpzContents { features: Some(features()), ..NpzContents::default() };
-    write(&scratch.file("b.npz"), &only).expect("write");
-    assert_eq!(read(&scratch.file("b.npz")).expect("read"), only);
+    write(&scratch.path("b.npz"), &only).expect("write");
+    assert_eq!(read(&scratch.path("b.npz")).expect("read"), only);
 }
 
 fn refusal(path: &Path) -> String {
     let error = read(path).expect_err("refused");
-    // Whoever runs the program gets the exit code for unusable data.
+    // The program ends with the exit code of unusable data.
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
     let mut damage = false;
     while let Some(error) = cause {
@@ -104,20 +91,20 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
         let text = refusal(&golden(&format!("refused-{name}.npz")));
         assert!(text.contains(reason), "{name}: {text}");
     }
-    // Its shape is right: that it is no covariance is found where one is made of it.
+    // Its shape is right; `Gaussian::new` refuses it.
     let asymmetric = read(&golden("refused-asymmetric.npz")).expect("numbers").statistics.expect("statistics");
     let error = Gaussian::new(asymmetric.mean, &asymmetric.covariance, 3).expect_err("refused");
     assert!(matches!(error, GaussianError::NoCovariance { .. }), "{error}");
-    let scratch = Scratch::new("no");
-    fs::write(scratch.file("text.npz"), b"no zip file").expect("write");
-    assert!(refusal(&scratch.file("text.npz")).contains("no .npz file"));
-    assert!(matches!(read(&scratch.file("absent.npz")), Err(NpzError::File(_))));
+    let scratch = Scratch::new("npz-no");
+    fs::write(scratch.path("text.npz"), b"no zip file").expect("write");
+    assert!(refusal(&scratch.path("text.npz")).contains("not a readable .npz file"));
+    assert!(matches!(read(&scratch.path("absent.npz")), Err(NpzError::File(_))));
 }
 
 #[test]
 fn every_changed_byte_and_truncation_is_refused_or_changes_no_number() {
-    let scratch = Scratch::new("damage");
-    let path = scratch.file("damaged.npz");
+    let scratch = Scratch::new("npz-damage");
+    let path = scratch.path("damaged.npz");
     for name in ["ours.npz", "statistics-deflated.npz"] {
         let bytes = fs::read(golden(name)).expect("read");
         let whole = read(&golden(name)).expect("whole");
@@ -125,7 +112,7 @@ fn every_changed_byte_and_truncation_is_refused_or_changes_no_number() {
             // A sync for each of thousands would take minutes.
             fs::write_unsynced(&path, &[damaged]).expect("write");
             let Ok(contents) = read(&path) else { return };
-            // A time or an attribute is nothing to us; an array under another name is not there.
+            // A time or an attribute is ignored; an array under another name is absent.
             let same = |there: bool, equal: bool| !there || equal;
             assert!(same(contents.statistics.is_some(), contents.statistics == whole.statistics), "{what}");
             assert!(same(contents.features.is_some(), contents.features == whole.features), "{what}");

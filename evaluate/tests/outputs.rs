@@ -1,21 +1,16 @@
-//! A result that goes to a full disk and is nowhere else is an error; one that a run's log has, or that nobody reads to its end, is none.
-#![cfg(unix)]
-
-#[expect(dead_code, reason = "the other test programs use all of it")]
-mod common;
-
+//! A result lost on a full disk is an error, unless the run's log has it, or nobody reads it to its
+//! end.
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use shared::fs;
-use shared::testing::{in_terminal, open_terminal};
+use shared::testing::{Scratch, in_terminal, open_terminal};
 
-use self::common::{Scratch, run, text};
+use crate::common::{InScratch as _, run, text};
 
 fn measure(scratch: &Scratch, fake: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
-    command.env("XDG_CACHE_HOME", scratch.0.join("cache"));
-    command.arg("--real").arg(scratch.0.join("real")).arg("--fake").arg(fake);
+    let mut command = scratch.command(&[]);
+    command.arg("--real").arg(scratch.join("real")).arg("--fake").arg(fake);
     command.args(["--features", "random", "--metrics", "kid", "--device", "cpu", "--json", "--threads", "1"]);
     command
 }
@@ -25,8 +20,8 @@ fn to(mut command: Command, stdout: impl Into<Stdio>) -> Output {
 }
 
 #[test]
-fn a_lost_result_is_an_error_where_it_is_nowhere_else() {
-    let scratch = Scratch::new("lost");
+fn a_lost_result_is_an_error_unless_the_log_has_it() {
+    let scratch = Scratch::new("outputs-lost");
     scratch.pictures("real", 6, 60);
     let fake = scratch.pictures("fake", 6, 120);
     let (reader, closed) = std::io::pipe().expect("pipe");
@@ -42,7 +37,7 @@ fn a_lost_result_is_an_error_where_it_is_nowhere_else() {
         let output = to(measure(&scratch, &fake), full());
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains("stdout"), "{}", text(&output.stderr));
-        let of_run = scratch.0.join("run");
+        let of_run = scratch.join("run");
         run(&of_run, &[10]);
         let mut command = measure(&scratch, &of_run);
         command.args(["--generate", "6"]);

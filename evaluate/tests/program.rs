@@ -1,6 +1,4 @@
-//! The program itself, on drawn pictures with the untrained network: inputs, output forms, cache, exit codes.
-
-mod common;
+//! The program on drawn pictures with the untrained network: inputs, outputs, cache, exit codes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +6,13 @@ use burn::tensor::Device;
 use serde_json::Value;
 use shared::fs;
 use shared::nn::sampler::Sampler;
+use shared::testing::Scratch;
 
-use self::common::{Scratch, path, text};
+use crate::common::{self, InScratch as _, path, text};
 
 #[test]
 fn a_smoke_run_says_random_features_and_uses_the_cache() {
-    let scratch = Scratch::new("smoke");
+    let scratch = Scratch::new("program-smoke");
     let (real, fake) = (scratch.pictures("real", 6, 60), scratch.pictures("fake", 5, 150));
     let arguments = [
         "--real",
@@ -39,8 +38,8 @@ fn a_smoke_run_says_random_features_and_uses_the_cache() {
     assert!(lines[0]["value"].as_f64().expect("a number") > 0.0);
     assert!(lines[0].get("weights_sha256").is_none());
 
-    // From the cache the same; a damaged cache is computed again, the same too.
-    let kept = scratch.0.join("cache/fledge/features");
+    // The cache gives the same, and a damaged cache is computed again.
+    let kept = scratch.join("cache/fledge/features");
     let entries: Vec<PathBuf> = std::fs::read_dir(&kept).expect("list").map(|e| e.expect("entry").path()).collect();
     assert_eq!(entries.len(), 2);
     let second = scratch.run(&arguments);
@@ -56,7 +55,7 @@ fn a_smoke_run_says_random_features_and_uses_the_cache() {
 
 #[test]
 fn a_drawn_part_is_the_same_for_the_same_seed() {
-    let scratch = Scratch::new("part");
+    let scratch = Scratch::new("program-part");
     let (real, fake) = (scratch.pictures("real", 8, 60), scratch.pictures("fake", 8, 90));
     let of = |seed: &str| {
         let base = [
@@ -83,15 +82,15 @@ fn a_drawn_part_is_the_same_for_the_same_seed() {
     assert!(table.starts_with("keras75-fid") && row.contains(" 4 ") && !row.contains('±'), "{table}");
     assert_eq!(table, of("1"));
     assert_ne!(table, of("2"));
-    assert!(!scratch.0.join("cache").exists());
+    assert!(!scratch.join("cache").exists());
 }
 
 #[test]
 fn wrong_usage_ends_with_2_and_names_the_flag() {
-    let scratch = Scratch::new("usage");
+    let scratch = Scratch::new("program-usage");
     let real = scratch.pictures("real", 3, 60);
     let base = ["--real", path(&real), "--fake", path(&real)];
-    let run_folder = scratch.0.join("run");
+    let run_folder = scratch.join("run");
     fs::create_folder(run_folder.join("checkpoints")).expect("folder");
     fs::write(run_folder.join("config.toml"), b"").expect("write");
     for (more, expected) in [
@@ -100,7 +99,7 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&["--protocol", "clean"], "clean-fid"),
         (&["--protocol", "pytorch-fid,keras75-fid", "--metrics", "fid,is"], "pytorch-fid or keras75-fid does not define"),
         (&["--metrics", "ct", "--features", "random"], "--train"),
-        (&["--metrics", "ppl", "--features", "random"], "no run"),
+        (&["--metrics", "ppl", "--features", "random"], "not a run"),
         (&["--features", "resnet"], "dinov2-vit-s-14"),
         (&["--features", "random", "--layer", "769"], "logits_unbiased"),
         (&["--repeats", "1"], "--repeats 1"),
@@ -129,25 +128,25 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
 
 #[test]
 fn unusable_data_end_with_3_and_name_the_file() {
-    let scratch = Scratch::new("data");
+    let scratch = Scratch::new("program-data");
     let (real, fake) = (scratch.pictures("real", 3, 60), scratch.pictures("fake", 3, 60));
     fs::write(fake.join("001.png"), b"\x89PNG\r\n\x1a\nnothing").expect("write");
     let run = scratch.run(&["--real", path(&real), "--fake", path(&fake), "--features", "random", "--protocol", "keras75-fid"]);
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
     assert!(text(&run.stderr).contains("001.png"), "{}", text(&run.stderr));
 
-    let empty = scratch.0.join("empty");
+    let empty = scratch.join("empty");
     fs::create_folder(&empty).expect("folder");
     let run = scratch.run(&["--real", path(&real), "--fake", path(&empty), "--features", "random"]);
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
 
-    let weights = scratch.0.join("weights.pth");
+    let weights = scratch.join("weights.pth");
     fs::write(&weights, b"not a pickle at all").expect("write");
     let run = scratch.run(&["--real", path(&real), "--fake", path(&real), "--weights", path(&weights)]);
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
     assert!(text(&run.stderr).contains("weights.pth"), "{}", text(&run.stderr));
 
-    let kept = scratch.0.join("cache/fledge/weights");
+    let kept = scratch.join("cache/fledge/weights");
     fs::create_folder(&kept).expect("folder");
     fs::write(kept.join("pt_inception-2015-12-05-6726825d.pth"), b"something else").expect("write");
     assert_eq!(scratch.run(&["weights", "--check"]).status.code(), Some(3));
@@ -155,9 +154,9 @@ fn unusable_data_end_with_3_and_name_the_file() {
 
 #[test]
 fn a_run_is_measured_by_the_pictures_it_makes_and_keeps_the_result() {
-    let scratch = Scratch::new("run");
+    let scratch = Scratch::new("program-run");
     let real = scratch.pictures("real", 6, 60);
-    let folder = scratch.0.join("run");
+    let folder = scratch.join("run");
     let (config, generator) = common::run(&folder, &[42]);
 
     let measure = |fake: &Path| {
@@ -176,8 +175,8 @@ fn a_run_is_measured_by_the_pictures_it_makes_and_keeps_the_result() {
         serde_json::from_slice::<Value>(&run.stdout).expect("json")
     };
     let by_run = measure(&folder);
-    // The same pictures by hand.
-    let made = scratch.0.join("made");
+    // The same pictures, generated here.
+    let made = scratch.join("made");
     fs::create_folder(&made).expect("folder");
     for (i, picture) in Sampler::new(generator, &config, Device::flex()).pictures(&[0, 1, 2, 3, 4, 5]).iter().enumerate() {
         fs::write(made.join(format!("{i}.png")), &picture.to_png().expect("png")).expect("write");

@@ -1,6 +1,4 @@
-//! An extraction that is killed goes on where it stopped, and ends with the bytes of one that was not.
-
-mod small;
+//! A killed extraction resumes where it stopped, and ends with the bytes of an uninterrupted one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,73 +7,62 @@ use std::time::Duration;
 use shared::fs;
 use shared::metrics::cache::{FeatureCache, State};
 use shared::rng;
-use small::{COUNT, LAYERS, extract};
+use shared::testing::Scratch;
 
-/// Names the folder of the cache to a child.
+use crate::small::{COUNT, LAYERS, extract};
+
+/// The variable that gives a child the folder of the cache.
 const FOLDER: &str = "FLEDGE_RESUME_TEST";
 
-/// Runs in a process of its own, which the test below kills.
+/// Extracts in the child process that the test below kills.
 #[test]
 fn a_child_extracts_where_it_is_told_to() {
     if let Some(folder) = std::env::var_os(FOLDER) {
-        // Two seconds in all, so that there is time to kill it, even where this process has to wait for a processor.
+        // Two seconds in all leave time to kill it, even on a busy machine.
         extract(Path::new(&folder), Duration::from_millis(10));
     }
 }
 
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-resume-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear");
-        Self(folder)
-    }
-
-    fn child(&self) -> Child {
-        let mut command = Command::new(std::env::current_exe().expect("own path"));
-        command.args(["--exact", "a_child_extracts_where_it_is_told_to"]).env(FOLDER, &self.0);
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("spawn")
-    }
-
-    /// Pictures whose features of the first layer are in the unfinished file.
-    fn done(&self) -> Option<u64> {
-        let kept = FeatureCache::at(&self.0).list().expect("list");
-        kept.iter().find_map(|kept| match (kept.state, &kept.facts) {
-            (State::Unfinished { done }, Some(facts)) if facts.layer == LAYERS[0].name => Some(done),
-            _ => None,
-        })
-    }
-
-    /// The names and bytes of all files.
-    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let mut kept = FeatureCache::at(&self.0).list().expect("list");
-        kept.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        let name = |path: &Path| PathBuf::from(path.file_name().expect("name"));
-        kept.iter().map(|kept| (name(&kept.path), fs::read(&kept.path).expect("read"))).collect()
-    }
+/// Starts an extraction into `folder`.
+fn child(folder: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().expect("own path"));
+    let name = concat!(module_path!(), "::a_child_extracts_where_it_is_told_to");
+    let (_program, name) = name.split_once("::").expect("a module");
+    command.args(["--exact", name]).env(FOLDER, folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("spawn")
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove(&self.0).expect("clear");
-    }
+/// Pictures with features in the unfinished file of the first layer.
+fn done(folder: &Path) -> Option<u64> {
+    let kept = FeatureCache::at(folder).list().expect("list");
+    kept.iter().find_map(|kept| match (kept.state, &kept.facts) {
+        (State::Unfinished { done }, Some(facts)) if facts.layer == LAYERS[0].name => Some(done),
+        _ => None,
+    })
+}
+
+/// The names and bytes of all files.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut kept = FeatureCache::at(folder).list().expect("list");
+    kept.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    let name = |path: &Path| PathBuf::from(path.file_name().expect("name"));
+    kept.iter().map(|kept| (name(&kept.path), fs::read(&kept.path).expect("read"))).collect()
 }
 
 #[test]
 fn killed_at_any_point_it_ends_with_the_same_bytes() {
-    let (whole, killed) = (Scratch::new("whole"), Scratch::new("killed"));
-    extract(&whole.0, Duration::ZERO);
+    let (whole, killed) = (Scratch::new("resume-whole"), Scratch::new("resume-killed"));
+    extract(&whole, Duration::ZERO);
     let mut random = rng::stream(0, "kills", 0);
     let (mut kills, mut before) = (0, 0);
     loop {
-        let mut child = killed.child();
-        // Somewhere in one of the next blocks.
+        let mut child = child(&killed);
+        // In one of the next blocks.
         let until = before + 256 * random.below(3);
         let status = loop {
             match child.try_wait().expect("wait") {
                 Some(status) => break Some(status),
-                None if killed.done().is_some_and(|done| done >= until) => break None,
+                None if done(&killed).is_some_and(|done| done >= until) => break None,
                 None => std::thread::sleep(Duration::from_millis(1)),
             }
         };
@@ -84,15 +71,17 @@ fn killed_at_any_point_it_ends_with_the_same_bytes() {
             break;
         }
         std::thread::sleep(Duration::from_millis(random.below(40)));
-        // SIGKILL: nothing can be tidied up.
+        // SIGKILL leaves no chance to clean up.
         child.kill().expect("kill");
         child.wait().expect("wait");
         kills += 1;
-        let now = killed.done().unwrap_or(COUNT as u64);
+        let now = done(&killed).unwrap_or(COUNT as u64);
         assert!(now >= before, "{before} pictures became {now}");
         before = now;
     }
     println!("killed {kills} times");
     assert!(kills >= 3, "killed {kills} times");
-    assert_eq!(killed.files(), whole.files());
+    let files = files(&killed);
+    assert_eq!(files.len(), LAYERS.len());
+    assert_eq!(files, self::files(&whole));
 }

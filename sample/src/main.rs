@@ -1,11 +1,10 @@
-//! The program `sample`: see the library.
+//! `sample`: run → pictures.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
 
-use sample::args::Args;
-use sample::foreign::PROGRAM;
+use sample::args::{Args, PROGRAM};
 
 fn main() -> ExitCode {
     shared::log::init();

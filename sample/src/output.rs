@@ -1,4 +1,4 @@
-//! Where a file goes: whether there is a place for it, who writes it, and what is said of it.
+//! Output files: checks of the destination, locks, and reports.
 
 use std::path::{Path, PathBuf};
 
@@ -7,19 +7,19 @@ use shared::cli::UsageError;
 use shared::fs::{self, Claim, TEMPORARY_SUFFIX};
 use shared::nn::run::Run;
 
-/// Says whether there is a place for the file `out` that `flag` names, before anything is made of `run` for it.
+/// Checks the destination `out`, given by `flag`, of a file made from `run`.
 ///
 /// # Errors
-/// As [`check_file`] and [`check_outside`].
+/// Those of [`check_file`] and [`check_outside`].
 pub fn check(flag: &str, out: &Path, run: &Path) -> Result<(), UsageError> {
     check_file(flag, out)?;
     check_outside(flag, out, run)
 }
 
-/// Says whether `out` can be a file.
+/// Checks that `out` can be a file.
 ///
 /// # Errors
-/// When it is a folder, or there can be none for it to lie in.
+/// When it is a folder, or its parent folder cannot exist.
 pub fn check_file(flag: &str, out: &Path) -> Result<(), UsageError> {
     if out.is_dir() {
         return Err(refused(flag, out, "it is a folder; name a file"));
@@ -27,28 +27,28 @@ pub fn check_file(flag: &str, out: &Path) -> Result<(), UsageError> {
     check_parent(flag, out)
 }
 
-/// Says whether `out` would be anything but a part of `run`.
+/// Checks that `out` is not a part of `run`.
 ///
 /// # Errors
-/// When it would be one: what the run cannot do without would be replaced.
+/// When it is: writing it would replace a file of the run.
 pub fn check_outside(flag: &str, out: &Path, run: &Path) -> Result<(), UsageError> {
     match Run::open(run) {
-        Ok(run) if run.holds(out) => Err(refused(flag, out, "it would be a part of the run itself; name another place")),
-        // That there is no such run is said by who opens it.
+        Ok(run) if run.holds(out) => Err(refused(flag, out, "it is a part of the run; choose another destination")),
+        // A missing run is reported when it is opened.
         _ => Ok(()),
     }
 }
 
-/// Says whether the folder that `out` is to lie in is there or can be made, which [`claim_by`] does.
+/// Checks that the parent folder of `out` exists or can be created, as [`claim_by`] does.
 ///
 /// # Errors
 /// When something else is in its place.
 pub fn check_parent(flag: &str, out: &Path) -> Result<(), UsageError> {
     let above = out.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
-    // A link to nowhere is in the way of a folder, too.
+    // A dangling link also prevents a folder.
     match above.into_iter().find(|above| above.symlink_metadata().is_ok()) {
         Some(place) if !place.is_dir() => {
-            Err(refused(flag, out, &format!("{} is no folder; name another place", place.display())))
+            Err(refused(flag, out, &format!("{} is not a folder; choose another destination", place.display())))
         }
         _ => Ok(()),
     }
@@ -58,20 +58,20 @@ fn refused(flag: &str, out: &Path, why: &str) -> UsageError {
     UsageError(format!("{flag} {}: {why}", out.display()))
 }
 
-/// Makes this process the only one that writes `out`, by the lock file `lock`; the folders above it are made where they are missing.
+/// Locks `out` for this process by the lock file `lock`, and creates missing parent folders.
 ///
 /// # Errors
-/// When another one does, or the lock file or the folder for it cannot be made.
+/// When another process holds the lock, or the lock file or its folder cannot be created.
 pub fn claim_by(flag: &str, out: &Path, lock: PathBuf) -> Result<Claim> {
     fs::create_folder_for(&lock)?;
-    let busy = || refused(flag, out, "another sample is writing it; wait for it, or choose another");
+    let busy = || refused(flag, out, "another `sample` is writing it; wait for it, or choose another destination");
     Ok(Claim::by(lock)?.ok_or_else(busy)?)
 }
 
-/// The same by a lock file beside `out`, and removes what those left that were killed while they wrote it.
+/// Like [`claim_by`] with a lock file beside `out`; also removes leftovers of killed processes.
 ///
 /// # Errors
-/// As [`claim_by`], and when what is left cannot be removed.
+/// Those of [`claim_by`], and when leftovers cannot be removed.
 pub fn claim(flag: &str, out: &Path) -> Result<Claim> {
     let claim = claim_by(flag, out, lock_beside(out))?;
     fs::remove_leftovers_of(out)?;
@@ -85,13 +85,13 @@ pub fn lock_beside(out: &Path) -> PathBuf {
     out.with_file_name(lock_name(&format!("{name}.")))
 }
 
-/// The name of a lock file beside or in what it stands for.
+/// The name of the lock file beside or in `of`.
 #[must_use]
 pub fn lock_name(of: &str) -> String {
     format!(".{of}lock{TEMPORARY_SUFFIX}")
 }
 
-/// Prints what was written where, and how large it is.
+/// Prints the path of a written file, and logs its content and size.
 pub fn report(out: &Path, bytes: u64, what: &str) {
     let size = match bytes {
         0..10_000 => format!("{bytes} bytes"),

@@ -1,4 +1,4 @@
-//! Where pictures come from: a run, one of its checkpoints, and how latent vectors are drawn.
+//! The source of pictures: a run, one of its checkpoints, and the draw of latent vectors.
 
 use std::path::PathBuf;
 
@@ -10,38 +10,39 @@ use shared::nn::ops::Precision;
 use shared::nn::run::Which;
 use shared::nn::sampler::{Sampler, Weights};
 
-/// Flags of everything that opens a run.
+/// Flags of commands that open a run.
 #[derive(Args, Debug)]
 pub struct SourceArgs {
     /// Folder of the run
     pub run: PathBuf,
-    /// best (by KID; the latest where none was measured), latest, or a step
+    /// best (by KID; latest if KID was not measured), latest, or a step
     #[arg(long, default_value = "best", value_name = "WHICH")]
     pub checkpoint: Which,
-    /// The weights as the optimizer left them, not their moving average (EMA)
+    /// Use the trained weights instead of their moving average (EMA)
     #[arg(long)]
     pub no_ema: bool,
     /// The generator, of a run that trains several [default: the one that its report shows]
     #[arg(long, value_name = "NAME")]
     pub role: Option<String>,
-    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu (`train devices` lists what there is)
+    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu (`train devices` lists them)
     #[arg(long, default_value = "auto")]
     pub device: DeviceChoice,
 }
 
-/// Flags of what is drawn by seed.
+/// Flags of drawing by seed.
 #[derive(Args, Clone, Debug, Default)]
 pub struct DrawArgs {
-    /// Only pictures of this class, by name or number, of a run that learned classes [default: seeds go round all of them]
+    /// Only this class, by name or number, of a class-conditional run [default: seeds cycle through
+    /// all classes]
     #[arg(long, value_name = "CLASS")]
     pub class: Option<String>,
-    /// Draw values of latent vectors beyond plus or minus T again until they are within: fewer kinds of pictures, better ones
+    /// Redraw values of latent vectors outside ±T: better pictures with less variety
     #[arg(long, value_name = "T")]
     pub truncation: Option<f64>,
 }
 
 impl SourceArgs {
-    /// Which of a checkpoint's weights are meant.
+    /// The checkpoint's weights that the flags select.
     #[must_use]
     pub fn weights(&self) -> Weights {
         if self.no_ema { Weights::Trained } else { Weights::Averaged }
@@ -62,7 +63,7 @@ impl SourceArgs {
     /// # Errors
     /// When there is no such run, checkpoint, role or device.
     pub fn open_any(&self) -> Result<(Sampler, Meta)> {
-        // A seed's picture must not depend on the device more than it has to.
+        // A seed's picture must depend on the device as little as possible.
         Precision::F32.set();
         let (weights, role, device) = (self.weights(), self.role.as_deref(), self.device.open()?);
         let (sampler, meta) = Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;
@@ -70,10 +71,11 @@ impl SourceArgs {
         Ok((sampler, meta))
     }
 
-    /// The same, drawing as `draw` says.
+    /// Like [`SourceArgs::open`], with the draw `draw`.
     ///
     /// # Errors
-    /// As [`SourceArgs::open`], and when the run has no such class or its latent vectors cannot be truncated.
+    /// Those of [`SourceArgs::open`], and when the run has no such class or its latent vectors
+    /// cannot be truncated.
     pub fn sampler(&self, draw: &DrawArgs) -> Result<(Sampler, Meta)> {
         let (sampler, meta) = self.open()?;
         let sampler = match &draw.class {

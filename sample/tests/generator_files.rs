@@ -1,8 +1,8 @@
-//! What `sample export` writes makes the sampler's own pictures elsewhere. `tools/golden_export.py` is the other side: it runs the ONNX
-//! files of the networks below in onnxruntime.
+//! Exported generators reproduce the sampler's pictures. `tools/golden_export.py` runs the ONNX files
+//! of the networks below in onnxruntime.
 //!
-//! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes what `tools/golden_export.py` and `tools/check_export.py` read.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
+//! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes the input of
+//! `tools/golden_export.py` and `tools/check_export.py`.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,13 +22,17 @@ use shared::nn::preset::PRESETS;
 use shared::nn::run::Which;
 use shared::nn::sampler::{Sampler, Weights, Wish};
 use shared::rng;
+use shared::testing::{Scratch, largest_difference};
 
-/// Of pixels in [0, 1]: both sum in f32, a few hundred products each, in orders of their own, through at most six layers.
-const TOLERANCE: f32 = 1e-5;
-/// What `sample export` promises of trained networks of any width.
-const PROMISE: f32 = 1e-4;
+use crate::common::skipped;
 
-/// A network whose pictures are in the golden file.
+/// Tolerance of pixels in [0, 1]: both sides sum a few hundred f32 products in different orders,
+/// through at most six layers.
+const TOLERANCE: f64 = 1e-5;
+/// Promised tolerance for trained networks of any width.
+const PROMISE: f64 = 1e-4;
+
+/// A network with pictures in the golden file.
 struct Case {
     name: &'static str,
     preset: &'static str,
@@ -49,7 +53,7 @@ const fn told(name: &'static str, settings: &'static [&'static str]) -> Case {
     Case { name, preset: "gan-ada", settings, size: 16, classes: 3 }
 }
 
-/// The presets at narrow widths, and every part that a generator may have.
+/// The presets at narrow widths, and every part of a generator.
 const CASES: &[Case] = &[
     preset("gan-ada", &["generator.width=6"], 32),
     preset("dcgan-anime", &["generator.width=2"], 96),
@@ -91,13 +95,13 @@ impl Case {
     }
 }
 
-/// Gives every parameter a drawn value, as after training, so that nothing is left out because it is zero or one.
+/// Draws every parameter, as after training, so that no operation vanishes because of a zero or one.
 fn fill(generator: &mut Generator, device: &Device) {
     for (name, parameter) in generator.parameters_mut() {
         let (shape, count) = (parameter.shape().to_vec(), parameter.count());
         let drawn = rng::stream(0, &format!("export {name}"), 0).normals(count);
         let values: Vec<f32> = match name.rsplit('.').next().unwrap() {
-            // A direction of length 1 already.
+            // A unit vector already.
             "u" => continue,
             "gamma" => drawn.iter().map(|v| 1.0 + 0.2 * v).collect(),
             "variance" => drawn.iter().map(|v| 0.3 + v.abs()).collect(),
@@ -136,11 +140,6 @@ fn pictures(sampler: &Sampler, latents: &[f32], classes: &[u32]) -> (Vec<f32>, [
     (planes.collect(), [wishes.len(), channels, height, width])
 }
 
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).fold(0.0, |most, (a, b)| if a.is_nan() { f32::NAN } else { most.max((a - b).abs()) })
-}
-
 /// The golden file: values and integers of a tensor by its name, and the metadata.
 struct Golden {
     bytes: Vec<u8>,
@@ -163,7 +162,7 @@ impl Golden {
     }
 }
 
-/// The classes of `count` pictures, where there are any.
+/// The classes of `count` pictures, if there are classes.
 fn classes_of(config: &RunConfig, count: usize) -> Vec<u32> {
     (0..count as u32).map(|i| (i + 1) % config.data.classes.len().max(1) as u32).collect()
 }
@@ -177,7 +176,7 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
         let config = case.config(&NARROW);
         let sampler = sampler(&config);
         let graph = sampler.generator().graph().unwrap();
-        // The operations that onnxruntime carried out, read from the file by the library of ONNX.
+        // The operations of onnxruntime, read from the file by the onnx library.
         let ours: Vec<Value> = graph.nodes.iter().map(|n| json!([n.operator, n.inputs, n.output, attributes(n)])).collect();
         assert_eq!(json!(ours), nodes[case.name], "{}: another graph; tools/golden_export.py makes the file anew", case.name);
         let latents = golden.floats(&format!("{}.z", case.name));
@@ -186,8 +185,7 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
         let theirs = golden.floats(&format!("{}.images", case.name));
         // The file keeps every k-th value of about a thousand.
         let ours: Vec<f32> = values.iter().copied().step_by((values.len() / 1000).max(1) | 1).collect();
-        let off = difference(&ours, &theirs);
-        println!("{}: {off:.1e}", case.name);
+        let off = largest_difference(ours.iter().copied(), theirs.iter().copied());
         assert!(off < TOLERANCE, "{}: {off:.2e}", case.name);
     }
 }
@@ -211,7 +209,7 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
             names.retain(|n| *n != name);
         }
         assert!(names.iter().all(|n| n.ends_with(".ones") || n.ends_with(".zeros")), "{}: {names:?}", case.name);
-        // A name stands for one thing, and is made before it is used.
+        // Names are unique and defined before use.
         let mut known: Vec<&str> = graph.inputs.iter().map(|p| p.name).chain([""]).collect();
         known.extend(graph.tensors.iter().map(|t| t.name.as_str()).chain(graph.constants.iter().map(|(name, _)| name.as_str())));
         for node in &graph.nodes {
@@ -256,7 +254,8 @@ fn weights_with_spectral_normalisation_are_exported_divided() {
     assert!(exported.iter().zip(&stored).all(|(e, s)| (e - s * factor).abs() < 1e-6));
 }
 
-/// Writes a folder for the scripts: the two files, and in `expected.safetensors` latent vectors, classes and the sampler's pictures.
+/// Writes a folder for the scripts: the two files, and in `expected.safetensors` latent vectors,
+/// classes and the sampler's pictures.
 fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     let graph = sampler.generator().graph().unwrap();
     let facts = facts::facts(meta, Weights::Averaged);
@@ -279,7 +278,8 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     fs::write(folder.join("expected.safetensors"), &::safetensors::serialize(tensors, None).unwrap()).unwrap();
 }
 
-/// Writes all networks of this file, the presets as they are, and the runs that FLEDGE_EXPORT_RUNS names (like a PATH).
+/// Writes all networks of this file, the presets at full width, and the runs in FLEDGE_EXPORT_RUNS (a
+/// list like PATH).
 fn write_cases(folder: &Path) {
     for case in CASES {
         let config = case.config(&NARROW);
@@ -299,7 +299,7 @@ fn write_cases(folder: &Path) {
 #[test]
 fn cases_for_the_scripts() {
     match std::env::var_os("FLEDGE_EXPORT") {
-        None => println!("skipped: FLEDGE_EXPORT names no folder to write what tools/golden_export.py and check_export.py read"),
+        None => skipped("FLEDGE_EXPORT names no folder for tools/golden_export.py and check_export.py"),
         Some(folder) => write_cases(Path::new(&folder)),
     }
 }
@@ -307,16 +307,14 @@ fn cases_for_the_scripts() {
 #[test]
 fn onnxruntime_and_the_loader_make_the_samplers_own_pictures_now() {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
-        println!("skipped: FLEDGE_PEERS does not name a Python environment with onnxruntime and torch");
+        skipped("FLEDGE_PEERS does not name a Python environment with onnxruntime and torch");
         return;
     };
-    let folder = std::env::temp_dir().join(format!("fledge-export-{}", std::process::id()));
-    fs::remove(&folder).unwrap();
+    let folder = Scratch::new("export");
     write_cases(&folder);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_export.py");
     let mut command = Command::new(Path::new(&peers).join("bin/python"));
-    let output = command.arg(script).args(["--tolerance", &PROMISE.to_string()]).arg(&folder).output().unwrap();
-    fs::remove(&folder).unwrap();
+    let output = command.arg(script).args(["--tolerance", &PROMISE.to_string()]).arg(&*folder).output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

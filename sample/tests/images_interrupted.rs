@@ -1,19 +1,17 @@
-//! `kill -9` at any moment, Ctrl-C and full disks: the same command goes on, and what bears a final name is whole at all times.
-#![cfg(unix)]
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
-
-mod common;
+//! `kill -9` at any moment, Ctrl-C and full disks: the same command resumes, and files with final names
+//! are intact at all times.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Instant;
 
-use common::{contents, names, run_of};
 use shared::fs::{self, TEMPORARY_SUFFIX};
 use shared::testing::{SIGHUP, SIGINT, SIGTERM, send, torture, wait_until};
 
-/// Enough that most of the time is spent on pictures.
+use crate::common::{contents, names, run_of, skipped};
+
+/// Enough to spend most of the time on pictures.
 const PICTURES: &str = "3000";
 
 fn command(run: &Path, out: &Path, more: &[&str]) -> Command {
@@ -29,14 +27,14 @@ fn finish(child: Child) -> (Output, String) {
     (output, text)
 }
 
-/// Every file that bears its final name.
+/// All files with final names.
 fn lasting(path: &Path) -> BTreeMap<String, Vec<u8>> {
     contents(path).into_iter().filter(|(name, _)| !name.ends_with(TEMPORARY_SUFFIX)).collect()
 }
 
 fn kill_at_any_moment(name: &str, more: &[&str]) {
     let (scratch, run) = run_of(&format!("killed-{name}"), &["cond=embedding+projection"], &["a", "b"]);
-    let (whole, out) = (scratch.0.join(format!("whole{name}")), scratch.0.join(format!("out{name}")));
+    let (whole, out) = (scratch.join(format!("whole{name}")), scratch.join(format!("out{name}")));
     let started = Instant::now();
     let (output, text) = finish(command(&run, &whole, more).spawn().unwrap());
     assert!(output.status.success(), "{text}");
@@ -59,7 +57,7 @@ fn kill_at_any_moment(name: &str, more: &[&str]) {
             }
             assert_eq!(output.status.code(), None, "ended by itself: {text}");
             killed += 1;
-            // It may take longer by now, as others use the processors; without more time it might never come to its end.
+            // It may take longer on a busy machine; without more time it might never finish.
             usual = usual.mul_f64(1.1);
             if out.is_file() {
                 // Killed after its last step.
@@ -68,11 +66,11 @@ fn kill_at_any_moment(name: &str, more: &[&str]) {
         }
         assert!(lasting(&out) == sound, "{name}");
         if out.is_file() {
-            // A lock file and the like may be left by the very last moment; the next call clears up, whatever it does.
+            // A kill at the very last moment may leave a lock file, which the next command removes.
             fs::remove(&out).unwrap();
             assert!(finish(command(&run, &out, more).spawn().unwrap()).0.status.success());
         }
-        assert_eq!(names(&scratch.0), [format!("out{name}"), "run".into(), format!("whole{name}")]);
+        assert_eq!(names(&scratch), [format!("out{name}"), "run".into(), format!("whole{name}")]);
         fs::remove(&out).unwrap();
     }
     assert!(went_on > 0, "no call went on from what another had left");
@@ -95,10 +93,10 @@ fn killed_pictures_for_stylegan_go_on_to_the_same_bytes() {
     kill_at_any_moment(".stylegan.zip", &["--stylegan"]);
 }
 
-/// Sends a signal to calls until it finds one of them among its pictures: a call may be faster than the signal where others use the
-/// processors. What such a call made is removed.
+/// Sends a signal to commands until one is interrupted: a command may finish before the signal, and
+/// its output is then removed.
 fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
-    // The first pictures are on their way: more files in the folder, or a temporary file that grows.
+    // The first pictures exist: more files in the folder, or a growing temporary file.
     let grows = || match out.extension() {
         None => out.exists() && names(out).len() > 100,
         Some(_) => fs::leftovers_of(out).unwrap().iter().any(|p| std::fs::metadata(p).is_ok_and(|m| m.len() > 50_000)),
@@ -111,7 +109,7 @@ fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
             *ended
         };
         assert!(wait_until(|| grows() || ends(&mut child, &mut ended)), "no picture is ever made");
-        // The number of one that was waited for may be another's.
+        // The id of a process that was waited for may be reused.
         if !ended {
             send(&child, signal).unwrap();
         }
@@ -128,7 +126,7 @@ fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
 fn ctrl_c_says_how_many_are_kept_and_the_same_command_goes_on_with_the_others() {
     let (scratch, run) = run_of("ctrl-c", &[], &[]);
     for (name, signal, code) in [("out", SIGINT, 130), ("out.zip", SIGHUP, 129), ("again.zip", SIGTERM, 143)] {
-        let out = scratch.0.join(name);
+        let out = scratch.join(name);
         let (output, text) = interrupted(&run, &out, signal);
         assert_eq!(output.status.code(), Some(code), "{text}");
         let kept = text.split_once(" of 3000 pictures are kept").unwrap_or_else(|| panic!("{text}")).0;
@@ -136,21 +134,21 @@ fn ctrl_c_says_how_many_are_kept_and_the_same_command_goes_on_with_the_others() 
         assert!(kept > 0 && kept < 3000, "{text}");
         let (output, text) = finish(command(&run, &out, &[]).spawn().unwrap());
         assert!(output.status.success() && text.contains(&format!("{} made now", 3000 - kept)), "{kept} were kept: {text}");
-        let whole = scratch.0.join(format!("whole-{name}"));
+        let whole = scratch.join(format!("whole-{name}"));
         assert!(finish(command(&run, &whole, &[]).spawn().unwrap()).0.status.success());
         assert!(lasting(&out) == lasting(&whole));
         fs::remove(&whole).unwrap();
     }
-    assert_eq!(names(&scratch.0), ["again.zip", "out", "out.zip", "run"]);
+    assert_eq!(names(&scratch), ["again.zip", "out", "out.zip", "run"]);
 }
 
-/// A small file system of its own, until it goes out of scope.
+/// A small file system, mounted until it goes out of scope.
 #[cfg(target_os = "linux")]
 struct Disk<'a>(&'a Path);
 
 #[cfg(target_os = "linux")]
 impl<'a> Disk<'a> {
-    /// `None`, with the reason printed, where this user may not mount one.
+    /// Mounts it; `None`, with a message, without the permission.
     fn mount(folder: &'a Path, kib: u64) -> Option<Self> {
         fs::create_folder(folder).unwrap();
         let size = format!("size={kib}k");
@@ -158,7 +156,7 @@ impl<'a> Disk<'a> {
         match output {
             Ok(output) if output.status.success() => Some(Self(folder)),
             other => {
-                println!("skipped: no file system can be mounted: {other:?}");
+                skipped(&format!("no file system can be mounted: {other:?}"));
                 None
             }
         }
@@ -181,12 +179,12 @@ impl Drop for Disk<'_> {
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_an_error_and_with_more_room_the_same_command_succeeds() {
     let (scratch, run) = run_of("images-full", &[], &[]);
-    let folder = scratch.0.join("disk");
+    let folder = scratch.join("disk");
     for name in ["out", "out.zip", "out.stylegan"] {
         let more: &[&str] = if name == "out.stylegan" { &["--stylegan"] } else { &[] };
         let Some(disk) = Disk::mount(&folder, 512) else { return };
         let out = folder.join(name);
-        let whole = scratch.0.join(name);
+        let whole = scratch.join(name);
         assert!(finish(command(&run, &whole, more).spawn().unwrap()).0.status.success());
         let (output, text) = finish(command(&run, &out, more).spawn().unwrap());
         assert_eq!(output.status.code(), Some(1), "{text}");
@@ -196,7 +194,8 @@ fn a_full_disk_is_an_error_and_with_more_room_the_same_command_succeeds() {
         if out.is_dir() || out.extension().is_none() {
             disk.resize(64 << 10);
         } else {
-            // What reached the disk is kept under another name, and is gone on with there: there is no room for a second one.
+            // The unfinished file is kept under its temporary name and resumed there: a second one
+            // would have no room.
             let kept: u64 = fs::leftovers_of(&out).unwrap().iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
             assert!(kept > 400 << 10 && names(&folder).len() == 1, "{kept} bytes, {:?}", names(&folder));
             disk.resize((std::fs::metadata(&whole).unwrap().len() + kept / 2) >> 10);

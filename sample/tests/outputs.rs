@@ -1,22 +1,20 @@
-//! A terminal that goes away, a pipe that nobody reads and a full disk below stdout and stderr: the file is written, and the exit code says
-//! so.
-#![cfg(unix)]
-
-mod common;
+//! With a closed terminal, an unread pipe or a full disk for stdout and stderr, the file is still
+//! written, and the exit code is 0.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{names, run};
 use shared::fs;
 use shared::testing::{in_terminal, open_terminal};
+
+use crate::common::{names, run};
 
 #[test]
 fn a_file_is_written_wherever_the_outputs_go() {
     let (scratch, run) = run("outputs");
     let start = |name: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sample"));
-        command.arg("images").arg(&run).arg("--out").arg(scratch.0.join(name)).args(["-n", "200", "--device", "cpu"]);
+        command.arg("images").arg(&run).arg("--out").arg(scratch.join(name)).args(["-n", "200", "--device", "cpu"]);
         command
     };
     assert!(start("whole").output().unwrap().status.success());
@@ -37,6 +35,6 @@ fn a_file_is_written_wherever_the_outputs_go() {
     }
     for (name, mut command) in commands {
         assert_eq!(command.status().unwrap().code(), Some(0), "{name}");
-        assert_eq!(names(&scratch.0.join(name)), names(&scratch.0.join("whole")), "{name}");
+        assert_eq!(names(&scratch.join(name)), names(&scratch.join("whole")), "{name}");
     }
 }

@@ -1,12 +1,8 @@
-//! Grids, rows, sheets and latent vectors, on runs that are saved here without training.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
-
-mod common;
+//! Grids, rows, sheets and latent vectors, on untrained runs.
 
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use common::{decode, refuse, run, run_of, succeed};
 use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION};
 use shared::fs;
 use shared::nn::checkpoint::{self, Meta};
@@ -15,12 +11,15 @@ use shared::nn::run::{Run, Which};
 use shared::nn::sampler::{Sampler, Weights, Wish};
 use shared::picture::{Picture, grid};
 use shared::shard::{Layout, ShardWriter};
+use shared::testing::largest_difference;
+
+use crate::common::{decode, refuse, run, run_of, succeed};
 
 fn open(run: &Path) -> Sampler {
     Sampler::open(run, Which::Latest, &Device::flex()).unwrap().0
 }
 
-/// The picture of a file, and the cells of a grid with 2 pixels between them, of 16×16.
+/// The 16×16 cells of a grid with 2 pixels between them.
 fn cells(path: &Path, columns: u32, rows: u32, left: u32, top: u32) -> Vec<Picture> {
     let sheet = decode(path);
     let cell = |x: u32, y: u32| {
@@ -31,14 +30,14 @@ fn cells(path: &Path, columns: u32, rows: u32, left: u32, top: u32) -> Vec<Pictu
 
 #[test]
 fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
-    let (scratch, run) = run("latents");
-    let [z, a, b] = ["z.npy", "a.png", "b.png"].map(|name| scratch.0.join(name));
+    let (scratch, run) = run("pictures-latents");
+    let [z, a, b] = ["z.npy", "a.png", "b.png"].map(|name| scratch.join(name));
     let (run, z, a, b) = (run.to_str().unwrap(), z.to_str().unwrap(), a.to_str().unwrap(), b.to_str().unwrap());
     succeed(&["latents", run, "--out", z, "--seeds", "5,2,40-43"]);
     succeed(&["grid", run, "--out", a, "--seeds", "5,2,40-43"]);
     succeed(&["grid", run, "--out", b, "--latents", z]);
     assert!(fs::read(a).unwrap() == fs::read(b).unwrap());
-    // Truncated ones are other ones, and within.
+    // Truncated latents differ, and lie within the threshold.
     succeed(&["latents", run, "--out", z, "--seeds", "5,2,40-43", "--truncation", "0.5"]);
     let bytes = fs::read(z).unwrap();
     let array = shared::npy::read(&mut &bytes[..], bytes.len() as u64, |v| v, |v| v as f32).unwrap();
@@ -50,15 +49,15 @@ fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
 
 #[test]
 fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
-    let (scratch, run) = run_of("latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
-    let [z, out] = ["z.npy", "out.png"].map(|name| scratch.0.join(name));
+    let (scratch, run) = run_of("pictures-latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
+    let [z, out] = ["z.npy", "out.png"].map(|name| scratch.join(name));
     let text = run.to_str().unwrap();
     succeed(&["latents", text, "--out", z.to_str().unwrap(), "--seeds", "5,8"]);
     succeed(&["grid", text, "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap(), "--columns", "2"]);
     let sampler = open(&run);
     let wish = |row: u64, seed: u64| Wish { latent: sampler.latent(seed), ..sampler.wish(row) };
     assert!(cells(&out, 2, 1, 0, 0) == sampler.pictures_of(&[wish(0, 5), wish(1, 8)]));
-    // With one class for all it is the seeds' picture again.
+    // With one class for all, the pictures are those of the seeds again.
     let flags = ["--class", "owl", "--columns", "2"];
     let z = ["--latents", z.to_str().unwrap()];
     succeed(&[&["grid", text, "--out", out.to_str().unwrap()], &z[..], &flags[..]].concat());
@@ -67,8 +66,8 @@ fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
 
 #[test]
 fn latents_that_do_not_fit_are_refused() {
-    let (scratch, run) = run("latents-bad");
-    let (z, out) = (scratch.0.join("z.npy"), scratch.0.join("grid.png"));
+    let (scratch, run) = run("pictures-latents-bad");
+    let (z, out) = (scratch.join("z.npy"), scratch.join("grid.png"));
     let args = ["grid", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap()];
     let file = |shape: &[usize], values: &[f32]| {
         let values: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -91,8 +90,8 @@ fn latents_that_do_not_fit_are_refused() {
 
 #[test]
 fn rows_of_a_morph_begin_and_end_with_the_pictures_of_their_seeds() {
-    let (scratch, run) = run("morph");
-    let out = scratch.0.join("morph.png");
+    let (scratch, run) = run("pictures-morph");
+    let out = scratch.join("morph.png");
     for path in ["spherical", "linear"] {
         let flags = ["--steps", "5", "--path", path];
         let args = ["morph", run.to_str().unwrap(), "3", "9", "20", "3", "--out", out.to_str().unwrap()];
@@ -107,8 +106,8 @@ fn rows_of_a_morph_begin_and_end_with_the_pictures_of_their_seeds() {
 
 #[test]
 fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_the_first() {
-    let (scratch, run) = run("sheet");
-    let out = scratch.0.join("sheet.png");
+    let (scratch, run) = run("pictures-sheet");
+    let out = scratch.join("sheet.png");
     let run = run.to_str().unwrap();
     succeed(&[
         "sheet",
@@ -126,7 +125,7 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
     ]);
     let picture = open(Path::new(run)).pictures(&[4]).remove(0);
     let sheet = decode(&out);
-    // What the middle column holds is the picture, eight times.
+    // The middle column shows the original, eight times.
     let found = (0..=sheet.width - 16)
         .flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)))
         .filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == picture)
@@ -146,8 +145,8 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
 
 #[test]
 fn pictures_of_each_class_move_along_directions_of_their_own() {
-    let (scratch, run) = run_of("sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
-    // Networks that learned nothing have the same normalisation for all classes.
+    let (scratch, run) = run_of("pictures-sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
+    // Untrained networks have the same normalisation for all classes.
     let opened = Run::open(&run).unwrap();
     let old = opened.checkpoint(Which::Step(7)).unwrap().meta;
     let mut generator = old.config.generator(&Device::flex());
@@ -160,7 +159,7 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
     }
     let meta = Meta { step: 9, files: Default::default(), ..old };
     checkpoint::save(&opened.checkpoint_folder(9), meta, &[("ema", &generator), ("generator", &generator)]).unwrap();
-    let out = scratch.0.join("sheet.png");
+    let out = scratch.join("sheet.png");
     let flags = ["--seeds", "2,3", "--only", "1", "--columns", "2", "--range", "2"];
     succeed(&[&["sheet", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
     let sampler = open(&run);
@@ -170,7 +169,7 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
         places.filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == *picture).count()
     };
     for (seed, class) in [(2, 0), (3, 1)] {
-        let direction = &sample::directions::of(sampler.generator().dcgan().unwrap(), class).unwrap()[0];
+        let direction = &sample::latents::directions::of(sampler.generator().dcgan().unwrap(), class).unwrap()[0];
         let moved = |step: f64| {
             let along = sampler.latent(seed).into_iter().zip(&direction.vector);
             let latent = along.map(|(z, v)| (f64::from(z) + step * v) as f32).collect();
@@ -182,8 +181,8 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
 
 #[test]
 fn truncation_shows_each_threshold_and_none_is_the_plain_row() {
-    let (scratch, run) = run("truncation");
-    let (out, row) = (scratch.0.join("t.png"), scratch.0.join("row.png"));
+    let (scratch, run) = run("pictures-truncation");
+    let (out, row) = (scratch.join("t.png"), scratch.join("row.png"));
     let (run, path) = (run.to_str().unwrap(), out.to_str().unwrap());
     succeed(&["truncation", run, "--out", path, "--thresholds", "0.4,none", "--seeds", "0-4"]);
     let sheet = decode(&out);
@@ -199,14 +198,14 @@ fn truncation_shows_each_threshold_and_none_is_the_plain_row() {
     }
     refuse(&["truncation", run, "--out", path, "--thresholds", "0"], 2, "--thresholds");
     refuse(&["truncation", run, "--out", path, "--thresholds", "wide"], 2, "expected none");
-    let (_uniform, run) = run_of("uniform", &["generator.distribution=uniform"], &[]);
+    let (_uniform, run) = run_of("pictures-uniform", &["generator.distribution=uniform"], &[]);
     refuse(&["grid", run.to_str().unwrap(), "--out", path, "--truncation", "0.5"], 2, "uniform");
 }
 
 #[test]
 fn the_trained_weights_are_taken_when_asked_for() {
-    let (scratch, run) = run("weights");
-    let out = scratch.0.join("grid.png");
+    let (scratch, run) = run("pictures-weights");
+    let out = scratch.join("grid.png");
     let args = ["grid", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-3", "--columns", "2"];
     let generator = run.join("checkpoints/00000007/generator.safetensors");
     succeed(&args);
@@ -221,10 +220,10 @@ fn the_trained_weights_are_taken_when_asked_for() {
 
 #[test]
 fn every_format_of_a_picture_holds_it() {
-    let (scratch, run) = run("formats");
+    let (scratch, run) = run("pictures-formats");
     let run = run.to_str().unwrap();
     let of = |name: &str, flags: &[&str]| {
-        let out = scratch.0.join(name);
+        let out = scratch.join(name);
         succeed(&[&["grid", run, "--out", out.to_str().unwrap(), "--seeds", "0-3"], flags].concat());
         (decode(&out), std::fs::metadata(&out).unwrap().len())
     };
@@ -234,12 +233,12 @@ fn every_format_of_a_picture_holds_it() {
     let error = |p: &Picture| p.pixels.iter().zip(&png.pixels).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>();
     assert!(small < large && error(&fine) < error(&coarse));
     for (name, named) in
-        [("a.bmp", ".png, .jpg or .webp"), ("noending", ".png, .jpg or .webp"), ("a.png/b/c.png", "a.png is no folder")]
+        [("a.bmp", ".png, .jpg or .webp"), ("noending", ".png, .jpg or .webp"), ("a.png/b/c.png", "a.png is not a folder")]
     {
-        refuse(&["grid", run, "--out", scratch.0.join(name).to_str().unwrap()], 2, named);
+        refuse(&["grid", run, "--out", scratch.join(name).to_str().unwrap()], 2, named);
     }
     refuse(&["grid", run, "--out", "a.jpg", "--quality", "0"], 2, "--quality");
-    refuse(&["grid", run, "--out", "a.png", "--quality", "50"], 2, "only a JPEG");
+    refuse(&["grid", run, "--out", "a.png", "--quality", "50"], 2, "only for JPEG");
     let wide = ["--seeds", "0-1023", "--columns", "1024"];
     refuse(&[&["grid", run, "--out", "a.webp"], &wide[..]].concat(), 2, "at most 16384");
 }
@@ -253,22 +252,22 @@ fn frames(folder: &Path) -> Vec<Picture> {
 
 #[test]
 fn a_walk_passes_the_pictures_of_its_seeds_and_a_grid_shows_as_many_walks_beside_each_other() {
-    let (scratch, run) = run("walk");
+    let (scratch, run) = run("pictures-walk");
     let sampler = open(&run);
     let walk = |name: &str, flags: &[&str]| {
-        let out = scratch.0.join(name);
+        let out = scratch.join(name);
         let base = ["walk", run.to_str().unwrap(), "--scale", "1", "--out", out.to_str().unwrap()];
         succeed(&[&base[..], flags].concat());
         frames(&out)
     };
-    // Where a walk is at a key, interpolation gives the key up to the last bits of f32.
+    // At a key, interpolation returns the key up to the last bits of f32.
     let near = |a: &Picture, b: &Picture| {
         a.pixels.len() == b.pixels.len() && a.pixels.iter().zip(&b.pixels).all(|(a, b)| a.abs_diff(*b) <= 1)
     };
     let keys = sampler.pictures(&[3, 9, 4, 1]);
     let closed = walk("closed", &["--seeds", "3,9", "--frames", "8"]);
     assert!(closed.len() == 8 && near(&closed[0], &keys[0]) && near(&closed[4], &keys[1]));
-    // There and back: the same pictures the other way round.
+    // The way back shows the same pictures in reverse.
     assert!((1..4).all(|i| near(&closed[i], &closed[8 - i])) && !near(&closed[0], &closed[2]));
     let open = walk("open", &["--seeds", "3,9", "--frames", "5", "--open", "--easing", "smooth", "--path", "linear"]);
     assert!(near(&open[0], &keys[0]) && near(&open[4], &keys[1]));
@@ -279,19 +278,19 @@ fn a_walk_passes_the_pictures_of_its_seeds_and_a_grid_shows_as_many_walks_beside
 
 #[test]
 fn a_time_lapse_of_seeds_shows_them_at_every_checkpoint_that_is_kept() {
-    let (scratch, run) = run("checkpoints");
-    let out = scratch.0.join("lapse");
+    let (scratch, run) = run("pictures-checkpoints");
+    let out = scratch.join("lapse");
     let flags = ["--seeds", "5,6", "--columns", "2", "--no-caption", "--scale", "1"];
     succeed(&[&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
     assert!(frames(&out) == [grid(&open(&run).pictures(&[5, 6]), 2, 2)]);
-    let [z, given] = ["z.npy", "given"].map(|name| scratch.0.join(name));
+    let [z, given] = ["z.npy", "given"].map(|name| scratch.join(name));
     succeed(&["latents", run.to_str().unwrap(), "--out", z.to_str().unwrap(), "--seeds", "5,6"]);
     let by_row =
         [&["timelapse", run.to_str().unwrap(), "--out", given.to_str().unwrap(), "--latents", z.to_str().unwrap()], &flags[2..]];
     succeed(&by_row.concat());
     assert!(frames(&given) == frames(&out));
     refuse(&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "not empty");
-    let other = scratch.0.join("other");
+    let other = scratch.join("other");
     let base = ["timelapse", run.to_str().unwrap(), "--out", other.to_str().unwrap()];
     refuse(&[&base[..], &["--truncation", "0.5"]].concat(), 2, "--seeds LIST");
     refuse(&[&base[..], &["--no-ema"]].concat(), 2, "--latents");
@@ -331,9 +330,9 @@ fn dataset(folder: &Path, pictures: &[Picture]) {
 
 #[test]
 fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
-    let (scratch, run) = run("compare");
-    let (data, out) = (scratch.0.join("data"), scratch.0.join("compare.png"));
-    // One of them is a picture that the generator makes.
+    let (scratch, run) = run("pictures-compare");
+    let (data, out) = (scratch.join("data"), scratch.join("compare.png"));
+    // One of them is a picture of the generator.
     let copied = open(&run).pictures(&[5]).remove(0);
     let real: Vec<Picture> = [Picture::filled(16, 16, 3, 250), Picture::filled(16, 16, 3, 10), copied.clone()].into();
     dataset(&data, &real);
@@ -348,14 +347,14 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
     succeed(&[&base[..], &["--columns", "3", "--rows", "1", "--seeds", "7-9"]].concat());
     assert!(real.iter().all(|picture| has(picture) == [true]));
     assert!(open(&run).pictures(&[7, 8, 9]).iter().all(|picture| has(picture) == [false]));
-    // The nearest of the picture that was copied is that copy.
+    // The nearest picture is the copy.
     succeed(&[&base[..], &["--nearest", "1", "--seeds", "5"]].concat());
     assert_eq!(has(&copied.enlarge(7)).len(), 2);
     assert_eq!(has(&real[0].enlarge(7)).len(), 0);
     for (flags, named) in [(["--split", "val"], "val"), (["--nearest", "0"], "--nearest"), (["--columns", "0"], "--columns")] {
         refuse(&[&base[..], &flags[..]].concat(), 2, named);
     }
-    let (_large, of_32) = run_of("compare-32", &[], &[]);
+    let (_large, of_32) = run_of("pictures-compare-32", &[], &[]);
     dataset(&data.join("empty"), &[]);
     let empty = data.join("empty");
     refuse(&["compare", of_32.to_str().unwrap(), "--data", empty.to_str().unwrap(), "--out", base[5]], 2, "no pictures");
@@ -363,9 +362,9 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
 
 #[test]
 fn a_million_columns_and_pictures_beyond_memory_are_refused_before_anything_is_made() {
-    let (scratch, run) = run("huge");
+    let (scratch, run) = run("pictures-huge");
     let run = run.to_str().unwrap();
-    let out = scratch.0.join("out.png");
+    let out = scratch.join("out.png");
     let out = out.to_str().unwrap();
     for (args, named) in [
         (vec!["grid", "--columns", "1000000"], "--columns 1000000"),
@@ -388,25 +387,26 @@ fn a_million_columns_and_pictures_beyond_memory_are_refused_before_anything_is_m
     ] {
         refuse(&[&args[..1], &[run], &args[1..], &["--out", out]].concat(), 2, named);
     }
-    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
 }
 
-/// What seeds gave when this was written. `FLEDGE_GOLDEN=write` writes it anew, for a change that is meant to change pictures.
+/// Golden pictures of seeds. `FLEDGE_GOLDEN=write` rewrites them after an intended change.
 #[test]
 fn a_seed_gives_the_latent_vector_and_the_picture_that_it_always_gave() {
-    let (scratch, run) = run("golden");
+    let (scratch, run) = run("pictures-golden");
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let rewrite = std::env::var_os("FLEDGE_GOLDEN").is_some_and(|what| what == "write");
-    let folder = if rewrite { &golden } else { &scratch.0 };
+    let folder: &Path = if rewrite { &golden } else { &scratch };
     let [z, pictures] = ["seeds.npy", "seeds.png"].map(|name| folder.join(name));
     let run = run.to_str().unwrap();
     succeed(&["latents", run, "--out", z.to_str().unwrap(), "--seeds", "0-3,4000000000"]);
     succeed(&["grid", run, "--out", pictures.to_str().unwrap(), "--seeds", "0-3,4000000000"]);
-    // Through libm: the same bytes on every machine.
+    // libm gives the same bytes on every machine.
     assert!(fs::read(&z).unwrap() == fs::read(golden.join("seeds.npy")).unwrap());
-    // Other instructions sum in another order: a value at the edge between two levels may fall on the other side.
+    // Other instructions sum in another order: a value at the boundary of two levels may round
+    // differently.
     let (found, expected) = (decode(&pictures), decode(&golden.join("seeds.png")));
     assert_eq!((found.width, found.height), (expected.width, expected.height));
-    let apart = found.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-    assert!(apart <= 1, "{apart} levels");
+    let apart = largest_difference(found.pixels, expected.pixels);
+    assert!(apart <= 1.0, "{apart} levels");
 }

@@ -1,13 +1,9 @@
-//! The program as people run it, on a run that is saved here without training.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
-
-mod common;
+//! The program on untrained runs.
 
 use std::path::Path;
 
 use ::sample::export::safetensors::ENTRY;
 use burn::tensor::Device;
-use common::{decode, refuse, run, run_of, sample, succeed};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use shared::fs;
@@ -15,9 +11,11 @@ use shared::nn::run::Which;
 use shared::nn::sampler::Sampler;
 use shared::picture::Picture;
 
+use crate::common::{decode, refuse, run, run_of, sample, succeed};
+
 #[test]
 fn a_seed_is_one_picture_beside_any_others_and_in_every_process() {
-    let (_scratch, run) = run("seeds");
+    let (_scratch, run) = run("program-seeds");
     let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     let all = sampler.pictures(&(0..40).collect::<Vec<u64>>());
     for seeds in [vec![17], vec![39, 0, 17], (10..29).collect()] {
@@ -30,8 +28,8 @@ fn a_seed_is_one_picture_beside_any_others_and_in_every_process() {
 
 #[test]
 fn a_grid_shows_the_pictures_of_its_seeds_in_order() {
-    let (scratch, run) = run("grid");
-    let out = scratch.0.join("grid.png");
+    let (scratch, run) = run("program-grid");
+    let out = scratch.join("grid.png");
     succeed(&[
         "grid",
         run.to_str().unwrap(),
@@ -62,16 +60,16 @@ fn gif(path: &Path) -> (u16, u16, Vec<u16>) {
 
 #[test]
 fn a_walk_and_a_time_lapse_have_the_frames_and_delays_asked_for() {
-    let (scratch, run) = run("gif");
+    let (scratch, run) = run("program-gif");
     let run = run.to_str().unwrap();
-    let walk = scratch.0.join("walk.gif");
+    let walk = scratch.join("walk.gif");
     let seeds = ["--seeds", "0-2", "--frames", "9", "--fps", "10", "--scale", "2"];
     succeed(&[&["walk", run, "--out", walk.to_str().unwrap()], &seeds[..]].concat());
     assert_eq!(gif(&walk), (32, 32, vec![10; 9]));
-    let again = scratch.0.join("again.gif");
+    let again = scratch.join("again.gif");
     succeed(&[&["walk", run, "--out", again.to_str().unwrap()], &seeds[..]].concat());
     assert!(fs::read(&walk).unwrap() == fs::read(&again).unwrap());
-    let lapse = scratch.0.join("lapse.gif");
+    let lapse = scratch.join("lapse.gif");
     succeed(&["timelapse", run, "--out", lapse.to_str().unwrap(), "--fps", "4", "--scale", "1"]);
     let (width, height, delays) = gif(&lapse);
     assert!(width >= 20 && height > 12);
@@ -80,9 +78,9 @@ fn a_walk_and_a_time_lapse_have_the_frames_and_delays_asked_for() {
 
 #[test]
 fn bad_requests_are_named_and_leave_nothing_behind() {
-    let (scratch, run_folder) = run("bad");
+    let (scratch, run_folder) = run("program-bad");
     let run = run_folder.to_str().unwrap();
-    let out = scratch.0.join("out.png");
+    let out = scratch.join("out.png");
     let path = out.to_str().unwrap();
     refuse(&["grid", run, "--out", path, "--checkpoint", "12"], 1, "no checkpoint 12");
     refuse(&["grid", run, "--out", path, "--checkpoint", "newest"], 2, "newest");
@@ -91,26 +89,26 @@ fn bad_requests_are_named_and_leave_nothing_behind() {
     refuse(&["grid", run, "--out", path, "--scale", "1000"], 2, "--scale");
     refuse(&["walk", run, "--out", path, "--frames", "0"], 2, "--frames");
     refuse(&["walk", run, "--out", path, "--fps", "0"], 2, "--fps");
-    refuse(&["grid", scratch.0.to_str().unwrap(), "--out", path], 1, "is no run");
+    refuse(&["grid", scratch.to_str().unwrap(), "--out", path], 1, "is no run");
     let tensor = run_folder.join("checkpoints/00000007/ema.safetensors");
     let mut bytes = fs::read(&tensor).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&tensor, &bytes).unwrap();
     refuse(&["grid", run, "--out", path], 3, "ema.safetensors");
     assert!(!out.exists());
-    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
 }
 
 #[test]
 fn classes_are_chosen_by_name_or_number_and_shown_in_rows() {
-    // Names that are numbers, too: a row is a class whatever it is called.
-    let (scratch, run) = run_of("classes", &["cond=embedding+projection"], &["1", "gull", "owl"]);
+    // A class may have a number for a name.
+    let (scratch, run) = run_of("program-classes", &["cond=embedding+projection"], &["1", "gull", "owl"]);
     let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     let of = |class| sampler.clone().of_index(class).pictures(&[4, 9]);
     assert!(of(0)[0].pixels != of(1)[0].pixels && of(1)[0].pixels != of(2)[0].pixels, "the class makes no difference");
-    // Without a choice the seeds go round the classes.
+    // By default, seeds cycle through the classes.
     assert!(sampler.pictures(&[4])[0].pixels == of(1)[0].pixels);
-    let (run, out) = (run.to_str().unwrap(), scratch.0.join("grid.png"));
+    let (run, out) = (run.to_str().unwrap(), scratch.join("grid.png"));
     let out = out.to_str().unwrap();
     let grid = |pictures: &[Picture], columns| shared::picture::grid(pictures, columns, 2).pixels;
     succeed(&["grid", run, "--out", out, "--seeds", "4,9", "--by-class"]);
@@ -124,27 +122,27 @@ fn classes_are_chosen_by_name_or_number_and_shown_in_rows() {
 
 #[test]
 fn a_run_without_classes_says_so() {
-    let (scratch, run) = run("no-classes");
-    let (run, out) = (run.to_str().unwrap(), scratch.0.join("grid.png"));
+    let (scratch, run) = run("program-no-classes");
+    let (run, out) = (run.to_str().unwrap(), scratch.join("grid.png"));
     refuse(&["grid", run, "--out", out.to_str().unwrap(), "--class", "0"], 2, "cond.generator = none");
     refuse(&["grid", run, "--out", out.to_str().unwrap(), "--by-class"], 2, "without classes");
 }
 
 #[test]
 fn dropout_when_sampling_is_drawn_by_seed() {
-    let (_scratch, run) = run_of("dropout", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
+    let (_scratch, run) = run_of("program-dropout", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
     let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     let alone = sampler.pictures(&[7]);
     assert!(alone[0].pixels == sampler.pictures(&[3, 7, 1])[1].pixels);
-    let (_plain, run) = run_of("no-dropout", &["generator.dropout=0.5"], &[]);
+    let (_plain, run) = run_of("program-no-dropout", &["generator.dropout=0.5"], &[]);
     let (plain, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     assert!(plain.pictures(&[7])[0].pixels != alone[0].pixels, "nothing was dropped");
 }
 
 #[test]
 fn an_export_writes_both_files_at_once_the_same_every_time_and_says_where_they_come_from() {
-    let (scratch, run) = run_of("export", &["cond=batch-norm+projection"], &["gull", "owl", "hawk"]);
-    let paths = ["a.onnx", "a.safetensors", "b.onnx", "b.safetensors"].map(|name| scratch.0.join(name));
+    let (scratch, run) = run_of("program-export", &["cond=batch-norm+projection"], &["gull", "owl", "hawk"]);
+    let paths = ["a.onnx", "a.safetensors", "b.onnx", "b.safetensors"].map(|name| scratch.join(name));
     let [a_onnx, a_safetensors, b_onnx, b_safetensors] = paths.each_ref().map(|path| path.to_str().unwrap());
     for [onnx, safetensors] in [[a_onnx, a_safetensors], [b_onnx, b_safetensors]] {
         let output = sample(&["export", run.to_str().unwrap(), "--onnx", onnx, "--safetensors", safetensors]);
@@ -159,20 +157,20 @@ fn an_export_writes_both_files_at_once_the_same_every_time_and_says_where_they_c
     assert_eq!((&facts["preset"], &facts["step"], &facts["weights"]), (&json!("gan-ada"), &json!(7), &json!("averaged")));
     assert_eq!(facts["classes"], json!(["gull", "owl", "hawk"]));
     assert_eq!((&described["inputs"][1]["name"], &described["output"]["shape"]), (&json!("class"), &json!([3, 16, 16])));
-    // The weights as the optimizer left them are others.
+    // The trained weights differ.
     succeed(&["export", run.to_str().unwrap(), "--safetensors", b_safetensors, "--no-ema"]);
     assert!(fs::read(&paths[3]).unwrap() != bytes);
 }
 
 #[test]
 fn exports_that_cannot_be_are_named_and_leave_nothing_behind() {
-    let (scratch, run) = run_of("no-export", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
-    let (run, out) = (run.to_str().unwrap(), scratch.0.join("g.onnx"));
+    let (scratch, run) = run_of("program-no-export", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
+    let (run, out) = (run.to_str().unwrap(), scratch.join("g.onnx"));
     let out = out.to_str().unwrap();
     refuse(&["export", run], 2, "--onnx FILE");
     refuse(&["export", run, "--onnx", out, "--safetensors", out], 2, "same file");
     refuse(&["export", run, "--onnx", out], 2, "generator.dropout_sampling");
     refuse(&["export", run, "--safetensors", run], 2, "--safetensors");
     refuse(&["export", run, "--onnx", out, "--checkpoint", "12"], 1, "no checkpoint 12");
-    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 1);
 }

@@ -1,16 +1,15 @@
-//! What cannot be done is said before anything is made, by the flag that people gave, and nothing of the run is lost to it.
+//! Refusals come before any work, name the flag, and leave the run intact.
 
-mod common;
-
-use common::{names, refuse, run, run_of, sample, succeed};
 use shared::fs::{self, Claim};
 use shared::nn::run::Run;
 use shared::picture::Picture;
 
+use crate::common::{files_in, names, refuse, run, run_of, sample, succeed};
+
 #[test]
 fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_latents_are_drawn() {
-    let (scratch, run) = run("room");
-    let (run, z) = (run.to_str().unwrap(), scratch.0.join("z.npy"));
+    let (scratch, run) = run("refusals-room");
+    let (run, z) = (run.to_str().unwrap(), scratch.join("z.npy"));
     // 65,537 rows of eight values.
     let header = shared::npy::header("<f4", &[65_537, 8]);
     fs::write(&z, &[header, vec![0; 65_537 * 32]].concat()).unwrap();
@@ -21,23 +20,23 @@ fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_
         (vec!["grid", "--latents", z], "png", "65537 rows, at most 65536"),
         (vec!["sheet", "--seeds", "0-65535", "--only", "1", "--columns", "1001"], "png", "more than"),
     ] {
-        let out = scratch.0.join(format!("out.{ending}"));
+        let out = scratch.join(format!("out.{ending}"));
         refuse(&[&args[..1], &[run], &args[1..], &["--out", out.to_str().unwrap()]].concat(), 2, named);
     }
-    // Without words the same pictures have room.
-    let out = scratch.0.join("out.webp");
+    // Without labels, the same pictures fit.
+    let out = scratch.join("out.webp");
     succeed(&["grid", run, "--seeds", "10000000-10000899", "--columns", "900", "--out", out.to_str().unwrap()]);
-    assert_eq!(names(&scratch.0), ["out.webp", "run", "z.npy"]);
+    assert_eq!(names(&scratch), ["out.webp", "run", "z.npy"]);
 }
 
 #[test]
 fn nothing_of_a_run_is_replaced() {
-    let (scratch, run) = run("parts");
+    let (scratch, run) = run("refusals-parts");
     let text = run.to_str().unwrap();
-    let before = common::files_in(&run);
+    let before = files_in(&run);
     let at = |name: &str| run.join(name).to_str().unwrap().to_owned();
     let (sheet, curves) = (at("samples/fakes-000000.png"), at("curves.png"));
-    let through = scratch.0.join("run/checkpoints/../samples/new.png").to_str().unwrap().to_owned();
+    let through = scratch.join("run/checkpoints/../samples/new.png").to_str().unwrap().to_owned();
     for (command, flag, out) in [
         ("grid", "--out", &sheet),
         ("grid", "--out", &curves),
@@ -57,42 +56,42 @@ fn nothing_of_a_run_is_replaced() {
     }
     refuse(&["morph", text, "1", "2", "--out", &sheet], 2, "a part of the run");
     refuse(&["latents", text, "--out", &at("config.toml")], 2, ".npy");
-    assert!(common::files_in(&run) == before);
-    // What people put beside the parts is theirs.
+    assert!(files_in(&run) == before);
+    // Files that people add beside the parts of a run are theirs.
     succeed(&["grid", text, "--seeds", "0-3", "--out", &at("grid.png")]);
     succeed(&["grid", text, "--seeds", "4-7", "--out", &at("grid.png")]);
 }
 
 #[test]
 fn flags_are_named_as_the_command_has_them() {
-    let (scratch, uniform) = run_of("uniform", &["generator.distribution=uniform"], &[]);
-    let out = scratch.0.join("out.png");
+    let (scratch, uniform) = run_of("refusals-uniform", &["generator.distribution=uniform"], &[]);
+    let out = scratch.join("out.png");
     refuse(&["truncation", uniform.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "--thresholds 0.25");
-    let (few_scratch, few) = run_of("few", &["generator.latent=5"], &[]);
-    let sheet = few_scratch.0.join("sheet.png");
+    let (few_scratch, few) = run_of("refusals-few", &["generator.latent=5"], &[]);
+    let sheet = few_scratch.join("sheet.png");
     succeed(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap()]);
     refuse(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap(), "--directions", "6"], 2, "--directions 6");
     let many = ["images", few.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-99999"];
     refuse(&many, 2, "--seed-start");
-    assert_eq!(names(&scratch.0), ["run"]);
+    assert_eq!(names(&scratch), ["run"]);
 }
 
 #[test]
 fn a_file_has_one_writer_and_what_a_killed_one_left_is_removed() {
-    let (scratch, run) = run("writers");
-    let (run, z) = (run.to_str().unwrap(), scratch.0.join("z.npy"));
-    let [grid, onnx] = ["grid.png", "g.onnx"].map(|name| scratch.0.join(name));
+    let (scratch, run) = run("refusals-writers");
+    let (run, z) = (run.to_str().unwrap(), scratch.join("z.npy"));
+    let [grid, onnx] = ["grid.png", "g.onnx"].map(|name| scratch.join(name));
     for (command, flag, out) in [("grid", "--out", &grid), ("latents", "--out", &z), ("export", "--onnx", &onnx)] {
         let args = [command, run, flag, out.to_str().unwrap()];
         let claim = Claim::by(sample::output::lock_beside(out)).unwrap().unwrap();
-        refuse(&args, 2, "another sample is writing it");
+        refuse(&args, 2, "another `sample` is writing it");
         assert!(!out.exists());
         drop(claim);
         let name = out.file_name().unwrap().to_str().unwrap();
         fs::write(out.with_file_name(format!(".{name}.1-1.fledge-tmp")), b"half").unwrap();
         succeed(&args);
     }
-    assert_eq!(names(&scratch.0), ["g.onnx", "grid.png", "run", "z.npy"]);
+    assert_eq!(names(&scratch), ["g.onnx", "grid.png", "run", "z.npy"]);
 }
 
 #[test]
@@ -112,9 +111,9 @@ fn flags_of_other_programs_are_answered_with_ours() {
 
 #[test]
 fn folders_above_an_output_are_made() {
-    let (scratch, run) = run_of("above", &[], &[]);
+    let (scratch, run) = run_of("refusals-above", &[], &[]);
     let run = run.to_str().unwrap();
-    let at = |name: &str| scratch.0.join("new").join(name).to_str().unwrap().to_owned();
+    let at = |name: &str| scratch.join("new").join(name).to_str().unwrap().to_owned();
     for args in [
         &["grid", run, "--seeds", "0-1", "--out", &at("a/grid.png")][..],
         &["images", run, "-n", "2", "--out", &at("b/fakes.zip")],
@@ -127,16 +126,16 @@ fn folders_above_an_output_are_made() {
     ] {
         succeed(args);
     }
-    assert_eq!(names(&scratch.0.join("new")).len(), 9);
-    // Of the run itself nothing is a place for outputs, made or not.
+    assert_eq!(names(&scratch.join("new")).len(), 9);
+    // No part of the run is a destination, existing or not.
     let inside = format!("{run}/checkpoints/new/x.png");
     refuse(&["grid", run, "--out", &inside], 2, "a part of the run");
 }
 
 #[test]
 fn a_folder_with_only_hidden_files_and_lost_and_found_takes_pictures() {
-    let (scratch, run) = run_of("vacant", &[], &[]);
-    let out = scratch.0.join("disk");
+    let (scratch, run) = run_of("refusals-vacant", &[], &[]);
+    let out = scratch.join("disk");
     fs::create_folder(out.join("lost+found")).unwrap();
     fs::write(out.join(".directory"), b"").unwrap();
     succeed(&["images", run.to_str().unwrap(), "-n", "2", "--out", out.to_str().unwrap()]);
@@ -145,15 +144,15 @@ fn a_folder_with_only_hidden_files_and_lost_and_found_takes_pictures() {
 
 #[test]
 fn a_timelapse_takes_the_sheets_of_one_extent_and_names_the_others() {
-    let (scratch, folder) = run_of("extents", &[], &[]);
+    let (scratch, folder) = run_of("refusals-extents", &[], &[]);
     let run = Run::open(&folder).unwrap();
     for epoch in [2, 7] {
         fs::write(run.sheet(epoch), &Picture::filled(8, 8, 3, 9).to_png().unwrap()).unwrap();
     }
-    let out = scratch.0.join("frames");
+    let out = scratch.join("frames");
     let output = sample(&["timelapse", folder.to_str().unwrap(), "--out", out.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("2 of 5 sheets are left out") && said.contains("epochs 2 to 7") && said.contains("8×8"), "{said}");
+    assert!(said.contains("2 of 5 sheets are skipped") && said.contains("epochs 2 to 7") && said.contains("8×8"), "{said}");
     assert_eq!(names(&out).len(), 3);
 }

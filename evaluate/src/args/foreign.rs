@@ -1,13 +1,14 @@
-//! Flags of other programs that measure, with ours.
+//! Flags of other programs, with their equivalents here.
 
 use shared::cli::foreign::{Foreign, Value, none, own, same};
 use shared::cli::{Program, no_settings};
 
-/// What `evaluate` knows about its command line beside its flags.
+/// The program `evaluate` for the parser of command lines.
 pub const PROGRAM: Program =
     Program { name: "evaluate", foreign: &FOREIGN, settings: no_settings, usual: "evaluate --real A --fake B" };
 
-/// Those of torch-fidelity, pytorch-fid, clean-fid, StyleGAN's `calc_metrics.py`, ADM's and EDM's evaluators.
+/// Flags of torch-fidelity, pytorch-fid, clean-fid, StyleGAN's `calc_metrics.py`, ADM's and EDM's
+/// evaluators.
 const FOREIGN: [Foreign; 27] = [
     same(
         &["input1", "fdir1", "generated", "gen", "samples", "samplebatch", "images", "pred", "fakedir", "network", "genpath"],
@@ -19,24 +20,24 @@ const FOREIGN: [Foreign; 27] = [
         "--real {}",
         "birds64",
     ),
-    own(&["fid", "frechet", "computefid"], "--metrics fid", "several are separated by commas"),
-    own(&["kid", "computekid"], "--metrics kid", "several are separated by commas"),
-    own(&["isc", "inceptionscore", "is"], "--metrics is", "several are separated by commas"),
-    own(&["prc", "precisionrecall", "prdc", "pr"], "--metrics prdc", "several are separated by commas"),
-    own(&["ppl"], "--metrics ppl", "several are separated by commas"),
-    own(&["mind"], "--metrics mind", "several are separated by commas"),
+    own(&["fid", "frechet", "computefid"], "--metrics fid", "separate several by commas"),
+    own(&["kid", "computekid"], "--metrics kid", "separate several by commas"),
+    own(&["isc", "inceptionscore", "is"], "--metrics is", "separate several by commas"),
+    own(&["prc", "precisionrecall", "prdc", "pr"], "--metrics prdc", "separate several by commas"),
+    own(&["ppl"], "--metrics ppl", "separate several by commas"),
+    own(&["mind"], "--metrics mind", "separate several by commas"),
     own(&["metric"], "--metrics fid", "fid, kid, is, prdc and others, separated by commas"),
     same(&["gpu", "gpuid", "gpuids"], "--device {}", "").value(Value::GpuNumbers),
     own(&["cuda", "gpus", "numgpus"], "--device auto", "it is the default and takes one"),
     own(&["cpu", "nocuda"], "--device cpu", ""),
     same(&["dims", "dim", "featuredim"], "--layer {}", "768"),
     same(&["batchsize", "bs", "batchsz"], "--batch {}", "32"),
-    none(&["samplesfinddeep", "recursive", "deep"], "folders below are always read"),
+    none(&["samplesfinddeep", "recursive", "deep"], "subfolders are always read"),
     none(
         &["samplesfindext", "samplesextlossy", "ext", "extensions"],
-        "pictures of every kind that it knows are read; what is not read is told",
+        "all supported formats are read; skipped files are reported",
     ),
-    own(&["mode"], "--protocol clean-fid", "evaluate protocols shows all conventions"),
+    own(&["mode"], "--protocol clean-fid", "evaluate protocols lists all conventions"),
     same(&["featureextractor", "modelname", "model", "backbone", "extractor"], "--features {}", "dinov2-vit-s-14"),
     same(&["featureextractorweightspath", "inceptionpath", "weightspath"], "--weights {}", "inception.pth"),
     same(&["kidsubsetsize", "kidmaxsubsetsize", "maxsubsetsize"], "--kid-subset-size {}", "100"),
@@ -45,7 +46,7 @@ const FOREIGN: [Foreign; 27] = [
     same(&["rngseed", "randomseed", "s"], "--seed {}", "1"),
     same(&["num", "numimages", "numgen", "numsamples", "maxitems", "maxsamples"], "-n {}", "5000"),
     same(&["workers", "numworkers", "numthreads"], "--threads {}", "2"),
-    none(&["savecpuram"], "memory is bounded by itself"),
+    none(&["savecpuram"], "memory is always bounded"),
     own(&["nocaching", "datasetsredownload", "cacheoff"], "--no-cache", ""),
 ];
 

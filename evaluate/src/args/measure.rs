@@ -1,16 +1,15 @@
-//! The flags of a measurement, and the checked options they become.
+//! The flags of a measurement.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use shared::cli::UsageError;
-use shared::nn::run::Which;
 
-use super::conventions::{Conventions, ConventionsArgs, PicturesArgs};
-use crate::metric::{Metric, Needs};
-use crate::networks::lpips::Kind;
-use crate::ppl::Backbone;
-use crate::protocol::{KidRule, Protocol};
+use super::conventions::{ConventionsArgs, PicturesArgs};
+use crate::measure::options::{MeasureOptions, Repeats};
+use crate::networks::lpips::Backbone;
+use crate::protocols::metric::{Metric, Needs};
+use crate::protocols::protocol::{KidRule, Protocol};
 
 /// Flags of a measurement.
 #[derive(Args, Debug)]
@@ -18,145 +17,54 @@ pub struct MeasureArgs {
     /// Real pictures: a data set of `prep`, a folder, a zip or tar file, or statistics (.npz)
     #[arg(long, value_name = "DATASET|FOLDER|ZIP|NPZ")]
     real: Option<PathBuf>,
-    /// Generated pictures: a run of `train` (its averaged generator makes them), or any of the above
+    /// Generated pictures: a run of `train` (its averaged generator is sampled), or any of the
+    /// above
     #[arg(long, value_name = "RUN|DATASET|FOLDER|ZIP|NPZ", required = true)]
     fake: Option<PathBuf>,
-    /// Pictures that the generator was trained on, for authpct and ct [default: the split train of --real]
+    /// Training pictures of the generator, for authpct and ct [default: the train split of --real]
     #[arg(long, value_name = "DATASET|FOLDER|ZIP")]
     train: Option<PathBuf>,
-    /// Which of a data set and of a run.
+    /// Split and checkpoint.
     #[command(flatten)]
     pictures: PicturesArgs,
-    /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default: those of kid,fid that the
-    /// protocol defines]. Under several protocols each computes those that it defines
+    /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default:
+    /// kid and fid, if the protocol defines them]. Each protocol computes the ones it defines
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
-    /// Take only this many pictures of each side, drawn under --seed; a run makes so many [default: all]
+    /// Use only N pictures of each side, drawn with --seed; a run generates N [default: all]
     #[arg(short = 'n', value_name = "N")]
     count: Option<usize>,
-    /// Pictures that a run makes, where other than the number of real ones; pairs of latents of ppl [default: 10000]
+    /// Pictures that a run generates [default: as many as real ones]; for ppl, pairs of latents
+    /// [default: 10000]
     #[arg(long, value_name = "N")]
     generate: Option<usize>,
-    /// Random halves of both sets from which the spread of a value comes; 0 for none
+    /// Random halves of both sets, from which a value's standard error is estimated; 0 disables it
     #[arg(long, default_value_t = 10, value_name = "N")]
     repeats: usize,
-    /// KID and FID of every class beside those of all
+    /// Also measure KID and FID of every class
     #[arg(long)]
     per_class: bool,
     /// Subsets of a KID [default: 100]
     #[arg(long, value_name = "N")]
     kid_subsets: Option<usize>,
-    /// Pictures in a subset (batch under keras75) of a KID [default: 1000; keras75: 128]
+    /// Pictures in a KID subset [default: 1000], or in a KID batch under keras75 [default: 128]
     #[arg(long, value_name = "N")]
     kid_subset_size: Option<usize>,
-    /// Neighbours of precision, recall, density and coverage [default: as the protocol says, 3 or 5]
+    /// Neighbours of precision, recall, density and coverage [default: the protocol's, 3 or 5]
     #[arg(long, value_name = "N")]
     neighbours: Option<usize>,
-    /// Cells in which C_T compares; each needs training and held-out pictures, and more than 20 generated ones
+    /// Cells of C_T; each needs training and held-out pictures, and more than 20 generated ones
     #[arg(long, default_value_t = 3, value_name = "N")]
     cells: usize,
-    /// LPIPS that Perceptual Path Length is measured by: vgg16 or squeezenet
+    /// LPIPS network of Perceptual Path Length: vgg16 or squeezenet
     #[arg(long, default_value = "vgg16", value_name = "NETWORK")]
     lpips: Backbone,
-    /// What decides a number beside the pictures.
+    /// The conventions.
     #[command(flatten)]
     conventions: ConventionsArgs,
-    /// Print one JSON object a metric instead of a table
+    /// Print one JSON object per metric instead of a table
     #[arg(long)]
-    json: bool,
-}
-
-/// How often a value is taken again for its spread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Repeats(pub usize);
-
-impl Repeats {
-    /// So many, none or at least 2.
-    ///
-    /// # Errors
-    /// For 1.
-    pub fn of(repeats: usize) -> Result<Self, UsageError> {
-        match repeats {
-            1 => Err(UsageError("--repeats 1: one value has no spread; expected 0 or at least 2".into())),
-            repeats => Ok(Self(repeats)),
-        }
-    }
-}
-
-/// `n`, which is at least `least` where it is given.
-///
-/// # Errors
-/// When it is less; the text names `flag`.
-pub(crate) fn at_least(n: Option<usize>, least: usize, flag: &str) -> Result<Option<usize>, UsageError> {
-    match n {
-        Some(n) if n < least => Err(UsageError(format!("{flag} {n}: expected at least {least}"))),
-        n => Ok(n),
-    }
-}
-
-/// What to measure and how, checked.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Real pictures; none where no metric needs them.
-    pub real: Option<PathBuf>,
-    /// Generated pictures.
-    pub fake: PathBuf,
-    /// Pictures that the generator was trained on.
-    pub train: Option<PathBuf>,
-    /// Checkpoint of a run.
-    pub checkpoint: Which,
-    /// Split of a data set.
-    pub split: String,
-    /// What to compute under each protocol.
-    pub metrics: Vec<Metric>,
-    /// How many pictures of each side; all if none.
-    pub count: Option<usize>,
-    /// How many pictures a run makes, where it is not that number.
-    pub generate: Option<usize>,
-    /// Random halves for the spread.
-    pub repeats: Repeats,
-    /// Whether every class is measured, too.
-    pub per_class: bool,
-    /// Number of subsets of a KID, where it is not the protocol's.
-    pub kid_subsets: Option<usize>,
-    /// Pictures in a subset or batch of a KID, where it is not the protocol's.
-    pub kid_subset_size: Option<usize>,
-    /// Neighbours, where it is not the protocol's number.
-    pub neighbours: Option<usize>,
-    /// Cells of C_T.
-    pub cells: usize,
-    /// The network below LPIPS.
-    pub lpips: Backbone,
-    /// What decides a number beside the pictures.
-    pub conventions: Conventions,
-    /// Whether results are printed as JSON.
     pub json: bool,
-}
-
-impl Options {
-    /// The defaults for the generated pictures of `fake`.
-    #[must_use]
-    pub fn of(fake: &Path, conventions: Conventions) -> Self {
-        Self {
-            real: None,
-            fake: fake.to_owned(),
-            train: None,
-            checkpoint: Which::Best,
-            split: "val".into(),
-            metrics: Vec::new(),
-            count: None,
-            generate: None,
-            repeats: Repeats(0),
-            per_class: false,
-            kid_subsets: None,
-            kid_subset_size: None,
-            neighbours: None,
-            cells: 3,
-            lpips: Backbone(Kind::Vgg16),
-            conventions,
-            json: false,
-        }
-    }
 }
 
 impl MeasureArgs {
@@ -164,9 +72,9 @@ impl MeasureArgs {
     ///
     /// # Errors
     /// When a value is out of range or two flags contradict each other.
-    pub fn into_options(self) -> Result<Options, UsageError> {
+    pub fn into_options(self) -> Result<MeasureOptions, UsageError> {
         let conventions = self.conventions.check()?;
-        let metrics = metrics(&self.metrics, &conventions.protocols)?;
+        let metrics = chosen_metrics(&self.metrics, &conventions.protocols)?;
         if self.kid_subsets.is_some() && conventions.protocols.iter().all(|p| p.kid == Some(KidRule::Batches)) {
             return Err(UsageError(format!(
                 "--kid-subsets: under --protocol {} the number of batches follows from the pictures",
@@ -177,7 +85,7 @@ impl MeasureArgs {
         if needs_real && self.real.is_none() {
             return Err(UsageError("--real is needed: pictures to compare with".into()));
         }
-        Ok(Options {
+        Ok(MeasureOptions {
             real: self.real,
             fake: self.fake.ok_or_else(|| UsageError("--fake is needed".into()))?,
             train: self.train,
@@ -186,7 +94,7 @@ impl MeasureArgs {
             metrics,
             count: at_least(self.count, 2, "-n")?,
             generate: at_least(self.generate, 1, "--generate")?,
-            repeats: Repeats::of(self.repeats)?,
+            repeats: repeats(self.repeats)?,
             per_class: self.per_class,
             kid_subsets: at_least(self.kid_subsets, 1, "--kid-subsets")?,
             kid_subset_size: at_least(self.kid_subset_size, 2, "--kid-subset-size")?,
@@ -194,16 +102,38 @@ impl MeasureArgs {
             neighbours: at_least(self.neighbours, 1, "--neighbours")?,
             lpips: self.lpips,
             conventions,
-            json: self.json,
         })
     }
 }
 
-/// The metrics asked for, each once; each is defined by a protocol. Those of KID and FID that are, if none is asked for.
+/// The value of `--repeats`: 0, or at least 2.
 ///
 /// # Errors
-/// When no protocol defines one.
-pub(crate) fn metrics(asked: &[Metric], protocols: &[&'static Protocol]) -> Result<Vec<Metric>, UsageError> {
+/// For 1.
+pub(super) fn repeats(repeats: usize) -> Result<Repeats, UsageError> {
+    match repeats {
+        1 => Err(UsageError("--repeats 1: one value has no spread; expected 0 or at least 2".into())),
+        repeats => Ok(Repeats(repeats)),
+    }
+}
+
+/// `n`, which must be at least `least` if it is given.
+///
+/// # Errors
+/// When it is smaller; the text names `flag`.
+pub(super) fn at_least(n: Option<usize>, least: usize, flag: &str) -> Result<Option<usize>, UsageError> {
+    match n {
+        Some(n) if n < least => Err(UsageError(format!("{flag} {n}: expected at least {least}"))),
+        n => Ok(n),
+    }
+}
+
+/// The metrics asked for, without repetitions; by default KID and FID, as far as a protocol defines
+/// them.
+///
+/// # Errors
+/// When no protocol defines one of them.
+pub(super) fn chosen_metrics(asked: &[Metric], protocols: &[&'static Protocol]) -> Result<Vec<Metric>, UsageError> {
     let mut metrics: Vec<Metric> = Vec::new();
     for &metric in asked {
         if protocols.iter().all(|p| !p.defines(metric)) {
@@ -218,7 +148,8 @@ pub(crate) fn metrics(asked: &[Metric], protocols: &[&'static Protocol]) -> Resu
         }
     }
     if metrics.is_empty() {
-        metrics = [Metric::Kid, Metric::Fid].into_iter().filter(|&m| protocols.iter().any(|p| p.defines(m))).collect();
+        let defined = |metric: &Metric| protocols.iter().any(|p| p.defines(*metric));
+        metrics = [Metric::Kid, Metric::Fid].into_iter().filter(defined).collect();
     }
     Ok(metrics)
 }

@@ -1,9 +1,10 @@
-//! Whether generated pictures are copies of training pictures.
+//! Memorisation: are generated pictures copies of training pictures?
 //!
-//! The share of authentic ones: Alaa et al. 2022, arXiv:2102.08921, as dgm-eval's `authpct.py` computes it. The distances to the
-//! nearest training picture: how near the generated pictures lie to them, against how near pictures that were held out do.
+//! The share of authentic pictures: Alaa et al. 2022, arXiv:2102.08921, following dgm-eval's
+//! `authpct.py`. The distances to the nearest training picture: those of generated pictures against
+//! those of held-out pictures.
 //!
-//! What does not change from one half of the pictures to the next is measured once: a value of a half costs a part of the whole.
+//! Distances that all halves of the pictures share are computed once.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 use shared::rng;
@@ -12,42 +13,44 @@ use super::pairs::{self, Neighbour};
 use super::spread::Halves;
 use super::subset::subset;
 
-/// How far generated pictures are from being copies.
+/// Measures of copying.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Authenticity {
-    /// Percent that are authentic: farther from their nearest training picture than that is from its own nearest.
+    /// Percent of authentic pictures: farther from their nearest training picture than that is from
+    /// its own nearest.
     pub percent: f64,
     /// Median distance of the generated pictures to their nearest training picture.
     pub generated_median: f64,
-    /// The same of the held-out pictures.
+    /// Median distance of the held-out pictures to their nearest training picture.
     pub held_out_median: f64,
-    /// Percent of the generated pictures that are nearer to a training picture than to a held-out one, out of equally many of
-    /// both; equally near ones count half. About 50 unless training pictures are copied.
+    /// Percent of the generated pictures nearer to a training picture than to a held-out one, among
+    /// equally many of both; ties count half. About 50 unless training pictures are copied.
     pub nearer_percent: f64,
 }
 
-/// The distances that give an [`Authenticity`] of all or of some pictures.
+/// The distances behind an [`Authenticity`] of all or some pictures.
 #[derive(Clone, Debug)]
 pub struct Distances<'a> {
     generated: &'a Features,
     train: &'a Features,
     held_out: &'a Features,
     seed: u64,
-    /// Squared, of every training picture to the nearest other.
+    /// Squared distance of every training picture to the nearest other.
     own: Vec<f64>,
-    /// Of every generated picture to the training pictures.
+    /// Nearest training picture of every generated picture.
     to_train: Vec<Neighbour>,
-    /// Of every held-out picture to the training pictures.
+    /// Distance of every held-out picture to the training pictures.
     held_out_to_train: Vec<f64>,
-    /// Squared, of every generated picture to so many of the training pictures.
+    /// By number of drawn training pictures: squared distance of every generated picture to them.
     to_drawn: Vec<(usize, Vec<f64>)>,
 }
 
 impl<'a> Distances<'a> {
-    /// Measures what all parts have in common. `seed` draws the pictures of the larger of the two real sets.
+    /// Computes the shared distances. `seed` draws pictures from the larger of the two real sets.
     ///
     /// # Errors
-    /// When the rows differ in length, are not finite, there is no generated or held-out picture or fewer than 2 to train on.
+    /// When the rows differ in length or are not finite, there is no generated or held-out picture,
+    /// or there are fewer than 2 training pictures.
     pub fn new(generated: &'a Features, train: &'a Features, held_out: &'a Features, seed: u64) -> Result<Self, FeaturesError> {
         checked(generated, &[("training", train, 2), ("held-out", held_out, 1)])?;
         Ok(Self {
@@ -62,14 +65,15 @@ impl<'a> Distances<'a> {
         })
     }
 
-    /// Of all generated and held-out pictures.
+    /// The measures of all pictures.
     #[must_use]
     pub fn whole(&mut self) -> Authenticity {
         let every = |set: &Features| (0..set.count() as u32).collect();
         self.of(&Halves { generated: every(self.generated), real: every(self.held_out) }, self.generated)
     }
 
-    /// Of some generated and held-out (`real`) pictures, against all training pictures.
+    /// The measures of some generated and held-out (`real`) pictures, against all training
+    /// pictures.
     ///
     /// # Errors
     /// When there are none on a side.
@@ -82,7 +86,8 @@ impl<'a> Distances<'a> {
         Ok(self.of(half, &subset(self.generated, &half.generated)))
     }
 
-    /// Of `rows`, of which there are some on both sides; `generated` has those of the generated set.
+    /// The measures of `rows`, not empty on either side; `generated` holds its rows of the
+    /// generated set.
     fn of(&mut self, rows: &Halves, generated: &Features) -> Authenticity {
         let count = rows.generated.len() as f64;
         let near = || rows.generated.iter().map(|&i| self.to_train[i as usize]);
@@ -129,7 +134,7 @@ impl<'a> Distances<'a> {
     }
 }
 
-/// Whether there are generated pictures, and enough of the other sets with rows of the same length.
+/// Checks that no set is too small or differs in dimensions.
 pub(super) fn checked(generated: &Features, others: &[(&'static str, &Features, usize)]) -> Result<(), FeaturesError> {
     features::check_one("generated", generated, 1)?;
     for &(set, features, least) in others {

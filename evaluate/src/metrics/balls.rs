@@ -1,14 +1,15 @@
-//! Which rows of one set lie in the balls around the rows of another, counted both ways in one pass over the pairs.
+//! Counts of rows of one set in the balls around the rows of another, in both directions in one
+//! pass over the pairs.
 
-use super::tiles::{self, Frame, Place, Row, Side};
+use super::tiles::{self, Accumulator, Frame, Place, Rows};
 use shared::metrics::features::Features;
 
 pub use super::tiles::Ball;
 
-/// Values that are screened before any of them is looked at.
+/// Values screened at once.
 const SCREENED: usize = 256;
 
-/// How a row lies to the balls of the other set.
+/// A row's counts against the other set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Rows of the other set within this row's ball.
@@ -17,7 +18,8 @@ pub struct Counts {
     pub held: u32,
 }
 
-/// Counts for every row of `a` and of `b`, whose balls have the squared radii given. Rows of one length, all finite.
+/// Counts for every row of `a` and of `b`, with balls of the given squared radii. All rows are
+/// finite and of one length.
 #[must_use]
 pub fn counts(
     rule: Ball,
@@ -25,13 +27,14 @@ pub fn counts(
     (b, squared_radii_b): (&Features, Vec<f64>),
 ) -> (Vec<Counts>, Vec<Counts>) {
     let frame = Frame::of(&[a, b]);
-    let (a, b) = (Side::new(a, &frame, Some((rule, squared_radii_a))), Side::new(b, &frame, Some((rule, squared_radii_b))));
+    let a = Rows::new(a, &frame, Some((rule, squared_radii_a)));
+    let b = Rows::new(b, &frame, Some((rule, squared_radii_b)));
     let (mut counts_a, mut counts_b) = (vec![Counts::default(); a.count()], vec![Counts::default(); b.count()]);
     tiles::between(&a, Some(&mut counts_a), &b, &mut counts_b, "balls of two sets");
     (counts_a, counts_b)
 }
 
-impl Row for Counts {
+impl Accumulator for Counts {
     fn part(&self) -> Self {
         Self::default()
     }
@@ -42,12 +45,12 @@ impl Row for Counts {
     }
 
     fn scan(&mut self, owner: Place<'_>, other: Place<'_>, products: &[f32]) {
-        let (Some(own), Some(others)) = (&owner.side.balls, &other.side.balls) else { return };
+        let (Some(own), Some(others)) = (&owner.rows.balls, &other.rows.balls) else { return };
         let (i, range) = (owner.first, other.first..other.first + products.len());
-        let (own_lower, own_upper) = (owner.side.lower[i], owner.side.upper[i]);
+        let (own_lower, own_upper) = (owner.rows.lower[i], owner.rows.upper[i]);
         let holds = Screen {
-            may: &other.side.lower[range.clone()],
-            must: &other.side.upper[range.clone()],
+            may: &other.rows.lower[range.clone()],
+            must: &other.rows.upper[range.clone()],
             may_below: own.outer[i] - own_lower,
             must_below: own.inner[i] - own_upper,
         };
@@ -57,12 +60,12 @@ impl Row for Counts {
             may_below: -own_lower,
             must_below: -own_upper,
         };
-        self.holds += holds.count(products, |j| owner.side.holds(i, other.side, other.first + j));
-        self.held += held.count(products, |j| other.side.holds(other.first + j, owner.side, i));
+        self.holds += holds.count(products, |j| owner.rows.holds(i, other.rows, other.first + j));
+        self.held += held.count(products, |j| other.rows.holds(other.first + j, owner.rows, i));
     }
 }
 
-/// Two bounds for every product: the answer may be yes, or must be.
+/// Two bounds for every product: inside is possible, or certain.
 struct Screen<'a> {
     may: &'a [f32],
     must: &'a [f32],
@@ -71,7 +74,7 @@ struct Screen<'a> {
 }
 
 impl Screen<'_> {
-    /// How many answers are yes; `exactly` is asked where the bounds do not tell.
+    /// The number of rows inside; `exactly` decides between the bounds.
     fn count(&self, products: &[f32], exactly: impl Fn(usize) -> bool) -> u32 {
         let may = |bound: f32, product: f32| bound - product <= self.may_below;
         let must = |bound: f32, product: f32| bound - product < self.must_below;

@@ -1,8 +1,10 @@
-//! The C_T test for copied training data (Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675), as dgm-eval's `ct.py` runs it.
+//! The C_T test for data copying (Meehan, Chaudhuri and Dasgupta 2020, arXiv:2004.05675), following
+//! dgm-eval's `ct.py`.
 //!
-//! In every cell of the training features: the rank sum of the generated pictures' distances to the nearest training picture among
-//! those of the held-out pictures, as a Z score. C_T is their mean, weighted by the held-out pictures in the cell. Far below 0
-//! generated pictures are too near to training pictures; far above 0 they are too far from them.
+//! In every cell of the training features: the Z score of the rank sum of the generated pictures'
+//! distances to the nearest training picture among those of the held-out pictures. C_T is their
+//! mean, weighted by the held-out pictures in the cell. Far below 0, generated pictures are too
+//! near to training pictures; far above 0, too far.
 
 use shared::metrics::features::{Features, FeaturesError};
 use thiserror::Error;
@@ -13,16 +15,16 @@ use super::pairs;
 use super::pca::Pca;
 use super::subset::subset;
 
-/// How the cells are made. The default is dgm-eval's.
+/// Parameters of the cells; the default is dgm-eval's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cells {
-    /// How many.
+    /// Their number.
     pub count: usize,
-    /// Starts of k-means, of which the best counts.
+    /// Starts of k-means; the best counts.
     pub starts: u64,
-    /// Principal components of the training features that are kept first.
+    /// Principal components of the training features to cluster.
     pub components: usize,
-    /// A cell counts that has more generated pictures than this.
+    /// A cell counts if it has more generated pictures than this.
     pub generated_above: usize,
     /// Seed of k-means.
     pub seed: u64,
@@ -45,7 +47,7 @@ pub struct Cell {
     pub held_out: usize,
     /// Generated pictures in the cell.
     pub generated: usize,
-    /// Whether it has enough generated pictures to count.
+    /// It has enough generated pictures to count.
     pub counts: bool,
 }
 
@@ -61,32 +63,32 @@ pub struct Ct {
 /// Why there is no C_T.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CtError {
-    /// The features are of no use.
+    /// The features are unusable.
     #[error(transparent)]
     Features(#[from] FeaturesError),
-    /// A distance or a rank is missing.
+    /// A cell lacks pictures.
     #[error("cell {cell} of {cells} has no {set} picture: ask for fewer cells, or give more pictures")]
     EmptyCell {
         /// Index of the cell.
         cell: usize,
-        /// How many there are.
+        /// Number of cells.
         cells: usize,
         /// "training" or "held-out".
         set: &'static str,
     },
-    /// Nothing to average.
+    /// No cell counts.
     #[error("no cell has more than {above} generated pictures: generate more")]
     NoneCounts {
-        /// What a cell needs more than.
+        /// A cell needs more than this.
         above: usize,
     },
 }
 
-/// The test with cells by k-means on the first principal components of the training features.
+/// C_T with cells by k-means on the first principal components of the training features.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, there are fewer than 2 of a set, a cell lacks training or held-out pictures, or
-/// none has enough generated ones.
+/// When the rows differ in length or are not finite, a set has fewer than 2, a cell lacks training
+/// or held-out pictures, or none has enough generated ones.
 pub fn ct(generated: &Features, train: &Features, held_out: &Features, cells: Cells) -> Result<Ct, CtError> {
     authenticity::checked(generated, &[("training", train, cells.count.max(2)), ("held-out", held_out, 2)])?;
     let reduced = if train.dimensions() > cells.components {
@@ -101,10 +103,11 @@ pub fn ct(generated: &Features, train: &Features, held_out: &Features, cells: Ce
     ct_in_cells(&assigned(generated), &assigned(train), &assigned(held_out), cells.count, cells.generated_above)
 }
 
-/// The test with given cells, of which there are `cells`: every set with the cell of each row.
+/// C_T with `cells` given cells: every set comes with the cell of each row.
 ///
 /// # Errors
-/// When a cell lacks training or held-out pictures, or none has more than `generated_above` generated ones.
+/// When a cell lacks training or held-out pictures, or none has more than `generated_above`
+/// generated ones.
 pub fn ct_in_cells(
     generated: &(&Features, Vec<u32>),
     train: &(&Features, Vec<u32>),
@@ -138,8 +141,8 @@ pub fn ct_in_cells(
     Ok(Ct { value, cells: found })
 }
 
-/// Mann and Whitney's U of `x` over `y`, less its mean under equal distributions, by its standard deviation (without ties), with
-/// dgm-eval's correction for continuity.
+/// Mann and Whitney's U of `x` over `y`, standardised under equal distributions (without ties),
+/// with dgm-eval's continuity correction.
 fn z_score(x: Vec<f64>, y: Vec<f64>) -> f64 {
     let (m, n) = (x.len() as f64, y.len() as f64);
     let mut all: Vec<(f64, bool)> = x.into_iter().map(|v| (v, true)).chain(y.into_iter().map(|v| (v, false))).collect();
@@ -147,7 +150,7 @@ fn z_score(x: Vec<f64>, y: Vec<f64>) -> f64 {
     let mut before = 0;
     let mut ranks = 0.0;
     for equal in all.chunk_by(|a, b| a.0 == b.0) {
-        // Equal ones share their mean rank, counted from 1.
+        // Ties share their mean rank, counted from 1.
         let rank = before as f64 + (equal.len() as f64 + 1.0) / 2.0;
         ranks += rank * equal.iter().filter(|(_, first)| *first).count() as f64;
         before += equal.len();

@@ -1,8 +1,11 @@
-//! Fréchet Inception Distance (Heusel et al. 2017, arXiv:1706.08500): |μ₁−μ₂|² + Tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), in f64.
+//! Fréchet Inception Distance (Heusel et al. 2017, arXiv:1706.08500): |μ₁−μ₂|² + Tr(Σ₁ + Σ₂ −
+//! 2(Σ₁Σ₂)^½), in f64.
 //!
-//! The root is never formed. With Σ₁ = F₁F₁ᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the eigenvalues of F₁ᵀΣ₂F₁, and with
-//! Σ₂ = F₂F₂ᵀ that of the singular values of F₁ᵀF₂. F is the centred rows where they are no more than the dimensions, which
-//! leaves no noise of zero eigenvalues, otherwise the Cholesky factor, or that of an eigen decomposition where there is none.
+//! The root is never formed. With Σ₁ = F₁F₁ᵀ, Tr (Σ₁Σ₂)^½ is the sum of the roots of the
+//! eigenvalues of F₁ᵀΣ₂F₁, and with Σ₂ = F₂F₂ᵀ the sum of the singular values of F₁ᵀF₂. F is the
+//! matrix of centred rows if there are no more rows than dimensions, which avoids noise from zero
+//! eigenvalues; otherwise the Cholesky factor, or a factor from an eigen decomposition if there is
+//! none.
 
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, Mat, MatRef, Par, Side};
@@ -10,19 +13,20 @@ use rayon::prelude::*;
 use shared::metrics::features::{self, Features, FeaturesError};
 use thiserror::Error;
 
-/// Below this many pictures a covariance of 2048 dimensions is singular and FID depends strongly on the number.
+/// With fewer pictures, a covariance of 2048 dimensions is singular and FID depends strongly on the
+/// number.
 pub const RELIABLE_COUNT: usize = 2048;
 
-/// Rows that are centred and accumulated at once: bounds the f64 copy to 64 MiB at 2048 dimensions.
+/// Rows accumulated at once: bounds their f64 copy to 64 MiB at 2048 dimensions.
 const CHUNK: usize = 4096;
 
-/// By what a covariance of N rows is divided.
+/// The divisor of a covariance of N rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Divisor {
-    /// N−1, as numpy's `cov` does: torch-fidelity, pytorch-fid, clean-fid.
+    /// N−1, as in numpy's `cov`: torch-fidelity, pytorch-fid, clean-fid.
     #[default]
     Unbiased,
-    /// N, as NVIDIA's StyleGAN repositories do.
+    /// N: NVIDIA's StyleGAN repositories.
     Count,
 }
 
@@ -40,15 +44,15 @@ impl Divisor {
 pub struct Gaussian {
     /// `[d]`
     pub mean: Vec<f64>,
-    /// [d, d], both halves.
+    /// [d, d], both triangles.
     pub covariance: Mat<f64>,
 }
 
-/// Why numbers are no mean and covariance.
+/// Why numbers are not a mean and a covariance.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum GaussianError {
-    /// The two do not go together.
-    #[error("a mean of {mean} numbers and a covariance of {rows} × {columns} do not go together")]
+    /// Their sizes do not match.
+    #[error("a mean of {mean} numbers does not match a covariance of {rows} × {columns}")]
     Shape {
         /// Length of the mean.
         mean: usize,
@@ -58,13 +62,13 @@ pub enum GaussianError {
         columns: usize,
     },
     /// NaN or infinity.
-    #[error("the {what} has a number that is not finite")]
+    #[error("a number of the {what} is not finite")]
     NotFinite {
         /// "mean" or "covariance".
         what: &'static str,
     },
-    /// The two halves differ, or a variance is negative.
-    #[error("this is no covariance: {what} at row {row}, column {column}")]
+    /// The matrix is not symmetric, or a variance is negative.
+    #[error("this is not a covariance: {what} at row {row}, column {column}")]
     NoCovariance {
         /// "it is not symmetric" or "a variance is below 0".
         what: &'static str,
@@ -75,14 +79,14 @@ pub enum GaussianError {
     },
 }
 
-/// Relative difference of the halves of a covariance that was stored in f32 or summed in another order.
+/// Tolerated asymmetry of a covariance that was stored in f32 or summed in another order, relative.
 const SYMMETRIC: f64 = 1e-4;
 
 impl Gaussian {
-    /// A mean `[d]` and a covariance `[d, d]`, row by row, as statistics files hold them.
+    /// From a mean `[d]` and a covariance `[d, d]`, row by row.
     ///
     /// # Errors
-    /// When their sizes do not go together, a number is not finite, or the covariance is not symmetric.
+    /// When their sizes do not match, a number is not finite, or the covariance is not symmetric.
     pub fn new(mean: Vec<f64>, covariance: &[f64], columns: usize) -> Result<Self, GaussianError> {
         let (d, rows) = (mean.len(), covariance.len().checked_div(columns).unwrap_or(0));
         if d == 0 || rows != d || columns != d || rows * columns != covariance.len() {
@@ -108,7 +112,7 @@ impl Gaussian {
         Ok(Self { mean, covariance: MatRef::from_row_major_slice(covariance, d, d).to_owned() })
     }
 
-    /// Fits the rows of `features`, of which there are at least 2.
+    /// Fits all rows of `features`, at least 2.
     #[must_use]
     pub fn of(features: &Features, divisor: Divisor) -> Self {
         Self::of_rows(features, &every(features), divisor)
@@ -131,7 +135,7 @@ impl Gaussian {
     }
 }
 
-/// A set as the distance needs it: its covariance, or, where its rows are fewer than the dimensions, a root of it.
+/// Mean and covariance of a set; with no more rows than dimensions, a root of the covariance.
 #[derive(Clone, Debug)]
 pub struct Moments {
     mean: Vec<f64>,
@@ -143,18 +147,18 @@ pub struct Moments {
 enum Covariance {
     /// [d, d]
     Whole(Mat<f64>),
-    /// [d, n] with n ≤ d: the covariance is this times its transpose.
+    /// [d, n] with n ≤ d, whose product with its transpose is the covariance.
     Root(Mat<f64>),
 }
 
 impl Moments {
-    /// Of all rows of `features`, at least 2.
+    /// The moments of all rows of `features`, at least 2.
     #[must_use]
     pub fn of(features: &Features, divisor: Divisor) -> Self {
         Self::of_rows(features, &every(features), divisor)
     }
 
-    /// Of the rows `rows` of `features`, at least 2.
+    /// The moments of the rows `rows` of `features`, at least 2.
     #[must_use]
     pub fn of_rows(features: &Features, rows: &[u32], divisor: Divisor) -> Self {
         if rows.len() > features.dimensions() {
@@ -177,12 +181,12 @@ impl From<Gaussian> for Moments {
     }
 }
 
-/// A set to which several distances are measured: its covariance is decomposed once.
+/// A set with a decomposed covariance, for several distances.
 #[derive(Clone, Debug)]
 pub struct Reference {
     mean: Vec<f64>,
     trace: f64,
-    /// [d, r]: the covariance is this times its transpose.
+    /// [d, r], whose product with its transpose is the covariance.
     factor: Mat<f64>,
 }
 
@@ -209,7 +213,7 @@ impl Reference {
         }
         let rank = self.factor.ncols();
         let roots = match &other.covariance {
-            // A set without any spread.
+            // The covariance is zero.
             _ if rank == 0 => 0.0,
             Covariance::Root(root) => {
                 let between = product(self.factor.transpose(), root.as_ref());
@@ -234,7 +238,8 @@ impl Reference {
 /// FID of two sets of features.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, a set has fewer than 2, or a decomposition does not converge.
+/// When the rows differ in length, are not finite, a set has fewer than 2, or a decomposition does
+/// not converge.
 pub fn fid(generated: &Features, real: &Features, divisor: Divisor) -> Result<f64, FeaturesError> {
     features::check(generated, real, 2)?;
     distance(Moments::of(generated, divisor), Moments::of(real, divisor))
@@ -264,20 +269,20 @@ fn factor(covariance: &Mat<f64>) -> Result<Mat<f64>, FeaturesError> {
     let what = "eigen decomposition";
     let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| FeaturesError::NoConvergence { what })?;
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
-    // What is below it is rounding of the largest: numpy's bound for the rank of a matrix.
+    // numpy's bound for the rank of a matrix: smaller values are rounding errors of the largest.
     let least = values.iter().fold(0.0, |a: f64, b| a.max(b.abs())) * values.len() as f64 * f64::EPSILON;
     let kept: Vec<usize> = (0..values.len()).filter(|&i| values[i] > least).collect();
     Ok(Mat::from_fn(values.len(), kept.len(), |i, j| eigen.U()[(i, kept[j])] * values[kept[j]].sqrt()))
 }
 
-/// Adds `scale`·X·Xᵀ to the lower half of `sum`.
+/// Adds `scale`·X·Xᵀ to the lower triangle of `sum`.
 fn add_square(sum: &mut Mat<f64>, x: MatRef<'_, f64>, scale: f64) {
     use triangular::BlockStructure::{Rectangular, TriangularLower};
     let all_cores = Par::rayon(0);
     triangular::matmul(sum.as_mut(), TriangularLower, Accum::Add, x, Rectangular, x.transpose(), Rectangular, scale, all_cores);
 }
 
-/// Copies the lower half to the upper.
+/// Copies the lower triangle to the upper.
 fn mirror(matrix: &mut Mat<f64>) {
     for j in 0..matrix.ncols() {
         for i in 0..j {

@@ -1,6 +1,7 @@
-//! FID∞ (Chong and Forsyth 2020, arXiv:1911.07023): FID is biased by about a constant over the number N of generated pictures, so
-//! a straight line through FIDs of several N over 1/N is read at 0. As dgm-eval's `compute_FD_infinity`: fifteen N evenly spaced,
-//! each a new draw, against all real pictures.
+//! FID∞ (Chong and Forsyth 2020, arXiv:1911.07023): the bias of FID is about proportional to 1/N
+//! for N generated pictures, so a line fitted to FID over 1/N is extrapolated to 0. Following
+//! dgm-eval's `compute_FD_infinity`: fifteen evenly spaced N, each a new draw, against all real
+//! pictures.
 
 use shared::log::Progress;
 use shared::metrics::features::{self, Features, FeaturesError};
@@ -8,12 +9,12 @@ use shared::metrics::mt19937::RandomState;
 
 use super::fid::{Divisor, Moments, Reference};
 
-/// How the sizes are chosen. The default is dgm-eval's.
+/// The sizes of the drawn sets; the default is dgm-eval's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
-    /// How many; at least 3.
+    /// Number of sizes, at least 3.
     pub points: usize,
-    /// The smallest is a tenth of the generated pictures, but not below this, and not above `most`.
+    /// The smallest size is a tenth of the generated pictures, clamped to `least..=most`.
     pub least: usize,
     /// See `least`.
     pub most: usize,
@@ -33,7 +34,7 @@ impl Sizes {
         let first = self.most.min(self.least.max(count / 10));
         let step = (count as f64 - first as f64) / (self.points as f64 - 1.0);
         let mut sizes: Vec<usize> = (0..self.points).map(|i| (i as f64 * step + first as f64) as usize).collect();
-        // numpy sets the last one, which rounding could miss.
+        // numpy sets the last size exactly, which rounding could miss.
         if let Some(last) = sizes.last_mut() {
             *last = count;
         }
@@ -41,12 +42,12 @@ impl Sizes {
     }
 }
 
-/// A FID∞ and the line that gave it.
+/// A FID∞ and its fitted line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FidInfinity {
-    /// The line at 1/N = 0.
+    /// Intercept of the line, at 1/N = 0.
     pub value: f64,
-    /// Standard error of `value` from the points' distances to the line.
+    /// Standard error of `value`, from the residuals.
     pub standard_error: f64,
     /// Slope of the line over 1/N.
     pub slope: f64,
@@ -57,12 +58,12 @@ pub struct FidInfinity {
 /// FID∞ of `generated` against all of `real`.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, there are fewer than 2 real pictures, so few generated that two sizes would be
-/// the same, or a decomposition does not converge.
+/// When the rows differ in length or are not finite, there are fewer than 2 real pictures, too few
+/// generated ones for distinct sizes, or a decomposition does not converge.
 pub fn fid_infinity(generated: &Features, real: &Features, sizes: Sizes, divisor: Divisor) -> Result<FidInfinity, FeaturesError> {
     let count = generated.count();
     features::check(generated, real, 2)?;
-    // The smallest number of pictures for which the sizes, at least 1 apart, are all different.
+    // The smallest number of pictures with distinct sizes, at least 1 apart.
     let least = sizes.least.max(2) + sizes.points - 1;
     if count < least {
         return Err(FeaturesError::TooFew { set: "generated", count, least });

@@ -1,6 +1,6 @@
-//! Inception Score (Salimans et al. 2016, arXiv:1606.03498): exp E KL(p(y|x) ‖ p(y)) over the logits without bias, as
-//! torch-fidelity's `metric_isc.py` computes it, with the rows permuted by `RandomState(2020)`, or NVIDIA's StyleGAN repositories,
-//! in the order in which the rows come. Ten splits, f64.
+//! Inception Score (Salimans et al. 2016, arXiv:1606.03498): exp E KL(p(y|x) ‖ p(y)) over the
+//! logits without bias, in ten splits, in f64. torch-fidelity's `metric_isc.py` permutes the rows
+//! by `RandomState(2020)`; NVIDIA's StyleGAN repositories keep their order.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 use shared::metrics::mt19937::RandomState;
@@ -13,16 +13,16 @@ pub const SPLITS: usize = 10;
 pub struct InceptionScore {
     /// Mean over the splits.
     pub mean: f64,
-    /// Standard deviation over the splits (divided by their number, as numpy does).
+    /// Standard deviation over the splits, in numpy's convention (divided by their number).
     pub std: f64,
 }
 
-/// Which rows make a split.
+/// The order of the rows before splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Those that lie together after a permutation by numpy's legacy generator with this seed (torch-fidelity: 2020).
+    /// Permuted by numpy's legacy generator with this seed (torch-fidelity: 2020).
     Permuted(u32),
-    /// Those that come together (NVIDIA's StyleGAN repositories).
+    /// Unchanged (NVIDIA's StyleGAN repositories).
     AsGiven,
 }
 

@@ -1,4 +1,5 @@
-//! Clusters of features by k-means: Lloyd's iterations from k-means++ (Arthur and Vassilvitskii 2007), the best of several starts.
+//! Clusters of features by k-means: Lloyd's iterations from k-means++ (Arthur and Vassilvitskii
+//! 2007), the best of several starts.
 
 use rayon::prelude::*;
 use shared::metrics::features::Features;
@@ -6,7 +7,7 @@ use shared::rng::{self, Stream};
 
 use super::tiles::squared_distance;
 
-/// Iterations of one start at most; scikit-learn's default.
+/// Maximum iterations of a start; scikit-learn's default.
 const ITERATIONS: usize = 300;
 
 /// Centres of clusters.
@@ -16,7 +17,8 @@ pub struct KMeans {
 }
 
 impl KMeans {
-    /// The best of `starts` (at least 1) with `clusters` clusters, of which there are no more than rows; all finite.
+    /// The best of `starts` (at least 1) runs with `clusters` clusters, at most as many as rows;
+    /// all rows are finite.
     #[must_use]
     pub fn of(features: &Features, clusters: usize, starts: u64, seed: u64) -> Self {
         let runs = (0..starts).map(|start| {
@@ -52,7 +54,7 @@ impl KMeans {
         (0..features.count()).into_par_iter().map(nearest).collect()
     }
 
-    /// The means of the rows assigned to each; one that has none stays.
+    /// The means of the assigned rows; a centre without rows stays.
     fn moved(&self, features: &Features, assigned: &[(u32, f64)]) -> Features {
         let (k, d) = (self.centres.count(), features.dimensions());
         let (mut sums, mut counts) = (vec![0.0; k * d], vec![0_usize; k]);
@@ -69,7 +71,8 @@ impl KMeans {
     }
 }
 
-/// Rows drawn one after the other, each with the chance of its squared distance to the nearest that was drawn.
+/// k-means++: draws each row with probability proportional to its squared distance to the nearest
+/// drawn row.
 fn spread_out(features: &Features, clusters: usize, random: &mut Stream) -> Features {
     let n = features.count();
     let mut chosen = vec![random.below(n as u64) as usize];
@@ -82,7 +85,7 @@ fn spread_out(features: &Features, clusters: usize, random: &mut Stream) -> Feat
             left -= s;
             left < 0.0
         });
-        // All rows are chosen ones or copies of them: any will do.
+        // All rows equal drawn ones: any will do.
         chosen.push(drawn.unwrap_or_else(|| random.below(n as u64) as usize));
     }
     Features::new(chosen.iter().flat_map(|&i| features.row(i)).copied().collect(), features.dimensions())

@@ -1,9 +1,10 @@
-//! Monge Inception Distance (Berthet et al. 2026, arXiv:2605.06797), as torch-fidelity's `metric_mind.py` defines it: 3d times the
-//! mean over random directions of the squared 2-Wasserstein distance of the two sets' projections.
+//! Monge Inception Distance (Berthet et al. 2026, arXiv:2605.06797), following torch-fidelity's
+//! `metric_mind.py`: 3d times the mean over random directions of the squared 2-Wasserstein distance
+//! of the two sets' projections.
 //!
-//! The sets are first made equally large by a random choice from the larger. Choice and directions come from PyTorch's generator
-//! ([`TorchRandom`]). The directions agree with PyTorch's to 1e-6, the projections are in f32 there and here: the
-//! value agrees to about 1e-6 relative.
+//! The larger set is first subsampled to the size of the smaller. Subsample and directions come
+//! from PyTorch's generator ([`TorchRandom`]). The directions agree with PyTorch's to 1e-6, the
+//! projections are in f32 in both, and the value agrees to about 1e-6 relative.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -13,10 +14,10 @@ use shared::metrics::features::{self, Features, FeaturesError};
 use super::subset::subset;
 use super::torch_random::TorchRandom;
 
-/// Directions on which the sets are projected.
+/// Number of random directions.
 pub const PROJECTIONS: usize = 1000;
 
-/// Directions at a time: bounds the projections of two sets of 50,000 to 50 MiB.
+/// Directions per block: bounds the projections of two sets of 50,000 to 50 MiB.
 const TOGETHER: usize = 128;
 
 /// A Monge Inception Distance.
@@ -24,12 +25,12 @@ const TOGETHER: usize = 128;
 pub struct Mind {
     /// The distance.
     pub value: f64,
-    /// Pictures of each set: the count of the smaller.
+    /// Pictures used of each set: the size of the smaller.
     pub count: usize,
 }
 
-/// MIND over [`PROJECTIONS`] directions; `seed` is that of PyTorch's generator (torch-fidelity: 2020). `generated` is
-/// torch-fidelity's input 1.
+/// MIND over [`PROJECTIONS`] directions; `seed` is that of PyTorch's generator (torch-fidelity:
+/// 2020). `generated` is torch-fidelity's input 1.
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has fewer than 2.
@@ -67,7 +68,7 @@ fn directions(mut values: Vec<f32>, d: usize) -> Vec<f32> {
     values
 }
 
-/// All projections on one direction after those on the other.
+/// The projections on each direction, one direction after the other.
 fn projected(features: &Features, directions: &[f32]) -> Vec<f32> {
     let (n, d) = (features.count(), features.dimensions());
     let x = MatRef::from_row_major_slice(features.values(), n, d);
@@ -78,7 +79,7 @@ fn projected(features: &Features, directions: &[f32]) -> Vec<f32> {
     projections
 }
 
-/// The squared 2-Wasserstein distance of two equally large sets of numbers, which it sorts.
+/// The squared 2-Wasserstein distance of two equally large sets of numbers; sorts both.
 fn wasserstein(x: &mut [f32], y: &mut [f32]) -> f64 {
     x.sort_unstable_by(f32::total_cmp);
     y.sort_unstable_by(f32::total_cmp);

@@ -3,20 +3,20 @@
 //! | module | holds |
 //! |---|---|
 //! | [`fid`] | Fréchet distance of two Gaussians |
-//! | [`fid_infinity`] | the same extrapolated to infinitely many pictures |
+//! | [`fid_infinity`] | FID extrapolated to infinitely many pictures |
 //! | [`isc`] | Inception Score |
 //! | [`prdc`] | precision, recall, density, coverage |
 //! | [`ppl`] | Perceptual Path Length |
 //! | [`mind`] | Monge Inception Distance |
 //! | [`authenticity`] | copies of training pictures, nearest-training distances |
 //! | [`ct`] | the C_T test for copied training data |
-//! | [`spread`] | how far a value would move with other pictures |
+//! | [`spread`] | the standard error of a value, from random halves |
 //! | [`pca`], [`kmeans`] | principal components, clusters |
 //! | [`pairs`], [`balls`] | nearest neighbours and balls over all pairs, on the tiles of `tiles` |
 //! | [`torch_random`] | PyTorch's generator |
-//! | [`subset`](mod@subset) | some rows of a set |
+//! | [`subset`](mod@subset) | selected rows of a set |
 //!
-//! KID is in [`shared::metrics::kid`], because `train` measures it, too.
+//! KID is in [`shared::metrics::kid`], because `train` also measures it.
 
 pub mod authenticity;
 pub mod balls;

@@ -1,18 +1,19 @@
-//! Distances between all rows of two sets of features, in bounded memory: nearest neighbours, and who lies in whose ball.
+//! Nearest neighbours between all rows of two sets of features, in bounded memory.
 //!
-//! The pairs are screened tile by tile with products in f32 (`super::tiles`). A bound of the rounding error goes with every
-//! screened value, and wherever it leaves a decision open the distance is computed from the differences in f64. The results are
-//! therefore those of f64 arithmetic on every pair, at the cost of an f32 matrix product.
+//! The pairs are screened tile by tile with products in f32 (`super::tiles`) and a bound of their
+//! rounding error. If the bound leaves a decision open, the distance is computed from the
+//! differences in f64. The results are those of f64 arithmetic on every pair, at the cost of an f32
+//! matrix product.
 
 use rayon::prelude::*;
 use shared::metrics::features::Features;
 
-use super::tiles::{self, Frame, Place, Row, Side};
+use super::tiles::{self, Accumulator, Frame, Place, Rows};
 
-/// Neighbours kept beyond those that were asked for: the screen need not tell more than these apart.
+/// Candidates kept beyond `k`, so that the screen need not order near ties.
 const SPARE: usize = 8;
 
-/// Values that are screened before any of them is looked at.
+/// Values screened at once.
 const SCREENED: usize = 64;
 
 /// A row near another row.
@@ -40,56 +41,56 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// Those of row `i`, nearest first; of equally near ones the first comes first.
+    /// The neighbours of row `i`, nearest first; ties in order of their rows.
     #[must_use]
     pub fn of(&self, i: usize) -> &[Neighbour] {
         &self.all[i * self.k..(i + 1) * self.k]
     }
 
-    /// Every row's squared distance to its k-th.
+    /// Every row's squared distance to its k-th neighbour.
     #[must_use]
     pub fn squared_radii(&self) -> Vec<f64> {
         self.all.chunks_exact(self.k).map(|row| row[self.k - 1].squared).collect()
     }
 
-    /// Every row's nearest.
+    /// Every row's nearest neighbour.
     pub fn nearest(&self) -> impl Iterator<Item = Neighbour> {
         self.all.chunks_exact(self.k).map(|row| row[0])
     }
 }
 
-/// The `k` nearest other rows of every row of `set`, which has more than `k` rows, all finite; `k` is at least 1.
+/// The `k` nearest other rows of every row of `set`, with k ≥ 1, more than `k` rows, all finite.
 #[must_use]
 pub fn nearest_within(set: &Features, k: usize) -> Neighbours {
     let frame = Frame::of(&[set]);
-    let side = Side::new(set, &frame, None);
+    let set_rows = Rows::new(set, &frame, None);
     let mut rows = vec![Candidates::new(k); set.count()];
-    tiles::within(&side, &mut rows, "distances within a set");
-    finished(&side, &side, rows, k)
+    tiles::within(&set_rows, &mut rows, "distances within a set");
+    finished(&set_rows, &set_rows, rows, k)
 }
 
-/// The `k` nearest rows in `among`, which has at least `k`, of every row in `of`; rows of one length, all finite; `k` is at
-/// least 1.
+/// The `k` nearest rows in `among` of every row in `of`, with k ≥ 1, at least `k` rows in `among`,
+/// all finite and of one length.
 #[must_use]
 pub fn nearest(of: &Features, among: &Features, k: usize) -> Neighbours {
     let frame = Frame::of(&[of, among]);
-    let (of, among) = (Side::new(of, &frame, None), Side::new(among, &frame, None));
+    let (of, among) = (Rows::new(of, &frame, None), Rows::new(among, &frame, None));
     let mut rows = vec![Candidates::new(k); of.count()];
     tiles::between(&among, None, &of, &mut rows, "distances between two sets");
     finished(&of, &among, rows, k)
 }
 
-fn finished(of: &Side<'_>, among: &Side<'_>, rows: Vec<Candidates>, k: usize) -> Neighbours {
+fn finished(of: &Rows<'_>, among: &Rows<'_>, rows: Vec<Candidates>, k: usize) -> Neighbours {
     let all = rows.par_iter().enumerate().flat_map_iter(|(i, row)| row.finished(of, i, among, k)).collect();
     Neighbours { k, all }
 }
 
-/// The rows that may be among the nearest to a row, by a lower bound of half the squared distance.
+/// Candidates for the nearest rows, by a lower bound of half the squared distance.
 #[derive(Clone, Debug)]
 struct Candidates {
     kept: Vec<(f32, u32)>,
     limit: usize,
-    /// Nothing at or beyond it is kept.
+    /// Rows at or beyond it are dropped.
     bound: f32,
 }
 
@@ -112,8 +113,9 @@ impl Candidates {
         }
     }
 
-    /// The `k` nearest, exactly. What was not kept is at least `bound` away; where that does not settle it, all are computed.
-    fn finished(&self, of: &Side<'_>, i: usize, among: &Side<'_>, k: usize) -> Vec<Neighbour> {
+    /// The `k` nearest rows, exactly. Dropped rows are at least `bound` away; if that is not
+    /// conclusive, all distances are computed.
+    fn finished(&self, of: &Rows<'_>, i: usize, among: &Rows<'_>, k: usize) -> Vec<Neighbour> {
         let measured = |rows: &mut dyn Iterator<Item = u32>| {
             let mut near: Vec<Neighbour> =
                 rows.map(|row| Neighbour { row, squared: of.squared(i, among, row as usize) }).collect();
@@ -123,7 +125,7 @@ impl Candidates {
         };
         let near = measured(&mut self.kept.iter().map(|&(_, row)| row));
         let farthest = near[near.len() - 1].squared;
-        // Nothing is nearer than 0, and which of several copies is named does not matter.
+        // Nothing is nearer than 0, and any of several copies will do.
         if farthest == 0.0 || (of.halved(farthest) as f32) < self.bound {
             return near;
         }
@@ -132,7 +134,7 @@ impl Candidates {
     }
 }
 
-impl Row for Candidates {
+impl Accumulator for Candidates {
     fn part(&self) -> Self {
         Self { kept: Vec::with_capacity(self.limit), ..*self }
     }
@@ -142,9 +144,9 @@ impl Row for Candidates {
     }
 
     fn scan(&mut self, owner: Place<'_>, other: Place<'_>, products: &[f32]) {
-        let own = owner.side.lower[owner.first];
-        let itself = owner.side.is(other.side).then_some(owner.first);
-        let lower = &other.side.lower[other.first..other.first + products.len()];
+        let own = owner.rows.lower[owner.first];
+        let itself = owner.rows.is(other.rows).then_some(owner.first);
+        let lower = &other.rows.lower[other.first..other.first + products.len()];
         for (chunk, (products, lower)) in products.chunks(SCREENED).zip(lower.chunks(SCREENED)).enumerate() {
             let bound = self.bound - own;
             if !products.iter().zip(lower).fold(false, |any, (p, l)| any | (l - p < bound)) {

@@ -1,27 +1,29 @@
-//! Principal components of several sets together, for a picture of where they lie, or fewer dimensions.
+//! Principal components of the union of several sets.
 
 use faer::{Mat, Side};
 use shared::metrics::features::{self, Features, FeaturesError};
 
 use super::fid::{Divisor, Gaussian};
 
-/// The directions in which the rows of some sets spread most.
+/// The principal components of some rows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
     /// Mean of all rows, `[d]`.
     pub mean: Vec<f64>,
-    /// One direction of length 1 after the other, each `[d]`, the widest first. Of its numbers the one that is farthest from 0 is
-    /// above 0.
+    /// Unit vectors, each `[d]`, by descending variance. The number farthest from 0 is positive in
+    /// each.
     pub components: Vec<Vec<f64>>,
     /// The share of the variance along each.
     pub explained: Vec<f64>,
 }
 
 impl Pca {
-    /// The first `count` components (fewer where there are fewer dimensions) of all rows of `sets`, which are named for errors.
+    /// The first `count` components (at most the dimensions) of all rows of `sets`, which have
+    /// names for errors.
     ///
     /// # Errors
-    /// When the rows differ in length, are not finite, a set has fewer than 2, or the decomposition does not converge.
+    /// When the rows differ in length, are not finite, a set has fewer than 2, or the decomposition
+    /// does not converge.
     pub fn of(sets: &[(&'static str, &Features)], count: usize) -> Result<Self, FeaturesError> {
         let d = sets.first().map_or(0, |(_, set)| set.dimensions());
         for &(name, set) in sets {
@@ -36,14 +38,14 @@ impl Pca {
         let what = "eigen decomposition";
         let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| FeaturesError::NoConvergence { what })?;
         let total: f64 = (0..d).map(|i| covariance[(i, i)]).sum();
-        // They come in rising order.
+        // Eigenvalues ascend.
         let widest = || (0..d).rev().take(count);
         let components = widest().map(|j| upright(eigen.U().col(j).iter().copied().collect())).collect();
         let explained = widest().map(|j| if total > 0.0 { eigen.S()[j].max(0.0) / total } else { 0.0 }).collect();
         Ok(Self { mean, components, explained })
     }
 
-    /// Where the rows of `set` lie along the components: [count, components].
+    /// Projects the rows of `set` on the components: [count, components].
     #[must_use]
     pub fn project(&self, set: &Features) -> Features {
         let along = |row: &[f32], component: &[f64]| -> f64 {

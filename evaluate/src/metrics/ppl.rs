@@ -1,8 +1,10 @@
-//! Perceptual Path Length (Karras et al. 2018, arXiv:1812.04948, section 4.1) as torch-fidelity's `metric_ppl.py` computes it: the
-//! LPIPS distance of the pictures of two latent vectors that are a small step apart, divided by the step's square.
+//! Perceptual Path Length (Karras et al. 2018, arXiv:1812.04948, section 4.1), following
+//! torch-fidelity's `metric_ppl.py`: the LPIPS distance of the pictures of two latent vectors a
+//! small step apart, divided by the squared step.
 //!
-//! Latent vectors are numpy's `RandomState(2020)`: first all starting points, then all ends, in f64 and rounded to f32. Pictures are
-//! 8-bit and compared at 64×64. Distances below the 1st or above the 99th percentile are left out.
+//! Latent vectors come from numpy's `RandomState(2020)`: first all starts, then all ends, in f64
+//! and rounded to f32. Pictures are 8-bit and compared at 64×64. Distances below the 1st or above
+//! the 99th percentile are dropped.
 
 use shared::metrics::mt19937::RandomState;
 use shared::metrics::resize::RgbPicture;
@@ -10,7 +12,7 @@ use thiserror::Error;
 
 use crate::networks::lpips::Lpips;
 
-/// How a latent vector is drawn; torch-fidelity's names.
+/// The distribution of latent vectors; torch-fidelity's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Noise {
     /// `normal`: independent standard normal numbers.
@@ -18,11 +20,11 @@ pub enum Noise {
     Normal,
     /// `uniform_0_1`: independent numbers from [0, 1).
     Uniform,
-    /// `unit`: those, divided by the vector's length.
+    /// `unit`: `uniform_0_1`, divided by the vector's length.
     Unit,
 }
 
-/// What lies between two latent vectors; torch-fidelity's names.
+/// The interpolation of two latent vectors; torch-fidelity's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interpolation {
     /// `lerp`: the straight line.
@@ -30,35 +32,35 @@ pub enum Interpolation {
     Lerp,
     /// `slerp_any`: along the circle, whatever the lengths.
     Slerp,
-    /// `slerp_unit`: the same, and the result has length 1.
+    /// `slerp_unit`: `slerp_any`, normalised to length 1.
     SlerpUnit,
 }
 
-/// What a PPL depends on, with torch-fidelity's defaults.
+/// The settings of a PPL, with torch-fidelity's defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct PplSettings {
     /// Pairs of latent vectors; the paper's 50,000.
     pub count: usize,
-    /// Numbers of a latent vector.
+    /// Length of a latent vector.
     pub latent: usize,
-    /// How they are drawn.
+    /// Their distribution.
     pub noise: Noise,
-    /// What the small step follows.
+    /// The path of the small step.
     pub interpolation: Interpolation,
-    /// The step, as a part of the way.
+    /// The step, as a fraction of the path.
     pub epsilon: f64,
     /// Side in pixels at which pictures are compared; `None` compares them as they are.
     pub resize: Option<usize>,
-    /// Percentiles outside of which distances are left out.
+    /// Percentiles between which distances are kept.
     pub kept: [f64; 2],
-    /// Of numpy's legacy generator.
+    /// Seed of numpy's legacy generator.
     pub seed: u32,
-    /// Pairs in one call of the generator.
+    /// Pairs per call of the generator.
     pub batch: usize,
 }
 
-impl Settings {
-    /// The defaults for a generator with latent vectors of this length.
+impl PplSettings {
+    /// The defaults for latent vectors of length `latent`.
     #[must_use]
     pub const fn new(latent: usize) -> Self {
         Self {
@@ -75,24 +77,24 @@ impl Settings {
     }
 }
 
-/// A PPL with the spread of the distances that were kept.
+/// A PPL with the spread of the kept distances.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ppl {
     /// Their mean.
     pub mean: f64,
-    /// Their standard deviation (divided by their number, as numpy does).
+    /// Their standard deviation, in numpy's convention (divided by their number).
     pub std: f64,
-    /// How many they are.
+    /// Their number.
     pub kept: usize,
 }
 
-/// Why there is no PPL; `E` is why there are no pictures.
+/// Why there is no PPL; `E` is the generator's error.
 #[derive(Debug, Error)]
 pub enum PplError<E> {
     /// The generator failed.
     #[error(transparent)]
     Generator(E),
-    /// It made another number of pictures than it was asked for.
+    /// The generator returned a wrong number of pictures.
     #[error("the generator made {made} pictures of {asked} latent vectors")]
     Count {
         /// Pictures.
@@ -129,13 +131,13 @@ impl Latents {
     }
 }
 
-/// PPL of the generator `pictures`, which makes one picture of each latent vector, in their order.
+/// PPL of the generator `pictures`, which makes one picture per latent vector, in order.
 ///
 /// # Errors
 /// When the generator fails, or a distance is not finite.
 pub fn ppl<E>(
     lpips: &Lpips,
-    settings: &Settings,
+    settings: &PplSettings,
     mut pictures: impl FnMut(&[Vec<f32>]) -> Result<Vec<RgbPicture>, E>,
 ) -> Result<Ppl, PplError<E>> {
     let latents = |random| Latents { random, noise: settings.noise, length: settings.latent };
@@ -166,7 +168,7 @@ fn summary<E>(mut distances: Vec<f64>, [low, high]: [f64; 2]) -> Result<Ppl, Ppl
     }
     distances.sort_unstable_by(f64::total_cmp);
     let last = distances.len().checked_sub(1).ok_or(PplError::Empty)? as f64;
-    // numpy's percentiles `lower` and `higher` are distances that exist; those that equal them are kept.
+    // numpy's percentiles `lower` and `higher` are existing distances; equal ones are kept.
     let (least, most) = (distances[(low / 100.0 * last).floor() as usize], distances[(high / 100.0 * last).ceil() as usize]);
     distances.retain(|d| (least..=most).contains(d));
     let count = distances.len() as f64;
@@ -175,7 +177,7 @@ fn summary<E>(mut distances: Vec<f64>, [low, high]: [f64; 2]) -> Result<Ppl, Ppl
     Ok(Ppl { mean, std: variance.sqrt(), kept: distances.len() })
 }
 
-/// Keeps lengths and sines away from 0 (torch-fidelity's `noise.py`).
+/// The lower bound of lengths and sines (torch-fidelity's `noise.py`).
 const TINY: f32 = 1e-7;
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -187,7 +189,7 @@ fn normalize(v: &mut [f32]) {
     v.iter_mut().for_each(|v| *v /= length);
 }
 
-/// The vector at the part `t` of the way from `a` to `b`, in f32.
+/// The vector at the fraction `t` of the path from `a` to `b`, in f32.
 fn between(a: &[f32], b: &[f32], t: f64, interpolation: Interpolation) -> Vec<f32> {
     let lerp = || a.iter().zip(b).map(|(a, b)| a + (b - a) * t as f32).collect();
     let mut between = match interpolation {
@@ -200,7 +202,7 @@ fn between(a: &[f32], b: &[f32], t: f64, interpolation: Interpolation) -> Vec<f3
             });
             let cosine = dot(&unit_a, &unit_b);
             let is_zero = |v: &[f32]| dot(v, v).sqrt() < TINY;
-            // On one line, or nowhere: there is no circle.
+            // Parallel or zero vectors define no circle.
             if is_zero(&unit_a) || is_zero(&unit_b) || !(-1.0 + TINY..=1.0 - TINY).contains(&cosine) {
                 lerp()
             } else {
@@ -224,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_outside_of_the_percentiles_are_left_out_and_equal_ones_kept() {
+    fn distances_outside_the_percentiles_are_dropped_and_equal_ones_kept() {
         // Of 0..=199, numpy's lower 1 % is at 1.99 → 1 and its higher 99 % at 197.01 → 198.
         let of = |distances: Vec<f64>| summary::<Infallible>(distances, [1.0, 99.0]).expect("distances");
         let all = of((0..200).rev().map(f64::from).collect());
@@ -243,7 +245,8 @@ mod tests {
                 |t: f64, end: &[f32]| between(&a, &b, t, interpolation).iter().zip(end).all(|(x, y)| (x - y).abs() <= 1e-6);
             assert!(near(0.0, &a) && near(1.0, &b), "{interpolation:?}");
         }
-        // Opposite vectors have no circle between them; the result of SlerpUnit has length 1 all the same.
+        // Opposite vectors have no circle between them; the result of SlerpUnit has length 1 all
+        // the same.
         assert_eq!(between(&[1.0, 0.0], &[-1.0, 0.0], 0.25, Interpolation::Slerp), [0.5, 0.0]);
         assert_eq!(between(&[2.0, 0.0], &[-2.0, 0.0], 0.25, Interpolation::SlerpUnit), [1.0, 0.0]);
     }

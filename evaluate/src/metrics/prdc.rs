@@ -1,19 +1,20 @@
 //! Precision and recall by nearest neighbours, density and coverage.
 //!
-//! [`precision_recall`]: improved precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991) as torch-fidelity's
-//! `metric_prc.py`: the third neighbour, balls with their border. [`prdc`]: Naeem et al. 2020, arXiv:2002.09797, as their package
-//! `prdc`: the fifth neighbour, balls without their border, distances rounded to f32. torch-fidelity computes its distances
-//! in f32; counts agree unless a row lies on a border to within that rounding.
+//! [`precision_recall`]: improved precision and recall (Kynkäänniemi et al. 2019,
+//! arXiv:1904.06991), following torch-fidelity's `metric_prc.py`: third neighbour, closed balls.
+//! [`prdc`]: Naeem et al. 2020, arXiv:2002.09797, following their package `prdc`: fifth neighbour,
+//! open balls, distances rounded to f32. torch-fidelity computes its distances in f32; counts agree
+//! unless a row lies on a border to within that rounding.
 
 use shared::metrics::features::{self, Features, FeaturesError};
 
 use super::balls::{self, Ball, Counts};
 use super::pairs;
 
-/// The neighbour that torch-fidelity's balls reach.
+/// torch-fidelity's default neighbour.
 pub const NEIGHBOUR: usize = 3;
 
-/// The neighbour that the balls of the package `prdc` reach in its authors' paper.
+/// The neighbour in the paper of the package `prdc`.
 pub const PRDC_NEIGHBOUR: usize = 5;
 
 /// Improved precision and recall.
@@ -34,9 +35,10 @@ pub struct Prdc {
     pub precision: f64,
     /// Share of real pictures in some generated picture's ball.
     pub recall: f64,
-    /// Real balls that hold a generated picture, on average, divided by the neighbour: 1 for sets that are alike.
+    /// Mean number of real balls around a generated picture, divided by the neighbour: 1 for equal
+    /// distributions.
     pub density: f64,
-    /// Share of real pictures whose ball holds a generated one.
+    /// Share of real pictures whose ball contains a generated one.
     pub coverage: f64,
 }
 
@@ -51,7 +53,7 @@ pub fn precision_recall(generated: &Features, real: &Features, neighbour: usize)
     Ok(PrecisionRecall { precision, recall, f_score: 2.0 * precision * recall / (precision + recall).max(1e-5) })
 }
 
-/// All four with balls to the `neighbour`-th neighbour (usually [`PRDC_NEIGHBOUR`]).
+/// All four measures with balls to the `neighbour`-th neighbour (usually [`PRDC_NEIGHBOUR`]).
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has no `neighbour`-th neighbour.
@@ -77,7 +79,7 @@ fn crossed(
     Ok(balls::counts(rule, (generated, radii(generated)), (real, radii(real))))
 }
 
-/// Too few pictures, told by what makes them too few.
+/// Names the missing neighbour in the error of too few pictures.
 fn no_neighbour(error: FeaturesError, neighbour: usize) -> FeaturesError {
     match error {
         FeaturesError::TooFew { set, count, .. } => FeaturesError::NoNeighbour { set, count, neighbour },

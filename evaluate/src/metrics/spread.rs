@@ -1,8 +1,8 @@
-//! How far a metric's value would move with other pictures of the same kind.
-//!
-//! The delete-half jackknife (Efron and Tibshirani 1993, section 11.7; Shao and Wu 1989): the standard deviation of the value over
-//! random halves, drawn without replacement, estimates the standard error of the value on all pictures, without any factor.
-//! Drawing with replacement would repeat pictures, and a repeated picture is its own nearest neighbour.
+//! The standard error of a metric by the delete-half jackknife (Efron and Tibshirani 1993, section
+//! 11.7; Shao and Wu 1989): the standard deviation of the value over random halves, drawn without
+//! replacement, estimates the standard error of the value on all pictures, without any factor.
+//! Drawing with replacement would repeat pictures, and a repeated picture is its own nearest
+//! neighbour.
 
 use shared::metrics::features::FeaturesError;
 use shared::rng;
@@ -31,8 +31,8 @@ pub fn halves(generated_count: usize, real_count: usize, repeats: u64, seed: u64
     (0..repeats).map(draw).collect()
 }
 
-/// The standard error of each of `metrics` on all pictures, as many generated and real ones as `counts` says, from `repeats` (at
-/// least 2) halves of both sets: the standard deviation over the halves, divided by their number less 1.
+/// The standard errors of `metrics` on `counts` generated and real pictures, from `repeats` (at
+/// least 2) halves of both sets: the sample standard deviation over the halves.
 ///
 /// # Errors
 /// When `metrics` fail on a half.

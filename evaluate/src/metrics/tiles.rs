@@ -1,8 +1,9 @@
-//! All pairs of rows of two sets, tile by tile: the f32 products that [`super::pairs`] and [`super::balls`] screen, with a bound of
-//! their rounding error, handed to whoever keeps something for each row.
+//! All pairs of rows of two sets, tile by tile: f32 products with a bound of their rounding error,
+//! passed to an [`Accumulator`] per row. [`super::pairs`] and [`super::balls`] screen them.
 //!
-//! |x−y|²/2 = |x|²/2 + |y|²/2 − x·y. The rows are centred and scaled by a power of two first: distances stay what they are up to the
-//! scale, the products get smaller, and so does the bound. A worker needs two panels of [`TILE`] rows and two tiles.
+//! Half a squared distance is |x−y|²/2 = |x|²/2 + |y|²/2 − x·y. The rows are first centred and
+//! scaled by a power of two, which preserves distances up to the scale and makes products and bound
+//! smaller. A worker needs two panels of [`TILE`] rows and two tiles.
 
 use std::ops::Range;
 
@@ -15,25 +16,26 @@ use shared::metrics::features::Features;
 /// Rows on each side of a tile: at 2048 dimensions a panel is 8 MiB, a tile 4 MiB.
 const TILE: usize = 1024;
 
-/// The fewest rows that are worth a task of their own.
+/// Minimum rows of a task.
 const LEAST_ROWS: usize = 64;
 
-/// Side of the squares in which a tile is transposed: two of them fit into the first cache.
+/// Side of the squares in which a tile is transposed: two of them fit into the L1 cache.
 const SQUARE: usize = 32;
 
-/// 2⁻²⁴: half the distance of 1 to the next f32.
+/// 2⁻²⁴, half the distance from 1 to the next f32.
 const UNIT: f64 = 1.0 / (1 << 24) as f64;
 
-/// Roundings beside those of the products (of the centred rows, the norms, the sums that are compared), in units, generously.
+/// Generous allowance for roundings other than those of the products: centred rows, norms, sums. In
+/// units.
 const MORE_ROUNDINGS: f64 = 32.0;
 
-/// Far below 1, to which the largest number is scaled, and far above the products that underflow.
+/// Far below 1, the scale of the largest number, and far above products that underflow.
 const UNDERFLOW: f64 = 1e-37;
 
-/// Relative room around a squared radius for distances that are rounded to f32 before they are compared.
+/// Relative margin of a squared radius, for distances rounded to f32 before they are compared.
 const ROUNDED: f64 = 1.0 / (1 << 21) as f64;
 
-/// How rows are centred and scaled; the same for both sets.
+/// Centre and scale, shared by both sets.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     centre: Vec<f32>,
@@ -42,7 +44,7 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// Centred at the mean of all rows, scaled so that the largest number is about 1.
+    /// The mean of all rows, and a scale that makes the largest number about 1.
     pub(super) fn of(sets: &[&Features]) -> Self {
         let d = sets[0].dimensions();
         let mut sum = vec![0.0; d];
@@ -53,7 +55,7 @@ impl Frame {
             }
             count += set.count() as f64;
         }
-        // In f32, so that a difference to it is exact in f64.
+        // In f32, so that a difference from it is exact in f64.
         let centre: Vec<f32> = sum.iter().map(|s| (s / count) as f32).collect();
         let far = |row: &[f32]| row.iter().zip(&centre).map(|(&v, &c)| (f64::from(v) - f64::from(c)).abs()).fold(0.0, f64::max);
         let largest =
@@ -63,12 +65,12 @@ impl Frame {
     }
 }
 
-/// When a row at a distance lies in a ball.
+/// The boundary of a ball.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ball {
     /// distance ≤ radius, in f64.
     Closed,
-    /// distance < radius, both rounded to f32 as scikit-learn's distances of f32 rows are.
+    /// distance < radius, both rounded to f32 like scikit-learn's distances of f32 rows.
     OpenSingle,
 }
 
@@ -81,12 +83,12 @@ impl Ball {
     }
 }
 
-/// The balls around a set's rows. Half squares, scaled.
+/// The balls around a set's rows, as scaled half squares.
 #[derive(Debug)]
 pub(super) struct Balls {
     rule: Ball,
     squared_radii: Vec<f64>,
-    /// Surely inside below it, surely outside above it.
+    /// Certainly inside below `inner`, certainly outside above `outer`.
     pub(super) inner: Vec<f32>,
     pub(super) outer: Vec<f32>,
     /// `lower − outer` and `upper − inner` of the row.
@@ -94,10 +96,11 @@ pub(super) struct Balls {
     pub(super) upper_reach: Vec<f32>,
 }
 
-/// A set of rows with bounds of their half squared norms: for rows i and j of two sides, |x−y|²/2 in scaled units lies between
-/// `lower[i] + lower[j] − p` and `upper[i] + upper[j] − p`, where p is their product in f32.
+/// A set of rows with bounds of their half squared norms. For rows i and j of two sets with the f32
+/// product p, |x−y|²/2 in scaled units lies between `lower[i] + lower[j] − p` and `upper[i] +
+/// upper[j] − p`.
 #[derive(Debug)]
-pub(super) struct Side<'a> {
+pub(super) struct Rows<'a> {
     features: &'a Features,
     frame: &'a Frame,
     pub(super) lower: Vec<f32>,
@@ -105,11 +108,11 @@ pub(super) struct Side<'a> {
     pub(super) balls: Option<Balls>,
 }
 
-impl<'a> Side<'a> {
-    /// `balls`: the rule and the squared radius of every row's.
+impl<'a> Rows<'a> {
+    /// `balls` holds the boundary rule and every row's squared radius.
     pub(super) fn new(features: &'a Features, frame: &'a Frame, balls: Option<(Ball, Vec<f64>)>) -> Self {
         let d = features.dimensions();
-        // |fl(x·y) − x·y| ≤ d·u·|x||y| in whatever order it is summed, and |x||y| ≤ |x|²/2 + |y|²/2.
+        // |fl(x·y) − x·y| ≤ d·u·|x||y| in any order of summation, and |x||y| ≤ |x|²/2 + |y|²/2.
         let relative = (d as f64 + MORE_ROUNDINGS) * UNIT;
         let halves: Vec<f64> = (0..features.count())
             .into_par_iter()
@@ -117,37 +120,37 @@ impl<'a> Side<'a> {
             .collect();
         let lower: Vec<f32> = halves.iter().map(|h| (h * (1.0 - relative) - UNDERFLOW) as f32).collect();
         let upper: Vec<f32> = halves.iter().map(|h| (h * (1.0 + relative) + UNDERFLOW) as f32).collect();
-        let mut side = Self { features, frame, lower, upper, balls: None };
-        side.balls = balls.map(|(rule, squared_radii)| {
-            let halved = |factor: f64| squared_radii.iter().map(|&r| (side.halved(r) * factor) as f32).collect::<Vec<_>>();
+        let mut set = Self { features, frame, lower, upper, balls: None };
+        set.balls = balls.map(|(rule, squared_radii)| {
+            let halved = |factor: f64| squared_radii.iter().map(|&r| (set.halved(r) * factor) as f32).collect::<Vec<_>>();
             let (inner, outer) = (halved(1.0 - ROUNDED), halved(1.0 + ROUNDED));
             let less = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a - b).collect();
-            let (lower_reach, upper_reach) = (less(&side.lower, &outer), less(&side.upper, &inner));
+            let (lower_reach, upper_reach) = (less(&set.lower, &outer), less(&set.upper, &inner));
             Balls { rule, squared_radii, inner, outer, lower_reach, upper_reach }
         });
-        side
+        set
     }
 
     pub(super) fn count(&self) -> usize {
         self.features.count()
     }
 
-    /// Whether `other` is this very side, so that row i there is row i here.
+    /// Reports if `other` is this set itself, so that its row i is row i here.
     pub(super) fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
     }
 
-    /// A squared distance → half of it in scaled units.
+    /// Half a squared distance, in scaled units.
     pub(super) fn halved(&self, squared: f64) -> f64 {
         squared * self.frame.scale * self.frame.scale / 2.0
     }
 
-    /// The squared distance of row `i` to row `j` of `other`, exactly.
+    /// The exact squared distance of row `i` to row `j` of `other`.
     pub(super) fn squared(&self, i: usize, other: &Self, j: usize) -> f64 {
         squared_distance(self.features.row(i), other.features.row(j))
     }
 
-    /// Whether row `j` of `other` lies in the ball of row `i`, exactly. False where the side has no balls.
+    /// Reports exactly if row `j` of `other` lies in the ball of row `i`; false without balls.
     pub(super) fn holds(&self, i: usize, other: &Self, j: usize) -> bool {
         self.balls.as_ref().is_some_and(|balls| balls.rule.holds(self.squared(i, other, j), balls.squared_radii[i]))
     }
@@ -166,7 +169,7 @@ impl Frame {
 /// The squared Euclidean distance of two rows, from the differences in f64.
 #[must_use]
 pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
-    /// Sums side by side, which the processor adds at once.
+    /// Parallel sums, for SIMD.
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (whole_a, rest_a) = a.as_chunks::<LANES>();
@@ -180,81 +183,83 @@ pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(&a, &b)| square(a, b)).sum::<f64>()
 }
 
-/// A row of a side, or the first of several.
+/// A row of a set, or the first of several.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
-    pub(super) side: &'a Side<'a>,
+    pub(super) rows: &'a Rows<'a>,
     pub(super) first: usize,
 }
 
-/// What is kept of a row while the tiles go by.
-pub(super) trait Row: Send + Sync + Sized {
-    /// What a worker begins with that sees a part of the other rows.
+/// Accumulates results of one row over the tiles.
+pub(super) trait Accumulator: Send + Sync + Sized {
+    /// The start value of a worker that sees a part of the other rows.
     fn part(&self) -> Self;
 
-    /// Adds what a worker found.
+    /// Merges the result of a worker.
     fn merge(&mut self, part: Self);
 
-    /// Looks at the row `owner`'s products with the rows from `other` on.
+    /// Scans the products of row `owner` with the rows from `other` on.
     fn scan(&mut self, owner: Place<'_>, other: Place<'_>, products: &[f32]);
 }
 
-/// Shows every row of `side` all rows of `side`, itself among them. A product is computed once for both of its rows.
-pub(super) fn within<R: Row>(side: &Side<'_>, rows: &mut [R], title: &str) {
+/// Scans all pairs of rows of `set`, each row with itself included. Every product is computed once.
+pub(super) fn within<A: Accumulator>(set: &Rows<'_>, rows: &mut [A], title: &str) {
     let blocks = rows.len().div_ceil(TILE) as u64;
     let progress = Progress::new(title, blocks * (blocks + 1) / 2);
-    for first in (0..side.count()).step_by(TILE) {
-        let end = (first + TILE).min(side.count());
-        let place = Place { side, first };
-        let panel = side.panel(first..end);
+    for first in (0..set.count()).step_by(TILE) {
+        let end = (first + TILE).min(set.count());
+        let place = Place { rows: set, first };
+        let panel = set.panel(first..end);
         let (head, tail) = rows.split_at_mut(end);
         let block = &mut head[first..];
         let tile = products(&panel, &panel, end - first, Par::rayon(0));
         block.par_iter_mut().zip(tile.par_chunks(end - first)).enumerate().for_each(|(i, (row, products))| {
-            row.scan(Place { side, first: first + i }, place, products);
+            row.scan(Place { rows: set, first: first + i }, place, products);
         });
         progress.add(1);
-        strip(place, &panel, Some(block), Place { side, first: end }, tail, TILE, &progress);
+        strip(place, &panel, Some(block), Place { rows: set, first: end }, tail, TILE, &progress);
     }
 }
 
-/// Shows every row of `b` all rows of `a`, and, where something is kept for them, every row of `a` all rows of `b`.
-pub(super) fn between<R: Row>(a: &Side<'_>, mut rows_a: Option<&mut [R]>, b: &Side<'_>, rows_b: &mut [R], title: &str) {
-    // Enough tasks for all workers, however few rows there are.
+/// Scans all rows of `a` for every row of `b`, and with `rows_a` also all rows of `b` for every row
+/// of `a`.
+pub(super) fn between<A: Accumulator>(a: &Rows<'_>, mut rows_a: Option<&mut [A]>, b: &Rows<'_>, rows_b: &mut [A], title: &str) {
+    // Enough tasks for all workers, even for few rows.
     let step = rows_b.len().div_ceil(rayon::current_num_threads()).clamp(LEAST_ROWS, TILE);
     let progress = Progress::new(title, (a.count().div_ceil(TILE) * rows_b.len().div_ceil(step)) as u64);
     for first in (0..a.count()).step_by(TILE) {
         let end = (first + TILE).min(a.count());
         let block = rows_a.as_deref_mut().map(|rows| &mut rows[first..end]);
-        strip(Place { side: a, first }, &a.panel(first..end), block, Place { side: b, first: 0 }, rows_b, step, &progress);
+        strip(Place { rows: a, first }, &a.panel(first..end), block, Place { rows: b, first: 0 }, rows_b, step, &progress);
     }
 }
 
-/// The tiles of the rows at `a`, whose panel is given, with all `rows_b`, which begin at `b`: `step` of them a task.
-fn strip<R: Row>(
+/// Scans the tiles of the rows at `a`, given as a panel, with all `rows_b`, which begin at `b`, in
+/// tasks of `step` rows.
+fn strip<A: Accumulator>(
     a: Place<'_>,
     panel_a: &[f32],
-    rows_a: Option<&mut [R]>,
+    rows_a: Option<&mut [A]>,
     b: Place<'_>,
-    rows_b: &mut [R],
+    rows_b: &mut [A],
     step: usize,
     progress: &Progress,
 ) {
     let kept = rows_a.as_deref();
-    let work = |(task, rows_b): (usize, &mut [R])| {
+    let work = |(task, rows_b): (usize, &mut [A])| {
         let b = Place { first: b.first + task * step, ..b };
-        let count = panel_a.len() / a.side.features.dimensions();
-        let tile = products(panel_a, &b.side.panel(b.first..b.first + rows_b.len()), count, Par::Seq);
+        let count = panel_a.len() / a.rows.features.dimensions();
+        let tile = products(panel_a, &b.rows.panel(b.first..b.first + rows_b.len()), count, Par::Seq);
         scan_all(rows_b, b, a, &tile, count);
         let parts = kept.map(|rows| {
-            let mut parts: Vec<R> = rows.iter().map(Row::part).collect();
+            let mut parts: Vec<A> = rows.iter().map(Accumulator::part).collect();
             scan_all(&mut parts, a, b, &transposed(&tile, count), rows_b.len());
             parts
         });
         progress.add(1);
         parts
     };
-    let parts: Vec<Option<Vec<R>>> = rows_b.par_chunks_mut(step).enumerate().map(work).collect();
+    let parts: Vec<Option<Vec<A>>> = rows_b.par_chunks_mut(step).enumerate().map(work).collect();
     if let Some(rows) = rows_a {
         for parts in parts.into_iter().flatten() {
             rows.iter_mut().zip(parts).for_each(|(row, part)| row.merge(part));
@@ -262,13 +267,14 @@ fn strip<R: Row>(
     }
 }
 
-fn scan_all<R: Row>(rows: &mut [R], owner: Place<'_>, other: Place<'_>, tile: &[f32], others: usize) {
+fn scan_all<A: Accumulator>(rows: &mut [A], owner: Place<'_>, other: Place<'_>, tile: &[f32], others: usize) {
     for (i, (row, products)) in rows.iter_mut().zip(tile.chunks(others)).enumerate() {
         row.scan(Place { first: owner.first + i, ..owner }, other, products);
     }
 }
 
-/// The products of all rows of panel `a`, which are `count`, with the first of `b`, then with the second, and so on.
+/// The products of all `count` rows of panel `a` with the first row of `b`, then with the second,
+/// and so on.
 fn products(a: &[f32], b: &[f32], count: usize, par: Par) -> Vec<f32> {
     let d = a.len() / count;
     let others = b.len() / d;
@@ -279,7 +285,7 @@ fn products(a: &[f32], b: &[f32], count: usize, par: Par) -> Vec<f32> {
     tile
 }
 
-/// Lines of `length` → as many lines as they are long.
+/// Transposes lines of `length`.
 fn transposed(tile: &[f32], length: usize) -> Vec<f32> {
     let lines = tile.len() / length;
     let mut out = vec![0.0; tile.len()];

@@ -1,15 +1,15 @@
-//! PyTorch's generator on the CPU, as far as the metrics need it: `randperm` and `randn` of a
-//! `torch.Generator("cpu").manual_seed(seed)`.
+//! PyTorch's CPU generator: `randperm` and `randn` of `torch.Generator("cpu").manual_seed(seed)`.
 //!
-//! It is MT19937 seeded as numpy's legacy generator is. Where the draws go: PyTorch's `aten/src/ATen/native/TensorFactories.cpp`
-//! (`randperm_cpu`) and `native/cpu/DistributionTemplates.h` (`normal_fill`). Integers are reproduced exactly; normal numbers to
-//! the last bits, because PyTorch's vectorised logarithm, sine and cosine differ there between processors.
+//! It is MT19937, seeded like numpy's legacy generator. The draws follow PyTorch's
+//! `aten/src/ATen/native/TensorFactories.cpp` (`randperm_cpu`) and
+//! `native/cpu/DistributionTemplates.h` (`normal_fill`). Integers are exact. Normal numbers may
+//! differ in the last bits, as PyTorch's own do between processors.
 
 use std::f32::consts::TAU;
 
 use shared::metrics::mt19937::RandomState;
 
-/// Normal numbers are made this many at a time: as many radii as angles, half each.
+/// Normal numbers per block: half radii, half angles.
 const BLOCK: usize = 16;
 
 /// `torch.Generator("cpu")` with a seed.
@@ -25,7 +25,7 @@ impl TorchRandom {
         Self { words: RandomState::new(seed) }
     }
 
-    /// `torch.randperm(n)`: the place `i` gets one of those that are left, by remainder.
+    /// `torch.randperm(n)`: position `i` gets one of the remaining numbers, by remainder.
     pub fn permutation(&mut self, n: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n as u32).collect();
         for i in 0..n.saturating_sub(1) {
@@ -40,13 +40,13 @@ impl TorchRandom {
     /// # Panics
     /// When `count` is below 16, for which PyTorch has another algorithm.
     pub fn normals(&mut self, count: usize) -> Vec<f32> {
-        assert!(count >= BLOCK, "PyTorch draws fewer than {BLOCK} normal numbers in another way");
+        assert!(count >= BLOCK, "PyTorch draws fewer than {BLOCK} normal numbers differently");
         let mut values: Vec<f32> = (0..count).map(|_| self.uniform()).collect();
         for block in values.chunks_exact_mut(BLOCK) {
             box_muller(block);
         }
         if !count.is_multiple_of(BLOCK) {
-            // The last 16 are drawn again, over what the last whole block had left there.
+            // The last 16 are drawn again, overwriting a part of the last whole block.
             let tail = &mut values[count - BLOCK..];
             tail.iter_mut().for_each(|v| *v = self.uniform());
             box_muller(tail);
@@ -60,7 +60,7 @@ impl TorchRandom {
     }
 }
 
-/// Uniform numbers → normal ones: the first half are radii, the second angles.
+/// Uniform → normal numbers: the first half are radii, the second angles.
 fn box_muller(block: &mut [f32]) {
     let (radii, angles) = block.split_at_mut(BLOCK / 2);
     for (first, second) in radii.iter_mut().zip(angles) {

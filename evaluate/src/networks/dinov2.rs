@@ -1,9 +1,10 @@
-//! DINOv2 ViT-S/14 and ViT-B/14 without registers (Oquab et al. 2023, arXiv:2304.07193): FD-DINOv2 is the Fréchet distance of its
-//! features (Stein et al. 2023, arXiv:2306.04675).
+//! DINOv2 ViT-S/14 and ViT-B/14 without registers (Oquab et al. 2023, arXiv:2304.07193). FD-DINOv2
+//! is the Fréchet distance of its features (Stein et al. 2023, arXiv:2306.04675).
 //!
-//! Weights: `model.safetensors` of facebook/dinov2-small and facebook/dinov2-base on Hugging Face, in their names. Features as
-//! torch-fidelity's `FeatureExtractorDinoV2` and dgm-eval take them: 224×224, ImageNet's mean and deviation, the class token after the
-//! last normalisation. The position embeddings are resized as the hub code does it (`super::positions`).
+//! Weights: `model.safetensors` of facebook/dinov2-small and facebook/dinov2-base on Hugging Face,
+//! in their names. Features follow torch-fidelity's `FeatureExtractorDinoV2` and dgm-eval: 224×224,
+//! ImageNet's mean and deviation, the class token after the last normalisation. The position
+//! embeddings are resized in the convention of the hub code (`super::positions`).
 
 use std::path::Path;
 
@@ -22,16 +23,16 @@ use super::positions;
 pub const SIDE: usize = 224;
 /// Side of a patch in pixels.
 const PATCH: usize = 14;
-/// Patches a side of the input.
+/// Patches along a side of the input.
 const PATCHES: usize = SIDE / PATCH;
-/// Blocks one after the other.
+/// Transformer blocks.
 const DEPTH: usize = 12;
-/// Numbers of one head of attention.
+/// Width of an attention head.
 const HEAD: usize = 64;
-/// Of the normalisations.
+/// Epsilon of layer normalisation.
 const EPSILON: f64 = 1e-6;
 
-/// Which of the published sizes.
+/// A published size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// ViT-S/14: 384 features.
@@ -70,7 +71,7 @@ impl Size {
         }
     }
 
-    /// For errors: what a file of it holds.
+    /// The expected contents of its file, for errors.
     const fn expected(self) -> &'static str {
         match self {
             Self::Small => "DINOv2 ViT-S/14 in the names of facebook/dinov2-small",
@@ -79,7 +80,7 @@ impl Size {
     }
 }
 
-/// Over the numbers of each token.
+/// Layer normalisation over each token.
 #[derive(Debug)]
 struct Norm {
     gamma: Tensor<1>,
@@ -97,7 +98,7 @@ impl Norm {
     }
 }
 
-/// Attention and a perceptron, each over what is normalised before and scaled and added after.
+/// A transformer block: attention and a perceptron, each normalised before, then scaled and added.
 #[derive(Debug)]
 struct Block {
     norms: [Norm; 2],
@@ -126,7 +127,7 @@ impl Block {
     }
 
     /// # Shapes
-    /// `x` [B · tokens, width] gives the same.
+    /// `x` [B · tokens, width] → the same.
     fn forward(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
         let attended = self.attention(self.norms[0].forward(x.clone()), batch);
         let x = x + attended * self.scales[0].clone().unsqueeze();
@@ -151,7 +152,7 @@ pub struct DinoV2 {
     patches: Convolution,
     /// Class token with its position, [1, 1, width].
     class: Tensor<3>,
-    /// Of the patches, [1, 16 · 16, width].
+    /// Positions of the patches, [1, 16 · 16, width].
     positions: Tensor<3>,
     blocks: Vec<Block>,
     norm: Norm,
@@ -160,26 +161,26 @@ pub struct DinoV2 {
 }
 
 impl DinoV2 {
-    /// Reads the weights of `path` onto `device`, which must be without autodiff.
+    /// Loads the weights of `path` onto `device`, which must be without autodiff.
     ///
     /// # Errors
-    /// When the file cannot be read or its tensors are not exactly those of this network.
+    /// When the file cannot be read or does not contain exactly the network's tensors.
     pub fn load(size: Size, path: &Path, device: &Device) -> Result<Self, WeightsError> {
         let mut taking = Taking::open(path, size.expected())?;
-        // Stands for hidden patches, in training alone.
+        // The token of masked patches, used only in training.
         taking.pass_over("embeddings.mask_token");
         let network = Self::new(size, &mut taking, device);
         Ok(Self { weights: taking.finish()?, ..network })
     }
 
-    /// An untrained network for smoke runs.
+    /// Draws an untrained network, for smoke tests.
     #[must_use]
     pub fn random(size: Size, seed: u64, device: &Device) -> Self {
         let network = Self::new(size, &mut Drawn { network: size.name(), seed }, device);
         Self { weights: Weights::Random { seed }, ..network }
     }
 
-    /// With weights that say nothing of where they come from.
+    /// Builds the network without recording the origin of its weights.
     pub(super) fn new(size: Size, parameters: &mut dyn Parameters, device: &Device) -> Self {
         let width = size.width();
         let trained = [1, 1 + positions::TRAINED * positions::TRAINED, width];

@@ -1,4 +1,4 @@
-//! The layers that several networks have.
+//! Layers of several networks.
 
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, module};
@@ -6,7 +6,7 @@ use shared::nn::ops::{self, Activation, Padding};
 
 use super::parameters::Parameters;
 
-/// Convolution with a bias, and what follows it.
+/// A convolution with a bias and an activation.
 #[derive(Debug)]
 pub(super) struct Convolution {
     weight: Tensor<4>,
@@ -41,7 +41,7 @@ impl Convolution {
     }
 
     /// # Shapes
-    /// `x` [B, Cin, H, W]; gives [B, Cout, H', W'].
+    /// `x` [B, Cin, H, W] → [B, Cout, H', W'].
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let padding = Padding::both([self.padding; 2]);
         ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), self.activation, self.stride, padding)
@@ -51,12 +51,13 @@ impl Convolution {
 /// x·Wᵀ + b.
 #[derive(Debug)]
 pub(super) struct Linear {
-    /// [out, in], as the file has it.
+    /// [out, in], as in the file.
     weight: Tensor<2>,
     bias: Tensor<1>,
 }
 
-/// Rows from which on the CPU's convolution, which first arranges the weights anew, is faster than its matrix product.
+/// The least rows for which the CPU's convolution, which rearranges the weights first, beats its
+/// matrix product.
 const MANY: usize = 256;
 
 impl Linear {
@@ -68,13 +69,14 @@ impl Linear {
     }
 
     /// # Shapes
-    /// `x` [rows, in]; gives [rows, out].
+    /// `x` [rows, in] → [rows, out].
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let ([rows, input], [output, _]) = (x.dims(), self.weight.dims());
         if rows < MANY || x.device() != Device::flex() {
             return ops::matmul(x, self.weight.clone().transpose()) + self.bias.clone().unsqueeze();
         }
-        // Rows are the pixels of a picture one pixel wide, whose channels come last in memory: nothing moves.
+        // Rows become the pixels of a picture one pixel wide with channels last in memory: nothing
+        // is copied.
         let x = x.reshape([1, rows, 1, input]).permute([0, 3, 1, 2]); // [1, in, rows, 1]
         let weight = self.weight.clone().reshape([output, input, 1, 1]);
         let y = ops::conv2d_act(x, weight, self.bias.clone(), Activation::NONE, 1, Padding::both([0; 2]));
@@ -82,10 +84,11 @@ impl Linear {
     }
 }
 
-/// The largest value of every `size` × `size` window, two apart; with `ceil` also of the incomplete ones at the end.
+/// Max pooling over `size` × `size` windows with stride 2; `ceil` includes incomplete windows at
+/// the end.
 ///
 /// # Shapes
-/// `x` [B, C, H, W]; gives [B, C, (H − size)/2 + 1, …], rounded up with `ceil`.
+/// `x` [B, C, H, W] → [B, C, (H − size)/2 + 1, …], rounded up with `ceil`.
 pub(super) fn max_pool(x: Tensor<4>, size: usize, ceil: bool) -> Tensor<4> {
     module::max_pool2d(x, MaxPoolOptions::new([size; 2]).with_stride([2; 2]).with_ceil_mode(ceil))
 }

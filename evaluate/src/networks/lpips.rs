@@ -1,13 +1,17 @@
-//! LPIPS, the learned similarity of pictures (Zhang et al. 2018, arXiv:1801.03924), version 0.1: how far apart the normalised
-//! features of two pictures are in every slice of a network, weighted by channel, averaged over the picture.
+//! LPIPS, the learned perceptual similarity (Zhang et al. 2018, arXiv:1801.03924), version 0.1: the
+//! squared distance of the normalised features of two pictures, weighted by channel and averaged
+//! over the picture, summed over the slices.
 //!
-//! As torch-fidelity's `SampleSimilarityLPIPS` (with VGG16, that of PPL) and the package `lpips` (both networks) compute it. The
-//! channels' weights are `v0.1/vgg.pth` and `v0.1/squeeze.pth` of richzhang/PerceptualSimilarity, the networks torchvision's.
+//! It follows torch-fidelity's `SampleSimilarityLPIPS` (VGG16, for PPL) and the package `lpips`
+//! (both networks). The channels' weights are `v0.1/vgg.pth` and `v0.1/squeeze.pth` of
+//! richzhang/PerceptualSimilarity, the networks torchvision's.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
+use shared::cli::UsageError;
 use shared::metrics::network::Weights;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::state_dict::{Taking, WeightsError};
@@ -16,26 +20,38 @@ use shared::nn::device::on_workers;
 use super::parameters::{Drawn, Parameters};
 use super::{squeezenet, vgg16};
 
-/// Pairs in one pass.
+/// Pairs in a batch.
 const BATCH: usize = 16;
-/// Keeps the length of a feature away from 0.
+/// Added to the length of a feature, which may be 0.
 const EPSILON: f64 = 1e-10;
 /// Shift of red, green and blue on the scale from −1 to 1 (`ScalingLayer`).
 const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
 /// Their spread on the same scale.
 const SPREAD: [f32; 3] = [0.458, 0.448, 0.450];
 
-/// Whose features are compared.
+/// The network whose features are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// VGG16, five slices: that of PPL.
+pub enum Backbone {
+    /// VGG16, five slices; the network of PPL.
     Vgg16,
     /// SqueezeNet 1.1, seven slices.
     SqueezeNet,
 }
 
-impl Kind {
-    /// Its name; torch-fidelity's for VGG16.
+impl FromStr for Backbone {
+    type Err = UsageError;
+
+    fn from_str(text: &str) -> Result<Self, UsageError> {
+        match text {
+            "vgg16" => Ok(Self::Vgg16),
+            "squeezenet" => Ok(Self::SqueezeNet),
+            _ => Err(UsageError(format!("--lpips {text}: expected vgg16 or squeezenet"))),
+        }
+    }
+}
+
+impl Backbone {
+    /// Its name; torch-fidelity's name for VGG16.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +67,7 @@ impl Kind {
         }
     }
 
-    /// For errors: what the file of the network holds, and that of the channels' weights.
+    /// The contents expected of the network's file and of the channels' file, for errors.
     const fn expected(self) -> [&'static str; 2] {
         match self {
             Self::Vgg16 => [vgg16::EXPECTED, "LPIPS 0.1 over VGG16 (lin0 to lin4)"],
@@ -61,7 +77,7 @@ impl Kind {
 }
 
 #[derive(Debug)]
-enum Backbone {
+enum Slices {
     Vgg16(vgg16::Slices),
     SqueezeNet(Box<squeezenet::Slices>),
 }
@@ -69,70 +85,73 @@ enum Backbone {
 /// The similarity on a device.
 #[derive(Debug)]
 pub struct Lpips {
-    backbone: Backbone,
-    /// One a slice, [1, C, 1, 1].
+    slices: Slices,
+    /// Weights of the channels, one tensor per slice, [1, C, 1, 1].
     linear: Vec<Tensor<4>>,
-    kind: Kind,
+    backbone: Backbone,
     device: Device,
     weights: [Weights; 2],
 }
 
 impl Lpips {
-    /// Reads the network of `backbone`, a file with its classifier, and the channels' weights of `linear` onto `device`, which must
-    /// be without autodiff.
+    /// Loads the weights of the file `network`, classifier included, and the channels' weights of
+    /// `linear` onto `device`, which must be without autodiff.
     ///
     /// # Errors
-    /// When a file cannot be read or its tensors are not exactly those that are expected.
-    pub fn load(kind: Kind, backbone: &Path, linear: &Path, device: &Device) -> Result<Self, WeightsError> {
-        let [network, channels] = kind.expected();
-        let (mut network, mut channels) = (Taking::open(backbone, network)?, Taking::open(linear, channels)?);
+    /// When a file cannot be read or its tensors are not exactly the expected ones.
+    pub fn load(backbone: Backbone, network: &Path, linear: &Path, device: &Device) -> Result<Self, WeightsError> {
+        let [of_network, of_channels] = backbone.expected();
+        let mut network = Taking::open(network, of_network)?;
+        let mut channels = Taking::open(linear, of_channels)?;
         network.pass_over("classifier.");
-        let lpips = Self::new(kind, &mut network, &mut channels, device);
+        let lpips = Self::new(backbone, &mut network, &mut channels, device);
         Ok(Self { weights: [network.finish()?, channels.finish()?], ..lpips })
     }
 
-    /// Untrained, for smoke runs.
+    /// Draws an untrained network, for smoke tests.
     #[must_use]
-    pub fn random(kind: Kind, seed: u64, device: &Device) -> Self {
-        let drawn = || Drawn { network: kind.name(), seed };
+    pub fn random(backbone: Backbone, seed: u64, device: &Device) -> Self {
+        let drawn = || Drawn { network: backbone.name(), seed };
         let weights = [Weights::Random { seed }, Weights::Random { seed }];
-        Self { weights, ..Self::new(kind, &mut drawn(), &mut drawn(), device) }
+        Self { weights, ..Self::new(backbone, &mut drawn(), &mut drawn(), device) }
     }
 
-    /// With weights that say nothing of where they come from.
-    pub(super) fn new(kind: Kind, network: &mut dyn Parameters, channels: &mut dyn Parameters, device: &Device) -> Self {
+    /// Builds the network from `network` and `channels`, without recording their origin.
+    pub(super) fn new(backbone: Backbone, network: &mut dyn Parameters, channels: &mut dyn Parameters, device: &Device) -> Self {
         let linear = |(i, &c): (usize, &usize)| {
             Tensor::from_data(channels.tensor(&format!("lin{i}.model.1.weight"), &[1, c, 1, 1]), device)
         };
         Self {
-            linear: kind.channels().iter().enumerate().map(linear).collect(),
-            backbone: match kind {
-                Kind::Vgg16 => Backbone::Vgg16(vgg16::Slices::new(network, device)),
-                Kind::SqueezeNet => Backbone::SqueezeNet(Box::new(squeezenet::Slices::new(network, device))),
+            linear: backbone.channels().iter().enumerate().map(linear).collect(),
+            slices: match backbone {
+                Backbone::Vgg16 => Slices::Vgg16(vgg16::Slices::new(network, device)),
+                Backbone::SqueezeNet => Slices::SqueezeNet(Box::new(squeezenet::Slices::new(network, device))),
             },
-            kind,
+            backbone,
             device: device.clone(),
             weights: [Weights::Random { seed: 0 }, Weights::Random { seed: 0 }],
         }
     }
 
-    /// Whose features it compares.
+    /// The network whose features are compared.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
+    pub const fn backbone(&self) -> Backbone {
+        self.backbone
     }
 
-    /// Which numbers the network and the channels have.
+    /// The origin of the weights of network and channels.
     #[must_use]
     pub const fn weights(&self) -> &[Weights; 2] {
         &self.weights
     }
 
-    /// The distances of the pictures of `a` from those of `b`, pair by pair, after resizing to `resize` pixels a side: by area where
-    /// both sides are longer, else bilinearly (torch-fidelity's PPL: 64).
+    /// The distances of the pictures of `a` from those of `b`, pair by pair, after resizing to
+    /// `resize` pixels a side: by area if both sides shrink, otherwise bilinearly (torch-fidelity's
+    /// PPL: 64).
     ///
     /// # Panics
-    /// When `a` and `b` are not equally many, or a pair differs in size and is not resized, or has sides under 32 pixels.
+    /// When `a` and `b` differ in length, or a pair differs in size without `resize`, or has sides
+    /// under 32 pixels.
     #[must_use]
     pub fn distance(&self, a: &[RgbPicture], b: &[RgbPicture], resize: Option<usize>) -> Vec<f64> {
         assert_eq!(a.len(), b.len(), "pictures in pairs");
@@ -155,11 +174,11 @@ impl Lpips {
     }
 
     /// # Shapes
-    /// `a` and `b` [B, 3, H, W]; gives `[B]`.
+    /// `a`, `b` [B, 3, H, W] → `[B]`.
     fn distances(&self, a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
-        let slices = |x| match &self.backbone {
-            Backbone::Vgg16(slices) => slices.forward(x),
-            Backbone::SqueezeNet(slices) => slices.forward(x),
+        let slices = |x| match &self.slices {
+            Slices::Vgg16(slices) => slices.forward(x),
+            Slices::SqueezeNet(slices) => slices.forward(x),
         };
         let apart = slices(a).into_iter().zip(slices(b)).zip(&self.linear).map(|((a, b), linear)| {
             let [batch, _, height, width] = a.dims();
@@ -171,7 +190,7 @@ impl Lpips {
     }
 }
 
-/// Every pixel's feature divided by its length.
+/// Divides the feature of every pixel by its length.
 fn normalized(x: Tensor<4>) -> Tensor<4> {
     let length = (x.clone() * x.clone()).sum_dim(1).sqrt();
     x / (length + EPSILON)
@@ -207,7 +226,8 @@ fn averaged(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes:
     }
 }
 
-/// Bilinear with half-pixel centres, clamped at the border (`interpolate(.., align_corners=False)`).
+/// Bilinear with half-pixel centres, clamped at the border (`interpolate(..,
+/// align_corners=False)`).
 fn interpolated(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes: &mut Vec<f32>) {
     let taps = |i: usize, n: usize, out: usize| {
         let at = ((n as f32 / out as f32) * (i as f32 + 0.5) - 0.5).max(0.0);

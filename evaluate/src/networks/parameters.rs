@@ -1,10 +1,10 @@
-//! Where the numbers of a network come from: a file, or a seeded draw.
+//! The source of a network's parameters: a file, or a seeded draw.
 
 use burn::tensor::TensorData;
 use shared::metrics::state_dict::Taking;
 use shared::rng;
 
-/// Gives the numbers of the layers, one after the other.
+/// Provides the tensors of the layers, one after the other.
 pub(super) trait Parameters {
     /// The tensor `name` in f32.
     fn tensor(&mut self, name: &str, shape: &[usize]) -> TensorData;
@@ -12,13 +12,13 @@ pub(super) trait Parameters {
 
 impl Parameters for Taking {
     fn tensor(&mut self, name: &str, shape: &[usize]) -> TensorData {
-        // The zeros never compute anything: `finish` fails when a tensor was not there.
+        // The zeros are never used: `finish` fails if a tensor is missing.
         self.f32s(name, shape).unwrap_or_else(|| TensorData::new(vec![0.0f32; shape.iter().product()], shape.to_vec()))
     }
 }
 
-/// Draws untrained weights: He et al. 2015, uniform, so that activations keep their size through the depth; scales are 1 and
-/// biases 0.
+/// Untrained parameters: He et al. 2015, uniform, so that activations keep their scale through the
+/// depth. Scales are 1, biases 0.
 pub(super) struct Drawn {
     pub(super) network: &'static str,
     pub(super) seed: u64,

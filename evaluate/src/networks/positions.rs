@@ -1,19 +1,20 @@
-//! DINOv2's position embeddings for another number of patches than it was trained with.
+//! DINOv2's position embeddings for a number of patches other than that of training.
 //!
-//! The hub code (`vision_transformer.py`, `interpolate_pos_encoding`) resizes the 37×37 grid bicubically without antialiasing, by the
-//! factor (16 + 0.1)/37 and not by 16/37: the 0.1 once kept a size from being rounded down, and stayed. Output i lies at
-//! (i + ½)/factor − ½ of the input. Published numbers come from there. transformers' `Dinov2Model` gives the size alone, which makes
-//! the factor 16/37; with the hub's embeddings it gives the hub's features to the bit, with its own (5.23, weights of our test) they
-//! differ by 5 % of the largest value.
+//! The hub code (`vision_transformer.py`, `interpolate_pos_encoding`), the source of published
+//! numbers, resizes the 37×37 grid bicubically without antialiasing by the factor (16 + 0.1)/37
+//! instead of 16/37: the 0.1 once kept a size from being rounded down. Output i lies at (i +
+//! ½)/factor − ½ of the input. transformers' `Dinov2Model` uses 16/37; its features equal the hub's
+//! bit by bit with the hub's embeddings, and differ by 5 % of the largest value with its own (5.23,
+//! weights of our test).
 
-/// Patches a side that the published weights were trained with: 518/14.
+/// Patches along a side in training: 518/14.
 pub(super) const TRAINED: usize = 37;
-/// What the hub code adds to the number of patches.
+/// The hub code's addition to the number of patches.
 const OFFSET: f64 = 0.1;
 /// The parameter of PyTorch's cubic kernel.
 const A: f32 = -0.75;
 
-/// For one output position: four inputs and their weights.
+/// The four inputs of an output position, with their weights.
 struct Taps([(usize, f32); 4]);
 
 fn taps(out: usize) -> Vec<Taps> {
@@ -31,10 +32,10 @@ fn taps(out: usize) -> Vec<Taps> {
     (0..out).map(taps).collect()
 }
 
-/// Embeddings of a class token and `TRAINED`² patches → of a class token and `patches`² patches.
+/// Resizes the embeddings of a class token and `TRAINED`² patches to `patches`² patches.
 ///
 /// # Shapes
-/// `trained` [1 + 37 · 37, `width`], row by row; gives [1 + `patches`², `width`].
+/// `trained` [1 + 37 · 37, `width`], row by row → [1 + `patches`², `width`].
 pub(super) fn resized(trained: &[f32], width: usize, patches: usize) -> Vec<f32> {
     let (class, grid) = trained.split_at(width);
     let taps = taps(patches);

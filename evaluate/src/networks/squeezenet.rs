@@ -1,5 +1,6 @@
-//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) with torchvision's weights (`squeezenet1_1-b8a52dc0.pth`) and names, cut
-//! into the seven slices that LPIPS looks at. Its pools count incomplete windows (`ceil_mode`). It has no other use here.
+//! SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) with torchvision's weights
+//! (`squeezenet1_1-b8a52dc0.pth`) and names, cut into the seven slices of LPIPS. Its pools include
+//! incomplete windows (`ceil_mode`).
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::ops;
@@ -7,17 +8,17 @@ use shared::nn::ops;
 use super::layers::{Convolution, max_pool};
 use super::parameters::Parameters;
 
-/// For errors: what a file of it holds.
+/// The expected contents of its file, for errors.
 pub(super) const EXPECTED: &str = "SqueezeNet 1.1 in torchvision's names";
 
-/// A narrow 1×1 convolution, then 1×1 and 3×3 ones side by side.
+/// A narrow 1×1 convolution, then a 1×1 and a 3×3 one side by side.
 #[derive(Debug)]
 struct Fire {
     squeeze: Convolution,
     expand: [Convolution; 2],
 }
 
-/// Number in `features`, channels in, channels between, channels out of each half.
+/// Index in `features`, channels in, between, and out of each half.
 const FIRES: [[usize; 4]; 8] = [
     [3, 64, 16, 64],
     [4, 128, 16, 64],
@@ -29,7 +30,7 @@ const FIRES: [[usize; 4]; 8] = [
     [12, 512, 64, 256],
 ];
 
-/// How many of [`FIRES`] the slices after the first have, and whether a pool comes before them.
+/// The number of [`FIRES`] in each slice after the first, and if a pool precedes them.
 const SLICES: [(usize, bool); 6] = [(2, true), (2, true), (1, true), (1, false), (1, false), (1, false)];
 
 impl Fire {
@@ -68,10 +69,10 @@ impl Slices {
         Self { first, fires: fires.into() }
     }
 
-    /// What every slice gives.
+    /// The outputs of the slices.
     ///
     /// # Shapes
-    /// `x` [B, 3, H, W], H and W at least 32; gives seven tensors [B, Cᵢ, Hᵢ, Wᵢ].
+    /// `x` [B, 3, H, W], H and W at least 32 → seven tensors [B, Cᵢ, Hᵢ, Wᵢ].
     pub(super) fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut x = self.first.forward(x);
         let mut outputs = vec![x.clone()];

@@ -1,4 +1,5 @@
-//! The networks against the reference libraries with weights of a formula (`tools/golden_networks_features.py`).
+//! The networks against the reference libraries with weights of a formula
+//! (`tools/golden_networks_features.py`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -10,11 +11,12 @@ use shared::metrics::features::Features;
 use shared::metrics::mt19937::RandomState;
 use shared::metrics::network::Weights;
 use shared::metrics::resize::{Filter, Preprocessing, RgbPicture};
+use shared::testing::{Scratch, relative_difference};
 
-use super::lpips::{Kind, Lpips};
+use super::lpips::{Backbone, Lpips};
 use super::parameters::Parameters;
 use super::*;
-use crate::metrics::ppl::{Interpolation, Noise, Settings, ppl};
+use crate::metrics::ppl::{Interpolation, Noise, PplSettings, ppl};
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/golden/networks.safetensors");
 
@@ -44,7 +46,7 @@ fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
     (0..count as u32).map(move |i| f64::from(hashed(h, i) >> 8) / f64::from(1 << 24))
 }
 
-/// The tensor that both sides give the name.
+/// The tensor of a name, equal on both sides.
 fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
     let u = uniform(name, shape.iter().product());
     let limit = (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
@@ -80,20 +82,17 @@ fn pictures() -> [RgbPicture; 2] {
     [picture(1, 32, 32), picture(2, 70, 51)]
 }
 
-/// As torch-fidelity prepares it for this network.
+/// Prepared for this network in the convention of torch-fidelity.
 fn prepared(name: &str) -> Preprocessing {
     let known = find(name).expect(name);
     Preprocessing { filter: Filter::Tf1Bilinear, side: known.side, scale: known.scale }
 }
 
-/// f32 sums over thousands of numbers in another order, layer after layer: 1e-4 of the largest value is what other libraries differ by.
+/// Libraries differ by up to 1e-4 of the largest value: they sum thousands of f32 numbers in other
+/// orders.
 fn near(name: &str, ours: &Features, golden_name: &str) {
-    let theirs = golden(golden_name);
-    assert_eq!(ours.values().len(), theirs.len(), "{name}");
-    let largest = theirs.iter().fold(0f64, |m, v| m.max(v.abs()));
-    let worst = ours.values().iter().zip(&theirs).fold(0f64, |m, (&a, b)| m.max((f64::from(a) - b).abs())) / largest;
-    println!("{name}: largest difference {worst:.1e} of the largest value");
-    assert!(worst < 1e-4, "{name}: {worst}");
+    let apart = relative_difference(ours.values().iter().copied(), golden(golden_name));
+    assert!(apart < 1e-4, "{name}: {apart}");
 }
 
 #[test]
@@ -115,14 +114,13 @@ fn dinov2_equals_the_hub_code() {
     }
 }
 
-fn similarity(kind: Kind) -> Lpips {
-    Lpips::new(kind, &mut Formula, &mut Formula, &Device::flex())
+fn similarity(backbone: Backbone) -> Lpips {
+    Lpips::new(backbone, &mut Formula, &mut Formula, &Device::flex())
 }
 
 /// Squares of differences of f32 features: 1e-4 relative.
 fn near_distance(what: &str, ours: f64, theirs: f64) {
-    println!("{what}: {ours:.7} against {theirs:.7}, relative {:.1e}", (ours / theirs - 1.0).abs());
-    assert!((ours - theirs).abs() <= 1e-4 * theirs, "{what}: {ours} against {theirs}");
+    assert!(relative_difference([ours], [theirs]) <= 1e-4, "{what}: {ours} against {theirs}");
 }
 
 #[test]
@@ -130,22 +128,26 @@ fn lpips_equals_torch_fidelitys_and_the_package() {
     let of = |lpips: &Lpips, height, width, resize| {
         lpips.distance(&[picture(3, height, width)], &[picture(4, height, width)], resize)[0]
     };
-    let vgg16 = similarity(Kind::Vgg16);
+    let vgg16 = similarity(Backbone::Vgg16);
     let cases = [(100, 80, Some(64)), (40, 48, Some(64)), (100, 40, Some(64)), (64, 64, Some(64)), (48, 57, None)];
-    for ((height, width, resize), theirs) in cases.into_iter().zip(golden("lpips-vgg16")) {
+    let theirs = golden("lpips-vgg16");
+    assert_eq!(theirs.len(), cases.len());
+    for ((height, width, resize), theirs) in cases.into_iter().zip(theirs) {
         near_distance(&format!("{height}×{width} to {resize:?}"), of(&vgg16, height, width, resize), theirs);
     }
     near_distance("package, VGG16", of(&vgg16, 48, 57, None), golden("lpips.vgg")[0]);
-    let squeezenet = similarity(Kind::SqueezeNet);
-    for ((height, width), theirs) in [(64, 64), (65, 50), (96, 67)].into_iter().zip(golden("lpips.squeeze")) {
+    let squeezenet = similarity(Backbone::SqueezeNet);
+    let (sizes, theirs) = ([(64, 64), (65, 50), (96, 67)], golden("lpips.squeeze"));
+    assert_eq!(theirs.len(), sizes.len());
+    for ((height, width), theirs) in sizes.into_iter().zip(theirs) {
         near_distance(&format!("package, SqueezeNet {height}×{width}"), of(&squeezenet, height, width, None), theirs);
     }
 }
 
 #[test]
 fn a_picture_is_at_distance_zero_from_itself_and_batches_change_nothing() {
-    let lpips = similarity(Kind::SqueezeNet);
-    // Mixed sizes, more than one batch holds.
+    let lpips = similarity(Backbone::SqueezeNet);
+    // Mixed sizes, more than one batch.
     let sizes = [(40, 40), (64, 64), (90, 70)];
     let a: Vec<RgbPicture> = (0..20).map(|i| picture(i, sizes[i % 3].0, sizes[i % 3].1)).collect();
     let b: Vec<RgbPicture> = (0..20).map(|i| picture(i + 7, sizes[i % 3].0, sizes[i % 3].1)).collect();
@@ -176,18 +178,18 @@ fn generator(latents: &[Vec<f32>]) -> Result<Vec<RgbPicture>, std::convert::Infa
 
 #[test]
 fn path_lengths_equal_torch_fidelitys() {
-    let lpips = similarity(Kind::Vgg16);
-    let settings = Settings { count: 30, ..Settings::new(6) };
+    let lpips = similarity(Backbone::Vgg16);
+    let settings = PplSettings { count: 30, ..PplSettings::new(6) };
     let cases = [
-        // Distances of pictures in which some pixels differ by one level: the f32 noise of features is part of them.
-        ("ppl.lerp", Settings { count: 110, ..settings }, 1e-3),
-        ("ppl.slerp", Settings { interpolation: Interpolation::Slerp, epsilon: 0.1, ..settings }, 1e-3),
-        ("ppl.unit", Settings { noise: Noise::Unit, interpolation: Interpolation::SlerpUnit, epsilon: 0.1, ..settings }, 1e-3),
+        // Distances of pictures in which some pixels differ by one level: the f32 noise of features
+        // is part of them.
+        ("ppl.lerp", PplSettings { count: 110, ..settings }, 1e-3),
+        ("ppl.slerp", PplSettings { interpolation: Interpolation::Slerp, epsilon: 0.1, ..settings }, 1e-3),
+        ("ppl.unit", PplSettings { noise: Noise::Unit, interpolation: Interpolation::SlerpUnit, epsilon: 0.1, ..settings }, 1e-3),
     ];
     for (name, settings, tolerance) in cases {
         let ours = ppl(&lpips, &settings, generator).expect("pictures");
         let theirs = golden(name);
-        println!("{name}: {ours:?} against {theirs:?}");
         assert!((ours.mean / theirs[0] - 1.0).abs() <= tolerance && (ours.std / theirs[1] - 1.0).abs() <= tolerance, "{name}");
         assert_eq!(ours.kept as f64, theirs[2], "{name}");
     }
@@ -203,16 +205,18 @@ fn numpys_normal_and_uniform_numbers_are_reproduced() {
     assert_eq!(uniform, golden("rand"));
     for (ours, name) in [(normal, "randn"), (after, "randn.after")] {
         // The logarithm may differ by its last bit between C libraries.
+        assert_eq!(ours.len(), golden(name).len(), "{name}");
         assert!(ours.iter().zip(golden(name)).all(|(a, b)| (a - b).abs() <= 4e-16 * b.abs()), "{name}");
     }
 }
 
-fn scratch(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!("fledge-networks-{}-{name}", std::process::id()))
-}
-
-/// A safetensors file of the formula's numbers in these shapes.
-fn write(name: &str, shapes: &BTreeMap<String, Vec<usize>>, metadata: Option<(&str, &str)>) -> PathBuf {
+/// Writes a safetensors file of the formula's numbers in these shapes.
+fn write(
+    scratch: &Scratch,
+    name: &str,
+    shapes: &BTreeMap<String, Vec<usize>>,
+    metadata: Option<(&str, &str)>,
+) -> PathBuf {
     let numbers =
         |(name, shape): (&String, &Vec<usize>)| -> Vec<u8> { tensor(name, shape).iter().flat_map(|v| v.to_le_bytes()).collect() };
     let bytes: Vec<Vec<u8>> = shapes.iter().map(numbers).collect();
@@ -221,13 +225,14 @@ fn write(name: &str, shapes: &BTreeMap<String, Vec<usize>>, metadata: Option<(&s
         .zip(&bytes)
         .map(|((name, shape), bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("view")));
     let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_owned(), value.to_owned())]));
-    let file = scratch(name);
+    let file = scratch.path(name);
     shared::fs::write(&file, &safetensors::serialize(views, metadata).expect("serialize")).expect("write");
     file
 }
 
 #[test]
 fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
+    let scratch = Scratch::new("keras");
     let golden: serde_json::Value =
         serde_json::from_str(include_str!("../../tests/golden/keras-inception.json")).expect("golden file");
     let mut shapes = BTreeMap::new();
@@ -239,7 +244,7 @@ fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
         shapes.insert(format!("{name}.conv.weight"), shape);
     }
     let device = Device::flex();
-    let file = write("keras.safetensors", &shapes, Some(("network", "keras-inception-v3")));
+    let file = write(&scratch, "keras.safetensors", &shapes, Some(("network", "keras-inception-v3")));
     let network = find("inception-v3-keras").expect("known").load(&file, &device).expect("weights");
     let other = find("inception-v3-compat")
         .expect("known")
@@ -247,19 +252,17 @@ fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
         .err()
         .expect("taken for the FID InceptionV3")
         .to_string();
-    shared::fs::remove(&file).expect("clear");
     assert!(other.contains("inception-v3-keras"), "{other}");
     assert!(matches!(network.weights(), Weights::File { .. }));
     let features = network.features(&pictures(), Preprocessing::KERAS_75, &[find("inception-v3-keras").expect("known").layer]);
     near("inception-v3-keras", &features[0], "keras");
 
-    let nameless = write("nameless.safetensors", &BTreeMap::from([("a".to_owned(), vec![2])]), None);
+    let nameless = write(&scratch, "nameless.safetensors", &BTreeMap::from([("a".to_owned(), vec![2])]), None);
     let error = find("inception-v3-keras").expect("known").load(&nameless, &device).err().expect("accepted").to_string();
-    shared::fs::remove(&nameless).expect("clear");
     assert!(error.contains("tools/keras_inception.py") && error.contains("nameless"), "{error}");
 }
 
-/// Notes the shapes instead of giving numbers.
+/// Records shapes instead of returning numbers.
 #[derive(Default)]
 struct Shapes(BTreeMap<String, Vec<usize>>);
 
@@ -272,24 +275,23 @@ impl Parameters for Shapes {
 
 #[test]
 fn a_file_gives_the_network_and_errors_name_it_and_the_tensors() {
+    let scratch = Scratch::new("networks");
     let device = Device::flex();
     let mut shapes = Shapes::default();
     drop(DinoV2::new(Size::Small, &mut shapes, &device));
     let Shapes(mut shapes) = shapes;
     shapes.insert("embeddings.mask_token".into(), vec![1, 384]);
-    let file = write("dinov2.safetensors", &shapes, None);
+    let file = write(&scratch, "dinov2.safetensors", &shapes, None);
     let network = find(Size::Small.name()).expect("known").load(&file, &device).expect("weights");
     let wrong = find(Size::Base.name()).expect("known").load(&file, &device).err().expect("accepted").to_string();
-    shared::fs::remove(&file).expect("clear");
     let features = network.features(&pictures(), prepared(Size::Small.name()), &[Size::Small.layer()]);
     near("from a file", &features[0], Size::Small.name());
     for part in ["facebook/dinov2-base", "has shape [384]"] {
         assert!(wrong.contains(part), "{part} in {wrong}");
     }
 
-    let linear = write("linear.safetensors", &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]), None);
-    let error = Lpips::load(Kind::SqueezeNet, &linear, &linear, &device).expect_err("accepted").to_string();
-    shared::fs::remove(&linear).expect("clear");
+    let linear = write(&scratch, "linear.safetensors", &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]), None);
+    let error = Lpips::load(Backbone::SqueezeNet, &linear, &linear, &device).expect_err("accepted").to_string();
     assert!(error.contains("SqueezeNet 1.1 in torchvision's names") && error.contains("unused: lin0"), "{error}");
 }
 
@@ -311,7 +313,7 @@ fn every_network_can_be_drawn_by_its_name_and_is_seeded() {
         assert_ne!(a, b, "{}", known.name);
     }
     assert!(find("alexnet").expect_err("unknown").to_string().contains("dinov2-vit-b-14"));
-    assert!(find("random").expect("known").is_drawn());
+    assert!(find("random").expect("known").is_untrained());
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! VGG16 (Simonyan and Zisserman 2014, arXiv:1409.1556) with torchvision's weights (`vgg16-397923af.pth`) and names.
+//! VGG16 (Simonyan and Zisserman 2014, arXiv:1409.1556) with torchvision's weights
+//! (`vgg16-397923af.pth`) and names.
 //!
-//! Features as torch-fidelity's `FeatureExtractorVGG16` takes them: 224×224, ImageNet's mean and deviation, the classifier's second
-//! layer before (`fc2`) and after (`fc2_relu`) its ReLU. Its third layer (`classifier.6`) is in the file and is not read.
+//! Features follow torch-fidelity's `FeatureExtractorVGG16`: 224×224, ImageNet's mean and
+//! deviation, the classifier's second layer before (`fc2`) and after (`fc2_relu`) its ReLU. Its
+//! third layer (`classifier.6`) is ignored.
 
 use std::path::Path;
 
@@ -15,19 +17,19 @@ use super::parameters::{Drawn, Parameters};
 
 /// Its name.
 pub const NAME: &str = "vgg16";
-/// Side of its input in pixels: its classifier sees 7×7 places.
+/// Side of its input in pixels: the classifier needs 7×7 positions.
 pub const SIDE: usize = 224;
 /// The classifier's second layer.
 pub const FC2: Layer = Layer { name: "fc2", dimensions: 4096 };
-/// The same after its ReLU.
+/// The classifier's second layer after its ReLU.
 pub const FC2_RELU: Layer = Layer { name: "fc2_relu", dimensions: 4096 };
-/// Both.
+/// All layers.
 pub const LAYERS: [Layer; 2] = [FC2, FC2_RELU];
 
-/// For errors: what a file of it holds.
+/// The expected contents of its file, for errors.
 pub(super) const EXPECTED: &str = "VGG16 in torchvision's names";
 
-/// The convolutions between two pools: number in `features`, channels in and out.
+/// Convolutions between two pools: index in `features`, channels in and out.
 const SLICES: [&[(usize, usize, usize)]; 5] = [
     &[(0, 3, 64), (2, 64, 64)],
     &[(5, 64, 128), (7, 128, 128)],
@@ -52,10 +54,10 @@ impl Slices {
         Self(SLICES.map(|slice| slice.iter().map(&mut convolution).collect()).into())
     }
 
-    /// What every slice gives: relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 of the paper's names.
+    /// The outputs of the slices: relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 in the paper's names.
     ///
     /// # Shapes
-    /// `x` [B, 3, H, W], H and W at least 16; gives [B, Cᵢ, H/2ⁱ, W/2ⁱ].
+    /// `x` [B, 3, H, W], H and W at least 16 → [B, Cᵢ, H/2ⁱ, W/2ⁱ].
     pub(super) fn forward(&self, mut x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut outputs = Vec::with_capacity(self.0.len());
         for (i, slice) in self.0.iter().enumerate() {
@@ -80,10 +82,10 @@ pub struct Vgg16 {
 }
 
 impl Vgg16 {
-    /// Reads the weights of `path` onto `device`, which must be without autodiff.
+    /// Loads the weights of `path` onto `device`, which must be without autodiff.
     ///
     /// # Errors
-    /// When the file cannot be read or its tensors are not exactly those of this network.
+    /// When the file cannot be read or does not contain exactly the network's tensors.
     pub fn load(path: &Path, device: &Device) -> Result<Self, WeightsError> {
         let mut taking = Taking::open(path, EXPECTED)?;
         taking.pass_over("classifier.6.");
@@ -91,13 +93,13 @@ impl Vgg16 {
         Ok(Self { weights: taking.finish()?, ..network })
     }
 
-    /// An untrained network for smoke runs.
+    /// Draws an untrained network, for smoke tests.
     #[must_use]
     pub fn random(seed: u64, device: &Device) -> Self {
         Self { weights: Weights::Random { seed }, ..Self::new(&mut Drawn { network: NAME, seed }, device) }
     }
 
-    /// With weights that say nothing of where they come from.
+    /// Builds the network without recording the origin of its weights.
     pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
         Self {
             slices: Slices::new(parameters, device),

@@ -1,4 +1,6 @@
-//! A folder for one test, pictures and runs in it, and the program run on them.
+//! Pictures and runs for a test, and the program run on them.
+
+pub(crate) mod data;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,21 +13,25 @@ use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::networks::Generator;
 use shared::nn::run::{Run, Which};
 use shared::picture::Picture;
+use shared::testing::Scratch;
 
-/// Removed at the end of a test.
-pub(crate) struct Scratch(pub(crate) PathBuf);
+/// What most tests do in their scratch folder.
+pub(crate) trait InScratch {
+    /// Writes `count` small pictures of noise around a grey level.
+    fn pictures(&self, name: &str, count: u32, grey: u8) -> PathBuf;
 
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-evaluate-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear");
-        fs::create_folder(&folder).expect("folder");
-        Self(folder)
+    /// `evaluate` with a cache folder of its own.
+    fn command(&self, arguments: &[&str]) -> Command;
+
+    /// Runs [`Self::command`].
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("run")
     }
+}
 
-    /// Small pictures of noise around a grey value.
-    pub(crate) fn pictures(&self, name: &str, count: u32, grey: u8) -> PathBuf {
-        let folder = self.0.join(name);
+impl InScratch for Scratch {
+    fn pictures(&self, name: &str, count: u32, grey: u8) -> PathBuf {
+        let folder = self.path(name);
         fs::create_folder(&folder).expect("folder");
         for i in 0..count {
             let mut picture = Picture::filled(16, 16, 3, grey);
@@ -36,15 +42,10 @@ impl Scratch {
         folder
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
-        command.env("XDG_CACHE_HOME", self.0.join("cache")).args(arguments).output().expect("run")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        fs::remove(&self.0).expect("clear");
+        command.env("XDG_CACHE_HOME", self.path("cache")).args(arguments);
+        command
     }
 }
 
@@ -56,7 +57,8 @@ pub(crate) fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// A run with a small untrained generator in a checkpoint of each of `steps`, the first of which is the best.
+/// Creates a run with a small untrained generator in a checkpoint at each of `steps`; the first is
+/// the best.
 pub(crate) fn run(folder: &Path, steps: &[u64]) -> (RunConfig, Generator) {
     let run = Run::create(folder).expect("run");
     let settings = ["generator.width=4", "generator.latent=4"].map(str::to_owned);

@@ -1,14 +1,14 @@
-//! The download alone: what a server may do to it.
+//! Downloads from faulty servers.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use evaluate::client::Client;
-use evaluate::download::{DownloadError, Got};
+use evaluate::networks::weights::client::Client;
+use evaluate::networks::weights::download::{DownloadError, Got};
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{Server, content, get, get_by, paced, redirect, resumable, scratch, status, whole};
+use super::server::{Server, content, destination, get, get_by, paced, redirect, resumable, status, whole};
 
 fn part_of(path: &Path) -> PathBuf {
     path.with_file_name("file.pth.part")
@@ -16,7 +16,7 @@ fn part_of(path: &Path) -> PathBuf {
 
 #[test]
 fn a_cut_connection_is_resumed_where_it_was_cut() {
-    let path = scratch("cut");
+    let path = destination("cut");
     let server = Server::start(vec![
         resumable(content(), 100_000),
         resumable(content(), 0),
@@ -33,8 +33,8 @@ fn a_cut_connection_is_resumed_where_it_was_cut() {
 }
 
 #[test]
-fn a_killed_download_goes_on_with_what_is_there() {
-    let path = scratch("killed");
+fn a_killed_download_resumes() {
+    let path = destination("killed");
     fs::create_folder(path.parent().expect("parent")).expect("folder");
     fs::write(part_of(&path), &content()[..123_456]).expect("write");
     let server = Server::start(vec![resumable(content(), usize::MAX)]);
@@ -44,8 +44,8 @@ fn a_killed_download_goes_on_with_what_is_there() {
 }
 
 #[test]
-fn a_server_that_ignores_range_is_taken_from_the_beginning() {
-    let path = scratch("ignores");
+fn a_download_starts_over_if_the_server_ignores_the_range() {
+    let path = destination("ignores");
     let server = Server::start(vec![resumable(content(), 50_000), whole(content())]);
     get(&server.url, &path).expect("download");
     assert_eq!(fs::read(&path).expect("read"), content());
@@ -55,7 +55,7 @@ fn a_server_that_ignores_range_is_taken_from_the_beginning() {
 fn wrong_bytes_are_not_kept() {
     let mut wrong = content();
     wrong[7] ^= 1;
-    let path = scratch("wrong");
+    let path = destination("wrong");
     let server = Server::start(vec![whole(wrong)]);
     let error = get(&server.url, &path).expect_err("wrong bytes were accepted");
     assert!(matches!(error, DownloadError::WrongBytes { .. }), "{error}");
@@ -66,23 +66,23 @@ fn wrong_bytes_are_not_kept() {
 }
 
 #[test]
-fn a_server_that_refuses_is_not_asked_again() {
-    let path = scratch("refuses");
+fn a_refusal_is_not_retried() {
+    let path = destination("refuses");
     let server = Server::start(vec![status("404 Not Found"), whole(content())]);
     assert!(matches!(get(&server.url, &path), Err(DownloadError::Refused { status: 404, .. })));
     assert_eq!(server.ranges().len(), 1);
 }
 
 #[test]
-fn a_busy_server_is_asked_again() {
-    let path = scratch("busy");
+fn a_busy_server_is_retried() {
+    let path = destination("busy");
     let server = Server::start(vec![status("503 Service Unavailable"), whole(content())]);
     get(&server.url, &path).expect("download");
 }
 
 #[test]
 fn without_a_server_the_error_names_the_url_and_what_is_kept() {
-    let path = scratch("none");
+    let path = destination("none");
     let server = Server::start(vec![resumable(content(), 1000)]);
     let error = get(&server.url, &path).expect_err("nobody answers");
     let text = one_line(&error);
@@ -92,8 +92,8 @@ fn without_a_server_the_error_names_the_url_and_what_is_kept() {
 }
 
 #[test]
-fn what_is_whole_already_is_not_asked_for_and_what_is_damaged_is_replaced() {
-    let path = scratch("already");
+fn a_complete_file_is_not_fetched_and_a_damaged_one_is_replaced() {
+    let path = destination("already");
     let server = Server::start(vec![whole(content()), whole(content())]);
     assert_eq!(get(&server.url, &path).expect("download"), Got::Fetched);
     assert_eq!(get(&server.url, &path).expect("again"), Got::Already);
@@ -105,9 +105,9 @@ fn what_is_whole_already_is_not_asked_for_and_what_is_damaged_is_replaced() {
 
 #[test]
 fn a_redirect_to_another_host_keeps_the_range() {
-    let path = scratch("redirect");
+    let path = destination("redirect");
     let storage = Server::start(vec![resumable(content(), 90_000), resumable(content(), usize::MAX)]);
-    // Another name of the same machine is another host.
+    // Another name of this machine counts as another host.
     let signed = storage.url.replace("127.0.0.1", "localhost") + "?signature=a%2Fb";
     let server = Server::start(vec![redirect(signed.clone()), redirect(signed)]);
     get(&server.url, &path).expect("download");
@@ -118,17 +118,18 @@ fn a_redirect_to_another_host_keeps_the_range() {
 }
 
 #[test]
-fn redirects_in_a_circle_come_to_an_end() {
-    let path = scratch("circle");
+fn circular_redirects_end() {
+    let path = destination("circle");
     let circle = Server::start((0..100).map(|_| redirect("/again".into())).collect());
     let error = get(&circle.url, &path).expect_err("a circle");
     assert!(one_line(&error).contains("too many redirects"), "{}", one_line(&error));
 }
 
 #[test]
-fn a_slow_server_is_waited_for_and_a_silent_one_is_asked_again() {
-    let (path, silence, pause) = (scratch("slow"), Duration::from_secs(2), Duration::from_millis(250));
-    // Silent after the first of ten pieces, for good; then slower in all than the silence that is borne, and faster between two pieces.
+fn a_slow_server_is_awaited_and_a_silent_one_retried() {
+    let (path, silence, pause) = (destination("slow"), Duration::from_secs(2), Duration::from_millis(250));
+    // Silent after the first of ten pieces; then slower than the timeout in all, but faster between
+    // two pieces.
     let silent = paced(content(), 30_000, Duration::ZERO, 15 * silence);
     let server = Server::start(vec![silent, paced(content(), usize::MAX, pause, Duration::ZERO)]);
     let client = Client::new(&server.url, silence, &|_| None).expect("client");
@@ -138,16 +139,16 @@ fn a_slow_server_is_waited_for_and_a_silent_one_is_asked_again() {
 }
 
 #[test]
-fn an_address_that_is_none_is_not_tried_again() {
-    let path = scratch("address");
+fn an_invalid_address_is_not_retried() {
+    let path = destination("address");
     let error = get("no address at all", &path).expect_err("no address");
     assert!(one_line(&error).contains("no address at all"), "{}", one_line(&error));
 }
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_named_as_such() {
-    let path = scratch("full");
+fn a_full_disk_is_reported() {
+    let path = destination("full");
     fs::create_folder(path.parent().expect("parent")).expect("folder");
     // A file that can be opened and never takes a byte.
     std::os::unix::fs::symlink("/dev/full", part_of(&path)).expect("link");

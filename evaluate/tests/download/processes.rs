@@ -1,14 +1,15 @@
-//! The program itself: two at once, one that is killed, exit codes, and the variables of the environment.
+//! The program: two at once, a killed one, exit codes, and the environment.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use shared::fs;
+use shared::testing::{Scratch, wait_until};
 
-use super::server::{Server, paced, proxy, scratch, status, whole};
+use super::server::{Server, paced, proxy, status, whole};
 
-/// `evaluate weights` with an empty cache folder of its own and none of the caller's variables.
+/// `evaluate weights` with an empty cache folder and without proxy variables.
 fn program(cache: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_evaluate"));
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"] {
@@ -18,35 +19,28 @@ fn program(cache: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn cache(name: &str) -> PathBuf {
-    let folder = scratch(name).parent().expect("parent").to_owned();
-    fs::create_folder(&folder).expect("folder");
-    folder
+fn cache(name: &str) -> Scratch {
+    Scratch::new(&format!("download-cache-{name}"))
 }
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// As many bytes as the smallest published file has; what they are does not matter here.
+/// Length of the smallest published file.
 const BYTES: usize = 7_289;
 
-/// Starts a download that stands still after 3,000 bytes, and waits until these have been kept.
+/// Starts a download that stalls after 3,000 bytes, and waits until they are on the disk.
 fn stuck(cache: &Path, server: &Server) -> Child {
     let child = program(cache, &["--fetch", "lpips-vgg", "--url", &server.url]).spawn().expect("start");
     let part = cache.join("fledge/weights/lpips-v0.1-vgg.pth.part");
     let arrived = || std::fs::metadata(&part).is_ok_and(|m| m.len() == 3_000);
-    // A slow machine may take long to start a process.
-    let waited = (0..3_000).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        arrived()
-    });
-    assert!(waited, "the first bytes never arrived");
+    assert!(wait_until(arrived), "the first bytes never arrived");
     child
 }
 
 #[test]
-fn a_killed_process_leaves_what_the_next_one_goes_on_with() {
+fn the_next_process_resumes_a_killed_download() {
     let cache = cache("kill");
     let content = vec![7u8; BYTES];
     let stalled = paced(content.clone(), 3_000, Duration::ZERO, Duration::from_secs(60));
@@ -56,16 +50,16 @@ fn a_killed_process_leaves_what_the_next_one_goes_on_with() {
     child.wait().expect("wait");
     let list = program(&cache, &[]).output().expect("run");
     assert!(said(&list).contains("unfinished, 41 %"), "{}", said(&list));
-    // The lock went with the process. All bytes arrive, and are then found not to be the published ones.
+    // The lock went with the process. All bytes arrive, and their SHA-256 is wrong.
     let second = program(&cache, &["--fetch", "lpips-vgg", "--url", &server.url]).output().expect("run");
     assert_eq!(second.status.code(), Some(1), "{}", said(&second));
-    assert!(said(&second).contains("gives another file"), "{}", said(&second));
+    assert!(said(&second).contains("is another file"), "{}", said(&second));
     assert_eq!(server.ranges(), [None, Some("bytes=3000-".to_owned())]);
     assert!(!cache.join("fledge/weights/lpips-v0.1-vgg.pth").exists());
 }
 
 #[test]
-fn a_second_process_does_not_write_into_the_file_of_the_first() {
+fn a_second_process_does_not_touch_the_file_of_the_first() {
     let cache = cache("two");
     let server = Server::start(vec![paced(vec![7; BYTES], 3_000, Duration::ZERO, Duration::from_secs(60))]);
     let mut child = stuck(&cache, &server);
@@ -78,7 +72,7 @@ fn a_second_process_does_not_write_into_the_file_of_the_first() {
 }
 
 #[test]
-fn the_programs_proxy_is_that_of_the_environment() {
+fn the_program_uses_the_proxy_of_the_environment() {
     let cache = cache("env-proxy");
     let server = Server::start(vec![whole(vec![7; BYTES])]);
     let (address, seen) = proxy(Some(server.address.clone()), 1);

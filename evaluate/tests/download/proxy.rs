@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use evaluate::client::Client;
-use evaluate::download::DownloadError;
+use evaluate::networks::weights::client::Client;
+use evaluate::networks::weights::download::DownloadError;
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{AUTHORITY, Server, content, get, get_by, proxy, resumable, scratch, whole};
+use super::server::{AUTHORITY, Server, content, destination, get, get_by, proxy, resumable, whole};
 
 fn client_under(url: &str, variables: &[(&str, String)]) -> Client {
     let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
@@ -15,11 +15,11 @@ fn client_under(url: &str, variables: &[(&str, String)]) -> Client {
 }
 
 #[test]
-fn a_proxy_is_told_the_host_and_the_password_and_a_cut_is_resumed_through_it() {
-    let path = scratch("proxy");
+fn a_proxy_gets_host_and_password_and_a_cut_download_resumes_through_it() {
+    let path = destination("proxy");
     let server = Server::start(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
     let (address, seen) = proxy(Some(server.address.clone()), 2);
-    // No such host exists: only the proxy knows the way.
+    // No such host exists: only the proxy resolves it.
     let url = "http://weights.invalid/file.pth";
     let client = client_under(url, &[("HTTP_PROXY", format!("http://anna:s%40crt@{address}"))]);
     get_by(&client, url, &path).expect("download");
@@ -32,10 +32,10 @@ fn a_proxy_is_told_the_host_and_the_password_and_a_cut_is_resumed_through_it() {
 }
 
 #[test]
-fn a_host_that_no_proxy_names_is_asked_directly() {
-    let path = scratch("no-proxy");
+fn a_host_in_no_proxy_is_reached_directly() {
+    let path = destination("no-proxy");
     let server = Server::start(vec![whole(content())]);
-    // A proxy that nobody should ask: nothing listens there.
+    // Nothing listens at this proxy's address.
     let variables = [("ALL_PROXY", "http://127.0.0.1:1".to_owned()), ("NO_PROXY", "example.org, 127.0.0.1".to_owned())];
     get_by(&client_under(&server.url, &variables), &server.url, &path).expect("download");
     assert_eq!(fs::read(&path).expect("read"), content());
@@ -43,7 +43,7 @@ fn a_host_that_no_proxy_names_is_asked_directly() {
 
 #[test]
 fn a_proxy_that_refuses_is_named_without_its_password() {
-    let path = scratch("refusing-proxy");
+    let path = destination("refusing-proxy");
     let (address, _) = proxy(None, 10);
     let url = "https://weights.invalid/file.pth";
     let client = client_under(url, &[("https_proxy", format!("http://anna:secret@{address}"))]);
@@ -55,19 +55,19 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
 }
 
 #[test]
-fn a_server_whose_certificate_nobody_vouches_for_is_not_trusted_and_the_way_out_is_named() {
-    let path = scratch("untrusted");
+fn an_unknown_certificate_is_not_trusted_and_the_error_names_the_variable() {
+    let path = destination("untrusted");
     let server = Server::start_tls(vec![whole(content()), whole(content())]);
     let error = get(&server.url, &path).expect_err("not trusted");
     assert!(matches!(error, DownloadError::Untrusted { .. }), "{error:?}");
     assert!(one_line(&error).contains("SSL_CERT_FILE") && one_line(&error).contains("UnknownIssuer"), "{}", one_line(&error));
-    // It was asked once: a further try would have had a whole file.
+    // There was no retry: the second answer is a whole file.
     assert!(server.requests().len() <= 1 && !path.exists());
 }
 
 #[test]
-fn a_proxy_that_shows_its_own_certificate_is_trusted_by_the_file_that_names_it_and_resumed_through() {
-    let path = scratch("intercepted");
+fn an_intercepting_proxy_is_trusted_by_its_certificate_file() {
+    let path = destination("intercepted");
     let server = Server::start_tls(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
     let (address, seen) = proxy(Some(server.address.clone()), 2);
     let url = "https://weights.invalid/file.pth";

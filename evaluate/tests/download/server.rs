@@ -1,59 +1,59 @@
-//! A local server whose every answer is laid down by a test, a proxy, and what the tests ask them for.
+//! A local server with scripted answers, a proxy, and the downloads of the tests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use evaluate::client::Client;
-use evaluate::download::{Download, DownloadError, Got};
+use evaluate::networks::weights::client::Client;
+use evaluate::networks::weights::download::{Download, DownloadError, Got};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sha2::{Digest, Sha256};
-use shared::fs;
-use shared::testing::wait_until;
+use shared::testing::{Scratch, wait_until};
 
-/// Tries that follow each other at once.
+/// Retries without pauses.
 pub(crate) const NO_PAUSES: [Duration; 3] = [Duration::ZERO; 3];
 
 /// Bytes that a slow server sends between two pauses.
 const PIECE: usize = 30_000;
 
-/// Who vouches for the server under TLS. Made by `certificates/make.sh`.
+/// The authority behind the server's TLS certificate, made by `certificates/make.sh`.
 pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/download/certificates/authority.pem");
 
-/// What the server does with one request, given the first byte that is asked for.
+/// The reply to a request, given the first byte of its range.
 pub(crate) type Answer = Box<dyn Fn(usize) -> Reply + Send>;
 
-/// What the server sends.
+/// A reply of the server.
 #[derive(Default)]
 pub(crate) struct Reply {
     head: String,
     body: Vec<u8>,
-    /// Between pieces of the body.
+    /// Pause between pieces of the body.
     pause: Duration,
-    /// Behind the body, before the connection is closed.
+    /// Pause after the body, before the connection is closed.
     hold: Duration,
 }
 
-/// A request as far as the tests look at it.
+/// The parts of a request that the tests check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     /// `GET /path HTTP/1.1`.
     pub(crate) line: String,
-    /// The value of the header of this name.
+    /// The header `range`.
     pub(crate) range: Option<String>,
-    /// The same.
+    /// The header `proxy-authorization`.
     pub(crate) proxy_authorization: Option<String>,
 }
 
-/// Serves one answer a connection, then stops listening. Notes the requests it saw.
+/// Sends one answer per connection, then stops listening. Records the requests.
 pub(crate) struct Server {
     /// `127.0.0.1:PORT`.
     pub(crate) address: String,
-    /// Of a file.
+    /// The address of its file.
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -64,7 +64,7 @@ impl Server {
         Self::listen("http", "127.0.0.1", answers, |stream| stream)
     }
 
-    /// The same under TLS, as `localhost`, with a certificate that only [`AUTHORITY`] vouches for.
+    /// Like [`Self::start`] under TLS, as `localhost`, with a certificate of [`AUTHORITY`].
     pub(crate) fn start_tls(answers: Vec<Answer>) -> Self {
         let chain = vec![CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem")).expect("certificate")];
         let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/server.key")).expect("key");
@@ -116,7 +116,7 @@ fn serve(mut stream: impl Read + Write, answer: &Answer, seen: &Mutex<Vec<Reques
     let from = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
     seen.lock().expect("lock").push(request);
     let reply = answer(from);
-    // The client may have gone: that is what some tests are about.
+    // In some tests the client is gone.
     let _ = stream.write_all(reply.head.as_bytes());
     for piece in reply.body.chunks(PIECE) {
         let _ = stream.write_all(piece);
@@ -141,8 +141,8 @@ fn read(stream: &mut impl Read) -> Request {
     }
 }
 
-/// A proxy that opens one tunnel after the other, each to `target` whatever host is asked for, or refuses all if there is none.
-/// What it was asked for is noted.
+/// A proxy that opens tunnels, one after the other, to `target` whatever the host, or refuses all
+/// without one. Returns its address and the recorded requests.
 pub(crate) fn proxy(target: Option<String>, tunnels: usize) -> (String, Arc<Mutex<Vec<Request>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address = listener.local_addr().expect("address").to_string();
@@ -167,7 +167,7 @@ pub(crate) fn proxy(target: Option<String>, tunnels: usize) -> (String, Arc<Mute
     (address, requests)
 }
 
-/// What is downloaded.
+/// The file of the tests.
 pub(crate) fn content() -> Vec<u8> {
     (0..300_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
 }
@@ -177,12 +177,12 @@ pub(crate) fn sha256() -> String {
     Sha256::digest(content()).iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Honours Range, and cuts the connection after `sent` bytes of the body.
+/// Honours ranges, and cuts the connection after `sent` bytes of the body.
 pub(crate) fn resumable(content: Vec<u8>, sent: usize) -> Answer {
     paced(content, sent, Duration::ZERO, Duration::ZERO)
 }
 
-/// The same with a pause behind each piece, and `hold` before the connection is closed.
+/// Like [`resumable`] with a pause after each piece, and `hold` before the connection is closed.
 pub(crate) fn paced(content: Vec<u8>, sent: usize, pause: Duration, hold: Duration) -> Answer {
     Box::new(move |from| {
         let rest = &content[from..];
@@ -197,7 +197,7 @@ pub(crate) fn paced(content: Vec<u8>, sent: usize, pause: Duration, hold: Durati
     })
 }
 
-/// Sends everything, whatever range is asked for.
+/// Sends the whole file, whatever the range.
 pub(crate) fn whole(content: Vec<u8>) -> Answer {
     Box::new(move |_| Reply {
         head: format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", content.len()),
@@ -214,7 +214,7 @@ pub(crate) fn status(line: &'static str) -> Answer {
     })
 }
 
-/// Sends on to another place.
+/// Redirects to `location`.
 pub(crate) fn redirect(location: String) -> Answer {
     Box::new(move |_| Reply {
         head: format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
@@ -222,20 +222,39 @@ pub(crate) fn redirect(location: String) -> Answer {
     })
 }
 
-/// An empty place for a file of this test.
-pub(crate) fn scratch(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("fledge-download-{}-{name}", std::process::id()));
-    fs::remove(&folder).expect("clear");
-    folder.join("weights").join("file.pth")
+/// The destination of a download, in a folder that does not exist yet.
+pub(crate) struct Destination {
+    path: PathBuf,
+    _scratch: Scratch,
 }
 
-/// A client that no variable of this process leads astray.
+impl Deref for Destination {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl AsRef<Path> for Destination {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// The destination of the test `name`.
+pub(crate) fn destination(name: &str) -> Destination {
+    let scratch = Scratch::new(&format!("download-{name}"));
+    Destination { path: scratch.path("weights/file.pth"), _scratch: scratch }
+}
+
+/// A client without the environment of this process.
 pub(crate) fn client(url: &str) -> Client {
     Client::new(url, Duration::from_secs(30), &|_| None).expect("client")
 }
 
-/// Downloads [`content`] through `client`. A lock that an earlier download had is given up a moment later where another test was starting
-/// a process just then, which has whatever is open here until it runs its own program.
+/// Downloads [`content`] through `client`. The lock of an earlier download may be released late: a
+/// process that another test starts holds this process's open files until it runs its own program.
 pub(crate) fn get_by(client: &Client, url: &str, path: &Path) -> Result<Got, DownloadError> {
     let (sha256, bytes) = (sha256(), content().len() as u64);
     let download = Download { url, path, sha256: &sha256, bytes, pauses: &NO_PAUSES, client };

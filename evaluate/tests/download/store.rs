@@ -1,15 +1,16 @@
-//! The kept weights as a whole: several files, mirrors, files that came another way.
+//! The stored weights: several files, mirrors, imported files.
 
 use std::path::Path;
 
-use evaluate::weights::{Fetching, Origin, Store};
+use evaluate::networks::weights::store::{Fetching, Origin, Store};
 use shared::cli::{DataError, UsageError};
 use shared::fs;
 use shared::metrics::weights::{Converted, Published};
+use shared::testing::Scratch;
 
-use super::server::{NO_PAUSES, Server, client, content, scratch, sha256, status, whole};
+use super::server::{NO_PAUSES, Server, client, content, sha256, status, whole};
 
-/// Two files: the one is [`content`], the other nobody has.
+/// Two files: the first is [`content`], the second does not exist.
 fn published() -> [Published; 2] {
     let known = Published {
         name: "known",
@@ -33,13 +34,15 @@ const CONVERTED: [Converted; 1] = [Converted {
     license: "none",
 }];
 
-fn fetch(store: &Store<'_>, names: &[&str], origin: Origin<'_>) -> anyhow::Result<()> {
+fn fetch(store: &Store<'_>, names: &[&str], origin: Origin) -> anyhow::Result<()> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    store.fetch(&names, Fetching { origin, pauses: &NO_PAUSES, client: &|url| Ok(client(url)) })
+    store.fetch(&names, &Fetching { origin, pauses: &NO_PAUSES, client: &|url| Ok(client(url)) })
 }
 
-fn in_scratch<'a>(name: &str, published: &'a [Published]) -> Store<'a> {
-    Store { folder: scratch(name).parent().expect("parent").to_owned(), published, converted: &CONVERTED }
+fn in_scratch<'a>(name: &str, published: &'a [Published]) -> (Scratch, Store<'a>) {
+    let scratch = Scratch::new(&format!("download-store-{name}"));
+    let store = Store { folder: scratch.path("weights"), published, converted: &CONVERTED };
+    (scratch, store)
 }
 
 fn row<'a>(table: &'a str, name: &str) -> &'a str {
@@ -47,12 +50,12 @@ fn row<'a>(table: &'a str, name: &str) -> &'a str {
 }
 
 #[test]
-fn a_mirror_is_asked_for_the_file_under_its_own_name() {
+fn a_mirror_serves_each_file_under_its_name() {
     let published = published();
-    let store = in_scratch("mirror", &published);
+    let (_scratch, store) = in_scratch("mirror", &published);
     let server = Server::start(vec![whole(content()), status("404 Not Found")]);
     let prefix = format!("http://{}/weights/", server.address);
-    let error = fetch(&store, &["all"], Origin::Mirror(&prefix)).expect_err("the mirror lacks one").to_string();
+    let error = fetch(&store, &["all"], Origin::Mirror(prefix)).expect_err("the mirror lacks one").to_string();
     assert!(error.contains("/weights/lost-1.pth") && error.contains("404") && error.contains("--import"), "{error}");
     assert_eq!(fs::read(store.folder.join("known-1.pth")).expect("read"), content());
     let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
@@ -62,10 +65,10 @@ fn a_mirror_is_asked_for_the_file_under_its_own_name() {
 #[test]
 fn a_mirror_with_other_bytes_is_refused() {
     let published = published();
-    let store = in_scratch("wrong-mirror", &published);
+    let (_scratch, store) = in_scratch("wrong-mirror", &published);
     let server = Server::start(vec![whole(content())]);
     let prefix = format!("http://{}", server.address);
-    let error = fetch(&store, &["lost"], Origin::Mirror(&prefix)).expect_err("other bytes").to_string();
+    let error = fetch(&store, &["lost"], Origin::Mirror(prefix)).expect_err("other bytes").to_string();
     assert!(error.contains(&sha256()) && error.contains("nothing was kept"), "{error}");
     assert!(!store.folder.join("lost-1.pth").exists());
 }
@@ -73,7 +76,7 @@ fn a_mirror_with_other_bytes_is_refused() {
 #[test]
 fn an_imported_file_is_recognised_by_its_bytes_and_not_by_its_name() {
     let published = published();
-    let store = in_scratch("import", &published);
+    let (_scratch, store) = in_scratch("import", &published);
     let file = store.folder.with_file_name("download (3).bin");
     fs::create_folder(file.parent().expect("parent")).expect("folder");
     fs::write(&file, &content()).expect("write");
@@ -96,9 +99,9 @@ fn an_imported_file_is_recognised_by_its_bytes_and_not_by_its_name() {
 }
 
 #[test]
-fn the_table_says_what_is_stored_unfinished_and_damaged() {
+fn the_table_shows_stored_unfinished_and_damaged_files() {
     let published = published();
-    let store = in_scratch("table", &published);
+    let (_scratch, store) = in_scratch("table", &published);
     fs::create_folder(&store.folder).expect("folder");
     assert!(row(&store.table(), "known").contains("  no  "), "{}", store.table());
     fs::write(store.folder.join("known-1.pth.part"), &content()[..90_000]).expect("write");
@@ -113,10 +116,10 @@ fn the_table_says_what_is_stored_unfinished_and_damaged() {
 }
 
 #[test]
-fn names_that_cannot_be_fetched_are_wrong_usage_with_the_way_out() {
+fn names_that_cannot_be_fetched_are_wrong_usage_with_a_remedy() {
     let published = published();
-    let store = in_scratch("names", &published);
-    let refused = |names: &[&str], origin: Origin<'_>| {
+    let (_scratch, store) = in_scratch("names", &published);
+    let refused = |names: &[&str], origin: Origin| {
         let error = fetch(&store, names, origin).expect_err("refused");
         assert!(error.is::<UsageError>(), "{error}");
         error.to_string()
@@ -124,7 +127,7 @@ fn names_that_cannot_be_fetched_are_wrong_usage_with_the_way_out() {
     assert!(refused(&["unknown"], Origin::Publisher).contains("known, lost, or all"));
     let made = refused(&["made"], Origin::Publisher);
     assert!(made.contains("tools/make.py") && made.contains("made.h5"), "{made}");
-    assert!(refused(&["known", "lost"], Origin::Url("http://127.0.0.1:1/")).contains("--mirror"));
+    assert!(refused(&["known", "lost"], Origin::Url("http://127.0.0.1:1/".into())).contains("--mirror"));
     assert!(store.check(&["known".to_owned()]).expect_err("absent").to_string().contains("--fetch known"));
     assert!(store.check(&[]).expect_err("nothing there").is::<UsageError>());
     let details = store.details(&["known".to_owned(), "made".to_owned()]).expect("details");

@@ -1,4 +1,4 @@
-//! What the tests of interrupted extractions share: a network that costs nothing, and pictures for it.
+//! A trivial network and slow pictures, for tests of interrupted extractions.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use shared::metrics::resize::{Filter, Preprocessing, RgbPicture, Scale};
 use shared::metrics::source::{InMemory, PictureSource, SourceError};
 use shared::rng;
 
-/// Pictures of the set: some twelve blocks of the cache.
+/// Pictures of the set: about twelve blocks of the cache.
 pub(crate) const COUNT: usize = 3000;
 const SIDE: usize = 4;
-/// Two layers, so that two files grow side by side.
+/// Two layers, so that two files grow together.
 pub(crate) const LAYERS: [Layer; 2] =
     [Layer { name: "pixels", dimensions: 3 * SIDE * SIDE }, Layer { name: "row", dimensions: 3 * SIDE }];
-/// A network that gives pixels and sums of rows.
+/// A network that returns pixels and sums of rows.
 struct Pixels(Weights, Device);
 
 impl FeatureNetwork for Pixels {
@@ -47,7 +47,7 @@ impl FeatureNetwork for Pixels {
     }
 }
 
-/// Pictures that take their time.
+/// Pictures that take a while to read.
 struct Slow(InMemory, Duration);
 
 impl PictureSource for Slow {
@@ -76,14 +76,14 @@ fn pictures(pause: Duration) -> Slow {
     Slow(InMemory { origin: "slow pictures".into(), pictures: (0..COUNT).map(|_| picture()).collect() }, pause)
 }
 
-/// Extracts into the cache in `folder`, and checks what comes back.
+/// Extracts into the cache in `folder`, and checks the features.
 pub(crate) fn extract(folder: &Path, pause: Duration) {
     let network = Pixels(Weights::Random { seed: 0 }, Device::flex());
     let preprocessing = Preprocessing { filter: Filter::Tf1Bilinear, side: SIDE, scale: Scale::By128 };
     let (pictures, cache) = (pictures(pause), FeatureCache::at(folder));
     let extractor = Extractor { network: &network, preprocessing, batch: 16 };
     let features = extractor.features(&pictures, &LAYERS, &cache).expect("features");
-    // What comes back is what the network gives of all pictures at once.
+    // The same as all pictures at once.
     let at_once = network.features(&pictures.0.pictures, preprocessing, &LAYERS);
     assert_eq!(features, at_once);
 }

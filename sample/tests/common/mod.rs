@@ -1,6 +1,4 @@
-//! A folder for one test, a run in it that was never trained, and the program run on it.
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
-#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part")]
+//! An untrained run in a scratch folder, and the program run on it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,32 +11,23 @@ use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::run::Run;
 use shared::picture::{Limits, Picture};
-
-/// A folder of this test's own, removed at the end.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
-    }
-}
+use shared::testing::Scratch;
 
 /// A run of untrained 16×16 networks with one checkpoint and three sheets.
 pub(crate) fn run(name: &str) -> (Scratch, PathBuf) {
     run_of(name, &[], &[])
 }
 
-/// The same with more settings and with classes.
+/// Like [`run`], with more settings and with classes.
 pub(crate) fn run_of(name: &str, settings: &[&str], classes: &[&str]) -> (Scratch, PathBuf) {
-    let scratch = Scratch(std::env::temp_dir().join(format!("fledge-sample-{}-{name}", std::process::id())));
-    let folder = scratch.0.join("run");
-    fs::remove(&scratch.0).unwrap();
+    let scratch = Scratch::new(name);
+    let folder = scratch.join("run");
     let run = Run::create(&folder).unwrap();
     let settings: Vec<String> = ["generator.width=6", "generator.latent=8"].iter().chain(settings).map(|s| (*s).into()).collect();
     let classes = classes.iter().map(|c| (*c).to_owned()).collect();
     let data = DataConfig { classes, split: "train".into(), ..DataConfig::of_extent(16, 3) };
     let config = RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 5, data);
-    // Other weights, so that it shows which ones are taken.
+    // Other weights, to tell the two apart.
     let trained = RunConfig { seed: 6, ..config.clone() }.generator(&Device::flex());
     let generator = config.generator(&Device::flex());
     let meta = Meta {
@@ -76,7 +65,7 @@ pub(crate) fn decode(path: &Path) -> Picture {
     Picture::decode(&fs::read(path).unwrap(), &Limits::default()).unwrap()
 }
 
-/// What lies in a folder, sorted.
+/// The names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().into_owned();
     let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(name).collect();
@@ -84,17 +73,25 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Every file in a folder or zip, as `evaluate` reads it, by its name.
+/// Every file of a folder or zip by its name, as `evaluate` reads it.
 pub(crate) fn files_in(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let archive = Archive::open(path).unwrap();
     let file = |i: usize| (archive.names()[i].to_string(), archive.read(i, 1 << 24).unwrap());
     (0..archive.names().len()).map(file).collect()
 }
 
-/// The same of a folder; of a file its bytes, of what is absent nothing.
+/// Like [`files_in`] for a folder; the bytes of a file under an empty name; nothing if absent.
 pub(crate) fn contents(path: &Path) -> BTreeMap<String, Vec<u8>> {
     match path.is_dir() {
         true => files_in(path),
         false => fs::read(path).into_iter().map(|bytes| (String::new(), bytes)).collect(),
     }
+}
+
+/// Says on stderr that a test is skipped, past the capture of the test harness.
+pub(crate) fn skipped(why: &str) {
+    use std::io::Write;
+
+    let thread = std::thread::current();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {}: {why}", thread.name().unwrap_or("test"));
 }

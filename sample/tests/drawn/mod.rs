@@ -1,38 +1,13 @@
-//! Animations that are drawn, and how a test asks for them to be written.
+//! Drawn animations, and writing them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use sample::animation::{AnimationArgs, Frames};
+use sample::animations::{AnimationArgs, Frames};
 use shared::cli::Ending;
-use shared::fs;
 use shared::picture::Picture;
 use shared::signal::Stop;
-
-/// A folder of one test's own, removed at the end.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-animation-{}-{name}", std::process::id()));
-        fs::remove(&folder).expect("clear");
-        fs::create_folder(&folder).expect("create");
-        Self(folder)
-    }
-
-    /// Names of all that is in it.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(&self.0).expect("list");
-        entries.map(|entry| entry.expect("entry").file_name().to_string_lossy().into_owned()).collect()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove(&self.0);
-    }
-}
 
 #[derive(Parser)]
 struct Flags {
@@ -40,18 +15,18 @@ struct Flags {
     animation: AnimationArgs,
 }
 
-/// The flags of an animation as the command line has them.
+/// The flags of an animation, as parsed from a command line.
 pub(crate) fn flags(list: &[&str]) -> AnimationArgs {
     Flags::try_parse_from([&["test"], list].concat()).expect("flags").animation
 }
 
-/// Frames that are there, and what happens when one of them is asked for.
+/// Given frames, with a failure or a signal at one of them.
 #[derive(Default)]
 pub(crate) struct Drawn {
     pub(crate) frames: Vec<Picture>,
     /// The index at which rendering fails.
     pub(crate) fails_at: Option<usize>,
-    /// The index at which a signal comes.
+    /// The index at which a signal arrives.
     pub(crate) stops_at: Option<(usize, Stop)>,
 }
 
@@ -60,7 +35,7 @@ impl Drawn {
         Self { frames, ..Self::default() }
     }
 
-    /// Writes the frames at their own extent, unless `list` says otherwise.
+    /// Writes the frames with the flags `list`, by default unscaled.
     pub(crate) fn write(&self, out: &Path, list: &[&str]) -> Result<Ending> {
         let scaled = list.contains(&"--scale");
         let args = flags(&[if scaled { &[][..] } else { &["--scale", "1"] }, list].concat());
@@ -80,7 +55,7 @@ impl Frames for Drawn {
 
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         if indices.iter().any(|i| Some(*i) == self.fails_at) {
-            bail!("this frame cannot be made");
+            bail!("this frame cannot be rendered");
         }
         if let Some((at, stop)) = &self.stops_at
             && indices.contains(at)
@@ -91,7 +66,7 @@ impl Frames for Drawn {
     }
 }
 
-/// Frames that all are one picture of many colours.
+/// Equal frames of many colours.
 pub(crate) fn still(count: usize) -> Vec<Picture> {
     vec![noise(7, 33, 21, 3); count]
 }
@@ -102,7 +77,7 @@ pub(crate) fn noise(seed: u64, width: u32, height: u32, channels: u32) -> Pictur
     Picture { width, height, channels, pixels: (0..width * height * channels).map(|_| rng.below(256) as u8).collect() }
 }
 
-/// A smooth colour field that moves, `channels` bytes a pixel.
+/// A moving smooth colour field with `channels` bytes per pixel.
 pub(crate) fn waves(count: usize, width: u32, height: u32, channels: u32) -> Vec<Picture> {
     let value = |t: usize, x: u32, y: u32, c: u32| {
         let at = f64::from(x) / 9.0 + f64::from(y * (c + 1)) / 13.0 + t as f64 / 5.0;
@@ -116,7 +91,7 @@ pub(crate) fn waves(count: usize, width: u32, height: u32, channels: u32) -> Vec
     (0..count).map(frame).collect()
 }
 
-/// A frame of few colours in which one pixel more is set each time.
+/// A frame of few colours in which one more pixel is set each time.
 pub(crate) fn one_pixel_more(count: usize) -> Vec<Picture> {
     let mut frame = Picture::filled(33, 21, 3, 40);
     let mut frames = Vec::new();

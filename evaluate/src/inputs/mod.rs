@@ -1,0 +1,116 @@
+//! The content of a path given to `--real` or `--fake`.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`archive`] | the pictures of a folder, zip or tar file, with their classes |
+//! | `account` | warnings of files that are skipped here or that a protocol's library would skip |
+//! | [`run`] | the pictures of a run's generator |
+//! | [`npz`] | files of statistics and features |
+//!
+//! Differences from the Python libraries that may change a number:
+//!
+//! | | here | torch-fidelity | pytorch-fid | clean-fid |
+//! |---|---|---|---|---|
+//! | subfolders | always | with `samples_find_deep` | never | always |
+//! | formats | PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, npz, npy | png, jpg, jpeg | those, WebP, BMP, PGM, PPM, TIFF | those, npy |
+//! | order | bytes of the name below the folder | `sorted` of real paths | `sorted` of paths | `sorted` of paths |
+//! | alpha | dropped | dropped (`convert("RGB")`) | dropped | dropped |
+//! | EXIF orientation | applied | not applied | not applied | not applied |
+//! | 16-bit PNG | rounded to 8 bits | as Pillow | as Pillow | as Pillow |
+//!
+//! Bytes of UTF-8 sort as Python sorts text, so the order is torch-fidelity's, subfolders included,
+//! unless there are links. The order determines the pictures of a KID subset; FID does not depend
+//! on it.
+
+mod account;
+pub mod archive;
+pub mod npz;
+pub mod run;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use shared::cli::{DataError, UsageError};
+use shared::dataset::{self, Dataset};
+use shared::metrics::source::{PictureSource, SplitPictures};
+use shared::nn::run::{Run, Which};
+
+pub use archive::ArchivePictures;
+pub use run::RunPictures;
+
+use crate::protocols::Protocol;
+
+/// The kind of content at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    /// A folder written by `prep build`.
+    Dataset,
+    /// A folder written by `train`.
+    Run,
+    /// A file of statistics or features ([`npz`]).
+    Npz,
+    /// A folder, zip or tar file of pictures or arrays of pictures.
+    Pictures,
+}
+
+impl InputKind {
+    /// Recognises the files that each stage writes into its folder.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        if path.join(dataset::MANIFEST).is_file() {
+            Self::Dataset
+        } else if Run::is_run(path) {
+            Self::Run
+        } else if npz::is_npz(path) && !path.is_dir() && !npz::holds_pictures(path) {
+            Self::Npz
+        } else {
+            Self::Pictures
+        }
+    }
+}
+
+/// A selection of the pictures at a path.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// The split of a data set.
+    pub split: &'a str,
+    /// Pictures that a run generates.
+    pub generated: usize,
+    /// The checkpoint of a run.
+    pub checkpoint: Which,
+    /// The device of a run's generator.
+    pub device: &'a Device,
+    /// The protocols of the measurement.
+    pub protocols: &'a [&'static Protocol],
+}
+
+/// The pictures at `path`, and their training step if known.
+///
+/// # Errors
+/// When there are none, they cannot be listed, or the file holds statistics or features.
+pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>, Option<u64>)> {
+    let source: Box<dyn PictureSource> = match InputKind::of(path) {
+        InputKind::Run => {
+            let run = RunPictures::open(path, wanted)?;
+            let step = run.step();
+            return Ok((Box::new(run), Some(step)));
+        }
+        InputKind::Npz => {
+            let text = format!("{}: a .npz file holds statistics or features; pictures are needed here", path.display());
+            return Err(UsageError(text).into());
+        }
+        InputKind::Dataset => Box::new(SplitPictures::new(Arc::new(Dataset::open(path)?), wanted.split)?),
+        InputKind::Pictures => {
+            let pictures = ArchivePictures::open(path)?;
+            pictures.account(wanted.protocols)?;
+            Box::new(pictures)
+        }
+    };
+    if source.is_empty() {
+        let read = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM, or byte arrays of shape [count, height, width, 3]";
+        return Err(DataError(format!("{} contains no pictures ({read})", source.origin())).into());
+    }
+    Ok((source, None))
+}

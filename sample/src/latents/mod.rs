@@ -1,0 +1,17 @@
+//! Latent vectors: drawn by seed, read from a file, along paths and directions.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`seeds`] | `0-63,100` → seeds |
+//! | [`given`] | latent vectors from a file |
+//! | [`choice`] | seeds, or latent vectors from a file |
+//! | [`path`] | paths through latent space |
+//! | [`directions`] | principal directions of latent space |
+//! | [`file`](mod@file) | the command `latents`: latent vectors as a file |
+
+pub mod choice;
+pub mod directions;
+pub mod file;
+pub mod given;
+pub mod path;
+pub mod seeds;
