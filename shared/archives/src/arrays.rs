@@ -4,6 +4,20 @@
 //!
 //! The classes of `images`, `x` and `arr_0` are in `labels`, `y` and `arr_1`, with the same words before or behind; an array `labels`
 //! beside a single array of pictures is theirs.
+//!
+//! ```
+//! use fledge_archives::{Archive, arrays};
+//!
+//! fn first(path: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+//!     let archive = Archive::open(path)?;
+//!     for array in arrays::read(&archive)? {
+//!         println!("{}x{}", array.width, array.height);
+//!         let picture = array.read(&archive, 0)?;
+//!         assert_eq!((picture.width, picture.height), (array.width, array.height));
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 use thiserror::Error;
 

@@ -1,5 +1,16 @@
 //! One numpy array (`.npy`, versions 1 to 3 of its header; numpy/lib/format.py): `\x93NUMPY`, two bytes of version, the length
 //! of a Python dictionary (u16, from version 2 on u32), the dictionary, the values.
+//!
+//! ```
+//! use fledge_archives::npy;
+//!
+//! let mut file = npy::header("|u1", &[2, 3]);
+//! assert!(npy::begins_array(&file));
+//! file.extend([1, 2, 3, 4, 5, 6]);
+//! let layout = npy::layout(&mut &file[..])?;
+//! assert_eq!(layout.shape, [2, 3]);
+//! # Ok::<(), String>(())
+//! ```
 
 use std::io::{self, Read};
 

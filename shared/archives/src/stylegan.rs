@@ -2,6 +2,14 @@
 //! of StyleGAN2-ADA and StyleGAN3 writes it: `{"labels": [["00000/img00000000.png", 6], …]}`, or `null` for no labels. The trainers take
 //! every picture in the order of its name. What fledge writes says two things more there: `"classes": ["cat", …]` and
 //! `"splits": {"00000/img00000000.png": "train", …}`.
+//!
+//! ```
+//! use fledge_archives::stylegan;
+//!
+//! assert_eq!(stylegan::name_of(12_345_678), "12345/img12345678.png");
+//! assert!(stylegan::is_numbered("00000/img00000007.png"));
+//! assert!(!stylegan::is_numbered("cats/7.png"));
+//! ```
 
 use std::collections::HashMap;
 

@@ -1,5 +1,18 @@
 //! A zip of files that are compressed already, written one after the other: whole under its name or not at all, and always the same
 //! bytes for the same files.
+//!
+//! ```
+//! use fledge_archives::Archive;
+//! use fledge_archives::zip_writer::ZipWriter;
+//!
+//! let path = std::env::temp_dir().join(format!("fledge-zip-example-{}.zip", std::process::id()));
+//! let mut zip = ZipWriter::create(&path)?;
+//! zip.add("a.txt", b"one")?;
+//! zip.commit()?;
+//! assert_eq!(Archive::open(&path)?.read(0, 100)?, b"one");
+//! # fledge_base::fs::remove(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};

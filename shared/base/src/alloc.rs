@@ -1,5 +1,16 @@
 //! An allocator that tells of an allocation that fails: one line on stderr and in the log, and exit code 1, instead of an abort without
 //! advice. For programs whose memory is their user's choice, such as that of a batch.
+//!
+//! ```
+//! use fledge_base::alloc::{Telling, prepare};
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: Telling = Telling { program: "example" };
+//!
+//! prepare("a smaller batch takes less".into(), None);
+//! let numbers = vec![0u8; 1 << 20]; // An allocation that fails ends the program with this advice.
+//! # assert_eq!(numbers.len(), 1 << 20);
+//! ```
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;

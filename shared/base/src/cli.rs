@@ -7,6 +7,15 @@
 //! | 2 | wrong usage: another flag or value mends it |
 //! | 3 | data damaged or unusable |
 //! | 129, 130, 143, 152 | stopped by a signal (HUP, INT, TERM, XCPU) after saving |
+//!
+//! ```
+//! use fledge_base::cli::{DataError, UsageError, code_by, one_line, own_code};
+//!
+//! let error = UsageError("--size 0: at least 1 is needed".into());
+//! assert_eq!(one_line(&error), "--size 0: at least 1 is needed");
+//! assert_eq!(code_by(&error, own_code), 2);
+//! assert_eq!(code_by(&DataError("a.shard is damaged".into()), own_code), 3);
+//! ```
 
 pub mod foreign;
 pub mod name;

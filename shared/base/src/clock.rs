@@ -1,4 +1,9 @@
 //! The time of day, as logs note it. No result depends on it.
+//!
+//! ```
+//! let now = fledge_base::clock::now();
+//! assert!(now.len() == 20 && now.ends_with('Z'), "{now}");
+//! ```
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,16 @@
 //! Length- and CRC-framed bincode records: `[u32 length][payload][u32 CRC-32 of length and payload]`, little-endian.
 //! Nothing is decoded before the CRC holds, and all bytes of the payload must be consumed.
+//!
+//! ```
+//! use fledge_base::frame;
+//!
+//! let mut bytes = frame::encode(&(7u32, "seven"))?;
+//! let (value, length): ((u32, String), usize) = frame::decode(&bytes)?;
+//! assert_eq!((value.0, value.1.as_str(), length), (7, "seven", bytes.len()));
+//! bytes[5] ^= 1;
+//! assert!(frame::decode::<(u32, String)>(&bytes).is_err());
+//! # Ok::<(), frame::FrameError>(())
+//! ```
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

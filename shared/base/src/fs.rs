@@ -5,6 +5,17 @@
 //! drop; one left by `kill -9` has the suffix [`TEMPORARY_SUFFIX`] and [`remove_leftovers`] clears it.
 //!
 //! It is not responsible for what is inside the files.
+//!
+//! ```
+//! use fledge_base::fs;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-fs-example-{}", std::process::id()));
+//! fs::create_folder(&folder)?;
+//! fs::write(folder.join("a"), b"whole")?;
+//! assert_eq!(fs::read(folder.join("a"))?, b"whole");
+//! fs::remove(&folder)?;
+//! # Ok::<(), fs::FsError>(())
+//! ```
 #![expect(clippy::disallowed_methods, reason = "the bans in clippy.toml point to this module")]
 
 mod append;

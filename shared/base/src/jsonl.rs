@@ -1,6 +1,22 @@
 //! Append-only logs, one JSON object a line. A line is written by one `write`. When a log is opened again, a tail torn by a crash goes, and
 //! with it the lines of steps that will be repeated. A line before the end that cannot be read is damage of another kind: it is kept apart
 //! in a file beside the log, and what follows it stays.
+//!
+//! ```
+//! use fledge_base::{fs, jsonl};
+//! use serde_json::json;
+//!
+//! let file = std::env::temp_dir().join(format!("fledge-jsonl-example-{}", std::process::id()));
+//! # fs::remove(&file)?;
+//! let mut log = jsonl::JsonLines::open(&file, |_| true)?;
+//! (1..=3).try_for_each(|step| log.push(&json!({"step": step})))?;
+//! // A run that resumes behind step 2 keeps the lines up to there.
+//! let log = jsonl::JsonLines::open(&file, |line| line["step"].as_u64() <= Some(2))?;
+//! assert_eq!(jsonl::read(&file)?.len(), 2);
+//! # drop(log);
+//! # fs::remove(&file)?;
+//! # Ok::<(), fs::FsError>(())
+//! ```
 
 use std::io::{BufRead, BufReader};
 use std::ops::Range;

@@ -1,6 +1,17 @@
 //! What a person sees while a program works: tracing on stderr, a progress bar on a terminal, plain lines elsewhere.
 //! Results never go through here: [`crate::cli`] prints them on stdout. A terminal that goes away, a pipe that closes and a full disk
 //! end nothing: what cannot be shown is not shown, and the copy of the log has it all the same.
+//!
+//! ```
+//! use fledge_base::log::{self, Progress};
+//!
+//! log::init();
+//! let progress = Progress::new("pictures", 100);
+//! for _ in 0..100 {
+//!     progress.add(1);
+//! }
+//! tracing::info!("done");
+//! ```
 
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::panic;

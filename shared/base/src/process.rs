@@ -1,4 +1,12 @@
 //! What this process takes of the machine, and what that has left for it.
+//!
+//! ```
+//! use fledge_base::process;
+//!
+//! if let (Some(now), Some(peak)) = (process::resident_bytes(), process::peak_bytes()) {
+//!     println!("{} MB, {} MB at most", now >> 20, peak >> 20);
+//! }
+//! ```
 
 mod limits;
 

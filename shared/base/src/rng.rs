@@ -3,6 +3,14 @@
 //!
 //! The key of a stream is SHA-256 of its name, the generator is ChaCha8. Normal numbers go through `libm`, so that one
 //! seed means one picture on every platform.
+//!
+//! ```
+//! use fledge_base::rng::stream;
+//!
+//! let drawn = stream(7, "latents", 100).normals(4);
+//! assert_eq!(stream(7, "latents", 100).normals(4), drawn);
+//! assert_ne!(stream(7, "latents", 101).normals(4), drawn);
+//! ```
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};

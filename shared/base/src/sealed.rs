@@ -2,6 +2,19 @@
 //!
 //! The last member of the object is `"crc32": "xxxxxxxx"`: CRC-32 of the whole file with those eight digits replaced
 //! by zeros. Whoever edits such a file by hand is told so by the next reader.
+//!
+//! ```
+//! use fledge_base::{fs, sealed};
+//!
+//! let file = std::env::temp_dir().join(format!("fledge-sealed-example-{}.json", std::process::id()));
+//! sealed::write(&file, &serde_json::json!({"size": 64}))?;
+//! let value: serde_json::Value = sealed::read(&file, "build it again")?;
+//! assert_eq!(value["size"], 64);
+//! fs::write(&file, String::from_utf8_lossy(&fs::read(&file)?).replace("64", "65").as_bytes())?;
+//! assert!(sealed::read::<serde_json::Value>(&file, "build it again").is_err());
+//! # fs::remove(&file)?;
+//! # Ok::<(), sealed::SealedError>(())
+//! ```
 
 use std::path::{Path, PathBuf};
 

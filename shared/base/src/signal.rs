@@ -9,6 +9,19 @@
 //!
 //! What was ignored when the program started stays ignored (`nohup`, `trap '' HUP`), but for INT and TERM: shells start `… &` in a
 //! script with INT ignored. A signal that comes again ends the program at once.
+//!
+//! ```
+//! use fledge_base::signal::Stop;
+//!
+//! let stop = Stop::listen()?;
+//! for step in 0..10 {
+//!     if let Some(code) = stop.exit_code() {
+//!         println!("saved after step {step}");
+//!         std::process::exit(code.into());
+//!     }
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::io;
 use std::sync::Arc;

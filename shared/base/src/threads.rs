@@ -1,5 +1,13 @@
 //! Threads: how many compute, and what is done where the system allows fewer (`ulimit -u`, the limit of processes of a container,
 //! `ulimit -v`). Work that finds no thread is done on the one that asked for it.
+//!
+//! ```
+//! use fledge_base::threads::Pool;
+//! use rayon::prelude::*;
+//!
+//! let sum: u32 = Pool::new(2).install(|| (1..=100u32).into_par_iter().sum());
+//! assert_eq!(sum, 5050);
+//! ```
 
 use std::io;
 use std::num::NonZero;

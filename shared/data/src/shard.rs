@@ -5,6 +5,20 @@
 //! changed places are found as well. No byte of the file is outside a check.
 //!
 //! It is not responsible for which shards make a data set ([`crate::dataset`]).
+//!
+//! ```
+//! use fledge_data::shard::{Layout, Shard, ShardWriter};
+//!
+//! let path = std::env::temp_dir().join(format!("fledge-shard-example-{}.shard", std::process::id()));
+//! let mut writer = ShardWriter::create(&path, Layout { height: 1, width: 2, channels: 3 })?;
+//! writer.push(&[1, 2, 3, 4, 5, 6], Some(7), 0)?;
+//! writer.finish()?;
+//! let shard = Shard::open(&path)?;
+//! assert_eq!((shard.record(0)?.pixels, shard.label(0)), (&[1, 2, 3, 4, 5, 6][..], Some(7)));
+//! # drop(shard);
+//! # fledge_base::fs::remove(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

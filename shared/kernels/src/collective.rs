@@ -1,4 +1,20 @@
 //! Sums over devices that compute together, each on a thread of its own.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_kernels::collective::Member;
+//!
+//! let members = Member::of(&[Device::flex(), Device::flex()]);
+//! let threads = members.into_iter().map(|member| {
+//!     std::thread::spawn(move || {
+//!         let own = Tensor::<1>::full([3], 1.0 + member.index() as f32, &Device::flex());
+//!         member.sum(vec![own])[0].to_data()
+//!     })
+//! });
+//! for thread in threads.collect::<Vec<_>>() {
+//!     assert_eq!(thread.join().unwrap().iter::<f32>().collect::<Vec<_>>(), [3.0; 3]);
+//! }
+//! ```
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

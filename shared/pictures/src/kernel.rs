@@ -1,6 +1,15 @@
 //! Resampling kernels as Pillow has them (`src/libImaging/Resample.c`, `precompute_coeffs`): as wide as the footprint of a
 //! target pixel when shrinking, so that nothing is skipped. Weights are in f64; whoever applies them rounds as the mode of the
 //! picture asks.
+//!
+//! ```
+//! use fledge_pictures::kernel::Kernel;
+//!
+//! // Half the pixels: each target is a sum of source pixels whose weights sum to 1.
+//! let weights = Kernel::BILINEAR.weights(8, 4);
+//! assert_eq!(weights.iter().count(), 4);
+//! assert!(weights.iter().all(|(_, factors)| (factors.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+//! ```
 
 use std::f64::consts::PI;
 

@@ -2,6 +2,12 @@
 //! theirs; the alphabetically nearest of ours seldom does.
 //!
 //! Names are compared without case, hyphens and underscores: `--batch-size`, `--batch_size` and `--batchSize` are one name.
+//!
+//! ```
+//! use fledge_base::cli::foreign::folded;
+//!
+//! assert_eq!(folded("--batchSize"), folded("--batch_size"));
+//! ```
 
 use clap::{Arg, Command};
 

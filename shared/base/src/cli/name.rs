@@ -1,5 +1,15 @@
 //! The name that a program was called by. Installed, the programs are `fledge-train` and so on, because `train` and `sample` are
 //! everybody's words; what they print then names commands as a user has to type them.
+//!
+//! ```
+//! use std::ffi::OsStr;
+//!
+//! use fledge_base::cli::name::Called;
+//!
+//! let called = Called::by("train", Some(OsStr::new("/usr/bin/fledge-train")));
+//! assert_eq!(called.name(), "fledge-train");
+//! assert_eq!(called.spoken("run `train status RUN`"), "run `fledge-train status RUN`");
+//! ```
 
 use std::borrow::Cow;
 use std::ffi::OsStr;

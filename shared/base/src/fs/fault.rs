@@ -1,4 +1,16 @@
 //! Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk, or a file system lacks something.
+//!
+//! ```
+//! # #[cfg(feature = "faults")] {
+//! use fledge_base::fs::{self, fault};
+//!
+//! let file = std::env::temp_dir().join(format!("fledge-fault-example-{}", std::process::id()));
+//! fault::fail_after(2);
+//! assert!(fs::write(&file, b"a").is_err());
+//! assert!(fault::stop() < 0, "an operation failed");
+//! assert!(!file.exists());
+//! # }
+//! ```
 
 #[cfg(feature = "faults")]
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};

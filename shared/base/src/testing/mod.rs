@@ -1,4 +1,16 @@
 //! What tests of all four programs need and the standard library lacks.
+//!
+//! ```
+//! use fledge_base::fs;
+//! use fledge_base::testing::{Scratch, wait_until};
+//!
+//! let scratch = Scratch::new("testing");
+//! let file = scratch.path("file");
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| fs::write(&file, b"there"));
+//!     assert!(wait_until(|| file.exists()));
+//! });
+//! ```
 
 mod numbers;
 mod scratch;

@@ -2,6 +2,19 @@
 //!
 //! The manifest is written last, so a folder that has one is whole. It is not responsible for where the pictures came from or
 //! how they were cut.
+//!
+//! ```
+//! use fledge_data::dataset::{Dataset, DatasetError};
+//!
+//! fn count(folder: &std::path::Path) -> Result<usize, DatasetError> {
+//!     let dataset = Dataset::open(folder)?;
+//!     let split = dataset.split("train")?;
+//!     println!("{} pictures of {} pixels", split.len(), dataset.manifest().size);
+//!     Ok(split.len())
+//! }
+//!
+//! assert!(matches!(count("nowhere".as_ref()), Err(DatasetError::Missing { .. })));
+//! ```
 
 mod account;
 mod error;

@@ -7,9 +7,11 @@
 
 use rayon::prelude::*;
 
+use super::geometry::Geometry;
+use super::image::transpose;
 use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
-use super::{transpose, winograd};
+use super::winograd;
 
 /// Numbers of a padded strip of a picture that one task works on: half of a core's second-level cache.
 const STRIP: usize = 1 << 17;
@@ -17,22 +19,6 @@ const STRIP: usize = 1 << 17;
 const BLOCK: usize = 128;
 /// Fewer channels than this make a vector too short to go through a kernel of its own.
 const FEW: usize = 16;
-
-/// Sizes of one convolution from `x` [batch, h, w, cin] to `y` [batch, oh, ow, cout].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Geometry {
-    pub(super) batch: usize,
-    pub(super) cin: usize,
-    pub(super) h: usize,
-    pub(super) w: usize,
-    pub(super) cout: usize,
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: usize,
-    /// Zeros above and to the left.
-    pub(super) padding: [usize; 2],
-    pub(super) oh: usize,
-    pub(super) ow: usize,
-}
 
 /// Zeros around a picture: rows above and below, columns left and right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,14 +65,6 @@ struct Phase {
 }
 
 impl Geometry {
-    pub(super) fn input_len(&self) -> usize {
-        self.h * self.w * self.cin
-    }
-
-    pub(super) fn output_len(&self) -> usize {
-        self.oh * self.ow * self.cout
-    }
-
     /// Zeros around a picture: below and to the right as many as the last position reaches.
     fn border(&self) -> Border {
         let after = |o: usize, k: usize, n: usize, p: usize| ((o - 1) * self.stride + k).saturating_sub(n + p);

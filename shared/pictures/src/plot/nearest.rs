@@ -2,6 +2,16 @@
 //! the generator repeats what it has seen.
 //!
 //! It is not responsible for what distance is taken; the title should say so.
+//!
+//! ```
+//! use fledge_pictures::Picture;
+//! use fledge_pictures::plot::nearest::{Near, Sample, sheet};
+//!
+//! let grey = |value| Picture::filled(32, 32, 3, value);
+//! let near = Near { picture: grey(90), place: "7".into(), distance: 10.0 };
+//! let picture = sheet("nearest by pixels", &[Sample { picture: grey(100), name: "seed 1".into(), nearest: vec![near] }]);
+//! assert!(picture.width > 64);
+//! ```
 
 use super::number::short;
 use crate::{CAPTION_HEIGHT, Picture, caption_fitting, caption_width};
