@@ -1,4 +1,4 @@
-//! What the four programs share at their edge: how results and errors are printed, and how a program ends.
+//! The boundary of the four programs: printing results and errors, and exit codes.
 //!
 //! | code | meaning |
 //! |---|---|
@@ -37,18 +37,19 @@ use crate::stdout;
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Data that are damaged or cannot be used as they are; the text says which and what to do. The innermost cause of a
-/// library's own error.
+/// Data that are damaged or cannot be used as they are; the text says which and what to do. The
+/// innermost cause of a library's own error.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct DataError(pub String);
 
-/// How a program ended when it did not fail.
+/// The outcome of a program that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// All that was asked for is done.
     Done,
-    /// The work found what it looked for and that is bad news (damaged files under `prep verify`): exit code 3.
+    /// The work found what it looked for and that is bad news (damaged files under `prep verify`):
+    /// exit code 3.
     Damaged,
     /// A signal came and the state is saved; the exit code to end with.
     Stopped(u8),
@@ -56,11 +57,11 @@ pub enum Ending {
 
 /// A result that was to be printed on stdout, is nowhere else, and could not be written there.
 #[derive(Debug, Error)]
-#[error("the result could not be written to stdout, and is nowhere else")]
+#[error("the result could not be written to stdout and is lost")]
 pub struct Unprinted(#[from] io::Error);
 
-/// Prints on stdout a result that is nowhere else. Whoever reads may stop reading, as `head` does, and a terminal may go away: that is no
-/// failure.
+/// Prints on stdout a result that is nowhere else. Whoever reads may stop reading, as `head` does,
+/// and a terminal may go away: that is no failure.
 ///
 /// # Errors
 /// When it cannot be written for another reason, as to a full disk.
@@ -76,10 +77,11 @@ pub fn print(text: &str) -> Result<(), Unprinted> {
     }
 }
 
-/// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the log says so.
+/// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the
+/// log says so.
 pub fn tell(text: &str) {
     if let Err(Unprinted(error)) = print(text) {
-        tracing::warn!("stdout cannot be written ({error}); it was to say: {}", text.trim_end().replace('\n', "; "));
+        tracing::warn!("cannot write to stdout ({error}): {}", text.trim_end().replace('\n', "; "));
     }
 }
 
@@ -99,8 +101,9 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Prints an error as one line on stderr, notes where the log is copied to how the program ended, and gives its exit code, for an error by
-/// `code_of`. Where stderr is gone, the code and the note tell all the same.
+/// Prints an error as one line on stderr, notes where the log is copied to how the program ended,
+/// and gives its exit code, for an error by `code_of`. Where stderr is gone, the code and the note
+/// tell all the same.
 pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
     program: &str,
     result: Result<Ending, E>,
@@ -127,7 +130,8 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
     }
 }
 
-/// The exit code of an error by itself, without regard to its causes: 2 for [`UsageError`], 3 for what this crate calls damaged.
+/// The exit code of an error by itself, without regard to its causes: 2 for [`UsageError`], 3 for
+/// what this crate calls damaged.
 #[must_use]
 pub fn own_code(error: &(dyn Error + 'static)) -> Option<u8> {
     let damaged = error.is::<DataError>()

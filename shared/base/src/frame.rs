@@ -1,5 +1,6 @@
-//! Length- and CRC-framed bincode records: `[u32 length][payload][u32 CRC-32 of length and payload]`, little-endian.
-//! Nothing is decoded before the CRC holds, and all bytes of the payload must be consumed.
+//! Length- and CRC-framed bincode records:
+//! `[u32 length][payload][u32 CRC-32 of length and payload]`, little-endian. Nothing is decoded
+//! before the CRC holds, and all bytes of the payload must be consumed.
 //!
 //! ```
 //! use fledge_base::frame;
@@ -16,8 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// The most bytes one frame's payload may take. Headers and shard indexes are far smaller; a damaged length cannot
-/// ask for more memory than this.
+/// The most bytes one frame's payload may take. Headers and shard indexes are far smaller; a
+/// damaged length cannot ask for more memory than this.
 pub const PAYLOAD_LIMIT: usize = 32 << 20;
 
 /// Bytes of a frame beside its payload: the length and the CRC.
@@ -42,7 +43,7 @@ pub enum FrameError {
     Checksum {
         /// As written in the file.
         stored: u32,
-        /// Of the bytes that are there.
+        /// The CRC of the bytes found.
         computed: u32,
     },
     /// The payload has the right CRC but is no such record: written by another version.

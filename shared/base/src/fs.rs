@@ -1,8 +1,10 @@
-//! The only place that writes files. A file that bears its final name is whole, at every moment and after every crash.
+//! The only place that writes files. A file that bears its final name is whole, at every moment and
+//! after every crash.
 //!
-//! A write goes to an exclusive temporary name in the same folder, is flushed and synced, renamed over the
-//! final name, and the folder is synced, so that the rename survives a power cut. A temporary file is removed on
-//! drop; one left by `kill -9` has the suffix [`TEMPORARY_SUFFIX`] and [`remove_leftovers`] clears it.
+//! A write goes to an exclusive temporary name in the same folder, is flushed and synced, renamed
+//! over the final name, and the folder is synced, so that the rename survives a power cut. A
+//! temporary file is removed on drop; one left by `kill -9` has the suffix [`TEMPORARY_SUFFIX`] and
+//! [`remove_leftovers`] clears it.
 //!
 //! It is not responsible for what is inside the files.
 //!

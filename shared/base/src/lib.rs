@@ -1,5 +1,5 @@
-//! What every part of fledge stands on: files that are written whole or not at all, logs, random streams, signals, threads, memory.
-//! It knows nothing of pictures, data sets or networks.
+//! The foundation of fledge: files that are written whole or not at all, logs, random streams,
+//! signals, threads, memory. It knows nothing of pictures, data sets or networks.
 //!
 //! | module | holds |
 //! |---|---|

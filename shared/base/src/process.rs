@@ -1,4 +1,4 @@
-//! What this process takes of the machine, and what that has left for it.
+//! Memory of this process: in use, at its peak, and still available.
 //!
 //! ```
 //! use fledge_base::process;
@@ -12,10 +12,11 @@ mod limits;
 
 pub use self::limits::{Limit, Room};
 
-/// Where Linux tells of a process.
+/// The file in which Linux describes this process.
 const STATUS: &str = "/proc/self/status";
 
-/// Bytes of memory that this process holds now; `None` where the system does not say (it is read from Linux' `/proc`).
+/// Bytes of memory that this process holds now; `None` where the system does not say (it is read
+/// from Linux' `/proc`).
 #[must_use]
 pub fn resident_bytes() -> Option<u64> {
     kilobytes(STATUS, "VmRSS:").map(|kb| kb * 1024)
@@ -27,8 +28,9 @@ pub fn peak_bytes() -> Option<u64> {
     kilobytes(STATUS, "VmHWM:").map(|kb| kb * 1024)
 }
 
-/// The memory that this process may still take by the limit that holds first: what the machine has left, what its control groups
-/// (version 1 or 2, each up to the root) allow, `ulimit -v` and `ulimit -d`. `None` where the system says nothing of the kind.
+/// The memory that this process may still take by the limit that holds first: what the machine has
+/// left, what its control groups (version 1 or 2, each up to the root) allow, `ulimit -v` and
+/// `ulimit -d`. `None` where the system says nothing of the kind.
 #[must_use]
 pub fn room() -> Option<Room> {
     let bytes = |file: &str, key: &str| kilobytes(file, key).map(|kb| kb * 1024);
@@ -40,7 +42,8 @@ pub fn room() -> Option<Room> {
     machine.into_iter().chain(groups).chain(ulimits).min_by_key(|room| room.bytes)
 }
 
-/// Gives the system back what was freed and is kept for later allocations; for after work that took much and does not come back soon.
+/// Gives the system back what was freed and is kept for later allocations; for after work that took
+/// much and does not come back soon.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it only looks at what is free.

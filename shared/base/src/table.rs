@@ -7,8 +7,8 @@
 //! assert_eq!(aligned(&rows), "name   KID\nfirst  0.01\n");
 //! ```
 
-/// `rows`, the first of which may be a heading, with the cells of a column below each other and two spaces between columns. A row may
-/// be shorter than others.
+/// `rows`, the first of which may be a heading, with the cells of a column below each other and two
+/// spaces between columns. A row may be shorter than others.
 #[must_use]
 pub fn aligned<R: AsRef<[String]>>(rows: &[R]) -> String {
     let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);

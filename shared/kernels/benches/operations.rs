@@ -1,4 +1,5 @@
-//! Times the operations of a training step on the CPU, at the sizes of a 64×64 DCGAN; prints milliseconds, the best of several rounds.
+//! Times the operations of a training step on the CPU, at the sizes of a 64×64 DCGAN; prints
+//! milliseconds, the best of several rounds.
 //!
 //!     cargo bench --package fledge-kernels
 

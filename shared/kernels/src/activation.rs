@@ -1,9 +1,10 @@
 //! The activations that are computed together with what is before them.
 
-/// What follows a bias.
+/// An activation after a bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
-    /// x where it is positive, else this slope times x: 0 is the ReLU, 1 leaves everything as it is.
+    /// x where it is positive, else this slope times x: 0 is the ReLU, 1 leaves everything as it
+    /// is.
     LeakyRelu(f32),
     /// 1/(1 + e⁻ˣ).
     Sigmoid,

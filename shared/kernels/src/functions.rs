@@ -17,7 +17,8 @@ use crate::precision::Precision;
 use crate::resample::Resampling;
 use crate::warp::{Affine, Border, Lookups};
 
-/// Frees what layers on the CPU keep for the next ones: after work that took much and does not come back soon.
+/// Frees what layers on the CPU keep for the next ones: after work that took much and does not come
+/// back soon.
 pub fn release_memory() {
     cpu::release_memory();
 }
@@ -28,8 +29,9 @@ pub fn instructions() -> &'static str {
     cpu::instructions()
 }
 
-/// While the result lives, this thread keeps what convolutions and normalisations of the CPU give, and a second pass over the
-/// same tensors finds it instead of computing it: one forward pass, recorded on two graphs. Other devices compute again.
+/// While the result lives, this thread keeps what convolutions and normalisations of the CPU give,
+/// and a second pass over the same tensors finds it instead of computing it: one forward pass,
+/// recorded on two graphs. Other devices compute again.
 #[must_use]
 pub fn remember() -> impl Drop {
     cpu::memo::Scope::open()
@@ -38,7 +40,8 @@ pub fn remember() -> impl Drop {
 /// Cross-correlation of `x` with `weight`.
 ///
 /// # Shapes
-/// `x` [B, Cin, H, W], `weight` [Cout, Cin, kh, kw]. Gives [B, Cout, (H + padding − kh)/s + 1, (W + padding − kw)/s + 1].
+/// `x` [B, Cin, H, W], `weight` [Cout, Cin, kh, kw]. Gives [B, Cout, (H + padding − kh)/s + 1, (W +
+/// padding − kw)/s + 1].
 #[must_use]
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::convolve(x.into_dispatch(), weight.into_dispatch(), stride, padding, Precision::current()))
@@ -65,7 +68,8 @@ pub fn conv2d_act(
 /// Transposed convolution: the gradient of a convolution with respect to its input.
 ///
 /// # Shapes
-/// `x` [B, Cin, H, W], `weight` [Cin, Cout, kh, kw]. Gives [B, Cout, (H − 1)·s + kh − padding, (W − 1)·s + kw − padding].
+/// `x` [B, Cin, H, W], `weight` [Cin, Cout, kh, kw]. Gives [B, Cout, (H − 1)·s + kh − padding, (W −
+/// 1)·s + kw − padding].
 #[must_use]
 pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
     let ([_, _, h, w], [_, _, kh, kw]) = (x.dims(), weight.dims());
@@ -75,11 +79,12 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding:
     Tensor::from_dispatch(Dispatch::convolve_transposed(x, weight, stride, padding, output, Precision::current()))
 }
 
-/// The matrix product of the last two axes: in f32, as PyTorch does it unless told otherwise; in TF32 where convolutions are
-/// computed in less.
+/// The matrix product of the last two axes: in f32, as PyTorch does it unless told otherwise; in
+/// TF32 where convolutions are computed in less.
 ///
 /// # Shapes
-/// `a` [.., M, K], `b` [.., K, N]; gives [.., M, N]. An axis before these may be 1 in one of them, which then gets no gradient.
+/// `a` [.., M, K], `b` [.., K, N]; gives [.., M, N]. An axis before these may be 1 in one of them,
+/// which then gets no gradient.
 #[must_use]
 pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     let [a, b] = [a, b].map(|x| full(x).into_dispatch());
@@ -108,8 +113,8 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor
     Tensor::from_dispatch(Dispatch::add_bias_act(x.into_dispatch(), bias.into_dispatch(), activation))
 }
 
-/// `t` times the derivative of the activation that gave `y`: how a direction passes it. The gradient flows to `t` alone, since
-/// the slope of a (leaky) ReLU is constant almost everywhere.
+/// `t` times the derivative of the activation that gave `y`: how a direction passes it. The
+/// gradient flows to `t` alone, since the slope of a (leaky) ReLU is constant almost everywhere.
 ///
 /// # Shapes
 /// `t` and `y` [B, C, H, W]; gives the same.
@@ -120,15 +125,15 @@ pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::leaky_tangent(t.into_dispatch(), y.into_dispatch(), slope))
 }
 
-/// Mean and biased variance of every channel of `x` [B, C, H, W] as [2, C]; no gradient flows through them here, because
-/// [`normalize_train`] accounts for it.
+/// Mean and biased variance of every channel of `x` [B, C, H, W] as [2, C]; no gradient flows
+/// through them here, because [`normalize_train`] accounts for it.
 #[must_use]
 pub fn channel_moments(x: &Tensor<4>) -> Tensor<2> {
     Tensor::from_dispatch(Dispatch::moments(x.clone().inner().into_dispatch()))
 }
 
-/// The running mean and variance, each `[C]`, after a batch with these moments [2, C]: (1 − new)·running + new·batch's, the
-/// variance's times `correction`. No gradient.
+/// The running mean and variance, each `[C]`, after a batch with these moments [2, C]: (1 −
+/// new)·running + new·batch's, the variance's times `correction`. No gradient.
 #[must_use]
 pub fn follow_moments(moments: Tensor<2>, [mean, variance]: [Tensor<1>; 2], new: f64, correction: f64) -> [Tensor<1>; 2] {
     let plain = |x: Tensor<1>| if x.is_autodiff() { x.inner() } else { x };
@@ -138,10 +143,12 @@ pub fn follow_moments(moments: Tensor<2>, [mean, variance]: [Tensor<1>; 2], new:
     [Tensor::from_dispatch(mean), Tensor::from_dispatch(variance)]
 }
 
-/// Batch normalisation by the batch's own moments, then leaky ReLU with slope `slope` (0 = ReLU, 1 = none).
+/// Batch normalisation by the batch's own moments, then leaky ReLU with slope `slope` (0 = ReLU, 1
+/// = none).
 ///
 /// # Shapes
-/// `x` [B, C, H, W]; `gamma`, `beta` `[C]`; `moments` = [`channel_moments`]`(x)` [2, C]. Gives [B, C, H, W].
+/// `x` [B, C, H, W]; `gamma`, `beta` `[C]`; `moments` = [`channel_moments`]`(x)` [2, C]. Gives [B,
+/// C, H, W].
 #[must_use]
 pub fn normalize_train(
     x: Tensor<4>,
@@ -183,7 +190,8 @@ pub fn normalize_with(
     if !x.is_autodiff() {
         return normalize_train(x, gamma, beta, moments, epsilon, slope);
     }
-    // The moments are constants here, so that x gets no gradient through them: an affine map and the slope.
+    // The moments are constants here, so that x gets no gradient through them: an affine map and
+    // the slope.
     let channels = gamma.dims()[0];
     let [mean, variance]: [Tensor<2>; 2] = [moments.clone().narrow(0, 0, 1), moments.narrow(0, 1, 1)];
     let scale = gamma / (variance.reshape([channels]) + epsilon).sqrt();
@@ -242,7 +250,8 @@ pub fn warp(x: Tensor<4>, maps: &[Option<Affine>]) -> Tensor<4> {
 /// Each picture looked up through its own map.
 ///
 /// # Shapes
-/// `x` [B, C, H, W], one map for each picture; gives [B, C, H', W'] of the extent that `lookups` names.
+/// `x` [B, C, H, W], one map for each picture; gives [B, C, H', W'] of the extent that `lookups`
+/// names.
 #[must_use]
 pub fn look_up(x: Tensor<4>, lookups: Lookups) -> Tensor<4> {
     let [batch, _, height, width] = x.dims();

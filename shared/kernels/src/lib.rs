@@ -1,7 +1,9 @@
-//! The operations below the layers, so that a faster one replaces burn's on a device without a network noticing.
+//! The operations below the layers, so that a faster one replaces burn's on a device without a
+//! network noticing.
 //!
-//! On the CPU they are our own (`cpu`), with channels last in memory. On GPUs what burn has no good kernel for is ours, in CubeCL
-//! (`cube`); the matrix products below the convolutions are burn's there.
+//! On the CPU they are our own (`cpu`), with channels last in memory. On GPUs what burn has no good
+//! kernel for is ours, in CubeCL (`cube`); the matrix products below the convolutions are burn's
+//! there.
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};

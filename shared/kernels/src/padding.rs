@@ -16,8 +16,8 @@ impl Padding {
         Self { before: rows_columns, after: rows_columns }
     }
 
-    /// TensorFlow's `same` for a square kernel and an extent that `stride` divides: kernel − stride zeros in all, the odd one at
-    /// the end (`tensorflow/core/framework/common_shape_fns.cc`).
+    /// TensorFlow's `same` for a square kernel and an extent that `stride` divides: kernel − stride
+    /// zeros in all, the odd one at the end (`tensorflow/core/framework/common_shape_fns.cc`).
     #[must_use]
     pub const fn same(kernel: usize, stride: usize) -> Self {
         let total = kernel.saturating_sub(stride);

@@ -1,4 +1,4 @@
-//! How exactly GPUs multiply matrices. The CPU always multiplies in f32.
+//! The precision of matrix products on GPUs. The CPU always multiplies in f32.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,26 +7,27 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers that convolutions and matrix products of a GPU multiply. Sums, statistics, losses, weights and what optimizers
-/// keep are f32 in each.
+/// The numbers that convolutions and matrix products of a GPU multiply. Sums, statistics, losses,
+/// weights and what optimizers keep are f32 in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32: 24 bits, on the GPU's ordinary units.
     F32,
-    /// f32 rounded to the 11 bits of TF32 where the GPU has units for it (Ampere and later) and they are faster: what PyTorch
-    /// does with convolutions unless told otherwise.
+    /// f32 rounded to the 11 bits of TF32 where the GPU has units for it (Ampere and later) and
+    /// they are faster: what PyTorch does with convolutions unless told otherwise.
     #[default]
     Tf32,
-    /// bfloat16, 8 bits, and feature maps are kept so, too: half the memory. PyTorch's autocast to bfloat16 does the same.
+    /// bfloat16, 8 bits, and feature maps are kept so, too: half the memory. PyTorch's autocast to
+    /// bfloat16 does the same.
     Bf16,
 }
 
-/// What all operations of this process do that are not told otherwise.
+/// The default of all operations of this process.
 static PRECISION: AtomicU8 = AtomicU8::new(Precision::Tf32 as u8);
 
 thread_local! {
-    /// What this thread does instead.
+    /// The override of this thread.
     static HERE: Cell<Option<Precision>> = const { Cell::new(None) };
 }
 
@@ -39,7 +40,8 @@ impl Precision {
         PRECISION.store(self as u8, Ordering::Relaxed);
     }
 
-    /// Does `work` in this precision, whatever other threads do meanwhile; then that of before is back.
+    /// Does `work` in this precision, whatever other threads do meanwhile; then that of before is
+    /// back.
     pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
         let before = HERE.replace(Some(self));
         let result = work();

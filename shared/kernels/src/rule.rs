@@ -1,9 +1,10 @@
-//! How weights follow their gradients.
+//! Update rules of weights.
 
-/// One update of weights: first w ← kept·w and g ← scale·g + pull·w (of the weight as it was), then the rule.
+/// One update of weights: first w ← kept·w and g ← scale·g + pull·w (of the weight as it was), then
+/// the rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
-    /// What is done with weight and gradient.
+    /// The update rule.
     pub rule: Rule,
     /// Factor of the gradients; 1 = as they are.
     pub scale: f64,
@@ -13,10 +14,11 @@ pub struct Update {
     pub kept: f64,
 }
 
-/// How weights follow gradients.
+/// An update rule of weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
-    /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), w ← w − α·m/(√v + ε). Keeps m and v beside a weight.
+    /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), w ← w − α·m/(√v + ε). Keeps m and v beside a
+    /// weight.
     Adam {
         /// Learning rate times √(1−β₂ᵗ)/(1−β₁ᵗ).
         alpha: f64,
@@ -24,16 +26,17 @@ pub enum Rule {
         beta_1: f64,
         /// Decay of the second moment.
         beta_2: f64,
-        /// What is added to the uncorrected root.
+        /// The number added to the uncorrected root.
         epsilon: f64,
     },
-    /// v ← v + (1−ρ)(g²−v), d = g/(√(v + inside) + outside), then as [`Rule::Sgd`] along d. Keeps v and, with a momentum, b.
+    /// v ← v + (1−ρ)(g²−v), d = g/(√(v + inside) + outside), then as [`Rule::Sgd`] along d. Keeps v
+    /// and, with a momentum, b.
     RmsProp {
         /// Decay of the mean square.
         rho: f64,
-        /// What is added under the root.
+        /// The number added under the root.
         inside: f64,
-        /// What is added to the root.
+        /// The number added to the root.
         outside: f64,
         /// μ.
         momentum: Option<f64>,
@@ -42,12 +45,12 @@ pub enum Rule {
         /// Factor of b.
         alpha: f64,
     },
-    /// b ← μ·b + gain·g, w ← w − α·b; with Nesterov's momentum w ← w − α·(μ·b + gain·g); without a momentum
-    /// w ← w − α·gain·g. Keeps b, if there is a momentum.
+    /// b ← μ·b + gain·g, w ← w − α·b; with Nesterov's momentum w ← w − α·(μ·b + gain·g); without a
+    /// momentum w ← w − α·gain·g. Keeps b, if there is a momentum.
     Sgd {
         /// μ.
         momentum: Option<f64>,
-        /// Whether the step is taken from where b leads.
+        /// Nesterov's momentum: the step is taken from where b leads.
         nesterov: bool,
         /// Factor of what enters b.
         gain: f64,
@@ -57,7 +60,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// How many tensors it keeps beside a weight.
+    /// The number of tensors that it keeps beside a weight.
     #[must_use]
     pub const fn kept(&self) -> usize {
         match self {

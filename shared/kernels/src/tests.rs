@@ -1,5 +1,5 @@
-//! Our operations against burn's on the same numbers, over drawn shapes: on the CPU, or with the feature `cubecl-cpu` on CubeCL's
-//! CPU runtime. burn's are always those of the CPU.
+//! Our operations against burn's on the same numbers, over drawn shapes: on the CPU, or with the
+//! feature `cubecl-cpu` on CubeCL's CPU runtime. burn's are always those of the CPU.
 
 mod members;
 mod references;
@@ -163,7 +163,8 @@ fn halvings() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    // The same cases every time: how far rounding takes two orders of a sum apart, differs from draw to draw.
+    // The same cases every time: how far rounding takes two orders of a sum apart, differs from
+    // draw to draw.
     #![proptest_config(ProptestConfig {
         cases: 48,
         failure_persistence: None,

@@ -1,12 +1,13 @@
-//! How many flat weights follow their gradients at once, and averages of them.
+//! Updates and moving averages of many flat weights at once.
 
 use burn::tensor::Tensor;
 
 use crate::cpu::{self, lift, on_cpu};
 use crate::rule::Update;
 
-/// One update of many flat weights. An item is a weight and what the rule keeps beside it, in the order that the rule names
-/// them; all are changed in place where nobody else holds them. `gradients` are one an item.
+/// One update of many flat weights. An item is a weight and what the rule keeps beside it, in the
+/// order that the rule names them; all are changed in place where nobody else holds them.
+/// `gradients` are one an item.
 #[must_use]
 pub fn update(update: Update, items: Vec<Vec<Tensor<1>>>, gradients: Vec<Tensor<1>>) -> Vec<Vec<Tensor<1>>> {
     debug_assert_eq!(items.len(), gradients.len());
@@ -32,7 +33,8 @@ pub fn norm(tensors: &[Tensor<1>]) -> f64 {
     f64::from(Tensor::cat(squares, 0).sum().into_scalar::<f32>()).sqrt()
 }
 
-/// average ← decay·average + (1 − decay)·current for many flat tensors, in place where nobody else holds them.
+/// average ← decay·average + (1 − decay)·current for many flat tensors, in place where nobody else
+/// holds them.
 #[must_use]
 pub fn moving_average(averages: Vec<Tensor<1>>, current: Vec<Tensor<1>>, decay: f64) -> Vec<Tensor<1>> {
     debug_assert_eq!(averages.len(), current.len());

@@ -1,17 +1,19 @@
-//! How pictures are doubled.
+//! Modes of doubling pictures.
 
-/// What the pixels of a doubled picture become.
+/// The interpolation of a doubled picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upsample {
     /// Four copies of each pixel.
     Nearest,
-    /// ¾ of the nearest pixel and ¼ of the next along each axis, borders repeated: half-pixel centres, as Keras'
-    /// `UpSampling2D("bilinear")` and PyTorch's `interpolate(align_corners=False)`.
+    /// ¾ of the nearest pixel and ¼ of the next along each axis, borders repeated: half-pixel
+    /// centres, as Keras' `UpSampling2D("bilinear")` and PyTorch's
+    /// `interpolate(align_corners=False)`.
     Bilinear,
 }
 
 impl Upsample {
-    /// Along one axis of `n` pixels: those that pixel `o` of the doubled axis shows, with their weights.
+    /// Along one axis of `n` pixels: those that pixel `o` of the doubled axis shows, with their
+    /// weights.
     pub(super) fn sources(self, o: usize, n: usize) -> [(usize, f32); 2] {
         let near = o / 2;
         match self {
@@ -21,7 +23,8 @@ impl Upsample {
         }
     }
 
-    /// Along one axis of `n` pixels: the pixels of the doubled axis that show pixel `i`, with the weights they do it with.
+    /// Along one axis of `n` pixels: the pixels of the doubled axis that show pixel `i`, with the
+    /// weights they do it with.
     pub(super) fn shown_by(self, i: usize, n: usize) -> [(usize, f32); 4] {
         let (a, b) = (2 * i, 2 * i + 1);
         match self {

@@ -1,4 +1,5 @@
-//! Decodes drawn pictures of every format, and encodes them; prints megapixels a second, the best of several rounds.
+//! Decodes drawn pictures of every format, and encodes them; prints megapixels a second, the best
+//! of several rounds.
 //!
 //!     cargo bench --package fledge-pictures
 

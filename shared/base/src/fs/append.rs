@@ -33,7 +33,7 @@ impl AppendFile {
         &self.path
     }
 
-    /// What is in it, from the beginning where nothing was read yet.
+    /// The open file, positioned at its beginning until something is read.
     #[must_use]
     pub fn reader(&self) -> &File {
         &self.file

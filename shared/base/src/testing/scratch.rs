@@ -18,7 +18,8 @@ use crate::fs;
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A folder named after this process and `name`, which no other test of the same program may use.
+    /// A folder named after this process and `name`, which no other test of the same program may
+    /// use.
     ///
     /// # Panics
     /// When the folder cannot be created.

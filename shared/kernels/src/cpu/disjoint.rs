@@ -1,6 +1,6 @@
 //! One buffer that parallel tasks write to, each at places of its own which are no contiguous part.
 //!
-//! Where the parts of tasks are contiguous, `par_chunks_mut` does the same without a promise.
+//! If the part of each task is contiguous, use `par_chunks_mut`, which needs no unsafe code.
 
 use std::marker::PhantomData;
 #[cfg(test)]
@@ -29,7 +29,7 @@ impl<'a> Disjoint<'a> {
         }
     }
 
-    /// How many numbers there are.
+    /// The number of elements.
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -46,14 +46,16 @@ impl<'a> Disjoint<'a> {
         assert!(at.checked_add(len).is_some_and(|end| end <= self.len), "numbers {at} to {at} + {len} of {}", self.len);
         // SAFETY: they lie inside; the caller takes them once.
         let start = unsafe { self.take_unchecked(at, len) };
-        // SAFETY: they lie inside the memory, which is borrowed exclusively as long as `self` is; nobody else has them.
+        // SAFETY: they lie inside the memory, which is borrowed exclusively as long as `self` is;
+        // nobody else has them.
         unsafe { std::slice::from_raw_parts_mut(start, len) }
     }
 
     /// [`Disjoint::take`] without looking at the bounds: the first of the numbers.
     ///
     /// # Safety
-    /// `at + len` must not exceed [`Disjoint::len`], and no number of them may be taken a second time, by whatever method.
+    /// `at + len` must not exceed [`Disjoint::len`], and no number of them may be taken a second
+    /// time, by whatever method.
     #[inline(always)]
     pub(super) unsafe fn take_unchecked(&self, at: usize, len: usize) -> *mut f32 {
         debug_assert!(at + len <= self.len, "numbers {at} to {at} + {len} of {}", self.len);
@@ -66,8 +68,8 @@ impl<'a> Disjoint<'a> {
     }
 }
 
-// SAFETY: the memory is borrowed exclusively, and of f32, which may be written from any thread; two threads never have the same number,
-// as whoever takes one promises.
+// SAFETY: the memory is borrowed exclusively, and of f32, which may be written from any thread; two
+// threads never have the same number, as whoever takes one promises.
 unsafe impl Sync for Disjoint<'_> {}
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Tensors as the operations see them: pictures with their channels last in memory, vectors as they are.
+//! Tensors as the operations see them: pictures with their channels last in memory, vectors as they
+//! are.
 //!
-//! A tensor keeps the shape [B, C, H, W] for everyone; only its strides tell that it lies as [B, H, W, C]. What comes in
-//! another order is copied once.
+//! A tensor keeps the shape [B, C, H, W] foreveryone; only its strides tell that it lies as [B, H,
+//! W, C]. What comes in another order is copied once.
 
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
@@ -45,7 +46,8 @@ impl Image {
         &self.tensor.storage::<f32>()[from..from + self.shape.iter().product::<usize>()]
     }
 
-    /// The numbers to be changed and the tensor they then are; a copy only when somebody else holds them.
+    /// The numbers to be changed and the tensor they then are; a copy only when somebody else holds
+    /// them.
     pub(super) fn update(mut self, change: impl FnOnce(&mut [f32])) -> FlexTensor {
         let (from, len) = (self.tensor.layout().start_offset(), self.shape.iter().product::<usize>());
         if let Some(values) = self.tensor.try_storage_mut::<f32>() {

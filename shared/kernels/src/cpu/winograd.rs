@@ -1,11 +1,12 @@
-//! Convolutions of 4×4 with stride 2 and padding 1 in 9/16 of the multiplications (Winograd 1980; Lavin & Gray 2015,
-//! arXiv:1509.09308, the algorithm F(2×2, 2×2)).
+//! Convolutions of 4×4 with stride 2 and padding 1 in 9/16 of the multiplications (Winograd 1980;
+//! Lavin & Gray 2015, arXiv:1509.09308, the algorithm F(2×2, 2×2)).
 //!
-//! A stride of 2 splits picture and kernel by parity into four phases; in each, the kernel has 2×2 taps and the stride is 1.
-//! Two neighbouring outputs of a two-tap filter, y₀ = t₀d₀ + t₁d₁ and y₁ = t₀d₁ + t₁d₂, need three products instead of four:
-//! m₀ = (d₀−d₁)t₀, m₁ = d₁(t₀+t₁), m₂ = (d₂−d₁)t₁, y₀ = m₀+m₁, y₁ = m₁+m₂. Along both axes that makes nine for a tile of
-//! 2×2 outputs instead of sixteen, each a matrix product over channels and phases. All coefficients are ±1, so rounding grows
-//! by little: the tests hold these operations to the same bound as the direct ones.
+//! A stride of 2 splits picture and kernel by parity into four phases; in each, the kernel has 2×2
+//! taps and the stride is 1. Two neighbouring outputs of a two-tap filter, y₀ = t₀d₀ + t₁d₁ and y₁
+//! = t₀d₁ + t₁d₂, need three products instead of four: m₀ = (d₀−d₁)t₀, m₁ = d₁(t₀+t₁), m₂ =
+//! (d₂−d₁)t₁, y₀ = m₀+m₁, y₁ = m₁+m₂. Along both axes that makes nine for a tile of 2×2 outputs
+//! instead of sixteen, each a matrix product over channels and phases. All coefficients are ±1, so
+//! rounding grows by little: the tests hold these operations to the same bound as the direct ones.
 
 use rayon::prelude::*;
 
@@ -26,7 +27,7 @@ const GRAIN: usize = 16;
 /// Numbers in the transformed tiles of one task: they should stay in a core's second-level cache.
 const TASK: usize = 3 << 16;
 
-/// Whether this algorithm applies.
+/// Returns true if this algorithm applies.
 pub(super) fn applies(g: &Geometry) -> bool {
     g.kernel == [4, 4]
         && g.stride == 2
@@ -36,20 +37,22 @@ pub(super) fn applies(g: &Geometry) -> bool {
         && [g.h, g.w] == [2 * g.oh, 2 * g.ow]
 }
 
-/// Kernels at all points, as packed matrices [channels in · phases, channels out]: nine for each of `sets`.
+/// Kernels at all points, as packed matrices [channels in · phases, channels out]: nine for each of
+/// `sets`.
 struct Kernels {
     values: Buffer,
     depth: usize,
     columns: usize,
 }
 
-/// Which channels of a kernel [small, large, 4, 4] are summed over, and which tap of a parity stands where.
+/// The channels of a kernel [small, large, 4, 4] to sum over, and the order of the taps of a
+/// parity.
 #[derive(Clone, Copy)]
 enum Direction {
     /// Large to small: all phases in one sum. Tap t of a parity stands at parity + 2t.
     Halve,
-    /// Small to large: each phase on its own. Tap t stands at 3 − parity − 2t: outputs of even index are x[i−1]·w₃ + x[i]·w₁,
-    /// those of odd index x[i]·w₂ + x[i+1]·w₀.
+    /// Small to large: each phase on its own. Tap t stands at 3 − parity − 2t: outputs of even
+    /// index are x[i−1]·w₃ + x[i]·w₁, those of odd index x[i]·w₂ + x[i+1]·w₀.
     Double,
 }
 
@@ -100,7 +103,8 @@ impl Kernels {
                     spread(from, &mut points, 0, GRAIN, width);
                     let (set, k) = if sets == 1 { (0, phase * rows + row) } else { (phase, row) };
                     for (point, values) in points.chunks(width).enumerate() {
-                        // SAFETY: each pair of a panel and a row is visited once, and so is each phase and point of it.
+                        // SAFETY: each pair of a panel and a row is visited once, and so is each
+                        // phase and point of it.
                         let to = unsafe { places.take((((set * POINTS + point) * panels + panel) * depth + k) * width, width) };
                         to.copy_from_slice(values);
                     }
@@ -143,7 +147,7 @@ impl<'a> Pixels<'a> {
 struct Spread<'a, const FROM: usize> {
     from: [&'a [f32]; FROM],
     to: &'a Disjoint<'a>,
-    /// Where the first result's first channel goes.
+    /// The place of the first result's first channel.
     at: usize,
     /// Distance from one [`GRAIN`] of channels to the next.
     chunk: usize,
@@ -172,14 +176,15 @@ fn spread<const FROM: usize>(from: [&[f32]; FROM], to: &mut [f32], at: usize, ch
 impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
     type Output = ();
 
-    /// From nine pixels what the inputs are at each point; from four taps what the kernels are, from four gradients of outputs
-    /// what the products' gradients are.
+    /// From nine pixels what the inputs are at each point; from four taps what the kernels are,
+    /// from four gradients of outputs what the products' gradients are.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let channels = self.from[0].len();
         assert!(channels.is_multiple_of(S::F32_LANES));
         for c in (0..channels).step_by(S::F32_LANES) {
-            // SAFETY: `new` made sure that every slice has as many numbers as the first: `channels`, a whole number of vectors.
+            // SAFETY: `new` made sure that every slice has as many numbers as the first:
+            // `channels`, a whole number of vectors.
             let d: [S::f32s; FROM] =
                 std::array::from_fn(|i| unsafe { self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)];
@@ -193,8 +198,9 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
             };
             let to = self.at + c / GRAIN * self.chunk + c % GRAIN;
             for (i, point) in points.as_flattened().iter().enumerate() {
-                // SAFETY: `new` made sure that the last place lies inside, and its caller that nobody else takes them. A vector does not
-                // cross a grain, which is a whole number of vectors.
+                // SAFETY: `new` made sure that the last place lies inside, and its caller that
+                // nobody else takes them. A vector does not cross a grain, which is a whole number
+                // of vectors.
                 unsafe { self.to.take_unchecked(to + i * self.step, S::F32_LANES).cast::<S::f32s>().write_unaligned(*point) };
             }
         }
@@ -206,7 +212,7 @@ struct Gather<'a> {
     from: &'a [f32],
     step: usize,
     to: &'a mut [f32],
-    /// Where the four outputs begin.
+    /// The starts of the four outputs.
     at: [usize; 4],
     channels: usize,
 }
@@ -220,7 +226,8 @@ impl WithSimd for Gather<'_> {
         assert!((POINTS - 1) * self.step + self.channels <= self.from.len());
         assert!(self.at.iter().all(|at| at + self.channels <= self.to.len()));
         for c in (0..self.channels).step_by(S::F32_LANES) {
-            // SAFETY: `channels` numbers, a whole number of vectors, are there at every step (asserted above).
+            // SAFETY: `channels` numbers, a whole number of vectors, are there at every step
+            // (asserted above).
             let m: [S::f32s; POINTS] =
                 std::array::from_fn(|i| unsafe { self.from.as_ptr().add(i * self.step + c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.add_f32s(a, b), simd.add_f32s(b, c)];
@@ -246,7 +253,8 @@ fn tiles(g: &Geometry, rows: std::ops::Range<usize>) -> impl Iterator<Item = (us
     rows.flat_map(move |row| (0..wide).map(move |x| (row / high, row % high * 2, x * 2)))
 }
 
-/// Distance from one tile's inputs to the next: not a power of two, which a cache would map to few places.
+/// Distance from one tile's inputs to the next: not a power of two, which a cache would map to few
+/// places.
 fn spaced(depth: usize) -> usize {
     depth + GRAIN
 }
@@ -262,7 +270,8 @@ fn products<'a>(inputs: &[f32], tiles: usize, kernels: impl Iterator<Item = Pane
     }
 }
 
-/// The convolution: large `x` [batch, h, w, cin] to small [batch, h/2, w/2, cout]; `weight` [cout, cin, 4, 4].
+/// The convolution: large `x` [batch, h, w, cin] to small [batch, h/2, w/2, cout]; `weight` [cout,
+/// cin, 4, 4].
 pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     let kernels = Kernels::new(weight, g.cout, g.cin, Direction::Halve);
     let (depth, line) = (spaced(4 * g.cin), 2 * g.ow * g.cout);
@@ -288,7 +297,7 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     y
 }
 
-/// What a tile reads of the large picture in each phase.
+/// The pixels of the large picture that a tile reads in each phase.
 fn patches<'a>(
     g: &Geometry,
     x: &'a [f32],
@@ -299,8 +308,8 @@ fn patches<'a>(
     PHASES.map(|[py, px]| pixels.patch((2 * oy + py) as isize - 1, (2 * ox + px) as isize - 1, 2))
 }
 
-/// The gradient of the convolution's input, and the transposed convolution: small `x` [batch, h/2, w/2, cout] to large
-/// [batch, h, w, cin]; `weight` [cout, cin, 4, 4].
+/// The gradient of the convolution's input, and the transposed convolution: small `x` [batch, h/2,
+/// w/2, cout] to large [batch, h, w, cin]; `weight` [cout, cin, 4, 4].
 pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     let kernels = Kernels::new(weight, g.cout, g.cin, Direction::Double);
     let (depth, line) = (spaced(g.cout), 4 * g.w * g.cin);
@@ -334,10 +343,12 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let (depth, all_rows) = (4 * g.cin, g.batch * g.oh / 2);
     // Columns of one kernel call.
     let wide = if g.cout.is_multiple_of(2 * GRAIN) { 2 * GRAIN } else { GRAIN };
-    // Rows of tiles whose sums are formed on their own before they are added; no matter how many threads there are.
+    // Rows of tiles whose sums are formed on their own before they are added; no matter how many
+    // threads there are.
     let chunk = ((1 << 20) / (POINTS * (depth + g.cout)) / (g.ow / 2)).clamp(1, all_rows);
     let most = chunk * g.ow / 2;
-    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call reads lies in one piece.
+    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call
+    // reads lies in one piece.
     let (mut inputs, mut grads) = (Buffer::any(POINTS * most * depth), Buffer::any(POINTS * most * g.cout));
     let mut sums = Buffer::zeros(POINTS * depth * g.cout); // [9, phases·cin, cout]
     let zeros = Buffer::zeros(g.cin);
@@ -371,7 +382,8 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     gather_weight(g, &sums)
 }
 
-/// The kernels' gradients [9, phases·cin, cout] at the points as that of the weight [cout, cin, 4, 4].
+/// The kernels' gradients [9, phases·cin, cout] at the points as that of the weight [cout, cin, 4,
+/// 4].
 fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
     let (depth, blocks) = (4 * g.cin, g.cout / GRAIN);
     let mut dw = Buffer::any(g.cout * g.cin * 16);

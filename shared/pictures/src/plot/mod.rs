@@ -1,5 +1,6 @@
-//! Charts as pictures: panels with axes, round ticks, a legend, anti-aliased lines, clouds of points, spreads, names beside points. The letters are those of
-//! [`crate`], so a chart needs no font and has the same bytes everywhere.
+//! Charts as pictures: panels with axes, round ticks, a legend, anti-aliased lines, clouds of
+//! points, spreads, names beside points. The letters are those of [`crate`], so a chart needs no
+//! font and has the same bytes everywhere.
 //!
 //! It knows nothing of what the numbers mean.
 //!

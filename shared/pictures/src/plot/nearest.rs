@@ -1,5 +1,5 @@
-//! Samples beside the training pictures that are nearest to them, with the distance below each: whoever looks sees at once whether
-//! the generator repeats what it has seen.
+//! Samples beside the training pictures that are nearest to them, with the distance below each:
+//! they show at a glance whether the generator repeats what it has seen.
 //!
 //! It is not responsible for what distance is taken; the title should say so.
 //!
@@ -21,7 +21,8 @@ const MARGIN: u32 = 16;
 const GAP: u32 = 8;
 /// Pixels between a sample and its neighbours.
 const APART: u32 = 24;
-/// Small pictures are enlarged until their longer side has so many pixels, or one step less: captions fit below them.
+/// Small pictures are enlarged until their longer side has so many pixels, or one step less:
+/// captions fit below them.
 const LEGIBLE: u32 = 112;
 /// Cells become wide enough for so many letters, where names are as long.
 const LETTERS: usize = 12;
@@ -52,7 +53,7 @@ pub struct Sample {
     pub nearest: Vec<Near>,
 }
 
-/// How much pictures are enlarged whose longer side has so many pixels.
+/// The factor by which pictures with so long a side are enlarged.
 fn factor(side: u32) -> u32 {
     (LEGIBLE / side.max(1)).max(1)
 }
@@ -67,7 +68,8 @@ fn extent(title: &str, samples: usize, nearest: usize, [width, height]: [u32; 2]
     [across, (samples as u64).saturating_mul(height + 2 * line + gap).saturating_add(2 * margin + head)]
 }
 
-/// The largest width and height that [`sheet`] can have for `samples` samples with `nearest` pictures each, all of `side`×`side` pixels.
+/// The largest width and height that [`sheet`] can have for `samples` samples with `nearest`
+/// pictures each, all of `side`×`side` pixels.
 #[must_use]
 pub fn most_extent(title: &str, samples: usize, nearest: usize, side: u32) -> [u64; 2] {
     let side = side.saturating_mul(factor(side));
@@ -75,7 +77,8 @@ pub fn most_extent(title: &str, samples: usize, nearest: usize, side: u32) -> [u
     extent(title, samples, nearest, [width, side])
 }
 
-/// Lays the samples out below each other, the nearest pictures on their right. All cells have the size of the largest picture.
+/// Lays the samples out below each other, the nearest pictures on their right. All cells have the
+/// size of the largest picture.
 #[must_use]
 pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
     let pictures = || samples.iter().flat_map(|s| std::iter::once(&s.picture).chain(s.nearest.iter().map(|near| &near.picture)));
