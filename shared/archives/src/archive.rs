@@ -33,8 +33,8 @@ pub struct Archive {
     pictures: OnceLock<Vec<usize>>,
 }
 
-/// A member that can be read at any place, once the first who needs it has opened it; the others
-/// wait meanwhile.
+/// A member that can be read at any place, once the first reader has opened it; others wait
+/// meanwhile.
 type Member = Arc<Mutex<Option<SharedFile>>>;
 
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Archive {
         Self::open_without(path, &[])
     }
 
-    /// [`Archive::open`], but what is at and below these folders, given by their real paths, is no
-    /// part of it.
+    /// [`Archive::open`], but without these folders, given by their real paths, and everything
+    /// below them.
     ///
     /// # Errors
     /// As [`Archive::open`].
@@ -126,8 +126,8 @@ impl Archive {
     }
 
     /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no
-    /// suffix and begin like one, in the order of their names. Hidden files and what systems keep
-    /// beside files ([`fs::byproduct`]) are left out.
+    /// suffix and begin like one, in the order of their names. Hidden files and by-products of
+    /// operating systems ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
         self.pictures.get_or_init(|| self.find_pictures()).iter().copied()
     }
@@ -138,7 +138,7 @@ impl Archive {
         (0..self.names.len()).into_par_iter().filter(is_one).collect()
     }
 
-    /// The first bytes of an entry, as many as tell what it is.
+    /// The first bytes of an entry, enough to detect its format.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -284,7 +284,7 @@ impl Archive {
 }
 
 impl Store {
-    /// Finds out what the file is, and lists it.
+    /// Detects the kind of the file, and lists it.
     fn open(file: SharedFile, path: &Path) -> Result<Opened, ArchiveError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let damaged = |source| ArchiveError::Damaged { path: path.to_owned(), source };
@@ -329,7 +329,7 @@ impl Store {
     }
 }
 
-/// The names of a file's members, where they are, and what of it is no file.
+/// The names of a file's members, their places, and the entries that are no files.
 type Opened = (Vec<Name>, Store, Vec<PassedOver>);
 
 fn in_order(mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {

@@ -22,7 +22,7 @@ pub enum ArchiveError {
         /// The error of the zip reader, or the kind of file it is instead.
         source: io::Error,
     },
-    /// A tar file, or what it is packed in, is damaged or cut off.
+    /// A tar file, or its compression, is damaged or cut off.
     #[error("{path} is damaged")]
     Damaged {
         /// The archive.

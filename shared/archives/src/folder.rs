@@ -39,7 +39,7 @@ struct Found {
     facts: (u64, i128),
 }
 
-/// The sorted names, how to get to them, the stamp over them, and what is passed over.
+/// The sorted names, how to get to them, the stamp over them, and the entries that are passed over.
 type Inventory = (Vec<Name>, Folder, [u8; 32], Vec<PassedOver>);
 
 impl Folder {

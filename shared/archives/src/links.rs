@@ -29,7 +29,7 @@ pub(super) enum Member<T> {
     Other(Why),
 }
 
-/// Files with their names, in the order in which they lie in the archive, and what is no file.
+/// Files with their names, in the order of the archive, and the entries that are no files.
 pub(super) type Resolved<T> = (Vec<(Name, T)>, Vec<PassedOver>);
 
 /// Follows all links.

@@ -1,4 +1,4 @@
-//! Names of entries, and what they say about a file.
+//! Names of entries, and the kind of file that they imply.
 
 use std::fmt;
 

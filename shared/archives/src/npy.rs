@@ -99,8 +99,8 @@ pub fn begins_array(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with what is there,
-/// not with what is claimed.
+/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with the bytes found,
+/// not with the bytes claimed.
 ///
 /// # Errors
 /// The defect, without the name of the file.
@@ -207,7 +207,7 @@ fn parse(text: &str) -> Result<Facts, String> {
     Ok(facts)
 }
 
-/// A quoted text at the start, and what follows it.
+/// A quoted text at the start, and the rest.
 fn string(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     text[1..].split_once(quote)

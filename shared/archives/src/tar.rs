@@ -13,7 +13,7 @@ use super::name::Name;
 use super::passed_over::Why;
 use super::shared_file::SharedFile;
 
-/// Headers, and what is in a member, begin at multiples of it.
+/// Headers and contents start at multiples of it.
 const BLOCK: u64 = 512;
 /// Names and attributes in a header of their own; no file system has longer names.
 const EXTENSION_LIMIT: u64 = 1 << 20;

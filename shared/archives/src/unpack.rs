@@ -33,8 +33,7 @@ pub(super) fn gunzip(file: &SharedFile) -> impl Read + use<> {
     MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file.clone().rewound()))
 }
 
-/// Unpacks a gzipped file; `failed` makes an error of what cannot be read, `shown` names it in the
-/// progress.
+/// Unpacks a gzipped file; `failed` wraps errors of reading, `shown` names it in the progress.
 pub(super) fn gunzip_to_scratch(
     file: &SharedFile,
     shown: &str,
@@ -45,8 +44,8 @@ pub(super) fn gunzip_to_scratch(
     to_scratch(unpacked, UNPACKED_LIMIT, failed)
 }
 
-/// Writes all that `from` gives to a scratch file; `failed` makes an error of what cannot be read
-/// or is more than `limit`.
+/// Writes all that `from` gives to a scratch file; `failed` wraps errors of reading or is more than
+/// `limit`.
 pub(super) fn to_scratch(
     mut from: impl Read,
     limit: u64,

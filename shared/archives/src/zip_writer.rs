@@ -51,8 +51,8 @@ impl ZipWriter {
         Ok(Self::of(AtomicFile::create(out)?, out, false))
     }
 
-    /// The same, but what reached the file stays under its temporary name, whatever happens, until
-    /// it is committed: for [`read_leftover`], which finds out what of it is whole.
+    /// The same, but the file stays under its temporary name, whatever happens, until it is
+    /// committed: for [`read_leftover`], which finds the part of it that is whole.
     ///
     /// # Errors
     /// When the temporary file cannot be created beside it.
@@ -76,8 +76,8 @@ impl ZipWriter {
     }
 
     /// From here on files are written again; what the file holds beyond is cut off with the first
-    /// of them. Says whether what was added fills the first `end` bytes, as [`read_leftover`] found
-    /// them: a zip of another version of the library may differ, and must be copied.
+    /// of them. Returns true if the files added fill the first `end` bytes, as [`read_leftover`]
+    /// found them: a zip of another version of the library may differ, and must be copied.
     #[must_use]
     pub fn go_on(&mut self, end: u64) -> bool {
         let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else { return false };
@@ -123,8 +123,7 @@ impl ZipWriter {
         committed
     }
 
-    /// Ends one that is not complete: what was added lies under its temporary name if it is
-    /// resumable.
+    /// Ends an incomplete zip: it stays under its temporary name if it is resumable.
     ///
     /// # Errors
     /// When writing fails: of what was added last something is missing then.

@@ -18,8 +18,8 @@ use std::fs::File;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The system's allocator, for a program of this name. It passes no failure on: whoever could do
-/// with less memory is not asked.
+/// The system's allocator, for a program of this name. It reports no failure to the caller: code
+/// that could do with less memory is not asked.
 #[derive(Debug)]
 pub struct Telling {
     /// The name of the program.

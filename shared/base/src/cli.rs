@@ -37,8 +37,8 @@ use crate::stdout;
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Data that are damaged or cannot be used as they are; the text says which and what to do. The
-/// innermost cause of a library's own error.
+/// Data that are damaged or unusable; the text names them and the remedy. The innermost cause of a
+/// library's own error.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct DataError(pub String);
@@ -48,8 +48,7 @@ pub struct DataError(pub String);
 pub enum Ending {
     /// All that was asked for is done.
     Done,
-    /// The work found what it looked for and that is bad news (damaged files under `prep verify`):
-    /// exit code 3.
+    /// The work is done and found damage (damaged files under `prep verify`): exit code 3.
     Damaged,
     /// A signal came and the state is saved; the exit code to end with.
     Stopped(u8),
@@ -77,8 +76,7 @@ pub fn print(text: &str) -> Result<(), Unprinted> {
     }
 }
 
-/// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the
-/// log says so.
+/// Prints a result on stdout that is also stored elsewhere. A failure to print is only logged.
 pub fn tell(text: &str) {
     if let Err(Unprinted(error)) = print(text) {
         tracing::warn!("cannot write to stdout ({error}): {}", text.trim_end().replace('\n', "; "));

@@ -6,7 +6,7 @@
 //! temporary file is removed on drop; one left by `kill -9` has the suffix [`TEMPORARY_SUFFIX`] and
 //! [`remove_leftovers`] clears it.
 //!
-//! It is not responsible for what is inside the files.
+//! It is not responsible for the content of the files.
 //!
 //! ```
 //! use fledge_base::fs;

@@ -166,8 +166,8 @@ pub fn read(path: &Path) -> Result<Vec<Value>> {
 }
 
 /// The lines of a log that are JSON, whatever stands between them, and the numbers (from 1) of
-/// those that are not; a torn last line is left out. For who looks at a log; who continues with it
-/// wants [`JsonLines::open`].
+/// those that are not; a torn last line is left out. For readers of a log; a writer that continues
+/// it wants [`JsonLines::open`].
 ///
 /// # Errors
 /// When the file exists but cannot be read.

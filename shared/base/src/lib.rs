@@ -11,10 +11,10 @@
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | errors as one line, results on stdout, flags of other programs |
 //! | [`table`] | rows of text as aligned columns |
-//! | [`process`] | the memory of this process, and what it may still take by the limit that holds |
+//! | [`process`] | the memory of this process, and how much more it may allocate |
 //! | [`alloc`] | an allocator that tells of an allocation that fails |
 //! | [`signal`] | Ctrl-C and other signals as flags between two steps |
-//! | [`threads`] | how many threads compute, and what is done where there are fewer |
+//! | [`threads`] | the number of threads, and fallbacks if the system allows fewer |
 //! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "faults", doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |")]
 //!

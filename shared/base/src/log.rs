@@ -1,7 +1,7 @@
 //! Progress and log messages for people: tracing on stderr, a progress bar on a terminal, plain
 //! lines elsewhere. Results never go through here: [`crate::cli`] prints them on stdout. A terminal
-//! that goes away, a pipe that closes and a full disk end nothing: what cannot be shown is not
-//! shown, and the copy of the log has it all the same.
+//! that goes away, a pipe that closes and a full disk end nothing: output that cannot be shown is
+//! dropped, and the log file has it all the same.
 //!
 //! ```
 //! use fledge_base::log::{self, Progress};
@@ -68,7 +68,7 @@ fn bars() -> &'static MultiProgress {
     })
 }
 
-/// Prints by `print` what is to stay on the terminal, above the bars.
+/// Runs `print`, whose output stays on the terminal above the bars.
 pub fn above_bars<T>(print: impl FnOnce() -> T) -> T {
     bars().suspend(print)
 }
@@ -399,7 +399,7 @@ impl Progress {
         }
     }
 
-    /// Changes what stands before the bar.
+    /// Changes the text before the bar.
     pub fn describe(&self, text: String) {
         if let Some(bar) = &self.bar {
             bar.set_message(text);

@@ -28,8 +28,8 @@ pub fn peak_bytes() -> Option<u64> {
     kilobytes(STATUS, "VmHWM:").map(|kb| kb * 1024)
 }
 
-/// The memory that this process may still take by the limit that holds first: what the machine has
-/// left, what its control groups (version 1 or 2, each up to the root) allow, `ulimit -v` and
+/// The memory that this process may still allocate under the tightest limit: the free memory of the
+/// machine, its control groups (version 1 or 2, each up to the root) allow, `ulimit -v` and
 /// `ulimit -d`. `None` where the system says nothing of the kind.
 #[must_use]
 pub fn room() -> Option<Room> {
@@ -42,8 +42,8 @@ pub fn room() -> Option<Room> {
     machine.into_iter().chain(groups).chain(ulimits).min_by_key(|room| room.bytes)
 }
 
-/// Gives the system back what was freed and is kept for later allocations; for after work that took
-/// much and does not come back soon.
+/// Returns freed memory that the allocator keeps to the system; for use after work that took much
+/// and does not come back soon.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it only looks at what is free.

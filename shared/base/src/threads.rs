@@ -1,6 +1,6 @@
-//! Threads: how many compute, and what is done where the system allows fewer (`ulimit -u`, the
-//! limit of processes of a container, `ulimit -v`). Work that finds no thread is done on the one
-//! that asked for it.
+//! Threads: their number, and fallbacks if the system allows fewer (`ulimit -u`, the limit of
+//! processes of a container, `ulimit -v`). Work that finds no thread is done on the one that asked
+//! for it.
 //!
 //! ```
 //! use fledge_base::threads::Pool;

@@ -47,7 +47,7 @@ pub const NO_LABEL: u32 = u32::MAX;
 const PREFIX: usize = MAGIC.len() + 4;
 /// The index's offset (u64) and the end magic, in bytes.
 const TRAILER: usize = 8 + END_MAGIC.len();
-/// Label (u32), source id (u64), CRC (u32): what a record holds beside its pixels, in bytes.
+/// Label (u32), source id (u64), CRC (u32): the bytes of a record beside its pixels.
 const RECORD_EXTRA: usize = 4 + 8 + 4;
 /// No side of a picture in a shard is longer; keeps the arithmetic on a damaged header far from
 /// overflow.
@@ -130,7 +130,7 @@ pub enum ShardError {
     Record {
         /// The shard.
         path: PathBuf,
-        /// The number or size, and what was expected.
+        /// The number or size, and the expected one.
         what: String,
     },
 }
@@ -139,7 +139,7 @@ fn damaged(path: &Path, what: impl Into<String>) -> ShardError {
     ShardError::Damaged { path: path.to_owned(), what: what.into() }
 }
 
-/// A writer that remembers the CRC and the length of what went through it.
+/// A writer that computes the CRC and the length of its bytes.
 struct Summed<W> {
     inner: W,
     crc: crc32fast::Hasher,

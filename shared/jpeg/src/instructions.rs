@@ -16,7 +16,7 @@ pub(crate) struct Baseline;
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-    /// Asks the machine.
+    /// Detects the instructions of this machine.
     pub(crate) fn find() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         let there = is_x86_feature_detected!("avx2")

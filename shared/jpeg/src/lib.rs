@@ -1,6 +1,6 @@
 //! A JPEG decoder that decodes a window of a picture, at the cost of little more than that window,
-//! to the very pixels of libjpeg-turbo with its usual settings, which is what Pillow and TensorFlow
-//! give.
+//! to exactly the pixels of libjpeg-turbo with its default settings, as Pillow and TensorFlow use
+//! it.
 //!
 //! It reads 8-bit Huffman-coded files, sequential or progressive, with 1, 3 or 4 components and any
 //! sampling factors. It accepts bytes between segments and a missing end marker, as libjpeg does. A

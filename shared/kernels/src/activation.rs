@@ -1,4 +1,4 @@
-//! The activations that are computed together with what is before them.
+//! Activations that are fused with the operation before them.
 
 /// An activation after a bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Leaves everything as it is.
+    /// The identity.
     pub const NONE: Self = Self::LeakyRelu(1.0);
     /// max(x, 0).
     pub const RELU: Self = Self::LeakyRelu(0.0);

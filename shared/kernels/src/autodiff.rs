@@ -1,4 +1,5 @@
-//! The backward passes: each forward operation is recorded with what its gradients need.
+//! The backward passes: each forward operation is recorded with the tensors that its gradients
+//! need.
 
 use std::sync::Arc;
 

@@ -65,9 +65,9 @@ impl Member {
         self.count
     }
 
-    /// The sum over all members of what each brings: as many tensors of the same lengths, on its
-    /// own device. Each member calls this on its own thread, and all get the same bits. It is
-    /// summed in f32 in the order of the devices, or in NCCL's.
+    /// Sums tensors over all members: each passes equally many of the same lengths, on its own
+    /// device. Each member calls this on its own thread, and all get the same bits. It is summed in
+    /// f32 in the order of the devices, or in NCCL's.
     ///
     /// # Panics
     /// With [`PeerGone`] when another member has [left](Member::leave).
@@ -122,7 +122,7 @@ impl Member {
         }
     }
 
-    /// Tells the others that this one comes no more, so that they do not wait for it.
+    /// Tells the others that this one has left, so that they do not wait for it.
     pub fn leave(&self) {
         match &self.way {
             Way::Host(meeting) => meeting.leave(),

@@ -17,8 +17,8 @@ use crate::precision::Precision;
 use crate::resample::Resampling;
 use crate::warp::{Affine, Border, Lookups};
 
-/// Frees what layers on the CPU keep for the next ones: after work that took much and does not come
-/// back soon.
+/// Frees the memory that CPU operations keep for reuse: after work that took much and is not
+/// repeated soon.
 pub fn release_memory() {
     cpu::release_memory();
 }
@@ -29,9 +29,9 @@ pub fn instructions() -> &'static str {
     cpu::instructions()
 }
 
-/// While the result lives, this thread keeps what convolutions and normalisations of the CPU give,
-/// and a second pass over the same tensors finds it instead of computing it: one forward pass,
-/// recorded on two graphs. Other devices compute again.
+/// While the guard lives, this thread caches the results of convolutions and normalisations on the
+/// CPU, and a second pass over the same tensors reuses them: one forward pass, recorded on two
+/// graphs. Other devices compute again.
 #[must_use]
 pub fn remember() -> impl Drop {
     cpu::memo::Scope::open()
@@ -98,7 +98,7 @@ pub fn sum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     if a.dtype() == b.dtype() { a + b } else { full(a) + full(b) }
 }
 
-/// In f32, for what is not computed in less.
+/// Converts to f32, for operations that are not computed in less.
 #[must_use]
 pub fn full<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
@@ -161,7 +161,7 @@ pub fn normalize_train(
     norm_act(x, [gamma, beta], batch_moments, epsilon, slope, None)
 }
 
-/// Normalisation by moments of `x` alone, or of what it has together with those of other members.
+/// Normalisation by the moments of `x` alone, or of the pictures of all members.
 pub(crate) fn norm_act(
     x: Tensor<4>,
     [gamma, beta]: [Tensor<1>; 2],

@@ -1,9 +1,9 @@
-//! The operations below the layers, so that a faster one replaces burn's on a device without a
-//! network noticing.
+//! The operations below the layers, so that a faster one replaces burn's without changes to a
+//! network.
 //!
-//! On the CPU they are our own (`cpu`), with channels last in memory. On GPUs what burn has no good
-//! kernel for is ours, in CubeCL (`cube`); the matrix products below the convolutions are burn's
-//! there.
+//! On the CPU they are our own (`cpu`), with channels last in memory. On GPUs, operations without a
+//! good kernel in burn are our own, in CubeCL (`cube`); the matrix products below the convolutions
+//! are burn's.
 //!
 //! ```
 //! use burn::tensor::{Device, Distribution, Tensor};

@@ -58,8 +58,8 @@ pub(crate) trait Operations: Backend {
     #[fusion(meta = spec::moments)]
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// The running mean and variance after a batch: what stays of them and a part of the batch's,
-    /// see [`super::follow_moments`]. Not differentiable.
+    /// The running mean and variance after a batch: a part of them and a part of the batch's, see
+    /// [`super::follow_moments`]. Not differentiable.
     #[fusion(meta = |_, mean, variance, _| (mean.clone(), variance.clone()))]
     fn follow(
         moments: FloatTensor<Self>,
@@ -68,7 +68,7 @@ pub(crate) trait Operations: Backend {
         parts: [f32; 3],
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Normalisation by the moments of `x`, or of what all members have, and leaky ReLU.
+    /// Normalisation by the moments of `x`, or of the pictures of all members, and leaky ReLU.
     #[fusion(meta = |x, _, _, _, _, _, _| x.clone())]
     fn norm_act(
         x: FloatTensor<Self>,
@@ -106,10 +106,10 @@ pub(crate) trait Operations: Backend {
         slope: f32,
     ) -> FloatTensor<Self>;
 
-    /// [`Operations::norm_act_backward`] where the moments are those of what all members have.
-    /// `sums` [4, C]: this one's [`Operations::norm_act_sums`], of which gamma's and beta's
-    /// gradients are made, then those of all, for x. `numbers` are ε, the slope, and how many
-    /// pixels all have in a channel. Not differentiable.
+    /// [`Operations::norm_act_backward`] for moments of the pictures of all members. `sums` [4, C]:
+    /// this one's [`Operations::norm_act_sums`], of which gamma's and beta's gradients are made,
+    /// then those of all, for x. `numbers` are ε, the slope, and how many pixels all have in a
+    /// channel. Not differentiable.
     #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn norm_act_backward_of_all(
         x: FloatTensor<Self>,

@@ -24,7 +24,7 @@ impl Padding {
         Self { before: [total / 2; 2], after: [total - total / 2; 2] }
     }
 
-    /// Height and width with the zeros, less the kernel: what a stride divides.
+    /// Height and width with the zeros, less the kernel: the dividend of the stride.
     pub(super) fn room(self, extent: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
         std::array::from_fn(|i| extent[i] + self.before[i] + self.after[i] - kernel[i])
     }

@@ -40,7 +40,7 @@ pub enum Rule {
         outside: f64,
         /// μ.
         momentum: Option<f64>,
-        /// Factor of what enters b.
+        /// Factor of the input of b.
         gain: f64,
         /// Factor of b.
         alpha: f64,
@@ -52,7 +52,7 @@ pub enum Rule {
         momentum: Option<f64>,
         /// Nesterov's momentum: the step is taken from where b leads.
         nesterov: bool,
-        /// Factor of what enters b.
+        /// Factor of the input of b.
         gain: f64,
         /// Factor of b.
         alpha: f64,

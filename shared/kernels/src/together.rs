@@ -1,5 +1,5 @@
-//! Batch normalisation by what several devices have together, as much each: synchronised BatchNorm.
-//! The equations are those of one device that has all of it.
+//! Synchronised batch normalisation over several devices with equal shares of a batch. The
+//! equations are those of one device that has all of it.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -18,9 +18,9 @@ use burn::tensor::Tensor;
 use crate::collective::Member;
 use crate::functions;
 
-/// Mean and biased variance of every channel of what all members bring, [2, C]. Each brings its `x`
-/// [B, C, H, W] of the same shape. No gradient flows through them here, because [`normalize`]
-/// accounts for it.
+/// Mean and biased variance of every channel over the pictures of all members, [2, C]. Each passes
+/// its `x` [B, C, H, W] of the same shape. No gradient flows through them here, because
+/// [`normalize`] accounts for it.
 #[must_use]
 pub fn channel_moments(x: &Tensor<4>, member: &Member) -> Tensor<2> {
     let (members, channels) = (member.count(), x.dims()[1]);
@@ -33,9 +33,9 @@ pub fn channel_moments(x: &Tensor<4>, member: &Member) -> Tensor<2> {
     Tensor::cat(vec![mean, variance], 1).reshape([2, channels])
 }
 
-/// [`crate::normalize_train`] by the moments of what all members bring; the gradient of `x`
-/// accounts for what the others have. That of `gamma` and `beta` is what this member adds to it. In
-/// a backward pass the members meet once for each of these.
+/// [`crate::normalize_train`] by the moments over all members; the gradient of `x` accounts for the
+/// pictures of the others. That of `gamma` and `beta` is the contribution of this member. In a
+/// backward pass the members meet once for each of these.
 ///
 /// # Shapes
 /// `x` [B, C, H, W], of the same shape for each member; `gamma`, `beta` `[C]`; `moments` =

@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 use crate::cpu::{self, lift, on_cpu};
 use crate::rule::Update;
 
-/// One update of many flat weights. An item is a weight and what the rule keeps beside it, in the
-/// order that the rule names them; all are changed in place where nobody else holds them.
-/// `gradients` are one an item.
+/// One update of many flat weights. An item is a weight and the states of the rule, in the order
+/// that the rule names them; all are changed in place where nobody else holds them. `gradients` are
+/// one an item.
 #[must_use]
 pub fn update(update: Update, items: Vec<Vec<Tensor<1>>>, gradients: Vec<Tensor<1>>) -> Vec<Vec<Tensor<1>>> {
     debug_assert_eq!(items.len(), gradients.len());

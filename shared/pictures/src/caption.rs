@@ -74,7 +74,7 @@ pub fn caption_fitting(text: &str, dots: u32) -> String {
 impl Picture {
     /// Writes `text` (ASCII; other characters become boxes) with its upper left corner at (`x`,
     /// `y`), each dot of a letter `scale` pixels wide. Letters are [`CAPTION_HEIGHT`] dots high;
-    /// what sticks out is cut off.
+    /// parts outside are cut off.
     pub fn draw_text(&mut self, text: &str, x: u32, y: u32, scale: u32, color: [u8; 3]) {
         // A grey picture takes the luma of the colour (ITU-R BT.601).
         let luma = (f64::from(color[0]) * 0.299 + f64::from(color[1]) * 0.587 + f64::from(color[2]) * 0.114).round() as u8;

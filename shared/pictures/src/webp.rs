@@ -50,7 +50,7 @@ struct Frame {
     lossy_bytes: u64,
 }
 
-/// A chunk: its name, what is in it, and what follows it.
+/// A chunk: its name, its content, and the rest.
 struct Chunk<'a> {
     name: &'a [u8],
     body: &'a [u8],

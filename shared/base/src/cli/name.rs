@@ -96,7 +96,7 @@ fn is_command(text: &str, program: &str, commands: &[&str]) -> bool {
     commands.contains(&word) || word == "COMMAND" || (word.starts_with("--") && word.len() > 2)
 }
 
-/// Notes what the program was called by; the first time counts.
+/// Remembers the name by which the program was called; the first call counts.
 pub(super) fn set(called: Called) -> &'static Called {
     CALLED.get_or_init(|| called)
 }

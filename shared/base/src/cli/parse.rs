@@ -1,6 +1,6 @@
-//! A command line → flags: the same for all programs, with what each knows about flags of others
-//! ([`super::foreign`]), completions for shells and man pages, all under the name that the program
-//! was called by.
+//! A command line → flags: the same for all programs, with what each knows about the flags of
+//! others ([`super::foreign`]), completions for shells and man pages, all under the name that the
+//! program was called by.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn parse<P: Parser>(program: &Program) -> Result<P, ExitCode> {
     }
 }
 
-/// Says what is wrong with a command line, or what it asks for: help, the version.
+/// Prints the error of a command line, or the help or version that it asks for.
 fn refused(program: &Program, command: &Command, error: &clap::Error, words: &[OsString]) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument {
         let words: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -74,7 +74,8 @@ impl AtomicFile {
         &self.temporary
     }
 
-    /// Makes the written bytes durable and gives them the final name, replacing what had it.
+    /// Makes the written bytes durable and gives them the final name, replacing the file that had
+    /// it.
     ///
     /// # Errors
     /// When syncing or renaming fails; the old file is then untouched and the temporary one is
@@ -106,8 +107,8 @@ impl AtomicFile {
         self.stays = true;
     }
 
-    /// Lets a thread sync what is written so far, so that [`AtomicFile::commit`] need not wait for
-    /// all of a large file.
+    /// Syncs the bytes written so far on another thread, so that [`AtomicFile::commit`] need not
+    /// wait for all of a large file.
     fn sync_behind(&mut self) -> io::Result<()> {
         if self.behind.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Ok(());

@@ -80,9 +80,8 @@ impl AtomicFolder {
     }
 }
 
-/// Clears up what a process left that was killed while it made the folder `target`. One that was
-/// killed between the two renames of a commit left the old folder without its name: it gets it
-/// back.
+/// Cleans up after a process that was killed while it made the folder `target`. One that was killed
+/// between the two renames of a commit left the old folder without its name: it gets it back.
 ///
 /// # Errors
 /// When the system refuses.

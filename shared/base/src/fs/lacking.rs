@@ -10,7 +10,8 @@ use super::fault;
 use super::feature::Feature;
 
 impl Feature {
-    /// Does what needs the feature at `path`; `None`, logged once, if the file system lacks it.
+    /// Runs an operation that needs the feature at `path`; `None`, logged once, if the file system
+    /// lacks it.
     ///
     /// # Errors
     /// When it fails for another reason.

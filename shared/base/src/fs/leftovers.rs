@@ -7,8 +7,8 @@ use super::folder::recover_folder;
 use super::names::{TEMPORARY_SUFFIX, folder_of, retired_from};
 use super::operations::remove;
 
-/// Clears up what a killed process left in `folder` (not below it): temporary files are removed,
-/// and a folder or file that lost its name while another was to take it gets it back
+/// Cleans up the leftovers of killed processes in `folder` (not below it): temporary files are
+/// removed, and a folder or file that lost its name while another was to take it gets it back
 /// ([`recover_folder`]).
 ///
 /// # Errors

@@ -16,8 +16,8 @@ use super::read::read_start;
 /// Set to ignore the locks and marks of other processes.
 static FORGONE: AtomicBool = AtomicBool::new(false);
 
-/// From now on takes what others have locked or marked: who asks for it knows that no other program
-/// is at work (`--no-lock`).
+/// Ignores the locks and marks of others from now on: the caller knows that no other program is at
+/// work (`--no-lock`).
 pub fn forgo_locks() {
     FORGONE.store(true, Ordering::Relaxed);
 }
@@ -50,7 +50,7 @@ fn ask(path: &Path, lock: impl FnOnce() -> std::result::Result<(), TryLockError>
     Ok(asked.map_err(failed("lock", path))?.unwrap_or(Asked::NoLocks))
 }
 
-/// The lock of a file, or what stands in for it, until it is dropped.
+/// The lock of a file, or its substitute, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -117,7 +117,7 @@ fn mark_of(path: &Path) -> PathBuf {
     })
 }
 
-/// Marks what `path` is the lock of as this process's.
+/// Marks the thing that `path` locks as owned by this process.
 fn set(mark: &Path, path: &Path, forgone: bool) -> Result<()> {
     if let Some(by) = Marked::read(mark) {
         if by.may_run() && !forgone {

@@ -67,7 +67,7 @@ pub(super) fn rename_alone(from: &Path, to: &Path) -> Result<()> {
     fault::trip().and_then(|()| std::fs::rename(from, to)).map_err(failed("rename to", to))
 }
 
-/// Removes a folder with everything in it, or a file; what is absent is fine.
+/// Removes a folder with everything in it, or a file; a missing one is fine.
 ///
 /// # Errors
 /// When the system refuses.
@@ -106,7 +106,7 @@ pub fn free_bytes(path: impl AsRef<Path>) -> Option<u64> {
     }
 }
 
-/// Makes what is written to the open file that is called `path` durable.
+/// Makes the bytes written to the open file `path` durable.
 ///
 /// # Errors
 /// When the system refuses.
@@ -126,8 +126,8 @@ pub fn open_append(path: impl AsRef<Path>) -> Result<File> {
 }
 
 /// Opens an empty file for reading and writing that has no name any more and is gone when it is
-/// closed, in the system's folder for temporary files; for what is too large for memory and can be
-/// made again.
+/// closed, in the system's folder for temporary files; for data that are too large for memory and
+/// can be recomputed.
 ///
 /// # Errors
 /// When it cannot be created; the folder is named, and the variable that moves it.

@@ -39,7 +39,7 @@ impl fmt::Display for Limit {
 }
 
 /// The folders of the control groups that this process is in, from its own up to the root, of both
-/// versions, by what `/proc/self/cgroup` and `/proc/self/mountinfo` say.
+/// versions, from `/proc/self/cgroup` and `/proc/self/mountinfo`.
 pub(super) fn groups(cgroup: &str, mountinfo: &str) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for line in mountinfo.lines() {

@@ -111,8 +111,8 @@ mod unix {
         Ok(told.si_code == libc::CLD_STOPPED)
     }
 
-    /// A terminal: what a window has of it, and what a program in the window has. It goes away when
-    /// the former is dropped.
+    /// A pseudo-terminal: the side of the window and the side of the program. It closes when the
+    /// former is dropped.
     ///
     /// # Errors
     /// When the system refuses.

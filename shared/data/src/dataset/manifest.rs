@@ -53,9 +53,9 @@ impl Manifest {
         Layout { height: self.stored, width, channels: self.channels }
     }
 
-    /// SHA-256 over the settings and what is noted about the split of that name, in hexadecimal
-    /// digits: with the same fingerprint of the source it is another where pictures were chosen,
-    /// cut or divided otherwise.
+    /// SHA-256 over the settings and the entry of the split of that name, in hexadecimal digits:
+    /// with the same fingerprint of the source it is another where pictures were chosen, cut or
+    /// divided otherwise.
     ///
     /// The checksums of shards alone would not tell: a record ends in a CRC of its own, and what
     /// went before such a CRC no longer shows in one over the whole file.

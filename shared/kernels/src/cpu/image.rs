@@ -1,7 +1,7 @@
 //! Tensors as the operations see them: pictures with their channels last in memory, vectors as they
 //! are.
 //!
-//! A tensor keeps the shape [B, C, H, W] foreveryone; only its strides tell that it lies as [B, H,
+//! A tensor keeps the shape [B, C, H, W] for everyone; only its strides tell that it lies as [B, H,
 //! W, C]. What comes in another order is copied once.
 
 use burn_flex::{FlexTensor, Layout};

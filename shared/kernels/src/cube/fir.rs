@@ -105,7 +105,7 @@ fn without_map(lookups: &Lookups) -> Option<Vec<u32>> {
     marks.contains(&1).then_some(marks)
 }
 
-/// The look-ups with a map forevery picture: those without one are taken from elsewhere in the
+/// The look-ups with a map for every picture: those without one are taken from elsewhere in the
 /// end.
 fn complete(lookups: &Lookups) -> Lookups {
     Lookups { maps: lookups.maps.iter().map(|map| Some(map.unwrap_or(Affine::IDENTITY))).collect(), ..lookups.clone() }

@@ -1,4 +1,4 @@
-//! An axis: from which value to which it goes, where its ticks are and what stands beside them.
+//! An axis: its range, its ticks and their labels.
 
 /// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -2,7 +2,7 @@
 //! points, spreads, names beside points. The letters are those of [`crate`], so a chart needs no
 //! font and has the same bytes everywhere.
 //!
-//! It knows nothing of what the numbers mean.
+//! It knows nothing of the meaning of the numbers.
 //!
 //! ```
 //! use fledge_pictures::plot::{Chart, Line, Panel, Stroke};

@@ -1,7 +1,7 @@
 //! Samples beside the training pictures that are nearest to them, with the distance below each:
-//! they show at a glance whether the generator repeats what it has seen.
+//! they show at a glance whether the generator repeats training pictures.
 //!
-//! It is not responsible for what distance is taken; the title should say so.
+//! It is not responsible for the choice of distance; the title should name it.
 //!
 //! ```
 //! use fledge_pictures::Picture;
@@ -42,7 +42,7 @@ pub struct Near {
     pub distance: f64,
 }
 
-/// A sample with what is near it.
+/// A sample with its nearest pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The picture.

@@ -36,7 +36,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// An empty layer over the rectangle (left, top, width, height); what lies outside is cut off.
+    /// An empty layer over the rectangle (left, top, width, height); parts outside are cut off.
     pub(super) fn new((left, top, width, height): (u32, u32, u32, u32)) -> Self {
         Self { left, top, width, height, coverage: vec![0.0; width as usize * height as usize] }
     }
