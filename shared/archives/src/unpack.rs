@@ -44,8 +44,8 @@ pub(super) fn gunzip_to_scratch(
     to_scratch(unpacked, UNPACKED_LIMIT, failed)
 }
 
-/// Writes all that `from` gives to a scratch file; `failed` wraps errors of reading or is more than
-/// `limit`.
+/// Writes all that `from` gives to a scratch file; `failed` wraps errors of reading
+/// and of more than `limit` bytes.
 pub(super) fn to_scratch(
     mut from: impl Read,
     limit: u64,

@@ -29,8 +29,8 @@ pub fn peak_bytes() -> Option<u64> {
 }
 
 /// The memory that this process may still allocate under the tightest limit: the free memory of the
-/// machine, its control groups (version 1 or 2, each up to the root) allow, `ulimit -v` and
-/// `ulimit -d`. `None` where the system says nothing of the kind.
+/// machine, its control groups (version 1 or 2, each up to the root), `ulimit -v` and
+/// `ulimit -d`. `None` where the system names none of them.
 #[must_use]
 pub fn room() -> Option<Room> {
     let bytes = |file: &str, key: &str| kilobytes(file, key).map(|kb| kb * 1024);
