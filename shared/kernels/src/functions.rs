@@ -271,3 +271,10 @@ pub fn resample(x: Tensor<4>, resampling: &Arc<Resampling>) -> Tensor<4> {
     debug_assert_eq!(resampling.lookups.maps.len(), x.dims()[0]);
     Tensor::from_dispatch(Dispatch::filter_and_warp(x.into_dispatch(), Arc::clone(resampling)))
 }
+
+/// Runs `work` on one of the threads among which the CPU operations divide themselves. Each of
+/// hundreds of operations a step then begins at once, where another thread would have to wake them
+/// up and be woken up again.
+pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
