@@ -142,9 +142,40 @@ demo: build ## the whole pipeline on drawn pictures: minutes on two cores, nothi
 
 # ---- for developers --------------------------------------------------------------------------------------------------------
 
+# Where skipped tests add their lines (`testing::skip`), one each.
+SKIPPED := $(abspath target/skipped-tests)
+
+# Runs tests and names at the end those that were skipped: $(call tests,FLAGS)
+define tests
+@mkdir -p $(dir $(SKIPPED)) && rm -f $(SKIPPED)
+@echo '$(CARGO) test $(1)'; FLEDGE_SKIPPED=$(SKIPPED) $(CARGO) test $(1); status=$$?; \
+if [ -s $(SKIPPED) ]; then echo; echo "$$(sort -u $(SKIPPED) | wc -l) tests were skipped:"; sort -u $(SKIPPED) | sed 's/^/    /'; fi >&2; \
+exit $$status
+endef
+
 .PHONY: test
-test: ## all tests
-	$(CARGO) test --workspace
+test: ## all tests; names at the end those that were skipped
+	$(call tests,--workspace)
+
+# What `make test-data` needs: the pictures, and those programs.
+TEST_DATA ?= $(or $(FLEDGE_TEST_DATA),../shared/data)
+
+.PHONY: test-data
+test-data: $(PEERS)/ready-tests ## all tests, none skipped: needs the pictures (TEST_DATA), Python peers, ffmpeg, Chromium, the right to mount
+	@missing=; lacks() { echo "test-data: $$1" >&2; missing=1; }; \
+	test -d '$(TEST_DATA)' || lacks 'the pictures are missing: $(TEST_DATA) is no folder (TEST_DATA=FOLDER names another)'; \
+	$(PEERS)/bin/python -c 'import onnxruntime, PIL, tensorboard, torch' 2> /dev/null || \
+	    lacks 'the Python peers are missing: rm $(PEERS)/ready* && make test-data'; \
+	command -v ffmpeg > /dev/null || lacks 'ffmpeg is missing'; \
+	for browser in "$$FLEDGE_CHROMIUM" chromium-headless-shell chromium google-chrome chrome-headless-shell none; do \
+	    command -v "$$browser" > /dev/null 2>&1 && break; \
+	done; test "$$browser" != none || lacks 'Chromium is missing (FLEDGE_CHROMIUM names one)'; \
+	folder=$$(mktemp -d); \
+	if mount -t tmpfs fledge-test "$$folder" 2> /dev/null; then umount "$$folder"; \
+	else lacks 'this user may not mount a file system (mount -t tmpfs)'; fi; rmdir "$$folder"; \
+	test -z "$$missing"
+	@mkdir -p $(dir $(SKIPPED))
+	FLEDGE_NO_SKIP=1 FLEDGE_TEST_DATA='$(abspath $(TEST_DATA))' FLEDGE_PEERS='$(abspath $(PEERS))' $(CARGO) test --workspace
 
 # Test programs, and modules of those that hold all tests of a program.
 TORTURE := faults fuzz sample_faults picture_memory

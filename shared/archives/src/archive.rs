@@ -33,7 +33,8 @@ pub struct Archive {
     pictures: OnceLock<Vec<usize>>,
 }
 
-/// A member that can be read at any place, once the first who needs it has opened it; the others wait meanwhile.
+/// A member that can be read at any place, once the first reader has opened it; others wait
+/// meanwhile.
 type Member = Arc<Mutex<Option<SharedFile>>>;
 
 #[derive(Debug)]
@@ -46,8 +47,9 @@ enum Store {
 }
 
 impl Archive {
-    /// Lists a folder with all below it, a zip file, or a tar file, which may be gzipped; a file is known by its content. A
-    /// gzipped tar is unpacked, in flat memory, to a scratch file in the folder for such (`TMPDIR`).
+    /// Lists a folder with all below it, a zip file, or a tar file, which may be gzipped; a file is
+    /// known by its content. A gzipped tar is unpacked, in flat memory, to a scratch file in the
+    /// folder for such (`TMPDIR`).
     ///
     /// # Errors
     /// When it cannot be listed, is neither, or is damaged.
@@ -55,7 +57,8 @@ impl Archive {
         Self::open_without(path, &[])
     }
 
-    /// [`Archive::open`], but what is at and below these folders, given by their real paths, is no part of it.
+    /// [`Archive::open`], but without these folders, given by their real paths, and everything
+    /// below them.
     ///
     /// # Errors
     /// As [`Archive::open`].
@@ -92,13 +95,15 @@ impl Archive {
         &self.path
     }
 
-    /// The names of all files in it, sorted by their bytes. One that an archive has twice stands for the last of them.
+    /// The names of all files in it, sorted by their bytes. One that an archive has twice stands
+    /// for the last of them.
     #[must_use]
     pub fn names(&self) -> &[Name] {
         &self.names
     }
 
-    /// What is there under a name and cannot be read, sorted by name: links that lead nowhere, devices, encrypted members.
+    /// The entries that cannot be read, sorted by name: links that lead nowhere, devices, encrypted
+    /// members.
     #[must_use]
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over
@@ -110,17 +115,19 @@ impl Archive {
         self.names.binary_search_by(|n| n.0.as_slice().cmp(name)).ok()
     }
 
-    /// Tells cheaply whether anything was changed since: a SHA-256 over the names, lengths and times of change of a folder's files,
-    /// or over length and time of change of an archive, as they were when it was opened. It is no fingerprint: a copy has another
-    /// one, and a change that keeps the length and puts the time back (`touch -r`), or falls into the same tick of the file
-    /// system's clock, goes unseen.
+    /// Tells cheaply whether anything was changed since: a SHA-256 over the names, lengths and
+    /// times of change of a folder's files, or over length and time of change of an archive, as
+    /// they were when it was opened. It is no fingerprint: a copy has another one, and a change
+    /// that keeps the length and puts the time back (`touch -r`), or falls into the same tick of
+    /// the file system's clock, goes unseen.
     #[must_use]
     pub fn stamp(&self) -> [u8; 32] {
         self.stamp
     }
 
-    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no suffix and begin like one, in the
-    /// order of their names. Hidden files and what systems keep beside files ([`fs::byproduct`]) are left out.
+    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no
+    /// suffix and begin like one, in the order of their names. Hidden files and by-products of
+    /// operating systems ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
         self.pictures.get_or_init(|| self.find_pictures()).iter().copied()
     }
@@ -131,7 +138,7 @@ impl Archive {
         (0..self.names.len()).into_par_iter().filter(is_one).collect()
     }
 
-    /// The first bytes of an entry, as many as tell what it is.
+    /// The first bytes of an entry, enough to detect its format.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -148,7 +155,8 @@ impl Archive {
         }
     }
 
-    /// Where the file `marker` lies: what stands before it in its name, ending in `/` or empty. The shallowest counts.
+    /// The folder of the file `marker`, ending in `/`, or empty for the top. The shallowest one
+    /// counts.
     ///
     /// # Errors
     /// When there is none, or several at the same depth.
@@ -223,9 +231,10 @@ impl Archive {
         }
     }
 
-    /// Reads `length` bytes of entry `index` from byte `offset` on; meant for the few files that hold many pictures each. Where the
-    /// file is gzipped, by its first bytes, these are places in what it unpacks to. A file that is compressed, by itself or in a
-    /// zip, is unpacked at the first use and kept unpacked, in a scratch file; every file read in this way stays open.
+    /// Reads `length` bytes of entry `index` from byte `offset` on; meant for the few files that
+    /// hold many pictures each. Where the file is gzipped, by its first bytes, these are places in
+    /// what it unpacks to. A file that is compressed, by itself or in a zip, is unpacked at the
+    /// first use and kept unpacked, in a scratch file; every file read in this way stays open.
     ///
     /// # Errors
     /// When the entry cannot be read or unpacked (to 64 GiB at most), or ends before.
@@ -236,7 +245,7 @@ impl Archive {
         read_at(&self.member(index)?, offset, length).map_err(|e| self.failed(index, e))
     }
 
-    /// How many bytes [`Archive::read_range`] can read of entry `index`.
+    /// The number of bytes that [`Archive::read_range`] can read of entry `index`.
     ///
     /// # Errors
     /// When the entry cannot be read or unpacked.
@@ -275,7 +284,7 @@ impl Archive {
 }
 
 impl Store {
-    /// Finds out what the file is, and lists it.
+    /// Detects the kind of the file, and lists it.
     fn open(file: SharedFile, path: &Path) -> Result<Opened, ArchiveError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let damaged = |source| ArchiveError::Damaged { path: path.to_owned(), source };
@@ -320,7 +329,7 @@ impl Store {
     }
 }
 
-/// The names of a file's members, where they are, and what of it is no file.
+/// The names of a file's members, their places, and the entries that are no files.
 type Opened = (Vec<Name>, Store, Vec<PassedOver>);
 
 fn in_order(mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {

@@ -1,9 +1,23 @@
-//! Pictures in arrays of NumPy: `.npy` files, or the members of an `.npz`, of bytes and of the shape N × H × W × 3, N × H × W × 1,
-//! N × H × W, N × 3 × H × W or N × 1 × H × W. ADM, DiT and EDM write their samples so (`arr_0`, and classes in `arr_1`), MedMNIST and
-//! Keras their data sets.
+//! Pictures in arrays of NumPy: `.npy` files, or the members of an `.npz`, of bytes and of the
+//! shape N × H × W × 3, N × H × W × 1, N × H × W, N × 3 × H × W or N × 1 × H × W. ADM, DiT and EDM
+//! write their samples so (`arr_0`, and classes in `arr_1`), MedMNIST and Keras their data sets.
 //!
-//! The classes of `images`, `x` and `arr_0` are in `labels`, `y` and `arr_1`, with the same words before or behind; an array `labels`
-//! beside a single array of pictures is theirs.
+//! The classes of `images`, `x` and `arr_0` are in `labels`, `y` and `arr_1`, with the same words
+//! before or behind; an array `labels` beside a single array of pictures is theirs.
+//!
+//! ```
+//! use fledge_archives::{Archive, arrays};
+//!
+//! fn first(path: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+//!     let archive = Archive::open(path)?;
+//!     for array in arrays::read(&archive)? {
+//!         println!("{}x{}", array.width, array.height);
+//!         let picture = array.read(&archive, 0)?;
+//!         assert_eq!((picture.width, picture.height), (array.width, array.height));
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 use thiserror::Error;
 
@@ -11,7 +25,7 @@ use super::{Archive, ArchiveError, Name};
 use crate::npy::{self, Layout};
 use fledge_pictures::Picture;
 
-/// What the names of arrays end in.
+/// The suffix of the names of arrays.
 const SUFFIX: &[u8] = b".npy";
 /// More pictures than any such array holds.
 const COUNT_LIMIT: usize = 1 << 24;
@@ -29,7 +43,7 @@ pub enum ArrayError {
     Array {
         /// The array's file.
         name: Name,
-        /// What is wrong with it, and what would be right.
+        /// The defect, and what is expected.
         what: String,
     },
 }
@@ -56,7 +70,7 @@ pub struct PictureArray {
 }
 
 impl PictureArray {
-    /// What a header says of an array of pictures; `None` where it is none.
+    /// The array of pictures that a header describes; `None` if it is none.
     #[must_use]
     pub fn of(entry: usize, layout: &Layout) -> Option<Self> {
         let (count, height, width, channels, planar) = match layout.shape[..] {
@@ -93,7 +107,7 @@ impl PictureArray {
     }
 }
 
-/// Whether one of the arrays in the archive has the shape of pictures, of whatever type.
+/// Returns true if an array in the archive has the shape of pictures, of any type.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
     arrays(archive).any(|at| layout(archive, at).is_ok_and(|layout| PictureArray::of(at, &layout).is_some_and(|a| a.height > 1)))
@@ -102,7 +116,8 @@ pub fn detect(archive: &Archive) -> bool {
 /// The arrays of pictures in the order of their names, with the classes that belong to them.
 ///
 /// # Errors
-/// When there is none, one that has the shape of pictures does not hold bytes, or classes do not fit.
+/// When there is none, one that has the shape of pictures does not hold bytes, or classes do not
+/// fit.
 pub fn read(archive: &Archive) -> Result<Vec<PictureArray>, ArrayError> {
     let mut found = Vec::new();
     for at in arrays(archive) {

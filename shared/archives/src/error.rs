@@ -17,17 +17,17 @@ pub enum ArchiveError {
     /// It is neither a folder nor a zip or tar file, or the zip's directory is damaged.
     #[error("{path} is neither a folder nor a zip or tar file that can be read")]
     NoArchive {
-        /// What was opened.
+        /// The archive.
         path: PathBuf,
-        /// What the zip reader said, or what it is instead.
+        /// The error of the zip reader, or the kind of file it is instead.
         source: io::Error,
     },
-    /// A tar file, or what it is packed in, is damaged or cut off.
+    /// A tar file, or its compression, is damaged or cut off.
     #[error("{path} is damaged")]
     Damaged {
-        /// What was opened.
+        /// The archive.
         path: PathBuf,
-        /// What does not hold.
+        /// The check that failed.
         source: io::Error,
     },
     /// One entry could not be read.
@@ -37,7 +37,7 @@ pub enum ArchiveError {
         path: PathBuf,
         /// The entry.
         name: Name,
-        /// What the reader said.
+        /// The error of the reader.
         source: io::Error,
     },
     /// An entry is larger than the reader allows.

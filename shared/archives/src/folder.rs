@@ -15,7 +15,7 @@ use super::passed_over::{PassedOver, Why};
 use super::stamp::Stamp;
 use fledge_base::fs::{FsError, TEMPORARY_SUFFIX};
 
-/// How to get from an entry's number to its path.
+/// Finds the path of an entry by its number.
 #[derive(Debug)]
 pub(super) struct Folder {
     /// Bytes of every file when it was listed.
@@ -39,11 +39,12 @@ struct Found {
     facts: (u64, i128),
 }
 
-/// The sorted names, how to get to them, the stamp over them, and what is passed over.
+/// The sorted names, how to get to them, the stamp over them, and the entries that are passed over.
 type Inventory = (Vec<Name>, Folder, [u8; 32], Vec<PassedOver>);
 
 impl Folder {
-    /// Lists the folder without the folders of these real paths: the sorted names, what is passed over, and the stamp over the files.
+    /// Lists the folder without the folders of these real paths: the sorted names, what is passed
+    /// over, and the stamp over the files.
     pub(super) fn list(root: &Path, without: &[PathBuf]) -> Result<Inventory, FsError> {
         let Listed { files: mut found, mut passed_over } = list(root, &[], &[], without)?;
         #[cfg(unix)]
@@ -65,7 +66,7 @@ impl Folder {
         self.lengths[index]
     }
 
-    /// Where entry `index`, called `name`, lies.
+    /// The path of entry `index`, called `name`.
     #[cfg(unix)]
     pub(super) fn path(&self, _index: usize, name: &Name) -> PathBuf {
         let mut name = Cow::Borrowed(&name.0);
@@ -75,15 +76,15 @@ impl Folder {
         self.root.join(std::ffi::OsStr::from_bytes(&name))
     }
 
-    /// Where entry `index`, called `name`, lies.
+    /// The path of entry `index`, called `name`.
     #[cfg(not(unix))]
     pub(super) fn path(&self, index: usize, _name: &Name) -> PathBuf {
         self.paths[index].clone()
     }
 }
 
-/// Where all files lie at the top and some are called `a\b.png`, which is what a zip from Windows becomes in the hands of a careless
-/// program, puts `/` for `\`. Says whether it did.
+/// Where all files lie at the top and some are called `a\b.png`, which is what a zip from Windows
+/// becomes in the hands of a careless program, puts `/` for `\`. Says whether it did.
 #[cfg(unix)]
 fn separate(found: &mut [Found], passed_over: &mut [PassedOver]) -> bool {
     let mut names: Vec<&mut Name> = found.iter_mut().map(|file| &mut file.name).collect();
@@ -107,7 +108,7 @@ pub(super) fn facts(meta: &Metadata) -> (u64, i128) {
     (meta.len(), meta.modified().map_or(0, since))
 }
 
-/// What an entry of a folder turned out to be.
+/// The kind of an entry of a folder.
 enum Kind {
     File(Found),
     /// With what the names of its files begin with.
@@ -115,7 +116,7 @@ enum Kind {
     Neither(PassedOver),
 }
 
-/// What is at and below a folder, in any order.
+/// The files at and below a folder, in any order.
 #[derive(Default)]
 struct Listed {
     files: Vec<Found>,
@@ -134,9 +135,9 @@ impl Listed {
     }
 }
 
-/// All that is at and below `folder`, whose names begin with `prefix`. Links are followed, but not into one of the folders `above` it.
-/// What this program writes, finished or not, is no part of it. Asking for lengths and times is most of the work, so several threads
-/// do it.
+/// All that is at and below `folder`, whose names begin with `prefix`. Links are followed, but not
+/// into one of the folders `above` it. What this program writes, finished or not, is no part of it.
+/// Asking for lengths and times is most of the work, so several threads do it.
 fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) -> Result<Listed, FsError> {
     let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
     let real = folder.canonicalize().map_err(failed)?;
@@ -165,7 +166,8 @@ fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) ->
     found.try_reduce(Listed::default, |one, other| Ok(one.join(other)))
 }
 
-/// Whether a folder holds a data set of `prep` (a manifest beside shards) or a run of `train` (settings beside the log of its starts).
+/// Returns true if a folder holds a data set of `prep` (a manifest beside shards) or a run of
+/// `train` (settings beside the log of its starts).
 fn is_made(entries: &[DirEntry]) -> bool {
     let has = |wanted: &str| entries.iter().any(|entry| entry.file_name() == wanted);
     let shards = || entries.iter().any(|entry| entry.file_name().as_encoded_bytes().ends_with(b".shard"));

@@ -1,4 +1,4 @@
-//! What a file is that cannot be opened as an archive, said in the words of those who have it before them.
+//! Descriptions of files that cannot be opened as an archive, in the user's words.
 
 use std::io;
 
@@ -26,7 +26,7 @@ const PACKED: [(&[u8], &str); 9] = [
 const TABLES: [(&[u8], &str); 3] =
     [(b"PAR1", "a Parquet table"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file"), (b"ARROW1", "an Arrow table")];
 
-/// What a file is by its first bytes, where that is known and no archive that is read.
+/// The kind of a file by its first bytes, if it is known and no archive that is read.
 pub(super) fn no_archive(first: &[u8]) -> Option<String> {
     if first.is_empty() {
         return Some("it is empty: 0 bytes".into());
@@ -67,5 +67,5 @@ pub(super) fn bad_zip(first: &[u8], error: ZipError) -> String {
         };
     }
     let shown = &first[..first.len().min(8)];
-    format!("it is of no kind that is known; it begins \"{}\"", shown.escape_ascii())
+    format!("its format is unknown; it starts with \"{}\"", shown.escape_ascii())
 }

@@ -1,7 +1,8 @@
-//! Links of a packed folder, resolved within it, so that it holds the same files as the folder would once unpacked.
+//! Links of a packed folder, resolved within it, so that it holds the same files as the folder
+//! would once unpacked.
 //!
-//! Paths are walked as an operating system does: link by link, `..` from where a link leads. Nothing outside of the archive is
-//! ever looked at.
+//! Paths are walked as an operating system does: link by link, `..` from where a link leads.
+//! Nothing outside of the archive is ever looked at.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -14,7 +15,7 @@ const HOPS_LIMIT: usize = 40;
 /// Links to folders may not add more names than this: links in linked folders multiply.
 const ADDED_LIMIT: usize = 1 << 20;
 
-/// What an archive holds under a name; `T` says where a file's bytes are.
+/// An entry of an archive; `T` says where a file's bytes are.
 #[derive(Clone, Debug)]
 pub(super) enum Member<T> {
     File(T),
@@ -28,7 +29,7 @@ pub(super) enum Member<T> {
     Other(Why),
 }
 
-/// Files with their names, in the order in which they lie in the archive, and what is no file.
+/// Files with their names, in the order of the archive, and the entries that are no files.
 pub(super) type Resolved<T> = (Vec<(Name, T)>, Vec<PassedOver>);
 
 /// Follows all links.
@@ -55,7 +56,8 @@ pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<R
     Ok((walk.files, walk.passed))
 }
 
-/// Cleans names: no `.` and no empty parts. Where no name then has a `/`, `\` separates: programs on Windows write it.
+/// Cleans names: no `.` and no empty parts. Where no name then has a `/`, `\` separates: programs
+/// on Windows write it.
 fn separated<T>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
     for (name, member) in &mut members {
         if name.0.ends_with(b"/") && matches!(member, Member::File(_)) {
@@ -91,13 +93,15 @@ fn cleaned(path: Vec<u8>) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Gives every hard link what it is another name of: the member of that name before it, else behind it. What leads to none, because
-/// its path goes over symbolic links or it is not there, stays a hard link.
+/// Gives every hard link what it is another name of: the member of that name before it, else behind
+/// it. What leads to none, because its path goes over symbolic links or it is not there, stays a
+/// hard link.
 fn name_hard_links<T: Clone>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
     if !members.iter().any(|(_, member)| matches!(member, Member::HardLink(_))) {
         return members;
     }
-    // The second round finds the targets that lie behind their links; more rounds, links to such links.
+    // The second round finds the targets that lie behind their links; more rounds, links to such
+    // links.
     let mut known: HashMap<Vec<u8>, Member<T>> = HashMap::new();
     let mut found = true;
     while std::mem::take(&mut found) {
@@ -120,7 +124,7 @@ fn name_hard_links<T: Clone>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, 
 /// The members by their paths.
 struct Tree<'a, T>(BTreeMap<Vec<u8>, &'a Member<T>>);
 
-/// Where a path leads.
+/// The target of a path.
 enum Place<'a, T> {
     File(&'a T),
     Folder(Vec<u8>),
@@ -193,8 +197,8 @@ struct Walk<'a, T> {
 }
 
 impl<T: Clone> Walk<'_, T> {
-    /// Adds what lies below `folder`, under names that begin with `shown`. `above`: the folders on the way down, as they are without
-    /// links.
+    /// Adds what lies below `folder`, under names that begin with `shown`. `above`: the folders on
+    /// the way down, as they are without links.
     fn folder(&mut self, folder: &[u8], shown: &[u8], above: &[Vec<u8>]) -> io::Result<()> {
         let tree = self.tree;
         let skip = if folder.is_empty() { 0 } else { folder.len() + 1 };

@@ -1,10 +1,10 @@
-//! Names of entries, and what they say about a file.
+//! Names of entries, and the kind of file that they imply.
 
 use std::fmt;
 
 use fledge_base::fs;
 
-/// What the names of pictures that can be decoded end in, in any case.
+/// The suffixes of pictures that can be decoded, in any case.
 pub const PICTURE_SUFFIXES: [&str; 15] =
     [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"];
 
@@ -22,7 +22,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// Whether a file of that name is a picture, and neither hidden nor what systems keep beside files.
+/// Returns true if a name is that of a picture, and neither hidden nor a by-product of an operating
+/// system.
 #[must_use]
 pub fn is_picture(name: &[u8]) -> bool {
     let ends_in =
@@ -30,8 +31,9 @@ pub fn is_picture(name: &[u8]) -> bool {
     PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && fs::byproduct(name).is_none()
 }
 
-/// Whether a name does not say what the file is: without a suffix (`1234`), with a number in its place (`a.jpg.1`, as wget calls a
-/// second copy), or with more behind a picture's suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
+/// Returns true if a name does not tell the kind of its file: without a suffix (`1234`), with a
+/// number in its place (`a.jpg.1`, as wget calls a second copy), or with more behind a picture's
+/// suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
 pub(super) fn says_nothing(name: &[u8]) -> bool {
     let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
     let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else { return fs::byproduct(name).is_none() };

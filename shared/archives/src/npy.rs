@@ -1,9 +1,21 @@
-//! One numpy array (`.npy`, versions 1 to 3 of its header; numpy/lib/format.py): `\x93NUMPY`, two bytes of version, the length
-//! of a Python dictionary (u16, from version 2 on u32), the dictionary, the values.
+//! One numpy array (`.npy`, versions 1 to 3 of its header; numpy/lib/format.py): `\x93NUMPY`, two
+//! bytes of version, the length of a Python dictionary (u16, from version 2 on u32), the
+//! dictionary, the values.
+//!
+//! ```
+//! use fledge_archives::npy;
+//!
+//! let mut file = npy::header("|u1", &[2, 3]);
+//! assert!(npy::begins_array(&file));
+//! file.extend([1, 2, 3, 4, 5, 6]);
+//! let layout = npy::layout(&mut &file[..])?;
+//! assert_eq!(layout.shape, [2, 3]);
+//! # Ok::<(), String>(())
+//! ```
 
 use std::io::{self, Read};
 
-/// What a file begins with.
+/// The first bytes of a file.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// The longest dictionary: numpy itself reads no longer one.
 pub const HEADER_LIMIT: usize = 10_000;
@@ -21,7 +33,7 @@ pub struct Array<T> {
     pub values: Vec<T>,
 }
 
-/// What the dictionary says.
+/// The content of the dictionary.
 #[derive(Debug, Default, PartialEq)]
 struct Facts {
     descr: Option<String>,
@@ -29,7 +41,7 @@ struct Facts {
     shape: Option<Vec<usize>>,
 }
 
-/// What the header of an array says.
+/// The header of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The type of the values as numpy writes it: `|u1`, `<f4`.
@@ -49,7 +61,7 @@ fn cut(_: io::Error) -> String {
 /// Reads the header of an array.
 ///
 /// # Errors
-/// What is wrong with it; whoever calls names the file.
+/// The defect, without the name of the file.
 pub fn layout(file: &mut impl Read) -> Result<Layout, String> {
     let mut start = [0; 8];
     file.read_exact(&mut start).map_err(cut)?;
@@ -81,16 +93,17 @@ pub fn layout(file: &mut impl Read) -> Result<Layout, String> {
     Ok(Layout { kind, columns_first, shape, start: (before + length) as u64 })
 }
 
-/// Whether these are the first bytes of an array's file.
+/// Returns true if these are the first bytes of an array's file.
 #[must_use]
 pub fn begins_array(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with what is there, not with what is claimed.
+/// Reads an array of f32 or f64 from a file of `claimed` bytes. Memory grows with the bytes found,
+/// not with the bytes claimed.
 ///
 /// # Errors
-/// What is wrong with it; whoever calls names the file.
+/// The defect, without the name of the file.
 pub fn read<T: Copy>(
     file: &mut impl Read,
     claimed: u64,
@@ -129,14 +142,16 @@ pub fn read<T: Copy>(
     Ok(Array { values: if fortran { row_major(values, &shape) } else { values }, shape })
 }
 
-/// From columns one after the other to rows one after the other. More than two dimensions are used nowhere here.
+/// From columns one after the other to rows one after the other. More than two dimensions are used
+/// nowhere here.
 fn row_major<T: Copy>(values: Vec<T>, shape: &[usize]) -> Vec<T> {
     let &[rows, columns] = shape else { return values };
     let places = (0..rows).flat_map(|row| (0..columns).map(move |column| column * rows + row));
     places.map(|place| values[place]).collect()
 }
 
-/// The header of an array of type `kind` (`<f4`, `<f8`): version 1, filled up with spaces so that the values begin at a multiple of 64.
+/// The header of an array of type `kind` (`<f4`, `<f8`): version 1, filled up with spaces so that
+/// the values begin at a multiple of 64.
 #[must_use]
 pub fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
     let shape = match shape {
@@ -150,7 +165,8 @@ pub fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
     [MAGIC.as_slice(), &[1, 0], &(length as u16).to_le_bytes(), text.as_bytes()].concat()
 }
 
-/// Reads the dictionary: `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }` in any order.
+/// Reads the dictionary: `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }` in any
+/// order.
 fn parse(text: &str) -> Result<Facts, String> {
     let damaged = || format!("its header is damaged: {:?}", text.chars().take(120).collect::<String>());
     let mut rest = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(damaged)?.trim();
@@ -191,7 +207,7 @@ fn parse(text: &str) -> Result<Facts, String> {
     Ok(facts)
 }
 
-/// A quoted text at the start, and what follows it.
+/// A quoted text at the start, and the rest.
 fn string(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     text[1..].split_once(quote)

@@ -18,12 +18,12 @@ pub struct PassedOver {
 pub enum Why {
     /// A link to a name that is not there.
     DanglingLink {
-        /// What the link says.
+        /// The target of the link.
         to: Name,
     },
     /// A link to a place outside of the archive.
     LeadsOut {
-        /// What the link says.
+        /// The target of the link.
         to: Name,
     },
     /// A link that leads back to itself, or a folder into itself.

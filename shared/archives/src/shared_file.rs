@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// A window of an open file. A clone shares the file and has a place of its own. Positioned reads, unlike a map, give an error
-/// and not a signal when the file shrinks meanwhile.
+/// A window of an open file. A clone shares the file and has a place of its own. Positioned reads,
+/// unlike a map, give an error and not a signal when the file shrinks meanwhile.
 #[derive(Clone, Debug)]
 pub(super) struct SharedFile {
     file: Arc<File>,
@@ -26,7 +26,8 @@ impl SharedFile {
         self.length
     }
 
-    /// The `length` bytes from `start` as a window of their own; `None` where the window does not hold them.
+    /// The `length` bytes from `start` as a window of their own; `None` where the window does not
+    /// hold them.
     pub(super) fn window(&self, start: u64, length: u64) -> Option<Self> {
         let end = start.checked_add(length)?;
         (end <= self.length).then(|| Self { file: self.file.clone(), start: self.start + start, length, position: 0 })

@@ -1,7 +1,16 @@
-//! How NVIDIA's StyleGAN trainers have a data set: `00000/img00000000.png` beside the labels in `dataset.json`, as `dataset_tool.py`
-//! of StyleGAN2-ADA and StyleGAN3 writes it: `{"labels": [["00000/img00000000.png", 6], …]}`, or `null` for no labels. The trainers take
-//! every picture in the order of its name. What fledge writes says two things more there: `"classes": ["cat", …]` and
-//! `"splits": {"00000/img00000000.png": "train", …}`.
+//! Data sets of NVIDIA's StyleGAN trainers: `00000/img00000000.png` beside the labels in
+//! `dataset.json`, as `dataset_tool.py` of StyleGAN2-ADA and StyleGAN3 writes it:
+//! `{"labels": [["00000/img00000000.png", 6], …]}`, or `null` for no labels. The trainers take
+//! every picture in the order of its name. What fledge writes says two things more there:
+//! `"classes": ["cat", …]` and `"splits": {"00000/img00000000.png": "train", …}`.
+//!
+//! ```
+//! use fledge_archives::stylegan;
+//!
+//! assert_eq!(stylegan::name_of(12_345_678), "12345/img12345678.png");
+//! assert!(stylegan::is_numbered("00000/img00000007.png"));
+//! assert!(!stylegan::is_numbered("cats/7.png"));
+//! ```
 
 use std::collections::HashMap;
 
@@ -9,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-/// Where the trainers look for labels.
+/// The file in which the trainers look for labels.
 pub const LABELS: &str = "dataset.json";
 
 /// The name of picture `number`.
@@ -19,7 +28,7 @@ pub fn name_of(number: u64) -> String {
     format!("{}/img{digits}.png", &digits[..5])
 }
 
-/// Whether `name` ends as [`name_of`] some number does: then its folder is no class.
+/// Returns true if `name` ends like [`name_of`] of a number: its folder is then no class.
 #[must_use]
 pub fn is_numbered(name: &str) -> bool {
     let number = || name.rsplit_once("/img")?.1.strip_suffix(".png")?.parse().ok();
@@ -29,7 +38,7 @@ pub fn is_numbered(name: &str) -> bool {
     })
 }
 
-/// What `dataset.json` says. The trainers look at `labels` only.
+/// The content of `dataset.json`. The trainers look at `labels` only.
 #[derive(Clone, Debug, Serialize)]
 pub struct Index<'a> {
     /// Name and class of every picture; null unless all have one.
@@ -42,7 +51,7 @@ pub struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// Of no pictures yet; labels are given only where there are classes.
+    /// An empty index; it has labels only if there are classes.
     #[must_use]
     pub fn new(classes: &'a [String]) -> Self {
         let labels = if classes.is_empty() { None } else { Some(Vec::new()) };
@@ -72,7 +81,7 @@ impl<'a> Index<'a> {
 /// Class numbers from here on are taken for a mistake: no set has as many classes.
 const CLASS_LIMIT: u64 = 1 << 20;
 
-/// What is wrong with a `dataset.json`.
+/// A defect of a `dataset.json`.
 #[derive(Debug, Error)]
 pub enum TableError {
     /// It may be another program's file of that name.
@@ -83,7 +92,7 @@ pub enum TableError {
     Malformed(String),
 }
 
-/// What was read of a `dataset.json`.
+/// The labels read from a `dataset.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     /// Name and class of pictures, in the file's order; none where there are no labels.
@@ -105,7 +114,8 @@ impl Table {
     /// Reads the content of the file.
     ///
     /// # Errors
-    /// When it is no such JSON, a label is no class number, or there are fewer names of classes than labels need.
+    /// When it is no such JSON, a label is no class number, or there are fewer names of classes
+    /// than labels need.
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
         let json = serde_json::from_slice(bytes).map_err(|e| TableError::Foreign(e.to_string()))?;
         let Json { labels, classes, splits } = json;

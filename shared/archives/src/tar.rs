@@ -1,7 +1,8 @@
-//! The members of a tar file: its headers are walked once, after that every member is a window of the file.
+//! The members of a tar file: its headers are walked once, after that every member is a window of
+//! the file.
 //!
-//! The walk is our own over the headers that the library parses: the library would read a long name of any length into memory,
-//! and can only tell where a member lies while it reads.
+//! The walk is our own over the headers that the library parses: the library would read a long name
+//! of any length into memory, and can only tell where a member lies while it reads.
 
 use std::io::{self, Read};
 
@@ -12,18 +13,19 @@ use super::name::Name;
 use super::passed_over::Why;
 use super::shared_file::SharedFile;
 
-/// Headers, and what is in a member, begin at multiples of it.
+/// Headers and contents start at multiples of it.
 const BLOCK: u64 = 512;
 /// Names and attributes in a header of their own; no file system has longer names.
 const EXTENSION_LIMIT: u64 = 1 << 20;
 
-/// Whether this is the first block of a tar file: its checksum holds. Also true of those older than the magic "ustar".
+/// Returns true if this is the first block of a tar file, by its checksum. Also true of those older
+/// than the magic "ustar".
 pub(super) fn begins_tar(block: &[u8; BLOCK as usize]) -> bool {
     let header = Header::from_byte_slice(block);
     header.cksum().is_ok_and(|sum| sum != 0 && sum == checksum(block))
 }
 
-/// Whether a block is all zeros: the end mark of a tar.
+/// Returns true if a block is all zeros: the end mark of a tar.
 fn is_zero(block: &[u8; BLOCK as usize]) -> bool {
     block.iter().all(|&b| b == 0)
 }
@@ -34,7 +36,7 @@ fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
     sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..])
 }
 
-/// What the headers before a member's own said of it.
+/// The attributes of a member from the headers before its own.
 #[derive(Default)]
 struct Extensions {
     long_name: Option<Vec<u8>>,
@@ -57,7 +59,8 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
     let (mut at, mut extensions) = (0, Extensions::default());
     loop {
         if at == file.len() {
-            // GNU tar takes it for the end as well; a file cut off exactly between two members looks the same.
+            // GNU tar takes it for the end as well; a file cut off exactly between two members
+            // looks the same.
             tracing::warn!("a tar file ends without its end mark after {} files: it may be cut off", found.len());
             return Ok(found);
         }
@@ -92,14 +95,16 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
                 let link =
                     || link_path.or(long_link).or_else(|| header.link_name_bytes().map(|l| l.into_owned())).unwrap_or_default();
                 let member = match kind {
-                    // Before the type was told in a byte of its own, a folder was known by its last character.
+                    // Before the type was told in a byte of its own, a folder was known by its last
+                    // character.
                     _ if kind.is_dir() => Member::Folder,
                     _ if kind.is_gnu_sparse() || sparse => Member::Other(Why::Sparse),
                     _ if kind.is_file() || kind.is_contiguous() => Member::File((start, size)),
                     _ if kind.is_symlink() => Member::Symlink(link()),
                     _ if kind.is_hard_link() => Member::HardLink(link()),
                     _ if kind.is_fifo() || kind.is_character_special() || kind.is_block_special() => Member::Other(Why::Special),
-                    // The name of a volume, the list of a folder in an incremental dump: not something that is unpacked.
+                    // The name of a volume, the list of a folder in an incremental dump: not
+                    // something that is unpacked.
                     _ => Member::Folder,
                 };
                 found.push((Name(name), member));
@@ -119,7 +124,8 @@ fn block(file: &SharedFile, at: u64) -> io::Result<[u8; BLOCK as usize]> {
     Ok(block)
 }
 
-/// Where the member's bytes begin: behind its header, and behind the blocks by which an old sparse file goes on with its map.
+/// The start of the member's bytes: behind its header, and behind the blocks by which an old sparse
+/// file continues with its map.
 fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Result<u64> {
     let mut start = header_at + BLOCK;
     let mut more = header.entry_type().is_gnu_sparse() && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
@@ -132,7 +138,7 @@ fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Resu
     Ok(start)
 }
 
-/// What a header of its own says.
+/// The content of a member's own header.
 fn extension(file: &SharedFile, start: u64, size: u64) -> io::Result<Vec<u8>> {
     if size > EXTENSION_LIMIT {
         return Err(damaged(format!("the name or attributes at byte {start} have {size} bytes, more than {EXTENSION_LIMIT}")));

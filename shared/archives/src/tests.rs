@@ -1,4 +1,4 @@
-//! What a folder and its packed forms have in common, and hostile archives.
+//! The common behaviour of folders and their packed forms, and hostile archives.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -147,7 +147,8 @@ fn of_two_members_with_one_name_the_last_counts() {
 #[test]
 fn a_cut_tar_is_refused_unless_only_its_end_mark_is_missing() {
     let tar = [&member("a", EntryType::Regular, &[7; 3000])[..], &member("b", EntryType::Regular, b"b"), &END].concat();
-    // The header of "a" ends at 512, its bytes at 3512, their last block at 3584; those of "b" at 4096, 4097 and 4608.
+    // The header of "a" ends at 512, its bytes at 3512, their last block at 3584; those of "b" at
+    // 4096, 4097 and 4608.
     for length in 1..=tar.len() {
         let listed = tar::members(&unnamed(&tar[..length]));
         match length {
@@ -332,7 +333,7 @@ fn a_folder_its_zip_and_its_tars_read_the_same() {
 fn a_file_that_is_no_zip_is_refused_by_name() {
     let (_scratch, folder) = source("nozip");
     for (bytes, wanted) in [
-        (b"1 b.jpg".to_vec(), "of no kind that is known; it begins \"1 b.jpg\""),
+        (b"1 b.jpg".to_vec(), "its format is unknown; it starts with \"1 b.jpg\""),
         (Vec::new(), "it is empty"),
         (vec![0; 10_240], "zeros only"),
         (b"<!DOCTYPE html><html>".to_vec(), "an HTML page"),

@@ -1,4 +1,5 @@
-//! Compressed bytes unpacked once to a scratch file, so that any of them can be read at once afterwards.
+//! Compressed bytes unpacked once to a scratch file, so that any of them can be read at once
+//! afterwards.
 
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -10,27 +11,29 @@ use super::shared_file::SharedFile;
 use fledge_base::fs::{self, FsError};
 use fledge_base::log::Progress;
 
-/// The most that one file or member is unpacked to: far above any set of small pictures, and a bound for a hostile one.
+/// The most that one file or member is unpacked to: far above any set of small pictures, and a
+/// bound for a hostile one.
 pub(super) const UNPACKED_LIMIT: u64 = 64 << 30;
 /// From this many bytes on it takes seconds, and progress is shown.
 const SHOW_FROM: u64 = 256 << 20;
-/// What is read, unpacked and written at a time.
+/// The number of bytes that are read, unpacked and written at a time.
 const CHUNK: usize = 1 << 20;
 
-/// What a gzipped file begins with: the magic and the only method there is (RFC 1952, 2.3).
+/// The first bytes of a gzipped file: the magic and the only method there is (RFC 1952, 2.3).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// Whether the file is gzipped.
+/// Returns true if the file is gzipped.
 pub(super) fn is_gzipped(file: &SharedFile) -> io::Result<bool> {
     Ok(file.first()? == GZIP)
 }
 
-/// The unpacked bytes of a gzipped file, from the first; also of several gzip streams one after the other.
+/// The unpacked bytes of a gzipped file, from the first; also of several gzip streams one after the
+/// other.
 pub(super) fn gunzip(file: &SharedFile) -> impl Read + use<> {
     MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file.clone().rewound()))
 }
 
-/// Unpacks a gzipped file; `failed` makes an error of what cannot be read, `shown` names it in the progress.
+/// Unpacks a gzipped file; `failed` wraps errors of reading, `shown` names it in the progress.
 pub(super) fn gunzip_to_scratch(
     file: &SharedFile,
     shown: &str,
@@ -41,7 +44,8 @@ pub(super) fn gunzip_to_scratch(
     to_scratch(unpacked, UNPACKED_LIMIT, failed)
 }
 
-/// Writes all that `from` gives to a scratch file; `failed` makes an error of what cannot be read or is more than `limit`.
+/// Writes all that `from` gives to a scratch file; `failed` wraps errors of reading
+/// and of more than `limit` bytes.
 pub(super) fn to_scratch(
     mut from: impl Read,
     limit: u64,

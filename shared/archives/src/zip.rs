@@ -26,7 +26,7 @@ pub(super) struct Zip {
     file: SharedFile,
 }
 
-/// What the names of a zip stand for, in the order of its directory.
+/// The entries of a zip, in the order of its directory.
 type Members = Vec<(Name, Member<usize>)>;
 
 impl Zip {
@@ -70,8 +70,8 @@ impl Zip {
         let mut zip = self.zip.clone();
         let file = zip.by_index(number)?;
         let mut bytes = Vec::new();
-        // The size is a claim of the archive: it only sets how much is reserved at first. Who reads relies on it to be no less than
-        // what there is, so more than that is an error.
+        // The size is a claim of the archive: it only sets how much is reserved at first. Who reads
+        // relies on it to be no less than what there is, so more than that is an error.
         let claimed = file.size();
         bytes.reserve_exact(claimed.min(limit).min(1 << 20) as usize + 1);
         file.take(limit.min(claimed.saturating_add(1))).read_to_end(&mut bytes)?;
@@ -84,8 +84,8 @@ impl Zip {
         Ok(bytes)
     }
 
-    /// File `number` for reading any part of it: where it lies in the zip if it is stored, else unpacked to a scratch file. Its CRC
-    /// is checked either way.
+    /// File `number` for reading any part of it: where it lies in the zip if it is stored, else
+    /// unpacked to a scratch file. Its CRC is checked either way.
     pub(super) fn member(
         &self,
         number: usize,

@@ -1,5 +1,18 @@
-//! A zip of files that are compressed already, written one after the other: whole under its name or not at all, and always the same
-//! bytes for the same files.
+//! A zip of files that are compressed already, written one after the other: whole under its name or
+//! not at all, and always the same bytes for the same files.
+//!
+//! ```
+//! use fledge_archives::Archive;
+//! use fledge_archives::zip_writer::ZipWriter;
+//!
+//! let path = std::env::temp_dir().join(format!("fledge-zip-example-{}.zip", std::process::id()));
+//! let mut zip = ZipWriter::create(&path)?;
+//! zip.add("a.txt", b"one")?;
+//! zip.commit()?;
+//! assert_eq!(Archive::open(&path)?.read(0, 100)?, b"one");
+//! # fledge_base::fs::remove(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fmt;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -17,9 +30,9 @@ pub struct ZipWriter {
     zip: Library<ZipFile>,
     out: PathBuf,
     temporary: PathBuf,
-    /// Whether there is a file that loses its name.
+    /// Set if an existing file is replaced.
     replaces: bool,
-    /// Whether it stays under its temporary name after an error.
+    /// Set to keep the temporary file after an error.
     stays: bool,
 }
 
@@ -38,8 +51,8 @@ impl ZipWriter {
         Ok(Self::of(AtomicFile::create(out)?, out, false))
     }
 
-    /// The same, but what reached the file stays under its temporary name, whatever happens, until it is committed: for
-    /// [`read_leftover`], which finds out what of it is whole.
+    /// The same, but the file stays under its temporary name, whatever happens, until it is
+    /// committed: for [`read_leftover`], which finds the part of it that is whole.
     ///
     /// # Errors
     /// When the temporary file cannot be created beside it.
@@ -49,8 +62,8 @@ impl ZipWriter {
         Ok(Self::of(file, out, true))
     }
 
-    /// Goes on in what an earlier one left. The files at its beginning are to be added again, with the same bytes: they are not written anew,
-    /// until [`Self::go_on`].
+    /// Goes on in what an earlier one left. The files at its beginning are to be added again, with
+    /// the same bytes: they are not written anew, until [`Self::go_on`].
     ///
     /// # Errors
     /// When the temporary file cannot be opened.
@@ -62,8 +75,9 @@ impl ZipWriter {
         Ok(zip)
     }
 
-    /// From here on files are written again; what the file holds beyond is cut off with the first of them. Says whether what was added fills
-    /// the first `end` bytes, as [`read_leftover`] found them: a zip of another version of the library may differ, and must be copied.
+    /// From here on files are written again; what the file holds beyond is cut off with the first
+    /// of them. Returns true if the files added fill the first `end` bytes, as [`read_leftover`]
+    /// found them: a zip of another version of the library may differ, and must be copied.
     #[must_use]
     pub fn go_on(&mut self, end: u64) -> bool {
         let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else { return false };
@@ -76,7 +90,7 @@ impl ZipWriter {
         Self { zip: Library::new(ZipFile::new(file)), out: out.to_owned(), temporary, replaces: out.exists(), stays }
     }
 
-    /// Where it lies until it is committed.
+    /// The temporary path until the commit.
     #[must_use]
     pub fn temporary(&self) -> &Path {
         &self.temporary
@@ -96,18 +110,20 @@ impl ZipWriter {
     /// Gives the zip its name once it is on the disk.
     ///
     /// # Errors
-    /// When writing, syncing or renaming fails: then there is no such zip, or the one that was there before.
+    /// When writing, syncing or renaming fails: then there is no such zip, or the one that was
+    /// there before.
     pub fn commit(self) -> Result<(), FsError> {
         let (out, temporary, replaces, stays) = (self.out.clone(), self.temporary.clone(), self.replaces, self.stays);
         let committed = self.into_file()?.commit();
         if committed.is_err() && !replaces && out.exists() {
-            // It has its name already and yet may not be on the disk. The first error is the one to report.
+            // It has its name already and yet may not be on the disk. The first error is the one to
+            // report.
             let _ = if stays { fs::withdraw(&out, &temporary) } else { fs::remove(&out) };
         }
         committed
     }
 
-    /// Ends one that is not complete: what was added lies under its temporary name if it is resumable.
+    /// Ends an incomplete zip: it stays under its temporary name if it is resumable.
     ///
     /// # Errors
     /// When writing fails: of what was added last something is missing then.
@@ -125,9 +141,10 @@ fn failed(out: &Path, source: io::Error) -> FsError {
     FsError { operation: "write", path: out.to_owned(), source }
 }
 
-/// Hands the files of a zip that a killed process left unfinished to `take`, in the order in which they were added, with their names.
-/// It ends where `take` says false, at the first file that is torn (the sum of each is checked) or larger than `limit` bytes, or at the
-/// end. Gives where the last file that was handed over ends.
+/// Hands the files of a zip that a killed process left unfinished to `take`, in the order in which
+/// they were added, with their names. It ends where `take` says false, at the first file that is
+/// torn (the sum of each is checked) or larger than `limit` bytes, or at the end. Gives where the
+/// last file that was handed over ends.
 ///
 /// # Errors
 /// When the zip cannot be opened, or `take` fails.
@@ -158,8 +175,8 @@ pub fn read_leftover<E: From<FsError>>(
     Ok(end)
 }
 
-/// Where a zip is written. After an error it takes all that comes and keeps nothing of it: the library writes the end of a zip also
-/// when that is given up, and would complain.
+/// The file that a zip is written to. After an error it accepts all bytes and discards them: the
+/// library writes the end of a zip also when that is given up, and would complain.
 struct ZipFile {
     file: BufWriter<AtomicFile>,
     failed: bool,
@@ -167,7 +184,7 @@ struct ZipFile {
     end: u64,
     /// So many bytes are in the file already and are not written again.
     there: AtomicU64,
-    /// Whether the file has been cut off behind them.
+    /// Set once the file is truncated behind them.
     cut: bool,
 }
 
@@ -230,7 +247,8 @@ impl Seek for ZipFile {
             SeekFrom::End(by) => self.end.checked_add_signed(by),
         };
         let position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        // Before the file is cut off nothing is written, and then it stands where the first write belongs.
+        // Before the file is cut off nothing is written, and then it stands where the first write
+        // belongs.
         let there = self.there.load(Relaxed);
         if !self.failed && position >= there && (there == 0 || self.cut) {
             let sought = self.file.seek(SeekFrom::Start(position));

@@ -1,19 +1,32 @@
-//! An allocator that tells of an allocation that fails: one line on stderr and in the log, and exit code 1, instead of an abort without
-//! advice. For programs whose memory is their user's choice, such as that of a batch.
+//! An allocator that tells of an allocation that fails: one line on stderr and in the log, and exit
+//! code 1, instead of an abort without advice. For programs whose memory is their user's choice,
+//! such as that of a batch.
+//!
+//! ```
+//! use fledge_base::alloc::{Telling, prepare};
+//!
+//! #[global_allocator]
+//! static ALLOCATOR: Telling = Telling { program: "example" };
+//!
+//! prepare("a smaller batch takes less".into(), None);
+//! let numbers = vec![0u8; 1 << 20]; // An allocation that fails ends the program with this advice.
+//! # assert_eq!(numbers.len(), 1 << 20);
+//! ```
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::File;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The system's allocator, for a program of this name. It passes no failure on: whoever could do with less memory is not asked.
+/// The system's allocator, for a program of this name. It reports no failure to the caller: code
+/// that could do with less memory is not asked.
 #[derive(Debug)]
 pub struct Telling {
     /// The name of the program.
     pub program: &'static str,
 }
 
-/// What is said, made when there was memory for it.
+/// The text to print, prepared while there was memory for it.
 #[derive(Debug)]
 struct Words {
     advice: String,
@@ -22,7 +35,8 @@ struct Words {
 
 static WORDS: AtomicPtr<Words> = AtomicPtr::new(ptr::null_mut());
 
-/// Has an allocation that fails from now on told with `advice`, and in `log` as well, which was opened for appending.
+/// Has an allocation that fails from now on told with `advice`, and in `log` as well, which was
+/// opened for appending.
 pub fn prepare(advice: String, log: Option<File>) {
     // Never freed: another thread may be reading the earlier ones.
     WORDS.store(Box::into_raw(Box::new(Words { advice, log })), Ordering::Release);
@@ -82,7 +96,8 @@ impl Telling {
             say(log.as_raw_fd(), &["ERROR "]);
             say(log.as_raw_fd(), &line);
         }
-        // SAFETY: ends the process; nothing of this one is run any more. What is being written has no name yet.
+        // SAFETY: ends the process; nothing of this one is run any more. What is being written has
+        // no name yet.
         unsafe { libc::_exit(1) }
     }
 

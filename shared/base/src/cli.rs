@@ -1,4 +1,4 @@
-//! What the four programs share at their edge: how results and errors are printed, and how a program ends.
+//! The boundary of the four programs: printing results and errors, and exit codes.
 //!
 //! | code | meaning |
 //! |---|---|
@@ -7,6 +7,15 @@
 //! | 2 | wrong usage: another flag or value mends it |
 //! | 3 | data damaged or unusable |
 //! | 129, 130, 143, 152 | stopped by a signal (HUP, INT, TERM, XCPU) after saving |
+//!
+//! ```
+//! use fledge_base::cli::{DataError, UsageError, code_by, one_line, own_code};
+//!
+//! let error = UsageError("--size 0: at least 1 is needed".into());
+//! assert_eq!(one_line(&error), "--size 0: at least 1 is needed");
+//! assert_eq!(code_by(&error, own_code), 2);
+//! assert_eq!(code_by(&DataError("a.shard is damaged".into()), own_code), 3);
+//! ```
 
 pub mod foreign;
 pub mod name;
@@ -28,18 +37,18 @@ use crate::stdout;
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Data that are damaged or cannot be used as they are; the text says which and what to do. The innermost cause of a
+/// Data that are damaged or unusable; the text names them and the remedy. The innermost cause of a
 /// library's own error.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub struct DataError(pub String);
 
-/// How a program ended when it did not fail.
+/// The outcome of a program that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// All that was asked for is done.
     Done,
-    /// The work found what it looked for and that is bad news (damaged files under `prep verify`): exit code 3.
+    /// The work is done and found damage (damaged files under `prep verify`): exit code 3.
     Damaged,
     /// A signal came and the state is saved; the exit code to end with.
     Stopped(u8),
@@ -47,11 +56,11 @@ pub enum Ending {
 
 /// A result that was to be printed on stdout, is nowhere else, and could not be written there.
 #[derive(Debug, Error)]
-#[error("the result could not be written to stdout, and is nowhere else")]
+#[error("the result could not be written to stdout and is lost")]
 pub struct Unprinted(#[from] io::Error);
 
-/// Prints on stdout a result that is nowhere else. Whoever reads may stop reading, as `head` does, and a terminal may go away: that is no
-/// failure.
+/// Prints on stdout a result that is nowhere else. Whoever reads may stop reading, as `head` does,
+/// and a terminal may go away: that is no failure.
 ///
 /// # Errors
 /// When it cannot be written for another reason, as to a full disk.
@@ -67,10 +76,10 @@ pub fn print(text: &str) -> Result<(), Unprinted> {
     }
 }
 
-/// Prints on stdout what was done. It is done however stdout fares: where it cannot be written, the log says so.
+/// Prints a result on stdout that is also stored elsewhere. A failure to print is only logged.
 pub fn tell(text: &str) {
     if let Err(Unprinted(error)) = print(text) {
-        tracing::warn!("stdout cannot be written ({error}); it was to say: {}", text.trim_end().replace('\n', "; "));
+        tracing::warn!("cannot write to stdout ({error}): {}", text.trim_end().replace('\n', "; "));
     }
 }
 
@@ -90,8 +99,9 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Prints an error as one line on stderr, notes where the log is copied to how the program ended, and gives its exit code, for an error by
-/// `code_of`. Where stderr is gone, the code and the note tell all the same.
+/// Prints an error as one line on stderr, notes where the log is copied to how the program ended,
+/// and gives its exit code, for an error by `code_of`. Where stderr is gone, the code and the note
+/// tell all the same.
 pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
     program: &str,
     result: Result<Ending, E>,
@@ -118,7 +128,8 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
     }
 }
 
-/// The exit code of an error by itself, without regard to its causes: 2 for [`UsageError`], 3 for what this crate calls damaged.
+/// The exit code of an error by itself, without regard to its causes: 2 for [`UsageError`], 3 for
+/// what this crate calls damaged.
 #[must_use]
 pub fn own_code(error: &(dyn Error + 'static)) -> Option<u8> {
     let damaged = error.is::<DataError>()

@@ -1,4 +1,9 @@
 //! The time of day, as logs note it. No result depends on it.
+//!
+//! ```
+//! let now = fledge_base::clock::now();
+//! assert!(now.len() == 20 && now.ends_with('Z'), "{now}");
+//! ```
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +17,8 @@ pub fn now() -> String {
 /// The time so many seconds after 1970 began.
 fn rfc3339(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years begin in March here, so that the day that some years have more is the last one. 400 of them have 146,097 days.
+    // Years begin in March here, so that the day that some years have more is the last one. 400 of
+    // them have 146,097 days.
     let since_0000_03_01 = days + 719_468;
     let (era, day) = (since_0000_03_01 / 146_097, since_0000_03_01 % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

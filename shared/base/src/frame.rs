@@ -1,12 +1,24 @@
-//! Length- and CRC-framed bincode records: `[u32 length][payload][u32 CRC-32 of length and payload]`, little-endian.
-//! Nothing is decoded before the CRC holds, and all bytes of the payload must be consumed.
+//! Length- and CRC-framed bincode records:
+//! `[u32 length][payload][u32 CRC-32 of length and payload]`, little-endian. Nothing is decoded
+//! before the CRC holds, and all bytes of the payload must be consumed.
+//!
+//! ```
+//! use fledge_base::frame;
+//!
+//! let mut bytes = frame::encode(&(7u32, "seven"))?;
+//! let (value, length): ((u32, String), usize) = frame::decode(&bytes)?;
+//! assert_eq!((value.0, value.1.as_str(), length), (7, "seven", bytes.len()));
+//! bytes[5] ^= 1;
+//! assert!(frame::decode::<(u32, String)>(&bytes).is_err());
+//! # Ok::<(), frame::FrameError>(())
+//! ```
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// The most bytes one frame's payload may take. Headers and shard indexes are far smaller; a damaged length cannot
-/// ask for more memory than this.
+/// The most bytes one frame's payload may take. Headers and shard indexes are far smaller; a
+/// damaged length cannot ask for more memory than this.
 pub const PAYLOAD_LIMIT: usize = 32 << 20;
 
 /// Bytes of a frame beside its payload: the length and the CRC.
@@ -31,7 +43,7 @@ pub enum FrameError {
     Checksum {
         /// As written in the file.
         stored: u32,
-        /// Of the bytes that are there.
+        /// The CRC of the bytes found.
         computed: u32,
     },
     /// The payload has the right CRC but is no such record: written by another version.

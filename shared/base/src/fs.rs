@@ -1,10 +1,23 @@
-//! The only place that writes files. A file that bears its final name is whole, at every moment and after every crash.
+//! The only place that writes files. A file that bears its final name is whole, at every moment and
+//! after every crash.
 //!
-//! A write goes to an exclusive temporary name in the same folder, is flushed and synced, renamed over the
-//! final name, and the folder is synced, so that the rename survives a power cut. A temporary file is removed on
-//! drop; one left by `kill -9` has the suffix [`TEMPORARY_SUFFIX`] and [`remove_leftovers`] clears it.
+//! A write goes to an exclusive temporary name in the same folder, is flushed and synced, renamed
+//! over the final name, and the folder is synced, so that the rename survives a power cut. A
+//! temporary file is removed on drop; one left by `kill -9` has the suffix [`TEMPORARY_SUFFIX`] and
+//! [`remove_leftovers`] clears it.
 //!
-//! It is not responsible for what is inside the files.
+//! It is not responsible for the content of the files.
+//!
+//! ```
+//! use fledge_base::fs;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-fs-example-{}", std::process::id()));
+//! fs::create_folder(&folder)?;
+//! fs::write(folder.join("a"), b"whole")?;
+//! assert_eq!(fs::read(folder.join("a"))?, b"whole");
+//! fs::remove(&folder)?;
+//! # Ok::<(), fs::FsError>(())
+//! ```
 #![expect(clippy::disallowed_methods, reason = "the bans in clippy.toml point to this module")]
 
 mod append;

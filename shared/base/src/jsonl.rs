@@ -1,6 +1,23 @@
-//! Append-only logs, one JSON object a line. A line is written by one `write`. When a log is opened again, a tail torn by a crash goes, and
-//! with it the lines of steps that will be repeated. A line before the end that cannot be read is damage of another kind: it is kept apart
-//! in a file beside the log, and what follows it stays.
+//! Append-only logs, one JSON object a line. A line is written by one `write`. When a log is opened
+//! again, a tail torn by a crash goes, and with it the lines of steps that will be repeated. A line
+//! before the end that cannot be read is damage of another kind: it is kept apart in a file beside
+//! the log, and what follows it stays.
+//!
+//! ```
+//! use fledge_base::{fs, jsonl};
+//! use serde_json::json;
+//!
+//! let file = std::env::temp_dir().join(format!("fledge-jsonl-example-{}", std::process::id()));
+//! # fs::remove(&file)?;
+//! let mut log = jsonl::JsonLines::open(&file, |_| true)?;
+//! (1..=3).try_for_each(|step| log.push(&json!({"step": step})))?;
+//! // A run that resumes behind step 2 keeps the lines up to there.
+//! let log = jsonl::JsonLines::open(&file, |line| line["step"].as_u64() <= Some(2))?;
+//! assert_eq!(jsonl::read(&file)?.len(), 2);
+//! # drop(log);
+//! # fs::remove(&file)?;
+//! # Ok::<(), fs::FsError>(())
+//! ```
 
 use std::io::{BufRead, BufReader};
 use std::ops::Range;
@@ -18,8 +35,8 @@ pub struct JsonLines {
 }
 
 impl JsonLines {
-    /// Opens the log. Lines for which `keep` is false go, as does a torn end; lines that are no objects go to the file of the log's
-    /// name and `.damaged`, with a warning.
+    /// Opens the log. Lines for which `keep` is false go, as does a torn end; lines that are no
+    /// objects go to the file of the log's name and `.damaged`, with a warning.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -64,7 +81,7 @@ impl JsonLines {
     }
 }
 
-/// What was found in a log.
+/// The lines found in a log.
 #[derive(Debug, Default, PartialEq)]
 struct Scan {
     /// Bytes of the file.
@@ -97,14 +114,15 @@ impl Scan {
                     }
                 }
                 None if ended => scan.damaged.push((number, bytes)),
-                // To be repeated; or torn: it was being written when the process or the machine went down.
+                // To be repeated; or torn: it was being written when the process or the machine
+                // went down.
                 _ => {}
             }
         }
         Ok(scan)
     }
 
-    /// How many bytes from the beginning are all that is to be kept, where nothing else is.
+    /// The length of the prefix to keep, if nothing behind it is kept.
     fn start(&self) -> Option<usize> {
         match &self.kept[..] {
             _ if !self.damaged.is_empty() => None,
@@ -136,7 +154,8 @@ fn object(line: &[u8]) -> Option<Value> {
     serde_json::from_slice::<Value>(line).ok().filter(Value::is_object)
 }
 
-/// The lines of a log. A torn last line is left out; so is a damaged one before it, with a warning. A file that is absent has none.
+/// The lines of a log. A torn last line is left out; so is a damaged one before it, with a warning.
+/// A file that is absent has none.
 ///
 /// # Errors
 /// When the file exists but cannot be read.
@@ -146,8 +165,9 @@ pub fn read(path: &Path) -> Result<Vec<Value>> {
     Ok(lines)
 }
 
-/// The lines of a log that are JSON, whatever stands between them, and the numbers (from 1) of those that are not; a torn last line is left
-/// out. For who looks at a log; who goes on with it wants [`JsonLines::open`].
+/// The lines of a log that are JSON, whatever stands between them, and the numbers (from 1) of
+/// those that are not; a torn last line is left out. For readers of a log; a writer that continues
+/// it wants [`JsonLines::open`].
 ///
 /// # Errors
 /// When the file exists but cannot be read.

@@ -1,5 +1,5 @@
-//! What every part of fledge stands on: files that are written whole or not at all, logs, random streams, signals, threads, memory.
-//! It knows nothing of pictures, data sets or networks.
+//! The foundation of fledge: files that are written whole or not at all, logs, random streams,
+//! signals, threads, memory. It knows nothing of pictures, data sets or networks.
 //!
 //! | module | holds |
 //! |---|---|
@@ -12,10 +12,10 @@
 //! | [`cli`] | errors as one line, results on stdout, flags of other programs |
 //! | [`protobuf`] | messages of protocol buffers, written |
 //! | [`table`] | rows of text as aligned columns |
-//! | [`process`] | the memory of this process, and what it may still take by the limit that holds |
+//! | [`process`] | the memory of this process, and how much more it may allocate |
 //! | [`alloc`] | an allocator that tells of an allocation that fails |
 //! | [`signal`] | Ctrl-C and other signals as flags between two steps |
-//! | [`threads`] | how many threads compute, and what is done where there are fewer |
+//! | [`threads`] | the number of threads, and fallbacks if the system allows fewer |
 //! | [`clock`] | the time of day, as logs note it |
 #![cfg_attr(feature = "faults", doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |")]
 //!

@@ -1,6 +1,18 @@
-//! What a person sees while a program works: tracing on stderr, a progress bar on a terminal, plain lines elsewhere.
-//! Results never go through here: [`crate::cli`] prints them on stdout. A terminal that goes away, a pipe that closes and a full disk
-//! end nothing: what cannot be shown is not shown, and the copy of the log has it all the same.
+//! Progress and log messages for people: tracing on stderr, a progress bar on a terminal, plain
+//! lines elsewhere. Results never go through here: [`crate::cli`] prints them on stdout. A terminal
+//! that goes away, a pipe that closes and a full disk end nothing: output that cannot be shown is
+//! dropped, and the log file has it all the same.
+//!
+//! ```
+//! use fledge_base::log::{self, Progress};
+//!
+//! log::init();
+//! let progress = Progress::new("pictures", 100);
+//! for _ in 0..100 {
+//!     progress.add(1);
+//! }
+//! tracing::info!("done");
+//! ```
 
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::panic;
@@ -19,8 +31,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 /// CubeCL's log has a line of this target for each kernel that it compiles.
 const COMPILATION: &str = "cubecl::compilation";
 
-/// Whose lines of the level `info` are for people: the libraries below tell each other theirs (the compiler of kernels prints a
-/// kernel after every pass, a hundred megabytes for a network).
+/// Targets whose `info` messages are for people; those of libraries are not (the compiler of
+/// kernels prints a kernel after every pass, a hundred megabytes for a network).
 const OURS: [&str; 11] = [
     "prep",
     "train",
@@ -35,13 +47,13 @@ const OURS: [&str; 11] = [
     "fledge_pictures",
 ];
 
-/// Where no terminal is, a line of progress is printed at most this often.
+/// The shortest interval between two lines of progress if stderr is no terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// How a terminal shows progress unless it is asked for otherwise, in indicatif's words.
+/// The default template of a progress bar, in indicatif's syntax.
 pub const BAR: &str = "{msg} {wide_bar} {pos}/{len} {per_sec} eta {eta}";
 
-/// How often a second bars are drawn at most.
+/// The highest rate at which bars are drawn, in Hz.
 const DRAWN_HZ: u8 = 20;
 
 fn bars() -> &'static MultiProgress {
@@ -56,7 +68,7 @@ fn bars() -> &'static MultiProgress {
     })
 }
 
-/// Prints by `print` what is to stay on the terminal, above the bars.
+/// Runs `print`, whose output stays on the terminal above the bars.
 pub fn above_bars<T>(print: impl FnOnce() -> T) -> T {
     bars().suspend(print)
 }
@@ -72,7 +84,8 @@ impl Screen {
     fn draw(&self, draw: impl FnOnce(&Term) -> io::Result<()>) -> io::Result<()> {
         if !self.is_gone.load(Ordering::Relaxed)
             && let Err(error) = draw(&self.term)
-            // Another program may have told the terminal not to wait; the next picture of the bar comes soon.
+            // Another program may have told the terminal not to wait; the next picture of the bar
+            // comes soon.
             && error.kind() != io::ErrorKind::WouldBlock
         {
             self.is_gone.store(true, Ordering::Relaxed);
@@ -129,8 +142,8 @@ fn copy() -> &'static Mutex<Option<std::fs::File>> {
     &COPY
 }
 
-/// Sends a copy of every later log line, of a panic and of the error that ends the program to `file`, which was opened for reading
-/// and appending.
+/// Sends a copy of every later log line, of a panic and of the error that ends the program to
+/// `file`, which was opened for reading and appending.
 pub fn copy_to(mut file: std::fs::File) {
     // A line that a kill or a full disk cut off must not swallow the next one.
     let mut last = [b'\n'];
@@ -148,7 +161,7 @@ pub fn copy_to(mut file: std::fs::File) {
 /// The system's number of the file that has the copy; below zero while there is none.
 static COPY_NUMBER: AtomicI32 = AtomicI32::new(-1);
 
-/// How the last line of the copy begins where the program ended without an error.
+/// The prefix of the last line of the log file if the program ended without an error.
 pub const ENDED: &str = " INFO ended: ";
 
 /// Lets the copy of the log have the error `text`, which a person sees by other means.
@@ -163,7 +176,8 @@ pub fn ended(how: &str) {
 
 /// Adds a line to the copy alone.
 fn add(line: &str) {
-    // A panic may come while this thread holds the lock; another thread holds it for the time of a line.
+    // A panic may come while this thread holds the lock; another thread holds it for the time of a
+    // line.
     for _ in 0..100 {
         let mut slot = match copy().try_lock() {
             Ok(slot) => slot,
@@ -181,16 +195,16 @@ fn add(line: &str) {
     }
 }
 
-/// Notes in the copy of the log that a second signal called `name` ends the program. For a signal handler: it takes no lock and
-/// allocates nothing.
+/// Notes in the copy of the log that a second signal called `name` ends the program. For a signal
+/// handler: it takes no lock and allocates nothing.
 pub(crate) fn ended_at_once(name: &'static str) {
     #[cfg(unix)]
     {
         let number = COPY_NUMBER.load(Ordering::SeqCst);
         if number >= 0 {
             for part in [ENDED, "at once by a second ", name, "; what was not saved is lost\n"] {
-                // SAFETY: the text lives for the whole program. Where the file is closed, which it is not before the end, the system
-                // refuses.
+                // SAFETY: the text lives for the whole program. Where the file is closed, which it
+                // is not before the end, the system refuses.
                 let _ = unsafe { libc::write(number, part.as_ptr().cast(), part.len()) };
             }
         }
@@ -240,9 +254,9 @@ impl<'a> MakeWriter<'a> for AboveBars {
     }
 }
 
-/// Sets up logging on stderr: `info` and above of fledge and `warn` of its libraries, or what the variable `FLEDGE_LOG` says: a
-/// level for fledge (`FLEDGE_LOG=debug`), or directives as `tracing` knows them (`FLEDGE_LOG=info,cubecl_cuda=trace`).
-/// Calling it again does nothing.
+/// Sets up logging on stderr: `info` and above of fledge and `warn` of its libraries, or what the
+/// variable `FLEDGE_LOG` says: a level for fledge (`FLEDGE_LOG=debug`), or directives as `tracing`
+/// knows them (`FLEDGE_LOG=info,cubecl_cuda=trace`). Calling it again does nothing.
 pub fn init() {
     // Looked at before it can go away.
     crate::stdout::is_terminal();
@@ -269,16 +283,18 @@ fn filter(asked: &str) -> EnvFilter {
     EnvFilter::new(format!("{below},{ours},cubecl_runtime::logging=off"))
 }
 
-/// What is said with the first kernel that is compiled.
+/// The note printed with the first kernel that is compiled.
 static ABOUT_COMPILATION: OnceLock<String> = OnceLock::new();
 
-/// Has the compiling of kernels shown: a line with `about` at the first, then at most one every ten seconds with their number.
+/// Has the compiling of kernels shown: a line with `about` at the first, then at most one every ten
+/// seconds with their number.
 pub fn announce_compilation(about: String) {
     // A second call says the same.
     let _ = ABOUT_COMPILATION.set(about);
 }
 
-/// Counts the kernels that are compiled. It writes its lines itself: an event within an event is lost.
+/// Counts the kernels that are compiled. It writes its lines itself: an event within an event is
+/// lost.
 #[derive(Debug, Default)]
 struct Compilations {
     state: Mutex<Option<Counted>>,
@@ -331,7 +347,7 @@ pub struct Progress {
 #[derive(Debug)]
 struct Plain {
     done: u64,
-    /// What was done before this process began.
+    /// The number of items done before this process started.
     before: u64,
     started: Instant,
     last: Instant,
@@ -344,8 +360,9 @@ impl Progress {
         Self::resumed(title, total, 0, BAR)
     }
 
-    /// The same where `done` of the items were done before, which says nothing about the time that the others take. `template` is
-    /// how a terminal shows it, in indicatif's words; `{msg}` is the title until [`Progress::describe`] changes it.
+    /// The same where `done` of the items were done before, which says nothing about the time that
+    /// the others take. `template` is how a terminal shows it, in indicatif's words; `{msg}` is the
+    /// title until [`Progress::describe`] changes it.
     #[must_use]
     pub fn resumed(title: impl Into<String>, total: u64, done: u64, template: &str) -> Self {
         let title = title.into();
@@ -360,7 +377,7 @@ impl Progress {
         Self { bar, plain: Mutex::new(Plain { done, before: done, started: now, last: now }), title, total }
     }
 
-    /// Whether a terminal shows a bar, so that [`Progress::describe`] is worth its text.
+    /// Returns true if a terminal shows a bar, so that [`Progress::describe`] has an effect.
     #[must_use]
     pub fn is_shown(&self) -> bool {
         self.bar.is_some()
@@ -382,7 +399,7 @@ impl Progress {
         }
     }
 
-    /// Changes what stands before the bar.
+    /// Changes the text before the bar.
     pub fn describe(&self, text: String) {
         if let Some(bar) = &self.bar {
             bar.set_message(text);

@@ -1,13 +1,22 @@
-//! What this process takes of the machine, and what that has left for it.
+//! Memory of this process: in use, at its peak, and still available.
+//!
+//! ```
+//! use fledge_base::process;
+//!
+//! if let (Some(now), Some(peak)) = (process::resident_bytes(), process::peak_bytes()) {
+//!     println!("{} MB, {} MB at most", now >> 20, peak >> 20);
+//! }
+//! ```
 
 mod limits;
 
 pub use self::limits::{Limit, Room};
 
-/// Where Linux tells of a process.
+/// The file in which Linux describes this process.
 const STATUS: &str = "/proc/self/status";
 
-/// Bytes of memory that this process holds now; `None` where the system does not say (it is read from Linux' `/proc`).
+/// Bytes of memory that this process holds now; `None` where the system does not say (it is read
+/// from Linux' `/proc`).
 #[must_use]
 pub fn resident_bytes() -> Option<u64> {
     kilobytes(STATUS, "VmRSS:").map(|kb| kb * 1024)
@@ -19,8 +28,9 @@ pub fn peak_bytes() -> Option<u64> {
     kilobytes(STATUS, "VmHWM:").map(|kb| kb * 1024)
 }
 
-/// The memory that this process may still take by the limit that holds first: what the machine has left, what its control groups
-/// (version 1 or 2, each up to the root) allow, `ulimit -v` and `ulimit -d`. `None` where the system says nothing of the kind.
+/// The memory that this process may still allocate under the tightest limit: the free memory of the
+/// machine, its control groups (version 1 or 2, each up to the root), `ulimit -v` and
+/// `ulimit -d`. `None` where the system names none of them.
 #[must_use]
 pub fn room() -> Option<Room> {
     let bytes = |file: &str, key: &str| kilobytes(file, key).map(|kb| kb * 1024);
@@ -32,7 +42,8 @@ pub fn room() -> Option<Room> {
     machine.into_iter().chain(groups).chain(ulimits).min_by_key(|room| room.bytes)
 }
 
-/// Gives the system back what was freed and is kept for later allocations; for after work that took much and does not come back soon.
+/// Returns freed memory that the allocator keeps to the system; for use after work that took much
+/// and does not come back soon.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it only looks at what is free.

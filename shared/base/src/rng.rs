@@ -1,8 +1,17 @@
-//! Counter-based random streams. A stream is named by `(seed, purpose, step)` and nothing is saved: whoever resumes asks for
-//! the same name and gets the same numbers, whatever was drawn elsewhere before.
+//! Counter-based random streams. A stream is named by `(seed, purpose, step)` and nothing is saved:
+//! a resumed run asks for the same name and gets the same numbers, whatever was drawn elsewhere
+//! before.
 //!
-//! The key of a stream is SHA-256 of its name, the generator is ChaCha8. Normal numbers go through `libm`, so that one
-//! seed means one picture on every platform.
+//! The key of a stream is SHA-256 of its name, the generator is ChaCha8. Normal numbers go through
+//! `libm`, so that one seed means one picture on every platform.
+//!
+//! ```
+//! use fledge_base::rng::stream;
+//!
+//! let drawn = stream(7, "latents", 100).normals(4);
+//! assert_eq!(stream(7, "latents", 100).normals(4), drawn);
+//! assert_ne!(stream(7, "latents", 101).normals(4), drawn);
+//! ```
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng};
@@ -57,8 +66,8 @@ impl Stream {
         }
     }
 
-    /// A standard normal number (Box–Muller, the cosine half; the sine half is dropped so that a number costs the same
-    /// two draws wherever it stands).
+    /// A standard normal number (Box–Muller, the cosine half; the sine half is dropped so that a
+    /// number costs the same two draws wherever it stands).
     pub fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform()));
         radius * libm::cos(std::f64::consts::TAU * self.uniform())
@@ -95,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_numbers_never_change_between_versions() {
-        // Golden: runs and published seeds depend on these for ever.
+        // Golden: runs and published seeds depend on these forever.
         let mut s = stream(0, "golden", 0);
         assert_eq!(s.bits(), GOLDEN_BITS);
         assert_eq!(s.normals(2), GOLDEN_NORMALS);

@@ -1,7 +1,20 @@
 //! JSON files that people read and that carry the CRC of every one of their bytes.
 //!
-//! The last member of the object is `"crc32": "xxxxxxxx"`: CRC-32 of the whole file with those eight digits replaced
-//! by zeros. Whoever edits such a file by hand is told so by the next reader.
+//! The last member of the object is `"crc32": "xxxxxxxx"`: CRC-32 of the whole file with those
+//! eight digits replaced by zeros. The next reader detects an edit by hand.
+//!
+//! ```
+//! use fledge_base::{fs, sealed};
+//!
+//! let file = std::env::temp_dir().join(format!("fledge-sealed-example-{}.json", std::process::id()));
+//! sealed::write(&file, &serde_json::json!({"size": 64}))?;
+//! let value: serde_json::Value = sealed::read(&file, "build it again")?;
+//! assert_eq!(value["size"], 64);
+//! fs::write(&file, String::from_utf8_lossy(&fs::read(&file)?).replace("64", "65").as_bytes())?;
+//! assert!(sealed::read::<serde_json::Value>(&file, "build it again").is_err());
+//! # fs::remove(&file)?;
+//! # Ok::<(), sealed::SealedError>(())
+//! ```
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +24,7 @@ use thiserror::Error;
 
 use crate::fs::{self, FsError};
 
-/// How a sealed file ends, but for the digits between the two parts.
+/// The end of a sealed file, around its digits.
 const TAIL: (&[u8], &[u8]) = (b",\n  \"crc32\": \"", b"\"\n}\n");
 const DIGITS: usize = 8;
 
@@ -29,9 +42,9 @@ pub enum SealedError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What does not hold.
+        /// The check that failed.
         what: String,
-        /// What to do.
+        /// The remedy.
         mend: &'static str,
     },
     /// The bytes are whole but are not this kind of record.
@@ -39,7 +52,7 @@ pub enum SealedError {
     Unexpected {
         /// The file.
         path: PathBuf,
-        /// What the decoder said.
+        /// The error of the decoder.
         what: String,
     },
 }
@@ -63,7 +76,8 @@ pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
     Ok(bytes)
 }
 
-/// Checks the seal of `bytes` and decodes them. `path` is only named in errors, `mend` says what the user can do.
+/// Checks the seal of `bytes` and decodes them. `path` is only named in errors, `mend` says what
+/// the user can do.
 ///
 /// # Errors
 /// When the seal does not hold or the content is no `T`.

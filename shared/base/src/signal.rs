@@ -7,8 +7,22 @@
 //! | XCPU | a limit of processor time | save and end, with 152 |
 //! | USR1, USR2 | `sbatch --signal`, people | save, and work on |
 //!
-//! What was ignored when the program started stays ignored (`nohup`, `trap '' HUP`), but for INT and TERM: shells start `… &` in a
-//! script with INT ignored. A signal that comes again ends the program at once.
+//! What was ignored when the program started stays ignored (`nohup`, `trap '' HUP`), but for INT
+//! and TERM: shells start `… &` in a script with INT ignored. A signal that comes again ends the
+//! program at once.
+//!
+//! ```
+//! use fledge_base::signal::Stop;
+//!
+//! let stop = Stop::listen()?;
+//! for step in 0..10 {
+//!     if let Some(code) = stop.exit_code() {
+//!         println!("saved after step {step}");
+//!         std::process::exit(code.into());
+//!     }
+//! }
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 use std::io;
 use std::sync::Arc;
@@ -19,14 +33,16 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-/// What comes again so soon is the same signal: `timeout` sends its own to the program and then to the group that it is in.
+/// A repetition within this time is the same signal: `timeout` sends its own to the program and
+/// then to the group that it is in.
 const SAME: Duration = Duration::from_millis(250);
 
-/// A terminal that goes away sends HUP, and so do the shell in it, and the system again when that shell has ended.
+/// A terminal that goes away sends HUP, and so do the shell in it, and the system again when that
+/// shell has ended.
 #[cfg(unix)]
 const SAME_HANGUP: Duration = Duration::from_secs(2);
 
-/// Whether a signal asked the process to stop, or to save.
+/// Flags that signals set: stop the process, or save.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     asked: Arc<Asked>,
@@ -51,7 +67,8 @@ impl Stop {
         stop.end_on(SIGTERM, begun, Some(SAME))?;
         #[cfg(unix)]
         {
-            // The limit of processor time sends its signal every second until a harder one ends the process.
+            // The limit of processor time sends its signal every second until a harder one ends the
+            // process.
             for (signal, same) in [(SIGHUP, Some(SAME_HANGUP)), (SIGXCPU, None)] {
                 if !is_ignored(signal) {
                     stop.end_on(signal, begun, same)?;
@@ -60,7 +77,8 @@ impl Stop {
             for signal in [SIGUSR1, SIGUSR2] {
                 if !is_ignored(signal) {
                     let asked = Arc::clone(&stop.asked);
-                    // SAFETY: storing in an atomic is all it does, which a signal may interrupt anything for.
+                    // SAFETY: storing in an atomic is all it does, which a signal may interrupt
+                    // anything for.
                     unsafe { signal_hook::low_level::register(signal, move || asked.save.store(true, Ordering::SeqCst)) }?;
                 }
             }
@@ -68,7 +86,8 @@ impl Stop {
         Ok(stop)
     }
 
-    /// Takes `signal` for a wish to end; when it comes again, and not within `same`, the process ends at once.
+    /// Takes `signal` for a wish to end; when it comes again, and not within `same`, the process
+    /// ends at once.
     fn end_on(&self, signal: i32, begun: Instant, same: Option<Duration>) -> io::Result<()> {
         let asked = Arc::clone(&self.asked);
         // When it came first, in milliseconds after `begun`.
@@ -83,8 +102,8 @@ impl Stop {
                 signal_hook::low_level::exit(128 + signal);
             }
         };
-        // SAFETY: the handler reads the clock, compares atomics, writes to a file by its number and ends the process: no memory is
-        // allocated, no lock taken.
+        // SAFETY: the handler reads the clock, compares atomics, writes to a file by its number and
+        // ends the process: no memory is allocated, no lock taken.
         unsafe { signal_hook::low_level::register(signal, hear) }.map(drop)
     }
 
@@ -98,7 +117,8 @@ impl Stop {
         self.asked.save.store(true, Ordering::SeqCst);
     }
 
-    /// The exit code to end with once the work is saved (130 for SIGINT, 143 for SIGTERM), if a signal came.
+    /// The exit code to end with once the work is saved (130 for SIGINT, 143 for SIGTERM), if a
+    /// signal came.
     #[must_use]
     pub fn exit_code(&self) -> Option<u8> {
         match self.asked.signal.load(Ordering::SeqCst) {
@@ -107,13 +127,13 @@ impl Stop {
         }
     }
 
-    /// Whether a signal asked to save since this was last asked.
+    /// Returns true once for each request to save.
     #[must_use]
     pub fn takes_save(&self) -> bool {
         self.asked.save.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether a signal asks to save.
+    /// Returns true if a request to save is pending.
     #[must_use]
     pub fn wants_save(&self) -> bool {
         self.asked.save.load(Ordering::SeqCst)
@@ -142,7 +162,8 @@ fn name(signal: i32) -> &'static str {
 fn is_ignored(signal: i32) -> bool {
     // SAFETY: zeros are a valid value of this structure of numbers.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: without a new action the system only writes the present one, into a structure of its own kind.
+    // SAFETY: without a new action the system only writes the present one, into a structure of its
+    // own kind.
     let refused = unsafe { libc::sigaction(signal, std::ptr::null(), &mut action) } != 0;
     !refused && action.sa_sigaction == libc::SIG_IGN
 }

@@ -9,7 +9,8 @@ pub(crate) fn is_terminal() -> bool {
     *TERMINAL.get_or_init(|| io::stdout().is_terminal())
 }
 
-/// Tells whether an error is that of a terminal that was gone before the program began, when [`is_terminal`] could not see it.
+/// Tells whether an error is that of a terminal that was gone before the program began, when
+/// [`is_terminal`] could not see it.
 #[cfg(unix)]
 pub(crate) fn is_of_a_gone_terminal(error: &io::Error) -> bool {
     use std::os::fd::AsFd as _;

@@ -1,7 +1,14 @@
 //! Rows of text as aligned columns, for people.
+//!
+//! ```
+//! use fledge_base::table::aligned;
+//!
+//! let rows = [["name", "KID"], ["first", "0.01"]].map(|row| row.map(str::to_owned));
+//! assert_eq!(aligned(&rows), "name   KID\nfirst  0.01\n");
+//! ```
 
-/// `rows`, the first of which may be a heading, with the cells of a column below each other and two spaces between columns. A row may
-/// be shorter than others.
+/// `rows`, the first of which may be a heading, with the cells of a column below each other and two
+/// spaces between columns. A row may be shorter than others.
 #[must_use]
 pub fn aligned<R: AsRef<[String]>>(rows: &[R]) -> String {
     let columns = rows.iter().map(|row| row.as_ref().len()).max().unwrap_or(0);

@@ -1,5 +1,14 @@
-//! Threads: how many compute, and what is done where the system allows fewer (`ulimit -u`, the limit of processes of a container,
-//! `ulimit -v`). Work that finds no thread is done on the one that asked for it.
+//! Threads: their number, and fallbacks if the system allows fewer (`ulimit -u`, the limit of
+//! processes of a container, `ulimit -v`). Work that finds no thread is done on the one that asked
+//! for it.
+//!
+//! ```
+//! use fledge_base::threads::Pool;
+//! use rayon::prelude::*;
+//!
+//! let sum: u32 = Pool::new(2).install(|| (1..=100u32).into_par_iter().sum());
+//! assert_eq!(sum, 5050);
+//! ```
 
 use std::io;
 use std::num::NonZero;
@@ -12,7 +21,7 @@ use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle, available_parall
 use clap::Args;
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
-/// What rayon and we go by where no flag says how many threads compute.
+/// The environment variable, shared with rayon, for the number of threads if no flag sets it.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
 /// More are a mistake.
@@ -24,8 +33,9 @@ static ALONE: AtomicBool = AtomicBool::new(false);
 /// The flag `--threads`, which all programs have.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ThreadsFlag {
-    /// Threads that compute on the CPU [default: the variable RAYON_NUM_THREADS, else the CPUs that this process may use, by its affinity
-    /// and the quota of its container]. Results do not depend on it.
+    /// Threads that compute on the CPU [default: the variable RAYON_NUM_THREADS, else the CPUs that
+    /// this process may use, by its affinity and the quota of its container]. Results do not depend
+    /// on it.
     #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u64).range(1..=MOST))]
     threads: Option<u64>,
 }
@@ -53,12 +63,12 @@ impl ThreadsFlag {
         }
         if let Err(error) = built {
             // Only where something computed before: the threads are there then.
-            tracing::debug!("the threads that compute were there already: {error}");
+            tracing::debug!("the thread pool was started before: {error}");
         }
     }
 }
 
-/// As many threads as compute where no flag says so.
+/// The number of threads if no flag sets it.
 fn usual() -> usize {
     let asked = std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse().ok()).filter(|n| *n > 0);
     asked.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get)).min(MOST as usize)
@@ -67,8 +77,8 @@ fn usual() -> usize {
 fn tell(wanted: usize, there: usize) {
     let there = if there == 0 { "none beside the first".to_owned() } else { there.to_string() };
     tracing::warn!(
-        "{wanted} threads are wanted and the system allows {there}: the work is done by those, more slowly (ulimit -u, ulimit -v, or the \
-         limit of processes of the container; --threads asks for fewer)"
+        "{wanted} threads were requested, but the system allows {there}: the work takes longer (ulimit -u, ulimit -v, or the limit of \
+         processes of the container; --threads requests fewer)"
     );
 }
 
@@ -104,7 +114,8 @@ impl Pool {
     }
 }
 
-/// Threads that are there and wait to be told that they belong to a pool: a pool that does not get all its threads gets none.
+/// Threads that are there and wait to be told that they belong to a pool: a pool that does not get
+/// all its threads gets none.
 struct Waiting(Vec<Sender<ThreadBuilder>>);
 
 impl Waiting {
@@ -118,19 +129,20 @@ impl Waiting {
         Self((0..wanted).map_while(start).collect())
     }
 
-    /// What hands them over.
+    /// The handler through which rayon gets these threads.
     fn handler(mut self) -> impl FnMut(ThreadBuilder) -> io::Result<()> {
         move |thread| {
-            let gone = || io::Error::other("a thread is gone");
+            let gone = || io::Error::other("a thread has ended");
             self.0.pop().ok_or_else(gone)?.send(thread).map_err(|_| gone())
         }
     }
 }
 
-/// Lets a thread called `name` do `work`; gives the work back where there is none, for the caller to do it.
+/// Lets a thread called `name` do `work`; gives the work back where there is none, for the caller
+/// to do it.
 ///
 /// # Errors
-/// When the system has no thread left, which is told once.
+/// When the system has no thread left, which is logged once.
 pub fn spawn<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(name: &str, work: F) -> Result<JoinHandle<T>, F> {
     let (send, receive) = channel::<F>();
     let run = move || receive.recv().map(|work| work());
@@ -143,7 +155,7 @@ pub fn spawn<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(name: &str, w
 /// The same for a thread that ends before `scope` does.
 ///
 /// # Errors
-/// When the system has no thread left, which is told once.
+/// When the system has no thread left, which is logged once.
 pub fn spawn_scoped<'scope, T: Send + 'scope, F: FnOnce() -> T + Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,
@@ -157,9 +169,10 @@ pub fn spawn_scoped<'scope, T: Send + 'scope, F: FnOnce() -> T + Send + 'scope>(
     }
 }
 
-/// Hands items to `take` on a thread of its own while `feed` makes them on this one; at most `waiting` of them wait. What `feed` is given
-/// takes an item and says whether more are wanted. Where there is no thread each item is taken before the next is made. Gives what came of
-/// the feeding and of the taking.
+/// Hands items to `take` on a thread of its own while `feed` makes them on this one; at most
+/// `waiting` of them wait. What `feed` is given takes an item and says whether more are wanted.
+/// Where there is no thread each item is taken before the next is made. Gives what came of the
+/// feeding and of the taking.
 pub fn beside<T: Send, E: Send, R>(
     name: &str,
     waiting: usize,
@@ -189,7 +202,7 @@ pub fn beside<T: Send, E: Send, R>(
     })
 }
 
-/// What a thread came to that was given its work.
+/// The result of a thread that was given work.
 fn expected<T, E>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|_| resume_unwind(Box::new("a thread without work")))
 }
@@ -197,7 +210,7 @@ fn expected<T, E>(result: Result<T, E>) -> T {
 /// A thread, unless there is none left.
 fn started<H>(name: &str, start: impl FnOnce() -> io::Result<H>) -> Option<H> {
     static TOLD: AtomicBool = AtomicBool::new(false);
-    // One that found room after all would wait for ever for threads that compute.
+    // One that found room after all would wait forever for threads that compute.
     if ALONE.load(Ordering::Relaxed) {
         return None;
     }
@@ -205,7 +218,9 @@ fn started<H>(name: &str, start: impl FnOnce() -> io::Result<H>) -> Option<H> {
         Ok(thread) => Some(thread),
         Err(error) => {
             if !TOLD.swap(true, Ordering::Relaxed) {
-                tracing::warn!("no thread is left for {name:?} ({error}): its work is done in between, more slowly");
+                tracing::warn!(
+                    "cannot start a thread for {name:?} ({error}): its work is done by the calling thread and takes longer"
+                );
             }
             None
         }

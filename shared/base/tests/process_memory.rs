@@ -1,5 +1,5 @@
-//! What the system says of this process' memory. One test only: in the same process another test that frees its own memory
-//! meanwhile hides what is taken here.
+//! What the system says of this process' memory. One test only: in the same process another test
+//! that frees its own memory meanwhile hides what is taken here.
 #![cfg(target_os = "linux")]
 
 use fledge_base::process::{peak_bytes, resident_bytes, room};

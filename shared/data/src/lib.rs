@@ -1,4 +1,5 @@
-//! What `prep` writes and everyone reads: pictures as fixed-size records in memory-mapped shards, and the manifest over them.
+//! Data sets, as `prep` writes them and all programs read them: pictures as fixed-size records in
+//! memory-mapped shards, and the manifest over them.
 //!
 //! | module | holds |
 //! |---|---|

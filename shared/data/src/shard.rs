@@ -1,10 +1,26 @@
-//! A shard: fixed-size picture records that are memory-mapped. Layout, little-endian (docs/FORMATS.md has the table):
+//! A shard: fixed-size picture records that are memory-mapped. Layout, little-endian
+//! (docs/FORMATS.md has the table):
 //!
-//! magic, version, header frame, records, index frame, offset of the index, end magic. A record is the pixels (uint8, height ×
-//! width × channels), label, source id, and a CRC-32 over the record's number and everything before, so that two records that
-//! changed places are found as well. No byte of the file is outside a check.
+//! magic, version, header frame, records, index frame, offset of the index, end magic. A record is
+//! the pixels (uint8, height × width × channels), label, source id, and a CRC-32 over the record's
+//! number and everything before, so that two records that changed places are found as well. No byte
+//! of the file is outside a check.
 //!
 //! It is not responsible for which shards make a data set ([`crate::dataset`]).
+//!
+//! ```
+//! use fledge_data::shard::{Layout, Shard, ShardWriter};
+//!
+//! let path = std::env::temp_dir().join(format!("fledge-shard-example-{}.shard", std::process::id()));
+//! let mut writer = ShardWriter::create(&path, Layout { height: 1, width: 2, channels: 3 })?;
+//! writer.push(&[1, 2, 3, 4, 5, 6], Some(7), 0)?;
+//! writer.finish()?;
+//! let shard = Shard::open(&path)?;
+//! assert_eq!((shard.record(0)?.pixels, shard.label(0)), (&[1, 2, 3, 4, 5, 6][..], Some(7)));
+//! # drop(shard);
+//! # fledge_base::fs::remove(&path)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -31,12 +47,13 @@ pub const NO_LABEL: u32 = u32::MAX;
 const PREFIX: usize = MAGIC.len() + 4;
 /// The index's offset (u64) and the end magic, in bytes.
 const TRAILER: usize = 8 + END_MAGIC.len();
-/// Label (u32), source id (u64), CRC (u32): what a record holds beside its pixels, in bytes.
+/// Label (u32), source id (u64), CRC (u32): the bytes of a record beside its pixels.
 const RECORD_EXTRA: usize = 4 + 8 + 4;
-/// No side of a picture in a shard is longer; keeps the arithmetic on a damaged header far from overflow.
+/// No side of a picture in a shard is longer; keeps the arithmetic on a damaged header far from
+/// overflow.
 const SIDE_LIMIT: u32 = 1 << 14;
 
-/// What every record of a shard has in common.
+/// The size of every record of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// Rows of a picture, in pixels.
@@ -60,14 +77,16 @@ impl Layout {
         self.pixel_bytes() + RECORD_EXTRA
     }
 
-    /// Whether a shard may have it: no side is 0 or so long that the arithmetic on it overflows.
+    /// Returns true if a shard may have this size: no side is 0 or so long that the arithmetic on
+    /// it overflows.
     #[must_use]
     pub fn is_sane(&self) -> bool {
         (1..=SIDE_LIMIT).contains(&self.height) && (1..=SIDE_LIMIT).contains(&self.width) && (1..=4).contains(&self.channels)
     }
 }
 
-/// What follows the records: how many there are and their labels, so that classes are counted without touching pixels.
+/// The index behind the records: their number and labels, so that classes are counted without
+/// touching pixels.
 #[derive(Debug, Serialize, Deserialize)]
 struct Index {
     total: u64,
@@ -95,7 +114,7 @@ pub enum ShardError {
         path: PathBuf,
         /// "header" or "index".
         part: &'static str,
-        /// What does not hold.
+        /// The check that failed.
         source: FrameError,
     },
     /// Its bytes contradict each other.
@@ -103,7 +122,7 @@ pub enum ShardError {
     Damaged {
         /// The shard.
         path: PathBuf,
-        /// What does not hold.
+        /// The check that failed.
         what: String,
     },
     /// A record was asked for or given that does not fit.
@@ -111,7 +130,7 @@ pub enum ShardError {
     Record {
         /// The shard.
         path: PathBuf,
-        /// The number or size, and what was expected.
+        /// The number or size, and the expected one.
         what: String,
     },
 }
@@ -120,7 +139,7 @@ fn damaged(path: &Path, what: impl Into<String>) -> ShardError {
     ShardError::Damaged { path: path.to_owned(), what: what.into() }
 }
 
-/// A writer that remembers the CRC and the length of what went through it.
+/// A writer that computes the CRC and the length of its bytes.
 struct Summed<W> {
     inner: W,
     crc: crc32fast::Hasher,
@@ -148,7 +167,7 @@ pub struct ShardWriter {
     labels: Vec<u32>,
 }
 
-/// What a manifest notes about a finished shard.
+/// The entry of a finished shard in a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardSummary {
     /// Pictures in it.
@@ -183,7 +202,7 @@ impl ShardWriter {
     /// When the pixels have another size than the layout says, or writing fails.
     pub fn push(&mut self, pixels: &[u8], label: Option<u32>, source: u64) -> Result<(), ShardError> {
         if pixels.len() != self.layout.pixel_bytes() {
-            let what = format!("a picture of {} bytes was given where {} are expected", pixels.len(), self.layout.pixel_bytes());
+            let what = format!("a picture has {} bytes, expected {}", pixels.len(), self.layout.pixel_bytes());
             return Err(ShardError::Record { path: self.path.clone(), what });
         }
         let label = label.unwrap_or(NO_LABEL);
@@ -200,7 +219,7 @@ impl ShardWriter {
         self.labels.len()
     }
 
-    /// Whether there is no picture yet.
+    /// Returns true if there is no picture yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
@@ -255,7 +274,7 @@ pub struct Record<'a> {
 #[derive(Debug)]
 enum Bytes {
     Mapped(Mmap),
-    /// Where the file system has no memory maps.
+    /// The bytes in memory, if the file system has no memory maps.
     Read(Vec<u8>),
 }
 
@@ -283,8 +302,9 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Maps a shard and checks its structure: magics, version, header, index, and that the sizes add up. The records'
-    /// CRCs are checked when they are first read, or all at once by [`Shard::verify`].
+    /// Maps a shard and checks its structure: magics, version, header, index, and that the sizes
+    /// add up. The records' CRCs are checked when they are first read, or all at once by
+    /// [`Shard::verify`].
     ///
     /// # Errors
     /// When the file cannot be mapped or its structure does not hold.
@@ -292,8 +312,9 @@ impl Shard {
         let path = path.into();
         let failed = |source| FsError { operation: "open", path: path.clone(), source };
         let file = File::open(&path).map_err(failed)?;
-        // SAFETY: the map is read-only, and shards are only ever replaced by rename (`fledge_base::fs`), which leaves the mapped
-        // file itself as it is. Someone who truncates a shard in place while it is read gets a bus error, not wrong pictures.
+        // SAFETY: the map is read-only, and shards are only ever replaced by rename
+        // (`fledge_base::fs`), which leaves the mapped file itself as it is. Someone who truncates
+        // a shard in place while it is read gets a bus error, not wrong pictures.
         let map = || unsafe { Mmap::map(&file) }.map(Bytes::Mapped);
         let read = || std::fs::read(&path).map(Bytes::Read);
         let map = Feature::Map.attempt(&path, map).and_then(|map| map.map_or_else(read, Ok)).map_err(failed)?;
@@ -308,7 +329,7 @@ impl Shard {
         &self.path
     }
 
-    /// What every record has in common.
+    /// The size of every record.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.layout
@@ -320,7 +341,7 @@ impl Shard {
         self.labels.len()
     }
 
-    /// Whether it holds no picture.
+    /// Returns true if it holds no picture.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
@@ -350,7 +371,7 @@ impl Shard {
     /// When there is no such record or its CRC does not hold.
     pub fn record(&self, i: usize) -> Result<Record<'_>, ShardError> {
         if i >= self.len() {
-            let what = format!("record {i} was asked for, it has {}", self.len());
+            let what = format!("there is no record {i}, it has {}", self.len());
             return Err(ShardError::Record { path: self.path.clone(), what });
         }
         let start = self.first + i * self.layout.stride();
@@ -360,7 +381,8 @@ impl Shard {
         let word = |b: &[u8]| b.iter().rev().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
         let (label, source) = (word(&extra[..4]) as u32, word(&extra[4..]));
         let (cell, bit) = (&self.checked[i / 64], 1 << (i % 64));
-        // Relaxed is enough: the bit guards no other memory, and two threads that check the same record do no harm.
+        // Relaxed is enough: the bit guards no other memory, and two threads that check the same
+        // record do no harm.
         if cell.load(Ordering::Relaxed) & bit == 0 {
             let (stored, computed) = (word(crc) as u32, record_crc(i as u64, &[body]));
             if stored != computed {
@@ -385,7 +407,8 @@ impl Shard {
     }
 }
 
-/// Checks everything of a shard but its records; gives the layout, where the records begin, and the labels.
+/// Checks everything of a shard but its records; gives the layout, where the records begin, and the
+/// labels.
 fn structure(path: &Path, map: &[u8]) -> Result<(Layout, usize, Vec<u32>), ShardError> {
     let frame_failed = |part, source| ShardError::Frame { path: path.to_owned(), part, source };
     if map.len() < PREFIX + TRAILER {

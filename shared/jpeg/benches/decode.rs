@@ -1,4 +1,5 @@
-//! Decodes every golden, whole and its middle quarter; prints megapixels a second, the best of several rounds.
+//! Decodes every golden, whole and its middle quarter; prints megapixels a second, the best of
+//! several rounds.
 //!
 //!     cargo bench --package fledge-jpeg
 

@@ -2,11 +2,13 @@
 
 use crate::fault::Fault;
 
-/// Bits that one lookup of a Huffman table sees. 11 keep two tables within half of a first-level cache.
+/// Bits that one lookup of a Huffman table sees. 11 keep two tables within half of a first-level
+/// cache.
 pub(super) const LOOKUP_BITS: u32 = 11;
 
-/// Reads bits, the highest of a byte first. Behind the end it hands out zeros and counts them, so that the loops of the decoder
-/// need no check for each code, only one for each block: [`Bits::overrun`].
+/// Reads bits, the highest of a byte first. Behind the end it hands out zeros and counts them, so
+/// that the loops of the decoder need no check for each code, only one for each block:
+/// [`Bits::overrun`].
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
@@ -14,10 +16,11 @@ pub(super) struct Bits<'a> {
     at: usize,
     /// No byte of `at..clean` is 0xff.
     clean: usize,
-    /// The next bits, from the highest down. Below the first `count` lie zeros or bits that will be loaded there.
+    /// The next bits, from the highest down. Below the first `count` lie zeros or bits that will be
+    /// loaded there.
     buffer: u64,
     count: u32,
-    /// How many of the last of `count` bits are not in the data.
+    /// The number of trailing bits of `count` that lie behind the end of the data.
     padding: u32,
 }
 
@@ -32,7 +35,8 @@ impl<'a> Bits<'a> {
         if self.at.wrapping_add(8) <= self.clean
             && let Some(word) = self.data.get(self.at..).and_then(<[u8]>::first_chunk)
         {
-            // Whole bytes are counted; the rest of the word comes again with the next one, to the same place.
+            // Whole bytes are counted; the rest of the word comes again with the next one, to the
+            // same place.
             self.buffer |= u64::from_be_bytes(*word) >> (self.count & 63);
             self.at = self.at.wrapping_add((63 - (self.count & 63)) as usize / 8);
             self.count |= 56;
@@ -41,7 +45,8 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Byte by byte, near 0xff and at the end. By value, so that the callers can keep their reader in registers.
+    /// Byte by byte, near 0xff and at the end. By value, so that the callers can keep their reader
+    /// in registers.
     #[cold]
     #[inline(never)]
     fn refill_slowly(mut self) -> Self {
@@ -88,7 +93,8 @@ impl<'a> Bits<'a> {
         self.count = self.count.wrapping_sub(n);
     }
 
-    /// The value of `size` bits (0 to 15) as ITU-T T.81 F.2.2.1 extends it: a leading zero means a negative number.
+    /// The value of `size` bits (0 to 15) as ITU-T T.81 F.2.2.1 extends it: a leading zero means a
+    /// negative number.
     #[inline(always)]
     pub(super) fn signed(&mut self, size: u32) -> i32 {
         if size == 0 {
@@ -107,22 +113,24 @@ impl<'a> Bits<'a> {
         bit
     }
 
-    /// Whether more bits were taken than the data hold.
+    /// Returns true if more bits were consumed than the data hold.
     #[inline(always)]
     pub(super) fn overrun(&self) -> bool {
         self.count < self.padding
     }
 
-    /// What to say of a code that does not hold: zeros behind the end often do not.
+    /// The error to report for an invalid code: behind the end, zeros often form one.
     #[cold]
     pub(super) fn or_end(&self, fault: Fault) -> Fault {
         if self.overrun() { Fault::EndsEarly } else { fault }
     }
 
-    /// Goes on behind restart marker number `index` (modulo 8): what is left of the bits before it is dropped.
+    /// Goes on behind restart marker number `index` (modulo 8): what is left of the bits before it
+    /// is dropped.
     #[must_use]
     pub(super) fn restart(&mut self, index: u32) -> bool {
-        // Bytes may be loaded ahead, but never across a marker, so the next marker is the right one.
+        // Bytes may be loaded ahead, but never across a marker, so the next marker is the right
+        // one.
         let mut at = find_marker_byte(self.data, self.at);
         loop {
             match self.data.get(at + 1) {
@@ -138,13 +146,14 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// ITU-T T.81, figure F.12: the lower half of the numbers of `size` bits (1 to 15) are the negative ones.
+/// ITU-T T.81, figure F.12: the lower half of the numbers of `size` bits (1 to 15) are the negative
+/// ones.
 #[inline(always)]
 pub(super) fn extend(value: i32, size: u32) -> i32 {
     if value >> (size - 1) == 0 { value - (1 << size) + 1 } else { value }
 }
 
-/// Where the next 0xff stands from `from` on; the length of the data if nowhere.
+/// The position of the next 0xff from `from` on; the length of the data if there is none.
 pub(super) fn find_marker_byte(data: &[u8], from: usize) -> usize {
     let mut at = from.min(data.len());
     // Blocks without an early exit, which the compiler turns into vector code.

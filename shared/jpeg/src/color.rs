@@ -1,5 +1,5 @@
-//! From rows of components to pixels, with the rounding of libjpeg (ITU-T T.871: YCbCr by ITU-R BT.601, full range) and, for four
-//! colours, of Pillow's conversion to RGB.
+//! From rows of components to pixels, with the rounding of libjpeg (ITU-T T.871: YCbCr by ITU-R
+//! BT.601, full range) and, for four colours, of Pillow's conversion to RGB.
 
 use crate::header::Color;
 use crate::instructions::Instructions;
@@ -13,7 +13,8 @@ impl Color {
         if self == Self::Grey { 1 } else { 3 }
     }
 
-    /// Writes a row of pixels; `rows` are as many as there are components, all as long as `out` has pixels.
+    /// Writes a row of pixels; `rows` are as many as there are components, all as long as `out` has
+    /// pixels.
     #[inline(always)]
     pub(super) fn convert(self, rows: [&[u8]; 4], out: &mut [u8], with: impl Instructions) {
         match self {
@@ -32,8 +33,8 @@ impl Color {
 /// A group of samples for each of three components.
 type Group = [[u8; LANES]; 3];
 
-/// Converts from YCbCr with `YCC` true, and interleaves, [`LANES`] pixels at a time. No closure is passed on: it would not be
-/// compiled for vectors.
+/// Converts from YCbCr with `YCC` true, and interleaves, [`LANES`] pixels at a time. No closure is
+/// passed on: it would not be compiled for vectors.
 #[inline(always)]
 fn each<const YCC: bool>(out: &mut [u8], rows: [&[u8]; 4], with: impl Instructions) {
     let [first, second, third, _] = rows;
@@ -74,7 +75,8 @@ mod avx2 {
 
     use super::{Group, LANES};
 
-    /// For each of the three thirds of 16 pixels and each colour: which pixel's byte goes where, -1 for none.
+    /// For each of the three thirds of 16 pixels and each colour: which pixel's byte goes where, -1
+    /// for none.
     const ORDER: [[[i8; 16]; 3]; 3] = order();
 
     const fn order() -> [[[i8; 16]; 3]; 3] {
@@ -111,7 +113,8 @@ mod avx2 {
     }
 }
 
-/// 65536 times 1.402 − 1, 2 − 1.772, 0.34414 and 1 − 0.71414: what fits 16 bits of libjpeg's constants.
+/// 65536 times 1.402 − 1, 2 − 1.772, 0.34414 and 1 − 0.71414: what fits 16 bits of libjpeg's
+/// constants.
 const RED: i16 = 26345;
 const BLUE: i16 = -14942;
 const GREEN_CB: i32 = -22554;
@@ -126,8 +129,8 @@ fn rgb_of_ycc([y, cb, cr]: Group) -> Group {
     [r, g, b]
 }
 
-/// R = Y + 1.402·Cr, G = Y − 0.34414·Cb − 0.71414·Cr, B = Y + 1.772·Cb, with Cb and Cr from −128 on, each sum of products
-/// rounded as `(sum · 65536 + 32768) >> 16`.
+/// R = Y + 1.402·Cr, G = Y − 0.34414·Cb − 0.71414·Cr, B = Y + 1.772·Cb, with Cb and Cr from −128
+/// on, each sum of products rounded as `(sum · 65536 + 32768) >> 16`.
 #[inline(always)]
 fn pixel_of_ycc(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let (y, cb, cr) = (i16::from(y), i16::from(cb) - 128, i16::from(cr) - 128);

@@ -1,4 +1,5 @@
-//! From the markers of a file to the pixels of a window: which units of blocks it needs, and one row of them after the other.
+//! From the markers of a file to the pixels of a window: which units of blocks it needs, and one
+//! row of them after the other.
 
 use crate::bits::Bits;
 use crate::fault::Fault;
@@ -11,7 +12,7 @@ use crate::scan::{Coder, Restarts, Tables, decode_block};
 use crate::upsample::{Extent, Plane};
 use crate::{Pixels, Window, huffman};
 
-/// What of a file a window needs.
+/// The parts of a file that a window needs.
 pub(crate) struct Plan {
     window: Window,
     channels: u32,
@@ -73,7 +74,8 @@ impl Plan {
         self.result_bytes() + planes + coefficients + huffman::TABLES_BYTES + lists
     }
 
-    /// [`Plan::decode`] compiled for more registers and wider ones; its integers give the same pixels.
+    /// [`Plan::decode`] compiled for more registers and wider ones; its integers give the same
+    /// pixels.
     pub(crate) fn decode_with_avx2(&self, header: &Header<'_>, avx2: Avx2) -> Result<Pixels, String> {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]

@@ -1,8 +1,8 @@
-//! What does not hold in coded data.
+//! Errors in coded data.
 
 use thiserror::Error;
 
-/// What does not hold in coded data.
+/// Errors in coded data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Fault {
     #[error("invalid Huffman code")]

@@ -1,5 +1,5 @@
-//! The markers of a file: what the frame is, how colours are coded, where tables and scans lie. Every segment is bounded here;
-//! nothing is decoded.
+//! The markers of a file: what the frame is, how colours are coded, where tables and scans lie.
+//! Every segment is bounded here; nothing is decoded.
 
 use crate::bits::find_marker_byte;
 
@@ -13,7 +13,7 @@ const UNIT_LIMIT: u32 = 10;
 /// One colour of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Component {
-    /// What scans call it.
+    /// Its identifier in scan headers.
     pub(super) id: u8,
     /// Samples across where the finest component has [`Frame::across`].
     pub(super) h: u32,
@@ -27,7 +27,7 @@ pub(super) struct Component {
     pub(super) height: u32,
 }
 
-/// What the frame header says.
+/// The frame header.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
     pub(super) progressive: bool,
@@ -101,7 +101,7 @@ impl Frame {
     }
 }
 
-/// How the components stand for colours.
+/// The colour space of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Color {
     Grey,
@@ -112,7 +112,7 @@ pub(super) enum Color {
     Ycck,
 }
 
-/// What a decoder must go through, in the order of the file.
+/// A step of decoding, in the order of the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step<'a> {
     /// A segment of Huffman tables.
@@ -197,7 +197,7 @@ impl ScanHeader {
     }
 }
 
-/// What a walk over all markers found.
+/// The result of a walk over all markers.
 #[derive(Debug)]
 pub(super) struct Header<'a> {
     pub(super) frame: Frame,
@@ -206,11 +206,12 @@ pub(super) struct Header<'a> {
     pub(super) exif: Option<&'a [u8]>,
     pub(super) profile: bool,
     pub(super) steps: Vec<Step<'a>>,
-    /// The end-of-image marker is missing: whether all data are there is known only when all are decoded.
+    /// The end-of-image marker is missing: whether all data are there is known only when all are
+    /// decoded.
     pub(super) unended: bool,
 }
 
-/// How far the scans have come: the lowest bit that is known of every coefficient of every component.
+/// The progress of the scans: the lowest bit known of every coefficient of every component.
 struct Progress([[Option<u32>; 64]; 4]);
 
 impl Progress {
@@ -220,15 +221,16 @@ impl Progress {
         }
     }
 
-    /// Whether nothing can be missing behind the scans that were there.
+    /// Returns true if the scans found are complete.
     fn is_complete(&self, frame: &Frame) -> bool {
         self.0[..frame.components.len()].iter().flatten().all(|low| *low == Some(0))
     }
 }
 
 impl<'a> Header<'a> {
-    /// Walks from the start of the file to its end-of-image marker. As in libjpeg, bytes between segments that are no marker are
-    /// passed over, and the marker at the end may be missing if all scans are there.
+    /// Walks from the start of the file to its end-of-image marker. As in libjpeg, bytes between
+    /// segments that are no marker are passed over, and the marker at the end may be missing if all
+    /// scans are there.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
         let cut_off = |at: usize| format!("it ends after {} bytes, inside the picture (at byte {at})", bytes.len());
         if !bytes.starts_with(&[0xff, 0xd8]) {
@@ -277,7 +279,8 @@ impl<'a> Header<'a> {
                     steps.push(Step::Scan(body, &bytes[at..end]));
                     (at, scans) = (end, scans + 1);
                 }
-                // What libjpeg accepts as these two; behind the first scan they would come too late.
+                // What libjpeg accepts as these two; behind the first scan they would come too
+                // late.
                 0xe0 if scans == 0 => jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
                 0xee if scans == 0 && body.len() >= 12 && body.starts_with(b"Adobe") => adobe = Some(body[11]),
                 0xe1 if exif.is_none() => exif = body.strip_prefix(b"Exif\0\0"),
@@ -300,8 +303,9 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Refuses a scan of more blocks than its bytes can hold, before anything is allocated for them: a block takes a DC code and an
-/// AC code of at least a bit each; in a progressive file the first scan gives a DC code to each.
+/// Refuses a scan of more blocks than its bytes can hold, before anything is allocated for them: a
+/// block takes a DC code and an AC code of at least a bit each; in a progressive file the first
+/// scan gives a DC code to each.
 fn check_length(frame: &Frame, scan: &ScanHeader, is_first: bool, bytes: usize) -> Result<(), String> {
     let bits = match (frame.progressive, is_first) {
         (false, _) => 2,
@@ -319,7 +323,8 @@ fn check_length(frame: &Frame, scan: &ScanHeader, is_first: bool, bytes: usize) 
     Ok(())
 }
 
-/// How libjpeg tells the colours: by the JFIF or Adobe marker, else by the components' names.
+/// The colour space as libjpeg infers it: from the JFIF or Adobe marker, else by the components'
+/// names.
 fn color(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Color {
     let ids = frame.components.iter().map(|c| c.id);
     match (frame.components.len(), adobe) {
@@ -333,7 +338,8 @@ fn color(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Color {
     }
 }
 
-/// The next marker, and where it ends. What is no marker before it, also 0xff with a zero, is passed over, as are fill bytes.
+/// The next marker, and where it ends. What is no marker before it, also 0xff with a zero, is
+/// passed over, as are fill bytes.
 fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
         at = find_marker_byte(bytes, at);
@@ -345,8 +351,8 @@ fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// Where the next marker behind entropy-coded data stands: 0xff that is followed by neither a stuffed zero nor a restart. The end of
-/// the file where there is none.
+/// The position of the next marker behind entropy-coded data: 0xff that is followed by neither a
+/// stuffed zero nor a restart. The end of the file where there is none.
 fn end_of_scan(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {

@@ -1,5 +1,5 @@
-//! Huffman tables (ITU-T T.81, annex C and F.2.2.3) as lookups that give the code, and where it is short enough the value that
-//! follows it too, in one step.
+//! Huffman tables (ITU-T T.81, annex C and F.2.2.3) as lookups that give the code, and where it is
+//! short enough the value that follows it too, in one step.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -17,7 +17,7 @@ pub(super) const TABLE_BYTES: u64 = (size_of::<Table>() + size_of::<Skips>()) as
 /// Bytes of all tables that can be alive at once: those kept and those of a scan.
 pub(super) const TABLES_BYTES: u64 = (KEPT as u64 + 8) * TABLE_BYTES;
 
-/// What the codes of a table stand for.
+/// The meaning of the codes of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     /// Sizes of DC differences.
@@ -30,12 +30,14 @@ pub(super) enum Class {
 
 /// One table, ready for decoding.
 ///
-/// An entry of `lookup`, from its lowest bit: 8 bits how many bits to take (0: the code is longer than the lookup, or none);
-/// 8 bits the symbol; 16 bits the value, where code and value together fit the lookup, else 0. In entries with a value the
-/// symbol is replaced by the number of coefficients to go forward, run + 1.
+/// An entry of `lookup`, from its lowest bit: 8 bits how many bits to take (0: the code is longer
+/// than the lookup, or none); 8 bits the symbol; 16 bits the value, where code and value together
+/// fit the lookup, else 0. In entries with a value the symbol is replaced by the number of
+/// coefficients to go forward, run + 1.
 pub(super) struct Table {
     lookup: [u32; 1 << LOOKUP_BITS],
-    /// For a length: the first code beyond those of this length and below, in 16 bits from the left.
+    /// For a length: the first code beyond those of this length and below, in 16 bits from the
+    /// left.
     limits: [u32; 17],
     /// For a length: what to add to a code for its place in `symbols`.
     offsets: [i32; 17],
@@ -128,8 +130,8 @@ impl Table {
         })
     }
 
-    /// What the codes at the front of [`LOOKUP_BITS`] bits go past: the first with a value of which not all bits need be there, and
-    /// those behind it that are there as a whole.
+    /// The codes that are skipped at the front of [`LOOKUP_BITS`] bits: the first with a value of
+    /// which not all bits need be there, and those behind it that are there as a whole.
     fn skip(&self, bits: usize) -> Skip {
         let (mut length, mut forward) = (0, 0);
         loop {
@@ -156,7 +158,8 @@ impl Table {
         }
     }
 
-    /// What the front of [`PAIR_BITS`] bits holds, if `known` bits are enough to say so.
+    /// The coefficient at the front of [`PAIR_BITS`] bits, if the first `known` of them determine
+    /// it.
     fn coefficient(&self, bits: u32, known: u32) -> Option<Coefficient> {
         let at = (bits << (LOOKUP_BITS - PAIR_BITS)) as usize % self.lookup.len();
         let entry = Some(Entry(self.lookup[at])).filter(|entry| (1..=known).contains(&entry.length()))?;
@@ -209,8 +212,8 @@ impl Table {
         Ok(symbol)
     }
 
-    /// The symbol and the length of a code beyond the lookup, at the front of 16 bits. It does not see the reader, which then
-    /// stays in registers.
+    /// The symbol and the length of a code beyond the lookup, at the front of 16 bits. It does not
+    /// see the reader, which then stays in registers.
     #[cold]
     #[inline(never)]
     fn long_symbol(&self, ahead: u32) -> Result<(u8, u32), Fault> {
@@ -280,7 +283,8 @@ struct Coefficient {
 pub(super) struct Pair(u64);
 
 impl Pair {
-    /// Not even one fits the lookup; it goes 64 forward, so that one test finds this and a block that is too full.
+    /// Not even one fits the lookup; it goes 64 forward, so that one test finds this and a block
+    /// that is too full.
     const NONE: Self = Self(64 << 24);
 
     fn new(lengths: [u32; 2], places: [u32; 2], values: [i32; 2], ends: bool) -> Self {
@@ -304,19 +308,21 @@ impl Pair {
         self.0 as u32 >> 4 & 15
     }
 
-    /// How far the first coefficient lies ahead. The end of a block is one ahead, and zero as what is there.
+    /// The distance to the first coefficient. The end of a block is one ahead, and zero as what is
+    /// there.
     #[inline(always)]
     pub(super) fn first_place(self) -> usize {
         (self.0 as u32 >> 8 & 0xff) as usize
     }
 
-    /// How far the last coefficient lies ahead.
+    /// The distance to the last coefficient.
     #[inline(always)]
     pub(super) fn last_place(self) -> usize {
         (self.0 as u32 >> 16 & 0xff) as usize
     }
 
-    /// Coefficients to go forward, 64 for [`Pair::NONE`], and [`Pair::END`] more if the block ends there.
+    /// Coefficients to go forward, 64 for [`Pair::NONE`], and [`Pair::END`] more if the block ends
+    /// there.
     #[inline(always)]
     pub(super) fn forward(self) -> usize {
         (self.0 as u32 >> 24) as usize
@@ -344,8 +350,8 @@ struct Kept {
 }
 
 thread_local! {
-    /// The tables last used, the newest first: most files have those of annex K, and building them takes as long as a
-    /// twentieth of a small picture.
+    /// The tables last used, the newest first: most files have those of annex K, and building them
+    /// takes as long as a twentieth of a small picture.
     static TABLES: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 

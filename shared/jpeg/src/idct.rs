@@ -1,8 +1,10 @@
-//! The inverse cosine transform of a block: that of Loeffler, Ligtenberg and Moschytz ("Practical fast 1-D DCT algorithms with
-//! 11 multiplications", ICASSP 1989) in the fixed point of libjpeg's `islow`, so that every pixel is the same as libjpeg's.
+//! The inverse cosine transform of a block: that of Loeffler, Ligtenberg and Moschytz ("Practical
+//! fast 1-D DCT algorithms with 11 multiplications", ICASSP 1989) in the fixed point of libjpeg's
+//! `islow`, so that every pixel is the same as libjpeg's.
 //!
-//! The transform is linear up to its rounding, so its odd half is written here as the four sums of products that the rotations
-//! come to: modulo 2³² that is the same number. Coefficients lie in an order of rows that suits vectors: [`PLACE`].
+//! The transform is linear up to its rounding, so its odd half is written here as the four sums of
+//! products that the rotations come to: modulo 2³² that is the same number. Coefficients lie in an
+//! order of rows that suits vectors: [`PLACE`].
 
 use crate::instructions::Instructions;
 
@@ -17,18 +19,20 @@ const SECOND_SHIFT: u32 = CONST_BITS + PASS1_BITS + 3;
 
 /// 1.0.
 const ONE: i16 = 1 << CONST_BITS;
-/// Rows 2 and 6: 0.541196100, 1.306562965 (its sum with 0.765366865), −1.306562964 (its difference to 1.847759065).
+/// Rows 2 and 6: 0.541196100, 1.306562965 (its sum with 0.765366865), −1.306562964 (its difference
+/// to 1.847759065).
 const EVEN: [i16; 3] = [4433, 10703, -10704];
-/// What rows 7, 5, 3, 1 (columns) add to the four odd sums (rows): the rotations by 0.298631336, 2.053119869, 3.072711026,
-/// 1.501321110, −0.899976223, −2.562915447, −1.961570560, −0.390180644, 1.175875602, multiplied out.
+/// The contributions of rows 7, 5, 3, 1 (columns) to the four odd sums (rows): the rotations by
+/// 0.298631336, 2.053119869, 3.072711026, 1.501321110, −0.899976223, −2.562915447, −1.961570560,
+/// −0.390180644, 1.175875602, multiplied out.
 const ODD: [[i16; 4]; 4] =
     [[-11363, 9633, -6436, 2260], [9633, 2261, -11362, 6437], [-6436, -11362, -2259, 9633], [2260, 6437, 9633, 11363]];
 
-/// Where coefficient row `r` lies in a block: rows 0 and 4, 1 and 5, and so on, are neighbours.
+/// The place of coefficient row `r` in a block: rows 0 and 4, 1 and 5, and so on, are neighbours.
 const ROW_PLACE: [u8; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
 
-/// From the zigzag number of a coefficient plus 1 to its place in a block. What lies beyond the 63rd goes there too, until the
-/// decoder notices.
+/// From the zigzag number of a coefficient plus 1 to its place in a block. What lies beyond the
+/// 63rd goes there too, until the decoder notices.
 pub(super) const PLACE: [u8; 128] = place();
 
 const fn place() -> [u8; 128] {
@@ -132,7 +136,8 @@ mod avx2 {
         _mm256_set1_epi32(i32::from(second) << 16 | i32::from(first) & 0xffff)
     }
 
-    /// Row 0 and row 4 in the two halves become pairs of their numbers, the first four columns in the lower half.
+    /// Row 0 and row 4 in the two halves become pairs of their numbers, the first four columns in
+    /// the lower half.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn interleave(halves: __m256i) -> __m256i {
@@ -143,7 +148,8 @@ mod avx2 {
         _mm256_shuffle_epi8(quarters, order)
     }
 
-    /// Eight columns at once; `rows`: 0 and 4, 1 and 5, 2 and 6, 3 and 7. The result is transposed, in the same order.
+    /// Eight columns at once; `rows`: 0 and 4, 1 and 5, 2 and 6, 3 and 7. The result is transposed,
+    /// in the same order.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn pass<const SHIFT: i32>(rows: [__m256i; 4], round: __m256i) -> [__m256i; 4] {
@@ -191,7 +197,8 @@ mod avx2 {
     #[inline]
     pub(super) fn transform(block: &Block, quantisation: &Block) -> Samples {
         let load = |from: &Block, k: usize| {
-            // SAFETY: both are 64 numbers, aligned to 32 bytes, and `k` is below 4, so 16 numbers lie there.
+            // SAFETY: both are 64 numbers, aligned to 32 bytes, and `k` is below 4, so 16 numbers
+            // lie there.
             unsafe { _mm256_load_si256(from.0.as_ptr().add(16 * k).cast()) }
         };
         let scaled = |k: usize| _mm256_mullo_epi16(load(block, k), load(quantisation, k));

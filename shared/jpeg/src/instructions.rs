@@ -1,12 +1,13 @@
-//! The instructions that code is compiled for, as types: a value of [`Avx2`] is the proof that the machine has them.
+//! The instructions that code is compiled for, as types: a value of [`Avx2`] is the proof that the
+//! machine has them.
 
-/// What a decoder runs with.
+/// The instructions that a decoder may use.
 pub(crate) trait Instructions: Copy {
     /// The proof that AVX2 is there, where it is.
     fn avx2(self) -> Option<Avx2>;
 }
 
-/// What every machine has.
+/// The instructions that every machine has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Baseline;
 
@@ -15,7 +16,7 @@ pub(crate) struct Baseline;
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-    /// Asks the machine.
+    /// Detects the instructions of this machine.
     pub(crate) fn find() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         let there = is_x86_feature_detected!("avx2")

@@ -1,13 +1,15 @@
-//! A JPEG decoder that decodes a window of a picture, at the cost of little more than that window, to the very pixels of
-//! libjpeg-turbo with its usual settings, which is what Pillow and TensorFlow give.
+//! A JPEG decoder that decodes a window of a picture, at the cost of little more than that window,
+//! to exactly the pixels of libjpeg-turbo with its default settings, as Pillow and TensorFlow use
+//! it.
 //!
-//! It reads 8-bit Huffman-coded files, sequential or progressive, with 1, 3 or 4 components and any sampling factors.
-//! It accepts bytes between segments and a missing end marker, as libjpeg does.
-//! A file that lacks data, or whose codes do not hold, is an error.
-//! [`Jpeg::memory`] bounds what [`Jpeg::decode`] allocates, and a header that claims more blocks than its bytes can hold is refused
-//! before anything is allocated for them.
+//! It reads 8-bit Huffman-coded files, sequential or progressive, with 1, 3 or 4 components and any
+//! sampling factors. It accepts bytes between segments and a missing end marker, as libjpeg does. A
+//! file that lacks data, or whose codes do not hold, is an error. [`Jpeg::memory`] bounds what
+//! [`Jpeg::decode`] allocates, and a header that claims more blocks than its bytes can hold is
+//! refused before anything is allocated for them.
 //!
-//! It neither turns the picture upright nor applies colour profiles: it hands out the EXIF block and says whether there is a profile.
+//! It neither turns the picture upright nor applies colour profiles: it hands out the EXIF block
+//! and says whether there is a profile.
 //!
 //! ```no_run
 //! use fledge_jpeg::{Jpeg, Window};
@@ -60,7 +62,8 @@ impl<'a> Jpeg<'a> {
     /// Walks the markers to the end of the image.
     ///
     /// # Errors
-    /// When the file is cut off, is of a kind that is not read, or claims more blocks than its bytes can hold.
+    /// When the file is cut off, is of a kind that is not read, or claims more blocks than its
+    /// bytes can hold.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
         Header::read(bytes).map(|header| Self { header }).map_err(Error)
     }
@@ -89,7 +92,7 @@ impl<'a> Jpeg<'a> {
         self.header.exif
     }
 
-    /// Whether an ICC profile is embedded.
+    /// Returns true if an ICC profile is embedded.
     #[must_use]
     pub fn has_profile(&self) -> bool {
         self.header.profile
@@ -101,10 +104,12 @@ impl<'a> Jpeg<'a> {
         Plan::new(&self.header, window).memory(&self.header)
     }
 
-    /// The pixels of `window`, which lies within the stored picture: one channel of a grey file, else RGB.
+    /// The pixels of `window`, which lies within the stored picture: one channel of a grey file,
+    /// else RGB.
     ///
     /// # Errors
-    /// When the window does not lie within the picture, or the part of the file that it needs is damaged.
+    /// When the window does not lie within the picture, or the part of the file that it needs is
+    /// damaged.
     pub fn decode(&self, window: Window) -> Result<Pixels, Error> {
         let right = u64::from(window.left) + u64::from(window.width);
         let bottom = u64::from(window.top) + u64::from(window.height);

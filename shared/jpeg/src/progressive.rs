@@ -1,5 +1,6 @@
-//! Files whose blocks come in several scans: progressive ones (ITU-T T.81, annex G), and sequential ones with a scan for each
-//! component. The coefficients of all blocks down to the last row that is wanted are kept until the last scan.
+//! Files whose blocks come in several scans: progressive ones (ITU-T T.81, annex G), and sequential
+//! ones with a scan for each component. The coefficients of all blocks down to the last row that is
+//! wanted are kept until the last scan.
 
 use std::rc::Rc;
 
@@ -105,7 +106,7 @@ fn walk(
     Ok(())
 }
 
-/// What a scan does to a block.
+/// The effect of a scan on a block.
 enum Pass {
     /// All coefficients at once.
     Sequential(Vec<Coder>),
@@ -270,7 +271,8 @@ impl Band {
     }
 }
 
-/// The length of a run of blocks without new coefficients, this block included: 2ⁿ and the number in n bits.
+/// The length of a run of blocks without new coefficients, this block included: 2ⁿ and the number
+/// in n bits.
 fn run_of_empty(bits: &mut Bits<'_>, n: u32) -> u32 {
     if n == 0 {
         return 1;

@@ -1,6 +1,7 @@
-//! Runs of blocks that a window does not need, in a sequential scan: the decoder only goes past them. Where a block ends is as good
-//! as random, and a processor that guesses it wrong loses the time of several codes. So nothing branches there: each lookup says
-//! which table the next one goes to, that of the block's AC coefficients or that of the next block's DC difference.
+//! Runs of blocks that a window does not need, in a sequential scan: the decoder only goes past
+//! them. Where a block ends is as good as random, and a processor that guesses it wrong loses the
+//! time of several codes. So nothing branches there: each lookup says which table the next one goes
+//! to, that of the block's AC coefficients or that of the next block's DC difference.
 
 use std::hint::select_unpredictable;
 
@@ -13,7 +14,8 @@ use crate::skips::{SKIP_LENGTH, Skip, Skips};
 
 /// Blocks of a unit at most: four components of 4 × 4.
 pub(super) const UNIT_BLOCKS: usize = 64;
-/// In what is counted: the block has ended. Below it, the number of coefficients that are behind us.
+/// In what is counted: the block has ended. Below it, the number of coefficients that are behind
+/// us.
 const ENDED: usize = Pair::END;
 
 /// The tables of one block of a unit.
@@ -31,7 +33,7 @@ pub(super) struct Unit<'a> {
     first: &'a Table,
 }
 
-/// Where a run stands.
+/// The state of a run.
 struct Place {
     /// Blocks that are done.
     done: usize,
@@ -42,7 +44,8 @@ struct Place {
 }
 
 impl Place {
-    /// Goes on to `ahead` of the block, to the next one if it says [`ENDED`]; gives 1 for the latter.
+    /// Goes on to `ahead` of the block, to the next one if it says [`ENDED`]; gives 1 for the
+    /// latter.
     #[inline(always)]
     fn go(&mut self, ahead: usize, unit: usize) -> usize {
         let ended = ahead >> 7;
@@ -63,7 +66,8 @@ impl<'a> Unit<'a> {
         Self { all, skips: Vec::new(), first: &coders[blocks.clone().next().unwrap_or(0)].dc }
     }
 
-    /// Goes past `count` blocks, the first of which begins a unit. Adds the DC differences to `sums`, by the block's place in the unit.
+    /// Goes past `count` blocks, the first of which begins a unit. Adds the DC differences to
+    /// `sums`, by the block's place in the unit.
     pub(super) fn skip(
         &mut self,
         reader: &mut Bits<'_>,
@@ -76,7 +80,8 @@ impl<'a> Unit<'a> {
         }
         #[cfg(target_arch = "x86_64")]
         if with.avx2().is_some() {
-            // SAFETY: there is a value of `Avx2` only where the machine has what this is compiled for.
+            // SAFETY: there is a value of `Avx2` only where the machine has what this is compiled
+            // for.
             return unsafe { self.skip_with_avx2(reader, count, sums) };
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -134,7 +139,8 @@ impl<'a> Unit<'a> {
     }
 }
 
-/// Decodes a single code, behind `k` coefficients of the block: how many then are behind us, with [`ENDED`], and the last one.
+/// Decodes a single code, behind `k` coefficients of the block: how many then are behind us, with
+/// [`ENDED`], and the last one.
 #[inline(always)]
 fn one(bits: &mut Bits<'_>, table: &Table, k: usize) -> Result<(usize, i32), Fault> {
     bits.refill();

@@ -106,8 +106,8 @@ impl Coder {
     }
 }
 
-/// Decodes one block into `block`; `prediction` is the DC coefficient of the block before. Gives whether there are coefficients
-/// besides DC.
+/// Decodes one block into `block`; `prediction` is the DC coefficient of the block before. Gives
+/// whether there are coefficients besides DC.
 #[inline(always)]
 pub(super) fn decode_block(
     dc: &Table,
@@ -192,8 +192,8 @@ impl Restarts {
         Self { interval, left: interval, done: 0 }
     }
 
-    /// To be called before a run of `most` units: how many may follow before the next marker; and true if one stood there and
-    /// predictions begin anew.
+    /// To be called before a run of `most` units: how many may follow before the next marker; and
+    /// true if one stood there and predictions begin anew.
     pub(super) fn before_run(&mut self, bits: &mut Bits<'_>, most: u32) -> Result<(u32, bool), Fault> {
         if self.interval == 0 {
             return Ok((most, false));

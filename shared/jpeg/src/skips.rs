@@ -1,4 +1,5 @@
-//! The lookup of a Huffman table for going past blocks: several codes at once, of which only their end is wanted.
+//! The lookup of a Huffman table for going past blocks: several codes at once, of which only their
+//! end is wanted.
 
 use crate::bits::{Bits, LOOKUP_BITS};
 
@@ -20,7 +21,8 @@ impl Skips {
 pub(super) struct Skip(u32);
 
 impl Skip {
-    /// Nothing is known; it goes 64 forward, so that one test finds this and a block that is too full.
+    /// Nothing is known; it goes 64 forward, so that one test finds this and a block that is too
+    /// full.
     pub(super) const NONE: Self = Self(64 << 8);
 
     pub(super) fn new(length: u32, forward: usize, value: i32) -> Self {
@@ -33,7 +35,8 @@ impl Skip {
         self.0 & 0xff
     }
 
-    /// Coefficients to go forward, 64 for nothing known, and [`crate::huffman::Pair::END`] more if the block ends there.
+    /// Coefficients to go forward, 64 for nothing known, and [`crate::huffman::Pair::END`] more if
+    /// the block ends there.
     #[inline(always)]
     pub(super) fn forward(self) -> usize {
         (self.0 >> 8 & 0xff) as usize

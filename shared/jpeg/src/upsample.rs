@@ -1,5 +1,6 @@
-//! The samples of one row of units, component by component, and from them rows of the whole width: libjpeg's "fancy" upsampling,
-//! a triangle filter, where a component has half the samples across or down, repetition elsewhere.
+//! The samples of one row of units, component by component, and from them rows of the whole width:
+//! libjpeg's "fancy" upsampling, a triangle filter, where a component has half the samples across
+//! or down, repetition elsewhere.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +8,7 @@ use crate::Window;
 use crate::header::{Component, Frame};
 use crate::idct::Samples;
 
-/// How a component comes to full size.
+/// The upsampling of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Upsampling {
     /// It has full size.
@@ -43,7 +44,7 @@ impl Upsampling {
     }
 }
 
-/// Which blocks of a component a window needs.
+/// The blocks of a component that a window needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
     upsampling: Upsampling,
@@ -82,7 +83,7 @@ impl Extent {
         self.columns.end() / component.h
     }
 
-    /// Whether the last row of the picture above a row of units needs that row too.
+    /// Returns true if the last row of the picture above a row of units needs that row too.
     pub(super) fn looks_down(&self) -> bool {
         self.upsampling.is_filtered_down()
     }
@@ -123,8 +124,8 @@ impl Extent {
     }
 }
 
-/// The component's other row that row `y` of the picture is mixed from, at half the rows: the one above for an even `y`, the one
-/// below for an odd one, at the edge the row itself.
+/// The component's other row that row `y` of the picture is mixed from, at half the rows: the one
+/// above for an even `y`, the one below for an odd one, at the edge the row itself.
 fn neighbour(component: &Component, y: u32) -> u32 {
     if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(component.height - 1) }
 }

@@ -1,4 +1,5 @@
-//! The backward passes: each forward operation is recorded with what its gradients need.
+//! The backward passes: each forward operation is recorded with the tensors that its gradients
+//! need.
 
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ impl<B: Operations> Backward<B, 2> for ConvBackward {
             grads.register::<B>(node.id, like::<B>(dx, &x));
         }
         if let Some(node) = weight_node {
-            // A transposed convolution's large tensor, its output, is the input of the convolution it is the transpose of.
+            // A transposed convolution's large tensor, its output, is the input of the convolution
+            // it is the transpose of.
             let (input, output) = if self.transposed { (g, x) } else { (x, g) };
             grads.register::<B>(node.id, B::weight_gradient(input, output, kernel, stride, padding, precision));
         }
@@ -79,8 +81,8 @@ impl<B: Operations> Backward<B, 3> for NormBackward {
         let ([x, gamma, beta, moments], epsilon, slope, member) = ops.state;
         let (dx, d_gamma, d_beta) = match member {
             None => B::norm_act_backward(x, gamma, beta, moments, g, epsilon, slope),
-            // What comes before in the backward pass depends on the graph's form alone, which is the same for all members: they
-            // meet here in one order.
+            // What comes before in the backward pass depends on the graph's form alone, which is
+            // the same for all members: they meet here in one order.
             Some(member) => {
                 let [a, b, c, d] = [&x, &gamma, &beta, &moments].map(Clone::clone);
                 let own = B::norm_act_sums(a, b, c, d, g.clone(), epsilon, slope);
@@ -121,7 +123,7 @@ impl<B: Operations> Backward<B, 2> for ActBackward {
 struct TangentBackward;
 
 impl<B: Operations> Backward<B, 1> for TangentBackward {
-    /// What the activation gave; its slope.
+    /// The output of the activation; its slope.
     type State = (FloatTensor<B>, f32);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {

@@ -1,4 +1,20 @@
 //! Sums over devices that compute together, each on a thread of its own.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_kernels::collective::Member;
+//!
+//! let members = Member::of(&[Device::flex(), Device::flex()]);
+//! let threads = members.into_iter().map(|member| {
+//!     std::thread::spawn(move || {
+//!         let own = Tensor::<1>::full([3], 1.0 + member.index() as f32, &Device::flex());
+//!         member.sum(vec![own])[0].to_data()
+//!     })
+//! });
+//! for thread in threads.collect::<Vec<_>>() {
+//!     assert_eq!(thread.join().unwrap().iter::<f32>().collect::<Vec<_>>(), [3.0; 3]);
+//! }
+//! ```
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,7 +23,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, TensorMetadata};
 use burn::tensor::{Device, Tensor, TensorData, try_read_sync};
 
-/// How devices add their tensors up.
+/// The implementation of sums over devices.
 #[derive(Clone, Debug)]
 enum Way {
     /// On the host, where the threads of the devices meet.
@@ -25,7 +41,7 @@ pub struct Member {
     way: Way,
 }
 
-/// What a member that waits for another one ends with when that one is gone, instead of waiting for ever.
+/// The panic payload of a member that waits for one that has left.
 #[derive(Debug)]
 pub struct PeerGone;
 
@@ -37,20 +53,21 @@ impl Member {
         (0..devices.len()).map(|index| Self { index, count: devices.len(), way: way.clone() }).collect()
     }
 
-    /// Which device this is, from 0.
+    /// The index of this device, from 0.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// How many there are.
+    /// Their number.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The sum over all members of what each brings: as many tensors of the same lengths, on its own device. Each member calls this
-    /// on its own thread, and all get the same bits. It is summed in f32 in the order of the devices, or in NCCL's.
+    /// Sums tensors over all members: each passes equally many of the same lengths, on its own
+    /// device. Each member calls this on its own thread, and all get the same bits. It is summed in
+    /// f32 in the order of the devices, or in NCCL's.
     ///
     /// # Panics
     /// With [`PeerGone`] when another member has [left](Member::leave).
@@ -71,7 +88,8 @@ impl Member {
         counts.into_iter().map(stretch).collect()
     }
 
-    /// What every member brings, in their order, [members, N]: a `tensor` `[N]` of the same length from each.
+    /// Gathers the `tensor` `[N]` of every member, all of the same length, as [members, N] in their
+    /// order.
     ///
     /// # Panics
     /// As [`Member::sum`].
@@ -104,11 +122,12 @@ impl Member {
         }
     }
 
-    /// Tells the others that this one comes no more, so that they do not wait for it.
+    /// Tells the others that this one has left, so that they do not wait for it.
     pub fn leave(&self) {
         match &self.way {
             Way::Host(meeting) => meeting.leave(),
-            // There is no way to tell them. What went wrong has been printed, and a run may end at any moment.
+            // There is no way to tell them. What went wrong has been printed, and a run may end at
+            // any moment.
             #[cfg(feature = "cuda")]
             Way::Nccl(_) if std::thread::panicking() => std::process::exit(1),
             #[cfg(feature = "cuda")]
@@ -116,7 +135,7 @@ impl Member {
         }
     }
 
-    /// Whether others that wait for this one end when it [leaves](Member::leave).
+    /// Returns true if others that wait for this one are woken when it [leaves](Member::leave).
     #[must_use]
     pub fn can_leave(&self) -> bool {
         matches!(self.way, Way::Host(_))
@@ -138,7 +157,7 @@ fn way(devices: &[Device]) -> Way {
     Way::Host(Arc::new(Meeting::of(devices.len())))
 }
 
-/// Where threads bring their numbers and take the sum away.
+/// The place where threads deposit their numbers and collect the sum.
 #[derive(Debug)]
 struct Meeting {
     round: Mutex<Round>,
@@ -150,7 +169,7 @@ struct Meeting {
 struct Round {
     /// Counts the sums.
     number: u64,
-    /// What has been brought, by member.
+    /// The contributions of this round, by member.
     brought: Vec<Option<Vec<f32>>>,
     sum: Arc<Vec<f32>>,
     /// Members that have not taken the sum yet; the next round begins when all have.

@@ -1,5 +1,5 @@
-//! The operations below the layers as a trait of backends: [`super::cpu`] has them for the CPU, [`super::cube`] for GPUs, and
-//! [`super::autodiff`] records each with what its gradients need.
+//! The operations below the layers as a trait of backends: [`super::cpu`] has them for the CPU,
+//! [`super::cube`] for GPUs, and [`super::autodiff`] records each with what its gradients need.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::cube::spec;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
 use crate::collective::Member;
 
-/// The operations; each is documented where [`super`] offers it. Those that say so are not differentiable: they are the gradients
-/// of others.
+/// The operations; each is documented where [`super`] offers it. Those that say so are not
+/// differentiable: they are the gradients of others.
 #[backend_extension(Flex, Cube: cfg(feature = "cubecl"), Fusion: cfg(feature = "cubecl"), Autodiff)]
 pub(crate) trait Operations: Backend {
     /// [`super::conv2d`].
@@ -25,7 +25,8 @@ pub(crate) trait Operations: Backend {
         precision: Precision,
     ) -> FloatTensor<Self>;
 
-    /// [`super::conv_transpose2d`]: the input gradient of the convolution whose input is [B, Cout, h, w].
+    /// [`super::conv_transpose2d`]: the input gradient of the convolution whose input is [B, Cout,
+    /// h, w].
     #[fusion(meta = spec::convolve_transposed)]
     fn convolve_transposed(
         x: FloatTensor<Self>,
@@ -36,7 +37,8 @@ pub(crate) trait Operations: Backend {
         precision: Precision,
     ) -> FloatTensor<Self>;
 
-    /// Gradient of a convolution's weight, f32, from its input `x` and its output's gradient `g`. Not differentiable.
+    /// Gradient of a convolution's weight, f32, from its input `x` and its output's gradient `g`.
+    /// Not differentiable.
     #[fusion(meta = spec::weight_gradient)]
     fn weight_gradient(
         x: FloatTensor<Self>,
@@ -51,12 +53,13 @@ pub(crate) trait Operations: Backend {
     #[fusion(meta = spec::multiply)]
     fn multiply(a: FloatTensor<Self>, b: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self>;
 
-    /// Mean and biased variance of every channel, [2, C], f32. Not differentiable: [`Operations::norm_act`] accounts for it.
+    /// Mean and biased variance of every channel, [2, C], f32. Not differentiable:
+    /// [`Operations::norm_act`] accounts for it.
     #[fusion(meta = spec::moments)]
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// The running mean and variance after a batch: what stays of them and a part of the batch's, see [`super::follow_moments`].
-    /// Not differentiable.
+    /// The running mean and variance after a batch: a part of them and a part of the batch's, see
+    /// [`super::follow_moments`]. Not differentiable.
     #[fusion(meta = |_, mean, variance, _| (mean.clone(), variance.clone()))]
     fn follow(
         moments: FloatTensor<Self>,
@@ -65,7 +68,7 @@ pub(crate) trait Operations: Backend {
         parts: [f32; 3],
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Normalisation by the moments of `x`, or of what all members have, and leaky ReLU.
+    /// Normalisation by the moments of `x`, or of the pictures of all members, and leaky ReLU.
     #[fusion(meta = |x, _, _, _, _, _, _| x.clone())]
     fn norm_act(
         x: FloatTensor<Self>,
@@ -77,7 +80,8 @@ pub(crate) trait Operations: Backend {
         member: Option<Member>,
     ) -> FloatTensor<Self>;
 
-    /// Gradients of x, gamma and beta of [`Operations::norm_act`] where the moments are those of `x` alone. Not differentiable.
+    /// Gradients of x, gamma and beta of [`Operations::norm_act`] where the moments are those of
+    /// `x` alone. Not differentiable.
     #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn norm_act_backward(
         x: FloatTensor<Self>,
@@ -89,8 +93,8 @@ pub(crate) trait Operations: Backend {
         slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// What these gradients are made of, [2, C], f32: with g the gradient before the activation, Σg and Σg·(x − mean) of every channel.
-    /// Not differentiable.
+    /// The sums that these gradients are made of, [2, C], f32: with g the gradient before the
+    /// activation, Σg and Σg·(x − mean) of every channel. Not differentiable.
     #[fusion(meta = |x, _, _, _, _, _, _| spec::moments(x))]
     fn norm_act_sums(
         x: FloatTensor<Self>,
@@ -102,9 +106,10 @@ pub(crate) trait Operations: Backend {
         slope: f32,
     ) -> FloatTensor<Self>;
 
-    /// [`Operations::norm_act_backward`] where the moments are those of what all members have. `sums` [4, C]: this one's
-    /// [`Operations::norm_act_sums`], of which gamma's and beta's gradients are made, then those of all, for x. `numbers` are ε, the
-    /// slope, and how many pixels all have in a channel. Not differentiable.
+    /// [`Operations::norm_act_backward`] for moments of the pictures of all members. `sums` [4, C]:
+    /// this one's [`Operations::norm_act_sums`], of which gamma's and beta's gradients are made,
+    /// then those of all, for x. `numbers` are ε, the slope, and how many pixels all have in a
+    /// channel. Not differentiable.
     #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn norm_act_backward_of_all(
         x: FloatTensor<Self>,
@@ -120,7 +125,8 @@ pub(crate) trait Operations: Backend {
     #[fusion(meta = |x, _, _| x.clone())]
     fn add_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self>;
 
-    /// Gradients of x and, f32, of the bias of [`Operations::add_bias_act`] from its result `y`. Not differentiable.
+    /// Gradients of x and, f32, of the bias of [`Operations::add_bias_act`] from its result `y`.
+    /// Not differentiable.
     #[fusion(meta = spec::bias_act_backward)]
     fn bias_act_backward(
         y: FloatTensor<Self>,

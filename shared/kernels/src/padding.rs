@@ -16,15 +16,15 @@ impl Padding {
         Self { before: rows_columns, after: rows_columns }
     }
 
-    /// TensorFlow's `same` for a square kernel and an extent that `stride` divides: kernel − stride zeros in all, the odd one at
-    /// the end (`tensorflow/core/framework/common_shape_fns.cc`).
+    /// TensorFlow's `same` for a square kernel and an extent that `stride` divides: kernel − stride
+    /// zeros in all, the odd one at the end (`tensorflow/core/framework/common_shape_fns.cc`).
     #[must_use]
     pub const fn same(kernel: usize, stride: usize) -> Self {
         let total = kernel.saturating_sub(stride);
         Self { before: [total / 2; 2], after: [total - total / 2; 2] }
     }
 
-    /// Height and width with the zeros, less the kernel: what a stride divides.
+    /// Height and width with the zeros, less the kernel: the dividend of the stride.
     pub(super) fn room(self, extent: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
         std::array::from_fn(|i| extent[i] + self.before[i] + self.after[i] - kernel[i])
     }

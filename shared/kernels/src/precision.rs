@@ -1,4 +1,4 @@
-//! How exactly GPUs multiply matrices. The CPU always multiplies in f32.
+//! The precision of matrix products on GPUs. The CPU always multiplies in f32.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,39 +7,40 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers that convolutions and matrix products of a GPU multiply. Sums, statistics, losses, weights and what optimizers
-/// keep are f32 in each.
+/// The numbers that convolutions and matrix products of a GPU multiply. Sums, statistics, losses,
+/// weights and optimizer states are f32 in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32: 24 bits, on the GPU's ordinary units.
     F32,
-    /// f32 rounded to the 11 bits of TF32 where the GPU has units for it (Ampere and later) and they are faster: what PyTorch
-    /// does with convolutions unless told otherwise.
+    /// f32 rounded to the 11 bits of TF32 where the GPU has units for it (Ampere and later) and
+    /// they are faster: PyTorch's default for convolutions.
     #[default]
     Tf32,
-    /// bfloat16, 8 bits, and feature maps are kept so, too: half the memory. PyTorch's autocast to bfloat16 does the same.
+    /// bfloat16, 8 bits, and feature maps are kept so, too: half the memory. PyTorch's autocast to
+    /// bfloat16 does the same.
     Bf16,
 }
 
-/// What all operations of this process do that are not told otherwise.
+/// The default of all operations of this process.
 static PRECISION: AtomicU8 = AtomicU8::new(Precision::Tf32 as u8);
 
 thread_local! {
-    /// What this thread does instead.
+    /// The override of this thread.
     static HERE: Cell<Option<Precision>> = const { Cell::new(None) };
 }
 
 impl Precision {
-    /// Every one, with what the flag calls it.
+    /// Every precision with its name.
     pub const ALL: [(Self, &'static str); 3] = [(Self::F32, "f32"), (Self::Tf32, "tf32"), (Self::Bf16, "bf16")];
 
-    /// The precision that operations have from now on, in this process.
+    /// Sets the precision of all operations of this process.
     pub fn set(self) {
         PRECISION.store(self as u8, Ordering::Relaxed);
     }
 
-    /// Does `work` in this precision, whatever other threads do meanwhile; then that of before is back.
+    /// Runs `work` in this precision on this thread; then restores the previous one.
     pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
         let before = HERE.replace(Some(self));
         let result = work();
@@ -47,7 +48,7 @@ impl Precision {
         result
     }
 
-    /// The precision that operations asked for by this thread have now.
+    /// The precision of operations that this thread starts.
     #[must_use]
     pub fn current() -> Self {
         if let Some(here) = HERE.get() {

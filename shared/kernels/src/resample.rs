@@ -1,4 +1,5 @@
-//! A picture at another rate, looked up there, and back: FIR filters along both axes, an affine look-up, FIR filters again.
+//! A picture at another rate, looked up there, and back: FIR filters along both axes, an affine
+//! look-up, FIR filters again.
 
 use super::warp::Lookups;
 
@@ -28,7 +29,8 @@ impl Fir {
 pub struct Resampling {
     /// Along columns (the axis of height) and along rows (the axis of width).
     pub up: [Fir; 2],
-    /// In what the first filters give. There is a map for every picture that changes; one without comes back as it is.
+    /// The look-ups in the output of the first filters. A picture without a map comes back
+    /// unchanged.
     pub lookups: Lookups,
     /// Along height and width of the look-up's result, back to the extent of the picture.
     pub down: [Fir; 2],

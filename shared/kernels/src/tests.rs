@@ -1,18 +1,22 @@
-//! Our operations against burn's on the same numbers, over drawn shapes: on the CPU, or with the feature `cubecl-cpu` on CubeCL's
-//! CPU runtime. burn's are always those of the CPU.
+//! Our operations against burn's on the same numbers, over drawn shapes: on the CPU, or with the
+//! feature `cubecl-cpu` on CubeCL's CPU runtime. burn's are always those of the CPU.
 
 mod members;
 mod references;
 #[cfg(not(feature = "cubecl-cpu"))]
 mod threads;
 
-use burn::tensor::activation::{sigmoid, tanh};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use std::sync::Arc;
+
+use burn::tensor::activation::{leaky_relu, sigmoid, tanh};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor, module};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
-use fledge_base::testing::torture;
+use crate::cpu::flex;
+use fledge_base::testing::{relative_difference, torture};
 
 /// Where our operations are tested.
 pub(super) fn device() -> Device {
@@ -34,12 +38,10 @@ pub(super) fn home<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// Largest difference relative to the largest value: both sides sum in f32, in another order.
-fn difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f32 {
-    let (a, b) = (home(a), home(b));
+fn difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f64 {
     assert_eq!(a.dims(), b.dims());
-    let scale: f32 = b.clone().abs().max().into_scalar();
-    let worst: f32 = (a - b).abs().max().into_scalar();
-    if worst == 0.0 { 0.0 } else { worst / scale }
+    let [a, b] = [a, b].map(|x| home(x).into_data().iter::<f32>().collect::<Vec<_>>());
+    relative_difference(a, b)
 }
 
 /// Result and gradients of a sum weighted so that every output has its own upstream gradient.
@@ -52,7 +54,7 @@ fn gradients<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn([Tensor<4>; N]) 
 }
 
 /// Sums of up to 7·7·48 products: rounding reaches a few 1e-6 of the largest.
-const TOLERANCE: f32 = 2e-5;
+const TOLERANCE: f64 = 2e-5;
 
 fn same<const N: usize>(
     inputs: [Tensor<4>; N],
@@ -161,7 +163,8 @@ fn halvings() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    // The same cases every time: how far rounding takes two orders of a sum apart, differs from draw to draw.
+    // The same cases every time: how far rounding takes two orders of a sum apart, differs from
+    // draw to draw.
     #![proptest_config(ProptestConfig {
         cases: 48,
         failure_persistence: None,

@@ -1,6 +1,7 @@
 //! One affine look-up a picture with bilinear sampling, through which the gradient flows exactly.
 
-/// A look-up: the output pixel (x, y) shows the input at (m₀x + m₁y + m₂, m₃x + m₄y + m₅), pixel centres at whole numbers.
+/// A look-up: the output pixel (x, y) shows the input at (m₀x + m₁y + m₂, m₃x + m₄y + m₅), pixel
+/// centres at whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine(pub [[f64; 3]; 2]);
 
@@ -18,13 +19,14 @@ impl Affine {
         Self(self.0.map(row))
     }
 
-    /// Where the output pixel (x, y) looks.
+    /// The source position of the output pixel (x, y).
     #[must_use]
     pub fn at(&self, x: f64, y: f64) -> [f64; 2] {
         self.0.map(|r| r[0] * x + r[1] * y + r[2])
     }
 
-    /// The four pixels of an input of `extent` (height, width) that an output pixel shows, with their weights.
+    /// The four pixels of an input of `extent` (height, width) that an output pixel shows, with
+    /// their weights.
     pub(super) fn taps(&self, x: usize, y: usize, [height, width]: [usize; 2], border: Border) -> [(usize, f32); 4] {
         let [sx, sy] = self.at(x as f64, y as f64);
         let (x0, y0) = (sx.floor(), sy.floor());
@@ -39,7 +41,7 @@ impl Affine {
     }
 }
 
-/// What lies outside of a picture.
+/// The values outside of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
     /// The picture again, half-sample symmetric: d c b a | a b c d | d c b a.
@@ -67,7 +69,7 @@ impl Border {
 pub struct Lookups {
     /// One for each picture; `None` is the identity.
     pub maps: Vec<Option<Affine>>,
-    /// What lies outside of a picture.
+    /// The values outside of a picture.
     pub border: Border,
     /// Height and width of the result.
     pub extent: [usize; 2],

@@ -55,7 +55,8 @@ impl<'a> Bmp<'a> {
         u64::from(self.width) * u64::from(self.height) * self.layout.bytes() as u64 + row + WORKING_BYTES
     }
 
-    /// What the file must hold for the pixels it claims. Runs of equal pixels may end wherever they like.
+    /// The bytes that a file must hold for the pixels it claims. Runs of equal pixels may end
+    /// wherever they like.
     fn check(&self) -> Result<(), String> {
         let word = |at: usize| self.bytes.get(at..at + 4).map_or(0, |w| u32::from_le_bytes([w[0], w[1], w[2], w[3]]));
         // The oldest header has 16-bit fields and neither runs nor masks.
@@ -84,7 +85,8 @@ impl<'a> Bmp<'a> {
     }
 }
 
-/// Makes a picture opaque that is nowhere visible: many programs announce opacity and leave its bytes zero.
+/// Makes a picture opaque that is nowhere visible: many programs announce opacity and leave its
+/// bytes zero.
 fn fill_if_invisible(rgba: &mut [u8]) {
     let (pixels, _) = rgba.as_chunks_mut::<4>();
     if pixels.iter().all(|pixel| pixel[3] == 0) {

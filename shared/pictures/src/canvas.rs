@@ -2,13 +2,14 @@
 
 use super::{Picture, Window};
 
-/// What decoded pixels become.
+/// The target format of decoded pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Canvas {
-    /// 1: luma, rounded from 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) as Pillow's `convert("L")` does. 3: RGB, grey repeated.
+    /// 1: luma, rounded from 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601) as Pillow's `convert("L")`
+    /// does. 3: RGB, grey repeated.
     pub channels: u32,
-    /// What lies below transparency, as RGB. Where there is nothing, opacity is left out and the colour stored with it shows,
-    /// as Pillow's `convert("RGB")` has it.
+    /// The background under transparency, as RGB. Without one, opacity is dropped and the stored
+    /// colour shows, as Pillow's `convert("RGB")` has it.
     pub background: Option<[u8; 3]>,
 }
 
@@ -45,7 +46,8 @@ fn narrow(pair: &[u8]) -> u8 {
     ((u32::from(u16::from_be_bytes([pair[0], pair[1]])) + 128) / 257) as u8
 }
 
-/// `value` at opacity `alpha` over `below`, rounded. Colours hidden below full transparency are often black or random.
+/// `value` at opacity `alpha` over `below`, rounded. Colours hidden below full transparency are
+/// often black or random.
 fn over(value: u8, alpha: u8, below: u8) -> u8 {
     let (value, alpha, below) = (u32::from(value), u32::from(alpha), u32::from(below));
     ((value * alpha + below * (255 - alpha) + 127) / 255) as u8
@@ -98,8 +100,9 @@ impl Canvas {
         pixels.for_each(|(pixel, target)| self.put_decoded(layout, pixel, target));
     }
 
-    /// The window of a decoded picture, moved together in the memory of the picture itself: that of a picture of 100 MB is not
-    /// taken twice. The layout has at least as many bytes as a pixel of the canvas.
+    /// The window of a decoded picture, moved together in the memory of the picture itself: that of
+    /// a picture of 100 MB is not taken twice. The layout has at least as many bytes as a pixel of
+    /// the canvas.
     pub(super) fn cut(&self, mut pixels: Vec<u8>, layout: Layout, width: u32, window: Window) -> Vec<u8> {
         let (from, to) = (layout.bytes(), self.channels as usize);
         let unchanged = from == to && layout == Layout::RGB;

@@ -1,5 +1,5 @@
-//! A small letter set of our own, five dots wide and seven high, for captions in pictures. Drawn here so that no font file,
-//! licence or renderer comes with a frame number.
+//! A small letter set of our own, five dots wide and seven high, for captions in pictures. Drawn
+//! here so that no font file, licence or renderer comes with a frame number.
 
 use super::Picture;
 
@@ -14,7 +14,7 @@ const ADVANCE: u32 = WIDTH + 1;
 
 /// The first character of [`LETTERS`].
 const FIRST: u8 = b' ';
-/// What is not in the set.
+/// The replacement of characters outside the set.
 const BOX: [u8; 7] = [0x1f, 0x11, 0x11, 0x11, 0x11, 0x11, 0x1f];
 
 /// Space to tilde; a row of dots is a byte, its bit 4 the leftmost dot.
@@ -54,7 +54,7 @@ const LETTERS: [[u8; 7]; 95] = [
     [0x18, 0x04, 0x04, 0x02, 0x04, 0x04, 0x18], [0x00, 0x00, 0x08, 0x15, 0x02, 0x00, 0x00],                                             // }~
 ];
 
-/// How many dots wide `text` is when drawn by [`Picture::draw_text`] with scale 1.
+/// The width of `text` in dots when drawn by [`Picture::draw_text`] with scale 1.
 #[must_use]
 pub fn caption_width(text: &str) -> u32 {
     (text.chars().count() as u32 * ADVANCE).saturating_sub(1)
@@ -72,8 +72,9 @@ pub fn caption_fitting(text: &str, dots: u32) -> String {
 }
 
 impl Picture {
-    /// Writes `text` (ASCII; other characters become boxes) with its upper left corner at (`x`, `y`), each dot of a letter
-    /// `scale` pixels wide. Letters are [`CAPTION_HEIGHT`] dots high; what sticks out is cut off.
+    /// Writes `text` (ASCII; other characters become boxes) with its upper left corner at (`x`,
+    /// `y`), each dot of a letter `scale` pixels wide. Letters are [`CAPTION_HEIGHT`] dots high;
+    /// parts outside are cut off.
     pub fn draw_text(&mut self, text: &str, x: u32, y: u32, scale: u32, color: [u8; 3]) {
         // A grey picture takes the luma of the colour (ITU-R BT.601).
         let luma = (f64::from(color[0]) * 0.299 + f64::from(color[1]) * 0.587 + f64::from(color[2]) * 0.114).round() as u8;

@@ -3,12 +3,14 @@
 use super::{Canvas, Limits, Picture, PictureError, PictureFile};
 
 impl Picture {
-    /// Decodes a file to RGB, upright: the EXIF orientation is applied, grey is repeated, a palette looked up, 16 bits rounded
-    /// to 8, transparency laid over white, CMYK converted. [`PictureFile`] does it in two steps, for a window of the picture.
+    /// Decodes a file to RGB, upright: the EXIF orientation is applied, grey is repeated, a palette
+    /// looked up, 16 bits rounded to 8, transparency laid over white, CMYK converted.
+    /// [`PictureFile`] does it in two steps, for a window of the picture.
     ///
     /// # Errors
-    /// When the bytes are in no format that is read, are damaged or cut off, or would take more memory than `limits` allow. A
-    /// picture that claims too much is refused before anything is allocated for it.
+    /// When the bytes are in no format that is read, are damaged or cut off, or would take more
+    /// memory than `limits` allow. A picture that claims too much is refused before anything is
+    /// allocated for it.
     pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, PictureError> {
         decode(bytes, limits, &Canvas::default())
     }

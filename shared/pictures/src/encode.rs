@@ -32,7 +32,8 @@ impl Picture {
     /// The picture as a JPEG file of `quality` 1 to 100, without opacity.
     ///
     /// # Errors
-    /// When the picture has no pixels, a number of channels that JPEG does not know, or a side above 65,535.
+    /// When the picture has no pixels, a number of channels that JPEG does not know, or a side
+    /// above 65,535.
     pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, PictureError> {
         self.encode(|p, color, file| {
             JpegEncoder::new_with_quality(file, quality).write_image(&p.pixels, p.width, p.height, color)
@@ -42,7 +43,8 @@ impl Picture {
     /// The picture as a WebP file without loss.
     ///
     /// # Errors
-    /// When the picture has no pixels, a number of channels that WebP does not know, or a side above 16,384.
+    /// When the picture has no pixels, a number of channels that WebP does not know, or a side
+    /// above 16,384.
     pub fn to_webp(&self) -> Result<Vec<u8>, PictureError> {
         self.encode(|p, color, file| WebPEncoder::new_lossless(file).write_image(&p.pixels, p.width, p.height, color))
     }

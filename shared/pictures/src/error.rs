@@ -1,8 +1,8 @@
-//! What one picture may cost, and why one was not accepted.
+//! Limits on the cost of one picture, and the errors of decoding.
 
 use thiserror::Error;
 
-/// What one picture may cost.
+/// Limits on the cost of one picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Memory that the file and all that is allocated to decode it may take together.
@@ -38,15 +38,15 @@ pub enum PictureError {
         width: u32,
         /// Rows claimed.
         height: u32,
-        /// What decoding takes at its peak, in MiB.
+        /// The peak memory of decoding, in MiB.
         needed: u64,
-        /// What is allowed, in MiB.
+        /// The limit, in MiB.
         allowed: u64,
     },
     /// The file is damaged, cut off, or uses what the decoder does not know.
     #[error("damaged: {what}")]
     Damaged {
-        /// What does not hold.
+        /// The check that failed.
         what: String,
     },
     /// A picture that cannot be written as PNG.
@@ -56,12 +56,12 @@ pub enum PictureError {
         width: u32,
         /// Rows.
         height: u32,
-        /// What is wrong with it.
+        /// The defect.
         what: String,
     },
 }
 
-/// What an error of a decoder from a library says about the file: its own text is for those who write programs with it.
+/// Translates an error of a decoder library into words about the file.
 pub(super) fn of_image(error: image::ImageError) -> String {
     use image::ImageError;
     match error {

@@ -8,16 +8,17 @@ use image::metadata::Orientation;
 const ORIENTATION: u32 = 0x0112;
 /// The tag by which DNG files give the version of the format.
 const DNG_VERSION: u32 = 0xc612;
-/// The tag that says of a picture in a TIFF file what it is for; the lowest bit is set for a preview.
+/// The tag that says of a picture in a TIFF file what it is for; the lowest bit is set for a
+/// preview.
 const SUBFILE_TYPE: u32 = 0x00fe;
 
-/// What the block says; `None` where it says nothing, is malformed, or gives no number from 1 to 8.
+/// The orientation in the block; `None` if it is missing, malformed, or not from 1 to 8.
 pub(super) fn orientation(block: &[u8]) -> Option<Orientation> {
     let value = Directory::first(block)?.integer(ORIENTATION)?;
     u8::try_from(value).ok().and_then(Orientation::from_exif)
 }
 
-/// Whether a TIFF file is the raw data of a camera: its first picture is only a preview then.
+/// Returns true if a TIFF file is the raw data of a camera, whose first picture is only a preview.
 pub(super) fn is_raw(file: &[u8]) -> bool {
     let directory = Directory::first(file);
     directory.is_some_and(|d| d.find(DNG_VERSION).is_some() || d.integer(SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1))
@@ -55,7 +56,8 @@ impl<'a> Directory<'a> {
         self.entries.chunks_exact(12).find(|entry| self.number(&entry[..2]) == tag)
     }
 
-    /// The first value of a tag that is an integer of at most four bytes; negative ones come out large.
+    /// The first value of a tag that is an integer of at most four bytes; negative ones come out
+    /// large.
     fn integer(&self, tag: u32) -> Option<u32> {
         let entry = self.find(tag)?;
         // BYTE, SBYTE and UNDEFINED; SHORT and SSHORT; LONG and SLONG.

@@ -1,6 +1,6 @@
-//! A picture's file in two steps: its header is read, and then, once its cost is agreed to, a window of it decoded. A hostile
-//! file must cost neither memory nor time: what it claims is known before a decoder allocates for it, and a panic of a decoder
-//! is an error of the file.
+//! A picture's file in two steps: its header is read, and then, once its cost is agreed to, a
+//! window of it decoded. A hostile file must cost neither memory nor time: what it claims is known
+//! before a decoder allocates for it, and a panic of a decoder is an error of the file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -43,7 +43,8 @@ fn guarded<T>(run: impl FnOnce() -> Result<T, PictureError>) -> Result<T, Pictur
 }
 
 impl<'a> PictureFile<'a> {
-    /// Tells the format by the first bytes and reads the header: extents, orientation, whether there is a colour profile.
+    /// Tells the format by the first bytes and reads the header: extents, orientation, whether
+    /// there is a colour profile.
     ///
     /// # Errors
     /// When the format is not read or the header is damaged.
@@ -90,7 +91,8 @@ impl<'a> PictureFile<'a> {
         }
     }
 
-    /// Where a point of the stored picture, in pixels from its upper left corner, lies in the upright one.
+    /// Maps a point of the stored picture, in pixels from its upper left corner, to the upright
+    /// one.
     #[must_use]
     pub fn upright(&self, (x, y): (f64, f64)) -> (f64, f64) {
         let (width, height) = self.stored_extents();
@@ -120,7 +122,8 @@ impl<'a> PictureFile<'a> {
         Window::whole(self.width(), self.height())
     }
 
-    /// Whether a colour profile (ICC) is embedded. It is not applied: the samples are taken for sRGB.
+    /// Returns true if a colour profile (ICC) is embedded. It is not applied: samples are taken as
+    /// sRGB.
     #[must_use]
     pub fn has_profile(&self) -> bool {
         match &self.kind {
@@ -154,14 +157,16 @@ impl<'a> PictureFile<'a> {
         if self.turn.is_none() { decoding } else { decoding.max(6 * pixels) }
     }
 
-    /// The pixels of `window` of the upright picture. Of an animation the first frame is taken. Samples of 16 bits are rounded
-    /// to 8, a palette is looked up, CMYK converted, transparency laid over the background.
+    /// The pixels of `window` of the upright picture. Of an animation the first frame is taken.
+    /// Samples of 16 bits are rounded to 8, a palette is looked up, CMYK converted, transparency
+    /// laid over the background.
     ///
     /// # Errors
     /// When the file is damaged or cut off. What lies outside the window need not be looked at.
     ///
     /// # Panics
-    /// When the window is empty or not within the picture, or the canvas has neither 1 nor 3 channels.
+    /// When the window is empty or not within the picture, or the canvas has neither 1 nor 3
+    /// channels.
     pub fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, PictureError> {
         let ((width, height), (across, down)) = (self.stored_extents(), self.extents());
         let within = |first: u32, n: u32, all: u32| n > 0 && first.checked_add(n).is_some_and(|end| end <= all);

@@ -1,4 +1,4 @@
-//! Which format a file has, by its first bytes; people have files lying about under a wrong suffix.
+//! Detection of file formats by the first bytes, because suffixes are often wrong.
 
 use super::PictureError;
 
@@ -73,8 +73,8 @@ const OTHERS: [(&[u8], &str); 38] = [
     (b"PAR1", "Parquet"),
 ];
 
-/// The brands of files in boxes (ISO/IEC 14496-12); the first that a file carries decides. `mif1` and `msf1` are shared by HEIC and
-/// AVIF, so they come last.
+/// The brands of files in boxes (ISO/IEC 14496-12); the first that a file carries decides. `mif1`
+/// and `msf1` are shared by HEIC and AVIF, so they come last.
 const BRANDS: [(&[u8], &str); 24] = [
     (b"avif", "AVIF"),
     (b"avis", "AVIF"),
@@ -102,7 +102,7 @@ const BRANDS: [(&[u8], &str); 24] = [
     (b"3gp4", "video (3GP)"),
 ];
 
-/// How far into a text file its first tag is looked for.
+/// The number of bytes of a text file that are searched for a tag.
 const TEXT_BYTES: usize = 1024;
 
 /// Tells the format.
@@ -122,7 +122,7 @@ pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
     other(bytes).or_else(|| known(bytes).map(Format::name))
 }
 
-/// Tells whether a file begins like a picture of a format that is read.
+/// Returns true if a file starts like a picture of a format that is read.
 #[must_use]
 pub fn is_read(bytes: &[u8]) -> bool {
     of(bytes).is_ok()
@@ -159,7 +159,8 @@ fn known(bytes: &[u8]) -> Option<Format> {
     }
 }
 
-/// A letter and a digit would make a picture of many a text, so a number or a comment must follow them.
+/// A letter and a digit would make a picture of many a text, so a number or a comment must follow
+/// them.
 fn is_pnm(bytes: &[u8]) -> bool {
     let Some((magic, rest)) = bytes.split_at_checked(2) else { return false };
     match magic {

@@ -1,4 +1,5 @@
-//! GIF: the first frame on its screen. Blocks are walked here, rows decoded by the crate `gif`, one at a time.
+//! GIF: the first frame on its screen. Blocks are walked here, rows decoded by the crate `gif`, one
+//! at a time.
 
 use std::num::NonZeroU64;
 
@@ -21,7 +22,7 @@ pub(super) struct Gif<'a> {
     bytes: &'a [u8],
     width: u32,
     height: u32,
-    /// Where the first frame lies on the screen.
+    /// The position of the first frame on the screen.
     frame: Window,
     interlaced: bool,
     profile: bool,
@@ -56,7 +57,7 @@ impl<'a> Gif<'a> {
                     at = after_blocks(bytes, at + 2)?;
                 }
                 0x3b => return Err("it holds no picture".into()),
-                other => return Err(format!("byte {at} is {other:#04x} where a block is expected")),
+                other => return Err(format!("byte {at} is {other:#04x}, expected a block")),
             }
         }
         let head = part(bytes, at, 10)?;
@@ -86,7 +87,8 @@ impl<'a> Gif<'a> {
         self.profile
     }
 
-    /// Bytes that decoding `window` takes: the result, and a copy of metadata, which is below the file's length.
+    /// Bytes that decoding `window` takes: the result, and a copy of metadata, which is below the
+    /// file's length.
     pub(super) fn memory(&self, window: Window) -> u64 {
         3 * u64::from(window.width) * u64::from(window.height) + 2 * self.bytes.len() as u64 + WORKING_BYTES
     }
@@ -142,7 +144,7 @@ impl<'a> Gif<'a> {
     }
 }
 
-/// Where the byte after a chain of sub-blocks stands; an empty one ends it.
+/// The position behind a chain of sub-blocks; an empty one ends it.
 fn after_blocks(bytes: &[u8], mut at: usize) -> Result<usize, String> {
     loop {
         let length = usize::from(part(bytes, at, 1)?[0]);

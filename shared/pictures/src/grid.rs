@@ -2,8 +2,8 @@
 
 use super::Picture;
 
-/// Lays pictures out in rows of `columns`, `padding` white pixels between and around them. The cells have the size of the
-/// largest picture; the result is RGB if any picture is.
+/// Lays pictures out in rows of `columns`, `padding` white pixels between and around them. The
+/// cells have the size of the largest picture; the result is RGB if any picture is.
 #[must_use]
 pub fn grid(pictures: &[Picture], columns: usize, padding: u32) -> Picture {
     let largest = |side: fn(&Picture) -> u32| pictures.iter().map(side).max().unwrap_or(0);

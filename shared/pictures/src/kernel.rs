@@ -1,6 +1,15 @@
-//! Resampling kernels as Pillow has them (`src/libImaging/Resample.c`, `precompute_coeffs`): as wide as the footprint of a
-//! target pixel when shrinking, so that nothing is skipped. Weights are in f64; whoever applies them rounds as the mode of the
-//! picture asks.
+//! Resampling kernels as Pillow has them (`src/libImaging/Resample.c`, `precompute_coeffs`): as
+//! wide as the footprint of a target pixel when shrinking, so that nothing is skipped. Weights are
+//! in f64; the caller rounds as the mode of the picture asks.
+//!
+//! ```
+//! use fledge_pictures::kernel::Kernel;
+//!
+//! // Half the pixels: each target is a sum of source pixels whose weights sum to 1.
+//! let weights = Kernel::BILINEAR.weights(8, 4);
+//! assert_eq!(weights.iter().count(), 4);
+//! assert!(weights.iter().all(|(_, factors)| (factors.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+//! ```
 
 use std::f64::consts::PI;
 
@@ -11,7 +20,8 @@ pub struct Kernel {
     value: fn(f64) -> f64,
 }
 
-/// For each target pixel along one axis, the source pixels that count and their weights, which add up to 1.
+/// For each target pixel along one axis, the source pixels that count and their weights, which add
+/// up to 1.
 #[derive(Clone, Debug)]
 pub struct Weights {
     /// First source pixel of each, and how many.
@@ -81,9 +91,9 @@ fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { libm::sin(x * PI) / (x * PI) }
 }
 
-/// Whether columns become shorter before rows do, from (width, height) `from` to `to`. That shows, because the first pass
-/// rounds. This is the rule of Pillow 13: the height shrinks, and by more than twice as many pixels as the width. Before that
-/// version rows always came first.
+/// Returns true if columns are resampled before rows, from (width, height) `from` to `to`. The
+/// order matters, because the first pass rounds. This is the rule of Pillow 13: the height shrinks,
+/// and by more than twice as many pixels as the width. Before that version rows always came first.
 #[must_use]
 pub fn columns_first(from: (u32, u32), to: (u32, u32)) -> bool {
     let (across, down) = (i64::from(from.0) - i64::from(to.0), i64::from(from.1) - i64::from(to.1));

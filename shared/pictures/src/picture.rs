@@ -38,7 +38,8 @@ impl Picture {
         Self { width: window.width, height: window.height, channels: self.channels, pixels }
     }
 
-    /// Copies `other` so that its upper left corner lies at (`x`, `y`); what sticks out is cut off. Grey is repeated into RGB.
+    /// Copies `other` so that its upper left corner lies at (`x`, `y`); parts outside are cut off.
+    /// Grey is repeated into RGB.
     pub fn paste(&mut self, other: &Self, x: u32, y: u32) {
         let (n, from) = (self.channels as usize, other.channels as usize);
         let columns = other.width.min(self.width.saturating_sub(x)) as usize;

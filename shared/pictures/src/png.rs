@@ -1,5 +1,5 @@
-//! PNG: chunks found and checked here, rows inflated and unfiltered by the crate `png`, one at a time, so that only a window's
-//! rows are kept.
+//! PNG: chunks found and checked here, rows inflated and unfiltered by the crate `png`, one at a
+//! time, so that only a window's rows are kept.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
@@ -16,9 +16,11 @@ const HEAD_BYTES: usize = 33;
 const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
 /// Deflate makes at most 258 bytes of 2 bits.
 const EXPANSION_LIMIT: u64 = 1032;
-/// What inflating takes beside rows: the last 32 KiB as history, its tables, rows held in advance.
+/// The memory of inflating beside rows: the last 32 KiB as history, its tables, rows held in
+/// advance.
 const WORKING_BYTES: u64 = 448 << 10;
-/// First column, first row, and the distances between columns and rows, of the seven passes of an interlaced picture.
+/// First column, first row, and the distances between columns and rows, of the seven passes of an
+/// interlaced picture.
 const PASSES: [[u32; 4]; 7] = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
 /// A PNG of which the chunks were found.
@@ -31,7 +33,8 @@ pub(super) struct Png<'a> {
     interlaced: bool,
     profile: bool,
     turn: Turn,
-    /// What the pixels need, in order: signature with header, palette, transparency, all data. Nothing else reaches the decoder.
+    /// The chunks that decoding needs, in order: signature with header, palette, transparency, all
+    /// data. Nothing else reaches the decoder.
     pieces: [&'a [u8]; 4],
     /// Why the file cannot be decoded. Kept until then: that a file claims too much is told first.
     damage: Option<String>,
@@ -116,7 +119,8 @@ impl<'a> Png<'a> {
     /// Bytes that decoding `window` takes: the result and rows.
     pub(super) fn memory(&self, window: Window) -> u64 {
         let row = (u64::from(self.width) * self.bits).div_ceil(8);
-        // Rows are unfiltered in a buffer of some, which grows by doubling, and expanded to samples of 8 or 16 bits.
+        // Rows are unfiltered in a buffer of some, which grows by doubling, and expanded to samples
+        // of 8 or 16 bits.
         let rows = row.saturating_mul(16).saturating_add(u64::from(self.width) * 8);
         (3 * u64::from(window.width)).saturating_mul(u64::from(window.height)).saturating_add(rows + WORKING_BYTES)
     }

@@ -1,4 +1,5 @@
-//! PNM: the portable bitmaps, greymaps and pixmaps of Netpbm, as text or binary, and PAM; decoded whole by the crate `image`.
+//! PNM: the portable bitmaps, greymaps and pixmaps of Netpbm, as text or binary, and PAM; decoded
+//! whole by the crate `image`.
 
 use std::io::Cursor;
 

@@ -37,8 +37,8 @@ fn a_png_holds_the_same_pixels() {
 fn every_truncation_of_a_png_or_jpeg_is_refused() {
     for bytes in [ramp(20, 20).to_png().expect("encode"), jpeg_of(&ramp(20, 20))] {
         assert!(Picture::decode(&bytes, &Limits::default()).is_ok());
-        // The last twelve bytes of a PNG are its empty end chunk, the last two of a JPEG its end marker: without them all pixels are
-        // there.
+        // The last twelve bytes of a PNG are its empty end chunk, the last two of a JPEG its end
+        // marker: without them all pixels are there.
         let end = bytes.len() - if bytes[1] == b'P' { 12 } else { 2 };
         for cut in 0..end {
             assert!(Picture::decode(&bytes[..cut], &Limits::default()).is_err(), "cut at {cut} of {}", bytes.len());
@@ -154,7 +154,8 @@ fn pnm_is_read_as_text_and_binary() {
     }
 }
 
-/// A TIFF of one strip. A tag has its number, the kind of its values (3: 16 bits, 4: 32 bits) and them.
+/// A TIFF of one strip. A tag has its number, the kind of its values (3: 16 bits, 4: 32 bits) and
+/// them.
 fn tiff(little: bool, tags: &[(u16, u16, &[u32])], strip: &[u8]) -> Vec<u8> {
     let two = |n: u32| if little { (n as u16).to_le_bytes() } else { (n as u16).to_be_bytes() };
     let four = |n: u32| if little { n.to_le_bytes() } else { n.to_be_bytes() };

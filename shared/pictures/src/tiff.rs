@@ -1,6 +1,6 @@
-//! TIFF: the first picture of a file, decoded whole by the crate `tiff`. Grey, RGB and CMYK of up to 16 bits, with or without
-//! opacity, in strips or tiles, packed with LZW, Deflate, PackBits, JPEG or the methods of fax machines. Palettes are
-//! refused by name: the crate has none.
+//! TIFF: the first picture of a file, decoded whole by the crate `tiff`. Grey, RGB and CMYK of up
+//! to 16 bits, with or without opacity, in strips or tiles, packed with LZW, Deflate, PackBits,
+//! JPEG or the methods of fax machines. Palettes are refused by name: the crate has none.
 
 use std::io::Cursor;
 
@@ -98,7 +98,8 @@ impl<'a> Tiff<'a> {
         row.saturating_mul(u64::from(self.height))
     }
 
-    /// Bytes that decoding `window` takes: all samples, once more for a strip that holds all of them, and the result.
+    /// Bytes that decoding `window` takes: all samples, once more for a strip that holds all of
+    /// them, and the result.
     pub(super) fn memory(&self, window: Window) -> u64 {
         let row = u64::from(self.width) * 8;
         let result = 3 * u64::from(window.width) * u64::from(window.height);
@@ -129,7 +130,7 @@ impl<'a> Tiff<'a> {
         Ok(picture)
     }
 
-    /// What [`Self::pixel`] gives.
+    /// The layout of [`Self::pixel`].
     fn colors(&self) -> Layout {
         match self.color {
             ColorType::CMYK(_) => Layout::RGB,

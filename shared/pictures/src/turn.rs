@@ -4,8 +4,9 @@ use image::metadata::Orientation;
 
 use super::{Picture, Window, exif};
 
-/// How the stored picture is turned and mirrored to stand upright. Upright pixel (x, y) is the stored one whose column and row
-/// are x and y, exchanged if `exchanged`, then counted from the right if `from_right`, from below if `from_below`.
+/// The rotation and reflection that turn the stored picture upright. Upright pixel (x, y) is the
+/// stored one whose column and row are x and y, exchanged if `exchanged`, then counted from the
+/// right if `from_right`, from below if `from_below`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Turn {
     exchanged: bool,
@@ -30,20 +31,21 @@ impl From<Orientation> for Turn {
 }
 
 impl Turn {
-    /// The turn that an EXIF block asks for; none if it is malformed. Some writers leave the name of the block in front of it.
+    /// The turn that an EXIF block asks for; none if it is malformed. Some writers leave the name
+    /// of the block in front of it.
     pub(super) fn of_exif(exif: &[u8]) -> Self {
         let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
         exif::orientation(exif).map(Self::from).unwrap_or_default()
     }
 
-    /// Where a point of the stored picture of that width and height lies in the upright one.
+    /// Maps a point of the stored picture of that width and height to the upright one.
     pub(super) fn upright(self, (x, y): (f64, f64), (width, height): (f64, f64)) -> (f64, f64) {
         let x = if self.from_right { width - x } else { x };
         let y = if self.from_below { height - y } else { y };
         if self.exchanged { (y, x) } else { (x, y) }
     }
 
-    /// Whether the stored picture is the upright one.
+    /// Returns true if the stored picture is upright.
     pub(super) fn is_none(self) -> bool {
         self == Self::default()
     }
@@ -53,7 +55,7 @@ impl Turn {
         if self.exchanged { (height, width) } else { (width, height) }
     }
 
-    /// Where a window of the upright picture lies in the stored one of `width` × `height`.
+    /// Maps a window of the upright picture to the stored one of `width` × `height`.
     pub(super) fn stored(self, window: Window, width: u32, height: u32) -> Window {
         let (columns, rows) = ((window.left, window.width), (window.top, window.height));
         let ((left, across), (top, down)) = if self.exchanged { (rows, columns) } else { (columns, rows) };

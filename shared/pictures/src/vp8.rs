@@ -1,5 +1,5 @@
-//! The header of a lossy WebP's key frame (RFC 6386, sections 9 and 19.2), as far as a decoder allocates by it: extents and the
-//! lengths of its partitions.
+//! The header of a lossy WebP's key frame (RFC 6386, sections 9 and 19.2), as far as a decoder
+//! allocates by it: extents and the lengths of its partitions.
 
 /// The extents of a key frame, after its partitions were found to lie within its bytes.
 pub(super) fn extents(bytes: &[u8]) -> Result<(u32, u32), String> {
@@ -107,7 +107,8 @@ impl<'a> Fields<'a> {
 mod tests {
     use super::*;
 
-    /// Codes bits of equal probability, as section 7.3 describes: a carry may run back into what was written.
+    /// Codes bits of equal probability, as section 7.3 describes: a carry may run back into what
+    /// was written.
     fn coded(bits: &[u32]) -> Vec<u8> {
         let (mut low, mut range, mut shifted) = (0u128, 255u128, 0u32);
         for bit in bits {
@@ -126,10 +127,12 @@ mod tests {
         (low << (120 - shifted)).to_be_bytes().to_vec()
     }
 
-    /// A key frame of 20 × 10 pixels with segments, filter deltas, and `partitions` of the given lengths before the last.
+    /// A key frame of 20 × 10 pixels with segments, filter deltas, and `partitions` of the given
+    /// lengths before the last.
     fn frame(log2: u32, lengths: &[u8], held: usize) -> Vec<u8> {
         let mut bits = vec![0, 0, 1, 1, 1, 1];
-        // Four quantizers, of which the second is there; no filter strengths; one probability of three.
+        // Four quantizers, of which the second is there; no filter strengths; one probability of
+        // three.
         bits.extend([0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 0]);
         // The filter; deltas that are updated, the last of eight.
         bits.extend([0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1]);

@@ -1,5 +1,6 @@
-//! WebP: lossy, lossless, with transparency, animated (the first frame on its canvas). The container is walked here, so that
-//! what it claims is known and agrees before the decoder of the crate `image` allocates for it.
+//! WebP: lossy, lossless, with transparency, animated (the first frame on its canvas). The
+//! container is walked here, so that what it claims is known and agrees before the decoder of the
+//! crate `image` allocates for it.
 
 use std::io::Cursor;
 
@@ -15,8 +16,8 @@ use super::{Canvas, Picture, Window, vp8};
 const SIDE_LIMIT: u32 = 1 << 14;
 /// Tables and buffers.
 const WORKING_BYTES: u64 = 256 << 10;
-/// Tables of prefix codes that a byte of lossless data makes. Photographs make 0.4; data made for it up to 512, which is not
-/// counted: no sound file would pass.
+/// Tables of prefix codes that a byte of lossless data makes. Photographs make 0.4; data made for
+/// it up to 512, which is not counted: no sound file would pass.
 const TABLE_BYTES: u64 = 4;
 
 /// A WebP of which the container was walked.
@@ -25,7 +26,7 @@ pub(super) struct Webp<'a> {
     bytes: &'a [u8],
     width: u32,
     height: u32,
-    /// Whether the decoder gives transparency.
+    /// Set if the decoder gives transparency.
     alpha: bool,
     animated: bool,
     frame: Frame,
@@ -49,7 +50,7 @@ struct Frame {
     lossy_bytes: u64,
 }
 
-/// A chunk: its name, what is in it, and what follows it.
+/// A chunk: its name, its content, and the rest.
 struct Chunk<'a> {
     name: &'a [u8],
     body: &'a [u8],
@@ -116,7 +117,8 @@ impl Frame {
         if self.lossless {
             return lossless;
         }
-        // Luma and two colour planes of a quarter, in whole blocks; partitions are copied, and grow while they are read.
+        // Luma and two colour planes of a quarter, in whole blocks; partitions are copied, and grow
+        // while they are read.
         let (across, down) = (u64::from(self.width).next_multiple_of(16), u64::from(self.height).next_multiple_of(16));
         let lossy = across * down * 3 / 2 + across * 16 + 4 * self.lossy_bytes;
         // Transparency is decoded as four samples of which one is kept.
@@ -207,13 +209,14 @@ impl<'a> Webp<'a> {
         self.profile
     }
 
-    /// Bytes that decoding takes, whatever the window. There is no bound from the length of the file: a picture of one colour
-    /// is as short at any size.
+    /// Bytes that decoding takes, whatever the window. There is no bound from the length of the
+    /// file: a picture of one colour is as short at any size.
     pub(super) fn memory(&self) -> u64 {
         let canvas = u64::from(self.width) * u64::from(self.height);
         let frame = u64::from(self.frame.width) * u64::from(self.frame.height);
         let output = canvas * if self.alpha { 4 } else { 3 };
-        // A frame of an animation is laid on a canvas; opaque lossless pixels are decoded with four samples and copied.
+        // A frame of an animation is laid on a canvas; opaque lossless pixels are decoded with four
+        // samples and copied.
         let copies = match (self.animated, self.frame.lossless) {
             (true, _) => 4 * canvas + 4 * frame,
             (false, true) if !self.alpha => 4 * frame,

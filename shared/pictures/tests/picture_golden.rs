@@ -117,7 +117,8 @@ fn transparency_shows_the_background() {
 fn every_truncation_is_refused_or_loses_nothing() {
     for golden in goldens() {
         let whole = decode(&golden, open(&golden).whole(), &Canvas::default());
-        // What is seen of an animation or stands behind the pixels is not needed for its first picture.
+        // What is seen of an animation or stands behind the pixels is not needed for its first
+        // picture.
         let mut kept = 0;
         for cut in 0..golden.bytes.len() {
             if let Ok(picture) = Picture::decode(&golden.bytes[..cut], &Limits::default()) {

@@ -1,5 +1,5 @@
-//! What a file says it takes to decode is what it takes: all allocations are counted, on sound files and on damaged ones.
-//! One test only, so that no other allocates meanwhile.
+//! What a file says it takes to decode is what it takes: all allocations are counted, on sound
+//! files and on damaged ones. One test only, so that no other allocates meanwhile.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Cursor;
@@ -20,7 +20,8 @@ static PEAK: AtomicUsize = AtomicUsize::new(0);
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-// SAFETY: every call is passed on to the system's allocator as it came; beside it only counters change.
+// SAFETY: every call is passed on to the system's allocator as it came; beside it only counters
+// change.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         PEAK.fetch_max(HELD.fetch_add(layout.size(), Relaxed) + layout.size(), Relaxed);
@@ -46,7 +47,8 @@ const SLACK: u64 = 1 << 20;
 /// What the drawn damage may ask for; a file that asks for more is not decoded.
 const LIMIT: u64 = 64 << 20;
 
-/// Opens and decodes; the largest number of bytes held meanwhile by each step, and what was said of the second.
+/// Opens and decodes; the largest number of bytes held meanwhile by each step, and what was said of
+/// the second.
 fn cost(bytes: &[u8], window: impl Fn(&PictureFile<'_>) -> Window) -> (u64, Option<(u64, u64)>) {
     let reset = || {
         let held = HELD.load(Relaxed);
@@ -85,8 +87,8 @@ fn goldens() -> Vec<(String, Vec<u8>)> {
     paths.iter().map(|path| (path.display().to_string(), std::fs::read(path).expect("read"))).collect()
 }
 
-/// A drawn picture in every format that there is an encoder for: large, so that pixels outweigh tables, and noisy, so that
-/// the file is large too.
+/// A drawn picture in every format that there is an encoder for: large, so that pixels outweigh
+/// tables, and noisy, so that the file is large too.
 fn large() -> Vec<(&'static str, Vec<u8>)> {
     let (width, height) = (1100u32, 700u32);
     let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 25) as u8;

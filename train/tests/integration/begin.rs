@@ -65,7 +65,7 @@ fn state(run: &Path, step: u64) -> Vec<Golden> {
 
 #[test]
 fn a_run_begins_with_another_ones_averaged_generator_and_discriminator_and_then_needs_it_no_more() {
-    let scratch = Scratch::new("begin-whole");
+    let scratch = Scratch::new("begin");
     let (data, other) = (dataset(&scratch, "data", 8), dataset(&scratch, "other", 8));
     let (a, whole, broken) = (scratch.path("a"), scratch.path("whole"), scratch.path("broken"));
     source(&data, &a);

@@ -1,5 +1,4 @@
 //! The nearest pictures of a split, against a search by the definition. (The module is `shared`'s; its data sets are drawn here.)
-#![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 use crate::util;
 

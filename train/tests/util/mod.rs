@@ -100,6 +100,11 @@ fn pictures_of(name: &str, [b, channels, side, _]: [usize; 4]) -> Vec<f32> {
     fine.iter().enumerate().map(|(i, f)| 0.5 * at(i) + 0.5 * f).collect()
 }
 
+/// The first of the `found` numbers, as many as are `expected`: golden files hold the first pictures of a batch only.
+pub(crate) fn first_of(found: impl IntoIterator<Item = f32>, expected: &[f64]) -> Vec<f32> {
+    found.into_iter().take(expected.len()).collect()
+}
+
 /// Writes a data set of drawn `side`×`side` pictures in colour, as `prep build` would lay it out.
 pub(crate) fn drawn_dataset(folder: &Path, side: u32, splits: &[(&str, u64)]) {
     labelled_dataset(folder, side, splits, 0);

@@ -1,24 +1,31 @@
-//! Flags of other programs, answered with ours. A table of facts for each program says which of ours takes the place of which of
-//! theirs; the alphabetically nearest of ours seldom does.
+//! Flags of other programs, answered with ours. A table of facts for each program says which of
+//! ours takes the place of which of theirs; the alphabetically nearest of ours seldom does.
 //!
-//! Names are compared without case, hyphens and underscores: `--batch-size`, `--batch_size` and `--batchSize` are one name.
+//! Names are compared without case, hyphens and underscores: `--batch-size`, `--batch_size` and
+//! `--batchSize` are one name.
+//!
+//! ```
+//! use fledge_base::cli::foreign::folded;
+//!
+//! assert_eq!(folded("--batchSize"), folded("--batch_size"));
+//! ```
 
 use clap::{Arg, Command};
 
-/// What takes the place of flags of other programs that have these names.
+/// Our replacement for flags of other programs.
 #[derive(Clone, Copy, Debug)]
 pub struct Foreign {
     /// Their names, folded: in lower case, letters and digits only.
     pub theirs: &'static [&'static str],
-    /// What to type instead, `{}` standing for the value; nothing where there is nothing to type.
+    /// The replacement to type, with `{}` for the value; empty if there is none.
     pub ours: &'static str,
-    /// How their value becomes ours.
+    /// The conversion of the value.
     pub value: Value,
-    /// What else is to be said.
+    /// A further remark.
     pub note: &'static str,
 }
 
-/// How a value of theirs becomes one of ours.
+/// The conversion of a value.
 #[derive(Clone, Copy, Debug)]
 pub enum Value {
     /// It is the same; this one is shown where the user gave none.
@@ -64,7 +71,7 @@ impl Foreign {
         self
     }
 
-    /// What to type instead, for the value that the user gave.
+    /// The replacement to type, with the value that the user gave.
     #[must_use]
     pub fn typed(&self, value: Option<&str>) -> String {
         let value = match self.value {
@@ -93,7 +100,7 @@ pub fn folded(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Where answers are looked up.
+/// The tables in which answers are looked up.
 pub struct Answers<'a> {
     /// The program.
     pub program: &'a Command,
@@ -131,7 +138,7 @@ impl Answers<'_> {
         (!answers.is_empty()).then(|| answers.join("; "))
     }
 
-    /// Which command has the flag that `typed` begins with, where the command at hand has not.
+    /// The command that has the flag that `typed` starts with, if the current one lacks it.
     fn place(&self, typed: &str) -> String {
         let Some(long) = typed.split_whitespace().next().and_then(|word| word.strip_prefix("--")) else {
             return "here".to_owned();
@@ -149,7 +156,7 @@ impl Answers<'_> {
         self.command.get_arguments().filter(|arg| !arg.is_positional())
     }
 
-    /// Whether a word without its first hyphen is a flag of the command.
+    /// Returns true if a word without its first hyphen is a flag of the command.
     fn is_ours(&self, name: &str) -> bool {
         match name.strip_prefix('-') {
             Some(long) => long == "help" || long == "version" || self.flags().any(|arg| arg.get_long() == Some(long)),

@@ -1,5 +1,16 @@
-//! The name that a program was called by. Installed, the programs are `fledge-train` and so on, because `train` and `sample` are
-//! everybody's words; what they print then names commands as a user has to type them.
+//! The name that a program was called by. Installed, the programs are `fledge-train` and so on,
+//! because `train` and `sample` are everybody's words; what they print then names commands as a
+//! user has to type them.
+//!
+//! ```
+//! use std::ffi::OsStr;
+//!
+//! use fledge_base::cli::name::Called;
+//!
+//! let called = Called::by("train", Some(OsStr::new("/usr/bin/fledge-train")));
+//! assert_eq!(called.name(), "fledge-train");
+//! assert_eq!(called.spoken("run `train status RUN`"), "run `fledge-train status RUN`");
+//! ```
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -21,7 +32,7 @@ static CALLED: OnceLock<Called> = OnceLock::new();
 pub struct Called {
     program: &'static str,
     name: String,
-    /// What stands before the names of all four programs: `fledge-`, or nothing.
+    /// The prefix of the names of all four programs: `fledge-`, or nothing.
     prefix: String,
 }
 
@@ -41,14 +52,14 @@ impl Called {
         &self.name
     }
 
-    /// Whether commands are typed as the texts have them.
+    /// Returns true if commands are typed as the texts spell them.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.name == self.program
     }
 
-    /// `text` with every command in it as it has to be typed. A command is the name of a program before a flag, a path of a run or one of
-    /// its own commands; the word `train` alone is a word.
+    /// `text` with every command in it as it has to be typed. A command is the name of a program
+    /// before a flag, a path of a run or one of its own commands; the word `train` alone is a word.
     #[must_use]
     pub fn spoken<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.is_plain() {
@@ -78,19 +89,19 @@ impl Called {
     }
 }
 
-/// Whether `text` begins with a command of `program`.
+/// Returns true if `text` starts with a command of `program`.
 fn is_command(text: &str, program: &str, commands: &[&str]) -> bool {
     let Some(rest) = text.strip_prefix(program).and_then(|rest| rest.strip_prefix(' ')) else { return false };
     let word = rest.split(|c: char| !(c.is_alphanumeric() || c == '-')).next().unwrap_or_default();
     commands.contains(&word) || word == "COMMAND" || (word.starts_with("--") && word.len() > 2)
 }
 
-/// Notes what the program was called by; the first time counts.
+/// Remembers the name by which the program was called; the first call counts.
 pub(super) fn set(called: Called) -> &'static Called {
     CALLED.get_or_init(|| called)
 }
 
-/// What `program` was called by.
+/// The name by which `program` was called.
 #[must_use]
 pub fn of(program: &str) -> String {
     CALLED.get().filter(|called| called.program == program).map_or(program, |called| &called.name).to_owned()

@@ -1,5 +1,6 @@
-//! A command line → flags: the same for all programs, with what each knows about flags of others ([`super::foreign`]), completions for
-//! shells and man pages, all under the name that the program was called by.
+//! A command line → flags: the same for all programs, with what each knows about the flags of
+//! others ([`super::foreign`]), completions for shells and man pages, all under the name that the
+//! program was called by.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use super::name::{self, Called};
 use super::{Ending, UsageError, code_by, finish, own_code, print};
 use crate::fs;
 
-/// What a program knows about its command line beside its flags.
+/// The facts about a command line beyond its flags.
 pub struct Program {
     /// Its own name, whatever it is called by.
     pub name: &'static str,
@@ -34,7 +35,8 @@ pub fn no_settings(_: &str) -> Vec<String> {
     Vec::new()
 }
 
-/// The flags of this process; otherwise the exit code, where everything is said and done: help, completions, man pages, wrong usage.
+/// The flags of this process; otherwise the exit code, where everything is said and done: help,
+/// completions, man pages, wrong usage.
 ///
 /// # Errors
 /// The exit code to end with.
@@ -54,7 +56,7 @@ pub fn parse<P: Parser>(program: &Program) -> Result<P, ExitCode> {
     }
 }
 
-/// Says what is wrong with a command line, or what it asks for: help, the version.
+/// Prints the error of a command line, or the help or version that it asks for.
 fn refused(program: &Program, command: &Command, error: &clap::Error, words: &[OsString]) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument {
         let words: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
@@ -76,7 +78,8 @@ fn refused(program: &Program, command: &Command, error: &clap::Error, words: &[O
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// `command` under the name that the program was called by, the commands in its help as they have to be typed.
+/// `command` under the name that the program was called by, the commands in its help as they have
+/// to be typed.
 fn named(command: Command, called: &'static Called) -> Command {
     let command = command.name(called.name()).bin_name(called.name());
     if called.is_plain() { command } else { spoken(command, called) }
@@ -105,7 +108,7 @@ fn spoken(mut command: Command, called: &Called) -> Command {
     command.mut_args(say_arg).mut_subcommands(|command| spoken(command, called))
 }
 
-/// What `make install` asks every program for.
+/// The hidden commands that `make install` calls.
 fn tools() -> [Command; 2] {
     let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell));
     let folder = Arg::new("folder").required(true).value_parser(value_parser!(PathBuf));
@@ -124,7 +127,8 @@ fn run_tool(matches: &ArgMatches, mut command: Command) -> Done {
         clap_complete::generate(shell, &mut command, &name, &mut script);
         let mut script = String::from_utf8_lossy(&script).into_owned();
         if shell == Shell::Bash {
-            // clap_complete 4.6 sets one word for a hyphen of the name and looks for another: no command would be completed.
+            // clap_complete 4.6 sets one word for a hyphen of the name and looks for another: no
+            // command would be completed.
             script = script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
         }
         print(&script)?;

@@ -33,7 +33,7 @@ impl AppendFile {
         &self.path
     }
 
-    /// What is in it, from the beginning where nothing was read yet.
+    /// The open file, positioned at its beginning until something is read.
     #[must_use]
     pub fn reader(&self) -> &File {
         &self.file
@@ -42,7 +42,7 @@ impl AppendFile {
     /// Adds `bytes` at the end.
     ///
     /// # Errors
-    /// When the system refuses; what was written of them is taken back as far as that is possible.
+    /// When the system refuses; a partial write is undone if possible.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let mut written = 0;
         while written < bytes.len() {
@@ -63,7 +63,7 @@ impl AppendFile {
         Ok(())
     }
 
-    /// Cuts off what lies beyond the first `bytes`.
+    /// Truncates the file to its first `bytes`.
     ///
     /// # Errors
     /// When the system refuses.
@@ -71,7 +71,7 @@ impl AppendFile {
         fault::trip().and_then(|()| self.file.set_len(bytes)).map_err(failed("cut off the end of", &self.path))
     }
 
-    /// Makes what is written durable.
+    /// Makes the written bytes durable.
     ///
     /// # Errors
     /// When the system refuses.

@@ -13,13 +13,14 @@ use super::lock::create_exclusively;
 use super::names::TEMPORARY_SUFFIX;
 use super::operations::{replace, sync, sync_folder_of};
 
-/// A file being written under a temporary name; [`AtomicFile::commit`] gives it its final name, drop removes it unless it is kept.
+/// A file being written under a temporary name; [`AtomicFile::commit`] gives it its final name,
+/// drop removes it unless it is kept.
 #[derive(Debug)]
 pub struct AtomicFile {
     target: PathBuf,
     temporary: PathBuf,
     file: Option<File>,
-    /// Whether nothing is removed when it is dropped.
+    /// Set to keep the temporary file on drop.
     stays: bool,
     /// Bytes written since the last [`AtomicFile::sync_behind`].
     unsynced: usize,
@@ -45,7 +46,8 @@ impl AtomicFile {
         Ok(Self { target, temporary, file: Some(file), stays: false, unsynced: 0, behind: None })
     }
 
-    /// Goes on with the file that is called `temporary` and will be called `target`; nothing of it is lost, and it stays ([`Self::keep`]).
+    /// Goes on with the file that is called `temporary` and will be called `target`; nothing of it
+    /// is lost, and it stays ([`Self::keep`]).
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -66,16 +68,18 @@ impl AtomicFile {
         io::Seek::seek(file, io::SeekFrom::Start(length)).map(drop)
     }
 
-    /// Where the bytes lie until they have the final name, for another program that writes them.
+    /// The temporary path, for another program to write to.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.temporary
     }
 
-    /// Makes the written bytes durable and gives them the final name, replacing what had it.
+    /// Makes the written bytes durable and gives them the final name, replacing the file that had
+    /// it.
     ///
     /// # Errors
-    /// When syncing or renaming fails; the old file is then untouched and the temporary one is removed.
+    /// When syncing or renaming fails; the old file is then untouched and the temporary one is
+    /// removed.
     pub fn commit(mut self) -> Result<()> {
         self.sync()?;
         // Windows does not rename a file that is open.
@@ -85,23 +89,26 @@ impl AtomicFile {
         sync_folder_of(&self.target)
     }
 
-    /// Makes the written bytes durable under the temporary name: what can still fail in committing is a name.
+    /// Makes the written bytes durable under the temporary name: what can still fail in committing
+    /// is a name.
     ///
     /// # Errors
     /// When syncing fails.
     pub fn sync(&mut self) -> Result<()> {
         self.behind.take().map_or(Ok(()), joined).map_err(failed("sync", &self.target))?;
-        // `File` has no buffer of its own; sync_all reports delayed write errors (full disk) that close() swallows.
+        // `File` has no buffer of its own; sync_all reports delayed write errors (full disk) that
+        // close() swallows.
         self.file.as_ref().map_or(Ok(()), |file| sync(file, &self.target))
     }
 
-    /// From now on it stays under its temporary name, whatever happens, until it is committed: for a reader that finds out what of it is
-    /// whole ([`super::leftovers_of`]).
+    /// From now on it stays under its temporary name, whatever happens, until it is committed: for
+    /// a reader that finds out what of it is whole ([`super::leftovers_of`]).
     pub fn keep(&mut self) {
         self.stays = true;
     }
 
-    /// Lets a thread sync what is written so far, so that [`AtomicFile::commit`] need not wait for all of a large file.
+    /// Syncs the bytes written so far on another thread, so that [`AtomicFile::commit`] need not
+    /// wait for all of a large file.
     fn sync_behind(&mut self) -> io::Result<()> {
         if self.behind.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Ok(());
@@ -119,7 +126,7 @@ impl AtomicFile {
     }
 }
 
-/// What a thread came to.
+/// The result of a thread.
 fn joined(thread: JoinHandle<io::Result<()>>) -> io::Result<()> {
     thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs it panicked")))
 }
@@ -158,8 +165,9 @@ impl Drop for AtomicFile {
     }
 }
 
-/// Writes a whole file from parts like [`super::write()`], but does not wait until it is on the disk: for what is checked when it is read and can
-/// be made again. After a power cut the name may bear a torn file.
+/// Writes a whole file from parts like [`super::write()`], but does not wait until it is on the
+/// disk: for what is checked when it is read and can be made again. After a power cut the name may
+/// bear a torn file.
 ///
 /// # Errors
 /// When any step fails; the old content stays.
@@ -176,8 +184,8 @@ pub fn write_unsynced(path: impl AsRef<Path>, parts: &[&[u8]]) -> Result<()> {
     Ok(())
 }
 
-/// Gives what is called `target` its temporary name back, after a commit whose last step failed: it may have its name and yet not be
-/// on the disk.
+/// Gives what is called `target` its temporary name back, after a commit whose last step failed: it
+/// may have its name and yet not be on the disk.
 ///
 /// # Errors
 /// When it cannot be renamed.

@@ -1,4 +1,5 @@
-//! Names that no person gave: hidden files, and what desktops, servers and operating systems keep beside people's files.
+//! Names that no person gave: hidden files, and what desktops, servers and operating systems keep
+//! beside people's files.
 
 /// Why nobody means a file of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +28,7 @@ const FOLDERS: [&[u8]; 11] = [
 /// Files of Windows and macOS, in any case of their letters.
 const FILES: [&[u8]; 4] = [b"Thumbs.db", b"ehthumbs.db", b"desktop.ini", b"Icon\r"];
 
-/// Whether a path, with `/` between its parts, names such a file or one in such a folder.
+/// Classifies a path, with `/` between its parts, that names such a file or one in such a folder.
 #[must_use]
 pub fn byproduct(path: &[u8]) -> Option<Byproduct> {
     let is_one = |known: &[&[u8]], part: &[u8]| known.iter().any(|name| name.eq_ignore_ascii_case(part));

@@ -1,4 +1,4 @@
-//! Who fills a folder or makes a file: one process at a time, by an advisory lock.
+//! Exclusive claims to a folder or file: one process at a time, by an advisory lock.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,8 @@ use super::error::Result;
 use super::lock::Lock;
 use super::operations::remove;
 
-/// Proof that this process is the only one to write something, until it is dropped. The claim ends with the process, however that ends;
-/// the file of one that was killed is used by the next.
+/// Proof that this process is the only one to write something, until it is dropped. The claim ends
+/// with the process, however that ends; the file of one that was killed is used by the next.
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
@@ -16,8 +16,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Claims by the lock file `path`, which should end in [`super::TEMPORARY_SUFFIX`] and is gone at the end; `None` when another
-    /// process has it.
+    /// Claims by the lock file `path`, which should end in [`super::TEMPORARY_SUFFIX`] and is gone
+    /// at the end; `None` when another process has it.
     ///
     /// # Errors
     /// As [`Lock::take`].
@@ -46,7 +46,7 @@ impl Drop for Claim {
     }
 }
 
-/// Whether `file` is what bears the name `path`.
+/// Returns true if `path` names the open `file`.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! What the system refused.
+//! Errors of file operations.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[error("cannot {operation} {path}")]
 pub struct FsError {
-    /// What was tried, as a verb: "write", "rename", …
+    /// The operation, as a verb: "write", "rename", …
     pub operation: &'static str,
     /// The file or folder concerned.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error that the system returned.
     pub source: io::Error,
 }
 

@@ -1,4 +1,17 @@
-//! Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk, or a file system lacks something.
+//! Fault injection for tests: the n-th create, write, sync or rename fails as on a full disk, or a
+//! file system lacks something.
+//!
+//! ```
+//! # #[cfg(feature = "faults")] {
+//! use fledge_base::fs::{self, fault};
+//!
+//! let file = std::env::temp_dir().join(format!("fledge-fault-example-{}", std::process::id()));
+//! fault::fail_after(2);
+//! assert!(fs::write(&file, b"a").is_err());
+//! assert!(fault::stop() < 0, "an operation failed");
+//! assert!(!file.exists());
+//! # }
+//! ```
 
 #[cfg(feature = "faults")]
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering};
@@ -32,14 +45,15 @@ pub fn fail_after(n: i64) {
     fail(FROM, n);
 }
 
-/// Lets `n` operations of this process succeed, the next one fail, and all others succeed: an error that is passed over shows.
+/// Lets `n` operations of this process succeed, the next one fail, and all others succeed: an error
+/// that is passed over shows.
 #[cfg(feature = "faults")]
 pub fn fail_once_after(n: i64) {
     fail(ONCE, n);
 }
 
-/// Like [`fail_after`], but the first failing operation, if it is a write, still takes half of its bytes, as a disk does that becomes
-/// full.
+/// Like [`fail_after`], but the first failing operation, if it is a write, still takes half of its
+/// bytes, as a disk does that becomes full.
 #[cfg(feature = "faults")]
 pub fn fail_short_after(n: i64) {
     fail(SHORT, n);
@@ -56,7 +70,7 @@ pub(super) fn trip() -> std::io::Result<()> {
     allowed(REMAINING.fetch_sub(1, Ordering::SeqCst))
 }
 
-/// How many of the `bytes` that are to be written may be.
+/// The number of `bytes` that may be written.
 #[cfg(feature = "faults")]
 pub(super) fn room(bytes: usize) -> std::io::Result<usize> {
     let remaining = REMAINING.fetch_sub(1, Ordering::SeqCst);
@@ -78,7 +92,8 @@ fn allowed(remaining: i64) -> std::io::Result<()> {
 #[cfg(feature = "faults")]
 static LACKED: [AtomicI32; Feature::ALL.len()] = [const { AtomicI32::new(0) }; Feature::ALL.len()];
 
-/// Lets the system refuse everything of this process that needs `feature`, with the system's error `errno`; 0 ends it.
+/// Lets the system refuse everything of this process that needs `feature`, with the system's error
+/// `errno`; 0 ends it.
 #[cfg(feature = "faults")]
 pub fn lack(feature: Feature, errno: i32) {
     LACKED[feature as usize].store(errno, Ordering::SeqCst);

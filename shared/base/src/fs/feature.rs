@@ -1,8 +1,8 @@
-//! What some file systems lack.
+//! Features that some file systems lack.
 
 use std::io;
 
-/// What a file system may be without.
+/// A feature that a file system may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
     /// Making the names in a folder durable: CIFS, FUSE, VirtualBox and 9p often have none.
@@ -23,7 +23,7 @@ impl Feature {
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; 6] = [Self::SyncFolder, Self::SyncFile, Self::Lock, Self::Map, Self::Replace, Self::Exclusive];
 
-    /// What is not guaranteed without it.
+    /// The warning that says what is no longer guaranteed without it.
     pub(super) fn loss(self) -> &'static str {
         match self {
             Self::SyncFolder => {
@@ -51,7 +51,8 @@ impl Feature {
         }
     }
 
-    /// Whether `error` says that the file system has no such thing, rather than that it failed.
+    /// Returns true if `error` means that the file system lacks the feature, rather than that the
+    /// operation failed.
     #[must_use]
     pub fn is_lacking(self, error: &io::Error) -> bool {
         #[cfg(unix)]

@@ -11,8 +11,8 @@ use super::lock::create_exclusively;
 use super::names::{TEMPORARY_SUFFIX, retired_name, staged_name};
 use super::operations::{create_folder, remove, rename_alone, sync_folder, sync_folder_of};
 
-/// A folder being filled under a temporary name beside its final one; like [`super::AtomicFile`] for a set of files that only
-/// mean something together (a checkpoint).
+/// A folder being filled under a temporary name beside its final one; like [`super::AtomicFile`]
+/// for a set of files that only mean something together (a checkpoint).
 #[derive(Debug)]
 pub struct AtomicFolder {
     target: PathBuf,
@@ -33,15 +33,16 @@ impl AtomicFolder {
         Ok(Self { target, temporary, committed: false })
     }
 
-    /// Where to write the folder's files meanwhile.
+    /// The temporary folder to write the files into until the commit.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.temporary
     }
 
-    /// Writes one file of the folder, `name` being relative to it; the folder above the file must exist. Nobody sees it before the
-    /// commit, so it needs no temporary name; and it is not synced by itself, which for thousands of small files takes longer than
-    /// making them: only for what can be made again.
+    /// Writes one file of the folder, `name` being relative to it; the folder above the file must
+    /// exist. Nobody sees it before the commit, so it needs no temporary name; and it is not synced
+    /// by itself, which for thousands of small files takes longer than making them: only for what
+    /// can be made again.
     ///
     /// # Errors
     /// When the system refuses.
@@ -50,9 +51,10 @@ impl AtomicFolder {
         fault::trip().and_then(|()| create_exclusively(&path)?.write_all(bytes)).map_err(failed("write", &path))
     }
 
-    /// Gives the folder its final name. A folder that has the name already steps aside first and is removed when the new
-    /// one is in place; if that fails, the old one gets its name back. Hidden files and what systems keep in a folder are nobody's
-    /// of the folder's files and stay under the name.
+    /// Gives the folder its final name. A folder that has the name already steps aside first and is
+    /// removed when the new one is in place; if that fails, the old one gets its name back. Hidden
+    /// files and what systems keep in a folder are nobody's of the folder's files and stay under
+    /// the name.
     ///
     /// # Errors
     /// When syncing or renaming fails; the folder has what it had before.
@@ -78,8 +80,8 @@ impl AtomicFolder {
     }
 }
 
-/// Clears up what a process left that was killed while it made the folder `target`. One that was killed between the two renames of
-/// a commit left the old folder without its name: it gets it back.
+/// Cleans up after a process that was killed while it made the folder `target`. One that was killed
+/// between the two renames of a commit left the old folder without its name: it gets it back.
 ///
 /// # Errors
 /// When the system refuses.
@@ -94,8 +96,8 @@ pub fn recover_folder(target: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Removes a folder so that it is there whole or not at all, whenever the process is killed: it loses its name first. One that is absent
-/// is fine.
+/// Removes a folder so that it is there whole or not at all, whenever the process is killed: it
+/// loses its name first. One that is absent is fine.
 ///
 /// # Errors
 /// When the system refuses.
@@ -111,7 +113,8 @@ pub fn remove_folder(path: impl AsRef<Path>) -> Result<()> {
     remove(&nameless)
 }
 
-/// Removes the folder `retired` whose place `target` has taken, but for hidden files and what systems keep in a folder, which go along.
+/// Removes the folder `retired` whose place `target` has taken, but for hidden files and what
+/// systems keep in a folder, which go along.
 fn discard(retired: &Path, target: &Path) -> Result<()> {
     let entries = std::fs::read_dir(retired).into_iter().flatten().flatten();
     for name in entries.map(|entry| entry.file_name()) {

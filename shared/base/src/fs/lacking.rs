@@ -1,5 +1,6 @@
-//! What is done without a feature. An error that says that it is lacking ([`Feature::is_lacking`]) is told once and passed over;
-//! every other error, of a full or a broken disk above all, stays one.
+//! Fallbacks where a file system lacks a feature. An error that says that it is lacking
+//! ([`Feature::is_lacking`]) is logged once and passed over; every other error, of a full or a
+//! broken disk above all, stays one.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +10,8 @@ use super::fault;
 use super::feature::Feature;
 
 impl Feature {
-    /// Does what needs the feature at `path`; `None`, told once, where the file system lacks it.
+    /// Runs an operation that needs the feature at `path`; `None`, logged once, if the file system
+    /// lacks it.
     ///
     /// # Errors
     /// When it fails for another reason.

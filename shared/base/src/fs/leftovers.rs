@@ -1,4 +1,4 @@
-//! What killed processes leave.
+//! Leftovers of killed processes.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,9 @@ use super::folder::recover_folder;
 use super::names::{TEMPORARY_SUFFIX, folder_of, retired_from};
 use super::operations::remove;
 
-/// Clears up what a killed process left in `folder` (not below it): temporary files are removed, and a folder or file that lost its
-/// name while another was to take it gets it back ([`recover_folder`]).
+/// Cleans up the leftovers of killed processes in `folder` (not below it): temporary files are
+/// removed, and a folder or file that lost its name while another was to take it gets it back
+/// ([`recover_folder`]).
 ///
 /// # Errors
 /// When the folder cannot be listed or a file cannot be removed.
@@ -26,7 +27,8 @@ pub fn remove_leftovers(folder: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-/// The temporary files that processes left that were killed, or stopped ([`super::AtomicFile::keep`]), while they wrote the file `target`.
+/// The temporary files that processes left that were killed, or stopped
+/// ([`super::AtomicFile::keep`]), while they wrote the file `target`.
 ///
 /// # Errors
 /// When the folder cannot be listed.

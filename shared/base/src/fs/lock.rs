@@ -1,5 +1,6 @@
-//! Who may write something: one process at a time, by an advisory lock that ends with its process. Where the file system has no locks, a
-//! file beside it, the mark, names the process that is at work; `--no-lock` passes over the mark of one that is gone.
+//! Advisory locks: one process at a time writes, and its lock ends with it. Where the file system
+//! has no locks, a file beside it, the mark, names the process that is at work; `--no-lock` passes
+//! over the mark of one that is gone.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -12,22 +13,23 @@ use super::names::TEMPORARY_SUFFIX;
 use super::operations::{open_append, remove};
 use super::read::read_start;
 
-/// Whether locks and marks of others are passed over.
+/// Set to ignore the locks and marks of other processes.
 static FORGONE: AtomicBool = AtomicBool::new(false);
 
-/// From now on takes what others have locked or marked: who asks for it knows that no other program is at work (`--no-lock`).
+/// Ignores the locks and marks of others from now on: the caller knows that no other program is at
+/// work (`--no-lock`).
 pub fn forgo_locks() {
     FORGONE.store(true, Ordering::Relaxed);
 }
 
-/// What came of asking for a lock.
+/// The outcome of a request for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// This process has it.
     Ours,
     /// Another one has it.
     Theirs,
-    /// The file system has no locks, which is told once.
+    /// The file system has no locks, which is logged once.
     NoLocks,
 }
 
@@ -48,7 +50,7 @@ fn ask(path: &Path, lock: impl FnOnce() -> std::result::Result<(), TryLockError>
     Ok(asked.map_err(failed("lock", path))?.unwrap_or(Asked::NoLocks))
 }
 
-/// The lock of a file, or what stands in for it, until it is dropped.
+/// The lock of a file, or its substitute, until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -59,13 +61,15 @@ impl Lock {
     /// Locks the file `path`, which is made where it is absent; `None` when another process has it.
     ///
     /// # Errors
-    /// When the file cannot be made. Where there are no locks, when a process that may be at work still has marked it; the message names
-    /// it and `--no-lock`.
+    /// When the file cannot be made. Where there are no locks, when a process that may be at work
+    /// still has marked it; the message names it and `--no-lock`.
     pub fn take(path: &Path) -> Result<Option<Self>> {
         let file = open_append(path)?;
         let forgone = FORGONE.load(Ordering::Relaxed);
         match try_lock(&file, path)? {
-            Asked::Theirs if forgone => tracing::warn!("{}: another process has locked it (--no-lock)", path.display()),
+            Asked::Theirs if forgone => {
+                tracing::warn!("{}: another process holds its lock, which is ignored (--no-lock)", path.display())
+            }
             Asked::Theirs => return Ok(None),
             Asked::Ours => {}
             Asked::NoLocks => {
@@ -83,7 +87,7 @@ impl Lock {
         &self.file
     }
 
-    /// Whether a process has locked or marked `path`.
+    /// Returns true if a process has locked or marked `path`.
     #[must_use]
     pub fn is_taken(path: &Path) -> bool {
         let Ok(file) = File::open(path) else { return false };
@@ -113,7 +117,7 @@ fn mark_of(path: &Path) -> PathBuf {
     })
 }
 
-/// Marks what `path` is the lock of as this process's.
+/// Marks the thing that `path` locks as owned by this process.
 fn set(mark: &Path, path: &Path, forgone: bool) -> Result<()> {
     if let Some(by) = Marked::read(mark) {
         if by.may_run() && !forgone {
@@ -154,7 +158,7 @@ impl Marked {
         Some(Self { process: words.next().and_then(|word| word.parse().ok()), host: words.collect::<Vec<_>>().join(" ") })
     }
 
-    /// Whether it may be at work still. Of other machines nothing is known.
+    /// Returns true if it may still be running. Processes on other machines always may.
     fn may_run(&self) -> bool {
         self.host != host() || self.process.is_none_or(runs)
     }
@@ -171,7 +175,8 @@ impl std::fmt::Display for Marked {
 
 #[cfg(unix)]
 fn runs(process: u32) -> bool {
-    // SAFETY: no memory is passed, and signal 0 is none: the system only says whether there is such a process.
+    // SAFETY: no memory is passed, and signal 0 is none: the system only says whether there is such
+    // a process.
     let answer = unsafe { libc::kill(process as libc::pid_t, 0) };
     answer == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
 }
@@ -186,7 +191,8 @@ fn host() -> String {
     #[cfg(unix)]
     {
         let mut name = [0u8; 256];
-        // SAFETY: the system writes at most as many bytes as the array has, which lives until the call returns.
+        // SAFETY: the system writes at most as many bytes as the array has, which lives until the
+        // call returns.
         let refused = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) } != 0;
         let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
         if refused { String::new() } else { String::from_utf8_lossy(&name[..length]).into_owned() }

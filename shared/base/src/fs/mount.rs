@@ -1,11 +1,12 @@
-//! Whether something is mounted at a folder: such a folder cannot be renamed.
+//! Detects mount points: a folder with a file system mounted at it cannot be renamed.
 
 use std::path::Path;
 
-/// Where Linux lists what is mounted.
+/// The file in which Linux lists its mounts.
 const MOUNTS: &str = "/proc/self/mountinfo";
 
-/// Whether a file system, or a folder of one (`docker run -v`), is mounted at the folder `path`.
+/// Returns true if a file system, or a folder of one (`docker run -v`), is mounted at the folder
+/// `path`.
 #[must_use]
 pub fn is_mount_point(path: impl AsRef<Path>) -> bool {
     let path = path.as_ref();
@@ -25,7 +26,8 @@ fn is_on_another_device(folder: &Path) -> bool {
     folder.parent().is_none()
 }
 
-/// Whether the fifth field of a line is the path: blanks, tabs, line ends and `\` stand there as `\` and three octal digits.
+/// Returns true if the fifth field of a line is the path: blanks, tabs, line ends and `\` stand
+/// there as `\` and three octal digits.
 fn lists(mounts: &[u8], folder: &Path) -> bool {
     let escaped = |b: &u8| match b {
         b' ' | b'\t' | b'\n' | b'\\' => format!("\\{b:03o}").into_bytes(),

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-/// How a temporary name ends; never part of a name that a reader looks for.
+/// The suffix of temporary names; never part of a name that a reader looks for.
 pub const TEMPORARY_SUFFIX: &str = ".fledge-tmp";
 
-/// Where a folder is filled.
+/// The temporary path of a folder that is being filled.
 pub(super) fn staged_name(target: &Path) -> PathBuf {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     target.with_file_name(format!(".{name}{TEMPORARY_SUFFIX}"))
 }
 
-/// Where a folder waits while another takes its name.
+/// The temporary path of a folder while another takes its name.
 pub(super) fn retired_name(target: &Path) -> PathBuf {
     let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     target.with_file_name(format!(".{name}.old{TEMPORARY_SUFFIX}"))

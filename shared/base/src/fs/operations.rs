@@ -1,4 +1,5 @@
-//! Single operations of the file system, each counted by [`fault`] and without what the file system lacks.
+//! Single operations of the file system, each counted by [`fault`] and without what the file system
+//! lacks.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -31,8 +32,8 @@ pub fn create_folder_for(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Whether `folder` may be filled: it is absent, or empty but for hidden files and what systems keep beside files ([`byproduct`()]), which stay
-/// ([`super::AtomicFolder::commit`]).
+/// Returns true if `folder` may be filled: it is absent, or empty except for hidden files and what
+/// systems keep beside files ([`byproduct`()]), which stay ([`super::AtomicFolder::commit`]).
 ///
 /// # Errors
 /// When it cannot be listed.
@@ -66,7 +67,7 @@ pub(super) fn rename_alone(from: &Path, to: &Path) -> Result<()> {
     fault::trip().and_then(|()| std::fs::rename(from, to)).map_err(failed("rename to", to))
 }
 
-/// Removes a folder with everything in it, or a file; what is absent is fine.
+/// Removes a folder with everything in it, or a file; a missing one is fine.
 ///
 /// # Errors
 /// When the system refuses.
@@ -83,7 +84,8 @@ pub fn remove(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// Bytes that may still be written to the disk that `path` is on; `None` where the system does not say.
+/// Bytes that may still be written to the disk that `path` is on; `None` where the system does not
+/// say.
 #[must_use]
 pub fn free_bytes(path: impl AsRef<Path>) -> Option<u64> {
     #[cfg(unix)]
@@ -92,7 +94,8 @@ pub fn free_bytes(path: impl AsRef<Path>) -> Option<u64> {
         let path = std::ffi::CString::new(path.as_ref().as_os_str().as_bytes()).ok()?;
         // SAFETY: all numbers of which the structure consists may be zero.
         let mut told: libc::statvfs = unsafe { std::mem::zeroed() };
-        // SAFETY: the path ends with a zero byte, and the system writes into a structure of its own kind.
+        // SAFETY: the path ends with a zero byte, and the system writes into a structure of its own
+        // kind.
         let refused = unsafe { libc::statvfs(path.as_ptr(), &mut told) } != 0;
         (!refused).then(|| told.f_bavail as u64 * told.f_frsize as u64)
     }
@@ -103,7 +106,7 @@ pub fn free_bytes(path: impl AsRef<Path>) -> Option<u64> {
     }
 }
 
-/// Makes what is written to the open file that is called `path` durable.
+/// Makes the bytes written to the open file `path` durable.
 ///
 /// # Errors
 /// When the system refuses.
@@ -112,7 +115,8 @@ pub fn sync(file: &File, path: &Path) -> Result<()> {
     fault::trip().and_then(|()| sync()).map(drop).map_err(failed("sync", path))
 }
 
-/// Opens a file for appending, creating it if needed; for logs whose reader repairs a torn tail ([`crate::jsonl`]).
+/// Opens a file for appending, creating it if needed; for logs whose reader repairs a torn tail
+/// ([`crate::jsonl`]).
 ///
 /// # Errors
 /// When it cannot be opened.
@@ -121,8 +125,9 @@ pub fn open_append(path: impl AsRef<Path>) -> Result<File> {
     fault::trip().and_then(|()| OpenOptions::new().create(true).append(true).read(true).open(path)).map_err(failed("open", path))
 }
 
-/// Opens an empty file for reading and writing that has no name any more and is gone when it is closed, in the system's folder for
-/// temporary files; for what is too large for memory and can be made again.
+/// Opens an empty file for reading and writing that has no name any more and is gone when it is
+/// closed, in the system's folder for temporary files; for data that are too large for memory and
+/// can be recomputed.
 ///
 /// # Errors
 /// When it cannot be created; the folder is named, and the variable that moves it.
@@ -154,8 +159,9 @@ pub fn scratch_file() -> Result<File> {
     fault::trip().and_then(|()| open()).map_err(failed)
 }
 
-/// Gives `from` the name `to`. A file takes the place of another one in one step, or, where the file system has no such step, after the
-/// other one stepped aside ([`super::remove_leftovers`] gives it its name back after a kill in between).
+/// Gives `from` the name `to`. A file takes the place of another one in one step, or, where the
+/// file system has no such step, after the other one stepped aside ([`super::remove_leftovers`]
+/// gives it its name back after a kill in between).
 pub(super) fn replace(from: &Path, to: &Path) -> Result<()> {
     let rename = |from: &Path, to: &Path| std::fs::rename(from, to);
     let at_once = || {

@@ -1,4 +1,4 @@
-//! What the writer of files promises, without faults.
+//! The guarantees of the file writer, without injected faults.
 
 use std::io::Write;
 

@@ -1,12 +1,13 @@
-//! Limits on the memory of a process that are lower than the machine's own: control groups and `ulimit`.
+//! Limits on the memory of a process that are lower than the machine's own: control groups and
+//! `ulimit`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What bounds the memory of this process.
+/// The limit that bounds the memory of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// What the machine has.
+    /// The memory of the machine.
     Machine,
     /// This file of a control group, and the bytes in it.
     Group(PathBuf, u64),
@@ -37,12 +38,13 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The folders of the control groups that this process is in, from its own up to the root, of both versions, by what
-/// `/proc/self/cgroup` and `/proc/self/mountinfo` say.
+/// The folders of the control groups that this process is in, from its own up to the root, of both
+/// versions, from `/proc/self/cgroup` and `/proc/self/mountinfo`.
 pub(super) fn groups(cgroup: &str, mountinfo: &str) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for line in mountinfo.lines() {
-        // ID, parent, device, root, mount point, options, optional fields, a hyphen, type, source, options of the file system.
+        // ID, parent, device, root, mount point, options, optional fields, a hyphen, type, source,
+        // options of the file system.
         let Some((mount, kind)) = line.split_once(" - ") else { continue };
         let (mount, kind): (Vec<&str>, Vec<&str>) = (mount.split(' ').collect(), kind.split(' ').collect());
         let (Some(root), Some(point)) = (mount.get(3), mount.get(4)) else { continue };
@@ -57,7 +59,8 @@ pub(super) fn groups(cgroup: &str, mountinfo: &str) -> Vec<PathBuf> {
         };
         let Some(path) = own.and_then(|line| line.splitn(3, ':').nth(2)) else { continue };
         let (root, point) = (unescaped(root), PathBuf::from(unescaped(point)));
-        // In a container the mount may begin further down than the path that the kernel tells; then it is the group's own.
+        // In a container the mount may begin further down than the path that the kernel tells; then
+        // it is the group's own.
         let below = Path::new(path).strip_prefix(&root).unwrap_or(Path::new("")).to_owned();
         let mut folder = if below.as_os_str().is_empty() { point.to_owned() } else { point.join(below) };
         loop {
@@ -77,8 +80,8 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// What the group in `folder` may still take, where it has a limit. The cache of files that nobody waits for is given up first, so
-/// that it counts as free.
+/// The bytes that the control group in `folder` may still allocate, if it has a limit. The cache of
+/// files that nobody waits for is given up first, so that it counts as free.
 pub(super) fn of_group(folder: &Path) -> Option<Room> {
     let number = |name: &str| std::fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
     let stat = std::fs::read_to_string(folder.join("memory.stat")).unwrap_or_default();
@@ -97,7 +100,7 @@ pub(super) fn of_group(folder: &Path) -> Option<Room> {
     .min_by_key(|room| room.bytes)
 }
 
-/// What `/proc/self/limits` allows beyond the address space and the data that are `used`.
+/// The bytes that `/proc/self/limits` allows beyond the address space and the data that are `used`.
 pub(super) fn of_ulimits(limits: &str, used: [Option<u64>; 2]) -> impl Iterator<Item = Room> + use<> {
     let soft =
         |name: &str| limits.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok());

@@ -1,4 +1,16 @@
-//! What tests of all four programs need and the standard library lacks.
+//! Helpers for the tests of all four programs.
+//!
+//! ```
+//! use fledge_base::fs;
+//! use fledge_base::testing::{Scratch, wait_until};
+//!
+//! let scratch = Scratch::new("testing");
+//! let file = scratch.path("file");
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| fs::write(&file, b"there"));
+//!     assert!(wait_until(|| file.exists()));
+//! });
+//! ```
 
 mod numbers;
 mod scratch;
@@ -15,12 +27,13 @@ pub use self::numbers::{largest_difference, relative_difference};
 pub use self::scratch::Scratch;
 pub use self::skip::skip;
 
-/// What a test goes by: `usual`, or `full` under `FLEDGE_TORTURE` (`make torture`).
+/// The extent of a test: `usual`, or `full` under `FLEDGE_TORTURE` (`make torture`).
 pub fn torture<T>(usual: T, full: T) -> T {
     if std::env::var_os("FLEDGE_TORTURE").is_some() { full } else { usual }
 }
 
-/// Waits until `holds`, at most as long as one waits before one believes that it hangs; says whether it does.
+/// Waits until `holds`, at most as long as one waits before one believes that it hangs; says
+/// whether it does.
 pub fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(120) {
@@ -32,8 +45,9 @@ pub fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
     false
 }
 
-/// Checks a program's table of foreign flags: what it answers is `accepted` behind one of the command lines `bases`, a name stands for
-/// one thing, and the program's commands are those that texts are searched for.
+/// Checks a program's table of foreign flags: what it answers is `accepted` behind one of the
+/// command lines `bases`, a name stands for one thing, and the program's commands are those that
+/// texts are searched for.
 ///
 /// # Panics
 /// When one of these does not hold.
@@ -72,7 +86,8 @@ mod unix {
         if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    /// Sends a signal to a child, which is no error where the child has ended and was not waited for.
+    /// Sends a signal to a child, which is no error where the child has ended and was not waited
+    /// for.
     ///
     /// # Errors
     /// When the system refuses.
@@ -81,7 +96,8 @@ mod unix {
         done(unsafe { libc::kill(child.id() as libc::pid_t, signal) })
     }
 
-    /// Stops a child where it is; says whether it was still there. It is to be waited for either way.
+    /// Stops a child where it is; says whether it was still there. It is to be waited for either
+    /// way.
     ///
     /// # Errors
     /// When the system refuses.
@@ -95,7 +111,8 @@ mod unix {
         Ok(told.si_code == libc::CLD_STOPPED)
     }
 
-    /// A terminal: what a window has of it, and what a program in the window has. It goes away when the former is dropped.
+    /// A pseudo-terminal: the side of the window and the side of the program. It closes when the
+    /// former is dropped.
     ///
     /// # Errors
     /// When the system refuses.
@@ -103,7 +120,8 @@ mod unix {
         let (mut window, mut inside) = (0, 0);
         let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let (no_name, no_modes) = (std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: the numbers are written to, and the size is read, until the call returns; a name and modes are not asked for.
+        // SAFETY: the numbers are written to, and the size is read, until the call returns; a name
+        // and modes are not asked for.
         done(unsafe { libc::openpty(&mut window, &mut inside, no_name, no_modes, &size) })?;
         // SAFETY: nobody else knows the two numbers.
         Ok(unsafe { (OwnedFd::from_raw_fd(window), OwnedFd::from_raw_fd(inside)) })
@@ -139,8 +157,9 @@ mod unix {
         done(unsafe { libc::mkfifo(path.as_ptr(), 0o600) })
     }
 
-    /// Writes a program of text, and makes it executable. Another process writes it: a file that this one had open might be open still in a
-    /// child that another test is starting, and the system executes no file that is open for writing ("text file busy").
+    /// Writes a program of text, and makes it executable. Another process writes it: a file that
+    /// this one had open might be open still in a child that another test is starting, and the
+    /// system executes no file that is open for writing ("text file busy").
     ///
     /// # Errors
     /// When it cannot be written.

@@ -1,4 +1,5 @@
-//! The one comparison of numbers that all tests use: a missing number or one that is not finite is never close.
+//! The one comparison of numbers that all tests use: a missing number or one that is not finite is
+//! never close.
 
 /// The largest difference between two lists of numbers.
 ///
@@ -26,7 +27,8 @@ where
     found.iter().zip(&expected).map(|(a, b)| magnitude(a - b)).fold(0.0, f64::max)
 }
 
-/// [`largest_difference`] as a share of the largest expected magnitude; the difference itself where all expected numbers are 0.
+/// [`largest_difference`] as a share of the largest expected magnitude; the difference itself where
+/// all expected numbers are 0.
 ///
 /// # Panics
 /// When the lists are empty or differ in length.

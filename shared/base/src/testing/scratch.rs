@@ -18,15 +18,14 @@ use crate::fs;
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A folder named after this process and `name`, which no other test of the same program may use.
+    /// A folder named after this process and `name`, which no other test of the same program may
+    /// use.
     ///
     /// # Panics
     /// When the folder cannot be created.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let program = std::env::current_exe().ok();
-        let program = program.as_deref().and_then(Path::file_stem).map_or("test".into(), |stem| stem.to_string_lossy());
-        let folder = std::env::temp_dir().join(format!("fledge-{program}-{}-{name}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("fledge-{}-{name}", std::process::id()));
         fs::remove(&folder).expect("clear the scratch folder");
         fs::create_folder(&folder).expect("create the scratch folder");
         Self(folder)

@@ -7,12 +7,14 @@ const LOG: &str = "FLEDGE_SKIPPED";
 /// Set: nothing may be skipped (`make test-data`).
 const REFUSE: &str = "FLEDGE_NO_SKIP";
 
-/// Says that the calling test is skipped, and why: loudly, although the test harness captures what passing tests print.
+/// Says that the calling test is skipped, and why: loudly, although the test harness captures what
+/// passing tests print.
 ///
 /// The test returns after this call. `reason` names what is missing and how to supply it.
 ///
 /// # Panics
-/// Where `FLEDGE_NO_SKIP` is set, so that a machine which is said to have everything cannot skip a test by mistake.
+/// Where `FLEDGE_NO_SKIP` is set, so that a machine which is said to have everything cannot skip a
+/// test by mistake.
 ///
 /// # Example
 /// ```

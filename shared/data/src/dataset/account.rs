@@ -1,4 +1,4 @@
-//! What became of every file of a source: an account that adds up.
+//! The account of every file of a source; its numbers add up.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Names that an account gives of each kind.
 pub const EXAMPLES: usize = 3;
 
-/// What became of every file of one source. `files` is the sum of `pictures`, `tables` and all that is not used.
+/// The account of every file of one source. `files` is the sum of `pictures`, `tables` and all that
+/// is not used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
@@ -25,9 +26,10 @@ pub struct Account {
     pub pictures: u64,
     /// Tables and annotation files that were read.
     pub tables: Tally,
-    /// Pictures that tables or annotations name and that are not there. They are no files, so they are in no sum.
+    /// Pictures that tables or annotations name and that are not there. They are no files, so they
+    /// are in no sum.
     pub missing: Tally,
-    /// What is not used, kind by kind.
+    /// The unused files, kind by kind.
     pub unused: Vec<Unused>,
 }
 
@@ -35,7 +37,7 @@ pub struct Account {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tally {
-    /// How many.
+    /// Their number.
     pub files: u64,
     /// The first names, [`EXAMPLES`] at most.
     pub examples: Vec<String>,
@@ -44,11 +46,12 @@ pub struct Tally {
 /// Files that are not used for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unused {
-    /// What they are, in a word: `not_listed`, `link`, `table`, `suffix`, `hidden` and so on.
+    /// Their kind, in a word: `not_listed`, `link`, `table`, `suffix`, `hidden` and so on.
     pub kind: String,
-    /// What they are and why they are not used, as the predicate of a sentence about one file or several.
+    /// Their kind and the reason why they are not used, as the predicate of a sentence about one
+    /// file or several.
     pub why: String,
-    /// How many, and the first.
+    /// Their number, and the first names.
     #[serde(flatten)]
     pub tally: Tally,
 }

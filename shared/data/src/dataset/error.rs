@@ -12,14 +12,14 @@ use fledge_base::sealed::SealedError;
 pub const MANIFEST: &str = "dataset.json";
 /// The version of the manifest that this program writes; it reads versions 1 and 2 as well.
 pub const VERSION: u32 = 3;
-/// What mends a data set.
+/// The remedy for a damaged data set.
 pub(super) const MEND: &str = "build the data set again with `prep build --force`";
 
 /// Why a data set was not accepted.
 #[derive(Debug, Error)]
 pub enum DatasetError {
     /// There is no manifest.
-    #[error("{dir} is no finished data set: it has no {MANIFEST}; run `prep build SOURCE --out {dir}`")]
+    #[error("{dir} is not a finished data set: it has no {MANIFEST}; run `prep build SOURCE --out {dir}`")]
     Missing {
         /// The folder.
         dir: PathBuf,
@@ -46,7 +46,7 @@ pub enum DatasetError {
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// What differs.
+        /// The difference.
         what: String,
     },
     /// There is no such split.
@@ -54,31 +54,33 @@ pub enum DatasetError {
     UnknownSplit {
         /// The folder.
         dir: PathBuf,
-        /// What was asked for.
+        /// The name or number requested.
         name: String,
-        /// What there is.
+        /// The splits of the data set.
         splits: Vec<String>,
     },
     /// There is no such picture.
-    #[error("{dir}: picture {index} of split {name:?} was asked for, it has {len}")]
+    #[error("{dir}: there is no picture {index} in split {name:?}, which has {len}")]
     UnknownRecord {
         /// The folder.
         dir: PathBuf,
         /// The split.
         name: String,
-        /// What was asked for.
+        /// The name or number requested.
         index: usize,
-        /// How many there are.
+        /// Their number.
         len: usize,
     },
 }
 
 impl DatasetError {
-    /// Whether the data are damaged or unusable, rather than out of reach or asked for wrongly.
+    /// Returns true if the data are damaged or unusable, rather than out of reach or requested
+    /// wrongly.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            // A file that the manifest names and that is gone is damage; one that the system refuses to read is not.
+            // A file that the manifest names and that is gone is damage; one that the system
+            // refuses to read is not.
             Self::Manifest(SealedError::File(e)) | Self::File(e) | Self::Shard(ShardError::File(e)) => {
                 e.source.kind() == std::io::ErrorKind::NotFound
             }

@@ -28,7 +28,7 @@ pub struct Manifest {
     pub paired: bool,
     /// The classes' names; a label is an index into them. Empty if the source has none.
     pub classes: Vec<String>,
-    /// How the pictures were chosen, cut and scaled: the flags of `prep build` with their values.
+    /// The selection, crop and size of the pictures: the flags of `prep build` with their values.
     pub settings: BTreeMap<String, Value>,
     /// The layout of the source, such as `cub`; several joined by `+`.
     pub format: String,
@@ -36,9 +36,9 @@ pub struct Manifest {
     pub fingerprint: String,
     /// The splits in the order in which they were written.
     pub splits: Vec<SplitManifest>,
-    /// How many pictures were refused, by reason; every reason is listed.
+    /// The number of rejected pictures, by reason; every reason is listed.
     pub rejects: BTreeMap<String, u64>,
-    /// What became of the files of each source; empty where an earlier version was written.
+    /// The account of the files of each source; empty in files of earlier versions.
     #[serde(default)]
     pub account: Vec<Account>,
     /// The other files of the folder.
@@ -46,18 +46,19 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// What every record has in common.
+    /// The size of every record.
     #[must_use]
     pub fn layout(&self) -> Layout {
         let width = if self.paired { self.stored.saturating_mul(2) } else { self.stored };
         Layout { height: self.stored, width, channels: self.channels }
     }
 
-    /// SHA-256 over the settings and what is noted about the split of that name, in hexadecimal digits: with the same fingerprint of the
-    /// source it is another where pictures were chosen, cut or divided otherwise.
+    /// SHA-256 over the settings and the entry of the split of that name, in hexadecimal digits:
+    /// with the same fingerprint of the source it is another where pictures were chosen, cut or
+    /// divided otherwise.
     ///
-    /// The checksums of shards alone would not tell: a record ends in a CRC of its own, and what went before such a CRC no longer shows
-    /// in one over the whole file.
+    /// The checksums of shards alone would not tell: a record ends in a CRC of its own, and what
+    /// went before such a CRC no longer shows in one over the whole file.
     #[must_use]
     pub fn content(&self, split: &str) -> String {
         let split = self.splits.iter().find(|known| known.name == split);
@@ -89,7 +90,7 @@ pub struct SplitManifest {
     pub shards: Vec<FileSummary>,
 }
 
-/// What the manifest notes about one file.
+/// The entry of one file in the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileSummary {
@@ -105,7 +106,7 @@ pub struct FileSummary {
 }
 
 impl FileSummary {
-    /// What is noted about a file that is no shard.
+    /// The entry of a file that is no shard.
     #[must_use]
     pub fn of(name: &str, content: &[u8]) -> Self {
         let crc32 = format!("{:08x}", crc32fast::hash(content));
@@ -113,7 +114,8 @@ impl FileSummary {
     }
 }
 
-/// The manifest of version 1: pictures were stored in the size to learn from, and what is `settings` now stood in three members.
+/// The manifest of version 1: pictures were stored in the size to learn from, and what is
+/// `settings` now stood in three members.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ManifestV1 {
@@ -166,7 +168,8 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, DatasetError> {
     if !path.exists() {
         return Err(DatasetError::Missing { dir: dir.to_owned() });
     }
-    // The version first: another version has other members, and saying so helps more than naming one of them.
+    // The version first: another version has other members, and saying so helps more than naming
+    // one of them.
     let value: Value = sealed::read(&path, MEND)?;
     let unexpected = |what: String| SealedError::Unexpected { path: path.clone(), what };
     let found = value.get("version").and_then(Value::as_u64).ok_or_else(|| unexpected("it names no version".into()))?;

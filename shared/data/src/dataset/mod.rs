@@ -1,7 +1,20 @@
 //! A data set: `dataset.json` over its shards. `prep` writes it, every other stage reads it.
 //!
-//! The manifest is written last, so a folder that has one is whole. It is not responsible for where the pictures came from or
-//! how they were cut.
+//! The manifest is written last, so a folder that has one is whole. It is not responsible for where
+//! the pictures came from or how they were cut.
+//!
+//! ```
+//! use fledge_data::dataset::{Dataset, DatasetError};
+//!
+//! fn count(folder: &std::path::Path) -> Result<usize, DatasetError> {
+//!     let dataset = Dataset::open(folder)?;
+//!     let split = dataset.split("train")?;
+//!     println!("{} pictures of {} pixels", split.len(), dataset.manifest().size);
+//!     Ok(split.len())
+//! }
+//!
+//! assert!(matches!(count("nowhere".as_ref()), Err(DatasetError::Missing { .. })));
+//! ```
 
 mod account;
 mod error;
@@ -26,24 +39,25 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads the manifest, maps the shards, and checks the structure of both. Each record's CRC is checked when it is first
-    /// read.
+    /// Reads the manifest, maps the shards, and checks the structure of both. Each record's CRC is
+    /// checked when it is first read.
     ///
     /// # Errors
-    /// When there is no data set, or a file is damaged or is not the one that the manifest describes.
+    /// When there is no data set, or a file is damaged or is not the one that the manifest
+    /// describes.
     pub fn open(dir: &Path) -> Result<Self, DatasetError> {
         let manifest = read_manifest(dir)?;
         let splits = manifest.splits.iter().map(|split| open_split(dir, &manifest, split)).collect::<Result<_, _>>()?;
         Ok(Self { dir: dir.to_owned(), manifest, splits })
     }
 
-    /// Where it lies.
+    /// Its folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// What is known about it.
+    /// Its manifest.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -76,13 +90,13 @@ fn open_split(dir: &Path, manifest: &Manifest, split: &SplitManifest) -> Result<
         let claim = (summary.bytes, summary.records, layout);
         let found = (shard.bytes(), Some(shard.len() as u64), shard.layout());
         if claim != found {
-            return Err(DatasetError::Mismatch { path, what: format!("it has {found:?} where {claim:?} is noted") });
+            return Err(DatasetError::Mismatch { path, what: format!("it has {found:?}, expected {claim:?}") });
         }
         shards.push(shard);
     }
     let records: usize = shards.iter().map(Shard::len).sum();
     if records as u64 != split.records {
-        let what = format!("the shards of {:?} hold {records} pictures, {} are noted", split.name, split.records);
+        let what = format!("the shards of {:?} hold {records} pictures, expected {}", split.name, split.records);
         return Err(DatasetError::Mismatch { path: dir.join(MANIFEST), what });
     }
     Ok(shards)
@@ -95,7 +109,8 @@ fn open_split(dir: &Path, manifest: &Manifest, split: &SplitManifest) -> Result<
 pub fn verify_file(dir: &Path, summary: &FileSummary) -> Result<(), DatasetError> {
     let path = dir.join(&summary.name);
     if summary.records.is_some() {
-        // The shard's own checks say where the damage lies, the manifest's sum that it is this shard and no other.
+        // The shard's own checks say where the damage lies, the manifest's sum that it is this
+        // shard and no other.
         let shard = Shard::open(&path)?;
         shard.verify()?;
         return matches(path, summary, shard.bytes(), shard.crc32());
@@ -109,7 +124,7 @@ fn matches(path: PathBuf, summary: &FileSummary, bytes: u64, crc32: u32) -> Resu
     if bytes == summary.bytes && crc32 == summary.crc32 {
         return Ok(());
     }
-    let what = format!("it has {bytes} bytes and checksum {crc32} where {} and {} are noted", summary.bytes, summary.crc32);
+    let what = format!("it has {bytes} bytes and checksum {crc32}, expected {} and {}", summary.bytes, summary.crc32);
     Err(DatasetError::Mismatch { path, what })
 }
 
@@ -135,14 +150,15 @@ impl<'a> Split<'a> {
         self.shards.iter().map(Shard::len).sum()
     }
 
-    /// Whether it holds no picture.
+    /// Returns true if it holds no picture.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The middle of picture `i` in the size to learn from (all of it where there is no room for random crops; both halves of a
-    /// pair): uint8, height × width × channels. What is measured and shown.
+    /// The middle of picture `i` in the size to learn from (all of it where there is no room for
+    /// random crops; both halves of a pair): uint8, height × width × channels. What is measured and
+    /// shown.
     ///
     /// # Errors
     /// When there is no such picture or its record is damaged.
@@ -156,8 +172,8 @@ impl<'a> Split<'a> {
         Ok(Cow::Owned(self.window(pixels, start, start)))
     }
 
-    /// The part of stored `pixels` in the size to learn from that begins at column `left` and row `top`; both at most
-    /// [`Split::room`].
+    /// The part of stored `pixels` in the size to learn from that begins at column `left` and row
+    /// `top`; both at most [`Split::room`].
     #[must_use]
     pub fn window(&self, pixels: &[u8], left: u32, top: u32) -> Vec<u8> {
         let Manifest { size, stored, channels, .. } = self.dataset.manifest;
@@ -187,7 +203,8 @@ impl<'a> Split<'a> {
         Ok(Picture { width: size, height: size, channels, pixels })
     }
 
-    /// The stored pixels of picture `i`: uint8, height × width × channels. The CRC is checked the first time.
+    /// The stored pixels of picture `i`: uint8, height × width × channels. The CRC is checked the
+    /// first time.
     ///
     /// # Errors
     /// When there is no such picture or its record is damaged.

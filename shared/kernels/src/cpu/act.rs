@@ -1,5 +1,5 @@
-//! Bias and activation over channels-last pictures, in place where nobody else holds them; the gradient is taken from the
-//! result alone.
+//! Bias and activation over channels-last pictures, in place where nobody else holds them; the
+//! gradient is taken from the result alone.
 
 use rayon::prelude::*;
 
@@ -49,7 +49,8 @@ pub(super) fn forward(x: &mut [f32], bias: &[f32], activation: Activation) {
     });
 }
 
-/// Gradients of x and of the bias from the result `y` and its gradient `g`. The bias' is summed in `f64` over fixed ranges.
+/// Gradients of x and of the bias from the result `y` and its gradient `g`. The bias' is summed in
+/// `f64` over fixed ranges.
 pub(super) fn backward(y: &[f32], g: &[f32], channels: usize, activation: Activation) -> (Buffer, Buffer) {
     let range = range(channels);
     let mut dx = Buffer::any(y.len());

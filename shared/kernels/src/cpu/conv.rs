@@ -1,38 +1,27 @@
-//! The three products of a two-dimensional convolution over channels-last pictures, for any kernel, stride and padding:
-//! forward, gradient of the input, gradient of the weight. A transposed convolution is the same three with forward and
-//! input gradient exchanged. None of them builds a matrix of columns: the kernels in [`super::kernel`] read the rows of the
-//! (zero-padded) picture where they lie.
+//! The three products of a two-dimensional convolution over channels-last pictures, for any kernel,
+//! stride and padding: forward, gradient of the input, gradient of the weight. A transposed
+//! convolution is the same three with forward and input gradient exchanged. None of them builds a
+//! matrix of columns: the kernels in [`super::kernel`] read the rows of the (zero-padded) picture
+//! where they lie.
 //!
-//! Kernels of 4×4 with stride 2, which GANs consist of, go through [`super::winograd`] instead where channels are many.
+//! Kernels of 4×4 with stride 2, which GANs consist of, go through [`super::winograd`] instead
+//! where channels are many.
 
 use rayon::prelude::*;
 
+use super::geometry::Geometry;
+use super::image::transpose;
 use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
-use super::{transpose, winograd};
+use super::winograd;
 
-/// Numbers of a padded strip of a picture that one task works on: half of a core's second-level cache.
+/// Numbers of a padded strip of a picture that one task works on: half of a core's second-level
+/// cache.
 const STRIP: usize = 1 << 17;
 /// Positions that a weight gradient sums up before it adds them to the rest.
 const BLOCK: usize = 128;
 /// Fewer channels than this make a vector too short to go through a kernel of its own.
 const FEW: usize = 16;
-
-/// Sizes of one convolution from `x` [batch, h, w, cin] to `y` [batch, oh, ow, cout].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Geometry {
-    pub(super) batch: usize,
-    pub(super) cin: usize,
-    pub(super) h: usize,
-    pub(super) w: usize,
-    pub(super) cout: usize,
-    pub(super) kernel: [usize; 2],
-    pub(super) stride: usize,
-    /// Zeros above and to the left.
-    pub(super) padding: [usize; 2],
-    pub(super) oh: usize,
-    pub(super) ow: usize,
-}
 
 /// Zeros around a picture: rows above and below, columns left and right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +42,8 @@ struct Plane<'a> {
 }
 
 impl Plane<'_> {
-    /// Rows `rows` of the picture within `border`, counted from its top, into `strip` [rows, left + w + right, channels].
+    /// Rows `rows` of the picture within `border`, counted from its top, into `strip` [rows, left +
+    /// w + right, channels].
     fn pad(&self, border: Border, rows: std::ops::Range<usize>, strip: &mut [f32]) {
         let (line, width) = (self.w * self.channels, (border.left + self.w + border.right) * self.channels);
         let (from, to) = (border.left * self.channels, border.left * self.channels + line);
@@ -70,8 +60,9 @@ impl Plane<'_> {
     }
 }
 
-/// Along one axis of a transposed convolution: the outputs `i` with `(i + padding) % stride == phase` are sums over
-/// `taps` inputs, from `(i + padding) / stride` downwards.
+/// Along one axis of a transposed convolution: the outputs `i` with
+/// `(i + padding) % stride == phase` are sums over `taps` inputs, from `(i + padding) / stride`
+/// downwards.
 #[derive(Clone, Copy, Debug)]
 struct Phase {
     phase: usize,
@@ -79,14 +70,6 @@ struct Phase {
 }
 
 impl Geometry {
-    pub(super) fn input_len(&self) -> usize {
-        self.h * self.w * self.cin
-    }
-
-    pub(super) fn output_len(&self) -> usize {
-        self.oh * self.ow * self.cout
-    }
-
     /// Zeros around a picture: below and to the right as many as the last position reaches.
     fn border(&self) -> Border {
         let after = |o: usize, k: usize, n: usize, p: usize| ((o - 1) * self.stride + k).saturating_sub(n + p);
@@ -101,8 +84,8 @@ impl Geometry {
         fit.min(rows.div_ceil(tasks_a_picture)).max(1)
     }
 
-    /// y = w ⋆ x, then bias and leaky ReLU if `finish` has them. `x` [batch, h, w, cin], `weight` [cout, cin, kh, kw]; gives
-    /// [batch, oh, ow, cout].
+    /// y = w ⋆ x, then bias and leaky ReLU if `finish` has them. `x` [batch, h, w, cin], `weight`
+    /// [cout, cin, kh, kw]; gives [batch, oh, ow, cout].
     pub(super) fn forward(&self, x: &[f32], weight: &[f32], finish: Option<(&[f32], f32)>) -> Buffer {
         if finish.is_none() && winograd::applies(self) {
             return winograd::halve(self, x, weight);
@@ -215,8 +198,8 @@ impl Geometry {
         Packed::gather(weight, &depth, &columns)
     }
 
-    /// [`Geometry::input_gradient`] to pictures of few channels: what each position of `g` gives to its whole window is one
-    /// row of a product; the windows are then added up.
+    /// [`Geometry::input_gradient`] to pictures of few channels: what each position of `g` gives to
+    /// its whole window is one row of a product; the windows are then added up.
     fn scatter(&self, g: &[f32], weight: &[f32]) -> Buffer {
         let ([kh, kw], [ph, pw], s) = (self.kernel, self.padding, self.stride);
         let taps = kh * kw;

@@ -1,13 +1,13 @@
-//! Tensors as the operations see them: pictures with their channels last in memory, vectors as they are.
+//! Tensors as the operations see them: pictures with their channels last in memory, vectors as they
+//! are.
 //!
-//! A tensor keeps the shape [B, C, H, W] for everyone; only its strides tell that it lies as [B, H, W, C]. What comes in
-//! another order is copied once.
-
-use std::marker::PhantomData;
+//! A tensor keeps the shape [B, C, H, W] for everyone; only its strides tell that it lies as [B, H,
+//! W, C]. What comes in another order is copied once.
 
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
 
+use super::disjoint::Disjoint;
 use super::memory::Buffer;
 
 pub(super) fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
@@ -46,7 +46,8 @@ impl Image {
         &self.tensor.storage::<f32>()[from..from + self.shape.iter().product::<usize>()]
     }
 
-    /// The numbers to be changed and the tensor they then are; a copy only when somebody else holds them.
+    /// The numbers to be changed and the tensor they then are; a copy only when somebody else holds
+    /// them.
     pub(super) fn update(mut self, change: impl FnOnce(&mut [f32])) -> FlexTensor {
         let (from, len) = (self.tensor.layout().start_offset(), self.shape.iter().product::<usize>());
         if let Some(values) = self.tensor.try_storage_mut::<f32>() {
@@ -104,54 +105,13 @@ pub(super) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32
     assert!(from.len() == rows * columns && to.len() == from.len(), "sizes");
     const BLOCK: usize = 16;
     let (high, wide) = (rows.div_ceil(BLOCK), columns.div_ceil(BLOCK));
-    let to = Places::of(to);
+    let to = Disjoint::of(to);
     (0..high * wide).into_par_iter().with_min_len(16).for_each(|block| {
         let (r0, c0) = (block / wide * BLOCK, block % wide * BLOCK);
         for c in c0..(c0 + BLOCK).min(columns) {
-            // SAFETY: no other task has these rows and columns.
-            let to = unsafe { to.slice(c * rows + r0, BLOCK.min(rows - r0)) };
+            // SAFETY: `c` and `r0` are of this block alone.
+            let to = unsafe { to.take(c * rows + r0, BLOCK.min(rows - r0)) };
             to.iter_mut().zip(from[r0 * columns + c..].iter().step_by(columns)).for_each(|(t, f)| *t = *f);
         }
     });
 }
-
-/// Memory that tasks write to at places of their own.
-pub(super) struct Places<'a> {
-    at: *mut f32,
-    len: usize,
-    memory: PhantomData<&'a mut [f32]>,
-}
-
-impl<'a> Places<'a> {
-    pub(super) fn of(memory: &'a mut [f32]) -> Self {
-        Self { at: memory.as_mut_ptr(), len: memory.len(), memory: PhantomData }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// The place `from`.
-    ///
-    /// # Safety
-    /// It must be below [`Places::len`]. Whoever writes there must be the only one to have it.
-    pub(super) unsafe fn at(&self, from: usize) -> *mut f32 {
-        debug_assert!(from < self.len, "a place outside");
-        // SAFETY: the caller's.
-        unsafe { self.at.add(from) }
-    }
-
-    /// `len` numbers from `from`.
-    ///
-    /// # Safety
-    /// Nobody else may have any of them.
-    #[expect(clippy::mut_from_ref, reason = "that is what it is for")]
-    pub(super) unsafe fn slice(&self, from: usize, len: usize) -> &mut [f32] {
-        assert!(from + len <= self.len, "a place outside");
-        // SAFETY: inside the memory, which is borrowed as long as this lives; the caller has it alone.
-        unsafe { std::slice::from_raw_parts_mut(self.at.add(from), len) }
-    }
-}
-
-// SAFETY: the memory is borrowed exclusively, and whoever takes a part of it promises to be the only one.
-unsafe impl Sync for Places<'_> {}

@@ -1,10 +1,11 @@
-//! The two products that all convolutions come down to, with accumulators in registers and sums in one order whatever the
-//! partition of the work:
+//! The two products that all convolutions come down to, with accumulators in registers and sums in
+//! one order whatever the partition of the work:
 //!
-//! - [`product`]: rows of `x`, each in a few contiguous segments, times a packed matrix (forward, input gradient);
+//! - [`product`]: rows of `x`, each in a few contiguous segments, times a packed matrix (forward,
+//!   input gradient);
 //! - [`outer`]: Σ over positions of a row of `x` times a row of `g` (weight gradient).
 //!
-//! Vectors are 16 (AVX-512), 8 (AVX2 with FMA) or 4 (NEON) wide, found out at run time by `pulp`.
+//! Vectors are 16 (AVX-512), 8 (AVX2 with FMA) or 4 (NEON) wide, detected at run time by `pulp`.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -29,7 +30,8 @@ pub(super) fn panel_width() -> usize {
     VECTORS * arch().dispatch(Lanes)
 }
 
-/// A matrix [depth, columns] cut into panels of a few columns, each [depth, width] and filled up with zeros.
+/// A matrix [depth, columns] cut into panels of a few columns, each [depth, width] and filled up
+/// with zeros.
 #[derive(Clone, Copy)]
 pub(super) struct Panels<'a> {
     pub(super) values: &'a [f32],
@@ -67,7 +69,8 @@ impl Packed {
     }
 }
 
-/// Rows of a matrix that need not be contiguous: row `r` is `segments` runs of `length` numbers, `step` apart, from `starts[r]`.
+/// Rows of a matrix that need not be contiguous: row `r` is `segments` runs of `length` numbers,
+/// `step` apart, from `starts[r]`.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
     pub(super) values: &'a [f32],
@@ -77,7 +80,8 @@ pub(super) struct Rows<'a> {
     pub(super) step: usize,
 }
 
-/// Where a product goes: row `r` to `starts[r]`, after adding `bias` and a leaky ReLU, if that is wanted.
+/// The destination of a product: row `r` goes to `starts[r]`, optionally after a bias and a leaky
+/// ReLU.
 pub(super) struct Target<'a> {
     pub(super) values: &'a mut [f32],
     pub(super) starts: &'a [usize],
@@ -149,7 +153,8 @@ impl Product<'_> {
         let mut panel = self.panels.values[first * self.panels.depth..].as_ptr();
         for segment in 0..segments {
             for k in segment * step..segment * step + length {
-                // SAFETY: `product` checked that rows end inside `values`; the panel has segments·length rows of `width`.
+                // SAFETY: `product` checked that rows end inside `values`; the panel has
+                // segments·length rows of `width`.
                 unsafe {
                     let columns: [S::f32s; V] = std::array::from_fn(|v| load_at(simd, panel.add(v * S::F32_LANES)));
                     panel = panel.add(width);
@@ -184,8 +189,8 @@ unsafe fn load_at<S: Simd>(_: S, at: *const f32) -> S::f32s {
     unsafe { at.cast::<S::f32s>().read_unaligned() }
 }
 
-/// Positions over which [`outer`] sums: `counts` of them in three nested levels, the distance from one to the next in `x` at
-/// each level, and the distance from any one to the next in `g`.
+/// Positions over which [`outer`] sums: `counts` of them in three nested levels, the distance from
+/// one to the next in `x` at each level, and the distance from any one to the next in `g`.
 #[derive(Clone, Copy)]
 pub(super) struct Positions {
     pub(super) counts: [usize; 3],
@@ -201,8 +206,8 @@ pub(super) struct Sums<'a> {
     pub(super) step: usize,
 }
 
-/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n]. The positions are summed up on their own before
-/// they are added, so that long sums lose little.
+/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n]. The positions are
+/// summed up on their own before they are added, so that long sums lose little.
 pub(super) fn outer(x: &[f32], g: &[f32], positions: Positions, sums: Sums<'_>) {
     let Positions { counts, steps, step_g } = positions;
     if counts.contains(&0) || sums.rows == 0 {
@@ -242,7 +247,8 @@ impl WithSimd for Outer<'_> {
 }
 
 impl Outer<'_> {
-    /// V vectors of columns from `first`, the last of them possibly not WHOLE. Gives their number of columns.
+    /// V vectors of columns from `first`, the last of them possibly not WHOLE. Gives their number
+    /// of columns.
     #[inline(always)]
     fn panel<S: Simd, const V: usize, const WHOLE: bool>(&mut self, simd: S, first: usize) -> usize {
         let mut row = 0;
@@ -271,8 +277,8 @@ impl Outer<'_> {
         let mut g = self.g[first..].as_ptr();
         for i in 0..counts[0] {
             for j in 0..counts[1] {
-                // SAFETY: `outer` checked that every position ends inside `x` and `g`; a vector of `g` that is not whole is
-                // read from a slice of just what is there.
+                // SAFETY: `outer` checked that every position ends inside `x` and `g`; a vector of
+                // `g` that is not whole is read from a slice of just what is there.
                 unsafe {
                     let mut x = x.add(i * steps[0] + j * steps[1]);
                     for _ in 0..counts[2] {

@@ -1,7 +1,8 @@
 //! Results that a second pass over the same numbers finds again.
 //!
-//! A result is kept together with what it was computed from, and found by the identity of that memory. As long as it is kept,
-//! nobody can change the memory in place or get it anew, so equal identity means equal numbers.
+//! A result is kept together with what it was computed from, and found by the identity of that
+//! memory. As long as it is kept, nobody can change the memory in place or get it anew, so equal
+//! identity means equal numbers.
 
 use std::cell::RefCell;
 
@@ -9,7 +10,7 @@ use burn_flex::FlexTensor;
 
 use crate::Padding;
 
-/// Which operation, with its constants.
+/// An operation with its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Operation {
     Convolution { stride: usize, padding: Padding },

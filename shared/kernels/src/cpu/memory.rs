@@ -1,5 +1,6 @@
-//! Memory that is used again from step to step. A training step asks for the same sizes in every round; giving tens of
-//! megabytes back to the system and faulting them in again cost a sixth of its time.
+//! Memory that is used again from step to step. A training step asks for the same sizes in every
+//! round; giving tens of megabytes back to the system and faulting them in again cost a sixth of
+//! its time.
 
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
@@ -18,7 +19,7 @@ pub(super) struct Buffer {
     len: usize,
 }
 
-/// What is free, oldest first, and how much is out.
+/// The free buffers, oldest first, and the number of elements in use.
 struct Pool {
     free: Vec<Vec<f32>>,
     free_len: usize,
@@ -55,14 +56,14 @@ impl Pool {
         self.surplus()
     }
 
-    /// What is free, as if no more had ever been used than is now.
+    /// The surplus of free buffers after resetting the peak to the present use.
     fn forget(&mut self) -> Vec<Vec<f32>> {
         self.peak_len = self.live_len;
         self.surplus()
     }
 
-    /// The oldest free buffers, as far as free and used ones together exceed what was ever used at once by a quarter: sizes
-    /// that nobody asks for any more must not pile up.
+    /// The oldest free buffers, as far as free and used ones together exceed what was ever used at
+    /// once by a quarter: sizes that nobody asks for any more must not pile up.
     fn surplus(&mut self) -> Vec<Vec<f32>> {
         let mut surplus = Vec::new();
         while self.free_len + self.live_len > self.peak_len + self.peak_len / 4 && !self.free.is_empty() {

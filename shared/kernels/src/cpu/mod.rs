@@ -8,10 +8,12 @@
 //! | [`norm`], [`act`], [`warp`], [`resample`], [`resize`], [`pool`] | what stands between them |
 //! | [`update`] | optimizers and averages, in place |
 //! | [`memo`] | results that a second pass over the same numbers finds again |
-//! | [`simd`], [`image`], [`memory`] | vectors over slices; tensors with channels last; memory that is used again |
+//! | [`simd`], [`image`], [`memory`], [`disjoint`] | vectors over slices; tensors with channels last; memory that is used again, and that tasks share |
 
 mod act;
 mod conv;
+mod disjoint;
+mod geometry;
 mod image;
 mod kernel;
 pub(super) mod memo;
@@ -29,11 +31,11 @@ use std::sync::Arc;
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{BackendTensor, DispatchTensorKind, Flex};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use burn_flex::FlexTensor;
 
-use self::conv::Geometry;
-use self::image::{Image, Values, dims, transpose};
+use self::geometry::Geometry;
+use self::image::{Image, Values, dims};
 use self::memo::{Operation, recall};
 use self::memory::Buffer;
 use self::norm::Norm;
@@ -46,6 +48,11 @@ pub(super) use self::memory::release as release_memory;
 /// The instructions that these operations use, by the name that people call them.
 pub(super) fn instructions() -> &'static str {
     simd::name(simd::arch())
+}
+
+/// Tells whether `x` is one of the CPU's, with autodiff or without.
+pub(super) fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
+    x.device().inner() == Device::flex()
 }
 
 /// The tensor below `x`, if it is one of the CPU's without autodiff.

@@ -1,8 +1,8 @@
-//! Batch normalisation and the leaky ReLU behind it over channels-last pictures, [positions, channels]: one pass for the
-//! moments, one forward, two backward.
+//! Batch normalisation and the leaky ReLU behind it over channels-last pictures, [positions,
+//! channels]: one pass for the moments, one forward, two backward.
 //!
-//! Sums run over fixed ranges of positions, so that they are the same for any number of threads: in `f32` over [`BLOCK`]
-//! positions, in `f64` over the blocks.
+//! Sums run over fixed ranges of positions, so that they are the same for any number of threads: in
+//! `f32` over [`BLOCK`] positions, in `f64` over the blocks.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -24,7 +24,8 @@ struct Affine {
     slope: f32,
 }
 
-/// What normalisation is told besides the pictures: γ, β, [`moments`], ε and the slope below zero.
+/// The arguments of normalisation besides the pictures: γ, β, [`moments`], ε and the slope below
+/// zero.
 #[derive(Clone, Copy)]
 pub(super) struct Norm<'a> {
     pub(super) gamma: &'a [f32],
@@ -52,9 +53,10 @@ fn total(parts: Vec<Pair>, channels: usize) -> Pair {
     total
 }
 
-/// What is summed up over positions, twice for each channel.
+/// The terms to sum over positions, two for each channel.
 trait Terms: Copy {
-    /// The two terms of the channels from `c` at the position whose numbers begin at `at`, added to `sums`.
+    /// The two terms of the channels from `c` at the position whose numbers begin at `at`, added to
+    /// `sums`.
     fn add<S: Simd>(self, simd: S, at: usize, c: usize, sums: [S::f32s; 2]) -> [S::f32s; 2];
 }
 
@@ -93,7 +95,8 @@ fn sum<T: Terms + Sync>(terms: T, positions: usize, channels: usize) -> Pair {
     total(ranges.map(|positions| arch().dispatch(Sums { terms, positions, channels })).collect(), channels)
 }
 
-/// x − p and its square, p being the first position's numbers: far from zero, squares alone would cancel.
+/// x − p and its square, p being the first position's numbers: far from zero, squares alone would
+/// cancel.
 #[derive(Clone, Copy)]
 struct Deviations<'a> {
     x: &'a [f32],
@@ -225,7 +228,8 @@ impl Norm<'_> {
         y
     }
 
-    /// Gradients of x, γ and β, the moments being those of `x` itself (Ioffe & Szegedy 2015, section 3).
+    /// Gradients of x, γ and β, the moments being those of `x` itself (Ioffe & Szegedy 2015,
+    /// section 3).
     pub(super) fn backward(&self, x: &[f32], grad: &[f32]) -> (Buffer, Buffer, Buffer) {
         let (affine, channels) = (self.affine(), self.gamma.len());
         let positions = x.len() / channels;
@@ -233,7 +237,8 @@ impl Norm<'_> {
         affine.backward(x, grad, [&sums, &sums], positions as f64)
     }
 
-    /// The sums of the gradient before the activation and of its product with x − mean, [2, channels].
+    /// The sums of the gradient before the activation and of its product with x − mean, [2,
+    /// channels].
     pub(super) fn sums(&self, x: &[f32], grad: &[f32]) -> Buffer {
         let (affine, channels) = (self.affine(), self.gamma.len());
         let pair = sum(Gradients { x, grad, affine: &affine }, x.len() / channels, channels);
@@ -242,8 +247,8 @@ impl Norm<'_> {
         sums
     }
 
-    /// [`Norm::backward`] where the moments are those of `n` positions, of which `x` is a part. `sums` are [`Norm::sums`] of `x`, then
-    /// of all.
+    /// [`Norm::backward`] where the moments are those of `n` positions, of which `x` is a part.
+    /// `sums` are [`Norm::sums`] of `x`, then of all.
     pub(super) fn backward_of_all(&self, x: &[f32], grad: &[f32], sums: &[f32], n: f32) -> (Buffer, Buffer, Buffer) {
         let channels = self.gamma.len();
         let row = |i: usize| sums[i * channels..(i + 1) * channels].iter().map(|v| f64::from(*v)).collect();
@@ -252,7 +257,8 @@ impl Norm<'_> {
 }
 
 impl Affine {
-    /// Gradients of x, γ and β from the sums of [`Gradients`] over `x`, then over all `n` positions that have the moments.
+    /// Gradients of x, γ and β from the sums of [`Gradients`] over `x`, then over all `n` positions
+    /// that have the moments.
     fn backward(&self, x: &[f32], grad: &[f32], [own, all]: [&Pair; 2], n: f64) -> (Buffer, Buffer, Buffer) {
         let channels = self.scale.len();
         let [mut d_gamma, mut d_beta] = [Buffer::any(channels), Buffer::any(channels)];

@@ -10,7 +10,7 @@ use super::image::Image;
 use super::memory::Buffer;
 use super::simd::{arch, load, store};
 
-/// What a 3×3 window becomes.
+/// The reduction of a 3×3 window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pool {
     /// Its largest value.

@@ -1,5 +1,6 @@
-//! Resampling of channels-last pictures, each within a thread's cache: only that part of a picture is brought to the higher rate
-//! which its look-up sees. The backward pass is the exact transpose, step by step.
+//! Resampling of channels-last pictures, each within a thread's cache: only that part of a picture
+//! is brought to the higher rate which its look-up sees. The backward pass is the exact transpose,
+//! step by step.
 
 use std::ops::Range;
 
@@ -46,7 +47,7 @@ fn turned(x: &[f32], [height, width, channels]: Shape) -> Vec<f32> {
     y
 }
 
-/// What a look-up sees of a picture.
+/// The view of a picture that a look-up reads.
 struct Seen {
     rows: Range<usize>,
     columns: Range<usize>,
@@ -61,7 +62,8 @@ impl Seen {
         let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)].map(|(x, y)| map.at(x, y));
         let along = |axis: usize, n: usize| {
             let places = corners.map(|corner| corner[axis]);
-            // One more than bilinear sampling needs, for corners that rounding moves over a whole number.
+            // One more than bilinear sampling needs, for corners that rounding moves over a whole
+            // number.
             let first = places.iter().copied().fold(f64::MAX, f64::min).floor() - 1.0;
             let last = places.iter().copied().fold(f64::MIN, f64::max).floor() + 2.0;
             let range = first.clamp(0.0, n as f64) as usize..(last + 1.0).clamp(0.0, n as f64) as usize;

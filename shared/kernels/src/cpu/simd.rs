@@ -1,14 +1,15 @@
-//! Which vectors the machine has, and vectors over slices whose length need not be a whole number of them.
+//! Detection of SIMD instructions, and vectors over slices whose length need not be a whole number
+//! of them.
 
 use std::sync::OnceLock;
 
 use pulp::{Arch, Simd};
 
-/// Which instructions to use: `avx512`, `avx2` or `scalar` instead of the best there are. With the same ones, another machine
-/// gives the same bits.
+/// The environment variable that selects instructions: `avx512`, `avx2` or `scalar` instead of the
+/// best available. With the same ones, another machine gives the same bits.
 const VARIABLE: &str = "FLEDGE_SIMD";
 
-/// The instructions that all operations use, found out once.
+/// The instructions that all operations use, detected once.
 pub(super) fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
     *ARCH.get_or_init(|| {
@@ -29,7 +30,7 @@ pub(super) fn arch() -> Arch {
     })
 }
 
-/// What people call them.
+/// Their usual name.
 pub(crate) fn name(arch: Arch) -> &'static str {
     match arch {
         #[cfg(target_arch = "x86_64")]

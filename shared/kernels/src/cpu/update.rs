@@ -26,7 +26,7 @@ fn own(tensor: FlexTensor) -> FlexTensor {
 
 /// A change of N slices along a fixed one.
 trait Change<const N: usize>: Copy + Send {
-    /// What the numbers become at one place.
+    /// The new numbers at one place.
     fn change<S: Simd>(self, simd: S, values: [S::f32s; N], fixed: S::f32s) -> [S::f32s; N];
 }
 
@@ -64,7 +64,8 @@ fn sweep<C: Change<N>, const N: usize>(items: &mut [[FlexTensor; N]], fixed: &[V
     pieces.into_par_iter().for_each(|piece| arch().dispatch(piece));
 }
 
-/// What comes before every rule: w ← kept·w, g ← scale·g + pull·w. With 1, 1 and 0 the numbers stay what they are.
+/// The step before every rule: w ← kept·w, g ← scale·g + pull·w. With 1, 1 and 0 the numbers stay
+/// what they are.
 #[derive(Clone, Copy)]
 struct Along<C> {
     scale: f32,
@@ -139,7 +140,8 @@ impl Change<3> for RmsProp {
     }
 }
 
-/// b ← μ·b + gain·d, w ← w − α·b, or with Nesterov's momentum w ← w − α·(μ·b + gain·d); without b, w ← w − α·gain·d.
+/// b ← μ·b + gain·d, w ← w − α·b, or with Nesterov's momentum w ← w − α·(μ·b + gain·d); without b,
+/// w ← w − α·gain·d.
 #[derive(Clone, Copy)]
 struct Descent {
     momentum: f32,
@@ -208,7 +210,8 @@ fn along<C: Change<N>, const N: usize>(
     items.into_iter().map(Vec::from).collect()
 }
 
-/// The sum of the squares of all numbers, in f64 and in an order that does not depend on the threads.
+/// The sum of the squares of all numbers, in f64 and in an order that does not depend on the
+/// threads.
 pub(crate) fn squares(tensors: Vec<FlexTensor>) -> f64 {
     let tensors: Vec<Values> = tensors.into_iter().map(Values::of).collect();
     let pieces: Vec<&[f32]> = tensors.iter().flat_map(|t| t.slice().chunks(RANGE)).collect();

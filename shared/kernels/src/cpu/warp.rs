@@ -26,7 +26,8 @@ pub(super) fn look_up_row(
     }
 }
 
-/// Adds to `dx`, of `extent` (height, width), what each pixel of the result with gradient `g`, `columns` wide, showed of it.
+/// Adds to `dx`, of `extent` (height, width), what each pixel of the result with gradient `g`,
+/// `columns` wide, showed of it.
 #[inline]
 pub(super) fn look_up_transposed(
     dx: &mut [f32],
@@ -69,8 +70,8 @@ pub(super) fn forward(x: &Image, lookups: &Lookups) -> Buffer {
     y
 }
 
-/// The gradient of the pictures, of `extent` (height, width), from that of the result: what each output showed gets its share,
-/// picture by picture.
+/// The gradient of the pictures, of `extent` (height, width), from that of the result: what each
+/// output showed gets its share, picture by picture.
 pub(super) fn backward(g: &Image, lookups: &Lookups, [h, w]: [usize; 2]) -> Buffer {
     let [batch, channels, rows, columns] = g.shape;
     let mut dx = Buffer::any(batch * h * w * channels);

@@ -1,18 +1,19 @@
-//! Convolutions of 4×4 with stride 2 and padding 1 in 9/16 of the multiplications (Winograd 1980; Lavin & Gray 2015,
-//! arXiv:1509.09308, the algorithm F(2×2, 2×2)).
+//! Convolutions of 4×4 with stride 2 and padding 1 in 9/16 of the multiplications (Winograd 1980;
+//! Lavin & Gray 2015, arXiv:1509.09308, the algorithm F(2×2, 2×2)).
 //!
-//! A stride of 2 splits picture and kernel by parity into four phases; in each, the kernel has 2×2 taps and the stride is 1.
-//! Two neighbouring outputs of a two-tap filter, y₀ = t₀d₀ + t₁d₁ and y₁ = t₀d₁ + t₁d₂, need three products instead of four:
-//! m₀ = (d₀−d₁)t₀, m₁ = d₁(t₀+t₁), m₂ = (d₂−d₁)t₁, y₀ = m₀+m₁, y₁ = m₁+m₂. Along both axes that makes nine for a tile of
-//! 2×2 outputs instead of sixteen, each a matrix product over channels and phases. All coefficients are ±1, so rounding grows
-//! by little: the tests hold these operations to the same bound as the direct ones.
+//! A stride of 2 splits picture and kernel by parity into four phases; in each, the kernel has 2×2
+//! taps and the stride is 1. Two neighbouring outputs of a two-tap filter, y₀ = t₀d₀ + t₁d₁ and y₁
+//! = t₀d₁ + t₁d₂, need three products instead of four: m₀ = (d₀−d₁)t₀, m₁ = d₁(t₀+t₁), m₂ =
+//! (d₂−d₁)t₁, y₀ = m₀+m₁, y₁ = m₁+m₂. Along both axes that makes nine for a tile of 2×2 outputs
+//! instead of sixteen, each a matrix product over channels and phases. All coefficients are ±1, so
+//! rounding grows by little: the tests hold these operations to the same bound as the direct ones.
 
 use rayon::prelude::*;
 
 use pulp::{Simd, WithSimd};
 
-use super::conv::Geometry;
-use super::image::Places;
+use super::disjoint::Disjoint;
+use super::geometry::Geometry;
 use super::kernel::{Panels, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
 use super::simd::arch;
@@ -26,7 +27,7 @@ const GRAIN: usize = 16;
 /// Numbers in the transformed tiles of one task: they should stay in a core's second-level cache.
 const TASK: usize = 3 << 16;
 
-/// Whether this algorithm applies.
+/// Returns true if this algorithm applies.
 pub(super) fn applies(g: &Geometry) -> bool {
     g.kernel == [4, 4]
         && g.stride == 2
@@ -36,20 +37,22 @@ pub(super) fn applies(g: &Geometry) -> bool {
         && [g.h, g.w] == [2 * g.oh, 2 * g.ow]
 }
 
-/// Kernels at all points, as packed matrices [channels in · phases, channels out]: nine for each of `sets`.
+/// Kernels at all points, as packed matrices [channels in · phases, channels out]: nine for each of
+/// `sets`.
 struct Kernels {
     values: Buffer,
     depth: usize,
     columns: usize,
 }
 
-/// Which channels of a kernel [small, large, 4, 4] are summed over, and which tap of a parity stands where.
+/// The channels of a kernel [small, large, 4, 4] to sum over, and the order of the taps of a
+/// parity.
 #[derive(Clone, Copy)]
 enum Direction {
     /// Large to small: all phases in one sum. Tap t of a parity stands at parity + 2t.
     Halve,
-    /// Small to large: each phase on its own. Tap t stands at 3 − parity − 2t: outputs of even index are x[i−1]·w₃ + x[i]·w₁,
-    /// those of odd index x[i]·w₂ + x[i+1]·w₀.
+    /// Small to large: each phase on its own. Tap t stands at 3 − parity − 2t: outputs of even
+    /// index are x[i−1]·w₃ + x[i]·w₁, those of odd index x[i]·w₂ + x[i+1]·w₀.
     Double,
 }
 
@@ -75,7 +78,7 @@ impl Kernels {
         let width = panel_width();
         let panels = columns.div_ceil(width);
         let mut values = Buffer::any(sets * POINTS * panels * depth * width);
-        let places = Places::of(&mut values);
+        let places = Disjoint::of(&mut values);
         (0..panels * rows.div_ceil(GRAIN)).into_par_iter().for_each(|task| {
             let (panel, block) = (task % panels, task / panels);
             let first = panel * width;
@@ -97,13 +100,12 @@ impl Kernels {
                 for (phase, [py, px]) in PHASES.into_iter().enumerate() {
                     let at = |i: usize| direction.tap(py, i / 2) * 4 + direction.tap(px, i % 2);
                     let from: [&[f32]; 4] = std::array::from_fn(|i| &taps[at(i) * width..][..width]);
-                    let to = Places::of(&mut points);
-                    // SAFETY: they are this task's own.
-                    arch().dispatch(unsafe { Spread::new(from, &to, 0, GRAIN, width) });
+                    spread(from, &mut points, 0, GRAIN, width);
                     let (set, k) = if sets == 1 { (0, phase * rows + row) } else { (phase, row) };
                     for (point, values) in points.chunks(width).enumerate() {
-                        // SAFETY: no other task has this panel and row.
-                        let to = unsafe { places.slice((((set * POINTS + point) * panels + panel) * depth + k) * width, width) };
+                        // SAFETY: each pair of a panel and a row is visited once, and so is each
+                        // phase and point of it.
+                        let to = unsafe { places.take((((set * POINTS + point) * panels + panel) * depth + k) * width, width) };
                         to.copy_from_slice(values);
                     }
                 }
@@ -144,8 +146,8 @@ impl<'a> Pixels<'a> {
 /// Channels from nine (or four) places to nine, through a linear map.
 struct Spread<'a, const FROM: usize> {
     from: [&'a [f32]; FROM],
-    to: &'a Places<'a>,
-    /// Where the first result's first channel goes.
+    to: &'a Disjoint<'a>,
+    /// The place of the first result's first channel.
     at: usize,
     /// Distance from one [`GRAIN`] of channels to the next.
     chunk: usize,
@@ -155,8 +157,8 @@ struct Spread<'a, const FROM: usize> {
 
 impl<'a, const FROM: usize> Spread<'a, FROM> {
     /// # Safety
-    /// Nobody else may have the places that are written to.
-    unsafe fn new(from: [&'a [f32]; FROM], to: &'a Places<'a>, at: usize, chunk: usize, step: usize) -> Self {
+    /// Running it takes the places that it writes to: nothing else may, and it may run once.
+    unsafe fn new(from: [&'a [f32]; FROM], to: &'a Disjoint<'a>, at: usize, chunk: usize, step: usize) -> Self {
         let last = from[0].len() - 1;
         assert!(from.iter().all(|f| f.len() == last + 1), "channels");
         assert!(at + (POINTS - 1) * step + last / GRAIN * chunk + last % GRAIN < to.len(), "a place outside");
@@ -164,17 +166,25 @@ impl<'a, const FROM: usize> Spread<'a, FROM> {
     }
 }
 
+/// Runs a [`Spread`] that has all of `to` to itself.
+fn spread<const FROM: usize>(from: [&[f32]; FROM], to: &mut [f32], at: usize, chunk: usize, step: usize) {
+    let to = Disjoint::of(to);
+    // SAFETY: nothing else knows this `Disjoint`, and it is used once.
+    arch().dispatch(unsafe { Spread::new(from, &to, at, chunk, step) });
+}
+
 impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
     type Output = ();
 
-    /// From nine pixels what the inputs are at each point; from four taps what the kernels are, from four gradients of outputs
-    /// what the products' gradients are.
+    /// From nine pixels what the inputs are at each point; from four taps what the kernels are,
+    /// from four gradients of outputs what the products' gradients are.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let channels = self.from[0].len();
         assert!(channels.is_multiple_of(S::F32_LANES));
         for c in (0..channels).step_by(S::F32_LANES) {
-            // SAFETY: every slice has `channels` numbers, a whole number of vectors; `new` looked at the places.
+            // SAFETY: `new` made sure that every slice has as many numbers as the first:
+            // `channels`, a whole number of vectors.
             let d: [S::f32s; FROM] =
                 std::array::from_fn(|i| unsafe { self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)];
@@ -188,8 +198,10 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
             };
             let to = self.at + c / GRAIN * self.chunk + c % GRAIN;
             for (i, point) in points.as_flattened().iter().enumerate() {
-                // SAFETY: as above.
-                unsafe { self.to.at(to + i * self.step).cast::<S::f32s>().write_unaligned(*point) };
+                // SAFETY: `new` made sure that the last place lies inside, and its caller that
+                // nobody else takes them. A vector does not cross a grain, which is a whole number
+                // of vectors.
+                unsafe { self.to.take_unchecked(to + i * self.step, S::F32_LANES).cast::<S::f32s>().write_unaligned(*point) };
             }
         }
     }
@@ -200,7 +212,7 @@ struct Gather<'a> {
     from: &'a [f32],
     step: usize,
     to: &'a mut [f32],
-    /// Where the four outputs begin.
+    /// The starts of the four outputs.
     at: [usize; 4],
     channels: usize,
 }
@@ -214,14 +226,15 @@ impl WithSimd for Gather<'_> {
         assert!((POINTS - 1) * self.step + self.channels <= self.from.len());
         assert!(self.at.iter().all(|at| at + self.channels <= self.to.len()));
         for c in (0..self.channels).step_by(S::F32_LANES) {
-            // SAFETY: `channels` numbers, a whole number of vectors, are there at every step and at every output.
+            // SAFETY: `channels` numbers, a whole number of vectors, are there at every step
+            // (asserted above).
             let m: [S::f32s; POINTS] =
                 std::array::from_fn(|i| unsafe { self.from.as_ptr().add(i * self.step + c).cast::<S::f32s>().read_unaligned() });
             let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.add_f32s(a, b), simd.add_f32s(b, c)];
             let rows: [[S::f32s; 2]; 3] = std::array::from_fn(|x| along(m[x], m[3 + x], m[6 + x])); // [point x][y]
             let outputs: [[S::f32s; 2]; 2] = std::array::from_fn(|y| along(rows[0][y], rows[1][y], rows[2][y]));
             for (output, at) in outputs.as_flattened().iter().zip(self.at) {
-                // SAFETY: as above.
+                // SAFETY: and at every output (asserted above).
                 unsafe { self.to.as_mut_ptr().add(at + c).cast::<S::f32s>().write_unaligned(*output) };
             }
         }
@@ -240,7 +253,8 @@ fn tiles(g: &Geometry, rows: std::ops::Range<usize>) -> impl Iterator<Item = (us
     rows.flat_map(move |row| (0..wide).map(move |x| (row / high, row % high * 2, x * 2)))
 }
 
-/// Distance from one tile's inputs to the next: not a power of two, which a cache would map to few places.
+/// Distance from one tile's inputs to the next: not a power of two, which a cache would map to few
+/// places.
 fn spaced(depth: usize) -> usize {
     depth + GRAIN
 }
@@ -256,7 +270,8 @@ fn products<'a>(inputs: &[f32], tiles: usize, kernels: impl Iterator<Item = Pane
     }
 }
 
-/// The convolution: large `x` [batch, h, w, cin] to small [batch, h/2, w/2, cout]; `weight` [cout, cin, 4, 4].
+/// The convolution: large `x` [batch, h, w, cin] to small [batch, h/2, w/2, cout]; `weight` [cout,
+/// cin, 4, 4].
 pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     let kernels = Kernels::new(weight, g.cout, g.cin, Direction::Halve);
     let (depth, line) = (spaced(4 * g.cin), 2 * g.ow * g.cout);
@@ -267,11 +282,9 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         let range = task * rows..task * rows + y.len() / line;
         let count = range.len() * g.ow / 2;
         let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
-        let to = Places::of(&mut inputs);
         for (t, tile) in tiles(g, range.clone()).enumerate() {
             for (phase, from) in patches(g, x, tile, &zeros).into_iter().enumerate() {
-                // SAFETY: they are this task's own.
-                arch().dispatch(unsafe { Spread::new(from, &to, t * depth + phase * g.cin, GRAIN, count * depth) });
+                spread(from, &mut inputs, t * depth + phase * g.cin, GRAIN, count * depth);
             }
         }
         products(&inputs, count, kernels.set(0), &mut outputs);
@@ -284,7 +297,7 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     y
 }
 
-/// What a tile reads of the large picture in each phase.
+/// The pixels of the large picture that a tile reads in each phase.
 fn patches<'a>(
     g: &Geometry,
     x: &'a [f32],
@@ -295,8 +308,8 @@ fn patches<'a>(
     PHASES.map(|[py, px]| pixels.patch((2 * oy + py) as isize - 1, (2 * ox + px) as isize - 1, 2))
 }
 
-/// The gradient of the convolution's input, and the transposed convolution: small `x` [batch, h/2, w/2, cout] to large
-/// [batch, h, w, cin]; `weight` [cout, cin, 4, 4].
+/// The gradient of the convolution's input, and the transposed convolution: small `x` [batch, h/2,
+/// w/2, cout] to large [batch, h, w, cin]; `weight` [cout, cin, 4, 4].
 pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     let kernels = Kernels::new(weight, g.cout, g.cin, Direction::Double);
     let (depth, line) = (spaced(g.cout), 4 * g.w * g.cin);
@@ -308,13 +321,11 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         let count = range.len() * g.ow / 2;
         let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cin));
         for (phase, [py, px]) in PHASES.into_iter().enumerate() {
-            let to = Places::of(&mut inputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let values = &x[picture * g.output_len()..][..g.output_len()];
                 let pixels = Pixels { values, h: g.oh, w: g.ow, channels: g.cout, zeros: &zeros };
                 let from = pixels.patch((sy + py) as isize - 1, (sx + px) as isize - 1, 1);
-                // SAFETY: they are this task's own.
-                arch().dispatch(unsafe { Spread::new(from, &to, t * depth, GRAIN, count * depth) });
+                spread(from, &mut inputs, t * depth, GRAIN, count * depth);
             }
             products(&inputs, count, kernels.set(phase), &mut outputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
@@ -332,27 +343,29 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let (depth, all_rows) = (4 * g.cin, g.batch * g.oh / 2);
     // Columns of one kernel call.
     let wide = if g.cout.is_multiple_of(2 * GRAIN) { 2 * GRAIN } else { GRAIN };
-    // Rows of tiles whose sums are formed on their own before they are added; no matter how many threads there are.
+    // Rows of tiles whose sums are formed on their own before they are added; no matter how many
+    // threads there are.
     let chunk = ((1 << 20) / (POINTS * (depth + g.cout)) / (g.ow / 2)).clamp(1, all_rows);
     let most = chunk * g.ow / 2;
-    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call reads lies in one piece.
+    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call
+    // reads lies in one piece.
     let (mut inputs, mut grads) = (Buffer::any(POINTS * most * depth), Buffer::any(POINTS * most * g.cout));
     let mut sums = Buffer::zeros(POINTS * depth * g.cout); // [9, phases·cin, cout]
     let zeros = Buffer::zeros(g.cin);
     for first in (0..all_rows).step_by(chunk) {
         let places: Vec<_> = tiles(g, first..(first + chunk).min(all_rows)).collect();
         let count = places.len();
-        let (to_inputs, to_grads) = (Places::of(&mut inputs), Places::of(&mut grads));
+        let (to_inputs, to_grads) = (Disjoint::of(&mut inputs), Disjoint::of(&mut grads));
         places.par_iter().enumerate().with_min_len(8).for_each(|(t, &(picture, oy, ox))| {
             for (phase, from) in patches(g, x, (picture, oy, ox), &zeros).into_iter().enumerate() {
                 let at = phase * g.cin * count + t * GRAIN;
-                // SAFETY: no other task has this tile.
+                // SAFETY: each tile and phase is visited once.
                 arch().dispatch(unsafe { Spread::new(from, &to_inputs, at, count * GRAIN, count * depth) });
             }
             for first in (0..g.cout).step_by(wide) {
                 let pixel = |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + first;
                 let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
-                // SAFETY: no other task has this tile.
+                // SAFETY: each tile and range of channels is visited once.
                 arch().dispatch(unsafe { Spread::new(from, &to_grads, first * count + t * wide, GRAIN, count * g.cout) });
             }
         });
@@ -369,11 +382,12 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     gather_weight(g, &sums)
 }
 
-/// The kernels' gradients [9, phases·cin, cout] at the points as that of the weight [cout, cin, 4, 4].
+/// The kernels' gradients [9, phases·cin, cout] at the points as that of the weight [cout, cin, 4,
+/// 4].
 fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
     let (depth, blocks) = (4 * g.cin, g.cout / GRAIN);
     let mut dw = Buffer::any(g.cout * g.cin * 16);
-    let places = Places::of(&mut dw);
+    let places = Disjoint::of(&mut dw);
     (0..g.cin * blocks).into_par_iter().with_min_len(blocks).for_each(|task| {
         let (c, first) = (task / blocks, task % blocks * GRAIN);
         let mut taps = [[0.0f32; GRAIN]; 16];
@@ -389,8 +403,8 @@ fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
             }
         }
         for i in 0..GRAIN {
-            // SAFETY: no other task has these kernels.
-            let to = unsafe { places.slice(((first + i) * g.cin + c) * 16, 16) };
+            // SAFETY: each pair of an input and an output channel is visited once.
+            let to = unsafe { places.take(((first + i) * g.cin + c) * 16, 16) };
             to.iter_mut().zip(&taps).for_each(|(to, taps)| *to = taps[i]);
         }
     });

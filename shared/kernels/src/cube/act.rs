@@ -40,7 +40,7 @@ pub(super) fn leaky<N: Size>(x: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     select_many(x.greater_than(&Vector::new(0.0)), x, x * Vector::new(slope))
 }
 
-/// What `leaky` multiplied x by.
+/// The factor that `leaky` applied to x.
 #[cube]
 pub(super) fn leaky_slope<N: Size>(y: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     select_many(y.greater_than(&Vector::new(0.0)), Vector::new(1.0), Vector::new(slope))

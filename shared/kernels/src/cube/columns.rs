@@ -1,6 +1,6 @@
-//! Matrix products, and convolutions as products of columns of pixels. Those of f32 stay in f32: on the GPU's ordinary units,
-//! whatever its tensor cores would rather have; slower than [`super::conv`]'s, and as exact as the CPU. Those of bfloat16 add up in
-//! f32.
+//! Matrix products, and convolutions as products of columns of pixels. Those of f32 stay in f32: on
+//! the GPU's ordinary units, whatever its tensor cores would rather have; slower than
+//! [`super::conv`]'s, and as exact as the CPU. Those of bfloat16 add up in f32.
 
 use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
@@ -33,8 +33,8 @@ pub(super) fn multiply(a: CubeTensor, b: CubeTensor, precision: Precision) -> Cu
     matmul(a, b, None, MatmulStrategy::default(), dtype).unwrap_or_else(|e| panic!("matrix product: {e:?}"))
 }
 
-/// The product in f32 on ordinary units: by burn's kernel with blocks in shared memory, or, where that has no room for them or no
-/// form for the shape (vectors), number by number.
+/// The product in f32 on ordinary units: by burn's kernel with blocks in shared memory, or, where
+/// that has no room for them or no form for the shape (vectors), number by number.
 fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     let (out, dtype) = (init_matmul_output(&a, &b, DType::F32), element(&a));
     let mut elements = MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: dtype });
@@ -90,8 +90,8 @@ fn number_by_number(a: CubeTensor, b: CubeTensor, like: &CubeTensor) -> CubeTens
     out
 }
 
-/// columns[p, t·C + c] ← the pixel that tap t of the kernel sees at result p, its channel c; zero outside of the picture. The first
-/// result is that of picture `first`.
+/// columns[p, t·C + c] ← the pixel that tap t of the kernel sees at result p, its channel c; zero
+/// outside of the picture. The first result is that of picture `first`.
 #[cube(launch, address_type = "dynamic")]
 fn unfold<F: Float>(
     x: &[F],
@@ -123,7 +123,7 @@ fn unfold<F: Float>(
     columns[ABSOLUTE_POS] = select(inside, x[at], F::new(0.0));
 }
 
-/// How a kernel passes over pictures.
+/// The pass of a kernel over pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Window {
     pub(super) kernel: [usize; 2],

@@ -1,9 +1,10 @@
-//! Convolutions and their transposes: in TF32 by burn's convolutions with channels last, in strict f32 by [`super::columns`], in
-//! bfloat16 by [`super::gemm`].
+//! Convolutions and their transposes: in TF32 by burn's convolutions with channels last, in strict
+//! f32 by [`super::columns`], in bfloat16 by [`super::gemm`].
 //!
-//! The transpose with stride s is s² convolutions of stride 1 at once: results whose rows and columns leave the same remainders by s
-//! depend on the same part of the kernel, so one convolution gives s²·C channels, which are then put side by side. burn's own
-//! transposes scatter with atomics or compute result by result.
+//! The transpose with stride s is s² convolutions of stride 1 at once: results whose rows and
+//! columns leave the same remainders by s depend on the same part of the kernel, so one convolution
+//! gives s²·C channels, which are then put side by side. burn's own transposes scatter with atomics
+//! or compute result by result.
 
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
@@ -20,8 +21,9 @@ use super::image::{Image, address, cast, contiguous, element, empty, place_of, s
 use super::spec::feature_type;
 use crate::{Padding, Precision};
 
-/// phases[(ry·s + rx)·Cout + o, uy, ux, i] ← weight[i, o, ry + s·(T−1−uy), rx + s·(T−1−ux)], zero beyond the kernel: the kernel of
-/// every remainder, turned around. T×T is the extent of such a part.
+/// phases[(ry·s + rx)·Cout + o, uy, ux, i] ← weight[i, o, ry + s·(T−1−uy), rx + s·(T−1−ux)], zero
+/// beyond the kernel: the kernel of every remainder, turned around. T×T is the extent of such a
+/// part.
 #[cube(launch, address_type = "dynamic")]
 fn part_kernel<F: Float>(
     weight: &[F],
@@ -49,7 +51,8 @@ fn part_kernel<F: Float>(
     phases[ABSOLUTE_POS] = select(inside, weight[at], F::new(0.0));
 }
 
-/// y[b, oy, ox, c] ← parts[b, qy, qx, phase·C + c], where oy + top = s·(qy + first) + the phase's row, and so for columns.
+/// y[b, oy, ox, c] ← parts[b, qy, qx, phase·C + c], where oy + top = s·(qy + first) + the phase's
+/// row, and so for columns.
 #[cube(launch, address_type = "dynamic")]
 fn interleave<F: Float, N: Size>(
     parts: &[Vector<F, N>],
@@ -91,7 +94,7 @@ struct Phases {
     part: usize,
     /// Zeros before and behind.
     zeros: (usize, usize),
-    /// What the first result of the parts stands for.
+    /// The meaning of the first result of the parts.
     first: usize,
     /// Results of the parts.
     results: usize,
@@ -100,7 +103,8 @@ struct Phases {
 impl Phases {
     fn new(extent: usize, kernel: usize, stride: usize, before: usize, output: usize) -> Self {
         let part = kernel.div_ceil(stride);
-        // Parts begin where the first result needs them, unless they would begin behind the first pixel.
+        // Parts begin where the first result needs them, unless they would begin behind the first
+        // pixel.
         let first = (before / stride).min(part - 1);
         let last = (output - 1 + before) / stride;
         let wanted = last - first + 1;
@@ -111,7 +115,8 @@ impl Phases {
 }
 
 impl Convolution {
-    /// The convolution of pictures with `weight` [Cout, kh, kw, Cin], contiguous, with these zeros around them.
+    /// The convolution of pictures with `weight` [Cout, kh, kw, Cin], contiguous, with these zeros
+    /// around them.
     fn convolve(&self, x: &Image, weight: CubeTensor, stride: usize, zeros: [(usize, usize); 2]) -> Image {
         let kernel = [weight.shape()[1], weight.shape()[2]];
         let along = |i: usize| (x.extent[i] + zeros[i].0 + zeros[i].1 - kernel[i]) / stride + 1;

@@ -1,4 +1,5 @@
-//! Filters along one axis, each result gathering its samples, and the look-up between two pairs of them.
+//! Filters along one axis, each result gathering its samples, and the look-up between two pairs of
+//! them.
 
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
@@ -7,8 +8,9 @@ use super::image::{Image, address, element, indices, numbers, spread};
 use super::warp;
 use crate::{Affine, Fir, Lookups, Resampling};
 
-/// y ← x filtered along an axis: x is [outer, samples, inner], y [outer, results, inner], and result r is the sum over `taps` of
-/// sample `at[r·taps + t]` times `by[r·taps + t]`. A picture for which `keep` is not 0 comes from `kept` instead.
+/// y ← x filtered along an axis: x is [outer, samples, inner], y [outer, results, inner], and
+/// result r is the sum over `taps` of sample `at[r·taps + t]` times `by[r·taps + t]`. A picture for
+/// which `keep` is not 0 comes from `kept` instead.
 #[cube(launch, address_type = "dynamic")]
 fn filter<F: Float>(
     x: &[F],
@@ -60,7 +62,8 @@ fn transpose(fir: &Fir) -> Fir {
     Fir { samples: fir.results.len(), results }
 }
 
-/// `x` filtered along `axis`; with `keep` the pictures of `keep.0` that it has a mark for are taken as they are.
+/// `x` filtered along `axis`; with `keep` the pictures of `keep.0` that it has a mark for are taken
+/// as they are.
 fn along(x: &Image, fir: &Fir, axis: Axis, keep: Option<(&Image, &[u32])>) -> Image {
     let ([height, width], results) = (x.extent, fir.results.len());
     let (extent, inner) = match axis {
@@ -102,7 +105,8 @@ fn without_map(lookups: &Lookups) -> Option<Vec<u32>> {
     marks.contains(&1).then_some(marks)
 }
 
-/// The look-ups with a map for every picture: those without one are taken from elsewhere in the end.
+/// The look-ups with a map for every picture: those without one are taken from elsewhere in the
+/// end.
 fn complete(lookups: &Lookups) -> Lookups {
     Lookups { maps: lookups.maps.iter().map(|map| Some(map.unwrap_or(Affine::IDENTITY))).collect(), ..lookups.clone() }
 }

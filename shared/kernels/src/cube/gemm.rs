@@ -1,5 +1,6 @@
-//! Convolutions of bfloat16 whose sums are f32: the fastest of the kernels on tensor cores, or columns times a matrix. burn's own
-//! choice may fall on a kernel that also adds up in bfloat16, which is wrong in the second digit after some hundred terms.
+//! Convolutions of bfloat16 whose sums are f32: the fastest of the kernels on tensor cores, or
+//! columns times a matrix. burn's own choice may fall on a kernel that also adds up in bfloat16,
+//! which is wrong in the second digit after some hundred terms.
 
 use std::fmt;
 
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::columns::Window;
 use super::image::{Image, element, empty};
 
-/// What is computed of pictures [B, H, W, Cin] and a second tensor.
+/// A product of pictures [B, H, W, Cin] and a second tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Wanted {
     /// The convolution with a weight [Cout, kh, kw, Cin].
@@ -103,13 +104,15 @@ fn fastest(x: &Image, other: CubeTensor, window: Window, wanted: Wanted, outputs
     TUNER.execute(&id, &client, candidates, (x.data.clone(), other, work))
 }
 
-/// The convolution of `x` with `weight` [Cout, kh, kw, Cin], contiguous; both bfloat16, and so is the result.
+/// The convolution of `x` with `weight` [Cout, kh, kw, Cin], contiguous; both bfloat16, and so is
+/// the result.
 pub(super) fn convolve(x: &Image, weight: CubeTensor, window: Window) -> Image {
     let outputs = weight.shape()[0];
     Image::from_nhwc(fastest(x, weight, window, Wanted::Result, outputs))
 }
 
-/// The gradient of the weight, [Cout, kh, kw, Cin], f32, from that of the result, `g`; both bfloat16.
+/// The gradient of the weight, [Cout, kh, kw, Cin], f32, from that of the result, `g`; both
+/// bfloat16.
 pub(super) fn weight_gradient(x: &Image, g: &Image, window: Window) -> CubeTensor {
     fastest(x, g.data.clone(), window, Wanted::WeightGradient, g.channels)
 }

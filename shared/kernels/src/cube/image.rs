@@ -59,7 +59,7 @@ impl Image {
         self.batch * self.extent[0] * self.extent[1]
     }
 
-    /// How many channels a unit takes at once.
+    /// The number of channels that a unit processes at once.
     pub(super) fn vector(&self) -> usize {
         if self.channels.is_multiple_of(VECTOR) { VECTOR } else { 1 }
     }
@@ -70,8 +70,9 @@ impl Image {
     }
 }
 
-/// `x` in the order of its axes, with the strides that follow from its shape. burn calls a tensor contiguous whatever the strides
-/// of axes of extent 1 are, but 0.22.1 fuses wrongly behind some and multiplies others wrongly.
+/// `x` in the order of its axes, with the strides that follow from its shape. burn calls a tensor
+/// contiguous whatever the strides of axes of extent 1 are, but 0.22.1 fuses wrongly behind some
+/// and multiplies others wrongly.
 pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
     let shape = x.shape();
@@ -110,7 +111,7 @@ fn upload<E: CubeElement>(beside: &CubeTensor, values: &[E]) -> BufferArg {
     unsafe { BufferArg::from_raw_parts(handle, values.len()) }
 }
 
-/// How `units` of work are spread over the device.
+/// The launch configuration for `units` of work.
 pub(super) fn spread(client: &Client, units: usize) -> (CubeCount, CubeDim) {
     let dim = CubeDim::new(client, units);
     (calculate_cube_count_elemwise(client, units, dim), dim)
@@ -121,15 +122,15 @@ pub(super) fn address(tensors: &[&CubeTensor]) -> AddressType {
     tensors.iter().map(|t| t.required_address_type()).max().unwrap_or_default()
 }
 
-/// Where the `position`-th item of pictures with `width` items a pixel, `columns` pixels a row and `rows` rows lies: the item within
-/// its pixel, the column, the row and the picture.
+/// The place of the `position`-th item of pictures with `width` items a pixel, `columns` pixels a
+/// row and `rows` rows: the item within its pixel, the column, the row and the picture.
 #[cube]
 pub(super) fn place_of(position: usize, width: usize, columns: usize, rows: usize) -> (usize, usize, usize, usize) {
     let pixel = position / width;
     (position % width, pixel % columns, pixel / columns % rows, pixel / columns / rows)
 }
 
-/// How CubeCL calls the type of `x`'s numbers.
+/// CubeCL's name for the element type of `x`.
 pub(super) fn element(x: &CubeTensor) -> ElemType {
     burn::backend::cubecl::dtype_to_storage_type(x.dtype)
 }

@@ -1,5 +1,5 @@
-//! [`Operations`] on devices programmed through CubeCL. Pictures lie with channels last in memory, as burn's convolutions want
-//! them there, too.
+//! [`Operations`] on devices programmed through CubeCL. Pictures lie with channels last in memory,
+//! as burn's convolutions want them there, too.
 //!
 //! | module | holds |
 //! |---|---|

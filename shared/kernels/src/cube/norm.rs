@@ -1,4 +1,5 @@
-//! Batch normalisation and the leaky ReLU behind it: one pass for the moments, one forward, two backward.
+//! Batch normalisation and the leaky ReLU behind it: one pass for the moments, one forward, two
+//! backward.
 
 use burn::backend::TensorMetadata;
 use burn::tensor::{DType, Shape};
@@ -11,8 +12,8 @@ use super::act::{leaky, leaky_slope};
 use super::image::{Image, address, element, empty, flat, spread};
 use super::sums::{self, BLOCK, blocks};
 
-/// sums[i] ← [Σ (x − p), Σ (x − p)²] of the `block` positions from i·block on, p being the first position's numbers: far from
-/// zero, squares alone would cancel. A position has `width` vectors.
+/// sums[i] ← [Σ (x − p), Σ (x − p)²] of the `block` positions from i·block on, p being the first
+/// position's numbers: far from zero, squares alone would cancel. A position has `width` vectors.
 #[cube(launch, address_type = "dynamic")]
 fn deviations<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -69,7 +70,8 @@ pub(super) fn moments(x: &Image) -> CubeTensor {
     result
 }
 
-/// mean, variance ← what stays of them and the part of the batch's: kept·running + new·batch's, the variance's times `correction`.
+/// mean, variance ← what stays of them and the part of the batch's: kept·running + new·batch's, the
+/// variance's times `correction`.
 #[cube(launch)]
 fn follow_moments(
     moments: &[f32],
@@ -129,7 +131,8 @@ fn normalize<F: Float, N: Size>(
     y[ABSOLUTE_POS] = Vector::cast_from(leaky::<N>(pre, slope));
 }
 
-/// sums[i] ← [Σ h, Σ h·(x − mean)] of the `block` positions from i·block on, h being the gradient before the activation.
+/// sums[i] ← [Σ h, Σ h·(x − mean)] of the `block` positions from i·block on, h being the gradient
+/// before the activation.
 #[cube(launch, address_type = "dynamic")]
 fn gradient_sums<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -167,8 +170,9 @@ fn gradient_sums<F: Float, N: Size>(
     sums[(2 * row + 1) * width + channel] = product;
 }
 
-/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x − mean)/σ and dβ ← Σh. The latter
-/// have the first two rows of `sums`; dx has the two from row `all` on, which are sums over n = `count` positions.
+/// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x −
+/// mean)/σ and dβ ← Σh. The latter have the first two rows of `sums`; dx has the two from row `all`
+/// on, which are sums over n = `count` positions.
 #[cube(launch, address_type = "dynamic")]
 fn normalize_backward<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -206,7 +210,7 @@ fn normalize_backward<F: Float, N: Size>(
     }
 }
 
-/// What normalisation is told besides the pictures.
+/// The arguments of normalisation besides the pictures.
 pub(super) struct Norm {
     gamma: CubeTensor,
     beta: CubeTensor,
@@ -287,8 +291,8 @@ impl Norm {
         self.backward_by(x, g, self.sums(x, g), 0, x.positions() as f32)
     }
 
-    /// The same where the moments are those of `n` positions, of which `x` is a part; `sums` [4, C] are [`Norm::sums`] of `x`, then
-    /// of all.
+    /// The same where the moments are those of `n` positions, of which `x` is a part; `sums` [4, C]
+    /// are [`Norm::sums`] of `x`, then of all.
     pub(super) fn backward_of_all(&self, x: &Image, g: &Image, sums: CubeTensor, n: f32) -> (Image, CubeTensor, CubeTensor) {
         self.backward_by(x, g, sums, 2, n)
     }

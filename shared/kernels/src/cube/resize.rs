@@ -35,7 +35,8 @@ fn shown_by(i: usize, k: usize, n: usize, #[comptime] bilinear: bool) -> (usize,
     }
 }
 
-/// y ← x doubled, or the transpose of doubling; `width` vectors make a pixel, and y has `rows` rows of `columns` pixels.
+/// y ← x doubled, or the transpose of doubling; `width` vectors make a pixel, and y has `rows` rows
+/// of `columns` pixels.
 #[cube(launch, address_type = "dynamic")]
 fn scale<F: Float, N: Size>(
     x: &[Vector<F, N>],

@@ -1,5 +1,5 @@
-//! Sums over all positions of pictures, channel by channel: in blocks of positions, a unit each; then one cube for each few
-//! channels adds up the blocks. The order of the additions is fixed.
+//! Sums over all positions of pictures, channel by channel: in blocks of positions, a unit each;
+//! then one cube for each few channels adds up the blocks. The order of the additions is fixed.
 
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
@@ -38,8 +38,8 @@ fn sum_rows<F: Float, N: Size>(
     sums[ABSOLUTE_POS] = sum;
 }
 
-/// total[c] ← Σ over all `rows` rows of partial[row, c]: a cube for each vector c, whose units take rows in turns and then join
-/// their sums in pairs.
+/// total[c] ← Σ over all `rows` rows of partial[row, c]: a cube for each vector c, whose units take
+/// rows in turns and then join their sums in pairs.
 #[cube(launch, address_type = "dynamic")]
 fn add_up<N: Size>(partial: &[Vector<f32, N>], total: &mut [Vector<f32, N>], rows: usize, #[comptime] units: u32) {
     let width = total.len();

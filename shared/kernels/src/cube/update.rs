@@ -1,4 +1,5 @@
-//! Optimizers and averages of many weights in one launch for each few of them, in place where nobody else holds them.
+//! Optimizers and averages of many weights in one launch for each few of them, in place where
+//! nobody else holds them.
 
 use burn::backend::fusion::FusionTensor;
 use burn::backend::fusion::custom::{CustomOpIr, HandleContainer, OperationFn, OperationIr, StreamId, TensorIr};
@@ -12,7 +13,8 @@ use cubecl::prelude::*;
 use super::image::{address, contiguous, spread};
 use crate::{Rule, Update};
 
-/// Weights that one launch changes: their buffers are arguments of the kernel, of which there can be only so many.
+/// Weights that one launch changes: their buffers are arguments of the kernel, of which there can
+/// be only so many.
 const ITEMS: usize = 6;
 
 /// A flat tensor.
@@ -35,7 +37,7 @@ struct Constants {
     f: f32,
 }
 
-/// Which rule, with what varies in its form.
+/// The rule, with the options that change its kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Form {
     Adam,
@@ -81,7 +83,8 @@ fn change(w: f32, first: f32, second: f32, g: f32, by: &Constants, #[comptime] f
     }
 }
 
-/// Every weight, what is kept beside it and its gradient, one after the other from `starts` on: items × (1 + kept) slots.
+/// Every weight, what is kept beside it and its gradient, one after the other from `starts` on:
+/// items × (1 + kept) slots.
 #[cube(launch, address_type = "dynamic")]
 fn change_all(
     slots: &mut Sequence<Slot>,
@@ -115,7 +118,7 @@ fn change_all(
     }
 }
 
-/// What a launch is told besides the tensors.
+/// The scalar arguments of a launch.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     form: Form,

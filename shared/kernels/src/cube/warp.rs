@@ -1,5 +1,6 @@
-//! One affine look-up a picture with bilinear sampling. The gradient of a pixel is gathered from the results that showed it, which
-//! the inverse of the map finds: no atomics, the same order of additions every time.
+//! One affine look-up a picture with bilinear sampling. The gradient of a pixel is gathered from
+//! the results that showed it, which the inverse of the map finds: no atomics, the same order of
+//! additions every time.
 
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
@@ -7,8 +8,9 @@ use cubecl::prelude::*;
 use super::image::{Image, address, element, numbers, place_of, spread};
 use crate::{Affine, Border, Lookups};
 
-/// Numbers that describe the map of a picture: its six, the four of the inverse's matrix, half the extent of what can show a pixel
-/// along x and y, and the first and last pixel (across the border, too) that is looked at along x and y.
+/// Numbers that describe the map of a picture: its six, the four of the inverse's matrix, half the
+/// extent of what can show a pixel along x and y, and the first and last pixel (across the border,
+/// too) that is looked at along x and y.
 const DESCRIPTION: usize = 16;
 
 /// A determinant below this has no useful inverse: then all results are looked through.
@@ -57,14 +59,16 @@ fn place(i: i32, n: i32, #[comptime] reflect: bool) -> i32 {
     }
 }
 
-/// Where the map described from `maps[map]` on looks for the result at this column and row, along x and y.
+/// The source position, along x and y, of the result at this column and row, by the map at
+/// `maps[map]`.
 #[cube]
 fn looked_at(maps: &[f32], map: usize, column: usize, row: usize) -> (f32, f32) {
     let (x, y) = (f32::cast_from(column), f32::cast_from(row));
     (maps[map] * x + maps[map + 1] * y + maps[map + 2], maps[map + 3] * x + maps[map + 4] * y + maps[map + 5])
 }
 
-/// y ← x looked up: y has `rows` rows of `columns` pixels, x `height` of `width`, both `channels` channels.
+/// y ← x looked up: y has `rows` rows of `columns` pixels, x `height` of `width`, both `channels`
+/// channels.
 #[cube(launch, address_type = "dynamic")]
 fn look_up<F: Float>(
     x: &[F],
@@ -104,14 +108,15 @@ fn look_up<F: Float>(
     y[ABSOLUTE_POS] = F::cast_from(sum);
 }
 
-/// How far apart the images of a pixel of the same orientation are.
+/// The period of the mirrored images of a pixel.
 #[cube]
 fn period(n: i32, #[comptime] reflect: bool) -> i32 {
     // Without reflection there is one: the next one is behind everything.
     if comptime!(reflect) { 2 * n } else { i32::new(1 << 24) }
 }
 
-/// The first image of pixel `p` of `n` from `first` on, `turned` around or not; without reflection the pixel itself.
+/// The first image of pixel `p` of `n` from `first` on, `turned` around or not; without reflection
+/// the pixel itself.
 #[cube]
 fn first_image(p: i32, n: i32, first: i32, #[comptime] turned: bool, #[comptime] reflect: bool) -> i32 {
     if comptime!(reflect) {
@@ -134,7 +139,7 @@ fn high(centre: f32, half: f32, n: f32) -> usize {
     usize::cast_from(clamp((centre + half + 0.01).floor() + 1.0, f32::new(0.0), n))
 }
 
-/// How much of a pixel at `q` a look-up at `s` shows along one axis.
+/// The weight of a pixel at `q` in a look-up at `s`, along one axis.
 #[cube]
 fn share(s: f32, q: f32) -> f32 {
     max(1.0 - (s - q).abs(), f32::new(0.0))
@@ -162,7 +167,8 @@ fn look_up_backward<F: Float>(
     let (first_x, last_x) = (i32::cast_from(maps[map + 12]), i32::cast_from(maps[map + 13]));
     let (first_y, last_y) = (i32::cast_from(maps[map + 14]), i32::cast_from(maps[map + 15]));
     let mut sum = f32::new(0.0);
-    // Every place at which the pixel is seen: itself and, across reflecting borders, its images of either orientation.
+    // Every place at which the pixel is seen: itself and, across reflecting borders, its images of
+    // either orientation.
     let orientations = comptime!(if reflect { 2 } else { 1 });
     #[unroll]
     for turn_y in 0..orientations {

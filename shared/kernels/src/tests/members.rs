@@ -6,7 +6,7 @@ use std::thread;
 use super::*;
 use crate::collective::{Member, PeerGone};
 
-/// Leaves when its thread ends, so that a test that fails does not wait for ever.
+/// Leaves when its thread ends, so that a test that fails does not wait forever.
 struct Leaving(Member);
 
 impl Drop for Leaving {
@@ -15,10 +15,10 @@ impl Drop for Leaving {
     }
 }
 
-/// What normalisation gives: the moments, the result, and the gradients of x, gamma and beta.
+/// The results of normalisation: the moments, the result, and the gradients of x, gamma and beta.
 type Given = (Tensor<2>, Tensor<4>, [Tensor<4>; 3]);
 
-/// Of `x` with the gradient `upstream` behind it, alone or together with others.
+/// The results for `x` with the upstream gradient `upstream`, alone or together with others.
 fn given([x, upstream]: [Tensor<4>; 2], slope: f32, member: Option<&Member>) -> Given {
     let channels = x.dims()[1];
     let moments = match member {
@@ -38,8 +38,8 @@ fn given([x, upstream]: [Tensor<4>; 2], slope: f32, member: Option<&Member>) -> 
     (moments, y.inner(), inputs.map(|t| t.grad(&gradients).expect("gradient")))
 }
 
-/// The same of equal shares of `x`, each on a thread of its own: the moments that each has, the results one after the other, the
-/// sums of gamma's and beta's gradients.
+/// The same of equal shares of `x`, each on a thread of its own: the moments that each has, the
+/// results one after the other, the sums of gamma's and beta's gradients.
 fn shared(whole: &[Tensor<4>; 2], slope: f32, members: usize) -> (Vec<Tensor<2>>, Given) {
     let size = whole[0].dims()[0] / members;
     let threads: Vec<_> = Member::of(&vec![device(); members])

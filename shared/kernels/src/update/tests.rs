@@ -3,6 +3,7 @@
 use burn::tensor::TensorData;
 
 use super::*;
+use crate::Rule;
 use crate::tests::{device, home};
 
 /// [`update`] of one weight in operations of burn.

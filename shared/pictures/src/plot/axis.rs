@@ -1,6 +1,6 @@
-//! An axis: from which value to which it goes, where its ticks are and what stands beside them.
+//! An axis: its range, its ticks and their labels.
 
-/// How values lie along an axis.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Scale {
     /// As far as the values go; of very many, a few far off are cut off at the edge.
@@ -16,9 +16,10 @@ pub enum Scale {
 
 /// From this many values on, a few far off do not stretch an axis.
 const MANY: usize = 50;
-/// Which share of many values at each end may be such.
+/// The largest share of outliers at each end.
 const FAR_OFF: f64 = 0.02;
-/// A step may be this much smaller than the number of ticks allows, as the next round one may be more than twice as large.
+/// A step may be this much smaller than the number of ticks allows, as the next round one may be
+/// more than twice as large.
 const SLACK: f64 = 0.8;
 /// Part of the axis that stays free beyond the values.
 const ROOM: f64 = 0.05;
@@ -64,7 +65,8 @@ impl Axis {
         Self { low: if from_zero { 0.0 } else { low - room }, high: high + room, log }
     }
 
-    /// Where `value` lies: 0 at the lower end, 1 at the upper one. Not finite where the value is not, or has no logarithm.
+    /// The position of `value`: 0 at the lower end, 1 at the upper one. Not finite if the value is
+    /// not, or has no logarithm.
     pub(super) fn place(&self, value: f64) -> f64 {
         ((if self.log { value.log10() } else { value }) - self.low) / (self.high - self.low)
     }
@@ -81,7 +83,8 @@ impl Axis {
         (first..=last).map(|i| Tick { value: i as f64 * step, label: label(i as f64 * step, step) }).collect()
     }
 
-    /// Powers of ten, every n-th if there are many, with twice and five times between them if there are few.
+    /// Powers of ten, every n-th if there are many, with twice and five times between them if there
+    /// are few.
     fn log_ticks(&self, most: usize) -> Vec<Tick> {
         let decades = (self.low - 1e-9).floor() as i32..=(self.high + 1e-9).ceil() as i32;
         let every = ((self.high - self.low) / most as f64).ceil().max(1.0) as i32;

@@ -6,7 +6,7 @@ use super::pen::{INK, TEXT};
 use super::stroke::Stroke;
 use crate::Picture;
 
-/// Where the names of lines stand.
+/// The position of the legend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Legend {
     /// Above each panel, where it has several lines.
@@ -25,7 +25,7 @@ pub struct Chart {
     pub panels: Vec<Panel>,
     /// Panels in a row.
     pub columns: usize,
-    /// Where the names of lines stand.
+    /// The position of the legend.
     pub legend: Legend,
 }
 

@@ -1,4 +1,5 @@
-//! Names beside points: each where it covers neither another name nor a point, as far as there is such a place.
+//! Names beside points: each where it covers neither another name nor a point, as far as there is
+//! such a place.
 
 use super::pen::{Point, SOFT_INK, TEXT};
 use crate::{CAPTION_HEIGHT, Picture, caption_width};
@@ -12,7 +13,7 @@ type Rectangle = (f64, f64, f64, f64);
 /// Names that are drawn when all points are known.
 pub(super) struct Labels {
     bounds: Rectangle,
-    /// What is not to be covered.
+    /// The rectangles that must not be covered.
     taken: Vec<Rectangle>,
     names: Vec<(Point, String)>,
 }
@@ -47,7 +48,8 @@ impl Labels {
         }
     }
 
-    /// The upper left corner of a name: right of its point, else left, above, below, or where it covers least.
+    /// The upper left corner of a name: right of its point, else left, above, below, or where it
+    /// covers least.
     fn place(&mut self, (x, y): Point, name: &str) -> Point {
         let (width, height) = (f64::from(caption_width(name) * TEXT), f64::from(CAPTION_HEIGHT * TEXT));
         let (right, left, middle) = (x + APART, x - APART - width, x - width / 2.0);

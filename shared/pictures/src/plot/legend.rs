@@ -7,7 +7,8 @@ use crate::{CAPTION_HEIGHT, Picture, caption_width};
 /// Pixels of a line of text.
 pub(super) const LINE_HEIGHT: u32 = (CAPTION_HEIGHT + 5) * TEXT;
 
-/// Pixels of the piece of line before a name, and of the space behind that piece and behind the name.
+/// Pixels of the piece of line before a name, and of the space behind that piece and behind the
+/// name.
 const SAMPLE: u32 = 32;
 pub(super) const GAP: u32 = 8;
 
@@ -16,7 +17,7 @@ pub(super) fn name_width(name: &str) -> u32 {
     SAMPLE + GAP + caption_width(name) * TEXT
 }
 
-/// How many letters fit into so many pixels.
+/// The number of letters that fit into so many pixels.
 pub(super) fn letters_in(pixels: u32) -> usize {
     (pixels / caption_width("mm").saturating_sub(caption_width("m")).max(1) / TEXT) as usize
 }

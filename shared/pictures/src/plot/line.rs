@@ -2,7 +2,7 @@
 
 use super::stroke::Stroke;
 
-/// How far the values of a line spread around its points.
+/// The spread of values around the points of a line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Spread {
     /// Not known.
@@ -17,21 +17,22 @@ pub enum Spread {
 /// A row of points, joined if the stroke joins them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// What the legend calls it.
+    /// Its name in the legend.
     pub name: String,
-    /// How it looks.
+    /// Its colour and pattern.
     pub stroke: Stroke,
     /// x ascending where they are joined; the line is broken where y is not finite.
     pub points: Vec<(f64, f64)>,
     /// A dot at each point, for values that are far between.
     pub dots: bool,
-    /// How much of what is behind a dot it hides, from 0 to 1. Below 1 dots are smaller, and many over each other darker than one.
+    /// The opacity of a dot, from 0 to 1. Below 1 dots are smaller, and many over each other darker
+    /// than one.
     pub opacity: f32,
     /// The point with a ring around it.
     pub marked: Option<usize>,
-    /// What stands beside each point; nothing beside those for which there is no text.
+    /// The label of each point; points without a text have none.
     pub labels: Vec<String>,
-    /// How far the values spread.
+    /// The spread around the points.
     pub spread: Spread,
 }
 

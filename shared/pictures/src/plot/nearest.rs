@@ -1,7 +1,17 @@
-//! Samples beside the training pictures that are nearest to them, with the distance below each: whoever looks sees at once whether
-//! the generator repeats what it has seen.
+//! Samples beside the training pictures that are nearest to them, with the distance below each:
+//! they show at a glance whether the generator repeats training pictures.
 //!
-//! It is not responsible for what distance is taken; the title should say so.
+//! It is not responsible for the choice of distance; the title should name it.
+//!
+//! ```
+//! use fledge_pictures::Picture;
+//! use fledge_pictures::plot::nearest::{Near, Sample, sheet};
+//!
+//! let grey = |value| Picture::filled(32, 32, 3, value);
+//! let near = Near { picture: grey(90), place: "7".into(), distance: 10.0 };
+//! let picture = sheet("nearest by pixels", &[Sample { picture: grey(100), name: "seed 1".into(), nearest: vec![near] }]);
+//! assert!(picture.width > 64);
+//! ```
 
 use super::number::short;
 use crate::{CAPTION_HEIGHT, Picture, caption_fitting, caption_width};
@@ -11,7 +21,8 @@ const MARGIN: u32 = 16;
 const GAP: u32 = 8;
 /// Pixels between a sample and its neighbours.
 const APART: u32 = 24;
-/// Small pictures are enlarged until their longer side has so many pixels, or one step less: captions fit below them.
+/// Small pictures are enlarged until their longer side has so many pixels, or one step less:
+/// captions fit below them.
 const LEGIBLE: u32 = 112;
 /// Cells become wide enough for so many letters, where names are as long.
 const LETTERS: usize = 12;
@@ -31,7 +42,7 @@ pub struct Near {
     pub distance: f64,
 }
 
-/// A sample with what is near it.
+/// A sample with its nearest pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The picture.
@@ -42,7 +53,7 @@ pub struct Sample {
     pub nearest: Vec<Near>,
 }
 
-/// How much pictures are enlarged whose longer side has so many pixels.
+/// The factor by which pictures with so long a side are enlarged.
 fn factor(side: u32) -> u32 {
     (LEGIBLE / side.max(1)).max(1)
 }
@@ -57,7 +68,8 @@ fn extent(title: &str, samples: usize, nearest: usize, [width, height]: [u32; 2]
     [across, (samples as u64).saturating_mul(height + 2 * line + gap).saturating_add(2 * margin + head)]
 }
 
-/// The largest width and height that [`sheet`] can have for `samples` samples with `nearest` pictures each, all of `side`×`side` pixels.
+/// The largest width and height that [`sheet`] can have for `samples` samples with `nearest`
+/// pictures each, all of `side`×`side` pixels.
 #[must_use]
 pub fn most_extent(title: &str, samples: usize, nearest: usize, side: u32) -> [u64; 2] {
     let side = side.saturating_mul(factor(side));
@@ -65,7 +77,8 @@ pub fn most_extent(title: &str, samples: usize, nearest: usize, side: u32) -> [u
     extent(title, samples, nearest, [width, side])
 }
 
-/// Lays the samples out below each other, the nearest pictures on their right. All cells have the size of the largest picture.
+/// Lays the samples out below each other, the nearest pictures on their right. All cells have the
+/// size of the largest picture.
 #[must_use]
 pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
     let pictures = || samples.iter().flat_map(|s| std::iter::once(&s.picture).chain(s.nearest.iter().map(|near| &near.picture)));

@@ -11,7 +11,8 @@ use crate::{CAPTION_HEIGHT, Picture, caption_width};
 pub(super) const PANEL_WIDTH: u32 = 640;
 pub(super) const PANEL_HEIGHT: u32 = 400;
 
-/// Pixels left of the axes (labels of seven letters), above them (the title), right of them, and below (labels, then what x is).
+/// Pixels left of the axes (labels of seven letters), above them (the title), right of them, and
+/// below (labels, then what x is).
 const LEFT: u32 = 92;
 const TOP: u32 = 40;
 const RIGHT: u32 = 20;
@@ -25,10 +26,11 @@ const SMALL_DOT: f64 = 2.5;
 const RING: f64 = 8.0;
 /// Half the length of the stroke at the end of a bar.
 const BAR_END: f64 = 4.0;
-/// How much of the colour a band has, and a bar.
+/// The opacity of a band, and of a bar.
 const BAND: f32 = 0.2;
 const BAR: f32 = 0.5;
-/// How far outside the axes a line is still followed: its slope at the edge is right and no number is too large.
+/// Lines are followed this far outside the axes, so that their slope at the edge is right and no
+/// number is too large.
 const FAR: f64 = 10.0;
 
 /// One pair of axes.
@@ -38,15 +40,15 @@ pub struct Panel {
     pub title: String,
     /// Below the x axis.
     pub x_label: String,
-    /// How values lie along the x axis; without one from 0, or what is below, to the last.
+    /// The scale of the x axis; `None`: from 0, or the smallest value below it, to the largest.
     pub x_scale: Option<Scale>,
     /// Beside the y axis, for axes whose labels are short; empty where the title says it.
     pub y_label: String,
-    /// How values lie along the y axis.
+    /// The scale of the y axis.
     pub scale: Scale,
     /// As high as wide.
     pub square: bool,
-    /// What is drawn, the last on top.
+    /// The lines, the last on top.
     pub lines: Vec<Line>,
 }
 
@@ -56,7 +58,8 @@ impl Panel {
         if self.square { TOP + WIDTH + BOTTOM } else { PANEL_HEIGHT }
     }
 
-    /// Draws it with its upper left corner at (`x`, `y`), with the names of its lines above if `legend` asks for them.
+    /// Draws it with its upper left corner at (`x`, `y`), with the names of its lines above if
+    /// `legend` asks for them.
     pub(super) fn draw(&self, picture: &mut Picture, (x, y): (u32, u32), legend: bool) {
         let (left, top, height) = (x + LEFT, y + TOP, self.height() - TOP - BOTTOM);
         let reaches = || self.lines.iter().flat_map(Line::reach).filter(|point| point.1.is_finite());
@@ -160,13 +163,13 @@ struct Axes {
 }
 
 impl Axes {
-    /// Where a point lies in the picture.
+    /// The place of a point in the picture.
     fn place(&self, (x, y): (f64, f64)) -> Point {
         let row = (1.0 - self.up.place(y)).clamp(-FAR, FAR);
         (f64::from(self.left) + self.across.place(x) * f64::from(WIDTH), f64::from(self.top) + row * f64::from(self.height))
     }
 
-    /// Whether a place is between the axes.
+    /// Returns true if a place is between the axes.
     fn holds(&self, (x, y): &Point) -> bool {
         let (low, high) = (f64::from(self.top), f64::from(self.top + self.height));
         x.is_finite() && (low..=high).contains(y)
@@ -259,7 +262,8 @@ fn draw_upwards(picture: &mut Picture, text: &str, x: u32, y: u32) {
     picture.paste(&standing, x, y);
 }
 
-/// The same line with at most four points in a column of pixels: the first, the highest, the lowest and the last one.
+/// The same line with at most four points in a column of pixels: the first, the highest, the lowest
+/// and the last one.
 fn thinned(points: &[Point]) -> Vec<Point> {
     let mut kept = Vec::new();
     for column in points.chunk_by(|a, b| a.0.floor() == b.0.floor()) {

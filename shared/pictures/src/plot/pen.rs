@@ -1,5 +1,5 @@
-//! Anti-aliased lines, dots, rings and bands: a layer collects how much of each pixel they cover and is laid over a picture in one colour,
-//! so that where a line meets itself nothing gets darker.
+//! Anti-aliased lines, dots, rings and bands: a layer collects how much of each pixel they cover
+//! and is laid over a picture in one colour, so that where a line meets itself nothing gets darker.
 
 use super::stroke::{Pattern, Stroke};
 use crate::Picture;
@@ -26,7 +26,7 @@ pub(super) const DOT: f64 = 3.5;
 /// A place in pixels from the upper left corner of the picture.
 pub(super) type Point = (f64, f64);
 
-/// How much of each pixel of a rectangle is covered.
+/// The coverage of each pixel of a rectangle.
 pub(super) struct Layer {
     left: u32,
     top: u32,
@@ -36,7 +36,7 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    /// An empty layer over the rectangle (left, top, width, height); what lies outside is cut off.
+    /// An empty layer over the rectangle (left, top, width, height); parts outside are cut off.
     pub(super) fn new((left, top, width, height): (u32, u32, u32, u32)) -> Self {
         Self { left, top, width, height, coverage: vec![0.0; width as usize * height as usize] }
     }
@@ -86,14 +86,15 @@ impl Layer {
         self
     }
 
-    /// A filled circle through which so much is seen that several over each other are darker than one.
+    /// A filled circle through which so much is seen that several over each other are darker than
+    /// one.
     pub(super) fn dab(mut self, center: Point, radius: f64, opacity: f32) -> Self {
         let distance = |p: Point| (p.0 - center.0).hypot(p.1 - center.1);
         self.cover_by((center, center), radius, distance, |there, more| 1.0 - (1.0 - there) * (1.0 - opacity * more));
         self
     }
 
-    /// What lies between a line and another one below it: (x, upper y, lower y), x ascending.
+    /// The area between a line and another one below it: (x, upper y, lower y), x ascending.
     pub(super) fn band(mut self, edges: &[(f64, f64, f64)]) -> Self {
         for ends in edges.windows(2) {
             let ((x0, ..), (x1, ..)) = (ends[0], ends[1]);
@@ -132,12 +133,14 @@ impl Layer {
         });
     }
 
-    /// Covers what is nearer than `radius` to a shape that lies between two corners; `distance` is that of a point from it.
+    /// Covers what is nearer than `radius` to a shape that lies between two corners; `distance` is
+    /// that of a point from it.
     fn cover(&mut self, corners: (Point, Point), radius: f64, distance: impl Fn(Point) -> f64) {
         self.cover_by(corners, radius, distance, f32::max);
     }
 
-    /// The same, where `join` makes one share of the pixel of that which is covered already and that which the shape covers.
+    /// The same, where `join` makes one share of the pixel of that which is covered already and
+    /// that which the shape covers.
     fn cover_by(&mut self, (a, b): (Point, Point), radius: f64, distance: impl Fn(Point) -> f64, join: impl Fn(f32, f32) -> f32) {
         let range = |a: f64, b: f64, from: u32, count: u32| {
             let reach = radius + 1.0;

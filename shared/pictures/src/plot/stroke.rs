@@ -1,18 +1,18 @@
-//! How a line looks.
+//! The look of a line.
 
-/// Colours that are told apart with any kind of colour vision (Okabe and Ito 2008, "Color Universal Design"), without their yellow, which
-/// is too light for a line on white.
+/// Colours that are told apart with any kind of colour vision (Okabe and Ito 2008, "Color Universal
+/// Design"), without their yellow, which is too light for a line on white.
 pub(super) const COLORS: [[u8; 3]; 7] =
     [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [60, 60, 60]];
 
-/// How a line looks: its colour, and whether it is dashed, or not drawn between its points at all.
+/// The look of a line: its colour, and solid, dashed, or no line between its points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stroke {
     pub(super) color: [u8; 3],
     pub(super) pattern: Pattern,
 }
 
-/// What is drawn from point to point.
+/// The connection between points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     Solid,
