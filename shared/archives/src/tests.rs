@@ -82,7 +82,7 @@ fn tarred(folder: &Path, gzipped: bool) -> PathBuf {
 /// Writes a file of those bytes and opens it.
 fn opened(name: &str, bytes: &[u8]) -> Result<Archive, ArchiveError> {
     let scratch = Scratch::new(name);
-    let path = scratch.path("archive");
+    let path = scratch.path(name);
     fs::write(&path, bytes).expect("write");
     // Still readable when it is removed: the archive has it open.
     Archive::open(&path)
