@@ -211,12 +211,7 @@ fn numpys_normal_and_uniform_numbers_are_reproduced() {
 }
 
 /// Writes a safetensors file of the formula's numbers in these shapes.
-fn write(
-    scratch: &Scratch,
-    name: &str,
-    shapes: &BTreeMap<String, Vec<usize>>,
-    metadata: Option<(&str, &str)>,
-) -> PathBuf {
+fn write(scratch: &Scratch, name: &str, shapes: &BTreeMap<String, Vec<usize>>, metadata: Option<(&str, &str)>) -> PathBuf {
     let numbers =
         |(name, shape): (&String, &Vec<usize>)| -> Vec<u8> { tensor(name, shape).iter().flat_map(|v| v.to_le_bytes()).collect() };
     let bytes: Vec<Vec<u8>> = shapes.iter().map(numbers).collect();
@@ -290,7 +285,8 @@ fn a_file_gives_the_network_and_errors_name_it_and_the_tensors() {
         assert!(wrong.contains(part), "{part} in {wrong}");
     }
 
-    let linear = write(&scratch, "linear.safetensors", &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]), None);
+    let linear =
+        write(&scratch, "linear.safetensors", &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]), None);
     let error = Lpips::load(Backbone::SqueezeNet, &linear, &linear, &device).expect_err("accepted").to_string();
     assert!(error.contains("SqueezeNet 1.1 in torchvision's names") && error.contains("unused: lin0"), "{error}");
 }
