@@ -5,6 +5,7 @@
 //! | [`archive`] | the pictures of a folder, zip or tar file, with their classes |
 //! | `account` | warnings of files that are skipped here or that a protocol's library would skip |
 //! | [`run`] | the pictures of a run's generator |
+//! | `wanted` | a selection of the pictures at a path |
 //! | [`npz`] | files of statistics and features |
 //!
 //! Differences from the Python libraries that may change a number:
@@ -26,21 +27,20 @@ mod account;
 pub mod archive;
 pub mod npz;
 pub mod run;
+mod wanted;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use burn::tensor::Device;
 use shared::cli::{DataError, UsageError};
 use shared::dataset::{self, Dataset};
 use shared::metrics::source::{PictureSource, SplitPictures};
-use shared::nn::run::{Run, Which};
+use shared::nn::run::Run;
 
 pub use archive::ArchivePictures;
 pub use run::RunPictures;
-
-use crate::protocols::Protocol;
+pub use wanted::Wanted;
 
 /// The kind of content at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,21 +69,6 @@ impl InputKind {
             Self::Pictures
         }
     }
-}
-
-/// A selection of the pictures at a path.
-#[derive(Clone, Debug)]
-pub struct Wanted<'a> {
-    /// The split of a data set.
-    pub split: &'a str,
-    /// Pictures that a run generates.
-    pub generated: usize,
-    /// The checkpoint of a run.
-    pub checkpoint: Which,
-    /// The device of a run's generator.
-    pub device: &'a Device,
-    /// The protocols of the measurement.
-    pub protocols: &'a [&'static Protocol],
 }
 
 /// The pictures at `path`, and their training step if known.

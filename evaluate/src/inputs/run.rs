@@ -9,7 +9,7 @@ use shared::metrics::source::{Labels, PictureSource, SourceError};
 use shared::nn::device::arithmetic;
 use shared::nn::sampler::{Sampler, Weights};
 
-use super::Wanted;
+use super::wanted::Wanted;
 
 /// A checkpoint's file of the averaged generator.
 pub const AVERAGED_GENERATOR: &str = "ema.safetensors";

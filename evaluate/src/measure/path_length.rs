@@ -75,13 +75,8 @@ pub fn measure(lab: &Lab, protocol: &Protocol, options: &MeasureOptions) -> Resu
     let latents = sampler.latents()?;
     let noise = noise(latents.distribution)?;
     let count = options.generate.or(options.count).unwrap_or(PAIRS);
-    let settings = PplSettings {
-        count,
-        noise,
-        seed: TORCH_FIDELITY_SEED,
-        batch: lab.conventions.batch,
-        ..PplSettings::new(latents.length)
-    };
+    let settings =
+        PplSettings { count, noise, seed: TORCH_FIDELITY_SEED, batch: lab.conventions.batch, ..PplSettings::new(latents.length) };
     let pictures = |latents: &[Vec<f32>]| -> Result<Vec<RgbPicture>, std::convert::Infallible> {
         Ok(sampler.pictures_of_latents(latents).into_iter().map(Into::into).collect())
     };

@@ -187,7 +187,9 @@ impl Annotation {
         let document = Document::parse_with_options(text, options).map_err(|e| match e {
             XmlError::DtdDetected => "it has a document type (<!DOCTYPE …>), which is not read; remove it".into(),
             XmlError::NodesLimitReached => format!("it has more than {XML_NODES} elements and texts"),
-            XmlError::UnexpectedEndOfStream | XmlError::UnclosedRootNode => format!("it is truncated in line {}", text.lines().count()),
+            XmlError::UnexpectedEndOfStream | XmlError::UnclosedRootNode => {
+                format!("it is truncated in line {}", text.lines().count())
+            }
             e => format!("it is no sound XML, line {}: {e}", e.pos().row),
         })?;
         let root = document.root_element();
