@@ -9,8 +9,9 @@ own, and what they wrote is compared file by file:
 - `train` with every preset for so many steps (networks narrowed to --width where a preset has that setting; 0 leaves them),
 - `sample images` of every run, `evaluate` of every run with random features.
 
-Clocks are left out: speed, seconds and memory in stats.jsonl; starts.jsonl, train.log, curves and events. Exit code 1 where anything
-differs, with the names.
+Clocks are left out: speed, seconds and memory in stats.jsonl; starts.jsonl, train.log, curves and events.
+Settings (config.toml, and in meta.json) are compared by meaning: a key that an older version lacks has the only value it could mean.
+Exit code 1 where anything differs, with the names.
 """
 import argparse
 import hashlib
@@ -21,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 
 # Presets that end at another size than --size.
 SIZES = {"dcgan-anime": 96}
@@ -37,8 +39,33 @@ def run(*words):
     return done.stdout
 
 
+def meaning(config):
+    """Settings of any version: versions 1 and 2 knew one task and one family, and a key that decided nothing."""
+    config = {"task": "adversarial", **config, "version": None}
+    for network in ("generator", "discriminator"):
+        config[network] = {"family": "dcgan", **config[network]}
+        config[network].pop("range", None)
+    return config
+
+
+RENAMED = {"real_accuracy": "real_acc", "generated_accuracy": "gen_acc"}
+
+
+def state(meta):
+    """The state beside tensors: sums of an epoch under the names of today, without those of norms that nothing asked for."""
+    state = dict(meta["state"])
+    sums = {RENAMED.get(key, key): value for key, value in state["sums"].items() if value}
+    return {**state, "sums": sums}
+
+
 def content(path):
     data = path.read_bytes()
+    if path.name == "config.toml":
+        data = json.dumps(meaning(tomllib.loads(data.decode())), sort_keys=True).encode()
+    if path.name == "meta.json":
+        meta = json.loads(data)
+        known = {key: meta[key] for key in ("version", "step", "epoch", "files")}
+        data = json.dumps([known, state(meta), meaning(meta["config"])], sort_keys=True).encode()
     if path.name == "stats.jsonl":
         rows = [json.loads(line) for line in data.splitlines()]
         data = json.dumps([{key: row[key] for key in row if key not in CLOCKS} for row in rows]).encode()
