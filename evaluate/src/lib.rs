@@ -56,7 +56,9 @@ pub fn run(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Scatter(args)) => scatter::run(&args.into_options()?),
         Some(Command::Plane(args)) => plane::run(&args.into_options()?),
     })
-    .map_err(|_| UsageError("the device is out of memory: a smaller --batch, or --device cpu".into()))??;
+    .map_err(|_| {
+        UsageError("the device is out of memory: a smaller --batch, or --device cpu".into())
+    })??;
     Ok(Ending::Done)
 }
 

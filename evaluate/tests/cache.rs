@@ -26,7 +26,18 @@ fn cached_features_are_listed_and_removed_but_no_weights() {
     let kept = scratch.path("cache/fledge/features");
     let (real, fake) = (scratch.pictures("real", 3, 60), scratch.pictures("fake", 3, 150));
     let (real, fake) = (path(&real), path(&fake));
-    let measure = ["--real", real, "--fake", fake, "--features", "random", "--protocol", "keras75-fid", "--device", "cpu"];
+    let measure = [
+        "--real",
+        real,
+        "--fake",
+        fake,
+        "--features",
+        "random",
+        "--protocol",
+        "keras75-fid",
+        "--device",
+        "cpu",
+    ];
     let measured = scratch.run(&measure);
     assert!(measured.status.success(), "{}", text(&measured.stderr));
     let weights = scratch.path("cache/fledge/weights");
@@ -43,7 +54,16 @@ fn cached_features_are_listed_and_removed_but_no_weights() {
     assert_eq!(list, cache(&scratch, &["--list"]));
     // The heading, the two sets, the unusable file, the sum.
     assert_eq!(list.lines().count(), 5, "{list}");
-    for expected in [real, fake, "2048", "random-0", "keras-bilinear-75-by-127.5", "1 hour", "unusable", "3 files, "] {
+    for expected in [
+        real,
+        fake,
+        "2048",
+        "random-0",
+        "keras-bilinear-75-by-127.5",
+        "1 hour",
+        "unusable",
+        "3 files, ",
+    ] {
         assert!(list.contains(expected), "{expected} in {list}");
     }
     assert_eq!(cache(&scratch, &["--unfinished"]).lines().count(), 3);
@@ -58,7 +78,8 @@ fn cached_features_are_listed_and_removed_but_no_weights() {
 #[test]
 fn a_wrong_number_of_days_ends_with_2() {
     let scratch = Scratch::new("cache-usage");
-    for arguments in [&["cache", "--clear", "--older-than=-1"][..], &["cache", "--list", "--clear"]] {
+    for arguments in [&["cache", "--clear", "--older-than=-1"][..], &["cache", "--list", "--clear"]]
+    {
         let run = scratch.run(arguments);
         assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
     }

@@ -18,7 +18,9 @@ fn lines(scratch: &Scratch, arguments: &[&str]) -> Vec<Value> {
 }
 
 fn value(lines: &[Value], metric: &str) -> f64 {
-    let line = lines.iter().find(|l| l["metric"].as_str().is_some_and(|m| m.split('_').next() == Some(metric)));
+    let line = lines
+        .iter()
+        .find(|l| l["metric"].as_str().is_some_and(|m| m.split('_').next() == Some(metric)));
     line.unwrap_or_else(|| panic!("{metric} in {lines:?}"))["value"].as_f64().expect("a number")
 }
 
@@ -30,16 +32,30 @@ fn picture(at: &Path) -> Picture {
 fn every_protocol_is_explained_and_none_shares_a_table_with_another() {
     let scratch = Scratch::new("commands-tables");
     let run = scratch.run(&["protocols"]);
-    for name in ["torch-fidelity", "pytorch-fid", "clean-fid", "stylegan", "keras75", "keras75-fid"] {
+    for name in ["torch-fidelity", "pytorch-fid", "clean-fid", "stylegan", "keras75", "keras75-fid"]
+    {
         assert!(text(&run.stdout).lines().any(|line| line == name), "{name}");
     }
     let (real, fake) = (scratch.pictures("real", 4, 60), scratch.pictures("fake", 4, 90));
-    let two = ["--real", path(&real), "--fake", path(&fake), "--protocol", "pytorch-fid,clean-fid", "--metrics", "fid"];
+    let two = [
+        "--real",
+        path(&real),
+        "--fake",
+        path(&fake),
+        "--protocol",
+        "pytorch-fid,clean-fid",
+        "--metrics",
+        "fid",
+    ];
     let table = text(&scratch.run(&[&two[..], &RANDOM, &["--repeats", "0"]].concat()).stdout);
-    let headings: Vec<usize> = (0..).zip(table.lines()).filter(|(_, l)| l.contains("value")).map(|(i, _)| i).collect();
+    let headings: Vec<usize> =
+        (0..).zip(table.lines()).filter(|(_, l)| l.contains("value")).map(|(i, _)| i).collect();
     assert_eq!(headings.len(), 2, "{table}");
     let rows: Vec<&str> = table.lines().collect();
-    assert!(rows[headings[0]].starts_with("pytorch-fid") && rows[headings[1]].starts_with("clean-fid"), "{table}");
+    assert!(
+        rows[headings[0]].starts_with("pytorch-fid") && rows[headings[1]].starts_with("clean-fid"),
+        "{table}"
+    );
     assert!(rows[headings[1] - 1].is_empty(), "{table}");
     // They resize differently, and say so.
     let of = lines(&scratch, &[&two[..], &RANDOM, &["--repeats", "0"]].concat());
@@ -60,7 +76,16 @@ fn statistics_in_a_file_replace_their_pictures() {
     keep(&npz, &[]);
     keep(&rows, &["--rows"]);
     let of = |real: &Path, metrics: &str| {
-        let base = ["--real", path(real), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", metrics];
+        let base = [
+            "--real",
+            path(real),
+            "--fake",
+            path(&fake),
+            "--protocol",
+            "clean-fid",
+            "--metrics",
+            metrics,
+        ];
         lines(&scratch, &[&base[..], &RANDOM, &["--repeats", "0"]].concat())
     };
     let (direct, kept, from_rows) = (of(&real, "kid,fid"), of(&npz, "fid"), of(&rows, "kid,fid"));
@@ -79,19 +104,52 @@ fn statistics_in_a_file_replace_their_pictures() {
     };
     let both = ["--real", path(&npz), "--fake", path(&fake), "--protocol"];
     refused(&[&both[..], &["clean-fid", "--metrics", "kid"]].concat(), 2, "only fid");
-    refused(&[&both[..], &["pytorch-fid", "--metrics", "fid"]].concat(), 3, "computed with protocol clean-fid");
-    refused(&[&both[..], &["clean-fid", "--metrics", "fid", "--layer", "768"]].concat(), 3, "layer 2048");
+    refused(
+        &[&both[..], &["pytorch-fid", "--metrics", "fid"]].concat(),
+        3,
+        "computed with protocol clean-fid",
+    );
+    refused(
+        &[&both[..], &["clean-fid", "--metrics", "fid", "--layer", "768"]].concat(),
+        3,
+        "layer 2048",
+    );
     refused(&[&both[..], &["clean-fid", "--metrics", "fid", "-n", "3"]].concat(), 2, "-n");
-    let part = ["--real", path(&rows), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "kid", "-n", "4"];
+    let part = [
+        "--real",
+        path(&rows),
+        "--fake",
+        path(&fake),
+        "--protocol",
+        "clean-fid",
+        "--metrics",
+        "kid",
+        "-n",
+        "4",
+    ];
     assert_eq!(lines(&scratch, &[&part[..], &RANDOM].concat())[0]["real_count"], 4);
     let one = ["statistics", path(&real), "-n", "1", "--out", path(&rows)];
     refused(&one, 2, "-n 1");
     let weights = scratch.join("weights.safetensors");
     shared::metrics::inception::write_drawn(&weights, 7).expect("weights");
-    let others = ["--real", path(&npz), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "fid"];
-    let run = scratch.run(&[&others[..], &["--weights", path(&weights), "--device", "cpu"]].concat());
+    let others = [
+        "--real",
+        path(&npz),
+        "--fake",
+        path(&fake),
+        "--protocol",
+        "clean-fid",
+        "--metrics",
+        "fid",
+    ];
+    let run =
+        scratch.run(&[&others[..], &["--weights", path(&weights), "--device", "cpu"]].concat());
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
-    assert!(text(&run.stderr).contains("network random, not inception-v3-compat"), "{}", text(&run.stderr));
+    assert!(
+        text(&run.stderr).contains("network random, not inception-v3-compat"),
+        "{}",
+        text(&run.stderr)
+    );
 }
 
 #[test]
@@ -106,7 +164,8 @@ fn classes_are_measured_by_their_own_pictures() {
         scratch.join(name)
     };
     let (real, fake) = (set("real", [30, 200]), set("fake", [30, 90]));
-    let base = ["--real", path(&real), "--fake", path(&fake), "--protocol", "keras75-fid", "--per-class"];
+    let base =
+        ["--real", path(&real), "--fake", path(&fake), "--protocol", "keras75-fid", "--per-class"];
     let of = lines(&scratch, &[&base[..], &RANDOM].concat());
     let classes: Vec<Option<&str>> = of.iter().map(|l| l["class"].as_str()).collect();
     assert_eq!(classes, [None, Some("dark"), Some("light")]);
@@ -119,11 +178,25 @@ fn classes_are_measured_by_their_own_pictures() {
 #[test]
 fn copies_of_training_pictures_are_detected() {
     let scratch = Scratch::new("commands-copies");
-    let (train, held_out) = (scratch.pictures("train", 24, 60), scratch.pictures("held-out", 24, 60));
+    let (train, held_out) =
+        (scratch.pictures("train", 24, 60), scratch.pictures("held-out", 24, 60));
     let other = scratch.pictures("other", 24, 60);
     let of = |fake: &Path| {
-        let base = ["--real", path(&held_out), "--train", path(&train), "--fake", path(fake), "--protocol", "clean-fid"];
-        lines(&scratch, &[&base[..], &RANDOM, &["--metrics", "authpct,ct", "--repeats", "4", "--cells", "1"]].concat())
+        let base = [
+            "--real",
+            path(&held_out),
+            "--train",
+            path(&train),
+            "--fake",
+            path(fake),
+            "--protocol",
+            "clean-fid",
+        ];
+        lines(
+            &scratch,
+            &[&base[..], &RANDOM, &["--metrics", "authpct,ct", "--repeats", "4", "--cells", "1"]]
+                .concat(),
+        )
     };
     let (copied, fresh) = (of(&train), of(&other));
     assert_eq!((value(&copied, "authpct"), value(&copied, "nearest-training")), (0.0, 0.0));
@@ -142,7 +215,10 @@ fn the_curve_of_a_run_measures_every_checkpoint_once() {
     let first = scratch.run(&[&arguments[..], &RANDOM].concat());
     assert!(first.status.success(), "{}", text(&first.stderr));
     let table = text(&first.stdout);
-    assert!(table.contains("10 ") && table.contains("20 ") && table.contains("keras75-fid"), "{table}");
+    assert!(
+        table.contains("10 ") && table.contains("20 ") && table.contains("keras75-fid"),
+        "{table}"
+    );
     assert!(picture(&folder.join("metrics.png")).width > 100);
     let log = shared::jsonl::read(&folder.join("metrics.jsonl")).expect("log");
     assert_eq!(log.iter().map(|l| l["step"].as_u64()).collect::<Vec<_>>(), [Some(10), Some(20)]);
@@ -151,8 +227,20 @@ fn the_curve_of_a_run_measures_every_checkpoint_once() {
     assert_eq!(again.stdout, first.stdout, "{}", text(&again.stderr));
     assert_eq!(shared::jsonl::read(&folder.join("metrics.jsonl")).expect("log"), log);
     // The same value as of that checkpoint alone.
-    let one = ["--real", path(&real), "--fake", path(&folder), "--checkpoint", "20", "--protocol", "keras75-fid"];
-    assert_eq!(value(&lines(&scratch, &[&one[..], &RANDOM].concat()), "kid"), log[1]["value"].as_f64().expect("a number"));
+    let one = [
+        "--real",
+        path(&real),
+        "--fake",
+        path(&folder),
+        "--checkpoint",
+        "20",
+        "--protocol",
+        "keras75-fid",
+    ];
+    assert_eq!(
+        value(&lines(&scratch, &[&one[..], &RANDOM].concat()), "kid"),
+        log[1]["value"].as_f64().expect("a number")
+    );
 }
 
 #[test]
@@ -175,13 +263,35 @@ fn scatter_plane_and_nearest_draw_what_they_say() {
     };
     let scatter = drawn(&["scatter", path(&a), path(&b), "--protocol", "keras75-fid"]);
     assert!(colours(&scatter) > 3);
-    let plane = drawn(&["plane", path(&a), path(&b), "--real", path(&a), "--protocol", "clean-fid", "--repeats", "0"]);
+    let plane = drawn(&[
+        "plane",
+        path(&a),
+        path(&b),
+        "--real",
+        path(&a),
+        "--protocol",
+        "clean-fid",
+        "--repeats",
+        "0",
+    ]);
     assert!(colours(&plane) > 3);
     // b holds a copy of a's first picture: it comes first.
     fs::write(b.join("zzz.png"), &fs::read(a.join("000.png")).expect("read")).expect("copy");
     let out = scratch.join("sheet.png");
-    let arguments =
-        ["nearest", path(&b), "--train", path(&a), "--rows", "2", "-k", "2", "--protocol", "keras75-fid", "--out", path(&out)];
+    let arguments = [
+        "nearest",
+        path(&b),
+        "--train",
+        path(&a),
+        "--rows",
+        "2",
+        "-k",
+        "2",
+        "--protocol",
+        "keras75-fid",
+        "--out",
+        path(&out),
+    ];
     let run = scratch.run(&[&arguments[..], &RANDOM].concat());
     assert!(run.status.success(), "{}", text(&run.stderr));
     let table = text(&run.stdout);
@@ -198,7 +308,13 @@ fn the_path_length_of_a_run_needs_no_real_pictures() {
     let scratch = Scratch::new("commands-ppl");
     let folder = scratch.join("run");
     common::run(&folder, &[10]);
-    let of = || lines(&scratch, &[&["--fake", path(&folder), "--metrics", "ppl", "--generate", "20"][..], &RANDOM].concat());
+    let of = || {
+        lines(
+            &scratch,
+            &[&["--fake", path(&folder), "--metrics", "ppl", "--generate", "20"][..], &RANDOM]
+                .concat(),
+        )
+    };
     let first = of();
     assert_eq!(first[0]["metric"], "ppl_random-features");
     assert!(value(&first, "ppl") >= 0.0 && first[0]["real"].is_null());
@@ -210,10 +326,24 @@ fn a_failing_metric_does_not_stop_the_others() {
     let scratch = Scratch::new("commands-failing");
     let (real, fake) = (scratch.pictures("real", 4, 60), scratch.pictures("fake", 4, 90));
     // Four pictures have no fifth neighbour.
-    let arguments = ["--real", path(&real), "--fake", path(&fake), "--protocol", "clean-fid", "--metrics", "prdc,fid", "--json"];
+    let arguments = [
+        "--real",
+        path(&real),
+        "--fake",
+        path(&fake),
+        "--protocol",
+        "clean-fid",
+        "--metrics",
+        "prdc,fid",
+        "--json",
+    ];
     let run = scratch.run(&[&arguments[..], &RANDOM].concat());
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
-    let lines: Vec<Value> = text(&run.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
-    assert_eq!(lines.iter().map(|l| l["metric"].as_str()).collect::<Vec<_>>(), [Some("fid_random-features")]);
+    let lines: Vec<Value> =
+        text(&run.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(
+        lines.iter().map(|l| l["metric"].as_str()).collect::<Vec<_>>(),
+        [Some("fid_random-features")]
+    );
     assert!(text(&run.stderr).contains("prdc"), "{}", text(&run.stderr));
 }

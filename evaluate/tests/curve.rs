@@ -21,9 +21,17 @@ fn run(name: &str, steps: &[u64]) -> (Scratch, Run) {
 }
 
 fn save(run: &Run, step: u64) {
-    let settings = Settings::resolve("gan-ada", None, &["schedule.batch=50".to_owned()]).expect("settings");
+    let settings =
+        Settings::resolve("gan-ada", None, &["schedule.batch=50".to_owned()]).expect("settings");
     let config = RunConfig::new("gan-ada", settings, 1, DataConfig::of_extent(16, 3));
-    let meta = Meta { version: CHECKPOINT_VERSION, step, epoch: 1, config, state: Value::Null, files: Default::default() };
+    let meta = Meta {
+        version: CHECKPOINT_VERSION,
+        step,
+        epoch: 1,
+        config,
+        state: Value::Null,
+        files: Default::default(),
+    };
     checkpoint::save(&run.checkpoint_folder(step), meta, &[]).expect("save");
 }
 
@@ -105,7 +113,10 @@ fn an_interrupted_curve_resumes() {
     let mut text = fs::read(log(&run)).expect("read");
     text.extend(b"{\"metric\":\"kid\",\"st");
     fs::write(log(&run), &text).expect("write");
-    assert_eq!(asked(&run, &["kid"], 100), (vec![(20, "kid".to_owned()), (30, "kid".to_owned())], 3));
+    assert_eq!(
+        asked(&run, &["kid"], 100),
+        (vec![(20, "kid".to_owned()), (30, "kid".to_owned())], 3)
+    );
     assert_eq!(asked(&run, &["kid"], 100), (vec![], 3));
 }
 
@@ -129,21 +140,39 @@ fn a_damaged_checkpoint_is_skipped_and_an_unwanted_measurement_is_refused() {
     assert_eq!(asked(&run, &["kid"], 100), (vec![(20, "kid".to_owned())], 1));
     let (metrics, same) = (names(&["fid"]), same(100));
     let query = LogQuery { run: &run, metrics: &metrics, same: &|_| same.clone() };
-    let of = |line: Value| format!("{:#}", measure_missing(&query, |_, _| Ok(vec![line.clone()])).expect_err("another one"));
+    let of = |line: Value| {
+        format!(
+            "{:#}",
+            measure_missing(&query, |_, _| Ok(vec![line.clone()])).expect_err("another one")
+        )
+    };
     assert!(of(line("fid", 20, 99)).contains("generated_count is 99, not 100"));
     assert!(of(line("kid", 20, 100)).contains("not wanted"));
-    assert!(!shared::jsonl::read(&log(&run)).expect("log").iter().any(|line| line["metric"] == "fid"));
+    assert!(
+        !shared::jsonl::read(&log(&run)).expect("log").iter().any(|line| line["metric"] == "fid")
+    );
 }
 
 #[test]
 fn the_table_has_one_line_per_checkpoint_and_stars_the_best() {
     let (_scratch, run) = run("table", &[10, 20]);
     let query = LogQuery { run: &run, metrics: &names(&["kid", "is"]), same: &|_| same(100) };
-    let lines = |step, missing: &[String]| Ok(missing.iter().map(|metric| line(metric, step, 100)).collect::<Vec<Value>>());
+    let lines = |step, missing: &[String]| {
+        Ok(missing.iter().map(|metric| line(metric, step, 100)).collect::<Vec<Value>>())
+    };
     let table = table(&measure_missing(&query, lines).expect("measured"));
-    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    let lines: Vec<Vec<&str>> =
+        table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 3, "{table}");
     // Batches of 50: half a thousand pictures after ten steps. Less KID is better, more IS.
-    assert_eq!(lines[1], ["10", "0.5", "0.100000", "±", "0.010000", "0.100000", "±", "0.010000", "*"], "{table}");
-    assert_eq!(lines[2], ["20", "1.0", "0.050000", "±", "0.010000", "*", "0.050000", "±", "0.010000"], "{table}");
+    assert_eq!(
+        lines[1],
+        ["10", "0.5", "0.100000", "±", "0.010000", "0.100000", "±", "0.010000", "*"],
+        "{table}"
+    );
+    assert_eq!(
+        lines[2],
+        ["20", "1.0", "0.050000", "±", "0.010000", "*", "0.050000", "±", "0.010000"],
+        "{table}"
+    );
 }

@@ -30,7 +30,8 @@ fn features_are_right_and_cached_files_whole_whatever_write_fails() {
             let failed = fault::stop() <= 0;
             // The next extraction uses or ignores what was left, and completes it.
             extract(&scratch, Duration::ZERO);
-            let states: Vec<State> = cache.list().expect("list").iter().map(|kept| kept.state).collect();
+            let states: Vec<State> =
+                cache.list().expect("list").iter().map(|kept| kept.state).collect();
             assert_eq!(states, [State::Finished; 2], "{name}, after {allowed}");
             if !failed {
                 break;

@@ -61,7 +61,8 @@ fn zip(scratch: &Scratch, files: &[(&str, Vec<u8>)]) -> PathBuf {
 
 /// A PNG file of one pixel with these samples.
 fn png(samples: &[u8]) -> Vec<u8> {
-    let picture = Picture { width: 1, height: 1, channels: samples.len() as u32, pixels: samples.to_vec() };
+    let picture =
+        Picture { width: 1, height: 1, channels: samples.len() as u32, pixels: samples.to_vec() };
     picture.to_png().expect("png")
 }
 
@@ -76,8 +77,13 @@ fn wanted(device: &Device) -> Wanted<'_> {
 #[test]
 fn pictures_come_in_the_order_in_which_python_sorts_their_names() {
     let scratch = Scratch::new("inputs-order");
-    let files: Vec<(&str, Vec<u8>)> = SORTED.iter().zip(0u8..).map(|(name, i)| (*name, png(&[i]))).collect();
-    let others = [(".hidden.png", png(&[99])), ("notes.txt", b"no picture".to_vec()), ("__MACOSX/a.png", png(&[99]))];
+    let files: Vec<(&str, Vec<u8>)> =
+        SORTED.iter().zip(0u8..).map(|(name, i)| (*name, png(&[i]))).collect();
+    let others = [
+        (".hidden.png", png(&[99])),
+        ("notes.txt", b"no picture".to_vec()),
+        ("__MACOSX/a.png", png(&[99])),
+    ];
     let files = [&files[..], &others].concat();
     for path in [folder(&scratch, &files), zip(&scratch, &files)] {
         let source = ArchivePictures::open(&path).expect("open");
@@ -106,11 +112,15 @@ fn alpha_is_dropped_and_grey_is_repeated() {
 #[test]
 fn class_folders_are_labels_also_of_a_selection() {
     let scratch = Scratch::new("inputs-labels");
-    let files = ["set/cat/1.png", "set/cat/2.png", "set/dog/1.png", "set/emu/x/1.png"].map(|name| (name, png(&[7])));
+    let files = ["set/cat/1.png", "set/cat/2.png", "set/dog/1.png", "set/emu/x/1.png"]
+        .map(|name| (name, png(&[7])));
     for path in [folder(&scratch, &files), zip(&scratch, &files)] {
         let source = ArchivePictures::open(&path).expect("open");
         let labels = source.labels().expect("labels");
-        assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog", "emu"].map(str::to_owned)[..], &[0, 0, 1, 2][..]));
+        assert_eq!(
+            (&labels.names[..], &labels.of[..]),
+            (&["cat", "dog", "emu"].map(str::to_owned)[..], &[0, 0, 1, 2][..])
+        );
         assert_eq!(Selection::new(&source, vec![3, 0]).labels().expect("labels").of, [2, 0]);
     }
 }
@@ -118,13 +128,18 @@ fn class_folders_are_labels_also_of_a_selection() {
 #[test]
 fn labels_of_a_dataset_json_count_only_if_complete() {
     let scratch = Scratch::new("inputs-stylegan");
-    let pictures = ["fakes/00000/img00000000.png", "fakes/00000/img00000001.png", "fakes/00001/img00001000.png"];
+    let pictures = [
+        "fakes/00000/img00000000.png",
+        "fakes/00000/img00000001.png",
+        "fakes/00001/img00001000.png",
+    ];
     let labels = |json: &str| {
         let mut files: Vec<_> = pictures.map(|name| (name, png(&[7]))).into();
         files.push(("fakes/dataset.json", json.as_bytes().to_vec()));
         let by_zip = ArchivePictures::open(&zip(&scratch, &files)).expect("zip").labels();
         let by_folder = ArchivePictures::open(&folder(&scratch, &files)).expect("folder").labels();
-        let [by_zip, by_folder] = [by_zip, by_folder].map(|labels| labels.map(|labels| (labels.names.join(" "), labels.of)));
+        let [by_zip, by_folder] = [by_zip, by_folder]
+            .map(|labels| labels.map(|labels| (labels.names.join(" "), labels.of)));
         assert_eq!(by_zip, by_folder, "{json}");
         by_zip
     };
@@ -152,13 +167,16 @@ fn labels_of_a_dataset_json_count_only_if_complete() {
 /// A data set of grey pictures of one pixel with these labels.
 fn dataset(folder: &Path, labels: &[Option<u32>]) {
     fs::create_folder(folder).expect("folder");
-    let mut writer = ShardWriter::create(folder.join("val.shard"), Layout { height: 1, width: 1, channels: 1 }).expect("shard");
+    let mut writer =
+        ShardWriter::create(folder.join("val.shard"), Layout { height: 1, width: 1, channels: 1 })
+            .expect("shard");
     for (i, label) in (0u8..).zip(labels) {
         writer.push(&[i], *label, u64::from(i)).expect("push");
     }
     writer.finish().expect("shard");
     let (bytes, records) = (fs::read(folder.join("val.shard")).expect("read"), labels.len() as u64);
-    let shards = vec![FileSummary { records: Some(records), ..FileSummary::of("val.shard", &bytes) }];
+    let shards =
+        vec![FileSummary { records: Some(records), ..FileSummary::of("val.shard", &bytes) }];
     let manifest = Manifest {
         version: VERSION,
         size: 1,
@@ -187,7 +205,10 @@ fn a_data_set_has_classes_if_every_picture_has_one() {
     };
     let all = opened("all", &[Some(1), Some(0), Some(1)]);
     let labels = all.labels().expect("labels");
-    assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog"].map(str::to_owned)[..], &[1, 0, 1][..]));
+    assert_eq!(
+        (&labels.names[..], &labels.of[..]),
+        (&["cat", "dog"].map(str::to_owned)[..], &[1, 0, 1][..])
+    );
     assert_eq!(pixels(all.as_ref())[2].pixels, [2, 2, 2]);
     assert_eq!(opened("some", &[Some(1), None]).labels(), None);
 }
@@ -204,12 +225,23 @@ fn statistics_instead_of_pictures_are_wrong_usage() {
 /// Creates a run with a checkpoint of a generator with two classes.
 fn run(folder: &Path, step: u64, seed: u64) {
     let run = Run::create(folder).expect("run");
-    let settings = ["generator.width=4", "generator.latent=4", "cond=embedding+projection"].map(str::to_owned);
+    let settings =
+        ["generator.width=4", "generator.latent=4", "cond=embedding+projection"].map(str::to_owned);
     let settings = Settings::resolve("gan-ada", None, &settings).expect("settings");
-    let data = DataConfig { classes: ["cat", "dog"].map(str::to_owned).to_vec(), ..DataConfig::of_extent(16, 3) };
+    let data = DataConfig {
+        classes: ["cat", "dog"].map(str::to_owned).to_vec(),
+        ..DataConfig::of_extent(16, 3)
+    };
     let config = RunConfig::new("gan-ada", settings, seed, data);
     let generator = config.generator(&Device::flex());
-    let meta = Meta { version: CHECKPOINT_VERSION, step, epoch: 1, config, state: Value::Null, files: Default::default() };
+    let meta = Meta {
+        version: CHECKPOINT_VERSION,
+        step,
+        epoch: 1,
+        config,
+        state: Value::Null,
+        files: Default::default(),
+    };
     checkpoint::save(&run.checkpoint_folder(step), meta, &[("ema", &generator)]).expect("save");
 }
 
@@ -226,7 +258,11 @@ fn the_pictures_of_a_run_are_identified_by_their_generator() {
     // A moved run has the same pictures, whatever its step.
     assert_eq!(name(&first), name(&opened("b", 2, 1)));
     assert_eq!(pixels(&first), pixels(&opened("c", 1, 1)));
-    let others = [name(&opened("d", 1, 2)), name(&Selection::new(&first, vec![0, 2])), name(&Selection::new(&first, vec![0, 3]))];
+    let others = [
+        name(&opened("d", 1, 2)),
+        name(&Selection::new(&first, vec![0, 2])),
+        name(&Selection::new(&first, vec![0, 3])),
+    ];
     let mut all = [&others[..], &[name(&first)]].concat();
     all.sort_unstable();
     all.dedup();
@@ -241,6 +277,9 @@ fn the_pictures_of_a_run_cycle_through_the_classes_and_are_named_by_seed() {
     run(&scratch, 1, 1);
     let all = RunPictures::open(&scratch, &wanted(&device)).expect("run");
     let labels = all.labels().expect("labels");
-    assert_eq!((&labels.names[..], &labels.of[..]), (&["cat", "dog"].map(str::to_owned)[..], &[0, 1, 0, 1, 0, 1, 0][..]));
+    assert_eq!(
+        (&labels.names[..], &labels.of[..]),
+        (&["cat", "dog"].map(str::to_owned)[..], &[0, 1, 0, 1, 0, 1, 0][..])
+    );
     assert_eq!(Selection::new(&all, vec![5, 2]).name(1), "seed 2");
 }

@@ -23,7 +23,10 @@ fn every_golden_file_has_its_test() {
 /// The numbers in all files of the script.
 fn statistics() -> Statistics {
     let sigma = |i: usize, j: usize| ((i + 1) * (j + 1)) as f64 / 8.0 + f64::from(u8::from(i == j));
-    Statistics { mean: vec![-1.0, -0.5, 0.0], covariance: (0..3).flat_map(|i| (0..3).map(move |j| sigma(i, j))).collect() }
+    Statistics {
+        mean: vec![-1.0, -0.5, 0.0],
+        covariance: (0..3).flat_map(|i| (0..3).map(move |j| sigma(i, j))).collect(),
+    }
 }
 
 fn features() -> Features {
@@ -38,8 +41,13 @@ fn ours() -> NpzContents {
 #[test]
 fn numpys_files_are_read() {
     for name in ["all-stored", "all-f4", "all-f8", "all-fortran", "all-version2", "all-version3"] {
-        let contents = read(&golden(&format!("{name}.npz"))).unwrap_or_else(|e| panic!("{}", one_line(&e)));
-        assert_eq!(contents, NpzContents { statistics: Some(statistics()), features: Some(features()), facts: None }, "{name}");
+        let contents =
+            read(&golden(&format!("{name}.npz"))).unwrap_or_else(|e| panic!("{}", one_line(&e)));
+        assert_eq!(
+            contents,
+            NpzContents { statistics: Some(statistics()), features: Some(features()), facts: None },
+            "{name}"
+        );
     }
     let contents = read(&golden("statistics-deflated.npz")).expect("statistics");
     assert_eq!((contents.statistics, contents.features), (Some(statistics()), None));
@@ -56,7 +64,10 @@ fn what_is_written_is_read_again_and_has_the_same_bytes() {
     if std::env::var_os("FLEDGE_WRITE_GOLDEN").is_some() {
         write(&golden("ours.npz"), &ours()).expect("write");
     }
-    assert_eq!(fs::read(scratch.path("a.npz")).expect("read"), fs::read(golden("ours.npz")).expect("ours.npz"));
+    assert_eq!(
+        fs::read(scratch.path("a.npz")).expect("read"),
+        fs::read(golden("ours.npz")).expect("ours.npz")
+    );
     let only = NpzContents { features: Some(features()), ..NpzContents::default() };
     write(&scratch.path("b.npz"), &only).expect("write");
     assert_eq!(read(&scratch.path("b.npz")).expect("read"), only);
@@ -92,7 +103,8 @@ fn what_cannot_be_used_is_refused_with_the_reason() {
         assert!(text.contains(reason), "{name}: {text}");
     }
     // Its shape is right; `Gaussian::new` refuses it.
-    let asymmetric = read(&golden("refused-asymmetric.npz")).expect("numbers").statistics.expect("statistics");
+    let asymmetric =
+        read(&golden("refused-asymmetric.npz")).expect("numbers").statistics.expect("statistics");
     let error = Gaussian::new(asymmetric.mean, &asymmetric.covariance, 3).expect_err("refused");
     assert!(matches!(error, GaussianError::NoCovariance { .. }), "{error}");
     let scratch = Scratch::new("npz-no");
@@ -114,8 +126,14 @@ fn every_changed_byte_and_truncation_is_refused_or_changes_no_number() {
             let Ok(contents) = read(&path) else { return };
             // A time or an attribute is ignored; an array under another name is absent.
             let same = |there: bool, equal: bool| !there || equal;
-            assert!(same(contents.statistics.is_some(), contents.statistics == whole.statistics), "{what}");
-            assert!(same(contents.features.is_some(), contents.features == whole.features), "{what}");
+            assert!(
+                same(contents.statistics.is_some(), contents.statistics == whole.statistics),
+                "{what}"
+            );
+            assert!(
+                same(contents.features.is_some(), contents.features == whole.features),
+                "{what}"
+            );
             assert!(same(contents.facts.is_some(), contents.facts == whole.facts), "{what}");
         };
         for i in 0..bytes.len() {

@@ -11,7 +11,17 @@ use crate::common::{InScratch as _, run, text};
 fn measure(scratch: &Scratch, fake: &Path) -> Command {
     let mut command = scratch.command(&[]);
     command.arg("--real").arg(scratch.join("real")).arg("--fake").arg(fake);
-    command.args(["--features", "random", "--metrics", "kid", "--device", "cpu", "--json", "--threads", "1"]);
+    command.args([
+        "--features",
+        "random",
+        "--metrics",
+        "kid",
+        "--device",
+        "cpu",
+        "--json",
+        "--threads",
+        "1",
+    ]);
     command
 }
 

@@ -29,18 +29,23 @@ fn a_smoke_run_says_random_features_and_uses_the_cache() {
     ];
     let first = scratch.run(&arguments);
     assert!(first.status.success(), "{}", text(&first.stderr));
-    let lines: Vec<Value> = text(&first.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let lines: Vec<Value> =
+        text(&first.stdout).lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["metric"], "kid_random-features");
     assert_eq!(lines[0]["protocol"], "keras75-fid");
     assert_eq!((&lines[0]["generated_count"], &lines[0]["real_count"]), (&5.into(), &6.into()));
-    assert_eq!((&lines[0]["subset_size"], &lines[0]["subset_size_asked"]), (&5.into(), &128.into()));
+    assert_eq!(
+        (&lines[0]["subset_size"], &lines[0]["subset_size_asked"]),
+        (&5.into(), &128.into())
+    );
     assert!(lines[0]["value"].as_f64().expect("a number") > 0.0);
     assert!(lines[0].get("weights_sha256").is_none());
 
     // The cache gives the same, and a damaged cache is computed again.
     let kept = scratch.join("cache/fledge/features");
-    let entries: Vec<PathBuf> = std::fs::read_dir(&kept).expect("list").map(|e| e.expect("entry").path()).collect();
+    let entries: Vec<PathBuf> =
+        std::fs::read_dir(&kept).expect("list").map(|e| e.expect("entry").path()).collect();
     assert_eq!(entries.len(), 2);
     let second = scratch.run(&arguments);
     assert_eq!(second.stdout, first.stdout);
@@ -79,7 +84,10 @@ fn a_drawn_part_is_the_same_for_the_same_seed() {
     let table = of("1");
     // One batch has no spread.
     let row = table.lines().find(|line| line.starts_with("kid_random-features")).expect("a row");
-    assert!(table.starts_with("keras75-fid") && row.contains(" 4 ") && !row.contains('±'), "{table}");
+    assert!(
+        table.starts_with("keras75-fid") && row.contains(" 4 ") && !row.contains('±'),
+        "{table}"
+    );
     assert_eq!(table, of("1"));
     assert_ne!(table, of("2"));
     assert!(!scratch.join("cache").exists());
@@ -97,14 +105,20 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         (&["--metrics", "fid", "--protocol", "keras75-fid"][..], "--metrics fid"),
         (&["--metrics", "lpips"], "lpips"),
         (&["--protocol", "clean"], "clean-fid"),
-        (&["--protocol", "pytorch-fid,keras75-fid", "--metrics", "fid,is"], "pytorch-fid or keras75-fid does not define"),
+        (
+            &["--protocol", "pytorch-fid,keras75-fid", "--metrics", "fid,is"],
+            "pytorch-fid or keras75-fid does not define",
+        ),
         (&["--metrics", "ct", "--features", "random"], "--train"),
         (&["--metrics", "ppl", "--features", "random"], "not a run"),
         (&["--features", "resnet"], "dinov2-vit-s-14"),
         (&["--features", "random", "--layer", "769"], "logits_unbiased"),
         (&["--repeats", "1"], "--repeats 1"),
         (&["--metrics", "prdc", "--weights", "inception.pth"], "--weights vgg16=FILE"),
-        (&["--metrics", "prdc", "--weights", "lpips-vgg=lin.pth"], "evaluate weights --fetch vgg16"),
+        (
+            &["--metrics", "prdc", "--weights", "lpips-vgg=lin.pth"],
+            "evaluate weights --fetch vgg16",
+        ),
         (&["--per-class", "--features", "random", "--protocol", "keras75-fid"], "--per-class"),
         (&["--seed", "4294967296"], "--seed"),
         (&["--kid-subsets", "3", "--protocol", "keras75-fid"], "--kid-subsets"),
@@ -117,10 +131,12 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
         assert!(text(&run.stderr).contains(expected), "{more:?}: {}", text(&run.stderr));
         assert!(run.stdout.is_empty());
     }
-    let run = scratch.run(&["--real", path(&real), "--fake", path(&run_folder), "--features", "random"]);
+    let run =
+        scratch.run(&["--real", path(&real), "--fake", path(&run_folder), "--features", "random"]);
     assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
     assert!(text(&run.stderr).contains("no checkpoint"), "{}", text(&run.stderr));
-    let run = scratch.run(&["--real", path(&run_folder), "--fake", path(&real), "--features", "random"]);
+    let run =
+        scratch.run(&["--real", path(&run_folder), "--fake", path(&real), "--features", "random"]);
     assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
     assert_eq!(scratch.run(&["weights", "--check"]).status.code(), Some(2));
     assert!(scratch.run(&["weights"]).status.success());
@@ -131,7 +147,16 @@ fn unusable_data_end_with_3_and_name_the_file() {
     let scratch = Scratch::new("program-data");
     let (real, fake) = (scratch.pictures("real", 3, 60), scratch.pictures("fake", 3, 60));
     fs::write(fake.join("001.png"), b"\x89PNG\r\n\x1a\nnothing").expect("write");
-    let run = scratch.run(&["--real", path(&real), "--fake", path(&fake), "--features", "random", "--protocol", "keras75-fid"]);
+    let run = scratch.run(&[
+        "--real",
+        path(&real),
+        "--fake",
+        path(&fake),
+        "--features",
+        "random",
+        "--protocol",
+        "keras75-fid",
+    ]);
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
     assert!(text(&run.stderr).contains("001.png"), "{}", text(&run.stderr));
 
@@ -142,7 +167,8 @@ fn unusable_data_end_with_3_and_name_the_file() {
 
     let weights = scratch.join("weights.pth");
     fs::write(&weights, b"not a pickle at all").expect("write");
-    let run = scratch.run(&["--real", path(&real), "--fake", path(&real), "--weights", path(&weights)]);
+    let run =
+        scratch.run(&["--real", path(&real), "--fake", path(&real), "--weights", path(&weights)]);
     assert_eq!(run.status.code(), Some(3), "{}", text(&run.stderr));
     assert!(text(&run.stderr).contains("weights.pth"), "{}", text(&run.stderr));
 
@@ -178,7 +204,11 @@ fn a_run_is_measured_by_the_pictures_it_makes_and_keeps_the_result() {
     // The same pictures, generated here.
     let made = scratch.join("made");
     fs::create_folder(&made).expect("folder");
-    for (i, picture) in Sampler::new(generator, &config, Device::flex()).pictures(&[0, 1, 2, 3, 4, 5]).iter().enumerate() {
+    for (i, picture) in Sampler::new(generator, &config, Device::flex())
+        .pictures(&[0, 1, 2, 3, 4, 5])
+        .iter()
+        .enumerate()
+    {
         fs::write(made.join(format!("{i}.png")), &picture.to_png().expect("png")).expect("write");
     }
     assert_eq!(by_run["value"], measure(&made)["value"]);

@@ -58,17 +58,20 @@ const DRAWN: usize = 16;
 const REAL: usize = 15;
 
 fn golden() -> Vec<Value> {
-    let golden: Value = serde_json::from_str(include_str!("golden/resize.json")).expect("golden file");
+    let golden: Value =
+        serde_json::from_str(include_str!("golden/resize.json")).expect("golden file");
     golden["cases"].as_array().expect("cases").clone()
 }
 
 fn mix(a: u32, b: u32, c: u32) -> u32 {
-    (a.wrapping_mul(73_856_093) ^ b.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791)).wrapping_mul(2_654_435_761)
+    (a.wrapping_mul(73_856_093) ^ b.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791))
+        .wrapping_mul(2_654_435_761)
 }
 
 /// The drawn picture of a case.
 fn drawn(case: &Value) -> RgbPicture {
-    let number = |key: &str| case[key].as_u64().unwrap_or_else(|| panic!("{key} in {case}")) as usize;
+    let number =
+        |key: &str| case[key].as_u64().unwrap_or_else(|| panic!("{key} in {case}")) as usize;
     let (kind, height, width) = (number("kind"), number("height"), number("width"));
     let value = |y: usize, x: usize, c: usize| match case["picture"].as_str().expect("a name") {
         "noise" => (mix(kind as u32, ((y * width + x) * 3 + c) as u32, 5) >> 24) as u8,
@@ -79,7 +82,8 @@ fn drawn(case: &Value) -> RgbPicture {
             _ => (7 * (x + y) % 256) as u8,
         },
     };
-    let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (y, x, c))));
+    let places =
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (y, x, c))));
     RgbPicture { width, height, pixels: places.map(|(y, x, c)| value(y, x, c)).collect() }
 }
 
@@ -95,8 +99,11 @@ fn differences(picture: &RgbPicture, case: &Value) -> Vec<String> {
         // The same places as the script prints, to show how far off it is.
         let (side, n) = (preprocessing.side, preprocessing.side - 1);
         let places = [(0, 0), (n / 2, n), (n / 3, n / 5), (n, n / 2)];
-        let values: Vec<f32> =
-            places.iter().enumerate().map(|(i, (row, column))| ours[((i % 3) * side + row) * side + column]).collect();
+        let values: Vec<f32> = places
+            .iter()
+            .enumerate()
+            .map(|(i, (row, column))| ours[((i % 3) * side + row) * side + column])
+            .collect();
         Some(format!("{name}: {values:?} against {}", case[name]["values"]))
     };
     references().iter().filter_map(differs).collect()
@@ -117,14 +124,18 @@ fn drawn_pictures_resized_have_the_references_bits() {
 fn read(folder: &Path, name: &str) -> RgbPicture {
     let archive = Archive::open(folder).expect("archive");
     let entry = archive.find(name.as_bytes()).expect("entry");
-    Picture::decode_opaque(&archive.read(entry, 1 << 24).expect("read"), &Limits::default()).expect("picture").into()
+    Picture::decode_opaque(&archive.read(entry, 1 << 24).expect("read"), &Limits::default())
+        .expect("picture")
+        .into()
 }
 
 #[test]
 fn real_pictures_resized_have_the_references_bits() {
     let Some(data) = data() else { return };
     let cases = golden();
-    let real = cases.iter().filter_map(|case| Some((case["picture"].as_str()?, case["name"].as_str()?, case)));
+    let real = cases
+        .iter()
+        .filter_map(|case| Some((case["picture"].as_str()?, case["name"].as_str()?, case)));
     let mut count = 0;
     for (place, name, case) in real {
         let wrong = differences(&read(&data.join(place), name), case);

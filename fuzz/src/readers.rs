@@ -17,12 +17,21 @@ const MEMORY_LIMIT: u64 = 48 << 20;
 pub fn picture(bytes: &[u8]) {
     if let Ok(file) = PictureFile::open(bytes) {
         let (width, height) = (file.width(), file.height());
-        let middle = Window { left: width / 4, top: height / 4, width: (width / 2).max(1), height: (height / 2).max(1) };
+        let middle = Window {
+            left: width / 4,
+            top: height / 4,
+            width: (width / 2).max(1),
+            height: (height / 2).max(1),
+        };
         for (window, channels) in [(middle, 1), (Window::whole(width, height), 3)] {
             if file.memory(window) <= MEMORY_LIMIT
-                && let Ok(picture) = file.decode(window, &Canvas { channels, background: Some([9, 8, 7]) })
+                && let Ok(picture) =
+                    file.decode(window, &Canvas { channels, background: Some([9, 8, 7]) })
             {
-                assert_eq!((picture.width, picture.height, picture.channels), (window.width, window.height, channels));
+                assert_eq!(
+                    (picture.width, picture.height, picture.channels),
+                    (window.width, window.height, channels)
+                );
                 assert_eq!(picture.pixels.len(), picture.stride() * picture.height as usize);
             }
         }
@@ -54,15 +63,17 @@ pub fn listing(format: Format, name: &str, bytes: &[u8]) {
     if folders.iter().flatten().any(|folder| fs::create_folder(folder).is_err()) {
         return;
     }
-    let written =
-        fs::write_unsynced(&file, &[bytes]).and_then(|()| fs::write_unsynced(scratch.0.join("images/a.png"), &[b"no picture"]));
+    let written = fs::write_unsynced(&file, &[bytes])
+        .and_then(|()| fs::write_unsynced(scratch.0.join("images/a.png"), &[b"no picture"]));
     if written.is_ok()
         && let Ok((archive, listing)) = source::open(&scratch.0, Some(format))
     {
         let classes = listing.classes.len() as u32;
         for entry in &listing.pictures {
             assert!(entry.label.is_none_or(|label| label < classes));
-            assert!(entry.objects.iter().all(|object| object.label.is_none_or(|label| label < classes)));
+            assert!(
+                entry.objects.iter().all(|object| object.label.is_none_or(|label| label < classes))
+            );
         }
         let _ = archive.stamp();
     }
@@ -106,7 +117,12 @@ pub fn chunk(work: &[u8], bytes: &[u8]) {
         if let Ok(chunk) = folder.read(0) {
             // What is whole has the same records in both ways, and pixels for every crop that has
             // some.
-            let crops = chunk.records.iter().flat_map(|record| &record.crops).filter(|crop| crop.pixels).count();
+            let crops = chunk
+                .records
+                .iter()
+                .flat_map(|record| &record.crops)
+                .filter(|crop| crop.pixels)
+                .count();
             assert_eq!(chunk.pixels(folder.work.manifest.layout()).count(), crops);
             assert_eq!(records.ok().as_ref(), Some(&chunk.records));
         }
@@ -126,7 +142,8 @@ impl Scratch {
     fn new() -> Self {
         static NUMBER: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("fledge-fuzz-{}-{number}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("fledge-fuzz-{}-{number}", std::process::id()));
         let _ = fs::remove(&folder).and_then(|()| fs::create_folder(&folder));
         Self(folder)
     }

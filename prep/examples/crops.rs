@@ -26,10 +26,15 @@ fn main() -> Result<()> {
         .par_iter()
         .map(|entry| {
             let Content::File(name) = &entry.content else { anyhow::bail!("not a picture file") };
-            let at = archive.find(&[&listing.root[..], &name.0].concat()).context("a listed file is missing")?;
+            let at = archive
+                .find(&[&listing.root[..], &name.0].concat())
+                .context("a listed file is missing")?;
             let picture = Picture::decode(&archive.read(at, 64 << 20)?, &Limits::default())?;
-            let given = entry.objects.first().map(|o| o.bounding_box).context("a picture has no box")?;
-            let window = given.window(padding, picture.width, picture.height).context("a box lies outside")?;
+            let given =
+                entry.objects.first().map(|o| o.bounding_box).context("a picture has no box")?;
+            let window = given
+                .window(padding, picture.width, picture.height)
+                .context("a box lies outside")?;
             let pixels = crop_and_resize(&picture, window, size, size, Resampling::Area);
             let crop = Picture { width: size, height: size, channels: 3, pixels };
             fs::write(out.join(format!("{}.decoded.png", entry.id)), &picture.to_png()?)?;

@@ -56,13 +56,18 @@ fn build(args: BuildArgs, stop: &Stop) -> Result<Ending> {
 fn finished(outcome: BuildOutcome, out: &Path) -> Result<Ending> {
     let shown = out.display();
     match outcome {
-        BuildOutcome::UpToDate(manifest) => tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest))),
+        BuildOutcome::UpToDate(manifest) => {
+            tell(&format!("{shown} is complete and up to date: {}\n", summary(&manifest)))
+        }
         BuildOutcome::Stopped(code) => {
             tracing::warn!("stopped by a signal; {shown} is unchanged");
             return Ok(Ending::Stopped(code));
         }
         BuildOutcome::Part(path, pictures) => {
-            tell(&format!("{}: a part of {pictures} pictures; once all parts are built: prep merge {shown}\n", path.display()));
+            tell(&format!(
+                "{}: a part of {pictures} pictures; once all parts are built: prep merge {shown}\n",
+                path.display()
+            ));
         }
         BuildOutcome::Built(report) => {
             let manifest = &report.manifest;
@@ -86,8 +91,11 @@ fn finished(outcome: BuildOutcome, out: &Path) -> Result<Ending> {
 fn notes(notes: &Notes) -> String {
     let mut text = String::new();
     if notes.identical > 0 {
-        let _ =
-            writeln!(text, "{} files equal an earlier one, byte for byte (--near-duplicates 0 leaves them out)", notes.identical);
+        let _ = writeln!(
+            text,
+            "{} files equal an earlier one, byte for byte (--near-duplicates 0 leaves them out)",
+            notes.identical
+        );
     }
     if notes.straddling > 0 {
         let _ = writeln!(
@@ -97,18 +105,31 @@ fn notes(notes: &Notes) -> String {
         );
     }
     if notes.profiles > 0 {
-        let _ = writeln!(text, "{} pictures have a colour profile, which is not applied", notes.profiles);
+        let _ = writeln!(
+            text,
+            "{} pictures have a colour profile, which is not applied",
+            notes.profiles
+        );
     }
     text
 }
 
 /// Size, classes and splits in one line.
 fn summary(manifest: &Manifest) -> String {
-    let splits = manifest.splits.iter().map(|s| format!("{} {}", s.name, s.records)).collect::<Vec<_>>().join(", ");
+    let splits = manifest
+        .splits
+        .iter()
+        .map(|s| format!("{} {}", s.name, s.records))
+        .collect::<Vec<_>>()
+        .join(", ");
     let records: u64 = manifest.splits.iter().map(|s| s.records).sum();
     let (size, channels, classes) = (manifest.size, manifest.channels, manifest.classes.len());
     let what = if manifest.paired { "pairs" } else { "pictures" };
-    let stored = if manifest.stored == size { String::new() } else { format!(" (stored {0}x{0})", manifest.stored) };
+    let stored = if manifest.stored == size {
+        String::new()
+    } else {
+        format!(" (stored {0}x{0})", manifest.stored)
+    };
     let classes = if classes == 0 { String::new() } else { format!(" in {classes} classes") };
     format!("{records} {what} of {size}x{size}x{channels}{stored}{classes} ({splits})")
 }
@@ -119,15 +140,23 @@ fn rejects(manifest: &Manifest) -> String {
     if total == 0 {
         return String::new();
     }
-    let reasons = manifest.rejects.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}"));
-    format!("{total} pictures rejected ({}); rejects.jsonl names them\n", reasons.collect::<Vec<_>>().join(", "))
+    let reasons =
+        manifest.rejects.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}"));
+    format!(
+        "{total} pictures rejected ({}); rejects.jsonl names them\n",
+        reasons.collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// The number of pictures of every class in train, val and test.
 fn class_counts(dataset: &Dataset) -> Result<Vec<[u64; 3]>> {
     let manifest = dataset.manifest();
     let mut counts = vec![[0; 3]; manifest.classes.len()];
-    for (i, split) in Split::ALL.iter().enumerate().filter(|(_, split)| manifest.splits.iter().any(|s| s.name == split.name())) {
+    for (i, split) in Split::ALL
+        .iter()
+        .enumerate()
+        .filter(|(_, split)| manifest.splits.iter().any(|s| s.name == split.name()))
+    {
         let split = dataset.split(split.name())?;
         for label in (0..split.len()).filter_map(|n| split.label(n)) {
             if let Some(count) = counts.get_mut(label as usize) {
@@ -144,7 +173,12 @@ fn verify(dir: &Path) -> Result<Ending> {
         tracing::warn!("{}: belongs to no split of this data set", dir.join(stray).display());
     }
     if found.damaged.is_empty() {
-        tell(&format!("{}: {}, all {} bytes are sound\n", dir.display(), summary(&found.manifest), found.bytes));
+        tell(&format!(
+            "{}: {}, all {} bytes are sound\n",
+            dir.display(),
+            summary(&found.manifest),
+            found.bytes
+        ));
         return Ok(Ending::Done);
     }
     // The exit code reports it too.
@@ -156,7 +190,8 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     let dataset = Dataset::open(&args.dir)?;
     let manifest = dataset.manifest();
     let mut text = format!("{}: {}\n", args.dir.display(), summary(manifest));
-    let settings = manifest.settings.keys().map(|name| format!("{name} {}", manifest.setting(name)));
+    let settings =
+        manifest.settings.keys().map(|name| format!("{name} {}", manifest.setting(name)));
     let _ = writeln!(text, "built with {}", settings.collect::<Vec<_>>().join(", "));
     let _ = writeln!(text, "source {}, fingerprint {}", manifest.format, manifest.fingerprint);
     text += &account::lines(&manifest.account);
@@ -165,7 +200,11 @@ fn show(args: &ShowArgs) -> Result<Ending> {
     if let Some(out) = &args.out {
         let (number, columns) = (usize::from(args.number), usize::from(args.columns));
         if args.rejects && manifest.rejects.values().all(|&n| n == 0) {
-            return Err(UsageError(format!("--rejects: nothing was left out of {}", args.dir.display())).into());
+            return Err(UsageError(format!(
+                "--rejects: nothing was left out of {}",
+                args.dir.display()
+            ))
+            .into());
         }
         let sheet = if args.rejects {
             sheets::of_rejects(&dataset, number, columns)?
@@ -180,7 +219,9 @@ fn show(args: &ShowArgs) -> Result<Ending> {
                 sheets::before_after(places.map(|place| preparer.before_after(place)), columns)
             }
         };
-        let png = sheet.to_png().with_context(|| format!("split {:?} has no picture for a sheet", args.split))?;
+        let png = sheet
+            .to_png()
+            .with_context(|| format!("split {:?} has no picture for a sheet", args.split))?;
         shared::fs::create_folder_for(out)?;
         shared::fs::write(out, &png)?;
         let _ = writeln!(text, "{}", out.display());
@@ -193,7 +234,9 @@ fn export(args: &ExportArgs, stop: &Stop) -> Result<Ending> {
     let (dataset, options, out) = (Dataset::open(&args.dir)?, args.options(), args.out.display());
     let size = dataset.manifest().size;
     if options.layout == ExportLayout::StyleGan && (size < 4 || !size.is_power_of_two()) {
-        tracing::warn!("StyleGAN2 requires a size of 4, 8, 16, … pixels, these have {size}; StyleGAN3 accepts them");
+        tracing::warn!(
+            "StyleGAN2 requires a size of 4, 8, 16, … pixels, these have {size}; StyleGAN3 accepts them"
+        );
     }
     match export::export(&dataset, &args.out, &options, stop)? {
         ExportOutcome::Done(count) => tell(&format!("{out}: {count} PNG files\n")),

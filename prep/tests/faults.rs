@@ -21,7 +21,10 @@ use util::{bytes_of, synth};
 fn options(source: &Path, out: &Path, padding: f64) -> BuildOptions {
     BuildOptions {
         size: 8,
-        policy: Some(CropPolicy::Bbox(BoxCrop { padding: Padding::Fraction(padding), largest: false })),
+        policy: Some(CropPolicy::Bbox(BoxCrop {
+            padding: Padding::Fraction(padding),
+            largest: false,
+        })),
         jobs: 1,
         force: true,
         // Three records to a shard, so that several are written.
@@ -38,7 +41,12 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Runs `run` with a fault at the first operation, the second, and so on, until none is hit.
 /// After each error `look` checks that everything is as before; `again` prepares for the next mode.
-fn each_fault(what: &str, mut run: impl FnMut() -> Result<(), String>, look: impl Fn(&str), mut again: impl FnMut()) {
+fn each_fault(
+    what: &str,
+    mut run: impl FnMut() -> Result<(), String>,
+    look: impl Fn(&str),
+    mut again: impl FnMut(),
+) {
     for (mode, fail) in [("from", fault::fail_after as fn(i64)), ("only", fault::fail_once_after)] {
         for n in 0.. {
             fail(n);
@@ -61,7 +69,9 @@ fn each_fault(what: &str, mut run: impl FnMut() -> Result<(), String>, look: imp
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).expect("list").map(|e| e.expect("entry").file_name().to_string_lossy().into_owned());
+    let names = std::fs::read_dir(folder)
+        .expect("list")
+        .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.collect();
     names.sort_unstable();
     names
@@ -72,7 +82,10 @@ fn replace(name: &str, change: impl Fn(BuildOptions) -> BuildOptions) {
     let scratch = Scratch::new(name);
     let (source, out) = (scratch.path("drawn"), scratch.path("out"));
     synth(&source, 20);
-    let build = |padding| pipeline::build(&change(options(&source, &out, padding)), &Stop::default()).map_err(|e| one_line(&e));
+    let build = |padding| {
+        pipeline::build(&change(options(&source, &out, padding)), &Stop::default())
+            .map_err(|e| one_line(&e))
+    };
     build(0.25).expect("the old data set");
     let old = bytes_of(&out);
     assert!(old.len() > 8, "several shards: {:?}", old.keys());
@@ -102,7 +115,10 @@ fn a_failing_file_operation_leaves_the_old_data_set_and_nothing_else() {
 
 #[test]
 fn a_fault_with_a_drawn_split_leaves_the_old_data_set_and_nothing_else() {
-    replace("faults-drawn", |options| BuildOptions { split_rule: Some(SplitRule::Draw { val_fraction: 0.4 }), ..options });
+    replace("faults-drawn", |options| BuildOptions {
+        split_rule: Some(SplitRule::Draw { val_fraction: 0.4 }),
+        ..options
+    });
 }
 
 #[test]
@@ -112,7 +128,10 @@ fn a_fault_in_a_part_leaves_whole_chunks_and_in_a_merge_the_parts() {
     let (source, whole, out) = (scratch.path("drawn"), scratch.path("whole"), scratch.path("out"));
     // Two chunks, and a few shards of them.
     synth(&source, 520);
-    let options = |out: &Path| BuildOptions { shard_bytes: 200 * (8 * 8 * 3 + 16), ..options(&source, out, 0.25) };
+    let options = |out: &Path| BuildOptions {
+        shard_bytes: 200 * (8 * 8 * 3 + 16),
+        ..options(&source, out, 0.25)
+    };
     pipeline::build(&options(&whole), &Stop::default()).expect("build");
     let part = |out: &Path, part: u32| {
         let options = BuildOptions { part: Some((part, 2)), ..options(out) };
@@ -127,7 +146,11 @@ fn a_fault_in_a_part_leaves_whole_chunks_and_in_a_merge_the_parts() {
         || part(&tried, 1),
         |when| {
             let there = if tried.exists() { bytes_of(&tried) } else { Default::default() };
-            assert!(there.iter().all(|(name, bytes)| parts.get(name) == Some(bytes)), "{when}: {:?}", there.keys());
+            assert!(
+                there.iter().all(|(name, bytes)| parts.get(name) == Some(bytes)),
+                "{when}: {:?}",
+                there.keys()
+            );
             // The next fault must hit a fresh start.
             fs::remove(&tried).expect("remove");
         },
@@ -167,11 +190,18 @@ fn a_fault_in_an_export_leaves_nothing() {
         let mut sound = None;
         each_fault(
             name,
-            || export::export(&dataset, &out, &options, &Stop::default()).map(drop).map_err(|e| one_line(&e)),
+            || {
+                export::export(&dataset, &out, &options, &Stop::default())
+                    .map(drop)
+                    .map_err(|e| one_line(&e))
+            },
             |when| assert_eq!(names(&scratch), ["data", "drawn"], "{when}"),
             || {
-                let written =
-                    if out.is_dir() { util::contents(&out).into_values().collect() } else { vec![fs::read(&out).expect("read")] };
+                let written = if out.is_dir() {
+                    util::contents(&out).into_values().collect()
+                } else {
+                    vec![fs::read(&out).expect("read")]
+                };
                 assert_eq!(sound.get_or_insert_with(|| written.clone()), &written);
                 fs::remove(&out).expect("remove");
             },

@@ -24,7 +24,9 @@ use util::gradient;
 fn pictures() -> Vec<Vec<u8>> {
     let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let mut seeds = Vec::new();
-    for folder in ["pictures/tests/golden/pictures", "jpeg/tests/golden"].map(|name| shared.join(name)) {
+    for folder in
+        ["pictures/tests/golden/pictures", "jpeg/tests/golden"].map(|name| shared.join(name))
+    {
         let found = util::contents(&folder);
         assert!(!found.is_empty(), "no golden picture in {}", folder.display());
         seeds.extend(found.into_values());
@@ -45,23 +47,33 @@ fn no_reader_falls_or_takes_too_much() {
     util::synth(&source, 6);
     util::build(&source, &scratch.path("out"), &["--size", "4"], 0);
     let parts = ["train-00000.shard", "dataset.json", "val-00000.shard"];
-    let seeds: Vec<Vec<u8>> = parts.iter().map(|name| fs::read(scratch.path("out").join(name)).expect("read")).collect();
+    let seeds: Vec<Vec<u8>> =
+        parts.iter().map(|name| fs::read(scratch.path("out").join(name)).expect("read")).collect();
     mutate("dataset", &seeds, torture(1500, 22_500), readers::dataset);
     // The same with repaired checksums of frames.
-    mutate("repaired", &seeds[..1], torture(1500, 22_500), |bytes| readers::dataset(&repaired(bytes)));
+    mutate("repaired", &seeds[..1], torture(1500, 22_500), |bytes| {
+        readers::dataset(&repaired(bytes))
+    });
 
-    mutate("resealed", &seeds[1..2], torture(1500, 22_500), |bytes| readers::dataset(&resealed(bytes)));
+    mutate("resealed", &seeds[1..2], torture(1500, 22_500), |bytes| {
+        readers::dataset(&resealed(bytes))
+    });
 
     // A chunk of an unfinished build, and its description.
     util::build(&source, &scratch.path("parts"), &["--size", "4", "--part", "1/1"], 0);
     let part = scratch.path("parts/part-1-of-1");
-    let [work, chunk] = ["work.json", "chunk-000000"].map(|name| fs::read(part.join(name)).expect("read"));
-    mutate("chunk", std::slice::from_ref(&chunk), torture(1000, 15_000), |bytes| readers::chunk(&work, bytes));
+    let [work, chunk] =
+        ["work.json", "chunk-000000"].map(|name| fs::read(part.join(name)).expect("read"));
+    mutate("chunk", std::slice::from_ref(&chunk), torture(1000, 15_000), |bytes| {
+        readers::chunk(&work, bytes)
+    });
     mutate("repaired chunk", std::slice::from_ref(&chunk), torture(2000, 30_000), |bytes| {
         readers::chunk(&work, &repaired(bytes))
     });
     mutate("work", std::slice::from_ref(&work), torture(500, 7_500), readers::work);
-    mutate("resealed work", &[work], torture(2000, 30_000), |bytes| readers::chunk(&resealed(bytes), &chunk));
+    mutate("resealed work", &[work], torture(2000, 30_000), |bytes| {
+        readers::chunk(&resealed(bytes), &chunk)
+    });
 
     mutate("archive", &archives(), torture(600, 9_000), readers::archive);
     for (format, name) in readers::ANNOTATIONS {
@@ -74,7 +86,9 @@ fn no_reader_falls_or_takes_too_much() {
 /// file.
 fn repaired(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    let word = |bytes: &[u8], at: usize| bytes.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize);
+    let word = |bytes: &[u8], at: usize| {
+        bytes.get(at..at + 4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize)
+    };
     let frames = [Some(12), bytes.len().checked_sub(16).and_then(|trailer| word(&bytes, trailer))];
     for at in frames.into_iter().flatten() {
         if let Some(length) = word(&bytes, at)
@@ -89,7 +103,8 @@ fn repaired(bytes: &[u8]) -> Vec<u8> {
 
 /// Small archives of every kind.
 fn archives() -> Vec<Vec<u8>> {
-    let members: [(&str, &[u8]); 3] = [("a/one.png", b"first"), ("b/two.png", b"second second second"), ("b/three.txt", b"3")];
+    let members: [(&str, &[u8]); 3] =
+        [("a/one.png", b"first"), ("b/two.png", b"second second second"), ("b/three.txt", b"3")];
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut tar = Vec::new();
     for (name, bytes) in members {

@@ -33,7 +33,9 @@ pub fn check_file(flag: &str, out: &Path) -> Result<(), UsageError> {
 /// When it is: writing it would replace a file of the run.
 pub fn check_outside(flag: &str, out: &Path, run: &Path) -> Result<(), UsageError> {
     match Run::open(run) {
-        Ok(run) if run.holds(out) => Err(refused(flag, out, "it is a part of the run; choose another destination")),
+        Ok(run) if run.holds(out) => {
+            Err(refused(flag, out, "it is a part of the run; choose another destination"))
+        }
         // A missing run is reported when it is opened.
         _ => Ok(()),
     }
@@ -47,9 +49,11 @@ pub fn check_parent(flag: &str, out: &Path) -> Result<(), UsageError> {
     let above = out.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
     // A dangling link also prevents a folder.
     match above.into_iter().find(|above| above.symlink_metadata().is_ok()) {
-        Some(place) if !place.is_dir() => {
-            Err(refused(flag, out, &format!("{} is not a folder; choose another destination", place.display())))
-        }
+        Some(place) if !place.is_dir() => Err(refused(
+            flag,
+            out,
+            &format!("{} is not a folder; choose another destination", place.display()),
+        )),
         _ => Ok(()),
     }
 }
@@ -64,7 +68,13 @@ fn refused(flag: &str, out: &Path, why: &str) -> UsageError {
 /// When another process holds the lock, or the lock file or its folder cannot be created.
 pub fn claim_by(flag: &str, out: &Path, lock: PathBuf) -> Result<Claim> {
     fs::create_folder_for(&lock)?;
-    let busy = || refused(flag, out, "another `sample` is writing it; wait for it, or choose another destination");
+    let busy = || {
+        refused(
+            flag,
+            out,
+            "another `sample` is writing it; wait for it, or choose another destination",
+        )
+    };
     Ok(Claim::by(lock)?.ok_or_else(busy)?)
 }
 

@@ -66,7 +66,8 @@ impl SourceArgs {
         // A seed's picture must depend on the device as little as possible.
         Precision::F32.set();
         let (weights, role, device) = (self.weights(), self.role.as_deref(), self.device.open()?);
-        let (sampler, meta) = Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;
+        let (sampler, meta) =
+            Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;
         tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
         Ok((sampler, meta))
     }

@@ -1,5 +1,5 @@
-//! Exported generators reproduce the sampler's pictures. `tools/golden_export.py` runs the ONNX files
-//! of the networks below in onnxruntime.
+//! Exported generators reproduce the sampler's pictures. `tools/golden_export.py` runs the ONNX
+//! files of the networks below in onnxruntime.
 //!
 //! With FLEDGE_EXPORT=FOLDER, `cases_for_the_scripts` writes the input of
 //! `tools/golden_export.py` and `tools/check_export.py`.
@@ -63,22 +63,53 @@ const CASES: &[Case] = &[
     case("nearest", &["generator.upsample=nearest", "generator.kernel=4", "generator.bias=true"]),
     case(
         "bilinear-k3",
-        &["generator.upsample=bilinear", "generator.kernel=3", "generator.norm=none", "generator.activation=silu"],
+        &[
+            "generator.upsample=bilinear",
+            "generator.kernel=3",
+            "generator.norm=none",
+            "generator.activation=silu",
+        ],
     ),
-    case("transposed-k3", &["generator.kernel=3", "generator.stem_norm=channels", "batch_norm.scale=true"]),
-    case("silu", &["generator.activation=silu", "generator.output=tanh", "generator.out_bias=false"]),
+    case(
+        "transposed-k3",
+        &["generator.kernel=3", "generator.stem_norm=channels", "batch_norm.scale=true"],
+    ),
+    case(
+        "silu",
+        &["generator.activation=silu", "generator.output=tanh", "generator.out_bias=false"],
+    ),
     case("tanh", &["generator.activation=tanh", "generator.norm=none", "generator.bias=true"]),
-    case("leaky", &["generator.activation=leaky-relu", "generator.slope=0.1", "generator.norm=none"]),
-    case("residual", &["generator.block=residual", "generator.multipliers=[2,1,1]", "batch_norm.epsilon=1e-5"]),
-    case("residual-nearest", &["generator.block=residual", "generator.upsample=nearest", "generator.norm=none"]),
+    case(
+        "leaky",
+        &["generator.activation=leaky-relu", "generator.slope=0.1", "generator.norm=none"],
+    ),
+    case(
+        "residual",
+        &["generator.block=residual", "generator.multipliers=[2,1,1]", "batch_norm.epsilon=1e-5"],
+    ),
+    case(
+        "residual-nearest",
+        &["generator.block=residual", "generator.upsample=nearest", "generator.norm=none"],
+    ),
     case("attention", &["generator.attention=8", "generator.multipliers=[2]"]),
     case(
         "spectral",
-        &["generator.spectral_norm=true", "generator.block=residual", "generator.multipliers=[2,1]", "generator.attention=8"],
+        &[
+            "generator.spectral_norm=true",
+            "generator.block=residual",
+            "generator.multipliers=[2,1]",
+            "generator.attention=8",
+        ],
     ),
     told("by-class", &["cond=batch-norm+projection", "generator.activation=leaky-relu"]),
-    told("by-class-channels", &["cond=batch-norm+auxiliary", "generator.stem_norm=channels", "generator.activation=silu"]),
-    told("embedding", &["cond=embedding+projection", "cond.embedding=5", "generator.distribution=truncated"]),
+    told(
+        "by-class-channels",
+        &["cond=batch-norm+auxiliary", "generator.stem_norm=channels", "generator.activation=silu"],
+    ),
+    told(
+        "embedding",
+        &["cond=embedding+projection", "cond.embedding=5", "generator.distribution=truncated"],
+    ),
 ];
 
 /// Narrow enough for a small file.
@@ -86,16 +117,24 @@ const NARROW: [&str; 2] = ["generator.width=4", "generator.latent=8"];
 
 impl Case {
     fn config(&self, narrow: &[&str]) -> RunConfig {
-        let settings: Vec<String> = narrow.iter().chain(self.settings).map(|s| (*s).to_owned()).collect();
+        let settings: Vec<String> =
+            narrow.iter().chain(self.settings).map(|s| (*s).to_owned()).collect();
         let settings = Settings::resolve(self.preset, None, &settings).unwrap();
         settings.check_size(self.size).unwrap();
         let channels = PRESETS.iter().find(|p| p.name == self.preset).unwrap().extent.1;
-        let classes = ["gull", "owl", "hawk"].iter().take(self.classes).map(|c| (*c).to_owned()).collect();
-        RunConfig::new(self.preset, settings, 3, DataConfig { classes, ..DataConfig::of_extent(self.size, channels) })
+        let classes =
+            ["gull", "owl", "hawk"].iter().take(self.classes).map(|c| (*c).to_owned()).collect();
+        RunConfig::new(
+            self.preset,
+            settings,
+            3,
+            DataConfig { classes, ..DataConfig::of_extent(self.size, channels) },
+        )
     }
 }
 
-/// Draws every parameter, as after training, so that no operation vanishes because of a zero or one.
+/// Draws every parameter, as after training, so that no operation vanishes because of a zero or
+/// one.
 fn fill(generator: &mut Generator, device: &Device) {
     for (name, parameter) in generator.parameters_mut() {
         let (shape, count) = (parameter.shape().to_vec(), parameter.count());
@@ -123,20 +162,30 @@ fn sampler(config: &RunConfig) -> Sampler {
 }
 
 fn meta(config: RunConfig) -> Meta {
-    Meta { version: CHECKPOINT_VERSION, step: 7, epoch: 1, config, state: Value::Null, files: Default::default() }
+    Meta {
+        version: CHECKPOINT_VERSION,
+        step: 7,
+        epoch: 1,
+        config,
+        state: Value::Null,
+        files: Default::default(),
+    }
 }
 
 /// The pictures of these latent vectors and classes, [N, C, H, W], and their extents.
 fn pictures(sampler: &Sampler, latents: &[f32], classes: &[u32]) -> (Vec<f32>, [usize; 4]) {
     Precision::F32.set();
     let length = sampler.latents().unwrap().length;
-    let wishes: Vec<Wish> =
-        latents.chunks(length).zip(classes).map(|(latent, &class)| Wish { latent: latent.to_vec(), class, seed: 0 }).collect();
+    let wishes: Vec<Wish> = latents
+        .chunks(length)
+        .zip(classes)
+        .map(|(latent, &class)| Wish { latent: latent.to_vec(), class, seed: 0 })
+        .collect();
     let (values, [height, width, channels]) = sampler.values_of(&wishes);
     let pixels = height * width;
-    let planes = values
-        .chunks(pixels * channels)
-        .flat_map(|picture| (0..channels * pixels).map(move |i| picture[(i % pixels) * channels + i / pixels]));
+    let planes = values.chunks(pixels * channels).flat_map(|picture| {
+        (0..channels * pixels).map(move |i| picture[(i % pixels) * channels + i / pixels])
+    });
     (planes.collect(), [wishes.len(), channels, height, width])
 }
 
@@ -148,7 +197,9 @@ struct Golden {
 
 impl Golden {
     fn open() -> Self {
-        let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/export.safetensors")).unwrap();
+        let bytes =
+            fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/export.safetensors"))
+                .unwrap();
         let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
         let metadata = header.metadata().clone().unwrap();
         Self { bytes, metadata }
@@ -171,27 +222,45 @@ fn classes_of(config: &RunConfig, count: usize) -> Vec<u32> {
 fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
     let golden = Golden::open();
     let nodes: Value = serde_json::from_str(&golden.metadata["nodes"]).unwrap();
-    assert_eq!(nodes.as_object().unwrap().len(), CASES.len(), "as many networks as the golden file has");
+    assert_eq!(
+        nodes.as_object().unwrap().len(),
+        CASES.len(),
+        "as many networks as the golden file has"
+    );
     for case in CASES {
         let config = case.config(&NARROW);
         let sampler = sampler(&config);
         let graph = sampler.generator().graph().unwrap();
         // The operations of onnxruntime, read from the file by the onnx library.
-        let ours: Vec<Value> = graph.nodes.iter().map(|n| json!([n.operator, n.inputs, n.output, attributes(n)])).collect();
-        assert_eq!(json!(ours), nodes[case.name], "{}: another graph; tools/golden_export.py makes the file anew", case.name);
+        let ours: Vec<Value> = graph
+            .nodes
+            .iter()
+            .map(|n| json!([n.operator, n.inputs, n.output, attributes(n)]))
+            .collect();
+        assert_eq!(
+            json!(ours),
+            nodes[case.name],
+            "{}: another graph; tools/golden_export.py makes the file anew",
+            case.name
+        );
         let latents = golden.floats(&format!("{}.z", case.name));
         let count = latents.len() / sampler.latents().unwrap().length;
         let (values, _) = pictures(&sampler, &latents, &classes_of(&config, count));
         let theirs = golden.floats(&format!("{}.images", case.name));
         // The file keeps every k-th value of about a thousand.
-        let ours: Vec<f32> = values.iter().copied().step_by((values.len() / 1000).max(1) | 1).collect();
+        let ours: Vec<f32> =
+            values.iter().copied().step_by((values.len() / 1000).max(1) | 1).collect();
         let off = largest_difference(ours.iter().copied(), theirs.iter().copied());
         assert!(off < TOLERANCE, "{}: {off:.2e}", case.name);
     }
 }
 
 fn attributes(node: &shared::nn::graph::Node) -> Value {
-    node.attributes.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<serde_json::Map<_, _>>().into()
+    node.attributes
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[test]
@@ -205,15 +274,34 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
         let mut names: Vec<&str> = graph.tensors.iter().map(|t| t.name.as_str()).collect();
         for (name, parameter) in sampler.generator().parameters() {
             let direction = parameter.purpose() == Purpose::Direction;
-            assert_eq!(names.iter().filter(|n| **n == name).count(), usize::from(!direction), "{}: {name}", case.name);
+            assert_eq!(
+                names.iter().filter(|n| **n == name).count(),
+                usize::from(!direction),
+                "{}: {name}",
+                case.name
+            );
             names.retain(|n| *n != name);
         }
-        assert!(names.iter().all(|n| n.ends_with(".ones") || n.ends_with(".zeros")), "{}: {names:?}", case.name);
+        assert!(
+            names.iter().all(|n| n.ends_with(".ones") || n.ends_with(".zeros")),
+            "{}: {names:?}",
+            case.name
+        );
         // Names are unique and defined before use.
         let mut known: Vec<&str> = graph.inputs.iter().map(|p| p.name).chain([""]).collect();
-        known.extend(graph.tensors.iter().map(|t| t.name.as_str()).chain(graph.constants.iter().map(|(name, _)| name.as_str())));
+        known.extend(
+            graph
+                .tensors
+                .iter()
+                .map(|t| t.name.as_str())
+                .chain(graph.constants.iter().map(|(name, _)| name.as_str())),
+        );
         for node in &graph.nodes {
-            assert!(node.inputs.iter().all(|n| known.contains(&n.as_str())), "{}: {node:?}", case.name);
+            assert!(
+                node.inputs.iter().all(|n| known.contains(&n.as_str())),
+                "{}: {node:?}",
+                case.name
+            );
             assert!(!known.contains(&node.output.as_str()), "{}: {node:?}", case.name);
             known.push(&node.output);
         }
@@ -274,32 +362,52 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     ];
     fs::create_folder(folder).unwrap();
     fs::write(folder.join("generator.onnx"), &onnx::encode(&graph, &facts).unwrap()).unwrap();
-    fs::write(folder.join("generator.safetensors"), &file::encode(&graph, &facts).unwrap()).unwrap();
-    fs::write(folder.join("expected.safetensors"), &::safetensors::serialize(tensors, None).unwrap()).unwrap();
+    fs::write(folder.join("generator.safetensors"), &file::encode(&graph, &facts).unwrap())
+        .unwrap();
+    fs::write(
+        folder.join("expected.safetensors"),
+        &::safetensors::serialize(tensors, None).unwrap(),
+    )
+    .unwrap();
 }
 
-/// Writes all networks of this file, the presets at full width, and the runs in FLEDGE_EXPORT_RUNS (a
-/// list like PATH).
+/// Writes all networks of this file, the presets at full width, and the runs in FLEDGE_EXPORT_RUNS
+/// (a list like PATH).
 fn write_cases(folder: &Path) {
     for case in CASES {
         let config = case.config(&NARROW);
         write_case(&folder.join("narrow").join(case.name), &sampler(&config), &meta(config), 3);
     }
     for preset in PRESETS {
-        let case = Case { name: preset.name, preset: preset.name, settings: &[], size: preset.extent.0, classes: 0 };
+        let case = Case {
+            name: preset.name,
+            preset: preset.name,
+            settings: &[],
+            size: preset.extent.0,
+            classes: 0,
+        };
         let config = case.config(&[]);
         write_case(&folder.join("presets").join(case.name), &sampler(&config), &meta(config), 3);
     }
-    for (i, run) in std::env::var_os("FLEDGE_EXPORT_RUNS").iter().flat_map(std::env::split_paths).enumerate() {
+    for (i, run) in
+        std::env::var_os("FLEDGE_EXPORT_RUNS").iter().flat_map(std::env::split_paths).enumerate()
+    {
         let (sampler, meta) = Sampler::open(&run, Which::Best, &Device::flex()).unwrap();
-        write_case(&folder.join("runs").join(format!("{i}-{}", meta.config.preset)), &sampler, &meta, 20);
+        write_case(
+            &folder.join("runs").join(format!("{i}-{}", meta.config.preset)),
+            &sampler,
+            &meta,
+            20,
+        );
     }
 }
 
 #[test]
 fn cases_for_the_scripts() {
     match std::env::var_os("FLEDGE_EXPORT") {
-        None => skipped("FLEDGE_EXPORT names no folder for tools/golden_export.py and check_export.py"),
+        None => {
+            skipped("FLEDGE_EXPORT names no folder for tools/golden_export.py and check_export.py")
+        }
         Some(folder) => write_cases(Path::new(&folder)),
     }
 }
@@ -314,7 +422,12 @@ fn onnxruntime_and_the_loader_make_the_samplers_own_pictures_now() {
     write_cases(&folder);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_export.py");
     let mut command = Command::new(Path::new(&peers).join("bin/python"));
-    let output = command.arg(script).args(["--tolerance", &PROMISE.to_string()]).arg(&*folder).output().unwrap();
+    let output = command
+        .arg(script)
+        .args(["--tolerance", &PROMISE.to_string()])
+        .arg(&*folder)
+        .output()
+        .unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -18,7 +18,11 @@ fn images(run: &Path, out: &Path, more: &[&str]) {
 }
 
 fn refuse_images(run: &Path, out: &Path, more: &[&str], code: i32, named: &str) {
-    refuse(&[&["images", run.to_str().unwrap(), "--out", out.to_str().unwrap()], more].concat(), code, named);
+    refuse(
+        &[&["images", run.to_str().unwrap(), "--out", out.to_str().unwrap()], more].concat(),
+        code,
+        named,
+    );
 }
 
 /// Adds a checkpoint with other weights to a run.
@@ -27,7 +31,12 @@ fn add_checkpoint(run: &Path, step: u64) {
     let old = run.checkpoint(Which::Step(7)).unwrap().meta;
     let generator = RunConfig { seed: step, ..old.config.clone() }.generator(&Device::flex());
     let meta = Meta { step, files: Default::default(), ..old };
-    checkpoint::save(&run.checkpoint_folder(step), meta, &[("ema", &generator), ("generator", &generator)]).unwrap();
+    checkpoint::save(
+        &run.checkpoint_folder(step),
+        meta,
+        &[("ema", &generator), ("generator", &generator)],
+    )
+    .unwrap();
 }
 
 #[test]
@@ -52,14 +61,21 @@ fn a_seed_gives_one_file_at_any_start_beside_any_others_and_in_every_target() {
         images(&run, &path(name), more);
         let some = files_in(&path(name));
         assert!(
-            some.len() > 1 && some.iter().all(|(name, bytes)| name == "sample.json" || all.get(name) == Some(bytes)),
+            some.len() > 1
+                && some
+                    .iter()
+                    .all(|(name, bytes)| name == "sample.json" || all.get(name) == Some(bytes)),
             "{name}"
         );
     }
     images(&run, &path("again.zip"), &["-n", "40", "--seed-start", "30"]);
     assert!(fs::read(path("again.zip")).unwrap() == fs::read(path("part.zip")).unwrap());
     let mut zip = zip_names(&path("part.zip"));
-    assert_eq!((zip.remove(0), zip.len()), ("sample.json".to_owned(), 40), "the record stands first");
+    assert_eq!(
+        (zip.remove(0), zip.len()),
+        ("sample.json".to_owned(), 40),
+        "the record stands first"
+    );
     let record: serde_json::Value = serde_json::from_slice(&all["sample.json"]).unwrap();
     assert_eq!((&record["pictures"], &record["seeds"]), (&70.into(), &"0-69".into()));
     assert_eq!((&record["maker"]["step"], &record["maker"]["weights"]), (&7.into(), &"ema".into()));
@@ -84,7 +100,9 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     images(&run, &out, &["-n", "20"]);
     let picture = |seed: u64| out.join(format!("seed-{seed:08}.png"));
     let sound = fs::read(picture(4)).unwrap();
-    for (seed, bytes) in [(4, &sound[..sound.len() - 1]), (5, &[]), (6, b"not a picture"), (7, &sound[..40])] {
+    for (seed, bytes) in
+        [(4, &sound[..sound.len() - 1]), (5, &[]), (6, b"not a picture"), (7, &sound[..40])]
+    {
         fs::write(picture(seed), bytes).unwrap();
     }
     let mut changed = fs::read(picture(8)).unwrap();
@@ -96,7 +114,8 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     fs::remove(picture(10)).unwrap();
     fs::write(out.join("notes.txt"), b"mine").unwrap();
     fs::write(out.join(".seed-00000011.png.1-1.fledge-tmp"), b"left by a killed process").unwrap();
-    let output = sample(&["images", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "-n", "90"]);
+    let output =
+        sample(&["images", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "-n", "90"]);
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("77 made now"), "{text}");
     fs::remove(out.join("notes.txt")).unwrap();
@@ -104,7 +123,13 @@ fn a_folder_fills_up_and_what_is_torn_or_gone_is_made_again() {
     assert_eq!(names(&out).len(), 91, "{:?}", names(&out));
     // Nothing is left to do. Fewer pictures are refused: all would be measured.
     images(&run, &out, &["-n", "90"]);
-    refuse_images(&run, &out, &["-n", "50"], 2, "90 pictures, 40 of them not among the 50 of seeds 0-49");
+    refuse_images(
+        &run,
+        &out,
+        &["-n", "50"],
+        2,
+        "90 pictures, 40 of them not among the 50 of seeds 0-49",
+    );
     refuse_images(&run, &out, &["--seed-start", "1", "-n", "90"], 2, "--force");
     assert!(files_in(&out) == files_in(&whole));
     images(&run, &out, &["-n", "50", "--force"]);
@@ -122,8 +147,14 @@ fn pictures_of_another_request_are_refused_by_name_and_give_way_only_to_force() 
     for (more, named) in [
         (&["-n", "12", "--checkpoint", "9"][..], "checkpoint 7, now 9 (--checkpoint)"),
         (&["-n", "12", "--checkpoint", "7", "--class", "owl"], "class all, now owl (--class)"),
-        (&["-n", "12", "--checkpoint", "7", "--truncation", "0.5"], "truncation none, now 0.5 (--truncation)"),
-        (&["-n", "12", "--checkpoint", "7", "--no-ema"], "weights ema.safetensors, now generator.safetensors (--no-ema)"),
+        (
+            &["-n", "12", "--checkpoint", "7", "--truncation", "0.5"],
+            "truncation none, now 0.5 (--truncation)",
+        ),
+        (
+            &["-n", "12", "--checkpoint", "7", "--no-ema"],
+            "weights ema.safetensors, now generator.safetensors (--no-ema)",
+        ),
         (&["-n", "12", "--checkpoint", "7", "--stylegan"], "(--stylegan)"),
     ] {
         refuse_images(&run, &out, more, 2, named);
@@ -162,14 +193,33 @@ fn an_unfinished_zip_of_another_request_is_refused_and_gives_way_to_force() {
     let leftover = scratch.join(".out.zip.1-1.fledge-tmp");
     let leave = |length: usize| fs::write(&leftover, &bytes[..length]).unwrap();
     leave(bytes.len() / 2);
-    refuse_images(&run, &out, &["-n", "30", "--checkpoint", "9"], 2, "pictures of another request: checkpoint 7, now 9");
-    refuse_images(&run, &out, &["-n", "5", "--checkpoint", "7"], 2, "not the first of the 5 of seeds 0-4");
-    refuse_images(&run, &out, &["-n", "30", "--seed-start", "1", "--checkpoint", "7"], 2, "seeds 1-30");
+    refuse_images(
+        &run,
+        &out,
+        &["-n", "30", "--checkpoint", "9"],
+        2,
+        "pictures of another request: checkpoint 7, now 9",
+    );
+    refuse_images(
+        &run,
+        &out,
+        &["-n", "5", "--checkpoint", "7"],
+        2,
+        "not the first of the 5 of seeds 0-4",
+    );
+    refuse_images(
+        &run,
+        &out,
+        &["-n", "30", "--seed-start", "1", "--checkpoint", "7"],
+        2,
+        "seeds 1-30",
+    );
     assert!(leftover.exists() && !out.exists());
     images(&run, &out, &["-n", "30", "--checkpoint", "9", "--force"]);
     assert!(fs::read(&out).unwrap() != bytes);
     // Wherever it was cut off, intact pictures are kept and the result is the same.
-    for length in [0, 10, 700, bytes.len() / 3, bytes.len() - 3000, bytes.len() - 100, bytes.len()] {
+    for length in [0, 10, 700, bytes.len() / 3, bytes.len() - 3000, bytes.len() - 100, bytes.len()]
+    {
         fs::remove(&out).unwrap();
         leave(length);
         images(&run, &out, &["-n", "30", "--checkpoint", "7"]);
@@ -183,7 +233,8 @@ fn a_second_process_is_refused_at_once() {
     let (scratch, run) = run("images-second");
     let (out, zip) = (scratch.join("out"), scratch.join("out.zip"));
     fs::create_folder(&out).unwrap();
-    let claims = [out.join(".lock.fledge-tmp"), scratch.join(".out.zip.lock.fledge-tmp")].map(|p| Claim::by(p).unwrap().unwrap());
+    let claims = [out.join(".lock.fledge-tmp"), scratch.join(".out.zip.lock.fledge-tmp")]
+        .map(|p| Claim::by(p).unwrap().unwrap());
     refuse_images(&run, &out, &["-n", "3"], 2, "another `sample`");
     refuse_images(&run, &zip, &["-n", "3"], 2, "another `sample`");
     drop(claims);
@@ -195,7 +246,8 @@ fn a_second_process_is_refused_at_once() {
 
 #[test]
 fn stylegans_trainers_find_numbered_pictures_and_balanced_classes() {
-    let (scratch, run_folder) = run_of("images-stylegan", &["cond=embedding+projection"], &["gull", "owl", "tit"]);
+    let (scratch, run_folder) =
+        run_of("images-stylegan", &["cond=embedding+projection"], &["gull", "owl", "tit"]);
     let (plain_scratch, plain) = run("images-stylegan-plain");
     for name in ["fakes", "fakes.zip"] {
         let out = scratch.join(name);
@@ -203,22 +255,25 @@ fn stylegans_trainers_find_numbered_pictures_and_balanced_classes() {
         let found = files_in(&out);
         let index: serde_json::Value = serde_json::from_slice(&found["dataset.json"]).unwrap();
         assert_eq!(index["classes"], serde_json::json!(["gull", "owl", "tit"]));
-        let expected: Vec<_> =
-            (99_996..100_007_u64).map(|seed| (format!("{:05}/img{seed:08}.png", seed / 1000), seed % 3)).collect();
+        let expected: Vec<_> = (99_996..100_007_u64)
+            .map(|seed| (format!("{:05}/img{seed:08}.png", seed / 1000), seed % 3))
+            .collect();
         assert_eq!(index["labels"], serde_json::json!(expected));
         let pictures = Archive::open(&out).unwrap().pictures().count();
         assert!(pictures == 11 && expected.iter().all(|(name, _)| found.contains_key(name)));
         check_with_pillow(&out);
         let out = plain_scratch.join(name);
         images(&plain, &out, &["-n", "4", "--stylegan"]);
-        let index: serde_json::Value = serde_json::from_slice(&files_in(&out)["dataset.json"]).unwrap();
+        let index: serde_json::Value =
+            serde_json::from_slice(&files_in(&out)["dataset.json"]).unwrap();
         assert_eq!(index["labels"], serde_json::Value::Null);
     }
     // One class, in a folder that had fewer: the labels follow.
     let out = scratch.join("owls");
     for n in ["3", "8"] {
         images(&run_folder, &out, &["-n", n, "--stylegan", "--class", "owl"]);
-        let index: serde_json::Value = serde_json::from_slice(&files_in(&out)["dataset.json"]).unwrap();
+        let index: serde_json::Value =
+            serde_json::from_slice(&files_in(&out)["dataset.json"]).unwrap();
         let labels = index["labels"].as_array().unwrap();
         assert_eq!(labels.len().to_string(), n);
         assert!(labels.iter().all(|label| label[1] == 1));
@@ -232,7 +287,8 @@ fn check_with_pillow(out: &Path) {
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/check_stylegan.py");
-    let output = Command::new(Path::new(&peers).join("bin/python")).arg(script).arg(out).output().unwrap();
+    let output =
+        Command::new(Path::new(&peers).join("bin/python")).arg(script).arg(out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.starts_with("11 pictures of (16, 16, 3), 3 of 3 classes"), "{text}");
@@ -259,9 +315,12 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
     ] {
         refuse_images(&run_folder, &out, more, code, named);
     }
-    for (name, named) in
-        [("file", "it is a file"), ("folder.zip", "it is a folder"), ("full", "photo.jpg"), ("run", "no sample.json")]
-    {
+    for (name, named) in [
+        ("file", "it is a file"),
+        ("folder.zip", "it is a folder"),
+        ("full", "photo.jpg"),
+        ("run", "no sample.json"),
+    ] {
         refuse_images(&run_folder, &scratch.join(name), &["-n", "3"], 2, named);
         refuse_images(&run_folder, &scratch.join(name), &["-n", "3", "--force"], 2, named);
     }
@@ -281,9 +340,17 @@ fn what_cannot_be_carried_out_is_named_and_leaves_nothing_behind() {
 #[test]
 fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others() {
     let (scratch, run) = run_of("images-latents", &["cond=embedding+projection"], &["gull", "owl"]);
-    let [z, other, out, zip, by_seed] = ["z.npy", "other.npy", "out", "out.zip", "by-seed"].map(|name| scratch.join(name));
+    let [z, other, out, zip, by_seed] =
+        ["z.npy", "other.npy", "out", "out.zip", "by-seed"].map(|name| scratch.join(name));
     let export = |seeds: &str, to: &Path| {
-        succeed(&["latents", run.to_str().unwrap(), "--out", to.to_str().unwrap(), "--seeds", seeds]);
+        succeed(&[
+            "latents",
+            run.to_str().unwrap(),
+            "--out",
+            to.to_str().unwrap(),
+            "--seeds",
+            seeds,
+        ]);
     };
     // Seeds 0 to 39 have the classes of their rows, so the pictures are the same.
     export("100-139", &z);
@@ -295,7 +362,10 @@ fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others
     let (seeds, rows) = (files_in(&by_seed), files_in(&out));
     assert_eq!(rows.len(), 41);
     for row in 0..40 {
-        assert!(rows[&format!("row-{row:08}.png")] == seeds[&format!("seed-{:08}.png", row + 100)], "{row}");
+        assert!(
+            rows[&format!("row-{row:08}.png")] == seeds[&format!("seed-{:08}.png", row + 100)],
+            "{row}"
+        );
     }
     let in_zip = files_in(&zip);
     assert!(in_zip == rows, "{:?}", in_zip.keys());
@@ -308,5 +378,11 @@ fn pictures_of_given_latents_are_named_by_row_and_not_mixed_with_those_of_others
     assert!(files_in(&out) == rows);
     refuse_images(&run, &out, &[&given[..], &["-n", "3"]].concat(), 2, "-n");
     refuse_images(&run, &out, &[&given[..], &["--truncation", "0.5"]].concat(), 2, "--truncation");
-    refuse_images(&run, &out, &["--latents", scratch.join("none.npy").to_str().unwrap()], 1, "none.npy");
+    refuse_images(
+        &run,
+        &out,
+        &["--latents", scratch.join("none.npy").to_str().unwrap()],
+        1,
+        "none.npy",
+    );
 }

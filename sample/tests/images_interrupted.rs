@@ -1,5 +1,5 @@
-//! `kill -9` at any moment, Ctrl-C and full disks: the same command resumes, and files with final names
-//! are intact at all times.
+//! `kill -9` at any moment, Ctrl-C and full disks: the same command resumes, and files with final
+//! names are intact at all times.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,7 +33,8 @@ fn lasting(path: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn kill_at_any_moment(name: &str, more: &[&str]) {
-    let (scratch, run) = run_of(&format!("killed-{name}"), &["cond=embedding+projection"], &["a", "b"]);
+    let (scratch, run) =
+        run_of(&format!("killed-{name}"), &["cond=embedding+projection"], &["a", "b"]);
     let (whole, out) = (scratch.join(format!("whole{name}")), scratch.join(format!("out{name}")));
     let started = Instant::now();
     let (output, text) = finish(command(&run, &whole, more).spawn().unwrap());
@@ -50,7 +51,11 @@ fn kill_at_any_moment(name: &str, more: &[&str]) {
             child.kill().unwrap();
             let (output, text) = finish(child);
             let there = lasting(&out);
-            assert!(there.iter().all(|(name, bytes)| sound.get(name) == Some(bytes)), "{:?}", there.keys());
+            assert!(
+                there.iter().all(|(name, bytes)| sound.get(name) == Some(bytes)),
+                "{:?}",
+                there.keys()
+            );
             if output.status.success() {
                 went_on += usize::from(!text.contains(&format!("{PICTURES} made now")));
                 break;
@@ -99,7 +104,10 @@ fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
     // The first pictures exist: more files in the folder, or a growing temporary file.
     let grows = || match out.extension() {
         None => out.exists() && names(out).len() > 100,
-        Some(_) => fs::leftovers_of(out).unwrap().iter().any(|p| std::fs::metadata(p).is_ok_and(|m| m.len() > 50_000)),
+        Some(_) => fs::leftovers_of(out)
+            .unwrap()
+            .iter()
+            .any(|p| std::fs::metadata(p).is_ok_and(|m| m.len() > 50_000)),
     };
     for _ in 0..20 {
         let mut child = command(run, out, &[]).spawn().unwrap();
@@ -125,15 +133,21 @@ fn interrupted(run: &Path, out: &Path, signal: i32) -> (Output, String) {
 #[test]
 fn ctrl_c_says_how_many_are_kept_and_the_same_command_goes_on_with_the_others() {
     let (scratch, run) = run_of("ctrl-c", &[], &[]);
-    for (name, signal, code) in [("out", SIGINT, 130), ("out.zip", SIGHUP, 129), ("again.zip", SIGTERM, 143)] {
+    for (name, signal, code) in
+        [("out", SIGINT, 130), ("out.zip", SIGHUP, 129), ("again.zip", SIGTERM, 143)]
+    {
         let out = scratch.join(name);
         let (output, text) = interrupted(&run, &out, signal);
         assert_eq!(output.status.code(), Some(code), "{text}");
-        let kept = text.split_once(" of 3000 pictures are kept").unwrap_or_else(|| panic!("{text}")).0;
+        let kept =
+            text.split_once(" of 3000 pictures are kept").unwrap_or_else(|| panic!("{text}")).0;
         let kept: u64 = kept.rsplit(' ').next().unwrap().parse().unwrap();
         assert!(kept > 0 && kept < 3000, "{text}");
         let (output, text) = finish(command(&run, &out, &[]).spawn().unwrap());
-        assert!(output.status.success() && text.contains(&format!("{} made now", 3000 - kept)), "{kept} were kept: {text}");
+        assert!(
+            output.status.success() && text.contains(&format!("{} made now", 3000 - kept)),
+            "{kept} were kept: {text}"
+        );
         let whole = scratch.join(format!("whole-{name}"));
         assert!(finish(command(&run, &whole, &[]).spawn().unwrap()).0.status.success());
         assert!(lasting(&out) == lasting(&whole));
@@ -152,7 +166,10 @@ impl<'a> Disk<'a> {
     fn mount(folder: &'a Path, kib: u64) -> Option<Self> {
         fs::create_folder(folder).unwrap();
         let size = format!("size={kib}k");
-        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "fledge-test"]).arg(folder).output();
+        let output = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "fledge-test"])
+            .arg(folder)
+            .output();
         match output {
             Ok(output) if output.status.success() => Some(Self(folder)),
             other => {
@@ -188,16 +205,31 @@ fn a_full_disk_is_an_error_and_with_more_room_the_same_command_succeeds() {
         assert!(finish(command(&run, &whole, more).spawn().unwrap()).0.status.success());
         let (output, text) = finish(command(&run, &out, more).spawn().unwrap());
         assert_eq!(output.status.code(), Some(1), "{text}");
-        assert!(text.contains("No space left on device") && text.contains(&*out.to_string_lossy()), "{text}");
+        assert!(
+            text.contains("No space left on device") && text.contains(&*out.to_string_lossy()),
+            "{text}"
+        );
         let (there, sound) = (lasting(&out), lasting(&whole));
-        assert!(there.iter().all(|(name, bytes)| sound.get(name) == Some(bytes)), "{:?}", there.keys());
+        assert!(
+            there.iter().all(|(name, bytes)| sound.get(name) == Some(bytes)),
+            "{:?}",
+            there.keys()
+        );
         if out.is_dir() || out.extension().is_none() {
             disk.resize(64 << 10);
         } else {
             // The unfinished file is kept under its temporary name and resumed there: a second one
             // would have no room.
-            let kept: u64 = fs::leftovers_of(&out).unwrap().iter().map(|path| std::fs::metadata(path).unwrap().len()).sum();
-            assert!(kept > 400 << 10 && names(&folder).len() == 1, "{kept} bytes, {:?}", names(&folder));
+            let kept: u64 = fs::leftovers_of(&out)
+                .unwrap()
+                .iter()
+                .map(|path| std::fs::metadata(path).unwrap().len())
+                .sum();
+            assert!(
+                kept > 400 << 10 && names(&folder).len() == 1,
+                "{kept} bytes, {:?}",
+                names(&folder)
+            );
             disk.resize((std::fs::metadata(&whole).unwrap().len() + kept / 2) >> 10);
             assert!(text.contains(" of 3000 pictures are kept"), "{text}");
         }

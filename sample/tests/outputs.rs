@@ -14,7 +14,12 @@ fn a_file_is_written_wherever_the_outputs_go() {
     let (scratch, run) = run("outputs");
     let start = |name: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sample"));
-        command.arg("images").arg(&run).arg("--out").arg(scratch.join(name)).args(["-n", "200", "--device", "cpu"]);
+        command
+            .arg("images")
+            .arg(&run)
+            .arg("--out")
+            .arg(scratch.join(name))
+            .args(["-n", "200", "--device", "cpu"]);
         command
     };
     assert!(start("whole").output().unwrap().status.success());

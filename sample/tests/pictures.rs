@@ -23,7 +23,12 @@ fn open(run: &Path) -> Sampler {
 fn cells(path: &Path, columns: u32, rows: u32, left: u32, top: u32) -> Vec<Picture> {
     let sheet = decode(path);
     let cell = |x: u32, y: u32| {
-        sheet.cut(shared::picture::Window { left: left + 2 + x * 18, top: top + 2 + y * 18, width: 16, height: 16 })
+        sheet.cut(shared::picture::Window {
+            left: left + 2 + x * 18,
+            top: top + 2 + y * 18,
+            width: 16,
+            height: 16,
+        })
     };
     (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))).map(|(x, y)| cell(x, y)).collect()
 }
@@ -32,7 +37,8 @@ fn cells(path: &Path, columns: u32, rows: u32, left: u32, top: u32) -> Vec<Pictu
 fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
     let (scratch, run) = run("pictures-latents");
     let [z, a, b] = ["z.npy", "a.png", "b.png"].map(|name| scratch.join(name));
-    let (run, z, a, b) = (run.to_str().unwrap(), z.to_str().unwrap(), a.to_str().unwrap(), b.to_str().unwrap());
+    let (run, z, a, b) =
+        (run.to_str().unwrap(), z.to_str().unwrap(), a.to_str().unwrap(), b.to_str().unwrap());
     succeed(&["latents", run, "--out", z, "--seeds", "5,2,40-43"]);
     succeed(&["grid", run, "--out", a, "--seeds", "5,2,40-43"]);
     succeed(&["grid", run, "--out", b, "--latents", z]);
@@ -40,7 +46,8 @@ fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
     // Truncated latents differ, and lie within the threshold.
     succeed(&["latents", run, "--out", z, "--seeds", "5,2,40-43", "--truncation", "0.5"]);
     let bytes = fs::read(z).unwrap();
-    let array = shared::npy::read(&mut &bytes[..], bytes.len() as u64, |v| v, |v| v as f32).unwrap();
+    let array =
+        shared::npy::read(&mut &bytes[..], bytes.len() as u64, |v| v, |v| v as f32).unwrap();
     assert!(array.shape == [6, 8] && array.values.iter().all(|v| v.abs() <= 0.5));
     succeed(&["grid", run, "--out", a, "--seeds", "5,2,40-43", "--truncation", "0.5"]);
     succeed(&["grid", run, "--out", b, "--latents", z]);
@@ -49,11 +56,21 @@ fn latents_that_were_exported_give_the_pictures_of_their_seeds() {
 
 #[test]
 fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
-    let (scratch, run) = run_of("pictures-latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
+    let (scratch, run) =
+        run_of("pictures-latents-classes", &["cond=embedding+projection"], &["gull", "owl"]);
     let [z, out] = ["z.npy", "out.png"].map(|name| scratch.join(name));
     let text = run.to_str().unwrap();
     succeed(&["latents", text, "--out", z.to_str().unwrap(), "--seeds", "5,8"]);
-    succeed(&["grid", text, "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap(), "--columns", "2"]);
+    succeed(&[
+        "grid",
+        text,
+        "--out",
+        out.to_str().unwrap(),
+        "--latents",
+        z.to_str().unwrap(),
+        "--columns",
+        "2",
+    ]);
     let sampler = open(&run);
     let wish = |row: u64, seed: u64| Wish { latent: sampler.latent(seed), ..sampler.wish(row) };
     assert!(cells(&out, 2, 1, 0, 0) == sampler.pictures_of(&[wish(0, 5), wish(1, 8)]));
@@ -68,7 +85,14 @@ fn a_row_of_latents_is_of_the_class_that_the_seed_of_its_number_has() {
 fn latents_that_do_not_fit_are_refused() {
     let (scratch, run) = run("pictures-latents-bad");
     let (z, out) = (scratch.join("z.npy"), scratch.join("grid.png"));
-    let args = ["grid", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--latents", z.to_str().unwrap()];
+    let args = [
+        "grid",
+        run.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--latents",
+        z.to_str().unwrap(),
+    ];
     let file = |shape: &[usize], values: &[f32]| {
         let values: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         fs::write(&z, &[shared::npy::header("<f4", shape), values].concat()).unwrap();
@@ -94,10 +118,13 @@ fn rows_of_a_morph_begin_and_end_with_the_pictures_of_their_seeds() {
     let out = scratch.join("morph.png");
     for path in ["spherical", "linear"] {
         let flags = ["--steps", "5", "--path", path];
-        let args = ["morph", run.to_str().unwrap(), "3", "9", "20", "3", "--out", out.to_str().unwrap()];
+        let args =
+            ["morph", run.to_str().unwrap(), "3", "9", "20", "3", "--out", out.to_str().unwrap()];
         succeed(&[&args[..], &flags[..]].concat());
         let (found, expected) = (cells(&out, 5, 2, 0, 0), open(&run).pictures(&[3, 9, 20]));
-        let near = |a: &Picture, b: &Picture| a.pixels.iter().zip(&b.pixels).all(|(a, b)| a.abs_diff(*b) <= 1);
+        let near = |a: &Picture, b: &Picture| {
+            a.pixels.iter().zip(&b.pixels).all(|(a, b)| a.abs_diff(*b) <= 1)
+        };
         assert!(near(&found[0], &expected[0]) && near(&found[4], &expected[1]), "{path}");
         assert!(near(&found[5], &expected[2]) && near(&found[9], &expected[0]), "{path}");
         assert!(found[2] != found[0] && found[2] != found[4], "{path}");
@@ -128,7 +155,9 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
     // The middle column shows the original, eight times.
     let found = (0..=sheet.width - 16)
         .flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)))
-        .filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == picture)
+        .filter(|&(left, top)| {
+            sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == picture
+        })
         .collect::<Vec<_>>();
     assert_eq!(found.len(), 8, "{found:?}");
     assert!(found.iter().all(|(x, _)| *x == found[0].0));
@@ -145,7 +174,8 @@ fn a_sheet_has_the_picture_in_the_middle_of_every_row_and_changes_it_most_along_
 
 #[test]
 fn pictures_of_each_class_move_along_directions_of_their_own() {
-    let (scratch, run) = run_of("pictures-sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
+    let (scratch, run) =
+        run_of("pictures-sheet-classes", &["cond=batch-norm+projection"], &["gull", "owl"]);
     // Untrained networks have the same normalisation for all classes.
     let opened = Run::open(&run).unwrap();
     let old = opened.checkpoint(Which::Step(7)).unwrap().meta;
@@ -153,23 +183,41 @@ fn pictures_of_each_class_move_along_directions_of_their_own() {
     for (name, parameter) in generator.parameters_mut() {
         if name.starts_with("norm.") {
             let mut stream = shared::rng::stream(1, &name, 0);
-            let values: Vec<f32> = (0..parameter.count()).map(|_| stream.between(0.1, 2.0) as f32).collect();
-            parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &Device::flex()));
+            let values: Vec<f32> =
+                (0..parameter.count()).map(|_| stream.between(0.1, 2.0) as f32).collect();
+            parameter.set(Tensor::from_data(
+                TensorData::new(values, [parameter.count()]),
+                &Device::flex(),
+            ));
         }
     }
     let meta = Meta { step: 9, files: Default::default(), ..old };
-    checkpoint::save(&opened.checkpoint_folder(9), meta, &[("ema", &generator), ("generator", &generator)]).unwrap();
+    checkpoint::save(
+        &opened.checkpoint_folder(9),
+        meta,
+        &[("ema", &generator), ("generator", &generator)],
+    )
+    .unwrap();
     let out = scratch.join("sheet.png");
     let flags = ["--seeds", "2,3", "--only", "1", "--columns", "2", "--range", "2"];
-    succeed(&[&["sheet", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
+    succeed(
+        &[&["sheet", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat(),
+    );
     let sampler = open(&run);
     let sheet = decode(&out);
     let pixels = |picture: &Picture| {
-        let places = (0..=sheet.width - 16).flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)));
-        places.filter(|&(left, top)| sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == *picture).count()
+        let places =
+            (0..=sheet.width - 16).flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)));
+        places
+            .filter(|&(left, top)| {
+                sheet.cut(shared::picture::Window { left, top, width: 16, height: 16 }) == *picture
+            })
+            .count()
     };
     for (seed, class) in [(2, 0), (3, 1)] {
-        let direction = &sample::latents::directions::of(sampler.generator().dcgan().unwrap(), class).unwrap()[0];
+        let direction =
+            &sample::latents::directions::of(sampler.generator().dcgan().unwrap(), class).unwrap()
+                [0];
         let moved = |step: f64| {
             let along = sampler.latent(seed).into_iter().zip(&direction.vector);
             let latent = along.map(|(z, v)| (f64::from(z) + step * v) as f32).collect();
@@ -188,12 +236,33 @@ fn truncation_shows_each_threshold_and_none_is_the_plain_row() {
     let sheet = decode(&out);
     for (threshold, y) in [(Some("0.4"), 0), (None, 1)] {
         let flags = threshold.map_or(vec![], |t| vec!["--truncation", t]);
-        let plain = ["grid", run, "--out", row.to_str().unwrap(), "--seeds", "0-4", "--columns", "5", "--padding", "3"];
+        let plain = [
+            "grid",
+            run,
+            "--out",
+            row.to_str().unwrap(),
+            "--seeds",
+            "0-4",
+            "--columns",
+            "5",
+            "--padding",
+            "3",
+        ];
         succeed(&[&plain[..], &flags].concat());
         let plain = decode(&row);
         let left = sheet.width - plain.width;
-        let part = sheet.cut(shared::picture::Window { left: left + 3, top: 3 + y * 19, width: plain.width - 6, height: 16 });
-        let expected = plain.cut(shared::picture::Window { left: 3, top: 3, width: plain.width - 6, height: 16 });
+        let part = sheet.cut(shared::picture::Window {
+            left: left + 3,
+            top: 3 + y * 19,
+            width: plain.width - 6,
+            height: 16,
+        });
+        let expected = plain.cut(shared::picture::Window {
+            left: 3,
+            top: 3,
+            width: plain.width - 6,
+            height: 16,
+        });
         assert!(part == expected, "{threshold:?}");
     }
     refuse(&["truncation", run, "--out", path, "--thresholds", "0"], 2, "--thresholds");
@@ -206,13 +275,23 @@ fn truncation_shows_each_threshold_and_none_is_the_plain_row() {
 fn the_trained_weights_are_taken_when_asked_for() {
     let (scratch, run) = run("pictures-weights");
     let out = scratch.join("grid.png");
-    let args = ["grid", run.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-3", "--columns", "2"];
+    let args = [
+        "grid",
+        run.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+        "--seeds",
+        "0-3",
+        "--columns",
+        "2",
+    ];
     let generator = run.join("checkpoints/00000007/generator.safetensors");
     succeed(&args);
     let averaged = decode(&out);
     succeed(&[&args[..], &["--no-ema"]].concat());
     let trained = decode(&out);
-    let (sampler, _) = Sampler::open_weights(&run, Which::Latest, Weights::Trained, &Device::flex()).unwrap();
+    let (sampler, _) =
+        Sampler::open_weights(&run, Which::Latest, Weights::Trained, &Device::flex()).unwrap();
     assert!(trained == grid(&sampler.pictures(&[0, 1, 2, 3]), 2, 2) && trained != averaged);
     fs::remove(&generator).unwrap();
     refuse(&[&args[..], &["--no-ema"]].concat(), 3, "generator.safetensors");
@@ -224,17 +303,24 @@ fn every_format_of_a_picture_holds_it() {
     let run = run.to_str().unwrap();
     let of = |name: &str, flags: &[&str]| {
         let out = scratch.join(name);
-        succeed(&[&["grid", run, "--out", out.to_str().unwrap(), "--seeds", "0-3"], flags].concat());
+        succeed(
+            &[&["grid", run, "--out", out.to_str().unwrap(), "--seeds", "0-3"], flags].concat(),
+        );
         (decode(&out), std::fs::metadata(&out).unwrap().len())
     };
     let (png, _) = of("a.png", &[]);
     assert!(of("a.webp", &[]).0 == png && of("b.PNG", &["--labels"]).0.height > png.height);
-    let ((fine, large), (coarse, small)) = (of("a.jpg", &["--quality", "98"]), of("b.jpeg", &["--quality", "20"]));
-    let error = |p: &Picture| p.pixels.iter().zip(&png.pixels).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>();
+    let ((fine, large), (coarse, small)) =
+        (of("a.jpg", &["--quality", "98"]), of("b.jpeg", &["--quality", "20"]));
+    let error = |p: &Picture| {
+        p.pixels.iter().zip(&png.pixels).map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2)).sum::<u64>()
+    };
     assert!(small < large && error(&fine) < error(&coarse));
-    for (name, named) in
-        [("a.bmp", ".png, .jpg or .webp"), ("noending", ".png, .jpg or .webp"), ("a.png/b/c.png", "a.png is not a folder")]
-    {
+    for (name, named) in [
+        ("a.bmp", ".png, .jpg or .webp"),
+        ("noending", ".png, .jpg or .webp"),
+        ("a.png/b/c.png", "a.png is not a folder"),
+    ] {
         refuse(&["grid", run, "--out", scratch.join(name).to_str().unwrap()], 2, named);
     }
     refuse(&["grid", run, "--out", "a.jpg", "--quality", "0"], 2, "--quality");
@@ -245,7 +331,8 @@ fn every_format_of_a_picture_holds_it() {
 
 /// The frames of a folder, in order.
 fn frames(folder: &Path) -> Vec<Picture> {
-    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     names.sort();
     names.iter().map(|path| decode(path)).collect()
 }
@@ -262,14 +349,18 @@ fn a_walk_passes_the_pictures_of_its_seeds_and_a_grid_shows_as_many_walks_beside
     };
     // At a key, interpolation returns the key up to the last bits of f32.
     let near = |a: &Picture, b: &Picture| {
-        a.pixels.len() == b.pixels.len() && a.pixels.iter().zip(&b.pixels).all(|(a, b)| a.abs_diff(*b) <= 1)
+        a.pixels.len() == b.pixels.len()
+            && a.pixels.iter().zip(&b.pixels).all(|(a, b)| a.abs_diff(*b) <= 1)
     };
     let keys = sampler.pictures(&[3, 9, 4, 1]);
     let closed = walk("closed", &["--seeds", "3,9", "--frames", "8"]);
     assert!(closed.len() == 8 && near(&closed[0], &keys[0]) && near(&closed[4], &keys[1]));
     // The way back shows the same pictures in reverse.
     assert!((1..4).all(|i| near(&closed[i], &closed[8 - i])) && !near(&closed[0], &closed[2]));
-    let open = walk("open", &["--seeds", "3,9", "--frames", "5", "--open", "--easing", "smooth", "--path", "linear"]);
+    let open = walk(
+        "open",
+        &["--seeds", "3,9", "--frames", "5", "--open", "--easing", "smooth", "--path", "linear"],
+    );
     assert!(near(&open[0], &keys[0]) && near(&open[4], &keys[1]));
     let both = walk("grid", &["--seeds", "3,9,4,1", "--frames", "4", "--grid", "2x1"]);
     assert!(near(&both[0], &grid(&[keys[0].clone(), keys[2].clone()], 2, 2)));
@@ -281,12 +372,24 @@ fn a_time_lapse_of_seeds_shows_them_at_every_checkpoint_that_is_kept() {
     let (scratch, run) = run("pictures-checkpoints");
     let out = scratch.join("lapse");
     let flags = ["--seeds", "5,6", "--columns", "2", "--no-caption", "--scale", "1"];
-    succeed(&[&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]].concat());
+    succeed(
+        &[&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], &flags[..]]
+            .concat(),
+    );
     assert!(frames(&out) == [grid(&open(&run).pictures(&[5, 6]), 2, 2)]);
     let [z, given] = ["z.npy", "given"].map(|name| scratch.join(name));
     succeed(&["latents", run.to_str().unwrap(), "--out", z.to_str().unwrap(), "--seeds", "5,6"]);
-    let by_row =
-        [&["timelapse", run.to_str().unwrap(), "--out", given.to_str().unwrap(), "--latents", z.to_str().unwrap()], &flags[2..]];
+    let by_row = [
+        &[
+            "timelapse",
+            run.to_str().unwrap(),
+            "--out",
+            given.to_str().unwrap(),
+            "--latents",
+            z.to_str().unwrap(),
+        ],
+        &flags[2..],
+    ];
     succeed(&by_row.concat());
     assert!(frames(&given) == frames(&out));
     refuse(&["timelapse", run.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "not empty");
@@ -319,7 +422,10 @@ fn dataset(folder: &Path, pictures: &[Picture]) {
         splits: vec![SplitManifest {
             name: "train".into(),
             records,
-            shards: vec![FileSummary { records: Some(records), ..FileSummary::of("train.shard", &bytes) }],
+            shards: vec![FileSummary {
+                records: Some(records),
+                ..FileSummary::of("train.shard", &bytes)
+            }],
         }],
         account: Vec::new(),
         rejects: Default::default(),
@@ -334,15 +440,27 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
     let (data, out) = (scratch.join("data"), scratch.join("compare.png"));
     // One of them is a picture of the generator.
     let copied = open(&run).pictures(&[5]).remove(0);
-    let real: Vec<Picture> = [Picture::filled(16, 16, 3, 250), Picture::filled(16, 16, 3, 10), copied.clone()].into();
+    let real: Vec<Picture> =
+        [Picture::filled(16, 16, 3, 250), Picture::filled(16, 16, 3, 10), copied.clone()].into();
     dataset(&data, &real);
-    let base = ["compare", run.to_str().unwrap(), "--data", data.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let base = [
+        "compare",
+        run.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
     let has = |picture: &Picture| {
         let sheet = decode(&out);
         let (w, h) = (picture.width, picture.height);
         let window = |left, top| shared::picture::Window { left, top, width: w, height: h };
-        let places = (0..=sheet.width - w).flat_map(|x| (0..=sheet.height - h).map(move |y| (x, y)));
-        places.filter(|&(x, y)| sheet.cut(window(x, y)) == *picture).map(|(x, _)| x < sheet.width / 2).collect::<Vec<bool>>()
+        let places =
+            (0..=sheet.width - w).flat_map(|x| (0..=sheet.height - h).map(move |y| (x, y)));
+        places
+            .filter(|&(x, y)| sheet.cut(window(x, y)) == *picture)
+            .map(|(x, _)| x < sheet.width / 2)
+            .collect::<Vec<bool>>()
     };
     succeed(&[&base[..], &["--columns", "3", "--rows", "1", "--seeds", "7-9"]].concat());
     assert!(real.iter().all(|picture| has(picture) == [true]));
@@ -351,13 +469,21 @@ fn real_and_generated_pictures_stand_beside_each_other_each_on_its_side() {
     succeed(&[&base[..], &["--nearest", "1", "--seeds", "5"]].concat());
     assert_eq!(has(&copied.enlarge(7)).len(), 2);
     assert_eq!(has(&real[0].enlarge(7)).len(), 0);
-    for (flags, named) in [(["--split", "val"], "val"), (["--nearest", "0"], "--nearest"), (["--columns", "0"], "--columns")] {
+    for (flags, named) in [
+        (["--split", "val"], "val"),
+        (["--nearest", "0"], "--nearest"),
+        (["--columns", "0"], "--columns"),
+    ] {
         refuse(&[&base[..], &flags[..]].concat(), 2, named);
     }
     let (_large, of_32) = run_of("pictures-compare-32", &[], &[]);
     dataset(&data.join("empty"), &[]);
     let empty = data.join("empty");
-    refuse(&["compare", of_32.to_str().unwrap(), "--data", empty.to_str().unwrap(), "--out", base[5]], 2, "no pictures");
+    refuse(
+        &["compare", of_32.to_str().unwrap(), "--data", empty.to_str().unwrap(), "--out", base[5]],
+        2,
+        "no pictures",
+    );
 }
 
 #[test]

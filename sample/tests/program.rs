@@ -102,10 +102,14 @@ fn bad_requests_are_named_and_leave_nothing_behind() {
 #[test]
 fn classes_are_chosen_by_name_or_number_and_shown_in_rows() {
     // A class may have a number for a name.
-    let (scratch, run) = run_of("program-classes", &["cond=embedding+projection"], &["1", "gull", "owl"]);
+    let (scratch, run) =
+        run_of("program-classes", &["cond=embedding+projection"], &["1", "gull", "owl"]);
     let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     let of = |class| sampler.clone().of_index(class).pictures(&[4, 9]);
-    assert!(of(0)[0].pixels != of(1)[0].pixels && of(1)[0].pixels != of(2)[0].pixels, "the class makes no difference");
+    assert!(
+        of(0)[0].pixels != of(1)[0].pixels && of(1)[0].pixels != of(2)[0].pixels,
+        "the class makes no difference"
+    );
     // By default, seeds cycle through the classes.
     assert!(sampler.pictures(&[4])[0].pixels == of(1)[0].pixels);
     let (run, out) = (run.to_str().unwrap(), scratch.join("grid.png"));
@@ -124,13 +128,21 @@ fn classes_are_chosen_by_name_or_number_and_shown_in_rows() {
 fn a_run_without_classes_says_so() {
     let (scratch, run) = run("program-no-classes");
     let (run, out) = (run.to_str().unwrap(), scratch.join("grid.png"));
-    refuse(&["grid", run, "--out", out.to_str().unwrap(), "--class", "0"], 2, "cond.generator = none");
+    refuse(
+        &["grid", run, "--out", out.to_str().unwrap(), "--class", "0"],
+        2,
+        "cond.generator = none",
+    );
     refuse(&["grid", run, "--out", out.to_str().unwrap(), "--by-class"], 2, "without classes");
 }
 
 #[test]
 fn dropout_when_sampling_is_drawn_by_seed() {
-    let (_scratch, run) = run_of("program-dropout", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
+    let (_scratch, run) = run_of(
+        "program-dropout",
+        &["generator.dropout=0.5", "generator.dropout_sampling=true"],
+        &[],
+    );
     let (sampler, _) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
     let alone = sampler.pictures(&[7]);
     assert!(alone[0].pixels == sampler.pictures(&[3, 7, 1])[1].pixels);
@@ -141,22 +153,40 @@ fn dropout_when_sampling_is_drawn_by_seed() {
 
 #[test]
 fn an_export_writes_both_files_at_once_the_same_every_time_and_says_where_they_come_from() {
-    let (scratch, run) = run_of("program-export", &["cond=batch-norm+projection"], &["gull", "owl", "hawk"]);
-    let paths = ["a.onnx", "a.safetensors", "b.onnx", "b.safetensors"].map(|name| scratch.join(name));
-    let [a_onnx, a_safetensors, b_onnx, b_safetensors] = paths.each_ref().map(|path| path.to_str().unwrap());
+    let (scratch, run) =
+        run_of("program-export", &["cond=batch-norm+projection"], &["gull", "owl", "hawk"]);
+    let paths =
+        ["a.onnx", "a.safetensors", "b.onnx", "b.safetensors"].map(|name| scratch.join(name));
+    let [a_onnx, a_safetensors, b_onnx, b_safetensors] =
+        paths.each_ref().map(|path| path.to_str().unwrap());
     for [onnx, safetensors] in [[a_onnx, a_safetensors], [b_onnx, b_safetensors]] {
-        let output = sample(&["export", run.to_str().unwrap(), "--onnx", onnx, "--safetensors", safetensors]);
+        let output = sample(&[
+            "export",
+            run.to_str().unwrap(),
+            "--onnx",
+            onnx,
+            "--safetensors",
+            safetensors,
+        ]);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{onnx}\n{safetensors}\n"));
     }
-    let [onnx, bytes, onnx_again, bytes_again] = paths.each_ref().map(|path| fs::read(path).unwrap());
+    let [onnx, bytes, onnx_again, bytes_again] =
+        paths.each_ref().map(|path| fs::read(path).unwrap());
     assert!(onnx == onnx_again && bytes == bytes_again, "another file of the same run");
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
-    let described: Value = serde_json::from_str(&header.metadata().clone().unwrap()[ENTRY]).unwrap();
+    let described: Value =
+        serde_json::from_str(&header.metadata().clone().unwrap()[ENTRY]).unwrap();
     let facts = &described["facts"];
-    assert_eq!((&facts["preset"], &facts["step"], &facts["weights"]), (&json!("gan-ada"), &json!(7), &json!("averaged")));
+    assert_eq!(
+        (&facts["preset"], &facts["step"], &facts["weights"]),
+        (&json!("gan-ada"), &json!(7), &json!("averaged"))
+    );
     assert_eq!(facts["classes"], json!(["gull", "owl", "hawk"]));
-    assert_eq!((&described["inputs"][1]["name"], &described["output"]["shape"]), (&json!("class"), &json!([3, 16, 16])));
+    assert_eq!(
+        (&described["inputs"][1]["name"], &described["output"]["shape"]),
+        (&json!("class"), &json!([3, 16, 16]))
+    );
     // The trained weights differ.
     succeed(&["export", run.to_str().unwrap(), "--safetensors", b_safetensors, "--no-ema"]);
     assert!(fs::read(&paths[3]).unwrap() != bytes);
@@ -164,7 +194,11 @@ fn an_export_writes_both_files_at_once_the_same_every_time_and_says_where_they_c
 
 #[test]
 fn exports_that_cannot_be_are_named_and_leave_nothing_behind() {
-    let (scratch, run) = run_of("program-no-export", &["generator.dropout=0.5", "generator.dropout_sampling=true"], &[]);
+    let (scratch, run) = run_of(
+        "program-no-export",
+        &["generator.dropout=0.5", "generator.dropout_sampling=true"],
+        &[],
+    );
     let (run, out) = (run.to_str().unwrap(), scratch.join("g.onnx"));
     let out = out.to_str().unwrap();
     refuse(&["export", run], 2, "--onnx FILE");

@@ -7,7 +7,8 @@ use shared::picture::Picture;
 use crate::common::{files_in, names, refuse, run, run_of, sample, succeed};
 
 #[test]
-fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_latents_are_drawn() {
+fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_latents_are_drawn()
+{
     let (scratch, run) = run("refusals-room");
     let (run, z) = (run.to_str().unwrap(), scratch.join("z.npy"));
     // 65,537 rows of eight values.
@@ -15,17 +16,38 @@ fn sheets_beyond_memory_or_their_format_are_refused_with_their_words_and_before_
     fs::write(&z, &[header, vec![0; 65_537 * 32]].concat()).unwrap();
     let z = z.to_str().unwrap();
     for (args, ending, named) in [
-        (vec!["grid", "--seeds", "10000000-10000899", "--columns", "900", "--labels"], "webp", "a WebP has sides of at most"),
+        (
+            vec!["grid", "--seeds", "10000000-10000899", "--columns", "900", "--labels"],
+            "webp",
+            "a WebP has sides of at most",
+        ),
         (vec!["grid", "--seeds", "0-65000", "--padding", "1000"], "png", "--padding"),
         (vec!["grid", "--latents", z], "png", "65537 rows, at most 65536"),
-        (vec!["sheet", "--seeds", "0-65535", "--only", "1", "--columns", "1001"], "png", "more than"),
+        (
+            vec!["sheet", "--seeds", "0-65535", "--only", "1", "--columns", "1001"],
+            "png",
+            "more than",
+        ),
     ] {
         let out = scratch.join(format!("out.{ending}"));
-        refuse(&[&args[..1], &[run], &args[1..], &["--out", out.to_str().unwrap()]].concat(), 2, named);
+        refuse(
+            &[&args[..1], &[run], &args[1..], &["--out", out.to_str().unwrap()]].concat(),
+            2,
+            named,
+        );
     }
     // Without labels, the same pictures fit.
     let out = scratch.join("out.webp");
-    succeed(&["grid", run, "--seeds", "10000000-10000899", "--columns", "900", "--out", out.to_str().unwrap()]);
+    succeed(&[
+        "grid",
+        run,
+        "--seeds",
+        "10000000-10000899",
+        "--columns",
+        "900",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
     assert_eq!(names(&scratch), ["out.webp", "run", "z.npy"]);
 }
 
@@ -66,12 +88,21 @@ fn nothing_of_a_run_is_replaced() {
 fn flags_are_named_as_the_command_has_them() {
     let (scratch, uniform) = run_of("refusals-uniform", &["generator.distribution=uniform"], &[]);
     let out = scratch.join("out.png");
-    refuse(&["truncation", uniform.to_str().unwrap(), "--out", out.to_str().unwrap()], 2, "--thresholds 0.25");
+    refuse(
+        &["truncation", uniform.to_str().unwrap(), "--out", out.to_str().unwrap()],
+        2,
+        "--thresholds 0.25",
+    );
     let (few_scratch, few) = run_of("refusals-few", &["generator.latent=5"], &[]);
     let sheet = few_scratch.join("sheet.png");
     succeed(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap()]);
-    refuse(&["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap(), "--directions", "6"], 2, "--directions 6");
-    let many = ["images", few.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-99999"];
+    refuse(
+        &["sheet", few.to_str().unwrap(), "--out", sheet.to_str().unwrap(), "--directions", "6"],
+        2,
+        "--directions 6",
+    );
+    let many =
+        ["images", few.to_str().unwrap(), "--out", out.to_str().unwrap(), "--seeds", "0-99999"];
     refuse(&many, 2, "--seed-start");
     assert_eq!(names(&scratch), ["run"]);
 }
@@ -81,7 +112,9 @@ fn a_file_has_one_writer_and_what_a_killed_one_left_is_removed() {
     let (scratch, run) = run("refusals-writers");
     let (run, z) = (run.to_str().unwrap(), scratch.join("z.npy"));
     let [grid, onnx] = ["grid.png", "g.onnx"].map(|name| scratch.join(name));
-    for (command, flag, out) in [("grid", "--out", &grid), ("latents", "--out", &z), ("export", "--onnx", &onnx)] {
+    for (command, flag, out) in
+        [("grid", "--out", &grid), ("latents", "--out", &z), ("export", "--onnx", &onnx)]
+    {
         let args = [command, run, flag, out.to_str().unwrap()];
         let claim = Claim::by(sample::output::lock_beside(out)).unwrap().unwrap();
         refuse(&args, 2, "another `sample` is writing it");
@@ -98,9 +131,15 @@ fn a_file_has_one_writer_and_what_a_killed_one_left_is_removed() {
 fn flags_of_other_programs_are_answered_with_ours() {
     for (args, named) in [
         (&["images", "--network=net.pkl", "--outdir=out", "--trunc=0.7"][..], "--truncation 0.7"),
-        (&["images", "--network", "runs/a"], "--network runs/a is an argument without a flag here: runs/a"),
+        (
+            &["images", "--network", "runs/a"],
+            "--network runs/a is an argument without a flag here: runs/a",
+        ),
         (&["images", "r", "--outdir", "fakes"], "--outdir fakes is --out fakes here"),
-        (&["grid", "r", "--out", "o.png", "--noise-mode", "const"], "--noise-mode const is left out here"),
+        (
+            &["grid", "r", "--out", "o.png", "--noise-mode", "const"],
+            "--noise-mode const is left out here",
+        ),
         (&["grid", "r", "--out", "o.png", "--class_idx", "3"], "--class 3"),
         (&["images", "r", "--out", "o", "--frames", "3"], "--frames"),
         (&["--network", "a.pkl", "--seeds", "0-3"], "the whole: sample images RUN"),
@@ -153,6 +192,11 @@ fn a_timelapse_takes_the_sheets_of_one_extent_and_names_the_others() {
     let output = sample(&["timelapse", folder.to_str().unwrap(), "--out", out.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("2 of 5 sheets are skipped") && said.contains("epochs 2 to 7") && said.contains("8×8"), "{said}");
+    assert!(
+        said.contains("2 of 5 sheets are skipped")
+            && said.contains("epochs 2 to 7")
+            && said.contains("8×8"),
+        "{said}"
+    );
     assert_eq!(names(&out).len(), 3);
 }

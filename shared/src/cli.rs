@@ -1,4 +1,5 @@
-//! What the four programs share at their edge ([`fledge_base::cli`]), with the exit code of every error of the crates below.
+//! What the four programs share at their edge ([`fledge_base::cli`]), with the exit code of every
+//! error of the crates below.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -11,8 +12,12 @@ use crate::dataset::DatasetError;
 use crate::sealed::SealedError;
 use crate::shard::ShardError;
 
-/// Prints an error as one line on stderr and gives its exit code: 2 where another flag or value mends it, 3 where data are damaged, else 1.
-pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(program: &str, result: Result<Ending, E>) -> ExitCode {
+/// Prints an error as one line on stderr and gives its exit code: 2 where another flag or value
+/// mends it, 3 where data are damaged, else 1.
+pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
+    program: &str,
+    result: Result<Ending, E>,
+) -> ExitCode {
     fledge_base::cli::finish(program, result, code_of)
 }
 
@@ -23,8 +28,8 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
     })
 }
 
-/// Whether this error says that data are damaged or unusable. A transparent wrapper hides what it wraps from the chain of
-/// causes, so each is asked for itself.
+/// Whether this error says that data are damaged or unusable. A transparent wrapper hides what it
+/// wraps from the chain of causes, so each is asked for itself.
 #[must_use]
 pub fn is_damage(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<DatasetError>() {
@@ -33,7 +38,9 @@ pub fn is_damage(error: &(dyn Error + 'static)) -> bool {
     own_code(error) == Some(3)
         || matches!(
             error.downcast_ref(),
-            Some(ShardError::Version { .. } | ShardError::Frame { .. } | ShardError::Damaged { .. })
+            Some(
+                ShardError::Version { .. } | ShardError::Frame { .. } | ShardError::Damaged { .. }
+            )
         )
         || matches!(error.downcast_ref::<ArchiveError>(), Some(error) if !matches!(error, ArchiveError::File(_)))
         || is_damaged_checkpoint(error)
@@ -47,7 +54,9 @@ fn is_damaged_checkpoint(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref() {
         None | Some(CheckpointError::File(_)) => false,
         // A full disk is no damage, a checkpoint without its record is.
-        Some(CheckpointError::Meta(SealedError::File(refused))) => refused.source.kind() == NotFound,
+        Some(CheckpointError::Meta(SealedError::File(refused))) => {
+            refused.source.kind() == NotFound
+        }
         Some(_) => true,
     }
 }
@@ -68,10 +77,20 @@ mod tests {
     fn exit_codes_tell_usage_damage_and_failure_apart() {
         let path = || PathBuf::from("birds64");
         let cut_off = || ShardError::Damaged { path: path(), what: "it is cut off".into() };
-        let refused =
-            || crate::fs::FsError { operation: "open", path: path(), source: io::Error::from(io::ErrorKind::PermissionDenied) };
+        let refused = || crate::fs::FsError {
+            operation: "open",
+            path: path(),
+            source: io::Error::from(io::ErrorKind::PermissionDenied),
+        };
         assert_eq!(code_of(&UsageError("use --force".into())), 2);
-        assert_eq!(code_of(&DatasetError::UnknownSplit { dir: path(), name: "test".into(), splits: vec!["train".into()] }), 2);
+        assert_eq!(
+            code_of(&DatasetError::UnknownSplit {
+                dir: path(),
+                name: "test".into(),
+                splits: vec!["train".into()]
+            }),
+            2
+        );
         assert_eq!(code_of(&cut_off()), 3);
         assert_eq!(code_of(&DatasetError::Shard(cut_off())), 3);
         assert_eq!(code_of(&DatasetError::Missing { dir: path() }), 3);
@@ -85,7 +104,11 @@ mod tests {
 
         use crate::nn::checkpoint::CheckpointError;
         let meta = |kind: ErrorKind| {
-            let refused = crate::fs::FsError { operation: "write", path: "meta.json".into(), source: kind.into() };
+            let refused = crate::fs::FsError {
+                operation: "write",
+                path: "meta.json".into(),
+                source: kind.into(),
+            };
             code_of(&CheckpointError::Meta(SealedError::File(refused)))
         };
         assert_eq!((meta(ErrorKind::StorageFull), meta(ErrorKind::NotFound)), (1, 3));

@@ -1,8 +1,9 @@
 //! What two stages of fledge need, and nothing that only one needs. It knows no stage.
 //!
-//! Six crates lie below, and their modules keep their names here: [`fledge_base`] (files, logs, random streams, signals),
-//! [`fledge_pictures`] over `fledge_jpeg`, [`fledge_archives`], [`fledge_data`] and, with the feature `nn`, `fledge_kernels` as
-//! `nn::ops`. A change in one of them compiles only those again that stand on it.
+//! Six crates lie below, and their modules keep their names here: [`fledge_base`] (files, logs,
+//! random streams, signals), [`fledge_pictures`] over `fledge_jpeg`, [`fledge_archives`],
+//! [`fledge_data`] and, with the feature `nn`, `fledge_kernels` as `nn::ops`. A change in one of
+//! them compiles only those again that stand on it.
 //!
 //! | module | holds |
 //! |---|---|
@@ -27,9 +28,18 @@
 //! | [`signal`] | Ctrl-C and other signals as flags between two steps |
 //! | [`threads`] | how many threads compute, and what is done where there are fewer |
 //! | [`clock`] | the time of day, as logs note it |
-#![cfg_attr(feature = "nn", doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |")]
-#![cfg_attr(feature = "faults", doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |")]
-#![cfg_attr(feature = "nn", doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |")]
+#![cfg_attr(
+    feature = "nn",
+    doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |"
+)]
+#![cfg_attr(
+    feature = "faults",
+    doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |"
+)]
+#![cfg_attr(
+    feature = "nn",
+    doc = "| [`metrics`] | Inception features, KID, FID, and the protocols they are computed under |"
+)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
@@ -40,7 +50,9 @@ pub use fledge_archives as archive;
 pub use fledge_archives::npy;
 #[cfg(feature = "faults")]
 pub use fledge_base::testing;
-pub use fledge_base::{alloc, clock, frame, fs, jsonl, log, process, protobuf, rng, sealed, signal, table, threads};
+pub use fledge_base::{
+    alloc, clock, frame, fs, jsonl, log, process, protobuf, rng, sealed, signal, table, threads,
+};
 pub use fledge_data::{dataset, shard};
 #[cfg(feature = "nn")]
 pub use fledge_metrics as metrics;

@@ -3,7 +3,7 @@
 pub use fledge_kernels as ops;
 pub use fledge_kernels::collective;
 pub use fledge_models::{
-    config, device, devices, dual, fusion, graph, init, latent, layers, loss, networks, parameter, preset, range, run_config,
-    summary, task,
+    config, device, devices, dual, fusion, graph, init, latent, layers, loss, networks, parameter,
+    preset, range, run_config, summary, task,
 };
 pub use fledge_runs::{checkpoint, fit, owner, run, sampler};

@@ -1,4 +1,5 @@
-//! File systems that lack something: files are written, locked and read all the same, and errors of full and broken disks stay errors.
+//! File systems that lack something: files are written, locked and read all the same, and errors of
+//! full and broken disks stay errors.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
@@ -38,7 +39,11 @@ fn write_all(folder: &Path, seed: u64) -> fs::Result<()> {
     let bytes: Vec<u8> = (0..5_000_000).map(|_| draw.below(256) as u8).collect();
     fs::write(folder.join("small"), &bytes[..100])?;
     let mut large = AtomicFile::create(folder.join("large"))?;
-    large.write_all(&bytes).map_err(|source| fs::FsError { operation: "write", path: folder.join("large"), source })?;
+    large.write_all(&bytes).map_err(|source| fs::FsError {
+        operation: "write",
+        path: folder.join("large"),
+        source,
+    })?;
     large.commit()?;
     fs::write_unsynced(folder.join("unsynced"), &[&bytes[..10], &bytes[10..50]])?;
     let staged = AtomicFolder::create(folder.join("set"))?;
@@ -49,7 +54,14 @@ fn write_all(folder: &Path, seed: u64) -> fs::Result<()> {
     log.append(b"line\n").and_then(|()| log.sync())?;
     fs::write(folder.join("from"), &bytes[..3])?;
     fs::rename(folder.join("from"), folder.join("to"))?;
-    for (name, length) in [("small", 100), ("large", bytes.len()), ("unsynced", 50), ("set/x", 7), ("set/y", 9), ("to", 3)] {
+    for (name, length) in [
+        ("small", 100),
+        ("large", bytes.len()),
+        ("unsynced", 50),
+        ("set/x", 7),
+        ("set/y", 9),
+        ("to", 3),
+    ] {
         assert!(fs::read(folder.join(name))? == bytes[..length], "{name}");
     }
     fs::remove_leftovers(folder)?;
@@ -67,7 +79,8 @@ fn files_are_written_where_the_file_system_lacks_something() {
             fault::lack(feature, errno);
             let written = (0..2).try_for_each(|seed| write_all(&folder, seed));
             fault::lack(feature, 0);
-            written.unwrap_or_else(|e| panic!("{feature:?}, {errno}: {}", shared::cli::one_line(&e)));
+            written
+                .unwrap_or_else(|e| panic!("{feature:?}, {errno}: {}", shared::cli::one_line(&e)));
             fs::remove(&folder).unwrap();
         }
     }
@@ -99,13 +112,19 @@ fn without_locks_a_mark_keeps_programs_apart_and_one_of_a_process_that_is_gone_d
         let first = Claim::by(&lock).unwrap().expect("free");
         assert!(Lock::is_taken(&lock));
         let refused = shared::cli::one_line(&Claim::by(&lock).expect_err("marked"));
-        assert!(refused.contains("--no-lock") && refused.contains(&std::process::id().to_string()), "{refused}");
+        assert!(
+            refused.contains("--no-lock") && refused.contains(&std::process::id().to_string()),
+            "{refused}"
+        );
         drop(first);
         assert!(!mark.exists() && !Lock::is_taken(&lock));
         // Left by a process of this machine that was killed: no process has so high a number.
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         fs::write(&mark, format!("2000000000 {host}\n").as_bytes()).unwrap();
-        assert_eq!(Claim::by(&lock).map(drop).is_ok(), Path::new("/proc/sys/kernel/hostname").exists());
+        assert_eq!(
+            Claim::by(&lock).map(drop).is_ok(),
+            Path::new("/proc/sys/kernel/hostname").exists()
+        );
         // Of another machine nothing is known.
         fs::write(&mark, b"2000000000 another-machine\n").unwrap();
         let refused = shared::cli::one_line(&Claim::by(&lock).expect_err("marked"));
@@ -124,10 +143,14 @@ fn a_shard_that_cannot_be_mapped_is_read() {
     let _one = ONE.lock();
     let folder = scratch("unmapped");
     let path = folder.join("a.shard");
-    let mut writer = ShardWriter::create(&path, Layout { height: 4, width: 4, channels: 3 }).unwrap();
+    let mut writer =
+        ShardWriter::create(&path, Layout { height: 4, width: 4, channels: 3 }).unwrap();
     let mut draw = rng::stream(3, "lacking", 0);
-    let pictures: Vec<Vec<u8>> = (0..9).map(|_| (0..48).map(|_| draw.below(256) as u8).collect()).collect();
-    (0..).zip(&pictures).for_each(|(i, pixels)| writer.push(pixels, Some(i as u32 % 3), i).unwrap());
+    let pictures: Vec<Vec<u8>> =
+        (0..9).map(|_| (0..48).map(|_| draw.below(256) as u8).collect()).collect();
+    (0..)
+        .zip(&pictures)
+        .for_each(|(i, pixels)| writer.push(pixels, Some(i as u32 % 3), i).unwrap());
     writer.finish().unwrap();
     for errno in answers(Feature::Map) {
         fault::lack(Feature::Map, errno);

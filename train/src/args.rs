@@ -32,11 +32,12 @@ use crate::tell::status::StatusArgs;
 
 /// Train a GAN on a data set that `prep build` wrote.
 ///
-/// `train --out RUN` resumes a run where it stopped, however it stopped: Ctrl-C, TERM, HUP and XCPU save and end (130, 143, 129, 152;
-/// HUP is ignored under nohup), USR1 and USR2 save and training continues, `kill -9` loses the steps since the last checkpoint and
-/// nothing else. A terminal that goes away without a signal ends nothing. A run remembers its data set, settings and flags: a flag that
-/// is given again changes that one thing, if it may, and one that is left out changes nothing. Only --threads and --no-lock hold for one
-/// start.
+/// `train --out RUN` resumes a run where it stopped, however it stopped: Ctrl-C, TERM, HUP and XCPU
+/// save and end (130, 143, 129, 152; HUP is ignored under nohup), USR1 and USR2 save and training
+/// continues, `kill -9` loses the steps since the last checkpoint and nothing else. A terminal that
+/// goes away without a signal ends nothing. A run remembers its data set, settings and flags: a
+/// flag that is given again changes that one thing, if it may, and one that is left out changes
+/// nothing. Only --threads and --no-lock hold for one start.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",
@@ -49,7 +50,8 @@ use crate::tell::status::StatusArgs;
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The recipe that a new run starts from [default: gan-ada, or with --init-from that of the other run with all its settings].
+    /// The recipe that a new run starts from [default: gan-ada, or with --init-from that of the
+    /// other run with all its settings].
     #[arg(long)]
     preset: Option<String>,
     /// Data set, as written by `prep build`. A run remembers it; one that was moved is named anew.
@@ -67,20 +69,22 @@ pub struct Args {
     /// Stop after this many steps instead (`schedule.steps`).
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers, if CUDA is built in
-    /// (`train devices` lists all). Several, joined by commas, take equal parts of every batch; BatchNorm then goes by each part, or
-    /// by all of them with --set schedule.sync_batch_norm=true. [default: auto]
+    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers,
+    /// if CUDA is built in (`train devices` lists all). Several, joined by commas, take equal parts
+    /// of every batch; BatchNorm then goes by each part, or by all of them with --set
+    /// schedule.sync_batch_norm=true. [default: auto]
     #[arg(long, value_name = "DEVICE[,DEVICE]…")]
     device: Option<DeviceList>,
-    /// What GPUs multiply: f32, tf32 or bf16 (`schedule.precision`). bf16 is fastest and halves the memory of feature maps; weights,
-    /// statistics and losses stay f32.
+    /// What GPUs multiply: f32, tf32 or bf16 (`schedule.precision`). bf16 is fastest and halves the
+    /// memory of feature maps; weights, statistics and losses stay f32.
     #[arg(long)]
     precision: Option<Precision>,
-    /// Where the pictures to learn from are kept: on the `device`, as bytes; or on the `host`, from where a thread sends them ahead.
-    /// `auto` keeps up to 2 GiB on a GPU. [default: auto]
+    /// Where the pictures to learn from are kept: on the `device`, as bytes; or on the `host`, from
+    /// where a thread sends them ahead. `auto` keeps up to 2 GiB on a GPU. [default: auto]
     #[arg(long, value_enum, value_name = "WHERE")]
     data_on: Option<DataOn>,
-    /// Mirror each picture of a batch with probability ½ (`data.mirror`). Not for letters, or what else has a left and a right.
+    /// Mirror each picture of a batch with probability ½ (`data.mirror`). Not for letters, or what
+    /// else has a left and a right.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     mirror: Option<bool>,
     /// From which every random number follows. [default: 0]
@@ -92,27 +96,30 @@ pub struct Args {
     /// One setting, for example schedule.batch=64. May be repeated; wins over --config.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// Weights of the FID InceptionV3 for KID while training. Default: what `evaluate weights --fetch` stored.
+    /// Weights of the FID InceptionV3 for KID while training. Default: what `evaluate weights
+    /// --fetch` stored.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Begin with the weights of another run: its averaged generator and its discriminator, of the best checkpoint or the one named.
-    /// Layers that do not fit (another size, other classes) stay as drawn. Without --preset and --config the settings are those of that
-    /// run, too; --set changes them.
+    /// Begin with the weights of another run: its averaged generator and its discriminator, of the
+    /// best checkpoint or the one named. Layers that do not fit (another size, other classes) stay
+    /// as drawn. Without --preset and --config the settings are those of that run, too; --set
+    /// changes them.
     #[arg(long, value_name = "RUN[@STEP]")]
     init_from: Option<Source>,
-    /// Leave the weights of D's first N blocks as they are (`discriminator.freeze`): with --init-from, less is forgotten and little data
-    /// goes further (FreezeD).
+    /// Leave the weights of D's first N blocks as they are (`discriminator.freeze`): with
+    /// --init-from, less is forgotten and little data goes further (FreezeD).
     #[arg(long, value_name = "N")]
     freeze_d: Option<usize>,
-    /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s, 10m, 2h. [default: 10m]
+    /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s,
+    /// 10m, 2h. [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     save_every: Option<Duration>,
-    /// How many of the latest checkpoints to keep beside the best (`checkpoints.keep`). A smaller number than before removes those that
-    /// are too many; leaving it out removes none.
+    /// How many of the latest checkpoints to keep beside the best (`checkpoints.keep`). A smaller
+    /// number than before removes those that are too many; leaving it out removes none.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
-    /// When losses or weights are not finite, go back to the last checkpoint and on with other random numbers, up to N times in a
-    /// row. [default: 3]
+    /// When losses or weights are not finite, go back to the last checkpoint and on with other
+    /// random numbers, up to N times in a row. [default: 3]
     #[arg(long, value_name = "N")]
     retries: Option<u64>,
     /// End the run when KID has risen N times in a row; 0 = never. [default: 0]
@@ -121,7 +128,8 @@ pub struct Args {
     /// How many threads compute.
     #[command(flatten)]
     threads: ThreadsFlag,
-    /// For file systems without locks: go on with a run that another process has marked as its own, once that runs no more.
+    /// For file systems without locks: go on with a run that another process has marked as its own,
+    /// once that runs no more.
     #[arg(long)]
     no_lock: bool,
     /// Begin anew, by the flags of this command alone: removes what the run folder holds.
@@ -136,24 +144,28 @@ pub struct Args {
     /// Print the sets of transforms for `augment.pipeline` and end.
     #[arg(long)]
     list_transforms: bool,
-    /// Print the layers of every network with shapes and counts and end. Needs no data set: --size, --channels and --classes say what
-    /// pictures are.
+    /// Print the layers of every network with shapes and counts and end. Needs no data set: --size,
+    /// --channels and --classes say what pictures are.
     #[arg(long)]
     summary: bool,
-    /// Height and width of the pictures, with --summary [default: those of the preset, or of --data].
+    /// Height and width of the pictures, with --summary [default: those of the preset, or of
+    /// --data].
     #[arg(long, value_name = "N", requires = "summary")]
     size: Option<usize>,
-    /// Channels of the pictures, 1 or 3, with --summary [default: those of the preset, or of --data].
+    /// Channels of the pictures, 1 or 3, with --summary [default: those of the preset, or of
+    /// --data].
     #[arg(long, value_name = "C", requires = "summary", value_parser = channels)]
     channels: Option<usize>,
-    /// Classes, with --summary: more than 0 make both networks conditional, in the preset's own way unless `cond` says another.
+    /// Classes, with --summary: more than 0 make both networks conditional, in the preset's own way
+    /// unless `cond` says another.
     #[arg(long, value_name = "K", requires = "summary")]
     classes: Option<usize>,
     /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, a row each, and end.
     #[arg(long, value_name = "FILE.png")]
     preview_augment: Option<PathBuf>,
-    /// Check everything and print the settings, on stdout as `config.toml` has them; then take three steps and say what a step and the
-    /// whole run take in memory, time and on disk. Nothing is written. --dry-run=config ends after the settings.
+    /// Check everything and print the settings, on stdout as `config.toml` has them; then take
+    /// three steps and say what a step and the whole run take in memory, time and on disk. Nothing
+    /// is written. --dry-run=config ends after the settings.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     dry_run: Option<DryRun>,
 }
@@ -192,7 +204,9 @@ impl Command {
             Self::Compare(compare) => return compare.run(),
             Self::Report(report) => return report.run(),
             Self::Throughput(throughput) => return throughput.run(),
-            Self::Devices { json: true } => shared::cli::print(&format!("{}\n", Devices::find().json()))?,
+            Self::Devices { json: true } => {
+                shared::cli::print(&format!("{}\n", Devices::find().json()))?
+            }
             Self::Devices { json: false } => shared::cli::print(&Devices::find().text())?,
         }
         Ok(Ending::Done)
@@ -279,15 +293,22 @@ impl Args {
         if let Some(command) = self.command {
             return command.run();
         }
-        let lists: [(bool, fn() -> String); 3] =
-            [(self.list_presets, lists::presets), (self.list_losses, lists::losses), (self.list_transforms, lists::transforms)];
+        let lists: [(bool, fn() -> String); 3] = [
+            (self.list_presets, lists::presets),
+            (self.list_losses, lists::losses),
+            (self.list_transforms, lists::transforms),
+        ];
         if let Some((_, list)) = lists.iter().find(|(asked, _)| *asked) {
             shared::cli::print(&list())?;
             return Ok(Ending::Done);
         }
         let earlier = self.earlier()?;
         let earlier = earlier.as_ref();
-        let inherited = init::inherited(self.init_from.as_ref(), earlier.map(|earlier| &earlier.config), self.out.as_deref())?;
+        let inherited = init::inherited(
+            self.init_from.as_ref(),
+            earlier.map(|earlier| &earlier.config),
+            self.out.as_deref(),
+        )?;
         let Resolved { preset, settings, mirror } = self.settings(earlier, inherited.as_ref())?;
         let seed = self.seed.or(earlier.map(|earlier| earlier.config.seed)).unwrap_or_default();
         if self.summary {
@@ -350,41 +371,57 @@ impl Args {
 
     fn no_data(&self) -> UsageError {
         let why = match &self.out {
-            Some(_) if self.restart => "--restart begins anew, by the flags of this command alone".to_owned(),
+            Some(_) if self.restart => {
+                "--restart begins anew, by the flags of this command alone".to_owned()
+            }
             Some(out) => format!("{} is no run yet, and a new run needs a data set", out.display()),
             None => "without --out there is no run that remembers it".to_owned(),
         };
         UsageError(format!("--data DIR is missing: {why}; name a folder that `prep build` wrote"))
     }
 
-    /// All settings, from wherever they come: a run's own where it is resumed, else those of the run that it begins with, else a
-    /// recipe's; over them the file, and over that the flags.
-    fn settings(&self, earlier: Option<&Earlier>, inherited: Option<&Inherited>) -> Result<Resolved> {
+    /// All settings, from wherever they come: a run's own where it is resumed, else those of the
+    /// run that it begins with, else a recipe's; over them the file, and over that the flags.
+    fn settings(
+        &self,
+        earlier: Option<&Earlier>,
+        inherited: Option<&Inherited>,
+    ) -> Result<Resolved> {
         let own = earlier.map(|earlier| &earlier.config);
-        let other = inherited.map(|inherited| &inherited.config).filter(|_| self.preset.is_none() && self.config.is_none());
+        let other = inherited
+            .map(|inherited| &inherited.config)
+            .filter(|_| self.preset.is_none() && self.config.is_none());
         let base = own.or(other);
         let file = match &self.config {
             None => None,
             Some(path) => {
                 let text = String::from_utf8(shared::fs::read_bounded(path, 1 << 20)?);
-                let text = text.map_err(|_| UsageError(format!("--config {}: it is no text", path.display())))?;
+                let text = text.map_err(|_| {
+                    UsageError(format!("--config {}: it is no text", path.display()))
+                })?;
                 Some((path.display().to_string(), text))
             }
         };
-        // Of the run's data this alone is a setting; what else is noted of them follows from --data.
+        // Of the run's data this alone is a setting; what else is noted of them follows from
+        // --data.
         let (of_data, mut assignments): (Vec<String>, Vec<String>) =
             self.assignments.iter().cloned().partition(|assignment| assignment.starts_with(MIRROR));
         let mut mirror = base.is_some_and(|config| config.data.mirror);
         if let Some((name, text)) = &file {
-            let table: toml::Table = text.parse().map_err(|e: toml::de::Error| UsageError(format!("--config {name}: {e}")))?;
-            mirror = table.get("data").and_then(|data| data.get("mirror")?.as_bool()).unwrap_or(mirror);
+            let table: toml::Table = text
+                .parse()
+                .map_err(|e: toml::de::Error| UsageError(format!("--config {name}: {e}")))?;
+            mirror =
+                table.get("data").and_then(|data| data.get("mirror")?.as_bool()).unwrap_or(mirror);
         }
         for assignment in of_data {
             let value = assignment[MIRROR.len()..].trim().parse();
-            mirror = value.map_err(|_| UsageError(format!("--set {assignment}: expected true or false")))?;
+            mirror = value
+                .map_err(|_| UsageError(format!("--set {assignment}: expected true or false")))?;
         }
         let mirror = self.mirror.unwrap_or(mirror);
-        // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled by the recipe's own unit.
+        // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled
+        // by the recipe's own unit.
         for (unit, value, overruled) in [
             ("epochs", self.epochs.map(|n| n.to_string()), &["steps=0", "kimg=0"][..]),
             ("kimg", self.kimg.map(|n| format!("{n:?}")), &["steps=0"]),
@@ -396,12 +433,17 @@ impl Args {
             }
         }
         assignments.extend(self.keep.map(|keep| format!("checkpoints.keep={keep}")));
-        assignments.extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
+        assignments
+            .extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
         assignments.extend(self.freeze_d.map(|blocks| format!("discriminator.freeze={blocks}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        // A preset that is named for a run that has begun is only compared with the run's: its settings are the run's business.
+        // A preset that is named for a run that has begun is only compared with the run's: its
+        // settings are the run's business.
         let named = self.preset.as_deref();
-        let preset = named.or(base.map(|config| config.preset.as_str())).unwrap_or(DEFAULT_PRESET).to_owned();
+        let preset = named
+            .or(base.map(|config| config.preset.as_str()))
+            .unwrap_or(DEFAULT_PRESET)
+            .to_owned();
         let settings = match base {
             Some(config) => {
                 named.map_or(Ok(()), |name| preset::find(name).map(drop))?;

@@ -5,10 +5,15 @@ use shared::cli::foreign::{Foreign, Value, none, own, same};
 use shared::nn::preset;
 
 /// What `train` knows about its command line beside its flags.
-pub const PROGRAM: Program =
-    Program { name: "train", foreign: &FOREIGN, settings: preset::meant, usual: "train --data DIR --out DIR" };
+pub const PROGRAM: Program = Program {
+    name: "train",
+    foreign: &FOREIGN,
+    settings: preset::meant,
+    usual: "train --data DIR --out DIR",
+};
 
-/// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN, PyTorch-GAN, Lightning and Keras scripts.
+/// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN,
+/// PyTorch-GAN, Lightning and Keras scripts.
 pub const FOREIGN: [Foreign; 35] = [
     same(
         &[
@@ -27,8 +32,12 @@ pub const FOREIGN: [Foreign; 35] = [
         "--out {}",
         "runs/birds",
     ),
-    same(&["dataroot", "datadir", "datapath", "dataset", "trainfolder", "imagedir", "imgdir"], "--data {}", "birds64")
-        .note("a data set that `prep build` wrote"),
+    same(
+        &["dataroot", "datadir", "datapath", "dataset", "trainfolder", "imagedir", "imgdir"],
+        "--data {}",
+        "birds64",
+    )
+    .note("a data set that `prep build` wrote"),
     own(
         &[
             "resume",
@@ -44,13 +53,26 @@ pub const FOREIGN: [Foreign; 35] = [
         "--init-from runs/birds",
         "it begins with the weights of another run; a run itself is resumed by train --out RUN",
     ),
-    same(&["pretrained", "pretrainedmodel", "finetune", "initweights", "netg", "netd"], "--init-from {}", "runs/birds"),
+    same(
+        &["pretrained", "pretrainedmodel", "finetune", "initweights", "netg", "netd"],
+        "--init-from {}",
+        "runs/birds",
+    ),
     same(&["gpus", "ngpu", "ngpus", "numgpus"], "--device {}", "").value(Value::GpuCount),
-    same(&["gpu", "gpuid", "gpuids", "cudadevice", "visibledevices", "devices"], "--device {}", "").value(Value::GpuNumbers),
+    same(&["gpu", "gpuid", "gpuids", "cudadevice", "visibledevices", "devices"], "--device {}", "")
+        .value(Value::GpuNumbers),
     own(&["cuda", "usecuda", "multigpus", "multigpu"], "--device auto", "it is the default"),
     own(&["nocuda", "cpu", "cpuonly"], "--device cpu", ""),
-    own(&["cfg", "model", "arch", "architecture", "recipe", "name"], "--preset gan-ada", "--list-presets shows all recipes"),
-    own(&["cond", "conditional", "classcond", "uselabels", "labels"], "--set cond=embedding+projection", ""),
+    own(
+        &["cfg", "model", "arch", "architecture", "recipe", "name"],
+        "--preset gan-ada",
+        "--list-presets shows all recipes",
+    ),
+    own(
+        &["cond", "conditional", "classcond", "uselabels", "labels"],
+        "--set cond=embedding+projection",
+        "",
+    ),
     own(
         &[
             "snap",
@@ -66,7 +88,15 @@ pub const FOREIGN: [Foreign; 35] = [
         "so many epochs; --save-every 10m goes by time",
     ),
     own(
-        &["imgsnap", "imagesnapshotticks", "evaluateevery", "sampleinterval", "displayfreq", "sampleevery", "samplefreq"],
+        &[
+            "imgsnap",
+            "imagesnapshotticks",
+            "evaluateevery",
+            "sampleinterval",
+            "displayfreq",
+            "sampleevery",
+            "samplefreq",
+        ],
         "--set samples.every=1",
         "so many epochs",
     ),
@@ -80,7 +110,11 @@ pub const FOREIGN: [Foreign; 35] = [
         "--set evaluation.every=1",
         "while it trains it measures KID; the program evaluate measures all others",
     ),
-    same(&["calculatefidnumimages", "numfidsamples", "fidsamples"], "--set evaluation.pictures={}", "1000"),
+    same(
+        &["calculatefidnumimages", "numfidsamples", "fidsamples"],
+        "--set evaluation.pictures={}",
+        "1000",
+    ),
     same(&["gamma", "r1"], "--set penalty.r1={} --set discriminator.norm=none", "10")
         .note("γ/2 of the squared gradient, as in StyleGAN"),
     same(&["freezed", "freezelayers"], "--freeze-d {}", "2"),
@@ -88,29 +122,53 @@ pub const FOREIGN: [Foreign; 35] = [
         &["batchgpu", "batchpergpu", "minibatchgpu"],
         "every device takes an equal part of the batch; --set schedule.accumulate=2 halves what a device takes at once",
     ),
-    same(&["workers", "numworkers", "nworkers", "numthreads", "nthreads", "dataloadernumworkers"], "--threads {}", "2"),
+    same(
+        &["workers", "numworkers", "nworkers", "numthreads", "nthreads", "dataloadernumworkers"],
+        "--threads {}",
+        "2",
+    ),
     none(&["prefetchfactor", "pinmemory"], "batches are made ahead by themselves"),
     none(
         &["imagesize", "imgsize", "resolution", "size", "loadsize", "cropsize", "imsize", "res"],
         "the data set has its size: prep build SOURCE --out DIR --size 64",
     ),
     none(
-        &["inchannels", "nc", "inputnc", "outputnc", "imgchannels", "numchannels", "transparent", "greyscale", "grayscale"],
+        &[
+            "inchannels",
+            "nc",
+            "inputnc",
+            "outputnc",
+            "imgchannels",
+            "numchannels",
+            "transparent",
+            "greyscale",
+            "grayscale",
+        ],
         "the data set has its channels: prep build SOURCE --out DIR --channels 1",
     ),
     none(&["nclasses", "numclasses", "nclass"], "the data set has its classes"),
-    none(&["desc", "experiment", "expname", "runname", "tag", "project"], "a run is called like its folder: --out"),
+    none(
+        &["desc", "experiment", "expname", "runname", "tag", "project"],
+        "a run is called like its folder: --out",
+    ),
     none(
         &["tick", "logevery", "loginterval", "printfreq", "verbose", "logfreq"],
         "progress is shown all the time and every epoch is logged",
     ),
-    none(&["nobench", "tf32", "allowtf32", "deterministic", "cudnnbenchmark"], "--precision says what GPUs multiply"),
+    none(
+        &["nobench", "tf32", "allowtf32", "deterministic", "cudnnbenchmark"],
+        "--precision says what GPUs multiply",
+    ),
     own(&["fp32"], "--precision f32", "it is the default"),
     own(&["bf16", "amp", "fp16", "mixedprecision", "usefp16"], "--precision bf16", ""),
     same(&["randomseed", "manualseed", "rngseed"], "--seed {}", "1"),
     own(&["xflip", "hflip", "flip", "randomflip", "horizontalflip", "auglr"], "--mirror", ""),
     none(&["mirrory", "yflip", "vflip"], "pictures are mirrored left and right only"),
-    own(&["new", "overwrite", "clear", "force", "fresh"], "--restart", "it removes what the run folder holds"),
+    own(
+        &["new", "overwrite", "clear", "force", "fresh"],
+        "--restart",
+        "it removes what the run folder holds",
+    ),
     none(
         &["subset", "maxsize", "maxdatasetsize", "maximages", "limit"],
         "it learns from the whole split; prep build --classes takes some classes",
@@ -136,11 +194,19 @@ mod tests {
 
     #[test]
     fn every_answer_is_accepted() {
-        let bases = [&["train", "--data", "d", "--out", "o"][..], &["train", "--data", "d"], &["train", "--out", "o"]];
+        let bases = [
+            &["train", "--data", "d", "--out", "o"][..],
+            &["train", "--data", "d"],
+            &["train", "--out", "o"],
+        ];
         check_foreign(&PROGRAM, &Args::command(), &bases, |words| {
             let pairs = words.iter().zip(words.iter().skip(1));
-            let settings: Vec<String> = pairs.filter(|(flag, _)| **flag == "--set").map(|(_, set)| (*set).to_owned()).collect();
-            Args::try_parse_from(words).is_ok() && Settings::resolve("gan-ada", None, &settings).is_ok()
+            let settings: Vec<String> = pairs
+                .filter(|(flag, _)| **flag == "--set")
+                .map(|(_, set)| (*set).to_owned())
+                .collect();
+            Args::try_parse_from(words).is_ok()
+                && Settings::resolve("gan-ada", None, &settings).is_ok()
         });
     }
 }

@@ -11,7 +11,8 @@
 //! | [`tell`] | what is told of runs afterwards |
 //! | [`check`] | a device against the CPU |
 //!
-//! `docs/WALK.md` follows a picture from the data set to the discriminator's loss through these files.
+//! `docs/WALK.md` follows a picture from the data set to the discriminator's loss through these
+//! files.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

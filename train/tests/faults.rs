@@ -1,5 +1,5 @@
-//! The n-th file operation of a save, and of a whole run, fails, for every n: it is an error, what was saved stays, nothing half-written is
-//! left, and the same call goes on.
+//! The n-th file operation of a save, and of a whole run, fails, for every n: it is an error, what
+//! was saved stays, nothing half-written is left, and the same call goes on.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 mod util;
@@ -25,19 +25,33 @@ use util::program::*;
 static ONE: Mutex<()> = Mutex::new(());
 
 fn config() -> RunConfig {
-    let settings = ["generator.width=2", "generator.latent=2", "discriminator.width=2"].map(str::to_owned);
-    RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 3, DataConfig::of_extent(8, 3))
+    let settings =
+        ["generator.width=2", "generator.latent=2", "discriminator.width=2"].map(str::to_owned);
+    RunConfig::new(
+        "gan-ada",
+        Settings::resolve("gan-ada", None, &settings).unwrap(),
+        3,
+        DataConfig::of_extent(8, 3),
+    )
 }
 
 fn meta(step: u64) -> Meta {
     let state = serde_json::Value::Null;
-    Meta { version: CHECKPOINT_VERSION, step, epoch: step, config: config(), state, files: Default::default() }
+    Meta {
+        version: CHECKPOINT_VERSION,
+        step,
+        epoch: step,
+        config: config(),
+        state,
+        files: Default::default(),
+    }
 }
 
 /// Trains in this process.
 fn train(data: &Path, out: &Path, epochs: u64, more: &[&str]) -> Result<(), String> {
     let epochs = format!("schedule.epochs={epochs}");
-    let settings: Vec<String> = SETTINGS.iter().chain(more).copied().chain([&*epochs]).map(str::to_owned).collect();
+    let settings: Vec<String> =
+        SETTINGS.iter().chain(more).copied().chain([&*epochs]).map(str::to_owned).collect();
     let options = Options {
         preset: "gan-ada".into(),
         settings: Settings::resolve("gan-ada", None, &settings).unwrap(),
@@ -53,20 +67,27 @@ fn train(data: &Path, out: &Path, epochs: u64, more: &[&str]) -> Result<(), Stri
         mirror: false,
     };
     let device = "cpu".parse().unwrap();
-    training::train(&options, out, &device, &Stop::default()).map(drop).map_err(|e| format!("{e:#}"))
+    training::train(&options, out, &device, &Stop::default())
+        .map(drop)
+        .map_err(|e| format!("{e:#}"))
 }
 
-/// Every checkpoint has its name only if it is whole, the latest one is there, and nothing temporary is.
+/// Every checkpoint has its name only if it is whole, the latest one is there, and nothing
+/// temporary is.
 fn assert_sound(out: &Path, when: &str) {
     let steps = verify_all(out);
     assert!(litter(out).is_empty(), "{when}: {:?}", litter(out));
     if let Some(last) = steps.last() {
-        let latest = Run::open(out).unwrap().checkpoint(Which::Latest).unwrap_or_else(|e| panic!("{when}: {e}"));
+        let latest = Run::open(out)
+            .unwrap()
+            .checkpoint(Which::Latest)
+            .unwrap_or_else(|e| panic!("{when}: {e}"));
         assert!(latest.meta.step <= *last);
     }
 }
 
-/// Trains for two epochs from what `prepare` lays, with each operation failing in turn, in each of the three ways.
+/// Trains for two epochs from what `prepare` lays, with each operation failing in turn, in each of
+/// the three ways.
 fn fail_each(name: &str, every: usize, prepare: impl Fn(&Path, &Path)) {
     let _one = ONE.lock();
     let scratch = Scratch::new(name);
@@ -75,9 +96,11 @@ fn fail_each(name: &str, every: usize, prepare: impl Fn(&Path, &Path)) {
     let run = |out: &Path| train(&data, out, 2, &settings);
     prepare(&data, &whole);
     run(&whole).unwrap();
-    for (mode, fail) in
-        [("from", fault::fail_after as fn(i64)), ("only", fault::fail_once_after), ("short", fault::fail_short_after)]
-    {
+    for (mode, fail) in [
+        ("from", fault::fail_after as fn(i64)),
+        ("only", fault::fail_once_after),
+        ("short", fault::fail_short_after),
+    ] {
         let mut operations = 0;
         for n in (0..).step_by(every) {
             fs::remove(&out).unwrap();
@@ -111,7 +134,8 @@ fn a_run_with_any_file_operation_failing_ends_with_an_error_and_the_same_call_go
 }
 
 #[test]
-fn a_resumed_run_with_any_file_operation_failing_ends_with_an_error_and_the_same_call_goes_on_exactly() {
+fn a_resumed_run_with_any_file_operation_failing_ends_with_an_error_and_the_same_call_goes_on_exactly()
+ {
     fail_each("faults-resumed", torture(11, 1), |data, out| {
         train(data, out, 1, &["samples.every=1", "checkpoints.keep=1"]).unwrap();
         // What a kill leaves, so that there is something to cut off.
@@ -132,17 +156,26 @@ fn a_run_on_a_file_system_that_lacks_something_is_the_same_run() {
     let settings = ["samples.every=1", "checkpoints.keep=1"];
     train(&data, &whole, 2, &settings).unwrap();
     // EINVAL, ENOLCK, ENODEV and EEXIST, as CIFS, NFS, 9p and FUSE answer.
-    for (feature, errno) in
-        [(Feature::SyncFolder, 22), (Feature::SyncFile, 22), (Feature::Lock, 37), (Feature::Map, 19), (Feature::Replace, 17)]
-    {
+    for (feature, errno) in [
+        (Feature::SyncFolder, 22),
+        (Feature::SyncFile, 22),
+        (Feature::Lock, 37),
+        (Feature::Map, 19),
+        (Feature::Replace, 17),
+    ] {
         let out = scratch.path("run");
         fs::remove(&out).unwrap();
         fault::lack(feature, errno);
-        let trained = train(&data, &out, 1, &settings).and_then(|()| train(&data, &out, 2, &settings));
+        let trained =
+            train(&data, &out, 1, &settings).and_then(|()| train(&data, &out, 2, &settings));
         fault::lack(feature, 0);
         trained.unwrap_or_else(|e| panic!("{feature:?}: {e}"));
         assert_same(&whole, &out, 2 * STEPS_PER_EPOCH);
-        assert!(litter(&out).is_empty() && !out.join("lock.held").exists(), "{feature:?}: {:?}", litter(&out));
+        assert!(
+            litter(&out).is_empty() && !out.join("lock.held").exists(),
+            "{feature:?}: {:?}",
+            litter(&out)
+        );
     }
 }
 
@@ -186,7 +219,14 @@ impl Disk {
 
     fn resize(&self, size: &str) {
         let mut mount = std::process::Command::new("mount");
-        assert!(mount.args(["-o", &format!("remount,size={size}")]).arg(&self.0).status().unwrap().success());
+        assert!(
+            mount
+                .args(["-o", &format!("remount,size={size}")])
+                .arg(&self.0)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 }
 
@@ -210,7 +250,10 @@ fn a_disk_that_is_full_ends_a_run_with_an_error_and_with_more_room_it_goes_on_ex
         let out = disk.0.join("run");
         // It holds a few checkpoints, not ten.
         let error = fail(command_with(&data, &out, 10, &flags), 1);
-        assert!(error.contains("No space left on device") && error.contains(&*disk.0.to_string_lossy()), "{error}");
+        assert!(
+            error.contains("No space left on device") && error.contains(&*disk.0.to_string_lossy()),
+            "{error}"
+        );
         assert_sound(&out, &format!("{kib} KiB"));
         disk.resize("16m");
         succeed(command_with(&data, &out, 10, &flags));
@@ -222,7 +265,9 @@ fn a_disk_that_is_full_ends_a_run_with_an_error_and_with_more_room_it_goes_on_ex
 }
 
 fn leftovers(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+    let names = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
     names.filter(|name| name.ends_with(TEMPORARY_SUFFIX)).collect()
 }
 

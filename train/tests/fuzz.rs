@@ -1,5 +1,6 @@
-//! Every reader of a run's files on files that were changed at random, as they are and with their checksums repaired: none panics, none
-//! takes more than 64 MB. `FLEDGE_TORTURE=1` (`make torture`) tries thirty times as many.
+//! Every reader of a run's files on files that were changed at random, as they are and with their
+//! checksums repaired: none panics, none takes more than 64 MB. `FLEDGE_TORTURE=1` (`make torture`)
+//! tries thirty times as many.
 
 #[path = "../../fuzz/src/mutation.rs"]
 mod mutation;
@@ -31,8 +32,10 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
     mutate("stats", &log, torture(300, 10_000), |bytes| {
         lay("stats.jsonl", bytes);
         let _ = jsonl::read(&run.join("stats.jsonl")).unwrap();
-        let mut log =
-            JsonLines::open(run.join("stats.jsonl"), |line| line["step"].as_u64().is_some_and(|step| step <= 3)).unwrap();
+        let mut log = JsonLines::open(run.join("stats.jsonl"), |line| {
+            line["step"].as_u64().is_some_and(|step| step <= 3)
+        })
+        .unwrap();
         log.push(&serde_json::json!({"step": 6})).unwrap();
         drop(log);
         // Whatever it was: what is left can be read, and the new line stands at the end.
@@ -47,7 +50,9 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
         }
         let _ = Settings::resolve("gan-ada", Some(("fuzz", &text)), &[]);
     });
-    for (what, repair) in [("as it is", (|b: &[u8]| b.to_vec()) as fn(&[u8]) -> Vec<u8>), ("resealed", resealed)] {
+    for (what, repair) in
+        [("as it is", (|b: &[u8]| b.to_vec()) as fn(&[u8]) -> Vec<u8>), ("resealed", resealed)]
+    {
         let latest = seed("checkpoints/latest.json");
         mutate(&format!("pointer {what}"), &latest, torture(200, 5_000), |bytes| {
             lay("checkpoints/latest.json", &repair(bytes));
@@ -71,7 +76,10 @@ fn no_reader_of_a_run_falls_or_takes_too_much() {
         mutate(part, &tensors, torture(200, 5_000), |bytes| {
             lay(&format!("checkpoints/00000004/{name}"), bytes);
             let mut checkpoint = Checkpoint::open(&folder).unwrap();
-            let record = FileRecord { bytes: bytes.len() as u64, crc32: format!("{:08x}", crc32fast::hash(bytes)) };
+            let record = FileRecord {
+                bytes: bytes.len() as u64,
+                crc32: format!("{:08x}", crc32fast::hash(bytes)),
+            };
             checkpoint.meta.files.insert(name.clone(), record);
             match trainer.clone().load(&checkpoint) {
                 // A changed number is a number.

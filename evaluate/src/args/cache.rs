@@ -40,13 +40,18 @@ impl CacheArgs {
     /// # Errors
     /// When the age is not a number of days.
     pub fn into_options(self) -> Result<CacheOptions, UsageError> {
-        Ok(CacheOptions { clear: self.clear, older_than: self.older_than.map(days).transpose()?, unfinished: self.unfinished })
+        Ok(CacheOptions {
+            clear: self.clear,
+            older_than: self.older_than.map(days).transpose()?,
+            unfinished: self.unfinished,
+        })
     }
 }
 
 fn days(days: f64) -> Result<Duration, UsageError> {
-    Duration::try_from_secs_f64(days * 86_400.0)
-        .map_err(|_| UsageError(format!("--older-than {days}: expected a number of days, at least 0")))
+    Duration::try_from_secs_f64(days * 86_400.0).map_err(|_| {
+        UsageError(format!("--older-than {days}: expected a number of days, at least 0"))
+    })
 }
 
 #[cfg(test)]

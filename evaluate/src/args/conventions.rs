@@ -91,9 +91,12 @@ impl ConventionsArgs {
         }
         let network = match self.features.as_deref() {
             None => None,
-            Some(name) => Some(networks::find(name).map_err(|e| UsageError(format!("--features {name}: {e}")))?),
+            Some(name) => Some(
+                networks::find(name).map_err(|e| UsageError(format!("--features {name}: {e}")))?,
+            ),
         };
-        let weights: Vec<WeightsFile> = self.weights.iter().map(|text| weights_file(text)).collect();
+        let weights: Vec<WeightsFile> =
+            self.weights.iter().map(|text| weights_file(text)).collect();
         if network.is_some_and(Known::is_untrained) && !weights.is_empty() {
             return Err(UsageError("--weights: --features random reads none".into()));
         }
@@ -128,7 +131,10 @@ fn weights_file(text: &str) -> WeightsFile {
 ///
 /// # Errors
 /// When there are several.
-pub(super) fn only_protocol(conventions: &Conventions, why: &str) -> Result<&'static Protocol, UsageError> {
+pub(super) fn only_protocol(
+    conventions: &Conventions,
+    why: &str,
+) -> Result<&'static Protocol, UsageError> {
     match conventions.protocols[..] {
         [protocol] => Ok(protocol),
         _ => Err(UsageError(format!("--protocol: {why}"))),

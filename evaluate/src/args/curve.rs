@@ -68,10 +68,14 @@ impl CurveArgs {
         let protocol = only_protocol(&conventions, why)?;
         let metrics = chosen_metrics(&self.metrics, &[protocol])?;
         // A metric of several rows could not be told apart from a missing one.
-        let single =
-            |metric: &Metric| metric.needs() != Needs::Generator && !matches!(metric, Metric::Prdc | Metric::Authenticity);
+        let single = |metric: &Metric| {
+            metric.needs() != Needs::Generator
+                && !matches!(metric, Metric::Prdc | Metric::Authenticity)
+        };
         if let Some(metric) = metrics.iter().find(|metric| !single(metric)) {
-            return Err(UsageError(format!("--metrics {metric}: a curve shows kid, fid, fid-inf, is and mind")));
+            return Err(UsageError(format!(
+                "--metrics {metric}: a curve shows kid, fid, fid-inf, is and mind"
+            )));
         }
         let measure = MeasureOptions {
             real: Some(self.real),

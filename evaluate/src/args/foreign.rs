@@ -4,19 +4,46 @@ use shared::cli::foreign::{Foreign, Value, none, own, same};
 use shared::cli::{Program, no_settings};
 
 /// The program `evaluate` for the parser of command lines.
-pub const PROGRAM: Program =
-    Program { name: "evaluate", foreign: &FOREIGN, settings: no_settings, usual: "evaluate --real A --fake B" };
+pub const PROGRAM: Program = Program {
+    name: "evaluate",
+    foreign: &FOREIGN,
+    settings: no_settings,
+    usual: "evaluate --real A --fake B",
+};
 
 /// Flags of torch-fidelity, pytorch-fid, clean-fid, StyleGAN's `calc_metrics.py`, ADM's and EDM's
 /// evaluators.
 const FOREIGN: [Foreign; 27] = [
     same(
-        &["input1", "fdir1", "generated", "gen", "samples", "samplebatch", "images", "pred", "fakedir", "network", "genpath"],
+        &[
+            "input1",
+            "fdir1",
+            "generated",
+            "gen",
+            "samples",
+            "samplebatch",
+            "images",
+            "pred",
+            "fakedir",
+            "network",
+            "genpath",
+        ],
         "--fake {}",
         "fakes/",
     ),
     same(
-        &["input2", "fdir2", "reference", "ref", "refbatch", "data", "realdir", "gt", "datasetname", "refpath"],
+        &[
+            "input2",
+            "fdir2",
+            "reference",
+            "ref",
+            "refbatch",
+            "data",
+            "realdir",
+            "gt",
+            "datasetname",
+            "refpath",
+        ],
         "--real {}",
         "birds64",
     ),
@@ -38,11 +65,23 @@ const FOREIGN: [Foreign; 27] = [
         "all supported formats are read; skipped files are reported",
     ),
     own(&["mode"], "--protocol clean-fid", "evaluate protocols lists all conventions"),
-    same(&["featureextractor", "modelname", "model", "backbone", "extractor"], "--features {}", "dinov2-vit-s-14"),
-    same(&["featureextractorweightspath", "inceptionpath", "weightspath"], "--weights {}", "inception.pth"),
+    same(
+        &["featureextractor", "modelname", "model", "backbone", "extractor"],
+        "--features {}",
+        "dinov2-vit-s-14",
+    ),
+    same(
+        &["featureextractorweightspath", "inceptionpath", "weightspath"],
+        "--weights {}",
+        "inception.pth",
+    ),
     same(&["kidsubsetsize", "kidmaxsubsetsize", "maxsubsetsize"], "--kid-subset-size {}", "100"),
     same(&["kidnumsubsets", "numsubsets", "kidsubsetcount"], "--kid-subsets {}", "10"),
-    same(&["prcneighborhood", "prcneighbors", "neighborhood", "k", "nearestk", "nhoodsize"], "--neighbours {}", "5"),
+    same(
+        &["prcneighborhood", "prcneighbors", "neighborhood", "k", "nearestk", "nhoodsize"],
+        "--neighbours {}",
+        "5",
+    ),
     same(&["rngseed", "randomseed", "s"], "--seed {}", "1"),
     same(&["num", "numimages", "numgen", "numsamples", "maxitems", "maxsamples"], "-n {}", "5000"),
     same(&["workers", "numworkers", "numthreads"], "--threads {}", "2"),
@@ -60,8 +99,14 @@ mod tests {
 
     #[test]
     fn every_answer_is_accepted() {
-        let bases = [&["evaluate", "--real", "a", "--fake", "b"][..], &["evaluate", "--real", "a"], &["evaluate", "--fake", "b"]];
-        let accepted = |words: &[&str]| Cli::try_parse_from(words).is_ok_and(|cli| cli.measure.into_options().is_ok());
+        let bases = [
+            &["evaluate", "--real", "a", "--fake", "b"][..],
+            &["evaluate", "--real", "a"],
+            &["evaluate", "--fake", "b"],
+        ];
+        let accepted = |words: &[&str]| {
+            Cli::try_parse_from(words).is_ok_and(|cli| cli.measure.into_options().is_ok())
+        };
         check_foreign(&PROGRAM, &Cli::command(), &bases, accepted);
     }
 }

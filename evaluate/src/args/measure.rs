@@ -75,13 +75,16 @@ impl MeasureArgs {
     pub fn into_options(self) -> Result<MeasureOptions, UsageError> {
         let conventions = self.conventions.check()?;
         let metrics = chosen_metrics(&self.metrics, &conventions.protocols)?;
-        if self.kid_subsets.is_some() && conventions.protocols.iter().all(|p| p.kid == Some(KidRule::Batches)) {
+        if self.kid_subsets.is_some()
+            && conventions.protocols.iter().all(|p| p.kid == Some(KidRule::Batches))
+        {
             return Err(UsageError(format!(
                 "--kid-subsets: under --protocol {} the number of batches follows from the pictures",
                 conventions.protocols.iter().map(|p| p.name).collect::<Vec<_>>().join(",")
             )));
         }
-        let needs_real = metrics.iter().any(|m| matches!(m.needs(), Needs::Real | Needs::RealAndTraining));
+        let needs_real =
+            metrics.iter().any(|m| matches!(m.needs(), Needs::Real | Needs::RealAndTraining));
         if needs_real && self.real.is_none() {
             return Err(UsageError("--real is needed: pictures to compare with".into()));
         }
@@ -112,7 +115,9 @@ impl MeasureArgs {
 /// For 1.
 pub(super) fn repeats(repeats: usize) -> Result<Repeats, UsageError> {
     match repeats {
-        1 => Err(UsageError("--repeats 1: one value has no spread; expected 0 or at least 2".into())),
+        1 => {
+            Err(UsageError("--repeats 1: one value has no spread; expected 0 or at least 2".into()))
+        }
         repeats => Ok(Repeats(repeats)),
     }
 }
@@ -121,7 +126,11 @@ pub(super) fn repeats(repeats: usize) -> Result<Repeats, UsageError> {
 ///
 /// # Errors
 /// When it is smaller; the text names `flag`.
-pub(super) fn at_least(n: Option<usize>, least: usize, flag: &str) -> Result<Option<usize>, UsageError> {
+pub(super) fn at_least(
+    n: Option<usize>,
+    least: usize,
+    flag: &str,
+) -> Result<Option<usize>, UsageError> {
     match n {
         Some(n) if n < least => Err(UsageError(format!("{flag} {n}: expected at least {least}"))),
         n => Ok(n),
@@ -133,7 +142,10 @@ pub(super) fn at_least(n: Option<usize>, least: usize, flag: &str) -> Result<Opt
 ///
 /// # Errors
 /// When no protocol defines one of them.
-pub(super) fn chosen_metrics(asked: &[Metric], protocols: &[&'static Protocol]) -> Result<Vec<Metric>, UsageError> {
+pub(super) fn chosen_metrics(
+    asked: &[Metric],
+    protocols: &[&'static Protocol],
+) -> Result<Vec<Metric>, UsageError> {
     let mut metrics: Vec<Metric> = Vec::new();
     for &metric in asked {
         if protocols.iter().all(|p| !p.defines(metric)) {

@@ -48,10 +48,13 @@ impl StatisticsArgs {
     /// When a value is out of range, or `-n` is missing for a run.
     pub fn into_options(self) -> Result<StatisticsOptions, UsageError> {
         let conventions = self.conventions.check()?;
-        let protocol = only_protocol(&conventions, "one file holds the statistics of one protocol")?;
+        let protocol =
+            only_protocol(&conventions, "one file holds the statistics of one protocol")?;
         if self.count.is_none() && InputKind::of(&self.source) == InputKind::Run {
             let run = self.source.display();
-            return Err(UsageError(format!("-n is needed: the number of pictures that {run} generates")));
+            return Err(UsageError(format!(
+                "-n is needed: the number of pictures that {run} generates"
+            )));
         }
         Ok(StatisticsOptions {
             source: self.source,

@@ -32,7 +32,9 @@ pub struct CacheOptions {
 pub fn run(options: &CacheOptions) -> Result<()> {
     let cache = FeatureCache::standard();
     let Some(folder) = cache.folder() else {
-        return Err(UsageError("there is no cache: neither XDG_CACHE_HOME nor HOME is set".into()).into());
+        return Err(
+            UsageError("there is no cache: neither XDG_CACHE_HOME nor HOME is set".into()).into()
+        );
     };
     let now = SystemTime::now();
     let chosen: Vec<Kept> = cache
@@ -66,12 +68,16 @@ fn clear(cache: &FeatureCache, chosen: &[Kept]) -> Result<String> {
 /// One row per file, their number and total size below.
 fn table(chosen: &[Kept], folder: &Path, now: SystemTime) -> String {
     let bytes = size(chosen.iter().map(|kept| kept.bytes).sum());
-    let sum = format!("{}, {bytes} in {}\n", number_of(chosen.len() as u64, "file"), folder.display());
+    let sum =
+        format!("{}, {bytes} in {}\n", number_of(chosen.len() as u64, "file"), folder.display());
     if chosen.is_empty() {
         return sum;
     }
-    let heading = ["pictures of", "network", "layer", "weights", "input", "count", "size", "age", ""].map(str::to_owned);
-    let rows: Vec<[String; 9]> = std::iter::once(heading).chain(chosen.iter().map(|kept| row(kept, now))).collect();
+    let heading =
+        ["pictures of", "network", "layer", "weights", "input", "count", "size", "age", ""]
+            .map(str::to_owned);
+    let rows: Vec<[String; 9]> =
+        std::iter::once(heading).chain(chosen.iter().map(|kept| row(kept, now))).collect();
     aligned(&rows) + &sum
 }
 
@@ -81,7 +87,13 @@ fn row(kept: &Kept, now: SystemTime) -> [String; 9] {
         Some(facts) => {
             let weights = facts.weights.chars().take(DIGITS_SHOWN).collect();
             let preprocessing = facts.preprocessing.clone();
-            [facts.pictures.clone(), facts.network.clone(), facts.layer.clone(), weights, preprocessing]
+            [
+                facts.pictures.clone(),
+                facts.network.clone(),
+                facts.layer.clone(),
+                weights,
+                preprocessing,
+            ]
         }
         None => {
             let name = kept.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -91,7 +103,9 @@ fn row(kept: &Kept, now: SystemTime) -> [String; 9] {
     let (count, state) = match kept.state {
         State::Finished => (kept.count.to_string(), String::new()),
         State::Unfinished { done } => (format!("{done} of {}", kept.count), "unfinished".into()),
-        State::Useless => (unknown(), "unusable: damaged, half written, or of another version".into()),
+        State::Useless => {
+            (unknown(), "unusable: damaged, half written, or of another version".into())
+        }
     };
     [pictures, network, layer, weights, input, count, size(kept.bytes), ago(age(kept, now)), state]
 }

@@ -40,7 +40,9 @@ impl Lab {
         let device = conventions.device.open()?;
         let cache = if conventions.cache { FeatureCache::standard() } else { FeatureCache::off() };
         if conventions.network.is_some_and(Known::is_untrained) {
-            tracing::warn!("--features random: an untrained network; the numbers are no measure of quality");
+            tracing::warn!(
+                "--features random: an untrained network; the numbers are no measure of quality"
+            );
         }
         Ok(Self { conventions, device, cache, networks: RefCell::default() })
     }
@@ -69,7 +71,11 @@ impl Lab {
     /// The network, if it is loaded.
     #[must_use]
     pub fn loaded(&self, known: &Known) -> Option<Rc<dyn FeatureNetwork>> {
-        self.networks.borrow().iter().find(|(name, _)| *name == known.name).map(|(_, network)| network.clone())
+        self.networks
+            .borrow()
+            .iter()
+            .find(|(name, _)| *name == known.name)
+            .map(|(_, network)| network.clone())
     }
 
     /// The weights file of the network `name`: the one given by a flag, or the stored one.
@@ -77,8 +83,11 @@ impl Lab {
     /// # Errors
     /// When there is none.
     pub fn weights_of(&self, name: &str, stored: StoredWeights) -> Result<PathBuf, UsageError> {
-        let chosen = |network: Option<&str>| self.conventions.weights.iter().rev().find(|w| w.network == network);
-        let unnamed = if self.conventions.main_network().name == name { chosen(None) } else { None };
+        let chosen = |network: Option<&str>| {
+            self.conventions.weights.iter().rev().find(|w| w.network == network)
+        };
+        let unnamed =
+            if self.conventions.main_network().name == name { chosen(None) } else { None };
         match chosen(Some(name)).or(unnamed) {
             Some(choice) => Ok(choice.path.clone()),
             None => stored.find(),
@@ -89,7 +98,11 @@ impl Lab {
     #[must_use]
     pub fn preprocessing(protocol: &Protocol, network: &Known) -> Preprocessing {
         if network.is_inception() {
-            return Preprocessing { filter: protocol.filter, side: protocol.side, scale: protocol.scale };
+            return Preprocessing {
+                filter: protocol.filter,
+                side: protocol.side,
+                scale: protocol.scale,
+            };
         }
         Preprocessing { filter: protocol.filter, side: network.side, scale: network.scale }
     }
@@ -107,7 +120,8 @@ impl Lab {
     ) -> Result<Vec<Features>> {
         let preprocessing = Self::preprocessing(protocol, network);
         let network = self.network(network)?;
-        let extractor = Extractor { network: network.as_ref(), preprocessing, batch: self.conventions.batch };
+        let extractor =
+            Extractor { network: network.as_ref(), preprocessing, batch: self.conventions.batch };
         Ok(extractor.features(source, layers, &self.cache)?)
     }
 }
@@ -124,7 +138,11 @@ pub fn unusable(error: WeightsError) -> anyhow::Error {
 ///
 /// # Errors
 /// When they are not.
-pub fn check_stored(stored: StoredWeights, path: &Path, sha256: Option<&str>) -> Result<(), DataError> {
+pub fn check_stored(
+    stored: StoredWeights,
+    path: &Path,
+    sha256: Option<&str>,
+) -> Result<(), DataError> {
     let StoredWeights::Published(published) = stored else { return Ok(()) };
     if published.path().is_ok_and(|stored| stored == path) && sha256 != Some(published.sha256) {
         return Err(DataError(format!(

@@ -57,7 +57,13 @@ impl Side {
     ///
     /// # Errors
     /// When there are no pictures, or fewer than asked for.
-    pub fn open(path: &Path, flag: &'static str, wanted: &Wanted<'_>, count: Option<usize>, seed: u64) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        flag: &'static str,
+        wanted: &Wanted<'_>,
+        count: Option<usize>,
+        seed: u64,
+    ) -> Result<Self> {
         if InputKind::of(path) == InputKind::Npz {
             let contents = npz::read(path).map_err(|e| match e {
                 NpzError::File(e) => anyhow::Error::from(e),
@@ -66,7 +72,10 @@ impl Side {
             let contents = match (count, contents.features) {
                 (None, features) => NpzContents { features, ..contents },
                 (Some(_), None) => {
-                    let text = format!("-n: {flag} {} holds statistics, not single pictures", path.display());
+                    let text = format!(
+                        "-n: {flag} {} holds statistics, not single pictures",
+                        path.display()
+                    );
                     return Err(UsageError(text).into());
                 }
                 (Some(n), Some(rows)) => {
@@ -89,7 +98,9 @@ impl Side {
         let available = source.len();
         let indices = match count {
             None => (0..available).collect(),
-            Some(n) => drawn(path, flag, available, n, seed)?.into_iter().map(|i| i as usize).collect(),
+            Some(n) => {
+                drawn(path, flag, available, n, seed)?.into_iter().map(|i| i as usize).collect()
+            }
         };
         let checkpoint_crc32 = match InputKind::of(path) {
             InputKind::Run => {
@@ -137,7 +148,9 @@ impl Side {
             Content::Pictures { indices, .. } => Some(indices.len()),
             Content::File(contents) => match &contents.features {
                 Some(features) => Some(features.count()),
-                None => contents.facts.as_ref().and_then(|f| f["count"].as_u64()).map(|n| n as usize),
+                None => {
+                    contents.facts.as_ref().and_then(|f| f["count"].as_u64()).map(|n| n as usize)
+                }
             },
         }
     }
@@ -146,7 +159,9 @@ impl Side {
     #[must_use]
     pub fn pictures(&self) -> Option<Selection<'_>> {
         match &self.content {
-            Content::Pictures { source, indices } => Some(Selection::new(source.as_ref(), indices.clone())),
+            Content::Pictures { source, indices } => {
+                Some(Selection::new(source.as_ref(), indices.clone()))
+            }
             Content::File(_) => None,
         }
     }
@@ -160,7 +175,9 @@ impl Side {
             return Ok(identity.clone());
         }
         let identity = match &self.content {
-            Content::Pictures { .. } => self.pictures().map_or(Ok(None), |pictures| pictures.identity())?,
+            Content::Pictures { .. } => {
+                self.pictures().map_or(Ok(None), |pictures| pictures.identity())?
+            }
             Content::File(contents) => Some(identity_of(contents)),
         };
         Ok(self.identity.get_or_init(|| identity).clone())
@@ -190,7 +207,12 @@ impl Side {
     ///
     /// # Errors
     /// When a picture cannot be read, or a file was computed under other conventions.
-    pub fn take(&self, lab: &Lab, protocol: &Protocol, layers: &[FeatureLayer]) -> Result<Vec<Taken>> {
+    pub fn take(
+        &self,
+        lab: &Lab,
+        protocol: &Protocol,
+        layers: &[FeatureLayer],
+    ) -> Result<Vec<Taken>> {
         match &self.content {
             Content::Pictures { source, indices } => {
                 let Some(first) = layers.first() else { return Ok(Vec::new()) };
@@ -200,7 +222,9 @@ impl Side {
                 let features = lab.features(protocol, &pictures, first.network, &layers)?;
                 Ok(features.into_iter().map(Taken::Rows).collect())
             }
-            Content::File(contents) => layers.iter().map(|layer| self.held(lab, contents, protocol, *layer)).collect(),
+            Content::File(contents) => {
+                layers.iter().map(|layer| self.held(lab, contents, protocol, *layer)).collect()
+            }
         }
     }
 
@@ -211,17 +235,24 @@ impl Side {
         protocol: &Protocol,
         FeatureLayer { network, layer }: FeatureLayer,
     ) -> Result<Taken> {
-        let refuse = |what: String| Err(DataError(format!("{} {}: {what}", self.flag, self.path.display())).into());
+        let refuse = |what: String| {
+            Err(DataError(format!("{} {}: {what}", self.flag, self.path.display())).into())
+        };
         if let (Some(loaded), Some(used)) = (lab.loaded(network), self.fact("weights_sha256"))
             && loaded.weights().sha256() != Some(used.as_str())
         {
-            return refuse(format!("it was computed with other weights (SHA-256 {used}) and is not comparable"));
+            return refuse(format!(
+                "it was computed with other weights (SHA-256 {used}) and is not comparable"
+            ));
         }
         if let Some(facts) = &contents.facts {
-            let expected = [("protocol", protocol.name), ("network", network.name), ("layer", layer.name)];
+            let expected =
+                [("protocol", protocol.name), ("network", network.name), ("layer", layer.name)];
             for (key, wanted) in expected {
                 if let Some(found) = facts[key].as_str().filter(|found| *found != wanted) {
-                    return refuse(format!("it was computed with {key} {found}, not {wanted}, and is not comparable"));
+                    return refuse(format!(
+                        "it was computed with {key} {found}, not {wanted}, and is not comparable"
+                    ));
                 }
             }
         }
@@ -237,12 +268,21 @@ impl Side {
             }
             return Ok(Taken::Rows(features.clone()));
         }
-        let Some(statistics) = &contents.statistics else { return refuse("it holds neither mu and sigma nor feats".into()) };
+        let Some(statistics) = &contents.statistics else {
+            return refuse("it holds neither mu and sigma nor feats".into());
+        };
         if statistics.mean.len() != d {
-            return refuse(format!("its mean has {} dimensions, {} {} has {d}", statistics.mean.len(), network.name, layer.name));
+            return refuse(format!(
+                "its mean has {} dimensions, {} {} has {d}",
+                statistics.mean.len(),
+                network.name,
+                layer.name
+            ));
         }
-        let gaussian = Gaussian::new(statistics.mean.clone(), &statistics.covariance, d)
-            .map_err(|e| DataError(format!("{} {}: {}", self.flag, self.path.display(), one_line(&e))))?;
+        let gaussian =
+            Gaussian::new(statistics.mean.clone(), &statistics.covariance, d).map_err(|e| {
+                DataError(format!("{} {}: {}", self.flag, self.path.display(), one_line(&e)))
+            })?;
         Ok(Taken::Gaussian(gaussian))
     }
 }
@@ -251,9 +291,18 @@ impl Side {
 ///
 /// # Errors
 /// When there are fewer.
-fn drawn(path: &Path, flag: &str, available: usize, n: usize, seed: u64) -> Result<Vec<u32>, UsageError> {
+fn drawn(
+    path: &Path,
+    flag: &str,
+    available: usize,
+    n: usize,
+    seed: u64,
+) -> Result<Vec<u32>, UsageError> {
     if n > available {
-        return Err(UsageError(format!("-n {n}: {flag} {} has only {available} pictures", path.display())));
+        return Err(UsageError(format!(
+            "-n {n}: {flag} {} has only {available} pictures",
+            path.display()
+        )));
     }
     let mut drawn = rng::stream(seed, &format!("evaluate {flag}"), 0).permutation(available);
     drawn.truncate(n);
@@ -268,7 +317,11 @@ fn identity_of(contents: &NpzContents) -> String {
         features.values().iter().for_each(|v| hash.update(v.to_le_bytes()));
     }
     if let Some(statistics) = &contents.statistics {
-        statistics.mean.iter().chain(&statistics.covariance).for_each(|v| hash.update(v.to_le_bytes()));
+        statistics
+            .mean
+            .iter()
+            .chain(&statistics.covariance)
+            .for_each(|v| hash.update(v.to_le_bytes()));
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -308,7 +361,11 @@ impl Taken {
     ///
     /// # Errors
     /// When there are only statistics.
-    pub fn rows(&self, metric: impl std::fmt::Display, flag: &str) -> Result<&Features, UsageError> {
+    pub fn rows(
+        &self,
+        metric: impl std::fmt::Display,
+        flag: &str,
+    ) -> Result<&Features, UsageError> {
         match self {
             Self::Rows(features) => Ok(features),
             Self::Gaussian(_) => Err(only_statistics(metric, flag)),
@@ -319,7 +376,11 @@ impl Taken {
     ///
     /// # Errors
     /// When there are only statistics.
-    pub fn into_rows(self, metric: impl std::fmt::Display, flag: &str) -> Result<Features, UsageError> {
+    pub fn into_rows(
+        self,
+        metric: impl std::fmt::Display,
+        flag: &str,
+    ) -> Result<Features, UsageError> {
         match self {
             Self::Rows(features) => Ok(features),
             Self::Gaussian(_) => Err(only_statistics(metric, flag)),
@@ -328,5 +389,7 @@ impl Taken {
 }
 
 fn only_statistics(metric: impl std::fmt::Display, flag: &str) -> UsageError {
-    UsageError(format!("{metric}: {flag} is a file of statistics, which allows only fid; use pictures, or a file with feats"))
+    UsageError(format!(
+        "{metric}: {flag} is a file of statistics, which allows only fid; use pictures, or a file with feats"
+    ))
 }

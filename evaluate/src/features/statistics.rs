@@ -65,7 +65,8 @@ pub fn run(options: &StatisticsOptions) -> Result<()> {
         "weights_sha256": network.weights().sha256(), "step": side.step, "fledge": env!("CARGO_PKG_VERSION"),
     });
     // Symmetric: a column is a row.
-    let covariance = gaussian.covariance.col_iter().flat_map(|column| column.iter().copied()).collect();
+    let covariance =
+        gaussian.covariance.col_iter().flat_map(|column| column.iter().copied()).collect();
     let statistics = Statistics { mean: gaussian.mean, covariance };
     let features = options.with_features.then_some(features);
     let contents = NpzContents { statistics: Some(statistics), features, facts: Some(facts) };

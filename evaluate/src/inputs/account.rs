@@ -22,13 +22,24 @@ const SUFFIXES: usize = 6;
 /// # Errors
 /// When a skipped file would be read by the library of one of `protocols`: the numbers would
 /// differ.
-pub(super) fn tell(archive: &Archive, pictures: &[usize], protocols: &[&'static Protocol]) -> Result<()> {
+pub(super) fn tell(
+    archive: &Archive,
+    pictures: &[usize],
+    protocols: &[&'static Protocol],
+) -> Result<()> {
     let path = archive.path().display();
     let names = archive.names();
-    let unread = || names.iter().enumerate().filter(|(i, _)| pictures.binary_search(i).is_err()).map(|(_, name)| name);
+    let unread = || {
+        names
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| pictures.binary_search(i).is_err())
+            .map(|(_, name)| name)
+    };
     let is_plain = |name: &&Name| !is_hidden(name) && !KNOWN.contains(&base(name).as_str());
     for protocol in protocols {
-        let lost: Vec<&Name> = unread().filter(is_plain).filter(|name| protocol.files.reads(&base(name))).collect();
+        let lost: Vec<&Name> =
+            unread().filter(is_plain).filter(|name| protocol.files.reads(&base(name))).collect();
         if let [first, ..] = &lost[..] {
             return Err(DataError(format!(
                 "{path}: {protocol} would also measure {} that fledge cannot read ({}; the first: {first}): convert to \
@@ -90,13 +101,19 @@ fn counted<'a>(names: impl Iterator<Item = &'a Name>) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for name in names {
         let base = base(name);
-        let suffix = base.rsplit_once('.').map_or("no suffix".to_owned(), |(_, suffix)| format!(".{suffix}"));
+        let suffix = base
+            .rsplit_once('.')
+            .map_or("no suffix".to_owned(), |(_, suffix)| format!(".{suffix}"));
         *counts.entry(suffix).or_default() += 1;
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let more = counts.len().saturating_sub(SUFFIXES);
-    let mut told: Vec<String> = counts.into_iter().take(SUFFIXES).map(|(suffix, count)| format!("{suffix} {count}")).collect();
+    let mut told: Vec<String> = counts
+        .into_iter()
+        .take(SUFFIXES)
+        .map(|(suffix, count)| format!("{suffix} {count}"))
+        .collect();
     if more > 0 {
         told.push(format!("{more} more suffixes"));
     }
@@ -109,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_library_skips_files_by_suffix_case_and_folder() {
-        let names = |names: &[&str]| names.iter().map(|name| Name(name.as_bytes().to_vec())).collect::<Vec<_>>();
+        let names = |names: &[&str]| {
+            names.iter().map(|name| Name(name.as_bytes().to_vec())).collect::<Vec<_>>()
+        };
         let skipped = |protocol: &str, of: &[&str], in_folder: bool| {
             let of = names(of);
             let protocol = Protocol::of(protocol).expect("protocol");
@@ -127,6 +146,9 @@ mod tests {
             assert_eq!(skipped(protocol, &mixed, in_folder), expected, "{protocol} {in_folder}");
         }
         assert_eq!(skipped("pytorch-fid", &["a/1.png", "b/2.png"], true), 0);
-        assert_eq!(counted(names(&["a.tif", "b.tif", "c", "d.jpg.1"]).iter()), ".tif 2, .1 1, no suffix 1");
+        assert_eq!(
+            counted(names(&["a.tif", "b.tif", "c", "d.jpg.1"]).iter()),
+            ".tif 2, .1 1, no suffix 1"
+        );
     }
 }

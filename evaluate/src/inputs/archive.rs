@@ -38,7 +38,8 @@ impl ArchivePictures {
         let archive = Archive::open(path)?;
         let entries: Vec<usize> = archive.pictures().collect();
         let arrays = if entries.is_empty() {
-            arrays::read(&archive).map_err(|e| DataError(format!("{}: {}", path.display(), one_line(&e))))?
+            arrays::read(&archive)
+                .map_err(|e| DataError(format!("{}: {}", path.display(), one_line(&e))))?
         } else {
             Vec::new()
         };
@@ -73,8 +74,13 @@ impl ArchivePictures {
     fn decode(&self, entry: usize) -> Result<RgbPicture, SourceError> {
         let failed = |cause| SourceError { origin: self.origin(), cause };
         let bytes = self.archive.read(entry, FILE_LIMIT).map_err(|e| failed(Box::new(e)))?;
-        let picture = Picture::decode_opaque(&bytes, &Limits::default())
-            .map_err(|e| failed(Box::new(DataError(format!("{}: {}", self.archive.names()[entry], one_line(&e))))))?;
+        let picture = Picture::decode_opaque(&bytes, &Limits::default()).map_err(|e| {
+            failed(Box::new(DataError(format!(
+                "{}: {}",
+                self.archive.names()[entry],
+                one_line(&e)
+            ))))
+        })?;
         Ok(picture.into())
     }
 }
@@ -106,7 +112,8 @@ impl PictureSource for ArchivePictures {
         if !self.arrays.is_empty() {
             return self.array_labels();
         }
-        let names: Vec<&Name> = self.entries.iter().map(|&entry| &self.archive.names()[entry]).collect();
+        let names: Vec<&Name> =
+            self.entries.iter().map(|&entry| &self.archive.names()[entry]).collect();
         self.listed(&names).or_else(|| class_folders(&names))
     }
 }
@@ -115,8 +122,11 @@ impl ArchivePictures {
     /// From arrays of classes, if every array of pictures has one and there are at least two
     /// classes.
     fn array_labels(&self) -> Option<Labels> {
-        let all: Option<Vec<&[u32]>> =
-            self.arrays.iter().map(|array| array.labels.as_ref().map(|(_, labels)| &labels[..])).collect();
+        let all: Option<Vec<&[u32]>> = self
+            .arrays
+            .iter()
+            .map(|array| array.labels.as_ref().map(|(_, labels)| &labels[..]))
+            .collect();
         let of = all?.concat();
         let most = of.iter().max().filter(|most| **most > 0)?;
         Some(Labels { names: (0..=*most).map(|number| number.to_string()).collect(), of })
@@ -126,12 +136,13 @@ impl ArchivePictures {
     fn listed(&self, names: &[&Name]) -> Option<Labels> {
         let root = self.archive.root_of(stylegan::LABELS).ok()?;
         let at = self.archive.find(&[&root[..], stylegan::LABELS.as_bytes()].concat())?;
-        let table = match self.archive.read(at, TABLE_LIMIT).map(|bytes| stylegan::Table::parse(&bytes)) {
-            Ok(Ok(table)) => table,
-            // A damaged file, or one of another program: without labels no number is affected.
-            Ok(Err(error)) => return self.unread(&error),
-            Err(error) => return self.unread(&error),
-        };
+        let table =
+            match self.archive.read(at, TABLE_LIMIT).map(|bytes| stylegan::Table::parse(&bytes)) {
+                Ok(Ok(table)) => table,
+                // A damaged file, or one of another program: without labels no number is affected.
+                Ok(Err(error)) => return self.unread(&error),
+                Err(error) => return self.unread(&error),
+            };
         if table.labels.is_empty() {
             return None;
         }
@@ -162,7 +173,8 @@ fn class_folders(names: &[&Name]) -> Option<Labels> {
     if names.iter().all(|name| stylegan::is_numbered(&name.to_string())) {
         return None;
     }
-    let mut folders: Vec<Vec<&[u8]>> = names.iter().map(|name| name.0.split(|&b| b == b'/').collect()).collect();
+    let mut folders: Vec<Vec<&[u8]>> =
+        names.iter().map(|name| name.0.split(|&b| b == b'/').collect()).collect();
     // The last part is the file's name.
     folders.iter_mut().for_each(|parts| parts.truncate(parts.len() - 1));
     let depth = (0..).find(|&depth| {
@@ -170,7 +182,8 @@ fn class_folders(names: &[&Name]) -> Option<Labels> {
         let first = at.next().flatten();
         first.is_none() || at.any(|part| part != first)
     })?;
-    let of: Vec<&[u8]> = folders.iter().map(|parts| parts.get(depth).copied()).collect::<Option<_>>()?;
+    let of: Vec<&[u8]> =
+        folders.iter().map(|parts| parts.get(depth).copied()).collect::<Option<_>>()?;
     let mut classes = of.clone();
     classes.sort_unstable();
     classes.dedup();
@@ -193,7 +206,10 @@ mod tests {
     fn pictures_in_class_folders_have_labels() {
         let two = Some((vec!["cat".to_owned(), "dog".to_owned()], vec![0, 0, 1]));
         assert_eq!(labels(&["cat/1.png", "cat/b/2.png", "dog/1.png"]), two);
-        assert_eq!(labels(&["all/train/cat/1.png", "all/train/cat/2.png", "all/train/dog/1.png"]), two);
+        assert_eq!(
+            labels(&["all/train/cat/1.png", "all/train/cat/2.png", "all/train/dog/1.png"]),
+            two
+        );
     }
 
     #[test]

@@ -83,10 +83,15 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
             return Ok((Box::new(run), Some(step)));
         }
         InputKind::Npz => {
-            let text = format!("{}: a .npz file holds statistics or features; pictures are needed here", path.display());
+            let text = format!(
+                "{}: a .npz file holds statistics or features; pictures are needed here",
+                path.display()
+            );
             return Err(UsageError(text).into());
         }
-        InputKind::Dataset => Box::new(SplitPictures::new(Arc::new(Dataset::open(path)?), wanted.split)?),
+        InputKind::Dataset => {
+            Box::new(SplitPictures::new(Arc::new(Dataset::open(path)?), wanted.split)?)
+        }
         InputKind::Pictures => {
             let pictures = ArchivePictures::open(path)?;
             pictures.account(wanted.protocols)?;

@@ -88,7 +88,10 @@ pub fn is_npz(path: &Path) -> bool {
 /// DiT and EDM.
 #[must_use]
 pub fn holds_pictures(path: &Path) -> bool {
-    let Ok(mut zip) = File::open(path).map_err(drop).and_then(|file| ZipArchive::new(BufReader::new(file)).map_err(drop)) else {
+    let Ok(mut zip) = File::open(path)
+        .map_err(drop)
+        .and_then(|file| ZipArchive::new(BufReader::new(file)).map_err(drop))
+    else {
         return false;
     };
     if ["mu.npy", "sigma.npy", "feats.npy"].iter().any(|name| zip.index_for_name(name).is_some()) {
@@ -107,13 +110,20 @@ pub fn holds_pictures(path: &Path) -> bool {
 /// unexpected shape or type, or values that are not finite.
 /// [`Gaussian::new`](crate::metrics::fid::Gaussian::new) checks that `sigma` is a covariance.
 pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
-    let open = File::open(path).map_err(|source| FsError { operation: "open", path: path.to_owned(), source })?;
+    let open = File::open(path).map_err(|source| FsError {
+        operation: "open",
+        path: path.to_owned(),
+        source,
+    })?;
     let mut npz = Npz {
-        zip: ZipArchive::new(BufReader::new(open))
-            .map_err(|e| NpzError::NoZip { path: path.to_owned(), source: DataError(e.to_string()) })?,
+        zip: ZipArchive::new(BufReader::new(open)).map_err(|e| NpzError::NoZip {
+            path: path.to_owned(),
+            source: DataError(e.to_string()),
+        })?,
         path,
     };
-    let (mean, covariance) = (npz.array("mu.npy", f64::from, |v| v)?, npz.array("sigma.npy", f64::from, |v| v)?);
+    let (mean, covariance) =
+        (npz.array("mu.npy", f64::from, |v| v)?, npz.array("sigma.npy", f64::from, |v| v)?);
     let statistics = match (mean, covariance) {
         (Some(mean), Some(covariance)) => Some(npz.statistics(mean, covariance)?),
         _ => None,
@@ -121,7 +131,12 @@ pub fn read(path: &Path) -> Result<NpzContents, NpzError> {
     let features = npz.array("feats.npy", |v| v, |v| v as f32)?;
     let features = features.map(|array| npz.features(array)).transpose()?;
     if statistics.is_none() && features.is_none() {
-        let names: Vec<String> = npz.zip.file_names_raw().take(8).map(|n| String::from_utf8_lossy(n).into_owned()).collect();
+        let names: Vec<String> = npz
+            .zip
+            .file_names_raw()
+            .take(8)
+            .map(|n| String::from_utf8_lossy(n).into_owned())
+            .collect();
         return Err(NpzError::Nothing {
             path: path.to_owned(),
             source: DataError(format!("it contains [{}]", names.join(", "))),
@@ -138,7 +153,11 @@ struct Npz<'a, R> {
 
 impl<R: Read + Seek> Npz<'_, R> {
     fn unusable(&self, member: &str, what: impl Into<String>) -> NpzError {
-        NpzError::Member { path: self.path.to_owned(), member: member.to_owned(), source: DataError(what.into()) }
+        NpzError::Member {
+            path: self.path.to_owned(),
+            member: member.to_owned(),
+            source: DataError(what.into()),
+        }
     }
 
     /// The array of `member`, if it exists, with `of4` and `of8` converting its values.
@@ -161,12 +180,18 @@ impl<R: Read + Seek> Npz<'_, R> {
 
     fn statistics(&self, mean: Array<f64>, covariance: Array<f64>) -> Result<Statistics, NpzError> {
         let &[d] = &mean.shape[..] else {
-            return Err(self.unusable("mu.npy", format!("it has the shape {:?}, not [d]", mean.shape)));
+            return Err(
+                self.unusable("mu.npy", format!("it has the shape {:?}, not [d]", mean.shape))
+            );
         };
         if d == 0 || covariance.shape != [d, d] {
-            return Err(
-                self.unusable("sigma.npy", format!("it has the shape {:?}, not [{d}, {d}], the shape for mu", covariance.shape))
-            );
+            return Err(self.unusable(
+                "sigma.npy",
+                format!(
+                    "it has the shape {:?}, not [{d}, {d}], the shape for mu",
+                    covariance.shape
+                ),
+            ));
         }
         self.finite("mu.npy", mean.values.iter().all(|v| v.is_finite()))?;
         let values = covariance.values;
@@ -176,10 +201,13 @@ impl<R: Read + Seek> Npz<'_, R> {
 
     fn features(&self, array: Array<f32>) -> Result<Features, NpzError> {
         let &[n, d] = &array.shape[..] else {
-            return Err(self.unusable("feats.npy", format!("it has the shape {:?}, not [n, d]", array.shape)));
+            return Err(self
+                .unusable("feats.npy", format!("it has the shape {:?}, not [n, d]", array.shape)));
         };
         if n == 0 || d == 0 {
-            return Err(self.unusable("feats.npy", format!("it has the shape [{n}, {d}]: no features")));
+            return Err(
+                self.unusable("feats.npy", format!("it has the shape [{n}, {d}]: no features"))
+            );
         }
         self.finite("feats.npy", array.values.iter().all(|v| v.is_finite()))?;
         Ok(Features::new(array.values, d))
@@ -197,7 +225,9 @@ impl<R: Read + Seek> Npz<'_, R> {
             Ok(file) => file.take(FACTS_LIMIT + 1).read_to_end(&mut bytes).map(drop),
             Err(error) => Err(error.into()),
         };
-        let value = read.map_err(|e| e.to_string()).and_then(|()| serde_json::from_slice(&bytes).map_err(|e| e.to_string()));
+        let value = read
+            .map_err(|e| e.to_string())
+            .and_then(|()| serde_json::from_slice(&bytes).map_err(|e| e.to_string()));
         value.map(Some).map_err(|what| self.unusable(FACTS, what))
     }
 }

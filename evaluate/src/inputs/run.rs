@@ -36,7 +36,8 @@ impl RunPictures {
         let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
         sampler.latents()?;
         let file = format!("{}.safetensors", Weights::Averaged.part(sampler.role()));
-        let generator = meta.files.get(&file).with_context(|| format!("meta.json does not list {file}"))?;
+        let generator =
+            meta.files.get(&file).with_context(|| format!("meta.json does not list {file}"))?;
         let maker = serde_json::to_string(&(generator, &meta.config, arithmetic(wanted.device)))?;
         Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, maker })
     }
@@ -64,10 +65,17 @@ impl PictureSource for RunPictures {
 
     fn known_identity(&self) -> Option<String> {
         // Another version may draw or compute differently.
-        let mut hash = Sha256::new_with_prefix(concat!("fledge ", env!("CARGO_PKG_VERSION"), " generated pictures 1\0"));
+        let mut hash = Sha256::new_with_prefix(concat!(
+            "fledge ",
+            env!("CARGO_PKG_VERSION"),
+            " generated pictures 1\0"
+        ));
         hash.update(&self.maker);
         hash.update(format!("\0seeds 0 to {}", self.count));
-        Some(format!("generated-{}", hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>()))
+        Some(format!(
+            "generated-{}",
+            hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>()
+        ))
     }
 
     /// The seed.

@@ -34,7 +34,9 @@ impl Class {
 /// When one does not.
 pub fn check(fake: &Side, real: Option<&Side>) -> Result<(), UsageError> {
     for (flag, side) in [("--fake", Some(fake)), ("--real", real)] {
-        let Some(side) = side else { return Err(UsageError("--per-class: --real is needed".into())) };
+        let Some(side) = side else {
+            return Err(UsageError("--per-class: --real is needed".into()));
+        };
         if side.labels().is_none() {
             return Err(UsageError(format!(
                 "--per-class: the pictures of {flag} {} have no classes; use a data set with classes, a class-conditional \
@@ -53,10 +55,12 @@ pub fn check(fake: &Side, real: Option<&Side>) -> Result<(), UsageError> {
 /// When there are only statistics.
 pub fn each(fake: &Side, real: Option<&Side>, inputs: &Inputs<'_>) -> Result<Vec<Class>> {
     let (Some(real), Some(real_rows)) = (real, inputs.real) else { return Ok(Vec::new()) };
-    let (Some((real_names, real_of)), Some((fake_names, fake_of))) = (real.labels(), fake.labels()) else {
+    let (Some((real_names, real_of)), Some((fake_names, fake_of))) = (real.labels(), fake.labels())
+    else {
         return Ok(Vec::new());
     };
-    let (generated_rows, real_rows) = (inputs.generated.rows("per class", "--fake")?, real_rows.rows("per class", "--real")?);
+    let (generated_rows, real_rows) =
+        (inputs.generated.rows("per class", "--fake")?, real_rows.rows("per class", "--real")?);
     let mut classes = Vec::new();
     for (index, name) in real_names.iter().enumerate() {
         let Some(fake_index) = fake_names.iter().position(|n| n == name) else {

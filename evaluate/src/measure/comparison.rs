@@ -117,8 +117,12 @@ impl<'a> Comparison<'a> {
         if lab.conventions.weights.iter().any(|w| w.network.is_none())
             && !plan.iter().any(|(.., layer)| layer.is_some_and(|l| l.network == main))
         {
-            let used = plan.iter().find_map(|(.., layer)| *layer).map_or("vgg16", |l| l.network.name);
-            let text = format!("--weights: {} is not used by these metrics; name the network: --weights {used}=FILE", main.name);
+            let used =
+                plan.iter().find_map(|(.., layer)| *layer).map_or("vgg16", |l| l.network.name);
+            let text = format!(
+                "--weights: {} is not used by these metrics; name the network: --weights {used}=FILE",
+                main.name
+            );
             return Err(UsageError(text).into());
         }
         if options.metrics.iter().any(|m| m.needs() == Needs::Generator) {
@@ -141,12 +145,14 @@ impl<'a> Comparison<'a> {
             _ => None,
         };
         let training = match training_of(options)? {
-            Some((path, split)) => Some(Side::open(path, "--train", &Wanted { split, ..wanted }, None, seed)?),
+            Some((path, split)) => {
+                Some(Side::open(path, "--train", &Wanted { split, ..wanted }, None, seed)?)
+            }
             None => None,
         };
         let sides = [real.as_ref(), training.as_ref()];
-        let pictures =
-            InputKind::of(&options.fake) != InputKind::Npz || sides.into_iter().flatten().any(|side| side.pictures().is_some());
+        let pictures = InputKind::of(&options.fake) != InputKind::Npz
+            || sides.into_iter().flatten().any(|side| side.pictures().is_some());
         let (mut lacking, mut lack) = (Vec::new(), None);
         for &(protocol, metric, layer) in &plan {
             let loaded = match layer {
@@ -166,13 +172,19 @@ impl<'a> Comparison<'a> {
             return Err(error);
         }
         // By default a run generates as many pictures as there are real ones.
-        let compared = options.generate.or(options.count).or_else(|| real.as_ref().and_then(Side::count));
+        let compared =
+            options.generate.or(options.count).or_else(|| real.as_ref().and_then(Side::count));
         let generated = match (compared, InputKind::of(&options.fake)) {
             (Some(n), _) => n,
-            (None, InputKind::Run) if options.metrics.iter().all(|m| m.needs() == Needs::Generator) => 1,
+            (None, InputKind::Run)
+                if options.metrics.iter().all(|m| m.needs() == Needs::Generator) =>
+            {
+                1
+            }
             (None, InputKind::Run) => {
                 let run = options.fake.display();
-                let text = format!("--generate is needed: the number of pictures that {run} generates");
+                let text =
+                    format!("--generate is needed: the number of pictures that {run} generates");
                 return Err(UsageError(text).into());
             }
             (None, _) => 0,
@@ -195,7 +207,8 @@ impl<'a> Comparison<'a> {
             protocols: &self.lab.conventions.protocols,
         };
         // A run generates the wanted number; of other pictures a part may be drawn.
-        let part = if InputKind::of(&options.fake) == InputKind::Run { None } else { options.count };
+        let part =
+            if InputKind::of(&options.fake) == InputKind::Run { None } else { options.count };
         let fake = Side::open(&options.fake, "--fake", &wanted, part, self.lab.conventions.seed)?;
         fake.check_comparable(self.real.as_ref())?;
         if options.per_class {
@@ -205,7 +218,8 @@ impl<'a> Comparison<'a> {
         for &protocol in &self.lab.conventions.protocols {
             let lacks = |metric: &Metric| self.lacking.contains(&(protocol, *metric));
             let of_protocol = plan.iter().filter(|(p, metric, _)| *p == protocol && !lacks(metric));
-            let plan: Vec<(Metric, Option<FeatureLayer>)> = of_protocol.map(|(_, metric, layer)| (*metric, *layer)).collect();
+            let plan: Vec<(Metric, Option<FeatureLayer>)> =
+                of_protocol.map(|(_, metric, layer)| (*metric, *layer)).collect();
             results.extend(self.under(protocol, &plan, &fake, options, &mut failed)?);
         }
         Ok(Outcome { results, failed })
@@ -237,8 +251,13 @@ impl<'a> Comparison<'a> {
         self.real.as_ref().map_or(Ok(None), Side::identity)
     }
 
-    fn reference(&self, protocol: &'static Protocol, plan: &[(Metric, Option<FeatureLayer>)]) -> Result<Rc<ReferenceSets>> {
-        let found = self.taken.borrow().iter().find(|(p, sets)| *p == protocol && sets.has(plan)).cloned();
+    fn reference(
+        &self,
+        protocol: &'static Protocol,
+        plan: &[(Metric, Option<FeatureLayer>)],
+    ) -> Result<Rc<ReferenceSets>> {
+        let found =
+            self.taken.borrow().iter().find(|(p, sets)| *p == protocol && sets.has(plan)).cloned();
         if let Some((_, reference)) = found {
             return Ok(reference);
         }
@@ -260,7 +279,9 @@ fn no_run(path: &Path, flag: &str) -> Result<(), UsageError> {
     match InputKind::of(path) {
         InputKind::Run => {
             let path = path.display();
-            Err(UsageError(format!("{flag} {path}: it is a run, which generates pictures: use --fake")))
+            Err(UsageError(format!(
+                "{flag} {path}: it is a run, which generates pictures: use --fake"
+            )))
         }
         _ => Ok(()),
     }
@@ -287,13 +308,19 @@ fn training_of(options: &MeasureOptions) -> Result<Option<(&Path, &'static str)>
 }
 
 fn layers(plan: &[(Metric, Option<FeatureLayer>)], wanted: &[Needs]) -> Vec<FeatureLayer> {
-    plan.iter().filter(|(m, _)| wanted.contains(&m.needs())).filter_map(|(_, layer)| *layer).collect()
+    plan.iter()
+        .filter(|(m, _)| wanted.contains(&m.needs()))
+        .filter_map(|(_, layer)| *layer)
+        .collect()
 }
 
 impl ReferenceSets {
     fn has(&self, plan: &[(Metric, Option<FeatureLayer>)]) -> bool {
-        let all_in = |sets: &FeatureSets, wanted: &[Needs]| layers(plan, wanted).iter().all(|layer| sets.get(*layer).is_ok());
-        all_in(&self.real, &[Needs::Real, Needs::RealAndTraining]) && all_in(&self.training, &[Needs::RealAndTraining])
+        let all_in = |sets: &FeatureSets, wanted: &[Needs]| {
+            layers(plan, wanted).iter().all(|layer| sets.get(*layer).is_ok())
+        };
+        all_in(&self.real, &[Needs::Real, Needs::RealAndTraining])
+            && all_in(&self.training, &[Needs::RealAndTraining])
     }
 }
 
@@ -340,7 +367,9 @@ impl Comparison<'_> {
         let mut results = Vec::new();
         for &(metric, layer) in plan {
             let begun = Instant::now();
-            let mut note = |error: anyhow::Error| note(failed, error.context(format!("{metric} under {protocol}")));
+            let mut note = |error: anyhow::Error| {
+                note(failed, error.context(format!("{metric} under {protocol}")))
+            };
             let Some(layer) = layer else {
                 match path_length::measure(self.lab, protocol, options) {
                     Ok(measured) => results.extend(measured),
@@ -363,15 +392,21 @@ impl Comparison<'_> {
             };
             let common = Common { metric, protocol, layer, fake: side, comparison: self };
             let real_content = self.real_content()?;
-            let mut add = |estimates: Vec<Estimate>, class: Option<String>, counts: Option<(usize, usize)>| {
-                let measurement = |estimate| common.measurement(estimate, class.clone(), counts, real_content.clone());
+            let mut add = |estimates: Vec<Estimate>,
+                           class: Option<String>,
+                           counts: Option<(usize, usize)>| {
+                let measurement = |estimate| {
+                    common.measurement(estimate, class.clone(), counts, real_content.clone())
+                };
                 results.extend(estimates.into_iter().map(measurement));
             };
             add(estimates, None, None);
             if options.per_class && matches!(metric, Metric::Kid | Metric::Fid) {
                 for class in classes::each(side, self.real.as_ref(), &inputs)? {
                     match estimate::estimates(metric, protocol, &class.inputs(), options) {
-                        Ok(estimates) => add(estimates, Some(class.name.clone()), Some(class.counts)),
+                        Ok(estimates) => {
+                            add(estimates, Some(class.name.clone()), Some(class.counts))
+                        }
                         Err(error) => note(error.context(format!("class {}", class.name))),
                     }
                 }
@@ -403,7 +438,8 @@ impl Common<'_> {
         let conventions = &lab.conventions;
         let needs = self.metric.needs();
         let real = self.comparison.real.as_ref().filter(|_| needs != Needs::Nothing);
-        let training = self.comparison.training.as_ref().filter(|_| needs == Needs::RealAndTraining);
+        let training =
+            self.comparison.training.as_ref().filter(|_| needs == Needs::RealAndTraining);
         let FeatureLayer { network, layer } = self.layer;
         let weights_sha256 = match lab.loaded(network) {
             Some(network) => network.weights().sha256().map(str::to_owned),
@@ -411,7 +447,11 @@ impl Common<'_> {
             None => self.fake.fact("weights_sha256"),
         };
         Measurement {
-            metric: format!("{}{}", estimate.name, conventions.suffix(self.protocol, self.metric, self.layer)),
+            metric: format!(
+                "{}{}",
+                estimate.name,
+                conventions.suffix(self.protocol, self.metric, self.layer)
+            ),
             protocol: self.protocol.name,
             value: estimate.value,
             std: estimate.std,

@@ -65,8 +65,14 @@ pub struct Estimate {
 ///
 /// # Errors
 /// When a side has only statistics but rows are needed, or too few pictures.
-pub fn estimates(metric: Metric, protocol: &Protocol, inputs: &Inputs<'_>, options: &MeasureOptions) -> Result<Vec<Estimate>> {
-    let unusable = |e: FeaturesError| anyhow::Error::from(DataError(format!("{metric}: {}", one_line(&e))));
+pub fn estimates(
+    metric: Metric,
+    protocol: &Protocol,
+    inputs: &Inputs<'_>,
+    options: &MeasureOptions,
+) -> Result<Vec<Estimate>> {
+    let unusable =
+        |e: FeaturesError| anyhow::Error::from(DataError(format!("{metric}: {}", one_line(&e))));
     let missing = |flag: &str| UsageError(format!("--metrics {metric}: {flag} is needed"));
     let real = || inputs.real.ok_or_else(|| missing("--real"));
     if metric == Metric::Fid {
@@ -77,13 +83,19 @@ pub fn estimates(metric: Metric, protocol: &Protocol, inputs: &Inputs<'_>, optio
         return score_estimates(protocol, generated).map_err(unusable);
     }
     let real = real()?.rows(metric, "--real")?;
-    let training = || -> Result<&Features> { Ok(inputs.training.ok_or_else(|| missing("--train"))?.rows(metric, "--train")?) };
+    let training = || -> Result<&Features> {
+        Ok(inputs.training.ok_or_else(|| missing("--train"))?.rows(metric, "--train")?)
+    };
     match metric {
         Metric::Kid => kid_estimates(protocol, generated, real, options).map_err(unusable),
-        Metric::FidInfinity => infinity_estimates(protocol, generated, real, options).map_err(unusable),
+        Metric::FidInfinity => {
+            infinity_estimates(protocol, generated, real, options).map_err(unusable)
+        }
         Metric::Prdc => prdc_estimates(protocol, generated, real, options).map_err(unusable),
         Metric::Mind => mind_estimates(generated, real, options).map_err(unusable),
-        Metric::Authenticity => authenticity_estimates(generated, training()?, real, options).map_err(unusable),
+        Metric::Authenticity => {
+            authenticity_estimates(generated, training()?, real, options).map_err(unusable)
+        }
         Metric::Ct => ct_estimates(generated, training()?, real, options),
         Metric::Fid | Metric::Is | Metric::Ppl => Ok(Vec::new()),
     }
@@ -96,7 +108,12 @@ fn numpy_seed(fixed: Option<u32>, options: &MeasureOptions) -> u32 {
     fixed.unwrap_or(options.conventions.seed as u32)
 }
 
-fn kid_estimates(protocol: &Protocol, generated: &Features, real: &Features, options: &MeasureOptions) -> Estimates {
+fn kid_estimates(
+    protocol: &Protocol,
+    generated: &Features,
+    real: &Features,
+    options: &MeasureOptions,
+) -> Estimates {
     let (kid, over): (Kid, SpreadOver) = match protocol.kid {
         Some(KidRule::Subsets { seed, first }) => {
             let default = Subsets::default();
@@ -116,10 +133,14 @@ fn kid_estimates(protocol: &Protocol, generated: &Features, real: &Features, opt
     };
     if let Some(asked) = kid.shrunk_from {
         let size = kid.subset_size;
-        tracing::warn!("KID: subsets of {size} pictures instead of {asked}: a set has no more (--kid-subset-size)");
+        tracing::warn!(
+            "KID: subsets of {size} pictures instead of {asked}: a set has no more (--kid-subset-size)"
+        );
     }
     if kid.subsets > 1 && kid.subset_size == generated.count() && kid.subset_size == real.count() {
-        tracing::warn!("KID: every subset is both whole sets, so the spread of 0 is meaningless (--kid-subset-size)");
+        tracing::warn!(
+            "KID: every subset is both whole sets, so the spread of 0 is meaningless (--kid-subset-size)"
+        );
     }
     Ok(vec![Estimate {
         name: "kid",
@@ -128,28 +149,46 @@ fn kid_estimates(protocol: &Protocol, generated: &Features, real: &Features, opt
         std: (kid.subsets > 1).then_some(kid.std),
         over: (kid.subsets > 1).then_some(over),
         count: (kid.subsets > 1).then_some(kid.subsets),
-        subsets: Some(KidSubsets { count: kid.subsets, size: kid.subset_size, asked: kid.shrunk_from }),
+        subsets: Some(KidSubsets {
+            count: kid.subsets,
+            size: kid.subset_size,
+            asked: kid.shrunk_from,
+        }),
         ..Estimate::default()
     }])
 }
 
-fn fid_estimates(protocol: &Protocol, generated: &Taken, real: &Taken, options: &MeasureOptions) -> Estimates {
+fn fid_estimates(
+    protocol: &Protocol,
+    generated: &Taken,
+    real: &Taken,
+    options: &MeasureOptions,
+) -> Estimates {
     let divisor = protocol.fid.unwrap_or_default();
-    let counted = |taken: &Taken| if let Taken::Rows(rows) = taken { rows.count() } else { usize::MAX };
+    let counted =
+        |taken: &Taken| if let Taken::Rows(rows) = taken { rows.count() } else { usize::MAX };
     let least = counted(generated).min(counted(real));
     if least < RELIABLE_COUNT {
-        tracing::warn!("FID of {least} pictures is unreliable: it depends on the count below {RELIABLE_COUNT}; prefer KID");
+        tracing::warn!(
+            "FID of {least} pictures is unreliable: it depends on the count below {RELIABLE_COUNT}; prefer KID"
+        );
     }
     let (a, b) = match (generated, real) {
         (Taken::Rows(a), Taken::Rows(b)) => (a, b),
         (Taken::Gaussian(a), Taken::Gaussian(b)) => {
-            return Ok(vec![Estimate { name: "fid", value: fid::frechet(a.clone(), b.clone())?, ..Estimate::default() }]);
+            return Ok(vec![Estimate {
+                name: "fid",
+                value: fid::frechet(a.clone(), b.clone())?,
+                ..Estimate::default()
+            }]);
         }
         // The distance is symmetric.
-        (Taken::Rows(rows), Taken::Gaussian(fixed)) | (Taken::Gaussian(fixed), Taken::Rows(rows)) => {
+        (Taken::Rows(rows), Taken::Gaussian(fixed))
+        | (Taken::Gaussian(fixed), Taken::Rows(rows)) => {
             features::check_one("given", rows, 2)?;
             let fixed = Reference::new(Moments::from(fixed.clone()))?;
-            let of_half = |rows: &Features, _: &Features| Ok([fixed.distance(&Moments::of(rows, divisor))?]);
+            let of_half =
+                |rows: &Features, _: &Features| Ok([fixed.distance(&Moments::of(rows, divisor))?]);
             return with_halves(["fid"], rows, rows, options, of_half);
         }
     };
@@ -157,7 +196,12 @@ fn fid_estimates(protocol: &Protocol, generated: &Taken, real: &Taken, options: 
     with_halves(["fid"], a, b, options, fid)
 }
 
-fn infinity_estimates(protocol: &Protocol, generated: &Features, real: &Features, options: &MeasureOptions) -> Estimates {
+fn infinity_estimates(
+    protocol: &Protocol,
+    generated: &Features,
+    real: &Features,
+    options: &MeasureOptions,
+) -> Estimates {
     let sizes = Sizes { seed: numpy_seed(None, options), ..Sizes::default() };
     let line = fid_infinity(generated, real, sizes, protocol.fid.unwrap_or_default())?;
     if let Some((first, _)) = line.points.first().filter(|(n, _)| *n < RELIABLE_COUNT) {
@@ -185,36 +229,76 @@ fn score_estimates(protocol: &Protocol, logits: &Features) -> Estimates {
     let score = inception_score(logits, order)?;
     let std = Some(score.std);
     let count = Some(crate::metrics::isc::SPLITS);
-    Ok(vec![Estimate { name: "is", value: score.mean, std, over: Some(SpreadOver::Splits), count, ..Estimate::default() }])
+    Ok(vec![Estimate {
+        name: "is",
+        value: score.mean,
+        std,
+        over: Some(SpreadOver::Splits),
+        count,
+        ..Estimate::default()
+    }])
 }
 
-fn prdc_estimates(protocol: &Protocol, generated: &Features, real: &Features, options: &MeasureOptions) -> Estimates {
-    let by_prdc =
-        |k: usize| move |a: &Features, b: &Features| prdc::prdc(a, b, k).map(|v| [v.precision, v.recall, v.density, v.coverage]);
+fn prdc_estimates(
+    protocol: &Protocol,
+    generated: &Features,
+    real: &Features,
+    options: &MeasureOptions,
+) -> Estimates {
+    let by_prdc = |k: usize| {
+        move |a: &Features, b: &Features| {
+            prdc::prdc(a, b, k).map(|v| [v.precision, v.recall, v.density, v.coverage])
+        }
+    };
     let prdc_k = options.neighbours.unwrap_or(prdc::PRDC_NEIGHBOUR);
     if protocol.prdc != Some(ManifoldRule::TorchFidelity) {
-        let estimates = with_halves(["precision", "recall", "density", "coverage"], generated, real, options, by_prdc(prdc_k))?;
+        let estimates = with_halves(
+            ["precision", "recall", "density", "coverage"],
+            generated,
+            real,
+            options,
+            by_prdc(prdc_k),
+        )?;
         return Ok(estimates.into_iter().map(|e| e.with("neighbours", json!(prdc_k))).collect());
     }
     let k = options.neighbours.unwrap_or(prdc::NEIGHBOUR);
-    let manifold = |a: &Features, b: &Features| prdc::precision_recall(a, b, k).map(|v| [v.precision, v.recall, v.f_score]);
-    let estimates = with_halves(["precision", "recall", "f-score"], generated, real, options, manifold)?;
-    let mut estimates: Vec<Estimate> = estimates.into_iter().map(|e| e.with("neighbours", json!(k))).collect();
-    let all = with_halves(["precision", "recall", "density", "coverage"], generated, real, options, by_prdc(prdc_k))?;
+    let manifold = |a: &Features, b: &Features| {
+        prdc::precision_recall(a, b, k).map(|v| [v.precision, v.recall, v.f_score])
+    };
+    let estimates =
+        with_halves(["precision", "recall", "f-score"], generated, real, options, manifold)?;
+    let mut estimates: Vec<Estimate> =
+        estimates.into_iter().map(|e| e.with("neighbours", json!(k))).collect();
+    let all = with_halves(
+        ["precision", "recall", "density", "coverage"],
+        generated,
+        real,
+        options,
+        by_prdc(prdc_k),
+    )?;
     estimates.extend(all.into_iter().skip(2).map(|e| e.with("neighbours", json!(prdc_k))));
     Ok(estimates)
 }
 
 fn mind_estimates(generated: &Features, real: &Features, options: &MeasureOptions) -> Estimates {
-    let estimates = with_halves(["mind"], generated, real, options, |a, b| Ok([mind(a, b, TORCH_FIDELITY_SEED)?.value]))?;
+    let estimates = with_halves(["mind"], generated, real, options, |a, b| {
+        Ok([mind(a, b, TORCH_FIDELITY_SEED)?.value])
+    })?;
     // The larger set is cut to the size of the smaller.
     let count = generated.count().min(real.count());
     Ok(estimates.into_iter().map(|e| e.with("pictures", json!(count))).collect())
 }
 
-fn authenticity_estimates(generated: &Features, training: &Features, held_out: &Features, options: &MeasureOptions) -> Estimates {
-    let names = ["authpct", "nearest-training", "nearest-training-of-held-out", "nearer-to-training"];
-    let values = |of: Authenticity| [of.percent, of.generated_median, of.held_out_median, of.nearer_percent];
+fn authenticity_estimates(
+    generated: &Features,
+    training: &Features,
+    held_out: &Features,
+    options: &MeasureOptions,
+) -> Estimates {
+    let names =
+        ["authpct", "nearest-training", "nearest-training-of-held-out", "nearer-to-training"];
+    let values =
+        |of: Authenticity| [of.percent, of.generated_median, of.held_out_median, of.nearer_percent];
     let mut distances = Distances::new(generated, training, held_out, options.conventions.seed)?;
     let whole = values(distances.whole());
     let counts = (generated.count(), held_out.count());
@@ -231,8 +315,12 @@ fn ct_estimates(
     let found = ct::ct(generated, training, held_out, cells)
         .map_err(|e: CtError| DataError(format!("ct: {} (--cells)", one_line(&e))))?;
     let mut details = Map::new();
-    details.insert("cells".into(), json!(found.cells.iter().map(|cell| cell.z).collect::<Vec<_>>()));
-    details.insert("cells_counted".into(), json!(found.cells.iter().filter(|cell| cell.counts).count()));
+    details
+        .insert("cells".into(), json!(found.cells.iter().map(|cell| cell.z).collect::<Vec<_>>()));
+    details.insert(
+        "cells_counted".into(),
+        json!(found.cells.iter().filter(|cell| cell.counts).count()),
+    );
     Ok(vec![Estimate { name: "ct", value: found.value, details, ..Estimate::default() }])
 }
 
@@ -245,7 +333,8 @@ fn with_halves<const N: usize>(
     values: impl Fn(&Features, &Features) -> Result<[f64; N], FeaturesError>,
 ) -> Estimates {
     let whole = values(generated, real)?;
-    let of_half = |half: &Halves| values(&subset(generated, &half.generated), &subset(real, &half.real));
+    let of_half =
+        |half: &Halves| values(&subset(generated, &half.generated), &subset(real, &half.real));
     Ok(spread_estimates(names, whole, (generated.count(), real.count()), options, of_half))
 }
 
@@ -264,7 +353,10 @@ fn spread_estimates<const N: usize>(
             Ok(spread) => Some(spread),
             Err(why) => {
                 let names = names.join(", ");
-                tracing::warn!("{names}: no spread: half of the pictures are too few: {}", one_line(&why));
+                tracing::warn!(
+                    "{names}: no spread: half of the pictures are too few: {}",
+                    one_line(&why)
+                );
                 None
             }
         },
@@ -284,7 +376,9 @@ impl Estimate {
     /// The value minus and plus 1.96 standard errors, if the spread is a standard error.
     #[must_use]
     pub fn interval(&self) -> Option<[f64; 2]> {
-        let error = self.std.filter(|_| matches!(self.over, Some(SpreadOver::Halves | SpreadOver::Line)))?;
+        let error = self
+            .std
+            .filter(|_| matches!(self.over, Some(SpreadOver::Halves | SpreadOver::Line)))?;
         Some([self.value - 1.96 * error, self.value + 1.96 * error])
     }
 

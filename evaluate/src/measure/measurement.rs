@@ -126,7 +126,10 @@ impl Measurement {
         // Shares and distances near 1 need more digits than a Z of −30 or a path length of 300.
         let places = if self.value.abs() < 100.0 { 6 } else { 3 };
         let number = |v: f64| format!("{v:.places$}");
-        let value = self.std.map_or_else(|| number(self.value), |std| format!("{} ± {}", number(self.value), number(std)));
+        let value = self.std.map_or_else(
+            || number(self.value),
+            |std| format!("{} ± {}", number(self.value), number(std)),
+        );
         let over = match (self.std_over, self.std_count, self.subset_size) {
             (Some(over), Some(n), Some(size)) => format!("{n} {} of {size}", over.name()),
             (Some(over), Some(n), None) => format!("{n} {}", over.name()),
@@ -137,12 +140,22 @@ impl Measurement {
             Some(sum) => sum.chars().take(DIGITS_SHOWN).collect(),
             None => "untrained".to_owned(),
         };
-        let name = self.class.as_ref().map_or_else(|| self.metric.clone(), |class| format!("{} of {class}", self.metric));
+        let name = self
+            .class
+            .as_ref()
+            .map_or_else(|| self.metric.clone(), |class| format!("{} of {class}", self.metric));
         let real = match self.training_count {
             Some(n) => format!("{} + {n} trained on", count(self.real_count)),
             None => count(self.real_count),
         };
-        [name, value, over, self.generated_count.to_string(), real, format!("{} {} {weights}", self.network, self.layer)]
+        [
+            name,
+            value,
+            over,
+            self.generated_count.to_string(),
+            real,
+            format!("{} {} {weights}", self.network, self.layer),
+        ]
     }
 }
 
@@ -156,7 +169,10 @@ pub fn table(results: &[Measurement]) -> String {
         }
     }
     let of = |protocol: &&str| {
-        let mut rows = vec![[*protocol, "value", "± over", "generated", "real", "network, layer, weights"].map(str::to_owned)];
+        let mut rows = vec![
+            [*protocol, "value", "± over", "generated", "real", "network, layer, weights"]
+                .map(str::to_owned),
+        ];
         rows.extend(results.iter().filter(|r| r.protocol == *protocol).map(Measurement::cells));
         aligned(&rows)
     };

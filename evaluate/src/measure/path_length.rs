@@ -37,7 +37,8 @@ pub fn similarity(lab: &Lab, backbone: Backbone) -> Result<Lpips> {
         Backbone::Vgg16 => [&weights::VGG16, &weights::LPIPS_VGG],
         Backbone::SqueezeNet => [&weights::SQUEEZENET, &weights::LPIPS_SQUEEZE],
     };
-    let [network, linear] = parts.map(|part| lab.weights_of(part.name, StoredWeights::Published(part)));
+    let [network, linear] =
+        parts.map(|part| lab.weights_of(part.name, StoredWeights::Published(part)));
     let paths = [network?, linear?];
     let lpips = Lpips::load(backbone, &paths[0], &paths[1], &lab.device).map_err(unusable)?;
     for ((part, path), weights) in parts.into_iter().zip(&paths).zip(lpips.weights()) {
@@ -68,19 +69,29 @@ pub fn check(options: &MeasureOptions) -> Result<()> {
 ///
 /// # Errors
 /// When it is not a run, its latents are not normal, or weights are missing.
-pub fn measure(lab: &Lab, protocol: &Protocol, options: &MeasureOptions) -> Result<Vec<Measurement>> {
+pub fn measure(
+    lab: &Lab,
+    protocol: &Protocol,
+    options: &MeasureOptions,
+) -> Result<Vec<Measurement>> {
     let fake = &options.fake;
     let lpips = similarity(lab, options.lpips)?;
     let (sampler, meta) = Sampler::open(fake, options.checkpoint, &lab.device)?;
     let latents = sampler.latents()?;
     let noise = noise(latents.distribution)?;
     let count = options.generate.or(options.count).unwrap_or(PAIRS);
-    let settings =
-        PplSettings { count, noise, seed: TORCH_FIDELITY_SEED, batch: lab.conventions.batch, ..PplSettings::new(latents.length) };
+    let settings = PplSettings {
+        count,
+        noise,
+        seed: TORCH_FIDELITY_SEED,
+        batch: lab.conventions.batch,
+        ..PplSettings::new(latents.length)
+    };
     let pictures = |latents: &[Vec<f32>]| -> Result<Vec<RgbPicture>, std::convert::Infallible> {
         Ok(sampler.pictures_of_latents(latents).into_iter().map(Into::into).collect())
     };
-    let found = ppl(&lpips, &settings, pictures).map_err(|e| DataError(format!("ppl: {}", one_line(&e))))?;
+    let found = ppl(&lpips, &settings, pictures)
+        .map_err(|e| DataError(format!("ppl: {}", one_line(&e))))?;
     let mut details = Map::new();
     details.insert("epsilon".into(), json!(settings.epsilon));
     details.insert("resize".into(), json!(settings.resize));
@@ -134,7 +145,10 @@ fn noise(distribution: Distribution) -> Result<Noise, UsageError> {
         Distribution::Normal => Ok(Noise::Normal),
         other => Err(UsageError(format!(
             "--metrics ppl: defined only for normal latents; those of the run are {} (generator.distribution)",
-            serde_json::to_value(other).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+            serde_json::to_value(other)
+                .ok()
+                .and_then(|v| v.as_str().map(str::to_owned))
+                .unwrap_or_default()
         ))),
     }
 }

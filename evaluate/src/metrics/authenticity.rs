@@ -51,7 +51,12 @@ impl<'a> Distances<'a> {
     /// # Errors
     /// When the rows differ in length or are not finite, there is no generated or held-out picture,
     /// or there are fewer than 2 training pictures.
-    pub fn new(generated: &'a Features, train: &'a Features, held_out: &'a Features, seed: u64) -> Result<Self, FeaturesError> {
+    pub fn new(
+        generated: &'a Features,
+        train: &'a Features,
+        held_out: &'a Features,
+        seed: u64,
+    ) -> Result<Self, FeaturesError> {
         checked(generated, &[("training", train, 2), ("held-out", held_out, 1)])?;
         Ok(Self {
             generated,
@@ -60,7 +65,10 @@ impl<'a> Distances<'a> {
             seed,
             own: pairs::nearest_within(train, 1).squared_radii(),
             to_train: pairs::nearest(generated, train, 1).nearest().collect(),
-            held_out_to_train: pairs::nearest(held_out, train, 1).nearest().map(Neighbour::distance).collect(),
+            held_out_to_train: pairs::nearest(held_out, train, 1)
+                .nearest()
+                .map(Neighbour::distance)
+                .collect(),
             to_drawn: Vec::new(),
         })
     }
@@ -69,7 +77,10 @@ impl<'a> Distances<'a> {
     #[must_use]
     pub fn whole(&mut self) -> Authenticity {
         let every = |set: &Features| (0..set.count() as u32).collect();
-        self.of(&Halves { generated: every(self.generated), real: every(self.held_out) }, self.generated)
+        self.of(
+            &Halves { generated: every(self.generated), real: every(self.held_out) },
+            self.generated,
+        )
     }
 
     /// The measures of some generated and held-out (`real`) pictures, against all training
@@ -93,11 +104,13 @@ impl<'a> Distances<'a> {
         let near = || rows.generated.iter().map(|&i| self.to_train[i as usize]);
         let authentic = near().filter(|near| self.own[near.row as usize] < near.squared).count();
         let generated_median = median(near().map(Neighbour::distance).collect());
-        let held_out_median = median(rows.real.iter().map(|&i| self.held_out_to_train[i as usize]).collect());
+        let held_out_median =
+            median(rows.real.iter().map(|&i| self.held_out_to_train[i as usize]).collect());
         let drawn = self.train.count().min(rows.real.len());
         let order = rng::stream(self.seed, "nearest of held-out", 0).permutation(rows.real.len());
         let held_out: Vec<u32> = order[..drawn].iter().map(|&i| rows.real[i as usize]).collect();
-        let to_held_out = pairs::nearest(generated, &subset(self.held_out, &held_out), 1).squared_radii();
+        let to_held_out =
+            pairs::nearest(generated, &subset(self.held_out, &held_out), 1).squared_radii();
         let to_train = self.squared_to_drawn(drawn);
         let nearer = |(&i, h): (&u32, &f64)| {
             let t = to_train[i as usize];
@@ -124,8 +137,10 @@ impl<'a> Distances<'a> {
             let squared = if drawn == self.train.count() {
                 self.to_train.iter().map(|near| near.squared).collect()
             } else {
-                let order = rng::stream(self.seed, "nearest of training", 0).permutation(self.train.count());
-                pairs::nearest(self.generated, &subset(self.train, &order[..drawn]), 1).squared_radii()
+                let order = rng::stream(self.seed, "nearest of training", 0)
+                    .permutation(self.train.count());
+                pairs::nearest(self.generated, &subset(self.train, &order[..drawn]), 1)
+                    .squared_radii()
             };
             self.to_drawn.push((drawn, squared));
             self.to_drawn.len() - 1
@@ -135,11 +150,17 @@ impl<'a> Distances<'a> {
 }
 
 /// Checks that no set is too small or differs in dimensions.
-pub(super) fn checked(generated: &Features, others: &[(&'static str, &Features, usize)]) -> Result<(), FeaturesError> {
+pub(super) fn checked(
+    generated: &Features,
+    others: &[(&'static str, &Features, usize)],
+) -> Result<(), FeaturesError> {
     features::check_one("generated", generated, 1)?;
     for &(set, features, least) in others {
         if features.dimensions() != generated.dimensions() {
-            return Err(FeaturesError::Dimensions { generated: generated.dimensions(), real: features.dimensions() });
+            return Err(FeaturesError::Dimensions {
+                generated: generated.dimensions(),
+                real: features.dimensions(),
+            });
         }
         features::check_one(set, features, least)?;
     }

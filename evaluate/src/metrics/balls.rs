@@ -29,7 +29,8 @@ pub fn counts(
     let frame = Frame::of(&[a, b]);
     let a = Rows::new(a, &frame, Some((rule, squared_radii_a)));
     let b = Rows::new(b, &frame, Some((rule, squared_radii_b)));
-    let (mut counts_a, mut counts_b) = (vec![Counts::default(); a.count()], vec![Counts::default(); b.count()]);
+    let (mut counts_a, mut counts_b) =
+        (vec![Counts::default(); a.count()], vec![Counts::default(); b.count()]);
     tiles::between(&a, Some(&mut counts_a), &b, &mut counts_b, "balls of two sets");
     (counts_a, counts_b)
 }
@@ -81,7 +82,10 @@ impl Screen<'_> {
         let mut count = 0;
         for (chunk, products) in products.chunks(SCREENED).enumerate() {
             let first = chunk * SCREENED;
-            let (bounds_may, bounds_must) = (&self.may[first..first + products.len()], &self.must[first..first + products.len()]);
+            let (bounds_may, bounds_must) = (
+                &self.may[first..first + products.len()],
+                &self.must[first..first + products.len()],
+            );
             let mut possible = 0;
             let mut certain = 0;
             for ((&p, &a), &b) in products.iter().zip(bounds_may).zip(bounds_must) {
@@ -90,7 +94,9 @@ impl Screen<'_> {
             }
             count += certain;
             if possible != certain {
-                let open = (0..products.len()).filter(|&j| may(bounds_may[j], products[j]) && !must(bounds_must[j], products[j]));
+                let open = (0..products.len()).filter(|&j| {
+                    may(bounds_may[j], products[j]) && !must(bounds_must[j], products[j])
+                });
                 count += open.filter(|&j| exactly(first + j)).count() as u32;
             }
         }

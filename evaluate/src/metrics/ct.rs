@@ -67,7 +67,9 @@ pub enum CtError {
     #[error(transparent)]
     Features(#[from] FeaturesError),
     /// A cell lacks pictures.
-    #[error("cell {cell} of {cells} has no {set} picture: ask for fewer cells, or give more pictures")]
+    #[error(
+        "cell {cell} of {cells} has no {set} picture: ask for fewer cells, or give more pictures"
+    )]
     EmptyCell {
         /// Index of the cell.
         cell: usize,
@@ -89,18 +91,33 @@ pub enum CtError {
 /// # Errors
 /// When the rows differ in length or are not finite, a set has fewer than 2, a cell lacks training
 /// or held-out pictures, or none has enough generated ones.
-pub fn ct(generated: &Features, train: &Features, held_out: &Features, cells: Cells) -> Result<Ct, CtError> {
-    authenticity::checked(generated, &[("training", train, cells.count.max(2)), ("held-out", held_out, 2)])?;
+pub fn ct(
+    generated: &Features,
+    train: &Features,
+    held_out: &Features,
+    cells: Cells,
+) -> Result<Ct, CtError> {
+    authenticity::checked(
+        generated,
+        &[("training", train, cells.count.max(2)), ("held-out", held_out, 2)],
+    )?;
     let reduced = if train.dimensions() > cells.components {
         let pca = Pca::of(&[("training", train)], cells.components)?;
         Some([generated, train, held_out].map(|set| pca.project(set)))
     } else {
         None
     };
-    let [generated, train, held_out] = reduced.as_ref().map_or([generated, train, held_out], |[g, t, h]| [g, t, h]);
+    let [generated, train, held_out] =
+        reduced.as_ref().map_or([generated, train, held_out], |[g, t, h]| [g, t, h]);
     let clusters = KMeans::of(train, cells.count, cells.starts, cells.seed);
     let assigned = |set| (set, clusters.cells(set));
-    ct_in_cells(&assigned(generated), &assigned(train), &assigned(held_out), cells.count, cells.generated_above)
+    ct_in_cells(
+        &assigned(generated),
+        &assigned(train),
+        &assigned(held_out),
+        cells.count,
+        cells.generated_above,
+    )
 }
 
 /// C_T with `cells` given cells: every set comes with the cell of each row.
@@ -116,19 +133,27 @@ pub fn ct_in_cells(
     generated_above: usize,
 ) -> Result<Ct, CtError> {
     let of_cell = |(set, assigned): &(&Features, Vec<u32>), cell: usize| {
-        let rows: Vec<u32> = (0..set.count() as u32).filter(|&i| assigned[i as usize] as usize == cell).collect();
+        let rows: Vec<u32> =
+            (0..set.count() as u32).filter(|&i| assigned[i as usize] as usize == cell).collect();
         subset(set, &rows)
     };
     let mut found = Vec::with_capacity(cells);
     for cell in 0..cells {
-        let [generated, train, held_out] = [generated, train, held_out].map(|set| of_cell(set, cell));
+        let [generated, train, held_out] =
+            [generated, train, held_out].map(|set| of_cell(set, cell));
         for (set, rows) in [("training", &train), ("held-out", &held_out)] {
             if rows.count() == 0 {
                 return Err(CtError::EmptyCell { cell, cells, set });
             }
         }
-        let distances = |of: &Features| pairs::nearest(of, &train, 1).nearest().map(pairs::Neighbour::distance).collect();
-        let z = if generated.count() > 0 { z_score(distances(&generated), distances(&held_out)) } else { 0.0 };
+        let distances = |of: &Features| {
+            pairs::nearest(of, &train, 1).nearest().map(pairs::Neighbour::distance).collect()
+        };
+        let z = if generated.count() > 0 {
+            z_score(distances(&generated), distances(&held_out))
+        } else {
+            0.0
+        };
         let (generated, train, held_out) = (generated.count(), train.count(), held_out.count());
         found.push(Cell { z, train, held_out, generated, counts: generated > generated_above });
     }
@@ -145,7 +170,8 @@ pub fn ct_in_cells(
 /// with dgm-eval's continuity correction.
 fn z_score(x: Vec<f64>, y: Vec<f64>) -> f64 {
     let (m, n) = (x.len() as f64, y.len() as f64);
-    let mut all: Vec<(f64, bool)> = x.into_iter().map(|v| (v, true)).chain(y.into_iter().map(|v| (v, false))).collect();
+    let mut all: Vec<(f64, bool)> =
+        x.into_iter().map(|v| (v, true)).chain(y.into_iter().map(|v| (v, false))).collect();
     all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let mut before = 0;
     let mut ranks = 0.0;

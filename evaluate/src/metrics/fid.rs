@@ -100,12 +100,20 @@ impl Gaussian {
         for row in 0..d {
             let variance = |i: usize| covariance[i * d + i];
             if variance(row) < 0.0 {
-                return Err(GaussianError::NoCovariance { what: "a variance is below 0", row, column: row });
+                return Err(GaussianError::NoCovariance {
+                    what: "a variance is below 0",
+                    row,
+                    column: row,
+                });
             }
             for column in 0..row {
                 let apart = (covariance[row * d + column] - covariance[column * d + row]).abs();
                 if apart > SYMMETRIC * (variance(row) * variance(column)).sqrt() {
-                    return Err(GaussianError::NoCovariance { what: "it is not symmetric", row, column });
+                    return Err(GaussianError::NoCovariance {
+                        what: "it is not symmetric",
+                        row,
+                        column,
+                    });
                 }
             }
         }
@@ -209,7 +217,10 @@ impl Reference {
     /// When the dimensions differ, or a decomposition does not converge.
     pub fn distance(&self, other: &Moments) -> Result<f64, FeaturesError> {
         if other.mean.len() != self.mean.len() {
-            return Err(FeaturesError::Dimensions { generated: other.mean.len(), real: self.mean.len() });
+            return Err(FeaturesError::Dimensions {
+                generated: other.mean.len(),
+                real: self.mean.len(),
+            });
         }
         let rank = self.factor.ncols();
         let roots = match &other.covariance {
@@ -218,14 +229,19 @@ impl Reference {
             Covariance::Root(root) => {
                 let between = product(self.factor.transpose(), root.as_ref());
                 let what = "singular value decomposition";
-                between.singular_values().map_err(|_| FeaturesError::NoConvergence { what })?.iter().sum()
+                between
+                    .singular_values()
+                    .map_err(|_| FeaturesError::NoConvergence { what })?
+                    .iter()
+                    .sum()
             }
             Covariance::Whole(covariance) => {
                 let half = product(covariance.as_ref(), self.factor.as_ref());
                 let symmetric = product(self.factor.transpose(), half.as_ref());
                 let what = "eigen decomposition";
-                let values =
-                    symmetric.self_adjoint_eigenvalues(Side::Lower).map_err(|_| FeaturesError::NoConvergence { what })?;
+                let values = symmetric
+                    .self_adjoint_eigenvalues(Side::Lower)
+                    .map_err(|_| FeaturesError::NoConvergence { what })?;
                 // Rounding leaves zero eigenvalues slightly below zero.
                 values.iter().map(|v| v.max(0.0).sqrt()).sum::<f64>()
             }
@@ -267,19 +283,34 @@ fn factor(covariance: &Mat<f64>) -> Result<Mat<f64>, FeaturesError> {
         return Ok(cholesky.L().to_owned());
     }
     let what = "eigen decomposition";
-    let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| FeaturesError::NoConvergence { what })?;
+    let eigen = covariance
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|_| FeaturesError::NoConvergence { what })?;
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
     // numpy's bound for the rank of a matrix: smaller values are rounding errors of the largest.
-    let least = values.iter().fold(0.0, |a: f64, b| a.max(b.abs())) * values.len() as f64 * f64::EPSILON;
+    let least =
+        values.iter().fold(0.0, |a: f64, b| a.max(b.abs())) * values.len() as f64 * f64::EPSILON;
     let kept: Vec<usize> = (0..values.len()).filter(|&i| values[i] > least).collect();
-    Ok(Mat::from_fn(values.len(), kept.len(), |i, j| eigen.U()[(i, kept[j])] * values[kept[j]].sqrt()))
+    Ok(Mat::from_fn(values.len(), kept.len(), |i, j| {
+        eigen.U()[(i, kept[j])] * values[kept[j]].sqrt()
+    }))
 }
 
 /// Adds `scale`·X·Xᵀ to the lower triangle of `sum`.
 fn add_square(sum: &mut Mat<f64>, x: MatRef<'_, f64>, scale: f64) {
     use triangular::BlockStructure::{Rectangular, TriangularLower};
     let all_cores = Par::rayon(0);
-    triangular::matmul(sum.as_mut(), TriangularLower, Accum::Add, x, Rectangular, x.transpose(), Rectangular, scale, all_cores);
+    triangular::matmul(
+        sum.as_mut(),
+        TriangularLower,
+        Accum::Add,
+        x,
+        Rectangular,
+        x.transpose(),
+        Rectangular,
+        scale,
+        all_cores,
+    );
 }
 
 /// Copies the lower triangle to the upper.

@@ -33,7 +33,8 @@ impl Sizes {
     fn of(self, count: usize) -> Vec<usize> {
         let first = self.most.min(self.least.max(count / 10));
         let step = (count as f64 - first as f64) / (self.points as f64 - 1.0);
-        let mut sizes: Vec<usize> = (0..self.points).map(|i| (i as f64 * step + first as f64) as usize).collect();
+        let mut sizes: Vec<usize> =
+            (0..self.points).map(|i| (i as f64 * step + first as f64) as usize).collect();
         // numpy sets the last size exactly, which rounding could miss.
         if let Some(last) = sizes.last_mut() {
             *last = count;
@@ -60,7 +61,12 @@ pub struct FidInfinity {
 /// # Errors
 /// When the rows differ in length or are not finite, there are fewer than 2 real pictures, too few
 /// generated ones for distinct sizes, or a decomposition does not converge.
-pub fn fid_infinity(generated: &Features, real: &Features, sizes: Sizes, divisor: Divisor) -> Result<FidInfinity, FeaturesError> {
+pub fn fid_infinity(
+    generated: &Features,
+    real: &Features,
+    sizes: Sizes,
+    divisor: Divisor,
+) -> Result<FidInfinity, FeaturesError> {
     let count = generated.count();
     features::check(generated, real, 2)?;
     // The smallest number of pictures with distinct sizes, at least 1 apart.
@@ -90,6 +96,7 @@ fn line(points: &[(usize, f64)]) -> (f64, f64, f64) {
     let square = points.iter().map(|p| (x(p.0) - mean_x).powi(2)).sum::<f64>();
     let slope = points.iter().map(|p| (x(p.0) - mean_x) * (p.1 - mean_y)).sum::<f64>() / square;
     let intercept = mean_y - slope * mean_x;
-    let residual = points.iter().map(|p| (p.1 - intercept - slope * x(p.0)).powi(2)).sum::<f64>() / (n - 2.0);
+    let residual =
+        points.iter().map(|p| (p.1 - intercept - slope * x(p.0)).powi(2)).sum::<f64>() / (n - 2.0);
     (intercept, slope, (residual * (1.0 / n + mean_x * mean_x / square)).sqrt())
 }

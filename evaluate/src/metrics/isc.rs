@@ -37,7 +37,9 @@ pub fn inception_score(logits: &Features, order: Order) -> Result<InceptionScore
         Order::Permuted(seed) => RandomState::new(seed).permutation(n),
         Order::AsGiven => (0..n as u32).collect(),
     };
-    let scores: Vec<f64> = (0..SPLITS).map(|i| split_score(logits, &order[i * n / SPLITS..(i + 1) * n / SPLITS])).collect();
+    let scores: Vec<f64> = (0..SPLITS)
+        .map(|i| split_score(logits, &order[i * n / SPLITS..(i + 1) * n / SPLITS]))
+        .collect();
     let mean = scores.iter().sum::<f64>() / SPLITS as f64;
     let variance = scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / SPLITS as f64;
     Ok(InceptionScore { mean, std: variance.sqrt() })
@@ -52,7 +54,8 @@ fn split_score(logits: &Features, rows: &[u32]) -> f64 {
     let log_q: Vec<f64> = marginal.iter().map(|q| q.ln()).collect();
     // A class whose probability underflows everywhere contributes 0, not 0·∞.
     let term = |l: f64, log_q: f64| if log_q.is_finite() { l.exp() * (l - log_q) } else { 0.0 };
-    let divergence: f64 = log_p.iter().flat_map(|row| row.iter().zip(&log_q).map(|(&l, &q)| term(l, q))).sum();
+    let divergence: f64 =
+        log_p.iter().flat_map(|row| row.iter().zip(&log_q).map(|(&l, &q)| term(l, q))).sum();
     (divergence / rows.len() as f64).exp()
 }
 

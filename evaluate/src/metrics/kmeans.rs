@@ -22,7 +22,9 @@ impl KMeans {
     #[must_use]
     pub fn of(features: &Features, clusters: usize, starts: u64, seed: u64) -> Self {
         let runs = (0..starts).map(|start| {
-            let mut found = Self { centres: spread_out(features, clusters, &mut rng::stream(seed, "k-means", start)) };
+            let mut found = Self {
+                centres: spread_out(features, clusters, &mut rng::stream(seed, "k-means", start)),
+            };
             let mut assigned = found.nearest(features);
             for _ in 0..ITERATIONS {
                 found = Self { centres: found.moved(features, &assigned) };
@@ -36,7 +38,10 @@ impl KMeans {
             (assigned.iter().map(|&(_, squared)| squared).sum::<f64>(), found)
         });
         let best = runs.min_by(|a, b| a.0.total_cmp(&b.0));
-        best.map_or_else(|| Self { centres: Features::empty(features.dimensions()) }, |(_, found)| found)
+        best.map_or_else(
+            || Self { centres: Features::empty(features.dimensions()) },
+            |(_, found)| found,
+        )
     }
 
     /// The cluster of every row.
@@ -48,7 +53,9 @@ impl KMeans {
     /// Every row's nearest centre and the squared distance to it.
     fn nearest(&self, features: &Features) -> Vec<(u32, f64)> {
         let nearest = |i: usize| {
-            let to = |cell: usize| (cell as u32, squared_distance(features.row(i), self.centres.row(cell)));
+            let to = |cell: usize| {
+                (cell as u32, squared_distance(features.row(i), self.centres.row(cell)))
+            };
             (0..self.centres.count()).map(to).min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default()
         };
         (0..features.count()).into_par_iter().map(nearest).collect()
@@ -61,7 +68,10 @@ impl KMeans {
         for (i, &(cell, _)) in assigned.iter().enumerate() {
             let cell = cell as usize;
             counts[cell] += 1;
-            sums[cell * d..(cell + 1) * d].iter_mut().zip(features.row(i)).for_each(|(s, &v)| *s += f64::from(v));
+            sums[cell * d..(cell + 1) * d]
+                .iter_mut()
+                .zip(features.row(i))
+                .for_each(|(s, &v)| *s += f64::from(v));
         }
         let mean = |(cell, &count): (usize, &usize)| match count {
             0 => self.centres.row(cell).to_vec(),
@@ -79,7 +89,10 @@ fn spread_out(features: &Features, clusters: usize, random: &mut Stream) -> Feat
     let mut squared = vec![f64::INFINITY; n];
     while chosen.len() < clusters {
         let last = features.row(chosen[chosen.len() - 1]);
-        squared.par_iter_mut().enumerate().for_each(|(i, s)| *s = s.min(squared_distance(features.row(i), last)));
+        squared
+            .par_iter_mut()
+            .enumerate()
+            .for_each(|(i, s)| *s = s.min(squared_distance(features.row(i), last)));
         let mut left = random.uniform() * squared.iter().sum::<f64>();
         let drawn = squared.iter().position(|s| {
             left -= s;
@@ -88,5 +101,8 @@ fn spread_out(features: &Features, clusters: usize, random: &mut Stream) -> Feat
         // All rows equal drawn ones: any will do.
         chosen.push(drawn.unwrap_or_else(|| random.below(n as u64) as usize));
     }
-    Features::new(chosen.iter().flat_map(|&i| features.row(i)).copied().collect(), features.dimensions())
+    Features::new(
+        chosen.iter().flat_map(|&i| features.row(i)).copied().collect(),
+        features.dimensions(),
+    )
 }

@@ -45,14 +45,18 @@ pub fn mind(generated: &Features, real: &Features, seed: u32) -> Result<Mind, Fe
         })
     };
     let (fewer_generated, fewer_real) = (shrunk(generated), shrunk(real));
-    let (generated, real) = (fewer_generated.as_ref().unwrap_or(generated), fewer_real.as_ref().unwrap_or(real));
+    let (generated, real) =
+        (fewer_generated.as_ref().unwrap_or(generated), fewer_real.as_ref().unwrap_or(real));
     let d = generated.dimensions();
     let directions = directions(random.normals(PROJECTIONS * d), d);
     let distances: Vec<f64> = directions
         .chunks(TOGETHER * d)
         .flat_map(|some| {
             let (mut x, mut y) = (projected(generated, some), projected(real, some));
-            x.par_chunks_mut(count).zip(y.par_chunks_mut(count)).map(|(x, y)| wasserstein(x, y)).collect::<Vec<_>>()
+            x.par_chunks_mut(count)
+                .zip(y.par_chunks_mut(count))
+                .map(|(x, y)| wasserstein(x, y))
+                .collect::<Vec<_>>()
         })
         .collect();
     let value = 3.0 * d as f64 * distances.iter().sum::<f64>() / PROJECTIONS as f64;
@@ -83,5 +87,6 @@ fn projected(features: &Features, directions: &[f32]) -> Vec<f32> {
 fn wasserstein(x: &mut [f32], y: &mut [f32]) -> f64 {
     x.sort_unstable_by(f32::total_cmp);
     y.sort_unstable_by(f32::total_cmp);
-    x.iter().zip(y.iter()).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>() / x.len() as f64
+    x.iter().zip(y.iter()).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum::<f64>()
+        / x.len() as f64
 }

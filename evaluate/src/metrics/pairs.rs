@@ -81,7 +81,11 @@ pub fn nearest(of: &Features, among: &Features, k: usize) -> Neighbours {
 }
 
 fn finished(of: &Rows<'_>, among: &Rows<'_>, rows: Vec<Candidates>, k: usize) -> Neighbours {
-    let all = rows.par_iter().enumerate().flat_map_iter(|(i, row)| row.finished(of, i, among, k)).collect();
+    let all = rows
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(|(i, row)| row.finished(of, i, among, k))
+        .collect();
     Neighbours { k, all }
 }
 
@@ -109,7 +113,11 @@ impl Candidates {
             *worst = (half, row);
         }
         if self.kept.len() == self.limit {
-            self.bound = self.kept.iter().fold(f32::NEG_INFINITY, |worst, &(half, _)| worst.max(half)).min(self.bound);
+            self.bound = self
+                .kept
+                .iter()
+                .fold(f32::NEG_INFINITY, |worst, &(half, _)| worst.max(half))
+                .min(self.bound);
         }
     }
 
@@ -117,8 +125,9 @@ impl Candidates {
     /// conclusive, all distances are computed.
     fn finished(&self, of: &Rows<'_>, i: usize, among: &Rows<'_>, k: usize) -> Vec<Neighbour> {
         let measured = |rows: &mut dyn Iterator<Item = u32>| {
-            let mut near: Vec<Neighbour> =
-                rows.map(|row| Neighbour { row, squared: of.squared(i, among, row as usize) }).collect();
+            let mut near: Vec<Neighbour> = rows
+                .map(|row| Neighbour { row, squared: of.squared(i, among, row as usize) })
+                .collect();
             near.sort_unstable_by(|a, b| a.squared.total_cmp(&b.squared).then(a.row.cmp(&b.row)));
             near.truncate(k);
             near
@@ -147,7 +156,9 @@ impl Accumulator for Candidates {
         let own = owner.rows.lower[owner.first];
         let itself = owner.rows.is(other.rows).then_some(owner.first);
         let lower = &other.rows.lower[other.first..other.first + products.len()];
-        for (chunk, (products, lower)) in products.chunks(SCREENED).zip(lower.chunks(SCREENED)).enumerate() {
+        for (chunk, (products, lower)) in
+            products.chunks(SCREENED).zip(lower.chunks(SCREENED)).enumerate()
+        {
             let bound = self.bound - own;
             if !products.iter().zip(lower).fold(false, |any, (p, l)| any | (l - p < bound)) {
                 continue;

@@ -32,16 +32,23 @@ impl Pca {
             }
             features::check_one(name, set, 2)?;
         }
-        let sets: Vec<(f64, Gaussian)> =
-            sets.iter().map(|(_, set)| (set.count() as f64, Gaussian::of(set, Divisor::Count))).collect();
+        let sets: Vec<(f64, Gaussian)> = sets
+            .iter()
+            .map(|(_, set)| (set.count() as f64, Gaussian::of(set, Divisor::Count)))
+            .collect();
         let (mean, covariance) = together(&sets, d);
         let what = "eigen decomposition";
-        let eigen = covariance.self_adjoint_eigen(Side::Lower).map_err(|_| FeaturesError::NoConvergence { what })?;
+        let eigen = covariance
+            .self_adjoint_eigen(Side::Lower)
+            .map_err(|_| FeaturesError::NoConvergence { what })?;
         let total: f64 = (0..d).map(|i| covariance[(i, i)]).sum();
         // Eigenvalues ascend.
         let widest = || (0..d).rev().take(count);
-        let components = widest().map(|j| upright(eigen.U().col(j).iter().copied().collect())).collect();
-        let explained = widest().map(|j| if total > 0.0 { eigen.S()[j].max(0.0) / total } else { 0.0 }).collect();
+        let components =
+            widest().map(|j| upright(eigen.U().col(j).iter().copied().collect())).collect();
+        let explained = widest()
+            .map(|j| if total > 0.0 { eigen.S()[j].max(0.0) / total } else { 0.0 })
+            .collect();
         Ok(Self { mean, components, explained })
     }
 
@@ -49,10 +56,16 @@ impl Pca {
     #[must_use]
     pub fn project(&self, set: &Features) -> Features {
         let along = |row: &[f32], component: &[f64]| -> f64 {
-            row.iter().zip(&self.mean).zip(component).map(|((&v, mean), c)| (f64::from(v) - mean) * c).sum()
+            row.iter()
+                .zip(&self.mean)
+                .zip(component)
+                .map(|((&v, mean), c)| (f64::from(v) - mean) * c)
+                .sum()
         };
         let rows = (0..set.count()).map(|i| set.row(i));
-        let values = rows.flat_map(|row| self.components.iter().map(move |c| along(row, c) as f32)).collect();
+        let values = rows
+            .flat_map(|row| self.components.iter().map(move |c| along(row, c) as f32))
+            .collect();
         Features::new(values, self.components.len())
     }
 }
@@ -60,13 +73,15 @@ impl Pca {
 /// Mean and covariance (divided by N) of the union of sets with counts, means and covariances.
 fn together(sets: &[(f64, Gaussian)], d: usize) -> (Vec<f64>, Mat<f64>) {
     let total: f64 = sets.iter().map(|(n, _)| n).sum();
-    let mean: Vec<f64> = (0..d).map(|i| sets.iter().map(|(n, g)| n / total * g.mean[i]).sum()).collect();
+    let mean: Vec<f64> =
+        (0..d).map(|i| sets.iter().map(|(n, g)| n / total * g.mean[i]).sum()).collect();
     let mut covariance = Mat::zeros(d, d);
     for (n, gaussian) in sets {
         let apart: Vec<f64> = gaussian.mean.iter().zip(&mean).map(|(a, b)| a - b).collect();
         for j in 0..d {
             for i in 0..d {
-                covariance[(i, j)] += n / total * (gaussian.covariance[(i, j)] + apart[i] * apart[j]);
+                covariance[(i, j)] +=
+                    n / total * (gaussian.covariance[(i, j)] + apart[i] * apart[j]);
             }
         }
     }

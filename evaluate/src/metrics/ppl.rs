@@ -122,7 +122,9 @@ struct Latents {
 
 impl Latents {
     fn next(&mut self) -> Vec<f32> {
-        let mut one = || if self.noise == Noise::Normal { self.random.normal() } else { self.random.uniform() };
+        let mut one = || {
+            if self.noise == Noise::Normal { self.random.normal() } else { self.random.uniform() }
+        };
         let mut latent: Vec<f32> = (0..self.length).map(|_| one() as f32).collect();
         if self.noise == Noise::Unit {
             normalize(&mut latent);
@@ -157,7 +159,12 @@ pub fn ppl<E>(
             return Err(PplError::Count { made: made.len(), asked: both.len() });
         }
         let (first, second) = made.split_at(count);
-        distances.extend(lpips.distance(first, second, settings.resize).iter().map(|d| d / settings.epsilon.powi(2)));
+        distances.extend(
+            lpips
+                .distance(first, second, settings.resize)
+                .iter()
+                .map(|d| d / settings.epsilon.powi(2)),
+        );
     }
     summary(distances, settings.kept)
 }
@@ -169,7 +176,10 @@ fn summary<E>(mut distances: Vec<f64>, [low, high]: [f64; 2]) -> Result<Ppl, Ppl
     distances.sort_unstable_by(f64::total_cmp);
     let last = distances.len().checked_sub(1).ok_or(PplError::Empty)? as f64;
     // numpy's percentiles `lower` and `higher` are existing distances; equal ones are kept.
-    let (least, most) = (distances[(low / 100.0 * last).floor() as usize], distances[(high / 100.0 * last).ceil() as usize]);
+    let (least, most) = (
+        distances[(low / 100.0 * last).floor() as usize],
+        distances[(high / 100.0 * last).ceil() as usize],
+    );
     distances.retain(|d| (least..=most).contains(d));
     let count = distances.len() as f64;
     let mean = distances.iter().sum::<f64>() / count;
@@ -203,12 +213,14 @@ fn between(a: &[f32], b: &[f32], t: f64, interpolation: Interpolation) -> Vec<f3
             let cosine = dot(&unit_a, &unit_b);
             let is_zero = |v: &[f32]| dot(v, v).sqrt() < TINY;
             // Parallel or zero vectors define no circle.
-            if is_zero(&unit_a) || is_zero(&unit_b) || !(-1.0 + TINY..=1.0 - TINY).contains(&cosine) {
+            if is_zero(&unit_a) || is_zero(&unit_b) || !(-1.0 + TINY..=1.0 - TINY).contains(&cosine)
+            {
                 lerp()
             } else {
                 let angle = cosine.acos();
                 let sine = angle.sin().max(TINY);
-                let (of_a, of_b) = (((1.0 - t) as f32 * angle).sin() / sine, (t as f32 * angle).sin() / sine);
+                let (of_a, of_b) =
+                    (((1.0 - t) as f32 * angle).sin() / sine, (t as f32 * angle).sin() / sine);
                 a.iter().zip(b).map(|(a, b)| of_a * a + of_b * b).collect()
             }
         }
@@ -228,21 +240,29 @@ mod tests {
     #[test]
     fn distances_outside_the_percentiles_are_dropped_and_equal_ones_kept() {
         // Of 0..=199, numpy's lower 1 % is at 1.99 → 1 and its higher 99 % at 197.01 → 198.
-        let of = |distances: Vec<f64>| summary::<Infallible>(distances, [1.0, 99.0]).expect("distances");
+        let of =
+            |distances: Vec<f64>| summary::<Infallible>(distances, [1.0, 99.0]).expect("distances");
         let all = of((0..200).rev().map(f64::from).collect());
         assert_eq!((all.kept, all.mean), (198, 99.5));
         let equal = of(vec![2.5; 300]);
         assert_eq!(equal, Ppl { mean: 2.5, std: 0.0, kept: 300 });
         assert!(matches!(summary::<Infallible>(vec![], [1.0, 99.0]), Err(PplError::Empty)));
-        assert!(matches!(summary::<Infallible>(vec![1.0, f64::NAN], [1.0, 99.0]), Err(PplError::NotFinite { pair: 1 })));
+        assert!(matches!(
+            summary::<Infallible>(vec![1.0, f64::NAN], [1.0, 99.0]),
+            Err(PplError::NotFinite { pair: 1 })
+        ));
     }
 
     #[test]
     fn every_interpolation_ends_where_the_vectors_are() {
         let (a, b) = (vec![1.0, 0.0, 0.0], vec![0.0, 3.0, 4.0]);
         for interpolation in [Interpolation::Lerp, Interpolation::Slerp] {
-            let near =
-                |t: f64, end: &[f32]| between(&a, &b, t, interpolation).iter().zip(end).all(|(x, y)| (x - y).abs() <= 1e-6);
+            let near = |t: f64, end: &[f32]| {
+                between(&a, &b, t, interpolation)
+                    .iter()
+                    .zip(end)
+                    .all(|(x, y)| (x - y).abs() <= 1e-6)
+            };
             assert!(near(0.0, &a) && near(1.0, &b), "{interpolation:?}");
         }
         // Opposite vectors have no circle between them; the result of SlerpUnit has length 1 all

@@ -46,18 +46,30 @@ pub struct Prdc {
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has no `neighbour`-th neighbour.
-pub fn precision_recall(generated: &Features, real: &Features, neighbour: usize) -> Result<PrecisionRecall, FeaturesError> {
+pub fn precision_recall(
+    generated: &Features,
+    real: &Features,
+    neighbour: usize,
+) -> Result<PrecisionRecall, FeaturesError> {
     let (generated, real) = crossed(generated, real, neighbour, Ball::Closed)?;
     let (precision, recall) = (share(&generated, |c| c.held > 0), share(&real, |c| c.held > 0));
     // The floor is torch-fidelity's.
-    Ok(PrecisionRecall { precision, recall, f_score: 2.0 * precision * recall / (precision + recall).max(1e-5) })
+    Ok(PrecisionRecall {
+        precision,
+        recall,
+        f_score: 2.0 * precision * recall / (precision + recall).max(1e-5),
+    })
 }
 
 /// All four measures with balls to the `neighbour`-th neighbour (usually [`PRDC_NEIGHBOUR`]).
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has no `neighbour`-th neighbour.
-pub fn prdc(generated: &Features, real: &Features, neighbour: usize) -> Result<Prdc, FeaturesError> {
+pub fn prdc(
+    generated: &Features,
+    real: &Features,
+    neighbour: usize,
+) -> Result<Prdc, FeaturesError> {
     let (generated, real) = crossed(generated, real, neighbour, Ball::OpenSingle)?;
     let held: u64 = generated.iter().map(|c| u64::from(c.held)).sum();
     Ok(Prdc {
@@ -74,7 +86,8 @@ fn crossed(
     neighbour: usize,
     rule: Ball,
 ) -> Result<(Vec<Counts>, Vec<Counts>), FeaturesError> {
-    features::check(generated, real, neighbour.saturating_add(1)).map_err(|e| no_neighbour(e, neighbour))?;
+    features::check(generated, real, neighbour.saturating_add(1))
+        .map_err(|e| no_neighbour(e, neighbour))?;
     let radii = |set| pairs::nearest_within(set, neighbour).squared_radii();
     Ok(balls::counts(rule, (generated, radii(generated)), (real, radii(real))))
 }
@@ -82,7 +95,9 @@ fn crossed(
 /// Names the missing neighbour in the error of too few pictures.
 fn no_neighbour(error: FeaturesError, neighbour: usize) -> FeaturesError {
     match error {
-        FeaturesError::TooFew { set, count, .. } => FeaturesError::NoNeighbour { set, count, neighbour },
+        FeaturesError::TooFew { set, count, .. } => {
+            FeaturesError::NoNeighbour { set, count, neighbour }
+        }
         other => other,
     }
 }

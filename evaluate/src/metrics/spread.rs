@@ -44,7 +44,9 @@ pub fn spread<const N: usize>(
 ) -> Result<[f64; N], FeaturesError> {
     let halves = halves(counts.0, counts.1, repeats.max(2), seed);
     let all = halves.iter().map(metrics).collect::<Result<Vec<[f64; N]>, _>>()?;
-    Ok(std::array::from_fn(|i| deviation(&all.iter().map(|values| values[i]).collect::<Vec<f64>>())))
+    Ok(std::array::from_fn(|i| {
+        deviation(&all.iter().map(|values| values[i]).collect::<Vec<f64>>())
+    }))
 }
 
 fn deviation(values: &[f64]) -> f64 {

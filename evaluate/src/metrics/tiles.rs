@@ -57,9 +57,16 @@ impl Frame {
         }
         // In f32, so that a difference from it is exact in f64.
         let centre: Vec<f32> = sum.iter().map(|s| (s / count) as f32).collect();
-        let far = |row: &[f32]| row.iter().zip(&centre).map(|(&v, &c)| (f64::from(v) - f64::from(c)).abs()).fold(0.0, f64::max);
-        let largest =
-            sets.iter().map(|set| set.values().par_chunks_exact(d).map(far).reduce(|| 0.0, f64::max)).fold(0.0, f64::max);
+        let far = |row: &[f32]| {
+            row.iter()
+                .zip(&centre)
+                .map(|(&v, &c)| (f64::from(v) - f64::from(c)).abs())
+                .fold(0.0, f64::max)
+        };
+        let largest = sets
+            .iter()
+            .map(|set| set.values().par_chunks_exact(d).map(far).reduce(|| 0.0, f64::max))
+            .fold(0.0, f64::max);
         let scale = if largest > 0.0 { (-largest.log2().ceil()).exp2() } else { 1.0 };
         Self { centre, scale }
     }
@@ -110,7 +117,11 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// `balls` holds the boundary rule and every row's squared radius.
-    pub(super) fn new(features: &'a Features, frame: &'a Frame, balls: Option<(Ball, Vec<f64>)>) -> Self {
+    pub(super) fn new(
+        features: &'a Features,
+        frame: &'a Frame,
+        balls: Option<(Ball, Vec<f64>)>,
+    ) -> Self {
         let d = features.dimensions();
         // |fl(x·y) − x·y| ≤ d·u·|x||y| in any order of summation, and |x||y| ≤ |x|²/2 + |y|²/2.
         let relative = (d as f64 + MORE_ROUNDINGS) * UNIT;
@@ -118,11 +129,15 @@ impl<'a> Rows<'a> {
             .into_par_iter()
             .map(|i| frame.framed(features.row(i)).map(|v| f64::from(v).powi(2)).sum::<f64>() / 2.0)
             .collect();
-        let lower: Vec<f32> = halves.iter().map(|h| (h * (1.0 - relative) - UNDERFLOW) as f32).collect();
-        let upper: Vec<f32> = halves.iter().map(|h| (h * (1.0 + relative) + UNDERFLOW) as f32).collect();
+        let lower: Vec<f32> =
+            halves.iter().map(|h| (h * (1.0 - relative) - UNDERFLOW) as f32).collect();
+        let upper: Vec<f32> =
+            halves.iter().map(|h| (h * (1.0 + relative) + UNDERFLOW) as f32).collect();
         let mut set = Self { features, frame, lower, upper, balls: None };
         set.balls = balls.map(|(rule, squared_radii)| {
-            let halved = |factor: f64| squared_radii.iter().map(|&r| (set.halved(r) * factor) as f32).collect::<Vec<_>>();
+            let halved = |factor: f64| {
+                squared_radii.iter().map(|&r| (set.halved(r) * factor) as f32).collect::<Vec<_>>()
+            };
             let (inner, outer) = (halved(1.0 - ROUNDED), halved(1.0 + ROUNDED));
             let less = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a - b).collect();
             let (lower_reach, upper_reach) = (less(&set.lower, &outer), less(&set.upper, &inner));
@@ -152,7 +167,9 @@ impl<'a> Rows<'a> {
 
     /// Reports exactly if row `j` of `other` lies in the ball of row `i`; false without balls.
     pub(super) fn holds(&self, i: usize, other: &Self, j: usize) -> bool {
-        self.balls.as_ref().is_some_and(|balls| balls.rule.holds(self.squared(i, other, j), balls.squared_radii[i]))
+        self.balls.as_ref().is_some_and(|balls| {
+            balls.rule.holds(self.squared(i, other, j), balls.squared_radii[i])
+        })
     }
 
     fn panel(&self, rows: Range<usize>) -> Vec<f32> {
@@ -162,7 +179,9 @@ impl<'a> Rows<'a> {
 
 impl Frame {
     fn framed<'a>(&'a self, row: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-        row.iter().zip(&self.centre).map(|(&v, &c)| ((f64::from(v) - f64::from(c)) * self.scale) as f32)
+        row.iter()
+            .zip(&self.centre)
+            .map(|(&v, &c)| ((f64::from(v) - f64::from(c)) * self.scale) as f32)
     }
 }
 
@@ -213,9 +232,11 @@ pub(super) fn within<A: Accumulator>(set: &Rows<'_>, rows: &mut [A], title: &str
         let (head, tail) = rows.split_at_mut(end);
         let block = &mut head[first..];
         let tile = products(&panel, &panel, end - first, Par::rayon(0));
-        block.par_iter_mut().zip(tile.par_chunks(end - first)).enumerate().for_each(|(i, (row, products))| {
-            row.scan(Place { rows: set, first: first + i }, place, products);
-        });
+        block.par_iter_mut().zip(tile.par_chunks(end - first)).enumerate().for_each(
+            |(i, (row, products))| {
+                row.scan(Place { rows: set, first: first + i }, place, products);
+            },
+        );
         progress.add(1);
         strip(place, &panel, Some(block), Place { rows: set, first: end }, tail, TILE, &progress);
     }
@@ -223,14 +244,29 @@ pub(super) fn within<A: Accumulator>(set: &Rows<'_>, rows: &mut [A], title: &str
 
 /// Scans all rows of `a` for every row of `b`, and with `rows_a` also all rows of `b` for every row
 /// of `a`.
-pub(super) fn between<A: Accumulator>(a: &Rows<'_>, mut rows_a: Option<&mut [A]>, b: &Rows<'_>, rows_b: &mut [A], title: &str) {
+pub(super) fn between<A: Accumulator>(
+    a: &Rows<'_>,
+    mut rows_a: Option<&mut [A]>,
+    b: &Rows<'_>,
+    rows_b: &mut [A],
+    title: &str,
+) {
     // Enough tasks for all workers, even for few rows.
     let step = rows_b.len().div_ceil(rayon::current_num_threads()).clamp(LEAST_ROWS, TILE);
-    let progress = Progress::new(title, (a.count().div_ceil(TILE) * rows_b.len().div_ceil(step)) as u64);
+    let progress =
+        Progress::new(title, (a.count().div_ceil(TILE) * rows_b.len().div_ceil(step)) as u64);
     for first in (0..a.count()).step_by(TILE) {
         let end = (first + TILE).min(a.count());
         let block = rows_a.as_deref_mut().map(|rows| &mut rows[first..end]);
-        strip(Place { rows: a, first }, &a.panel(first..end), block, Place { rows: b, first: 0 }, rows_b, step, &progress);
+        strip(
+            Place { rows: a, first },
+            &a.panel(first..end),
+            block,
+            Place { rows: b, first: 0 },
+            rows_b,
+            step,
+            &progress,
+        );
     }
 }
 
@@ -249,7 +285,8 @@ fn strip<A: Accumulator>(
     let work = |(task, rows_b): (usize, &mut [A])| {
         let b = Place { first: b.first + task * step, ..b };
         let count = panel_a.len() / a.rows.features.dimensions();
-        let tile = products(panel_a, &b.rows.panel(b.first..b.first + rows_b.len()), count, Par::Seq);
+        let tile =
+            products(panel_a, &b.rows.panel(b.first..b.first + rows_b.len()), count, Par::Seq);
         scan_all(rows_b, b, a, &tile, count);
         let parts = kept.map(|rows| {
             let mut parts: Vec<A> = rows.iter().map(Accumulator::part).collect();
@@ -267,7 +304,13 @@ fn strip<A: Accumulator>(
     }
 }
 
-fn scan_all<A: Accumulator>(rows: &mut [A], owner: Place<'_>, other: Place<'_>, tile: &[f32], others: usize) {
+fn scan_all<A: Accumulator>(
+    rows: &mut [A],
+    owner: Place<'_>,
+    other: Place<'_>,
+    tile: &[f32],
+    others: usize,
+) {
     for (i, (row, products)) in rows.iter_mut().zip(tile.chunks(others)).enumerate() {
         row.scan(Place { first: owner.first + i, ..owner }, other, products);
     }
@@ -280,7 +323,8 @@ fn products(a: &[f32], b: &[f32], count: usize, par: Par) -> Vec<f32> {
     let others = b.len() / d;
     let mut tile = vec![0.0; count * others];
     let columns = MatMut::from_column_major_slice_mut(&mut tile, count, others);
-    let (a, b) = (MatRef::from_row_major_slice(a, count, d), MatRef::from_row_major_slice(b, others, d));
+    let (a, b) =
+        (MatRef::from_row_major_slice(a, count, d), MatRef::from_row_major_slice(b, others, d));
     matmul(columns, Accum::Replace, a, b.transpose(), 1.0, par);
     tile
 }

@@ -89,7 +89,9 @@ struct Norm {
 
 impl Norm {
     fn new(parameters: &mut dyn Parameters, name: &str, width: usize, device: &Device) -> Self {
-        let mut part = |part: &str| Tensor::from_data(parameters.tensor(&format!("{name}.{part}"), &[width]), device);
+        let mut part = |part: &str| {
+            Tensor::from_data(parameters.tensor(&format!("{name}.{part}"), &[width]), device)
+        };
         Self { gamma: part("weight"), beta: part("bias") }
     }
 
@@ -113,15 +115,20 @@ struct Block {
 impl Block {
     fn new(parameters: &mut dyn Parameters, number: usize, width: usize, device: &Device) -> Self {
         let name = |part: &str| format!("encoder.layer.{number}.{part}");
-        let norms = ["norm1", "norm2"].map(|part| Norm::new(parameters, &name(part), width, device));
+        let norms =
+            ["norm1", "norm2"].map(|part| Norm::new(parameters, &name(part), width, device));
         let scales = ["layer_scale1.lambda1", "layer_scale2.lambda1"]
             .map(|part| Tensor::from_data(parameters.tensor(&name(part), &[width]), device));
         let mut linear = |part: &str, shape| Linear::new(parameters, &name(part), shape, device);
         Self {
             norms,
-            inputs: ["query", "key", "value"].map(|part| linear(&format!("attention.attention.{part}"), [width; 2])),
+            inputs: ["query", "key", "value"]
+                .map(|part| linear(&format!("attention.attention.{part}"), [width; 2])),
             output: linear("attention.output.dense", [width; 2]),
-            perceptron: [linear("mlp.fc1", [4 * width, width]), linear("mlp.fc2", [width, 4 * width])],
+            perceptron: [
+                linear("mlp.fc1", [4 * width, width]),
+                linear("mlp.fc2", [width, 4 * width]),
+            ],
             scales,
         }
     }
@@ -138,7 +145,8 @@ impl Block {
     fn attention(&self, x: Tensor<2>, batch: usize) -> Tensor<2> {
         let [rows, width] = x.dims();
         let heads = [batch, rows / batch, width / HEAD, HEAD];
-        let [q, k, v] = [0, 1, 2].map(|i| self.inputs[i].forward(x.clone()).reshape(heads).swap_dims(1, 2)); // [B, heads, T, 64]
+        let [q, k, v] =
+            [0, 1, 2].map(|i| self.inputs[i].forward(x.clone()).reshape(heads).swap_dims(1, 2)); // [B, heads, T, 64]
         // The scores are divided by √64.
         let mixed = module::attention(q, k, v, None, None, AttentionModuleOptions::default()); // [B, heads, T, 64]
         self.output.forward(mixed.swap_dims(1, 2).reshape([rows, width]))
@@ -185,18 +193,32 @@ impl DinoV2 {
         let width = size.width();
         let trained = [1, 1 + positions::TRAINED * positions::TRAINED, width];
         let trained = parameters.tensor("embeddings.position_embeddings", &trained);
-        let positions = positions::resized(&trained.iter::<f32>().collect::<Vec<_>>(), width, PATCHES);
-        let positions = Tensor::<3>::from_data(TensorData::new(positions, [1, 1 + PATCHES * PATCHES, width]), device);
-        let class = Tensor::<3>::from_data(parameters.tensor("embeddings.cls_token", &[1, 1, width]), device);
+        let positions =
+            positions::resized(&trained.iter::<f32>().collect::<Vec<_>>(), width, PATCHES);
+        let positions = Tensor::<3>::from_data(
+            TensorData::new(positions, [1, 1 + PATCHES * PATCHES, width]),
+            device,
+        );
+        let class = Tensor::<3>::from_data(
+            parameters.tensor("embeddings.cls_token", &[1, 1, width]),
+            device,
+        );
         let shape = [width, 3, PATCH, PATCH];
         Self {
             size,
-            patches: Convolution::new(parameters, "embeddings.patch_embeddings.projection", shape, device)
-                .with_stride(PATCH)
-                .with_activation(Activation::NONE),
+            patches: Convolution::new(
+                parameters,
+                "embeddings.patch_embeddings.projection",
+                shape,
+                device,
+            )
+            .with_stride(PATCH)
+            .with_activation(Activation::NONE),
             class: class + positions.clone().narrow(1, 0, 1),
             positions: positions.narrow(1, 1, PATCHES * PATCHES),
-            blocks: (0..DEPTH).map(|number| Block::new(parameters, number, width, device)).collect(),
+            blocks: (0..DEPTH)
+                .map(|number| Block::new(parameters, number, width, device))
+                .collect(),
             norm: Norm::new(parameters, "layernorm", width, device),
             device: device.clone(),
             weights: Weights::Random { seed: 0 },
@@ -228,7 +250,11 @@ impl FeatureNetwork for DinoV2 {
         let patches = patches.swap_dims(1, 2) + self.positions.clone(); // [B, 256, width]
         let x = Tensor::cat(vec![self.class.clone().repeat_dim(0, batch), patches], 1); // [B, 257, width]
         let x = x.reshape([batch * tokens, width]);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x, batch)).reshape([batch, tokens, width]);
+        let x = self
+            .blocks
+            .iter()
+            .fold(x, |x, block| block.forward(x, batch))
+            .reshape([batch, tokens, width]);
         let class = self.norm.forward(x.narrow(1, 0, 1).reshape([batch, width])); // [B, width]
         layers.iter().map(|_| class.clone()).collect()
     }

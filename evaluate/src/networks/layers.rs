@@ -18,10 +18,18 @@ pub(super) struct Convolution {
 
 impl Convolution {
     /// `{name}.weight` of shape [Cout, Cin, kh, kw] and `{name}.bias`; stride 1, no padding, ReLU.
-    pub(super) fn new(parameters: &mut dyn Parameters, name: &str, shape: [usize; 4], device: &Device) -> Self {
+    pub(super) fn new(
+        parameters: &mut dyn Parameters,
+        name: &str,
+        shape: [usize; 4],
+        device: &Device,
+    ) -> Self {
         Self {
             weight: Tensor::from_data(parameters.tensor(&format!("{name}.weight"), &shape), device),
-            bias: Tensor::from_data(parameters.tensor(&format!("{name}.bias"), &shape[..1]), device),
+            bias: Tensor::from_data(
+                parameters.tensor(&format!("{name}.bias"), &shape[..1]),
+                device,
+            ),
             stride: 1,
             padding: 0,
             activation: Activation::RELU,
@@ -44,7 +52,14 @@ impl Convolution {
     /// `x` [B, Cin, H, W] → [B, Cout, H', W'].
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let padding = Padding::both([self.padding; 2]);
-        ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), self.activation, self.stride, padding)
+        ops::conv2d_act(
+            x,
+            self.weight.clone(),
+            self.bias.clone(),
+            self.activation,
+            self.stride,
+            padding,
+        )
     }
 }
 
@@ -62,9 +77,16 @@ const MANY: usize = 256;
 
 impl Linear {
     /// `{name}.weight` of shape [out, in] and `{name}.bias`.
-    pub(super) fn new(parameters: &mut dyn Parameters, name: &str, shape: [usize; 2], device: &Device) -> Self {
-        let weight = Tensor::from_data(parameters.tensor(&format!("{name}.weight"), &shape), device);
-        let bias = Tensor::from_data(parameters.tensor(&format!("{name}.bias"), &shape[..1]), device);
+    pub(super) fn new(
+        parameters: &mut dyn Parameters,
+        name: &str,
+        shape: [usize; 2],
+        device: &Device,
+    ) -> Self {
+        let weight =
+            Tensor::from_data(parameters.tensor(&format!("{name}.weight"), &shape), device);
+        let bias =
+            Tensor::from_data(parameters.tensor(&format!("{name}.bias"), &shape[..1]), device);
         Self { weight, bias }
     }
 
@@ -79,7 +101,14 @@ impl Linear {
         // is copied.
         let x = x.reshape([1, rows, 1, input]).permute([0, 3, 1, 2]); // [1, in, rows, 1]
         let weight = self.weight.clone().reshape([output, input, 1, 1]);
-        let y = ops::conv2d_act(x, weight, self.bias.clone(), Activation::NONE, 1, Padding::both([0; 2]));
+        let y = ops::conv2d_act(
+            x,
+            weight,
+            self.bias.clone(),
+            Activation::NONE,
+            1,
+            Padding::both([0; 2]),
+        );
         y.permute([0, 2, 3, 1]).reshape([rows, output])
     }
 }

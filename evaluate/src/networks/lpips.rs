@@ -99,7 +99,12 @@ impl Lpips {
     ///
     /// # Errors
     /// When a file cannot be read or its tensors are not exactly the expected ones.
-    pub fn load(backbone: Backbone, network: &Path, linear: &Path, device: &Device) -> Result<Self, WeightsError> {
+    pub fn load(
+        backbone: Backbone,
+        network: &Path,
+        linear: &Path,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
         let [of_network, of_channels] = backbone.expected();
         let mut network = Taking::open(network, of_network)?;
         let mut channels = Taking::open(linear, of_channels)?;
@@ -117,15 +122,25 @@ impl Lpips {
     }
 
     /// Builds the network from `network` and `channels`, without recording their origin.
-    pub(super) fn new(backbone: Backbone, network: &mut dyn Parameters, channels: &mut dyn Parameters, device: &Device) -> Self {
+    pub(super) fn new(
+        backbone: Backbone,
+        network: &mut dyn Parameters,
+        channels: &mut dyn Parameters,
+        device: &Device,
+    ) -> Self {
         let linear = |(i, &c): (usize, &usize)| {
-            Tensor::from_data(channels.tensor(&format!("lin{i}.model.1.weight"), &[1, c, 1, 1]), device)
+            Tensor::from_data(
+                channels.tensor(&format!("lin{i}.model.1.weight"), &[1, c, 1, 1]),
+                device,
+            )
         };
         Self {
             linear: backbone.channels().iter().enumerate().map(linear).collect(),
             slices: match backbone {
                 Backbone::Vgg16 => Slices::Vgg16(vgg16::Slices::new(network, device)),
-                Backbone::SqueezeNet => Slices::SqueezeNet(Box::new(squeezenet::Slices::new(network, device))),
+                Backbone::SqueezeNet => {
+                    Slices::SqueezeNet(Box::new(squeezenet::Slices::new(network, device)))
+                }
             },
             backbone,
             device: device.clone(),
@@ -155,7 +170,8 @@ impl Lpips {
     #[must_use]
     pub fn distance(&self, a: &[RgbPicture], b: &[RgbPicture], resize: Option<usize>) -> Vec<f64> {
         assert_eq!(a.len(), b.len(), "pictures in pairs");
-        let size = |picture: &RgbPicture| resize.map_or([picture.height, picture.width], |side| [side; 2]);
+        let size =
+            |picture: &RgbPicture| resize.map_or([picture.height, picture.width], |side| [side; 2]);
         let pairs: Vec<(&RgbPicture, &RgbPicture)> = a.iter().zip(b).collect();
         assert!(pairs.iter().all(|(a, b)| size(a) == size(b)), "pairs of one size");
         let alike = pairs.chunk_by(|x, y| size(x.0) == size(y.0));
@@ -163,13 +179,18 @@ impl Lpips {
         let distances = batches.flat_map(|batch| {
             let (a, b): (Vec<&RgbPicture>, Vec<&RgbPicture>) = batch.iter().copied().unzip();
             let [a, b] = [a, b].map(|pictures| self.input(&pictures, size(pictures[0])));
-            on_workers(|| self.distances(a, b)).into_data().iter::<f32>().map(f64::from).collect::<Vec<_>>()
+            on_workers(|| self.distances(a, b))
+                .into_data()
+                .iter::<f32>()
+                .map(f64::from)
+                .collect::<Vec<_>>()
         });
         distances.collect()
     }
 
     fn input(&self, pictures: &[&RgbPicture], [height, width]: [usize; 2]) -> Tensor<4> {
-        let inputs: Vec<f32> = pictures.par_iter().flat_map_iter(|picture| input(picture, [height, width])).collect();
+        let inputs: Vec<f32> =
+            pictures.par_iter().flat_map_iter(|picture| input(picture, [height, width])).collect();
         Tensor::from_data(TensorData::new(inputs, [pictures.len(), 3, height, width]), &self.device)
     }
 
@@ -180,12 +201,13 @@ impl Lpips {
             Slices::Vgg16(slices) => slices.forward(x),
             Slices::SqueezeNet(slices) => slices.forward(x),
         };
-        let apart = slices(a).into_iter().zip(slices(b)).zip(&self.linear).map(|((a, b), linear)| {
-            let [batch, _, height, width] = a.dims();
-            let difference = normalized(a) - normalized(b);
-            let weighted = (difference.clone() * difference * linear.clone()).sum_dim(1); // [B, 1, H, W]
-            weighted.reshape([batch, height * width]).mean_dim(1).reshape([batch]) // [B]
-        });
+        let apart =
+            slices(a).into_iter().zip(slices(b)).zip(&self.linear).map(|((a, b), linear)| {
+                let [batch, _, height, width] = a.dims();
+                let difference = normalized(a) - normalized(b);
+                let weighted = (difference.clone() * difference * linear.clone()).sum_dim(1); // [B, 1, H, W]
+                weighted.reshape([batch, height * width]).mean_dim(1).reshape([batch]) // [B]
+            });
         apart.reduce(|all, slice| all + slice).unwrap_or_else(|| Tensor::zeros([0], &self.device))
     }
 }
@@ -220,7 +242,8 @@ fn averaged(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes:
     for y in 0..out[0] {
         for x in 0..out[1] {
             let (rows, columns) = (area(y, height, out[0]), area(x, width, out[1]));
-            let sum: f32 = rows.clone().flat_map(|row| &plane[row * width..][columns.clone()]).sum();
+            let sum: f32 =
+                rows.clone().flat_map(|row| &plane[row * width..][columns.clone()]).sum();
             planes.push(sum / rows.len() as f32 / columns.len() as f32);
         }
     }
@@ -228,7 +251,12 @@ fn averaged(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes:
 
 /// Bilinear with half-pixel centres, clamped at the border (`interpolate(..,
 /// align_corners=False)`).
-fn interpolated(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], planes: &mut Vec<f32>) {
+fn interpolated(
+    plane: &[f32],
+    [height, width]: [usize; 2],
+    out: [usize; 2],
+    planes: &mut Vec<f32>,
+) {
     let taps = |i: usize, n: usize, out: usize| {
         let at = ((n as f32 / out as f32) * (i as f32 + 0.5) - 0.5).max(0.0);
         let low = (at as usize).min(n - 1);
@@ -238,7 +266,9 @@ fn interpolated(plane: &[f32], [height, width]: [usize; 2], out: [usize; 2], pla
         let (top, bottom, down) = taps(y, height, out[0]);
         for x in 0..out[1] {
             let (left, right, along) = taps(x, width, out[1]);
-            let row = |y: usize| (1.0 - along) * plane[y * width + left] + along * plane[y * width + right];
+            let row = |y: usize| {
+                (1.0 - along) * plane[y * width + left] + along * plane[y * width + right]
+            };
             planes.push((1.0 - down) * row(top) + down * row(bottom));
         }
     }

@@ -106,7 +106,11 @@ impl Known {
     ///
     /// # Errors
     /// When the file does not contain exactly the network's weights.
-    pub fn load(&self, weights: &Path, device: &Device) -> Result<Box<dyn FeatureNetwork>, WeightsError> {
+    pub fn load(
+        &self,
+        weights: &Path,
+        device: &Device,
+    ) -> Result<Box<dyn FeatureNetwork>, WeightsError> {
         (self.load)(weights, device)
     }
 
@@ -202,7 +206,8 @@ static RANDOM: Known = Known {
 };
 
 /// Every network.
-pub static NETWORKS: [&Known; 6] = [&INCEPTION, &KERAS_INCEPTION, &VGG16, &DINOV2_S, &DINOV2_B, &RANDOM];
+pub static NETWORKS: [&Known; 6] =
+    [&INCEPTION, &KERAS_INCEPTION, &VGG16, &DINOV2_S, &DINOV2_B, &RANDOM];
 
 /// The network with this name.
 ///

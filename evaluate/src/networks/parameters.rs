@@ -13,7 +13,9 @@ pub(super) trait Parameters {
 impl Parameters for Taking {
     fn tensor(&mut self, name: &str, shape: &[usize]) -> TensorData {
         // The zeros are never used: `finish` fails if a tensor is missing.
-        self.f32s(name, shape).unwrap_or_else(|| TensorData::new(vec![0.0f32; shape.iter().product()], shape.to_vec()))
+        self.f32s(name, shape).unwrap_or_else(|| {
+            TensorData::new(vec![0.0f32; shape.iter().product()], shape.to_vec())
+        })
     }
 }
 

@@ -26,7 +26,8 @@ fn taps(out: usize) -> Vec<Taps> {
         let floor = at.floor();
         let t = at - floor;
         let weights = [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
-        let place = |k: usize| (floor as isize + k as isize - 1).clamp(0, TRAINED as isize - 1) as usize;
+        let place =
+            |k: usize| (floor as isize + k as isize - 1).clamp(0, TRAINED as isize - 1) as usize;
         Taps(std::array::from_fn(|k| (place(k), weights[k])))
     };
     (0..out).map(taps).collect()
@@ -44,7 +45,12 @@ pub(super) fn resized(trained: &[f32], width: usize, patches: usize) -> Vec<f32>
         for Taps(columns) in &taps {
             let value = |channel: usize| -> f32 {
                 let along = |row: usize| -> f32 {
-                    columns.iter().map(|&(column, weight)| grid[(row * TRAINED + column) * width + channel] * weight).sum()
+                    columns
+                        .iter()
+                        .map(|&(column, weight)| {
+                            grid[(row * TRAINED + column) * width + channel] * weight
+                        })
+                        .sum()
                 };
                 rows.iter().map(|&(row, weight)| along(row) * weight).sum()
             };

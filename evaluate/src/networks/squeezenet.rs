@@ -31,12 +31,18 @@ const FIRES: [[usize; 4]; 8] = [
 ];
 
 /// The number of [`FIRES`] in each slice after the first, and if a pool precedes them.
-const SLICES: [(usize, bool); 6] = [(2, true), (2, true), (1, true), (1, false), (1, false), (1, false)];
+const SLICES: [(usize, bool); 6] =
+    [(2, true), (2, true), (1, true), (1, false), (1, false), (1, false)];
 
 impl Fire {
-    fn new(parameters: &mut dyn Parameters, [number, input, squeezed, half]: [usize; 4], device: &Device) -> Self {
-        let mut convolution =
-            |part: &str, shape| Convolution::new(parameters, &format!("features.{number}.{part}"), shape, device);
+    fn new(
+        parameters: &mut dyn Parameters,
+        [number, input, squeezed, half]: [usize; 4],
+        device: &Device,
+    ) -> Self {
+        let mut convolution = |part: &str, shape| {
+            Convolution::new(parameters, &format!("features.{number}.{part}"), shape, device)
+        };
         Self {
             squeeze: convolution("squeeze", [squeezed, input, 1, 1]),
             expand: [
@@ -64,7 +70,8 @@ impl Slices {
     pub(super) const CHANNELS: [usize; 7] = [64, 128, 256, 384, 384, 512, 512];
 
     pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
-        let first = Convolution::new(parameters, "features.0", [64, 3, 3, 3], device).with_stride(2);
+        let first =
+            Convolution::new(parameters, "features.0", [64, 3, 3, 3], device).with_stride(2);
         let fires = FIRES.map(|fire| Fire::new(parameters, fire, device));
         Self { first, fires: fires.into() }
     }

@@ -24,7 +24,9 @@ fn golden(name: &str) -> Vec<f64> {
     let file = SafeTensors::deserialize(GOLDEN).expect("golden file");
     let tensor = file.tensor(name).expect(name);
     match tensor.dtype() {
-        Dtype::F32 => tensor.data().as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
+        Dtype::F32 => {
+            tensor.data().as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect()
+        }
         _ => tensor.data().as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
     }
 }
@@ -73,7 +75,8 @@ impl Parameters for Formula {
 fn picture(kind: usize, height: usize, width: usize) -> RgbPicture {
     let level = |i: usize| {
         let (y, x, c) = (i / 3 / width, i / 3 % width, i % 3);
-        ((y * 5 + x * 3 * (c + 1) + kind * 40) / 2 % 192) as u8 + (hashed(kind as u32, i as u32) >> 26) as u8
+        ((y * 5 + x * 3 * (c + 1) + kind * 40) / 2 % 192) as u8
+            + (hashed(kind as u32, i as u32) >> 26) as u8
     };
     RgbPicture { width, height, pixels: (0..height * width * 3).map(level).collect() }
 }
@@ -129,18 +132,32 @@ fn lpips_equals_torch_fidelitys_and_the_package() {
         lpips.distance(&[picture(3, height, width)], &[picture(4, height, width)], resize)[0]
     };
     let vgg16 = similarity(Backbone::Vgg16);
-    let cases = [(100, 80, Some(64)), (40, 48, Some(64)), (100, 40, Some(64)), (64, 64, Some(64)), (48, 57, None)];
+    let cases = [
+        (100, 80, Some(64)),
+        (40, 48, Some(64)),
+        (100, 40, Some(64)),
+        (64, 64, Some(64)),
+        (48, 57, None),
+    ];
     let theirs = golden("lpips-vgg16");
     assert_eq!(theirs.len(), cases.len());
     for ((height, width, resize), theirs) in cases.into_iter().zip(theirs) {
-        near_distance(&format!("{height}×{width} to {resize:?}"), of(&vgg16, height, width, resize), theirs);
+        near_distance(
+            &format!("{height}×{width} to {resize:?}"),
+            of(&vgg16, height, width, resize),
+            theirs,
+        );
     }
     near_distance("package, VGG16", of(&vgg16, 48, 57, None), golden("lpips.vgg")[0]);
     let squeezenet = similarity(Backbone::SqueezeNet);
     let (sizes, theirs) = ([(64, 64), (65, 50), (96, 67)], golden("lpips.squeeze"));
     assert_eq!(theirs.len(), sizes.len());
     for ((height, width), theirs) in sizes.into_iter().zip(theirs) {
-        near_distance(&format!("package, SqueezeNet {height}×{width}"), of(&squeezenet, height, width, None), theirs);
+        near_distance(
+            &format!("package, SqueezeNet {height}×{width}"),
+            of(&squeezenet, height, width, None),
+            theirs,
+        );
     }
 }
 
@@ -150,7 +167,8 @@ fn a_picture_is_at_distance_zero_from_itself_and_batches_change_nothing() {
     // Mixed sizes, more than one batch.
     let sizes = [(40, 40), (64, 64), (90, 70)];
     let a: Vec<RgbPicture> = (0..20).map(|i| picture(i, sizes[i % 3].0, sizes[i % 3].1)).collect();
-    let b: Vec<RgbPicture> = (0..20).map(|i| picture(i + 7, sizes[i % 3].0, sizes[i % 3].1)).collect();
+    let b: Vec<RgbPicture> =
+        (0..20).map(|i| picture(i + 7, sizes[i % 3].0, sizes[i % 3].1)).collect();
     assert!(lpips.distance(&a, &a, Some(64)).iter().all(|&d| d == 0.0));
     for resize in [Some(64), None] {
         let together = lpips.distance(&a, &b, resize);
@@ -166,11 +184,16 @@ fn a_picture_is_at_distance_zero_from_itself_and_batches_change_nothing() {
 fn generator(latents: &[Vec<f32>]) -> Result<Vec<RgbPicture>, std::convert::Infallible> {
     const SIDE: usize = 40;
     let latent = latents[0].len();
-    let weight: Vec<f64> = uniform("generator", 3 * SIDE * SIDE * latent).map(|u| 2.0 * u - 1.0).collect();
+    let weight: Vec<f64> =
+        uniform("generator", 3 * SIDE * SIDE * latent).map(|u| 2.0 * u - 1.0).collect();
     let picture = |z: &Vec<f32>| {
         let level = |w: &[f64]| w.iter().zip(z).map(|(w, &z)| w * f64::from(z)).sum::<f64>();
-        let planes: Vec<u8> = weight.chunks(latent).map(|w| (128.0 + 50.0 * level(w)).floor().clamp(0.0, 255.0) as u8).collect();
-        let pixels = (0..SIDE * SIDE).flat_map(|i| [0, 1, 2].map(|c| planes[c * SIDE * SIDE + i])).collect();
+        let planes: Vec<u8> = weight
+            .chunks(latent)
+            .map(|w| (128.0 + 50.0 * level(w)).floor().clamp(0.0, 255.0) as u8)
+            .collect();
+        let pixels =
+            (0..SIDE * SIDE).flat_map(|i| [0, 1, 2].map(|c| planes[c * SIDE * SIDE + i])).collect();
         RgbPicture { width: SIDE, height: SIDE, pixels }
     };
     Ok(latents.iter().map(picture).collect())
@@ -184,13 +207,30 @@ fn path_lengths_equal_torch_fidelitys() {
         // Distances of pictures in which some pixels differ by one level: the f32 noise of features
         // is part of them.
         ("ppl.lerp", PplSettings { count: 110, ..settings }, 1e-3),
-        ("ppl.slerp", PplSettings { interpolation: Interpolation::Slerp, epsilon: 0.1, ..settings }, 1e-3),
-        ("ppl.unit", PplSettings { noise: Noise::Unit, interpolation: Interpolation::SlerpUnit, epsilon: 0.1, ..settings }, 1e-3),
+        (
+            "ppl.slerp",
+            PplSettings { interpolation: Interpolation::Slerp, epsilon: 0.1, ..settings },
+            1e-3,
+        ),
+        (
+            "ppl.unit",
+            PplSettings {
+                noise: Noise::Unit,
+                interpolation: Interpolation::SlerpUnit,
+                epsilon: 0.1,
+                ..settings
+            },
+            1e-3,
+        ),
     ];
     for (name, settings, tolerance) in cases {
         let ours = ppl(&lpips, &settings, generator).expect("pictures");
         let theirs = golden(name);
-        assert!((ours.mean / theirs[0] - 1.0).abs() <= tolerance && (ours.std / theirs[1] - 1.0).abs() <= tolerance, "{name}");
+        assert!(
+            (ours.mean / theirs[0] - 1.0).abs() <= tolerance
+                && (ours.std / theirs[1] - 1.0).abs() <= tolerance,
+            "{name}"
+        );
         assert_eq!(ours.kept as f64, theirs[2], "{name}");
     }
 }
@@ -206,22 +246,31 @@ fn numpys_normal_and_uniform_numbers_are_reproduced() {
     for (ours, name) in [(normal, "randn"), (after, "randn.after")] {
         // The logarithm may differ by its last bit between C libraries.
         assert_eq!(ours.len(), golden(name).len(), "{name}");
-        assert!(ours.iter().zip(golden(name)).all(|(a, b)| (a - b).abs() <= 4e-16 * b.abs()), "{name}");
+        assert!(
+            ours.iter().zip(golden(name)).all(|(a, b)| (a - b).abs() <= 4e-16 * b.abs()),
+            "{name}"
+        );
     }
 }
 
 /// Writes a safetensors file of the formula's numbers in these shapes.
-fn write(scratch: &Scratch, name: &str, shapes: &BTreeMap<String, Vec<usize>>, metadata: Option<(&str, &str)>) -> PathBuf {
-    let numbers =
-        |(name, shape): (&String, &Vec<usize>)| -> Vec<u8> { tensor(name, shape).iter().flat_map(|v| v.to_le_bytes()).collect() };
+fn write(
+    scratch: &Scratch,
+    name: &str,
+    shapes: &BTreeMap<String, Vec<usize>>,
+    metadata: Option<(&str, &str)>,
+) -> PathBuf {
+    let numbers = |(name, shape): (&String, &Vec<usize>)| -> Vec<u8> {
+        tensor(name, shape).iter().flat_map(|v| v.to_le_bytes()).collect()
+    };
     let bytes: Vec<Vec<u8>> = shapes.iter().map(numbers).collect();
-    let views = shapes
-        .iter()
-        .zip(&bytes)
-        .map(|((name, shape), bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("view")));
+    let views = shapes.iter().zip(&bytes).map(|((name, shape), bytes)| {
+        (name, TensorView::new(Dtype::F32, shape.clone(), bytes).expect("view"))
+    });
     let metadata = metadata.map(|(key, value)| HashMap::from([(key.to_owned(), value.to_owned())]));
     let file = scratch.path(name);
-    shared::fs::write(&file, &safetensors::serialize(views, metadata).expect("serialize")).expect("write");
+    shared::fs::write(&file, &safetensors::serialize(views, metadata).expect("serialize"))
+        .expect("write");
     file
 }
 
@@ -229,7 +278,8 @@ fn write(scratch: &Scratch, name: &str, shapes: &BTreeMap<String, Vec<usize>>, m
 fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
     let scratch = Scratch::new("keras");
     let golden: serde_json::Value =
-        serde_json::from_str(include_str!("../../tests/golden/keras-inception.json")).expect("golden file");
+        serde_json::from_str(include_str!("../../tests/golden/keras-inception.json"))
+            .expect("golden file");
     let mut shapes = BTreeMap::new();
     for (name, shape) in golden["shapes"].as_object().expect("shapes") {
         let shape: Vec<usize> = serde_json::from_value(shape.clone()).expect("a shape");
@@ -239,7 +289,8 @@ fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
         shapes.insert(format!("{name}.conv.weight"), shape);
     }
     let device = Device::flex();
-    let file = write(&scratch, "keras.safetensors", &shapes, Some(("network", "keras-inception-v3")));
+    let file =
+        write(&scratch, "keras.safetensors", &shapes, Some(("network", "keras-inception-v3")));
     let network = find("inception-v3-keras").expect("known").load(&file, &device).expect("weights");
     let other = find("inception-v3-compat")
         .expect("known")
@@ -249,11 +300,21 @@ fn keras_inception_equals_keras_and_is_told_from_that_of_fid() {
         .to_string();
     assert!(other.contains("inception-v3-keras"), "{other}");
     assert!(matches!(network.weights(), Weights::File { .. }));
-    let features = network.features(&pictures(), Preprocessing::KERAS_75, &[find("inception-v3-keras").expect("known").layer]);
+    let features = network.features(
+        &pictures(),
+        Preprocessing::KERAS_75,
+        &[find("inception-v3-keras").expect("known").layer],
+    );
     near("inception-v3-keras", &features[0], "keras");
 
-    let nameless = write(&scratch, "nameless.safetensors", &BTreeMap::from([("a".to_owned(), vec![2])]), None);
-    let error = find("inception-v3-keras").expect("known").load(&nameless, &device).err().expect("accepted").to_string();
+    let nameless =
+        write(&scratch, "nameless.safetensors", &BTreeMap::from([("a".to_owned(), vec![2])]), None);
+    let error = find("inception-v3-keras")
+        .expect("known")
+        .load(&nameless, &device)
+        .err()
+        .expect("accepted")
+        .to_string();
     assert!(error.contains("tools/keras_inception.py") && error.contains("nameless"), "{error}");
 }
 
@@ -278,17 +339,32 @@ fn a_file_gives_the_network_and_errors_name_it_and_the_tensors() {
     shapes.insert("embeddings.mask_token".into(), vec![1, 384]);
     let file = write(&scratch, "dinov2.safetensors", &shapes, None);
     let network = find(Size::Small.name()).expect("known").load(&file, &device).expect("weights");
-    let wrong = find(Size::Base.name()).expect("known").load(&file, &device).err().expect("accepted").to_string();
-    let features = network.features(&pictures(), prepared(Size::Small.name()), &[Size::Small.layer()]);
+    let wrong = find(Size::Base.name())
+        .expect("known")
+        .load(&file, &device)
+        .err()
+        .expect("accepted")
+        .to_string();
+    let features =
+        network.features(&pictures(), prepared(Size::Small.name()), &[Size::Small.layer()]);
     near("from a file", &features[0], Size::Small.name());
     for part in ["facebook/dinov2-base", "has shape [384]"] {
         assert!(wrong.contains(part), "{part} in {wrong}");
     }
 
-    let linear =
-        write(&scratch, "linear.safetensors", &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]), None);
-    let error = Lpips::load(Backbone::SqueezeNet, &linear, &linear, &device).expect_err("accepted").to_string();
-    assert!(error.contains("SqueezeNet 1.1 in torchvision's names") && error.contains("unused: lin0"), "{error}");
+    let linear = write(
+        &scratch,
+        "linear.safetensors",
+        &BTreeMap::from([("lin0.model.1.weight".to_owned(), vec![1, 64, 1, 1])]),
+        None,
+    );
+    let error = Lpips::load(Backbone::SqueezeNet, &linear, &linear, &device)
+        .expect_err("accepted")
+        .to_string();
+    assert!(
+        error.contains("SqueezeNet 1.1 in torchvision's names") && error.contains("unused: lin0"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -300,7 +376,10 @@ fn every_network_can_be_drawn_by_its_name_and_is_seeded() {
         let preprocessing = Preprocessing { side: known.side.min(224), ..prepared(known.name) };
         let of = |seed| {
             let network = known.draw(seed, &device);
-            assert!(network.layers().contains(&known.layer) && network.weights() == &Weights::Random { seed });
+            assert!(
+                network.layers().contains(&known.layer)
+                    && network.weights() == &Weights::Random { seed }
+            );
             network.features(&pictures[..1], preprocessing, &[known.layer]).remove(0)
         };
         let (a, b) = (of(1), of(2));

@@ -49,7 +49,8 @@ impl Slices {
     pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
         let mut convolution = |&(number, input, output): &(usize, usize, usize)| {
             let shape = [output, input, 3, 3];
-            Convolution::new(parameters, &format!("features.{number}"), shape, device).with_padding(1)
+            Convolution::new(parameters, &format!("features.{number}"), shape, device)
+                .with_padding(1)
         };
         Self(SLICES.map(|slice| slice.iter().map(&mut convolution).collect()).into())
     }
@@ -96,7 +97,10 @@ impl Vgg16 {
     /// Draws an untrained network, for smoke tests.
     #[must_use]
     pub fn random(seed: u64, device: &Device) -> Self {
-        Self { weights: Weights::Random { seed }, ..Self::new(&mut Drawn { network: NAME, seed }, device) }
+        Self {
+            weights: Weights::Random { seed },
+            ..Self::new(&mut Drawn { network: NAME, seed }, device)
+        }
     }
 
     /// Builds the network without recording the origin of its weights.
@@ -134,6 +138,9 @@ impl FeatureNetwork for Vgg16 {
         let Some(x) = last else { return Vec::new() };
         let x = max_pool(x, 2, false).flatten::<2>(1, 3); // [B, 512 · 7 · 7]
         let fc2 = self.fc2.forward(relu(self.fc1.forward(x))); // [B, 4096]
-        layers.iter().map(|&layer| if layer == FC2_RELU { relu(fc2.clone()) } else { fc2.clone() }).collect()
+        layers
+            .iter()
+            .map(|&layer| if layer == FC2_RELU { relu(fc2.clone()) } else { fc2.clone() })
+            .collect()
     }
 }

@@ -59,7 +59,9 @@ impl Conventions {
             None if network == own.network => own.layer,
             None => layer_of(network, metric).ok_or_else(|| {
                 let name = network.name;
-                UsageError(format!("--features {name}: it has no layer that {metric} is defined over"))
+                UsageError(format!(
+                    "--features {name}: it has no layer that {metric} is defined over"
+                ))
             })?,
         };
         Ok(FeatureLayer { network, layer })
@@ -74,7 +76,11 @@ impl Conventions {
             network if network != own.network => format!("_{}", network.name),
             _ => String::new(),
         };
-        let default = if used.network == own.network { Some(own.layer) } else { layer_of(used.network, metric) };
+        let default = if used.network == own.network {
+            Some(own.layer)
+        } else {
+            layer_of(used.network, metric)
+        };
         if default != Some(used.layer) {
             suffix.push_str(&format!("_{}", used.layer.name));
         }

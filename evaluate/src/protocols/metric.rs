@@ -44,8 +44,17 @@ pub enum Needs {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 9] =
-        [Self::Kid, Self::Fid, Self::FidInfinity, Self::Is, Self::Prdc, Self::Mind, Self::Authenticity, Self::Ct, Self::Ppl];
+    pub const ALL: [Self; 9] = [
+        Self::Kid,
+        Self::Fid,
+        Self::FidInfinity,
+        Self::Is,
+        Self::Prdc,
+        Self::Mind,
+        Self::Authenticity,
+        Self::Ct,
+        Self::Ppl,
+    ];
 
     /// The name, as flags take it.
     #[must_use]
@@ -73,7 +82,9 @@ impl Metric {
             Self::Is => "Inception Score, of the generated pictures alone",
             Self::Prdc => "precision, recall, density, coverage",
             Self::Mind => "Monge Inception Distance (sliced 2-Wasserstein)",
-            Self::Authenticity => "memorisation: authentic share, distances to training and held-out pictures",
+            Self::Authenticity => {
+                "memorisation: authentic share, distances to training and held-out pictures"
+            }
             Self::Ct => "memorisation: the C_T test of data copying",
             Self::Ppl => "Perceptual Path Length of a run's generator",
         }

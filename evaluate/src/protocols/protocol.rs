@@ -74,7 +74,12 @@ impl Files {
     #[must_use]
     pub fn about(&self) -> String {
         let suffixes = match self.suffixes.len() {
-            0..=16 => self.suffixes.iter().map(|suffix| format!(".{suffix}")).collect::<Vec<_>>().join(" "),
+            0..=16 => self
+                .suffixes
+                .iter()
+                .map(|suffix| format!(".{suffix}"))
+                .collect::<Vec<_>>()
+                .join(" "),
             _ => "all suffixes of Pillow".to_owned(),
         };
         let case = if self.any_case { "in any case" } else { "in this case" };
@@ -85,11 +90,12 @@ impl Files {
 
 /// `PIL.Image.EXTENSION` of Pillow 11.3, the first with AVIF.
 const PILLOW: &[&str] = &[
-    "apng", "avif", "avifs", "blp", "bmp", "bufr", "bw", "cur", "dcx", "dds", "dib", "emf", "eps", "fit", "fits", "flc", "fli",
-    "ftc", "ftu", "gbr", "gif", "grib", "h5", "hdf", "icb", "icns", "ico", "iim", "im", "j2c", "j2k", "jfif", "jp2", "jpc",
-    "jpe", "jpeg", "jpf", "jpg", "jpx", "mpeg", "mpg", "mpo", "msp", "palm", "pbm", "pcd", "pcx", "pdf", "pfm", "pgm", "png",
-    "pnm", "ppm", "ps", "psd", "pxr", "qoi", "ras", "rgb", "rgba", "sgi", "tga", "tif", "tiff", "vda", "vst", "webp", "wmf",
-    "xbm", "xpm",
+    "apng", "avif", "avifs", "blp", "bmp", "bufr", "bw", "cur", "dcx", "dds", "dib", "emf", "eps",
+    "fit", "fits", "flc", "fli", "ftc", "ftu", "gbr", "gif", "grib", "h5", "hdf", "icb", "icns",
+    "ico", "iim", "im", "j2c", "j2k", "jfif", "jp2", "jpc", "jpe", "jpeg", "jpf", "jpg", "jpx",
+    "mpeg", "mpg", "mpo", "msp", "palm", "pbm", "pcd", "pcx", "pdf", "pfm", "pgm", "png", "pnm",
+    "ppm", "ps", "psd", "pxr", "qoi", "ras", "rgb", "rgba", "sgi", "tga", "tif", "tiff", "vda",
+    "vst", "webp", "wmf", "xbm", "xpm",
 ];
 
 /// A set of conventions.
@@ -124,7 +130,8 @@ pub struct Protocol {
 }
 
 /// `ALLOWLIST_FORMATS` of `keras.utils.image_dataset_from_directory`.
-const KERAS_FILES: Files = Files { suffixes: &["bmp", "gif", "jpeg", "jpg", "png"], any_case: true, below: true };
+const KERAS_FILES: Files =
+    Files { suffixes: &["bmp", "gif", "jpeg", "jpg", "png"], any_case: true, below: true };
 
 const BASE: Protocol = Protocol {
     name: "",
@@ -175,7 +182,10 @@ pub static PROTOCOLS: [Protocol; 6] = [
         follows: "clean-fid 0.1.35, prdc 0.2",
         // `EXTENSIONS` (`utils.py`), found by a recursive `glob`.
         files: Files {
-            suffixes: &["bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp", "npy", "JPEG", "JPG", "PNG"],
+            suffixes: &[
+                "bmp", "jpg", "jpeg", "pgm", "png", "ppm", "tif", "tiff", "webp", "npy", "JPEG",
+                "JPG", "PNG",
+            ],
             any_case: false,
             below: true,
         },
@@ -296,9 +306,13 @@ pub fn table() -> String {
         ("follows", |p| p.follows.to_owned()),
         ("files", |p| p.files.about()),
         ("network", |p| p.network.name.to_owned()),
-        ("layers", |p| if p.isc.is_some() { "2048; IS: logits_unbiased".into() } else { "2048".into() }),
+        ("layers", |p| {
+            if p.isc.is_some() { "2048; IS: logits_unbiased".into() } else { "2048".into() }
+        }),
         ("resize", |p| format!("{}×{}, {}", p.side, p.side, filter_about(p.filter))),
-        ("input", |p| format!("8-bit RGB, resized in f32 and not rounded; {}", scale_about(p.scale))),
+        ("input", |p| {
+            format!("8-bit RGB, resized in f32 and not rounded; {}", scale_about(p.scale))
+        }),
         ("KID", |p| p.kid.map_or_else(|| "–".into(), KidRule::about)),
         ("FID covariance", |p| match p.fid {
             Some(Divisor::Unbiased) => "N − 1".into(),
@@ -321,17 +335,29 @@ pub fn table() -> String {
             Some(ManifoldRule::Prdc) => "k = 5, <".into(),
             None => "–".into(),
         }),
-        ("memorisation", |p| if p.memorisation { "authpct, ct over the features of FID".into() } else { "–".into() }),
-        ("MIND, PPL", |p| if p.mind_and_ppl { "1000 directions; LPIPS at 64".into() } else { "–".into() }),
+        ("memorisation", |p| {
+            if p.memorisation {
+                "authpct, ct over the features of FID".into()
+            } else {
+                "–".into()
+            }
+        }),
+        ("MIND, PPL", |p| {
+            if p.mind_and_ppl { "1000 directions; LPIPS at 64".into() } else { "–".into() }
+        }),
     ];
     // Six columns do not fit a terminal: the protocols stand below each other.
     let mut text = String::new();
     for protocol in &PROTOCOLS {
-        let rows: Vec<[String; 2]> =
-            rows.iter().map(|(name, cell)| [format!("  {name}"), cell(protocol)]).filter(|[_, cell]| *cell != absent()).collect();
+        let rows: Vec<[String; 2]> = rows
+            .iter()
+            .map(|(name, cell)| [format!("  {name}"), cell(protocol)])
+            .filter(|[_, cell]| *cell != absent())
+            .collect();
         text.push_str(&format!("{}\n{}\n", protocol.name, aligned(&rows)));
     }
-    let metrics = Metric::ALL.map(|m| [format!("  {m}"), m.about().to_owned(), Protocol::defining(m).join(", ")]);
+    let metrics = Metric::ALL
+        .map(|m| [format!("  {m}"), m.about().to_owned(), Protocol::defining(m).join(", ")]);
     let networks = NETWORKS.map(|n| [format!("  {}", n.name), n.about.to_owned()]);
     text + &format!("--metrics\n{}\n--features\n{}", aligned(&metrics), aligned(&networks))
 }

@@ -67,13 +67,21 @@ pub fn measure_missing<T: Serialize>(
         let checksum = meta.files.get(AVERAGED_GENERATOR).map(|file| file.crc32.as_str());
         // A run that was rolled back and trained again has other weights at the same step.
         known.retain(|line| line["step"] != step || line[CHECKSUM].as_str() == checksum);
-        let has = |metric: &str| known.iter().any(|line| line["step"] == step && line["metric"] == metric);
-        let missing: Vec<String> = query.metrics.iter().filter(|metric| !has(metric)).cloned().collect();
+        let has = |metric: &str| {
+            known.iter().any(|line| line["step"] == step && line["metric"] == metric)
+        };
+        let missing: Vec<String> =
+            query.metrics.iter().filter(|metric| !has(metric)).cloned().collect();
         if missing.is_empty() {
             continue;
         }
-        tracing::info!("checkpoint {number} of {}: {} after step {step}", steps.len(), missing.join(", "));
-        let measured = measure(step, &missing).with_context(|| format!("the checkpoint of step {step}"))?;
+        tracing::info!(
+            "checkpoint {number} of {}: {} after step {step}",
+            steps.len(),
+            missing.join(", ")
+        );
+        let measured =
+            measure(step, &missing).with_context(|| format!("the checkpoint of step {step}"))?;
         for line in measured {
             let mut line = serde_json::to_value(line)?;
             line["step"] = step.into();
@@ -86,15 +94,18 @@ pub fn measure_missing<T: Serialize>(
         }
         log.sync()?;
     }
-    let kimg_of_step = kimg_of_step.with_context(|| format!("{} has no intact checkpoint", query.run.folder().display()))?;
+    let kimg_of_step = kimg_of_step
+        .with_context(|| format!("{} has no intact checkpoint", query.run.folder().display()))?;
     points(&known, kimg_of_step)
 }
 
 impl LogQuery<'_> {
     /// Reports if a line of the log is one of the measurements.
     fn matches(&self, line: &Value) -> bool {
-        let metric = line["metric"].as_str().is_some_and(|name| self.metrics.iter().any(|m| m == name));
-        let complete = line["step"].is_u64() && line["value"].is_number() && line["class"].is_null();
+        let metric =
+            line["metric"].as_str().is_some_and(|name| self.metrics.iter().any(|m| m == name));
+        let complete =
+            line["step"].is_u64() && line["value"].is_number() && line["class"].is_null();
         metric && complete && self.difference(line).is_none()
     }
 
@@ -103,7 +114,9 @@ impl LogQuery<'_> {
         let without_real = line["real"].is_null();
         let same = (self.same)(line["metric"].as_str().unwrap_or_default());
         // Indexing returns null for an absent field.
-        same.into_iter().filter(|(key, _)| !(without_real && key.starts_with("real"))).find(|(key, value)| line[key] != *value)
+        same.into_iter()
+            .filter(|(key, _)| !(without_real && key.starts_with("real")))
+            .find(|(key, value)| line[key] != *value)
     }
 
     /// Checks that a new line will match the next time.
@@ -128,7 +141,12 @@ fn kimg(meta: &Meta, step: u64) -> f64 {
 fn points(lines: &[Value], kimg_of_step: f64) -> Result<Vec<Point>> {
     let mut points: Vec<Point> = Vec::new();
     for line in lines.iter().rev() {
-        let text = |key: &str| line[key].as_str().with_context(|| format!("a line of {LOG} has no {key}")).map(str::to_owned);
+        let text = |key: &str| {
+            line[key]
+                .as_str()
+                .with_context(|| format!("a line of {LOG} has no {key}"))
+                .map(str::to_owned)
+        };
         let step = line["step"].as_u64().with_context(|| format!("a line of {LOG} has no step"))?;
         // JSON has null for a value that is not finite.
         let value = line["value"].as_f64().unwrap_or(f64::NAN);

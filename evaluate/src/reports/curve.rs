@@ -86,7 +86,10 @@ fn facts_of(
     facts.insert("real_count".into(), json!(comparison.real_count()));
     // A line without a spread, or with one over another number of halves, is another measurement.
     if matches!(metric, Metric::Fid | Metric::Mind) {
-        facts.insert("std_count".into(), json!((options.repeats.0 > 0).then_some(options.repeats.0)));
+        facts.insert(
+            "std_count".into(),
+            json!((options.repeats.0 > 0).then_some(options.repeats.0)),
+        );
     }
     if metric == Metric::Kid {
         let least = comparison.real_count().unwrap_or(usize::MAX).min(comparison.generated_count());
@@ -113,7 +116,10 @@ fn present(options: &CurveOptions, points: &[Point]) -> Result<()> {
     fs::write(&path, &draw(&name, points).to_png()?)?;
     tracing::info!("plot written to {}", path.display());
     let text = match options.json {
-        true => points.iter().map(|point| Ok(serde_json::to_string(point)? + "\n")).collect::<Result<String>>()?,
+        true => points
+            .iter()
+            .map(|point| Ok(serde_json::to_string(point)? + "\n"))
+            .collect::<Result<String>>()?,
         false => table(points),
     };
     Ok(shared::cli::print(&text)?)

@@ -44,7 +44,9 @@ pub fn best(points: &[&Point]) -> Option<usize> {
 pub fn series(points: &[Point]) -> Vec<Vec<&Point>> {
     let mut series: Vec<Vec<&Point>> = Vec::new();
     for point in points {
-        let same = |of: &&mut Vec<&Point>| of[0].metric == point.metric && of[0].protocol == point.protocol;
+        let same = |of: &&mut Vec<&Point>| {
+            of[0].metric == point.metric && of[0].protocol == point.protocol
+        };
         match series.iter_mut().find(same) {
             Some(of) => of.push(point),
             None => series.push(vec![point]),
@@ -64,7 +66,9 @@ pub fn draw(title: &str, points: &[Point]) -> Picture {
 
 fn panel(index: usize, points: &[&Point]) -> Panel {
     let best = best(points);
-    let name = points.first().map_or(String::new(), |point| format!("{} ({})", point.metric, point.protocol));
+    let name = points
+        .first()
+        .map_or(String::new(), |point| format!("{} ({})", point.metric, point.protocol));
     let x_label = match best.and_then(|i| points.get(i)) {
         // The title has no room for it beside the name of an untrained network's metric.
         Some(point) => {
@@ -77,9 +81,11 @@ fn panel(index: usize, points: &[&Point]) -> Panel {
         false => Spread::None,
     };
     let places = points.iter().map(|point| (point.kimg, point.value)).collect();
-    let line = Line { dots: true, marked: best, spread, ..Line::new(&name, Stroke::of(index), places) };
-    let (low, high) =
-        points.iter().fold((f64::INFINITY, 0.0f64), |(low, high), point| (low.min(point.value), high.max(point.value)));
+    let line =
+        Line { dots: true, marked: best, spread, ..Line::new(&name, Stroke::of(index), places) };
+    let (low, high) = points.iter().fold((f64::INFINITY, 0.0f64), |(low, high), point| {
+        (low.min(point.value), high.max(point.value))
+    });
     let scale = if low > 0.0 && high > WIDE * low { Scale::Log } else { Scale::FromZero };
     Panel { title: name, x_label, scale, lines: vec![line], ..Panel::default() }
 }
@@ -89,7 +95,14 @@ mod tests {
     use super::*;
 
     fn point(step: u64, metric: &str, protocol: &str, value: f64) -> Point {
-        Point { step, kimg: step as f64, metric: metric.into(), protocol: protocol.into(), value, std: None }
+        Point {
+            step,
+            kimg: step as f64,
+            metric: metric.into(),
+            protocol: protocol.into(),
+            value,
+            std: None,
+        }
     }
 
     #[test]
@@ -101,7 +114,8 @@ mod tests {
             point(1, "fid", "torch-fidelity", 90.0),
         ];
         let series = series(&points);
-        let steps: Vec<Vec<u64>> = series.iter().map(|of| of.iter().map(|point| point.step).collect()).collect();
+        let steps: Vec<Vec<u64>> =
+            series.iter().map(|of| of.iter().map(|point| point.step).collect()).collect();
         assert_eq!(steps, [vec![1, 2], vec![2], vec![1]]);
         let drawn = draw("run", &points);
         assert_eq!((drawn.width, drawn.height), (2 * 640 + 32, 2 * 400 + 32 + 26));
@@ -110,7 +124,8 @@ mod tests {
     #[test]
     fn the_best_point_is_best_by_its_metric_and_always_finite() {
         let best_of = |metric: &str, values: &[f64]| {
-            let points: Vec<Point> = (0..).zip(values).map(|(step, value)| point(step, metric, "p", *value)).collect();
+            let points: Vec<Point> =
+                (0..).zip(values).map(|(step, value)| point(step, metric, "p", *value)).collect();
             best(&points.iter().collect::<Vec<_>>())
         };
         assert_eq!(best_of("kid", &[f64::NAN, 0.3, -0.1, 0.2]), Some(2));

@@ -66,7 +66,10 @@ pub fn run(options: &NearestOptions) -> Result<()> {
     let training = Side::open(&options.train, "--train", &wanted, None, seed)?;
     let fake = Side::open(&options.fake, "--fake", &wanted, options.count, seed)?;
     let features = |side: &Side, flag| {
-        side.take(&lab, protocol, &[layer])?.remove(0).into_rows("nearest", flag).map_err(anyhow::Error::from)
+        side.take(&lab, protocol, &[layer])?
+            .remove(0)
+            .into_rows("nearest", flag)
+            .map_err(anyhow::Error::from)
     };
     let (of_training, of_fake) = (features(&training, "--train")?, features(&fake, "FAKE")?);
     features::check(&of_fake, &of_training, 1).map_err(|e| DataError(one_line(&e)))?;
@@ -75,7 +78,8 @@ pub fn run(options: &NearestOptions) -> Result<()> {
     order.sort_by(|&a, &b| found.of(a)[0].squared.total_cmp(&found.of(b)[0].squared));
     order.truncate(options.rows);
 
-    let no_pictures = |flag: &str| UsageError(format!("{flag}: a file of features has no pictures to show"));
+    let no_pictures =
+        |flag: &str| UsageError(format!("{flag}: a file of features has no pictures to show"));
     let samples = fake.pictures().ok_or_else(|| no_pictures("FAKE"))?;
     let shown = samples.read(&order)?;
     let trained = training.pictures().ok_or_else(|| no_pictures("--train"))?;
@@ -92,7 +96,11 @@ pub fn run(options: &NearestOptions) -> Result<()> {
             place: file_name(&trained.name(n.row as usize)),
             distance: n.distance(),
         });
-        rows.push(Sample { picture: to_picture(picture), name: file_name(&name), nearest: near.collect() });
+        rows.push(Sample {
+            picture: to_picture(picture),
+            name: file_name(&name),
+            nearest: near.collect(),
+        });
     }
     let title = format!("nearest by {} {}", layer.network.name, layer.layer.name);
     fs::create_folder_for(&options.out)?;
@@ -107,5 +115,10 @@ fn file_name(name: &str) -> String {
 }
 
 fn to_picture(picture: RgbPicture) -> Picture {
-    Picture { width: picture.width as u32, height: picture.height as u32, channels: 3, pixels: picture.pixels }
+    Picture {
+        width: picture.width as u32,
+        height: picture.height as u32,
+        channels: 3,
+        pixels: picture.pixels,
+    }
 }

@@ -50,7 +50,9 @@ pub fn run(options: &PlaneOptions) -> Result<()> {
     let mut planes: [Vec<PlanePoint>; 2] = Default::default();
     for set in &options.sets {
         let measured = measure(&lab, set)?.whole()?;
-        for (plane, names) in planes.iter_mut().zip([["precision", "recall"], ["density", "coverage"]]) {
+        for (plane, names) in
+            planes.iter_mut().zip([["precision", "recall"], ["density", "coverage"]])
+        {
             let named = |name| measured.iter().find(|r| r.metric.split('_').next() == Some(name));
             if let [Some(x), Some(y)] = names.map(named) {
                 let spread = x.std.zip(y.std).map(|(a, b)| [a, b]);
@@ -74,8 +76,13 @@ pub(super) fn name_of(path: &Path) -> String {
 
 /// Draws both planes side by side, without empty ones. All points must share protocol and features.
 #[must_use]
-pub fn draw(title: &str, precision_recall: &[PlanePoint], density_coverage: &[PlanePoint]) -> Picture {
-    let panels = [("precision", "recall", precision_recall), ("density", "coverage", density_coverage)];
+pub fn draw(
+    title: &str,
+    precision_recall: &[PlanePoint],
+    density_coverage: &[PlanePoint],
+) -> Picture {
+    let panels =
+        [("precision", "recall", precision_recall), ("density", "coverage", density_coverage)];
     let panels = panels.into_iter().filter(|(_, _, points)| !points.is_empty());
     let panels = panels.map(|(fidelity, diversity, points)| Panel {
         title: format!("{fidelity} against {diversity}"),
@@ -100,7 +107,8 @@ fn line(index: usize, point: &PlanePoint) -> Line {
 
 /// The upper end of the axis: 1, or the next half above every value and its spread.
 fn top(points: &[PlanePoint]) -> f64 {
-    let ends = points.iter().map(|p| p.fidelity + p.spread.map_or(0.0, |[fidelity, _]| fidelity.max(0.0)));
+    let ends =
+        points.iter().map(|p| p.fidelity + p.spread.map_or(0.0, |[fidelity, _]| fidelity.max(0.0)));
     let highest = ends.filter(|v| v.is_finite()).fold(1.0, f64::max);
     if highest > 1.0 { (highest * 2.0).floor() / 2.0 + 0.5 } else { 1.0 }
 }
@@ -111,7 +119,8 @@ mod tests {
 
     #[test]
     fn the_axis_holds_every_density_with_its_spread() {
-        let point = |fidelity, spread| PlanePoint { name: "run".into(), fidelity, diversity: 0.5, spread };
+        let point =
+            |fidelity, spread| PlanePoint { name: "run".into(), fidelity, diversity: 0.5, spread };
         assert_eq!(top(&[point(0.7, None), point(1.0, Some([f64::NAN, 0.1]))]), 1.0);
         assert_eq!(top(&[point(1.1, None)]), 1.5);
         assert_eq!(top(&[point(1.4, Some([0.2, 0.0]))]), 2.0);

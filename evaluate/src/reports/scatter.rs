@@ -65,13 +65,15 @@ pub fn run(options: &ScatterOptions) -> Result<()> {
         let rows = side.take(&lab, protocol, &[layer])?.remove(0).into_rows("scatter", "SET")?;
         all.push((name_of(path), rows));
     }
-    let sets: Vec<(&'static str, &Features)> = all.iter().map(|(_, rows)| ("given", rows)).collect();
+    let sets: Vec<(&'static str, &Features)> =
+        all.iter().map(|(_, rows)| ("given", rows)).collect();
     let pca = Pca::of(&sets, 2).map_err(|e| DataError(one_line(&e)))?;
     let points = |rows: &Features| {
         let projected = pca.project(rows);
         projected.values().chunks_exact(2).map(|p| [f64::from(p[0]), f64::from(p[1])]).collect()
     };
-    let clouds: Vec<(String, Vec<[f64; 2]>)> = all.iter().map(|(name, rows)| (name.clone(), points(rows))).collect();
+    let clouds: Vec<(String, Vec<[f64; 2]>)> =
+        all.iter().map(|(name, rows)| (name.clone(), points(rows))).collect();
     let title = format!("{} {} under {protocol}", layer.network.name, layer.layer.name);
     let plot = draw(&title, &clouds, [pca.explained[0], pca.explained[1]]);
     fs::create_folder_for(&options.out)?;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 /// `FLEDGE_TEST_DATA`, or `../shared/data` beside the checkout. Without it, the skipped test says
 /// so on stderr.
 pub(crate) fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("FLEDGE_TEST_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
+    let folder = std::env::var_os("FLEDGE_TEST_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
+        PathBuf::from,
+    );
     if folder.join("golden").is_dir() {
         return Some(folder);
     }

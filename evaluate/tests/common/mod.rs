@@ -37,7 +37,8 @@ impl InScratch for Scratch {
             let mut picture = Picture::filled(16, 16, 3, grey);
             let mut noise = shared::rng::stream(u64::from(i), name, 0);
             picture.pixels.iter_mut().for_each(|p| *p = p.saturating_add(noise.below(60) as u8));
-            fs::write(folder.join(format!("{i:03}.png")), &picture.to_png().expect("png")).expect("write");
+            fs::write(folder.join(format!("{i:03}.png")), &picture.to_png().expect("png"))
+                .expect("write");
         }
         folder
     }
@@ -67,7 +68,14 @@ pub(crate) fn run(folder: &Path, steps: &[u64]) -> (RunConfig, Generator) {
     let generator = config.generator(&Device::flex());
     for &step in steps {
         let files = Default::default();
-        let meta = Meta { version: CHECKPOINT_VERSION, step, epoch: 1, config: config.clone(), state: Value::Null, files };
+        let meta = Meta {
+            version: CHECKPOINT_VERSION,
+            step,
+            epoch: 1,
+            config: config.clone(),
+            state: Value::Null,
+            files,
+        };
         checkpoint::save(&run.checkpoint_folder(step), meta, &[("ema", &generator)]).expect("save");
         run.point(Which::Latest, step).expect("latest");
     }

@@ -8,7 +8,9 @@ use evaluate::networks::weights::download::{DownloadError, Got};
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{Server, content, destination, get, get_by, paced, redirect, resumable, status, whole};
+use super::server::{
+    Server, content, destination, get, get_by, paced, redirect, resumable, status, whole,
+};
 
 fn part_of(path: &Path) -> PathBuf {
     path.with_file_name("file.pth.part")
@@ -106,7 +108,8 @@ fn a_complete_file_is_not_fetched_and_a_damaged_one_is_replaced() {
 #[test]
 fn a_redirect_to_another_host_keeps_the_range() {
     let path = destination("redirect");
-    let storage = Server::start(vec![resumable(content(), 90_000), resumable(content(), usize::MAX)]);
+    let storage =
+        Server::start(vec![resumable(content(), 90_000), resumable(content(), usize::MAX)]);
     // Another name of this machine counts as another host.
     let signed = storage.url.replace("127.0.0.1", "localhost") + "?signature=a%2Fb";
     let server = Server::start(vec![redirect(signed.clone()), redirect(signed)]);
@@ -114,7 +117,11 @@ fn a_redirect_to_another_host_keeps_the_range() {
     assert_eq!(fs::read(&path).expect("read"), content());
     assert_eq!(server.ranges(), [None, Some("bytes=90000-".to_owned())]);
     assert_eq!(storage.ranges(), [None, Some("bytes=90000-".to_owned())]);
-    assert!(storage.requests()[1].line.contains("/file.pth?signature=a%2Fb"), "{:?}", storage.requests());
+    assert!(
+        storage.requests()[1].line.contains("/file.pth?signature=a%2Fb"),
+        "{:?}",
+        storage.requests()
+    );
 }
 
 #[test]
@@ -127,7 +134,8 @@ fn circular_redirects_end() {
 
 #[test]
 fn a_slow_server_is_awaited_and_a_silent_one_retried() {
-    let (path, silence, pause) = (destination("slow"), Duration::from_secs(2), Duration::from_millis(250));
+    let (path, silence, pause) =
+        (destination("slow"), Duration::from_secs(2), Duration::from_millis(250));
     // Silent after the first of ten pieces; then slower than the timeout in all, but faster between
     // two pieces.
     let silent = paced(content(), 30_000, Duration::ZERO, 15 * silence);
@@ -155,7 +163,8 @@ fn a_full_disk_is_reported() {
     let server = Server::start(vec![whole(content())]);
     let error = get(&server.url, &path).expect_err("a full disk");
     let text = one_line(&error);
-    let said = matches!(error, DownloadError::NoRoom { .. }) || text.contains("No space left on device");
+    let said =
+        matches!(error, DownloadError::NoRoom { .. }) || text.contains("No space left on device");
     assert!(said && text.contains("file.pth"), "{text}");
     assert!(!path.exists());
 }

@@ -7,17 +7,21 @@ use evaluate::networks::weights::download::DownloadError;
 use shared::cli::one_line;
 use shared::fs;
 
-use super::server::{AUTHORITY, Server, content, destination, get, get_by, proxy, resumable, whole};
+use super::server::{
+    AUTHORITY, Server, content, destination, get, get_by, proxy, resumable, whole,
+};
 
 fn client_under(url: &str, variables: &[(&str, String)]) -> Client {
-    let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
+    let variable =
+        |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone());
     Client::new(url, Duration::from_secs(30), &variable).expect("client")
 }
 
 #[test]
 fn a_proxy_gets_host_and_password_and_a_cut_download_resumes_through_it() {
     let path = destination("proxy");
-    let server = Server::start(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
+    let server =
+        Server::start(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
     let (address, seen) = proxy(Some(server.address.clone()), 2);
     // No such host exists: only the proxy resolves it.
     let url = "http://weights.invalid/file.pth";
@@ -36,7 +40,10 @@ fn a_host_in_no_proxy_is_reached_directly() {
     let path = destination("no-proxy");
     let server = Server::start(vec![whole(content())]);
     // Nothing listens at this proxy's address.
-    let variables = [("ALL_PROXY", "http://127.0.0.1:1".to_owned()), ("NO_PROXY", "example.org, 127.0.0.1".to_owned())];
+    let variables = [
+        ("ALL_PROXY", "http://127.0.0.1:1".to_owned()),
+        ("NO_PROXY", "example.org, 127.0.0.1".to_owned()),
+    ];
     get_by(&client_under(&server.url, &variables), &server.url, &path).expect("download");
     assert_eq!(fs::read(&path).expect("read"), content());
 }
@@ -60,7 +67,11 @@ fn an_unknown_certificate_is_not_trusted_and_the_error_names_the_variable() {
     let server = Server::start_tls(vec![whole(content()), whole(content())]);
     let error = get(&server.url, &path).expect_err("not trusted");
     assert!(matches!(error, DownloadError::Untrusted { .. }), "{error:?}");
-    assert!(one_line(&error).contains("SSL_CERT_FILE") && one_line(&error).contains("UnknownIssuer"), "{}", one_line(&error));
+    assert!(
+        one_line(&error).contains("SSL_CERT_FILE") && one_line(&error).contains("UnknownIssuer"),
+        "{}",
+        one_line(&error)
+    );
     // There was no retry: the second answer is a whole file.
     assert!(server.requests().len() <= 1 && !path.exists());
 }
@@ -68,10 +79,12 @@ fn an_unknown_certificate_is_not_trusted_and_the_error_names_the_variable() {
 #[test]
 fn an_intercepting_proxy_is_trusted_by_its_certificate_file() {
     let path = destination("intercepted");
-    let server = Server::start_tls(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
+    let server =
+        Server::start_tls(vec![resumable(content(), 100_000), resumable(content(), usize::MAX)]);
     let (address, seen) = proxy(Some(server.address.clone()), 2);
     let url = "https://weights.invalid/file.pth";
-    let variables = [("HTTPS_PROXY", format!("http://{address}")), ("SSL_CERT_FILE", AUTHORITY.to_owned())];
+    let variables =
+        [("HTTPS_PROXY", format!("http://{address}")), ("SSL_CERT_FILE", AUTHORITY.to_owned())];
     get_by(&client_under(url, &variables), url, &path).expect("download");
     assert_eq!(fs::read(&path).expect("read"), content());
     assert_eq!(server.ranges(), [None, Some("bytes=100000-".to_owned())]);

@@ -22,7 +22,8 @@ pub(crate) const NO_PAUSES: [Duration; 3] = [Duration::ZERO; 3];
 const PIECE: usize = 30_000;
 
 /// The authority behind the server's TLS certificate, made by `certificates/make.sh`.
-pub(crate) const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/download/certificates/authority.pem");
+pub(crate) const AUTHORITY: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/download/certificates/authority.pem");
 
 /// The reply to a request, given the first byte of its range.
 pub(crate) type Answer = Box<dyn Fn(usize) -> Reply + Send>;
@@ -66,14 +67,24 @@ impl Server {
 
     /// Like [`Self::start`] under TLS, as `localhost`, with a certificate of [`AUTHORITY`].
     pub(crate) fn start_tls(answers: Vec<Answer>) -> Self {
-        let chain = vec![CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem")).expect("certificate")];
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("certificates/server.key")).expect("key");
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .expect("configuration");
+        let chain = vec![
+            CertificateDer::from_pem_slice(include_bytes!("certificates/server.pem"))
+                .expect("certificate"),
+        ];
+        let key =
+            PrivateKeyDer::from_pem_slice(include_bytes!("certificates/server.key")).expect("key");
+        let config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+                .expect("configuration");
         let config = Arc::new(config);
-        let wrap = move |stream| StreamOwned::new(ServerConnection::new(Arc::clone(&config)).expect("connection"), stream);
+        let wrap = move |stream| {
+            StreamOwned::new(
+                ServerConnection::new(Arc::clone(&config)).expect("connection"),
+                stream,
+            )
+        };
         Self::listen("https", "localhost", answers, wrap)
     }
 
@@ -113,7 +124,8 @@ impl Server {
 fn serve(mut stream: impl Read + Write, answer: &Answer, seen: &Mutex<Vec<Request>>) {
     let request = read(&mut stream);
     let range = request.range.as_deref();
-    let from = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
+    let from =
+        range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()).unwrap_or(0);
     seen.lock().expect("lock").push(request);
     let reply = answer(from);
     // In some tests the client is gone.
@@ -127,7 +139,11 @@ fn serve(mut stream: impl Read + Write, answer: &Answer, seen: &Mutex<Vec<Reques
 }
 
 fn read(stream: &mut impl Read) -> Request {
-    let lines: Vec<String> = BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = BufReader::new(stream)
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.is_empty())
+        .collect();
     let header = |name: &str| {
         lines.iter().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
@@ -153,12 +169,15 @@ pub(crate) fn proxy(target: Option<String>, tunnels: usize) -> (String, Arc<Mute
             let Ok((mut client, _)) = listener.accept() else { return };
             seen.lock().expect("lock").push(read(&mut client));
             let Some(target) = &target else {
-                let _ = client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n");
+                let _ = client.write_all(
+                    b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n",
+                );
                 continue;
             };
             let mut server = TcpStream::connect(target).expect("connect");
             client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").expect("answer");
-            let (mut up_from, mut up_to) = (client.try_clone().expect("clone"), server.try_clone().expect("clone"));
+            let (mut up_from, mut up_to) =
+                (client.try_clone().expect("clone"), server.try_clone().expect("clone"));
             std::thread::spawn(move || std::io::copy(&mut up_from, &mut up_to));
             let _ = std::io::copy(&mut server, &mut client);
             let _ = client.shutdown(std::net::Shutdown::Both);
@@ -187,7 +206,8 @@ pub(crate) fn paced(content: Vec<u8>, sent: usize, pause: Duration, hold: Durati
     Box::new(move |from| {
         let rest = &content[from..];
         let status = if from == 0 { "200 OK" } else { "206 Partial Content" };
-        let range = format!("content-range: bytes {from}-{}/{}\r\n", content.len() - 1, content.len());
+        let range =
+            format!("content-range: bytes {from}-{}/{}\r\n", content.len() - 1, content.len());
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{}connection: close\r\n\r\n",
             rest.len(),
@@ -200,7 +220,10 @@ pub(crate) fn paced(content: Vec<u8>, sent: usize, pause: Duration, hold: Durati
 /// Sends the whole file, whatever the range.
 pub(crate) fn whole(content: Vec<u8>) -> Answer {
     Box::new(move |_| Reply {
-        head: format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", content.len()),
+        head: format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            content.len()
+        ),
         body: content.clone(),
         ..Reply::default()
     })
@@ -217,7 +240,9 @@ pub(crate) fn status(line: &'static str) -> Answer {
 /// Redirects to `location`.
 pub(crate) fn redirect(location: String) -> Answer {
     Box::new(move |_| Reply {
-        head: format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        head: format!(
+            "HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        ),
         ..Reply::default()
     })
 }

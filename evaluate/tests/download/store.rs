@@ -55,8 +55,15 @@ fn a_mirror_serves_each_file_under_its_name() {
     let (_scratch, store) = in_scratch("mirror", &published);
     let server = Server::start(vec![whole(content()), status("404 Not Found")]);
     let prefix = format!("http://{}/weights/", server.address);
-    let error = fetch(&store, &["all"], Origin::Mirror(prefix)).expect_err("the mirror lacks one").to_string();
-    assert!(error.contains("/weights/lost-1.pth") && error.contains("404") && error.contains("--import"), "{error}");
+    let error = fetch(&store, &["all"], Origin::Mirror(prefix))
+        .expect_err("the mirror lacks one")
+        .to_string();
+    assert!(
+        error.contains("/weights/lost-1.pth")
+            && error.contains("404")
+            && error.contains("--import"),
+        "{error}"
+    );
     assert_eq!(fs::read(store.folder.join("known-1.pth")).expect("read"), content());
     let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
     assert_eq!(lines, ["GET /weights/known-1.pth HTTP/1.1", "GET /weights/lost-1.pth HTTP/1.1"]);
@@ -68,7 +75,8 @@ fn a_mirror_with_other_bytes_is_refused() {
     let (_scratch, store) = in_scratch("wrong-mirror", &published);
     let server = Server::start(vec![whole(content())]);
     let prefix = format!("http://{}", server.address);
-    let error = fetch(&store, &["lost"], Origin::Mirror(prefix)).expect_err("other bytes").to_string();
+    let error =
+        fetch(&store, &["lost"], Origin::Mirror(prefix)).expect_err("other bytes").to_string();
     assert!(error.contains(&sha256()) && error.contains("nothing was kept"), "{error}");
     assert!(!store.folder.join("lost-1.pth").exists());
 }
@@ -91,7 +99,10 @@ fn an_imported_file_is_recognised_by_its_bytes_and_not_by_its_name() {
     let cut = store.folder.with_file_name("model.pth");
     fs::write(&cut, &content()[..1234]).expect("write");
     let error = store.import(&cut).expect_err("cut off");
-    assert!(error.is::<DataError>() && error.to_string().contains("1234 of the 300000 bytes of known"), "{error}");
+    assert!(
+        error.is::<DataError>() && error.to_string().contains("1234 of the 300000 bytes of known"),
+        "{error}"
+    );
     let other = store.folder.with_file_name("other");
     fs::write(&other, b"something").expect("write");
     let error = store.import(&other).expect_err("something else");
@@ -127,8 +138,16 @@ fn names_that_cannot_be_fetched_are_wrong_usage_with_a_remedy() {
     assert!(refused(&["unknown"], Origin::Publisher).contains("known, lost, or all"));
     let made = refused(&["made"], Origin::Publisher);
     assert!(made.contains("tools/make.py") && made.contains("made.h5"), "{made}");
-    assert!(refused(&["known", "lost"], Origin::Url("http://127.0.0.1:1/".into())).contains("--mirror"));
-    assert!(store.check(&["known".to_owned()]).expect_err("absent").to_string().contains("--fetch known"));
+    assert!(
+        refused(&["known", "lost"], Origin::Url("http://127.0.0.1:1/".into())).contains("--mirror")
+    );
+    assert!(
+        store
+            .check(&["known".to_owned()])
+            .expect_err("absent")
+            .to_string()
+            .contains("--fetch known")
+    );
     assert!(store.check(&[]).expect_err("nothing there").is::<UsageError>());
     let details = store.details(&["known".to_owned(), "made".to_owned()]).expect("details");
     for part in [&sha256(), "300000", "http://127.0.0.1:1/model.pth", "tools/make.py"] {

@@ -15,8 +15,10 @@ use shared::rng;
 pub(crate) const COUNT: usize = 3000;
 const SIDE: usize = 4;
 /// Two layers, so that two files grow together.
-pub(crate) const LAYERS: [Layer; 2] =
-    [Layer { name: "pixels", dimensions: 3 * SIDE * SIDE }, Layer { name: "row", dimensions: 3 * SIDE }];
+pub(crate) const LAYERS: [Layer; 2] = [
+    Layer { name: "pixels", dimensions: 3 * SIDE * SIDE },
+    Layer { name: "row", dimensions: 3 * SIDE },
+];
 /// A network that returns pixels and sums of rows.
 struct Pixels(Weights, Device);
 
@@ -71,15 +73,25 @@ impl PictureSource for Slow {
 
 fn pictures(pause: Duration) -> Slow {
     let mut random = rng::stream(0, "pictures", 0);
-    let mut picture =
-        || RgbPicture { width: SIDE, height: SIDE, pixels: (0..3 * SIDE * SIDE).map(|_| random.below(256) as u8).collect() };
-    Slow(InMemory { origin: "slow pictures".into(), pictures: (0..COUNT).map(|_| picture()).collect() }, pause)
+    let mut picture = || RgbPicture {
+        width: SIDE,
+        height: SIDE,
+        pixels: (0..3 * SIDE * SIDE).map(|_| random.below(256) as u8).collect(),
+    };
+    Slow(
+        InMemory {
+            origin: "slow pictures".into(),
+            pictures: (0..COUNT).map(|_| picture()).collect(),
+        },
+        pause,
+    )
 }
 
 /// Extracts into the cache in `folder`, and checks the features.
 pub(crate) fn extract(folder: &Path, pause: Duration) {
     let network = Pixels(Weights::Random { seed: 0 }, Device::flex());
-    let preprocessing = Preprocessing { filter: Filter::Tf1Bilinear, side: SIDE, scale: Scale::By128 };
+    let preprocessing =
+        Preprocessing { filter: Filter::Tf1Bilinear, side: SIDE, scale: Scale::By128 };
     let (pictures, cache) = (pictures(pause), FeatureCache::at(folder));
     let extractor = Extractor { network: &network, preprocessing, batch: 16 };
     let features = extractor.features(&pictures, &LAYERS, &cache).expect("features");

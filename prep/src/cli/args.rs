@@ -51,20 +51,26 @@ pub enum Command {
         dir: PathBuf,
     },
     /// Check every byte of a data set and name every damaged file.
-    #[command(after_help = "Example:\n  prep verify birds64        exit code 3 if anything is damaged")]
+    #[command(
+        after_help = "Example:\n  prep verify birds64        exit code 3 if anything is damaged"
+    )]
     Verify {
         /// The data set's folder.
         dir: PathBuf,
     },
     /// Summarize a data set, and write a sheet of its pictures.
-    #[command(after_help = "Examples:\n  prep show birds64\n  prep show birds64 --split val --out val.png --columns 16 -n 256
+    #[command(
+        after_help = "Examples:\n  prep show birds64\n  prep show birds64 --split val --out val.png --columns 16 -n 256
   prep show birds64 --rejects --out rejects.png
-  prep show birds64 --crops CUB_200_2011.zip --out crops.png -n 24 --columns 3")]
+  prep show birds64 --crops CUB_200_2011.zip --out crops.png -n 24 --columns 3"
+    )]
     Show(ShowArgs),
     /// Export the pictures of a data set as PNG files, to a folder or a zip.
     Export(ExportArgs),
     /// Draw a small source with boxes, in the layout of Caltech-UCSD Birds.
-    #[command(after_help = "Examples:\n  prep synth --out drawn\n  prep synth --out drawn -n 500 --seed 7")]
+    #[command(
+        after_help = "Examples:\n  prep synth --out drawn\n  prep synth --out drawn -n 500 --seed 7"
+    )]
     Synth(SynthArgs),
 }
 
@@ -172,6 +178,12 @@ impl SynthArgs {
     /// When a value is out of range; the text names the flag.
     pub fn into_options(self) -> Result<SynthOptions, UsageError> {
         let jobs = threads(self.jobs)?;
-        Ok(SynthOptions { out: self.out, count: self.number as usize, seed: self.seed, jobs, force: self.force })
+        Ok(SynthOptions {
+            out: self.out,
+            count: self.number as usize,
+            seed: self.seed,
+            jobs,
+            force: self.force,
+        })
     }
 }

@@ -212,7 +212,10 @@ enum ObjectsFlag {
     Largest,
 }
 
-fn off<T>(text: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Threshold<T>, String> {
+fn off<T>(
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Threshold<T>, String> {
     if text == "off" { Ok(Threshold(None)) } else { read(text).map(|value| Threshold(Some(value))) }
 }
 
@@ -225,13 +228,18 @@ fn threshold(text: &str) -> Result<Threshold<f64>, String> {
 
 fn bits(text: &str) -> Result<Threshold<u32>, String> {
     off(text, |text| {
-        text.parse().ok().filter(|bits| *bits <= 128).ok_or_else(|| "it must be a number from 0 to 128, or off".to_owned())
+        text.parse()
+            .ok()
+            .filter(|bits| *bits <= 128)
+            .ok_or_else(|| "it must be a number from 0 to 128, or off".to_owned())
     })
 }
 
 fn aspect(text: &str) -> Result<Threshold<(f64, f64)>, String> {
     off(text, |text| {
-        let both = text.split_once(':').and_then(|(low, high)| Some((low.parse::<f64>().ok()?, high.parse::<f64>().ok()?)));
+        let both = text
+            .split_once(':')
+            .and_then(|(low, high)| Some((low.parse::<f64>().ok()?, high.parse::<f64>().ok()?)));
         both.filter(|(low, high)| *low >= 0.0 && low < high && high.is_finite())
             .ok_or_else(|| "it must be low:high (0.2:4), or off".to_owned())
     })
@@ -245,13 +253,17 @@ fn color(text: &str) -> Result<[u8; 3], String> {
         _ => {}
     }
     let wrong = || format!("\"{text}\" is neither white, black, grey nor #rrggbb");
-    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii()).ok_or_else(wrong)?;
+    let digits = text
+        .strip_prefix('#')
+        .filter(|digits| digits.len() == 6 && digits.is_ascii())
+        .ok_or_else(wrong)?;
     let value = u32::from_str_radix(digits, 16).map_err(|_| wrong())?;
     Ok([(value >> 16) as u8, (value >> 8) as u8, value as u8])
 }
 
 fn part(text: &str) -> Result<(u32, u32), String> {
-    let both = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    let both =
+        text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
     both.filter(|(part, of)| (1..=*of).contains(part) && *of <= 100_000)
         .ok_or_else(|| "it must be i/n with i from 1 to n, as in 3/8".to_owned())
 }
@@ -272,7 +284,8 @@ impl BuildArgs {
         within("--size", self.size, 1.0, f64::from(SIZE_LIMIT))?;
         within("--memory-mb", self.memory_mb as f64, 1.0, 1e6)?;
         let policy = self.policy()?;
-        let usual = if self.crop == Some(CropFlag::ShorterSide) { SHORTER_SIDE_MARGIN } else { 0.0 };
+        let usual =
+            if self.crop == Some(CropFlag::ShorterSide) { SHORTER_SIDE_MARGIN } else { 0.0 };
         let margin = self.margin.unwrap_or(usual);
         within("--margin", margin, 0.0, 4.0)?;
         if self.channels == Some(2) {
@@ -312,9 +325,14 @@ impl BuildArgs {
     /// `None`: boxes if there are any, else the square in the middle.
     fn policy(&self) -> Result<Option<CropPolicy>, UsageError> {
         let named = self.padding.is_some() || self.objects.is_some();
-        let boxes = BoxCrop { padding: self.padding.unwrap_or(PADDING), largest: self.objects == Some(ObjectsFlag::Largest) };
+        let boxes = BoxCrop {
+            padding: self.padding.unwrap_or(PADDING),
+            largest: self.objects == Some(ObjectsFlag::Largest),
+        };
         let whole = self.whole.unwrap_or(WholeCrop::Center);
-        let refused = |flag: &str| Err(UsageError(format!("{flag} has no effect with this --crop: leave it out")));
+        let refused = |flag: &str| {
+            Err(UsageError(format!("{flag} has no effect with this --crop: leave it out")))
+        };
         let policy = match self.crop {
             None if named => CropPolicy::Bbox(boxes),
             None => return if self.whole.is_some() { refused("--whole") } else { Ok(None) },
@@ -334,8 +352,12 @@ impl BuildArgs {
                 Err(UsageError("--padding needs a box: leave it out or use --crop bbox".into()))
             }
             CropPolicy::Whole(_) if self.objects.is_some() => refused("--objects"),
-            CropPolicy::Whole(_) | CropPolicy::Bbox(_) if self.whole.is_some() => refused("--whole"),
-            CropPolicy::Whole(_) | CropPolicy::Bbox(_) | CropPolicy::BboxPlusWhole { .. } if self.whole_fill.is_some() => {
+            CropPolicy::Whole(_) | CropPolicy::Bbox(_) if self.whole.is_some() => {
+                refused("--whole")
+            }
+            CropPolicy::Whole(_) | CropPolicy::Bbox(_) | CropPolicy::BboxPlusWhole { .. }
+                if self.whole_fill.is_some() =>
+            {
                 refused("--whole-fill")
             }
             policy => Ok(Some(policy)),
@@ -347,9 +369,12 @@ impl SplitArgs {
     fn split_rule(&self) -> Result<Option<SplitRule>, UsageError> {
         if let Some(path) = &self.val_list {
             let wrong = |what: String| UsageError(format!("--val-list {}: {what}", path.display()));
-            let bytes = shared::fs::read_bounded(path, 256 << 20).map_err(|e| wrong(e.source.to_string()))?;
-            let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
-            let mut names: Vec<String> = text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
+            let bytes = shared::fs::read_bounded(path, 256 << 20)
+                .map_err(|e| wrong(e.source.to_string()))?;
+            let text =
+                String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".into()))?;
+            let mut names: Vec<String> =
+                text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
             names.sort_unstable();
             names.dedup();
             return Ok(Some(SplitRule::List(names)));

@@ -4,20 +4,42 @@ use shared::cli::foreign::{Foreign, none, own, same};
 use shared::cli::{Program, no_settings};
 
 /// The command line of `prep`.
-pub const PROGRAM: Program =
-    Program { name: "prep", foreign: &FOREIGN, settings: no_settings, usual: "prep build SOURCE --out DIR" };
+pub const PROGRAM: Program = Program {
+    name: "prep",
+    foreign: &FOREIGN,
+    settings: no_settings,
+    usual: "prep build SOURCE --out DIR",
+};
 
 /// Equivalents in `prep build`: for `dataset_tool.py` (StyleGAN, EDM), the folder loaders of Keras
 /// and torchvision, img2dataset, and common scripts.
 const FOREIGN: [Foreign; 14] = [
     same(
-        &["source", "src", "input", "inputdir", "in", "datadir", "data", "dataroot", "path", "imagedir", "images", "folder", "i"],
+        &[
+            "source", "src", "input", "inputdir", "in", "datadir", "data", "dataroot", "path",
+            "imagedir", "images", "folder", "i",
+        ],
         "{}",
         "pictures/",
     ),
-    same(&["dest", "output", "outputdir", "outdir", "dst", "target", "savedir", "o", "to"], "--out {}", "birds64"),
     same(
-        &["width", "height", "resolution", "imagesize", "imgsize", "res", "resize", "s", "imsize", "targetsize"],
+        &["dest", "output", "outputdir", "outdir", "dst", "target", "savedir", "o", "to"],
+        "--out {}",
+        "birds64",
+    ),
+    same(
+        &[
+            "width",
+            "height",
+            "resolution",
+            "imagesize",
+            "imgsize",
+            "res",
+            "resize",
+            "s",
+            "imsize",
+            "targetsize",
+        ],
         "--size {}",
         "64",
     )
@@ -31,8 +53,16 @@ const FOREIGN: [Foreign; 14] = [
         &["maximages", "maxsamples", "limit", "subset", "n", "num"],
         "it takes all pictures; --classes takes some classes and --part 1/8 an eighth",
     ),
-    same(&["workers", "numworkers", "threads", "numthreads", "j", "nproc", "processescount"], "--jobs {}", "4"),
-    same(&["validationsplit", "valsplit", "testsize", "valfrac", "valratio", "valsize"], "--val-fraction {}", "0.1"),
+    same(
+        &["workers", "numworkers", "threads", "numthreads", "j", "nproc", "processescount"],
+        "--jobs {}",
+        "4",
+    ),
+    same(
+        &["validationsplit", "valsplit", "testsize", "valfrac", "valratio", "valsize"],
+        "--val-fraction {}",
+        "0.1",
+    ),
     own(&["grayscale", "greyscale", "gray", "grey"], "--channels 1", ""),
     own(&["overwrite", "clobber", "y"], "--force", ""),
     same(&["randomseed", "rngseed"], "--seed {}", "1"),
@@ -48,7 +78,13 @@ mod tests {
 
     #[test]
     fn every_answer_is_accepted() {
-        let bases = [&["prep", "build", "x", "--out", "o"][..], &["prep", "build", "x"], &["prep", "build", "--out", "o"]];
-        check_foreign(&PROGRAM, &Args::command(), &bases, |words| Args::try_parse_from(words).is_ok());
+        let bases = [
+            &["prep", "build", "x", "--out", "o"][..],
+            &["prep", "build", "x"],
+            &["prep", "build", "--out", "o"],
+        ];
+        check_foreign(&PROGRAM, &Args::command(), &bases, |words| {
+            Args::try_parse_from(words).is_ok()
+        });
     }
 }

@@ -2,7 +2,12 @@
 
 use shared::cli::UsageError;
 
-pub(super) fn within(flag: &str, value: impl Into<f64>, low: f64, high: f64) -> Result<(), UsageError> {
+pub(super) fn within(
+    flag: &str,
+    value: impl Into<f64>,
+    low: f64,
+    high: f64,
+) -> Result<(), UsageError> {
     let value = value.into();
     if (low..=high).contains(&value) {
         Ok(())

@@ -57,8 +57,11 @@ impl BoundingBox {
         if !self.has_area() || !other.has_area() {
             return 0.0;
         }
-        let shared = |a: f64, a_side: f64, b: f64, b_side: f64| ((a + a_side).min(b + b_side) - a.max(b)).max(0.0);
-        shared(self.x, self.width, other.x, other.width) * shared(self.y, self.height, other.y, other.height)
+        let shared = |a: f64, a_side: f64, b: f64, b_side: f64| {
+            ((a + a_side).min(b + b_side) - a.max(b)).max(0.0)
+        };
+        shared(self.x, self.width, other.x, other.width)
+            * shared(self.y, self.height, other.y, other.height)
     }
 
     /// The window to crop from a picture of `width` × `height` pixels.
@@ -69,7 +72,8 @@ impl BoundingBox {
     /// `None` if the centre lies outside the picture.
     #[must_use]
     pub fn window(&self, padding_fraction: f64, width: u32, height: u32) -> Option<Window> {
-        let side = ((1.0 + padding_fraction) * self.height).max((1.0 + padding_fraction) * self.width);
+        let side =
+            ((1.0 + padding_fraction) * self.height).max((1.0 + padding_fraction) * self.width);
         let (left, columns) = span(self.x + self.width / 2.0, side, width)?;
         let (top, rows) = span(self.y + self.height / 2.0, side, height)?;
         Some(Window { left, top, width: columns, height: rows })
@@ -103,13 +107,19 @@ mod tests {
 
     #[test]
     fn a_box_in_the_middle_becomes_a_padded_square() {
-        assert_eq!(window(40.0, 30.0, 20.0, 16.0), Some(Window { left: 38, top: 26, width: 25, height: 25 }));
+        assert_eq!(
+            window(40.0, 30.0, 20.0, 16.0),
+            Some(Window { left: 38, top: 26, width: 25, height: 25 })
+        );
     }
 
     #[test]
     fn each_side_shrinks_by_itself_at_the_border() {
         // Centre (10, 40), side 50: 20 columns fit around the centre, all 50 rows do.
-        assert_eq!(window(0.0, 20.0, 20.0, 40.0), Some(Window { left: 0, top: 15, width: 20, height: 50 }));
+        assert_eq!(
+            window(0.0, 20.0, 20.0, 40.0),
+            Some(Window { left: 0, top: 15, width: 20, height: 50 })
+        );
     }
 
     #[test]

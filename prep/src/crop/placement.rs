@@ -27,9 +27,14 @@ const ROUNDING: f64 = 1.0;
 ///
 /// # Errors
 /// When the shape fits neither the upright nor the stored picture.
-pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u32)) -> Result<Reading, Fault> {
+pub fn reading(
+    drawn_on: Option<[f64; 2]>,
+    upright: (u32, u32),
+    stored: (u32, u32),
+) -> Result<Reading, Fault> {
     let Some(drawn) = drawn_on else { return Ok(Reading::Same) };
-    let [upright, stored] = [upright, stored].map(|(width, height)| [f64::from(width), f64::from(height)]);
+    let [upright, stored] =
+        [upright, stored].map(|(width, height)| [f64::from(width), f64::from(height)]);
     let scale = |to: [f64; 2]| [to[0] / drawn[0], to[1] / drawn[1]];
     if drawn == [1.0, 1.0] {
         return Ok(Reading::Upright(scale(upright)));
@@ -48,11 +53,16 @@ pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u3
     let longest = |picture: [f64; 2]| picture[0].max(picture[1]).max(drawn[0]).max(drawn[1]);
     let fits = |picture: [f64; 2]| off(picture) <= ROUNDING * longest(picture);
     match (fits(upright), fits(stored)) {
-        (true, by_turn) if !by_turn || off(upright) <= off(stored) => Ok(Reading::Upright(scale(upright))),
+        (true, by_turn) if !by_turn || off(upright) <= off(stored) => {
+            Ok(Reading::Upright(scale(upright)))
+        }
         (_, true) => Ok(Reading::Stored(scale(stored))),
         _ => {
             let [width, height] = drawn;
-            let what = format!("the annotation is of {width}x{height} pixels, the picture has {}x{}", upright[0], upright[1]);
+            let what = format!(
+                "the annotation is of {width}x{height} pixels, the picture has {}x{}",
+                upright[0], upright[1]
+            );
             Err(Fault::new(Reason::SizeMismatch, what))
         }
     }
@@ -61,7 +71,11 @@ pub fn reading(drawn_on: Option<[f64; 2]>, upright: (u32, u32), stored: (u32, u3
 impl Reading {
     /// The box in the upright picture; `to_upright` maps a point of the stored picture to it.
     #[must_use]
-    pub fn place(&self, drawn: BoundingBox, to_upright: impl Fn((f64, f64)) -> (f64, f64)) -> BoundingBox {
+    pub fn place(
+        &self,
+        drawn: BoundingBox,
+        to_upright: impl Fn((f64, f64)) -> (f64, f64),
+    ) -> BoundingBox {
         let scaled = |[across, down]: [f64; 2]| BoundingBox {
             x: drawn.x * across,
             y: drawn.y * down,
@@ -76,7 +90,8 @@ impl Reading {
             Self::Stored(scale) if !drawn.has_area() => scaled(scale),
             Self::Stored(scale) => {
                 let b = scaled(scale);
-                let (first, second) = (to_upright((b.x, b.y)), to_upright((b.x + b.width, b.y + b.height)));
+                let (first, second) =
+                    (to_upright((b.x, b.y)), to_upright((b.x + b.width, b.y + b.height)));
                 BoundingBox {
                     x: first.0.min(second.0),
                     y: first.1.min(second.1),
@@ -153,23 +168,36 @@ mod tests {
             let [w, h] = [upright.0, upright.1].map(f64::from);
             // Of its own size, or a pixel off.
             for drawn in [[w, h], [w - 1.0, h], [w, h + 1.0]] {
-                assert_eq!(reading(Some(drawn), upright, stored), Ok(Reading::Same), "{orientation} {drawn:?}");
+                assert_eq!(
+                    reading(Some(drawn), upright, stored),
+                    Ok(Reading::Same),
+                    "{orientation} {drawn:?}"
+                );
             }
             assert_eq!(reading(None, upright, stored), Ok(Reading::Same));
-            assert_eq!(reading(Some([2.0 * w, 2.0 * h]), upright, stored), Ok(Reading::Upright([0.5, 0.5])));
+            assert_eq!(
+                reading(Some([2.0 * w, 2.0 * h]), upright, stored),
+                Ok(Reading::Upright([0.5, 0.5]))
+            );
             assert_eq!(reading(Some([1.0, 1.0]), upright, stored), Ok(Reading::Upright([w, h])));
             let turned = reading(Some([h, w]), upright, stored);
             if orientation < 5 {
                 let fault = turned.expect_err("no reading");
                 assert_eq!(fault.reason, Reason::SizeMismatch);
-                assert_eq!(fault.value, "the annotation is of 60x100 pixels, the picture has 100x60");
+                assert_eq!(
+                    fault.value,
+                    "the annotation is of 60x100 pixels, the picture has 100x60"
+                );
             } else {
                 assert_eq!(turned, Ok(Reading::Stored([1.0, 1.0])));
             }
         }
         // A square has only one reading.
         assert_eq!(reading(Some([50.0, 50.0]), (50, 50), (50, 50)), Ok(Reading::Same));
-        assert_eq!(reading(Some([100.0, 100.0]), (50, 50), (50, 50)), Ok(Reading::Upright([0.5, 0.5])));
+        assert_eq!(
+            reading(Some([100.0, 100.0]), (50, 50), (50, 50)),
+            Ok(Reading::Upright([0.5, 0.5]))
+        );
     }
 
     #[test]
@@ -178,11 +206,17 @@ mod tests {
             for longer in [16u32, 64, 100, 333] {
                 let scale = f64::from(longer) / f64::from(width.max(height));
                 let [w, h] = [width, height].map(|side| f64::from(side) * scale);
-                for scaled in [[w.floor(), h.floor()], [w.round(), h.round()], [w.ceil(), h.ceil()]] {
+                for scaled in [[w.floor(), h.floor()], [w.round(), h.round()], [w.ceil(), h.ceil()]]
+                {
                     let small = scaled.map(|side| (side as u32).max(1));
-                    let shrunk = reading(Some([width, height].map(f64::from)), (small[0], small[1]), (small[0], small[1]));
+                    let shrunk = reading(
+                        Some([width, height].map(f64::from)),
+                        (small[0], small[1]),
+                        (small[0], small[1]),
+                    );
                     assert!(shrunk.is_ok(), "{width}x{height} at {small:?}");
-                    let enlarged = reading(Some(small.map(f64::from)), (width, height), (width, height));
+                    let enlarged =
+                        reading(Some(small.map(f64::from)), (width, height), (width, height));
                     assert!(enlarged.is_ok() || small == [1, 1], "{small:?} at {width}x{height}");
                 }
             }

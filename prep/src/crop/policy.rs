@@ -23,9 +23,12 @@ impl FromStr for Padding {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (number, pixels) = text.strip_suffix("px").map_or((text, false), |number| (number, true));
-        let value: f64 =
-            number.trim().parse().map_err(|_| format!("\"{text}\" is neither a fraction (0.25) nor pixels (10px)"))?;
+        let (number, pixels) =
+            text.strip_suffix("px").map_or((text, false), |number| (number, true));
+        let value: f64 = number
+            .trim()
+            .parse()
+            .map_err(|_| format!("\"{text}\" is neither a fraction (0.25) nor pixels (10px)"))?;
         let (limit, unit) = if pixels { (4096.0, "px") } else { (10.0, "") };
         if !(0.0..=limit).contains(&value) {
             return Err(format!("it must lie between 0 and {limit}{unit}"));
@@ -134,7 +137,8 @@ pub fn crops(
         CropPolicy::Whole(how) => vec![whole(*how)],
         CropPolicy::Bbox(boxes) => boxed(boxes, width, height, objects),
         CropPolicy::BboxPlusWhole { boxes, whole: how } => {
-            let mut all = if objects.is_empty() { Vec::new() } else { boxed(boxes, width, height, objects) };
+            let mut all =
+                if objects.is_empty() { Vec::new() } else { boxed(boxes, width, height, objects) };
             all.push(whole(*how));
             all
         }
@@ -142,7 +146,9 @@ pub fn crops(
             let area = f64::from(width) * f64::from(height);
             match objects {
                 [] => vec![whole(*how)],
-                [one] if one.bounding_box.area_within(width, height) >= fill * area => vec![whole(*how)],
+                [one] if one.bounding_box.area_within(width, height) >= fill * area => {
+                    vec![whole(*how)]
+                }
                 _ => boxed(boxes, width, height, objects),
             }
         }
@@ -160,7 +166,12 @@ fn center(window: Window) -> Window {
     }
 }
 
-fn boxed(boxes: &BoxCrop, width: u32, height: u32, objects: &[Object]) -> Vec<Result<Crop, (u32, Fault)>> {
+fn boxed(
+    boxes: &BoxCrop,
+    width: u32,
+    height: u32,
+    objects: &[Object],
+) -> Vec<Result<Crop, (u32, Fault)>> {
     if objects.is_empty() {
         return vec![Err((0, Fault::new(Reason::NoBox, "the source has no box for it")))];
     }
@@ -170,19 +181,35 @@ fn boxed(boxes: &BoxCrop, width: u32, height: u32, objects: &[Object]) -> Vec<Re
         if !given.has_area() {
             return Err((number, Fault::new(Reason::EmptyBox, shown())));
         }
-        let outside = || (number, Fault::new(Reason::BoxOutside, format!("{} in a picture of {width}x{height}", shown())));
+        let outside = || {
+            (
+                number,
+                Fault::new(
+                    Reason::BoxOutside,
+                    format!("{} in a picture of {width}x{height}", shown()),
+                ),
+            )
+        };
         let window = match boxes.padding {
             Padding::Fraction(fraction) => given.window(fraction, width, height),
             Padding::Pixels(pixels) => given.grown(pixels).window(0.0, width, height),
         };
         let window = window.ok_or_else(outside)?;
-        Ok(Crop { object: number, label: object.label, bounding_box: Some(given), window, fit: false })
+        Ok(Crop {
+            object: number,
+            label: object.label,
+            bounding_box: Some(given),
+            window,
+            fit: false,
+        })
     };
     if boxes.largest {
         // The first among equals, so that the order of the source decides.
         let mut best = 0;
         for (i, object) in objects.iter().enumerate() {
-            if object.bounding_box.area_within(width, height) > objects[best].bounding_box.area_within(width, height) {
+            if object.bounding_box.area_within(width, height)
+                > objects[best].bounding_box.area_within(width, height)
+            {
                 best = i;
             }
         }
@@ -217,30 +244,51 @@ mod tests {
         let objects = [object(10.0, 10.0, 10.0, 10.0), object(40.0, 20.0, 20.0, 20.0)];
         let all = windows(&CropPolicy::Bbox(boxes("0", false)), &objects);
         assert_eq!(all, [(0, at(10, 10, 10, 10)), (1, at(40, 20, 20, 20))]);
-        assert_eq!(windows(&CropPolicy::Bbox(boxes("0", true)), &objects), [(1, at(40, 20, 20, 20))]);
+        assert_eq!(
+            windows(&CropPolicy::Bbox(boxes("0", true)), &objects),
+            [(1, at(40, 20, 20, 20))]
+        );
     }
 
     #[test]
     fn padding_is_a_fraction_of_the_longer_side_or_pixels_on_each_side() {
         let objects = [object(40.0, 20.0, 20.0, 10.0)];
-        assert_eq!(windows(&CropPolicy::Bbox(boxes("0.5", false)), &objects), [(0, at(35, 10, 30, 30))]);
-        assert_eq!(windows(&CropPolicy::Bbox(boxes("10px", false)), &objects), [(0, at(30, 5, 40, 40))]);
-        assert!("10pt".parse::<Padding>().is_err() && "-1".parse::<Padding>().is_err() && "nan".parse::<Padding>().is_err());
+        assert_eq!(
+            windows(&CropPolicy::Bbox(boxes("0.5", false)), &objects),
+            [(0, at(35, 10, 30, 30))]
+        );
+        assert_eq!(
+            windows(&CropPolicy::Bbox(boxes("10px", false)), &objects),
+            [(0, at(30, 5, 40, 40))]
+        );
+        assert!(
+            "10pt".parse::<Padding>().is_err()
+                && "-1".parse::<Padding>().is_err()
+                && "nan".parse::<Padding>().is_err()
+        );
     }
 
     #[test]
     fn the_whole_is_taken_where_one_object_fills_it() {
-        let policy = CropPolicy::BboxOrWhole { boxes: boxes("0", false), fill: 0.75, whole: WholeCrop::Stretch };
+        let policy = CropPolicy::BboxOrWhole {
+            boxes: boxes("0", false),
+            fill: 0.75,
+            whole: WholeCrop::Stretch,
+        };
         assert_eq!(windows(&policy, &[object(0.0, 0.0, 100.0, 45.0)]), [(1, at(0, 0, 100, 60))]);
         assert_eq!(windows(&policy, &[object(0.0, 0.0, 100.0, 44.0)]), [(0, at(0, 0, 100, 44))]);
         // Several objects, one of which fills it: boxes.
-        assert_eq!(windows(&policy, &[object(0.0, 0.0, 100.0, 60.0), object(1.0, 1.0, 9.0, 9.0)]).len(), 2);
+        assert_eq!(
+            windows(&policy, &[object(0.0, 0.0, 100.0, 60.0), object(1.0, 1.0, 9.0, 9.0)]).len(),
+            2
+        );
         assert_eq!(windows(&policy, &[]), [(0, at(0, 0, 100, 60))]);
     }
 
     #[test]
     fn boxes_plus_whole_takes_both() {
-        let policy = CropPolicy::BboxPlusWhole { boxes: boxes("0", false), whole: WholeCrop::Center };
+        let policy =
+            CropPolicy::BboxPlusWhole { boxes: boxes("0", false), whole: WholeCrop::Center };
         let objects = [object(10.0, 10.0, 10.0, 10.0)];
         assert_eq!(windows(&policy, &objects), [(0, at(10, 10, 10, 10)), (1, at(20, 0, 60, 60))]);
         assert_eq!(windows(&policy, &[]), [(0, at(20, 0, 60, 60))]);

@@ -68,7 +68,12 @@ pub enum ExportOutcome {
 /// # Errors
 /// When `out` exists, there is no such split, a record is damaged, or writing fails; then nothing
 /// is left behind.
-pub fn export(dataset: &Dataset, out: &Path, options: &ExportOptions, stop: &Stop) -> Result<ExportOutcome, ExportError> {
+pub fn export(
+    dataset: &Dataset,
+    out: &Path,
+    options: &ExportOptions,
+    stop: &Stop,
+) -> Result<ExportOutcome, ExportError> {
     if out.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) {
         return to_zip(dataset, out, options, stop);
     }
@@ -92,7 +97,12 @@ pub fn export(dataset: &Dataset, out: &Path, options: &ExportOptions, stop: &Sto
     Ok(outcome)
 }
 
-fn to_zip(dataset: &Dataset, out: &Path, options: &ExportOptions, stop: &Stop) -> Result<ExportOutcome, ExportError> {
+fn to_zip(
+    dataset: &Dataset,
+    out: &Path,
+    options: &ExportOptions,
+    stop: &Stop,
+) -> Result<ExportOutcome, ExportError> {
     if out.exists() {
         return Err(folder::refused(out, "it exists; choose another --out".into()).into());
     }
@@ -132,7 +142,8 @@ fn each(
             let file = match options.layout {
                 ExportLayout::ByClass => {
                     let class = record.label.and_then(|label| manifest.classes.get(label as usize));
-                    let stem = stem(name, class.map(String::as_str), record.source & u64::from(u32::MAX));
+                    let stem =
+                        stem(name, class.map(String::as_str), record.source & u64::from(u32::MAX));
                     // Several crops can come from one picture of the source.
                     let times = taken.entry(stem.clone()).and_modify(|n| *n += 1).or_insert(1);
                     if *times == 1 { format!("{stem}.png") } else { format!("{stem}-{times}.png") }
@@ -156,7 +167,8 @@ fn each(
 
 /// A path without suffix. A class may have any name; a file may not.
 fn stem(split: &str, class: Option<&str>, source: u64) -> String {
-    let safe = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ') { c } else { '_' };
+    let safe =
+        |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ') { c } else { '_' };
     let class: String = class.unwrap_or_default().chars().map(safe).collect();
     let class = class.trim_start_matches('.');
     let folder = if class.is_empty() { PathBuf::from(split) } else { Path::new(split).join(class) };

@@ -12,7 +12,9 @@ pub const REJECT_SHARDS: &str = "rejects";
 /// Returns whether a file of that name is part of a data set or of a build in parts.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
-    [MANIFEST, REJECTS, PREVIEW].contains(&name) || name.ends_with(".shard") || part_numbers(name).is_some()
+    [MANIFEST, REJECTS, PREVIEW].contains(&name)
+        || name.ends_with(".shard")
+        || part_numbers(name).is_some()
 }
 
 /// The folder of part `part` of `of` (from 1) of a build in parts.

@@ -36,7 +36,8 @@ pub fn real(out: &Path) -> Option<PathBuf> {
     if let Ok(real) = out.canonicalize() {
         return Some(real);
     }
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The folder above may be missing too.
     let parent = if parent == out { None } else { real(parent) };
     Some(parent?.join(out.file_name()?))
@@ -49,7 +50,8 @@ pub fn real(out: &Path) -> Option<PathBuf> {
 pub fn check(out: &Path) -> Result<(), OutputError> {
     if fs::is_mount_point(out) {
         let below = out.join("data");
-        let what = format!("it is a mount point, which cannot be replaced; use --out {}", below.display());
+        let what =
+            format!("it is a mount point, which cannot be replaced; use --out {}", below.display());
         return Err(refused(out, what));
     }
     Ok(())
@@ -69,7 +71,9 @@ pub fn resolve(out: &Path) -> Result<PathBuf, OutputError> {
         }
         return Ok(out.canonicalize().map_err(failed)?);
     }
-    let name = out.file_name().ok_or_else(|| refused(out, "it names no folder; choose another --out".into()))?;
+    let name = out
+        .file_name()
+        .ok_or_else(|| refused(out, "it names no folder; choose another --out".into()))?;
     let parent = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -100,7 +104,9 @@ pub fn claim(out: &Path) -> Result<Claim, OutputError> {
             _ => error.into(),
         }
     })?;
-    claim.ok_or_else(|| refused(out, "another prep is building it; wait for it, or choose another --out".into()))
+    claim.ok_or_else(|| {
+        refused(out, "another prep is building it; wait for it, or choose another --out".into())
+    })
 }
 
 /// Returns whether `out` is missing or empty, apart from hidden and system files.
@@ -117,10 +123,16 @@ pub fn is_free(out: &Path) -> Result<bool, OutputError> {
 /// # Errors
 /// When there is any other file; it is named.
 pub fn holds_only(out: &Path, is_ours: impl Fn(&str) -> bool) -> Result<(), OutputError> {
-    let is_foreign =
-        |name: &&String| !is_ours(name) && !name.ends_with(fs::TEMPORARY_SUFFIX) && fs::byproduct(name.as_bytes()).is_none();
+    let is_foreign = |name: &&String| {
+        !is_ours(name)
+            && !name.ends_with(fs::TEMPORARY_SUFFIX)
+            && fs::byproduct(name.as_bytes()).is_none()
+    };
     match entries(out)?.iter().find(is_foreign) {
-        Some(name) => Err(refused(out, format!("it holds {name}, which prep did not write; choose another --out"))),
+        Some(name) => Err(refused(
+            out,
+            format!("it holds {name}, which prep did not write; choose another --out"),
+        )),
         None => Ok(()),
     }
 }

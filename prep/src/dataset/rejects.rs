@@ -147,7 +147,9 @@ impl Fault {
 impl From<PictureError> for Fault {
     fn from(error: PictureError) -> Self {
         let reason = match &error {
-            PictureError::UnknownFormat { .. } | PictureError::UnsupportedFormat { .. } => Reason::UnsupportedFormat,
+            PictureError::UnknownFormat { .. } | PictureError::UnsupportedFormat { .. } => {
+                Reason::UnsupportedFormat
+            }
             PictureError::TooLarge { .. } => Reason::TooLarge,
             PictureError::Encode { .. } => Reason::Damaged,
             // The reason already says that it is damaged.
@@ -160,7 +162,9 @@ impl From<PictureError> for Fault {
 impl From<ArchiveError> for Fault {
     fn from(error: ArchiveError) -> Self {
         match error {
-            ArchiveError::TooLarge { limit, .. } => Self::new(Reason::TooLarge, format!("more than {} MiB", limit >> 20)),
+            ArchiveError::TooLarge { limit, .. } => {
+                Self::new(Reason::TooLarge, format!("more than {} MiB", limit >> 20))
+            }
             // Without the path of the archive: the list must not depend on the place of the source.
             ArchiveError::Entry { source, .. } => Self::new(Reason::UnreadableFile, source),
             other => Self::new(Reason::UnreadableFile, other),
@@ -171,7 +175,8 @@ impl From<ArchiveError> for Fault {
 /// The number of rejects by reason; every reason has an entry.
 #[must_use]
 pub fn count(rejects: &[Reject]) -> BTreeMap<String, u64> {
-    let mut counts: BTreeMap<String, u64> = Reason::ALL.iter().map(|r| (r.name().to_owned(), 0)).collect();
+    let mut counts: BTreeMap<String, u64> =
+        Reason::ALL.iter().map(|r| (r.name().to_owned(), 0)).collect();
     for reject in rejects {
         *counts.entry(reject.reason.clone()).or_default() += 1;
     }

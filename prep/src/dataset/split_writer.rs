@@ -22,14 +22,27 @@ impl SplitWriter {
     #[must_use]
     pub fn new(folder: &Path, name: &'static str, layout: Layout, shard_bytes: u64) -> Self {
         let records_per_shard = (shard_bytes as usize / layout.stride()).max(1);
-        Self { folder: folder.to_owned(), name, layout, records_per_shard, records: 0, open: None, done: Vec::new() }
+        Self {
+            folder: folder.to_owned(),
+            name,
+            layout,
+            records_per_shard,
+            records: 0,
+            open: None,
+            done: Vec::new(),
+        }
     }
 
     /// Appends a picture, and returns its number in the split.
     ///
     /// # Errors
     /// When the shard cannot be written.
-    pub fn push(&mut self, pixels: &[u8], label: Option<u32>, source: u64) -> Result<u64, ShardError> {
+    pub fn push(
+        &mut self,
+        pixels: &[u8],
+        label: Option<u32>,
+        source: u64,
+    ) -> Result<u64, ShardError> {
         if self.open.as_ref().is_some_and(|(_, writer)| writer.len() >= self.records_per_shard) {
             self.close()?;
         }
@@ -60,7 +73,12 @@ impl SplitWriter {
         if let Some((name, writer)) = self.open.take() {
             let summary = writer.finish()?;
             let crc32 = format!("{:08x}", summary.crc32);
-            self.done.push(FileSummary { name, records: Some(summary.records), bytes: summary.bytes, crc32 });
+            self.done.push(FileSummary {
+                name,
+                records: Some(summary.records),
+                bytes: summary.bytes,
+                crc32,
+            });
         }
         Ok(())
     }

@@ -26,18 +26,24 @@ pub struct Verification {
 /// files.
 pub fn verify(dir: &Path) -> Result<Verification, DatasetError> {
     let manifest = dataset::read_manifest(dir)?;
-    let files: Vec<&FileSummary> = manifest.splits.iter().flat_map(|s| &s.shards).chain(&manifest.files).collect();
-    let mut damaged: Vec<String> =
-        files.par_iter().filter_map(|file| dataset::verify_file(dir, file).err().map(|e| one_line(&e))).collect();
+    let files: Vec<&FileSummary> =
+        manifest.splits.iter().flat_map(|s| &s.shards).chain(&manifest.files).collect();
+    let mut damaged: Vec<String> = files
+        .par_iter()
+        .filter_map(|file| dataset::verify_file(dir, file).err().map(|e| one_line(&e)))
+        .collect();
     if damaged.is_empty()
         && let Err(error) = dataset::Dataset::open(dir)
     {
         damaged.push(one_line(&error));
     }
-    let is_stray = |name: &String| name.ends_with(".shard") && !files.iter().any(|file| file.name == *name);
+    let is_stray =
+        |name: &String| name.ends_with(".shard") && !files.iter().any(|file| file.name == *name);
     let listed = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut strays: Vec<String> = listed.map(|e| e.file_name().to_string_lossy().into_owned()).filter(is_stray).collect();
+    let mut strays: Vec<String> =
+        listed.map(|e| e.file_name().to_string_lossy().into_owned()).filter(is_stray).collect();
     strays.sort_unstable();
-    let bytes = files.iter().map(|file| file.bytes).sum::<u64>() + std::fs::metadata(dir.join(MANIFEST)).map_or(0, |m| m.len());
+    let bytes = files.iter().map(|file| file.bytes).sum::<u64>()
+        + std::fs::metadata(dir.join(MANIFEST)).map_or(0, |m| m.len());
     Ok(Verification { manifest, bytes, damaged, strays })
 }

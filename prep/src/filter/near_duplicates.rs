@@ -22,8 +22,12 @@ pub fn hash(light: &[u8], width: usize) -> PerceptualHash {
         let rows = bounds(y, DOWN, height);
         for (x, field) in row.iter_mut().enumerate() {
             let columns = bounds(x, ACROSS, width);
-            let sum: u32 =
-                rows.clone().map(|r| light[r * width..][columns.clone()].iter().map(|&v| u32::from(v)).sum::<u32>()).sum();
+            let sum: u32 = rows
+                .clone()
+                .map(|r| {
+                    light[r * width..][columns.clone()].iter().map(|&v| u32::from(v)).sum::<u32>()
+                })
+                .sum();
             *field = sum as f32 / (rows.len() * columns.len()) as f32;
         }
     }
@@ -77,7 +81,8 @@ impl Groups {
         let mut near = vec![Vec::new(); firsts.len()];
         let bands = (bits as usize + 1).min(42);
         for band in 0..bands {
-            let mut keyed: Vec<(u64, u32)> = (0..).zip(&firsts).map(|(n, hash)| (key(hash, band, bands), n)).collect();
+            let mut keyed: Vec<(u64, u32)> =
+                (0..).zip(&firsts).map(|(n, hash)| (key(hash, band, bands), n)).collect();
             keyed.sort_unstable();
             for alike in keyed.chunk_by(|a, b| a.0 == b.0) {
                 for (i, &(_, a)) in alike.iter().enumerate() {
@@ -108,7 +113,9 @@ impl Groups {
         let mut stays: Vec<Option<u64>> = vec![None; self.near.len()];
         let mut found = Vec::new();
         for (n, picture) in pictures.enumerate() {
-            let other = |(group, bits): (usize, u32)| stays[group].filter(|to| *to != picture).map(|to| (to, bits));
+            let other = |(group, bits): (usize, u32)| {
+                stays[group].filter(|to| *to != picture).map(|to| (to, bits))
+            };
             match self.around(n).find_map(other) {
                 Some((to, bits)) => found.push((n, to, bits)),
                 None => stays[self.of[n] as usize] = Some(picture),
@@ -148,7 +155,10 @@ mod tests {
     fn scene(shift: usize) -> Vec<u8> {
         // Blocks of 8×8 of different greys, so that neighbouring fields differ clearly.
         (0..64 * 64)
-            .map(|i| ((i % 64 / 8 * 37 + i / 512 * 101 + shift * 53 + (i % 64 / 8) * (i / 512) * 29) % 200) as u8)
+            .map(|i| {
+                ((i % 64 / 8 * 37 + i / 512 * 101 + shift * 53 + (i % 64 / 8) * (i / 512) * 29)
+                    % 200) as u8
+            })
             .collect()
     }
 

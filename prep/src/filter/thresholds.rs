@@ -53,8 +53,9 @@ impl Filters {
     #[must_use]
     pub fn faults(&self, measured: &Measures) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut add =
-            |reason, value: f64, threshold: String| faults.push(Fault::new(reason, format!("{}, {threshold}", shown(value))));
+        let mut add = |reason, value: f64, threshold: String| {
+            faults.push(Fault::new(reason, format!("{}, {threshold}", shown(value))))
+        };
         if let Some((low, high)) = self.aspect
             && !(low..=high).contains(&measured.aspect)
         {
@@ -109,7 +110,13 @@ impl Measures {
     /// The measures of a crop of a picture of `width` × `height` pixels that need no pixels;
     /// `others` are boxes of classes that are not selected.
     #[must_use]
-    pub fn of_crop(crop: &Crop, width: u32, height: u32, objects: &[Object], others: &[BoundingBox]) -> Self {
+    pub fn of_crop(
+        crop: &Crop,
+        width: u32,
+        height: u32,
+        objects: &[Object],
+        others: &[BoundingBox],
+    ) -> Self {
         let (w, h) = (f64::from(width), f64::from(height));
         let window = crop.window;
         let seen = BoundingBox {
@@ -118,7 +125,8 @@ impl Measures {
             width: f64::from(window.width),
             height: f64::from(window.height),
         };
-        let foreign = objects.iter().filter(|o| o.label != crop.label).map(|o| &o.bounding_box).chain(others);
+        let foreign =
+            objects.iter().filter(|o| o.label != crop.label).map(|o| &o.bounding_box).chain(others);
         let part = |other: &BoundingBox| seen.overlap(other) / (seen.width * seen.height);
         Self {
             aspect: crop.bounding_box.map_or(h / w, |b| b.height / b.width),
@@ -135,12 +143,14 @@ impl Measures {
     #[must_use]
     pub fn with_luma(self, light: &[u8], width: usize, filters: &Filters, all: bool) -> Self {
         let contrast = || {
-            let (low, high) = light.iter().fold((u8::MAX, u8::MIN), |(low, high), &v| (low.min(v), high.max(v)));
+            let (low, high) =
+                light.iter().fold((u8::MAX, u8::MIN), |(low, high), &v| (low.min(v), high.max(v)));
             f64::from(high) - f64::from(low)
         };
         Self {
             contrast: (all || filters.min_contrast.is_some()).then(contrast),
-            sharpness: (all || filters.min_sharpness.is_some()).then(|| luma::laplacian_variance(light, width)),
+            sharpness: (all || filters.min_sharpness.is_some())
+                .then(|| luma::laplacian_variance(light, width)),
             ..self
         }
     }
@@ -152,14 +162,23 @@ mod tests {
     use shared::picture::Window;
 
     fn object(x: f64, label: u32) -> Object {
-        Object { bounding_box: BoundingBox { x, y: 0.0, width: 10.0, height: 20.0 }, label: Some(label) }
+        Object {
+            bounding_box: BoundingBox { x, y: 0.0, width: 10.0, height: 20.0 },
+            label: Some(label),
+        }
     }
 
     #[test]
     fn a_cut_is_measured_by_its_box() {
         let objects = [object(0.0, 0), object(5.0, 1), object(8.0, 0)];
         let window = Window { left: 0, top: 0, width: 20, height: 20 };
-        let crop = Crop { object: 0, label: Some(0), bounding_box: Some(objects[0].bounding_box), window, fit: false };
+        let crop = Crop {
+            object: 0,
+            label: Some(0),
+            bounding_box: Some(objects[0].bounding_box),
+            window,
+            fit: false,
+        };
         let measured = Measures::of_crop(&crop, 40, 40, &objects, &[]);
         assert_eq!((measured.aspect, measured.side, measured.box_area), (2.0, 20.0, Some(0.125)));
         // Only the object of another class is an intruder: 10 of 20 columns.
@@ -170,8 +189,14 @@ mod tests {
 
     #[test]
     fn each_filter_names_its_reason_and_value() {
-        let measured =
-            Measures { aspect: 5.0, side: 9.0, box_area: Some(0.001), intruder: 0.4, contrast: Some(0.0), sharpness: Some(1.5) };
+        let measured = Measures {
+            aspect: 5.0,
+            side: 9.0,
+            box_area: Some(0.001),
+            intruder: 0.4,
+            contrast: Some(0.0),
+            sharpness: Some(1.5),
+        };
         let faults = Filters::usual(64).faults(&measured);
         let reasons: Vec<_> = faults.iter().map(|f| f.reason.name()).collect();
         assert_eq!(reasons, ["aspect", "small_side", "small_box", "blank", "blurred", "intruder"]);

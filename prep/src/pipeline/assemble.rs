@@ -55,7 +55,11 @@ pub struct Assembled {
 /// # Errors
 /// When a chunk cannot be read, nothing is left for training, or writing fails; `out` is then as it
 /// was.
-pub fn assemble(parts: &[WorkFolder], out: &Path, stop: &Stop) -> Result<Option<Assembled>, BuildError> {
+pub fn assemble(
+    parts: &[WorkFolder],
+    out: &Path,
+    stop: &Stop,
+) -> Result<Option<Assembled>, BuildError> {
     let work = &parts[0].work;
     let mut assembler = Assembler::new(work, out)?;
     let progress = Progress::new("prep merge", work.pictures);
@@ -73,7 +77,9 @@ pub fn assemble(parts: &[WorkFolder], out: &Path, stop: &Stop) -> Result<Option<
 
 /// Every chunk with the folder it is in, in the order of the plan.
 fn chunks(parts: &[WorkFolder]) -> impl Iterator<Item = (&WorkFolder, u64)> {
-    parts.iter().flat_map(|folder| (folder.work.first..folder.work.end).map(move |chunk| (folder, chunk)))
+    parts
+        .iter()
+        .flat_map(|folder| (folder.work.first..folder.work.end).map(move |chunk| (folder, chunk)))
 }
 
 /// A crop that waits for later pictures.
@@ -118,7 +124,8 @@ impl Assembler {
         let staged = AtomicFolder::create(out)?;
         let layout = work.manifest.layout();
         let writer = |name| SplitWriter::new(staged.path(), name, layout, work.shard_bytes);
-        let (splits, rejected) = (Split::ALL.map(|split| writer(split.name())), writer(REJECT_SHARDS));
+        let (splits, rejected) =
+            (Split::ALL.map(|split| writer(split.name())), writer(REJECT_SHARDS));
         Ok(Self {
             manifest: work.manifest.clone(),
             pictures: work.pictures,
@@ -138,7 +145,8 @@ impl Assembler {
 
     /// Returns whether taking a crop depends on later pictures.
     fn waits(&self, record: &PictureRecord, crop: &CropRecord) -> bool {
-        crop.fault.is_none() && (self.distinct || (self.drawn && record.split != Some(Split::Train as u8)))
+        crop.fault.is_none()
+            && (self.distinct || (self.drawn && record.split != Some(Split::Train as u8)))
     }
 
     /// Adds pictures, in the order of the plan; `pixels` are those of their crops. Crops that
@@ -146,12 +154,17 @@ impl Assembler {
     ///
     /// # Errors
     /// When writing fails.
-    pub fn push<'a>(&mut self, records: &[PictureRecord], pixels: &mut impl Iterator<Item = &'a [u8]>) -> Result<(), BuildError> {
+    pub fn push<'a>(
+        &mut self,
+        records: &[PictureRecord],
+        pixels: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), BuildError> {
         for record in records {
             self.survey.add(record);
             if record.listed {
                 let source = self.numbered.then_some(record.source);
-                self.files.push((fingerprint::name(source, record.shown.as_bytes()), record.content));
+                self.files
+                    .push((fingerprint::name(source, record.shown.as_bytes()), record.content));
             }
             for crop in &record.crops {
                 let pixels = if crop.pixels { pixels.next() } else { None };
@@ -173,7 +186,10 @@ impl Assembler {
             self.waiting = None;
             return;
         };
-        let record = PictureRecord { crops: vec![crop.clone(); record.crops.len().min(2)], ..record.clone() };
+        let record = PictureRecord {
+            crops: vec![crop.clone(); record.crops.len().min(2)],
+            ..record.clone()
+        };
         waiting.push(Waiting { number: self.number, record, pixels: pixels.map(<[u8]>::to_vec) });
     }
 
@@ -216,13 +232,24 @@ impl Assembler {
         let mut number = 0;
         for (folder, chunk) in chunks(parts) {
             let records = folder.records(chunk)?;
-            if !records.iter().any(|record| record.crops.iter().any(|crop| self.waits(record, crop))) {
-                number += records.iter().flat_map(|record| &record.crops).filter(|crop| crop.fault.is_none()).count() as u64;
+            if !records
+                .iter()
+                .any(|record| record.crops.iter().any(|crop| self.waits(record, crop)))
+            {
+                number += records
+                    .iter()
+                    .flat_map(|record| &record.crops)
+                    .filter(|crop| crop.fault.is_none())
+                    .count() as u64;
                 continue;
             }
             let chunk = folder.read(chunk)?;
             let mut pixels = chunk.pixels(self.manifest.layout());
-            for (record, crop) in chunk.records.iter().flat_map(|record| record.crops.iter().map(move |crop| (record, crop))) {
+            for (record, crop) in chunk
+                .records
+                .iter()
+                .flat_map(|record| record.crops.iter().map(move |crop| (record, crop)))
+            {
                 let pixels = if crop.pixels { pixels.next() } else { None };
                 if self.waits(record, crop) {
                     self.settle(record, crop, faults.remove(&number), pixels)?;
@@ -238,12 +265,20 @@ impl Assembler {
     ///
     /// # Errors
     /// When nothing is left for training, or writing fails; the old data set is then as it was.
-    pub fn finish(mut self, parts: &[WorkFolder], stop: &Stop) -> Result<Option<Assembled>, BuildError> {
+    pub fn finish(
+        mut self,
+        parts: &[WorkFolder],
+        stop: &Stop,
+    ) -> Result<Option<Assembled>, BuildError> {
         self.push_waiting(parts)?;
-        let Self { staged, mut manifest, pictures, splits, rejected, rejects, files, survey, .. } = self;
+        let Self {
+            staged, mut manifest, pictures, splits, rejected, rejects, files, survey, ..
+        } = self;
         // Waiting for the disk takes longest here.
-        let (splits, left_out) =
-            rayon::join(|| splits.into_par_iter().map(SplitWriter::finish).collect::<Result<_, _>>(), || rejected.finish());
+        let (splits, left_out) = rayon::join(
+            || splits.into_par_iter().map(SplitWriter::finish).collect::<Result<_, _>>(),
+            || rejected.finish(),
+        );
         manifest.splits = splits?;
         // There is a third split only if the source has one.
         manifest.splits.retain(|split| split.records > 0 || split.name != Split::Test.name());
@@ -268,8 +303,11 @@ fn write_lists(
     rejects: &[Reject],
     left_out: SplitManifest,
 ) -> Result<(), BuildError> {
-    let preview = sheets::preview(staged.path(), &manifest.splits[Split::Train as usize], manifest.size)?.to_png_quickly()?;
-    let lines: String = rejects.iter().map(|reject| serde_json::json!(reject).to_string() + "\n").collect();
+    let preview =
+        sheets::preview(staged.path(), &manifest.splits[Split::Train as usize], manifest.size)?
+            .to_png_quickly()?;
+    let lines: String =
+        rejects.iter().map(|reject| serde_json::json!(reject).to_string() + "\n").collect();
     for (name, bytes) in [(PREVIEW, &preview[..]), (REJECTS, lines.as_bytes())] {
         fs::write(staged.path().join(name), bytes)?;
         manifest.files.push(FileSummary::of(name, bytes));
@@ -285,14 +323,22 @@ fn number_of(record: &PictureRecord, crop: &CropRecord) -> u64 {
 }
 
 fn unhex(digits: &str) -> Vec<u8> {
-    let byte = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let byte = |pair: &[u8]| {
+        std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
     digits.as_bytes().chunks(2).filter_map(byte).collect()
 }
 
 fn nothing_left(manifest: &Manifest, rejects: &[Reject]) -> BuildError {
-    let reasons = manifest.rejects.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}"));
-    let first = rejects.first().map_or(String::new(), |r| format!("; the first: {} ({})", r.file, r.value));
-    let why = if rejects.is_empty() { "none was listed".into() } else { reasons.collect::<Vec<_>>().join(", ") };
+    let reasons =
+        manifest.rejects.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}"));
+    let first =
+        rejects.first().map_or(String::new(), |r| format!("; the first: {} ({})", r.file, r.value));
+    let why = if rejects.is_empty() {
+        "none was listed".into()
+    } else {
+        reasons.collect::<Vec<_>>().join(", ")
+    };
     BuildError::NothingLeft { source: DataError(format!("{why}{first}")) }
 }
 
@@ -326,7 +372,10 @@ impl Survey {
             self.notes.identical += u64::from(!self.contents.insert(content));
         }
         for crop in record.crops.iter().filter(|crop| crop.fault.is_none()) {
-            self.kept.push(Kept { picture: record.place, split: record.split.unwrap_or(Split::Train as u8) });
+            self.kept.push(Kept {
+                picture: record.place,
+                split: record.split.unwrap_or(Split::Train as u8),
+            });
             self.hashes.push(crop.hash);
         }
     }
@@ -343,19 +392,30 @@ impl Survey {
         if work.near_duplicates.is_some() {
             let pictures = self.kept.iter().map(|crop| crop.picture);
             let found = groups.duplicates(pictures).into_iter();
-            near.extend(found.map(|(n, to, bits)| (n as u64, Near { reason: Reason::NearDuplicate, bits, to })));
+            near.extend(
+                found.map(|(n, to, bits)| {
+                    (n as u64, Near { reason: Reason::NearDuplicate, bits, to })
+                }),
+            );
         }
         // The picture for training stays: its near-duplicate in another split would flatter the
         // metrics.
         let mut learned: Vec<Option<u64>> = vec![None; groups.near.len()];
-        for (n, crop) in self.kept.iter().enumerate().filter(|(n, _)| !near.contains_key(&(*n as u64))) {
+        for (n, crop) in
+            self.kept.iter().enumerate().filter(|(n, _)| !near.contains_key(&(*n as u64)))
+        {
             if crop.split == Split::Train as u8 {
                 learned[groups.of[n] as usize].get_or_insert(crop.picture);
             }
         }
-        for (n, _) in self.kept.iter().enumerate().filter(|(_, crop)| crop.split != Split::Train as u8) {
-            let found = groups.around(n).find_map(|(group, bits)| learned[group].map(|to| (to, bits)));
-            let Some((to, bits)) = found.filter(|_| !near.contains_key(&(n as u64))) else { continue };
+        for (n, _) in
+            self.kept.iter().enumerate().filter(|(_, crop)| crop.split != Split::Train as u8)
+        {
+            let found =
+                groups.around(n).find_map(|(group, bits)| learned[group].map(|to| (to, bits)));
+            let Some((to, bits)) = found.filter(|_| !near.contains_key(&(n as u64))) else {
+                continue;
+            };
             if work.drawn {
                 near.insert(n as u64, Near { reason: Reason::Straddles, bits, to });
             } else {

@@ -73,13 +73,21 @@ pub fn build(options: &BuildOptions, stop: &Stop) -> Result<BuildOutcome, BuildE
     tracing::info!("{}", account.trim_end());
     let guard = Guard { folder: WorkFolder::resume(beside(&out), described)? };
     tracing::debug!("listed after {:.3} s", started.elapsed().as_secs_f64());
-    let Some((resumed, report)) = guard.unless_failed(whole(&plan, options, &guard.folder, &out, stop))? else {
+    let Some((resumed, report)) =
+        guard.unless_failed(whole(&plan, options, &guard.folder, &out, stop))?
+    else {
         return Ok(guard.keep(stopped()));
     };
     tracing::debug!("written after {:.3} s", started.elapsed().as_secs_f64());
     fs::remove(guard.folder.path())?;
     let Assembled { manifest, pictures, notes } = report;
-    Ok(BuildOutcome::Built(BuildReport { manifest, pictures, resumed, notes, seconds: started.elapsed().as_secs_f64() }))
+    Ok(BuildOutcome::Built(BuildReport {
+        manifest,
+        pictures,
+        resumed,
+        notes,
+        seconds: started.elapsed().as_secs_f64(),
+    }))
 }
 
 /// Prepares all pictures and writes the data set; returns how many had been prepared before, or
@@ -123,7 +131,10 @@ impl Guard {
     }
 
     fn keep(self, outcome: BuildOutcome) -> BuildOutcome {
-        tracing::info!("finished work is kept in {}; the same command resumes", self.folder.path().display());
+        tracing::info!(
+            "finished work is kept in {}; the same command resumes",
+            self.folder.path().display()
+        );
         outcome
     }
 }
@@ -143,7 +154,10 @@ fn run(
     let places: Vec<u64> = missing.iter().flat_map(|&chunk| folder.work.range(chunk)).collect();
     let resumed = folder.work.taken() as usize - places.len();
     if resumed > 0 {
-        tracing::info!("{resumed} of {} pictures were prepared before; resuming", resumed + places.len());
+        tracing::info!(
+            "{resumed} of {} pictures were prepared before; resuming",
+            resumed + places.len()
+        );
     }
     let preparer = Preparer::new(plan, options, false);
     let progress = Progress::new("prep build", places.len() as u64);
@@ -173,7 +187,8 @@ fn run(
     };
     let mut waiting: Vec<PreparedPicture> = Vec::new();
     hand_over(&mut waiting)?;
-    let prepare = |&place: &u64| stop.exit_code().is_none().then(|| preparer.prepare(place as usize));
+    let prepare =
+        |&place: &u64| stop.exit_code().is_none().then(|| preparer.prepare(place as usize));
     let work = |i: usize| groups[i].iter().map(prepare).collect::<Option<Vec<PreparedPicture>>>();
     let sink = |_, prepared: Option<Vec<PreparedPicture>>| {
         for prepared in prepared.ok_or(None)? {
@@ -183,7 +198,13 @@ fn run(
         }
         Ok(())
     };
-    match queue::in_order(options.jobs, groups.len(), window.clamp(2 * options.jobs, 256), work, sink) {
+    match queue::in_order(
+        options.jobs,
+        groups.len(),
+        window.clamp(2 * options.jobs, 256),
+        work,
+        sink,
+    ) {
         Ok(()) => Ok(Some(resumed as u64)),
         Err(None) => Ok(None),
         Err(Some(error)) => Err(error),

@@ -52,7 +52,11 @@ pub struct DryRun {
 ///
 /// # Errors
 /// When a source cannot be used.
-pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Option<DryRun>, BuildError> {
+pub fn dry_run(
+    plan: &Plan,
+    options: &BuildOptions,
+    stop: &Stop,
+) -> Result<Option<DryRun>, BuildError> {
     let preparer = Preparer::new(plan, options, true);
     let thresholds = tried(&options.filters, options.size);
     let mut found = DryRun { pictures: plan.pictures.len() as u64, ..DryRun::default() };
@@ -70,7 +74,9 @@ pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Optio
         if let Some(content) = record.content {
             let first = *contents.entry(content).or_insert(record.place);
             if first != record.place {
-                found.identical.add(|| format!("{shown} (as {})", plan.pictures[first as usize].entry.shown()));
+                found.identical.add(|| {
+                    format!("{shown} (as {})", plan.pictures[first as usize].entry.shown())
+                });
             }
         }
         for measures in &outcome.measures {
@@ -80,10 +86,16 @@ pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Optio
         }
         for crop in &record.crops {
             match (&crop.fault, record.split) {
-                (Some(fault), _) => found.left_out.entry(fault.reason.name()).or_default().add(|| example(shown, fault)),
+                (Some(fault), _) => found
+                    .left_out
+                    .entry(fault.reason.name())
+                    .or_default()
+                    .add(|| example(shown, fault)),
                 (None, Some(split)) => {
                     found.taken[usize::from(split)] += 1;
-                    if let Some(counts) = crop.label.and_then(|label| found.classes.get_mut(label as usize)) {
+                    if let Some(counts) =
+                        crop.label.and_then(|label| found.classes.get_mut(label as usize))
+                    {
                         counts[usize::from(split)] += 1;
                     }
                     hashes.push(crop.hash);
@@ -97,11 +109,17 @@ pub fn dry_run(plan: &Plan, options: &BuildOptions, stop: &Stop) -> Result<Optio
     if queue::in_order(options.jobs, plan.pictures.len(), WINDOW, work, sink).is_err() {
         return Ok(None);
     }
-    let near = near_duplicates(plan, &Groups::within(&hashes, thresholds.near_duplicates.unwrap_or(USUAL_BITS)), &places);
+    let near = near_duplicates(
+        plan,
+        &Groups::within(&hashes, thresholds.near_duplicates.unwrap_or(USUAL_BITS)),
+        &places,
+    );
     by_filter.insert(Reason::NearDuplicate, near);
     let rows = rows(&options.filters, &thresholds);
-    found.filters =
-        rows.into_iter().map(|(reason, flag)| (reason, flag, by_filter.remove(&reason).unwrap_or_default())).collect();
+    found.filters = rows
+        .into_iter()
+        .map(|(reason, flag)| (reason, flag, by_filter.remove(&reason).unwrap_or_default()))
+        .collect();
     Ok(Some(found))
 }
 
@@ -134,18 +152,39 @@ fn tried(filters: &Filters, size: u32) -> Filters {
 
 /// The filters in the order of the table, each with its flag.
 fn rows(given: &Filters, tried: &Filters) -> Vec<(Reason, String)> {
-    let row =
-        |reason, on: bool, flag: &str, value: String| (reason, format!("--{flag} {value}{}", if on { "" } else { " (off)" }));
+    let row = |reason, on: bool, flag: &str, value: String| {
+        (reason, format!("--{flag} {value}{}", if on { "" } else { " (off)" }))
+    };
     let number = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
     let aspect = tried.aspect.map_or(String::new(), |(low, high)| format!("{low}:{high}"));
     let bits = tried.near_duplicates.map_or(String::new(), |bits| bits.to_string());
     vec![
         row(Reason::Aspect, given.aspect.is_some(), "aspect", aspect),
         row(Reason::SmallSide, given.min_side.is_some(), "min-side", number(tried.min_side)),
-        row(Reason::SmallBox, given.min_box_area.is_some(), "min-box-area", number(tried.min_box_area)),
-        row(Reason::Intruder, given.max_intruder.is_some(), "max-intruder", number(tried.max_intruder)),
-        row(Reason::Blank, given.min_contrast.is_some(), "min-contrast", number(tried.min_contrast)),
-        row(Reason::Blurred, given.min_sharpness.is_some(), "min-sharpness", number(tried.min_sharpness)),
+        row(
+            Reason::SmallBox,
+            given.min_box_area.is_some(),
+            "min-box-area",
+            number(tried.min_box_area),
+        ),
+        row(
+            Reason::Intruder,
+            given.max_intruder.is_some(),
+            "max-intruder",
+            number(tried.max_intruder),
+        ),
+        row(
+            Reason::Blank,
+            given.min_contrast.is_some(),
+            "min-contrast",
+            number(tried.min_contrast),
+        ),
+        row(
+            Reason::Blurred,
+            given.min_sharpness.is_some(),
+            "min-sharpness",
+            number(tried.min_sharpness),
+        ),
         row(Reason::NearDuplicate, given.near_duplicates.is_some(), "near-duplicates", bits),
     ]
 }
@@ -166,9 +205,12 @@ impl DryRun {
     pub fn table(&self, plan: &Plan) -> String {
         let mut text = String::new();
         let taken: u64 = self.taken.iter().sum();
-        let splits = Split::ALL.iter().zip(self.taken).filter(|(split, n)| *n > 0 || **split != Split::Test);
-        let splits: Vec<String> = splits.map(|(split, n)| format!("{} {n}", split.name())).collect();
-        let _ = writeln!(text, "{} pictures would give {taken} ({})", self.pictures, splits.join(", "));
+        let splits =
+            Split::ALL.iter().zip(self.taken).filter(|(split, n)| *n > 0 || **split != Split::Test);
+        let splits: Vec<String> =
+            splits.map(|(split, n)| format!("{} {n}", split.name())).collect();
+        let _ =
+            writeln!(text, "{} pictures would give {taken} ({})", self.pictures, splits.join(", "));
         let _ = writeln!(text, "\nleft out by the present settings:");
         if self.left_out.is_empty() {
             let _ = writeln!(text, "  nothing");
@@ -188,7 +230,12 @@ impl DryRun {
 }
 
 fn line(text: &mut String, reason: &str, flag: &str, tally: &FilterTally) {
-    let _ = writeln!(text, "  {reason:<16} {flag:<28} {:>7}  {}", tally.crops, tally.examples.join("; "));
+    let _ = writeln!(
+        text,
+        "  {reason:<16} {flag:<28} {:>7}  {}",
+        tally.crops,
+        tally.examples.join("; ")
+    );
 }
 
 /// Largest number of classes listed; of more, the largest and the smallest are.
@@ -205,7 +252,11 @@ pub fn classes(names: &[String], counts: &[[u64; 3]]) -> String {
         order.sort_by_key(|&i| std::cmp::Reverse(total(i)));
     }
     let listed: HashSet<usize> = if long {
-        order[..CLASS_LINES / 2].iter().chain(&order[names.len() - CLASS_LINES / 2..]).copied().collect()
+        order[..CLASS_LINES / 2]
+            .iter()
+            .chain(&order[names.len() - CLASS_LINES / 2..])
+            .copied()
+            .collect()
     } else {
         order.iter().copied().collect()
     };
@@ -217,9 +268,18 @@ pub fn classes(names: &[String], counts: &[[u64; 3]]) -> String {
             }
             continue;
         }
-        let splits: Vec<String> =
-            Split::ALL.iter().zip(counts[i]).filter(|(_, n)| *n > 0).map(|(split, n)| format!("{} {n}", split.name())).collect();
-        let _ = writeln!(text, "  {}: {}", names[i], if splits.is_empty() { "none".into() } else { splits.join(", ") });
+        let splits: Vec<String> = Split::ALL
+            .iter()
+            .zip(counts[i])
+            .filter(|(_, n)| *n > 0)
+            .map(|(split, n)| format!("{} {n}", split.name()))
+            .collect();
+        let _ = writeln!(
+            text,
+            "  {}: {}",
+            names[i],
+            if splits.is_empty() { "none".into() } else { splits.join(", ") }
+        );
     }
     text
 }

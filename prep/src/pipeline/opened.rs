@@ -33,7 +33,10 @@ impl<'a> Opened<'a> {
             Content::Raw(raw) => Ok(files.iter().map(|bytes| Self::Raw(raw, bytes)).collect()),
             Content::File(_) => {
                 let length = files.iter().map(Vec::len).sum();
-                files.iter().map(|bytes| Ok(Self::File(PictureFile::open(bytes)?, length))).collect()
+                files
+                    .iter()
+                    .map(|bytes| Ok(Self::File(PictureFile::open(bytes)?, length)))
+                    .collect()
             }
         }
     }
@@ -73,7 +76,10 @@ impl<'a> Opened<'a> {
             Self::File(file, _) => reading.place(*drawn, |point| file.upright(point)),
             Self::Raw(..) => reading.place(*drawn, |point| point),
         };
-        let placed = |object: &Object| Object { bounding_box: place(&object.bounding_box), ..object.clone() };
+        let placed = |object: &Object| Object {
+            bounding_box: place(&object.bounding_box),
+            ..object.clone()
+        };
         Ok((entry.objects.iter().map(placed).collect(), others.iter().map(place).collect()))
     }
 

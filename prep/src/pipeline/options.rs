@@ -87,7 +87,11 @@ impl BuildOptions {
             split_rule: None,
             seed: 0,
             classes: Vec::new(),
-            filters: Filters { aspect: Some((0.2, 4.0)), min_contrast: Some(4.0), ..Filters::default() },
+            filters: Filters {
+                aspect: Some((0.2, 4.0)),
+                min_contrast: Some(4.0),
+                ..Filters::default()
+            },
             strict: false,
             jobs: std::thread::available_parallelism().map_or(1, usize::from),
             force: false,
@@ -103,10 +107,15 @@ impl BuildOptions {
     /// # Errors
     /// When a setting is unknown, because the data set is of an older version.
     pub fn of_manifest(manifest: &Manifest, sources: Vec<PathBuf>) -> Result<Self, UsageError> {
-        let unknown = |name: &str| UsageError(format!("the data set does not record its {name}: build it again"));
+        let unknown = |name: &str| {
+            UsageError(format!("the data set does not record its {name}: build it again"))
+        };
         let choice = |name: &str| manifest.setting(name);
         let number = |name: &str| choice(name).parse::<f64>().map_err(|_| unknown(name));
-        let whole = || WholeCrop::from_str(&choice("whole"), false).or_else(|_| WholeCrop::from_str(&choice("crop"), false));
+        let whole = || {
+            WholeCrop::from_str(&choice("whole"), false)
+                .or_else(|_| WholeCrop::from_str(&choice("crop"), false))
+        };
         let boxes = || {
             let padding = choice("padding").parse().map_err(|_| unknown("padding"))?;
             Ok::<_, UsageError>(BoxCrop { padding, largest: choice("objects") == "largest" })
@@ -118,7 +127,10 @@ impl BuildOptions {
                 fill: number("whole-fill")?,
                 whole: whole().map_err(|_| unknown("whole"))?,
             },
-            "bbox-plus-whole" => CropPolicy::BboxPlusWhole { boxes: boxes()?, whole: whole().map_err(|_| unknown("whole"))? },
+            "bbox-plus-whole" => CropPolicy::BboxPlusWhole {
+                boxes: boxes()?,
+                whole: whole().map_err(|_| unknown("whole"))?,
+            },
             _ => CropPolicy::Whole(whole().map_err(|_| unknown("crop"))?),
         };
         let mut options = Self::new(PathBuf::new(), PathBuf::new());
@@ -127,12 +139,14 @@ impl BuildOptions {
         options.margin = number("margin")?;
         options.channels = Some(manifest.channels);
         options.policy = Some(policy);
-        options.resampling = Resampling::from_str(&choice("resample"), false).map_err(|_| unknown("resample"))?;
+        options.resampling =
+            Resampling::from_str(&choice("resample"), false).map_err(|_| unknown("resample"))?;
         options.side = PairSide::from_str(&choice("side"), false).ok();
         options.filters = Filters::default();
         options.format = Format::from_str(&manifest.format, false).ok();
         if let Some(Value::Array(classes)) = manifest.settings.get("classes") {
-            options.classes = classes.iter().filter_map(|class| class.as_str().map(str::to_owned)).collect();
+            options.classes =
+                classes.iter().filter_map(|class| class.as_str().map(str::to_owned)).collect();
         }
         Ok(options)
     }
@@ -145,7 +159,12 @@ impl BuildOptions {
 
     /// The settings for the manifest: flags with their values. Flags without effect are left out.
     #[must_use]
-    pub fn settings(&self, policy: &CropPolicy, split_rule: &SplitRule, channels: u32) -> BTreeMap<String, Value> {
+    pub fn settings(
+        &self,
+        policy: &CropPolicy,
+        split_rule: &SplitRule,
+        channels: u32,
+    ) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         let mut note = |name: &str, value: Value| {
             all.insert(name.to_owned(), value);
@@ -171,7 +190,9 @@ impl BuildOptions {
                 note("whole-fill", json!(fill));
                 ("bbox-or-whole", Some(boxes), Some(whole))
             }
-            CropPolicy::BboxPlusWhole { boxes, whole } => ("bbox-plus-whole", Some(boxes), Some(whole)),
+            CropPolicy::BboxPlusWhole { boxes, whole } => {
+                ("bbox-plus-whole", Some(boxes), Some(whole))
+            }
             CropPolicy::Whole(whole) => (whole.name(), None, None),
         };
         note("crop", json!(crop));
@@ -257,7 +278,9 @@ pub fn differences(old: &BTreeMap<String, Value>, new: &BTreeMap<String, Value>)
     names.sort_unstable();
     names.dedup();
     let differing = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
-    differing.map(|name| format!("{name} was {}, now {}", shown(old.get(name)), shown(new.get(name)))).collect()
+    differing
+        .map(|name| format!("{name} was {}, now {}", shown(old.get(name)), shown(new.get(name))))
+        .collect()
 }
 
 impl WholeCrop {

@@ -56,7 +56,9 @@ impl Plan {
             let (archive, listing) = source::open_without(path, options.format, &without)?;
             let found = account::of(&archive, &listing);
             accounts.push(found.account);
-            unlisted.extend(found.pictures.into_iter().map(|(shown, fault)| (sources.len(), shown, fault)));
+            unlisted.extend(
+                found.pictures.into_iter().map(|(shown, fault)| (sources.len(), shown, fault)),
+            );
             let labels = merge_classes(&mut classes, &listing.classes);
             // The numbers of a source continue those of the source before.
             let base = pictures.last().map_or(0, |last| last.number + 1);
@@ -65,11 +67,20 @@ impl Plan {
                 entry.label = renamed(entry.label);
                 entry.objects.iter_mut().for_each(|object| object.label = renamed(object.label));
                 let number = base + u64::from(entry.id);
-                pictures.push(PlannedPicture { source: sources.len(), entry, number, others: Vec::new(), unlisted: None });
+                pictures.push(PlannedPicture {
+                    source: sources.len(),
+                    entry,
+                    number,
+                    others: Vec::new(),
+                    unlisted: None,
+                });
             }
-            let (root, tables, format, halves) = (listing.root, listing.tables, listing.format, listing.halves);
+            let (root, tables, format, halves) =
+                (listing.root, listing.tables, listing.format, listing.halves);
             let passed_over = archive.passed_over().iter();
-            let passed_over = passed_over.map(|over| (over.name.0.clone(), account::unreadable(&over.why))).collect();
+            let passed_over = passed_over
+                .map(|over| (over.name.0.clone(), account::unreadable(&over.why)))
+                .collect();
             sources.push(OpenedSource { archive, root, tables, format, halves, passed_over });
         }
         if options.strict {
@@ -105,15 +116,25 @@ impl Plan {
         };
         let listed = pictures.len();
         let next = pictures.iter().map(|planned| planned.number + 1).max().unwrap_or(0);
-        let left_out = (next..).zip(unlisted).map(|(number, (source, shown, fault))| PlannedPicture {
-            source,
-            entry: Entry::unlisted(shown),
-            number,
-            others: Vec::new(),
-            unlisted: Some(fault),
-        });
+        let left_out =
+            (next..).zip(unlisted).map(|(number, (source, shown, fault))| PlannedPicture {
+                source,
+                entry: Entry::unlisted(shown),
+                number,
+                others: Vec::new(),
+                unlisted: Some(fault),
+            });
         pictures.extend(left_out);
-        Ok(Self { sources, pictures, listed, manifest, policy, split_rule, seed: options.seed, listed_as_val })
+        Ok(Self {
+            sources,
+            pictures,
+            listed,
+            manifest,
+            policy,
+            split_rule,
+            seed: options.seed,
+            listed_as_val,
+        })
     }
 
     /// The split of a picture, given its content; `None` if the source does not say.
@@ -121,11 +142,17 @@ impl Plan {
     pub fn split(&self, planned: &PlannedPicture, content: &FileHash) -> Option<Split> {
         match &self.split_rule {
             SplitRule::Source => planned.entry.split,
-            SplitRule::List(_) => {
-                Some(if self.listed_as_val.contains(&planned.entry.shown()) { Split::Val } else { Split::Train })
-            }
+            SplitRule::List(_) => Some(if self.listed_as_val.contains(&planned.entry.shown()) {
+                Split::Val
+            } else {
+                Split::Train
+            }),
             SplitRule::Draw { val_fraction } => {
-                Some(if drawn(content, self.seed) < *val_fraction { Split::Val } else { Split::Train })
+                Some(if drawn(content, self.seed) < *val_fraction {
+                    Split::Val
+                } else {
+                    Split::Train
+                })
             }
         }
     }
@@ -166,9 +193,14 @@ impl Plan {
     /// number.
     #[must_use]
     pub fn table_hashes(&self) -> Vec<(Vec<u8>, FileHash)> {
-        let all = self.sources.iter().enumerate().flat_map(|(i, source)| source.tables.iter().map(move |name| (i, source, name)));
+        let all = self
+            .sources
+            .iter()
+            .enumerate()
+            .flat_map(|(i, source)| source.tables.iter().map(move |name| (i, source, name)));
         all.map(|(i, source, name)| {
-            let bytes = source.find(name).and_then(|at| source.archive.read(at, source::TABLE_LIMIT).ok());
+            let bytes =
+                source.find(name).and_then(|at| source.archive.read(at, source::TABLE_LIMIT).ok());
             (self.hashed_name(i, &name.0), bytes.map(|bytes| fingerprint::sha256(&bytes)))
         })
         .collect()
@@ -223,18 +255,27 @@ fn merge_classes(all: &mut Vec<String>, classes: &[String]) -> Vec<u32> {
 }
 
 /// Keeps the pictures and objects of the selected classes, and renumbers these in their old order.
-fn select_classes(classes: &mut Vec<String>, pictures: &mut Vec<PlannedPicture>, wanted: &[String]) -> Result<(), UsageError> {
+fn select_classes(
+    classes: &mut Vec<String>,
+    pictures: &mut Vec<PlannedPicture>,
+    wanted: &[String],
+) -> Result<(), UsageError> {
     if wanted.is_empty() {
         return Ok(());
     }
     // "001.Black_footed_Albatross" is selected by its whole name, by "Black_footed_Albatross", or
     // by "001".
-    let answers_to =
-        |class: &str, name: &str| class == name || class.split_once('.').is_some_and(|(n, rest)| n == name || rest == name);
-    if let Some(unknown) = wanted.iter().find(|name| !classes.iter().any(|class| answers_to(class, name))) {
+    let answers_to = |class: &str, name: &str| {
+        class == name || class.split_once('.').is_some_and(|(n, rest)| n == name || rest == name)
+    };
+    if let Some(unknown) =
+        wanted.iter().find(|name| !classes.iter().any(|class| answers_to(class, name)))
+    {
         let first: Vec<_> = classes.iter().take(3).map(String::as_str).collect();
         let there = format!("there are {}, such as {}", classes.len(), first.join(", "));
-        return Err(UsageError(format!("--classes {unknown}: the source has no such class; {there}")));
+        return Err(UsageError(format!(
+            "--classes {unknown}: the source has no such class; {there}"
+        )));
     }
     let mut new_labels = vec![None; classes.len()];
     let mut kept = Vec::new();
@@ -248,7 +289,8 @@ fn select_classes(classes: &mut Vec<String>, pictures: &mut Vec<PlannedPicture>,
     for planned in pictures.iter_mut() {
         let entry = &mut planned.entry;
         entry.label = renamed(entry.label);
-        let (mut mine, foreign): (Vec<_>, Vec<_>) = entry.objects.drain(..).partition(|o| renamed(o.label).is_some());
+        let (mut mine, foreign): (Vec<_>, Vec<_>) =
+            entry.objects.drain(..).partition(|o| renamed(o.label).is_some());
         mine.iter_mut().for_each(|object| object.label = renamed(object.label));
         entry.objects = mine;
         planned.others = foreign.into_iter().map(|object| object.bounding_box).collect();
@@ -258,10 +300,17 @@ fn select_classes(classes: &mut Vec<String>, pictures: &mut Vec<PlannedPicture>,
     Ok(())
 }
 
-fn policy(options: &BuildOptions, sources: &[OpenedSource], pictures: &[PlannedPicture]) -> Result<CropPolicy, BuildError> {
+fn policy(
+    options: &BuildOptions,
+    sources: &[OpenedSource],
+    pictures: &[PlannedPicture],
+) -> Result<CropPolicy, BuildError> {
     let boxed = pictures.iter().any(|planned| !planned.entry.objects.is_empty());
-    let usual =
-        if boxed { CropPolicy::Bbox(BoxCrop { padding: PADDING, largest: false }) } else { CropPolicy::Whole(WholeCrop::Center) };
+    let usual = if boxed {
+        CropPolicy::Bbox(BoxCrop { padding: PADDING, largest: false })
+    } else {
+        CropPolicy::Whole(WholeCrop::Center)
+    };
     let policy = options.policy.unwrap_or(usual);
     if policy.needs_boxes() && !boxed {
         let what = format!("it has no boxes ({}); --crop center needs none", described(sources));
@@ -270,7 +319,11 @@ fn policy(options: &BuildOptions, sources: &[OpenedSource], pictures: &[PlannedP
     Ok(policy)
 }
 
-fn split_rule(options: &BuildOptions, sources: &[OpenedSource], pictures: &[PlannedPicture]) -> Result<SplitRule, BuildError> {
+fn split_rule(
+    options: &BuildOptions,
+    sources: &[OpenedSource],
+    pictures: &[PlannedPicture],
+) -> Result<SplitRule, BuildError> {
     let split = pictures.iter().any(|planned| planned.entry.split.is_some());
     match &options.split_rule {
         Some(SplitRule::Source) if !split => {
@@ -278,9 +331,13 @@ fn split_rule(options: &BuildOptions, sources: &[OpenedSource], pictures: &[Plan
             Err(usage(options, format!("{what}; --val-fraction 0.1 makes random ones")))
         }
         Some(SplitRule::List(names)) => {
-            let known: HashSet<String> = pictures.iter().map(|planned| planned.entry.shown()).collect();
+            let known: HashSet<String> =
+                pictures.iter().map(|planned| planned.entry.shown()).collect();
             match names.iter().find(|name| !known.contains(*name)) {
-                Some(unknown) => Err(usage(options, format!("--val-list names {unknown}, which the source does not list"))),
+                Some(unknown) => Err(usage(
+                    options,
+                    format!("--val-list names {unknown}, which the source does not list"),
+                )),
                 None => Ok(SplitRule::List(names.clone())),
             }
         }
@@ -297,19 +354,30 @@ fn pairing(
     pictures: &[PlannedPicture],
     policy: &CropPolicy,
 ) -> Result<bool, BuildError> {
-    let is_pair = |planned: &PlannedPicture| sources[planned.source].halves || planned.entry.partner.is_some();
+    let is_pair = |planned: &PlannedPicture| {
+        sources[planned.source].halves || planned.entry.partner.is_some()
+    };
     let pairs = pictures.iter().filter(|planned| is_pair(planned)).count();
     if pairs == 0 {
         return match options.side {
-            Some(side) => Err(usage(options, format!("--side {}: it holds no pairs ({})", side.name(), described(sources)))),
+            Some(side) => Err(usage(
+                options,
+                format!("--side {}: it holds no pairs ({})", side.name(), described(sources)),
+            )),
             None => Ok(false),
         };
     }
     if pairs < pictures.len() {
-        return Err(usage(options, "some sources hold pairs and others do not: build them separately".into()));
+        return Err(usage(
+            options,
+            "some sources hold pairs and others do not: build them separately".into(),
+        ));
     }
     if !matches!(policy, CropPolicy::Whole(_)) {
-        return Err(usage(options, "pairs are not cropped to boxes: use --crop center, pad or stretch".into()));
+        return Err(usage(
+            options,
+            "pairs are not cropped to boxes: use --crop center, pad or stretch".into(),
+        ));
     }
     Ok(options.side.is_none())
 }
@@ -320,6 +388,7 @@ fn described(sources: &[OpenedSource]) -> String {
 }
 
 fn usage(options: &BuildOptions, what: String) -> BuildError {
-    let paths: Vec<String> = options.sources.iter().map(|path| path.display().to_string()).collect();
+    let paths: Vec<String> =
+        options.sources.iter().map(|path| path.display().to_string()).collect();
     BuildError::Usage(UsageError(format!("{}: {what}", paths.join(", "))))
 }

@@ -37,7 +37,11 @@ impl OpenedSource {
     /// The fault of a name without a file; `id` is the picture's.
     #[must_use]
     pub fn missing(&self, name: &Name, id: u32) -> Fault {
-        let known = if self.passed_over.is_empty() { None } else { self.passed_over.get(&[&self.root[..], &name.0].concat()) };
+        let known = if self.passed_over.is_empty() {
+            None
+        } else {
+            self.passed_over.get(&[&self.root[..], &name.0].concat())
+        };
         known.cloned().unwrap_or_else(|| Fault::new(Reason::MissingFile, id))
     }
 }
@@ -63,12 +67,23 @@ impl PlannedPicture {
         // Without `..`, so that a new member is not forgotten.
         let Self { source, entry, number, others, unlisted } = self;
         let Entry { id, content, partner, label, split, objects, drawn_on } = entry;
-        let mut numbers = |numbers: &[u64]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        let mut numbers =
+            |numbers: &[u64]| numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
         let label_number = |label: &Option<u32>| label.map_or(0, |label| u64::from(label) + 1);
-        numbers(&[*source as u64, *number, u64::from(*id), label_number(label), split.map_or(0, |split| split as u64 + 1)]);
+        numbers(&[
+            *source as u64,
+            *number,
+            u64::from(*id),
+            label_number(label),
+            split.map_or(0, |split| split as u64 + 1),
+        ]);
         numbers(&[objects.len() as u64, others.len() as u64]);
-        let boxes = objects.iter().map(|Object { bounding_box, label }| (bounding_box, label_number(label)));
-        for (&BoundingBox { x, y, width, height }, label) in boxes.chain(others.iter().map(|other| (other, 0))) {
+        let boxes = objects
+            .iter()
+            .map(|Object { bounding_box, label }| (bounding_box, label_number(label)));
+        for (&BoundingBox { x, y, width, height }, label) in
+            boxes.chain(others.iter().map(|other| (other, 0)))
+        {
             numbers(&[x.to_bits(), y.to_bits(), width.to_bits(), height.to_bits(), label]);
         }
         // Written only if present, so that keys from before this field existed stay valid.
@@ -80,13 +95,32 @@ impl PlannedPicture {
                 numbers(&[0]);
                 name
             }
-            Content::Raw(RawPixels { file, offset, width, height, channels, planar, transposed, text }) => {
-                numbers(&[1, *offset, u64::from(*width), u64::from(*height), u64::from(*channels), u64::from(*planar)]);
+            Content::Raw(RawPixels {
+                file,
+                offset,
+                width,
+                height,
+                channels,
+                planar,
+                transposed,
+                text,
+            }) => {
+                numbers(&[
+                    1,
+                    *offset,
+                    u64::from(*width),
+                    u64::from(*height),
+                    u64::from(*channels),
+                    u64::from(*planar),
+                ]);
                 numbers(&[u64::from(*transposed), text.map_or(0, |bytes| bytes + 1)]);
                 file
             }
         };
-        numbers(&[name.0.len() as u64, partner.as_ref().map_or(0, |partner| partner.0.len() as u64 + 1)]);
+        numbers(&[
+            name.0.len() as u64,
+            partner.as_ref().map_or(0, |partner| partner.0.len() as u64 + 1),
+        ]);
         bytes.extend_from_slice(&name.0);
         bytes.extend(partner.iter().flat_map(|partner| &partner.0));
         bytes.extend(unlisted.iter().flat_map(|fault| fault.value.bytes()));
@@ -101,13 +135,18 @@ pub type Files = Vec<Vec<u8>>;
 /// # Errors
 /// When a file is missing or cannot be read.
 pub fn read(source: &OpenedSource, planned: &PlannedPicture, limit: u64) -> Result<Files, Fault> {
-    let find = |name: &Name| source.find(name).ok_or_else(|| source.missing(name, planned.entry.id));
+    let find =
+        |name: &Name| source.find(name).ok_or_else(|| source.missing(name, planned.entry.id));
     match &planned.entry.content {
         Content::File(name) => {
             let names = std::iter::once(name).chain(&planned.entry.partner);
             names.map(|name| Ok(source.archive.read(find(name)?, limit)?)).collect()
         }
-        Content::Raw(raw) => Ok(vec![raw.unpacked(source.archive.read_range(find(&raw.file)?, raw.offset, raw.stored())?)]),
+        Content::Raw(raw) => Ok(vec![raw.unpacked(source.archive.read_range(
+            find(&raw.file)?,
+            raw.offset,
+            raw.stored(),
+        )?)]),
     }
 }
 

@@ -56,7 +56,10 @@ impl<'a> Preparer<'a> {
             plan,
             filters: options.filters.clone(),
             resampling: options.resampling,
-            canvas: Canvas { channels: plan.manifest.channels, background: Some(options.background) },
+            canvas: Canvas {
+                channels: plan.manifest.channels,
+                background: Some(options.background),
+            },
             side: options.side,
             read_limit: bytes,
             budget: Budget::new(bytes),
@@ -99,7 +102,10 @@ impl<'a> Preparer<'a> {
         }
         let with_pixels = prepared.record.crops.iter().filter(|crop| crop.pixels);
         let taken = prepared.pixels.chunks_exact(layout.pixel_bytes()).zip(with_pixels);
-        let after = taken.filter(|(_, crop)| crop.fault.is_none()).map(|(pixels, _)| pixels.to_vec()).collect();
+        let after = taken
+            .filter(|(_, crop)| crop.fault.is_none())
+            .map(|(pixels, _)| pixels.to_vec())
+            .collect();
         let (mut before, mut boxes, mut windows) = (None, Vec::new(), Vec::new());
         if let Ok((whole, objects)) = self.whole(planned) {
             let (width, height) = (whole.width, whole.height);
@@ -112,13 +118,17 @@ impl<'a> Preparer<'a> {
     }
 
     /// The whole picture in colour, and its objects; no objects where their boxes cannot be placed.
-    fn whole(&self, planned: &PlannedPicture) -> Result<(Picture, Vec<crate::crop::Object>), Fault> {
+    fn whole(
+        &self,
+        planned: &PlannedPicture,
+    ) -> Result<(Picture, Vec<crate::crop::Object>), Fault> {
         let files = read(&self.plan.sources[planned.source], planned, self.read_limit)?;
         let pictures = Opened::all(planned, &files)?;
         let picture = &pictures[0];
         let (width, height) = picture.extents();
         let canvas = Canvas { channels: 3, ..self.canvas };
-        let objects = picture.place(planned).map(|(objects, _)| objects.into_owned()).unwrap_or_default();
+        let objects =
+            picture.place(planned).map(|(objects, _)| objects.into_owned()).unwrap_or_default();
         Ok((self.decode(picture, Window::whole(width, height), 0, &canvas)?.0, objects))
     }
 
@@ -169,7 +179,9 @@ impl<'a> Preparer<'a> {
         let crops = crops(&self.plan.policy, width, height, &objects, entry.label);
         // One decoding serves all crops; of an object that cannot be cropped the whole picture is
         // kept.
-        let wanted = crops.iter().map(|crop| crop.as_ref().map_or(Window::whole(width, height), |crop| crop.window));
+        let wanted = crops
+            .iter()
+            .map(|crop| crop.as_ref().map_or(Window::whole(width, height), |crop| crop.window));
         let Some(all) = wanted.reduce(Window::around) else { return Ok(()) };
         let (decoded, _share) = self.decode(picture, all, held, &self.canvas)?;
         for crop in crops {
@@ -177,7 +189,10 @@ impl<'a> Preparer<'a> {
                 Ok(crop) => (crop, None),
                 Err((object, fault)) => {
                     let window = Window::whole(width, height);
-                    (Crop { object, label: None, bounding_box: None, window, fit: false }, Some(fault))
+                    (
+                        Crop { object, label: None, bounding_box: None, window, fit: false },
+                        Some(fault),
+                    )
                 }
             };
             let pixels = self.resized(&decoded, crop.window.within(&all), crop.fit, side);
@@ -218,7 +233,12 @@ impl<'a> Preparer<'a> {
             let Some(Ok(crop)) = crops.into_iter().next() else { return Ok(()) };
             let window = Window { left: crop.window.left + offset, ..crop.window };
             let (decoded, _share) = self.decode(picture, window, held, &self.canvas)?;
-            halves.push(self.resized(&decoded, Window::whole(window.width, window.height), crop.fit, side));
+            halves.push(self.resized(
+                &decoded,
+                Window::whole(window.width, window.height),
+                crop.fit,
+                side,
+            ));
             first.get_or_insert((crop, width, height));
         }
         if let Some((crop, width, height)) = first {
@@ -229,7 +249,14 @@ impl<'a> Preparer<'a> {
         Ok(())
     }
 
-    fn keep_or_leave_out(&self, prepared: &mut PreparedPicture, crop: &Crop, measures: Measures, pixels: &[u8], width: u32) {
+    fn keep_or_leave_out(
+        &self,
+        prepared: &mut PreparedPicture,
+        crop: &Crop,
+        measures: Measures,
+        pixels: &[u8],
+        width: u32,
+    ) {
         let (width, channels) = (width as usize, self.canvas.channels as usize);
         let luma = luma::luma(pixels, channels);
         let measures = measures.with_luma(&luma, width, &self.filters, self.measure_all);
@@ -239,7 +266,13 @@ impl<'a> Preparer<'a> {
             None => {
                 let hash = near_duplicates::hash(&luma, width);
                 let (object, label) = (Some(crop.object), crop.label);
-                prepared.record.crops.push(CropRecord { object, label, hash, fault: None, pixels: true });
+                prepared.record.crops.push(CropRecord {
+                    object,
+                    label,
+                    hash,
+                    fault: None,
+                    pixels: true,
+                });
                 prepared.pixels.extend_from_slice(pixels);
             }
         }
@@ -247,13 +280,21 @@ impl<'a> Preparer<'a> {
 
     /// The pixels of `window`, and their share of the budget, to be held as long as they are.
     /// `held` bytes were taken for the file before.
-    fn decode(&self, picture: &Opened<'_>, window: Window, held: u64, canvas: &Canvas) -> Result<(Picture, Share<'_>), Fault> {
+    fn decode(
+        &self,
+        picture: &Opened<'_>,
+        window: Window,
+        held: u64,
+        canvas: &Canvas,
+    ) -> Result<(Picture, Share<'_>), Fault> {
         let needed = picture.memory(window);
         let share = self.budget.take_beside(held, needed.saturating_sub(held));
         let mut share = share.ok_or_else(|| {
             let (width, height) = picture.extents();
             let (needed, limit) = (needed.div_ceil(1 << 20), self.read_limit >> 20);
-            let what = format!("{width}x{height} pixels take {needed} MiB to decode, --memory-mb is {limit}");
+            let what = format!(
+                "{width}x{height} pixels take {needed} MiB to decode, --memory-mb is {limit}"
+            );
             Fault::new(Reason::TooLarge, what)
         })?;
         let decoded = picture.decode(window, canvas)?;
@@ -272,8 +313,20 @@ impl<'a> Preparer<'a> {
 }
 
 impl PreparedPicture {
-    fn leave_out(&mut self, object: Option<u32>, label: Option<u32>, fault: Fault, pixels: Option<&[u8]>) {
-        let record = CropRecord { object, label, hash: [0; 4], fault: Some(fault), pixels: pixels.is_some() };
+    fn leave_out(
+        &mut self,
+        object: Option<u32>,
+        label: Option<u32>,
+        fault: Fault,
+        pixels: Option<&[u8]>,
+    ) {
+        let record = CropRecord {
+            object,
+            label,
+            hash: [0; 4],
+            fault: Some(fault),
+            pixels: pixels.is_some(),
+        };
         self.record.crops.push(record);
         self.pixels.extend_from_slice(pixels.unwrap_or_default());
     }

@@ -54,7 +54,10 @@ pub fn in_order<T: Send, E>(
         loop {
             let item = {
                 let mut state = lock();
-                while !state.ended && state.next < count && state.next >= state.wanted + window.max(jobs) {
+                while !state.ended
+                    && state.next < count
+                    && state.next >= state.wanted + window.max(jobs)
+                {
                     state = room.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 if state.ended || state.next >= count {

@@ -90,7 +90,10 @@ impl WorkManifest {
     /// Number of pictures of this part.
     #[must_use]
     pub fn taken(&self) -> u64 {
-        (self.first..self.end).map(|chunk| self.range(chunk)).map(|range| range.end - range.start).sum()
+        (self.first..self.end)
+            .map(|chunk| self.range(chunk))
+            .map(|range| range.end - range.start)
+            .sum()
     }
 
     /// The pictures of a chunk.
@@ -161,7 +164,10 @@ impl WorkFolder {
         let work: WorkManifest = sealed::read(&path.join(WORK), MEND)?;
         let folder = Self { path, work };
         if folder.work.version != VERSION {
-            return Err(folder.damaged(WORK, format!("it has version {}, this program reads {VERSION}", folder.work.version)));
+            return Err(folder.damaged(
+                WORK,
+                format!("it has version {}, this program reads {VERSION}", folder.work.version),
+            ));
         }
         if !folder.work.is_sane() {
             return Err(folder.damaged(WORK, "its numbers are impossible".into()));
@@ -184,13 +190,20 @@ impl WorkFolder {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn write(&self, chunk: u64, outcomes: Vec<PreparedPicture>) -> Result<(Vec<PictureRecord>, Vec<Vec<u8>>), BuildError> {
-        let (records, pixels): (Vec<PictureRecord>, Vec<Vec<u8>>) = outcomes.into_iter().map(|o| (o.record, o.pixels)).unzip();
+    pub fn write(
+        &self,
+        chunk: u64,
+        outcomes: Vec<PreparedPicture>,
+    ) -> Result<(Vec<PictureRecord>, Vec<Vec<u8>>), BuildError> {
+        let (records, pixels): (Vec<PictureRecord>, Vec<Vec<u8>>) =
+            outcomes.into_iter().map(|o| (o.record, o.pixels)).unzip();
         let mut crc = crc32fast::Hasher::new();
         pixels.iter().for_each(|pixels| crc.update(pixels));
         let bytes = pixels.iter().map(|pixels| pixels.len() as u64).sum();
-        let header = Header { key: self.work.key.clone(), chunk, records, bytes, crc32: crc.finalize() };
-        let encoded = frame::encode(&header).map_err(|e| self.damaged(&name(chunk), e.to_string()))?;
+        let header =
+            Header { key: self.work.key.clone(), chunk, records, bytes, crc32: crc.finalize() };
+        let encoded =
+            frame::encode(&header).map_err(|e| self.damaged(&name(chunk), e.to_string()))?;
         let start: [&[u8]; 3] = [&MAGIC, &VERSION.to_le_bytes(), &encoded];
         let parts: Vec<&[u8]> = start.into_iter().chain(pixels.iter().map(Vec::as_slice)).collect();
         fs::write_unsynced(self.path.join(name(chunk)), &parts)?;
@@ -203,8 +216,15 @@ impl WorkFolder {
     /// When it is missing, truncated, damaged, or from another build.
     pub fn records(&self, chunk: u64) -> Result<Vec<PictureRecord>, BuildError> {
         let mut start = fs::read_start(self.path.join(name(chunk)), (PREFIX + 4) as u64)?;
-        if let Some(length) = start.get(PREFIX..).and_then(|bytes| bytes.first_chunk().copied()).map(u32::from_le_bytes) {
-            start = fs::read_start(self.path.join(name(chunk)), (PREFIX + frame::OVERHEAD) as u64 + u64::from(length))?;
+        if let Some(length) = start
+            .get(PREFIX..)
+            .and_then(|bytes| bytes.first_chunk().copied())
+            .map(u32::from_le_bytes)
+        {
+            start = fs::read_start(
+                self.path.join(name(chunk)),
+                (PREFIX + frame::OVERHEAD) as u64 + u64::from(length),
+            )?;
         }
         Ok(self.header(chunk, &start)?.0.records)
     }
@@ -226,14 +246,20 @@ impl WorkFolder {
     /// The header of a chunk, and the offset of its pixels.
     fn header(&self, chunk: u64, bytes: &[u8]) -> Result<(Header, usize), BuildError> {
         let damaged = |what: &str| self.damaged(&name(chunk), what.to_owned());
-        if bytes.len() < PREFIX || bytes[..MAGIC.len()] != MAGIC || bytes[MAGIC.len()..PREFIX] != VERSION.to_le_bytes() {
+        if bytes.len() < PREFIX
+            || bytes[..MAGIC.len()] != MAGIC
+            || bytes[MAGIC.len()..PREFIX] != VERSION.to_le_bytes()
+        {
             return Err(damaged("it is no chunk of this version"));
         }
-        let (header, used) = frame::decode::<Header>(&bytes[PREFIX..]).map_err(|e| damaged(&e.to_string()))?;
+        let (header, used) =
+            frame::decode::<Header>(&bytes[PREFIX..]).map_err(|e| damaged(&e.to_string()))?;
         let splits = header.records.iter().filter_map(|r| r.split);
         let labels = header.records.iter().flat_map(|r| &r.crops).filter_map(|c| c.label);
         let classes = self.work.manifest.classes.len();
-        if splits.max() >= Some(Split::ALL.len() as u8) || labels.max().is_some_and(|label| label as usize >= classes) {
+        if splits.max() >= Some(Split::ALL.len() as u8)
+            || labels.max().is_some_and(|label| label as usize >= classes)
+        {
             return Err(damaged("it names a split or a class that does not exist"));
         }
         let crops = header.records.iter().flat_map(|r| &r.crops).filter(|c| c.pixels).count();

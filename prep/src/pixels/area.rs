@@ -68,7 +68,12 @@ impl Footprints {
 ///
 /// A mean v in [0, 255] becomes the byte ⌊clip(v/255, 0, 1)·255 + ½⌋, in float32, as in the
 /// reference.
-pub(super) fn scale<const N: usize, const L: usize>(picture: &Picture, window: Window, width: u32, height: u32) -> Vec<u8> {
+pub(super) fn scale<const N: usize, const L: usize>(
+    picture: &Picture,
+    window: Window,
+    width: u32,
+    height: u32,
+) -> Vec<u8> {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the feature is detected on this machine.
@@ -81,13 +86,24 @@ pub(super) fn scale<const N: usize, const L: usize>(picture: &Picture, window: W
 /// the same bytes.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn scale_with_vectors<const N: usize, const L: usize>(picture: &Picture, window: Window, width: u32, height: u32) -> Vec<u8> {
+fn scale_with_vectors<const N: usize, const L: usize>(
+    picture: &Picture,
+    window: Window,
+    width: u32,
+    height: u32,
+) -> Vec<u8> {
     scale_any::<N, L>(picture, window, width, height)
 }
 
 #[inline(always)]
-fn scale_any<const N: usize, const L: usize>(picture: &Picture, window: Window, width: u32, height: u32) -> Vec<u8> {
-    let (rows, columns) = (Footprints::new(window.height, height), Footprints::new(window.width, width));
+fn scale_any<const N: usize, const L: usize>(
+    picture: &Picture,
+    window: Window,
+    width: u32,
+    height: u32,
+) -> Vec<u8> {
+    let (rows, columns) =
+        (Footprints::new(window.height, height), Footprints::new(window.width, width));
     let scale = 1.0 / (rows.scale * columns.scale);
     let values = width as usize * N;
     let mut row_sums = RowSums::<N, L>::new(picture, window, &columns);
@@ -140,7 +156,15 @@ impl<'a, const N: usize, const L: usize> RowSums<'a, N, L> {
     fn new(picture: &'a Picture, window: Window, columns: &'a Footprints) -> Self {
         let line = vec![0.0; columns.reach().max(window.width as usize) * N + L - N];
         let weights = columns.weights.iter().map(|&weight| [weight; L]).collect();
-        Self { picture, window, columns, row: None, line, sums: vec![0.0; columns.starts.len() * N + L - N], weights }
+        Self {
+            picture,
+            window,
+            columns,
+            row: None,
+            line,
+            sums: vec![0.0; columns.starts.len() * N + L - N],
+            weights,
+        }
     }
 
     /// The sums of the window's row `row`.
@@ -149,7 +173,8 @@ impl<'a, const N: usize, const L: usize> RowSums<'a, N, L> {
         if self.row != Some(row) {
             self.row = Some(row);
             self.load(row);
-            let (line, starts, weights, sums) = (&self.line[..], &self.columns.starts[..], &self.weights[..], &mut self.sums[..]);
+            let (line, starts, weights, sums) =
+                (&self.line[..], &self.columns.starts[..], &self.weights[..], &mut self.sums[..]);
             // Loops of a constant length are unrolled.
             match self.columns.taps {
                 1 => add_up::<N, L, 1>(line, starts, weights, sums),
@@ -172,7 +197,10 @@ impl<'a, const N: usize, const L: usize> RowSums<'a, N, L> {
         let source = line(self.picture, self.window, row);
         let (within, beyond) = self.line.split_at_mut(source.len());
         within.iter_mut().zip(source).for_each(|(to, &byte)| *to = f32::from(byte));
-        beyond.iter_mut().zip(source[source.len() - N..].iter().cycle()).for_each(|(to, &byte)| *to = f32::from(byte));
+        beyond
+            .iter_mut()
+            .zip(source[source.len() - N..].iter().cycle())
+            .for_each(|(to, &byte)| *to = f32::from(byte));
     }
 }
 
@@ -273,7 +301,9 @@ mod tests {
                         let mut row_sum = 0f32;
                         for (x, weight) in (*first_column..).zip(column_weights) {
                             let x = x.min(window.width as usize - 1) + window.left as usize;
-                            row_sum += f32::from(picture.pixels[y * picture.stride() + x * n + channel]) * weight;
+                            row_sum +=
+                                f32::from(picture.pixels[y * picture.stride() + x * n + channel])
+                                    * weight;
                         }
                         sum += row_sum * row_weight;
                     }
@@ -320,7 +350,11 @@ mod tests {
         assert_eq!(start + weights.len(), 8);
         for (side, size) in (1..=260).flat_map(|side| [(side, 64), (side, 49)]) {
             let window = Window { left: 260 - side, top: 0, width: side, height: 5 };
-            assert_eq!(area(&picture, window, size, 3), plain(&picture, window, size, 3), "{side} columns to {size}");
+            assert_eq!(
+                area(&picture, window, size, 3),
+                plain(&picture, window, size, 3),
+                "{side} columns to {size}"
+            );
         }
     }
 

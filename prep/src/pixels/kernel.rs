@@ -43,8 +43,15 @@ fn sums(weights: &Weights, line: &[[f64; LANES]]) -> impl Iterator<Item = [u8; L
 }
 
 /// The window scaled: N channels.
-pub(super) fn scale<const N: usize>(picture: &Picture, window: Window, width: u32, height: u32, kernel: &Kernel) -> Vec<u8> {
-    let rows: Vec<&[u8]> = (0..window.height as usize).map(|row| line(picture, window, row)).collect();
+pub(super) fn scale<const N: usize>(
+    picture: &Picture,
+    window: Window,
+    width: u32,
+    height: u32,
+    kernel: &Kernel,
+) -> Vec<u8> {
+    let rows: Vec<&[u8]> =
+        (0..window.height as usize).map(|row| line(picture, window, row)).collect();
     // An axis that keeps its length is skipped: with these kernels its weights would be 1 and
     // zeros.
     let across = (width != window.width).then(|| whole_weights(window.width, width, kernel));
@@ -53,7 +60,9 @@ pub(super) fn scale<const N: usize>(picture: &Picture, window: Window, width: u3
         (None, None) => rows.concat(),
         (Some(across), None) => along_rows::<N>(&rows, &across),
         (None, Some(down)) => along_columns(&rows, &down),
-        (Some(across), Some(down)) if columns_first((window.width, window.height), (width, height)) => {
+        (Some(across), Some(down))
+            if columns_first((window.width, window.height), (width, height)) =>
+        {
             let flat = along_columns(&rows, &down);
             let rows: Vec<&[u8]> = flat.chunks_exact(window.width as usize * N).collect();
             along_rows::<N>(&rows, &across)

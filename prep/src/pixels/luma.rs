@@ -6,7 +6,10 @@ pub fn luma(pixels: &[u8], channels: usize) -> Vec<u8> {
     if channels < 3 {
         return pixels.iter().step_by(channels.max(1)).copied().collect();
     }
-    let weigh = |p: &[u8]| ((u32::from(p[0]) * 19595 + u32::from(p[1]) * 38470 + u32::from(p[2]) * 7471 + 0x8000) >> 16) as u8;
+    let weigh = |p: &[u8]| {
+        ((u32::from(p[0]) * 19595 + u32::from(p[1]) * 38470 + u32::from(p[2]) * 7471 + 0x8000)
+            >> 16) as u8
+    };
     if channels == 3 {
         return pixels.as_chunks::<3>().0.iter().map(|p| weigh(p)).collect();
     }

@@ -7,7 +7,8 @@ use crate::source::RawPixels;
 /// The picture with rows of interleaved channels.
 #[must_use]
 pub fn interleaved(raw: &RawPixels, bytes: &[u8]) -> Picture {
-    let (width, height, channels) = (raw.width as usize, raw.height as usize, raw.channels as usize);
+    let (width, height, channels) =
+        (raw.width as usize, raw.height as usize, raw.channels as usize);
     let plane = width * height;
     let pixels = if raw.planar {
         (0..plane).flat_map(|i| (0..channels).map(move |c| bytes[c * plane + i])).collect()

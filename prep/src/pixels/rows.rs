@@ -4,7 +4,9 @@ use shared::picture::{Picture, Window};
 
 /// The pixels of the window.
 pub(super) fn cut(picture: &Picture, window: Window) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(window.width as usize * window.height as usize * picture.channels as usize);
+    let mut bytes = Vec::with_capacity(
+        window.width as usize * window.height as usize * picture.channels as usize,
+    );
     (0..window.height as usize).for_each(|row| bytes.extend_from_slice(line(picture, window, row)));
     bytes
 }

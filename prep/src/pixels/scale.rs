@@ -44,7 +44,13 @@ impl Resampling {
 /// # Panics
 /// When the picture has other than 1, 3 or 4 channels, or the window does not lie within it.
 #[must_use]
-pub fn crop_and_resize(picture: &Picture, window: Window, width: u32, height: u32, method: Resampling) -> Vec<u8> {
+pub fn crop_and_resize(
+    picture: &Picture,
+    window: Window,
+    width: u32,
+    height: u32,
+    method: Resampling,
+) -> Vec<u8> {
     if width == 0 || height == 0 {
         return Vec::new();
     }
@@ -69,7 +75,9 @@ fn scale<const N: usize, const L: usize>(
     match method {
         // Three channels use four lanes, so that a pixel is one load.
         Resampling::Area => area::scale::<N, L>(picture, window, width, height),
-        Resampling::Bilinear => kernel::scale::<N>(picture, window, width, height, &Kernel::BILINEAR),
+        Resampling::Bilinear => {
+            kernel::scale::<N>(picture, window, width, height, &Kernel::BILINEAR)
+        }
         Resampling::Bicubic => kernel::scale::<N>(picture, window, width, height, &Kernel::BICUBIC),
         Resampling::Lanczos => kernel::scale::<N>(picture, window, width, height, &Kernel::LANCZOS),
     }
@@ -83,8 +91,15 @@ pub(super) mod tests {
 
     /// A picture of reproducible noise.
     pub(in crate::pixels) fn drawn(width: u32, height: u32, channels: u32) -> Picture {
-        let byte = |i: u32| (i.wrapping_mul(2_654_435_761) ^ (i >> 3).wrapping_mul(0x5bd1_e995)).to_be_bytes()[1];
-        Picture { width, height, channels, pixels: (0..width * height * channels).map(byte).collect() }
+        let byte = |i: u32| {
+            (i.wrapping_mul(2_654_435_761) ^ (i >> 3).wrapping_mul(0x5bd1_e995)).to_be_bytes()[1]
+        };
+        Picture {
+            width,
+            height,
+            channels,
+            pixels: (0..width * height * channels).map(byte).collect(),
+        }
     }
 
     fn method() -> impl Strategy<Value = Resampling> {
@@ -94,7 +109,10 @@ pub(super) mod tests {
     #[test]
     fn names_are_those_of_the_flags() {
         for method in Resampling::value_variants() {
-            assert_eq!(method.to_possible_value().map(|v| v.get_name().to_owned()).as_deref(), Some(method.name()));
+            assert_eq!(
+                method.to_possible_value().map(|v| v.get_name().to_owned()).as_deref(),
+                Some(method.name())
+            );
         }
     }
 

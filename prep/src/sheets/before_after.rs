@@ -46,7 +46,8 @@ fn cell(shown: &BeforeAfter) -> Picture {
     // Crops are shown in whole multiples of their pixels, one below the other.
     let factor = (CROP_SIDE / layout.height).max(1);
     let side = layout.height * factor;
-    let mut canvas = Picture::filled(SHOWN + 4 + layout.width * factor, SHOWN.max(2 * side + 4), 3, 255);
+    let mut canvas =
+        Picture::filled(SHOWN + 4 + layout.width * factor, SHOWN.max(2 * side + 4), 3, 255);
     if let Some(before) = &shown.before {
         canvas.paste(&outlined(before, &shown.boxes, &shown.windows), 0, 0);
     }
@@ -68,10 +69,15 @@ fn outlined(whole: &Picture, boxes: &[BoundingBox], windows: &[Window]) -> Pictu
     let pixels = pixels::crop_and_resize(whole, all, width, height, Resampling::Area);
     let mut shrunk = Picture { width, height, channels: whole.channels, pixels };
     for b in boxes {
-        outline(&mut shrunk, [b.x, b.y, b.x + b.width, b.y + b.height].map(|v| v * scale), BOX_COLOR);
+        outline(
+            &mut shrunk,
+            [b.x, b.y, b.x + b.width, b.y + b.height].map(|v| v * scale),
+            BOX_COLOR,
+        );
     }
     for w in windows {
-        let edges = [w.left, w.top, w.left + w.width, w.top + w.height].map(|v| f64::from(v) * scale);
+        let edges =
+            [w.left, w.top, w.left + w.width, w.top + w.height].map(|v| f64::from(v) * scale);
         outline(&mut shrunk, edges, WINDOW_COLOR);
     }
     shrunk
@@ -83,7 +89,8 @@ fn outline(picture: &mut Picture, edges: [f64; 4], color: [u8; 3]) {
     let [left, top, right, bottom] = edges;
     let column = |x: f64| x.clamp(0.0, w) as usize;
     let row = |y: f64| y.clamp(0.0, h) as usize;
-    let (left, right, top, bottom) = (column(left), column(right - 1.0), row(top), row(bottom - 1.0));
+    let (left, right, top, bottom) =
+        (column(left), column(right - 1.0), row(top), row(bottom - 1.0));
     let stride = picture.stride();
     let n = picture.channels as usize;
     let mut dot = |x: usize, y: usize| {

@@ -35,7 +35,12 @@ pub fn preview(folder: &Path, split: &SplitManifest, size: u32) -> Result<Pictur
         let layout = shard.layout();
         while let Some(i) = wanted.next_if(|i| *i < start + shard.len()) {
             let pixels = shard.record(i - start)?.pixels.to_vec();
-            let cell = Picture { width: layout.width, height: layout.height, channels: layout.channels, pixels };
+            let cell = Picture {
+                width: layout.width,
+                height: layout.height,
+                channels: layout.channels,
+                pixels,
+            };
             let margin = layout.height.saturating_sub(size) / 2;
             let middle = Window { left: margin, top: margin, width: size, height: size };
             cells.push(if layout.width == layout.height { cell.cut(middle) } else { cell });
@@ -49,13 +54,23 @@ pub fn preview(folder: &Path, split: &SplitManifest, size: u32) -> Result<Pictur
 ///
 /// # Errors
 /// When there is no such split or a record is damaged.
-pub fn of_split(dataset: &Dataset, split: &str, count: usize, columns: usize, named: bool) -> Result<Picture, DatasetError> {
+pub fn of_split(
+    dataset: &Dataset,
+    split: &str,
+    count: usize,
+    columns: usize,
+    named: bool,
+) -> Result<Picture, DatasetError> {
     let classes = &dataset.manifest().classes;
     let split = dataset.split(split)?;
     let cell = |i: usize| {
         let picture = split.picture(i)?;
         let class = split.label(i).and_then(|label| classes.get(label as usize));
-        Ok(if named && !classes.is_empty() { captioned(&picture, class.map_or("-", String::as_str), 2, 0) } else { picture })
+        Ok(if named && !classes.is_empty() {
+            captioned(&picture, class.map_or("-", String::as_str), 2, 0)
+        } else {
+            picture
+        })
     };
     let cells: Result<Vec<_>, DatasetError> = spread(split.len(), count).map(cell).collect();
     Ok(picture::grid(&cells?, columns, PADDING))
@@ -65,12 +80,21 @@ pub fn of_split(dataset: &Dataset, split: &str, count: usize, columns: usize, na
 ///
 /// # Errors
 /// When the list or a shard of it cannot be read.
-pub fn of_rejects(dataset: &Dataset, count: usize, columns: usize) -> Result<Picture, DatasetError> {
+pub fn of_rejects(
+    dataset: &Dataset,
+    count: usize,
+    columns: usize,
+) -> Result<Picture, DatasetError> {
     let (dir, manifest) = (dataset.dir(), dataset.manifest());
     let lines = shared::jsonl::read(&dir.join(REJECTS))?;
-    let rejects: Vec<Reject> = lines.into_iter().filter_map(|line| serde_json::from_value(line).ok()).collect();
-    let shards = manifest.files.iter().filter(|file| file.name.starts_with(REJECT_SHARDS) && file.records.is_some());
-    let shards = shards.map(|file| Shard::open(dir.join(&file.name))).collect::<Result<Vec<_>, _>>()?;
+    let rejects: Vec<Reject> =
+        lines.into_iter().filter_map(|line| serde_json::from_value(line).ok()).collect();
+    let shards = manifest
+        .files
+        .iter()
+        .filter(|file| file.name.starts_with(REJECT_SHARDS) && file.records.is_some());
+    let shards =
+        shards.map(|file| Shard::open(dir.join(&file.name))).collect::<Result<Vec<_>, _>>()?;
     let layout = manifest.layout();
     let mut cells = Vec::new();
     for reject in spread(rejects.len(), count).map(|i| &rejects[i]) {

@@ -33,7 +33,8 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
     let mut groups: BTreeMap<(UnusedKind, String), Tally> = BTreeMap::new();
     let mut pictures = Vec::new();
     let names = Names::of(archive, listing);
-    let reasons: HashMap<&Name, &str> = listing.unused.iter().map(|unused| (&unused.name, unused.why.as_str())).collect();
+    let reasons: HashMap<&Name, &str> =
+        listing.unused.iter().map(|unused| (&unused.name, unused.why.as_str())).collect();
     for (at, name) in archive.names().iter().enumerate().filter(|(at, _)| !taken.holds(*at)) {
         let kind = if is_record(name) { UnusedKind::Made } else { UnusedKind::of(&name.0) };
         let (mut why, mut fault) = match &kind {
@@ -49,12 +50,17 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
                 let why = "pictures by their bytes whose names do not end as those of pictures; rename them".to_owned();
                 (why.clone(), Some(Fault::new(Reason::UnsupportedFormat, why)))
             }
-            UnusedKind::Suffix(suffix) if suffix.is_empty() => ("files without a suffix".to_owned(), None),
-            UnusedKind::Suffix(suffix) => (format!("files in {suffix}"), None),
-            UnusedKind::Table(suffix) => {
-                (format!("{suffix}, which the layout {} does not read here", listing.format.name()), None)
+            UnusedKind::Suffix(suffix) if suffix.is_empty() => {
+                ("files without a suffix".to_owned(), None)
             }
-            UnusedKind::Packed(suffix) => (format!("packed files in {suffix}; unpack them, or build from one of them"), None),
+            UnusedKind::Suffix(suffix) => (format!("files in {suffix}"), None),
+            UnusedKind::Table(suffix) => (
+                format!("{suffix}, which the layout {} does not read here", listing.format.name()),
+                None,
+            ),
+            UnusedKind::Packed(suffix) => {
+                (format!("packed files in {suffix}; unpack them, or build from one of them"), None)
+            }
             UnusedKind::System => ("thumbnails, recycle bins and system files".to_owned(), None),
             UnusedKind::Hidden => ("hidden files".to_owned(), None),
             UnusedKind::Made => ("the record of `prep synth`".to_owned(), None),
@@ -78,14 +84,19 @@ pub fn of(archive: &Archive, listing: &Listing) -> Accounted {
         };
         let shown = names.shown(name);
         // A link that the listing names is already a reject.
-        if !matches!(kind, UnusedKind::System | UnusedKind::Hidden) && is_picture(name) && !taken.names.contains(name.as_slice())
+        if !matches!(kind, UnusedKind::System | UnusedKind::Hidden)
+            && is_picture(name)
+            && !taken.names.contains(name.as_slice())
         {
             pictures.push((shown.clone(), unreadable(&passed_over.why)));
         }
         groups.entry((kind, why)).or_default().add(|| shown);
     }
     pictures.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let unused = groups.into_iter().map(|((kind, why), tally)| Unused { kind: kind.word().to_owned(), why, tally }).collect();
+    let unused = groups
+        .into_iter()
+        .map(|((kind, why), tally)| Unused { kind: kind.word().to_owned(), why, tally })
+        .collect();
     let account = Account {
         layout: listing.format.name().to_owned(),
         recognized_by: recognized_by(listing).map(|name| name.to_string()),
@@ -108,7 +119,9 @@ fn is_record(name: &Name) -> bool {
 #[must_use]
 pub fn unreadable(why: &Why) -> Fault {
     match why {
-        Why::DanglingLink { .. } | Why::LeadsOut { .. } | Why::Loop => Fault::new(Reason::DanglingLink, why),
+        Why::DanglingLink { .. } | Why::LeadsOut { .. } | Why::Loop => {
+            Fault::new(Reason::DanglingLink, why)
+        }
         _ => Fault::new(Reason::UnreadableFile, why),
     }
 }
@@ -125,7 +138,9 @@ fn recognized_by(listing: &Listing) -> Option<&Name> {
 /// The reason that a picture is not in the listing.
 fn not_listed(listing: &Listing) -> String {
     match (&listing.tables[..], listing.format) {
-        ([], Format::Folder | Format::Pairs) => "not in the folders that the layout takes".to_owned(),
+        ([], Format::Folder | Format::Pairs) => {
+            "not in the folders that the layout takes".to_owned()
+        }
         ([], format) => format!("no part of the layout {}", format.name()),
         ([table], _) => format!("not named by {table}"),
         ([first, rest @ ..], _) => format!("named by none of {first} and {} more", rest.len()),
@@ -221,12 +236,17 @@ impl Taken {
 /// When there is any other unused file, or a listed picture is missing; they are named.
 pub fn insist(sources: &[Account]) -> Result<(), DataError> {
     let is_meant = |unused: &&Unused| {
-        ![UnusedKind::System, UnusedKind::Hidden, UnusedKind::Made].iter().any(|kind| kind.word() == unused.kind)
+        ![UnusedKind::System, UnusedKind::Hidden, UnusedKind::Made]
+            .iter()
+            .any(|kind| kind.word() == unused.kind)
     };
     let unused = sources.iter().flat_map(|account| &account.unused).filter(is_meant);
-    let lines = unused.map(|Unused { why, tally, .. }| format!("{} {why} ({})", tally.files, tally.shown()));
-    let missing = sources.iter().map(|account| &account.missing).filter(|missing| missing.files > 0);
-    let missing = missing.map(|tally| format!("{} missing listed pictures ({})", tally.files, tally.shown()));
+    let lines = unused
+        .map(|Unused { why, tally, .. }| format!("{} {why} ({})", tally.files, tally.shown()));
+    let missing =
+        sources.iter().map(|account| &account.missing).filter(|missing| missing.files > 0);
+    let missing =
+        missing.map(|tally| format!("{} missing listed pictures ({})", tally.files, tally.shown()));
     let all: Vec<String> = lines.chain(missing).collect();
     if all.is_empty() {
         return Ok(());

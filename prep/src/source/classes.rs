@@ -40,7 +40,8 @@ impl Classes {
             sorted_numbers[old] = new;
         }
         for entry in pictures {
-            let labels = entry.objects.iter_mut().map(|object| &mut object.label).chain([&mut entry.label]);
+            let labels =
+                entry.objects.iter_mut().map(|object| &mut object.label).chain([&mut entry.label]);
             for label in labels.flatten() {
                 *label = sorted_numbers[*label as usize];
             }

@@ -46,13 +46,27 @@ pub enum SourceError {
 
 impl SourceError {
     /// An error in a line.
-    pub(crate) fn line(archive: &Archive, table: &str, line: usize, what: impl Into<String>) -> Self {
-        Self::Line { path: archive.path().to_owned(), table: table.to_owned(), line, source: DataError(what.into()) }
+    pub(crate) fn line(
+        archive: &Archive,
+        table: &str,
+        line: usize,
+        what: impl Into<String>,
+    ) -> Self {
+        Self::Line {
+            path: archive.path().to_owned(),
+            table: table.to_owned(),
+            line,
+            source: DataError(what.into()),
+        }
     }
 
     /// An error in an annotation file.
     pub(crate) fn table(archive: &Archive, table: &str, what: impl Into<String>) -> Self {
-        Self::Table { path: archive.path().to_owned(), table: table.to_owned(), source: DataError(what.into()) }
+        Self::Table {
+            path: archive.path().to_owned(),
+            table: table.to_owned(),
+            source: DataError(what.into()),
+        }
     }
 
     /// The source does not fit the flags.

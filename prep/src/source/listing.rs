@@ -132,7 +132,10 @@ impl RawPixels {
         if self.text.is_none() {
             return stored;
         }
-        let mut bytes: Vec<u8> = String::from_utf8_lossy(&stored).chars().map(|c| u8::try_from(c).unwrap_or(0)).collect();
+        let mut bytes: Vec<u8> = String::from_utf8_lossy(&stored)
+            .chars()
+            .map(|c| u8::try_from(c).unwrap_or(0))
+            .collect();
         bytes.resize(self.bytes() as usize, 0);
         bytes
     }
@@ -163,7 +166,15 @@ impl Entry {
     /// A picture without annotations.
     #[must_use]
     pub fn of(id: u32, content: Content) -> Self {
-        Self { id, content, partner: None, label: None, split: None, objects: Vec::new(), drawn_on: None }
+        Self {
+            id,
+            content,
+            partner: None,
+            label: None,
+            split: None,
+            objects: Vec::new(),
+            drawn_on: None,
+        }
     }
 
     /// A picture that no listing names.

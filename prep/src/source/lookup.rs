@@ -67,7 +67,8 @@ impl<'a> Lookup<'a> {
         let wanted = move || reversed(stem);
         let pictures = &self.index().pictures;
         let start = pictures.partition_point(|&i| backwards(self.archive, i).lt(wanted()));
-        let ends_so = move |i: &usize| backwards(self.archive, *i).take(stem.len() + 1).eq(wanted());
+        let ends_so =
+            move |i: &usize| backwards(self.archive, *i).take(stem.len() + 1).eq(wanted());
         pictures[start..].iter().copied().take_while(ends_so)
     }
 
@@ -108,7 +109,10 @@ impl<'a> Lookup<'a> {
         let stem = picture_stem(path);
         for folder in folders {
             let wanted = [folder, stem].concat();
-            let same: Vec<usize> = self.by_stem(&wanted).filter(|&i| stem_of(&self.archive.names()[i].0) == wanted).collect();
+            let same: Vec<usize> = self
+                .by_stem(&wanted)
+                .filter(|&i| stem_of(&self.archive.names()[i].0) == wanted)
+                .collect();
             if !same.is_empty() {
                 return same;
             }
@@ -142,7 +146,9 @@ impl<'a> Lookup<'a> {
         let Some(same) = index.get(&folded(base_of(stem))) else { return Vec::new() };
         for end in self.ends(stem) {
             let wanted = [b"/".as_slice(), &folded(end)].concat();
-            let ends_so = |i: &usize| [b"/".as_slice(), &folded(stem_of(&names[*i].0))].concat().ends_with(&wanted);
+            let ends_so = |i: &usize| {
+                [b"/".as_slice(), &folded(stem_of(&names[*i].0))].concat().ends_with(&wanted)
+            };
             let found = self.narrowed(end, same.iter().copied().filter(ends_so), split);
             if found.is_empty() {
                 continue;
@@ -150,8 +156,11 @@ impl<'a> Lookup<'a> {
             // The closest match: the same letters, then the same suffix.
             let composed = |name: &[u8]| text(name).nfc().collect::<String>().into_bytes();
             let wanted = [b"/".as_slice(), &composed(end)].concat();
-            let same_letters = |i: &usize| [b"/".as_slice(), &composed(stem_of(&names[*i].0))].concat().ends_with(&wanted);
-            let same_suffix = |i: &usize| folded(&names[*i].0).ends_with(&folded(&path[stem.len()..]));
+            let same_letters = |i: &usize| {
+                [b"/".as_slice(), &composed(stem_of(&names[*i].0))].concat().ends_with(&wanted)
+            };
+            let same_suffix =
+                |i: &usize| folded(&names[*i].0).ends_with(&folded(&path[stem.len()..]));
             return preferred(preferred(found, same_letters), same_suffix);
         }
         Vec::new()
@@ -175,11 +184,19 @@ impl<'a> Lookup<'a> {
 
     /// Removes pictures of another split, and prefers those of `split`, unless the end of the path
     /// itself names a split.
-    fn narrowed(&self, end: &[u8], found: impl Iterator<Item = usize>, split: Option<Split>) -> Vec<usize> {
+    fn narrowed(
+        &self,
+        end: &[u8],
+        found: impl Iterator<Item = usize>,
+        split: Option<Split>,
+    ) -> Vec<usize> {
         let found: Vec<usize> = found.collect();
-        let Some(split) = split.filter(|_| split_folders::of_path(end).is_none()) else { return found };
+        let Some(split) = split.filter(|_| split_folders::of_path(end).is_none()) else {
+            return found;
+        };
         let at = |i: &usize| split_folders::of_path(&self.archive.names()[*i].0);
-        let allowed: Vec<usize> = found.into_iter().filter(|i| at(i).is_none_or(|at| at == split)).collect();
+        let allowed: Vec<usize> =
+            found.into_iter().filter(|i| at(i).is_none_or(|at| at == split)).collect();
         preferred(allowed, |i| at(i).is_some())
     }
 }
@@ -205,7 +222,9 @@ pub(crate) fn cleaned(path: &[u8]) -> Vec<u8> {
     let path = path.trim_ascii();
     let separated: Vec<u8> = path.iter().map(|&b| if b == b'\\' { b'/' } else { b }).collect();
     let splits = separated.split(|&b| b == b'/');
-    let splits: Vec<&[u8]> = splits.filter(|split| !split.is_empty() && *split != b"." && !split.ends_with(b":")).collect();
+    let splits: Vec<&[u8]> = splits
+        .filter(|split| !split.is_empty() && *split != b"." && !split.ends_with(b":"))
+        .collect();
     let start = splits.iter().rposition(|split| *split == b"..").map_or(0, |at| at + 1);
     splits[start..].join(&b'/')
 }
@@ -255,7 +274,8 @@ fn text(name: &[u8]) -> Cow<'_, str> {
 fn picture_stem(path: &[u8]) -> &[u8] {
     let stem = stem_of(path);
     let suffix = path[stem.len()..].to_ascii_lowercase();
-    let is_one = PICTURE_SUFFIXES.iter().chain(&OTHER_SUFFIXES).any(|known| known.as_bytes() == suffix);
+    let is_one =
+        PICTURE_SUFFIXES.iter().chain(&OTHER_SUFFIXES).any(|known| known.as_bytes() == suffix);
     if is_one { stem } else { path }
 }
 
@@ -294,7 +314,9 @@ impl Misses {
         let more = if *count > examples.len() { ", …" } else { "" };
         let folder = Name(folder_of(&table.0).to_vec()).to_string();
         let beside = if folder.is_empty() { "beside it".into() } else { format!("in {folder}") };
-        let packed = files(archive, &[".zip", ".tar", ".tar.gz", ".tgz"]).next().map(|i| &archive.names()[i]);
+        let packed = files(archive, &[".zip", ".tar", ".tar.gz", ".tgz"])
+            .next()
+            .map(|i| &archive.names()[i]);
         let mend = match (archive.pictures().next(), packed) {
             (None, Some(packed)) => format!("there are no pictures here; unpack {packed} in its folder first"),
             (None, None) => "there are no pictures here; name the folder that holds both the table and the pictures".into(),
@@ -317,11 +339,16 @@ pub(crate) fn ambiguous(archive: &Archive, found: &[usize]) -> Option<String> {
 }
 
 /// The files whose names end in one of the suffixes, in any case, without hidden and system files.
-pub(crate) fn files<'a>(archive: &'a Archive, suffixes: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn files<'a>(
+    archive: &'a Archive,
+    suffixes: &'a [&str],
+) -> impl Iterator<Item = usize> + 'a {
     let is_one = move |name: &[u8]| {
         let end = |suffix: &&str| name.len().checked_sub(suffix.len()).map(|start| &name[start..]);
         byproduct(name).is_none()
-            && suffixes.iter().any(|suffix| end(suffix).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes())))
+            && suffixes.iter().any(|suffix| {
+                end(suffix).is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+            })
     };
     archive.names().iter().enumerate().filter(move |(_, name)| is_one(&name.0)).map(|(i, _)| i)
 }
@@ -336,7 +363,12 @@ mod tests {
         assert_eq!(cleaned(b"C:\\mine\\c.jpg"), b"mine/c.jpg");
         assert_eq!(cleaned(b"https://host/x/c.jpg"), b"host/x/c.jpg");
         assert_eq!(cleaned(b"a/../../b/c.jpg"), b"b/c.jpg");
-        assert!(leads_out(b"/a") && leads_out(b"c:\\a") && leads_out(b"a/../b") && leads_out(b"\\\\share\\a"));
+        assert!(
+            leads_out(b"/a")
+                && leads_out(b"c:\\a")
+                && leads_out(b"a/../b")
+                && leads_out(b"\\\\share\\a")
+        );
         assert!(!leads_out(b"a..b/c") && !leads_out(b"./a") && !leads_out(b"a:b"));
         assert_eq!(url_decoded(b"a%20b%2Fc%c3%a9%zz"), Some("a b/cé%zz".into()));
         assert_eq!(url_decoded(b"100%"), None);

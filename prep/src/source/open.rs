@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use shared::archive::{Archive, Name};
 
 use super::error::SourceError;
-use super::layouts::{celeba, cifar, coco, cub, cvat, folder, idx, npz, pairs, shapes, stylegan, table, voc, yolo};
+use super::layouts::{
+    celeba, cifar, coco, cub, cvat, folder, idx, npz, pairs, shapes, stylegan, table, voc, yolo,
+};
 use super::listing::{Format, Listing};
 use super::split_folders;
 
@@ -25,18 +27,27 @@ pub fn open(path: &Path, format: Option<Format>) -> Result<(Archive, Listing), S
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_without(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
+pub fn open_without(
+    path: &Path,
+    format: Option<Format>,
+    without: &[PathBuf],
+) -> Result<(Archive, Listing), SourceError> {
     let (archive, mut listing) = open_as_it_says(path, format, without)?;
     split_folders::from_folders(&archive, &mut listing);
     Ok((archive, listing))
 }
 
 /// The listing by the rules of the layout alone.
-fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> Result<(Archive, Listing), SourceError> {
+fn open_as_it_says(
+    path: &Path,
+    format: Option<Format>,
+    without: &[PathBuf],
+) -> Result<(Archive, Listing), SourceError> {
     let suffix = path.extension().map(|suffix| suffix.to_ascii_lowercase()).unwrap_or_default();
     let is_table = TABLE_SUFFIXES.iter().any(|table| suffix == *table) && path.is_file();
     if let (true, Some(name)) = (is_table, path.file_name()) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let archive = Archive::open_without(folder, without)?;
         let name = Name(name.as_encoded_bytes().to_vec());
         let listing = match format {
@@ -50,8 +61,11 @@ fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> 
     let archive = Archive::open_without(path, without)?;
     let mut listing = read(&archive, format.unwrap_or_else(|| detect(&archive)))?;
     if listing.format != Format::Table {
-        let used: Vec<usize> =
-            listing.tables.iter().filter_map(|name| archive.find(&[&listing.root[..], &name.0].concat())).collect();
+        let used: Vec<usize> = listing
+            .tables
+            .iter()
+            .filter_map(|name| archive.find(&[&listing.root[..], &name.0].concat()))
+            .collect();
         listing.unused.extend(table::passed_over(&archive, &used));
     }
     Ok((archive, listing))
@@ -60,7 +74,9 @@ fn open_as_it_says(path: &Path, format: Option<Format>, without: &[PathBuf]) -> 
 /// Reads a JSON file of annotations that was named.
 fn json(archive: &Archive, name: &Name) -> Result<Listing, SourceError> {
     match archive.find(&name.0) {
-        Some(file) if !coco::is_one(archive, file) && shapes::is_one(archive, file) => shapes::read(archive),
+        Some(file) if !coco::is_one(archive, file) && shapes::is_one(archive, file) => {
+            shapes::read(archive)
+        }
         _ => coco::read(archive),
     }
 }
@@ -109,5 +125,8 @@ fn detect(archive: &Archive) -> Format {
         (npz::detect, Format::Npz),
         (pairs::detect, Format::Pairs),
     ];
-    chain.into_iter().find(|(detect, _)| detect(archive)).map_or(Format::Folder, |(_, format)| format)
+    chain
+        .into_iter()
+        .find(|(detect, _)| detect(archive))
+        .map_or(Format::Folder, |(_, format)| format)
 }

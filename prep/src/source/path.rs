@@ -26,7 +26,9 @@ pub(crate) fn stem_of(path: &[u8]) -> &[u8] {
 
 /// The deepest common folder of the paths.
 pub(crate) fn common_folder<'a>(paths: impl IntoIterator<Item = &'a [u8]>) -> &'a [u8] {
-    let shared = |a: &'a [u8], b: &'a [u8]| folder_of(&a[..a.iter().zip(b).take_while(|(a, b)| a == b).count()]);
+    let shared = |a: &'a [u8], b: &'a [u8]| {
+        folder_of(&a[..a.iter().zip(b).take_while(|(a, b)| a == b).count()])
+    };
     paths.into_iter().map(folder_of).reduce(shared).unwrap_or_default()
 }
 
@@ -40,7 +42,10 @@ mod tests {
             (folder_of(b"a/b/c.d.jpg"), base_of(b"a/b/c.d.jpg"), stem_of(b"a/b/c.d.jpg")),
             (&b"a/b/"[..], &b"c.d.jpg"[..], &b"a/b/c.d"[..])
         );
-        assert_eq!((folder_of(b"c"), stem_of(b"a.b/c"), stem_of(b"a/.c")), (&b""[..], &b"a.b/c"[..], &b"a/.c"[..]));
+        assert_eq!(
+            (folder_of(b"c"), stem_of(b"a.b/c"), stem_of(b"a/.c")),
+            (&b""[..], &b"a.b/c"[..], &b"a/.c"[..])
+        );
         assert_eq!((above(b"a/b/"), above(b"a/"), above(b"")), (&b"a/"[..], &b""[..], &b""[..]));
     }
 

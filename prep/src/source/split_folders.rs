@@ -37,7 +37,9 @@ pub(crate) fn of_path(path: &[u8]) -> Option<Split> {
 /// Words that mean nothing but a split, so that two of them, or one for measuring alone, are
 /// enough.
 fn is_plain(text: &[u8]) -> bool {
-    [&b"train"[..], b"val", b"valid", b"validation", b"test"].iter().any(|plain| text.eq_ignore_ascii_case(plain))
+    [&b"train"[..], b"val", b"valid", b"validation", b"test"]
+        .iter()
+        .any(|plain| text.eq_ignore_ascii_case(plain))
 }
 
 /// If there are only two splits, makes the second `val`, whatever its name.
@@ -45,7 +47,10 @@ pub(crate) fn settle(entries: &mut [Entry]) {
     if entries.iter().any(|entry| entry.split == Some(Split::Train))
         && entries.iter().all(|entry| entry.split != Some(Split::Val))
     {
-        entries.iter_mut().filter(|entry| entry.split == Some(Split::Test)).for_each(|entry| entry.split = Some(Split::Val));
+        entries
+            .iter_mut()
+            .filter(|entry| entry.split == Some(Split::Test))
+            .for_each(|entry| entry.split = Some(Split::Val));
     }
 }
 
@@ -54,7 +59,11 @@ pub(crate) fn settle(entries: &mut [Entry]) {
 /// If all listed pictures are for training, pictures for measuring that lie in a folder of their
 /// own and are in no table are listed as well, without a class: that folder is the source's split.
 pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
-    if listing.pictures.iter().any(|entry| entry.split.is_some() || matches!(entry.content, Content::Raw(_))) {
+    if listing
+        .pictures
+        .iter()
+        .any(|entry| entry.split.is_some() || matches!(entry.content, Content::Raw(_)))
+    {
         return;
     }
     let folders = SplitFolders::of(archive);
@@ -66,10 +75,18 @@ pub(crate) fn from_folders(archive: &Archive, listing: &mut Listing) {
     }
     let found: BTreeSet<Split> = splits.iter().copied().flatten().collect();
     let mut joined = Vec::new();
-    if found.iter().eq([&Split::Train]) && listing.pictures.iter().all(|entry| entry.partner.is_none()) && !listing.halves {
-        let listed: BTreeSet<Vec<u8>> = listing.pictures.iter().filter_map(Entry::file).map(in_archive).collect();
-        let unlisted = archive.pictures().map(|i| &archive.names()[i].0).filter(|name| !listed.contains(*name));
-        let measuring = unlisted.filter_map(|name| Some((name.clone(), folders.place(name).split?)));
+    if found.iter().eq([&Split::Train])
+        && listing.pictures.iter().all(|entry| entry.partner.is_none())
+        && !listing.halves
+    {
+        let listed: BTreeSet<Vec<u8>> =
+            listing.pictures.iter().filter_map(Entry::file).map(in_archive).collect();
+        let unlisted = archive
+            .pictures()
+            .map(|i| &archive.names()[i].0)
+            .filter(|name| !listed.contains(*name));
+        let measuring =
+            unlisted.filter_map(|name| Some((name.clone(), folders.place(name).split?)));
         joined.extend(measuring.filter(|(_, split)| *split != Split::Train));
         if joined.is_empty() {
             return;
@@ -128,7 +145,8 @@ pub(crate) struct Place<'a> {
 
 impl SplitFolders {
     pub(crate) fn of(archive: &Archive) -> Self {
-        let names: Vec<&[u8]> = archive.pictures().map(|i| archive.names()[i].0.as_slice()).collect();
+        let names: Vec<&[u8]> =
+            archive.pictures().map(|i| archive.names()[i].0.as_slice()).collect();
         let mut parents: BTreeMap<&[u8], BTreeMap<&[u8], Called>> = BTreeMap::new();
         let mut last: &[u8] = b"";
         for name in &names {
@@ -141,7 +159,10 @@ impl SplitFolders {
             let mut start = 0;
             for end in slashes(folder) {
                 if let Some(called) = Called::read(&folder[start..end]) {
-                    parents.entry(&folder[..start]).or_default().insert(&folder[start..end], called);
+                    parents
+                        .entry(&folder[..start])
+                        .or_default()
+                        .insert(&folder[start..end], called);
                 }
                 start = end + 1;
             }
@@ -167,14 +188,18 @@ impl SplitFolders {
         }
         groups.retain(|_, group| {
             let splits: BTreeSet<Split> = group.iter().map(|(_, called)| called.split).collect();
-            let plain: BTreeSet<Split> =
-                group.iter().filter(|(_, called)| called.plain).map(|(_, called)| called.split).collect();
+            let plain: BTreeSet<Split> = group
+                .iter()
+                .filter(|(_, called)| called.plain)
+                .map(|(_, called)| called.split)
+                .collect();
             plain.len() > 1 || (splits.len() > 1 && splits.contains(&Split::Train))
         });
         let several = groups.len() > 1;
         for (rest, group) in groups {
             // Beside a folder for testing, one for evaluation is `val`.
-            let tests = group.iter().any(|(_, called)| called.split == Split::Test && !called.evaluates);
+            let tests =
+                group.iter().any(|(_, called)| called.split == Split::Test && !called.evaluates);
             for (name, called) in group {
                 let split = if called.evaluates && tests { Split::Val } else { called.split };
                 let rest = if several { rest.to_vec() } else { Vec::new() };
@@ -185,7 +210,9 @@ impl SplitFolders {
 
     /// Adds a single folder for measuring at the top, beside pictures that lie elsewhere.
     fn add_alone(&mut self, top: &[u8], children: &BTreeMap<&[u8], Called>) {
-        for (name, called) in children.iter().filter(|(_, called)| called.plain && called.split != Split::Train) {
+        for (name, called) in
+            children.iter().filter(|(_, called)| called.plain && called.split != Split::Train)
+        {
             self.folders.insert([top, name, b"/"].concat(), (called.split, Vec::new()));
             self.others_train = true;
         }
@@ -199,7 +226,10 @@ impl SplitFolders {
     /// [`SplitFolders::place`] with the path relative to `root`, a prefix of the name.
     pub(crate) fn place_below<'a>(&self, root: &[u8], name: &'a [u8]) -> Place<'a> {
         let top = root.len();
-        let elsewhere = Place { split: self.others_train.then_some(Split::Train), rest: Cow::Borrowed(&name[top..]) };
+        let elsewhere = Place {
+            split: self.others_train.then_some(Split::Train),
+            rest: Cow::Borrowed(&name[top..]),
+        };
         if self.folders.is_empty() {
             return elsewhere;
         }
@@ -274,7 +304,8 @@ mod tests {
     use super::*;
 
     fn shown(name: &str) -> Option<(Split, String)> {
-        Called::read(name.as_bytes()).map(|called| (called.split, String::from_utf8_lossy(&called.rest).into_owned()))
+        Called::read(name.as_bytes())
+            .map(|called| (called.split, String::from_utf8_lossy(&called.rest).into_owned()))
     }
 
     #[test]

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 pub(crate) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
     let utf16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+        let text: String =
+            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
         Cow::Owned(text.into_bytes())
     };
     match bytes {
@@ -54,11 +55,14 @@ pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
 /// an infinite number.
 pub(crate) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
-    let nothing = ["", "nan", "null", "none", "na", "n/a", "<na>"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    let nothing = ["", "nan", "null", "none", "na", "n/a", "<na>"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word));
     if nothing {
         return Some(f64::NAN);
     }
-    let decimal_comma = || Some(text.replacen(',', ".", 1)).filter(|t| !text.contains('.') && !t.contains(','));
+    let decimal_comma =
+        || Some(text.replacen(',', ".", 1)).filter(|t| !text.contains('.') && !t.contains(','));
     let value: f64 = text.parse().ok().or_else(|| decimal_comma()?.parse().ok())?;
     Some(if value.is_finite() { value } else { f64::NAN })
 }
@@ -72,7 +76,12 @@ mod tests {
         let units: Vec<u16> = "\u{feff}pfad\té\u{1f426}\r\n".encode_utf16().collect();
         let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
-        for bytes in [&little[..], &big, "\u{feff}pfad\té\u{1f426}\r\n".as_bytes(), "pfad\té\u{1f426}\r\n".as_bytes()] {
+        for bytes in [
+            &little[..],
+            &big,
+            "\u{feff}pfad\té\u{1f426}\r\n".as_bytes(),
+            "pfad\té\u{1f426}\r\n".as_bytes(),
+        ] {
             assert_eq!(&*plain(bytes), "pfad\té\u{1f426}\r\n".as_bytes());
         }
         assert_eq!(&*plain(b"\xffno text"), b"\xffno text");
@@ -87,7 +96,10 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_people_write_them() {
-        assert_eq!((number(" 1.5 "), number("1,5"), number("1e3")), (Some(1.5), Some(1.5), Some(1000.0)));
+        assert_eq!(
+            (number(" 1.5 "), number("1,5"), number("1e3")),
+            (Some(1.5), Some(1.5), Some(1000.0))
+        );
         assert_eq!((number("1,234.5"), number("1,2,3"), number("x2")), (None, None, None));
         for nothing in ["", "NaN", "null", "N/A", "inf", "-inf"] {
             assert!(number(nothing).is_some_and(f64::is_nan), "{nothing}");

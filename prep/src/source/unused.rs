@@ -34,12 +34,14 @@ pub enum UnusedKind {
 pub const SYNTH_RECORD: &str = "synth.json";
 
 /// Commands for links without target, or pictures replaced by pointer files.
-pub const FETCH: &str = "`git annex get .`, `dvc pull` or `git lfs pull` fetches what they stand for";
+pub const FETCH: &str =
+    "`git annex get .`, `dvc pull` or `git lfs pull` fetches what they stand for";
 
 /// Suffixes of unsupported pictures.
 const PICTURES: [&str; 30] = [
-    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga",
-    ".psd", ".svg", ".ico", ".exr", ".hdr", ".dds", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".qoi",
+    ".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k", ".jpx", ".tif", ".tiff", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".pam", ".tga", ".psd", ".svg", ".ico", ".exr", ".hdr", ".dds", ".dng", ".cr2",
+    ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".qoi",
 ];
 /// Suffixes of tables and annotations; `.txt` has too many other uses.
 const TABLES: [&str; 18] = [
@@ -63,7 +65,8 @@ const TABLES: [&str; 18] = [
     ".tfrecord",
 ];
 /// Suffixes of archives and compressed files.
-const PACKED: [&str; 10] = [".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lmdb"];
+const PACKED: [&str; 10] =
+    [".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".lmdb"];
 
 impl UnusedKind {
     /// The kind of the file of that name.

@@ -43,8 +43,12 @@ pub(super) fn render(scene: &Scene) -> (Picture, BoundingBox) {
         }
     }
     let half = step / 2.0;
-    let bounding_box =
-        BoundingBox { x: low.0 - half, y: low.1 - half, width: high.0 - low.0 + step, height: high.1 - low.1 + step };
+    let bounding_box = BoundingBox {
+        x: low.0 - half,
+        y: low.1 - half,
+        width: high.0 - low.0 + step,
+        height: high.1 - low.1 + step,
+    };
     (picture, bounding_box)
 }
 

@@ -103,7 +103,11 @@ pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthE
     if !options.force && !folder::is_free(&out)? {
         return match sealed::read::<SynthRecord>(&out.join(SYNTH_RECORD), MEND) {
             Ok(found) if found == record => Ok(SynthOutcome::UpToDate),
-            _ => Err(folder::refused(&options.out, "it holds other pictures; --force replaces them".into()).into()),
+            _ => Err(folder::refused(
+                &options.out,
+                "it holds other pictures; --force replaces them".into(),
+            )
+            .into()),
         };
     }
     let threads = Pool::new(options.jobs);
@@ -113,7 +117,13 @@ pub fn synth(options: &SynthOptions, stop: &Stop) -> Result<SynthOutcome, SynthE
     }
     let progress = Progress::new("prep synth", options.count as u64);
     let drawn: Result<Vec<Option<BoundingBox>>, SynthError> = threads.install(|| {
-        let draw = |i| if stop.exit_code().is_some() { Ok(None) } else { picture(&staged, options, i, &progress).map(Some) };
+        let draw = |i| {
+            if stop.exit_code().is_some() {
+                Ok(None)
+            } else {
+                picture(&staged, options, i, &progress).map(Some)
+            }
+        };
         (0..options.count).into_par_iter().map(draw).collect()
     });
     drop(progress);
@@ -140,8 +150,16 @@ fn file_of(i: usize, count: usize) -> String {
 }
 
 /// Draws and writes one picture, and returns the box around its object.
-fn picture(staged: &AtomicFolder, options: &SynthOptions, i: usize, progress: &Progress) -> Result<BoundingBox, SynthError> {
-    let scene = scene::Scene::draw(class_of(i, options.count), &mut rng::stream(options.seed, "prep synth", i as u64));
+fn picture(
+    staged: &AtomicFolder,
+    options: &SynthOptions,
+    i: usize,
+    progress: &Progress,
+) -> Result<BoundingBox, SynthError> {
+    let scene = scene::Scene::draw(
+        class_of(i, options.count),
+        &mut rng::stream(options.seed, "prep synth", i as u64),
+    );
     let (picture, bounding_box) = draw::render(&scene);
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY)

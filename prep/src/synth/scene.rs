@@ -16,7 +16,8 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const ALL: [Self; 5] = [Self::Bird, Self::Fish, Self::Flower, Self::Butterfly, Self::Mushroom];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Bird, Self::Fish, Self::Flower, Self::Butterfly, Self::Mushroom];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -64,7 +65,9 @@ impl Shape {
                 u * u + v * v <= 1.0
             }
             Self::Triangle([a, b, c]) => {
-                let side = |p: (f64, f64), q: (f64, f64)| (q.0 - p.0) * (py - p.1) - (q.1 - p.1) * (px - p.0);
+                let side = |p: (f64, f64), q: (f64, f64)| {
+                    (q.0 - p.0) * (py - p.1) - (q.1 - p.1) * (px - p.0)
+                };
                 let sides = [side(a, b), side(b, c), side(c, a)];
                 sides.iter().all(|&s| s >= 0.0) || sides.iter().all(|&s| s <= 0.0)
             }
@@ -104,7 +107,10 @@ impl Scene {
         let (width, height) = (100 + draw.below(41) as u32, 84 + draw.below(33) as u32);
         let scale = draw.between(24.0, 34.0);
         let margin = scale * 1.05;
-        let center = (draw.between(margin, f64::from(width) - margin), draw.between(margin, f64::from(height) - margin));
+        let center = (
+            draw.between(margin, f64::from(width) - margin),
+            draw.between(margin, f64::from(height) - margin),
+        );
         let lean = match class {
             Class::Flower => std::f64::consts::PI,
             Class::Butterfly => 0.5,
@@ -121,8 +127,13 @@ impl Scene {
             Class::Butterfly => (0.12, 0.30),
             Class::Mushroom => (0.30, 0.09),
         };
-        let sky = hsv(sky + draw.between(-0.04, 0.04), draw.between(0.15, 0.45), draw.between(0.75, 0.95));
-        let ground = hsv(ground + draw.between(-0.05, 0.05), draw.between(0.3, 0.6), draw.between(0.4, 0.7));
+        let sky = hsv(
+            sky + draw.between(-0.04, 0.04),
+            draw.between(0.15, 0.45),
+            draw.between(0.75, 0.95),
+        );
+        let ground =
+            hsv(ground + draw.between(-0.05, 0.05), draw.between(0.3, 0.6), draw.between(0.4, 0.7));
         Self {
             width,
             height,
@@ -165,7 +176,10 @@ fn object(class: Class, draw: &mut Stream) -> Vec<(Shape, Color)> {
                 (ellipse(0.12, 0.0, 0.74, draw.between(0.36, 0.48), 0.0), body),
             ];
             let stripe = if draw.coin(0.5) { WHITE } else { hsv(hue + 0.55, 0.6, 0.8) };
-            layers.extend((0..2).map(|k| (ellipse(-0.15 + 0.38 * f64::from(k), 0.0, 0.07, 0.33, 0.0), stripe)));
+            layers.extend(
+                (0..2)
+                    .map(|k| (ellipse(-0.15 + 0.38 * f64::from(k), 0.0, 0.07, 0.33, 0.0), stripe)),
+            );
             layers.push((ellipse(0.02, 0.12, 0.18, 0.09, 0.5), fin));
             layers.push((ellipse(0.6, -0.1, 0.1, 0.1, 0.0), WHITE));
             layers.push((ellipse(0.62, -0.1, 0.055, 0.055, 0.0), DARK));
@@ -178,7 +192,10 @@ fn object(class: Class, draw: &mut Stream) -> Vec<(Shape, Color)> {
             let petal = |k: u64| {
                 let angle = std::f64::consts::TAU * k as f64 / petals as f64;
                 let shade = if k.is_multiple_of(2) { 0.95 } else { 0.82 };
-                (ellipse(0.52 * libm::cos(angle), 0.52 * libm::sin(angle), length, 0.23, angle), hsv(hue, 0.55, shade))
+                (
+                    ellipse(0.52 * libm::cos(angle), 0.52 * libm::sin(angle), length, 0.23, angle),
+                    hsv(hue, 0.55, shade),
+                )
             };
             let mut layers: Vec<_> = (0..petals).map(petal).collect();
             layers.push((ellipse(0.0, 0.0, 0.27, 0.27, 0.0), hsv(0.13, 0.85, 0.98)));
@@ -191,9 +208,18 @@ fn object(class: Class, draw: &mut Stream) -> Vec<(Shape, Color)> {
             let spread = draw.between(0.75, 1.0);
             let mut layers = Vec::new();
             for side in [-1.0, 1.0] {
-                layers.push((ellipse(side * 0.5 * spread, -0.32, 0.5 * spread, 0.36, side * -0.6), outer));
-                layers.push((ellipse(side * 0.4 * spread, 0.4, 0.36 * spread, 0.3, side * 0.7), outer));
-                layers.push((ellipse(side * 0.52 * spread, -0.34, 0.28 * spread, 0.19, side * -0.6), inner));
+                layers.push((
+                    ellipse(side * 0.5 * spread, -0.32, 0.5 * spread, 0.36, side * -0.6),
+                    outer,
+                ));
+                layers.push((
+                    ellipse(side * 0.4 * spread, 0.4, 0.36 * spread, 0.3, side * 0.7),
+                    outer,
+                ));
+                layers.push((
+                    ellipse(side * 0.52 * spread, -0.34, 0.28 * spread, 0.19, side * -0.6),
+                    inner,
+                ));
                 layers.push((ellipse(side * 0.42 * spread, 0.42, 0.15 * spread, 0.15, 0.0), inner));
             }
             layers.push((ellipse(0.0, 0.05, 0.08, 0.5, 0.0), DARK));
@@ -201,15 +227,24 @@ fn object(class: Class, draw: &mut Stream) -> Vec<(Shape, Color)> {
             layers
         }
         Class::Mushroom => {
-            let hue = if draw.coin(0.7) { draw.between(-0.02, 0.03) } else { draw.between(0.07, 0.1) };
+            let hue =
+                if draw.coin(0.7) { draw.between(-0.02, 0.03) } else { draw.between(0.07, 0.1) };
             let width = draw.between(0.75, 0.95);
             let mut layers = vec![
                 (ellipse(0.0, 0.45, 0.24, 0.5, 0.0), hsv(0.11, 0.15, 0.9)),
                 (Shape::Dome { x: 0.0, y: 0.12, rx: width, ry: 0.9 }, hsv(hue, 0.85, 0.82)),
                 (ellipse(0.0, 0.12, width, 0.13, 0.0), hsv(hue, 0.8, 0.55)),
             ];
-            for (x, y, r) in [(-0.42, -0.18, 0.13), (0.05, -0.42, 0.15), (0.46, -0.14, 0.11), (-0.08, -0.06, 0.1)] {
-                layers.push((ellipse(x * width, y + draw.between(-0.05, 0.05), r, r * 0.85, 0.0), WHITE));
+            for (x, y, r) in [
+                (-0.42, -0.18, 0.13),
+                (0.05, -0.42, 0.15),
+                (0.46, -0.14, 0.11),
+                (-0.08, -0.06, 0.1),
+            ] {
+                layers.push((
+                    ellipse(x * width, y + draw.between(-0.05, 0.05), r, r * 0.85, 0.0),
+                    WHITE,
+                ));
             }
             layers
         }

@@ -46,7 +46,11 @@ fn redness(out: &Path) -> Vec<f64> {
         let Ok(split) = dataset.split(split) else { continue };
         for i in 0..split.len() {
             let picture = split.picture(i).expect("picture");
-            let red = picture.pixels.chunks_exact(3).filter(|pixel| pixel[0] > 170 && pixel[1] < 90).count();
+            let red = picture
+                .pixels
+                .chunks_exact(3)
+                .filter(|pixel| pixel[0] > 170 && pixel[1] < 90)
+                .count();
             found.push(red as f64 / (picture.pixels.len() / 3) as f64);
         }
     }
@@ -67,8 +71,13 @@ fn boxes_drawn_on_the_stored_or_a_scaled_picture_find_their_object() {
     for orientation in [1, 5, 6, 7, 8] {
         for (name, scale) in [("same", 1.0), ("double", 2.0), ("half", 0.5)] {
             let [width, height] = [STORED.0, STORED.1].map(|side| f64::from(side) * scale);
-            fs::write(source.join(format!("{name}{orientation}.jpg")), &turned(orientation)).expect("write");
-            fs::write(source.join(format!("{name}{orientation}.xml")), xml(width, height, scale).as_bytes()).expect("write");
+            fs::write(source.join(format!("{name}{orientation}.jpg")), &turned(orientation))
+                .expect("write");
+            fs::write(
+                source.join(format!("{name}{orientation}.xml")),
+                xml(width, height, scale).as_bytes(),
+            )
+            .expect("write");
         }
     }
     let out = scratch.path("out");
@@ -85,12 +94,16 @@ fn a_picture_of_another_shape_is_rejected_with_both_sizes() {
     fs::create_folder(&source).expect("make folder");
     for (name, height) in [("good", 64.0), ("bad", 80.0)] {
         fs::write(source.join(format!("{name}.jpg")), &turned(1)).expect("write");
-        fs::write(source.join(format!("{name}.xml")), xml(96.0, height, 1.0).as_bytes()).expect("write");
+        fs::write(source.join(format!("{name}.xml")), xml(96.0, height, 1.0).as_bytes())
+            .expect("write");
     }
     let out = scratch.path("out");
     build(&source, &out, &ALL, 0);
     let rejects = rejects(&out);
-    let expected = ("size_mismatch".to_owned(), "the annotation is of 96x80 pixels, the picture has 96x64".to_owned());
+    let expected = (
+        "size_mismatch".to_owned(),
+        "the annotation is of 96x80 pixels, the picture has 96x64".to_owned(),
+    );
     assert_eq!(rejects.into_iter().collect::<Vec<_>>(), [("bad.jpg".to_owned(), expected)]);
 }
 

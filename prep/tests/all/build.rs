@@ -27,7 +27,10 @@ fn one_two_and_sixteen_threads_and_a_zip_give_the_same_bytes() {
     fs::write_with(&zip, |out| {
         let mut zip = zip::ZipWriter::new(out);
         for (name, bytes) in files.iter().rev() {
-            zip.start_file(format!("top/{}", name.display()), zip::write::SimpleFileOptions::default())?;
+            zip.start_file(
+                format!("top/{}", name.display()),
+                zip::write::SimpleFileOptions::default(),
+            )?;
             std::io::Write::write_all(&mut zip, bytes)?;
         }
         zip.finish()?;
@@ -66,14 +69,18 @@ fn a_second_build_is_up_to_date_and_another_one_needs_force() {
     let before = bytes_of(&out);
     assert!(stdout(&build(&source, &out, &["--jobs", "2"], 0)).contains("up to date"));
     let refused = stderr(&build(&source, &out, &["--padding", "0.5"], 2));
-    assert!(refused.contains("--force") && refused.contains("padding was 0.25, now 0.5"), "{refused}");
+    assert!(
+        refused.contains("--force") && refused.contains("padding was 0.25, now 0.5"),
+        "{refused}"
+    );
     let picture = source.join("images/001.Bird/Bird_00001.jpg");
     fs::write(&picture, b"no longer a bird").expect("write");
     let refused = stderr(&build(&source, &out, &[], 2));
     assert!(refused.contains("--force") && refused.contains("pictures"), "{refused}");
     assert_eq!(bytes_of(&out), before);
     build(&source, &out, &["--force"], 0);
-    let stamp = || std::fs::metadata(out.join("dataset.json")).and_then(|m| m.modified()).expect("time");
+    let stamp =
+        || std::fs::metadata(out.join("dataset.json")).and_then(|m| m.modified()).expect("time");
     let written = stamp();
     assert!(stdout(&build(&source, &out, &["--force"], 0)).contains("up to date"));
     assert_eq!(stamp(), written);
@@ -104,8 +111,12 @@ fn boxes_that_cannot_be_cut_are_rejected_with_the_reason() {
     let out = scratch.path("out");
     // A single pixel is of one colour, which does not matter here.
     let printed = stdout(&build(&scratch.path("source"), &out, &["--min-contrast", "off"], 0));
-    assert!(printed.contains("5 pictures rejected (box_outside 1, empty_box 3, no_box 1)"), "{printed}");
-    let reasons: Vec<_> = rejects(&out).into_iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
+    assert!(
+        printed.contains("5 pictures rejected (box_outside 1, empty_box 3, no_box 1)"),
+        "{printed}"
+    );
+    let reasons: Vec<_> =
+        rejects(&out).into_iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
     assert_eq!(
         reasons,
         [
@@ -155,7 +166,10 @@ fn a_missing_table_names_the_flag_that_does_without() {
     let printed = stdout(&build(&folder, &out, &[], 0));
     assert!(printed.contains("10 pictures of 16x16x3 in 5 classes"), "{printed}");
     let manifest = Dataset::open(&out).expect("open").manifest().clone();
-    assert_eq!((manifest.setting("crop"), manifest.setting("split")), ("center".to_owned(), "draw".to_owned()));
+    assert_eq!(
+        (manifest.setting("crop"), manifest.setting("split")),
+        ("center".to_owned(), "draw".to_owned())
+    );
     let error = stderr(&build(&scratch.path("out"), &scratch.path("x"), &["--format", "cub"], 3));
     assert!(error.contains("holds no images.txt"), "{error}");
 }
@@ -190,7 +204,8 @@ fn wrong_values_are_refused_with_their_flag() {
         (&["--val-fraction", "1.5"], "--val-fraction 1.5"),
         (&["--crop", "none", "--padding", "0.1"], "--padding needs a box"),
     ] {
-        let words: Vec<&str> = ["build", "nowhere", "--out", "never"].iter().chain(words).copied().collect();
+        let words: Vec<&str> =
+            ["build", "nowhere", "--out", "never"].iter().chain(words).copied().collect();
         let output = run(&words);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {}", stderr(&output));
         assert!(stderr(&output).contains(wanted), "{words:?}: {}", stderr(&output));

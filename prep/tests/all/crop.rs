@@ -33,15 +33,27 @@ fn picture(case: &Case) -> Picture {
 
 #[test]
 fn crops_of_drawn_pictures_equal_tensorflow() {
-    let golden: Golden = serde_json::from_slice(include_bytes!("../golden/crop.json")).expect("golden");
+    let golden: Golden =
+        serde_json::from_slice(include_bytes!("../golden/crop.json")).expect("golden");
     let data = include_bytes!("../golden/crop.bin");
     let (mut values, mut differing) = (0, 0);
     for (number, case) in golden.cases.iter().enumerate() {
         let [x, y, width, height] = case.bounding_box;
-        let window = BoundingBox { x, y, width, height }.window(case.padding, case.width, case.height);
+        let window =
+            BoundingBox { x, y, width, height }.window(case.padding, case.width, case.height);
         let [top, left, rows, columns] = case.window;
-        assert_eq!(window, Some(Window { left, top, width: columns, height: rows }), "window of case {number}");
-        let ours = crop_and_resize(&picture(case), window.expect("checked above"), case.size, case.size, Resampling::Area);
+        assert_eq!(
+            window,
+            Some(Window { left, top, width: columns, height: rows }),
+            "window of case {number}"
+        );
+        let ours = crop_and_resize(
+            &picture(case),
+            window.expect("checked above"),
+            case.size,
+            case.size,
+            Resampling::Area,
+        );
         let theirs = &data[case.offset..case.offset + ours.len()];
         let largest = largest_difference(ours.iter().copied(), theirs.iter().copied());
         assert!(largest <= 1.0, "case {number} differs by {largest}");

@@ -48,8 +48,14 @@ fn others(scratch: &Scratch) -> [PathBuf; 3] {
     fs::write(&all, b"A/y.png\n").expect("write");
     let list = ["--size", "2", "--val-list", all.to_str().expect("path")];
     build(&scratch.path("sides"), &scratch.path("paired"), &list, 0);
-    build(&scratch.path("left-out"), &scratch.path("margin"), &["--size", "4", "--margin", "0.5"], 0);
-    let manifest = |name: &str| Dataset::open(&scratch.path(name)).expect("open").manifest().clone();
+    build(
+        &scratch.path("left-out"),
+        &scratch.path("margin"),
+        &["--size", "4", "--margin", "0.5"],
+        0,
+    );
+    let manifest =
+        |name: &str| Dataset::open(&scratch.path(name)).expect("open").manifest().clone();
     assert!(manifest("rejects").files.iter().any(|file| file.name == "rejects-00000.shard"));
     assert!(manifest("paired").paired && manifest("margin").stored == 6);
     ["rejects", "paired", "margin"].map(|name| scratch.path(name))
@@ -111,24 +117,36 @@ fn every_damaged_byte_of_a_part_stops_the_merge_and_its_own_command_mends_it() {
     let count = each_damage(&part, 1, |name, what| {
         let error = shared::cli::one_line(&prep::pipeline::merge(&out, &stop).expect_err(what));
         // A chunk is named by its number.
-        let named = if name == "work.json" { error.contains("work.json") } else { error.contains("chunk 0 is") };
+        let named = if name == "work.json" {
+            error.contains("work.json")
+        } else {
+            error.contains("chunk 0 is")
+        };
         assert!(named && error.contains("part-1-of-1"), "{what}: {error}");
     });
     assert!(bytes_of(&out) == sound);
     println!("{count} damaged files of a part were named");
-    let mut options =
-        prep::pipeline::BuildOptions { size: 2, jobs: 1, part: Some((1, 1)), ..prep::pipeline::BuildOptions::new(&source, &out) };
+    let mut options = prep::pipeline::BuildOptions {
+        size: 2,
+        jobs: 1,
+        part: Some((1, 1)),
+        ..prep::pipeline::BuildOptions::new(&source, &out)
+    };
     let count = each_damage(&part, torture(37, 5), |_, what| {
         prep::pipeline::build(&options, &stop).expect(what);
         assert!(bytes_of(&out) == sound, "{what}");
     });
     println!("{count} damaged parts were mended");
     // The same without parts: the work folder of a killed build is damaged.
-    let (whole, again, work) = (scratch.path("whole"), scratch.path("again"), scratch.path(".again.work.fledge-tmp"));
+    let (whole, again, work) =
+        (scratch.path("whole"), scratch.path("again"), scratch.path(".again.work.fledge-tmp"));
     build(&source, &whole, &["--size", "2"], 0);
     (options.out, options.part) = (again.clone(), None);
     let count = each_damage(&part, torture(97, 11), |_, what| {
-        fs::remove(&work).and_then(|()| fs::remove(&again)).and_then(|()| fs::create_folder(&work)).expect("clear");
+        fs::remove(&work)
+            .and_then(|()| fs::remove(&again))
+            .and_then(|()| fs::create_folder(&work))
+            .expect("clear");
         for (name, bytes) in bytes_of(&part) {
             fs::write_unsynced(work.join(name), &[&bytes]).expect("write");
         }
@@ -152,7 +170,11 @@ fn verify_names_every_damaged_file_and_ends_with_3() {
     }
     let output = run();
     assert_eq!(output.status.code(), Some(3));
-    assert!(stdout(&output).contains("train-00000.shard") && stdout(&output).contains("preview.png"), "{}", stdout(&output));
+    assert!(
+        stdout(&output).contains("train-00000.shard") && stdout(&output).contains("preview.png"),
+        "{}",
+        stdout(&output)
+    );
     fs::remove(out.join("dataset.json")).expect("remove");
     let output = run();
     assert_eq!(output.status.code(), Some(3));
@@ -175,10 +197,16 @@ fn a_data_set_of_version_1_loads() {
     verify(&dir).expect("the golden data set verifies");
     let dataset = Dataset::open(&dir).expect("open");
     let manifest = dataset.manifest();
-    assert_eq!((manifest.version, manifest.size, manifest.channels, manifest.classes.len()), (1, 8, 3, 5));
+    assert_eq!(
+        (manifest.version, manifest.size, manifest.channels, manifest.classes.len()),
+        (1, 8, 3, 5)
+    );
     let (train, val) = (dataset.split("train").expect("train"), dataset.split("val").expect("val"));
     assert_eq!((train.len(), val.len(), train.label(0), val.label(1)), (8, 2, Some(0), Some(2)));
-    let sum: u32 = (0..train.len()).flat_map(|i| train.pixels(i).expect("pixels")).map(|&v| u32::from(v)).sum();
+    let sum: u32 = (0..train.len())
+        .flat_map(|i| train.pixels(i).expect("pixels"))
+        .map(|&v| u32::from(v))
+        .sum();
     assert_eq!(sum, GOLDEN_SUM);
 }
 

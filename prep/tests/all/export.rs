@@ -12,13 +12,16 @@ use shared::picture::{Limits, Picture};
 use shared::testing::Scratch;
 
 fn export(dataset: &Path, out: &Path, more: &[&str], code: i32) -> Output {
-    let output = prep().arg("export").arg(dataset).arg("--out").arg(out).args(more).output().expect("run");
+    let output =
+        prep().arg("export").arg(dataset).arg("--out").arg(out).args(more).output().expect("run");
     assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
     output
 }
 
 fn entry(archive: &Archive, name: &str) -> Vec<u8> {
-    archive.read(archive.find(name.as_bytes()).unwrap_or_else(|| panic!("no {name}")), 1 << 20).expect("read")
+    archive
+        .read(archive.find(name.as_bytes()).unwrap_or_else(|| panic!("no {name}")), 1 << 20)
+        .expect("read")
 }
 
 fn names(archive: &Archive) -> Vec<String> {
@@ -51,7 +54,14 @@ fn one_split_can_be_chosen() {
     let written = names(&Archive::open(scratch.path("val")).expect("open"));
     assert_eq!(written.len(), 4);
     assert!(written.iter().all(|name| name.starts_with("val/")), "{written:?}");
-    let output = run(["export", &out.to_string_lossy(), "--split", "holiday", "--out", &scratch.path("x").to_string_lossy()]);
+    let output = run([
+        "export",
+        &out.to_string_lossy(),
+        "--split",
+        "holiday",
+        "--out",
+        &scratch.path("x").to_string_lossy(),
+    ]);
     assert!(stderr(&output).contains("it has train, val"), "{}", stderr(&output));
     assert!(!scratch.path("x").exists());
 }
@@ -77,16 +87,21 @@ fn stylegan_gets_numbered_pictures_and_their_classes() {
         for name in splits {
             let split = dataset.split(name).expect("split");
             for i in 0..split.len() {
-                let (record, file) = (split.record(i).expect("record"), format!("00000/img{number:08}.png"));
+                let (record, file) =
+                    (split.record(i).expect("record"), format!("00000/img{number:08}.png"));
                 assert_eq!(index["labels"][number], json!([file, record.label.expect("label")]));
                 assert_eq!(index["splits"][&file], *name);
-                let picture = Picture::decode(&entry(&archive, &file), &Limits::default()).expect("decode");
+                let picture =
+                    Picture::decode(&entry(&archive, &file), &Limits::default()).expect("decode");
                 assert_eq!(picture.pixels, record.pixels);
                 number += 1;
             }
         }
         // A picture missing from the list would be trained on without a class.
-        assert_eq!((archive.names().len(), index["labels"].as_array().map(Vec::len)), (number + 1, Some(number)));
+        assert_eq!(
+            (archive.names().len(), index["labels"].as_array().map(Vec::len)),
+            (number + 1, Some(number))
+        );
     }
 }
 
@@ -103,7 +118,11 @@ fn the_stylegan_zip_is_stored_and_always_the_same() {
     assert_eq!(first, second);
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(first)).expect("open");
     let numbers = 0..zip.len();
-    assert!(numbers.into_iter().all(|i| zip.by_index(i).expect("entry").compression() == zip::CompressionMethod::Stored));
+    assert!(
+        numbers.into_iter().all(
+            |i| zip.by_index(i).expect("entry").compression() == zip::CompressionMethod::Stored
+        )
+    );
 }
 
 #[test]
@@ -122,5 +141,8 @@ fn without_classes_the_labels_are_null() {
     assert_eq!(names(&archive), ["00000/img00000000.png", "00000/img00000001.png", "dataset.json"]);
     let index: Value = serde_json::from_slice(&entry(&archive, "dataset.json")).expect("parse");
     assert_eq!(index["labels"], Value::Null);
-    assert_eq!(index["splits"], json!({"00000/img00000000.png": "train", "00000/img00000001.png": "train"}));
+    assert_eq!(
+        index["splits"],
+        json!({"00000/img00000000.png": "train", "00000/img00000001.png": "train"})
+    );
 }

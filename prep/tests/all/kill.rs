@@ -41,7 +41,11 @@ impl Killer {
         loop {
             let mut child = command.spawn().expect("start prep");
             // Half of the kills come near the end, when folders are renamed.
-            let part = if self.draw.below(2) == 0 { self.draw.uniform() * 1.1 } else { 0.7 + self.draw.uniform() * 0.4 };
+            let part = if self.draw.below(2) == 0 {
+                self.draw.uniform() * 1.1
+            } else {
+                0.7 + self.draw.uniform() * 0.4
+            };
             std::thread::sleep(usual.mul_f64(part) + Duration::from_micros(self.draw.below(500)));
             child.kill().expect("kill");
             let status = child.wait().expect("wait");
@@ -59,7 +63,10 @@ impl Killer {
 
     fn report(&self, what: &str) {
         assert!(self.killed > 0, "every command was faster than its kill");
-        println!("{what}: {} kills, {} commands that came to their end", self.killed, self.finished);
+        println!(
+            "{what}: {} kills, {} commands that came to their end",
+            self.killed, self.finished
+        );
     }
 }
 
@@ -70,7 +77,9 @@ fn time(what: impl FnOnce()) -> Duration {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let names = std::fs::read_dir(folder).expect("list").map(|e| e.expect("entry").file_name().to_string_lossy().into_owned());
+    let names = std::fs::read_dir(folder)
+        .expect("list")
+        .map(|e| e.expect("entry").file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.collect();
     names.sort_unstable();
     names
@@ -130,8 +139,13 @@ fn a_killed_replacement_leaves_the_old_data_set_or_the_new_one() {
         let (old, new) = (&wholes[(round + 1) % 2], &wholes[round % 2]);
         let look = || {
             // Between two renames neither has the name: the old one lies beside it.
-            let there = if out.exists() { out.clone() } else { scratch.path(".out.old.fledge-tmp") };
-            assert!(same(&there, old) || same(&there, new), "{} is neither the old nor the new", there.display());
+            let there =
+                if out.exists() { out.clone() } else { scratch.path(".out.old.fledge-tmp") };
+            assert!(
+                same(&there, old) || same(&there, new),
+                "{} is neither the old nor the new",
+                there.display()
+            );
         };
         killer.until_done(command(&["build"], Some(&source), &out, &flags[round % 2]), usual, look);
         build(&source, &out, &flags[round % 2], 0);
@@ -144,7 +158,8 @@ fn a_killed_replacement_leaves_the_old_data_set_or_the_new_one() {
 #[test]
 fn killed_parts_and_a_killed_merge_go_on_to_the_same_bytes() {
     let scratch = Scratch::new("kill-parts");
-    let (source, whole, out, parts) = (scratch.path("drawn"), scratch.path("whole"), scratch.path("out"), scratch.path("parts"));
+    let (source, whole, out, parts) =
+        (scratch.path("drawn"), scratch.path("whole"), scratch.path("out"), scratch.path("parts"));
     synth(&source, PICTURES);
     build(&source, &whole, &[], 0);
     let flags = [["--part", "1/2"], ["--part", "2/2"]];
@@ -154,7 +169,8 @@ fn killed_parts_and_a_killed_merge_go_on_to_the_same_bytes() {
     for part in &flags {
         build(&source, &merged, part, 0);
     }
-    let merge_usual = time(|| assert!(command(&["merge"], None, &merged, &[]).status().expect("run").success()));
+    let merge_usual =
+        time(|| assert!(command(&["merge"], None, &merged, &[]).status().expect("run").success()));
     assert_same(&whole, &merged);
     // Every chunk under its final name is whole.
     let look = || {
@@ -162,7 +178,9 @@ fn killed_parts_and_a_killed_merge_go_on_to_the_same_bytes() {
             return assert_same(&whole, &out);
         }
         let found = if out.exists() { contents(&out) } else { Default::default() };
-        for (path, bytes) in found.iter().filter(|(path, _)| !path.to_string_lossy().ends_with(fs::TEMPORARY_SUFFIX)) {
+        for (path, bytes) in
+            found.iter().filter(|(path, _)| !path.to_string_lossy().ends_with(fs::TEMPORARY_SUFFIX))
+        {
             let twin: PathBuf = parts.join(path.strip_prefix(&out).expect("below"));
             assert!(sound.get(&twin) == Some(bytes), "{} is torn", path.display());
         }
@@ -190,11 +208,15 @@ fn a_killed_export_leaves_nothing_or_all() {
     build(&source, &data, &[], 0);
     for name in ["whole", "whole.zip"] {
         let (whole, out) = (scratch.path(name), scratch.path(&name.replace("whole", "out")));
-        let export = |out: &Path| command(&["export", &data.to_string_lossy(), "--out"], None, out, &[]);
+        let export =
+            |out: &Path| command(&["export", &data.to_string_lossy(), "--out"], None, out, &[]);
         let usual = time(|| assert!(export(&whole).status().expect("run").success()));
         let same = || match whole.is_dir() {
             true => assert_same(&whole, &out),
-            false => assert!(fs::read(&whole).expect("read") == fs::read(&out).expect("read"), "{name} differs"),
+            false => assert!(
+                fs::read(&whole).expect("read") == fs::read(&out).expect("read"),
+                "{name} differs"
+            ),
         };
         let mut killer = Killer::new(name);
         while killer.killed < torture(6, 60) {
@@ -209,7 +231,11 @@ fn a_killed_export_leaves_nothing_or_all() {
             same();
             fs::remove(&out).expect("remove");
         }
-        assert!(names(&scratch).iter().all(|name| !name.ends_with(fs::TEMPORARY_SUFFIX)), "{:?}", names(&scratch));
+        assert!(
+            names(&scratch).iter().all(|name| !name.ends_with(fs::TEMPORARY_SUFFIX)),
+            "{:?}",
+            names(&scratch)
+        );
         killer.report(name);
     }
 }

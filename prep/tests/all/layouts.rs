@@ -5,7 +5,8 @@
 #![cfg(unix)]
 
 use crate::util::drawn::{
-    Files, celeba, cifar, coco, cub, cvat, folders, idx, labelme, npz, pairs, stylegan, table, tar, voc, yolo, zip,
+    Files, celeba, cifar, coco, cub, cvat, folders, idx, labelme, npz, pairs, stylegan, table, tar,
+    voc, yolo, zip,
 };
 use crate::util::{assert_same, build};
 use prep::source::Format;
@@ -24,17 +25,31 @@ struct Case {
 }
 
 fn cases(scratch: &Scratch) -> Vec<Case> {
-    let case = |format, files, flags, classes, counts| Case { format, files, flags, classes, counts };
-    const SHAPES: &[&str] = &["001.Bird", "002.Fish", "003.Flower", "004.Butterfly", "005.Mushroom"];
+    let case =
+        |format, files, flags, classes, counts| Case { format, files, flags, classes, counts };
+    const SHAPES: &[&str] =
+        &["001.Bird", "002.Fish", "003.Flower", "004.Butterfly", "005.Mushroom"];
     const PETS: &[&str] = &["cat", "dog"];
     vec![
-        case(Format::Cub, cub(scratch), &[], SHAPES, &[[3, 1, 0], [3, 1, 0], [3, 1, 0], [3, 1, 0], [4, 0, 0]]),
+        case(
+            Format::Cub,
+            cub(scratch),
+            &[],
+            SHAPES,
+            &[[3, 1, 0], [3, 1, 0], [3, 1, 0], [3, 1, 0], [4, 0, 0]],
+        ),
         case(Format::Folder, folders(), &[], PETS, &[[6, 2, 0], [2, 2, 0]]),
         case(Format::Voc, voc(), &["--padding", "0"], PETS, &[[2, 1, 0], [6, 3, 0]]),
         case(Format::Coco, coco(), &[], PETS, &[[3, 2, 0], [3, 1, 0]]),
         case(Format::Table, table(), &["--resample", "lanczos"], PETS, &[[2, 1, 2], [1, 2, 1]]),
         case(Format::Idx, idx(), &[], &["0", "1", "2"], &[[3, 1, 0], [3, 1, 0], [3, 1, 0]]),
-        case(Format::Cifar, cifar(), &["--margin", "0.25"], &["airplane", "bird"], &[[5, 2, 0], [4, 1, 0]]),
+        case(
+            Format::Cifar,
+            cifar(),
+            &["--margin", "0.25"],
+            &["airplane", "bird"],
+            &[[5, 2, 0], [4, 1, 0]],
+        ),
         case(Format::Stylegan, stylegan(), &["--crop", "pad"], PETS, &[[3, 1, 0], [3, 1, 0]]),
         case(Format::Pairs, pairs(), &[], &[], &[[5, 2, 0]]),
         case(Format::Yolo, yolo(), &[], PETS, &[[3, 2, 0], [3, 1, 0]]),
@@ -67,12 +82,15 @@ fn every_layout_gives_the_same_bytes_for_any_threads_order_and_packing() {
             path
         };
         let (one, other) = (folder("one"), folder("other"));
-        let (zipped, tarred) = (scratch.path(&format!("{name}.zip")), scratch.path(&format!("{name}.tar")));
+        let (zipped, tarred) =
+            (scratch.path(&format!("{name}.zip")), scratch.path(&format!("{name}.tar")));
         fs::write(&zipped, &zip(&files, &shuffled())).expect("write");
         fs::write(&tarred, &tar(&files, &shuffled())).expect("write");
         let wanted = scratch.path(&format!("{name}-wanted"));
         build(&one, &wanted, &[&["--jobs", "1"], flags].concat(), 0);
-        for (source, jobs) in [(&one, "2"), (&one, "16"), (&other, "2"), (&zipped, "2"), (&tarred, "16")] {
+        for (source, jobs) in
+            [(&one, "2"), (&one, "16"), (&other, "2"), (&zipped, "2"), (&tarred, "16")]
+        {
             let out = scratch.path(&format!("{name}-out"));
             build(source, &out, &[&["--jobs", jobs], flags].concat(), 0);
             assert_same(&wanted, &out);
@@ -84,7 +102,11 @@ fn every_layout_gives_the_same_bytes_for_any_threads_order_and_packing() {
             (&*manifest.format, &manifest.classes[..]),
             (name, &classes.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>()[..])
         );
-        assert_eq!((manifest.paired, manifest.rejects.values().sum::<u64>()), (format == Format::Pairs, 0), "{name}");
+        assert_eq!(
+            (manifest.paired, manifest.rejects.values().sum::<u64>()),
+            (format == Format::Pairs, 0),
+            "{name}"
+        );
         let mut found = vec![[0; 3]; counts.len()];
         for (number, split) in ["train", "val", "test"].into_iter().enumerate() {
             let Ok(split) = dataset.split(split) else { continue };

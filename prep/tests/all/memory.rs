@@ -32,9 +32,12 @@ fn peak(source: &Path, out: &Path, more: &[&str]) -> u64 {
     let mut most = 0;
     loop {
         // The high-water mark never falls, so that only the last few milliseconds are missed.
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.trim().parse::<u64>().ok());
+        let kib = line
+            .and_then(|line| line.trim().strip_suffix(" kB"))
+            .and_then(|kib| kib.trim().parse::<u64>().ok());
         most = most.max(kib.unwrap_or(0));
         if let Some(status) = child.try_wait().expect("wait") {
             assert!(status.success());
@@ -48,11 +51,16 @@ fn peak(source: &Path, out: &Path, more: &[&str]) -> u64 {
 /// decoding does not depend on the content.
 fn progressive() -> Vec<u8> {
     let mut file = b"\xff\xd8".to_vec();
-    let segment = |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
+    let segment = |marker: u8, body: &[u8]| {
+        [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat()
+    };
     file.extend(segment(0xdb, &[&[0u8][..], &[1; 64]].concat()));
     let extents = [(HEIGHT as u16).to_be_bytes(), (WIDTH as u16).to_be_bytes()].concat();
     // The chroma channels have a quarter of the samples, as in cameras' files.
-    file.extend(segment(0xc2, &[&[8][..], &extents, &[3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]].concat()));
+    file.extend(segment(
+        0xc2,
+        &[&[8][..], &extents, &[3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]].concat(),
+    ));
     // One code of one bit: a DC difference of size 0.
     file.extend(segment(0xc4, &[&[0x00, 1][..], &[0; 15], &[0]].concat()));
     let blocks = WIDTH.div_ceil(16) * HEIGHT.div_ceil(16) * 6;
@@ -70,7 +78,8 @@ fn png(color: ExtendedColorType, bytes: usize) -> Vec<u8> {
     let row: Vec<u8> = (0..WIDTH as usize * bytes).map(|i| (i / bytes / 24) as u8).collect();
     let pixels = row.repeat(HEIGHT as usize);
     let mut file = Vec::new();
-    let (quick, plain) = (image::codecs::png::CompressionType::Fast, image::codecs::png::FilterType::NoFilter);
+    let (quick, plain) =
+        (image::codecs::png::CompressionType::Fast, image::codecs::png::FilterType::NoFilter);
     let encoder = image::codecs::png::PngEncoder::new_with_quality(&mut file, quick, plain);
     encoder.write_image(&pixels, WIDTH, HEIGHT, color).expect("encode");
     file

@@ -48,7 +48,10 @@ fn records(out: &Path, more: &[&str]) -> (u64, Vec<String>) {
     fs::remove(out).expect("remove");
     build(&source, out, more, 0);
     let total = counts(&open(out)).iter().map(|(_, n)| n).sum();
-    (total, rejects(out).into_iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect())
+    (
+        total,
+        rejects(out).into_iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect(),
+    )
 }
 
 #[test]
@@ -83,18 +86,29 @@ fn filters_leave_out_with_the_reason_and_the_value() {
     assert_eq!(records(&out, &[]).1, ["tall.png aspect"]);
     assert_eq!(rejects(&out)["tall.png"].1, "9.75, outside 0.2 to 4");
     assert_eq!(records(&out, &["--min-side", "5"]).1, ["tall.png aspect", "tiny.png small_side"]);
-    assert_eq!(records(&out, &["--aspect", "off", "--min-box-area", "0.05"]).1, ["tiny.png small_box"]);
+    assert_eq!(
+        records(&out, &["--aspect", "off", "--min-box-area", "0.05"]).1,
+        ["tiny.png small_box"]
+    );
     let (kept, names) = records(&out, &["--max-intruder", "0.2", "--aspect", "off"]);
     assert_eq!((kept, names), (5, vec!["near.png intruder".to_owned()]), "both objects of it");
     // A class that is not selected intrudes all the same.
-    assert_eq!(records(&out, &["--max-intruder", "0.2", "--classes", "cat", "--aspect", "off"]).1, ["near.png intruder"]);
+    assert_eq!(
+        records(&out, &["--max-intruder", "0.2", "--classes", "cat", "--aspect", "off"]).1,
+        ["near.png intruder"]
+    );
 }
 
 #[test]
 fn nothing_is_left_when_every_picture_is_left_out() {
     let scratch = Scratch::new("none");
     boxed(&scratch.path("source"));
-    let error = stderr(&build(&scratch.path("source"), &scratch.path("out"), &["--min-sharpness", "1e6"], 3));
+    let error = stderr(&build(
+        &scratch.path("source"),
+        &scratch.path("out"),
+        &["--min-sharpness", "1e6"],
+        3,
+    ));
     assert!(error.contains("no picture for training") && error.contains("blurred"), "{error}");
     assert!(!scratch.path("out").exists());
 }
@@ -105,8 +119,13 @@ fn a_dry_run_tries_every_filter_and_writes_nothing() {
     boxed(&scratch.path("source"));
     let table = stdout(&build(&scratch.path("source"), &scratch.path("out"), &["--dry-run"], 0));
     assert!(table.contains("5 pictures would give 6 (train 5, val 0, test 1)"), "{table}");
-    let line =
-        |word: &str| table.lines().find(|line| line.contains(word)).unwrap_or_else(|| panic!("{word}: {table}")).to_owned();
+    let line = |word: &str| {
+        table
+            .lines()
+            .find(|line| line.contains(word))
+            .unwrap_or_else(|| panic!("{word}: {table}"))
+            .to_owned()
+    };
     assert!(line("--aspect 0.2:4 ").contains("1  tall.png (9.75, outside 0.2 to 4)"), "{table}");
     assert!(line("--min-side 8 (off)").contains("tiny.png (4, below 8)"), "{table}");
     assert!(line("--max-intruder 0.1 (off)").contains("near.png"), "{table}");
@@ -122,7 +141,10 @@ fn a_margin_stores_more_and_shows_the_middle() {
     build(&scratch.path("source"), &out, &["--crop", "shorter-side"], 0);
     let dataset = open(&out);
     let manifest = dataset.manifest();
-    assert_eq!((manifest.size, manifest.stored, manifest.setting("margin")), (16, 20, "0.25".to_owned()));
+    assert_eq!(
+        (manifest.size, manifest.stored, manifest.setting("margin")),
+        (16, 20, "0.25".to_owned())
+    );
     let train = dataset.split("train").expect("train");
     assert_eq!((train.room(), train.pixels(0).expect("pixels").len()), (4, 20 * 20 * 3));
     let (stored, shown) = (train.pixels(0).expect("pixels"), train.picture(0).expect("picture"));
@@ -161,8 +183,23 @@ fn bars_and_transparency_take_the_background_and_grey_takes_one_channel() {
     let grey = scratch.path("grey");
     build(&folder, &grey, &["--channels", "1", "--background", "black", "--val-fraction", "0"], 0);
     let dataset = open(&grey);
-    assert_eq!((dataset.manifest().channels, dataset.split("train").expect("train").pixels(0).expect("pixels").len()), (1, 256));
-    assert!(prep().args(["show", "--out"]).arg(scratch.path("grey.png")).arg(&grey).output().expect("run").status.success());
+    assert_eq!(
+        (
+            dataset.manifest().channels,
+            dataset.split("train").expect("train").pixels(0).expect("pixels").len()
+        ),
+        (1, 256)
+    );
+    assert!(
+        prep()
+            .args(["show", "--out"])
+            .arg(scratch.path("grey.png"))
+            .arg(&grey)
+            .output()
+            .expect("run")
+            .status
+            .success()
+    );
 }
 
 #[test]
@@ -173,8 +210,11 @@ fn several_sources_are_joined_by_the_names_of_their_classes() {
     for (class, count) in [("dog", 3), ("bird", 2)] {
         fs::create_folder(folders.join(class)).expect("make folder");
         for i in 0..count {
-            fs::write(folders.join(class).join(format!("{i}.png")), &gradient(30 + i, 20).to_png().expect("encode"))
-                .expect("write");
+            fs::write(
+                folders.join(class).join(format!("{i}.png")),
+                &gradient(30 + i, 20).to_png().expect("encode"),
+            )
+            .expect("write");
         }
     }
     let out = scratch.path("out");
@@ -193,7 +233,8 @@ fn several_sources_are_joined_by_the_names_of_their_classes() {
     let labels: Vec<_> = (0..train.len()).map(|i| train.label(i)).collect();
     // A picture of several classes has none.
     assert_eq!(labels[labels.len() - 5..], [Some(2), Some(2), Some(1), Some(1), Some(1)]);
-    let mut numbers: Vec<u64> = (0..train.len()).map(|i| train.record(i).expect("record").source & 0xffff_ffff).collect();
+    let mut numbers: Vec<u64> =
+        (0..train.len()).map(|i| train.record(i).expect("record").source & 0xffff_ffff).collect();
     numbers.dedup();
     assert_eq!(numbers.len(), train.len(), "every picture has a number of its own: {numbers:?}");
 }
@@ -217,7 +258,8 @@ fn pairs_are_stored_beside_each_other_or_one_of_them_is_taken() {
     let picture = dataset.split("train").expect("train").picture(1).expect("picture");
     assert_eq!((picture.width, picture.height), (32, 16));
     let limits = Limits::default();
-    let source = Picture::decode(&fs::read(folder.join("1.png")).expect("read"), &limits).expect("decode");
+    let source =
+        Picture::decode(&fs::read(folder.join("1.png")).expect("read"), &limits).expect("decode");
     let last = |p: &Picture| p.pixels[p.stride() - 3..][..3].to_vec();
     assert!(last(&picture).iter().zip(last(&source)).all(|(a, b)| a.abs_diff(b) < 12));
     let one = scratch.path("one");
@@ -228,7 +270,8 @@ fn pairs_are_stored_beside_each_other_or_one_of_them_is_taken() {
     assert_eq!(right.pixels[..48], picture.pixels[48..96], "the right half, cut alike");
     let refused = stderr(&build(&folder, &scratch.path("x"), &["--side", "a"], 2));
     assert!(refused.contains("no pairs"), "{refused}");
-    let refused = stderr(&build(&folder, &scratch.path("x"), &["--format", "pairs", "--crop", "bbox"], 2));
+    let refused =
+        stderr(&build(&folder, &scratch.path("x"), &["--format", "pairs", "--crop", "bbox"], 2));
     assert!(refused.contains("--crop"), "{refused}");
 }
 
@@ -240,19 +283,33 @@ fn sheets_show_rejects_and_crops() {
     build(&source, &out, &["--min-side", "5"], 0);
     let show = |words: &[&str], png: &str| {
         let path: PathBuf = scratch.path(png);
-        let output = prep().arg("show").arg(&out).args(words).arg("--out").arg(&path).output().expect("run");
+        let output =
+            prep().arg("show").arg(&out).args(words).arg("--out").arg(&path).output().expect("run");
         assert!(output.status.success(), "{}", stderr(&output));
         Picture::decode(&fs::read(&path).expect("read"), &Limits::default()).expect("decode")
     };
     let rejected = show(&["--rejects"], "rejects.png");
-    assert!(rejected.width > 2 * 130, "two cells wide enough for their reasons: {}", rejected.width);
-    let crops = show(&["--crops", source.to_str().expect("path"), "-n", "5", "--columns", "2"], "crops.png");
+    assert!(
+        rejected.width > 2 * 130,
+        "two cells wide enough for their reasons: {}",
+        rejected.width
+    );
+    let crops = show(
+        &["--crops", source.to_str().expect("path"), "-n", "5", "--columns", "2"],
+        "crops.png",
+    );
     let holds = |color: [u8; 3]| crops.pixels.as_chunks::<3>().0.contains(&color);
     assert!(holds([230, 40, 40]) && holds([20, 190, 60]), "boxes in red, windows in green");
     // A data set of an older version does not record enough.
     let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/dataset-v1");
     synth(&scratch.path("drawn"), 10);
-    let output =
-        prep().arg("show").arg(&old).arg("--crops").arg(scratch.path("drawn")).arg("--out").arg(scratch.path("x.png")).output();
+    let output = prep()
+        .arg("show")
+        .arg(&old)
+        .arg("--crops")
+        .arg(scratch.path("drawn"))
+        .arg("--out")
+        .arg(scratch.path("x.png"))
+        .output();
     assert_eq!(output.expect("run").status.code(), Some(2));
 }

@@ -27,7 +27,12 @@ fn a_build_succeeds_wherever_its_outputs_go() {
     build(&source, &whole, &[], 0);
     let start = |name: &str| {
         let mut command = prep();
-        command.arg("build").arg(&source).arg("--out").arg(scratch.path(name)).args(["--size", "16"]);
+        command
+            .arg("build")
+            .arg(&source)
+            .arg("--out")
+            .arg(scratch.path(name))
+            .args(["--size", "16"]);
         command
     };
     type Open = fn() -> Stdio;
@@ -55,7 +60,9 @@ fn a_result_that_is_nowhere_else_is_an_error_where_it_is_lost_and_none_where_nob
     let (source, data) = (scratch.path("drawn"), scratch.path("data"));
     synth(&source, 40);
     build(&source, &data, &[], 0);
-    let show = |output: Stdio| prep().arg("show").arg(&data).stdout(output).stderr(Stdio::piped()).output().expect("run");
+    let show = |output: Stdio| {
+        prep().arg("show").arg(&data).stdout(output).stderr(Stdio::piped()).output().expect("run")
+    };
     assert_eq!(show(closed()).status.code(), Some(0));
     if Path::new("/dev/full").exists() {
         let output = show(full());

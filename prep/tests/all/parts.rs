@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::util::{Source, assert_same, build, bytes_of, caught, gradient, prep, rejects, stderr, stdout, synth};
+use crate::util::{
+    Source, assert_same, build, bytes_of, caught, gradient, prep, rejects, stderr, stdout, synth,
+};
 use shared::dataset::Dataset;
 use shared::testing::Scratch;
 use shared::{fs, testing};
@@ -74,7 +76,8 @@ fn a_build_goes_on_with_what_is_whole_and_sound() {
     });
     assert!(some.contains("688 of 1200 pictures were prepared before"), "{some}");
     assert_same(&whole, &out);
-    let none = lay(&|files| files.get_mut(std::path::Path::new("work.json")).expect("work")[30] ^= 1);
+    let none =
+        lay(&|files| files.get_mut(std::path::Path::new("work.json")).expect("work")[30] ^= 1);
     assert!(!none.contains("prepared before"), "{none}");
     assert_same(&whole, &out);
     assert!(!work.exists());
@@ -131,9 +134,12 @@ fn near_duplicates_do_not_straddle_a_drawn_split_and_are_left_out_on_request() {
         let bytes = drawn(i);
         fs::write(folder.join(format!("{i:02}-a.png")), &bytes).expect("write");
         // The same picture a little lighter, and an identical one.
-        let mut near = shared::picture::Picture::decode(&bytes, &shared::picture::Limits::default()).expect("decode");
+        let mut near =
+            shared::picture::Picture::decode(&bytes, &shared::picture::Limits::default())
+                .expect("decode");
         near.pixels.iter_mut().for_each(|v| *v = *v / 8 * 7 + 20);
-        fs::write(folder.join(format!("{i:02}-b.png")), &near.to_png().expect("encode")).expect("write");
+        fs::write(folder.join(format!("{i:02}-b.png")), &near.to_png().expect("encode"))
+            .expect("write");
         if i < 3 {
             fs::write(folder.join(format!("{i:02}-c.png")), &bytes).expect("write");
         }
@@ -145,7 +151,11 @@ fn near_duplicates_do_not_straddle_a_drawn_split_and_are_left_out_on_request() {
     let straddling = dataset.manifest().rejects["straddles_split"];
     assert!(straddling > 5, "{printed}");
     let all = rejects(&out);
-    assert!(all.values().all(|(reason, value)| reason == "straddles_split" && value.contains("bits from")), "{all:?}");
+    assert!(
+        all.values()
+            .all(|(reason, value)| reason == "straddles_split" && value.contains("bits from")),
+        "{all:?}"
+    );
     let numbers = |split: &str| {
         let split = dataset.split(split).expect("split");
         (0..split.len()).map(|i| split.record(i).expect("record").source).collect::<Vec<_>>()
@@ -172,16 +182,28 @@ fn more_pictures_than_can_wait_in_memory_give_the_same_bytes() {
             fs::write(folder.join(format!("{i:03}-same.png")), &drawn(i)).expect("write");
         }
     }
-    fs::write(folder.join("050-blank.png"), &shared::picture::Picture::filled(9, 9, 3, 7).to_png().expect("encode"))
-        .expect("write");
+    fs::write(
+        folder.join("050-blank.png"),
+        &shared::picture::Picture::filled(9, 9, 3, 7).to_png().expect("encode"),
+    )
+    .expect("write");
     // 16 MiB hold 85 pictures of 256×256; with --near-duplicates all wait, without it those for
     // training are written at once.
     let flags = ["--size", "256", "--val-fraction", "0"];
     let (plain, distinct) = (scratch.path("plain"), scratch.path("distinct"));
     build(&folder, &distinct, &[&flags[..], &["--near-duplicates", "0"]].concat(), 0);
     let left_out = rejects(&distinct);
-    let reasons: Vec<_> = left_out.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
-    assert_eq!(reasons, ["000.png near_duplicate", "040.png near_duplicate", "050-blank.png blank", "080.png near_duplicate"]);
+    let reasons: Vec<_> =
+        left_out.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
+    assert_eq!(
+        reasons,
+        [
+            "000.png near_duplicate",
+            "040.png near_duplicate",
+            "050-blank.png blank",
+            "080.png near_duplicate"
+        ]
+    );
     // The same without those three files, and no waiting.
     for i in [0, 40, 80] {
         fs::remove(folder.join(format!("{i:03}.png"))).expect("remove");
@@ -197,7 +219,13 @@ fn more_pictures_than_can_wait_in_memory_give_the_same_bytes() {
     // A random split in which most wait: nothing is lost, and all are in the right split.
     let drawn = scratch.path("drawn");
     build(&folder, &drawn, &["--size", "256", "--val-fraction", "0.9"], 0);
-    let counts: Vec<u64> = Dataset::open(&drawn).expect("open").manifest().splits.iter().map(|split| split.records).collect();
+    let counts: Vec<u64> = Dataset::open(&drawn)
+        .expect("open")
+        .manifest()
+        .splits
+        .iter()
+        .map(|split| split.records)
+        .collect();
     assert!(counts[1] > 85 && counts[0] + counts[1] == 120, "{counts:?}");
     assert!(prep().arg("verify").arg(&drawn).output().expect("run").status.success());
 }
@@ -216,16 +244,21 @@ fn a_list_names_the_pictures_for_measuring() {
     build(&scratch.path("source"), &scratch.path("out"), &["--val-list", list], 0);
     let dataset = Dataset::open(&scratch.path("out")).expect("open");
     let val = dataset.split("val").expect("val");
-    assert_eq!((0..val.len()).map(|i| val.record(i).expect("record").source).collect::<Vec<_>>(), [2, 5]);
+    assert_eq!(
+        (0..val.len()).map(|i| val.record(i).expect("record").source).collect::<Vec<_>>(),
+        [2, 5]
+    );
     fs::write(list, b"images/9.png\n").expect("write");
-    let error = stderr(&build(&scratch.path("source"), &scratch.path("x"), &["--val-list", list], 2));
+    let error =
+        stderr(&build(&scratch.path("source"), &scratch.path("x"), &["--val-list", list], 2));
     assert!(error.contains("images/9.png"), "{error}");
 }
 
 #[test]
 fn a_second_process_on_one_folder_is_refused_and_a_killed_one_is_no_owner() {
     let scratch = Scratch::new("owner");
-    let (source, out, lock) = (scratch.path("drawn"), scratch.path("out"), scratch.path(".out.lock.fledge-tmp"));
+    let (source, out, lock) =
+        (scratch.path("drawn"), scratch.path("out"), scratch.path(".out.lock.fledge-tmp"));
     synth(&source, 1500);
     let mut command = prep();
     command.arg("build").arg(&source).arg("--out").arg(&out).args(["--size", "16", "--jobs", "1"]);

@@ -31,7 +31,8 @@ fn a_folder_of_full_size_birds_is_read_without_rejects() {
 }
 
 /// Name, flags, layout, size and channels, pictures of each split, classes.
-type Collection = (&'static str, &'static [&'static str], &'static str, (u32, u32), &'static [u64], usize);
+type Collection =
+    (&'static str, &'static [&'static str], &'static str, (u32, u32), &'static [u64], usize);
 
 #[test]
 fn collections_of_every_kind_are_read_without_flags() {
@@ -42,17 +43,41 @@ fn collections_of_every_kind_are_read_without_flags() {
         ("raccoon-voc", &[], "voc", (64, 3), &[56, 8], 1),
         ("rgba-thumbnails", &[], "folder", (64, 3), &[26, 4], 0),
         ("maps-512x256.zip", &[], "folder", (64, 3), &[240, 60], 0),
-        ("maps-512x256.zip", &["--format", "pairs", "--size", "128"], "pairs", (128, 3), &[240, 60], 0),
+        (
+            "maps-512x256.zip",
+            &["--format", "pairs", "--size", "128"],
+            "pairs",
+            (128, 3),
+            &[240, 60],
+            0,
+        ),
     ];
-    for (number, (name, flags, layout, (size, channels), records, classes)) in kinds.into_iter().enumerate() {
+    for (number, (name, flags, layout, (size, channels), records, classes)) in
+        kinds.into_iter().enumerate()
+    {
         let Some(source) = real_data(name) else { continue };
         let out = scratch.path(&number.to_string());
-        let built = prep().arg("build").arg(source).arg("--out").arg(&out).args(flags).output().expect("run");
+        let built = prep()
+            .arg("build")
+            .arg(source)
+            .arg("--out")
+            .arg(&out)
+            .args(flags)
+            .output()
+            .expect("run");
         assert!(built.status.success(), "{name}: {}", stderr(&built));
         let dataset = Dataset::open(&out).expect("open");
         let manifest = dataset.manifest();
-        assert_eq!((manifest.format.as_str(), manifest.size, manifest.channels), (layout, size, channels), "{name}");
-        assert_eq!(manifest.splits.iter().map(|split| split.records).collect::<Vec<_>>(), records, "{name}");
+        assert_eq!(
+            (manifest.format.as_str(), manifest.size, manifest.channels),
+            (layout, size, channels),
+            "{name}"
+        );
+        assert_eq!(
+            manifest.splits.iter().map(|split| split.records).collect::<Vec<_>>(),
+            records,
+            "{name}"
+        );
         assert_eq!(manifest.classes.len(), classes, "{name}");
         assert!(manifest.rejects.values().all(|&n| n == 0), "{name}: {:?}", manifest.rejects);
     }

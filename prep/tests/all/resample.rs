@@ -33,7 +33,8 @@ impl Case {
 
 #[test]
 fn every_byte_equals_pillows_and_tensorflows() {
-    let golden: Golden = serde_json::from_slice(include_bytes!("../golden/resample.json")).expect("golden");
+    let golden: Golden =
+        serde_json::from_slice(include_bytes!("../golden/resample.json")).expect("golden");
     let data = include_bytes!("../golden/resample.bin");
     let mut values = 0;
     for case in &golden.cases {

@@ -19,8 +19,11 @@ pub(crate) fn drawn(i: usize) -> Vec<u8> {
     let blocks: Vec<u8> = (0..192).map(|_| stream.below(256) as u8).collect();
     let (width, height) = (24 + i as u32 % 5, 24);
     let at = |x: u32, y: u32, c: usize| blocks[((y / 3 * 8 + x / 4) as usize * 3 + c) % 192];
-    let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (x, y, c))));
-    Picture { width, height, channels: 3, pixels: pixels.map(|(x, y, c)| at(x, y, c)).collect() }.to_png().expect("encode")
+    let pixels =
+        (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |c| (x, y, c))));
+    Picture { width, height, channels: 3, pixels: pixels.map(|(x, y, c)| at(x, y, c)).collect() }
+        .to_png()
+        .expect("encode")
 }
 
 /// Drawn pictures by these names.
@@ -36,7 +39,10 @@ pub(crate) fn with(mut files: Files, name: &str, bytes: impl Into<Vec<u8>>) -> F
 pub(crate) fn cub(scratch: &Scratch) -> Files {
     let folder = scratch.path("drawn");
     synth(&folder, 20);
-    bytes_of(&folder).into_iter().map(|(name, bytes)| (name.to_string_lossy().into_owned(), bytes)).collect()
+    bytes_of(&folder)
+        .into_iter()
+        .map(|(name, bytes)| (name.to_string_lossy().into_owned(), bytes))
+        .collect()
 }
 
 /// 12 pictures in two classes and two splits.
@@ -55,7 +61,8 @@ pub(crate) fn voc() -> Files {
             )
         };
         // Every third picture has two objects.
-        let objects = object("dog", 1 + i) + &if i % 3 == 0 { object("cat", 5) } else { String::new() };
+        let objects =
+            object("dog", 1 + i) + &if i % 3 == 0 { object("cat", 5) } else { String::new() };
         let text = format!("<annotation><filename>{i:03}.png</filename>{objects}</annotation>");
         files = with(files, &format!("VOC/Annotations/{i:03}.xml"), text);
     }
@@ -78,7 +85,9 @@ pub(crate) fn coco() -> Files {
             );
         }
         let categories = "{\"id\":1,\"name\":\"cat\"},{\"id\":2,\"name\":\"dog\"}";
-        let text = format!("{{\"images\":[{images}],\"annotations\":[{annotations}],\"categories\":[{categories}]}}");
+        let text = format!(
+            "{{\"images\":[{images}],\"annotations\":[{annotations}],\"categories\":[{categories}]}}"
+        );
         files = with(files, &format!("annotations/instances_{part}2017.json"), text);
     }
     files
@@ -87,7 +96,13 @@ pub(crate) fn coco() -> Files {
 pub(crate) fn table() -> Files {
     let mut text = "file_name,label,x,y,width,height,split\n".to_owned();
     for i in 0..9 {
-        let _ = writeln!(text, "images/{i}.png,{},2,3,{},12,{}", ["cat", "dog"][i % 2], 9 + i, ["train", "val", "test"][i / 3]);
+        let _ = writeln!(
+            text,
+            "images/{i}.png,{},2,3,{},12,{}",
+            ["cat", "dog"][i % 2],
+            9 + i,
+            ["train", "val", "test"][i / 3]
+        );
     }
     with(named((0..9).map(|i| format!("images/{i}.png"))), "metadata.csv", text)
 }
@@ -119,7 +134,9 @@ pub(crate) fn idx() -> Files {
 pub(crate) fn cifar() -> Files {
     let records = |count: usize, seed: u64| -> Vec<u8> {
         let mut stream = shared::rng::stream(seed, "layouts test cifar", 0);
-        let mut record = |i: usize| [vec![(i % 2) as u8], (0..3072).map(|_| stream.below(256) as u8).collect()].concat();
+        let mut record = |i: usize| {
+            [vec![(i % 2) as u8], (0..3072).map(|_| stream.below(256) as u8).collect()].concat()
+        };
         (0..count).flat_map(&mut record).collect()
     };
     let files = with(Files::new(), "c/data_batch_1.bin", records(5, 1));
@@ -130,8 +147,13 @@ pub(crate) fn cifar() -> Files {
 pub(crate) fn stylegan() -> Files {
     let name = |i: usize| format!("00000/img{i:08}.png");
     let labels: Vec<String> = (0..8).map(|i| format!("[\"{}\",{}]", name(i), i % 2)).collect();
-    let splits: Vec<String> = (0..8).map(|i| format!("\"{}\":\"{}\"", name(i), ["train", "val"][i / 6])).collect();
-    let text = format!("{{\"labels\":[{}],\"classes\":[\"cat\",\"dog\"],\"splits\":{{{}}}}}", labels.join(","), splits.join(","));
+    let splits: Vec<String> =
+        (0..8).map(|i| format!("\"{}\":\"{}\"", name(i), ["train", "val"][i / 6])).collect();
+    let text = format!(
+        "{{\"labels\":[{}],\"classes\":[\"cat\",\"dog\"],\"splits\":{{{}}}}}",
+        labels.join(","),
+        splits.join(",")
+    );
     with(named((0..8).map(name)), "dataset.json", text)
 }
 
@@ -156,17 +178,21 @@ pub(crate) fn yolo() -> Files {
 }
 
 pub(crate) fn celeba() -> Files {
-    let lines = |of: fn(usize) -> String| (0..9).map(|i| format!("{i:06}.png {}\n", of(i))).collect::<String>();
+    let lines = |of: fn(usize) -> String| {
+        (0..9).map(|i| format!("{i:06}.png {}\n", of(i))).collect::<String>()
+    };
     let files = named((0..9).map(|i| format!("img/{i:06}.png")));
     let files = with(files, "Anno/identity_CelebA.txt", lines(|i| (7 + i % 2).to_string()));
-    let boxes = format!("9\nimage_id x_1 y_1 width height\n{}", lines(|i| format!("2 3 {} 12", 9 + i)));
+    let boxes =
+        format!("9\nimage_id x_1 y_1 width height\n{}", lines(|i| format!("2 3 {} 12", 9 + i)));
     let files = with(files, "Anno/list_bbox_celeba.txt", boxes);
     with(files, "Eval/list_eval_partition.txt", lines(|i| (i / 3).to_string()))
 }
 
 pub(crate) fn cvat() -> Files {
     let image = |i: usize| {
-        let (subset, class, right) = (["Train", "Validation"][i / 6], ["cat", "dog"][i % 2], 12 + i);
+        let (subset, class, right) =
+            (["Train", "Validation"][i / 6], ["cat", "dog"][i % 2], 12 + i);
         format!(
             "<image id=\"{i}\" name=\"{i}.png\" width=\"{}\" height=\"24\" subset=\"{subset}\">\
              <box label=\"{class}\" xtl=\"2\" ytl=\"3\" xbr=\"{right}\" ybr=\"15\"></box></image>",
@@ -194,7 +220,9 @@ pub(crate) fn labelme() -> Files {
 
 /// Arrays of NumPy: pictures and their classes.
 pub(crate) fn npz() -> Files {
-    let array = |kind: &str, shape: &[usize], bytes: &[u8]| [&shared::npy::header(kind, shape), bytes].concat();
+    let array = |kind: &str, shape: &[usize], bytes: &[u8]| {
+        [&shared::npy::header(kind, shape), bytes].concat()
+    };
     let mut stream = shared::rng::stream(1, "layouts test npz", 0);
     let pixels: Vec<u8> = (0..9 * 12 * 12 * 3).map(|_| stream.below(256) as u8).collect();
     let classes: Vec<u8> = (0..9u64).flat_map(|i| (i % 3).to_le_bytes()).collect();

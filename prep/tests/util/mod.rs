@@ -1,5 +1,9 @@
 //! The harness of all test programs: drawn sources, the real binary, comparing folders.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test program uses its own part of the harness")]
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test program uses its own part of the harness"
+)]
 
 pub(crate) mod drawn;
 
@@ -32,14 +36,26 @@ pub(crate) fn stdout(output: &Output) -> String {
 /// `prep build SOURCE --out OUT` with more words, at 16×16 by default; asserts the exit code.
 pub(crate) fn build(source: &Path, out: &Path, more: &[&str], code: i32) -> Output {
     let size: &[&str] = if more.contains(&"--size") { &[] } else { &["--size", "16"] };
-    let output = prep().arg("build").arg(source).arg("--out").arg(out).args(size).args(more).output().expect("run prep");
+    let output = prep()
+        .arg("build")
+        .arg(source)
+        .arg("--out")
+        .arg(out)
+        .args(size)
+        .args(more)
+        .output()
+        .expect("run prep");
     assert_eq!(output.status.code(), Some(code), "{}{}", stdout(&output), stderr(&output));
     output
 }
 
 /// A drawn source of `count` pictures.
 pub(crate) fn synth(out: &Path, count: usize) {
-    let output = prep().args(["synth", "-n", &count.to_string(), "--out"]).arg(out).output().expect("run prep");
+    let output = prep()
+        .args(["synth", "-n", &count.to_string(), "--out"])
+        .arg(out)
+        .output()
+        .expect("run prep");
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
@@ -103,22 +119,29 @@ pub(crate) fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// The contents by relative name, for comparing two folders.
 pub(crate) fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    contents(folder).into_iter().map(|(path, bytes)| (path.strip_prefix(folder).expect("below").to_owned(), bytes)).collect()
+    contents(folder)
+        .into_iter()
+        .map(|(path, bytes)| (path.strip_prefix(folder).expect("below").to_owned(), bytes))
+        .collect()
 }
 
 pub(crate) fn assert_same(a: &Path, b: &Path) {
     let (a, b) = (bytes_of(a), bytes_of(b));
     assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>());
-    let differing: Vec<_> = a.iter().filter(|(name, bytes)| b[*name] != **bytes).map(|(name, _)| name).collect();
+    let differing: Vec<_> =
+        a.iter().filter(|(name, bytes)| b[*name] != **bytes).map(|(name, _)| name).collect();
     let first = differing.first().map(|name| {
-        let [a, b] = [&a[*name], &b[*name]].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        let [a, b] =
+            [&a[*name], &b[*name]].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         a.lines().zip(b.lines()).find(|(a, b)| a != b).map(|(a, b)| format!("{a} and {b}"))
     });
     assert!(differing.is_empty(), "{differing:?} differ: {}", first.flatten().unwrap_or_default());
 }
 
 pub(crate) fn gradient(width: u32, height: u32) -> Picture {
-    let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| [(x * 5) as u8, (y * 7) as u8, (x + y) as u8])).collect();
+    let pixels = (0..height)
+        .flat_map(|y| (0..width).flat_map(move |x| [(x * 5) as u8, (y * 7) as u8, (x + y) as u8]))
+        .collect();
     Picture { width, height, channels: 3, pixels }
 }
 
@@ -147,7 +170,8 @@ impl Source {
     pub(crate) fn write(&self, folder: &Path) {
         use std::os::unix::ffi::OsStrExt as _;
         fs::create_folder(folder.join("images")).expect("make folder");
-        let (mut images, mut boxes, mut split, mut labels) = (Vec::new(), String::new(), String::new(), String::new());
+        let (mut images, mut boxes, mut split, mut labels) =
+            (Vec::new(), String::new(), String::new(), String::new());
         for (id, (name, bytes)) in (1..).zip(&self.files) {
             images.extend([format!("{id} ").as_bytes(), name, b"\n"].concat());
             let default = "2 2 10 10".to_owned();
@@ -158,13 +182,19 @@ impl Source {
             split += &format!("{id} 1\n");
             labels += &format!("{id} 1\n");
             if !bytes.is_empty() {
-                fs::write(folder.join("images").join(std::ffi::OsStr::from_bytes(name)), bytes).expect("write");
+                fs::write(folder.join("images").join(std::ffi::OsStr::from_bytes(name)), bytes)
+                    .expect("write");
             }
         }
-        let tables = [("images.txt", &images[..]), ("bounding_boxes.txt", boxes.as_bytes()), ("classes.txt", b"1 001.Some\n")];
-        for (name, text) in
-            tables.into_iter().chain([("train_test_split.txt", split.as_bytes()), ("image_class_labels.txt", labels.as_bytes())])
-        {
+        let tables = [
+            ("images.txt", &images[..]),
+            ("bounding_boxes.txt", boxes.as_bytes()),
+            ("classes.txt", b"1 001.Some\n"),
+        ];
+        for (name, text) in tables.into_iter().chain([
+            ("train_test_split.txt", split.as_bytes()),
+            ("image_class_labels.txt", labels.as_bytes()),
+        ]) {
             fs::write(folder.join(name), text).expect("write");
         }
     }
@@ -180,7 +210,8 @@ pub(crate) fn rejects(out: &Path) -> BTreeMap<String, (String, String)> {
 /// The byte at column x, row y, channel c of a picture drawn by `tools/golden_crop.py` and
 /// `golden_resample.py`.
 pub(crate) fn drawn_byte(kind: &str, seed: u32, [x, y, c]: [u32; 3]) -> u8 {
-    let mut h = x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791);
+    let mut h =
+        x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663) ^ c.wrapping_mul(83_492_791);
     h ^= seed.wrapping_mul(2_654_435_761);
     h ^= h >> 13;
     h = h.wrapping_mul(0x5bd1_e995);
@@ -195,6 +226,12 @@ pub(crate) fn drawn_byte(kind: &str, seed: u32, [x, y, c]: [u32; 3]) -> u8 {
 
 /// A picture drawn by those scripts.
 pub(crate) fn drawn(kind: &str, seed: u32, width: u32, height: u32, channels: u32) -> Picture {
-    let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| [x, y, c])));
-    Picture { width, height, channels, pixels: places.map(|place| drawn_byte(kind, seed, place)).collect() }
+    let places = (0..height)
+        .flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |c| [x, y, c])));
+    Picture {
+        width,
+        height,
+        channels,
+        pixels: places.map(|place| drawn_byte(kind, seed, place)).collect(),
+    }
 }

@@ -115,7 +115,10 @@ impl AnimationArgs {
         let format = AnimationFormat::of(out)?;
         let (fps, fastest) = (self.fps(), format.fastest());
         if !(SLOWEST..=fastest).contains(&fps) {
-            return Err(UsageError(format!("--fps {fps}: {} supports 1/60 to {fastest} frames per second", format.name())));
+            return Err(UsageError(format!(
+                "--fps {fps}: {} supports 1/60 to {fastest} frames per second",
+                format.name()
+            )));
         }
         if let Some(hold) = self.hold
             && !(0.0..=LONGEST_HOLD).contains(&hold)
@@ -132,8 +135,11 @@ impl AnimationArgs {
         {
             return Err(UsageError(format!("--max-size {size}: expected 0 to 100000")));
         }
-        let (gif, folder, video) =
-            (format == AnimationFormat::Gif, format == AnimationFormat::Folder, matches!(format, AnimationFormat::Video(_)));
+        let (gif, folder, video) = (
+            format == AnimationFormat::Gif,
+            format == AnimationFormat::Folder,
+            matches!(format, AnimationFormat::Video(_)),
+        );
         let unsupported = [
             ("--fps", self.fps.is_some() && folder),
             ("--hold", self.hold.is_some() && folder),
@@ -151,8 +157,12 @@ impl AnimationArgs {
         }
         match format {
             AnimationFormat::Folder => folder::FrameFolder::place(out).map(drop),
-            AnimationFormat::Video(_) => output::check_file("--out", out).and_then(|()| video::Film::check(out)),
-            AnimationFormat::Gif | AnimationFormat::Apng | AnimationFormat::WebP => output::check_file("--out", out),
+            AnimationFormat::Video(_) => {
+                output::check_file("--out", out).and_then(|()| video::Film::check(out))
+            }
+            AnimationFormat::Gif | AnimationFormat::Apng | AnimationFormat::WebP => {
+                output::check_file("--out", out)
+            }
         }
     }
 
@@ -175,7 +185,8 @@ impl AnimationArgs {
         let extent = check_extent(out, format, (width, height), scale)?;
         let (_claim, place) = claim(out, format)?;
         let hold = self.hold.unwrap_or(hold);
-        let timing = Timing { fps: self.fps(), hold, count: source.count(), plays: self.plays.unwrap_or(0) };
+        let timing =
+            Timing { fps: self.fps(), hold, count: source.count(), plays: self.plays.unwrap_or(0) };
         let sink: Box<dyn Sink> = match format {
             AnimationFormat::Gif => {
                 let (quantizer, tolerance) = self.quantizer(&mut source, stop)?;
@@ -185,20 +196,36 @@ impl AnimationArgs {
             AnimationFormat::Apng => Box::new(apng::ApngFile::create(out, timing)?),
             AnimationFormat::WebP => Box::new(webp::WebPFile::create(out, extent, timing)?),
             AnimationFormat::Folder => Box::new(folder::FrameFolder::create(&place)?),
-            AnimationFormat::Video(container) => {
-                Box::new(video::Film::create(out, container, (extent.0, extent.1, channels), timing, None)?)
-            }
+            AnimationFormat::Video(container) => Box::new(video::Film::create(
+                out,
+                container,
+                (extent.0, extent.1, channels),
+                timing,
+                None,
+            )?),
         };
         let (ending, bytes) = stage::run(source, scale, sink, stop)?;
         if let Ending::Stopped(_) = ending {
             tracing::warn!("stopped by a signal: nothing of the animation is kept");
         }
         if ending == Ending::Done {
-            let played = if format == AnimationFormat::Folder { String::new() } else { format!(", {:.1} s", timing.seconds()) };
-            if let Some(asked) = self.max_size.filter(|size| *size > 0.0 && bytes as f64 > size * 1e6) {
-                tracing::warn!("it exceeds --max-size {asked} MB: use fewer --frames, a smaller --scale or fewer --colors");
+            let played = if format == AnimationFormat::Folder {
+                String::new()
+            } else {
+                format!(", {:.1} s", timing.seconds())
+            };
+            if let Some(asked) =
+                self.max_size.filter(|size| *size > 0.0 && bytes as f64 > size * 1e6)
+            {
+                tracing::warn!(
+                    "it exceeds --max-size {asked} MB: use fewer --frames, a smaller --scale or fewer --colors"
+                );
             }
-            output::report(out, bytes, &format!("{} frames of {}×{}{played}", timing.count, extent.0, extent.1));
+            output::report(
+                out,
+                bytes,
+                &format!("{} frames of {}×{}{played}", timing.count, extent.0, extent.1),
+            );
         }
         Ok(ending)
     }
@@ -223,7 +250,8 @@ impl AnimationArgs {
         let dither = self.dither.unwrap_or_default();
         // Errors of tolerance are not diffused, and show as noise.
         let factor = if dither == Dither::Diffusion { TOLERANCE / 2.0 } else { TOLERANCE };
-        let tolerance = self.tolerance.unwrap_or_else(|| (factor * palette.error()).min(TOLERANCE_LIMIT));
+        let tolerance =
+            self.tolerance.unwrap_or_else(|| (factor * palette.error()).min(TOLERANCE_LIMIT));
         Ok((Quantizer::new(palette, dither, tolerance), tolerance))
     }
 }
@@ -242,17 +270,25 @@ fn claim(out: &Path, format: AnimationFormat) -> Result<(Claim, PathBuf)> {
 }
 
 /// Width and height of frames scaled by `scale`, if the format and memory allow it.
-fn check_extent(out: &Path, format: AnimationFormat, (width, height): (u32, u32), scale: u32) -> Result<(u32, u32), UsageError> {
+fn check_extent(
+    out: &Path,
+    format: AnimationFormat,
+    (width, height): (u32, u32),
+    scale: u32,
+) -> Result<(u32, u32), UsageError> {
     let (longest, most) = (format.longest_side(), format.most_pixels());
-    let (width, height) = (u64::from(width) * u64::from(scale), u64::from(height) * u64::from(scale));
+    let (width, height) =
+        (u64::from(width) * u64::from(scale), u64::from(height) * u64::from(scale));
     let (what, other) = match (u32::try_from(width), u32::try_from(height)) {
-        (Ok(width), Ok(height)) if width.max(height) <= longest => match u64::from(width) * u64::from(height) <= most {
-            true => return Ok((width, height)),
-            false => (
-                format!("{} has at most {most} pixels", format.name()),
-                if format == AnimationFormat::Gif { ", or .webp" } else { "" },
-            ),
-        },
+        (Ok(width), Ok(height)) if width.max(height) <= longest => {
+            match u64::from(width) * u64::from(height) <= most {
+                true => return Ok((width, height)),
+                false => (
+                    format!("{} has at most {most} pixels", format.name()),
+                    if format == AnimationFormat::Gif { ", or .webp" } else { "" },
+                ),
+            }
+        }
         _ => (format!("{} has sides of at most {longest}", format.name()), ""),
     };
     let out = out.display();
@@ -274,24 +310,40 @@ mod tests {
 
     #[test]
     fn a_gif_of_six_by_six_walks_may_have_eight_megabytes() {
-        let flags = |list: &[&str]| Flags::try_parse_from([&["test"], list].concat()).expect("flags").animation;
+        let flags = |list: &[&str]| {
+            Flags::try_parse_from([&["test"], list].concat()).expect("flags").animation
+        };
         let budget = |list: &[&str]| flags(list).budget((398, 398), 120);
         let usual = budget(&[]).expect("a bound");
         assert!((7_900_000..8_000_000).contains(&usual), "{usual}");
-        assert_eq!((budget(&["--max-size", "0.5"]), budget(&["--max-size", "0"])), (Some(500_000), None));
-        assert_eq!((budget(&["--tolerance", "3"]), flags(&[]).budget((10, 10), 1)), (None, Some(1_000_000)));
+        assert_eq!(
+            (budget(&["--max-size", "0.5"]), budget(&["--max-size", "0"])),
+            (Some(500_000), None)
+        );
+        assert_eq!(
+            (budget(&["--tolerance", "3"]), flags(&[]).budget((10, 10), 1)),
+            (None, Some(1_000_000))
+        );
     }
 
     #[test]
     fn frames_too_large_for_memory_or_format_are_refused_with_a_remedy() {
-        let of = |format, sides, scale| check_extent(Path::new("a"), format, sides, scale).map_err(|error| error.0);
+        let of = |format, sides, scale| {
+            check_extent(Path::new("a"), format, sides, scale).map_err(|error| error.0)
+        };
         assert_eq!(of(AnimationFormat::Gif, (2896, 2896), 2), Ok((5792, 5792)));
         let beyond = of(AnimationFormat::Gif, (5793, 5793), 1).expect_err("too large");
-        assert!(["5793×5793", "33554432", "--scale", ".webp"].iter().all(|part| beyond.contains(part)), "{beyond}");
+        assert!(
+            ["5793×5793", "33554432", "--scale", ".webp"].iter().all(|part| beyond.contains(part)),
+            "{beyond}"
+        );
         assert_eq!(of(AnimationFormat::WebP, (5793, 5793), 1), Ok((5793, 5793)));
         for format in [AnimationFormat::Apng, AnimationFormat::WebP, AnimationFormat::Folder] {
             let beyond = of(format, (u32::MAX, u32::MAX), 64).expect_err("too large");
-            assert!(beyond.contains("274877906880×274877906880") && !beyond.contains(".webp"), "{beyond}");
+            assert!(
+                beyond.contains("274877906880×274877906880") && !beyond.contains(".webp"),
+                "{beyond}"
+            );
         }
     }
 }

@@ -47,7 +47,11 @@ impl ApngFile {
             whole.iter().try_for_each(|part| self.file.write_all(part))?;
             self.file.write_all(&crc.clone().finalize().to_be_bytes())
         };
-        Ok(write().map_err(|source| FsError { operation: "write", path: self.path.clone(), source })?)
+        Ok(write().map_err(|source| FsError {
+            operation: "write",
+            path: self.path.clone(),
+            source,
+        })?)
     }
 
     fn next_number(&mut self) -> [u8; 4] {
@@ -60,17 +64,26 @@ impl ApngFile {
         let chunks: Vec<([u8; 4], &[u8])> = chunks(png).collect();
         let data = chunks.iter().filter(|(name, _)| name == b"IDAT").map(|(_, data)| *data);
         if self.written == 0 {
-            self.file.write_all(&SIGNATURE).map_err(|source| FsError { operation: "write", path: self.path.clone(), source })?;
-            let header = chunks.iter().find(|(name, _)| name == b"IHDR").map_or(&[][..], |(_, data)| data);
+            self.file.write_all(&SIGNATURE).map_err(|source| FsError {
+                operation: "write",
+                path: self.path.clone(),
+                source,
+            })?;
+            let header =
+                chunks.iter().find(|(name, _)| name == b"IHDR").map_or(&[][..], |(_, data)| data);
             self.chunk(*b"IHDR", &[header])?;
             let (count, plays) = (self.timing.count as u32, u32::from(self.timing.plays));
             self.chunk(*b"acTL", &[&count.to_be_bytes(), &plays.to_be_bytes()])?;
         }
         let (above, below) = self.timing.fraction(self.written);
-        let place = [window.width, window.height, window.left, window.top].map(u32::to_be_bytes).concat();
+        let place =
+            [window.width, window.height, window.left, window.top].map(u32::to_be_bytes).concat();
         let number = self.next_number();
         // The last two: dispose none, blend source.
-        self.chunk(*b"fcTL", &[&number, &place, &above.to_be_bytes(), &below.to_be_bytes(), &[0, 0]])?;
+        self.chunk(
+            *b"fcTL",
+            &[&number, &place, &above.to_be_bytes(), &below.to_be_bytes(), &[0, 0]],
+        )?;
         for data in data {
             if self.written == 0 {
                 self.chunk(*b"IDAT", &[data])?;
@@ -98,7 +111,9 @@ fn chunks(png: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
 
 impl Sink for ApngFile {
     fn push(&mut self, frames: Vec<Picture>) -> Result<()> {
-        for (window, picture) in area::packed(self.before.as_ref(), &frames, |window| window, Picture::to_png)? {
+        for (window, picture) in
+            area::packed(self.before.as_ref(), &frames, |window| window, Picture::to_png)?
+        {
             self.put(window, &picture)?;
         }
         self.before = frames.into_iter().next_back();

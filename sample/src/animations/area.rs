@@ -17,7 +17,12 @@ pub fn window(width: u32, height: u32, changed: impl Fn(usize) -> bool) -> Optio
         bottom = row + 1;
     }
     let top = top?;
-    Some(Window { left: left as u32, top: top as u32, width: (right - left) as u32, height: (bottom - top) as u32 })
+    Some(Window {
+        left: left as u32,
+        top: top as u32,
+        width: (right - left) as u32,
+        height: (bottom - top) as u32,
+    })
 }
 
 /// The window in which `now` differs from `before`, of the same extent; one pixel if they are
@@ -25,7 +30,9 @@ pub fn window(width: u32, height: u32, changed: impl Fn(usize) -> bool) -> Optio
 #[must_use]
 pub fn of_change(before: &Picture, now: &Picture) -> Window {
     let n = now.channels as usize;
-    let pixel = |picture: &Picture, i: usize| -> [u8; 3] { std::array::from_fn(|c| picture.pixels[i * n + c.min(n - 1)]) };
+    let pixel = |picture: &Picture, i: usize| -> [u8; 3] {
+        std::array::from_fn(|c| picture.pixels[i * n + c.min(n - 1)])
+    };
     window(now.width, now.height, |i| pixel(before, i) != pixel(now, i)).unwrap_or(ONE_PIXEL)
 }
 

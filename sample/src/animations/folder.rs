@@ -34,14 +34,20 @@ impl FrameFolder {
         match std::fs::read_dir(&place).map(|_| fs::is_vacant(&place)) {
             Ok(Err(error)) => refuse(&error.source.to_string()),
             Ok(Ok(true)) => match place.canonicalize() {
-                Ok(place) if is_mounted(&place) => refuse("it is a mount point, which cannot be replaced; choose a folder in it"),
+                Ok(place) if is_mounted(&place) => {
+                    refuse("it is a mount point, which cannot be replaced; choose a folder in it")
+                }
                 Ok(place) => Ok(place),
                 Err(error) => refuse(&error.to_string()),
             },
             Ok(Ok(false)) => refuse("the folder is not empty; choose another name or remove it"),
             Err(error) if place.is_dir() => refuse(&error.to_string()),
-            Err(_) if place.exists() => refuse("it is a file; choose a name with a suffix, or remove it"),
-            Err(_) if place.is_symlink() => refuse("it is a dangling link; choose another name or remove it"),
+            Err(_) if place.exists() => {
+                refuse("it is a file; choose a name with a suffix, or remove it")
+            }
+            Err(_) if place.is_symlink() => {
+                refuse("it is a dangling link; choose another name or remove it")
+            }
             Err(_) => output::check_parent("--out", &place).map(|()| place),
         }
     }

@@ -50,7 +50,13 @@ impl GifFile {
     ///
     /// # Errors
     /// When it cannot be created.
-    pub fn create(path: &Path, extent: (u32, u32), quantizer: Quantizer, timing: Timing, rate: Rate) -> Result<Self> {
+    pub fn create(
+        path: &Path,
+        extent: (u32, u32),
+        quantizer: Quantizer,
+        timing: Timing,
+        rate: Rate,
+    ) -> Result<Self> {
         let file = BufWriter::with_capacity(1 << 20, AtomicFile::create(path)?);
         let mut table = quantizer.palette.colors().concat();
         // The colour of the transparent symbol.
@@ -63,7 +69,8 @@ impl GifFile {
         encoder.set_repeat(repeat).map_err(failed)?;
         let path = path.into();
         let screen = Screen::new(quantizer, extent);
-        let writer = Writer { path, encoder, timing, transparent: screen.transparent(), written: 0 };
+        let writer =
+            Writer { path, encoder, timing, transparent: screen.transparent(), written: 0 };
         Ok(Self { screen, rate, writer })
     }
 
@@ -95,7 +102,9 @@ impl Writer {
             ..Frame::default()
         };
         self.written += 1;
-        self.encoder.write_lzw_pre_encoded_frame(&stored).map_err(|e| failed(&self.path, io::Error::other(e)))
+        self.encoder
+            .write_lzw_pre_encoded_frame(&stored)
+            .map_err(|e| failed(&self.path, io::Error::other(e)))
     }
 }
 

@@ -115,7 +115,11 @@ struct Found {
 fn longest(runs: &Runs, offers: &[Offers], at: usize, stack: &mut Vec<Found>) -> Found {
     let mut best = Found { pixels: 0, error: u64::MAX, code: 0 };
     let starts = offers[at].iter().rev();
-    stack.extend(starts.map(|(symbol, error)| Found { pixels: 1, error: error.into(), code: symbol.into() }));
+    stack.extend(starts.map(|(symbol, error)| Found {
+        pixels: 1,
+        error: error.into(),
+        code: symbol.into(),
+    }));
     while let Some(run) = stack.pop() {
         if run.pixels > best.pixels || run.pixels == best.pixels && run.error < best.error {
             best = run;
@@ -124,7 +128,11 @@ fn longest(runs: &Runs, offers: &[Offers], at: usize, stack: &mut Vec<Found>) ->
         for (symbol, error) in offered.iter().rev() {
             let code = runs.longer[usize::from(run.code) << 8 | usize::from(symbol)];
             if code != 0 {
-                stack.push(Found { pixels: run.pixels + 1, error: run.error + u64::from(error), code });
+                stack.push(Found {
+                    pixels: run.pixels + 1,
+                    error: run.error + u64::from(error),
+                    code,
+                });
             }
         }
     }
@@ -192,7 +200,12 @@ mod tests {
         let mut file = Vec::new();
         let palette = vec![0; symbols * 3];
         let mut encoder = gif::Encoder::new(&mut file, pixels as u16, 1, &palette).expect("header");
-        let frame = gif::Frame { width: pixels as u16, height: 1, buffer: bytes.into(), ..gif::Frame::default() };
+        let frame = gif::Frame {
+            width: pixels as u16,
+            height: 1,
+            buffer: bytes.into(),
+            ..gif::Frame::default()
+        };
         encoder.write_lzw_pre_encoded_frame(&frame).expect("frame");
         drop(encoder);
         let mut decoder = gif::DecodeOptions::new().read_info(&file[..]).expect("header");
@@ -203,11 +216,16 @@ mod tests {
     fn one_symbol_a_pixel_is_kept_at_every_length_and_number_of_symbols() {
         for symbols in [2usize, 3, 5, 17, 128, 200, 256] {
             for pixels in [1usize, 2, 3, 255, 256, 257, 4000, 60_000] {
-                let drawn: Vec<u8> = (0..pixels).map(|i| ((i * i / 7 + i % 5 * (i / 300)) % symbols) as u8).collect();
+                let drawn: Vec<u8> = (0..pixels)
+                    .map(|i| ((i * i / 7 + i % 5 * (i / 300)) % symbols) as u8)
+                    .collect();
                 let singles: Vec<&[u8]> = drawn.chunks(1).collect();
                 let (bytes, taken) = encode(&offers(&singles), symbols);
                 assert!(taken == drawn, "{symbols} symbols, {pixels} pixels");
-                assert!(decoded(&bytes, pixels, symbols) == drawn, "{symbols} symbols, {pixels} pixels");
+                assert!(
+                    decoded(&bytes, pixels, symbols) == drawn,
+                    "{symbols} symbols, {pixels} pixels"
+                );
             }
         }
     }
@@ -241,9 +259,11 @@ mod tests {
         let noise: Vec<u8> = (0..5000).map(|_| (rng.uniform() * 8.0) as u8).collect();
         let single: Vec<[u8; 1]> = noise.iter().map(|&s| [s]).collect();
         let double: Vec<[u8; 2]> = noise.iter().map(|&s| [s, s ^ 1]).collect();
-        let slices = |list: &[[u8; 1]]| encode(&offers(&list.iter().map(|s| &s[..]).collect::<Vec<_>>()), 8);
+        let slices =
+            |list: &[[u8; 1]]| encode(&offers(&list.iter().map(|s| &s[..]).collect::<Vec<_>>()), 8);
         let (plain, _) = slices(&single);
-        let (chosen, taken) = encode(&offers(&double.iter().map(|s| &s[..]).collect::<Vec<_>>()), 8);
+        let (chosen, taken) =
+            encode(&offers(&double.iter().map(|s| &s[..]).collect::<Vec<_>>()), 8);
         assert!(taken.iter().zip(&noise).all(|(t, n)| t >> 1 == n >> 1));
         assert!(chosen.len() * 10 < plain.len() * 8, "{} of {}", chosen.len(), plain.len());
         assert!(decoded(&chosen, 5000, 8) == taken);

@@ -71,16 +71,24 @@ impl Palette {
     pub fn learn(samples: Samples, limit: usize) -> Self {
         let mut samples = samples.colors;
         samples.par_sort_unstable();
-        let counted: Vec<(u32, u32)> = samples.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect();
+        let counted: Vec<(u32, u32)> =
+            samples.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u32)).collect();
         if counted.len() <= limit {
-            return Self::of(counted.iter().map(|&(color, _)| color.to_be_bytes()).map(|[_, r, g, b]| [r, g, b]).collect());
+            return Self::of(
+                counted
+                    .iter()
+                    .map(|&(color, _)| color.to_be_bytes())
+                    .map(|[_, r, g, b]| [r, g, b])
+                    .collect(),
+            );
         }
         let bins = bins_of(&counted);
         let means = refine(&bins, split(&mut bins.clone(), limit));
         let mut learned = Self::of(exact(&means, &counted));
         let apart = |&(color, count): &(u32, u32)| {
             let [_, rgb @ ..] = color.to_be_bytes();
-            u64::from(distance(rgb, learned.colors[usize::from(learned.nearest(rgb))])) * u64::from(count)
+            u64::from(distance(rgb, learned.colors[usize::from(learned.nearest(rgb))]))
+                * u64::from(count)
         };
         let squares: u64 = counted.par_iter().map(apart).sum();
         learned.error = (squares as f64 / (3 * samples.len()) as f64).sqrt();
@@ -91,7 +99,8 @@ impl Palette {
     #[must_use]
     pub fn of(colors: Vec<[u8; 3]>) -> Self {
         let side = 1u32 << CELL_BITS;
-        let cells: Vec<Vec<u8>> = (0..side.pow(3)).into_par_iter().map(|cell| candidates(cell, &colors)).collect();
+        let cells: Vec<Vec<u8>> =
+            (0..side.pow(3)).into_par_iter().map(|cell| candidates(cell, &colors)).collect();
         let mut starts = vec![0];
         for cell in &cells {
             starts.push(starts[starts.len() - 1] + cell.len() as u32);
@@ -116,9 +125,11 @@ impl Palette {
     /// Mean distance of a colour to the nearest other.
     #[must_use]
     pub fn spacing(&self) -> f64 {
-        let next =
-            |(color, near): (&[u8; 3], &Vec<u8>)| near.first().map_or(0, |&n| distance(*color, self.colors[usize::from(n)]));
-        let sum: f64 = self.colors.iter().zip(&self.neighbours).map(|pair| f64::from(next(pair)).sqrt()).sum();
+        let next = |(color, near): (&[u8; 3], &Vec<u8>)| {
+            near.first().map_or(0, |&n| distance(*color, self.colors[usize::from(n)]))
+        };
+        let sum: f64 =
+            self.colors.iter().zip(&self.neighbours).map(|pair| f64::from(next(pair)).sqrt()).sum();
         sum / self.colors.len() as f64
     }
 
@@ -131,8 +142,10 @@ impl Palette {
     /// The index of the nearest colour; of equally near ones the first.
     #[must_use]
     pub fn nearest(&self, color: [u8; 3]) -> u8 {
-        let index = color.iter().fold(0, |cell, &c| cell << CELL_BITS | usize::from(c >> (8 - CELL_BITS)));
-        let candidates = &self.candidates[self.starts[index] as usize..self.starts[index + 1] as usize];
+        let index =
+            color.iter().fold(0, |cell, &c| cell << CELL_BITS | usize::from(c >> (8 - CELL_BITS)));
+        let candidates =
+            &self.candidates[self.starts[index] as usize..self.starts[index + 1] as usize];
         let mut best = (u32::MAX, 0);
         for &candidate in candidates {
             let apart = distance(color, self.colors[usize::from(candidate)]);
@@ -149,13 +162,14 @@ fn packed(color: [u8; 3]) -> u32 {
 }
 
 fn neighbours(of: [u8; 3], colors: &[[u8; 3]]) -> Vec<u8> {
-    let mut others: Vec<(u32, u8)> = colors.iter().zip(0..=255).map(|(&c, i)| (distance(c, of), i)).collect();
+    let mut others: Vec<(u32, u8)> =
+        colors.iter().zip(0..=255).map(|(&c, i)| (distance(c, of), i)).collect();
     others.sort_unstable();
     others.iter().skip(1).take(NEIGHBOURS).map(|&(_, i)| i).collect()
 }
 
-/// The colours that may be nearest to a colour of a cell. A colour is excluded if its nearest point of
-/// the cell is farther than another colour's farthest point.
+/// The colours that may be nearest to a colour of a cell. A colour is excluded if its nearest point
+/// of the cell is farther than another colour's farthest point.
 fn candidates(cell: u32, colors: &[[u8; 3]]) -> Vec<u8> {
     let (mask, width) = ((1 << CELL_BITS) - 1, 1i32 << (8 - CELL_BITS));
     let low = [cell >> (2 * CELL_BITS), cell >> CELL_BITS, cell].map(|c| (c & mask) as i32 * width);
@@ -210,10 +224,15 @@ fn moments(bins: &[Bin]) -> (f64, [f64; 3], [f64; 3]) {
 
 /// The means of `limit` clusters (fewer where there are fewer bins).
 fn split(bins: &mut [Bin], limit: usize) -> Vec<[f32; 3]> {
-    let error = |bins: &[Bin]| if bins.len() < 2 { 0.0 } else { moments(bins).2.iter().sum::<f64>() };
+    let error =
+        |bins: &[Bin]| if bins.len() < 2 { 0.0 } else { moments(bins).2.iter().sum::<f64>() };
     let mut clusters: Vec<(f64, &mut [Bin])> = vec![(f64::MAX, bins)];
     while clusters.len() < limit {
-        let worst = clusters.iter().enumerate().max_by(|a, b| a.1.0.total_cmp(&b.1.0)).map_or(0, |(i, _)| i);
+        let worst = clusters
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.0.total_cmp(&b.1.0))
+            .map_or(0, |(i, _)| i);
         if clusters[worst].1.len() < 2 {
             break;
         }
@@ -248,13 +267,17 @@ fn cut(bins: &[Bin], axis: usize) -> usize {
 
 /// Moves the means to a local minimum of the sum of squared distances.
 fn refine(bins: &[Bin], mut means: Vec<[f32; 3]>) -> Vec<[f32; 3]> {
-    let apart = |a: [f32; 3], b: [f32; 3]| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2) + (a[2] - b[2]).powi(2);
+    let apart = |a: [f32; 3], b: [f32; 3]| {
+        (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2) + (a[2] - b[2]).powi(2)
+    };
     let mut owners = vec![0usize; bins.len()];
     for _ in 0..ROUNDS {
         let nearest = |bin: &Bin| {
-            means.iter().enumerate().fold((f32::MAX, 0), |best, (i, &mean)| match apart(bin.mean, mean) {
-                d if d < best.0 => (d, i),
-                _ => best,
+            means.iter().enumerate().fold((f32::MAX, 0), |best, (i, &mean)| {
+                match apart(bin.mean, mean) {
+                    d if d < best.0 => (d, i),
+                    _ => best,
+                }
             })
         };
         let found: Vec<usize> = bins.par_iter().map(|bin| nearest(bin).1).collect();
@@ -266,7 +289,9 @@ fn refine(bins: &[Bin], mut means: Vec<[f32; 3]>) -> Vec<[f32; 3]> {
         let mut sums = vec![([0f64; 3], 0f64); means.len()];
         for (bin, &owner) in bins.iter().zip(&owners) {
             let (sum, weight) = &mut sums[owner];
-            sum.iter_mut().zip(bin.mean).for_each(|(s, c)| *s += f64::from(c) * f64::from(bin.weight));
+            sum.iter_mut()
+                .zip(bin.mean)
+                .for_each(|(s, c)| *s += f64::from(c) * f64::from(bin.weight));
             *weight += f64::from(bin.weight);
         }
         for (mean, (sum, weight)) in means.iter_mut().zip(sums) {
@@ -291,7 +316,9 @@ fn exact(means: &[[f32; 3]], counted: &[(u32, u32)]) -> Vec<[u8; 3]> {
             (*most, *of) = (count, rgb);
         }
     }
-    let pick = |(mean, (total, most, of)): (&[u8; 3], (u64, u32, [u8; 3]))| if u64::from(most) * 2 > total { of } else { *mean };
+    let pick = |(mean, (total, most, of)): (&[u8; 3], (u64, u32, [u8; 3]))| {
+        if u64::from(most) * 2 > total { of } else { *mean }
+    };
     let mut colors: Vec<[u8; 3]> = rounded.colors().iter().zip(clusters).map(pick).collect();
     colors.sort_unstable();
     colors.dedup();

@@ -116,7 +116,8 @@ impl Quantizer {
             (reach, places) = (reach / 3f64.sqrt(), [(0, 0); 3]);
         }
         let threshold = |x: usize, y: usize| ((bayer(x % 8, y % 8) - 0.5) * reach).round() as i32;
-        let pattern: [[i32; 3]; 64] = std::array::from_fn(|i| places.map(|(x, y)| threshold(i % 8 + x, i / 8 + y)));
+        let pattern: [[i32; 3]; 64] =
+            std::array::from_fn(|i| places.map(|(x, y)| threshold(i % 8 + x, i / 8 + y)));
         let across = frame.width as usize;
         let moved = |(i, color): (usize, [u8; 3])| {
             let by = pattern[i / across % 8 * 8 + i % across % 8];
@@ -136,8 +137,11 @@ impl Quantizer {
             let backwards = y % 2 == 1;
             for step in 0..across {
                 let x = if backwards { across - 1 - step } else { step };
-                let still = shown.filter(|s| distance(s.meant[y * across + x], row[x]) <= self.allowance);
-                let want: [i32; 3] = std::array::from_fn(|c| i32::from(row[x][c]) + (here[x + 1][c] + 8).div_euclid(16));
+                let still =
+                    shown.filter(|s| distance(s.meant[y * across + x], row[x]) <= self.allowance);
+                let want: [i32; 3] = std::array::from_fn(|c| {
+                    i32::from(row[x][c]) + (here[x + 1][c] + 8).div_euclid(16)
+                });
                 let bounded = want.map(|c| c.clamp(0, 255) as u8);
                 let symbol = still.map_or_else(
                     || palette[usize::from(self.palette.nearest(bounded))],
@@ -145,7 +149,9 @@ impl Quantizer {
                 );
                 row[x] = if still.is_some() { symbol } else { bounded };
                 // Bounded: errors beyond the palette's range would accumulate.
-                let lack: [i32; 3] = std::array::from_fn(|c| (i32::from(bounded[c]) - i32::from(symbol[c])).clamp(-64, 64));
+                let lack: [i32; 3] = std::array::from_fn(|c| {
+                    (i32::from(bounded[c]) - i32::from(symbol[c])).clamp(-64, 64)
+                });
                 let (ahead, behind) = if backwards { (x, x + 2) } else { (x + 2, x) };
                 for c in 0..3 {
                     here[ahead][c] += 7 * lack[c];
@@ -184,7 +190,11 @@ mod tests {
     fn mean(quantizer: &Quantizer, frame: &Picture) -> f64 {
         let wanted = quantizer.wanted(frame, None);
         let first = |offers: &Offers| offers.iter().next().expect("every pixel offers a symbol").0;
-        wanted.offers.iter().map(|o| f64::from(quantizer.palette.colors()[usize::from(first(o))][0])).sum::<f64>()
+        wanted
+            .offers
+            .iter()
+            .map(|o| f64::from(quantizer.palette.colors()[usize::from(first(o))][0]))
+            .sum::<f64>()
             / wanted.offers.len() as f64
     }
 
@@ -207,7 +217,8 @@ mod tests {
     fn a_pattern_mixes_too_and_does_not_move() {
         let frames = [Picture::filled(64, 64, 1, 100), Picture::filled(64, 64, 3, 20)];
         // Learned from 64 greys, so that it is known to lack colours.
-        let gradient = Picture { width: 64, height: 1, channels: 1, pixels: (0..64).map(|v| v * 4).collect() };
+        let gradient =
+            Picture { width: 64, height: 1, channels: 1, pixels: (0..64).map(|v| v * 4).collect() };
         let palette = || {
             let mut samples = Samples::new(64);
             samples.add(&gradient);
@@ -217,13 +228,17 @@ mod tests {
         let off = (mean(&quantizer, &frames[0]) - 100.0).abs();
         let plain = Quantizer::new(palette(), Dither::None, 0.0);
         assert!(off < 4.0 && off < (mean(&plain, &frames[0]) - 100.0).abs(), "{off}");
-        assert_eq!(quantizer.wanted(&frames[1], None).offers, quantizer.wanted(&frames[1], None).offers);
+        assert_eq!(
+            quantizer.wanted(&frames[1], None).offers,
+            quantizer.wanted(&frames[1], None).offers
+        );
     }
 
     #[test]
     fn tolerance_offers_what_is_near_and_nothing_else() {
         let quantizer = Quantizer::new(greys(&[10, 14, 30, 200]), Dither::None, 5.0);
-        let wanted = quantizer.wanted(&Picture { width: 2, height: 1, channels: 1, pixels: vec![11, 28] }, None);
+        let wanted = quantizer
+            .wanted(&Picture { width: 2, height: 1, channels: 1, pixels: vec![11, 28] }, None);
         let symbols = |i: usize| wanted.offers[i].iter().map(|(s, _)| s).collect::<Vec<u8>>();
         assert_eq!((symbols(0), symbols(1)), (vec![0, 1], vec![2]));
         assert_eq!(quantizer.staying([11; 3], &wanted.offers[0], 0), Some(0));

@@ -43,7 +43,8 @@ impl Rate {
         let left = (budget as f64 * AIM - *first as f64).max(0.0);
         let share = (left / self.frames.saturating_sub(1).max(1) as f64).max(1.0);
         let over = rest.iter().sum::<u64>() as f64 / rest.len().max(1) as f64 / share;
-        let next = (self.tolerance.max(START) * over.powf(GAIN).min(MOST_TRIED)).min(MOST).max(self.least);
+        let next =
+            (self.tolerance.max(START) * over.powf(GAIN).min(MOST_TRIED)).min(MOST).max(self.least);
         (over > 1.0 && next > self.tolerance).then(|| {
             self.tolerance = next;
             next
@@ -61,7 +62,9 @@ impl Rate {
             let left = (budget as f64 * AIM - self.written as f64).max(0.0);
             let share = left / self.frames.saturating_sub(self.done).max(1) as f64;
             if mean > share {
-                self.tolerance = (self.tolerance.max(START) * (mean / share.max(1.0)).min(FASTEST)).min(MOST).max(self.least);
+                self.tolerance = (self.tolerance.max(START) * (mean / share.max(1.0)).min(FASTEST))
+                    .min(MOST)
+                    .max(self.least);
             } else if mean < FALL * share {
                 self.tolerance = (self.tolerance * FALL).max(self.least);
             }
@@ -77,7 +80,9 @@ mod tests {
     #[test]
     fn frames_whose_size_falls_with_tolerance_end_within_the_budget() {
         // As measured on walks: half the bytes for three times the tolerance.
-        for (first, budget) in [(100_000.0, 8_000_000), (150_000.0, 8_000_000), (59_000.0, 8_000_000)] {
+        for (first, budget) in
+            [(100_000.0, 8_000_000), (150_000.0, 8_000_000), (59_000.0, 8_000_000)]
+        {
             let (mut rate, mut tolerance) = (Rate::new(Some(budget), 120, 4.0), 4.0f64);
             for _ in 0..8 {
                 let size = first * (tolerance / 4.0).powf(-0.63);
@@ -90,18 +95,28 @@ mod tests {
 
     #[test]
     fn the_first_frames_settle_on_a_tolerance_at_which_the_whole_fits() {
-        for (first, budget) in [(100_000.0, 8_000_000), (150_000.0, 8_000_000), (59_000.0, 8_000_000)] {
+        for (first, budget) in
+            [(100_000.0, 8_000_000), (150_000.0, 8_000_000), (59_000.0, 8_000_000)]
+        {
             let mut rate = Rate::new(Some(budget), 120, 4.0);
-            let sizes = |tolerance: f64| [first as u64, (first * (tolerance / 4.0).powf(-0.63)) as u64, 0].map(|n| n.max(1));
+            let sizes = |tolerance: f64| {
+                [first as u64, (first * (tolerance / 4.0).powf(-0.63)) as u64, 0].map(|n| n.max(1))
+            };
             let (mut tolerance, mut trials) = (4.0, 0);
             while let Some(next) = rate.retry(&sizes(tolerance)[..2]) {
                 (tolerance, trials) = (next, trials + 1);
             }
-            assert!(trials <= 3 && (first > 60_000.0) == (trials > 0), "{first}: {trials} trials, {tolerance}");
+            assert!(
+                trials <= 3 && (first > 60_000.0) == (trials > 0),
+                "{first}: {trials} trials, {tolerance}"
+            );
             // After that it hardly changes.
             for _ in 0..8 {
                 let next = rate.after(&[sizes(tolerance)[1]; 15]);
-                assert!((0.8..=1.25).contains(&(next / tolerance)), "{first}: {tolerance} → {next}");
+                assert!(
+                    (0.8..=1.25).contains(&(next / tolerance)),
+                    "{first}: {tolerance} → {next}"
+                );
                 tolerance = next;
             }
             assert!(rate.written <= budget, "{first}: {}", rate.written);

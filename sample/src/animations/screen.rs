@@ -51,7 +51,11 @@ impl Screen {
     ///
     /// # Errors
     /// When `take` fails.
-    pub fn pack(&mut self, frames: &[Picture], mut take: impl FnMut(Packed) -> Result<()>) -> Result<Vec<u64>> {
+    pub fn pack(
+        &mut self,
+        frames: &[Picture],
+        mut take: impl FnMut(Packed) -> Result<()>,
+    ) -> Result<Vec<u64>> {
         let mut sizes = Vec::with_capacity(frames.len());
         let mut put = |screen: &mut Self, frame: &Picture, wanted: Wanted| {
             let packed = screen.change(frame, wanted);
@@ -60,7 +64,8 @@ impl Screen {
         };
         if self.quantizer.is_sequential() {
             for frame in frames {
-                let shown = (!self.shown.is_empty()).then_some(Shown { symbols: &self.shown, meant: &self.meant });
+                let shown = (!self.shown.is_empty())
+                    .then_some(Shown { symbols: &self.shown, meant: &self.meant });
                 let wanted = self.quantizer.wanted(frame, shown);
                 put(self, frame, wanted)?;
             }
@@ -68,7 +73,8 @@ impl Screen {
         }
         // A few at a time: candidates take many times the memory of a frame.
         for group in frames.chunks(rayon::current_num_threads()) {
-            let wanted: Vec<Wanted> = group.par_iter().map(|frame| self.quantizer.wanted(frame, None)).collect();
+            let wanted: Vec<Wanted> =
+                group.par_iter().map(|frame| self.quantizer.wanted(frame, None)).collect();
             for (frame, wanted) in group.iter().zip(wanted) {
                 put(self, frame, wanted)?;
             }
@@ -94,15 +100,19 @@ impl Screen {
         }
         // In place: candidates take many times the memory of a frame.
         let transparent = self.transparent();
-        offers.par_iter_mut().zip(colors).zip(&self.shown).with_min_len(1 << 12).for_each(|((offers, color), &shown)| {
-            if let Some(error) = self.quantizer.staying(color, offers, shown) {
-                offers.add_first(transparent, error);
-            }
-        });
-        let stays = |offers: &Offers| offers.iter().next().is_some_and(|(symbol, _)| symbol == transparent);
+        offers.par_iter_mut().zip(colors).zip(&self.shown).with_min_len(1 << 12).for_each(
+            |((offers, color), &shown)| {
+                if let Some(error) = self.quantizer.staying(color, offers, shown) {
+                    offers.add_first(transparent, error);
+                }
+            },
+        );
+        let stays =
+            |offers: &Offers| offers.iter().next().is_some_and(|(symbol, _)| symbol == transparent);
         let window = area::window(width, height, |i| !stays(&offers[i])).unwrap_or(ONE_PIXEL);
         // Every candidate moves forward or stays.
-        let count = within(width, window).enumerate().map(|(to, from)| offers[to] = offers[from]).count();
+        let count =
+            within(width, window).enumerate().map(|(to, from)| offers[to] = offers[from]).count();
         offers.truncate(count);
         (window, offers)
     }
@@ -128,5 +138,7 @@ impl Screen {
 /// The indices of a window's pixels in a frame of this width.
 fn within(width: u32, window: Window) -> impl Iterator<Item = usize> {
     let Window { left, top, width: across, height } = window;
-    (top..top + height).flat_map(move |y| (left..left + across).map(move |x| y as usize * width as usize + x as usize))
+    (top..top + height).flat_map(move |y| {
+        (left..left + across).map(move |x| y as usize * width as usize + x as usize)
+    })
 }

@@ -77,7 +77,12 @@ impl<'a> FrameSource<'a> {
     ///
     /// # Errors
     /// When one cannot be rendered.
-    pub fn look_ahead(&mut self, count: usize, stop: &Stop, mut see: impl FnMut(&Picture)) -> Result<()> {
+    pub fn look_ahead(
+        &mut self,
+        count: usize,
+        stop: &Stop,
+        mut see: impl FnMut(&Picture),
+    ) -> Result<()> {
         let count = count.clamp(1, self.count());
         let indices: Vec<usize> = (0..count).map(|i| i * self.count() / count).collect();
         let keeps = self.bytes(1).saturating_mul(count) <= KEPT_BYTES;
@@ -96,7 +101,9 @@ impl<'a> FrameSource<'a> {
     /// Bytes of a frame's pixels, scaled by `scale`.
     fn bytes(&self, scale: u32) -> usize {
         let (width, height, channels) = self.extent;
-        [height, channels, scale, scale].into_iter().fold(width as usize, |bytes, n| bytes.saturating_mul(n as usize))
+        [height, channels, scale, scale]
+            .into_iter()
+            .fold(width as usize, |bytes, n| bytes.saturating_mul(n as usize))
     }
 
     /// Number of frames rendered together, with the factor `scale`.
@@ -156,11 +163,20 @@ impl<'a> FrameSource<'a> {
 ///
 /// # Errors
 /// When a frame cannot be rendered or written; nothing is left then.
-pub fn run(source: FrameSource<'_>, scale: u32, mut sink: Box<dyn Sink>, stop: &Stop) -> Result<(Ending, u64)> {
+pub fn run(
+    source: FrameSource<'_>,
+    scale: u32,
+    mut sink: Box<dyn Sink>,
+    stop: &Stop,
+) -> Result<(Ending, u64)> {
     let progress = Progress::new("frames", source.count() as u64);
     let pack = |frames: Vec<Picture>| -> Result<()> {
         let count = frames.len() as u64;
-        let frames = if scale == 1 { frames } else { frames.par_iter().map(|frame| frame.enlarge(scale)).collect() };
+        let frames = if scale == 1 {
+            frames
+        } else {
+            frames.par_iter().map(|frame| frame.enlarge(scale)).collect()
+        };
         sink.push(frames)?;
         progress.add(count);
         Ok(())
@@ -179,7 +195,12 @@ pub fn run(source: FrameSource<'_>, scale: u32, mut sink: Box<dyn Sink>, stop: &
     }
 }
 
-fn feed(mut source: FrameSource<'_>, scale: u32, give: &mut dyn FnMut(Vec<Picture>) -> bool, stop: &Stop) -> Result<()> {
+fn feed(
+    mut source: FrameSource<'_>,
+    scale: u32,
+    give: &mut dyn FnMut(Vec<Picture>) -> bool,
+    stop: &Stop,
+) -> Result<()> {
     let limit = source.at_once(scale);
     let mut next = 0;
     while next < source.count() && stop.exit_code().is_none() {
@@ -293,8 +314,11 @@ mod tests {
                 panic!("finished after a failure")
             }
         }
-        let frames = Noted { count: 100_000, side: 2, asked: Mutex::default(), second: sync_channel(1).0 };
-        let error = run(FrameSource::new(&frames).expect("frames"), 1, Box::new(Full), &Stop::default()).expect_err("full");
+        let frames =
+            Noted { count: 100_000, side: 2, asked: Mutex::default(), second: sync_channel(1).0 };
+        let error =
+            run(FrameSource::new(&frames).expect("frames"), 1, Box::new(Full), &Stop::default())
+                .expect_err("full");
         assert_eq!(error.to_string(), "the disk is full");
         assert!(frames.asked.into_inner().expect("lock").len() <= 5 * CHUNK);
     }

@@ -10,7 +10,9 @@ use shared::cli::{Ending, UsageError, one_line};
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::{Run, Which, spread};
 use shared::nn::sampler::Wish;
-use shared::picture::{CAPTION_HEIGHT, Limits, Picture, PictureError, PictureFile, caption_width, grid};
+use shared::picture::{
+    CAPTION_HEIGHT, Limits, Picture, PictureError, PictureFile, caption_width, grid,
+};
 use shared::signal::Stop;
 
 use super::animation::AnimationArgs;
@@ -92,7 +94,9 @@ impl Frames for Sheets {
 
     fn extent(&self) -> Result<(u32, u32, u32)> {
         let Some((_, path)) = self.sheets.first() else { bail!("there are no sheets") };
-        let sides = of_sheet(path, |bytes| PictureFile::open(bytes).map(|file| (file.width(), file.height())))?;
+        let sides = of_sheet(path, |bytes| {
+            PictureFile::open(bytes).map(|file| (file.width(), file.height()))
+        })?;
         let (width, height) = if self.captioned { captioned_extent(sides) } else { sides };
         // Grey sheets are also decoded as RGB.
         Ok((width, height, 3))
@@ -124,7 +128,13 @@ struct Checkpoints {
 
 impl Checkpoints {
     fn source(&self, step: u64) -> SourceArgs {
-        SourceArgs { run: self.run.clone(), checkpoint: Which::Step(step), no_ema: self.no_ema, role: None, device: self.device }
+        SourceArgs {
+            run: self.run.clone(),
+            checkpoint: Which::Step(step),
+            no_ema: self.no_ema,
+            role: None,
+            device: self.device,
+        }
     }
 }
 
@@ -146,7 +156,8 @@ impl Frames for Checkpoints {
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         let sheet = |&i: &usize| {
             let (sampler, meta) = self.source(self.steps[i]).open()?;
-            let sheet = grid(&sampler.pictures_of(&self.wishes), self.layout.columns, self.layout.padding);
+            let sheet =
+                grid(&sampler.pictures_of(&self.wishes), self.layout.columns, self.layout.padding);
             Ok(if self.captioned { captioned(&sheet, meta.epoch) } else { sheet })
         };
         indices.iter().map(sheet).collect()
@@ -168,7 +179,9 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
     let stop = Stop::listen()?;
     if args.choice.is_given() {
         let steps = spread(&run.steps()?, args.frames);
-        let Some(&first) = steps.first() else { bail!("{} has no checkpoint yet", args.run.display()) };
+        let Some(&first) = steps.first() else {
+            bail!("{} has no checkpoint yet", args.run.display())
+        };
         let mut checkpoints = Checkpoints {
             run: args.run,
             steps,
@@ -182,11 +195,15 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
         };
         // Latents, classes, extents and dropout are the same at every checkpoint.
         let (sampler, meta) = checkpoints.source(first).sampler(&args.draw)?;
-        (checkpoints.size, checkpoints.channels) = (meta.config.data.size, meta.config.data.channels);
-        checkpoints.wishes = args.choice.of(&sampler, [])?.into_iter().map(|chosen| chosen.wish).collect();
+        (checkpoints.size, checkpoints.channels) =
+            (meta.config.data.size, meta.config.data.channels);
+        checkpoints.wishes =
+            args.choice.of(&sampler, [])?.into_iter().map(|chosen| chosen.wish).collect();
         let count = checkpoints.wishes.len();
         if count > PICTURES_LIMIT {
-            let text = format!("--seeds, --latents: {count} pictures in a frame, at most {PICTURES_LIMIT}");
+            let text = format!(
+                "--seeds, --latents: {count} pictures in a frame, at most {PICTURES_LIMIT}"
+            );
             return Err(UsageError(text).into());
         }
         return args.animation.write(&args.out, &checkpoints, HOLD, &stop);
@@ -210,13 +227,17 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
 /// changed, are skipped with a warning.
 fn of_one_extent(run: &Run, frames: usize) -> Result<Vec<(u64, PathBuf)>> {
     let all = run.sheets_over_time(usize::MAX)?;
-    let extent =
-        |(_, path): &(u64, PathBuf)| of_sheet(path, |bytes| PictureFile::open(bytes).map(|file| (file.width(), file.height())));
+    let extent = |(_, path): &(u64, PathBuf)| {
+        of_sheet(path, |bytes| PictureFile::open(bytes).map(|file| (file.width(), file.height())))
+    };
     let extents: Vec<(u32, u32)> = all.par_iter().map(extent).collect::<Result<_>>()?;
     let count = |of: &(u32, u32)| extents.iter().filter(|extent| *extent == of).count();
     // `max_by_key` returns the last of equal ones.
-    let Some(&chosen) = extents.iter().max_by_key(|extent| count(extent)) else { return Ok(Vec::new()) };
-    let (taken, others): (Vec<_>, Vec<_>) = all.into_iter().zip(extents).partition(|(_, extent)| *extent == chosen);
+    let Some(&chosen) = extents.iter().max_by_key(|extent| count(extent)) else {
+        return Ok(Vec::new());
+    };
+    let (taken, others): (Vec<_>, Vec<_>) =
+        all.into_iter().zip(extents).partition(|(_, extent)| *extent == chosen);
     if let [((first, _), (width, height)), ..] = &others[..] {
         let last = others.last().map_or(*first, |((epoch, _), _)| *epoch);
         tracing::warn!(
@@ -236,13 +257,22 @@ fn of_one_extent(run: &Run, frames: usize) -> Result<Vec<(u64, PathBuf)>> {
 fn captioned_extent((width, height): (u32, u32)) -> (u32, u32) {
     let band = CAPTION_HEIGHT * CAPTION_SCALE + 2 * MARGIN;
     // A narrow sheet is widened, so that every frame has room for its caption and the same extent.
-    (width.max(caption_width("EPOCH 00000") * CAPTION_SCALE + 2 * MARGIN), height.saturating_add(band))
+    (
+        width.max(caption_width("EPOCH 00000") * CAPTION_SCALE + 2 * MARGIN),
+        height.saturating_add(band),
+    )
 }
 
 fn captioned(sheet: &Picture, epoch: u64) -> Picture {
     let (width, height) = captioned_extent((sheet.width, sheet.height));
     let mut frame = Picture::filled(width, height, sheet.channels, 0);
     frame.paste(sheet, (width - sheet.width) / 2, 0);
-    frame.draw_text(&format!("EPOCH {epoch}"), MARGIN, sheet.height + MARGIN, CAPTION_SCALE, [255; 3]);
+    frame.draw_text(
+        &format!("EPOCH {epoch}"),
+        MARGIN,
+        sheet.height + MARGIN,
+        CAPTION_SCALE,
+        [255; 3],
+    );
     frame
 }

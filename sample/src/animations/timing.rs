@@ -75,9 +75,13 @@ mod tests {
 
     #[test]
     fn a_fraction_is_exact_where_there_is_one() {
-        for (value, expected) in
-            [(1.0 / 30.0, (1, 30)), (1001.0 / 30000.0, (1001, 30000)), (2.25, (9, 4)), (1.0 / 20.0, (1, 20)), (3.0, (3, 1))]
-        {
+        for (value, expected) in [
+            (1.0 / 30.0, (1, 30)),
+            (1001.0 / 30000.0, (1001, 30000)),
+            (2.25, (9, 4)),
+            (1.0 / 20.0, (1, 20)),
+            (3.0, (3, 1)),
+        ] {
             assert_eq!(fraction(value), expected, "{value}");
         }
         let (above, below) = fraction(std::f64::consts::PI / 100.0);

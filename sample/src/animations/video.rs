@@ -28,7 +28,9 @@ impl Container {
             // The index first, so that browsers can stream it.
             Self::Mp4 => &["-c:v", "libx264", "-crf", "16", "-movflags", "+faststart", "-f", "mp4"],
             Self::Matroska => &["-c:v", "libx264", "-crf", "16", "-f", "matroska"],
-            Self::WebM => &["-c:v", "libvpx-vp9", "-crf", "20", "-b:v", "0", "-row-mt", "1", "-f", "webm"],
+            Self::WebM => {
+                &["-c:v", "libvpx-vp9", "-crf", "20", "-b:v", "0", "-row-mt", "1", "-f", "webm"]
+            }
         }
     }
 }
@@ -77,15 +79,37 @@ impl Film {
     ) -> Result<Self> {
         let (width, height, channels) = extent;
         let file = AtomicFile::create(out)?;
-        let mut command = Command::new(program.map_or_else(|| PathBuf::from(FFMPEG), Path::to_owned));
+        let mut command =
+            Command::new(program.map_or_else(|| PathBuf::from(FFMPEG), Path::to_owned));
         command.args(["-v", "error", "-nostdin", "-y", "-f", "rawvideo"]);
         command.args(["-pix_fmt", if channels == 1 { "gray" } else { "rgb24" }]);
-        command.args(["-video_size", &format!("{width}x{height}"), "-framerate", &format!("{}", timing.fps), "-i", "-"]);
+        command.args([
+            "-video_size",
+            &format!("{width}x{height}"),
+            "-framerate",
+            &format!("{}", timing.fps),
+            "-i",
+            "-",
+        ]);
         // Colours are stored at half the extent, which must be an integer. The colour matrix is
         // tagged, because players would guess it from the height.
         let filter = "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv";
-        command.args(["-vf", &format!("tpad=stop_mode=clone:stop_duration={},{filter}", timing.hold), "-pix_fmt", "yuv420p"]);
-        command.args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]);
+        command.args([
+            "-vf",
+            &format!("tpad=stop_mode=clone:stop_duration={},{filter}", timing.hold),
+            "-pix_fmt",
+            "yuv420p",
+        ]);
+        command.args([
+            "-colorspace",
+            "bt709",
+            "-color_primaries",
+            "bt709",
+            "-color_trc",
+            "bt709",
+            "-color_range",
+            "tv",
+        ]);
         // Without the prefix, a name with a colon would be taken for a protocol.
         let mut target = OsString::from("file:");
         target.push(file.path());
@@ -129,7 +153,8 @@ impl Film {
         if status.success() {
             return Ok(());
         }
-        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> =
+            said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("; ");
         Err(anyhow!("ffmpeg failed ({status}): {last}"))
     }

@@ -48,7 +48,9 @@ impl FromStr for Extent {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("expected columns and rows like 6x4, at most {CELLS_LIMIT} in all");
         let (columns, rows) = text.split_once(['x', '×', 'X']).ok_or_else(wrong)?;
-        let number = |part: &str| part.trim().parse().ok().filter(|n| (1..=CELLS_LIMIT).contains(n)).ok_or_else(wrong);
+        let number = |part: &str| {
+            part.trim().parse().ok().filter(|n| (1..=CELLS_LIMIT).contains(n)).ok_or_else(wrong)
+        };
         let extent = Self { columns: number(columns)?, rows: number(rows)? };
         if extent.columns * extent.rows > CELLS_LIMIT { Err(wrong()) } else { Ok(extent) }
     }
@@ -134,7 +136,8 @@ impl Frames for Walk {
 
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         let frame = |&frame: &usize| self.cells.iter().map(move |cell| self.wish(cell, frame));
-        let pictures = self.sampler.pictures_of(&indices.iter().flat_map(frame).collect::<Vec<_>>());
+        let pictures =
+            self.sampler.pictures_of(&indices.iter().flat_map(frame).collect::<Vec<_>>());
         if self.cells.len() == 1 {
             return Ok(pictures);
         }
@@ -151,7 +154,9 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
     args.animation.check(&args.out)?;
     output::check_outside("--out", &args.out, &args.pick.source.run)?;
     if !(1..=FRAMES_LIMIT).contains(&args.frames) {
-        return Err(UsageError(format!("--frames {}: expected 1 to {FRAMES_LIMIT}", args.frames)).into());
+        return Err(
+            UsageError(format!("--frames {}: expected 1 to {FRAMES_LIMIT}", args.frames)).into()
+        );
     }
     let (sampler, meta) = args.pick.open()?;
     let latents = sampler.latents()?;
@@ -170,18 +175,32 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
     let cells = chosen.chunks(chosen.len() / count).map(cell).collect();
     let layout = Layout { columns: extent.columns, padding: args.padding };
     let data = &meta.config.data;
-    let walk = Walk { sampler, latents, path, cells, frames: args.frames, layout, size: data.size, channels: data.channels };
+    let walk = Walk {
+        sampler,
+        latents,
+        path,
+        cells,
+        frames: args.frames,
+        layout,
+        size: data.size,
+        channels: data.channels,
+    };
     args.animation.write(&args.out, &walk, 0.0, &Stop::listen()?)
 }
 
 /// Checks that `given` pictures can be distributed among the walks of a grid.
 fn check_keys(given: usize, Extent { columns, rows }: Extent) -> Result<(), UsageError> {
     let count = columns * rows;
-    let walks = if count == 1 { "a walk".into() } else { format!("the {count} walks of --grid {columns}x{rows}") };
+    let walks = if count == 1 {
+        "a walk".into()
+    } else {
+        format!("the {count} walks of --grid {columns}x{rows}")
+    };
     let least = 2 * count;
     let text = if !given.is_multiple_of(count) {
         let next = given.next_multiple_of(count);
-        let fitting = if next > least { format!("{} or {next}", next - count) } else { least.to_string() };
+        let fitting =
+            if next > least { format!("{} or {next}", next - count) } else { least.to_string() };
         format!("{given} cannot be distributed evenly among {walks}; use {fitting}")
     } else if given < least {
         format!("{given} for {walks}; each needs at least 2, {least} in all")

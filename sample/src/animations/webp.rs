@@ -71,8 +71,14 @@ impl WebPFile {
     fn put(&mut self, window: Window, picture: &[u8]) -> Result<()> {
         let duration = self.timing.delay(self.written, UNITS).min(LARGEST) as u32;
         let head: Vec<[u8; 3]> =
-            [window.left / 2, window.top / 2, window.width - 1, window.height - 1, duration].into_iter().map(three).collect();
-        self.chunk(*b"ANMF", &[head.as_flattened(), &[REPLACES], picture.get(PICTURE..).unwrap_or(&[])])?;
+            [window.left / 2, window.top / 2, window.width - 1, window.height - 1, duration]
+                .into_iter()
+                .map(three)
+                .collect();
+        self.chunk(
+            *b"ANMF",
+            &[head.as_flattened(), &[REPLACES], picture.get(PICTURE..).unwrap_or(&[])],
+        )?;
         self.written += 1;
         Ok(())
     }
@@ -87,12 +93,19 @@ fn three(value: u32) -> [u8; 3] {
 /// Enlarges a window to begin at even positions, as the format requires.
 fn evened(window: Window) -> Window {
     let (left, top) = (window.left & !1, window.top & !1);
-    Window { left, top, width: window.width + window.left - left, height: window.height + window.top - top }
+    Window {
+        left,
+        top,
+        width: window.width + window.left - left,
+        height: window.height + window.top - top,
+    }
 }
 
 impl Sink for WebPFile {
     fn push(&mut self, frames: Vec<Picture>) -> Result<()> {
-        for (window, picture) in area::packed(self.before.as_ref(), &frames, evened, Picture::to_webp)? {
+        for (window, picture) in
+            area::packed(self.before.as_ref(), &frames, evened, Picture::to_webp)?
+        {
             self.put(window, &picture)?;
         }
         self.before = frames.into_iter().next_back();
@@ -101,9 +114,15 @@ impl Sink for WebPFile {
 
     fn finish(mut self: Box<Self>) -> Result<u64> {
         let Ok(length) = u32::try_from(self.bytes - 8) else {
-            bail!("{}: a WebP has at most 4 GiB; use fewer frames, a smaller --scale, or a video", self.path.display());
+            bail!(
+                "{}: a WebP has at most 4 GiB; use fewer frames, a smaller --scale, or a video",
+                self.path.display()
+            );
         };
-        let patched = self.file.seek(SeekFrom::Start(4)).and_then(|_| self.file.write_all(&length.to_le_bytes()));
+        let patched = self
+            .file
+            .seek(SeekFrom::Start(4))
+            .and_then(|_| self.file.write_all(&length.to_le_bytes()));
         patched.map_err(|source| self.failed(source))?;
         super::stage::commit(self.file, &self.path)
     }

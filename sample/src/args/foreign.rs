@@ -4,8 +4,12 @@ use shared::cli::foreign::{Foreign, Value, none, own, same};
 use shared::cli::{Program, no_settings};
 
 /// The program `sample` for the parser of command lines.
-pub const PROGRAM: Program =
-    Program { name: "sample", foreign: &FOREIGN, settings: no_settings, usual: "sample images RUN --out fakes.zip" };
+pub const PROGRAM: Program = Program {
+    name: "sample",
+    foreign: &FOREIGN,
+    settings: no_settings,
+    usual: "sample images RUN --out fakes.zip",
+};
 
 /// Flags of StyleGAN's `generate.py`, `gen_images.py`, `gen_video.py` and `style_mixing.py`, EDM,
 /// lightweight-gan, and scripts.
@@ -29,12 +33,29 @@ const FOREIGN: [Foreign; 16] = [
         "{}",
         "runs/birds",
     ),
-    same(&["outdir", "output", "outputdir", "dest", "o", "savedir", "resultsdir", "outf", "outpath"], "--out {}", "fakes.zip"),
+    same(
+        &["outdir", "output", "outputdir", "dest", "o", "savedir", "resultsdir", "outf", "outpath"],
+        "--out {}",
+        "fakes.zip",
+    ),
     same(&["trunc", "truncationpsi", "psi", "truncpsi", "threshold"], "--truncation {}", "0.7")
         .note("it limits values of latent vectors, instead of moving them towards a mean"),
     same(&["classidx", "label", "classes", "y", "classlabel"], "--class {}", "0"),
     same(&["seed", "s", "rows"], "--seeds {}", "0-15"),
-    same(&["numimages", "num", "numsamples", "nsamples", "count", "samples", "ntest", "numimagesgenerate"], "-n {}", "5000"),
+    same(
+        &[
+            "numimages",
+            "num",
+            "numsamples",
+            "nsamples",
+            "count",
+            "samples",
+            "ntest",
+            "numimagesgenerate",
+        ],
+        "-n {}",
+        "5000",
+    ),
     none(&["noisemode", "noise"], "the generator has no noise inputs"),
     none(
         &["translate", "rotate", "colstyles", "colseeds", "stylesfrom", "projectedw", "space"],
@@ -44,7 +65,8 @@ const FOREIGN: [Foreign; 16] = [
         &["batch", "batchsize", "maxbatchsize", "bs"],
         "a picture is the same at every batch size, which is chosen automatically",
     ),
-    same(&["step", "loadfrom", "epoch", "iteration", "resume"], "--checkpoint {}", "latest").note("best, latest or a step"),
+    same(&["step", "loadfrom", "epoch", "iteration", "resume"], "--checkpoint {}", "latest")
+        .note("best, latest or a step"),
     same(&["gpu", "gpuid", "gpuids"], "--device {}", "").value(Value::GpuNumbers),
     own(&["cuda", "gpus", "ngpu"], "--device auto", "it is the default and takes one"),
     own(&["cpu", "nocuda"], "--device cpu", ""),
@@ -64,9 +86,15 @@ mod tests {
     #[test]
     fn every_answer_is_accepted() {
         let bases = ["grid", "images", "walk"].map(|command| {
-            [vec!["sample", command, "r", "--out", "o"], vec!["sample", command, "r"], vec!["sample", command, "--out", "o"]]
+            [
+                vec!["sample", command, "r", "--out", "o"],
+                vec!["sample", command, "r"],
+                vec!["sample", command, "--out", "o"],
+            ]
         });
         let bases: Vec<&[&str]> = bases.iter().flatten().map(Vec::as_slice).collect();
-        check_foreign(&PROGRAM, &Args::command(), &bases, |words| Args::try_parse_from(words).is_ok());
+        check_foreign(&PROGRAM, &Args::command(), &bases, |words| {
+            Args::try_parse_from(words).is_ok()
+        });
     }
 }

@@ -88,6 +88,7 @@ impl Args {
             Command::Latents(args) => latents::run(args),
             Command::Export(args) => export::run(args),
         };
-        memory::watch(render).map_err(|_| UsageError("the device is out of memory: --device cpu".into()))?
+        memory::watch(render)
+            .map_err(|_| UsageError("the device is out of memory: --device cpu".into()))?
     }
 }

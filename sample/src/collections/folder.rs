@@ -40,7 +40,9 @@ struct Found {
 pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result<Outcome> {
     let out = &request.out;
     if out.exists() && !out.is_dir() {
-        return Err(request.refused("it is a file; name a folder, or a file that ends in .zip").into());
+        return Err(request
+            .refused("it is a file; name a folder, or a file that ends in .zip")
+            .into());
     }
     output::check_parent("--out", out)?;
     let is_new = !out.exists();
@@ -78,20 +80,21 @@ fn fill(sampler: &Sampler, request: &Request, stop: &Stop) -> Result<Outcome> {
     let (total, before) = (request.seeds.count(), kept.len() as u64);
     let missing = request.seeds.iter().filter(|seed| !kept.contains(seed));
     let mut folders = HashSet::new();
-    let stopped = pipeline::run(sampler, request, Work { seeds: missing, total, before }, stop, |chunk| {
-        let named = |(seed, png): Encoded| (out.join(maker.naming.name_of(seed)), png);
-        let files: Vec<_> = chunk.into_iter().map(named).collect();
-        for folder in files.iter().filter_map(|(path, _)| path.parent()) {
-            if folder != out && !folders.contains(folder) {
-                fs::create_folder(folder)?;
-                folders.insert(folder.to_owned());
+    let stopped =
+        pipeline::run(sampler, request, Work { seeds: missing, total, before }, stop, |chunk| {
+            let named = |(seed, png): Encoded| (out.join(maker.naming.name_of(seed)), png);
+            let files: Vec<_> = chunk.into_iter().map(named).collect();
+            for folder in files.iter().filter_map(|(path, _)| path.parent()) {
+                if folder != out && !folders.contains(folder) {
+                    fs::create_folder(folder)?;
+                    folders.insert(folder.to_owned());
+                }
             }
-        }
-        files.par_iter().try_for_each(|(path, png)| fs::write_unsynced(path, &[png]))?;
-        made += files.len() as u64;
-        bytes += files.iter().map(|(_, png)| png.len() as u64).sum::<u64>();
-        Ok(())
-    })?;
+            files.par_iter().try_for_each(|(path, png)| fs::write_unsynced(path, &[png]))?;
+            made += files.len() as u64;
+            bytes += files.iter().map(|(_, png)| png.len() as u64).sum::<u64>();
+            Ok(())
+        })?;
     if let Some(code) = stopped {
         return Ok(Outcome::Stopped { kept: before + made, code });
     }
@@ -130,7 +133,9 @@ impl Found {
         for entry in std::fs::read_dir(out).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
             if fs::byproduct(name.as_bytes()).is_none() {
-                let what = format!("it contains {name}, but no {MANIFEST} with its origin; choose another --out");
+                let what = format!(
+                    "it contains {name}, but no {MANIFEST} with its origin; choose another --out"
+                );
                 return Err(request.refused(&what).into());
             }
             if name.ends_with(TEMPORARY_SUFFIX) && name != lock_name("") {
@@ -149,11 +154,14 @@ impl Found {
         let foreign: HashSet<usize> = archive.pictures().collect();
         let mut found = Self { temporary: temporaries(&request.out, "")?, ..Self::default() };
         for (i, name) in archive.names().iter().map(ToString::to_string).enumerate() {
-            let ours = Naming::ALL.iter().find_map(|naming| Some((*naming, naming.seed_of(&name)?)));
+            let ours =
+                Naming::ALL.iter().find_map(|naming| Some((*naming, naming.seed_of(&name)?)));
             match ours {
                 Some((naming, seed)) => found.pictures.push((name, naming, seed)),
                 None if foreign.contains(&i) => {
-                    let what = format!("it contains {name}, which sample did not write; choose another --out");
+                    let what = format!(
+                        "it contains {name}, which sample did not write; choose another --out"
+                    );
                     return Err(request.refused(&what).into());
                 }
                 None if name == stylegan::LABELS => found.labels = true,
@@ -180,10 +188,18 @@ impl Found {
         };
         if !made.is_empty() && !request.force {
             let mend = "Repeat that request, choose another --out, or use --force to start over";
-            return Err(request.refused(&format!("its pictures are of another request: {}. {mend}", made.join("; "))).into());
+            return Err(request
+                .refused(&format!(
+                    "its pictures are of another request: {}. {mend}",
+                    made.join("; ")
+                ))
+                .into());
         }
-        let stays = |naming: Naming, seed| made.is_empty() && naming == maker.naming && request.seeds.contains(seed);
-        let (stay, go): (Vec<_>, Vec<_>) = self.pictures.iter().partition(|(_, naming, seed)| stays(*naming, *seed));
+        let stays = |naming: Naming, seed| {
+            made.is_empty() && naming == maker.naming && request.seeds.contains(seed)
+        };
+        let (stay, go): (Vec<_>, Vec<_>) =
+            self.pictures.iter().partition(|(_, naming, seed)| stays(*naming, *seed));
         if !go.is_empty() && !request.force {
             let (there, asked) = (self.pictures.len(), request.seeds.count());
             let what = format!(

@@ -76,7 +76,8 @@ pub fn run(args: ImagesArgs) -> Result<Ending> {
         None => (asked, Naming::Seeds),
     };
     let naming = if args.stylegan { Naming::Stylegan } else { naming };
-    let maker = Maker::new(&sampler, &meta, args.source.weights(), &args.draw, latents.as_ref(), naming)?;
+    let maker =
+        Maker::new(&sampler, &meta, args.source.weights(), &args.draw, latents.as_ref(), naming)?;
     let (count, size) = (seeds.count(), maker.size);
     let request = Request { out: args.out, seeds, latents, maker, force: args.force };
     let started = Instant::now();
@@ -86,7 +87,9 @@ pub fn run(args: ImagesArgs) -> Result<Ending> {
             Ok(Ending::Stopped(code))
         }
         Outcome::Stopped { kept, code } => {
-            tracing::warn!("stopped by a signal: {kept} of {count} pictures are kept; the same command resumes");
+            tracing::warn!(
+                "stopped by a signal: {kept} of {count} pictures are kept; the same command resumes"
+            );
             Ok(Ending::Stopped(code))
         }
         Outcome::Done { made, bytes } => {

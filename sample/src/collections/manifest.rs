@@ -85,7 +85,10 @@ impl Maker {
     ) -> Result<Self> {
         let part = weights.part(sampler.role());
         let file = format!("{part}.safetensors");
-        let record = meta.files.get(&file).with_context(|| format!("meta.json of step {} does not list {file}", meta.step))?;
+        let record = meta
+            .files
+            .get(&file)
+            .with_context(|| format!("meta.json of step {} does not list {file}", meta.step))?;
         let classes = sampler.classes();
         Ok(Self {
             fledge: env!("CARGO_PKG_VERSION").into(),
@@ -94,7 +97,10 @@ impl Maker {
             epoch: meta.epoch,
             weights: part.into(),
             weights_crc32: record.crc32.clone(),
-            class: draw.class.as_ref().and_then(|_| classes.get(sampler.class(0) as usize).cloned()),
+            class: draw
+                .class
+                .as_ref()
+                .and_then(|_| classes.get(sampler.class(0) as usize).cloned()),
             classes: classes.to_vec(),
             truncation: draw.truncation,
             latents_crc32: latents.map(GivenLatents::crc32),
@@ -110,9 +116,14 @@ impl Maker {
     #[must_use]
     pub fn differences(&self, asked: &Self) -> Vec<String> {
         let class = |maker: &Self| maker.class.clone().unwrap_or_else(|| "all".into());
-        let truncation = |maker: &Self| maker.truncation.map_or_else(|| "none".into(), |t| t.to_string());
-        let latents =
-            |maker: &Self| maker.latents_crc32.as_ref().map_or_else(|| "of seeds".into(), |crc| format!("of CRC-32 {crc}"));
+        let truncation =
+            |maker: &Self| maker.truncation.map_or_else(|| "none".into(), |t| t.to_string());
+        let latents = |maker: &Self| {
+            maker
+                .latents_crc32
+                .as_ref()
+                .map_or_else(|| "of seeds".into(), |crc| format!("of CRC-32 {crc}"))
+        };
         let weights = |maker: &Self| format!("{}.safetensors", maker.weights);
         let extent = |maker: &Self| format!("{0}×{0}, {1} channels", maker.size, maker.channels);
         let rows = [
@@ -127,10 +138,15 @@ impl Maker {
             ("version of fledge", self.fledge.clone(), asked.fledge.clone(), "another program"),
         ];
         let differ = rows.iter().filter(|(_, was, now, _)| was != now);
-        let mut texts: Vec<String> = differ.map(|(what, was, now, flag)| format!("{what} {was}, now {now} ({flag})")).collect();
+        let mut texts: Vec<String> = differ
+            .map(|(what, was, now, flag)| format!("{what} {was}, now {now} ({flag})"))
+            .collect();
         // The rest is another run, or one that was trained again.
         if texts.is_empty() && self != asked {
-            texts.push(format!("weights of CRC-32 {}, now {} (another run)", self.weights_crc32, asked.weights_crc32));
+            texts.push(format!(
+                "weights of CRC-32 {}, now {} (another run)",
+                self.weights_crc32, asked.weights_crc32
+            ));
         }
         texts
     }
@@ -140,7 +156,12 @@ impl Manifest {
     /// The manifest of `seeds` by `maker`.
     #[must_use]
     pub fn new(maker: &Maker, seeds: &SeedSet) -> Self {
-        Self { version: VERSION, maker: maker.clone(), pictures: seeds.count(), seeds: seeds.to_string() }
+        Self {
+            version: VERSION,
+            maker: maker.clone(),
+            pictures: seeds.count(),
+            seeds: seeds.to_string(),
+        }
     }
 
     /// The bytes of the file.
@@ -158,7 +179,10 @@ impl Manifest {
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, SealedError> {
         let manifest: Self = sealed::from_bytes(bytes, path, MEND)?;
         if manifest.version != VERSION {
-            let what = format!("it has version {}, this program reads {VERSION}; {MEND}", manifest.version);
+            let what = format!(
+                "it has version {}, this program reads {VERSION}; {MEND}",
+                manifest.version
+            );
             return Err(SealedError::Unexpected { path: path.to_owned(), what });
         }
         Ok(manifest)

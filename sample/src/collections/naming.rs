@@ -58,10 +58,18 @@ mod tests {
         assert_eq!(Naming::Seeds.name_of(12), "seed-00000012.png");
         assert_eq!(Naming::Rows.name_of(12), "row-00000012.png");
         assert_eq!(Naming::Stylegan.name_of(1234), "00001/img00001234.png");
-        for name in ["seed-12.png", "seed-00000012.jpg", "seed-000000012.png", "a/seed-00000012.png", "seed-+0000012.png"] {
+        for name in [
+            "seed-12.png",
+            "seed-00000012.jpg",
+            "seed-000000012.png",
+            "a/seed-00000012.png",
+            "seed-+0000012.png",
+        ] {
             assert_eq!(Naming::Seeds.seed_of(name), None, "{name}");
         }
-        for name in ["00001/img00000012.png", "img00000012.png", "00000/img12.png", "seed-00000012.png"] {
+        for name in
+            ["00001/img00000012.png", "img00000012.png", "00000/img12.png", "seed-00000012.png"]
+        {
             assert_eq!(Naming::Stylegan.seed_of(name), None, "{name}");
         }
     }

@@ -73,7 +73,10 @@ impl Request {
             let classes = sampler.classes();
             let mut index = stylegan::Index::new(classes);
             for seed in self.seeds.iter() {
-                index.add(&stylegan::name_of(seed), (!classes.is_empty()).then(|| sampler.class(seed)));
+                index.add(
+                    &stylegan::name_of(seed),
+                    (!classes.is_empty()).then(|| sampler.class(seed)),
+                );
             }
             index.to_json()
         })

@@ -27,7 +27,8 @@ impl SeedSet {
         }
         let more = n.checked_sub(1).ok_or_else(|| UsageError("-n 0: at least 1".into()))?;
         let last = start.checked_add(more).filter(|last| *last < u64::MAX);
-        let last = last.ok_or_else(|| UsageError(format!("--seed-start {start}: too large for -n {n}")))?;
+        let last =
+            last.ok_or_else(|| UsageError(format!("--seed-start {start}: too large for -n {n}")))?;
         Ok(Self { runs: vec![(start, last)] })
     }
 
@@ -41,7 +42,9 @@ impl SeedSet {
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for seed in seeds {
             match runs.last_mut() {
-                Some((_, last)) if *last == seed => return Err(UsageError(format!("--seeds: {seed} is repeated"))),
+                Some((_, last)) if *last == seed => {
+                    return Err(UsageError(format!("--seeds: {seed} is repeated")));
+                }
                 Some((_, last)) if seed - *last == 1 => *last = seed,
                 _ => runs.push((seed, seed)),
             }
@@ -83,7 +86,11 @@ impl fmt::Display for SeedSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, (first, last)) in self.runs.iter().enumerate() {
             let comma = if i == 0 { "" } else { "," };
-            if first == last { write!(f, "{comma}{first}") } else { write!(f, "{comma}{first}-{last}") }?;
+            if first == last {
+                write!(f, "{comma}{first}")
+            } else {
+                write!(f, "{comma}{first}-{last}")
+            }?;
         }
         Ok(())
     }
@@ -100,19 +107,28 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [3, 4, 5, 6, 7, 100]);
         assert_eq!((set.count(), set.shown()), (6, set.to_string()));
         let scattered = SeedSet { runs: (0..1000).map(|i| (2 * i, 2 * i)).collect() }.shown();
-        assert!(scattered.starts_with("0,2,4,") && scattered.ends_with(",…") && scattered.len() < 90, "{scattered}");
+        assert!(
+            scattered.starts_with("0,2,4,") && scattered.ends_with(",…") && scattered.len() < 90,
+            "{scattered}"
+        );
         for seed in 0..110 {
             assert_eq!(set.contains(seed), set.iter().any(|s| s == seed), "{seed}");
         }
-        let twice = SeedSet::of_list(&"3-5,4".parse().expect("list")).expect_err("twice").to_string();
+        let twice =
+            SeedSet::of_list(&"3-5,4".parse().expect("list")).expect_err("twice").to_string();
         assert!(twice.contains("4 is repeated"), "{twice}");
     }
 
     #[test]
     fn a_range_has_the_requested_count_or_is_refused() {
         let set = SeedSet::from_start(5, 1 << 26).expect("range");
-        assert_eq!((set.count(), set.contains(4), set.contains(5), set.contains(5 + (1 << 26))), (1 << 26, false, true, false));
-        for (start, n, named) in [(0, 0, "-n 0"), (u64::MAX, 1, "--seed-start"), (9, u64::MAX, "at most")] {
+        assert_eq!(
+            (set.count(), set.contains(4), set.contains(5), set.contains(5 + (1 << 26))),
+            (1 << 26, false, true, false)
+        );
+        for (start, n, named) in
+            [(0, 0, "-n 0"), (u64::MAX, 1, "--seed-start"), (9, u64::MAX, "at most")]
+        {
             let error = SeedSet::from_start(start, n).expect_err(named).to_string();
             assert!(error.contains(named), "{error}");
         }

@@ -15,8 +15,10 @@ use super::{folder, zip};
 /// another process writes it; other errors when `sample.json` is damaged or writing fails. A folder
 /// then contains only intact pictures, and there is no zip.
 pub fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result<Outcome> {
-    let ending = request.out.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let is_folder = request.out.is_dir() || request.out.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let ending =
+        request.out.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let is_folder =
+        request.out.is_dir() || request.out.as_os_str().as_encoded_bytes().ends_with(b"/");
     match ending.as_str() {
         "zip" if is_folder => Err(request.refused("it is a folder; choose a folder without the suffix .zip, or a file").into()),
         "zip" => zip::write(sampler, request, stop),

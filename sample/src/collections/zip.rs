@@ -31,7 +31,9 @@ pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result
     output::check_parent("--out", out)?;
     let _claim = request.claim(lock_beside(out))?;
     if out.exists() && !request.force {
-        return Err(request.refused("it exists; choose another name, or use --force to replace it").into());
+        return Err(request
+            .refused("it exists; choose another name, or use --force to replace it")
+            .into());
     }
     let leftovers = fs::leftovers_of(out)?;
     let mut best: Option<(&PathBuf, u64)> = None;
@@ -79,7 +81,10 @@ pub(super) fn write(sampler: &Sampler, request: &Request, stop: &Stop) -> Result
             }
             match kept.max(before) {
                 0 => {}
-                kept => tracing::warn!("{kept} of {} pictures are kept; the same command resumes", request.seeds.count()),
+                kept => tracing::warn!(
+                    "{kept} of {} pictures are kept; the same command resumes",
+                    request.seeds.count()
+                ),
             }
             Err(error)
         }
@@ -118,7 +123,11 @@ fn fill(
     zip: &mut ZipWriter,
     made: &mut u64,
 ) -> Result<Option<u8>> {
-    let work = Work { seeds: request.seeds.iter().skip(before as usize), total: request.seeds.count(), before };
+    let work = Work {
+        seeds: request.seeds.iter().skip(before as usize),
+        total: request.seeds.count(),
+        before,
+    };
     let stopped = pipeline::run(sampler, request, work, stop, |chunk| {
         for (seed, png) in chunk {
             zip.add(&request.maker.naming.name_of(seed), &png)?;
@@ -162,7 +171,13 @@ fn usable_of(path: &Path, request: &Request) -> Result<u64> {
             return Ok(false);
         }
         match expected.next() {
-            Some(seed) if others == 0 && differences.is_empty() && request.maker.naming.name_of(seed) == name => usable += 1,
+            Some(seed)
+                if others == 0
+                    && differences.is_empty()
+                    && request.maker.naming.name_of(seed) == name =>
+            {
+                usable += 1
+            }
             _ => others += 1,
         }
         Ok(true)
@@ -177,10 +192,16 @@ fn usable_of(path: &Path, request: &Request) -> Result<u64> {
     let mend = "repeat that request, choose another --out, or use --force to start over";
     let what = match &differences[..] {
         [] => {
-            let (there, asked, seeds) = (usable + others, request.seeds.count(), request.seeds.shown());
-            format!("an interrupted command left {there} pictures, which are not the first of the {asked} of seeds {seeds}")
+            let (there, asked, seeds) =
+                (usable + others, request.seeds.count(), request.seeds.shown());
+            format!(
+                "an interrupted command left {there} pictures, which are not the first of the {asked} of seeds {seeds}"
+            )
         }
-        _ => format!("an interrupted command left {others} pictures of another request: {}", differences.join("; ")),
+        _ => format!(
+            "an interrupted command left {others} pictures of another request: {}",
+            differences.join("; ")
+        ),
     };
     Err(request.refused(&format!("{what}; {mend}")).into())
 }

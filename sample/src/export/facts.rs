@@ -6,8 +6,8 @@ use shared::nn::config::Distribution;
 use shared::nn::networks::Takes;
 use shared::nn::sampler::Weights;
 
-/// By name, in a fixed order: which recipe, how long it was trained, what its pictures and latent vectors are. Nothing of the
-/// machine, so that the same checkpoint gives the same file everywhere.
+/// By name, in a fixed order: which recipe, how long it was trained, what its pictures and latent
+/// vectors are. Nothing of the machine, so that the same checkpoint gives the same file everywhere.
 #[must_use]
 pub fn facts(meta: &Meta, weights: Weights) -> Vec<(&'static str, Value)> {
     let (data, takes) = (&meta.config.data, meta.config.settings.generator.takes());

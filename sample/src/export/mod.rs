@@ -43,10 +43,14 @@ pub struct ExportArgs {
 /// Carries out `sample export`.
 ///
 /// # Errors
-/// When no file is asked for, the run cannot be read, its generator draws while it samples, or a file cannot be written.
+/// When no file is asked for, the run cannot be read, its generator draws while it samples, or a
+/// file cannot be written.
 pub fn run(args: ExportArgs) -> Result<Ending> {
     if args.onnx.is_none() && args.safetensors.is_none() {
-        return Err(UsageError("export: name a file: --onnx FILE, --safetensors FILE or both".into()).into());
+        return Err(UsageError(
+            "export: name a file: --onnx FILE, --safetensors FILE or both".into(),
+        )
+        .into());
     }
     if let (Some(onnx), Some(safetensors)) = (&args.onnx, &args.safetensors)
         && place(onnx) == place(safetensors)
@@ -54,9 +58,11 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
         return Err(UsageError("export: --onnx and --safetensors name the same file".into()).into());
     }
     let named = [("--onnx", &args.onnx), ("--safetensors", &args.safetensors)];
-    let named: Vec<(&str, &Path)> = named.iter().filter_map(|(flag, path)| Some((*flag, path.as_deref()?))).collect();
+    let named: Vec<(&str, &Path)> =
+        named.iter().filter_map(|(flag, path)| Some((*flag, path.as_deref()?))).collect();
     named.iter().try_for_each(|(flag, path)| output::check(flag, path, &args.source.run))?;
-    let claims: Result<Vec<Claim>> = named.iter().map(|(flag, path)| output::claim(flag, path)).collect();
+    let claims: Result<Vec<Claim>> =
+        named.iter().map(|(flag, path)| output::claim(flag, path)).collect();
     let _claims = claims?;
     let (sampler, meta) = args.source.open_any()?;
     let graph = sampler.generator().graph()?;
@@ -70,18 +76,24 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
     }
     write_all(&files)?;
     for (path, bytes) in &files {
-        output::report(path, bytes.len() as u64, &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()));
+        output::report(
+            path,
+            bytes.len() as u64,
+            &format!("{} operations, {} weights", graph.nodes.len(), graph.weights()),
+        );
     }
     Ok(Ending::Done)
 }
 
 /// The folder as the system knows it, and the name in it.
 fn place(path: &Path) -> (Option<PathBuf>, Option<&OsStr>) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     (folder.canonicalize().ok(), path.file_name())
 }
 
-/// Writes all of the files or none: only when a name is refused after all are on the disk, those before it have theirs.
+/// Writes all of the files or none: only when a name is refused after all are on the disk, those
+/// before it have theirs.
 ///
 /// # Errors
 /// When one cannot be written; what took an older one's place before is named.
@@ -89,7 +101,11 @@ pub fn write_all(files: &[(&Path, Vec<u8>)]) -> Result<()> {
     let mut staged = Vec::new();
     for (path, bytes) in files {
         let mut file = AtomicFile::create(*path)?;
-        file.write_all(bytes).map_err(|source| FsError { operation: "write", path: path.to_path_buf(), source })?;
+        file.write_all(bytes).map_err(|source| FsError {
+            operation: "write",
+            path: path.to_path_buf(),
+            source,
+        })?;
         file.sync()?;
         staged.push((*path, path.exists(), file));
     }
@@ -101,17 +117,24 @@ pub fn write_all(files: &[(&Path, Vec<u8>)]) -> Result<()> {
             named.push((path, replaces));
         }
         if let Err(error) = committed {
-            // Two generators beside each other would be taken for one: what is new goes, unless it has taken an older one's place. Why
-            // it could not be removed matters less than why another failed.
+            // Two generators beside each other would be taken for one: what is new goes, unless it
+            // has taken an older one's place. Why it could not be removed matters less than why
+            // another failed.
             for (path, _) in named.iter().filter(|(_, replaces)| !replaces) {
                 let _ = fs::remove(path);
             }
-            let replaced: Vec<String> =
-                named.iter().filter(|(_, replaces)| *replaces).map(|(path, _)| path.display().to_string()).collect();
+            let replaced: Vec<String> = named
+                .iter()
+                .filter(|(_, replaces)| *replaces)
+                .map(|(path, _)| path.display().to_string())
+                .collect();
             let error = anyhow::Error::from(error);
             return Err(match replaced.is_empty() {
                 true => error,
-                false => error.context(format!("{} is new already: run the same command again", replaced.join(", "))),
+                false => error.context(format!(
+                    "{} is new already: run the same command again",
+                    replaced.join(", ")
+                )),
             });
         }
     }

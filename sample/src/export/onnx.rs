@@ -76,7 +76,9 @@ fn attribute(name: &str, value: &Attribute) -> Message {
         Attribute::Float(v) => message.float(2, *v).integer(20, 1),
         Attribute::Integer(v) => message.integer(3, *v as u64).integer(20, 2),
         Attribute::Text(v) => message.bytes(4, v).integer(20, 3),
-        Attribute::Integers(list) => list.iter().fold(message, |m, v| m.integer(8, *v as u64)).integer(20, 7),
+        Attribute::Integers(list) => {
+            list.iter().fold(message, |m, v| m.integer(8, *v as u64)).integer(20, 7)
+        }
     }
 }
 
@@ -109,7 +111,10 @@ fn little_endian(values: &[f32]) -> Vec<u8> {
 fn port(port: &Port) -> Message {
     let element = if port.element == Element::Int64 { INT64 } else { FLOAT };
     let batch = Message::default().message(1, &Message::default().bytes(2, BATCH));
-    let shape = port.shape.iter().fold(batch, |m, &extent| m.message(1, &Message::default().integer(1, extent as u64)));
+    let shape = port
+        .shape
+        .iter()
+        .fold(batch, |m, &extent| m.message(1, &Message::default().integer(1, extent as u64)));
     let tensor = Message::default().integer(1, element).message(2, &shape);
     Message::default().bytes(1, port.name).message(2, &Message::default().message(1, &tensor))
 }

@@ -69,16 +69,23 @@ impl ChoiceArgs {
     ///
     /// # Errors
     /// When the file cannot be read or does not fit the generator.
-    pub fn of(&self, sampler: &Sampler, default: impl IntoIterator<Item = u64>) -> Result<Vec<Chosen>> {
+    pub fn of(
+        &self,
+        sampler: &Sampler,
+        default: impl IntoIterator<Item = u64>,
+    ) -> Result<Vec<Chosen>> {
         let drawn = |seed: u64| Chosen { name: seed.to_string(), wish: sampler.wish(seed) };
         if let Some(path) = &self.latents {
             let given = GivenLatents::read(path, sampler)?;
             if given.count() as u64 > LIMIT {
                 let (path, rows) = (path.display(), given.count());
-                let text = format!("--latents {path}: {rows} rows, at most {LIMIT} are allowed; use `sample images`");
+                let text = format!(
+                    "--latents {path}: {rows} rows, at most {LIMIT} are allowed; use `sample images`"
+                );
                 return Err(UsageError(text).into());
             }
-            let chosen = |row| Chosen { name: format!("row {row}"), wish: given.wish(row, sampler) };
+            let chosen =
+                |row| Chosen { name: format!("row {row}"), wish: given.wish(row, sampler) };
             return Ok((0..given.count() as u64).map(chosen).collect());
         }
         Ok(match &self.seeds {

@@ -33,8 +33,11 @@ pub fn of(generator: &Generator, class: u32) -> Result<Vec<Direction>> {
     let [features, inputs] = weight.dims();
     let weight: Vec<f32> = weight.into_data().iter::<f32>().collect();
     let gains = gains(generator, class, features);
-    let matrix = Mat::from_fn(features, latent, |i, j| f64::from(weight[i * inputs + j]) * gains[i]);
-    principal(matrix.as_ref()).ok_or_else(|| anyhow!("the weights of the generator's first layer have no principal directions"))
+    let matrix =
+        Mat::from_fn(features, latent, |i, j| f64::from(weight[i * inputs + j]) * gains[i]);
+    principal(matrix.as_ref()).ok_or_else(|| {
+        anyhow!("the weights of the generator's first layer have no principal directions")
+    })
 }
 
 /// The factor of the normalisation for each of the layer's `features`: γ/√(σ² + ε).
@@ -45,7 +48,11 @@ fn gains(generator: &Generator, class: u32, features: usize) -> Vec<f64> {
     // A table by class has one row per class.
     let row = if norm.by_class() { class as usize * variance.len() } else { 0 };
     // All pixels of a channel are adjacent.
-    let pixels = if generator.config().stem_norm == StemNorm::Features { 1 } else { features / variance.len().max(1) };
+    let pixels = if generator.config().stem_norm == StemNorm::Features {
+        1
+    } else {
+        features / variance.len().max(1)
+    };
     let gain = |i: usize| {
         let gamma = gamma.as_ref().map_or(1.0, |values| f64::from(values[row + i]));
         gamma / (f64::from(variance[i]) + f64::from(norm.epsilon())).sqrt()
@@ -88,10 +95,13 @@ mod tests {
     /// The layer's output for `z`, normalised, without activation.
     fn first_layer(generator: &Generator, z: &[f32], class: u32) -> Vec<f64> {
         let device = Device::flex();
-        let z = Tensor::<1>::from_data(TensorData::new(z.to_vec(), [z.len()]), &device).unsqueeze::<2>();
+        let z = Tensor::<1>::from_data(TensorData::new(z.to_vec(), [z.len()]), &device)
+            .unsqueeze::<2>();
         let z = match &generator.embedding {
             None => z,
-            Some(table) => Tensor::cat(vec![z, Classes::new(&[class], &device).rows(table.tensor())], 1),
+            Some(table) => {
+                Tensor::cat(vec![z, Classes::new(&[class], &device).rows(table.tensor())], 1)
+            }
         };
         let y = generator.dense.forward(z);
         let classes = Classes::new(&[class], &device);
@@ -106,7 +116,8 @@ mod tests {
             None => y,
             Some(norm) => {
                 let channels = features / (height * width);
-                norm.forward(y.reshape([1, channels, height, width]), Activator::NONE, &mut pass).flatten(1, 3)
+                norm.forward(y.reshape([1, channels, height, width]), Activator::NONE, &mut pass)
+                    .flatten(1, 3)
             }
         };
         y.into_data().iter::<f64>().collect()
@@ -121,18 +132,31 @@ mod tests {
             ("gan-ada", vec!["cond=batch-norm+projection", "generator.stem_norm=channels"], 3),
             ("gan-ada", vec!["cond=embedding+projection"], 3),
         ] {
-            let settings: Vec<String> =
-                settings.iter().chain(&["generator.width=6", "generator.latent=5"]).map(|s| (*s).into()).collect();
+            let settings: Vec<String> = settings
+                .iter()
+                .chain(&["generator.width=6", "generator.latent=5"])
+                .map(|s| (*s).into())
+                .collect();
             let size = if preset == "dcgan-anime" { 96 } else { 16 };
             let classes = (0..classes).map(|class| class.to_string()).collect();
             let data = DataConfig { classes, ..DataConfig::of_extent(size, 3) };
-            let config = RunConfig::new(preset, Settings::resolve(preset, None, &settings).expect("settings"), 5, data);
+            let config = RunConfig::new(
+                preset,
+                Settings::resolve(preset, None, &settings).expect("settings"),
+                5,
+                data,
+            );
             let mut generator = config.generator(&Device::flex());
             for (name, parameter) in generator.parameters_mut() {
                 let mut stream = shared::rng::stream(1, &name, 0);
-                let values = (0..parameter.count()).map(|_| stream.between(0.3, 2.0) as f32).collect::<Vec<_>>();
+                let values = (0..parameter.count())
+                    .map(|_| stream.between(0.3, 2.0) as f32)
+                    .collect::<Vec<_>>();
                 if name.starts_with("norm.") {
-                    parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &Device::flex()));
+                    parameter.set(Tensor::from_data(
+                        TensorData::new(values, [parameter.count()]),
+                        &Device::flex(),
+                    ));
                 }
             }
             let generator = generator.dcgan().expect("the presets are of one family");
@@ -147,7 +171,11 @@ mod tests {
             let all: f64 = directions.iter().map(&moved).sum();
             for direction in &directions {
                 // f32 in the layer.
-                assert!((moved(direction) / all - direction.share).abs() < 1e-5, "{preset} {settings:?} {}", direction.share);
+                assert!(
+                    (moved(direction) / all - direction.share).abs() < 1e-5,
+                    "{preset} {settings:?} {}",
+                    direction.share
+                );
             }
         }
     }
@@ -155,7 +183,8 @@ mod tests {
     #[test]
     fn directions_are_eigenvectors_of_length_one_and_the_strongest_comes_first() {
         let mut stream = shared::rng::stream(7, "directions test", 0);
-        let values: Vec<f64> = (0..40 * 12).map(|i| stream.normal() * f64::from(i % 12 + 1)).collect();
+        let values: Vec<f64> =
+            (0..40 * 12).map(|i| stream.normal() * f64::from(i % 12 + 1)).collect();
         let matrix = Mat::from_fn(40, 12, |i, j| values[i * 12 + j]);
         let found = principal(matrix.as_ref()).expect("finite");
         assert_eq!(found.len(), 12);
@@ -168,7 +197,8 @@ mod tests {
                 assert!((dot - f64::from(u8::from(i == j))).abs() < 1e-12, "{i} {j} {dot}");
             }
             // AᵀA·v = λ·v.
-            let moved: Vec<f64> = (0..40).map(|r| (0..12).map(|c| matrix[(r, c)] * a.vector[c]).sum()).collect();
+            let moved: Vec<f64> =
+                (0..40).map(|r| (0..12).map(|c| matrix[(r, c)] * a.vector[c]).sum()).collect();
             for c in 0..12 {
                 let back: f64 = (0..40).map(|r| matrix[(r, c)] * moved[r]).sum();
                 assert!((back - a.share * squared * a.vector[c]).abs() < 1e-9 * squared);

@@ -44,18 +44,32 @@ pub struct LatentsArgs {
 /// When a flag is invalid, the run cannot be read, or the file cannot be written.
 pub fn run(args: LatentsArgs) -> Result<Ending> {
     if args.out.extension().is_none_or(|ending| ending != "npy") {
-        return Err(UsageError(format!("--out {}: expected the suffix .npy", args.out.display())).into());
+        return Err(
+            UsageError(format!("--out {}: expected the suffix .npy", args.out.display())).into()
+        );
     }
     output::check("--out", &args.out, &args.run)?;
     let _claim = output::claim("--out", &args.out)?;
     let draw = DrawArgs { class: None, truncation: args.truncation };
     // No network is evaluated.
-    let source = SourceArgs { run: args.run, checkpoint: args.checkpoint, no_ema: false, role: None, device: DeviceChoice::Cpu };
+    let source = SourceArgs {
+        run: args.run,
+        checkpoint: args.checkpoint,
+        no_ema: false,
+        role: None,
+        device: DeviceChoice::Cpu,
+    };
     let (sampler, _) = source.sampler(&draw)?;
     let length = sampler.latents()?.length;
     let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
-    bytes.extend(args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes));
+    bytes.extend(
+        args.seeds.0.iter().flat_map(|&seed| sampler.latent(seed)).flat_map(f32::to_le_bytes),
+    );
     fs::write(&args.out, &bytes)?;
-    output::report(&args.out, bytes.len() as u64, &format!("float32 [{}, {length}]", args.seeds.0.len()));
+    output::report(
+        &args.out,
+        bytes.len() as u64,
+        &format!("float32 [{}, {length}]", args.seeds.0.len()),
+    );
     Ok(Ending::Done)
 }

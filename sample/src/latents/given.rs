@@ -31,16 +31,22 @@ impl GivenLatents {
         let file = std::fs::File::open(path).map_err(failed)?;
         let bytes = file.metadata().map_err(failed)?.len();
         if bytes > FILE_LIMIT {
-            return Err(damaged(format!("it has {bytes} bytes, more than the {FILE_LIMIT} allowed")).into());
+            return Err(damaged(format!(
+                "it has {bytes} bytes, more than the {FILE_LIMIT} allowed"
+            ))
+            .into());
         }
-        let array = npy::read(&mut std::io::BufReader::new(file), bytes, |v| v, |v| v as f32).map_err(damaged)?;
+        let array = npy::read(&mut std::io::BufReader::new(file), bytes, |v| v, |v| v as f32)
+            .map_err(damaged)?;
         // A single vector may lack the first axis.
         let rows = match array.shape[..] {
             [rows, columns] if columns == length => rows,
             [columns] if columns == length => 1,
             _ => {
                 let (path, shape) = (path.display(), &array.shape);
-                let text = format!("--latents {path}: its shape is {shape:?}; this run needs [N, {length}]");
+                let text = format!(
+                    "--latents {path}: its shape is {shape:?}; this run needs [N, {length}]"
+                );
                 return Err(UsageError(text).into());
             }
         };
@@ -48,7 +54,9 @@ impl GivenLatents {
             return Err(UsageError(format!("--latents {}: it has no rows", path.display())).into());
         }
         if let Some(place) = array.values.iter().position(|v| !v.is_finite()) {
-            return Err(damaged(format!("row {} holds {}", place / length, array.values[place])).into());
+            return Err(
+                damaged(format!("row {} holds {}", place / length, array.values[place])).into()
+            );
         }
         Ok(Self { values: array.values, length })
     }
@@ -64,7 +72,11 @@ impl GivenLatents {
     #[must_use]
     pub fn wish(&self, row: u64, sampler: &Sampler) -> Wish {
         let start = row as usize * self.length;
-        Wish { latent: self.values[start..start + self.length].to_vec(), class: sampler.class(row), seed: row }
+        Wish {
+            latent: self.values[start..start + self.length].to_vec(),
+            class: sampler.class(row),
+            seed: row,
+        }
     }
 
     /// CRC-32 of all values, as eight hexadecimal digits.

@@ -31,8 +31,12 @@ impl Interpolation {
     #[must_use]
     pub fn of(distribution: Distribution) -> Self {
         match distribution {
-            Distribution::Normal | Distribution::Sphere | Distribution::Truncated => Self::Spherical,
-            Distribution::Uniform | Distribution::Censored | Distribution::Bernoulli => Self::Linear,
+            Distribution::Normal | Distribution::Sphere | Distribution::Truncated => {
+                Self::Spherical
+            }
+            Distribution::Uniform | Distribution::Censored | Distribution::Bernoulli => {
+                Self::Linear
+            }
         }
     }
 
@@ -41,7 +45,11 @@ impl Interpolation {
     pub fn between(self, a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
         match self {
             Self::Spherical => slerp(a, b, t),
-            Self::Linear => a.iter().zip(b).map(|(x, y)| (f64::from(*x) * (1.0 - t) + f64::from(*y) * t) as f32).collect(),
+            Self::Linear => a
+                .iter()
+                .zip(b)
+                .map(|(x, y)| (f64::from(*x) * (1.0 - t) + f64::from(*y) * t) as f32)
+                .collect(),
         }
     }
 }
@@ -69,9 +77,9 @@ pub struct Path {
 }
 
 impl Path {
-    /// `frames` latent vectors of a generator that takes `latents`, in even steps of time along the path
-    /// through `keys`, at least one. An open path ends at the last key; a closed one steps from its
-    /// last frame to its first like between any others.
+    /// `frames` latent vectors of a generator that takes `latents`, in even steps of time along the
+    /// path through `keys`, at least one. An open path ends at the last key; a closed one steps
+    /// from its last frame to its first like between any others.
     #[must_use]
     pub fn through(&self, latents: &Latents, keys: &[Vec<f32>], frames: usize) -> Vec<Vec<f32>> {
         (0..frames).map(|frame| self.at(latents, keys, frame, frames)).collect()
@@ -79,8 +87,18 @@ impl Path {
 
     /// The latent vector of one frame of [`Self::through`].
     #[must_use]
-    pub fn at(&self, latents: &Latents, keys: &[Vec<f32>], frame: usize, frames: usize) -> Vec<f32> {
-        let (legs, steps) = if self.closed { (keys.len(), frames) } else { (keys.len() - 1, frames.saturating_sub(1).max(1)) };
+    pub fn at(
+        &self,
+        latents: &Latents,
+        keys: &[Vec<f32>],
+        frame: usize,
+        frames: usize,
+    ) -> Vec<f32> {
+        let (legs, steps) = if self.closed {
+            (keys.len(), frames)
+        } else {
+            (keys.len() - 1, frames.saturating_sub(1).max(1))
+        };
         let time = (frame * legs) as f64 / steps as f64;
         let leg = (time as usize).min(legs.saturating_sub(1));
         let share = self.easing.walked((time - leg as f64).clamp(0.0, 1.0));
@@ -128,7 +146,10 @@ fn perpendicular(direction: &[f64]) -> Vec<f64> {
         .enumerate()
         .fold((0, f64::MAX), |best, (i, x)| if x.abs() < best.1.abs() { (i, x) } else { best });
     let length = (1.0 - along * along).sqrt().max(f64::MIN_POSITIVE);
-    (0..).zip(direction).map(|(i, x)| (f64::from(u8::from(i == axis)) - along * x) / length).collect()
+    (0..)
+        .zip(direction)
+        .map(|(i, x)| (f64::from(u8::from(i == axis)) - along * x) / length)
+        .collect()
 }
 
 #[cfg(test)]
@@ -156,7 +177,8 @@ mod tests {
         path.through(&latents(Distribution::Normal), keys, frames)
     }
 
-    const CLOSED: Path = Path { interpolation: Interpolation::Spherical, easing: Easing::Linear, closed: true };
+    const CLOSED: Path =
+        Path { interpolation: Interpolation::Spherical, easing: Easing::Linear, closed: true };
 
     #[test]
     fn a_walk_passes_its_keys_keeps_lengths_and_closes() {
@@ -168,7 +190,10 @@ mod tests {
                 assert!(step(&frames[frame], &keys[key]) < 1e-4);
             }
             let lengths = keys.each_ref().map(|key| length(key));
-            let (low, high) = (lengths.iter().copied().fold(f32::MAX, f32::min), lengths.iter().copied().fold(0.0, f32::max));
+            let (low, high) = (
+                lengths.iter().copied().fold(f32::MAX, f32::min),
+                lengths.iter().copied().fold(0.0, f32::max),
+            );
             assert!(frames.iter().all(|f| (low - 1e-3..high + 1e-3).contains(&length(f))));
             // The step over the seam mirrors the one after the first key.
             let (seam, first) = (step(&frames[11], &frames[0]), step(&frames[0], &frames[1]));
@@ -181,7 +206,11 @@ mod tests {
         let keys = [4, 9, 2].map(|seed| latent(seed, 32));
         let open = Path { closed: false, interpolation: Interpolation::Linear, ..CLOSED };
         let frames = through(open, &keys, 9);
-        assert!(step(&frames[0], &keys[0]) < 1e-5 && step(&frames[4], &keys[1]) < 1e-5 && step(&frames[8], &keys[2]) < 1e-5);
+        assert!(
+            step(&frames[0], &keys[0]) < 1e-5
+                && step(&frames[4], &keys[1]) < 1e-5
+                && step(&frames[8], &keys[2]) < 1e-5
+        );
         for i in 0..32 {
             assert!((frames[2][i] - (keys[0][i] + keys[1][i]) / 2.0).abs() < 1e-5);
         }
@@ -206,12 +235,18 @@ mod tests {
     #[test]
     fn opposite_latents_are_joined_by_a_half_circle() {
         for n in [2, 3, 8, 64] {
-            let (z, opposite): (Vec<f32>, Vec<f32>) = latent(3, n).into_iter().map(|x| (x, -2.0 * x)).unzip();
-            let steps: Vec<Vec<f32>> = (0..=8).map(|i| slerp(&z, &opposite, f64::from(i) / 8.0)).collect();
+            let (z, opposite): (Vec<f32>, Vec<f32>) =
+                latent(3, n).into_iter().map(|x| (x, -2.0 * x)).unzip();
+            let steps: Vec<Vec<f32>> =
+                (0..=8).map(|i| slerp(&z, &opposite, f64::from(i) / 8.0)).collect();
             assert!(step(&steps[0], &z) < 1e-5 && step(&steps[8], &opposite) < 1e-5, "{n}");
             for (i, point) in (0u8..).zip(&steps) {
                 let expected = length(&z) * (1.0 + f32::from(i) / 8.0);
-                assert!((length(point) - expected).abs() < 1e-4 * expected, "{n}, {i}: {} {expected}", length(point));
+                assert!(
+                    (length(point) - expected).abs() < 1e-4 * expected,
+                    "{n}, {i}: {} {expected}",
+                    length(point)
+                );
             }
             // Even in angle: the middle is perpendicular to both ends.
             let dot: f32 = steps[4].iter().zip(&z).map(|(x, y)| x * y).sum();
@@ -226,7 +261,8 @@ mod tests {
         // Near a corner of the cube an arc leaves it.
         let keys = [vec![0.8, 0.1, 0.79], vec![0.1, 0.8, 0.79]];
         let open = Path { closed: false, ..CLOSED };
-        let outside = |frames: &[Vec<f32>]| frames.iter().flatten().filter(|v| v.abs() > 0.8).count();
+        let outside =
+            |frames: &[Vec<f32>]| frames.iter().flatten().filter(|v| v.abs() > 0.8).count();
         assert!(outside(&through(open, &keys, 11)) > 0);
         let frames = open.through(&truncated, &keys, 11);
         assert_eq!(outside(&frames), 0);

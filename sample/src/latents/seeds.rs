@@ -15,8 +15,12 @@ impl FromStr for Seeds {
     type Err = UsageError;
 
     fn from_str(text: &str) -> Result<Self, UsageError> {
-        let wrong = |what: &str| UsageError(format!("--seeds {text}: {what}; expected a list like 0-63 or 3,7,20-25"));
-        let number = |part: &str| part.trim().parse::<u64>().map_err(|_| wrong(&format!("`{part}` is not a number")));
+        let wrong = |what: &str| {
+            UsageError(format!("--seeds {text}: {what}; expected a list like 0-63 or 3,7,20-25"))
+        };
+        let number = |part: &str| {
+            part.trim().parse::<u64>().map_err(|_| wrong(&format!("`{part}` is not a number")))
+        };
         let mut seeds = Vec::new();
         for part in text.split(',') {
             let (first, last) = match part.split_once('-') {
@@ -27,7 +31,9 @@ impl FromStr for Seeds {
                 return Err(wrong(&format!("{first}-{last} runs backwards")));
             }
             if last - first >= LIMIT - seeds.len() as u64 {
-                return Err(wrong(&format!("more than {LIMIT} seeds; `sample images` takes more with --seed-start and -n")));
+                return Err(wrong(&format!(
+                    "more than {LIMIT} seeds; `sample images` takes more with --seed-start and -n"
+                )));
             }
             seeds.extend(first..=last);
         }

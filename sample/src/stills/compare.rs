@@ -64,9 +64,15 @@ pub struct CompareArgs {
 /// written.
 pub fn run(args: CompareArgs) -> Result<Ending> {
     let _claim = args.still.claim(&args.pick.source.run)?;
-    for (flag, value) in [("--columns", Some(args.columns)), ("--rows", args.rows), ("--nearest", args.nearest)] {
+    for (flag, value) in
+        [("--columns", Some(args.columns)), ("--rows", args.rows), ("--nearest", args.nearest)]
+    {
         if value.is_some_and(|n| !(1..=4096).contains(&n)) {
-            return Err(UsageError(format!("{flag} {}: expected 1 to 4096", value.unwrap_or_default())).into());
+            return Err(UsageError(format!(
+                "{flag} {}: expected 1 to 4096",
+                value.unwrap_or_default()
+            ))
+            .into());
         }
     }
     let dataset = Dataset::open(&args.data)?;
@@ -80,7 +86,8 @@ pub fn run(args: CompareArgs) -> Result<Ending> {
     let check_room = |count: usize| match args.nearest {
         Some(_) => args.still.check_extent(most_extent(&title, count, beside, cell[0])),
         None => {
-            let half = Layout { columns, padding }.geometry(count, cell, &Words::default()).extent();
+            let half =
+                Layout { columns, padding }.geometry(count, cell, &Words::default()).extent();
             let half = half.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
             args.still.check_room(&HALVES, 2, half, &words_of(&split))
         }
@@ -106,7 +113,8 @@ pub fn run(args: CompareArgs) -> Result<Ending> {
 /// Checks that the pictures of the data set have the run's extent.
 fn fits(args: &CompareArgs, dataset: &Dataset, meta: &Meta) -> Result<(), UsageError> {
     let (manifest, data) = (dataset.manifest(), &meta.config.data);
-    let (of_data, of_run) = ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
+    let (of_data, of_run) =
+        ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
     if of_data == of_run && !manifest.paired {
         return Ok(());
     }
@@ -114,7 +122,8 @@ fn fits(args: &CompareArgs, dataset: &Dataset, meta: &Meta) -> Result<(), UsageE
         let text = format!("--data {}: its records are pairs of pictures", args.data.display());
         return Err(UsageError(text));
     }
-    let extent = |(size, channels): (usize, usize)| format!("{size}×{size} with {channels} channels");
+    let extent =
+        |(size, channels): (usize, usize)| format!("{size}×{size} with {channels} channels");
     Err(UsageError(format!(
         "--data {}: its pictures are {}, those of the run {}; use the run's training data set",
         args.data.display(),
@@ -124,19 +133,39 @@ fn fits(args: &CompareArgs, dataset: &Dataset, meta: &Meta) -> Result<(), UsageE
 }
 
 /// The data set's number of the class `--class`.
-fn of_class(args: &CompareArgs, dataset: &Dataset, meta: &Meta, chosen: &[Chosen]) -> Result<Option<u32>, UsageError> {
-    let (Some(asked), Some(first)) = (&args.pick.draw.class, chosen.first()) else { return Ok(None) };
+fn of_class(
+    args: &CompareArgs,
+    dataset: &Dataset,
+    meta: &Meta,
+    chosen: &[Chosen],
+) -> Result<Option<u32>, UsageError> {
+    let (Some(asked), Some(first)) = (&args.pick.draw.class, chosen.first()) else {
+        return Ok(None);
+    };
     let name = meta.config.data.classes.get(first.wish.class as usize);
-    let there = name.and_then(|name| dataset.manifest().classes.iter().position(|class| class == name));
-    let missing = || UsageError(format!("--class {asked}: the data set {} has no such class", args.data.display()));
+    let there =
+        name.and_then(|name| dataset.manifest().classes.iter().position(|class| class == name));
+    let missing = || {
+        UsageError(format!(
+            "--class {asked}: the data set {} has no such class",
+            args.data.display()
+        ))
+    };
     Ok(Some(there.ok_or_else(missing)? as u32))
 }
 
 /// Real pictures on the left, as many generated ones on the right.
-fn halves(args: &CompareArgs, split: &Split<'_>, generated: &[Picture], class: Option<u32>) -> Result<Picture> {
+fn halves(
+    args: &CompareArgs,
+    split: &Split<'_>,
+    generated: &[Picture],
+    class: Option<u32>,
+) -> Result<Picture> {
     let order = rng::stream(args.real_seed, "compare", 0).permutation(split.len());
-    let of_class = order.iter().map(|&i| i as usize).filter(|&i| class.is_none() || split.label(i) == class);
-    let real: Vec<Picture> = of_class.take(generated.len()).map(|i| split.picture(i)).collect::<Result<_, _>>()?;
+    let of_class =
+        order.iter().map(|&i| i as usize).filter(|&i| class.is_none() || split.label(i) == class);
+    let real: Vec<Picture> =
+        of_class.take(generated.len()).map(|i| split.picture(i)).collect::<Result<_, _>>()?;
     if real.is_empty() {
         let of = if class.is_some() { " of this class" } else { "" };
         return Err(UsageError(format!("--split {}: it has no pictures{of}", split.name())).into());
@@ -150,7 +179,10 @@ fn halves(args: &CompareArgs, split: &Split<'_>, generated: &[Picture], class: O
 
 /// The labels above real and generated pictures.
 fn words_of(split: &Split<'_>) -> Words {
-    Words { columns: vec![format!("real ({})", split.name()), "generated".into()], ..Words::default() }
+    Words {
+        columns: vec![format!("real ({})", split.name()), "generated".into()],
+        ..Words::default()
+    }
 }
 
 /// The title above pictures and their nearest ones.
@@ -177,7 +209,11 @@ fn beside_nearest(
             })
         };
         let nearest: Result<Vec<Near>> = neighbours.iter().map(near).collect();
-        samples.push(Sample { picture: picture.enlarge(args.still.scale), name: chosen.name.clone(), nearest: nearest? });
+        samples.push(Sample {
+            picture: picture.enlarge(args.still.scale),
+            name: chosen.name.clone(),
+            nearest: nearest?,
+        });
     }
     Ok(sheet(&title_of(split), &samples))
 }

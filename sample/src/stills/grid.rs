@@ -54,17 +54,33 @@ pub struct GridArgs {
 pub fn run(args: GridArgs) -> Result<Ending> {
     let _claim = args.still.claim(&args.pick.source.run)?;
     if !(1..=COLUMNS_LIMIT).contains(&args.columns) {
-        return Err(UsageError(format!("--columns {}: expected 1 to {COLUMNS_LIMIT}", args.columns)).into());
+        return Err(UsageError(format!(
+            "--columns {}: expected 1 to {COLUMNS_LIMIT}",
+            args.columns
+        ))
+        .into());
     }
     let (sampler, meta) = args.pick.open()?;
     if args.by_class && sampler.classes().is_empty() {
-        return Err(UsageError("--by-class: this run was trained without classes (cond = none)".into()).into());
+        return Err(UsageError(
+            "--by-class: this run was trained without classes (cond = none)".into(),
+        )
+        .into());
     }
-    let chosen = args.pick.choice.of(&sampler, if args.by_class { SEEDS_OF_CLASS } else { SEEDS })?;
+    let chosen =
+        args.pick.choice.of(&sampler, if args.by_class { SEEDS_OF_CLASS } else { SEEDS })?;
     let rows = if args.by_class { sampler.classes().len() } else { 1 };
-    let layout = Layout { columns: if args.by_class { chosen.len() } else { args.columns }, padding: args.still.padding };
+    let layout = Layout {
+        columns: if args.by_class { chosen.len() } else { args.columns },
+        padding: args.still.padding,
+    };
     let words = words(&args, &sampler, &chosen);
-    args.still.check_room(&layout, chosen.len().saturating_mul(rows), args.still.cell(&meta), &words)?;
+    args.still.check_room(
+        &layout,
+        chosen.len().saturating_mul(rows),
+        args.still.cell(&meta),
+        &words,
+    )?;
     let wishes: Vec<Wish> = match args.by_class {
         false => chosen.into_iter().map(|c| c.wish).collect(),
         true => {
@@ -72,7 +88,8 @@ pub fn run(args: GridArgs) -> Result<Ending> {
             (0..rows as u32).flat_map(row).collect()
         }
     };
-    let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    let pictures: Vec<Picture> =
+        sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

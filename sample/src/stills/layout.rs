@@ -52,8 +52,12 @@ impl Geometry {
     /// Width and height of the sheet, saturating.
     #[must_use]
     pub fn extent(&self) -> [u64; 2] {
-        let side = |margin: u64, cells: u64, step: u64| cells.saturating_mul(step).saturating_add(margin);
-        [side(self.margins[0], self.columns, self.steps[0]), side(self.margins[1], self.rows, self.steps[1])]
+        let side =
+            |margin: u64, cells: u64, step: u64| cells.saturating_mul(step).saturating_add(margin);
+        [
+            side(self.margins[0], self.columns, self.steps[0]),
+            side(self.margins[1], self.rows, self.steps[1]),
+        ]
     }
 }
 
@@ -63,13 +67,18 @@ impl Layout {
     #[must_use]
     pub fn geometry(&self, count: usize, [width, height]: [u32; 2], words: &Words) -> Geometry {
         let dot = dot(width);
-        let widest = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| caption_width(text) * dot).max().unwrap_or(0);
+        let widest = |texts: &mut dyn Iterator<Item = &String>| {
+            texts.map(|text| caption_width(text) * dot).max().unwrap_or(0)
+        };
         let column = width.max(widest(&mut words.captions.iter().chain(&words.columns)));
         let padding = if *words == Words::default() { self.padding } else { self.padding.max(GAP) };
-        let line = |texts: &[String]| if texts.is_empty() { 0 } else { u64::from(CAPTION_HEIGHT * dot + GAP) };
+        let line = |texts: &[String]| {
+            if texts.is_empty() { 0 } else { u64::from(CAPTION_HEIGHT * dot + GAP) }
+        };
         let left = if words.rows.is_empty() { 0 } else { widest(&mut words.rows.iter()) + padding };
         let columns = self.columns.clamp(1, count.max(1));
-        let (padding, height_of_row) = (u64::from(padding), u64::from(height) + line(&words.captions));
+        let (padding, height_of_row) =
+            (u64::from(padding), u64::from(height) + line(&words.captions));
         Geometry {
             columns: columns as u64,
             rows: count.div_ceil(columns) as u64,
@@ -96,16 +105,20 @@ impl Layout {
             return grid(pictures, self.columns, self.padding);
         }
         let largest = |side: fn(&Picture) -> u32| pictures.iter().map(side).max().unwrap_or(1);
-        let geometry = self.geometry(pictures.len(), [largest(|p| p.width), largest(|p| p.height)], words);
+        let geometry =
+            self.geometry(pictures.len(), [largest(|p| p.width), largest(|p| p.height)], words);
         let [width, height] = geometry.extent().map(|side| side as u32);
         let mut sheet = Picture::filled(width, height, 3, 255);
-        let place = |index: u64, axis: usize| (geometry.margins[axis] + index * geometry.steps[axis]) as u32;
+        let place = |index: u64, axis: usize| {
+            (geometry.margins[axis] + index * geometry.steps[axis]) as u32
+        };
         let edge = self.padding.max(GAP);
         for (column, text) in (0..).zip(&words.columns) {
             sheet.draw_text(text, place(column, 0), edge, geometry.dot, INK);
         }
         for (row, text) in (0..).zip(&words.rows) {
-            let middle = place(row, 1) + geometry.height.saturating_sub(CAPTION_HEIGHT * geometry.dot) / 2;
+            let middle =
+                place(row, 1) + geometry.height.saturating_sub(CAPTION_HEIGHT * geometry.dot) / 2;
             sheet.draw_text(text, edge, middle, geometry.dot, INK);
         }
         for (i, picture) in (0..).zip(pictures) {
@@ -147,9 +160,13 @@ mod tests {
             // Every label is drawn in its own area.
             let dark = |rows: std::ops::Range<u32>, columns: std::ops::Range<u32>| {
                 let at = |x: u32, y: u32| sheet.pixels[((y * sheet.width + x) * 3) as usize];
-                rows.flat_map(|y| columns.clone().map(move |x| (x, y))).filter(|&(x, y)| at(x, y) == INK[0]).count()
+                rows.flat_map(|y| columns.clone().map(move |x| (x, y)))
+                    .filter(|&(x, y)| at(x, y) == INK[0])
+                    .count()
             };
-            assert!(dark(0..padding + 12, 40..sheet.width) > 10 && dark(12..sheet.height, 0..30) > 10);
+            assert!(
+                dark(0..padding + 12, 40..sheet.width) > 10 && dark(12..sheet.height, 0..30) > 10
+            );
             assert!(dark(sheet.height - 14..sheet.height, 40..sheet.width) > 10);
         }
     }
@@ -171,17 +188,27 @@ mod tests {
                     Words::default(),
                     Words { captions: word("10000000", 7), ..Words::default() },
                     Words { rows: word("a row", 7), ..Words::default() },
-                    Words { columns: word("a column's name", 9), rows: word("1", 2), ..Words::default() },
+                    Words {
+                        columns: word("a column's name", 9),
+                        rows: word("1", 2),
+                        ..Words::default()
+                    },
                 ] {
                     let layout = Layout { columns, padding };
                     let sheet = layout.sheet(&pictures, &words);
                     let extent = layout.geometry(7, [20, 10], &words).extent();
-                    assert_eq!(extent, [sheet.width, sheet.height].map(u64::from), "{padding} {columns} {words:?}");
+                    assert_eq!(
+                        extent,
+                        [sheet.width, sheet.height].map(u64::from),
+                        "{padding} {columns} {words:?}"
+                    );
                 }
             }
         }
         assert_eq!(
-            Layout { columns: 1, padding: 0 }.geometry(usize::MAX, [u32::MAX; 2], &Words::default()).extent()[1],
+            Layout { columns: 1, padding: 0 }
+                .geometry(usize::MAX, [u32::MAX; 2], &Words::default())
+                .extent()[1],
             u64::MAX
         );
     }

@@ -53,7 +53,9 @@ pub struct MorphArgs {
 pub fn run(args: MorphArgs) -> Result<Ending> {
     let _claim = args.still.claim(&args.source.run)?;
     if !(2..=STEPS_LIMIT).contains(&args.steps) {
-        return Err(UsageError(format!("--steps {}: expected 2 to {STEPS_LIMIT}", args.steps)).into());
+        return Err(
+            UsageError(format!("--steps {}: expected 2 to {STEPS_LIMIT}", args.steps)).into()
+        );
     }
     let (pairs, rest) = args.seeds.as_chunks::<2>();
     if let [alone] = rest {
@@ -62,7 +64,11 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
     let (sampler, meta) = args.source.sampler(&args.draw)?;
     let latents = sampler.latents()?;
     let layout = Layout { columns: args.steps, padding: args.still.padding };
-    let rows = if args.labels { pairs.iter().map(|[from, to]| format!("{from} > {to}")).collect() } else { Vec::new() };
+    let rows = if args.labels {
+        pairs.iter().map(|[from, to]| format!("{from} > {to}")).collect()
+    } else {
+        Vec::new()
+    };
     let words = Words { rows, ..Words::default() };
     args.still.check_room(&layout, pairs.len() * args.steps, args.still.cell(&meta), &words)?;
     let interpolation = args.path.unwrap_or_else(|| Interpolation::of(latents.distribution));
@@ -75,7 +81,8 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
         path.through(&latents, &keys, args.steps).into_iter().map(wish).collect::<Vec<_>>()
     };
     let wishes: Vec<Wish> = pairs.iter().flat_map(row).collect();
-    let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    let pictures: Vec<Picture> =
+        sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

@@ -82,7 +82,11 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
         return Err(UsageError(format!("--columns {}: expected 2 to 1001", args.columns)).into());
     }
     if !(args.range > 0.0 && args.range <= RANGE_LIMIT) {
-        return Err(UsageError(format!("--range {}: expected a number above 0, at most {RANGE_LIMIT}", args.range)).into());
+        return Err(UsageError(format!(
+            "--range {}: expected a number above 0, at most {RANGE_LIMIT}",
+            args.range
+        ))
+        .into());
     }
     let (sampler, meta) = args.pick.open()?;
     let latents = sampler.latents()?;
@@ -101,7 +105,10 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
     }
     let shown = args.shown(latents.length)?;
     if chosen.len() > 1 && args.only.is_none() {
-        let text = format!("--only NUMBER is needed for {} pictures: a row shows one direction of one picture", chosen.len());
+        let text = format!(
+            "--only NUMBER is needed for {} pictures: a row shows one direction of one picture",
+            chosen.len()
+        );
         return Err(UsageError(text).into());
     }
     let layout = Layout { columns: args.columns, padding: args.still.padding };
@@ -115,9 +122,18 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
         Some(_) => picture.name.clone(),
         None => format!("{number}: {:.0}%", 100.0 * direction.share),
     };
-    let columns = steps.iter().map(|step| if *step > 0.0 { format!("+{}", short(*step)) } else { short(*step) }).collect();
-    let words = Words { rows: directions.iter().map(name).collect(), columns, captions: Vec::new() };
-    args.still.check_room(&layout, directions.len() * steps.len(), args.still.cell(&meta), &words)?;
+    let columns = steps
+        .iter()
+        .map(|step| if *step > 0.0 { format!("+{}", short(*step)) } else { short(*step) })
+        .collect();
+    let words =
+        Words { rows: directions.iter().map(name).collect(), columns, captions: Vec::new() };
+    args.still.check_room(
+        &layout,
+        directions.len() * steps.len(),
+        args.still.cell(&meta),
+        &words,
+    )?;
     let moved = |picture: &Chosen, direction: &Direction, step: f64| {
         let along = picture.wish.latent.iter().zip(&direction.vector);
         let mut latent: Vec<f32> = along.map(|(z, v)| (f64::from(*z) + step * v) as f32).collect();
@@ -128,7 +144,8 @@ pub fn run(args: SheetArgs) -> Result<Ending> {
         steps.iter().map(|step| moved(picture, direction, *step)).collect::<Vec<_>>()
     };
     let wishes: Vec<Wish> = directions.iter().flat_map(row).collect();
-    let pictures: Vec<Picture> = sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    let pictures: Vec<Picture> =
+        sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

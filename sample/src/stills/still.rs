@@ -53,12 +53,16 @@ impl StillFormat {
     /// # Errors
     /// When the suffix is unknown.
     pub fn of(path: &Path) -> Result<Self, UsageError> {
-        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let ending =
+            path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
         match ending.as_str() {
             "png" => Ok(Self::Png),
             "jpg" | "jpeg" => Ok(Self::Jpeg),
             "webp" => Ok(Self::WebP),
-            _ => Err(UsageError(format!("--out {}: expected the suffix .png, .jpg or .webp", path.display()))),
+            _ => Err(UsageError(format!(
+                "--out {}: expected the suffix .png, .jpg or .webp",
+                path.display()
+            ))),
         }
     }
 
@@ -83,12 +87,17 @@ impl StillArgs {
             return Err(UsageError(format!("--scale {}: expected 1 to 64", self.scale)).into());
         }
         if self.padding > PADDING_LIMIT {
-            return Err(UsageError(format!("--padding {}: at most {PADDING_LIMIT}", self.padding)).into());
-        }
-        if let (Some(quality), true) = (self.quality, StillFormat::of(&self.out)? != StillFormat::Jpeg) {
             return Err(
-                UsageError(format!("--quality {quality}: only for JPEG; remove it, or use the suffix .jpg for --out")).into()
+                UsageError(format!("--padding {}: at most {PADDING_LIMIT}", self.padding)).into()
             );
+        }
+        if let (Some(quality), true) =
+            (self.quality, StillFormat::of(&self.out)? != StillFormat::Jpeg)
+        {
+            return Err(UsageError(format!(
+                "--quality {quality}: only for JPEG; remove it, or use the suffix .jpg for --out"
+            ))
+            .into());
         }
         output::check("--out", &self.out, run)?;
         output::claim("--out", &self.out)
@@ -99,7 +108,13 @@ impl StillArgs {
     ///
     /// # Errors
     /// When it does not; the text names the flags that make it smaller.
-    pub fn check_room(&self, layout: &Layout, count: usize, cell: [u32; 2], words: &Words) -> Result<(), UsageError> {
+    pub fn check_room(
+        &self,
+        layout: &Layout,
+        count: usize,
+        cell: [u32; 2],
+        words: &Words,
+    ) -> Result<(), UsageError> {
         self.check_extent(layout.geometry(count, cell, words).extent())
     }
 
@@ -110,13 +125,18 @@ impl StillArgs {
     pub fn check_extent(&self, [width, height]: [u64; 2]) -> Result<(), UsageError> {
         let mend = "use fewer pictures, a smaller --scale or --padding";
         if width.checked_mul(height).is_none_or(|pixels| pixels > PIXEL_LIMIT) {
-            return Err(UsageError(format!("{width}×{height} pixels are more than the {PIXEL_LIMIT} allowed; {mend}")));
+            return Err(UsageError(format!(
+                "{width}×{height} pixels are more than the {PIXEL_LIMIT} allowed; {mend}"
+            )));
         }
         let (longest, name) = StillFormat::of(&self.out)?.longest_side();
         if width.max(height) <= longest {
             return Ok(());
         }
-        let text = format!("--out {}: {width}×{height} pixels, but {name} has sides of at most {longest}", self.out.display());
+        let text = format!(
+            "--out {}: {width}×{height} pixels, but {name} has sides of at most {longest}",
+            self.out.display()
+        );
         Err(UsageError(format!("{text}; {mend}, or .png")))
     }
 
@@ -137,7 +157,11 @@ impl StillArgs {
             StillFormat::WebP => picture.to_webp(),
         }?;
         fs::write(&self.out, &bytes)?;
-        output::report(&self.out, bytes.len() as u64, &format!("{}×{}", picture.width, picture.height));
+        output::report(
+            &self.out,
+            bytes.len() as u64,
+            &format!("{}×{}", picture.width, picture.height),
+        );
         Ok(())
     }
 }

@@ -29,8 +29,12 @@ impl FromStr for Threshold {
         match text {
             "none" => Ok(Self(None)),
             _ => match text.parse() {
-                Ok(value) if (LEAST_THRESHOLD..=MOST_THRESHOLD).contains(&value) => Ok(Self(Some(value))),
-                _ => Err(format!("expected none, or {LEAST_THRESHOLD} (all alike) to {MOST_THRESHOLD} (as trained)")),
+                Ok(value) if (LEAST_THRESHOLD..=MOST_THRESHOLD).contains(&value) => {
+                    Ok(Self(Some(value)))
+                }
+                _ => Err(format!(
+                    "expected none, or {LEAST_THRESHOLD} (all alike) to {MOST_THRESHOLD} (as trained)"
+                )),
             },
         }
     }
@@ -74,11 +78,14 @@ pub fn run(args: TruncationArgs) -> Result<Ending> {
         // The error names the flag of other commands.
         Some(value) => match sampler.clone().truncated(value) {
             Ok(truncated) => Ok(truncated.pictures(&args.seeds.0)),
-            Err(UsageError(text)) => Err(UsageError(text.replacen("--truncation", "--thresholds", 1))),
+            Err(UsageError(text)) => {
+                Err(UsageError(text.replacen("--truncation", "--thresholds", 1)))
+            }
         },
     };
     let rows: Result<Vec<Vec<Picture>>, UsageError> = args.thresholds.iter().map(row).collect();
-    let pictures: Vec<Picture> = rows?.iter().flatten().map(|p| p.enlarge(args.still.scale)).collect();
+    let pictures: Vec<Picture> =
+        rows?.iter().flatten().map(|p| p.enlarge(args.still.scale)).collect();
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

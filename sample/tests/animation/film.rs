@@ -30,10 +30,12 @@ fn a_video_is_the_output_of_the_program_and_nothing_if_it_fails() {
     let out = scratch.join("a.mp4");
     let timing = Timing { fps: 10.0, hold: 0.5, count: 4, plays: 0 };
     let frames = waves(4, 9, 7, 3);
-    let film = |program: &Path| Film::create(&out, Container::Mp4, (9, 7, 3), timing, Some(program));
+    let film =
+        |program: &Path| Film::create(&out, Container::Mp4, (9, 7, 3), timing, Some(program));
     // Copies the frames to its last argument, the output. One process, so that nothing writes on
     // when it is killed.
-    let copies = "for last; do :; done; echo \"$@\" > \"${0%/*}/asked\"; exec cat > \"${last#file:}\"";
+    let copies =
+        "for last; do :; done; echo \"$@\" > \"${0%/*}/asked\"; exec cat > \"${last#file:}\"";
     let mut sink = Box::new(film(&program(&scratch, copies)).unwrap());
     sink.push(frames.clone()).unwrap();
     let bytes = sink.finish().unwrap();
@@ -54,7 +56,9 @@ fn a_video_is_the_output_of_the_program_and_nothing_if_it_fails() {
     }
     fs::remove(&out).unwrap();
     fs::remove(scratch.join("asked")).unwrap();
-    for text in ["echo no such codec >&2; exit 3", "cat > /dev/null; echo no such codec >&2; exit 3"] {
+    for text in
+        ["echo no such codec >&2; exit 3", "cat > /dev/null; echo no such codec >&2; exit 3"]
+    {
         let fails = program(&scratch, text);
         let mut sink = Box::new(film(&fails).unwrap());
         // Enough frames to fill the pipe, so that the first failure is noticed while writing
@@ -88,15 +92,25 @@ fn ffmpeg_encodes_videos_of_odd_extents() {
         Drawn::new(frames.clone()).write(&out, &["--fps", "25", "--hold", "0.2"]).unwrap();
         let decoded = out.with_extension("raw");
         let mut decode = Command::new("ffmpeg");
-        decode.args(["-v", "error", "-nostdin", "-i"]).arg(&out).args(["-f", "rawvideo", "-pix_fmt", "rgb24"]).arg(&decoded);
+        decode
+            .args(["-v", "error", "-nostdin", "-i"])
+            .arg(&out)
+            .args(["-f", "rawvideo", "-pix_fmt", "rgb24"])
+            .arg(&decoded);
         assert!(decode.status().unwrap().success(), "{name}");
         let raw = fs::read(&decoded).unwrap();
         fs::remove(&decoded).unwrap();
         // Padded to even sides, with five held frames.
         assert_eq!(raw.len(), 66 * 44 * 3 * (12 + 5), "{name}");
-        let picture = Picture { width: 66, height: 44, channels: 3, pixels: raw[..66 * 44 * 3].to_vec() };
+        let picture =
+            Picture { width: 66, height: 44, channels: 3, pixels: raw[..66 * 44 * 3].to_vec() };
         let shown = picture.cut(shared::picture::Window { left: 0, top: 0, width: 65, height: 43 });
-        let apart: f64 = shown.pixels.iter().zip(&frames[0].pixels).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+        let apart: f64 = shown
+            .pixels
+            .iter()
+            .zip(&frames[0].pixels)
+            .map(|(a, b)| f64::from(a.abs_diff(*b)))
+            .sum();
         // Most of it is due to colours at half the extent.
         let apart = apart / (65.0 * 43.0 * 3.0);
         assert!(apart < 12.0, "{name}: {apart} levels");

@@ -27,7 +27,9 @@ fn frames_go_into_a_folder_that_appears_atomically() {
     }
     assert_eq!(std::fs::read_dir(&out).unwrap().count(), 37);
     assert!(refused(&out).contains("not empty"));
-    assert!(refused(&out.join("frame-000000.png/such")).contains("frame-000000.png is not a folder"));
+    assert!(
+        refused(&out.join("frame-000000.png/such")).contains("frame-000000.png is not a folder")
+    );
     Drawn::new(frames.clone()).write(&scratch.join("new/folder"), &[]).unwrap();
     assert_eq!(std::fs::read_dir(scratch.join("new/folder")).unwrap().count(), 37);
     // Files of the system do not count, and stay.
@@ -48,7 +50,10 @@ fn files_locked_by_another_process_are_not_touched() {
         let out = scratch.join(name);
         let claim = Claim::by(scratch.join(format!(".{name}.lock.fledge-tmp"))).unwrap().unwrap();
         assert!(refused(&out).contains("another `sample`"), "{name}");
-        assert!(!out.exists() && fs::read(begun.join("frame-000000.png")).unwrap() == b"of the other", "{name}");
+        assert!(
+            !out.exists() && fs::read(begun.join("frame-000000.png")).unwrap() == b"of the other",
+            "{name}"
+        );
         drop(claim);
     }
     // Without a lock, the leftovers of a killed process are removed.

@@ -68,7 +68,8 @@ fn rms(frames: &[Picture], seen: &[(Vec<u8>, f64)]) -> f64 {
     for (frame, (pixels, _)) in frames.iter().zip(seen) {
         let wanted = rgb(frame);
         assert_eq!(wanted.len(), pixels.len(), "pixels of a frame");
-        sum += wanted.iter().zip(pixels).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum::<f64>();
+        sum +=
+            wanted.iter().zip(pixels).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2)).sum::<f64>();
         count += wanted.len();
     }
     (sum / f64::from(u32::try_from(count).unwrap())).sqrt()
@@ -76,7 +77,8 @@ fn rms(frames: &[Picture], seen: &[(Vec<u8>, f64)]) -> f64 {
 
 /// Checks that the animation at `path` shows `frames`: all grey would be several times as far off.
 fn assert_shows(path: &Path, frames: &[Picture]) {
-    let grey: Vec<(Vec<u8>, f64)> = frames.iter().map(|frame| (vec![128; rgb(frame).len()], 0.0)).collect();
+    let grey: Vec<(Vec<u8>, f64)> =
+        frames.iter().map(|frame| (vec![128; rgb(frame).len()], 0.0)).collect();
     let (error, error_of_grey) = (rms(frames, &decoded(path)), rms(frames, &grey));
     assert!(error < error_of_grey / 3.0, "{error} levels; grey would be {error_of_grey} off");
 }
@@ -84,7 +86,8 @@ fn assert_shows(path: &Path, frames: &[Picture]) {
 /// The palette of these frames.
 fn learned<'a>(frames: impl IntoIterator<Item = &'a Picture>, limit: usize) -> Palette {
     let frames: Vec<&Picture> = frames.into_iter().collect();
-    let mut samples = Samples::new(frames.iter().map(|f| f.width as usize * f.height as usize).sum());
+    let mut samples =
+        Samples::new(frames.iter().map(|f| f.width as usize * f.height as usize).sum());
     frames.into_iter().for_each(|frame| samples.add(frame));
     Palette::learn(samples, limit)
 }
@@ -118,7 +121,10 @@ fn lossless_formats_return_every_pixel() {
             }
             let total: f64 = seen.iter().map(|(_, ms)| ms).sum();
             let expected = frames.len() as f64 * 1000.0 / 30.0 + 1500.0;
-            assert!((total - expected).abs() < 1.0, "{kind}, {name}: {total} ms, expected {expected}");
+            assert!(
+                (total - expected).abs() < 1.0,
+                "{kind}, {name}: {total} ms, expected {expected}"
+            );
         }
         // Grey stays grey: a third of the bytes.
         if frames[0].channels == 1 {
@@ -133,20 +139,33 @@ fn a_gif_of_few_colours_is_exact_and_one_of_many_is_near() {
     let scratch = Scratch::new("animation-gif");
     let out = scratch.join("a.gif");
     for (kind, frames) in kinds() {
-        for extra in [&[][..], &["--tolerance", "0"], &["--dither", "ordered"], &["--dither", "diffusion"], &["--colors", "2"]] {
-            Drawn::new(frames.clone()).write(&out, &[&["--fps", "30", "--hold", "1.5"], extra].concat()).unwrap();
+        for extra in [
+            &[][..],
+            &["--tolerance", "0"],
+            &["--dither", "ordered"],
+            &["--dither", "diffusion"],
+            &["--colors", "2"],
+        ] {
+            Drawn::new(frames.clone())
+                .write(&out, &[&["--fps", "30", "--hold", "1.5"], extra].concat())
+                .unwrap();
             let seen = decoded(&out);
             assert_eq!(seen.len(), frames.len(), "{kind}, {extra:?}");
             let wanted: Vec<Vec<u8>> = frames.iter().map(rgb).collect();
-            let mut colors: Vec<&[u8]> = wanted.iter().flat_map(|pixels| pixels.chunks_exact(3)).collect();
+            let mut colors: Vec<&[u8]> =
+                wanted.iter().flat_map(|pixels| pixels.chunks_exact(3)).collect();
             colors.sort_unstable();
             colors.dedup();
             let error = rms(&frames, &seen);
             match colors.len() {
                 0..=2 => assert_eq!(error, 0.0, "{kind}, {extra:?}"),
-                3..=255 if !extra.contains(&"--colors") => assert_eq!(error, 0.0, "{kind}, {extra:?}"),
+                3..=255 if !extra.contains(&"--colors") => {
+                    assert_eq!(error, 0.0, "{kind}, {extra:?}")
+                }
                 // Uniform noise in 255 cells: a cell is 40 levels wide.
-                _ if extra.contains(&"--colors") => assert!(error < 90.0, "{kind}, {extra:?}: {error}"),
+                _ if extra.contains(&"--colors") => {
+                    assert!(error < 90.0, "{kind}, {extra:?}: {error}")
+                }
                 _ => assert!(error < 27.0, "{kind}, {extra:?}: {error}"),
             }
         }
@@ -175,8 +194,11 @@ fn only_what_changed_is_stored() {
         fs::read(&out).unwrap().len()
     };
     let slow: Vec<Picture> = waves(200, 64, 48, 3).into_iter().take(24).collect();
-    let (none, some, more) =
-        (size(&slow, &["--tolerance", "0"]), size(&slow, &["--tolerance", "5"]), size(&slow, &["--tolerance", "12"]));
+    let (none, some, more) = (
+        size(&slow, &["--tolerance", "0"]),
+        size(&slow, &["--tolerance", "5"]),
+        size(&slow, &["--tolerance", "12"]),
+    );
     assert!(some < none && more < some, "{none}, {some}, {more}");
 }
 
@@ -189,7 +211,9 @@ fn no_pixel_exceeds_the_tolerance() {
     Drawn::new(frames.clone()).write(&out, &["--tolerance", "6"]).unwrap();
     for (frame, (seen, _)) in frames.iter().zip(decoded(&out)) {
         for (wanted, got) in rgb(frame).chunks_exact(3).zip(seen.chunks_exact(3)) {
-            let apart = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum::<u32>();
+            let apart = |a: &[u8], b: &[u8]| {
+                a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum::<u32>()
+            };
             let best = learned.colors().iter().map(|color| apart(color, wanted)).min().unwrap();
             assert!(apart(got, wanted) <= best + 3 * 36, "{wanted:?} became {got:?}");
         }
@@ -254,7 +278,9 @@ fn one_palette_is_better_than_a_cube_of_colours() {
     };
     assert!(error(&learned) * 4 < error(&cube), "{} of {}", error(&learned), error(&cube));
     // `nearest` equals an exhaustive search.
-    let apart = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum::<u32>();
+    let apart = |a: [u8; 3], b: [u8; 3]| {
+        a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).sum::<u32>()
+    };
     for color in noise(1, 100, 50, 3).pixels.chunks_exact(3).map(|p| [p[0], p[1], p[2]]) {
         let least = learned.colors().iter().map(|&c| apart(c, color)).min().unwrap();
         assert_eq!(apart(learned.colors()[usize::from(learned.nearest(color))], color), least);
@@ -280,16 +306,22 @@ fn frames_are_scaled_automatically_or_as_requested() {
 #[test]
 fn a_file_stores_the_number_of_plays() {
     let scratch = Scratch::new("animation-loop");
-    let (gif_path, png, webp) = (scratch.join("a.gif"), scratch.join("a.apng"), scratch.join("a.webp"));
+    let (gif_path, png, webp) =
+        (scratch.join("a.gif"), scratch.join("a.apng"), scratch.join("a.webp"));
     let drawn = Drawn::new(waves(3, 8, 8, 3));
     for plays in [0u16, 1, 3] {
         for out in [&gif_path, &png, &webp] {
             drawn.write(out, &["--loop", &plays.to_string()]).unwrap();
         }
-        let expected =
-            [gif::Repeat::Infinite, gif::Repeat::Finite(0), gif::Repeat::Infinite, gif::Repeat::Finite(2)][usize::from(plays)];
+        let expected = [
+            gif::Repeat::Infinite,
+            gif::Repeat::Finite(0),
+            gif::Repeat::Infinite,
+            gif::Repeat::Finite(2),
+        ][usize::from(plays)];
         assert_eq!(gif(&gif_path).2, expected);
-        let after = |bytes: &[u8], name: &[u8]| bytes.windows(4).position(|w| w == name).unwrap() + 4;
+        let after =
+            |bytes: &[u8], name: &[u8]| bytes.windows(4).position(|w| w == name).unwrap() + 4;
         let bytes = fs::read(&png).unwrap();
         let at = after(&bytes, b"acTL");
         assert_eq!(bytes[at..at + 8], [0, 0, 0, 3, 0, 0, 0, plays as u8]);
@@ -313,7 +345,13 @@ fn a_stop_or_a_frame_that_fails_leaves_nothing() {
         assert_eq!(names(&scratch), [""; 0], "{name}");
         let mut mixed = waves(40, 16, 16, 3);
         mixed[39] = noise(1, 16, 17, 3);
-        assert!(Drawn::new(mixed).write(&out, &[]).unwrap_err().to_string().contains("differ in extent"));
+        assert!(
+            Drawn::new(mixed)
+                .write(&out, &[])
+                .unwrap_err()
+                .to_string()
+                .contains("differ in extent")
+        );
         assert!(Drawn::new(Vec::new()).write(&out, &[]).is_err());
         assert_eq!(names(&scratch), [""; 0], "{name}");
     }
@@ -345,7 +383,8 @@ fn wrong_flags_are_named_before_anything_is_made() {
     let scratch = Scratch::new("animation-extent");
     for (name, width, side) in [("a.gif", 40_000u32, "65535"), ("a.webp", 9000, "16383")] {
         // Its first frame fails, but is never rendered.
-        let wide = Drawn { fails_at: Some(0), ..Drawn::new(vec![Picture::filled(width, 1, 1, 9); 2]) };
+        let wide =
+            Drawn { fails_at: Some(0), ..Drawn::new(vec![Picture::filled(width, 1, 1, 9); 2]) };
         let text = wide.write(&scratch.join(name), &["--scale", "2"]).unwrap_err().to_string();
         assert!(text.contains(side) && text.contains("--scale"), "{text}");
     }
@@ -364,14 +403,20 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
             let gif = |name: &str, dither| {
                 // A budget so small that the tolerance rises on the way.
                 let rate = Rate::new(Some(10_000), frames.len(), 3.0);
-                Box::new(GifFile::create(&scratch.join(name), (70, 50), quantizer(dither), timing, rate).unwrap())
+                Box::new(
+                    GifFile::create(&scratch.join(name), (70, 50), quantizer(dither), timing, rate)
+                        .unwrap(),
+                )
             };
             let sinks: [(&str, Box<dyn Sink>); 5] = [
                 ("a.gif", gif("a.gif", Dither::None)),
                 ("b.gif", gif("b.gif", Dither::Ordered)),
                 ("c.gif", gif("c.gif", Dither::Diffusion)),
                 ("d.png", Box::new(ApngFile::create(&scratch.join("d.png"), timing).unwrap())),
-                ("e.webp", Box::new(WebPFile::create(&scratch.join("e.webp"), (70, 50), timing).unwrap())),
+                (
+                    "e.webp",
+                    Box::new(WebPFile::create(&scratch.join("e.webp"), (70, 50), timing).unwrap()),
+                ),
             ];
             sinks.map(|(name, mut sink)| {
                 frames.chunks(7).for_each(|chunk| sink.push(chunk.to_vec()).unwrap());

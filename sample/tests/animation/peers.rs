@@ -21,15 +21,33 @@ fn pillow_and_chromium_see_the_frames_delays_and_repetitions() {
     let raw = scratch.join("raw");
     fs::write(&raw, &frames.iter().flat_map(|f| f.pixels.clone()).collect::<Vec<u8>>()).unwrap();
     let mut chromium = true;
-    for (name, plays) in
-        [("a.gif", "0"), ("b.gif", "3"), ("c.gif", "1"), ("a.png", "3"), ("b.png", "0"), ("a.webp", "0"), ("b.webp", "2")]
-    {
+    for (name, plays) in [
+        ("a.gif", "0"),
+        ("b.gif", "3"),
+        ("c.gif", "1"),
+        ("a.png", "3"),
+        ("b.png", "0"),
+        ("a.webp", "0"),
+        ("b.webp", "2"),
+    ] {
         let out = scratch.join(name);
-        Drawn::new(frames.clone()).write(&out, &["--fps", "12.5", "--hold", "0.75", "--loop", plays]).unwrap();
+        Drawn::new(frames.clone())
+            .write(&out, &["--fps", "12.5", "--hold", "0.75", "--loop", plays])
+            .unwrap();
         let mut check = Command::new(Path::new(&peers).join("bin/python"));
-        let output = check.arg(&tool).arg(&out).args(["25", "51", "33", "2750", plays]).arg(&raw).output().unwrap();
+        let output = check
+            .arg(&tool)
+            .arg(&out)
+            .args(["25", "51", "33", "2750", plays])
+            .arg(&raw)
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{name}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{name}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let compared = if name.ends_with("gif") { "pixels: at most " } else { "pixels: equal" };
         assert!(text.contains(compared), "{name}: {text}");
         println!("{name}: {text}");

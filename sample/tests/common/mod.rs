@@ -23,10 +23,15 @@ pub(crate) fn run_of(name: &str, settings: &[&str], classes: &[&str]) -> (Scratc
     let scratch = Scratch::new(name);
     let folder = scratch.join("run");
     let run = Run::create(&folder).unwrap();
-    let settings: Vec<String> = ["generator.width=6", "generator.latent=8"].iter().chain(settings).map(|s| (*s).into()).collect();
+    let settings: Vec<String> = ["generator.width=6", "generator.latent=8"]
+        .iter()
+        .chain(settings)
+        .map(|s| (*s).into())
+        .collect();
     let classes = classes.iter().map(|c| (*c).to_owned()).collect();
     let data = DataConfig { classes, split: "train".into(), ..DataConfig::of_extent(16, 3) };
-    let config = RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 5, data);
+    let config =
+        RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 5, data);
     // Other weights, to tell the two apart.
     let trained = RunConfig { seed: 6, ..config.clone() }.generator(&Device::flex());
     let generator = config.generator(&Device::flex());
@@ -38,9 +43,18 @@ pub(crate) fn run_of(name: &str, settings: &[&str], classes: &[&str]) -> (Scratc
         state: serde_json::Value::Null,
         files: Default::default(),
     };
-    checkpoint::save(&run.checkpoint_folder(7), meta, &[("ema", &generator), ("generator", &trained)]).unwrap();
+    checkpoint::save(
+        &run.checkpoint_folder(7),
+        meta,
+        &[("ema", &generator), ("generator", &trained)],
+    )
+    .unwrap();
     for epoch in [0, 5, 10] {
-        fs::write(run.sheet(epoch), &Picture::filled(20, 12, 3, epoch as u8 * 20).to_png().unwrap()).unwrap();
+        fs::write(
+            run.sheet(epoch),
+            &Picture::filled(20, 12, 3, epoch as u8 * 20).to_png().unwrap(),
+        )
+        .unwrap();
     }
     (scratch, folder)
 }
@@ -67,7 +81,9 @@ pub(crate) fn decode(path: &Path) -> Picture {
 
 /// The names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().to_string_lossy().into_owned();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.unwrap().file_name().to_string_lossy().into_owned()
+    };
     let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(name).collect();
     names.sort_unstable();
     names

@@ -40,7 +40,12 @@ impl Drawn {
         let scaled = list.contains(&"--scale");
         let args = flags(&[if scaled { &[][..] } else { &["--scale", "1"] }, list].concat());
         args.check(out)?;
-        args.write(out, self, 0.0, &self.stops_at.as_ref().map_or_else(Stop::default, |(_, stop)| stop.clone()))
+        args.write(
+            out,
+            self,
+            0.0,
+            &self.stops_at.as_ref().map_or_else(Stop::default, |(_, stop)| stop.clone()),
+        )
     }
 }
 
@@ -74,7 +79,12 @@ pub(crate) fn still(count: usize) -> Vec<Picture> {
 /// Noise.
 pub(crate) fn noise(seed: u64, width: u32, height: u32, channels: u32) -> Picture {
     let mut rng = shared::rng::stream(seed, "drawn", 0);
-    Picture { width, height, channels, pixels: (0..width * height * channels).map(|_| rng.below(256) as u8).collect() }
+    Picture {
+        width,
+        height,
+        channels,
+        pixels: (0..width * height * channels).map(|_| rng.below(256) as u8).collect(),
+    }
 }
 
 /// A moving smooth colour field with `channels` bytes per pixel.
@@ -85,7 +95,8 @@ pub(crate) fn waves(count: usize, width: u32, height: u32, channels: u32) -> Vec
     };
     let frame = |t| {
         let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-        let pixels = places.flat_map(|(x, y)| (0..channels).map(move |c| value(t, x, y, c))).collect();
+        let pixels =
+            places.flat_map(|(x, y)| (0..channels).map(move |c| value(t, x, y, c))).collect();
         Picture { width, height, channels, pixels }
     };
     (0..count).map(frame).collect()

@@ -35,7 +35,8 @@ fn no_partial_animation_is_left_whatever_write_fails() {
         drawn.write(&out, &[]).expect("sound");
         let sound = contents(&scratch);
         fs::remove(&out).expect("clear");
-        for fail in [fault::fail_after as fn(i64), fault::fail_once_after, fault::fail_short_after] {
+        for fail in [fault::fail_after as fn(i64), fault::fail_once_after, fault::fail_short_after]
+        {
             let mut allowed = 0;
             loop {
                 fail(allowed);

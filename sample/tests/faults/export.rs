@@ -23,22 +23,35 @@ fn a_disk_that_fills_up_at_any_moment_leaves_neither_file_or_says_which_one_is_n
         for n in 0.. {
             let ended = modes.map(|fail| {
                 for path in &paths {
-                    old.as_ref().map_or_else(|| fs::remove(path), |bytes| fs::write(path, bytes)).unwrap();
+                    old.as_ref()
+                        .map_or_else(|| fs::remove(path), |bytes| fs::write(path, bytes))
+                        .unwrap();
                 }
                 fail(n);
                 let written = write_all(&files);
                 let left = fault::stop();
                 let found = paths.each_ref().map(|path| content(path));
                 match &written {
-                    Ok(()) => assert!(found == [Some(vec![7; 100]), Some(vec![7; 100])], "operation {n}"),
+                    Ok(()) => {
+                        assert!(found == [Some(vec![7; 100]), Some(vec![7; 100])], "operation {n}")
+                    }
                     // The first is committed, perhaps also the second.
                     Err(error) if old.is_some() && found[0] != old => {
                         let text = one_line(error.as_ref());
-                        assert!(text.contains("g.onnx") && text.contains(" is new already"), "operation {n}: {text}");
-                        assert_eq!(text.contains("g.safetensors is new"), found[1] != old, "operation {n}: {text}");
+                        assert!(
+                            text.contains("g.onnx") && text.contains(" is new already"),
+                            "operation {n}: {text}"
+                        );
+                        assert_eq!(
+                            text.contains("g.safetensors is new"),
+                            found[1] != old,
+                            "operation {n}: {text}"
+                        );
                         mixed += 1;
                     }
-                    Err(error) => assert!(found == [old.clone(), old.clone()], "operation {n}: {error:#}"),
+                    Err(error) => {
+                        assert!(found == [old.clone(), old.clone()], "operation {n}: {error:#}")
+                    }
                 }
                 assert!(written.is_err() || left >= 0, "operation {n} failed and nobody noticed");
                 assert_eq!(there(), found.iter().flatten().count(), "operation {n}");

@@ -22,7 +22,8 @@ use crate::common::{contents, run_of, succeed};
 /// Intact pictures of the unfinished zip with most of them; `usize::MAX` for a finished zip.
 fn pictures_left(out: &Path) -> usize {
     let leftovers = fs::leftovers_of(out).unwrap();
-    let unfinished = leftovers.iter().map(|path| pictures_of(&fs::read(path).unwrap())).max().unwrap_or(0);
+    let unfinished =
+        leftovers.iter().map(|path| pictures_of(&fs::read(path).unwrap())).max().unwrap_or(0);
     if out.exists() { usize::MAX } else { unfinished }
 }
 
@@ -60,9 +61,18 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
         let maker = Maker::new(&sampler, &meta, Weights::Averaged, &draw, None, naming).unwrap();
         let request = |out: &str, n| {
             let seeds = SeedSet::from_start(0, n).unwrap();
-            Request { out: scratch.join(out), seeds, latents: None, maker: maker.clone(), force: false }
+            Request {
+                out: scratch.join(out),
+                seeds,
+                latents: None,
+                maker: maker.clone(),
+                force: false,
+            }
         };
-        let write = |request: &Request| collections::write(&sampler, request, &Stop::default()).map_err(|e| one_line(e.as_ref()));
+        let write = |request: &Request| {
+            collections::write(&sampler, request, &Stop::default())
+                .map_err(|e| one_line(e.as_ref()))
+        };
         let asked = request(name, 9);
         let whole = request(&format!("whole-{name}"), 9);
         write(&whole).unwrap();
@@ -73,13 +83,17 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
             fs::remove(&leftover).unwrap();
             match (resumed, name) {
                 (false, _) => {}
-                (true, "out.zip") => fs::write(&leftover, &sound[""][..sound[""].len() / 2]).unwrap(),
+                (true, "out.zip") => {
+                    fs::write(&leftover, &sound[""][..sound[""].len() / 2]).unwrap()
+                }
                 (true, _) => drop(write(&request(name, 4)).unwrap()),
             }
         };
-        for (mode, fail) in
-            [("from", fault::fail_after as fn(i64)), ("only", fault::fail_once_after), ("half", fault::fail_short_after)]
-        {
+        for (mode, fail) in [
+            ("from", fault::fail_after as fn(i64)),
+            ("only", fault::fail_once_after),
+            ("half", fault::fail_short_after),
+        ] {
             for n in 0.. {
                 prepare();
                 let before = contents(&asked.out);
@@ -88,9 +102,14 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
                 let left = fault::stop();
                 let when = format!("{name}, {naming:?}, resumed {resumed}, {mode} operation {n}");
                 let there = contents(&asked.out);
-                assert!(there.keys().all(|name| !name.ends_with(TEMPORARY_SUFFIX)), "{when}: {:?}", there.keys());
-                let is_sound =
-                    |(name, bytes): (&String, &Vec<u8>)| sound.get(name) == Some(bytes) || before.get(name) == Some(bytes);
+                assert!(
+                    there.keys().all(|name| !name.ends_with(TEMPORARY_SUFFIX)),
+                    "{when}: {:?}",
+                    there.keys()
+                );
+                let is_sound = |(name, bytes): (&String, &Vec<u8>)| {
+                    sound.get(name) == Some(bytes) || before.get(name) == Some(bytes)
+                };
                 assert!(there.iter().all(is_sound), "{when}: {:?}", there.keys());
                 let Err(error) = outcome else {
                     assert!(left >= 0, "{when} failed and nobody noticed");
@@ -101,7 +120,10 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
                 assert!(!asked.out.is_dir() || !there.is_empty(), "{when}: an empty folder stayed");
                 if name == "out.zip" && resumed {
                     // Existing pictures survive the failed command.
-                    assert!(pictures_left(&asked.out) >= pictures_of(&sound[""][..sound[""].len() / 2]), "{when}: {error}");
+                    assert!(
+                        pictures_left(&asked.out) >= pictures_of(&sound[""][..sound[""].len() / 2]),
+                        "{when}: {error}"
+                    );
                 }
                 let again = write(&asked).unwrap_or_else(|e| panic!("{when}, and again: {e}"));
                 assert!(matches!(again, Outcome::Done { .. }));

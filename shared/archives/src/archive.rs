@@ -62,7 +62,10 @@ impl Archive {
     ///
     /// # Errors
     /// As [`Archive::open`].
-    pub fn open_without(path: impl Into<PathBuf>, without: &[PathBuf]) -> Result<Self, ArchiveError> {
+    pub fn open_without(
+        path: impl Into<PathBuf>,
+        without: &[PathBuf],
+    ) -> Result<Self, ArchiveError> {
         let path = path.into();
         let failed = |source| FsError { operation: "open", path: path.clone(), source };
         let meta = std::fs::metadata(&path).map_err(failed)?;
@@ -80,13 +83,25 @@ impl Archive {
         }
         if !meta.is_file() {
             // To open a pipe is to wait for someone who writes into it.
-            return Err(ArchiveError::NoArchive { path, source: io::Error::other("it is a pipe or a device") });
+            return Err(ArchiveError::NoArchive {
+                path,
+                source: io::Error::other("it is a pipe or a device"),
+            });
         }
         let opened = File::open(&path).map_err(failed)?;
         let mut stamp = Stamp::new("file");
         stamp.add(b"", folder::facts(&opened.metadata().map_err(failed)?));
-        let (names, store, passed_over) = Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
-        Ok(Self { path, names, store, passed_over, stamp: stamp.finish(), members: Mutex::default(), pictures: OnceLock::new() })
+        let (names, store, passed_over) =
+            Store::open(SharedFile::new(opened).map_err(failed)?, &path)?;
+        Ok(Self {
+            path,
+            names,
+            store,
+            passed_over,
+            stamp: stamp.finish(),
+            members: Mutex::default(),
+            pictures: OnceLock::new(),
+        })
     }
 
     /// The folder or the file.
@@ -134,7 +149,9 @@ impl Archive {
 
     fn find_pictures(&self) -> Vec<usize> {
         let begins_so = |i: usize| self.first(i).is_ok_and(|first| picture::is_read(&first));
-        let is_one = |i: &usize| is_picture(&self.names[*i].0) || (says_nothing(&self.names[*i].0) && begins_so(*i));
+        let is_one = |i: &usize| {
+            is_picture(&self.names[*i].0) || (says_nothing(&self.names[*i].0) && begins_so(*i))
+        };
         (0..self.names.len()).into_par_iter().filter(is_one).collect()
     }
 
@@ -148,9 +165,9 @@ impl Archive {
     pub fn first(&self, index: usize) -> Result<Vec<u8>, ArchiveError> {
         match &self.store {
             // Without its CRC, which is behind all of it.
-            Store::Zip(zip, numbers) => {
-                zip.first(numbers[index], kind::FIRST as u64).map_err(|source| self.failed(index, source))
-            }
+            Store::Zip(zip, numbers) => zip
+                .first(numbers[index], kind::FIRST as u64)
+                .map_err(|source| self.failed(index, source)),
             _ => self.read_start(index, kind::FIRST as u64),
         }
     }
@@ -164,7 +181,9 @@ impl Archive {
         let depth = |root: &[u8]| root.iter().filter(|&&b| b == b'/').count();
         let prefix = |name: &Name| name.0.strip_suffix(marker.as_bytes()).map(<[u8]>::to_vec);
         let mut roots: Vec<Vec<u8>> = self.names.iter().filter_map(prefix).collect();
-        roots.retain(|root| (root.is_empty() || root.ends_with(b"/")) && fs::byproduct(root).is_none());
+        roots.retain(|root| {
+            (root.is_empty() || root.ends_with(b"/")) && fs::byproduct(root).is_none()
+        });
         roots.sort_by_key(|root| depth(root));
         match &roots[..] {
             [] => Err(ArchiveError::NoRoot { path: self.path.clone(), marker: marker.to_owned() }),
@@ -188,11 +207,19 @@ impl Archive {
     pub fn read(&self, index: usize, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let name = &self.names[index];
         if self.length(index) > limit {
-            return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
+            return Err(ArchiveError::TooLarge {
+                path: self.path.clone(),
+                name: name.clone(),
+                limit,
+            });
         }
         let bytes = self.read_start(index, limit.saturating_add(1))?;
         if bytes.len() as u64 > limit {
-            return Err(ArchiveError::TooLarge { path: self.path.clone(), name: name.clone(), limit });
+            return Err(ArchiveError::TooLarge {
+                path: self.path.clone(),
+                name: name.clone(),
+                limit,
+            });
         }
         Ok(bytes)
     }
@@ -241,7 +268,12 @@ impl Archive {
     ///
     /// # Panics
     /// When there is no such entry.
-    pub fn read_range(&self, index: usize, offset: u64, length: u64) -> Result<Vec<u8>, ArchiveError> {
+    pub fn read_range(
+        &self,
+        index: usize,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, ArchiveError> {
         read_at(&self.member(index)?, offset, length).map_err(|e| self.failed(index, e))
     }
 
@@ -258,7 +290,13 @@ impl Archive {
 
     /// Entry `index` as a file that can be read at any place.
     fn member(&self, index: usize) -> Result<SharedFile, ArchiveError> {
-        let member = self.members.lock().unwrap_or_else(PoisonError::into_inner).entry(index).or_default().clone();
+        let member = self
+            .members
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(index)
+            .or_default()
+            .clone();
         let mut member = member.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &*member {
             return Ok(file.clone());
@@ -266,15 +304,22 @@ impl Archive {
         let name = &self.names[index];
         let failed = |source| self.failed(index, source);
         let packed = match &self.store {
-            Store::Folder(folder) => File::open(folder.path(index, name)).and_then(SharedFile::new).map_err(failed)?,
+            Store::Folder(folder) => {
+                File::open(folder.path(index, name)).and_then(SharedFile::new).map_err(failed)?
+            }
             Store::Zip(zip, numbers) => zip.member(numbers[index], name, failed)?,
             Store::Tar(file, places) => {
                 let (start, length) = places[index];
-                file.window(start, length).ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?
+                file.window(start, length)
+                    .ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()))?
             }
         };
         let gzipped = unpack::is_gzipped(&packed).map_err(failed)?;
-        let file = if gzipped { unpack::gunzip_to_scratch(&packed, &name.to_string(), failed)? } else { packed };
+        let file = if gzipped {
+            unpack::gunzip_to_scratch(&packed, &name.to_string(), failed)?
+        } else {
+            packed
+        };
         Ok(member.insert(file).clone())
     }
 
@@ -288,15 +333,21 @@ impl Store {
     fn open(file: SharedFile, path: &Path) -> Result<Opened, ArchiveError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let damaged = |source| ArchiveError::Damaged { path: path.to_owned(), source };
-        let no_archive = |what: String| ArchiveError::NoArchive { path: path.to_owned(), source: io::Error::other(what) };
+        let no_archive = |what: String| ArchiveError::NoArchive {
+            path: path.to_owned(),
+            source: io::Error::other(what),
+        };
         if unpack::is_gzipped(&file).map_err(failed)? {
             let mut first = Vec::new();
             unpack::gunzip(&file).take(512).read_to_end(&mut first).map_err(damaged)?;
             let is_tar = first.first_chunk().is_some_and(tar::begins_tar);
             if !is_tar {
-                return Err(no_archive("it is gzipped, but is no tar file; name the folder that it lies in".into()));
+                return Err(no_archive(
+                    "it is gzipped, but is no tar file; name the folder that it lies in".into(),
+                ));
             }
-            return Self::tar(unpack::gunzip_to_scratch(&file, &path.to_string_lossy(), damaged)?).map_err(damaged);
+            return Self::tar(unpack::gunzip_to_scratch(&file, &path.to_string_lossy(), damaged)?)
+                .map_err(damaged);
         }
         let first: [u8; kind::FIRST] = file.first().map_err(failed)?;
         let (block, _) = first.split_first_chunk().unwrap_or((&[0; 512], &[]));
@@ -309,14 +360,22 @@ impl Store {
             let whole = (0, file.len());
             return Ok((vec![Name(name.to_vec())], Self::Tar(file, vec![whole]), Vec::new()));
         }
-        let there = usize::try_from(file.len()).map_or(first.len(), |length| length.min(first.len()));
+        let there =
+            usize::try_from(file.len()).map_or(first.len(), |length| length.min(first.len()));
         if let Some(what) = kind::no_archive(&first[..there]) {
             return Err(no_archive(what));
         }
-        let (zip, found) = Zip::list(file).map_err(|e| no_archive(kind::bad_zip(&first[..there], e)))?;
+        let (zip, found) =
+            Zip::list(file).map_err(|e| no_archive(kind::bad_zip(&first[..there], e)))?;
         let (files, passed_over) = links::resolve(found).map_err(damaged)?;
-        if files.is_empty() && !passed_over.is_empty() && passed_over.iter().all(|other| other.why == Why::Encrypted) {
-            return Err(no_archive("all its files are encrypted; unpack it with its password and name the folder".into()));
+        if files.is_empty()
+            && !passed_over.is_empty()
+            && passed_over.iter().all(|other| other.why == Why::Encrypted)
+        {
+            return Err(no_archive(
+                "all its files are encrypted; unpack it with its password and name the folder"
+                    .into(),
+            ));
         }
         let (names, numbers) = sorted(files);
         Ok((names, Self::Zip(zip, numbers), in_order(passed_over)))
@@ -348,7 +407,8 @@ fn sorted<T>(mut found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
 /// The `length` bytes at `offset`; nothing is allocated that the file does not hold.
 fn read_at(file: &SharedFile, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut window = file.window(offset, length).ok_or_else(|| {
-        let what = format!("{length} bytes from byte {offset} on are needed, but it has {}", file.len());
+        let what =
+            format!("{length} bytes from byte {offset} on are needed, but it has {}", file.len());
         io::Error::new(io::ErrorKind::UnexpectedEof, what)
     })?;
     let mut bytes = vec![0; length as usize];

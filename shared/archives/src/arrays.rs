@@ -79,10 +79,20 @@ impl PictureArray {
             [count, height, width] => (count, height, width, 1, false),
             _ => return None,
         };
-        let side = |side: usize| u32::try_from(side).ok().filter(|side| (1..=1 << 16).contains(side));
+        let side =
+            |side: usize| u32::try_from(side).ok().filter(|side| (1..=1 << 16).contains(side));
         let (width, height) = (side(width)?, side(height)?);
         let channels = channels as u32;
-        Some(Self { entry, start: layout.start, count, width, height, channels, planar: planar && channels > 1, labels: None })
+        Some(Self {
+            entry,
+            start: layout.start,
+            count,
+            width,
+            height,
+            channels,
+            planar: planar && channels > 1,
+            labels: None,
+        })
     }
 
     /// Bytes of a picture.
@@ -96,10 +106,14 @@ impl PictureArray {
     /// # Errors
     /// When the archive cannot be read.
     pub fn read(&self, archive: &Archive, i: usize) -> Result<Picture, ArchiveError> {
-        let bytes = archive.read_range(self.entry, self.start + i as u64 * self.bytes(), self.bytes())?;
+        let bytes =
+            archive.read_range(self.entry, self.start + i as u64 * self.bytes(), self.bytes())?;
         let (plane, channels) = ((self.width * self.height) as usize, self.channels as usize);
         let pixels = if self.planar {
-            (0..plane).flat_map(|at| (0..channels).map(move |c| c * plane + at)).map(|at| bytes[at]).collect()
+            (0..plane)
+                .flat_map(|at| (0..channels).map(move |c| c * plane + at))
+                .map(|at| bytes[at])
+                .collect()
         } else {
             bytes
         };
@@ -110,7 +124,10 @@ impl PictureArray {
 /// Returns true if an array in the archive has the shape of pictures, of any type.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
-    arrays(archive).any(|at| layout(archive, at).is_ok_and(|layout| PictureArray::of(at, &layout).is_some_and(|a| a.height > 1)))
+    arrays(archive).any(|at| {
+        layout(archive, at)
+            .is_ok_and(|layout| PictureArray::of(at, &layout).is_some_and(|a| a.height > 1))
+    })
 }
 
 /// The arrays of pictures in the order of their names, with the classes that belong to them.
@@ -124,20 +141,33 @@ pub fn read(archive: &Archive) -> Result<Vec<PictureArray>, ArrayError> {
         let layout = layout(archive, at)?;
         let bad = |what: String| ArrayError::Array { name: archive.names()[at].clone(), what };
         // What is one row high is a table.
-        let Some(array) = PictureArray::of(at, &layout).filter(|array| array.height > 1) else { continue };
+        let Some(array) = PictureArray::of(at, &layout).filter(|array| array.height > 1) else {
+            continue;
+        };
         if !matches!(layout.kind.as_str(), "|u1" | "u1" | "<u1") {
             let kind = type_name(&layout.kind);
-            return Err(bad(format!("its pictures are {kind}; save them as bytes from 0 to 255, .astype('uint8')")));
+            return Err(bad(format!(
+                "its pictures are {kind}; save them as bytes from 0 to 255, .astype('uint8')"
+            )));
         }
         if layout.columns_first {
-            return Err(bad("it is in the order of Fortran; save it with numpy.ascontiguousarray".into()));
+            return Err(bad(
+                "it is in the order of Fortran; save it with numpy.ascontiguousarray".into()
+            ));
         }
         if array.count > COUNT_LIMIT {
-            return Err(bad(format!("{} pictures are more than the {COUNT_LIMIT} that one array may hold", array.count)));
+            return Err(bad(format!(
+                "{} pictures are more than the {COUNT_LIMIT} that one array may hold",
+                array.count
+            )));
         }
-        let (there, needed) = (archive.unpacked_len(at)?, array.start + array.count as u64 * array.bytes());
+        let (there, needed) =
+            (archive.unpacked_len(at)?, array.start + array.count as u64 * array.bytes());
         if there != needed {
-            return Err(bad(format!("it has {there} bytes, but its {} pictures take {needed}: it is cut off", array.count)));
+            return Err(bad(format!(
+                "it has {there} bytes, but its {} pictures take {needed}: it is cut off",
+                array.count
+            )));
         }
         found.push(array);
     }
@@ -158,12 +188,14 @@ fn arrays(archive: &Archive) -> impl Iterator<Item = usize> + '_ {
 fn layout(archive: &Archive, at: usize) -> Result<Layout, ArrayError> {
     let most = npy::HEADER_LIMIT as u64 + 12;
     let bytes = archive.read_range(at, 0, archive.unpacked_len(at)?.min(most))?;
-    npy::layout(&mut &bytes[..]).map_err(|what| ArrayError::Array { name: archive.names()[at].clone(), what })
+    npy::layout(&mut &bytes[..])
+        .map_err(|what| ArrayError::Array { name: archive.names()[at].clone(), what })
 }
 
 /// A type in words.
 fn type_name(kind: &str) -> String {
-    let (class, size) = kind.trim_start_matches(['<', '>', '|', '=']).split_at_checked(1).unwrap_or(("", ""));
+    let (class, size) =
+        kind.trim_start_matches(['<', '>', '|', '=']).split_at_checked(1).unwrap_or(("", ""));
     let bits = size.parse().unwrap_or(0u64) * 8;
     match class {
         "f" => format!("floating-point numbers of {bits} bits"),
@@ -185,9 +217,17 @@ fn labels_of(archive: &Archive, pictures: usize, single: bool) -> Option<usize> 
         *part = by;
         Some(parts.join("_"))
     };
-    let words =
-        [("images", "labels"), ("imgs", "labels"), ("samples", "labels"), ("data", "labels"), ("x", "y"), ("X", "Y"), ("X", "y")];
-    let mut candidates: Vec<String> = words.iter().filter_map(|(word, by)| replaced(word, by)).collect();
+    let words = [
+        ("images", "labels"),
+        ("imgs", "labels"),
+        ("samples", "labels"),
+        ("data", "labels"),
+        ("x", "y"),
+        ("X", "Y"),
+        ("X", "y"),
+    ];
+    let mut candidates: Vec<String> =
+        words.iter().filter_map(|(word, by)| replaced(word, by)).collect();
     if stem == "arr_0" {
         candidates.push("arr_1".into());
     }
@@ -213,18 +253,23 @@ fn read_labels(archive: &Archive, at: usize, count: usize) -> Result<Vec<u32>, A
     }
     let (order, class) = (layout.kind.chars().next(), layout.kind.get(1..2));
     let size = layout.kind.get(2..).and_then(|size| size.parse::<usize>().ok());
-    let (true, Some(size @ (1 | 2 | 4 | 8))) = (matches!(class, Some("i" | "u")) && order != Some('>'), size) else {
-        return Err(bad(format!("its classes are {}; save them with .astype('int64')", type_name(&layout.kind))));
+    let (true, Some(size @ (1 | 2 | 4 | 8))) =
+        (matches!(class, Some("i" | "u")) && order != Some('>'), size)
+    else {
+        return Err(bad(format!(
+            "its classes are {}; save them with .astype('int64')",
+            type_name(&layout.kind)
+        )));
     };
     let bytes = archive.read_range(at, layout.start, (count * size) as u64)?;
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    let number =
+        |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
     let label = |(i, bytes): (usize, &[u8])| {
         let label = number(bytes);
         // Negative numbers come out large.
-        u32::try_from(label)
-            .ok()
-            .filter(|_| label <= LABEL_LIMIT)
-            .ok_or_else(|| bad(format!("the class of picture {i} is no number from 0 to {LABEL_LIMIT}")))
+        u32::try_from(label).ok().filter(|_| label <= LABEL_LIMIT).ok_or_else(|| {
+            bad(format!("the class of picture {i} is no number from 0 to {LABEL_LIMIT}"))
+        })
     };
     bytes.chunks_exact(size).enumerate().map(label).collect()
 }

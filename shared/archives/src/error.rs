@@ -59,7 +59,9 @@ pub enum ArchiveError {
         marker: String,
     },
     /// Several entries at the same depth have the name that marks the root.
-    #[error("{path} holds {marker} several times: {first} and {second}; name the folder that is meant")]
+    #[error(
+        "{path} holds {marker} several times: {first} and {second}; name the folder that is meant"
+    )]
     ManyRoots {
         /// The archive.
         path: PathBuf,

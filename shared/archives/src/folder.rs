@@ -89,12 +89,17 @@ impl Folder {
 fn separate(found: &mut [Found], passed_over: &mut [PassedOver]) -> bool {
     let mut names: Vec<&mut Name> = found.iter_mut().map(|file| &mut file.name).collect();
     names.extend(passed_over.iter_mut().map(|other| &mut other.name));
-    let flat = names.iter().all(|name| !name.0.contains(&b'/')) && names.iter().any(|name| name.0.contains(&b'\\'));
+    let flat = names.iter().all(|name| !name.0.contains(&b'/'))
+        && names.iter().any(|name| name.0.contains(&b'\\'));
     // Back again it must be the same.
     let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
     let separated = flat && names.iter().all(|name| name.0.split(|&b| b == b'\\').all(plain));
     if separated {
-        names.iter_mut().flat_map(|name| &mut name.0).filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+        names
+            .iter_mut()
+            .flat_map(|name| &mut name.0)
+            .filter(|b| **b == b'\\')
+            .for_each(|b| *b = b'/');
     }
     separated
 }
@@ -138,7 +143,12 @@ impl Listed {
 /// All that is at and below `folder`, whose names begin with `prefix`. Links are followed, but not
 /// into one of the folders `above` it. What this program writes, finished or not, is no part of it.
 /// Asking for lengths and times is most of the work, so several threads do it.
-fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) -> Result<Listed, FsError> {
+fn list(
+    folder: &Path,
+    prefix: &[u8],
+    above: &[PathBuf],
+    without: &[PathBuf],
+) -> Result<Listed, FsError> {
     let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
     let real = folder.canonicalize().map_err(failed)?;
     let passed_over = |why| {
@@ -151,7 +161,8 @@ fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) ->
     if !above.is_empty() && without.contains(&real) {
         return Ok(Listed::default());
     }
-    let entries: Vec<DirEntry> = std::fs::read_dir(folder).and_then(Iterator::collect).map_err(failed)?;
+    let entries: Vec<DirEntry> =
+        std::fs::read_dir(folder).and_then(Iterator::collect).map_err(failed)?;
     if !above.is_empty() && is_made(&entries) {
         return passed_over(Why::Made);
     }
@@ -161,7 +172,9 @@ fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) ->
         Kind::Folder(path, prefix) => list(&path, &prefix, &above, without),
         Kind::Neither(passed_over) => Ok(Listed::neither(passed_over)),
     };
-    let is_temporary = |entry: &&DirEntry| entry.file_name().as_encoded_bytes().ends_with(TEMPORARY_SUFFIX.as_bytes());
+    let is_temporary = |entry: &&DirEntry| {
+        entry.file_name().as_encoded_bytes().ends_with(TEMPORARY_SUFFIX.as_bytes())
+    };
     let found = entries.par_iter().filter(|entry| !is_temporary(entry)).map(below);
     found.try_reduce(Listed::default, |one, other| Ok(one.join(other)))
 }
@@ -170,7 +183,8 @@ fn list(folder: &Path, prefix: &[u8], above: &[PathBuf], without: &[PathBuf]) ->
 /// `train` (settings beside the log of its starts).
 fn is_made(entries: &[DirEntry]) -> bool {
     let has = |wanted: &str| entries.iter().any(|entry| entry.file_name() == wanted);
-    let shards = || entries.iter().any(|entry| entry.file_name().as_encoded_bytes().ends_with(b".shard"));
+    let shards =
+        || entries.iter().any(|entry| entry.file_name().as_encoded_bytes().ends_with(b".shard"));
     (has("dataset.json") && shards()) || (has("config.toml") && has("starts.jsonl"))
 }
 
@@ -199,7 +213,9 @@ fn nowhere(entry: &DirEntry, error: &io::Error) -> Why {
     match std::fs::read_link(entry.path()) {
         Err(_) => Why::Unreadable,
         Ok(_) if error.kind() == io::ErrorKind::PermissionDenied => Why::Unreadable,
-        Ok(to) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+        Ok(to)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
             Why::DanglingLink { to: Name(to.as_os_str().as_encoded_bytes().to_vec()) }
         }
         // Too many links; the error has no kind of its own yet.

@@ -23,8 +23,11 @@ const PACKED: [(&[u8], &str); 9] = [
 ];
 
 /// First bytes of tables of pictures that are not read.
-const TABLES: [(&[u8], &str); 3] =
-    [(b"PAR1", "a Parquet table"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file"), (b"ARROW1", "an Arrow table")];
+const TABLES: [(&[u8], &str); 3] = [
+    (b"PAR1", "a Parquet table"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    (b"ARROW1", "an Arrow table"),
+];
 
 /// The kind of a file by its first bytes, if it is known and no archive that is read.
 pub(super) fn no_archive(first: &[u8]) -> Option<String> {
@@ -47,7 +50,9 @@ pub(super) fn no_archive(first: &[u8]) -> Option<String> {
         return None;
     }
     if first.starts_with(b"version https://git-lfs") {
-        return Some("it is a pointer of Git LFS, not the file itself; git lfs pull fetches that".into());
+        return Some(
+            "it is a pointer of Git LFS, not the file itself; git lfs pull fetches that".into(),
+        );
     }
     match picture::format_name(first) {
         Some("HTML") => Some("it is an HTML page: the server sent a page (a login, a confirmation) in place of the file".into()),

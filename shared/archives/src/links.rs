@@ -39,7 +39,8 @@ pub(super) type Resolved<T> = (Vec<(Name, T)>, Vec<PassedOver>);
 pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<Resolved<T>> {
     let members = name_hard_links(separated(members));
     let (mut files, mut passed) = (Vec::new(), Vec::new());
-    if !members.iter().any(|(_, member)| matches!(member, Member::Symlink(_) | Member::HardLink(_))) {
+    if !members.iter().any(|(_, member)| matches!(member, Member::Symlink(_) | Member::HardLink(_)))
+    {
         for (name, member) in members {
             match member {
                 Member::File(file) => files.push((name, file)),
@@ -67,7 +68,8 @@ fn separated<T>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
     }
     let holds = |byte: u8| members.iter().any(|(name, _)| name.0.contains(&byte));
     if !holds(b'/') && holds(b'\\') {
-        let forward = |path: &mut Vec<u8>| path.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+        let forward =
+            |path: &mut Vec<u8>| path.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
         for (name, member) in &mut members {
             forward(&mut name.0);
             if let Member::Symlink(to) | Member::HardLink(to) = member {
@@ -116,7 +118,9 @@ fn name_hard_links<T: Clone>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, 
             }
         }
         // A first round without a hit may still have met targets behind their links.
-        found |= members.iter().any(|(_, m)| matches!(m, Member::HardLink(to) if known.contains_key(&cleaned(to.clone()))));
+        found |= members.iter().any(
+            |(_, m)| matches!(m, Member::HardLink(to) if known.contains_key(&cleaned(to.clone()))),
+        );
     }
     members
 }
@@ -145,7 +149,8 @@ impl<'a, T> Tree<'a, T> {
         let out = || Place::Nowhere(Why::LeadsOut { to: to.clone() });
         let mut at: Vec<u8> = folder.to_vec();
         // The parts to go, the next one last.
-        let parts = |path: &[u8]| path.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect::<Vec<_>>();
+        let parts =
+            |path: &[u8]| path.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect::<Vec<_>>();
         if path.starts_with(b"/") {
             return out();
         }
@@ -174,7 +179,11 @@ impl<'a, T> Tree<'a, T> {
             if next.starts_with(b"/") && !from_top {
                 return out();
             }
-            at.truncate(if from_top { 0 } else { at.iter().rposition(|&b| b == b'/').unwrap_or(0) });
+            at.truncate(if from_top {
+                0
+            } else {
+                at.iter().rposition(|&b| b == b'/').unwrap_or(0)
+            });
             left.extend(parts(next));
         }
         match self.0.get(&at) {
@@ -208,8 +217,9 @@ impl<T: Clone> Walk<'_, T> {
             if !above.is_empty() {
                 self.added += 1;
                 if self.added > ADDED_LIMIT {
-                    let what =
-                        format!("links to folders in it make more than {ADDED_LIMIT} names; unpack it and name the folder");
+                    let what = format!(
+                        "links to folders in it make more than {ADDED_LIMIT} names; unpack it and name the folder"
+                    );
                     return Err(io::Error::new(io::ErrorKind::InvalidData, what));
                 }
             }
@@ -226,9 +236,13 @@ impl<T: Clone> Walk<'_, T> {
                 Place::Nowhere(why) => self.passed.push(PassedOver { name, why }),
                 Place::Folder(target) => {
                     // Every folder from the top to the link is above what the link leads to.
-                    let ends =
-                        own.iter().enumerate().filter(|(at, b)| **b == b'/' && *at >= skip).map(|(at, _)| own[..at].to_vec());
-                    let mut on_the_way: Vec<Vec<u8>> = above.iter().cloned().chain([folder.to_vec()]).chain(ends).collect();
+                    let ends = own
+                        .iter()
+                        .enumerate()
+                        .filter(|(at, b)| **b == b'/' && *at >= skip)
+                        .map(|(at, _)| own[..at].to_vec());
+                    let mut on_the_way: Vec<Vec<u8>> =
+                        above.iter().cloned().chain([folder.to_vec()]).chain(ends).collect();
                     on_the_way.push(own.to_vec());
                     if on_the_way.contains(&target) {
                         self.passed.push(PassedOver { name, why: Why::Loop });

@@ -5,8 +5,10 @@ use std::fmt;
 use fledge_base::fs;
 
 /// The suffixes of pictures that can be decoded, in any case.
-pub const PICTURE_SUFFIXES: [&str; 15] =
-    [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pam"];
+pub const PICTURE_SUFFIXES: [&str; 15] = [
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".pam",
+];
 
 /// The name of an entry; usually but not always UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,8 +28,11 @@ impl fmt::Display for Name {
 /// system.
 #[must_use]
 pub fn is_picture(name: &[u8]) -> bool {
-    let ends_in =
-        |suffix: &str| name.len().checked_sub(suffix.len()).is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()));
+    let ends_in = |suffix: &str| {
+        name.len()
+            .checked_sub(suffix.len())
+            .is_some_and(|at| name[at..].eq_ignore_ascii_case(suffix.as_bytes()))
+    };
     PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && fs::byproduct(name).is_none()
 }
 
@@ -36,10 +41,13 @@ pub fn is_picture(name: &[u8]) -> bool {
 /// suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
 pub(super) fn says_nothing(name: &[u8]) -> bool {
     let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
-    let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else { return fs::byproduct(name).is_none() };
+    let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else {
+        return fs::byproduct(name).is_none();
+    };
     let goes_on = |known: &&str| {
         let (start, rest) = suffix.split_at_checked(known.len()).unwrap_or((suffix, &[]));
-        start.eq_ignore_ascii_case(known.as_bytes()) && rest.first().is_some_and(|b| !b.is_ascii_alphanumeric())
+        start.eq_ignore_ascii_case(known.as_bytes())
+            && rest.first().is_some_and(|b| !b.is_ascii_alphanumeric())
     };
     let is_number = suffix[1..].iter().all(u8::is_ascii_digit);
     (is_number || PICTURE_SUFFIXES.iter().any(goes_on)) && fs::byproduct(name).is_none()

@@ -82,12 +82,16 @@ pub fn layout(file: &mut impl Read) -> Result<Layout, String> {
         version => return Err(format!("its header has version {version}; 1, 2 and 3 are read")),
     };
     if length > HEADER_LIMIT {
-        return Err(format!("its header claims {length} bytes, more than the {HEADER_LIMIT} allowed"));
+        return Err(format!(
+            "its header claims {length} bytes, more than the {HEADER_LIMIT} allowed"
+        ));
     }
     let mut text = vec![0; length];
     file.read_exact(&mut text).map_err(cut)?;
     let text = String::from_utf8(text).map_err(|_| "its header is no text")?;
-    let Facts { descr: Some(kind), fortran: Some(columns_first), shape: Some(shape) } = parse(&text)? else {
+    let Facts { descr: Some(kind), fortran: Some(columns_first), shape: Some(shape) } =
+        parse(&text)?
+    else {
         return Err("its header lacks one of descr, fortran_order, shape".into());
     };
     Ok(Layout { kind, columns_first, shape, start: (before + length) as u64 })
@@ -115,11 +119,18 @@ pub fn read<T: Copy>(
         "<f4" => 4,
         "<f8" => 8,
         "|O" | "O" => return Err("it holds Python objects (a pickle), which are never read".into()),
-        other => return Err(format!("it has the type {other:?}; '<f4' and '<f8' are read: save it with .astype('float32')")),
+        other => {
+            return Err(format!(
+                "it has the type {other:?}; '<f4' and '<f8' are read: save it with .astype('float32')"
+            ));
+        }
     };
     let count = shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n as u64));
-    let bytes = count.and_then(|count| count.checked_mul(width)).filter(|bytes| *bytes <= VALUES_LIMIT);
-    let bytes = bytes.ok_or_else(|| format!("its shape {shape:?} is larger than the {VALUES_LIMIT} bytes allowed"))?;
+    let bytes =
+        count.and_then(|count| count.checked_mul(width)).filter(|bytes| *bytes <= VALUES_LIMIT);
+    let bytes = bytes.ok_or_else(|| {
+        format!("its shape {shape:?} is larger than the {VALUES_LIMIT} bytes allowed")
+    })?;
     if claimed != bytes + start {
         return Err(format!("it has {claimed} bytes, which its shape {shape:?} does not fit"));
     }
@@ -168,30 +179,42 @@ pub fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
 /// Reads the dictionary: `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }` in any
 /// order.
 fn parse(text: &str) -> Result<Facts, String> {
-    let damaged = || format!("its header is damaged: {:?}", text.chars().take(120).collect::<String>());
-    let mut rest = text.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).ok_or_else(damaged)?.trim();
+    let damaged =
+        || format!("its header is damaged: {:?}", text.chars().take(120).collect::<String>());
+    let mut rest = text
+        .trim()
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+        .ok_or_else(damaged)?
+        .trim();
     let mut facts = Facts::default();
     while !rest.is_empty() {
         let (key, after) = string(rest).ok_or_else(damaged)?;
         let value = after.trim_start().strip_prefix(':').ok_or_else(damaged)?.trim_start();
         rest = match key {
-            "descr" if value.starts_with('[') => return Err("it holds records; a plain array is needed".into()),
+            "descr" if value.starts_with('[') => {
+                return Err("it holds records; a plain array is needed".into());
+            }
             "descr" => {
                 let (descr, rest) = string(value).ok_or_else(damaged)?;
                 facts.descr = Some(descr.to_owned());
                 rest
             }
             "fortran_order" => {
-                let (fortran, rest) = match (value.strip_prefix("True"), value.strip_prefix("False")) {
-                    (Some(rest), _) => (true, rest),
-                    (None, Some(rest)) => (false, rest),
-                    (None, None) => return Err(damaged()),
-                };
+                let (fortran, rest) =
+                    match (value.strip_prefix("True"), value.strip_prefix("False")) {
+                        (Some(rest), _) => (true, rest),
+                        (None, Some(rest)) => (false, rest),
+                        (None, None) => return Err(damaged()),
+                    };
                 facts.fortran = Some(fortran);
                 rest
             }
             "shape" => {
-                let (inside, rest) = value.strip_prefix('(').and_then(|value| value.split_once(')')).ok_or_else(damaged)?;
+                let (inside, rest) = value
+                    .strip_prefix('(')
+                    .and_then(|value| value.split_once(')'))
+                    .ok_or_else(damaged)?;
                 facts.shape = Some(numbers(inside).ok_or_else(damaged)?);
                 rest
             }
@@ -237,7 +260,8 @@ mod tests {
         for shape in [vec![3], vec![2, 3], vec![1000, 70, 1]] {
             let head = header("<f8", &shape);
             assert_eq!(head.len() % 64, 0);
-            let values: Vec<f64> = (0..shape.iter().product::<usize>()).map(|i| i as f64 / 3.0).collect();
+            let values: Vec<f64> =
+                (0..shape.iter().product::<usize>()).map(|i| i as f64 / 3.0).collect();
             let bytes = [head, values.iter().flat_map(|v| v.to_le_bytes()).collect()].concat();
             assert_eq!(read_bytes(&bytes), Ok(Array { shape, values }));
         }
@@ -245,7 +269,8 @@ mod tests {
 
     #[test]
     fn headers_as_other_programs_write_them_are_read() {
-        let facts = Facts { descr: Some("<f4".into()), fortran: Some(true), shape: Some(vec![2, 3]) };
+        let facts =
+            Facts { descr: Some("<f4".into()), fortran: Some(true), shape: Some(vec![2, 3]) };
         for text in [
             "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }   \n",
             "{\"shape\":(2L,3L),\"fortran_order\":True,\"descr\":\"<f4\"}",

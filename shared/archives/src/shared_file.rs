@@ -30,7 +30,12 @@ impl SharedFile {
     /// hold them.
     pub(super) fn window(&self, start: u64, length: u64) -> Option<Self> {
         let end = start.checked_add(length)?;
-        (end <= self.length).then(|| Self { file: self.file.clone(), start: self.start + start, length, position: 0 })
+        (end <= self.length).then(|| Self {
+            file: self.file.clone(),
+            start: self.start + start,
+            length,
+            position: 0,
+        })
     }
 
     /// The first bytes: `N`, or zeros behind what there is.
@@ -69,7 +74,9 @@ impl Seek for SharedFile {
             SeekFrom::End(by) => self.length.checked_add_signed(by),
             SeekFrom::Current(by) => self.position.checked_add_signed(by),
         };
-        self.position = position.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the start"))?;
+        self.position = position.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidInput, "a seek to before the start")
+        })?;
         Ok(self.position)
     }
 }

@@ -122,9 +122,10 @@ impl Table {
         let labels: Vec<(String, u32)> = match &labels {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(pairs)) => pairs.iter().map(pair).collect::<Result<_, _>>()?,
-            Some(Value::Object(map)) => {
-                map.iter().map(|(name, label)| Ok((name.clone(), number(name, label)?))).collect::<Result<_, _>>()?
-            }
+            Some(Value::Object(map)) => map
+                .iter()
+                .map(|(name, label)| Ok((name.clone(), number(name, label)?)))
+                .collect::<Result<_, _>>()?,
             Some(other) => return Err(TableError::Foreign(format!("\"labels\" is {other}"))),
         };
         let most = labels.iter().map(|(_, label)| label + 1).max().unwrap_or(0);
@@ -132,7 +133,11 @@ impl Table {
             _ if labels.is_empty() => Vec::new(),
             None => (0..most).map(|number| number.to_string()).collect(),
             Some(classes) if classes.len() < most as usize => {
-                let text = format!("it names {} classes, but the labels go up to {}", classes.len(), most - 1);
+                let text = format!(
+                    "it names {} classes, but the labels go up to {}",
+                    classes.len(),
+                    most - 1
+                );
                 return Err(TableError::Malformed(text));
             }
             Some(classes) => classes,
@@ -145,13 +150,19 @@ impl Table {
 fn pair(value: &Value) -> Result<(String, u32), TableError> {
     match value.as_array().map(Vec::as_slice) {
         Some([Value::String(name), label]) => Ok((name.clone(), number(name, label)?)),
-        _ => Err(TableError::Malformed(format!("{value} in \"labels\" is not a name with a class number"))),
+        _ => Err(TableError::Malformed(format!(
+            "{value} in \"labels\" is not a name with a class number"
+        ))),
     }
 }
 
 fn number(name: &str, label: &Value) -> Result<u32, TableError> {
     let number = label.as_u64().filter(|&number| number < CLASS_LIMIT);
-    let wrong = || TableError::Malformed(format!("the label of {name} is {label}, not a class number from 0 on"));
+    let wrong = || {
+        TableError::Malformed(format!(
+            "the label of {name} is {label}, not a class number from 0 on"
+        ))
+    };
     number.map(|number| number as u32).ok_or_else(wrong)
 }
 
@@ -161,10 +172,21 @@ mod tests {
 
     #[test]
     fn its_own_names_are_told_from_those_of_classes() {
-        for name in ["00000/img00000000.png", "00123/img00123456.png", "fakes/00001/img00001000.png", "123456789/img"] {
+        for name in [
+            "00000/img00000000.png",
+            "00123/img00123456.png",
+            "fakes/00001/img00001000.png",
+            "123456789/img",
+        ] {
             assert_eq!(is_numbered(name), name.ends_with(".png"), "{name}");
         }
-        for name in ["00000/img00001000.png", "00000/1.png", "x00000/img00000000.png", "img00000000.png", "cat/img00000000.png"] {
+        for name in [
+            "00000/img00001000.png",
+            "00000/1.png",
+            "x00000/img00000000.png",
+            "img00000000.png",
+            "cat/img00000000.png",
+        ] {
             assert!(!is_numbered(name), "{name}");
         }
     }
@@ -178,7 +200,17 @@ mod tests {
         index.add_split(&name_of(7), "val");
         let table = Table::parse(index.to_json().as_bytes()).expect("own file");
         let labels = vec![(name_of(0), 1), (name_of(7), 0)];
-        assert_eq!(table, Table { labels, classes: classes.to_vec(), splits: [(name_of(7), "val".to_owned())].into() });
-        assert_eq!(Table::parse(Index::new(&[]).to_json().as_bytes()).expect("no labels"), Table::default());
+        assert_eq!(
+            table,
+            Table {
+                labels,
+                classes: classes.to_vec(),
+                splits: [(name_of(7), "val".to_owned())].into()
+            }
+        );
+        assert_eq!(
+            Table::parse(Index::new(&[]).to_json().as_bytes()).expect("no labels"),
+            Table::default()
+        );
     }
 }

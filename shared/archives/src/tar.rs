@@ -61,7 +61,10 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
         if at == file.len() {
             // GNU tar takes it for the end as well; a file cut off exactly between two members
             // looks the same.
-            tracing::warn!("a tar file ends without its end mark after {} files: it may be cut off", found.len());
+            tracing::warn!(
+                "a tar file ends without its end mark after {} files: it may be cut off",
+                found.len()
+            );
             return Ok(found);
         }
         let block = block(file, at)?;
@@ -69,31 +72,53 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
             return Ok(found);
         }
         if !begins_tar(&block) {
-            return Err(damaged(format!("the header at byte {at} does not have the checksum that it gives")));
+            return Err(damaged(format!(
+                "the header at byte {at} does not have the checksum that it gives"
+            )));
         }
         let header = Header::from_byte_slice(&block);
         let kind = header.entry_type();
-        let own = matches!(kind, EntryType::XHeader | EntryType::XGlobalHeader | EntryType::GNULongName | EntryType::GNULongLink);
+        let own = matches!(
+            kind,
+            EntryType::XHeader
+                | EntryType::XGlobalHeader
+                | EntryType::GNULongName
+                | EntryType::GNULongLink
+        );
         let size = match extensions.size {
             Some(size) if !own => size,
-            _ => header.entry_size().map_err(|e| damaged(format!("the header at byte {at}: {e}")))?,
+            _ => {
+                header.entry_size().map_err(|e| damaged(format!("the header at byte {at}: {e}")))?
+            }
         };
         let start = content_start(file, at, header)?;
         // These have nothing behind their headers, whatever size they give.
         let bare = kind.is_dir() || kind.is_hard_link() || kind.is_symlink() || kind.is_fifo();
-        let size = if bare || kind.is_character_special() || kind.is_block_special() { 0 } else { size };
+        let size =
+            if bare || kind.is_character_special() || kind.is_block_special() { 0 } else { size };
         let end = start.checked_add(size).filter(|&end| end <= file.len());
-        let end = end.ok_or_else(|| cut_off(&Name(header.path_bytes().into_owned()), start, size, file.len()))?;
+        let end = end.ok_or_else(|| {
+            cut_off(&Name(header.path_bytes().into_owned()), start, size, file.len())
+        })?;
         match kind {
-            EntryType::GNULongName => extensions.long_name = Some(until_nul(extension(file, start, size)?)),
+            EntryType::GNULongName => {
+                extensions.long_name = Some(until_nul(extension(file, start, size)?))
+            }
             EntryType::XHeader => pax(&extension(file, start, size)?, &mut extensions),
-            EntryType::GNULongLink => extensions.long_link = Some(until_nul(extension(file, start, size)?)),
+            EntryType::GNULongLink => {
+                extensions.long_link = Some(until_nul(extension(file, start, size)?))
+            }
             EntryType::XGlobalHeader => {}
             _ => {
-                let Extensions { long_name, long_link, path, link_path, sparse, .. } = std::mem::take(&mut extensions);
+                let Extensions { long_name, long_link, path, link_path, sparse, .. } =
+                    std::mem::take(&mut extensions);
                 let name = path.or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
-                let link =
-                    || link_path.or(long_link).or_else(|| header.link_name_bytes().map(|l| l.into_owned())).unwrap_or_default();
+                let link = || {
+                    link_path
+                        .or(long_link)
+                        .or_else(|| header.link_name_bytes().map(|l| l.into_owned()))
+                        .unwrap_or_default()
+                };
                 let member = match kind {
                     // Before the type was told in a byte of its own, a folder was known by its last
                     // character.
@@ -102,7 +127,12 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
                     _ if kind.is_file() || kind.is_contiguous() => Member::File((start, size)),
                     _ if kind.is_symlink() => Member::Symlink(link()),
                     _ if kind.is_hard_link() => Member::HardLink(link()),
-                    _ if kind.is_fifo() || kind.is_character_special() || kind.is_block_special() => Member::Other(Why::Special),
+                    _ if kind.is_fifo()
+                        || kind.is_character_special()
+                        || kind.is_block_special() =>
+                    {
+                        Member::Other(Why::Special)
+                    }
                     // The name of a volume, the list of a folder in an incremental dump: not
                     // something that is unpacked.
                     _ => Member::Folder,
@@ -119,7 +149,9 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
 fn block(file: &SharedFile, at: u64) -> io::Result<[u8; BLOCK as usize]> {
     let mut block = [0; BLOCK as usize];
     let window = file.window(at, BLOCK);
-    let mut window = window.ok_or_else(|| damaged(format!("a header at byte {at} is cut off by the end at {}", file.len())))?;
+    let mut window = window.ok_or_else(|| {
+        damaged(format!("a header at byte {at} is cut off by the end at {}", file.len()))
+    })?;
     window.read_exact(&mut block)?;
     Ok(block)
 }
@@ -128,7 +160,8 @@ fn block(file: &SharedFile, at: u64) -> io::Result<[u8; BLOCK as usize]> {
 /// file continues with its map.
 fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Result<u64> {
     let mut start = header_at + BLOCK;
-    let mut more = header.entry_type().is_gnu_sparse() && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
+    let mut more = header.entry_type().is_gnu_sparse()
+        && header.as_gnu().is_some_and(tar::GnuHeader::is_extended);
     while more {
         let mut map = tar::GnuExtSparseHeader::new();
         *map.as_mut_bytes() = block(file, start)?;
@@ -141,10 +174,14 @@ fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Resu
 /// The content of a member's own header.
 fn extension(file: &SharedFile, start: u64, size: u64) -> io::Result<Vec<u8>> {
     if size > EXTENSION_LIMIT {
-        return Err(damaged(format!("the name or attributes at byte {start} have {size} bytes, more than {EXTENSION_LIMIT}")));
+        return Err(damaged(format!(
+            "the name or attributes at byte {start} have {size} bytes, more than {EXTENSION_LIMIT}"
+        )));
     }
     let mut bytes = vec![0; size as usize];
-    file.window(start, size).ok_or_else(|| damaged(format!("nothing is at byte {start}")))?.read_exact(&mut bytes)?;
+    file.window(start, size)
+        .ok_or_else(|| damaged(format!("nothing is at byte {start}")))?
+        .read_exact(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -171,6 +208,8 @@ fn damaged(what: String) -> io::Error {
 }
 
 fn cut_off(name: &Name, start: u64, size: u64, length: u64) -> io::Error {
-    let what = format!("{name} has {size} bytes from byte {start} on, but the file ends at {length}: it is cut off");
+    let what = format!(
+        "{name} has {size} bytes from byte {start} on, but the file ends at {length}: it is cut off"
+    );
     io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }

@@ -19,9 +19,12 @@ fn source(name: &str) -> (Scratch, PathBuf) {
     let scratch = Scratch::new(name);
     let folder = scratch.path("source");
     fs::create_folder(folder.join("top/images")).expect("make scratch");
-    for (name, bytes) in
-        [("top/images.txt", "1 b.jpg"), ("top/images/b.jpg", "bb"), ("top/images/a.PNG", "a"), ("top/.x.png", "")]
-    {
+    for (name, bytes) in [
+        ("top/images.txt", "1 b.jpg"),
+        ("top/images/b.jpg", "bb"),
+        ("top/images/a.PNG", "a"),
+        ("top/.x.png", ""),
+    ] {
         fs::write(folder.join(name), bytes.as_bytes()).expect("write");
     }
     (scratch, folder)
@@ -56,7 +59,8 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
 /// A header of a tar with its checksum, and the bytes filled up to a whole block.
 fn member(name: &str, kind: EntryType, bytes: &[u8]) -> Vec<u8> {
     let mut header = Header::new_gnu();
-    header.as_mut_bytes()[..name.len().min(100)].copy_from_slice(&name.as_bytes()[..name.len().min(100)]);
+    header.as_mut_bytes()[..name.len().min(100)]
+        .copy_from_slice(&name.as_bytes()[..name.len().min(100)]);
     header.set_entry_type(kind);
     header.set_size(bytes.len() as u64);
     header.set_cksum();
@@ -72,7 +76,11 @@ fn tarred(folder: &Path, gzipped: bool) -> PathBuf {
     let source = Archive::open(folder).expect("open");
     let mut tar = Vec::new();
     for (i, name) in source.names().iter().enumerate().rev() {
-        tar.extend(member(&format!("./{name}"), EntryType::Regular, &source.read(i, 100).expect("read")));
+        tar.extend(member(
+            &format!("./{name}"),
+            EntryType::Regular,
+            &source.read(i, 100).expect("read"),
+        ));
     }
     tar.extend(END);
     fs::write(&path, &if gzipped { gz(&tar) } else { tar }).expect("write");
@@ -129,7 +137,10 @@ fn long_names_are_whole_and_what_is_no_file_is_skipped() {
     ];
     let archive = opened("long.tar", &tar.concat()).expect("open");
     assert_eq!(names(&archive), [long.as_str(), &long.replace('l', "p"), "last.png"]);
-    assert_eq!((0..3).map(|i| archive.read(i, 9).expect("read")).collect::<Vec<_>>(), [&b"gnu"[..], b"pax", b"last"]);
+    assert_eq!(
+        (0..3).map(|i| archive.read(i, 9).expect("read")).collect::<Vec<_>>(),
+        [&b"gnu"[..], b"pax", b"last"]
+    );
 }
 
 #[test]
@@ -146,7 +157,12 @@ fn of_two_members_with_one_name_the_last_counts() {
 
 #[test]
 fn a_cut_tar_is_refused_unless_only_its_end_mark_is_missing() {
-    let tar = [&member("a", EntryType::Regular, &[7; 3000])[..], &member("b", EntryType::Regular, b"b"), &END].concat();
+    let tar = [
+        &member("a", EntryType::Regular, &[7; 3000])[..],
+        &member("b", EntryType::Regular, b"b"),
+        &END,
+    ]
+    .concat();
     // The header of "a" ends at 512, its bytes at 3512, their last block at 3584; those of "b" at
     // 4096, 4097 and 4608.
     for length in 1..=tar.len() {
@@ -166,10 +182,14 @@ fn a_cut_tar_is_refused_unless_only_its_end_mark_is_missing() {
 
 #[test]
 fn a_cut_or_damaged_gzip_is_refused_by_name() {
-    let content: Vec<u8> = (0..30_000u32).map(|i| (i.wrapping_mul(i).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let content: Vec<u8> = (0..30_000u32)
+        .map(|i| (i.wrapping_mul(i).wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
     let packed = gz(&[&member("a", EntryType::Regular, &content)[..], &END].concat());
     assert_eq!(names(&opened("whole.tgz", &packed).expect("open")), ["a"]);
-    for length in [packed.len() - 1, packed.len() - 8, packed.len() - 9, packed.len() / 2, 100, 11, 4] {
+    for length in
+        [packed.len() - 1, packed.len() - 8, packed.len() - 9, packed.len() / 2, 100, 11, 4]
+    {
         let error = shown(&opened("cut.tgz", &packed[..length]).expect_err("opened"));
         assert!(error.contains("cut.tgz is damaged: "), "{length}: {error}");
     }
@@ -224,8 +244,11 @@ fn any_part_of_a_member_can_be_read_however_it_is_packed() {
         Ok(())
     })
     .expect("write zip");
-    let tar =
-        [member("plain", EntryType::Regular, &content), member("plain.gz", EntryType::Regular, &gz(&content)), END.to_vec()];
+    let tar = [
+        member("plain", EntryType::Regular, &content),
+        member("plain.gz", EntryType::Regular, &gz(&content)),
+        END.to_vec(),
+    ];
     let archives = [
         Archive::open(&folder).expect("open"),
         Archive::open(&zip).expect("open"),
@@ -233,7 +256,9 @@ fn any_part_of_a_member_can_be_read_however_it_is_packed() {
         opened("ranges.tgz", &gz(&tar.concat())).expect("open"),
     ];
     for archive in &archives {
-        let members: Vec<_> = (0..archive.names().len()).filter(|&i| archive.names()[i].to_string().contains("plain")).collect();
+        let members: Vec<_> = (0..archive.names().len())
+            .filter(|&i| archive.names()[i].to_string().contains("plain"))
+            .collect();
         assert!(members.len() >= 2);
         for i in members {
             assert_eq!(archive.unpacked_len(i).expect("length"), 100_000);
@@ -242,7 +267,10 @@ fn any_part_of_a_member_can_be_read_however_it_is_packed() {
                     let content = &content;
                     threads.spawn(move || {
                         for at in (t * 997..99_000).step_by(9973) {
-                            assert_eq!(archive.read_range(i, at as u64, 1000).expect("read"), content[at..at + 1000]);
+                            assert_eq!(
+                                archive.read_range(i, at as u64, 1000).expect("read"),
+                                content[at..at + 1000]
+                            );
                         }
                     });
                 }
@@ -323,7 +351,10 @@ fn a_folder_its_zip_and_its_tars_read_the_same() {
         assert_eq!(names, ["top/.x.png", "top/images.txt", "top/images/a.PNG", "top/images/b.jpg"]);
         assert_eq!(archive.root_of("images.txt").expect("root"), b"top/");
         assert_eq!(archive.pictures().collect::<Vec<_>>(), [2, 3]);
-        assert_eq!(archive.read(archive.find(b"top/images/b.jpg").expect("find"), 2).expect("read"), b"bb");
+        assert_eq!(
+            archive.read(archive.find(b"top/images/b.jpg").expect("find"), 2).expect("read"),
+            b"bb"
+        );
         assert!(matches!(archive.read(3, 1), Err(ArchiveError::TooLarge { .. })));
         assert!(matches!(archive.root_of("classes.txt"), Err(ArchiveError::NoRoot { .. })));
     }
@@ -345,7 +376,11 @@ fn a_file_that_is_no_zip_is_refused_by_name() {
     ] {
         fs::write(folder.join("top/images.txt"), &bytes).expect("write");
         let error = shown(&Archive::open(folder.join("top/images.txt")).expect_err("opened"));
-        assert!(error.contains("images.txt is neither a folder nor a zip or tar file") && error.contains(wanted), "{error}");
+        assert!(
+            error.contains("images.txt is neither a folder nor a zip or tar file")
+                && error.contains(wanted),
+            "{error}"
+        );
     }
     let error = shown(&Archive::open(folder.join("nowhere.zip")).expect_err("opened"));
     assert!(error.contains("cannot open") && error.contains("nowhere.zip"), "{error}");
@@ -375,11 +410,20 @@ fn link(name: &str, kind: EntryType, to: &str) -> Vec<u8> {
 
 /// All files with their bytes.
 fn contents(archive: &Archive) -> Vec<(String, Vec<u8>)> {
-    archive.names().iter().enumerate().map(|(i, name)| (name.to_string(), archive.read(i, 1 << 20).expect("read"))).collect()
+    archive
+        .names()
+        .iter()
+        .enumerate()
+        .map(|(i, name)| (name.to_string(), archive.read(i, 1 << 20).expect("read")))
+        .collect()
 }
 
 fn passed_over(archive: &Archive) -> Vec<(String, String)> {
-    archive.passed_over().iter().map(|other| (other.name.to_string(), other.why.to_string())).collect()
+    archive
+        .passed_over()
+        .iter()
+        .map(|other| (other.name.to_string(), other.why.to_string()))
+        .collect()
 }
 
 #[cfg(unix)]
@@ -408,8 +452,11 @@ fn links_lead_to_the_same_files_in_a_folder_a_tar_and_a_zip() {
     }
     let files = [("pool/a.png", "a"), ("pool/deep/b.png", "b"), ("set/own.png", "own")];
     // Links before what they lead to.
-    let mut tar: Vec<u8> = links.iter().flat_map(|(name, to)| link(name, EntryType::Symlink, to)).collect();
-    tar.extend(files.iter().flat_map(|(name, bytes)| member(&format!("./{name}"), EntryType::Regular, bytes.as_bytes())));
+    let mut tar: Vec<u8> =
+        links.iter().flat_map(|(name, to)| link(name, EntryType::Symlink, to)).collect();
+    tar.extend(files.iter().flat_map(|(name, bytes)| {
+        member(&format!("./{name}"), EntryType::Regular, bytes.as_bytes())
+    }));
     tar.extend(END);
     let zip = folder.with_extension("zip");
     fs::write_with(&zip, |out| {
@@ -430,7 +477,9 @@ fn links_lead_to_the_same_files_in_a_folder_a_tar_and_a_zip() {
     let expected = contents(&unpacked);
     let names: Vec<&str> = expected.iter().map(|(name, _)| name.as_str()).collect();
     assert!(
-        names.contains(&"set/all/deep/b.png") && names.contains(&"set/through.png") && names.contains(&"set/2.png"),
+        names.contains(&"set/all/deep/b.png")
+            && names.contains(&"set/through.png")
+            && names.contains(&"set/2.png"),
         "{names:?}"
     );
     let others: Vec<String> = passed_over(&unpacked).into_iter().map(|(name, _)| name).collect();
@@ -467,14 +516,18 @@ fn a_hard_link_is_its_member_wherever_that_lies() {
         END.to_vec(),
     ];
     let archive = opened("hard.tar", &tar.concat()).expect("open");
-    let read = |name: &str| archive.find(name.as_bytes()).map(|at| archive.read(at, 9).expect("read"));
+    let read =
+        |name: &str| archive.find(name.as_bytes()).map(|at| archive.read(at, 9).expect("read"));
     for name in ["a.png", "before.png", "chain.png", "after.png"] {
         assert_eq!(read(name).as_deref(), Some(&b"a"[..]), "{name}");
     }
     for name in [long.as_str(), "gnu.png", "pax.png"] {
         assert_eq!(read(name).as_deref(), Some(&b"long"[..]), "{name}");
     }
-    assert_eq!(passed_over(&archive), [("gone.png".into(), "a link to missing.png, which is not there".into())]);
+    assert_eq!(
+        passed_over(&archive),
+        [("gone.png".into(), "a link to missing.png, which is not there".into())]
+    );
 }
 
 #[test]
@@ -493,7 +546,10 @@ fn what_leads_out_of_an_archive_or_is_no_file_is_named() {
         ("out.png", "a link to ../../a.png, which is outside of the archive"),
         ("pipe", "a device, a pipe or a socket"),
     ];
-    assert_eq!(passed_over(&archive), expected.map(|(name, why)| (name.to_owned(), why.to_owned())));
+    assert_eq!(
+        passed_over(&archive),
+        expected.map(|(name, why)| (name.to_owned(), why.to_owned()))
+    );
 }
 
 #[test]
@@ -502,7 +558,11 @@ fn links_that_multiply_end() {
     let mut tar = Vec::new();
     for level in 0..40 {
         for name in ["x", "y"] {
-            tar.extend(link(&format!("{level}/{name}"), EntryType::Symlink, &format!("../{}", level + 1)));
+            tar.extend(link(
+                &format!("{level}/{name}"),
+                EntryType::Symlink,
+                &format!("../{}", level + 1),
+            ));
         }
     }
     tar.extend(member("40/a.png", EntryType::Regular, b"a"));
@@ -513,10 +573,20 @@ fn links_that_multiply_end() {
 
 #[test]
 fn a_backslash_separates_where_no_name_has_a_slash() {
-    let tar =
-        [member("top\\cat\\a.png", EntryType::Regular, b"a"), member("top\\list.txt", EntryType::Regular, b""), END.to_vec()];
-    assert_eq!(names(&opened("windows.tar", &tar.concat()).expect("open")), ["top/cat/a.png", "top/list.txt"]);
-    let tar = [member("./cat\\a.png", EntryType::Regular, b"a"), member("./cat\\", EntryType::Regular, b""), END.to_vec()];
+    let tar = [
+        member("top\\cat\\a.png", EntryType::Regular, b"a"),
+        member("top\\list.txt", EntryType::Regular, b""),
+        END.to_vec(),
+    ];
+    assert_eq!(
+        names(&opened("windows.tar", &tar.concat()).expect("open")),
+        ["top/cat/a.png", "top/list.txt"]
+    );
+    let tar = [
+        member("./cat\\a.png", EntryType::Regular, b"a"),
+        member("./cat\\", EntryType::Regular, b""),
+        END.to_vec(),
+    ];
     assert_eq!(names(&opened("windows-dots.tar", &tar.concat()).expect("open")), ["cat/a.png"]);
     let tar = [member("top/a\\b.png", EntryType::Regular, b"a"), END.to_vec()];
     assert_eq!(names(&opened("unix.tar", &tar.concat()).expect("open")), ["top/a\\b.png"]);

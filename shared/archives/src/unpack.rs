@@ -62,7 +62,9 @@ pub(super) fn to_scratch(
         };
         total += n as u64;
         if total > limit {
-            let what = format!("it unpacks to more than {limit} bytes; unpack it yourself and name the folder");
+            let what = format!(
+                "it unpacks to more than {limit} bytes; unpack it yourself and name the folder"
+            );
             return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, what)));
         }
         scratch.write_all(&chunk[..n]).map_err(full)?;
@@ -88,8 +90,14 @@ pub(super) struct Counted<R> {
 impl<R: Read> Counted<R> {
     /// `length` bytes are expected; few of them go without progress.
     pub(super) fn new(inner: R, shown: &str, length: u64) -> Self {
-        let title = || format!("unpack {} (MiB)", Path::new(shown).file_name().unwrap_or_default().display());
-        Self { inner, progress: (length >= SHOW_FROM).then(|| Progress::new(title(), length >> 20)), bytes: 0 }
+        let title = || {
+            format!("unpack {} (MiB)", Path::new(shown).file_name().unwrap_or_default().display())
+        };
+        Self {
+            inner,
+            progress: (length >= SHOW_FROM).then(|| Progress::new(title(), length >> 20)),
+            bytes: 0,
+        }
     }
 }
 

@@ -33,7 +33,11 @@ impl Zip {
     /// Reads the directory at the zip's end: names and numbers of all files.
     pub(super) fn list(file: SharedFile) -> Result<(Self, Members), ZipError> {
         let zip = Self { zip: ZipArchive::new(file.clone())?, file };
-        let found = zip.zip.file_names_raw().enumerate().map(|(i, name)| (Name(name.to_vec()), zip.member_kind(i, name)));
+        let found = zip
+            .zip
+            .file_names_raw()
+            .enumerate()
+            .map(|(i, name)| (Name(name.to_vec()), zip.member_kind(i, name)));
         let found = found.collect();
         Ok((zip, found))
     }
@@ -100,6 +104,10 @@ impl Zip {
             let window = place.and_then(|place| self.file.window(place, size));
             return window.ok_or_else(|| failed(io::ErrorKind::UnexpectedEof.into()));
         }
-        unpack::to_scratch(Counted::new(file, &name.to_string(), size), unpack::UNPACKED_LIMIT, failed)
+        unpack::to_scratch(
+            Counted::new(file, &name.to_string(), size),
+            unpack::UNPACKED_LIMIT,
+            failed,
+        )
     }
 }

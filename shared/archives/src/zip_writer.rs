@@ -80,14 +80,22 @@ impl ZipWriter {
     /// found them: a zip of another version of the library may differ, and must be copied.
     #[must_use]
     pub fn go_on(&mut self, end: u64) -> bool {
-        let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else { return false };
+        let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else {
+            return false;
+        };
         file.there.store(end, Relaxed);
         true
     }
 
     fn of(file: AtomicFile, out: &Path, stays: bool) -> Self {
         let temporary = file.path().to_owned();
-        Self { zip: Library::new(ZipFile::new(file)), out: out.to_owned(), temporary, replaces: out.exists(), stays }
+        Self {
+            zip: Library::new(ZipFile::new(file)),
+            out: out.to_owned(),
+            temporary,
+            replaces: out.exists(),
+            stays,
+        }
     }
 
     /// The temporary path until the commit.
@@ -103,7 +111,11 @@ impl ZipWriter {
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), FsError> {
         // Without the time of day the same files give the same bytes.
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-        let added = self.zip.start_file(name, stored).map_err(Into::into).and_then(|()| self.zip.write_all(bytes));
+        let added = self
+            .zip
+            .start_file(name, stored)
+            .map_err(Into::into)
+            .and_then(|()| self.zip.write_all(bytes));
         added.map_err(|e| failed(&self.out, e))
     }
 
@@ -113,7 +125,8 @@ impl ZipWriter {
     /// When writing, syncing or renaming fails: then there is no such zip, or the one that was
     /// there before.
     pub fn commit(self) -> Result<(), FsError> {
-        let (out, temporary, replaces, stays) = (self.out.clone(), self.temporary.clone(), self.replaces, self.stays);
+        let (out, temporary, replaces, stays) =
+            (self.out.clone(), self.temporary.clone(), self.replaces, self.stays);
         let committed = self.into_file()?.commit();
         if committed.is_err() && !replaces && out.exists() {
             // It has its name already and yet may not be on the disk. The first error is the one to
@@ -154,7 +167,11 @@ pub fn read_leftover<E: From<FsError>>(
     mut take: impl FnMut(&str, Vec<u8>) -> Result<bool, E>,
 ) -> Result<u64, E> {
     let opened = std::fs::File::open(path);
-    let mut file = BufReader::new(opened.map_err(|source| FsError { operation: "read", path: path.to_owned(), source })?);
+    let mut file = BufReader::new(opened.map_err(|source| FsError {
+        operation: "read",
+        path: path.to_owned(),
+        source,
+    })?);
     let mut end = 0;
     // Every fault of what is read means that nothing behind it can be trusted.
     loop {
@@ -198,7 +215,8 @@ impl ZipFile {
     fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let there = self.there.load(Relaxed);
         if self.position < there {
-            return Ok(usize::try_from(there - self.position).map_or(bytes.len(), |left| left.min(bytes.len())));
+            return Ok(usize::try_from(there - self.position)
+                .map_or(bytes.len(), |left| left.min(bytes.len())));
         }
         if there > 0 && !self.cut {
             self.file.get_mut().cut(there)?;

@@ -84,7 +84,15 @@ impl Telling {
         // SAFETY: null, or words that are never freed.
         let words = unsafe { WORDS.load(Ordering::Acquire).as_ref() };
         let (colon, advice) = words.map_or(("", ""), |words| (": ", words.advice.as_str()));
-        let line = [self.program, ": out of memory: ", size, " bytes more were refused", colon, advice, "\n"];
+        let line = [
+            self.program,
+            ": out of memory: ",
+            size,
+            " bytes more were refused",
+            colon,
+            advice,
+            "\n",
+        ];
         let say = |to: i32, parts: &[&str]| {
             for part in parts {
                 // SAFETY: as many bytes as the text has. There is nobody to tell of a failure.

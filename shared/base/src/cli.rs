@@ -71,7 +71,13 @@ pub fn print(text: &str) -> Result<(), Unprinted> {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     };
     match crate::log::above_bars(print) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe || to_terminal || stdout::is_of_a_gone_terminal(&e) => Ok(()),
+        Err(e)
+            if e.kind() == io::ErrorKind::BrokenPipe
+                || to_terminal
+                || stdout::is_of_a_gone_terminal(&e) =>
+        {
+            Ok(())
+        }
         result => Ok(result?),
     }
 }
@@ -122,7 +128,8 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
             let line = format!("{}: {}", name::of(program), name::spoken(&one_line(error)));
             crate::log::last_words(&line);
             // There is nowhere to tell that this cannot be told.
-            let _ = crate::log::above_bars(|| io::stderr().write_all(format!("{line}\n").as_bytes()));
+            let _ =
+                crate::log::above_bars(|| io::stderr().write_all(format!("{line}\n").as_bytes()));
             ExitCode::from(code_of(error))
         }
     }
@@ -134,12 +141,18 @@ pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
 pub fn own_code(error: &(dyn Error + 'static)) -> Option<u8> {
     let damaged = error.is::<DataError>()
         || error.is::<FrameError>()
-        || matches!(error.downcast_ref(), Some(SealedError::Damaged { .. } | SealedError::Unexpected { .. }));
+        || matches!(
+            error.downcast_ref(),
+            Some(SealedError::Damaged { .. } | SealedError::Unexpected { .. })
+        );
     if error.is::<UsageError>() { Some(2) } else { damaged.then_some(3) }
 }
 
 /// The exit code of an error by the outermost of it and its causes that `own` knows, else 1.
-pub fn code_by(error: &(dyn Error + 'static), own: impl Fn(&(dyn Error + 'static)) -> Option<u8>) -> u8 {
+pub fn code_by(
+    error: &(dyn Error + 'static),
+    own: impl Fn(&(dyn Error + 'static)) -> Option<u8>,
+) -> u8 {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(code) = own(error) {

@@ -52,6 +52,9 @@ mod tests {
         }
         // The days of a thousand years come one after the other.
         let days: Vec<String> = (0..365_244).map(|day| rfc3339(day * 86_400)).collect();
-        assert!(days.is_sorted_by(|a, b| a < b) && days.last().is_some_and(|last| last.starts_with("2970-01-01")));
+        assert!(
+            days.is_sorted_by(|a, b| a < b)
+                && days.last().is_some_and(|last| last.starts_with("2970-01-01"))
+        );
     }
 }

@@ -55,8 +55,11 @@ pub enum FrameError {
 }
 
 /// The bytes of bincode 1.x: fixed-width little-endian integers.
-fn layout()
--> bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint, bincode::config::Limit<PAYLOAD_LIMIT>> {
+fn layout() -> bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Fixint,
+    bincode::config::Limit<PAYLOAD_LIMIT>,
+> {
     bincode::config::legacy().with_limit::<PAYLOAD_LIMIT>()
 }
 
@@ -65,7 +68,8 @@ fn layout()
 /// # Errors
 /// When the value takes more than [`PAYLOAD_LIMIT`] bytes.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, FrameError> {
-    let payload = bincode::serde::encode_to_vec(value, layout()).map_err(|e| FrameError::Encode(e.to_string()))?;
+    let payload = bincode::serde::encode_to_vec(value, layout())
+        .map_err(|e| FrameError::Encode(e.to_string()))?;
     if payload.len() > PAYLOAD_LIMIT {
         return Err(FrameError::TooLong(payload.len()));
     }
@@ -89,13 +93,16 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), FrameErro
     }
     let total = length + OVERHEAD;
     let covered = bytes.get(..total - 4).ok_or_else(|| truncated(total))?;
-    let stored = bytes.get(total - 4..).and_then(|b| b.first_chunk::<4>()).ok_or_else(|| truncated(total))?;
+    let stored = bytes
+        .get(total - 4..)
+        .and_then(|b| b.first_chunk::<4>())
+        .ok_or_else(|| truncated(total))?;
     let (stored, computed) = (u32::from_le_bytes(*stored), crc32fast::hash(covered));
     if stored != computed {
         return Err(FrameError::Checksum { stored, computed });
     }
-    let (value, used) =
-        bincode::serde::decode_from_slice(&covered[4..], layout()).map_err(|e| FrameError::Decode(e.to_string()))?;
+    let (value, used) = bincode::serde::decode_from_slice(&covered[4..], layout())
+        .map_err(|e| FrameError::Decode(e.to_string()))?;
     if used != length {
         return Err(FrameError::Decode(format!("{} bytes are left over", length - used)));
     }

@@ -53,7 +53,8 @@ pub use self::lock::{Asked, Lock, forgo_locks, try_lock};
 pub use self::mount::is_mount_point;
 pub use self::names::TEMPORARY_SUFFIX;
 pub use self::operations::{
-    create_folder, create_folder_for, free_bytes, is_vacant, open_append, remove, rename, scratch_file, sync,
+    create_folder, create_folder_for, free_bytes, is_vacant, open_append, remove, rename,
+    scratch_file, sync,
 };
 pub use self::read::{read, read_bounded, read_start};
 pub use self::whole::{write, write_with};

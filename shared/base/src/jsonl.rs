@@ -65,8 +65,11 @@ impl JsonLines {
     /// # Errors
     /// When the value is not JSON or the file cannot be written.
     pub fn push<T: Serialize>(&mut self, line: &T) -> Result<()> {
-        let failed =
-            |e: serde_json::Error| FsError { operation: "append to", path: self.file.path().to_owned(), source: e.into() };
+        let failed = |e: serde_json::Error| FsError {
+            operation: "append to",
+            path: self.file.path().to_owned(),
+            source: e.into(),
+        };
         let mut bytes = serde_json::to_vec(line).map_err(failed)?;
         bytes.push(b'\n');
         self.file.append(&bytes)
@@ -140,7 +143,11 @@ impl Scan {
             name.push(".damaged");
             let mut apart = AppendFile::open(PathBuf::from(name))?;
             for (number, bytes) in &self.damaged {
-                tracing::warn!("{}: line {number} is damaged; it is kept in {}", path.display(), apart.path().display());
+                tracing::warn!(
+                    "{}: line {number} is damaged; it is kept in {}",
+                    path.display(),
+                    apart.path().display()
+                );
                 apart.append(&text[bytes.clone()])?;
             }
             apart.sync()?;
@@ -161,7 +168,9 @@ fn object(line: &[u8]) -> Option<Value> {
 /// When the file exists but cannot be read.
 pub fn read(path: &Path) -> Result<Vec<Value>> {
     let (lines, damaged) = read_sound(path)?;
-    damaged.iter().for_each(|number| tracing::warn!("{}: line {number} is damaged and left out", path.display()));
+    damaged.iter().for_each(|number| {
+        tracing::warn!("{}: line {number} is damaged and left out", path.display())
+    });
     Ok(lines)
 }
 
@@ -192,7 +201,8 @@ mod tests {
     use super::*;
 
     fn scratch(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("fledge-jsonl-{}-{name}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("fledge-jsonl-{}-{name}", std::process::id()));
         fs::remove(&folder).expect("clear");
         fs::create_folder(&folder).expect("folder");
         folder
@@ -218,7 +228,8 @@ mod tests {
             let there = steps(&path).len() as u64;
             let done = done.min(there);
             let mut log = JsonLines::open(&path, up_to(done)).expect("open");
-            (done + 1..=4).for_each(|step| log.push(&serde_json::json!({ "step": step })).expect("push"));
+            (done + 1..=4)
+                .for_each(|step| log.push(&serde_json::json!({ "step": step })).expect("push"));
             drop(log);
             assert_eq!(steps(&path), [1, 2, 3, 4], "cut at {cut}, gone on after {done}");
             assert!(!folder.join("log.jsonl.damaged").exists());
@@ -231,7 +242,8 @@ mod tests {
         let folder = scratch("middle");
         let path = folder.join("log.jsonl");
         // Noise, a line that is not to be kept before others, one at the end, a torn one.
-        let text = b"{\"step\":1}\n\xff\xfe{\"step\n{\"step\":9}\n{\"step\":2}\n{\"step\":3}\n{\"st";
+        let text =
+            b"{\"step\":1}\n\xff\xfe{\"step\n{\"step\":9}\n{\"step\":2}\n{\"step\":3}\n{\"st";
         fs::write(&path, text).expect("write");
         assert_eq!(steps(&path), [1, 9, 2, 3]);
         let mut log = JsonLines::open(&path, up_to(2)).expect("open");
@@ -245,7 +257,9 @@ mod tests {
     fn of_a_log_with_any_byte_changed_every_other_line_stays() {
         let folder = scratch("bytes");
         let path = folder.join("log.jsonl");
-        for (i, with) in (0..THREE.len()).flat_map(|i| [0u8, 0xff, b'{', b'\n'].map(move |with| (i, with))) {
+        for (i, with) in
+            (0..THREE.len()).flat_map(|i| [0u8, 0xff, b'{', b'\n'].map(move |with| (i, with)))
+        {
             let mut text = THREE.to_vec();
             text[i] = with;
             fs::write(&path, &text).expect("write");
@@ -253,7 +267,9 @@ mod tests {
             let (line, kept) = (i / 11, steps(&path));
             // The end of a line takes the next one with it.
             let lost = [line as u64 + 1, if i % 11 == 10 { line as u64 + 2 } else { 0 }];
-            (1..=3).filter(|step| !lost.contains(step)).for_each(|step| assert!(kept.contains(&step), "byte {i}: {kept:?}"));
+            (1..=3)
+                .filter(|step| !lost.contains(step))
+                .for_each(|step| assert!(kept.contains(&step), "byte {i}: {kept:?}"));
         }
         fs::remove(&folder).expect("clear");
     }
@@ -263,7 +279,10 @@ mod tests {
         let path = std::env::temp_dir().join(format!("fledge-jsonl-sound-{}", std::process::id()));
         fs::write(&path, b"{\"step\":1}\n{\"st\xff\n{\"step\":3}\n{\"st").expect("write");
         let (sound, damaged) = read_sound(&path).expect("read");
-        assert_eq!(sound.iter().map(|v| v["step"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        assert_eq!(
+            sound.iter().map(|v| v["step"].as_u64()).collect::<Vec<_>>(),
+            [Some(1), Some(3)]
+        );
         assert_eq!(damaged, [2]);
         fs::remove(&path).expect("clear");
         assert_eq!(read_sound(&path).expect("absent"), (vec![], vec![]));

@@ -17,7 +17,10 @@
 //! | [`signal`] | Ctrl-C and other signals as flags between two steps |
 //! | [`threads`] | the number of threads, and fallbacks if the system allows fewer |
 //! | [`clock`] | the time of day, as logs note it |
-#![cfg_attr(feature = "faults", doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |")]
+#![cfg_attr(
+    feature = "faults",
+    doc = "| [`testing`] | what tests of all programs need: patience, signals, programs of text |"
+)]
 //!
 //! ```
 //! use fledge_base::{fs, rng};

@@ -147,7 +147,8 @@ fn copy() -> &'static Mutex<Option<std::fs::File>> {
 pub fn copy_to(mut file: std::fs::File) {
     // A line that a kill or a full disk cut off must not swallow the next one.
     let mut last = [b'\n'];
-    let torn = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).is_ok() && last != [b'\n'];
+    let torn = file.seek(SeekFrom::End(-1)).and_then(|_| file.read_exact(&mut last)).is_ok()
+        && last != [b'\n'];
     if torn {
         let _ = file.write_all(b"\n");
     }
@@ -261,9 +262,14 @@ pub fn init() {
     // Looked at before it can go away.
     crate::stdout::is_terminal();
     let filter = filter(&std::env::var("FLEDGE_LOG").unwrap_or_default());
-    let lines = tracing_subscriber::fmt::layer().with_writer(AboveBars).with_target(false).with_ansi(false).without_time();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(AboveBars)
+        .with_target(false)
+        .with_ansi(false)
+        .without_time();
     // Without the hint every line of every library would be asked about.
-    let only = filter_fn(|meta| meta.target() == COMPILATION).with_max_level_hint(LevelFilter::INFO);
+    let only =
+        filter_fn(|meta| meta.target() == COMPILATION).with_max_level_hint(LevelFilter::INFO);
     let kernels = Compilations::default().with_filter(only);
     // The only failure is that a subscriber is set already.
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(kernels).try_init();
@@ -313,14 +319,20 @@ impl Compilations {
         let mut state = self.state.lock().ok()?;
         let Some(counted) = state.as_mut() else {
             *state = Some(Counted { kernels: 1, started: now, last: now });
-            return Some(format!("compiling kernels for this device: the first steps wait for them; {about}"));
+            return Some(format!(
+                "compiling kernels for this device: the first steps wait for them; {about}"
+            ));
         };
         counted.kernels += 1;
         if now - counted.last < PLAIN_INTERVAL {
             return None;
         }
         counted.last = now;
-        Some(format!("compiling kernels: {} so far, since {:.0} s", counted.kernels, (now - counted.started).as_secs_f64()))
+        Some(format!(
+            "compiling kernels: {} so far, since {:.0} s",
+            counted.kernels,
+            (now - counted.started).as_secs_f64()
+        ))
     }
 }
 
@@ -367,14 +379,20 @@ impl Progress {
     pub fn resumed(title: impl Into<String>, total: u64, done: u64, template: &str) -> Self {
         let title = title.into();
         let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = bars().add(ProgressBar::new(total).with_style(style).with_position(done));
             bar.reset_eta();
             bar.set_message(title.clone());
             bar
         });
         let now = Instant::now();
-        Self { bar, plain: Mutex::new(Plain { done, before: done, started: now, last: now }), title, total }
+        Self {
+            bar,
+            plain: Mutex::new(Plain { done, before: done, started: now, last: now }),
+            title,
+            total,
+        }
     }
 
     /// Returns true if a terminal shows a bar, so that [`Progress::describe`] has an effect.
@@ -395,7 +413,12 @@ impl Progress {
             plain.last = Instant::now();
             let rate = (plain.done - plain.before) as f64 / plain.started.elapsed().as_secs_f64();
             let left = self.total.saturating_sub(plain.done) as f64 / rate;
-            tracing::info!("{}: {}/{} ({rate:.1}/s, {left:.0} s left)", self.title, plain.done, self.total);
+            tracing::info!(
+                "{}: {}/{} ({rate:.1}/s, {left:.0} s left)",
+                self.title,
+                plain.done,
+                self.total
+            );
         }
     }
 
@@ -422,7 +445,8 @@ mod tests {
     #[test]
     fn compiling_is_told_at_once_and_then_every_ten_seconds() {
         let (compilations, start) = (Compilations::default(), Instant::now());
-        let count = |second| compilations.count(start + Duration::from_secs(second), "kept in ~/.cache");
+        let count =
+            |second| compilations.count(start + Duration::from_secs(second), "kept in ~/.cache");
         assert!(count(0).expect("the first line").ends_with("kept in ~/.cache"));
         assert_eq!(count(1), None);
         assert_eq!(count(9), None);
@@ -434,9 +458,20 @@ mod tests {
     fn libraries_are_quieter_than_fledge() {
         let text = |asked: &str| filter(asked).to_string();
         assert!(text("").contains("train=info") && text("").contains("warn"), "{}", text(""));
-        assert!(text("debug").contains("shared=debug") && !text("debug").contains("off,debug"), "{}", text("debug"));
-        assert!(text("error").contains("train=error") && !text("error").contains("warn"), "{}", text("error"));
-        assert_eq!(text("info,cubecl_cuda=trace"), EnvFilter::new("info,cubecl_cuda=trace").to_string());
+        assert!(
+            text("debug").contains("shared=debug") && !text("debug").contains("off,debug"),
+            "{}",
+            text("debug")
+        );
+        assert!(
+            text("error").contains("train=error") && !text("error").contains("warn"),
+            "{}",
+            text("error")
+        );
+        assert_eq!(
+            text("info,cubecl_cuda=trace"),
+            EnvFilter::new("info,cubecl_cuda=trace").to_string()
+        );
         // Nonsense says as much as nothing.
         assert_eq!(text("=,="), text(""));
     }

@@ -34,11 +34,15 @@ pub fn peak_bytes() -> Option<u64> {
 #[must_use]
 pub fn room() -> Option<Room> {
     let bytes = |file: &str, key: &str| kilobytes(file, key).map(|kb| kb * 1024);
-    let machine = bytes("/proc/meminfo", "MemAvailable:").map(|bytes| Room { bytes, limit: Limit::Machine });
+    let machine =
+        bytes("/proc/meminfo", "MemAvailable:").map(|bytes| Room { bytes, limit: Limit::Machine });
     let text = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let groups = limits::groups(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"));
     let groups = groups.iter().filter_map(|group| limits::of_group(group));
-    let ulimits = limits::of_ulimits(&text("/proc/self/limits"), [bytes(STATUS, "VmSize:"), bytes(STATUS, "VmData:")]);
+    let ulimits = limits::of_ulimits(
+        &text("/proc/self/limits"),
+        [bytes(STATUS, "VmSize:"), bytes(STATUS, "VmData:")],
+    );
     machine.into_iter().chain(groups).chain(ulimits).min_by_key(|room| room.bytes)
 }
 
@@ -54,5 +58,12 @@ pub fn give_back() {
 
 fn kilobytes(file: &str, key: &str) -> Option<u64> {
     let status = std::fs::read_to_string(file).ok()?;
-    status.lines().find_map(|line| line.strip_prefix(key))?.trim().strip_suffix("kB")?.trim().parse().ok()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(key))?
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse()
+        .ok()
 }

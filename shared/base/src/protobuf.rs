@@ -1,5 +1,5 @@
-//! Messages of protocol buffers, written field by field (protobuf.dev, "Encoding"): the event files of TensorBoard and ONNX are made of
-//! them. Only writing, and only what these need.
+//! Messages of protocol buffers, written field by field (protobuf.dev, "Encoding"): the event files
+//! of TensorBoard and ONNX are made of them. Only writing, and only what these need.
 
 /// A message that grows by fields.
 #[derive(Debug, Default)]

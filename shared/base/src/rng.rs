@@ -96,7 +96,12 @@ mod tests {
     fn a_name_gives_the_same_numbers_and_another_name_others() {
         let draw = |seed, purpose, step| stream(seed, purpose, step).bits();
         assert_eq!(draw(1, "latents", 2), draw(1, "latents", 2));
-        let all = [draw(1, "latents", 2), draw(2, "latents", 2), draw(1, "latents", 3), draw(1, "dropout", 2)];
+        let all = [
+            draw(1, "latents", 2),
+            draw(2, "latents", 2),
+            draw(1, "latents", 3),
+            draw(1, "dropout", 2),
+        ];
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b));
         }

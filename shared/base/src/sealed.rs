@@ -81,8 +81,13 @@ pub fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
 ///
 /// # Errors
 /// When the seal does not hold or the content is no `T`.
-pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8], path: &Path, mend: &'static str) -> Result<T, SealedError> {
-    let damaged = |what: &str| SealedError::Damaged { path: path.to_owned(), what: what.to_owned(), mend };
+pub fn from_bytes<T: DeserializeOwned>(
+    bytes: &[u8],
+    path: &Path,
+    mend: &'static str,
+) -> Result<T, SealedError> {
+    let damaged =
+        |what: &str| SealedError::Damaged { path: path.to_owned(), what: what.to_owned(), mend };
     let tail = TAIL.0.len() + DIGITS + TAIL.1.len();
     let at = bytes.len().checked_sub(tail).ok_or_else(|| damaged("it is cut off"))? + TAIL.0.len();
     if &bytes[at - TAIL.0.len()..at] != TAIL.0 || &bytes[at + DIGITS..] != TAIL.1 {
@@ -97,7 +102,8 @@ pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8], path: &Path, mend: &'static
     // The member `crc32` is no field of T: cut it off, so that T may deny unknown fields.
     let mut object = bytes[..at - TAIL.0.len()].to_vec();
     object.extend_from_slice(b"\n}");
-    serde_json::from_slice(&object).map_err(|e| SealedError::Unexpected { path: path.to_owned(), what: e.to_string() })
+    serde_json::from_slice(&object)
+        .map_err(|e| SealedError::Unexpected { path: path.to_owned(), what: e.to_string() })
 }
 
 /// Writes `value` sealed to `path`, whole or not at all.
@@ -105,7 +111,8 @@ pub fn from_bytes<T: DeserializeOwned>(bytes: &[u8], path: &Path, mend: &'static
 /// # Errors
 /// When encoding or writing fails.
 pub fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), SealedError> {
-    let bytes = to_bytes(value).map_err(|e| SealedError::Unexpected { path: path.to_owned(), what: e.to_string() })?;
+    let bytes = to_bytes(value)
+        .map_err(|e| SealedError::Unexpected { path: path.to_owned(), what: e.to_string() })?;
     Ok(fs::write(path, &bytes)?)
 }
 

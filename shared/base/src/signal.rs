@@ -79,7 +79,11 @@ impl Stop {
                     let asked = Arc::clone(&stop.asked);
                     // SAFETY: storing in an atomic is all it does, which a signal may interrupt
                     // anything for.
-                    unsafe { signal_hook::low_level::register(signal, move || asked.save.store(true, Ordering::SeqCst)) }?;
+                    unsafe {
+                        signal_hook::low_level::register(signal, move || {
+                            asked.save.store(true, Ordering::SeqCst)
+                        })
+                    }?;
                 }
             }
         }
@@ -94,8 +98,14 @@ impl Stop {
         let first = AtomicU64::new(u64::MAX);
         let hear = move || {
             let now = begun.elapsed().as_millis() as u64;
-            let _ = asked.signal.compare_exchange(0, signal as usize, Ordering::SeqCst, Ordering::SeqCst);
-            if let (Err(first), Some(same)) = (first.compare_exchange(u64::MAX, now, Ordering::SeqCst, Ordering::SeqCst), same)
+            let _ = asked.signal.compare_exchange(
+                0,
+                signal as usize,
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            );
+            if let (Err(first), Some(same)) =
+                (first.compare_exchange(u64::MAX, now, Ordering::SeqCst, Ordering::SeqCst), same)
                 && now - first > same.as_millis() as u64
             {
                 crate::log::ended_at_once(name(signal));

@@ -16,8 +16,11 @@ pub(crate) fn is_of_a_gone_terminal(error: &io::Error) -> bool {
     use std::os::fd::AsFd as _;
     use std::os::unix::fs::FileTypeExt as _;
 
-    let stdout = || io::stdout().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata());
-    error.raw_os_error() == Some(libc::EIO) && stdout().is_ok_and(|meta| meta.file_type().is_char_device())
+    let stdout = || {
+        io::stdout().as_fd().try_clone_to_owned().and_then(|fd| std::fs::File::from(fd).metadata())
+    };
+    error.raw_os_error() == Some(libc::EIO)
+        && stdout().is_ok_and(|meta| meta.file_type().is_char_device())
 }
 
 #[cfg(not(unix))]

@@ -44,7 +44,11 @@ impl ThreadsFlag {
     /// The same, or `jobs` where it is not given: for a flag that means as much for one command.
     #[must_use]
     pub fn or(self, jobs: Option<usize>) -> Self {
-        Self { threads: self.threads.or(jobs.filter(|n| (1..=MOST as usize).contains(n)).map(|n| n as u64)) }
+        Self {
+            threads: self
+                .threads
+                .or(jobs.filter(|n| (1..=MOST as usize).contains(n)).map(|n| n as u64)),
+        }
     }
 
     /// Starts the threads that all computing of this process shares. Call it first, and once.
@@ -56,7 +60,10 @@ impl ThreadsFlag {
             ALONE.store(true, Ordering::Relaxed);
             ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global()
         } else {
-            ThreadPoolBuilder::new().num_threads(there).spawn_handler(waiting.handler()).build_global()
+            ThreadPoolBuilder::new()
+                .num_threads(there)
+                .spawn_handler(waiting.handler())
+                .build_global()
         };
         if there < wanted {
             tell(wanted, there);
@@ -70,7 +77,8 @@ impl ThreadsFlag {
 
 /// The number of threads if no flag sets it.
 fn usual() -> usize {
-    let asked = std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse().ok()).filter(|n| *n > 0);
+    let asked =
+        std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse().ok()).filter(|n| *n > 0);
     asked.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get)).min(MOST as usize)
 }
 
@@ -102,7 +110,13 @@ impl Pool {
         if there == 0 {
             return Self(None);
         }
-        Self(ThreadPoolBuilder::new().num_threads(there).spawn_handler(waiting.handler()).build().ok())
+        Self(
+            ThreadPoolBuilder::new()
+                .num_threads(there)
+                .spawn_handler(waiting.handler())
+                .build()
+                .ok(),
+        )
     }
 
     /// Does `work` on them.
@@ -143,7 +157,10 @@ impl Waiting {
 ///
 /// # Errors
 /// When the system has no thread left, which is logged once.
-pub fn spawn<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(name: &str, work: F) -> Result<JoinHandle<T>, F> {
+pub fn spawn<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(
+    name: &str,
+    work: F,
+) -> Result<JoinHandle<T>, F> {
     let (send, receive) = channel::<F>();
     let run = move || receive.recv().map(|work| work());
     match started(name, || Builder::new().name(name.into()).spawn(move || expected(run()))) {
@@ -163,7 +180,9 @@ pub fn spawn_scoped<'scope, T: Send + 'scope, F: FnOnce() -> T + Send + 'scope>(
 ) -> Result<ScopedJoinHandle<'scope, T>, F> {
     let (send, receive) = channel::<F>();
     let run = move || receive.recv().map(|work| work());
-    match started(name, || Builder::new().name(name.into()).spawn_scoped(scope, move || expected(run()))) {
+    match started(name, || {
+        Builder::new().name(name.into()).spawn_scoped(scope, move || expected(run()))
+    }) {
         Some(thread) => send.send(work).map_or_else(|unsent| Err(unsent.0), |()| Ok(thread)),
         None => Err(work),
     }
@@ -183,21 +202,23 @@ pub fn beside<T: Send, E: Send, R>(
     let one = |item| (take.lock().unwrap_or_else(PoisonError::into_inner))(item);
     let (send, receive) = sync_channel(waiting);
     let one = &one;
-    std::thread::scope(move |scope| match spawn_scoped(scope, name, move || receive.into_iter().try_for_each(one)) {
-        Ok(thread) => {
-            let fed = feed(&mut |item| send.send(item).is_ok());
-            drop(send);
-            (fed, thread.join().unwrap_or_else(|panicked| resume_unwind(panicked)))
-        }
-        Err(_) => {
-            let mut taken = Ok(());
-            let fed = feed(&mut |item| {
-                if taken.is_ok() {
-                    taken = one(item);
-                }
-                taken.is_ok()
-            });
-            (fed, taken)
+    std::thread::scope(move |scope| {
+        match spawn_scoped(scope, name, move || receive.into_iter().try_for_each(one)) {
+            Ok(thread) => {
+                let fed = feed(&mut |item| send.send(item).is_ok());
+                drop(send);
+                (fed, thread.join().unwrap_or_else(|panicked| resume_unwind(panicked)))
+            }
+            Err(_) => {
+                let mut taken = Ok(());
+                let fed = feed(&mut |item| {
+                    if taken.is_ok() {
+                        taken = one(item);
+                    }
+                    taken.is_ok()
+                });
+                (fed, taken)
+            }
         }
     })
 }
@@ -260,7 +281,8 @@ mod tests {
                     Err(item)
                 }
             };
-            let (fed, failed) = beside("test", 1, take, |give| (0..100).take_while(|item| give(*item)).count());
+            let (fed, failed) =
+                beside("test", 1, take, |give| (0..100).take_while(|item| give(*item)).count());
             refuse(false);
             assert_eq!(failed, Err(50));
             assert!((50..60).contains(&fed), "{fed} items were made");

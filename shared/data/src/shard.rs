@@ -81,7 +81,9 @@ impl Layout {
     /// it overflows.
     #[must_use]
     pub fn is_sane(&self) -> bool {
-        (1..=SIDE_LIMIT).contains(&self.height) && (1..=SIDE_LIMIT).contains(&self.width) && (1..=4).contains(&self.channels)
+        (1..=SIDE_LIMIT).contains(&self.height)
+            && (1..=SIDE_LIMIT).contains(&self.width)
+            && (1..=4).contains(&self.channels)
     }
 }
 
@@ -100,7 +102,9 @@ pub enum ShardError {
     #[error(transparent)]
     File(#[from] FsError),
     /// It has another version of the layout.
-    #[error("{path} has shard version {found}, this program reads version {VERSION}: build the data set again with `prep build`")]
+    #[error(
+        "{path} has shard version {found}, this program reads version {VERSION}: build the data set again with `prep build`"
+    )]
     Version {
         /// The shard.
         path: PathBuf,
@@ -186,12 +190,16 @@ impl ShardWriter {
     pub fn create(path: impl Into<PathBuf>, layout: Layout) -> Result<Self, ShardError> {
         let path = path.into();
         if !layout.is_sane() {
-            return Err(ShardError::Record { path, what: format!("pictures of {layout:?} do not fit the format") });
+            return Err(ShardError::Record {
+                path,
+                what: format!("pictures of {layout:?} do not fit the format"),
+            });
         }
         let file = BufWriter::with_capacity(1 << 20, AtomicFile::create(&path)?);
         let out = Summed { inner: file, crc: crc32fast::Hasher::new(), bytes: 0 };
         let mut writer = Self { path, layout, out, labels: Vec::new() };
-        let header = frame::encode(&layout).map_err(|source| writer.frame_failed("header", source))?;
+        let header =
+            frame::encode(&layout).map_err(|source| writer.frame_failed("header", source))?;
         writer.put(&[&MAGIC, &VERSION.to_le_bytes(), &header])?;
         Ok(writer)
     }
@@ -200,9 +208,18 @@ impl ShardWriter {
     ///
     /// # Errors
     /// When the pixels have another size than the layout says, or writing fails.
-    pub fn push(&mut self, pixels: &[u8], label: Option<u32>, source: u64) -> Result<(), ShardError> {
+    pub fn push(
+        &mut self,
+        pixels: &[u8],
+        label: Option<u32>,
+        source: u64,
+    ) -> Result<(), ShardError> {
         if pixels.len() != self.layout.pixel_bytes() {
-            let what = format!("a picture has {} bytes, expected {}", pixels.len(), self.layout.pixel_bytes());
+            let what = format!(
+                "a picture has {} bytes, expected {}",
+                pixels.len(),
+                self.layout.pixel_bytes()
+            );
             return Err(ShardError::Record { path: self.path.clone(), what });
         }
         let label = label.unwrap_or(NO_LABEL);
@@ -237,14 +254,22 @@ impl ShardWriter {
         self.put(&[&index, &offset, &END_MAGIC])?;
         let Summed { inner, crc, bytes } = self.out;
         // into_inner flushes; dropping a BufWriter would swallow the error.
-        let file = inner.into_inner().map_err(|e| FsError { operation: "write", path: self.path, source: e.into_error() })?;
+        let file = inner.into_inner().map_err(|e| FsError {
+            operation: "write",
+            path: self.path,
+            source: e.into_error(),
+        })?;
         file.commit()?;
         Ok(ShardSummary { records, bytes, crc32: crc.finalize() })
     }
 
     fn put(&mut self, parts: &[&[u8]]) -> Result<(), ShardError> {
         let written = parts.iter().try_for_each(|part| self.out.write_all(part));
-        Ok(written.map_err(|source| FsError { operation: "write", path: self.path.clone(), source })?)
+        Ok(written.map_err(|source| FsError {
+            operation: "write",
+            path: self.path.clone(),
+            source,
+        })?)
     }
 
     fn frame_failed(&self, part: &'static str, source: FrameError) -> ShardError {
@@ -317,7 +342,10 @@ impl Shard {
         // a shard in place while it is read gets a bus error, not wrong pictures.
         let map = || unsafe { Mmap::map(&file) }.map(Bytes::Mapped);
         let read = || std::fs::read(&path).map(Bytes::Read);
-        let map = Feature::Map.attempt(&path, map).and_then(|map| map.map_or_else(read, Ok)).map_err(failed)?;
+        let map = Feature::Map
+            .attempt(&path, map)
+            .and_then(|map| map.map_or_else(read, Ok))
+            .map_err(failed)?;
         let (layout, first, labels) = structure(&path, &map)?;
         let checked = (0..labels.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Ok(Self { path, map, layout, first, labels, checked })
@@ -386,11 +414,14 @@ impl Shard {
         if cell.load(Ordering::Relaxed) & bit == 0 {
             let (stored, computed) = (word(crc) as u32, record_crc(i as u64, &[body]));
             if stored != computed {
-                let what = format!("checksum mismatch in record {i} (stored {stored:08x}, computed {computed:08x})");
+                let what = format!(
+                    "checksum mismatch in record {i} (stored {stored:08x}, computed {computed:08x})"
+                );
                 return Err(damaged(&self.path, what));
             }
             if label != self.labels[i] {
-                let what = format!("record {i} has label {label}, the index says {}", self.labels[i]);
+                let what =
+                    format!("record {i} has label {label}, the index says {}", self.labels[i]);
                 return Err(damaged(&self.path, what));
             }
             cell.fetch_or(bit, Ordering::Relaxed);
@@ -417,7 +448,8 @@ fn structure(path: &Path, map: &[u8]) -> Result<(Layout, usize, Vec<u32>), Shard
     if map[..MAGIC.len()] != MAGIC {
         return Err(damaged(path, "it does not begin like a shard"));
     }
-    let version = map[MAGIC.len()..PREFIX].iter().rev().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
+    let version =
+        map[MAGIC.len()..PREFIX].iter().rev().fold(0u32, |word, &byte| word << 8 | u32::from(byte));
     if version != VERSION {
         return Err(ShardError::Version { path: path.to_owned(), found: version });
     }
@@ -426,17 +458,24 @@ fn structure(path: &Path, map: &[u8]) -> Result<(Layout, usize, Vec<u32>), Shard
     if end != END_MAGIC {
         return Err(damaged(path, "it does not end like a shard: it was cut off or appended to"));
     }
-    let (layout, used) = frame::decode::<Layout>(&body[PREFIX..]).map_err(|e| frame_failed("header", e))?;
+    let (layout, used) =
+        frame::decode::<Layout>(&body[PREFIX..]).map_err(|e| frame_failed("header", e))?;
     if !layout.is_sane() {
         return Err(damaged(path, format!("its header claims pictures of {layout:?}")));
     }
     let offset = offset.iter().rev().fold(0u64, |word, &byte| word << 8 | u64::from(byte));
     let first = PREFIX + used;
     let at = usize::try_from(offset).ok().filter(|at| (first..=body.len()).contains(at));
-    let at = at.ok_or_else(|| damaged(path, format!("its index is said to begin at byte {offset} of {}", map.len())))?;
-    let (index, used) = frame::decode::<Index>(&body[at..]).map_err(|e| frame_failed("index", e))?;
+    let at = at.ok_or_else(|| {
+        damaged(path, format!("its index is said to begin at byte {offset} of {}", map.len()))
+    })?;
+    let (index, used) =
+        frame::decode::<Index>(&body[at..]).map_err(|e| frame_failed("index", e))?;
     let records = index.labels.len();
-    if at + used != body.len() || index.total != records as u64 || (at - first) != records * layout.stride() {
+    if at + used != body.len()
+        || index.total != records as u64
+        || (at - first) != records * layout.stride()
+    {
         return Err(damaged(path, "its sizes do not add up"));
     }
     Ok((layout, first, index.labels))

@@ -25,9 +25,15 @@ fn what_was_written_is_read() {
     let path = folder.join("a.shard");
     let summary = write_example(&path, 3);
     let shard = Shard::open(&path).expect("open");
-    assert_eq!((shard.len(), shard.layout(), shard.bytes(), shard.crc32()), (3, LAYOUT, summary.bytes, summary.crc32));
+    assert_eq!(
+        (shard.len(), shard.layout(), shard.bytes(), shard.crc32()),
+        (3, LAYOUT, summary.bytes, summary.crc32)
+    );
     let record = shard.record(1).expect("record");
-    assert_eq!((record.pixels[0], record.label, record.source, shard.label(2)), (1, None, 101, Some(2)));
+    assert_eq!(
+        (record.pixels[0], record.label, record.source, shard.label(2)),
+        (1, None, 101, Some(2))
+    );
     assert!(shard.record(3).is_err());
 }
 

@@ -19,7 +19,11 @@ fn goldens() -> Vec<Vec<u8>> {
     let list: serde_json::Value = serde_json::from_slice(&list).expect("parse pictures.json");
     let blob = std::fs::read(folder.join("pictures.bin")).expect("read pictures.bin");
     let mut rest = &blob[..];
-    let lengths = list["pictures"].as_array().expect("pictures").iter().map(|entry| entry["bytes"].as_u64().expect("bytes"));
+    let lengths = list["pictures"]
+        .as_array()
+        .expect("pictures")
+        .iter()
+        .map(|entry| entry["bytes"].as_u64().expect("bytes"));
     let cut = |length: u64| {
         let (file, behind) = rest.split_at(length as usize);
         rest = behind;
@@ -41,7 +45,11 @@ fn main() {
             let (begun, mut pixels) = (Instant::now(), 0u64);
             for file in files.iter().cycle().take(REPEATS * files.len()) {
                 let jpeg = Jpeg::open(file).expect("open");
-                let window = if name == "whole" { Window::whole(jpeg.width(), jpeg.height()) } else { middle(&jpeg) };
+                let window = if name == "whole" {
+                    Window::whole(jpeg.width(), jpeg.height())
+                } else {
+                    middle(&jpeg)
+                };
                 let picture = jpeg.decode(window).expect("decode");
                 pixels += u64::from(picture.width) * u64::from(picture.height);
             }

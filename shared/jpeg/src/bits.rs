@@ -53,7 +53,10 @@ impl<'a> Bits<'a> {
         while self.count < 56 {
             let byte = match self.data.get(self.at) {
                 Some(0xff) => {
-                    let next = self.data[self.at..].iter().position(|&byte| byte != 0xff).map(|skip| self.at + skip);
+                    let next = self.data[self.at..]
+                        .iter()
+                        .position(|&byte| byte != 0xff)
+                        .map(|skip| self.at + skip);
                     match next {
                         Some(next) if self.data[next] == 0 => {
                             self.at = next + 1;
@@ -141,7 +144,14 @@ impl<'a> Bits<'a> {
             }
         }
         let at = at + 2;
-        *self = Self { at, clean: find_marker_byte(self.data, at), buffer: 0, count: 0, padding: 0, data: self.data };
+        *self = Self {
+            at,
+            clean: find_marker_byte(self.data, at),
+            buffer: 0,
+            count: 0,
+            padding: 0,
+            data: self.data,
+        };
         true
     }
 }

@@ -39,7 +39,8 @@ type Group = [[u8; LANES]; 3];
 fn each<const YCC: bool>(out: &mut [u8], rows: [&[u8]; 4], with: impl Instructions) {
     let [first, second, third, _] = rows;
     let (wholes, rest) = out.as_chunks_mut::<{ 3 * LANES }>();
-    let ((a, a_rest), (b, b_rest), (c, c_rest)) = (first.as_chunks(), second.as_chunks(), third.as_chunks());
+    let ((a, a_rest), (b, b_rest), (c, c_rest)) =
+        (first.as_chunks(), second.as_chunks(), third.as_chunks());
     for (((out, a), b), c) in wholes.iter_mut().zip(a).zip(b).zip(c) {
         one::<YCC>([*a, *b, *c], out, with);
     }
@@ -97,11 +98,14 @@ mod avx2 {
         let load = |row: &[u8; LANES]| unsafe { _mm256_loadu_si256(row.as_ptr().cast()) };
         let colors = [load(&group[0]), load(&group[1]), load(&group[2])];
         let (first, second) = out.split_at_mut(3 * LANES / 2);
-        for ((order, first), second) in ORDER.iter().zip(first.chunks_exact_mut(16)).zip(second.chunks_exact_mut(16)) {
+        for ((order, first), second) in
+            ORDER.iter().zip(first.chunks_exact_mut(16)).zip(second.chunks_exact_mut(16))
+        {
             let mut third = _mm256_setzero_si256();
             for (order, color) in order.iter().zip(colors) {
                 // SAFETY: an order is 16 bytes.
-                let order = unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(order.as_ptr().cast())) };
+                let order =
+                    unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(order.as_ptr().cast())) };
                 third = _mm256_or_si256(third, _mm256_shuffle_epi8(color, order));
             }
             // SAFETY: both are 16 bytes.

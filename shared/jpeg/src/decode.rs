@@ -36,7 +36,8 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(header: &Header<'_>, window: Window) -> Self {
         let frame = &header.frame;
-        let extents: Vec<Extent> = frame.components.iter().map(|c| Extent::of(frame, c, window)).collect();
+        let extents: Vec<Extent> =
+            frame.components.iter().map(|c| Extent::of(frame, c, window)).collect();
         let pairs = || frame.components.iter().zip(&extents);
         let first_row = pairs().map(|(c, e)| *e.unit_rows(c).start()).min().unwrap_or(0);
         let last_row = pairs().map(|(c, e)| *e.unit_rows(c).end()).max().unwrap_or(0);
@@ -46,7 +47,8 @@ impl Plan {
             Step::Scan(body, _) => body.first(),
             _ => None,
         });
-        let streams = !frame.progressive && first_scan.is_some_and(|&n| usize::from(n) == frame.components.len());
+        let streams = !frame.progressive
+            && first_scan.is_some_and(|&n| usize::from(n) == frame.components.len());
         let looks_down = extents.iter().any(Extent::looks_down);
         let coded_rows = if header.unended { frame.units_down() } else { last_row + 1 };
         Self {
@@ -67,8 +69,14 @@ impl Plan {
     /// Bytes that decoding allocates at its peak, result included.
     pub(crate) fn memory(&self, header: &Header<'_>) -> u64 {
         let frame = &header.frame;
-        let planes: u64 = frame.components.iter().zip(&self.extents).map(|(c, extent)| extent.bytes(c, self.window)).sum();
-        let coefficients = if self.streams { 0 } else { progressive::bytes(frame, self.coded_rows) };
+        let planes: u64 = frame
+            .components
+            .iter()
+            .zip(&self.extents)
+            .map(|(c, extent)| extent.bytes(c, self.window))
+            .sum();
+        let coefficients =
+            if self.streams { 0 } else { progressive::bytes(frame, self.coded_rows) };
         // The lists of a few components and steps.
         let lists = 4096;
         self.result_bytes() + planes + coefficients + huffman::TABLES_BYTES + lists
@@ -76,7 +84,11 @@ impl Plan {
 
     /// [`Plan::decode`] compiled for more registers and wider ones; its integers give the same
     /// pixels.
-    pub(crate) fn decode_with_avx2(&self, header: &Header<'_>, avx2: Avx2) -> Result<Pixels, String> {
+    pub(crate) fn decode_with_avx2(
+        &self,
+        header: &Header<'_>,
+        avx2: Avx2,
+    ) -> Result<Pixels, String> {
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
         fn decode(plan: &Plan, header: &Header<'_>, avx2: Avx2) -> Result<Pixels, String> {
@@ -91,7 +103,11 @@ impl Plan {
 
     /// The pixels.
     #[inline(always)]
-    pub(crate) fn decode(&self, header: &Header<'_>, with: impl Instructions) -> Result<Pixels, String> {
+    pub(crate) fn decode(
+        &self,
+        header: &Header<'_>,
+        with: impl Instructions,
+    ) -> Result<Pixels, String> {
         let Header { frame, color, steps, .. } = header;
         if !self.streams {
             let coefficients = progressive::decode(frame, steps, self.coded_rows)?;
@@ -148,9 +164,12 @@ impl Canvas {
     fn new(frame: &Frame, color: Color, plan: &Plan) -> Self {
         let window = plan.window;
         let pairs = frame.components.iter().zip(&plan.extents);
-        let planes = pairs.map(|(component, extent)| Plane::new(component, extent.clone(), window)).collect();
+        let planes = pairs
+            .map(|(component, extent)| Plane::new(component, extent.clone(), window))
+            .collect();
         let (width, height, channels) = (window.width, window.height, plan.channels);
-        let picture = Pixels { width, height, channels, pixels: vec![0; plan.result_bytes() as usize] };
+        let picture =
+            Pixels { width, height, channels, pixels: vec![0; plan.result_bytes() as usize] };
         Self { color, planes, picture, next: window.top }
     }
 
@@ -164,8 +183,12 @@ impl Canvas {
         with: impl Instructions,
     ) -> Result<(), Fault> {
         let coders = Coder::all(tables, scan)?;
-        let factors = coders.iter().map(|c| tables.quantisation(frame, c.component)).collect::<Result<Vec<Block>, Fault>>()?;
-        let spots: Vec<Spot> = coders.iter().enumerate().flat_map(|(coder, of)| Spot::all(coder, of, frame)).collect();
+        let factors = coders
+            .iter()
+            .map(|c| tables.quantisation(frame, c.component))
+            .collect::<Result<Vec<Block>, Fault>>()?;
+        let spots: Vec<Spot> =
+            coders.iter().enumerate().flat_map(|(coder, of)| Spot::all(coder, of, frame)).collect();
         let mut unit = Unit::new(&coders, spots.iter().map(|spot| spot.coder));
         let mut predictions = [0i32; 4];
         let mut bits = Bits::new(data);
@@ -175,7 +198,8 @@ impl Canvas {
             let is_last = unit_y == plan.last_row && !plan.to_the_end;
             let columns = if is_last { plan.last_column + 1 } else { frame.units_across() };
             let outside = unit_y < plan.first_row || unit_y > plan.last_row;
-            let wanted = if outside { columns..columns } else { plan.first_column..plan.last_column + 1 };
+            let wanted =
+                if outside { columns..columns } else { plan.first_column..plan.last_column + 1 };
             let mut unit_x = 0;
             while unit_x < columns {
                 let keep = wanted.contains(&unit_x);
@@ -192,8 +216,15 @@ impl Canvas {
                     for unit_x in unit_x..unit_x + units {
                         for spot in &spots {
                             let Coder { dc, ac, component, .. } = &coders[spot.coder];
-                            let (factors, plane) = (&factors[spot.coder], &mut self.planes[*component]);
-                            let some = decode_block(dc, ac, &mut predictions[spot.coder], &mut bits, &mut block)?;
+                            let (factors, plane) =
+                                (&factors[spot.coder], &mut self.planes[*component]);
+                            let some = decode_block(
+                                dc,
+                                ac,
+                                &mut predictions[spot.coder],
+                                &mut bits,
+                                &mut block,
+                            )?;
                             let x = unit_x * spot.across + spot.x;
                             if !plane.extent.wants(x, unit_y * spot.down + spot.y) {
                                 // An edge of the unit.
@@ -222,9 +253,17 @@ impl Canvas {
 
     /// Makes the pixels from coefficients that are complete.
     #[inline(always)]
-    fn fill(&mut self, frame: &Frame, plan: &Plan, all: &[Coefficients], with: impl Instructions) -> Result<(), Fault> {
+    fn fill(
+        &mut self,
+        frame: &Frame,
+        plan: &Plan,
+        all: &[Coefficients],
+        with: impl Instructions,
+    ) -> Result<(), Fault> {
         for unit_y in plan.first_row..=plan.last_row {
-            for ((component, plane), coefficients) in frame.components.iter().zip(&mut self.planes).zip(all) {
+            for ((component, plane), coefficients) in
+                frame.components.iter().zip(&mut self.planes).zip(all)
+            {
                 let factors = coefficients.quantisation.as_ref().ok_or(Fault::NoScan)?;
                 for y in 0..component.v {
                     for x in plane.extent.columns() {
@@ -245,7 +284,8 @@ impl Canvas {
             return;
         }
         let waits = plan.looks_down && unit_y + 1 < frame.units_down();
-        let end = ((unit_y + 1) * 8 * frame.down - u32::from(waits)).min(plan.window.top + plan.window.height);
+        let end = ((unit_y + 1) * 8 * frame.down - u32::from(waits))
+            .min(plan.window.top + plan.window.height);
         let stride = self.picture.width as usize * self.picture.channels as usize;
         while self.next < end {
             let y = self.next;

@@ -49,13 +49,18 @@ impl Frame {
             0xc5..=0xc7 => return Err("it is coded hierarchically, which is not read".into()),
             _ => return Err("it is coded arithmetically, which is not read".into()),
         }
-        let &[precision, h1, h0, w1, w0, count, ref rest @ ..] = body else { return Err("its frame header is cut off".into()) };
+        let &[precision, h1, h0, w1, w0, count, ref rest @ ..] = body else {
+            return Err("its frame header is cut off".into());
+        };
         if precision != 8 {
             return Err(format!("it has {precision} bits a sample, only 8 are read"));
         }
-        let (width, height) = (u32::from(w1) << 8 | u32::from(w0), u32::from(h1) << 8 | u32::from(h0));
+        let (width, height) =
+            (u32::from(w1) << 8 | u32::from(w0), u32::from(h1) << 8 | u32::from(h0));
         if height == 0 && width != 0 {
-            return Err("its height is given only behind the pixels (DNL), which is not read".into());
+            return Err(
+                "its height is given only behind the pixels (DNL), which is not read".into()
+            );
         }
         if width == 0 {
             return Err(format!("it claims {width}x{height} pixels"));
@@ -64,11 +69,15 @@ impl Frame {
             return Err(format!("it has {count} components, only 1, 3 and 4 are read"));
         }
         if rest.len() != 3 * usize::from(count) {
-            return Err(format!("its frame header has {} bytes for {count} components", rest.len()));
+            return Err(format!(
+                "its frame header has {} bytes for {count} components",
+                rest.len()
+            ));
         }
         let mut components = Vec::with_capacity(4);
         for component in rest.chunks_exact(3) {
-            let (h, v, table) = (u32::from(component[1] >> 4), u32::from(component[1] & 15), component[2]);
+            let (h, v, table) =
+                (u32::from(component[1] >> 4), u32::from(component[1] & 15), component[2]);
             if !(1..=4).contains(&h) || !(1..=4).contains(&v) {
                 return Err(format!("it claims sampling factors of {h}x{v}"));
             }
@@ -77,13 +86,23 @@ impl Frame {
             }
             // The factors of a single component mean nothing.
             let (h, v) = if count == 1 { (1, 1) } else { (h, v) };
-            components.push(Component { id: component[0], h, v, quantisation: usize::from(table), width, height });
+            components.push(Component {
+                id: component[0],
+                h,
+                v,
+                quantisation: usize::from(table),
+                width,
+                height,
+            });
         }
         let across = components.iter().map(|c| c.h).max().unwrap_or(1);
         let down = components.iter().map(|c| c.v).max().unwrap_or(1);
         for c in &mut components {
             if !across.is_multiple_of(c.h) || !down.is_multiple_of(c.v) {
-                return Err(format!("its sampling factors {}x{} and {across}x{down} have no whole ratio", c.h, c.v));
+                return Err(format!(
+                    "its sampling factors {}x{} and {across}x{down} have no whole ratio",
+                    c.h, c.v
+                ));
             }
             (c.width, c.height) = ((width * c.h).div_ceil(across), (height * c.v).div_ceil(down));
         }
@@ -155,23 +174,36 @@ impl ScanHeader {
         let cut_off = || "a scan header is cut off".to_owned();
         let (&count, rest) = body.split_first().ok_or_else(cut_off)?;
         let (named, &[first, last, bits]) = rest.split_last_chunk::<3>().ok_or_else(cut_off)?;
-        if count == 0 || usize::from(count) > frame.components.len() || named.len() != 2 * usize::from(count) {
+        if count == 0
+            || usize::from(count) > frame.components.len()
+            || named.len() != 2 * usize::from(count)
+        {
             return Err(format!("a scan header has {} bytes for {count} components", body.len()));
         }
         let mut components: Vec<ScanComponent> = Vec::with_capacity(4);
         for name in named.chunks_exact(2) {
-            let free = |&at: &usize| frame.components[at].id == name[0] && components.iter().all(|c| c.component != at);
+            let free = |&at: &usize| {
+                frame.components[at].id == name[0] && components.iter().all(|c| c.component != at)
+            };
             let component = (0..frame.components.len()).find(free);
-            let component = component.ok_or_else(|| format!("a scan names component {}, which is not free", name[0]))?;
+            let component = component
+                .ok_or_else(|| format!("a scan names component {}, which is not free", name[0]))?;
             let (dc, ac) = (usize::from(name[1] >> 4), usize::from(name[1] & 15));
             if dc > 3 || ac > 3 {
-                return Err(format!("a scan names Huffman tables {dc} and {ac}, there are only 0 to 3"));
+                return Err(format!(
+                    "a scan names Huffman tables {dc} and {ac}, there are only 0 to 3"
+                ));
             }
             components.push(ScanComponent { component, dc, ac });
         }
-        let blocks: u32 = components.iter().map(|c| frame.components[c.component].h * frame.components[c.component].v).sum();
+        let blocks: u32 = components
+            .iter()
+            .map(|c| frame.components[c.component].h * frame.components[c.component].v)
+            .sum();
         if components.len() > 1 && blocks > UNIT_LIMIT {
-            return Err(format!("a scan interleaves {blocks} blocks, only {UNIT_LIMIT} are allowed"));
+            return Err(format!(
+                "a scan interleaves {blocks} blocks, only {UNIT_LIMIT} are allowed"
+            ));
         }
         let (first, last) = (usize::from(first), usize::from(last));
         let (high, low) = (u32::from(bits >> 4), u32::from(bits & 15));
@@ -181,7 +213,9 @@ impl ScanHeader {
         }
         let band = if first == 0 { last == 0 } else { first <= last && last <= 63 && count == 1 };
         if !band || low > 13 || (high != 0 && high != low + 1) {
-            return Err(format!("a scan claims coefficients {first} to {last} of {count} components, bits {high} to {low}"));
+            return Err(format!(
+                "a scan claims coefficients {first} to {last} of {count} components, bits {high} to {low}"
+            ));
         }
         Ok(Self { components, first, last, high, low })
     }
@@ -190,9 +224,14 @@ impl ScanHeader {
     fn blocks(&self, frame: &Frame) -> u64 {
         if let [only] = self.components[..] {
             let component = &frame.components[only.component];
-            return u64::from(component.width.div_ceil(8)) * u64::from(component.height.div_ceil(8));
+            return u64::from(component.width.div_ceil(8))
+                * u64::from(component.height.div_ceil(8));
         }
-        let unit: u32 = self.components.iter().map(|c| frame.components[c.component].h * frame.components[c.component].v).sum();
+        let unit: u32 = self
+            .components
+            .iter()
+            .map(|c| frame.components[c.component].h * frame.components[c.component].v)
+            .sum();
         u64::from(frame.units_across()) * u64::from(frame.units_down()) * u64::from(unit)
     }
 }
@@ -232,7 +271,9 @@ impl<'a> Header<'a> {
     /// segments that are no marker are passed over, and the marker at the end may be missing if all
     /// scans are there.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
-        let cut_off = |at: usize| format!("it ends after {} bytes, inside the picture (at byte {at})", bytes.len());
+        let cut_off = |at: usize| {
+            format!("it ends after {} bytes, inside the picture (at byte {at})", bytes.len())
+        };
         if !bytes.starts_with(&[0xff, 0xd8]) {
             return Err("it does not begin as a JPEG file".into());
         }
@@ -245,7 +286,9 @@ impl<'a> Header<'a> {
                 let complete = frame.as_ref().is_some_and(|frame| progress.is_complete(frame));
                 if complete { Ok(true) } else { Err(cut_off(at)) }
             };
-            let Some((marker, behind)) = next_marker(bytes, at) else { break end(&frame, &progress)? };
+            let Some((marker, behind)) = next_marker(bytes, at) else {
+                break end(&frame, &progress)?;
+            };
             if marker == 0xd9 {
                 break false;
             }
@@ -253,7 +296,8 @@ impl<'a> Header<'a> {
                 at = behind;
                 continue;
             }
-            let length = bytes.get(behind..behind + 2).map(|b| usize::from(b[0]) << 8 | usize::from(b[1]));
+            let length =
+                bytes.get(behind..behind + 2).map(|b| usize::from(b[0]) << 8 | usize::from(b[1]));
             let body = length.and_then(|length| bytes.get(behind + 2..behind + length.max(2)));
             let Some(body) = body else { break end(&frame, &progress)? };
             at = behind + 2 + body.len();
@@ -261,7 +305,12 @@ impl<'a> Header<'a> {
                 0xc4 => steps.push(Step::Huffman(body)),
                 0xdb => steps.push(Step::Quantisation(body)),
                 0xcc => return Err("it is coded arithmetically, which is not read".into()),
-                0xdc => return Err("its height is given only behind the pixels (DNL), which is not read".into()),
+                0xdc => {
+                    return Err(
+                        "its height is given only behind the pixels (DNL), which is not read"
+                            .into(),
+                    );
+                }
                 0xdd => match *body {
                     [high, low] => steps.push(Step::Restart(u32::from(high) << 8 | u32::from(low))),
                     _ => return Err(format!("its restart interval has {} bytes", body.len())),
@@ -282,7 +331,9 @@ impl<'a> Header<'a> {
                 // What libjpeg accepts as these two; behind the first scan they would come too
                 // late.
                 0xe0 if scans == 0 => jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
-                0xee if scans == 0 && body.len() >= 12 && body.starts_with(b"Adobe") => adobe = Some(body[11]),
+                0xee if scans == 0 && body.len() >= 12 && body.starts_with(b"Adobe") => {
+                    adobe = Some(body[11])
+                }
                 0xe1 if exif.is_none() => exif = body.strip_prefix(b"Exif\0\0"),
                 0xe2 => profile |= body.starts_with(b"ICC_PROFILE\0"),
                 _ => {}
@@ -306,7 +357,12 @@ impl<'a> Header<'a> {
 /// Refuses a scan of more blocks than its bytes can hold, before anything is allocated for them: a
 /// block takes a DC code and an AC code of at least a bit each; in a progressive file the first
 /// scan gives a DC code to each.
-fn check_length(frame: &Frame, scan: &ScanHeader, is_first: bool, bytes: usize) -> Result<(), String> {
+fn check_length(
+    frame: &Frame,
+    scan: &ScanHeader,
+    is_first: bool,
+    bytes: usize,
+) -> Result<(), String> {
     let bits = match (frame.progressive, is_first) {
         (false, _) => 2,
         (true, true) if scan.first == 0 => 1,

@@ -94,7 +94,9 @@ impl Table {
     fn enter_pairs(&mut self) {
         for bits in 0..1u32 << PAIR_BITS {
             let Some(first) = self.coefficient(bits, PAIR_BITS) else { continue };
-            let second = self.coefficient(bits << first.length, PAIR_BITS - first.length).filter(|_| !first.ends);
+            let second = self
+                .coefficient(bits << first.length, PAIR_BITS - first.length)
+                .filter(|_| !first.ends);
             self.pairs[bits as usize] = match second {
                 // A block that ends writes the zero that is at the next place.
                 None if first.ends => Pair::new([first.length; 2], [1, 0], [0; 2], true),
@@ -110,7 +112,8 @@ impl Table {
     }
 
     fn enter_differences(&mut self) {
-        let entries = self.lookup.iter().step_by(1 << (LOOKUP_BITS - PAIR_BITS)).map(|&entry| Entry(entry));
+        let entries =
+            self.lookup.iter().step_by(1 << (LOOKUP_BITS - PAIR_BITS)).map(|&entry| Entry(entry));
         for (pair, entry) in self.pairs.iter_mut().zip(entries) {
             let zero = entry.length() != 0 && entry.0 >> 8 == 0;
             if (zero || entry.value() != 0) && entry.length() <= PAIR_BITS {
@@ -138,12 +141,17 @@ impl Table {
             let entry = Entry(self.lookup[bits << length & ((1 << LOOKUP_BITS) - 1)]);
             let (symbol, plain) = (entry.0 >> 8 & 0xff, entry.value() == 0);
             let taken = length + entry.length() + if plain { symbol & 15 } else { 0 };
-            let known = entry.length() != 0 && (taken <= LOOKUP_BITS || length == 0 && taken <= SKIP_LENGTH);
+            let known = entry.length() != 0
+                && (taken <= LOOKUP_BITS || length == 0 && taken <= SKIP_LENGTH);
             let ends = plain && symbol & 15 == 0 && symbol != 0xf0;
             let ahead = forward + if plain { (symbol >> 4) as usize + 1 } else { entry.forward() };
             if self.class == Class::Dc {
                 // A difference is wanted, so its bits must be there.
-                return if known && (!plain || symbol == 0) { Skip::new(taken, 1, entry.value()) } else { Skip::NONE };
+                return if known && (!plain || symbol == 0) {
+                    Skip::new(taken, 1, entry.value())
+                } else {
+                    Skip::NONE
+                };
             }
             if known && ends {
                 return Skip::new(taken, forward | Pair::END, 0);
@@ -162,10 +170,16 @@ impl Table {
     /// it.
     fn coefficient(&self, bits: u32, known: u32) -> Option<Coefficient> {
         let at = (bits << (LOOKUP_BITS - PAIR_BITS)) as usize % self.lookup.len();
-        let entry = Some(Entry(self.lookup[at])).filter(|entry| (1..=known).contains(&entry.length()))?;
+        let entry =
+            Some(Entry(self.lookup[at])).filter(|entry| (1..=known).contains(&entry.length()))?;
         let (length, value) = (entry.length(), entry.value());
         if value != 0 {
-            return Some(Coefficient { length, forward: entry.forward() as u32, value, ends: false });
+            return Some(Coefficient {
+                length,
+                forward: entry.forward() as u32,
+                value,
+                ends: false,
+            });
         }
         let symbol = entry.0 >> 8 & 0xff;
         let forward = if symbol == 0xf0 { 16 } else { 0 };
@@ -174,7 +188,8 @@ impl Table {
 
     /// Writes all entries that begin with a code.
     fn enter(&mut self, class: Class, code: u32, length: u32, symbol: u8) {
-        let entries = &mut self.lookup[(code << (LOOKUP_BITS - length)) as usize..][..1 << (LOOKUP_BITS - length)];
+        let entries = &mut self.lookup[(code << (LOOKUP_BITS - length)) as usize..]
+            [..1 << (LOOKUP_BITS - length)];
         let size = u32::from(symbol & 15);
         entries.fill(u32::from(symbol) << 8 | length);
         if size == 0 || length + size > LOOKUP_BITS {
@@ -220,7 +235,10 @@ impl Table {
         for length in LOOKUP_BITS + 1..=16 {
             if ahead < self.limits[length as usize] {
                 let place = (ahead >> (16 - length)) as i32 + self.offsets[length as usize];
-                let symbol = usize::try_from(place).ok().and_then(|place| self.symbols.get(place)).ok_or(Fault::BadCode)?;
+                let symbol = usize::try_from(place)
+                    .ok()
+                    .and_then(|place| self.symbols.get(place))
+                    .ok_or(Fault::BadCode)?;
                 return Ok((*symbol, length));
             }
         }

@@ -25,8 +25,12 @@ const EVEN: [i16; 3] = [4433, 10703, -10704];
 /// The contributions of rows 7, 5, 3, 1 (columns) to the four odd sums (rows): the rotations by
 /// 0.298631336, 2.053119869, 3.072711026, 1.501321110, −0.899976223, −2.562915447, −1.961570560,
 /// −0.390180644, 1.175875602, multiplied out.
-const ODD: [[i16; 4]; 4] =
-    [[-11363, 9633, -6436, 2260], [9633, 2261, -11362, 6437], [-6436, -11362, -2259, 9633], [2260, 6437, 9633, 11363]];
+const ODD: [[i16; 4]; 4] = [
+    [-11363, 9633, -6436, 2260],
+    [9633, 2261, -11362, 6437],
+    [-6436, -11362, -2259, 9633],
+    [2260, 6437, 9633, 11363],
+];
 
 /// The place of coefficient row `r` in a block: rows 0 and 4, 1 and 5, and so on, are neighbours.
 const ROW_PLACE: [u8; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
@@ -43,7 +47,11 @@ const fn place() -> [u8; 128] {
         // Even diagonals run up, odd ones down.
         let up = (row + column) % 2 == 0;
         let (ahead, aside) = if up { (column, row) } else { (row, column) };
-        let (ahead, aside) = if ahead == 7 { (ahead, aside + 1) } else { (ahead + 1, if aside > 0 { aside - 1 } else { 0 }) };
+        let (ahead, aside) = if ahead == 7 {
+            (ahead, aside + 1)
+        } else {
+            (ahead + 1, if aside > 0 { aside - 1 } else { 0 })
+        };
         (row, column) = if up { (aside, ahead) } else { (ahead, aside) };
         k += 1;
     }
@@ -91,8 +99,9 @@ fn transform_anywhere(block: &Block, quantisation: &Block) -> Samples {
         };
         let round = 1 << (FIRST_SHIFT - 1);
         // Vector code packs the sums into 16 bits here.
-        *sums = pass([0, 1, 2, 3, 4, 5, 6, 7].map(of))
-            .map(|sum| (sum.wrapping_add(round) >> FIRST_SHIFT).clamp(i16::MIN.into(), i16::MAX.into()));
+        *sums = pass([0, 1, 2, 3, 4, 5, 6, 7].map(of)).map(|sum| {
+            (sum.wrapping_add(round) >> FIRST_SHIFT).clamp(i16::MIN.into(), i16::MAX.into())
+        });
     }
     let mut samples = [[0; 8]; 8];
     for (row, samples) in (0..8).zip(samples.iter_mut()) {
@@ -110,9 +119,16 @@ fn pass(x: [i32; 8]) -> [i32; 8] {
     let (even0, even1) = (times(x[0].wrapping_add(x[4]), ONE), times(x[0].wrapping_sub(x[4]), ONE));
     let even2 = times(x[2], EVEN[0]).wrapping_add(times(x[6], EVEN[2]));
     let even3 = times(x[2], EVEN[1]).wrapping_add(times(x[6], EVEN[0]));
-    let even = [even0.wrapping_add(even3), even1.wrapping_add(even2), even1.wrapping_sub(even2), even0.wrapping_sub(even3)];
+    let even = [
+        even0.wrapping_add(even3),
+        even1.wrapping_add(even2),
+        even1.wrapping_sub(even2),
+        even0.wrapping_sub(even3),
+    ];
     let sources = [x[7], x[5], x[3], x[1]];
-    let odd = ODD.map(|row| row.iter().zip(sources).fold(0i32, |sum, (&c, x)| sum.wrapping_add(times(x, c))));
+    let odd = ODD.map(|row| {
+        row.iter().zip(sources).fold(0i32, |sum, (&c, x)| sum.wrapping_add(times(x, c)))
+    });
     let mut out = [0; 8];
     for k in 0..4 {
         out[k] = even[k].wrapping_add(odd[3 - k]);
@@ -143,7 +159,8 @@ mod avx2 {
     fn interleave(halves: __m256i) -> __m256i {
         let quarters = _mm256_permute4x64_epi64::<0b11_01_10_00>(halves);
         let order = _mm256_setr_epi8(
-            0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15,
+            0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15, 0, 1, 8, 9, 2, 3, 10, 11, 4, 5,
+            12, 13, 6, 7, 14, 15,
         );
         _mm256_shuffle_epi8(quarters, order)
     }
@@ -154,8 +171,12 @@ mod avx2 {
     #[inline]
     fn pass<const SHIFT: i32>(rows: [__m256i; 4], round: __m256i) -> [__m256i; 4] {
         let (p04, p26) = (interleave(rows[0]), interleave(rows[2]));
-        let (low, high) = (_mm256_unpacklo_epi16(rows[3], rows[1]), _mm256_unpackhi_epi16(rows[3], rows[1]));
-        let (p31, p75) = (_mm256_permute2x128_si256::<0x20>(low, high), _mm256_permute2x128_si256::<0x31>(low, high));
+        let (low, high) =
+            (_mm256_unpacklo_epi16(rows[3], rows[1]), _mm256_unpackhi_epi16(rows[3], rows[1]));
+        let (p31, p75) = (
+            _mm256_permute2x128_si256::<0x20>(low, high),
+            _mm256_permute2x128_si256::<0x31>(low, high),
+        );
         let even0 = _mm256_add_epi32(_mm256_madd_epi16(p04, pair(ONE, ONE)), round);
         let even1 = _mm256_add_epi32(_mm256_madd_epi16(p04, pair(ONE, -ONE)), round);
         let even2 = _mm256_madd_epi16(p26, pair(EVEN[0], EVEN[2]));
@@ -168,7 +189,10 @@ mod avx2 {
         ];
         let odd = |k: usize| {
             let [c7, c5, c3, c1] = ODD[3 - k];
-            _mm256_add_epi32(_mm256_madd_epi16(p75, pair(c7, c5)), _mm256_madd_epi16(p31, pair(c3, c1)))
+            _mm256_add_epi32(
+                _mm256_madd_epi16(p75, pair(c7, c5)),
+                _mm256_madd_epi16(p31, pair(c3, c1)),
+            )
         };
         let odd = [odd(0), odd(1), odd(2), odd(3)];
         let upper = |k: usize| _mm256_srai_epi32::<SHIFT>(_mm256_add_epi32(even[k], odd[k]));
@@ -203,7 +227,8 @@ mod avx2 {
         };
         let scaled = |k: usize| _mm256_mullo_epi16(load(block, k), load(quantisation, k));
         let rows = [scaled(0), scaled(1), scaled(2), scaled(3)];
-        let columns = pass::<{ FIRST_SHIFT as i32 }>(rows, _mm256_set1_epi32(1 << (FIRST_SHIFT - 1)));
+        let columns =
+            pass::<{ FIRST_SHIFT as i32 }>(rows, _mm256_set1_epi32(1 << (FIRST_SHIFT - 1)));
         let round = (1 << (SECOND_SHIFT - 1)) + (128 << SECOND_SHIFT);
         let rows = pass::<{ SECOND_SHIFT as i32 }>(columns, _mm256_set1_epi32(round));
         let first = _mm256_packus_epi16(rows[0], rows[1]);

@@ -113,8 +113,16 @@ impl<'a> Jpeg<'a> {
     pub fn decode(&self, window: Window) -> Result<Pixels, Error> {
         let right = u64::from(window.left) + u64::from(window.width);
         let bottom = u64::from(window.top) + u64::from(window.height);
-        if window.width == 0 || window.height == 0 || right > self.width().into() || bottom > self.height().into() {
-            return Err(Error(format!("{window:?} does not lie within its {}x{} pixels", self.width(), self.height())));
+        if window.width == 0
+            || window.height == 0
+            || right > self.width().into()
+            || bottom > self.height().into()
+        {
+            return Err(Error(format!(
+                "{window:?} does not lie within its {}x{} pixels",
+                self.width(),
+                self.height()
+            )));
         }
         let plan = Plan::new(&self.header, window);
         let decoded = match Avx2::find() {

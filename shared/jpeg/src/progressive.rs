@@ -37,7 +37,11 @@ pub(super) fn bytes(frame: &Frame, rows: u32) -> u64 {
 }
 
 /// Decodes all scans, each down to `rows` rows of units.
-pub(super) fn decode(frame: &Frame, steps: &[Step<'_>], rows: u32) -> Result<Vec<Coefficients>, String> {
+pub(super) fn decode(
+    frame: &Frame,
+    steps: &[Step<'_>],
+    rows: u32,
+) -> Result<Vec<Coefficients>, String> {
     let across = frame.units_across();
     let empty = |c: &crate::header::Component| Coefficients {
         blocks: vec![Block::ZERO; (across * c.h * rows * c.v) as usize],
@@ -142,14 +146,20 @@ impl Pass {
         if scan.high != 0 {
             return Ok(Self::DcRefine { low });
         }
-        let coders = scan.components.iter().map(|of| Ok((tables.dc(of)?, 0))).collect::<Result<_, Fault>>()?;
+        let coders = scan
+            .components
+            .iter()
+            .map(|of| Ok((tables.dc(of)?, 0)))
+            .collect::<Result<_, Fault>>()?;
         Ok(Self::DcFirst { coders, low })
     }
 
     fn restart(&mut self) {
         match self {
             Self::Sequential(coders) => coders.iter_mut().for_each(Coder::restart),
-            Self::DcFirst { coders, .. } => coders.iter_mut().for_each(|(_, prediction)| *prediction = 0),
+            Self::DcFirst { coders, .. } => {
+                coders.iter_mut().for_each(|(_, prediction)| *prediction = 0)
+            }
             Self::DcRefine { .. } => {}
             Self::Ac(band) => band.empty = 0,
         }

@@ -61,7 +61,8 @@ impl<'a> Unit<'a> {
     /// `blocks`: the coder of each block.
     pub(super) fn new(coders: &'a [Coder], blocks: impl Iterator<Item = usize> + Clone) -> Self {
         let next = blocks.clone().cycle().skip(1);
-        let pairs = blocks.clone().zip(next).map(|(own, next)| (&*coders[own].ac, &*coders[next].dc));
+        let pairs =
+            blocks.clone().zip(next).map(|(own, next)| (&*coders[own].ac, &*coders[next].dc));
         let all = pairs.map(|(ac, next)| Tables { ac, next }).collect();
         Self { all, skips: Vec::new(), first: &coders[blocks.clone().next().unwrap_or(0)].dc }
     }
@@ -76,7 +77,11 @@ impl<'a> Unit<'a> {
         with: impl Instructions,
     ) -> Result<(), Fault> {
         if self.skips.is_empty() {
-            self.skips = self.all.iter().map(|of| Tables { ac: of.ac.skips(), next: of.next.skips() }).collect();
+            self.skips = self
+                .all
+                .iter()
+                .map(|of| Tables { ac: of.ac.skips(), next: of.next.skips() })
+                .collect();
         }
         #[cfg(target_arch = "x86_64")]
         if with.avx2().is_some() {
@@ -93,12 +98,22 @@ impl<'a> Unit<'a> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     #[inline(never)]
-    fn skip_with_avx2(&self, reader: &mut Bits<'_>, count: usize, sums: &mut [i32; UNIT_BLOCKS]) -> Result<(), Fault> {
+    fn skip_with_avx2(
+        &self,
+        reader: &mut Bits<'_>,
+        count: usize,
+        sums: &mut [i32; UNIT_BLOCKS],
+    ) -> Result<(), Fault> {
         self.skip_any(reader, count, sums)
     }
 
     #[inline(always)]
-    fn skip_any(&self, reader: &mut Bits<'_>, count: usize, sums: &mut [i32; UNIT_BLOCKS]) -> Result<(), Fault> {
+    fn skip_any(
+        &self,
+        reader: &mut Bits<'_>,
+        count: usize,
+        sums: &mut [i32; UNIT_BLOCKS],
+    ) -> Result<(), Fault> {
         let (mut bits, unit) = (*reader, &self.skips[..]);
         let mut place = Place { done: 0, at: 0, k: 0 };
         let (mut table, mut tables) = (self.first.skips(), unit[0]);
@@ -119,7 +134,8 @@ impl<'a> Unit<'a> {
                         // The block before it says which.
                         self.all[place.at.checked_sub(1).unwrap_or(unit.len() - 1)].next
                     };
-                    (ahead, value) = one(&mut bits, codes, place.k).map_err(|fault| bits.or_end(fault))?;
+                    (ahead, value) =
+                        one(&mut bits, codes, place.k).map_err(|fault| bits.or_end(fault))?;
                     value = if place.k > 0 { 0 } else { value };
                 } else {
                     bits.consume(entry.length());

@@ -38,7 +38,10 @@ impl<'a> Tables<'a> {
             let length = 16 + counts.iter().map(|&count| usize::from(count)).sum::<usize>();
             let (definition, rest) = rest.split_at_checked(length).ok_or(Fault::BadTable)?;
             let tables = if kind >> 4 == 0 { &mut self.dc } else { &mut self.ac };
-            let place = tables.get_mut(usize::from(kind & 15)).filter(|_| kind >> 4 < 2).ok_or(Fault::BadTable)?;
+            let place = tables
+                .get_mut(usize::from(kind & 15))
+                .filter(|_| kind >> 4 < 2)
+                .ok_or(Fault::BadTable)?;
             *place = Some(definition);
             body = rest;
         }
@@ -59,7 +62,8 @@ impl<'a> Tables<'a> {
                 let factor = factor.iter().fold(0u16, |word, &byte| word << 8 | u16::from(byte));
                 block.0[usize::from(place)] = factor as i16;
             }
-            *self.quantisation.get_mut(usize::from(kind & 15)).ok_or(Fault::BadTable)? = Some(block);
+            *self.quantisation.get_mut(usize::from(kind & 15)).ok_or(Fault::BadTable)? =
+                Some(block);
             body = rest;
         }
         Ok(())
@@ -91,7 +95,12 @@ pub(super) struct Coder {
 impl Coder {
     pub(super) fn all(tables: &Tables<'_>, scan: &ScanHeader) -> Result<Vec<Self>, Fault> {
         let coder = |of: &ScanComponent| {
-            Ok(Self { component: of.component, dc: tables.dc(of)?, ac: tables.ac(of, Class::Ac)?, prediction: 0 })
+            Ok(Self {
+                component: of.component,
+                dc: tables.dc(of)?,
+                ac: tables.ac(of, Class::Ac)?,
+                prediction: 0,
+            })
         };
         scan.components.iter().map(coder).collect()
     }
@@ -133,7 +142,8 @@ pub(super) fn decode_block(
                 let ahead = k + pair.forward();
                 // In this order: if the first one is the last of the block, it is to stay.
                 block.0[usize::from(PLACE[(k + pair.last_place()) & 127] & 63)] = pair.last_value();
-                block.0[usize::from(PLACE[(k + pair.first_place()) & 127] & 63)] = pair.first_value();
+                block.0[usize::from(PLACE[(k + pair.first_place()) & 127] & 63)] =
+                    pair.first_value();
                 if ahead < 64 {
                     bits.consume(pair.length());
                     k = ahead;
@@ -194,7 +204,11 @@ impl Restarts {
 
     /// To be called before a run of `most` units: how many may follow before the next marker; and
     /// true if one stood there and predictions begin anew.
-    pub(super) fn before_run(&mut self, bits: &mut Bits<'_>, most: u32) -> Result<(u32, bool), Fault> {
+    pub(super) fn before_run(
+        &mut self,
+        bits: &mut Bits<'_>,
+        most: u32,
+    ) -> Result<(u32, bool), Fault> {
         if self.interval == 0 {
             return Ok((most, false));
         }

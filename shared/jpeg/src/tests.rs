@@ -64,7 +64,9 @@ struct Entry {
 /// The files that tools/golden_jpeg.py made, with what Pillow makes of them.
 fn goldens() -> Vec<(Entry, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let golden: Golden = serde_json::from_slice(&fs::read(folder.join("pictures.json")).expect("read")).expect("parse");
+    let golden: Golden =
+        serde_json::from_slice(&fs::read(folder.join("pictures.json")).expect("read"))
+            .expect("parse");
     let blob = fs::read(folder.join("pictures.bin")).expect("read");
     let mut at = 0;
     let cut = |entry: Entry| {
@@ -76,7 +78,8 @@ fn goldens() -> Vec<(Entry, Vec<u8>)> {
 }
 
 fn whole(entry: &Entry, file: &[u8]) -> Pixels {
-    let decoded = Jpeg::open(file).and_then(|jpeg| jpeg.decode(Window::whole(jpeg.width(), jpeg.height())));
+    let decoded =
+        Jpeg::open(file).and_then(|jpeg| jpeg.decode(Window::whole(jpeg.width(), jpeg.height())));
     decoded.unwrap_or_else(|what| panic!("{}: {what}", entry.name))
 }
 
@@ -86,9 +89,19 @@ fn stride(picture: &Pixels) -> usize {
 
 fn part(picture: &Pixels, window: Window) -> Pixels {
     let n = picture.channels as usize;
-    let rows = picture.pixels.chunks_exact(stride(picture)).skip(window.top as usize).take(window.height as usize);
-    let columns = |row: &[u8]| row[window.left as usize * n..][..window.width as usize * n].to_vec();
-    Pixels { width: window.width, height: window.height, channels: picture.channels, pixels: rows.flat_map(columns).collect() }
+    let rows = picture
+        .pixels
+        .chunks_exact(stride(picture))
+        .skip(window.top as usize)
+        .take(window.height as usize);
+    let columns =
+        |row: &[u8]| row[window.left as usize * n..][..window.width as usize * n].to_vec();
+    Pixels {
+        width: window.width,
+        height: window.height,
+        channels: picture.channels,
+        pixels: rows.flat_map(columns).collect(),
+    }
 }
 
 #[test]
@@ -101,7 +114,8 @@ fn drawn_pictures_decode_to_the_pixels_of_pillow() {
             "{}",
             entry.name
         );
-        let digest: String = Sha256::digest(&picture.pixels).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String =
+            Sha256::digest(&picture.pixels).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, entry.sha256, "{}", entry.name);
     }
 }
@@ -111,14 +125,23 @@ fn a_machine_without_vectors_gives_the_same_pixels() {
     for (entry, file) in goldens() {
         let jpeg = Jpeg::open(&file).expect("open");
         let plan = Plan::new(&jpeg.header, Window::whole(jpeg.width(), jpeg.height()));
-        assert!(plan.decode(&jpeg.header, Baseline).expect("decode") == whole(&entry, &file), "{}", entry.name);
+        assert!(
+            plan.decode(&jpeg.header, Baseline).expect("decode") == whole(&entry, &file),
+            "{}",
+            entry.name
+        );
     }
 }
 
 /// A window of a picture from four numbers of any size.
 fn window(picture: &Pixels, [left, top, width, height]: [u32; 4]) -> Window {
     let (left, top) = (left % picture.width, top % picture.height);
-    Window { left, top, width: width % (picture.width - left) + 1, height: height % (picture.height - top) + 1 }
+    Window {
+        left,
+        top,
+        width: width % (picture.width - left) + 1,
+        height: height % (picture.height - top) + 1,
+    }
 }
 
 #[test]
@@ -143,7 +166,8 @@ fn a_file_cut_off_anywhere_is_refused() {
     for (entry, file) in goldens.iter().filter(|(entry, _)| entry.width == 17) {
         // Only the end marker may be missing.
         for cut in 0..file.len() - 2 {
-            let decoded = Jpeg::open(&file[..cut]).and_then(|jpeg| jpeg.decode(Window::whole(jpeg.width(), jpeg.height())));
+            let decoded = Jpeg::open(&file[..cut])
+                .and_then(|jpeg| jpeg.decode(Window::whole(jpeg.width(), jpeg.height())));
             assert!(decoded.is_err(), "{} cut at {cut}", entry.name);
         }
     }
@@ -151,20 +175,29 @@ fn a_file_cut_off_anywhere_is_refused() {
 
 #[test]
 fn data_that_end_early_are_an_error_only_where_the_window_needs_them() {
-    let (entry, file) = goldens().into_iter().find(|(e, _)| e.name.starts_with("100x75 4:4:4")).expect("there");
+    let (entry, file) =
+        goldens().into_iter().find(|(e, _)| e.name.starts_with("100x75 4:4:4")).expect("there");
     let picture = whole(&entry, &file);
     let mut cut = file[..file.len() * 3 / 4].to_vec();
     cut.extend([0xff, 0xd9]);
     let jpeg = Jpeg::open(&cut).expect("open");
-    assert_eq!(jpeg.decode(Window::whole(100, 75)).expect_err("decoded").to_string(), "its data end early");
+    assert_eq!(
+        jpeg.decode(Window::whole(100, 75)).expect_err("decoded").to_string(),
+        "its data end early"
+    );
     let top = Window::whole(100, 16);
     assert!(jpeg.decode(top).expect("decode") == part(&picture, top));
 }
 
 #[test]
 fn a_header_that_claims_more_blocks_than_its_bytes_hold_is_refused() {
-    for (entry, mut file) in goldens().into_iter().filter(|(e, _)| e.name.starts_with("16x16") || e.name == "grey progressive") {
-        let frame = (2..file.len()).find(|&at| file[at] == 0xff && matches!(file[at + 1], 0xc0..=0xc2)).expect("frame");
+    for (entry, mut file) in goldens()
+        .into_iter()
+        .filter(|(e, _)| e.name.starts_with("16x16") || e.name == "grey progressive")
+    {
+        let frame = (2..file.len())
+            .find(|&at| file[at] == 0xff && matches!(file[at + 1], 0xc0..=0xc2))
+            .expect("frame");
         file[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
         let error = Jpeg::open(&file).expect_err("opened").to_string();
         assert!(error.contains("cannot hold its"), "{}: {error}", entry.name);
@@ -192,8 +225,14 @@ fn kinds_that_are_not_read_are_named() {
 fn a_window_beyond_the_picture_is_an_error() {
     let (_, file) = goldens().swap_remove(0);
     let jpeg = Jpeg::open(&file).expect("open");
-    for beyond in [Window::whole(2, 1), Window::whole(0, 1), Window { left: u32::MAX, top: 0, width: 2, height: 1 }] {
-        assert!(jpeg.decode(beyond).expect_err("decoded").to_string().contains("does not lie within"));
+    for beyond in [
+        Window::whole(2, 1),
+        Window::whole(0, 1),
+        Window { left: u32::MAX, top: 0, width: 2, height: 1 },
+    ] {
+        assert!(
+            jpeg.decode(beyond).expect_err("decoded").to_string().contains("does not lie within")
+        );
     }
 }
 
@@ -245,7 +284,9 @@ proptest! {
 
 /// A block after an inverse transform, without and with vectors.
 fn transforms(block: &Block, factors: &Block) -> Option<[idct::Samples; 2]> {
-    Avx2::find().map(|avx2| [idct::transform(block, factors, Baseline), idct::transform(block, factors, avx2)])
+    Avx2::find().map(|avx2| {
+        [idct::transform(block, factors, Baseline), idct::transform(block, factors, avx2)]
+    })
 }
 
 proptest! {

@@ -25,7 +25,9 @@ impl Upsampling {
         match (frame.across / component.h, frame.down / component.v) {
             (1, 1) => Self::None,
             (1, 2) => Self::Triangle { across: false, down: true },
-            (2, down @ (1 | 2)) if component.width > 2 => Self::Triangle { across: true, down: down == 2 },
+            (2, down @ (1 | 2)) if component.width > 2 => {
+                Self::Triangle { across: true, down: down == 2 }
+            }
             (across, down) => Self::Repeat { across, down },
         }
     }
@@ -62,7 +64,10 @@ impl Extent {
             (left, right) = (left.saturating_sub(1), (right + 1).min(component.width - 1));
         }
         let rows = [window.top, bottom].map(|y| {
-            let (near, far) = (y / down, if upsampling.is_filtered_down() { neighbour(component, y) } else { y / down });
+            let (near, far) = (
+                y / down,
+                if upsampling.is_filtered_down() { neighbour(component, y) } else { y / down },
+            );
             (near.min(far), near.max(far))
         });
         Self { upsampling, columns: left / 8..=right / 8, rows: rows[0].0 / 8..=rows[1].1 / 8 }
@@ -111,9 +116,13 @@ impl Extent {
     fn line(&self, window: Window) -> (usize, usize) {
         match self.upsampling {
             Upsampling::None => (0, 0),
-            Upsampling::Triangle { across: false, .. } | Upsampling::Repeat { .. } => (window.width as usize, 0),
+            Upsampling::Triangle { across: false, .. } | Upsampling::Repeat { .. } => {
+                (window.width as usize, 0)
+            }
             // A window may begin and end in the middle of a pair.
-            Upsampling::Triangle { across: true, .. } => (window.width as usize + 2, window.width as usize / 2 + 4),
+            Upsampling::Triangle { across: true, .. } => {
+                (window.width as usize + 2, window.width as usize / 2 + 4)
+            }
         }
     }
 
@@ -127,7 +136,11 @@ impl Extent {
 /// The component's other row that row `y` of the picture is mixed from, at half the rows: the one
 /// above for an even `y`, the one below for an odd one, at the edge the row itself.
 fn neighbour(component: &Component, y: u32) -> u32 {
-    if y.is_multiple_of(2) { (y / 2).saturating_sub(1) } else { (y / 2 + 1).min(component.height - 1) }
+    if y.is_multiple_of(2) {
+        (y / 2).saturating_sub(1)
+    } else {
+        (y / 2 + 1).min(component.height - 1)
+    }
 }
 
 /// The samples of a component in one row of units, between the columns that the window needs.
@@ -146,13 +159,22 @@ impl Plane {
     pub(super) fn new(component: &Component, extent: Extent, window: Window) -> Self {
         let (line, sums) = extent.line(window);
         let (samples, stride) = (vec![0; extent.samples(component)], extent.stride());
-        Self { component: *component, extent, window, samples, stride, line: vec![0; line], sums: vec![0; sums] }
+        Self {
+            component: *component,
+            extent,
+            window,
+            samples,
+            stride,
+            line: vec![0; line],
+            sums: vec![0; sums],
+        }
     }
 
     /// Puts a block that [`Extent::wants`] at column `x` of blocks, row `y` within the unit.
     #[inline(always)]
     pub(super) fn put(&mut self, x: u32, y: u32, samples: &Samples) {
-        let at = (8 * y as usize + 1) * self.stride + 8 * (x - self.extent.columns.start()) as usize;
+        let at =
+            (8 * y as usize + 1) * self.stride + 8 * (x - self.extent.columns.start()) as usize;
         let rows = self.samples[at..].chunks_mut(self.stride);
         for (to, from) in rows.zip(samples) {
             to[..8].copy_from_slice(from);
@@ -182,7 +204,8 @@ impl Plane {
             }
             Upsampling::Triangle { across: false, .. } => {
                 let columns = (left - first) as usize..(left - first + width) as usize;
-                let (near, far) = (&row(y / 2)[columns.clone()], &row(neighbour(component, y))[columns]);
+                let (near, far) =
+                    (&row(y / 2)[columns.clone()], &row(neighbour(component, y))[columns]);
                 // The rounding alternates, so that the mean stays.
                 let round = if y.is_multiple_of(2) { 1 } else { 2 };
                 for ((to, &near), &far) in line.iter_mut().zip(near).zip(far) {
@@ -199,7 +222,8 @@ impl Plane {
                 let last = missing + columns.len();
                 let middle = &mut sums[missing..last];
                 if down {
-                    let (near, far) = (&row(y / 2)[columns.clone()], &row(neighbour(component, y))[columns]);
+                    let (near, far) =
+                        (&row(y / 2)[columns.clone()], &row(neighbour(component, y))[columns]);
                     for ((to, &near), &far) in middle.iter_mut().zip(near).zip(far) {
                         *to = 3 * u16::from(near) + u16::from(far);
                     }
@@ -230,9 +254,12 @@ impl Plane {
         match self.extent.upsampling {
             Upsampling::None => {
                 let from = (left - 8 * self.extent.columns.start()) as usize;
-                &row_of(&self.samples, self.stride, &self.component, unit, y)[from..from + width as usize]
+                &row_of(&self.samples, self.stride, &self.component, unit, y)
+                    [from..from + width as usize]
             }
-            Upsampling::Triangle { across: true, .. } => &self.line[left as usize % 2..][..width as usize],
+            Upsampling::Triangle { across: true, .. } => {
+                &self.line[left as usize % 2..][..width as usize]
+            }
             _ => &self.line,
         }
     }
@@ -246,7 +273,13 @@ impl Plane {
 
 /// A row of a component, while row `unit` of units is in `samples`.
 #[inline(always)]
-fn row_of<'a>(samples: &'a [u8], stride: usize, component: &Component, unit: u32, row: u32) -> &'a [u8] {
+fn row_of<'a>(
+    samples: &'a [u8],
+    stride: usize,
+    component: &Component,
+    unit: u32,
+    row: u32,
+) -> &'a [u8] {
     &samples[(row + 1 - unit * 8 * component.v) as usize * stride..][..stride]
 }
 
@@ -256,6 +289,9 @@ fn widen<const SHIFT: u32, const LEFT: u16, const RIGHT: u16>(sums: &[u16], line
     let pairs = line.as_chunks_mut::<2>().0;
     let inputs = sums.iter().zip(&sums[1..]).zip(&sums[2..]);
     for (pair, ((&before, &here), &after)) in pairs.iter_mut().zip(inputs) {
-        *pair = [((3 * here + before + LEFT) >> SHIFT) as u8, ((3 * here + after + RIGHT) >> SHIFT) as u8];
+        *pair = [
+            ((3 * here + before + LEFT) >> SHIFT) as u8,
+            ((3 * here + after + RIGHT) >> SHIFT) as u8,
+        ];
     }
 }

@@ -29,7 +29,8 @@ impl<B: Operations> Backward<B, 2> for ConvBackward {
         let g = grads.consume::<B>(&ops.node);
         let (x, weight, stride, padding, precision) = ops.state;
         let [x_node, weight_node] = ops.parents;
-        let (kernel, extent) = ([weight.shape()[2], weight.shape()[3]], [x.shape()[2], x.shape()[3]]);
+        let (kernel, extent) =
+            ([weight.shape()[2], weight.shape()[3]], [x.shape()[2], x.shape()[3]]);
         if let Some(node) = x_node {
             let dx = if self.transposed {
                 B::convolve(g.clone(), weight, stride, padding, precision)
@@ -42,7 +43,10 @@ impl<B: Operations> Backward<B, 2> for ConvBackward {
             // A transposed convolution's large tensor, its output, is the input of the convolution
             // it is the transpose of.
             let (input, output) = if self.transposed { (g, x) } else { (x, g) };
-            grads.register::<B>(node.id, B::weight_gradient(input, output, kernel, stride, padding, precision));
+            grads.register::<B>(
+                node.id,
+                B::weight_gradient(input, output, kernel, stride, padding, precision),
+            );
         }
     }
 }
@@ -202,7 +206,13 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         let nodes = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let y = B::convolve(x.clone(), weight.clone(), stride, padding, precision);
-        record!(C, ConvBackward { transposed: false }, nodes, (x, weight, stride, padding, precision), y)
+        record!(
+            C,
+            ConvBackward { transposed: false },
+            nodes,
+            (x, weight, stride, padding, precision),
+            y
+        )
     }
 
     fn convolve_transposed(
@@ -215,8 +225,15 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::convolve_transposed(x.clone(), weight.clone(), stride, padding, output, precision);
-        record!(C, ConvBackward { transposed: true }, nodes, (x, weight, stride, padding, precision), y)
+        let y =
+            B::convolve_transposed(x.clone(), weight.clone(), stride, padding, output, precision);
+        record!(
+            C,
+            ConvBackward { transposed: true },
+            nodes,
+            (x, weight, stride, padding, precision),
+            y
+        )
     }
 
     fn weight_gradient(
@@ -227,10 +244,21 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         padding: Padding,
         precision: Precision,
     ) -> FloatTensor<Self> {
-        constant::<B, C>(B::weight_gradient(x.into_primitive(), g.into_primitive(), kernel, stride, padding, precision))
+        constant::<B, C>(B::weight_gradient(
+            x.into_primitive(),
+            g.into_primitive(),
+            kernel,
+            stride,
+            padding,
+            precision,
+        ))
     }
 
-    fn multiply(a: FloatTensor<Self>, b: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self> {
+    fn multiply(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        precision: Precision,
+    ) -> FloatTensor<Self> {
         let nodes = [a.node(), b.node()];
         let (a, b) = (a.into_primitive(), b.into_primitive());
         let y = B::multiply(a.clone(), b.clone(), precision);
@@ -277,8 +305,10 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         epsilon: f32,
         slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [x, gamma, beta, moments, grad] = [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
-        let (dx, d_gamma, d_beta) = B::norm_act_backward(x, gamma, beta, moments, grad, epsilon, slope);
+        let [x, gamma, beta, moments, grad] =
+            [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
+        let (dx, d_gamma, d_beta) =
+            B::norm_act_backward(x, gamma, beta, moments, grad, epsilon, slope);
         (constant::<B, C>(dx), constant::<B, C>(d_gamma), constant::<B, C>(d_beta))
     }
 
@@ -291,7 +321,8 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         epsilon: f32,
         slope: f32,
     ) -> FloatTensor<Self> {
-        let [x, gamma, beta, moments, grad] = [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
+        let [x, gamma, beta, moments, grad] =
+            [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
         constant::<B, C>(B::norm_act_sums(x, gamma, beta, moments, grad, epsilon, slope))
     }
 
@@ -304,12 +335,18 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         sums: FloatTensor<Self>,
         numbers: [f32; 3],
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        let [x, gamma, beta, moments, grad, sums] = [x, gamma, beta, moments, grad, sums].map(|t| t.into_primitive());
-        let (dx, d_gamma, d_beta) = B::norm_act_backward_of_all(x, gamma, beta, moments, grad, sums, numbers);
+        let [x, gamma, beta, moments, grad, sums] =
+            [x, gamma, beta, moments, grad, sums].map(|t| t.into_primitive());
+        let (dx, d_gamma, d_beta) =
+            B::norm_act_backward_of_all(x, gamma, beta, moments, grad, sums, numbers);
         (constant::<B, C>(dx), constant::<B, C>(d_gamma), constant::<B, C>(d_beta))
     }
 
-    fn add_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self> {
+    fn add_bias_act(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
         let nodes = [x.node(), bias.node()];
         let y = B::add_bias_act(x.into_primitive(), bias.into_primitive(), activation);
         record!(C, ActBackward, nodes, (y.clone(), activation), y)
@@ -320,7 +357,8 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         grad: FloatTensor<Self>,
         activation: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let (dx, d_bias) = B::bias_act_backward(y.into_primitive(), grad.into_primitive(), activation);
+        let (dx, d_bias) =
+            B::bias_act_backward(y.into_primitive(), grad.into_primitive(), activation);
         (constant::<B, C>(dx), constant::<B, C>(d_bias))
     }
 
@@ -344,7 +382,11 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         record!(C, WarpBackward, [node], (lookups, extent), y)
     }
 
-    fn warp_backward(grad: FloatTensor<Self>, lookups: Arc<Lookups>, extent: [usize; 2]) -> FloatTensor<Self> {
+    fn warp_backward(
+        grad: FloatTensor<Self>,
+        lookups: Arc<Lookups>,
+        extent: [usize; 2],
+    ) -> FloatTensor<Self> {
         constant::<B, C>(B::warp_backward(grad.into_primitive(), lookups, extent))
     }
 
@@ -354,7 +396,10 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         record!(C, ResampleBackward, [node], resampling, y)
     }
 
-    fn filter_and_warp_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self> {
+    fn filter_and_warp_backward(
+        grad: FloatTensor<Self>,
+        resampling: Arc<Resampling>,
+    ) -> FloatTensor<Self> {
         constant::<B, C>(B::filter_and_warp_backward(grad.into_primitive(), resampling))
     }
 }
@@ -368,6 +413,8 @@ fn like<B: Backend>(gradient: FloatTensor<B>, x: &FloatTensor<B>) -> FloatTensor
 }
 
 /// A tensor that no gradient flows into.
-fn constant<B: Backend, C: CheckpointStrategy>(primitive: FloatTensor<B>) -> FloatTensor<Autodiff<B, C>> {
+fn constant<B: Backend, C: CheckpointStrategy>(
+    primitive: FloatTensor<B>,
+) -> FloatTensor<Autodiff<B, C>> {
     <Autodiff<B, C> as AutodiffBackend>::from_inner(primitive)
 }

@@ -50,7 +50,9 @@ impl Member {
     #[must_use]
     pub fn of(devices: &[Device]) -> Vec<Self> {
         let way = way(devices);
-        (0..devices.len()).map(|index| Self { index, count: devices.len(), way: way.clone() }).collect()
+        (0..devices.len())
+            .map(|index| Self { index, count: devices.len(), way: way.clone() })
+            .collect()
     }
 
     /// The index of this device, from 0.
@@ -98,7 +100,8 @@ impl Member {
         let (length, device) = (tensor.dims()[0], tensor.device());
         // A sum to which each adds zeros where the others' numbers are: exact.
         let places = Tensor::<2>::zeros([self.count, length], &device);
-        let own = places.slice_assign([self.index..self.index + 1, 0..length], tensor.reshape([1, length]));
+        let own = places
+            .slice_assign([self.index..self.index + 1, 0..length], tensor.reshape([1, length]));
         Tensor::from_dispatch(self.total::<Dispatch>(own.into_dispatch()))
     }
 
@@ -108,7 +111,9 @@ impl Member {
             Way::Host(meeting) => {
                 let (device, shape) = (tensor.device(), tensor.shape());
                 let data = try_read_sync(B::float_into_data(tensor));
-                let Some(Ok(data)) = data else { panic!("device {} of {}: cannot be read: {data:?}", self.index, self.count) };
+                let Some(Ok(data)) = data else {
+                    panic!("device {} of {}: cannot be read: {data:?}", self.index, self.count)
+                };
                 let sum = meeting.sum(self.index, data.iter::<f32>().collect());
                 B::float_from_data(TensorData::new(sum.to_vec(), shape), &device)
             }
@@ -188,7 +193,11 @@ impl Meeting {
         self.round.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, mut round: MutexGuard<'a, Round>, until: impl Fn(&Round) -> bool) -> MutexGuard<'a, Round> {
+    fn wait<'a>(
+        &self,
+        mut round: MutexGuard<'a, Round>,
+        until: impl Fn(&Round) -> bool,
+    ) -> MutexGuard<'a, Round> {
         while !until(&round) {
             if round.left {
                 drop(round);
@@ -208,7 +217,11 @@ impl Meeting {
             let mut all = round.brought.iter_mut().filter_map(Option::take);
             let mut sum = all.next().unwrap_or_default();
             for values in all {
-                assert_eq!(values.len(), sum.len(), "the members of a sum have come to different places");
+                assert_eq!(
+                    values.len(),
+                    sum.len(),
+                    "the members of a sum have come to different places"
+                );
                 sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
             }
             (round.sum, round.number, round.to_take) = (Arc::new(sum), number + 1, self.members);
@@ -246,7 +259,13 @@ mod tests {
             .map(|member| {
                 thread::spawn(move || {
                     let round = |r: usize| {
-                        let tensor = |n: usize| Tensor::<1>::full([n], (member.index() + 10 * r) as f32, &Device::flex());
+                        let tensor = |n: usize| {
+                            Tensor::<1>::full(
+                                [n],
+                                (member.index() + 10 * r) as f32,
+                                &Device::flex(),
+                            )
+                        };
                         member.sum(vec![tensor(2), tensor(3)])
                     };
                     (0..200)
@@ -270,7 +289,8 @@ mod tests {
             .into_iter()
             .map(|member| {
                 thread::spawn(move || {
-                    let own = Tensor::from_floats([member.index() as f32 - 0.1, 1e30], &Device::flex());
+                    let own =
+                        Tensor::from_floats([member.index() as f32 - 0.1, 1e30], &Device::flex());
                     member.gather(own).into_data().iter::<f32>().collect::<Vec<_>>()
                 })
             })

@@ -44,7 +44,13 @@ pub fn remember() -> impl Drop {
 /// padding − kw)/s + 1].
 #[must_use]
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::convolve(x.into_dispatch(), weight.into_dispatch(), stride, padding, Precision::current()))
+    Tensor::from_dispatch(Dispatch::convolve(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        stride,
+        padding,
+        Precision::current(),
+    ))
 }
 
 /// [`conv2d`], then [`bias_act`]; both at once where no gradient is asked for.
@@ -58,7 +64,8 @@ pub fn conv2d_act(
     padding: Padding,
 ) -> Tensor<4> {
     if let Activation::LeakyRelu(slope) = activation
-        && let (Some(x), Some(weight), Some(bias)) = (flex(x.clone()), flex(weight.clone()), flex(bias.clone()))
+        && let (Some(x), Some(weight), Some(bias)) =
+            (flex(x.clone()), flex(weight.clone()), flex(bias.clone()))
     {
         return lift(cpu::convolve_act(x, weight, bias, slope, stride, padding));
     }
@@ -71,12 +78,24 @@ pub fn conv2d_act(
 /// `x` [B, Cin, H, W], `weight` [Cin, Cout, kh, kw]. Gives [B, Cout, (H − 1)·s + kh − padding, (W −
 /// 1)·s + kw − padding].
 #[must_use]
-pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) -> Tensor<4> {
+pub fn conv_transpose2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    stride: usize,
+    padding: Padding,
+) -> Tensor<4> {
     let ([_, _, h, w], [_, _, kh, kw]) = (x.dims(), weight.dims());
     let ([top, left], [bottom, right]) = (padding.before, padding.after);
     let output = [(h - 1) * stride + kh - top - bottom, (w - 1) * stride + kw - left - right];
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
-    Tensor::from_dispatch(Dispatch::convolve_transposed(x, weight, stride, padding, output, Precision::current()))
+    Tensor::from_dispatch(Dispatch::convolve_transposed(
+        x,
+        weight,
+        stride,
+        padding,
+        output,
+        Precision::current(),
+    ))
 }
 
 /// The matrix product of the last two axes: in f32, as PyTorch does it unless told otherwise; in
@@ -88,7 +107,8 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding:
 #[must_use]
 pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     let [a, b] = [a, b].map(|x| full(x).into_dispatch());
-    let precision = if Precision::current() == Precision::Bf16 { Precision::Tf32 } else { Precision::F32 };
+    let precision =
+        if Precision::current() == Precision::Bf16 { Precision::Tf32 } else { Precision::F32 };
     Tensor::from_dispatch(Dispatch::multiply(a, b, precision))
 }
 
@@ -110,7 +130,11 @@ pub fn full<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 /// `x` [B, C, H, W], `bias` `[C]`; gives [B, C, H, W].
 #[must_use]
 pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::add_bias_act(x.into_dispatch(), bias.into_dispatch(), activation))
+    Tensor::from_dispatch(Dispatch::add_bias_act(
+        x.into_dispatch(),
+        bias.into_dispatch(),
+        activation,
+    ))
 }
 
 /// `t` times the derivative of the activation that gave `y`: how a direction passes it. The
@@ -135,7 +159,12 @@ pub fn channel_moments(x: &Tensor<4>) -> Tensor<2> {
 /// The running mean and variance, each `[C]`, after a batch with these moments [2, C]: (1 −
 /// new)·running + new·batch's, the variance's times `correction`. No gradient.
 #[must_use]
-pub fn follow_moments(moments: Tensor<2>, [mean, variance]: [Tensor<1>; 2], new: f64, correction: f64) -> [Tensor<1>; 2] {
+pub fn follow_moments(
+    moments: Tensor<2>,
+    [mean, variance]: [Tensor<1>; 2],
+    new: f64,
+    correction: f64,
+) -> [Tensor<1>; 2] {
     let plain = |x: Tensor<1>| if x.is_autodiff() { x.inner() } else { x };
     let [mean, variance] = [mean, variance].map(|x| plain(x).into_dispatch());
     let parts = [1.0 - new as f32, new as f32, (new * correction) as f32];
@@ -170,8 +199,17 @@ pub(crate) fn norm_act(
     slope: f32,
     member: Option<Member>,
 ) -> Tensor<4> {
-    let (gamma, beta, moments) = (gamma.into_dispatch(), beta.into_dispatch(), moments.into_dispatch());
-    Tensor::from_dispatch(Dispatch::norm_act(x.into_dispatch(), gamma, beta, moments, epsilon, slope, member))
+    let (gamma, beta, moments) =
+        (gamma.into_dispatch(), beta.into_dispatch(), moments.into_dispatch());
+    Tensor::from_dispatch(Dispatch::norm_act(
+        x.into_dispatch(),
+        gamma,
+        beta,
+        moments,
+        epsilon,
+        slope,
+        member,
+    ))
 }
 
 /// Normalisation by given moments (the running statistics), then leaky ReLU; for inference.
@@ -193,7 +231,8 @@ pub fn normalize_with(
     // The moments are constants here, so that x gets no gradient through them: an affine map and
     // the slope.
     let channels = gamma.dims()[0];
-    let [mean, variance]: [Tensor<2>; 2] = [moments.clone().narrow(0, 0, 1), moments.narrow(0, 1, 1)];
+    let [mean, variance]: [Tensor<2>; 2] =
+        [moments.clone().narrow(0, 0, 1), moments.narrow(0, 1, 1)];
     let scale = gamma / (variance.reshape([channels]) + epsilon).sqrt();
     let shift = beta - mean.reshape([channels]) * scale.clone();
     let pre = full(x) * scale.reshape([1, channels, 1, 1]) + shift.reshape([1, channels, 1, 1]);
@@ -208,7 +247,10 @@ pub fn normalize_with(
 pub fn max_pool3(x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     match flex(x.clone()) {
         Some(x) => lift(cpu::pool::pool(x, Pool::Max, stride, padding)),
-        None => module::max_pool2d(x, MaxPoolOptions::new([3, 3]).with_stride([stride; 2]).with_padding([padding; 2])),
+        None => module::max_pool2d(
+            x,
+            MaxPoolOptions::new([3, 3]).with_stride([stride; 2]).with_padding([padding; 2]),
+        ),
     }
 }
 
@@ -218,7 +260,12 @@ pub fn max_pool3(x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
 /// `x` [B, C, H, W] gives the same.
 #[must_use]
 pub fn average_pool3(x: Tensor<4>) -> Tensor<4> {
-    let options = || AvgPoolOptions::new([3, 3]).with_stride([1, 1]).with_padding([1, 1]).with_count_include_pad(false);
+    let options = || {
+        AvgPoolOptions::new([3, 3])
+            .with_stride([1, 1])
+            .with_padding([1, 1])
+            .with_count_include_pad(false)
+    };
     match flex(x.clone()) {
         Some(x) => lift(cpu::pool::pool(x, Pool::Average, 1, 1)),
         None => module::avg_pool2d(x, options()),

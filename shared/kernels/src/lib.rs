@@ -38,9 +38,9 @@ mod warp;
 
 pub use self::activation::Activation;
 pub use self::functions::{
-    average_pool3, bias_act, channel_moments, conv_transpose2d, conv2d, conv2d_act, follow_moments, full, instructions, join,
-    leaky_relu_tangent, look_up, matmul, max_pool3, normalize_train, normalize_with, on_workers, release_memory, remember,
-    resample, sum, warp,
+    average_pool3, bias_act, channel_moments, conv_transpose2d, conv2d, conv2d_act, follow_moments,
+    full, instructions, join, leaky_relu_tangent, look_up, matmul, max_pool3, normalize_train,
+    normalize_with, on_workers, release_memory, remember, resample, sum, warp,
 };
 pub use self::padding::Padding;
 pub use self::precision::Precision;

@@ -51,7 +51,11 @@ pub(crate) trait Operations: Backend {
 
     /// [`super::matmul`].
     #[fusion(meta = spec::multiply)]
-    fn multiply(a: FloatTensor<Self>, b: FloatTensor<Self>, precision: Precision) -> FloatTensor<Self>;
+    fn multiply(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        precision: Precision,
+    ) -> FloatTensor<Self>;
 
     /// Mean and biased variance of every channel, [2, C], f32. Not differentiable:
     /// [`Operations::norm_act`] accounts for it.
@@ -123,7 +127,11 @@ pub(crate) trait Operations: Backend {
 
     /// [`super::bias_act`].
     #[fusion(meta = |x, _, _| x.clone())]
-    fn add_bias_act(x: FloatTensor<Self>, bias: FloatTensor<Self>, activation: Activation) -> FloatTensor<Self>;
+    fn add_bias_act(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self>;
 
     /// Gradients of x and, f32, of the bias of [`Operations::add_bias_act`] from its result `y`.
     /// Not differentiable.
@@ -148,7 +156,11 @@ pub(crate) trait Operations: Backend {
 
     /// Gradient of x, of `extent` (height, width), of [`Operations::warp`]. Not differentiable.
     #[fusion(meta = spec::warp_backward)]
-    fn warp_backward(grad: FloatTensor<Self>, lookups: Arc<Lookups>, extent: [usize; 2]) -> FloatTensor<Self>;
+    fn warp_backward(
+        grad: FloatTensor<Self>,
+        lookups: Arc<Lookups>,
+        extent: [usize; 2],
+    ) -> FloatTensor<Self>;
 
     /// [`super::resample`].
     #[fusion(meta = |x, _| x.clone())]
@@ -156,5 +168,8 @@ pub(crate) trait Operations: Backend {
 
     /// Gradient of x of [`Operations::filter_and_warp`]. Not differentiable.
     #[fusion(meta = |x, _| x.clone())]
-    fn filter_and_warp_backward(grad: FloatTensor<Self>, resampling: Arc<Resampling>) -> FloatTensor<Self>;
+    fn filter_and_warp_backward(
+        grad: FloatTensor<Self>,
+        resampling: Arc<Resampling>,
+    ) -> FloatTensor<Self>;
 }

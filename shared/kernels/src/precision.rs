@@ -33,7 +33,8 @@ thread_local! {
 
 impl Precision {
     /// Every precision with its name.
-    pub const ALL: [(Self, &'static str); 3] = [(Self::F32, "f32"), (Self::Tf32, "tf32"), (Self::Bf16, "bf16")];
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::F32, "f32"), (Self::Tf32, "tf32"), (Self::Bf16, "bf16")];
 
     /// Sets the precision of all operations of this process.
     pub fn set(self) {
@@ -55,7 +56,11 @@ impl Precision {
             return here;
         }
         let now = PRECISION.load(Ordering::Relaxed);
-        Self::ALL.into_iter().map(|(precision, _)| precision).find(|p| *p as u8 == now).unwrap_or_default()
+        Self::ALL
+            .into_iter()
+            .map(|(precision, _)| precision)
+            .find(|p| *p as u8 == now)
+            .unwrap_or_default()
     }
 }
 

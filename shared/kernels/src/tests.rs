@@ -45,7 +45,10 @@ fn difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f64 {
 }
 
 /// Result and gradients of a sum weighted so that every output has its own upstream gradient.
-fn gradients<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn([Tensor<4>; N]) -> Tensor<4>) -> (Tensor<4>, [Tensor<4>; N]) {
+fn gradients<const N: usize>(
+    inputs: [Tensor<4>; N],
+    f: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+) -> (Tensor<4>, [Tensor<4>; N]) {
     let inputs = inputs.map(|t| t.autodiff().require_grad());
     let y = f(inputs.clone());
     let upstream = drawn(y.dims(), 99).to_device(&y.device().inner());
@@ -108,14 +111,25 @@ impl Case {
     fn transposed_equals_burns(self) {
         let Self { stride: s, padding, .. } = self;
         let options = ConvTransposeOptions::new([s, s], padding, [0, 0], [1, 1], 1);
-        same(self.inputs(true), |i| transpose(self, i), |[x, w]| module::conv_transpose2d(x, w, None, options.clone()));
+        same(
+            self.inputs(true),
+            |i| transpose(self, i),
+            |[x, w]| module::conv_transpose2d(x, w, None, options.clone()),
+        );
     }
 }
 
 fn cases() -> impl Strategy<Value = Case> {
     // Fewer and more channels than a vector has lanes, and whole numbers of vectors.
     let channels = || prop::sample::select(vec![1usize, 3, 4, 7, 16, 17, 20, 32, 48]);
-    (1usize..5, [channels(), channels()], [1usize..8, 1usize..8], 1usize..4, [0usize..4, 0usize..4], [0usize..9, 0usize..9])
+    (
+        1usize..5,
+        [channels(), channels()],
+        [1usize..8, 1usize..8],
+        1usize..4,
+        [0usize..4, 0usize..4],
+        [0usize..9, 0usize..9],
+    )
         .prop_map(|(batch, channels, kernel, stride, padding, more)| {
             let padding = [0, 1].map(|i| padding[i].min(kernel[i] - 1));
             // As small as the kernel allows, and odd sizes.
@@ -126,13 +140,17 @@ fn cases() -> impl Strategy<Value = Case> {
 
 /// Zeros around a picture that are not the same on all sides: TensorFlow's `same`, or any.
 fn paddings() -> impl Strategy<Value = (usize, usize, Padding)> {
-    let any =
-        (1usize..6, 1usize..4, [0usize..3, 0usize..3], [0usize..3, 0usize..3]).prop_map(|(kernel, stride, before, after)| {
+    let any = (1usize..6, 1usize..4, [0usize..3, 0usize..3], [0usize..3, 0usize..3]).prop_map(
+        |(kernel, stride, before, after)| {
             let below = |zeros: [usize; 2]| zeros.map(|n| n.min(kernel - 1));
             (kernel, stride, Padding { before: below(before), after: below(after) })
-        });
+        },
+    );
     let same = prop::sample::select(vec![(5usize, 2usize), (4, 1), (4, 2), (5, 1), (7, 2)]);
-    prop_oneof![any, same.prop_map(|(kernel, stride)| (kernel, stride, Padding::same(kernel, stride)))]
+    prop_oneof![
+        any,
+        same.prop_map(|(kernel, stride)| (kernel, stride, Padding::same(kernel, stride)))
+    ]
 }
 
 /// Zeros joined to `x` on each side.
@@ -152,14 +170,16 @@ fn with_zeros(x: Tensor<4>, padding: Padding) -> Tensor<4> {
 /// The 4×4 kernels with stride 2 that go another way where channels come in vectors.
 fn halvings() -> impl Strategy<Value = Case> {
     let channels = || prop::sample::select(vec![3usize, 16, 32, 40, 48, 64]);
-    (1usize..6, [channels(), channels()], [1usize..6, 1usize..6]).prop_map(|(batch, channels, half)| Case {
-        batch,
-        channels,
-        kernel: [4, 4],
-        stride: 2,
-        padding: [1, 1],
-        extent: half.map(|n| 2 * n),
-    })
+    (1usize..6, [channels(), channels()], [1usize..6, 1usize..6]).prop_map(
+        |(batch, channels, half)| Case {
+            batch,
+            channels,
+            kernel: [4, 4],
+            stride: 2,
+            padding: [1, 1],
+            extent: half.map(|n| 2 * n),
+        },
+    )
 }
 
 proptest! {
@@ -335,7 +355,8 @@ proptest! {
 #[test]
 fn doubled_pixels_stand_where_keras_and_pytorch_put_them() {
     let x = Tensor::<4>::from_floats([[[[0.0, 4.0, 16.0]]]], &device());
-    let row = |mode| upsample2(x.clone(), mode).into_data().iter::<f32>().take(6).collect::<Vec<_>>();
+    let row =
+        |mode| upsample2(x.clone(), mode).into_data().iter::<f32>().take(6).collect::<Vec<_>>();
     assert_eq!(row(Upsample::Nearest), [0.0, 0.0, 4.0, 4.0, 16.0, 16.0]);
     assert_eq!(row(Upsample::Bilinear), [0.0, 1.0, 3.0, 7.0, 13.0, 16.0]);
 }
@@ -346,7 +367,15 @@ fn inference_by_the_batch_moments_equals_training() {
     let moments = channel_moments(&x);
     let (gamma, beta) = (drawn([20], 1), drawn([20], 2));
     let a = normalize_train(x.clone(), gamma.clone(), beta.clone(), moments.clone(), 1e-3, 0.2);
-    let b = normalize_with(x.autodiff(), gamma.autodiff(), beta.autodiff(), moments.autodiff(), 1e-3, 0.2).inner();
+    let b = normalize_with(
+        x.autodiff(),
+        gamma.autodiff(),
+        beta.autodiff(),
+        moments.autodiff(),
+        1e-3,
+        0.2,
+    )
+    .inner();
     assert!(difference(a, b) < 1e-6);
 }
 
@@ -362,7 +391,8 @@ fn one_update_of_adam_and_of_the_average_equal_the_formulas() {
     let adam = Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
     let adam = Update { rule: adam, scale: 1.0, pull: 0.0, kept: 1.0 };
     // The weight is held here as well, so that a change in place would show.
-    let mut item = update(adam, vec![vec![w.clone(), m.clone(), v.clone()]], vec![g.clone()]).remove(0);
+    let mut item =
+        update(adam, vec![vec![w.clone(), m.clone(), v.clone()]], vec![g.clone()]).remove(0);
     let [w2, m2, v2]: [Tensor<1>; 3] = std::array::from_fn(|_| item.remove(0));
     let m3 = m.clone() * 0.5 + g.clone() * 0.5;
     let v3 = v * 0.999 + g.square() * 0.001;
@@ -381,7 +411,14 @@ fn a_second_pass_over_the_same_numbers_finds_the_first_ones_results() {
     let pass = |x: Tensor<4>| {
         let y = conv2d(x, w.clone(), 2, Padding::both([1, 1]));
         let moments = channel_moments(&y);
-        normalize_train(y, Tensor::ones([16], &Device::flex()), Tensor::zeros([16], &Device::flex()), moments, 1e-3, 0.2)
+        normalize_train(
+            y,
+            Tensor::ones([16], &Device::flex()),
+            Tensor::zeros([16], &Device::flex()),
+            moments,
+            1e-3,
+            0.2,
+        )
     };
     let at = |y: &Tensor<4>| flex(y.clone()).map(|y| y.bytes().as_ptr()).expect("on the CPU");
     let y = |x: &Tensor<4>| conv2d(x.clone(), w.clone(), 2, Padding::both([1, 1]));

@@ -9,13 +9,21 @@ use crate::rule::Update;
 /// that the rule names them; all are changed in place where nobody else holds them. `gradients` are
 /// one an item.
 #[must_use]
-pub fn update(update: Update, items: Vec<Vec<Tensor<1>>>, gradients: Vec<Tensor<1>>) -> Vec<Vec<Tensor<1>>> {
+pub fn update(
+    update: Update,
+    items: Vec<Vec<Tensor<1>>>,
+    gradients: Vec<Tensor<1>>,
+) -> Vec<Vec<Tensor<1>>> {
     debug_assert_eq!(items.len(), gradients.len());
     debug_assert!(items.iter().all(|item| item.len() == 1 + update.rule.kept()), "{update:?}");
     if items.iter().flatten().all(on_cpu) {
-        let items = items.into_iter().map(|item| item.into_iter().map(cpu::own_flex).collect()).collect();
+        let items =
+            items.into_iter().map(|item| item.into_iter().map(cpu::own_flex).collect()).collect();
         let gradients = gradients.into_iter().map(cpu::own_flex).collect();
-        return cpu::update::update(update, items, gradients).into_iter().map(|i| i.into_iter().map(lift).collect()).collect();
+        return cpu::update::update(update, items, gradients)
+            .into_iter()
+            .map(|i| i.into_iter().map(lift).collect())
+            .collect();
     }
     #[cfg(feature = "cubecl")]
     return crate::cube::update::update(update, items, gradients);
@@ -36,10 +44,15 @@ pub fn norm(tensors: &[Tensor<1>]) -> f64 {
 /// average ← decay·average + (1 − decay)·current for many flat tensors, in place where nobody else
 /// holds them.
 #[must_use]
-pub fn moving_average(averages: Vec<Tensor<1>>, current: Vec<Tensor<1>>, decay: f64) -> Vec<Tensor<1>> {
+pub fn moving_average(
+    averages: Vec<Tensor<1>>,
+    current: Vec<Tensor<1>>,
+    decay: f64,
+) -> Vec<Tensor<1>> {
     debug_assert_eq!(averages.len(), current.len());
     if averages.iter().all(on_cpu) {
-        let [averages, current] = [averages, current].map(|list| list.into_iter().map(cpu::own_flex).collect());
+        let [averages, current] =
+            [averages, current].map(|list| list.into_iter().map(cpu::own_flex).collect());
         return cpu::update::average(averages, current, decay).into_iter().map(lift).collect();
     }
     #[cfg(feature = "cubecl")]

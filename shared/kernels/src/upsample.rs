@@ -30,7 +30,9 @@ impl Upsample {
         match self {
             Self::Nearest => [(a, 1.0), (b, 1.0), (a, 0.0), (b, 0.0)],
             // At the border the repeated pixel is this one again.
-            Self::Bilinear => [(a.saturating_sub(1), 0.25), (a, 0.75), (b, 0.75), ((b + 1).min(2 * n - 1), 0.25)],
+            Self::Bilinear => {
+                [(a.saturating_sub(1), 0.25), (a, 0.75), (b, 0.75), ((b + 1).min(2 * n - 1), 0.25)]
+            }
         }
     }
 }

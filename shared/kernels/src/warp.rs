@@ -27,7 +27,13 @@ impl Affine {
 
     /// The four pixels of an input of `extent` (height, width) that an output pixel shows, with
     /// their weights.
-    pub(super) fn taps(&self, x: usize, y: usize, [height, width]: [usize; 2], border: Border) -> [(usize, f32); 4] {
+    pub(super) fn taps(
+        &self,
+        x: usize,
+        y: usize,
+        [height, width]: [usize; 2],
+        border: Border,
+    ) -> [(usize, f32); 4] {
         let [sx, sy] = self.at(x as f64, y as f64);
         let (x0, y0) = (sx.floor(), sy.floor());
         let (fx, fy) = (sx - x0, sy - y0);
@@ -37,7 +43,12 @@ impl Affine {
             (Some(y), Some(x)) => (y * width + x, weight as f32),
             _ => (0, 0.0),
         };
-        [tap(y0, x0, (1.0 - fy) * (1.0 - fx)), tap(y0, x1, (1.0 - fy) * fx), tap(y1, x0, fy * (1.0 - fx)), tap(y1, x1, fy * fx)]
+        [
+            tap(y0, x0, (1.0 - fy) * (1.0 - fx)),
+            tap(y0, x1, (1.0 - fy) * fx),
+            tap(y1, x0, fy * (1.0 - fx)),
+            tap(y1, x1, fy * fx),
+        ]
     }
 }
 

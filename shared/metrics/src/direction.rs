@@ -11,12 +11,15 @@ pub enum Better {
     NearZero,
 }
 
-/// Of the metric of this name, as a line of `metrics.jsonl` has it: `recall`, or `is_random-features` with what is behind `_`
-/// left out. What is not known is taken for a distance.
+/// Of the metric of this name, as a line of `metrics.jsonl` has it: `recall`, or
+/// `is_random-features` with what is behind `_` left out. What is not known is taken for a
+/// distance.
 #[must_use]
 pub fn better(metric: &str) -> Better {
     match metric.split('_').next().unwrap_or(metric) {
-        "is" | "precision" | "recall" | "f-score" | "density" | "coverage" | "authpct" => Better::Higher,
+        "is" | "precision" | "recall" | "f-score" | "density" | "coverage" | "authpct" => {
+            Better::Higher
+        }
         "ct" => Better::NearZero,
         _ => Better::Lower,
     }
@@ -50,7 +53,15 @@ mod tests {
 
     #[test]
     fn every_metric_has_its_direction_whatever_is_behind_its_name() {
-        for metric in ["is", "precision_vgg16", "recall", "f-score", "density", "coverage", "authpct_random-features"] {
+        for metric in [
+            "is",
+            "precision_vgg16",
+            "recall",
+            "f-score",
+            "density",
+            "coverage",
+            "authpct_random-features",
+        ] {
             assert_eq!(better(metric), Better::Higher, "{metric}");
         }
         for metric in ["kid", "kid_random-features", "fid", "fid-inf", "mind", "ppl_squeezenet"] {
@@ -61,7 +72,14 @@ mod tests {
 
     #[test]
     fn the_best_is_the_least_bad() {
-        let best = |better: Better| [-3.0, 0.5, 2.0].into_iter().min_by(|a, b| better.badness(*a).total_cmp(&better.badness(*b)));
-        assert_eq!([Better::Lower, Better::Higher, Better::NearZero].map(best), [Some(-3.0), Some(2.0), Some(0.5)]);
+        let best = |better: Better| {
+            [-3.0, 0.5, 2.0]
+                .into_iter()
+                .min_by(|a, b| better.badness(*a).total_cmp(&better.badness(*b)))
+        };
+        assert_eq!(
+            [Better::Lower, Better::Higher, Better::NearZero].map(best),
+            [Some(-3.0), Some(2.0), Some(0.5)]
+        );
     }
 }

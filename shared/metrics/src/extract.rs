@@ -1,4 +1,5 @@
-//! Pictures → features. One thread reads, decodes and resizes the next batch while the network computes this one.
+//! Pictures → features. One thread reads, decodes and resizes the next batch while the network
+//! computes this one.
 
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -11,11 +12,12 @@ use super::source::{PictureSource, SourceError};
 use fledge_base::log::{self, Progress};
 use fledge_base::threads;
 
-/// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the widest activations near 100
-/// MB.
+/// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the
+/// widest activations near 100 MB.
 pub const DEFAULT_BATCH: usize = 16;
 
-/// Batches that wait for the network, so that a few pictures that take long to decode do not stop it.
+/// Batches that wait for the network, so that a few pictures that take long to decode do not stop
+/// it.
 const AHEAD: usize = 2;
 
 /// How features are taken.
@@ -30,8 +32,9 @@ pub struct Extractor<'a> {
 }
 
 impl Extractor<'_> {
-    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the cache are not computed
-    /// again, and an extraction that was interrupted goes on where it stopped.
+    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the
+    /// cache are not computed again, and an extraction that was interrupted goes on where it
+    /// stopped.
     ///
     /// # Errors
     /// When a picture cannot be read. A cache that fails costs time, not the result.
@@ -47,13 +50,24 @@ impl Extractor<'_> {
             cache.entry(content, self.preprocessing, self.network, layer)
         };
         let entries: Vec<Option<Entry>> = layers.iter().map(|&layer| entry(layer)).collect();
-        let mut found: Vec<Option<Features>> = entries.iter().map(|entry| entry.as_ref().and_then(Entry::read)).collect();
+        let mut found: Vec<Option<Features>> =
+            entries.iter().map(|entry| entry.as_ref().and_then(Entry::read)).collect();
         if found.iter().all(Option::is_some) {
             tracing::info!("features of {} come from the cache", source.origin());
         } else {
-            let missing = || found.iter().zip(layers).filter(|(found, _)| found.is_none()).map(|(_, &layer)| layer);
+            let missing = || {
+                found
+                    .iter()
+                    .zip(layers)
+                    .filter(|(found, _)| found.is_none())
+                    .map(|(_, &layer)| layer)
+            };
             let wanted: Vec<Layer> = missing().collect();
-            let kept = entries.into_iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(entry, _)| entry);
+            let kept = entries
+                .into_iter()
+                .zip(&found)
+                .filter(|(_, found)| found.is_none())
+                .map(|(entry, _)| entry);
             let keeper = |(entry, layer): (Option<Entry>, &Layer)| match entry {
                 Some(entry) => Keeper::begin(entry),
                 None => Keeper::off(source.len(), layer.dimensions),
@@ -61,20 +75,39 @@ impl Extractor<'_> {
             let mut keepers: Vec<Keeper> = kept.zip(&wanted).map(keeper).collect();
             self.compute(source, &wanted, &mut keepers)?;
             let mut computed = keepers.into_iter().map(Keeper::finish);
-            found.iter_mut().filter(|found| found.is_none()).for_each(|slot| *slot = computed.next());
+            found
+                .iter_mut()
+                .filter(|found| found.is_none())
+                .for_each(|slot| *slot = computed.next());
         }
-        Ok(found.into_iter().zip(layers).map(|(f, layer)| f.unwrap_or_else(|| Features::empty(layer.dimensions))).collect())
+        Ok(found
+            .into_iter()
+            .zip(layers)
+            .map(|(f, layer)| f.unwrap_or_else(|| Features::empty(layer.dimensions)))
+            .collect())
     }
 
     /// Fills the keepers, one a layer.
-    fn compute(&self, source: &dyn PictureSource, layers: &[Layer], keepers: &mut [Keeper]) -> Result<(), SourceError> {
+    fn compute(
+        &self,
+        source: &dyn PictureSource,
+        layers: &[Layer],
+        keepers: &mut [Keeper],
+    ) -> Result<(), SourceError> {
         let first = keepers.iter().map(Keeper::rows).min().unwrap_or(0);
-        let progress = Progress::resumed(format!("features of {}", source.origin()), source.len() as u64, first as u64, log::BAR);
+        let progress = Progress::resumed(
+            format!("features of {}", source.origin()),
+            source.len() as u64,
+            first as u64,
+            log::BAR,
+        );
         let indices: Vec<usize> = (first..source.len()).collect();
         let (batch, preprocessing) = (self.batch.max(1), self.preprocessing);
-        let make = |indices: &[usize]| source.read(indices).map(|pictures| preprocessing.batch(&pictures));
+        let make =
+            |indices: &[usize]| source.read(indices).map(|pictures| preprocessing.batch(&pictures));
         std::thread::scope(|scope| {
-            // Some batches wait, one is being made: memory stays bounded however slow the network is.
+            // Some batches wait, one is being made: memory stays bounded however slow the network
+            // is.
             let (sender, receiver) = sync_channel(AHEAD);
             let (mut here, make) = (indices.chunks(batch), &make);
             let ahead = here.clone();

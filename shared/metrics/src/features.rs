@@ -13,7 +13,9 @@ pub struct Features {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FeaturesError {
     /// The rows come from different layers.
-    #[error("the two sets have rows of {generated} and of {real} features; take both from the same layer")]
+    #[error(
+        "the two sets have rows of {generated} and of {real} features; take both from the same layer"
+    )]
     Dimensions {
         /// Row length of the generated set.
         generated: usize,
@@ -31,7 +33,9 @@ pub enum FeaturesError {
         least: usize,
     },
     /// A ball around a picture reaches to a neighbour that there is not.
-    #[error("the {set} set has {count} pictures, none with {neighbour} neighbours: take more pictures or fewer --neighbours")]
+    #[error(
+        "the {set} set has {count} pictures, none with {neighbour} neighbours: take more pictures or fewer --neighbours"
+    )]
     NoNeighbour {
         /// "generated" or "real".
         set: &'static str,
@@ -108,7 +112,10 @@ impl Features {
 /// When they cannot; the set and the picture are named.
 pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), FeaturesError> {
     if generated.dimensions != real.dimensions {
-        return Err(FeaturesError::Dimensions { generated: generated.dimensions, real: real.dimensions });
+        return Err(FeaturesError::Dimensions {
+            generated: generated.dimensions,
+            real: real.dimensions,
+        });
     }
     check_one("generated", generated, least)?;
     check_one("real", real, least)
@@ -118,7 +125,11 @@ pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), 
 ///
 /// # Errors
 /// When it has not.
-pub fn check_one(set: &'static str, features: &Features, least: usize) -> Result<(), FeaturesError> {
+pub fn check_one(
+    set: &'static str,
+    features: &Features,
+    least: usize,
+) -> Result<(), FeaturesError> {
     if features.count() < least {
         return Err(FeaturesError::TooFew { set, count: features.count(), least });
     }

@@ -1,12 +1,14 @@
-//! Kernel Inception Distance: the unbiased squared MMD with the kernel (x·y/d + 1)³ (Bińkowski et al. 2018,
-//! arXiv:1801.01401, section 4).
+//! Kernel Inception Distance: the unbiased squared MMD with the kernel (x·y/d + 1)³ (Bińkowski et
+//! al. 2018, arXiv:1801.01401, section 4).
 //!
-//! Two estimators: the mean over random subsets, drawn exactly as torch-fidelity's `metric_kid.py`, clean-fid or NVIDIA's StyleGAN
-//! repositories draw them, and the mean over consecutive batches of a shuffled order, as the Keras example `gan_ada` does.
+//! Two estimators: the mean over random subsets, drawn exactly as torch-fidelity's `metric_kid.py`,
+//! clean-fid or NVIDIA's StyleGAN repositories draw them, and the mean over consecutive batches of
+//! a shuffled order, as the Keras example `gan_ada` does.
 //!
-//! The products of rows, centred at their set's mean, are in f32, everything else in f64. Rounding errors are around 1e-7 of such a
-//! product, fall on both sides of 0 and are averaged over all pairs: values of some tenths are within 1e-8 of those in f64, and a
-//! mean far from 0 or a set of one picture adds nothing.
+//! The products of rows, centred at their set's mean, are in f32, everything else in f64. Rounding
+//! errors are around 1e-7 of such a product, fall on both sides of 0 and are averaged over all
+//! pairs: values of some tenths are within 1e-8 of those in f64, and a mean far from 0 or a set of
+//! one picture adds nothing.
 
 use std::ops::Range;
 
@@ -29,8 +31,9 @@ pub enum First {
     Real,
 }
 
-/// How the subsets are drawn. The default is torch-fidelity's. The estimators of clean-fid and of NVIDIA's StyleGAN repositories are
-/// the same with their own seed and [`First`]; they shrink subsets, too, and leave out the spread.
+/// How the subsets are drawn. The default is torch-fidelity's. The estimators of clean-fid and of
+/// NVIDIA's StyleGAN repositories are the same with their own seed and [`First`]; they shrink
+/// subsets, too, and leave out the spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subsets {
     /// How many subsets.
@@ -52,7 +55,8 @@ impl Default for Subsets {
 /// How the batches are cut. The default is the Keras example's batch size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batches {
-    /// Pictures in each; shrunk to the smaller set if that has fewer. An incomplete last batch is left out.
+    /// Pictures in each; shrunk to the smaller set if that has fewer. An incomplete last batch is
+    /// left out.
     pub size: usize,
     /// Seed of the order in which the pictures are taken.
     pub seed: u64,
@@ -67,7 +71,8 @@ impl Default for Batches {
 /// A KID with its spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kid {
-    /// Mean over the subsets or batches. Slightly below 0 is a valid value: the estimate is unbiased.
+    /// Mean over the subsets or batches. Slightly below 0 is a valid value: the estimate is
+    /// unbiased.
     pub mean: f64,
     /// Standard deviation over the subsets or batches (divided by their number, as numpy does).
     pub std: f64,
@@ -82,15 +87,19 @@ pub struct Kid {
 /// The largest Gram matrices that are kept at once, in entries of f64: 1 GiB.
 const POOLED_LIMIT: usize = 1 << 27;
 
-/// Rows of a large subset that are gathered at once: two such blocks of 2048 dimensions and their products take some 20 MB a core,
-/// however large the subset is.
+/// Rows of a large subset that are gathered at once: two such blocks of 2048 dimensions and their
+/// products take some 20 MB a core, however large the subset is.
 const BLOCK: usize = 1024;
 
 /// KID over random subsets.
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has fewer than 2.
-pub fn over_subsets(generated: &Features, real: &Features, subsets: Subsets) -> Result<Kid, FeaturesError> {
+pub fn over_subsets(
+    generated: &Features,
+    real: &Features,
+    subsets: Subsets,
+) -> Result<Kid, FeaturesError> {
     features::check(generated, real, 2)?;
     let size = subsets.size.min(generated.count()).min(real.count()).max(2);
     let mut random = RandomState::new(subsets.seed);
@@ -109,17 +118,26 @@ pub fn over_subsets(generated: &Features, real: &Features, subsets: Subsets) -> 
     Ok(summary(&estimates(generated, real, &draws), size, subsets.size))
 }
 
-/// KID over consecutive batches of both sets, each taken in a shuffled order: sets are often sorted by class, and a batch of
-/// one class would raise the estimate.
+/// KID over consecutive batches of both sets, each taken in a shuffled order: sets are often sorted
+/// by class, and a batch of one class would raise the estimate.
 ///
 /// # Errors
 /// When the rows differ in length, are not finite, or a set has fewer than 2.
-pub fn over_batches(generated: &Features, real: &Features, batches: Batches) -> Result<Kid, FeaturesError> {
+pub fn over_batches(
+    generated: &Features,
+    real: &Features,
+    batches: Batches,
+) -> Result<Kid, FeaturesError> {
     features::check(generated, real, 2)?;
     let size = batches.size.min(generated.count()).min(real.count()).max(2);
-    let first = rng::stream(batches.seed, "kid batches of generated", 0).permutation(generated.count());
+    let first =
+        rng::stream(batches.seed, "kid batches of generated", 0).permutation(generated.count());
     let second = rng::stream(batches.seed, "kid batches of real", 0).permutation(real.count());
-    let draws: Vec<_> = first.chunks_exact(size).zip(second.chunks_exact(size)).map(|(a, b)| (a.to_vec(), b.to_vec())).collect();
+    let draws: Vec<_> = first
+        .chunks_exact(size)
+        .zip(second.chunks_exact(size))
+        .map(|(a, b)| (a.to_vec(), b.to_vec()))
+        .collect();
     Ok(summary(&estimates(generated, real, &draws), size, batches.size))
 }
 
@@ -127,16 +145,24 @@ fn summary(estimates: &[f64], size: usize, asked: usize) -> Kid {
     let n = estimates.len() as f64;
     let mean = estimates.iter().sum::<f64>() / n;
     let variance = estimates.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-    Kid { mean, std: variance.sqrt(), subsets: estimates.len(), subset_size: size, shrunk_from: (size != asked).then_some(asked) }
+    Kid {
+        mean,
+        std: variance.sqrt(),
+        subsets: estimates.len(),
+        subset_size: size,
+        shrunk_from: (size != asked).then_some(asked),
+    }
 }
 
 type Draw = (Vec<u32>, Vec<u32>);
 
-/// One estimate a draw. Small sets: all kernel values once, then sums by index. Large sets: each subset's own.
+/// One estimate a draw. Small sets: all kernel values once, then sums by index. Large sets: each
+/// subset's own.
 fn estimates(generated: &Features, real: &Features, draws: &[Draw]) -> Vec<f64> {
     let (n, m) = (generated.count(), real.count());
     let pooled_entries = n * n + m * m + n * m;
-    let drawn_entries: usize = draws.iter().map(|(a, b)| a.len() * a.len() + b.len() * b.len() + a.len() * b.len()).sum();
+    let drawn_entries: usize =
+        draws.iter().map(|(a, b)| a.len() * a.len() + b.len() * b.len() + a.len() * b.len()).sum();
     if pooled_entries <= POOLED_LIMIT && pooled_entries <= drawn_entries {
         let every: Vec<u32> = (0..n.max(m) as u32).collect();
         let (x, y) = (Centred::of(generated, &every[..n]), Centred::of(real, &every[..m]));
@@ -145,35 +171,42 @@ fn estimates(generated: &Features, real: &Features, draws: &[Draw]) -> Vec<f64> 
     } else {
         // A draw a core; of fewer draws than cores, each on all of them.
         let par = if draws.len() < rayon::current_num_threads() { Par::rayon(0) } else { Par::Seq };
-        let own =
-            |tiles: &mut Tiles, (a, b): &Draw| own_estimate(&Centred::of(generated, a), &Centred::of(real, b), BLOCK, tiles);
+        let own = |tiles: &mut Tiles, (a, b): &Draw| {
+            own_estimate(&Centred::of(generated, a), &Centred::of(real, b), BLOCK, tiles)
+        };
         draws.par_iter().map_init(|| Tiles::new(par), own).collect()
     }
 }
 
-/// Σ_{i≠j} k(xᵢ,xⱼ)/(m(m−1)) + Σ_{i≠j} k(yᵢ,yⱼ)/(m(m−1)) − 2 Σ k(xᵢ,yⱼ)/m², from the sums over all pairs i < j within each set and
-/// over all pairs between them, of `count` rows each.
+/// Σ_{i≠j} k(xᵢ,xⱼ)/(m(m−1)) + Σ_{i≠j} k(yᵢ,yⱼ)/(m(m−1)) − 2 Σ k(xᵢ,yⱼ)/m², from the sums over all
+/// pairs i < j within each set and over all pairs between them, of `count` rows each.
 fn unbiased(within: f64, between: f64, count: usize) -> f64 {
     let m = count as f64;
     2.0 * (within / (m * (m - 1.0)) - between / (m * m))
 }
 
-/// The estimate over rows `a` of the generated and `b` of the real set, equally many, from the kernels within the generated set,
-/// within the real set, and between them.
+/// The estimate over rows `a` of the generated and `b` of the real set, equally many, from the
+/// kernels within the generated set, within the real set, and between them.
 fn pooled_estimate([generated, real, between]: &[Kernel; 3], a: &[u32], b: &[u32]) -> f64 {
     unbiased(generated.sum_within(a) + real.sum_within(b), between.sum(a, b), a.len())
 }
 
-/// The estimate over all rows of both, equally many, of which two blocks of at most `block` rows are held at a time.
+/// The estimate over all rows of both, equally many, of which two blocks of at most `block` rows
+/// are held at a time.
 fn own_estimate(x: &Centred<'_>, y: &Centred<'_>, block: usize, tiles: &mut Tiles) -> f64 {
     let [x_on_x, x_on_y] = x.along([&x.mean, &y.mean]);
     let [y_on_x, y_on_y] = y.along([&x.mean, &y.mean]);
-    let within = [Uncentred::new([x, x], [&x_on_x, &x_on_x]), Uncentred::new([y, y], [&y_on_y, &y_on_y])];
+    let within =
+        [Uncentred::new([x, x], [&x_on_x, &x_on_x]), Uncentred::new([y, y], [&y_on_y, &y_on_y])];
     let between = Uncentred::new([x, y], [&x_on_y, &y_on_x]);
-    let ranges = || (0..x.count()).step_by(block).map(|first| first..(first + block).min(x.count()));
-    let blocks: Vec<(usize, Range<usize>)> = (0..2).flat_map(|set| ranges().map(move |range| (set, range))).collect();
+    let ranges =
+        || (0..x.count()).step_by(block).map(|first| first..(first + block).min(x.count()));
+    let blocks: Vec<(usize, Range<usize>)> =
+        (0..2).flat_map(|set| ranges().map(move |range| (set, range))).collect();
     let mut sums = Sums::default();
-    let gather = |(set, range): &(usize, Range<usize>), into: &mut Vec<f32>| [x, y][*set].centred(range.clone(), into);
+    let gather = |(set, range): &(usize, Range<usize>), into: &mut Vec<f32>| {
+        [x, y][*set].centred(range.clone(), into)
+    };
     gather(&blocks[0], &mut tiles.rows);
     for (i, (set, rows)) in blocks.iter().enumerate() {
         sums.within += tiles.sum_below(within[*set].part(rows.clone(), rows.clone()));
@@ -215,7 +248,11 @@ impl Tiles {
     fn sum(&mut self, kernel: Uncentred<'_>) -> f64 {
         let (rows, columns) = (kernel.rows.len(), kernel.columns.len());
         multiply((&self.rows, rows), (&self.columns, columns), &mut self.products, self.par);
-        self.products.chunks_exact(rows).enumerate().map(|(j, column)| kernel.sum(column, j, 0)).sum()
+        self.products
+            .chunks_exact(rows)
+            .enumerate()
+            .map(|(j, column)| kernel.sum(column, j, 0))
+            .sum()
     }
 
     /// The sum over the pairs i > j of the first block with itself.
@@ -225,16 +262,40 @@ impl Tiles {
         let x = MatRef::from_row_major_slice(&self.rows, n, self.rows.len() / n);
         self.products.resize(n * n, 0.0);
         let below = MatMut::from_column_major_slice_mut(&mut self.products, n, n);
-        triangular::matmul(below, TriangularLower, Accum::Replace, x, Rectangular, x.transpose(), Rectangular, 1.0, self.par);
-        self.products.chunks_exact(n).enumerate().map(|(j, column)| kernel.sum(column, j, j + 1)).sum()
+        triangular::matmul(
+            below,
+            TriangularLower,
+            Accum::Replace,
+            x,
+            Rectangular,
+            x.transpose(),
+            Rectangular,
+            1.0,
+            self.par,
+        );
+        self.products
+            .chunks_exact(n)
+            .enumerate()
+            .map(|(j, column)| kernel.sum(column, j, j + 1))
+            .sum()
     }
 }
 
 /// All products with the first of so many rows of `y`, then with the second, and so on.
 fn multiply((x, n): (&[f32], usize), (y, m): (&[f32], usize), products: &mut Vec<f32>, par: Par) {
-    let (x, y) = (MatRef::from_row_major_slice(x, n, x.len() / n), MatRef::from_row_major_slice(y, m, y.len() / m));
+    let (x, y) = (
+        MatRef::from_row_major_slice(x, n, x.len() / n),
+        MatRef::from_row_major_slice(y, m, y.len() / m),
+    );
     products.resize(n * m, 0.0);
-    matmul(MatMut::from_column_major_slice_mut(products, n, m), Accum::Replace, x, y.transpose(), 1.0, par);
+    matmul(
+        MatMut::from_column_major_slice_mut(products, n, m),
+        Accum::Replace,
+        x,
+        y.transpose(),
+        1.0,
+        par,
+    );
 }
 
 /// Some rows of a set, and their mean.
@@ -251,7 +312,9 @@ impl<'a> Centred<'a> {
             #[inline(always)]
             || {
                 for &i in indices {
-                    mean.iter_mut().zip(features.row(i as usize)).for_each(|(m, &v)| *m += f64::from(v));
+                    mean.iter_mut()
+                        .zip(features.row(i as usize))
+                        .for_each(|(m, &v)| *m += f64::from(v));
                 }
             },
         );
@@ -272,13 +335,17 @@ impl<'a> Centred<'a> {
             || {
                 for (out, &i) in out.chunks_exact_mut(d).zip(&self.indices[range]) {
                     let row = self.features.row(i as usize);
-                    out.iter_mut().zip(row).zip(&self.mean).for_each(|((out, &v), m)| *out = (f64::from(v) - m) as f32);
+                    out.iter_mut()
+                        .zip(row)
+                        .zip(&self.mean)
+                        .for_each(|((out, &v), m)| *out = (f64::from(v) - m) as f32);
                 }
             },
         );
     }
 
-    /// The products of every centred row with each of the means, divided by the dimensions; nothing is rounded to f32.
+    /// The products of every centred row with each of the means, divided by the dimensions; nothing
+    /// is rounded to f32.
     fn along<const N: usize>(&self, means: [&[f64]; N]) -> [Vec<f64>; N] {
         let (d, own) = (self.mean.len() as f64, means.map(|mean| dot(&self.mean, mean)));
         let mut along = [(); N].map(|()| Vec::with_capacity(self.count()));
@@ -314,18 +381,27 @@ impl<'a> Uncentred<'a> {
         Self { rows: &self.rows[rows], columns: &self.columns[columns], ..self }
     }
 
-    /// The kernels of the rows with row `j` of the other set, from the products of the centred ones.
+    /// The kernels of the rows with row `j` of the other set, from the products of the centred
+    /// ones.
     fn column(self, products: &[f32], j: usize) -> impl Iterator<Item = f64> {
         let constant = self.constant + self.columns[j];
-        products.iter().zip(self.rows).map(move |(&product, &row)| self.kernel(product, row, constant))
+        products
+            .iter()
+            .zip(self.rows)
+            .map(move |(&product, &row)| self.kernel(product, row, constant))
     }
 
-    /// The sum of the kernels of the rows from `first` on with row `j` of the other set, from the products of all.
+    /// The sum of the kernels of the rows from `first` on with row `j` of the other set, from the
+    /// products of all.
     fn sum(self, products: &[f32], j: usize, first: usize) -> f64 {
         let constant = self.constant + self.columns[j];
         Arch::new().dispatch(
             #[inline(always)]
-            || lanes(&products[first..], &self.rows[first..], |&product, &row| self.kernel(product, row, constant)),
+            || {
+                lanes(&products[first..], &self.rows[first..], |&product, &row| {
+                    self.kernel(product, row, constant)
+                })
+            },
         )
     }
 
@@ -344,7 +420,8 @@ fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
     )
 }
 
-/// The sum of `term` over the pairs of two equally long slices, in lanes that the processor adds at once.
+/// The sum of `term` over the pairs of two equally long slices, in lanes that the processor adds at
+/// once.
 #[inline(always)]
 fn lanes<A, B>(a: &[A], b: &[B], term: impl Fn(&A, &B) -> f64) -> f64 {
     const LANES: usize = 16;
@@ -368,7 +445,8 @@ struct Kernel {
 
 impl Kernel {
     fn of(x: &Centred<'_>, y: &Centred<'_>) -> Self {
-        let ([on_x, on_y], rows) = ([y.along([&x.mean]), x.along([&y.mean])].map(|[along]| along), x.count());
+        let ([on_x, on_y], rows) =
+            ([y.along([&x.mean]), x.along([&y.mean])].map(|[along]| along), x.count());
         let kernel = Uncentred::new([x, y], [&on_y, &on_x]);
         let matrix = |set: &Centred<'_>| {
             let mut values = Vec::new();
@@ -378,7 +456,10 @@ impl Kernel {
         let mut products = Vec::new();
         multiply((&matrix(x), rows), (&matrix(y), y.count()), &mut products, Par::rayon(0));
         let columns = products.par_chunks_exact(rows).enumerate();
-        Self { values: columns.flat_map_iter(|(j, column)| kernel.column(column, j)).collect(), rows }
+        Self {
+            values: columns.flat_map_iter(|(j, column)| kernel.column(column, j)).collect(),
+            rows,
+        }
     }
 
     /// Σ k over all pairs of the rows `a` and the columns `b`.
@@ -389,7 +470,10 @@ impl Kernel {
 
     /// Σ k over all pairs of the rows `a`, where both sets are the same.
     fn sum_within(&self, a: &[u32]) -> f64 {
-        a.iter().enumerate().map(|(j, column)| self.sum(&a[..j], std::slice::from_ref(column))).sum()
+        a.iter()
+            .enumerate()
+            .map(|(j, column)| self.sum(&a[..j], std::slice::from_ref(column)))
+            .sum()
     }
 }
 

@@ -16,7 +16,8 @@
 //! | [`mt19937`] | numpy's legacy generator, whose draws decide the KID subsets |
 //! | [`nearest`] | the pictures of a split that are nearest to a picture |
 //!
-//! It is not responsible for finding pictures on disk or for printing results: the program `evaluate` is.
+//! It is not responsible for finding pictures on disk or for printing results: the program
+//! `evaluate` is.
 
 pub mod cache;
 pub mod direction;

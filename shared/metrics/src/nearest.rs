@@ -1,7 +1,9 @@
-//! The pictures of a split that are nearest to a picture, pixel by pixel: what shows whether a generator repeats what it has seen.
+//! The pictures of a split that are nearest to a picture, pixel by pixel: what shows whether a
+//! generator repeats what it has seen.
 //!
-//! Distances are exact sums of squared differences of bytes, over every picture of the split. It is not responsible for what is done
-//! with them; distances between features are other modules' business.
+//! Distances are exact sums of squared differences of bytes, over every picture of the split. It is
+//! not responsible for what is done with them; distances between features are other modules'
+//! business.
 
 use rayon::prelude::*;
 use thiserror::Error;
@@ -9,7 +11,8 @@ use thiserror::Error;
 use fledge_data::dataset::{DatasetError, Split};
 use fledge_pictures::Picture;
 
-/// Bytes that are compared before it is asked whether the sum is beyond the limit already. Below 2³² / 255², so that their sum fits u32.
+/// Bytes that are compared before it is asked whether the sum is beyond the limit already. Below
+/// 2³² / 255², so that their sum fits u32.
 const STRIDE: usize = 4096;
 
 /// A picture of the split and how far it is from the one asked for.
@@ -41,12 +44,17 @@ pub enum NearestError {
     },
 }
 
-/// For each of `pictures` the `k` nearest of the split (all, where it has fewer), nearest first, of equally near ones the first in the
-/// split's order. The split's pictures are cropped as [`Split::central`] does.
+/// For each of `pictures` the `k` nearest of the split (all, where it has fewer), nearest first, of
+/// equally near ones the first in the split's order. The split's pictures are cropped as
+/// [`Split::central`] does.
 ///
 /// # Errors
 /// When a picture has another extent than those of the split, or a record is damaged.
-pub fn nearest(pictures: &[Picture], split: &Split<'_>, k: usize) -> Result<Vec<Vec<Neighbour>>, NearestError> {
+pub fn nearest(
+    pictures: &[Picture],
+    split: &Split<'_>,
+    k: usize,
+) -> Result<Vec<Vec<Neighbour>>, NearestError> {
     if split.is_empty() || k == 0 {
         return Ok(vec![Vec::new(); pictures.len()]);
     }
@@ -70,7 +78,11 @@ pub fn nearest(pictures: &[Picture], split: &Split<'_>, k: usize) -> Result<Vec<
         })
         .try_reduce(none, |a, b| Ok(a.into_iter().zip(b).map(|(a, b)| a.merged(b, k)).collect()));
     let found = found.map_err(NearestError::Dataset)?;
-    Ok(found.into_iter().zip(pictures).map(|(list, picture)| list.neighbours(picture.pixels.len())).collect())
+    Ok(found
+        .into_iter()
+        .zip(pictures)
+        .map(|(list, picture)| list.neighbours(picture.pixels.len()))
+        .collect())
 }
 
 /// The nearest so far: sum of squares and place, ascending.
@@ -80,7 +92,11 @@ struct Nearest(Vec<(u64, usize)>);
 impl Nearest {
     /// What a candidate must not exceed to be among the `k` nearest.
     fn limit(&self, k: usize) -> u64 {
-        if self.0.len() < k { u64::MAX } else { self.0.last().map_or(u64::MAX, |(squared, _)| *squared) }
+        if self.0.len() < k {
+            u64::MAX
+        } else {
+            self.0.last().map_or(u64::MAX, |(squared, _)| *squared)
+        }
     }
 
     fn insert(&mut self, squared: u64, index: usize, k: usize) {
@@ -97,7 +113,10 @@ impl Nearest {
     }
 
     fn neighbours(self, bytes: usize) -> Vec<Neighbour> {
-        let neighbour = |(squared, index): (u64, usize)| Neighbour { index, distance: (squared as f64 / bytes as f64).sqrt() };
+        let neighbour = |(squared, index): (u64, usize)| Neighbour {
+            index,
+            distance: (squared as f64 / bytes as f64).sqrt(),
+        };
         self.0.into_iter().map(neighbour).collect()
     }
 }

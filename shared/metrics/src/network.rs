@@ -1,4 +1,5 @@
-//! What every network that gives features has in common: named layers, weights with an identity, and a pass over a batch.
+//! What every network that gives features has in common: named layers, weights with an identity,
+//! and a pass over a batch.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -6,7 +7,8 @@ use super::features::Features;
 use super::resize::{Preprocessing, RgbPicture};
 use fledge_kernels::on_workers;
 
-/// A place in a network where features are taken. Layers of one network are told apart by their names.
+/// A place in a network where features are taken. Layers of one network are told apart by their
+/// names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Layer {
     /// The name that the field's libraries use.
@@ -64,7 +66,8 @@ pub trait FeatureNetwork: Sync {
     /// Where it computes.
     fn device(&self) -> &Device;
 
-    /// The outputs of some of its layers, one tensor [B, dimensions] a layer in the order of `layers`.
+    /// The outputs of some of its layers, one tensor [B, dimensions] a layer in the order of
+    /// `layers`.
     ///
     /// # Shapes
     /// `x` [B, 3, H, W], resized and scaled as the network expects it.
@@ -78,11 +81,19 @@ pub trait FeatureNetwork: Sync {
         let count = input.len() / (3 * side * side);
         let x = Tensor::from_data(TensorData::new(input, [count, 3, side, side]), self.device());
         let rows = on_workers(|| self.forward(x, layers)).into_iter().zip(layers);
-        rows.map(|(y, layer)| Features::new(y.into_data().iter::<f32>().collect(), layer.dimensions)).collect()
+        rows.map(|(y, layer)| {
+            Features::new(y.into_data().iter::<f32>().collect(), layer.dimensions)
+        })
+        .collect()
     }
 
     /// Features of a batch of pictures of any sizes, one set a layer.
-    fn features(&self, pictures: &[RgbPicture], preprocessing: Preprocessing, layers: &[Layer]) -> Vec<Features> {
+    fn features(
+        &self,
+        pictures: &[RgbPicture],
+        preprocessing: Preprocessing,
+        layers: &[Layer],
+    ) -> Vec<Features> {
         if pictures.is_empty() {
             return layers.iter().map(|layer| Features::empty(layer.dimensions)).collect();
         }

@@ -1,4 +1,5 @@
-//! Where pictures come from, a few at a time and in any order: a data set, a folder, a run that generates them.
+//! Where pictures come from, a few at a time and in any order: a data set, a folder, a run that
+//! generates them.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -26,7 +27,8 @@ pub struct SourceError {
     pub cause: Box<dyn Error + Send + Sync>,
 }
 
-/// A numbered set of pictures. Every implementation gives the same picture for the same index, every time.
+/// A numbered set of pictures. Every implementation gives the same picture for the same index,
+/// every time.
 pub trait PictureSource: Sync {
     /// The folder, file or run, for messages.
     fn origin(&self) -> String;
@@ -45,14 +47,15 @@ pub trait PictureSource: Sync {
     /// When one cannot be read, decoded or generated.
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError>;
 
-    /// A name for the content that is known without reading a picture, where there is one: for pictures that are dear to make,
-    /// by what they are made from.
+    /// A name for the content that is known without reading a picture, where there is one: for
+    /// pictures that are dear to make, by what they are made from.
     fn known_identity(&self) -> Option<String> {
         None
     }
 
-    /// A name for the content: equal names mean equal pictures in equal order. The known one, or the SHA-256 of all pixels;
-    /// `None` for pictures that are cheaper to take again than to look up.
+    /// A name for the content: equal names mean equal pictures in equal order. The known one, or
+    /// the SHA-256 of all pixels; `None` for pictures that are cheaper to take again than to look
+    /// up.
     ///
     /// # Errors
     /// When a picture cannot be read.
@@ -108,7 +111,8 @@ impl From<Picture> for RgbPicture {
 }
 
 impl RgbPicture {
-    /// From rows of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; grey is repeated, alpha dropped.
+    /// From rows of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; grey is repeated,
+    /// alpha dropped.
     #[must_use]
     pub fn from_channels(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Self {
         let pixels = match channels {
@@ -172,7 +176,8 @@ impl PictureSource for SplitPictures {
     }
 
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError> {
-        let failed = |cause: DatasetError| SourceError { origin: self.origin(), cause: Box::new(cause) };
+        let failed =
+            |cause: DatasetError| SourceError { origin: self.origin(), cause: Box::new(cause) };
         let split = self.dataset.split(&self.split).map_err(failed)?;
         indices.iter().map(|&i| Ok(split.picture(i).map_err(failed)?.into())).collect()
     }

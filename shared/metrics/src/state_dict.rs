@@ -1,6 +1,7 @@
-//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time: beside what was taken, no more than
-//! the largest tensor is in memory (but for TAR files, which are read whole). Nothing in a pickle is executed: the reader knows tensors and containers only, and a pickle that names
-//! anything else is refused (`pickle`).
+//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time:
+//! beside what was taken, no more than the largest tensor is in memory (but for TAR files, which
+//! are read whole). Nothing in a pickle is executed: the reader knows tensors and containers only,
+//! and a pickle that names anything else is refused (`pickle`).
 
 mod pickle;
 mod taking;
@@ -23,7 +24,8 @@ use fledge_base::fs::FsError;
 
 pub use taking::Taking;
 
-/// The largest published file, VGG16, has 553 MB, and twice that in f64. What is larger is no network of ours.
+/// The largest published file, VGG16, has 553 MB, and twice that in f64. What is larger is no
+/// network of ours.
 const FILE_LIMIT: u64 = 2 << 30;
 
 /// Names, types and shapes at the start of a safetensors file: the format's own limit.
@@ -74,19 +76,31 @@ impl Float {
 
     fn widen(self, bytes: &[u8]) -> Vec<f64> {
         match self {
-            Self::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f64()).collect(),
-            Self::Bf16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f64()).collect(),
-            Self::F32 => bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect(),
+            Self::F16 => {
+                bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f64()).collect()
+            }
+            Self::Bf16 => {
+                bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f64()).collect()
+            }
+            Self::F32 => {
+                bytes.as_chunks().0.iter().map(|&b| f64::from(f32::from_le_bytes(b))).collect()
+            }
             Self::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect(),
         }
     }
 
     fn single(self, bytes: &[u8]) -> Vec<f32> {
         match self {
-            Self::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
-            Self::Bf16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            Self::F16 => {
+                bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect()
+            }
+            Self::Bf16 => {
+                bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect()
+            }
             Self::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            Self::F64 => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
+            Self::F64 => {
+                bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect()
+            }
         }
     }
 }
@@ -129,7 +143,8 @@ struct Entry {
 /// What a file says of itself: tensors by name, and the metadata of a safetensors file.
 type Contents = (BTreeMap<String, Entry>, BTreeMap<String, String>);
 
-/// The named tensors of one file. Those that are taken are gone; what is left at the end was not expected.
+/// The named tensors of one file. Those that are taken are gone; what is left at the end was not
+/// expected.
 pub struct StateDict {
     path: PathBuf,
     sha256: String,
@@ -141,19 +156,27 @@ impl StateDict {
     /// Reads the names and shapes of `path`, and its checksum.
     ///
     /// # Errors
-    /// When it is neither a state dict nor safetensors, or damaged, or its pickle names what no state dict needs.
+    /// When it is neither a state dict nor safetensors, or damaged, or its pickle names what no
+    /// state dict needs.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let unreadable = |what: String| WeightsError::Unreadable { path: path.to_owned(), what };
         let mut file = File::open(path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         if length > FILE_LIMIT {
-            return Err(unreadable(format!("it has {length} bytes, more than the {FILE_LIMIT} that are accepted")));
+            return Err(unreadable(format!(
+                "it has {length} bytes, more than the {FILE_LIMIT} that are accepted"
+            )));
         }
         let (sha256, start) = sha256_of(&mut file).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        // A safetensors file starts with the length of its JSON header; a zip or pickle has no brace there.
-        let contents = if start.get(8) == Some(&b'{') { safetensors(file, length) } else { pickled(path, file) };
+        // A safetensors file starts with the length of its JSON header; a zip or pickle has no
+        // brace there.
+        let contents = if start.get(8) == Some(&b'{') {
+            safetensors(file, length)
+        } else {
+            pickled(path, file)
+        };
         let (entries, metadata) = contents.map_err(unreadable)?;
         if entries.is_empty() {
             return Err(unreadable("it holds no tensors".into()));
@@ -196,7 +219,8 @@ impl StateDict {
         self.entries.keys().filter(|name| !name.ends_with("num_batches_tracked")).cloned().collect()
     }
 
-    /// The tensor of this name in f64, if it is there and has this shape; otherwise what is wrong with it.
+    /// The tensor of this name in f64, if it is there and has this shape; otherwise what is wrong
+    /// with it.
     ///
     /// # Errors
     /// When it is missing, of another shape, or holds what is no finite floating-point number.
@@ -213,16 +237,28 @@ impl StateDict {
     pub fn take_f32(&mut self, name: &str, shape: &[usize]) -> Result<TensorData, Problem> {
         let (float, bytes) = self.bytes_of(name, shape)?;
         let values = float.single(&bytes);
-        if values.iter().all(|v| v.is_finite()) { Ok(TensorData::new(values, shape.to_vec())) } else { Err(not_finite(name)) }
+        if values.iter().all(|v| v.is_finite()) {
+            Ok(TensorData::new(values, shape.to_vec()))
+        } else {
+            Err(not_finite(name))
+        }
     }
 
     fn bytes_of(&mut self, name: &str, shape: &[usize]) -> Result<(Float, Vec<u8>), Problem> {
         let entry = self.entries.remove(name).ok_or_else(|| Problem::Missing(name.to_owned()))?;
         if entry.shape != shape {
-            return Err(Problem::Other(format!("{name} has shape {:?}, expected {shape:?}", entry.shape)));
+            return Err(Problem::Other(format!(
+                "{name} has shape {:?}, expected {shape:?}",
+                entry.shape
+            )));
         }
-        let float = entry.float.ok_or_else(|| Problem::Other(format!("{name} holds no floating-point numbers")))?;
-        let bytes = entry.place.read().map_err(|e| Problem::Other(format!("{name} cannot be read: {e}")))?;
+        let float = entry
+            .float
+            .ok_or_else(|| Problem::Other(format!("{name} holds no floating-point numbers")))?;
+        let bytes = entry
+            .place
+            .read()
+            .map_err(|e| Problem::Other(format!("{name} cannot be read: {e}")))?;
         if bytes.len() != float.size() * shape.iter().product::<usize>() {
             return Err(Problem::Other(format!("{name} holds too few numbers")));
         }
@@ -279,7 +315,10 @@ fn pickled(path: &Path, mut file: File) -> Result<Contents, String> {
         },
         place: Place::Pickled(tensor),
     };
-    Ok((reader.into_tensors().into_iter().map(|(name, tensor)| (name, entry(tensor))).collect(), BTreeMap::new()))
+    Ok((
+        reader.into_tensors().into_iter().map(|(name, tensor)| (name, entry(tensor))).collect(),
+        BTreeMap::new(),
+    ))
 }
 
 fn safetensors(mut file: File, length: u64) -> Result<Contents, String> {
@@ -291,7 +330,8 @@ fn safetensors(mut file: File, length: u64) -> Result<Contents, String> {
     }
     let mut header = vec![0; size as usize];
     file.read_exact(&mut header).map_err(|e| e.to_string())?;
-    let header: Metadata = serde_json::from_slice(&header).map_err(|e| format!("its header is damaged: {e}"))?;
+    let header: Metadata =
+        serde_json::from_slice(&header).map_err(|e| format!("its header is damaged: {e}"))?;
     // The offsets follow one another without gaps: reading the header has checked that.
     let tensors = header.tensors();
     let end = tensors.values().map(|info| info.data_offsets.1 as u64).max().unwrap_or(0);
@@ -318,6 +358,11 @@ fn safetensors(mut file: File, length: u64) -> Result<Contents, String> {
         },
     };
     let entries = tensors.iter().map(|(name, info)| (name.clone(), entry(info))).collect();
-    let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let metadata = header
+        .metadata()
+        .iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
     Ok((entries, metadata))
 }

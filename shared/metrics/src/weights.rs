@@ -1,4 +1,5 @@
-//! The published weights: what each is for, where it comes from, where it is kept, and how a file is recognised.
+//! The published weights: what each is for, where it comes from, where it is kept, and how a file
+//! is recognised.
 //!
 //! It is not responsible for getting or converting them: `evaluate weights` is.
 
@@ -14,7 +15,8 @@ pub struct Published {
     pub name: &'static str,
     /// The metrics and networks that need it.
     pub purpose: &'static str,
-    /// Name of the kept file, and of the file on a mirror. Not always the publisher's, which may be a mere `model.safetensors`.
+    /// Name of the kept file, and of the file on a mirror. Not always the publisher's, which may be
+    /// a mere `model.safetensors`.
     pub file: &'static str,
     /// Where it is offered.
     pub url: &'static str,
@@ -26,7 +28,8 @@ pub struct Published {
     pub license: &'static str,
 }
 
-/// A file that a script makes of one that somebody published in a format which this program does not read.
+/// A file that a script makes of one that somebody published in a format which this program does
+/// not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Converted {
     /// What `evaluate weights --list` calls it.
@@ -43,7 +46,8 @@ pub struct Converted {
     pub license: &'static str,
 }
 
-/// TensorFlow's Inception of 2015-12-05 as converted by pytorch-fid; torch-fidelity offers the same bytes.
+/// TensorFlow's Inception of 2015-12-05 as converted by pytorch-fid; torch-fidelity offers the same
+/// bytes.
 pub const INCEPTION: Published = Published {
     name: "inception",
     purpose: "KID, FID, IS and all else over Inception features",
@@ -121,9 +125,11 @@ pub const DINOV2_VIT_B_14: Published = Published {
 };
 
 /// Every file that can be fetched.
-pub const PUBLISHED: [Published; 7] = [INCEPTION, VGG16, SQUEEZENET, LPIPS_VGG, LPIPS_SQUEEZE, DINOV2_VIT_S_14, DINOV2_VIT_B_14];
+pub const PUBLISHED: [Published; 7] =
+    [INCEPTION, VGG16, SQUEEZENET, LPIPS_VGG, LPIPS_SQUEEZE, DINOV2_VIT_S_14, DINOV2_VIT_B_14];
 
-/// Keras' InceptionV3 without its top, trained on ImageNet: what the Keras example `gan_ada` measures KID with.
+/// Keras' InceptionV3 without its top, trained on ImageNet: what the Keras example `gan_ada`
+/// measures KID with.
 pub const KERAS_INCEPTION: Converted = Converted {
     name: "keras-inception",
     purpose: "KID under the protocol keras75",
@@ -194,7 +200,8 @@ impl Converted {
     /// When it is not: the text says how to make it.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
         let path = self.path()?;
-        let missing = format!("no weights {}: {}, or name a file with --weights", self.name, self.how(&path));
+        let missing =
+            format!("no weights {}: {}, or name a file with --weights", self.name, self.how(&path));
         found(path, missing)
     }
 
@@ -214,13 +221,28 @@ mod tests {
     #[test]
     fn every_published_file_is_pinned_and_none_takes_the_place_of_another() {
         for published in PUBLISHED {
-            assert!(published.url.starts_with("https://") && published.bytes > 0, "{}", published.name);
-            assert!(published.sha256.len() == 64 && published.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+            assert!(
+                published.url.starts_with("https://") && published.bytes > 0,
+                "{}",
+                published.name
+            );
+            assert!(
+                published.sha256.len() == 64
+                    && published.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            );
         }
-        let all = || PUBLISHED.iter().map(|p| (p.name, p.file)).chain(CONVERTED.iter().map(|c| (c.name, c.file)));
+        let all = || {
+            PUBLISHED
+                .iter()
+                .map(|p| (p.name, p.file))
+                .chain(CONVERTED.iter().map(|c| (c.name, c.file)))
+        };
         let count = PUBLISHED.len() + CONVERTED.len();
         assert_eq!(all().map(|(name, _)| name).collect::<BTreeSet<_>>().len(), count);
         assert_eq!(all().map(|(_, file)| file).collect::<BTreeSet<_>>().len(), count);
-        assert_eq!(PUBLISHED.iter().map(|p| p.sha256).collect::<BTreeSet<_>>().len(), PUBLISHED.len());
+        assert_eq!(
+            PUBLISHED.iter().map(|p| p.sha256).collect::<BTreeSet<_>>().len(),
+            PUBLISHED.len()
+        );
     }
 }

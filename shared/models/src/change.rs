@@ -5,9 +5,17 @@ use serde::Serialize;
 use crate::config::RateSchedule;
 use crate::run_config::RunConfig;
 
-/// Keys (or groups of keys) that may change when a run is resumed, because they do not touch what is computed up to any step.
-const FREE: &[&str] =
-    &["data.path", "schedule.epochs", "schedule.steps", "schedule.kimg", "evaluation.", "samples.", "checkpoints."];
+/// Keys (or groups of keys) that may change when a run is resumed, because they do not touch what
+/// is computed up to any step.
+const FREE: &[&str] = &[
+    "data.path",
+    "schedule.epochs",
+    "schedule.steps",
+    "schedule.kimg",
+    "evaluation.",
+    "samples.",
+    "checkpoints.",
+];
 
 /// What the end of a run is told by.
 const END: [&str; 3] = ["schedule.epochs", "schedule.steps", "schedule.kimg"];
@@ -30,7 +38,8 @@ pub struct Change {
 }
 
 impl RunConfig {
-    /// Whether steps depend on where the end is, because the learning rate falls towards it: such a run cannot be lengthened.
+    /// Whether steps depend on where the end is, because the learning rate falls towards it: such a
+    /// run cannot be lengthened.
     #[must_use]
     pub fn end_counts(&self) -> bool {
         matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine)
@@ -41,7 +50,9 @@ impl RunConfig {
     pub fn changes(&self, now: &Self) -> Vec<Change> {
         let end_counts = self.end_counts();
         let is_free = |key: &str| {
-            let listed = FREE.iter().any(|free| key == *free || (free.ends_with('.') && key.starts_with(free)));
+            let listed = FREE
+                .iter()
+                .any(|free| key == *free || (free.ends_with('.') && key.starts_with(free)));
             listed && !(end_counts && END.contains(&key))
         };
         // Runs of before did not note it.
@@ -50,13 +61,23 @@ impl RunConfig {
         let init = self.init_change(now);
         let (was, now) = (flat(self), flat(now));
         let value = |list: &[(String, String)], key: &str| {
-            list.iter().find(|(k, _)| k == key).map_or_else(|| ABSENT.to_owned(), |(_, value)| value.clone())
+            list.iter()
+                .find(|(k, _)| k == key)
+                .map_or_else(|| ABSENT.to_owned(), |(_, value)| value.clone())
         };
         let new = now.iter().filter(|(key, _)| was.iter().all(|(k, _)| k != key));
         was.iter()
             .chain(new)
-            .filter(|(key, _)| !(key == "data.content" && content_unknown || key == "data.pictures" && count_unknown))
-            .map(|(key, _)| Change { was: value(&was, key), now: value(&now, key), is_free: is_free(key), key: key.clone() })
+            .filter(|(key, _)| {
+                !(key == "data.content" && content_unknown
+                    || key == "data.pictures" && count_unknown)
+            })
+            .map(|(key, _)| Change {
+                was: value(&was, key),
+                now: value(&now, key),
+                is_free: is_free(key),
+                key: key.clone(),
+            })
             .filter(|change| change.was != change.now)
             .chain(init)
             .collect()
@@ -64,14 +85,17 @@ impl RunConfig {
 
     /// Whose weights the run began with counts by the weights, wherever they lie.
     fn init_change(&self, now: &Self) -> Option<Change> {
-        let text = |config: &Self| config.init.as_ref().map_or_else(|| ABSENT.to_owned(), ToString::to_string);
+        let text = |config: &Self| {
+            config.init.as_ref().map_or_else(|| ABSENT.to_owned(), ToString::to_string)
+        };
         let weights = |config: &Self| config.init.as_ref().map(|init| init.weights.clone());
         let (was, now_text, is_free) = (text(self), text(now), weights(self) == weights(now));
         (self.init != now.init).then(|| Change { key: "init".into(), was, now: now_text, is_free })
     }
 }
 
-/// Every key with its value, but for whose weights the run began with: that is one thing, see `init_change`.
+/// Every key with its value, but for whose weights the run began with: that is one thing, see
+/// `init_change`.
 fn flat(config: &RunConfig) -> Vec<(String, String)> {
     config.flat().into_iter().filter(|(key, _)| !key.starts_with("init.")).collect()
 }
@@ -84,7 +108,12 @@ mod tests {
 
     fn config(flags: &[&str]) -> RunConfig {
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
-        RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &flags).expect("settings"), 0, DataConfig::of_extent(64, 3))
+        RunConfig::new(
+            "gan-ada",
+            Settings::resolve("gan-ada", None, &flags).expect("settings"),
+            0,
+            DataConfig::of_extent(64, 3),
+        )
     }
 
     fn keys(changes: &[Change], is_free: bool) -> Vec<&str> {
@@ -94,16 +123,27 @@ mod tests {
     #[test]
     fn the_end_of_a_run_may_move_unless_the_learning_rate_leads_to_it() {
         let changes = config(&[]).changes(&config(&["schedule.epochs=9"]));
-        assert_eq!((keys(&changes, true), keys(&changes, false)), (vec!["schedule.epochs"], vec![]));
+        assert_eq!(
+            (keys(&changes, true), keys(&changes, false)),
+            (vec!["schedule.epochs"], vec![])
+        );
         assert_eq!((&*changes[0].was, &*changes[0].now), ("400", "9"));
         let cosine = config(&["rate.schedule=cosine"]);
         let changes = cosine.changes(&config(&["rate.schedule=cosine", "schedule.epochs=9"]));
-        assert_eq!((keys(&changes, true), keys(&changes, false)), (vec![], vec!["schedule.epochs"]));
+        assert_eq!(
+            (keys(&changes, true), keys(&changes, false)),
+            (vec![], vec!["schedule.epochs"])
+        );
     }
 
     #[test]
     fn all_changes_are_told_and_only_what_was_computed_by_another_value_is_kept() {
-        let mut now = config(&["schedule.batch=64", "checkpoints.keep=9", "evaluation.split=test", "augment.pipeline=bgc"]);
+        let mut now = config(&[
+            "schedule.batch=64",
+            "checkpoints.keep=9",
+            "evaluation.split=test",
+            "augment.pipeline=bgc",
+        ]);
         now.seed = 3;
         now.data.path = "elsewhere".into();
         let changes = config(&[]).changes(&now);

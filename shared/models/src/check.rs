@@ -5,12 +5,26 @@ use std::fmt::Display;
 use fledge_base::cli::UsageError;
 
 /// Refuses `key` where `holds` is false, naming its value, what was expected, and how to change it.
-pub(crate) fn require(holds: bool, key: &str, value: impl Display, expected: &str) -> Result<(), UsageError> {
-    if holds { Ok(()) } else { Err(UsageError(format!("{key} = {value}: expected {expected}; change it with --set {key}=…"))) }
+pub(crate) fn require(
+    holds: bool,
+    key: &str,
+    value: impl Display,
+    expected: &str,
+) -> Result<(), UsageError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(UsageError(format!(
+            "{key} = {value}: expected {expected}; change it with --set {key}=…"
+        )))
+    }
 }
 
 /// A count of at least 1.
-pub(crate) fn positive<N: Display + Default + PartialOrd>(value: N, key: &str) -> Result<(), UsageError> {
+pub(crate) fn positive<N: Display + Default + PartialOrd>(
+    value: N,
+    key: &str,
+) -> Result<(), UsageError> {
     require(value > N::default(), key, &value, "at least 1")
 }
 

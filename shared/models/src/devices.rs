@@ -22,7 +22,8 @@ impl FromStr for DeviceList {
             return refuse("auto stands for one device and cannot stand in a list");
         }
         // The CPU may be named twice: that tries out, on any machine, what several devices do.
-        let again = |i: usize| choices[i] != DeviceChoice::Cpu && choices[..i].contains(&choices[i]);
+        let again =
+            |i: usize| choices[i] != DeviceChoice::Cpu && choices[..i].contains(&choices[i]);
         if (0..choices.len()).any(again) {
             return refuse("a device is named twice");
         }
@@ -44,7 +45,8 @@ impl DeviceList {
         Self(vec![DeviceChoice::Auto])
     }
 
-    /// The devices in their order, without autodiff; one at least. Says on the log which ones they are.
+    /// The devices in their order, without autodiff; one at least. Says on the log which ones they
+    /// are.
     ///
     /// # Errors
     /// When one is not built in or does not answer.

@@ -103,7 +103,9 @@ impl Dual<4> {
             let slope = match act {
                 Activation::Sigmoid => y.clone() * (y.clone().neg() + 1.0),
                 Activation::Tanh => y.clone().square().neg() + 1.0,
-                Activation::LeakyRelu(slope) => return ops::leaky_relu_tangent(ops::full(conv.linear(t)), y.clone(), slope),
+                Activation::LeakyRelu(slope) => {
+                    return ops::leaky_relu_tangent(ops::full(conv.linear(t)), y.clone(), slope);
+                }
             };
             ops::full(conv.linear(t)) * slope
         });

@@ -1,4 +1,5 @@
-//! How weights are drawn. Every tensor has a stream of its own, named after it, so that adding a layer changes no other.
+//! How weights are drawn. Every tensor has a stream of its own, named after it, so that adding a
+//! layer changes no other.
 
 use burn::tensor::Device;
 use faer::Mat;
@@ -57,7 +58,8 @@ pub struct BatchNormConfig {
     pub scale: bool,
     /// Standard deviation of gamma around 1 at the start.
     pub scale_std: f64,
-    /// Share of the running value that each batch leaves, as Keras counts it (PyTorch's 0.1 is 0.9 here).
+    /// Share of the running value that each batch leaves, as Keras counts it (PyTorch's 0.1 is 0.9
+    /// here).
     pub momentum: f64,
     /// Added to the variance.
     pub epsilon: f64,
@@ -95,7 +97,8 @@ pub struct Maker<'a> {
     pub batch_norm: &'a BatchNormConfig,
     /// Weights are divided by their spectral norm.
     pub spectral_norm: bool,
-    /// Weights have values. Without, they have shapes alone, for a summary that is instant at any size.
+    /// Weights have values. Without, they have shapes alone, for a summary that is instant at any
+    /// size.
     pub draws: bool,
 }
 
@@ -111,9 +114,16 @@ pub struct Fans {
 }
 
 impl Maker<'_> {
-    /// A weight `name` of `shape`, whose first axis counts the outputs, or with `outputs_second` the second one.
+    /// A weight `name` of `shape`, whose first axis counts the outputs, or with `outputs_second`
+    /// the second one.
     #[must_use]
-    pub fn weight(&self, name: &str, shape: &[usize], fans: Fans, outputs_second: bool) -> Parameter {
+    pub fn weight(
+        &self,
+        name: &str,
+        shape: &[usize],
+        fans: Fans,
+        outputs_second: bool,
+    ) -> Parameter {
         if !self.draws {
             return Parameter::undrawn(shape, Purpose::Weight, self.device);
         }
@@ -131,11 +141,13 @@ impl Maker<'_> {
         Parameter::filled(value, shape, purpose, self.device)
     }
 
-    /// A start for the power iteration of the weight `name` with so many outputs: a random direction of length 1.
+    /// A start for the power iteration of the weight `name` with so many outputs: a random
+    /// direction of length 1.
     #[must_use]
     pub fn direction(&self, name: &str, outputs: usize) -> Option<Parameter> {
         self.spectral_norm.then(|| {
-            let values = rng::stream(self.seed, &format!("initialise {name}.u"), 0).normals(outputs);
+            let values =
+                rng::stream(self.seed, &format!("initialise {name}.u"), 0).normals(outputs);
             let length = values.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
             let values = values.into_iter().map(|v| v / length).collect();
             Parameter::new(values, &[outputs], Purpose::Direction, self.device)
@@ -146,11 +158,16 @@ impl Maker<'_> {
 /// [a, b, …] → [b, a, …].
 fn swap_first_axes(values: &[f32], a: usize, b: usize) -> Vec<f32> {
     let rest = values.len() / (a * b);
-    (0..b).flat_map(|j| (0..a).flat_map(move |i| (0..rest).map(move |r| values[(i * b + j) * rest + r]))).collect()
+    (0..b)
+        .flat_map(|j| {
+            (0..a).flat_map(move |i| (0..rest).map(move |r| values[(i * b + j) * rest + r]))
+        })
+        .collect()
 }
 
 impl InitializerConfig {
-    /// `count` weights for the tensor `name` of a network initialised by `seed`, the outputs along the first axis.
+    /// `count` weights for the tensor `name` of a network initialised by `seed`, the outputs along
+    /// the first axis.
     #[must_use]
     pub fn draw(&self, seed: u64, name: &str, count: usize, fans: Fans) -> Vec<f32> {
         let mut stream = rng::stream(seed, &format!("initialise {name}"), 0);
@@ -160,18 +177,25 @@ impl InitializerConfig {
                 let limit = (6.0 / (fans.fan_in + fans.fan_out) as f64).sqrt();
                 (0..count).map(|_| stream.between(-limit, limit) as f32).collect()
             }
-            InitializerName::Normal => (0..count).map(|_| (stream.normal() * self.std) as f32).collect(),
-            InitializerName::Orthogonal => orthogonal(&stream.normals(count), fans.outputs, self.gain),
+            InitializerName::Normal => {
+                (0..count).map(|_| (stream.normal() * self.std) as f32).collect()
+            }
+            InitializerName::Orthogonal => {
+                orthogonal(&stream.normals(count), fans.outputs, self.gain)
+            }
         }
     }
 }
 
-/// Saxe et al. 2014 (arXiv:1312.6120): rows, or columns where there are fewer of them, of length `gain` and at right angles: Q of
-/// the QR decomposition of normal numbers, its signs those of R's diagonal so that it is uniformly distributed.
+/// Saxe et al. 2014 (arXiv:1312.6120): rows, or columns where there are fewer of them, of length
+/// `gain` and at right angles: Q of the QR decomposition of normal numbers, its signs those of R's
+/// diagonal so that it is uniformly distributed.
 fn orthogonal(normals: &[f32], rows: usize, gain: f64) -> Vec<f32> {
     let columns = normals.len() / rows;
     let (long, short) = (rows.max(columns), rows.min(columns));
-    let at = |r: usize, c: usize| f64::from(if rows >= columns { normals[r * columns + c] } else { normals[c * columns + r] });
+    let at = |r: usize, c: usize| {
+        f64::from(if rows >= columns { normals[r * columns + c] } else { normals[c * columns + r] })
+    };
     let qr = Mat::from_fn(long, short, at).qr();
     let (q, r) = (qr.compute_thin_Q(), qr.thin_R().to_owned());
     let value = |i: usize, j: usize| (q[(i, j)] * r[(j, j)].signum() * gain) as f32;
@@ -189,10 +213,13 @@ mod tests {
     fn orthogonal_weights_have_orthogonal_rows_or_columns() {
         for (rows, columns) in [(4, 9), (9, 4), (5, 5)] {
             let fans = Fans { fan_in: columns, fan_out: rows, outputs: rows };
-            let config = InitializerConfig { name: InitializerName::Orthogonal, std: 0.02, gain: 2.0 };
+            let config =
+                InitializerConfig { name: InitializerName::Orthogonal, std: 0.02, gain: 2.0 };
             let w = config.draw(3, "test", rows * columns, fans);
             let (n, len) = (rows.min(columns), rows.max(columns));
-            let at = |i: usize, k: usize| if rows <= columns { w[i * columns + k] } else { w[k * columns + i] };
+            let at = |i: usize, k: usize| {
+                if rows <= columns { w[i * columns + k] } else { w[k * columns + i] }
+            };
             for i in 0..n {
                 for j in 0..n {
                     let dot: f32 = (0..len).map(|k| at(i, k) * at(j, k)).sum();
@@ -206,7 +233,8 @@ mod tests {
     fn normal_weights_have_the_asked_deviation() {
         let config = InitializerConfig { name: InitializerName::Normal, std: 0.02, gain: 1.0 };
         let w = config.draw(1, "test", 20_000, Fans { fan_in: 1, fan_out: 1, outputs: 1 });
-        let deviation = (w.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / w.len() as f64).sqrt();
+        let deviation =
+            (w.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / w.len() as f64).sqrt();
         // Five standard errors of a deviation of 20,000 draws.
         assert!((deviation / 0.02 - 1.0).abs() < 5.0 / 40_000f64.sqrt(), "{deviation}");
     }

@@ -18,7 +18,8 @@ pub enum Distribution {
     Uniform,
     /// Uniform on the sphere of radius √size, which normal vectors lie near.
     Sphere,
-    /// Normal, drawn again where it lies outside of ±threshold (Brock et al. 2019, "truncation trick").
+    /// Normal, drawn again where it lies outside of ±threshold (Brock et al. 2019, "truncation
+    /// trick").
     Truncated,
     /// max(N(0, 1), 0) (Brock et al. 2019, appendix E).
     Censored,
@@ -60,24 +61,30 @@ pub fn draw(latents: &Latents, count: usize, stream: &mut Stream) -> Vec<f32> {
         Distribution::Normal => stream.normals(count * n),
         Distribution::Uniform => (0..count * n).map(|_| stream.between(-1.0, 1.0) as f32).collect(),
         Distribution::Sphere => (0..count).flat_map(|_| on_sphere(stream, n)).collect(),
-        Distribution::Truncated => (0..count * n).map(|_| truncated(stream, latents.threshold)).collect(),
+        Distribution::Truncated => {
+            (0..count * n).map(|_| truncated(stream, latents.threshold)).collect()
+        }
         Distribution::Censored => (0..count * n).map(|_| stream.normal().max(0.0) as f32).collect(),
-        Distribution::Bernoulli => (0..count * n).map(|_| f32::from(u8::from(stream.coin(0.5)))).collect(),
+        Distribution::Bernoulli => {
+            (0..count * n).map(|_| f32::from(u8::from(stream.coin(0.5)))).collect()
+        }
     }
 }
 
-/// Draws the values of `z`, the latent vector of `seed`, that are beyond ±`threshold` again until they are within, each from a stream of
-/// its own: a value that is within stays the same at every threshold, and with it what it shows.
+/// Draws the values of `z`, the latent vector of `seed`, that are beyond ±`threshold` again until
+/// they are within, each from a stream of its own: a value that is within stays the same at every
+/// threshold, and with it what it shows.
 pub fn truncate(z: &mut [f32], seed: u64, threshold: f64) {
     for (place, value) in (0u64..).zip(z).filter(|(_, value)| f64::from(value.abs()) > threshold) {
         *value = truncated(&mut rng::stream(seed, "truncation", place), threshold);
     }
 }
 
-/// Moves `z` to the nearest place at which latent vectors may lie, as far as their distribution bounds them: onto the sphere, or into the
-/// interval.
+/// Moves `z` to the nearest place at which latent vectors may lie, as far as their distribution
+/// bounds them: onto the sphere, or into the interval.
 pub fn onto_support(latents: &Latents, z: &mut [f32]) {
-    let clamp = |z: &mut [f32], low: f32, high: f32| z.iter_mut().for_each(|v| *v = v.clamp(low, high));
+    let clamp =
+        |z: &mut [f32], low: f32, high: f32| z.iter_mut().for_each(|v| *v = v.clamp(low, high));
     match latents.distribution {
         Distribution::Normal => {}
         Distribution::Uniform => clamp(z, -1.0, 1.0),
@@ -85,7 +92,8 @@ pub fn onto_support(latents: &Latents, z: &mut [f32]) {
         Distribution::Censored => clamp(z, 0.0, f32::MAX),
         Distribution::Bernoulli => clamp(z, 0.0, 1.0),
         Distribution::Sphere => {
-            let length = z.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+            let length =
+                z.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
             let radius = (z.len() as f64).sqrt();
             z.iter_mut().for_each(|v| *v = (f64::from(*v) / length * radius) as f32);
         }
@@ -114,7 +122,11 @@ mod tests {
     use super::*;
 
     fn drawn(distribution: Distribution) -> Vec<f32> {
-        draw(&Latents { length: 50, distribution, threshold: 0.8 }, 2000, &mut rng::stream(1, "latent test", 0))
+        draw(
+            &Latents { length: 50, distribution, threshold: 0.8 },
+            2000,
+            &mut rng::stream(1, "latent test", 0),
+        )
     }
 
     /// Mean and mean square.
@@ -127,8 +139,9 @@ mod tests {
     #[test]
     fn each_distribution_has_its_moments_and_bounds() {
         // 100,000 numbers of variance at most 2: five standard errors are below 0.025.
-        let near =
-            |found: f64, expected: f64, what: &str| assert!((found - expected).abs() < 0.025, "{what}: {found} {expected}");
+        let near = |found: f64, expected: f64, what: &str| {
+            assert!((found - expected).abs() < 0.025, "{what}: {found} {expected}")
+        };
         let check = |distribution, mean, square, bound: f32| {
             let values = drawn(distribution);
             let what = format!("{distribution:?}");
@@ -148,7 +161,8 @@ mod tests {
     }
 
     #[test]
-    fn truncation_moves_only_what_is_beyond_it_and_a_value_keeps_its_place_as_the_threshold_falls() {
+    fn truncation_moves_only_what_is_beyond_it_and_a_value_keeps_its_place_as_the_threshold_falls()
+    {
         let z = rng::stream(3, "latent test", 0).normals(5000);
         let at = |threshold| {
             let mut z = z.clone();

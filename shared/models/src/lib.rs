@@ -1,5 +1,5 @@
-//! GAN networks by family, and what belongs to them: layers with tangents, losses, settings, presets,
-//! tasks.
+//! GAN networks by family, and what belongs to them: layers with tangents, losses, settings,
+//! presets, tasks.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! The named tensors of a network. Each is kept flat beside its shape, so that optimizers, averages and files treat all of
-//! them alike; a layer asks for its own rank.
+//! The named tensors of a network. Each is kept flat beside its shape, so that optimizers, averages
+//! and files treat all of them alike; a layer asks for its own rank.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ pub enum Purpose {
     Frozen,
     /// Changed by the forward pass in training: the running mean and variance of BatchNorm.
     Statistic,
-    /// Changed by the power iteration of spectral normalisation. The mean of two directions is none of them, so an average of
-    /// networks takes over the latest.
+    /// Changed by the power iteration of spectral normalisation. The mean of two directions is none
+    /// of them, so an average of networks takes over the latest.
     Direction,
 }
 
@@ -55,7 +55,8 @@ impl Parameter {
     /// A parameter of `shape` holding `values` in row-major order.
     #[must_use]
     pub fn new(values: Vec<f32>, shape: &[usize], purpose: Purpose, device: &Device) -> Self {
-        let value = Tensor::from_data(TensorData::new(values, [shape.iter().product::<usize>()]), device);
+        let value =
+            Tensor::from_data(TensorData::new(values, [shape.iter().product::<usize>()]), device);
         Self { value, shape: shape.to_vec(), purpose, key: None }
     }
 
@@ -96,7 +97,8 @@ impl Parameter {
         self.value = value;
     }
 
-    /// Takes the flat tensor out, so that it can be changed in place; [`Parameter::set`] must follow.
+    /// Takes the flat tensor out, so that it can be changed in place; [`Parameter::set`] must
+    /// follow.
     #[must_use]
     pub fn take(&mut self) -> Tensor<1> {
         let nothing = Tensor::empty([0], &self.value.device());
@@ -163,7 +165,8 @@ pub trait Parameters {
         list
     }
 
-    /// A copy whose weights are leaves of a new graph, so that a backward pass gives their gradients.
+    /// A copy whose weights are leaves of a new graph, so that a backward pass gives their
+    /// gradients.
     #[must_use]
     fn tracked(&self) -> Self
     where
@@ -201,8 +204,8 @@ pub(crate) fn join(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
-/// Implements [`Parameters`] for a struct from the list of its parts, in order. A part is a layer, a `Vec` of layers, an
-/// `Option`, or a [`Parameter`].
+/// Implements [`Parameters`] for a struct from the list of its parts, in order. A part is a layer,
+/// a `Vec` of layers, an `Option`, or a [`Parameter`].
 macro_rules! parameters {
     ($type:ty { $($part:ident),+ $(,)? }) => {
         impl $crate::parameter::Parameters for $type {
@@ -244,6 +247,8 @@ impl<P: Parameters> Parameters for Vec<P> {
     }
 
     fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
-        self.iter_mut().enumerate().for_each(|(i, p)| p.collect_mut(&join(prefix, &i.to_string()), list));
+        self.iter_mut()
+            .enumerate()
+            .for_each(|(i, p)| p.collect_mut(&join(prefix, &i.to_string()), list));
     }
 }

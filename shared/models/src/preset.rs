@@ -1,11 +1,11 @@
-//! The recipes, as rows of one table: each is the settings below it, changed by assignments as a user would write them after
-//! `--set`.
+//! The recipes, as rows of one table: each is the settings below it, changed by assignments as a
+//! user would write them after `--set`.
 
 use fledge_base::cli::UsageError;
 
 use crate::config::{
-    AugmentConfig, CheckpointsConfig, Convention, EvaluationConfig, OptimizerConfig, OptimizerName, OptimizersConfig,
-    PenaltyConfig, RateConfig, SamplesConfig, ScheduleConfig, Settings,
+    AugmentConfig, CheckpointsConfig, Convention, EvaluationConfig, OptimizerConfig, OptimizerName,
+    OptimizersConfig, PenaltyConfig, RateConfig, SamplesConfig, ScheduleConfig, Settings,
 };
 use crate::init::{BatchNormConfig, InitializerConfig};
 use crate::loss::{LossConfig, Reduction};
@@ -183,7 +183,10 @@ pub const PRESETS: &[Preset] = &[
 pub fn find(name: &str) -> Result<&'static Preset, UsageError> {
     PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
-        UsageError(format!("--preset {name}: there is no such preset; there are {}", names.join(", ")))
+        UsageError(format!(
+            "--preset {name}: there is no such preset; there are {}",
+            names.join(", ")
+        ))
     })
 }
 
@@ -199,7 +202,8 @@ impl Preset {
     /// # Errors
     /// When a row of the table is wrong, which a test rules out.
     pub fn settings(&self) -> Result<Settings, UsageError> {
-        let assignments: Vec<String> = self.assignments.concat().iter().map(|a| (*a).to_owned()).collect();
+        let assignments: Vec<String> =
+            self.assignments.concat().iter().map(|a| (*a).to_owned()).collect();
         neutral().with(None, &assignments)
     }
 }
@@ -210,7 +214,11 @@ impl Settings {
     ///
     /// # Errors
     /// When the preset, a key or a value is not known or makes no sense.
-    pub fn resolve(preset: &str, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
+    pub fn resolve(
+        preset: &str,
+        file: Option<(&str, &str)>,
+        assignments: &[String],
+    ) -> Result<Self, UsageError> {
         find(preset)?.settings()?.with(file, assignments)
     }
 }
@@ -262,7 +270,8 @@ mod tests {
         for preset in PRESETS {
             let settings = preset.settings().expect("settings");
             for size in [32, 64, 128, 256] {
-                let planned = preset.assignments.concat().iter().any(|a| a.starts_with("generator.plan="));
+                let planned =
+                    preset.assignments.concat().iter().any(|a| a.starts_with("generator.plan="));
                 assert_eq!(settings.check_size(size).is_ok(), !planned, "{} {size}", preset.name);
             }
             assert!(settings.check_size(100).is_err());

@@ -12,7 +12,10 @@ pub enum Range {
     Signed,
 }
 
-#[expect(clippy::wrong_self_convention, reason = "from_unit reads as the opposite of to_unit; the range says which map it is")]
+#[expect(
+    clippy::wrong_self_convention,
+    reason = "from_unit reads as the opposite of to_unit; the range says which map it is"
+)]
 impl Range {
     /// Pixels of this interval as pixels of [0, 1].
     #[must_use]

@@ -12,8 +12,8 @@ use crate::networks::{Discriminator, Generator, Network};
 use crate::preset;
 use crate::task::Role;
 
-/// Version of the settings that a run or checkpoint carries. Version 1 knew one recipe and is read as
-/// that; versions 1 and 2 knew one task and one family of networks.
+/// Version of the settings that a run or checkpoint carries. Version 1 knew one recipe and is read
+/// as that; versions 1 and 2 knew one task and one family of networks.
 pub const CONFIG_VERSION: u32 = 3;
 
 /// Every value of a run, as written to `config.toml`.
@@ -46,7 +46,8 @@ pub struct DataConfig {
     pub split: String,
     /// Fingerprint of its source.
     pub fingerprint: String,
-    /// What was made of the source ([`Manifest::content`](fledge_data::dataset::Manifest::content)); empty in files of before.
+    /// What was made of the source
+    /// ([`Manifest::content`](fledge_data::dataset::Manifest::content)); empty in files of before.
     #[serde(default)]
     pub content: String,
     /// Pictures of that split; 0 in files of before.
@@ -69,8 +70,8 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// The run whose weights a run began with. Those of its averaged generator made both generators, and its discriminator the
-/// discriminator, as far as they fit.
+/// The run whose weights a run began with. Those of its averaged generator made both generators,
+/// and its discriminator the discriminator, as far as they fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InitConfig {
@@ -107,13 +108,18 @@ impl TryFrom<Table> for RunConfig {
     type Error = String;
 
     fn try_from(table: Table) -> Result<Self, String> {
-        let unread: Unread = table.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        let unread: Unread =
+            table.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         let Unread { version, preset, seed, data, init, settings } = unread;
         let settings = match version {
             1 => of_version_1(&preset, settings)?,
             2 => of_version_2(settings),
             CONFIG_VERSION => settings,
-            other => return Err(format!("version {other}: this program reads versions 1 to {CONFIG_VERSION}")),
+            other => {
+                return Err(format!(
+                    "version {other}: this program reads versions 1 to {CONFIG_VERSION}"
+                ));
+            }
         };
         let settings = settings.try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
         Ok(Self { version: CONFIG_VERSION, preset, seed, data, init, settings })
@@ -136,7 +142,8 @@ fn of_version_1(preset: &str, mut old: Table) -> Result<Table, String> {
     let defaults = preset::find(preset).and_then(|p| p.settings()).map_err(|e| e.to_string())?;
     let mut table = Table::try_from(defaults).map_err(|e| e.to_string())?;
     // The slope was a 32-bit number.
-    if let Some(Value::Float(slope)) = old.get_mut("discriminator").and_then(|d| d.get_mut("slope")) {
+    if let Some(Value::Float(slope)) = old.get_mut("discriminator").and_then(|d| d.get_mut("slope"))
+    {
         *slope = (*slope as f32).to_string().parse().unwrap_or(*slope);
     }
     // It had the published ceiling as a number.
@@ -154,7 +161,17 @@ impl DataConfig {
     #[must_use]
     pub fn of_extent(size: usize, channels: usize) -> Self {
         let [path, split, fingerprint, content] = [const { String::new() }; 4];
-        Self { path, split, fingerprint, content, pictures: 0, size, channels, classes: Vec::new(), mirror: false }
+        Self {
+            path,
+            split,
+            fingerprint,
+            content,
+            pictures: 0,
+            size,
+            channels,
+            classes: Vec::new(),
+            mirror: false,
+        }
     }
 }
 
@@ -162,7 +179,14 @@ impl RunConfig {
     /// A run of these settings.
     #[must_use]
     pub fn new(preset: &str, settings: Settings, seed: u64, data: DataConfig) -> Self {
-        Self { version: CONFIG_VERSION, preset: preset.to_owned(), seed, data, init: None, settings }
+        Self {
+            version: CONFIG_VERSION,
+            preset: preset.to_owned(),
+            seed,
+            data,
+            init: None,
+            settings,
+        }
     }
 
     /// The network of a role as it is before the first step, on `device`.
@@ -197,7 +221,8 @@ impl RunConfig {
         self.settings.discriminator(size, channels, classes, self.seed, device)
     }
 
-    /// Every setting as its key, joined by dots, and its value as TOML writes it, in the order of the keys.
+    /// Every setting as its key, joined by dots, and its value as TOML writes it, in the order of
+    /// the keys.
     #[must_use]
     pub fn flat(&self) -> Vec<(String, String)> {
         let mut list = Vec::new();
@@ -234,8 +259,12 @@ mod tests {
         let read: RunConfig = toml::from_str(VERSION_1).expect("version 1");
         let flags = ["schedule.batch=32", "optimizer.beta_1=0.0"].map(str::to_owned);
         let settings = Settings::resolve("gan-ada", None, &flags).expect("settings");
-        let data =
-            DataConfig { path: "d".into(), split: "train".into(), fingerprint: "0".into(), ..DataConfig::of_extent(64, 3) };
+        let data = DataConfig {
+            path: "d".into(),
+            split: "train".into(),
+            fingerprint: "0".into(),
+            ..DataConfig::of_extent(64, 3)
+        };
         let now = RunConfig::new("gan-ada", settings, 7, data);
         assert_eq!(read, now);
         assert_eq!(read.changes(&now), []);
@@ -247,10 +276,18 @@ mod tests {
 
     #[test]
     fn a_run_of_version_2_is_of_the_one_family_and_the_one_task_that_there_were() {
-        let now =
-            RunConfig::new("wgan", Settings::resolve("wgan", None, &[]).expect("settings"), 1, DataConfig::of_extent(32, 1));
+        let now = RunConfig::new(
+            "wgan",
+            Settings::resolve("wgan", None, &[]).expect("settings"),
+            1,
+            DataConfig::of_extent(32, 1),
+        );
         let written = toml::to_string(&now).expect("written");
-        assert!(written.contains("task = \"adversarial\"") && written.contains("[generator]\nfamily = \"dcgan\""), "{written}");
+        assert!(
+            written.contains("task = \"adversarial\"")
+                && written.contains("[generator]\nfamily = \"dcgan\""),
+            "{written}"
+        );
         let earlier = written
             .replace("version = 3", "version = 2")
             .replace("task = \"adversarial\"\n", "")
@@ -260,15 +297,26 @@ mod tests {
         let read: RunConfig = toml::from_str(&earlier).expect("version 2");
         assert_eq!(read, now);
         // The same as a file of settings for another run.
-        let settings = Settings::resolve("gan-ada", Some(("config.toml", &earlier)), &[]).expect("settings");
+        let settings =
+            Settings::resolve("gan-ada", Some(("config.toml", &earlier)), &[]).expect("settings");
         assert_eq!(settings, now.settings);
     }
 
     #[test]
     fn unknown_versions_and_keys_are_refused() {
         let text = VERSION_1.replace("version = 1", "version = 4");
-        assert!(toml::from_str::<RunConfig>(&text).expect_err("version 4").to_string().contains("version 4"));
+        assert!(
+            toml::from_str::<RunConfig>(&text)
+                .expect_err("version 4")
+                .to_string()
+                .contains("version 4")
+        );
         let text = VERSION_1.replace("latent = 64", "latnet = 64");
-        assert!(toml::from_str::<RunConfig>(&text).expect_err("a wrong key").to_string().contains("latnet"));
+        assert!(
+            toml::from_str::<RunConfig>(&text)
+                .expect_err("a wrong key")
+                .to_string()
+                .contains("latnet")
+        );
     }
 }

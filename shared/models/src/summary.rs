@@ -45,33 +45,53 @@ pub fn table(title: &str, layers: &Layers, network: &dyn Parameters) -> String {
     let weights = count(network, Purpose::Weight);
     let total: usize = layers.rows.iter().map(|row| row.2).sum();
     let line = "─".repeat(76);
-    let mut text = format!("{title}\n{:<44}{:<20}{:>12}\n{line}\n", "Layer", "Output shape", "Param #");
+    let mut text =
+        format!("{title}\n{:<44}{:<20}{:>12}\n{line}\n", "Layer", "Output shape", "Param #");
     for Layer(layer, shape, count) in &layers.rows {
         text += &format!("{layer:<44}{shape:<20}{:>12}\n", thousands(*count));
     }
     text += &format!("{line}\nTotal params: {}\n", thousands(total));
-    text += &format!("Trainable params: {}\nNon-trainable params: {}\n", thousands(weights), thousands(total - weights));
+    text += &format!(
+        "Trainable params: {}\nNon-trainable params: {}\n",
+        thousands(weights),
+        thousands(total - weights)
+    );
     text
 }
 
-/// The shapes that a picture goes through, in a line: "64 → 4×4×128 → … → 64×64×3; 926,083 weights".
+/// The shapes that a picture goes through, in a line: "64 → 4×4×128 → … → 64×64×3; 926,083
+/// weights".
 #[must_use]
 pub fn outline(layers: &Layers, network: &dyn Parameters) -> String {
     let frozen = match count(network, Purpose::Frozen) {
         0 => String::new(),
         n => format!(", and {} that do not learn", thousands(n)),
     };
-    format!("{}; {} weights{frozen}", layers.shapes.join(" → "), thousands(count(network, Purpose::Weight)))
+    format!(
+        "{}; {} weights{frozen}",
+        layers.shapes.join(" → "),
+        thousands(count(network, Purpose::Weight))
+    )
 }
 
 fn count(network: &dyn Parameters, purpose: Purpose) -> usize {
-    network.parameters().iter().filter(|(_, p)| p.purpose() == purpose).map(|(_, p)| p.count()).sum()
+    network
+        .parameters()
+        .iter()
+        .filter(|(_, p)| p.purpose() == purpose)
+        .map(|(_, p)| p.count())
+        .sum()
 }
 
 /// 930947 → "930,947".
 fn thousands(n: usize) -> String {
     let digits = n.to_string();
-    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).unwrap_or_default()).collect();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|g| std::str::from_utf8(g).unwrap_or_default())
+        .collect();
     groups.join(",")
 }
 
@@ -83,7 +103,8 @@ mod tests {
     use crate::networks::Network;
     use crate::preset;
 
-    /// Trainable, then all, as Keras and PyTorch count them (`tools/golden_presets.py`); both networks.
+    /// Trainable, then all, as Keras and PyTorch count them (`tools/golden_presets.py`); both
+    /// networks.
     const COUNTS: &[(&str, [&str; 2], [&str; 2])] = &[
         ("gan-ada", ["926,083", "930,947"], ["795,137", "796,161"]),
         ("dcgan-anime", ["14,763,011", "14,765,059"], ["4,321,153", "4,322,945"]),
@@ -92,13 +113,15 @@ mod tests {
         ("wgan-gp", ["5,996,289", "6,013,697"], ["4,107,393", "4,107,393"]),
     ];
 
-    /// Both networks of a preset without values, as `--summary` builds them, with size and channels.
+    /// Both networks of a preset without values, as `--summary` builds them, with size and
+    /// channels.
     fn networks(name: &str, flags: &[&str]) -> (Vec<Network>, usize, usize) {
         let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
         let settings = Settings::resolve(name, None, &flags).expect("settings");
         let (size, channels) = preset::find(name).expect("preset").extent;
         let config = RunConfig::new(name, settings, 0, DataConfig::of_extent(size, channels));
-        let networks = config.settings.task.roles().iter().map(|role| config.outline(role, &Device::flex()));
+        let networks =
+            config.settings.task.roles().iter().map(|role| config.outline(role, &Device::flex()));
         (networks.collect(), size, channels)
     }
 
@@ -108,8 +131,14 @@ mod tests {
             let (networks, size, channels) = networks("gan-ada", flags);
             networks[index].outline(size, channels)
         };
-        assert_eq!(outline(&[], 0), "64 → 4×4×128 → 8×8×128 → 16×16×128 → 32×32×128 → 64×64×3; 926,083 weights");
-        assert_eq!(outline(&[], 1), "64×64×3 → 32×32×128 → 16×16×128 → 8×8×128 → 4×4×128 → 1; 795,137 weights");
+        assert_eq!(
+            outline(&[], 0),
+            "64 → 4×4×128 → 8×8×128 → 16×16×128 → 32×32×128 → 64×64×3; 926,083 weights"
+        );
+        assert_eq!(
+            outline(&[], 1),
+            "64×64×3 → 32×32×128 → 16×16×128 → 8×8×128 → 4×4×128 → 1; 795,137 weights"
+        );
         // A kernel of 4×4 from 3 to 128 channels, and the shifts of its BatchNorm.
         let frozen = 4 * 4 * 3 * 128 + 128;
         assert!(outline(&["discriminator.freeze=1"], 1).ends_with(&format!(
@@ -123,7 +152,9 @@ mod tests {
     fn the_counts_of_each_preset_are_those_the_libraries_print() {
         for (name, of_generator, of_discriminator) in COUNTS {
             let (networks, size, channels) = networks(name, &[]);
-            for (network, [trainable, total]) in networks.iter().zip([of_generator, of_discriminator]) {
+            for (network, [trainable, total]) in
+                networks.iter().zip([of_generator, of_discriminator])
+            {
                 let table = network.summary("Network", size, channels);
                 let counts = format!("Total params: {total}\nTrainable params: {trainable}\n");
                 assert!(table.contains(&counts), "{name}: {counts}{table}");

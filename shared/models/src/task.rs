@@ -100,7 +100,12 @@ pub struct Contest {
 }
 
 /// A generator with an average; the optimizer's file is named after the role.
-const fn generator(name: &'static str, short: &'static str, average: &'static str, optimizer: &'static str) -> Role {
+const fn generator(
+    name: &'static str,
+    short: &'static str,
+    average: &'static str,
+    optimizer: &'static str,
+) -> Role {
     Role { name, short, average: Some(average), optimizer, part: Part::Generator }
 }
 
@@ -139,13 +144,46 @@ const ADVERSARIAL: Facts = Facts {
         measure("g_loss", "loss/g", Some("G"), Kind::Loss, "g_loss", Reduce::Mean),
         measure("d_loss", "loss/d", Some("D"), Kind::Loss, "d_loss", Reduce::MeanWith("penalty")),
         measure("penalty", "loss/penalty", Some("penalties"), Kind::Term, "penalty", Reduce::Mean),
-        measure("real_acc", "accuracy/real", Some("real"), Kind::Accuracy, "real", Reduce::Positive),
-        measure("gen_acc", "accuracy/generated", Some("generated"), Kind::Accuracy, "fake", Reduce::Negative),
+        measure(
+            "real_acc",
+            "accuracy/real",
+            Some("real"),
+            Kind::Accuracy,
+            "real",
+            Reduce::Positive,
+        ),
+        measure(
+            "gen_acc",
+            "accuracy/generated",
+            Some("generated"),
+            Kind::Accuracy,
+            "fake",
+            Reduce::Negative,
+        ),
         measure("d_real", "probability/real", None, Kind::Probability, "real", Reduce::Sigmoid),
-        measure("d_fake", "probability/generated", None, Kind::Probability, "fake", Reduce::Sigmoid),
-        measure("d_fooled", "probability/fooled", None, Kind::Probability, "fooled", Reduce::Sigmoid),
+        measure(
+            "d_fake",
+            "probability/generated",
+            None,
+            Kind::Probability,
+            "fake",
+            Reduce::Sigmoid,
+        ),
+        measure(
+            "d_fooled",
+            "probability/fooled",
+            None,
+            Kind::Probability,
+            "fooled",
+            Reduce::Sigmoid,
+        ),
     ],
-    contests: &[Contest { role: "discriminator", loss: "d_loss", penalty: "penalty", accuracies: ["real_acc", "gen_acc"] }],
+    contests: &[Contest {
+        role: "discriminator",
+        loss: "d_loss",
+        penalty: "penalty",
+        accuracies: ["real_acc", "gen_acc"],
+    }],
 };
 
 #[cfg(feature = "toys")]
@@ -163,7 +201,14 @@ const TOY_CYCLE: Facts = Facts {
         measure("d_a_loss", "loss/d_a", Some("D_A"), Kind::Loss, "d_a_loss", Reduce::Mean),
         measure("d_b_loss", "loss/d_b", Some("D_B"), Kind::Loss, "d_b_loss", Reduce::Mean),
         measure("cycle", "loss/cycle", Some("cycle"), Kind::Term, "cycle", Reduce::Mean),
-        measure("real_acc", "accuracy/real", Some("real"), Kind::Accuracy, "real", Reduce::Positive),
+        measure(
+            "real_acc",
+            "accuracy/real",
+            Some("real"),
+            Kind::Accuracy,
+            "real",
+            Reduce::Positive,
+        ),
     ],
     contests: &[],
 };
@@ -220,7 +265,11 @@ impl TaskName {
         let generators = || self.roles().iter().filter(|role| role.part == Part::Generator);
         generators().find(|role| role.name == name).ok_or_else(|| {
             let names: Vec<&str> = generators().map(|role| role.name).collect();
-            UsageError(format!("--role {name}: the generators of task = {} are {}", self.name(), names.join(", ")))
+            UsageError(format!(
+                "--role {name}: the generators of task = {} are {}",
+                self.name(),
+                names.join(", ")
+            ))
         })
     }
 
@@ -231,7 +280,10 @@ impl TaskName {
     }
 
     /// The measures of one kind that have a name for people.
-    pub fn shown_measures(self, kind: Kind) -> impl Iterator<Item = (&'static str, &'static Measure)> {
+    pub fn shown_measures(
+        self,
+        kind: Kind,
+    ) -> impl Iterator<Item = (&'static str, &'static Measure)> {
         self.measures().iter().filter(move |m| m.kind == kind).filter_map(|m| Some((m.label?, m)))
     }
 

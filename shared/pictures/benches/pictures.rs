@@ -20,7 +20,8 @@ fn drawn() -> Picture {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 28) as u8
     };
-    let at = |x: u32, y: u32| [(x * 200 / width) as u8, (y * 200 / height) as u8, ((x + y) % 200) as u8];
+    let at =
+        |x: u32, y: u32| [(x * 200 / width) as u8, (y * 200 / height) as u8, ((x + y) % 200) as u8];
     let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
     let pixels = places.flat_map(|(x, y)| at(x, y)).map(|value| value + noise()).collect();
     Picture { width, height, channels: 3, pixels }
@@ -41,13 +42,20 @@ fn main() {
     let picture = drawn();
     let [width, height] = EXTENT;
     let all = width * height;
-    let files = [("png", picture.to_png()), ("jpeg", picture.to_jpeg(90)), ("webp", picture.to_webp())];
+    let files =
+        [("png", picture.to_png()), ("jpeg", picture.to_jpeg(90)), ("webp", picture.to_webp())];
     for (format, file) in files {
         let file = file.expect("encode");
-        time(&format!("decode {format}"), all, || Picture::decode(&file, &Limits::default()).expect("decode"));
-        let middle = Window { left: width / 4, top: height / 4, width: width / 2, height: height / 2 };
+        time(&format!("decode {format}"), all, || {
+            Picture::decode(&file, &Limits::default()).expect("decode")
+        });
+        let middle =
+            Window { left: width / 4, top: height / 4, width: width / 2, height: height / 2 };
         time(&format!("decode {format}, middle"), all / 4, || {
-            PictureFile::open(&file).expect("open").decode(middle, &Canvas::default()).expect("decode")
+            PictureFile::open(&file)
+                .expect("open")
+                .decode(middle, &Canvas::default())
+                .expect("decode")
         });
     }
     time("encode png", all, || picture.to_png().expect("encode"));

@@ -92,18 +92,27 @@ impl Canvas {
 
     /// Writes a row of decoded pixels.
     pub(super) fn put_row(&self, layout: Layout, row: &[u8], target: &mut [u8]) {
-        if (layout == Layout::RGB && self.channels == 3) || (layout == Layout { samples: 1, wide: false } && self.channels == 1) {
+        if (layout == Layout::RGB && self.channels == 3)
+            || (layout == Layout { samples: 1, wide: false } && self.channels == 1)
+        {
             target.copy_from_slice(row);
             return;
         }
-        let pixels = row.chunks_exact(layout.bytes()).zip(target.chunks_exact_mut(self.channels as usize));
+        let pixels =
+            row.chunks_exact(layout.bytes()).zip(target.chunks_exact_mut(self.channels as usize));
         pixels.for_each(|(pixel, target)| self.put_decoded(layout, pixel, target));
     }
 
     /// The window of a decoded picture, moved together in the memory of the picture itself: that of
     /// a picture of 100 MB is not taken twice. The layout has at least as many bytes as a pixel of
     /// the canvas.
-    pub(super) fn cut(&self, mut pixels: Vec<u8>, layout: Layout, width: u32, window: Window) -> Vec<u8> {
+    pub(super) fn cut(
+        &self,
+        mut pixels: Vec<u8>,
+        layout: Layout,
+        width: u32,
+        window: Window,
+    ) -> Vec<u8> {
         let (from, to) = (layout.bytes(), self.channels as usize);
         let unchanged = from == to && layout == Layout::RGB;
         let mut end = 0;
@@ -126,10 +135,17 @@ impl Canvas {
     }
 
     /// The window of a decoded picture, whose pixels may be smaller than those of the canvas.
-    pub(super) fn window(&self, samples: &[u8], layout: Layout, width: u32, window: Window) -> Picture {
+    pub(super) fn window(
+        &self,
+        samples: &[u8],
+        layout: Layout,
+        width: u32,
+        window: Window,
+    ) -> Picture {
         let mut picture = Picture::filled(window.width, window.height, self.channels, 0);
         let (from, to) = (width as usize * layout.bytes(), picture.stride());
-        let columns = window.left as usize * layout.bytes()..(window.left + window.width) as usize * layout.bytes();
+        let columns = window.left as usize * layout.bytes()
+            ..(window.left + window.width) as usize * layout.bytes();
         let rows = samples.chunks_exact(from.max(1)).skip(window.top as usize);
         for (row, target) in rows.zip(picture.pixels.chunks_exact_mut(to.max(1))) {
             self.put_row(layout, &row[columns.clone()], target);

@@ -77,7 +77,10 @@ impl Picture {
     /// parts outside are cut off.
     pub fn draw_text(&mut self, text: &str, x: u32, y: u32, scale: u32, color: [u8; 3]) {
         // A grey picture takes the luma of the colour (ITU-R BT.601).
-        let luma = (f64::from(color[0]) * 0.299 + f64::from(color[1]) * 0.587 + f64::from(color[2]) * 0.114).round() as u8;
+        let luma = (f64::from(color[0]) * 0.299
+            + f64::from(color[1]) * 0.587
+            + f64::from(color[2]) * 0.114)
+            .round() as u8;
         let ink = if self.channels >= 3 { color } else { [luma; 3] };
         for (i, letter) in (0u32..).zip(text.chars()) {
             let at = u8::try_from(letter).ok().and_then(|byte| byte.checked_sub(FIRST));

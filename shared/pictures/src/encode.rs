@@ -36,7 +36,8 @@ impl Picture {
     /// above 65,535.
     pub fn to_jpeg(&self, quality: u8) -> Result<Vec<u8>, PictureError> {
         self.encode(|p, color, file| {
-            JpegEncoder::new_with_quality(file, quality).write_image(&p.pixels, p.width, p.height, color)
+            JpegEncoder::new_with_quality(file, quality)
+                .write_image(&p.pixels, p.width, p.height, color)
         })
     }
 
@@ -46,7 +47,9 @@ impl Picture {
     /// When the picture has no pixels, a number of channels that WebP does not know, or a side
     /// above 16,384.
     pub fn to_webp(&self) -> Result<Vec<u8>, PictureError> {
-        self.encode(|p, color, file| WebPEncoder::new_lossless(file).write_image(&p.pixels, p.width, p.height, color))
+        self.encode(|p, color, file| {
+            WebPEncoder::new_lossless(file).write_image(&p.pixels, p.width, p.height, color)
+        })
     }
 
     fn encode_png(&self, compression: CompressionType) -> Result<Vec<u8>, PictureError> {
@@ -60,7 +63,8 @@ impl Picture {
         &self,
         write: impl FnOnce(&Self, ExtendedColorType, &mut Encoded) -> ImageResult<()>,
     ) -> Result<Vec<u8>, PictureError> {
-        let unsupported = |what: String| PictureError::Encode { width: self.width, height: self.height, what };
+        let unsupported =
+            |what: String| PictureError::Encode { width: self.width, height: self.height, what };
         let color = match self.channels {
             1 => ExtendedColorType::L8,
             2 => ExtendedColorType::La8,

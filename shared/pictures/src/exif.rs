@@ -21,7 +21,9 @@ pub(super) fn orientation(block: &[u8]) -> Option<Orientation> {
 /// Returns true if a TIFF file is the raw data of a camera, whose first picture is only a preview.
 pub(super) fn is_raw(file: &[u8]) -> bool {
     let directory = Directory::first(file);
-    directory.is_some_and(|d| d.find(DNG_VERSION).is_some() || d.integer(SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1))
+    directory.is_some_and(|d| {
+        d.find(DNG_VERSION).is_some() || d.integer(SUBFILE_TYPE).is_some_and(|kind| kind & 1 == 1)
+    })
 }
 
 /// The first list of tags of a block.
@@ -100,8 +102,10 @@ mod tests {
                 assert_eq!(orientation(&block(false, kind, 1, &[orientation_number])), expected);
             }
             for (kind, length) in [(3, 2), (8, 2), (4, 4), (9, 4)] {
-                let little: Vec<u8> = u32::from(orientation_number).to_le_bytes()[..length].to_vec();
-                let big: Vec<u8> = u32::from(orientation_number).to_be_bytes()[4 - length..].to_vec();
+                let little: Vec<u8> =
+                    u32::from(orientation_number).to_le_bytes()[..length].to_vec();
+                let big: Vec<u8> =
+                    u32::from(orientation_number).to_be_bytes()[4 - length..].to_vec();
                 assert_eq!(orientation(&block(true, kind, 1, &little)), expected, "kind {kind}");
                 assert_eq!(orientation(&block(false, kind, 1, &big)), expected, "kind {kind}");
             }
@@ -110,7 +114,9 @@ mod tests {
 
     #[test]
     fn what_is_no_orientation_turns_nothing() {
-        for (kind, count, value) in [(3, 1, [0, 0, 0, 0]), (3, 1, [9, 0, 0, 0]), (4, 1, [6, 0, 1, 0]), (5, 1, [6, 0, 0, 0])] {
+        for (kind, count, value) in
+            [(3, 1, [0, 0, 0, 0]), (3, 1, [9, 0, 0, 0]), (4, 1, [6, 0, 1, 0]), (5, 1, [6, 0, 0, 0])]
+        {
             assert_eq!(orientation(&block(true, kind, count, &value)), None);
         }
         assert_eq!(orientation(&block(true, 3, 3, &[6, 0, 0, 0])), None);

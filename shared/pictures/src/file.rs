@@ -53,7 +53,9 @@ impl<'a> PictureFile<'a> {
         let kind = guarded(|| {
             let kind = match format {
                 Format::Png => Png::open(bytes).map(Kind::Png),
-                Format::Jpeg => Jpeg::open(bytes).map(Kind::Jpeg).map_err(|error| error.to_string()),
+                Format::Jpeg => {
+                    Jpeg::open(bytes).map(Kind::Jpeg).map_err(|error| error.to_string())
+                }
                 Format::Webp => Webp::open(bytes).map(Kind::Webp),
                 Format::Bmp => Bmp::open(bytes).map(Kind::Bmp),
                 Format::Gif => Gif::open(bytes).map(Kind::Gif),
@@ -146,7 +148,9 @@ impl<'a> PictureFile<'a> {
         let decoding = match &self.kind {
             Kind::Png(png) => png.memory(stored),
             // Grey is repeated when it is decoded.
-            Kind::Jpeg(jpeg) => jpeg.memory(stored).max(pixels * if jpeg.components() == 1 { 4 } else { 3 }),
+            Kind::Jpeg(jpeg) => {
+                jpeg.memory(stored).max(pixels * if jpeg.components() == 1 { 4 } else { 3 })
+            }
             Kind::Webp(webp) => webp.memory(),
             Kind::Bmp(bmp) => bmp.memory(),
             Kind::Gif(gif) => gif.memory(stored),
@@ -169,10 +173,17 @@ impl<'a> PictureFile<'a> {
     /// channels.
     pub fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, PictureError> {
         let ((width, height), (across, down)) = (self.stored_extents(), self.extents());
-        let within = |first: u32, n: u32, all: u32| n > 0 && first.checked_add(n).is_some_and(|end| end <= all);
-        let inside = within(window.left, window.width, across) && within(window.top, window.height, down);
+        let within = |first: u32, n: u32, all: u32| {
+            n > 0 && first.checked_add(n).is_some_and(|end| end <= all)
+        };
+        let inside =
+            within(window.left, window.width, across) && within(window.top, window.height, down);
         assert!(inside, "{window:?} does not lie within {across}x{down} pixels");
-        assert!(matches!(canvas.channels, 1 | 3), "a picture of {} channels was asked for", canvas.channels);
+        assert!(
+            matches!(canvas.channels, 1 | 3),
+            "a picture of {} channels was asked for",
+            canvas.channels
+        );
         let stored = self.turn.stored(window, width, height);
         guarded(|| {
             let picture = match &self.kind {

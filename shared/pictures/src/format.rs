@@ -67,7 +67,10 @@ const OTHERS: [(&[u8], &str); 38] = [
     (b"\x93NUMPY", "a NumPy array as a picture"),
     (b"PK\x03\x04", "a zip file as a picture"),
     (b"\x1f\x8b", "a gzipped file as a picture"),
-    (b"version https://git-lfs", "a pointer of Git LFS in place of the file (git lfs pull fetches it)"),
+    (
+        b"version https://git-lfs",
+        "a pointer of Git LFS in place of the file (git lfs pull fetches it)",
+    ),
     (b"/annex/objects/", "a pointer of git-annex in place of the file (git annex get fetches it)"),
     (b"\x89HDF", "HDF5"),
     (b"PAR1", "Parquet"),
@@ -149,10 +152,13 @@ fn known(bytes: &[u8]) -> Option<Format> {
         Some(Format::Webp)
     } else if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") {
         Some(Format::Gif)
-    } else if bytes.starts_with(b"BM") && word(14).is_some_and(|w| BMP_HEADERS.iter().any(|n| w == n.to_le_bytes())) {
+    } else if bytes.starts_with(b"BM")
+        && word(14).is_some_and(|w| BMP_HEADERS.iter().any(|n| w == n.to_le_bytes()))
+    {
         // Two letters alone would make a bitmap of many a text.
         Some(Format::Bmp)
-    } else if [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| bytes.starts_with(*magic)) {
+    } else if [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| bytes.starts_with(*magic))
+    {
         Some(Format::Tiff)
     } else {
         is_pnm(bytes).then_some(Format::Pnm)
@@ -167,7 +173,8 @@ fn is_pnm(bytes: &[u8]) -> bool {
         b"P7" => rest.starts_with(b"\n") && rest.windows(5).take(TEXT_BYTES).any(|w| w == b"WIDTH"),
         [b'P', b'1'..=b'6'] => {
             let next = rest.trim_ascii_start().first();
-            rest.first().is_some_and(u8::is_ascii_whitespace) && next.is_some_and(|b| b.is_ascii_digit() || *b == b'#')
+            rest.first().is_some_and(u8::is_ascii_whitespace)
+                && next.is_some_and(|b| b.is_ascii_digit() || *b == b'#')
         }
         _ => false,
     }

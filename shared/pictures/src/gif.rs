@@ -53,7 +53,8 @@ impl<'a> Gif<'a> {
             match part(bytes, at, 1)?[0] {
                 0x2c => break,
                 0x21 => {
-                    profile |= part(bytes, at, 14).is_ok_and(|head| head[1..] == *b"\xff\x0bICCRGBG1012");
+                    profile |=
+                        part(bytes, at, 14).is_ok_and(|head| head[1..] == *b"\xff\x0bICCRGBG1012");
                     at = after_blocks(bytes, at + 2)?;
                 }
                 0x3b => return Err("it holds no picture".into()),
@@ -61,7 +62,12 @@ impl<'a> Gif<'a> {
             }
         }
         let head = part(bytes, at, 10)?;
-        let frame = Window { left: short(head, 1), top: short(head, 3), width: short(head, 5), height: short(head, 7) };
+        let frame = Window {
+            left: short(head, 1),
+            top: short(head, 3),
+            width: short(head, 5),
+            height: short(head, 7),
+        };
         if frame.width == 0 || frame.height == 0 {
             return Err(format!("its first picture has {}x{} pixels", frame.width, frame.height));
         }
@@ -90,7 +96,9 @@ impl<'a> Gif<'a> {
     /// Bytes that decoding `window` takes: the result, and a copy of metadata, which is below the
     /// file's length.
     pub(super) fn memory(&self, window: Window) -> u64 {
-        3 * u64::from(window.width) * u64::from(window.height) + 2 * self.bytes.len() as u64 + WORKING_BYTES
+        3 * u64::from(window.width) * u64::from(window.height)
+            + 2 * self.bytes.len() as u64
+            + WORKING_BYTES
     }
 
     /// The pixels of `window`.
@@ -103,13 +111,20 @@ impl<'a> Gif<'a> {
         // A code has at least two bits.
         let most = (self.bytes.len() as u64).saturating_mul(4 * PIXELS_OF_CODE);
         if u64::from(frame.width) * u64::from(frame.height) > most {
-            return Err(format!("it claims {}x{} pixels, which its bytes cannot hold", frame.width, frame.height));
+            return Err(format!(
+                "it claims {}x{} pixels, which its bytes cannot hold",
+                frame.width, frame.height
+            ));
         }
         let mut options = DecodeOptions::new();
         options.set_color_output(ColorOutput::Indexed);
-        options.set_memory_limit(NonZeroU64::new(self.bytes.len() as u64).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
+        options.set_memory_limit(
+            NonZeroU64::new(self.bytes.len() as u64)
+                .map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes),
+        );
         let mut decoder = options.read_info(self.bytes).map_err(text)?;
-        let transparent = decoder.next_frame_info().map_err(text)?.ok_or("it holds no picture")?.transparent;
+        let transparent =
+            decoder.next_frame_info().map_err(text)?.ok_or("it holds no picture")?.transparent;
         let palette = decoder.palette().map_err(text)?.to_vec();
         let n = canvas.channels as usize;
         let mut picture = Picture::filled(window.width, window.height, canvas.channels, 0);
@@ -127,15 +142,28 @@ impl<'a> Gif<'a> {
                 if !decoder.fill_buffer(&mut row).map_err(text)? {
                     return Err("its data end early".into());
                 }
-                let Some(line) = (frame.top + y).checked_sub(window.top).filter(|line| *line < window.height) else { continue };
+                let Some(line) =
+                    (frame.top + y).checked_sub(window.top).filter(|line| *line < window.height)
+                else {
+                    continue;
+                };
                 let target = &mut picture.pixels[line as usize * stride..][..stride];
                 for (x, &index) in (frame.left..).zip(&row) {
-                    let Some(column) = x.checked_sub(window.left).filter(|column| *column < window.width) else { continue };
+                    let Some(column) =
+                        x.checked_sub(window.left).filter(|column| *column < window.width)
+                    else {
+                        continue;
+                    };
                     // A colour that the palette does not have is shown by nobody.
-                    if let Some(rgb) = palette.get(usize::from(index) * 3..).and_then(|rest| rest.get(..3))
+                    if let Some(rgb) =
+                        palette.get(usize::from(index) * 3..).and_then(|rest| rest.get(..3))
                         && (transparent != Some(index) || canvas.background.is_none())
                     {
-                        canvas.put_decoded(Layout::RGB, rgb, &mut target[column as usize * n..][..n]);
+                        canvas.put_decoded(
+                            Layout::RGB,
+                            rgb,
+                            &mut target[column as usize * n..][..n],
+                        );
                     }
                 }
             }

@@ -44,13 +44,16 @@ impl Kernel {
         let scale = f64::from(source) / f64::from(target);
         let widened = scale.max(1.0);
         let (support, inverse) = (self.support * widened, 1.0 / widened);
-        let mut weights = Weights { spans: Vec::with_capacity(target as usize), values: Vec::new() };
+        let mut weights =
+            Weights { spans: Vec::with_capacity(target as usize), values: Vec::new() };
         for i in 0..target {
             let center = (f64::from(i) + 0.5) * scale;
             let start = (center - support + 0.5).max(0.0) as usize;
             let end = ((center + support + 0.5) as usize).min(source as usize);
             let first = weights.values.len();
-            weights.values.extend((start..end).map(|x| (self.value)((x as f64 - center + 0.5) * inverse)));
+            weights
+                .values
+                .extend((start..end).map(|x| (self.value)((x as f64 - center + 0.5) * inverse)));
             let own = &mut weights.values[first..];
             let total: f64 = own.iter().sum();
             if total != 0.0 {

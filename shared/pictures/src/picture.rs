@@ -19,7 +19,12 @@ impl Picture {
     /// A picture of one grey value.
     #[must_use]
     pub fn filled(width: u32, height: u32, channels: u32, value: u8) -> Self {
-        Self { width, height, channels, pixels: vec![value; width as usize * height as usize * channels as usize] }
+        Self {
+            width,
+            height,
+            channels,
+            pixels: vec![value; width as usize * height as usize * channels as usize],
+        }
     }
 
     /// Bytes of one row.
@@ -33,7 +38,11 @@ impl Picture {
     pub fn cut(&self, window: Window) -> Self {
         let n = self.channels as usize;
         let columns = window.left as usize * n..(window.left + window.width) as usize * n;
-        let rows = self.pixels.chunks_exact(self.stride().max(1)).skip(window.top as usize).take(window.height as usize);
+        let rows = self
+            .pixels
+            .chunks_exact(self.stride().max(1))
+            .skip(window.top as usize)
+            .take(window.height as usize);
         let pixels = rows.flat_map(|row| &row[columns.clone()]).copied().collect();
         Self { width: window.width, height: window.height, channels: self.channels, pixels }
     }
@@ -47,7 +56,8 @@ impl Picture {
         let stride = self.stride();
         for row in 0..rows {
             let source = &other.pixels[row * other.stride()..][..columns * from];
-            let target = &mut self.pixels[(y as usize + row) * stride + x as usize * n..][..columns * n];
+            let target =
+                &mut self.pixels[(y as usize + row) * stride + x as usize * n..][..columns * n];
             if n == from {
                 target.copy_from_slice(source);
             } else {
@@ -65,10 +75,16 @@ impl Picture {
         let mut pixels = Vec::with_capacity(self.pixels.len() * (factor * factor) as usize);
         for row in self.pixels.chunks_exact(self.stride().max(1)) {
             let start = pixels.len();
-            row.chunks_exact(n).for_each(|pixel| (0..factor).for_each(|_| pixels.extend_from_slice(pixel)));
+            row.chunks_exact(n)
+                .for_each(|pixel| (0..factor).for_each(|_| pixels.extend_from_slice(pixel)));
             let end = pixels.len();
             (1..factor).for_each(|_| pixels.extend_from_within(start..end));
         }
-        Self { width: self.width * factor, height: self.height * factor, channels: self.channels, pixels }
+        Self {
+            width: self.width * factor,
+            height: self.height * factor,
+            channels: self.channels,
+            pixels,
+        }
     }
 }

@@ -21,7 +21,15 @@ const EXPANSION_LIMIT: u64 = 1032;
 const WORKING_BYTES: u64 = 448 << 10;
 /// First column, first row, and the distances between columns and rows, of the seven passes of an
 /// interlaced picture.
-const PASSES: [[u32; 4]; 7] = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
+const PASSES: [[u32; 4]; 7] = [
+    [0, 0, 8, 8],
+    [4, 0, 8, 8],
+    [0, 4, 4, 8],
+    [2, 0, 4, 4],
+    [0, 2, 2, 4],
+    [1, 0, 2, 2],
+    [0, 1, 1, 2],
+];
 
 /// A PNG of which the chunks were found.
 #[derive(Debug)]
@@ -47,8 +55,13 @@ fn word(bytes: &[u8]) -> u32 {
 impl<'a> Png<'a> {
     /// Reads the header and walks the chunks.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, String> {
-        let header = bytes.get(8..HEAD_BYTES).filter(|h| h.starts_with(b"\0\0\0\x0dIHDR")).ok_or("its header is missing")?;
-        let &[depth, color, _, _, interlacing] = &header[16..21] else { return Err("its header is cut off".into()) };
+        let header = bytes
+            .get(8..HEAD_BYTES)
+            .filter(|h| h.starts_with(b"\0\0\0\x0dIHDR"))
+            .ok_or("its header is missing")?;
+        let &[depth, color, _, _, interlacing] = &header[16..21] else {
+            return Err("its header is cut off".into());
+        };
         let samples = match (color, depth) {
             (0, 1 | 2 | 4 | 8 | 16) | (3, 1 | 2 | 4 | 8) => 1,
             (2, 8 | 16) => 3,
@@ -76,8 +89,10 @@ impl<'a> Png<'a> {
         let mut data = None;
         while at < bytes.len() {
             let length = bytes.get(at..at + 4).map(|length| word(length) as usize);
-            let chunk = length.and_then(|length| bytes.get(at..at.checked_add(length)?.checked_add(12)?));
-            let chunk = chunk.ok_or_else(|| format!("it ends after {} bytes, inside a chunk", bytes.len()))?;
+            let chunk =
+                length.and_then(|length| bytes.get(at..at.checked_add(length)?.checked_add(12)?));
+            let chunk = chunk
+                .ok_or_else(|| format!("it ends after {} bytes, inside a chunk", bytes.len()))?;
             match &chunk[4..8] {
                 b"PLTE" if data.is_none() => self.pieces[1] = chunk,
                 // Beside a channel of opacity it has no meaning.
@@ -122,7 +137,9 @@ impl<'a> Png<'a> {
         // Rows are unfiltered in a buffer of some, which grows by doubling, and expanded to samples
         // of 8 or 16 bits.
         let rows = row.saturating_mul(16).saturating_add(u64::from(self.width) * 8);
-        (3 * u64::from(window.width)).saturating_mul(u64::from(window.height)).saturating_add(rows + WORKING_BYTES)
+        (3 * u64::from(window.width))
+            .saturating_mul(u64::from(window.height))
+            .saturating_add(rows + WORKING_BYTES)
     }
 
     /// Checks what the header claims against the data, and the data's sums.
@@ -130,15 +147,21 @@ impl<'a> Png<'a> {
         if let Some(damage) = &self.damage {
             return Err(damage.clone());
         }
-        let claimed = (u64::from(self.width) * u64::from(self.height)).saturating_mul(self.bits) / 8;
+        let claimed =
+            (u64::from(self.width) * u64::from(self.height)).saturating_mul(self.bits) / 8;
         let data = self.pieces[3].len() as u64;
         if claimed > data.saturating_mul(EXPANSION_LIMIT) {
-            return Err(format!("it claims {}x{} pixels, which its {data} bytes of data cannot hold", self.width, self.height));
+            return Err(format!(
+                "it claims {}x{} pixels, which its {data} bytes of data cannot hold",
+                self.width, self.height
+            ));
         }
         // All sums here and not as the rows are read: damage is then found whatever the window.
         for piece in [&self.pieces[0][8..], self.pieces[1], self.pieces[2], self.pieces[3]] {
             let mut rest = piece;
-            while let Some((head, tail)) = rest.split_at_checked(word(rest) as usize + 8).filter(|(_, tail)| tail.len() >= 4) {
+            while let Some((head, tail)) =
+                rest.split_at_checked(word(rest) as usize + 8).filter(|(_, tail)| tail.len() >= 4)
+            {
                 if crc32fast::hash(&head[4..]) != word(tail) {
                     return Err(format!("the sum of chunk {} is wrong", head[4..8].escape_ascii()));
                 }
@@ -185,15 +208,23 @@ impl<'a> Png<'a> {
                     break;
                 }
                 let row = reader.next_row().map_err(text)?.ok_or("its data end early")?;
-                let Some(line) = y.checked_sub(window.top).filter(|line| *line < window.height) else { continue };
+                let Some(line) = y.checked_sub(window.top).filter(|line| *line < window.height)
+                else {
+                    continue;
+                };
                 let target = &mut picture.pixels[line as usize * stride..][..stride];
                 if !self.interlaced {
-                    let row = &row.data()[window.left as usize * size..][..window.width as usize * size];
+                    let row =
+                        &row.data()[window.left as usize * size..][..window.width as usize * size];
                     canvas.put_row(layout, row, target);
                     continue;
                 }
-                for (x, pixel) in (left..self.width).step_by(across as usize).zip(row.data().chunks_exact(size)) {
-                    if let Some(column) = x.checked_sub(window.left).filter(|column| *column < window.width) {
+                for (x, pixel) in
+                    (left..self.width).step_by(across as usize).zip(row.data().chunks_exact(size))
+                {
+                    if let Some(column) =
+                        x.checked_sub(window.left).filter(|column| *column < window.width)
+                    {
                         canvas.put_decoded(layout, pixel, &mut target[column as usize * n..][..n]);
                     }
                 }

@@ -56,20 +56,30 @@ impl<'a> Pnm<'a> {
 
     /// Bytes that decoding takes: all samples, and all pixels in colour.
     pub(super) fn memory(&self) -> u64 {
-        self.pixel_count().saturating_mul(self.layout.bytes() as u64 + 3).saturating_add(WORKING_BYTES)
+        self.pixel_count()
+            .saturating_mul(self.layout.bytes() as u64 + 3)
+            .saturating_add(WORKING_BYTES)
     }
 
     /// The pixels of `window`.
     pub(super) fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, String> {
         // Eight pixels of a bitmap are the most that a byte holds.
         if self.pixel_count() > 8 * self.bytes.len() as u64 {
-            return Err(format!("it claims {}x{} pixels, which its bytes cannot hold", self.width, self.height));
+            return Err(format!(
+                "it claims {}x{} pixels, which its bytes cannot hold",
+                self.width, self.height
+            ));
         }
         let decoder = PnmDecoder::new(Cursor::new(self.bytes)).map_err(of_image)?;
-        let mut samples = vec![0; usize::try_from(decoder.total_bytes()).map_err(|_| "it is too large")?];
+        let mut samples =
+            vec![0; usize::try_from(decoder.total_bytes()).map_err(|_| "it is too large")?];
         decoder.read_image(&mut samples).map_err(of_image)?;
         if self.layout.wide {
-            samples.as_chunks_mut().0.iter_mut().for_each(|pair| *pair = u16::from_ne_bytes(*pair).to_be_bytes());
+            samples
+                .as_chunks_mut()
+                .0
+                .iter_mut()
+                .for_each(|pair| *pair = u16::from_ne_bytes(*pair).to_be_bytes());
         }
         Ok(canvas.window(&samples, self.layout, self.width, window))
     }

@@ -20,9 +20,13 @@ fn jpeg_of(picture: &Picture) -> Vec<u8> {
 
 #[test]
 fn a_caption_without_room_is_cut_where_it_shows() {
-    for (text, letters, expected) in
-        [("12345", 5, "12345"), ("123456", 5, "123.."), ("gull", 2, ".."), ("gull", 1, ""), ("", 0, "")]
-    {
+    for (text, letters, expected) in [
+        ("12345", 5, "12345"),
+        ("123456", 5, "123.."),
+        ("gull", 2, ".."),
+        ("gull", 1, ""),
+        ("", 0, ""),
+    ] {
         assert_eq!(caption_fitting(text, caption_width(&"0".repeat(letters))), expected);
     }
 }
@@ -30,7 +34,10 @@ fn a_caption_without_room_is_cut_where_it_shows() {
 #[test]
 fn a_png_holds_the_same_pixels() {
     let picture = ramp(13, 7);
-    assert_eq!(Picture::decode(&picture.to_png().expect("encode"), &Limits::default()).expect("decode"), picture);
+    assert_eq!(
+        Picture::decode(&picture.to_png().expect("encode"), &Limits::default()).expect("decode"),
+        picture
+    );
 }
 
 #[test]
@@ -41,7 +48,11 @@ fn every_truncation_of_a_png_or_jpeg_is_refused() {
         // marker: without them all pixels are there.
         let end = bytes.len() - if bytes[1] == b'P' { 12 } else { 2 };
         for cut in 0..end {
-            assert!(Picture::decode(&bytes[..cut], &Limits::default()).is_err(), "cut at {cut} of {}", bytes.len());
+            assert!(
+                Picture::decode(&bytes[..cut], &Limits::default()).is_err(),
+                "cut at {cut} of {}",
+                bytes.len()
+            );
         }
     }
 }
@@ -52,13 +63,17 @@ fn what_would_take_too_much_memory_is_refused_by_its_header() {
     let jpeg = jpeg_of(&ramp(100, 100));
     let tight = Limits { bytes: 20_000 };
     for bytes in [png, jpeg] {
-        assert!(matches!(Picture::decode(&bytes, &tight), Err(PictureError::TooLarge { width: 100, height: 100, .. })));
+        assert!(matches!(
+            Picture::decode(&bytes, &tight),
+            Err(PictureError::TooLarge { width: 100, height: 100, .. })
+        ));
     }
 }
 
 #[test]
 fn other_formats_are_named() {
-    let error = |bytes: &[u8]| Picture::decode(bytes, &Limits::default()).expect_err("decoded").to_string();
+    let error =
+        |bytes: &[u8]| Picture::decode(bytes, &Limits::default()).expect_err("decoded").to_string();
     let named: [(&[u8], &str); 11] = [
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF"),
@@ -73,7 +88,10 @@ fn other_formats_are_named() {
         (b"\x93NUMPY", "a NumPy array as a picture"),
     ];
     for (bytes, name) in named {
-        assert_eq!(error(bytes), format!("{name} is not read; PNG, JPEG, WebP, BMP, GIF, TIFF and PNM are"));
+        assert_eq!(
+            error(bytes),
+            format!("{name} is not read; PNG, JPEG, WebP, BMP, GIF, TIFF and PNM are")
+        );
     }
     assert_eq!(error(b"hello, world"), "not a picture (it begins \"hello, w\")");
     assert_eq!(error(b""), "not a picture (it is empty, 0 bytes)");
@@ -100,7 +118,11 @@ fn bytes_between_the_segments_of_a_jpeg_are_passed_over() {
     for at in segments(&jpeg).into_iter().chain([jpeg.len() - 2]) {
         for garbage in [&[0; 7][..], &[0xff, 0, 0x12], b"garbage", &[0xff, 0xff, 0xff], &[0x0a]] {
             let with = [&jpeg[..at], garbage, &jpeg[at..]].concat();
-            assert_eq!(Picture::decode(&with, &Limits::default()).expect("decode"), expected, "{garbage:?} at {at}");
+            assert_eq!(
+                Picture::decode(&with, &Limits::default()).expect("decode"),
+                expected,
+                "{garbage:?} at {at}"
+            );
         }
     }
 }
@@ -115,14 +137,19 @@ fn a_jpeg_without_its_end_marker_is_read_if_all_data_are_there() {
     // Also where the window is above what is missing.
     let cut = &jpeg[..jpeg.len() - 6];
     let file = PictureFile::open(cut).expect("open");
-    let error = file.decode(Window { left: 0, top: 0, width: 8, height: 8 }, &Canvas::default()).expect_err("decoded");
+    let error = file
+        .decode(Window { left: 0, top: 0, width: 8, height: 8 }, &Canvas::default())
+        .expect_err("decoded");
     assert_eq!(error.to_string(), "damaged: its data end early");
 }
 
 /// A BMP of version 4 with two pixels of these opacities.
 fn bmp(alpha: [u8; 2]) -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
-    let mut bytes = [&b"BM"[..], &words(&[122 + 8, 0, 122, 108, 2, 1, 32 << 16 | 1, 3, 8, 0, 0, 0, 0])].concat();
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    let mut bytes =
+        [&b"BM"[..], &words(&[122 + 8, 0, 122, 108, 2, 1, 32 << 16 | 1, 3, 8, 0, 0, 0, 0])]
+            .concat();
     bytes.extend(words(&[0xff_0000, 0xff00, 0xff, 0xff00_0000, 0x7352_4742]));
     bytes.resize(122, 0);
     bytes.extend([30, 20, 10, alpha[0], 60, 50, 40, alpha[1]]);
@@ -148,7 +175,13 @@ fn pnm_is_read_as_text_and_binary() {
     assert_eq!(decoded(b"P2 2 1 15 0 15").pixels, [0, 0, 0, 255, 255, 255]);
     assert_eq!(decoded(b"P4 2 1\n\x40").pixels, [255, 255, 255, 0, 0, 0]);
     let limits = Limits { bytes: 1 << 20 };
-    for bytes in [&b"P6 60000 60000 255\n"[..], b"P6 0 1 255\n", b"P6 2 2 255\n\x01", b"P6 2", b"P5 1 1 0\n\0"] {
+    for bytes in [
+        &b"P6 60000 60000 255\n"[..],
+        b"P6 0 1 255\n",
+        b"P6 2 2 255\n\x01",
+        b"P6 2",
+        b"P5 1 1 0\n\0",
+    ] {
         let error = Picture::decode(bytes, &limits).expect_err("decoded").to_string();
         assert!(error.contains("60000x60000") || error.starts_with("damaged: it"), "{error}");
     }
@@ -159,7 +192,8 @@ fn pnm_is_read_as_text_and_binary() {
 fn tiff(little: bool, tags: &[(u16, u16, &[u32])], strip: &[u8]) -> Vec<u8> {
     let two = |n: u32| if little { (n as u16).to_le_bytes() } else { (n as u16).to_be_bytes() };
     let four = |n: u32| if little { n.to_le_bytes() } else { n.to_be_bytes() };
-    let mut tags: Vec<(u16, u16, Vec<u32>)> = tags.iter().map(|(tag, kind, values)| (*tag, *kind, values.to_vec())).collect();
+    let mut tags: Vec<(u16, u16, Vec<u32>)> =
+        tags.iter().map(|(tag, kind, values)| (*tag, *kind, values.to_vec())).collect();
     let mut rest = 8 + 2 + 12 * (tags.len() + 2) + 4;
     tags.extend([(273, 4, vec![rest as u32]), (279, 4, vec![strip.len() as u32])]);
     tags.sort();
@@ -169,8 +203,10 @@ fn tiff(little: bool, tags: &[(u16, u16, &[u32])], strip: &[u8]) -> Vec<u8> {
     let mut behind = strip.to_vec();
     rest += strip.len();
     for (tag, kind, values) in tags {
-        let bytes: Vec<u8> =
-            values.iter().flat_map(|&value| if kind == 3 { two(value).to_vec() } else { four(value).to_vec() }).collect();
+        let bytes: Vec<u8> = values
+            .iter()
+            .flat_map(|&value| if kind == 3 { two(value).to_vec() } else { four(value).to_vec() })
+            .collect();
         file.extend([&two(tag.into())[..], &two(kind.into()), &four(values.len() as u32)].concat());
         if bytes.len() > 4 {
             file.extend(four(rest as u32));
@@ -191,7 +227,12 @@ fn tiff_is_read_in_both_orders_of_bytes() {
     for little in [true, false] {
         let of = |bits: &[u32], photometric: u32, more: &[(u16, u16, &[u32])], strip: &[u8]| {
             let samples = [bits.len() as u32];
-            let mut tags = vec![(256, 3, &[2][..]), (257, 3, &[1]), (258, 3, bits), (262, 3, std::slice::from_ref(&photometric))];
+            let mut tags = vec![
+                (256, 3, &[2][..]),
+                (257, 3, &[1]),
+                (258, 3, bits),
+                (262, 3, std::slice::from_ref(&photometric)),
+            ];
             tags.extend([(259, 3, &[1][..]), (277, 3, &samples), (278, 3, &[1])]);
             tags.extend(more);
             tiff(little, &tags, strip)
@@ -202,14 +243,24 @@ fn tiff_is_read_in_both_orders_of_bytes() {
         assert_eq!(decoded(&of(&[8], 0, &[], &[0, 255])), [255, 255, 255, 0, 0, 0]);
         assert_eq!(decoded(&of(&[1], 1, &[], &[0x40])), [0, 0, 0, 255, 255, 255]);
         assert_eq!(decoded(&of(&[1], 0, &[], &[0x40])), [255, 255, 255, 0, 0, 0]);
-        assert_eq!(decoded(&of(&[16], 1, &[], &[two(257), two(65535)].concat())), [1, 1, 1, 255, 255, 255]);
-        assert_eq!(decoded(&of(&[8; 4], 2, &[(338, 3, &[2])], &[1, 2, 3, 255, 4, 5, 6, 0])), [1, 2, 3, 255, 255, 255]);
-        assert_eq!(decoded(&of(&[8; 4], 5, &[], &[0, 255, 0, 0, 0, 0, 0, 255])), [255, 0, 255, 0, 0, 0]);
+        assert_eq!(
+            decoded(&of(&[16], 1, &[], &[two(257), two(65535)].concat())),
+            [1, 1, 1, 255, 255, 255]
+        );
+        assert_eq!(
+            decoded(&of(&[8; 4], 2, &[(338, 3, &[2])], &[1, 2, 3, 255, 4, 5, 6, 0])),
+            [1, 2, 3, 255, 255, 255]
+        );
+        assert_eq!(
+            decoded(&of(&[8; 4], 5, &[], &[0, 255, 0, 0, 0, 0, 0, 255])),
+            [255, 0, 255, 0, 0, 0]
+        );
         // Turned by a quarter, as a camera says it.
         let turned = of(&[8], 1, &[(274, 4, &[6])], &[7, 8]);
         let upright = Picture::decode(&turned, &Limits::default()).expect("decode");
         assert_eq!((upright.width, upright.height), (1, 2));
-        let raw = Picture::decode(&of(&[8], 1, &[(254, 4, &[1])], &[7, 8]), &Limits::default()).expect_err("decoded");
+        let raw = Picture::decode(&of(&[8], 1, &[(254, 4, &[1])], &[7, 8]), &Limits::default())
+            .expect_err("decoded");
         assert!(raw.to_string().starts_with("the raw format of a camera"), "{raw}");
     }
 }
@@ -229,14 +280,26 @@ fn a_tiff_that_claims_too_much_or_is_cut_is_refused() {
         ],
         &[0],
     );
-    assert!(matches!(Picture::decode(&huge, &Limits::default()), Err(PictureError::TooLarge { .. })));
+    assert!(matches!(
+        Picture::decode(&huge, &Limits::default()),
+        Err(PictureError::TooLarge { .. })
+    ));
     let whole = tiff(
         true,
-        &[(256, 3, &[2]), (257, 3, &[1]), (258, 3, &[8]), (259, 3, &[1]), (262, 3, &[1]), (277, 3, &[1]), (278, 3, &[1])],
+        &[
+            (256, 3, &[2]),
+            (257, 3, &[1]),
+            (258, 3, &[8]),
+            (259, 3, &[1]),
+            (262, 3, &[1]),
+            (277, 3, &[1]),
+            (278, 3, &[1]),
+        ],
         &[7, 8],
     );
     for cut in 0..whole.len() {
-        let error = Picture::decode(&whole[..cut], &Limits::default()).expect_err("decoded").to_string();
+        let error =
+            Picture::decode(&whole[..cut], &Limits::default()).expect_err("decoded").to_string();
         assert!(!error.contains("Error") && !error.contains("::"), "{error}");
     }
 }

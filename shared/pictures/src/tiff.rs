@@ -53,12 +53,14 @@ impl<'a> Tiff<'a> {
         }
         let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(text)?;
         let (width, height) = decoder.dimensions().map_err(text)?;
-        let photometric: Option<u16> = decoder.find_tag_unsigned(Tag::PhotometricInterpretation).map_err(text)?;
+        let photometric: Option<u16> =
+            decoder.find_tag_unsigned(Tag::PhotometricInterpretation).map_err(text)?;
         if photometric == Some(PhotometricInterpretation::RGBPalette as u16) {
             return Err(not_read("TIFF with a palette"));
         }
         let color = decoder.colortype().map_err(text)?;
-        let formats: Option<Vec<u16>> = decoder.find_tag_unsigned_vec(Tag::SampleFormat).map_err(text)?;
+        let formats: Option<Vec<u16>> =
+            decoder.find_tag_unsigned_vec(Tag::SampleFormat).map_err(text)?;
         let unsigned = |&format: &u16| SampleFormat::from_u16(format) == Some(SampleFormat::Uint);
         if formats.is_some_and(|formats| !formats.iter().all(unsigned)) {
             return Err(not_read("TIFF with signed or floating-point samples"));
@@ -69,7 +71,9 @@ impl<'a> Tiff<'a> {
             ColorType::RGB(bits @ (8 | 16)) => (bits, 3),
             ColorType::RGBA(bits @ (8 | 16)) => (bits, 4),
             ColorType::CMYK(bits @ 8) => (bits, 4),
-            ColorType::YCbCr(_) | ColorType::Lab(_) => return Err(not_read("TIFF with YCbCr or Lab colours")),
+            ColorType::YCbCr(_) | ColorType::Lab(_) => {
+                return Err(not_read("TIFF with YCbCr or Lab colours"));
+            }
             _ => return Err(not_read("TIFF with such colours")),
         };
         let profile = decoder.find_tag(Tag::IccProfile).is_ok_and(|tag| tag.is_some());
@@ -110,7 +114,8 @@ impl<'a> Tiff<'a> {
     pub(super) fn decode(&self, window: Window, canvas: &Canvas) -> Result<Picture, PictureError> {
         let mut limits = Limits::default();
         limits.decoding_buffer_size = usize::try_from(self.decoded()).unwrap_or(usize::MAX);
-        limits.intermediate_buffer_size = limits.decoding_buffer_size.saturating_add(WORKING_BYTES as usize);
+        limits.intermediate_buffer_size =
+            limits.decoding_buffer_size.saturating_add(WORKING_BYTES as usize);
         limits.ifd_value_size = TAG_BYTES;
         let mut decoder = Decoder::new(Cursor::new(self.bytes)).map_err(text)?.with_limits(limits);
         let mut decoded = DecodingResult::U8(Vec::new());
@@ -174,7 +179,11 @@ struct Samples {
 }
 
 impl Samples {
-    fn new(tiff: &Tiff<'_>, decoded: DecodingResult, layout: &BufferLayoutPreference) -> Result<Self, PictureError> {
+    fn new(
+        tiff: &Tiff<'_>,
+        decoded: DecodingResult,
+        layout: &BufferLayoutPreference,
+    ) -> Result<Self, PictureError> {
         let planes = layout.planes.max(1);
         let step = if planes > 1 { 1 } else { tiff.samples as usize };
         let row = layout.row_stride.map_or(0, usize::from);
@@ -195,8 +204,11 @@ impl Samples {
     }
 
     fn get(&self, x: usize, y: usize, channel: usize) -> u16 {
-        let (start, at) =
-            if self.step == 1 { (channel * self.plane + y * self.row, x) } else { (y * self.row, x * self.step + channel) };
+        let (start, at) = if self.step == 1 {
+            (channel * self.plane + y * self.row, x)
+        } else {
+            (y * self.row, x * self.step + channel)
+        };
         match &self.decoded {
             DecodingResult::U16(words) => words[start / 2 + at],
             DecodingResult::U8(bytes) if self.bits == 8 => u16::from(bytes[start + at]),

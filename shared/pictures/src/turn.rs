@@ -58,7 +58,8 @@ impl Turn {
     /// Maps a window of the upright picture to the stored one of `width` × `height`.
     pub(super) fn stored(self, window: Window, width: u32, height: u32) -> Window {
         let (columns, rows) = ((window.left, window.width), (window.top, window.height));
-        let ((left, across), (top, down)) = if self.exchanged { (rows, columns) } else { (columns, rows) };
+        let ((left, across), (top, down)) =
+            if self.exchanged { (rows, columns) } else { (columns, rows) };
         Window {
             left: if self.from_right { width - left - across } else { left },
             top: if self.from_below { height - top - down } else { top },
@@ -78,7 +79,8 @@ impl Turn {
         for y in 0..height {
             for x in 0..width {
                 let (column, row) = if self.exchanged { (y, x) } else { (x, y) };
-                let column = if self.from_right { stored.width - 1 - column } else { column } as usize;
+                let column =
+                    if self.from_right { stored.width - 1 - column } else { column } as usize;
                 let row = if self.from_below { stored.height - 1 - row } else { row } as usize;
                 pixels.extend_from_slice(&stored.pixels[row * stride + column * n..][..n]);
             }

@@ -4,7 +4,9 @@
 /// The extents of a key frame, after its partitions were found to lie within its bytes.
 pub(super) fn extents(bytes: &[u8]) -> Result<(u32, u32), String> {
     let cut_off = || "its frame header is cut off".to_owned();
-    let &[a, b, c, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ref rest @ ..] = bytes else { return Err(cut_off()) };
+    let &[a, b, c, 0x9d, 0x01, 0x2a, w0, w1, h0, h1, ref rest @ ..] = bytes else {
+        return Err(cut_off());
+    };
     let tag = u32::from_le_bytes([a, b, c, 0]);
     if tag & 1 != 0 {
         return Err("it begins with a frame that builds on another".into());
@@ -13,12 +15,19 @@ pub(super) fn extents(bytes: &[u8]) -> Result<(u32, u32), String> {
     let (first, rest) = rest.split_at_checked(first).ok_or_else(cut_off)?;
     let partitions = 1usize << partition_bits(first);
     let sizes = rest.get(..3 * (partitions - 1)).ok_or_else(cut_off)?;
-    let held: usize = sizes.chunks_exact(3).map(|s| u32::from_le_bytes([s[0], s[1], s[2], 0]) as usize).sum();
+    let held: usize =
+        sizes.chunks_exact(3).map(|s| u32::from_le_bytes([s[0], s[1], s[2], 0]) as usize).sum();
     if held > rest.len() - sizes.len() {
-        return Err(format!("its partitions claim {held} bytes, it has {}", rest.len() - sizes.len()));
+        return Err(format!(
+            "its partitions claim {held} bytes, it has {}",
+            rest.len() - sizes.len()
+        ));
     }
     // The upper two bits are a hint for enlarging.
-    Ok((u32::from(u16::from_le_bytes([w0, w1]) & 0x3fff), u32::from(u16::from_le_bytes([h0, h1]) & 0x3fff)))
+    Ok((
+        u32::from(u16::from_le_bytes([w0, w1]) & 0x3fff),
+        u32::from(u16::from_le_bytes([h0, h1]) & 0x3fff),
+    ))
 }
 
 /// Reads the fields of the first partition up to the binary logarithm of the number of the others.
@@ -133,9 +142,13 @@ mod tests {
         let mut bits = vec![0, 0, 1, 1, 1, 1];
         // Four quantizers, of which the second is there; no filter strengths; one probability of
         // three.
-        bits.extend([0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 0]);
+        bits.extend([
+            0, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0, 1, 1, 0,
+        ]);
         // The filter; deltas that are updated, the last of eight.
-        bits.extend([0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1]);
+        bits.extend([
+            0, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1,
+        ]);
         bits.extend([log2 >> 1, log2 & 1, 1, 0, 1]);
         let first = coded(&bits);
         let mut bytes = vec![0x10, 0, 0, 0x9d, 0x01, 0x2a, 20, 0, 10, 0x40];
@@ -154,7 +167,10 @@ mod tests {
 
     #[test]
     fn partitions_that_claim_more_than_there_is_are_refused() {
-        assert_eq!(extents(&frame(2, &[5, 6, 7], 17)), Err("its partitions claim 18 bytes, it has 17".into()));
+        assert_eq!(
+            extents(&frame(2, &[5, 6, 7], 17)),
+            Err("its partitions claim 18 bytes, it has 17".into())
+        );
         assert_eq!(extents(&frame(3, &[1, 2, 3], 11)), Err("its frame header is cut off".into()));
         assert!(extents(&frame(0, &[], 0)[..20]).is_err());
     }

@@ -65,7 +65,9 @@ fn chunk(bytes: &[u8]) -> Result<Option<Chunk<'_>>, String> {
     let (head, rest) = bytes.split_at(8);
     let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
     let name = &head[..4];
-    let body = rest.get(..length).ok_or_else(|| format!("it ends inside chunk {}", name.escape_ascii()))?;
+    let body = rest
+        .get(..length)
+        .ok_or_else(|| format!("it ends inside chunk {}", name.escape_ascii()))?;
     // Chunks begin at even places.
     Ok(Some(Chunk { name, body, rest: rest.get(length + length % 2..).unwrap_or_default() }))
 }
@@ -77,7 +79,9 @@ fn triple(bytes: &[u8], at: usize) -> u32 {
 
 /// Extents of lossless data, and whether they have transparency.
 fn lossless_head(body: &[u8]) -> Result<(u32, u32, bool), String> {
-    let &[0x2f, a, b, c, d, ..] = body else { return Err("its lossless data have no header".into()) };
+    let &[0x2f, a, b, c, d, ..] = body else {
+        return Err("its lossless data have no header".into());
+    };
     let word = u32::from_le_bytes([a, b, c, d]);
     Ok(((word & 0x3fff) + 1, (word >> 14 & 0x3fff) + 1, word >> 28 & 1 == 1))
 }
@@ -99,7 +103,12 @@ impl Frame {
                 }
                 b"VP8L" => {
                     (frame.width, frame.height, _) = lossless_head(body)?;
-                    return Ok(Self { lossless: true, plane: false, lossless_bytes: body.len() as u64, ..frame });
+                    return Ok(Self {
+                        lossless: true,
+                        plane: false,
+                        lossless_bytes: body.len() as u64,
+                        ..frame
+                    });
                 }
                 _ => {}
             }
@@ -119,7 +128,10 @@ impl Frame {
         }
         // Luma and two colour planes of a quarter, in whole blocks; partitions are copied, and grow
         // while they are read.
-        let (across, down) = (u64::from(self.width).next_multiple_of(16), u64::from(self.height).next_multiple_of(16));
+        let (across, down) = (
+            u64::from(self.width).next_multiple_of(16),
+            u64::from(self.height).next_multiple_of(16),
+        );
         let lossy = across * down * 3 / 2 + across * 16 + 4 * self.lossy_bytes;
         // Transparency is decoded as four samples of which one is kept.
         if self.plane { lossy + lossless + 5 * pixels } else { lossy }
@@ -176,7 +188,9 @@ impl<'a> Webp<'a> {
         }
         let (width, height) = (self.width, self.height);
         if width > SIDE_LIMIT || height > SIDE_LIMIT {
-            return Err(format!("it claims {width}x{height} pixels, more than the format's {SIDE_LIMIT} a side"));
+            return Err(format!(
+                "it claims {width}x{height} pixels, more than the format's {SIDE_LIMIT} a side"
+            ));
         }
         let wanted = if self.animated {
             let body = frame.filter(|body| body.len() >= 16).ok_or("it has no first frame")?;
@@ -188,7 +202,10 @@ impl<'a> Webp<'a> {
         };
         let found = (self.frame.width, self.frame.height);
         if found != wanted {
-            return Err(format!("it claims {}x{} pixels and holds {}x{}", wanted.0, wanted.1, found.0, found.1));
+            return Err(format!(
+                "it claims {}x{} pixels and holds {}x{}",
+                wanted.0, wanted.1, found.0, found.1
+            ));
         }
         Ok(())
     }
@@ -236,9 +253,15 @@ impl<'a> Webp<'a> {
         if decoder.dimensions() != (self.width, self.height) || decoder.color_type() != color {
             return Err("its headers contradict each other".into());
         }
-        let mut pixels = vec![0; usize::try_from(decoder.total_bytes()).map_err(|error| error.to_string())?];
+        let mut pixels =
+            vec![0; usize::try_from(decoder.total_bytes()).map_err(|error| error.to_string())?];
         decoder.read_image(&mut pixels).map_err(of_image)?;
         let pixels = canvas.cut(pixels, layout, self.width, window);
-        Ok(Picture { width: window.width, height: window.height, channels: canvas.channels, pixels })
+        Ok(Picture {
+            width: window.width,
+            height: window.height,
+            channels: canvas.channels,
+            pixels,
+        })
     }
 }

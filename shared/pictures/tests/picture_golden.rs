@@ -64,17 +64,24 @@ fn every_kind_of_file_has_the_pixels_that_pillow_reads() {
         let file = open(&golden);
         assert_eq!((file.width(), file.height()), (golden.width, golden.height), "{}", golden.file);
         assert_eq!(file.has_profile(), golden.profile, "{}", golden.file);
-        let (rgb, luma) = expected[golden.at..].split_at((golden.width * golden.height * 3) as usize);
+        let (rgb, luma) =
+            expected[golden.at..].split_at((golden.width * golden.height * 3) as usize);
         for (channels, wanted) in [(3, rgb), (1, &luma[..rgb.len() / 3])] {
             let picture = decode(&golden, file.whole(), &Canvas { channels, ..Canvas::default() });
-            assert_eq!((picture.width, picture.height, picture.channels), (golden.width, golden.height, channels));
+            assert_eq!(
+                (picture.width, picture.height, picture.channels),
+                (golden.width, golden.height, channels)
+            );
             let difference = largest_difference(&picture.pixels, wanted);
             if difference > golden.tolerance {
                 wrong.push(format!("{} with {channels} channels: {difference}", golden.file));
             }
         }
         let limits = Limits::default();
-        assert_eq!(Picture::decode(&golden.bytes, &limits).expect("decode"), decode(&golden, file.whole(), &Canvas::default()));
+        assert_eq!(
+            Picture::decode(&golden.bytes, &limits).expect("decode"),
+            decode(&golden, file.whole(), &Canvas::default())
+        );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -86,9 +93,11 @@ fn a_window_has_the_pixels_of_the_whole() {
         for channels in [1, 3] {
             let canvas = Canvas { channels, background: Some([10, 200, 30]) };
             let whole = decode(&golden, Window::whole(width, height), &canvas);
-            for [left, top, right, bottom] in
-                [[0, 0, 1, 1], [width / 3, height / 2, width, height - height / 4], [width / 2, 0, width, height]]
-            {
+            for [left, top, right, bottom] in [
+                [0, 0, 1, 1],
+                [width / 3, height / 2, width, height - height / 4],
+                [width / 2, 0, width, height],
+            ] {
                 let window = Window { left, top, width: right - left, height: bottom - top };
                 let part = decode(&golden, window, &canvas);
                 let rows = (top..bottom).flat_map(|y| {
@@ -104,11 +113,16 @@ fn a_window_has_the_pixels_of_the_whole() {
 #[test]
 fn transparency_shows_the_background() {
     let canvas = Canvas { channels: 3, background: Some([10, 200, 30]) };
-    for (file, column) in
-        [("rgba8.png", 0), ("offset.gif", 0), ("grey-alpha16.png", 0), ("lossless-alpha.webp", 0), ("bgra32.bmp", 0)]
-    {
+    for (file, column) in [
+        ("rgba8.png", 0),
+        ("offset.gif", 0),
+        ("grey-alpha16.png", 0),
+        ("lossless-alpha.webp", 0),
+        ("bgra32.bmp", 0),
+    ] {
         let golden = goldens().into_iter().find(|golden| golden.file == file).expect("file");
-        let picture = decode(&golden, Window { left: column, top: 0, width: 1, height: 1 }, &canvas);
+        let picture =
+            decode(&golden, Window { left: column, top: 0, width: 1, height: 1 }, &canvas);
         assert_eq!(picture.pixels, [10, 200, 30], "{file}");
     }
 }
@@ -122,19 +136,27 @@ fn every_truncation_is_refused_or_loses_nothing() {
         let mut kept = 0;
         for cut in 0..golden.bytes.len() {
             if let Ok(picture) = Picture::decode(&golden.bytes[..cut], &Limits::default()) {
-                let same = picture.pixels == whole.pixels || picture.width != whole.width || golden.file.starts_with("exif");
+                let same = picture.pixels == whole.pixels
+                    || picture.width != whole.width
+                    || golden.file.starts_with("exif");
                 assert!(same, "{} cut at {cut} of {}", golden.file, golden.bytes.len());
                 kept += 1;
             }
         }
-        assert!(kept * 2 < golden.bytes.len(), "{}: {kept} of {} are taken for whole", golden.file, golden.bytes.len());
+        assert!(
+            kept * 2 < golden.bytes.len(),
+            "{}: {kept} of {} are taken for whole",
+            golden.file,
+            golden.bytes.len()
+        );
     }
 }
 
 #[test]
 fn a_claim_that_the_bytes_cannot_hold_is_refused() {
     let files = goldens();
-    let named = |name: &str| files.iter().find(|golden| golden.file == name).expect("file").bytes.clone();
+    let named =
+        |name: &str| files.iter().find(|golden| golden.file == name).expect("file").bytes.clone();
     let mut png = named("rgb8.png");
     png[16..24].copy_from_slice(&[0, 0, 0x10, 0, 0, 0, 0x10, 0]);
     let mut bmp = named("bgr24.bmp");
@@ -145,7 +167,9 @@ fn a_claim_that_the_bytes_cannot_hold_is_refused() {
     let mut webp = named("lossy-alpha.webp");
     let colors = webp.windows(3).position(|part| part == [0x9d, 0x01, 0x2a]).expect("frame");
     webp[colors + 3..colors + 7].fill(0x3f);
-    for (bytes, wanted) in [(png, "cannot hold"), (bmp, "need"), (gif, "cannot hold"), (webp, "and holds")] {
+    for (bytes, wanted) in
+        [(png, "cannot hold"), (bmp, "need"), (gif, "cannot hold"), (webp, "and holds")]
+    {
         let file = PictureFile::open(&bytes).expect("open");
         let error = file.decode(file.whole(), &Canvas::default()).expect_err("decoded").to_string();
         assert!(error.contains(wanted), "{error}");
@@ -171,6 +195,10 @@ fn what_is_not_read_is_named() {
         }
     }
     for bytes in [&b"BM is a name"[..], b"RIFF\0\0\0\0WAVE", b"<p>", b""] {
-        assert!(matches!(PictureFile::open(bytes), Err(PictureError::UnknownFormat { .. })), "{}", bytes.escape_ascii());
+        assert!(
+            matches!(PictureFile::open(bytes), Err(PictureError::UnknownFormat { .. })),
+            "{}",
+            bytes.escape_ascii()
+        );
     }
 }

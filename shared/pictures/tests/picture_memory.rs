@@ -80,11 +80,17 @@ fn assert_within(name: &str, bytes: &[u8], window: impl Fn(&PictureFile<'_>) -> 
 /// The small files that `tools/golden_pixels.py` made, by name.
 fn goldens() -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pictures");
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("list").map(|entry| entry.expect("entry").path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .expect("list")
+        .map(|entry| entry.expect("entry").path())
+        .collect();
     paths.retain(|path| path.file_stem().is_some_and(|stem| stem != "pixels"));
     paths.sort();
     assert!(paths.len() > 80, "{paths:?}");
-    paths.iter().map(|path| (path.display().to_string(), std::fs::read(path).expect("read"))).collect()
+    paths
+        .iter()
+        .map(|path| (path.display().to_string(), std::fs::read(path).expect("read")))
+        .collect()
 }
 
 /// A drawn picture in every format that there is an encoder for: large, so that pixels outweigh
@@ -92,7 +98,9 @@ fn goldens() -> Vec<(String, Vec<u8>)> {
 fn large() -> Vec<(&'static str, Vec<u8>)> {
     let (width, height) = (1100u32, 700u32);
     let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 25) as u8;
-    let pixels: Vec<u8> = (0..width * height * 4).map(|i| ((i / 4 % width / 8) as u8).wrapping_add(noise(i))).collect();
+    let pixels: Vec<u8> = (0..width * height * 4)
+        .map(|i| ((i / 4 % width / 8) as u8).wrapping_add(noise(i)))
+        .collect();
     let rgb: Vec<u8> = pixels.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
     let mut files = Vec::new();
     for (pixels, color) in [(&pixels, ExtendedColorType::Rgba8), (&rgb, ExtendedColorType::Rgb8)] {
@@ -101,11 +109,19 @@ fn large() -> Vec<(&'static str, Vec<u8>)> {
             encode(&mut bytes).expect("encode");
             files.push((name, bytes));
         };
-        add("png", &|out| image::codecs::png::PngEncoder::new(out).write_image(pixels, width, height, color));
-        add("webp", &|out| image::codecs::webp::WebPEncoder::new_lossless(out).write_image(pixels, width, height, color));
-        add("bmp", &|out| image::codecs::bmp::BmpEncoder::new(out).write_image(pixels, width, height, color));
+        add("png", &|out| {
+            image::codecs::png::PngEncoder::new(out).write_image(pixels, width, height, color)
+        });
+        add("webp", &|out| {
+            image::codecs::webp::WebPEncoder::new_lossless(out)
+                .write_image(pixels, width, height, color)
+        });
+        add("bmp", &|out| {
+            image::codecs::bmp::BmpEncoder::new(out).write_image(pixels, width, height, color)
+        });
         add("gif", &|out| {
-            image::codecs::gif::GifEncoder::new_with_speed(Cursor::new(out), 30).encode(pixels, width, height, color)
+            image::codecs::gif::GifEncoder::new_with_speed(Cursor::new(out), 30)
+                .encode(pixels, width, height, color)
         });
     }
     let mut bytes = Vec::new();
@@ -133,7 +149,12 @@ fn decoding_takes_no_more_memory_than_was_said() {
     let drawn = (0..files.len(), damage, prop::option::weighted(0.2, any::<prop::sample::Index>()));
     // New damage in `make torture` only, so that every `make test` says the same of the same code.
     let rng_seed = torture(RngSeed::Fixed(1), RngSeed::Random);
-    let config = ProptestConfig { cases: 4096, failure_persistence: None, rng_seed, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 4096,
+        failure_persistence: None,
+        rng_seed,
+        ..ProptestConfig::default()
+    };
     let mut runner = TestRunner::new(config);
     let outcome = runner.run(&drawn, |(file, damage, cut)| {
         let (name, mut bytes) = files[file].clone();

@@ -1,5 +1,5 @@
-//! One saved state: a folder of safetensors files and `meta.json`, which is sealed and holds length and CRC of each of them.
-//! The folder appears under its name whole or not at all.
+//! One saved state: a folder of safetensors files and `meta.json`, which is sealed and holds length
+//! and CRC of each of them. The folder appears under its name whole or not at all.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,9 @@ pub enum CheckpointError {
         what: String,
     },
     /// It was written by another version.
-    #[error("{path} has checkpoint version {found}; this program reads version {CHECKPOINT_VERSION}")]
+    #[error(
+        "{path} has checkpoint version {found}; this program reads version {CHECKPOINT_VERSION}"
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -56,15 +58,19 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// Whether files are not as they were written, rather than out of reach, of another version or of another network: an earlier
-    /// checkpoint may then be whole.
+    /// Whether files are not as they were written, rather than out of reach, of another version or
+    /// of another network: an earlier checkpoint may then be whole.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         use std::io::ErrorKind::{FileTooLarge, NotFound};
         match self {
             Self::Damaged { .. } | Self::Meta(SealedError::Damaged { .. }) => true,
-            Self::Meta(SealedError::File(e)) | Self::File(e) => matches!(e.source.kind(), NotFound | FileTooLarge),
-            Self::Version { .. } | Self::Mismatch { .. } | Self::Meta(SealedError::Unexpected { .. }) => false,
+            Self::Meta(SealedError::File(e)) | Self::File(e) => {
+                matches!(e.source.kind(), NotFound | FileTooLarge)
+            }
+            Self::Version { .. }
+            | Self::Mismatch { .. }
+            | Self::Meta(SealedError::Unexpected { .. }) => false,
         }
     }
 }
@@ -111,7 +117,8 @@ pub struct Checkpoint {
     pub meta: Meta,
 }
 
-/// The tensors of one file as they were at one moment, on the host: training may go on while they are written.
+/// The tensors of one file as they were at one moment, on the host: training may go on while they
+/// are written.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     name: String,
@@ -123,7 +130,11 @@ impl Snapshot {
     /// What `part` holds now, for the file `name` (without ending).
     #[must_use]
     pub fn of(name: &str, part: &dyn Parameters) -> Self {
-        let tensors = part.parameters().into_iter().map(|(name, p)| (name, p.shape().to_vec(), p.to_vec())).collect();
+        let tensors = part
+            .parameters()
+            .into_iter()
+            .map(|(name, p)| (name, p.shape().to_vec(), p.to_vec()))
+            .collect();
         Self { name: name.to_owned(), tensors }
     }
 
@@ -141,21 +152,30 @@ impl Snapshot {
     }
 
     fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-        let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        let tensors: Vec<_> = self.tensors.iter().map(|(name, shape, values)| (name, shape, bytes(values))).collect();
+        let bytes =
+            |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let tensors: Vec<_> =
+            self.tensors.iter().map(|(name, shape, values)| (name, shape, bytes(values))).collect();
         let views: Result<Vec<_>, _> = tensors
             .iter()
-            .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.as_str(), view)))
+            .map(|(name, shape, bytes)| {
+                TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.as_str(), view))
+            })
             .collect();
         safetensors::serialize(views?, None)
     }
 }
 
-/// Writes a checkpoint: `parts` are the files' names without ending and what goes into each. `meta.files` is filled here.
+/// Writes a checkpoint: `parts` are the files' names without ending and what goes into each.
+/// `meta.files` is filled here.
 ///
 /// # Errors
 /// When writing fails; nothing then bears the name `folder`.
-pub fn save(folder: &Path, meta: Meta, parts: &[(&str, &dyn Parameters)]) -> Result<(), CheckpointError> {
+pub fn save(
+    folder: &Path,
+    meta: Meta,
+    parts: &[(&str, &dyn Parameters)],
+) -> Result<(), CheckpointError> {
     let parts: Vec<Snapshot> = parts.iter().map(|(name, part)| Snapshot::of(name, *part)).collect();
     write(folder, meta, &parts)
 }
@@ -169,8 +189,10 @@ pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), Ch
     meta.files.clear();
     for part in parts {
         let file = format!("{}.safetensors", part.name);
-        let bytes =
-            part.to_safetensors().map_err(|e| CheckpointError::Mismatch { path: folder.join(&file), what: e.to_string() })?;
+        let bytes = part.to_safetensors().map_err(|e| CheckpointError::Mismatch {
+            path: folder.join(&file),
+            what: e.to_string(),
+        })?;
         fs::write(staged.path().join(&file), &bytes)?;
         meta.files.insert(file, FileRecord::of(&bytes));
     }
@@ -222,13 +244,20 @@ impl Checkpoint {
         let file = SafeTensors::deserialize(&bytes).map_err(|e| mismatch(e.to_string()))?;
         let parameters = into.parameters_mut();
         if parameters.len() != file.len() {
-            return Err(mismatch(format!("it has {} tensors, the network {}", file.len(), parameters.len())));
+            return Err(mismatch(format!(
+                "it has {} tensors, the network {}",
+                file.len(),
+                parameters.len()
+            )));
         }
         for (name, parameter) in parameters {
             let view = file.tensor(&name).map_err(|e| mismatch(format!("tensor {name}: {e}")))?;
             if !fits(&view, parameter) {
                 let (found, wanted) = (view.shape(), parameter.shape());
-                return Err(mismatch(format!("tensor {name} is {:?} {found:?}, the network's F32 {wanted:?}", view.dtype())));
+                return Err(mismatch(format!(
+                    "tensor {name} is {:?} {found:?}, the network's F32 {wanted:?}",
+                    view.dtype()
+                )));
             }
             set(parameter, values(&view));
         }
@@ -253,15 +282,23 @@ impl Checkpoint {
     fn verified(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
         let path = self.folder.join(name);
         let damaged = |what: String| CheckpointError::Damaged { path: path.clone(), what };
-        let record = self.meta.files.get(name).ok_or_else(|| damaged("meta.json does not list it".into()))?;
-        let found_len = std::fs::metadata(&path).map(|m| m.len()).map_err(|e| damaged(e.to_string()))?;
+        let record = self
+            .meta
+            .files
+            .get(name)
+            .ok_or_else(|| damaged("meta.json does not list it".into()))?;
+        let found_len =
+            std::fs::metadata(&path).map(|m| m.len()).map_err(|e| damaged(e.to_string()))?;
         if found_len != record.bytes {
             return Err(damaged(format!("it has {found_len} bytes, not {}", record.bytes)));
         }
         let bytes = fs::read_bounded(&path, record.bytes)?;
         let found = FileRecord::of(&bytes);
         if found != *record {
-            return Err(damaged(format!("checksum mismatch (stored {}, computed {})", record.crc32, found.crc32)));
+            return Err(damaged(format!(
+                "checksum mismatch (stored {}, computed {})",
+                record.crc32, found.crc32
+            )));
         }
         Ok(bytes)
     }

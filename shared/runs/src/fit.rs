@@ -1,5 +1,6 @@
-//! What a network takes over of another one's checkpoint: layers by name and shape, the rows of tables of classes by the classes' names,
-//! and of the layer behind the latent vector the columns of the latent where only one of the two networks is told the class there.
+//! What a network takes over of another one's checkpoint: layers by name and shape, the rows of
+//! tables of classes by the classes' names, and of the layer behind the latent vector the columns
+//! of the latent where only one of the two networks is told the class there.
 
 use safetensors::{Dtype, SafeTensors};
 
@@ -74,11 +75,14 @@ fn split(name: &str) -> (&str, &str) {
 fn is_of_classes(name: &str, rank: usize) -> bool {
     let (layer, leaf) = split(name);
     // A shift or scale of BatchNorm is a table only where it goes by class.
-    layer == "embedding" || ["projection", "auxiliary"].contains(&layer) || (["gamma", "beta"].contains(&leaf) && rank == 2)
+    layer == "embedding"
+        || ["projection", "auxiliary"].contains(&layer)
+        || (["gamma", "beta"].contains(&leaf) && rank == 2)
 }
 
 impl Match {
-    /// What the networks of a run with the settings `here` can take over of those of a run with the settings `there`.
+    /// What the networks of a run with the settings `here` can take over of those of a run with the
+    /// settings `there`.
     #[must_use]
     pub fn of(there: &RunConfig, here: &RunConfig) -> Self {
         let of = |config: &RunConfig| (config.data.classes.clone(), latent_length(config));
@@ -90,7 +94,9 @@ impl Match {
     fn way(&self, name: &str, there: &[usize], here: &[usize]) -> Option<Way> {
         let [classes_there, classes_here] = &self.classes;
         let by_class = |shape: &[usize], classes: &[String]| {
-            !classes.is_empty() && shape.first() == Some(&classes.len()) && is_of_classes(name, shape.len())
+            !classes.is_empty()
+                && shape.first() == Some(&classes.len())
+                && is_of_classes(name, shape.len())
         };
         match (by_class(there, classes_there), by_class(here, classes_here)) {
             (true, true) if there[1..] == here[1..] && classes_there != classes_here => {
@@ -109,14 +115,21 @@ impl Match {
         columns.map(Way::Columns)
     }
 
-    /// Reads those layers of the file `part` of `checkpoint` that `into` has, too; the others stay as they are. A layer is taken over as
-    /// far as it goes or not at all, but what only the network's has (such as a direction for spectral normalisation) stays as it is.
+    /// Reads those layers of the file `part` of `checkpoint` that `into` has, too; the others stay
+    /// as they are. A layer is taken over as far as it goes or not at all, but what only the
+    /// network's has (such as a direction for spectral normalisation) stays as it is.
     ///
     /// # Errors
     /// When a byte of the file is not what was written.
-    pub fn load(&self, checkpoint: &Checkpoint, part: &str, into: &mut dyn Parameters) -> Result<Fit, CheckpointError> {
+    pub fn load(
+        &self,
+        checkpoint: &Checkpoint,
+        part: &str,
+        into: &mut dyn Parameters,
+    ) -> Result<Fit, CheckpointError> {
         let (name, bytes) = checkpoint.part(part)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| checkpoint.mismatch(&name, e.to_string()))?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|e| checkpoint.mismatch(&name, e.to_string()))?;
         let mut layers: Vec<(String, Vec<(String, &mut Parameter)>)> = Vec::new();
         for (name, parameter) in into.parameters_mut() {
             let layer = split(&name).0;
@@ -128,7 +141,9 @@ impl Match {
         let mut fit = Fit::default();
         for name in file.names() {
             let layer = split(name).0;
-            if layers.iter().all(|(known, _)| known != layer) && !fit.unused.iter().any(|known| known == layer) {
+            if layers.iter().all(|(known, _)| known != layer)
+                && !fit.unused.iter().any(|known| known == layer)
+            {
                 fit.unused.push(layer.to_owned());
             }
         }
@@ -138,7 +153,11 @@ impl Match {
                 .into_iter()
                 .filter_map(|(name, parameter)| {
                     let view = file.tensor(&name).ok()?;
-                    let way = if view.dtype() == Dtype::F32 { self.way(&name, view.shape(), parameter.shape()) } else { None };
+                    let way = if view.dtype() == Dtype::F32 {
+                        self.way(&name, view.shape(), parameter.shape())
+                    } else {
+                        None
+                    };
                     Some((name, parameter, view, way))
                 })
                 .collect();
@@ -148,7 +167,11 @@ impl Match {
             let part = found.iter().find_map(|(.., way)| way.as_ref().and_then(Way::part));
             match (unfit, part) {
                 (Some((name, parameter, view, _)), _) => {
-                    fit.left.push(format!("{name} (it is {:?} there, {:?} here)", view.shape(), parameter.shape()));
+                    fit.left.push(format!(
+                        "{name} (it is {:?} there, {:?} here)",
+                        view.shape(),
+                        parameter.shape()
+                    ));
                     continue;
                 }
                 _ if found.is_empty() => {
@@ -165,7 +188,10 @@ impl Match {
             for (_, parameter, view, way) in found {
                 let there = checkpoint::values(&view);
                 let columns = view.shape().last().copied().unwrap_or(1);
-                let values = way.map_or_else(|| parameter.to_vec(), |way| taken_over(&way, parameter, there, columns));
+                let values = way.map_or_else(
+                    || parameter.to_vec(),
+                    |way| taken_over(&way, parameter, there, columns),
+                );
                 checkpoint::set(parameter, values);
             }
         }
@@ -195,7 +221,9 @@ fn taken_over(way: &Way, parameter: &Parameter, there: Vec<f32>, columns: usize)
         Way::ToAll => there.iter().copied().cycle().take(count).collect(),
         Way::Mean => {
             let rows = there.len() / count;
-            (0..count).map(|i| there.iter().skip(i).step_by(count).sum::<f32>() / rows as f32).collect()
+            (0..count)
+                .map(|i| there.iter().skip(i).step_by(count).sum::<f32>() / rows as f32)
+                .collect()
         }
         Way::Columns(shared) => {
             let mut values = parameter.to_vec();
@@ -218,14 +246,24 @@ mod tests {
 
     #[test]
     fn rows_go_by_name_and_what_has_as_many_rows_by_chance_does_not() {
-        let pair = Match { classes: [names(&["a", "b", "c"]), names(&["c", "new", "a"])], latent: [Some(4), Some(4)] };
+        let pair = Match {
+            classes: [names(&["a", "b", "c"]), names(&["c", "new", "a"])],
+            latent: [Some(4), Some(4)],
+        };
         let by_name = Some(Way::Rows(vec![Some(2), None, Some(0)]));
-        for (name, shape) in
-            [("embedding", &[3, 8][..]), ("projection.weight", &[3, 64]), ("auxiliary.bias", &[3]), ("up.0.norm.gamma", &[3, 16])]
-        {
+        for (name, shape) in [
+            ("embedding", &[3, 8][..]),
+            ("projection.weight", &[3, 64]),
+            ("auxiliary.bias", &[3]),
+            ("up.0.norm.gamma", &[3, 16]),
+        ] {
             assert_eq!(pair.way(name, shape, shape), by_name, "{name}");
         }
-        assert_eq!(pair.way("up.0.norm.gamma", &[3], &[3]), Some(Way::Whole), "three channels are no classes");
+        assert_eq!(
+            pair.way("up.0.norm.gamma", &[3], &[3]),
+            Some(Way::Whole),
+            "three channels are no classes"
+        );
         assert_eq!(pair.way("up.0.conv.weight", &[3, 3, 4, 4], &[3, 3, 4, 4]), Some(Way::Whole));
         assert_eq!(pair.way("embedding", &[3, 8], &[3, 9]), None);
     }
@@ -235,7 +273,8 @@ mod tests {
         let told = Match { classes: [names(&[]), names(&["a", "b"])], latent: [Some(4), Some(4)] };
         assert_eq!(told.way("dense.weight", &[16, 4], &[16, 36]), Some(Way::Columns(4)));
         assert_eq!(told.way("norm.beta", &[8], &[2, 8]), Some(Way::ToAll));
-        let untold = Match { classes: [names(&["a", "b"]), names(&[])], latent: [Some(4), Some(4)] };
+        let untold =
+            Match { classes: [names(&["a", "b"]), names(&[])], latent: [Some(4), Some(4)] };
         assert_eq!(untold.way("dense.weight", &[16, 36], &[16, 4]), Some(Way::Columns(4)));
         assert_eq!(untold.way("norm.beta", &[2, 8], &[8]), Some(Way::Mean));
         let longer = Match { latent: [Some(4), Some(5)], ..told };

@@ -1,4 +1,5 @@
-//! Who trains a run: one process at a time, by an advisory lock on the file `lock`. The system gives it back however the process ends.
+//! Who trains a run: one process at a time, by an advisory lock on the file `lock`. The system
+//! gives it back however the process ends.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::run::{LOCK, Run, RunError};
 use fledge_base::fs::{self, Lock};
 
-/// How long another process may hold the lock before this one gives up: whoever only asks whether a run is being trained holds it for a
-/// moment.
+/// How long another process may hold the lock before this one gives up: whoever only asks whether a
+/// run is being trained holds it for a moment.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Proof that this process alone trains a run.
@@ -21,8 +22,8 @@ impl Run {
     /// Makes this process the only one that trains the run.
     ///
     /// # Errors
-    /// Within a second, when another one does: its number is named where it is known. Where the file system has no locks, when a process that may
-    /// be at work still has marked it.
+    /// Within a second, when another one does: its number is named where it is known. Where the
+    /// file system has no locks, when a process that may be at work still has marked it.
     pub fn own(&self) -> Result<Owner, RunError> {
         let path = self.file(LOCK);
         let begun = Instant::now();
@@ -30,7 +31,12 @@ impl Run {
             match Lock::take(&path)? {
                 Some(lock) => break lock,
                 None if begun.elapsed() < PATIENCE => std::thread::sleep(PATIENCE / 20),
-                None => return Err(RunError::Locked { path: self.folder().to_owned(), holder: noted(&path) }),
+                None => {
+                    return Err(RunError::Locked {
+                        path: self.folder().to_owned(),
+                        holder: noted(&path),
+                    });
+                }
             }
         };
         // Only for the message to others, so a full disk is no reason not to go on.

@@ -1,5 +1,5 @@
-//! The run folder: where its files are, and which checkpoint is taken. Who may write to it is [`super::owner`]'s business, what is inside
-//! the files that of others.
+//! The run folder: where its files are, and which checkpoint is taken. Who may write to it is
+//! [`super::owner`]'s business, what is inside the files that of others.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,9 @@ use fledge_base::sealed::{self, SealedError};
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The folder is no run.
-    #[error("{0} is no run: it has no folder `checkpoints`; name the folder that was given to `train --out`")]
+    #[error(
+        "{0} is no run: it has no folder `checkpoints`; name the folder that was given to `train --out`"
+    )]
     NotARun(PathBuf),
     /// Nothing is saved yet.
     #[error("{path} has no checkpoint {which}; there are {}", if there.is_empty() { "none yet".to_owned() } else { there.join(", ") })]
@@ -79,10 +81,9 @@ impl std::str::FromStr for Which {
         match text {
             "best" => Ok(Self::Best),
             "latest" => Ok(Self::Latest),
-            _ => text
-                .parse()
-                .map(Self::Step)
-                .map_err(|_| UsageError(format!("--checkpoint {text}: expected best, latest or a step"))),
+            _ => text.parse().map(Self::Step).map_err(|_| {
+                UsageError(format!("--checkpoint {text}: expected best, latest or a step"))
+            }),
         }
     }
 }
@@ -129,14 +130,17 @@ const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
 
 /// Whether training or measuring gives that name to something in a run's folder.
 fn is_part(name: &str) -> bool {
-    PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name)) || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
+    PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name))
+        || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
 }
 
-/// At most `most` items of `list`, evenly spread, the first and the last among them (the last, where only one is wanted).
+/// At most `most` items of `list`, evenly spread, the first and the last among them (the last,
+/// where only one is wanted).
 #[must_use]
 pub fn spread<T: Clone>(list: &[T], most: usize) -> Vec<T> {
     let count = most.min(list.len());
-    let place = |i: usize| if count == 1 { list.len() - 1 } else { i * (list.len() - 1) / (count - 1) };
+    let place =
+        |i: usize| if count == 1 { list.len() - 1 } else { i * (list.len() - 1) / (count - 1) };
     (0..count).map(|i| list[place(i)].clone()).collect()
 }
 
@@ -185,18 +189,26 @@ impl Run {
         Ok(())
     }
 
-    /// Whether `path`, which need not be there, is a part of the run or lies in one: what people put into the folder is none.
+    /// Whether `path`, which need not be there, is a part of the run or lies in one: what people
+    /// put into the folder is none.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
-        let (Ok(run), Ok(path)) = (self.folder.canonicalize(), std::path::absolute(path)) else { return false };
-        // Folders above it that are still to be made have no other name; the file itself may be a link.
-        let known = path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
+        let (Ok(run), Ok(path)) = (self.folder.canonicalize(), std::path::absolute(path)) else {
+            return false;
+        };
+        // Folders above it that are still to be made have no other name; the file itself may be a
+        // link.
+        let known =
+            path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
         let Some((above, real)) = known else { return false };
         let Ok(rest) = path.strip_prefix(above) else { return false };
         let Ok(below) = real.join(rest).strip_prefix(run).map(Path::to_owned) else { return false };
-        let part = below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
+        let part =
+            below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
         // The lock, and what stands in for it where there are no locks.
-        part.is_some_and(|part| is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == LOCK)
+        part.is_some_and(|part| {
+            is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == LOCK
+        })
     }
 
     /// The folder.
@@ -232,7 +244,8 @@ impl Run {
         self.numbered("samples", epoch)
     }
 
-    /// At most `most` of the sheets, evenly spread, the first and the last among them (the last, where only one is wanted).
+    /// At most `most` of the sheets, evenly spread, the first and the last among them (the last,
+    /// where only one is wanted).
     ///
     /// # Errors
     /// When the folder cannot be listed.
@@ -245,10 +258,18 @@ impl Run {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn steps(&self) -> Result<Vec<u64>, RunError> {
-        Ok(self.numbered("checkpoints", |name| name.parse().ok())?.into_iter().map(|(step, _)| step).collect())
+        Ok(self
+            .numbered("checkpoints", |name| name.parse().ok())?
+            .into_iter()
+            .map(|(step, _)| step)
+            .collect())
     }
 
-    fn numbered(&self, folder: &str, number: impl Fn(&str) -> Option<u64>) -> Result<Vec<(u64, PathBuf)>, RunError> {
+    fn numbered(
+        &self,
+        folder: &str,
+        number: impl Fn(&str) -> Option<u64>,
+    ) -> Result<Vec<(u64, PathBuf)>, RunError> {
         let folder = self.folder.join(folder);
         let failed = |source| FsError { operation: "list", path: folder.clone(), source };
         let mut list = Vec::new();
@@ -274,8 +295,8 @@ impl Run {
         self.folder.join("checkpoints").join(format!("{which}.json"))
     }
 
-    /// The step that `which` means; `None` when nothing is saved yet. Of a damaged pointer a warning tells; the highest step is meant
-    /// then.
+    /// The step that `which` means; `None` when nothing is saved yet. Of a damaged pointer a
+    /// warning tells; the highest step is meant then.
     ///
     /// # Errors
     /// When a pointer cannot be read or the folder cannot be listed.
@@ -297,8 +318,9 @@ impl Run {
         }
     }
 
-    /// Opens a checkpoint. Where the latest or the best is damaged or gone, the newest whole one takes its place (for the latest, of
-    /// those before it), and a warning says why. One that is asked for by its step is only checked as far as it is read.
+    /// Opens a checkpoint. Where the latest or the best is damaged or gone, the newest whole one
+    /// takes its place (for the latest, of those before it), and a warning says why. One that is
+    /// asked for by its step is only checked as far as it is read.
     ///
     /// # Errors
     /// When there is none, it is of another version, or all are damaged.
@@ -313,7 +335,10 @@ impl Run {
             // Whoever trains the run meanwhile saved another and removed this one.
             Err(_) if self.step_of(which)? != Some(asked) => self.checkpoint(which),
             Err(RunError::Checkpoint(damage)) if which == Which::Best && damage.is_damage() => {
-                tracing::warn!("{}: the latest checkpoint is taken instead of the best", one_line(&damage));
+                tracing::warn!(
+                    "{}: the latest checkpoint is taken instead of the best",
+                    one_line(&damage)
+                );
                 self.checkpoint(Which::Latest)
             }
             taken => taken,
@@ -343,7 +368,9 @@ impl Run {
                 Err(error) => return Err(error.into()),
                 Ok(checkpoint) => {
                     if step != asked {
-                        tracing::warn!("the checkpoint of step {step} is taken instead of that of step {asked}");
+                        tracing::warn!(
+                            "the checkpoint of step {step} is taken instead of that of step {asked}"
+                        );
                     }
                     return Ok(checkpoint);
                 }
@@ -362,8 +389,9 @@ impl Run {
         Ok(checkpoint)
     }
 
-    /// Makes the checkpoint of `step` (0: none) the last one, so that the run can go on from it: later ones are removed, of which
-    /// damaged ones are kept apart as `damaged-STEP`, and pointers to them follow.
+    /// Makes the checkpoint of `step` (0: none) the last one, so that the run can go on from it:
+    /// later ones are removed, of which damaged ones are kept apart as `damaged-STEP`, and pointers
+    /// to them follow.
     ///
     /// # Errors
     /// When a file operation fails.
@@ -375,7 +403,9 @@ impl Run {
         if step == 0 {
             fs::remove(self.pointer(Which::Latest))?;
         }
-        if self.pointer(Which::Best).exists() && self.step_of(Which::Best)?.is_some_and(|best| best > step) {
+        if self.pointer(Which::Best).exists()
+            && self.step_of(Which::Best)?.is_some_and(|best| best > step)
+        {
             fs::remove(self.pointer(Which::Best))?;
         }
         for later in self.steps()?.into_iter().filter(|later| *later > step) {

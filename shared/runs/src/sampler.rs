@@ -1,5 +1,6 @@
-//! Pictures from a generator, by seed. The picture of a seed is the same whatever is generated beside it: latents come from
-//! a stream of the seed's own, and the generator always works on batches of one size.
+//! Pictures from a generator, by seed. The picture of a seed is the same whatever is generated
+//! beside it: latents come from a stream of the seed's own, and the generator always works on
+//! batches of one size.
 
 use std::path::Path;
 
@@ -18,8 +19,8 @@ use fledge_pictures::Picture;
 use crate::checkpoint::Meta;
 use crate::run::{Run, RunError, Which};
 
-/// Pictures that are generated together; a shorter request is filled up, because the order in which a matrix product sums
-/// may depend on the size of the batch.
+/// Pictures that are generated together; a shorter request is filled up, because the order in which
+/// a matrix product sums may depend on the size of the batch.
 const BATCH: usize = 16;
 
 /// A generator ready to make pictures.
@@ -68,7 +69,8 @@ pub struct Wish {
 }
 
 impl Sampler {
-    /// Pictures from `generator` of the run that `config` describes, whose parameters are on `device`.
+    /// Pictures from `generator` of the run that `config` describes, whose parameters are on
+    /// `device`.
     #[must_use]
     pub fn new(generator: Generator, config: &RunConfig, device: Device) -> Self {
         Self {
@@ -91,11 +93,17 @@ impl Sampler {
         Self::open_weights(run, which, Weights::Averaged, device)
     }
 
-    /// The generator that the run's task shows, with one of the two kinds of weights of a checkpoint.
+    /// The generator that the run's task shows, with one of the two kinds of weights of a
+    /// checkpoint.
     ///
     /// # Errors
     /// When there is no such checkpoint or it is damaged.
-    pub fn open_weights(run: &Path, which: Which, weights: Weights, device: &Device) -> Result<(Self, Meta), RunError> {
+    pub fn open_weights(
+        run: &Path,
+        which: Which,
+        weights: Weights,
+        device: &Device,
+    ) -> Result<(Self, Meta), RunError> {
         Self::open_role(run, which, weights, None, device)
     }
 
@@ -120,11 +128,17 @@ impl Sampler {
         let mut network = config.network(role, device);
         if let Err(error) = checkpoint.load(weights.part(role), &mut network) {
             // The process that trains the run may have removed it for a newer one.
-            let gone = !matches!(which, Which::Step(_)) && !opened.checkpoint_folder(checkpoint.meta.step).exists();
-            return if gone { Self::open_role(run, which, weights, name, device) } else { Err(error.into()) };
+            let gone = !matches!(which, Which::Step(_))
+                && !opened.checkpoint_folder(checkpoint.meta.step).exists();
+            return if gone {
+                Self::open_role(run, which, weights, name, device)
+            } else {
+                Err(error.into())
+            };
         }
         network.grow(config.settings.schedule.pictures_seen(checkpoint.meta.step));
-        let sampler = Self { role, ..Self::new(network.generator().clone(), config, device.clone()) };
+        let sampler =
+            Self { role, ..Self::new(network.generator().clone(), config, device.clone()) };
         Ok((sampler, checkpoint.meta))
     }
 
@@ -134,12 +148,24 @@ impl Sampler {
     /// When the generator is not told classes, or there is no such one.
     pub fn of_class(self, name: &str) -> Result<Self, UsageError> {
         if self.classes.is_empty() {
-            return Err(UsageError(format!("--class {name}: this run was trained without classes (cond.generator = none)")));
+            return Err(UsageError(format!(
+                "--class {name}: this run was trained without classes (cond.generator = none)"
+            )));
         }
-        let index = self.classes.iter().position(|c| c == name).or_else(|| name.parse().ok().filter(|i| *i < self.classes.len()));
+        let index = self
+            .classes
+            .iter()
+            .position(|c| c == name)
+            .or_else(|| name.parse().ok().filter(|i| *i < self.classes.len()));
         let index = index.ok_or_else(|| {
-            let (last, shown) = (self.classes.len() - 1, self.classes.iter().take(12).cloned().collect::<Vec<_>>().join(", "));
-            UsageError(format!("--class {name}: expected 0 to {last}, or a name: {shown}{}", if last > 11 { ", …" } else { "" }))
+            let (last, shown) = (
+                self.classes.len() - 1,
+                self.classes.iter().take(12).cloned().collect::<Vec<_>>().join(", "),
+            );
+            UsageError(format!(
+                "--class {name}: expected 0 to {last}, or a name: {shown}{}",
+                if last > 11 { ", …" } else { "" }
+            ))
         })?;
         Ok(self.of_index(index as u32))
     }
@@ -151,8 +177,8 @@ impl Sampler {
         self
     }
 
-    /// Values of a latent vector beyond ±`threshold` are drawn again (Brock et al. 2019, arXiv:1809.11096, "truncation trick"): pictures
-    /// become more alike, and most of them better.
+    /// Values of a latent vector beyond ±`threshold` are drawn again (Brock et al. 2019,
+    /// arXiv:1809.11096, "truncation trick"): pictures become more alike, and most of them better.
     ///
     /// # Errors
     /// When latent vectors are not normal, or the threshold is no number that a drawing reaches.
@@ -161,11 +187,15 @@ impl Sampler {
         let normal = matches!(distribution, Distribution::Normal | Distribution::Truncated);
         if !normal {
             let name = distribution.name();
-            return Err(UsageError(format!("--truncation {threshold}: the latents of this run are {name}, not normal")));
+            return Err(UsageError(format!(
+                "--truncation {threshold}: the latents of this run are {name}, not normal"
+            )));
         }
         if !(latent::LEAST_THRESHOLD..=latent::MOST_THRESHOLD).contains(&threshold) {
             let (least, most) = (latent::LEAST_THRESHOLD, latent::MOST_THRESHOLD);
-            return Err(UsageError(format!("--truncation {threshold}: expected {least} (all alike) to {most} (as trained)")));
+            return Err(UsageError(format!(
+                "--truncation {threshold}: expected {least} (all alike) to {most} (as trained)"
+            )));
         }
         self.truncation = Some(threshold);
         Ok(self)
@@ -192,7 +222,8 @@ impl Sampler {
     }
 
     fn drawn(&self) -> Latents {
-        self.latents().unwrap_or_else(|error| unreachable!("seeds of a generator without latents: {error}"))
+        self.latents()
+            .unwrap_or_else(|error| unreachable!("seeds of a generator without latents: {error}"))
     }
 
     /// The interval that its pixels lie in.
@@ -244,10 +275,12 @@ impl Sampler {
         self.pictures_of(&seeds.iter().map(|&seed| self.wish(seed)).collect::<Vec<_>>())
     }
 
-    /// The pictures of latent vectors, in their order, all of one class and with the same values dropped.
+    /// The pictures of latent vectors, in their order, all of one class and with the same values
+    /// dropped.
     #[must_use]
     pub fn pictures_of_latents(&self, latents: &[Vec<f32>]) -> Vec<Picture> {
-        let wish = |latent: &Vec<f32>| Wish { latent: latent.clone(), class: self.class(0), seed: 0 };
+        let wish =
+            |latent: &Vec<f32>| Wish { latent: latent.clone(), class: self.class(0), seed: 0 };
         self.pictures_of(&latents.iter().map(wish).collect::<Vec<_>>())
     }
 
@@ -257,7 +290,8 @@ impl Sampler {
         on_workers(|| wishes.chunks(BATCH).flat_map(|chunk| self.batch(chunk)).collect())
     }
 
-    /// The values of the pictures asked for, of which there is at least one: [N, H, W, C] in [0, 1] one after the other, and [H, W, C].
+    /// The values of the pictures asked for, of which there is at least one: [N, H, W, C] in [0, 1]
+    /// one after the other, and [H, W, C].
     #[must_use]
     pub fn values_of(&self, wishes: &[Wish]) -> (Vec<f32>, [usize; 3]) {
         on_workers(|| {
@@ -283,22 +317,36 @@ impl Sampler {
         let classes = (!self.classes.is_empty()).then(|| Classes::new(&indices, &self.device));
         let mut masks = match self.generator.drops_when_sampling() {
             false => Masks::None,
-            true => Masks::Picture(filled().map(|w| rng::stream(w.seed, "sampling dropout", 0)).collect()),
+            true => Masks::Picture(
+                filled().map(|w| rng::stream(w.seed, "sampling dropout", 0)).collect(),
+            ),
         };
         self.made(z.into(), classes.as_ref(), &mut masks, wishes.len())
     }
 
-    /// The first `count` pictures that the generator makes of `input`: [N, H, W, C] in [0, 1], and [H, W, C].
-    fn made(&self, input: Input, classes: Option<&Classes>, masks: &mut Masks, count: usize) -> (Vec<f32>, [usize; 3]) {
+    /// The first `count` pictures that the generator makes of `input`: [N, H, W, C] in [0, 1], and
+    /// [H, W, C].
+    fn made(
+        &self,
+        input: Input,
+        classes: Option<&Classes>,
+        masks: &mut Masks,
+        count: usize,
+    ) -> (Vec<f32>, [usize; 3]) {
         let made = self.generator.forward(input, &mut Pass::new(Mode::Infer, classes, masks));
         let x = self.range.to_unit(made); // [B, C, H, W] in [0, 1]
         let [_, channels, height, width] = x.dims();
-        let values = x.permute([0, 2, 3, 1]).into_data().iter::<f32>().take(count * channels * height * width).collect();
+        let values = x
+            .permute([0, 2, 3, 1])
+            .into_data()
+            .iter::<f32>()
+            .take(count * channels * height * width)
+            .collect();
         (values, [height, width, channels])
     }
 
-    /// What a generator that takes pictures makes of `sources`, in their order. All are of the size and channels
-    /// that it was trained on.
+    /// What a generator that takes pictures makes of `sources`, in their order. All are of the size
+    /// and channels that it was trained on.
     ///
     /// # Panics
     /// When it takes latent vectors; see [`Sampler::latents`].
@@ -307,10 +355,13 @@ impl Sampler {
         let batch = |chunk: &[Picture]| {
             let filled = || chunk.iter().chain(std::iter::repeat_n(&chunk[0], BATCH - chunk.len()));
             let Picture { width, height, channels, .. } = chunk[0];
-            let values: Vec<f32> = filled().flat_map(|p| p.pixels.iter().map(|&v| f32::from(v) / 255.0)).collect();
+            let values: Vec<f32> =
+                filled().flat_map(|p| p.pixels.iter().map(|&v| f32::from(v) / 255.0)).collect();
             let shape = [BATCH, height as usize, width as usize, channels as usize];
-            let x = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device).permute([0, 3, 1, 2]);
-            let (values, extent) = self.made(self.range.from_unit(x).into(), None, &mut Masks::None, chunk.len());
+            let x = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device)
+                .permute([0, 3, 1, 2]);
+            let (values, extent) =
+                self.made(self.range.from_unit(x).into(), None, &mut Masks::None, chunk.len());
             pictures(&values, extent)
         };
         on_workers(|| sources.chunks(BATCH).flat_map(batch).collect())

@@ -1,4 +1,5 @@
-//! What the controller is still to hear of, where the host knows of steps before the controller may.
+//! What the controller is still to hear of, where the host knows of steps before the controller
+//! may.
 
 use std::collections::VecDeque;
 
@@ -51,18 +52,27 @@ mod tests {
     #[test]
     fn a_step_is_due_when_its_time_comes_whenever_it_came_and_however_often_the_run_was_saved() {
         const LAG: u64 = 2;
-        // After which steps everything is fetched, and after which the run is saved and gone on with.
+        // After which steps everything is fetched, and after which the run is saved and gone on
+        // with.
         for (fetched, saved) in [(100, 100), (3, 100), (1, 100), (3, 3), (4, 2), (1, 1)] {
             let mut backlog = Backlog::new(VecDeque::new(), 0);
             let mut came = 0;
             for step in 1u64..=20 {
-                let through = if step % fetched == 0 || step % saved == 0 { step } else { step.saturating_sub(LAG) };
+                let through = if step % fetched == 0 || step % saved == 0 {
+                    step
+                } else {
+                    step.saturating_sub(LAG)
+                };
                 for step in came + 1..=through {
                     backlog.push(step, of(step));
                 }
                 came = came.max(through);
                 let due: Vec<_> = backlog.due(step.saturating_sub(LAG)).collect();
-                assert_eq!(due, if step > LAG { vec![of(step - LAG)] } else { Vec::new() }, "step {step}, {fetched}, {saved}");
+                assert_eq!(
+                    due,
+                    if step > LAG { vec![of(step - LAG)] } else { Vec::new() },
+                    "step {step}, {fetched}, {saved}"
+                );
                 if step % saved == 0 {
                     backlog = Backlog::new(backlog.left(), step);
                 }

@@ -1,4 +1,5 @@
-//! Colour transforms as matrices on (R, G, B, 1) with colours in [−1, 1], and the step that applies one to each picture.
+//! Colour transforms as matrices on (R, G, B, 1) with colours in [−1, 1], and the step that applies
+//! one to each picture.
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::ops;
@@ -9,7 +10,8 @@ use super::plan::Step;
 pub type ColorMatrix = [[f64; 4]; 3];
 
 /// Colours stay.
-pub const IDENTITY: ColorMatrix = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+pub const IDENTITY: ColorMatrix =
+    [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
 
 /// The product second·first: `first` applies first.
 #[must_use]
@@ -23,7 +25,9 @@ pub fn after(second: &ColorMatrix, first: &ColorMatrix) -> ColorMatrix {
 
 /// A matrix from its 3×3 part.
 fn linear(entry: impl Fn(usize, usize) -> f64) -> ColorMatrix {
-    std::array::from_fn(|row| std::array::from_fn(|column| if column < 3 { entry(row, column) } else { 0.0 }))
+    std::array::from_fn(|row| {
+        std::array::from_fn(|column| if column < 3 { entry(row, column) } else { 0.0 })
+    })
 }
 
 fn identity(row: usize, column: usize) -> f64 {
@@ -79,7 +83,8 @@ pub struct Color {
 }
 
 impl Color {
-    /// One matrix a picture. In grey a pixel is three equal colours, and their mean is what they become.
+    /// One matrix a picture. In grey a pixel is three equal colours, and their mean is what they
+    /// become.
     #[must_use]
     pub fn new(matrices: &[ColorMatrix], channels: usize) -> Self {
         let (mut factors, mut offsets) = (Vec::new(), Vec::new());
@@ -101,8 +106,14 @@ impl Step for Color {
         let [batch, channels, height, width] = x.dims();
         debug_assert_eq!(channels, self.channels);
         let device = x.device().inner();
-        let factors = Tensor::<3>::from_data(TensorData::new(self.factors.clone(), [batch, channels, channels]), &device);
-        let offsets = Tensor::<3>::from_data(TensorData::new(self.offsets.clone(), [batch, channels, 1]), &device);
+        let factors = Tensor::<3>::from_data(
+            TensorData::new(self.factors.clone(), [batch, channels, channels]),
+            &device,
+        );
+        let offsets = Tensor::<3>::from_data(
+            TensorData::new(self.offsets.clone(), [batch, channels, 1]),
+            &device,
+        );
         let x: Tensor<3> = x.reshape([batch, channels, height * width]);
         let y = if channels == 1 { x * factors } else { ops::matmul(factors, x) };
         (y + offsets).reshape([batch, channels, height, width])

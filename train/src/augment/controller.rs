@@ -33,8 +33,13 @@ impl Observation {
     /// Of these logits.
     #[must_use]
     pub fn of(logits_real: &[f64]) -> Self {
-        let count = |holds: fn(f64) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as u64;
-        Self { above: count(|l| l > 0.0), below: count(|l| l < 0.0), pictures: logits_real.len() as u64 }
+        let count =
+            |holds: fn(f64) -> bool| logits_real.iter().filter(|&&l| holds(l)).count() as u64;
+        Self {
+            above: count(|l| l > 0.0),
+            below: count(|l| l < 0.0),
+            pictures: logits_real.len() as u64,
+        }
     }
 }
 
@@ -45,11 +50,12 @@ impl Controller {
         Self { probability: config.probability, ..Self::default() }
     }
 
-    /// Takes notice of a step. Where the device is ahead of the host, that is some steps later (`readback::DEVICE_LAG`).
+    /// Takes notice of a step. Where the device is ahead of the host, that is some steps later
+    /// (`readback::DEVICE_LAG`).
     ///
-    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps.
-    /// `sign`: after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 · ramp_kimg), as in
-    /// StyleGAN2-ADA's training loop. p stays in [0, ceiling].
+    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps. `sign`:
+    /// after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 ·
+    /// ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
     pub fn observe(&mut self, config: &AugmentConfig, seen: Observation) {
         if seen.pictures == 0 {
             return;
@@ -57,7 +63,9 @@ impl Controller {
         let above = seen.above as f64;
         let moved = match config.controller() {
             ControllerName::Auto | ControllerName::Fixed => return,
-            ControllerName::Accuracy => (above / seen.pictures as f64 - config.target_accuracy) / config.integration_steps,
+            ControllerName::Accuracy => {
+                (above / seen.pictures as f64 - config.target_accuracy) / config.integration_steps
+            }
             ControllerName::Sign => {
                 self.signs += above - seen.below as f64;
                 self.pictures += seen.pictures;
@@ -96,7 +104,12 @@ mod tests {
     #[test]
     fn accuracy_moves_by_the_difference_and_stays_in_its_bounds() {
         let controller = ControllerName::Accuracy;
-        let at = |probability| AugmentConfig { probability, controller, max_probability: 0.8, ..AugmentConfig::default() };
+        let at = |probability| AugmentConfig {
+            probability,
+            controller,
+            max_probability: 0.8,
+            ..AugmentConfig::default()
+        };
         assert!((observed(&at(0.3), &[logits(8, 8)]) - 0.30015).abs() < 1e-12);
         assert!((observed(&at(0.3), &[logits(4, 8), logits(8, 8)]) - 0.2998).abs() < 1e-12);
         assert_eq!(observed(&at(0.0), &[logits(4, 8)]), 0.0);
@@ -105,26 +118,39 @@ mod tests {
 
     #[test]
     fn sign_moves_every_fourth_step_by_a_constant_for_each_real() {
-        let config = AugmentConfig { controller: ControllerName::Sign, probability: 0.5, ..AugmentConfig::default() };
+        let config = AugmentConfig {
+            controller: ControllerName::Sign,
+            probability: 0.5,
+            ..AugmentConfig::default()
+        };
         let three = vec![logits(32, 32); 3];
         assert_eq!(observed(&config, &three), 0.5);
         // 128 of 500,000 reals, up where the mean sign is above 0.6 and down where it is below.
         assert!((observed(&config, &[logits(32, 32); 4]) - (0.5 + 128.0 / 500e3)).abs() < 1e-15);
         assert!((observed(&config, &[logits(24, 32); 4]) - (0.5 - 128.0 / 500e3)).abs() < 1e-15);
-        // The mean is taken over all four: 0.6 is what 102.4 of 128 give, so 103 move up and 102 down.
+        // The mean is taken over all four: 0.6 is what 102.4 of 128 give, so 103 move up and 102
+        // down.
         let batches = |last| [three.clone(), vec![logits(last, 32)]].concat();
         assert!(observed(&config, &batches(7)) > 0.5 && observed(&config, &batches(6)) < 0.5);
     }
 
     #[test]
     fn fixed_stays_where_it_is() {
-        let config = AugmentConfig { controller: ControllerName::Fixed, probability: 0.4, ..AugmentConfig::default() };
+        let config = AugmentConfig {
+            controller: ControllerName::Fixed,
+            probability: 0.4,
+            ..AugmentConfig::default()
+        };
         assert_eq!(observed(&config, &[logits(8, 8); 9]), 0.4);
     }
 
     #[test]
     fn it_goes_on_in_the_middle_of_an_interval_from_what_was_saved() {
-        let config = AugmentConfig { controller: ControllerName::Sign, probability: 0.1, ..AugmentConfig::default() };
+        let config = AugmentConfig {
+            controller: ControllerName::Sign,
+            probability: 0.1,
+            ..AugmentConfig::default()
+        };
         let mut one = Controller::new(&config);
         let mut other = Controller::new(&config);
         for above in [3, 32, 31, 30, 9, 32, 17, 2, 32] {

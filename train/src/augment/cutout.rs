@@ -16,7 +16,8 @@ pub struct Hole {
 }
 
 impl Hole {
-    /// The pixels whose centres lie within `size`/2 of a centre (x, y); all lengths as shares of height and width.
+    /// The pixels whose centres lie within `size`/2 of a centre (x, y); all lengths as shares of
+    /// height and width.
     #[must_use]
     pub fn around([x, y]: [f64; 2], size: f64, [height, width]: [usize; 2]) -> Self {
         let along = |centre: f64, n: usize| {

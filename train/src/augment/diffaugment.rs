@@ -1,4 +1,5 @@
-//! DiffAugment (Zhao et al. 2020, arXiv:2006.10738) with its policy `color,translation,cutout`: always, on every picture.
+//! DiffAugment (Zhao et al. 2020, arXiv:2006.10738) with its policy `color,translation,cutout`:
+//! always, on every picture.
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::ops::{Affine, Border, Lookups};
@@ -20,7 +21,8 @@ pub struct DiffAugment {
     pub contrast: f64,
     /// Rows and columns by which the content moves up and left: up to an eighth.
     pub shift: [i64; 2],
-    /// Row and column in the middle of the grey rectangle, which is half as high and wide as the picture.
+    /// Row and column in the middle of the grey rectangle, which is half as high and wide as the
+    /// picture.
     pub centre: [u64; 2],
 }
 
@@ -55,9 +57,12 @@ impl DiffAugment {
 
     fn hole(&self, extent: [usize; 2]) -> Hole {
         let along = |axis: usize| {
-            let (n, size, centre) = (extent[axis], part(extent[axis], 0.5), self.centre[axis] as usize);
-            // The reference clamps indices, so that what sticks out falls on the border: its row or column goes in any case.
-            let (first, end) = (centre.saturating_sub(size / 2), (centre + size).saturating_sub(size / 2));
+            let (n, size, centre) =
+                (extent[axis], part(extent[axis], 0.5), self.centre[axis] as usize);
+            // The reference clamps indices, so that what sticks out falls on the border: its row or
+            // column goes in any case.
+            let (first, end) =
+                (centre.saturating_sub(size / 2), (centre + size).saturating_sub(size / 2));
             first.min(n - 1)..end.clamp(1, n).max(first.min(n - 1) + 1)
         };
         Hole { rows: along(0), columns: along(1) }
@@ -71,7 +76,10 @@ struct Contrast(Vec<f32>);
 impl Step for Contrast {
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let batch = x.dims()[0];
-        let factor = Tensor::<4>::from_data(TensorData::new(self.0.clone(), [batch, 1, 1, 1]), &x.device().inner());
+        let factor = Tensor::<4>::from_data(
+            TensorData::new(self.0.clone(), [batch, 1, 1, 1]),
+            &x.device().inner(),
+        );
         let mean = x.clone().mean_dim(1).mean_dim(2).mean_dim(3);
         (x - mean.clone()) * factor + mean
     }
@@ -82,12 +90,18 @@ impl Step for Contrast {
 pub fn plan(drawn: &[DiffAugment], [channels, height, width]: [usize; 3], range: Range) -> Plan {
     let extent = [height, width];
     let matrices: Vec<_> = drawn.iter().map(DiffAugment::matrix).collect();
-    let moved = |d: &DiffAugment| Some(Affine([[1.0, 0.0, d.shift[1] as f64], [0.0, 1.0, d.shift[0] as f64]]));
+    let moved = |d: &DiffAugment| {
+        Some(Affine([[1.0, 0.0, d.shift[1] as f64], [0.0, 1.0, d.shift[0] as f64]]))
+    };
     let holes = drawn.iter().map(|d| Some(d.hole(extent))).collect();
     let steps: Vec<Box<dyn Step>> = vec![
         Box::new(Color::new(&matrices, channels)),
         Box::new(Contrast(drawn.iter().map(|d| d.contrast as f32).collect())),
-        Box::new(Lookups { maps: drawn.iter().map(moved).collect(), border: Border::Zeros, extent }),
+        Box::new(Lookups {
+            maps: drawn.iter().map(moved).collect(),
+            border: Border::Zeros,
+            extent,
+        }),
         Box::new(Cutout::new(holes, extent)),
     ];
     Plan::signed(steps, range)

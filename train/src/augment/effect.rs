@@ -1,4 +1,5 @@
-//! What the transforms of one picture add up to: one look-up, one colour matrix, one filter, noise, one hole.
+//! What the transforms of one picture add up to: one look-up, one colour matrix, one filter, noise,
+//! one hole.
 
 use shared::nn::ops::Affine;
 use shared::nn::range::Range;
@@ -26,7 +27,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// One more geometric transform, which the picture goes through after the others: `map` undoes it.
+    /// One more geometric transform, which the picture goes through after the others: `map` undoes
+    /// it.
     pub fn look(&mut self, map: [[f64; 3]; 2]) {
         self.map = Some(self.map.unwrap_or(Affine::IDENTITY).after(&Affine(map)));
     }
@@ -39,13 +41,16 @@ impl Effect {
     /// A band amplified by `factor`, then all so that the expected power stays.
     pub fn amplify(&mut self, band: usize, factor: f64) {
         let gains = self.gains.get_or_insert([1.0; BANDS]);
-        gains.iter_mut().zip(filter::normalized(band, factor)).for_each(|(gain, factor)| *gain *= factor);
+        gains
+            .iter_mut()
+            .zip(filter::normalized(band, factor))
+            .for_each(|(gain, factor)| *gain *= factor);
     }
 }
 
-/// The steps that do this to pictures of `shape` (channels, height, width) with pixels in `range`, in the order of
-/// StyleGAN2-ADA: geometry, colour, filter, noise, hole. `noise` are the noise's numbers before it is scaled (see
-/// [`super::noise::draw`]).
+/// The steps that do this to pictures of `shape` (channels, height, width) with pixels in `range`,
+/// in the order of StyleGAN2-ADA: geometry, colour, filter, noise, hole. `noise` are the noise's
+/// numbers before it is scaled (see [`super::noise::draw`]).
 #[must_use]
 pub fn plan(effects: &[Effect], noise: Vec<f32>, shape: [usize; 3], range: Range) -> Plan {
     let [channels, height, width] = shape;

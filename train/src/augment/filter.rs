@@ -14,8 +14,10 @@ pub const BANDS: usize = 4;
 /// The power that natural pictures have in each band, falling as 1/f (`AugmentPipe`).
 const POWER: [f64; BANDS] = [10.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0];
 
-/// sym2, the Daubechies wavelet's low-pass filter of 4 taps (1 ∓ √3 and 3 ∓ √3, over 4√2), as PyWavelets lists it.
-const SYM2: [f64; 4] = [-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025];
+/// sym2, the Daubechies wavelet's low-pass filter of 4 taps (1 ∓ √3 and 3 ∓ √3, over 4√2), as
+/// PyWavelets lists it.
+const SYM2: [f64; 4] =
+    [-0.12940952255092145, 0.22414386804185735, 0.836516303737469, 0.48296291314469025];
 
 /// Taps of each band's filter.
 const TAPS: usize = 43;
@@ -25,7 +27,9 @@ static BANK: LazyLock<[[f64; TAPS]; BANDS]> = LazyLock::new(bank);
 
 fn convolve(a: &[f64], b: &[f64]) -> Vec<f64> {
     let mut result = vec![0.0; a.len() + b.len() - 1];
-    a.iter().enumerate().for_each(|(i, a)| b.iter().enumerate().for_each(|(j, b)| result[i + j] += a * b));
+    a.iter()
+        .enumerate()
+        .for_each(|(i, a)| b.iter().enumerate().for_each(|(j, b)| result[i + j] += a * b));
     result
 }
 
@@ -37,7 +41,8 @@ fn power(h: &[f64]) -> Vec<f64> {
 
 /// Every round halves the frequencies of the bands there are and adds the upper half as a new one.
 fn bank() -> [[f64; TAPS]; BANDS] {
-    let high: Vec<f64> = SYM2.iter().enumerate().map(|(i, h)| if i % 2 == 1 { -h } else { *h }).collect();
+    let high: Vec<f64> =
+        SYM2.iter().enumerate().map(|(i, h)| if i % 2 == 1 { -h } else { *h }).collect();
     let (low, high) = (power(&SYM2), power(&high));
     let mut bands = vec![vec![1.0]];
     for _ in 1..BANDS {
@@ -76,7 +81,9 @@ impl Filter {
     pub fn new(gains: &[[f64; BANDS]], [height, width]: [usize; 2]) -> Self {
         let all = |n: usize| {
             let matrix = |gains: &[f64; BANDS]| {
-                let taps: [f64; TAPS] = std::array::from_fn(|tap| (0..BANDS).map(|band| gains[band] * BANK[band][tap]).sum());
+                let taps: [f64; TAPS] = std::array::from_fn(|tap| {
+                    (0..BANDS).map(|band| gains[band] * BANK[band][tap]).sum()
+                });
                 fir::around(n, &taps).dense()
             };
             gains.iter().flat_map(matrix).collect::<Vec<f32>>()
@@ -90,9 +97,12 @@ impl Step for Filter {
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = x.dims();
         let device = x.device().inner();
-        let of = |values: &[f32], n: usize| Tensor::<3>::from_data(TensorData::new(values.to_vec(), [batch, n, n]), &device);
+        let of = |values: &[f32], n: usize| {
+            Tensor::<3>::from_data(TensorData::new(values.to_vec(), [batch, n, n]), &device)
+        };
         let (rows, columns) = (of(&self.rows, height), of(&self.columns, width));
-        let x: Tensor<3> = ops::matmul(x.reshape([batch, channels * height, width]), columns.transpose());
+        let x: Tensor<3> =
+            ops::matmul(x.reshape([batch, channels * height, width]), columns.transpose());
         let x: Tensor<4> = x.reshape([batch, channels, height, width]);
         ops::matmul(rows.unsqueeze_dim::<4>(1), x)
     }
@@ -112,7 +122,10 @@ mod tests {
             assert!(near(sum, expected), "tap {tap}: {sum}");
         }
         let constant: Vec<f64> = BANK.iter().map(|band| band.iter().sum()).collect();
-        assert!(near(constant[0], 1.0) && constant[1..].iter().all(|&c| near(c, 0.0)), "{constant:?}");
+        assert!(
+            near(constant[0], 1.0) && constant[1..].iter().all(|&c| near(c, 0.0)),
+            "{constant:?}"
+        );
     }
 
     #[test]

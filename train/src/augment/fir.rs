@@ -2,7 +2,8 @@
 
 use shared::nn::ops::Fir;
 
-/// sym6, the Daubechies least-asymmetric wavelet's low-pass filter of 12 taps (Daubechies 1992, table 6.3), as PyWavelets lists it.
+/// sym6, the Daubechies least-asymmetric wavelet's low-pass filter of 12 taps (Daubechies 1992,
+/// table 6.3), as PyWavelets lists it.
 const SYM6: [f64; 12] = [
     0.015404109327027373,
     0.0034907120842174702,
@@ -18,10 +19,12 @@ const SYM6: [f64; 12] = [
     -0.007800708325034148,
 ];
 
-/// Samples that a resampled picture is larger on each side than what is cut from it: a quarter of the filter's taps.
+/// Samples that a resampled picture is larger on each side than what is cut from it: a quarter of
+/// the filter's taps.
 pub(super) const PAD: usize = SYM6.len() / 4;
 
-/// Without repeating the border: d c b | a b c d | c b a, again and again. One sample is all there is of itself.
+/// Without repeating the border: d c b | a b c d | c b a, again and again. One sample is all there
+/// is of itself.
 pub(super) fn mirrored(i: i64, n: usize) -> usize {
     if n == 1 {
         return 0;
@@ -37,7 +40,8 @@ fn low_pass() -> [f64; 12] {
     SYM6.map(|h| h / sum)
 }
 
-/// `n` samples, `before` and `after` mirrored ones around them, at twice the rate: zeros between, then sym6.
+/// `n` samples, `before` and `after` mirrored ones around them, at twice the rate: zeros between,
+/// then sym6.
 #[must_use]
 pub fn up(n: usize, before: usize, after: usize) -> Fir {
     let (filter, taps) = (low_pass(), SYM6.len());
@@ -45,19 +49,27 @@ pub fn up(n: usize, before: usize, after: usize) -> Fir {
     let results = (0..2 * padded).map(|result| {
         let samples = (0..taps).filter_map(|tap| {
             // Of the signal with zeros between its samples, (taps + 1)/2 zeros before it.
-            let at = (result + tap).checked_sub(taps.div_ceil(2)).filter(|at| at % 2 == 0 && *at < 2 * padded)?;
-            Some((mirrored(at as i64 / 2 - before as i64, n), (2.0 * filter[taps - 1 - tap]) as f32))
+            let at = (result + tap)
+                .checked_sub(taps.div_ceil(2))
+                .filter(|at| at % 2 == 0 && *at < 2 * padded)?;
+            Some((
+                mirrored(at as i64 / 2 - before as i64, n),
+                (2.0 * filter[taps - 1 - tap]) as f32,
+            ))
         });
         samples.collect()
     });
     Fir { samples: n, results: results.collect() }
 }
 
-/// Back to `n` samples from 2·(n + 2·`PAD`) at twice the rate: sym6 turned round, then every other sample.
+/// Back to `n` samples from 2·(n + 2·`PAD`) at twice the rate: sym6 turned round, then every other
+/// sample.
 #[must_use]
 pub fn down(n: usize) -> Fir {
     let filter = low_pass();
-    let results = (0..n).map(|result| filter.iter().enumerate().map(|(tap, &f)| (2 * result + tap + 1, f as f32)).collect());
+    let results = (0..n).map(|result| {
+        filter.iter().enumerate().map(|(tap, &f)| (2 * result + tap + 1, f as f32)).collect()
+    });
     Fir { samples: 2 * (n + 2 * PAD), results: results.collect() }
 }
 
@@ -66,7 +78,9 @@ pub fn down(n: usize) -> Fir {
 pub fn around(n: usize, taps: &[f64]) -> Fir {
     let middle = taps.len() as i64 / 2;
     let results = (0..n as i64).map(|result| {
-        let sample = |(tap, &value): (usize, &f64)| (mirrored(result + tap as i64 - middle, n), value as f32);
+        let sample = |(tap, &value): (usize, &f64)| {
+            (mirrored(result + tap as i64 - middle, n), value as f32)
+        };
         taps.iter().enumerate().map(sample).collect()
     });
     Fir { samples: n, results: results.collect() }
@@ -80,7 +94,9 @@ mod tests {
         assert_eq!(a.samples, b.results.len());
         let (inner, columns) = (a.samples, b.samples);
         let (left, right) = (a.dense(), b.dense());
-        let entry = |i: usize, j: usize| (0..inner).map(|k| f64::from(left[i * inner + k] * right[k * columns + j])).sum();
+        let entry = |i: usize, j: usize| {
+            (0..inner).map(|k| f64::from(left[i * inner + k] * right[k * columns + j])).sum()
+        };
         (0..a.results.len() * columns).map(|i| entry(i / columns, i % columns)).collect()
     }
 

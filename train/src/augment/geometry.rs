@@ -1,4 +1,5 @@
-//! The geometry of StyleGAN2-ADA: mirrored borders, twice the rate by sym6, one bilinear look-up with zeros outside, and back.
+//! The geometry of StyleGAN2-ADA: mirrored borders, twice the rate by sym6, one bilinear look-up
+//! with zeros outside, and back.
 
 use std::sync::Arc;
 
@@ -12,17 +13,22 @@ use super::plan::Step;
 #[derive(Clone, Debug)]
 pub struct Resample(Arc<Resampling>);
 
-/// The margin in pixels on both sides of an axis: as far as the corners of any picture look, as measured from the centre, but
-/// less than the axis is long.
+/// The margin in pixels on both sides of an axis: as far as the corners of any picture look, as
+/// measured from the centre, but less than the axis is long.
 fn margins(corners: impl Iterator<Item = f64> + Clone, n: usize) -> [usize; 2] {
     let centre = (n as f64 - 1.0) / 2.0;
-    let reach = |far: f64| (far + 2.0 * PAD as f64 - centre).clamp(0.0, n as f64 - 1.0).ceil() as usize;
-    [reach(corners.clone().map(|c| -c).fold(f64::MIN, f64::max)), reach(corners.fold(f64::MIN, f64::max))]
+    let reach =
+        |far: f64| (far + 2.0 * PAD as f64 - centre).clamp(0.0, n as f64 - 1.0).ceil() as usize;
+    [
+        reach(corners.clone().map(|c| -c).fold(f64::MIN, f64::max)),
+        reach(corners.fold(f64::MIN, f64::max)),
+    ]
 }
 
 impl Resample {
-    /// `maps` say for each picture where an output pixel looks, both measured in pixels from the centre; `None` leaves a picture as
-    /// it is. All get the margin that the farthest of them needs, as in the reference: beyond it there are zeros.
+    /// `maps` say for each picture where an output pixel looks, both measured in pixels from the
+    /// centre; `None` leaves a picture as it is. All get the margin that the farthest of them
+    /// needs, as in the reference: beyond it there are zeros.
     #[must_use]
     pub fn new(maps: &[Option<Affine>], [height, width]: [usize; 2]) -> Self {
         let (cy, cx) = ((height as f64 - 1.0) / 2.0, (width as f64 - 1.0) / 2.0);
@@ -35,17 +41,27 @@ impl Resample {
         let [top, bottom] = margins(corners.map(|[_, y]| y), height);
         let up = [fir::up(height, top, bottom), fir::up(width, left, right)];
         let extent = [2 * (height + 2 * PAD), 2 * (width + 2 * PAD)];
-        // From the centre of the result to that of the upsampled picture. The centre moves by half a sample, because zeros are put
-        // behind the samples.
+        // From the centre of the result to that of the upsampled picture. The centre moves by half
+        // a sample, because zeros are put behind the samples.
         let middle = |samples: usize| (samples as f64 - 1.0) / 2.0;
-        let from = Affine([[1.0, 0.0, 0.5 - middle(extent[1])], [0.0, 1.0, 0.5 - middle(extent[0])]]);
-        let offset = |before: usize, after: usize, samples: usize| before as f64 - after as f64 - 0.5 + middle(samples);
-        let (dx, dy) = (offset(left, right, up[1].results.len()), offset(top, bottom, up[0].results.len()));
+        let from =
+            Affine([[1.0, 0.0, 0.5 - middle(extent[1])], [0.0, 1.0, 0.5 - middle(extent[0])]]);
+        let offset = |before: usize, after: usize, samples: usize| {
+            before as f64 - after as f64 - 0.5 + middle(samples)
+        };
+        let (dx, dy) =
+            (offset(left, right, up[1].results.len()), offset(top, bottom, up[0].results.len()));
         let to = Affine([[1.0, 0.0, dx], [0.0, 1.0, dy]]);
-        let in_samples = |Affine(rows): Affine| to.after(&Affine(rows.map(|[a, b, t]| [a, b, 2.0 * t]))).after(&from);
+        let in_samples = |Affine(rows): Affine| {
+            to.after(&Affine(rows.map(|[a, b, t]| [a, b, 2.0 * t]))).after(&from)
+        };
         Self(Arc::new(Resampling {
             up,
-            lookups: Lookups { maps: maps.iter().map(|map| map.map(in_samples)).collect(), border: Border::Zeros, extent },
+            lookups: Lookups {
+                maps: maps.iter().map(|map| map.map(in_samples)).collect(),
+                border: Border::Zeros,
+                extent,
+            },
             down: [fir::down(height), fir::down(width)],
         }))
     }

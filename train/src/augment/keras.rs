@@ -30,7 +30,8 @@ pub struct Transform {
 }
 
 impl Transform {
-    /// Flip ½; shift ±12.5% of height and width; rotation ±0.125 turns; zoom in 0–25%, height and width apart.
+    /// Flip ½; shift ±12.5% of height and width; rotation ±0.125 turns; zoom in 0–25%, height and
+    /// width apart.
     #[must_use]
     pub fn draw(stream: &mut Stream) -> Self {
         Self {
@@ -43,7 +44,8 @@ impl Transform {
         }
     }
 
-    /// Where each output pixel of a `height`×`width` picture is looked up: M = F·T·R·Z of docs/CONVENTIONS.md.
+    /// Where each output pixel of a `height`×`width` picture is looked up: M = F·T·R·Z of
+    /// docs/CONVENTIONS.md.
     #[must_use]
     pub fn affine(&self, height: usize, width: usize) -> Affine {
         let (h, w) = (height as f64, width as f64);
@@ -51,11 +53,16 @@ impl Transform {
         let (sy, sx) = (1.0 + self.zoom_y, 1.0 + self.zoom_x);
         let zoom = Affine([[sx, 0.0, cx * (1.0 - sx)], [0.0, sy, cy * (1.0 - sy)]]);
         let (sin, cos) = (std::f64::consts::TAU * self.rotation).sin_cos();
-        let rotation = Affine([[cos, -sin, cx - cx * cos + cy * sin], [sin, cos, cy - cx * sin - cy * cos]]);
+        let rotation =
+            Affine([[cos, -sin, cx - cx * cos + cy * sin], [sin, cos, cy - cx * sin - cy * cos]]);
         // Whole pixels: the recipe shifts with nearest interpolation.
         let (dy, dx) = ((self.shift_y * h).round_ties_even(), (self.shift_x * w).round_ties_even());
         let shift = Affine([[1.0, 0.0, -dx], [0.0, 1.0, -dy]]);
-        let flip = if self.flip { Affine([[-1.0, 0.0, w - 1.0], [0.0, 1.0, 0.0]]) } else { Affine::IDENTITY };
+        let flip = if self.flip {
+            Affine([[-1.0, 0.0, w - 1.0], [0.0, 1.0, 0.0]])
+        } else {
+            Affine::IDENTITY
+        };
         flip.after(&shift).after(&rotation).after(&zoom)
     }
 }
@@ -82,7 +89,8 @@ impl Transform {
     }
 }
 
-/// For each of `n` pictures its transform, or `None` where nothing was drawn; `one_coin` decides about a whole picture.
+/// For each of `n` pictures its transform, or `None` where nothing was drawn; `one_coin` decides
+/// about a whole picture.
 #[must_use]
 pub fn draw(one_coin: bool, p: f64, n: usize, stream: &mut Stream) -> Vec<Option<Transform>> {
     let one = |stream: &mut Stream| match one_coin {
@@ -99,5 +107,9 @@ pub fn plan(drawn: &[Option<Transform>], [_, height, width]: [usize; 3]) -> Plan
     if maps.iter().all(Option::is_none) {
         return Plan::default();
     }
-    Plan::in_any_range(vec![Box::new(Lookups { maps, border: Border::Reflect, extent: [height, width] })])
+    Plan::in_any_range(vec![Box::new(Lookups {
+        maps,
+        border: Border::Reflect,
+        extent: [height, width],
+    })])
 }

@@ -1,7 +1,9 @@
-//! Augmentation of what D sees (Karras et al. 2020, arXiv:2006.06676; Zhao et al. 2020, arXiv:2006.10738): real and generated
-//! pictures go through the same random transforms, with a probability p that rises while D takes too many reals for real.
+//! Augmentation of what D sees (Karras et al. 2020, arXiv:2006.06676; Zhao et al. 2020,
+//! arXiv:2006.10738): real and generated pictures go through the same random transforms, with a
+//! probability p that rises while D takes too many reals for real.
 //!
-//! [`draw`] decides on the host what happens to a batch, [`Plan::apply`] does it on the device and lets the gradient through.
+//! [`draw`] decides on the host what happens to a batch, [`Plan::apply`] does it on the device and
+//! lets the gradient through.
 //!
 //! | module | holds |
 //! |---|---|
@@ -40,20 +42,31 @@ pub use plan::Plan;
 pub use preview::preview;
 pub use shared::nn::ops::{Affine, warp};
 
-/// What happens to `batch` pictures of `shape` (channels, height, width) whose pixels lie in `range`, at probability `p`.
+/// What happens to `batch` pictures of `shape` (channels, height, width) whose pixels lie in
+/// `range`, at probability `p`.
 #[must_use]
-pub fn draw(config: &AugmentConfig, p: f64, batch: usize, shape: [usize; 3], range: Range, stream: &mut Stream) -> Plan {
+pub fn draw(
+    config: &AugmentConfig,
+    p: f64,
+    batch: usize,
+    shape: [usize; 3],
+    range: Range,
+    stream: &mut Stream,
+) -> Plan {
     let one_coin = config.one_coin();
     match config.pipeline {
         PipelineName::None => Plan::default(),
         PipelineName::Keras => keras::plan(&keras::draw(one_coin, p, batch, stream), shape),
         PipelineName::Diffaugment => {
-            let drawn: Vec<_> = (0..batch).map(|_| diffaugment::DiffAugment::draw(shape, stream)).collect();
+            let drawn: Vec<_> =
+                (0..batch).map(|_| diffaugment::DiffAugment::draw(shape, stream)).collect();
             diffaugment::plan(&drawn, shape, range)
         }
         set => {
-            let effects: Vec<_> = (0..batch).map(|_| transform::draw(set, one_coin, p, shape, stream)).collect();
-            let noise = noise::draw(&effects.iter().map(|e| e.noise).collect::<Vec<_>>(), shape, stream);
+            let effects: Vec<_> =
+                (0..batch).map(|_| transform::draw(set, one_coin, p, shape, stream)).collect();
+            let noise =
+                noise::draw(&effects.iter().map(|e| e.noise).collect::<Vec<_>>(), shape, stream);
             effect::plan(&effects, noise, shape, range)
         }
     }

@@ -6,8 +6,8 @@ use shared::rng::{self, Stream};
 
 use super::plan::Step;
 
-/// Noise before it is scaled by the `deviations` of the pictures, [B, C, H, W]: standard normal for pictures that get some, zeros for the others; nothing where no
-/// picture gets any.
+/// Noise before it is scaled by the `deviations` of the pictures, [B, C, H, W]: standard normal for
+/// pictures that get some, zeros for the others; nothing where no picture gets any.
 #[must_use]
 pub fn draw(deviations: &[f64], shape: [usize; 3], stream: &mut Stream) -> Vec<f32> {
     if deviations.iter().all(|deviation| *deviation == 0.0) {
@@ -15,7 +15,8 @@ pub fn draw(deviations: &[f64], shape: [usize; 3], stream: &mut Stream) -> Vec<f
     }
     let len = shape.iter().product();
     // A stream for each picture, so that they are drawn side by side.
-    let seeds: Vec<_> = deviations.iter().map(|deviation| (*deviation > 0.0).then(|| stream.bits())).collect();
+    let seeds: Vec<_> =
+        deviations.iter().map(|deviation| (*deviation > 0.0).then(|| stream.bits())).collect();
     let mut values = vec![0.0; deviations.len() * len];
     values.par_chunks_mut(len).zip(seeds).for_each(|(values, seed)| {
         if let Some(seed) = seed {
@@ -44,7 +45,10 @@ impl Noise {
 
 impl Step for Noise {
     fn apply(&self, x: Tensor<4>) -> Tensor<4> {
-        let noise = Tensor::<4>::from_data(TensorData::new(self.values.clone(), x.dims()), &x.device().inner());
+        let noise = Tensor::<4>::from_data(
+            TensorData::new(self.values.clone(), x.dims()),
+            &x.device().inner(),
+        );
         x + noise
     }
 }

@@ -45,7 +45,8 @@ impl Plan {
         self.steps.is_empty()
     }
 
-    /// `x` [B, C, H, W] after all steps; `x` itself where there are none. The gradient flows through.
+    /// `x` [B, C, H, W] after all steps; `x` itself where there are none. The gradient flows
+    /// through.
     #[must_use]
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let through = |x| self.steps.iter().fold(x, |x, step| step.apply(x));

@@ -10,18 +10,23 @@ const SIGMAS: f64 = 5.0;
 /// Whether `count` of `n` is what a chance of `rate` gives.
 fn within(count: usize, n: usize, rate: f64, what: &str) {
     let error = (rate * (1.0 - rate) / n as f64).sqrt();
-    assert!((count as f64 / n as f64 - rate).abs() <= SIGMAS * error, "{what}: {count} of {n}, expected {rate}");
+    assert!(
+        (count as f64 / n as f64 - rate).abs() <= SIGMAS * error,
+        "{what}: {count} of {n}, expected {rate}"
+    );
 }
 
 #[test]
 fn each_transform_of_the_keras_example_happens_at_its_rate_and_within_its_range() {
     let (n, p) = (20_000, 0.3);
     let mut stream = shared::rng::stream(7, "augment rates", 0);
-    let applied: Vec<keras::Transform> = keras::draw(true, p, n, &mut stream).into_iter().flatten().collect();
+    let applied: Vec<keras::Transform> =
+        keras::draw(true, p, n, &mut stream).into_iter().flatten().collect();
     within(applied.len(), n, p, "pictures");
     let rate = |f: &dyn Fn(&keras::Transform) -> bool| applied.iter().filter(|t| f(t)).count();
     within(rate(&|t| t.flip), n, p / 2.0, "flip");
-    // Every continuous amount lies in the upper half of its range half the time, and in the outer tenth a tenth of it.
+    // Every continuous amount lies in the upper half of its range half the time, and in the outer
+    // tenth a tenth of it.
     type Amount = (&'static str, fn(&keras::Transform) -> f64, f64, f64);
     let amounts: [Amount; 5] = [
         ("shift_y", |t| t.shift_y, -0.125, 0.125),
@@ -41,23 +46,34 @@ fn each_transform_of_the_keras_example_happens_at_its_rate_and_within_its_range(
 fn coins_of_their_own_let_the_keras_transforms_happen_apart() {
     let (n, p) = (20_000, 0.3);
     let drawn = keras::draw(false, p, n, &mut shared::rng::stream(8, "augment rates", 0));
-    let rate = |f: &dyn Fn(&keras::Transform) -> bool| drawn.iter().flatten().filter(|t| f(t)).count();
+    let rate =
+        |f: &dyn Fn(&keras::Transform) -> bool| drawn.iter().flatten().filter(|t| f(t)).count();
     within(rate(&|t| t.rotation != 0.0), n, p, "rotation");
     within(rate(&|t| t.rotation != 0.0 && t.zoom_x != 0.0), n, p * p, "rotation and zoom");
     within(rate(&|t| t.flip && t.shift_x != 0.0), n, p * p / 2.0, "flip and shift");
-    within(drawn.iter().filter(|t| t.is_none()).count(), n, (1.0 - p / 2.0) * (1.0 - p).powi(3), "nothing");
+    within(
+        drawn.iter().filter(|t| t.is_none()).count(),
+        n,
+        (1.0 - p / 2.0) * (1.0 - p).powi(3),
+        "nothing",
+    );
 }
 
 /// Standard normal quantiles (e.g. Abramowitz & Stegun 1964, table 26.5) with their probabilities.
-const NORMAL: [(f64, f64); 4] = [(-1.281_551_6, 0.1), (-0.674_489_8, 0.25), (0.0, 0.5), (1.281_551_6, 0.9)];
+const NORMAL: [(f64, f64); 4] =
+    [(-1.281_551_6, 0.1), (-0.674_489_8, 0.25), (0.0, 0.5), (1.281_551_6, 0.9)];
 
 /// Amounts of a distribution with the probability that one lies below it.
 fn quantiles(distribution: Distribution) -> Vec<(f64, f64)> {
     let of_normal = |f: &dyn Fn(f64) -> f64| NORMAL.iter().map(|&(z, q)| (f(z), q)).collect();
     match distribution {
-        Distribution::Choice(n) => (1..n).map(|i| (f64::from(i) - 0.5, f64::from(i) / f64::from(n))).collect(),
+        Distribution::Choice(n) => {
+            (1..n).map(|i| (f64::from(i) - 0.5, f64::from(i) / f64::from(n))).collect()
+        }
         Distribution::Share => [0.1, 0.25, 0.5, 0.9].map(|q| (q, q)).to_vec(),
-        Distribution::Uniform(a) => [0.1, 0.25, 0.5, 0.9].map(|q| (a * (2.0 * q - 1.0), q)).to_vec(),
+        Distribution::Uniform(a) => {
+            [0.1, 0.25, 0.5, 0.9].map(|q| (a * (2.0 * q - 1.0), q)).to_vec()
+        }
         Distribution::Normal(s) => of_normal(&|z| s * z),
         Distribution::LogNormal(s) => of_normal(&|z| 2f64.powf(s * z)),
         // |z| < x with probability 2Φ(x) − 1.
@@ -80,17 +96,30 @@ fn each_transform_happens_at_its_rate_with_amounts_as_they_should_be_distributed
         }
         let happened = amounts[0].len();
         // Both rotations together happen as often as any other transform: 1 − 0.8² = 0.36.
-        let expected = if transform.name.starts_with("rotate") && transform.name != "rotate90" { 0.2 } else { P };
+        let expected = if transform.name.starts_with("rotate") && transform.name != "rotate90" {
+            0.2
+        } else {
+            P
+        };
         within(happened, n, expected, transform.name);
         for list in &amounts[..transform.amounts] {
             for (amount, below) in quantiles(transform.distribution) {
-                within(list.iter().filter(|&&a| a < amount).count(), happened, below, transform.name);
+                within(
+                    list.iter().filter(|&&a| a < amount).count(),
+                    happened,
+                    below,
+                    transform.name,
+                );
             }
         }
         if let [x, y] = &amounts
             && transform.amounts == 2
         {
-            let both = x.iter().zip(y).filter(|&(x, y)| (x > &x_middle(transform)) == (y > &x_middle(transform))).count();
+            let both = x
+                .iter()
+                .zip(y)
+                .filter(|&(x, y)| (x > &x_middle(transform)) == (y > &x_middle(transform)))
+                .count();
             within(both, happened, 0.5, "x and y are drawn apart");
         }
     }
@@ -98,7 +127,10 @@ fn each_transform_happens_at_its_rate_with_amounts_as_they_should_be_distributed
 
 /// The median of an amount.
 fn x_middle(transform: &Transform) -> f64 {
-    quantiles(transform.distribution).iter().find(|(_, q)| *q == 0.5).map_or(0.0, |(amount, _)| *amount)
+    quantiles(transform.distribution)
+        .iter()
+        .find(|(_, q)| *q == 0.5)
+        .map_or(0.0, |(amount, _)| *amount)
 }
 
 #[test]
@@ -107,17 +139,24 @@ fn each_set_does_what_its_groups_do_and_one_coin_decides_about_all() {
     for &(pipeline, groups) in SETS {
         let drawn = |one_coin, p| {
             let mut stream = shared::rng::stream(3, "augment sets", 0);
-            (0..500).map(|_| transform::draw(pipeline, one_coin, p, shape, &mut stream)).collect::<Vec<_>>()
+            (0..500)
+                .map(|_| transform::draw(pipeline, one_coin, p, shape, &mut stream))
+                .collect::<Vec<_>>()
         };
         let has = |group| groups.contains(&group);
         for effect in drawn(false, 1.0) {
-            assert_eq!(effect.map.is_some(), has(transform::Group::Blit) || has(transform::Group::Geom), "{pipeline:?}");
+            assert_eq!(
+                effect.map.is_some(),
+                has(transform::Group::Blit) || has(transform::Group::Geom),
+                "{pipeline:?}"
+            );
             assert_eq!(effect.color.is_some(), has(transform::Group::Color), "{pipeline:?}");
             assert_eq!(effect.gains.is_some(), has(transform::Group::Filter), "{pipeline:?}");
             assert_eq!(effect.noise > 0.0, has(transform::Group::Noise), "{pipeline:?}");
             assert_eq!(effect.hole.is_some(), has(transform::Group::Cutout), "{pipeline:?}");
         }
-        // With one coin a picture goes through everything (only one of both rotations could be missing) or nothing.
+        // With one coin a picture goes through everything (only one of both rotations could be
+        // missing) or nothing.
         let whole = drawn(true, 0.5);
         let untouched = whole.iter().filter(|e| **e == Effect::default()).count();
         within(untouched, whole.len(), 0.5, "untouched pictures");
@@ -135,18 +174,27 @@ fn p_zero_and_no_pipeline_leave_every_picture_without_work() {
         for coins in [Coins::Picture, Coins::Transform] {
             let p = if pipeline == PipelineName::None { 1.0 } else { 0.0 };
             let config = AugmentConfig { coins, ..config(pipeline) };
-            assert!(draw(&config, p, 100, [3, 8, 8], Range::Unit, &mut stream).is_empty(), "{pipeline:?}");
+            assert!(
+                draw(&config, p, 100, [3, 8, 8], Range::Unit, &mut stream).is_empty(),
+                "{pipeline:?}"
+            );
         }
     }
-    assert!(!draw(&config(PipelineName::Diffaugment), 0.0, 2, [3, 8, 8], Range::Unit, &mut stream).is_empty());
+    assert!(
+        !draw(&config(PipelineName::Diffaugment), 0.0, 2, [3, 8, 8], Range::Unit, &mut stream)
+            .is_empty()
+    );
 }
 
 #[test]
 fn diffaugment_draws_each_amount_from_its_whole_range() {
     let mut stream = shared::rng::stream(5, "augment rates", 0);
     let n = 20_000;
-    let drawn: Vec<_> = (0..n).map(|_| diffaugment::DiffAugment::draw([3, 16, 12], &mut stream)).collect();
-    let count = |holds: &dyn Fn(&diffaugment::DiffAugment) -> bool| drawn.iter().filter(|d| holds(d)).count();
+    let drawn: Vec<_> =
+        (0..n).map(|_| diffaugment::DiffAugment::draw([3, 16, 12], &mut stream)).collect();
+    let count = |holds: &dyn Fn(&diffaugment::DiffAugment) -> bool| {
+        drawn.iter().filter(|d| holds(d)).count()
+    };
     within(count(&|d| d.brightness < -0.4), n, 0.1, "brightness");
     within(count(&|d| d.saturation < 0.2), n, 0.1, "saturation");
     within(count(&|d| d.contrast < 0.6), n, 0.1, "contrast");

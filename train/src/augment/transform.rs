@@ -1,5 +1,6 @@
-//! The transforms of StyleGAN2-ADA (`training/augment.py`, class `AugmentPipe`) as rows of one table, in the order in which a
-//! picture goes through them, and the sets that pipelines are made of. A new transform is one row.
+//! The transforms of StyleGAN2-ADA (`training/augment.py`, class `AugmentPipe`) as rows of one
+//! table, in the order in which a picture goes through them, and the sets that pipelines are made
+//! of. A new transform is one row.
 
 use std::f64::consts::PI;
 
@@ -27,7 +28,8 @@ pub enum Group {
     Cutout,
 }
 
-/// How an amount is distributed, as a function of one uniform number u of [0, 1) or one standard normal number z.
+/// How an amount is distributed, as a function of one uniform number u of [0, 1) or one standard
+/// normal number z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distribution {
     /// A whole number below this: ⌊n·u⌋.
@@ -149,7 +151,9 @@ pub const TRANSFORMS: &[Transform] = &[
         distribution: Distribution::Uniform(0.125),
         amounts: 2,
         probability: whole,
-        add: |e, [x, y], [h, w]| e.look(shift((x * w as f64).round_ties_even(), (y * h as f64).round_ties_even())),
+        add: |e, [x, y], [h, w]| {
+            e.look(shift((x * w as f64).round_ties_even(), (y * h as f64).round_ties_even()))
+        },
     },
     Transform {
         name: "scale",
@@ -270,18 +274,29 @@ pub const SETS: &[(PipelineName, &[Group])] = &[
     (PipelineName::Bgc, &[Group::Blit, Group::Geom, Group::Color]),
     (PipelineName::Bgcf, &[Group::Blit, Group::Geom, Group::Color, Group::Filter]),
     (PipelineName::Bgcfn, &[Group::Blit, Group::Geom, Group::Color, Group::Filter, Group::Noise]),
-    (PipelineName::Bgcfnc, &[Group::Blit, Group::Geom, Group::Color, Group::Filter, Group::Noise, Group::Cutout]),
+    (
+        PipelineName::Bgcfnc,
+        &[Group::Blit, Group::Geom, Group::Color, Group::Filter, Group::Noise, Group::Cutout],
+    ),
 ];
 
 /// The transforms of a set, in their order; none for pipelines that are no set.
 pub fn of(pipeline: PipelineName) -> impl Iterator<Item = &'static Transform> {
-    let groups = SETS.iter().find(|(name, _)| *name == pipeline).map_or([].as_slice(), |(_, groups)| groups);
+    let groups =
+        SETS.iter().find(|(name, _)| *name == pipeline).map_or([].as_slice(), |(_, groups)| groups);
     TRANSFORMS.iter().filter(move |t| groups.contains(&t.group))
 }
 
-/// What happens to one picture of `shape` (channels, height, width): `one_coin` decides about all transforms, or each has its own.
+/// What happens to one picture of `shape` (channels, height, width): `one_coin` decides about all
+/// transforms, or each has its own.
 #[must_use]
-pub fn draw(pipeline: PipelineName, one_coin: bool, p: f64, shape: [usize; 3], stream: &mut Stream) -> Effect {
+pub fn draw(
+    pipeline: PipelineName,
+    one_coin: bool,
+    p: f64,
+    shape: [usize; 3],
+    stream: &mut Stream,
+) -> Effect {
     let mut effect = Effect::default();
     let p = match one_coin {
         true if stream.coin(p) => 1.0,

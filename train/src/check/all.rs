@@ -4,9 +4,13 @@ use super::case::{Case, Outputs};
 use super::extent::Extent;
 use super::row::{Row, Totals};
 use super::tolerance::Precision;
-use super::{augmentations, features, layers, losses, networks, operations, optimizers, penalties, pictures, steps};
+use super::{
+    augmentations, features, layers, losses, networks, operations, optimizers, penalties, pictures,
+    steps,
+};
 
-/// Everything that can be compared, in the order in which it depends on each other: what fails first is nearest to the cause.
+/// Everything that can be compared, in the order in which it depends on each other: what fails
+/// first is nearest to the cause.
 #[must_use]
 pub fn cases(extent: Extent) -> Vec<Case> {
     let groups: [fn(Extent) -> Vec<Case>; 10] = [
@@ -24,7 +28,8 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     groups.iter().flat_map(|group| group(extent)).collect()
 }
 
-/// Compares what `expected` and `found` give for every case; `each` is told every row as soon as it is known.
+/// Compares what `expected` and `found` give for every case; `each` is told every row as soon as it
+/// is known.
 pub fn compare(
     cases: &[Case],
     precision: Precision,

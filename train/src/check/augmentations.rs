@@ -1,4 +1,5 @@
-//! Every transform by itself, every set of transforms as it is drawn, and instance noise: pictures and gradients.
+//! Every transform by itself, every set of transforms as it is drawn, and instance noise: pictures
+//! and gradients.
 
 use burn::tensor::Device;
 use shared::nn::config::{AugmentConfig, PipelineName};
@@ -18,29 +19,49 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     let (batch, side) = if extent == Extent::Whole { (6, 32) } else { (3, 16) };
     let mut cases = Vec::new();
     for transform in TRANSFORMS {
-        cases.push(Case::new(format!("augment {}", transform.name), Kind::Augmentation, move |device| {
-            let mut outputs = Outputs::default();
-            for (channels, range) in [(3, Range::Signed), (1, Range::Unit)] {
-                let plan = by_itself(transform, batch, [channels, side, side], range);
-                join(&mut outputs, &format!("{channels} channels"), applied(&plan, [batch, channels, side, side], range, device));
-            }
-            outputs
-        }));
+        cases.push(Case::new(
+            format!("augment {}", transform.name),
+            Kind::Augmentation,
+            move |device| {
+                let mut outputs = Outputs::default();
+                for (channels, range) in [(3, Range::Signed), (1, Range::Unit)] {
+                    let plan = by_itself(transform, batch, [channels, side, side], range);
+                    join(
+                        &mut outputs,
+                        &format!("{channels} channels"),
+                        applied(&plan, [batch, channels, side, side], range, device),
+                    );
+                }
+                outputs
+            },
+        ));
     }
-    let sets = SETS.iter().map(|(name, _)| *name).chain([PipelineName::Keras, PipelineName::Diffaugment]);
+    let sets =
+        SETS.iter().map(|(name, _)| *name).chain([PipelineName::Keras, PipelineName::Diffaugment]);
     for pipeline in sets {
-        cases.push(Case::new(format!("augment set {pipeline:?}").to_lowercase(), Kind::Augmentation, move |device| {
-            let mut outputs = Outputs::default();
-            let config = AugmentConfig { pipeline, ..AugmentConfig::default() };
-            // No square, and an odd extent.
-            for [height, width] in [[side, side], [side + 5, side - 2]] {
-                let shape = [3, height, width];
-                let plan = augment::draw(&config, 0.8, batch, shape, Range::Signed, &mut stream("augment"));
-                let found = applied(&plan, [batch, 3, height, width], Range::Signed, device);
-                join(&mut outputs, &format!("{height}×{width}"), found);
-            }
-            outputs
-        }));
+        cases.push(Case::new(
+            format!("augment set {pipeline:?}").to_lowercase(),
+            Kind::Augmentation,
+            move |device| {
+                let mut outputs = Outputs::default();
+                let config = AugmentConfig { pipeline, ..AugmentConfig::default() };
+                // No square, and an odd extent.
+                for [height, width] in [[side, side], [side + 5, side - 2]] {
+                    let shape = [3, height, width];
+                    let plan = augment::draw(
+                        &config,
+                        0.8,
+                        batch,
+                        shape,
+                        Range::Signed,
+                        &mut stream("augment"),
+                    );
+                    let found = applied(&plan, [batch, 3, height, width], Range::Signed, device);
+                    join(&mut outputs, &format!("{height}×{width}"), found);
+                }
+                outputs
+            },
+        ));
     }
     cases.push(Case::new("augment instance noise", Kind::Elementwise, move |device| {
         differentiated([drawn("x", [batch, 3, side, side], device)], |[x]| {
@@ -56,15 +77,20 @@ fn by_itself(transform: &Transform, batch: usize, shape: [usize; 3], range: Rang
     let one = |i: usize| {
         let mut effect = Effect::default();
         if i != 1 {
-            let number =
-                |n: &mut shared::rng::Stream| if transform.distribution.is_of_normal() { n.normal() } else { n.uniform() };
+            let number = |n: &mut shared::rng::Stream| {
+                if transform.distribution.is_of_normal() { n.normal() } else { n.uniform() }
+            };
             let amounts = [0, 1].map(|_| transform.distribution.amount(number(&mut numbers)));
             (transform.add)(&mut effect, amounts, [shape[1], shape[2]]);
         }
         effect
     };
     let effects: Vec<_> = (0..batch).map(one).collect();
-    let noise = augment::noise::draw(&effects.iter().map(|e| e.noise).collect::<Vec<_>>(), shape, &mut numbers);
+    let noise = augment::noise::draw(
+        &effects.iter().map(|e| e.noise).collect::<Vec<_>>(),
+        shape,
+        &mut numbers,
+    );
     effect::plan(&effects, noise, shape, range)
 }
 

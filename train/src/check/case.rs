@@ -12,8 +12,9 @@ use super::tolerance::Kind;
 pub enum Scale {
     /// The largest magnitude among the numbers themselves.
     Own,
-    /// That, or a tenth of the largest among all numbers of this group, if that is more: some gradients are zero in theory (a
-    /// bias in front of a normalisation) and consist of rounding alone.
+    /// That, or a tenth of the largest among all numbers of this group, if that is more: some
+    /// gradients are zero in theory (a bias in front of a normalisation) and consist of rounding
+    /// alone.
     Group(&'static str),
     /// The number 1.
     One,
@@ -48,14 +49,16 @@ impl Outputs {
         self.list(name, vec![value as f32], Scale::Own);
     }
 
-    /// Adds a tensor, measured by itself. It is read back at once, so that what fails on the device fails here.
+    /// Adds a tensor, measured by itself. It is read back at once, so that what fails on the device
+    /// fails here.
     pub fn tensor<const D: usize>(&mut self, name: &str, x: Tensor<D>) {
         self.list(name, values(x), Scale::Own);
     }
 
     /// Adds the gradients of a network's weights, flat and in their order.
     pub fn gradients(&mut self, network: &dyn Parameters, gradients: Vec<Tensor<1>>) {
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+        let weights =
+            network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         for ((name, _), gradient) in weights.zip(gradients) {
             self.list(format!("gradient of {name}"), values(gradient), Scale::Group("gradients"));
         }
@@ -91,13 +94,20 @@ pub struct Case {
 
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Case").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Case")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 
 impl Case {
     /// A computation called `name`. It must depend on nothing but the device.
-    pub fn new(name: impl Into<String>, kind: Kind, compute: impl Fn(&Device) -> Outputs + Send + Sync + 'static) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        kind: Kind,
+        compute: impl Fn(&Device) -> Outputs + Send + Sync + 'static,
+    ) -> Self {
         Self { name: name.into(), kind, compute: Box::new(compute) }
     }
 

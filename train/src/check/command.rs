@@ -12,8 +12,8 @@ use shared::nn::fusion;
 use super::extent::Extent;
 use super::{Precision, Row, Totals, cases, compare};
 
-/// Compare what a device computes with what the CPU computes: every operation, network, loss, penalty, augmentation, optimizer and
-/// whole steps.
+/// Compare what a device computes with what the CPU computes: every operation, network, loss,
+/// penalty, augmentation, optimizer and whole steps.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
@@ -26,7 +26,8 @@ pub struct CheckArgs {
     /// Whether operations are joined into one kernel, on devices that do so.
     #[arg(long, value_enum, default_value_t = Fusion::Off)]
     fusion: Fusion,
-    /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far the device may lie from the CPU.
+    /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far the device may
+    /// lie from the CPU.
     #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
     precision: Precision,
     /// Few small rows.
@@ -69,13 +70,19 @@ impl CheckArgs {
         }
         let (device, cpu) = (self.device.open()?, Device::flex());
         if device == cpu {
-            tracing::warn!("--device {}: the CPU is compared with itself, which shows nothing but that this runs", self.device);
+            tracing::warn!(
+                "--device {}: the CPU is compared with itself, which shows nothing but that this runs",
+                self.device
+            );
         }
         let extent = if self.small { Extent::Small } else { Extent::Whole };
         let all = cases(extent);
         let meant: Vec<_> = all.into_iter().filter(|case| case.is_meant(&self.only)).collect();
         if meant.is_empty() {
-            bail!("--only {}: no row's name holds this; without --only all rows are printed", self.only.join(","));
+            bail!(
+                "--only {}: no row's name holds this; without --only all rows are printed",
+                self.only.join(",")
+            );
         }
         // What panics is printed in its row; the log has the place.
         std::panic::set_hook(Box::new(|info| tracing::debug!("{info}")));
@@ -119,7 +126,12 @@ fn line(row: &Row) -> String {
         (Some(failure), _) => format!("{verdict} {:<64} {failure}", row.name),
         (None, deviation) => {
             let part = if row.part.is_empty() { String::new() } else { format!("  {}", row.part) };
-            format!("{verdict} {:<64} {:>8.1e} of {:.0e}{part}", row.name, deviation.unwrap_or_default(), row.tolerance)
+            format!(
+                "{verdict} {:<64} {:>8.1e} of {:.0e}{part}",
+                row.name,
+                deviation.unwrap_or_default(),
+                row.tolerance
+            )
         }
     }
 }
@@ -130,5 +142,10 @@ fn summary(totals: &Totals, what: &str, as_json: bool) -> String {
     }
     let failed: String = totals.failed.iter().map(|name| format!("FAIL {name}\n")).collect();
     let failed = if failed.is_empty() { failed } else { format!("\n{failed}") };
-    format!("{failed}\n{} rows, {} ok, {} FAIL ({what})\n", totals.rows, totals.rows - totals.failed.len(), totals.failed.len())
+    format!(
+        "{failed}\n{} rows, {} ok, {} FAIL ({what})\n",
+        totals.rows,
+        totals.rows - totals.failed.len(),
+        totals.failed.len()
+    )
 }

@@ -15,7 +15,9 @@ const BATCH: usize = 37;
 /// All rows; losses are small, so that there is nothing to leave out.
 #[must_use]
 pub fn cases(_: Extent) -> Vec<Case> {
-    let case = |row: &'static Row| Case::new(format!("loss {}", row.name), Kind::Loss, move |device| of(row, device));
+    let case = |row: &'static Row| {
+        Case::new(format!("loss {}", row.name), Kind::Loss, move |device| of(row, device))
+    };
     LOSSES.iter().map(case).collect()
 }
 
@@ -28,13 +30,20 @@ fn of(row: &'static Row, device: &Device) -> Outputs {
             Label::Each((0..BATCH).map(|_| numbers.uniform() as f32).collect())
         };
         labels.push(("smooth labels", Labels { real: Label::Same(0.9), fake: Label::Same(0.1) }));
-        labels.push(("drawn labels", Labels { real: drawn("labels of reals"), fake: drawn("labels of fakes") }));
+        labels.push((
+            "drawn labels",
+            Labels { real: drawn("labels of reals"), fake: drawn("labels of fakes") },
+        ));
     }
     for reduction in [Reduction::Mean, Reduction::Sum] {
-        let objective = loss::of(&LossConfig { name: row.into(), reduction, ..LossConfig::default() });
+        let objective =
+            loss::of(&LossConfig { name: row.into(), reduction, ..LossConfig::default() });
         // Far from 0 as well, where a logarithm of a sigmoid would be lost.
-        let leaf = |name: &str| (drawn::<2>(name, [BATCH, 1], device) * 8.0).autodiff().require_grad();
-        for (text, labels) in labels.iter().map(|(text, labels)| (*text, Some(labels))).chain([("generator", None)]) {
+        let leaf =
+            |name: &str| (drawn::<2>(name, [BATCH, 1], device) * 8.0).autodiff().require_grad();
+        for (text, labels) in
+            labels.iter().map(|(text, labels)| (*text, Some(labels))).chain([("generator", None)])
+        {
             let (real, fake) = (leaf("logits of reals"), leaf("logits of fakes"));
             let loss = match labels {
                 Some(labels) => objective.discriminator(real.clone(), fake.clone(), labels),
@@ -44,7 +53,8 @@ fn of(row: &'static Row, device: &Device) -> Outputs {
             outputs.tensor(&name, loss.clone());
             let gradients = loss.backward();
             for (of, logits) in [("reals", real), ("fakes", fake)] {
-                let gradient = logits.grad(&gradients).unwrap_or_else(|| logits.clone().inner().zeros_like());
+                let gradient =
+                    logits.grad(&gradients).unwrap_or_else(|| logits.clone().inner().zeros_like());
                 outputs.tensor(&format!("{name}: gradient of {of}"), gradient);
             }
         }

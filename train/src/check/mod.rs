@@ -1,5 +1,6 @@
-//! `train check`: whether a device computes what the CPU computes. The CPU's numbers are held to PyTorch's and Keras' by golden
-//! files; this compares a device with them on the machine where it will train.
+//! `train check`: whether a device computes what the CPU computes. The CPU's numbers are held to
+//! PyTorch's and Keras' by golden files; this compares a device with them on the machine where it
+//! will train.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! Both networks of every preset, and of variations that together have every part that settings offer.
+//! Both networks of every preset, and of variations that together have every part that settings
+//! offer.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::Settings;
@@ -33,7 +34,14 @@ pub struct Networks {
 }
 
 impl Networks {
-    fn new(name: &str, preset: &'static str, changes: &[&str], size: usize, channels: usize, batch: usize) -> Self {
+    fn new(
+        name: &str,
+        preset: &'static str,
+        changes: &[&str],
+        size: usize,
+        channels: usize,
+        batch: usize,
+    ) -> Self {
         let assignments = changes.iter().map(|&a| a.to_owned()).collect();
         Self { name: name.to_owned(), preset, assignments, size, channels, batch }
     }
@@ -43,9 +51,20 @@ impl Networks {
     pub fn narrow(preset: &'static preset::Preset, width: usize, batch: usize) -> Self {
         let (size, channels) = preset.extent;
         // A plan of single convolutions fits one size.
-        let size = if preset.assignments.concat().iter().any(|a| a.contains(".plan=")) { size } else { 32 };
+        let size = if preset.assignments.concat().iter().any(|a| a.contains(".plan=")) {
+            size
+        } else {
+            32
+        };
         let widths = [format!("generator.width={width}"), format!("discriminator.width={width}")];
-        Self { name: preset.name.to_owned(), preset: preset.name, assignments: widths.to_vec(), size, channels, batch }
+        Self {
+            name: preset.name.to_owned(),
+            preset: preset.name,
+            assignments: widths.to_vec(),
+            size,
+            channels,
+            batch,
+        }
     }
 
     /// The settings.
@@ -75,11 +94,21 @@ impl Networks {
 const VARIATIONS: &[(&str, &[&str])] = &[
     (
         "nearest, silu",
-        &["generator.upsample=nearest", "generator.activation=silu", "generator.bias=true", "discriminator.activation=silu"],
+        &[
+            "generator.upsample=nearest",
+            "generator.activation=silu",
+            "generator.bias=true",
+            "discriminator.activation=silu",
+        ],
     ),
     (
         "bilinear, tanh",
-        &["generator.upsample=bilinear", "generator.kernel=5", "generator.activation=tanh", "discriminator.kernel=5"],
+        &[
+            "generator.upsample=bilinear",
+            "generator.kernel=5",
+            "generator.activation=tanh",
+            "discriminator.kernel=5",
+        ],
     ),
     (
         "residual",
@@ -91,10 +120,22 @@ const VARIATIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("attention", &["generator.attention=8", "discriminator.attention=8"]),
-    ("spectral norm", &["generator.spectral_norm=true", "discriminator.spectral_norm=true", "generator.upsample=nearest"]),
+    (
+        "spectral norm",
+        &[
+            "generator.spectral_norm=true",
+            "discriminator.spectral_norm=true",
+            "generator.upsample=nearest",
+        ],
+    ),
     (
         "minibatch stddev, no norm",
-        &["discriminator.minibatch_stddev=4", "discriminator.norm=none", "generator.norm=none", "discriminator.bias=true"],
+        &[
+            "discriminator.minibatch_stddev=4",
+            "discriminator.norm=none",
+            "generator.norm=none",
+            "discriminator.bias=true",
+        ],
     ),
     ("embedding + projection", &["cond=embedding+projection", "generator.output=tanh"]),
     ("by class + auxiliary", &["cond=batch-norm+auxiliary", "generator.stem_norm=channels"]),
@@ -121,7 +162,8 @@ const VARIATIONS: &[(&str, &[&str])] = &[
 #[must_use]
 pub fn networks(extent: Extent) -> Vec<Networks> {
     let (width, batch) = if extent == Extent::Whole { (16, 6) } else { (4, 4) };
-    let mut all: Vec<_> = preset::PRESETS.iter().map(|p| Networks::narrow(p, width, batch)).collect();
+    let mut all: Vec<_> =
+        preset::PRESETS.iter().map(|p| Networks::narrow(p, width, batch)).collect();
     for (name, changes) in VARIATIONS {
         let widths = [format!("generator.width={width}"), format!("discriminator.width={width}")];
         let mut networks = Networks::new(name, "gan-ada", changes, 32, 3, batch);
@@ -131,7 +173,14 @@ pub fn networks(extent: Extent) -> Vec<Networks> {
     if extent == Extent::Whole {
         all.push(Networks::new("gan-ada as published", "gan-ada", &[], 64, 3, 16));
         all.push(Networks::new("gan-ada as published, 128×128", "gan-ada", &[], 128, 3, 4));
-        all.push(Networks::new("wgan-gp as published", "wgan-gp", &["generator.width=64", "discriminator.width=64"], 32, 1, 16));
+        all.push(Networks::new(
+            "wgan-gp as published",
+            "wgan-gp",
+            &["generator.width=64", "discriminator.width=64"],
+            32,
+            1,
+            16,
+        ));
     }
     all
 }
@@ -142,12 +191,16 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     let mut cases = Vec::new();
     for networks in networks(extent) {
         let (of_g, of_d) = (networks.clone(), networks.clone());
-        cases.push(Case::new(format!("network {}: generator", networks.name), Kind::Network, move |device| {
-            generator(&of_g, device)
-        }));
-        cases.push(Case::new(format!("network {}: discriminator", networks.name), Kind::Network, move |device| {
-            discriminator(&of_d, device)
-        }));
+        cases.push(Case::new(
+            format!("network {}: generator", networks.name),
+            Kind::Network,
+            move |device| generator(&of_g, device),
+        ));
+        cases.push(Case::new(
+            format!("network {}: discriminator", networks.name),
+            Kind::Network,
+            move |device| discriminator(&of_d, device),
+        ));
     }
     cases
 }
@@ -156,11 +209,18 @@ fn generator(networks: &Networks, device: &Device) -> Outputs {
     let settings = networks.settings();
     let told = networks.is_told();
     let classes = told.then(|| Classes::new(&networks.classes(), device));
-    let drawn_by_seed = settings.generator(networks.size, networks.channels, if told { CLASSES } else { 0 }, 0, device);
+    let drawn_by_seed = settings.generator(
+        networks.size,
+        networks.channels,
+        if told { CLASSES } else { 0 },
+        0,
+        device,
+    );
     let mut plain = moved(drawn_by_seed, device);
     plain.iterate();
     let tracked = plain.tracked();
-    let latents = settings.generator.takes().latents().unwrap_or_else(|e| panic!("{}: {e}", networks.name));
+    let latents =
+        settings.generator.takes().latents().unwrap_or_else(|e| panic!("{}: {e}", networks.name));
     let z = || drawn::<2>("latents", [networks.batch, latents.length], device);
     let masks = || Masks::Batch(Box::new(stream("generator's masks")));
     let mut outputs = Outputs::default();
@@ -182,11 +242,21 @@ fn discriminator(networks: &Networks, device: &Device) -> Outputs {
     let settings = networks.settings();
     let told = networks.is_told();
     let classes = told.then(|| Classes::new(&networks.classes(), device));
-    let drawn_by_seed = settings.discriminator(networks.size, networks.channels, if told { CLASSES } else { 0 }, 0, device);
+    let drawn_by_seed = settings.discriminator(
+        networks.size,
+        networks.channels,
+        if told { CLASSES } else { 0 },
+        0,
+        device,
+    );
     let mut plain = moved(drawn_by_seed, device);
     plain.iterate();
     let tracked = plain.tracked();
-    let x = pictures("reals", [networks.batch, networks.channels, networks.size, networks.size], device);
+    let x = pictures(
+        "reals",
+        [networks.batch, networks.channels, networks.size, networks.size],
+        device,
+    );
     let x = x.autodiff().require_grad();
     let mut masks = Masks::Batch(Box::new(stream("discriminator's masks")));
     let mut pass = Pass::new(Mode::Train, classes.as_ref(), &mut masks);
@@ -202,7 +272,10 @@ fn discriminator(networks: &Networks, device: &Device) -> Outputs {
         loss = loss + entropy;
     }
     let gradients = loss.backward();
-    outputs.tensor("gradient of the pictures", x.grad(&gradients).unwrap_or_else(|| x.clone().inner().zeros_like()));
+    outputs.tensor(
+        "gradient of the pictures",
+        x.grad(&gradients).unwrap_or_else(|| x.clone().inner().zeros_like()),
+    );
     outputs.gradients(&tracked, flat_gradients(&tracked, &gradients));
     plain.adopt(moved);
     outputs.statistics(&plain);
@@ -216,7 +289,10 @@ mod tests {
     #[test]
     fn all_networks_have_settings_that_fit_together_and_their_size() {
         for networks in [Extent::Small, Extent::Whole].into_iter().flat_map(networks) {
-            networks.settings().check_size(networks.size).unwrap_or_else(|e| panic!("{}: {e}", networks.name));
+            networks
+                .settings()
+                .check_size(networks.size)
+                .unwrap_or_else(|e| panic!("{}: {e}", networks.name));
         }
     }
 }

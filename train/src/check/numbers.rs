@@ -21,10 +21,15 @@ pub fn drawn<const D: usize>(name: &str, shape: [usize; D], device: &Device) -> 
 
 /// Pictures under `name`: coarse blocks and noise, in [−1, 1].
 #[must_use]
-pub fn pictures(name: &str, [batch, channels, height, width]: [usize; 4], device: &Device) -> Tensor<4> {
+pub fn pictures(
+    name: &str,
+    [batch, channels, height, width]: [usize; 4],
+    device: &Device,
+) -> Tensor<4> {
     let mut numbers = stream(name);
     let (rows, columns) = (height.div_ceil(8), width.div_ceil(8));
-    let coarse: Vec<f64> = (0..batch * channels * rows * columns).map(|_| numbers.between(-0.7, 0.7)).collect();
+    let coarse: Vec<f64> =
+        (0..batch * channels * rows * columns).map(|_| numbers.between(-0.7, 0.7)).collect();
     let value = |i: usize| {
         let (plane, y, x) = (i / (height * width), i / width % height, i % width);
         (coarse[(plane * rows + y / 8) * columns + x / 8] + numbers.between(-0.3, 0.3)) as f32
@@ -42,7 +47,10 @@ pub fn weighted<const D: usize>(y: &Tensor<D>) -> Tensor<1> {
 
 /// What `f` gives for `inputs`, and the gradients by each of them.
 #[must_use]
-pub fn differentiated<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn([Tensor<4>; N]) -> Tensor<4>) -> Outputs {
+pub fn differentiated<const N: usize>(
+    inputs: [Tensor<4>; N],
+    f: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+) -> Outputs {
     let inputs = inputs.map(|x| x.autodiff().require_grad());
     let y = f(inputs.clone());
     let mut outputs = Outputs::default();
@@ -55,7 +63,8 @@ pub fn differentiated<const N: usize>(inputs: [Tensor<4>; N], f: impl Fn([Tensor
     outputs
 }
 
-/// Moves every weight a little, so that none is exactly zero or one, where a mistake would not show.
+/// Moves every weight a little, so that none is exactly zero or one, where a mistake would not
+/// show.
 #[must_use]
 pub fn moved<N: Parameters>(mut network: N, device: &Device) -> N {
     for (name, parameter) in network.parameters_mut() {

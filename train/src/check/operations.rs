@@ -1,16 +1,20 @@
-//! Every operation of [`shared::nn::ops`]: results and gradients, over shapes that do not divide evenly among them.
+//! Every operation of [`shared::nn::ops`]: results and gradients, over shapes that do not divide
+//! evenly among them.
 
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use shared::nn::ops::{self, Activation, Affine, Border, Fir, Lookups, Padding, Resampling, Rule, Update, Upsample};
+use shared::nn::ops::{
+    self, Activation, Affine, Border, Fir, Lookups, Padding, Resampling, Rule, Update, Upsample,
+};
 
 use super::case::{Case, Outputs};
 use super::extent::Extent;
 use super::numbers::{differentiated, drawn};
 use super::tolerance::Kind;
 
-/// A convolution's shape: batch, channels in, height, width, channels out; kernel; stride; zeros around.
+/// A convolution's shape: batch, channels in, height, width, channels out; kernel; stride; zeros
+/// around.
 type Shape = ([usize; 5], usize, usize, Padding);
 
 /// Those that networks have, and odd ones. The first `SMALL` are all kinds once.
@@ -56,31 +60,49 @@ pub fn cases(extent: Extent) -> Vec<Case> {
 fn convolutions(shape: Shape) -> Vec<Case> {
     let ([b, ci, h, w, co], k, stride, padding) = shape;
     let text = format!("k{k} s{stride} {b}×{ci}×{h}×{w}→{co}");
-    let weights = move |device: &Device, shape: [usize; 4]| drawn("weight", shape, device) * (1.0 / ((ci * k * k) as f64).sqrt());
+    let weights = move |device: &Device, shape: [usize; 4]| {
+        drawn("weight", shape, device) * (1.0 / ((ci * k * k) as f64).sqrt())
+    };
     let x = move |device: &Device| drawn("x", [b, ci, h, w], device);
     let mut cases = Vec::new();
     // A single pixel is enough for the transpose of a large kernel, but not for the kernel.
     if [h, w].iter().zip(0..).all(|(n, axis)| n + padding.before[axis] + padding.after[axis] >= k) {
         cases.extend([
             Case::new(format!("operation conv2d {text}"), Kind::Product, move |device| {
-                differentiated([x(device), weights(device, [co, ci, k, k])], |[x, w]| ops::conv2d(x, w, stride, padding))
+                differentiated([x(device), weights(device, [co, ci, k, k])], |[x, w]| {
+                    ops::conv2d(x, w, stride, padding)
+                })
             }),
             // Without a graph some devices compute bias and activation on the way.
             Case::new(format!("operation conv2d_act {text}"), Kind::Product, move |device| {
                 let mut outputs = Outputs::default();
-                for (name, activation) in [("leaky", Activation::LeakyRelu(0.2)), ("tanh", Activation::Tanh)] {
-                    let (weight, bias) = (weights(device, [co, ci, k, k]), drawn("bias", [co], device));
-                    outputs.tensor(name, ops::conv2d_act(x(device), weight, bias, activation, stride, padding));
+                for (name, activation) in
+                    [("leaky", Activation::LeakyRelu(0.2)), ("tanh", Activation::Tanh)]
+                {
+                    let (weight, bias) =
+                        (weights(device, [co, ci, k, k]), drawn("bias", [co], device));
+                    outputs.tensor(
+                        name,
+                        ops::conv2d_act(x(device), weight, bias, activation, stride, padding),
+                    );
                 }
                 outputs
             }),
         ]);
     }
-    let cut = |n: usize, axis: usize| ((n - 1) * stride + k).checked_sub(padding.before[axis] + padding.after[axis]);
+    let cut = |n: usize, axis: usize| {
+        ((n - 1) * stride + k).checked_sub(padding.before[axis] + padding.after[axis])
+    };
     if cut(h, 0).is_some_and(|n| n > 0) && cut(w, 1).is_some_and(|n| n > 0) {
-        cases.push(Case::new(format!("operation conv_transpose2d {text}"), Kind::Product, move |device| {
-            differentiated([x(device), weights(device, [ci, co, k, k])], |[x, w]| ops::conv_transpose2d(x, w, stride, padding))
-        }));
+        cases.push(Case::new(
+            format!("operation conv_transpose2d {text}"),
+            Kind::Product,
+            move |device| {
+                differentiated([x(device), weights(device, [ci, co, k, k])], |[x, w]| {
+                    ops::conv_transpose2d(x, w, stride, padding)
+                })
+            },
+        ));
     }
     cases
 }
@@ -96,10 +118,16 @@ fn activations() -> Vec<Case> {
     ];
     let mut cases = Vec::new();
     for (name, activation) in all {
-        cases.push(Case::new(format!("operation activation {name}"), Kind::Elementwise, move |device| {
-            let zeros = || Tensor::zeros([19], device);
-            differentiated([drawn("x", [3, 19, 5, 7], device) * 3.0], |[x]| ops::bias_act(x, zeros(), activation))
-        }));
+        cases.push(Case::new(
+            format!("operation activation {name}"),
+            Kind::Elementwise,
+            move |device| {
+                let zeros = || Tensor::zeros([19], device);
+                differentiated([drawn("x", [3, 19, 5, 7], device) * 3.0], |[x]| {
+                    ops::bias_act(x, zeros(), activation)
+                })
+            },
+        ));
         cases.push(Case::new(format!("operation bias_act {name}"), Kind::Sum, move |device| {
             let inputs = [drawn("x", [5, 19, 9, 7], device), drawn("bias", [1, 19, 1, 1], device)];
             differentiated(inputs, |[x, bias]| ops::bias_act(x, bias.reshape([19]), activation))
@@ -107,7 +135,9 @@ fn activations() -> Vec<Case> {
     }
     cases.push(Case::new("operation leaky_relu_tangent", Kind::Elementwise, |device| {
         let y: Tensor<4> = drawn("y", [3, 19, 5, 7], device);
-        differentiated([drawn("t", [3, 19, 5, 7], device)], |[t]| ops::leaky_relu_tangent(t, y.clone().autodiff(), 0.2))
+        differentiated([drawn("t", [3, 19, 5, 7], device)], |[t]| {
+            ops::leaky_relu_tangent(t, y.clone().autodiff(), 0.2)
+        })
     }));
     cases
 }
@@ -121,48 +151,95 @@ fn normalisations(extent: Extent) -> Vec<Case> {
     for shape in shapes {
         let channels = shape[1];
         let text = format!("{}×{}×{}×{}", shape[0], shape[1], shape[2], shape[3]);
-        // Far from zero, where a variance taken as the difference of two large numbers would be lost.
+        // Far from zero, where a variance taken as the difference of two large numbers would be
+        // lost.
         let x = move |device: &Device| drawn::<4>("x", shape, device) * 2.0 + 5.0;
-        let vectors = move |device: &Device| ["gamma", "beta"].map(|name| drawn::<4>(name, [1, channels, 1, 1], device));
-        cases.push(Case::new(format!("operation channel_moments {text}"), Kind::Sum, move |device| {
-            let mut outputs = Outputs::default();
-            let moments = ops::channel_moments(&x(device));
-            outputs.tensor("mean", moments.clone().narrow(0, 0, 1));
-            outputs.tensor("variance", moments.narrow(0, 1, 1));
-            outputs
-        }));
+        let vectors = move |device: &Device| {
+            ["gamma", "beta"].map(|name| drawn::<4>(name, [1, channels, 1, 1], device))
+        };
+        cases.push(Case::new(
+            format!("operation channel_moments {text}"),
+            Kind::Sum,
+            move |device| {
+                let mut outputs = Outputs::default();
+                let moments = ops::channel_moments(&x(device));
+                outputs.tensor("mean", moments.clone().narrow(0, 0, 1));
+                outputs.tensor("variance", moments.narrow(0, 1, 1));
+                outputs
+            },
+        ));
         for slope in [0.0f32, 0.2, 1.0] {
-            cases.push(Case::new(format!("operation normalize_train {text} slope {slope}"), Kind::Network, move |device| {
-                let [gamma, beta] = vectors(device);
-                differentiated([x(device), gamma, beta], |[x, gamma, beta]| {
-                    let moments = ops::channel_moments(&x);
-                    ops::normalize_train(x, gamma.reshape([channels]), beta.reshape([channels]), moments, 1e-3, slope)
-                })
-            }));
+            cases.push(Case::new(
+                format!("operation normalize_train {text} slope {slope}"),
+                Kind::Network,
+                move |device| {
+                    let [gamma, beta] = vectors(device);
+                    differentiated([x(device), gamma, beta], |[x, gamma, beta]| {
+                        let moments = ops::channel_moments(&x);
+                        ops::normalize_train(
+                            x,
+                            gamma.reshape([channels]),
+                            beta.reshape([channels]),
+                            moments,
+                            1e-3,
+                            slope,
+                        )
+                    })
+                },
+            ));
         }
-        cases.push(Case::new(format!("operation normalize_with {text}"), Kind::Sum, move |device| {
-            let [gamma, beta] = vectors(device).map(|v| v.reshape([channels]));
-            let moments = ops::channel_moments(&x(device));
-            let mut outputs = Outputs::default();
-            outputs.tensor("result", ops::normalize_with(x(device), gamma.clone(), beta.clone(), moments.clone(), 1e-3, 0.2));
-            let [gamma, beta] = [gamma, beta].map(Tensor::autodiff);
-            let tracked = differentiated([x(device)], |[x]| {
-                ops::normalize_with(x, gamma.clone(), beta.clone(), moments.clone().autodiff(), 1e-3, 0.2)
-            });
-            outputs.parts.extend(tracked.parts);
-            outputs
-        }));
+        cases.push(Case::new(
+            format!("operation normalize_with {text}"),
+            Kind::Sum,
+            move |device| {
+                let [gamma, beta] = vectors(device).map(|v| v.reshape([channels]));
+                let moments = ops::channel_moments(&x(device));
+                let mut outputs = Outputs::default();
+                outputs.tensor(
+                    "result",
+                    ops::normalize_with(
+                        x(device),
+                        gamma.clone(),
+                        beta.clone(),
+                        moments.clone(),
+                        1e-3,
+                        0.2,
+                    ),
+                );
+                let [gamma, beta] = [gamma, beta].map(Tensor::autodiff);
+                let tracked = differentiated([x(device)], |[x]| {
+                    ops::normalize_with(
+                        x,
+                        gamma.clone(),
+                        beta.clone(),
+                        moments.clone().autodiff(),
+                        1e-3,
+                        0.2,
+                    )
+                });
+                outputs.parts.extend(tracked.parts);
+                outputs
+            },
+        ));
     }
     cases
 }
 
 fn products() -> Vec<Case> {
-    let shapes = [([1, 1, 5, 7], [1, 1, 7, 3]), ([2, 3, 64, 33], [2, 3, 33, 65]), ([1, 1, 128, 100], [1, 1, 100, 2048])];
+    let shapes = [
+        ([1, 1, 5, 7], [1, 1, 7, 3]),
+        ([2, 3, 64, 33], [2, 3, 33, 65]),
+        ([1, 1, 128, 100], [1, 1, 100, 2048]),
+    ];
     let case = |(a, b): ([usize; 4], [usize; 4])| {
         Case::new(
             format!("operation matmul {}×{}×{}, {} of them", a[2], a[3], b[3], a[0] * a[1]),
             Kind::Product,
-            move |device| differentiated([drawn("a", a, device), drawn("b", b, device)], |[a, b]| ops::matmul(a, b)),
+            move |device| {
+                differentiated([drawn("a", a, device), drawn("b", b, device)], |[a, b]| {
+                    ops::matmul(a, b)
+                })
+            },
         )
     };
     shapes.into_iter().map(case).collect()
@@ -182,7 +259,9 @@ fn pools() -> Vec<Case> {
             outputs.tensor("stride 1, same", ops::max_pool3(x(device), 1, 1));
             outputs
         }),
-        Case::new("operation average_pool3", Kind::Sum, move |device| one("result", ops::average_pool3(x(device)))),
+        Case::new("operation average_pool3", Kind::Sum, move |device| {
+            one("result", ops::average_pool3(x(device)))
+        }),
         Case::new("operation average_pool2", Kind::Product, move |device| {
             differentiated([even(device)], |[x]| ops::average_pool2(x))
         }),
@@ -191,9 +270,11 @@ fn pools() -> Vec<Case> {
         }),
     ];
     for (name, mode) in [("nearest", Upsample::Nearest), ("bilinear", Upsample::Bilinear)] {
-        cases.push(Case::new(format!("operation upsample2 {name}"), Kind::Product, move |device| {
-            differentiated([x(device)], |[x]| ops::upsample2(x, mode))
-        }));
+        cases.push(Case::new(
+            format!("operation upsample2 {name}"),
+            Kind::Product,
+            move |device| differentiated([x(device)], |[x]| ops::upsample2(x, mode)),
+        ));
     }
     cases
 }
@@ -209,7 +290,9 @@ fn maps(batch: usize) -> Vec<Option<Affine>> {
 
 /// Sums of three samples each.
 fn fir(samples: usize, results: usize) -> Fir {
-    let result = |i: usize| [0, 1, 2].map(|k| ((i * 5 + k * 3) % samples, (i % 4 + 2 * k) as f32 * 0.1 - 0.3)).to_vec();
+    let result = |i: usize| {
+        [0, 1, 2].map(|k| ((i * 5 + k * 3) % samples, (i % 4 + 2 * k) as f32 * 0.1 - 0.3)).to_vec()
+    };
     Fir { samples, results: (0..results).map(result).collect() }
 }
 
@@ -221,10 +304,16 @@ fn look_ups() -> Vec<Case> {
         ("smaller", Border::Zeros, [5, 4]),
         ("larger", Border::Reflect, [17, 23]),
     ] {
-        cases.push(Case::new(format!("operation look_up {name}"), Kind::Augmentation, move |device| {
-            let lookups = Lookups { maps: maps(4), border, extent };
-            differentiated([drawn("x", [4, 3, 11, 9], device)], |[x]| ops::look_up(x, lookups.clone()))
-        }));
+        cases.push(Case::new(
+            format!("operation look_up {name}"),
+            Kind::Augmentation,
+            move |device| {
+                let lookups = Lookups { maps: maps(4), border, extent };
+                differentiated([drawn("x", [4, 3, 11, 9], device)], |[x]| {
+                    ops::look_up(x, lookups.clone())
+                })
+            },
+        ));
     }
     cases.push(Case::new("operation warp", Kind::Augmentation, |device| {
         differentiated([drawn("x", [5, 1, 32, 32], device)], |[x]| ops::warp(x, &maps(5)))
@@ -240,7 +329,9 @@ fn look_ups() -> Vec<Case> {
             },
             down: [fir(extent[0], height), fir(extent[1], width)],
         });
-        differentiated([drawn("x", [3, 3, height, width], device)], |[x]| ops::resample(x, &resampling))
+        differentiated([drawn("x", [3, 3, height, width], device)], |[x]| {
+            ops::resample(x, &resampling)
+        })
     }));
     cases
 }
@@ -249,7 +340,14 @@ fn look_ups() -> Vec<Case> {
 fn rules() -> Vec<Rule> {
     let mut rules = vec![Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 }];
     for momentum in [None, Some(0.9)] {
-        rules.push(Rule::RmsProp { rho: 0.9, inside: 1e-3, outside: 1e-2, momentum, gain: 0.7, alpha: 0.1 });
+        rules.push(Rule::RmsProp {
+            rho: 0.9,
+            inside: 1e-3,
+            outside: 1e-2,
+            momentum,
+            gain: 0.7,
+            alpha: 0.1,
+        });
         rules.push(Rule::Sgd { momentum, nesterov: false, gain: 0.7, alpha: 0.1 });
     }
     rules.push(Rule::Sgd { momentum: Some(0.9), nesterov: true, gain: 0.7, alpha: 0.1 });
@@ -273,13 +371,17 @@ fn updates() -> Vec<Case> {
                 ("scaled, decayed", Update { rule, scale: 0.3, pull: 0.1, kept: 0.9 }),
             ] {
                 let item = |n: usize| {
-                    let kept = (0..rule.kept()).map(|k| drawn::<1>(&format!("kept {k}"), [n], device).square());
+                    let kept = (0..rule.kept())
+                        .map(|k| drawn::<1>(&format!("kept {k}"), [n], device).square());
                     std::iter::once(drawn("w", [n], device)).chain(kept).collect::<Vec<_>>()
                 };
                 let gradients = SIZES.iter().map(|&n| drawn("g", [n], device)).collect();
-                let items = ops::update(update, SIZES.iter().map(|&n| item(n)).collect(), gradients);
+                let items =
+                    ops::update(update, SIZES.iter().map(|&n| item(n)).collect(), gradients);
                 for (n, item) in SIZES.iter().zip(items) {
-                    item.into_iter().enumerate().for_each(|(i, x)| outputs.tensor(&format!("{how}: {n} numbers, {i}"), x));
+                    item.into_iter()
+                        .enumerate()
+                        .for_each(|(i, x)| outputs.tensor(&format!("{how}: {n} numbers, {i}"), x));
                 }
             }
             outputs
@@ -292,7 +394,8 @@ fn updates() -> Vec<Case> {
         outputs
     }));
     cases.push(Case::new("operation moving_average", Kind::Elementwise, |device| {
-        let of = |name: &str| SIZES.iter().map(|&n| drawn::<1>(name, [n], device)).collect::<Vec<_>>();
+        let of =
+            |name: &str| SIZES.iter().map(|&n| drawn::<1>(name, [n], device)).collect::<Vec<_>>();
         let mut outputs = Outputs::default();
         let averages = ops::moving_average(of("average"), of("current"), 0.99);
         SIZES.iter().zip(averages).for_each(|(n, x)| outputs.tensor(&format!("{n} numbers"), x));

@@ -1,4 +1,5 @@
-//! Every optimizer in both libraries' arithmetic, three steps long: weights, and what is kept beside them; and the moving average.
+//! Every optimizer in both libraries' arithmetic, three steps long: weights, and what is kept
+//! beside them; and the moving average.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
@@ -17,11 +18,17 @@ const SIZES: [usize; 3] = [5, 640, 4099];
 /// All rows; they are small, so that there is nothing to leave out.
 #[must_use]
 pub fn cases(_: Extent) -> Vec<Case> {
-    let names = [OptimizerName::Adam, OptimizerName::Adamw, OptimizerName::Rmsprop, OptimizerName::Sgd];
+    let names =
+        [OptimizerName::Adam, OptimizerName::Adamw, OptimizerName::Rmsprop, OptimizerName::Sgd];
     let mut cases = Vec::new();
     for name in names {
         for convention in [Convention::Keras, Convention::Pytorch] {
-            let plain = OptimizerConfig { name, convention, learning_rate: 0.1, ..OptimizerConfig::default() };
+            let plain = OptimizerConfig {
+                name,
+                convention,
+                learning_rate: 0.1,
+                ..OptimizerConfig::default()
+            };
             let mut variations = vec![
                 ("", plain.clone()),
                 (", decayed", OptimizerConfig { weight_decay: 0.1, ..plain.clone() }),
@@ -31,17 +38,23 @@ pub fn cases(_: Extent) -> Vec<Case> {
                 variations.push((", momentum", OptimizerConfig { momentum: 0.9, ..plain.clone() }));
             }
             if name == OptimizerName::Sgd {
-                variations.push((", Nesterov's momentum", OptimizerConfig { momentum: 0.9, nesterov: true, ..plain }));
+                variations.push((
+                    ", Nesterov's momentum",
+                    OptimizerConfig { momentum: 0.9, nesterov: true, ..plain },
+                ));
             }
             for (text, config) in variations {
                 let text = format!("optimizer {} of {}{text}", word(name), word(convention));
-                cases.push(Case::new(text, Kind::Optimizer, move |device| three_steps(&config, device)));
+                cases.push(Case::new(text, Kind::Optimizer, move |device| {
+                    three_steps(&config, device)
+                }));
             }
         }
     }
     cases.push(Case::new("optimizer moving average", Kind::Optimizer, |device| {
         let roles = [Purpose::Weight, Purpose::Statistic, Purpose::Direction];
-        let (mut average, current) = (weights("w", &roles, device), weights("other", &roles, device));
+        let (mut average, current) =
+            (weights("w", &roles, device), weights("other", &roles, device));
         (0..3).for_each(|_| ema::update(&mut average, &current, 0.9));
         all(&average)
     }));
@@ -70,7 +83,9 @@ fn three_steps(config: &OptimizerConfig, device: &Device) -> Outputs {
     let mut network = weights("w", &[Purpose::Weight; 3], device);
     let mut optimizer = Optimizer::new(config, &network);
     for t in 1..=3u64 {
-        let gradient = |(i, &n): (usize, &usize)| -> Tensor<1> { drawn(&format!("gradient {t} {i}"), [n], device) };
+        let gradient = |(i, &n): (usize, &usize)| -> Tensor<1> {
+            drawn(&format!("gradient {t} {i}"), [n], device)
+        };
         let gradients = SIZES.iter().enumerate().map(gradient).collect();
         optimizer.step(t, 1.0 / t as f64, &mut network, gradients);
     }

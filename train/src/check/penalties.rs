@@ -1,4 +1,5 @@
-//! Every penalty on critics of every part that a critic may have: values, norms, and gradients by the weights.
+//! Every penalty on critics of every part that a critic may have: values, norms, and gradients by
+//! the weights.
 
 use burn::tensor::Device;
 use shared::nn::config::Settings;
@@ -24,7 +25,14 @@ const CRITICS: &[(&str, &[&str])] = &[
     ("spectral norm", &["discriminator.spectral_norm=true"]),
     ("minibatch stddev", &["discriminator.minibatch_stddev=4"]),
     ("attention", &["discriminator.attention=8"]),
-    ("silu, dropout", &["discriminator.activation=silu", "discriminator.dropout=0.3", "discriminator.dropout_at=blocks"]),
+    (
+        "silu, dropout",
+        &[
+            "discriminator.activation=silu",
+            "discriminator.dropout=0.3",
+            "discriminator.dropout_at=blocks",
+        ],
+    ),
 ];
 
 /// All rows.
@@ -35,9 +43,11 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     let mut cases = Vec::new();
     for (critic, changes) in CRITICS {
         for (name, kind) in kinds {
-            cases.push(Case::new(format!("penalty {name}, {critic}"), Tolerance::Penalty, move |device| {
-                of(kind, &settings(changes, width), device)
-            }));
+            cases.push(Case::new(
+                format!("penalty {name}, {critic}"),
+                Tolerance::Penalty,
+                move |device| of(kind, &settings(changes, width), device),
+            ));
         }
     }
     cases
@@ -45,7 +55,9 @@ pub fn cases(extent: Extent) -> Vec<Case> {
 
 fn settings(changes: &[&str], width: usize) -> Settings {
     let mut assignments: Vec<String> =
-        ["discriminator.norm=none", "discriminator.bias=true", "discriminator.dropout=0.0"].map(str::to_owned).to_vec();
+        ["discriminator.norm=none", "discriminator.bias=true", "discriminator.dropout=0.0"]
+            .map(str::to_owned)
+            .to_vec();
     assignments.extend(changes.iter().map(|&a| a.to_owned()));
     assignments.push(format!("discriminator.width={width}"));
     Settings::resolve("gan-ada", None, &assignments).unwrap_or_else(|e| panic!("{changes:?}: {e}"))
@@ -55,11 +67,17 @@ fn of(kind: Kind, settings: &Settings, device: &Device) -> Outputs {
     let mut critic = moved(settings.discriminator(SIZE, 3, 0, 0, device), device);
     critic.iterate();
     let mut tracked = critic.tracked();
-    let [real, fake] = ["reals", "fakes"].map(|name| pictures(name, [BATCH, 3, SIZE, SIZE], device));
+    let [real, fake] =
+        ["reals", "fakes"].map(|name| pictures(name, [BATCH, 3, SIZE, SIZE], device));
     let mut numbers = stream("penalty points");
     let x = penalty::between(&real, &fake, (0..BATCH).map(|_| numbers.uniform() as f32).collect());
     let masks = Masks::Batch(Box::new(stream("penalty masks")));
-    let penalty = penalty::of(kind, &critic, &mut tracked, &Points { x: x.clone(), classes: None, masks: &masks });
+    let penalty = penalty::of(
+        kind,
+        &critic,
+        &mut tracked,
+        &Points { x: x.clone(), classes: None, masks: &masks },
+    );
     let mut outputs = Outputs::default();
     outputs.tensor("points", x);
     outputs.value("value", penalty.value());

@@ -16,7 +16,9 @@ use super::tolerance::Kind;
 pub fn cases(extent: Extent) -> Vec<Case> {
     let (width, count) = if extent == Extent::Whole { (16, 20) } else { (4, 3) };
     let case = |preset: &'static preset::Preset| {
-        Case::new(format!("pictures {}", preset.name), Kind::Picture, move |device| of(preset, width, count, device))
+        Case::new(format!("pictures {}", preset.name), Kind::Picture, move |device| {
+            of(preset, width, count, device)
+        })
     };
     preset::PRESETS.iter().map(case).collect()
 }
@@ -33,8 +35,13 @@ fn of(preset: &'static preset::Preset, width: usize, count: u64, device: &Device
     let sampler = sampler(&Networks::narrow(preset, width, 2), device);
     let mut outputs = Outputs::default();
     let seeds: Vec<u64> = (0..count).collect();
-    outputs.list("latents", seeds.iter().flat_map(|&seed| sampler.latent(seed)).collect(), Scale::Own);
-    let levels = sampler.pictures(&seeds).into_iter().flat_map(|p| p.pixels).map(f32::from).collect();
+    outputs.list(
+        "latents",
+        seeds.iter().flat_map(|&seed| sampler.latent(seed)).collect(),
+        Scale::Own,
+    );
+    let levels =
+        sampler.pictures(&seeds).into_iter().flat_map(|p| p.pixels).map(f32::from).collect();
     outputs.list("levels", levels, Scale::One);
     outputs
 }

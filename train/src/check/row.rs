@@ -16,7 +16,8 @@ const GROUP_SHARE: f64 = 0.1;
 pub struct Row {
     /// The case's name.
     pub name: String,
-    /// The largest deviation, relative to what its part is measured by; none where there is nothing to compare.
+    /// The largest deviation, relative to what its part is measured by; none where there is nothing
+    /// to compare.
     pub deviation: Option<f64>,
     /// In which part it is.
     pub part: String,
@@ -48,16 +49,31 @@ impl Totals {
 }
 
 impl Row {
-    /// Computes both sides and compares them. A panic in either is the row's failure and goes no further.
-    pub fn of(case: &Case, precision: Precision, expected: impl FnOnce() -> Outputs, found: impl FnOnce() -> Outputs) -> Self {
+    /// Computes both sides and compares them. A panic in either is the row's failure and goes no
+    /// further.
+    pub fn of(
+        case: &Case,
+        precision: Precision,
+        expected: impl FnOnce() -> Outputs,
+        found: impl FnOnce() -> Outputs,
+    ) -> Self {
         let tolerance = case.kind.tolerance(precision);
         let outcome = caught(expected)
             .map_err(|message| format!("the CPU itself: {message}"))
             .and_then(|expected| Ok((expected, caught(found)?)))
             .and_then(|(expected, found)| worst(&expected, &found));
-        let row = Self { name: case.name.clone(), deviation: None, part: String::new(), tolerance, ok: false, failure: None };
+        let row = Self {
+            name: case.name.clone(),
+            deviation: None,
+            part: String::new(),
+            tolerance,
+            ok: false,
+            failure: None,
+        };
         match outcome {
-            Ok((deviation, part)) => Self { deviation: Some(deviation), part, ok: deviation <= tolerance, ..row },
+            Ok((deviation, part)) => {
+                Self { deviation: Some(deviation), part, ok: deviation <= tolerance, ..row }
+            }
             Err(failure) => Self { failure: Some(failure), ..row },
         }
     }
@@ -70,14 +86,18 @@ fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
 
 /// A panic's message as one line.
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     let text = text.unwrap_or_else(|| "a panic without a message".to_owned());
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The largest deviation of all parts, and the name of its part.
 fn worst(expected: &Outputs, found: &Outputs) -> Result<(f64, String), String> {
-    let names = |outputs: &Outputs| outputs.parts.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+    let names =
+        |outputs: &Outputs| outputs.parts.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
     if names(expected) != names(found) {
         return Err(format!("gives {:?}, not {:?}", names(found), names(expected)));
     }
@@ -113,12 +133,19 @@ fn scale(part: &Part, all: &Outputs) -> f64 {
 fn deviation(expected: &Part, found: &Part, scale: f64) -> Result<f64, String> {
     let name = &expected.name;
     if expected.values.len() != found.values.len() {
-        return Err(format!("{name}: {} numbers, expected {}", found.values.len(), expected.values.len()));
+        return Err(format!(
+            "{name}: {} numbers, expected {}",
+            found.values.len(),
+            expected.values.len()
+        ));
     }
     for (values, who) in [(&expected.values, "the CPU's "), (&found.values, "")] {
         let not_finite = values.iter().filter(|v| !v.is_finite()).count();
         if not_finite > 0 {
-            return Err(format!("{name}: {not_finite} of {} of {who}numbers are not finite", values.len()));
+            return Err(format!(
+                "{name}: {not_finite} of {} of {who}numbers are not finite",
+                values.len()
+            ));
         }
     }
     let pairs = expected.values.iter().zip(&found.values);
@@ -144,7 +171,10 @@ mod tests {
 
     #[test]
     fn deviations_are_measured_by_the_largest_number_of_a_part_or_by_one() {
-        let off = |scale| row(outputs(&[("x", &[10.0, 1.0], scale)]), outputs(&[("x", &[10.0, 1.5], scale)])).deviation;
+        let off = |scale| {
+            row(outputs(&[("x", &[10.0, 1.0], scale)]), outputs(&[("x", &[10.0, 1.5], scale)]))
+                .deviation
+        };
         assert_eq!(off(Scale::Own), Some(0.05));
         assert_eq!(off(Scale::One), Some(0.5));
     }
@@ -171,6 +201,8 @@ mod tests {
         assert_eq!(of(|| panic!("no such\n   kernel")), "no such kernel");
         assert!(of(Outputs::default).contains("not [\"x\"]"));
         assert!(of(|| outputs(&[("x", &[f32::NAN], Scale::Own)])).contains("not finite"));
-        assert!(of(|| outputs(&[("x", &[1.0, 1.0], Scale::Own)])).contains("2 numbers, expected 1"));
+        assert!(
+            of(|| outputs(&[("x", &[1.0, 1.0], Scale::Own)])).contains("2 numbers, expected 1")
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Whole training steps of every preset, and of variations that a step goes other ways for: how far every weight moves, the losses,
-//! the running statistics and p.
+//! Whole training steps of every preset, and of variations that a step goes other ways for: how far
+//! every weight moves, the losses, the running statistics and p.
 
 use burn::tensor::Device;
 use shared::nn::config::{DataConfig, RunConfig};
@@ -16,13 +16,18 @@ use crate::step::players::Player;
 use crate::step::trainer::Trainer;
 use crate::step::turn::Batch;
 
-/// What all rows change: a large ε, with which an optimizer's step is a smooth function of the gradient. With the published one
-/// the first step of a weight whose gradient is almost zero has the sign of a rounding.
+/// What all rows change: a large ε, with which an optimizer's step is a smooth function of the
+/// gradient. With the published one the first step of a weight whose gradient is almost zero has
+/// the sign of a rounding.
 const SMOOTH: [&str; 1] = ["optimizer.epsilon=1e-3"];
 
 /// Variations of a step.
 const VARIATIONS: &[(&str, &str, &[&str])] = &[
-    ("gan-ada with bgcfnc", "gan-ada", &["augment.pipeline=bgcfnc", "augment.probability=0.6", "schedule.batch=8"]),
+    (
+        "gan-ada with bgcfnc",
+        "gan-ada",
+        &["augment.pipeline=bgcfnc", "augment.probability=0.6", "schedule.batch=8"],
+    ),
     (
         "gan-ada with diffaugment, soft and noisy labels",
         "gan-ada",
@@ -34,7 +39,11 @@ const VARIATIONS: &[(&str, &str, &[&str])] = &[
             "loss.instance_noise=0.1",
         ],
     ),
-    ("gan-ada in parts, clipped", "gan-ada", &["schedule.accumulate=2", "optimizer.clip_norm=0.5", "augment.probability=0.5"]),
+    (
+        "gan-ada in parts, clipped",
+        "gan-ada",
+        &["schedule.accumulate=2", "optimizer.clip_norm=0.5", "augment.probability=0.5"],
+    ),
     (
         "r1 and r2, relativistic",
         "gan-ada",
@@ -76,7 +85,8 @@ const VARIATIONS: &[(&str, &str, &[&str])] = &[
 #[must_use]
 pub fn cases(extent: Extent) -> Vec<Case> {
     let (width, batch) = if extent == Extent::Whole { (16, 8) } else { (4, 4) };
-    let mut all: Vec<Networks> = preset::PRESETS.iter().map(|p| Networks::narrow(p, width, batch)).collect();
+    let mut all: Vec<Networks> =
+        preset::PRESETS.iter().map(|p| Networks::narrow(p, width, batch)).collect();
     for (name, preset, changes) in VARIATIONS {
         let base = preset::PRESETS.iter().filter(|p| p.name == *preset);
         all.extend(base.map(|p| {
@@ -93,14 +103,19 @@ pub fn cases(extent: Extent) -> Vec<Case> {
         if networks.name == "gan-ada" {
             networks.assignments.push("augment.probability=0.5".to_owned());
         }
-        let counts: &[(usize, Kind)] =
-            if extent == Extent::Whole { &[(1, Kind::Step), (3, Kind::Steps)] } else { &[(2, Kind::Steps)] };
+        let counts: &[(usize, Kind)] = if extent == Extent::Whole {
+            &[(1, Kind::Step), (3, Kind::Steps)]
+        } else {
+            &[(2, Kind::Steps)]
+        };
         for &(steps, kind) in counts {
             let networks = networks.clone();
             let plural = if steps == 1 { "" } else { "s" };
-            cases.push(Case::new(format!("step {}, {steps} step{plural}", networks.name), kind, move |device| {
-                of(&networks, steps, device)
-            }));
+            cases.push(Case::new(
+                format!("step {}, {steps} step{plural}", networks.name),
+                kind,
+                move |device| of(&networks, steps, device),
+            ));
         }
     }
     cases
@@ -108,7 +123,12 @@ pub fn cases(extent: Extent) -> Vec<Case> {
 
 /// A run whose pictures no file holds.
 fn config(networks: &Networks) -> RunConfig {
-    RunConfig::new(networks.preset, networks.settings(), 0, DataConfig::of_extent(networks.size, networks.channels))
+    RunConfig::new(
+        networks.preset,
+        networks.settings(),
+        0,
+        DataConfig::of_extent(networks.size, networks.channels),
+    )
 }
 
 fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
@@ -116,12 +136,15 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
     networks.assignments.push(format!("schedule.precision={}", Precision::current()));
     let config = config(&networks);
     let mut trainer = Trainer::new(&config, 1000, device);
-    let values_of = |player: &Player| player.network.parameters().into_iter().map(|(_, p)| p.to_vec()).collect::<Vec<_>>();
+    let values_of = |player: &Player| {
+        player.network.parameters().into_iter().map(|(_, p)| p.to_vec()).collect::<Vec<_>>()
+    };
     let before: Vec<Vec<f32>> = trainer.game.players.iter().flat_map(values_of).collect();
     let mut outputs = Outputs::default();
     for step in 0..steps {
-        let batches: Vec<Batch> =
-            (0..config.settings.schedule.discriminator_steps).map(|i| batch(&networks, &config, step, i, device)).collect();
+        let batches: Vec<Batch> = (0..config.settings.schedule.discriminator_steps)
+            .map(|i| batch(&networks, &config, step, i, device))
+            .collect();
         let measured = trainer.step(&batches);
         for (name, key) in [
             ("generator's loss", "g_loss"),
@@ -143,9 +166,14 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
             let now = values(parameter.flat());
             match parameter.purpose() {
                 Purpose::Weight => {
-                    let movement = now.iter().zip(before).map(|(now, before)| now - before).collect();
+                    let movement =
+                        now.iter().zip(before).map(|(now, before)| now - before).collect();
                     let group = if side == "G" { "movements of G" } else { "movements of D" };
-                    outputs.list(format!("movement of {side}'s {name}"), movement, Scale::Group(group));
+                    outputs.list(
+                        format!("movement of {side}'s {name}"),
+                        movement,
+                        Scale::Group(group),
+                    );
                 }
                 Purpose::Statistic | Purpose::Direction | Purpose::Frozen => {
                     outputs.list(format!("{side}'s {name}"), now, Scale::Own)
@@ -153,15 +181,29 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
             }
         }
     }
-    trainer.shown().parameters().into_iter().for_each(|(name, p)| outputs.tensor(&format!("average of {name}"), p.flat()));
+    trainer
+        .shown()
+        .parameters()
+        .into_iter()
+        .for_each(|(name, p)| outputs.tensor(&format!("average of {name}"), p.flat()));
     outputs.list("p", vec![trainer.game.controller.probability as f32], Scale::One);
     outputs
 }
 
-fn batch(networks: &Networks, config: &RunConfig, step: usize, index: usize, device: &Device) -> Batch {
+fn batch(
+    networks: &Networks,
+    config: &RunConfig,
+    step: usize,
+    index: usize,
+    device: &Device,
+) -> Batch {
     let shape = [networks.batch, networks.channels, networks.size, networks.size];
     let real = pictures(&format!("batch {step} {index}"), shape, device);
-    let real = if config.settings.range() == Range::Signed { real } else { config.settings.range().from_signed(real) };
+    let real = if config.settings.range() == Range::Signed {
+        real
+    } else {
+        config.settings.range().from_signed(real)
+    };
     Batch { real, classes: None, latents: None }
 }
 

@@ -38,7 +38,8 @@ pub enum Kind {
 pub struct Tolerance {
     /// For which computations.
     pub kind: Kind,
-    /// In the order of [`Precision`]; relative to the largest number of a tensor unless the reason says otherwise.
+    /// In the order of [`Precision`]; relative to the largest number of a tensor unless the reason
+    /// says otherwise.
     pub largest: [f64; 3],
     /// The reason.
     pub reason: &'static str,
@@ -71,13 +72,21 @@ pub const TOLERANCES: &[Tolerance] = &[
         "up to ten products behind each other, each normalised by statistics of few numbers: PyTorch's own f32 lies 2e-6 to 9e-6 from f64",
     ),
     row(Kind::Loss, [2e-6, 2e-6, 2e-6], "a mean of elementwise functions, always in f32"),
-    row(Kind::Penalty, [1e-4, 5e-2, 3e-1], "a network forward, back and forward again: PyTorch's own f32 lies 5e-6 from f64"),
+    row(
+        Kind::Penalty,
+        [1e-4, 5e-2, 3e-1],
+        "a network forward, back and forward again: PyTorch's own f32 lies 5e-6 from f64",
+    ),
     row(
         Kind::Augmentation,
         [1e-5, 2e-3, 2e-2],
         "look-ups whose weights are rounded to f32, and filters that may be matrix products",
     ),
-    row(Kind::Optimizer, [5e-6, 5e-6, 5e-6], "a few roundings a step for three steps, and one root, always in f32"),
+    row(
+        Kind::Optimizer,
+        [5e-6, 5e-6, 5e-6],
+        "a few roundings a step for three steps, and one root, always in f32",
+    ),
     row(
         Kind::Picture,
         [1.0, 3.0, 12.0],
@@ -93,7 +102,11 @@ pub const TOLERANCES: &[Tolerance] = &[
         [1e-2, 5e-1, 2.0],
         "each step begins where the last one's deviation led, and the networks answer each other",
     ),
-    row(Kind::Features, [1e-4, 2e-2, 1e-1], "94 convolutions behind each other with untrained weights"),
+    row(
+        Kind::Features,
+        [1e-4, 2e-2, 1e-1],
+        "94 convolutions behind each other with untrained weights",
+    ),
     row(Kind::Kid, [1e-4, 1e-3, 5e-3], "absolute: what the same generator's KID may differ by"),
 ];
 
@@ -102,7 +115,10 @@ impl Kind {
     #[must_use]
     pub fn tolerance(self, precision: Precision) -> f64 {
         // A kind without a row would be right only where nothing deviates; a test rules it out.
-        TOLERANCES.iter().find(|row| row.kind == self).map_or(0.0, |row| row.largest[precision as usize])
+        TOLERANCES
+            .iter()
+            .find(|row| row.kind == self)
+            .map_or(0.0, |row| row.largest[precision as usize])
     }
 }
 
@@ -113,7 +129,11 @@ mod tests {
     #[test]
     fn every_kind_has_one_row_and_no_precision_is_stricter_than_a_finer_one() {
         for (i, row) in TOLERANCES.iter().enumerate() {
-            assert!(TOLERANCES[..i].iter().all(|other| other.kind != row.kind), "{:?} twice", row.kind);
+            assert!(
+                TOLERANCES[..i].iter().all(|other| other.kind != row.kind),
+                "{:?} twice",
+                row.kind
+            );
             assert!(row.largest[0] > 0.0 && row.largest.is_sorted(), "{row:?}");
         }
         for case in super::super::cases(super::super::Extent::Small) {

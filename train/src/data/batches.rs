@@ -1,6 +1,7 @@
-//! Data set → the pictures of a batch. The order of an epoch is drawn from its number, so that nothing about it is saved. A picture
-//! whose record is damaged is replaced by the next sound one of the data set: a run of days does not end over one picture. How batches
-//! reach a device ahead of its steps is up to [`feed`](crate::data::feed).
+//! Data set → the pictures of a batch. The order of an epoch is drawn from its number, so that
+//! nothing about it is saved. A picture whose record is damaged is replaced by the next sound one
+//! of the data set: a run of days does not end over one picture. How batches reach a device ahead
+//! of its steps is up to [`feed`](crate::data::feed).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -33,7 +34,8 @@ pub struct Batches {
     damaged: Arc<Mutex<BTreeSet<usize>>>,
 }
 
-/// Which of the devices of a run a batch's pictures are for: each gets as many, in the order of the batch.
+/// Which of the devices of a run a batch's pictures are for: each gets as many, in the order of the
+/// batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Which device, from 0.
@@ -65,10 +67,24 @@ impl Batches {
     ///
     /// # Errors
     /// When there is no such split.
-    pub fn new(dataset: Dataset, split: &str, batch: usize, seed: u64) -> Result<Self, DatasetError> {
+    pub fn new(
+        dataset: Dataset,
+        split: &str,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
         let (dataset, drawn, damaged) = (Arc::new(dataset), Mutex::default(), Arc::default());
-        Ok(Self { dataset, split: split.to_owned(), batch, seed, count, mirror: false, drawn, damaged })
+        Ok(Self {
+            dataset,
+            split: split.to_owned(),
+            batch,
+            seed,
+            count,
+            mirror: false,
+            drawn,
+            damaged,
+        })
     }
 
     /// The same, or, if `on`, each picture of each batch mirrored with probability ½.
@@ -86,7 +102,8 @@ impl Batches {
     /// The same pictures, shuffled by another seed.
     #[must_use]
     pub fn reseeded(&self, seed: u64) -> Self {
-        let (dataset, split, damaged) = (Arc::clone(&self.dataset), self.split.clone(), Arc::clone(&self.damaged));
+        let (dataset, split, damaged) =
+            (Arc::clone(&self.dataset), self.split.clone(), Arc::clone(&self.damaged));
         let (batch, count, mirror) = (self.batch, self.count, self.mirror);
         Self { dataset, split, batch, seed, count, mirror, drawn: Mutex::default(), damaged }
     }
@@ -131,11 +148,18 @@ impl Batches {
         self.dataset.manifest().stored as usize
     }
 
-    /// Batch `number` of the run, counted from 0 over all epochs, its pixels in `range`; with `classes` also what it shows.
+    /// Batch `number` of the run, counted from 0 over all epochs, its pixels in `range`; with
+    /// `classes` also what it shows.
     ///
     /// # Errors
     /// When all pictures are damaged.
-    pub fn at(&self, number: u64, range: Range, classes: bool, device: &Device) -> Result<Batch, DatasetError> {
+    pub fn at(
+        &self,
+        number: u64,
+        range: Range,
+        classes: bool,
+        device: &Device,
+    ) -> Result<Batch, DatasetError> {
         self.batch(&self.choice(number, Share::default())?, range, classes, device)
     }
 
@@ -143,7 +167,13 @@ impl Batches {
     ///
     /// # Errors
     /// When a record is damaged.
-    pub fn batch(&self, choice: &Choice, range: Range, classes: bool, device: &Device) -> Result<Batch, DatasetError> {
+    pub fn batch(
+        &self,
+        choice: &Choice,
+        range: Range,
+        classes: bool,
+        device: &Device,
+    ) -> Result<Batch, DatasetError> {
         let real = range.from_unit(self.floats(choice, device)?);
         Ok(Batch { real, classes: self.classes(choice, classes)?, latents: None })
     }
@@ -154,7 +184,9 @@ impl Batches {
     /// When the split is gone.
     pub fn classes(&self, choice: &Choice, wanted: bool) -> Result<Option<Vec<u32>>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
-        Ok(wanted.then(|| choice.pictures.iter().map(|&i| split.label(i as usize).unwrap_or(0)).collect()))
+        Ok(wanted.then(|| {
+            choice.pictures.iter().map(|&i| split.label(i as usize).unwrap_or(0)).collect()
+        }))
     }
 
     /// Which pictures are in this share of batch `number` of the run; the record of each is sound.
@@ -169,24 +201,36 @@ impl Batches {
         let split = self.dataset.split(&self.split)?;
         let (corners, mirrored) = (self.corners(number, split.room()), self.draw_mirrored(number));
         let part = share.index * size..(share.index + 1) * size;
-        let pictures = all[part.clone()].par_iter().map(|&i| self.sound(&split, i as usize).map(|i| i as u32));
+        let pictures =
+            all[part.clone()].par_iter().map(|&i| self.sound(&split, i as usize).map(|i| i as u32));
         let pictures = pictures.collect::<Result<_, _>>()?;
-        Ok(Choice { pictures, corners: corners[part.clone()].to_vec(), mirrored: mirrored[part].to_vec() })
+        Ok(Choice {
+            pictures,
+            corners: corners[part.clone()].to_vec(),
+            mirrored: mirrored[part].to_vec(),
+        })
     }
 
-    /// Picture `i`, or where its record is damaged the next one of the split, from its end on to its beginning, that is not.
+    /// Picture `i`, or where its record is damaged the next one of the split, from its end on to
+    /// its beginning, that is not.
     fn sound(&self, split: &Split<'_>, i: usize) -> Result<usize, DatasetError> {
         let Err(damage) = split.record(i) else { return Ok(i) };
         if !damage.is_damage() {
             return Err(damage);
         }
         let others = (i + 1..self.count).chain(0..i);
-        let Some(next) = others.into_iter().find(|&other| split.record(other).is_ok()) else { return Err(damage) };
+        let Some(next) = others.into_iter().find(|&other| split.record(other).is_ok()) else {
+            return Err(damage);
+        };
         let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         if damaged.insert(i) {
             match damaged.len() {
-                ..=DAMAGED_TOLD => tracing::warn!("{damage}; until then picture {next} takes the place of picture {i}"),
-                n if n == DAMAGED_TOLD + 1 => tracing::warn!("more pictures are damaged; `prep verify` lists them"),
+                ..=DAMAGED_TOLD => tracing::warn!(
+                    "{damage}; until then picture {next} takes the place of picture {i}"
+                ),
+                n if n == DAMAGED_TOLD + 1 => {
+                    tracing::warn!("more pictures are damaged; `prep verify` lists them")
+                }
                 _ => {}
             }
         }
@@ -205,7 +249,8 @@ impl Batches {
         match &*drawn {
             Some((of, order)) if *of == epoch => Arc::clone(order),
             _ => {
-                let order: Arc<[u32]> = rng::stream(self.seed, "order", epoch).permutation(self.count).into();
+                let order: Arc<[u32]> =
+                    rng::stream(self.seed, "order", epoch).permutation(self.count).into();
                 *drawn = Some((epoch, Arc::clone(&order)));
                 order
             }
@@ -249,13 +294,24 @@ impl Batches {
         let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(windows));
         pictures.try_for_each(|(values, (&i, (&(left, top), &mirrored)))| {
             let stored = split.pixels(i as usize)?;
-            let pixels = if split.room() == 0 { Cow::Borrowed(stored) } else { Cow::Owned(split.window(stored, left, top)) };
-            let fill = |values: &mut [V], pixels: &[u8]| values.iter_mut().zip(pixels).for_each(|(v, &p)| *v = of(p));
+            let pixels = if split.room() == 0 {
+                Cow::Borrowed(stored)
+            } else {
+                Cow::Owned(split.window(stored, left, top))
+            };
+            let fill = |values: &mut [V], pixels: &[u8]| {
+                values.iter_mut().zip(pixels).for_each(|(v, &p)| *v = of(p))
+            };
             if mirrored {
-                let rows = values.chunks_exact_mut(side * channels).zip(pixels.chunks_exact(side * channels));
+                let rows = values
+                    .chunks_exact_mut(side * channels)
+                    .zip(pixels.chunks_exact(side * channels));
                 for (values, pixels) in rows {
                     let pixels = pixels.chunks_exact(channels).rev();
-                    values.chunks_exact_mut(channels).zip(pixels).for_each(|(values, pixel)| fill(values, pixel));
+                    values
+                        .chunks_exact_mut(channels)
+                        .zip(pixels)
+                        .for_each(|(values, pixel)| fill(values, pixel));
                 }
             } else {
                 fill(values, &pixels);
@@ -265,8 +321,8 @@ impl Batches {
         Ok(values)
     }
 
-    /// Every stored picture of the split in its order, a sound one in the place of a damaged one: uint8, [N, H, W, C] in the stored
-    /// size.
+    /// Every stored picture of the split in its order, a sound one in the place of a damaged one:
+    /// uint8, [N, H, W, C] in the stored size.
     ///
     /// # Errors
     /// When all are damaged.
@@ -285,7 +341,8 @@ impl Batches {
         self.count * self.stored().pow(2) * self.extent().1
     }
 
-    /// Left column and top row of the random crop of each picture of a batch, where pictures are stored with room for one.
+    /// Left column and top row of the random crop of each picture of a batch, where pictures are
+    /// stored with room for one.
     fn corners(&self, number: u64, room: u32) -> Vec<(u32, u32)> {
         let mut draw = rng::stream(self.seed, "crop", number);
         let mut below = || draw.below(u64::from(room) + 1) as u32;

@@ -29,8 +29,8 @@ pub enum DataOn {
     Host,
 }
 
-/// Bytes of pictures that `auto` keeps on a GPU: a quarter of the smallest ones that are still in use for training, 8 GiB. That is
-/// 170,000 pictures of 64×64.
+/// Bytes of pictures that `auto` keeps on a GPU: a quarter of the smallest ones that are still in
+/// use for training, 8 GiB. That is 170,000 pictures of 64×64.
 const AUTO_LIMIT_BYTES: usize = 2 << 30;
 
 /// How batches get to the device.
@@ -70,7 +70,8 @@ enum Pictures {
 }
 
 impl Feed {
-    /// This share of the run's batches from number `first` on, pixels in `range`, with their classes where the networks are `told`.
+    /// This share of the run's batches from number `first` on, pixels in `range`, with their
+    /// classes where the networks are `told`.
     ///
     /// # Errors
     /// When the pictures are to be on the device and all are damaged.
@@ -90,7 +91,9 @@ impl Feed {
             DataOn::Host => false,
         };
         if on == DataOn::Device && !fits {
-            tracing::warn!("--data-on device: these pictures have more pixels than a device can address; they stay on the host");
+            tracing::warn!(
+                "--data-on device: these pictures have more pixels than a device can address; they stay on the host"
+            );
         }
         let way = if keep && fits {
             Way::Resident(Arc::new(Resident::new(batches, device)?))
@@ -118,7 +121,12 @@ impl Feed {
                         let classes = self.batches.classes(&choice, self.told)?;
                         Pictures::Chosen { resident: Arc::clone(resident), choice, classes }
                     }
-                    _ => Pictures::Whole(Box::new(self.batches.batch(&choice, self.range, self.told, &self.device)?)),
+                    _ => Pictures::Whole(Box::new(self.batches.batch(
+                        &choice,
+                        self.range,
+                        self.told,
+                        &self.device,
+                    )?)),
                 }
             }
         };
@@ -146,7 +154,11 @@ pub fn of_run(
 ) -> Result<Vec<Feed>, DatasetError> {
     let form = (settings.range(), settings.cond.is_on());
     let share = |index| Share { index, of: devices.len() };
-    devices.iter().enumerate().map(|(index, device)| Feed::new(batches, on, share(index), form, device, first)).collect()
+    devices
+        .iter()
+        .enumerate()
+        .map(|(index, device)| Feed::new(batches, on, share(index), form, device, first))
+        .collect()
 }
 
 /// What each device takes for the next step: a batch for each of D's `updates`.
@@ -159,7 +171,10 @@ pub fn of_step(feeds: &mut [Feed], updates: usize) -> Result<Vec<Vec<Ready>>, Da
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").field("share", &self.share).field("next", &self.next).finish_non_exhaustive()
+        f.debug_struct("Feed")
+            .field("share", &self.share)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
     }
 }
 

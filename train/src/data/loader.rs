@@ -10,8 +10,8 @@ use shared::threads;
 
 use crate::data::batches::{Batches, Share};
 
-/// Batches that lie ready beyond the one that is being made: one is taken while the next is made, and one more evens out what takes
-/// longer now and then.
+/// Batches that lie ready beyond the one that is being made: one is taken while the next is made,
+/// and one more evens out what takes longer now and then.
 const AHEAD: usize = 2;
 
 /// A share of a batch on its device.
@@ -48,19 +48,34 @@ impl Loads {
         let choice = self.batches.choice(self.next, self.share)?;
         self.next += 1;
         let (side, channels) = self.batches.extent();
-        let data = TensorData::new(self.batches.pixels(&choice)?, [choice.pictures.len(), side, side, channels]);
+        let data = TensorData::new(
+            self.batches.pixels(&choice)?,
+            [choice.pictures.len(), side, side, channels],
+        );
         let pixels = Tensor::from_data(data, (&self.device, DType::U8));
         Ok(Loaded { pixels, classes: self.batches.classes(&choice, self.told)? })
     }
 }
 
 impl Loader {
-    /// Begins to load this share of the run's batches for `device`, from `first` on and without end; with their classes where they
-    /// are `told`.
+    /// Begins to load this share of the run's batches for `device`, from `first` on and without
+    /// end; with their classes where they are `told`.
     #[must_use]
-    pub fn start(batches: &Arc<Batches>, share: Share, told: bool, device: &Device, first: u64) -> Self {
+    pub fn start(
+        batches: &Arc<Batches>,
+        share: Share,
+        told: bool,
+        device: &Device,
+        first: u64,
+    ) -> Self {
         let (send, made) = sync_channel(AHEAD);
-        let loads = || Loads { batches: Arc::clone(batches), share, told, device: device.clone(), next: first };
+        let loads = || Loads {
+            batches: Arc::clone(batches),
+            share,
+            told,
+            device: device.clone(),
+            next: first,
+        };
         let mut ahead = loads();
         let work = move || {
             loop {

@@ -1,4 +1,5 @@
-//! All pictures of a split on the device, as bytes, where the batches are chosen, cropped and turned into numbers.
+//! All pictures of a split on the device, as bytes, where the batches are chosen, cropped and
+//! turned into numbers.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use shared::dataset::DatasetError;
@@ -33,7 +34,10 @@ impl Resident {
     pub fn new(batches: &Batches, device: &Device) -> Result<Self, DatasetError> {
         let ((side, channels), stored) = (batches.extent(), batches.stored());
         let rows = batches.pictures() * stored * stored;
-        let pixels = Tensor::from_data(TensorData::new(batches.all()?, [rows, channels]), (device, DType::U8));
+        let pixels = Tensor::from_data(
+            TensorData::new(batches.all()?, [rows, channels]),
+            (device, DType::U8),
+        );
         let row = |of: &dyn Fn(usize) -> usize| {
             let values: Vec<i32> = (0..side * side).map(|i| of(i) as i32).collect();
             Tensor::from_data(TensorData::new(values, [1, side * side]), device)
@@ -52,12 +56,17 @@ impl Resident {
         };
         let first: Vec<i32> = choice.pictures.iter().zip(&choice.corners).map(first).collect();
         let batch = first.len();
-        let column = |values: Vec<i32>| Tensor::<2, Int>::from_data(TensorData::new(values, [batch, 1]), &self.window.device());
+        let column = |values: Vec<i32>| {
+            Tensor::<2, Int>::from_data(TensorData::new(values, [batch, 1]), &self.window.device())
+        };
         let mut places = column(first) + self.window.clone(); // [B, H·W]
         if let Some(columns) = &self.columns {
             // Column x of a mirrored picture is column side − 1 − x: by side − 1 − 2x further.
             let flags = || choice.mirrored.iter().map(|&mirrored| i32::from(mirrored));
-            let (shift, twice) = (flags().map(|m| m * (side as i32 - 1)).collect(), flags().map(|m| 2 * m).collect());
+            let (shift, twice) = (
+                flags().map(|m| m * (side as i32 - 1)).collect(),
+                flags().map(|m| 2 * m).collect(),
+            );
             places = places + column(shift) - column(twice) * columns.clone();
         }
         let places = places.reshape([batch * side * side]); // [B·H·W]

@@ -11,13 +11,14 @@ pub struct Best {
     pub kid: f64,
     /// Steps done when it was measured.
     pub step: u64,
-    /// What it may be compared with (`Evaluator::conventions`); absent in checkpoints of before, which did not note it.
+    /// What it may be compared with (`Evaluator::conventions`); absent in checkpoints of before,
+    /// which did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid_of: Option<Value>,
 }
 
-/// Takes notice of a KID measured after `step` by the conventions `kid_of`; whether it is the best. One that cannot be compared with
-/// the best so far begins a new count.
+/// Takes notice of a KID measured after `step` by the conventions `kid_of`; whether it is the best.
+/// One that cannot be compared with the best so far begins a new count.
 pub fn take(best: &mut Option<Best>, kid: f64, step: u64, kid_of: Value) -> bool {
     if let Some(Best { kid: earlier, step: of, kid_of: Some(by) }) = best
         && *by != kid_of
@@ -44,8 +45,10 @@ pub fn take(best: &mut Option<Best>, kid: f64, step: u64, kid_of: Value) -> bool
 /// "split "val" → "train"", for every convention that differs.
 fn differences(was: &Value, now: &Value) -> String {
     let keys = [was, now].into_iter().filter_map(Value::as_object).flat_map(|object| object.keys());
-    let mut list: Vec<String> =
-        keys.filter(|key| was[*key] != now[*key]).map(|key| format!("{key} {} → {}", was[key], now[key])).collect();
+    let mut list: Vec<String> = keys
+        .filter(|key| was[*key] != now[*key])
+        .map(|key| format!("{key} {} → {}", was[key], now[key]))
+        .collect();
     list.sort_unstable();
     list.dedup();
     list.join(", ")
@@ -77,8 +80,12 @@ mod tests {
 
     #[test]
     fn a_best_of_before_is_compared_with_what_is_measured_next() {
-        let mut best: Option<Best> = serde_json::from_value(json!({"kid": 0.1, "step": 10})).expect("the earlier form");
+        let mut best: Option<Best> =
+            serde_json::from_value(json!({"kid": 0.1, "step": 10})).expect("the earlier form");
         assert!(!take(&mut best, 0.4, 20, json!({"split": "val"})));
-        assert!(take(&mut best, 0.4, 30, json!({"split": "train"})), "now it is known by what it was measured");
+        assert!(
+            take(&mut best, 0.4, 30, json!({"split": "train"})),
+            "now it is known by what it was measured"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What a run takes of the disk, all of it: checkpoints, sheets, events, logs, curves and the report. Foretold by `--dry-run` and at each
-//! start.
+//! What a run takes of the disk, all of it: checkpoints, sheets, events, logs, curves and the
+//! report. Foretold by `--dry-run` and at each start.
 
 use shared::nn::config::Settings;
 
@@ -12,7 +12,8 @@ const LOGS_BYTES: u64 = 2500;
 /// Curves, settings and what of the report is no picture of the run.
 const FIXED_BYTES: u64 = 700 << 10;
 
-/// Sheets that a report holds: those over time, the pictures to learn from, those beside their neighbours.
+/// Sheets that a report holds: those over time, the pictures to learn from, those beside their
+/// neighbours.
 const SHEETS_OF_REPORT: u64 = 10;
 
 /// Bytes by what they are for.
@@ -27,16 +28,20 @@ pub(crate) struct Forecast {
     others: u64,
 }
 
-/// How many checkpoints there may be at a time: the latest ones, the best, one whose KID is computed, and the one being written.
+/// How many checkpoints there may be at a time: the latest ones, the best, one whose KID is
+/// computed, and the one being written.
 fn most(settings: &Settings) -> u64 {
     settings.checkpoints.keep as u64 + 3
 }
 
 impl Forecast {
-    /// For a run of so many `epochs` whose checkpoints have `tensors` bytes and whose sheets take `sheet` bytes each.
+    /// For a run of so many `epochs` whose checkpoints have `tensors` bytes and whose sheets take
+    /// `sheet` bytes each.
     pub(crate) fn new(settings: &Settings, epochs: u64, tensors: u64, sheet: u64) -> Self {
-        let sheets = epochs.checked_div(settings.samples.every).map_or(0, |sheets| sheets.saturating_add(1));
-        let rows = settings.samples.pictures.div_ceil(settings.samples.columns.max(1)).max(1) as u64;
+        let sheets =
+            epochs.checked_div(settings.samples.every).map_or(0, |sheets| sheets.saturating_add(1));
+        let rows =
+            settings.samples.pictures.div_ceil(settings.samples.columns.max(1)).max(1) as u64;
         let logs = epochs.saturating_mul(LOGS_BYTES);
         // A report has pictures as text, which makes them a third larger.
         let report = SHEETS_OF_REPORT.min(sheets.saturating_add(2)) * sheet * 4 / 3;
@@ -88,13 +93,16 @@ mod tests {
 
     #[test]
     fn every_sheet_and_its_row_in_the_events_are_counted() {
-        let settings = preset::find("gan-ada").and_then(|preset| preset.settings()).expect("settings");
+        let settings =
+            preset::find("gan-ada").and_then(|preset| preset.settings()).expect("settings");
         let forecast = |epochs| Forecast::new(&settings, epochs, 1_000_000, 80_000);
         // Sheets of eight rows: 90,000 bytes and the logs an epoch.
         assert_eq!(forecast(401).total() - forecast(301).total(), 100 * (90_000 + LOGS_BYTES));
         assert!(forecast(401).text().contains("for 402 sheets"), "{}", forecast(401).text());
         assert_eq!(forecast(u64::MAX).total(), u64::MAX);
-        let without = preset::find("gan-ada").and_then(|p| p.settings()).and_then(|s| s.with(None, &["samples.every=0".into()]));
+        let without = preset::find("gan-ada")
+            .and_then(|p| p.settings())
+            .and_then(|s| s.with(None, &["samples.every=0".into()]));
         let without = Forecast::new(&without.expect("settings"), 400, 1_000_000, 80_000);
         assert_eq!((without.sheets, without.events), (0, 0));
     }

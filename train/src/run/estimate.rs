@@ -1,6 +1,6 @@
-//! What a step takes of the host's memory, from the networks' shapes alone: known before anything is
-//! allocated, within a factor of about two. What steps measure is exact; this says whether it is safe
-//! to take one.
+//! What a step takes of the host's memory, from the networks' shapes alone: known before anything
+//! is allocated, within a factor of about two. What steps measure is exact; this says whether it is
+//! safe to take one.
 
 use burn::tensor::Device;
 use shared::nn::config::RunConfig;
@@ -10,8 +10,8 @@ use shared::nn::task::Part;
 /// Copies of a network's weights beside itself: two moments and the gradient.
 const COPIES: u64 = 3;
 
-/// Values that a step keeps for each one that a layer gives: its output, what follows it, and their gradients. At 64×64 it was 2.2
-/// (`gan-ada`) to 5 (`wgan-gp`, whose penalty keeps tangents too).
+/// Values that a step keeps for each one that a layer gives: its output, what follows it, and their
+/// gradients. At 64×64 it was 2.2 (`gan-ada`) to 5 (`wgan-gp`, whose penalty keeps tangents too).
 const KEPT: f64 = 3.3;
 
 const VALUE_BYTES: u64 = size_of::<f32>() as u64;
@@ -21,7 +21,8 @@ const VALUE_BYTES: u64 = size_of::<f32>() as u64;
 pub fn networks(config: &RunConfig) -> u64 {
     let bytes = |role| {
         let network = config.outline(role, &Device::flex());
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+        let weights =
+            network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         let count: usize = weights.map(|(_, p)| p.count()).sum();
         count as u64 * (1 + COPIES + u64::from(role.average.is_some())) * VALUE_BYTES
     };

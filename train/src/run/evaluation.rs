@@ -1,4 +1,5 @@
-//! KID while training: the averaged generator's pictures against those of a split, whose features are computed once.
+//! KID while training: the averaged generator's pictures against those of a split, whose features
+//! are computed once.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,7 +24,8 @@ use shared::{process, rng};
 
 use crate::run::options::Options;
 
-/// The pictures of a split to compare with, and the network that takes features of them and of samples.
+/// The pictures of a split to compare with, and the network that takes features of them and of
+/// samples.
 #[derive(Debug)]
 pub struct Evaluator {
     /// The network's file: it is read for each evaluation and takes no memory between them.
@@ -41,7 +43,8 @@ pub struct Evaluator {
 /// As which KID is computed: the name that `evaluate` gives these conventions.
 const PROTOCOL: &str = "torch-fidelity";
 
-/// The data set with the split that KID compares with, and the weights, where KID is wanted and weights are there.
+/// The data set with the split that KID compares with, and the weights, where KID is wanted and
+/// weights are there.
 ///
 /// # Errors
 /// When the data set has no such split.
@@ -51,7 +54,9 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
         return Ok(None);
     }
     if config.settings.generator.takes().latents().is_err() {
-        tracing::info!("training without KID: it compares pictures that are drawn by seed, and this task translates pictures");
+        tracing::info!(
+            "training without KID: it compares pictures that are drawn by seed, and this task translates pictures"
+        );
         return Ok(None);
     }
     let weights = match &options.weights {
@@ -72,7 +77,8 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     Ok(Some((dataset, weights)))
 }
 
-/// Pictures in one pass through the network: on the CPU, where it works beside the steps in the same memory, as few as take no longer.
+/// Pictures in one pass through the network: on the CPU, where it works beside the steps in the
+/// same memory, as few as take no longer.
 #[must_use]
 pub fn batch(device: &Device) -> usize {
     if *device == Device::flex() { 4 } else { DEFAULT_BATCH }
@@ -83,11 +89,17 @@ fn inception_of(weights: &Path, device: &Device) -> Result<Inception> {
 }
 
 impl Evaluator {
-    /// Reads `weights` and chooses `config.pictures` pictures of the split, the same ones in every run.
+    /// Reads `weights` and chooses `config.pictures` pictures of the split, the same ones in every
+    /// run.
     ///
     /// # Errors
     /// When the weights or the split cannot be read.
-    pub fn open(dataset: Arc<Dataset>, config: &EvaluationConfig, weights: &Path, device: &Device) -> Result<Self> {
+    pub fn open(
+        dataset: Arc<Dataset>,
+        config: &EvaluationConfig,
+        weights: &Path,
+        device: &Device,
+    ) -> Result<Self> {
         let sha256 = inception_of(weights, device)?.weights().sha256().map(str::to_owned);
         let count = dataset.split(&config.split)?.len();
         let order = rng::stream(0, "evaluation pictures", 0).permutation(count);
@@ -100,7 +112,8 @@ impl Evaluator {
         Ok(Self { weights, sha256, device, real, chosen, features: OnceLock::new(), split })
     }
 
-    /// Takes the features of the chosen pictures, or finds them in the cache; the first [`Evaluator::kid`] would do it otherwise.
+    /// Takes the features of the chosen pictures, or finds them in the cache; the first
+    /// [`Evaluator::kid`] would do it otherwise.
     ///
     /// # Errors
     /// When a picture cannot be read.
@@ -112,7 +125,11 @@ impl Evaluator {
     ///
     /// # Errors
     /// When the data set has no such split or the weights are unusable.
-    pub fn of_run(options: &Options, config: &RunConfig, device: &Device) -> Result<Option<Arc<Self>>> {
+    pub fn of_run(
+        options: &Options,
+        config: &RunConfig,
+        device: &Device,
+    ) -> Result<Option<Arc<Self>>> {
         let Some((dataset, weights)) = material(options, config)? else { return Ok(None) };
         Ok(Some(Arc::new(Self::open(dataset, &config.settings.evaluation, &weights, device)?)))
     }
@@ -125,7 +142,11 @@ impl Evaluator {
             "{} has changed since the run was started",
             self.weights.display()
         );
-        let extractor = Extractor { network: &network, preprocessing: Preprocessing::TORCH_FIDELITY, batch: batch(&self.device) };
+        let extractor = Extractor {
+            network: &network,
+            preprocessing: Preprocessing::TORCH_FIDELITY,
+            batch: batch(&self.device),
+        };
         let done = work(&extractor);
         drop(network);
         ops::release_memory();
@@ -138,12 +159,14 @@ impl Evaluator {
             return Ok(features);
         }
         let chosen = Selection::new(&self.real, self.chosen.clone());
-        let features = extractor.features(&chosen, &[inception::POOL_2048], &FeatureCache::standard())?;
+        let features =
+            extractor.features(&chosen, &[inception::POOL_2048], &FeatureCache::standard())?;
         let features = features.into_iter().next().context("no features came back")?;
         Ok(self.features.get_or_init(|| features))
     }
 
-    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each side, and which real ones.
+    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each
+    /// side, and which real ones.
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
@@ -152,7 +175,8 @@ impl Evaluator {
         })
     }
 
-    /// The unbiased KID of as many samples (seeds 0, 1, …) as there are real pictures, all of them in one estimate.
+    /// The unbiased KID of as many samples (seeds 0, 1, …) as there are real pictures, all of them
+    /// in one estimate.
     ///
     /// # Errors
     /// When there are fewer than two pictures or a feature is not finite.

@@ -1,5 +1,6 @@
-//! KID beside the steps: a thread of its own computes it while training goes on. When the value is taken notice of does not depend
-//! on when it came, so that a run is the same however fast its machine is.
+//! KID beside the steps: a thread of its own computes it while training goes on. When the value is
+//! taken notice of does not depend on when it came, so that a run is the same however fast its
+//! machine is.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +13,8 @@ use shared::nn::sampler::Sampler;
 use shared::signal::Stop;
 use shared::threads;
 
-/// Waiting for a value that is due ends after this long: whatever hangs there must not hang the run.
+/// Waiting for a value that is due ends after this long: whatever hangs there must not hang the
+/// run.
 pub const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// How often a signal is looked for while waiting.
@@ -61,8 +63,8 @@ pub struct Evaluations<T = Sampler> {
 }
 
 impl<T: Send + 'static> Evaluations<T> {
-    /// Starts the thread: `work` is done for every request, after `prepare` was done once. Waiting for a value takes at most
-    /// `patience`.
+    /// Starts the thread: `work` is done for every request, after `prepare` was done once. Waiting
+    /// for a value takes at most `patience`.
     pub fn start(
         prepare: impl FnOnce() -> Result<()> + Send + 'static,
         mut work: impl FnMut(T) -> Result<f64> + Send + 'static,
@@ -78,7 +80,9 @@ impl<T: Send + 'static> Evaluations<T> {
             }
             prepared.clone()?;
             let started = Instant::now();
-            work(request).map(|value| Kid { value, seconds: started.elapsed().as_secs_f64() }).map_err(text)
+            work(request)
+                .map(|value| Kid { value, seconds: started.elapsed().as_secs_f64() })
+                .map_err(text)
         }));
         let (beside, done) = (Arc::clone(&work), send.clone());
         let serve = move || {
@@ -98,12 +102,16 @@ impl<T: Send + 'static> Evaluations<T> {
         while let Ok((number, _)) = self.results.try_recv() {
             self.hangs &= number != self.asked;
         }
-        // Where it hangs, nothing more is asked of it; where the thread is gone, its result is missed when it is due.
+        // Where it hangs, nothing more is asked of it; where the thread is gone, its result is
+        // missed when it is due.
         if !self.hangs {
             self.asked += 1;
             if let Some((work, done)) = &self.here {
                 let value = catch_unwind(AssertUnwindSafe(|| call(work, request)));
-                let _ = done.send((self.asked, value.unwrap_or_else(|_| Err("the evaluation has failed".into()))));
+                let _ = done.send((
+                    self.asked,
+                    value.unwrap_or_else(|_| Err("the evaluation has failed".into())),
+                ));
             } else {
                 let _ = self.requests.send((self.asked, request));
             }
@@ -121,12 +129,19 @@ impl<T: Send + 'static> Evaluations<T> {
                 Ok((number, Ok(kid))) if number == self.asked => return Due::Kid(kid),
                 Ok((number, Err(why))) if number == self.asked => return Due::Missing(why),
                 Ok(_) => {}
-                Err(RecvTimeoutError::Disconnected) => return Due::Missing("the evaluating thread has failed".into()),
-                Err(RecvTimeoutError::Timeout) if stop.exit_code().is_some() => return Due::Stopped,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Due::Missing("the evaluating thread has failed".into());
+                }
+                Err(RecvTimeoutError::Timeout) if stop.exit_code().is_some() => {
+                    return Due::Stopped;
+                }
                 Err(RecvTimeoutError::Timeout) if stop.wants_save() => return Due::Save,
                 Err(RecvTimeoutError::Timeout) if since.elapsed() > self.patience => {
                     self.hangs = true;
-                    return Due::Missing(format!("nothing came back for {:.0} s", since.elapsed().as_secs_f64()));
+                    return Due::Missing(format!(
+                        "nothing came back for {:.0} s",
+                        since.elapsed().as_secs_f64()
+                    ));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -140,7 +155,10 @@ fn call<T>(work: &Work<T>, request: T) -> Result<Kid, String> {
 
 impl<T> fmt::Debug for Evaluations<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evaluations").field("asked", &self.asked).field("hangs", &self.hangs).finish_non_exhaustive()
+        f.debug_struct("Evaluations")
+            .field("asked", &self.asked)
+            .field("hangs", &self.hangs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +178,9 @@ mod tests {
         let mut evaluations = Evaluations::start(|| Ok(()), |n: u32| Ok(f64::from(n)), PATIENCE);
         for n in 0..20 {
             evaluations.ask(n);
-            assert!(matches!(evaluations.due(&Stop::default()), Due::Kid(kid) if kid.value == f64::from(n)));
+            assert!(
+                matches!(evaluations.due(&Stop::default()), Due::Kid(kid) if kid.value == f64::from(n))
+            );
         }
     }
 
@@ -196,17 +216,23 @@ mod tests {
 
     #[test]
     fn errors_and_failures_of_the_thread_are_told_and_a_signal_ends_the_waiting() {
-        let mut evaluations = Evaluations::start(|| Ok(()), |_: u32| anyhow::bail!("no picture"), PATIENCE);
+        let mut evaluations =
+            Evaluations::start(|| Ok(()), |_: u32| anyhow::bail!("no picture"), PATIENCE);
         evaluations.ask(1);
         assert_eq!(missing(evaluations.due(&Stop::default())), "no picture");
-        let mut evaluations = Evaluations::start(|| anyhow::bail!("no weights"), |_: u32| Ok(1.0), PATIENCE);
+        let mut evaluations =
+            Evaluations::start(|| anyhow::bail!("no weights"), |_: u32| Ok(1.0), PATIENCE);
         evaluations.ask(1);
         assert_eq!(missing(evaluations.due(&Stop::default())), "no weights");
         let mut evaluations = Evaluations::start(|| Ok(()), |_: u32| panic!("a bug"), PATIENCE);
         evaluations.ask(1);
         assert!(missing(evaluations.due(&Stop::default())).contains("failed"));
         let (_release, hold) = channel::<()>();
-        let mut evaluations = Evaluations::start(|| Ok(()), move |_: u32| Ok(hold.recv().map_or(0.0, |()| 1.0)), PATIENCE);
+        let mut evaluations = Evaluations::start(
+            || Ok(()),
+            move |_: u32| Ok(hold.recv().map_or(0.0, |()| 1.0)),
+            PATIENCE,
+        );
         evaluations.ask(1);
         let stop = Stop::default();
         stop.request_save();

@@ -1,4 +1,5 @@
-//! The folder of a run before its first step: whether it may be had, what was begun there, where it goes on from.
+//! The folder of a run before its first step: whether it may be had, what was begun there, where it
+//! goes on from.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ use shared::{fs, log};
 
 use crate::run::remembered::Flags;
 
-/// The lock of the run in `out`, where there is one already: it is taken before data and devices are opened, which takes its time.
-/// A folder that holds something else is not turned into a run.
+/// The lock of the run in `out`, where there is one already: it is taken before data and devices
+/// are opened, which takes its time. A folder that holds something else is not turned into a run.
 ///
 /// # Errors
 /// When `out` is such a folder; within a second, when another process trains the run.
@@ -26,13 +27,18 @@ pub fn claim(out: &Path) -> Result<Option<Owner>> {
         return Ok(Some(owner));
     }
     if out.is_dir() && !fs::is_vacant(out)? {
-        return Err(UsageError(format!("--out {}: the folder is not empty and is no run; choose another", out.display())).into());
+        return Err(UsageError(format!(
+            "--out {}: the folder is not empty and is no run; choose another",
+            out.display()
+        ))
+        .into());
     }
     Ok(None)
 }
 
-/// The run folder, of this process alone, without what killed processes left, and without anything where it is to begin anew; what is
-/// logged from here on goes to its `train.log`, too. `claimed` is what [`claim`] gave.
+/// The run folder, of this process alone, without what killed processes left, and without anything
+/// where it is to begin anew; what is logged from here on goes to its `train.log`, too. `claimed`
+/// is what [`claim`] gave.
 ///
 /// # Errors
 /// When another process trains the run, or the system refuses a file operation.
@@ -53,7 +59,8 @@ pub fn take_over(out: &Path, claimed: Option<Owner>, restart: bool) -> Result<(R
     Ok((run, owner))
 }
 
-/// The checkpoint that a run goes on from, if it has one: the latest that is whole. What was saved after it is gone then.
+/// The checkpoint that a run goes on from, if it has one: the latest that is whole. What was saved
+/// after it is gone then.
 ///
 /// # Errors
 /// When none is whole, or a file operation fails.
@@ -77,7 +84,8 @@ pub struct Earlier {
 }
 
 impl Earlier {
-    /// Where the run's data set lies: where it was at the last start, or where the name that was given then leads now.
+    /// Where the run's data set lies: where it was at the last start, or where the name that was
+    /// given then leads now.
     ///
     /// # Errors
     /// When it is at neither place.
@@ -87,21 +95,24 @@ impl Earlier {
             if named.exists() {
                 return Ok(named);
             }
-            let (run, data) = (self.run.folder().display(), self.flags.data.as_deref().unwrap_or(&named).display());
+            let (run, data) = (
+                self.run.folder().display(),
+                self.flags.data.as_deref().unwrap_or(&named).display(),
+            );
             return Err(UsageError(format!(
                 "{run} learns from {data}, which is not there any more: name its place with --data NEW (the same pictures at another \
                  place are accepted)"
             )));
         };
         // By the name that was given as long as it means the same folder.
-        let same =
-            std::fs::canonicalize(&named).is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
+        let same = std::fs::canonicalize(&named)
+            .is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
         Ok(if same { named } else { noted.to_owned() })
     }
 }
 
-/// What a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, or is not what the last checkpoint was
-/// computed by, its settings are those that the checkpoint holds.
+/// What a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, or is
+/// not what the last checkpoint was computed by, its settings are those that the checkpoint holds.
 ///
 /// # Errors
 /// When there are settings that this program cannot read.
@@ -117,7 +128,10 @@ pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
             let damage = format!("{}: {}", path.display(), error.message());
             match run.checkpoint(Which::Latest) {
                 Ok(checkpoint) => {
-                    tracing::warn!("{damage}; the settings are taken from the checkpoint of step {}", checkpoint.meta.step);
+                    tracing::warn!(
+                        "{damage}; the settings are taken from the checkpoint of step {}",
+                        checkpoint.meta.step
+                    );
                     checkpoint.meta.config
                 }
                 Err(_) => return Err(UsageError(format!("{damage}; --restart begins anew")).into()),
@@ -128,8 +142,8 @@ pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
     Ok(Some(Earlier { run: run.clone(), config, flags: Flags::read(run)? }))
 }
 
-/// `config`, unless what it says is not what the last checkpoint was computed by: no checksum guards what people may read and edit, and
-/// the steps that follow must be by the same settings.
+/// `config`, unless what it says is not what the last checkpoint was computed by: no checksum
+/// guards what people may read and edit, and the steps that follow must be by the same settings.
 fn as_computed(run: &Run, config: RunConfig) -> Result<RunConfig> {
     let Some(step) = run.step_of(Which::Latest)? else { return Ok(config) };
     // Where it is damaged, another takes its place when it is loaded.

@@ -1,8 +1,11 @@
-//! A run that begins with another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`.
+//! A run that begins with another run's weights (transfer learning): `--init-from
+//! RUN[@CHECKPOINT]`.
 //!
-//! The averaged generator of the other run becomes both generators, its discriminator the discriminator, layer by layer where names and
-//! shapes agree, tables of classes row by row where the classes' names agree; everything else stays as the seed draws it. Optimizers, p and the count of steps begin anew. All of that is saved as
-//! the checkpoint of step 0, so that the other run is never needed again.
+//! The averaged generator of the other run becomes both generators, its discriminator the
+//! discriminator, layer by layer where names and shapes agree, tables of classes row by row where
+//! the classes' names agree; everything else stays as the seed draws it. Optimizers, p and the
+//! count of steps begin anew. All of that is saved as the checkpoint of step 0, so that the other
+//! run is never needed again.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -37,7 +40,9 @@ impl FromStr for Source {
             _ => (text, Which::Best),
         };
         if run.is_empty() {
-            return Err(UsageError(format!("--init-from {text}: expected RUN, RUN@best, RUN@latest or RUN@STEP")));
+            return Err(UsageError(format!(
+                "--init-from {text}: expected RUN, RUN@best, RUN@latest or RUN@STEP"
+            )));
         }
         Ok(Self { run: run.into(), which })
     }
@@ -52,24 +57,39 @@ pub struct Inherited {
     pub config: RunConfig,
 }
 
-/// Whose weights the run in `out` begins or began with: what the flag asks for, or what the run noted when it began (its settings are
-/// `earlier`). The other run is only looked at where the flag asks for something that is not noted.
+/// Whose weights the run in `out` begins or began with: what the flag asks for, or what the run
+/// noted when it began (its settings are `earlier`). The other run is only looked at where the flag
+/// asks for something that is not noted.
 ///
 /// # Errors
 /// When the other run has no such checkpoint, or is `out` itself.
-pub fn inherited(asked: Option<&Source>, earlier: Option<&RunConfig>, out: Option<&Path>) -> Result<Option<Inherited>> {
-    let noted = earlier.and_then(|config| Some(Inherited { init: config.init.clone()?, config: config.clone() }));
+pub fn inherited(
+    asked: Option<&Source>,
+    earlier: Option<&RunConfig>,
+    out: Option<&Path>,
+) -> Result<Option<Inherited>> {
+    let noted = earlier
+        .and_then(|config| Some(Inherited { init: config.init.clone()?, config: config.clone() }));
     let Some(Source { run, which }) = asked else { return Ok(noted) };
     let (text, checkpoint) = (run.display().to_string(), which.to_string());
-    if let Some(noted) = noted.filter(|noted| noted.init.run == text && noted.init.checkpoint == checkpoint) {
+    if let Some(noted) =
+        noted.filter(|noted| noted.init.run == text && noted.init.checkpoint == checkpoint)
+    {
         return Ok(Some(noted));
     }
-    let same = |out: &Path| std::fs::canonicalize(run).is_ok_and(|run| std::fs::canonicalize(out).is_ok_and(|out| out == run));
+    let same = |out: &Path| {
+        std::fs::canonicalize(run)
+            .is_ok_and(|run| std::fs::canonicalize(out).is_ok_and(|out| out == run))
+    };
     if out.is_some_and(same) {
-        return Err(UsageError(format!("--init-from {text} is --out itself: a new run needs a folder of its own")).into());
+        return Err(UsageError(format!(
+            "--init-from {text} is --out itself: a new run needs a folder of its own"
+        ))
+        .into());
     }
     let found = open(run, *which)?;
-    let init = InitConfig { run: text, checkpoint, step: found.meta.step, weights: weights(&found) };
+    let init =
+        InitConfig { run: text, checkpoint, step: found.meta.step, weights: weights(&found) };
     Ok(Some(Inherited { init, config: found.meta.config }))
 }
 
@@ -86,12 +106,22 @@ fn files(task: TaskName) -> impl Iterator<Item = (&'static Role, &'static str)> 
 
 /// The checksums of the files that are read.
 fn weights(checkpoint: &Checkpoint) -> String {
-    let crc = |file: &str| checkpoint.meta.files.get(&format!("{file}.safetensors")).map_or("", |file| file.crc32.as_str());
-    files(checkpoint.meta.config.settings.task).map(|(_, file)| crc(file)).collect::<Vec<_>>().join("-")
+    let crc = |file: &str| {
+        checkpoint
+            .meta
+            .files
+            .get(&format!("{file}.safetensors"))
+            .map_or("", |file| file.crc32.as_str())
+    };
+    files(checkpoint.meta.config.settings.task)
+        .map(|(_, file)| crc(file))
+        .collect::<Vec<_>>()
+        .join("-")
 }
 
-/// The networks of a run of these settings before its first step, where it begins with the weights of another one; says on the log which
-/// layers do not. `None` where it begins with drawn ones, or where `out` has a checkpoint already that it goes on from.
+/// The networks of a run of these settings before its first step, where it begins with the weights
+/// of another one; says on the log which layers do not. `None` where it begins with drawn ones, or
+/// where `out` has a checkpoint already that it goes on from.
 ///
 /// # Errors
 /// When the other run is gone or is not what it was, or when none of its layers fits.
@@ -114,7 +144,8 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
     let pair = Match::of(&source.meta.config, config);
     let mut fits = Vec::new();
     for player in &mut trainer.game.players {
-        let of_role = files(source.meta.config.settings.task).find(|(role, _)| role.name == player.role.name);
+        let of_role =
+            files(source.meta.config.settings.task).find(|(role, _)| role.name == player.role.name);
         let Some((_, file)) = of_role else { continue };
         fits.push((player.role.name, pair.load(&source, file, &mut player.network)?));
         if let Some(average) = &mut player.average {
@@ -134,8 +165,14 @@ fn tell(network: &str, fit: &Fit) {
     let Fit { taken, in_part, left, unused } = fit;
     let count = taken.len() + in_part.len();
     match left.is_empty() {
-        _ if fit.is_empty() => tracing::warn!("nothing of its {network} fits; ours begins as drawn: {}", left.join(", ")),
-        false => tracing::info!("{network}: {count} layers taken over; as drawn stay {}", left.join(", ")),
+        _ if fit.is_empty() => tracing::warn!(
+            "nothing of its {network} fits; ours begins as drawn: {}",
+            left.join(", ")
+        ),
+        false => tracing::info!(
+            "{network}: {count} layers taken over; as drawn stay {}",
+            left.join(", ")
+        ),
         true => tracing::info!("{network}: all {count} layers taken over"),
     }
     if !in_part.is_empty() {
@@ -151,11 +188,14 @@ fn tell_classes(there: &[String], here: &[String]) {
     if there == here || there.is_empty() || here.is_empty() {
         return;
     }
-    let (old, new): (Vec<String>, Vec<String>) = here.iter().cloned().partition(|class| there.contains(class));
+    let (old, new): (Vec<String>, Vec<String>) =
+        here.iter().cloned().partition(|class| there.contains(class));
     let gone: Vec<String> = there.iter().filter(|class| !here.contains(class)).cloned().collect();
-    let named = |classes: &[String]| if classes.is_empty() { "none".to_owned() } else { few(classes) };
-    let more =
-        |what: &str, classes: &[String]| if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) };
+    let named =
+        |classes: &[String]| if classes.is_empty() { "none".to_owned() } else { few(classes) };
+    let more = |what: &str, classes: &[String]| {
+        if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) }
+    };
     tracing::info!(
         "classes are taken over by name: {}{}{}",
         named(&old),
@@ -184,7 +224,14 @@ fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> Usage
 /// # Errors
 /// When the checkpoint cannot be written.
 pub fn save(run: &Run, config: &RunConfig, trainer: &Trainer, state: Value) -> Result<()> {
-    let meta = Meta { version: CHECKPOINT_VERSION, step: 0, epoch: 0, config: config.clone(), state, files: Default::default() };
+    let meta = Meta {
+        version: CHECKPOINT_VERSION,
+        step: 0,
+        epoch: 0,
+        config: config.clone(),
+        state,
+        files: Default::default(),
+    };
     checkpoint::save(&run.checkpoint_folder(0), meta, &trainer.parts())?;
     Ok(run.point(Which::Latest, 0)?)
 }

@@ -1,4 +1,5 @@
-//! What comes before the first step: the data and the settings are looked at, and what does not fit is refused.
+//! What comes before the first step: the data and the settings are looked at, and what does not fit
+//! is refused.
 
 use anyhow::Result;
 use shared::cli::UsageError;
@@ -31,13 +32,17 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     options.settings.check_size(size)?;
     options.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     if options.settings.discriminator.frozen_blocks() > 0 && options.init.is_none() {
-        tracing::warn!("discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them");
+        tracing::warn!(
+            "discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them"
+        );
     }
     let told = options.settings.cond.is_on();
     if told && manifest.classes.is_empty() {
         let path = options.data.display();
         let mend = "build it from labelled folders or a labelled source, or --set cond=none";
-        return Err(UsageError(format!("{path} has no classes, which cond asks for: {mend}")).into());
+        return Err(
+            UsageError(format!("{path} has no classes, which cond asks for: {mend}")).into()
+        );
     }
     let config = RunConfig {
         version: CONFIG_VERSION,
@@ -70,10 +75,10 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     }
     match if told { batches.without_class()? } else { 0 } {
         0 => Ok((config, batches)),
-        n => {
-            Err(UsageError(format!("{path}: {n} pictures to learn from have no class, which cond asks for: --set cond=none"))
-                .into())
-        }
+        n => Err(UsageError(format!(
+            "{path}: {n} pictures to learn from have no class, which cond asks for: --set cond=none"
+        ))
+        .into()),
     }
 }
 

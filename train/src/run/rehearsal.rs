@@ -1,4 +1,5 @@
-//! `train --dry-run`: the first steps of a run, of which nothing is kept, and what the whole run takes by them: memory, time, disk.
+//! `train --dry-run`: the first steps of a run, of which nothing is kept, and what the whole run
+//! takes by them: memory, time, disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,16 +36,25 @@ use crate::step::turn::Batch;
 use shared::cli::Ending;
 use shared::nn::run::Run;
 
-/// Checks data and settings and prints the resolved `config.toml`; then, if `devices` are given, takes the first steps of the run in
-/// `out` on them and says what all of it would take. Nothing is written.
+/// Checks data and settings and prints the resolved `config.toml`; then, if `devices` are given,
+/// takes the first steps of the run in `out` on them and says what all of it would take. Nothing is
+/// written.
 ///
 /// # Errors
 /// When the run could not be started, or a step does not fit into memory.
-pub fn dry_run(options: &Options, out: Option<&Path>, devices: Option<&[Device]>) -> Result<Ending> {
+pub fn dry_run(
+    options: &Options,
+    out: Option<&Path>,
+    devices: Option<&[Device]>,
+) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     starts::check(out.filter(|out| !options.restart && Run::is_run(out)), &config)?;
     shared::cli::print(&toml::to_string(&config)?)?;
-    tracing::info!("{} pictures, {} steps an epoch", batches.pictures(), steps_per_epoch(&config, &batches));
+    tracing::info!(
+        "{} pictures, {} steps an epoch",
+        batches.pictures(),
+        steps_per_epoch(&config, &batches)
+    );
     if let Some(devices) = devices {
         rehearse(options, &config, batches, out, devices)?;
     }
@@ -54,13 +64,19 @@ pub fn dry_run(options: &Options, out: Option<&Path>, devices: Option<&[Device]>
 /// Steps that are timed, after one that is not: there kernels are compiled and buffers made.
 const TIMED: u32 = 2;
 
-/// Takes the first steps of the run that `options` ask for and tells on the log what all of it would take. `out` is its folder, where
-/// it is known. Nothing is written.
+/// Takes the first steps of the run that `options` ask for and tells on the log what all of it
+/// would take. `out` is its folder, where it is known. Nothing is written.
 ///
 /// # Errors
-/// When the settings do not suit the devices, when the data are damaged, or when a step does not fit into memory; then with flags for
-/// one that does.
-pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Option<&Path>, devices: &[Device]) -> Result<()> {
+/// When the settings do not suit the devices, when the data are damaged, or when a step does not
+/// fit into memory; then with flags for one that does.
+pub fn rehearse(
+    options: &Options,
+    config: &RunConfig,
+    batches: Batches,
+    out: Option<&Path>,
+    devices: &[Device],
+) -> Result<()> {
     let schedule = &config.settings.schedule;
     replicas::set_up(schedule, devices)?;
     // Says which layers do not fit; for what a step takes their values do not matter.
@@ -75,7 +91,10 @@ pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Op
     let kid = match evaluation::material(options, config)? {
         None => None,
         Some((dataset, weights)) => {
-            let pictures = dataset.split(&config.settings.evaluation.split)?.len().min(config.settings.evaluation.pictures);
+            let pictures = dataset
+                .split(&config.settings.evaluation.split)?
+                .len()
+                .min(config.settings.evaluation.pictures);
             Some((pictures, weights))
         }
     };
@@ -87,15 +106,25 @@ pub fn rehearse(options: &Options, config: &RunConfig, batches: Batches, out: Op
     match (free.zip(Memory::of(device)), measured.peak) {
         (Some((free, now)), _) => {
             let used = gib(free.saturating_sub(now.free));
-            tracing::info!("memory: {used} of the device, which has {} more of {}", gib(now.free), gib(now.total));
+            tracing::info!(
+                "memory: {used} of the device, which has {} more of {}",
+                gib(now.free),
+                gib(now.total)
+            );
         }
         (None, Some(steps)) => {
             let most = measured.kid.as_ref().and_then(|kid| kid.peak).unwrap_or(steps);
             let parts = match most.saturating_sub(steps) {
                 0 => String::new(),
-                more => format!(" ({} for steps, {} more while KID is computed)", size(steps), size(more)),
+                more => format!(
+                    " ({} for steps, {} more while KID is computed)",
+                    size(steps),
+                    size(more)
+                ),
             };
-            let left = room().map_or_else(String::new, |room| format!("; {} leaves {} more now", room.limit, size(room.bytes)));
+            let left = room().map_or_else(String::new, |room| {
+                format!("; {} leaves {} more now", room.limit, size(room.bytes))
+            });
             tracing::info!("memory: {} at most{parts}{left}", size(most));
         }
         (None, None) => {}
@@ -130,7 +159,8 @@ struct Kid {
 const BESIDE: u32 = 12;
 
 impl Kid {
-    /// How long it takes with so many pictures of each side, by one batch; and what it takes of memory beside the steps.
+    /// How long it takes with so many pictures of each side, by one batch; and what it takes of
+    /// memory beside the steps.
     fn beside(
         step: &mut impl FnMut() -> Result<()>,
         sampler: &Sampler,
@@ -138,12 +168,19 @@ impl Kid {
         weights: &Path,
         device: &Device,
     ) -> Result<Self> {
-        let inception = Inception::load(weights, device).context("the features for KID cannot be computed")?;
+        let inception =
+            Inception::load(weights, device).context("the features for KID cannot be computed")?;
         let batch = evaluation::batch(device);
         let seeds: Vec<u64> = (0..batch as u64).collect();
         let features = |pictures: Vec<Picture>| {
             let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
-            Precision::F32.during(|| inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
+            Precision::F32.during(|| {
+                inception.features(
+                    &pictures,
+                    Preprocessing::TORCH_FIDELITY,
+                    &[inception::POOL_2048],
+                )
+            });
         };
         // A device that compiles its kernels does so the first time.
         if *device != Device::flex() {
@@ -155,7 +192,8 @@ impl Kid {
         features(samples);
         let both = begun.elapsed();
         std::thread::scope(|scope| {
-            let beside = scope.spawn(|| (0..BESIDE).for_each(|_| features(sampler.pictures(&seeds))));
+            let beside =
+                scope.spawn(|| (0..BESIDE).for_each(|_| features(sampler.pictures(&seeds))));
             while !beside.is_finished() {
                 step()?;
             }
@@ -180,7 +218,11 @@ impl Measured {
         let (data, updates) = (&config.data, config.settings.schedule.discriminator_steps);
         let first = &replicas.first;
         for player in &first.game.players {
-            tracing::info!("{}: {}", player.role.name, player.network.outline(data.size, data.channels));
+            tracing::info!(
+                "{}: {}",
+                player.role.name,
+                player.network.outline(data.size, data.channels)
+            );
         }
         if let [device] = devices
             && *device == Device::flex()
@@ -210,13 +252,16 @@ impl Measured {
         let sheet = begun.elapsed();
         let peak = peak_bytes();
         let mut step = || step(&mut replicas);
-        let kid = kid.map(|(pictures, weights)| Kid::beside(&mut step, &sampler, pictures, &weights, device)).transpose()?;
+        let kid = kid
+            .map(|(pictures, weights)| Kid::beside(&mut step, &sampler, pictures, &weights, device))
+            .transpose()?;
         Ok(Self { step: each, sheet, peak, checkpoint_bytes, kid })
     }
 
     /// Says what the whole run takes.
     fn tell(&self, config: &RunConfig, batches: &Batches, sheet: u64) {
-        let (settings, per_epoch, last) = (&config.settings, steps_per_epoch(config, batches), last_step(config, batches));
+        let (settings, per_epoch, last) =
+            (&config.settings, steps_per_epoch(config, batches), last_step(config, batches));
         let epochs = last / per_epoch;
         let pictures = (settings.schedule.batch * settings.schedule.discriminator_steps) as f64;
         let (step, steps) = (self.step.as_secs_f64(), self.step.as_secs_f64() * last as f64);
@@ -230,16 +275,26 @@ impl Measured {
         let sheets = epochs.checked_div(settings.samples.every).map_or(0, |sheets| sheets + 1);
         let mut whole = steps + sheets as f64 * self.sheet.as_secs_f64();
         if sheets > 0 {
-            tracing::info!("time: {sheets} sheets of samples in {}", span(sheets as f64 * self.sheet.as_secs_f64()));
+            tracing::info!(
+                "time: {sheets} sheets of samples in {}",
+                span(sheets as f64 * self.sheet.as_secs_f64())
+            );
         }
         if let Some(Kid { reals, once, .. }) = &self.kid {
             let times = epochs.checked_div(settings.evaluation.every).unwrap_or(0);
             let seconds = reals.as_secs_f64() + times as f64 * once.as_secs_f64();
-            tracing::info!("time: KID {times} times in {} beside the steps, {} each", span(seconds), span(once.as_secs_f64()));
+            tracing::info!(
+                "time: KID {times} times in {} beside the steps, {} each",
+                span(seconds),
+                span(once.as_secs_f64())
+            );
             whole += seconds;
         }
         tracing::info!("time: about {} together", span(whole));
-        tracing::info!("disk: {}", Forecast::new(settings, epochs, self.checkpoint_bytes, sheet).text());
+        tracing::info!(
+            "disk: {}",
+            Forecast::new(settings, epochs, self.checkpoint_bytes, sheet).text()
+        );
     }
 }
 
@@ -253,13 +308,15 @@ fn has_eighths(schedule: &ScheduleConfig) -> bool {
     schedule.batch.is_multiple_of(EIGHTH * parts) && schedule.batch / (EIGHTH * parts) >= 2
 }
 
-/// The host's memory is everyone's: where it runs out, the system ends a program without a word. So nothing is allocated that the
-/// networks' shapes say has no room.
+/// The host's memory is everyone's: where it runs out, the system ends a program without a word. So
+/// nothing is allocated that the networks' shapes say has no room.
 fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
     let (schedule, Some(room)) = (&config.settings.schedule, room()) else { return Ok(()) };
     let parts = game::parts(schedule, devices);
-    let (networks, whole) =
-        (estimate::networks(config) * devices as u64, estimate::step(config, schedule.batch / parts * devices));
+    let (networks, whole) = (
+        estimate::networks(config) * devices as u64,
+        estimate::step(config, schedule.batch / parts * devices),
+    );
     // What is tried first, where it is less than everything.
     let first = if devices == 1 && has_eighths(schedule) { whole / EIGHTH as u64 } else { whole };
     if networks + first <= room.bytes {
@@ -268,11 +325,20 @@ fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
     Err(too_little(config, parts, networks + whole, &room, estimate::step(config, 1), networks))
 }
 
-/// A step that takes `whole` bytes, of which each picture is `picture` and `fixed` are for the networks, where there is this `room`.
-fn too_little(config: &RunConfig, parts: usize, whole: u64, room: &Room, picture: u64, fixed: u64) -> UsageError {
+/// A step that takes `whole` bytes, of which each picture is `picture` and `fixed` are for the
+/// networks, where there is this `room`.
+fn too_little(
+    config: &RunConfig,
+    parts: usize,
+    whole: u64,
+    room: &Room,
+    picture: u64,
+    fixed: u64,
+) -> UsageError {
     let batch = config.settings.schedule.batch;
     let part = batch / parts;
-    let fits = memory::batch_that_fits(part, room.bytes.saturating_sub(fixed), picture * part as u64);
+    let fits =
+        memory::batch_that_fits(part, room.bytes.saturating_sub(fixed), picture * part as u64);
     // Where not even one fits, that is said.
     UsageError(format!(
         "a step with {batch} pictures would take about {} of memory, of which {} are left by {}: {}",
@@ -283,8 +349,8 @@ fn too_little(config: &RunConfig, parts: usize, whole: u64, room: &Room, picture
     ))
 }
 
-/// An eighth and a quarter of the batches show what the whole ones take; each is only tried where the one before says that there is
-/// room for it.
+/// An eighth and a quarter of the batches show what the whole ones take; each is only tried where
+/// the one before says that there is room for it.
 fn foresee(trainer: &Trainer, batches: &[Batch], config: &RunConfig) -> Result<(), UsageError> {
     let schedule = &config.settings.schedule;
     if !has_eighths(schedule) {
@@ -293,7 +359,8 @@ fn foresee(trainer: &Trainer, batches: &[Batch], config: &RunConfig) -> Result<(
     let Some(before) = resident_bytes() else { return Ok(()) };
     let mut trial = trainer.clone();
     let mut peak = |of: usize| {
-        let part: Vec<Batch> = batches.iter().flat_map(|batch| batch.split(of).into_iter().next()).collect();
+        let part: Vec<Batch> =
+            batches.iter().flat_map(|batch| batch.split(of).into_iter().next()).collect();
         trial.step(&part);
         peak_bytes()
     };
@@ -317,7 +384,11 @@ fn foresee(trainer: &Trainer, batches: &[Batch], config: &RunConfig) -> Result<(
 
 /// Bytes as "12.3 MiB" or "4.5 GiB".
 fn size(bytes: u64) -> String {
-    if bytes < 1 << 30 { format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)) } else { gib(bytes) }
+    if bytes < 1 << 30 {
+        format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    } else {
+        gib(bytes)
+    }
 }
 
 /// Seconds as "12 s", "4 min 10 s" or "7 h 05 min".
@@ -337,7 +408,10 @@ mod tests {
 
     #[test]
     fn spans_and_sizes_are_in_units_that_one_reads() {
-        assert_eq!([0.25, 12.4, 250.0, 25_530.0].map(span), ["0.2 s", "12 s", "4 min 10 s", "7 h 05 min"]);
+        assert_eq!(
+            [0.25, 12.4, 250.0, 25_530.0].map(span),
+            ["0.2 s", "12 s", "4 min 10 s", "7 h 05 min"]
+        );
         assert_eq!([3 << 19, 9 << 29].map(size), ["1.5 MiB", "4.5 GiB"]);
     }
 }

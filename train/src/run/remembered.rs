@@ -1,5 +1,6 @@
-//! What a start is told beside the settings. A run remembers it in `flags.toml`, so that a flag that a later start leaves out stays as
-//! it was. Nothing that is computed depends on it, which is why it is not part of `config.toml`.
+//! What a start is told beside the settings. A run remembers it in `flags.toml`, so that a flag
+//! that a later start leaves out stays as it was. Nothing that is computed depends on it, which is
+//! why it is not part of `config.toml`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,7 +67,8 @@ impl Flags {
         }
     }
 
-    /// What `run` remembers: nothing where it is of an earlier version. A file that cannot be understood is told, and is nothing.
+    /// What `run` remembers: nothing where it is of an earlier version. A file that cannot be
+    /// understood is told, and is nothing.
     ///
     /// # Errors
     /// When the system refuses to read the file.
@@ -120,8 +122,11 @@ impl Flags {
 
     /// Every flag that people give, and as what.
     fn words(&self) -> Vec<(&'static str, Option<String>)> {
-        let Written { device, data_on, weights, save_every_seconds, retries, stop_after, .. } = self.written();
-        let word = |on: DataOn| serde_json::to_value(on).ok().and_then(|word| word.as_str().map(str::to_owned));
+        let Written { device, data_on, weights, save_every_seconds, retries, stop_after, .. } =
+            self.written();
+        let word = |on: DataOn| {
+            serde_json::to_value(on).ok().and_then(|word| word.as_str().map(str::to_owned))
+        };
         vec![
             ("--device", device),
             ("--data-on", data_on.and_then(word)),
@@ -133,7 +138,9 @@ impl Flags {
     }
 
     fn written(&self) -> Written {
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+        let absolute = |path: &PathBuf| {
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+        };
         Written {
             data: self.data.as_ref().map(absolute),
             device: self.device.as_ref().map(ToString::to_string),
@@ -145,7 +152,8 @@ impl Flags {
         }
     }
 
-    /// Refuses remembered weights that are gone: without them the run would be measured otherwise, or not at all.
+    /// Refuses remembered weights that are gone: without them the run would be measured otherwise,
+    /// or not at all.
     ///
     /// # Errors
     /// When they are.

@@ -1,5 +1,5 @@
-//! Writes checkpoints beside the steps: the tensors are copied to the host at once, a thread writes them, lets the pointers follow
-//! and removes what is no longer kept, in this order.
+//! Writes checkpoints beside the steps: the tensors are copied to the host at once, a thread writes
+//! them, lets the pointers follow and removes what is no longer kept, in this order.
 
 use std::panic::resume_unwind;
 use std::thread::JoinHandle;
@@ -52,13 +52,17 @@ impl Saver {
     /// Has `order` carried out; waits for the one before it.
     ///
     /// # Errors
-    /// When the one before it failed, or this one where no thread is left that could do it beside the steps.
+    /// When the one before it failed, or this one where no thread is left that could do it beside
+    /// the steps.
     pub fn order(&mut self, order: Order) -> Result<()> {
         let started = Instant::now();
         self.finish()?;
         let waited = started.elapsed();
         if waited > WORTH_TELLING {
-            tracing::info!("waited {:.0} s for the checkpoint before this one: the disk is slow", waited.as_secs_f64());
+            tracing::info!(
+                "waited {:.0} s for the checkpoint before this one: the disk is slow",
+                waited.as_secs_f64()
+            );
         }
         self.last = Some(order.step);
         let run = self.run.clone();
@@ -86,8 +90,9 @@ impl Saver {
 fn carry_out(run: &Run, order: Order) -> Result<()> {
     let Order { content, step, best, keep, needed } = order;
     if let Some((meta, parts)) = content {
-        checkpoint::write(&run.checkpoint_folder(step), meta, &parts)
-            .with_context(|| format!("step {step} could not be saved; the checkpoints before it are untouched"))?;
+        checkpoint::write(&run.checkpoint_folder(step), meta, &parts).with_context(|| {
+            format!("step {step} could not be saved; the checkpoints before it are untouched")
+        })?;
     }
     run.point(Which::Latest, step)?;
     if let Some(best) = best {
@@ -98,7 +103,8 @@ fn carry_out(run: &Run, order: Order) -> Result<()> {
 
 impl Drop for Saver {
     fn drop(&mut self) {
-        // Whoever drops it without finishing has an error of its own to tell; a checkpoint that is half written helps nobody.
+        // Whoever drops it without finishing has an error of its own to tell; a checkpoint that is
+        // half written helps nobody.
         if let Some(writing) = self.writing.take() {
             let _ = writing.join();
         }

@@ -1,6 +1,7 @@
-//! What a start of a run finds and leaves there: the settings it was begun with, which a later start may change in part, and a line in
-//! `starts.jsonl` with what a later reader may want to know: when, on what, by which version, and which settings were others from there
-//! on. Nothing is computed from that line.
+//! What a start of a run finds and leaves there: the settings it was begun with, which a later
+//! start may change in part, and a line in `starts.jsonl` with what a later reader may want to
+//! know: when, on what, by which version, and which settings were others from there on. Nothing is
+//! computed from that line.
 
 use std::path::Path;
 
@@ -45,11 +46,13 @@ impl Start {
     #[must_use]
     pub fn now(step: u64, devices: &[Device], changes: Vec<Change>) -> Self {
         let device = devices.iter().map(describe).collect::<Vec<_>>().join("; ");
-        let (time, threads, version) = (clock::now(), rayon::current_num_threads(), env!("CARGO_PKG_VERSION"));
+        let (time, threads, version) =
+            (clock::now(), rayon::current_num_threads(), env!("CARGO_PKG_VERSION"));
         Self { step, time, device, threads, version, changes }
     }
 
-    /// Adds it to the run's log, and tells where device or version are others than at the last start.
+    /// Adds it to the run's log, and tells where device or version are others than at the last
+    /// start.
     ///
     /// # Errors
     /// When the log cannot be read or written.
@@ -69,16 +72,20 @@ impl Start {
     }
 }
 
-/// Takes `config` for the run's settings from now on: refuses what may not change, tells what does, notes the start and what it
-/// starts with in `starts.jsonl`, and writes `config.toml` and `flags.toml`.
+/// Takes `config` for the run's settings from now on: refuses what may not change, tells what does,
+/// notes the start and what it starts with in `starts.jsonl`, and writes `config.toml` and
+/// `flags.toml`.
 ///
 /// # Errors
-/// When a setting differs that the run's state depends on; all of them are named with both values. When a file cannot be written.
+/// When a setting differs that the run's state depends on; all of them are named with both values.
+/// When a file cannot be written.
 pub fn settle(run: &Run, config: &RunConfig, flags: &Flags, devices: &[Device]) -> Result<()> {
     let earlier = earlier(run)?;
     let changes = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.config.changes(config));
     refuse(run, earlier.as_ref(), config, &changes)?;
-    for Change { key, was, now, .. } in changes.iter().filter(|change| !CHECKSUMS.contains(&&*change.key)) {
+    for Change { key, was, now, .. } in
+        changes.iter().filter(|change| !CHECKSUMS.contains(&&*change.key))
+    {
         tracing::info!("{key}: {was} → {now}");
     }
     // Noted before it is so: twice rather than never, if the program is killed in between.
@@ -102,29 +109,48 @@ pub fn check(out: Option<&Path>, config: &RunConfig) -> Result<()> {
 /// Keys of the data whose values say nothing to a person.
 const CHECKSUMS: [&str; 2] = ["data.fingerprint", "data.content"];
 
-fn refuse(run: &Run, earlier: Option<&Earlier>, config: &RunConfig, changes: &[Change]) -> Result<()> {
+fn refuse(
+    run: &Run,
+    earlier: Option<&Earlier>,
+    config: &RunConfig,
+    changes: &[Change],
+) -> Result<()> {
     // What has no checkpoint yet has computed nothing that could depend on a setting.
     let (Some(earlier), Some(step)) = (earlier, run.step_of(Which::Latest)?) else { return Ok(()) };
     let (of_data, of_settings): (Vec<&Change>, Vec<&Change>) =
         changes.iter().filter(|change| !change.is_free).partition(|change| is_of_data(&change.key));
     let mut whys: Vec<String> = of_settings
         .iter()
-        .map(|change| format!("{} = {} (now {})", change.key, short(&change.was), short(&change.now)))
+        .map(|change| {
+            format!("{} = {} (now {})", change.key, short(&change.was), short(&change.now))
+        })
         .collect();
     let mut ways = Vec::new();
     if !whys.is_empty() {
         ways.push("leave the flags that change this out to resume it".to_owned());
     }
     if !of_data.is_empty() {
-        whys.push(format!("other data: {}", differences(&earlier.config.data, &config.data).join("; ")));
+        whys.push(format!(
+            "other data: {}",
+            differences(&earlier.config.data, &config.data).join("; ")
+        ));
         ways.push("name the data set that it learns from to resume it".to_owned());
     }
     if whys.is_empty() {
         return Ok(());
     }
-    ways.push(format!("begin a new run with its weights: {}", successor(run, step, &earlier.flags, config, changes)));
+    ways.push(format!(
+        "begin a new run with its weights: {}",
+        successor(run, step, &earlier.flags, config, changes)
+    ));
     ways.push("or begin this one anew with --restart".into());
-    Err(UsageError(format!("{} was begun with {}; {}", run.folder().display(), whys.join(", "), ways.join(", "))).into())
+    Err(UsageError(format!(
+        "{} was begun with {}; {}",
+        run.folder().display(),
+        whys.join(", "),
+        ways.join(", ")
+    ))
+    .into())
 }
 
 /// Whether a key says which data set it is: of `data`, mirroring is a setting.
@@ -156,7 +182,10 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
                 list.push(format!("{what}: {}", few(&classes)));
             }
         }
-        if list.last().is_some_and(|last| last.ends_with(&format!("classes, now {}", now.classes.len()))) {
+        if list
+            .last()
+            .is_some_and(|last| last.ends_with(&format!("classes, now {}", now.classes.len())))
+        {
             list.push("in another order".into());
         }
     }
@@ -167,18 +196,37 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
             "pictures".into()
         };
         let same = was.fingerprint == now.fingerprint;
-        let source = if same { "of the same source, chosen, cut or divided otherwise" } else { "of another source" };
+        let source = if same {
+            "of the same source, chosen, cut or divided otherwise"
+        } else {
+            "of another source"
+        };
         list.push(format!("{count} {source}"));
     }
     list
 }
 
-/// The command that begins another run with the weights that this one has after `step`, with `changes`.
-pub(crate) fn successor(run: &Run, step: u64, flags: &Flags, config: &RunConfig, changes: &[Change]) -> String {
+/// The command that begins another run with the weights that this one has after `step`, with
+/// `changes`.
+pub(crate) fn successor(
+    run: &Run,
+    step: u64,
+    flags: &Flags,
+    config: &RunConfig,
+    changes: &[Change],
+) -> String {
     let folder = run.folder().display().to_string();
-    let free = (2..).map(|n| format!("{}-{n}", folder.trim_end_matches('/'))).find(|name| !Path::new(name).exists());
-    let mut words = vec!["train".to_owned(), "--init-from".into(), word(&format!("{folder}@{step}"))];
-    words.extend(["--data".into(), word(&config.data.path), "--out".into(), word(&free.unwrap_or_default())]);
+    let free = (2..)
+        .map(|n| format!("{}-{n}", folder.trim_end_matches('/')))
+        .find(|name| !Path::new(name).exists());
+    let mut words =
+        vec!["train".to_owned(), "--init-from".into(), word(&format!("{folder}@{step}"))];
+    words.extend([
+        "--data".into(),
+        word(&config.data.path),
+        "--out".into(),
+        word(&free.unwrap_or_default()),
+    ]);
     if let Some(weights) = &flags.weights {
         words.extend(["--weights".into(), word(&weights.display().to_string())]);
     }
@@ -195,7 +243,9 @@ pub(crate) fn successor(run: &Run, step: u64, flags: &Flags, config: &RunConfig,
             "seed" | "init" | "version" => {}
             key if is_of_data(key) => {}
             // A bare word is as good as a quoted one.
-            key => words.extend(["--set".into(), word(&format!("{key}={}", now.trim_matches('"')))]),
+            key => {
+                words.extend(["--set".into(), word(&format!("{key}={}", now.trim_matches('"')))])
+            }
         }
     }
     words.join(" ")
@@ -204,7 +254,11 @@ pub(crate) fn successor(run: &Run, step: u64, flags: &Flags, config: &RunConfig,
 /// As a shell takes it for one word.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./@=+,:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Characters of a value that a refusal shows: enough of a checksum to see that it is another.

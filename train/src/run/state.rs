@@ -21,7 +21,8 @@ pub struct State {
     pub controller: Option<Controller>,
     #[serde(default, skip_serializing)]
     probability: f64,
-    /// What D made of the reals in the last steps, oldest first, where the controller has not taken notice of it yet.
+    /// What D made of the reals in the last steps, oldest first, where the controller has not taken
+    /// notice of it yet.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub unseen: VecDeque<Observation>,
     /// The epoch so far.
@@ -34,7 +35,8 @@ pub struct State {
     /// What has been warned of, and since when what lasts.
     #[serde(default, skip_serializing_if = "Alarms::is_new")]
     pub alarms: Alarms,
-    /// How often the run went back because values were not finite; every time it goes on with other random numbers.
+    /// How often the run went back because values were not finite; every time it goes on with other
+    /// random numbers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u64,
 }
@@ -80,7 +82,11 @@ impl State {
     /// The steps whose checkpoints must stay.
     #[must_use]
     pub fn needed(&self) -> Vec<u64> {
-        self.best.iter().map(|best| best.step).chain(self.pending.iter().map(|pending| pending.step)).collect()
+        self.best
+            .iter()
+            .map(|best| best.step)
+            .chain(self.pending.iter().map(|pending| pending.step))
+            .collect()
     }
 }
 

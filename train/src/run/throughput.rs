@@ -1,6 +1,7 @@
-//! `train throughput`, which `--help` does not list: one measurement for `make bench` and `make bench-gpu`, in a process of its own.
-//! Pictures per second of training steps, of generation or of Inception features, as one line of JSON. `tools/bench.py` and
-//! `tools/bench_gpu.py` call it and PyTorch in turns.
+//! `train throughput`, which `--help` does not list: one measurement for `make bench` and `make
+//! bench-gpu`, in a process of its own. Pictures per second of training steps, of generation or of
+//! Inception features, as one line of JSON. `tools/bench.py` and `tools/bench_gpu.py` call it and
+//! PyTorch in turns.
 
 use std::time::{Duration, Instant};
 
@@ -50,10 +51,11 @@ pub struct ThroughputArgs {
     seconds: f64,
 }
 
-/// A device that runs ahead of the host is waited for at the end of a window of at least this length, so that the wait costs
-/// nothing to speak of.
+/// A device that runs ahead of the host is waited for at the end of a window of at least this
+/// length, so that the wait costs nothing to speak of.
 const WINDOW: Duration = Duration::from_millis(300);
-/// Devices whose kernels are compiled and tuned on the way are warm after this many steps and this long.
+/// Devices whose kernels are compiled and tuned on the way are warm after this many steps and this
+/// long.
 const WARM_UP: (usize, Duration) = (10, Duration::from_secs(2));
 
 impl ThroughputArgs {
@@ -69,9 +71,16 @@ impl ThroughputArgs {
             "train" => {
                 let (mut trainer, config) = self.trainer(&device)?;
                 let channels = config.data.channels;
-                let real = rng::stream(0, "bench pictures", 0).normals(batch * channels * size * size);
-                let real = Tensor::<4>::from_data(TensorData::new(real, [batch, channels, size, size]), &device);
-                let batches = vec![Batch { real, classes: None, latents: None }; config.settings.schedule.discriminator_steps];
+                let real =
+                    rng::stream(0, "bench pictures", 0).normals(batch * channels * size * size);
+                let real = Tensor::<4>::from_data(
+                    TensorData::new(real, [batch, channels, size, size]),
+                    &device,
+                );
+                let batches = vec![
+                    Batch { real, classes: None, latents: None };
+                    config.settings.schedule.discriminator_steps
+                ];
                 self.measure(batches.len() * batch, &device, || {
                     // What it measured is not read: a run does so once in many steps.
                     drop(trainer.take_step(&batches));
@@ -88,10 +97,15 @@ impl ThroughputArgs {
             "features" => {
                 let inception = Inception::random(0, &device);
                 let values = rng::stream(0, "bench pictures", 0).normals(3 * size * size);
-                let pixels: Vec<u8> = values.into_iter().map(|v| (v * 50.0 + 128.0) as u8).collect();
+                let pixels: Vec<u8> =
+                    values.into_iter().map(|v| (v * 50.0 + 128.0) as u8).collect();
                 let pictures = vec![RgbPicture { width: size, height: size, pixels }; batch];
                 self.measure(batch, &device, || {
-                    std::hint::black_box(inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]));
+                    std::hint::black_box(inception.features(
+                        &pictures,
+                        Preprocessing::TORCH_FIDELITY,
+                        &[inception::POOL_2048],
+                    ));
                 })?
             }
             other => bail!("{other}: expected train, generate or features"),
@@ -117,8 +131,14 @@ impl ThroughputArgs {
         Ok((Trainer::new(&config, u64::MAX, device), config))
     }
 
-    /// Pictures per second in each of many windows of one step (on the CPU) or more, after a warm-up that is counted apart.
-    fn measure(&self, pictures: usize, device: &Device, mut step: impl FnMut()) -> Result<serde_json::Value> {
+    /// Pictures per second in each of many windows of one step (on the CPU) or more, after a
+    /// warm-up that is counted apart.
+    fn measure(
+        &self,
+        pictures: usize,
+        device: &Device,
+        mut step: impl FnMut(),
+    ) -> Result<serde_json::Value> {
         let done = |device: &Device| device.sync().context("the device");
         let begin = Instant::now();
         let mut time = |steps: usize| -> Result<Duration> {
@@ -140,7 +160,11 @@ impl ThroughputArgs {
         let warm_up = begin.elapsed();
         // Whoever looks at the device from outside may begin.
         shared::cli::print("{\"measuring\":true}\n")?;
-        let steps = if ahead { WINDOW.div_duration_f64(last).ceil().clamp(1.0, 1000.0) as usize } else { 1 };
+        let steps = if ahead {
+            WINDOW.div_duration_f64(last).ceil().clamp(1.0, 1000.0) as usize
+        } else {
+            1
+        };
         let mut rates = Vec::new();
         let end = Instant::now() + Duration::from_secs_f64(self.seconds);
         while rates.len() < 3 || Instant::now() < end {

@@ -1,4 +1,5 @@
-//! The exponential moving average of the generator: all its parameters, the running statistics of BatchNorm included.
+//! The exponential moving average of the generator: all its parameters, the running statistics of
+//! BatchNorm included.
 
 use shared::nn::config::ScheduleConfig;
 use shared::nn::ops;
@@ -6,9 +7,9 @@ use shared::nn::parameter::{Parameters, Purpose};
 
 /// The average's decay in a step of `batch` pictures, `images_seen` real ones having gone before.
 ///
-/// `ema` itself, or ½^(batch/half life) with the half life in pictures; a ramp-up bounds that by its product with the pictures
-/// seen, so that the average follows closely at first (Karras et al. 2020, arXiv:2006.06676: `ema_rampup` in their training
-/// loop).
+/// `ema` itself, or ½^(batch/half life) with the half life in pictures; a ramp-up bounds that by
+/// its product with the pictures seen, so that the average follows closely at first (Karras et al.
+/// 2020, arXiv:2006.06676: `ema_rampup` in their training loop).
 #[must_use]
 pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
     let ScheduleConfig { ema, ema_half_life_kimg, ema_ramp_up, .. } = *config;
@@ -16,21 +17,32 @@ pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
         return ema;
     }
     let batch = batch as f64;
-    let half_life = if ema_half_life_kimg > 0.0 { ema_half_life_kimg * 1000.0 } else { batch * 0.5f64.ln() / ema.ln() };
-    let half_life = if ema_ramp_up > 0.0 { half_life.min(ema_ramp_up * images_seen) } else { half_life };
+    let half_life = if ema_half_life_kimg > 0.0 {
+        ema_half_life_kimg * 1000.0
+    } else {
+        batch * 0.5f64.ln() / ema.ln()
+    };
+    let half_life =
+        if ema_ramp_up > 0.0 { half_life.min(ema_ramp_up * images_seen) } else { half_life };
     // With nothing to remember, the average is the present.
     0.5f64.powf(batch / half_life.max(1e-8))
 }
 
 /// average ← decay·average + (1 − decay)·current; directions are taken over as they are.
 pub fn update(average: &mut dyn Parameters, current: &dyn Parameters, decay: f64) {
-    let pairs =
-        average.parameters_mut().into_iter().zip(current.parameters()).map(|((_, average), (_, current))| (average, current));
-    let (directions, mut averaged): (Vec<_>, Vec<_>) = pairs.partition(|(average, _)| average.purpose() == Purpose::Direction);
+    let pairs = average
+        .parameters_mut()
+        .into_iter()
+        .zip(current.parameters())
+        .map(|((_, average), (_, current))| (average, current));
+    let (directions, mut averaged): (Vec<_>, Vec<_>) =
+        pairs.partition(|(average, _)| average.purpose() == Purpose::Direction);
     directions.into_iter().for_each(|(average, current)| average.set(current.flat()));
     let averages = averaged.iter_mut().map(|(average, _)| average.take()).collect();
     let values = averaged.iter().map(|(_, current)| current.flat()).collect();
-    for ((average, _), value) in averaged.into_iter().zip(ops::moving_average(averages, values, decay)) {
+    for ((average, _), value) in
+        averaged.into_iter().zip(ops::moving_average(averages, values, decay))
+    {
         average.set(value);
     }
 }
@@ -44,7 +56,9 @@ mod tests {
         let device = burn::tensor::Device::flex();
         let network = |value| {
             [Purpose::Weight, Purpose::Statistic, Purpose::Direction]
-                .map(|purpose| shared::nn::parameter::Parameter::filled(value, &[2], purpose, &device))
+                .map(|purpose| {
+                    shared::nn::parameter::Parameter::filled(value, &[2], purpose, &device)
+                })
                 .to_vec()
         };
         let (mut average, current) = (network(1.0), network(3.0));
@@ -61,7 +75,11 @@ mod tests {
 
     #[test]
     fn a_ramp_up_bounds_the_half_life_by_the_pictures_seen() {
-        let config = ScheduleConfig { ema_half_life_kimg: 10.0, ema_ramp_up: 0.05, ..ScheduleConfig::default() };
+        let config = ScheduleConfig {
+            ema_half_life_kimg: 10.0,
+            ema_ramp_up: 0.05,
+            ..ScheduleConfig::default()
+        };
         assert_eq!(decay(&config, 0.0, 32), 0.0);
         assert!((decay(&config, 20_000.0, 32) - 0.5f64.powf(32.0 / 1000.0)).abs() < 1e-12);
         assert!((decay(&config, 1e9, 32) - 0.5f64.powf(32.0 / 10_000.0)).abs() < 1e-12);

@@ -43,7 +43,12 @@ impl Game {
         let settings = &config.settings;
         Self {
             loss: loss::of(&settings.loss),
-            players: settings.task.roles().iter().map(|role| Player::new(role, config, device)).collect(),
+            players: settings
+                .task
+                .roles()
+                .iter()
+                .map(|role| Player::new(role, config, device))
+                .collect(),
             controller: Controller::new(&settings.augment),
             config: config.clone(),
             device: device.clone(),
@@ -55,7 +60,9 @@ impl Game {
 
     fn index(&self, role: &str) -> usize {
         let index = self.players.iter().position(|player| player.role.name == role);
-        index.unwrap_or_else(|| unreachable!("task = {} has no role {role}", self.config.settings.task.name()))
+        index.unwrap_or_else(|| {
+            unreachable!("task = {} has no role {role}", self.config.settings.task.name())
+        })
     }
 
     /// The player of a role.
@@ -124,7 +131,14 @@ impl Game {
             Takes::Pictures => None,
         };
         let turn = |(i, part): (usize, &Batch)| {
-            Turn::new(part, self.config.seed, whose, first + i as u64, latents.as_ref(), &self.device)
+            Turn::new(
+                part,
+                self.config.seed,
+                whose,
+                first + i as u64,
+                latents.as_ref(),
+                &self.device,
+            )
         };
         batch.split(mine).iter().enumerate().map(turn).collect()
     }
@@ -176,8 +190,12 @@ impl Sum {
         let (mut gradients, mut parts) = (self.gradients, self.parts);
         if let Some(member) = member {
             let weights = gradients.len();
-            let mut statistics: Vec<_> =
-                network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.purpose() == Purpose::Statistic).collect();
+            let mut statistics: Vec<_> = network
+                .parameters_mut()
+                .into_iter()
+                .map(|(_, p)| p)
+                .filter(|p| p.purpose() == Purpose::Statistic)
+                .collect();
             gradients.extend(statistics.iter().map(|p| p.flat()));
             gradients = member.sum(gradients);
             let sums = gradients.split_off(weights);

@@ -108,7 +108,14 @@ impl Recipe<'_> {
         let [batch, channels, height, width] = x.dims();
         let range = settings.range();
         let mut stream = turn.stream(&format!("augment {of}"));
-        let plan = augment::draw(&settings.augment, self.probability, batch, [channels, height, width], range, &mut stream);
+        let plan = augment::draw(
+            &settings.augment,
+            self.probability,
+            batch,
+            [channels, height, width],
+            range,
+            &mut stream,
+        );
         let x = plan.apply(x);
         if of != "real" && settings.loss.instance_noise_on == NoiseOn::Reals {
             return x;
@@ -118,7 +125,8 @@ impl Recipe<'_> {
         instance_noise::noise(x, deviation, &mut turn.stream(&format!("instance noise {of}")))
     }
 
-    /// The gradients of D's loss at its present weights, from what it sees, without graphs. `update` counts D's updates.
+    /// The gradients of D's loss at its present weights, from what it sees, without graphs.
+    /// `update` counts D's updates.
     #[must_use]
     pub fn discriminator(
         &self,
@@ -130,10 +138,12 @@ impl Recipe<'_> {
         let settings = &self.config.settings;
         let tracked = discriminator.tracked();
         let mut moved = Moved::default();
-        let mut judge = |x: &Tensor<4>, of: &str| judge(&tracked, x.clone().autodiff(), of, turn, &mut moved);
+        let mut judge =
+            |x: &Tensor<4>, of: &str| judge(&tracked, x.clone().autodiff(), of, turn, &mut moved);
         let (of_real, of_fake) = (judge(real, "real"), judge(fake, "generated"));
         let labels = Labels::draw(&settings.loss, real.dims()[0], &mut turn.stream("labels"));
-        let mut loss = self.loss.discriminator(of_real.logits.clone(), of_fake.logits.clone(), &labels);
+        let mut loss =
+            self.loss.discriminator(of_real.logits.clone(), of_fake.logits.clone(), &labels);
         if let Some((a, b)) = self.classified(&of_real, turn).zip(self.classified(&of_fake, turn)) {
             let share = if settings.loss.reduction == Reduction::Mean { 0.5 } else { 1.0 };
             loss = loss + (a + b) * share;
@@ -150,7 +160,8 @@ impl Recipe<'_> {
                     penalty::between(real, fake, epsilon)
                 }
             };
-            let points = Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
+            let points =
+                Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
             let found = penalty::of(kind, discriminator, &tracked, &points);
             penalties.push((kind, found.squares));
             loss = loss + found.tangent;
@@ -160,8 +171,8 @@ impl Recipe<'_> {
         DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake, moved }
     }
 
-    /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose weights are leaves, made; `real`
-    /// what D sees of the real ones.
+    /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose
+    /// weights are leaves, made; `real` what D sees of the real ones.
     pub fn generator(
         &self,
         discriminator: &Discriminator,
@@ -173,7 +184,8 @@ impl Recipe<'_> {
         // Through the same dropout mask as in D's turn.
         let mut moved = Moved::default();
         let of_fake = judge(discriminator, fake, "generated", turn, &mut moved);
-        let mut judge_real = || judge(discriminator, real.clone(), "real", turn, &mut moved).logits.autodiff();
+        let mut judge_real =
+            || judge(discriminator, real.clone(), "real", turn, &mut moved).logits.autodiff();
         let of_real = self.loss.compares().then(&mut judge_real);
         let mut loss = self.loss.generator(of_real, of_fake.logits.clone());
         if let Some(classified) = self.classified(&of_fake, turn) {
@@ -191,7 +203,13 @@ impl Recipe<'_> {
 }
 
 /// What D says of a batch in training; `moved` are its running statistics before and after.
-fn judge(discriminator: &Discriminator, x: Tensor<4>, of: &str, turn: &Turn, moved: &mut Moved) -> Judgement {
+fn judge(
+    discriminator: &Discriminator,
+    x: Tensor<4>,
+    of: &str,
+    turn: &Turn,
+    moved: &mut Moved,
+) -> Judgement {
     let mut masks = turn.masks(of);
     let mut pass = Pass::new(Mode::Train, turn.classes.as_ref(), &mut masks);
     std::mem::swap(&mut pass.moved, moved);
@@ -211,5 +229,7 @@ pub fn cross_entropy(logits: Tensor<2>, classes: &Classes) -> Tensor<1> {
 /// The gradients of a tracked network's weights; zeros where none arrived.
 pub fn flat_gradients(network: &dyn Parameters, gradients: &Gradients) -> Vec<Tensor<1>> {
     let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
-    weights.map(|(_, p)| p.gradient(gradients).unwrap_or_else(|| p.flat().inner().zeros_like())).collect()
+    weights
+        .map(|(_, p)| p.gradient(gradients).unwrap_or_else(|| p.flat().inner().zeros_like()))
+        .collect()
 }

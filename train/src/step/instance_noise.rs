@@ -1,12 +1,13 @@
-//! Gaussian noise on what D sees (Sønderby et al. 2017, arXiv:1610.04490; Arjovsky & Bottou 2017, arXiv:1701.04862): it gives
-//! the pictures and their imitations a common support, so that D cannot tell them apart by trifles.
+//! Gaussian noise on what D sees (Sønderby et al. 2017, arXiv:1610.04490; Arjovsky & Bottou 2017,
+//! arXiv:1701.04862): it gives the pictures and their imitations a common support, so that D cannot
+//! tell them apart by trifles.
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::config::LossConfig;
 use shared::rng::Stream;
 
-/// The noise's standard deviation after `images_seen` real pictures, in units of a picture in [−1, 1]; pictures in [0, 1] take
-/// half of it.
+/// The noise's standard deviation after `images_seen` real pictures, in units of a picture in [−1,
+/// 1]; pictures in [0, 1] take half of it.
 #[must_use]
 pub fn deviation(config: &LossConfig, images_seen: f64) -> f64 {
     if config.instance_noise_kimg == 0.0 {
@@ -15,14 +16,19 @@ pub fn deviation(config: &LossConfig, images_seen: f64) -> f64 {
     config.instance_noise * (1.0 - images_seen / (1000.0 * config.instance_noise_kimg)).max(0.0)
 }
 
-/// `x` [B, C, H, W] with noise of standard deviation `deviation`, in units of `x`; nothing is drawn where that is 0.
+/// `x` [B, C, H, W] with noise of standard deviation `deviation`, in units of `x`; nothing is drawn
+/// where that is 0.
 #[must_use]
 pub fn noise(x: Tensor<4>, deviation: f64, stream: &mut Stream) -> Tensor<4> {
     if deviation == 0.0 {
         return x;
     }
     let shape = x.dims();
-    let values = stream.normals(shape.iter().product()).into_iter().map(|n| n * deviation as f32).collect::<Vec<_>>();
+    let values = stream
+        .normals(shape.iter().product())
+        .into_iter()
+        .map(|n| n * deviation as f32)
+        .collect::<Vec<_>>();
     let noise = Tensor::from_data(TensorData::new(values, shape), &x.device());
     x + noise
 }
@@ -36,8 +42,11 @@ mod tests {
 
     #[test]
     fn the_deviation_fades_linearly_to_nothing_or_stays() {
-        let config = LossConfig { instance_noise: 0.2, instance_noise_kimg: 10.0, ..LossConfig::default() };
-        for (seen, expected) in [(0.0, 0.2), (2500.0, 0.15), (9000.0, 0.02), (10_000.0, 0.0), (1e9, 0.0)] {
+        let config =
+            LossConfig { instance_noise: 0.2, instance_noise_kimg: 10.0, ..LossConfig::default() };
+        for (seen, expected) in
+            [(0.0, 0.2), (2500.0, 0.15), (9000.0, 0.02), (10_000.0, 0.0), (1e9, 0.0)]
+        {
             assert!((deviation(&config, seen) - expected).abs() < 1e-12, "{seen}");
         }
         assert_eq!(deviation(&LossConfig { instance_noise_kimg: 0.0, ..config }, 1e9), 0.2);
@@ -47,9 +56,11 @@ mod tests {
     fn noise_has_the_asked_deviation_and_lets_gradients_pass() {
         let x = Tensor::<4>::full([2, 3, 50, 50], 0.25, &Device::flex()).autodiff().require_grad();
         let y = noise(x.clone(), 0.1, &mut rng::stream(0, "instance noise", 0));
-        let off: Vec<f64> = (y.clone() - 0.25).inner().into_data().iter::<f32>().map(f64::from).collect();
+        let off: Vec<f64> =
+            (y.clone() - 0.25).inner().into_data().iter::<f32>().map(f64::from).collect();
         let n = off.len() as f64;
-        let (mean, square) = (off.iter().sum::<f64>() / n, off.iter().map(|v| v * v).sum::<f64>() / n);
+        let (mean, square) =
+            (off.iter().sum::<f64>() / n, off.iter().map(|v| v * v).sum::<f64>() / n);
         // Five standard errors of mean and variance.
         assert!(mean.abs() < 0.5 / n.sqrt(), "{mean}");
         assert!((square - 0.01).abs() < 0.05 * (2.0 / n).sqrt(), "{square}");

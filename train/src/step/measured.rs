@@ -24,7 +24,8 @@ impl Measured {
 }
 
 /// Names that the first versions' checkpoints have for numbers of an epoch under way.
-const RENAMED: [(&str, &str); 2] = [("real_accuracy", "real_acc"), ("generated_accuracy", "gen_acc")];
+const RENAMED: [(&str, &str); 2] =
+    [("real_accuracy", "real_acc"), ("generated_accuracy", "gen_acc")];
 
 /// Sums over the steps of an epoch so far; saved with a checkpoint, so that an interrupted epoch's
 /// averages are whole.
@@ -90,16 +91,24 @@ mod tests {
         let saved = r#"{"steps":2,"g_loss":3.0,"real_accuracy":1.5,"generated_accuracy":0.5}"#;
         let mut sums: EpochSums = serde_json::from_str(saved).expect("read");
         let mut step = Measured::default();
-        [("g_loss", 3.0), ("real_acc", 0.0), ("gen_acc", 1.0)].into_iter().for_each(|(key, value)| step.set(key, value));
+        [("g_loss", 3.0), ("real_acc", 0.0), ("gen_acc", 1.0)]
+            .into_iter()
+            .for_each(|(key, value)| step.set(key, value));
         sums.add(&step);
         let mean = sums.mean();
-        assert_eq!([mean.get("g_loss"), mean.get("real_acc"), mean.get("gen_acc")], [2.0, 0.5, 0.5]);
+        assert_eq!(
+            [mean.get("g_loss"), mean.get("real_acc"), mean.get("gen_acc")],
+            [2.0, 0.5, 0.5]
+        );
         let written = serde_json::to_string(&sums).expect("written");
         assert_eq!(serde_json::from_str::<EpochSums>(&written).expect("read"), sums);
     }
 
     #[test]
     fn what_was_not_measured_is_not_a_number() {
-        assert!(Measured::default().get("g_loss").is_nan() && EpochSums::default().mean().get("g_loss").is_nan());
+        assert!(
+            Measured::default().get("g_loss").is_nan()
+                && EpochSums::default().mean().get("g_loss").is_nan()
+        );
     }
 }

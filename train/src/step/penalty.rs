@@ -1,6 +1,7 @@
-//! Penalties on the discriminator's gradient by its pictures. burn differentiates once, and these penalties are gradients
-//! already; they are exact all the same. With g = ∇ₓD(x) from an ordinary backward pass, the gradient of a penalty f(g) by the
-//! weights is that of the tangent ⟨∂f/∂g, ∇ₓD(x)⟩ with ∂f/∂g held constant, and that tangent is one forward pass
+//! Penalties on the discriminator's gradient by its pictures. burn differentiates once, and these
+//! penalties are gradients already; they are exact all the same. With g = ∇ₓD(x) from an ordinary
+//! backward pass, the gradient of a penalty f(g) by the weights is that of the tangent ⟨∂f/∂g,
+//! ∇ₓD(x)⟩ with ∂f/∂g held constant, and that tangent is one forward pass
 //! ([`Discriminator::tangent`]).
 
 use burn::tensor::{Tensor, TensorData};
@@ -61,13 +62,15 @@ impl Kind {
         sum / squares.len() as f64
     }
 
-    /// ∂f/∂g of a batch, [B, C, H, W]: g times a factor of each picture. On the device, so that nothing waits for the norms.
+    /// ∂f/∂g of a batch, [B, C, H, W]: g times a factor of each picture. On the device, so that
+    /// nothing waits for the norms.
     fn slope(&self, g: Tensor<4>, squares: Tensor<1>) -> Tensor<4> {
         let n = g.dims()[0];
         match self {
             Self::Gradient(lambda) => {
                 let norms = squares.sqrt();
-                let factors = (norms.clone() - 1.0) / norms.clamp_min(EPSILON) * (2.0 * lambda / n as f64);
+                let factors =
+                    (norms.clone() - 1.0) / norms.clamp_min(EPSILON) * (2.0 * lambda / n as f64);
                 g * factors.reshape([n, 1, 1, 1])
             }
             Self::Square(gamma) => g * (gamma / n as f64),
@@ -88,7 +91,12 @@ pub struct Points<'a> {
 
 /// The penalty `kind` at `points`. `tracked` is `plain` with its weights as leaves.
 #[must_use]
-pub fn of(kind: Kind, plain: &Discriminator, tracked: &Discriminator, points: &Points<'_>) -> Penalty {
+pub fn of(
+    kind: Kind,
+    plain: &Discriminator,
+    tracked: &Discriminator,
+    points: &Points<'_>,
+) -> Penalty {
     let mut masks = points.masks.clone();
     let x = points.x.clone().autodiff().require_grad();
     let mut pass = Pass::new(Mode::Train, points.classes, &mut masks);
@@ -108,11 +116,13 @@ pub fn of(kind: Kind, plain: &Discriminator, tracked: &Discriminator, points: &P
 #[must_use]
 pub fn between(real: &Tensor<4>, fake: &Tensor<4>, epsilon: Vec<f32>) -> Tensor<4> {
     let batch = real.dims()[0];
-    let epsilon = Tensor::<4>::from_data(TensorData::new(epsilon, [batch, 1, 1, 1]), &real.device());
+    let epsilon =
+        Tensor::<4>::from_data(TensorData::new(epsilon, [batch, 1, 1, 1]), &real.device());
     fake.clone() + (real.clone() - fake.clone()) * epsilon
 }
 
-/// The penalties that `config` asks for in D's update number `update` (from 0), each with the points that it is taken at.
+/// The penalties that `config` asks for in D's update number `update` (from 0), each with the
+/// points that it is taken at.
 #[must_use]
 pub fn due(config: &PenaltyConfig, update: u64) -> Vec<(Kind, At)> {
     if !update.is_multiple_of(config.interval) {
@@ -144,10 +154,14 @@ mod tests {
 
     #[test]
     fn lazy_penalties_come_every_so_often_with_as_much_more_weight() {
-        let config = PenaltyConfig { weight_clip: 0.0, gradient: 10.0, r1: 2.0, r2: 0.0, interval: 4 };
+        let config =
+            PenaltyConfig { weight_clip: 0.0, gradient: 10.0, r1: 2.0, r2: 0.0, interval: 4 };
         let expected = vec![(Kind::Gradient(40.0), At::Between), (Kind::Square(8.0), At::Real)];
         for update in 0..12 {
-            assert_eq!(due(&config, update), if update % 4 == 0 { expected.clone() } else { Vec::new() });
+            assert_eq!(
+                due(&config, update),
+                if update % 4 == 0 { expected.clone() } else { Vec::new() }
+            );
         }
     }
 }

@@ -36,7 +36,11 @@ impl Player {
             role,
             average: role.average.map(|_| network.clone()),
             optimizer: Optimizer::new(settings.optimizer.of(role.part), &network),
-            weight_clip: if role.part == Part::Discriminator { settings.penalty.weight_clip } else { 0.0 },
+            weight_clip: if role.part == Part::Discriminator {
+                settings.penalty.weight_clip
+            } else {
+                0.0
+            },
             network,
         }
     }
@@ -59,13 +63,17 @@ impl Player {
         self.network.synchronize(member);
     }
 
-    /// The `t`-th update (counted from 1) of the weights along `gradients`, with the learning rate's
-    /// factor `rate`. Gives the norm of all gradients, where it was needed to clip them.
+    /// The `t`-th update (counted from 1) of the weights along `gradients`, with the learning
+    /// rate's factor `rate`. Gives the norm of all gradients, where it was needed to clip them.
     pub fn update(&mut self, t: u64, rate: f64, gradients: Vec<Tensor<1>>) -> Option<Norm> {
         let norm = self.optimizer.step(t, rate, &mut self.network, gradients);
         let clip = self.weight_clip;
         if clip > 0.0 {
-            let weights = self.network.parameters_mut().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+            let weights = self
+                .network
+                .parameters_mut()
+                .into_iter()
+                .filter(|(_, p)| p.purpose() == Purpose::Weight);
             weights.for_each(|(_, p)| p.set(p.flat().clamp(-clip, clip)));
         }
         norm
@@ -80,7 +88,8 @@ impl Player {
 
     /// The files of network and average in a checkpoint, and what goes into each.
     fn networks(&self) -> impl Iterator<Item = (&'static str, &dyn Parameters)> {
-        let average = self.role.average.zip(self.average.as_ref().map(|average| average as &dyn Parameters));
+        let average =
+            self.role.average.zip(self.average.as_ref().map(|average| average as &dyn Parameters));
         std::iter::once((self.role.name, &self.network as &dyn Parameters)).chain(average)
     }
 
@@ -100,6 +109,7 @@ impl Player {
 /// The files of a checkpoint and what goes into each: networks and averages, then optimizers.
 #[must_use]
 pub fn parts(players: &[Player]) -> Vec<(&'static str, &dyn Parameters)> {
-    let optimizers = players.iter().map(|player| (player.role.optimizer, &player.optimizer as &dyn Parameters));
+    let optimizers =
+        players.iter().map(|player| (player.role.optimizer, &player.optimizer as &dyn Parameters));
     players.iter().flat_map(Player::networks).chain(optimizers).collect()
 }

@@ -6,15 +6,19 @@ use shared::nn::config::{RateConfig, RateSchedule};
 
 /// The factor of the update after `step` steps, in a run of `last_step` steps.
 ///
-/// Warm-up: (step + 1)/`warmup_steps`, so that the first update already moves and the `warmup_steps`-th is whole; it multiplies
-/// what the schedule gives. From `start_step` on, with s = step − `start_step`, n = `last_step` − `start_step` and the final
-/// factor f (PyTorch's schedulers in brackets):
-/// linear 1 + (f − 1)·s/n (`LinearLR`); cosine f + (1 − f)(1 + cos πs/n)/2 (`CosineAnnealingLR`); cosine-restarts the same with
-/// s and n of the period that the step lies in (`CosineAnnealingWarmRestarts`); exponential decayˢ, at least f
-/// (`ExponentialLR`).
+/// Warm-up: (step + 1)/`warmup_steps`, so that the first update already moves and the
+/// `warmup_steps`-th is whole; it multiplies what the schedule gives. From `start_step` on, with s
+/// = step − `start_step`, n = `last_step` − `start_step` and the final factor f (PyTorch's
+/// schedulers in brackets): linear 1 + (f − 1)·s/n (`LinearLR`); cosine f + (1 − f)(1 + cos πs/n)/2
+/// (`CosineAnnealingLR`); cosine-restarts the same with s and n of the period that the step lies in
+/// (`CosineAnnealingWarmRestarts`); exponential decayˢ, at least f (`ExponentialLR`).
 #[must_use]
 pub fn factor(config: &RateConfig, step: u64, last_step: u64) -> f64 {
-    let warmup = if step < config.warmup_steps { (step + 1) as f64 / config.warmup_steps as f64 } else { 1.0 };
+    let warmup = if step < config.warmup_steps {
+        (step + 1) as f64 / config.warmup_steps as f64
+    } else {
+        1.0
+    };
     let Some(since) = step.checked_sub(config.start_step) else { return warmup };
     // Beyond the last step, or where it lies before the start, the schedule has come to its end.
     let progress = match last_step.saturating_sub(config.start_step) {
@@ -60,14 +64,24 @@ mod tests {
             final_factor: 0.5,
             ..RateConfig::default()
         };
-        for (step, expected) in [(0, 0.25), (2, 0.75), (3, 1.0), (9, 1.0), (10, 1.0), (15, 0.75), (20, 0.5), (99, 0.5)] {
+        for (step, expected) in
+            [(0, 0.25), (2, 0.75), (3, 1.0), (9, 1.0), (10, 1.0), (15, 0.75), (20, 0.5), (99, 0.5)]
+        {
             assert!((factor(&config, step, 20) - expected).abs() < 1e-12, "{step}");
         }
     }
 
     #[test]
     fn exponential_decay_stops_at_the_final_factor() {
-        let config = RateConfig { schedule: RateSchedule::Exponential, decay: 0.5, final_factor: 0.2, ..RateConfig::default() };
-        assert_eq!([0, 1, 2, 3, 50].map(|step| factor(&config, step, 100)), [1.0, 0.5, 0.25, 0.2, 0.2]);
+        let config = RateConfig {
+            schedule: RateSchedule::Exponential,
+            decay: 0.5,
+            final_factor: 0.2,
+            ..RateConfig::default()
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 50].map(|step| factor(&config, step, 100)),
+            [1.0, 0.5, 0.25, 0.2, 0.2]
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Brings what steps measured to the host, in order, without the host waiting for the step that it has just submitted.
+//! Brings what steps measured to the host, in order, without the host waiting for the step that it
+//! has just submitted.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -10,11 +11,13 @@ use shared::threads;
 
 use crate::step::reading::{Reading, Values};
 
-/// Steps that a device may be ahead of what the host knows of it. One is too few: the host would wait for the step before the one
-/// that it has just submitted and the device would run dry while the next is prepared. More only make p follow later.
+/// Steps that a device may be ahead of what the host knows of it. One is too few: the host would
+/// wait for the step before the one that it has just submitted and the device would run dry while
+/// the next is prepared. More only make p follow later.
 pub const DEVICE_LAG: u64 = 2;
 
-/// How many steps later the host takes notice of what a step on `device` measured: at once on the CPU, which computes nothing ahead.
+/// How many steps later the host takes notice of what a step on `device` measured: at once on the
+/// CPU, which computes nothing ahead.
 #[must_use]
 pub fn lag_on(device: &Device) -> u64 {
     if *device == Device::flex() { 0 } else { DEVICE_LAG }
@@ -26,7 +29,8 @@ pub struct Readback {
     lag: u64,
     /// The steps whose values have not been taken, oldest first.
     steps: VecDeque<u64>,
-    /// `None` where nothing runs ahead, or no thread is left: values are read where they are submitted.
+    /// `None` where nothing runs ahead, or no thread is left: values are read where they are
+    /// submitted.
     reader: Option<Reader>,
     here: VecDeque<Values>,
 }
@@ -43,7 +47,12 @@ impl Readback {
     /// Values are due `lag` steps after their step; 0 reads them at once, on the caller's thread.
     #[must_use]
     pub fn new(lag: u64) -> Self {
-        Self { lag, steps: VecDeque::new(), reader: if lag > 0 { Reader::start() } else { None }, here: VecDeque::new() }
+        Self {
+            lag,
+            steps: VecDeque::new(),
+            reader: if lag > 0 { Reader::start() } else { None },
+            here: VecDeque::new(),
+        }
     }
 
     /// How many steps later values are due.
@@ -62,7 +71,8 @@ impl Readback {
         }
     }
 
-    /// What all steps up to `through` measured that was not taken before, in order; waits for those that are not there yet.
+    /// What all steps up to `through` measured that was not taken before, in order; waits for those
+    /// that are not there yet.
     pub fn take(&mut self, through: u64) -> Vec<(u64, Values)> {
         let mut taken = Vec::new();
         while let Some(step) = self.steps.pop_front_if(|step| *step <= through) {

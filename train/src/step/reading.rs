@@ -1,5 +1,5 @@
-//! What a step leaves to be read: losses, logits and norms by name, first as one tensor on the device,
-//! so that nothing waits for it, then as numbers on the host.
+//! What a step leaves to be read: losses, logits and norms by name, first as one tensor on the
+//! device, so that nothing waits for it, then as numbers on the host.
 
 use burn::tensor::Tensor;
 use shared::nn::config::TaskName;
@@ -74,7 +74,11 @@ impl Reading {
     /// The numbers; waits until the device has them.
     #[must_use]
     pub fn read(self) -> Values {
-        let numbers: Vec<f32> = self.tensors.into_iter().flat_map(|t| t.into_data().iter::<f32>().collect::<Vec<_>>()).collect();
+        let numbers: Vec<f32> = self
+            .tensors
+            .into_iter()
+            .flat_map(|t| t.into_data().iter::<f32>().collect::<Vec<_>>())
+            .collect();
         let mut rest = &numbers[..];
         let mut take = |count: usize| {
             let (taken, left) = rest.split_at(count);
@@ -87,12 +91,19 @@ impl Reading {
         }
         for stretch in self.stretches {
             match stretch {
-                Stretch::Values(name, count) => values.list(name).extend(take(count).iter().copied().map(f64::from)),
+                Stretch::Values(name, count) => {
+                    values.list(name).extend(take(count).iter().copied().map(f64::from))
+                }
                 Stretch::Penalties(name, counts) => {
-                    let sum = counts.into_iter().map(|(kind, count)| kind.value(take(count))).fold(0.0, |sum, value| sum + value);
+                    let sum = counts
+                        .into_iter()
+                        .map(|(kind, count)| kind.value(take(count)))
+                        .fold(0.0, |sum, value| sum + value);
                     values.list(name).push(sum);
                 }
-                Stretch::Norm(short) => take(1).iter().for_each(|norm| values.set_norm(short, f64::from(*norm))),
+                Stretch::Norm(short) => {
+                    take(1).iter().for_each(|norm| values.set_norm(short, f64::from(*norm)))
+                }
             }
         }
         values
@@ -162,16 +173,21 @@ impl Values {
     fn reduce(&self, measure: &Measure) -> f64 {
         let values = self.get(measure.values);
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let share = |holds: fn(f64) -> bool| values.iter().filter(|&&v| holds(v)).count() as f64 / values.len() as f64;
+        let share = |holds: fn(f64) -> bool| {
+            values.iter().filter(|&&v| holds(v)).count() as f64 / values.len() as f64
+        };
         match measure.reduce {
             Reduce::Mean => mean(values),
             Reduce::MeanWith(other) => {
-                let sums: Vec<f64> = values.iter().zip(self.get(other)).map(|(a, b)| a + b).collect();
+                let sums: Vec<f64> =
+                    values.iter().zip(self.get(other)).map(|(a, b)| a + b).collect();
                 mean(&sums)
             }
             Reduce::Positive => share(|v| v > 0.0),
             Reduce::Negative => share(|v| v < 0.0),
-            Reduce::Sigmoid => mean(&values.iter().map(|&v| 1.0 / (1.0 + (-v).exp())).collect::<Vec<_>>()),
+            Reduce::Sigmoid => {
+                mean(&values.iter().map(|&v| 1.0 / (1.0 + (-v).exp())).collect::<Vec<_>>())
+            }
         }
     }
 }

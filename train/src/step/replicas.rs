@@ -1,4 +1,5 @@
-//! The trainers of a run, one for each of its devices: the first on the thread of the run, each other one on a thread of its own.
+//! The trainers of a run, one for each of its devices: the first on the thread of the run, each
+//! other one on a thread of its own.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -55,11 +56,17 @@ struct Other {
 }
 
 impl Replicas {
-    /// Trainers on `devices` for a run of `last_step` steps, drawn by the run's seed, or as `checkpoint` has them.
+    /// Trainers on `devices` for a run of `last_step` steps, drawn by the run's seed, or as
+    /// `checkpoint` has them.
     ///
     /// # Errors
     /// When the checkpoint does not fit.
-    pub fn new(config: &RunConfig, last_step: u64, devices: &[Device], checkpoint: Option<&Checkpoint>) -> Result<Self> {
+    pub fn new(
+        config: &RunConfig,
+        last_step: u64,
+        devices: &[Device],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Self> {
         let Some(device) = devices.first() else { bail!("a run needs a device") };
         let trainer = |device: &Device| Trainer::new(config, last_step, device);
         if devices.len() == 1 {
@@ -71,7 +78,9 @@ impl Replicas {
         let Some(member) = members.next() else { bail!("a run needs a device") };
         let mut first = trainer(device).into_member(member.clone());
         checkpoint.map_or(Ok(()), |checkpoint| first.load(checkpoint))?;
-        let start = |(member, device): (Member, &Device)| Other::start(config, last_step, device, member, checkpoint);
+        let start = |(member, device): (Member, &Device)| {
+            Other::start(config, last_step, device, member, checkpoint)
+        };
         let others = members.zip(&devices[1..]).map(start).collect::<Result<_>>()?;
         let mut replicas = Self { first, member: Some(member), others };
         for other in &mut replicas.others {
@@ -82,8 +91,8 @@ impl Replicas {
         Ok(replicas)
     }
 
-    /// One step of all devices, each on its share of as many batches as D has updates. Gives what each measured, without waiting for
-    /// the devices.
+    /// One step of all devices, each on its share of as many batches as D has updates. Gives what
+    /// each measured, without waiting for the devices.
     pub fn take_step(&mut self, batches: Vec<Vec<Ready>>) -> Vec<Reading> {
         let mut batches = batches.into_iter();
         let own = batches.next().unwrap_or_default();
@@ -101,10 +110,12 @@ impl Replicas {
         }
         let mut readings = Vec::new();
         let mut failures: Vec<Box<dyn Any + Send>> = Vec::new();
-        let answers = self.others.iter_mut().map(|other| match catch_unwind(AssertUnwindSafe(|| other.answer())) {
-            Ok(Answer::Stepped(reading)) => Ok(reading),
-            Ok(_) => unreachable!("a step is answered by a reading"),
-            Err(payload) => Err(payload),
+        let answers = self.others.iter_mut().map(|other| {
+            match catch_unwind(AssertUnwindSafe(|| other.answer())) {
+                Ok(Answer::Stepped(reading)) => Ok(reading),
+                Ok(_) => unreachable!("a step is answered by a reading"),
+                Err(payload) => Err(payload),
+            }
         });
         for result in std::iter::once(own).chain(answers) {
             match result {
@@ -147,7 +158,8 @@ impl Replicas {
     }
 }
 
-/// Refuses a batch that does not divide into equal parts, of two pictures at least, for every device.
+/// Refuses a batch that does not divide into equal parts, of two pictures at least, for every
+/// device.
 ///
 /// # Errors
 /// When it does not; the error names both numbers.
@@ -177,8 +189,9 @@ pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), Usage
     Ok(())
 }
 
-/// How many pictures a step on so many devices worked on at a time where `device`, one of them, ran out of memory, and which flags make
-/// that fewer. `free` bytes of it were there before the first step.
+/// How many pictures a step on so many devices worked on at a time where `device`, one of them, ran
+/// out of memory, and which flags make that fewer. `free` bytes of it were there before the first
+/// step.
 #[must_use]
 pub fn smaller_batch(
     schedule: &ScheduleConfig,
@@ -221,7 +234,8 @@ impl Other {
         let (config, on, checkpoint) = (config.clone(), device.clone(), checkpoint.cloned());
         let work = move || {
             let leaving = Leaving(member.clone());
-            // Made on this thread: devices other than the CPU keep what belongs together apart by thread.
+            // Made on this thread: devices other than the CPU keep what belongs together apart by
+            // thread.
             let mut trainer = Trainer::new(&config, last_step, &on).into_member(member);
             let loaded = checkpoint.map_or(Ok(()), |checkpoint| trainer.load(&checkpoint));
             let mut answered = send.send(Answer::Loaded(loaded));
@@ -237,7 +251,9 @@ impl Other {
             drop(leaving);
         };
         let Ok(thread) = threads::spawn("device", work) else {
-            bail!("the system allows no thread for {device:?}, and every device but the first needs one: name a single --device")
+            bail!(
+                "the system allows no thread for {device:?}, and every device but the first needs one: name a single --device"
+            )
         };
         Ok(Self { device: device.clone(), orders: Some(orders), answers, thread: Some(thread) })
     }

@@ -71,7 +71,12 @@ impl Trainer {
     /// Bytes of a checkpoint's tensors.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let values: usize = self.parts().iter().flat_map(|(_, part)| part.parameters()).map(|(_, p)| p.count()).sum();
+        let values: usize = self
+            .parts()
+            .iter()
+            .flat_map(|(_, part)| part.parameters())
+            .map(|(_, p)| p.count())
+            .sum();
         (values * size_of::<f32>()) as u64
     }
 
@@ -81,7 +86,10 @@ impl Trainer {
     /// When a file is damaged or does not fit.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         self.game.players.iter_mut().try_for_each(|player| player.load(checkpoint))?;
-        self.task.parts_mut().into_iter().try_for_each(|(name, part)| checkpoint.load(name, part))?;
+        self.task
+            .parts_mut()
+            .into_iter()
+            .try_for_each(|(name, part)| checkpoint.load(name, part))?;
         self.game.step = checkpoint.meta.step;
         self.grow();
         Ok(())
@@ -110,14 +118,16 @@ impl Trainer {
     /// One step on as many batches as D has updates in it, without waiting for the device. What it
     /// measured is for [`Trainer::observe`].
     pub fn take_step(&mut self, batches: &[Batch]) -> Reading {
-        // Devices other than the CPU keep what belongs together apart by thread, so that there a step stays on its own. And a thread
-        // that waits for other devices must not be one of those that they compute on.
+        // Devices other than the CPU keep what belongs together apart by thread, so that there a
+        // step stays on its own. And a thread that waits for other devices must not be one of those
+        // that they compute on.
         if self.game.member.is_none() && self.game.device == Device::flex() {
             return on_workers(|| self.step_here(batches));
         }
         let reading = self.step_here(batches);
-        // What is still collected here starts now. Another thread that reads the result would start it, too, but in the middle of the
-        // next step, and what is fused with what would differ from step to step. A failure shows again where the result is read.
+        // What is still collected here starts now. Another thread that reads the result would start
+        // it, too, but in the middle of the next step, and what is fused with what would differ
+        // from step to step. A failure shows again where the result is read.
         let _ = self.game.device.flush();
         reading
     }
@@ -136,7 +146,8 @@ impl Trainer {
         let mut seen = Reading::default();
         self.task.step(&mut self.game, batches, &mut seen);
         let schedule = &self.game.config.settings.schedule;
-        let decay = ema::decay(schedule, self.game.images_seen(), schedule.pictures_a_step() as usize);
+        let decay =
+            ema::decay(schedule, self.game.images_seen(), schedule.pictures_a_step() as usize);
         self.game.step += 1;
         self.game.players.iter_mut().for_each(|player| player.follow(decay));
         seen.joined()

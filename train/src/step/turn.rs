@@ -1,4 +1,5 @@
-//! One batch on its way through the networks: the pictures, and the random numbers that belong to it.
+//! One batch on its way through the networks: the pictures, and the random numbers that belong to
+//! it.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::latent::{self, Latents};
@@ -12,7 +13,8 @@ pub struct Batch {
     pub real: Tensor<4>,
     /// One for each picture.
     pub classes: Option<Vec<u32>>,
-    /// Latents [B, latent] to take instead of drawn ones, so that two implementations can be compared.
+    /// Latents [B, latent] to take instead of drawn ones, so that two implementations can be
+    /// compared.
     pub latents: Option<Tensor<2>>,
 }
 
@@ -40,13 +42,21 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// The `index`-th part of a batch, counted over the whole run, that goes through the networks for
-    /// `whose` update; its latents are drawn here, where the generator takes some.
+    /// The `index`-th part of a batch, counted over the whole run, that goes through the networks
+    /// for `whose` update; its latents are drawn here, where the generator takes some.
     #[must_use]
-    pub fn new(batch: &Batch, seed: u64, whose: Whose, index: u64, latents: Option<&Latents>, device: &Device) -> Self {
+    pub fn new(
+        batch: &Batch,
+        seed: u64,
+        whose: Whose,
+        index: u64,
+        latents: Option<&Latents>,
+        device: &Device,
+    ) -> Self {
         let count = batch.real.dims()[0];
         let classes = batch.classes.as_ref().map(|c| Classes::new(c, device));
-        let mut turn = Self { real: batch.real.clone(), latents: None, classes, seed, whose, index };
+        let mut turn =
+            Self { real: batch.real.clone(), latents: None, classes, seed, whose, index };
         turn.latents = latents.map(|latents| {
             batch.latents.clone().unwrap_or_else(|| {
                 let z = latent::draw(latents, count, &mut turn.stream("training latents"));
@@ -62,7 +72,9 @@ impl Turn {
     /// When the generator takes none: a task knows what its generators take.
     #[must_use]
     pub fn latents(&self) -> Tensor<2> {
-        self.latents.clone().unwrap_or_else(|| unreachable!("the latents of a generator that takes none"))
+        self.latents
+            .clone()
+            .unwrap_or_else(|| unreachable!("the latents of a generator that takes none"))
     }
 
     /// Random numbers for `purpose` in this turn.
@@ -70,7 +82,9 @@ impl Turn {
     pub fn stream(&self, purpose: &str) -> Stream {
         match self.whose {
             Whose::Discriminator => rng::stream(self.seed, purpose, self.index),
-            Whose::Generator => rng::stream(self.seed, &format!("{purpose}, generator's turn"), self.index),
+            Whose::Generator => {
+                rng::stream(self.seed, &format!("{purpose}, generator's turn"), self.index)
+            }
         }
     }
 

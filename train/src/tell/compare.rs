@@ -15,7 +15,8 @@ use crate::tell::curves::{losses, overlay, way};
 use crate::tell::numbers::{ABSENT, rounded};
 use crate::tell::record::{Best, Kids, Record, begun};
 
-/// Compare runs: a table of the settings that differ, the best KID, losses and speed, sorted by KID; with --out also their curves.
+/// Compare runs: a table of the settings that differ, the best KID, losses and speed, sorted by
+/// KID; with --out also their curves.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArgs {
@@ -66,7 +67,8 @@ struct Comparison {
     rows: Vec<Row>,
     /// The ways in which KID was measured, the most common one first.
     ways: Vec<Value>,
-    /// Keys of the settings that are not the same in all runs and were chosen, by a recipe's name or one by one.
+    /// Keys of the settings that are not the same in all runs and were chosen, by a recipe's name
+    /// or one by one.
     keys: Vec<String>,
 }
 
@@ -74,7 +76,8 @@ impl CompareArgs {
     /// Prints the table and draws the curves.
     ///
     /// # Errors
-    /// When no folder is a run, the settings of one cannot be read (the others are shown before), or the file cannot be written.
+    /// When no folder is a run, the settings of one cannot be read (the others are shown before),
+    /// or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
         let mut records = Vec::new();
         let mut failure = None;
@@ -88,16 +91,24 @@ impl CompareArgs {
                     continue;
                 }
             };
-            record.complaints.iter().for_each(|what| tracing::warn!("{}: {what}", folder.display()));
+            record
+                .complaints
+                .iter()
+                .for_each(|what| tracing::warn!("{}: {what}", folder.display()));
             records.push((folder.display().to_string(), record));
         }
         if let Some(error) = failure.take_if(|_| records.is_empty()) {
             return Err(error);
         }
-        let ending = if records.iter().all(|(_, record)| record.complaints.is_empty()) { Ending::Done } else { Ending::Damaged };
+        let ending = if records.iter().all(|(_, record)| record.complaints.is_empty()) {
+            Ending::Done
+        } else {
+            Ending::Damaged
+        };
         let comparison = Comparison::of(records);
         if let Some(out) = &self.out {
-            let runs: Vec<_> = comparison.rows.iter().map(|row| (row.name.clone(), &row.record)).collect();
+            let runs: Vec<_> =
+                comparison.rows.iter().map(|row| (row.name.clone(), &row.record)).collect();
             let png = overlay(&runs, &comparison.ways).draw().to_png()?;
             fs::create_folder_for(out)?;
             fs::write(out, &png).context("--out")?;
@@ -127,19 +138,28 @@ impl Comparison {
             .zip(&flat)
             .map(|((name, record), flat)| {
                 let best = ways.iter().map(|of| record.best_of(of)).collect();
-                let settings = keys.iter().map(|key| value_of(flat, key).unwrap_or(ABSENT).to_owned()).collect();
+                let settings = keys
+                    .iter()
+                    .map(|key| value_of(flat, key).unwrap_or(ABSENT).to_owned())
+                    .collect();
                 Row { name, record, best, settings }
             })
             .collect();
         // By the first way; runs without such a KID by the next one, below all others.
-        let order = |row: &Row| row.best.iter().map(|best| best.map_or(f64::INFINITY, |best| best.kid)).collect::<Vec<_>>();
+        let order = |row: &Row| {
+            row.best
+                .iter()
+                .map(|best| best.map_or(f64::INFINITY, |best| best.kid))
+                .collect::<Vec<_>>()
+        };
         rows.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
         Self { rows, ways, keys }
     }
 
     /// For people: a table, and below it what its KIDs are.
     fn text(&self) -> String {
-        let kid = |i: usize| if self.ways.len() > 1 { format!("KID ({})", way(i)) } else { "KID".into() };
+        let kid =
+            |i: usize| if self.ways.len() > 1 { format!("KID ({})", way(i)) } else { "KID".into() };
         let mut heading = vec!["run".to_owned()];
         for i in 0..self.ways.len() {
             heading.extend([kid(i), "at step".into()]);
@@ -172,12 +192,19 @@ impl Comparison {
                 .ways
                 .iter()
                 .zip(&row.best)
-                .filter_map(|(of, best)| best.map(|best| json!({"of": of, "kid": best.kid, "step": best.step})))
+                .filter_map(|(of, best)| {
+                    best.map(|best| json!({"of": of, "kid": best.kid, "step": best.step}))
+                })
                 .collect();
-            let settings: Map<String, Value> =
-                self.keys.iter().cloned().zip(row.settings.iter().map(|value| json!(value))).collect();
+            let settings: Map<String, Value> = self
+                .keys
+                .iter()
+                .cloned()
+                .zip(row.settings.iter().map(|value| json!(value)))
+                .collect();
             let record = &row.record;
-            let last = |key: &str| record.stats.last().map_or(Value::Null, |line| line[key].clone());
+            let last =
+                |key: &str| record.stats.last().map_or(Value::Null, |line| line[key].clone());
             let mut object = json!({"run": row.name, "best_kids": kids, "step": record.step, "kimg": record.kimg()});
             self.losses().iter().for_each(|(_, key)| object[*key] = last(key));
             object["img_per_s"] = json!(record.speed());
@@ -191,7 +218,9 @@ impl Comparison {
 
 impl Row {
     fn cells(&self, losses: &[(&str, &str)]) -> Vec<String> {
-        let number = |value: Option<f64>, digits: i32| value.map_or_else(|| ABSENT.to_owned(), |value| rounded(value, digits));
+        let number = |value: Option<f64>, digits: i32| {
+            value.map_or_else(|| ABSENT.to_owned(), |value| rounded(value, digits))
+        };
         let mut cells = vec![self.name.clone()];
         for best in &self.best {
             cells.push(number(best.map(|best| best.kid), 3));
@@ -201,7 +230,10 @@ impl Row {
         let last = |key: &str| number(record.stats.last().and_then(|line| line[key].as_f64()), 4);
         cells.extend([record.step.to_string(), rounded(record.kimg(), 4)]);
         cells.extend(losses.iter().map(|(_, key)| last(key)));
-        cells.extend([number(record.speed(), 3), number(record.seconds().map(|seconds| seconds / 3600.0), 2)]);
+        cells.extend([
+            number(record.speed(), 3),
+            number(record.seconds().map(|seconds| seconds / 3600.0), 2),
+        ]);
         cells.extend(self.settings.iter().map(|value| shortened(value)));
         cells
     }
@@ -210,11 +242,13 @@ impl Row {
 /// The settings that the run's recipe has of its own; none where the recipe is no longer known.
 fn recipe(config: &RunConfig) -> Flat {
     let settings = preset::find(&config.preset).and_then(Preset::settings);
-    settings.map_or_else(|_| Flat::new(), |settings| RunConfig { settings, ..config.clone() }.flat())
+    settings
+        .map_or_else(|_| Flat::new(), |settings| RunConfig { settings, ..config.clone() }.flat())
 }
 
-/// The keys whose values are not the same everywhere, in the order of the settings; of those that tell data sets apart one. What only
-/// follows from different recipes is left out: the recipes' names say it.
+/// The keys whose values are not the same everywhere, in the order of the settings; of those that
+/// tell data sets apart one. What only follows from different recipes is left out: the recipes'
+/// names say it.
 fn differing(flat: &[Flat], recipes: &[Flat]) -> Vec<String> {
     let mut keys: Vec<&str> = Vec::new();
     for (key, _) in flat.iter().flatten() {
@@ -223,8 +257,11 @@ fn differing(flat: &[Flat], recipes: &[Flat]) -> Vec<String> {
         }
     }
     let named = |key: &str| key == "preset" || key == "seed" || key.starts_with("data.");
-    let chosen = |key: &str| flat.iter().zip(recipes).any(|(flat, recipe)| value_of(flat, key) != value_of(recipe, key));
-    let differs = |key: &str| flat.windows(2).any(|pair| value_of(&pair[0], key) != value_of(&pair[1], key));
+    let chosen = |key: &str| {
+        flat.iter().zip(recipes).any(|(flat, recipe)| value_of(flat, key) != value_of(recipe, key))
+    };
+    let differs =
+        |key: &str| flat.windows(2).any(|pair| value_of(&pair[0], key) != value_of(&pair[1], key));
     let of_data = OF_DATA.into_iter().find(|key| differs(key));
     let told = |key: &str| OF_DATA.contains(&key) && Some(key) != of_data;
     let of_files = |key: &str| OF_FILES.iter().any(|group| key.starts_with(group));

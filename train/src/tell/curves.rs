@@ -23,8 +23,8 @@ const KID_DIGITS: i32 = 3;
 /// Panels in a row.
 const COLUMNS: usize = 2;
 
-/// Draws the curves of a run from its `stats.jsonl`: losses, accuracies of D, p of the augmentation, penalties, KID with the best marked.
-/// p and penalties only where the run has any.
+/// Draws the curves of a run from its `stats.jsonl`: losses, accuracies of D, p of the
+/// augmentation, penalties, KID with the best marked. p and penalties only where the run has any.
 ///
 /// # Errors
 /// When the run has no readable settings.
@@ -40,19 +40,28 @@ pub fn write(run: &Run) -> Result<()> {
     Ok(fs::write(run.file(CURVES), &draw(run)?.to_png_quickly()?)?)
 }
 
-/// The panels of [`draw`], each as a picture with its title: for a page that lays them out by its own width.
+/// The panels of [`draw`], each as a picture with its title: for a page that lays them out by its
+/// own width.
 pub(crate) fn panels(record: &Record) -> Vec<(String, Picture)> {
     let alone = |panel: Panel| {
         let title = panel.title.clone();
-        (title, Chart { title: String::new(), panels: vec![panel], columns: 1, legend: Legend::Above }.draw())
+        (
+            title,
+            Chart { title: String::new(), panels: vec![panel], columns: 1, legend: Legend::Above }
+                .draw(),
+        )
     };
     chart(record).panels.into_iter().map(alone).collect()
 }
 
 fn chart(record: &Record) -> Chart {
-    let line = |index: usize, name: &str, key: &str| Line::new(name, Stroke::of(index), series(record, key));
+    let line = |index: usize, name: &str, key: &str| {
+        Line::new(name, Stroke::of(index), series(record, key))
+    };
     let task = record.config.settings.task;
-    let lines = |kind: Kind| task.shown_measures(kind).enumerate().map(|(i, (label, m))| line(i, label, m.key)).collect();
+    let lines = |kind: Kind| {
+        task.shown_measures(kind).enumerate().map(|(i, (label, m))| line(i, label, m.key)).collect()
+    };
     let mut panels = vec![
         panel("losses", Scale::Auto, lines(Kind::Loss)),
         panel("accuracy of D", Scale::Fixed(0.0, 1.0), lines(Kind::Accuracy)),
@@ -68,10 +77,15 @@ fn chart(record: &Record) -> Chart {
     }
     panels.push(kid_panel(record));
     if panels.len() % COLUMNS == 1 {
-        panels.push(panel("real pictures a second", Scale::FromZero, vec![line(5, "img/s", "img_per_s")]));
+        panels.push(panel(
+            "real pictures a second",
+            Scale::FromZero,
+            vec![line(5, "img/s", "img_per_s")],
+        ));
     }
     let folder = record.run.folder();
-    let name = folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
+    let name =
+        folder.file_name().map_or_else(|| folder.to_string_lossy(), |name| name.to_string_lossy());
     let title = format!("{name}: {}, step {}", record.config.preset, record.step);
     Chart { title, panels, columns: COLUMNS, legend: Legend::Above }
 }
@@ -86,15 +100,20 @@ fn kid_panel(record: &Record) -> Panel {
     let title = match &kinds[..] {
         [kids] => match kids.lowest().and_then(|i| kids.values.get(i)) {
             Some((line, kid)) => {
-                let at = kimg(record, &record.stats[*line])
-                    .map_or(String::new(), |kimg| format!(" at {} kimg", rounded(kimg, KID_DIGITS)));
+                let at = kimg(record, &record.stats[*line]).map_or(String::new(), |kimg| {
+                    format!(" at {} kimg", rounded(kimg, KID_DIGITS))
+                });
                 format!("KID, best {}{at}", rounded(*kid, KID_DIGITS))
             }
             None => "KID".into(),
         },
         _ => "KID".into(),
     };
-    let lines: Vec<Line> = kinds.iter().enumerate().map(|(i, kids)| kid_line(record, kids, &way(i), Stroke::of(3 + i))).collect();
+    let lines: Vec<Line> = kinds
+        .iter()
+        .enumerate()
+        .map(|(i, kids)| kid_line(record, kids, &way(i), Stroke::of(3 + i)))
+        .collect();
     panel(&title, scale_of(&lines), lines)
 }
 
@@ -105,7 +124,8 @@ pub(crate) fn way(index: usize) -> String {
 }
 
 fn kid_line(record: &Record, kids: &Kids, name: &str, stroke: Stroke) -> Line {
-    let point = |(line, kid): &(usize, f64)| (kimg(record, &record.stats[*line]).unwrap_or(f64::NAN), *kid);
+    let point =
+        |(line, kid): &(usize, f64)| (kimg(record, &record.stats[*line]).unwrap_or(f64::NAN), *kid);
     let points = kids.values.iter().map(point).collect();
     Line { dots: true, marked: kids.lowest(), ..Line::new(name, stroke, points) }
 }
@@ -113,13 +133,18 @@ fn kid_line(record: &Record, kids: &Kids, name: &str, stroke: Stroke) -> Line {
 /// From 0, or by the logarithm where the values are positive and far apart.
 fn scale_of(lines: &[Line]) -> Scale {
     let values = || lines.iter().flat_map(|line| &line.points).map(|point| point.1);
-    let (low, high) = values().fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) =
+        values().fold((f64::INFINITY, 0.0f64), |(low, high), v| (low.min(v), high.max(v)));
     if low > 0.0 && high > WIDE * low { Scale::Log } else { Scale::FromZero }
 }
 
 /// The values of `key` by kimg; not a number where a line has none.
 fn series(record: &Record, key: &str) -> Vec<(f64, f64)> {
-    record.stats.iter().filter_map(|line| Some((kimg(record, line)?, line[key].as_f64().unwrap_or(f64::NAN)))).collect()
+    record
+        .stats
+        .iter()
+        .filter_map(|line| Some((kimg(record, line)?, line[key].as_f64().unwrap_or(f64::NAN))))
+        .collect()
 }
 
 fn kimg(record: &Record, line: &Value) -> Option<f64> {
@@ -128,8 +153,8 @@ fn kimg(record: &Record, line: &Value) -> Option<f64> {
     line["kimg"].as_f64().or_else(|| line["step"].as_f64().map(of_step))
 }
 
-/// The curves of several runs, each named and in a colour of its own: KID, a panel for each of the `ways` in which it was measured,
-/// and the losses.
+/// The curves of several runs, each named and in a colour of its own: KID, a panel for each of the
+/// `ways` in which it was measured, and the losses.
 pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
     let mut panels = Vec::new();
     for (i, of) in ways.iter().enumerate() {
@@ -145,19 +170,32 @@ pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
         panels.push(panel(&title, scale_of(&lines), lines));
     }
     for (label, key) in losses(runs.iter().map(|(_, record)| *record)) {
-        let line = |(index, (name, record)): (usize, &(String, &Record))| Line::new(name, Stroke::of(index), series(record, key));
-        panels.push(panel(&format!("{label}'s loss"), Scale::Auto, runs.iter().enumerate().map(line).collect()));
+        let line = |(index, (name, record)): (usize, &(String, &Record))| {
+            Line::new(name, Stroke::of(index), series(record, key))
+        };
+        panels.push(panel(
+            &format!("{label}'s loss"),
+            Scale::Auto,
+            runs.iter().enumerate().map(line).collect(),
+        ));
     }
     if runs.iter().any(|(_, record)| record.config.settings.augment.pipeline.has_probability()) {
-        let line =
-            |(index, (name, record)): (usize, &(String, &Record))| Line::new(name, Stroke::of(index), series(record, "aug_p"));
-        panels.push(panel("p of the augmentation", Scale::FromZero, runs.iter().enumerate().map(line).collect()));
+        let line = |(index, (name, record)): (usize, &(String, &Record))| {
+            Line::new(name, Stroke::of(index), series(record, "aug_p"))
+        };
+        panels.push(panel(
+            "p of the augmentation",
+            Scale::FromZero,
+            runs.iter().enumerate().map(line).collect(),
+        ));
     }
     Chart { title: String::new(), panels, columns: COLUMNS, legend: Legend::Below }
 }
 
 /// The losses of the tasks of several runs, each once, with their names for people.
-pub(crate) fn losses<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn losses<'a>(
+    records: impl Iterator<Item = &'a Record>,
+) -> Vec<(&'static str, &'static str)> {
     let mut losses = Vec::new();
     for record in records {
         for (label, measure) in record.config.settings.task.shown_measures(Kind::Loss) {

@@ -12,7 +12,9 @@ fn word(value: impl serde::Serialize) -> String {
 /// The recipes.
 #[must_use]
 pub fn presets() -> String {
-    let line = |p: &preset::Preset| format!("{:<12}  {}\n{:14}for {}\n{:14}{}\n", p.name, p.summary, "", p.data, "", p.source);
+    let line = |p: &preset::Preset| {
+        format!("{:<12}  {}\n{:14}for {}\n{:14}{}\n", p.name, p.summary, "", p.data, "", p.source)
+    };
     let mirror = "\nWith each of them --mirror shows half of the pictures mirrored; without it, as in their sources, none.\n";
     preset::PRESETS.iter().map(line).chain([mirror.to_owned()]).collect()
 }
@@ -20,7 +22,10 @@ pub fn presets() -> String {
 /// The losses, for `loss.name`.
 #[must_use]
 pub fn losses() -> String {
-    loss::LOSSES.iter().map(|row| format!("{:<27}  {}\n{:29}{}\n", row.name, row.summary, "", row.source)).collect()
+    loss::LOSSES
+        .iter()
+        .map(|row| format!("{:<27}  {}\n{:29}{}\n", row.name, row.summary, "", row.source))
+        .collect()
 }
 
 /// The sets of transforms, for `augment.pipeline`.
@@ -32,7 +37,10 @@ pub fn transforms() -> String {
     });
     let own = [
         ("none", "pictures pass unchanged"),
-        ("keras", "flip, shift, rotation, zoom, all or none of them (the Keras example of GAN-ADA)"),
+        (
+            "keras",
+            "flip, shift, rotation, zoom, all or none of them (the Keras example of GAN-ADA)",
+        ),
         ("diffaugment", "colour, translation, cutout, always (Zhao et al. 2020, arXiv:2006.10738)"),
     ];
     own.iter().map(|(name, text)| format!("{name:<12}  {text}\n")).chain(sets).collect()

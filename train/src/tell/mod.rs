@@ -1,4 +1,5 @@
-//! What is told of runs afterwards: status, comparisons, curves, reports; and what there is to choose from.
+//! What is told of runs afterwards: status, comparisons, curves, reports; and what there is to
+//! choose from.
 //!
 //! | module | holds |
 //! |---|---|

@@ -60,8 +60,14 @@ mod tests {
     #[test]
     fn numbers_are_short_and_lose_nothing_that_counts() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0.0, 0.012345, -1.5, 1234.5, f64::NAN].map(|v| rounded(v, 3)), ["0.00", "0.0123", "-1.50", "1234", "–"]);
-        assert_eq!([0.4, 61.0, 3720.0, 90_000.0].map(duration), ["0 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"]);
+        assert_eq!(
+            [0.0, 0.012345, -1.5, 1234.5, f64::NAN].map(|v| rounded(v, 3)),
+            ["0.00", "0.0123", "-1.50", "1234", "–"]
+        );
+        assert_eq!(
+            [0.4, 61.0, 3720.0, 90_000.0].map(duration),
+            ["0 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"]
+        );
         assert_eq!((median(vec![3.0, 1.0, 2.0]), median(vec![])), (Some(2.0), None));
     }
 }

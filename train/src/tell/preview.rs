@@ -45,18 +45,24 @@ pub struct Shape {
     pub classes: Option<usize>,
 }
 
-/// The layers of every role's network, with shapes and counts. Nothing is drawn, so it is instant at
-/// any size.
+/// The layers of every role's network, with shapes and counts. Nothing is drawn, so it is instant
+/// at any size.
 ///
 /// # Errors
 /// When the data set cannot be read, or the networks cannot be built for the pictures.
-pub fn summary(name: &str, settings: &Settings, data: Option<&Path>, shape: Shape) -> Result<String> {
+pub fn summary(
+    name: &str,
+    settings: &Settings,
+    data: Option<&Path>,
+    shape: Shape,
+) -> Result<String> {
     let preset = preset::find(name)?;
     let ((mut size, mut channels), mut classes) = (preset.extent, Vec::new());
     if let Some(path) = data {
         let dataset = shared::dataset::Dataset::open(path)?;
         let manifest = dataset.manifest();
-        (size, channels, classes) = (manifest.size as usize, manifest.channels as usize, manifest.classes.clone());
+        (size, channels, classes) =
+            (manifest.size as usize, manifest.channels as usize, manifest.classes.clone());
     }
     let mut settings = settings.clone();
     let counted = |count: usize| (0..count).map(|class| class.to_string()).collect();
@@ -73,7 +79,12 @@ pub fn summary(name: &str, settings: &Settings, data: Option<&Path>, shape: Shap
     }
     let (size, channels) = (shape.size.unwrap_or(size), shape.channels.unwrap_or(channels));
     settings.check_size(size)?;
-    let config = RunConfig::new(name, settings, 0, DataConfig { classes, ..DataConfig::of_extent(size, channels) });
+    let config = RunConfig::new(
+        name,
+        settings,
+        0,
+        DataConfig { classes, ..DataConfig::of_extent(size, channels) },
+    );
     let device = DeviceChoice::Cpu.open()?;
     let table = |role| config.outline(role, &device).summary(&title(role), size, channels);
     let tables: Vec<String> = config.settings.task.roles().iter().map(table).collect();

@@ -1,5 +1,5 @@
-//! What a run folder tells: its settings and its logs. What cannot be read is said, not fatal; only settings are needed. Nothing in the
-//! folder is changed.
+//! What a run folder tells: its settings and its logs. What cannot be read is said, not fatal; only
+//! settings are needed. Nothing in the folder is changed.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -48,16 +48,21 @@ impl Ended {
     /// By the log `path`.
     pub(crate) fn of(path: &Path) -> Self {
         let Ok(log) = fs::read(path) else { return Self::Unknown };
-        let Some(last) = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty()) else { return Self::Unknown };
+        let Some(last) = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty()) else {
+            return Self::Unknown;
+        };
         let last = String::from_utf8_lossy(last).into_owned();
         if let Some(error) = last.trim_start().strip_prefix("ERROR ") {
             return Self::Failed(error.to_owned());
         }
         match last.strip_prefix(log::ENDED) {
             Some("done") => Self::Done,
-            Some(how) => {
-                Self::Signal(how.split([' ', ';']).find(|word| word.starts_with("SIG")).unwrap_or("a signal").to_owned())
-            }
+            Some(how) => Self::Signal(
+                how.split([' ', ';'])
+                    .find(|word| word.starts_with("SIG"))
+                    .unwrap_or("a signal")
+                    .to_owned(),
+            ),
             // Earlier versions.
             None if last.contains("stopped after step") => Self::Signal("a signal".into()),
             None if last.contains("the run ends") => Self::Done,
@@ -71,7 +76,11 @@ impl Ended {
             Self::Done => Some("done"),
             Self::Signal(name) => Some(name),
             Self::Failed(error) if error.contains("panicked at") => Some("panic"),
-            Self::Failed(error) if error.contains("out of memory") || error.contains("memory allocation of") => Some("memory"),
+            Self::Failed(error)
+                if error.contains("out of memory") || error.contains("memory allocation of") =>
+            {
+                Some("memory")
+            }
             Self::Failed(_) => Some("error"),
             Self::Killed => Some("kill"),
             Self::Unknown => None,
@@ -82,7 +91,9 @@ impl Ended {
 /// Whether the last start of the run in `out` ended without a word before its work was done.
 pub(crate) fn was_killed(out: &Path) -> bool {
     let record = Run::open(out).ok().and_then(|run| Record::read(&run).ok());
-    record.is_some_and(|record| record.state(true) == State::Stopped && record.ended() == Ended::Killed)
+    record.is_some_and(|record| {
+        record.state(true) == State::Stopped && record.ended() == Ended::Killed
+    })
 }
 
 /// A KID that was measured while training.
@@ -95,7 +106,8 @@ pub(crate) struct Best {
 /// KIDs that were measured alike and may be compared.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kids {
-    /// How: protocol, weights, pictures of each side. Null in runs of earlier versions, which did not note it.
+    /// How: protocol, weights, pictures of each side. Null in runs of earlier versions, which did
+    /// not note it.
     pub(crate) of: Value,
     /// Lines of `stats.jsonl`, by index, with their KIDs.
     pub(crate) values: Vec<(usize, f64)>,
@@ -113,8 +125,12 @@ impl Kids {
         let Some(protocol) = of["protocol"].as_str() else {
             return "measured by an earlier version, which did not note how".into();
         };
-        let pictures = of["pictures"].as_u64().map_or(String::new(), |n| format!(", {n} pictures of each side"));
-        let weights = of["weights_sha256"].as_str().map_or("untrained weights", |sum| sum.get(..8).unwrap_or(sum));
+        let pictures = of["pictures"]
+            .as_u64()
+            .map_or(String::new(), |n| format!(", {n} pictures of each side"));
+        let weights = of["weights_sha256"]
+            .as_str()
+            .map_or("untrained weights", |sum| sum.get(..8).unwrap_or(sum));
         format!("{protocol}{pictures}, weights {weights}")
     }
 }
@@ -138,7 +154,8 @@ pub(crate) struct Record {
     pub(crate) step: u64,
 }
 
-/// Those of `folders` that are runs and were begun, as `runs/*` names them with whatever else lies there; the others are told.
+/// Those of `folders` that are runs and were begun, as `runs/*` names them with whatever else lies
+/// there; the others are told.
 ///
 /// # Errors
 /// When there is none.
@@ -150,7 +167,11 @@ pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
                 runs.push((folder.as_path(), run));
                 continue;
             }
-            Ok(_) => cli::DataError(format!("{}: the run was not begun: it has no config.toml", folder.display())).into(),
+            Ok(_) => cli::DataError(format!(
+                "{}: the run was not begun: it has no config.toml",
+                folder.display()
+            ))
+            .into(),
             Err(error) => error.into(),
         };
         match folders.len() {
@@ -173,10 +194,11 @@ impl Record {
     pub(crate) fn read(run: &Run) -> Result<Self> {
         let path = run.file("config.toml");
         let text = String::from_utf8_lossy(&fs::read_bounded(&path, CONFIG_LIMIT)?).into_owned();
-        let config = toml::from_str(&text).with_context(|| format!("{} holds no settings", path.display()))?;
+        let config = toml::from_str(&text)
+            .with_context(|| format!("{} holds no settings", path.display()))?;
         let mut complaints = Vec::new();
-        let [stats, metrics, alarms, starts] =
-            ["stats", "metrics", "alarms", "starts"].map(|name| lines(run, &format!("{name}.jsonl"), &mut complaints));
+        let [stats, metrics, alarms, starts] = ["stats", "metrics", "alarms", "starts"]
+            .map(|name| lines(run, &format!("{name}.jsonl"), &mut complaints));
         let saved = run.step_of(Which::Latest).unwrap_or_else(|error| {
             complaints.push(cli::one_line(&error));
             None
@@ -191,7 +213,8 @@ impl Record {
         let schedule = &self.config.settings.schedule;
         // Not the last line: a run may have ended within an epoch.
         let line = self.stats.first();
-        let per_epoch = line.and_then(|line| line["step"].as_u64()?.checked_div(line["epoch"].as_u64()?));
+        let per_epoch =
+            line.and_then(|line| line["step"].as_u64()?.checked_div(line["epoch"].as_u64()?));
         match (schedule.steps > 0 || schedule.kimg > 0.0, per_epoch) {
             (true, _) => Some(schedule.last_step(1)),
             (false, per_epoch) => per_epoch.map(|steps| schedule.last_step(steps)),
@@ -245,7 +268,8 @@ impl Record {
         Some(Best { kid, step: self.stats[line]["step"].as_u64()? })
     }
 
-    /// All KIDs, those that were measured alike together, in the order in which each kind first came.
+    /// All KIDs, those that were measured alike together, in the order in which each kind first
+    /// came.
     pub(crate) fn kids(&self) -> Vec<Kids> {
         let mut kinds: Vec<Kids> = Vec::new();
         for (i, line) in self.stats.iter().enumerate() {
@@ -289,17 +313,28 @@ impl Record {
 
     /// Real pictures a second in the recent epochs.
     pub(crate) fn speed(&self) -> Option<f64> {
-        median(self.stats.iter().rev().take(RECENT).filter_map(|line| line["img_per_s"].as_f64()).collect())
+        median(
+            self.stats
+                .iter()
+                .rev()
+                .take(RECENT)
+                .filter_map(|line| line["img_per_s"].as_f64())
+                .collect(),
+        )
     }
 
-    /// Seconds that the rest of the run takes at the speed of the recent epochs, with what they spent on sheets, KID and checkpoints
-    /// where that is known.
+    /// Seconds that the rest of the run takes at the speed of the recent epochs, with what they
+    /// spent on sheets, KID and checkpoints where that is known.
     pub(crate) fn seconds_left(&self) -> Option<f64> {
         let left = self.last_step()?.saturating_sub(self.step) as f64;
         let recent = &self.stats[self.stats.len().saturating_sub(RECENT)..];
-        let mut timed = recent.iter().filter_map(|line| Some((line["step"].as_f64()?, line["seconds"].as_f64()?)));
+        let mut timed = recent
+            .iter()
+            .filter_map(|line| Some((line["step"].as_f64()?, line["seconds"].as_f64()?)));
         let rate = match (timed.next(), timed.next_back()) {
-            (Some(first), Some(last)) if last.0 > first.0 && last.1 > first.1 => (last.0 - first.0) / (last.1 - first.1),
+            (Some(first), Some(last)) if last.0 > first.0 && last.1 > first.1 => {
+                (last.0 - first.0) / (last.1 - first.1)
+            }
             _ => self.speed()? / self.pictures_a_step() as f64,
         };
         (rate > 0.0).then(|| left / rate)
@@ -307,7 +342,8 @@ impl Record {
 
     /// How long ago a file of the run was last written.
     pub(crate) fn age(&self, name: &str) -> Option<Duration> {
-        let written = std::fs::metadata(self.run.file(name)).and_then(|meta| meta.modified()).ok()?;
+        let written =
+            std::fs::metadata(self.run.file(name)).and_then(|meta| meta.modified()).ok()?;
         // A clock that was set back since then.
         Some(SystemTime::now().duration_since(written).unwrap_or_default())
     }
@@ -327,9 +363,11 @@ fn lines(run: &Run, name: &str, complaints: &mut Vec<String>) -> Vec<Value> {
     match jsonl::read_sound(&run.file(name)) {
         Ok((lines, damaged)) => {
             if !damaged.is_empty() {
-                let (few, more) = (damaged.iter().take(5), if damaged.len() > 5 { ", …" } else { "" });
+                let (few, more) =
+                    (damaged.iter().take(5), if damaged.len() > 5 { ", …" } else { "" });
                 let few: Vec<String> = few.map(usize::to_string).collect();
-                complaints.push(format!("{name}: damaged and left out: line {}{more}", few.join(", ")));
+                complaints
+                    .push(format!("{name}: damaged and left out: line {}{more}", few.join(", ")));
             }
             lines
         }

@@ -1,4 +1,5 @@
-//! `train status`: how runs stand, from what their folders tell. It only reads, and a run that starts meanwhile is not in its way.
+//! `train status`: how runs stand, from what their folders tell. It only reads, and a run that
+//! starts meanwhile is not in its way.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +49,8 @@ struct Status {
     process: Option<u32>,
     /// Since it was started last.
     seconds_since_start: Option<u64>,
-    /// What ended the last start: done, the name of a signal, error, panic, memory, or kill for what it could not note itself.
+    /// What ended the last start: done, the name of a signal, error, panic, memory, or kill for
+    /// what it could not note itself.
     ended_by: Option<String>,
     /// The error that did.
     error: Option<String>,
@@ -87,7 +89,8 @@ impl StatusArgs {
     /// Prints a block of lines or a JSON object for each run.
     ///
     /// # Errors
-    /// When no folder is a run, or the settings of one cannot be read; what can be told of the others is printed before.
+    /// When no folder is a run, or the settings of one cannot be read; what can be told of the
+    /// others is printed before.
     pub fn run(self) -> Result<Ending> {
         let (mut texts, mut failure, mut ending) = (Vec::new(), None, Ending::Done);
         for (folder, run) in begun(&self.runs)? {
@@ -96,7 +99,11 @@ impl StatusArgs {
                     if !status.damaged.is_empty() {
                         ending = Ending::Damaged;
                     }
-                    texts.push(if self.json { format!("{}\n", serde_json::to_string(&status)?) } else { status.text() });
+                    texts.push(if self.json {
+                        format!("{}\n", serde_json::to_string(&status)?)
+                    } else {
+                        status.text()
+                    });
                 }
                 Err(error) => {
                     if let Some(earlier) = failure.replace(error) {
@@ -118,7 +125,12 @@ impl Status {
         let running = state == "running";
         let ended_by = record.ended().word().map(str::to_owned).filter(|_| !running);
         let last = record.stats.last().cloned().unwrap_or_default();
-        let measured = record.stats.iter().rfind(|line| line["kid"].as_f64().is_some()).cloned().unwrap_or_default();
+        let measured = record
+            .stats
+            .iter()
+            .rfind(|line| line["kid"].as_f64().is_some())
+            .cloned()
+            .unwrap_or_default();
         let best = record.best();
         let checkpoints = run.steps().unwrap_or_else(|error| {
             record.complaints.push(one_line(&error));
@@ -142,9 +154,13 @@ impl Status {
             img_per_s: record.speed(),
             seconds: record.seconds(),
             seconds_left: record.seconds_left().filter(|_| running),
-            measures: looked_for(task).map(|(_, m)| (m.key.to_owned(), last[m.key].clone())).collect(),
+            measures: looked_for(task)
+                .map(|(_, m)| (m.key.to_owned(), last[m.key].clone()))
+                .collect(),
             task,
-            aug_p: last["aug_p"].as_f64().filter(|_| record.config.settings.augment.pipeline.has_probability()),
+            aug_p: last["aug_p"]
+                .as_f64()
+                .filter(|_| record.config.settings.augment.pipeline.has_probability()),
             kid: measured["kid"].as_f64(),
             kid_step: measured["step"].as_u64(),
             best_kid: best.map(|Best { kid, .. }| kid),
@@ -162,7 +178,9 @@ impl Status {
     /// For people.
     fn text(&self) -> String {
         let process = self.process.map_or(String::new(), |process| format!(" (process {process})"));
-        let since = self.seconds_since_start.map_or(String::new(), |s| format!(" for {}", duration(s as f64)));
+        let since = self
+            .seconds_since_start
+            .map_or(String::new(), |s| format!(" for {}", duration(s as f64)));
         let mut text = format!("{}: {}{process}{since}\n", self.run.display(), self.state);
         let mut row = |name: &str, value: String| {
             if !value.is_empty() {
@@ -175,7 +193,9 @@ impl Status {
         row("speed", self.speed());
         row("losses", self.losses());
         row("p", self.aug_p.map_or(String::new(), |p| format!("{p:.3}")));
-        let at = |step: Option<u64>| step.map_or(String::new(), |step| format!(" after step {}", count(step)));
+        let at = |step: Option<u64>| {
+            step.map_or(String::new(), |step| format!(" after step {}", count(step)))
+        };
         row(
             "KID",
             match (self.kid, self.best_kid) {
@@ -183,7 +203,13 @@ impl Status {
                     format!("{}{}, the best so far", rounded(kid, 3), at(self.kid_step))
                 }
                 (Some(kid), Some(best)) => {
-                    format!("{}{}; best {}{}", rounded(kid, 3), at(self.kid_step), rounded(best, 3), at(self.best_kid_step))
+                    format!(
+                        "{}{}; best {}{}",
+                        rounded(kid, 3),
+                        at(self.kid_step),
+                        rounded(best, 3),
+                        at(self.best_kid_step)
+                    )
                 }
                 _ => "not measured".into(),
             },
@@ -191,7 +217,11 @@ impl Status {
         row("checkpoints", self.checkpoints());
         row("alarms", self.last_alarm.as_ref().map_or_else(String::new, |alarm| self.alarm(alarm)));
         row("changed", self.last_change.as_ref().map_or_else(String::new, change));
-        row("last line", self.seconds_since_line.map_or(String::new(), |s| format!("{} ago", duration(s as f64))));
+        row(
+            "last line",
+            self.seconds_since_line
+                .map_or(String::new(), |s| format!("{} ago", duration(s as f64))),
+        );
         self.damaged.iter().for_each(|what| row("damaged", what.clone()));
         text
     }
@@ -215,7 +245,9 @@ impl Status {
         let losses: Vec<String> = self
             .task
             .shown_measures(Kind::Loss)
-            .map(|(label, m)| format!("{label} {}", value(m).map_or_else(|| "–".into(), |v| rounded(v, 4))))
+            .map(|(label, m)| {
+                format!("{label} {}", value(m).map_or_else(|| "–".into(), |v| rounded(v, 4)))
+            })
             .collect();
         let shares: Vec<String> = self
             .task
@@ -225,7 +257,11 @@ impl Status {
         if !looked_for(self.task).any(|(_, m)| value(m).is_some()) {
             return String::new();
         }
-        let right = if shares.is_empty() { String::new() } else { format!(", D right about {} pictures", shares.join(" and ")) };
+        let right = if shares.is_empty() {
+            String::new()
+        } else {
+            format!(", D right about {} pictures", shares.join(" and "))
+        };
         format!("{}{right}", losses.join(", "))
     }
 
@@ -252,14 +288,23 @@ impl Status {
         let steps: Vec<String> = self.checkpoints.iter().map(|step| count(*step)).collect();
         match &steps[..] {
             [] => "none yet".into(),
-            steps => format!("step {}: {:.1} MB", steps.join("; "), self.checkpoint_bytes as f64 / 1e6),
+            steps => {
+                format!("step {}: {:.1} MB", steps.join("; "), self.checkpoint_bytes as f64 / 1e6)
+            }
         }
     }
 
     fn alarm(&self, last: &Value) -> String {
         let said = |key: &str| last[key].as_str().unwrap_or("–").to_owned();
-        let advice = last["advice"].as_str().map_or(String::new(), |advice| format!("; to try: {advice}"));
-        format!("{}, the last after step {}: {}: {}{advice}", self.alarms, last["step"], said("kind"), said("what"))
+        let advice =
+            last["advice"].as_str().map_or(String::new(), |advice| format!("; to try: {advice}"));
+        format!(
+            "{}, the last after step {}: {}: {}{advice}",
+            self.alarms,
+            last["step"],
+            said("kind"),
+            said("what")
+        )
     }
 }
 
@@ -270,13 +315,24 @@ fn looked_for(task: TaskName) -> impl Iterator<Item = (&'static str, &'static Me
 
 /// The last start that changed settings.
 fn last_change(starts: &[Value]) -> Option<Value> {
-    starts.iter().rfind(|start| start["changes"].as_array().is_some_and(|changes| !changes.is_empty())).cloned()
+    starts
+        .iter()
+        .rfind(|start| start["changes"].as_array().is_some_and(|changes| !changes.is_empty()))
+        .cloned()
 }
 
 fn change(start: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let changes = start["changes"].as_array().into_iter().flatten();
-    let changes: Vec<_> =
-        changes.map(|change| format!("{} {} → {}", text(&change["key"]), text(&change["was"]), text(&change["now"]))).collect();
-    format!("{}, at the start after step {} ({})", changes.join(", "), start["step"], text(&start["time"]))
+    let changes: Vec<_> = changes
+        .map(|change| {
+            format!("{} {} → {}", text(&change["key"]), text(&change["was"]), text(&change["now"]))
+        })
+        .collect();
+    format!(
+        "{}, at the start after step {} ({})",
+        changes.join(", "),
+        start["step"],
+        text(&start["time"])
+    )
 }

@@ -1,5 +1,6 @@
-//! What a run left alone should tell when somebody looks: each trouble once, with what to try. Which troubles there are already, and
-//! for how long, goes into checkpoints, so that a run that was interrupted warns of the same at the same time.
+//! What a run left alone should tell when somebody looks: each trouble once, with what to try.
+//! Which troubles there are already, and for how long, goes into checkpoints, so that a run that
+//! was interrupted warns of the same at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,7 +110,13 @@ impl Alarms {
     /// The alarm, unless its kind was raised before.
     fn once(&mut self, seen: (u64, u64), kind: Kind, what: String, advice: &str) -> Option<Alarm> {
         let (step, epoch) = seen;
-        self.raised.insert(kind).then(|| Alarm { step, epoch, kind, what, advice: advice.to_owned() })
+        self.raised.insert(kind).then(|| Alarm {
+            step,
+            epoch,
+            kind,
+            what,
+            advice: advice.to_owned(),
+        })
     }
 
     /// What is to be told after an epoch.
@@ -140,7 +147,9 @@ impl Alarms {
         if let Some((p, ceiling)) = seen.p
             && last(&mut self.at_cap, ceiling > 0.0 && p >= ceiling)
         {
-            let what = format!("p has been at its cap of {ceiling} for {PATIENCE} epochs: D knows the pictures by heart");
+            let what = format!(
+                "p has been at its cap of {ceiling} for {PATIENCE} epochs: D knows the pictures by heart"
+            );
             let advice = "more pictures (data.mirror=true doubles them), another augment.pipeline, a smaller discriminator.width; \
                           samples of before this epoch may be better than later ones";
             alarms.extend(self.once(at, Kind::AugmentationAtCap, what, advice));
@@ -148,8 +157,9 @@ impl Alarms {
         if let Some(spread) = seen.spread
             && last(&mut self.alike, spread < ALIKE)
         {
-            let what =
-                format!("for {PATIENCE} sheets all samples have looked the same ({spread:.2} of 255 levels apart): collapse");
+            let what = format!(
+                "for {PATIENCE} sheets all samples have looked the same ({spread:.2} of 255 levels apart): collapse"
+            );
             let advice = "go on from an earlier checkpoint (--init-from RUN@STEP) with a lower learning rate, penalty.r1, \
                           discriminator.minibatch_stddev, or another loss.name";
             alarms.extend(self.once(at, Kind::IdenticalSamples, what, advice));
@@ -165,8 +175,7 @@ impl Alarms {
             return None;
         }
         let what = format!("KID has risen {} times in a row, to {kid:.5}", self.rising);
-        let advice =
-            "the best checkpoint is kept: `sample` and `evaluate` take it by default; --stop-after N ends a run by itself";
+        let advice = "the best checkpoint is kept: `sample` and `evaluate` take it by default; --stop-after N ends a run by itself";
         self.once(at, Kind::KidRising, what, advice)
     }
 
@@ -195,14 +204,17 @@ impl Alarms {
     }
 }
 
-/// Mean distance of all pairs of neighbouring pictures, in levels of 255; `None` for fewer than two.
+/// Mean distance of all pairs of neighbouring pictures, in levels of 255; `None` for fewer than
+/// two.
 #[must_use]
 pub fn spread(pictures: &[Picture]) -> Option<f64> {
     let distance = |a: &Picture, b: &Picture| {
-        let sum: f64 = a.pixels.iter().zip(&b.pixels).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
+        let sum: f64 =
+            a.pixels.iter().zip(&b.pixels).map(|(&a, &b)| f64::from(a.abs_diff(b))).sum();
         sum / a.pixels.len() as f64
     };
-    let distances: Vec<f64> = pictures.windows(2).map(|pair| distance(&pair[0], &pair[1])).collect();
+    let distances: Vec<f64> =
+        pictures.windows(2).map(|pair| distance(&pair[0], &pair[1])).collect();
     (!distances.is_empty()).then(|| distances.iter().sum::<f64>() / distances.len() as f64)
 }
 
@@ -212,7 +224,13 @@ mod tests {
 
     fn sound(epoch: u64) -> Seen {
         let standing = Standing { role: "discriminator", loss: 1.1, accuracy: [0.8, 0.8] };
-        Seen { step: 10 * epoch, epoch, standings: vec![standing], p: Some((0.3, 0.8)), spread: Some(40.0) }
+        Seen {
+            step: 10 * epoch,
+            epoch,
+            standings: vec![standing],
+            p: Some((0.3, 0.8)),
+            spread: Some(40.0),
+        }
     }
 
     /// The kinds that are told, with their epochs.
@@ -233,15 +251,24 @@ mod tests {
 
     #[test]
     fn a_trouble_is_told_once_when_it_has_lasted() {
-        assert_eq!(told(30, |s| s.standings[0].loss = 0.001), [(Kind::DiscriminatorWins, PATIENCE)]);
-        assert_eq!(told(30, |s| s.standings[0].accuracy = [1.0, 1.0]), [(Kind::DiscriminatorWins, PATIENCE)]);
+        assert_eq!(
+            told(30, |s| s.standings[0].loss = 0.001),
+            [(Kind::DiscriminatorWins, PATIENCE)]
+        );
+        assert_eq!(
+            told(30, |s| s.standings[0].accuracy = [1.0, 1.0]),
+            [(Kind::DiscriminatorWins, PATIENCE)]
+        );
         assert_eq!(told(30, |s| s.p = Some((0.8, 0.8))), [(Kind::AugmentationAtCap, PATIENCE)]);
         assert_eq!(told(30, |s| s.spread = Some(0.2)), [(Kind::IdenticalSamples, PATIENCE)]);
     }
 
     #[test]
     fn what_comes_and_goes_is_not_told() {
-        assert!(told(30, |s| s.standings[0].loss = if s.epoch % PATIENCE == 0 { 1.0 } else { 0.001 }).is_empty());
+        assert!(
+            told(30, |s| s.standings[0].loss = if s.epoch % PATIENCE == 0 { 1.0 } else { 0.001 })
+                .is_empty()
+        );
         // A critic's loss may be anything, and p may not be in use.
         assert!(told(30, |s| (s.standings, s.p) = (Vec::new(), None)).is_empty());
     }
@@ -272,7 +299,10 @@ mod tests {
         let mut alarms: Alarms = serde_json::from_str(r#"{"d_wins":4}"#).expect("read");
         let mut seen = sound(5);
         seen.standings[0].loss = 0.001;
-        assert_eq!(alarms.look(&seen).iter().map(|alarm| alarm.kind).collect::<Vec<_>>(), [Kind::DiscriminatorWins]);
+        assert_eq!(
+            alarms.look(&seen).iter().map(|alarm| alarm.kind).collect::<Vec<_>>(),
+            [Kind::DiscriminatorWins]
+        );
     }
 
     #[test]

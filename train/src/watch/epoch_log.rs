@@ -1,5 +1,6 @@
-//! What is written down of every epoch: its line in `stats.jsonl`, and the same with the first row of its sheet for TensorBoard. The
-//! sheet itself is a file of its own already, and over a run the sheets are the largest part of it.
+//! What is written down of every epoch: its line in `stats.jsonl`, and the same with the first row
+//! of its sheet for TensorBoard. The sheet itself is a file of its own already, and over a run the
+//! sheets are the largest part of it.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -28,13 +29,21 @@ pub struct EpochLog {
 }
 
 impl EpochLog {
-    /// Opens the logs of `run`, whose pictures have this `side`, after `done` steps. Lines of later steps are cut off, and so is that of step `owed`, which is written
-    /// when its KID is known.
+    /// Opens the logs of `run`, whose pictures have this `side`, after `done` steps. Lines of later
+    /// steps are cut off, and so is that of step `owed`, which is written when its KID is known.
     ///
     /// # Errors
     /// When a file cannot be read or written.
-    pub fn open(run: &Run, task: TaskName, side: usize, done: u64, owed: Option<u64>) -> Result<Self> {
-        let keep = |line: &Value| line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed);
+    pub fn open(
+        run: &Run,
+        task: TaskName,
+        side: usize,
+        done: u64,
+        owed: Option<u64>,
+    ) -> Result<Self> {
+        let keep = |line: &Value| {
+            line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed)
+        };
         let stats = JsonLines::open(run.file("stats.jsonl"), keep)?;
         // No line is written between one that is owed and the last step done.
         let events = Events::open(run.folder(), owed.map_or(done, |step| step.saturating_sub(1)))?;
@@ -48,13 +57,16 @@ impl EpochLog {
     pub fn push(&mut self, line: &Value) -> Result<()> {
         self.stats.push(line)?;
         self.stats.sync()?;
-        let Some((step, epoch)) = line["step"].as_u64().zip(line["epoch"].as_u64()) else { return Ok(()) };
+        let Some((step, epoch)) = line["step"].as_u64().zip(line["epoch"].as_u64()) else {
+            return Ok(());
+        };
         self.events.scalars(step, &scalars_of(line, self.task))?;
         self.sheet(step, epoch)?;
         Ok(self.events.sync()?)
     }
 
-    /// Shows TensorBoard the first row of the sheet of `epoch`, which ended with `step`, if it has one.
+    /// Shows TensorBoard the first row of the sheet of `epoch`, which ended with `step`, if it has
+    /// one.
     ///
     /// # Errors
     /// When the sheet cannot be read or the events cannot be written.

@@ -70,7 +70,8 @@ impl Live {
 
     /// Takes an epoch's numbers into the curves.
     pub fn epoch(&mut self, means: &Measured, p: f64) {
-        let losses = self.task.shown_measures(Kind::Loss).map(|(_, measure)| means.get(measure.key));
+        let losses =
+            self.task.shown_measures(Kind::Loss).map(|(_, measure)| means.get(measure.key));
         for ((_, curve), value) in self.curves.iter_mut().zip(losses.chain([p])) {
             push(curve, value);
         }
@@ -92,9 +93,13 @@ impl Live {
             (None, Some(best)) => format!(" · best KID {best:.4}"),
             _ => String::new(),
         };
-        let memory = process::resident_bytes().map_or(String::new(), |bytes| format!(" · {} MB", bytes >> 20));
+        let memory = process::resident_bytes()
+            .map_or(String::new(), |bytes| format!(" · {} MB", bytes >> 20));
         let shown = |kind: Kind, digits: usize| {
-            let shown = self.task.shown_measures(kind).map(|(label, measure)| format!("{label} {:.digits$}", m.get(measure.key)));
+            let shown = self
+                .task
+                .shown_measures(kind)
+                .map(|(label, measure)| format!("{label} {:.digits$}", m.get(measure.key)));
             shown.collect::<Vec<_>>().join(" ")
         };
         let numbers = format!(
@@ -127,7 +132,8 @@ fn push(curve: &mut Vec<f64>, value: f64) {
 #[must_use]
 pub fn sparkline(values: &[f64]) -> String {
     let finite = || values.iter().copied().filter(|v| v.is_finite());
-    let (low, high) = (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+    let (low, high) =
+        (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
     let bar = |v: f64| {
         let share = if high > low { (v - low) / (high - low) } else { 0.0 };
         BARS[(share * 7.0).round() as usize]
@@ -150,7 +156,9 @@ mod tests {
     fn the_line_tells_what_a_person_looks_for() {
         let mut live = Live::new(TaskName::Adversarial, 100, 10, Some(0.05));
         let mut means = Measured::default();
-        for (key, value) in [("g_loss", 1.25), ("d_loss", 0.5), ("real_acc", 0.75), ("gen_acc", 0.5)] {
+        for (key, value) in
+            [("g_loss", 1.25), ("d_loss", 0.5), ("real_acc", 0.75), ("gen_acc", 0.5)]
+        {
             means.set(key, value);
         }
         for _ in 0..40 {
@@ -158,9 +166,11 @@ mod tests {
         }
         live.kid(0.06);
         let text = live.text(&Now { epoch: 3, kimg: 12.34, img_per_s: 95.4, means, p: 0.125 });
-        let expected =
-            "epoch 3 · 12.3 kimg · 95 img/s · G 1.250 D 0.500 · real 0.75 generated 0.50 · p 0.125 · KID 0.0600 (best 0.0500)";
+        let expected = "epoch 3 · 12.3 kimg · 95 img/s · G 1.250 D 0.500 · real 0.75 generated 0.50 · p 0.125 · KID 0.0600 (best 0.0500)";
         assert!(text.starts_with(expected), "{text}");
-        assert!(text.contains(&"▁".repeat(CURVE)) && !text.contains(&"▁".repeat(CURVE + 1)), "{text}");
+        assert!(
+            text.contains(&"▁".repeat(CURVE)) && !text.contains(&"▁".repeat(CURVE + 1)),
+            "{text}"
+        );
     }
 }

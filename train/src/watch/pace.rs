@@ -1,5 +1,5 @@
-//! How fast epochs are, in this process: a run that has become much slower is told of. Nothing of it goes into checkpoints, since a
-//! run must not depend on how fast it was.
+//! How fast epochs are, in this process: a run that has become much slower is told of. Nothing of
+//! it goes into checkpoints, since a run must not depend on how fast it was.
 
 use std::collections::VecDeque;
 
@@ -56,7 +56,9 @@ mod tests {
     /// After which of the epochs, (pictures a second, seconds) each, the alarm is given.
     fn told(epochs: &[(f64, f64)]) -> Vec<usize> {
         let mut pace = Pace::default();
-        (0..epochs.len()).filter(|&i| pace.add((1, 1), epochs[i].0, epochs[i].1).is_some()).collect()
+        (0..epochs.len())
+            .filter(|&i| pace.add((1, 1), epochs[i].0, epochs[i].1).is_some())
+            .collect()
     }
 
     #[test]
@@ -64,7 +66,10 @@ mod tests {
         let steady = [(100.0, 30.0); 10];
         assert!(told(&[&steady[..], &[(61.0, 30.0); 20]].concat()).is_empty());
         assert_eq!(told(&[&steady[..], &[(59.0, 30.0); 20]].concat()), [12]);
-        assert!(told(&[&steady[..], &[(59.0, 30.0), (59.0, 30.0), (90.0, 30.0)].repeat(5)].concat()).is_empty());
+        assert!(
+            told(&[&steady[..], &[(59.0, 30.0), (59.0, 30.0), (90.0, 30.0)].repeat(5)].concat())
+                .is_empty()
+        );
     }
 
     #[test]

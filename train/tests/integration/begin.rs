@@ -1,4 +1,5 @@
-//! How a run begins, through the program: with another run's weights, with frozen blocks and mirrored pictures, or only as a rehearsal.
+//! How a run begins, through the program: with another run's weights, with frozen blocks and
+//! mirrored pictures, or only as a rehearsal.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 use crate::util;
@@ -29,7 +30,12 @@ const SETTINGS: [&str; 7] = [
 
 fn train(data: &Path, out: &Path, epochs: u64, flags: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-    command.arg("--data").arg(data).arg("--out").arg(out).args(["--device", "cpu", "--epochs", &epochs.to_string()]);
+    command.arg("--data").arg(data).arg("--out").arg(out).args([
+        "--device",
+        "cpu",
+        "--epochs",
+        &epochs.to_string(),
+    ]);
     command.args(flags).output().unwrap()
 }
 
@@ -76,10 +82,17 @@ fn a_run_begins_with_another_ones_averaged_generator_and_discriminator_and_then_
     let begun = state(&whole, 0);
     assert_eq!(begun[0], tensors(&a, 6, "ema"));
     assert_eq!(begun[1], tensors(&a, 6, "ema"));
-    assert_ne!(begun[1], tensors(&a, 6, "generator"), "the average is not the generator, or this shows nothing");
+    assert_ne!(
+        begun[1],
+        tensors(&a, 6, "generator"),
+        "the average is not the generator, or this shows nothing"
+    );
     assert_eq!(begun[2], tensors(&a, 6, "discriminator"));
     for moments in &begun[3..] {
-        assert!(!moments.is_empty() && moments.values().flat_map(|(_, values)| values).all(|v| *v == 0.0));
+        assert!(
+            !moments.is_empty()
+                && moments.values().flat_map(|(_, values)| values).all(|v| *v == 0.0)
+        );
     }
     // Stopped before its first step is saved again; the other run is gone.
     succeed(&train(&other, &broken, 1, &from));
@@ -103,18 +116,37 @@ fn what_does_not_fit_stays_as_drawn_and_is_named_and_a_run_that_fits_nowhere_is_
     assert!(begun.len() > taken.len(), "a larger picture needs more blocks");
     assert_eq!(begun["dense.weight"], taken["dense.weight"]);
     assert_eq!(begun["out.weight"], taken["out.weight"]);
-    let new: Vec<&String> = begun.keys().filter(|name| !taken.contains_key(*name) && name.ends_with("weight")).collect();
-    assert!(!new.is_empty() && new.iter().all(|name| text.contains(name.rsplit_once('.').unwrap().0)), "{new:?}\n{text}");
-    let wide = ["--init-from", a.to_str().unwrap(), "--set", "generator.width=5", "--set", "discriminator.width=7"];
+    let new: Vec<&String> = begun
+        .keys()
+        .filter(|name| !taken.contains_key(*name) && name.ends_with("weight"))
+        .collect();
+    assert!(
+        !new.is_empty() && new.iter().all(|name| text.contains(name.rsplit_once('.').unwrap().0)),
+        "{new:?}\n{text}"
+    );
+    let wide = [
+        "--init-from",
+        a.to_str().unwrap(),
+        "--set",
+        "generator.width=5",
+        "--set",
+        "discriminator.width=7",
+    ];
     let c = scratch.path("c");
     let text = refused(&train(&small, &c, 1, &wide));
-    assert!(text.contains("no layer fits") && text.contains("generator.width = 4 there, 5 here"), "{text}");
+    assert!(
+        text.contains("no layer fits") && text.contains("generator.width = 4 there, 5 here"),
+        "{text}"
+    );
     assert!(!c.exists(), "a refused run leaves nothing behind");
     let text = refused(&train(&small, &a, 1, &["--init-from", a.to_str().unwrap(), "--restart"]));
     assert!(text.contains("--out itself"), "{text}");
     assert!(a.join("checkpoints/00000006").exists());
     let text = succeed(&train(&small, &c, 1, &wide[..4]));
-    assert!(text.contains("nothing of its generator fits") && text.contains("discriminator: all"), "{text}");
+    assert!(
+        text.contains("nothing of its generator fits") && text.contains("discriminator: all"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -128,7 +160,10 @@ fn frozen_blocks_are_kept_in_every_checkpoint_and_another_number_of_them_is_refu
     let (before, after) = (tensors(&a, 6, "discriminator"), tensors(&b, 6, "discriminator"));
     assert_eq!(before["down.0.conv.weight"], after["down.0.conv.weight"]);
     assert_ne!(before["down.1.conv.weight"], after["down.1.conv.weight"]);
-    assert!(refused(&train(&data, &b, 3, &["--freeze-d", "2"])).contains("discriminator.freeze = 1 (now 2)"));
+    assert!(
+        refused(&train(&data, &b, 3, &["--freeze-d", "2"]))
+            .contains("discriminator.freeze = 1 (now 2)")
+    );
     assert!(refused(&train(&data, &b, 3, &["--freeze-d", "3"])).contains("0 (none) to 2"));
     // What was asked for at the beginning need not be repeated.
     succeed(&train(&data, &b, 3, &[]));
@@ -146,8 +181,14 @@ fn mirrored_pictures_are_a_setting_of_the_data_that_a_run_keeps() {
     succeed(&train(&data, &set, 1, &with(&["--set", "data.mirror=true"])));
     succeed(&train(&data, &plain, 1, &with(&[])));
     assert!(state(&flag, 3) == state(&set, 3) && state(&flag, 3) != state(&plain, 3));
-    assert!(refused(&train(&data, &flag, 2, &with(&["--mirror=false"]))).contains("data.mirror = true (now false)"));
-    assert!(refused(&train(&data, &plain, 2, &with(&["--set", "data.mirror=maybe"]))).contains("data.mirror=maybe"));
+    assert!(
+        refused(&train(&data, &flag, 2, &with(&["--mirror=false"])))
+            .contains("data.mirror = true (now false)")
+    );
+    assert!(
+        refused(&train(&data, &plain, 2, &with(&["--set", "data.mirror=maybe"])))
+            .contains("data.mirror=maybe")
+    );
     // A run's own settings as a file, mirrored as it is.
     let file = flag.join("config.toml");
     let copy = scratch.path("copy");
@@ -171,9 +212,14 @@ fn a_rehearsal_prints_the_settings_says_what_a_run_takes_and_writes_nothing() {
     ]);
     let whole = train(&data, &out, 8, &[&flags[..], &["--dry-run"]].concat());
     let text = succeed(&whole);
-    for said in
-        ["generator: 4 → 4×4×4 → 8×8×3", "discriminator: 8×8×3 → 4×4×6 → 1", "memory: ", "s a step", "together", "checkpoints"]
-    {
+    for said in [
+        "generator: 4 → 4×4×4 → 8×8×3",
+        "discriminator: 8×8×3 → 4×4×6 → 1",
+        "memory: ",
+        "s a step",
+        "together",
+        "checkpoints",
+    ] {
         assert!(text.contains(said), "{said} is missing in {text}");
     }
     let quick = train(&data, &out, 8, &[&flags[..], &["--dry-run=config"]].concat());
@@ -182,9 +228,19 @@ fn a_rehearsal_prints_the_settings_says_what_a_run_takes_and_writes_nothing() {
     assert!(!out.exists());
     // What it prints is a file of settings, from which the same follows.
     fs::write(&file, &quick.stdout).unwrap();
-    let again = train(&data, &out, 8, &["--preset", "gan-ada", "--config", file.to_str().unwrap(), "--dry-run=config"]);
+    let again = train(
+        &data,
+        &out,
+        8,
+        &["--preset", "gan-ada", "--config", file.to_str().unwrap(), "--dry-run=config"],
+    );
     succeed(&again);
     assert_eq!(again.stdout, whole.stdout);
-    let text = refused(&train(&data, &out, 8, &[&flags[..], &["--precision", "bf16", "--dry-run"]].concat()));
+    let text = refused(&train(
+        &data,
+        &out,
+        8,
+        &[&flags[..], &["--precision", "bf16", "--dry-run"]].concat(),
+    ));
     assert!(text.contains("the CPU computes in f32"), "{text}");
 }

@@ -1,5 +1,5 @@
-//! `train check` on the one device that is always there: the CPU against itself lies at zero everywhere, and what is disturbed is
-//! found.
+//! `train check` on the one device that is always there: the CPU against itself lies at zero
+//! everywhere, and what is disturbed is found.
 
 use std::process::Command;
 
@@ -13,7 +13,8 @@ fn on_cpu(case: &Case) -> Outputs {
 
 fn rows(found: impl Fn(&Case) -> Outputs) -> (Vec<Row>, Totals) {
     let mut rows = Vec::new();
-    let totals = compare(&cases(Extent::Small), Precision::F32, on_cpu, found, |row| rows.push(row.clone()));
+    let totals =
+        compare(&cases(Extent::Small), Precision::F32, on_cpu, found, |row| rows.push(row.clone()));
     (rows, totals)
 }
 
@@ -24,9 +25,19 @@ fn the_cpu_against_itself_lies_at_zero_everywhere() {
         assert_eq!(row.deviation, Some(0.0), "{row:?}");
     }
     assert_eq!((totals.rows, totals.failed.len()), (rows.len(), 0));
-    for group in
-        ["operation", "layer", "network", "loss", "penalty", "augment", "optimizer", "pictures", "step", "features", "kid"]
-    {
+    for group in [
+        "operation",
+        "layer",
+        "network",
+        "loss",
+        "penalty",
+        "augment",
+        "optimizer",
+        "pictures",
+        "step",
+        "features",
+        "kid",
+    ] {
         assert!(rows.iter().any(|row| row.name.starts_with(group)), "no row of {group}");
     }
     for (i, row) in rows.iter().enumerate() {
@@ -41,9 +52,16 @@ fn one_number_that_is_off_by_three_tolerances_fails_in_every_row_and_by_a_third_
             let mut outputs = on_cpu(case);
             let part = &mut outputs.parts[0];
             let off = share * case.kind.tolerance(Precision::F32);
-            let largest = part.values.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).map(|(i, _)| i);
+            let largest = part
+                .values
+                .iter()
+                .enumerate()
+                .max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
+                .map(|(i, _)| i);
             let value = &mut part.values[largest.expect("a number")];
-            *value = (f64::from(*value) + if part.scale == Scale::One { off } else { f64::from(*value) * off }) as f32;
+            *value = (f64::from(*value)
+                + if part.scale == Scale::One { off } else { f64::from(*value) * off })
+                as f32;
             outputs
         }
     };
@@ -61,7 +79,9 @@ fn a_device_that_mixes_up_two_pictures_or_gives_up_is_found_and_the_rest_goes_on
         let mut outputs = on_cpu(case);
         match case.name.as_str() {
             "operation warp" => panic!("gather is not there"),
-            name if name.starts_with("network gan-ada: discriminator") => outputs.parts[0].values.swap(0, 1),
+            name if name.starts_with("network gan-ada: discriminator") => {
+                outputs.parts[0].values.swap(0, 1)
+            }
             _ => {}
         }
         outputs
@@ -75,15 +95,25 @@ fn a_device_that_mixes_up_two_pictures_or_gives_up_is_found_and_the_rest_goes_on
 #[test]
 fn the_program_prints_rows_and_totals_and_refuses_words_that_no_row_holds() {
     let run = |flags: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_train")).arg("check").args(flags).output().expect("start");
+        let output = Command::new(env!("CARGO_BIN_EXE_train"))
+            .arg("check")
+            .args(flags)
+            .output()
+            .expect("start");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
     let (code, out, _) = run(&["--device", "cpu", "--small", "--only", "loss hinge,optimizer sgd"]);
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.starts_with("ok   loss hinge ") && out.contains(" 0 FAIL (cpu against the CPU, f32, fusion off)"), "{out}");
-    let (code, out, _) = run(&["--device", "cpu", "--small", "--json", "--fusion", "on", "--only", "loss hinge"]);
-    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert!(
+        out.starts_with("ok   loss hinge ")
+            && out.contains(" 0 FAIL (cpu against the CPU, f32, fusion off)"),
+        "{out}"
+    );
+    let (code, out, _) =
+        run(&["--device", "cpu", "--small", "--json", "--fusion", "on", "--only", "loss hinge"]);
+    let lines: Vec<serde_json::Value> =
+        out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!((code, lines.len()), (Some(0), 2), "{out}");
     assert_eq!((&lines[0]["ok"], &lines[1]["rows"]), (&true.into(), &1.into()));
     let (code, _, err) = run(&["--device", "cpu", "--only", "no such row"]);

@@ -15,7 +15,8 @@ use shared::testing::wait_until;
 use train::step::trainer::Trainer;
 use util::program::*;
 
-/// Writes the checkpoint of a run's last step again, the file `forgotten` as if nothing had been trained, the state as `change` leaves it.
+/// Writes the checkpoint of a run's last step again, the file `forgotten` as if nothing had been
+/// trained, the state as `change` leaves it.
 fn rewrite(run: &Path, forgotten: &str, change: impl FnOnce(&mut serde_json::Value)) {
     let opened = Run::open(run).unwrap().checkpoint(Which::Latest).unwrap();
     let mut meta = opened.meta.clone();
@@ -23,7 +24,9 @@ fn rewrite(run: &Path, forgotten: &str, change: impl FnOnce(&mut serde_json::Val
     let mut trainer = untrained.clone();
     trainer.load(&opened).unwrap();
     let parts = trainer.parts().into_iter().zip(untrained.parts());
-    let parts: Vec<_> = parts.map(|(trained, fresh)| if trained.0 == forgotten { fresh } else { trained }).collect();
+    let parts: Vec<_> = parts
+        .map(|(trained, fresh)| if trained.0 == forgotten { fresh } else { trained })
+        .collect();
     change(&mut meta.state);
     checkpoint::save(&checkpoint_folder(run, meta.step), meta, &parts).unwrap();
 }
@@ -41,7 +44,8 @@ fn resuming_restores_p_and_both_optimizers() {
         succeed(command(&data, &run, 6));
         checkpoint(&run, 18)
     };
-    // Written again as it was, it leads to the same bytes; without p or an optimizer's state it would not.
+    // Written again as it was, it leads to the same bytes; without p or an optimizer's state it
+    // would not.
     assert!(resume("same", "", |_| {}) == checkpoint(&whole, 18));
     let state = Checkpoint::open(&checkpoint_folder(&once, 9)).unwrap().meta.state;
     assert!(state["controller"]["probability"].as_f64().unwrap() > 0.0);
@@ -50,8 +54,13 @@ fn resuming_restores_p_and_both_optimizers() {
         ("G's optimizer", resume("without-g", "optimizer.generator", |_| {})),
         ("D's optimizer", resume("without-d", "optimizer.discriminator", |_| {})),
     ] {
-        let generator = |files: &[(String, Vec<u8>)]| files.iter().find(|(name, _)| name == "generator.safetensors").cloned();
-        assert!(generator(&files) != generator(&checkpoint(&whole, 18)), "{what} is not used after a resume");
+        let generator = |files: &[(String, Vec<u8>)]| {
+            files.iter().find(|(name, _)| name == "generator.safetensors").cloned()
+        };
+        assert!(
+            generator(&files) != generator(&checkpoint(&whole, 18)),
+            "{what} is not used after a resume"
+        );
     }
 }
 
@@ -69,7 +78,8 @@ fn spoil(data: &Path, records: &[usize]) {
 fn a_corrupted_picture_cannot_kill_a_run() {
     let scratch = Scratch::new("picture");
     let data = scratch.labelled(3);
-    // What the run should be: with copies of the next sound pictures in the places of the damaged ones.
+    // What the run should be: with copies of the next sound pictures in the places of the damaged
+    // ones.
     let same = scratch.path("same");
     util::labelled_dataset_of(&same, 8, &[("train", 24), ("val", 8)], 3, |i| match i {
         5 | 6 => 7,
@@ -84,7 +94,9 @@ fn a_corrupted_picture_cannot_kill_a_run() {
         let told = succeed(command_with(&data, &run, 3, &flags));
         assert_same_tensors(&expected, &run, 9);
         for record in [5, 6, 23] {
-            let naming = |line: &&str| line.contains("train-00000.shard") && line.contains(&format!("record {record} "));
+            let naming = |line: &&str| {
+                line.contains("train-00000.shard") && line.contains(&format!("record {record} "))
+            };
             assert_eq!(told.lines().filter(naming).count(), 1, "{told}");
         }
         // So does the run that goes on.
@@ -102,7 +114,8 @@ fn a_truncated_jpeg_among_the_pictures_is_left_out_and_the_run_trains_on_the_oth
     let scratch = Scratch::new("jpeg");
     let (source, data) = (scratch.path("pictures"), scratch.path("data"));
     fs::create_folder(&source).unwrap();
-    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/pictures/tests/golden/pictures/444.jpg");
+    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/pictures/tests/golden/pictures/444.jpg");
     let jpeg = fs::read(jpeg).unwrap();
     for i in 0..24u32 {
         let mut picture = shared::picture::Picture::filled(12, 12, 3, 0);
@@ -111,10 +124,16 @@ fn a_truncated_jpeg_among_the_pictures_is_left_out_and_the_run_trains_on_the_oth
         fs::write(source.join(format!("{i:02}.png")), &picture.to_png().unwrap()).unwrap();
     }
     fs::write(source.join("cut.jpg"), &jpeg[..jpeg.len() / 2]).unwrap();
-    let options = prep::pipeline::BuildOptions { size: 8, ..prep::pipeline::BuildOptions::new(&source, &data) };
+    let options = prep::pipeline::BuildOptions {
+        size: 8,
+        ..prep::pipeline::BuildOptions::new(&source, &data)
+    };
     prep::pipeline::build(&options, &shared::signal::Stop::default()).unwrap();
     let rejects = shared::jsonl::read(&data.join("rejects.jsonl")).unwrap();
-    assert!(rejects.iter().any(|line| line["file"] == "cut.jpg" && line["reason"] == "damaged"), "{rejects:?}");
+    assert!(
+        rejects.iter().any(|line| line["file"] == "cut.jpg" && line["reason"] == "damaged"),
+        "{rejects:?}"
+    );
     succeed(command(&data, &scratch.path("run"), 2));
 }
 
@@ -128,9 +147,15 @@ fn a_snapshot_is_never_overwritten() {
         succeed(command_with(&data, &out, epochs, &flags));
         // The same files, not files that hold the same.
         for (step, files) in &seen {
-            assert!(facts(&checkpoint_folder(&out, *step)) == *files, "the checkpoint of step {step} was written again");
+            assert!(
+                facts(&checkpoint_folder(&out, *step)) == *files,
+                "the checkpoint of step {step} was written again"
+            );
         }
-        seen = verify_all(&out).into_iter().map(|step| (step, facts(&checkpoint_folder(&out, step)))).collect();
+        seen = verify_all(&out)
+            .into_iter()
+            .map(|step| (step, facts(&checkpoint_folder(&out, step))))
+            .collect();
     }
     assert_eq!(seen.len(), 5);
 }
@@ -146,7 +171,11 @@ fn facts(folder: &Path) -> Vec<(String, u64, std::time::SystemTime)> {
         .map(|entry| {
             let entry = entry.unwrap();
             let facts = entry.metadata().unwrap();
-            (entry.file_name().to_string_lossy().into_owned(), inode(&facts), facts.modified().unwrap())
+            (
+                entry.file_name().to_string_lossy().into_owned(),
+                inode(&facts),
+                facts.modified().unwrap(),
+            )
         })
         .collect();
     files.sort();
@@ -163,10 +192,16 @@ fn a_run_with_other_settings_is_refused_by_name_and_can_be_lengthened() {
     let before = (checkpoint(&longer, 6), fs::read(longer.join("config.toml")).unwrap());
     let text = fail(command_with(&data, &longer, 6, &["--set", "optimizer.learning_rate=1e-3"]), 2);
     for network in ["generator", "discriminator"] {
-        assert!(text.contains(&format!("optimizer.{network}.learning_rate = 0.0002 (now 0.001)")), "{text}");
+        assert!(
+            text.contains(&format!("optimizer.{network}.learning_rate = 0.0002 (now 0.001)")),
+            "{text}"
+        );
     }
     assert!(fail(command_with(&data, &longer, 6, &["--seed", "1"]), 2).contains("seed"));
-    assert!((checkpoint(&longer, 6), fs::read(longer.join("config.toml")).unwrap()) == before, "a refusal changed something");
+    assert!(
+        (checkpoint(&longer, 6), fs::read(longer.join("config.toml")).unwrap()) == before,
+        "a refusal changed something"
+    );
     succeed(command(&data, &longer, 6));
     assert_same_tensors(&whole, &longer, 18);
     let starts = shared::jsonl::read(&longer.join("starts.jsonl")).unwrap();
@@ -174,8 +209,13 @@ fn a_run_with_other_settings_is_refused_by_name_and_can_be_lengthened() {
     assert_eq!((&starts[0]["step"], &starts[0]["changes"]), (&json!(0), &json!([])));
     assert_eq!(starts[1]["step"], 6);
     assert_eq!(starts[1]["changes"], json!([{"key": "schedule.epochs", "was": "2", "now": "6"}]));
-    assert!(starts.iter().all(|s| s["device"].as_str().unwrap().starts_with("CPU") && s["threads"].as_u64() > Some(0)));
-    assert!(starts.iter().all(|s| s["time"].as_str().unwrap().ends_with('Z') && s["version"] == env!("CARGO_PKG_VERSION")));
+    assert!(starts.iter().all(
+        |s| s["device"].as_str().unwrap().starts_with("CPU") && s["threads"].as_u64() > Some(0)
+    ));
+    assert!(
+        starts.iter().all(|s| s["time"].as_str().unwrap().ends_with('Z')
+            && s["version"] == env!("CARGO_PKG_VERSION"))
+    );
     let log = String::from_utf8(fs::read(longer.join("train.log")).unwrap()).unwrap();
     assert!(log.contains("schedule.epochs: 2 → 6"), "{log}");
     // Begun anew, nothing of the earlier run is left.
@@ -183,7 +223,9 @@ fn a_run_with_other_settings_is_refused_by_name_and_can_be_lengthened() {
     fs::write(longer.join("mine.txt"), b"").unwrap();
     succeed(command_with(&data, &longer, 1, &["--seed", "1", "--restart"]));
     assert_eq!(logged_epochs(&longer), [1]);
-    assert!(!longer.join("events.out.tfevents.1.host.2").exists() && longer.join("mine.txt").exists());
+    assert!(
+        !longer.join("events.out.tfevents.1.host.2").exists() && longer.join("mine.txt").exists()
+    );
 }
 
 #[test]
@@ -211,7 +253,11 @@ fn a_run_left_alone_says_in_its_log_why_it_ended() {
     let log = || String::from_utf8(fs::read(out.join("train.log")).unwrap()).unwrap();
     let why = text.lines().last().unwrap();
     assert!(why.contains("not finite"), "{text}");
-    assert!(log().lines().any(|line| line.starts_with("ERROR") && line.ends_with(why)), "{}", log());
+    assert!(
+        log().lines().any(|line| line.starts_with("ERROR") && line.ends_with(why)),
+        "{}",
+        log()
+    );
     // So does a refusal.
     let saved = scratch.path("saved");
     succeed(command(&data, &saved, 1));

@@ -1,4 +1,5 @@
-//! The scripts that prepare a build for NVIDIA GPUs, each on a machine made of folders: another home, another LLVM, no network.
+//! The scripts that prepare a build for NVIDIA GPUs, each on a machine made of folders: another
+//! home, another LLVM, no network.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
@@ -11,7 +12,8 @@ use shared::testing::{Scratch, write_program};
 /// A machine: a home, an LLVM of two libraries, and programs that shadow the real ones.
 struct Machine(Scratch);
 
-/// What Debian's `llvm-config` prints: one library of the system by its path, then two next to each other.
+/// What Debian's `llvm-config` prints: one library of the system by its path, then two next to each
+/// other.
 const LLVM_CONFIG: &str = "#!/bin/sh
 here=$(dirname \"$0\")/..
 case \"$*\" in
@@ -80,7 +82,10 @@ fn another_llvm_serves_where_the_build_script_looks() {
     assert!(prefix.join(".tracel-llvm-installed").is_file());
     assert!(machine.run("offline-llvm.sh", &["--check"], &machine.llvm()).status.success());
 
-    let libraries = Command::new(prefix.join("bin/llvm-config")).args(["--link-static", "--system-libs"]).output().unwrap();
+    let libraries = Command::new(prefix.join("bin/llvm-config"))
+        .args(["--link-static", "--system-libs"])
+        .output()
+        .unwrap();
     assert_eq!(String::from_utf8_lossy(&libraries.stdout).trim(), "-lrt -ldl -lz3 -lxml2 -lzstd");
 
     assert!(machine.run("offline-llvm.sh", &["--remove"], &machine.llvm()).status.success());
@@ -94,7 +99,8 @@ fn an_llvm_without_all_libraries_is_refused_and_leaves_nothing() {
     let refused = machine.run("offline-llvm.sh", &[], &machine.llvm());
     assert!(!refused.status.success());
     assert!(
-        text(&refused).contains("libLLVMCore.a") && text(&refused).contains("apt-get install llvm-22-dev"),
+        text(&refused).contains("libLLVMCore.a")
+            && text(&refused).contains("apt-get install llvm-22-dev"),
         "{}",
         text(&refused)
     );
@@ -121,7 +127,8 @@ fn a_machine_that_cannot_build_says_what_to_install() {
     let said = text(&nothing);
     assert_eq!(nothing.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("llvm       MISSING: github.com cannot be reached") && said.contains("apt-get install llvm-22-dev"),
+        said.contains("llvm       MISSING: github.com cannot be reached")
+            && said.contains("apt-get install llvm-22-dev"),
         "{said}"
     );
     assert!(said.contains("driver     none"), "{said}");

@@ -1,5 +1,5 @@
-//! Damage is found and named, an earlier checkpoint takes the place of a damaged one, torn logs are repaired, and runs of earlier versions
-//! go on.
+//! Damage is found and named, an earlier checkpoint takes the place of a damaged one, torn logs are
+//! repaired, and runs of earlier versions go on.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 use crate::util;
@@ -19,7 +19,8 @@ fn write(path: &Path, bytes: &[u8]) {
     fs::write_unsynced(path, &[bytes]).unwrap();
 }
 
-/// Calls `look` with a file that has one bit changed, is cut off or has a byte more: at every `every`-th byte.
+/// Calls `look` with a file that has one bit changed, is cut off or has a byte more: at every
+/// `every`-th byte.
 fn each_damage(path: &Path, every: usize, mut look: impl FnMut(&str)) -> usize {
     let whole = fs::read(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -43,14 +44,22 @@ fn each_damage(path: &Path, every: usize, mut look: impl FnMut(&str)) -> usize {
 
 /// A run of the smallest networks with checkpoints of these steps.
 fn small(scratch: &Scratch, steps: &[u64]) -> Run {
-    let settings = ["generator.width=1", "generator.latent=1", "discriminator.width=1"].map(str::to_owned);
+    let settings =
+        ["generator.width=1", "generator.latent=1", "discriminator.width=1"].map(str::to_owned);
     let settings = Settings::resolve("gan-ada", None, &settings).unwrap();
     let config = RunConfig::new("gan-ada", settings, 3, DataConfig::of_extent(8, 3));
     let run = Run::create(&scratch.path("small")).unwrap();
     let trainer = Trainer::new(&config, 1, &Device::flex());
     for &step in steps {
         let (config, state) = (config.clone(), serde_json::Value::Null);
-        let meta = Meta { version: CHECKPOINT_VERSION, step, epoch: step, config, state, files: Default::default() };
+        let meta = Meta {
+            version: CHECKPOINT_VERSION,
+            step,
+            epoch: step,
+            config,
+            state,
+            files: Default::default(),
+        };
         checkpoint::save(&run.checkpoint_folder(step), meta, &trainer.parts()).unwrap();
         run.point(Which::Latest, step).unwrap();
     }
@@ -58,13 +67,15 @@ fn small(scratch: &Scratch, steps: &[u64]) -> Run {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
 
 #[test]
-fn every_changed_byte_truncation_and_addition_in_a_checkpoint_is_named_and_the_one_before_is_taken() {
+fn every_changed_byte_truncation_and_addition_in_a_checkpoint_is_named_and_the_one_before_is_taken()
+{
     let scratch = Scratch::new("bytes");
     let run = small(&scratch, &[1, 2]);
     let folder = run.checkpoint_folder(2);
@@ -97,7 +108,10 @@ fn whatever_byte_of_a_pointer_is_damaged_the_newest_whole_checkpoint_is_taken() 
     // The best itself.
     write(&run.checkpoint_folder(1).join("ema.safetensors"), b"");
     assert_eq!(run.checkpoint(Which::Best).unwrap().meta.step, 2);
-    assert!(run.checkpoint(Which::Step(1)).unwrap().verify().is_err(), "one that is asked for by its step is no other");
+    assert!(
+        run.checkpoint(Which::Step(1)).unwrap().verify().is_err(),
+        "one that is asked for by its step is no other"
+    );
     println!("{count} damaged pointers were passed over");
 }
 
@@ -112,8 +126,12 @@ fn a_run_goes_back_to_a_checkpoint_and_keeps_damaged_ones_apart() {
     assert_eq!(taken, 2);
     run.go_back_to(taken).unwrap();
     assert_eq!(run.steps().unwrap(), [1, 2]);
-    assert_eq!((run.step_of(Which::Latest).unwrap(), run.step_of(Which::Best).unwrap()), (Some(2), Some(2)));
-    let names: Vec<_> = files(&run.file("checkpoints")).iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+    assert_eq!(
+        (run.step_of(Which::Latest).unwrap(), run.step_of(Which::Best).unwrap()),
+        (Some(2), Some(2))
+    );
+    let names: Vec<_> =
+        files(&run.file("checkpoints")).iter().map(|p| p.file_name().unwrap().to_owned()).collect();
     assert_eq!(names, ["00000001", "00000002", "damaged-00000003", "latest.json"]);
     // Where none is whole, that is an error which names a file and the way out.
     for step in [1, 2] {
@@ -147,9 +165,15 @@ fn a_run_with_a_damaged_checkpoint_goes_on_from_the_one_before_to_the_same_bytes
         write(&folder.join("generator.safetensors"), b"");
     }
     let told = fail(command(&data, &once, 6), 3);
-    assert!(told.contains("generator.safetensors is damaged") && told.contains("--restart"), "{told}");
+    assert!(
+        told.contains("generator.safetensors is damaged") && told.contains("--restart"),
+        "{told}"
+    );
     let log = String::from_utf8(fs::read(once.join("train.log")).unwrap()).unwrap();
-    assert!(log.contains("ERROR train:") && log.contains("--restart"), "the error is not in train.log: {log}");
+    assert!(
+        log.contains("ERROR train:") && log.contains("--restart"),
+        "the error is not in train.log: {log}"
+    );
 }
 
 #[test]
@@ -171,13 +195,17 @@ fn whatever_byte_of_the_settings_is_damaged_the_run_goes_on_by_those_it_was_comp
     write(&run.file("config.toml"), b"version = 2\npreset = \"gan-a");
     let told = succeed(command(&data, &out, 2));
     assert!(told.contains("config.toml") && told.contains("checkpoint of step 3"), "{told}");
-    assert_eq!(train::run::folder::earlier(&run).unwrap().unwrap().config.settings.schedule.epochs, 2);
+    assert_eq!(
+        train::run::folder::earlier(&run).unwrap().unwrap().config.settings.schedule.epochs,
+        2
+    );
 }
 
 #[test]
 fn logs_torn_anywhere_are_repaired_and_no_epoch_is_missing_or_twice() {
     let scratch = Scratch::new("torn");
-    let (data, whole, once, torn) = (scratch.dataset(), scratch.path("whole"), scratch.path("once"), scratch.path("torn"));
+    let (data, whole, once, torn) =
+        (scratch.dataset(), scratch.path("whole"), scratch.path("once"), scratch.path("torn"));
     let flags = ["--set", "checkpoints.every=4"];
     succeed(command_with(&data, &whole, 8, &flags));
     succeed(command_with(&data, &once, 6, &flags));
@@ -198,7 +226,10 @@ fn logs_torn_anywhere_are_repaired_and_no_epoch_is_missing_or_twice() {
         assert_same(&whole, &torn, 24);
         assert_eq!(logged_epochs(&torn), (1..=8).collect::<Vec<_>>(), "cut at {cut}");
         let log = String::from_utf8(fs::read(torn.join("train.log")).unwrap()).unwrap();
-        assert!(log.lines().any(|line| line.trim_start() == "INFO going on after step 12"), "{log}");
+        assert!(
+            log.lines().any(|line| line.trim_start() == "INFO going on after step 12"),
+            "{log}"
+        );
         fs::remove(&torn).unwrap();
     }
     // A line in the middle that nobody can read costs that line alone.
@@ -220,7 +251,9 @@ fn a_run_of_configuration_2_and_checkpoint_1_goes_on() {
     opened.verify().unwrap();
     let p = opened.meta.state["controller"]["probability"].as_f64().unwrap();
     assert!(
-        p > 0.0 && opened.meta.state["best"]["step"] == 3 && opened.meta.state["sums"]["steps"] == 1,
+        p > 0.0
+            && opened.meta.state["best"]["step"] == 3
+            && opened.meta.state["sums"]["steps"] == 1,
         "{}",
         opened.meta.state
     );

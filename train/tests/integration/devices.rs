@@ -1,5 +1,6 @@
-//! Several devices train one run as one device does that takes each batch in as many parts. The CPU, named several times, stands in
-//! for GPUs: the threads, the shares and the arithmetic are the same, only the sum goes through the host.
+//! Several devices train one run as one device does that takes each batch in as many parts. The
+//! CPU, named several times, stands in for GPUs: the threads, the shares and the arithmetic are the
+//! same, only the sum goes through the host.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
 use crate::util;
@@ -28,13 +29,25 @@ const STEPS: u64 = 3;
 const BATCH: usize = 12;
 const SIDE: u32 = 16;
 
-const NARROW: &[&str] = &["generator.width=4", "generator.latent=6", "discriminator.width=4", "schedule.batch=12"];
+const NARROW: &[&str] =
+    &["generator.width=4", "generator.latent=6", "discriminator.width=4", "schedule.batch=12"];
 
-/// Recipes that differ in what goes through the networks: BatchNorm and ADA, five updates of a critic with its penalty, classes.
+/// Recipes that differ in what goes through the networks: BatchNorm and ADA, five updates of a
+/// critic with its penalty, classes.
 const CASES: &[(&str, &[&str])] = &[
-    ("gan-ada", &["augment.probability=0.5", "augment.integration_steps=1", "optimizer.clip_norm=0.5"]),
+    (
+        "gan-ada",
+        &["augment.probability=0.5", "augment.integration_steps=1", "optimizer.clip_norm=0.5"],
+    ),
     ("wgan-gp", &["schedule.discriminator_steps=3"]),
-    ("gan-ada", &["cond=embedding+projection", "discriminator.spectral_norm=true", "schedule.order=alternating"]),
+    (
+        "gan-ada",
+        &[
+            "cond=embedding+projection",
+            "discriminator.spectral_norm=true",
+            "schedule.order=alternating",
+        ],
+    ),
 ];
 
 fn dataset(scratch: &Scratch) -> PathBuf {
@@ -53,7 +66,12 @@ fn config((preset, settings): (&str, &[&str]), accumulate: usize) -> RunConfig {
     let settings = Settings::resolve(preset, None, &all).unwrap();
     // The drawn pictures have no class and count as the first of two.
     let classes = if settings.cond.is_on() { vec!["a".into(), "b".into()] } else { Vec::new() };
-    RunConfig::new(preset, settings, 5, DataConfig { classes, ..DataConfig::of_extent(SIDE as usize, 3) })
+    RunConfig::new(
+        preset,
+        settings,
+        5,
+        DataConfig { classes, ..DataConfig::of_extent(SIDE as usize, 3) },
+    )
 }
 
 /// What some steps lead to, and what they measured.
@@ -61,11 +79,17 @@ fn run(config: &RunConfig, devices: usize, batches: &Arc<Batches>) -> (Replicas,
     let settings = &config.settings;
     let mut replicas = Replicas::new(config, STEPS, &vec![Device::flex(); devices], None).unwrap();
     let form = (settings.range(), settings.cond.is_on());
-    let feed = |index| Feed::new(batches, DataOn::Auto, Share { index, of: devices }, form, &Device::flex(), 0).unwrap();
+    let feed = |index| {
+        Feed::new(batches, DataOn::Auto, Share { index, of: devices }, form, &Device::flex(), 0)
+            .unwrap()
+    };
     let mut feeds: Vec<Feed> = (0..devices).map(feed).collect();
     let mut step = || {
         let updates = settings.schedule.discriminator_steps;
-        let ready = feeds.iter_mut().map(|feed| (0..updates).map(|_| feed.take().unwrap()).collect()).collect();
+        let ready = feeds
+            .iter_mut()
+            .map(|feed| (0..updates).map(|_| feed.take().unwrap()).collect())
+            .collect();
         let readings = replicas.take_step(ready);
         assert_eq!(readings.len(), devices);
         let values = Values::joined(readings.into_iter().map(Reading::read).collect());
@@ -105,22 +129,31 @@ fn two_and_three_devices_move_the_weights_as_one_does_that_takes_as_many_parts()
             let off = apart(&one.first, &several.first);
             // The same sums in the same order.
             assert_eq!(off, 0.0, "{case:?} on {devices}");
-            assert_eq!(one.first.game.controller, several.first.game.controller, "{case:?} on {devices}");
+            assert_eq!(
+                one.first.game.controller, several.first.game.controller,
+                "{case:?} on {devices}"
+            );
             for (one, several) in metrics.iter().zip(&of_several) {
                 let pairs = [
                     (one.get("g_loss"), several.get("g_loss")),
                     (one.get("d_loss"), several.get("d_loss")),
                     (one.get("penalty"), several.get("penalty")),
                 ];
-                for (one, several) in pairs
-                    .into_iter()
-                    .chain([(one.get("d_real"), several.get("d_real")), (one.get("d_norm"), several.get("d_norm"))])
-                {
-                    assert!((one - several).abs() < 1e-4 * one.abs().max(1e-3), "{case:?} on {devices}: {one} {several}");
+                for (one, several) in pairs.into_iter().chain([
+                    (one.get("d_real"), several.get("d_real")),
+                    (one.get("d_norm"), several.get("d_norm")),
+                ]) {
+                    assert!(
+                        (one - several).abs() < 1e-4 * one.abs().max(1e-3),
+                        "{case:?} on {devices}: {one} {several}"
+                    );
                 }
             }
             let (whole, _) = run(&config(*case, 1), 1, &batches);
-            assert!(apart(&one.first, &whole.first) > 1e-4, "{case:?}: parts make no difference here");
+            assert!(
+                apart(&one.first, &whole.first) > 1e-4,
+                "{case:?}: parts make no difference here"
+            );
         }
     }
 }
@@ -143,32 +176,48 @@ fn running_statistics_are_the_mean_of_what_the_devices_saw() {
     let alone = |index| {
         let mut trainer = Trainer::new(&config, STEPS, &Device::flex());
         let choice = batches.choice(0, Share { index, of: 2 }).unwrap();
-        let batch = batches.batch(&choice, config.settings.range(), false, &Device::flex()).unwrap();
+        let batch =
+            batches.batch(&choice, config.settings.range(), false, &Device::flex()).unwrap();
         let latents = config.settings.generator.takes().latents().unwrap();
-        let turn = Turn::new(&batch, config.seed, Whose::Discriminator, index as u64, Some(&latents), &Device::flex());
+        let turn = Turn::new(
+            &batch,
+            config.seed,
+            Whose::Discriminator,
+            index as u64,
+            Some(&latents),
+            &Device::flex(),
+        );
         let _ = adversarial::gradient(&mut trainer.game, &turn);
         statistics(&trainer)
     };
     let (first, second) = (alone(0), alone(1));
     assert_ne!(first, second);
-    let mut replicas = Replicas::new(&config, STEPS, &[Device::flex(), Device::flex()], None).unwrap();
+    let mut replicas =
+        Replicas::new(&config, STEPS, &[Device::flex(), Device::flex()], None).unwrap();
     let form = (config.settings.range(), false);
     let ready = |index| {
-        let mut feed = Feed::new(&batches, DataOn::Auto, Share { index, of: 2 }, form, &Device::flex(), 0).unwrap();
+        let mut feed =
+            Feed::new(&batches, DataOn::Auto, Share { index, of: 2 }, form, &Device::flex(), 0)
+                .unwrap();
         vec![feed.take().unwrap()]
     };
     let _ = replicas.take_step(vec![ready(0), ready(1)]);
     for ((a, b), found) in first.into_iter().zip(second).zip(statistics(&replicas.first)) {
-        assert!((f32::midpoint(a, b) - found).abs() < 1e-6 * found.abs().max(1.0), "{a} {b} {found}");
+        assert!(
+            (f32::midpoint(a, b) - found).abs() < 1e-6 * found.abs().max(1.0),
+            "{a} {b} {found}"
+        );
     }
 }
 
 #[test]
 fn replicas_that_have_come_apart_are_refused_before_anything_is_saved() {
     let config = config(("gan-ada", &[]), 1);
-    let mut replicas = Replicas::new(&config, STEPS, &[Device::flex(), Device::flex()], None).unwrap();
+    let mut replicas =
+        Replicas::new(&config, STEPS, &[Device::flex(), Device::flex()], None).unwrap();
     replicas.require_equal().unwrap();
-    let (_, weight) = replicas.first.game.network_mut(D).parameters_mut().into_iter().next().unwrap();
+    let (_, weight) =
+        replicas.first.game.network_mut(D).parameters_mut().into_iter().next().unwrap();
     weight.set(weight.flat() * 1.000_001);
     let error = replicas.require_equal().unwrap_err().to_string();
     assert!(error.contains("step 0") && error.contains("--device"), "{error}");
@@ -182,9 +231,16 @@ fn the_order_of_the_data_is_the_same_for_any_number_of_devices() {
     for number in 0..12 {
         let whole = batches.choice(number, Share::default()).unwrap();
         for of in [2, 3, 6] {
-            let shares: Vec<_> = (0..of).map(|index| batches.choice(number, Share { index, of }).unwrap()).collect();
-            assert_eq!(shares.iter().flat_map(|s| s.pictures.clone()).collect::<Vec<_>>(), whole.pictures);
-            assert_eq!(shares.iter().flat_map(|s| s.corners.clone()).collect::<Vec<_>>(), whole.corners);
+            let shares: Vec<_> =
+                (0..of).map(|index| batches.choice(number, Share { index, of }).unwrap()).collect();
+            assert_eq!(
+                shares.iter().flat_map(|s| s.pictures.clone()).collect::<Vec<_>>(),
+                whole.pictures
+            );
+            assert_eq!(
+                shares.iter().flat_map(|s| s.corners.clone()).collect::<Vec<_>>(),
+                whole.corners
+            );
         }
     }
 }
@@ -192,13 +248,17 @@ fn the_order_of_the_data_is_the_same_for_any_number_of_devices() {
 #[test]
 fn parts_are_as_many_as_accumulated_or_as_the_devices_need() {
     let schedule = |accumulate| config(("gan-ada", &[]), accumulate).settings.schedule;
-    for (accumulate, devices, expected) in [(1, 1, 1), (1, 3, 3), (2, 2, 2), (4, 2, 4), (2, 3, 6), (3, 2, 6)] {
+    for (accumulate, devices, expected) in
+        [(1, 1, 1), (1, 3, 3), (2, 2, 2), (4, 2, 4), (2, 3, 6), (3, 2, 6)]
+    {
         assert_eq!(parts(&schedule(accumulate), devices), expected);
     }
     assert!(replicas::check(&schedule(2), 3).is_ok());
     let error = replicas::check(&schedule(1), 5).unwrap_err().to_string();
     assert!(
-        error.contains("5 devices") && error.contains("schedule.batch = 12") && error.contains("schedule.batch=15"),
+        error.contains("5 devices")
+            && error.contains("schedule.batch = 12")
+            && error.contains("schedule.batch=15"),
         "{error}"
     );
     // Twelve parts would leave one picture each.
@@ -207,8 +267,18 @@ fn parts_are_as_many_as_accumulated_or_as_the_devices_need() {
 
 fn train(data: &Path, out: &Path, steps: u64, device: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-    command.arg("--data").arg(data).arg("--out").arg(out).args(["--steps", &steps.to_string(), "--device", device]);
-    let settings = ["samples.pictures=4", "samples.every=4", "evaluation.every=0", "augment.integration_steps=1"];
+    command.arg("--data").arg(data).arg("--out").arg(out).args([
+        "--steps",
+        &steps.to_string(),
+        "--device",
+        device,
+    ]);
+    let settings = [
+        "samples.pictures=4",
+        "samples.every=4",
+        "evaluation.every=0",
+        "augment.integration_steps=1",
+    ];
     NARROW.iter().chain(&settings).for_each(|s| {
         command.args(["--set", s]);
     });

@@ -18,7 +18,8 @@ const BATCH: usize = 4;
 /// Values of tensors by name.
 type Values = BTreeMap<String, Vec<f32>>;
 
-/// With BatchNorm and dropout; with a gradient penalty, which differentiates a derivative; with everything a block can hold.
+/// With BatchNorm and dropout; with a gradient penalty, which differentiates a derivative; with
+/// everything a block can hold.
 const CASES: [(&str, &[&str]); 3] = [
     ("gan-ada", &[]),
     ("wgan-gp", &["schedule.discriminator_steps=1", "penalty.r1=1"]),
@@ -34,9 +35,19 @@ const CASES: [(&str, &[&str]); 3] = [
     ),
 ];
 
-fn trainer((preset, settings): (&str, &[&str]), freeze: usize, more: &[&str]) -> (Trainer, RunConfig) {
-    let narrow = ["generator.width=4", "generator.latent=6", "discriminator.width=8", "augment.probability=0.5"];
-    let mut all: Vec<String> = narrow.iter().chain(settings).chain(more).map(|s| (*s).to_owned()).collect();
+fn trainer(
+    (preset, settings): (&str, &[&str]),
+    freeze: usize,
+    more: &[&str],
+) -> (Trainer, RunConfig) {
+    let narrow = [
+        "generator.width=4",
+        "generator.latent=6",
+        "discriminator.width=8",
+        "augment.probability=0.5",
+    ];
+    let mut all: Vec<String> =
+        narrow.iter().chain(settings).chain(more).map(|s| (*s).to_owned()).collect();
     all.extend([format!("schedule.batch={BATCH}"), format!("discriminator.freeze={freeze}")]);
     let settings = Settings::resolve(preset, None, &all).unwrap();
     settings.check_size(SIZE).unwrap();
@@ -52,19 +63,35 @@ fn batch(number: u64) -> Batch {
 }
 
 fn of_role(network: &dyn Parameters, role: Purpose) -> Values {
-    network.parameters().into_iter().filter(|(_, p)| p.purpose() == role).map(|(name, p)| (name, p.to_vec())).collect()
+    network
+        .parameters()
+        .into_iter()
+        .filter(|(_, p)| p.purpose() == role)
+        .map(|(name, p)| (name, p.to_vec()))
+        .collect()
 }
 
 /// Both networks' gradients at the first weights.
 fn gradients(mut trainer: Trainer, config: &RunConfig) -> (Values, Values) {
     let latents = config.settings.generator.takes().latents().unwrap();
-    let turn = Turn::new(&batch(0), config.seed, Whose::Discriminator, 0, Some(&latents), &Device::flex());
+    let turn =
+        Turn::new(&batch(0), config.seed, Whose::Discriminator, 0, Some(&latents), &Device::flex());
     let (d, g) = adversarial::gradient(&mut trainer.game, &turn);
     let named = |network: &dyn Parameters, gradients: Vec<Tensor<1>>| {
         let names: Vec<String> = of_role(network, Purpose::Weight).into_keys().collect();
-        let in_order = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight).map(|(name, _)| name);
-        let found: Values = in_order.zip(gradients).map(|(name, g)| (name, g.into_data().iter::<f32>().collect())).collect();
-        assert!(found.keys().eq(names.iter()), "a gradient for every weight that learns and for no other");
+        let in_order = network
+            .parameters()
+            .into_iter()
+            .filter(|(_, p)| p.purpose() == Purpose::Weight)
+            .map(|(name, _)| name);
+        let found: Values = in_order
+            .zip(gradients)
+            .map(|(name, g)| (name, g.into_data().iter::<f32>().collect()))
+            .collect();
+        assert!(
+            found.keys().eq(names.iter()),
+            "a gradient for every weight that learns and for no other"
+        );
         found
     };
     (named(trainer.network(D), d.gradients), named(trainer.network(G), g.gradients))
@@ -86,7 +113,8 @@ fn gradients_of_the_rest_are_those_of_a_network_that_learns_whole() {
         for freeze in 1..=blocks {
             let (frozen, config) = trainer(case, freeze, &[]);
             let (of_d, of_g) = gradients(frozen, &config);
-            let is_frozen = |name: &str| (0..freeze).any(|i| name.starts_with(&format!("down.{i}.")));
+            let is_frozen =
+                |name: &str| (0..freeze).any(|i| name.starts_with(&format!("down.{i}.")));
             let mut rest = d.clone();
             rest.retain(|name, _| !is_frozen(name));
             assert!(rest.len() < d.len() && rest.values().flatten().any(|g| *g != 0.0));
@@ -99,7 +127,8 @@ fn gradients_of_the_rest_are_those_of_a_network_that_learns_whole() {
 #[test]
 fn frozen_weights_keep_every_bit_and_their_statistics_move() {
     // What pulls at every weight, with or without a gradient.
-    let pulls = ["optimizer.weight_decay=0.1", "penalty.weight_clip=0.001", "optimizer.clip_norm=0.5"];
+    let pulls =
+        ["optimizer.weight_decay=0.1", "penalty.weight_clip=0.001", "optimizer.clip_norm=0.5"];
     for case in CASES {
         let (mut trainer, _) = trainer(case, 1, &pulls);
         let of = |trainer: &Trainer, role| of_role(trainer.network(D), role);
@@ -114,7 +143,12 @@ fn frozen_weights_keep_every_bit_and_their_statistics_move() {
         for name in ["down.1.conv.weight", "head.weight"] {
             assert!(now[name] != weights[name], "{case:?}: {name}");
         }
-        let moments = trainer.parts().into_iter().find(|(name, _)| *name == "optimizer.discriminator").unwrap().1;
+        let moments = trainer
+            .parts()
+            .into_iter()
+            .find(|(name, _)| *name == "optimizer.discriminator")
+            .unwrap()
+            .1;
         assert!(
             moments.parameters().iter().all(|(name, _)| !name.contains(".down.0.")),
             "nothing is kept for what does not learn"

@@ -1,6 +1,6 @@
-//! gan-ada's networks, losses, gradients, Adam, running statistics and EMA against Keras, on the numbers of
-//! `tools/golden_gan_ada.py`. The file committed here has narrow layers; `FLEDGE_GOLDEN_STEP` names another one, for example at
-//! the published width.
+//! gan-ada's networks, losses, gradients, Adam, running statistics and EMA against Keras, on the
+//! numbers of `tools/golden_gan_ada.py`. The file committed here has narrow layers;
+//! `FLEDGE_GOLDEN_STEP` names another one, for example at the published width.
 
 use crate::util;
 
@@ -16,7 +16,8 @@ use train::step::turn::{Batch, Turn, Whose};
 use util::network::fill;
 use util::{Golden, committed, first_of, golden, normal, pictures};
 
-/// Keras in f32 differs from Keras in f64 by 2.1e-5 at most (metadata `noise_floor`), and so may we.
+/// Keras in f32 differs from Keras in f64 by 2.1e-5 at most (metadata `noise_floor`), and so may
+/// we.
 const GRADIENT: f64 = 1e-4;
 /// Two correct f32 implementations drift apart by about 1e-4 in 20 steps.
 const LOSS_AFTER_20: f64 = 1e-2;
@@ -31,16 +32,27 @@ fn keras_name(prefix: &str, name: &str) -> String {
             assert!(block == "up" || block == "down");
             statistic(i.parse::<usize>().expect("index") + 1, leaf)
         }
-        [block, i, "conv", leaf] => format!("{prefix}.{block}{}.{leaf}", i.parse::<usize>().expect("index") + 1),
+        [block, i, "conv", leaf] => {
+            format!("{prefix}.{block}{}.{leaf}", i.parse::<usize>().expect("index") + 1)
+        }
         _ => format!("{prefix}.{name}"),
     }
 }
 
-fn compare(what: &str, network: &dyn Parameters, prefix: &str, of: &str, file: &Golden, roles: &[Purpose], tolerance: f64) {
+fn compare(
+    what: &str,
+    network: &dyn Parameters,
+    prefix: &str,
+    of: &str,
+    file: &Golden,
+    roles: &[Purpose],
+    tolerance: f64,
+) {
     for (name, parameter) in network.parameters() {
         if roles.contains(&parameter.purpose()) {
             let key = format!("{what}{}", keras_name(prefix, &name));
-            let (_, expected) = file.get(&key).unwrap_or_else(|| panic!("{key} is not in the file ({of})"));
+            let (_, expected) =
+                file.get(&key).unwrap_or_else(|| panic!("{key} is not in the file ({of})"));
             let d = relative_difference(parameter.to_vec(), expected.iter().copied());
             assert!(d < tolerance, "{key}: {d:.2e}");
         }
@@ -52,9 +64,11 @@ fn one_step_and_twenty_equal_keras() {
     let outside = std::env::var_os("FLEDGE_GOLDEN_STEP");
     let path = outside.as_ref().map_or_else(|| committed("gan-ada-step.safetensors"), Into::into);
     let (file, metadata) = golden(&path);
-    let arguments: serde_json::Value = serde_json::from_str(&metadata["arguments"]).expect("arguments");
+    let arguments: serde_json::Value =
+        serde_json::from_str(&metadata["arguments"]).expect("arguments");
     let get = |key: &str| arguments[key].as_u64().expect("a number") as usize;
-    let (width, size, batch, latent, start) = (get("width"), get("size"), get("batch"), get("latent"), get("start"));
+    let (width, size, batch, latent, start) =
+        (get("width"), get("size"), get("batch"), get("latent"), get("start"));
     let settings = [
         format!("generator.width={width}"),
         format!("generator.latent={latent}"),
@@ -76,29 +90,43 @@ fn one_step_and_twenty_equal_keras() {
     let drawn = trainer.network(G).clone();
     trainer.game.players[0].average = Some(drawn);
     let z = |k: usize| {
-        Tensor::<2>::from_data(TensorData::new(normal(&format!("latents.{k}"), batch * latent), [batch, latent]), &device)
+        Tensor::<2>::from_data(
+            TensorData::new(normal(&format!("latents.{k}"), batch * latent), [batch, latent]),
+            &device,
+        )
     };
     let batch_of = |k: usize| {
         let values = pictures(&format!("real.{k}"), batch, size);
         let real = Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
         Batch { real, classes: None, latents: Some(z(k)) }
     };
-    let infer = |generator: &Generator, mode| generator.forward(z(start), &mut Pass::new(mode, None, &mut Masks::None));
+    let infer = |generator: &Generator, mode| {
+        generator.forward(z(start), &mut Pass::new(mode, None, &mut Masks::None))
+    };
 
     // Step 0: outputs, losses, every gradient, running statistics.
     let fake = infer(trainer.game.generator(G), Mode::Train);
     assert!(
-        relative_difference(first_of(fake.into_data().iter::<f32>(), &file["fake"].1), file["fake"].1.iter().copied()) < 1e-5
+        relative_difference(
+            first_of(fake.into_data().iter::<f32>(), &file["fake"].1),
+            file["fake"].1.iter().copied()
+        ) < 1e-5
     );
     let mut probe = trainer.clone();
     let latents = config.settings.generator.takes().latents().expect("latents");
     let turn = Turn::new(&batch_of(start), 0, Whose::Discriminator, 0, Some(&latents), &device);
     let (d, g) = adversarial::gradient(&mut probe.game, &turn);
     assert!(
-        relative_difference(d.logits_real.clone().into_data().iter::<f32>(), file["logits_real"].1.iter().copied()) < GRADIENT
+        relative_difference(
+            d.logits_real.clone().into_data().iter::<f32>(),
+            file["logits_real"].1.iter().copied()
+        ) < GRADIENT
     );
     assert!(
-        relative_difference(d.logits_fake.clone().into_data().iter::<f32>(), file["logits_fake"].1.iter().copied()) < GRADIENT
+        relative_difference(
+            d.logits_fake.clone().into_data().iter::<f32>(),
+            file["logits_fake"].1.iter().copied()
+        ) < GRADIENT
     );
     assert!((g.loss() / file["g_loss"].1[0] - 1.0).abs() < GRADIENT);
     assert!((d.loss() / file["d_loss"].1[0] - 1.0).abs() < GRADIENT);
@@ -106,10 +134,14 @@ fn one_step_and_twenty_equal_keras() {
         [("g", trainer.network(G), g.gradients), ("d", trainer.network(D), d.gradients)];
     let mut worst = 0.0f64;
     for (prefix, network, gradients) in sides {
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+        let weights =
+            network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         for ((name, _), gradient) in weights.zip(gradients) {
             let key = format!("grad.{}", keras_name(prefix, &name));
-            let d = relative_difference(gradient.into_data().iter::<f32>(), file[&key].1.iter().copied());
+            let d = relative_difference(
+                gradient.into_data().iter::<f32>(),
+                file[&key].1.iter().copied(),
+            );
             worst = worst.max(d);
             assert!(d < GRADIENT, "{key}: {d:.2e}");
         }
@@ -122,11 +154,17 @@ fn one_step_and_twenty_equal_keras() {
     let mut drift = 0.0f64;
     for (k, expected) in file["losses"].1.chunks(2).enumerate() {
         let metrics = trainer.step(&[batch_of(start + k)]);
-        for (found, expected) in [(metrics.get("g_loss"), expected[0]), (metrics.get("d_loss"), expected[1])] {
+        for (found, expected) in
+            [(metrics.get("g_loss"), expected[0]), (metrics.get("d_loss"), expected[1])]
+        {
             let d = (found / expected - 1.0).abs();
             drift = drift.max(d);
-            // At the published width f32 itself drifts by more than this; there the first steps are compared.
-            assert!(d < LOSS_AFTER_20 || (width > 32 && k > 4), "step {k}: {found} against {expected}");
+            // At the published width f32 itself drifts by more than this; there the first steps are
+            // compared.
+            assert!(
+                d < LOSS_AFTER_20 || (width > 32 && k > 4),
+                "step {k}: {found} against {expected}"
+            );
         }
     }
     println!("worst loss in twenty steps: {drift:.1e} relative");

@@ -1,4 +1,5 @@
-//! `kill -9` at any moment, half of the time while a checkpoint is being written, and the same command again, until it is done.
+//! `kill -9` at any moment, half of the time while a checkpoint is being written, and the same
+//! command again, until it is done.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
@@ -26,8 +27,8 @@ impl Killer {
         Self { draw: shared::rng::stream(1, what, 0), kills: 0, inside: 0, ends: 0 }
     }
 
-    /// Kills a run that usually takes `usual` in all: at any moment of its first half, or while it writes one of its checkpoints.
-    /// Says whether it was still alive.
+    /// Kills a run that usually takes `usual` in all: at any moment of its first half, or while it
+    /// writes one of its checkpoints. Says whether it was still alive.
     fn kill(&mut self, mut child: Child, run: &Path, usual: Duration) -> bool {
         // What an earlier kill left does not count.
         let before = saving(run);
@@ -55,8 +56,8 @@ impl Killer {
     }
 }
 
-/// Kills runs of `epochs` epochs until it has killed `tries`, a third of them inside a save, and compares each that comes to its end
-/// with one that was left alone.
+/// Kills runs of `epochs` epochs until it has killed `tries`, a third of them inside a save, and
+/// compares each that comes to its end with one that was left alone.
 pub(crate) fn kill_runs(name: &str, epochs: u64, tries: usize, classes: u64, flags: &[&str]) {
     let scratch = Scratch::new(name);
     let data = scratch.labelled(classes);
@@ -92,7 +93,10 @@ pub(crate) fn kill_runs(name: &str, epochs: u64, tries: usize, classes: u64, fla
     succeed(run(&broken));
     compare();
     let Killer { kills, inside, ends, .. } = killer;
-    println!("{name}: {kills} kills, {inside} of them inside a save, {} runs that came to their end", ends + 1);
+    println!(
+        "{name}: {kills} kills, {inside} of them inside a save, {} runs that came to their end",
+        ends + 1
+    );
 }
 
 #[test]
@@ -102,7 +106,14 @@ fn killed_at_any_moment_the_same_command_leads_to_the_same_bytes() {
 
 #[test]
 fn a_killed_run_with_classes_in_alternating_order_leads_to_the_same_bytes() {
-    let flags = ["--set", "cond=embedding+projection", "--set", "schedule.order=alternating", "--set", "checkpoints.every=3"];
+    let flags = [
+        "--set",
+        "cond=embedding+projection",
+        "--set",
+        "schedule.order=alternating",
+        "--set",
+        "checkpoints.every=3",
+    ];
     kill_runs("kill-classes", 40, torture(5, 100), 3, &flags);
 }
 
@@ -118,7 +129,15 @@ fn a_killed_run_with_kid_and_its_best_checkpoint_leads_to_the_same_bytes() {
     let weights = scratch.path("drawn.safetensors");
     shared::metrics::inception::write_drawn(&weights, 0).unwrap();
     let weights = weights.to_string_lossy().into_owned();
-    let flags =
-        ["--weights", &weights, "--set", "evaluation.every=2", "--set", "evaluation.pictures=3", "--set", "checkpoints.keep=1"];
+    let flags = [
+        "--weights",
+        &weights,
+        "--set",
+        "evaluation.every=2",
+        "--set",
+        "evaluation.pictures=3",
+        "--set",
+        "checkpoints.keep=1",
+    ];
     kill_runs("kill-kid", 6, torture(2, 40), 0, &flags);
 }

@@ -1,5 +1,5 @@
-//! What steps measured reaches the host in order, at once or some steps later, and a controller that hears of it later moves p by the
-//! same amounts, later.
+//! What steps measured reaches the host in order, at once or some steps later, and a controller
+//! that hears of it later moves p by the same amounts, later.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::{DataConfig, RunConfig, Settings, TaskName};
@@ -24,7 +24,11 @@ fn trainer() -> Trainer {
     ]
     .map(str::to_owned);
     let settings = Settings::resolve("gan-ada", None, &settings).expect("settings");
-    Trainer::new(&RunConfig::new("gan-ada", settings, 1, DataConfig::of_extent(8, 3)), STEPS, &Device::flex())
+    Trainer::new(
+        &RunConfig::new("gan-ada", settings, 1, DataConfig::of_extent(8, 3)),
+        STEPS,
+        &Device::flex(),
+    )
 }
 
 fn batch(step: u64) -> [Batch; 1] {
@@ -47,7 +51,12 @@ fn run(lag: u64) -> (Vec<f64>, Vec<(u64, Measured)>) {
             measured.push((of, values.measured(TaskName::Adversarial)));
         }
     }
-    measured.extend(readback.take(STEPS).into_iter().map(|(of, values)| (of, values.measured(TaskName::Adversarial))));
+    measured.extend(
+        readback
+            .take(STEPS)
+            .into_iter()
+            .map(|(of, values)| (of, values.measured(TaskName::Adversarial))),
+    );
     assert!(readback.take(STEPS).is_empty());
     (p, measured)
 }
@@ -68,12 +77,20 @@ fn with_a_lag_p_stays_until_the_first_values_come_and_none_is_lost() {
     let (at_once, _) = run(0);
     for lag in [1, 2, 5] {
         let (p, measured) = run(lag);
-        assert!(measured.iter().map(|(of, _)| *of).eq(1..=STEPS), "all steps, in order: {measured:?}");
+        assert!(
+            measured.iter().map(|(of, _)| *of).eq(1..=STEPS),
+            "all steps, in order: {measured:?}"
+        );
         let still = p.iter().take_while(|p| **p == 0.3).count() as u64;
-        // Known from the end of step lag + 1 on, so that the step after it is the first with another p.
+        // Known from the end of step lag + 1 on, so that the step after it is the first with
+        // another p.
         assert!(still > lag, "lag {lag}: {p:?}");
         assert_eq!(p[..1], at_once[..1]);
-        assert_eq!(p[lag as usize + 1] - p[lag as usize], at_once[1] - at_once[0], "lag {lag}: what the first step moves");
+        assert_eq!(
+            p[lag as usize + 1] - p[lag as usize],
+            at_once[1] - at_once[0],
+            "lag {lag}: what the first step moves"
+        );
     }
 }
 
@@ -85,10 +102,18 @@ fn the_numbers_of_a_step_do_not_depend_on_when_they_are_read() {
         for step in 1..=STEPS {
             readback.submit(step, vec![trainer.take_step(&batch(step))]);
         }
-        readback.take(STEPS).into_iter().map(|(_, values)| values.measured(TaskName::Adversarial)).collect::<Vec<_>>()
+        readback
+            .take(STEPS)
+            .into_iter()
+            .map(|(_, values)| values.measured(TaskName::Adversarial))
+            .collect::<Vec<_>>()
     };
     let expected = fixed(0);
-    assert!(expected.iter().all(|m| m.get("g_norm") > 0.0 && m.get("d_norm") > 0.0 && m.get("d_loss").is_finite()));
+    assert!(
+        expected
+            .iter()
+            .all(|m| m.get("g_norm") > 0.0 && m.get("d_norm") > 0.0 && m.get("d_loss").is_finite())
+    );
     assert_eq!(fixed(1), expected);
     assert_eq!(fixed(3), expected);
 }

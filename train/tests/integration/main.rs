@@ -1,7 +1,8 @@
-//! What `train` does, seen from outside: its commands as people run them, and its numbers beside those of other programs.
+//! What `train` does, seen from outside: its commands as people run them, and its numbers beside
+//! those of other programs.
 //!
-//! One program for all of it, so that it is linked once.
-//! `faults` and `fuzz` stand beside it: they count file operations and allocations of the whole process.
+//! One program for all of it, so that it is linked once. `faults` and `fuzz` stand beside it: they
+//! count file operations and allocations of the whole process.
 
 #[path = "../util/mod.rs"]
 mod util;

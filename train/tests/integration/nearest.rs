@@ -1,4 +1,5 @@
-//! The nearest pictures of a split, against a search by the definition. (The module is `shared`'s; its data sets are drawn here.)
+//! The nearest pictures of a split, against a search by the definition. (The module is `shared`'s;
+//! its data sets are drawn here.)
 
 use crate::util;
 
@@ -16,13 +17,15 @@ fn drawn(side: u32, purpose: &str, i: u64) -> Picture {
 
 /// Root mean squared difference, term by term.
 fn distance(a: &Picture, b: &Picture) -> f64 {
-    let squares = a.pixels.iter().zip(&b.pixels).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
+    let squares =
+        a.pixels.iter().zip(&b.pixels).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2));
     (squares.sum::<f64>() / a.pixels.len() as f64).sqrt()
 }
 
 #[test]
 fn neighbours_are_those_that_a_search_by_the_definition_finds() {
-    // 40×40×3 bytes: more than one stride of the sum, and not a whole number of them. Stored larger: the middle is compared.
+    // 40×40×3 bytes: more than one stride of the sum, and not a whole number of them. Stored
+    // larger: the middle is compared.
     let scratch = Scratch::new("nearest-search");
     util::dataset_of(&scratch, 40, 44, &[("train", 300)], |name, i| drawn(44, name, i).pixels);
     let dataset = Dataset::open(&scratch).unwrap();
@@ -30,12 +33,17 @@ fn neighbours_are_those_that_a_search_by_the_definition_finds() {
     let pictures: Vec<Picture> = (0..7).map(|i| drawn(40, "asked", i)).collect();
     let found = nearest(&pictures, &split, 5).unwrap();
     for (picture, found) in pictures.iter().zip(&found) {
-        let mut expected: Vec<(f64, usize)> = (0..300).map(|i| (distance(picture, &split.picture(i).unwrap()), i)).collect();
+        let mut expected: Vec<(f64, usize)> =
+            (0..300).map(|i| (distance(picture, &split.picture(i).unwrap()), i)).collect();
         expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let expected: Vec<_> = expected.into_iter().take(5).collect();
-        let (indices, distances): (Vec<_>, Vec<_>) = found.iter().map(|n| (n.index, n.distance)).unzip();
+        let (indices, distances): (Vec<_>, Vec<_>) =
+            found.iter().map(|n| (n.index, n.distance)).unzip();
         assert_eq!(indices, expected.iter().map(|e| e.1).collect::<Vec<_>>());
-        assert!(distances.iter().zip(&expected).all(|(d, e)| (d - e.0).abs() < 1e-9), "{distances:?} {expected:?}");
+        assert!(
+            distances.iter().zip(&expected).all(|(d, e)| (d - e.0).abs() < 1e-9),
+            "{distances:?} {expected:?}"
+        );
     }
 }
 
@@ -48,7 +56,10 @@ fn a_copy_is_found_at_distance_0_and_of_equally_near_pictures_the_first_comes_fi
     let split = dataset.split("train").unwrap();
     let copy = drawn(6, "train", 2);
     let found = nearest(std::slice::from_ref(&copy), &split, 4).unwrap();
-    assert_eq!(found[0].iter().map(|n| (n.index, n.distance)).collect::<Vec<_>>(), [(2, 0.0), (6, 0.0), (10, 0.0), (14, 0.0)]);
+    assert_eq!(
+        found[0].iter().map(|n| (n.index, n.distance)).collect::<Vec<_>>(),
+        [(2, 0.0), (6, 0.0), (10, 0.0), (14, 0.0)]
+    );
     let all = nearest(&[copy], &split, 1000).unwrap();
     assert_eq!((all[0].len(), all[0][49].index), (200, 198));
     assert!(all[0].windows(2).all(|n| (n[0].distance, n[0].index) < (n[1].distance, n[1].index)));

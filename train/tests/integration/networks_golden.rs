@@ -1,5 +1,6 @@
-//! Generators and discriminators of every part that settings offer, each in training mode against PyTorch in f64, on the numbers
-//! of `tools/golden_parts.py`; and the power iteration of the spectral norm against its formula.
+//! Generators and discriminators of every part that settings offer, each in training mode against
+//! PyTorch in f64, on the numbers of `tools/golden_parts.py`; and the power iteration of the
+//! spectral norm against its formula.
 
 use crate::util;
 
@@ -15,7 +16,8 @@ use shared::nn::parameter::{Parameter, Parameters};
 use shared::testing::relative_difference;
 use train::step::gradient::{cross_entropy, flat_gradients};
 use util::network::{
-    assert_gradients, assert_statistics, count, discriminator_settings, fill, generator_settings, json, key, tensor, values, zero,
+    assert_gradients, assert_statistics, count, discriminator_settings, fill, generator_settings,
+    json, key, tensor, values, zero,
 };
 use util::{Golden, committed, first_of, golden, normal, signed, signed_pictures};
 
@@ -72,13 +74,15 @@ impl Parts {
 
     fn discriminator(&self, c: &Value) -> Discriminator {
         let settings = Self::settings(c, &discriminator_settings(c));
-        let mut discriminator = settings.discriminator(count(c, "size"), 3, CLASSES, 0, &self.device);
+        let mut discriminator =
+            settings.discriminator(count(c, "size"), 3, CLASSES, 0, &self.device);
         fill(&mut discriminator, &self.device, |name| key("d", name));
         discriminator
     }
 
     fn assert(&self, name: &str, what: &str, found: Vec<f32>) {
-        let off = relative_difference(found, self.file[&format!("{name}.{what}")].1.iter().copied());
+        let off =
+            relative_difference(found, self.file[&format!("{name}.{what}")].1.iter().copied());
         assert!(off < TOLERANCE, "{name}.{what}: {off:.2e}");
     }
 
@@ -88,7 +92,14 @@ impl Parts {
         let gradients = flat_gradients(network, &loss.backward());
         let side = &name[..1];
         let prefix = format!("{name}.grad.{side}");
-        let [worst, zeros] = assert_gradients(network, gradients, &self.file, &prefix, &zero(&self.metadata), [TOLERANCE, ZERO]);
+        let [worst, zeros] = assert_gradients(
+            network,
+            gradients,
+            &self.file,
+            &prefix,
+            &zero(&self.metadata),
+            [TOLERANCE, ZERO],
+        );
         println!("{name}: worst gradient {worst:.1e}, those that are zero in theory {zeros:.1e}");
         assert_statistics(network, &self.file, &format!("{name}.statistics.{side}"), TOLERANCE);
     }
@@ -109,7 +120,11 @@ fn every_generator_and_its_gradients_equal_pytorch() {
     assert_eq!(networks.len(), 8);
     for (name, c) in networks {
         let mut generator = parts.generator(&c).tracked();
-        let z = tensor(normal(&format!("latents.{}", parts.start(&name)), batch * latent), [batch, latent], &parts.device);
+        let z = tensor(
+            normal(&format!("latents.{}", parts.start(&name)), batch * latent),
+            [batch, latent],
+            &parts.device,
+        );
         let classes = parts.classes();
         let mut masks = Masks::None;
         let mut pass = Pass::new(Mode::Train, Some(&classes), &mut masks);
@@ -131,7 +146,11 @@ fn every_discriminator_and_its_gradients_equal_pytorch() {
     for (name, c) in networks {
         let mut discriminator = parts.discriminator(&c).tracked();
         let shape = [batch, 3, count(&c, "size"), count(&c, "size")];
-        let real = tensor(signed_pictures(&format!("real.{}", parts.start(&name)), shape), shape, &parts.device);
+        let real = tensor(
+            signed_pictures(&format!("real.{}", parts.start(&name)), shape),
+            shape,
+            &parts.device,
+        );
         let classes = parts.classes();
         let mut masks = Masks::None;
         let mut pass = Pass::new(Mode::Train, Some(&classes), &mut masks);
@@ -155,7 +174,9 @@ fn every_discriminator_and_its_gradients_equal_pytorch() {
 fn matrix(weight: &Parameter, outputs_second: bool) -> Vec<Vec<f64>> {
     let (shape, values) = (weight.shape(), weight.to_vec());
     let rest: usize = shape[2..].iter().product();
-    let part = |i: usize, j: usize| values[(i * shape[1] + j) * rest..][..rest].iter().map(|v| f64::from(*v));
+    let part = |i: usize, j: usize| {
+        values[(i * shape[1] + j) * rest..][..rest].iter().map(|v| f64::from(*v))
+    };
     if outputs_second {
         return (0..shape[1]).map(|j| (0..shape[0]).flat_map(|i| part(i, j)).collect()).collect();
     }
@@ -188,7 +209,8 @@ fn normalized(network: &dyn Parameters) -> Vec<(String, Vec<Vec<f64>>, Vec<f64>)
     let all: HashMap<String, &Parameter> = network.parameters().into_iter().collect();
     let layers = all.keys().filter_map(|name| name.strip_suffix(".u"));
     let one = |layer: &str| {
-        // Transposed convolutions, which only the generator has, count their outputs along the second axis.
+        // Transposed convolutions, which only the generator has, count their outputs along the
+        // second axis.
         let transposed = layer == "out" || layer.starts_with("up.");
         let u = all[&format!("{layer}.u")].to_vec().into_iter().map(f64::from).collect();
         (layer.to_owned(), matrix(all[&format!("{layer}.weight")], transposed), u)
@@ -206,7 +228,8 @@ fn assert_iterations<N: Parameters>(network: &mut N, layers: usize, iterate: fn(
     let before = normalized(network);
     assert_eq!(before.len(), layers);
     iterate(network);
-    let once: HashMap<_, _> = normalized(network).into_iter().map(|(name, _, u)| (name, u)).collect();
+    let once: HashMap<_, _> =
+        normalized(network).into_iter().map(|(name, _, u)| (name, u)).collect();
     for (name, w, u) in &before {
         let off = relative_difference(once[name].iter().map(|v| *v as f32), iterated(w, u));
         assert!(off < 1e-6, "{name}: {off:.1e}");
@@ -228,11 +251,14 @@ fn power_iterations_lead_every_weight_to_its_largest_singular_value() {
     let mut discriminator = parts.discriminator(&networks["d_all"]);
     assert_iterations(&mut discriminator, 9, Discriminator::iterate);
     // The layer divides by it: what is left has the norm 1.
-    let Discriminator::Dcgan(discriminator) = discriminator else { unreachable!("the presets are of one family") };
+    let Discriminator::Dcgan(discriminator) = discriminator else {
+        unreachable!("the presets are of one family")
+    };
     let projection = discriminator.projection.as_ref().expect("projection");
     let [classes, features] = [0, 1].map(|axis| projection.weight.shape()[axis]);
     let divided = values(projection.linear(Tensor::eye(features, &parts.device)).transpose());
-    let rows: Vec<Vec<f64>> = divided.chunks(features).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
+    let rows: Vec<Vec<f64>> =
+        divided.chunks(features).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
     assert_eq!(rows.len(), classes);
     assert!((largest(&rows) - 1.0).abs() < 1e-5, "{}", largest(&rows));
 }

@@ -1,6 +1,7 @@
-//! The presets dcgan-anime, dcgan-tf, wgan and wgan-gp at narrow widths, from latents and pictures to D's weights after one step of
-//! their own optimizer, against PyTorch in f64 (which equals Keras' own layers in f64 where the preset comes from Keras), on the
-//! numbers of `tools/golden_presets.py`.
+//! The presets dcgan-anime, dcgan-tf, wgan and wgan-gp at narrow widths, from latents and pictures
+//! to D's weights after one step of their own optimizer, against PyTorch in f64 (which equals
+//! Keras' own layers in f64 where the preset comes from Keras), on the numbers of
+//! `tools/golden_presets.py`.
 
 use crate::util;
 
@@ -16,14 +17,17 @@ use train::step::penalty::{self, Kind, Points};
 use train::step::tasks::adversarial::{self, D, G};
 use train::step::trainer::Trainer;
 use train::step::turn::{Batch, Turn, Whose};
-use util::network::{assert_gradients, assert_statistics, count, fill, json, key, tensor, values, zero};
+use util::network::{
+    assert_gradients, assert_statistics, count, fill, json, key, tensor, values, zero,
+};
 use util::{committed, first_of, golden, normal, signed_pictures, uniform};
 
 /// PyTorch in f32 lies within 9e-6 of f64 (metadata `noise_floor`); our sums run in another order.
 const TOLERANCE: f64 = 1e-4;
 /// Of the largest gradient of a network: what may be left of one that is zero in theory.
 const ZERO: f64 = 1e-5;
-/// Of the furthest that a weight of a tensor moves in a step: f32 holds weights near 1 to 6e-8, and the smallest step is 5e-5.
+/// Of the furthest that a weight of a tensor moves in a step: f32 holds weights near 1 to 6e-8, and
+/// the smallest step is 5e-5.
 const MOVE: f64 = 2e-3;
 
 /// A preset at the golden file's width, its networks at the golden weights, with one batch.
@@ -40,7 +44,8 @@ impl Narrow {
     fn open(preset: &'static str) -> Self {
         let (file, metadata) = golden(&committed(&format!("preset-{preset}.safetensors")));
         let c: Value = json(&metadata, "settings");
-        let [width, size, channels, batch, latent] = ["width", "size", "channels", "batch", "latent"].map(|k| count(&c, k));
+        let [width, size, channels, batch, latent] =
+            ["width", "size", "channels", "batch", "latent"].map(|k| count(&c, k));
         let assignments = [
             format!("generator.width={width}"),
             format!("generator.latent={latent}"),
@@ -61,7 +66,8 @@ impl Narrow {
         fill(trainer.game.network_mut(D), &device, |name| key("d", name));
         let (start, shape) = (&metadata["start"], [batch, channels, size, size]);
         let real = tensor(signed_pictures(&format!("real.{start}"), shape), shape, &device);
-        let latents = tensor(normal(&format!("latents.{start}"), batch * latent), [batch, latent], &device);
+        let latents =
+            tensor(normal(&format!("latents.{start}"), batch * latent), [batch, latent], &device);
         let batch = Batch { real, classes: None, latents: Some(latents) };
         Self { preset, zero: zero(&metadata), file, config, trainer, batch }
     }
@@ -75,7 +81,8 @@ impl Narrow {
     fn pass(&self) -> Vec<Tensor<1>> {
         let mut trainer = self.trainer.clone();
         let latents = self.config.settings.generator.takes().latents().expect("latents");
-        let turn = Turn::new(&self.batch, 0, Whose::Discriminator, 0, Some(&latents), &Device::flex());
+        let turn =
+            Turn::new(&self.batch, 0, Whose::Discriminator, 0, Some(&latents), &Device::flex());
         let fake = generate(trainer.game.generator(G), &turn, false).pictures;
         self.assert("fake", first_of(values(fake.clone()), &self.file["fake"].1));
         let (d, g) = adversarial::gradient(&mut trainer.game, &turn);
@@ -91,7 +98,11 @@ impl Narrow {
             let epsilon = uniform("epsilon", fake.dims()[0]);
             let critic = trainer.game.discriminator(D);
             let tracked = critic.tracked();
-            let points = Points { x: penalty::between(&turn.real, &fake, epsilon), classes: None, masks: &Masks::None };
+            let points = Points {
+                x: penalty::between(&turn.real, &fake, epsilon),
+                classes: None,
+                masks: &Masks::None,
+            };
             let penalty = penalty::of(Kind::Gradient(10.0), critic, &tracked, &points);
             self.assert("penalty", vec![penalty.value() as f32]);
             self.assert("gradient_norms", penalty.norms().iter().map(|n| *n as f32).collect());
@@ -99,12 +110,23 @@ impl Narrow {
             of_d = of_d.into_iter().zip(more).map(|(a, b)| a + b).collect();
         }
         let tolerances = [TOLERANCE, ZERO];
-        let sides: [(&str, &dyn Parameters, _); 2] =
-            [("g", self.trainer.network(G), g.gradients), ("d", self.trainer.network(D), of_d.clone())];
+        let sides: [(&str, &dyn Parameters, _); 2] = [
+            ("g", self.trainer.network(G), g.gradients),
+            ("d", self.trainer.network(D), of_d.clone()),
+        ];
         for (side, network, gradients) in sides {
-            let [worst, zeros] =
-                assert_gradients(network, gradients, &self.file, &format!("grad.{side}"), &self.zero, tolerances);
-            println!("{} {side}: worst gradient {worst:.1e}, those that are zero in theory {zeros:.1e}", self.preset);
+            let [worst, zeros] = assert_gradients(
+                network,
+                gradients,
+                &self.file,
+                &format!("grad.{side}"),
+                &self.zero,
+                tolerances,
+            );
+            println!(
+                "{} {side}: worst gradient {worst:.1e}, those that are zero in theory {zeros:.1e}",
+                self.preset
+            );
         }
         of_d
     }
@@ -113,17 +135,23 @@ impl Narrow {
     fn assert_moved(&self, moved: &dyn Parameters, clip: f64) {
         let rate = self.config.settings.optimizer.discriminator.learning_rate;
         let mut furthest = 0.0f64;
-        for ((name, first), (_, moved)) in self.trainer.network(D).parameters().into_iter().zip(moved.parameters()) {
+        for ((name, first), (_, moved)) in
+            self.trainer.network(D).parameters().into_iter().zip(moved.parameters())
+        {
             if first.purpose() == Purpose::Statistic {
                 continue;
             }
             let (first, found) = (first.to_vec(), moved.to_vec());
             assert!(found.iter().all(|v| v.is_finite()), "{name}: not all values are finite");
-            let expected: Vec<f64> = self.file[&key("after1.d", &name)].1.iter().map(|v| v.clamp(-clip, clip)).collect();
-            let apart = |a: &[f32], b: &[f64]| a.iter().zip(b).fold(0.0f64, |worst, (a, b)| worst.max((f64::from(*a) - b).abs()));
+            let expected: Vec<f64> =
+                self.file[&key("after1.d", &name)].1.iter().map(|v| v.clamp(-clip, clip)).collect();
+            let apart = |a: &[f32], b: &[f64]| {
+                a.iter().zip(b).fold(0.0f64, |worst, (a, b)| worst.max((f64::from(*a) - b).abs()))
+            };
             let off = if self.zero.contains(&key("grad.d", &name)) {
                 // Rounding alone decides where such a weight goes, but no further than a step.
-                let first: Vec<f64> = first.iter().map(|v| f64::from(*v).clamp(-clip, clip)).collect();
+                let first: Vec<f64> =
+                    first.iter().map(|v| f64::from(*v).clamp(-clip, clip)).collect();
                 assert!(apart(&found, &first) < 4.0 * rate, "{name}");
                 0.0
             } else {
@@ -138,7 +166,8 @@ impl Narrow {
     /// One step of the preset's optimizer alone.
     fn assert_optimizer(&self, gradients: Vec<Tensor<1>>) {
         let mut discriminator = self.trainer.network(D).clone();
-        let mut optimizer = Optimizer::new(&self.config.settings.optimizer.discriminator, &discriminator);
+        let mut optimizer =
+            Optimizer::new(&self.config.settings.optimizer.discriminator, &discriminator);
         let norm = optimizer.step(1, 1.0, &mut discriminator, gradients);
         assert!(norm.is_none());
         self.assert_moved(&discriminator, f64::INFINITY);

@@ -19,17 +19,27 @@ fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_no
     manifest.settings.insert("padding".into(), "0.5".into());
     shared::sealed::write(&cut.join("dataset.json"), &manifest).unwrap();
     let text = fail(command(&cut, &out, 2), 2);
-    assert!(text.contains("as many pictures (24) of the same source, chosen, cut or divided otherwise"), "{text}");
+    assert!(
+        text.contains("as many pictures (24) of the same source, chosen, cut or divided otherwise"),
+        "{text}"
+    );
     let moved = scratch.path("moved");
     util::drawn_dataset(&moved, 8, &[("train", 24), ("val", 8)]);
     succeed(command(&moved, &out, 2));
     // A run of before did not note it, and goes on; from then on it does.
     let text = String::from_utf8(fs::read(out.join("config.toml")).unwrap()).unwrap();
-    let of_before: String = text.lines().filter(|line| !line.starts_with("content")).map(|line| format!("{line}\n")).collect();
+    let of_before: String = text
+        .lines()
+        .filter(|line| !line.starts_with("content"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     assert!(of_before.len() < text.len());
     fs::write(out.join("config.toml"), of_before.as_bytes()).unwrap();
     succeed(command(&moved, &out, 3));
-    assert!(fail(command(&cut, &out, 4), 2).contains("of the same source, chosen, cut or divided otherwise"));
+    assert!(
+        fail(command(&cut, &out, 4), 2)
+            .contains("of the same source, chosen, cut or divided otherwise")
+    );
 }
 
 #[test]
@@ -47,7 +57,12 @@ fn wrong_usage_says_what_to_change() {
     assert!(fail(with(&["--preset", "stylegan9"]), 2).contains("gan-ada"));
     let on = |device: &str| {
         let mut c = Command::new(env!("CARGO_BIN_EXE_train"));
-        c.arg("--data").arg(&data).arg("--out").arg(&out).args(["--set", "schedule.batch=8", "--device", device]);
+        c.arg("--data").arg(&data).arg("--out").arg(&out).args([
+            "--set",
+            "schedule.batch=8",
+            "--device",
+            device,
+        ]);
         c
     };
     assert!(fail(on("tpu"), 2).contains("cuda:INDEX"));
@@ -65,9 +80,14 @@ fn wrong_usage_says_what_to_change() {
 
 #[test]
 fn devices_are_listed_for_people_and_for_programs() {
-    let devices = |flags: &[&str]| Command::new(env!("CARGO_BIN_EXE_train")).arg("devices").args(flags).output().unwrap();
+    let devices = |flags: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_train")).arg("devices").args(flags).output().unwrap()
+    };
     let text = String::from_utf8(devices(&[]).stdout).unwrap();
-    assert!(text.starts_with("cpu ") && text.contains("threads") && text.contains("cuda"), "{text}");
+    assert!(
+        text.starts_with("cpu ") && text.contains("threads") && text.contains("cuda"),
+        "{text}"
+    );
     let json: serde_json::Value = serde_json::from_slice(&devices(&["--json"]).stdout).unwrap();
     assert!(json["cpu"]["threads"].as_u64().unwrap() > 0);
     assert_eq!(json.get("cuda").is_some(), cfg!(feature = "cuda"));
@@ -91,19 +111,29 @@ fn losses_that_are_not_finite_stop_the_run_and_leave_the_last_checkpoint() {
 #[test]
 fn lists_and_refusals_come_before_anything_is_built() {
     let scratch = Scratch::new("lists");
-    let train = |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_train")).args(args).output().unwrap();
+    let train =
+        |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_train")).args(args).output().unwrap();
     for (flag, names) in [
-        ("--list-presets", &["gan-ada", "dcgan-anime", "dcgan-tf", "wgan", "wgan-gp", "arXiv:1704.00028"][..]),
+        (
+            "--list-presets",
+            &["gan-ada", "dcgan-anime", "dcgan-tf", "wgan", "wgan-gp", "arXiv:1704.00028"][..],
+        ),
         ("--list-losses", &["non-saturating", "relativistic-average-ls", "arXiv:1807.00734"]),
         ("--list-transforms", &["bgcfnc", "rotate90", "diffaugment"]),
     ] {
         let output = train(&[flag]);
         assert!(output.status.success());
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        names.iter().for_each(|name| assert!(text.contains(name), "{flag}: {name} is missing in {text}"));
+        names
+            .iter()
+            .for_each(|name| assert!(text.contains(name), "{flag}: {name} is missing in {text}"));
     }
     // Whoever reads the list may stop after a line, and that is no failure.
-    let mut list = Command::new(env!("CARGO_BIN_EXE_train")).arg("--list-presets").stdout(Stdio::piped()).spawn().unwrap();
+    let mut list = Command::new(env!("CARGO_BIN_EXE_train"))
+        .arg("--list-presets")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(list.stdout.take());
     assert!(list.wait().unwrap().success());
     let (data, out) = (scratch.dataset(), scratch.path("run"));

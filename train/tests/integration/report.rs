@@ -33,8 +33,13 @@ impl Drawn {
         let folder = Scratch::new(&format!("report-{name}"));
         let (data, run) = (folder.join("data"), Run::create(&folder.join("run")).unwrap());
         util::drawn_dataset(&data, 8, &[("train", 24), ("val", 8)]);
-        let settings =
-            ["schedule.batch=8", "generator.width=4", "generator.latent=4", "discriminator.width=4", "schedule.epochs=4"];
+        let settings = [
+            "schedule.batch=8",
+            "generator.width=4",
+            "generator.latent=4",
+            "discriminator.width=4",
+            "schedule.epochs=4",
+        ];
         let settings = Settings::resolve("gan-ada", None, &settings.map(str::to_owned)).unwrap();
         let data = DataConfig {
             path: data.display().to_string(),
@@ -62,7 +67,8 @@ impl Drawn {
             }
             line
         };
-        let stats = [epoch(1, None), epoch(2, Some(0.011)), epoch(3, Some(0.222)), epoch(4, Some(0.333))];
+        let stats =
+            [epoch(1, None), epoch(2, Some(0.011)), epoch(3, Some(0.222)), epoch(4, Some(0.333))];
         drawn.log("stats", &stats);
         let measured = |count: u64, value: f64| {
             json!({
@@ -89,12 +95,17 @@ impl Drawn {
             let sheet = Picture::filled(20, 20, 3, epoch as u8 * 10);
             fs::write(drawn.run.sheet(epoch), &sheet.to_png().unwrap()).unwrap();
         }
-        fs::write(drawn.run.file("samples/reals.png"), &Picture::filled(20, 20, 3, 7).to_png().unwrap()).unwrap();
+        fs::write(
+            drawn.run.file("samples/reals.png"),
+            &Picture::filled(20, 20, 3, 7).to_png().unwrap(),
+        )
+        .unwrap();
         drawn
     }
 
     fn configure(&self) {
-        fs::write(self.run.file("config.toml"), toml::to_string(&self.config).unwrap().as_bytes()).unwrap();
+        fs::write(self.run.file("config.toml"), toml::to_string(&self.config).unwrap().as_bytes())
+            .unwrap();
     }
 
     fn log(&self, name: &str, lines: &[Value]) {
@@ -105,7 +116,8 @@ impl Drawn {
     fn checkpoint(&self, step: u64) {
         let generator = self.config.generator(&Device::flex());
         let (version, config, state) = (CHECKPOINT_VERSION, self.config.clone(), Value::Null);
-        let meta = Meta { version, step, epoch: step / 3, config, state, files: Default::default() };
+        let meta =
+            Meta { version, step, epoch: step / 3, config, state, files: Default::default() };
         checkpoint::save(&self.run.checkpoint_folder(step), meta, &[("ema", &generator)]).unwrap();
     }
 
@@ -120,13 +132,19 @@ impl Drawn {
 
     /// The program, on this run.
     fn program(&self, flags: &[&str]) -> std::process::Output {
-        Command::new(env!("CARGO_BIN_EXE_train")).arg("report").arg(self.run.folder()).args(flags).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_train"))
+            .arg("report")
+            .arg(self.run.folder())
+            .args(flags)
+            .output()
+            .unwrap()
     }
 }
 
 /// What stands between the heading of a section and the next section.
 fn section<'a>(page: &'a str, id: &str) -> &'a str {
-    let start = page.find(&format!("<section id=\"{id}\">")).unwrap_or_else(|| panic!("no section {id}"));
+    let start =
+        page.find(&format!("<section id=\"{id}\">")).unwrap_or_else(|| panic!("no section {id}"));
     let rest = &page[start..];
     &rest[..rest.find("</section>").unwrap()]
 }
@@ -140,7 +158,9 @@ fn assert_holds(text: &str, words: &[&str]) {
 #[test]
 fn a_report_is_one_file_that_asks_for_nothing_outside_it() {
     let page = Drawn::whole("one-file").report();
-    for (attribute, allowed) in [("src=\"", &["data:image/png;base64,"][..]), ("href=\"", &["#", "data:,\""])] {
+    for (attribute, allowed) in
+        [("src=\"", &["data:image/png;base64,"][..]), ("href=\"", &["#", "data:,\""])]
+    {
         let values: Vec<&str> = page.split(attribute).skip(1).collect();
         assert!(!values.is_empty());
         for value in values {
@@ -148,7 +168,9 @@ fn a_report_is_one_file_that_asks_for_nothing_outside_it() {
             assert!(allowed.iter().any(|prefix| value.starts_with(prefix)), "{attribute}{start}");
         }
     }
-    for outside in ["<script", "://", "url(", "@import", "javascript:", "<object", "<iframe", "<form"] {
+    for outside in
+        ["<script", "://", "url(", "@import", "javascript:", "<object", "<iframe", "<form"]
+    {
         assert!(!page.contains(outside), "{outside}");
     }
     assert!(page.contains("default-src &#39;none&#39;"), "the browser is told so, too");
@@ -158,7 +180,10 @@ fn a_report_is_one_file_that_asks_for_nothing_outside_it() {
 fn every_section_tells_what_the_run_folder_holds() {
     let drawn = Drawn::whole("sections");
     let page = drawn.report();
-    assert_holds(&page, &["gan-ada on data", "8×8 in colour", "seed 5", "finished", "width=device-width"]);
+    assert_holds(
+        &page,
+        &["gan-ada on data", "8×8 in colour", "seed 5", "finished", "width=device-width"],
+    );
     // Not 0.011, which was measured with other pictures.
     assert_holds(
         section(&page, "figures"),
@@ -167,16 +192,25 @@ fn every_section_tells_what_the_run_folder_holds() {
     assert_eq!(section(&page, "curves").matches("<img").count(), PANELS);
     let sheets = section(&page, "sheets");
     assert_eq!(sheets.matches("<img").count(), 9, "8 of 21 sheets, and the reals");
-    assert_holds(sheets, &["Before the first step", "Epoch 2, step 6", "Epoch 20", "Real pictures"]);
+    assert_holds(
+        sheets,
+        &["Before the first step", "Epoch 2, step 6", "Epoch 20", "Real pictures"],
+    );
     let nearest = section(&page, "nearest");
     assert_eq!(nearest.matches("<img").count(), 16 * 6, "16 samples with 5 training pictures each");
     assert_holds(nearest, &["after step 9 (KID 0.2220)", "all 24 pictures", "seed 15", "held out"]);
-    assert_holds(section(&page, "alarms"), &["augmentation at cap", "epoch 2, step 6", "p is at its cap", "Try: less width"]);
+    assert_holds(
+        section(&page, "alarms"),
+        &["augmentation at cap", "epoch 2, step 6", "p is at its cap", "Try: less width"],
+    );
     assert_holds(section(&page, "starts"), &["2026-01-31 12:00:00", "schedule.epochs", "2 → 4"]);
     let settings = section(&page, "settings");
     let (changed, all) = settings.split_once("<details>").unwrap();
     assert_holds(changed, &["generator.width", "schedule.epochs", "400"]);
-    assert!(!changed.contains("schedule.ema<") && all.contains("schedule.ema<"), "settings of the preset are folded away");
+    assert!(
+        !changed.contains("schedule.ema<") && all.contains("schedule.ema<"),
+        "settings of the preset are folded away"
+    );
     assert_holds(section(&page, "versions"), &[env!("CARGO_PKG_VERSION"), &"0".repeat(64)]);
     assert!(!page.contains("Not readable"));
 }
@@ -186,7 +220,9 @@ fn values_of_different_conventions_never_stand_in_one_table() {
     let page = Drawn::whole("conventions").report();
     let quality = section(&page, "quality");
     let tables: Vec<&str> = quality.split("<table>").skip(1).collect();
-    let values = |table: &str| ["0.01100", "0.2220", "0.3330", "0.4440", "0.5550"].map(|value| table.contains(value));
+    let values = |table: &str| {
+        ["0.01100", "0.2220", "0.3330", "0.4440", "0.5550"].map(|value| table.contains(value))
+    };
     let expected = [
         [true, false, false, false, false],
         [false, true, true, false, false],
@@ -196,7 +232,14 @@ fn values_of_different_conventions_never_stand_in_one_table() {
     assert_eq!(tables.iter().map(|table| values(table)).collect::<Vec<_>>(), expected);
     assert_holds(
         quality,
-        &["99 pictures", "weights abababab…", "8 samples · 8 of birds", "2 × 4", "untrained network", "± 0.0020"],
+        &[
+            "99 pictures",
+            "weights abababab…",
+            "8 samples · 8 of birds",
+            "2 × 4",
+            "untrained network",
+            "± 0.0020",
+        ],
     );
 }
 
@@ -209,7 +252,8 @@ fn two_classes_or_two_real_sets_never_share_a_table_and_each_metric_has_its_own_
         line["class"] = class.into();
         line
     };
-    let (one, other) = (format!("generated-{}", "0".repeat(64)), format!("generated-{}1", "0".repeat(63)));
+    let (one, other) =
+        (format!("generated-{}", "0".repeat(64)), format!("generated-{}1", "0".repeat(63)));
     drawn.log(
         "metrics",
         &[
@@ -225,11 +269,19 @@ fn two_classes_or_two_real_sets_never_share_a_table_and_each_metric_has_its_own_
     let page = drawn.report();
     let quality = section(&page, "quality");
     let tables: Vec<&str> = quality.split("<table>").skip(1).collect();
-    assert_eq!(tables.iter().map(|table| table.matches("<tr>").count()).collect::<Vec<_>>(), [3, 3, 2, 2, 2], "{quality}");
-    let best = |table: &str| table.split("<tr>").find(|row| row.contains("best")).map(str::to_owned);
+    assert_eq!(
+        tables.iter().map(|table| table.matches("<tr>").count()).collect::<Vec<_>>(),
+        [3, 3, 2, 2, 2],
+        "{quality}"
+    );
+    let best =
+        |table: &str| table.split("<tr>").find(|row| row.contains("best")).map(str::to_owned);
     assert!(best(tables[0]).is_some_and(|row| row.contains("0.5")), "{}", tables[0]);
     assert!(best(tables[1]).is_some_and(|row| row.contains("2.0")), "{}", tables[1]);
-    assert_holds(quality, &["RECALL, vgg16", "higher is better", "best near 0", "class wren", "content …00000001"]);
+    assert_holds(
+        quality,
+        &["RECALL, vgg16", "higher is better", "best near 0", "class wren", "content …00000001"],
+    );
 }
 
 #[test]
@@ -248,7 +300,11 @@ fn no_text_of_a_run_becomes_markup() {
     drawn.log("metrics", &[json!({"metric": hostile, "protocol": hostile, "real": hostile, "real_count": 1, "value": 1.0})]);
     drawn.log("stats", &[json!({"epoch": 1, "step": 1, "kid": 0.5, "kid_of": {"protocol": hostile, "weights_sha256": hostile}})]);
     let page = drawn.report();
-    assert!(!page.contains("<script") && !page.contains("<img src=x") && !page.to_lowercase().contains("<script>alert"));
+    assert!(
+        !page.contains("<script")
+            && !page.contains("<img src=x")
+            && !page.to_lowercase().contains("<script>alert")
+    );
     assert!(page.matches("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&gt;").count() >= 10);
 }
 
@@ -295,7 +351,9 @@ fn a_sample_that_is_a_training_picture_is_shown_beside_it_at_distance_0() {
     let (sampler, _) = Sampler::open(drawn.run.folder(), Which::Best, &Device::flex()).unwrap();
     let copied = sampler.pictures(&[3]).remove(0).pixels;
     fs::remove(drawn.data()).unwrap();
-    util::dataset_of(&drawn.data(), 8, 8, &[("train", 24)], |_, i| if i == 17 { copied.clone() } else { vec![0; 8 * 8 * 3] });
+    util::dataset_of(&drawn.data(), 8, 8, &[("train", 24)], |_, i| {
+        if i == 17 { copied.clone() } else { vec![0; 8 * 8 * 3] }
+    });
     let page = drawn.report();
     let of_seed_3 = section(&page, "nearest").split("<div class=\"row\">").nth(4).unwrap();
     assert_holds(of_seed_3, &["seed 3", ">0.00<", ">#17<"]);
@@ -343,19 +401,30 @@ fn the_program_writes_beside_the_run_or_elsewhere_and_knows_whether_it_trains() 
     drawn.log("stats", &[json!({"epoch": 2, "step": 6})]);
     assert!(drawn.program(&[]).status.success());
     assert_eq!(state(&file), "stopped");
-    fs::write(drawn.run.file("train.log"), b" INFO epoch 2\nERROR the disk <b>is</b> full\n").unwrap();
+    fs::write(drawn.run.file("train.log"), b" INFO epoch 2\nERROR the disk <b>is</b> full\n")
+        .unwrap();
     assert!(drawn.program(&[]).status.success());
     assert_eq!(state(&file), "failed");
     assert_holds(&drawn.report(), &["the disk &lt;b&gt;is&lt;/b&gt; full"]);
     assert_eq!(drawn.program(&["--data", "nowhere"]).status.code(), Some(3));
-    assert_eq!(Command::new(env!("CARGO_BIN_EXE_train")).args(["report", "nowhere"]).status().unwrap().code(), Some(1));
+    assert_eq!(
+        Command::new(env!("CARGO_BIN_EXE_train"))
+            .args(["report", "nowhere"])
+            .status()
+            .unwrap()
+            .code(),
+        Some(1)
+    );
 }
 
 /// The first browser of Chromium's family that answers.
 fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("FLEDGE_CHROMIUM").map(PathBuf::from);
-    let usual = ["chromium-headless-shell", "chromium", "google-chrome", "chrome-headless-shell"].map(PathBuf::from);
-    let answers = |path: &PathBuf| Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success());
+    let usual = ["chromium-headless-shell", "chromium", "google-chrome", "chrome-headless-shell"]
+        .map(PathBuf::from);
+    let answers = |path: &PathBuf| {
+        Command::new(path).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
     let found = named.into_iter().chain(usual).find(answers);
     if found.is_none() {
         skip("no Chromium is found (FLEDGE_CHROMIUM names one)");
@@ -367,7 +436,8 @@ fn chromium() -> Option<PathBuf> {
 fn the_page_is_as_wide_as_a_telephone_and_as_a_screen() {
     let Some(chromium) = chromium() else { return };
     let mut drawn = Drawn::whole("browser");
-    drawn.config.data.path = "a/very/long/path/without/any/place/where/it/could/be/broken/".repeat(4);
+    drawn.config.data.path =
+        "a/very/long/path/without/any/place/where/it/could/be/broken/".repeat(4);
     drawn.configure();
     drawn.report();
     // A frame as wide as the device, and a script outside it that measures what is inside.
@@ -375,11 +445,21 @@ fn the_page_is_as_wide_as_a_telephone_and_as_a_screen() {
                    let page=frame.contentDocument;page.querySelectorAll('details').forEach(d=>d.open=true);\
                    let root=page.documentElement;return [root.scrollWidth-root.clientWidth,page.querySelectorAll('img').length,\
                    [...page.images].filter(i=>i.naturalWidth==0).length].join(' ')}).join(',')}</script>";
-    let frame = |width: u32| format!("<iframe src=run/report.html style='border:0;width:{width}px;height:800px'></iframe>");
+    let frame = |width: u32| {
+        format!(
+            "<iframe src=run/report.html style='border:0;width:{width}px;height:800px'></iframe>"
+        )
+    };
     let page = drawn.folder.join("frames.html");
     fs::write(&page, format!("{measure}{}{}", frame(400), frame(1280)).as_bytes()).unwrap();
     let output = Command::new(chromium)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=10000"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=10000",
+        ])
         .arg(format!("--user-data-dir={}", drawn.folder.join("profile").display()))
         .args(["--window-size=1400,1800", "--dump-dom"])
         .arg(format!("file://{}", page.display()))
@@ -388,5 +468,9 @@ fn the_page_is_as_wide_as_a_telephone_and_as_a_screen() {
     let dom = String::from_utf8_lossy(&output.stdout);
     let title = dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
     let title = title.unwrap_or_else(|| panic!("{dom}{}", String::from_utf8_lossy(&output.stderr)));
-    assert_eq!(title, format!("0 {0} 0,0 {0} 0", PANELS + 9 + 16), "what sticks out in pixels, pictures, broken ones");
+    assert_eq!(
+        title,
+        format!("0 {0} 0,0 {0} 0", PANELS + 9 + 16),
+        "what sticks out in pixels, pictures, broken ones"
+    );
 }

@@ -1,5 +1,6 @@
-//! Signals wherever they come: the step is finished, everything saved, and the same command goes on exactly. A second one ends the
-//! program at once; some only save, and one that was ignored at the start does nothing. What ended a run is always known afterwards.
+//! Signals wherever they come: the step is finished, everything saved, and the same command goes on
+//! exactly. A second one ends the program at once; some only save, and one that was ignored at the
+//! start does nothing. What ended a run is always known afterwards.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
@@ -11,7 +12,9 @@ use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 use shared::nn::run::{Run, Which};
-use shared::testing::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, ignoring, send, torture, wait_until};
+use shared::testing::{
+    SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, ignoring, send, torture, wait_until,
+};
 use util::program::*;
 
 /// More than any test waits for.
@@ -71,7 +74,11 @@ fn log(out: &Path) -> String {
 
 /// What `train status` says of a run, as JSON.
 fn status(out: &Path) -> serde_json::Value {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_train")).args(["status", "--json"]).arg(out).output().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_train"))
+        .args(["status", "--json"])
+        .arg(out)
+        .output()
+        .unwrap();
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -88,10 +95,15 @@ fn the_first_signal_in_a_step_saves_it_and_the_same_command_goes_on_exactly() {
     for (signal, code) in SIGNALS.repeat(torture(1, 10)) {
         let before = logged_epochs(&run.out).len();
         let mut child = run.endless();
-        assert!(wait_until(|| logged_epochs(&run.out).len() > before || child.try_wait().unwrap().is_some()));
+        assert!(wait_until(
+            || logged_epochs(&run.out).len() > before || child.try_wait().unwrap().is_some()
+        ));
         std::thread::sleep(Duration::from_micros(draw.below(60_000)));
         assert_eq!(end(child, signal).code(), Some(code));
-        assert!(run.step() as usize >= before * STEPS_PER_EPOCH as usize, "what was done was not saved");
+        assert!(
+            run.step() as usize >= before * STEPS_PER_EPOCH as usize,
+            "what was done was not saved"
+        );
     }
     run.finish();
 }
@@ -103,7 +115,9 @@ fn a_signal_while_a_checkpoint_is_written_finishes_it_and_the_same_command_goes_
         let mut child = run.endless();
         let done = run.step();
         // Not the litter of an earlier one: nothing is left of a run that was stopped.
-        assert!(wait_until(|| run.step() > done && saving(&run.out) || child.try_wait().unwrap().is_some()));
+        assert!(wait_until(
+            || run.step() > done && saving(&run.out) || child.try_wait().unwrap().is_some()
+        ));
         assert_eq!(end(child, signal).code(), Some(code));
         assert!(litter(&run.out).is_empty(), "{:?}", litter(&run.out));
     }
@@ -121,8 +135,16 @@ fn weights(scratch: &Scratch) -> String {
 fn a_signal_while_kid_is_computed_or_the_run_is_loaded_loses_nothing() {
     let scratch = Scratch::new("signal-weights");
     let weights = weights(&scratch);
-    let flags =
-        ["--weights", &weights, "--set", "evaluation.every=1", "--set", "evaluation.pictures=4", "--set", "samples.every=1"];
+    let flags = [
+        "--weights",
+        &weights,
+        "--set",
+        "evaluation.every=1",
+        "--set",
+        "evaluation.pictures=4",
+        "--set",
+        "samples.every=1",
+    ];
     let run = Stopped::new("signal-kid", &flags);
     let sheets = || std::fs::read_dir(run.out.join("samples")).map_or(0, Iterator::count);
     for (signal, code) in SIGNALS.repeat(torture(1, 5)) {
@@ -147,11 +169,14 @@ fn a_signal_while_kid_is_computed_or_the_run_is_loaded_loses_nothing() {
 fn a_second_signal_ends_the_program_at_once_and_what_was_saved_stays() {
     // A step of thousands of updates takes longer than a second signal.
     for (signal, code) in [(SIGINT, 130), (SIGTERM, 143)] {
-        let flags = ["--set", "schedule.order=alternating", "--set", "schedule.discriminator_steps=5000"];
+        let flags =
+            ["--set", "schedule.order=alternating", "--set", "schedule.discriminator_steps=5000"];
         let run = Stopped::new(&format!("signal-second-{signal}"), &flags);
         let mut child = run.endless();
-        assert!(wait_until(|| run.out.join("samples/fakes-000000.png").exists() || child.try_wait().unwrap().is_some()));
-        // Two that come before the program was given a processor are one to it, so that a second may take several.
+        assert!(wait_until(|| run.out.join("samples/fakes-000000.png").exists()
+            || child.try_wait().unwrap().is_some()));
+        // Two that come before the program was given a processor are one to it, so that a second
+        // may take several.
         assert!(wait_until(|| {
             send(&child, signal).unwrap();
             std::thread::sleep(Duration::from_millis(50));
@@ -165,7 +190,9 @@ fn a_second_signal_ends_the_program_at_once_and_what_was_saved_stays() {
 
 /// Waits until the first epoch is logged.
 fn await_epoch(run: &Stopped<'_>, child: &mut Child) {
-    assert!(wait_until(|| !logged_epochs(&run.out).is_empty() || child.try_wait().unwrap().is_some()));
+    assert!(wait_until(
+        || !logged_epochs(&run.out).is_empty() || child.try_wait().unwrap().is_some()
+    ));
 }
 
 #[test]
@@ -177,7 +204,11 @@ fn what_ended_a_run_is_in_its_log_and_its_status() {
         assert_eq!(status(&run.out)["state"], "running");
         assert_eq!(end(child, signal).code(), Some(code));
         let name = shared::signal::name_of(code as u8);
-        assert!(log(&run.out).ends_with(&format!("ended: stopped by {name}\n")), "{}", log(&run.out));
+        assert!(
+            log(&run.out).ends_with(&format!("ended: stopped by {name}\n")),
+            "{}",
+            log(&run.out)
+        );
         let told = status(&run.out);
         assert_eq!((&told["state"], &told["ended_by"]), (&"stopped".into(), &name.into()));
     }
@@ -208,7 +239,9 @@ fn a_hangup_that_was_ignored_at_the_start_stays_ignored() {
     await_epoch(&run, &mut child);
     let before = logged_epochs(&run.out).len();
     send(&child, SIGHUP).unwrap();
-    assert!(wait_until(|| logged_epochs(&run.out).len() > before + 1 || child.try_wait().unwrap().is_some()));
+    assert!(wait_until(
+        || logged_epochs(&run.out).len() > before + 1 || child.try_wait().unwrap().is_some()
+    ));
     assert!(child.try_wait().unwrap().is_none(), "it ended: {}", log(&run.out));
     assert_eq!(end(child, SIGTERM).code(), Some(143));
     run.finish();
@@ -232,11 +265,13 @@ fn signals_that_ask_for_a_checkpoint_get_one_and_training_continues() {
 
 #[test]
 fn a_signal_that_is_sent_twice_at_once_is_one() {
-    let flags = ["--set", "schedule.order=alternating", "--set", "schedule.discriminator_steps=300"];
+    let flags =
+        ["--set", "schedule.order=alternating", "--set", "schedule.discriminator_steps=300"];
     for (signal, code) in SIGNALS {
         let run = Stopped::new(&format!("signal-twice-{signal}"), &flags);
         let mut child = run.endless();
-        assert!(wait_until(|| run.out.join("samples/fakes-000000.png").exists() || child.try_wait().unwrap().is_some()));
+        assert!(wait_until(|| run.out.join("samples/fakes-000000.png").exists()
+            || child.try_wait().unwrap().is_some()));
         // As `timeout` does, and a shell that ends with its terminal.
         send(&child, signal).unwrap();
         std::thread::sleep(Duration::from_millis(20));

@@ -14,22 +14,26 @@ fn resident(process: u32) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
-/// Drawing the curves, at most once a minute, takes 5 MB for a moment, a part of which stays with the allocator: up to so many KiB.
+/// Drawing the curves, at most once a minute, takes 5 MB for a moment, a part of which stays with
+/// the allocator: up to so many KiB.
 const DRAWING: f64 = 2048.0;
 
-/// Trains for `epochs` epochs and looks at the memory after `warm_up` of them: what it comes down to in each quarter of the last ones is
-/// no more than a twentieth above what it usually is in the first ones, as many as the warm-up has.
+/// Trains for `epochs` epochs and looks at the memory after `warm_up` of them: what it comes down
+/// to in each quarter of the last ones is no more than a twentieth above what it usually is in the
+/// first ones, as many as the warm-up has.
 ///
-/// Comes down to: one reading in ten is lower. The others depend on how training, saving and evaluating meet, and so on who else uses
-/// the cores; a leak raises them all. Found is one that comes to a twentieth from the middle of the first ones to the beginning of the
-/// last quarter: 5 KiB an epoch of `soak` and 260 of `soak-kid`, in full numbers 0.7 and 80; where the curves were drawn meanwhile, on a
-/// machine on which `soak` takes more than a minute, 15 and 2 KiB of `soak`.
+/// Comes down to: one reading in ten is lower. The others depend on how training, saving and
+/// evaluating meet, and so on who else uses the cores; a leak raises them all. Found is one that
+/// comes to a twentieth from the middle of the first ones to the beginning of the last quarter: 5
+/// KiB an epoch of `soak` and 260 of `soak-kid`, in full numbers 0.7 and 80; where the curves were
+/// drawn meanwhile, on a machine on which `soak` takes more than a minute, 15 and 2 KiB of `soak`.
 fn soak(name: &str, epochs: usize, warm_up: usize, flags: &[&str]) {
     let scratch = Scratch::new(name);
     let (data, out) = (scratch.dataset(), scratch.path("run"));
     let mut command = command_with(&data, &out, epochs as u64, flags);
     command.env("XDG_CACHE_HOME", scratch.path("cache"));
-    // glibc then gives every large block back at once; by itself it comes to keep some of them, how many depends on the order.
+    // glibc then gives every large block back at once; by itself it comes to keep some of them, how
+    // many depends on the order.
     command.env("MALLOC_MMAP_THRESHOLD_", "131072");
     let mut child = quiet(command).spawn().unwrap();
     let log = out.join("stats.jsonl");
@@ -62,11 +66,17 @@ fn soak(name: &str, epochs: usize, warm_up: usize, flags: &[&str]) {
     let first = readings(warm_up, 2 * warm_up);
     let usual = first[first.len() / 2];
     let quarter = (epochs - 2 * warm_up) / 4;
-    let quarters = [0, 1, 2, 3].map(|i| readings(2 * warm_up + i * quarter, 2 * warm_up + (i + 1) * quarter));
+    let quarters =
+        [0, 1, 2, 3].map(|i| readings(2 * warm_up + i * quarter, 2 * warm_up + (i + 1) * quarter));
     let low = quarters.map(|quarter| quarter[quarter.len() / 10]);
     let allowed = 1.05 * usual as f64 + if drawn { DRAWING } else { 0.0 };
-    println!("{name}: {epochs} epochs, {usual} KiB after {warm_up}, {low:?} KiB in the quarters of the rest");
-    assert!(low.iter().all(|kib| *kib as f64 <= allowed), "{low:?} KiB, {usual} KiB after {warm_up} epochs; drawn: {drawn}");
+    println!(
+        "{name}: {epochs} epochs, {usual} KiB after {warm_up}, {low:?} KiB in the quarters of the rest"
+    );
+    assert!(
+        low.iter().all(|kib| *kib as f64 <= allowed),
+        "{low:?} KiB, {usual} KiB after {warm_up} epochs; drawn: {drawn}"
+    );
 }
 
 #[test]
@@ -81,6 +91,7 @@ fn memory_stays_constant_over_many_evaluations() {
     let weights = scratch.path("drawn.safetensors");
     shared::metrics::inception::write_drawn(&weights, 0).unwrap();
     let weights = weights.to_string_lossy().into_owned();
-    let flags = ["--weights", &weights, "--set", "evaluation.every=1", "--set", "evaluation.pictures=2"];
+    let flags =
+        ["--weights", &weights, "--set", "evaluation.every=1", "--set", "evaluation.pictures=2"];
     soak("soak-kid", torture(80, 200), torture(20, 20), &flags);
 }

@@ -1,5 +1,5 @@
-//! A start changes only what it is told: what a run remembers, what it refuses and with which way on, and what it takes of disk and
-//! memory, through the program.
+//! A start changes only what it is told: what a run remembers, what it refuses and with which way
+//! on, and what it takes of disk and memory, through the program.
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
 use crate::util;
@@ -54,22 +54,37 @@ fn a_run_is_resumed_by_its_folder_alone_and_goes_by_its_own_data_settings_and_fl
     let before = (config(&run), text_of(run.join("flags.toml")));
     let told = succeed(resume(&run, &[]));
     assert!(told.contains("nothing left to do: 6 steps") && told.contains("--epochs N"), "{told}");
-    assert!((config(&run), text_of(run.join("flags.toml"))) == before, "a start that was told nothing changed something");
-    for flag in ["device = \"cpu\"", "data_on = \"host\"", "save_every_seconds = 90", "retries = 5", "stop_after = 4"] {
+    assert!(
+        (config(&run), text_of(run.join("flags.toml"))) == before,
+        "a start that was told nothing changed something"
+    );
+    for flag in [
+        "device = \"cpu\"",
+        "data_on = \"host\"",
+        "save_every_seconds = 90",
+        "retries = 5",
+        "stop_after = 4",
+    ] {
         assert!(before.1.contains(flag), "{flag} is missing in {}", before.1);
     }
     // One thing each.
     let told = succeed(resume(&run, &["--epochs", "4", "--retries", "6"]));
     assert!(
-        told.contains("schedule.epochs: 2 → 4") && told.contains("--retries: 5 → 6") && !told.contains("--save-every"),
+        told.contains("schedule.epochs: 2 → 4")
+            && told.contains("--retries: 5 → 6")
+            && !told.contains("--save-every"),
         "{told}"
     );
     assert_same_tensors(&whole, &run, 12);
     assert_eq!(text_of(run.join("flags.toml")), before.1.replace("retries = 5", "retries = 6"));
-    // A recipe that is named again, or a file of settings that are the run's, changes nothing either.
+    // A recipe that is named again, or a file of settings that are the run's, changes nothing
+    // either.
     let file = run.join("config.toml");
     succeed(resume(&run, &["--preset", "gan-ada", "--config", file.to_str().unwrap()]));
-    assert!(fail(resume(&run, &["--preset", "wgan-gp"]), 2).contains("preset = \"gan-ada\" (now \"wgan-gp\")"));
+    assert!(
+        fail(resume(&run, &["--preset", "wgan-gp"]), 2)
+            .contains("preset = \"gan-ada\" (now \"wgan-gp\")")
+    );
     assert_eq!(steps(&run), [3, 6, 9, 12]);
 }
 
@@ -110,8 +125,11 @@ fn data_are_found_from_any_folder_may_move_and_are_asked_for_where_they_are_gone
     assert_eq!(logged_epochs(&run), [1, 2, 3, 4]);
     // Of a version that noted neither flags nor how many pictures there are.
     fs::remove(run.join("flags.toml")).unwrap();
-    let old: String =
-        text_of(run.join("config.toml")).lines().filter(|l| !l.starts_with("pictures = 24")).map(|l| format!("{l}\n")).collect();
+    let old: String = text_of(run.join("config.toml"))
+        .lines()
+        .filter(|l| !l.starts_with("pictures = 24"))
+        .map(|l| format!("{l}\n"))
+        .collect();
     fs::write(run.join("config.toml"), old.as_bytes()).unwrap();
     succeed(resume(&run, &["--epochs", "5", "--device", "cpu"]));
     assert_eq!(config(&run)["data"]["pictures"].as_integer(), Some(24));
@@ -120,7 +138,8 @@ fn data_are_found_from_any_folder_may_move_and_are_asked_for_where_they_are_gone
 
 /// The command that a refusal proposes, run in the shell.
 fn proposed(told: &str) -> std::process::Output {
-    let command = told.split_once("train --init-from").unwrap().1.split_once(", or begin").unwrap().0;
+    let command =
+        told.split_once("train --init-from").unwrap().1.split_once(", or begin").unwrap().0;
     let script = format!("{} --init-from{command}", env!("CARGO_BIN_EXE_train"));
     Command::new("sh").args(["-c", &script]).output().unwrap()
 }
@@ -139,13 +158,20 @@ fn a_refusal_says_what_differs_in_words_and_its_command_is_the_way_on() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(config(&scratch.path("run-2"))["data"]["pictures"].as_integer(), Some(32));
     assert_eq!(tensors(&scratch.path("run-2"), 0, "ema"), tensors(&run, 3, "ema"));
-    let told = fail(resume(&run, &["--set", "augment.pipeline=none", "--set", "schedule.batch=4"]), 2);
+    let told =
+        fail(resume(&run, &["--set", "augment.pipeline=none", "--set", "schedule.batch=4"]), 2);
     assert!(told.contains("schedule.batch = 8 (now 4)"), "{told}");
     assert!(proposed(&told).status.success());
     let changed = config(&scratch.path("run-3"));
-    assert_eq!((changed["schedule"]["batch"].as_integer(), changed["augment"]["pipeline"].as_str()), (Some(4), Some("none")));
+    assert_eq!(
+        (changed["schedule"]["batch"].as_integer(), changed["augment"]["pipeline"].as_str()),
+        (Some(4), Some("none"))
+    );
     // A rehearsal refuses the same.
-    assert!(fail(resume(&run, &["--set", "schedule.batch=4", "--dry-run=config"]), 2).contains("schedule.batch = 8"));
+    assert!(
+        fail(resume(&run, &["--set", "schedule.batch=4", "--dry-run=config"]), 2)
+            .contains("schedule.batch = 8")
+    );
     // Nothing depends on settings before there is a checkpoint.
     let young = scratch.path("young");
     succeed(command(&data, &young, 1));
@@ -186,11 +212,23 @@ fn tables_of_classes_are_taken_over_by_the_classes_names() {
         ("batch-norm+auxiliary", "generator", &["norm.gamma", "norm.beta"]),
         ("batch-norm+auxiliary", "discriminator", &["auxiliary.weight", "auxiliary.bias"]),
     ] {
-        let (source, run) = (scratch.path(&format!("source-{cond}-{part}")), scratch.path(&format!("run-{cond}-{part}")));
+        let (source, run) = (
+            scratch.path(&format!("source-{cond}-{part}")),
+            scratch.path(&format!("run-{cond}-{part}")),
+        );
         let cond = format!("cond={cond}");
         succeed(command_with(&old, &source, 2, &["--set", &cond]));
-        let told =
-            succeed(resume(&run, &["--data", new.to_str().unwrap(), "--init-from", source.to_str().unwrap(), "--epochs", "1"]));
+        let told = succeed(resume(
+            &run,
+            &[
+                "--data",
+                new.to_str().unwrap(),
+                "--init-from",
+                source.to_str().unwrap(),
+                "--epochs",
+                "1",
+            ],
+        ));
         assert!(
             told.contains("classes are taken over by name: fish, flower; as drawn stay mushroom; no place here for bird"),
             "{told}"
@@ -200,7 +238,13 @@ fn tables_of_classes_are_taken_over_by_the_classes_names() {
         for table in tables {
             assert_eq!(row(&here, table, 0), row(&there, table, 1), "{table}: fish");
             assert_eq!(row(&here, table, 1), row(&there, table, 2), "{table}: flower");
-            (0..3).for_each(|i| assert_ne!(row(&here, table, 2), row(&there, table, i), "{table}: mushroom is as drawn"));
+            (0..3).for_each(|i| {
+                assert_ne!(
+                    row(&here, table, 2),
+                    row(&there, table, i),
+                    "{table}: mushroom is as drawn"
+                )
+            });
         }
     }
 }
@@ -212,7 +256,16 @@ fn classes_come_and_go_and_the_columns_of_z_stay() {
     let (plain, told, back) = (scratch.path("plain"), scratch.path("told"), scratch.path("back"));
     succeed(command(&data, &plain, 1));
     let begin = |from: &Path, out: &Path, cond: &str| {
-        let flags = ["--data", data.to_str().unwrap(), "--init-from", from.to_str().unwrap(), "--set", cond, "--epochs", "1"];
+        let flags = [
+            "--data",
+            data.to_str().unwrap(),
+            "--init-from",
+            from.to_str().unwrap(),
+            "--set",
+            cond,
+            "--epochs",
+            "1",
+        ];
         succeed(resume(out, &flags))
     };
     let said = begin(&plain, &told, "cond=embedding+projection");
@@ -243,18 +296,31 @@ fn bytes(folder: &Path, prefix: &str) -> u64 {
 fn what_is_foretold_of_the_disk_is_what_a_run_takes_and_no_sheet_is_there_twice() {
     let scratch = Scratch::new("disk");
     let (data, run) = (scratch.dataset(), scratch.path("run"));
-    let flags = ["--set", "samples.every=1", "--set", "samples.pictures=24", "--set", "samples.columns=4"];
+    let flags =
+        ["--set", "samples.every=1", "--set", "samples.pictures=24", "--set", "samples.columns=4"];
     let told = succeed(command_with(&data, &run, 60, &flags));
     let line = told.lines().find(|line| line.contains("disk: up to")).unwrap();
-    let foretold: f64 = line.split_once("up to ").unwrap().1.split_once(" MB").unwrap().0.parse().unwrap();
+    let foretold: f64 =
+        line.split_once("up to ").unwrap().1.split_once(" MB").unwrap().0.parse().unwrap();
     let taken = bytes(&run, "") as f64 / 1e6;
     assert!(taken <= foretold + 0.05 && foretold <= 3.0 * taken + 1.0, "{line}: {taken} MB");
     assert!(line.contains("for 61 sheets"), "{line}");
     let (events, sheets) = (bytes(&run, "events.out"), bytes(&run, "fakes-"));
     // A row of six, and the scalars.
-    assert!(events < sheets / 3 + 61 * 1200, "events take {events} bytes beside {sheets} of the sheets");
-    let rehearsed = succeed(command_with(&data, &scratch.path("none"), 60, &[&flags[..], &["--dry-run"]].concat()));
-    assert!(rehearsed.contains(line.split_once(" in ").unwrap().0.trim_start_matches(" INFO ")), "{rehearsed}\n{line}");
+    assert!(
+        events < sheets / 3 + 61 * 1200,
+        "events take {events} bytes beside {sheets} of the sheets"
+    );
+    let rehearsed = succeed(command_with(
+        &data,
+        &scratch.path("none"),
+        60,
+        &[&flags[..], &["--dry-run"]].concat(),
+    ));
+    assert!(
+        rehearsed.contains(line.split_once(" in ").unwrap().0.trim_start_matches(" INFO ")),
+        "{rehearsed}\n{line}"
+    );
 }
 
 #[test]
@@ -282,9 +348,13 @@ fn a_limit_on_memory_is_told_before_it_is_met_and_a_refused_allocation_is_an_err
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
     let last = told.lines().last().unwrap();
-    assert!(last.starts_with("train: out of memory: ") && last.contains("--set schedule.batch=512"), "{told}");
+    assert!(
+        last.starts_with("train: out of memory: ") && last.contains("--set schedule.batch=512"),
+        "{told}"
+    );
     let log = text_of(run.join("train.log"));
     assert!(log.ends_with(&format!("ERROR {last}\n")), "{log}");
-    let status = Command::new(env!("CARGO_BIN_EXE_train")).arg("status").arg(&run).output().unwrap();
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_train")).arg("status").arg(&run).output().unwrap();
     assert!(String::from_utf8_lossy(&status.stdout).contains("failed"), "{status:?}");
 }

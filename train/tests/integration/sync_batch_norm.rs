@@ -1,5 +1,5 @@
-//! With `schedule.sync_batch_norm`, several devices compute what one does that has the whole batch. The CPU, named several times, stands
-//! in for GPUs, as in `devices.rs`.
+//! With `schedule.sync_batch_norm`, several devices compute what one does that has the whole batch.
+//! The CPU, named several times, stands in for GPUs, as in `devices.rs`.
 #![expect(clippy::unwrap_used, reason = "a test ends where something is not as expected")]
 
 use crate::util;
@@ -22,11 +22,12 @@ const STEPS: u64 = 3;
 const BATCH: usize = 12;
 const SIDE: usize = 16;
 
-/// Three steps in f32 whose sums go in another order; 2e-7 is what they come to. SGD, unlike Adam, does not blow a small
-/// gradient's rounding up to the size of a step.
+/// Three steps in f32 whose sums go in another order; 2e-7 is what they come to. SGD, unlike Adam,
+/// does not blow a small gradient's rounding up to the size of a step.
 const TOLERANCE: f64 = 2e-6;
 
-/// Nothing that is drawn for each part by itself, which several devices have more of: what differs is BatchNorm alone.
+/// Nothing that is drawn for each part by itself, which several devices have more of: what differs
+/// is BatchNorm alone.
 const PLAIN: &[&str] = &[
     "generator.width=4",
     "generator.latent=6",
@@ -59,7 +60,10 @@ impl Drop for Leaving {
 
 fn config(case: &[&str], accumulate: usize, sync: bool) -> RunConfig {
     let mut all: Vec<String> = PLAIN.iter().chain(case).map(|s| (*s).to_owned()).collect();
-    all.extend([format!("schedule.accumulate={accumulate}"), format!("schedule.sync_batch_norm={sync}")]);
+    all.extend([
+        format!("schedule.accumulate={accumulate}"),
+        format!("schedule.sync_batch_norm={sync}"),
+    ]);
     let settings = Settings::resolve("gan-ada", None, &all).unwrap();
     let classes = if settings.cond.is_on() { vec!["a".into(), "b".into()] } else { Vec::new() };
     RunConfig::new("gan-ada", settings, 5, DataConfig { classes, ..DataConfig::of_extent(SIDE, 3) })
@@ -76,7 +80,11 @@ fn batch(config: &RunConfig, number: u64, order: &[usize]) -> Batch {
     let mut pictures = draw("pictures", 3 * SIDE * SIDE);
     let shift = |i: usize| order[i / (3 * SIDE * SIDE)] as f32 / BATCH as f32;
     pictures.iter_mut().enumerate().for_each(|(i, p)| *p = *p * 0.3 + shift(i));
-    let classes = config.settings.cond.is_on().then(|| order.iter().map(|i| u32::from(*i % 3 == 0)).collect());
+    let classes = config
+        .settings
+        .cond
+        .is_on()
+        .then(|| order.iter().map(|i| u32::from(*i % 3 == 0)).collect());
     Batch {
         real: Tensor::from_data(TensorData::new(pictures, [BATCH, 3, SIDE, SIDE]), &device),
         classes,
@@ -84,12 +92,16 @@ fn batch(config: &RunConfig, number: u64, order: &[usize]) -> Batch {
     }
 }
 
-/// All numbers of both networks, running statistics included, after some steps on equal shares of the batches.
+/// All numbers of both networks, running statistics included, after some steps on equal shares of
+/// the batches.
 fn trained(config: &RunConfig, devices: usize, order: &[usize]) -> Vec<f64> {
     let updates = config.settings.schedule.discriminator_steps as u64;
-    let shares = move |config: &RunConfig, step: u64, index: usize, order: &[usize]| -> Vec<Batch> {
-        (step * updates..(step + 1) * updates).map(|k| batch(config, k, order).split(devices).remove(index)).collect()
-    };
+    let shares =
+        move |config: &RunConfig, step: u64, index: usize, order: &[usize]| -> Vec<Batch> {
+            (step * updates..(step + 1) * updates)
+                .map(|k| batch(config, k, order).split(devices).remove(index))
+                .collect()
+        };
     let threads: Vec<_> = Member::of(&vec![Device::flex(); devices])
         .into_iter()
         .map(|member| {
@@ -104,7 +116,11 @@ fn trained(config: &RunConfig, devices: usize, order: &[usize]) -> Vec<f64> {
                 }
                 drop(leaving);
                 let networks = [trainer.network(G) as &dyn Parameters, trainer.network(D)];
-                networks.iter().flat_map(|n| n.parameters()).map(|(_, p)| p.to_vec()).collect::<Vec<_>>()
+                networks
+                    .iter()
+                    .flat_map(|n| n.parameters())
+                    .map(|(_, p)| p.to_vec())
+                    .collect::<Vec<_>>()
             })
         })
         .collect();
@@ -126,12 +142,19 @@ fn synchronised_devices_take_the_steps_of_one_that_has_the_whole_batch() {
     let order: Vec<usize> = (0..BATCH).collect();
     for case in CASES {
         let whole = trained(&config(case, 1, true), 1, &order);
-        assert_eq!(whole, trained(&config(case, 1, false), 1, &order), "{case:?}: one device has nothing to synchronise");
+        assert_eq!(
+            whole,
+            trained(&config(case, 1, false), 1, &order),
+            "{case:?}: one device has nothing to synchronise"
+        );
         for devices in [2, 3] {
             let off = apart(&trained(&config(case, 1, true), devices, &order), &whole);
             assert!(off < TOLERANCE, "{case:?} on {devices}: {off}");
             let each = apart(&trained(&config(case, 1, false), devices, &order), &whole);
-            assert!(each > 1000.0 * TOLERANCE, "{case:?} on {devices}: {each} with the statistics of each device");
+            assert!(
+                each > 1000.0 * TOLERANCE,
+                "{case:?} on {devices}: {each} with the statistics of each device"
+            );
             println!("{case:?} on {devices}: {off:.1e} together, {each:.1e} each by itself");
         }
     }
@@ -141,11 +164,15 @@ fn synchronised_devices_take_the_steps_of_one_that_has_the_whole_batch() {
 fn parts_that_are_accumulated_are_synchronised_part_by_part() {
     // Two devices take parts 0 and 1, 2 and 3, of three pictures each: 0 meets 2, and 1 meets 3.
     let order: Vec<usize> = (0..BATCH).collect();
-    let met: Vec<usize> = [0, 2, 1, 3].into_iter().flat_map(|part| part * 3..(part + 1) * 3).collect();
+    let met: Vec<usize> =
+        [0, 2, 1, 3].into_iter().flat_map(|part| part * 3..(part + 1) * 3).collect();
     let two = trained(&config(&[], 4, true), 2, &order);
     let one = trained(&config(&[], 2, false), 1, &met);
     assert!(apart(&two, &one) < TOLERANCE, "{}", apart(&two, &one));
-    assert!(apart(&two, &trained(&config(&[], 2, false), 1, &order)) > 1000.0 * TOLERANCE, "any parts do");
+    assert!(
+        apart(&two, &trained(&config(&[], 2, false), 1, &order)) > 1000.0 * TOLERANCE,
+        "any parts do"
+    );
 }
 
 #[test]
@@ -155,10 +182,25 @@ fn a_synchronised_run_goes_on_exactly_and_not_without_the_setting() {
     util::drawn_dataset(&data, SIDE as u32, &[("train", 5 * BATCH as u64), ("val", 8)]);
     let train = |out: &str, steps: u64, sync: bool| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        command.arg("--data").arg(&data).arg("--out").arg(folder.join(out)).args(["--steps", &steps.to_string()]);
+        command
+            .arg("--data")
+            .arg(&data)
+            .arg("--out")
+            .arg(folder.join(out))
+            .args(["--steps", &steps.to_string()]);
         command.args(["--device", "cpu,cpu", "--set", &format!("schedule.sync_batch_norm={sync}")]);
-        let settings = ["generator.width=4", "generator.latent=6", "discriminator.width=4", "schedule.batch=12"];
-        let others = ["samples.pictures=4", "samples.every=4", "evaluation.every=0", "augment.integration_steps=1"];
+        let settings = [
+            "generator.width=4",
+            "generator.latent=6",
+            "discriminator.width=4",
+            "schedule.batch=12",
+        ];
+        let others = [
+            "samples.pictures=4",
+            "samples.every=4",
+            "evaluation.every=0",
+            "augment.integration_steps=1",
+        ];
         settings.iter().chain(&others).for_each(|s| {
             command.args(["--set", s]);
         });

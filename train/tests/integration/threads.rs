@@ -9,7 +9,8 @@ use train::step::turn::Batch;
 /// All parameters and optimizer states after three augmented steps, as bits.
 fn trained() -> Vec<u32> {
     let (batch, size) = (6, 16);
-    let settings = ["generator.width=16", "discriminator.width=16", "schedule.batch=6"].map(String::from);
+    let settings =
+        ["generator.width=16", "discriminator.width=16", "schedule.batch=6"].map(String::from);
     let config = RunConfig::new(
         "gan-ada",
         Settings::resolve("gan-ada", None, &settings).expect("settings"),
@@ -25,12 +26,23 @@ fn trained() -> Vec<u32> {
         trainer.step(&[Batch { real, classes: None, latents: None }]);
     }
     let parts = trainer.parts();
-    parts.iter().flat_map(|(_, part)| part.parameters()).flat_map(|(_, p)| p.to_vec()).map(f32::to_bits).collect()
+    parts
+        .iter()
+        .flat_map(|(_, part)| part.parameters())
+        .flat_map(|(_, p)| p.to_vec())
+        .map(f32::to_bits)
+        .collect()
 }
 
 #[test]
 fn training_is_equal_bit_by_bit_for_any_number_of_threads() {
-    let with = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(trained);
+    let with = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("threads")
+            .install(trained)
+    };
     let once = with(1);
     assert!(once.len() > 10_000 && once.iter().any(|&b| b != 0));
     for threads in [2, 3, 7] {

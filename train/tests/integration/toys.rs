@@ -1,6 +1,6 @@
 //! What the design must carry beyond today's networks, shown by toys: a family whose extent grows,
-//! and a task with two generators, an image pool and named terms of its own. They train, resume after
-//! `kill -9`, and are shown; the loop knows neither.
+//! and a task with two generators, an image pool and named terms of its own. They train, resume
+//! after `kill -9`, and are shown; the loop knows neither.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test ends where the machine is not as expected")]
 
@@ -77,7 +77,12 @@ fn a_run_of_two_generators_and_a_pool_leads_to_the_same_bytes_however_often_it_i
 fn a_generator_grows_in_training_and_is_sampled_and_exported_at_the_extent_of_its_checkpoint() {
     let scratch = Scratch::new("toys-extent");
     let (data, out) = (scratch.dataset(), scratch.path("run"));
-    succeed(command_with(&data, &out, EPOCHS, &[&GROWING[..], &["--set", "checkpoints.keep=99"]].concat()));
+    succeed(command_with(
+        &data,
+        &out,
+        EPOCHS,
+        &[&GROWING[..], &["--set", "checkpoints.keep=99"]].concat(),
+    ));
     let opened = |step: u64| Sampler::open(&out, Which::Step(step), &Device::flex()).unwrap().0;
     let small = opened(STEPS_PER_EPOCH);
     let full = opened(LAST);
@@ -85,7 +90,10 @@ fn a_generator_grows_in_training_and_is_sampled_and_exported_at_the_extent_of_it
     assert!(!full.pictures(&[0, 1]).iter().all(is_doubled), "8×8");
     let resized = |sampler: &Sampler| {
         let graph = sampler.generator().graph().unwrap();
-        (graph.output.shape.clone(), graph.nodes.iter().filter(|node| node.operator == "Conv").count())
+        (
+            graph.output.shape.clone(),
+            graph.nodes.iter().filter(|node| node.operator == "Conv").count(),
+        )
     };
     assert_eq!(resized(&small).0, [3, 8, 8]);
     assert_eq!(resized(&full).0, [3, 8, 8]);
@@ -107,7 +115,9 @@ fn two_generators_have_files_curves_and_a_report_and_are_reached_by_name() {
     }
     assert!(files.contains(&"pools.safetensors".to_owned()), "{files:?}");
     let last = lines(&out, "stats.jsonl").pop().unwrap();
-    for key in ["g_ab_loss", "g_ba_loss", "d_a_loss", "d_b_loss", "cycle", "real_acc", "lr_g_ab", "lr_d_b"] {
+    for key in
+        ["g_ab_loss", "g_ba_loss", "d_a_loss", "d_b_loss", "cycle", "real_acc", "lr_g_ab", "lr_d_b"]
+    {
         assert!(last[key].as_f64().is_some_and(f64::is_finite), "{key}: {last}");
     }
     assert!(last.get("g_loss").is_none(), "{last}");
@@ -115,19 +125,26 @@ fn two_generators_have_files_curves_and_a_report_and_are_reached_by_name() {
     for shown in ["Loss of G_AB · of G_BA · of D_A · of D_B", "cycle", "translates pictures"] {
         assert!(report.contains(shown), "{shown}");
     }
-    let sheet =
-        Picture::decode(&shared::fs::read(&out.join(format!("samples/fakes-{EPOCHS:06}.png"))).unwrap(), &Limits::default());
+    let sheet = Picture::decode(
+        &shared::fs::read(&out.join(format!("samples/fakes-{EPOCHS:06}.png"))).unwrap(),
+        &Limits::default(),
+    );
     assert!(sheet.unwrap().pixels.iter().any(|p| *p > 0));
     let whole = Checkpoint::open(&checkpoint_folder(&out, LAST)).unwrap();
     assert_eq!(whole.meta.config.settings.task, TaskName::ToyCycle);
-    let of = |role: Option<&str>| Sampler::open_role(&out, Which::Latest, Weights::Averaged, role, &Device::flex());
+    let of = |role: Option<&str>| {
+        Sampler::open_role(&out, Which::Latest, Weights::Averaged, role, &Device::flex())
+    };
     let source = [Picture::filled(8, 8, 3, 200)];
     let [ab, ba] = ["generator_ab", "generator_ba"].map(|role| of(Some(role)).unwrap().0);
     assert_eq!(of(None).unwrap().0.translated(&source), ab.translated(&source));
     assert_ne!(ba.translated(&source), ab.translated(&source));
     assert!(ab.latents().unwrap_err().to_string().contains("sample translate"));
     let error = of(Some("generator")).unwrap_err().to_string();
-    assert!(error.contains("--role generator") && error.contains("generator_ab, generator_ba"), "{error}");
+    assert!(
+        error.contains("--role generator") && error.contains("generator_ab, generator_ba"),
+        "{error}"
+    );
     let graph = ba.generator().graph().unwrap();
     assert_eq!((graph.inputs[0].name, &graph.output.shape[..]), ("source", &[3, 8, 8][..]));
 }
@@ -167,9 +184,11 @@ fn the_loop_knows_no_preset_no_family_no_task_and_no_measure_by_name() {
     let presets = PRESETS.iter().map(|preset| preset.name);
     let tasks = TASKS.iter().map(|task| task.name());
     let measures = TASKS.iter().flat_map(|task| task.measures()).map(|measure| measure.key);
-    let words: Vec<String> = presets.chain(tasks).chain(measures).map(|word| format!("\"{word}\"")).collect();
+    let words: Vec<String> =
+        presets.chain(tasks).chain(measures).map(|word| format!("\"{word}\"")).collect();
     for file in LOOP {
-        let text = String::from_utf8_lossy(&shared::fs::read(&source.join(file)).unwrap()).into_owned();
+        let text =
+            String::from_utf8_lossy(&shared::fs::read(&source.join(file)).unwrap()).into_owned();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for word in words.iter().map(String::as_str).chain(["dcgan", "Dcgan", "TaskName::"]) {
             assert!(!code.contains(word), "{file} knows {word}");

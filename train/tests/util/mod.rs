@@ -24,15 +24,27 @@ pub(crate) fn golden(path: &Path) -> (Golden, HashMap<String, String>) {
     let metadata = metadata.metadata().clone().unwrap_or_default();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let value = |view: &safetensors::tensor::TensorView<'_>| match view.dtype() {
-        safetensors::Dtype::F64 => view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-        _ => view.data().as_chunks::<4>().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
+        safetensors::Dtype::F64 => {
+            view.data().as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
+        }
+        _ => view
+            .data()
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|b| f64::from(f32::from_le_bytes(*b)))
+            .collect(),
     };
-    let tensors = file.tensors().iter().map(|(name, view)| (name.clone(), (view.shape().to_vec(), value(view)))).collect();
+    let tensors = file
+        .tensors()
+        .iter()
+        .map(|(name, view)| (name.clone(), (view.shape().to_vec(), value(view))))
+        .collect();
     (tensors, metadata)
 }
 
-/// Gives up a run, and waits until nobody has it: where another test of the same program is starting a process just then, that one has the
-/// lock, too, until it runs its own program.
+/// Gives up a run, and waits until nobody has it: where another test of the same program is
+/// starting a process just then, that one has the lock, too, until it runs its own program.
 pub(crate) fn give_up(run: &Run, owner: Owner) {
     drop(owner);
     assert!(wait_until(|| !run.is_owned()), "the lock of {} stays", run.folder().display());
@@ -43,10 +55,13 @@ pub(crate) fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// A file of the pictures that are not part of the project; `None` where they are absent: the test is skipped.
+/// A file of the pictures that are not part of the project; `None` where they are absent: the test
+/// is skipped.
 pub(crate) fn outside(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("FLEDGE_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
+    let folder = std::env::var_os("FLEDGE_TEST_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+        PathBuf::from,
+    );
     let path = folder.join(name);
     if !path.exists() {
         skip(&format!("{} is absent (FLEDGE_TEST_DATA names the folder)", path.display()));
@@ -57,7 +72,9 @@ pub(crate) fn outside(name: &str) -> Option<PathBuf> {
 
 /// u of every element, in [0, 1).
 pub(crate) fn uniform(name: &str, count: usize) -> Vec<f32> {
-    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let seed = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     (0..count as u64)
         .map(|i| {
             let mut x = seed.wrapping_add((i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -100,7 +117,8 @@ fn pictures_of(name: &str, [b, channels, side, _]: [usize; 4]) -> Vec<f32> {
     fine.iter().enumerate().map(|(i, f)| 0.5 * at(i) + 0.5 * f).collect()
 }
 
-/// The first of the `found` numbers, as many as are `expected`: golden files hold the first pictures of a batch only.
+/// The first of the `found` numbers, as many as are `expected`: golden files hold the first
+/// pictures of a batch only.
 pub(crate) fn first_of(found: impl IntoIterator<Item = f32>, expected: &[f64]) -> Vec<f32> {
     found.into_iter().take(expected.len()).collect()
 }
@@ -116,7 +134,13 @@ pub(crate) fn labelled_dataset(folder: &Path, side: u32, splits: &[(&str, u64)],
 }
 
 /// The same with the `of(i)`-th picture, and its class, in place of each split's i-th.
-pub(crate) fn labelled_dataset_of(folder: &Path, side: u32, splits: &[(&str, u64)], classes: u64, of: impl Fn(u64) -> u64) {
+pub(crate) fn labelled_dataset_of(
+    folder: &Path,
+    side: u32,
+    splits: &[(&str, u64)],
+    classes: u64,
+    of: impl Fn(u64) -> u64,
+) {
     let pixels = |name: &str, i| {
         let mut stream = shared::rng::stream(of(i), name, 0);
         (0..side * side * 3).map(|_| stream.below(256) as u8).collect()
@@ -124,9 +148,15 @@ pub(crate) fn labelled_dataset_of(folder: &Path, side: u32, splits: &[(&str, u64
     dataset_with(folder, [side, side], splits, pixels, (classes, |i| of(i) % classes));
 }
 
-/// Writes a data set of pictures in colour, stored as `stored`×`stored` to learn `size`×`size` from; `pixels` gives those of a split's
-/// i-th picture.
-pub(crate) fn dataset_of(folder: &Path, size: u32, stored: u32, splits: &[(&str, u64)], pixels: impl Fn(&str, u64) -> Vec<u8>) {
+/// Writes a data set of pictures in colour, stored as `stored`×`stored` to learn `size`×`size`
+/// from; `pixels` gives those of a split's i-th picture.
+pub(crate) fn dataset_of(
+    folder: &Path,
+    size: u32,
+    stored: u32,
+    splits: &[(&str, u64)],
+    pixels: impl Fn(&str, u64) -> Vec<u8>,
+) {
     dataset_with(folder, [size, stored], splits, pixels, (0, |_| 0));
 }
 

@@ -1,5 +1,5 @@
-//! The networks of `tools/golden_networks.py`: what their weights are called, which values they start from, and how they are
-//! spelled in settings.
+//! The networks of `tools/golden_networks.py`: what their weights are called, which values they
+//! start from, and how they are spelled in settings.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,11 @@ fn first_values(key: &str, shape: &[usize]) -> Option<Vec<f32>> {
         leaf if leaf == "beta" || shape.len() == 1 => Some(signed(key, count, 0.1)),
         _ => {
             let receptive: usize = shape[2..].iter().product();
-            Some(signed(key, count, (6.0 / ((shape[0] + shape[1]) * receptive) as f64).sqrt() as f32))
+            Some(signed(
+                key,
+                count,
+                (6.0 / ((shape[0] + shape[1]) * receptive) as f64).sqrt() as f32,
+            ))
         }
     }
 }
@@ -46,7 +50,11 @@ pub(crate) fn fill(network: &mut dyn Parameters, device: &Device, key: impl Fn(&
 }
 
 /// A tensor of these values.
-pub(crate) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
+pub(crate) fn tensor<const D: usize>(
+    values: Vec<f32>,
+    shape: [usize; D],
+    device: &Device,
+) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
@@ -70,8 +78,9 @@ pub(crate) fn count(c: &Value, key: &str) -> usize {
     c[key].as_u64().unwrap() as usize
 }
 
-/// Asserts every gradient of a network: those that are zero in theory, like that of a bias in front of a norm, within `zeros` of
-/// the network's largest gradient, all others within `tolerance` of their own largest value. Gives the worst of both.
+/// Asserts every gradient of a network: those that are zero in theory, like that of a bias in front
+/// of a norm, within `zeros` of the network's largest gradient, all others within `tolerance` of
+/// their own largest value. Gives the worst of both.
 pub(crate) fn assert_gradients(
     network: &dyn Parameters,
     gradients: Vec<Tensor<1>>,
@@ -88,7 +97,8 @@ pub(crate) fn assert_gradients(
     let mut worst = [0.0f64; 2];
     for ((name, weight), gradient) in weights.zip(gradients) {
         let key = key(prefix, &name);
-        let (shape, expected) = file.get(&key).unwrap_or_else(|| panic!("{key} is not in the file"));
+        let (shape, expected) =
+            file.get(&key).unwrap_or_else(|| panic!("{key} is not in the file"));
         assert_eq!(weight.shape(), shape, "{key}");
         assert!(gradient.iter().all(|v| v.is_finite()), "{key}: not all values are finite");
         let is_zero = zero.contains(&key);
@@ -104,10 +114,17 @@ pub(crate) fn assert_gradients(
 }
 
 /// Asserts every running mean and variance.
-pub(crate) fn assert_statistics(network: &dyn Parameters, file: &Golden, prefix: &str, tolerance: f64) {
+pub(crate) fn assert_statistics(
+    network: &dyn Parameters,
+    file: &Golden,
+    prefix: &str,
+    tolerance: f64,
+) {
     let stored = file.keys().filter(|k| k.starts_with(&format!("{prefix}."))).count();
-    let statistics =
-        network.parameters().into_iter().filter(|(name, p)| p.purpose() == Purpose::Statistic && !name.ends_with(".u"));
+    let statistics = network
+        .parameters()
+        .into_iter()
+        .filter(|(name, p)| p.purpose() == Purpose::Statistic && !name.ends_with(".u"));
     let mut found = 0;
     for (name, parameter) in statistics {
         let key = key(prefix, &name);

@@ -1,4 +1,5 @@
-//! The program as people run it: in a folder of its own, on a few drawn pictures, with networks that take milliseconds.
+//! The program as people run it: in a folder of its own, on a few drawn pictures, with networks
+//! that take milliseconds.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -89,8 +90,11 @@ pub(crate) fn fail(mut command: Command, code: i32) -> String {
 /// Every file of the checkpoint of `step`, by name.
 pub(crate) fn checkpoint(run: &Path, step: u64) -> Vec<(String, Vec<u8>)> {
     let folder = checkpoint_folder(run, step);
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    let file = |path: PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap());
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let file = |path: PathBuf| {
+        (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())
+    };
     let mut files: Vec<_> = entries.map(|entry| file(entry.unwrap().path())).collect();
     files.sort();
     files
@@ -111,15 +115,27 @@ pub(crate) fn assert_same(a: &Path, b: &Path, step: u64) {
     }
     for log in ["stats.jsonl", "alarms.jsonl"] {
         // How fast a machine is, is not the run's doing.
-        let told = |run: &Path| lines(run, log).into_iter().filter(|line| line["kind"] != "slower").collect::<Vec<_>>();
+        let told = |run: &Path| {
+            lines(run, log).into_iter().filter(|line| line["kind"] != "slower").collect::<Vec<_>>()
+        };
         assert_eq!(told(a), told(b), "{log} of {} and {}", a.display(), b.display());
     }
 }
 
 /// The same but for what a run may change in between: only tensors.
 pub(crate) fn assert_same_tensors(a: &Path, b: &Path, step: u64) {
-    let tensors = |run: &Path| checkpoint(run, step).into_iter().filter(|(n, _)| n.ends_with("safetensors")).collect::<Vec<_>>();
-    assert!(tensors(a) == tensors(b), "{} and {} differ after step {step}", a.display(), b.display());
+    let tensors = |run: &Path| {
+        checkpoint(run, step)
+            .into_iter()
+            .filter(|(n, _)| n.ends_with("safetensors"))
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        tensors(a) == tensors(b),
+        "{} and {} differ after step {step}",
+        a.display(),
+        b.display()
+    );
 }
 
 /// What a clock or the system decides about.

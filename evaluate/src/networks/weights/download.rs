@@ -18,8 +18,13 @@ use thiserror::Error;
 use super::client::Client;
 
 /// Pauses before each retry; an attempt that received bytes starts over with the first.
-pub const PAUSES: [Duration; 5] =
-    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8), Duration::from_secs(16)];
+pub const PAUSES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+];
 
 /// Bytes per read.
 const CHUNK: usize = 1 << 16;
@@ -187,7 +192,11 @@ impl Download<'_> {
             }
             match pauses.next() {
                 Some(&pause) if !matches!(cause, ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
-                    tracing::warn!("{}: {cause}; {have} of {} bytes received, retrying", self.url, self.bytes);
+                    tracing::warn!(
+                        "{}: {cause}; {have} of {} bytes received, retrying",
+                        self.url,
+                        self.bytes
+                    );
                     std::thread::sleep(pause);
                 }
                 _ => {
@@ -243,7 +252,13 @@ impl Download<'_> {
                 have = 0;
             }
             408 | 429 | 500..=599 => return Ok(Attempt::Cut(ureq::Error::StatusCode(status))),
-            _ => return Err(DownloadError::Refused { url: self.url.into(), way: self.client.way().into(), status }),
+            _ => {
+                return Err(DownloadError::Refused {
+                    url: self.url.into(),
+                    way: self.client.way().into(),
+                    status,
+                });
+            }
         }
         let left = self.bytes - have;
         self.copy(response, part, left, progress)
@@ -262,7 +277,9 @@ impl Download<'_> {
         loop {
             let n = match body.read(&mut buffer) {
                 Ok(0) if left == 0 => return Ok(Attempt::Complete),
-                Ok(0) => return Ok(Attempt::Cut(ureq::Error::Io(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => {
+                    return Ok(Attempt::Cut(ureq::Error::Io(io::ErrorKind::UnexpectedEof.into())));
+                }
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Ok(Attempt::Cut(ureq::Error::Io(e))),
@@ -280,7 +297,12 @@ impl Download<'_> {
         // A retry would append to wrong bytes. If the removal fails, the next check detects them
         // again.
         let _ = fs::remove(self.part());
-        DownloadError::WrongBytes { url: self.url.into(), way: self.client.way().into(), got, expected: self.sha256.into() }
+        DownloadError::WrongBytes {
+            url: self.url.into(),
+            way: self.client.way().into(),
+            got,
+            expected: self.sha256.into(),
+        }
     }
 
     fn length(&self, part: &File) -> Result<u64, FsError> {

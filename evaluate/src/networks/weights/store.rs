@@ -108,11 +108,16 @@ impl<'a> Store<'a> {
         for name in names {
             if let Some(converted) = self.converted.iter().find(|c| c.name == *name) {
                 let how = converted.how(&self.path(converted.file));
-                return Err(UsageError(format!("{name} is not published in a supported format: {how}")));
+                return Err(UsageError(format!(
+                    "{name} is not published in a supported format: {how}"
+                )));
             }
             let published = self.published.iter().find(|p| p.name == *name).ok_or_else(|| {
                 let known: Vec<&str> = self.published.iter().map(|p| p.name).collect();
-                UsageError(format!("no weights are called {name}: expected some of {}, or {ALL}", known.join(", ")))
+                UsageError(format!(
+                    "no weights are called {name}: expected some of {}, or {ALL}",
+                    known.join(", ")
+                ))
             })?;
             if !found.contains(&published) {
                 found.push(published);
@@ -125,8 +130,14 @@ impl<'a> Store<'a> {
     #[must_use]
     pub fn table(&self) -> String {
         let mut rows = vec![["name", "size", "stored", "file", "for"].map(str::to_owned)];
-        let row = |[name, size, stored, file, purpose]: [&str; 5]| [name, size, stored, file, purpose].map(str::to_owned);
-        rows.extend(self.published.iter().map(|p| row([p.name, &size(p.bytes), &self.state(p), p.file, p.purpose])));
+        let row = |[name, size, stored, file, purpose]: [&str; 5]| {
+            [name, size, stored, file, purpose].map(str::to_owned)
+        };
+        rows.extend(
+            self.published
+                .iter()
+                .map(|p| row([p.name, &size(p.bytes), &self.state(p), p.file, p.purpose])),
+        );
         rows.extend(self.converted.iter().map(|c| {
             let stored = if self.path(c.file).is_file() { "yes" } else { "no: see --list" };
             row([c.name, "–", stored, c.file, c.purpose])
@@ -136,7 +147,9 @@ impl<'a> Store<'a> {
 
     /// The state of a file, judged by its length; `--check` reads it.
     fn state(&self, published: &Published) -> String {
-        let length = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+        let length = |path: &Path| {
+            std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|m| m.len())
+        };
         let path = self.path(published.file);
         match (length(&path), length(&unfinished(&path))) {
             (Some(bytes), _) if bytes == published.bytes => "yes".into(),
@@ -156,14 +169,16 @@ impl<'a> Store<'a> {
     pub fn details(&self, names: &[String]) -> Result<String, UsageError> {
         let mut text = String::new();
         let mut tell = |rows: &[(&str, String)]| {
-            let rows: Vec<[String; 2]> = rows.iter().map(|(key, value)| [(*key).to_owned(), value.clone()]).collect();
+            let rows: Vec<[String; 2]> =
+                rows.iter().map(|(key, value)| [(*key).to_owned(), value.clone()]).collect();
             text += if text.is_empty() { "" } else { "\n" };
             text += &aligned(&rows);
         };
         for name in names {
             if let Some(c) = self.converted.iter().find(|c| c.name == *name) {
                 let path = self.path(c.file);
-                let stored = if path.is_file() { "yes".to_owned() } else { format!("no: {}", c.how(&path)) };
+                let stored =
+                    if path.is_file() { "yes".to_owned() } else { format!("no: {}", c.how(&path)) };
                 tell(&[
                     ("name", c.name.into()),
                     ("for", c.purpose.into()),
@@ -198,20 +213,34 @@ impl<'a> Store<'a> {
         let wanted = self.named(names)?;
         if matches!(by.origin, Origin::Url(_)) && wanted.len() != 1 {
             let count = wanted.len();
-            return Err(UsageError(format!("--url is the address of one file, not of {count}: use --mirror")).into());
+            return Err(UsageError(format!(
+                "--url is the address of one file, not of {count}: use --mirror"
+            ))
+            .into());
         }
         for published in wanted {
             let url = match &by.origin {
                 Origin::Publisher => published.url.to_owned(),
-                Origin::Mirror(prefix) => format!("{}/{}", prefix.trim_end_matches('/'), published.file),
+                Origin::Mirror(prefix) => {
+                    format!("{}/{}", prefix.trim_end_matches('/'), published.file)
+                }
                 Origin::Url(url) => url.clone(),
             };
             let (client, path) = ((by.client)(&url)?, self.path(published.file));
             let Published { sha256, bytes, .. } = *published;
-            let download = Download { url: &url, path: &path, sha256, bytes, pauses: by.pauses, client: &client };
+            let download = Download {
+                url: &url,
+                path: &path,
+                sha256,
+                bytes,
+                pauses: by.pauses,
+                client: &client,
+            };
             let got = download.run().map_err(|e| {
                 let url = published.url;
-                let offer = format!("download {url} elsewhere and run `evaluate weights --import` on the file");
+                let offer = format!(
+                    "download {url} elsewhere and run `evaluate weights --import` on the file"
+                );
                 anyhow::Error::msg(format!("{}; without a network here, {offer}", one_line(&e)))
             })?;
             let how = if got == Got::Already { "already complete" } else { "fetched" };
@@ -230,7 +259,10 @@ impl<'a> Store<'a> {
         if everything {
             wanted = self.published.iter().filter(|p| self.path(p.file).is_file()).collect();
             if wanted.is_empty() {
-                let text = format!("no weights are stored in {}: run `evaluate weights --fetch`", self.folder.display());
+                let text = format!(
+                    "no weights are stored in {}: run `evaluate weights --fetch`",
+                    self.folder.display()
+                );
                 return Err(UsageError(text).into());
             }
         }
@@ -239,21 +271,29 @@ impl<'a> Store<'a> {
             let path = self.path(published.file);
             if !path.is_file() {
                 let name = published.name;
-                return Err(UsageError(format!("{name} is not stored: run `evaluate weights --fetch {name}`")).into());
+                return Err(UsageError(format!(
+                    "{name} is not stored: run `evaluate weights --fetch {name}`"
+                ))
+                .into());
             }
             let sha256 = sha256_of_file(&path)?;
             if sha256 == published.sha256 {
                 tell(&format!("{}: intact\n", path.display()));
                 continue;
             }
-            tell(&format!("{}: damaged, SHA-256 {sha256}, expected {}\n", path.display(), published.sha256));
+            tell(&format!(
+                "{}: damaged, SHA-256 {sha256}, expected {}\n",
+                path.display(),
+                published.sha256
+            ));
             damaged.push(published.name);
         }
         if damaged.is_empty() {
             return Ok(());
         }
         let names = damaged.join(" ");
-        Err(DataError(format!("damaged weights: {names}; run `evaluate weights --fetch {names}`")).into())
+        Err(DataError(format!("damaged weights: {names}; run `evaluate weights --fetch {names}`"))
+            .into())
     }
 
     /// Stores a copy of a published file, whatever its name.
@@ -264,11 +304,24 @@ impl<'a> Store<'a> {
         let sha256 = sha256_of_file(file)?;
         let Some(published) = self.published.iter().find(|p| p.sha256 == sha256) else {
             let bytes = std::fs::metadata(file).map_or(0, |m| m.len());
-            let text = match self.published.iter().find(|p| bytes < p.bytes && bytes > 0 && named_alike(file, p)) {
-                Some(p) => format!("it has {bytes} of the {} bytes of {}: download it again", p.bytes, p.name),
-                None => format!("`evaluate weights --list NAME` shows no file with its SHA-256 {sha256}"),
+            let text = match self
+                .published
+                .iter()
+                .find(|p| bytes < p.bytes && bytes > 0 && named_alike(file, p))
+            {
+                Some(p) => format!(
+                    "it has {bytes} of the {} bytes of {}: download it again",
+                    p.bytes, p.name
+                ),
+                None => format!(
+                    "`evaluate weights --list NAME` shows no file with its SHA-256 {sha256}"
+                ),
             };
-            return Err(DataError(format!("{} is not a published weights file: {text}", file.display())).into());
+            return Err(DataError(format!(
+                "{} is not a published weights file: {text}",
+                file.display()
+            ))
+            .into());
         };
         let path = self.path(published.file);
         fs::create_folder(&self.folder)?;

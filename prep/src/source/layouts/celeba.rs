@@ -17,7 +17,9 @@ use crate::crop::{BoundingBox, Object};
 use crate::source::classes::Classes;
 use crate::source::lookup::{Lookup, Misses, ambiguous, files};
 use crate::source::path::{base_of, common_folder, folder_of, stem_of};
-use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, Unused, text};
+use crate::source::{
+    Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, Unused, text,
+};
 
 /// The lists, without suffix, in lower case.
 const PARTS: &str = "list_eval_partition";
@@ -41,8 +43,11 @@ pub fn detect(archive: &Archive) -> bool {
 
 /// The file of a list; the shallowest.
 fn find(archive: &Archive, list: &str) -> Option<usize> {
-    let called = |&i: &usize| stem_of(base_of(&archive.names()[i].0)).eq_ignore_ascii_case(list.as_bytes());
-    files(archive, &SUFFIXES).filter(called).min_by_key(|&i| archive.names()[i].0.iter().filter(|&&b| b == b'/').count())
+    let called =
+        |&i: &usize| stem_of(base_of(&archive.names()[i].0)).eq_ignore_ascii_case(list.as_bytes());
+    files(archive, &SUFFIXES)
+        .filter(called)
+        .min_by_key(|&i| archive.names()[i].0.iter().filter(|&&b| b == b'/').count())
 }
 
 /// Reads the lists. The pictures are in the order of the first list.
@@ -53,9 +58,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let lists = [PARTS, PERSONS, ATTRIBUTES, BOXES].map(|list| find(archive, list));
     let [splits, persons, attributes, boxes] = lists;
     let lookup = Lookup::new(archive);
-    let mut reader = Reader { archive, lookup: &lookup, places: HashMap::new(), pictures: Vec::new(), misses: Misses::default() };
+    let mut reader = Reader {
+        archive,
+        lookup: &lookup,
+        places: HashMap::new(),
+        pictures: Vec::new(),
+        misses: Misses::default(),
+    };
     let (mut used, mut unused) = (Vec::new(), Vec::new());
-    let mut pass_over = |file: usize, why: String| unused.push(Unused { name: archive.names()[file].clone(), why });
+    let mut pass_over =
+        |file: usize, why: String| unused.push(Unused { name: archive.names()[file].clone(), why });
     if let Some(file) = splits {
         used.push(file);
         let list = List::read(archive, file)?;
@@ -76,7 +88,9 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         used.push(file);
         let list = List::read(archive, file)?;
         for row in &list.rows {
-            let [person] = row.words()[..] else { return Err(row.bad(archive, file, "is not the number of a person")) };
+            let [person] = row.words()[..] else {
+                return Err(row.bad(archive, file, "is not the number of a person"));
+            };
             reader.entry(file, row)?.label = Some(classes.number(person));
         }
     }
@@ -96,9 +110,17 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             used.push(file);
             for row in &list.rows {
                 if row.values.len() != list.names.len() {
-                    return Err(row.bad(archive, file, &format!("has not the {} attributes of the header", list.names.len())));
+                    return Err(row.bad(
+                        archive,
+                        file,
+                        &format!("has not the {} attributes of the header", list.names.len()),
+                    ));
                 }
-                let on = list.names.iter().zip(&row.values).filter(|(_, value)| text::number(value) == Some(1.0));
+                let on = list
+                    .names
+                    .iter()
+                    .zip(&row.values)
+                    .filter(|(_, value)| text::number(value) == Some(1.0));
                 let on: Vec<&str> = on.map(|(name, _)| name.as_str()).collect();
                 let class = if on.is_empty() { "none".to_owned() } else { on.join("+") };
                 reader.entry(file, row)?.label = Some(classes.number(&class));
@@ -108,33 +130,50 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     if let Some(file) = boxes {
         let list = List::read(archive, file)?;
         for row in &list.rows {
-            let numbers: Option<Vec<f64>> = row.values.iter().map(|value| text::number(value)).collect();
+            let numbers: Option<Vec<f64>> =
+                row.values.iter().map(|value| text::number(value)).collect();
             let Some(&[x, y, width, height]) = numbers.as_deref() else {
                 return Err(row.bad(archive, file, "is not x, y, width and height of a box"));
             };
             let entry = reader.entry(file, row)?;
-            entry.objects = vec![Object { bounding_box: BoundingBox { x, y, width, height }, label: None }];
+            entry.objects =
+                vec![Object { bounding_box: BoundingBox { x, y, width, height }, label: None }];
         }
         if aligned(archive, &reader.pictures) {
-            pass_over(file, "its boxes are those of the pictures in the wild, and these are the aligned ones".into());
+            pass_over(
+                file,
+                "its boxes are those of the pictures in the wild, and these are the aligned ones"
+                    .into(),
+            );
             reader.pictures.iter_mut().for_each(|entry| entry.objects.clear());
         } else {
             used.push(file);
         }
     }
-    for file in files(archive, &SUFFIXES).filter(|&i| base_of(&archive.names()[i].0).to_ascii_lowercase().starts_with(LANDMARKS))
+    for file in files(archive, &SUFFIXES)
+        .filter(|&i| base_of(&archive.names()[i].0).to_ascii_lowercase().starts_with(LANDMARKS))
     {
         pass_over(file, "nothing uses points of faces".into());
     }
     if used.is_empty() && reader.pictures.is_empty() {
-        let what = format!("there is none of CelebA's lists: {PARTS}, identity_CelebA, {ATTRIBUTES}, {BOXES}, .txt or .csv");
+        let what = format!(
+            "there is none of CelebA's lists: {PARTS}, identity_CelebA, {ATTRIBUTES}, {BOXES}, .txt or .csv"
+        );
         return Err(SourceError::usage(archive, what));
     }
     if let Some(first) = lists.into_iter().flatten().next() {
-        reader.misses.report(archive, Format::Celeba.name(), &archive.names()[first], reader.pictures.len());
+        reader.misses.report(
+            archive,
+            Format::Celeba.name(),
+            &archive.names()[first],
+            reader.pictures.len(),
+        );
     }
     let mut pictures = reader.pictures;
-    let names = used.iter().map(|&i| archive.names()[i].0.as_slice()).chain(reader.places.keys().map(Vec::as_slice));
+    let names = used
+        .iter()
+        .map(|&i| archive.names()[i].0.as_slice())
+        .chain(reader.places.keys().map(Vec::as_slice));
     let root = common_folder(names).to_vec();
     for entry in &mut pictures {
         entry.objects.iter_mut().for_each(|object| object.label = entry.label);
@@ -159,7 +198,12 @@ fn aligned(archive: &Archive, pictures: &[Entry]) -> bool {
         let bytes = archive.read(i, TABLE_LIMIT).unwrap_or_default();
         PictureFile::open(&bytes).is_ok_and(|file| (file.width(), file.height()) == ALIGNED)
     };
-    let says_so = |&i: &usize| folder_of(&archive.names()[i].0).to_ascii_lowercase().windows(5).any(|word| word == b"align");
+    let says_so = |&i: &usize| {
+        folder_of(&archive.names()[i].0)
+            .to_ascii_lowercase()
+            .windows(5)
+            .any(|word| word == b"align")
+    };
     !first.is_empty() && first.iter().all(|i| says_so(i) || of_size(i))
 }
 
@@ -180,7 +224,10 @@ impl Reader<'_> {
         if let Some(several) = ambiguous(self.archive, &found) {
             return Err(row.bad(self.archive, list, &format!("{several}; write more of its path")));
         }
-        let name = found.first().map_or_else(|| [own, row.picture.as_bytes()].concat(), |&i| self.archive.names()[i].0.clone());
+        let name = found.first().map_or_else(
+            || [own, row.picture.as_bytes()].concat(),
+            |&i| self.archive.names()[i].0.clone(),
+        );
         let place = *self.places.entry(name.clone()).or_insert(self.pictures.len());
         if place == self.pictures.len() {
             if found.is_empty() {
@@ -216,13 +263,18 @@ impl List {
         let text = String::from_utf8_lossy(&text::plain(&bytes)).into_owned();
         let mut list = Self { names: Vec::new(), rows: Vec::new() };
         for (line, text) in (1..).zip(text.lines()) {
-            let words = text.split([',', ' ', '\t', ';']).map(str::trim).filter(|word| !word.is_empty());
+            let words =
+                text.split([',', ' ', '\t', ';']).map(str::trim).filter(|word| !word.is_empty());
             let mut words: Vec<String> = words.map(str::to_owned).collect();
-            let is_count = list.names.is_empty() && words.len() == 1 && words[0].parse::<u64>().is_ok();
+            let is_count =
+                list.names.is_empty() && words.len() == 1 && words[0].parse::<u64>().is_ok();
             if words.is_empty() || is_count {
                 continue;
             }
-            if list.rows.is_empty() && list.names.is_empty() && stem_of(words[0].as_bytes()).len() == words[0].len() {
+            if list.rows.is_empty()
+                && list.names.is_empty()
+                && stem_of(words[0].as_bytes()).len() == words[0].len()
+            {
                 words.retain(|word| !word.eq_ignore_ascii_case("image_id"));
                 list.names = words;
                 continue;

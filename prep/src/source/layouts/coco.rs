@@ -30,7 +30,9 @@ use crate::crop::placement;
 use crate::source::classes::{Classes, common_label};
 use crate::source::lookup::{Lookup, Misses, ambiguous, files};
 use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
-use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, split_folders, text};
+use crate::source::{
+    Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, split_folders, text,
+};
 
 /// The name of Roboflow's files.
 const ROBOFLOW: &[u8] = b"_annotations.coco.json";
@@ -44,7 +46,8 @@ const DETECT_FILES: usize = 16;
 /// and `annotations`.
 #[must_use]
 pub fn detect(archive: &Archive) -> bool {
-    !known(archive).is_empty() || files(archive, &[".json"]).take(DETECT_FILES).any(|file| is_one(archive, file))
+    !known(archive).is_empty()
+        || files(archive, &[".json"]).take(DETECT_FILES).any(|file| is_one(archive, file))
 }
 
 /// Returns whether the JSON file of that index has the members of COCO.
@@ -65,7 +68,9 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     } else {
         let others = files(archive, &[".json"]).filter(|file| !chosen.contains(file)).count();
         if others > 0 {
-            tracing::info!("{others} other JSON files than instances_*.json and _annotations.coco.json are ignored");
+            tracing::info!(
+                "{others} other JSON files than instances_*.json and _annotations.coco.json are ignored"
+            );
         }
     }
     if chosen.is_empty() {
@@ -96,7 +101,11 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         }
     }
     let tables = tables().map(below).collect();
-    Ok(Listing { tables, classes: reader.classes.into_names(), ..Listing::of(Format::Coco, root, pictures) })
+    Ok(Listing {
+        tables,
+        classes: reader.classes.into_names(),
+        ..Listing::of(Format::Coco, root, pictures)
+    })
 }
 
 /// The files that are recognized by name.
@@ -158,31 +167,50 @@ impl Reader<'_> {
     fn add(&mut self, file: usize) -> Result<(), SourceError> {
         let archive = self.archive;
         let bytes = archive.read(file, TABLE_LIMIT)?;
-        let document: Document = serde_json::from_slice(&text::json(&bytes)).map_err(|e| malformed(archive, file, &e))?;
+        let document: Document = serde_json::from_slice(&text::json(&bytes))
+            .map_err(|e| malformed(archive, file, &e))?;
         drop(bytes);
-        let Document { images: Many(mut images), annotations: Many(mut annotations), categories: Many(mut categories) } =
-            document;
+        let Document {
+            images: Many(mut images),
+            annotations: Many(mut annotations),
+            categories: Many(mut categories),
+        } = document;
         // Ids are sorted; the order in files has no meaning.
         annotations.sort_by(|a, b| a.id.cmp(&b.id));
         images.sort_by_cached_key(Image::id);
         if let Some(pair) = images.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
             let [first, second] = [&pair[0].file_name, &pair[1].file_name];
-            return Err(bad(archive, file, format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id())));
+            return Err(bad(
+                archive,
+                file,
+                format!("image {} is there twice, \"{first}\" and \"{second}\"", pair[0].id()),
+            ));
         }
         categories.sort_by_cached_key(Category::id);
         if let Some(pair) = categories.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
             let [first, second] = [&pair[0].name, &pair[1].name];
-            return Err(bad(archive, file, format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id())));
+            return Err(bad(
+                archive,
+                file,
+                format!("category {} is there twice, \"{first}\" and \"{second}\"", pair[0].id()),
+            ));
         }
-        let mut labels: HashMap<Id, u32> = categories.iter().map(|c| (c.id(), self.classes.number(&c.name))).collect();
+        let mut labels: HashMap<Id, u32> =
+            categories.iter().map(|c| (c.id(), self.classes.number(&c.name))).collect();
         if categories.is_empty() {
             // Classes without a name are named by their ids.
-            let mut ids: Vec<&Id> = annotations.iter().filter_map(|annotation| annotation.category_id.as_ref()).collect();
+            let mut ids: Vec<&Id> = annotations
+                .iter()
+                .filter_map(|annotation| annotation.category_id.as_ref())
+                .collect();
             ids.sort_unstable();
             ids.dedup();
-            labels.extend(ids.into_iter().map(|id| (id.clone(), self.classes.number(&id.to_string()))));
+            labels.extend(
+                ids.into_iter().map(|id| (id.clone(), self.classes.number(&id.to_string()))),
+            );
         }
-        let places: HashMap<Id, usize> = images.iter().enumerate().map(|(place, image)| (image.id(), place)).collect();
+        let places: HashMap<Id, usize> =
+            images.iter().enumerate().map(|(place, image)| (image.id(), place)).collect();
         let mut objects: Vec<Vec<Object>> = vec![Vec::new(); images.len()];
         let mut orphans = Orphans::default();
         for annotation in &annotations {
@@ -200,14 +228,17 @@ impl Reader<'_> {
                 },
                 None => None,
             };
-            if let Some(bounding_box) = annotation.bbox.0.filter(|_| !annotation.iscrowd.as_ref().is_some_and(Flag::is_set)) {
+            if let Some(bounding_box) =
+                annotation.bbox.0.filter(|_| !annotation.iscrowd.as_ref().is_some_and(Flag::is_set))
+            {
                 objects[image].push(Object { bounding_box, label });
             }
         }
         orphans.report(archive, file, annotations.len())?;
         let split = part_of(self.below_top(&archive.names()[file].0), true);
         let mut misses = Misses::default();
-        let fractions = placement::are_fractions(objects.iter().flatten().map(|object| &object.bounding_box));
+        let fractions =
+            placement::are_fractions(objects.iter().flatten().map(|object| &object.bounding_box));
         for (image, objects) in images.iter().zip(objects) {
             let name = self.picture(file, split, image)?;
             if archive.find(&name.0).is_none() {
@@ -215,21 +246,36 @@ impl Reader<'_> {
             }
             if let Some((first, id)) = self.places.insert(name.clone(), (file, image.id())) {
                 let first = &archive.names()[first];
-                let what =
-                    format!("image {} is {name}, which is listed already, in {first} as image {id}; remove one", image.id());
+                let what = format!(
+                    "image {} is {name}, which is listed already, in {first} as image {id}; remove one",
+                    image.id()
+                );
                 return Err(bad(archive, file, what));
             }
             let (id, label) = (self.pictures.len() as u32, common_label(&objects));
             let size = image.width.0.zip(image.height.0).map(|(width, height)| [width, height]);
             let drawn_on = if fractions { Some([1.0, 1.0]) } else { size };
-            self.pictures.push(Entry { id, content: Content::File(name), partner: None, label, split, objects, drawn_on });
+            self.pictures.push(Entry {
+                id,
+                content: Content::File(name),
+                partner: None,
+                label,
+                split,
+                objects,
+                drawn_on,
+            });
         }
         misses.report(archive, Format::Coco.name(), &archive.names()[file], images.len());
         Ok(())
     }
 
     /// The picture of an image; a name that is not in the archive if it is missing.
-    fn picture(&self, file: usize, split: Option<Split>, image: &Image) -> Result<Name, SourceError> {
+    fn picture(
+        &self,
+        file: usize,
+        split: Option<Split>,
+        image: &Image,
+    ) -> Result<Name, SourceError> {
         let (archive, own) = (self.archive, folder_of(&self.archive.names()[file].0));
         let path = relative(&image.file_name);
         for folder in [own, above(own), self.top] {
@@ -260,12 +306,19 @@ impl Reader<'_> {
                 }
             }
         }
-        let found = self.lookup.find(&[own, above(own), self.top], image.file_name.as_bytes(), split);
+        let found =
+            self.lookup.find(&[own, above(own), self.top], image.file_name.as_bytes(), split);
         if let Some(several) = ambiguous(archive, &found) {
-            let what = format!("image {}, \"{}\", {several}; write more of its path into file_name", image.id(), image.file_name);
+            let what = format!(
+                "image {}, \"{}\", {several}; write more of its path into file_name",
+                image.id(),
+                image.file_name
+            );
             return Err(bad(archive, file, what));
         }
-        Ok(found.first().map_or_else(|| Name([own, &path].concat()), |&found| archive.names()[found].clone()))
+        Ok(found
+            .first()
+            .map_or_else(|| Name([own, &path].concat()), |&found| archive.names()[found].clone()))
     }
 
     fn below_top<'b>(&self, name: &'b [u8]) -> &'b [u8] {
@@ -283,7 +336,10 @@ struct Orphans {
 impl Orphans {
     fn add(&mut self, annotation: &Annotation, what: &str, of: &Id) {
         if self.count == 0 {
-            let shown = annotation.id.as_ref().map_or("an annotation".into(), |id| format!("annotation {id}"));
+            let shown = annotation
+                .id
+                .as_ref()
+                .map_or("an annotation".into(), |id| format!("annotation {id}"));
             self.first = format!("{shown} is of {what} {of}");
         }
         self.count += 1;
@@ -302,7 +358,9 @@ impl Orphans {
             return Err(bad(
                 archive,
                 file,
-                format!("none of its {all} annotations is of an image and a category that it lists: {first}"),
+                format!(
+                    "none of its {all} annotations is of an image and a category that it lists: {first}"
+                ),
             ));
         }
         let name = &archive.names()[file];
@@ -317,11 +375,13 @@ impl Orphans {
 /// made) only the last component counts.
 fn relative(file_name: &str) -> Vec<u8> {
     let path = file_name.replace('\\', "/");
-    let absolute = path.starts_with('/') || path.split('/').next().is_some_and(|first| first.ends_with(':'));
+    let absolute =
+        path.starts_with('/') || path.split('/').next().is_some_and(|first| first.ends_with(':'));
     if absolute || path.split('/').any(|split| split == "..") {
         return base_of(path.as_bytes()).to_vec();
     }
-    let splits: Vec<&str> = path.split('/').filter(|split| !split.is_empty() && *split != ".").collect();
+    let splits: Vec<&str> =
+        path.split('/').filter(|split| !split.is_empty() && *split != ".").collect();
     splits.join("/").into_bytes()
 }
 

@@ -67,27 +67,44 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let (id, path) = row.id_and_rest(&reader, IMAGES)?;
         let id = &Id::of(id);
         if let Some(first) = seen.insert(id.clone(), row.line) {
-            return Err(reader.bad(IMAGES, row.line, format!("picture {id} is already in line {first}")));
+            return Err(reader.bad(
+                IMAGES,
+                row.line,
+                format!("picture {id} is already in line {first}"),
+            ));
         }
         let label = labels.as_ref().and_then(|labels| labels.get(id)).map(|(line, class)| {
-            let unknown = || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", class.0));
+            let unknown =
+                || reader.bad(LABELS, *line, format!("class {} is not in {CLASSES}", class.0));
             classes.numbers.get(&class.0).copied().ok_or_else(unknown)
         });
         let label = label.transpose()?;
-        let object = |(_, bounding_box): &(usize, BoundingBox)| Object { bounding_box: *bounding_box, label };
+        let object = |(_, bounding_box): &(usize, BoundingBox)| Object {
+            bounding_box: *bounding_box,
+            label,
+        };
         pictures.push(Entry {
             label,
             split: split.as_ref().and_then(|s| s.get(id)).map(|(_, training)| training.part()),
             objects: boxes.as_ref().and_then(|b| b.get(id)).map(object).into_iter().collect(),
             drawn_on: sizes.as_ref().and_then(|sizes| sizes.get(id)).map(|(_, extents)| extents.0),
             ..Entry::of(
-                if let (true, Id::Number(number)) = (numbered, id) { *number } else { pictures.len() as u32 },
+                if let (true, Id::Number(number)) = (numbered, id) {
+                    *number
+                } else {
+                    pictures.len() as u32
+                },
                 Content::File(Name(reader.picture(path))),
             )
         });
     }
     let names = classes.names;
-    let used = [(IMAGES, true), (BOXES, boxes.is_some()), (SPLIT, split.is_some()), (LABELS, labels.is_some())];
+    let used = [
+        (IMAGES, true),
+        (BOXES, boxes.is_some()),
+        (SPLIT, split.is_some()),
+        (LABELS, labels.is_some()),
+    ];
     let used = used.into_iter().chain([(CLASSES, !names.is_empty()), (SIZES, sizes.is_some())]);
     let tables = used.filter(|(_, used)| *used).map(|(table, _)| Name(table.into())).collect();
     Ok(Listing { tables, classes: names, ..Listing::of(Format::Cub, reader.root, pictures) })
@@ -113,14 +130,26 @@ fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
 
 impl TextLine {
     /// The id at the start of a line, and the rest.
-    fn id_and_rest(&self, reader: &Reader<'_>, table: &'static str) -> Result<(&[u8], &[u8]), SourceError> {
+    fn id_and_rest(
+        &self,
+        reader: &Reader<'_>,
+        table: &'static str,
+    ) -> Result<(&[u8], &[u8]), SourceError> {
         let (id, rest) = first_word(&self.text);
         let shown = || Name(self.text.clone());
         if number(id).is_none() && !is_dashed(id) {
-            return Err(reader.bad(table, self.line, format!("\"{}\" does not begin with a number", shown())));
+            return Err(reader.bad(
+                table,
+                self.line,
+                format!("\"{}\" does not begin with a number", shown()),
+            ));
         }
         if rest.is_empty() {
-            return Err(reader.bad(table, self.line, format!("\"{}\" has nothing after the number", shown())));
+            return Err(reader.bad(
+                table,
+                self.line,
+                format!("\"{}\" has nothing after the number", shown()),
+            ));
         }
         Ok((id, rest))
     }
@@ -168,7 +197,11 @@ struct Classes {
 }
 
 impl Classes {
-    fn read(reader: &Reader<'_>, table: &Table, is_class: impl Fn(&Id) -> bool) -> Result<Self, SourceError> {
+    fn read(
+        reader: &Reader<'_>,
+        table: &Table,
+        is_class: impl Fn(&Id) -> bool,
+    ) -> Result<Self, SourceError> {
         let mut classes = Self::default();
         let mut ids = Vec::new();
         for row in &table.rows {
@@ -219,24 +252,37 @@ impl Reader<'_> {
 
     /// The lines of a table; `None` if it is missing.
     fn table(&self, table: &'static str) -> Result<Option<Table>, SourceError> {
-        let Some(at) = self.archive.find(&[&self.root, table.as_bytes()].concat()) else { return Ok(None) };
+        let Some(at) = self.archive.find(&[&self.root, table.as_bytes()].concat()) else {
+            return Ok(None);
+        };
         let bytes = self.archive.read(at, TABLE_LIMIT)?;
         // Some editors put a byte order mark before the first number.
         let text = text::plain(&bytes);
-        let rows = (1..).zip(text.split(|&b| b == b'\n')).map(|(line, text)| TextLine { line, text: text.trim_ascii().to_vec() });
+        let rows = (1..)
+            .zip(text.split(|&b| b == b'\n'))
+            .map(|(line, text)| TextLine { line, text: text.trim_ascii().to_vec() });
         Ok(Some(Table { rows: rows.filter(|row| !row.text.is_empty()).collect() }))
     }
 
     /// A table by picture id, each row with its line; `None` if it is missing.
-    fn keyed<T: FromStr<Err = String>>(&self, table: &'static str) -> Result<Option<Keyed<T>>, SourceError> {
+    fn keyed<T: FromStr<Err = String>>(
+        &self,
+        table: &'static str,
+    ) -> Result<Option<Keyed<T>>, SourceError> {
         let Some(Table { rows }) = self.table(table)? else { return Ok(None) };
         let mut values = HashMap::with_capacity(rows.len());
         for row in &rows {
             let (id, rest) = row.id_and_rest(self, table)?;
-            let value = String::from_utf8_lossy(rest).parse().map_err(|what| self.bad(table, row.line, what))?;
+            let value = String::from_utf8_lossy(rest)
+                .parse()
+                .map_err(|what| self.bad(table, row.line, what))?;
             if let Some((first, _)) = values.insert(Id::of(id), (row.line, value)) {
                 let id = Id::of(id);
-                return Err(self.bad(table, row.line, format!("picture {id} is already in line {first}")));
+                return Err(self.bad(
+                    table,
+                    row.line,
+                    format!("picture {id} is already in line {first}"),
+                ));
             }
         }
         Ok(Some(values))
@@ -262,7 +308,8 @@ impl FromStr for Extents {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let numbers: Option<Vec<f64>> = text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+        let numbers: Option<Vec<f64>> =
+            text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
         match numbers.as_deref() {
             Some(&[width, height]) if width > 0.0 && height > 0.0 => Ok(Self([width, height])),
             _ => Err(format!("\"{text}\" is not width and height of a picture")),

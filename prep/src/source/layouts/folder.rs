@@ -46,10 +46,14 @@ fn classes_of<'a>(pictures: &'a [Placed<'_>]) -> Vec<Option<&'a [u8]>> {
     let has_parts = pictures.iter().any(|placed| placed.place.split.is_some());
     // A picture outside the splits has no class, because its folder would be a class that no split
     // has.
-    let folder = |placed: &'a Placed<'_>| (placed.place.split.is_some() || !has_parts).then(|| folder_of(&placed.place.rest));
+    let folder = |placed: &'a Placed<'_>| {
+        (placed.place.split.is_some() || !has_parts).then(|| folder_of(&placed.place.rest))
+    };
     let folders: Vec<Option<&[u8]>> = pictures.iter().map(folder).collect();
     let common = common_folder(folders.iter().copied().flatten()).len();
-    let class = |folder: &'a [u8]| folder.get(common..folder.len().saturating_sub(1)).filter(|class| !class.is_empty());
+    let class = |folder: &'a [u8]| {
+        folder.get(common..folder.len().saturating_sub(1)).filter(|class| !class.is_empty())
+    };
     folders.into_iter().map(|folder| folder.and_then(class)).collect()
 }
 
@@ -77,13 +81,18 @@ pub(super) fn arrange(archive: &Archive) -> Result<Arranged<'_>, SourceError> {
     }
     let root = common_folder(names.iter().copied());
     let folders = SplitFolders::of(archive);
-    let pictures =
-        names.iter().map(|&name| Placed { name: &name[root.len()..], place: folders.place_below(root, name) }).collect();
+    let pictures = names
+        .iter()
+        .map(|&name| Placed { name: &name[root.len()..], place: folders.place_below(root, name) })
+        .collect();
     Ok(Arranged { root, pictures })
 }
 
 fn nothing(archive: &Archive) -> SourceError {
     let looked_for = PICTURE_SUFFIXES.join(", ");
     let found = unused::described(archive);
-    SourceError::usage(archive, format!("holds no picture: looked for names in {looked_for}, found {found}"))
+    SourceError::usage(
+        archive,
+        format!("holds no picture: looked for names in {looked_for}, found {found}"),
+    )
 }

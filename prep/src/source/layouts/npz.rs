@@ -30,15 +30,22 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         return Err(SourceError::usage(archive, what));
     }
     let name_of = |entry: usize| archive.names()[entry].0.as_slice();
-    let used = || found.iter().flat_map(|array| [Some(array.entry), array.labels.as_ref().map(|(at, _)| *at)]).flatten();
+    let used = || {
+        found
+            .iter()
+            .flat_map(|array| [Some(array.entry), array.labels.as_ref().map(|(at, _)| *at)])
+            .flatten()
+    };
     let root = common_folder(used().map(name_of)).to_vec();
     let below = |entry: usize| Name(name_of(entry)[root.len()..].to_vec());
-    let mut tables: Vec<Name> = found.iter().filter_map(|array| array.labels.as_ref()).map(|(at, _)| below(*at)).collect();
+    let mut tables: Vec<Name> =
+        found.iter().filter_map(|array| array.labels.as_ref()).map(|(at, _)| below(*at)).collect();
     tables.sort();
     tables.dedup();
     let mut pictures = Vec::new();
     for array in &found {
-        let (file, split) = (below(array.entry), split_folders::of_name(stem_of(base_of(name_of(array.entry)))));
+        let (file, split) =
+            (below(array.entry), split_folders::of_name(stem_of(base_of(name_of(array.entry)))));
         for i in 0..array.count {
             let &PictureArray { width, height, channels, planar, .. } = array;
             let offset = array.start + i as u64 * array.bytes();
@@ -62,6 +69,7 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         }
     }
     let most = pictures.iter().filter_map(|entry| entry.label).max();
-    let classes = most.map_or_else(Vec::new, |most| (0..=most).map(|number| number.to_string()).collect());
+    let classes =
+        most.map_or_else(Vec::new, |most| (0..=most).map(|number| number.to_string()).collect());
     Ok(Listing { tables, classes, ..Listing::of(Format::Npz, root, pictures) })
 }

@@ -40,7 +40,12 @@ impl<'a> Packed<'a> {
     ///
     /// # Errors
     /// When the file ends before the last record.
-    pub(super) fn column(&self, records: u64, record: u64, within: u64) -> Result<Vec<u8>, SourceError> {
+    pub(super) fn column(
+        &self,
+        records: u64,
+        record: u64,
+        within: u64,
+    ) -> Result<Vec<u8>, SourceError> {
         let mut column = Vec::with_capacity(records as usize);
         let step = (PIECE / record).max(1);
         for first in (0..records).step_by(step as usize) {
@@ -58,7 +63,9 @@ impl<'a> Packed<'a> {
     /// Checks the number of pictures against the limit.
     pub(super) fn check_count(&self, count: u64) -> Result<(), SourceError> {
         if count > PICTURE_LIMIT {
-            return Err(self.bad(format!("{count} pictures are more than the {PICTURE_LIMIT} that one file may hold")));
+            return Err(self.bad(format!(
+                "{count} pictures are more than the {PICTURE_LIMIT} that one file may hold"
+            )));
         }
         Ok(())
     }

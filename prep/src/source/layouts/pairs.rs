@@ -19,7 +19,9 @@ pub fn detect(archive: &Archive) -> bool {
     arrange(archive).is_ok_and(|arranged| {
         let sides = Sides::split(&arranged);
         let matched = sides.a.keys().filter(|stem| sides.b.contains_key(*stem)).count();
-        let joined = |placed: &Placed<'_>| placed.name.split(|&b| b == b'/').any(|folder| folder == b"A" || folder == b"B");
+        let joined = |placed: &Placed<'_>| {
+            placed.name.split(|&b| b == b'/').any(|folder| folder == b"A" || folder == b"B")
+        };
         sides.others == 0
             && matched > 0
             && 2 * matched >= sides.a.len().min(sides.b.len())
@@ -90,11 +92,16 @@ impl<'a> Sides<'a> {
     }
 
     /// Partners, in the order of their names in `A`.
-    fn matched(&self, archive: &Archive) -> Result<Vec<(&'a Placed<'a>, &'a Placed<'a>)>, SourceError> {
+    fn matched(
+        &self,
+        archive: &Archive,
+    ) -> Result<Vec<(&'a Placed<'a>, &'a Placed<'a>)>, SourceError> {
         let (mut pairs, mut alone) = (Vec::new(), Vec::new());
         let stems: BTreeSet<_> = self.a.keys().chain(self.b.keys()).collect();
         for stem in stems {
-            let side = |side: &BTreeMap<Stem, Vec<&'a Placed<'a>>>| side.get(stem).cloned().unwrap_or_default();
+            let side = |side: &BTreeMap<Stem, Vec<&'a Placed<'a>>>| {
+                side.get(stem).cloned().unwrap_or_default()
+            };
             match (&side(&self.a)[..], &side(&self.b)[..]) {
                 (&[a], &[b]) => pairs.push((a, b)),
                 (a, b) => alone.extend(a.iter().chain(b).map(|placed| placed.name)),

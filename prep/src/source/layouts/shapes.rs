@@ -32,7 +32,10 @@ pub fn detect(archive: &Archive) -> bool {
 /// Returns whether the JSON file of that index holds shapes.
 #[must_use]
 pub fn is_one(archive: &Archive, file: usize) -> bool {
-    let parsed = archive.read(file, TABLE_LIMIT).ok().and_then(|bytes| serde_json::from_slice(&text::json(&bytes)).ok());
+    let parsed = archive
+        .read(file, TABLE_LIMIT)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&text::json(&bytes)).ok());
     parsed.is_some_and(|value: Value| Drawing::all_of(&value).is_some())
 }
 
@@ -57,10 +60,10 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
             if archive.find(&picture).is_none() {
                 misses.add(&named);
             }
-            let objects = drawing
-                .shapes
-                .into_iter()
-                .map(|(class, bounding_box)| Object { bounding_box, label: class.map(|class| classes.number(&class)) });
+            let objects = drawing.shapes.into_iter().map(|(class, bounding_box)| Object {
+                bounding_box,
+                label: class.map(|class| classes.number(&class)),
+            });
             let (all, drawn_on) = found.entry(picture).or_default();
             all.extend(objects);
             *drawn_on = drawn_on.or(drawing.drawn_on);
@@ -73,12 +76,24 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         ));
     };
     misses.report(archive, Format::Shapes.name(), &first, found.len());
-    let folders: std::collections::BTreeSet<Vec<u8>> =
-        found.keys().filter(|picture| archive.find(picture).is_some()).map(|picture| folder_of(picture).to_vec()).collect();
-    for picture in archive.pictures().map(|i| &archive.names()[i].0).filter(|name| folders.contains(folder_of(name))) {
+    let folders: std::collections::BTreeSet<Vec<u8>> = found
+        .keys()
+        .filter(|picture| archive.find(picture).is_some())
+        .map(|picture| folder_of(picture).to_vec())
+        .collect();
+    for picture in archive
+        .pictures()
+        .map(|i| &archive.names()[i].0)
+        .filter(|name| folders.contains(folder_of(name)))
+    {
         found.entry(picture.clone()).or_default();
     }
-    let used = || tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(found.keys().map(Vec::as_slice));
+    let used = || {
+        tables
+            .iter()
+            .map(|&i| archive.names()[i].0.as_slice())
+            .chain(found.keys().map(Vec::as_slice))
+    };
     let root = common_folder(used()).to_vec();
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
@@ -99,8 +114,13 @@ fn drawings(archive: &Archive) -> Result<Vec<(usize, Vec<Drawing>)>, SourceError
     let files: Vec<usize> = files(archive, &[".json"]).collect();
     let read = |file: usize| -> Result<Option<(usize, Vec<Drawing>)>, SourceError> {
         let bytes = archive.read(file, TABLE_LIMIT)?;
-        let value: Value = serde_json::from_slice(&text::json(&bytes))
-            .map_err(|e| SourceError::table(archive, &archive.names()[file].to_string(), format!("it is no sound JSON: {e}")))?;
+        let value: Value = serde_json::from_slice(&text::json(&bytes)).map_err(|e| {
+            SourceError::table(
+                archive,
+                &archive.names()[file].to_string(),
+                format!("it is no sound JSON: {e}"),
+            )
+        })?;
         Ok(Drawing::all_of(&value).map(|drawings| (file, drawings)))
     };
     let read: Vec<_> = files.into_par_iter().map(read).collect();
@@ -118,13 +138,19 @@ struct Drawing {
 impl Drawing {
     /// The contents of a file; `None` if it is of another kind.
     fn all_of(value: &Value) -> Option<Vec<Self>> {
-        Self::labelme(value).or_else(|| Self::supervisely(value)).map(|one| vec![one]).or_else(|| Self::via(value))
+        Self::labelme(value)
+            .or_else(|| Self::supervisely(value))
+            .map(|one| vec![one])
+            .or_else(|| Self::via(value))
     }
 
     fn labelme(value: &Value) -> Option<Self> {
         let shapes = value.get("shapes")?.as_array()?;
         let name = value.get("imagePath").and_then(Value::as_str).filter(|name| !name.is_empty());
-        if name.is_none() && value.get("imageHeight").is_none() && !shapes.iter().all(|shape| shape.get("points").is_some()) {
+        if name.is_none()
+            && value.get("imageHeight").is_none()
+            && !shapes.iter().all(|shape| shape.get("points").is_some())
+        {
             return None;
         }
         let boxed = |shape: &Value| {
@@ -152,7 +178,11 @@ impl Drawing {
             let points = points(object.get("points")?.get("exterior")?);
             Some((text_of(object, "classTitle"), around(&points)?))
         };
-        Some(Self { file_name: None, shapes: objects.iter().filter_map(boxed).collect(), drawn_on: Some(drawn_on) })
+        Some(Self {
+            file_name: None,
+            shapes: objects.iter().filter_map(boxed).collect(),
+            drawn_on: Some(drawn_on),
+        })
     }
 
     fn via(value: &Value) -> Option<Vec<Self>> {
@@ -177,16 +207,23 @@ impl Drawing {
 
     /// The name of a picture in its file, and in the archive; not in the archive if the picture is
     /// missing.
-    fn picture(&self, archive: &Archive, lookup: &Lookup<'_>, file: &[u8]) -> Result<(Vec<u8>, Vec<u8>), SourceError> {
+    fn picture(
+        &self,
+        archive: &Archive,
+        lookup: &Lookup<'_>,
+        file: &[u8],
+    ) -> Result<(Vec<u8>, Vec<u8>), SourceError> {
         let (own, stem) = (folder_of(file), stem_of(base_of(file)));
         let images = [b"img/".as_slice(), b"images/"].map(|folder| [above(own), folder].concat());
-        let folders: Vec<&[u8]> = [own].into_iter().chain(images.iter().map(Vec::as_slice)).collect();
+        let folders: Vec<&[u8]> =
+            [own].into_iter().chain(images.iter().map(Vec::as_slice)).collect();
         let names = [self.file_name.as_deref().map(str::as_bytes), Some(stem)];
         for name in names.into_iter().flatten() {
             let found = lookup.find(&folders, name, None);
             if let Some(several) = ambiguous(archive, &found) {
                 let shown = Name(name.to_vec());
-                let what = format!("its picture {shown} {several}; write more of its path, or remove one");
+                let what =
+                    format!("its picture {shown} {several}; write more of its path, or remove one");
                 return Err(SourceError::table(archive, &Name(file.to_vec()).to_string(), what));
             }
             if let Some(&found) = found.first() {
@@ -208,23 +245,31 @@ fn text_of(value: &Value, name: &str) -> Option<String> {
 }
 
 fn extents(value: &Value, width: &str, height: &str) -> Option<[f64; 2]> {
-    let extent = |name: &str| value.get(name).and_then(Value::as_f64).filter(|extent| *extent > 0.0);
+    let extent =
+        |name: &str| value.get(name).and_then(Value::as_f64).filter(|extent| *extent > 0.0);
     Some([extent(width)?, extent(height)?])
 }
 
 /// A list of points; coordinates that are not numbers become NaN.
 fn points(value: &Value) -> Vec<[f64; 2]> {
     let number = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(f64::NAN);
-    value.as_array().into_iter().flatten().map(|point| [number(point.get(0)), number(point.get(1))]).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|point| [number(point.get(0)), number(point.get(1))])
+        .collect()
 }
 
 /// The box around points; `None` without points, NaN if a coordinate is NaN.
 pub(super) fn around(points: &[[f64; 2]]) -> Option<BoundingBox> {
     let first = points.first()?;
     let nan = points.iter().flatten().any(|value| value.is_nan());
-    let wider =
-        |[left, top, right, bottom]: [f64; 4], [x, y]: &[f64; 2]| [left.min(*x), top.min(*y), right.max(*x), bottom.max(*y)];
-    let [left, top, right, bottom] = points.iter().fold([first[0], first[1], first[0], first[1]], wider);
+    let wider = |[left, top, right, bottom]: [f64; 4], [x, y]: &[f64; 2]| {
+        [left.min(*x), top.min(*y), right.max(*x), bottom.max(*y)]
+    };
+    let [left, top, right, bottom] =
+        points.iter().fold([first[0], first[1], first[0], first[1]], wider);
     let x = if nan { f64::NAN } else { left };
     Some(BoundingBox { x, y: top, width: right - left, height: bottom - top })
 }
@@ -232,8 +277,12 @@ pub(super) fn around(points: &[[f64; 2]]) -> Option<BoundingBox> {
 /// The box around a shape of VIA; `None` for a point or no shape.
 pub(super) fn via_shape(shape: &Value) -> Option<BoundingBox> {
     let number = |name: &str| shape.get(name).and_then(Value::as_f64);
-    let list = |name: &str| -> Option<Vec<f64>> { shape.get(name)?.as_array()?.iter().map(Value::as_f64).collect() };
-    if let (Some(x), Some(y), Some(width), Some(height)) = (number("x"), number("y"), number("width"), number("height")) {
+    let list = |name: &str| -> Option<Vec<f64>> {
+        shape.get(name)?.as_array()?.iter().map(Value::as_f64).collect()
+    };
+    if let (Some(x), Some(y), Some(width), Some(height)) =
+        (number("x"), number("y"), number("width"), number("height"))
+    {
         return Some(BoundingBox { x, y, width, height });
     }
     if let (Some(xs), Some(ys)) = (list("all_points_x"), list("all_points_y")) {
@@ -248,13 +297,17 @@ pub(super) fn via_shape(shape: &Value) -> Option<BoundingBox> {
 /// the ticked option.
 pub(super) fn via_class(attributes: &Value) -> Option<String> {
     let attributes = attributes.as_object()?;
-    let called =
-        ["class", "label", "name", "category", "type", "object", "species"].iter().find_map(|name| attributes.get(*name));
+    let called = ["class", "label", "name", "category", "type", "object", "species"]
+        .iter()
+        .find_map(|name| attributes.get(*name));
     let value = called.or_else(|| attributes.values().next().filter(|_| attributes.len() == 1))?;
     match value {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
-        Value::Object(choices) => choices.iter().find(|(_, ticked)| **ticked == Value::Bool(true)).map(|(name, _)| name.clone()),
+        Value::Object(choices) => choices
+            .iter()
+            .find(|(_, ticked)| **ticked == Value::Bool(true))
+            .map(|(name, _)| name.clone()),
         _ => None,
     }
 }

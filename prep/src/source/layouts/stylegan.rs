@@ -21,7 +21,8 @@ pub fn detect(archive: &Archive) -> bool {
 /// Returns whether the file in that folder has labels. A file that cannot be parsed counts, so that
 /// [`read`] reports it.
 fn speaks(archive: &Archive, root: &[u8]) -> bool {
-    let speaks = |bytes: Vec<u8>| text::plain(&bytes).windows(KEY.len()).any(|window| window == KEY);
+    let speaks =
+        |bytes: Vec<u8>| text::plain(&bytes).windows(KEY.len()).any(|window| window == KEY);
     let file = archive.find(&[root, LABELS.as_bytes()].concat());
     file.is_some_and(|at| archive.read(at, TABLE_LIMIT).map_or(true, speaks))
 }
@@ -33,7 +34,10 @@ fn roots(archive: &Archive) -> Vec<Vec<u8>> {
     let depth = |&i: &usize| archive.names()[i].0.iter().filter(|&&b| b == b'/').count();
     let all: Vec<usize> = files(archive, &[LABELS]).filter(own).collect();
     let least = all.iter().map(depth).min();
-    all.into_iter().filter(|i| Some(depth(i)) == least).map(|i| folder_of(&archive.names()[i].0).to_vec()).collect()
+    all.into_iter()
+        .filter(|i| Some(depth(i)) == least)
+        .map(|i| folder_of(&archive.names()[i].0).to_vec())
+        .collect()
 }
 
 /// The key that distinguishes StyleGAN's file from others of that name.
@@ -61,7 +65,10 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     }
     if roots.iter().any(|root| is_built(archive, root)) {
         let what = "is a data set that `prep build` made; `prep export` makes pictures of it, which can be built anew";
-        return Err(SourceError::Usage { path: archive.path().to_owned(), source: UsageError(what.into()) });
+        return Err(SourceError::Usage {
+            path: archive.path().to_owned(),
+            source: UsageError(what.into()),
+        });
     }
     let root = common_folder(roots.iter().map(Vec::as_slice)).to_vec();
     let lookup = Lookup::new(archive);
@@ -70,14 +77,20 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let table = Name([own, LABELS.as_bytes()].concat());
         let bad = |what: String| SourceError::table(archive, &table.to_string(), what);
         let at = archive.find(&table.0).ok_or_else(|| bad("it cannot be found any more".into()))?;
-        let Table { labels, classes: named, splits } =
-            Table::parse(&text::plain(&archive.read(at, TABLE_LIMIT)?)).map_err(|error| match error {
-                TableError::Foreign(_) => bad(format!("{error}; --format folder takes the pictures without it")),
-                TableError::Malformed(what) => bad(what),
-            })?;
+        let Table { labels, classes: named, splits } = Table::parse(&text::plain(
+            &archive.read(at, TABLE_LIMIT)?,
+        ))
+        .map_err(|error| match error {
+            TableError::Foreign(_) => {
+                bad(format!("{error}; --format folder takes the pictures without it"))
+            }
+            TableError::Malformed(what) => bad(what),
+        })?;
         // Classes of the same name in several files are the same.
-        let numbers: Vec<u32> = named.into_iter().map(|name| number_of(&mut classes, name)).collect();
-        let pictures = archive.pictures().map(|i| &archive.names()[i].0).filter(|name| name.starts_with(own));
+        let numbers: Vec<u32> =
+            named.into_iter().map(|name| number_of(&mut classes, name)).collect();
+        let pictures =
+            archive.pictures().map(|i| &archive.names()[i].0).filter(|name| name.starts_with(own));
         listed.extend(pictures.map(|name| (name[root.len()..].to_vec(), (None, None))));
         let mut misses = Misses::default();
         let (mut known, all) = (HashMap::new(), labels.len());
@@ -87,7 +100,13 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 misses.add(name.as_bytes());
             }
             known.insert(name.clone(), resolved.clone());
-            if listed.entry(resolved[root.len()..].to_vec()).or_default().0.replace(numbers[label as usize]).is_some() {
+            if listed
+                .entry(resolved[root.len()..].to_vec())
+                .or_default()
+                .0
+                .replace(numbers[label as usize])
+                .is_some()
+            {
                 return Err(bad(format!("{name} has two labels")));
             }
         }
@@ -96,7 +115,11 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                 "train" => Split::Train,
                 "val" => Split::Val,
                 "test" => Split::Test,
-                _ => return Err(bad(format!("{name} is in the split \"{split}\", which is not one of train, val and test"))),
+                _ => {
+                    return Err(bad(format!(
+                        "{name} is in the split \"{split}\", which is not one of train, val and test"
+                    )));
+                }
             };
             let resolved = match known.get(name) {
                 Some(resolved) => resolved.clone(),
@@ -108,9 +131,17 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         tables.push(Name(table.0[root.len()..].to_vec()));
     }
     if listed.is_empty() {
-        return Err(SourceError::table(archive, LABELS, "there is no picture beside it, and it names none"));
+        return Err(SourceError::table(
+            archive,
+            LABELS,
+            "there is no picture beside it, and it names none",
+        ));
     }
-    let entry = |(id, (name, (label, split)))| Entry { label, split, ..Entry::of(id, Content::File(Name(name))) };
+    let entry = |(id, (name, (label, split)))| Entry {
+        label,
+        split,
+        ..Entry::of(id, Content::File(Name(name)))
+    };
     let pictures = (0..).zip(listed).map(entry).collect();
     Ok(Listing { tables, classes, ..Listing::of(Format::Stylegan, root, pictures) })
 }
@@ -128,12 +159,20 @@ fn number_of(classes: &mut Vec<String>, name: String) -> u32 {
 }
 
 /// The picture that a file in the folder `own` names; a name below that folder if it is missing.
-fn resolved(archive: &Archive, lookup: &Lookup<'_>, own: &[u8], name: &str) -> Result<Vec<u8>, String> {
+fn resolved(
+    archive: &Archive,
+    lookup: &Lookup<'_>,
+    own: &[u8],
+    name: &str,
+) -> Result<Vec<u8>, String> {
     let mut found = lookup.find(&[own], name.as_bytes(), None);
     // A picture in another folder with a `dataset.json` belongs to that file.
     found.retain(|&i| archive.names()[i].0.starts_with(own));
     if let Some(several) = ambiguous(archive, &found) {
         return Err(format!("{name} {several}; write more of its path"));
     }
-    Ok(found.first().map_or_else(|| [own, &cleaned(name.as_bytes())].concat(), |&found| archive.names()[found].0.clone()))
+    Ok(found.first().map_or_else(
+        || [own, &cleaned(name.as_bytes())].concat(),
+        |&found| archive.names()[found].0.clone(),
+    ))
 }

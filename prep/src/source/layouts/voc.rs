@@ -65,17 +65,23 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         } else {
             misses.add(base_of(&picture));
         }
-        let mut object =
-            |(class, bounding_box): &(String, _)| Object { bounding_box: *bounding_box, label: Some(classes.number(class)) };
+        let mut object = |(class, bounding_box): &(String, _)| Object {
+            bounding_box: *bounding_box,
+            label: Some(classes.number(class)),
+        };
         let objects = annotation.objects.iter().map(&mut object).collect();
         tables.push(xml);
         let shown = Name(picture.clone());
-        if let Some(Some((first, ..))) = found.insert(picture, Some((xml, objects, annotation.size))) {
+        if let Some(Some((first, ..))) =
+            found.insert(picture, Some((xml, objects, annotation.size)))
+        {
             let first = &archive.names()[first];
             return Err(bad(
                 archive,
                 xml,
-                format!("its picture {shown} has an annotation already, {first}; remove one, or correct its filename"),
+                format!(
+                    "its picture {shown} has an annotation already, {first}; remove one, or correct its filename"
+                ),
             ));
         }
     }
@@ -88,10 +94,19 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     if let Some(first) = tables.get(splits.files.len()) {
         misses.report(archive, Format::Voc.name(), &archive.names()[*first], found.len());
     }
-    for picture in archive.pictures().map(|i| &archive.names()[i].0).filter(|name| folders.contains(folder_of(name))) {
+    for picture in archive
+        .pictures()
+        .map(|i| &archive.names()[i].0)
+        .filter(|name| folders.contains(folder_of(name)))
+    {
         found.entry(picture.clone()).or_default();
     }
-    let used = || tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(found.keys().map(Vec::as_slice));
+    let used = || {
+        tables
+            .iter()
+            .map(|&i| archive.names()[i].0.as_slice())
+            .chain(found.keys().map(Vec::as_slice))
+    };
     let root = common_folder(used()).to_vec();
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let xmls = tables[splits.files.len()..].to_vec();
@@ -100,9 +115,18 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     let entry = |(id, (picture, annotation)): (u32, (Vec<u8>, Annotated))| {
         let xml = annotation.as_ref().map(|(xml, ..)| &archive.names()[*xml].0[..]);
         let split = splits.of(&picture, xml);
-        let (objects, drawn_on) = annotation.map(|(_, objects, size)| (objects, size)).unwrap_or_default();
+        let (objects, drawn_on) =
+            annotation.map(|(_, objects, size)| (objects, size)).unwrap_or_default();
         let label = common_label(&objects);
-        Entry { id, content: Content::File(below(&picture)), partner: None, label, split, objects, drawn_on }
+        Entry {
+            id,
+            content: Content::File(below(&picture)),
+            partner: None,
+            label,
+            split,
+            objects,
+            drawn_on,
+        }
     };
     let mut pictures: Vec<Entry> = (0..).zip(found).map(entry).collect();
     splits.report(archive, &pictures, &xmls);
@@ -116,12 +140,21 @@ type Annotated = Option<(usize, Vec<Object>, Option<[f64; 2]>)>;
 
 /// Boxes that all lie within 0 to 1 are fractions; their corners are not pixels counted from 1.
 fn as_fractions(annotations: &mut [(usize, Annotation)]) {
-    let as_written = |b: &BoundingBox| BoundingBox { x: b.x + 1.0, y: b.y + 1.0, width: b.width - 1.0, height: b.height - 1.0 };
+    let as_written = |b: &BoundingBox| BoundingBox {
+        x: b.x + 1.0,
+        y: b.y + 1.0,
+        width: b.width - 1.0,
+        height: b.height - 1.0,
+    };
     let objects = || annotations.iter().flat_map(|(_, annotation)| &annotation.objects);
-    let written: Vec<BoundingBox> = objects().map(|(_, bounding_box)| as_written(bounding_box)).collect();
+    let written: Vec<BoundingBox> =
+        objects().map(|(_, bounding_box)| as_written(bounding_box)).collect();
     if placement::are_fractions(&written) {
         for (_, annotation) in annotations {
-            annotation.objects.iter_mut().for_each(|(_, bounding_box)| *bounding_box = as_written(bounding_box));
+            annotation
+                .objects
+                .iter_mut()
+                .for_each(|(_, bounding_box)| *bounding_box = as_written(bounding_box));
             annotation.size = Some([1.0, 1.0]);
         }
     }
@@ -132,7 +165,9 @@ fn as_fractions(annotations: &mut [(usize, Annotation)]) {
 fn is_annotation(bytes: &[u8]) -> bool {
     let text = text::plain(bytes);
     let mut rest = text.trim_ascii_start();
-    let after = |text: &[u8], end: &[u8]| text.windows(end.len()).position(|w| w == end).map(|at| at + end.len());
+    let after = |text: &[u8], end: &[u8]| {
+        text.windows(end.len()).position(|w| w == end).map(|at| at + end.len())
+    };
     loop {
         if rest.starts_with(b"<!DOCTYPE annotation") {
             return true;
@@ -182,11 +217,20 @@ struct Annotation {
 impl Annotation {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let bytes = text::plain(bytes);
-        let text = str::from_utf8(&bytes).map_err(|e| format!("it is not UTF-8 ({e}); save it as UTF-8"))?;
-        let options = ParsingOptions { allow_dtd: false, nodes_limit: XML_NODES, ..ParsingOptions::default() };
+        let text = str::from_utf8(&bytes)
+            .map_err(|e| format!("it is not UTF-8 ({e}); save it as UTF-8"))?;
+        let options = ParsingOptions {
+            allow_dtd: false,
+            nodes_limit: XML_NODES,
+            ..ParsingOptions::default()
+        };
         let document = Document::parse_with_options(text, options).map_err(|e| match e {
-            XmlError::DtdDetected => "it has a document type (<!DOCTYPE …>), which is not read; remove it".into(),
-            XmlError::NodesLimitReached => format!("it has more than {XML_NODES} elements and texts"),
+            XmlError::DtdDetected => {
+                "it has a document type (<!DOCTYPE …>), which is not read; remove it".into()
+            }
+            XmlError::NodesLimitReached => {
+                format!("it has more than {XML_NODES} elements and texts")
+            }
             XmlError::UnexpectedEndOfStream | XmlError::UnclosedRootNode => {
                 format!("it is truncated in line {}", text.lines().count())
             }
@@ -194,7 +238,8 @@ impl Annotation {
         })?;
         let root = document.root_element();
         let objects = (1..).zip(root.children().filter(|node| node.has_tag_name("object")));
-        let objects = objects.map(|(number, node)| object(node).map_err(|what| format!("object {number} {what}")));
+        let objects = objects
+            .map(|(number, node)| object(node).map_err(|what| format!("object {number} {what}")));
         Ok(Self {
             folder: text_of(root, "folder"),
             filename: text_of(root, "filename"),
@@ -204,11 +249,18 @@ impl Annotation {
     }
 
     /// The picture of an annotation; a name that is not in the archive if it is missing.
-    fn picture(&self, archive: &Archive, lookup: &Lookup<'_>, xml: usize) -> Result<Vec<u8>, SourceError> {
+    fn picture(
+        &self,
+        archive: &Archive,
+        lookup: &Lookup<'_>,
+        xml: usize,
+    ) -> Result<Vec<u8>, SourceError> {
         let xml_path = &archive.names()[xml].0;
         let (own, stem) = (folder_of(xml_path), stem_of(base_of(xml_path)));
         // Some tools write whole paths of their machine, even into `filename`.
-        let last = |path: &'_ String| path.rsplit(['/', '\\']).next().unwrap_or_default().as_bytes().to_vec();
+        let last = |path: &'_ String| {
+            path.rsplit(['/', '\\']).next().unwrap_or_default().as_bytes().to_vec()
+        };
         let filename = self.filename.as_ref().map(last);
         let named = self.folder.as_ref().map(last);
         let mut folders = Vec::new();
@@ -220,7 +272,13 @@ impl Annotation {
         let one_of = |found: &mut dyn Iterator<Item = usize>| match (found.next(), found.next()) {
             (Some(first), Some(second)) => {
                 let [first, second] = [first, second].map(|i| &archive.names()[i]);
-                Err(bad(archive, xml, format!("it may be of {first} or of {second}; say in <filename> which, or remove one")))
+                Err(bad(
+                    archive,
+                    xml,
+                    format!(
+                        "it may be of {first} or of {second}; say in <filename> which, or remove one"
+                    ),
+                ))
             }
             (first, _) => Ok(first.map(|i| archive.names()[i].0.clone())),
         };
@@ -232,7 +290,8 @@ impl Annotation {
         }
         for folder in &folders {
             let path = [folder.as_slice(), stem].concat();
-            let mut same = lookup.by_stem(&path).filter(|&i| stem_of(&archive.names()[i].0) == path);
+            let mut same =
+                lookup.by_stem(&path).filter(|&i| stem_of(&archive.names()[i].0) == path);
             if let Some(path) = one_of(&mut same)? {
                 return Ok(path);
             }
@@ -259,7 +318,9 @@ impl Annotation {
         }
         let holds_files = |folder: &&Vec<u8>| {
             let names = archive.names();
-            names.get(names.partition_point(|name| name.0 < **folder)).is_some_and(|name| name.0.starts_with(folder))
+            names
+                .get(names.partition_point(|name| name.0 < **folder))
+                .is_some_and(|name| name.0.starts_with(folder))
         };
         let folder = folders.iter().find(holds_files).map_or(own, Vec::as_slice);
         Ok([folder, &filename.unwrap_or_else(|| [stem, b".jpg"].concat())].concat())
@@ -268,7 +329,8 @@ impl Annotation {
 
 /// The last four, three, two and one components of a path.
 fn ends(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let slashes = path.iter().enumerate().rev().filter(|(_, b)| **b == b'/').take(4).map(|(at, _)| at + 1);
+    let slashes =
+        path.iter().enumerate().rev().filter(|(_, b)| **b == b'/').take(4).map(|(at, _)| at + 1);
     let mut starts: Vec<usize> = slashes.collect();
     if starts.len() < 4 {
         starts.push(0);
@@ -288,7 +350,12 @@ fn text_of(node: Node<'_, '_>, name: &str) -> Option<String> {
 
 /// The width and height in `<size>`. Some tools leave zeros there.
 fn size(node: Node<'_, '_>) -> Option<[f64; 2]> {
-    let extent = |name| text_of(node, name)?.parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
+    let extent = |name| {
+        text_of(node, name)?
+            .parse()
+            .ok()
+            .filter(|extent: &f64| extent.is_finite() && *extent >= 1.0)
+    };
     Some([extent("width")?, extent("height")?])
 }
 
@@ -297,11 +364,18 @@ fn object(node: Node<'_, '_>) -> Result<(String, BoundingBox), String> {
     let class = text_of(node, "name").ok_or("has no name")?;
     let corners = child(node, "bndbox").ok_or_else(|| format!("({class}) has no bndbox"))?;
     let number = |name: &str| {
-        let text = text_of(corners, name).ok_or_else(|| format!("({class}) has no {name} in its bndbox"))?;
+        let text = text_of(corners, name)
+            .ok_or_else(|| format!("({class}) has no {name} in its bndbox"))?;
         text::number(&text).ok_or_else(|| format!("({class}): {name} \"{text}\" is not a number"))
     };
-    let [left, top, right, bottom] = [number("xmin")?, number("ymin")?, number("xmax")?, number("ymax")?];
-    let bounding_box = BoundingBox { x: left - 1.0, y: top - 1.0, width: right - left + 1.0, height: bottom - top + 1.0 };
+    let [left, top, right, bottom] =
+        [number("xmin")?, number("ymin")?, number("xmax")?, number("ymax")?];
+    let bounding_box = BoundingBox {
+        x: left - 1.0,
+        y: top - 1.0,
+        width: right - left + 1.0,
+        height: bottom - top + 1.0,
+    };
     Ok((class, bounding_box))
 }
 
@@ -323,14 +397,24 @@ impl ImageSets {
         let mut roots = BTreeSet::new();
         for i in files(archive, &[".txt"]) {
             let folder = folder_of(&archive.names()[i].0);
-            roots.extend(folder.strip_suffix(LISTS.as_bytes()).filter(|root| root.is_empty() || root.ends_with(b"/")));
+            roots.extend(
+                folder
+                    .strip_suffix(LISTS.as_bytes())
+                    .filter(|root| root.is_empty() || root.ends_with(b"/")),
+            );
         }
         let mut splits = Self { files: Vec::new(), sets: Vec::new() };
         for root in roots.into_iter().rev() {
             let mut stems = Stems::new();
-            let find = |list: &str| archive.find(&[root, LISTS.as_bytes(), list.as_bytes(), b".txt"].concat());
+            let find = |list: &str| {
+                archive.find(&[root, LISTS.as_bytes(), list.as_bytes(), b".txt"].concat())
+            };
             let both = find("trainval").filter(|_| find("train").is_none());
-            for (list, split) in [(find("train"), Split::Train), (find("val"), Split::Val), (find("test"), Split::Test)] {
+            for (list, split) in [
+                (find("train"), Split::Train),
+                (find("val"), Split::Val),
+                (find("test"), Split::Test),
+            ] {
                 splits.add(archive, &mut stems, list, split, false)?;
             }
             // It contains the pictures of val too, which stay in val.
@@ -358,9 +442,12 @@ impl ImageSets {
                 _ if stem.is_empty() => {}
                 Some((other, ..)) if *other == split || keep => {}
                 Some((_, first, first_line)) => {
-                    let (table, first) = (archive.names()[list].to_string(), &archive.names()[*first]);
+                    let (table, first) =
+                        (archive.names()[list].to_string(), &archive.names()[*first]);
                     let shown = Name(stem.to_vec());
-                    let what = format!("{shown} is in {first}, line {first_line}, too; a picture belongs to one part");
+                    let what = format!(
+                        "{shown} is in {first}, line {first_line}, too; a picture belongs to one part"
+                    );
                     return Err(SourceError::line(archive, &table, line, what));
                 }
                 None => {
@@ -375,7 +462,10 @@ impl ImageSets {
     fn of(&self, picture: &[u8], xml: Option<&[u8]>) -> Option<Split> {
         let around = |name: &[u8]| {
             let stem = folded(stem_of(base_of(name)));
-            self.sets.iter().filter(|(root, _)| name.starts_with(root)).find_map(|(_, stems)| Some(stems.get(&stem)?.0))
+            self.sets
+                .iter()
+                .filter(|(root, _)| name.starts_with(root))
+                .find_map(|(_, stems)| Some(stems.get(&stem)?.0))
         };
         around(picture).or_else(|| xml.and_then(around))
     }
@@ -383,7 +473,8 @@ impl ImageSets {
     /// Warns of pictures in the lists that do not exist.
     fn report(&self, archive: &Archive, pictures: &[Entry], xmls: &[usize]) {
         let stem = |name: &[u8]| folded(stem_of(base_of(name)));
-        let mut there: HashSet<Vec<u8>> = pictures.iter().filter_map(Entry::file).map(|name| stem(&name.0)).collect();
+        let mut there: HashSet<Vec<u8>> =
+            pictures.iter().filter_map(Entry::file).map(|name| stem(&name.0)).collect();
         there.extend(xmls.iter().map(|&xml| stem(&archive.names()[xml].0)));
         let mut misses: BTreeMap<usize, (Misses, usize)> = BTreeMap::new();
         for (_, stems) in &self.sets {

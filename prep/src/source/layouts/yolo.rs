@@ -57,14 +57,16 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
                     --format reads other layouts";
         return Err(SourceError::usage(archive, what));
     }
-    let folders: BTreeSet<&[u8]> = pairs.iter().map(|&(picture, _)| folder_of(&archive.names()[picture].0)).collect();
+    let folders: BTreeSet<&[u8]> =
+        pairs.iter().map(|&(picture, _)| folder_of(&archive.names()[picture].0)).collect();
     let mut config = Config::find(archive)?;
     let labels: HashMap<usize, usize> = pairs.iter().copied().collect();
     let keypoints = config.keypoints;
     let read = |&(_, labels): &(usize, usize)| {
         let table = archive.names()[labels].to_string();
         let bytes = archive.read(labels, LABELS_LIMIT)?;
-        boxes(&text::plain(&bytes), keypoints).map_err(|(line, what)| SourceError::line(archive, &table, line, what))
+        boxes(&text::plain(&bytes), keypoints)
+            .map_err(|(line, what)| SourceError::line(archive, &table, line, what))
     };
     let read: Vec<Result<Vec<Line>, SourceError>> = pairs.par_iter().map(read).collect();
     let mut found: HashMap<usize, Vec<Object>> = HashMap::new();
@@ -74,8 +76,14 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         for Line { line, class, bounding_box } in boxes? {
             if class as usize >= names.len() {
                 if let Some(table) = &named {
-                    let what = format!("class {class} has no name: {table} names {} classes", names.len());
-                    return Err(SourceError::line(archive, &archive.names()[labels].to_string(), line, what));
+                    let what =
+                        format!("class {class} has no name: {table} names {} classes", names.len());
+                    return Err(SourceError::line(
+                        archive,
+                        &archive.names()[labels].to_string(),
+                        line,
+                        what,
+                    ));
                 }
                 names.extend((names.len() as u32..=class).map(|number| number.to_string()));
             }
@@ -83,9 +91,13 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         }
         found.insert(picture, objects);
     }
-    let mut tables: Vec<usize> = config.files.iter().copied().chain(labels.values().copied()).collect();
+    let mut tables: Vec<usize> =
+        config.files.iter().copied().chain(labels.values().copied()).collect();
     tables.sort_unstable();
-    let pictures: Vec<usize> = archive.pictures().filter(|&i| folders.contains(folder_of(&archive.names()[i].0))).collect();
+    let pictures: Vec<usize> = archive
+        .pictures()
+        .filter(|&i| folders.contains(folder_of(&archive.names()[i].0)))
+        .collect();
     let used = tables.iter().chain(&pictures).map(|&i| archive.names()[i].0.as_slice());
     let root = common_folder(used).to_vec();
     let below = |i: usize| Name(archive.names()[i].0[root.len()..].to_vec());
@@ -111,9 +123,15 @@ fn labelled(archive: &Archive) -> impl Iterator<Item = (usize, usize)> {
     archive.pictures().filter_map(|picture| {
         let name = &archive.names()[picture].0;
         let text = [stem_of(name), b".txt"].concat();
-        let beside =
-            || archive.find(&text).filter(|&at| !NAMES.iter().any(|list| archive.names()[at].0.ends_with(list.as_bytes())));
-        in_labels(&text).and_then(|text| archive.find(&text)).or_else(beside).map(|labels| (picture, labels))
+        let beside = || {
+            archive.find(&text).filter(|&at| {
+                !NAMES.iter().any(|list| archive.names()[at].0.ends_with(list.as_bytes()))
+            })
+        };
+        in_labels(&text)
+            .and_then(|text| archive.find(&text))
+            .or_else(beside)
+            .map(|labels| (picture, labels))
     })
 }
 
@@ -142,11 +160,21 @@ fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
         let Some((class, rest)) = words.split_first() else { continue };
         let wrong = || {
             let shown = words.join(" ");
-            (line, format!("\"{shown}\" is not the number of a class with a box (its centre, width and height) or a polygon"))
+            (
+                line,
+                format!(
+                    "\"{shown}\" is not the number of a class with a box (its centre, width and height) or a polygon"
+                ),
+            )
         };
         // Some exports write 0.0.
-        let class =
-            class.strip_suffix(".0").unwrap_or(class).parse().ok().filter(|class: &u32| *class < 1 << 20).ok_or_else(wrong)?;
+        let class = class
+            .strip_suffix(".0")
+            .unwrap_or(class)
+            .parse()
+            .ok()
+            .filter(|class: &u32| *class < 1 << 20)
+            .ok_or_else(wrong)?;
         let numbers: Option<Vec<f64>> = rest.iter().map(|word| text::number(word)).collect();
         let numbers = numbers.ok_or_else(wrong)?;
         let bounding_box = match numbers[..] {
@@ -154,9 +182,12 @@ fn boxes(text: &[u8], keypoints: bool) -> Result<Vec<Line>, (usize, String)> {
             [x, y, width, height] | [x, y, width, height, _] => {
                 BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height }
             }
-            [x, y, width, height, ..] if keypoints => BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height },
+            [x, y, width, height, ..] if keypoints => {
+                BoundingBox { x: x - width / 2.0, y: y - height / 2.0, width, height }
+            }
             _ if numbers.len() >= 6 => {
-                let points: Vec<[f64; 2]> = numbers.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
+                let points: Vec<[f64; 2]> =
+                    numbers.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
                 around(&points).ok_or_else(wrong)?
             }
             _ => return Err(wrong()),
@@ -192,7 +223,10 @@ impl Config {
                 return Err(SourceError::table(
                     archive,
                     &archive.names()[file].to_string(),
-                    format!("{} names the classes already; remove one", archive.names()[config.files[0]]),
+                    format!(
+                        "{} names the classes already; remove one",
+                        archive.names()[config.files[0]]
+                    ),
                 ));
             }
             config.files.push(file);
@@ -202,9 +236,12 @@ impl Config {
                 config.add_part(archive, split, &path)?;
             }
         }
-        let lists = NAMES
-            .iter()
-            .filter_map(|name| archive.root_of(name).ok().and_then(|root| archive.find(&[&root[..], name.as_bytes()].concat())));
+        let lists = NAMES.iter().filter_map(|name| {
+            archive
+                .root_of(name)
+                .ok()
+                .and_then(|root| archive.find(&[&root[..], name.as_bytes()].concat()))
+        });
         if let (None, Some(file)) = (&config.named, lists.into_iter().next()) {
             config.files.push(file);
             config.named = Some(archive.names()[file].clone());
@@ -220,9 +257,13 @@ impl Config {
             self.splits.push(([&path[..], b"/"].concat(), split));
             return Ok(());
         }
-        let ends_so =
-            |name: &&Name| name.0 == path || name.0.ends_with(&[b"/", &path[..]].concat()) || base_of(&name.0) == base_of(&path);
-        let list = archive.names().iter().filter(ends_so).max_by_key(|name| name.0.ends_with(&path));
+        let ends_so = |name: &&Name| {
+            name.0 == path
+                || name.0.ends_with(&[b"/", &path[..]].concat())
+                || base_of(&name.0) == base_of(&path)
+        };
+        let list =
+            archive.names().iter().filter(ends_so).max_by_key(|name| name.0.ends_with(&path));
         let Some(list) = list.and_then(|name| archive.find(&name.0)) else { return Ok(()) };
         self.files.push(list);
         let bytes = archive.read(list, TABLE_LIMIT)?;
@@ -236,7 +277,9 @@ impl Config {
         let said = || {
             let path = [b"/", name].concat();
             let is_of = |end: &[u8]| match end.strip_suffix(b"/") {
-                Some(folder) => folder_of(&path).windows(folder.len() + 2).any(|window| window == [b"/", folder, b"/"].concat()),
+                Some(folder) => folder_of(&path)
+                    .windows(folder.len() + 2)
+                    .any(|window| window == [b"/", folder, b"/"].concat()),
                 None => path.ends_with(&[b"/", end].concat()) || base_of(end) == base_of(&path),
             };
             self.splits.iter().find(|(end, _)| is_of(end)).map(|(_, split)| *split)
@@ -259,10 +302,15 @@ impl Yaml {
     /// Reads the few forms of YAML that occur: lists and maps in brackets, or one item per line.
     fn parse(text: &str) -> Self {
         let mut yaml = Self::default();
-        let mut lines = text.lines().map(without_comment).filter(|line| !line.trim().is_empty()).peekable();
+        let mut lines =
+            text.lines().map(without_comment).filter(|line| !line.trim().is_empty()).peekable();
         while let Some(line) = lines.next() {
             // Indented lines belong to a member that is not read.
-            let Some((key, value)) = line.split_once(':').filter(|_| !line.starts_with([' ', '\t', '-'])) else { continue };
+            let Some((key, value)) =
+                line.split_once(':').filter(|_| !line.starts_with([' ', '\t', '-']))
+            else {
+                continue;
+            };
             let mut value = value.trim().to_owned();
             let mut items = Vec::new();
             if value.starts_with(['[', '{']) {
@@ -285,7 +333,12 @@ impl Yaml {
                 key => {
                     if let Some(split) = Split::named(key) {
                         let paths = if items.is_empty() { vec![value] } else { items };
-                        yaml.splits.extend(paths.iter().map(|path| (split, unquoted(path))).filter(|(_, path)| !path.is_empty()));
+                        yaml.splits.extend(
+                            paths
+                                .iter()
+                                .map(|path| (split, unquoted(path)))
+                                .filter(|(_, path)| !path.is_empty()),
+                        );
                     }
                 }
             }
@@ -336,10 +389,15 @@ fn inner(value: &str) -> Vec<String> {
 fn names(items: &[String]) -> Vec<String> {
     let numbered = |item: &String| {
         let (number, name) = item.split_once(':')?;
-        Some((unquoted(number).parse::<usize>().ok().filter(|number| *number < 1 << 20)?, unquoted(name)))
+        Some((
+            unquoted(number).parse::<usize>().ok().filter(|number| *number < 1 << 20)?,
+            unquoted(name),
+        ))
     };
     let all: Option<Vec<(usize, String)>> = items.iter().map(numbered).collect();
-    let Some(all) = all.filter(|all| !all.is_empty()) else { return items.iter().map(|item| unquoted(item)).collect() };
+    let Some(all) = all.filter(|all| !all.is_empty()) else {
+        return items.iter().map(|item| unquoted(item)).collect();
+    };
     let count = all.iter().map(|(number, _)| number + 1).max().unwrap_or(0);
     let mut names: Vec<String> = (0..count).map(|number| number.to_string()).collect();
     for (number, name) in all {

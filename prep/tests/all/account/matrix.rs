@@ -8,7 +8,8 @@ use shared::fs;
 
 use super::{account, assert_adds_up, manifest};
 use crate::util::drawn::{
-    Files, Packing, celeba, cifar, coco, cub, cvat, drawn, folders, idx, labelme, named, npz, pairs, stylegan, table, voc, yolo,
+    Files, Packing, celeba, cifar, coco, cub, cvat, drawn, folders, idx, labelme, named, npz,
+    pairs, stylegan, table, voc, yolo,
 };
 use crate::util::{assert_same, build, rejects, stderr};
 use shared::testing::Scratch;
@@ -37,11 +38,17 @@ const LAYOUTS: [(&str, Draw); 14] = [
 /// thumbnail, a hidden file, an archive, and a picture not named like one.
 fn beside() -> Files {
     let text = |name: &str| (name.to_owned(), b"some words\n".to_vec());
-    let mut files: Files =
-        ["README.md", "notes/log.xyz", "notes/extra.parquet", "notes/old.heic", "@eaDir/1.png/THUMB.jpg", ".DS_Store"]
-            .into_iter()
-            .map(text)
-            .collect();
+    let mut files: Files = [
+        "README.md",
+        "notes/log.xyz",
+        "notes/extra.parquet",
+        "notes/old.heic",
+        "@eaDir/1.png/THUMB.jpg",
+        ".DS_Store",
+    ]
+    .into_iter()
+    .map(text)
+    .collect();
     files.push(("notes/more.zip".to_owned(), b"PK".to_vec()));
     files.push(("notes/scan.orig".to_owned(), drawn(99)));
     files
@@ -55,12 +62,19 @@ fn scratch(what: &str) -> Scratch {
 
 /// Builds the source in every packing; all accounts must add up, and the bytes be the same. Calls
 /// `meant` for each.
-fn in_every_packing(what: &str, files: &Files, links: &[(&str, &str)], flags: &[&str], meant: impl Fn(&str, &Path, &Path)) {
+fn in_every_packing(
+    what: &str,
+    files: &Files,
+    links: &[(&str, &str)],
+    flags: &[&str],
+    meant: impl Fn(&str, &Path, &Path),
+) {
     let scratch = scratch("matrix");
     let (out, wanted) = (scratch.path("out"), scratch.path("wanted"));
     for packing in Packing::ALL {
         let shown = format!("{what} as {packing:?}");
-        let source = scratch.path(["source", "source.zip", "source.tar", "source.tar.gz"][packing as usize]);
+        let source =
+            scratch.path(["source", "source.zip", "source.tar", "source.tar.gz"][packing as usize]);
         packing.write(&source, files, links);
         build(&source, &out, flags, 0);
         assert_adds_up(&shown, &out, files.len() + links.len());
@@ -84,7 +98,10 @@ fn of_every_layout(mut check: impl FnMut(&str, Files)) {
 /// All files are used, but for those of an earlier build.
 fn assert_all_used(shown: &str, out: &Path) {
     let account = account(out);
-    assert!(account.unused.iter().all(|unused: &Unused| unused.kind == "made"), "{shown}: {account}");
+    assert!(
+        account.unused.iter().all(|unused: &Unused| unused.kind == "made"),
+        "{shown}: {account}"
+    );
 }
 
 #[test]
@@ -104,13 +121,21 @@ fn what_lies_beside_is_accounted_for() {
         in_every_packing(name, &files, &[], &[], |shown, source, out| {
             let account = account(out);
             assert_eq!(&*account.layout, name, "{shown}");
-            let left = account.unused.iter().filter(|u| u.kind != "made").map(|u| u.tally.files).sum::<u64>();
+            let left = account
+                .unused
+                .iter()
+                .filter(|u| u.kind != "made")
+                .map(|u| u.tally.files)
+                .sum::<u64>();
             assert_eq!(left, beside().len() as u64, "{shown}: {account}");
             let found: BTreeSet<String> = rejects(out).into_keys().collect();
             let ends = |end: &str| found.iter().any(|file| file.ends_with(end));
             assert!(ends("notes/old.heic") && ends("notes/scan.orig"), "{shown}: {found:?}");
             let refused = stderr(&build(source, &out.with_file_name("strict"), &["--strict"], 3));
-            assert!(refused.contains("README.md") && refused.contains("--strict"), "{shown}: {refused}");
+            assert!(
+                refused.contains("README.md") && refused.contains("--strict"),
+                "{shown}: {refused}"
+            );
         });
     });
 }
@@ -124,10 +149,16 @@ fn reason(out: &Path, end: &str) -> Option<String> {
 fn links_are_followed_within_the_source_and_named_where_they_lead_nowhere() {
     of_every_layout(|name, mut files| {
         files.extend(beside());
-        in_every_packing(name, &files, &[("link.md", "README.md"), ("gone.png", "annex/1.png")], &[], |shown, _, out| {
-            assert_eq!(&*account(out).layout, name, "{shown}");
-            assert_eq!(reason(out, "gone.png").as_deref(), Some("dangling_link"), "{shown}");
-        });
+        in_every_packing(
+            name,
+            &files,
+            &[("link.md", "README.md"), ("gone.png", "annex/1.png")],
+            &[],
+            |shown, _, out| {
+                assert_eq!(&*account(out).layout, name, "{shown}");
+                assert_eq!(reason(out, "gone.png").as_deref(), Some("dangling_link"), "{shown}");
+            },
+        );
     });
 }
 
@@ -136,7 +167,10 @@ fn links_that_lead_out_are_named() {
     let scratch = scratch("out");
     let files = folders();
     for packing in Packing::ALL {
-        let (source, out) = (scratch.path(&format!("source-{packing:?}")), scratch.path(&format!("out-{packing:?}")));
+        let (source, out) = (
+            scratch.path(&format!("source-{packing:?}")),
+            scratch.path(&format!("out-{packing:?}")),
+        );
         packing.write(&source, &files, &[("train/out.png", "../../nowhere/1.png")]);
         build(&source, &out, &[], 0);
         assert_adds_up(&format!("{packing:?}"), &out, files.len() + 1);
@@ -153,8 +187,17 @@ fn a_link_stands_for_what_it_leads_to() {
         let target = "../".repeat(first.matches('/').count()) + ".store/kept";
         in_every_packing(name, &files, &[(&first, &target)], &[], |shown, _, out| {
             let account = account(out);
-            let left: Vec<&str> = account.unused.iter().filter(|u| u.kind != "made").map(|unused| &*unused.kind).collect();
-            assert_eq!((&*account.layout, &left[..]), (name, &["hidden"][..]), "{shown}: {account}");
+            let left: Vec<&str> = account
+                .unused
+                .iter()
+                .filter(|u| u.kind != "made")
+                .map(|unused| &*unused.kind)
+                .collect();
+            assert_eq!(
+                (&*account.layout, &left[..]),
+                (name, &["hidden"][..]),
+                "{shown}: {account}"
+            );
         });
     });
 }
@@ -178,7 +221,11 @@ fn names_are_found_in_the_other_unicode_form() {
         // "é" as two characters in the names of files, as one in the tables.
         let renamed = |file: &str| {
             let is_label = name == "yolo" && file.ends_with(".txt");
-            if is_label { file.replace(".txt", "e\u{301}.txt") } else { file.replace(".png", "e\u{301}.png") }
+            if is_label {
+                file.replace(".txt", "e\u{301}.txt")
+            } else {
+                file.replace(".png", "e\u{301}.png")
+            }
         };
         let spelled = |(file, bytes): &(String, Vec<u8>)| match String::from_utf8(bytes.clone()) {
             Ok(text) => (renamed(file), text.replace(".png", "\u{e9}.png").into_bytes()),
@@ -188,9 +235,14 @@ fn names_are_found_in_the_other_unicode_form() {
         in_every_packing(name, &files.iter().map(spelled).collect(), &[], &[], |shown, _, out| {
             assert_all_used(shown, out);
             let found = manifest(out);
-            let counts =
-                |manifest: &shared::dataset::Manifest| manifest.splits.iter().map(|split| split.records).collect::<Vec<_>>();
-            assert_eq!((&*found.format, &found.classes, counts(&found)), (name, &plain.classes, counts(&plain)), "{shown}");
+            let counts = |manifest: &shared::dataset::Manifest| {
+                manifest.splits.iter().map(|split| split.records).collect::<Vec<_>>()
+            };
+            assert_eq!(
+                (&*found.format, &found.classes, counts(&found)),
+                (name, &plain.classes, counts(&plain)),
+                "{shown}"
+            );
         });
     });
 }

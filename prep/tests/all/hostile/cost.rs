@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use super::files::{bmp, bomb, chunk, flat_webp, gif_bomb, jpeg, moving_webp, png, scans_jpeg, turned_jpeg};
+use super::files::{
+    bmp, bomb, chunk, flat_webp, gif_bomb, jpeg, moving_webp, png, scans_jpeg, turned_jpeg,
+};
 use crate::util::{Source, rejects, stderr};
 use shared::testing::Scratch;
 
@@ -23,7 +25,10 @@ fn bounded(source: &Path, out: &Path) -> (Output, f64) {
         .output()
         .expect("run");
     let errors = stderr(&output);
-    let times = errors.lines().find_map(|line| line.strip_prefix("processor ")).unwrap_or_else(|| panic!("no times: {errors}"));
+    let times = errors
+        .lines()
+        .find_map(|line| line.strip_prefix("processor "))
+        .unwrap_or_else(|| panic!("no times: {errors}"));
     (output, times.split(' ').map(|time| time.parse::<f64>().expect("seconds")).sum())
 }
 
@@ -31,15 +36,24 @@ fn bounded(source: &Path, out: &Path) -> (Output, f64) {
 fn a_hostile_picture_costs_neither_memory_nor_time() {
     let scratch = Scratch::new("cost");
     let bomb = [&b"c\0\0"[..], &bomb()].concat();
-    let canvas = |extents: &[u8; 6]| [&moving_webp(24)[..24], extents, &moving_webp(24)[30..]].concat();
+    let canvas =
+        |extents: &[u8; 6]| [&moving_webp(24)[..24], extents, &moving_webp(24)[30..]].concat();
     let half = |file: Vec<u8>| file[..file.len() / 2].to_vec();
     for (name, bytes, wanted) in [
-        ("petabytes.png", png(0x7fff_ffff, 0x7fff_ffff, 8, 6, &[], &[])[..41].to_vec(), "too_large"),
+        (
+            "petabytes.png",
+            png(0x7fff_ffff, 0x7fff_ffff, 8, 6, &[], &[])[..41].to_vec(),
+            "too_large",
+        ),
         ("huge.png", png(16384, 16384, 8, 2, &[], &vec![0; 1 << 20]), "too_large"),
         ("claims.png", png(3000, 3000, 8, 2, &[], &[0; 100]), "damaged"),
         ("text_bomb.png", png(24, 24, 8, 0, &[chunk(b"zTXt", &bomb)], &[0; 25 * 24]), "blank"),
         ("icc_bomb.png", png(24, 24, 8, 0, &[chunk(b"iCCP", &bomb)], &[0; 25 * 24]), "blank"),
-        ("large.png", shared::picture::Picture::filled(4000, 4000, 3, 7).to_png().expect("encode"), "blank"),
+        (
+            "large.png",
+            shared::picture::Picture::filled(4000, 4000, 3, 7).to_png().expect("encode"),
+            "blank",
+        ),
         ("huge.gif", [&gif_bomb(100)[..6], &[0xff; 4], &gif_bomb(100)[10..]].concat(), "too_large"),
         ("bomb.gif", gif_bomb(4000), "blank"),
         ("huge_bomb.gif", gif_bomb(9000), "too_large"),

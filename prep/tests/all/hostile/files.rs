@@ -14,7 +14,9 @@ pub(crate) fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
 
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 }
+        })
     })
 }
 
@@ -29,7 +31,9 @@ pub(crate) fn zlib(data: &[u8]) -> Vec<u8> {
         out.extend((!length).to_le_bytes());
         out.extend(block);
     }
-    let (a, b) = data.iter().fold((1u32, 0u32), |(a, b), &v| ((a + u32::from(v)) % 65521, (b + a + u32::from(v)) % 65521));
+    let (a, b) = data.iter().fold((1u32, 0u32), |(a, b), &v| {
+        ((a + u32::from(v)) % 65521, (b + a + u32::from(v)) % 65521)
+    });
     out.extend((b << 16 | a).to_be_bytes());
     out
 }
@@ -49,8 +53,16 @@ pub(crate) fn bomb() -> Vec<u8> {
     stream
 }
 
-pub(crate) fn png(width: u32, height: u32, depth: u8, color: u8, extra: &[Vec<u8>], rows: &[u8]) -> Vec<u8> {
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, color, 0, 0, 0]].concat();
+pub(crate) fn png(
+    width: u32,
+    height: u32,
+    depth: u8,
+    color: u8,
+    extra: &[Vec<u8>],
+    rows: &[u8],
+) -> Vec<u8> {
+    let header =
+        [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, color, 0, 0, 0]].concat();
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     file.extend(chunk(b"IHDR", &header));
     extra.iter().for_each(|chunk| file.extend(chunk));
@@ -69,7 +81,8 @@ pub(crate) fn jpeg(width: u32, height: u32) -> Vec<u8> {
 
 /// A JPEG whose EXIF orientation rotates it by 90 degrees.
 pub(crate) fn turned_jpeg(width: u32, height: u32) -> Vec<u8> {
-    let tiff = [&b"II*\0\x08\0\0\0\x01\0"[..], b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0", b"\0\0\0\0"].concat();
+    let tiff = [&b"II*\0\x08\0\0\0\x01\0"[..], b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0", b"\0\0\0\0"]
+        .concat();
     let body = [&b"Exif\0\0"[..], &tiff].concat();
     let segment = [&b"\xff\xe1"[..], &(body.len() as u16 + 2).to_be_bytes(), &body].concat();
     let plain = jpeg(width, height);
@@ -104,7 +117,8 @@ fn frames(side: u32) -> [RgbaImage; 2] {
 
 pub(crate) fn moving_gif(side: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let frames = frames(side).map(|picture| Frame::from_parts(picture, 0, 0, Delay::from_numer_denom_ms(100, 1)));
+    let frames = frames(side)
+        .map(|picture| Frame::from_parts(picture, 0, 0, Delay::from_numer_denom_ms(100, 1)));
     image::codecs::gif::GifEncoder::new(&mut bytes).encode_frames(frames).expect("encode");
     bytes
 }
@@ -141,7 +155,8 @@ pub(crate) fn moving_webp(side: u32) -> Vec<u8> {
 }
 
 pub(crate) fn moving_png(side: u32) -> Vec<u8> {
-    let rows = |color: &[u8; 3]| [&[0u8][..], &color.repeat(side as usize)].concat().repeat(side as usize);
+    let rows =
+        |color: &[u8; 3]| [&[0u8][..], &color.repeat(side as usize)].concat().repeat(side as usize);
     let control = |number: u32| {
         let extents = [number, side, side, 0, 0].map(u32::to_be_bytes).concat();
         chunk(b"fcTL", &[&extents[..], &[0, 1, 0, 10, 0, 0]].concat())
@@ -179,7 +194,12 @@ impl Bits {
     }
 
     fn bytes(&self, bit: impl Fn(usize) -> usize) -> Vec<u8> {
-        self.0.chunks(8).map(|bits| bits.iter().enumerate().fold(0, |byte, (i, &set)| byte | u8::from(set) << bit(i))).collect()
+        self.0
+            .chunks(8)
+            .map(|bits| {
+                bits.iter().enumerate().fold(0, |byte, (i, &set)| byte | u8::from(set) << bit(i))
+            })
+            .collect()
     }
 }
 
@@ -209,7 +229,9 @@ pub(crate) fn gif_bomb(side: u16) -> Vec<u8> {
     let data: Vec<u8> = bits.bytes(|i| i);
     let mut file = b"GIF89a".to_vec();
     let extents = [side.to_le_bytes(), side.to_le_bytes()].concat();
-    file.extend([&extents[..], &[0x81, 0, 0], &[1; 12], b"\x2c\0\0\0\0", &extents, &[0, 2]].concat());
+    file.extend(
+        [&extents[..], &[0x81, 0, 0], &[1; 12], b"\x2c\0\0\0\0", &extents, &[0, 2]].concat(),
+    );
     for block in data.chunks(255) {
         file.push(block.len() as u8);
         file.extend(block);
@@ -221,7 +243,9 @@ pub(crate) fn gif_bomb(side: u16) -> Vec<u8> {
 /// A grey progressive JPEG without detail, with this number of passes.
 pub(crate) fn scans_jpeg(side: u16, passes: usize) -> Vec<u8> {
     let mut file = b"\xff\xd8".to_vec();
-    let segment = |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
+    let segment = |marker: u8, body: &[u8]| {
+        [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat()
+    };
     file.extend(segment(0xdb, &[&[0u8][..], &[1; 64]].concat()));
     let extents = [side.to_be_bytes(), side.to_be_bytes()].concat();
     file.extend(segment(0xc2, &[&[8][..], &extents, &[1, 1, 0x11, 0]].concat()));

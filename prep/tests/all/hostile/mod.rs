@@ -8,7 +8,9 @@ mod sources;
 use std::time::{Duration, Instant};
 
 use crate::util::{Source, build, rejects};
-use files::{bmp, bomb, chunk, cmyk_jpeg, jpeg, moving_gif, moving_png, moving_webp, png, turned_jpeg};
+use files::{
+    bmp, bomb, chunk, cmyk_jpeg, jpeg, moving_gif, moving_png, moving_webp, png, turned_jpeg,
+};
 use shared::dataset::Dataset;
 use shared::picture::Picture;
 use shared::testing::Scratch;
@@ -26,13 +28,36 @@ fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
         (&b"sound.jpg"[..], sound_jpeg.clone()),
         (b"grey.png", png(24, 24, 8, 0, &[], &(0..24).flat_map(grey_row).collect::<Vec<_>>())),
         (b"one_bit.png", png(24, 24, 1, 0, &[], &[0, 0xaa, 0xaa, 0xaa].repeat(24))),
-        (b"wide.png", png(24, 24, 16, 2, &[], &[&[0u8][..], &[0x12, 0x34].repeat(72)].concat().repeat(24))),
+        (
+            b"wide.png",
+            png(24, 24, 16, 2, &[], &[&[0u8][..], &[0x12, 0x34].repeat(72)].concat().repeat(24)),
+        ),
         (
             b"palette.png",
-            png(24, 24, 8, 3, &[chunk(b"PLTE", &[9, 8, 7, 200, 100, 50])], &[&[0u8][..], &[1; 24]].concat().repeat(24)),
+            png(
+                24,
+                24,
+                8,
+                3,
+                &[chunk(b"PLTE", &[9, 8, 7, 200, 100, 50])],
+                &[&[0u8][..], &[1; 24]].concat().repeat(24),
+            ),
         ),
-        (b"alpha.png", png(24, 24, 8, 6, &[], &[&[0u8][..], &[255, 0, 0, 0].repeat(24)].concat().repeat(24))),
-        (b"text_bomb.png", png(24, 24, 8, 0, &[chunk(b"zTXt", &bomb)], &(0..24).flat_map(grey_row).collect::<Vec<_>>())),
+        (
+            b"alpha.png",
+            png(24, 24, 8, 6, &[], &[&[0u8][..], &[255, 0, 0, 0].repeat(24)].concat().repeat(24)),
+        ),
+        (
+            b"text_bomb.png",
+            png(
+                24,
+                24,
+                8,
+                0,
+                &[chunk(b"zTXt", &bomb)],
+                &(0..24).flat_map(grey_row).collect::<Vec<_>>(),
+            ),
+        ),
         (b"turned.jpg", turned_jpeg(40, 24)),
         (b"cmyk.jpg", cmyk_jpeg()),
         (b"caf\xe9.jpg", sound_jpeg.clone()),
@@ -62,7 +87,8 @@ fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
     // Only that none hangs; `cost` measures each one.
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     let rejects = rejects(&out);
-    let reasons: Vec<_> = rejects.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
+    let reasons: Vec<_> =
+        rejects.iter().map(|(file, (reason, _))| format!("{file} {reason}")).collect();
     assert_eq!(
         reasons,
         [
@@ -87,7 +113,11 @@ fn hostile_pictures_are_handled_or_rejected_and_the_run_goes_on() {
     assert_eq!(middle(3), [0x12, 0x12, 0x12], "16 bits are rounded to 8");
     assert_eq!(middle(4), [200, 100, 50], "a palette is looked up");
     assert_eq!(middle(5), [255, 255, 255], "full transparency is white");
-    assert!((10..13).all(|i| middle(i) == files::FIRST), "{:?} of what moves", [10, 11, 12].map(middle));
+    assert!(
+        (10..13).all(|i| middle(i) == files::FIRST),
+        "{:?} of what moves",
+        [10, 11, 12].map(middle)
+    );
     assert_eq!(dataset.manifest().rejects["too_large"], 3);
     assert_eq!(dataset.manifest().rejects["no_box"], 0);
 }

@@ -95,7 +95,13 @@ fn an_archive_that_claims_more_than_it_holds_is_refused_by_name() {
         ("nothing.zip", Vec::new()),
     ] {
         fs::write(scratch.path(name), &bytes).expect("write");
-        let output = prep().arg("build").arg(scratch.path(name)).arg("--out").arg(scratch.path("out")).output().expect("run");
+        let output = prep()
+            .arg("build")
+            .arg(scratch.path(name))
+            .arg("--out")
+            .arg(scratch.path("out"))
+            .output()
+            .expect("run");
         assert!(matches!(output.status.code(), Some(2 | 3)), "{name}: {}", stderr(&output));
         assert!(stderr(&output).contains(name), "{name}: {}", stderr(&output));
         assert!(!scratch.path("out").exists(), "{name}");
@@ -106,11 +112,15 @@ fn an_archive_that_claims_more_than_it_holds_is_refused_by_name() {
 fn names_that_are_not_utf8_are_read_from_a_zip_and_a_tar() {
     let scratch = Scratch::new("names");
     let (sound, name) = (picture(), &b"one/caf\xe9.png"[..]);
-    let mut zipped = zip(&[("one/caf_.png", &sound), ("two/caf_.png", b"nothing"), ("two/b.png", &sound)]);
-    for at in (0..zipped.len() - 8).filter(|&at| &zipped[at..at + 8] == b"caf_.png").collect::<Vec<_>>() {
+    let mut zipped =
+        zip(&[("one/caf_.png", &sound), ("two/caf_.png", b"nothing"), ("two/b.png", &sound)]);
+    for at in
+        (0..zipped.len() - 8).filter(|&at| &zipped[at..at + 8] == b"caf_.png").collect::<Vec<_>>()
+    {
         zipped[at + 3] = 0xe9;
     }
-    let tarred = tar(&[(name, &sound), (b"two/caf\xe9.png", b"nothing"), (b"two/b.png", &sound)], 0);
+    let tarred =
+        tar(&[(name, &sound), (b"two/caf\xe9.png", b"nothing"), (b"two/b.png", &sound)], 0);
     for (file, bytes) in [("names.zip", zipped), ("names.tar", tarred)] {
         fs::write(scratch.path(file), &bytes).expect("write");
         let out = scratch.path(&format!("{file}.out"));
@@ -124,7 +134,12 @@ fn names_that_are_not_utf8_are_read_from_a_zip_and_a_tar() {
 /// A build that must not block.
 fn build_soon(source: &Path, out: &Path) -> std::process::Output {
     let mut command = prep();
-    command.arg("build").arg(source).arg("--out").arg(out).args(["--size", "16", "--val-fraction", "0"]);
+    command.arg("build").arg(source).arg("--out").arg(out).args([
+        "--size",
+        "16",
+        "--val-fraction",
+        "0",
+    ]);
     let (log, errors) = (out.with_extension("log"), out.with_extension("err"));
     let open = |path: &Path| fs::open_append(path).expect("open");
     let mut child = command.stdout(open(&log)).stderr(open(&errors)).spawn().expect("start");
@@ -139,7 +154,11 @@ fn build_soon(source: &Path, out: &Path) -> std::process::Output {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    std::process::Output { status, stdout: fs::read(&log).expect("read"), stderr: fs::read(&errors).expect("read") }
+    std::process::Output {
+        status,
+        stdout: fs::read(&log).expect("read"),
+        stderr: fs::read(&errors).expect("read"),
+    }
 }
 
 #[test]
@@ -150,7 +169,8 @@ fn loops_of_links_pipes_and_closed_files_stop_nothing() {
     for name in ["a.png", "deep/b.png", "closed.png"] {
         fs::write(folder.join(name), &picture()).expect("write");
     }
-    let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.join(name)).expect("link");
+    let link =
+        |to: &str, name: &str| std::os::unix::fs::symlink(to, folder.join(name)).expect("link");
     link(".", "loop");
     link("..", "deep/up");
     link("itself.png", "itself.png");
@@ -160,7 +180,8 @@ fn loops_of_links_pipes_and_closed_files_stop_nothing() {
     let closed = std::os::unix::fs::PermissionsExt::from_mode(0o000);
     std::fs::set_permissions(folder.join("closed.png"), closed).expect("close");
     let is_root = std::fs::File::open(folder.join("closed.png")).is_ok();
-    let odd = ["dangling.png dangling_link", "itself.png dangling_link", "pipe.png unreadable_file"];
+    let odd =
+        ["dangling.png dangling_link", "itself.png dangling_link", "pipe.png unreadable_file"];
     let out = scratch.path("out");
     let output = build_soon(&folder, &out);
     assert!(output.status.success(), "{}", stderr(&output));
@@ -169,13 +190,20 @@ fn loops_of_links_pipes_and_closed_files_stop_nothing() {
         assert_eq!((reasons(&out), pictures(&out)), (odd.map(str::to_owned).to_vec(), 3));
     } else {
         let all = [&["closed.png unreadable_file"], &odd[..]].concat();
-        assert_eq!((reasons(&out), pictures(&out)), (all.into_iter().map(str::to_owned).collect(), 2));
+        assert_eq!(
+            (reasons(&out), pictures(&out)),
+            (all.into_iter().map(str::to_owned).collect(), 2)
+        );
     }
     // A pipe is no source either.
     pipe(&scratch.path("source"));
     let output = build_soon(&scratch.path("source"), &scratch.path("none"));
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).contains("neither a folder nor a zip or tar file"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("neither a folder nor a zip or tar file"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -186,14 +214,26 @@ fn a_file_that_goes_or_changes_after_the_listing_is_left_out_alone() {
     for name in ["a.png", "b.png", "c.png", "d.png"] {
         fs::write(folder.join(name), &picture()).expect("write");
     }
-    let options = BuildOptions { size: 16, jobs: 1, memory_mb: 1, ..BuildOptions::new(&folder, scratch.path("out")) };
+    let options = BuildOptions {
+        size: 16,
+        jobs: 1,
+        memory_mb: 1,
+        ..BuildOptions::new(&folder, scratch.path("out"))
+    };
     let plan = Plan::new(&options).expect("list");
     fs::remove(folder.join("b.png")).expect("remove");
-    fs::remove(folder.join("c.png")).and_then(|()| fs::create_folder(folder.join("c.png"))).expect("replace");
+    fs::remove(folder.join("c.png"))
+        .and_then(|()| fs::create_folder(folder.join("c.png")))
+        .expect("replace");
     fs::write(folder.join("d.png"), &vec![0; 3 << 20]).expect("grow");
     let preparer = Preparer::new(&plan, &options, false);
-    let found: Vec<_> = (0..4).map(|i| preparer.prepare(i).record.crops[0].fault.clone().map(|fault| fault.reason)).collect();
-    assert_eq!(found, [None, Some(Reason::UnreadableFile), Some(Reason::UnreadableFile), Some(Reason::TooLarge)]);
+    let found: Vec<_> = (0..4)
+        .map(|i| preparer.prepare(i).record.crops[0].fault.clone().map(|fault| fault.reason))
+        .collect();
+    assert_eq!(
+        found,
+        [None, Some(Reason::UnreadableFile), Some(Reason::UnreadableFile), Some(Reason::TooLarge)]
+    );
     // The whole build too: it lists the files that exist by then.
     pipeline::build(&options, &shared::signal::Stop::default()).expect("build");
     assert_eq!(reasons(&scratch.path("out")), ["d.png too_large"]);

@@ -45,10 +45,17 @@ pub(super) fn listing(name: &str, files: &[(&str, &str)], read: Read) -> Listing
     let found = read(&Archive::open(&folder).expect("open")).expect("read");
     let zip = zipped(&folder, "around/");
     let packed = read(&Archive::open(&zip).expect("open")).expect("read zip");
-    assert_eq!((&packed.pictures, &packed.classes, &packed.tables), (&found.pictures, &found.classes, &found.tables));
+    assert_eq!(
+        (&packed.pictures, &packed.classes, &packed.tables),
+        (&found.pictures, &found.classes, &found.tables)
+    );
     assert_eq!(packed.root, [b"around/", found.root.as_slice()].concat());
     for path in [&folder, &zip] {
-        assert_eq!(source::open(path, None).expect("open").1.format, found.format, "{path:?} is taken for something else");
+        assert_eq!(
+            source::open(path, None).expect("open").1.format,
+            found.format,
+            "{path:?} is taken for something else"
+        );
     }
     fs::remove(&zip).expect("remove");
     assert!((0..).zip(&found.pictures).all(|(i, entry)| entry.id == i), "ids do not count from 0");
@@ -72,7 +79,8 @@ pub(super) fn error(name: &str, files: &[(&str, &str)], read: Read) -> String {
     let scratch = Scratch::new(name);
     let folder = write(&scratch, files);
     let error = read(&Archive::open(&folder).expect("open")).expect_err("read");
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause =
+        std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause}")
 }
 
@@ -106,7 +114,12 @@ pub(super) fn label<'a>(listing: &'a Listing, entry: &Entry) -> Option<&'a str> 
 
 /// Checks that reading a damaged file ends with a listing or an error: it is truncated, and one
 /// byte replaced, at many places.
-pub(super) fn assert_survives_damage(test: &str, files: &[(&str, &str)], damaged: &str, read: Read) {
+pub(super) fn assert_survives_damage(
+    test: &str,
+    files: &[(&str, &str)],
+    damaged: &str,
+    read: Read,
+) {
     let scratch = Scratch::new(test);
     let folder = write(&scratch, files);
     let text = files.iter().find(|(name, _)| *name == damaged).expect("file").1.as_bytes();
@@ -118,5 +131,9 @@ pub(super) fn assert_survives_damage(test: &str, files: &[(&str, &str)], damaged
             refused += usize::from(read(&Archive::open(&folder).expect("open")).is_err());
         }
     }
-    assert!(refused > text.len() / 12, "{refused} of {} damaged files were refused", text.len() / 3 * 2);
+    assert!(
+        refused > text.len() / 12,
+        "{refused} of {} damaged files were refused",
+        text.len() / 3 * 2
+    );
 }

@@ -36,7 +36,10 @@ fn cifar_records_are_listed_with_their_labels() {
     let Content::Raw(raw) = &listing.pictures[1].content else { panic!("no pixels") };
     assert!(raw.planar && (raw.width, raw.height, raw.channels) == (32, 32, 3));
     // Without names, classes are numbers; of CIFAR-100's two labels the fine one counts.
-    assert_eq!(cifar10().without("c/batches.meta.txt").listed(&scratch, None).classes, ["0", "1", "2"]);
+    assert_eq!(
+        cifar10().without("c/batches.meta.txt").listed(&scratch, None).classes,
+        ["0", "1", "2"]
+    );
     let hundred = Drawn::named(&[])
         .with("train.bin", records(&[&[9, 0], &[9, 1]]))
         .with("test.bin", records(&[&[9, 1]]))
@@ -59,7 +62,10 @@ fn malformed_cifar_files_are_named_with_their_numbers() {
             cifar10().with("c/test_batch.bin", records(&[&[0], &[3]])),
             "c/test_batch.bin: record 1 has label 3, but batches.meta.txt",
         ),
-        (cifar10().without("c/data_batch_2.bin").with("c/data_batch_3.bin", records(&[&[0]])), "data_batch_2.bin is missing"),
+        (
+            cifar10().without("c/data_batch_2.bin").with("c/data_batch_3.bin", records(&[&[0]])),
+            "data_batch_2.bin is missing",
+        ),
     ] {
         let error = drawn.refused(&scratch, None);
         assert!(error.contains(wanted), "{error}");
@@ -75,13 +81,22 @@ fn pickled(key: &str, pictures: &[(u8, u8)]) -> [Vec<u8>; 3] {
     let labels: Vec<u8> = pictures.iter().flat_map(|(label, _)| [b'K', *label]).collect();
     let (count, length) = (pictures.len() as u8, (data.len() as u32).to_le_bytes());
     let short = |code: u8, text: &str| [&[code, text.len() as u8][..], text.as_bytes()].concat();
-    let long = |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
+    let long =
+        |text: &str| [&b"X"[..], &(text.len() as u32).to_le_bytes(), text.as_bytes()].concat();
     let array = |empty: &[u8], kind: &[u8], data: &[u8]| {
-        let made = [b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85", empty, b"tR"].concat();
-        let kind =
-            [b"cnumpy\ndtype\n", kind, b"K\0K\x01\x87R(K\x03", &short(b'U', "|"), b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"]
+        let made =
+            [b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85", empty, b"tR"]
                 .concat();
-        [&made[..], b"(K\x01", &[b'K', count], b"M\x00\x0c\x86", &kind, b"\x89", data, b"tb"].concat()
+        let kind = [
+            b"cnumpy\ndtype\n",
+            kind,
+            b"K\0K\x01\x87R(K\x03",
+            &short(b'U', "|"),
+            b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb",
+        ]
+        .concat();
+        [&made[..], b"(K\x01", &[b'K', count], b"M\x00\x0c\x86", &kind, b"\x89", data, b"tb"]
+            .concat()
     };
     let python2 = [
         &b"\x80\x02}q\x01("[..],
@@ -101,7 +116,8 @@ fn pickled(key: &str, pictures: &[(u8, u8)]) -> [Vec<u8>; 3] {
         &labels,
         b"eu.",
     ];
-    let encoded = |text: &str| [b"c_codecs\nencode\n", &long(text)[..], &long("latin1"), b"\x86R"].concat();
+    let encoded =
+        |text: &str| [b"c_codecs\nencode\n", &long(text)[..], &long("latin1"), b"\x86R"].concat();
     let text: String = data.iter().map(|&byte| char::from(byte)).collect();
     let repacked = [
         &b"\x80\x02}q\x01("[..],
@@ -128,18 +144,32 @@ fn cifar_in_its_python_form_is_read_and_nothing_of_it_is_run() {
     for form in 0..3 {
         let first = pickled("labels", &[(1, 200), (0, 3)])[form].clone();
         let test = pickled("labels", &[(2, 255)])[form].clone();
-        let drawn = Drawn::named(&["c/readme.html"]).with("c/data_batch_1", first).with("c/test_batch", test);
+        let drawn = Drawn::named(&["c/readme.html"])
+            .with("c/data_batch_1", first)
+            .with("c/test_batch", test);
         let listing = drawn.with("c/batches.meta", meta.clone()).listed(&scratch, None);
-        let wanted = ["data_batch_1#0 automobile Train", "data_batch_1#1 airplane Train", "test_batch#2 bird Val"];
-        assert_eq!((listing.format, rows(&listing)), (Format::Cifar, wanted.map(String::from).to_vec()), "form {form}");
+        let wanted = [
+            "data_batch_1#0 automobile Train",
+            "data_batch_1#1 airplane Train",
+            "test_batch#2 bird Val",
+        ];
+        assert_eq!(
+            (listing.format, rows(&listing)),
+            (Format::Cifar, wanted.map(String::from).to_vec()),
+            "form {form}"
+        );
         let (archive, listing) = open(&scratch.path("source.tar.gz"), None);
         for (entry, value) in listing.pictures.iter().zip([200, 3, 255]) {
             assert_eq!(bytes_of(&archive, &listing, entry), Some(vec![value; 3072]), "form {form}");
         }
-        let [train, test] = [&[(0, 7)], &[(1, 8)]].map(|pictures| pickled("fine_labels", pictures)[form].clone());
+        let [train, test] =
+            [&[(0, 7)], &[(1, 8)]].map(|pictures| pickled("fine_labels", pictures)[form].clone());
         let hundred = Drawn::named(&[]).with("train", train).with("test", test);
         let hundred = hundred.with("meta", pickled_names("fine_label_names", &["apple", "fish"]));
-        assert_eq!(rows(&hundred.listed(&scratch, None)), ["train#0 apple Train", "test#1 fish Val"]);
+        assert_eq!(
+            rows(&hundred.listed(&scratch, None)),
+            ["train#0 apple Train", "test#1 fish Val"]
+        );
     }
     let sound = pickled("labels", &[(1, 200), (0, 3)])[0].clone();
     for (bytes, wanted) in [
@@ -149,11 +179,16 @@ fn cifar_in_its_python_form_is_read_and_nothing_of_it_is_run() {
         (sound[..500].to_vec(), "it is truncated"),
         (b"}.".to_vec(), "labels or fine_labels"),
     ] {
-        let error = Drawn::named(&[]).with("data_batch_1", bytes).with("batches.meta", meta.clone()).refused(&scratch, None);
+        let error = Drawn::named(&[])
+            .with("data_batch_1", bytes)
+            .with("batches.meta", meta.clone())
+            .refused(&scratch, None);
         assert!(error.contains("data_batch_1") && error.contains(wanted), "{error}");
     }
     // A class without a name is named by its number.
-    let more = Drawn::named(&[]).with("data_batch_1", pickled("labels", &[(4, 1)])[1].clone()).with("batches.meta", meta.clone());
+    let more = Drawn::named(&[])
+        .with("data_batch_1", pickled("labels", &[(4, 1)])[1].clone())
+        .with("batches.meta", meta.clone());
     assert_eq!(rows(&more.listed(&scratch, None)), ["data_batch_1#0 4 Train"]);
     // Reading ends, whatever a byte is replaced by.
     for at in (0..sound.len().min(400)).chain(sound.len() - 60..sound.len()) {

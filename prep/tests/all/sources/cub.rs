@@ -23,7 +23,10 @@ fn nabirds_ids_with_dashes_and_its_tree_of_classes_are_read() {
         (listing.format, listing.classes.as_slice()),
         (Format::Cub, &["Common Eider (Adult)".to_owned(), "Wood Duck".into()][..])
     );
-    assert_eq!(rows(&listing), ["images/0800/a.jpg Common Eider (Adult) Train", "images/0801/b.jpg Wood Duck Val"]);
+    assert_eq!(
+        rows(&listing),
+        ["images/0800/a.jpg Common Eider (Adult) Train", "images/0801/b.jpg Wood Duck Val"]
+    );
     assert_eq!(listing.pictures[0].objects.len(), 1);
     assert_eq!(listing.pictures[1].drawn_on, Some([70.0, 60.0]));
     let error = drawn.with("n/images.txt", "one 0800/a.jpg\n").refused(&scratch, None);

@@ -19,18 +19,32 @@ const TEXT: &str = r#"<?xml version="1.0" encoding="utf-8"?>
 
 #[test]
 fn cvat_images_have_boxes_classes_and_parts() {
-    let found = listing("cvat", &[("annotations.xml", TEXT), ("images/sub/0.jpg", ""), ("images/1.jpg", "")], cvat::read);
-    assert_eq!((found.format, found.classes.as_slice()), (Format::Cvat, &["bird".to_owned(), "egg".into(), "nest".into()][..]));
+    let found = listing(
+        "cvat",
+        &[("annotations.xml", TEXT), ("images/sub/0.jpg", ""), ("images/1.jpg", "")],
+        cvat::read,
+    );
+    assert_eq!(
+        (found.format, found.classes.as_slice()),
+        (Format::Cvat, &["bird".to_owned(), "egg".into(), "nest".into()][..])
+    );
     assert_eq!(rows(&found), ["images/sub/0.jpg bird Train", "images/1.jpg - Val"]);
     assert_eq!(objects(&found, &found.pictures[0]), [(Some("bird"), [20.0, 10.0, 40.0, 20.0])]);
-    assert_eq!(objects(&found, &found.pictures[1]), [(Some("nest"), [1.0, 1.0, 4.0, 8.0]), (Some("egg"), [3.0, 4.0, 4.0, 2.0])]);
+    assert_eq!(
+        objects(&found, &found.pictures[1]),
+        [(Some("nest"), [1.0, 1.0, 4.0, 8.0]), (Some("egg"), [3.0, 4.0, 4.0, 2.0])]
+    );
     assert_eq!(found.pictures[0].drawn_on, Some([96.0, 80.0]));
 }
 
 #[test]
 fn cvat_errors_name_the_line() {
-    let bad = |text: &str| error("cvat-bad", &[("annotations.xml", text), ("1.jpg", "")], cvat::read);
-    assert_says(&bad(&TEXT.replace("xtl=\"20.0\"", "xtl=\"x2\"")), &["annotations.xml", "sub/0.jpg", "xtl \"x2\""]);
+    let bad =
+        |text: &str| error("cvat-bad", &[("annotations.xml", text), ("1.jpg", "")], cvat::read);
+    assert_says(
+        &bad(&TEXT.replace("xtl=\"20.0\"", "xtl=\"x2\"")),
+        &["annotations.xml", "sub/0.jpg", "xtl \"x2\""],
+    );
     assert_says(&bad(&TEXT.replace("ybr=\"30.0\"", "")), &["sub/0.jpg", "bird has no ybr"]);
     assert_says(&bad(&TEXT[..TEXT.len() - 20]), &["annotations.xml", "is truncated in line"]);
     assert_says(&error("cvat-none", &[("a.xml", "<svg/>")], cvat::read), &["<annotations>"]);
@@ -38,5 +52,10 @@ fn cvat_errors_name_the_line() {
 
 #[test]
 fn cvat_survives_damaged_xml() {
-    assert_survives_damage("cvat-damage", &[("annotations.xml", TEXT), ("1.jpg", "")], "annotations.xml", cvat::read);
+    assert_survives_damage(
+        "cvat-damage",
+        &[("annotations.xml", TEXT), ("1.jpg", "")],
+        "annotations.xml",
+        cvat::read,
+    );
 }

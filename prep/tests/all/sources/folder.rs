@@ -10,9 +10,18 @@ use crate::util::real_data;
 #[test]
 fn a_flat_folder_has_neither_classes_nor_parts() {
     let scratch = Scratch::new("flat");
-    let drawn = Drawn::named(&["faces/b.JPG", "faces/a.webp", "faces/c.jfif", "faces/notes.txt", "faces/.hidden.png"]);
+    let drawn = Drawn::named(&[
+        "faces/b.JPG",
+        "faces/a.webp",
+        "faces/c.jfif",
+        "faces/notes.txt",
+        "faces/.hidden.png",
+    ]);
     let listing = drawn.listed(&scratch, None);
-    assert_eq!((listing.format, &listing.root[..], listing.classes.len()), (Format::Folder, &b"faces/"[..], 0));
+    assert_eq!(
+        (listing.format, &listing.root[..], listing.classes.len()),
+        (Format::Folder, &b"faces/"[..], 0)
+    );
     assert_eq!(rows(&listing), ["a.webp - -", "b.JPG - -", "c.jfif - -"]);
 }
 
@@ -34,14 +43,20 @@ fn folders_are_classes_and_parts() {
             &["TEST/a/3.png a Val", "Train/a/1.png a Train", "Train/b/2.png b Train"],
         ),
         // Three splits stay apart.
-        (&["d/train/1.png", "d/valid/2.png", "d/test/3.png"], &["test/3.png - Test", "train/1.png - Train", "valid/2.png - Val"]),
+        (
+            &["d/train/1.png", "d/valid/2.png", "d/test/3.png"],
+            &["test/3.png - Test", "train/1.png - Train", "valid/2.png - Val"],
+        ),
         // A folder common to all pictures of all splits is no class; pictures beside the splits are
         // in none.
         (
             &["train/i/1.png", "validation/i/2.png", "more/3.png"],
             &["more/3.png - -", "train/i/1.png - Train", "validation/i/2.png - Val"],
         ),
-        (&["train/i/a/1.png", "val/i/b/2.png"], &["train/i/a/1.png a Train", "val/i/b/2.png b Val"]),
+        (
+            &["train/i/a/1.png", "val/i/b/2.png"],
+            &["train/i/a/1.png a Train", "val/i/b/2.png b Val"],
+        ),
         // A class may have the name of a split.
         (&["bus/1.png", "train/2.png"], &["bus/1.png bus -", "train/2.png train -"]),
     ] {
@@ -54,7 +69,8 @@ fn a_source_without_pictures_says_what_was_looked_for() {
     let scratch = Scratch::new("nothing");
     let error = Drawn::named(&["a.txt", "b.heic"]).refused(&scratch, None);
     assert!(
-        error.contains(".jfif, .webp") && error.contains("found 1 picture in a format that is not read, the first b.heic"),
+        error.contains(".jfif, .webp")
+            && error.contains("found 1 picture in a format that is not read, the first b.heic"),
         "{error}"
     );
 }
@@ -73,7 +89,10 @@ fn a_picture_without_a_suffix_is_known_by_its_first_bytes() {
         .listed(&scratch, Some(Format::Folder));
     let names: Vec<String> = listing.pictures.iter().map(Entry::shown).collect();
     let base = |name: &String| name.rsplit('/').next().unwrap_or_default().to_owned();
-    assert_eq!(names.iter().map(base).collect::<Vec<_>>(), ["0001", "1.png", "b.jpg.1", "c.JPG_large", "d.jpeg?w=100"]);
+    assert_eq!(
+        names.iter().map(base).collect::<Vec<_>>(),
+        ["0001", "1.png", "b.jpg.1", "c.JPG_large", "d.jpeg?w=100"]
+    );
 }
 
 #[test]
@@ -81,6 +100,10 @@ fn faces_and_thumbnails_are_flat() {
     for (name, pictures) in [("anime-faces96.zip", 4000), ("rgba-thumbnails", 30)] {
         let Some(path) = real_data(name) else { return };
         let (_, listing) = open(&path, None);
-        assert_eq!((listing.pictures.len(), listing.classes.len(), count(&listing, None)), (pictures, 0, pictures), "{name}");
+        assert_eq!(
+            (listing.pictures.len(), listing.classes.len(), count(&listing, None)),
+            (pictures, 0, pictures),
+            "{name}"
+        );
     }
 }

@@ -12,9 +12,20 @@ fn found(written: &str, pictures: &[&str]) -> Vec<(Format, String)> {
     let tables = [
         ("labels.csv", format!("path,label\n\"{written}\",a\n\"{written}\",a\n")),
         ("some.jsonl", format!("{{\"image\": {json}, \"label\": \"a\"}}\n")),
-        ("anno.json", format!("{{\"images\": [{{\"id\": 1, \"file_name\": {json}}}], \"annotations\": []}}")),
-        ("shape.json", format!("{{\"shapes\": [], \"imagePath\": {json}, \"imageHeight\": 9, \"imageWidth\": 9}}")),
-        ("annotations.xml", format!("<annotations><image id=\"0\" name=\"{quoted}\"/></annotations>")),
+        (
+            "anno.json",
+            format!("{{\"images\": [{{\"id\": 1, \"file_name\": {json}}}], \"annotations\": []}}"),
+        ),
+        (
+            "shape.json",
+            format!(
+                "{{\"shapes\": [], \"imagePath\": {json}, \"imageHeight\": 9, \"imageWidth\": 9}}"
+            ),
+        ),
+        (
+            "annotations.xml",
+            format!("<annotations><image id=\"0\" name=\"{quoted}\"/></annotations>"),
+        ),
         ("a.xml", format!("<annotation><filename>{quoted}</filename></annotation>")),
         ("dataset.json", format!("{{\"labels\": [[{json}, 0]]}}")),
     ];
@@ -29,7 +40,8 @@ fn found(written: &str, pictures: &[&str]) -> Vec<(Format, String)> {
 
 /// The named picture: the labelled one, if others are listed too.
 fn first(found: &Listing) -> String {
-    let entry = found.pictures.iter().find(|entry| entry.label.is_some()).unwrap_or(&found.pictures[0]);
+    let entry =
+        found.pictures.iter().find(|entry| entry.label.is_some()).unwrap_or(&found.pictures[0]);
     let Content::File(_) = &entry.content else { panic!("not a file") };
     name(entry)
 }
@@ -71,7 +83,10 @@ fn a_picture_of_another_folder_or_part_is_not_taken_for_a_missing_one() {
         files.extend(pictures.iter().map(|name| (*name, "")));
         names(&detected("lookup-missing", &files))
     };
-    assert_eq!(table("path,label\na/1.jpg,x\nb/2.jpg,y\n", &["a/2.jpg", "b/1.jpg", "b/2.jpg"]), ["a/1.jpg", "b/2.jpg"]);
+    assert_eq!(
+        table("path,label\na/1.jpg,x\nb/2.jpg,y\n", &["a/2.jpg", "b/1.jpg", "b/2.jpg"]),
+        ["a/1.jpg", "b/2.jpg"]
+    );
     // The split in a line tells pictures of the same name apart.
     let split = "id,label,split\n1,a,train\n1,b,test\n";
     assert_eq!(table(split, &["train/1.jpg", "test/1.jpg"]), ["train/1.jpg", "test/1.jpg"]);

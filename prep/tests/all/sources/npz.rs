@@ -35,16 +35,25 @@ fn arrays_of_pictures_are_listed_with_their_classes() {
 #[test]
 fn arrays_that_are_no_pictures_of_bytes_are_refused_by_name() {
     let scratch = Scratch::new("npz-bad");
-    let refused = |name: &str, array: Vec<u8>| Drawn::named(&[]).with(name, array).refused(&scratch, None);
+    let refused =
+        |name: &str, array: Vec<u8>| Drawn::named(&[]).with(name, array).refused(&scratch, None);
     let error = refused("x.npy", npy("<f4", &[1, 2, 2, 3], &[0; 48]));
-    assert!(error.contains("x.npy") && error.contains("floating-point numbers of 32 bits") && error.contains("uint8"), "{error}");
+    assert!(
+        error.contains("x.npy")
+            && error.contains("floating-point numbers of 32 bits")
+            && error.contains("uint8"),
+        "{error}"
+    );
     let error = refused("x.npy", npy("|u1", &[2, 2, 2, 3], &[0; 12]));
     assert!(error.contains("cut off"), "{error}");
     let labels = npy("<i8", &[2], &[0; 16]);
-    let error = Drawn::named(&[]).with("images.npy", npy("|u1", &[1, 2, 2, 3], &[0; 12])).with("labels.npy", labels);
+    let error = Drawn::named(&[])
+        .with("images.npy", npy("|u1", &[1, 2, 2, 3], &[0; 12]))
+        .with("labels.npy", labels);
     let error = error.refused(&scratch, None);
     assert!(
-        error.contains("labels.npy: it has 2 classes for 1 pictures") || error.contains("2 classes for 1 pictures"),
+        error.contains("labels.npy: it has 2 classes for 1 pictures")
+            || error.contains("2 classes for 1 pictures"),
         "{error}"
     );
 }

@@ -71,7 +71,9 @@ impl Drawn {
         let (archive, first) = open(&folder, format);
         for packed in ["source.zip", "source.tar", "source.tar.gz"] {
             let (packed, listing) = open(&scratch.path(packed), format);
-            let facts = |l: &Listing| (l.format, l.root.clone(), l.tables.clone(), l.classes.clone(), l.halves);
+            let facts = |l: &Listing| {
+                (l.format, l.root.clone(), l.tables.clone(), l.classes.clone(), l.halves)
+            };
             assert_eq!(facts(&listing), facts(&first));
             assert_eq!(listing.pictures, first.pictures);
             for entry in &first.pictures {
@@ -98,7 +100,11 @@ pub(super) fn bytes_of(archive: &Archive, listing: &Listing, entry: &Entry) -> O
     let at = |name: &shared::archive::Name| archive.find(&[&listing.root[..], &name.0].concat());
     match &entry.content {
         Content::File(name) => Some(archive.read(at(name)?, 1 << 20).expect("read")),
-        Content::Raw(raw) => Some(raw.unpacked(archive.read_range(at(&raw.file)?, raw.offset, raw.stored()).expect("read"))),
+        Content::Raw(raw) => {
+            Some(raw.unpacked(
+                archive.read_range(at(&raw.file)?, raw.offset, raw.stored()).expect("read"),
+            ))
+        }
     }
 }
 

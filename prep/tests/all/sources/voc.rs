@@ -5,7 +5,9 @@ use prep::source::{self, Entry, Format, Split};
 use shared::archive::Archive;
 use shared::fs;
 
-use super::annotated::{assert_says, assert_survives_damage, error, label, listing, name, names, objects, tables, write};
+use super::annotated::{
+    assert_says, assert_survives_damage, error, label, listing, name, names, objects, tables, write,
+};
 use crate::util::real_data;
 use shared::testing::Scratch;
 
@@ -30,7 +32,10 @@ fn voc_boxes_classes_parts_and_pictures_without_xml_are_read() {
         "voc",
         &[
             ("VOC2007/Annotations/000002.xml", &xml("<filename>000002.jpg</filename>", &both)),
-            ("VOC2007/Annotations/000001.xml", &xml("<filename>C:\\mine\\000001.jpg</filename>", &both[..1])),
+            (
+                "VOC2007/Annotations/000001.xml",
+                &xml("<filename>C:\\mine\\000001.jpg</filename>", &both[..1]),
+            ),
             ("VOC2007/Annotations/000004.xml", &xml("", &[])),
             ("VOC2007/Annotations/other.xml", "<?xml version=\"1.0\"?><annotations>"),
             ("VOC2007/JPEGImages/000001.jpg", ""),
@@ -46,9 +51,13 @@ fn voc_boxes_classes_parts_and_pictures_without_xml_are_read() {
         ],
         voc::read,
     );
-    assert_eq!((found.format, found.root.as_slice(), found.halves), (Format::Voc, &b"VOC2007/"[..], false));
+    assert_eq!(
+        (found.format, found.root.as_slice(), found.halves),
+        (Format::Voc, &b"VOC2007/"[..], false)
+    );
     assert_eq!(found.classes, ["cat", "dog"]);
-    let jpegs = ["000001.jpg", "000002.jpg", "000003.jpg", "000004.JPEG"].map(|name| format!("JPEGImages/{name}"));
+    let jpegs = ["000001.jpg", "000002.jpg", "000003.jpg", "000004.JPEG"]
+        .map(|name| format!("JPEGImages/{name}"));
     assert_eq!(names(&found), jpegs);
     let of = |i: usize| objects(&found, &found.pictures[i]);
     assert_eq!(of(0), [(Some("dog"), [0.0, 0.0, 10.0, 20.0])]);
@@ -58,7 +67,8 @@ fn voc_boxes_classes_parts_and_pictures_without_xml_are_read() {
     assert_eq!(labels, [Some("dog"), None, None, None]);
     let parts: Vec<_> = found.pictures.iter().map(|entry| entry.split).collect();
     assert_eq!(parts, [Some(Split::Train), Some(Split::Val), Some(Split::Test), None]);
-    let annotations = ["Annotations/000001.xml", "Annotations/000002.xml", "Annotations/000004.xml"];
+    let annotations =
+        ["Annotations/000001.xml", "Annotations/000002.xml", "Annotations/000004.xml"];
     let lists = ["ImageSets/Main/test.txt", "ImageSets/Main/train.txt", "ImageSets/Main/val.txt"];
     assert_eq!(tables(&found), [annotations, lists].concat());
 }
@@ -76,7 +86,10 @@ fn voc_trainval_is_for_training_where_there_is_no_train_list() {
         ],
         voc::read,
     );
-    assert_eq!(found.pictures.iter().map(|e| e.split).collect::<Vec<_>>(), [Some(Split::Train), Some(Split::Val)]);
+    assert_eq!(
+        found.pictures.iter().map(|e| e.split).collect::<Vec<_>>(),
+        [Some(Split::Train), Some(Split::Val)]
+    );
 }
 
 #[test]
@@ -90,17 +103,33 @@ fn voc_pictures_are_found_wherever_people_put_them() {
     };
     assert_eq!(found("beside", &["a.xml", "a.png", "b.jpg"]), ["a.png", "b.jpg"]);
     assert_eq!(found("below", &["a.xml", "images/a.png", "b.jpg"]), ["images/a.png"]);
-    assert_eq!(found("images", &["annotations/a.xml", "images/a.v2.jpg", "images/a.jpeg"]), ["images/a.jpeg", "images/a.v2.jpg"]);
-    assert_eq!(found("folder", &["labels/a.xml", "VOC2007/a.jpg", "VOC2012/a.jpg"]), ["VOC2007/a.jpg"]);
-    let subfolders = ["Annotations/x/1.xml", "Annotations/y/1.xml", "pictures/x/1.jpg", "pictures/y/1.jpg"];
+    assert_eq!(
+        found("images", &["annotations/a.xml", "images/a.v2.jpg", "images/a.jpeg"]),
+        ["images/a.jpeg", "images/a.v2.jpg"]
+    );
+    assert_eq!(
+        found("folder", &["labels/a.xml", "VOC2007/a.jpg", "VOC2012/a.jpg"]),
+        ["VOC2007/a.jpg"]
+    );
+    let subfolders =
+        ["Annotations/x/1.xml", "Annotations/y/1.xml", "pictures/x/1.jpg", "pictures/y/1.jpg"];
     assert_eq!(found("subfolders", &subfolders), ["pictures/x/1.jpg", "pictures/y/1.jpg"]);
-    assert_eq!(found("missing", &["Annotations/a.xml", "JPEGImages/note.txt"]), ["JPEGImages/a.jpg"]);
+    assert_eq!(
+        found("missing", &["Annotations/a.xml", "JPEGImages/note.txt"]),
+        ["JPEGImages/a.jpg"]
+    );
 }
 
 #[test]
 fn voc_filename_goes_before_the_stem() {
-    let text = xml("<filename>/home/someone/b.jpg</filename>", &[object("1", ["1", "1", "2", "2"])]);
-    let files = [("Annotations/a.xml", text.as_str()), ("images/a.jpg", ""), ("images/b.jpg", ""), ("other/b.jpg", "")];
+    let text =
+        xml("<filename>/home/someone/b.jpg</filename>", &[object("1", ["1", "1", "2", "2"])]);
+    let files = [
+        ("Annotations/a.xml", text.as_str()),
+        ("images/a.jpg", ""),
+        ("images/b.jpg", ""),
+        ("other/b.jpg", ""),
+    ];
     let found = listing("voc-filename", &files, voc::read);
     assert_eq!(names(&found), ["images/a.jpg", "images/b.jpg"]);
     assert_eq!(found.pictures.iter().map(|e| e.objects.len()).collect::<Vec<_>>(), [0, 1]);
@@ -110,12 +139,25 @@ fn voc_filename_goes_before_the_stem() {
 fn voc_errors_name_the_file_and_the_value() {
     let good = xml("", &[]);
     let with = |text: &str| xml("", &[object("dog", ["1", "1", "2", "2"]), text.to_owned()]);
-    let first =
-        |test: &str, text: &str| error(&format!("voc-bad-{test}"), &[("Annotations/a.xml", text), ("a.jpg", "")], voc::read);
-    assert_says(&first("cut", &good[..good.len() - 4]), &["Annotations/a.xml", "is truncated in line 6"]);
-    assert_says(&first("tags", &good.replace("</annotation>", "</a>")), &["a.xml", "XML", "line 6"]);
-    assert_says(&first("number", &with(&object("cow", ["1", "x7", "2", "2"]))), &["a.xml", "object 2 (cow)", "ymin \"x7\""]);
-    assert_says(&first("no-box", &with("<object><name>cow</name></object>")), &["object 2 (cow) has no bndbox"]);
+    let first = |test: &str, text: &str| {
+        error(&format!("voc-bad-{test}"), &[("Annotations/a.xml", text), ("a.jpg", "")], voc::read)
+    };
+    assert_says(
+        &first("cut", &good[..good.len() - 4]),
+        &["Annotations/a.xml", "is truncated in line 6"],
+    );
+    assert_says(
+        &first("tags", &good.replace("</annotation>", "</a>")),
+        &["a.xml", "XML", "line 6"],
+    );
+    assert_says(
+        &first("number", &with(&object("cow", ["1", "x7", "2", "2"]))),
+        &["a.xml", "object 2 (cow)", "ymin \"x7\""],
+    );
+    assert_says(
+        &first("no-box", &with("<object><name>cow</name></object>")),
+        &["object 2 (cow) has no bndbox"],
+    );
     assert_says(&first("no-name", &with("<object></object>")), &["object 2 has no name"]);
     let no_corner = "<object><name>cow</name><bndbox><xmin>1</xmin></bndbox></object>";
     assert_says(&first("no-corner", &with(no_corner)), &["object 2 (cow) has no ymin"]);
@@ -125,9 +167,13 @@ fn voc_errors_name_the_file_and_the_value() {
     assert_says(&first("deep", &deep), &["a.xml", "1048576 elements"]);
     let scratch = Scratch::new("voc-latin");
     let folder = write(&scratch, &[("a.jpg", "")]);
-    fs::write(folder.join("a.xml"), b"<annotation><folder>caf\xe9</folder></annotation>").expect("write");
-    let error_of =
-        |archive: Archive| std::error::Error::source(&voc::read(&archive).expect_err("read")).expect("cause").to_string();
+    fs::write(folder.join("a.xml"), b"<annotation><folder>caf\xe9</folder></annotation>")
+        .expect("write");
+    let error_of = |archive: Archive| {
+        std::error::Error::source(&voc::read(&archive).expect_err("read"))
+            .expect("cause")
+            .to_string()
+    };
     assert_says(&error_of(Archive::open(&folder).expect("open")), &["UTF-8"]);
 }
 
@@ -135,12 +181,23 @@ fn voc_errors_name_the_file_and_the_value() {
 fn voc_refuses_what_could_be_two_pictures_or_two_parts() {
     let good = xml("", &[]);
     let two = [("Annotations/a.xml", good.as_str()), ("images/a.jpg", ""), ("images/a.png", "")];
-    assert_says(&error("voc-two", &two, voc::read), &["Annotations/a.xml", "images/a.jpg", "images/a.png"]);
+    assert_says(
+        &error("voc-two", &two, voc::read),
+        &["Annotations/a.xml", "images/a.jpg", "images/a.png"],
+    );
     let named = xml("<filename>b.jpg</filename>", &[]);
-    let twice = [("Annotations/a.xml", named.as_str()), ("Annotations/b.xml", &good), ("images/b.jpg", "")];
-    assert_says(&error("voc-twice", &twice, voc::read), &["Annotations/b.xml", "images/b.jpg", "Annotations/a.xml"]);
-    let lists =
-        [("a.xml", good.as_str()), ("a.jpg", ""), ("ImageSets/Main/train.txt", "b\na\n"), ("ImageSets/Main/test.txt", "a\n")];
+    let twice =
+        [("Annotations/a.xml", named.as_str()), ("Annotations/b.xml", &good), ("images/b.jpg", "")];
+    assert_says(
+        &error("voc-twice", &twice, voc::read),
+        &["Annotations/b.xml", "images/b.jpg", "Annotations/a.xml"],
+    );
+    let lists = [
+        ("a.xml", good.as_str()),
+        ("a.jpg", ""),
+        ("ImageSets/Main/train.txt", "b\na\n"),
+        ("ImageSets/Main/test.txt", "a\n"),
+    ];
     let both = error("voc-parts", &lists, voc::read);
     assert_says(&both, &["test.txt, line 1", "ImageSets/Main/train.txt, line 2", "a is in"]);
     assert_says(&error("voc-none", &[("a.xml", "<svg/>")], voc::read), &["<annotation>"]);
@@ -150,16 +207,28 @@ fn voc_refuses_what_could_be_two_pictures_or_two_parts() {
 fn sixty_real_raccoons_have_their_64_boxes() {
     let Some(folder) = real_data("raccoon-voc") else { return };
     let (archive, found) = source::open(&folder, None).expect("open");
-    assert_eq!((found.format, found.classes.as_slice(), found.pictures.len()), (Format::Voc, &["raccoon".to_owned()][..], 60));
+    assert_eq!(
+        (found.format, found.classes.as_slice(), found.pictures.len()),
+        (Format::Voc, &["raccoon".to_owned()][..], 60)
+    );
     let counts: Vec<usize> = found.pictures.iter().map(|entry| entry.objects.len()).collect();
     assert_eq!((counts.iter().sum::<usize>(), counts.iter().filter(|&&n| n == 2).count()), (64, 4));
-    let sum: f64 = found.pictures.iter().flat_map(|e| &e.objects).map(|o| o.bounding_box.width + o.bounding_box.height).sum();
+    let sum: f64 = found
+        .pictures
+        .iter()
+        .flat_map(|e| &e.objects)
+        .map(|o| o.bounding_box.width + o.bounding_box.height)
+        .sum();
     // The sum of widths and heights, last pixels included, by Python's xml.etree.
     assert_eq!(sum, 36397.0);
-    let there = |entry: &&Entry| archive.find(&[&found.root, name(entry).as_bytes()].concat()).is_some();
+    let there =
+        |entry: &&Entry| archive.find(&[&found.root, name(entry).as_bytes()].concat()).is_some();
     assert_eq!(found.pictures.iter().filter(there).count(), 60);
     assert!(found.pictures.iter().all(|e| e.label == Some(0) && e.split.is_none()));
-    assert_eq!(objects(&found, &found.pictures[0]), [(Some("raccoon"), [80.0, 87.0, 442.0, 321.0])]);
+    assert_eq!(
+        objects(&found, &found.pictures[0]),
+        [(Some("raccoon"), [80.0, 87.0, 442.0, 321.0])]
+    );
 }
 
 #[test]
@@ -171,8 +240,13 @@ fn voc_survives_damaged_xml() {
 #[test]
 fn voc_boxes_that_are_none_cost_one_object() {
     let scratch = Scratch::new("voc-nan");
-    let text = xml("", &[object("dog", ["1", "1", "NaN", "2"]), object("dog", ["1", "1", "5", "5"])]);
-    let found = voc::read(&Archive::open(write(&scratch, &[("a.xml", &text), ("a.jpg", "")])).expect("open")).expect("read");
-    let sound: Vec<bool> = found.pictures[0].objects.iter().map(|o| o.bounding_box.has_area()).collect();
+    let text =
+        xml("", &[object("dog", ["1", "1", "NaN", "2"]), object("dog", ["1", "1", "5", "5"])]);
+    let found = voc::read(
+        &Archive::open(write(&scratch, &[("a.xml", &text), ("a.jpg", "")])).expect("open"),
+    )
+    .expect("read");
+    let sound: Vec<bool> =
+        found.pictures[0].objects.iter().map(|o| o.bounding_box.has_area()).collect();
     assert_eq!(sound, [false, true]);
 }

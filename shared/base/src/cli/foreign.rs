@@ -40,13 +40,21 @@ pub enum Value {
 
 /// A row: `theirs` are typed as `ours` with the same value, as in `example`.
 #[must_use]
-pub const fn same(theirs: &'static [&'static str], ours: &'static str, example: &'static str) -> Foreign {
+pub const fn same(
+    theirs: &'static [&'static str],
+    ours: &'static str,
+    example: &'static str,
+) -> Foreign {
     Foreign { theirs, ours, value: Value::Same(example), note: "" }
 }
 
 /// A row: `theirs` are typed as `ours`, whatever their value; but a switch that is off is left out.
 #[must_use]
-pub const fn own(theirs: &'static [&'static str], ours: &'static str, note: &'static str) -> Foreign {
+pub const fn own(
+    theirs: &'static [&'static str],
+    ours: &'static str,
+    note: &'static str,
+) -> Foreign {
     Foreign { theirs, ours, value: Value::Own, note }
 }
 
@@ -82,7 +90,9 @@ impl Foreign {
             },
             Value::GpuNumbers => match value.unwrap_or("0") {
                 "-1" | "cpu" => "cpu".to_owned(),
-                numbers => gpus(numbers.split(',').map(|number| number.trim_start_matches("cuda:").to_owned())),
+                numbers => gpus(
+                    numbers.split(',').map(|number| number.trim_start_matches("cuda:").to_owned()),
+                ),
             },
             Value::Own => String::new(),
         };
@@ -119,7 +129,10 @@ impl Answers<'_> {
         let mut answers: Vec<String> = Vec::new();
         let mut words = words.iter().take_while(|word| *word != "--").peekable();
         while let Some(word) = words.next() {
-            let Some(flag) = word.strip_prefix('-').filter(|rest| !rest.is_empty() && word.parse::<f64>().is_err()) else {
+            let Some(flag) = word
+                .strip_prefix('-')
+                .filter(|rest| !rest.is_empty() && word.parse::<f64>().is_err())
+            else {
                 continue;
             };
             let (name, joined) = match flag.split_once('=') {
@@ -130,23 +143,35 @@ impl Answers<'_> {
                 continue;
             }
             let is_value = |word: &&String| !word.starts_with('-') || word.parse::<f64>().is_ok();
-            let value = joined.or_else(|| words.peek().copied().filter(is_value).map(String::as_str));
+            let value =
+                joined.or_else(|| words.peek().copied().filter(is_value).map(String::as_str));
             let answer = self.answer(name.trim_start_matches('-'), value);
             let shown = word.split('=').next().unwrap_or(word);
-            answers.extend(answer.map(|answer| format!("{shown}{} {answer}", value.map_or(String::new(), |v| format!(" {v}")))));
+            answers.extend(answer.map(|answer| {
+                format!("{shown}{} {answer}", value.map_or(String::new(), |v| format!(" {v}")))
+            }));
         }
         (!answers.is_empty()).then(|| answers.join("; "))
     }
 
     /// The command that has the flag that `typed` starts with, if the current one lacks it.
     fn place(&self, typed: &str) -> String {
-        let Some(long) = typed.split_whitespace().next().and_then(|word| word.strip_prefix("--")) else {
+        let Some(long) = typed.split_whitespace().next().and_then(|word| word.strip_prefix("--"))
+        else {
             return "here".to_owned();
         };
-        let has = |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
-        let others: Vec<String> =
-            self.program.get_subcommands().filter(|command| has(command)).map(|c| c.get_name().to_owned()).collect();
-        if has(self.command) || others.is_empty() || self.command.get_name() == self.program.get_name() {
+        let has =
+            |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
+        let others: Vec<String> = self
+            .program
+            .get_subcommands()
+            .filter(|command| has(command))
+            .map(|c| c.get_name().to_owned())
+            .collect();
+        if has(self.command)
+            || others.is_empty()
+            || self.command.get_name() == self.program.get_name()
+        {
             return "here".to_owned();
         }
         format!("of {} {}", self.program.get_name(), others.join(", "))
@@ -159,18 +184,29 @@ impl Answers<'_> {
     /// Returns true if a word without its first hyphen is a flag of the command.
     fn is_ours(&self, name: &str) -> bool {
         match name.strip_prefix('-') {
-            Some(long) => long == "help" || long == "version" || self.flags().any(|arg| arg.get_long() == Some(long)),
+            Some(long) => {
+                long == "help"
+                    || long == "version"
+                    || self.flags().any(|arg| arg.get_long() == Some(long))
+            }
             // `-n5` is `-n 5`.
             None => {
-                name.starts_with(['h', 'V']) || self.flags().any(|arg| arg.get_short() == name.chars().next() && name.len() == 1)
+                name.starts_with(['h', 'V'])
+                    || self
+                        .flags()
+                        .any(|arg| arg.get_short() == name.chars().next() && name.len() == 1)
             }
         }
     }
 
     fn answer(&self, name: &str, value: Option<&str>) -> Option<String> {
         let name = folded(name);
-        let is_off = |value: &str| ["0", "false", "no", "none", "off"].contains(&value.to_ascii_lowercase().as_str());
-        let with = |text: String, note: &str| if note.is_empty() { text } else { format!("{text} ({note})") };
+        let is_off = |value: &str| {
+            ["0", "false", "no", "none", "off"].contains(&value.to_ascii_lowercase().as_str())
+        };
+        let with = |text: String, note: &str| {
+            if note.is_empty() { text } else { format!("{text} ({note})") }
+        };
         // One of ours in another spelling.
         let long = self.flags().filter_map(Arg::get_long).find(|long| folded(long) == name);
         if let Some(long) = long {
@@ -191,7 +227,8 @@ impl Answers<'_> {
             });
         }
         let keys = (self.settings)(&name);
-        let typed: Vec<String> = keys.iter().map(|key| format!("--set {key}={}", value.unwrap_or("VALUE"))).collect();
+        let typed: Vec<String> =
+            keys.iter().map(|key| format!("--set {key}={}", value.unwrap_or("VALUE"))).collect();
         (!typed.is_empty()).then(|| format!("is {} here", typed.join(" ")))
     }
 }
@@ -208,8 +245,12 @@ mod tests {
     ];
 
     fn answer(words: &str) -> Option<String> {
-        let command = Command::new("x").arg(Arg::new("save").long("save-every")).arg(Arg::new("n").short('n'));
-        let settings = |name: &str| if name == "lr" { vec!["optimizer.learning_rate".to_owned()] } else { Vec::new() };
+        let command = Command::new("x")
+            .arg(Arg::new("save").long("save-every"))
+            .arg(Arg::new("n").short('n'));
+        let settings = |name: &str| {
+            if name == "lr" { vec!["optimizer.learning_rate".to_owned()] } else { Vec::new() }
+        };
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         Answers { program: &command, command: &command, table: &TABLE, settings }.of(&words)
     }
@@ -220,9 +261,15 @@ mod tests {
             ("--lr 1e-4", "--lr 1e-4 is --set optimizer.learning_rate=1e-4 here"),
             ("--lr=-1", "--lr -1 is --set optimizer.learning_rate=-1 here"),
             ("--save_every 5m -n 3", "--save_every 5m is --save-every 5m here"),
-            ("--outDir=a --gpus 2", "--outDir a is --out a here; --gpus 2 is --device cuda:0,cuda:1 here"),
+            (
+                "--outDir=a --gpus 2",
+                "--outDir a is --out a here; --gpus 2 is --device cuda:0,cuda:1 here",
+            ),
             ("--cond=1", "--cond 1 is --set cond=embedding+projection here (a note)"),
-            ("--cond 0", "--cond 0 is left out here: it is off unless --set cond=embedding+projection is given"),
+            (
+                "--cond 0",
+                "--cond 0 is left out here: it is off unless --set cond=embedding+projection is given",
+            ),
             ("--workers 4", "--workers 4 is left out here: threads are counted"),
         ] {
             assert_eq!(answer(words).as_deref(), Some(expected), "{words}");

@@ -21,8 +21,25 @@ use std::sync::OnceLock;
 pub const PROGRAMS: [(&str, &[&str]); 4] = [
     ("prep", &["build", "merge", "verify", "show", "export", "synth"]),
     ("train", &["check", "status", "compare", "report", "throughput", "devices"]),
-    ("evaluate", &["protocols", "weights", "cache", "curve", "statistics", "nearest", "scatter", "plane"]),
-    ("sample", &["grid", "images", "compare", "timelapse", "walk", "morph", "sheet", "truncation", "latents", "export"]),
+    (
+        "evaluate",
+        &["protocols", "weights", "cache", "curve", "statistics", "nearest", "scatter", "plane"],
+    ),
+    (
+        "sample",
+        &[
+            "grid",
+            "images",
+            "compare",
+            "timelapse",
+            "walk",
+            "morph",
+            "sheet",
+            "truncation",
+            "latents",
+            "export",
+        ],
+    ),
 ];
 
 static CALLED: OnceLock<Called> = OnceLock::new();
@@ -40,7 +57,9 @@ impl Called {
     /// By the first word of the command line; `program` where that says nothing.
     #[must_use]
     pub fn by(program: &'static str, word: Option<&OsStr>) -> Self {
-        let name = word.and_then(|word| Path::new(word).file_stem()?.to_str()).filter(|name| !name.is_empty());
+        let name = word
+            .and_then(|word| Path::new(word).file_stem()?.to_str())
+            .filter(|name| !name.is_empty());
         let name = name.unwrap_or(program).to_owned();
         let prefix = name.strip_suffix(program).unwrap_or_default().to_owned();
         Self { program, name, prefix }
@@ -70,10 +89,16 @@ impl Called {
         let mut before = '\n';
         while let Some(first) = rest.chars().next() {
             let begins = before.is_whitespace() || "`'\"(".contains(before);
-            let program = PROGRAMS.iter().find(|(program, commands)| begins && is_command(rest, program, commands));
+            let program = PROGRAMS
+                .iter()
+                .find(|(program, commands)| begins && is_command(rest, program, commands));
             let length = match program {
                 Some((program, _)) => {
-                    let name = if *program == self.program { &self.name } else { &format!("{}{program}", self.prefix) };
+                    let name = if *program == self.program {
+                        &self.name
+                    } else {
+                        &format!("{}{program}", self.prefix)
+                    };
                     spoken.push_str(name);
                     program.len()
                 }
@@ -91,7 +116,9 @@ impl Called {
 
 /// Returns true if `text` starts with a command of `program`.
 fn is_command(text: &str, program: &str, commands: &[&str]) -> bool {
-    let Some(rest) = text.strip_prefix(program).and_then(|rest| rest.strip_prefix(' ')) else { return false };
+    let Some(rest) = text.strip_prefix(program).and_then(|rest| rest.strip_prefix(' ')) else {
+        return false;
+    };
     let word = rest.split(|c: char| !(c.is_alphanumeric() || c == '-')).next().unwrap_or_default();
     commands.contains(&word) || word == "COMMAND" || (word.starts_with("--") && word.len() > 2)
 }
@@ -104,7 +131,11 @@ pub(super) fn set(called: Called) -> &'static Called {
 /// The name by which `program` was called.
 #[must_use]
 pub fn of(program: &str) -> String {
-    CALLED.get().filter(|called| called.program == program).map_or(program, |called| &called.name).to_owned()
+    CALLED
+        .get()
+        .filter(|called| called.program == program)
+        .map_or(program, |called| &called.name)
+        .to_owned()
 }
 
 /// `text` with every command in it as it has to be typed here.

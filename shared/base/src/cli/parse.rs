@@ -45,10 +45,13 @@ pub fn parse<P: Parser>(program: &Program) -> Result<P, ExitCode> {
     let called = name::set(Called::by(program.name, words.first().map(OsString::as_os_str)));
     let command = named(P::command(), called);
     let mut whole = command.clone().subcommands(tools());
-    let parsed = whole.try_get_matches_from_mut(&words).and_then(|mut matches| match matches.subcommand() {
-        Some(("completions" | "man", matches)) => Ok(Err(run_tool(matches, command.clone()))),
-        _ => P::from_arg_matches_mut(&mut matches).map(Ok).map_err(|error| error.format(&mut whole)),
-    });
+    let parsed =
+        whole.try_get_matches_from_mut(&words).and_then(|mut matches| match matches.subcommand() {
+            Some(("completions" | "man", matches)) => Ok(Err(run_tool(matches, command.clone()))),
+            _ => P::from_arg_matches_mut(&mut matches)
+                .map(Ok)
+                .map_err(|error| error.format(&mut whole)),
+        });
     match parsed {
         Ok(Ok(args)) => Ok(args),
         Ok(Err(done)) => Err(finish(program.name, done, |error| code_by(error, own_code))),
@@ -57,19 +60,31 @@ pub fn parse<P: Parser>(program: &Program) -> Result<P, ExitCode> {
 }
 
 /// Prints the error of a command line, or the help or version that it asks for.
-fn refused(program: &Program, command: &Command, error: &clap::Error, words: &[OsString]) -> ExitCode {
+fn refused(
+    program: &Program,
+    command: &Command,
+    error: &clap::Error,
+    words: &[OsString],
+) -> ExitCode {
     if error.kind() == ErrorKind::UnknownArgument {
-        let words: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let words: Vec<String> =
+            words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let chosen = words.first().and_then(|word| command.find_subcommand(word));
         let at = chosen.unwrap_or(command);
-        let answers = Answers { program: command, command: at, table: program.foreign, settings: program.settings };
+        let answers = Answers {
+            program: command,
+            command: at,
+            table: program.foreign,
+            settings: program.settings,
+        };
         if let Some(answer) = answers.of(&words) {
             let lacking = if chosen.is_none() && command.is_subcommand_required_set() {
                 format!("; the whole: {}", program.usual)
             } else {
                 String::new()
             };
-            let refused: Box<dyn std::error::Error + Send + Sync> = Box::new(UsageError(format!("{answer}{lacking}")));
+            let refused: Box<dyn std::error::Error + Send + Sync> =
+                Box::new(UsageError(format!("{answer}{lacking}")));
             return finish(program.name, Err(refused), |error| code_by(error, own_code));
         }
     }
@@ -113,8 +128,14 @@ fn tools() -> [Command; 2] {
     let shell = Arg::new("shell").required(true).value_parser(value_parser!(Shell));
     let folder = Arg::new("folder").required(true).value_parser(value_parser!(PathBuf));
     [
-        Command::new("completions").hide(true).about("Print what makes a shell complete this program's flags").arg(shell),
-        Command::new("man").hide(true).about("Write the man pages of this program and its commands into a folder").arg(folder),
+        Command::new("completions")
+            .hide(true)
+            .about("Print what makes a shell complete this program's flags")
+            .arg(shell),
+        Command::new("man")
+            .hide(true)
+            .about("Write the man pages of this program and its commands into a folder")
+            .arg(folder),
     ]
 }
 
@@ -144,7 +165,10 @@ fn run_tool(matches: &ArgMatches, mut command: Command) -> Done {
 
 /// Writes the page of a command and those of the commands below it.
 fn pages(command: &Command, folder: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    command.get_subcommands().filter(|command| !command.is_hide_set()).try_for_each(|command| pages(command, folder))?;
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .try_for_each(|command| pages(command, folder))?;
     let man = Man::new(command.clone());
     let mut page = Vec::new();
     man.render_title(&mut page)?;

@@ -68,7 +68,9 @@ impl AppendFile {
     /// # Errors
     /// When the system refuses.
     pub fn truncate(&mut self, bytes: u64) -> Result<()> {
-        fault::trip().and_then(|()| self.file.set_len(bytes)).map_err(failed("cut off the end of", &self.path))
+        fault::trip()
+            .and_then(|()| self.file.set_len(bytes))
+            .map_err(failed("cut off the end of", &self.path))
     }
 
     /// Makes the written bytes durable.

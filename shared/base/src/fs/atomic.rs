@@ -40,7 +40,8 @@ impl AtomicFile {
         let target = target.into();
         let name = target.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let serial = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let temporary = target.with_file_name(format!(".{name}.{}-{serial}{TEMPORARY_SUFFIX}", std::process::id()));
+        let temporary = target
+            .with_file_name(format!(".{name}.{}-{serial}{TEMPORARY_SUFFIX}", std::process::id()));
         fault::trip().map_err(failed("create", &target))?;
         let file = create_exclusively(&temporary).map_err(failed("create", &target))?;
         Ok(Self { target, temporary, file: Some(file), stays: false, unsynced: 0, behind: None })

@@ -20,6 +20,9 @@ pub struct FsError {
 /// The result of a file operation.
 pub type Result<T> = std::result::Result<T, FsError>;
 
-pub(super) fn failed<'a>(operation: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FsError + 'a {
+pub(super) fn failed<'a>(
+    operation: &'static str,
+    path: &'a Path,
+) -> impl FnOnce(io::Error) -> FsError + 'a {
     move |source| FsError { operation, path: path.to_owned(), source }
 }

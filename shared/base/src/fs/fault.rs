@@ -83,7 +83,10 @@ pub(super) fn room(bytes: usize) -> std::io::Result<usize> {
 #[cfg(feature = "faults")]
 fn allowed(remaining: i64) -> std::io::Result<()> {
     if remaining == 0 || remaining < 0 && MODE.load(Ordering::SeqCst) != ONCE {
-        return Err(std::io::Error::new(std::io::ErrorKind::StorageFull, "no space left on device (injected)"));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::StorageFull,
+            "no space left on device (injected)",
+        ));
     }
     Ok(())
 }

@@ -21,7 +21,8 @@ pub enum Feature {
 
 impl Feature {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 6] = [Self::SyncFolder, Self::SyncFile, Self::Lock, Self::Map, Self::Replace, Self::Exclusive];
+    pub const ALL: [Self; 6] =
+        [Self::SyncFolder, Self::SyncFile, Self::Lock, Self::Map, Self::Replace, Self::Exclusive];
 
     /// The warning that says what is no longer guaranteed without it.
     pub(super) fn loss(self) -> &'static str {
@@ -57,17 +58,24 @@ impl Feature {
     pub fn is_lacking(self, error: &io::Error) -> bool {
         #[cfg(unix)]
         {
-            let Some(code) = error.raw_os_error() else { return error.kind() == io::ErrorKind::Unsupported };
+            let Some(code) = error.raw_os_error() else {
+                return error.kind() == io::ErrorKind::Unsupported;
+            };
             let more: &[i32] = match self {
                 // Network file systems refuse the opening of a folder, or what is done with it.
-                Self::SyncFolder => &[libc::EINVAL, libc::EBADF, libc::EACCES, libc::EPERM, libc::EISDIR],
+                Self::SyncFolder => {
+                    &[libc::EINVAL, libc::EBADF, libc::EACCES, libc::EPERM, libc::EISDIR]
+                }
                 Self::SyncFile | Self::Exclusive => &[libc::EINVAL],
                 Self::Lock => &[libc::ENOLCK, libc::EINVAL],
                 Self::Map => &[libc::ENODEV, libc::EINVAL, libc::EACCES, libc::EPERM],
                 Self::Replace => &[libc::EEXIST],
             };
             // Two numbers on some systems, one on Linux.
-            code == libc::EOPNOTSUPP || code == libc::ENOTSUP || code == libc::ENOSYS || more.contains(&code)
+            code == libc::EOPNOTSUPP
+                || code == libc::ENOTSUP
+                || code == libc::ENOSYS
+                || more.contains(&code)
         }
         #[cfg(not(unix))]
         {

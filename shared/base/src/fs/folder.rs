@@ -48,7 +48,9 @@ impl AtomicFolder {
     /// When the system refuses.
     pub fn write_unsynced(&self, name: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         let path = self.temporary.join(name);
-        fault::trip().and_then(|()| create_exclusively(&path)?.write_all(bytes)).map_err(failed("write", &path))
+        fault::trip()
+            .and_then(|()| create_exclusively(&path)?.write_all(bytes))
+            .map_err(failed("write", &path))
     }
 
     /// Gives the folder its final name. A folder that has the name already steps aside first and is

@@ -15,7 +15,11 @@ impl Feature {
     ///
     /// # Errors
     /// When it fails for another reason.
-    pub fn attempt<T>(self, path: &Path, act: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> {
+    pub fn attempt<T>(
+        self,
+        path: &Path,
+        act: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
         match fault::lacked(self).and_then(|()| act()) {
             Ok(done) => Ok(Some(done)),
             Err(error) if self.is_lacking(&error) => {

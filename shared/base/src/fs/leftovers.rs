@@ -40,9 +40,13 @@ pub fn leftovers_of(target: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(folder).map_err(failed("list", folder))? {
         let entry = entry.map_err(failed("list", folder))?;
         let found = entry.file_name().to_string_lossy().into_owned();
-        let rest = found.strip_prefix('.').and_then(|found| found.strip_prefix(&*name)?.strip_suffix(TEMPORARY_SUFFIX));
+        let rest = found
+            .strip_prefix('.')
+            .and_then(|found| found.strip_prefix(&*name)?.strip_suffix(TEMPORARY_SUFFIX));
         // The numbers of the process and of the file.
-        if rest.is_some_and(|rest| rest.starts_with('.') && rest[1..].bytes().all(|b| b.is_ascii_digit() || b == b'-')) {
+        if rest.is_some_and(|rest| {
+            rest.starts_with('.') && rest[1..].bytes().all(|b| b.is_ascii_digit() || b == b'-')
+        }) {
             leftovers.push(entry.path());
         }
     }

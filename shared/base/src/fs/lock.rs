@@ -68,7 +68,10 @@ impl Lock {
         let forgone = FORGONE.load(Ordering::Relaxed);
         match try_lock(&file, path)? {
             Asked::Theirs if forgone => {
-                tracing::warn!("{}: another process holds its lock, which is ignored (--no-lock)", path.display())
+                tracing::warn!(
+                    "{}: another process holds its lock, which is ignored (--no-lock)",
+                    path.display()
+                )
             }
             Asked::Theirs => return Ok(None),
             Asked::Ours => {}
@@ -126,7 +129,11 @@ fn set(mark: &Path, path: &Path, forgone: bool) -> Result<()> {
                  runs no more",
                 mark.display()
             );
-            return Err(FsError { operation: "lock", path: path.to_owned(), source: io::Error::other(why) });
+            return Err(FsError {
+                operation: "lock",
+                path: path.to_owned(),
+                source: io::Error::other(why),
+            });
         }
         remove(mark)?;
     }
@@ -155,7 +162,10 @@ impl Marked {
     fn read(mark: &Path) -> Option<Self> {
         let text = String::from_utf8_lossy(&read_start(mark, 1 << 10).ok()?).into_owned();
         let mut words = text.split_whitespace();
-        Some(Self { process: words.next().and_then(|word| word.parse().ok()), host: words.collect::<Vec<_>>().join(" ") })
+        Some(Self {
+            process: words.next().and_then(|word| word.parse().ok()),
+            host: words.collect::<Vec<_>>().join(" "),
+        })
     }
 
     /// Returns true if it may still be running. Processes on other machines always may.

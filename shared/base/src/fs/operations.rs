@@ -18,7 +18,9 @@ use super::names::{TEMPORARY_SUFFIX, folder_of, retired_name};
 /// When the system refuses.
 pub fn create_folder(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    fault::trip().and_then(|()| std::fs::create_dir_all(path)).map_err(failed("create folder", path))
+    fault::trip()
+        .and_then(|()| std::fs::create_dir_all(path))
+        .map_err(failed("create folder", path))
 }
 
 /// Creates the folders above a file or folder that a user named, where they are missing.
@@ -45,7 +47,9 @@ pub fn is_vacant(folder: impl AsRef<Path>) -> Result<bool> {
         Err(e) => return Err(failed("list", folder)(e)),
     };
     for entry in listed {
-        if byproduct(entry.map_err(failed("list", folder))?.file_name().as_encoded_bytes()).is_none() {
+        if byproduct(entry.map_err(failed("list", folder))?.file_name().as_encoded_bytes())
+            .is_none()
+        {
             return Ok(false);
         }
     }
@@ -122,7 +126,9 @@ pub fn sync(file: &File, path: &Path) -> Result<()> {
 /// When it cannot be opened.
 pub fn open_append(path: impl AsRef<Path>) -> Result<File> {
     let path = path.as_ref();
-    fault::trip().and_then(|()| OpenOptions::new().create(true).append(true).read(true).open(path)).map_err(failed("open", path))
+    fault::trip()
+        .and_then(|()| OpenOptions::new().create(true).append(true).read(true).open(path))
+        .map_err(failed("open", path))
 }
 
 /// Opens an empty file for reading and writing that has no name any more and is gone when it is
@@ -134,7 +140,8 @@ pub fn open_append(path: impl AsRef<Path>) -> Result<File> {
 pub fn scratch_file() -> Result<File> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let folder = std::env::temp_dir();
-    let failed = failed("create a scratch file (the variable TMPDIR names another place) in", &folder);
+    let failed =
+        failed("create a scratch file (the variable TMPDIR names another place) in", &folder);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
@@ -180,7 +187,8 @@ pub(super) fn replace(from: &Path, to: &Path) -> Result<()> {
         rename(from, to).inspect_err(|_| drop(rename(&retired, to)))?;
         std::fs::remove_file(&retired)
     };
-    let replaced = fault::trip().and_then(|()| at_once()).and_then(|done| done.map_or_else(in_two_steps, Ok));
+    let replaced =
+        fault::trip().and_then(|()| at_once()).and_then(|done| done.map_or_else(in_two_steps, Ok));
     replaced.map_err(failed("rename to", to))
 }
 

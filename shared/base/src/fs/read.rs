@@ -25,8 +25,10 @@ pub fn read_bounded(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(failed("read", path))?;
     if bytes.len() as u64 > limit {
-        let too_large =
-            io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than the {limit} bytes expected of it"));
+        let too_large = io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than the {limit} bytes expected of it"),
+        );
         return Err(failed("read", path)(too_large));
     }
     Ok(bytes)
@@ -39,6 +41,8 @@ pub fn read_bounded(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
 pub fn read_start(path: impl AsRef<Path>, limit: u64) -> Result<Vec<u8>> {
     let path = path.as_ref();
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(failed("read", path))?;
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(failed("read", path))?;
     Ok(bytes)
 }

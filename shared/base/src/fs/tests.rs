@@ -53,7 +53,8 @@ fn a_folder_that_lost_its_name_to_a_kill_between_two_renames_gets_it_back() {
     }
     write(folder.join(".c.12-3.fledge-tmp"), b"half").expect("write");
     remove_leftovers(&folder).expect("clear up");
-    let mut names: Vec<_> = std::fs::read_dir(&folder).expect("list").map(|e| e.expect("entry").file_name()).collect();
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).expect("list").map(|e| e.expect("entry").file_name()).collect();
     names.sort_unstable();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(read(folder.join("a/x")).expect("read"), b".a.old.fledge-tmp");
@@ -83,7 +84,10 @@ fn what_is_appended_stands_at_the_end_and_the_end_can_be_cut_off() {
     write(folder.join("log"), b"one\n").expect("write");
     let mut log = AppendFile::open(folder.join("log")).expect("open");
     log.append(b"two\n").and_then(|()| log.append(b"three\n")).expect("append");
-    log.truncate(8).and_then(|()| log.append(b"four\n")).and_then(|()| log.sync()).expect("cut off");
+    log.truncate(8)
+        .and_then(|()| log.append(b"four\n"))
+        .and_then(|()| log.sync())
+        .expect("cut off");
     assert_eq!(read(folder.join("log")).expect("read"), b"one\ntwo\nfour\n");
 }
 

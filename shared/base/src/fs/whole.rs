@@ -21,7 +21,10 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// When `fill` or any step fails; the old content stays.
-pub fn write_with(path: impl AsRef<Path>, fill: impl FnOnce(&mut io::BufWriter<AtomicFile>) -> io::Result<()>) -> Result<()> {
+pub fn write_with(
+    path: impl AsRef<Path>,
+    fill: impl FnOnce(&mut io::BufWriter<AtomicFile>) -> io::Result<()>,
+) -> Result<()> {
     let path = path.as_ref();
     let mut buffered = io::BufWriter::with_capacity(1 << 20, AtomicFile::create(path)?);
     fill(&mut buffered).map_err(failed("write", path))?;

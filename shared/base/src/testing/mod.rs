@@ -51,11 +51,24 @@ pub fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
 ///
 /// # Panics
 /// When one of these does not hold.
-pub fn check_foreign(program: &Program, command: &clap::Command, bases: &[&[&str]], accepted: impl Fn(&[&str]) -> bool) {
+pub fn check_foreign(
+    program: &Program,
+    command: &clap::Command,
+    bases: &[&[&str]],
+    accepted: impl Fn(&[&str]) -> bool,
+) {
     for row in program.foreign.iter().filter(|row| !row.ours.is_empty()) {
         let typed = row.typed(None);
-        let line = |base: &[&str]| base.iter().copied().chain(typed.split_whitespace()).map(str::to_owned).collect::<Vec<_>>();
-        let any = bases.iter().any(|base| accepted(&line(base).iter().map(String::as_str).collect::<Vec<_>>()));
+        let line = |base: &[&str]| {
+            base.iter()
+                .copied()
+                .chain(typed.split_whitespace())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        let any = bases
+            .iter()
+            .any(|base| accepted(&line(base).iter().map(String::as_str).collect::<Vec<_>>()));
         assert!(any, "{typed}");
     }
     let mut names: Vec<&str> = program.foreign.iter().flat_map(|row| row.theirs).copied().collect();
@@ -170,6 +183,10 @@ mod unix {
         // The pipe is closed here, so that the shell comes to its end.
         shell.stdin.take().map_or(Ok(()), |mut to| to.write_all(text.as_bytes()))?;
         let status = shell.wait()?;
-        if status.success() { Ok(()) } else { Err(io::Error::other(format!("{} was not written: {status}", path.display()))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("{} was not written: {status}", path.display())))
+        }
     }
 }

@@ -16,7 +16,10 @@
 /// assert!(!(largest_difference([f32::NAN], [1.0f32]) <= 1e9));
 /// ```
 #[must_use]
-pub fn largest_difference<A, B>(found: impl IntoIterator<Item = A>, expected: impl IntoIterator<Item = B>) -> f64
+pub fn largest_difference<A, B>(
+    found: impl IntoIterator<Item = A>,
+    expected: impl IntoIterator<Item = B>,
+) -> f64
 where
     A: Into<f64>,
     B: Into<f64>,
@@ -33,7 +36,10 @@ where
 /// # Panics
 /// When the lists are empty or differ in length.
 #[must_use]
-pub fn relative_difference<A, B>(found: impl IntoIterator<Item = A>, expected: impl IntoIterator<Item = B>) -> f64
+pub fn relative_difference<A, B>(
+    found: impl IntoIterator<Item = A>,
+    expected: impl IntoIterator<Item = B>,
+) -> f64
 where
     A: Into<f64>,
     B: Into<f64>,

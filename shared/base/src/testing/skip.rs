@@ -27,12 +27,18 @@ const REFUSE: &str = "FLEDGE_NO_SKIP";
 pub fn skip(reason: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
-    assert!(std::env::var_os(REFUSE).is_none(), "{test} is not to be skipped ({REFUSE} is set): {reason}");
+    assert!(
+        std::env::var_os(REFUSE).is_none(),
+        "{test} is not to be skipped ({REFUSE} is set): {reason}"
+    );
     let line = format!("{test}: {reason}\n");
     // Only `print!` and `eprint!` are captured.
     let _ = std::io::stderr().write_all(format!("SKIPPED {line}").as_bytes());
     if let Some(log) = std::env::var_os(LOG) {
-        #[expect(clippy::disallowed_methods, reason = "several test programs append whole lines at the same time")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "several test programs append whole lines at the same time"
+        )]
         let opened = std::fs::OpenOptions::new().create(true).append(true).open(&log);
         opened.and_then(|mut file| file.write_all(line.as_bytes())).expect("note the skipped test");
     }

@@ -92,7 +92,12 @@ impl fmt::Display for Account {
             write!(f, ", columns {}", self.columns.join(", "))?;
         }
         let Self { files, pictures, .. } = self;
-        write!(f, "; {}: {pictures} with pictures, {} of annotations", counted(*files, "file"), self.tables.files)?;
+        write!(
+            f,
+            "; {}: {pictures} with pictures, {} of annotations",
+            counted(*files, "file"),
+            self.tables.files
+        )?;
         match self.left_over() {
             0 => f.write_str(", all used")?,
             left => write!(f, ", {left} not used")?,
@@ -101,7 +106,12 @@ impl fmt::Display for Account {
             write!(f, "\n  {} not used: {why} ({})", tally.files, tally.shown())?;
         }
         if self.missing.files > 0 {
-            write!(f, "\n  {} listed but not there ({})", counted(self.missing.files, "picture"), self.missing.shown())?;
+            write!(
+                f,
+                "\n  {} listed but not there ({})",
+                counted(self.missing.files, "picture"),
+                self.missing.shown()
+            )?;
         }
         Ok(())
     }

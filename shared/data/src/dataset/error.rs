@@ -19,7 +19,9 @@ pub(super) const MEND: &str = "build the data set again with `prep build --force
 #[derive(Debug, Error)]
 pub enum DatasetError {
     /// There is no manifest.
-    #[error("{dir} is not a finished data set: it has no {MANIFEST}; run `prep build SOURCE --out {dir}`")]
+    #[error(
+        "{dir} is not a finished data set: it has no {MANIFEST}; run `prep build SOURCE --out {dir}`"
+    )]
     Missing {
         /// The folder.
         dir: PathBuf,
@@ -81,11 +83,15 @@ impl DatasetError {
         match self {
             // A file that the manifest names and that is gone is damage; one that the system
             // refuses to read is not.
-            Self::Manifest(SealedError::File(e)) | Self::File(e) | Self::Shard(ShardError::File(e)) => {
-                e.source.kind() == std::io::ErrorKind::NotFound
-            }
+            Self::Manifest(SealedError::File(e))
+            | Self::File(e)
+            | Self::Shard(ShardError::File(e)) => e.source.kind() == std::io::ErrorKind::NotFound,
             Self::UnknownSplit { .. } | Self::UnknownRecord { .. } => false,
-            Self::Missing { .. } | Self::Manifest(_) | Self::Version { .. } | Self::Shard(_) | Self::Mismatch { .. } => true,
+            Self::Missing { .. }
+            | Self::Manifest(_)
+            | Self::Version { .. }
+            | Self::Shard(_)
+            | Self::Mismatch { .. } => true,
         }
     }
 }

@@ -172,7 +172,10 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, DatasetError> {
     // one of them.
     let value: Value = sealed::read(&path, MEND)?;
     let unexpected = |what: String| SealedError::Unexpected { path: path.clone(), what };
-    let found = value.get("version").and_then(Value::as_u64).ok_or_else(|| unexpected("it names no version".into()))?;
+    let found = value
+        .get("version")
+        .and_then(Value::as_u64)
+        .ok_or_else(|| unexpected("it names no version".into()))?;
     let read = match found {
         1 => serde_json::from_value::<ManifestV1>(value).map(Manifest::from),
         // Version 2 is version 3 without an account.
@@ -182,7 +185,9 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, DatasetError> {
     let manifest: Manifest = read.map_err(|e| unexpected(e.to_string()))?;
     if manifest.stored < manifest.size || manifest.size == 0 || !manifest.layout().is_sane() {
         let (size, stored, channels) = (manifest.size, manifest.stored, manifest.channels);
-        let what = format!("it notes pictures of {size} pixels stored in {stored}, with {channels} channels");
+        let what = format!(
+            "it notes pictures of {size} pixels stored in {stored}, with {channels} channels"
+        );
         return Err(unexpected(what).into());
     }
     Ok(manifest)

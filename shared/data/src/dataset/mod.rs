@@ -47,7 +47,11 @@ impl Dataset {
     /// describes.
     pub fn open(dir: &Path) -> Result<Self, DatasetError> {
         let manifest = read_manifest(dir)?;
-        let splits = manifest.splits.iter().map(|split| open_split(dir, &manifest, split)).collect::<Result<_, _>>()?;
+        let splits = manifest
+            .splits
+            .iter()
+            .map(|split| open_split(dir, &manifest, split))
+            .collect::<Result<_, _>>()?;
         Ok(Self { dir: dir.to_owned(), manifest, splits })
     }
 
@@ -76,12 +80,19 @@ impl Dataset {
             splits: names().collect(),
         })?;
         let shards = &self.splits[at];
-        let starts = shards.iter().scan(0, |sum, shard| Some(std::mem::replace(sum, *sum + shard.len()))).collect();
+        let starts = shards
+            .iter()
+            .scan(0, |sum, shard| Some(std::mem::replace(sum, *sum + shard.len())))
+            .collect();
         Ok(Split { dataset: self, name: &self.manifest.splits[at].name, shards, starts })
     }
 }
 
-fn open_split(dir: &Path, manifest: &Manifest, split: &SplitManifest) -> Result<Vec<Shard>, DatasetError> {
+fn open_split(
+    dir: &Path,
+    manifest: &Manifest,
+    split: &SplitManifest,
+) -> Result<Vec<Shard>, DatasetError> {
     let layout = manifest.layout();
     let mut shards = Vec::with_capacity(split.shards.len());
     for summary in &split.shards {
@@ -90,13 +101,19 @@ fn open_split(dir: &Path, manifest: &Manifest, split: &SplitManifest) -> Result<
         let claim = (summary.bytes, summary.records, layout);
         let found = (shard.bytes(), Some(shard.len() as u64), shard.layout());
         if claim != found {
-            return Err(DatasetError::Mismatch { path, what: format!("it has {found:?}, expected {claim:?}") });
+            return Err(DatasetError::Mismatch {
+                path,
+                what: format!("it has {found:?}, expected {claim:?}"),
+            });
         }
         shards.push(shard);
     }
     let records: usize = shards.iter().map(Shard::len).sum();
     if records as u64 != split.records {
-        let what = format!("the shards of {:?} hold {records} pictures, expected {}", split.name, split.records);
+        let what = format!(
+            "the shards of {:?} hold {records} pictures, expected {}",
+            split.name, split.records
+        );
         return Err(DatasetError::Mismatch { path: dir.join(MANIFEST), what });
     }
     Ok(shards)
@@ -119,12 +136,20 @@ pub fn verify_file(dir: &Path, summary: &FileSummary) -> Result<(), DatasetError
     matches(path, summary, bytes.len() as u64, crc32fast::hash(&bytes))
 }
 
-fn matches(path: PathBuf, summary: &FileSummary, bytes: u64, crc32: u32) -> Result<(), DatasetError> {
+fn matches(
+    path: PathBuf,
+    summary: &FileSummary,
+    bytes: u64,
+    crc32: u32,
+) -> Result<(), DatasetError> {
     let crc32 = format!("{crc32:08x}");
     if bytes == summary.bytes && crc32 == summary.crc32 {
         return Ok(());
     }
-    let what = format!("it has {bytes} bytes and checksum {crc32}, expected {} and {}", summary.bytes, summary.crc32);
+    let what = format!(
+        "it has {bytes} bytes and checksum {crc32}, expected {} and {}",
+        summary.bytes, summary.crc32
+    );
     Err(DatasetError::Mismatch { path, what })
 }
 

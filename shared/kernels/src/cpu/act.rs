@@ -51,7 +51,12 @@ pub(super) fn forward(x: &mut [f32], bias: &[f32], activation: Activation) {
 
 /// Gradients of x and of the bias from the result `y` and its gradient `g`. The bias' is summed in
 /// `f64` over fixed ranges.
-pub(super) fn backward(y: &[f32], g: &[f32], channels: usize, activation: Activation) -> (Buffer, Buffer) {
+pub(super) fn backward(
+    y: &[f32],
+    g: &[f32],
+    channels: usize,
+    activation: Activation,
+) -> (Buffer, Buffer) {
     let range = range(channels);
     let mut dx = Buffer::any(y.len());
     let parts: Vec<Vec<f64>> = dx
@@ -80,8 +85,13 @@ pub(super) fn backward(y: &[f32], g: &[f32], channels: usize, activation: Activa
 pub(super) fn leaky_tangent(y: &[f32], t: &[f32], slope: f32) -> Buffer {
     let activation = Activation::LeakyRelu(slope);
     let mut tangent = Buffer::any(t.len());
-    tangent.par_chunks_mut(RANGE).zip(y.par_chunks(RANGE).zip(t.par_chunks(RANGE))).for_each(|(tangent, (y, t))| {
-        tangent.iter_mut().zip(y.iter().zip(t)).for_each(|(d, (y, t))| *d = t * activation.slope_at(*y));
-    });
+    tangent.par_chunks_mut(RANGE).zip(y.par_chunks(RANGE).zip(t.par_chunks(RANGE))).for_each(
+        |(tangent, (y, t))| {
+            tangent
+                .iter_mut()
+                .zip(y.iter().zip(t))
+                .for_each(|(d, (y, t))| *d = t * activation.slope_at(*y));
+        },
+    );
     tangent
 }

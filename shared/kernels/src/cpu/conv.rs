@@ -45,7 +45,8 @@ impl Plane<'_> {
     /// Rows `rows` of the picture within `border`, counted from its top, into `strip` [rows, left +
     /// w + right, channels].
     fn pad(&self, border: Border, rows: std::ops::Range<usize>, strip: &mut [f32]) {
-        let (line, width) = (self.w * self.channels, (border.left + self.w + border.right) * self.channels);
+        let (line, width) =
+            (self.w * self.channels, (border.left + self.w + border.right) * self.channels);
         let (from, to) = (border.left * self.channels, border.left * self.channels + line);
         for (row, strip) in rows.zip(strip.chunks_mut(width)) {
             match row.checked_sub(border.top).filter(|&row| row < self.h) {
@@ -72,9 +73,16 @@ struct Phase {
 impl Geometry {
     /// Zeros around a picture: below and to the right as many as the last position reaches.
     fn border(&self) -> Border {
-        let after = |o: usize, k: usize, n: usize, p: usize| ((o - 1) * self.stride + k).saturating_sub(n + p);
+        let after = |o: usize, k: usize, n: usize, p: usize| {
+            ((o - 1) * self.stride + k).saturating_sub(n + p)
+        };
         let ([kh, kw], [ph, pw]) = (self.kernel, self.padding);
-        Border { top: ph, bottom: after(self.oh, kh, self.h, ph), left: pw, right: after(self.ow, kw, self.w, pw) }
+        Border {
+            top: ph,
+            bottom: after(self.oh, kh, self.h, ph),
+            left: pw,
+            right: after(self.ow, kw, self.w, pw),
+        }
     }
 
     /// Rows of a strip: as many as fit, but few enough that all threads get some.
@@ -86,13 +94,19 @@ impl Geometry {
 
     /// y = w ⋆ x, then bias and leaky ReLU if `finish` has them. `x` [batch, h, w, cin], `weight`
     /// [cout, cin, kh, kw]; gives [batch, oh, ow, cout].
-    pub(super) fn forward(&self, x: &[f32], weight: &[f32], finish: Option<(&[f32], f32)>) -> Buffer {
+    pub(super) fn forward(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        finish: Option<(&[f32], f32)>,
+    ) -> Buffer {
         if finish.is_none() && winograd::applies(self) {
             return winograd::halve(self, x, weight);
         }
         let [kh, kw] = self.kernel;
         let taps = kh * kw;
-        let depth: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
+        let depth: Vec<usize> =
+            (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
         let columns: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
         let packed = Packed::gather(weight, &depth, &columns);
         let border = self.border();
@@ -105,7 +119,9 @@ impl Geometry {
             y.par_chunks_mut(strip_rows * line).enumerate().for_each(|(i, y)| {
                 let (first, rows) = (i * strip_rows * self.stride, y.len() / line);
                 let padded = first..first + (rows - 1) * self.stride + kh;
-                let starts: Vec<usize> = positions(rows, self.ow).map(|[r, c]| r * step + c * self.stride * self.cin).collect();
+                let starts: Vec<usize> = positions(rows, self.ow)
+                    .map(|[r, c]| r * step + c * self.stride * self.cin)
+                    .collect();
                 let targets: Vec<usize> = (0..rows * self.ow).map(|i| i * self.cout).collect();
                 let plane = Plane { values: x, h: self.h, w: self.w, channels: self.cin };
                 let strip;
@@ -117,7 +133,13 @@ impl Geometry {
                     strip = padded_rows;
                     &strip[..]
                 };
-                let rows = Rows { values, starts: &starts, segments: kh, length: kw * self.cin, step: width * self.cin };
+                let rows = Rows {
+                    values,
+                    starts: &starts,
+                    segments: kh,
+                    length: kw * self.cin,
+                    step: width * self.cin,
+                };
                 product(rows, packed.panels(), Target { values: y, starts: &targets, finish });
             });
         });
@@ -133,10 +155,13 @@ impl Geometry {
             return self.scatter(g, weight);
         }
         let ([ph, pw], s) = (self.padding, self.stride);
-        let phases = |k: usize| (0..s).map(move |phase| Phase { phase, taps: k.saturating_sub(phase).div_ceil(s) });
+        let phases = |k: usize| {
+            (0..s).map(move |phase| Phase { phase, taps: k.saturating_sub(phase).div_ceil(s) })
+        };
         let most = self.kernel.map(|k| k.div_ceil(s));
         // Position q of the output needs the inputs q − taps + 1 ..= q; both ends may lie outside.
-        let furthest = |extent: usize, p: usize, n: usize| ((extent - 1 + p) / s + 1).saturating_sub(n);
+        let furthest =
+            |extent: usize, p: usize, n: usize| ((extent - 1 + p) / s + 1).saturating_sub(n);
         let border = Border {
             top: most[0] - 1,
             bottom: furthest(self.h, ph, self.oh),
@@ -163,7 +188,11 @@ impl Geometry {
                 // Row q of the padded picture stands at q + top.
                 let padded = (rows.start + ph) / s..(rows.end - 1 + ph) / s + most[0];
                 let mut strip = Buffer::any(padded.len() * row_len);
-                Plane { values: g, h: self.oh, w: self.ow, channels: self.cout }.pad(border, padded.clone(), &mut strip);
+                Plane { values: g, h: self.oh, w: self.ow, channels: self.cout }.pad(
+                    border,
+                    padded.clone(),
+                    &mut strip,
+                );
                 for (y, x, panels) in &packed {
                     let ys = rows.clone().filter(|i| (i + ph) % s == y.phase);
                     let xs: Vec<usize> = (0..self.w).filter(|i| (i + pw) % s == x.phase).collect();
@@ -176,9 +205,18 @@ impl Geometry {
                             targets.push((i - rows.start) * line + j * self.cin);
                         }
                     }
-                    let rows =
-                        Rows { values: &strip, starts: &starts, segments: y.taps, length: x.taps * self.cout, step: row_len };
-                    product(rows, panels.panels(), Target { values: dx, starts: &targets, finish: None });
+                    let rows = Rows {
+                        values: &strip,
+                        starts: &starts,
+                        segments: y.taps,
+                        length: x.taps * self.cout,
+                        step: row_len,
+                    };
+                    product(
+                        rows,
+                        panels.panels(),
+                        Target { values: dx, starts: &targets, finish: None },
+                    );
                 }
             });
         });
@@ -204,7 +242,8 @@ impl Geometry {
         let ([kh, kw], [ph, pw], s) = (self.kernel, self.padding, self.stride);
         let taps = kh * kw;
         let depth: Vec<usize> = (0..self.cout).map(|c| c * self.cin * taps).collect();
-        let columns: Vec<usize> = (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
+        let columns: Vec<usize> =
+            (0..taps).flat_map(|tap| (0..self.cin).map(move |c| c * taps + tap)).collect();
         let packed = Packed::gather(weight, &depth, &columns);
         let (line, window) = (self.w * self.cin, taps * self.cin);
         let strip_rows = self.strip_rows(self.h.div_ceil(s), self.ow * window) * s;
@@ -217,18 +256,29 @@ impl Geometry {
                 let to = ((rows.end - 1 + ph) / s + 1).min(self.oh);
                 let count = to.saturating_sub(from) * self.ow;
                 let mut windows = Buffer::any(count * window);
-                let starts: Vec<usize> = (from * self.ow..from * self.ow + count).map(|i| i * self.cout).collect();
+                let starts: Vec<usize> =
+                    (from * self.ow..from * self.ow + count).map(|i| i * self.cout).collect();
                 let targets: Vec<usize> = (0..count).map(|i| i * window).collect();
-                let source = Rows { values: g, starts: &starts, segments: 1, length: self.cout, step: 0 };
-                product(source, packed.panels(), Target { values: &mut windows, starts: &targets, finish: None });
+                let source =
+                    Rows { values: g, starts: &starts, segments: 1, length: self.cout, step: 0 };
+                product(
+                    source,
+                    packed.panels(),
+                    Target { values: &mut windows, starts: &targets, finish: None },
+                );
                 for (q, windows) in (from..to).zip(windows.chunks(self.ow * window)) {
                     for ki in 0..kh {
-                        let Some(row) = (q * s + ki).checked_sub(ph + rows.start).filter(|r| *r < rows.len()) else { continue };
+                        let Some(row) =
+                            (q * s + ki).checked_sub(ph + rows.start).filter(|r| *r < rows.len())
+                        else {
+                            continue;
+                        };
                         let dx = &mut dx[row * line..][..line];
                         for (j, window) in windows.chunks(window).enumerate() {
                             // The part of the window that lies inside.
                             let (skip, at) = (pw.saturating_sub(j * s), (j * s).saturating_sub(pw));
-                            let there = kw.min((self.w + pw).saturating_sub(j * s)).saturating_sub(skip);
+                            let there =
+                                kw.min((self.w + pw).saturating_sub(j * s)).saturating_sub(skip);
                             let window = &window[(ki * kw + skip) * self.cin..][..there * self.cin];
                             let dx = &mut dx[(at * self.cin).min(line)..];
                             dx.iter_mut().zip(window).for_each(|(d, w)| *d += w);
@@ -247,7 +297,8 @@ impl Geometry {
         }
         let [kh, kw] = self.kernel;
         let border = self.border();
-        let (height, width) = (border.top + self.h + border.bottom, border.left + self.w + border.right);
+        let (height, width) =
+            (border.top + self.h + border.bottom, border.left + self.w + border.right);
         let padded_len = height * width * self.cin;
         // A block is summed up on its own: some rows of a picture, or several small pictures.
         let block_rows = (BLOCK / self.ow.max(1)).clamp(1, self.oh);
@@ -257,37 +308,59 @@ impl Geometry {
         let (depth, wide) = (kw * self.cin, panel_width());
         let (rows, panels) = (kh * depth, self.cout.div_ceil(wide));
         // Few rows in a task would mean reading `g` once for each of them.
-        let task = (rows * panels).div_ceil(2 * rayon::current_num_threads()).next_multiple_of(12).min(rows);
+        let task = (rows * panels)
+            .div_ceil(2 * rayon::current_num_threads())
+            .next_multiple_of(12)
+            .min(rows);
         let mut sums = Buffer::zeros(panels * rows * wide); // [cout / wide, kh·kw·cin, wide]
-        let mut copy = Buffer::any(if border == Border::default() { 0 } else { chunk.min(self.batch) * padded_len });
-        for (x, grad) in x.chunks(chunk * self.input_len()).zip(g.chunks(chunk * self.output_len())) {
+        let mut copy = Buffer::any(if border == Border::default() {
+            0
+        } else {
+            chunk.min(self.batch) * padded_len
+        });
+        for (x, grad) in x.chunks(chunk * self.input_len()).zip(g.chunks(chunk * self.output_len()))
+        {
             let padded = if border == Border::default() {
                 x
             } else {
                 let pictures = copy.par_chunks_mut(padded_len).zip(x.par_chunks(self.input_len()));
                 pictures.for_each(|(padded, x)| {
-                    Plane { values: x, h: self.h, w: self.w, channels: self.cin }.pad(border, 0..height, padded);
+                    Plane { values: x, h: self.h, w: self.w, channels: self.cin }.pad(
+                        border,
+                        0..height,
+                        padded,
+                    );
                 });
                 &copy[..x.len() / self.input_len() * padded_len]
             };
             let pictures = x.len() / self.input_len();
-            let blocks: Vec<[usize; 2]> = positions(pictures.div_ceil(block), self.oh.div_ceil(block_rows)).collect();
+            let blocks: Vec<[usize; 2]> =
+                positions(pictures.div_ceil(block), self.oh.div_ceil(block_rows)).collect();
             sums.par_chunks_mut(rows * wide).enumerate().for_each(|(panel, sums)| {
                 let (first, columns) = (panel * wide, wide.min(self.cout - panel * wide));
                 sums.par_chunks_mut(task * wide).enumerate().for_each(|(i, sums)| {
                     let mine = i * task..i * task + sums.len() / wide;
                     for &[b, r] in &blocks {
                         let (picture, row) = (b * block, r * block_rows);
-                        let counts = [block.min(pictures - picture), block_rows.min(self.oh - row), self.ow];
-                        let steps = [padded_len, self.stride * width * self.cin, self.stride * self.cin];
+                        let counts =
+                            [block.min(pictures - picture), block_rows.min(self.oh - row), self.ow];
+                        let steps =
+                            [padded_len, self.stride * width * self.cin, self.stride * self.cin];
                         let positions = Positions { counts, steps, step_g: self.cout };
-                        let (x, g) =
-                            (picture * padded_len + row * steps[1], picture * self.output_len() + row * self.ow * self.cout);
+                        let (x, g) = (
+                            picture * padded_len + row * steps[1],
+                            picture * self.output_len() + row * self.ow * self.cout,
+                        );
                         for ki in mine.start / depth..mine.end.div_ceil(depth) {
                             let here = mine.start.max(ki * depth)..mine.end.min((ki + 1) * depth);
                             let values = &mut sums[(here.start - mine.start) * wide..];
                             let x = &padded[x + ki * width * self.cin + here.start - ki * depth..];
-                            outer(x, &grad[g + first..], positions, Sums { values, rows: here.len(), columns, step: wide });
+                            outer(
+                                x,
+                                &grad[g + first..],
+                                positions,
+                                Sums { values, rows: here.len(), columns, step: wide },
+                            );
                         }
                     }
                 });
@@ -300,11 +373,15 @@ impl Geometry {
             transpose(sums, rows, wide, turned);
         }
         let mut dw = Buffer::any(rows * self.cout);
-        dw.par_chunks_mut(taps * self.cin).zip(turned.par_chunks(taps * self.cin)).for_each(|(dw, turned)| {
-            for (c, dw) in dw.chunks_mut(taps).enumerate() {
-                dw.iter_mut().zip(turned[c..].iter().step_by(self.cin)).for_each(|(d, t)| *d = *t);
-            }
-        });
+        dw.par_chunks_mut(taps * self.cin).zip(turned.par_chunks(taps * self.cin)).for_each(
+            |(dw, turned)| {
+                for (c, dw) in dw.chunks_mut(taps).enumerate() {
+                    dw.iter_mut()
+                        .zip(turned[c..].iter().step_by(self.cin))
+                        .for_each(|(d, t)| *d = *t);
+                }
+            },
+        );
         dw
     }
 }

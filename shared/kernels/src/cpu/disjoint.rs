@@ -43,7 +43,11 @@ impl<'a> Disjoint<'a> {
     /// When they do not all lie inside.
     #[expect(clippy::mut_from_ref, reason = "each number is handed out once")]
     pub(super) unsafe fn take(&self, at: usize, len: usize) -> &mut [f32] {
-        assert!(at.checked_add(len).is_some_and(|end| end <= self.len), "numbers {at} to {at} + {len} of {}", self.len);
+        assert!(
+            at.checked_add(len).is_some_and(|end| end <= self.len),
+            "numbers {at} to {at} + {len} of {}",
+            self.len
+        );
         // SAFETY: they lie inside; the caller takes them once.
         let start = unsafe { self.take_unchecked(at, len) };
         // SAFETY: they lie inside the memory, which is borrowed exclusively as long as `self` is;

@@ -49,7 +49,8 @@ impl Image {
     /// The numbers to be changed and the tensor they then are; a copy only when somebody else holds
     /// them.
     pub(super) fn update(mut self, change: impl FnOnce(&mut [f32])) -> FlexTensor {
-        let (from, len) = (self.tensor.layout().start_offset(), self.shape.iter().product::<usize>());
+        let (from, len) =
+            (self.tensor.layout().start_offset(), self.shape.iter().product::<usize>());
         if let Some(values) = self.tensor.try_storage_mut::<f32>() {
             change(&mut values[from..from + len]);
             return self.tensor;
@@ -111,7 +112,9 @@ pub(super) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32
         for c in c0..(c0 + BLOCK).min(columns) {
             // SAFETY: `c` and `r0` are of this block alone.
             let to = unsafe { to.take(c * rows + r0, BLOCK.min(rows - r0)) };
-            to.iter_mut().zip(from[r0 * columns + c..].iter().step_by(columns)).for_each(|(t, f)| *t = *f);
+            to.iter_mut()
+                .zip(from[r0 * columns + c..].iter().step_by(columns))
+                .for_each(|(t, f)| *t = *f);
         }
     });
 }

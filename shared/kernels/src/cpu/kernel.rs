@@ -53,13 +53,15 @@ impl Packed {
         let mut values = Buffer::any(columns.len().div_ceil(width) * depth * width);
         values.par_chunks_mut((depth * width).max(1)).enumerate().for_each(|(panel, values)| {
             let columns = &columns[panel * width..columns.len().min((panel + 1) * width)];
-            values.par_chunks_mut(64 * width).zip(rows.par_chunks(64)).for_each(|(values, rows)| {
-                for (values, &row) in values.chunks_mut(width).zip(rows) {
-                    let source = &source[row..];
-                    values[columns.len()..].fill(0.0);
-                    values.iter_mut().zip(columns).for_each(|(v, &at)| *v = source[at]);
-                }
-            });
+            values.par_chunks_mut(64 * width).zip(rows.par_chunks(64)).for_each(
+                |(values, rows)| {
+                    for (values, &row) in values.chunks_mut(width).zip(rows) {
+                        let source = &source[row..];
+                        values[columns.len()..].fill(0.0);
+                        values.iter_mut().zip(columns).for_each(|(v, &at)| *v = source[at]);
+                    }
+                },
+            );
         });
         Self { values, depth, columns: columns.len() }
     }
@@ -91,12 +93,19 @@ pub(super) struct Target<'a> {
 /// `target` = `rows` · `panels`.
 pub(super) fn product(rows: Rows<'_>, panels: Panels<'_>, target: Target<'_>) {
     assert_eq!(rows.segments * rows.length, panels.depth, "inner dimensions");
-    assert!(panels.columns.div_ceil(panel_width()) * panel_width() * panels.depth <= panels.values.len(), "panels");
+    assert!(
+        panels.columns.div_ceil(panel_width()) * panel_width() * panels.depth
+            <= panels.values.len(),
+        "panels"
+    );
     assert_eq!(rows.starts.len(), target.starts.len(), "rows");
     assert!(target.finish.is_none_or(|(bias, _)| bias.len() == panels.columns), "bias");
     // The kernel reads and writes without looking; this is where it is made sure that it may.
     if let (Some(last), Some(end)) = (rows.starts.iter().max(), target.starts.iter().max()) {
-        assert!(last + rows.segments.saturating_sub(1) * rows.step + rows.length <= rows.values.len(), "a row ends outside");
+        assert!(
+            last + rows.segments.saturating_sub(1) * rows.step + rows.length <= rows.values.len(),
+            "a row ends outside"
+        );
         assert!(end + panels.columns <= target.values.len(), "a result ends outside");
         arch().dispatch(Product { rows, panels, target });
     }
@@ -145,7 +154,12 @@ impl Product<'_> {
 
     /// R rows from `row` times V vectors of columns from `first`. Gives R.
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, row: usize, first: usize) -> usize {
+    fn tile<S: Simd, const R: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        first: usize,
+    ) -> usize {
         let Rows { values, starts, segments, length, step } = self.rows;
         let width = VECTORS * S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
@@ -156,7 +170,8 @@ impl Product<'_> {
                 // SAFETY: `product` checked that rows end inside `values`; the panel has
                 // segments·length rows of `width`.
                 unsafe {
-                    let columns: [S::f32s; V] = std::array::from_fn(|v| load_at(simd, panel.add(v * S::F32_LANES)));
+                    let columns: [S::f32s; V] =
+                        std::array::from_fn(|v| load_at(simd, panel.add(v * S::F32_LANES)));
                     panel = panel.add(width);
                     for (sums, start) in sums.iter_mut().zip(starts) {
                         let x = simd.splat_f32s(*start.add(k));
@@ -172,7 +187,11 @@ impl Product<'_> {
             let target = &mut self.target.values[self.target.starts[row + r] + first..][..there];
             for (v, mut sum) in sums.into_iter().enumerate() {
                 if let Some((bias, slope)) = self.target.finish {
-                    sum = leaky_relu(simd, simd.add_f32s(sum, load(simd, bias, first + v * S::F32_LANES)), slope);
+                    sum = leaky_relu(
+                        simd,
+                        simd.add_f32s(sum, load(simd, bias, first + v * S::F32_LANES)),
+                        slope,
+                    );
                 }
                 store(simd, target, v * S::F32_LANES, sum);
             }
@@ -215,8 +234,14 @@ pub(super) fn outer(x: &[f32], g: &[f32], positions: Positions, sums: Sums<'_>) 
     }
     let last: usize = counts.iter().zip(steps).map(|(count, step)| (count - 1) * step).sum();
     assert!(sums.rows + last <= x.len(), "a position ends outside x");
-    assert!((counts.iter().product::<usize>() - 1) * step_g + sums.columns <= g.len(), "a position ends outside g");
-    assert!((sums.rows - 1) * sums.step + sums.columns <= sums.values.len(), "a sum stands outside");
+    assert!(
+        (counts.iter().product::<usize>() - 1) * step_g + sums.columns <= g.len(),
+        "a position ends outside g"
+    );
+    assert!(
+        (sums.rows - 1) * sums.step + sums.columns <= sums.values.len(),
+        "a sum stands outside"
+    );
     arch().dispatch(Outer { x, g, positions, sums });
 }
 
@@ -250,7 +275,11 @@ impl Outer<'_> {
     /// V vectors of columns from `first`, the last of them possibly not WHOLE. Gives their number
     /// of columns.
     #[inline(always)]
-    fn panel<S: Simd, const V: usize, const WHOLE: bool>(&mut self, simd: S, first: usize) -> usize {
+    fn panel<S: Simd, const V: usize, const WHOLE: bool>(
+        &mut self,
+        simd: S,
+        first: usize,
+    ) -> usize {
         let mut row = 0;
         while row < self.sums.rows {
             let many = S::REGISTER_COUNT >= 32;
@@ -269,7 +298,12 @@ impl Outer<'_> {
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(&mut self, simd: S, row: usize, first: usize) -> usize {
+    fn tile<S: Simd, const R: usize, const V: usize, const WHOLE: bool>(
+        &mut self,
+        simd: S,
+        row: usize,
+        first: usize,
+    ) -> usize {
         let Positions { counts, steps, step_g } = self.positions;
         let there = (self.sums.columns - first).min(V * S::F32_LANES);
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
@@ -284,7 +318,11 @@ impl Outer<'_> {
                     for _ in 0..counts[2] {
                         let columns: [S::f32s; V] = std::array::from_fn(|v| {
                             let at = g.add(v * S::F32_LANES);
-                            if WHOLE { load_at(simd, at) } else { simd.partial_load_f32s(std::slice::from_raw_parts(at, there)) }
+                            if WHOLE {
+                                load_at(simd, at)
+                            } else {
+                                simd.partial_load_f32s(std::slice::from_raw_parts(at, there))
+                            }
                         });
                         for (r, sums) in sums.iter_mut().enumerate() {
                             let x = simd.splat_f32s(*x.add(r));

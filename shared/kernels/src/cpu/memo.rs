@@ -59,8 +59,11 @@ pub(super) fn recall<const N: usize>(
 ) -> FlexTensor {
     let found = MEMO.with_borrow(|scopes| {
         let scope = scopes.last()?;
-        let matches =
-            |e: &&Entry| e.operation == operation && e.inputs.len() == N && e.inputs.iter().zip(&inputs).all(|(a, b)| same(a, b));
+        let matches = |e: &&Entry| {
+            e.operation == operation
+                && e.inputs.len() == N
+                && e.inputs.iter().zip(&inputs).all(|(a, b)| same(a, b))
+        };
         Some(scope.iter().find(matches).map(|e| e.output.clone()))
     });
     match found {

@@ -27,7 +27,8 @@ struct Pool {
     peak_len: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { free: Vec::new(), free_len: 0, live_len: 0, peak_len: 0 });
+static POOL: Mutex<Pool> =
+    Mutex::new(Pool { free: Vec::new(), free_len: 0, live_len: 0, peak_len: 0 });
 
 fn pool() -> std::sync::MutexGuard<'static, Pool> {
     // A panic cannot leave the lists half changed: nothing in between can fail.
@@ -66,7 +67,9 @@ impl Pool {
     /// once by a quarter: sizes that nobody asks for any more must not pile up.
     fn surplus(&mut self) -> Vec<Vec<f32>> {
         let mut surplus = Vec::new();
-        while self.free_len + self.live_len > self.peak_len + self.peak_len / 4 && !self.free.is_empty() {
+        while self.free_len + self.live_len > self.peak_len + self.peak_len / 4
+            && !self.free.is_empty()
+        {
             let oldest = self.free.remove(0);
             self.free_len -= oldest.len();
             surplus.push(oldest);
@@ -143,7 +146,10 @@ impl AllocationController for Allocation {
         AllocationProperty::Other
     }
 
-    unsafe fn memory_mut(&mut self, _: AccessPolicy) -> Result<&mut [MaybeUninit<u8>], AccessError> {
+    unsafe fn memory_mut(
+        &mut self,
+        _: AccessPolicy,
+    ) -> Result<&mut [MaybeUninit<u8>], AccessError> {
         let (at, len) = (self.0.as_mut_ptr(), size_of_val::<[f32]>(&self.0));
         // SAFETY: the numbers' own bytes, borrowed as long as they are.
         Ok(unsafe { std::slice::from_raw_parts_mut(at.cast(), len) })
@@ -182,7 +188,12 @@ mod tests {
         let small = pool.take(10_000).unwrap_or_else(|| vec![0.0; 10_000]);
         pool.give_back(memory);
         drop(pool.forget());
-        assert!(pool.free_len <= 10_000 / 4 && pool.peak_len == 10_000, "{} {}", pool.free_len, pool.peak_len);
+        assert!(
+            pool.free_len <= 10_000 / 4 && pool.peak_len == 10_000,
+            "{} {}",
+            pool.free_len,
+            pool.peak_len
+        );
         pool.give_back(small);
     }
 }

@@ -84,7 +84,13 @@ fn geometry(x: &FlexTensor, weight: &FlexTensor, stride: usize, padding: Padding
     Geometry { batch, cin, h, w, cout, kernel: [kh, kw], stride, padding: padding.before, oh, ow }
 }
 
-fn convolve(x: FlexTensor, weight: FlexTensor, stride: usize, padding: Padding, finish: Option<(&[f32], f32)>) -> FlexTensor {
+fn convolve(
+    x: FlexTensor,
+    weight: FlexTensor,
+    stride: usize,
+    padding: Padding,
+    finish: Option<(&[f32], f32)>,
+) -> FlexTensor {
     let g = geometry(&x, &weight, stride, padding);
     let y = g.forward(Image::of(x).values(), Values::of(weight).slice(), finish);
     Image::tensor(y, [g.batch, g.cout, g.oh, g.ow])
@@ -103,8 +109,16 @@ pub(super) fn convolve_act(
 }
 
 impl Operations for Flex {
-    fn convolve(x: FlexTensor, weight: FlexTensor, stride: usize, padding: Padding, _: Precision) -> FlexTensor {
-        recall(Operation::Convolution { stride, padding }, [x, weight], |[x, weight]| convolve(x, weight, stride, padding, None))
+    fn convolve(
+        x: FlexTensor,
+        weight: FlexTensor,
+        stride: usize,
+        padding: Padding,
+        _: Precision,
+    ) -> FlexTensor {
+        recall(Operation::Convolution { stride, padding }, [x, weight], |[x, weight]| {
+            convolve(x, weight, stride, padding, None)
+        })
     }
 
     fn convolve_transposed(
@@ -117,8 +131,22 @@ impl Operations for Flex {
     ) -> FlexTensor {
         let ([batch, cout, oh, ow], [_, cin, kh, kw]) = (dims(&x), dims(&weight));
         let [h, w] = output;
-        let g = Geometry { batch, cin, h, w, cout, kernel: [kh, kw], stride, padding: padding.before, oh, ow };
-        Image::tensor(g.input_gradient(Image::of(x).values(), Values::of(weight).slice()), [batch, cin, h, w])
+        let g = Geometry {
+            batch,
+            cin,
+            h,
+            w,
+            cout,
+            kernel: [kh, kw],
+            stride,
+            padding: padding.before,
+            oh,
+            ow,
+        };
+        Image::tensor(
+            g.input_gradient(Image::of(x).values(), Values::of(weight).slice()),
+            [batch, cin, h, w],
+        )
     }
 
     fn weight_gradient(
@@ -130,7 +158,8 @@ impl Operations for Flex {
         _: Precision,
     ) -> FlexTensor {
         let ([batch, cin, h, w], [_, cout, oh, ow]) = (dims(&x), dims(&g));
-        let geometry = Geometry { batch, cin, h, w, cout, kernel, stride, padding: padding.before, oh, ow };
+        let geometry =
+            Geometry { batch, cin, h, w, cout, kernel, stride, padding: padding.before, oh, ow };
         let gradient = geometry.weight_gradient(Image::of(x).values(), Image::of(g).values());
         Values::tensor(gradient, [cout, cin, kernel[0], kernel[1]])
     }
@@ -146,7 +175,12 @@ impl Operations for Flex {
         })
     }
 
-    fn follow(moments: FlexTensor, mean: FlexTensor, variance: FlexTensor, parts: [f32; 3]) -> (FlexTensor, FlexTensor) {
+    fn follow(
+        moments: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
+        parts: [f32; 3],
+    ) -> (FlexTensor, FlexTensor) {
         let [moments, mean, variance] = [moments, mean, variance].map(Values::of);
         let (means, variances) = moments.slice().split_at(mean.slice().len());
         let [kept, new, corrected] = parts;
@@ -168,11 +202,22 @@ impl Operations for Flex {
         slope: f32,
         _: Option<Member>,
     ) -> FlexTensor {
-        recall(Operation::Norm { epsilon, slope }, [x, gamma, beta, moments], |[x, gamma, beta, moments]| {
-            let (x, [gamma, beta, moments]) = (Image::of(x), [gamma, beta, moments].map(Values::of));
-            let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
-            Image::tensor(norm.forward(x.values()), x.shape)
-        })
+        recall(
+            Operation::Norm { epsilon, slope },
+            [x, gamma, beta, moments],
+            |[x, gamma, beta, moments]| {
+                let (x, [gamma, beta, moments]) =
+                    (Image::of(x), [gamma, beta, moments].map(Values::of));
+                let norm = Norm {
+                    gamma: gamma.slice(),
+                    beta: beta.slice(),
+                    moments: moments.slice(),
+                    epsilon,
+                    slope,
+                };
+                Image::tensor(norm.forward(x.values()), x.shape)
+            },
+        )
     }
 
     fn norm_act_backward(
@@ -184,11 +229,22 @@ impl Operations for Flex {
         epsilon: f32,
         slope: f32,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (x, grad, [gamma, beta, moments]) = (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
-        let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
+        let (x, grad, [gamma, beta, moments]) =
+            (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
+        let norm = Norm {
+            gamma: gamma.slice(),
+            beta: beta.slice(),
+            moments: moments.slice(),
+            epsilon,
+            slope,
+        };
         let (dx, d_gamma, d_beta) = norm.backward(x.values(), grad.values());
         let channels = x.shape[1];
-        (Image::tensor(dx, x.shape), Values::tensor(d_gamma, [channels]), Values::tensor(d_beta, [channels]))
+        (
+            Image::tensor(dx, x.shape),
+            Values::tensor(d_gamma, [channels]),
+            Values::tensor(d_beta, [channels]),
+        )
     }
 
     fn norm_act_sums(
@@ -200,8 +256,15 @@ impl Operations for Flex {
         epsilon: f32,
         slope: f32,
     ) -> FlexTensor {
-        let (x, grad, [gamma, beta, moments]) = (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
-        let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
+        let (x, grad, [gamma, beta, moments]) =
+            (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
+        let norm = Norm {
+            gamma: gamma.slice(),
+            beta: beta.slice(),
+            moments: moments.slice(),
+            epsilon,
+            slope,
+        };
         Values::tensor(norm.sums(x.values(), grad.values()), [2, x.shape[1]])
     }
 
@@ -216,10 +279,21 @@ impl Operations for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let (x, grad, [gamma, beta, moments, sums]) =
             (Image::of(x), Image::of(grad), [gamma, beta, moments, sums].map(Values::of));
-        let norm = Norm { gamma: gamma.slice(), beta: beta.slice(), moments: moments.slice(), epsilon, slope };
-        let (dx, d_gamma, d_beta) = norm.backward_of_all(x.values(), grad.values(), sums.slice(), n);
+        let norm = Norm {
+            gamma: gamma.slice(),
+            beta: beta.slice(),
+            moments: moments.slice(),
+            epsilon,
+            slope,
+        };
+        let (dx, d_gamma, d_beta) =
+            norm.backward_of_all(x.values(), grad.values(), sums.slice(), n);
         let channels = x.shape[1];
-        (Image::tensor(dx, x.shape), Values::tensor(d_gamma, [channels]), Values::tensor(d_beta, [channels]))
+        (
+            Image::tensor(dx, x.shape),
+            Values::tensor(d_gamma, [channels]),
+            Values::tensor(d_beta, [channels]),
+        )
     }
 
     fn add_bias_act(x: FlexTensor, bias: FlexTensor, activation: Activation) -> FlexTensor {
@@ -227,7 +301,11 @@ impl Operations for Flex {
         Image::of(x).update(|x| act::forward(x, bias.slice(), activation))
     }
 
-    fn bias_act_backward(y: FlexTensor, grad: FlexTensor, activation: Activation) -> (FlexTensor, FlexTensor) {
+    fn bias_act_backward(
+        y: FlexTensor,
+        grad: FlexTensor,
+        activation: Activation,
+    ) -> (FlexTensor, FlexTensor) {
         let (y, grad) = (Image::of(y), Image::of(grad));
         let (dx, d_bias) = act::backward(y.values(), grad.values(), y.shape[1], activation);
         (Image::tensor(dx, y.shape), Values::tensor(d_bias, [y.shape[1]]))
@@ -254,7 +332,10 @@ impl Operations for Flex {
 
     fn warp_backward(grad: FlexTensor, lookups: Arc<Lookups>, extent: [usize; 2]) -> FlexTensor {
         let grad = Image::of(grad);
-        Image::tensor(warp::backward(&grad, &lookups, extent), [grad.shape[0], grad.shape[1], extent[0], extent[1]])
+        Image::tensor(
+            warp::backward(&grad, &lookups, extent),
+            [grad.shape[0], grad.shape[1], extent[0], extent[1]],
+        )
     }
 
     fn filter_and_warp(x: FlexTensor, resampling: Arc<Resampling>) -> FlexTensor {

@@ -91,8 +91,13 @@ impl<T: Terms> WithSimd for Sums<T> {
 
 fn sum<T: Terms + Sync>(terms: T, positions: usize, channels: usize) -> Pair {
     let step = range(channels) / channels;
-    let ranges = (0..positions.div_ceil(step)).into_par_iter().map(|i| i * step..positions.min((i + 1) * step));
-    total(ranges.map(|positions| arch().dispatch(Sums { terms, positions, channels })).collect(), channels)
+    let ranges = (0..positions.div_ceil(step))
+        .into_par_iter()
+        .map(|i| i * step..positions.min((i + 1) * step));
+    total(
+        ranges.map(|positions| arch().dispatch(Sums { terms, positions, channels })).collect(),
+        channels,
+    )
 }
 
 /// x − p and its square, p being the first position's numbers: far from zero, squares alone would
@@ -105,7 +110,13 @@ struct Deviations<'a> {
 
 impl Terms for Deviations<'_> {
     #[inline(always)]
-    fn add<S: Simd>(self, simd: S, at: usize, c: usize, [sum, squares]: [S::f32s; 2]) -> [S::f32s; 2] {
+    fn add<S: Simd>(
+        self,
+        simd: S,
+        at: usize,
+        c: usize,
+        [sum, squares]: [S::f32s; 2],
+    ) -> [S::f32s; 2] {
         let pivot = load(simd, &self.x[..self.channels], c);
         let d = simd.sub_f32s(load(simd, &self.x[at..at + self.channels], c), pivot);
         [simd.add_f32s(sum, d), simd.mul_add_e_f32s(d, d, squares)]
@@ -137,7 +148,13 @@ struct Gradients<'a> {
 
 impl Terms for Gradients<'_> {
     #[inline(always)]
-    fn add<S: Simd>(self, simd: S, at: usize, c: usize, [sum, product]: [S::f32s; 2]) -> [S::f32s; 2] {
+    fn add<S: Simd>(
+        self,
+        simd: S,
+        at: usize,
+        c: usize,
+        [sum, product]: [S::f32s; 2],
+    ) -> [S::f32s; 2] {
         let channels = self.affine.scale.len();
         let x = load(simd, &self.x[at..at + channels], c);
         let g = self.affine.before(simd, x, load(simd, &self.grad[at..at + channels], c), c);
@@ -171,7 +188,11 @@ impl WithSimd for Forward<'_> {
         let zero = simd.splat_f32s(0.0);
         for (y, x) in self.y.chunks_exact_mut(scale.len()).zip(self.x.chunks_exact(scale.len())) {
             for c in (0..scale.len()).step_by(S::F32_LANES) {
-                let pre = simd.mul_add_e_f32s(load(simd, x, c), load(simd, scale, c), load(simd, shift, c));
+                let pre = simd.mul_add_e_f32s(
+                    load(simd, x, c),
+                    load(simd, scale, c),
+                    load(simd, shift, c),
+                );
                 let below = simd.mul_f32s(pre, simd.splat_f32s(*slope));
                 store(simd, y, c, simd.select_f32s(simd.greater_than_f32s(pre, zero), pre, below));
             }
@@ -213,8 +234,10 @@ impl Norm<'_> {
     fn affine(&self) -> Affine {
         let channels = self.gamma.len();
         let (mean, variance) = self.moments.split_at(channels);
-        let inverse_deviation: Vec<f32> = variance.iter().map(|v| 1.0 / (v + self.epsilon).sqrt()).collect();
-        let scale: Vec<f32> = self.gamma.iter().zip(&inverse_deviation).map(|(g, d)| g * d).collect();
+        let inverse_deviation: Vec<f32> =
+            variance.iter().map(|v| 1.0 / (v + self.epsilon).sqrt()).collect();
+        let scale: Vec<f32> =
+            self.gamma.iter().zip(&inverse_deviation).map(|(g, d)| g * d).collect();
         let shift = (0..channels).map(|c| self.beta[c] - mean[c] * scale[c]).collect();
         Affine { mean: mean.to_vec(), inverse_deviation, scale, shift, slope: self.slope }
     }
@@ -249,9 +272,17 @@ impl Norm<'_> {
 
     /// [`Norm::backward`] where the moments are those of `n` positions, of which `x` is a part.
     /// `sums` are [`Norm::sums`] of `x`, then of all.
-    pub(super) fn backward_of_all(&self, x: &[f32], grad: &[f32], sums: &[f32], n: f32) -> (Buffer, Buffer, Buffer) {
+    pub(super) fn backward_of_all(
+        &self,
+        x: &[f32],
+        grad: &[f32],
+        sums: &[f32],
+        n: f32,
+    ) -> (Buffer, Buffer, Buffer) {
         let channels = self.gamma.len();
-        let row = |i: usize| sums[i * channels..(i + 1) * channels].iter().map(|v| f64::from(*v)).collect();
+        let row = |i: usize| {
+            sums[i * channels..(i + 1) * channels].iter().map(|v| f64::from(*v)).collect()
+        };
         self.affine().backward(x, grad, [&[row(0), row(1)], &[row(2), row(3)]], f64::from(n))
     }
 }
@@ -259,7 +290,13 @@ impl Norm<'_> {
 impl Affine {
     /// Gradients of x, γ and β from the sums of [`Gradients`] over `x`, then over all `n` positions
     /// that have the moments.
-    fn backward(&self, x: &[f32], grad: &[f32], [own, all]: [&Pair; 2], n: f64) -> (Buffer, Buffer, Buffer) {
+    fn backward(
+        &self,
+        x: &[f32],
+        grad: &[f32],
+        [own, all]: [&Pair; 2],
+        n: f64,
+    ) -> (Buffer, Buffer, Buffer) {
         let channels = self.scale.len();
         let [mut d_gamma, mut d_beta] = [Buffer::any(channels), Buffer::any(channels)];
         let (mut mean_g, mut slope_x) = (vec![0.0; channels], vec![0.0; channels]);
@@ -272,9 +309,18 @@ impl Affine {
         }
         let mut dx = Buffer::any(x.len());
         let range = range(channels);
-        dx.par_chunks_mut(range).zip(x.par_chunks(range).zip(grad.par_chunks(range))).for_each(|(dx, (x, grad))| {
-            arch().dispatch(Backward { x, grad, dx, affine: self, mean_g: &mean_g, slope_x: &slope_x });
-        });
+        dx.par_chunks_mut(range).zip(x.par_chunks(range).zip(grad.par_chunks(range))).for_each(
+            |(dx, (x, grad))| {
+                arch().dispatch(Backward {
+                    x,
+                    grad,
+                    dx,
+                    affine: self,
+                    mean_g: &mean_g,
+                    slope_x: &slope_x,
+                });
+            },
+        );
         (dx, d_gamma, d_beta)
     }
 }

@@ -37,14 +37,24 @@ impl WithSimd for Window<'_> {
         let channels = self.y.len();
         let share = simd.splat_f32s(1.0 / (self.rows.len() * self.columns.len()) as f32);
         for c in (0..channels).step_by(S::F32_LANES) {
-            let mut found = simd.splat_f32s(if self.pool == Pool::Max { f32::NEG_INFINITY } else { 0.0 });
+            let mut found =
+                simd.splat_f32s(if self.pool == Pool::Max { f32::NEG_INFINITY } else { 0.0 });
             for r in self.rows.clone() {
                 for q in self.columns.clone() {
                     let x = load(simd, &self.picture[(r * self.w + q) * channels..][..channels], c);
-                    found = if self.pool == Pool::Max { simd.max_f32s(x, found) } else { simd.add_f32s(x, found) };
+                    found = if self.pool == Pool::Max {
+                        simd.max_f32s(x, found)
+                    } else {
+                        simd.add_f32s(x, found)
+                    };
                 }
             }
-            store(simd, self.y, c, if self.pool == Pool::Max { found } else { simd.mul_f32s(found, share) });
+            store(
+                simd,
+                self.y,
+                c,
+                if self.pool == Pool::Max { found } else { simd.mul_f32s(found, share) },
+            );
         }
     }
 }
@@ -58,9 +68,18 @@ pub(crate) fn pool(x: FlexTensor, pool: Pool, stride: usize, padding: usize) -> 
     let mut y = Buffer::any(batch * oh * ow * channels);
     y.par_chunks_mut(ow * channels).enumerate().for_each(|(row, line)| {
         let picture = &source[row / oh * h * w * channels..][..h * w * channels];
-        let around = |o: usize, n: usize| (o * stride).saturating_sub(padding)..(o * stride + 3 - padding).min(n);
+        let around = |o: usize, n: usize| {
+            (o * stride).saturating_sub(padding)..(o * stride + 3 - padding).min(n)
+        };
         for (ox, y) in line.chunks_mut(channels).enumerate() {
-            arch().dispatch(Window { picture, w, rows: around(row % oh, h), columns: around(ox, w), pool, y });
+            arch().dispatch(Window {
+                picture,
+                w,
+                rows: around(row % oh, h),
+                columns: around(ox, w),
+                pool,
+                y,
+            });
         }
     });
     Image::tensor(y, [batch, channels, oh, ow])
@@ -77,7 +96,8 @@ pub(crate) fn join(parts: Vec<FlexTensor>) -> FlexTensor {
             let mut at = 0;
             for part in &parts {
                 let width = part.shape[1];
-                pixel[at..at + width].copy_from_slice(&part.values()[(row * w + x) * width..][..width]);
+                pixel[at..at + width]
+                    .copy_from_slice(&part.values()[(row * w + x) * width..][..width]);
                 at += width;
             }
         }

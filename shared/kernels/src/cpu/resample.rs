@@ -59,18 +59,22 @@ impl Seen {
     /// Nothing, where the look-up lies outside altogether.
     fn of(map: &Affine, resampling: &Resampling) -> Option<Self> {
         let [bottom, right] = resampling.lookups.extent.map(|n| n as f64 - 1.0);
-        let corners = [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)].map(|(x, y)| map.at(x, y));
+        let corners =
+            [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)].map(|(x, y)| map.at(x, y));
         let along = |axis: usize, n: usize| {
             let places = corners.map(|corner| corner[axis]);
             // One more than bilinear sampling needs, for corners that rounding moves over a whole
             // number.
             let first = places.iter().copied().fold(f64::MAX, f64::min).floor() - 1.0;
             let last = places.iter().copied().fold(f64::MIN, f64::max).floor() + 2.0;
-            let range = first.clamp(0.0, n as f64) as usize..(last + 1.0).clamp(0.0, n as f64) as usize;
+            let range =
+                first.clamp(0.0, n as f64) as usize..(last + 1.0).clamp(0.0, n as f64) as usize;
             (!range.is_empty()).then_some(range)
         };
-        let (columns, rows) = (along(0, resampling.up[1].results.len())?, along(1, resampling.up[0].results.len())?);
-        let map = Affine([[1.0, 0.0, -(columns.start as f64)], [0.0, 1.0, -(rows.start as f64)]]).after(map);
+        let (columns, rows) =
+            (along(0, resampling.up[1].results.len())?, along(1, resampling.up[0].results.len())?);
+        let map = Affine([[1.0, 0.0, -(columns.start as f64)], [0.0, 1.0, -(rows.start as f64)]])
+            .after(map);
         Some(Self { rows, columns, map })
     }
 }
@@ -81,7 +85,8 @@ fn picture(x: &[f32], y: &mut [f32], shape: Shape, map: &Affine, r: &Resampling)
     let [height, width, channels] = shape;
     let (extent, [high, wide]) = ([rows.len(), columns.len()], r.lookups.extent);
     let x = filter(&r.up[1], columns, &turned(x, shape), height * channels);
-    let x = filter(&r.up[0], rows, &turned(&x, [extent[1], height, channels]), extent[1] * channels);
+    let x =
+        filter(&r.up[0], rows, &turned(&x, [extent[1], height, channels]), extent[1] * channels);
     let mut seen = vec![0.0; high * wide * channels];
     for (row, line) in seen.chunks_mut(wide * channels).enumerate() {
         look_up_row(&x, extent, channels, &map, r.lookups.border, row, line);
@@ -97,24 +102,40 @@ fn picture_transposed(g: &[f32], dx: &mut [f32], shape: Shape, map: &Affine, r: 
     let [height, width, channels] = shape;
     let (extent, [high, wide]) = ([rows.len(), columns.len()], r.lookups.extent);
     let g = filter_transposed(&r.down[1], 0..width, &turned(g, shape), height * channels);
-    let g = filter_transposed(&r.down[0], 0..height, &turned(&g, [wide, height, channels]), wide * channels);
+    let g = filter_transposed(
+        &r.down[0],
+        0..height,
+        &turned(&g, [wide, height, channels]),
+        wide * channels,
+    );
     debug_assert_eq!(g.len(), high * wide * channels);
     let mut seen = vec![0.0; extent[0] * extent[1] * channels];
     look_up_transposed(&mut seen, extent, channels, &map, r.lookups.border, wide, &g);
     let g = filter_transposed(&r.up[0], rows, &seen, extent[1] * channels);
-    let g = filter_transposed(&r.up[1], columns, &turned(&g, [height, extent[1], channels]), height * channels);
+    let g = filter_transposed(
+        &r.up[1],
+        columns,
+        &turned(&g, [height, extent[1], channels]),
+        height * channels,
+    );
     dx.copy_from_slice(&turned(&g, [width, height, channels]));
 }
 
 /// Applies `of` to every picture that has a map, and copies the others.
-fn each(x: &Image, r: &Resampling, of: impl Fn(&[f32], &mut [f32], Shape, &Affine, &Resampling) + Sync) -> Buffer {
+fn each(
+    x: &Image,
+    r: &Resampling,
+    of: impl Fn(&[f32], &mut [f32], Shape, &Affine, &Resampling) + Sync,
+) -> Buffer {
     let [_, channels, height, width] = x.shape;
     let len = height * width * channels;
     let mut y = Buffer::any(x.values().len());
-    y.par_chunks_mut(len).zip(x.values().par_chunks(len)).zip(&r.lookups.maps).for_each(|((y, x), map)| match map {
-        Some(map) => of(x, y, [height, width, channels], map, r),
-        None => y.copy_from_slice(x),
-    });
+    y.par_chunks_mut(len).zip(x.values().par_chunks(len)).zip(&r.lookups.maps).for_each(
+        |((y, x), map)| match map {
+            Some(map) => of(x, y, [height, width, channels], map, r),
+            None => y.copy_from_slice(x),
+        },
+    );
     y
 }
 

@@ -7,7 +7,11 @@ use super::memory::Buffer;
 use crate::Upsample;
 
 /// to ← Σ weight·from over `taps`; `row` gives a source's numbers.
-fn mix<'a, const N: usize>(to: &mut [f32], taps: [(usize, f32); N], row: impl Fn(usize) -> &'a [f32]) {
+fn mix<'a, const N: usize>(
+    to: &mut [f32],
+    taps: [(usize, f32); N],
+    row: impl Fn(usize) -> &'a [f32],
+) {
     let mut first = true;
     for (at, weight) in taps.into_iter().filter(|(_, weight)| *weight != 0.0) {
         let from = row(at);
@@ -21,7 +25,11 @@ fn mix<'a, const N: usize>(to: &mut [f32], taps: [(usize, f32); N], row: impl Fn
 }
 
 /// [B, h, w, C] → [B, oh, ow, C], each axis by `taps` of its position and its source's extent.
-fn separable<const N: usize>(x: &Image, [oh, ow]: [usize; 2], taps: impl Fn(usize, usize) -> [(usize, f32); N] + Sync) -> Buffer {
+fn separable<const N: usize>(
+    x: &Image,
+    [oh, ow]: [usize; 2],
+    taps: impl Fn(usize, usize) -> [(usize, f32); N] + Sync,
+) -> Buffer {
     let [batch, channels, h, w] = x.shape;
     let source = x.values();
     let mut y = Buffer::any(batch * oh * ow * channels);

@@ -24,7 +24,10 @@ pub(super) fn arch() -> Arch {
             _ => None,
         };
         found.unwrap_or_else(|| {
-            tracing::warn!("{VARIABLE}={wanted}: this machine has no such instructions; {} it is", name(best));
+            tracing::warn!(
+                "{VARIABLE}={wanted}: this machine has no such instructions; {} it is",
+                name(best)
+            );
             best
         })
     })

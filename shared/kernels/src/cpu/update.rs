@@ -15,7 +15,9 @@ const RANGE: usize = 1 << 14;
 /// A flat tensor that nobody else holds.
 fn own(tensor: FlexTensor) -> FlexTensor {
     let len = tensor.layout().num_elements();
-    let whole = tensor.is_contiguous() && tensor.layout().start_offset() == 0 && tensor.storage::<f32>().len() == len;
+    let whole = tensor.is_contiguous()
+        && tensor.layout().start_offset() == 0
+        && tensor.storage::<f32>().len() == len;
     if tensor.is_unique() && whole {
         return tensor;
     }
@@ -58,7 +60,11 @@ fn sweep<C: Change<N>, const N: usize>(items: &mut [[FlexTensor; N]], fixed: &[V
     for (item, fixed) in items.iter_mut().zip(fixed) {
         let mut parts = item.each_mut().map(|t| t.storage_mut::<f32>().chunks_mut(RANGE));
         for fixed in fixed.slice().chunks(RANGE) {
-            pieces.push(Piece { change, values: parts.each_mut().map(|p| p.next().unwrap_or_default()), fixed });
+            pieces.push(Piece {
+                change,
+                values: parts.each_mut().map(|p| p.next().unwrap_or_default()),
+                fixed,
+            });
         }
     }
     pieces.into_par_iter().for_each(|piece| arch().dispatch(piece));
@@ -77,7 +83,11 @@ struct Along<C> {
 impl<C: Change<N>, const N: usize> Change<N> for Along<C> {
     #[inline(always)]
     fn change<S: Simd>(self, simd: S, mut values: [S::f32s; N], g: S::f32s) -> [S::f32s; N] {
-        let g = simd.mul_add_e_f32s(values[0], simd.splat_f32s(self.pull), simd.mul_f32s(g, simd.splat_f32s(self.scale)));
+        let g = simd.mul_add_e_f32s(
+            values[0],
+            simd.splat_f32s(self.pull),
+            simd.mul_f32s(g, simd.splat_f32s(self.scale)),
+        );
         values[0] = simd.mul_f32s(values[0], simd.splat_f32s(self.kept));
         self.rule.change(simd, values, g)
     }
@@ -95,10 +105,12 @@ struct Adam {
 impl Change<3> for Adam {
     #[inline(always)]
     fn change<S: Simd>(self, simd: S, [w, m, v]: [S::f32s; 3], g: S::f32s) -> [S::f32s; 3] {
-        let [alpha, rest_1, rest_2, epsilon] = [self.alpha, self.rest_1, self.rest_2, self.epsilon].map(|c| simd.splat_f32s(c));
+        let [alpha, rest_1, rest_2, epsilon] =
+            [self.alpha, self.rest_1, self.rest_2, self.epsilon].map(|c| simd.splat_f32s(c));
         let m = simd.mul_add_e_f32s(simd.sub_f32s(g, m), rest_1, m);
         let v = simd.mul_add_e_f32s(simd.sub_f32s(simd.mul_f32s(g, g), v), rest_2, v);
-        let step = simd.div_f32s(simd.mul_f32s(m, alpha), simd.add_f32s(simd.sqrt_f32s(v), epsilon));
+        let step =
+            simd.div_f32s(simd.mul_f32s(m, alpha), simd.add_f32s(simd.sqrt_f32s(v), epsilon));
         [simd.sub_f32s(w, step), m, v]
     }
 }
@@ -116,7 +128,8 @@ impl RmsProp {
     /// The new mean square and what the weight goes along.
     #[inline(always)]
     fn direction<S: Simd>(self, simd: S, v: S::f32s, g: S::f32s) -> (S::f32s, S::f32s) {
-        let [rest, inside, outside] = [self.rest, self.inside, self.outside].map(|c| simd.splat_f32s(c));
+        let [rest, inside, outside] =
+            [self.rest, self.inside, self.outside].map(|c| simd.splat_f32s(c));
         let v = simd.mul_add_e_f32s(simd.sub_f32s(simd.mul_f32s(g, g), v), rest, v);
         (v, simd.div_f32s(g, simd.add_f32s(simd.sqrt_f32s(simd.add_f32s(v, inside)), outside)))
     }
@@ -160,7 +173,8 @@ impl Change<1> for Descent {
 impl Change<2> for Descent {
     #[inline(always)]
     fn change<S: Simd>(self, simd: S, [w, b]: [S::f32s; 2], d: S::f32s) -> [S::f32s; 2] {
-        let [momentum, gain, alpha] = [self.momentum, self.gain, -self.alpha].map(|c| simd.splat_f32s(c));
+        let [momentum, gain, alpha] =
+            [self.momentum, self.gain, -self.alpha].map(|c| simd.splat_f32s(c));
         let new = simd.mul_f32s(d, gain);
         let b = simd.mul_add_e_f32s(b, momentum, new);
         let step = if self.nesterov { simd.mul_add_e_f32s(b, momentum, new) } else { b };
@@ -169,15 +183,26 @@ impl Change<2> for Descent {
 }
 
 /// [`Update`] of `items`: each a weight and what the rule keeps beside it; `gradients` one an item.
-pub(crate) fn update(update: Update, items: Vec<Vec<FlexTensor>>, gradients: Vec<FlexTensor>) -> Vec<Vec<FlexTensor>> {
+pub(crate) fn update(
+    update: Update,
+    items: Vec<Vec<FlexTensor>>,
+    gradients: Vec<FlexTensor>,
+) -> Vec<Vec<FlexTensor>> {
     match update.rule {
         Rule::Adam { alpha, beta_1, beta_2, epsilon } => {
-            let [alpha, rest_1, rest_2, epsilon] = [alpha, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|c| c as f32);
+            let [alpha, rest_1, rest_2, epsilon] =
+                [alpha, 1.0 - beta_1, 1.0 - beta_2, epsilon].map(|c| c as f32);
             along::<_, 3>(update, Adam { alpha, rest_1, rest_2, epsilon }, items, gradients)
         }
         Rule::RmsProp { rho, inside, outside, momentum, gain, alpha } => {
-            let [rest, inside, outside, gain, alpha] = [1.0 - rho, inside, outside, gain, alpha].map(|c| c as f32);
-            let descent = Descent { momentum: momentum.unwrap_or_default() as f32, nesterov: false, gain, alpha };
+            let [rest, inside, outside, gain, alpha] =
+                [1.0 - rho, inside, outside, gain, alpha].map(|c| c as f32);
+            let descent = Descent {
+                momentum: momentum.unwrap_or_default() as f32,
+                nesterov: false,
+                gain,
+                alpha,
+            };
             let rule = RmsProp { rest, inside, outside, descent };
             match momentum {
                 None => along::<_, 2>(update, rule, items, gradients),
@@ -186,7 +211,8 @@ pub(crate) fn update(update: Update, items: Vec<Vec<FlexTensor>>, gradients: Vec
         }
         Rule::Sgd { momentum, nesterov, gain, alpha } => {
             let [gain, alpha] = [gain, alpha].map(|c| c as f32);
-            let rule = Descent { momentum: momentum.unwrap_or_default() as f32, nesterov, gain, alpha };
+            let rule =
+                Descent { momentum: momentum.unwrap_or_default() as f32, nesterov, gain, alpha };
             match momentum {
                 None => along::<_, 1>(update, rule, items, gradients),
                 Some(_) => along::<_, 2>(update, rule, items, gradients),
@@ -215,7 +241,10 @@ fn along<C: Change<N>, const N: usize>(
 pub(crate) fn squares(tensors: Vec<FlexTensor>) -> f64 {
     let tensors: Vec<Values> = tensors.into_iter().map(Values::of).collect();
     let pieces: Vec<&[f32]> = tensors.iter().flat_map(|t| t.slice().chunks(RANGE)).collect();
-    let sums: Vec<f64> = pieces.into_par_iter().map(|piece| piece.iter().map(|&x| f64::from(x) * f64::from(x)).sum()).collect();
+    let sums: Vec<f64> = pieces
+        .into_par_iter()
+        .map(|piece| piece.iter().map(|&x| f64::from(x) * f64::from(x)).sum())
+        .collect();
     sums.iter().sum()
 }
 
@@ -235,7 +264,11 @@ impl Change<1> for Average {
 }
 
 /// average ← decay·average + (1 − decay)·current.
-pub(crate) fn average(averages: Vec<FlexTensor>, current: Vec<FlexTensor>, decay: f64) -> Vec<FlexTensor> {
+pub(crate) fn average(
+    averages: Vec<FlexTensor>,
+    current: Vec<FlexTensor>,
+    decay: f64,
+) -> Vec<FlexTensor> {
     let mut items: Vec<[FlexTensor; 1]> = averages.into_iter().map(|t| [own(t)]).collect();
     let current: Vec<Values> = current.into_iter().map(Values::of).collect();
     sweep(&mut items, &current, Average { kept: decay as f32, new: (1.0 - decay) as f32 });

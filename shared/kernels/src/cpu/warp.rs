@@ -75,7 +75,10 @@ pub(super) fn forward(x: &Image, lookups: &Lookups) -> Buffer {
 pub(super) fn backward(g: &Image, lookups: &Lookups, [h, w]: [usize; 2]) -> Buffer {
     let [batch, channels, rows, columns] = g.shape;
     let mut dx = Buffer::any(batch * h * w * channels);
-    let pictures = dx.par_chunks_mut(h * w * channels).zip(g.values().par_chunks(rows * columns * channels)).enumerate();
+    let pictures = dx
+        .par_chunks_mut(h * w * channels)
+        .zip(g.values().par_chunks(rows * columns * channels))
+        .enumerate();
     pictures.for_each(|(picture, (dx, g))| match map_of(lookups, picture, [h, w]) {
         Some(map) => {
             dx.fill(0.0);

@@ -99,13 +99,19 @@ impl Kernels {
                 }
                 for (phase, [py, px]) in PHASES.into_iter().enumerate() {
                     let at = |i: usize| direction.tap(py, i / 2) * 4 + direction.tap(px, i % 2);
-                    let from: [&[f32]; 4] = std::array::from_fn(|i| &taps[at(i) * width..][..width]);
+                    let from: [&[f32]; 4] =
+                        std::array::from_fn(|i| &taps[at(i) * width..][..width]);
                     spread(from, &mut points, 0, GRAIN, width);
                     let (set, k) = if sets == 1 { (0, phase * rows + row) } else { (phase, row) };
                     for (point, values) in points.chunks(width).enumerate() {
                         // SAFETY: each pair of a panel and a row is visited once, and so is each
                         // phase and point of it.
-                        let to = unsafe { places.take((((set * POINTS + point) * panels + panel) * depth + k) * width, width) };
+                        let to = unsafe {
+                            places.take(
+                                (((set * POINTS + point) * panels + panel) * depth + k) * width,
+                                width,
+                            )
+                        };
                         to.copy_from_slice(values);
                     }
                 }
@@ -134,7 +140,11 @@ struct Pixels<'a> {
 impl<'a> Pixels<'a> {
     fn at(&self, y: isize, x: isize) -> &'a [f32] {
         let inside = (0..self.h as isize).contains(&y) && (0..self.w as isize).contains(&x);
-        if inside { &self.values[(y as usize * self.w + x as usize) * self.channels..][..self.channels] } else { self.zeros }
+        if inside {
+            &self.values[(y as usize * self.w + x as usize) * self.channels..][..self.channels]
+        } else {
+            self.zeros
+        }
     }
 
     /// The 3×3 pixels from (y, x), `step` apart.
@@ -158,16 +168,31 @@ struct Spread<'a, const FROM: usize> {
 impl<'a, const FROM: usize> Spread<'a, FROM> {
     /// # Safety
     /// Running it takes the places that it writes to: nothing else may, and it may run once.
-    unsafe fn new(from: [&'a [f32]; FROM], to: &'a Disjoint<'a>, at: usize, chunk: usize, step: usize) -> Self {
+    unsafe fn new(
+        from: [&'a [f32]; FROM],
+        to: &'a Disjoint<'a>,
+        at: usize,
+        chunk: usize,
+        step: usize,
+    ) -> Self {
         let last = from[0].len() - 1;
         assert!(from.iter().all(|f| f.len() == last + 1), "channels");
-        assert!(at + (POINTS - 1) * step + last / GRAIN * chunk + last % GRAIN < to.len(), "a place outside");
+        assert!(
+            at + (POINTS - 1) * step + last / GRAIN * chunk + last % GRAIN < to.len(),
+            "a place outside"
+        );
         Self { from, to, at, chunk, step }
     }
 }
 
 /// Runs a [`Spread`] that has all of `to` to itself.
-fn spread<const FROM: usize>(from: [&[f32]; FROM], to: &mut [f32], at: usize, chunk: usize, step: usize) {
+fn spread<const FROM: usize>(
+    from: [&[f32]; FROM],
+    to: &mut [f32],
+    at: usize,
+    chunk: usize,
+    step: usize,
+) {
     let to = Disjoint::of(to);
     // SAFETY: nothing else knows this `Disjoint`, and it is used once.
     arch().dispatch(unsafe { Spread::new(from, &to, at, chunk, step) });
@@ -185,12 +210,15 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
         for c in (0..channels).step_by(S::F32_LANES) {
             // SAFETY: `new` made sure that every slice has as many numbers as the first:
             // `channels`, a whole number of vectors.
-            let d: [S::f32s; FROM] =
-                std::array::from_fn(|i| unsafe { self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned() });
-            let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)];
+            let d: [S::f32s; FROM] = std::array::from_fn(|i| unsafe {
+                self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned()
+            });
+            let along =
+                |a: S::f32s, b: S::f32s, c: S::f32s| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)];
             let doubled = |a: S::f32s, b: S::f32s| [a, simd.add_f32s(a, b), b];
             let points: [[S::f32s; 3]; 3] = if FROM == POINTS {
-                let rows: [[S::f32s; 3]; 3] = std::array::from_fn(|x| along(d[x], d[3 + x], d[6 + x])); // [x][point y]
+                let rows: [[S::f32s; 3]; 3] =
+                    std::array::from_fn(|x| along(d[x], d[3 + x], d[6 + x])); // [x][point y]
                 std::array::from_fn(|y| along(rows[0][y], rows[1][y], rows[2][y]))
             } else {
                 let rows: [[S::f32s; 3]; 2] = std::array::from_fn(|x| doubled(d[x], d[2 + x]));
@@ -201,7 +229,12 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
                 // SAFETY: `new` made sure that the last place lies inside, and its caller that
                 // nobody else takes them. A vector does not cross a grain, which is a whole number
                 // of vectors.
-                unsafe { self.to.take_unchecked(to + i * self.step, S::F32_LANES).cast::<S::f32s>().write_unaligned(*point) };
+                unsafe {
+                    self.to
+                        .take_unchecked(to + i * self.step, S::F32_LANES)
+                        .cast::<S::f32s>()
+                        .write_unaligned(*point)
+                };
             }
         }
     }
@@ -228,14 +261,19 @@ impl WithSimd for Gather<'_> {
         for c in (0..self.channels).step_by(S::F32_LANES) {
             // SAFETY: `channels` numbers, a whole number of vectors, are there at every step
             // (asserted above).
-            let m: [S::f32s; POINTS] =
-                std::array::from_fn(|i| unsafe { self.from.as_ptr().add(i * self.step + c).cast::<S::f32s>().read_unaligned() });
-            let along = |a: S::f32s, b: S::f32s, c: S::f32s| [simd.add_f32s(a, b), simd.add_f32s(b, c)];
+            let m: [S::f32s; POINTS] = std::array::from_fn(|i| unsafe {
+                self.from.as_ptr().add(i * self.step + c).cast::<S::f32s>().read_unaligned()
+            });
+            let along =
+                |a: S::f32s, b: S::f32s, c: S::f32s| [simd.add_f32s(a, b), simd.add_f32s(b, c)];
             let rows: [[S::f32s; 2]; 3] = std::array::from_fn(|x| along(m[x], m[3 + x], m[6 + x])); // [point x][y]
-            let outputs: [[S::f32s; 2]; 2] = std::array::from_fn(|y| along(rows[0][y], rows[1][y], rows[2][y]));
+            let outputs: [[S::f32s; 2]; 2] =
+                std::array::from_fn(|y| along(rows[0][y], rows[1][y], rows[2][y]));
             for (output, at) in outputs.as_flattened().iter().zip(self.at) {
                 // SAFETY: and at every output (asserted above).
-                unsafe { self.to.as_mut_ptr().add(at + c).cast::<S::f32s>().write_unaligned(*output) };
+                unsafe {
+                    self.to.as_mut_ptr().add(at + c).cast::<S::f32s>().write_unaligned(*output)
+                };
             }
         }
     }
@@ -248,7 +286,10 @@ fn rows_of_tiles(g: &Geometry, tile: usize) -> usize {
 }
 
 /// The tiles of `rows`, counted through all pictures: picture, first output row and column of each.
-fn tiles(g: &Geometry, rows: std::ops::Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> {
+fn tiles(
+    g: &Geometry,
+    rows: std::ops::Range<usize>,
+) -> impl Iterator<Item = (usize, usize, usize)> {
     let (high, wide) = (g.oh / 2, g.ow / 2);
     rows.flat_map(move |row| (0..wide).map(move |x| (row / high, row % high * 2, x * 2)))
 }
@@ -260,11 +301,18 @@ fn spaced(depth: usize) -> usize {
 }
 
 /// `tiles` · kernel at all nine points: [9, tiles, depth] → [9, tiles, columns].
-fn products<'a>(inputs: &[f32], tiles: usize, kernels: impl Iterator<Item = Panels<'a>>, outputs: &mut [f32]) {
+fn products<'a>(
+    inputs: &[f32],
+    tiles: usize,
+    kernels: impl Iterator<Item = Panels<'a>>,
+    outputs: &mut [f32],
+) {
     let (inputs_len, outputs_len) = (inputs.len() / POINTS, outputs.len() / POINTS);
     let starts: Vec<usize> = (0..tiles).map(|t| t * inputs_len / tiles).collect();
     let targets: Vec<usize> = (0..tiles).map(|t| t * outputs_len / tiles).collect();
-    for ((values, target), kernel) in inputs.chunks(inputs_len).zip(outputs.chunks_mut(outputs_len)).zip(kernels) {
+    for ((values, target), kernel) in
+        inputs.chunks(inputs_len).zip(outputs.chunks_mut(outputs_len)).zip(kernels)
+    {
         let rows = Rows { values, starts: &starts, segments: 1, length: kernel.depth, step: 0 };
         product(rows, kernel, Target { values: target, starts: &targets, finish: None });
     }
@@ -281,7 +329,8 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     y.par_chunks_mut(rows * line).enumerate().for_each(|(task, y)| {
         let range = task * rows..task * rows + y.len() / line;
         let count = range.len() * g.ow / 2;
-        let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
+        let (mut inputs, mut outputs) =
+            (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cout));
         for (t, tile) in tiles(g, range.clone()).enumerate() {
             for (phase, from) in patches(g, x, tile, &zeros).into_iter().enumerate() {
                 spread(from, &mut inputs, t * depth + phase * g.cin, GRAIN, count * depth);
@@ -291,7 +340,13 @@ pub(super) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         for (t, (picture, oy, ox)) in tiles(g, range.clone()).enumerate() {
             let row = picture * g.oh + oy - range.start * 2;
             let at = std::array::from_fn(|i| ((row + i / 2) * g.ow + ox + i % 2) * g.cout);
-            arch().dispatch(Gather { from: &outputs[t * g.cout..], step: count * g.cout, to: y, at, channels: g.cout });
+            arch().dispatch(Gather {
+                from: &outputs[t * g.cout..],
+                step: count * g.cout,
+                to: y,
+                at,
+                channels: g.cout,
+            });
         }
     });
     y
@@ -304,7 +359,13 @@ fn patches<'a>(
     (picture, oy, ox): (usize, usize, usize),
     zeros: &'a [f32],
 ) -> [[&'a [f32]; POINTS]; 4] {
-    let pixels = Pixels { values: &x[picture * g.input_len()..][..g.input_len()], h: g.h, w: g.w, channels: g.cin, zeros };
+    let pixels = Pixels {
+        values: &x[picture * g.input_len()..][..g.input_len()],
+        h: g.h,
+        w: g.w,
+        channels: g.cin,
+        zeros,
+    };
     PHASES.map(|[py, px]| pixels.patch((2 * oy + py) as isize - 1, (2 * ox + px) as isize - 1, 2))
 }
 
@@ -319,7 +380,8 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
     y.par_chunks_mut(rows * line).enumerate().for_each(|(task, y)| {
         let range = task * rows..task * rows + y.len() / line;
         let count = range.len() * g.ow / 2;
-        let (mut inputs, mut outputs) = (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cin));
+        let (mut inputs, mut outputs) =
+            (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * g.cin));
         for (phase, [py, px]) in PHASES.into_iter().enumerate() {
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let values = &x[picture * g.output_len()..][..g.output_len()];
@@ -330,8 +392,16 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
             products(&inputs, count, kernels.set(phase), &mut outputs);
             for (t, (picture, sy, sx)) in tiles(g, range.clone()).enumerate() {
                 let row = picture * g.h + 2 * sy - range.start * 4;
-                let at = std::array::from_fn(|i| ((row + i / 2 * 2 + py) * g.w + 2 * sx + i % 2 * 2 + px) * g.cin);
-                arch().dispatch(Gather { from: &outputs[t * g.cin..], step: count * g.cin, to: y, at, channels: g.cin });
+                let at = std::array::from_fn(|i| {
+                    ((row + i / 2 * 2 + py) * g.w + 2 * sx + i % 2 * 2 + px) * g.cin
+                });
+                arch().dispatch(Gather {
+                    from: &outputs[t * g.cin..],
+                    step: count * g.cin,
+                    to: y,
+                    at,
+                    channels: g.cin,
+                });
             }
         }
     });
@@ -349,7 +419,8 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let most = chunk * g.ow / 2;
     // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call
     // reads lies in one piece.
-    let (mut inputs, mut grads) = (Buffer::any(POINTS * most * depth), Buffer::any(POINTS * most * g.cout));
+    let (mut inputs, mut grads) =
+        (Buffer::any(POINTS * most * depth), Buffer::any(POINTS * most * g.cout));
     let mut sums = Buffer::zeros(POINTS * depth * g.cout); // [9, phases·cin, cout]
     let zeros = Buffer::zeros(g.cin);
     for first in (0..all_rows).step_by(chunk) {
@@ -360,13 +431,18 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
             for (phase, from) in patches(g, x, (picture, oy, ox), &zeros).into_iter().enumerate() {
                 let at = phase * g.cin * count + t * GRAIN;
                 // SAFETY: each tile and phase is visited once.
-                arch().dispatch(unsafe { Spread::new(from, &to_inputs, at, count * GRAIN, count * depth) });
+                arch().dispatch(unsafe {
+                    Spread::new(from, &to_inputs, at, count * GRAIN, count * depth)
+                });
             }
             for first in (0..g.cout).step_by(wide) {
-                let pixel = |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + first;
+                let pixel =
+                    |i: usize| ((picture * g.oh + oy + i / 2) * g.ow + ox + i % 2) * g.cout + first;
                 let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
                 // SAFETY: each tile and range of channels is visited once.
-                arch().dispatch(unsafe { Spread::new(from, &to_grads, first * count + t * wide, GRAIN, count * g.cout) });
+                arch().dispatch(unsafe {
+                    Spread::new(from, &to_grads, first * count + t * wide, GRAIN, count * g.cout)
+                });
             }
         });
         sums.par_chunks_mut(GRAIN * g.cout).enumerate().for_each(|(block, sums)| {
@@ -374,8 +450,19 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
             let x = &inputs[block * GRAIN * count..][..GRAIN * count];
             let grads = &grads[point * g.cout * count..][..g.cout * count];
             for (i, grads) in grads.chunks(wide * count).enumerate() {
-                let positions = Positions { counts: [1, 1, count], steps: [0, 0, GRAIN], step_g: wide };
-                outer(x, grads, positions, Sums { values: &mut sums[i * wide..], rows: GRAIN, columns: wide, step: g.cout });
+                let positions =
+                    Positions { counts: [1, 1, count], steps: [0, 0, GRAIN], step_g: wide };
+                outer(
+                    x,
+                    grads,
+                    positions,
+                    Sums {
+                        values: &mut sums[i * wide..],
+                        rows: GRAIN,
+                        columns: wide,
+                        step: g.cout,
+                    },
+                );
             }
         });
     }
@@ -397,7 +484,8 @@ fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
             // t₀ is in the points 0 and 1, t₁ in 1 and 2.
             for py in [y / 2, y / 2 + 1] {
                 for px in [x / 2, x / 2 + 1] {
-                    let from = &sums[((py * 3 + px) * depth + phase * g.cin + c) * g.cout + first..][..GRAIN];
+                    let from = &sums
+                        [((py * 3 + px) * depth + phase * g.cin + c) * g.cout + first..][..GRAIN];
                     to.iter_mut().zip(from).for_each(|(t, s)| *t += s);
                 }
             }

@@ -30,14 +30,16 @@ pub(super) fn multiply(a: CubeTensor, b: CubeTensor, precision: Precision) -> Cu
     if precision == Precision::F32 {
         return exact(a, b);
     }
-    matmul(a, b, None, MatmulStrategy::default(), dtype).unwrap_or_else(|e| panic!("matrix product: {e:?}"))
+    matmul(a, b, None, MatmulStrategy::default(), dtype)
+        .unwrap_or_else(|e| panic!("matrix product: {e:?}"))
 }
 
 /// The product in f32 on ordinary units: by burn's kernel with blocks in shared memory, or, where
 /// that has no room for them or no form for the shape (vectors), number by number.
 fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     let (out, dtype) = (init_matmul_output(&a, &b, DType::F32), element(&a));
-    let mut elements = MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: dtype });
+    let mut elements =
+        MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: dtype });
     let strategy = Strategy::MultiLevel(multi_level::Strategy::SimpleUnit(Default::default()));
     let client = out.client.clone();
     let [lhs, rhs] = [&a, &b].map(|t| InputBinding::new(contiguous(t.clone()).binding(), dtype));
@@ -52,7 +54,8 @@ fn multiplied(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     if a.dtype == DType::F32 {
         return exact(a, b);
     }
-    matmul(a, b, None, MatmulStrategy::default(), DType::F32).unwrap_or_else(|e| panic!("matrix product: {e:?}"))
+    matmul(a, b, None, MatmulStrategy::default(), DType::F32)
+        .unwrap_or_else(|e| panic!("matrix product: {e:?}"))
 }
 
 /// out[i, m, n] ← Σ a[i, m, k]·b[i, k, n], for as many i as there are products.
@@ -115,11 +118,16 @@ fn unfold<F: Float>(
     let channel = ABSOLUTE_POS % channels;
     let tap = ABSOLUTE_POS / channels % taps;
     let result = ABSOLUTE_POS / channels / taps;
-    let (column, row, picture) = (result % across, result / across % rows, first + result / across / rows);
+    let (column, row, picture) =
+        (result % across, result / across % rows, first + result / across / rows);
     let y = row * stride + tap / kernel_width;
     let x_at = column * stride + tap % kernel_width;
     let inside = y >= top && y < height + top && x_at >= left && x_at < width + left;
-    let at = select(inside, ((picture * height + y - top) * width + x_at - left) * channels + channel, 0);
+    let at = select(
+        inside,
+        ((picture * height + y - top) * width + x_at - left) * channels + channel,
+        0,
+    );
     columns[ABSOLUTE_POS] = select(inside, x[at], F::new(0.0));
 }
 
@@ -140,13 +148,15 @@ impl Window {
 
     /// Pictures that are unfolded at a time.
     fn pictures(&self, x: &Image) -> usize {
-        (COLUMNS / (self.extent[0] * self.extent[1] * self.taps() * x.channels).max(1)).clamp(1, x.batch)
+        (COLUMNS / (self.extent[0] * self.extent[1] * self.taps() * x.channels).max(1))
+            .clamp(1, x.batch)
     }
 
     /// The columns [results of `count` pictures from `first` on, taps·C].
     fn unfold(&self, x: &Image, first: usize, count: usize) -> CubeTensor {
         let [rows, across] = self.extent;
-        let columns = empty(&x.data, &[count * rows * across, self.taps() * x.channels], x.data.dtype);
+        let columns =
+            empty(&x.data, &[count * rows * across, self.taps() * x.channels], x.data.dtype);
         let client = &x.data.client;
         let (cubes, dim) = spread(client, count * rows * across * self.taps() * x.channels);
         unfold::launch(
@@ -194,10 +204,15 @@ impl Window {
         let parts = (0..x.batch).step_by(step).map(|first| {
             let count = step.min(x.batch - first);
             let columns = self.unfold(x, first, count);
-            let g = burn_cubecl::kernel::slice(all.clone(), &[first * results..(first + count) * results, 0..g.channels]);
+            let g = burn_cubecl::kernel::slice(
+                all.clone(),
+                &[first * results..(first + count) * results, 0..g.channels],
+            );
             multiplied(permute(columns, &[1, 0]), g)
         });
-        let sum = parts.reduce(burn_cubecl::ops::numeric::add).unwrap_or_else(|| unreachable!("a batch has a picture"));
+        let sum = parts
+            .reduce(burn_cubecl::ops::numeric::add)
+            .unwrap_or_else(|| unreachable!("a batch has a picture"));
         let [kh, kw] = self.kernel;
         permute(reshape(sum, Shape::from([kh, kw, x.channels, g.channels])), &[3, 0, 1, 2])
     }

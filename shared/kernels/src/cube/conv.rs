@@ -42,7 +42,8 @@ fn part_kernel<F: Float>(
     }
     let input = ABSOLUTE_POS % inputs;
     let rest = ABSOLUTE_POS / inputs;
-    let (ux, uy, channel) = (rest % part_width, rest / part_width % part_height, rest / part_width / part_height);
+    let (ux, uy, channel) =
+        (rest % part_width, rest / part_width % part_height, rest / part_width / part_height);
     let (output, phase) = (channel % outputs, channel / outputs);
     let ky = phase / stride + stride * (part_height - 1 - uy);
     let kx = phase % stride + stride * (part_width - 1 - ux);
@@ -110,17 +111,33 @@ impl Phases {
         let wanted = last - first + 1;
         let zeros_before = part - 1 - first;
         let behind = (wanted + part - 1).saturating_sub(extent + zeros_before);
-        Self { part, zeros: (zeros_before, behind), first, results: extent + zeros_before + behind + 1 - part }
+        Self {
+            part,
+            zeros: (zeros_before, behind),
+            first,
+            results: extent + zeros_before + behind + 1 - part,
+        }
     }
 }
 
 impl Convolution {
     /// The convolution of pictures with `weight` [Cout, kh, kw, Cin], contiguous, with these zeros
     /// around them.
-    fn convolve(&self, x: &Image, weight: CubeTensor, stride: usize, zeros: [(usize, usize); 2]) -> Image {
+    fn convolve(
+        &self,
+        x: &Image,
+        weight: CubeTensor,
+        stride: usize,
+        zeros: [(usize, usize); 2],
+    ) -> Image {
         let kernel = [weight.shape()[1], weight.shape()[2]];
         let along = |i: usize| (x.extent[i] + zeros[i].0 + zeros[i].1 - kernel[i]) / stride + 1;
-        let window = Window { kernel, stride, before: [zeros[0].0, zeros[1].0], extent: [along(0), along(1)] };
+        let window = Window {
+            kernel,
+            stride,
+            before: [zeros[0].0, zeros[1].0],
+            extent: [along(0), along(1)],
+        };
         match self.precision {
             Precision::F32 => return window.convolve(x, weight),
             Precision::Bf16 => return gemm::convolve(x, weight, window),
@@ -144,13 +161,18 @@ impl Convolution {
     }
 
     /// [`crate::conv_transpose2d`].
-    pub(super) fn transposed(&self, x: CubeTensor, weight: CubeTensor, output: [usize; 2]) -> CubeTensor {
+    pub(super) fn transposed(
+        &self,
+        x: CubeTensor,
+        weight: CubeTensor,
+        output: [usize; 2],
+    ) -> CubeTensor {
         let dtype = feature_type(self.precision);
         let (x, weight) = (Image::of(cast(x, dtype)), contiguous(cast(weight, dtype)));
         let [inputs, outputs, kh, kw] = weight.shape().dims();
         let (s, [top, left]) = (self.stride, self.padding.before);
-        let [rows, columns] =
-            [(0, kh, top), (1, kw, left)].map(|(i, kernel, before)| Phases::new(x.extent[i], kernel, s, before, output[i]));
+        let [rows, columns] = [(0, kh, top), (1, kw, left)]
+            .map(|(i, kernel, before)| Phases::new(x.extent[i], kernel, s, before, output[i]));
         let parts = empty(&x.data, &[s * s * outputs, rows.part, columns.part, inputs], dtype);
         let client = &x.data.client;
         let (count, dim) = spread(client, s * s * outputs * rows.part * columns.part * inputs);
@@ -202,15 +224,30 @@ impl Convolution {
     }
 
     /// The gradient of the weight of [`Convolution::forward`], [Cout, Cin, kh, kw], f32.
-    pub(super) fn weight_gradient(&self, x: CubeTensor, g: CubeTensor, kernel: [usize; 2]) -> CubeTensor {
+    pub(super) fn weight_gradient(
+        &self,
+        x: CubeTensor,
+        g: CubeTensor,
+        kernel: [usize; 2],
+    ) -> CubeTensor {
         let dtype = feature_type(self.precision);
-        let ([_, inputs, ..], [_, outputs, oh, ow]) = (x.shape().dims::<4>(), g.shape().dims::<4>());
+        let ([_, inputs, ..], [_, outputs, oh, ow]) =
+            (x.shape().dims::<4>(), g.shape().dims::<4>());
         let (x, g) = (cast(x, dtype), cast(g, dtype));
         let [kh, kw] = kernel;
-        let window = Window { kernel, stride: self.stride, before: self.padding.before, extent: [oh, ow] };
+        let window =
+            Window { kernel, stride: self.stride, before: self.padding.before, extent: [oh, ow] };
         match self.precision {
-            Precision::F32 => return permute_nhwc_to_nchw(window.weight_gradient(&Image::of(x), &Image::of(g))),
-            Precision::Bf16 => return permute_nhwc_to_nchw(gemm::weight_gradient(&Image::of(x), &Image::of(g), window)),
+            Precision::F32 => {
+                return permute_nhwc_to_nchw(window.weight_gradient(&Image::of(x), &Image::of(g)));
+            }
+            Precision::Bf16 => {
+                return permute_nhwc_to_nchw(gemm::weight_gradient(
+                    &Image::of(x),
+                    &Image::of(g),
+                    window,
+                ));
+            }
             Precision::Tf32 => {}
         }
         let options = ConvOptions::<2>::new_with_padding([self.stride; 2], self.zeros(), [1, 1], 1);

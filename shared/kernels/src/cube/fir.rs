@@ -35,7 +35,8 @@ fn filter<F: Float>(
     let mut sum = f32::new(0.0);
     for tap in 0..taps {
         let sample = at[result * taps + tap] as usize;
-        sum += f32::cast_from(x[(outer * samples + sample) * inner + within]) * by[result * taps + tap];
+        sum += f32::cast_from(x[(outer * samples + sample) * inner + within])
+            * by[result * taps + tap];
     }
     if comptime!(may_keep) {
         let picture = ABSOLUTE_POS / (y.len() / keep.len());
@@ -71,7 +72,11 @@ fn along(x: &Image, fir: &Fir, axis: Axis, keep: Option<(&Image, &[u32])>) -> Im
         Axis::Width => ([height, results], x.channels),
     };
     let taps = fir.results.iter().map(Vec::len).max().unwrap_or(0).max(1);
-    let padded = || fir.results.iter().flat_map(|terms| (0..taps).map(|t| terms.get(t).copied().unwrap_or((0, 0.0))));
+    let padded = || {
+        fir.results
+            .iter()
+            .flat_map(|terms| (0..taps).map(|t| terms.get(t).copied().unwrap_or((0, 0.0))))
+    };
     let at: Vec<u32> = padded().map(|(sample, _)| sample as u32).collect();
     let by: Vec<f32> = padded().map(|(_, factor)| factor).collect();
     let y = x.room(extent, x.channels, x.data.dtype);
@@ -108,7 +113,10 @@ fn without_map(lookups: &Lookups) -> Option<Vec<u32>> {
 /// The look-ups with a map for every picture: those without one are taken from elsewhere in the
 /// end.
 fn complete(lookups: &Lookups) -> Lookups {
-    Lookups { maps: lookups.maps.iter().map(|map| Some(map.unwrap_or(Affine::IDENTITY))).collect(), ..lookups.clone() }
+    Lookups {
+        maps: lookups.maps.iter().map(|map| Some(map.unwrap_or(Affine::IDENTITY))).collect(),
+        ..lookups.clone()
+    }
 }
 
 /// [`crate::resample`].
@@ -117,7 +125,12 @@ pub(super) fn forward(x: &Image, resampling: &Resampling) -> Image {
     let wide = along(&along(x, up_x, Axis::Width, None), up_y, Axis::Height, None);
     let seen = warp::forward(&wide, &complete(&resampling.lookups));
     let marks = without_map(&resampling.lookups);
-    along(&along(&seen, down_x, Axis::Width, None), down_y, Axis::Height, marks.as_deref().map(|marks| (x, marks)))
+    along(
+        &along(&seen, down_x, Axis::Width, None),
+        down_y,
+        Axis::Height,
+        marks.as_deref().map(|marks| (x, marks)),
+    )
 }
 
 /// Its gradient: the transposes in the opposite order.
@@ -128,5 +141,10 @@ pub(super) fn backward(g: &Image, resampling: &Resampling) -> Image {
     let wide = along(&along(g, &down_y, Axis::Height, None), &down_x, Axis::Width, None);
     let seen = warp::backward(&wide, &complete(&resampling.lookups), extent);
     let marks = without_map(&resampling.lookups);
-    along(&along(&seen, &up_y, Axis::Height, None), &up_x, Axis::Width, marks.as_deref().map(|marks| (g, marks)))
+    along(
+        &along(&seen, &up_y, Axis::Height, None),
+        &up_x,
+        Axis::Width,
+        marks.as_deref().map(|marks| (g, marks)),
+    )
 }

@@ -10,7 +10,9 @@ use burn_cubecl::CubeTuneId;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::tune::{AutotuneKey, LocalTuner, Tunable, TunableSet, local_tuner};
 use cubek::convolution::components::ConvSetupError;
-use cubek::convolution::{AcceleratedTileKind, ConvAlgorithm, ConvolutionArgs, ConvolutionInputs, Strategy, launch_ref};
+use cubek::convolution::{
+    AcceleratedTileKind, ConvAlgorithm, ConvolutionArgs, ConvolutionInputs, Strategy, launch_ref,
+};
 use cubek::matmul::definition::{MatmulElems, MatmulGlobalElems};
 use cubek::std::InputBinding;
 use serde::{Deserialize, Serialize};
@@ -59,20 +61,34 @@ const KERNELS: [(&str, ConvAlgorithm, AcceleratedTileKind); 6] = [
 ];
 
 /// The work by one of [`KERNELS`]; an error where the device or the shape does not suit it.
-fn on_tensor_cores((x, other, work): Inputs, strategy: &Strategy) -> Result<CubeTensor, ConvSetupError> {
-    let ([height, width], Window { kernel, stride, before, .. }) = (work.window.extent, work.window);
+fn on_tensor_cores(
+    (x, other, work): Inputs,
+    strategy: &Strategy,
+) -> Result<CubeTensor, ConvSetupError> {
+    let ([height, width], Window { kernel, stride, before, .. }) =
+        (work.window.extent, work.window);
     let [batch, _, _, inputs] = work.pictures;
     let (client, dtype) = (x.client.clone(), element(&x));
     let binding = |t: CubeTensor| InputBinding::new(t.binding(), dtype);
     let out = match work.wanted {
         Wanted::Result => empty(&x, &[batch, height, width, work.outputs], x.dtype),
-        Wanted::WeightGradient => empty(&x, &[work.outputs, kernel[0], kernel[1], inputs], DType::F32),
+        Wanted::WeightGradient => {
+            empty(&x, &[work.outputs, kernel[0], kernel[1], inputs], DType::F32)
+        }
     };
-    let elements = MatmulElems::from_globals(&MatmulGlobalElems { lhs: dtype, rhs: dtype, out: element(&out) });
+    let elements = MatmulElems::from_globals(&MatmulGlobalElems {
+        lhs: dtype,
+        rhs: dtype,
+        out: element(&out),
+    });
     let (input, to) = (binding(x), out.clone().binding());
     let tensors = match work.wanted {
-        Wanted::Result => ConvolutionInputs::Forward { input, weight: binding(other), bias: None, out: to },
-        Wanted::WeightGradient => ConvolutionInputs::BackwardWeight { input, out_grad: binding(other), weight_grad: to },
+        Wanted::Result => {
+            ConvolutionInputs::Forward { input, weight: binding(other), bias: None, out: to }
+        }
+        Wanted::WeightGradient => {
+            ConvolutionInputs::BackwardWeight { input, out_grad: binding(other), weight_grad: to }
+        }
     };
     let args = ConvolutionArgs { stride: [stride; 2], padding: before, dilation: [1; 2] };
     launch_ref(strategy, &client, tensors, args, elements).map(|()| out)
@@ -87,7 +103,13 @@ fn by_columns((x, other, work): Inputs) -> CubeTensor {
     }
 }
 
-fn fastest(x: &Image, other: CubeTensor, window: Window, wanted: Wanted, outputs: usize) -> CubeTensor {
+fn fastest(
+    x: &Image,
+    other: CubeTensor,
+    window: Window,
+    wanted: Wanted,
+    outputs: usize,
+) -> CubeTensor {
     static TUNER: LocalTuner<Work, CubeTuneId> = local_tuner!();
     let (client, id) = (x.data.client.clone(), CubeTuneId::new(&x.data.client, &x.data.device));
     let candidates = TUNER.init(&id, || {

@@ -86,7 +86,12 @@ pub(super) fn cast(x: CubeTensor, dtype: DType) -> CubeTensor {
 
 /// A tensor without values, contiguous, on the device of `beside`.
 pub(super) fn empty(beside: &CubeTensor, shape: &[usize], dtype: DType) -> CubeTensor {
-    empty_device_contiguous_dtype(beside.client.clone(), beside.device.clone(), Shape::from(shape.to_vec()), dtype)
+    empty_device_contiguous_dtype(
+        beside.client.clone(),
+        beside.device.clone(),
+        Shape::from(shape.to_vec()),
+        dtype,
+    )
 }
 
 /// The values of `x` one after the other, `[n]`.
@@ -125,7 +130,12 @@ pub(super) fn address(tensors: &[&CubeTensor]) -> AddressType {
 /// The place of the `position`-th item of pictures with `width` items a pixel, `columns` pixels a
 /// row and `rows` rows: the item within its pixel, the column, the row and the picture.
 #[cube]
-pub(super) fn place_of(position: usize, width: usize, columns: usize, rows: usize) -> (usize, usize, usize, usize) {
+pub(super) fn place_of(
+    position: usize,
+    width: usize,
+    columns: usize,
+    rows: usize,
+) -> (usize, usize, usize, usize) {
     let pixel = position / width;
     (position % width, pixel % columns, pixel / columns % rows, pixel / columns / rows)
 }

@@ -40,7 +40,13 @@ use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
 use crate::collective::Member;
 
 impl Operations for CubeBackend {
-    fn convolve(x: CubeTensor, weight: CubeTensor, stride: usize, padding: Padding, precision: Precision) -> CubeTensor {
+    fn convolve(
+        x: CubeTensor,
+        weight: CubeTensor,
+        stride: usize,
+        padding: Padding,
+        precision: Precision,
+    ) -> CubeTensor {
         Convolution { stride, padding, precision }.forward(x, weight)
     }
 
@@ -74,7 +80,12 @@ impl Operations for CubeBackend {
         norm::moments(&Image::of(x))
     }
 
-    fn follow(moments: CubeTensor, mean: CubeTensor, variance: CubeTensor, parts: [f32; 3]) -> (CubeTensor, CubeTensor) {
+    fn follow(
+        moments: CubeTensor,
+        mean: CubeTensor,
+        variance: CubeTensor,
+        parts: [f32; 3],
+    ) -> (CubeTensor, CubeTensor) {
         norm::follow(moments, mean, variance, parts)
     }
 
@@ -99,7 +110,8 @@ impl Operations for CubeBackend {
         epsilon: f32,
         slope: f32,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        let (dx, d_gamma, d_beta) = Norm::new([gamma, beta, moments], epsilon, slope).backward(&Image::of(x), &Image::of(grad));
+        let (dx, d_gamma, d_beta) = Norm::new([gamma, beta, moments], epsilon, slope)
+            .backward(&Image::of(x), &Image::of(grad));
         (dx.tensor(), d_gamma, d_beta)
     }
 
@@ -133,7 +145,11 @@ impl Operations for CubeBackend {
         act::forward(&Image::of(x), bias, activation).tensor()
     }
 
-    fn bias_act_backward(y: CubeTensor, grad: CubeTensor, activation: Activation) -> (CubeTensor, CubeTensor) {
+    fn bias_act_backward(
+        y: CubeTensor,
+        grad: CubeTensor,
+        activation: Activation,
+    ) -> (CubeTensor, CubeTensor) {
         let (dx, d_bias) = act::backward(&Image::of(y), &Image::of(grad), activation);
         (dx.tensor(), d_bias)
     }

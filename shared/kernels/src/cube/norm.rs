@@ -44,14 +44,21 @@ fn deviations<F: Float, N: Size>(
 
 /// moments ← mean and variance of `n` positions from their [`deviations`].
 #[cube(launch, address_type = "dynamic")]
-fn finish_moments<F: Float>(x: &[F], sums: &[f32], moments: &mut [f32], n: f32, #[define(F)] _dtype: ElemType) {
+fn finish_moments<F: Float>(
+    x: &[F],
+    sums: &[f32],
+    moments: &mut [f32],
+    n: f32,
+    #[define(F)] _dtype: ElemType,
+) {
     let channels = sums.len() / 2;
     if ABSOLUTE_POS >= channels {
         terminate!();
     }
     let mean = sums[ABSOLUTE_POS] / n;
     moments[ABSOLUTE_POS] = f32::cast_from(x[ABSOLUTE_POS]) + mean;
-    moments[channels + ABSOLUTE_POS] = max(sums[channels + ABSOLUTE_POS] / n - mean * mean, f32::new(0.0));
+    moments[channels + ABSOLUTE_POS] =
+        max(sums[channels + ABSOLUTE_POS] / n - mean * mean, f32::new(0.0));
 }
 
 /// Mean and biased variance of every channel, [2, C].
@@ -62,11 +69,34 @@ pub(super) fn moments(x: &Image) -> CubeTensor {
     let (count, dim) = spread(client, blocks(positions) * width);
     let address = address(&[&x.data, &partial]);
     let sums = partial.clone().into_buffer_arg();
-    deviations::launch(client, count, dim, address, vector, x.arg(), sums, positions, width, BLOCK, dtype);
-    let sums = sums::of_blocks(partial, blocks(positions), 2 * x.channels, vector).into_buffer_arg();
+    deviations::launch(
+        client,
+        count,
+        dim,
+        address,
+        vector,
+        x.arg(),
+        sums,
+        positions,
+        width,
+        BLOCK,
+        dtype,
+    );
+    let sums =
+        sums::of_blocks(partial, blocks(positions), 2 * x.channels, vector).into_buffer_arg();
     let result = empty(&x.data, &[2, x.channels], DType::F32);
     let (count, dim) = spread(client, x.channels);
-    finish_moments::launch(client, count, dim, address, x.arg(), sums, result.clone().into_buffer_arg(), positions as f32, dtype);
+    finish_moments::launch(
+        client,
+        count,
+        dim,
+        address,
+        x.arg(),
+        sums,
+        result.clone().into_buffer_arg(),
+        positions as f32,
+        dtype,
+    );
     result
 }
 
@@ -87,7 +117,8 @@ fn follow_moments(
         terminate!();
     }
     new_mean[ABSOLUTE_POS] = mean[ABSOLUTE_POS] * kept + moments[ABSOLUTE_POS] * new;
-    new_variance[ABSOLUTE_POS] = variance[ABSOLUTE_POS] * kept + moments[mean.len() + ABSOLUTE_POS] * corrected;
+    new_variance[ABSOLUTE_POS] =
+        variance[ABSOLUTE_POS] * kept + moments[mean.len() + ABSOLUTE_POS] * corrected;
 }
 
 /// The running mean and variance after a batch.
@@ -105,7 +136,19 @@ pub(super) fn follow(
     let [moments, mean, variance] = [moments, mean, variance].map(CubeTensor::into_buffer_arg);
     let results = [&a, &b].map(|t| t.clone().into_buffer_arg());
     let [new_mean, new_variance] = results;
-    follow_moments::launch(&client, count, dim, moments, mean, variance, new_mean, new_variance, kept, new, corrected);
+    follow_moments::launch(
+        &client,
+        count,
+        dim,
+        moments,
+        mean,
+        variance,
+        new_mean,
+        new_variance,
+        kept,
+        new,
+        corrected,
+    );
     (a, b)
 }
 
@@ -127,7 +170,8 @@ fn normalize<F: Float, N: Size>(
     }
     let channel = ABSOLUTE_POS % width;
     let scale = gamma[channel] / (moments[width + channel] + Vector::new(epsilon)).sqrt();
-    let pre = (Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel]) * scale + beta[channel];
+    let pre =
+        (Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel]) * scale + beta[channel];
     y[ABSOLUTE_POS] = Vector::cast_from(leaky::<N>(pre, slope));
 }
 
@@ -162,7 +206,8 @@ fn gradient_sums<F: Float, N: Size>(
     let mut product = Vector::<f32, N>::new(0.0);
     for position in first..end {
         let d = Vector::<f32, N>::cast_from(x[position * width + channel]) - mean;
-        let h = Vector::<f32, N>::cast_from(g[position * width + channel]) * leaky_slope::<N>(d * scale + shift, slope);
+        let h = Vector::<f32, N>::cast_from(g[position * width + channel])
+            * leaky_slope::<N>(d * scale + shift, slope);
         sum += h;
         product += h * d;
     }
@@ -195,10 +240,12 @@ fn normalize_backward<F: Float, N: Size>(
         terminate!();
     }
     let channel = ABSOLUTE_POS % width;
-    let inverse = Vector::<f32, N>::new(1.0) / (moments[width + channel] + Vector::new(epsilon)).sqrt();
+    let inverse =
+        Vector::<f32, N>::new(1.0) / (moments[width + channel] + Vector::new(epsilon)).sqrt();
     let scale = gamma[channel] * inverse;
     let d = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) - moments[channel];
-    let h = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS]) * leaky_slope::<N>(d * scale + beta[channel], slope);
+    let h = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS])
+        * leaky_slope::<N>(d * scale + beta[channel], slope);
     let part = Vector::<f32, N>::new(1.0 / count);
     let sum = sums[all * width + channel];
     let product = sums[(all + 1) * width + channel];
@@ -293,12 +340,25 @@ impl Norm {
 
     /// The same where the moments are those of `n` positions, of which `x` is a part; `sums` [4, C]
     /// are [`Norm::sums`] of `x`, then of all.
-    pub(super) fn backward_of_all(&self, x: &Image, g: &Image, sums: CubeTensor, n: f32) -> (Image, CubeTensor, CubeTensor) {
+    pub(super) fn backward_of_all(
+        &self,
+        x: &Image,
+        g: &Image,
+        sums: CubeTensor,
+        n: f32,
+    ) -> (Image, CubeTensor, CubeTensor) {
         self.backward_by(x, g, sums, 2, n)
     }
 
     /// [`normalize_backward`].
-    fn backward_by(&self, x: &Image, g: &Image, sums: CubeTensor, all: usize, n: f32) -> (Image, CubeTensor, CubeTensor) {
+    fn backward_by(
+        &self,
+        x: &Image,
+        g: &Image,
+        sums: CubeTensor,
+        all: usize,
+        n: f32,
+    ) -> (Image, CubeTensor, CubeTensor) {
         let (vector, client, positions) = (x.vector(), &x.data.client, x.positions());
         let (width, dtype) = (x.channels / vector, element(&x.data));
         let sums = flat(sums);

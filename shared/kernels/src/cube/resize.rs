@@ -64,15 +64,19 @@ fn scale<F: Float, N: Size>(
     for a in 0..taps {
         #[unroll]
         for b in 0..taps {
-            let (at_row, by_row) =
-                if comptime!(transposed) { shown_by(row, a, rows, bilinear) } else { source(row, a, source_rows, bilinear) };
+            let (at_row, by_row) = if comptime!(transposed) {
+                shown_by(row, a, rows, bilinear)
+            } else {
+                source(row, a, source_rows, bilinear)
+            };
             let (at_column, by_column) = if comptime!(transposed) {
                 shown_by(column, b, columns, bilinear)
             } else {
                 source(column, b, source_columns, bilinear)
             };
             let at = (picture * source_rows + at_row) * source_columns + at_column;
-            sum += Vector::<f32, N>::cast_from(x[at * width + channel]) * Vector::new(by_row * by_column);
+            sum += Vector::<f32, N>::cast_from(x[at * width + channel])
+                * Vector::new(by_row * by_column);
         }
     }
     y[ABSOLUTE_POS] = Vector::cast_from(sum);

@@ -71,7 +71,11 @@ pub(crate) fn moments(x: &TensorSpec) -> TensorSpec {
     spec([2, x.shape[1]], DType::F32)
 }
 
-pub(crate) fn bias_act_backward(y: &TensorSpec, _grad: &TensorSpec, _activation: &Activation) -> (TensorSpec, TensorSpec) {
+pub(crate) fn bias_act_backward(
+    y: &TensorSpec,
+    _grad: &TensorSpec,
+    _activation: &Activation,
+) -> (TensorSpec, TensorSpec) {
     (y.clone(), spec([y.shape[1]], DType::F32))
 }
 
@@ -86,6 +90,10 @@ pub(crate) fn warp(x: &TensorSpec, lookups: &Arc<Lookups>) -> TensorSpec {
     spec([x.shape[0], x.shape[1], rows, columns], x.dtype)
 }
 
-pub(crate) fn warp_backward(grad: &TensorSpec, _lookups: &Arc<Lookups>, [height, width]: &[usize; 2]) -> TensorSpec {
+pub(crate) fn warp_backward(
+    grad: &TensorSpec,
+    _lookups: &Arc<Lookups>,
+    [height, width]: &[usize; 2],
+) -> TensorSpec {
     spec([grad.shape[0], grad.shape[1], *height, *width], grad.dtype)
 }

@@ -41,7 +41,12 @@ fn sum_rows<F: Float, N: Size>(
 /// total[c] ← Σ over all `rows` rows of partial[row, c]: a cube for each vector c, whose units take
 /// rows in turns and then join their sums in pairs.
 #[cube(launch, address_type = "dynamic")]
-fn add_up<N: Size>(partial: &[Vector<f32, N>], total: &mut [Vector<f32, N>], rows: usize, #[comptime] units: u32) {
+fn add_up<N: Size>(
+    partial: &[Vector<f32, N>],
+    total: &mut [Vector<f32, N>],
+    rows: usize,
+    #[comptime] units: u32,
+) {
     let width = total.len();
     let column = CUBE_POS;
     let mut shared = Shared::<[Vector<f32, N>]>::new_slice(comptime!(units as usize));
@@ -81,7 +86,12 @@ fn units(client: &Client) -> u32 {
 }
 
 /// The sums of all rows of `partial` [rows, width]: `[width]`, f32.
-pub(super) fn of_blocks(partial: CubeTensor, rows: usize, width: usize, vector: usize) -> CubeTensor {
+pub(super) fn of_blocks(
+    partial: CubeTensor,
+    rows: usize,
+    width: usize,
+    vector: usize,
+) -> CubeTensor {
     if rows == 1 {
         return partial;
     }
@@ -101,6 +111,18 @@ pub(super) fn of_channels(x: &Image) -> CubeTensor {
     let (count, dim) = spread(client, rows * width);
     let to = partial.clone().into_buffer_arg();
     let address = address(&[&x.data]);
-    sum_rows::launch(client, count, dim, address, vector, x.arg(), to, x.positions(), width, BLOCK, element(&x.data));
+    sum_rows::launch(
+        client,
+        count,
+        dim,
+        address,
+        vector,
+        x.arg(),
+        to,
+        x.positions(),
+        width,
+        BLOCK,
+        element(&x.data),
+    );
     of_blocks(partial, rows, x.channels, vector)
 }

@@ -2,7 +2,9 @@
 //! nobody else holds them.
 
 use burn::backend::fusion::FusionTensor;
-use burn::backend::fusion::custom::{CustomOpIr, HandleContainer, OperationFn, OperationIr, StreamId, TensorIr};
+use burn::backend::fusion::custom::{
+    CustomOpIr, HandleContainer, OperationFn, OperationIr, StreamId, TensorIr,
+};
 use burn::backend::{BackendTensor, DispatchTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::Tensor;
 use burn_cubecl::CubeBackend;
@@ -48,7 +50,14 @@ enum Form {
 
 /// The new weight and what is kept beside it, from the old ones and the gradient.
 #[cube]
-fn change(w: f32, first: f32, second: f32, g: f32, by: &Constants, #[comptime] form: Form) -> (f32, f32, f32) {
+fn change(
+    w: f32,
+    first: f32,
+    second: f32,
+    g: f32,
+    by: &Constants,
+    #[comptime] form: Form,
+) -> (f32, f32, f32) {
     match comptime!(form) {
         // a: α, b: 1 − β₁, c: 1 − β₂, d: ε.
         Form::Adam => {
@@ -103,8 +112,10 @@ fn change_all(
         if ABSOLUTE_POS >= start && ABSOLUTE_POS < end {
             let i = ABSOLUTE_POS - start;
             let old = slots.index(at).data[i];
-            let first = if comptime!(kept > 0) { slots.index(at + 1).data[i] } else { f32::new(0.0) };
-            let second = if comptime!(kept > 1) { slots.index(at + 2).data[i] } else { f32::new(0.0) };
+            let first =
+                if comptime!(kept > 0) { slots.index(at + 1).data[i] } else { f32::new(0.0) };
+            let second =
+                if comptime!(kept > 1) { slots.index(at + 2).data[i] } else { f32::new(0.0) };
             let g = gradients.index(item).data[i] * by.scale + old * by.pull;
             let (w, first, second) = change(old * by.stays, first, second, g, by, form);
             slots.index_mut(at).data[i] = w;
@@ -131,7 +142,9 @@ struct Step {
 impl Step {
     fn of(update: &Update) -> Self {
         let (form, [a, b, c, d, e, f]) = match update.rule {
-            Rule::Adam { alpha, beta_1, beta_2, epsilon } => (Form::Adam, [alpha, 1.0 - beta_1, 1.0 - beta_2, epsilon, 0.0, 0.0]),
+            Rule::Adam { alpha, beta_1, beta_2, epsilon } => {
+                (Form::Adam, [alpha, 1.0 - beta_1, 1.0 - beta_2, epsilon, 0.0, 0.0])
+            }
             Rule::RmsProp { rho, inside, outside, momentum, gain, alpha } => {
                 let form = Form::RmsProp { momentum: momentum.is_some() };
                 (form, [alpha, 1.0 - rho, inside, outside, gain, momentum.unwrap_or_default()])
@@ -147,16 +160,22 @@ impl Step {
 
     /// average ← decay·average + (1 − decay)·current, `current` taking the gradient's place.
     fn average(decay: f64) -> Self {
-        Self { form: Form::Average, kept: 0, constants: [1.0, 0.0, 1.0, decay, 1.0 - decay, 0.0, 0.0, 0.0, 0.0] }
+        Self {
+            form: Form::Average,
+            kept: 0,
+            constants: [1.0, 0.0, 1.0, decay, 1.0 - decay, 0.0, 0.0, 0.0, 0.0],
+        }
     }
 
     /// The new tensors of every item, `slots` holding 1 + kept for each.
     fn take(&self, slots: Vec<CubeTensor>, gradients: Vec<CubeTensor>) -> Vec<CubeTensor> {
         // In place, unless somebody else holds the tensor.
-        let own = |t: CubeTensor| if t.can_mut() && t.is_contiguous() { t } else { contiguous(t).copy() };
+        let own =
+            |t: CubeTensor| if t.can_mut() && t.is_contiguous() { t } else { contiguous(t).copy() };
         let slots: Vec<CubeTensor> = slots.into_iter().map(own).collect();
         let gradients: Vec<CubeTensor> = gradients.into_iter().map(contiguous).collect();
-        for (slots, gradients) in slots.chunks(ITEMS * (1 + self.kept)).zip(gradients.chunks(ITEMS)) {
+        for (slots, gradients) in slots.chunks(ITEMS * (1 + self.kept)).zip(gradients.chunks(ITEMS))
+        {
             self.launch(slots, gradients);
         }
         slots
@@ -177,19 +196,33 @@ impl Step {
         let address = address(&slots.iter().collect::<Vec<_>>());
         let [scale, pull, stays, a, b, c, d, e, f] = self.constants.map(|c| c as f32);
         let constants = ConstantsLaunch::new(scale, pull, stays, a, b, c, d, e, f);
-        change_all::launch(client, count, dim, address, at, along, starts, constants, self.kept, self.form);
+        change_all::launch(
+            client, count, dim, address, at, along, starts, constants, self.kept, self.form,
+        );
     }
 
     /// [`Step::take`] for tensors whose values may still be to come.
-    fn lazily(self, slots: Vec<FusionTensor<FusionCubeRuntime>>, gradients: Vec<FusionTensor<FusionCubeRuntime>>) -> Vec<Fused> {
+    fn lazily(
+        self,
+        slots: Vec<FusionTensor<FusionCubeRuntime>>,
+        gradients: Vec<FusionTensor<FusionCubeRuntime>>,
+    ) -> Vec<Fused> {
         let Some(client) = slots.first().map(|t| t.client.clone()) else { return Vec::new() };
         let ids: Vec<_> = slots.iter().map(|_| client.create_empty_handle()).collect();
-        let outputs = slots.iter().zip(&ids).map(|(t, &id)| TensorIr::uninit(id, t.shape.clone(), t.dtype)).collect();
-        let [slots, gradients] = [slots, gradients].map(|list| list.into_iter().map(FusionTensor::into_ir).collect::<Vec<_>>());
+        let outputs = slots
+            .iter()
+            .zip(&ids)
+            .map(|(t, &id)| TensorIr::uninit(id, t.shape.clone(), t.dtype))
+            .collect();
+        let [slots, gradients] = [slots, gradients]
+            .map(|list| list.into_iter().map(FusionTensor::into_ir).collect::<Vec<_>>());
         let inputs = slots.iter().chain(&gradients).cloned().collect();
-        let description = CustomOpIr { id: "change_all".into(), inputs, outputs, scalars: Vec::new() };
+        let description =
+            CustomOpIr { id: "change_all".into(), inputs, outputs, scalars: Vec::new() };
         let operation = OperationFn(move |handles: &mut HandleContainer<_>| {
-            let mut of = |list: &[TensorIr]| list.iter().map(|t| handles.get_float_tensor::<CubeBackend>(t)).collect();
+            let mut of = |list: &[TensorIr]| {
+                list.iter().map(|t| handles.get_float_tensor::<CubeBackend>(t)).collect()
+            };
             let (slots, gradients) = (of(&slots), of(&gradients));
             for (id, tensor) in ids.iter().zip(self.take(slots, gradients)) {
                 handles.register_float_tensor::<CubeBackend>(id, tensor);
@@ -220,15 +253,28 @@ fn lift(x: Fused) -> Tensor<1> {
 }
 
 /// [`crate::update`].
-pub(crate) fn update(update: Update, items: Vec<Vec<Tensor<1>>>, gradients: Vec<Tensor<1>>) -> Vec<Vec<Tensor<1>>> {
+pub(crate) fn update(
+    update: Update,
+    items: Vec<Vec<Tensor<1>>>,
+    gradients: Vec<Tensor<1>>,
+) -> Vec<Vec<Tensor<1>>> {
     let (step, width) = (Step::of(&update), 1 + update.rule.kept());
     let slots = items.into_iter().flatten().filter_map(fused).collect();
-    let mut changed = step.lazily(slots, gradients.into_iter().filter_map(fused).collect()).into_iter().map(lift);
-    std::iter::from_fn(|| Some(changed.by_ref().take(width).collect::<Vec<_>>()).filter(|item| !item.is_empty())).collect()
+    let mut changed =
+        step.lazily(slots, gradients.into_iter().filter_map(fused).collect()).into_iter().map(lift);
+    std::iter::from_fn(|| {
+        Some(changed.by_ref().take(width).collect::<Vec<_>>()).filter(|item| !item.is_empty())
+    })
+    .collect()
 }
 
 /// [`crate::moving_average`].
-pub(crate) fn average(averages: Vec<Tensor<1>>, current: Vec<Tensor<1>>, decay: f64) -> Vec<Tensor<1>> {
-    let [averages, current] = [averages, current].map(|list| list.into_iter().filter_map(fused).collect());
+pub(crate) fn average(
+    averages: Vec<Tensor<1>>,
+    current: Vec<Tensor<1>>,
+    decay: f64,
+) -> Vec<Tensor<1>> {
+    let [averages, current] =
+        [averages, current].map(|list| list.into_iter().filter_map(fused).collect());
     Step::average(decay).lazily(averages, current).into_iter().map(lift).collect()
 }

@@ -27,11 +27,20 @@ fn describe(map: &Affine, [rows, columns]: [usize; 2]) -> [f32; DESCRIPTION] {
         (inverse, [inverse[0].abs() + inverse[1].abs(), inverse[2].abs() + inverse[3].abs()])
     };
     let (last_x, last_y) = ((columns - 1) as f64, (rows - 1) as f64);
-    let corners = [[0.0, 0.0], [last_x, 0.0], [0.0, last_y], [last_x, last_y]].map(|[x, y]| map.at(x, y));
+    let corners =
+        [[0.0, 0.0], [last_x, 0.0], [0.0, last_y], [last_x, last_y]].map(|[x, y]| map.at(x, y));
     // One more on each side, because the device computes in f32.
-    let first = |axis: usize| corners.iter().map(|p| p[axis]).fold(f64::INFINITY, f64::min).floor() - 1.0;
-    let last = |axis: usize| corners.iter().map(|p| p[axis]).fold(f64::NEG_INFINITY, f64::max).floor() + 2.0;
-    let numbers = [a, b, c, d, e, f].into_iter().chain(inverse).chain(half).chain([first(0), last(0), first(1), last(1)]);
+    let first =
+        |axis: usize| corners.iter().map(|p| p[axis]).fold(f64::INFINITY, f64::min).floor() - 1.0;
+    let last = |axis: usize| {
+        corners.iter().map(|p| p[axis]).fold(f64::NEG_INFINITY, f64::max).floor() + 2.0
+    };
+    let numbers = [a, b, c, d, e, f].into_iter().chain(inverse).chain(half).chain([
+        first(0),
+        last(0),
+        first(1),
+        last(1),
+    ]);
     let mut description = [0.0; DESCRIPTION];
     description.iter_mut().zip(numbers).for_each(|(d, v)| *d = v as f32);
     description
@@ -39,7 +48,11 @@ fn describe(map: &Affine, [rows, columns]: [usize; 2]) -> [f32; DESCRIPTION] {
 
 /// The maps of all pictures, described; the identity where there is none.
 fn descriptions(lookups: &Lookups) -> Vec<f32> {
-    lookups.maps.iter().flat_map(|map| describe(&map.unwrap_or(Affine::IDENTITY), lookups.extent)).collect()
+    lookups
+        .maps
+        .iter()
+        .flat_map(|map| describe(&map.unwrap_or(Affine::IDENTITY), lookups.extent))
+        .collect()
 }
 
 /// The remainder of i/n that is not negative.
@@ -64,7 +77,10 @@ fn place(i: i32, n: i32, #[comptime] reflect: bool) -> i32 {
 #[cube]
 fn looked_at(maps: &[f32], map: usize, column: usize, row: usize) -> (f32, f32) {
     let (x, y) = (f32::cast_from(column), f32::cast_from(row));
-    (maps[map] * x + maps[map + 1] * y + maps[map + 2], maps[map + 3] * x + maps[map + 4] * y + maps[map + 5])
+    (
+        maps[map] * x + maps[map + 1] * y + maps[map + 2],
+        maps[map + 3] * x + maps[map + 4] * y + maps[map + 5],
+    )
 }
 
 /// y ← x looked up: y has `rows` rows of `columns` pixels, x `height` of `width`, both `channels`
@@ -118,7 +134,13 @@ fn period(n: i32, #[comptime] reflect: bool) -> i32 {
 /// The first image of pixel `p` of `n` from `first` on, `turned` around or not; without reflection
 /// the pixel itself.
 #[cube]
-fn first_image(p: i32, n: i32, first: i32, #[comptime] turned: bool, #[comptime] reflect: bool) -> i32 {
+fn first_image(
+    p: i32,
+    n: i32,
+    first: i32,
+    #[comptime] turned: bool,
+    #[comptime] reflect: bool,
+) -> i32 {
     if comptime!(reflect) {
         let image = if comptime!(turned) { 2 * n - 1 - p } else { p };
         first + modulo(image - first, 2 * n)
@@ -172,11 +194,13 @@ fn look_up_backward<F: Float>(
     let orientations = comptime!(if reflect { 2 } else { 1 });
     #[unroll]
     for turn_y in 0..orientations {
-        let mut q_y = first_image(iy as i32, height as i32, first_y, comptime!(turn_y == 1), reflect);
+        let mut q_y =
+            first_image(iy as i32, height as i32, first_y, comptime!(turn_y == 1), reflect);
         while q_y <= last_y {
             #[unroll]
             for turn_x in 0..orientations {
-                let mut q_x = first_image(ix as i32, width as i32, first_x, comptime!(turn_x == 1), reflect);
+                let mut q_x =
+                    first_image(ix as i32, width as i32, first_x, comptime!(turn_x == 1), reflect);
                 while q_x <= last_x {
                     let (px, py) = (f32::cast_from(q_x), f32::cast_from(q_y));
                     let (tx, ty) = (px - maps[map + 2], py - maps[map + 5]);

@@ -75,7 +75,10 @@ fn shares_that_are_normalised_together_have_results_and_gradients_of_the_whole()
         }
         let size = 12 / members;
         let of_share = channel_moments(&whole[0].clone().narrow(0, 0, size));
-        assert!(difference(of_share, moments.clone()) > 1e-3, "a share has the moments of the whole");
+        assert!(
+            difference(of_share, moments.clone()) > 1e-3,
+            "a share has the moments of the whole"
+        );
         assert!(difference(together.0, moments) < TOLERANCE);
         assert!(difference(together.1, y) < TOLERANCE);
         for (i, (found, expected)) in together.2.into_iter().zip(gradients).enumerate() {

@@ -19,15 +19,18 @@ pub(super) fn by_gathers(x: Tensor<4>, lookups: &Lookups) -> Tensor<4> {
         .iter()
         .flat_map(|map| {
             let map = map.unwrap_or(Affine::IDENTITY);
-            (0..positions).map(move |i| map.taps(i % columns, i / columns, [height, width], lookups.border))
+            (0..positions)
+                .map(move |i| map.taps(i % columns, i / columns, [height, width], lookups.border))
         })
         .collect();
     let x: Tensor<3> = x.reshape([batch, channels, height * width]);
     let shown = |k: usize| {
         let index: Vec<i32> = taps.iter().map(|t| t[k].0 as i32).collect();
         let weight: Vec<f32> = taps.iter().map(|t| t[k].1).collect();
-        let index = Tensor::<3, Int>::from_data(TensorData::new(index, [batch, 1, positions]), &device);
-        let weight = Tensor::<3>::from_data(TensorData::new(weight, [batch, 1, positions]), &device);
+        let index =
+            Tensor::<3, Int>::from_data(TensorData::new(index, [batch, 1, positions]), &device);
+        let weight =
+            Tensor::<3>::from_data(TensorData::new(weight, [batch, 1, positions]), &device);
         x.clone().gather(2, index.repeat_dim(1, channels)) * weight // [B, C, H'·W']
     };
     (shown(0) + shown(1) + shown(2) + shown(3)).reshape([batch, channels, rows, columns])
@@ -44,9 +47,15 @@ pub(super) fn resampled(x: Tensor<4>, resampling: &Resampling) -> Tensor<4> {
 fn separable(x: Tensor<4>, [vertical, horizontal]: &[Fir; 2]) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let device = x.device().inner();
-    let of = |fir: &Fir| Tensor::<2>::from_data(TensorData::new(fir.dense(), [fir.results.len(), fir.samples]), &device);
+    let of = |fir: &Fir| {
+        Tensor::<2>::from_data(
+            TensorData::new(fir.dense(), [fir.results.len(), fir.samples]),
+            &device,
+        )
+    };
     let [rows, columns] = [vertical.results.len(), horizontal.results.len()];
-    let x: Tensor<2> = x.reshape([batch * channels * height, width]).matmul(of(horizontal).transpose());
+    let x: Tensor<2> =
+        x.reshape([batch * channels * height, width]).matmul(of(horizontal).transpose());
     let x: Tensor<3> = x.reshape([batch * channels, height, columns]);
     of(vertical).unsqueeze::<3>().matmul(x).reshape([batch, channels, rows, columns])
 }
@@ -76,7 +85,12 @@ pub(super) fn moments(x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
     (mean.reshape([1, channels]), variance.reshape([1, channels]))
 }
 
-pub(super) fn affine_act(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, slope: f32) -> Tensor<4> {
+pub(super) fn affine_act(
+    x: Tensor<4>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    slope: f32,
+) -> Tensor<4> {
     let channels = scale.dims()[0];
     let pre = x * scale.reshape([1, channels, 1, 1]) + shift.reshape([1, channels, 1, 1]);
     leaky_relu(pre, f64::from(slope))

@@ -76,23 +76,37 @@ const ADAM: Rule = Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon
 fn updates() -> Vec<Update> {
     let mut rules = vec![ADAM];
     for momentum in [None, Some(0.9)] {
-        rules.push(Rule::RmsProp { rho: 0.9, inside: 1e-3, outside: 1e-2, momentum, gain: 0.7, alpha: 0.1 });
+        rules.push(Rule::RmsProp {
+            rho: 0.9,
+            inside: 1e-3,
+            outside: 1e-2,
+            momentum,
+            gain: 0.7,
+            alpha: 0.1,
+        });
         rules.push(Rule::Sgd { momentum, nesterov: false, gain: 0.7, alpha: 0.1 });
     }
     rules.push(Rule::Sgd { momentum: Some(0.9), nesterov: true, gain: 0.7, alpha: 0.1 });
     let plain = rules.iter().map(|&rule| Update { rule, scale: 1.0, pull: 0.0, kept: 1.0 });
-    plain.chain(rules.iter().map(|&rule| Update { rule, scale: 0.3, pull: 0.1, kept: 0.9 })).collect()
+    plain
+        .chain(rules.iter().map(|&rule| Update { rule, scale: 0.3, pull: 0.1, kept: 0.9 }))
+        .collect()
 }
 
 #[test]
 fn one_pass_gives_what_burns_operations_give() {
     for step in updates() {
-        let item: Vec<Tensor<1>> =
-            (0..=step.rule.kept() as u64).map(|i| if i == 0 { drawn(0) } else { drawn(i).square() }).collect();
+        let item: Vec<Tensor<1>> = (0..=step.rule.kept() as u64)
+            .map(|i| if i == 0 { drawn(0) } else { drawn(i).square() })
+            .collect();
         // The items are held here as well, so that a change in place would show.
         let found = update(step, vec![item.clone()], vec![drawn(9)]).remove(0);
         let expected = by_burn(step, item.iter().cloned().map(home).collect(), home(drawn(9)));
-        assert_eq!((found.len(), values(item[0].clone())), (expected.len(), values(drawn(0))), "{step:?}");
+        assert_eq!(
+            (found.len(), values(item[0].clone())),
+            (expected.len(), values(drawn(0))),
+            "{step:?}"
+        );
         for (found, expected) in found.into_iter().zip(expected) {
             for (f, e) in values(found).into_iter().zip(values(expected)) {
                 // A few roundings of numbers of about 1 each.
@@ -107,7 +121,10 @@ fn one_pass_gives_what_burns_operations_give() {
 fn a_weight_that_nobody_else_holds_is_changed_where_it_lies() {
     let weight = cpu::own_flex(drawn(0) + 1.0);
     let at = weight.bytes().as_ptr();
-    let step = Update { rule: Rule::Sgd { momentum: None, nesterov: false, gain: 1.0, alpha: 0.1 }, ..updates()[0] };
+    let step = Update {
+        rule: Rule::Sgd { momentum: None, nesterov: false, gain: 1.0, alpha: 0.1 },
+        ..updates()[0]
+    };
     let after = update(step, vec![vec![lift(weight)]], vec![drawn(1)]).remove(0).remove(0);
     assert_eq!(cpu::own_flex(after).bytes().as_ptr(), at);
 }
@@ -116,7 +133,8 @@ fn a_weight_that_nobody_else_holds_is_changed_where_it_lies() {
 #[test]
 fn the_norm_is_that_of_all_numbers_for_any_number_of_threads() {
     let tensors = [drawn(1), drawn(2) * 3.0, drawn(3).narrow(0, 5, 7)];
-    let squares = tensors.iter().flat_map(|t| values(t.clone())).map(|x| f64::from(x).powi(2)).sum::<f64>();
+    let squares =
+        tensors.iter().flat_map(|t| values(t.clone())).map(|x| f64::from(x).powi(2)).sum::<f64>();
     let found = norm(&tensors);
     assert!((found - squares.sqrt()).abs() < 1e-12 * found, "{found} {}", squares.sqrt());
     for threads in [1, 3] {

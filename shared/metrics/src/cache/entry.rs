@@ -48,7 +48,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether a file's header is that of this entry. Only the facts may differ: the same pictures may lie elsewhere by now.
+    /// Whether a file's header is that of this entry. Only the facts may differ: the same pictures
+    /// may lie elsewhere by now.
     pub(super) fn is_of(&self, header: &Header) -> bool {
         Header { facts: self.header.facts.clone(), ..header.clone() } == self.header
     }

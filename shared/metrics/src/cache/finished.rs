@@ -11,7 +11,9 @@ use fledge_base::{frame, fs};
 /// The header at the start of a file, and how many bytes it took.
 pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<(Header, u64), String> {
     let mut start = Vec::new();
-    let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.by_ref().take(HEADER_LIMIT).read_to_end(&mut start));
+    let read = file
+        .seek(SeekFrom::Start(0))
+        .and_then(|_| file.by_ref().take(HEADER_LIMIT).read_to_end(&mut start));
     read.map_err(|e| e.to_string())?;
     let (header, used) = frame::decode::<Header>(&start).map_err(|e| e.to_string())?;
     if header.magic != MAGIC {
@@ -21,7 +23,8 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<(Header, u64), Str
     Ok((header, used as u64))
 }
 
-/// Reads `count` numbers behind those in `values`. No more than [`CHUNK`] bytes are held beside them.
+/// Reads `count` numbers behind those in `values`. No more than [`CHUNK`] bytes are held beside
+/// them.
 pub(super) fn read_values(
     file: &mut impl Read,
     count: usize,
@@ -40,7 +43,8 @@ pub(super) fn read_values(
     Ok(())
 }
 
-/// The features in the file at `path`, if it is whole and has the header `expected` but for its facts.
+/// The features in the file at `path`, if it is whole and has the header `expected` but for its
+/// facts.
 pub(super) fn read(path: &Path, expected: &Entry) -> Result<Features, String> {
     let text = |e: io::Error| e.to_string();
     let mut file = File::open(path).map_err(text)?;

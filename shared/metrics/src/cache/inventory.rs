@@ -39,7 +39,8 @@ pub enum State {
         /// Pictures whose features are in it.
         done: u64,
     },
-    /// Left by a process that was killed while it wrote, damaged, or of another version: of no use any more.
+    /// Left by a process that was killed while it wrote, damaged, or of another version: of no use
+    /// any more.
     Useless,
 }
 
@@ -50,12 +51,15 @@ impl FeatureCache {
         self.folder.as_deref()
     }
 
-    /// All files in it, the newest first; none where the folder is not there yet. Checksums of features are not looked at.
+    /// All files in it, the newest first; none where the folder is not there yet. Checksums of
+    /// features are not looked at.
     ///
     /// # Errors
     /// When the folder cannot be listed.
     pub fn list(&self) -> fs::Result<Vec<Kept>> {
-        let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists()) else { return Ok(Vec::new()) };
+        let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists()) else {
+            return Ok(Vec::new());
+        };
         let failed = |source| FsError { operation: "list", path: folder.clone(), source };
         let mut kept = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -71,16 +75,22 @@ impl FeatureCache {
     /// # Errors
     /// When the system refuses.
     pub fn remove(&self, kept: &Kept) -> fs::Result<bool> {
-        // Whoever has the unfinished file also writes the temporary one that becomes the finished one.
+        // Whoever has the unfinished file also writes the temporary one that becomes the finished
+        // one.
         let being_written = kept.path.extension().is_none_or(|e| e != FINISHED);
-        if being_written && part::is_busy(&kept.path.with_file_name(format!("{}.{UNFINISHED}", key_of(&kept.path)))) {
+        if being_written
+            && part::is_busy(
+                &kept.path.with_file_name(format!("{}.{UNFINISHED}", key_of(&kept.path))),
+            )
+        {
             return Ok(false);
         }
         fs::remove(&kept.path).map(|()| true)
     }
 }
 
-/// What the names of all files of one set of features have in common: `KEY.features`, `KEY.part`, `.KEY.features.….fledge-tmp`.
+/// What the names of all files of one set of features have in common: `KEY.features`, `KEY.part`,
+/// `.KEY.features.….fledge-tmp`.
 fn key_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.trim_start_matches('.').split('.').next().unwrap_or_default().to_owned()
@@ -96,7 +106,15 @@ fn look_at(path: &Path) -> Option<Kept> {
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let (bytes, changed) = (meta.len(), meta.modified().unwrap_or(SystemTime::UNIX_EPOCH));
     let mut file = BufReader::new(file);
-    let useless = Kept { path: path.to_owned(), facts: None, count: 0, dimensions: 0, bytes, changed, state: State::Useless };
+    let useless = Kept {
+        path: path.to_owned(),
+        facts: None,
+        count: 0,
+        dimensions: 0,
+        bytes,
+        changed,
+        state: State::Useless,
+    };
     let Ok((header, used)) = finished::header(&mut file) else { return Some(useless) };
     let state = if is(FINISHED) {
         State::Finished
@@ -105,5 +123,11 @@ fn look_at(path: &Path) -> Option<Kept> {
     } else {
         State::Useless
     };
-    Some(Kept { facts: Some(header.facts), count: header.count, dimensions: header.dimensions, state, ..useless })
+    Some(Kept {
+        facts: Some(header.facts),
+        count: header.count,
+        dimensions: header.dimensions,
+        state,
+        ..useless
+    })
 }

@@ -1,4 +1,5 @@
-//! Rows as they come from the network: in memory, and in the cache where there is one. What fails there costs only time.
+//! Rows as they come from the network: in memory, and in the cache where there is one. What fails
+//! there costs only time.
 
 use super::entry::Entry;
 use super::finished;
@@ -6,7 +7,8 @@ use super::part::{self, Opened, Part};
 use crate::features::Features;
 use fledge_base::fs;
 
-/// Pictures after which what is new is appended to the unfinished file: a minute's work at a few pictures a second.
+/// Pictures after which what is new is appended to the unfinished file: a minute's work at a few
+/// pictures a second.
 const BLOCK: usize = 256;
 
 /// The features of one layer while they are computed.
@@ -35,10 +37,16 @@ impl Keeper {
                 if let Some(features) = entry.read() {
                     let removed = part.remove();
                     removed.unwrap_or_else(|e| part::warn("an unfinished file stays", &e));
-                    return Self { kept: None, dimensions, written: features.count(), values: features.values().to_vec() };
+                    return Self {
+                        kept: None,
+                        dimensions,
+                        written: features.count(),
+                        values: features.values().to_vec(),
+                    };
                 }
                 // What a process left that was killed while it wrote the finished file.
-                fs::remove_leftovers_of(&entry.path).unwrap_or_else(|e| part::warn("a leftover stays", &e));
+                fs::remove_leftovers_of(&entry.path)
+                    .unwrap_or_else(|e| part::warn("a leftover stays", &e));
                 let written = values.len() / dimensions.max(1);
                 if written > 0 {
                     tracing::info!(
@@ -50,7 +58,9 @@ impl Keeper {
             }
             Ok(Opened::Busy) => {
                 let pictures = &entry.header.facts.pictures;
-                tracing::warn!("another process is computing the features of {pictures}; this one computes without keeping them");
+                tracing::warn!(
+                    "another process is computing the features of {pictures}; this one computes without keeping them"
+                );
                 Self::off(count, dimensions)
             }
             Err(error) => {
@@ -65,7 +75,8 @@ impl Keeper {
         self.values.len().checked_div(self.dimensions).unwrap_or(0)
     }
 
-    /// Takes the rows from `at` on, which is at most [`Keeper::rows`]; those that are there already are passed over.
+    /// Takes the rows from `at` on, which is at most [`Keeper::rows`]; those that are there already
+    /// are passed over.
     pub(crate) fn add(&mut self, at: usize, rows: &Features) {
         let known = (self.rows() - at).min(rows.count());
         self.values.extend_from_slice(&rows.values()[known * self.dimensions..]);
@@ -78,7 +89,9 @@ impl Keeper {
     pub(crate) fn finish(mut self) -> Features {
         if let Some((entry, part)) = self.kept.take() {
             match finished::write(&entry, &self.values) {
-                Ok(()) => part.remove().unwrap_or_else(|e| part::warn("an unfinished file stays", &e)),
+                Ok(()) => {
+                    part.remove().unwrap_or_else(|e| part::warn("an unfinished file stays", &e))
+                }
                 Err(error) => part::warn("the features are not kept", &error),
             }
         }
@@ -87,7 +100,9 @@ impl Keeper {
 
     fn write_block(&mut self) {
         let Some((_, part)) = &mut self.kept else { return };
-        if let Err(error) = part.append(&self.values[self.written * self.dimensions..], self.dimensions) {
+        if let Err(error) =
+            part.append(&self.values[self.written * self.dimensions..], self.dimensions)
+        {
             // What is in the file stays of use; a later block must not follow a gap.
             part::warn("the features that follow are not kept", &error);
             self.kept = None;

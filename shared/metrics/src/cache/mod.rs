@@ -1,5 +1,6 @@
-//! Features on disk, so that they are computed once. A file is named by what its features depend on: the pictures' pixels, the
-//! resizing, the layer and the weights; a damaged one is computed again.
+//! Features on disk, so that they are computed once. A file is named by what its features depend
+//! on: the pictures' pixels, the resizing, the layer and the weights; a damaged one is computed
+//! again.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,6 +1,7 @@
-//! An unfinished file: the header of the finished one, then blocks that are appended as they are ready. A block is the number
-//! of its rows (u32), the rows as f32, and CRC-32 of both, all little-endian. A process that is killed leaves at most one block
-//! torn; the next one takes the sound ones and goes on behind them. One process at a time has the file, by a lock.
+//! An unfinished file: the header of the finished one, then blocks that are appended as they are
+//! ready. A block is the number of its rows (u32), the rows as f32, and CRC-32 of both, all
+//! little-endian. A process that is killed leaves at most one block torn; the next one takes the
+//! sound ones and goes on behind them. One process at a time has the file, by a lock.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -43,19 +44,26 @@ impl Part {
         match file.reader().try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Opened::Busy),
-            Err(TryLockError::Error(source)) => return Err(FsError { operation: "lock", path, source }),
+            Err(TryLockError::Error(source)) => {
+                return Err(FsError { operation: "lock", path, source });
+            }
         }
         let failed = |source| FsError { operation: "read", path: path.clone(), source };
         let length = file.reader().metadata().map_err(failed)?.len();
         // Room for all rows: to grow later would take both the old and the new memory.
         let mut values = Vec::with_capacity(entry.count() * entry.dimensions());
         let sound = match header(&mut file.reader()) {
-            Ok((found, used)) if entry.is_of(&found) => sound_blocks(file.reader(), (used, length), entry, &mut values),
+            Ok((found, used)) if entry.is_of(&found) => {
+                sound_blocks(file.reader(), (used, length), entry, &mut values)
+            }
             // An empty file is a new one.
             other => {
                 if length > 0 {
                     let what = other.err().unwrap_or_else(|| "its header is another's".into());
-                    tracing::warn!("{} is damaged ({what}); its features are computed again", path.display());
+                    tracing::warn!(
+                        "{} is damaged ({what}); its features are computed again",
+                        path.display()
+                    );
                 }
                 0
             }
@@ -65,7 +73,11 @@ impl Part {
         }
         if sound == 0 {
             let header = frame::encode(&entry.header).map_err(io::Error::other);
-            file.append(&header.map_err(|source| FsError { operation: "write", path: path.clone(), source })?)?;
+            file.append(&header.map_err(|source| FsError {
+                operation: "write",
+                path: path.clone(),
+                source,
+            })?)?;
         }
         Ok(Opened::Ours(Self { file }, values))
     }
@@ -89,17 +101,27 @@ impl Part {
     }
 }
 
-/// Reads the sound blocks between two places of the file into `values`; gives the place where they end.
-fn sound_blocks(file: &File, (mut at, length): (u64, u64), entry: &Entry, values: &mut Vec<f32>) -> u64 {
+/// Reads the sound blocks between two places of the file into `values`; gives the place where they
+/// end.
+fn sound_blocks(
+    file: &File,
+    (mut at, length): (u64, u64),
+    entry: &Entry,
+    values: &mut Vec<f32>,
+) -> u64 {
     let path = path(&entry.path);
     let mut reader = BufReader::new(file);
     while at < length {
         let rows = values.len() / entry.dimensions().max(1);
-        match read_block(&mut reader, length - at, entry.count() - rows, entry.dimensions(), values) {
+        match read_block(&mut reader, length - at, entry.count() - rows, entry.dimensions(), values)
+        {
             Ok(bytes) => at += bytes,
             Err(what) => {
                 values.truncate(rows * entry.dimensions());
-                tracing::warn!("{}: {what} after {rows} pictures; what is before it is used", path.display());
+                tracing::warn!(
+                    "{}: {what} after {rows} pictures; what is before it is used",
+                    path.display()
+                );
                 break;
             }
         }
@@ -138,12 +160,17 @@ fn read_block(
 }
 
 /// Pictures in an unfinished file, by the lengths of its blocks; nothing is checked.
-pub(super) fn rows(file: &mut (impl Read + Seek), (mut at, length): (u64, u64), dimensions: u64) -> u64 {
+pub(super) fn rows(
+    file: &mut (impl Read + Seek),
+    (mut at, length): (u64, u64),
+    dimensions: u64,
+) -> u64 {
     let mut rows = 0;
     let mut word = [0; 4];
     while file.seek(SeekFrom::Start(at)).is_ok() && file.read_exact(&mut word).is_ok() {
         let of_block = u64::from(u32::from_le_bytes(word));
-        let end = dimensions.checked_mul(4 * of_block).and_then(|bytes| at.checked_add(bytes + OVERHEAD));
+        let end =
+            dimensions.checked_mul(4 * of_block).and_then(|bytes| at.checked_add(bytes + OVERHEAD));
         match end.filter(|end| *end <= length) {
             Some(end) => (at, rows) = (end, rows + of_block),
             None => break,

@@ -41,8 +41,8 @@ impl FeatureCache {
         self.folder.is_some()
     }
 
-    /// The place of the features that `network` gives of `count` pictures with this `content`; `pictures` tells people what
-    /// they are.
+    /// The place of the features that `network` gives of `count` pictures with this `content`;
+    /// `pictures` tells people what they are.
     pub(crate) fn entry(
         &self,
         (content, pictures, count): (&str, String, usize),
@@ -67,7 +67,13 @@ impl FeatureCache {
         };
         Some(Entry {
             path: folder.join(format!("{}.{FINISHED}", &key[..32])),
-            header: Header { magic: MAGIC.into(), key, facts, count: count as u64, dimensions: layer.dimensions as u64 },
+            header: Header {
+                magic: MAGIC.into(),
+                key,
+                facts,
+                count: count as u64,
+                dimensions: layer.dimensions as u64,
+            },
         })
     }
 }
@@ -85,7 +91,10 @@ impl Entry {
                 Some(features)
             }
             Err(what) => {
-                tracing::warn!("{} is damaged ({what}); its features are computed again", self.path.display());
+                tracing::warn!(
+                    "{} is damaged ({what}); its features are computed again",
+                    self.path.display()
+                );
                 None
             }
         }

@@ -43,7 +43,8 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-cache-{}-{name}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("fledge-cache-{}-{name}", std::process::id()));
         fs::remove(&folder).expect("clear");
         Self(folder)
     }
@@ -61,7 +62,9 @@ impl Drop for Scratch {
 
 fn entry(cache: &FeatureCache, count: usize) -> Entry {
     let network = Named(Weights::Random { seed: 1 });
-    cache.entry(("content", "birds".into(), count), Preprocessing::TORCH_FIDELITY, &network, LAYER).expect("an entry")
+    cache
+        .entry(("content", "birds".into(), count), Preprocessing::TORCH_FIDELITY, &network, LAYER)
+        .expect("an entry")
 }
 
 fn features(count: usize) -> Features {
@@ -73,7 +76,8 @@ fn rows(at: usize, end: usize) -> Features {
     Features::new(features(end).values()[at * LAYER.dimensions..].to_vec(), LAYER.dimensions)
 }
 
-/// Goes on with an extraction in batches of 16, up to `end` pictures; a process that is killed drops its keeper as this does.
+/// Goes on with an extraction in batches of 16, up to `end` pictures; a process that is killed
+/// drops its keeper as this does.
 fn go_on(entry: &Entry, end: usize) -> Keeper {
     let mut keeper = Keeper::begin(entry.clone());
     while keeper.rows() < end {
@@ -160,7 +164,9 @@ fn a_torn_or_damaged_unfinished_file_gives_its_sound_beginning() {
             _ => damaged.extend((0..=random.below(300)).map(|i| i as u8)),
         }
         fs::write(&path, &damaged).expect("write");
-        let part::Opened::Ours(part, values) = part::Part::open(&entry).expect("open") else { panic!("no one else has it") };
+        let part::Opened::Ours(part, values) = part::Part::open(&entry).expect("open") else {
+            panic!("no one else has it")
+        };
         // Blocks are whole, so whatever is taken is a number of them.
         let rows = values.len() / LAYER.dimensions;
         assert!(rows.is_multiple_of(256) && rows <= 512, "{rows}");
@@ -216,7 +222,10 @@ fn the_list_says_what_each_file_is() {
     // One key for both counts: the finished file hides neither.
     let [finished] = of(State::Finished)[..] else { panic!("{kept:?}") };
     assert_eq!((finished.count, finished.dimensions), (COUNT as u64, 64));
-    assert_eq!(finished.facts.as_ref().map(|f| (f.pictures.as_str(), f.layer.as_str())), Some(("birds", "64")));
+    assert_eq!(
+        finished.facts.as_ref().map(|f| (f.pictures.as_str(), f.layer.as_str())),
+        Some(("birds", "64"))
+    );
     let [unfinished] = of(State::Unfinished { done: 512 })[..] else { panic!("{kept:?}") };
     assert_eq!(unfinished.count, COUNT as u64 + 1);
     assert_eq!(of(State::Useless).len(), 2);

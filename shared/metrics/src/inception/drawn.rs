@@ -47,12 +47,18 @@ pub fn write_drawn(path: &Path, seed: u64) -> Result<(), WeightsError> {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = kept
         .tensors
         .into_iter()
-        .map(|(name, shape, values)| (name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()))
+        .map(|(name, shape, values)| {
+            (name, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        })
         .collect();
     let views: Result<Vec<_>, _> = bytes
         .iter()
-        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view)))
+        .map(|(name, shape, bytes)| {
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view))
+        })
         .collect();
-    let file = views.and_then(|views| safetensors::serialize(views, None)).map_err(|e| refused(e.to_string()))?;
+    let file = views
+        .and_then(|views| safetensors::serialize(views, None))
+        .map_err(|e| refused(e.to_string()))?;
     Ok(fs::write(path, &file)?)
 }

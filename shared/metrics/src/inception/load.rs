@@ -1,4 +1,5 @@
-//! Where the network's numbers come from: a state dict, with BatchNorm folded into the convolutions, or a seeded draw.
+//! Where the network's numbers come from: a state dict, with BatchNorm folded into the
+//! convolutions, or a seeded draw.
 
 use std::path::Path;
 
@@ -27,16 +28,24 @@ impl FromStateDict {
     pub(super) fn open(path: &Path, variant: Variant) -> Result<Self, WeightsError> {
         let state = StateDict::open(path)?;
         let problem = match (variant, state.metadata(NETWORK_KEY)) {
-            (Variant::Fid, Some(KERAS_NETWORK)) => "it holds Keras' InceptionV3, which is the network inception-v3-keras".into(),
+            (Variant::Fid, Some(KERAS_NETWORK)) => {
+                "it holds Keras' InceptionV3, which is the network inception-v3-keras".into()
+            }
             (Variant::Keras, Some(KERAS_NETWORK)) | (Variant::Fid, _) => {
                 return Ok(Self { taking: Taking::new(state, variant.expected()), variant });
             }
             (Variant::Keras, other) => {
                 let other = other.map_or_else(|| "no network".into(), |name| format!("{name:?}"));
-                format!("it names {other} in its metadata; `python tools/keras_inception.py` makes it from Keras' file")
+                format!(
+                    "it names {other} in its metadata; `python tools/keras_inception.py` makes it from Keras' file"
+                )
             }
         };
-        Err(WeightsError::Mismatch { path: path.to_owned(), network: variant.expected(), problems: vec![problem] })
+        Err(WeightsError::Mismatch {
+            path: path.to_owned(),
+            network: variant.expected(),
+            problems: vec![problem],
+        })
     }
 
     /// Which numbers they are, if everything was there and nothing else.
@@ -60,9 +69,10 @@ impl FromStateDict {
         // Keras' layers have no gamma (`scale=False`).
         let has_gamma = self.variant == Variant::Fid || self.taking.has(&gamma);
         let gamma = if has_gamma { self.take(&gamma, &[out]) } else { Some(vec![1.0; out]) };
-        let [beta, mean, variance] =
-            ["bias", "running_mean", "running_var"].map(|part| self.take(&format!("{name}.bn.{part}"), &[out]));
-        let (mut weight, gamma, mut bias, mean, variance) = (weight?, gamma?, beta?, mean?, variance?);
+        let [beta, mean, variance] = ["bias", "running_mean", "running_var"]
+            .map(|part| self.take(&format!("{name}.bn.{part}"), &[out]));
+        let (mut weight, gamma, mut bias, mean, variance) =
+            (weight?, gamma?, beta?, mean?, variance?);
         let per_channel = weight.len() / out;
         for c in 0..out {
             let scale = gamma[c] / (variance[c] + BATCH_NORM_EPS).sqrt();
@@ -76,14 +86,18 @@ impl FromStateDict {
 impl Parameters for FromStateDict {
     fn convolution(&mut self, name: &str, shape: [usize; 4]) -> WeightsAndBias {
         // The zeros never compute anything: `finish` fails when a tensor was not there.
-        self.folded(name, shape).unwrap_or_else(|| (vec![0.0; shape.iter().product()], vec![0.0; shape[0]]))
+        self.folded(name, shape)
+            .unwrap_or_else(|| (vec![0.0; shape.iter().product()], vec![0.0; shape[0]]))
     }
 
     fn logits(&mut self, shape: [usize; 2]) -> Vec<f32> {
-        // The Inception Score is defined over the logits without this bias; it is taken so that it is not left over.
+        // The Inception Score is defined over the logits without this bias; it is taken so that it
+        // is not left over.
         let bias = self.take("fc.bias", &shape[..1]);
         let weight = self.take("fc.weight", &shape);
-        weight.zip(bias).map_or_else(|| vec![0.0; shape.iter().product()], |(weight, _)| narrow(&weight))
+        weight
+            .zip(bias)
+            .map_or_else(|| vec![0.0; shape.iter().product()], |(weight, _)| narrow(&weight))
     }
 }
 
@@ -91,7 +105,8 @@ fn narrow(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&v| v as f32).collect()
 }
 
-/// Draws untrained weights: He et al. 2015, uniform, so that activations keep their size through the depth.
+/// Draws untrained weights: He et al. 2015, uniform, so that activations keep their size through
+/// the depth.
 pub(super) struct Drawn {
     pub(super) seed: u64,
 }

@@ -1,4 +1,5 @@
-//! The InceptionV3 in two variants: that of FID (2015-12-05), over whose features KID, FID and IS are defined, and Keras'.
+//! The InceptionV3 in two variants: that of FID (2015-12-05), over whose features KID, FID and IS
+//! are defined, and Keras'.
 //!
 //! | | [`Variant::Fid`] | [`Variant::Keras`] |
 //! |---|---|---|
@@ -7,10 +8,11 @@
 //! | BatchNorm | with gamma | `scale=False`: no gamma |
 //! | file | pytorch-fid's or torch-fidelity's | `tools/keras_inception.py` makes it and names it in its metadata |
 //!
-//! Weights are read from a state dict in pytorch-fid's names, `.pth` or safetensors, of any float type, with BatchNorm
-//! apart (`*.conv.weight`, `*.bn.{weight,bias,running_mean,running_var}`) or folded already (`*.conv.{weight,bias}`).
-//! Every key must be there and none besides (`num_batches_tracked` aside). The FID file has no `AuxLogits.*`: a file
-//! that has them is another network, and they are refused as unused.
+//! Weights are read from a state dict in pytorch-fid's names, `.pth` or safetensors, of any float
+//! type, with BatchNorm apart (`*.conv.weight`, `*.bn.{weight,bias,running_mean,running_var}`) or
+//! folded already (`*.conv.{weight,bias}`). Every key must be there and none besides
+//! (`num_batches_tracked` aside). The FID file has no `AuxLogits.*`: a file that has them is
+//! another network, and they are refused as unused.
 
 #[cfg(feature = "faults")]
 mod drawn;
@@ -30,7 +32,9 @@ use super::state_dict::WeightsError;
 
 #[cfg(feature = "faults")]
 pub use self::drawn::write_drawn;
-pub use self::variant::{KERAS_LAYERS, LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048, Variant};
+pub use self::variant::{
+    KERAS_LAYERS, LAYERS, LOGITS_UNBIASED, POOL_64, POOL_192, POOL_768, POOL_2048, Variant,
+};
 
 /// The network on a device.
 #[derive(Debug)]
@@ -41,7 +45,8 @@ pub struct Inception {
 }
 
 impl Inception {
-    /// Reads the weights of the FID InceptionV3 of `path` onto `device`, which must be without autodiff.
+    /// Reads the weights of the FID InceptionV3 of `path` onto `device`, which must be without
+    /// autodiff.
     ///
     /// # Errors
     /// When the file cannot be read or its tensors are not exactly those of this network.
@@ -53,14 +58,19 @@ impl Inception {
     ///
     /// # Errors
     /// As [`load`](Self::load), and when the file says that it is of the other variant.
-    pub fn load_variant(variant: Variant, path: &Path, device: &Device) -> Result<Self, WeightsError> {
+    pub fn load_variant(
+        variant: Variant,
+        path: &Path,
+        device: &Device,
+    ) -> Result<Self, WeightsError> {
         let mut parameters = FromStateDict::open(path, variant)?;
         let network = Network::new(variant, &mut parameters, device);
         let weights = parameters.finish()?;
         Ok(Self { network, device: device.clone(), weights })
     }
 
-    /// An untrained FID InceptionV3 for smoke runs: the same for the same seed, and meaningless as a measure of quality.
+    /// An untrained FID InceptionV3 for smoke runs: the same for the same seed, and meaningless as
+    /// a measure of quality.
     #[must_use]
     pub fn random(seed: u64, device: &Device) -> Self {
         Self::random_variant(Variant::Fid, seed, device)

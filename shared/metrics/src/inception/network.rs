@@ -1,9 +1,10 @@
 //! The layers of the InceptionV3 and its forward pass, in evaluation only.
 //!
-//! It is torchvision's InceptionV3 changed to what TensorFlow's graph of 2015-12-05 computes, as pytorch-fid found out
-//! (`inception.py`): 3×3 average pools divide by the pixels that are there, the pool branch of the last block is a max
-//! pool, 1008 classes, no auxiliary head. In Keras' (`applications/inception_v3.py`) that branch is an average as everywhere
-//! else, and the classifier is left out. BatchNorm is folded into the convolutions beforehand.
+//! It is torchvision's InceptionV3 changed to what TensorFlow's graph of 2015-12-05 computes, as
+//! pytorch-fid found out (`inception.py`): 3×3 average pools divide by the pixels that are there,
+//! the pool branch of the last block is a max pool, 1008 classes, no auxiliary head. In Keras'
+//! (`applications/inception_v3.py`) that branch is an average as everywhere else, and the
+//! classifier is left out. BatchNorm is folded into the convolutions beforehand.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -23,7 +24,14 @@ struct Conv {
 
 impl Conv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        ops::conv2d_act(x, self.weight.clone(), self.bias.clone(), Activation::RELU, self.stride, Padding::both(self.padding))
+        ops::conv2d_act(
+            x,
+            self.weight.clone(),
+            self.bias.clone(),
+            Activation::RELU,
+            self.stride,
+            Padding::both(self.padding),
+        )
     }
 }
 
@@ -97,7 +105,10 @@ impl Network {
             b.conv("Conv2d_2a_3x3", [32, 32, 3, 3], 1, [0, 0]),
             b.conv("Conv2d_2b_3x3", [64, 32, 3, 3], 1, [1, 1]),
         ];
-        let stem_2 = [b.conv("Conv2d_3b_1x1", [80, 64, 1, 1], 1, [0, 0]), b.conv("Conv2d_4a_3x3", [192, 80, 3, 3], 1, [0, 0])];
+        let stem_2 = [
+            b.conv("Conv2d_3b_1x1", [80, 64, 1, 1], 1, [0, 0]),
+            b.conv("Conv2d_4a_3x3", [192, 80, 3, 3], 1, [0, 0]),
+        ];
         let mixed_5_6 = vec![
             b.block_a("Mixed_5b", 192, 32),
             b.block_a("Mixed_5c", 256, 64),
@@ -111,11 +122,16 @@ impl Network {
         let mixed_7 = vec![
             b.block_d("Mixed_7a", 768),
             b.block_e("Mixed_7b", 1280, PoolBranch::Average),
-            b.block_e("Mixed_7c", 2048, if variant == Variant::Fid { PoolBranch::Max } else { PoolBranch::Average }),
+            b.block_e(
+                "Mixed_7c",
+                2048,
+                if variant == Variant::Fid { PoolBranch::Max } else { PoolBranch::Average },
+            ),
         ];
         let logits = (variant == Variant::Fid).then(|| {
             let fc = b.parameters.logits([LOGITS_UNBIASED.dimensions, 2048]);
-            Tensor::<2>::from_data(TensorData::new(fc, [LOGITS_UNBIASED.dimensions, 2048]), device).transpose()
+            Tensor::<2>::from_data(TensorData::new(fc, [LOGITS_UNBIASED.dimensions, 2048]), device)
+                .transpose()
         });
         Self { variant, stem_1, stem_2, mixed_5_6, mixed_7, logits }
     }
@@ -158,7 +174,10 @@ impl Network {
                 enough(LOGITS_UNBIASED, &|| ops::matmul(x.clone(), logits.clone())); // [B, 1008]
             }
         }
-        layers.iter().filter_map(|layer| reached.iter().find(|(l, _)| l == layer).map(|(_, x)| x.clone())).collect()
+        layers
+            .iter()
+            .filter_map(|layer| reached.iter().find(|(l, _)| l == layer).map(|(_, x)| x.clone()))
+            .collect()
     }
 }
 
@@ -199,7 +218,10 @@ impl Builder<'_> {
             convs.push(self.step(block, input, step));
             input = step.1;
         }
-        Branch { trunk: convs, tips: tips.iter().map(|&step| self.step(block, input, step)).collect() }
+        Branch {
+            trunk: convs,
+            tips: tips.iter().map(|&step| self.step(block, input, step)).collect(),
+        }
     }
 
     fn pool(&mut self, block: &str, input: usize, out: usize) -> Conv {
@@ -210,11 +232,20 @@ impl Builder<'_> {
     fn block_a(&mut self, name: &str, input: usize, pool: usize) -> Mixed {
         let branches = vec![
             self.branch(name, input, &[("branch1x1", 64, [1, 1], 1)], &[]),
-            self.branch(name, input, &[("branch5x5_1", 48, [1, 1], 1), ("branch5x5_2", 64, [5, 5], 1)], &[]),
             self.branch(
                 name,
                 input,
-                &[("branch3x3dbl_1", 64, [1, 1], 1), ("branch3x3dbl_2", 96, [3, 3], 1), ("branch3x3dbl_3", 96, [3, 3], 1)],
+                &[("branch5x5_1", 48, [1, 1], 1), ("branch5x5_2", 64, [5, 5], 1)],
+                &[],
+            ),
+            self.branch(
+                name,
+                input,
+                &[
+                    ("branch3x3dbl_1", 64, [1, 1], 1),
+                    ("branch3x3dbl_2", 96, [3, 3], 1),
+                    ("branch3x3dbl_3", 96, [3, 3], 1),
+                ],
                 &[],
             ),
         ];
@@ -228,7 +259,11 @@ impl Builder<'_> {
             self.branch(
                 name,
                 input,
-                &[("branch3x3dbl_1", 64, [1, 1], 1), ("branch3x3dbl_2", 96, [3, 3], 1), ("branch3x3dbl_3", 96, [3, 3], 2)],
+                &[
+                    ("branch3x3dbl_1", 64, [1, 1], 1),
+                    ("branch3x3dbl_2", 96, [3, 3], 1),
+                    ("branch3x3dbl_3", 96, [3, 3], 2),
+                ],
                 &[],
             ),
         ];
@@ -243,7 +278,11 @@ impl Builder<'_> {
             self.branch(
                 name,
                 input,
-                &[("branch7x7_1", c, [1, 1], 1), ("branch7x7_2", c, [1, 7], 1), ("branch7x7_3", 192, [7, 1], 1)],
+                &[
+                    ("branch7x7_1", c, [1, 1], 1),
+                    ("branch7x7_2", c, [1, 7], 1),
+                    ("branch7x7_3", 192, [7, 1], 1),
+                ],
                 &[],
             ),
             self.branch(
@@ -265,7 +304,12 @@ impl Builder<'_> {
     /// 17×17 → 8×8, 1280 channels.
     fn block_d(&mut self, name: &str, input: usize) -> Mixed {
         let branches = vec![
-            self.branch(name, input, &[("branch3x3_1", 192, [1, 1], 1), ("branch3x3_2", 320, [3, 3], 2)], &[]),
+            self.branch(
+                name,
+                input,
+                &[("branch3x3_1", 192, [1, 1], 1), ("branch3x3_2", 320, [3, 3], 2)],
+                &[],
+            ),
             self.branch(
                 name,
                 input,

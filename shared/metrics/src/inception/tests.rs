@@ -29,8 +29,13 @@ impl Parameters for Shapes {
     }
 }
 
-/// A safetensors file of one byte pattern under every key, BatchNorm apart or folded; `change` may spoil it.
-fn write_weights(file: &Path, folded: bool, change: impl FnOnce(&mut BTreeMap<String, Vec<usize>>)) {
+/// A safetensors file of one byte pattern under every key, BatchNorm apart or folded; `change` may
+/// spoil it.
+fn write_weights(
+    file: &Path,
+    folded: bool,
+    change: impl FnOnce(&mut BTreeMap<String, Vec<usize>>),
+) {
     let mut shapes = Shapes::default();
     let _ = Network::new(Variant::Fid, &mut shapes, &Device::flex());
     let mut keys = BTreeMap::new();
@@ -56,7 +61,12 @@ fn write_weights(file: &Path, folded: bool, change: impl FnOnce(&mut BTreeMap<St
     // 0.0625 in f16.
     let bytes: Vec<u8> = [0x00, 0x2c].repeat(largest);
     let views = keys.iter().map(|(name, shape)| {
-        let view = TensorView::new(Dtype::F16, shape.clone(), &bytes[..2 * shape.iter().product::<usize>()]).expect("view");
+        let view = TensorView::new(
+            Dtype::F16,
+            shape.clone(),
+            &bytes[..2 * shape.iter().product::<usize>()],
+        )
+        .expect("view");
         (name, view)
     });
     let file_bytes = safetensors::serialize(views, None).expect("serialize");
@@ -95,7 +105,10 @@ fn batch_norm_is_folded_and_folded_files_are_read() {
     let v = 0.0625f64;
     let scale = v / (v + 1e-3).sqrt();
     let (weight, bias) = apart_dict.convolution("Conv2d_1a_3x3", [32, 3, 3, 3]);
-    assert!(weight.iter().all(|&w| w == (v * scale) as f32) && bias.iter().all(|&b| b == (v - v * scale) as f32));
+    assert!(
+        weight.iter().all(|&w| w == (v * scale) as f32)
+            && bias.iter().all(|&b| b == (v - v * scale) as f32)
+    );
     let (weight, bias) = folded_dict.convolution("Conv2d_1a_3x3", [32, 3, 3, 3]);
     assert!(weight.iter().chain(&bias).all(|&w| w == 0.0625));
     let _ = Network::new(Variant::Fid, &mut RestOf(&mut folded_dict), &Device::flex());
@@ -120,20 +133,27 @@ impl Parameters for RestOf<'_> {
 
 fn noise(seed: u64, side: usize) -> RgbPicture {
     let mut stream = fledge_base::rng::stream(seed, "noise", 0);
-    RgbPicture { width: side, height: side, pixels: (0..side * side * 3).map(|_| stream.below(256) as u8).collect() }
+    RgbPicture {
+        width: side,
+        height: side,
+        pixels: (0..side * side * 3).map(|_| stream.below(256) as u8).collect(),
+    }
 }
 
 #[test]
 fn the_random_network_is_seeded_and_keeps_the_size_of_activations() {
     let pictures = [noise(1, 20), noise(2, 33)];
     let taps = [LOGITS_UNBIASED, POOL_64, POOL_2048];
-    let of = |seed| Inception::random(seed, &Device::flex()).features(&pictures, Preprocessing::KERAS_75, &taps);
+    let of = |seed| {
+        Inception::random(seed, &Device::flex()).features(&pictures, Preprocessing::KERAS_75, &taps)
+    };
     let (a, b, c) = (of(1), of(1), of(2));
     assert_eq!(a, b);
     assert_ne!(a, c);
     assert_eq!(a.iter().map(Features::dimensions).collect::<Vec<_>>(), [1008, 64, 2048]);
     for features in &a {
-        let mean = features.values().iter().map(|v| v.abs()).sum::<f32>() / features.values().len() as f32;
+        let mean =
+            features.values().iter().map(|v| v.abs()).sum::<f32>() / features.values().len() as f32;
         assert!((1e-3..1e3).contains(&mean), "{mean}");
     }
 }
@@ -144,9 +164,15 @@ fn a_picture_has_the_same_features_in_any_batch() {
     let pictures: Vec<RgbPicture> = (0..3).map(|i| noise(i, 24)).collect();
     let together = &inception.features(&pictures, Preprocessing::KERAS_75, &[POOL_2048])[0];
     for (i, picture) in pictures.iter().enumerate() {
-        let alone = &inception.features(std::slice::from_ref(picture), Preprocessing::KERAS_75, &[POOL_2048])[0];
+        let alone = &inception.features(
+            std::slice::from_ref(picture),
+            Preprocessing::KERAS_75,
+            &[POOL_2048],
+        )[0];
         let scale = alone.row(0).iter().fold(0f32, |m, v| m.max(v.abs()));
-        assert!(alone.row(0).iter().zip(together.row(i)).all(|(a, b)| (a - b).abs() <= 1e-5 * scale));
+        assert!(
+            alone.row(0).iter().zip(together.row(i)).all(|(a, b)| (a - b).abs() <= 1e-5 * scale)
+        );
     }
     assert_eq!(inception.features(&[], Preprocessing::KERAS_75, &[POOL_64])[0].count(), 0);
 }

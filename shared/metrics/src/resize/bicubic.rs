@@ -1,5 +1,6 @@
-//! Pillow's bicubic resizing of f32 pictures (`src/libImaging/Resample.c`, the `32bpc` functions): weights and sums in f64,
-//! rounded to f32 after each of the two passes. Sums go from the first pixel to the last, so the bits are Pillow's.
+//! Pillow's bicubic resizing of f32 pictures (`src/libImaging/Resample.c`, the `32bpc` functions):
+//! weights and sums in f64, rounded to f32 after each of the two passes. Sums go from the first
+//! pixel to the last, so the bits are Pillow's.
 
 use super::picture::{RGB, RgbPicture};
 use fledge_pictures::kernel::{Kernel, Weights, columns_first};
@@ -7,17 +8,24 @@ use fledge_pictures::kernel::{Kernel, Weights, columns_first};
 /// Lines that are resized at a time: as many sums as there are registers for.
 const LANES: usize = 12;
 
-/// `picture`, whose levels stand for `levels`, resized into `out` [3, side, side] and clipped to the levels 0 and 255.
+/// `picture`, whose levels stand for `levels`, resized into `out` [3, side, side] and clipped to
+/// the levels 0 and 255.
 pub(super) fn resize(picture: &RgbPicture, side: usize, levels: &[f32; 256], out: &mut [f32]) {
     let (width, height) = (picture.width, picture.height);
     // One line a row and channel: [height, 3, width].
     let mut lines = vec![0.0f32; height * RGB * width];
-    for (row, lines) in picture.pixels.chunks_exact(width * RGB).zip(lines.chunks_exact_mut(RGB * width)) {
+    for (row, lines) in
+        picture.pixels.chunks_exact(width * RGB).zip(lines.chunks_exact_mut(RGB * width))
+    {
         for (x, pixel) in row.chunks_exact(RGB).enumerate() {
-            (0..RGB).for_each(|channel| lines[channel * width + x] = levels[usize::from(pixel[channel])]);
+            (0..RGB).for_each(|channel| {
+                lines[channel * width + x] = levels[usize::from(pixel[channel])]
+            });
         }
     }
-    let weights = |source: usize| (source != side).then(|| Kernel::BICUBIC.weights(source as u32, side as u32));
+    let weights = |source: usize| {
+        (source != side).then(|| Kernel::BICUBIC.weights(source as u32, side as u32))
+    };
     let (across, down) = (weights(width), weights(height));
     let lines = if columns_first((width as u32, height as u32), (side as u32, side as u32)) {
         along_rows(along_columns(lines, RGB * width, down.as_ref()), width, across.as_ref())
@@ -32,7 +40,8 @@ pub(super) fn resize(picture: &RgbPicture, side: usize, levels: &[f32; 256], out
     }
 }
 
-/// Each line of `length` values becomes as long as there are weights; stays as it is where there are none.
+/// Each line of `length` values becomes as long as there are weights; stays as it is where there
+/// are none.
 fn along_rows(lines: Vec<f32>, length: usize, weights: Option<&Weights>) -> Vec<f32> {
     let Some(weights) = weights else { return lines };
     let side = weights.spans.len();
@@ -50,7 +59,12 @@ fn along_rows(lines: Vec<f32>, length: usize, weights: Option<&Weights>) -> Vec<
                     sums[lane] += values[lane] * weight;
                 }
             }
-            resized.iter_mut().skip(i).step_by(side).zip(sums).for_each(|(to, sum)| *to = sum as f32);
+            resized
+                .iter_mut()
+                .skip(i)
+                .step_by(side)
+                .zip(sums)
+                .for_each(|(to, sum)| *to = sum as f32);
         }
     }
     resized

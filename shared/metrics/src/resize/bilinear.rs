@@ -1,4 +1,5 @@
-//! The three bilinear filters. Each row is interpolated along x once; then rows are interpolated along y.
+//! The three bilinear filters. Each row is interpolated along x once; then rows are interpolated
+//! along y.
 
 use super::picture::{Filter, RGB, RgbPicture};
 
@@ -11,7 +12,8 @@ struct Taps {
 
 impl Taps {
     fn new(filter: Filter, source: usize, side: usize) -> Self {
-        // A quotient of small whole numbers in f64, rounded to f32, is their quotient in f32: the references take either.
+        // A quotient of small whole numbers in f64, rounded to f32, is their quotient in f32: the
+        // references take either.
         let step = (source as f64 / side as f64) as f32;
         let mut taps = Self { low: Vec::new(), high: Vec::new(), weight: Vec::new() };
         for i in 0..side {
@@ -35,13 +37,20 @@ fn lerp(a: f32, b: f32, weight: f32) -> f32 {
     a + (b - a) * weight
 }
 
-/// PyTorch's: a·(1 − w) is added to the rounded b·w without being rounded itself. A product of two f32 is exact in f64.
+/// PyTorch's: a·(1 − w) is added to the rounded b·w without being rounded itself. A product of two
+/// f32 is exact in f64.
 fn blend(a: f32, b: f32, weight: f32) -> f32 {
     (f64::from(a) * f64::from(1.0 - weight) + f64::from(b * weight)) as f32
 }
 
 /// `picture`, whose levels stand for `levels`, resized into `out` [3, side, side].
-pub(super) fn resize(picture: &RgbPicture, filter: Filter, side: usize, levels: &[f32; 256], out: &mut [f32]) {
+pub(super) fn resize(
+    picture: &RgbPicture,
+    filter: Filter,
+    side: usize,
+    levels: &[f32; 256],
+    out: &mut [f32],
+) {
     match filter {
         Filter::PytorchBilinear => resize_by(picture, filter, side, levels, out, blend),
         _ => resize_by(picture, filter, side, levels, out, lerp),
@@ -56,14 +65,21 @@ fn resize_by(
     out: &mut [f32],
     mix: impl Fn(f32, f32, f32) -> f32,
 ) {
-    let (columns, rows) = (Taps::new(filter, picture.width, side), Taps::new(filter, picture.height, side));
+    let (columns, rows) =
+        (Taps::new(filter, picture.width, side), Taps::new(filter, picture.height, side));
     // [height, 3, side]
     let mut wide = vec![0.0f32; picture.height * RGB * side];
-    for (source, wide) in picture.pixels.chunks_exact(picture.width * RGB).zip(wide.chunks_exact_mut(RGB * side)) {
+    for (source, wide) in
+        picture.pixels.chunks_exact(picture.width * RGB).zip(wide.chunks_exact_mut(RGB * side))
+    {
         let level = |x: usize, channel: usize| levels[usize::from(source[x * RGB + channel])];
         for (channel, wide) in wide.chunks_exact_mut(side).enumerate() {
             for (i, v) in wide.iter_mut().enumerate() {
-                *v = mix(level(columns.low[i], channel), level(columns.high[i], channel), columns.weight[i]);
+                *v = mix(
+                    level(columns.low[i], channel),
+                    level(columns.high[i], channel),
+                    columns.weight[i],
+                );
             }
         }
     }

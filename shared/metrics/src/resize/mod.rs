@@ -1,4 +1,5 @@
-//! Resizing of 8-bit RGB pictures to a network's input, operation for operation as the references do it in f32.
+//! Resizing of 8-bit RGB pictures to a network's input, operation for operation as the references
+//! do it in f32.
 //!
 //! | filter | source of output pixel i | reference |
 //! |---|---|---|
@@ -7,8 +8,9 @@
 //! | [`Filter::PytorchBilinear`] | the same, not below 0 | PyTorch `interpolate(mode="bilinear", align_corners=False)`, pytorch-fid |
 //! | [`Filter::PilBicubic`] | (i + ½)·(in/out) − ½, antialiased | Pillow `resize(BICUBIC)` of mode "F", clean-fid |
 //!
-//! The detector that StyleGAN's metrics load (`inception-2015-12-05.pt`) resizes by `affine_grid` and `grid_sample` at the same
-//! places as TF 1 does, with coordinates rounded to f32: values differ by up to 1e-5 of the range at 64 pixels and 2e-4 at
+//! The detector that StyleGAN's metrics load (`inception-2015-12-05.pt`) resizes by `affine_grid`
+//! and `grid_sample` at the same places as TF 1 does, with coordinates rounded to f32: values
+//! differ by up to 1e-5 of the range at 64 pixels and 2e-4 at
 //! 1000. Only the last filter is antialiased.
 //!
 //! | scale | before resizing | after it |
@@ -43,7 +45,8 @@ pub enum Scale {
     By127,
     /// 2·(v/255) − 1, pytorch-fid's. It divides before resizing, which decides the last bits.
     Unit,
-    /// (v − 255·mean)/(255·std) with ImageNet's mean and deviation of each channel: VGG16 and DINOv2 in torch-fidelity.
+    /// (v − 255·mean)/(255·std) with ImageNet's mean and deviation of each channel: VGG16 and
+    /// DINOv2 in torch-fidelity.
     ImageNet,
 }
 
@@ -78,13 +81,18 @@ impl Scale {
 
     /// Scales the resized values of one channel.
     fn apply(self, channel: usize, values: &mut [f32]) {
-        let each = |values: &mut [f32], of: &dyn Fn(f32) -> f32| values.iter_mut().for_each(|v| *v = of(*v));
+        let each = |values: &mut [f32], of: &dyn Fn(f32) -> f32| {
+            values.iter_mut().for_each(|v| *v = of(*v))
+        };
         match self {
             Self::By128 => each(values, &|v| (v - 128.0) / 128.0),
             Self::By127 => each(values, &|v| v / 127.5 - 1.0),
             Self::Unit => each(values, &|v| 2.0 * v - 1.0),
             Self::ImageNet => {
-                let (mean, std) = ((255.0 * IMAGENET_MEAN[channel]) as f32, (255.0 * IMAGENET_STD[channel]) as f32);
+                let (mean, std) = (
+                    (255.0 * IMAGENET_MEAN[channel]) as f32,
+                    (255.0 * IMAGENET_STD[channel]) as f32,
+                );
                 each(values, &|v| (v - mean) / std);
             }
         }
@@ -93,9 +101,11 @@ impl Scale {
 
 impl Preprocessing {
     /// The FID InceptionV3's input as torch-fidelity makes it.
-    pub const TORCH_FIDELITY: Self = Self { filter: Filter::Tf1Bilinear, side: 299, scale: Scale::By128 };
+    pub const TORCH_FIDELITY: Self =
+        Self { filter: Filter::Tf1Bilinear, side: 299, scale: Scale::By128 };
     /// The input of the Keras example `gan_ada`: 75×75.
-    pub const KERAS_75: Self = Self { filter: Filter::KerasBilinear, side: 75, scale: Scale::By127 };
+    pub const KERAS_75: Self =
+        Self { filter: Filter::KerasBilinear, side: 75, scale: Scale::By127 };
 
     /// A name for cache keys and reports; changes whenever the numbers would.
     #[must_use]
@@ -112,7 +122,9 @@ impl Preprocessing {
         let size = RGB * self.side * self.side;
         let mut out = vec![0.0; pictures.len() * size];
         let levels = self.scale.levels();
-        out.par_chunks_mut(size).zip(pictures).for_each(|(out, picture)| self.one(picture, &levels, out));
+        out.par_chunks_mut(size)
+            .zip(pictures)
+            .for_each(|(out, picture)| self.one(picture, &levels, out));
         out
     }
 

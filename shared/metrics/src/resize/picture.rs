@@ -18,13 +18,15 @@ pub struct RgbPicture {
 pub enum Filter {
     /// Bilinear, as TensorFlow 1's `resize_bilinear`: output pixel i lies at i·(in/out).
     Tf1Bilinear,
-    /// Bilinear with half-pixel centres, as TensorFlow 2's and Keras' `Resizing`: at (i + ½)·(in/out) − ½.
+    /// Bilinear with half-pixel centres, as TensorFlow 2's and Keras' `Resizing`: at (i +
+    /// ½)·(in/out) − ½.
     KerasBilinear,
-    /// The same places, as PyTorch's `interpolate` with `align_corners=False`. It weighs both neighbours, where TensorFlow adds
-    /// a part of their difference to one, and its kernels (AVX2 and later) fuse one multiplication with the addition.
+    /// The same places, as PyTorch's `interpolate` with `align_corners=False`. It weighs both
+    /// neighbours, where TensorFlow adds a part of their difference to one, and its kernels (AVX2
+    /// and later) fuse one multiplication with the addition.
     PytorchBilinear,
-    /// The cubic with a = −½, as wide as the footprint of an output pixel, as Pillow resizes a channel of mode "F"; clipped to
-    /// what the levels 0 and 255 are.
+    /// The cubic with a = −½, as wide as the footprint of an output pixel, as Pillow resizes a
+    /// channel of mode "F"; clipped to what the levels 0 and 255 are.
     PilBicubic,
 }
 

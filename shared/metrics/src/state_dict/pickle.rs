@@ -1,10 +1,12 @@
 //! Which globals the pickles of a `.pth` file name, before any reader sees them.
 //!
-//! A pickle is a program: whatever it calls, it names first by a GLOBAL, STACK_GLOBAL or INST instruction. Our reader calls
-//! nothing and passes over names that it does not know; a file with such a name is no state dict all the same, be it a whole
-//! module (`torch.save(model)`) or an attack on those who load it with Python, so it is refused here and the name is told.
+//! A pickle is a program: whatever it calls, it names first by a GLOBAL, STACK_GLOBAL or INST
+//! instruction. Our reader calls nothing and passes over names that it does not know; a file with
+//! such a name is no state dict all the same, be it a whole module (`torch.save(model)`) or an
+//! attack on those who load it with Python, so it is refused here and the name is told.
 //!
-//! Instructions: Python's `pickletools`. Containers: `torch.serialization`, back to the TAR files of PyTorch before 0.1.10.
+//! Instructions: Python's `pickletools`. Containers: `torch.serialization`, back to the TAR files
+//! of PyTorch before 0.1.10.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,11 +14,13 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
-/// Bytes of a `data.pkl`: names and shapes; those of the largest networks have some hundred kilobytes.
+/// Bytes of a `data.pkl`: names and shapes; those of the largest networks have some hundred
+/// kilobytes.
 const PICKLE_LIMIT: u64 = 64 << 20;
 /// Bytes of a line or a name that may matter; longer strings are passed over.
 const NAME_LIMIT: u64 = 1 << 10;
-/// Pickles at the start of the files that PyTorch 0.1.10 to 1.5 wrote: magic number, version, system, state dict, names of the storages.
+/// Pickles at the start of the files that PyTorch 0.1.10 to 1.5 wrote: magic number, version,
+/// system, state dict, names of the storages.
 const LEGACY_PICKLES: usize = 5;
 /// Where a TAR file has its magic.
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
@@ -42,7 +46,8 @@ pub(super) fn check(file: &mut File) -> Result<(), String> {
 }
 
 fn check_zip(file: &mut File) -> Result<(), String> {
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| format!("zip archive: {e}"))?;
+    let mut archive =
+        ZipArchive::new(BufReader::new(file)).map_err(|e| format!("zip archive: {e}"))?;
     for i in 0..archive.len() {
         let entry = archive.by_index(i).map_err(|e| format!("zip archive: {e}"))?;
         let is_pickle = entry.name().map_err(|e| format!("zip archive: {e}"))?.ends_with(".pkl");
@@ -53,15 +58,16 @@ fn check_zip(file: &mut File) -> Result<(), String> {
     Ok(())
 }
 
-/// `pickle` and `sys_info` are one pickle each; `storages` and `tensors` are a pickled number, then for each of so many a pickle and
-/// bytes: its numbers behind their count, or its extents, strides and offset behind the number of axes. A list of views follows the
-/// storages.
+/// `pickle` and `sys_info` are one pickle each; `storages` and `tensors` are a pickled number, then
+/// for each of so many a pickle and bytes: its numbers behind their count, or its extents, strides
+/// and offset behind the number of axes. A list of views follows the storages.
 fn check_tar(file: &mut File) -> Result<(), String> {
     let failed = |e: io::Error| format!("tar archive: {e}");
     let mut archive = tar::Archive::new(BufReader::new(file));
     for entry in archive.entries().map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        let name = entry.path().map_err(failed)?.to_string_lossy().trim_start_matches("./").to_owned();
+        let name =
+            entry.path().map_err(failed)?.to_string_lossy().trim_start_matches("./").to_owned();
         let mut reader = BufReader::new(entry);
         match name.as_str() {
             "pickle" | "sys_info" => {
@@ -76,7 +82,9 @@ fn check_tar(file: &mut File) -> Result<(), String> {
                         // The number of axes takes 8 bytes, of which 4 count.
                         (scan.number(8)? as u32 as u64).checked_mul(16).map(|bytes| bytes + 8)
                     } else {
-                        scan.number(8)?.checked_mul(seen.storage.ok_or("a storage has no type: the file is damaged")?)
+                        scan.number(8)?.checked_mul(
+                            seen.storage.ok_or("a storage has no type: the file is damaged")?,
+                        )
                     };
                     scan.skip(length.ok_or("a storage is too long: the file is damaged")?)?;
                 }
@@ -114,17 +122,32 @@ fn is_known(module: &str, name: &str) -> bool {
                 | "_rebuild_parameter_with_state"
         ),
         "torch" => {
-            let is_type = |ending| name.strip_suffix(ending).is_some_and(|kind| kind.chars().all(|c| c.is_ascii_alphanumeric()));
+            let is_type = |ending| {
+                name.strip_suffix(ending)
+                    .is_some_and(|kind| kind.chars().all(|c| c.is_ascii_alphanumeric()))
+            };
             is_type("Storage")
                 || is_type("Tensor")
-                || matches!(name, "float16" | "bfloat16" | "float32" | "float64" | "int64" | "int32" | "uint8" | "bool" | "Size")
+                || matches!(
+                    name,
+                    "float16"
+                        | "bfloat16"
+                        | "float32"
+                        | "float64"
+                        | "int64"
+                        | "int32"
+                        | "uint8"
+                        | "bool"
+                        | "Size"
+                )
         }
         "torch.storage" => matches!(name, "UntypedStorage" | "TypedStorage"),
         _ => false,
     }
 }
 
-/// What the last instructions of a pickle said, which is all of it where it is a number or a triple.
+/// What the last instructions of a pickle said, which is all of it where it is a number or a
+/// triple.
 #[derive(Default)]
 struct Seen {
     /// The last whole number.
@@ -133,8 +156,8 @@ struct Seen {
     storage: Option<u64>,
 }
 
-/// One pass over the instructions of one pickle. Strings are followed as far as STACK_GLOBAL needs them: pushed directly before
-/// it, or fetched from the memo.
+/// One pass over the instructions of one pickle. Strings are followed as far as STACK_GLOBAL needs
+/// them: pushed directly before it, or fetched from the memo.
 struct Scan<'a, R> {
     reader: &'a mut R,
     /// Those on top of the stack that are strings, as far as that is certain.
@@ -165,7 +188,12 @@ impl<'a, R: BufRead> Scan<'a, R> {
                     };
                     self.meet(&module, &name)?;
                 }
-                0x82..=0x84 => return Err("its pickle calls something by a registered number: that is no state dict".into()),
+                0x82..=0x84 => {
+                    return Err(
+                        "its pickle calls something by a registered number: that is no state dict"
+                            .into(),
+                    );
+                }
                 // Strings.
                 b'X' | b'T' => self.string(4)?,
                 b'U' | 0x8c => self.string(1)?,
@@ -196,8 +224,11 @@ impl<'a, R: BufRead> Scan<'a, R> {
                 }
                 b'K' | b'M' | b'J' => {
                     self.strings.clear();
-                    self.seen.integer =
-                        Some(self.number(if instruction == b'J' { 4 } else { usize::from(instruction == b'M') + 1 })?);
+                    self.seen.integer = Some(self.number(if instruction == b'J' {
+                        4
+                    } else {
+                        usize::from(instruction == b'M') + 1
+                    })?);
                 }
                 b'I' | b'L' => {
                     self.strings.clear();
@@ -232,7 +263,8 @@ impl<'a, R: BufRead> Scan<'a, R> {
     /// Passes over what follows an instruction that names nothing.
     fn pass_over(&mut self, instruction: u8) -> Result<(), String> {
         let length = match instruction {
-            b'(' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a' | b'o' => 0,
+            b'(' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a'
+            | b'o' => 0,
             b')' | b']' | b'}' | b'e' | b'u' | b'Q' => 0,
             0x81 | 0x85..=0x89 | 0x8f..=0x92 | 0x97 | 0x98 => 0,
             0x80 => 1,
@@ -242,7 +274,9 @@ impl<'a, R: BufRead> Scan<'a, R> {
             0x8e | 0x96 => self.number(8)?,
             b'F' | b'P' | b'S' => return self.line().map(drop),
             other => {
-                return Err(format!("byte 0x{other:02x} is no instruction of a pickle: the file is damaged or something else"));
+                return Err(format!(
+                    "byte 0x{other:02x} is no instruction of a pickle: the file is damaged or something else"
+                ));
             }
         };
         self.skip(length)
@@ -262,7 +296,8 @@ impl<'a, R: BufRead> Scan<'a, R> {
     }
 
     fn skip(&mut self, length: u64) -> Result<(), String> {
-        let skipped = io::copy(&mut self.reader.by_ref().take(length), &mut io::sink()).map_err(ended)?;
+        let skipped =
+            io::copy(&mut self.reader.by_ref().take(length), &mut io::sink()).map_err(ended)?;
         if skipped == length { Ok(()) } else { Err(ended(io::ErrorKind::UnexpectedEof.into())) }
     }
 
@@ -278,17 +313,25 @@ impl<'a, R: BufRead> Scan<'a, R> {
         // Twice the limit, so that a line that is cut is longer than any name.
         self.reader.by_ref().take(2 * NAME_LIMIT).read_until(b'\n', &mut bytes).map_err(ended)?;
         if bytes.pop() != Some(b'\n') {
-            return Err("its pickle has a line without an end: the file is cut off or damaged".into());
+            return Err(
+                "its pickle has a line without an end: the file is cut off or damaged".into()
+            );
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn index(&mut self) -> Result<u32, String> {
         let line = self.line()?;
-        line.parse().map_err(|_| format!("its pickle has {line:?} where a number belongs: the file is damaged"))
+        line.parse().map_err(|_| {
+            format!("its pickle has {line:?} where a number belongs: the file is damaged")
+        })
     }
 }
 
 fn ended(e: io::Error) -> String {
-    if e.kind() == io::ErrorKind::UnexpectedEof { "its pickle ends early: the file is cut off".into() } else { e.to_string() }
+    if e.kind() == io::ErrorKind::UnexpectedEof {
+        "its pickle ends early: the file is cut off".into()
+    } else {
+        e.to_string()
+    }
 }

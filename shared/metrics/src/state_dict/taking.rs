@@ -10,7 +10,8 @@ use super::{Problem, StateDict, WeightsError};
 /// Names in an error's text; the rest is counted.
 const NAMES_SHOWN: usize = 5;
 
-/// A file whose tensors are taken one after the other. What is wrong is gathered, so that one message names it all.
+/// A file whose tensors are taken one after the other. What is wrong is gathered, so that one
+/// message names it all.
 pub struct Taking {
     state: StateDict,
     network: &'static str,
@@ -19,7 +20,8 @@ pub struct Taking {
 }
 
 impl Taking {
-    /// Opens `path`, which should hold the weights of `network`: a name for errors, with whose names the tensors have.
+    /// Opens `path`, which should hold the weights of `network`: a name for errors, with whose
+    /// names the tensors have.
     ///
     /// # Errors
     /// When it is no file of weights.
@@ -39,12 +41,14 @@ impl Taking {
         self.state.has(name)
     }
 
-    /// Leaves the tensors whose names start with `prefix` where they are: the network has them, and here they are not needed.
+    /// Leaves the tensors whose names start with `prefix` where they are: the network has them, and
+    /// here they are not needed.
     pub fn pass_over(&mut self, prefix: &str) {
         self.state.pass_over(prefix);
     }
 
-    /// The numbers of the tensor `name` in f64; none when [`finish`](Self::finish) will fail because of it.
+    /// The numbers of the tensor `name` in f64; none when [`finish`](Self::finish) will fail
+    /// because of it.
     pub fn f64s(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f64>> {
         let taken = self.state.take(name, shape);
         self.note(taken)
@@ -75,12 +79,19 @@ impl Taking {
             if !names.is_empty() {
                 let more = names.len().saturating_sub(NAMES_SHOWN);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                self.problems.push(format!("{what}: {}{more}", names[..names.len().min(NAMES_SHOWN)].join(", ")));
+                self.problems.push(format!(
+                    "{what}: {}{more}",
+                    names[..names.len().min(NAMES_SHOWN)].join(", ")
+                ));
             }
         }
         if self.problems.is_empty() {
             return Ok(Weights::File { sha256: self.state.sha256().to_owned() });
         }
-        Err(WeightsError::Mismatch { path: self.state.path().to_owned(), network: self.network, problems: self.problems })
+        Err(WeightsError::Mismatch {
+            path: self.state.path().to_owned(),
+            network: self.network,
+            problems: self.problems,
+        })
     }
 }

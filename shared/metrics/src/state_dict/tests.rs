@@ -30,10 +30,18 @@ fn every_float_type_of_a_pth_is_read_new_and_old() {
     for file in ["floats.pth", "floats-legacy.pth", "floats-tar.pth"] {
         let mut state = StateDict::open(&golden(file)).expect("open");
         for name in ["f16", "bf16", "f32", "f64"] {
-            assert_eq!(state.take(name, &[2, 3]).ok().as_deref(), Some(&VALUES[..]), "{name} of {file}");
+            assert_eq!(
+                state.take(name, &[2, 3]).ok().as_deref(),
+                Some(&VALUES[..]),
+                "{name} of {file}"
+            );
         }
         // A view with strides is read in the order of its own rows.
-        assert_eq!(state.take("transposed", &[3, 2]).ok(), Some(vec![0.5, 1024.0, -1.25, 0.0, 3.0, -0.007_812_5]), "{file}");
+        assert_eq!(
+            state.take("transposed", &[3, 2]).ok(),
+            Some(vec![0.5, 1024.0, -1.25, 0.0, 3.0, -0.007_812_5]),
+            "{file}"
+        );
         assert!(state.take("integer", &[3]).is_err());
         assert!(state.left_over().is_empty());
     }
@@ -45,7 +53,11 @@ fn numbers_in_single_precision_are_those_in_double() {
         let mut state = StateDict::open(&golden(file)).expect("open");
         for name in ["f16", "bf16", "f32", "f64"] {
             let data = state.take_f32(name, &[2, 3]).expect(name);
-            assert_eq!(data.iter::<f32>().collect::<Vec<_>>(), VALUES.map(|v| v as f32), "{name} of {file}");
+            assert_eq!(
+                data.iter::<f32>().collect::<Vec<_>>(),
+                VALUES.map(|v| v as f32),
+                "{name} of {file}"
+            );
         }
     }
 }
@@ -58,7 +70,12 @@ fn a_dictionary_of_parameters_is_read() {
 
 #[test]
 fn a_pickle_with_foreign_code_is_refused_by_its_name_and_runs_nothing() {
-    for file in ["foreign-code.pth", "foreign-code-legacy.pth", "foreign-code-tar.pth", "foreign-code-4.pth"] {
+    for file in [
+        "foreign-code.pth",
+        "foreign-code-legacy.pth",
+        "foreign-code-tar.pth",
+        "foreign-code-4.pth",
+    ] {
         let error = StateDict::open(&golden(file)).err().expect("accepted").to_string();
         assert!(error.contains("posix.system") && error.contains(file), "{error}");
     }
@@ -75,7 +92,8 @@ fn foreign_code_is_found_however_it_is_named() {
         // A name made of what cannot be followed.
         (b"\x80\x04NN\x93.", "puts together"),
         (b"\x80\x02\x82\x05.", "registered number"),
-        // In the last of the five pickles of an old file whose magic number is written in another way.
+        // In the last of the five pickles of an old file whose magic number is written in another
+        // way.
         (b"L119547037146038801333356L\n.M\xe9\x03.}.}.cos\nsystem\n)R.", "os.system"),
     ];
     for (i, (bytes, expected)) in cases.into_iter().enumerate() {
@@ -88,14 +106,22 @@ fn foreign_code_is_found_however_it_is_named() {
 fn what_is_no_state_dict_is_refused_with_what_it_is() {
     let error = |file: &str| StateDict::open(&golden(file)).err().expect("accepted").to_string();
     let module = error("module.pth");
-    assert!(module.contains("torch.nn.modules.linear.Linear") && module.contains("state_dict()"), "{module}");
+    assert!(
+        module.contains("torch.nn.modules.linear.Linear") && module.contains("state_dict()"),
+        "{module}"
+    );
     assert!(error("list.pth").contains("found list"), "{}", error("list.pth"));
     // A dictionary without a tensor.
     assert!(refusal("empty.pth", b"\x80\x02}.").contains("holds no tensors"));
-    for (i, bytes) in
-        [&b""[..], b"not a pickle", b"PK\x03\x04 cut off", b"\x02\0\0\0\0\0\0\0{}", b"\xff\xff\xff\xff\xff\xff\xff\xff{\"a\":1}"]
-            .into_iter()
-            .enumerate()
+    for (i, bytes) in [
+        &b""[..],
+        b"not a pickle",
+        b"PK\x03\x04 cut off",
+        b"\x02\0\0\0\0\0\0\0{}",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff{\"a\":1}",
+    ]
+    .into_iter()
+    .enumerate()
     {
         refusal(&format!("nothing-{i}.pth"), bytes);
     }
@@ -122,7 +148,8 @@ fn a_file_that_was_cut_off_is_refused_wherever_that_was() {
 fn safetensors_file(values: &[f32; 4]) -> Vec<u8> {
     let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, vec![2, 2], &bytes).expect("view");
-    let metadata = std::collections::HashMap::from([("network".to_owned(), "a-network".to_owned())]);
+    let metadata =
+        std::collections::HashMap::from([("network".to_owned(), "a-network".to_owned())]);
     safetensors::serialize([("a", &view), ("b.c", &view)], Some(metadata)).expect("serialize")
 }
 

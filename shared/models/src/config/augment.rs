@@ -11,7 +11,8 @@ pub enum PipelineName {
     None,
     /// Flip, shift, rotation and zoom of the Keras example.
     Keras,
-    /// Left-right flip, quarter turns, shift by whole pixels (this and the following: Karras et al. 2020).
+    /// Left-right flip, quarter turns, shift by whole pixels (this and the following: Karras et al.
+    /// 2020).
     Blit,
     /// Scaling, rotation, shift by any amount.
     Geom,
@@ -51,10 +52,11 @@ impl PipelineName {
 pub enum ControllerName {
     /// As the pipeline was published: `accuracy` for keras, `sign` for the others.
     Auto,
-    /// Each step by the difference between D's accuracy on reals and its target (the Keras example).
+    /// Each step by the difference between D's accuracy on reals and its target (the Keras
+    /// example).
     Accuracy,
-    /// Every few steps by a constant amount, up or down as the mean sign of D(real) lies above or below its target (Karras et
-    /// al. 2020).
+    /// Every few steps by a constant amount, up or down as the mean sign of D(real) lies above or
+    /// below its target (Karras et al. 2020).
     Sign,
     /// Nothing.
     Fixed,
@@ -84,8 +86,8 @@ pub struct AugmentConfig {
     pub coins: Coins,
     /// p at the first step; always, for the controller `fixed`.
     pub probability: f64,
-    /// p stays at or below this; 0 = as published: 1 for keras, 0.8 for the others, whose transforms leak into the samples where
-    /// they are certain.
+    /// p stays at or below this; 0 = as published: 1 for keras, 0.8 for the others, whose
+    /// transforms leak into the samples where they are certain.
     pub max_probability: f64,
     /// `accuracy`: the share of reals that D should take for real.
     pub target_accuracy: f64,
@@ -121,7 +123,9 @@ impl AugmentConfig {
     #[must_use]
     pub fn controller(&self) -> ControllerName {
         match self.controller {
-            ControllerName::Auto if self.pipeline == PipelineName::Keras => ControllerName::Accuracy,
+            ControllerName::Auto if self.pipeline == PipelineName::Keras => {
+                ControllerName::Accuracy
+            }
             ControllerName::Auto => ControllerName::Sign,
             named => named,
         }
@@ -156,11 +160,23 @@ impl AugmentConfig {
             if holds {
                 return Ok(());
             }
-            Err(UsageError(format!("augment.{key} = {value}: expected {expected}; change it with --set augment.{key}=…")))
+            Err(UsageError(format!(
+                "augment.{key} = {value}: expected {expected}; change it with --set augment.{key}=…"
+            )))
         };
         let (p, most) = (self.probability, self.ceiling());
-        require((0.0..=1.0).contains(&self.max_probability), "max_probability", self.max_probability, "0 ≤ value ≤ 1")?;
-        require((0.0..=most).contains(&p), "probability", p, &format!("0 ≤ value ≤ augment.max_probability = {most}"))?;
+        require(
+            (0.0..=1.0).contains(&self.max_probability),
+            "max_probability",
+            self.max_probability,
+            "0 ≤ value ≤ 1",
+        )?;
+        require(
+            (0.0..=most).contains(&p),
+            "probability",
+            p,
+            &format!("0 ≤ value ≤ augment.max_probability = {most}"),
+        )?;
         let accuracy = self.target_accuracy;
         require((0.0..1.0).contains(&accuracy), "target_accuracy", accuracy, "0 ≤ value < 1")?;
         let steps = self.integration_steps;
@@ -168,7 +184,12 @@ impl AugmentConfig {
         let sign = self.target_sign;
         require(sign > -1.0 && sign < 1.0, "target_sign", sign, "-1 < value < 1")?;
         require(self.interval > 0, "interval", self.interval as f64, "at least 1")?;
-        require(self.ramp_kimg > 0.0 && self.ramp_kimg.is_finite(), "ramp_kimg", self.ramp_kimg, "a positive number")
+        require(
+            self.ramp_kimg > 0.0 && self.ramp_kimg.is_finite(),
+            "ramp_kimg",
+            self.ramp_kimg,
+            "a positive number",
+        )
     }
 }
 
@@ -198,7 +219,8 @@ mod tests {
         for (key, change) in cases {
             let error = set(change);
             assert!(
-                error.starts_with(&format!("augment.{key} = ")) && error.contains(&format!("--set augment.{key}=")),
+                error.starts_with(&format!("augment.{key} = "))
+                    && error.contains(&format!("--set augment.{key}=")),
                 "{error}"
             );
         }
@@ -206,8 +228,12 @@ mod tests {
 
     #[test]
     fn coins_are_thrown_as_each_pipeline_was_published_unless_told_otherwise() {
-        let one = |pipeline, coins| AugmentConfig { pipeline, coins, ..AugmentConfig::default() }.one_coin();
+        let one = |pipeline, coins| {
+            AugmentConfig { pipeline, coins, ..AugmentConfig::default() }.one_coin()
+        };
         assert!(one(PipelineName::Keras, Coins::Auto) && !one(PipelineName::Bgc, Coins::Auto));
-        assert!(!one(PipelineName::Keras, Coins::Transform) && one(PipelineName::Bgc, Coins::Picture));
+        assert!(
+            !one(PipelineName::Keras, Coins::Transform) && one(PipelineName::Bgc, Coins::Picture)
+        );
     }
 }

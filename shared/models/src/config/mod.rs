@@ -1,6 +1,6 @@
-//! Everything that can be set for a run: a preset's values, overridden by a TOML file, overridden by
-//! `--set key=value`. Values are typed and validated before any work begins; a wrong key or value is
-//! named. The settings of networks, layers and losses are defined beside them.
+//! Everything that can be set for a run: a preset's values, overridden by a TOML file, overridden
+//! by `--set key=value`. Values are typed and validated before any work begins; a wrong key or
+//! value is named. The settings of networks, layers and losses are defined beside them.
 //!
 //! | module | holds |
 //! |---|---|
@@ -33,7 +33,9 @@ pub use crate::latent::Distribution;
 pub use crate::layers::ActivationName;
 pub use crate::loss::{LossConfig, NoiseOn, Reduction};
 pub use crate::networks::cond::{CondConfig, CondDiscriminator, CondGenerator};
-pub use crate::networks::dcgan::settings::{BlockName, DropoutPlace, NormName, OutputName, Stage, StemNorm, UpsampleName};
+pub use crate::networks::dcgan::settings::{
+    BlockName, DropoutPlace, NormName, OutputName, Stage, StemNorm, UpsampleName,
+};
 pub use crate::networks::{DiscriminatorConfig, GeneratorConfig};
 pub use crate::run_config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig};
 pub use crate::task::TaskName;

@@ -1,4 +1,5 @@
-//! Which settings a word stands for: a key without its table, a name from another trainer, a misspelt key.
+//! Which settings a word stands for: a key without its table, a name from another trainer, a
+//! misspelt key.
 
 use fledge_base::cli::foreign::folded;
 
@@ -6,36 +7,66 @@ use fledge_base::cli::foreign::folded;
 pub const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["lr", "baselr", "initlr", "stepsize"], &["optimizer.learning_rate"]),
     (&["glr", "lrg", "genlr", "generatorlr"], &["optimizer.generator.learning_rate"]),
-    (&["dlr", "lrd", "disclr", "discriminatorlr", "lrdiscr"], &["optimizer.discriminator.learning_rate"]),
+    (
+        &["dlr", "lrd", "disclr", "discriminatorlr", "lrdiscr"],
+        &["optimizer.discriminator.learning_rate"],
+    ),
     (&["b1", "beta1", "adambeta1"], &["optimizer.beta_1"]),
     (&["b2", "beta2", "adambeta2"], &["optimizer.beta_2"]),
     (&["eps", "adameps"], &["optimizer.epsilon"]),
     (&["optim", "opt", "optimizer", "optimizername"], &["optimizer.name"]),
     (&["wd", "decayweight"], &["optimizer.weight_decay"]),
     (&["gradclip", "clip", "maxgradnorm", "clipgradnorm"], &["optimizer.clip_norm"]),
-    (&["batchsize", "bs", "bsize", "batchsz", "minibatch", "minibatchsize", "trainbatchsize"], &["schedule.batch"]),
     (
-        &["gradientaccumulateevery", "gradaccum", "accum", "gradientaccumulationsteps", "accumulationsteps"],
+        &["batchsize", "bs", "bsize", "batchsz", "minibatch", "minibatchsize", "trainbatchsize"],
+        &["schedule.batch"],
+    ),
+    (
+        &[
+            "gradientaccumulateevery",
+            "gradaccum",
+            "accum",
+            "gradientaccumulationsteps",
+            "accumulationsteps",
+        ],
         &["schedule.accumulate"],
     ),
     (&["nepochs", "nepoch", "numepochs", "maxepochs", "niter", "epoch"], &["schedule.epochs"]),
-    (&["numtrainsteps", "maxsteps", "numsteps", "totalsteps", "maxiter", "iters", "iterations"], &["schedule.steps"]),
+    (
+        &["numtrainsteps", "maxsteps", "numsteps", "totalsteps", "maxiter", "iters", "iterations"],
+        &["schedule.steps"],
+    ),
     (&["totalkimg"], &["schedule.kimg"]),
-    (&["ncritic", "dsteps", "numdsteps", "dupdates", "criticiters"], &["schedule.discriminator_steps"]),
+    (
+        &["ncritic", "dsteps", "numdsteps", "dupdates", "criticiters"],
+        &["schedule.discriminator_steps"],
+    ),
     (&["gsteps", "numgsteps"], &["schedule.generator_steps"]),
     (&["emadecay", "emabeta"], &["schedule.ema"]),
     (&["emakimg"], &["schedule.ema_half_life_kimg"]),
     (&["emarampup"], &["schedule.ema_ramp_up"]),
-    (&["latentdim", "latentsize", "zdim", "zsize", "nz", "noisedim", "codesize", "noisesize"], &["generator.latent"]),
+    (
+        &["latentdim", "latentsize", "zdim", "zsize", "nz", "noisedim", "codesize", "noisesize"],
+        &["generator.latent"],
+    ),
     (&["ngf", "gdim", "gchannels"], &["generator.width"]),
     (&["ndf", "ddim", "dchannels"], &["discriminator.width"]),
-    (&["channels", "networkcapacity", "capacity", "ch", "basechannels"], &["generator.width", "discriminator.width"]),
-    (&["attn", "attention", "attnlayers", "attnreslayers"], &["generator.attention", "discriminator.attention"]),
+    (
+        &["channels", "networkcapacity", "capacity", "ch", "basechannels"],
+        &["generator.width", "discriminator.width"],
+    ),
+    (
+        &["attn", "attention", "attnlayers", "attnreslayers"],
+        &["generator.attention", "discriminator.attention"],
+    ),
     (&["mbstd", "mbstdgroup", "minibatchstd"], &["discriminator.minibatch_stddev"]),
     (&["specnorm", "sn"], &["discriminator.spectral_norm"]),
     (&["loss", "ganmode", "losstype", "ganloss"], &["loss.name"]),
     (&["labelsmoothing", "smooth"], &["loss.real_label"]),
-    (&["gp", "gpweight", "lambdagp", "gradientpenalty", "gradientpenaltyweight"], &["penalty.gradient"]),
+    (
+        &["gp", "gpweight", "lambdagp", "gradientpenalty", "gradientpenaltyweight"],
+        &["penalty.gradient"],
+    ),
     (&["r1gamma", "r1weight"], &["penalty.r1"]),
     (&["dregevery", "dreginterval"], &["penalty.interval"]),
     (&["clipvalue", "weightclip"], &["penalty.weight_clip"]),
@@ -56,25 +87,31 @@ pub const SYNONYMS: &[(&[&str], &[&str])] = &[
 /// Keys that differ in so many letters at most are taken for misspelt.
 const MISSPELT: usize = 2;
 
-/// The keys that `word` stands for in this or another trainer; none where it stands for nothing. With dots in it, those of the tables
-/// that it names come before others.
+/// The keys that `word` stands for in this or another trainer; none where it stands for nothing.
+/// With dots in it, those of the tables that it names come before others.
 #[must_use]
 pub fn meant(word: &str, all: &[String]) -> Vec<String> {
     let (tables, last) = word.rsplit_once('.').unwrap_or(("", word));
     let (name, whole) = (folded(last), folded(word));
-    let synonyms = SYNONYMS.iter().filter(|(theirs, _)| theirs.contains(&name.as_str()) || theirs.contains(&whole.as_str()));
+    let synonyms = SYNONYMS
+        .iter()
+        .filter(|(theirs, _)| theirs.contains(&name.as_str()) || theirs.contains(&whole.as_str()));
     // One of both networks' optimizers is each of them here, so that a table can choose.
     let each = |key: &&str| match key.strip_prefix("optimizer.") {
-        Some(rest) if !rest.contains('.') => {
-            all.iter().filter(|key| key.starts_with("optimizer.") && last_of(key) == rest).cloned().collect()
-        }
+        Some(rest) if !rest.contains('.') => all
+            .iter()
+            .filter(|key| key.starts_with("optimizer.") && last_of(key) == rest)
+            .cloned()
+            .collect(),
         _ => vec![(*key).to_owned()],
     };
-    let mut found: Vec<String> = synonyms.flat_map(|(_, ours)| ours.iter()).flat_map(each).collect();
+    let mut found: Vec<String> =
+        synonyms.flat_map(|(_, ours)| ours.iter()).flat_map(each).collect();
     let called = |key: &&String| folded(last_of(key)) == name || folded(key) == whole;
     found.extend(all.iter().filter(called).cloned());
     let tables: Vec<&str> = tables.split('.').filter(|table| !table.is_empty()).collect();
-    let within = |key: &String| tables.iter().all(|table| key.split('.').any(|part| part == *table));
+    let within =
+        |key: &String| tables.iter().all(|table| key.split('.').any(|part| part == *table));
     if found.iter().any(within) {
         found.retain(within);
     }
@@ -92,7 +129,8 @@ pub fn nearest(word: &str, all: &[String]) -> Vec<String> {
     let away = |key: &String| match tables {
         "" => letters_apart(&folded(last), &folded(last_of(key))),
         // The whole key, and one whose table alone is another.
-        _ => letters_apart(&folded(word), &folded(key)).min(letters_apart(&folded(word), &folded(&for_both(key)))),
+        _ => letters_apart(&folded(word), &folded(key))
+            .min(letters_apart(&folded(word), &folded(&for_both(key)))),
     };
     let least = all.iter().map(away).min().unwrap_or(usize::MAX);
     // Of a word of three letters two would be nearly all.
@@ -114,7 +152,11 @@ fn last_of(key: &str) -> &str {
 
 /// The key that sets this one for both networks, where there is one; else itself.
 fn for_both(key: &str) -> String {
-    key.replacen("optimizer.generator.", "optimizer.", 1).replacen("optimizer.discriminator.", "optimizer.", 1)
+    key.replacen("optimizer.generator.", "optimizer.", 1).replacen(
+        "optimizer.discriminator.",
+        "optimizer.",
+        1,
+    )
 }
 
 /// Each key once; one for both networks' optimizers where both are there.
@@ -123,9 +165,9 @@ fn together(keys: Vec<String>) -> Vec<String> {
     for key in &keys {
         let both = for_both(key);
         let is_both = both != *key
-            && ["generator", "discriminator"]
-                .iter()
-                .all(|network| keys.contains(&both.replacen("optimizer.", &format!("optimizer.{network}."), 1)));
+            && ["generator", "discriminator"].iter().all(|network| {
+                keys.contains(&both.replacen("optimizer.", &format!("optimizer.{network}."), 1))
+            });
         let key = if is_both { both } else { key.clone() };
         if !list.contains(&key) {
             list.push(key);
@@ -169,7 +211,9 @@ mod tests {
         let all = keys();
         for (theirs, ours) in SYNONYMS {
             for key in *ours {
-                let is_key = |known: &String| for_both(known) == *key || known == key || known.starts_with(&format!("{key}."));
+                let is_key = |known: &String| {
+                    for_both(known) == *key || known == key || known.starts_with(&format!("{key}."))
+                };
                 assert!(all.iter().any(is_key), "{key}");
             }
             theirs.iter().for_each(|name| assert_eq!(folded(name), *name));

@@ -16,8 +16,8 @@ pub struct OptimizersConfig {
     pub discriminator: OptimizerConfig,
 }
 
-/// One network's optimizer. A rule reads the values that its formula has; what a file does not name has the value of
-/// [`OptimizerConfig::default`].
+/// One network's optimizer. A rule reads the values that its formula has; what a file does not name
+/// has the value of [`OptimizerConfig::default`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
@@ -39,10 +39,12 @@ pub struct OptimizerConfig {
     pub momentum: f64,
     /// SGD with momentum: step from where the velocity leads (Nesterov).
     pub nesterov: bool,
-    /// Pull of every weight towards 0. PyTorch adds `weight_decay`·w to the gradient (AdamW: shrinks the weight by learning
-    /// rate × `weight_decay` instead); Keras shrinks the weight with every rule.
+    /// Pull of every weight towards 0. PyTorch adds `weight_decay`·w to the gradient (AdamW:
+    /// shrinks the weight by learning rate × `weight_decay` instead); Keras shrinks the weight with
+    /// every rule.
     pub weight_decay: f64,
-    /// Gradients are scaled so that their norm over all weights of the network is at most this; 0 = they are not.
+    /// Gradients are scaled so that their norm over all weights of the network is at most this; 0 =
+    /// they are not.
     pub clip_norm: f64,
 }
 
@@ -138,7 +140,12 @@ impl OptimizerConfig {
         share(self.rho, &key("rho"))?;
         share(self.momentum, &key("momentum"))?;
         let possible = !self.nesterov || (self.name == OptimizerName::Sgd && self.momentum > 0.0);
-        require(possible, &key("nesterov"), self.nesterov, "false unless the optimizer is sgd with a momentum")?;
+        require(
+            possible,
+            &key("nesterov"),
+            self.nesterov,
+            "false unless the optimizer is sgd with a momentum",
+        )?;
         amount(self.weight_decay, &key("weight_decay"))?;
         amount(self.clip_norm, &key("clip_norm"))
     }
@@ -154,9 +161,20 @@ mod tests {
         config.discriminator.nesterov = true;
         let error = config.validate().expect_err("nesterov without sgd").to_string();
         assert!(error.contains("optimizer.discriminator.nesterov = true"), "{error}");
-        config.discriminator = OptimizerConfig { name: OptimizerName::Sgd, momentum: 0.9, nesterov: true, ..Default::default() };
+        config.discriminator = OptimizerConfig {
+            name: OptimizerName::Sgd,
+            momentum: 0.9,
+            nesterov: true,
+            ..Default::default()
+        };
         assert!(config.validate().is_ok());
         config.generator.clip_norm = f64::INFINITY;
-        assert!(config.validate().expect_err("infinite").to_string().contains("optimizer.generator.clip_norm"));
+        assert!(
+            config
+                .validate()
+                .expect_err("infinite")
+                .to_string()
+                .contains("optimizer.generator.clip_norm")
+        );
     }
 }

@@ -9,16 +9,18 @@ use crate::check;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PenaltyConfig {
-    /// D's weights are cut to ± this after each of its steps (Arjovsky et al. 2017, arXiv:1701.07875).
+    /// D's weights are cut to ± this after each of its steps (Arjovsky et al. 2017,
+    /// arXiv:1701.07875).
     pub weight_clip: f64,
-    /// λ of λ·E(‖∇D(x̂)‖ − 1)² at points between real and generated pictures (Gulrajani et al. 2017, arXiv:1704.00028).
+    /// λ of λ·E(‖∇D(x̂)‖ − 1)² at points between real and generated pictures (Gulrajani et al.
+    /// 2017, arXiv:1704.00028).
     pub gradient: f64,
     /// γ of γ/2·E‖∇D‖² at real pictures (Mescheder et al. 2018, arXiv:1801.04406, eq. 9).
     pub r1: f64,
     /// γ of γ/2·E‖∇D‖² at generated pictures (the same, eq. 10).
     pub r2: f64,
-    /// The penalties are computed in every so-many-th step of D, with so many times the weight (Karras et al. 2020, "lazy
-    /// regularization").
+    /// The penalties are computed in every so-many-th step of D, with so many times the weight
+    /// (Karras et al. 2020, "lazy regularization").
     pub interval: u64,
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{amount, fraction, positive, require};
 
-/// The learning rates' factor over the steps of a run, for both networks; step counts are those of the run, from 0.
+/// The learning rates' factor over the steps of a run, for both networks; step counts are those of
+/// the run, from 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateConfig {
@@ -21,7 +22,8 @@ pub struct RateConfig {
     pub period_factor: f64,
     /// exponential: the factor of every step.
     pub decay: f64,
-    /// Where linear, cosine and each period of cosine-restarts end, and below which exponential does not fall.
+    /// Where linear, cosine and each period of cosine-restarts end, and below which exponential
+    /// does not fall.
     pub final_factor: f64,
 }
 

@@ -26,19 +26,32 @@ impl Settings {
         self.optimizer.validate()?;
         self.rate.validate()?;
         self.schedule.validate()?;
-        require(self.evaluation.pictures >= 2, "evaluation.pictures", self.evaluation.pictures, "at least 2")?;
+        require(
+            self.evaluation.pictures >= 2,
+            "evaluation.pictures",
+            self.evaluation.pictures,
+            "at least 2",
+        )?;
         positive(self.samples.pictures, "samples.pictures")?;
         positive(self.samples.columns, "samples.columns")?;
         positive(self.checkpoints.keep, "checkpoints.keep")?;
-        require(self.checkpoints.every > 0, "checkpoints.every", self.checkpoints.every, "at least 1")?;
+        require(
+            self.checkpoints.every > 0,
+            "checkpoints.every",
+            self.checkpoints.every,
+            "at least 1",
+        )?;
         self.validate_together()
     }
 
     /// Pairs that contradict each other.
     fn validate_together(&self) -> Result<(), UsageError> {
-        let refuse = |holds: bool, text: &str| if holds { Err(UsageError(text.to_owned())) } else { Ok(()) };
+        let refuse =
+            |holds: bool, text: &str| if holds { Err(UsageError(text.to_owned())) } else { Ok(()) };
         let p = &self.penalty;
-        for (weight, key) in [(p.gradient, "penalty.gradient"), (p.r1, "penalty.r1"), (p.r2, "penalty.r2")] {
+        for (weight, key) in
+            [(p.gradient, "penalty.gradient"), (p.r1, "penalty.r1"), (p.r2, "penalty.r2")]
+        {
             refuse(
                 weight > 0.0 && self.discriminator.has_batch_norm(),
                 &format!(
@@ -47,7 +60,10 @@ impl Settings {
                 ),
             )?;
         }
-        let (told, asked) = (self.cond.generator != CondGenerator::None, self.cond.discriminator != CondDiscriminator::None);
+        let (told, asked) = (
+            self.cond.generator != CondGenerator::None,
+            self.cond.discriminator != CondDiscriminator::None,
+        );
         refuse(
             told && !asked,
             "cond.generator with cond.discriminator = none: nothing ties the class to what is generated; use --set \
@@ -74,9 +90,9 @@ impl Settings {
             (false, Takes::Pictures) => Err(UsageError(format!(
                 "task = {task} makes pictures of latent vectors, and this generator.family takes pictures"
             ))),
-            (true, Takes::Latents(_)) => {
-                Err(UsageError(format!("task = {task} translates pictures, and this generator.family takes latent vectors")))
-            }
+            (true, Takes::Latents(_)) => Err(UsageError(format!(
+                "task = {task} translates pictures, and this generator.family takes latent vectors"
+            ))),
         }
     }
 
@@ -122,12 +138,18 @@ impl Settings {
 
     /// The flags with which both networks end at `size`, where there are some.
     fn taking(&self, size: usize) -> Option<String> {
-        #[cfg_attr(not(feature = "toys"), expect(irrefutable_let_patterns, reason = "there is one family so far"))]
-        let (GeneratorConfig::Dcgan(g), DiscriminatorConfig::Dcgan(d)) = (&self.generator, &self.discriminator) else {
+        #[cfg_attr(
+            not(feature = "toys"),
+            expect(irrefutable_let_patterns, reason = "there is one family so far")
+        )]
+        let (GeneratorConfig::Dcgan(g), DiscriminatorConfig::Dcgan(d)) =
+            (&self.generator, &self.discriminator)
+        else {
             return None;
         };
         dcgan::taking(g, d, size).find_map(|(g, d, flags)| {
-            let (generator, discriminator) = (GeneratorConfig::Dcgan(g), DiscriminatorConfig::Dcgan(d));
+            let (generator, discriminator) =
+                (GeneratorConfig::Dcgan(g), DiscriminatorConfig::Dcgan(d));
             let other = Self { generator, discriminator, ..self.clone() };
             (other.check_ends(size).is_ok() && other.validate().is_ok()).then_some(flags)
         })
@@ -141,7 +163,10 @@ impl Settings {
         self.check_ends(size).map_err(|why| {
             let mend = self.nearest_size(size).map(|size| format!("prep build --size {size}"));
             let ways: Vec<String> = mend.into_iter().chain(self.taking(size)).collect();
-            UsageError(format!("the data set's pictures are {size}×{size}{why}: {}", ways.join(", or ")))
+            UsageError(format!(
+                "the data set's pictures are {size}×{size}{why}: {}",
+                ways.join(", or ")
+            ))
         })?;
         self.generator.check_blocks(size)?;
         self.discriminator.check_blocks(size)
@@ -169,20 +194,48 @@ mod tests {
                 &["penalty.gradient=10"],
                 &["penalty.gradient = 10", "discriminator.norm = batch", "discriminator.norm=none"],
             ),
-            ("wgan-gp", &["discriminator.norm=batch"], &["penalty.gradient = 10", "discriminator.norm = batch"]),
+            (
+                "wgan-gp",
+                &["discriminator.norm=batch"],
+                &["penalty.gradient = 10", "discriminator.norm = batch"],
+            ),
             ("dcgan-anime", &["penalty.r1=1"], &["penalty.r1 = 1", "discriminator.norm=none"]),
-            ("dcgan-anime", &["generator.block=residual"], &["generator.block = residual", "generator.plan"]),
-            ("dcgan-anime", &["generator.upsample=nearest"], &["generator.plan", "generator.upsample=transposed"]),
+            (
+                "dcgan-anime",
+                &["generator.block=residual"],
+                &["generator.block = residual", "generator.plan"],
+            ),
+            (
+                "dcgan-anime",
+                &["generator.upsample=nearest"],
+                &["generator.plan", "generator.upsample=transposed"],
+            ),
             (
                 "gan-ada",
                 &["generator.norm=none", "cond=batch-norm+auxiliary"],
                 &["cond.generator = batch-norm", "generator.norm=batch"],
             ),
-            ("gan-ada", &["cond=projection"], &["cond.generator = none", "cond.generator=embedding or batch-norm"]),
-            ("gan-ada", &["cond=embedding"], &["cond.discriminator = none", "cond.discriminator=projection or auxiliary"]),
-            ("gan-ada", &["cond=projections"], &["projections", "embedding, batch-norm, projection, auxiliary"]),
+            (
+                "gan-ada",
+                &["cond=projection"],
+                &["cond.generator = none", "cond.generator=embedding or batch-norm"],
+            ),
+            (
+                "gan-ada",
+                &["cond=embedding"],
+                &["cond.discriminator = none", "cond.discriminator=projection or auxiliary"],
+            ),
+            (
+                "gan-ada",
+                &["cond=projections"],
+                &["projections", "embedding, batch-norm, projection, auxiliary"],
+            ),
             ("wgan", &["loss.real_label=0.9"], &["loss.real_label", "wasserstein"]),
-            ("gan-ada", &["schedule.discriminator_steps=5"], &["schedule.discriminator_steps = 5", "schedule.order=alternating"]),
+            (
+                "gan-ada",
+                &["schedule.discriminator_steps=5"],
+                &["schedule.discriminator_steps = 5", "schedule.order=alternating"],
+            ),
             ("gan-ada", &["generator.plan=['k4']"], &["k4", "k7s2p0"]),
             ("gan-ada", &["generator.multipliers=[]"], &["generator.multipliers = []", "[4,2,1]"]),
             ("gan-ada", &["loss.name=lsgn"], &["lsgn", "lsgan"]),
@@ -230,26 +283,53 @@ mod tests {
             settings.check_size(size).map_err(|e| e.to_string())
         };
         assert!(check("dcgan-anime", &[], 64).expect_err("plan").contains("prep build --size 96"));
-        assert!(check("gan-ada", &[], 48).expect_err("no power of two").contains("prep build --size 64"));
-        assert!(check("gan-ada", &[], 512).expect_err("too large").contains("prep build --size 256"));
+        assert!(
+            check("gan-ada", &[], 48)
+                .expect_err("no power of two")
+                .contains("prep build --size 64")
+        );
+        assert!(
+            check("gan-ada", &[], 512).expect_err("too large").contains("prep build --size 256")
+        );
         // What is named is taken.
-        for (preset, size) in [("gan-ada", 48), ("gan-ada", 100), ("dcgan-anime", 64), ("dcgan-anime", 48), ("wgan-gp", 28)] {
+        for (preset, size) in [
+            ("gan-ada", 48),
+            ("gan-ada", 100),
+            ("dcgan-anime", 64),
+            ("dcgan-anime", 48),
+            ("wgan-gp", 28),
+        ] {
             let Err(refused) = check(preset, &[], size) else { continue };
             let settings: Vec<&str> = refused.split("--set ").skip(1).map(str::trim).collect();
             assert!(!settings.is_empty(), "{preset} {size}: {refused}");
             assert_eq!(check(preset, &settings, size), Ok(()), "{preset} {size}: {refused}");
         }
         let refused = check("gan-ada", &[], 48).expect_err("no power of two");
-        assert!(refused.ends_with("prep build --size 64, or --set generator.base=3 --set discriminator.base=3"), "{refused}");
+        assert!(
+            refused.ends_with(
+                "prep build --size 64, or --set generator.base=3 --set discriminator.base=3"
+            ),
+            "{refused}"
+        );
         let refused = check("gan-ada", &["generator.base=3"], 48).expect_err("D ends elsewhere");
         assert!(refused.contains("--set discriminator.base=3"), "{refused}");
         assert!(check("gan-ada", &["generator.base=3", "discriminator.base=3"], 48).is_ok());
-        assert!(check("gan-ada", &["generator.base=3"], 48).expect_err("D ends elsewhere").contains("discriminator.base"));
+        assert!(
+            check("gan-ada", &["generator.base=3"], 48)
+                .expect_err("D ends elsewhere")
+                .contains("discriminator.base")
+        );
         let attention = check("gan-ada", &["generator.attention=20"], 64).expect_err("attention");
-        assert!(attention.contains("generator.attention = 20") && attention.contains("[8, 16, 32]"), "{attention}");
+        assert!(
+            attention.contains("generator.attention = 20") && attention.contains("[8, 16, 32]"),
+            "{attention}"
+        );
         assert!(check("gan-ada", &["discriminator.attention=16"], 64).is_ok());
         let frozen = check("gan-ada", &["discriminator.freeze=5"], 64).expect_err("of four blocks");
-        assert!(frozen.contains("discriminator.freeze = 5") && frozen.contains("0 (none) to 4"), "{frozen}");
+        assert!(
+            frozen.contains("discriminator.freeze = 5") && frozen.contains("0 (none) to 4"),
+            "{frozen}"
+        );
         assert!(check("gan-ada", &["discriminator.freeze=4"], 64).is_ok());
     }
 }

@@ -15,7 +15,9 @@ use super::table;
 use crate::init::{BatchNormConfig, InitializerConfig, Maker};
 use crate::loss::LossConfig;
 use crate::networks::cond::CondConfig;
-use crate::networks::{Blueprint, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network};
+use crate::networks::{
+    Blueprint, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network,
+};
 use crate::task::{Part, Role, TaskName};
 
 /// What a preset sets and a user may change.
@@ -89,9 +91,9 @@ pub struct CheckpointsConfig {
     pub keep: usize,
 }
 
-/// The values of `text`, a file of settings of any version. A run's own `config.toml` serves as well:
-/// what names the run and its data is no setting. A file that has `data.mirror` and is no run's has it
-/// for the data.
+/// The values of `text`, a file of settings of any version. A run's own `config.toml` serves as
+/// well: what names the run and its data is no setting. A file that has `data.mirror` and is no
+/// run's has it for the data.
 fn of_file(text: &str) -> Result<Table, String> {
     let mut overrides: Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
     if overrides.contains_key("version") {
@@ -113,9 +115,14 @@ impl Settings {
     ///
     /// # Errors
     /// When a key or a value is not known or makes no sense.
-    pub fn with(self, file: Option<(&str, &str)>, assignments: &[String]) -> Result<Self, UsageError> {
+    pub fn with(
+        self,
+        file: Option<(&str, &str)>,
+        assignments: &[String],
+    ) -> Result<Self, UsageError> {
         let mut table = Table::try_from(&self).map_err(|e| UsageError(e.to_string()))?;
-        let typed = |table: &Table| table.clone().try_into::<Self>().map_err(|e| e.message().to_owned());
+        let typed =
+            |table: &Table| table.clone().try_into::<Self>().map_err(|e| e.message().to_owned());
         let mut settings = self;
         if let Some((name, text)) = file {
             let named = |e: String| UsageError(format!("--config {name}: {e}"));
@@ -149,19 +156,49 @@ impl Settings {
 
     /// A generator of `size`×`size`×`channels` pictures of `classes` classes, drawn by `seed`.
     #[must_use]
-    pub fn generator(&self, size: usize, channels: usize, classes: usize, seed: u64, device: &Device) -> Generator {
-        self.generator.init(&self.blueprint("generator", [size, channels, classes], (seed, true), device))
+    pub fn generator(
+        &self,
+        size: usize,
+        channels: usize,
+        classes: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Generator {
+        self.generator.init(&self.blueprint(
+            "generator",
+            [size, channels, classes],
+            (seed, true),
+            device,
+        ))
     }
 
     /// A discriminator of `size`×`size`×`channels` pictures of `classes` classes, drawn by `seed`.
     #[must_use]
-    pub fn discriminator(&self, size: usize, channels: usize, classes: usize, seed: u64, device: &Device) -> Discriminator {
-        self.discriminator.init(&self.blueprint("discriminator", [size, channels, classes], (seed, true), device))
+    pub fn discriminator(
+        &self,
+        size: usize,
+        channels: usize,
+        classes: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Discriminator {
+        self.discriminator.init(&self.blueprint(
+            "discriminator",
+            [size, channels, classes],
+            (seed, true),
+            device,
+        ))
     }
 
     /// The network of a role, for pictures of `size`, `channels` and `classes`, drawn by `seed`;
     /// without one it has shapes and no values.
-    pub(crate) fn network(&self, role: &Role, shape: [usize; 3], seed: Option<u64>, device: &Device) -> Network {
+    pub(crate) fn network(
+        &self,
+        role: &Role,
+        shape: [usize; 3],
+        seed: Option<u64>,
+        device: &Device,
+    ) -> Network {
         let drawn = (seed.unwrap_or_default(), seed.is_some());
         let blueprint = self.blueprint(role.name, shape, drawn, device);
         match role.part {
@@ -198,15 +235,26 @@ mod tests {
         let file = Some(("x.toml", "[schedule]\nbatch = 32\nema = 0.9\n"));
         let s = Settings::resolve("gan-ada", file, &["schedule.batch=16".into()]).expect("resolve");
         assert_eq!((s.schedule.batch, s.schedule.ema, s.schedule.epochs), (16, 0.9, 400));
-        assert_eq!(resolve(&["augment.pipeline=none"]).expect("word").augment.pipeline, PipelineName::None);
-        assert_eq!(resolve(&["augment.max_probability=1"]).expect("whole").augment.max_probability, 1.0);
+        assert_eq!(
+            resolve(&["augment.pipeline=none"]).expect("word").augment.pipeline,
+            PipelineName::None
+        );
+        assert_eq!(
+            resolve(&["augment.max_probability=1"]).expect("whole").augment.max_probability,
+            1.0
+        );
     }
 
     #[test]
     fn a_setting_of_the_optimizer_is_one_of_both_networks_unless_a_network_has_its_own() {
-        let rates = |s: &Settings| (s.optimizer.generator.learning_rate, s.optimizer.discriminator.learning_rate);
+        let rates = |s: &Settings| {
+            (s.optimizer.generator.learning_rate, s.optimizer.discriminator.learning_rate)
+        };
         assert_eq!(rates(&resolve(&["optimizer.learning_rate=1"]).expect("both")), (1.0, 1.0));
-        assert_eq!(rates(&resolve(&["optimizer.discriminator.learning_rate=4e-4"]).expect("one")), (2e-4, 4e-4));
+        assert_eq!(
+            rates(&resolve(&["optimizer.discriminator.learning_rate=4e-4"]).expect("one")),
+            (2e-4, 4e-4)
+        );
         let file = "[optimizer]\nlearning_rate = 1e-3\nname = \"sgd\"\n[optimizer.generator]\nlearning_rate = 0.5\n";
         let s = Settings::resolve("gan-ada", Some(("x.toml", file)), &[]).expect("file");
         assert_eq!((rates(&s), s.optimizer.generator.name), ((0.5, 1e-3), OptimizerName::Sgd));

@@ -23,7 +23,8 @@ pub(crate) fn forget_removed(settings: &mut Table) {
     }
 }
 
-/// Lays `overrides` over all settings; a key that is not there is an error that lists those that are.
+/// Lays `overrides` over all settings; a key that is not there is an error that lists those that
+/// are.
 pub(crate) fn merge(settings: &mut Table, overrides: Table) -> Result<(), String> {
     let mut flat = Vec::new();
     flatten(settings, "", &mut flat);
@@ -31,7 +32,12 @@ pub(crate) fn merge(settings: &mut Table, overrides: Table) -> Result<(), String
     merge_below(settings, overrides, "", &keys)
 }
 
-fn merge_below(table: &mut Table, overrides: Table, prefix: &str, keys: &[String]) -> Result<(), String> {
+fn merge_below(
+    table: &mut Table,
+    overrides: Table,
+    prefix: &str,
+    keys: &[String],
+) -> Result<(), String> {
     let overrides = if prefix == "optimizer." { for_both(overrides) } else { overrides };
     if let Some(Value::String(family)) = overrides.get("family") {
         change_family(table, prefix, family)?;
@@ -47,7 +53,9 @@ fn merge_below(table: &mut Table, overrides: Table, prefix: &str, keys: &[String
                     inner.insert(side.to_owned(), Value::String(value));
                 }
             }
-            (Value::Table(inner), Value::Table(value)) => merge_below(inner, value, &format!("{prefix}{key}."), keys)?,
+            (Value::Table(inner), Value::Table(value)) => {
+                merge_below(inner, value, &format!("{prefix}{key}."), keys)?
+            }
             (slot, value) => *slot = fit(slot, value, &format!("{prefix}{key}"))?,
         }
     }
@@ -61,17 +69,21 @@ fn change_family(table: &mut Table, prefix: &str, family: &str) -> Result<(), St
     }
     let named = || Table::from_iter([("family".to_owned(), Value::String(family.to_owned()))]);
     let written = match prefix {
-        "generator." => named().try_into::<GeneratorConfig>().and_then(|c| Table::try_from(c).map_err(serde::de::Error::custom)),
-        "discriminator." => {
-            named().try_into::<DiscriminatorConfig>().and_then(|c| Table::try_from(c).map_err(serde::de::Error::custom))
-        }
+        "generator." => named()
+            .try_into::<GeneratorConfig>()
+            .and_then(|c| Table::try_from(c).map_err(serde::de::Error::custom)),
+        "discriminator." => named()
+            .try_into::<DiscriminatorConfig>()
+            .and_then(|c| Table::try_from(c).map_err(serde::de::Error::custom)),
         _ => return Ok(()),
     };
-    *table = written.map_err(|e: toml::de::Error| format!("{prefix}family = {family}: {}", e.message()))?;
+    *table = written
+        .map_err(|e: toml::de::Error| format!("{prefix}family = {family}: {}", e.message()))?;
     Ok(())
 }
 
-/// That no setting has this key; with those that are meant, or else those that there are in `table`.
+/// That no setting has this key; with those that are meant, or else those that there are in
+/// `table`.
 fn unknown(key: &str, value: &Value, table: &Table, keys: &[String]) -> String {
     // A whole table of settings has one key too few in front of it: its first one tells.
     let (word, value) = match value {
@@ -88,13 +100,19 @@ fn unknown(key: &str, value: &Value, table: &Table, keys: &[String]) -> String {
     }
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let typed: Vec<String> = meant.iter().map(|key| format!("--set {key}={value}")).collect();
-    format!("no setting is called {word}; the whole name is {}: {}", meant.join(" or "), typed.join(" "))
+    format!(
+        "no setting is called {word}; the whole name is {}: {}",
+        meant.join(" or "),
+        typed.join(" ")
+    )
 }
 
-/// Settings of `[optimizer]` itself are meant for both networks; what stands under a network's own name wins over them.
+/// Settings of `[optimizer]` itself are meant for both networks; what stands under a network's own
+/// name wins over them.
 fn for_both(overrides: Table) -> Table {
     const NETWORKS: [&str; 2] = ["generator", "discriminator"];
-    let (own, common): (Table, Table) = overrides.into_iter().partition(|(key, _)| NETWORKS.contains(&key.as_str()));
+    let (own, common): (Table, Table) =
+        overrides.into_iter().partition(|(key, _)| NETWORKS.contains(&key.as_str()));
     let mut split = Table::new();
     if !common.is_empty() {
         split.extend(NETWORKS.map(|network| (network.to_owned(), Value::Table(common.clone()))));
@@ -113,12 +131,15 @@ fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
     match (slot, value) {
         (Value::Float(_), Value::Integer(n)) => Ok(Value::Float(n as f64)),
         (slot, value) if slot.same_type(&value) => Ok(value),
-        (Value::Integer(_), Value::String(digits)) if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() => {
+        (Value::Integer(_), Value::String(digits))
+            if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() =>
+        {
             Err(format!("{key} = {digits}: the number is too large"))
         }
         (Value::Table(_), value) if !names::of_table(key).is_empty() => {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let typed: Vec<String> = names::of_table(key).iter().map(|key| format!("--set {key}={value}")).collect();
+            let typed: Vec<String> =
+                names::of_table(key).iter().map(|key| format!("--set {key}={value}")).collect();
             Err(format!("{key} is a table of settings: {}", typed.join(" ")))
         }
         (slot, value) => Err(format!("{key} is a {}, not {value}", slot.type_str())),
@@ -127,7 +148,8 @@ fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
 
 /// Applies one `key=value`; the value is TOML, or a bare word.
 pub(crate) fn assign(table: &mut Table, assignment: &str) -> Result<(), String> {
-    let (key, text) = assignment.split_once('=').ok_or("expected key=value, for example schedule.batch=64")?;
+    let (key, text) =
+        assignment.split_once('=').ok_or("expected key=value, for example schedule.batch=64")?;
     let value = format!("value = {text}")
         .parse::<Table>()
         .ok()

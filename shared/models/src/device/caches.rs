@@ -1,8 +1,9 @@
 //! Where CubeCL keeps what it compiled and measured, so that a second run starts at once.
 //!
-//! Kernels are compiled when they are first used and variants of them are timed against each other ("autotuning"): minutes for a
-//! first run. CubeCL keeps both in one database, by default below the working folder and without the compiled kernels; here it is
-//! told to keep both in the user's cache folder. What a `cubecl.toml` (or the table `cubecl` of a `burn.toml`) in the working
+//! Kernels are compiled when they are first used and variants of them are timed against each other
+//! ("autotuning"): minutes for a first run. CubeCL keeps both in one database, by default below the
+//! working folder and without the compiled kernels; here it is told to keep both in the user's
+//! cache folder. What a `cubecl.toml` (or the table `cubecl` of a `burn.toml`) in the working
 //! folder or above says otherwise wins.
 
 use std::path::{Path, PathBuf};
@@ -18,11 +19,15 @@ use fledge_base::{fs, log};
 /// Runs that the database keeps an account of: what they compiled and how long it took.
 const ACCOUNTS: u32 = 8;
 
-/// Tells CubeCL where to keep compiled kernels and what it measured. Before the first use of a CubeCL device; later calls do nothing.
+/// Tells CubeCL where to keep compiled kernels and what it measured. Before the first use of a
+/// CubeCL device; later calls do nothing.
 pub fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let config = settings(CubeClRuntimeConfig::from_current_dir().override_from_env(), fs::cache_folder());
+        let config = settings(
+            CubeClRuntimeConfig::from_current_dir().override_from_env(),
+            fs::cache_folder(),
+        );
         let announced = config.compilation.logger.log.is_some();
         if !CubeClRuntimeConfig::try_set(config) {
             tracing::debug!("CubeCL was set up before: its caches stay where they are");

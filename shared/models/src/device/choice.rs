@@ -39,7 +39,11 @@ impl FromStr for DeviceChoice {
                 .strip_prefix("cuda:")
                 .and_then(|i| i.parse::<u16>().ok())
                 .map(|i| Self::Cuda(usize::from(i)))
-                .ok_or_else(|| UsageError(format!("--device {text}: expected auto, cpu, cuda, cuda:INDEX or cubecl-cpu"))),
+                .ok_or_else(|| {
+                    UsageError(format!(
+                        "--device {text}: expected auto, cpu, cuda, cuda:INDEX or cubecl-cpu"
+                    ))
+                }),
         }
     }
 }
@@ -56,10 +60,12 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device, without autodiff. Says on the log which one it is, and why `auto` is not a GPU where one could be used.
+    /// The device, without autodiff. Says on the log which one it is, and why `auto` is not a GPU
+    /// where one could be used.
     ///
     /// # Errors
-    /// When CUDA is asked for and not built in, or no such device answers: the text says why and what to do.
+    /// When CUDA is asked for and not built in, or no such device answers: the text says why and
+    /// what to do.
     pub fn open(self) -> Result<Device, UsageError> {
         let device = match self {
             Self::Cpu => Device::flex(),
@@ -81,7 +87,9 @@ fn auto() -> Device {
             match ready(&facts, gpu.index) {
                 Ok(device) => return device,
                 // The first device's trouble tells most.
-                Err(why) => trouble = trouble.or_else(|| Some(format!("cuda:{}: {why}", gpu.index))),
+                Err(why) => {
+                    trouble = trouble.or_else(|| Some(format!("cuda:{}: {why}", gpu.index)))
+                }
             }
         }
     }
@@ -98,7 +106,8 @@ fn auto() -> Device {
 
 #[cfg(feature = "cuda")]
 fn cuda(index: usize) -> Result<Device, UsageError> {
-    ready(&driver::ask(), index).map_err(|why| UsageError(format!("--device cuda:{index}: {why}; or use --device cpu")))
+    ready(&driver::ask(), index)
+        .map_err(|why| UsageError(format!("--device cuda:{index}: {why}; or use --device cpu")))
 }
 
 /// The device of this index, once nothing stands in its way.
@@ -120,7 +129,8 @@ fn cuda(index: usize) -> Result<Device, UsageError> {
     )))
 }
 
-/// Where compiled kernels are kept and how operations are joined is settled when the first device is opened.
+/// Where compiled kernels are kept and how operations are joined is settled when the first device
+/// is opened.
 #[cfg(feature = "cubecl")]
 fn before_first_use() {
     caches::prepare();

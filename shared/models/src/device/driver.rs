@@ -1,4 +1,5 @@
-//! Asks the CUDA driver, through its library loaded at run time, and never panics where there is none.
+//! Asks the CUDA driver, through its library loaded at run time, and never panics where there is
+//! none.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use cudarc::driver::sys::{self, CUdevice, CUdevice_attribute};
 use super::facts::Memory;
 use super::facts::{Driver, Facts, Gpu, Libdevice};
 
-/// The driver that has every function called. Built for CUDA 13 the times of events are taken by `cuEventElapsedTime_v2`, which came
-/// with CUDA 12.8; graphs are made by `cuGraphInstantiateWithFlags` of 11.4.
+/// The driver that has every function called. Built for CUDA 13 the times of events are taken by
+/// `cuEventElapsedTime_v2`, which came with CUDA 12.8; graphs are made by
+/// `cuGraphInstantiateWithFlags` of 11.4.
 const NEEDED: i32 = if sys::CUDA_VERSION >= 13_000 { 12_080 } else { 11_040 };
 
 /// Asks for everything that [`Facts`] hold.
@@ -59,7 +61,9 @@ fn version() -> i32 {
 }
 
 fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
-    use CUdevice_attribute::{CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR};
+    use CUdevice_attribute::{
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR,
+    };
     let device = result::device::get(ordinal)?;
     // SAFETY: the driver has just given this device.
     let attribute = |which| unsafe { result::device::get_attribute(device, which) };
@@ -67,19 +71,26 @@ fn gpu(ordinal: i32) -> Result<Gpu, DriverError> {
     let minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
     // SAFETY: as above.
     let memory = unsafe { result::device::total_mem(device) }? as u64;
-    Ok(Gpu { index: ordinal as usize, name: result::device::get_name(device)?, memory, capability: (major, minor) })
+    Ok(Gpu {
+        index: ordinal as usize,
+        name: result::device::get_name(device)?,
+        memory,
+        capability: (major, minor),
+    })
 }
 
 /// The GPU behind a device.
 pub(super) fn gpu_of(device: &Device) -> Option<Gpu> {
     match driver() {
-        Driver::Works { gpus, .. } => gpus.into_iter().find(|gpu| Device::cuda(gpu.index) == *device),
+        Driver::Works { gpus, .. } => {
+            gpus.into_iter().find(|gpu| Device::cuda(gpu.index) == *device)
+        }
         _ => None,
     }
 }
 
-/// What is free on the device of this index; `Err` says why the device takes no work (another process has it for itself, it is
-/// out of memory, …). Only after [`ask`] has found the device.
+/// What is free on the device of this index; `Err` says why the device takes no work (another
+/// process has it for itself, it is out of memory, …). Only after [`ask`] has found the device.
 pub(super) fn memory(index: usize) -> Result<Memory, String> {
     let read = || {
         let device = result::device::get(index as i32)?;
@@ -92,9 +103,13 @@ pub(super) fn memory(index: usize) -> Result<Memory, String> {
 }
 
 /// Runs `work` in the device's context and leaves this thread with the one that it had.
-fn within<R>(device: CUdevice, work: impl FnOnce() -> Result<R, DriverError>) -> Result<R, DriverError> {
+fn within<R>(
+    device: CUdevice,
+    work: impl FnOnce() -> Result<R, DriverError>,
+) -> Result<R, DriverError> {
     let before = result::ctx::get_current()?;
-    // SAFETY: the device comes from the driver; the context is kept until it is released below, after its last use.
+    // SAFETY: the device comes from the driver; the context is kept until it is released below,
+    // after its last use.
     unsafe {
         let context = result::primary_ctx::retain(device)?;
         let answer = result::ctx::set_current(context).and_then(|()| work());
@@ -107,14 +122,17 @@ fn within<R>(device: CUdevice, work: impl FnOnce() -> Result<R, DriverError>) ->
     }
 }
 
-/// Folders that may be a toolkit though the compiler of kernels does not look there: other versions beside `/usr/local/cuda`, and
-/// NVIDIA's Python packages, which PyTorch brings along.
+/// Folders that may be a toolkit though the compiler of kernels does not look there: other versions
+/// beside `/usr/local/cuda`, and NVIDIA's Python packages, which PyTorch brings along.
 fn other_toolkits() -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = env::var_os("CUDA_HOME").map(PathBuf::from).into_iter().collect();
     let mut inside = |folder: &Path, begin: &str, below: &[&str]| {
         let Ok(entries) = std::fs::read_dir(folder) else { return };
-        let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(begin)));
+        let mut found: Vec<PathBuf> =
+            entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        found.retain(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(begin))
+        });
         found.sort();
         for root in found.into_iter().rev() {
             roots.extend(below.iter().map(|below| root.join(below)));
@@ -122,7 +140,8 @@ fn other_toolkits() -> Vec<PathBuf> {
     };
     inside(Path::new("/usr/local"), "cuda-", &[""]);
     let packages = |prefix: &str, inside: &mut dyn FnMut(&Path, &str, &[&str])| {
-        let below = |folder: &str| [format!("{folder}/nvidia/cu13"), format!("{folder}/nvidia/cuda_nvcc")];
+        let below =
+            |folder: &str| [format!("{folder}/nvidia/cu13"), format!("{folder}/nvidia/cuda_nvcc")];
         for folder in ["site-packages", "dist-packages"] {
             let below = below(folder);
             inside(&Path::new(prefix).join("lib"), "python3", &[&below[0], &below[1]]);

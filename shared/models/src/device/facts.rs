@@ -1,4 +1,5 @@
-//! What a CUDA driver was found to be, and what follows from it for a user. It asks nobody: facts go in, messages come out.
+//! What a CUDA driver was found to be, and what follows from it for a user. It asks nobody: facts
+//! go in, messages come out.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,12 +13,13 @@ pub struct Memory {
     pub total: u64,
 }
 
-/// Where the code of math functions lies inside a CUDA toolkit. Kernels with `exp`, `log` or `tanh`, so every loss, are linked
-/// with it when they are compiled; without it they fail one by one.
+/// Where the code of math functions lies inside a CUDA toolkit. Kernels with `exp`, `log` or
+/// `tanh`, so every loss, are linked with it when they are compiled; without it they fail one by
+/// one.
 pub const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
 
-/// Toolkits that are looked into where `CUDA_PATH` is not set; the first with a folder `nvvm/libdevice` decides.
-/// As `cubecl-llvm` does it (`src/nvptx/libdevice.rs`).
+/// Toolkits that are looked into where `CUDA_PATH` is not set; the first with a folder
+/// `nvvm/libdevice` decides. As `cubecl-llvm` does it (`src/nvptx/libdevice.rs`).
 const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/usr"];
 
 /// All that is asked about CUDA.
@@ -25,7 +27,8 @@ const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/
 pub struct Facts {
     /// What the driver said.
     pub driver: Driver,
-    /// The first version of CUDA, as 12080 for 12.8, with all functions of the driver that this program calls.
+    /// The first version of CUDA, as 12080 for 12.8, with all functions of the driver that this
+    /// program calls.
     pub needed: i32,
     /// The variable `CUDA_VISIBLE_DEVICES`.
     pub visible: Option<String>,
@@ -70,7 +73,13 @@ pub struct Gpu {
 impl fmt::Display for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (major, minor) = self.capability;
-        write!(f, "{} (cuda:{}), {}, compute capability {major}.{minor}", self.name, self.index, gib(self.memory))
+        write!(
+            f,
+            "{} (cuda:{}), {}, compute capability {major}.{minor}",
+            self.name,
+            self.index,
+            gib(self.memory)
+        )
     }
 }
 
@@ -94,8 +103,8 @@ pub enum Libdevice {
 }
 
 impl Libdevice {
-    /// Looks as the compiler of kernels will: in `path` (the variable `CUDA_PATH`) or the usual places only. `others` are folders
-    /// that may be a toolkit, too, and are proposed.
+    /// Looks as the compiler of kernels will: in `path` (the variable `CUDA_PATH`) or the usual
+    /// places only. `others` are folders that may be a toolkit, too, and are proposed.
     #[must_use]
     pub fn find(path: Option<PathBuf>, others: &[PathBuf]) -> Self {
         let has = |root: &Path| root.join(LIBDEVICE).is_file();
@@ -117,7 +126,9 @@ impl Libdevice {
             Self::WrongPath { path, elsewhere } => {
                 (format!("CUDA_PATH is {}, which has no {LIBDEVICE}", path.display()), elsewhere)
             }
-            Self::Missing { elsewhere } => (format!("no {LIBDEVICE} in {}", TOOLKITS.join(", ")), elsewhere),
+            Self::Missing { elsewhere } => {
+                (format!("no {LIBDEVICE} in {}", TOOLKITS.join(", ")), elsewhere)
+            }
         };
         let advice = match elsewhere {
             Some(path) => format!("set CUDA_PATH={}", path.display()),
@@ -169,7 +180,11 @@ impl Facts {
             return Some(trouble);
         }
         let count = self.gpus().len();
-        let hidden = self.visible.as_ref().map(|list| format!("; CUDA_VISIBLE_DEVICES={list} decides which")).unwrap_or_default();
+        let hidden = self
+            .visible
+            .as_ref()
+            .map(|list| format!("; CUDA_VISIBLE_DEVICES={list} decides which"))
+            .unwrap_or_default();
         match count {
             _ if index < count => None,
             1 => Some(format!("there is only cuda:0{hidden}")),
@@ -185,7 +200,8 @@ impl Facts {
     }
 
     fn refused(&self, code: u32, name: &str) -> String {
-        // Numbers of cuda.h: CUDA_ERROR_STUB_LIBRARY, _NO_DEVICE, _SYSTEM_DRIVER_MISMATCH, _COMPAT_NOT_SUPPORTED_ON_DEVICE.
+        // Numbers of cuda.h: CUDA_ERROR_STUB_LIBRARY, _NO_DEVICE, _SYSTEM_DRIVER_MISMATCH,
+        // _COMPAT_NOT_SUPPORTED_ON_DEVICE.
         match code {
             34 => "libcuda.so.1 is the toolkit's stub, no driver: take the folder `stubs` out of LD_LIBRARY_PATH".into(),
             100 => self.none_shown(),
@@ -228,7 +244,12 @@ mod tests {
     }
 
     fn facts(driver: Driver) -> Facts {
-        Facts { driver, needed: 12_080, visible: None, libdevice: Libdevice::Found("/usr/local/cuda".into()) }
+        Facts {
+            driver,
+            needed: 12_080,
+            visible: None,
+            libdevice: Libdevice::Found("/usr/local/cuda".into()),
+        }
     }
 
     fn works(version: i32, count: usize) -> Facts {
@@ -258,7 +279,10 @@ mod tests {
         says(refuses(803), &["do not match", "CUDA_ERROR_X", "restart"]);
         says(refuses(999), &["does not start", "error 999"]);
         says(works(12_080, 0).trouble(), &["shows no device"]);
-        says(works(12_020, 1).trouble(), &["too old", "knows CUDA 12.2", "needs 12.8", "570", "CUDARC_CUDA_VERSION="]);
+        says(
+            works(12_020, 1).trouble(),
+            &["too old", "knows CUDA 12.2", "needs 12.8", "570", "CUDARC_CUDA_VERSION="],
+        );
     }
 
     #[test]

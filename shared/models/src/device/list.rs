@@ -28,8 +28,10 @@ impl Devices {
     /// Asks everything that can be asked. GPUs are woken up for it: a second for each.
     #[must_use]
     pub fn find() -> Self {
-        let built = [("cuda", cfg!(feature = "cuda")), ("cubecl-cpu", cfg!(feature = "cubecl-cpu"))];
-        let built_for = built.into_iter().filter_map(|(name, is_built)| is_built.then_some(name)).collect();
+        let built =
+            [("cuda", cfg!(feature = "cuda")), ("cubecl-cpu", cfg!(feature = "cubecl-cpu"))];
+        let built_for =
+            built.into_iter().filter_map(|(name, is_built)| is_built.then_some(name)).collect();
         Self { built_for, cuda: cuda() }
     }
 
@@ -38,7 +40,10 @@ impl Devices {
     pub fn text(&self) -> String {
         let mut text = format!("{:<12}{}\n", "cpu", cpu());
         if self.built_for.contains(&"cubecl-cpu") {
-            text += &format!("{:<12}the code of the GPUs on the CPU, to check it: slow\n", "cubecl-cpu");
+            text += &format!(
+                "{:<12}the code of the GPUs on the CPU, to check it: slow\n",
+                "cubecl-cpu"
+            );
         }
         let Some(Cuda { facts, memory }) = &self.cuda else {
             return text + &format!("{:<12}not built in: `make cuda` (docs/CUDA.md)\n", "cuda");
@@ -47,7 +52,12 @@ impl Devices {
             text += &format!("{:<12}{}\n", format!("cuda:{}", gpu.index), line(gpu, memory));
         }
         if let Driver::Works { version, .. } = facts.driver {
-            text += &format!("{:<12}driver for CUDA {} (needed: {})\n", "", version_text(version), version_text(facts.needed));
+            text += &format!(
+                "{:<12}driver for CUDA {} (needed: {})\n",
+                "",
+                version_text(version),
+                version_text(facts.needed)
+            );
         }
         if let Some(trouble) = facts.trouble() {
             text += &format!("{:<12}not usable: {trouble}\n", "cuda");
@@ -67,7 +77,12 @@ impl Devices {
                 Driver::Works { version, .. } => Some(version_text(version)),
                 _ => None,
             };
-            let gpus: Vec<Value> = facts.gpus().iter().zip(memory).map(|(gpu, memory)| entry(facts, gpu, memory)).collect();
+            let gpus: Vec<Value> = facts
+                .gpus()
+                .iter()
+                .zip(memory)
+                .map(|(gpu, memory)| entry(facts, gpu, memory))
+                .collect();
             value["cuda"] = json!({
                 "driver": version,
                 "needed": version_text(facts.needed),
@@ -121,7 +136,12 @@ mod tests {
     use crate::device::facts::Libdevice;
 
     fn two_gpus() -> Devices {
-        let gpu = |index| Gpu { index, name: "NVIDIA RTX 4090".into(), memory: 24 << 30, capability: (8, 9) };
+        let gpu = |index| Gpu {
+            index,
+            name: "NVIDIA RTX 4090".into(),
+            memory: 24 << 30,
+            capability: (8, 9),
+        };
         let facts = Facts {
             driver: Driver::Works { version: 12_080, gpus: vec![gpu(0), gpu(1)] },
             needed: 12_080,
@@ -135,7 +155,12 @@ mod tests {
     #[test]
     fn the_text_has_a_line_for_every_device() {
         let text = two_gpus().text();
-        assert!(text.contains("cuda:0      NVIDIA RTX 4090, compute capability 8.9, 24.0 GiB (20.0 GiB free)\n"), "{text}");
+        assert!(
+            text.contains(
+                "cuda:0      NVIDIA RTX 4090, compute capability 8.9, 24.0 GiB (20.0 GiB free)\n"
+            ),
+            "{text}"
+        );
         assert!(text.contains("cuda:1      NVIDIA RTX 4090, compute capability 8.9, 24.0 GiB, takes no work: busy\n"), "{text}");
         assert!(text.contains("driver for CUDA 12.8"), "{text}");
         assert!(text.starts_with("cpu         CPU, "), "{text}");
@@ -151,7 +176,10 @@ mod tests {
         let mut absent = two_gpus();
         absent.cuda.as_mut().expect("cuda").facts.driver = Driver::Absent;
         let json = absent.json();
-        assert_eq!((&json["cuda"]["usable"], &json["cuda"]["driver"]), (&Value::Bool(false), &Value::Null));
+        assert_eq!(
+            (&json["cuda"]["usable"], &json["cuda"]["driver"]),
+            (&Value::Bool(false), &Value::Null)
+        );
         assert!(absent.text().contains("not usable: no NVIDIA driver"));
     }
 

@@ -1,7 +1,8 @@
 //! Memory of a device: what is free, and running out of it told as an error instead of a panic.
 //!
-//! CubeCL works behind the host's back: an allocation that fails is remembered with the buffer, whatever is computed from it is
-//! never run, and burn panics where such a buffer is read at last. The panic's text holds the cause.
+//! CubeCL works behind the host's back: an allocation that fails is remembered with the buffer,
+//! whatever is computed from it is never run, and burn panics where such a buffer is read at last.
+//! The panic's text holds the cause.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -33,7 +34,8 @@ pub struct OutOfMemory {
 }
 
 impl OutOfMemory {
-    /// Reads what CubeCL 0.11 says (`IoError::OutOfMemory`, `IoError::BufferTooBig`, `LaunchError::OutOfMemory`, and CUDA's own).
+    /// Reads what CubeCL 0.11 says (`IoError::OutOfMemory`, `IoError::BufferTooBig`,
+    /// `LaunchError::OutOfMemory`, and CUDA's own).
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         for words in ["out of device memory allocating ", "can't allocate buffer of size: "] {
@@ -42,17 +44,23 @@ impl OutOfMemory {
                 return Some(Self { asked: digits.parse().ok() });
             }
         }
-        let known = ["out-of-memory error happened", "CUDA_ERROR_OUT_OF_MEMORY"].iter().any(|words| text.contains(words));
+        let known = ["out-of-memory error happened", "CUDA_ERROR_OUT_OF_MEMORY"]
+            .iter()
+            .any(|words| text.contains(words));
         known.then_some(Self { asked: None })
     }
 
     fn of_panic(payload: &(dyn Any + Send)) -> Option<Self> {
-        let text = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied())?;
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())?;
         Self::read(text)
     }
 }
 
-/// Does `work`. Where it panics because the device is out of memory, that is the error; any other panic goes on.
+/// Does `work`. Where it panics because the device is out of memory, that is the error; any other
+/// panic goes on.
 ///
 /// What `work` was changing is then to be dropped, not to be gone on with.
 ///
@@ -60,9 +68,11 @@ impl OutOfMemory {
 /// When the device is out of memory.
 pub fn watch<R>(work: impl FnOnce() -> R) -> Result<R, OutOfMemory> {
     quiet();
-    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| match OutOfMemory::of_panic(&*payload) {
-        Some(error) => error,
-        None => panic::resume_unwind(payload),
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        match OutOfMemory::of_panic(&*payload) {
+            Some(error) => error,
+            None => panic::resume_unwind(payload),
+        }
     })
 }
 
@@ -78,11 +88,12 @@ fn quiet() {
     });
 }
 
-/// The batch that should fit where one of `batch` pictures did not: a power of two, or `None` where not even one picture does.
+/// The batch that should fit where one of `batch` pictures did not: a power of two, or `None` where
+/// not even one picture does.
 ///
-/// `free` bytes were there before the first step; what the step had taken and still asked for when it failed (`taken`) is the least
-/// that a whole batch needs, so a picture's share of it is the least that a picture needs. A tenth is left for what is only
-/// allocated later.
+/// `free` bytes were there before the first step; what the step had taken and still asked for when
+/// it failed (`taken`) is the least that a whole batch needs, so a picture's share of it is the
+/// least that a picture needs. A tenth is left for what is only allocated later.
 #[must_use]
 pub fn batch_that_fits(batch: usize, free: u64, taken: u64) -> Option<usize> {
     let picture = (taken as f64 / batch.max(1) as f64).max(1.0);
@@ -91,8 +102,8 @@ pub fn batch_that_fits(batch: usize, free: u64, taken: u64) -> Option<usize> {
     (largest > 0).then(|| 1 << largest.ilog2())
 }
 
-/// The flags for a smaller batch, where a step works on `part` of the `batch` pictures at a time and `fits` pictures should fit
-/// (half of them where that is not known).
+/// The flags for a smaller batch, where a step works on `part` of the `batch` pictures at a time
+/// and `fits` pictures should fit (half of them where that is not known).
 #[must_use]
 pub fn advice(batch: usize, part: usize, fits: Option<usize>) -> String {
     let (fits, known) = match fits {
@@ -106,8 +117,11 @@ pub fn advice(batch: usize, part: usize, fits: Option<usize>) -> String {
     }
     // Parts are equal and of at least 2 pictures.
     let parts = (batch.div_ceil(fits)..=batch / 2).find(|parts| batch.is_multiple_of(*parts));
-    let split =
-        parts.map(|parts| format!("--set schedule.accumulate={parts} (the same batch in {parts} parts) or ")).unwrap_or_default();
+    let split = parts
+        .map(|parts| {
+            format!("--set schedule.accumulate={parts} (the same batch in {parts} parts) or ")
+        })
+        .unwrap_or_default();
     format!("{fits} {known}: {split}--set schedule.batch={fits}")
 }
 
@@ -115,17 +129,25 @@ pub fn advice(batch: usize, part: usize, fits: Option<usize>) -> String {
 mod tests {
     use super::*;
 
-    /// The texts of cubecl-runtime 0.11.3's `IoError` and `LaunchError` inside burn-std 0.22.1's `ExecutionError`.
+    /// The texts of cubecl-runtime 0.11.3's `IoError` and `LaunchError` inside burn-std 0.22.1's
+    /// `ExecutionError`.
     #[test]
     fn the_texts_of_a_device_out_of_memory_are_known() {
-        let burn = |text: &str| format!("Error while reading data: WithContext {{ reason: \"{text}\" }}");
+        let burn =
+            |text: &str| format!("Error while reading data: WithContext {{ reason: \"{text}\" }}");
         let asked = |text: &str| OutOfMemory::read(&burn(text));
         assert_eq!(
             asked("out of device memory allocating 268435456 bytes\\n0: main"),
             Some(OutOfMemory { asked: Some(268_435_456) })
         );
-        assert_eq!(asked("can't allocate buffer of size: 1099511627776\\n"), Some(OutOfMemory { asked: Some(1 << 40) }));
-        assert_eq!(asked("An out-of-memory error happened during launch"), Some(OutOfMemory { asked: None }));
+        assert_eq!(
+            asked("can't allocate buffer of size: 1099511627776\\n"),
+            Some(OutOfMemory { asked: Some(1 << 40) })
+        );
+        assert_eq!(
+            asked("An out-of-memory error happened during launch"),
+            Some(OutOfMemory { asked: None })
+        );
         assert_eq!(asked("CUDA memcpy failed: CUDA_ERROR_ILLEGAL_ADDRESS"), None);
     }
 
@@ -135,14 +157,19 @@ mod tests {
         let full = watch(|| panic!("out of device memory allocating {} bytes", 96));
         assert_eq!(full, Err::<(), _>(OutOfMemory { asked: Some(96) }));
         let other = panic::catch_unwind(|| watch(|| panic!("index out of bounds")));
-        assert_eq!(*other.expect_err("a panic").downcast_ref::<&str>().expect("its text"), "index out of bounds");
+        assert_eq!(
+            *other.expect_err("a panic").downcast_ref::<&str>().expect("its text"),
+            "index out of bounds"
+        );
     }
 
     #[test]
     #[cfg(feature = "cubecl-cpu")]
     fn what_burn_says_of_a_tensor_that_fits_nowhere_is_known() {
         use burn::tensor::Tensor;
-        let error = watch(|| (Tensor::<1>::zeros([1_usize << 38], &Device::cpu()) + 1.0).into_data()).expect_err("a terabyte");
+        let error =
+            watch(|| (Tensor::<1>::zeros([1_usize << 38], &Device::cpu()) + 1.0).into_data())
+                .expect_err("a terabyte");
         assert_eq!(error.asked, Some(1 << 40));
     }
 

@@ -1,4 +1,5 @@
-//! Which device computes, chosen at run time: what is there, what stands in its way, what it is told before its first use.
+//! Which device computes, chosen at run time: what is there, what stands in its way, what it is
+//! told before its first use.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,7 +8,8 @@
 //! | [`list`] | every device of this machine, as text and as JSON |
 //! | [`memory`] | what is free, and a device out of memory told as an error that names a batch that fits |
 //!
-//! With the feature `cuda` it also asks the driver, and with CubeCL's devices it says where compiled kernels are kept.
+//! With the feature `cuda` it also asks the driver, and with CubeCL's devices it says where
+//! compiled kernels are kept.
 
 use burn::tensor::Device;
 
@@ -37,15 +39,23 @@ pub fn describe(device: &Device) -> String {
     }
     #[cfg(feature = "cubecl-cpu")]
     if *device == Device::cpu() {
-        return format!("CubeCL's CPU runtime, {} threads (to check kernels: slow)", rayon::current_num_threads());
+        return format!(
+            "CubeCL's CPU runtime, {} threads (to check kernels: slow)",
+            rayon::current_num_threads()
+        );
     }
     format!("{device:?}")
 }
 
-/// What decides the last bits of what `device` computes: not the number of threads, which [`describe`] has, too.
+/// What decides the last bits of what `device` computes: not the number of threads, which
+/// [`describe`] has, too.
 #[must_use]
 pub fn arithmetic(device: &Device) -> String {
-    if *device == Device::flex() { format!("CPU, {}", ops::instructions()) } else { describe(device) }
+    if *device == Device::flex() {
+        format!("CPU, {}", ops::instructions())
+    } else {
+        describe(device)
+    }
 }
 
 fn cpu() -> String {

@@ -1,9 +1,10 @@
-//! A computation as a list of operations, with the operators, attributes and layouts of ONNX (onnx.ai/onnx/operators, opset
-//! [`OPSET`]), independent of the file it is written to.
+//! A computation as a list of operations, with the operators, attributes and layouts of ONNX
+//! (onnx.ai/onnx/operators, opset [`OPSET`]), independent of the file it is written to.
 
 use serde::{Serialize, Serializer};
 
-/// Version of the operators: the first that has all attributes used here; onnxruntime reads it from 1.12 (2022) on.
+/// Version of the operators: the first that has all attributes used here; onnxruntime reads it from
+/// 1.12 (2022) on.
 pub const OPSET: u64 = 17;
 
 /// What a value consists of.
@@ -71,7 +72,8 @@ pub enum Attribute {
 pub struct Node {
     /// ONNX' name of the operator.
     pub operator: &'static str,
-    /// Names of what it takes: inputs of the graph, tensors, constants, results; empty where an input is left out.
+    /// Names of what it takes: inputs of the graph, tensors, constants, results; empty where an
+    /// input is left out.
     pub inputs: Vec<String>,
     /// Name of what it gives.
     pub output: String,
@@ -95,7 +97,10 @@ pub struct Graph {
     pub nodes: Vec<Node>,
 }
 
-fn as_object<S: Serializer>(list: &[(&'static str, Attribute)], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_object<S: Serializer>(
+    list: &[(&'static str, Attribute)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(list.iter().map(|(name, value)| (name, value)))
 }
 
@@ -115,7 +120,13 @@ impl Graph {
     }
 
     /// Adds a tensor and gives its name.
-    pub fn tensor(&mut self, name: String, shape: &[usize], values: Vec<f32>, trained: bool) -> String {
+    pub fn tensor(
+        &mut self,
+        name: String,
+        shape: &[usize],
+        values: Vec<f32>,
+        trained: bool,
+    ) -> String {
         self.tensors.push(Tensor { name: name.clone(), shape: shape.to_vec(), values, trained });
         name
     }

@@ -41,11 +41,24 @@ impl Lowering {
             inputs.push(Port { name: CLASS, element: Element::Int64, shape: Vec::new() });
         }
         let output = Port { name: PICTURES, element: Element::Float32, shape: Vec::new() };
-        Self { graph: Graph { inputs, output, tensors: Vec::new(), constants: Vec::new(), nodes: Vec::new() } }
+        Self {
+            graph: Graph {
+                inputs,
+                output,
+                tensors: Vec::new(),
+                constants: Vec::new(),
+                nodes: Vec::new(),
+            },
+        }
     }
 
     /// The graph that ends with `x`, pixels in `range`: [N, C, H, W] in [0, 1].
-    pub(crate) fn finish(mut self, x: &str, range: Range, [channels, height, width]: [usize; 3]) -> Graph {
+    pub(crate) fn finish(
+        mut self,
+        x: &str,
+        range: Range,
+        [channels, height, width]: [usize; 3],
+    ) -> Graph {
         self.pixels(x, range);
         self.graph.output.shape = vec![channels, height, width];
         self.graph
@@ -55,19 +68,27 @@ impl Lowering {
     pub(crate) fn dense(&mut self, name: &str, layer: &Linear, x: &str) -> String {
         let applied = values(layer.effective_weight());
         let weight = &layer.weight;
-        let weight = self.graph.tensor(format!("{name}.weight"), weight.shape(), applied, trained(weight));
+        let weight =
+            self.graph.tensor(format!("{name}.weight"), weight.shape(), applied, trained(weight));
         let mut inputs = vec![x.to_owned(), weight];
-        inputs.extend(layer.bias.as_ref().map(|bias| self.parameter(&format!("{name}.bias"), bias)));
+        inputs
+            .extend(layer.bias.as_ref().map(|bias| self.parameter(&format!("{name}.bias"), bias)));
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         self.graph.push("Gemm", &inputs, name, vec![("transB", Attribute::Integer(1))])
     }
 
     pub(crate) fn parameter(&mut self, name: &str, parameter: &Parameter) -> String {
-        self.graph.tensor(name.to_owned(), parameter.shape(), parameter.to_vec(), trained(parameter))
+        self.graph.tensor(
+            name.to_owned(),
+            parameter.shape(),
+            parameter.to_vec(),
+            trained(parameter),
+        )
     }
 
     pub(crate) fn doubled(&mut self, name: &str, x: &str, mode: Upsample) -> String {
-        let scales = self.graph.constant("scales.double", Constant::Numbers(vec![1.0, 1.0, 2.0, 2.0]));
+        let scales =
+            self.graph.constant("scales.double", Constant::Numbers(vec![1.0, 1.0, 2.0, 2.0]));
         let attributes = match mode {
             Upsample::Nearest => vec![
                 ("mode", Attribute::Text("nearest")),
@@ -75,7 +96,10 @@ impl Lowering {
                 ("nearest_mode", Attribute::Text("floor")),
             ],
             Upsample::Bilinear => {
-                vec![("mode", Attribute::Text("linear")), ("coordinate_transformation_mode", Attribute::Text("half_pixel"))]
+                vec![
+                    ("mode", Attribute::Text("linear")),
+                    ("coordinate_transformation_mode", Attribute::Text("half_pixel")),
+                ]
             }
         };
         // The second input is a region of interest, which other modes have.
@@ -89,7 +113,12 @@ impl Lowering {
             Some(mode) => self.doubled(&format!("{name}.doubled"), x, mode),
         };
         let applied = values(conv.effective_weight());
-        let weight = self.graph.tensor(format!("{name}.weight"), conv.weight.shape(), applied, trained(&conv.weight));
+        let weight = self.graph.tensor(
+            format!("{name}.weight"),
+            conv.weight.shape(),
+            applied,
+            trained(&conv.weight),
+        );
         let mut inputs = vec![x, weight];
         inputs.extend(conv.bias.as_ref().map(|bias| self.parameter(&format!("{name}.bias"), bias)));
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
@@ -102,9 +131,19 @@ impl Lowering {
         self.graph.push(operator, &inputs, name, attributes)
     }
 
-    /// Normalisation, where there is one, and activation. `pictures`: of [N, C, H, W], else of [N, C].
-    pub(crate) fn norm_act(&mut self, name: &str, layer: &NormAct, x: &str, pictures: bool) -> String {
-        let x = layer.norm.as_ref().map_or_else(|| x.to_owned(), |norm| self.norm(name, norm, x, pictures));
+    /// Normalisation, where there is one, and activation. `pictures`: of [N, C, H, W], else of [N,
+    /// C].
+    pub(crate) fn norm_act(
+        &mut self,
+        name: &str,
+        layer: &NormAct,
+        x: &str,
+        pictures: bool,
+    ) -> String {
+        let x = layer
+            .norm
+            .as_ref()
+            .map_or_else(|| x.to_owned(), |norm| self.norm(name, norm, x, pictures));
         self.activation(&format!("{name}.act"), layer.activator, &x)
     }
 
@@ -113,31 +152,55 @@ impl Lowering {
         let filled = |graph: &mut Graph, leaf: &str, value: f32| {
             graph.tensor(format!("{name}.{leaf}"), &[channels], vec![value; channels], false)
         };
-        let plain = |lowering: &mut Self, leaf: &str, parameter: Option<&Parameter>, otherwise: (&str, f32)| match parameter {
-            Some(parameter) if !norm.by_class() => lowering.parameter(&format!("{name}.{leaf}"), parameter),
+        let plain = |lowering: &mut Self,
+                     leaf: &str,
+                     parameter: Option<&Parameter>,
+                     otherwise: (&str, f32)| match parameter {
+            Some(parameter) if !norm.by_class() => {
+                lowering.parameter(&format!("{name}.{leaf}"), parameter)
+            }
             _ => filled(&mut lowering.graph, otherwise.0, otherwise.1),
         };
-        // The operator has both factor and shift: ones and zeros where the network has none, or has them by class.
+        // The operator has both factor and shift: ones and zeros where the network has none, or has
+        // them by class.
         let gamma = plain(self, "gamma", norm.gamma.as_ref(), ("ones", 1.0));
         let beta = plain(self, "beta", Some(&norm.beta), ("zeros", 0.0));
         let mean = self.parameter(&format!("{name}.mean"), &norm.mean);
         let variance = self.parameter(&format!("{name}.variance"), &norm.variance);
         let attributes = vec![("epsilon", Attribute::Float(norm.epsilon()))];
-        let mut x = self.graph.push("BatchNormalization", &[x, &gamma, &beta, &mean, &variance], name, attributes);
+        let mut x = self.graph.push(
+            "BatchNormalization",
+            &[x, &gamma, &beta, &mean, &variance],
+            name,
+            attributes,
+        );
         if norm.by_class() {
-            for (leaf, table, operator) in [("gamma", norm.gamma.as_ref(), "Mul"), ("beta", Some(&norm.beta), "Add")] {
+            for (leaf, table, operator) in
+                [("gamma", norm.gamma.as_ref(), "Mul"), ("beta", Some(&norm.beta), "Add")]
+            {
                 let Some(table) = table else { continue };
                 let row = self.row_of_class(&format!("{name}.{leaf}"), table, pictures);
-                x = self.graph.push(operator, &[&x, &row], format!("{name}.with.{leaf}"), Vec::new());
+                x = self.graph.push(
+                    operator,
+                    &[&x, &row],
+                    format!("{name}.with.{leaf}"),
+                    Vec::new(),
+                );
             }
         }
         x
     }
 
-    /// The rows of a table [classes, C] that the classes name, [N, C] or, for pictures, [N, C, 1, 1].
+    /// The rows of a table [classes, C] that the classes name, [N, C] or, for pictures, [N, C, 1,
+    /// 1].
     pub(crate) fn row_of_class(&mut self, name: &str, table: &Parameter, pictures: bool) -> String {
         let table = self.parameter(name, table);
-        let row = self.graph.push("Gather", &[&table, CLASS], format!("{name}.row"), vec![("axis", Attribute::Integer(0))]);
+        let row = self.graph.push(
+            "Gather",
+            &[&table, CLASS],
+            format!("{name}.row"),
+            vec![("axis", Attribute::Integer(0))],
+        );
         if !pictures {
             return row;
         }
@@ -148,9 +211,12 @@ impl Lowering {
     pub(crate) fn activation(&mut self, name: &str, activator: Activator, x: &str) -> String {
         match activator.name {
             ActivationName::Relu => self.graph.push("Relu", &[x], name, Vec::new()),
-            ActivationName::LeakyRelu => {
-                self.graph.push("LeakyRelu", &[x], name, vec![("alpha", Attribute::Float(activator.slope))])
-            }
+            ActivationName::LeakyRelu => self.graph.push(
+                "LeakyRelu",
+                &[x],
+                name,
+                vec![("alpha", Attribute::Float(activator.slope))],
+            ),
             ActivationName::Tanh => self.graph.push("Tanh", &[x], name, Vec::new()),
             ActivationName::Silu => {
                 let gate = self.graph.push("Sigmoid", &[x], format!("{name}.gate"), Vec::new());
@@ -160,21 +226,41 @@ impl Lowering {
     }
 
     /// x + γ·out(Σᵢ softmaxᵢ(q·kᵢ)·vᵢ), see [`Attention`].
-    pub(crate) fn attention(&mut self, name: &str, layer: &Attention, x: &str, extent: usize) -> String {
+    pub(crate) fn attention(
+        &mut self,
+        name: &str,
+        layer: &Attention,
+        x: &str,
+        extent: usize,
+    ) -> String {
         let flat = self.graph.constant("shape.flat", Constant::Integers(vec![0, 0, -1]));
         let swapped = || vec![("perm", integers([0, 2, 1]))];
-        let [q, k, v] = [("query", &layer.query), ("key", &layer.key), ("value", &layer.value)].map(|(part, conv)| {
-            let y = self.conv(&format!("{name}.{part}"), conv, x);
-            self.graph.push("Reshape", &[&y, &flat], format!("{name}.{part}.flat"), Vec::new())
-        });
+        let [q, k, v] = [("query", &layer.query), ("key", &layer.key), ("value", &layer.value)]
+            .map(|(part, conv)| {
+                let y = self.conv(&format!("{name}.{part}"), conv, x);
+                self.graph.push("Reshape", &[&y, &flat], format!("{name}.{part}.flat"), Vec::new())
+            });
         let q = self.graph.push("Transpose", &[&q], format!("{name}.query.rows"), swapped());
         let scores = self.graph.push("MatMul", &[&q, &k], format!("{name}.scores"), Vec::new());
-        let weights = self.graph.push("Softmax", &[&scores], format!("{name}.weights"), vec![("axis", Attribute::Integer(2))]);
-        let weights = self.graph.push("Transpose", &[&weights], format!("{name}.weights.columns"), swapped());
+        let weights = self.graph.push(
+            "Softmax",
+            &[&scores],
+            format!("{name}.weights"),
+            vec![("axis", Attribute::Integer(2))],
+        );
+        let weights =
+            self.graph.push("Transpose", &[&weights], format!("{name}.weights.columns"), swapped());
         let mixed = self.graph.push("MatMul", &[&v, &weights], format!("{name}.mixed"), Vec::new());
         let extent = extent as i64;
-        let shape = self.graph.constant(format!("{name}.shape"), Constant::Integers(vec![0, -1, extent, extent]));
-        let mixed = self.graph.push("Reshape", &[&mixed, &shape], format!("{name}.mixed.picture"), Vec::new());
+        let shape = self
+            .graph
+            .constant(format!("{name}.shape"), Constant::Integers(vec![0, -1, extent, extent]));
+        let mixed = self.graph.push(
+            "Reshape",
+            &[&mixed, &shape],
+            format!("{name}.mixed.picture"),
+            Vec::new(),
+        );
         let y = self.conv(&format!("{name}.out"), &layer.out, &mixed);
         let gamma = self.parameter(&format!("{name}.gamma"), &layer.gamma);
         let y = self.graph.push("Mul", &[&y, &gamma], format!("{name}.spread"), Vec::new());

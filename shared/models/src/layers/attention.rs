@@ -1,4 +1,5 @@
-//! Self-attention over the pixels of a picture (Zhang et al. 2019, "Self-Attention GANs", arXiv:1805.08318, section 3).
+//! Self-attention over the pixels of a picture (Zhang et al. 2019, "Self-Attention GANs",
+//! arXiv:1805.08318, section 3).
 
 use burn::tensor::{Tensor, activation};
 
@@ -35,7 +36,9 @@ impl Attention {
     #[must_use]
     pub fn new(channels: usize, name: &str, maker: &Maker<'_>) -> Self {
         let (narrow, half) = ((channels / 8).max(1), (channels / 2).max(1));
-        let conv = |part: &str, inputs, outputs| ConvConfig::pointwise(inputs, outputs).init(&format!("{name}.{part}"), maker);
+        let conv = |part: &str, inputs, outputs| {
+            ConvConfig::pointwise(inputs, outputs).init(&format!("{name}.{part}"), maker)
+        };
         Self {
             query: conv("query", channels, narrow),
             key: conv("key", channels, narrow),
@@ -61,7 +64,8 @@ impl Layer for Attention {
     /// # Shapes
     /// `x` [B, C, H, W] gives the same.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [q, k, v] = [&self.query, &self.key, &self.value].map(|conv| flat(conv.forward(x.clone())));
+        let [q, k, v] =
+            [&self.query, &self.key, &self.value].map(|conv| flat(conv.forward(x.clone())));
         let weights = activation::softmax(ops::matmul(q.transpose(), k), 2); // [B, N, N]: of query j over all i
         let o = ops::matmul(v, weights.transpose()); // [B, C/2, N]
         ops::sum(x.clone(), self.spread(o, x.dims()))
@@ -78,6 +82,9 @@ impl Layer for Attention {
         let moved = weights.clone() * (scores - mean);
         let o = ops::matmul(v.clone(), weights.clone().transpose());
         let to = ops::matmul(tv, weights.transpose()) + ops::matmul(v, moved.transpose());
-        (ops::sum(x.clone(), self.spread(o, x.dims())), ops::sum(t.clone(), self.spread(to, t.dims())))
+        (
+            ops::sum(x.clone(), self.spread(o, x.dims())),
+            ops::sum(t.clone(), self.spread(to, t.dims())),
+        )
     }
 }

@@ -1,5 +1,5 @@
-//! Convolution with a square kernel, plain or transposed, with the bias, the doubling before it and the spectral normalisation
-//! that it may have.
+//! Convolution with a square kernel, plain or transposed, with the bias, the doubling before it and
+//! the spectral normalisation that it may have.
 
 use burn::tensor::Tensor;
 
@@ -34,30 +34,64 @@ impl ConvConfig {
     #[must_use]
     pub fn pointwise(inputs: usize, outputs: usize) -> Self {
         let padding = Padding::both([0, 0]);
-        Self { inputs, outputs, kernel: 1, stride: 1, padding, transposed: false, upsample: None, bias: false }
+        Self {
+            inputs,
+            outputs,
+            kernel: 1,
+            stride: 1,
+            padding,
+            transposed: false,
+            upsample: None,
+            bias: false,
+        }
     }
 
     /// Halves height and width: stride 2, `same` padding.
     #[must_use]
     pub fn halving(inputs: usize, outputs: usize, kernel: usize, bias: bool) -> Self {
         let padding = Padding::same(kernel, 2);
-        Self { inputs, outputs, kernel, stride: 2, padding, transposed: false, upsample: None, bias }
+        Self {
+            inputs,
+            outputs,
+            kernel,
+            stride: 2,
+            padding,
+            transposed: false,
+            upsample: None,
+            bias,
+        }
     }
 
-    /// Doubles height and width: transposed with stride 2 and `same` padding, or by `upsample` before a convolution of stride 1.
+    /// Doubles height and width: transposed with stride 2 and `same` padding, or by `upsample`
+    /// before a convolution of stride 1.
     #[must_use]
-    pub fn doubling(inputs: usize, outputs: usize, kernel: usize, upsample: Option<Upsample>, bias: bool) -> Self {
+    pub fn doubling(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        upsample: Option<Upsample>,
+        bias: bool,
+    ) -> Self {
         let stride = if upsample.is_none() { 2 } else { 1 };
         let padding = Padding::same(kernel, stride);
-        Self { inputs, outputs, kernel, stride, padding, transposed: upsample.is_none(), upsample, bias }
+        Self {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            padding,
+            transposed: upsample.is_none(),
+            upsample,
+            bias,
+        }
     }
 
     /// The layer `name`; its bias starts at 0.
     #[must_use]
     pub fn init(&self, name: &str, maker: &Maker<'_>) -> Conv2d {
         let Self { inputs, outputs, kernel: k, transposed, .. } = *self;
-        // Keras stores a transposed kernel as (k, k, out, in) and takes its fans from the last two axes, so that "fan in"
-        // counts the outputs; only the sum matters.
+        // Keras stores a transposed kernel as (k, k, out, in) and takes its fans from the last two
+        // axes, so that "fan in" counts the outputs; only the sum matters.
         let fans = Fans { fan_in: k * k * inputs, fan_out: k * k * outputs, outputs };
         let shape = if transposed { [inputs, outputs, k, k] } else { [outputs, inputs, k, k] };
         Conv2d {
@@ -115,9 +149,20 @@ impl Conv2d {
         let ConvConfig { stride, padding, transposed, outputs, .. } = self.config;
         match &self.bias {
             None if activation == Activation::NONE => self.linear(x),
-            None => ops::bias_act(self.linear(x), Tensor::zeros([outputs], &self.weight.flat().device().inner()), activation),
+            None => ops::bias_act(
+                self.linear(x),
+                Tensor::zeros([outputs], &self.weight.flat().device().inner()),
+                activation,
+            ),
             Some(bias) if transposed => ops::bias_act(self.linear(x), bias.flat(), activation),
-            Some(bias) => ops::conv2d_act(self.doubled(x), self.effective_weight(), bias.flat(), activation, stride, padding),
+            Some(bias) => ops::conv2d_act(
+                self.doubled(x),
+                self.effective_weight(),
+                bias.flat(),
+                activation,
+                stride,
+                padding,
+            ),
         }
     }
 
@@ -138,8 +183,8 @@ impl Conv2d {
         }
     }
 
-    /// The kernels that are applied, [Cout, Cin, k, k], transposed [Cin, Cout, k, k]: the weight, divided by its norm with spectral
-    /// normalisation.
+    /// The kernels that are applied, [Cout, Cin, k, k], transposed [Cin, Cout, k, k]: the weight,
+    /// divided by its norm with spectral normalisation.
     #[must_use]
     pub fn effective_weight(&self) -> Tensor<4> {
         spectral::normalized(&self.weight, self.u.as_ref(), self.config.transposed)

@@ -1,4 +1,5 @@
-//! Dropout whose mask is named, so that two passes over the same batch can share it and a resumed run repeats it.
+//! Dropout whose mask is named, so that two passes over the same batch can share it and a resumed
+//! run repeats it.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -16,20 +17,28 @@ pub enum Masks {
 }
 
 impl Masks {
-    /// The factors of dropout at `rate` for values of `shape`: 0 with probability `rate`, else 1/(1 − rate) (Srivastava et al.
-    /// 2014, inverted); `None` where nothing is dropped.
-    pub fn draw<const D: usize>(&mut self, shape: [usize; D], rate: f64, like: &Tensor<D>) -> Option<Tensor<D>> {
+    /// The factors of dropout at `rate` for values of `shape`: 0 with probability `rate`, else 1/(1
+    /// − rate) (Srivastava et al. 2014, inverted); `None` where nothing is dropped.
+    pub fn draw<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        rate: f64,
+        like: &Tensor<D>,
+    ) -> Option<Tensor<D>> {
         if rate == 0.0 {
             return None;
         }
         let kept = (1.0 / (1.0 - rate)) as f32;
         let count: usize = shape.iter().product();
-        let draw =
-            |stream: &mut Stream, n: usize| -> Vec<f32> { (0..n).map(|_| if stream.coin(rate) { 0.0 } else { kept }).collect() };
+        let draw = |stream: &mut Stream, n: usize| -> Vec<f32> {
+            (0..n).map(|_| if stream.coin(rate) { 0.0 } else { kept }).collect()
+        };
         let values = match self {
             Self::None => return None,
             Self::Batch(stream) => draw(stream, count),
-            Self::Picture(streams) => streams.iter_mut().take(shape[0]).flat_map(|s| draw(s, count / shape[0])).collect(),
+            Self::Picture(streams) => {
+                streams.iter_mut().take(shape[0]).flat_map(|s| draw(s, count / shape[0])).collect()
+            }
         };
         let mask = Tensor::<D>::from_data(TensorData::new(values, shape), &like.device().inner());
         Some(if mask.dtype() == like.dtype() { mask } else { mask.cast(like.dtype()) })

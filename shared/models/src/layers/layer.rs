@@ -2,8 +2,9 @@
 
 use burn::tensor::Tensor;
 
-/// A layer that changes pictures of features, and says how a direction in its input passes it. The second is what gradient
-/// penalties are computed from: without it they would be wrong, so a critic takes no layer that lacks it.
+/// A layer that changes pictures of features, and says how a direction in its input passes it. The
+/// second is what gradient penalties are computed from: without it they would be wrong, so a critic
+/// takes no layer that lacks it.
 pub trait Layer {
     /// # Shapes
     /// `x` [B, C, H, W].

@@ -49,7 +49,8 @@ impl Linear {
         ops::matmul(x, self.effective_weight().transpose())
     }
 
-    /// The matrix that inputs are multiplied by, [outputs, inputs]: the weight, divided by its norm with spectral normalisation.
+    /// The matrix that inputs are multiplied by, [outputs, inputs]: the weight, divided by its norm
+    /// with spectral normalisation.
     #[must_use]
     pub fn effective_weight(&self) -> Tensor<2> {
         spectral::normalized::<2>(&self.weight, self.u.as_ref(), false)

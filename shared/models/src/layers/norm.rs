@@ -1,4 +1,5 @@
-//! Batch normalisation together with the activation that follows it; by class, where the network is told the class.
+//! Batch normalisation together with the activation that follows it; by class, where the network is
+//! told the class.
 
 use burn::tensor::Tensor;
 use fledge_base::rng;
@@ -14,7 +15,8 @@ use crate::parameter::{Parameter, Purpose, parameters};
 /// Batch normalisation, then an activation.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
-    /// What the normalised values are multiplied by, `[C]`, or [classes, C]; ones that are never trained where absent.
+    /// What the normalised values are multiplied by, `[C]`, or [classes, C]; ones that are never
+    /// trained where absent.
     pub gamma: Option<Parameter>,
     /// What is added then, `[C]` or [classes, C].
     pub beta: Parameter,
@@ -43,14 +45,20 @@ impl BatchNorm {
         let gamma = (config.scale || classes.is_some()).then(|| {
             let mut stream = rng::stream(maker.seed, &format!("initialise {name}.gamma"), 0);
             let count = shape.iter().product();
-            let values = (0..count).map(|_| (1.0 + config.scale_std * stream.normal()) as f32).collect();
+            let values =
+                (0..count).map(|_| (1.0 + config.scale_std * stream.normal()) as f32).collect();
             Parameter::new(values, &shape, Purpose::Weight, maker.device)
         });
         Self {
             gamma,
             beta: maker.filled(0.0, &shape, Purpose::Weight),
             mean: Parameter::statistic(&format!("{name}.mean"), 0.0, &[channels], maker.device),
-            variance: Parameter::statistic(&format!("{name}.variance"), 1.0, &[channels], maker.device),
+            variance: Parameter::statistic(
+                &format!("{name}.variance"),
+                1.0,
+                &[channels],
+                maker.device,
+            ),
             ones: Tensor::ones([channels], maker.device),
             zeros: Tensor::zeros([channels], maker.device),
             momentum: config.momentum,
@@ -73,8 +81,9 @@ impl BatchNorm {
         self.by_class
     }
 
-    /// From now on training goes by the moments of what all members have together, as much each: synchronised BatchNorm. Every member
-    /// must make the same passes, forward and backward, in the same order.
+    /// From now on training goes by the moments of what all members have together, as much each:
+    /// synchronised BatchNorm. Every member must make the same passes, forward and backward, in the
+    /// same order.
     pub fn synchronize(&mut self, member: &Member) {
         self.member = Some(member.clone());
     }
@@ -85,15 +94,28 @@ impl BatchNorm {
     pub fn forward(&self, x: Tensor<4>, activator: Activator, pass: &mut Pass<'_>) -> Tensor<4> {
         let moments = self.moments(&x, pass);
         let normalize = |gamma, beta, slope| match (pass.mode, &self.member) {
-            (Mode::Train, None) => ops::normalize_train(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
-            (Mode::Train, Some(member)) => {
-                together::normalize(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope, member)
+            (Mode::Train, None) => {
+                ops::normalize_train(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope)
             }
-            (Mode::Infer, _) => ops::normalize_with(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope),
+            (Mode::Train, Some(member)) => together::normalize(
+                x.clone(),
+                gamma,
+                beta,
+                moments.clone(),
+                self.epsilon,
+                slope,
+                member,
+            ),
+            (Mode::Infer, _) => {
+                ops::normalize_with(x.clone(), gamma, beta, moments.clone(), self.epsilon, slope)
+            }
         };
         if self.by_class {
             let classes = pass.classes;
-            let (gamma, beta) = (self.of_class(self.gamma.as_ref(), classes), self.of_class(Some(&self.beta), classes));
+            let (gamma, beta) = (
+                self.of_class(self.gamma.as_ref(), classes),
+                self.of_class(Some(&self.beta), classes),
+            );
             let y = normalize(self.ones.clone(), self.zeros.clone(), 1.0);
             return activator.forward(ops::full(y) * gamma + beta);
         }
@@ -131,7 +153,8 @@ impl BatchNorm {
         (t.clone() - mean(t) - pulled) * scale / deviation
     }
 
-    /// Mean and variance to normalise by, [2, C]; in training the batch's, which move the running ones.
+    /// Mean and variance to normalise by, [2, C]; in training the batch's, which move the running
+    /// ones.
     fn moments(&self, x: &Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         if pass.mode == Mode::Infer {
             return Tensor::stack(vec![self.mean.flat(), self.variance.flat()], 0);
@@ -145,7 +168,8 @@ impl BatchNorm {
         let n = (batch * height * width * members) as f64;
         let correction = if self.unbiased { n / (n - 1.0).max(1.0) } else { 1.0 };
         let running = [pass.moved.value(&self.mean), pass.moved.value(&self.variance)];
-        let [mean, variance] = ops::follow_moments(moments.clone(), running, 1.0 - self.momentum, correction);
+        let [mean, variance] =
+            ops::follow_moments(moments.clone(), running, 1.0 - self.momentum, correction);
         pass.moved.set(&self.mean, mean);
         pass.moved.set(&self.variance, variance);
         moments
@@ -201,7 +225,12 @@ impl NormAct {
     /// # Shapes
     /// `x`, `t` [B, C, H, W] give two of the same.
     #[must_use]
-    pub fn tangent(&self, x: Tensor<4>, t: Tensor<4>, pass: &mut Pass<'_>) -> (Tensor<4>, Tensor<4>) {
+    pub fn tangent(
+        &self,
+        x: Tensor<4>,
+        t: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> (Tensor<4>, Tensor<4>) {
         let Some(norm) = &self.norm else { return self.activator.tangent(x, t) };
         let t = norm.tangent(x.clone(), t, pass);
         let y = norm.forward(x, Activator::NONE, pass);

@@ -31,7 +31,11 @@ impl Classes {
     /// The row of `table` [classes, N] of each picture: [B, N].
     #[must_use]
     pub fn rows(&self, table: Tensor<2>) -> Tensor<2> {
-        let indices = if table.is_autodiff() { self.indices.clone().autodiff() } else { self.indices.clone() };
+        let indices = if table.is_autodiff() {
+            self.indices.clone().autodiff()
+        } else {
+            self.indices.clone()
+        };
         table.select(0, indices)
     }
 

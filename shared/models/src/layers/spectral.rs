@@ -1,5 +1,6 @@
-//! Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957): a weight, as a matrix [outputs, rest], divided by its largest
-//! singular value, which one power iteration a step follows from a stored left vector.
+//! Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957): a weight, as a matrix [outputs,
+//! rest], divided by its largest singular value, which one power iteration a step follows from a
+//! stored left vector.
 
 use burn::tensor::Tensor;
 
@@ -20,11 +21,16 @@ fn matrix<const D: usize>(weight: &Tensor<D>, outputs: usize, second: bool) -> T
     weight.reshape([outputs as i64, -1])
 }
 
-/// weight/σ with σ = uᵀWv, v along Wᵀu; u and v are constants for the gradient. Without `u` the weight as it is.
+/// weight/σ with σ = uᵀWv, v along Wᵀu; u and v are constants for the gradient. Without `u` the
+/// weight as it is.
 ///
 /// `second`: the outputs are the second axis, as in a transposed convolution.
 #[must_use]
-pub(super) fn normalized<const D: usize>(weight: &Parameter, u: Option<&Parameter>, second: bool) -> Tensor<D> {
+pub(super) fn normalized<const D: usize>(
+    weight: &Parameter,
+    u: Option<&Parameter>,
+    second: bool,
+) -> Tensor<D> {
     let tensor = weight.tensor::<D>();
     let Some(u) = u else { return tensor };
     let outputs = u.count();

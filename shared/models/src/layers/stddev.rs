@@ -1,5 +1,6 @@
-//! The minibatch standard deviation (Karras et al. 2018, "Progressive growing", section 3, in the form of
-//! stylegan2-ada-pytorch's `MinibatchStdLayer` with one feature): how much the pictures of a group differ, as one more channel.
+//! The minibatch standard deviation (Karras et al. 2018, "Progressive growing", section 3, in the
+//! form of stylegan2-ada-pytorch's `MinibatchStdLayer` with one feature): how much the pictures of
+//! a group differ, as one more channel.
 
 use burn::tensor::Tensor;
 
@@ -24,11 +25,13 @@ fn deviations(x: &Tensor<4>, group: usize) -> Tensor<3> {
 /// One number for each of M groups [1, M, 1] as a channel behind those of `x`.
 fn append(x: Tensor<4>, number: Tensor<3>, group: usize) -> Tensor<4> {
     let [batch, _, h, w] = x.dims();
-    let channel = number.repeat_dim(0, group).reshape([batch, 1, 1, 1]).repeat_dim(2, h).repeat_dim(3, w);
+    let channel =
+        number.repeat_dim(0, group).reshape([batch, 1, 1, 1]).repeat_dim(2, h).repeat_dim(3, w);
     Tensor::cat(vec![x, channel], 1)
 }
 
-/// The layer, for groups of so many pictures; the batch's largest divisor up to that where it does not fit.
+/// The layer, for groups of so many pictures; the batch's largest divisor up to that where it does
+/// not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinibatchStddev(pub usize);
 

@@ -1,5 +1,5 @@
-//! What both networks are trained on, and what disturbs the discriminator's task: soft, noisy and exchanged labels, and noise
-//! on what it sees.
+//! What both networks are trained on, and what disturbs the discriminator's task: soft, noisy and
+//! exchanged labels, and noise on what it sees.
 
 use fledge_base::cli::UsageError;
 use fledge_base::rng::Stream;
@@ -17,17 +17,19 @@ pub struct LossConfig {
     pub name: LossName,
     /// How a loss of two parts (real and generated pictures) becomes one number.
     pub reduction: Reduction,
-    /// What D should say of real pictures; 0.9 is one-sided label smoothing (Salimans et al. 2016, arXiv:1606.03498, section
-    /// 3.4). G's own target is always 1.
+    /// What D should say of real pictures; 0.9 is one-sided label smoothing (Salimans et al. 2016,
+    /// arXiv:1606.03498, section 3.4). G's own target is always 1.
     pub real_label: f64,
     /// What D should say of generated pictures.
     pub fake_label: f64,
-    /// Width n of the labels that D is given: U(real_label − n, real_label) and U(fake_label, fake_label + n).
+    /// Width n of the labels that D is given: U(real_label − n, real_label) and U(fake_label,
+    /// fake_label + n).
     pub label_noise: f64,
     /// The share of D's labels that are exchanged, drawn for every picture.
     pub label_flip: f64,
-    /// Standard deviation of the Gaussian noise on what D sees, in units of a picture in [−1, 1] (Sønderby et al. 2017,
-    /// arXiv:1610.04490; Arjovsky & Bottou 2017, arXiv:1701.04862); 0 = none.
+    /// Standard deviation of the Gaussian noise on what D sees, in units of a picture in [−1, 1]
+    /// (Sønderby et al. 2017, arXiv:1610.04490; Arjovsky & Bottou 2017, arXiv:1701.04862); 0 =
+    /// none.
     pub instance_noise: f64,
     /// Which pictures have it.
     pub instance_noise_on: NoiseOn,
@@ -99,7 +101,12 @@ impl LossConfig {
             fraction(self.fake_label, "loss.fake_label")?;
             let room = self.real_label.min(1.0 - self.fake_label);
             let expected = format!("0 to {room}, so that every label lies in 0 to 1");
-            require((0.0..=room).contains(&self.label_noise), "loss.label_noise", self.label_noise, &expected)?;
+            require(
+                (0.0..=room).contains(&self.label_noise),
+                "loss.label_noise",
+                self.label_noise,
+                &expected,
+            )?;
         }
         share(self.label_flip, "loss.label_flip")?;
         amount(self.instance_noise, "loss.instance_noise")?;
@@ -108,10 +115,11 @@ impl LossConfig {
 }
 
 impl Labels {
-    /// The labels of two batches of `batch` pictures. Nothing is drawn where noise and exchange are off.
+    /// The labels of two batches of `batch` pictures. Nothing is drawn where noise and exchange are
+    /// off.
     ///
-    /// With noise n, a real picture's label is U(real − n, real), a generated one's U(fake, fake + n); an exchanged one is
-    /// drawn as the other kind's.
+    /// With noise n, a real picture's label is U(real − n, real), a generated one's U(fake, fake +
+    /// n); an exchanged one is drawn as the other kind's.
     #[must_use]
     pub fn draw(config: &LossConfig, batch: usize, stream: &mut Stream) -> Self {
         let LossConfig { real_label, fake_label, label_noise, label_flip, .. } = *config;
@@ -144,7 +152,11 @@ mod tests {
         let config = |name| LossConfig { real_label: 0.9, ..named(name) };
         assert!(config("lsgan").validate().is_ok());
         let error = config("relativistic-hinge").validate().expect_err("labels").to_string();
-        assert!(error.contains("loss.real_label = 0.9") && error.contains("relativistic-hinge has no labels"), "{error}");
+        assert!(
+            error.contains("loss.real_label = 0.9")
+                && error.contains("relativistic-hinge has no labels"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -191,8 +203,14 @@ mod tests {
 
     #[test]
     fn the_asked_share_of_both_kinds_is_exchanged() {
-        let labels = draw(&LossConfig { label_flip: 0.05, real_label: 0.9, fake_label: 0.1, ..LossConfig::default() });
-        for (values, own, other) in [(each(&labels.real), 0.9, 0.1), (each(&labels.fake), 0.1, 0.9)] {
+        let labels = draw(&LossConfig {
+            label_flip: 0.05,
+            real_label: 0.9,
+            fake_label: 0.1,
+            ..LossConfig::default()
+        });
+        for (values, own, other) in [(each(&labels.real), 0.9, 0.1), (each(&labels.fake), 0.1, 0.9)]
+        {
             assert!(values.iter().all(|&v| v == own || v == other));
             let share = values.iter().filter(|&&v| v == other).count() as f64 / values.len() as f64;
             // Five standard errors: 5 · √(0.05 · 0.95/10,000).

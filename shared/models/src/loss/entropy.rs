@@ -17,7 +17,9 @@ fn cross_entropy(logits: Tensor<2>, label: &Label) -> Tensor<1> {
     match label {
         Label::Same(1.0) => taken_for_real(logits),
         Label::Same(0.0) => taken_for_real(logits.neg()),
-        Label::Same(y) => taken_for_real(logits.clone()) * *y + taken_for_real(logits.neg()) * (1.0 - y),
+        Label::Same(y) => {
+            taken_for_real(logits.clone()) * *y + taken_for_real(logits.neg()) * (1.0 - y)
+        }
         Label::Each(_) => {
             let y = label.beside(&logits);
             let rest = y.ones_like() - y.clone();
@@ -47,7 +49,8 @@ impl Loss for Minimax {
     }
 }
 
-/// Section 3: G raises log D(G(z)) instead. The Keras example of GAN-ADA has D's mean over real and generated pictures.
+/// Section 3: G raises log D(G(z)) instead. The Keras example of GAN-ADA has D's mean over real and
+/// generated pictures.
 #[derive(Clone, Copy, Debug)]
 pub struct NonSaturating;
 

@@ -1,4 +1,5 @@
-//! The hinge loss (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, equations 16 and 17).
+//! The hinge loss (Lim & Ye 2017, arXiv:1705.02894; Miyato et al. 2018, arXiv:1802.05957, equations
+//! 16 and 17).
 
 use burn::tensor::{Tensor, activation};
 

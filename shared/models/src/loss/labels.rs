@@ -37,7 +37,8 @@ impl Labels {
 }
 
 impl Label {
-    /// As a tensor that goes with `logits` [B, 1]: [1, 1] or [B, 1], on their device and without a graph.
+    /// As a tensor that goes with `logits` [B, 1]: [1, 1] or [B, 1], on their device and without a
+    /// graph.
     #[must_use]
     pub fn beside(&self, logits: &Tensor<2>) -> Tensor<2> {
         let values = match self {

@@ -1,7 +1,7 @@
 //! Least squares (Mao et al. 2017, arXiv:1611.04076, equation 2), on logits and on probabilities.
 //!
-//! The paper halves every square; here the mean of D's two parts is what it writes, and G's loss is twice it, as the libraries'
-//! mean squared error has it.
+//! The paper halves every square; here the mean of D's two parts is what it writes, and G's loss is
+//! twice it, as the libraries' mean squared error has it.
 
 use burn::tensor::{Tensor, activation};
 
@@ -37,7 +37,10 @@ impl Loss for Lsgan {
 
     #[cfg(test)]
     fn formula(&self, logits: [&[f64]; 2], labels: [&[f64]; 2]) -> [Vec<f64>; 2] {
-        [labelled(logits, labels, |l, y| (l - y).powi(2)), vec![mean(logits[1], |l| (l - 1.0).powi(2))]]
+        [
+            labelled(logits, labels, |l, y| (l - y).powi(2)),
+            vec![mean(logits[1], |l| (l - 1.0).powi(2))],
+        ]
     }
 }
 

@@ -101,7 +101,9 @@ mod tests {
     fn names_differ_and_are_words_in_kebab_case() {
         for (i, row) in LOSSES.iter().enumerate() {
             let parts = |name: &str| {
-                name.split('-').all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+                name.split('-').all(|p| {
+                    !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                })
             };
             assert!(parts(row.name), "{}", row.name);
             assert!(LOSSES[..i].iter().all(|other| other.name != row.name), "{} twice", row.name);
@@ -110,7 +112,11 @@ mod tests {
 
     #[test]
     fn a_word_without_a_row_is_refused_with_the_names_there_are() {
-        let error = serde_json::from_str::<LossName>("\"Hinge\"").expect_err("no such loss").to_string();
-        assert!(error.contains("\"Hinge\"") && LOSSES.iter().all(|row| error.contains(row.name)), "{error}");
+        let error =
+            serde_json::from_str::<LossName>("\"Hinge\"").expect_err("no such loss").to_string();
+        assert!(
+            error.contains("\"Hinge\"") && LOSSES.iter().all(|row| error.contains(row.name)),
+            "{error}"
+        );
     }
 }

@@ -20,16 +20,21 @@ pub fn of(config: &LossConfig) -> Objective {
 }
 
 impl Objective {
-    /// What the generator lowers, `[1]`, from D's logits of real and generated pictures, each [B, 1]. Those of real ones only
-    /// count where the loss [compares](Objective::compares) both kinds; `None` then stands for logits 0.
+    /// What the generator lowers, `[1]`, from D's logits of real and generated pictures, each [B,
+    /// 1]. Those of real ones only count where the loss [compares](Objective::compares) both kinds;
+    /// `None` then stands for logits 0.
     #[must_use]
     pub fn generator(&self, real: Option<Tensor<2>>, fake: Tensor<2>) -> Tensor<1> {
-        debug_assert!(real.is_some() || !self.compares(), "{self:?} needs the logits of real pictures");
+        debug_assert!(
+            real.is_some() || !self.compares(),
+            "{self:?} needs the logits of real pictures"
+        );
         let real = real.unwrap_or_else(|| fake.zeros_like());
         self.reduce(self.loss.generator(real, fake))
     }
 
-    /// What the discriminator lowers, `[1]`, from its logits of real and generated pictures, each [B, 1].
+    /// What the discriminator lowers, `[1]`, from its logits of real and generated pictures, each
+    /// [B, 1].
     #[must_use]
     pub fn discriminator(&self, real: Tensor<2>, fake: Tensor<2>, labels: &Labels) -> Tensor<1> {
         self.reduce(self.loss.discriminator(real, fake, labels))

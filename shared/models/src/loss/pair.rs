@@ -8,10 +8,12 @@ use super::labels::Labels;
 
 /// A pair of losses over logits [B, 1].
 pub trait Loss: Debug + Sync {
-    /// What the generator lowers, from D's logits of its pictures and, if [`Loss::compares`], of the real ones.
+    /// What the generator lowers, from D's logits of its pictures and, if [`Loss::compares`], of
+    /// the real ones.
     fn generator(&self, real: Tensor<2>, fake: Tensor<2>) -> Parts;
 
-    /// What the discriminator lowers, from its logits of real and generated pictures. A loss without labels ignores them.
+    /// What the discriminator lowers, from its logits of real and generated pictures. A loss
+    /// without labels ignores them.
     fn discriminator(&self, real: Tensor<2>, fake: Tensor<2>, labels: &Labels) -> Parts;
 
     /// Whether G's loss depends on D's logits of real pictures.
@@ -24,13 +26,15 @@ pub trait Loss: Debug + Sync {
         false
     }
 
-    /// The parts of D's loss and those of G's in f64, written anew from the definition: what the tests compare with.
-    /// `logits` and `labels` are those of the real and of the generated pictures.
+    /// The parts of D's loss and those of G's in f64, written anew from the definition: what the
+    /// tests compare with. `logits` and `labels` are those of the real and of the generated
+    /// pictures.
     #[cfg(test)]
     fn formula(&self, logits: [&[f64]; 2], labels: [&[f64]; 2]) -> [Vec<f64>; 2];
 }
 
-/// A loss of one part, or of two: one for the real and one for the generated pictures. Each is a mean over a batch, `[1]`.
+/// A loss of one part, or of two: one for the real and one for the generated pictures. Each is a
+/// mean over a batch, `[1]`.
 #[derive(Clone, Debug)]
 pub struct Parts(pub(super) Tensor<1>, pub(super) Option<Tensor<1>>);
 

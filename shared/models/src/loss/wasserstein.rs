@@ -1,5 +1,6 @@
-//! The Wasserstein distance (Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3). It means something only while D is
-//! kept Lipschitz by other means; papers take the sum of D's parts (`reduction = "sum"`).
+//! The Wasserstein distance (Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3). It means
+//! something only while D is kept Lipschitz by other means; papers take the sum of D's parts
+//! (`reduction = "sum"`).
 
 use burn::tensor::Tensor;
 

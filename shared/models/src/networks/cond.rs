@@ -11,9 +11,11 @@ use crate::check;
 pub enum CondGenerator {
     /// It is not.
     None,
-    /// A trained vector of the class is put behind the latent (Mirza & Osindero 2014, arXiv:1411.1784).
+    /// A trained vector of the class is put behind the latent (Mirza & Osindero 2014,
+    /// arXiv:1411.1784).
     Embedding,
-    /// Every BatchNorm has a gamma and a beta for each class (de Vries et al. 2017, arXiv:1707.00683).
+    /// Every BatchNorm has a gamma and a beta for each class (de Vries et al. 2017,
+    /// arXiv:1707.00683).
     BatchNorm,
 }
 
@@ -23,7 +25,8 @@ pub enum CondGenerator {
 pub enum CondDiscriminator {
     /// It is not.
     None,
-    /// The product of features and a trained vector of the class is added to the logit (Miyato & Koyama 2018, arXiv:1802.05637).
+    /// The product of features and a trained vector of the class is added to the logit (Miyato &
+    /// Koyama 2018, arXiv:1802.05637).
     Projection,
     /// It also says which class it sees (Odena et al. 2017, arXiv:1610.09585).
     Auxiliary,
@@ -46,13 +49,22 @@ pub struct CondConfig {
 impl Default for CondConfig {
     /// No classes.
     fn default() -> Self {
-        Self { generator: CondGenerator::None, discriminator: CondDiscriminator::None, embedding: 32, auxiliary_weight: 1.0 }
+        Self {
+            generator: CondGenerator::None,
+            discriminator: CondDiscriminator::None,
+            embedding: 32,
+            auxiliary_weight: 1.0,
+        }
     }
 }
 
 /// The words of `cond=…`, and the key that each sets.
-const WORDS: &[(&str, &str)] =
-    &[("embedding", "generator"), ("batch-norm", "generator"), ("projection", "discriminator"), ("auxiliary", "discriminator")];
+const WORDS: &[(&str, &str)] = &[
+    ("embedding", "generator"),
+    ("batch-norm", "generator"),
+    ("projection", "discriminator"),
+    ("auxiliary", "discriminator"),
+];
 
 impl CondConfig {
     /// Whether either network is told the class.
@@ -69,10 +81,9 @@ impl CondConfig {
         let mut values = [("generator", "none".to_owned()), ("discriminator", "none".to_owned())];
         for word in text.split('+').map(str::trim).filter(|w| *w != "none") {
             let known = || WORDS.iter().map(|w| w.0).collect::<Vec<_>>().join(", ");
-            let (_, key) = WORDS
-                .iter()
-                .find(|w| w.0 == word)
-                .ok_or_else(|| format!("cond = {word}: expected none, or one or two of {} joined by +", known()))?;
+            let (_, key) = WORDS.iter().find(|w| w.0 == word).ok_or_else(|| {
+                format!("cond = {word}: expected none, or one or two of {} joined by +", known())
+            })?;
             values.iter_mut().filter(|v| v.0 == *key).for_each(|v| word.clone_into(&mut v.1));
         }
         Ok(values)

@@ -341,7 +341,10 @@ impl Generator {
     }
 
     /// Takes the extent that belongs to so many real pictures seen.
-    #[cfg_attr(not(feature = "toys"), expect(unused_variables, reason = "no family but one for tests grows yet"))]
+    #[cfg_attr(
+        not(feature = "toys"),
+        expect(unused_variables, reason = "no family but one for tests grows yet")
+    )]
     pub fn grow(&mut self, images_seen: f64) {
         match self {
             Self::Dcgan(_) => {}
@@ -406,7 +409,10 @@ impl Discriminator {
     }
 
     /// Takes the extent that belongs to so many real pictures seen.
-    #[cfg_attr(not(feature = "toys"), expect(unused_variables, reason = "no family but one for tests grows yet"))]
+    #[cfg_attr(
+        not(feature = "toys"),
+        expect(unused_variables, reason = "no family but one for tests grows yet")
+    )]
     pub fn grow(&mut self, images_seen: f64) {
         match self {
             Self::Dcgan(_) => {}

@@ -8,7 +8,10 @@
 //! | [`blueprint`] | what a network is built for |
 //! | [`cond`] | how networks are told the class |
 //! | [`dcgan`] | transposed or resized convolutions up, strided ones down |
-#![cfg_attr(feature = "toys", doc = "| [`toys`] | two families for tests: one that grows, one that translates |")]
+#![cfg_attr(
+    feature = "toys",
+    doc = "| [`toys`] | two families for tests: one that grows, one that translates |"
+)]
 
 pub mod blueprint;
 pub mod cond;

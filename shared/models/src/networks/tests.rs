@@ -18,8 +18,18 @@ const LATENT: usize = 5;
 const CASES: &[&[&str]] = &[
     &[],
     &["generator.norm=none", "generator.bias=true", "generator.output=tanh"],
-    &["generator.stem_norm=channels", "generator.activation=silu", "generator.upsample=bilinear", "batch_norm.scale=true"],
-    &["generator.block=residual", "generator.multipliers=[3,2]", "generator.upsample=nearest", "generator.attention=8"],
+    &[
+        "generator.stem_norm=channels",
+        "generator.activation=silu",
+        "generator.upsample=bilinear",
+        "batch_norm.scale=true",
+    ],
+    &[
+        "generator.block=residual",
+        "generator.multipliers=[3,2]",
+        "generator.upsample=nearest",
+        "generator.attention=8",
+    ],
     &["cond=batch-norm+projection", "generator.activation=tanh", "generator.spectral_norm=true"],
     &["cond=embedding+projection", "generator.dropout=0.3", "generator.activation=leaky-relu"],
 ];
@@ -42,7 +52,8 @@ fn both_ways(generator: &Generator, mode: Mode, device: &Device) -> [f64; 2] {
 
     let mut same = masks();
     let mut pass = Pass::new(mode, Some(&classes), &mut same);
-    let (value, tangent) = generator.dual(Input::Latent(Dual::along(z.clone(), t.clone())), &mut pass).parts();
+    let (value, tangent) =
+        generator.dual(Input::Latent(Dual::along(z.clone(), t.clone())), &mut pass).parts();
     let forward = number((tangent.expect("a tangent") * u.clone()).sum());
 
     let mut same = masks();
@@ -77,10 +88,15 @@ fn a_generators_tangent_is_the_transpose_of_its_backward_pass() {
 fn a_pass_in_training_leaves_the_network_as_it_is_and_a_second_one_goes_on_from_the_first() {
     use crate::parameter::Parameters;
     let device = Device::flex();
-    let settings = Settings::resolve("gan-ada", None, &["discriminator.width=4".into()]).expect("settings");
+    let settings =
+        Settings::resolve("gan-ada", None, &["discriminator.width=4".into()]).expect("settings");
     let mut discriminator = settings.discriminator(SIZE, 3, 0, 1, &device);
     let statistics = |d: &Discriminator| -> Vec<f32> {
-        d.parameters().into_iter().filter(|(name, _)| name.ends_with("mean")).flat_map(|(_, p)| p.to_vec()).collect()
+        d.parameters()
+            .into_iter()
+            .filter(|(name, _)| name.ends_with("mean"))
+            .flat_map(|(_, p)| p.to_vec())
+            .collect()
     };
     let drawn_first = statistics(&discriminator);
     let x = |name: &str| drawn(name, [BATCH, 3, SIZE, SIZE], &device);
@@ -96,7 +112,10 @@ fn a_pass_in_training_leaves_the_network_as_it_is_and_a_second_one_goes_on_from_
     // Both in one pass, adopted at its end.
     let mut masks = Masks::None;
     let mut pass = Pass::new(Mode::Train, None, &mut masks);
-    let _ = (discriminator.forward(x("first"), &mut pass), discriminator.forward(x("second"), &mut pass));
+    let _ = (
+        discriminator.forward(x("first"), &mut pass),
+        discriminator.forward(x("second"), &mut pass),
+    );
     let moved = pass.moved;
     assert_eq!(statistics(&discriminator), drawn_first);
     discriminator.adopt(moved);

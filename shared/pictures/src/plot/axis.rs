@@ -43,14 +43,17 @@ pub(super) struct Tick {
 impl Axis {
     /// The axis of what is counted on, over these values: from 0, where none is below, to the last.
     pub(super) fn counted(values: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = values.filter(|v| v.is_finite()).fold((0.0f64, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) = values
+            .filter(|v| v.is_finite())
+            .fold((0.0f64, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
         Self { low, high: if high > low { high } else { low + 1.0 }, log: false }
     }
 
     /// The axis over these values by a scale.
     pub(super) fn scaled(values: impl Iterator<Item = f64>, scale: Scale) -> Self {
         let log = scale == Scale::Log;
-        let mut values: Vec<f64> = values.map(|v| if log { v.log10() } else { v }).filter(|v| v.is_finite()).collect();
+        let mut values: Vec<f64> =
+            values.map(|v| if log { v.log10() } else { v }).filter(|v| v.is_finite()).collect();
         values.sort_by(f64::total_cmp);
         let (mut low, mut high) = match scale {
             Scale::Fixed(low, high) => return Self { low, high, log },
@@ -61,7 +64,8 @@ impl Axis {
             (low, high) = (low - room, high + room);
         }
         let room = (high - low) * ROOM;
-        let from_zero = scale == Scale::FromZero && values.first().is_none_or(|&least| least >= 0.0);
+        let from_zero =
+            scale == Scale::FromZero && values.first().is_none_or(|&least| least >= 0.0);
         Self { low: if from_zero { 0.0 } else { low - room }, high: high + room, log }
     }
 
@@ -76,11 +80,18 @@ impl Axis {
         if self.log && self.high - self.low >= 1.0 {
             return self.log_ticks(most);
         }
-        let (low, high) = if self.log { (10f64.powf(self.low), 10f64.powf(self.high)) } else { (self.low, self.high) };
+        let (low, high) = if self.log {
+            (10f64.powf(self.low), 10f64.powf(self.high))
+        } else {
+            (self.low, self.high)
+        };
         let step = round_step((high - low) / most as f64 * SLACK);
         // A value that is at the end but for rounding has its tick.
-        let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
-        (first..=last).map(|i| Tick { value: i as f64 * step, label: label(i as f64 * step, step) }).collect()
+        let (first, last) =
+            ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+        (first..=last)
+            .map(|i| Tick { value: i as f64 * step, label: label(i as f64 * step, step) })
+            .collect()
     }
 
     /// Powers of ten, every n-th if there are many, with twice and five times between them if there
@@ -89,29 +100,42 @@ impl Axis {
         let decades = (self.low - 1e-9).floor() as i32..=(self.high + 1e-9).ceil() as i32;
         let every = ((self.high - self.low) / most as f64).ceil().max(1.0) as i32;
         let factors = if self.high - self.low < 2.5 { &[1.0, 2.0, 5.0][..] } else { &[1.0] };
-        let values =
-            decades.filter(|k| k % every == 0).flat_map(|k| factors.iter().map(move |f| (f * 10f64.powi(k), 10f64.powi(k))));
+        let values = decades
+            .filter(|k| k % every == 0)
+            .flat_map(|k| factors.iter().map(move |f| (f * 10f64.powi(k), 10f64.powi(k))));
         let within = |value: f64| (-1e-9..=1.0 + 1e-9).contains(&self.place(value));
-        values.filter(|(value, _)| within(*value)).map(|(value, unit)| Tick { value, label: label(value, unit) }).collect()
+        values
+            .filter(|(value, _)| within(*value))
+            .map(|(value, unit)| Tick { value, label: label(value, unit) })
+            .collect()
     }
 }
 
 /// From the least to the greatest; of many, as far as the bulk of them reaches and as much again.
 fn extent(sorted: &[f64]) -> (f64, f64) {
-    let (Some(&least), Some(&greatest)) = (sorted.first(), sorted.last()) else { return (0.0, 0.0) };
+    let (Some(&least), Some(&greatest)) = (sorted.first(), sorted.last()) else {
+        return (0.0, 0.0);
+    };
     if sorted.len() < MANY {
         return (least, greatest);
     }
     let off = (FAR_OFF * sorted.len() as f64) as usize;
     let (low, high) = (sorted[off], sorted[sorted.len() - 1 - off]);
     let spread = high - low;
-    if spread == 0.0 { (least, greatest) } else { (least.max(low - spread), greatest.min(high + spread)) }
+    if spread == 0.0 {
+        (least, greatest)
+    } else {
+        (least.max(low - spread), greatest.min(high + spread))
+    }
 }
 
 /// The least of 1, 2 and 5 times a power of ten that is not below `step`.
 fn round_step(step: f64) -> f64 {
     let unit = 10f64.powf(step.log10().floor());
-    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * unit >= step * (1.0 - 1e-9)).unwrap_or(10.0);
+    let factor = [1.0, 2.0, 5.0]
+        .into_iter()
+        .find(|factor| factor * unit >= step * (1.0 - 1e-9))
+        .unwrap_or(10.0);
     factor * unit
 }
 
@@ -160,7 +184,10 @@ mod tests {
             (0.0, 4e12, &["0", "1e12", "2e12", "3e12", "4e12"]),
         ] {
             // Zero has no digits of its own.
-            let expected: Vec<String> = expected.iter().map(|l| if *l == "0.0" { "0".into() } else { (*l).to_owned() }).collect();
+            let expected: Vec<String> = expected
+                .iter()
+                .map(|l| if *l == "0.0" { "0".into() } else { (*l).to_owned() })
+                .collect();
             assert_eq!(labels(&between(low, high), 5), expected, "{low} to {high}");
         }
     }
@@ -169,7 +196,8 @@ mod tests {
     fn an_axis_holds_every_value_unless_there_are_many_and_a_few_far_off() {
         let few = Axis::scaled([0.1, 3.0, f64::NAN, 900.0].into_iter(), Scale::Auto);
         assert!(few.place(0.1) > 0.0 && few.place(900.0) < 1.0 && few.place(f64::NAN).is_nan());
-        let many = Axis::scaled((0..100).map(|i| if i == 0 { 1e6 } else { f64::from(i) }), Scale::Auto);
+        let many =
+            Axis::scaled((0..100).map(|i| if i == 0 { 1e6 } else { f64::from(i) }), Scale::Auto);
         assert!(many.place(1e6) > 1.0 && many.place(99.0) < 1.0);
         assert_eq!(Axis::scaled([2.0, 4.0].into_iter(), Scale::FromZero).place(0.0), 0.0);
         assert!(Axis::scaled([-2.0, 4.0].into_iter(), Scale::FromZero).place(-2.0) > 0.0);

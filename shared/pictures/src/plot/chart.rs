@@ -41,14 +41,20 @@ impl Chart {
         let width = 2 * MARGIN + columns * PANEL_WIDTH;
         let panel_height = self.panels.iter().map(Panel::height).max().unwrap_or(PANEL_HEIGHT);
         let head = if self.title.is_empty() { 0 } else { LINE_HEIGHT };
-        let names = if self.legend == Legend::Below { legend_rows(&self.names(), width - 2 * MARGIN) } else { Vec::new() };
+        let names = if self.legend == Legend::Below {
+            legend_rows(&self.names(), width - 2 * MARGIN)
+        } else {
+            Vec::new()
+        };
         let legend_top = MARGIN + head + rows * panel_height + MARGIN / 2;
         let foot = if names.is_empty() { 0 } else { MARGIN / 2 + names.len() as u32 * LINE_HEIGHT };
-        let mut picture = Picture::filled(width, 2 * MARGIN + head + rows * panel_height + foot, 3, 255);
+        let mut picture =
+            Picture::filled(width, 2 * MARGIN + head + rows * panel_height + foot, 3, 255);
         let fitting: String = self.title.chars().take(letters_in(width - 2 * MARGIN)).collect();
         picture.draw_text(&fitting, MARGIN, MARGIN, TEXT, INK);
         for (i, panel) in (0..).zip(&self.panels) {
-            let (x, y) = (MARGIN + i % columns * PANEL_WIDTH, MARGIN + head + i / columns * panel_height);
+            let (x, y) =
+                (MARGIN + i % columns * PANEL_WIDTH, MARGIN + head + i / columns * panel_height);
             panel.draw(&mut picture, (x, y), self.legend == Legend::Above);
         }
         for (row, names) in (0..).zip(&names) {

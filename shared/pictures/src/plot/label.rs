@@ -21,7 +21,8 @@ pub(super) struct Labels {
 impl Labels {
     /// No names yet, which are to stay within the rectangle (left, top, width, height).
     pub(super) fn new((left, top, width, height): (u32, u32, u32, u32)) -> Self {
-        let bounds = (f64::from(left), f64::from(top), f64::from(left + width), f64::from(top + height));
+        let bounds =
+            (f64::from(left), f64::from(top), f64::from(left + width), f64::from(top + height));
         Self { bounds, taken: Vec::new(), names: Vec::new() }
     }
 
@@ -32,7 +33,12 @@ impl Labels {
 
     /// Keeps names away from a line along an axis.
     pub(super) fn avoid_bar(&mut self, (a, b): (Point, Point)) {
-        self.taken.push((a.0.min(b.0) - 1.0, a.1.min(b.1) - 1.0, a.0.max(b.0) + 1.0, a.1.max(b.1) + 1.0));
+        self.taken.push((
+            a.0.min(b.0) - 1.0,
+            a.1.min(b.1) - 1.0,
+            a.0.max(b.0) + 1.0,
+            a.1.max(b.1) + 1.0,
+        ));
     }
 
     /// A name that is to stand beside a point.
@@ -51,7 +57,8 @@ impl Labels {
     /// The upper left corner of a name: right of its point, else left, above, below, or where it
     /// covers least.
     fn place(&mut self, (x, y): Point, name: &str) -> Point {
-        let (width, height) = (f64::from(caption_width(name) * TEXT), f64::from(CAPTION_HEIGHT * TEXT));
+        let (width, height) =
+            (f64::from(caption_width(name) * TEXT), f64::from(CAPTION_HEIGHT * TEXT));
         let (right, left, middle) = (x + APART, x - APART - width, x - width / 2.0);
         let (beside, above, below) = (y - height / 2.0, y - APART - height, y + APART);
         let corners = [
@@ -66,11 +73,20 @@ impl Labels {
         ];
         // A name that is longer than the axes begins where they do.
         let within = |(left, top): Point| {
-            (left.min(self.bounds.2 - width).max(self.bounds.0), top.min(self.bounds.3 - height).max(self.bounds.1))
+            (
+                left.min(self.bounds.2 - width).max(self.bounds.0),
+                top.min(self.bounds.3 - height).max(self.bounds.1),
+            )
         };
         let rectangle = |(left, top): Point| (left, top, left + width, top + height);
-        let covered = |corner: &Point| self.taken.iter().map(|taken| common(rectangle(*corner), *taken)).sum::<f64>();
-        let best = corners.map(within).into_iter().min_by(|a, b| covered(a).total_cmp(&covered(b))).unwrap_or((x, y));
+        let covered = |corner: &Point| {
+            self.taken.iter().map(|taken| common(rectangle(*corner), *taken)).sum::<f64>()
+        };
+        let best = corners
+            .map(within)
+            .into_iter()
+            .min_by(|a, b| covered(a).total_cmp(&covered(b)))
+            .unwrap_or((x, y));
         self.taken.push(rectangle(best));
         best
     }
@@ -92,10 +108,15 @@ mod tests {
         points.iter().for_each(|point| labels.avoid(*point, 3.5));
         let corners: Vec<Point> = points.iter().map(|point| labels.place(*point, "run")).collect();
         for (i, a) in labels.taken.iter().enumerate() {
-            assert!(labels.taken[..i].iter().skip(points.len()).all(|b| common(*a, *b) == 0.0), "{i}");
+            assert!(
+                labels.taken[..i].iter().skip(points.len()).all(|b| common(*a, *b) == 0.0),
+                "{i}"
+            );
         }
         // The one in the corner stays within the axes.
-        assert!(corners[3].0 <= 500.0 - f64::from(caption_width("run") * TEXT) && corners[3].1 >= 0.0);
+        assert!(
+            corners[3].0 <= 500.0 - f64::from(caption_width("run") * TEXT) && corners[3].1 >= 0.0
+        );
     }
 
     #[test]

@@ -23,8 +23,12 @@ pub(super) fn letters_in(pixels: u32) -> usize {
 }
 
 /// The names in rows of at most `width` pixels, each with its place from the left.
-pub(super) fn legend_rows<'a>(names: &[(&'a str, Stroke)], width: u32) -> Vec<Vec<(u32, String, Stroke)>> {
-    let cut = |name: &'a str| name.chars().take(letters_in(width - SAMPLE - GAP)).collect::<String>();
+pub(super) fn legend_rows<'a>(
+    names: &[(&'a str, Stroke)],
+    width: u32,
+) -> Vec<Vec<(u32, String, Stroke)>> {
+    let cut =
+        |name: &'a str| name.chars().take(letters_in(width - SAMPLE - GAP)).collect::<String>();
     let mut rows: Vec<Vec<(u32, String, Stroke)>> = Vec::new();
     let mut x = 0;
     for (name, stroke) in names.iter().map(|(name, stroke)| (cut(name), *stroke)) {

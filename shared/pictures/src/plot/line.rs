@@ -41,12 +41,26 @@ impl Line {
     #[must_use]
     pub fn new(name: impl Into<String>, stroke: Stroke, points: Vec<(f64, f64)>) -> Self {
         let (labels, spread) = (Vec::new(), Spread::None);
-        Self { name: name.into(), stroke, points, dots: false, opacity: 1.0, marked: None, labels, spread }
+        Self {
+            name: name.into(),
+            stroke,
+            points,
+            dots: false,
+            opacity: 1.0,
+            marked: None,
+            labels,
+            spread,
+        }
     }
 
     /// Points that are not joined, set `index` of a chart.
     #[must_use]
-    pub fn cloud(name: impl Into<String>, index: usize, points: Vec<(f64, f64)>, opacity: f32) -> Self {
+    pub fn cloud(
+        name: impl Into<String>,
+        index: usize,
+        points: Vec<(f64, f64)>,
+        opacity: f32,
+    ) -> Self {
         Self { dots: true, opacity, ..Self::new(name, Stroke::apart(index), points) }
     }
 }

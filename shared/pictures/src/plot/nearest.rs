@@ -62,10 +62,19 @@ fn factor(side: u32) -> u32 {
 fn extent(title: &str, samples: usize, nearest: usize, [width, height]: [u32; 2]) -> [u64; 2] {
     let [margin, gap, apart, text] = [MARGIN, GAP, APART, TEXT].map(u64::from);
     let [width, height, line] = [width, height, CAPTION_HEIGHT * TEXT + 4].map(u64::from);
-    let beside = if nearest > 0 { (nearest as u64).saturating_mul(width + gap).saturating_add(apart - gap) } else { 0 };
-    let across = (2 * margin + width).saturating_add(beside).max(2 * margin + u64::from(caption_width(title)) * text);
+    let beside = if nearest > 0 {
+        (nearest as u64).saturating_mul(width + gap).saturating_add(apart - gap)
+    } else {
+        0
+    };
+    let across = (2 * margin + width)
+        .saturating_add(beside)
+        .max(2 * margin + u64::from(caption_width(title)) * text);
     let head = if title.is_empty() { 0 } else { line + gap };
-    [across, (samples as u64).saturating_mul(height + 2 * line + gap).saturating_add(2 * margin + head)]
+    [
+        across,
+        (samples as u64).saturating_mul(height + 2 * line + gap).saturating_add(2 * margin + head),
+    ]
 }
 
 /// The largest width and height that [`sheet`] can have for `samples` samples with `nearest`
@@ -81,14 +90,20 @@ pub fn most_extent(title: &str, samples: usize, nearest: usize, side: u32) -> [u
 /// size of the largest picture.
 #[must_use]
 pub fn sheet(title: &str, samples: &[Sample]) -> Picture {
-    let pictures = || samples.iter().flat_map(|s| std::iter::once(&s.picture).chain(s.nearest.iter().map(|near| &near.picture)));
+    let pictures = || {
+        samples.iter().flat_map(|s| {
+            std::iter::once(&s.picture).chain(s.nearest.iter().map(|near| &near.picture))
+        })
+    };
     let largest = |side: fn(&Picture) -> u32| pictures().map(side).max().unwrap_or(1).max(1);
     let (width, height) = (largest(|p| p.width), largest(|p| p.height));
     let factor = factor(width.max(height));
     let (width, height) = (width * factor, height * factor);
     let widest = |text: &str| caption_width(&text.chars().take(LETTERS).collect::<String>()) * TEXT;
     let below_near = |near: &Near| widest(&near.place).max(widest(&short(near.distance)));
-    let names = samples.iter().map(|sample| sample.nearest.iter().map(below_near).max().unwrap_or(0).max(widest(&sample.name)));
+    let names = samples.iter().map(|sample| {
+        sample.nearest.iter().map(below_near).max().unwrap_or(0).max(widest(&sample.name))
+    });
     let width = width.max(names.max().unwrap_or(0));
     let line = CAPTION_HEIGHT * TEXT + 4;
     let below = 2 * line + GAP;
@@ -120,31 +135,52 @@ mod tests {
     use super::*;
 
     fn near(value: u8, side: u32, distance: f64) -> Near {
-        Near { picture: Picture::filled(side, side, 1, value), place: "#12345678901234567890".into(), distance }
+        Near {
+            picture: Picture::filled(side, side, 1, value),
+            place: "#12345678901234567890".into(),
+            distance,
+        }
     }
 
     #[test]
     fn every_picture_is_on_the_sheet_beside_its_sample_and_none_covers_another() {
-        let sample =
-            |value: u8, nearest: Vec<Near>| Sample { picture: Picture::filled(16, 16, 3, value), name: "seed 1".into(), nearest };
-        let sheet =
-            sheet("t", &[sample(200, vec![near(201, 16, 0.5), near(202, 8, 1.5)]), sample(203, vec![near(204, 16, 0.0)])]);
+        let sample = |value: u8, nearest: Vec<Near>| Sample {
+            picture: Picture::filled(16, 16, 3, value),
+            name: "seed 1".into(),
+            nearest,
+        };
+        let sheet = sheet(
+            "t",
+            &[
+                sample(200, vec![near(201, 16, 0.5), near(202, 8, 1.5)]),
+                sample(203, vec![near(204, 16, 0.0)]),
+            ],
+        );
         let most = most_extent("t", 2, 2, 16);
-        assert!(u64::from(sheet.width) <= most[0] && u64::from(sheet.height) == most[1], "{most:?}");
+        assert!(
+            u64::from(sheet.width) <= most[0] && u64::from(sheet.height) == most[1],
+            "{most:?}"
+        );
         let count = |value: u8| sheet.pixels.chunks_exact(3).filter(|p| **p == [value; 3]).count();
         for (value, side) in [(200, 16), (201, 16), (202, 8), (203, 16), (204, 16)] {
             // Seven times as large, and grey is repeated.
             assert_eq!(count(value), (side * 7usize).pow(2), "{value}");
         }
-        let first = |value: u8| sheet.pixels.chunks_exact(3).position(|p| *p == [value; 3]).expect("there");
-        let (row, column) = (|at: usize| at / sheet.width as usize, |at: usize| at % sheet.width as usize);
+        let first =
+            |value: u8| sheet.pixels.chunks_exact(3).position(|p| *p == [value; 3]).expect("there");
+        let (row, column) =
+            (|at: usize| at / sheet.width as usize, |at: usize| at % sheet.width as usize);
         assert!(row(first(200)) == row(first(202)) && column(first(200)) < column(first(201)));
         assert!(row(first(203)) == row(first(204)) && row(first(203)) > row(first(200)));
     }
 
     #[test]
     fn large_pictures_keep_their_size_and_nothing_to_show_is_no_failure() {
-        let large = Sample { picture: Picture::filled(300, 200, 3, 7), name: String::new(), nearest: Vec::new() };
+        let large = Sample {
+            picture: Picture::filled(300, 200, 3, 7),
+            name: String::new(),
+            nearest: Vec::new(),
+        };
         let drawn = sheet("", &[large]);
         assert_eq!(drawn.pixels.chunks_exact(3).filter(|p| **p == [7; 3]).count(), 300 * 200);
         assert!(sheet("nothing", &[]).to_png().is_ok());

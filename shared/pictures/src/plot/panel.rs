@@ -62,7 +62,8 @@ impl Panel {
     /// `legend` asks for them.
     pub(super) fn draw(&self, picture: &mut Picture, (x, y): (u32, u32), legend: bool) {
         let (left, top, height) = (x + LEFT, y + TOP, self.height() - TOP - BOTTOM);
-        let reaches = || self.lines.iter().flat_map(Line::reach).filter(|point| point.1.is_finite());
+        let reaches =
+            || self.lines.iter().flat_map(Line::reach).filter(|point| point.1.is_finite());
         let across = match self.x_scale {
             Some(scale) => Axis::scaled(reaches().map(|point| point.0), scale),
             None => Axis::counted(reaches().map(|point| point.0)),
@@ -74,7 +75,13 @@ impl Panel {
             pen::fill(picture, (left, row, WIDTH, 1), GRID);
             let width = caption_width(&tick.label) * TEXT;
             let above = row.saturating_sub(CAPTION_HEIGHT * TEXT / 2);
-            picture.draw_text(&tick.label, (left - GAP).saturating_sub(width), above, TEXT, SOFT_INK);
+            picture.draw_text(
+                &tick.label,
+                (left - GAP).saturating_sub(width),
+                above,
+                TEXT,
+                SOFT_INK,
+            );
         }
         for tick in across.ticks(TICKS) {
             let column = left + place_in(across.place(tick.value), WIDTH);
@@ -95,13 +102,22 @@ impl Panel {
         let mut labels = Labels::new((left, top, WIDTH, height));
         for line in &self.lines {
             let placed = line.points.iter().map(|point| axes.place(*point));
-            placed.clone().filter(|point| axes.holds(point)).for_each(|point| labels.avoid(point, DOT));
+            placed
+                .clone()
+                .filter(|point| axes.holds(point))
+                .for_each(|point| labels.avoid(point, DOT));
             axes.bars(line).for_each(|bar| labels.avoid_bar(bar));
-            let named = placed.zip(&line.labels).filter(|(point, label)| axes.holds(point) && !label.is_empty());
+            let named = placed
+                .zip(&line.labels)
+                .filter(|(point, label)| axes.holds(point) && !label.is_empty());
             named.for_each(|(point, label)| labels.add(point, label));
         }
         labels.draw(picture);
-        if self.lines.iter().all(|line| line.points.iter().all(|point| !up.place(point.1).is_finite())) {
+        if self
+            .lines
+            .iter()
+            .all(|line| line.points.iter().all(|point| !up.place(point.1).is_finite()))
+        {
             let text = "no values";
             let start = left + (WIDTH - caption_width(text) * TEXT) / 2;
             picture.draw_text(text, start, top + height / 2, TEXT, SOFT_INK);
@@ -140,7 +156,10 @@ impl Line {
             let (across, up) = match &self.spread {
                 Spread::None => (0.0, 0.0),
                 Spread::Band(up) => (0.0, finite_or_none(up.get(i).copied())),
-                Spread::Bars(bars) => (finite_or_none(bars.get(i).map(|b| b.0)), finite_or_none(bars.get(i).map(|b| b.1))),
+                Spread::Bars(bars) => (
+                    finite_or_none(bars.get(i).map(|b| b.0)),
+                    finite_or_none(bars.get(i).map(|b| b.1)),
+                ),
             };
             [(x - across, y - up), (x + across, y + up)].into_iter().take(count)
         };
@@ -166,7 +185,10 @@ impl Axes {
     /// The place of a point in the picture.
     fn place(&self, (x, y): (f64, f64)) -> Point {
         let row = (1.0 - self.up.place(y)).clamp(-FAR, FAR);
-        (f64::from(self.left) + self.across.place(x) * f64::from(WIDTH), f64::from(self.top) + row * f64::from(self.height))
+        (
+            f64::from(self.left) + self.across.place(x) * f64::from(WIDTH),
+            f64::from(self.top) + row * f64::from(self.height),
+        )
     }
 
     /// Returns true if a place is between the axes.
@@ -187,13 +209,16 @@ impl Axes {
             Spread::Band(up) => {
                 let bottom = f64::from(self.top + self.height);
                 let edge = |(&(x, y), &spread): (&(f64, f64), &f64)| {
-                    let ((column, high), (_, low)) = (self.place((x, y + spread)), self.place((x, y - spread)));
+                    let ((column, high), (_, low)) =
+                        (self.place((x, y + spread)), self.place((x, y - spread)));
                     // What has no logarithm lies below all that has one.
                     (column, high, if low.is_finite() || !high.is_finite() { low } else { bottom })
                 };
                 let edges: Vec<_> = line.points.iter().zip(up).map(edge).collect();
                 let mut layer = self.layer(0, 0);
-                for part in edges.split(|(x, high, low)| !(x.is_finite() && high.is_finite() && low.is_finite())) {
+                for part in edges
+                    .split(|(x, high, low)| !(x.is_finite() && high.is_finite() && low.is_finite()))
+                {
                     layer = layer.band(part);
                 }
                 layer.lay_thinly_over(picture, line.stroke.color, BAND);
@@ -216,7 +241,8 @@ impl Axes {
     fn bars(&self, line: &Line) -> impl Iterator<Item = (Point, Point)> {
         let spreads: &[(f64, f64)] = if let Spread::Bars(bars) = &line.spread { bars } else { &[] };
         let of_point = |(&(x, y), &(across, up)): (&(f64, f64), &(f64, f64))| {
-            [((x, y - up), (x, y + up)), ((x - across, y), (x + across, y))].map(|(a, b)| (self.place(a), self.place(b)))
+            [((x, y - up), (x, y + up)), ((x - across, y), (x + across, y))]
+                .map(|(a, b)| (self.place(a), self.place(b)))
         };
         let finite = |(a, b): &(Point, Point)| [a.0, a.1, b.0, b.1].iter().all(|v| v.is_finite());
         line.points.iter().zip(spreads).flat_map(of_point).filter(finite)
@@ -227,17 +253,25 @@ impl Axes {
         // Half a line and the dots may stand over the axes.
         let over = RING.ceil() as u32 + 2;
         let mut layer = self.layer(over, 0);
-        for part in placed.split(|(x, y)| !x.is_finite() || !y.is_finite()).filter(|part| !part.is_empty()) {
+        for part in
+            placed.split(|(x, y)| !x.is_finite() || !y.is_finite()).filter(|part| !part.is_empty())
+        {
             layer = layer.polyline(&thinned(part), line.stroke);
         }
         layer.lay_over(picture, line.stroke.color);
         let mut layer = self.layer(over, over);
         if line.dots {
             for point in placed.iter().filter(|point| self.holds(point)) {
-                layer = if line.opacity < 1.0 { layer.dab(*point, SMALL_DOT, line.opacity) } else { layer.dot(*point, DOT) };
+                layer = if line.opacity < 1.0 {
+                    layer.dab(*point, SMALL_DOT, line.opacity)
+                } else {
+                    layer.dot(*point, DOT)
+                };
             }
         }
-        if let Some(point) = line.marked.and_then(|i| placed.get(i)).filter(|point| self.holds(point)) {
+        if let Some(point) =
+            line.marked.and_then(|i| placed.get(i)).filter(|point| self.holds(point))
+        {
             layer = layer.dot(*point, DOT).ring(*point, RING);
         }
         layer.lay_over(picture, line.stroke.color);
@@ -283,7 +317,8 @@ mod tests {
 
     #[test]
     fn a_line_of_many_points_keeps_its_ends_and_its_highest_and_lowest_ones() {
-        let points: Vec<Point> = (0..100_000).map(|i| (f64::from(i) * 1e-3, f64::from(i * 7919 % 1000))).collect();
+        let points: Vec<Point> =
+            (0..100_000).map(|i| (f64::from(i) * 1e-3, f64::from(i * 7919 % 1000))).collect();
         let kept = thinned(&points);
         assert!(kept.len() <= 400, "{}", kept.len());
         assert_eq!((kept.first(), kept.last()), (points.first(), points.last()));

@@ -82,7 +82,9 @@ impl Layer {
     /// A circle.
     pub(super) fn ring(mut self, center: Point, radius: f64) -> Self {
         let corner = |sign: f64| (center.0 + sign * radius, center.1 + sign * radius);
-        self.cover((corner(-1.0), corner(1.0)), HALF, |p| ((p.0 - center.0).hypot(p.1 - center.1) - radius).abs());
+        self.cover((corner(-1.0), corner(1.0)), HALF, |p| {
+            ((p.0 - center.0).hypot(p.1 - center.1) - radius).abs()
+        });
         self
     }
 
@@ -90,7 +92,9 @@ impl Layer {
     /// one.
     pub(super) fn dab(mut self, center: Point, radius: f64, opacity: f32) -> Self {
         let distance = |p: Point| (p.0 - center.0).hypot(p.1 - center.1);
-        self.cover_by((center, center), radius, distance, |there, more| 1.0 - (1.0 - there) * (1.0 - opacity * more));
+        self.cover_by((center, center), radius, distance, |there, more| {
+            1.0 - (1.0 - there) * (1.0 - opacity * more)
+        });
         self
     }
 
@@ -108,8 +112,10 @@ impl Layer {
                 let at = |a: f64, b: f64| a + (b - a) * share(middle) - f64::from(self.top);
                 let (high, low) = (at(ends[0].1, ends[1].1), at(ends[0].2, ends[1].2));
                 for row in 0..self.height {
-                    let covered = (low.min(f64::from(row) + 1.0) - high.max(f64::from(row))).clamp(0.0, 1.0) as f32;
-                    let slot = &mut self.coverage[row as usize * self.width as usize + column as usize];
+                    let covered = (low.min(f64::from(row) + 1.0) - high.max(f64::from(row)))
+                        .clamp(0.0, 1.0) as f32;
+                    let slot =
+                        &mut self.coverage[row as usize * self.width as usize + column as usize];
                     *slot = slot.max(covered);
                 }
             }
@@ -128,7 +134,8 @@ impl Layer {
         let square = dx * dx + dy * dy;
         self.cover((a, b), HALF, |p| {
             let (x, y) = (p.0 - a.0, p.1 - a.1);
-            let along = if square > 0.0 { ((x * dx + y * dy) / square).clamp(0.0, 1.0) } else { 0.0 };
+            let along =
+                if square > 0.0 { ((x * dx + y * dy) / square).clamp(0.0, 1.0) } else { 0.0 };
             (x - along * dx).hypot(y - along * dy)
         });
     }
@@ -141,7 +148,13 @@ impl Layer {
 
     /// The same, where `join` makes one share of the pixel of that which is covered already and
     /// that which the shape covers.
-    fn cover_by(&mut self, (a, b): (Point, Point), radius: f64, distance: impl Fn(Point) -> f64, join: impl Fn(f32, f32) -> f32) {
+    fn cover_by(
+        &mut self,
+        (a, b): (Point, Point),
+        radius: f64,
+        distance: impl Fn(Point) -> f64,
+        join: impl Fn(f32, f32) -> f32,
+    ) {
         let range = |a: f64, b: f64, from: u32, count: u32| {
             let reach = radius + 1.0;
             let index = |v: f64| (v - f64::from(from)).clamp(0.0, f64::from(count)) as u32;
@@ -173,7 +186,11 @@ impl Layer {
 }
 
 /// Fills a rectangle (left, top, width, height).
-pub(super) fn fill(picture: &mut Picture, (left, top, width, height): (u32, u32, u32, u32), color: [u8; 3]) {
+pub(super) fn fill(
+    picture: &mut Picture,
+    (left, top, width, height): (u32, u32, u32, u32),
+    color: [u8; 3],
+) {
     for row in top..top + height {
         for column in left..left + width {
             mix(picture, column, row, 1.0, color);
@@ -187,6 +204,7 @@ fn mix(picture: &mut Picture, x: u32, y: u32, covered: f32, color: [u8; 3]) {
     }
     let at = y as usize * picture.stride() + x as usize * 3;
     for (value, color) in picture.pixels[at..at + 3].iter_mut().zip(color) {
-        *value = (f32::from(*value) + covered * (f32::from(color) - f32::from(*value))).round() as u8;
+        *value =
+            (f32::from(*value) + covered * (f32::from(color) - f32::from(*value))).round() as u8;
     }
 }

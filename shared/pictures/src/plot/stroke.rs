@@ -2,8 +2,15 @@
 
 /// Colours that are told apart with any kind of colour vision (Okabe and Ito 2008, "Color Universal
 /// Design"), without their yellow, which is too light for a line on white.
-pub(super) const COLORS: [[u8; 3]; 7] =
-    [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [230, 159, 0], [86, 180, 233], [60, 60, 60]];
+pub(super) const COLORS: [[u8; 3]; 7] = [
+    [0, 114, 178],
+    [213, 94, 0],
+    [0, 158, 115],
+    [204, 121, 167],
+    [230, 159, 0],
+    [86, 180, 233],
+    [60, 60, 60],
+];
 
 /// The look of a line: its colour, and solid, dashed, or no line between its points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

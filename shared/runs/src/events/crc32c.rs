@@ -1,4 +1,5 @@
-//! CRC-32C (Castagnoli), which TFRecord wants; `crc32fast` computes the polynomial of zip and PNG only.
+//! CRC-32C (Castagnoli), which TFRecord wants; `crc32fast` computes the polynomial of zip and PNG
+//! only.
 
 /// The polynomial of RFC 3720 (iSCSI), its bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
@@ -11,7 +12,8 @@ const TABLE: [u32; 256] = {
         let mut remainder = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            remainder = if remainder & 1 == 1 { remainder >> 1 ^ POLYNOMIAL } else { remainder >> 1 };
+            remainder =
+                if remainder & 1 == 1 { remainder >> 1 ^ POLYNOMIAL } else { remainder >> 1 };
             bit += 1;
         }
         table[byte] = remainder;

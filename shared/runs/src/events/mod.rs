@@ -1,9 +1,10 @@
-//! Event files of TensorBoard: scalars and PNG pictures by step. A folder has a file for each start of the program; each begins with
-//! the version of the format and, where a run goes on, with a mark that makes TensorBoard drop what an earlier file has of
-//! later steps. What the scalars of a run are called stands here, too.
+//! Event files of TensorBoard: scalars and PNG pictures by step. A folder has a file for each start
+//! of the program; each begins with the version of the format and, where a run goes on, with a mark
+//! that makes TensorBoard drop what an earlier file has of later steps. What the scalars of a run
+//! are called stands here, too.
 //!
-//! A file is a row of TFRecords: length (u64), its masked CRC-32C, the message, its masked CRC-32C, all little-endian. One
-//! `write` makes one record, and a reader passes over a torn last one.
+//! A file is a row of TFRecords: length (u64), its masked CRC-32C, the message, its masked CRC-32C,
+//! all little-endian. One `write` makes one record, and a reader passes over a torn last one.
 
 mod crc32c;
 
@@ -19,7 +20,8 @@ use fledge_models::task::TaskName;
 /// The start of every name of an event file; TensorBoard looks for `tfevents`.
 pub const PREFIX: &str = "events.out.tfevents.";
 
-/// What the first record of a file says. Since version 2 a reader drops steps by the mark of a start and not by guessing.
+/// What the first record of a file says. Since version 2 a reader drops steps by the mark of a
+/// start and not by guessing.
 const FILE_VERSION: &str = "brain.Event:2";
 
 /// Numbers of the fields of `Event`.
@@ -58,12 +60,20 @@ const SCALARS: &[(&str, &str)] = &[
     ("memory/mb", "memory_mb"),
 ];
 
-/// The scalars of a line of `stats.jsonl` of a run of `task`; what it lacks or has as null is left out.
+/// The scalars of a line of `stats.jsonl` of a run of `task`; what it lacks or has as null is left
+/// out.
 #[must_use]
 pub fn scalars_of(line: &Value, task: TaskName) -> Vec<(String, f32)> {
-    let measures = task.measures().iter().map(|measure| (measure.tag.to_owned(), measure.key.to_owned()));
-    let norms = task.roles().iter().map(|role| (format!("gradient/{}", role.short), format!("{}_norm", role.short)));
-    let rates = task.roles().iter().map(|role| (format!("rate/{}", role.short), format!("lr_{}", role.short)));
+    let measures =
+        task.measures().iter().map(|measure| (measure.tag.to_owned(), measure.key.to_owned()));
+    let norms = task
+        .roles()
+        .iter()
+        .map(|role| (format!("gradient/{}", role.short), format!("{}_norm", role.short)));
+    let rates = task
+        .roles()
+        .iter()
+        .map(|role| (format!("rate/{}", role.short), format!("lr_{}", role.short)));
     let common = SCALARS.iter().map(|(tag, key)| ((*tag).to_owned(), (*key).to_owned()));
     let all = measures.chain(norms).chain(rates).chain(common);
     all.filter_map(|(tag, key)| Some((tag, line[&key].as_f64()? as f32))).collect()
@@ -76,14 +86,14 @@ pub struct Events {
 }
 
 impl Events {
-    /// Begins the event file of this start in `folder`, after `done` steps: TensorBoard then drops what earlier files have
-    /// of later ones.
+    /// Begins the event file of this start in `folder`, after `done` steps: TensorBoard then drops
+    /// what earlier files have of later ones.
     ///
     /// # Errors
     /// When the file cannot be created or written; it is named.
     pub fn open(folder: &Path, done: u64) -> Result<Self> {
-        // TensorBoard reads the files of a folder in the order of their names, so the time comes first, and a later start has a later
-        // one even where clocks are set back.
+        // TensorBoard reads the files of a folder in the order of their names, so the time comes
+        // first, and a later start has a later one even where clocks are set back.
         let second = (now() as u64).max(last_second(folder)?.saturating_add(1));
         let path = folder.join(format!("{PREFIX}{second:010}.{}.{}", host(), std::process::id()));
         let mut events = Self { file: AppendFile::open(path)? };
@@ -101,13 +111,17 @@ impl Events {
         self.file.path()
     }
 
-    /// Writes values of `step`, each under its tag: letters, digits, `_`, `-`, and `/` between a group and a name.
+    /// Writes values of `step`, each under its tag: letters, digits, `_`, `-`, and `/` between a
+    /// group and a name.
     ///
     /// # Errors
     /// When the file cannot be written; it is named.
     pub fn scalars(&mut self, step: u64, values: &[(impl AsRef<str>, f32)]) -> Result<()> {
         let summary = values.iter().fold(Message::default(), |summary, (tag, value)| {
-            summary.message(VALUE, &Message::default().bytes(TAG, tag.as_ref()).float(SIMPLE_VALUE, *value))
+            summary.message(
+                VALUE,
+                &Message::default().bytes(TAG, tag.as_ref()).float(SIMPLE_VALUE, *value),
+            )
         });
         self.push(&moment().integer(event::STEP, step).message(event::SUMMARY, &summary))
     }
@@ -116,7 +130,14 @@ impl Events {
     ///
     /// # Errors
     /// When the file cannot be written; it is named.
-    pub fn picture(&mut self, step: u64, tag: &str, width: u32, height: u32, png: &[u8]) -> Result<()> {
+    pub fn picture(
+        &mut self,
+        step: u64,
+        tag: &str,
+        width: u32,
+        height: u32,
+        png: &[u8],
+    ) -> Result<()> {
         let [rows, columns, channels, encoded] = IMAGE_FIELDS;
         let image = Message::default().integer(rows, height.into()).integer(columns, width.into());
         let image = image.integer(channels, RGB).bytes(encoded, png);
@@ -162,10 +183,14 @@ fn last_second(folder: &Path) -> Result<u64> {
 
 /// The machine's name as a part of a file's name.
 fn host() -> String {
-    let name = fs::read_start("/proc/sys/kernel/hostname", 256).or_else(|_| fs::read_start("/etc/hostname", 256));
+    let name = fs::read_start("/proc/sys/kernel/hostname", 256)
+        .or_else(|_| fs::read_start("/etc/hostname", 256));
     let name = name.ok().map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
     let name = name.or_else(|| std::env::var("COMPUTERNAME").ok()).unwrap_or_default();
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' }).collect();
+    let plain: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' })
+        .collect();
     if plain.is_empty() { "localhost".into() } else { plain }
 }
 

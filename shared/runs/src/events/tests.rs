@@ -13,7 +13,8 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("fledge-events-{}-{name}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("fledge-events-{}-{name}", std::process::id()));
         fs::remove(&folder).expect("clear");
         fs::create_folder(&folder).expect("create");
         Self(folder)
@@ -32,7 +33,8 @@ fn records(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     while !bytes.is_empty() {
         let (length, rest) = bytes.split_at_checked(8)?;
         let (of_length, rest) = rest.split_at_checked(4)?;
-        let (message, rest) = rest.split_at_checked(u64::from_le_bytes(length.try_into().ok()?) as usize)?;
+        let (message, rest) =
+            rest.split_at_checked(u64::from_le_bytes(length.try_into().ok()?) as usize)?;
         let (of_message, rest) = rest.split_at_checked(4)?;
         for (stored, bytes) in [(of_length, length), (of_message, message)] {
             if stored != crc32c::masked(bytes).to_le_bytes() {
@@ -111,7 +113,9 @@ fn what_is_written_is_read_back_and_every_changed_byte_is_found() {
         .collect();
     assert_eq!(without_time[0], [(3, Field::Bytes(b"brain.Event:2"))]);
     assert_eq!(without_time[1], [(2, Field::Integer(300)), (7, Field::Bytes(&[0x08, 0x01]))]);
-    let [(2, Field::Integer(300)), (5, Field::Bytes(summary))] = &without_time[2][..] else { panic!("{without_time:?}") };
+    let [(2, Field::Integer(300)), (5, Field::Bytes(summary))] = &without_time[2][..] else {
+        panic!("{without_time:?}")
+    };
     let values: Vec<_> = fields(summary)
         .into_iter()
         .map(|(field, value)| match (field, value) {
@@ -119,13 +123,23 @@ fn what_is_written_is_read_back_and_every_changed_byte_is_found() {
             other => panic!("{other:?}"),
         })
         .collect();
-    let scalar = |tag: &'static str, value| vec![(1, Field::Bytes(tag.as_bytes())), (2, Field::Float(value))];
+    let scalar = |tag: &'static str, value| {
+        vec![(1, Field::Bytes(tag.as_bytes())), (2, Field::Float(value))]
+    };
     assert_eq!(values, [scalar("loss/g", 0.5), scalar("loss/d", -2.0)]);
-    let [(2, Field::Integer(300)), (5, Field::Bytes(summary))] = &without_time[3][..] else { panic!("{without_time:?}") };
+    let [(2, Field::Integer(300)), (5, Field::Bytes(summary))] = &without_time[3][..] else {
+        panic!("{without_time:?}")
+    };
     let [(1, Field::Bytes(value))] = &fields(summary)[..] else { panic!("{summary:?}") };
-    let [(1, Field::Bytes(b"samples")), (4, Field::Bytes(image))] = &fields(value)[..] else { panic!("{value:?}") };
-    let expected =
-        [(1, Field::Integer(480)), (2, Field::Integer(640)), (3, Field::Integer(3)), (4, Field::Bytes(b"not really a PNG"))];
+    let [(1, Field::Bytes(b"samples")), (4, Field::Bytes(image))] = &fields(value)[..] else {
+        panic!("{value:?}")
+    };
+    let expected = [
+        (1, Field::Integer(480)),
+        (2, Field::Integer(640)),
+        (3, Field::Integer(3)),
+        (4, Field::Bytes(b"not really a PNG")),
+    ];
     assert_eq!(fields(image), expected);
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
@@ -145,7 +159,10 @@ fn the_file_of_a_later_start_has_a_later_name_even_if_the_clock_was_set_back() {
     assert!(third.path().to_string_lossy().contains(".4000000001."));
     assert_eq!(records(&fs::read(second.path()).expect("read")).expect("sound").len(), 2);
     let name = second.path().file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-    assert!(name.starts_with("events.out.tfevents.") && name.ends_with(&std::process::id().to_string()), "{name}");
+    assert!(
+        name.starts_with("events.out.tfevents.") && name.ends_with(&std::process::id().to_string()),
+        "{name}"
+    );
     assert!(!name.contains(char::is_whitespace), "{name}");
 }
 
@@ -154,12 +171,14 @@ fn scalars_of_a_line_leave_out_what_it_lacks() {
     let line = json!({"epoch": 3, "step": 30, "g_loss": 1.5, "kid": null, "kid_of": {"pictures": 3}, "aug_p": 0.25});
     assert_eq!(
         scalars_of(&line, TaskName::Adversarial),
-        [("loss/g", 1.5), ("ada/p", 0.25), ("progress/epoch", 3.0)].map(|(tag, value)| (tag.to_owned(), value))
+        [("loss/g", 1.5), ("ada/p", 0.25), ("progress/epoch", 3.0)]
+            .map(|(tag, value)| (tag.to_owned(), value))
     );
     assert!(scalars_of(&json!("no object"), TaskName::Adversarial).is_empty());
 }
 
-/// Runs `tools/check_events.py` on files as a run leaves them: killed, gone on from before, killed again.
+/// Runs `tools/check_events.py` on files as a run leaves them: killed, gone on from before, killed
+/// again.
 #[test]
 fn tensorboards_own_reader_gives_back_what_was_written() {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
@@ -170,7 +189,8 @@ fn tensorboards_own_reader_gives_back_what_was_written() {
     let scratch = Scratch::new("tensorboard");
     let picture = fledge_pictures::Picture::filled(6, 4, 3, 77);
     let png = picture.to_png().expect("encode");
-    let mut log = fledge_base::jsonl::JsonLines::open(scratch.0.join("stats.jsonl"), |_| true).expect("open");
+    let mut log =
+        fledge_base::jsonl::JsonLines::open(scratch.0.join("stats.jsonl"), |_| true).expect("open");
     for (start, steps) in [(0, 1..=5), (3, 4..=8)] {
         let mut events = Events::open(&scratch.0, start).expect("open");
         for step in steps {
@@ -189,7 +209,8 @@ fn tensorboards_own_reader_gives_back_what_was_written() {
         events.file.append(&record(b"torn")[..13]).expect("append");
     }
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_events.py");
-    let output = std::process::Command::new(&python).arg(tool).arg(&scratch.0).output().expect("run Python");
+    let output =
+        std::process::Command::new(&python).arg(tool).arg(&scratch.0).output().expect("run Python");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     // Every key of 8 lines, every second of which has a KID, and 8 pictures.

@@ -99,8 +99,9 @@ impl Training {
         }
     }
 
-    /// Everything that belongs to the end of an epoch: its sheet, its line, alarms, KID, a checkpoint. Where a signal comes before
-    /// the KID of an earlier epoch, nothing of it is done; the run goes on with it.
+    /// Everything that belongs to the end of an epoch: its sheet, its line, alarms, KID, a
+    /// checkpoint. Where a signal comes before the KID of an earlier epoch, nothing of it is done;
+    /// the run goes on with it.
     pub(super) fn end_epoch(&mut self, epoch: u64, clock: &Clock, stop: &Stop) -> Result<Settled> {
         self.take_notice(self.trainer().game.step)?;
         let (speed, seconds) = (clock.per_second(), clock.seconds());
@@ -121,7 +122,10 @@ impl Training {
         } else {
             self.write_line(line, times)?;
         }
-        if asked || settled == Settled::RisenEnough || epoch.is_multiple_of(self.config.settings.checkpoints.every) {
+        if asked
+            || settled == Settled::RisenEnough
+            || epoch.is_multiple_of(self.config.settings.checkpoints.every)
+        {
             self.save()?;
         } else if self.state.best.as_ref().map(|best| best.step) != self.best_saved {
             self.point()?;
@@ -141,9 +145,15 @@ impl Training {
         line["aug_p"] = json!(game.controller.probability);
         line["kid"] = Value::Null;
         for role in settings.task.roles() {
-            line[format!("lr_{}", role.short)] = json!(settings.optimizer.of(role.part).learning_rate * factor);
+            line[format!("lr_{}", role.short)] =
+                json!(settings.optimizer.of(role.part).learning_rate * factor);
         }
-        for role in settings.task.roles().iter().filter(|role| settings.optimizer.of(role.part).clip_norm > 0.0) {
+        for role in settings
+            .task
+            .roles()
+            .iter()
+            .filter(|role| settings.optimizer.of(role.part).clip_norm > 0.0)
+        {
             let key = norm_key(role.short);
             line[&key] = json!(means.get(&key));
         }
@@ -153,8 +163,12 @@ impl Training {
     /// The measures that people look for, as the log has them.
     fn text(&self, means: &Measured) -> String {
         let task = self.config.settings.task;
-        let losses = task.shown_measures(Kind::Loss).map(|(_, m)| format!("{} {:.4}", m.key, means.get(m.key)));
-        let accuracies = task.shown_measures(Kind::Accuracy).map(|(_, m)| format!("{} {:.3}", m.key, means.get(m.key)));
+        let losses = task
+            .shown_measures(Kind::Loss)
+            .map(|(_, m)| format!("{} {:.4}", m.key, means.get(m.key)));
+        let accuracies = task
+            .shown_measures(Kind::Accuracy)
+            .map(|(_, m)| format!("{} {:.3}", m.key, means.get(m.key)));
         losses.chain(accuracies).collect::<Vec<_>>().join(" ")
     }
 
@@ -164,7 +178,9 @@ impl Training {
         let wait = 100.0 * waited.as_secs_f64() / seconds;
         let (step, p) = (self.trainer().game.step, self.trainer().game.controller.probability);
         let measured = self.text(means);
-        tracing::info!("epoch {epoch} step {step} {measured} aug_p {p:.4} {speed:.1} img/s wait {wait:.1}%");
+        tracing::info!(
+            "epoch {epoch} step {step} {measured} aug_p {p:.4} {speed:.1} img/s wait {wait:.1}%"
+        );
         let memory = match Memory::of(self.device()) {
             Some(memory) => Some(memory.total - memory.free),
             None => process::resident_bytes(),
@@ -198,9 +214,12 @@ impl Training {
         self.pending_times = times;
     }
 
-    /// Takes in the KID that is owed, if one is: it is due at the end of the epoch after its own, or of the run.
+    /// Takes in the KID that is owed, if one is: it is due at the end of the epoch after its own,
+    /// or of the run.
     pub(super) fn settle(&mut self, stop: &Stop) -> Result<Settled> {
-        let Some(Pending { step, epoch, mut line }) = self.state.pending.clone() else { return Ok(Settled::Yes) };
+        let Some(Pending { step, epoch, mut line }) = self.state.pending.clone() else {
+            return Ok(Settled::Yes);
+        };
         let due = loop {
             let due = match &mut self.evaluations {
                 Some(evaluations) => evaluations.due(stop),
@@ -231,7 +250,11 @@ impl Training {
         self.tell(alarm)?;
         let risen = self.stop_after > 0 && self.state.alarms.rising() >= self.stop_after;
         if risen {
-            tracing::info!("KID has risen {} times in a row (--stop-after {}): the run ends", self.stop_after, self.stop_after);
+            tracing::info!(
+                "KID has risen {} times in a row (--stop-after {}): the run ends",
+                self.stop_after,
+                self.stop_after
+            );
         }
         Ok(if risen { Settled::RisenEnough } else { Settled::Yes })
     }
@@ -246,7 +269,13 @@ impl Training {
     }
 
     /// Looks for trouble.
-    fn look(&mut self, epoch: u64, (speed, seconds): (f64, f64), means: &Measured, pictures: &[Picture]) -> Result<()> {
+    fn look(
+        &mut self,
+        epoch: u64,
+        (speed, seconds): (f64, f64),
+        means: &Measured,
+        pictures: &[Picture],
+    ) -> Result<()> {
         let settings = &self.config.settings;
         // A critic's numbers have no zero that means anything.
         let judges = !settings.loss.name.row().loss.needs_bound();
@@ -255,17 +284,20 @@ impl Training {
             loss: means.get(contest.loss) - means.get(contest.penalty),
             accuracy: contest.accuracies.map(|key| means.get(key)),
         };
-        let seen = Seen {
-            step: self.trainer().game.step,
-            epoch,
-            standings: if judges { settings.task.contests().iter().map(contest).collect() } else { Vec::new() },
-            p: settings
-                .augment
-                .pipeline
-                .has_probability()
-                .then(|| (self.trainer().game.controller.probability, settings.augment.ceiling())),
-            spread: alarm::spread(pictures),
-        };
+        let seen =
+            Seen {
+                step: self.trainer().game.step,
+                epoch,
+                standings: if judges {
+                    settings.task.contests().iter().map(contest).collect()
+                } else {
+                    Vec::new()
+                },
+                p: settings.augment.pipeline.has_probability().then(|| {
+                    (self.trainer().game.controller.probability, settings.augment.ceiling())
+                }),
+                spread: alarm::spread(pictures),
+            };
         let mut alarms = self.state.alarms.look(&seen);
         alarms.extend(self.pace.add((seen.step, epoch), speed, seconds));
         alarms.into_iter().try_for_each(|alarm| self.tell(Some(alarm)))
@@ -274,7 +306,13 @@ impl Training {
     /// Warns, on the log and in `alarms.jsonl`.
     pub(super) fn tell(&mut self, alarm: Option<Alarm>) -> Result<()> {
         let Some(alarm) = alarm else { return Ok(()) };
-        tracing::warn!("epoch {}, step {}: {}; try {}", alarm.epoch, alarm.step, alarm.what, alarm.advice);
+        tracing::warn!(
+            "epoch {}, step {}: {}; try {}",
+            alarm.epoch,
+            alarm.step,
+            alarm.what,
+            alarm.advice
+        );
         Ok(self.alarms.push(&alarm)?)
     }
 

@@ -1,4 +1,5 @@
-//! One run from its first or last saved step to its end: owns the run folder, feeds the trainer, writes what is kept.
+//! One run from its first or last saved step to its end: owns the run folder, feeds the trainer,
+//! writes what is kept.
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! What a run is opened with: a folder that is its own, the settings it was begun with, the last checkpoint, the means to measure it.
+//! What a run is opened with: a folder that is its own, the settings it was begun with, the last
+//! checkpoint, the means to measure it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,33 +60,64 @@ impl Training {
         begun: Option<&Trainer>,
         devices: &[Device],
     ) -> Result<Self> {
-        let (per_epoch, last_step) = (steps_per_epoch(&config, &batches), last_step(&config, &batches));
+        let (per_epoch, last_step) =
+            (steps_per_epoch(&config, &batches), last_step(&config, &batches));
         starts::settle(&run, &config, flags, devices)?;
         if let Some(trainer) = begun {
-            init::save(&run, &config, trainer, serde_json::to_value(State::begun(trainer.game.controller))?)?;
+            init::save(
+                &run,
+                &config,
+                trainer,
+                serde_json::to_value(State::begun(trainer.game.controller))?,
+            )?;
         }
         let checkpoint = last_checkpoint(&run)?;
         let batches = Arc::new(batches);
-        let loaded = load(&run, &config, last_step, &batches, (options.data_on, devices), checkpoint.as_ref(), None)?;
+        let loaded = load(
+            &run,
+            &config,
+            last_step,
+            &batches,
+            (options.data_on, devices),
+            checkpoint.as_ref(),
+            None,
+        )?;
         let done = loaded.replicas.first.game.step;
         if checkpoint.is_some() {
             tracing::info!("going on after step {done}");
         }
         let seconds = |line: &Value| line["seconds"].as_f64();
-        let seconds_before = jsonl::read(&run.file("stats.jsonl"))?.iter().filter_map(seconds).next_back().unwrap_or(0.0);
-        let (evaluations, conventions) = match Evaluator::of_run(options, &config, loaded.replicas.first.device())? {
-            None => (None, Value::Null),
-            Some(evaluator) => {
-                let conventions = evaluator.conventions();
-                let of_real = Arc::clone(&evaluator);
-                let prepare = move || of_real.prepare();
-                (Some(Evaluations::start(prepare, move |sampler| evaluator.kid(&sampler), PATIENCE)), conventions)
-            }
-        };
+        let seconds_before = jsonl::read(&run.file("stats.jsonl"))?
+            .iter()
+            .filter_map(seconds)
+            .next_back()
+            .unwrap_or(0.0);
+        let (evaluations, conventions) =
+            match Evaluator::of_run(options, &config, loaded.replicas.first.device())? {
+                None => (None, Value::Null),
+                Some(evaluator) => {
+                    let conventions = evaluator.conventions();
+                    let of_real = Arc::clone(&evaluator);
+                    let prepare = move || of_real.prepare();
+                    (
+                        Some(Evaluations::start(
+                            prepare,
+                            move |sampler| evaluator.kid(&sampler),
+                            PATIENCE,
+                        )),
+                        conventions,
+                    )
+                }
+            };
         let Loaded { batches, feeds, replicas, readback, backlog, state, log, alarms } = loaded;
         let mut training = Self {
             saver: Saver::new(run.clone(), checkpoint.map(|checkpoint| checkpoint.meta.step)),
-            live: Live::new(config.settings.task, last_step, done, state.best.as_ref().map(|best| best.kid)),
+            live: Live::new(
+                config.settings.task,
+                last_step,
+                done,
+                state.best.as_ref().map(|best| best.kid),
+            ),
             best_saved: state.best.as_ref().map(|best| best.step),
             run,
             _owner: owner,
@@ -119,10 +151,16 @@ impl Training {
         Ok(training)
     }
 
-    /// Takes the run back to `checkpoint`, or to its start, to go on with the random numbers of another attempt.
-    pub(super) fn load(&mut self, checkpoint: Option<&Checkpoint>, attempt: Option<u64>) -> Result<()> {
+    /// Takes the run back to `checkpoint`, or to its start, to go on with the random numbers of
+    /// another attempt.
+    pub(super) fn load(
+        &mut self,
+        checkpoint: Option<&Checkpoint>,
+        attempt: Option<u64>,
+    ) -> Result<()> {
         let on = (self.data_on, &*self.devices);
-        let loaded = load(&self.run, &self.config, self.last_step, &self.batches, on, checkpoint, attempt)?;
+        let loaded =
+            load(&self.run, &self.config, self.last_step, &self.batches, on, checkpoint, attempt)?;
         Loaded {
             batches: self.batches,
             feeds: self.feeds,
@@ -136,9 +174,12 @@ impl Training {
         self.ask_again()
     }
 
-    /// A KID that was owed when the checkpoint was written is computed again, of the generator that it was asked for.
+    /// A KID that was owed when the checkpoint was written is computed again, of the generator that
+    /// it was asked for.
     fn ask_again(&mut self) -> Result<()> {
-        let (Some(pending), Some(_)) = (self.state.pending.clone(), &self.evaluations) else { return Ok(()) };
+        let (Some(pending), Some(_)) = (self.state.pending.clone(), &self.evaluations) else {
+            return Ok(());
+        };
         match self.averaged_at(pending.step) {
             Ok(ema) => {
                 let sampler = Sampler::new(ema, &self.config, self.device().clone());
@@ -176,7 +217,8 @@ fn load(
     attempt: Option<u64>,
 ) -> Result<Loaded> {
     let mut state = match checkpoint {
-        Some(checkpoint) => serde_json::from_value(checkpoint.meta.state.clone()).context("the checkpoint's state")?,
+        Some(checkpoint) => serde_json::from_value(checkpoint.meta.state.clone())
+            .context("the checkpoint's state")?,
         None => State::default(),
     };
     state.attempt = attempt.unwrap_or(state.attempt);
@@ -186,18 +228,28 @@ fn load(
         replicas.first.game.controller = state.controller();
     }
     let done = replicas.first.game.step;
-    // Up to which step the logs tell of what the state knows; the end of its last epoch may be still to come.
-    let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() { done - 1 } else { done };
+    // Up to which step the logs tell of what the state knows; the end of its last epoch may be
+    // still to come.
+    let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() {
+        done - 1
+    } else {
+        done
+    };
     let owed = state.pending.as_ref().map(|pending| pending.step);
     let log = EpochLog::open(run, config.settings.task, config.data.size, ended, owed)?;
     let known = |line: &Value| line["step"].as_u64().filter(|step| *step <= ended);
-    let alarms = JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
-        // It is told again when it shows again: nothing that is saved knows of it.
-        Ok(Kind::NotFinite) => true,
-        Ok(Kind::KidRising | Kind::NoKid) => known(line).is_some_and(|step| Some(step) != owed),
-        _ => known(line).is_some(),
-    })?;
-    let batches = if drawn.seed == batches.seed() { Arc::clone(batches) } else { Arc::new(batches.reseeded(drawn.seed)) };
+    let alarms =
+        JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
+            // It is told again when it shows again: nothing that is saved knows of it.
+            Ok(Kind::NotFinite) => true,
+            Ok(Kind::KidRising | Kind::NoKid) => known(line).is_some_and(|step| Some(step) != owed),
+            _ => known(line).is_some(),
+        })?;
+    let batches = if drawn.seed == batches.seed() {
+        Arc::clone(batches)
+    } else {
+        Arc::new(batches.reseeded(drawn.seed))
+    };
     let first = done * config.settings.schedule.discriminator_steps as u64;
     let feeds = feed::of_run(&batches, data_on, &config.settings, devices, first)?;
     let readback = Readback::new(lag_on(replicas.first.device()));

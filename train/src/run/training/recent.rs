@@ -35,12 +35,22 @@ impl Recent {
     ///
     /// # Errors
     /// When a loss is not finite.
-    pub(super) fn add(&mut self, step: u64, measured: &Measured, task: TaskName) -> Result<(), NotFinite> {
+    pub(super) fn add(
+        &mut self,
+        step: u64,
+        measured: &Measured,
+        task: TaskName,
+    ) -> Result<(), NotFinite> {
         if self.steps.len() == RECENT {
             self.steps.pop_front();
         }
         self.steps.push_back((step, measured.clone()));
-        let losses = || task.measures().iter().filter(|m| m.kind == Kind::Loss).map(|m| (m.key, measured.get(m.key)));
+        let losses = || {
+            task.measures()
+                .iter()
+                .filter(|m| m.kind == Kind::Loss)
+                .map(|m| (m.key, measured.get(m.key)))
+        };
         if losses().all(|(_, loss)| loss.is_finite()) {
             return Ok(());
         }

@@ -18,12 +18,14 @@ use crate::step::game;
 use crate::step::replicas;
 
 impl Training {
-    /// Goes back to the last checkpoint and on with other random numbers; ends the run after as many tries as it was given.
+    /// Goes back to the last checkpoint and on with other random numbers; ends the run after as
+    /// many tries as it was given.
     pub(super) fn roll_back(&mut self, failure: &NotFinite) -> Result<()> {
         self.saver.finish()?;
         let saved = self.run.step_of(Which::Latest)?;
         let tries = self.recent.fail(failure.step);
-        let from = saved.map_or("the start".into(), |step| format!("the checkpoint of step {step}"));
+        let from =
+            saved.map_or("the start".into(), |step| format!("the checkpoint of step {step}"));
         if tries > self.retries {
             let dump = self.dump(failure)?;
             bail!(
@@ -34,10 +36,16 @@ impl Training {
                 dump.display()
             );
         }
-        self.tell_not_finite(failure.step, &format!("{}; back to {from}, try {tries} of {}", failure.what, self.retries))?;
+        self.tell_not_finite(
+            failure.step,
+            &format!("{}; back to {from}, try {tries} of {}", failure.what, self.retries),
+        )?;
         let attempt = self.state.attempt + 1;
         let checkpoint = last_checkpoint(&self.run)?;
-        self.saver = Saver::new(self.run.clone(), checkpoint.as_ref().map(|checkpoint| checkpoint.meta.step));
+        self.saver = Saver::new(
+            self.run.clone(),
+            checkpoint.as_ref().map(|checkpoint| checkpoint.meta.step),
+        );
         self.load(checkpoint.as_ref(), Some(attempt))
     }
 
@@ -46,8 +54,15 @@ impl Training {
         let folder = self.run.file(&format!("failed-{:08}", failure.step));
         fs::remove(&folder)?;
         let staged = AtomicFolder::create(&folder)?;
-        let lines = self.recent.steps.iter().map(|(step, measured)| json!({"step": step, "metrics": measured}).to_string());
-        fs::write(staged.path().join("steps.jsonl"), (lines.collect::<Vec<_>>().join("\n") + "\n").as_bytes())?;
+        let lines = self
+            .recent
+            .steps
+            .iter()
+            .map(|(step, measured)| json!({"step": step, "metrics": measured}).to_string());
+        fs::write(
+            staged.path().join("steps.jsonl"),
+            (lines.collect::<Vec<_>>().join("\n") + "\n").as_bytes(),
+        )?;
         let parts = self.trainer().parts();
         let tensors = parts.iter().flat_map(|(name, part)| {
             part.parameters().into_iter().map(move |(tensor, p)| {
@@ -61,7 +76,10 @@ impl Training {
             "step": failure.step, "what": failure.what, "attempt": self.state.attempt, "seed": self.config.seed,
             "p": self.trainer().game.controller.probability, "tensors": tensors.collect::<Vec<_>>(),
         });
-        fs::write(staged.path().join("failure.json"), serde_json::to_string_pretty(&summary)?.as_bytes())?;
+        fs::write(
+            staged.path().join("failure.json"),
+            serde_json::to_string_pretty(&summary)?.as_bytes(),
+        )?;
         fs::write(staged.path().join("config.toml"), toml::to_string(&self.config)?.as_bytes())?;
         let samples = &self.config.settings.samples;
         fs::write(staged.path().join("samples.png"), &sheet(&self.samples()?, samples.columns)?)?;
@@ -69,24 +87,31 @@ impl Training {
         Ok(folder)
     }
 
-    /// Has the advice ready that is given where the host refuses memory: then nothing can be made any more.
+    /// Has the advice ready that is given where the host refuses memory: then nothing can be made
+    /// any more.
     pub(super) fn prepare_for_out_of_memory(&self) -> Result<()> {
         let schedule = &self.config.settings.schedule;
         let part = schedule.batch / game::parts(schedule, self.feeds.len());
-        let limit = process::room().map_or(String::new(), |room| format!(" ({} holds)", room.limit));
-        let advice = format!("a step worked on {part} pictures at a time{limit}; {}", memory::advice(schedule.batch, part, None));
+        let limit =
+            process::room().map_or(String::new(), |room| format!(" ({} holds)", room.limit));
+        let advice = format!(
+            "a step worked on {part} pictures at a time{limit}; {}",
+            memory::advice(schedule.batch, part, None)
+        );
         alloc::prepare(advice, Some(fs::open_append(self.run.file("train.log"))?));
         Ok(())
     }
 
-    /// What to do where the device is out of memory; `free` bytes of it were there before the first step.
+    /// What to do where the device is out of memory; `free` bytes of it were there before the first
+    /// step.
     pub(super) fn out_of_memory(&self, error: OutOfMemory, free: Option<u64>) -> Error {
         let schedule = &self.config.settings.schedule;
         let saved = match self.run.step_of(Which::Latest) {
             Ok(Some(step)) => format!("the checkpoint of step {step} is untouched"),
             _ => "no checkpoint was there yet".into(),
         };
-        let (part, advice) = replicas::smaller_batch(schedule, self.feeds.len(), self.device(), error, free);
+        let (part, advice) =
+            replicas::smaller_batch(schedule, self.feeds.len(), self.device(), error, free);
         UsageError(format!(
             "the device is out of memory after step {} with {part} pictures at a time: {advice}; {saved}, but a run keeps its batch: \
              choose another --out, or --restart",

@@ -22,13 +22,15 @@ impl Training {
     /// Has the present step saved beside the steps that follow.
     ///
     /// # Errors
-    /// When weights are not finite, devices disagree, or the checkpoint before this one could not be written.
+    /// When weights are not finite, devices disagree, or the checkpoint before this one could not
+    /// be written.
     pub(super) fn save(&mut self) -> Result<()> {
         let step = self.trainer().game.step;
         // Nothing is saved before it is known that all steps up to here were sound.
         self.take_notice(step)?;
         self.saved_at = Instant::now();
-        let content = if self.saver.last() == Some(step) { None } else { Some(self.content(step)?) };
+        let content =
+            if self.saver.last() == Some(step) { None } else { Some(self.content(step)?) };
         self.order(step, content)?;
         if self.drawn_at.elapsed() >= DRAWN_EVERY {
             self.drawn_at = Instant::now();
@@ -44,7 +46,10 @@ impl Training {
     pub(super) fn save_if_asked(&mut self, stop: &Stop) -> Result<()> {
         if stop.takes_save() {
             self.save()?;
-            tracing::info!("a signal asked for a checkpoint: step {} is saved, and training continues", self.trainer().game.step);
+            tracing::info!(
+                "a signal asked for a checkpoint: step {} is saved, and training continues",
+                self.trainer().game.step
+            );
         }
         Ok(())
     }
@@ -63,16 +68,29 @@ impl Training {
     fn order(&mut self, step: u64, content: Option<(Meta, Vec<Snapshot>)>) -> Result<()> {
         self.best_saved = self.state.best.as_ref().map(|best| best.step);
         let keep = self.config.settings.checkpoints.keep;
-        self.saver.order(Order { content, step, best: self.best_saved, keep, needed: self.state.needed() })
+        self.saver.order(Order {
+            content,
+            step,
+            best: self.best_saved,
+            keep,
+            needed: self.state.needed(),
+        })
     }
 
     fn content(&mut self, step: u64) -> Result<(Meta, Vec<Snapshot>)> {
         self.state.controller = Some(self.trainer().game.controller);
         self.state.unseen = self.backlog.left();
         self.replicas.require_equal()?;
-        let parts: Vec<Snapshot> = self.trainer().parts().iter().map(|(name, part)| Snapshot::of(name, *part)).collect();
-        if let Some((part, tensor)) = parts.iter().find_map(|part| Some((part.name(), part.first_not_finite()?))) {
-            return Err(NotFinite { step, what: format!("{part} holds values that are not finite ({tensor})") }.into());
+        let parts: Vec<Snapshot> =
+            self.trainer().parts().iter().map(|(name, part)| Snapshot::of(name, *part)).collect();
+        if let Some((part, tensor)) =
+            parts.iter().find_map(|part| Some((part.name(), part.first_not_finite()?)))
+        {
+            return Err(NotFinite {
+                step,
+                what: format!("{part} holds values that are not finite ({tensor})"),
+            }
+            .into());
         }
         let meta = Meta {
             version: CHECKPOINT_VERSION,
@@ -92,7 +110,8 @@ impl Training {
     pub(super) fn announce_disk(&self) -> Result<()> {
         let settings = &self.config.settings;
         let sheet = sheet_bytes(&self.batches, settings)?;
-        let forecast = Forecast::new(settings, self.last_step / self.per_epoch, self.trainer().bytes(), sheet);
+        let forecast =
+            Forecast::new(settings, self.last_step / self.per_epoch, self.trainer().bytes(), sheet);
         let path = self.run.folder().display();
         let needed = forecast.total().saturating_sub(bytes_below(self.run.folder()));
         let free = fs::free_bytes(self.run.folder());

@@ -22,8 +22,9 @@ pub(crate) fn samples(sampler: &Sampler, batches: &Batches, count: usize) -> Res
     }
 }
 
-/// Bytes that a sheet of samples may have: it begins as noise, which PNG hardly packs, and becomes like the pictures, which it does.
-/// Half-way between the two lies a little above what runs of 64×64 have been seen to write on average.
+/// Bytes that a sheet of samples may have: it begins as noise, which PNG hardly packs, and becomes
+/// like the pictures, which it does. Half-way between the two lies a little above what runs of
+/// 64×64 have been seen to write on average.
 pub(crate) fn sheet_bytes(batches: &Batches, settings: &Settings) -> Result<u64> {
     let pictures = batches.first(settings.samples.pictures)?;
     let unpacked = pictures.iter().map(|picture| picture.pixels.len() as u64).sum();

@@ -24,11 +24,12 @@ use super::epoch::{Clock, Settled};
 use super::recent::NotFinite;
 use super::training::Training;
 
-/// Trains on the devices of `list` until the schedule ends or a signal comes; everything is saved either way.
+/// Trains on the devices of `list` until the schedule ends or a signal comes; everything is saved
+/// either way.
 ///
 /// # Errors
-/// When the data, the run folder or the weights are unusable, the folder cannot be written, or values are not finite however often
-/// it is tried.
+/// When the data, the run folder or the weights are unusable, the folder cannot be written, or
+/// values are not finite however often it is tried.
 pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> Result<Ending> {
     let was_killed = record::was_killed(out);
     // Before devices and data are opened, which takes its time.
@@ -44,9 +45,11 @@ pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> R
         );
     }
     let flags = Flags::now(options, list);
-    let mut training = Training::open(options, (config, &flags), batches, owned, begun.as_ref(), devices)?;
+    let mut training =
+        Training::open(options, (config, &flags), batches, owned, begun.as_ref(), devices)?;
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
-    let ending = memory::watch(|| training.run(stop)).map_err(|error| training.out_of_memory(error, free))??;
+    let ending = memory::watch(|| training.run(stop))
+        .map_err(|error| training.out_of_memory(error, free))??;
     // First the bar goes, and with it what stands below.
     drop(training);
     shared::cli::tell(&format!("{}\n", out.display()));
@@ -80,7 +83,8 @@ impl Training {
     fn steps(&mut self, stop: &Stop) -> Result<Ending> {
         let mut clock = Clock::start();
         // A signal may have come between the last step of an epoch and what belongs to its end.
-        let (epoch, index) = (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
+        let (epoch, index) =
+            (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
         if index == 0 && !self.state.sums.is_empty() {
             match self.end_epoch(epoch, &clock, stop)? {
                 Settled::Yes => {}
@@ -90,8 +94,12 @@ impl Training {
             }
         }
         while self.trainer().game.step < self.last_step {
-            let (epoch, index) = (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
-            let batches = feed::of_step(&mut self.feeds, self.config.settings.schedule.discriminator_steps)?;
+            let (epoch, index) = (
+                self.trainer().game.step / self.per_epoch,
+                self.trainer().game.step % self.per_epoch,
+            );
+            let batches =
+                feed::of_step(&mut self.feeds, self.config.settings.schedule.discriminator_steps)?;
             let readings = self.replicas.take_step(batches);
             let step = self.trainer().game.step;
             self.readback.submit(step, readings);
@@ -126,7 +134,10 @@ impl Training {
         self.save()?;
         self.saver.finish()?;
         let (by, out) = (shared::signal::name_of(code), self.run.folder().display());
-        tracing::info!("stopped by {by} after step {}; train --out {out} resumes from there", self.trainer().game.step);
+        tracing::info!(
+            "stopped by {by} after step {}; train --out {out} resumes from there",
+            self.trainer().game.step
+        );
         Ok(Ending::Stopped(code))
     }
 
@@ -144,11 +155,15 @@ impl Training {
         let longer = if self.config.end_counts() {
             let flags = Flags::read(&self.run)?;
             let another = starts::successor(&self.run, done, &flags, &self.config, &[]);
-            format!("its learning rate has fallen to its end, so it cannot be made longer; a new run with its weights: {another}")
+            format!(
+                "its learning rate has fallen to its end, so it cannot be made longer; a new run with its weights: {another}"
+            )
         } else {
             format!("{flag} N with a larger N makes the run longer")
         };
-        tracing::info!("nothing left to do: {done} steps are done, which is all of {flag} {end}; {longer}");
+        tracing::info!(
+            "nothing left to do: {done} steps are done, which is all of {flag} {end}; {longer}"
+        );
         Ok(())
     }
 }

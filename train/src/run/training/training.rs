@@ -87,8 +87,9 @@ impl Training {
         self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
-    /// Takes what all steps up to `through` measured into the sums, and lets the controller hear of those that are as far back as
-    /// the device may be ahead. When values come decides about nothing.
+    /// Takes what all steps up to `through` measured into the sums, and lets the controller hear of
+    /// those that are as far back as the device may be ahead. When values come decides about
+    /// nothing.
     pub(super) fn take_notice(&mut self, through: u64) -> Result<()> {
         for (step, values) in self.readback.take(through) {
             let measured = values.measured(self.config.settings.task);

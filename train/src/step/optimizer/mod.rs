@@ -1,11 +1,14 @@
-//! How one network's weights follow their gradients: a rule of the settings, in the arithmetic of Keras or of PyTorch.
+//! How one network's weights follow their gradients: a rule of the settings, in the arithmetic of
+//! Keras or of PyTorch.
 //!
 //! Both libraries' rules are the same few formulas ([`Rule`]) with other constants:
 //! - Adam (Kingma & Ba 2015, the efficient form at the end of section 2): w ← w − α·m/(√v + ε) with
-//!   α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ). Keras adds ε to the uncorrected √v; PyTorch to √(v/(1−β₂ᵗ)), which is ε·√(1−β₂ᵗ) here.
+//!   α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ). Keras adds ε to the uncorrected √v; PyTorch to √(v/(1−β₂ᵗ)), which is
+//!   ε·√(1−β₂ᵗ) here.
 //! - RMSprop: Keras has ε under the root, PyTorch beside it.
 //! - Momentum: Keras' velocity holds lr·g, PyTorch's holds g.
-//! - Weight decay: PyTorch adds `weight_decay`·w to g, with AdamW it shrinks w by lr·`weight_decay`; Keras always does that.
+//! - Weight decay: PyTorch adds `weight_decay`·w to g, with AdamW it shrinks w by
+//!   lr·`weight_decay`; Keras always does that.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
@@ -53,37 +56,53 @@ impl Optimizer {
     /// An optimizer of all weights of `network`, its moments 0.
     #[must_use]
     pub fn new(config: &OptimizerConfig, network: &dyn Parameters) -> Self {
-        let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
+        let weights =
+            network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
         let states = weights.map(|(weight, p)| {
-            let zeros = || Parameter::filled(0.0, p.shape(), Purpose::Statistic, &p.flat().device());
+            let zeros =
+                || Parameter::filled(0.0, p.shape(), Purpose::Statistic, &p.flat().device());
             State { weight, kept: names(config).iter().map(|&name| (name, zeros())).collect() }
         });
         Self { states: states.collect(), config: config.clone() }
     }
 
-    /// The `t`-th update (counted from 1) of the weights of `network` along `gradients`, flat and in the weights' order. `rate`
-    /// is the learning rate's factor.
+    /// The `t`-th update (counted from 1) of the weights of `network` along `gradients`, flat and
+    /// in the weights' order. `rate` is the learning rate's factor.
     ///
     /// Gives the norm that all gradients had together, if it was needed to clip them.
-    pub fn step(&mut self, t: u64, rate: f64, network: &mut dyn Parameters, gradients: Vec<Tensor<1>>) -> Option<Norm> {
+    pub fn step(
+        &mut self,
+        t: u64,
+        rate: f64,
+        network: &mut dyn Parameters,
+        gradients: Vec<Tensor<1>>,
+    ) -> Option<Norm> {
         let (gradients, scale, norm) = self.clip(gradients);
         let update = update(&self.config, t, self.config.learning_rate * rate, scale);
-        let mut weights: Vec<_> =
-            network.parameters_mut().into_iter().map(|(_, p)| p).filter(|p| p.purpose() == Purpose::Weight).collect();
+        let mut weights: Vec<_> = network
+            .parameters_mut()
+            .into_iter()
+            .map(|(_, p)| p)
+            .filter(|p| p.purpose() == Purpose::Weight)
+            .collect();
         let items = weights.iter_mut().zip(&mut self.states).map(|(weight, state)| {
             let kept = state.kept.iter_mut().map(|(_, p)| p.take());
             std::iter::once(weight.take()).chain(kept).collect()
         });
         let items = items.collect();
-        for ((weight, state), item) in weights.iter_mut().zip(&mut self.states).zip(ops::update(update, items, gradients)) {
-            let parameters = std::iter::once(&mut **weight).chain(state.kept.iter_mut().map(|(_, p)| p));
+        for ((weight, state), item) in
+            weights.iter_mut().zip(&mut self.states).zip(ops::update(update, items, gradients))
+        {
+            let parameters =
+                std::iter::once(&mut **weight).chain(state.kept.iter_mut().map(|(_, p)| p));
             parameters.zip(item).for_each(|(parameter, value)| parameter.set(value));
         }
         norm
     }
 
-    /// The gradients, a factor that they are still to be multiplied by, and their norm if it was needed. On the CPU the norm is
-    /// summed in f64 and is at hand; elsewhere it stays where the gradients are, because the host would have to wait for it.
+    /// The gradients, a factor that they are still to be multiplied by, and their norm if it was
+    /// needed. On the CPU the norm is summed in f64 and is at hand; elsewhere it stays where the
+    /// gradients are, because the host would have to wait for it.
     fn clip(&self, gradients: Vec<Tensor<1>>) -> (Vec<Tensor<1>>, f64, Option<Norm>) {
         let bound = self.config.clip_norm;
         if bound <= 0.0 || gradients.is_empty() {
@@ -98,7 +117,8 @@ impl Optimizer {
     }
 }
 
-/// The gradients scaled down together to a norm of at most `bound`, and the norm they had, `[1]`, all on their device.
+/// The gradients scaled down together to a norm of at most `bound`, and the norm they had, `[1]`,
+/// all on their device.
 fn clipped_there(gradients: Vec<Tensor<1>>, bound: f64) -> (Vec<Tensor<1>>, Tensor<1>) {
     let squares = gradients.iter().map(|g| g.clone().square().sum()).collect();
     let norm = Tensor::cat(squares, 0).sum().sqrt();
@@ -119,7 +139,17 @@ fn names(config: &OptimizerConfig) -> &'static [&'static str] {
 
 /// The `t`-th update's constants.
 fn update(config: &OptimizerConfig, t: u64, rate: f64, scale: f64) -> Update {
-    let OptimizerConfig { name, convention, beta_1, beta_2, epsilon, rho, nesterov, weight_decay, .. } = *config;
+    let OptimizerConfig {
+        name,
+        convention,
+        beta_1,
+        beta_2,
+        epsilon,
+        rho,
+        nesterov,
+        weight_decay,
+        ..
+    } = *config;
     let keras = convention == Convention::Keras;
     let momentum = (config.momentum > 0.0).then_some(config.momentum);
     let (gain, alpha) = if keras { (rate, 1.0) } else { (1.0, rate) };
@@ -170,7 +200,9 @@ mod tests {
         let mut weight = Parameter::filled(0.0, &[1], Purpose::Weight, &device);
         let mut adam = Optimizer::new(&config, &weight);
         for t in 1..=3 {
-            assert!(adam.step(t, 1.0, &mut weight, vec![Tensor::full([1], 1e-7, &device)]).is_none());
+            assert!(
+                adam.step(t, 1.0, &mut weight, vec![Tensor::full([1], 1e-7, &device)]).is_none()
+            );
         }
         // The same three updates in f64, by the formula above.
         let (mut w, mut m, mut v) = (0.0, 0.0, 0.0f64);
@@ -206,19 +238,34 @@ mod tests {
     #[test]
     fn gradients_beyond_the_norm_are_scaled_down_together_and_others_left() {
         let device = Device::flex();
-        let config =
-            OptimizerConfig { name: OptimizerName::Sgd, learning_rate: 1.0, clip_norm: 1.0, ..OptimizerConfig::default() };
-        let zeros = || {
-            vec![Parameter::filled(0.0, &[1], Purpose::Weight, &device), Parameter::filled(0.0, &[1], Purpose::Weight, &device)]
+        let config = OptimizerConfig {
+            name: OptimizerName::Sgd,
+            learning_rate: 1.0,
+            clip_norm: 1.0,
+            ..OptimizerConfig::default()
         };
-        for (gradients, expected) in [([3.0f32, -4.0], [-0.6f32, 0.8]), ([0.3, -0.4], [-0.3, 0.4])] {
+        let zeros = || {
+            vec![
+                Parameter::filled(0.0, &[1], Purpose::Weight, &device),
+                Parameter::filled(0.0, &[1], Purpose::Weight, &device),
+            ]
+        };
+        for (gradients, expected) in [([3.0f32, -4.0], [-0.6f32, 0.8]), ([0.3, -0.4], [-0.3, 0.4])]
+        {
             let mut network = zeros();
             let tensors = gradients.map(|g| Tensor::from_floats([g], &device)).to_vec();
-            let norm = Optimizer::new(&config, &network).step(1, 1.0, &mut network, tensors).expect("a norm").value();
+            let norm = Optimizer::new(&config, &network)
+                .step(1, 1.0, &mut network, tensors)
+                .expect("a norm")
+                .value();
             assert!((norm - f64::from(gradients[0].hypot(gradients[1]))).abs() < 1e-6, "{norm}");
             for (weight, expected) in network.iter().zip(expected) {
                 // The 1e-6 that is added to the norm shows.
-                assert!((weight.to_vec()[0] - expected).abs() < 2e-6, "{:?} {expected}", weight.to_vec());
+                assert!(
+                    (weight.to_vec()[0] - expected).abs() < 2e-6,
+                    "{:?} {expected}",
+                    weight.to_vec()
+                );
             }
         }
     }
@@ -229,10 +276,14 @@ mod tests {
         let config = OptimizerConfig { clip_norm: 0.7, ..OptimizerConfig::default() };
         for size in [1e-2, 3.0] {
             let drawn = |name| shared::rng::stream(0, name, 0).normals(40);
-            let gradients: Vec<Tensor<1>> = ["a", "b"].map(|name| Tensor::from_floats(&drawn(name)[..], &device) * size).to_vec();
-            let (kept, scale, norm) = Optimizer::new(&config, &Vec::<Parameter>::new()).clip(gradients.clone());
+            let gradients: Vec<Tensor<1>> = ["a", "b"]
+                .map(|name| Tensor::from_floats(&drawn(name)[..], &device) * size)
+                .to_vec();
+            let (kept, scale, norm) =
+                Optimizer::new(&config, &Vec::<Parameter>::new()).clip(gradients.clone());
             let (clipped, there) = clipped_there(gradients, config.clip_norm);
-            let (norm, there) = (norm.expect("a norm").value(), Norm::Device(Box::new(there)).value());
+            let (norm, there) =
+                (norm.expect("a norm").value(), Norm::Device(Box::new(there)).value());
             assert!((norm - there).abs() < 1e-6 * norm, "{norm} {there}");
             assert_eq!(scale < 1.0, size > 1.0);
             for (kept, clipped) in kept.into_iter().zip(clipped) {

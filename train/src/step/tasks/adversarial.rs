@@ -44,8 +44,8 @@ struct Shown {
     leaves: Option<Generator>,
 }
 
-/// What D sees in a turn. With `tracked` the generated pictures lead back to a copy of the generator
-/// whose weights are leaves. Real pictures are only prepared where they are `judged`.
+/// What D sees in a turn. With `tracked` the generated pictures lead back to a copy of the
+/// generator whose weights are leaves. Real pictures are only prepared where they are `judged`.
 fn show(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     let made = generate(game.generator(G), &turn, tracked);
     game.adopt(G, made.moved);
@@ -57,11 +57,16 @@ fn show(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     Shown { turn, real, fake, constant, leaves: made.leaves }
 }
 
-/// D's side of what it is shown, in its `update`-th update; its running statistics move: by the real,
-/// then by the generated batch.
+/// D's side of what it is shown, in its `update`-th update; its running statistics move: by the
+/// real, then by the generated batch.
 fn discriminator_side(game: &mut Game, shown: &Shown, update: u64) -> DiscriminatorSide {
     let recipe = game.recipe();
-    let mut side = recipe.discriminator(game.discriminator(D), &shown.turn, [&shown.real, &shown.constant], update);
+    let mut side = recipe.discriminator(
+        game.discriminator(D),
+        &shown.turn,
+        [&shown.real, &shown.constant],
+        update,
+    );
     game.adopt(D, std::mem::take(&mut side.moved));
     side
 }
@@ -69,7 +74,8 @@ fn discriminator_side(game: &mut Game, shown: &Shown, update: u64) -> Discrimina
 /// G's side of what D is shown.
 fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
     let Shown { turn, real, fake, leaves, .. } = shown;
-    let leaves = leaves.unwrap_or_else(|| unreachable!("G learns from pictures that lead back to it"));
+    let leaves =
+        leaves.unwrap_or_else(|| unreachable!("G learns from pictures that lead back to it"));
     game.recipe().generator(game.discriminator(D), &leaves, &turn, fake, &real)
 }
 
@@ -77,8 +83,8 @@ fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
 /// D's twice.
 pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSide) {
     let shown = show(game, turn.clone(), true, true);
-    // D's weights are leaves for its own loss and constants for G's: two graphs, but what D makes of the generated pictures
-    // is computed once.
+    // D's weights are leaves for its own loss and constants for G's: two graphs, but what D makes
+    // of the generated pictures is computed once.
     let once = ops::remember();
     let d = discriminator_side(game, &shown, game.step);
     let g = generator_side(game, shown);

@@ -36,7 +36,10 @@ macro_rules! of_any {
 impl AnyTask {
     /// The task that a run's settings name.
     #[must_use]
-    #[cfg_attr(not(feature = "toys"), expect(unused_variables, reason = "the only task keeps nothing"))]
+    #[cfg_attr(
+        not(feature = "toys"),
+        expect(unused_variables, reason = "the only task keeps nothing")
+    )]
     pub fn new(config: &RunConfig, device: &Device) -> Self {
         match config.settings.task {
             TaskName::Adversarial => Self::Adversarial(Adversarial),

@@ -5,7 +5,10 @@
 //! |---|---|
 //! | [`task`], [`any`] | what a task gives, and the task of any run |
 //! | [`adversarial`] | a generator of latent vectors against a discriminator |
-#![cfg_attr(feature = "toys", doc = "| [`toy_cycle`] | for tests: two generators that translate, with an image pool |")]
+#![cfg_attr(
+    feature = "toys",
+    doc = "| [`toy_cycle`] | for tests: two generators that translate, with an image pool |"
+)]
 
 pub mod adversarial;
 pub mod any;

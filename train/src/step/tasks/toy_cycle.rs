@@ -1,6 +1,6 @@
-//! For tests, and to show what the design carries: two generators that translate pictures into their
-//! negatives and back, each against a discriminator, with a cycle loss and an image pool (Zhu et al.
-//! 2017, arXiv:1703.10593, in small). A picture's other side is its mirrored negative.
+//! For tests, and to show what the design carries: two generators that translate pictures into
+//! their negatives and back, each against a discriminator, with a cycle loss and an image pool (Zhu
+//! et al. 2017, arXiv:1703.10593, in small). A picture's other side is its mirrored negative.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::RunConfig;
@@ -36,7 +36,8 @@ impl ToyCycle {
     #[must_use]
     pub fn new(config: &RunConfig, device: &Device) -> Self {
         let (size, channels) = (config.data.size, config.data.channels);
-        let empty = || Parameter::filled(0.0, &[POOL, channels, size, size], Purpose::Statistic, device);
+        let empty =
+            || Parameter::filled(0.0, &[POOL, channels, size, size], Purpose::Statistic, device);
         Self { pools: vec![empty(), empty()] }
     }
 
@@ -78,8 +79,10 @@ impl Task for ToyCycle {
             // A → B and B → A; a side's generator makes pictures of the other side.
             let fake = [0, 1].map(|side| translate(&leaves[side], real[side].clone().autodiff()));
             let back = [0, 1].map(|side| translate(&leaves[1 - side], fake[side].clone()));
-            let cycle = [0, 1].map(|side| (back[side].clone() - real[side].clone().autodiff()).abs().mean());
-            let fooled = [0, 1].map(|side| logits(game.discriminator(D[1 - side]), fake[side].clone()));
+            let cycle = [0, 1]
+                .map(|side| (back[side].clone() - real[side].clone().autodiff()).abs().mean());
+            let fooled =
+                [0, 1].map(|side| logits(game.discriminator(D[1 - side]), fake[side].clone()));
             let losses = [0, 1].map(|side| game.loss.generator(None, fooled[side].clone()));
             let all_cycles = cycle[0].clone() + cycle[1].clone();
             let total = losses[0].clone() + losses[1].clone() + all_cycles.clone() * CYCLE;

@@ -9,8 +9,8 @@ use shared::nn::run::Run;
 
 use super::{FILE, write_to};
 
-/// Write all that is known about a run into one HTML file, as its end does: key figures, curves, samples over time and beside the nearest
-/// training pictures, measures, alarms, starts, settings.
+/// Write all that is known about a run into one HTML file, as its end does: key figures, curves,
+/// samples over time and beside the nearest training pictures, measures, alarms, starts, settings.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReportArgs {

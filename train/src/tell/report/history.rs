@@ -28,7 +28,11 @@ pub(super) fn alarms(record: &Record) -> Html {
         let head = element(
             "p",
             &[("class", "kind")],
-            [leaf("b", "", word(&line["kind"]).replace('-', " ")), text(" "), leaf("small", "", place)],
+            [
+                leaf("b", "", word(&line["kind"]).replace('-', " ")),
+                text(" "),
+                leaf("small", "", place),
+            ],
         );
         let advice = match line["advice"].as_str() {
             Some(advice) => leaf("p", "advice", format!("Try: {advice}")),
@@ -54,14 +58,27 @@ pub(super) fn starts(record: &Record) -> Html {
     ];
     let change = |change: &Value| {
         let key = leaf("code", "", word(&change["key"]));
-        element("div", &[], [key, text(format!(" {} → {}", word(&change["was"]), word(&change["now"])))])
+        element(
+            "div",
+            &[],
+            [key, text(format!(" {} → {}", word(&change["was"]), word(&change["now"])))],
+        )
     };
     let rows = record.starts.iter().map(|line| {
-        let changes = line["changes"].as_array().map_or_else(Html::none, |list| list.iter().map(change).collect());
+        let changes = line["changes"]
+            .as_array()
+            .map_or_else(Html::none, |list| list.iter().map(change).collect());
         let plain = |key: &str| text(word(&line[key]));
         // 2026-01-31T12:00:00Z, as people write it.
         let time = word(&line["time"]).replacen('T', " ", 1).replace('Z', "");
-        vec![fixed(time), text(whole(&line["step"])), plain("device"), plain("threads"), plain("version"), changes]
+        vec![
+            fixed(time),
+            text(whole(&line["step"])),
+            plain("device"),
+            plain("threads"),
+            plain("version"),
+            changes,
+        ]
     });
     table(&columns, rows)
 }

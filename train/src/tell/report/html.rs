@@ -1,5 +1,5 @@
-//! HTML in which every text is escaped: it can only be made of texts and elements, and names of elements are literals. Not responsible for
-//! what a page says.
+//! HTML in which every text is escaped: it can only be made of texts and elements, and names of
+//! elements are literals. Not responsible for what a page says.
 
 use std::fmt::{Display, Write};
 
@@ -52,7 +52,11 @@ fn start(name: &'static str, attributes: &[(&'static str, &str)]) -> String {
 }
 
 /// An element with attributes and content.
-pub(super) fn element(name: &'static str, attributes: &[(&'static str, &str)], content: impl IntoIterator<Item = Html>) -> Html {
+pub(super) fn element(
+    name: &'static str,
+    attributes: &[(&'static str, &str)],
+    content: impl IntoIterator<Item = Html>,
+) -> Html {
     let inner: Html = content.into_iter().collect();
     Html(format!("{}{}</{name}>", start(name, attributes), inner.0))
 }
@@ -109,14 +113,23 @@ pub(super) fn fixed(content: impl Display) -> Html {
     leaf("span", "fixed", content)
 }
 
-/// A table, without a head where no column has a title; where the screen is narrower it is moved within its own frame.
+/// A table, without a head where no column has a title; where the screen is narrower it is moved
+/// within its own frame.
 pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Html>>) -> Html {
-    let row = |cells: Vec<Html>| element("tr", &[], columns.iter().zip(cells).map(|(column, cell)| column.cell("td", cell)));
+    let row = |cells: Vec<Html>| {
+        element("tr", &[], columns.iter().zip(cells).map(|(column, cell)| column.cell("td", cell)))
+    };
     let head = match columns.iter().all(|column| column.title().is_empty()) {
         true => Html::none(),
-        false => {
-            element("thead", &[], [element("tr", &[], columns.iter().map(|column| column.cell("th", text(column.title()))))])
-        }
+        false => element(
+            "thead",
+            &[],
+            [element(
+                "tr",
+                &[],
+                columns.iter().map(|column| column.cell("th", text(column.title()))),
+            )],
+        ),
     };
     let body = element("tbody", &[], rows.into_iter().map(row));
     element("div", &[("class", "scroll")], [element("table", &[], [head, body])])
@@ -137,18 +150,30 @@ pub(super) struct Section {
     pub(super) content: Html,
 }
 
-/// A whole page that asks nobody for anything: the style is in it, scripts and addresses are forbidden to the browser.
-pub(super) fn page(title: &str, style: &'static str, header: Html, sections: Vec<Section>, footer: Html) -> String {
-    let link = |section: &Section| element("a", &[("href", &format!("#{}", section.id))], [text(section.title)]);
+/// A whole page that asks nobody for anything: the style is in it, scripts and addresses are
+/// forbidden to the browser.
+pub(super) fn page(
+    title: &str,
+    style: &'static str,
+    header: Html,
+    sections: Vec<Section>,
+    footer: Html,
+) -> String {
+    let link = |section: &Section| {
+        element("a", &[("href", &format!("#{}", section.id))], [text(section.title)])
+    };
     let links = element("nav", &[], sections.iter().map(link));
-    let shown = sections
-        .into_iter()
-        .map(|Section { id, title, content }| element("section", &[("id", id)], [leaf("h2", "", title), content]));
+    let shown = sections.into_iter().map(|Section { id, title, content }| {
+        element("section", &[("id", id)], [leaf("h2", "", title), content])
+    });
     let main = element("main", &[], shown);
     let forbidden = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
     let head: Html = [
         Html(start("meta", &[("charset", "utf-8")])),
-        Html(start("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")])),
+        Html(start(
+            "meta",
+            &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")],
+        )),
         Html(start("meta", &[("name", "color-scheme"), ("content", "light dark")])),
         Html(start("meta", &[("http-equiv", "Content-Security-Policy"), ("content", forbidden)])),
         // Otherwise browsers ask the server for one.
@@ -158,7 +183,11 @@ pub(super) fn page(title: &str, style: &'static str, header: Html, sections: Vec
     ]
     .into_iter()
     .collect();
-    let body = element("body", &[], [element("header", &[], [header, links]), main, element("footer", &[], [footer])]);
+    let body = element(
+        "body",
+        &[],
+        [element("header", &[], [header, links]), main, element("footer", &[], [footer])],
+    );
     format!("<!DOCTYPE html>\n<html lang=\"en\"><head>{}</head>{}</html>\n", head.0, body.0)
 }
 
@@ -172,6 +201,11 @@ mod tests {
         let shown = "&lt;script&gt;&quot;&#39;&amp;\u{fffd}&lt;/p&gt;";
         assert_eq!(leaf("p", "", hostile).0, format!("<p>{shown}</p>"));
         let image = picture(b"", (1, 2), hostile).0;
-        assert_eq!(image, format!("<img src=\"data:image/png;base64,\" width=\"1\" height=\"2\" alt=\"{shown}\">"));
+        assert_eq!(
+            image,
+            format!(
+                "<img src=\"data:image/png;base64,\" width=\"1\" height=\"2\" alt=\"{shown}\">"
+            )
+        );
     }
 }

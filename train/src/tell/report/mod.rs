@@ -1,5 +1,6 @@
-//! `report.html`: all that is known about a run in one file that needs neither a network nor a script, to be read on a telephone, sent, or
-//! printed. It is made of the run folder alone, and of the data set where that is still there.
+//! `report.html`: all that is known about a run in one file that needs neither a network nor a
+//! script, to be read on a telephone, sent, or printed. It is made of the run folder alone, and of
+//! the data set where that is still there.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,7 +8,8 @@
 //! | `html`, `style.css` | escaped HTML, and how it looks |
 //! | `overview`, `sheets`, `neighbours`, `quality`, `history`, `settings` | the sections |
 //!
-//! What cannot be read is said in its place: a report comes out of a run without samples, KID or data, and of one whose logs are damaged.
+//! What cannot be read is said in its place: a report comes out of a run without samples, KID or
+//! data, and of one whose logs are damaged.
 
 pub mod command;
 mod history;
@@ -36,7 +38,8 @@ pub const FILE: &str = "report.html";
 /// Beyond this a page is slow to open and to send.
 const LARGE_BYTES: usize = 50 << 20;
 
-/// Writes the report of a run into its folder; for the process that owns the run, when its training has ended.
+/// Writes the report of a run into its folder; for the process that owns the run, when its training
+/// has ended.
 ///
 /// # Errors
 /// When the run has no readable `config.toml`, or the file cannot be written.
@@ -46,10 +49,12 @@ pub fn write(run: &Run) -> Result<()> {
     save(&record, &data, &run.file(FILE), true)
 }
 
-/// Writes the report of a run, of which nothing needs to be owned, to `out`; `data` is where its data set lies now.
+/// Writes the report of a run, of which nothing needs to be owned, to `out`; `data` is where its
+/// data set lies now.
 ///
 /// # Errors
-/// When the run has no readable `config.toml`, `data` is not its data set, or the file cannot be written.
+/// When the run has no readable `config.toml`, `data` is not its data set, or the file cannot be
+/// written.
 pub fn write_to(run: &Run, out: &Path, data: Option<&Path>) -> Result<()> {
     let record = Record::read(run)?;
     let data = Data::find(&record, data)?;
@@ -74,7 +79,9 @@ fn drawn(record: &Record) -> Html {
     if record.stats.is_empty() {
         return note("No epoch is done yet.");
     }
-    let panel = |(title, panel): &(String, Picture)| Ok(picture(&panel.to_png()?, (panel.width, panel.height), title));
+    let panel = |(title, panel): &(String, Picture)| {
+        Ok(picture(&panel.to_png()?, (panel.width, panel.height), title))
+    };
     match curves::panels(record).iter().map(panel).collect::<Result<Vec<Html>, PictureError>>() {
         Ok(panels) => element("div", &[("class", "curves")], panels),
         Err(error) => note(shared::cli::one_line(&error)),
@@ -86,7 +93,11 @@ fn render(record: &Record, data: &Data, by_owner: bool) -> String {
         Section { id: "figures", title: "Key figures", content: overview::figures(record) },
         Section { id: "curves", title: "Curves", content: drawn(record) },
         Section { id: "sheets", title: "Samples over time", content: sheets::section(record) },
-        Section { id: "nearest", title: "Nearest training pictures", content: neighbours::section(record, data, by_owner) },
+        Section {
+            id: "nearest",
+            title: "Nearest training pictures",
+            content: neighbours::section(record, data, by_owner),
+        },
         Section { id: "quality", title: "Measured", content: quality::section(record) },
         Section { id: "alarms", title: "Alarms", content: history::alarms(record) },
         Section { id: "starts", title: "Starts", content: history::starts(record) },
@@ -98,6 +109,13 @@ fn render(record: &Record, data: &Data, by_owner: bool) -> String {
         sections.push(Section { id: "damage", title: "Not readable", content });
     }
     let header = overview::header(record, record.word(by_owner));
-    let footer = leaf("p", "", format!("fledge {}. This page needs no network and runs no script.", env!("CARGO_PKG_VERSION")));
+    let footer = leaf(
+        "p",
+        "",
+        format!(
+            "fledge {}. This page needs no network and runs no script.",
+            env!("CARGO_PKG_VERSION")
+        ),
+    );
     page(&overview::title(record), include_str!("style.css"), header, sections, footer)
 }

@@ -1,4 +1,5 @@
-//! Samples beside the training pictures that are nearest to them: does the generator repeat what it has seen?
+//! Samples beside the training pictures that are nearest to them: does the generator repeat what it
+//! has seen?
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,8 @@ const NEIGHBOURS: usize = 5;
 /// Held-out pictures whose distances say what is usual.
 const HELD_OUT: usize = 64;
 
-/// Bytes of training pictures that a run looks through when it ends: a second or two. Above, only who asks for a report waits.
+/// Bytes of training pictures that a run looks through when it ends: a second or two. Above, only
+/// who asks for a report waits.
 const QUICK_BYTES: usize = 2 << 30;
 
 /// The data set that a report may look into.
@@ -34,7 +36,8 @@ pub(super) enum Data {
 }
 
 impl Data {
-    /// The data set in `given`, which must be the run's; else where the run found it, if it is there still.
+    /// The data set in `given`, which must be the run's; else where the run found it, if it is
+    /// there still.
     ///
     /// # Errors
     /// When `given` cannot be read or is another data set.
@@ -43,7 +46,12 @@ impl Data {
         let opened = Dataset::open(&path);
         let (dataset, why) = match (opened, given) {
             (Err(error), Some(_)) => return Err(error.into()),
-            (Err(error), None) => return Ok(Self::Absent(format!("{}. If it lies elsewhere: --data", one_line(&error)))),
+            (Err(error), None) => {
+                return Ok(Self::Absent(format!(
+                    "{}. If it lies elsewhere: --data",
+                    one_line(&error)
+                )));
+            }
             (Ok(dataset), _) => {
                 let why = difference(&dataset, record);
                 (dataset, why)
@@ -51,7 +59,9 @@ impl Data {
         };
         match (why, given) {
             (None, _) => Ok(Self::Open(Box::new(dataset))),
-            (Some(why), Some(_)) => Err(UsageError(format!("--data {}: {why}", path.display())).into()),
+            (Some(why), Some(_)) => {
+                Err(UsageError(format!("--data {}: {why}", path.display())).into())
+            }
             (Some(why), None) => Ok(Self::Absent(format!("{}: {why}", path.display()))),
         }
     }
@@ -63,8 +73,11 @@ fn difference(dataset: &Dataset, record: &Record) -> Option<String> {
     if manifest.fingerprint != data.fingerprint {
         return Some("it is of another source than the run's data set (fingerprint)".into());
     }
-    let (found, learned) = ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
-    (found != learned).then(|| format!("its pictures have size and channels {found:?}, the run learned {learned:?}"))
+    let (found, learned) =
+        ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
+    (found != learned).then(|| {
+        format!("its pictures have size and channels {found:?}, the run learned {learned:?}")
+    })
 }
 
 /// Samples of the best checkpoint and their neighbours; with `quick` only where that takes no time.
@@ -80,17 +93,24 @@ pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
     let samples = if record.config.data.size > 128 { 8 } else { 16 };
     let pictures = sampler.pictures(&(0..samples).collect::<Vec<u64>>());
     let best = record.best().filter(|best| best.step == meta.step);
-    let quality = best.map_or_else(|| "the one that `sample` takes".into(), |best| format!("KID {}", rounded(best.kid, 4)));
+    let quality = best.map_or_else(
+        || "the one that `sample` takes".into(),
+        |best| format!("KID {}", rounded(best.kid, 4)),
+    );
     let of = format!("Samples of the checkpoint after step {} ({quality}).", count(meta.step));
     let (text, rows) = match beside(record, data, &pictures, quick) {
         Ok(found) => (format!("{of} {}", found.text), found.rows),
-        Err(why) => {
-            (format!("{of} The nearest training pictures are not shown: {why}."), pictures.iter().map(|_| Vec::new()).collect())
-        }
+        Err(why) => (
+            format!("{of} The nearest training pictures are not shown: {why}."),
+            pictures.iter().map(|_| Vec::new()).collect(),
+        ),
     };
-    let drawn: Result<Vec<Html>, PictureError> = (0..).zip(pictures.iter().zip(rows)).map(|(seed, of)| row(seed, of)).collect();
+    let drawn: Result<Vec<Html>, PictureError> =
+        (0..).zip(pictures.iter().zip(rows)).map(|(seed, of)| row(seed, of)).collect();
     match drawn {
-        Ok(rows) => [note(text), element("div", &[("class", "neighbours")], rows)].into_iter().collect(),
+        Ok(rows) => {
+            [note(text), element("div", &[("class", "neighbours")], rows)].into_iter().collect()
+        }
         Err(error) => note(one_line(&error)),
     }
 }
@@ -103,7 +123,12 @@ struct Found {
     rows: Vec<Vec<Beside>>,
 }
 
-fn beside(record: &Record, data: &Data, pictures: &[Picture], quick: bool) -> Result<Found, String> {
+fn beside(
+    record: &Record,
+    data: &Data,
+    pictures: &[Picture],
+    quick: bool,
+) -> Result<Found, String> {
     let dataset = match data {
         Data::Open(dataset) => dataset,
         Data::Absent(why) => return Err(why.clone()),
@@ -113,11 +138,16 @@ fn beside(record: &Record, data: &Data, pictures: &[Picture], quick: bool) -> Re
     let bytes = learned.len() * pictures.first().map_or(0, |p| p.pixels.len());
     if quick && bytes > QUICK_BYTES {
         let run = record.run.folder().display();
-        return Err(format!("the end of a run does not wait for {} pictures; `train report {run}` finds them", learned.len()));
+        return Err(format!(
+            "the end of a run does not wait for {} pictures; `train report {run}` finds them",
+            learned.len()
+        ));
     }
     let unfound = |error: NearestError| one_line(&error);
     let lists = nearest(pictures, &learned, NEIGHBOURS).map_err(unfound)?;
-    let closest = |lists: &[Vec<Neighbour>]| median(lists.iter().filter_map(|l| Some(l.first()?.distance)).collect());
+    let closest = |lists: &[Vec<Neighbour>]| {
+        median(lists.iter().filter_map(|l| Some(l.first()?.distance)).collect())
+    };
     let usual = match dataset.split(&record.config.settings.evaluation.split) {
         Ok(other) if other.name() != learned.name() => {
             closest(&nearest(&held_out(&other).map_err(said)?, &learned, 1).map_err(unfound)?)
@@ -138,7 +168,10 @@ fn beside(record: &Record, data: &Data, pictures: &[Picture], quick: bool) -> Re
         );
     }
     let shown = |of: &Neighbour| Ok((learned.picture(of.index)?, *of));
-    let rows = lists.iter().map(|list| list.iter().map(shown).collect()).collect::<Result<_, DatasetError>>();
+    let rows = lists
+        .iter()
+        .map(|list| list.iter().map(shown).collect())
+        .collect::<Result<_, DatasetError>>();
     Ok(Found { text, rows: rows.map_err(said)? })
 }
 
@@ -157,7 +190,9 @@ fn row(seed: u64, (sample, beside): (&Picture, Vec<Beside>)) -> Result<Html, Pic
     let mut cells = vec![shown(sample, "sample", &name, text(&name))?];
     for (picture, Neighbour { index, distance }) in beside {
         let place = format!("#{index}");
-        let caption = [fixed(rounded(distance, 3)), text(" "), leaf("span", "place", &place)].into_iter().collect();
+        let caption = [fixed(rounded(distance, 3)), text(" "), leaf("span", "place", &place)]
+            .into_iter()
+            .collect();
         cells.push(shown(&picture, "real", &place, caption)?);
     }
     Ok(element("div", &[("class", "row")], cells))

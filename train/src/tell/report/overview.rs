@@ -9,12 +9,18 @@ use crate::tell::record::Record;
 /// The last part of a path, which is what people call a folder.
 pub(super) fn name_of(path: &std::path::Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    absolute.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    absolute
+        .file_name()
+        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// What the page is called: recipe and data set.
 pub(super) fn title(record: &Record) -> String {
-    format!("{} on {}", record.config.preset, name_of(std::path::Path::new(&record.config.data.path)))
+    format!(
+        "{} on {}",
+        record.config.preset,
+        name_of(std::path::Path::new(&record.config.data.path))
+    )
 }
 
 /// The first lines of the page.
@@ -24,14 +30,22 @@ pub(super) fn header(record: &Record, word: &str) -> Html {
     let color = if data.channels == 1 { "grey" } else { "colour" };
     let run = record.run.folder().display();
     let facts = format!("{run} · {0}×{0} in {color} · seed {1}", data.size, record.config.seed);
-    let h1 = element("h1", &[], [text(title(record)), text(" "), leaf("span", &format!("state {word}"), word)]);
+    let h1 = element(
+        "h1",
+        &[],
+        [text(title(record)), text(" "), leaf("span", &format!("state {word}"), word)],
+    );
     let error = error.map(|error| element("div", &[("class", "alarm")], [leaf("p", "", error)]));
     [h1, leaf("p", "subtitle", facts)].into_iter().chain(error).collect()
 }
 
 fn tile(label: &str, value: String, remark: String) -> Html {
     let remark = if remark.is_empty() { Html::none() } else { leaf("dd", "remark", remark) };
-    element("div", &[("class", "tile")], [leaf("dt", "", label), leaf("dd", "value", value), remark])
+    element(
+        "div",
+        &[("class", "tile")],
+        [leaf("dt", "", label), leaf("dd", "value", value), remark],
+    )
 }
 
 /// The figures that one looks for first.
@@ -41,36 +55,61 @@ pub(super) fn figures(record: &Record) -> Html {
     let kid = tile(
         "Best KID while training",
         best.map_or_else(absent, |best| rounded(best.kid, 4)),
-        best.map_or_else(|| "none was measured".into(), |best| format!("after step {}", count(best.step))),
+        best.map_or_else(
+            || "none was measured".into(),
+            |best| format!("after step {}", count(best.step)),
+        ),
     );
     let last = record.stats.last();
     let of = |key: &str| last.and_then(|line| line[key].as_f64());
     let epochs = last.and_then(|line| line["epoch"].as_u64());
     let planned = record.last_step().map(|last| format!("of {}", count(last)));
-    let steps = planned.into_iter().chain(epochs.map(|n| format!("epoch {}", count(n)))).collect::<Vec<_>>().join(" · ");
+    let steps = planned
+        .into_iter()
+        .chain(epochs.map(|n| format!("epoch {}", count(n))))
+        .collect::<Vec<_>>()
+        .join(" · ");
     let loss = |key: &str| of(key).map_or_else(absent, |value| rounded(value, 3));
     let share = |key: &str| of(key).map_or_else(absent, |value| format!("{value:.3}"));
     let mut tiles = vec![
         kid,
         tile("Steps", count(record.step), steps),
-        tile("Pictures seen", format!("{} kimg", rounded(record.kimg(), 4)), "thousands of real pictures".into()),
-        tile("Training time", record.seconds().map_or_else(absent, duration), starts(record.starts.len())),
-        tile("Speed", record.speed().map_or_else(absent, |s| format!("{} img/s", count(s.round() as u64))), waiting(of("wait"))),
+        tile(
+            "Pictures seen",
+            format!("{} kimg", rounded(record.kimg(), 4)),
+            "thousands of real pictures".into(),
+        ),
+        tile(
+            "Training time",
+            record.seconds().map_or_else(absent, duration),
+            starts(record.starts.len()),
+        ),
+        tile(
+            "Speed",
+            record.speed().map_or_else(absent, |s| format!("{} img/s", count(s.round() as u64))),
+            waiting(of("wait")),
+        ),
         tile("Alarms", record.alarms.len().to_string(), String::new()),
     ];
     if last.is_some() {
         let task = record.config.settings.task;
         let all = |kind: Kind, shown: &dyn Fn(&str) -> String| {
-            let (labels, values): (Vec<_>, Vec<_>) = task.shown_measures(kind).map(|(label, m)| (label, shown(m.key))).unzip();
+            let (labels, values): (Vec<_>, Vec<_>) =
+                task.shown_measures(kind).map(|(label, m)| (label, shown(m.key))).unzip();
             (labels.join(" · "), values.join(" · "))
         };
         let (losses, values) = all(Kind::Loss, &loss);
-        tiles.push(tile(&format!("Loss of {}", losses.replace(" · ", " · of ")), values, "mean of the last epoch".into()));
+        tiles.push(tile(
+            &format!("Loss of {}", losses.replace(" · ", " · of ")),
+            values,
+            "mean of the last epoch".into(),
+        ));
         let (kinds, shares) = all(Kind::Accuracy, &share);
         tiles.push(tile("Told right by D", shares, format!("share of {kinds} pictures")));
         tiles.push(tile("Augmentation p", share("aug_p"), String::new()));
     }
-    let memory = of("memory_mb").map(|mb| tile("Memory", format!("{} MB", count(mb.max(0.0) as u64)), String::new()));
+    let memory = of("memory_mb")
+        .map(|mb| tile("Memory", format!("{} MB", count(mb.max(0.0) as u64)), String::new()));
     element("dl", &[("class", "tiles")], tiles.into_iter().chain(memory))
 }
 

@@ -1,4 +1,5 @@
-//! Tables of KID and other measures. What was measured under different conventions never stands in one table.
+//! Tables of KID and other measures. What was measured under different conventions never stands in
+//! one table.
 
 use serde_json::Value;
 use shared::metrics::direction::better;
@@ -35,16 +36,23 @@ pub(super) fn section(record: &Record) -> Html {
     let measured = record.metrics.iter().filter_map(of_evaluate);
     let mut groups: Vec<Group> = Vec::new();
     for (metric, conventions, row) in trained.chain(measured) {
-        match groups.iter_mut().find(|group| group.metric == metric && group.conventions == conventions) {
+        match groups
+            .iter_mut()
+            .find(|group| group.metric == metric && group.conventions == conventions)
+        {
             Some(group) => group.rows.push(row),
             None => groups.push(Group { metric, conventions, rows: vec![row] }),
         }
     }
     if groups.is_empty() {
-        return note("Nothing was measured. KID while training needs weights, once: `evaluate weights --fetch`.");
+        return note(
+            "Nothing was measured. KID while training needs weights, once: `evaluate weights --fetch`.",
+        );
     }
     let explained = note("Numbers of different tables cannot be compared.");
-    [explained, element("div", &[("class", "groups")], groups.iter().map(Group::html))].into_iter().collect()
+    [explained, element("div", &[("class", "groups")], groups.iter().map(Group::html))]
+        .into_iter()
+        .collect()
 }
 
 fn of_training(line: &Value) -> Option<(String, String, Row)> {
@@ -52,26 +60,45 @@ fn of_training(line: &Value) -> Option<(String, String, Row)> {
     let conventions = match of["protocol"].as_str() {
         Some(protocol) => {
             let pictures = of["pictures"].as_u64().map_or_else(|| ABSENT.into(), count);
-            format!("while training · {protocol} · {pictures} pictures of each side, in one · {}", weights(&of["weights_sha256"]))
+            format!(
+                "while training · {protocol} · {pictures} pictures of each side, in one · {}",
+                weights(&of["weights_sha256"])
+            )
         }
         None => "while training · conventions not recorded".into(),
     };
-    let row = Row { step: line["step"].as_u64(), epoch: line["epoch"].as_u64(), value: line["kid"].as_f64()?, spread: None };
+    let row = Row {
+        step: line["step"].as_u64(),
+        epoch: line["epoch"].as_u64(),
+        value: line["kid"].as_f64()?,
+        spread: None,
+    };
     Some(("kid".into(), conventions, row))
 }
 
 fn of_evaluate(line: &Value) -> Option<(String, String, Row)> {
     let number = |key: &str| line[key].as_u64().map(count);
-    let mut parts = vec!["evaluate".to_owned(), line["protocol"].as_str().unwrap_or("unknown protocol").to_owned()];
+    let mut parts = vec![
+        "evaluate".to_owned(),
+        line["protocol"].as_str().unwrap_or("unknown protocol").to_owned(),
+    ];
     parts.extend(line["class"].as_str().map(|class| format!("class {class}")));
     parts.extend(number("generated_count").map(|n| format!("{n} samples")));
     let real = line["real"].as_str().map(|path| name_of(std::path::Path::new(path)));
     parts.extend(number("real_count").zip(real).map(|(n, real)| format!("{n} of {real}")));
-    parts.extend(line["real_content"].as_str().map(|content| format!("content …{}", last(content))));
-    parts.extend(number("subsets").zip(number("subset_size")).map(|(n, size)| format!("{n} × {size}")));
+    parts
+        .extend(line["real_content"].as_str().map(|content| format!("content …{}", last(content))));
+    parts.extend(
+        number("subsets").zip(number("subset_size")).map(|(n, size)| format!("{n} × {size}")),
+    );
     parts.push(weights(&line["weights_sha256"]));
     parts.extend(number("seed").map(|seed| format!("seed {seed}")));
-    let row = Row { step: line["step"].as_u64(), epoch: None, value: line["value"].as_f64()?, spread: line["std"].as_f64() };
+    let row = Row {
+        step: line["step"].as_u64(),
+        epoch: None,
+        value: line["value"].as_f64()?,
+        spread: line["std"].as_f64(),
+    };
     Some((line["metric"].as_str()?.to_owned(), parts.join(" · "), row))
 }
 
@@ -83,7 +110,9 @@ fn last(content: &str) -> String {
 
 /// The heading for `kid`, or `kid_random-features`.
 fn title(metric: &str) -> String {
-    metric.split_once('_').map_or_else(|| metric.to_uppercase(), |(m, rest)| format!("{}, {rest}", m.to_uppercase()))
+    metric
+        .split_once('_')
+        .map_or_else(|| metric.to_uppercase(), |(m, rest)| format!("{}, {rest}", m.to_uppercase()))
 }
 
 fn weights(sha256: &Value) -> String {
@@ -97,12 +126,18 @@ impl Group {
     fn html(&self) -> Html {
         let direction = better(&self.metric);
         let badness = |i: usize| direction.badness(self.rows[i].value);
-        let best = (0..self.rows.len()).filter(|_| self.rows.len() > 1).min_by(|&a, &b| badness(a).total_cmp(&badness(b)));
+        let best = (0..self.rows.len())
+            .filter(|_| self.rows.len() > 1)
+            .min_by(|&a, &b| badness(a).total_cmp(&badness(b)));
         let tail = self.rows.len().saturating_sub(SHOWN);
         let shown = (0..self.rows.len()).filter(|&i| i >= tail || Some(i) == best);
         let some = self.table(shown, best);
         let conventions = format!("{} · {}", direction.about(), self.conventions);
-        let title = element("h3", &[], [text(title(&self.metric)), text(" "), leaf("small", "", &conventions)]);
+        let title = element(
+            "h3",
+            &[],
+            [text(title(&self.metric)), text(" "), leaf("small", "", &conventions)],
+        );
         let all = match tail {
             0 => Html::none(),
             _ => folded(format!("all {}", self.rows.len()), self.table(0..self.rows.len(), best)),
@@ -116,16 +151,27 @@ impl Group {
         columns.extend(epochs.then_some(Column::Numbers("epoch")));
         columns.extend([Column::Numbers("value"), Column::Words("")]);
         // As many places for all as the smallest needs.
-        let smallest = self.rows.iter().map(|row| row.value.abs()).filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
-        let places = rounded(smallest, DIGITS).split_once('.').map_or(0, |(_, places)| places.len());
+        let smallest = self
+            .rows
+            .iter()
+            .map(|row| row.value.abs())
+            .filter(|value| *value > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        let places =
+            rounded(smallest, DIGITS).split_once('.').map_or(0, |(_, places)| places.len());
         let whole = |n: Option<u64>| text(n.map_or_else(|| ABSENT.into(), count));
         let rows = rows.map(|i| {
             let row = &self.rows[i];
             let value = format!("{:.places$}", row.value);
-            let value = row.spread.map_or_else(|| value.clone(), |spread| format!("{value} ± {spread:.places$}"));
+            let value = row
+                .spread
+                .map_or_else(|| value.clone(), |spread| format!("{value} ± {spread:.places$}"));
             let mut cells = vec![whole(row.step)];
             cells.extend(epochs.then(|| whole(row.epoch)));
-            cells.extend([text(value), if Some(i) == best { leaf("b", "", "best") } else { Html::none() }]);
+            cells.extend([
+                text(value),
+                if Some(i) == best { leaf("b", "", "best") } else { Html::none() },
+            ]);
             cells
         });
         table(&columns, rows)

@@ -17,25 +17,35 @@ pub(super) fn section(record: &Record) -> Html {
         Ok(settings) => {
             // Of the same seed and data, so that only settings differ.
             let of_preset = RunConfig { settings, ..config.clone() }.flat();
-            let of_preset = |key: &str| of_preset.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str());
+            let of_preset = |key: &str| {
+                of_preset.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
+            };
             let changed = all.iter().filter(|(key, value)| of_preset(key) != Some(value.as_str()));
             let rows: Vec<_> = changed
-                .map(|(key, value)| vec![leaf("code", "", key), text(value), text(of_preset(key).unwrap_or(ABSENT))])
+                .map(|(key, value)| {
+                    vec![leaf("code", "", key), text(value), text(of_preset(key).unwrap_or(ABSENT))]
+                })
                 .collect();
             match rows.is_empty() {
                 true => note(format!("All are those of the preset {name}.")),
-                false => table(&[Column::Words("setting"), Column::Words("value"), Column::Words("preset's")], rows),
+                false => table(
+                    &[Column::Words("setting"), Column::Words("value"), Column::Words("preset's")],
+                    rows,
+                ),
             }
         }
     };
     let rows = all.iter().map(|(key, value)| vec![leaf("code", "", key), text(value)]);
     let whole = table(&[Column::Words("setting"), Column::Words("value")], rows);
-    [first, folded(format!("all {} settings (config.toml)", all.len()), whole)].into_iter().collect()
+    [first, folded(format!("all {} settings (config.toml)", all.len()), whole)]
+        .into_iter()
+        .collect()
 }
 
 /// Who wrote what, and in which formats.
 pub(super) fn versions(record: &Record) -> Html {
-    let mut trained: Vec<&str> = record.starts.iter().filter_map(|line| line["version"].as_str()).collect();
+    let mut trained: Vec<&str> =
+        record.starts.iter().filter_map(|line| line["version"].as_str()).collect();
     trained.dedup();
     let trained = if trained.is_empty() { ABSENT.to_owned() } else { trained.join(", ") };
     let rows = [

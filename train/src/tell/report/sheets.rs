@@ -19,17 +19,29 @@ const FILE_LIMIT: u64 = 1 << 28;
 pub(super) fn section(record: &Record) -> Html {
     let sheets = match record.run.sheets_over_time(SHEETS) {
         Ok(sheets) => sheets,
-        Err(error) => return note(format!("The sheets cannot be listed: {}.", cli::one_line(&error))),
+        Err(error) => {
+            return note(format!("The sheets cannot be listed: {}.", cli::one_line(&error)));
+        }
     };
     let reals = record.run.file("samples/reals.png");
-    let reals = if reals.exists() { sheet(&reals, "Real pictures") } else { note("There is no sheet of real pictures.") };
+    let reals = if reals.exists() {
+        sheet(&reals, "Real pictures")
+    } else {
+        note("There is no sheet of real pictures.")
+    };
     let Some(((last, path), earlier)) = sheets.split_last() else {
-        let none = note("There are no sheets of samples: the run has samples.every = 0, or has not begun.");
+        let none = note(
+            "There are no sheets of samples: the run has samples.every = 0, or has not begun.",
+        );
         return [none, element("div", &[("class", "pair")], [reals])].into_iter().collect();
     };
     let pair = element("div", &[("class", "pair")], [sheet(path, &caption(record, *last)), reals]);
     let explained = note("The same latents each time, through the averaged generator.");
-    let strip = element("div", &[("class", "strip")], earlier.iter().map(|(epoch, path)| sheet(path, &caption(record, *epoch))));
+    let strip = element(
+        "div",
+        &[("class", "strip")],
+        earlier.iter().map(|(epoch, path)| sheet(path, &caption(record, *epoch))),
+    );
     [explained, pair, strip].into_iter().collect()
 }
 

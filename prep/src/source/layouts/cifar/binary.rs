@@ -28,7 +28,8 @@ struct Version {
 /// `fine_label_names.txt`.
 pub(super) fn detect(archive: &Archive) -> bool {
     let has = |root: &[u8], name: &str| archive.find(&[root, name.as_bytes()].concat()).is_some();
-    archive.root_of(FIRST).is_ok() || archive.root_of(FINE).is_ok_and(|root| has(&root, "train.bin"))
+    archive.root_of(FIRST).is_ok()
+        || archive.root_of(FINE).is_ok_and(|root| has(&root, "train.bin"))
 }
 
 /// Lists the pictures for training, then those for testing, numbered from 0.
@@ -51,12 +52,15 @@ pub(super) fn read(archive: &Archive) -> Result<Listing, SourceError> {
         let length = file.len()?;
         let count = length / record;
         if length == 0 || length % record != 0 {
-            return Err(file.bad(format!("its {length} bytes are not a whole number of records of {record} bytes")));
+            return Err(file.bad(format!(
+                "its {length} bytes are not a whole number of records of {record} bytes"
+            )));
         }
         file.check_count(count)?;
         let labels = file.column(count, record, version.labels - 1)?;
         most = labels.iter().fold(most, |most, &label| most.max(label));
-        let unnamed = |&label: &u8| names.as_ref().is_some_and(|names| usize::from(label) >= names.len());
+        let unnamed =
+            |&label: &u8| names.as_ref().is_some_and(|names| usize::from(label) >= names.len());
         if let Some(i) = labels.iter().position(unnamed) {
             let what = format!(
                 "record {i} has label {}, but {} names {} classes",
@@ -99,13 +103,18 @@ fn ten(archive: &Archive) -> Result<Version, SourceError> {
 
 /// CIFAR-100: `train.bin` and `test.bin` beside the names of its classes.
 fn hundred(archive: &Archive) -> Result<Version, SourceError> {
-    let with_train = |root: Vec<u8>| archive.find(&[&root[..], b"train.bin"].concat()).map(|train| (root, train));
+    let with_train = |root: Vec<u8>| {
+        archive.find(&[&root[..], b"train.bin"].concat()).map(|train| (root, train))
+    };
     let root = archive.root_of(FINE).ok().and_then(with_train);
     let Some((root, train)) = root else {
         let what = format!(
             "holds neither {FIRST} nor train.bin beside {FINE}, and of the Python version neither data_batch_1 nor train beside meta"
         );
-        return Err(SourceError::Usage { path: archive.path().to_owned(), source: UsageError(what) });
+        return Err(SourceError::Usage {
+            path: archive.path().to_owned(),
+            source: UsageError(what),
+        });
     };
     let test = archive.find(&[&root[..], b"test.bin"].concat()).map(|at| (at, Split::Val));
     let files = [(train, Split::Train)].into_iter().chain(test).collect();

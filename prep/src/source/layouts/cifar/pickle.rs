@@ -65,7 +65,14 @@ impl<'a> Pickle<'a> {
     /// # Errors
     /// When it names anything but arrays of bytes, or is damaged.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
-        let mut reader = Reader { bytes, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
+        let mut reader = Reader {
+            bytes,
+            at: 0,
+            values: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+        };
         let root = reader.run()?;
         Ok(Self { bytes, values: reader.values, root })
     }
@@ -73,7 +80,8 @@ impl<'a> Pickle<'a> {
     /// A member of the top-level dictionary.
     pub(super) fn member(&self, key: &str) -> Option<&Value> {
         let Value::Dict(members) = &self.values[self.root] else { return None };
-        let found = members.iter().find(|(name, _)| self.text(&self.values[*name]) == Some(key.as_bytes()));
+        let found =
+            members.iter().find(|(name, _)| self.text(&self.values[*name]) == Some(key.as_bytes()));
         found.map(|(_, value)| &self.values[*value])
     }
 
@@ -143,14 +151,18 @@ impl Reader<'_> {
                 }
                 b'I' | b'L' => {
                     let line = self.line()?;
-                    let number = line.trim_end_matches('L').parse().map_err(|_| damaged(&format!("\"{line}\" is no number")))?;
+                    let number = line
+                        .trim_end_matches('L')
+                        .parse()
+                        .map_err(|_| damaged(&format!("\"{line}\" is no number")))?;
                     self.push(Value::Int(number))?;
                 }
                 0x8a => {
                     let width = self.number(1)? as usize;
                     let digits = self.take(width)?;
-                    let wide =
-                        digits.iter().rev().fold(0i128, |number, &digit| (number << 8 | i128::from(digit)) & ((1 << 64) - 1));
+                    let wide = digits.iter().rev().fold(0i128, |number, &digit| {
+                        (number << 8 | i128::from(digit)) & ((1 << 64) - 1)
+                    });
                     let negative = width < 9 && digits.last().is_some_and(|&last| last > 0x7f);
                     let number = if negative { wide - (1 << (8 * width)) } else { wide };
                     self.push(Value::Int(number as i64))?;
@@ -164,7 +176,9 @@ impl Reader<'_> {
                 }
                 b'S' => {
                     let line = self.line()?;
-                    let quoted = line.len() > 1 && line.starts_with(['\'', '"']) && line.ends_with(['\'', '"']);
+                    let quoted = line.len() > 1
+                        && line.starts_with(['\'', '"'])
+                        && line.ends_with(['\'', '"']);
                     let text = if quoted { &line[1..line.len() - 1] } else { &line[..] };
                     self.push(Value::Owned(unescaped(text)))?;
                 }
@@ -173,14 +187,22 @@ impl Reader<'_> {
                 b'}' => self.push(Value::Dict(Vec::new()))?,
                 b'l' | b't' => {
                     let items = self.since_mark()?;
-                    self.push(if instruction == b'l' { Value::List(items) } else { Value::Tuple(items) })?;
+                    self.push(if instruction == b'l' {
+                        Value::List(items)
+                    } else {
+                        Value::Tuple(items)
+                    })?;
                 }
                 b'd' => {
                     let members = pairs(&self.since_mark()?)?;
                     self.push(Value::Dict(members))?;
                 }
                 0x85..=0x87 => {
-                    let from = self.stack.len().checked_sub(usize::from(instruction - 0x84)).ok_or_else(short)?;
+                    let from = self
+                        .stack
+                        .len()
+                        .checked_sub(usize::from(instruction - 0x84))
+                        .ok_or_else(short)?;
                     let items = self.stack.split_off(from);
                     self.push(Value::Tuple(items))?;
                 }
@@ -231,7 +253,9 @@ impl Reader<'_> {
                 0x93 => {
                     let (name, module) = (self.pop()?, self.pop()?);
                     let text = |id: Id| match &self.values[id] {
-                        Value::Bytes(range) => Ok(String::from_utf8_lossy(&self.bytes[range.clone()]).into_owned()),
+                        Value::Bytes(range) => {
+                            Ok(String::from_utf8_lossy(&self.bytes[range.clone()]).into_owned())
+                        }
                         Value::Owned(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
                         _ => Err(damaged("a name is no text")),
                     };
@@ -241,7 +265,9 @@ impl Reader<'_> {
                 b'R' => self.reduce()?,
                 b'b' => self.build()?,
                 other => {
-                    return Err(format!("instruction 0x{other:02x} is none that files of pictures need; nothing of it was run"));
+                    return Err(format!(
+                        "instruction 0x{other:02x} is none that files of pictures need; nothing of it was run"
+                    ));
                 }
             }
         }
@@ -257,7 +283,9 @@ impl Reader<'_> {
             "dtype" if array.contains(&module) => Known::Type,
             "encode" if module == "_codecs" => Known::Encode,
             _ => {
-                return Err(format!("it names {module}.{name}, which no file of pictures needs; nothing of it was run"));
+                return Err(format!(
+                    "it names {module}.{name}, which no file of pictures needs; nothing of it was run"
+                ));
             }
         };
         self.push(Value::Global(known))
@@ -266,15 +294,20 @@ impl Reader<'_> {
     /// The result of calling a known name.
     fn reduce(&mut self) -> Result<(), String> {
         let (arguments, function) = (self.pop()?, self.pop()?);
-        let (Value::Tuple(arguments), Value::Global(known)) = (&self.values[arguments], &self.values[function]) else {
+        let (Value::Tuple(arguments), Value::Global(known)) =
+            (&self.values[arguments], &self.values[function])
+        else {
             return Err(damaged("what it calls has no name"));
         };
         let first = arguments.first().map(|&id| self.values[id].clone());
         let made = match (known, first) {
             (Known::Encode, Some(Value::Bytes(range))) => Value::Latin(range),
-            (Known::Encode, Some(Value::Owned(text))) => {
-                Value::Owned(String::from_utf8_lossy(&text).chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect())
-            }
+            (Known::Encode, Some(Value::Owned(text))) => Value::Owned(
+                String::from_utf8_lossy(&text)
+                    .chars()
+                    .map(|c| u8::try_from(c).unwrap_or(b'?'))
+                    .collect(),
+            ),
             (Known::Reconstruct, _) => Value::Array { shape: Vec::new(), data: None },
             (Known::Type, Some(name)) => Value::Type(self.own(&name)),
             (Known::FromBuffer, Some(_)) => {
@@ -302,8 +335,11 @@ impl Reader<'_> {
     }
 
     fn array(&self, shape: Id, kind: Id, data: Id, by_columns: bool) -> Result<Value, String> {
-        let Value::Tuple(extents) = &self.values[shape] else { return Err(damaged("an array has no shape")) };
-        let extent = |&id: &Id| if let Value::Int(extent) = self.values[id] { Some(extent) } else { None };
+        let Value::Tuple(extents) = &self.values[shape] else {
+            return Err(damaged("an array has no shape"));
+        };
+        let extent =
+            |&id: &Id| if let Value::Int(extent) = self.values[id] { Some(extent) } else { None };
         let shape: Option<Vec<i64>> = extents.iter().map(extent).collect();
         let shape = shape.ok_or_else(|| damaged("an array has no shape"))?;
         let name = match &self.values[kind] {
@@ -323,7 +359,9 @@ impl Reader<'_> {
     /// A short string as owned bytes.
     fn own(&self, value: &Value) -> Vec<u8> {
         match value {
-            Value::Bytes(range) | Value::Latin(range) => self.bytes[range.clone()].iter().copied().take(64).collect(),
+            Value::Bytes(range) | Value::Latin(range) => {
+                self.bytes[range.clone()].iter().copied().take(64).collect()
+            }
             Value::Owned(bytes) => bytes.clone(),
             _ => Vec::new(),
         }
@@ -331,14 +369,18 @@ impl Reader<'_> {
 
     fn extend(&mut self, items: &[Id]) -> Result<(), String> {
         let list = self.top()?;
-        let Value::List(all) = &mut self.values[list] else { return Err(damaged("something is appended to no list")) };
+        let Value::List(all) = &mut self.values[list] else {
+            return Err(damaged("something is appended to no list"));
+        };
         all.extend(items);
         Ok(())
     }
 
     fn insert(&mut self, members: Vec<(Id, Id)>) -> Result<(), String> {
         let dict = self.top()?;
-        let Value::Dict(all) = &mut self.values[dict] else { return Err(damaged("a member is given to no dictionary")) };
+        let Value::Dict(all) = &mut self.values[dict] else {
+            return Err(damaged("a member is given to no dictionary"));
+        };
         all.extend(members);
         Ok(())
     }
@@ -366,7 +408,8 @@ impl Reader<'_> {
     }
 
     fn fetch(&mut self, at: u64) -> Result<(), String> {
-        let id = self.memo.get(&at).copied().ok_or_else(|| damaged("it refers to a missing value"))?;
+        let id =
+            self.memo.get(&at).copied().ok_or_else(|| damaged("it refers to a missing value"))?;
         if self.stack.len() >= VALUE_LIMIT {
             return Err(format!("it has more than {VALUE_LIMIT} values"));
         }
@@ -395,7 +438,8 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, length: usize) -> Result<&[u8], String> {
-        let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len()).ok_or_else(short)?;
+        let end =
+            self.at.checked_add(length).filter(|end| *end <= self.bytes.len()).ok_or_else(short)?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)

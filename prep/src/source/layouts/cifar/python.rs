@@ -93,10 +93,13 @@ fn bad(archive: &Archive, file: usize, what: impl Into<String>) -> SourceError {
 fn read_names(archive: &Archive, file: usize) -> Result<Vec<String>, SourceError> {
     let bytes = archive.read(file, TABLE_LIMIT)?;
     let pickle = Pickle::read(&bytes).map_err(|what| bad(archive, file, what))?;
-    let list = ["label_names", "fine_label_names"].iter().find_map(|key| pickle.list(pickle.member(key)?));
+    let list =
+        ["label_names", "fine_label_names"].iter().find_map(|key| pickle.list(pickle.member(key)?));
     let name = |value: &Value| Some(Name(pickle.text(value)?.to_vec()).to_string());
     let names: Option<Vec<String>> = list.and_then(|list| list.map(name).collect());
-    names.ok_or_else(|| bad(archive, file, "it has no list of names, label_names or fine_label_names"))
+    names.ok_or_else(|| {
+        bad(archive, file, "it has no list of names, label_names or fine_label_names")
+    })
 }
 
 /// The place of a picture in its file.
@@ -113,26 +116,41 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<PixelRange>, Sour
     let pickle = Pickle::read(&bytes).map_err(bad)?;
     let labels = ["labels", "fine_labels"].iter().find_map(|key| pickle.list(pickle.member(key)?));
     let label = |value: &Value| {
-        if let Value::Int(label) = value { u32::try_from(*label).ok().filter(|label| *label < CLASS_LIMIT) } else { None }
+        if let Value::Int(label) = value {
+            u32::try_from(*label).ok().filter(|label| *label < CLASS_LIMIT)
+        } else {
+            None
+        }
     };
     let labels: Option<Vec<u32>> = labels.and_then(|labels| labels.map(label).collect());
-    let labels = labels.ok_or_else(|| bad("it has no list of class numbers, labels or fine_labels".into()))?;
+    let labels = labels
+        .ok_or_else(|| bad("it has no list of class numbers, labels or fine_labels".into()))?;
     let Some(Value::Array { shape, data: Some(data) }) = pickle.member("data") else {
         return Err(bad("it has no array of pictures, data".into()));
     };
-    if shape.iter().skip(1).product::<i64>() != PIXELS as i64 || shape.first().copied() != i64::try_from(labels.len()).ok() {
+    if shape.iter().skip(1).product::<i64>() != PIXELS as i64
+        || shape.first().copied() != i64::try_from(labels.len()).ok()
+    {
         let count = labels.len();
-        return Err(bad(format!("its array of pictures is {shape:?}, not [{count}, {PIXELS}], for {count} labels")));
+        return Err(bad(format!(
+            "its array of pictures is {shape:?}, not [{count}, {PIXELS}], for {count} labels"
+        )));
     }
-    let wrong = |held: usize| bad(format!("its array of {} pictures holds {held} bytes", labels.len()));
+    let wrong =
+        |held: usize| bad(format!("its array of {} pictures holds {held} bytes", labels.len()));
     match pickle.value(*data) {
         Value::Bytes(range) if range.len() == labels.len() * PIXELS => {
             let offset = |i: usize| (range.start + i * PIXELS) as u64;
-            Ok((0..).zip(labels).map(|(i, label)| PixelRange { offset: offset(i), text: None, label }).collect())
+            Ok((0..)
+                .zip(labels)
+                .map(|(i, label)| PixelRange { offset: offset(i), text: None, label })
+                .collect())
         }
         Value::Latin(range) => {
-            let text = std::str::from_utf8(&bytes[range.clone()]).map_err(|e| bad(format!("its array is no text: {e}")))?;
-            let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).step_by(PIXELS).chain([text.len()]).collect();
+            let text = std::str::from_utf8(&bytes[range.clone()])
+                .map_err(|e| bad(format!("its array is no text: {e}")))?;
+            let starts: Vec<usize> =
+                text.char_indices().map(|(at, _)| at).step_by(PIXELS).chain([text.len()]).collect();
             if text.chars().count() != labels.len() * PIXELS {
                 return Err(wrong(text.chars().count()));
             }

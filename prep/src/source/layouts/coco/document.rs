@@ -237,7 +237,11 @@ impl<'de> Deserialize<'de> for Corners {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Corners, A::Error> {
                 let number = |number: Option<f64>| number.unwrap_or(f64::NAN);
                 let Some(x) = seq.next_element()?.map(number) else { return Ok(Corners(None)) };
-                let mut next = |index| seq.next_element()?.map(number).ok_or_else(|| de::Error::invalid_length(index, &self));
+                let mut next = |index| {
+                    seq.next_element()?
+                        .map(number)
+                        .ok_or_else(|| de::Error::invalid_length(index, &self))
+                };
                 let (y, width, height) = (next(1)?, next(2)?, next(3)?);
                 if seq.next_element::<IgnoredAny>()?.is_some() {
                     return Err(de::Error::invalid_length(5, &self));

@@ -15,8 +15,14 @@ use crate::source::split_folders;
 use crate::source::{Split, TABLE_LIMIT, Unused};
 
 /// The usual names of tables of pictures, the most specific first.
-pub(super) const NAMES: [&str; 6] =
-    ["manifest.csv", "manifest.tsv", "manifest.jsonl", "metadata.csv", "metadata.jsonl", "labels.csv"];
+pub(super) const NAMES: [&str; 6] = [
+    "manifest.csv",
+    "manifest.tsv",
+    "manifest.jsonl",
+    "metadata.csv",
+    "metadata.jsonl",
+    "labels.csv",
+];
 /// Number of tables examined.
 const LOOKED_INTO: usize = 64;
 /// The word in the names of a competition's forms for answers.
@@ -52,15 +58,22 @@ impl<'a> Chooser<'a> {
     /// The shallowest tables of one of the usual names; else the only table at the top.
     pub(super) fn usual(&self) -> Vec<usize> {
         let all = self.usual_candidates();
-        let chosen = all.into_iter().map(|group| self.that_name(group, true)).find(|group| !group.is_empty());
-        chosen.or_else(|| Some(self.that_name(vec![self.only_at_top()?], false))).unwrap_or_default()
+        let chosen = all
+            .into_iter()
+            .map(|group| self.that_name(group, true))
+            .find(|group| !group.is_empty());
+        chosen
+            .or_else(|| Some(self.that_name(vec![self.only_at_top()?], false)))
+            .unwrap_or_default()
     }
 
     /// The tables of the usual names, grouped by name, whether they name pictures or not.
     pub(super) fn usual_candidates(&self) -> Vec<Vec<usize>> {
         let depth = |&i: &usize| self.archive.names()[i].0.iter().filter(|&&b| b == b'/').count();
         let group = |name: &&str| {
-            let all: Vec<usize> = files(self.archive, &[*name]).filter(|&i| self.base(i) == name.as_bytes()).collect();
+            let all: Vec<usize> = files(self.archive, &[*name])
+                .filter(|&i| self.base(i) == name.as_bytes())
+                .collect();
             let least = all.iter().map(depth).min();
             all.into_iter().filter(|i| Some(depth(i)) == least).collect::<Vec<_>>()
         };
@@ -69,8 +82,10 @@ impl<'a> Chooser<'a> {
 
     /// The only table at the archive's top.
     pub(super) fn only_at_top(&self) -> Option<usize> {
-        let top = common_folder(files(self.archive, &[""]).map(|i| self.archive.names()[i].0.as_slice()));
-        let mut at_top = files(self.archive, &SUFFIXES).filter(|&i| folder_of(&self.archive.names()[i].0) == top);
+        let top =
+            common_folder(files(self.archive, &[""]).map(|i| self.archive.names()[i].0.as_slice()));
+        let mut at_top = files(self.archive, &SUFFIXES)
+            .filter(|&i| folder_of(&self.archive.names()[i].0) == top);
         at_top.next().filter(|_| at_top.next().is_none())
     }
 
@@ -97,11 +112,13 @@ impl<'a> Chooser<'a> {
         if named.len() < 2 || for_parts || siblings {
             return named;
         }
-        let names: Vec<String> = named.iter().take(3).map(|&i| self.archive.names()[i].to_string()).collect();
+        let names: Vec<String> =
+            named.iter().take(3).map(|&i| self.archive.names()[i].to_string()).collect();
         for &i in &named {
             let other = names.join(", ");
-            let why =
-                format!("several tables name the pictures ({other}), and only one can be meant: name it instead of its folder");
+            let why = format!(
+                "several tables name the pictures ({other}), and only one can be meant: name it instead of its folder"
+            );
             self.verdicts.borrow_mut().insert(i, Some(why));
         }
         Vec::new()
@@ -130,7 +147,9 @@ impl<'a> Chooser<'a> {
             Verdict::Names { hits: 0, lines: 1.., .. } if !usual && !self.lookup.is_empty() => {
                 Some("none of the pictures that it names is there".into())
             }
-            Verdict::Names { columns, boxed: false, .. } if !usual && !columns.tell() => Some(silent(&columns)),
+            Verdict::Names { columns, boxed: false, .. } if !usual && !columns.tell() => {
+                Some(silent(&columns))
+            }
             Verdict::Names { .. } => None,
         };
         let names = why.is_none();
@@ -142,7 +161,8 @@ impl<'a> Chooser<'a> {
     fn clearly_names(&self, table: usize) -> bool {
         let name = self.base(table).to_ascii_lowercase();
         if name.windows(FORM.len()).any(|word| word == FORM) {
-            let why = "it is a form for the answers of a competition, whose classes are made up".into();
+            let why =
+                "it is a form for the answers of a competition, whose classes are made up".into();
             self.verdicts.borrow_mut().insert(table, Some(why));
             return false;
         }
@@ -150,12 +170,18 @@ impl<'a> Chooser<'a> {
         let unread = matches!(verdict, Verdict::Not(_) | Verdict::Names { hits: 0, .. });
         let why = match verdict {
             Verdict::Not(fault) => Some(fault.what),
-            Verdict::Names { hits: 0, .. } => Some("none of the pictures that it names is there".into()),
+            Verdict::Names { hits: 0, .. } => {
+                Some("none of the pictures that it names is there".into())
+            }
             Verdict::Names { hits, lines, .. } if hits * 2 < lines => {
                 Some(format!("of its first {lines} lines only {hits} name a picture that is there"))
             }
             // A mere list of names counts only under a usual name.
-            Verdict::Names { columns, boxed: false, .. } if !columns.tell() || columns.len() == 1 => Some(silent(&columns)),
+            Verdict::Names { columns, boxed: false, .. }
+                if !columns.tell() || columns.len() == 1 =>
+            {
+                Some(silent(&columns))
+            }
             Verdict::Names { .. } => None,
         };
         // A text file that is no list needs no reason: nobody takes it for a table.
@@ -180,13 +206,17 @@ impl<'a> Chooser<'a> {
         let own = folder_of(name);
         let is_picture = |text: &str| is_picture(self.lookup, own, text);
         let looked = if is_jsonl(name) {
-            json_rows::head(&text, &is_picture).map(|(columns, rows)| (json_rows::has_boxes(&columns), columns, rows))
+            json_rows::head(&text, &is_picture)
+                .map(|(columns, rows)| (json_rows::has_boxes(&columns), columns, rows))
         } else {
             csv_rows::Head::read(&text, &is_picture).map(|head| (false, head.columns, head.rows))
         };
         match looked {
             Ok((boxed, columns, rows)) => {
-                let paths = rows.iter().filter_map(|row| row.get(columns.path)).filter(|path| !path.is_empty());
+                let paths = rows
+                    .iter()
+                    .filter_map(|row| row.get(columns.path))
+                    .filter(|path| !path.is_empty());
                 let hits = paths.clone().filter(|path| is_picture(path)).count();
                 Verdict::Names { hits, lines: paths.count(), columns, boxed }
             }
@@ -197,10 +227,14 @@ impl<'a> Chooser<'a> {
     /// The tables that are not `used`, with the reasons.
     pub(super) fn unused(&self, used: &[usize]) -> Vec<Unused> {
         let verdicts = self.verdicts.borrow();
-        let seen: BTreeMap<usize, &str> =
-            verdicts.iter().map(|(i, why)| (*i, why.as_deref().unwrap_or("another table is read"))).collect();
-        let all = files(self.archive, &SUFFIXES).take(LOOKED_INTO).filter(|i| !seen.contains_key(i));
-        let all = all.map(|i| (i, "another table is read")).chain(seen.iter().map(|(i, why)| (*i, *why)));
+        let seen: BTreeMap<usize, &str> = verdicts
+            .iter()
+            .map(|(i, why)| (*i, why.as_deref().unwrap_or("another table is read")))
+            .collect();
+        let all =
+            files(self.archive, &SUFFIXES).take(LOOKED_INTO).filter(|i| !seen.contains_key(i));
+        let all =
+            all.map(|i| (i, "another table is read")).chain(seen.iter().map(|(i, why)| (*i, *why)));
         let mut unused: Vec<Unused> = all
             .filter(|(i, _)| !used.contains(i))
             .map(|(i, why)| Unused { name: self.archive.names()[i].clone(), why: why.to_owned() })
@@ -212,11 +246,15 @@ impl<'a> Chooser<'a> {
 
 /// Returns whether there are tables, or, with `lists`, text files.
 pub(super) fn any(archive: &Archive, lists: bool) -> bool {
-    files(archive, &SUFFIXES).next().is_some() || (lists && files(archive, &[LIST]).next().is_some())
+    files(archive, &SUFFIXES).next().is_some()
+        || (lists && files(archive, &[LIST]).next().is_some())
 }
 
 fn silent(columns: &Columns) -> String {
-    format!("it names pictures but no class, part or box of theirs (its columns: {})", columns.shown())
+    format!(
+        "it names pictures but no class, part or box of theirs (its columns: {})",
+        columns.shown()
+    )
 }
 
 /// Returns whether a text in a table of the folder `own` names a picture.

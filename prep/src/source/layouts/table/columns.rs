@@ -69,7 +69,8 @@ const LABEL: [&str; 28] = [
 ];
 const SPLIT: [&str; 3] = ["split", "part", "subset"];
 /// Names that mean a column of splits only if its fields name splits.
-const OTHER_SPLIT: [&str; 7] = ["partition", "set", "data_set", "dataset", "usage", "phase", "train_test"];
+const OTHER_SPLIT: [&str; 7] =
+    ["partition", "set", "data_set", "dataset", "usage", "phase", "train_test"];
 /// The column in which 0, 1 and 2 mean train, val and test.
 const NUMBERED_SPLIT: &str = "partition";
 
@@ -93,7 +94,12 @@ const OTHER_SIZED: [Names; 3] = [
     [&["left"], &["top"], &["width", "w"], &["height", "h"]],
     [&["bbox_x"], &["bbox_y"], &["bbox_width", "bbox_w"], &["bbox_height", "bbox_h"]],
 ];
-const CENTRED: Names = [&["x_center", "xcenter", "cx"], &["y_center", "ycenter", "cy"], &["width", "w"], &["height", "h"]];
+const CENTRED: Names = [
+    &["x_center", "xcenter", "cx"],
+    &["y_center", "ycenter", "cy"],
+    &["width", "w"],
+    &["height", "h"],
+];
 /// Columns that hold a box as a list.
 const LISTED: [&str; 2] = ["bbox", "box"];
 /// The column of Kaggle's competitions that holds a sequence of classes and corners.
@@ -102,7 +108,8 @@ const PREDICTIONS: &str = "predictionstring";
 const VIA: [&str; 2] = ["region_shape_attributes", "region_attributes"];
 
 /// Names of the size of the picture; the first pair that is not part of a box counts.
-const EXTENTS: [[&str; 2]; 3] = [["width", "height"], ["image_width", "image_height"], ["img_width", "img_height"]];
+const EXTENTS: [[&str; 2]; 3] =
+    [["width", "height"], ["image_width", "image_height"], ["img_width", "img_height"]];
 
 /// The fields that hold a box.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -154,7 +161,11 @@ pub(super) struct Sample<'a> {
 impl Sample<'_> {
     /// The non-empty fields of a column.
     fn column(&self, at: usize) -> impl Iterator<Item = &str> {
-        self.rows.iter().filter_map(move |row| row.get(at)).map(String::as_str).filter(|text| !text.is_empty())
+        self.rows
+            .iter()
+            .filter_map(move |row| row.get(at))
+            .map(String::as_str)
+            .filter(|text| !text.is_empty())
     }
 
     /// The number of fields of a column that name a picture.
@@ -175,7 +186,9 @@ impl Columns {
     /// When there is no column of paths, or only some of the four numbers of a box.
     pub(super) fn new(names: Vec<String>, sample: &Sample<'_>) -> Result<Self, String> {
         let joined: Vec<String> = names.iter().map(|name| name.replace([' ', '-'], "_")).collect();
-        let place = |known: &[&str]| known.iter().find_map(|known| joined.iter().position(|name| name == known));
+        let place = |known: &[&str]| {
+            known.iter().find_map(|known| joined.iter().position(|name| name == known))
+        };
         let path = Self::path_of(&joined, sample).ok_or_else(|| {
             let given = names.join(", ");
             format!(
@@ -193,14 +206,23 @@ impl Columns {
         let loose = || OTHER_SPLIT.iter().filter_map(|name| place(&[name])).find(speaks);
         let split = strict.or_else(loose);
         let pair = |[width, height]: [&str; 2]| Some([place(&[width])?, place(&[height])?]);
-        let own =
-            |places: &[usize; 2]| !matches!(bounds, Some(Bounds::Sized(box_) | Bounds::Centred(box_)) if box_[2..] == places[..]);
+        let own = |places: &[usize; 2]| !matches!(bounds, Some(Bounds::Sized(box_) | Bounds::Centred(box_)) if box_[2..] == places[..]);
         let extents = EXTENTS.into_iter().filter_map(pair).find(own).filter(|_| bounds.is_some());
-        let mut columns = Self { path, label: None, split, strict_split: strict.is_some(), bounds, extents, names };
+        let mut columns = Self {
+            path,
+            label: None,
+            split,
+            strict_split: strict.is_some(),
+            bounds,
+            extents,
+            names,
+        };
         columns.label = place(&LABEL).map(Label::Field);
         if columns.label.is_none() {
             // Beside a path column of these names, an only other column is a remark.
-            let remark = |label: &Label| matches!(label, Label::Field(_)) && PATH.contains(&joined[path].as_str());
+            let remark = |label: &Label| {
+                matches!(label, Label::Field(_)) && PATH.contains(&joined[path].as_str())
+            };
             columns.label = columns.guessed_label(sample).filter(|label| !remark(label));
         }
         Ok(columns)
@@ -211,20 +233,39 @@ impl Columns {
         let first = sample.rows.first()?;
         let has_suffix = |at: usize| first[at].contains('.') || first[at].contains('/');
         let score = |at: usize| sample.hits(at) * 2 + usize::from(has_suffix(at));
-        let path = (0..first.len()).rev().filter(|&at| (sample.is_picture)(&first[at])).max_by_key(|&at| score(at))?;
+        let path = (0..first.len())
+            .rev()
+            .filter(|&at| (sample.is_picture)(&first[at]))
+            .max_by_key(|&at| score(at))?;
         let names = (1..=first.len()).map(|number| format!("column {number}")).collect();
-        let mut columns = Self { path, label: None, split: None, strict_split: false, bounds: None, extents: None, names };
+        let mut columns = Self {
+            path,
+            label: None,
+            split: None,
+            strict_split: false,
+            bounds: None,
+            extents: None,
+            names,
+        };
         let is_number = |at: usize| sample.all(at, |text| text.parse::<f64>().is_ok());
         let others: Vec<usize> = (0..first.len()).filter(|&at| at != path).collect();
-        columns.split = others.iter().copied().find(|&at| sample.all(at, |text| row::part(text, false).is_some()));
-        if let Some(four) = others.windows(4).find(|four| four[3] == four[0] + 3 && four.iter().all(|&at| is_number(at))) {
+        columns.split = others
+            .iter()
+            .copied()
+            .find(|&at| sample.all(at, |text| row::part(text, false).is_some()));
+        if let Some(four) = others
+            .windows(4)
+            .find(|four| four[3] == four[0] + 3 && four.iter().all(|&at| is_number(at)))
+        {
             // Four consecutive numbers are corners, as in RetinaNet's tables.
             columns.bounds = Some(Bounds::Corners([four[0], four[1], four[2], four[3]]));
         }
         columns.label = columns.guessed_label(sample).or_else(|| {
             let rest: Vec<usize> = columns.unused().collect();
             let texts = rest.iter().copied().find(|&at| !is_number(at));
-            (columns.bounds.is_some() || rest.len() == 1).then(|| texts.or(rest.first().copied()))?.map(Label::Field)
+            (columns.bounds.is_some() || rest.len() == 1)
+                .then(|| texts.or(rest.first().copied()))?
+                .map(Label::Field)
         });
         Some(columns)
     }
@@ -236,7 +277,10 @@ impl Columns {
         let known = || PATH.iter().chain(&OTHER_PATH).filter_map(at);
         let hit = known().find(|&at| sample.hits(at) > 0);
         let most = || {
-            let (hits, at) = (0..names.len()).rev().map(|at| (sample.hits(at), at)).max_by_key(|(hits, _)| *hits)?;
+            let (hits, at) = (0..names.len())
+                .rev()
+                .map(|at| (sample.hits(at), at))
+                .max_by_key(|(hits, _)| *hits)?;
             (hits > 0 && hits * 2 >= sample.rows.len()).then_some(at)
         };
         let sure = || PATH.iter().chain(&OTHER_PATH[..SURE_PATH]).find_map(&at);
@@ -246,7 +290,11 @@ impl Columns {
     fn bounds_of(place: &dyn Fn(&[&str]) -> Option<usize>) -> Result<Option<Bounds>, String> {
         let four = |names: &Names| {
             let places = names.map(place);
-            if let [Some(a), Some(b), Some(c), Some(d)] = places { Some([a, b, c, d]) } else { None }
+            if let [Some(a), Some(b), Some(c), Some(d)] = places {
+                Some([a, b, c, d])
+            } else {
+                None
+            }
         };
         let first = |all: &[Names]| all.iter().find_map(four);
         let found = four(&SIZED).map(Bounds::Sized);
@@ -262,8 +310,16 @@ impl Columns {
         let some_sized = sized[0].is_some() || sized[1].is_some();
         if found.is_none() && (some_sized || corners.iter().any(Option::is_some)) {
             let (known, places) = if some_sized { (SIZED, sized) } else { (CORNERS, corners) };
-            let missing: Vec<&str> = known.iter().zip(places).filter(|(_, place)| place.is_none()).map(|(k, _)| k[0]).collect();
-            return Err(format!("the columns of boxes lack {}; add them or remove the others", missing.join(", ")));
+            let missing: Vec<&str> = known
+                .iter()
+                .zip(places)
+                .filter(|(_, place)| place.is_none())
+                .map(|(k, _)| k[0])
+                .collect();
+            return Err(format!(
+                "the columns of boxes lack {}; add them or remove the others",
+                missing.join(", ")
+            ));
         }
         Ok(found)
     }
@@ -275,13 +331,19 @@ impl Columns {
         if let [only] = rest[..] {
             let texts: Vec<&str> = sample.column(only).collect();
             let distinct: std::collections::HashSet<&str> = texts.iter().copied().collect();
-            let measured = texts.iter().any(|text| text.contains('.') && text.parse::<f64>().is_ok());
-            return (distinct.len() > 1 && distinct.len() < texts.len() && !measured).then_some(Label::Field(only));
+            let measured =
+                texts.iter().any(|text| text.contains('.') && text.parse::<f64>().is_ok());
+            return (distinct.len() > 1 && distinct.len() < texts.len() && !measured)
+                .then_some(Label::Field(only));
         }
         let is_hot = |text: &str| text::number(text) == Some(1.0);
-        let binary = |at: &usize| sample.all(*at, |text| matches!(text::number(text), Some(0.0 | 1.0)));
-        let one = |row: &Vec<String>| rest.iter().filter(|&&at| row.get(at).is_some_and(|text| is_hot(text))).count() == 1;
-        (rest.len() > 1 && rest.iter().all(binary) && sample.rows.iter().all(one)).then_some(Label::Hot(rest))
+        let binary =
+            |at: &usize| sample.all(*at, |text| matches!(text::number(text), Some(0.0 | 1.0)));
+        let one = |row: &Vec<String>| {
+            rest.iter().filter(|&&at| row.get(at).is_some_and(|text| is_hot(text))).count() == 1
+        };
+        (rest.len() > 1 && rest.iter().all(binary) && sample.rows.iter().all(one))
+            .then_some(Label::Hot(rest))
     }
 
     /// Returns whether one of the names may mean a column of paths.
@@ -310,7 +372,10 @@ impl Columns {
 
     /// Returns whether lines describe pictures, or consist of nothing but a name.
     pub(super) fn tell(&self) -> bool {
-        self.label.is_some() || self.split.is_some() || self.bounds.is_some() || self.names.len() == 1
+        self.label.is_some()
+            || self.split.is_some()
+            || self.bounds.is_some()
+            || self.names.len() == 1
     }
 
     /// The names of the columns, to show.
@@ -326,7 +391,9 @@ impl Columns {
             None => {}
         }
         match self.bounds {
-            Some(Bounds::Sized(places) | Bounds::Corners(places) | Bounds::Centred(places)) => used.extend(places.map(Some)),
+            Some(Bounds::Sized(places) | Bounds::Corners(places) | Bounds::Centred(places)) => {
+                used.extend(places.map(Some))
+            }
             Some(Bounds::Listed(place) | Bounds::Predictions(place)) => used.push(Some(place)),
             Some(Bounds::Via(places)) => used.extend(places.map(Some)),
             None => {}
@@ -343,7 +410,9 @@ impl Columns {
     /// The columns that are used.
     pub(super) fn used(&self) -> impl Iterator<Item = &str> {
         let unused: Vec<usize> = self.unused().collect();
-        (0..self.names.len()).filter(move |at| !unused.contains(at)).map(|at| self.names[at].as_str())
+        (0..self.names.len())
+            .filter(move |at| !unused.contains(at))
+            .map(|at| self.names[at].as_str())
     }
 
     /// The class of a line; empty if it has none.
@@ -351,7 +420,8 @@ impl Columns {
         match &self.label {
             Some(Label::Field(place)) => field(*place).as_ref().to_owned(),
             Some(Label::Hot(places)) => {
-                let hot = places.iter().find(|&&place| text::number(field(place).as_ref()) == Some(1.0));
+                let hot =
+                    places.iter().find(|&&place| text::number(field(place).as_ref()) == Some(1.0));
                 hot.map(|&place| self.names[place].clone()).unwrap_or_default()
             }
             None => String::new(),
@@ -362,7 +432,10 @@ impl Columns {
     ///
     /// # Errors
     /// When a column that can mean nothing else holds another word.
-    pub(super) fn part<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Result<Option<crate::source::Split>, String> {
+    pub(super) fn part<T: AsRef<str>>(
+        &self,
+        field: impl Fn(usize) -> T,
+    ) -> Result<Option<crate::source::Split>, String> {
         let Some(place) = self.split else { return Ok(None) };
         let text = field(place);
         if self.strict_split {
@@ -374,7 +447,13 @@ impl Columns {
 
     /// The size of the picture in a line; `None` unless both are numbers of pixels.
     pub(super) fn drawn_on<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Option<[f64; 2]> {
-        let extent = |place| field(place).as_ref().parse().ok().filter(|extent: &f64| extent.is_finite() && *extent >= 1.0);
+        let extent = |place| {
+            field(place)
+                .as_ref()
+                .parse()
+                .ok()
+                .filter(|extent: &f64| extent.is_finite() && *extent >= 1.0)
+        };
         let [width, height] = self.extents?;
         Some([extent(width)?, extent(height)?])
     }
@@ -384,7 +463,10 @@ impl Columns {
     ///
     /// # Errors
     /// When a field is neither a number nor one of the substitutes for a missing one.
-    pub(super) fn boxes<T: AsRef<str>>(&self, field: impl Fn(usize) -> T) -> Result<Vec<Boxed>, String> {
+    pub(super) fn boxes<T: AsRef<str>>(
+        &self,
+        field: impl Fn(usize) -> T,
+    ) -> Result<Vec<Boxed>, String> {
         let four = |places: [usize; 4]| -> Result<Option<[f64; 4]>, String> {
             if places.iter().all(|&place| field(place).as_ref().is_empty()) {
                 return Ok(None);
@@ -394,15 +476,21 @@ impl Columns {
         };
         let bounding_box = match self.bounds {
             None => None,
-            Some(Bounds::Sized(places)) => four(places)?.map(|[x, y, width, height]| BoundingBox { x, y, width, height }),
+            Some(Bounds::Sized(places)) => {
+                four(places)?.map(|[x, y, width, height]| BoundingBox { x, y, width, height })
+            }
             Some(Bounds::Corners(places)) => four(places)?.map(row::corners),
             Some(Bounds::Centred(places)) => four(places)?.map(row::centred),
             Some(Bounds::Listed(place)) => row::listed(field(place).as_ref(), &self.names[place])?,
             Some(Bounds::Predictions(place)) => return row::predictions(field(place).as_ref()),
             Some(Bounds::Via([shape, attributes])) => {
-                return row::via(field(shape).as_ref(), field(attributes).as_ref()).map(|boxed| boxed.into_iter().collect());
+                return row::via(field(shape).as_ref(), field(attributes).as_ref())
+                    .map(|boxed| boxed.into_iter().collect());
             }
         };
-        Ok(bounding_box.map(|bounding_box| Boxed { bounding_box, label: None }).into_iter().collect())
+        Ok(bounding_box
+            .map(|bounding_box| Boxed { bounding_box, label: None })
+            .into_iter()
+            .collect())
     }
 }

@@ -44,7 +44,9 @@ impl Head {
         }
         let bad = |what| LineError { line: first_line, what };
         let Some(first) = rows.first() else {
-            return Err(bad("there is no header line; the first line names the columns, path among them".into()));
+            return Err(bad(
+                "there is no header line; the first line names the columns, path among them".into(),
+            ));
         };
         let names: Vec<String> = first.iter().map(|name| name.to_lowercase()).collect();
         if !Columns::names_path(&names) {
@@ -69,7 +71,8 @@ pub(super) fn parse(text: &[u8], head: &Head) -> Result<Rows, LineError> {
     let mut lines = Lines { text, start: head.start, offset: 0, line: 1 };
     let columns = &head.columns;
     let owned = |name: &str| name.to_owned();
-    let (ignored, used) = (columns.ignored().map(owned).collect(), columns.used().map(owned).collect());
+    let (ignored, used) =
+        (columns.ignored().map(owned).collect(), columns.used().map(owned).collect());
     let mut rows = Rows { rows: Vec::new(), ignored, used };
     let mut skip = head.has_header;
     while next(&mut reader, &mut record, &mut lines)? {
@@ -77,7 +80,8 @@ pub(super) fn parse(text: &[u8], head: &Head) -> Result<Rows, LineError> {
             continue;
         }
         let line = lines.line;
-        let row = read_row(&record, columns, line, head.has_header).map_err(|what| LineError { line, what })?;
+        let row = read_row(&record, columns, line, head.has_header)
+            .map_err(|what| LineError { line, what })?;
         rows.rows.push(row);
     }
     Ok(rows)
@@ -110,13 +114,22 @@ fn open(text: &[u8], delimiter: u8) -> Reader<&[u8]> {
 }
 
 fn fields(record: &ByteRecord) -> Vec<String> {
-    record.iter().map(|field| Name(field.trim_ascii().to_vec()).to_string().trim().to_owned()).collect()
+    record
+        .iter()
+        .map(|field| Name(field.trim_ascii().to_vec()).to_string().trim().to_owned())
+        .collect()
 }
 
 /// Reads the next non-empty line.
-fn next(reader: &mut Reader<&[u8]>, record: &mut ByteRecord, lines: &mut Lines<'_>) -> Result<bool, LineError> {
+fn next(
+    reader: &mut Reader<&[u8]>,
+    record: &mut ByteRecord,
+    lines: &mut Lines<'_>,
+) -> Result<bool, LineError> {
     loop {
-        let more = reader.read_byte_record(record).map_err(|e| LineError { line: lines.line, what: e.to_string() })?;
+        let more = reader
+            .read_byte_record(record)
+            .map_err(|e| LineError { line: lines.line, what: e.to_string() })?;
         lines.advance(record.position().map_or(0, csv::Position::byte));
         if !more || record.iter().any(|field| !field.trim_ascii().is_empty()) {
             return Ok(more);
@@ -124,7 +137,12 @@ fn next(reader: &mut Reader<&[u8]>, record: &mut ByteRecord, lines: &mut Lines<'
     }
 }
 
-fn read_row(record: &ByteRecord, columns: &Columns, line: usize, has_header: bool) -> Result<Row, String> {
+fn read_row(
+    record: &ByteRecord,
+    columns: &Columns,
+    line: usize,
+    has_header: bool,
+) -> Result<Row, String> {
     // Spreadsheets end lines with empty fields.
     let surplus = record.iter().skip(columns.len()).any(|field| !field.trim_ascii().is_empty());
     if record.len() < columns.len() || surplus {
@@ -142,7 +160,14 @@ fn read_row(record: &ByteRecord, columns: &Columns, line: usize, has_header: boo
     if path.is_empty() {
         return Err("its path is empty".into());
     }
-    Ok(Row { line, path, label, split, boxes: columns.boxes(text)?, drawn_on: columns.drawn_on(text) })
+    Ok(Row {
+        line,
+        path,
+        label,
+        split,
+        boxes: columns.boxes(text)?,
+        drawn_on: columns.drawn_on(text),
+    })
 }
 
 /// Counts lines along the text. The reader's own count is wrong for empty lines and lines that end

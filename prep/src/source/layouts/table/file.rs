@@ -25,14 +25,17 @@ pub(super) fn is_jsonl(name: &[u8]) -> bool {
 /// class.
 pub(super) fn text_of<'a>(name: &[u8], bytes: &'a [u8]) -> Cow<'a, [u8]> {
     let text = text::plain(bytes);
-    let first = text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let first =
+        text.split(|&b| b == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
     if !is_list(name) || first.iter().any(|b| matches!(b, b',' | b';' | b'\t' | b'|')) {
         return text;
     }
     let mut separated = Vec::with_capacity(text.len());
     for line in text.split(|&b| b == b'\n').map(<[u8]>::trim_ascii) {
         match line.iter().rposition(u8::is_ascii_whitespace) {
-            Some(at) => separated.extend([line[..at].trim_ascii_end(), b"\t", &line[at + 1..]].concat()),
+            Some(at) => {
+                separated.extend([line[..at].trim_ascii_end(), b"\t", &line[at + 1..]].concat())
+            }
             None => separated.extend(line),
         }
         separated.push(b'\n');

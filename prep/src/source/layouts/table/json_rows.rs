@@ -27,7 +27,8 @@ pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Ro
     let mut last: Option<Columns> = None;
     for (line, text) in lines(text) {
         let bad = |what| LineError { line, what };
-        let object: Map<String, Value> = serde_json::from_slice(text).map_err(|e| bad(format!("it is no JSON object: {e}")))?;
+        let object: Map<String, Value> =
+            serde_json::from_slice(text).map_err(|e| bad(format!("it is no JSON object: {e}")))?;
         let names = object.keys().map(String::as_str);
         let columns = match last.take() {
             // Most tables have the same members in every line.
@@ -36,7 +37,12 @@ pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Ro
                 let columns = columns_of(&object, &first, is_picture).map_err(bad)?;
                 let unused = columns.ignored().filter(|name| !is_boxes(name));
                 ignored.extend(unused.map(str::to_owned));
-                used.extend(columns.used().chain(columns.ignored().filter(|name| is_boxes(name))).map(str::to_owned));
+                used.extend(
+                    columns
+                        .used()
+                        .chain(columns.ignored().filter(|name| is_boxes(name)))
+                        .map(str::to_owned),
+                );
                 columns
             }
         };
@@ -52,13 +58,20 @@ pub(super) fn parse(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Ro
 ///
 /// # Errors
 /// When it is no object, or does not name a picture.
-pub(super) fn head(text: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<(Columns, Vec<Vec<String>>), LineError> {
+pub(super) fn head(
+    text: &[u8],
+    is_picture: &dyn Fn(&str) -> bool,
+) -> Result<(Columns, Vec<Vec<String>>), LineError> {
     let first = sample(text);
     let (line, object) = lines(text).next().unwrap_or((1, b"null"));
     let bad = |what| LineError { line, what };
-    let object: Map<String, Value> = serde_json::from_slice(object).map_err(|e| bad(format!("it is no JSON object: {e}")))?;
+    let object: Map<String, Value> =
+        serde_json::from_slice(object).map_err(|e| bad(format!("it is no JSON object: {e}")))?;
     let columns = columns_of(&object, &first, is_picture).map_err(bad)?;
-    let rows = first.iter().map(|object| row_of(object, &object.keys().cloned().collect::<Vec<_>>())).collect();
+    let rows = first
+        .iter()
+        .map(|object| row_of(object, &object.keys().cloned().collect::<Vec<_>>()))
+        .collect();
     Ok((columns, rows))
 }
 
@@ -94,26 +107,41 @@ fn columns_of(
     let names: Vec<String> = object.keys().cloned().collect();
     let rows: Vec<Vec<String>> = first.iter().map(|object| row_of(object, &names)).collect();
     // Members that hold boxes as lists are read as such below.
-    let known = names.iter().map(|name| if is_boxes(name) { format!("[{name}]") } else { name.to_lowercase() }).collect();
+    let known = names
+        .iter()
+        .map(|name| if is_boxes(name) { format!("[{name}]") } else { name.to_lowercase() })
+        .collect();
     let columns = Columns::new(known, &Sample { rows: &rows, is_picture })?;
     Ok(columns.called(names))
 }
 
 fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Result<Row, String> {
     let fields: Vec<(&String, &Value)> = object.iter().collect();
-    let used = |place: usize| text_of(fields[place].1).ok_or_else(|| format!("{} is neither text nor a number", fields[place].0));
+    let used = |place: usize| {
+        text_of(fields[place].1)
+            .ok_or_else(|| format!("{} is neither text nor a number", fields[place].0))
+    };
     let path = used(columns.path)?;
     if path.is_empty() {
         return Err("its path is empty".into());
     }
     // Lists are no numbers; errors show their text.
-    let shown = |place: usize| text_of(fields[place].1).unwrap_or_else(|| fields[place].1.to_string().into());
+    let shown = |place: usize| {
+        text_of(fields[place].1).unwrap_or_else(|| fields[place].1.to_string().into())
+    };
     let label = columns.label(shown);
     let split = columns.part(shown)?;
     let mut boxes = columns.boxes(shown)?;
     let unlabelled = |bounding_box| Boxed { bounding_box, label: None };
     for name in BOX {
-        boxes.extend(object.get(name).map(|value| numbers(value, name)).transpose()?.flatten().map(unlabelled));
+        boxes.extend(
+            object
+                .get(name)
+                .map(|value| numbers(value, name))
+                .transpose()?
+                .flatten()
+                .map(unlabelled),
+        );
     }
     for name in BOXES {
         if let Some(value) = object.get(name) {
@@ -123,10 +151,15 @@ fn read_row(object: &Map<String, Value>, columns: &Columns, line: usize) -> Resu
     if let Some(Value::Object(objects)) = object.get(OBJECTS) {
         let all = BOX.iter().chain(&BOXES).find_map(|name| Some((*name, objects.get(*name)?)));
         let all = all.map(|(name, value)| lists(value, name)).transpose()?.unwrap_or_default();
-        let classes =
-            ["categories", "category", "labels", "label", "classes", "class"].iter().find_map(|name| objects.get(*name));
-        let class = |at: usize| classes.and_then(Value::as_array)?.get(at).and_then(text_of).map(Cow::into_owned);
-        boxes.extend((0..).zip(all).map(|(at, bounding_box)| Boxed { bounding_box, label: class(at) }));
+        let classes = ["categories", "category", "labels", "label", "classes", "class"]
+            .iter()
+            .find_map(|name| objects.get(*name));
+        let class = |at: usize| {
+            classes.and_then(Value::as_array)?.get(at).and_then(text_of).map(Cow::into_owned)
+        };
+        boxes.extend(
+            (0..).zip(all).map(|(at, bounding_box)| Boxed { bounding_box, label: class(at) }),
+        );
     }
     Ok(Row {
         line,
@@ -152,7 +185,9 @@ fn text_of(value: &Value) -> Option<Cow<'_, str>> {
 fn lists(value: &Value, name: &str) -> Result<Vec<BoundingBox>, String> {
     match value {
         Value::Null => Ok(Vec::new()),
-        Value::Array(list) => list.iter().filter_map(|value| numbers(value, name).transpose()).collect(),
+        Value::Array(list) => {
+            list.iter().filter_map(|value| numbers(value, name).transpose()).collect()
+        }
         other => Err(format!("{name} {other} is not a list of [x, y, width, height]")),
     }
 }

@@ -38,7 +38,9 @@ use crate::crop::placement;
 use crate::source::classes::Classes;
 use crate::source::lookup::{Lookup, Misses, ambiguous, cleaned, leads_out};
 use crate::source::path::{base_of, common_folder, folder_of, stem_of};
-use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, Unused, split_folders, text};
+use crate::source::{
+    Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, Unused, split_folders, text,
+};
 use choose::{Chooser, NAMES};
 use file::{LINE_LIMIT, is_jsonl, is_list, text_of};
 use row::{LineError, Row, Rows};
@@ -102,7 +104,14 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
         None => find(archive, &chooser)?,
     };
     let (classes, places) = (Classes::default(), HashMap::new());
-    let mut reader = Reader { archive, lookup: &lookup, classes, places, pictures: Vec::new(), columns: Vec::new() };
+    let mut reader = Reader {
+        archive,
+        lookup: &lookup,
+        classes,
+        places,
+        pictures: Vec::new(),
+        columns: Vec::new(),
+    };
     // The name of a single table says nothing about splits.
     let mut splits: Vec<Option<Split>> = tables.iter().map(|&table| chooser.part(table)).collect();
     if splits.windows(2).all(|pair| pair[0] == pair[1]) {
@@ -112,14 +121,19 @@ pub fn read(archive: &Archive, table: Option<&Name>) -> Result<Listing, SourceEr
         reader.add(table, split)?;
     }
     let Reader { classes, mut pictures, columns, .. } = reader;
-    if placement::are_fractions(pictures.iter().flat_map(|entry| &entry.objects).map(|object| &object.bounding_box)) {
+    if placement::are_fractions(
+        pictures.iter().flat_map(|entry| &entry.objects).map(|object| &object.bounding_box),
+    ) {
         pictures.iter_mut().for_each(|entry| entry.drawn_on = Some([1.0, 1.0]));
     }
-    let used =
-        tables.iter().map(|&i| archive.names()[i].0.as_slice()).chain(pictures.iter().map(|picture| picture.name.as_slice()));
+    let used = tables
+        .iter()
+        .map(|&i| archive.names()[i].0.as_slice())
+        .chain(pictures.iter().map(|picture| picture.name.as_slice()));
     let root = common_folder(used).to_vec();
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
-    let mut entries: Vec<Entry> = (0..).zip(pictures).map(|(id, picture)| picture.into_entry(id, root.len())).collect();
+    let mut entries: Vec<Entry> =
+        (0..).zip(pictures).map(|(id, picture)| picture.into_entry(id, root.len())).collect();
     let mut classes = classes.into_sorted(&mut entries);
     if tables.iter().all(|&i| is_list(&archive.names()[i].0)) {
         name_by_folders(&mut classes, &entries);
@@ -141,7 +155,8 @@ fn name_by_folders(classes: &mut [String], entries: &[Entry]) {
     }
     let mut names: Vec<String> = Vec::new();
     for folder in folders {
-        let name = folder.and_then(|folder| Some(base_of(folder.strip_suffix(b"/")?))).unwrap_or_default();
+        let name =
+            folder.and_then(|folder| Some(base_of(folder.strip_suffix(b"/")?))).unwrap_or_default();
         let name = Name(name.to_vec()).to_string();
         if name.is_empty() || names.contains(&name) {
             return;
@@ -181,10 +196,15 @@ fn find(archive: &Archive, chooser: &Chooser<'_>) -> Result<Vec<usize>, SourceEr
 /// The rows of a table, parsed by its suffix.
 fn parse(name: &[u8], bytes: &[u8], is_picture: &dyn Fn(&str) -> bool) -> Result<Rows, LineError> {
     let bytes = text_of(name, bytes);
-    if let Some((line, _)) = (1..).zip(bytes.split(|&b| b == b'\n')).find(|(_, text)| text.len() > LINE_LIMIT) {
+    if let Some((line, _)) =
+        (1..).zip(bytes.split(|&b| b == b'\n')).find(|(_, text)| text.len() > LINE_LIMIT)
+    {
         return Err(LineError {
             line,
-            what: format!("it is longer than {} MiB; no table of pictures has such lines", LINE_LIMIT >> 20),
+            what: format!(
+                "it is longer than {} MiB; no table of pictures has such lines",
+                LINE_LIMIT >> 20
+            ),
         });
     }
     if is_jsonl(name) {
@@ -211,7 +231,8 @@ impl Reader<'_> {
         let name = choose::shown(archive, table);
         let own = folder_of(&name.0);
         let bytes = archive.read(table, TABLE_LIMIT)?;
-        let bad = |line: usize, what: String| SourceError::line(archive, &name.to_string(), line, what);
+        let bad =
+            |line: usize, what: String| SourceError::line(archive, &name.to_string(), line, what);
         let rows = parse(&name.0, &bytes, &|text| choose::is_picture(self.lookup, own, text));
         let rows = rows.map_err(|fault| bad(fault.line, fault.what))?;
         drop(bytes);
@@ -230,12 +251,21 @@ impl Reader<'_> {
             row.split = row.split.or(split);
             let line = row.line;
             let picture = match &last {
-                Some((path, split, picture)) if *path == row.path && *split == row.split => *picture,
+                Some((path, split, picture)) if *path == row.path && *split == row.split => {
+                    *picture
+                }
                 _ => {
-                    let found = self.lookup.find(&[own], &row.path, row.split.or_else(|| self.part_of_table(table)));
+                    let found = self.lookup.find(
+                        &[own],
+                        &row.path,
+                        row.split.or_else(|| self.part_of_table(table)),
+                    );
                     if let Some(several) = ambiguous(archive, &found) {
                         let shown = Name(row.path);
-                        return Err(bad(line, format!("{shown} {several}; write more of its path")));
+                        return Err(bad(
+                            line,
+                            format!("{shown} {several}; write more of its path"),
+                        ));
                     }
                     let resolved = match found.first() {
                         Some(&found) => archive.names()[found].0.clone(),
@@ -243,8 +273,11 @@ impl Reader<'_> {
                             let shown = Name(row.path.clone());
                             let lost = row::outside(&row.path, &shown.to_string());
                             outside = outside.or_else(|| lost.map(|what| (line, what)));
-                            let path =
-                                if leads_out(&row.path) { base_of(&cleaned(&row.path)).to_vec() } else { cleaned(&row.path) };
+                            let path = if leads_out(&row.path) {
+                                base_of(&cleaned(&row.path)).to_vec()
+                            } else {
+                                cleaned(&row.path)
+                            };
                             [own, &path].concat()
                         }
                     };
@@ -255,7 +288,10 @@ impl Reader<'_> {
                             if found.is_empty() {
                                 misses.add(&row.path);
                             }
-                            self.pictures.push(TablePicture { name: place.key().clone(), ..TablePicture::default() });
+                            self.pictures.push(TablePicture {
+                                name: place.key().clone(),
+                                ..TablePicture::default()
+                            });
                             *place.insert(self.pictures.len() - 1)
                         }
                     };
@@ -302,7 +338,9 @@ impl TablePicture {
         match (self.split, row.split) {
             (Some((known, first)), Some(split)) if known != split => {
                 let shown = Name(row.path);
-                return Err(format!("{shown} is in another split here than in line {first}; a picture belongs to one"));
+                return Err(format!(
+                    "{shown} is in another split here than in line {first}; a picture belongs to one"
+                ));
             }
             (None, Some(split)) => self.split = Some((split, row.line)),
             _ => {}
@@ -327,7 +365,16 @@ impl TablePicture {
     /// The class of the picture is the one that its lines name, if they name exactly one.
     fn into_entry(self, id: u32, root: usize) -> Entry {
         let label = if let [label] = self.labels[..] { Some(label) } else { None };
-        let (content, split) = (Content::File(Name(self.name[root..].to_vec())), self.split.map(|(split, _)| split));
-        Entry { id, content, partner: None, label, split, objects: self.objects, drawn_on: self.drawn_on }
+        let (content, split) =
+            (Content::File(Name(self.name[root..].to_vec())), self.split.map(|(split, _)| split));
+        Entry {
+            id,
+            content,
+            partner: None,
+            label,
+            split,
+            objects: self.objects,
+            drawn_on: self.drawn_on,
+        }
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn outside(path: &[u8], shown: &str) -> Option<String> {
 /// # Errors
 /// When it names no split.
 pub(super) fn split(text: &str) -> Result<Option<Split>, String> {
-    let wrong = || format!("the split \"{text}\" is none of train, val, valid, validation and test");
+    let wrong =
+        || format!("the split \"{text}\" is none of train, val, valid, validation and test");
     if text.is_empty() { Ok(None) } else { part(text, false).map(Some).ok_or_else(wrong) }
 }
 
@@ -123,8 +124,11 @@ pub(super) fn predictions(text: &str) -> Result<Vec<Boxed>, String> {
         let four: [f64; 4] = numbers?.try_into().ok()?;
         Some(Boxed { bounding_box: corners(four), label: Some(five[0].to_owned()) })
     };
-    let all: Option<Vec<Boxed>> = words.chunks(5).map(|five| if five.len() == 5 { boxed(five) } else { None }).collect();
-    all.ok_or_else(|| format!("\"{text}\" is not a class and xmin, ymin, xmax, ymax, any number of times"))
+    let all: Option<Vec<Boxed>> =
+        words.chunks(5).map(|five| if five.len() == 5 { boxed(five) } else { None }).collect();
+    all.ok_or_else(|| {
+        format!("\"{text}\" is not a class and xmin, ymin, xmax, ymax, any number of times")
+    })
 }
 
 /// A box of the VGG Image Annotator: a shape and its attributes as JSON; `None` without a shape.

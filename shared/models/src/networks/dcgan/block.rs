@@ -44,13 +44,16 @@ impl BlockConfig {
     pub(super) fn init(&self, name: &str, maker: &Maker<'_>) -> ConvBlock {
         let Self { conv, residual, norm, classes, activator, attention } = *self;
         let skip = residual && conv.inputs != conv.outputs;
-        let pointwise = || ConvConfig::pointwise(conv.inputs, conv.outputs).init(&format!("{name}.skip"), maker);
+        let pointwise = || {
+            ConvConfig::pointwise(conv.inputs, conv.outputs).init(&format!("{name}.skip"), maker)
+        };
         let batch_norm = || BatchNorm::new(conv.outputs, classes, &format!("{name}.norm"), maker);
         ConvBlock {
             conv: conv.init(name, maker),
             skip: skip.then(pointwise),
             norm: NormAct { norm: (norm == NormName::Batch).then(batch_norm), activator },
-            attention: attention.then(|| Attention::new(conv.outputs, &format!("{name}.attention"), maker)),
+            attention: attention
+                .then(|| Attention::new(conv.outputs, &format!("{name}.attention"), maker)),
         }
     }
 }

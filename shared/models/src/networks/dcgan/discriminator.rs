@@ -44,14 +44,15 @@ pub struct DiscriminatorConfig {
     pub slope: f64,
     /// Whether convolutions have biases; those of residual blocks always have.
     pub bias: bool,
-    /// Pictures in a group whose standard deviation becomes one more channel of the last features; 0 = none.
+    /// Pictures in a group whose standard deviation becomes one more channel of the last features;
+    /// 0 = none.
     pub minibatch_stddev: usize,
     /// Share of values that dropout sets to 0 while training.
     pub dropout: f64,
     /// Where it stands.
     pub dropout_at: DropoutPlace,
-    /// Blocks, from the picture on, whose weights do not learn (Mo et al. 2020, "Freeze the Discriminator", arXiv:2002.10964). Their
-    /// running statistics and directions move as ever.
+    /// Blocks, from the picture on, whose weights do not learn (Mo et al. 2020, "Freeze the
+    /// Discriminator", arXiv:2002.10964). Their running statistics and directions move as ever.
     pub freeze: usize,
 }
 
@@ -118,8 +119,8 @@ impl DiscriminatorConfig {
             .collect()
     }
 
-    /// Height and width of the pictures and after each of [`DiscriminatorConfig::convs`]; it ends early where a kernel is larger
-    /// than what is left.
+    /// Height and width of the pictures and after each of [`DiscriminatorConfig::convs`]; it ends
+    /// early where a kernel is larger than what is left.
     #[must_use]
     pub fn extents(&self, size: usize) -> Vec<usize> {
         let mut extents = vec![size];
@@ -143,9 +144,12 @@ impl DiscriminatorConfig {
         let convs = self.convs(size, channels);
         let extents = self.extents(size);
         let end = extents[extents.len() - 1];
-        let outputs = convs.last().map_or(channels, |c| c.outputs) + usize::from(self.minibatch_stddev > 0);
+        let outputs =
+            convs.last().map_or(channels, |c| c.outputs) + usize::from(self.minibatch_stddev > 0);
         let features = outputs * end * end;
-        let head = |outputs, bias, name: &str| Linear::new([features, outputs], bias, &blueprint.name(name), maker);
+        let head = |outputs, bias, name: &str| {
+            Linear::new([features, outputs], bias, &blueprint.name(name), maker)
+        };
         let down = convs.iter().enumerate().map(|(i, conv)| {
             let block = BlockConfig {
                 conv: *conv,
@@ -161,8 +165,10 @@ impl DiscriminatorConfig {
         let mut discriminator = Discriminator {
             down: down.collect(),
             head: head(1, true, "head"),
-            projection: asked(CondDiscriminator::Projection).then(|| head(classes, false, "projection")),
-            auxiliary: asked(CondDiscriminator::Auxiliary).then(|| head(classes, true, "auxiliary")),
+            projection: asked(CondDiscriminator::Projection)
+                .then(|| head(classes, false, "projection")),
+            auxiliary: asked(CondDiscriminator::Auxiliary)
+                .then(|| head(classes, true, "auxiliary")),
             config: self.clone(),
         };
         let frozen = discriminator.down.iter_mut().take(self.freeze);
@@ -184,7 +190,11 @@ impl Discriminator {
     pub fn forward(&self, x: Dual<4>, pass: &mut Pass<'_>) -> Judgement {
         let config = &self.config;
         let rate = |place| if config.dropout_at == place { config.dropout } else { 0.0 };
-        let chain = Chain { block: config.block, resize: Dual::pooled, dropout: rate(DropoutPlace::Blocks) };
+        let chain = Chain {
+            block: config.block,
+            resize: Dual::pooled,
+            dropout: rate(DropoutPlace::Blocks),
+        };
         let (mut x, mut before) = (x, None);
         for down in &self.down {
             (x, before) = down.forward(x, before, chain, pass); // [B, C', H/2, W/2]

@@ -9,7 +9,9 @@ use super::block::{BlockConfig, Chain, ConvBlock};
 use super::settings::{BlockName, NormName, OutputName, Stage, StemNorm, UpsampleName};
 use crate::dual::Dual;
 use crate::latent::{Distribution, Latents};
-use crate::layers::{ActivationName, Activator, BatchNorm, Conv2d, ConvConfig, Linear, Mode, NormAct, Pass};
+use crate::layers::{
+    ActivationName, Activator, BatchNorm, Conv2d, ConvConfig, Linear, Mode, NormAct, Pass,
+};
 use crate::networks::blueprint::Blueprint;
 use crate::networks::cond::CondGenerator;
 use crate::parameter::{Parameter, Purpose, parameters};
@@ -116,7 +118,8 @@ impl GeneratorConfig {
         self.width * self.multipliers[i.min(self.multipliers.len() - 1)]
     }
 
-    /// The convolutions for pictures of `size`: all but the last are followed by normalisation and activation.
+    /// The convolutions for pictures of `size`: all but the last are followed by normalisation and
+    /// activation.
     #[must_use]
     pub fn convs(&self, size: usize, channels: usize) -> Vec<ConvConfig> {
         let count = if self.plan.is_empty() { doublings(self.base, size) } else { self.plan.len() };
@@ -126,7 +129,13 @@ impl GeneratorConfig {
                 let outputs = if i + 1 == count { channels } else { self.channels(i + 1) };
                 let bias = if i + 1 == count { self.out_bias } else { hidden_bias };
                 match self.plan.get(i) {
-                    None => ConvConfig::doubling(self.channels(i), outputs, self.kernel, self.upsample.before(), bias),
+                    None => ConvConfig::doubling(
+                        self.channels(i),
+                        outputs,
+                        self.kernel,
+                        self.upsample.before(),
+                        bias,
+                    ),
                     Some(stage) => ConvConfig {
                         kernel: stage.kernel,
                         stride: stage.stride,
@@ -167,12 +176,19 @@ impl GeneratorConfig {
         let (embedded, by_class) = (told(CondGenerator::Embedding), told(CondGenerator::BatchNorm));
         let activator = Activator { name: self.activation, slope: self.slope as f32 };
         let features = self.channels(0) * self.base * self.base;
-        let normalised = if self.stem_norm == StemNorm::Features { features } else { self.channels(0) };
+        let normalised =
+            if self.stem_norm == StemNorm::Features { features } else { self.channels(0) };
         let batch_norm = || BatchNorm::new(normalised, by_class, &blueprint.name("norm"), maker);
-        let (last, hidden) = convs.split_last().unwrap_or_else(|| unreachable!("`Settings::check_size` asks for one"));
+        let (last, hidden) = convs
+            .split_last()
+            .unwrap_or_else(|| unreachable!("`Settings::check_size` asks for one"));
         Generator {
             embedding: embedded.map(|classes| {
-                let mut stream = rng::stream(maker.seed, &format!("initialise {}", blueprint.name("embedding")), 0);
+                let mut stream = rng::stream(
+                    maker.seed,
+                    &format!("initialise {}", blueprint.name("embedding")),
+                    0,
+                );
                 let values = stream.normals(classes * cond.embedding);
                 Parameter::new(values, &[classes, cond.embedding], Purpose::Weight, maker.device)
             }),

@@ -10,8 +10,8 @@ use crate::graph::{Attribute, Constant, Graph, Lowering};
 use crate::layers::BatchNorm;
 
 impl Generator {
-    /// The operations that make pictures in [0, 1] of latent vectors and, where the generator is told
-    /// them, classes. Weights with spectral normalisation are those that are applied: divided.
+    /// The operations that make pictures in [0, 1] of latent vectors and, where the generator is
+    /// told them, classes. Weights with spectral normalisation are those that are applied: divided.
     pub(crate) fn graph(&self) -> Graph {
         let config = self.config();
         let norms = std::iter::once(&self.norm).chain(self.up.iter().map(|up| &up.norm));
@@ -41,21 +41,40 @@ struct Walk {
 }
 
 impl Walk {
-    /// The dense layer with what follows: what a residual block is added to, and what a convolution sees.
+    /// The dense layer with what follows: what a residual block is added to, and what a convolution
+    /// sees.
     fn stem(&mut self, generator: &Generator) -> (String, String) {
         let base = generator.config().base as i64;
         let mut z = LATENT.to_owned();
         if let Some(table) = &generator.embedding {
             let table = self.ops.parameter("embedding", table);
-            let row = self.ops.graph.push("Gather", &[&table, CLASS], "embedding.row", vec![("axis", Attribute::Integer(0))]);
-            z = self.ops.graph.push("Concat", &[LATENT, &row], "embedding.behind", vec![("axis", Attribute::Integer(1))]);
+            let row = self.ops.graph.push(
+                "Gather",
+                &[&table, CLASS],
+                "embedding.row",
+                vec![("axis", Attribute::Integer(0))],
+            );
+            z = self.ops.graph.push(
+                "Concat",
+                &[LATENT, &row],
+                "embedding.behind",
+                vec![("axis", Attribute::Integer(1))],
+            );
         }
         let y = self.ops.dense("dense", &generator.dense, &z);
-        let shape = self.ops.graph.constant("shape.base", Constant::Integers(vec![0, -1, base, base]));
-        let picture = |graph: &mut Graph, y: &str, name: &str| graph.push("Reshape", &[y, &shape], name, Vec::new());
-        let features = generator.norm.norm.is_some() && generator.config().stem_norm == StemNorm::Features;
+        let shape =
+            self.ops.graph.constant("shape.base", Constant::Integers(vec![0, -1, base, base]));
+        let picture = |graph: &mut Graph, y: &str, name: &str| {
+            graph.push("Reshape", &[y, &shape], name, Vec::new())
+        };
+        let features =
+            generator.norm.norm.is_some() && generator.config().stem_norm == StemNorm::Features;
         let residual = generator.config().block == BlockName::Residual;
-        let before = if !features || residual { picture(&mut self.ops.graph, &y, "dense.picture") } else { String::new() };
+        let before = if !features || residual {
+            picture(&mut self.ops.graph, &y, "dense.picture")
+        } else {
+            String::new()
+        };
         let x = if features {
             let y = self.ops.norm_act("norm", &generator.norm, &y, false);
             picture(&mut self.ops.graph, &y, "norm.picture")
@@ -66,15 +85,26 @@ impl Walk {
     }
 
     /// One enlarging block: as [`Walk::stem`].
-    fn block(&mut self, name: &str, up: &ConvBlock, residual: bool, before: &str, x: &str) -> (String, String) {
+    fn block(
+        &mut self,
+        name: &str,
+        up: &ConvBlock,
+        residual: bool,
+        before: &str,
+        x: &str,
+    ) -> (String, String) {
         let mut y = self.ops.conv(&format!("{name}.conv"), &up.conv, x);
         if residual {
-            let mut before = self.ops.doubled(&format!("{name}.skip.doubled"), before, Upsample::Bilinear);
+            let mut before =
+                self.ops.doubled(&format!("{name}.skip.doubled"), before, Upsample::Bilinear);
             if let Some(skip) = &up.skip {
                 before = self.ops.conv(&format!("{name}.skip"), skip, &before);
             }
             let sum = self.ops.graph.push("Add", &[&before, &y], format!("{name}.sum"), Vec::new());
-            let half = self.ops.graph.constant("root.half", Constant::Number(std::f32::consts::FRAC_1_SQRT_2));
+            let half = self
+                .ops
+                .graph
+                .constant("root.half", Constant::Number(std::f32::consts::FRAC_1_SQRT_2));
             y = self.ops.graph.push("Mul", &[&sum, &half], format!("{name}.mean"), Vec::new());
         }
         self.extent = up.conv.config().extent(self.extent);

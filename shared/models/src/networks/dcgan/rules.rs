@@ -28,14 +28,21 @@ impl Common<'_> {
     fn validate(&self) -> Result<(), UsageError> {
         let Self { network, multipliers, kernel, plan, .. } = self;
         positive(self.width, &format!("{network}.width"))?;
-        let listed = !multipliers.is_empty() && multipliers.iter().all(|m| *m > 0) && multipliers.len() <= 16;
+        let listed = !multipliers.is_empty()
+            && multipliers.iter().all(|m| *m > 0)
+            && multipliers.len() <= 16;
         let expected = "1 to 16 whole numbers, each at least 1, like [4,2,1]";
         require(listed, &format!("{network}.multipliers"), format!("{multipliers:?}"), expected)?;
         positive(self.base, &format!("{network}.base"))?;
         require((2..=16).contains(kernel), &format!("{network}.kernel"), kernel, "2 to 16")?;
         share(self.slope, &format!("{network}.slope"))?;
         share(self.dropout, &format!("{network}.dropout"))?;
-        require(plan.len() <= 16, &format!("{network}.plan"), plan.len(), "at most 16 convolutions")?;
+        require(
+            plan.len() <= 16,
+            &format!("{network}.plan"),
+            plan.len(),
+            "at most 16 convolutions",
+        )?;
         if self.block == BlockName::Residual && !plan.is_empty() {
             return Err(UsageError(format!(
                 "{network}.block = residual with {network}.plan: the sum needs blocks that double or halve exactly; use --set \
@@ -54,7 +61,12 @@ impl GeneratorConfig {
         above_zero(self.threshold, "generator.threshold")?;
         if self.distribution == Distribution::Truncated {
             // Nearly everything would be drawn again and again.
-            require(self.threshold >= 0.05, "generator.threshold", self.threshold, "at least 0.05")?;
+            require(
+                self.threshold >= 0.05,
+                "generator.threshold",
+                self.threshold,
+                "at least 0.05",
+            )?;
         }
         let Self { width, multipliers, base, kernel, slope, dropout, plan, block, .. } = self;
         let common = Common {
@@ -88,8 +100,14 @@ impl GeneratorConfig {
             return Ok(());
         }
         Err(match self.plan.is_empty() {
-            true => format!("; the generator needs generator.base = {} times a power of two, at most {LARGEST}", self.base),
-            false => format!("; the generator needs the {end}×{end} that generator.plan makes of generator.base = {}", self.base),
+            true => format!(
+                "; the generator needs generator.base = {} times a power of two, at most {LARGEST}",
+                self.base
+            ),
+            false => format!(
+                "; the generator needs the {end}×{end} that generator.plan makes of generator.base = {}",
+                self.base
+            ),
         })
     }
 
@@ -106,7 +124,11 @@ impl GeneratorConfig {
         let stem = self.channels(0) * self.base * self.base;
         let extents = self.extents(size);
         let convs = self.convs(size, channels);
-        stem + convs.iter().zip(&extents[1..]).map(|(conv, extent)| conv.outputs * extent * extent).sum::<usize>()
+        stem + convs
+            .iter()
+            .zip(&extents[1..])
+            .map(|(conv, extent)| conv.outputs * extent * extent)
+            .sum::<usize>()
     }
 }
 
@@ -135,7 +157,8 @@ impl DiscriminatorConfig {
         let seen = self.extents(size);
         let planned = self.convs(size, 1).len();
         let exact = self.plan.is_empty().then_some(self.base);
-        if planned == 0 || seen.len() <= planned || exact.is_some_and(|base| seen[planned] != base) {
+        if planned == 0 || seen.len() <= planned || exact.is_some_and(|base| seen[planned] != base)
+        {
             return Err(format!(
                 ", of which the discriminator makes {seen:?}: it needs discriminator.base = {} times a power of two, or another \
                  discriminator.plan",
@@ -149,7 +172,9 @@ impl DiscriminatorConfig {
     /// When attention is asked for where no block ends, or more blocks are frozen than there are.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         let planned = self.convs(size, 1).len();
-        let blocks = format!("0 (none) to {planned}, the blocks that the discriminator has for {size}×{size}");
+        let blocks = format!(
+            "0 (none) to {planned}, the blocks that the discriminator has for {size}×{size}"
+        );
         require(self.freeze <= planned, "discriminator.freeze", self.freeze, &blocks)?;
         check_attention("discriminator.attention", self.attention, &self.extents(size)[1..])
     }
@@ -175,14 +200,18 @@ pub(crate) fn taking(
     discriminator: &DiscriminatorConfig,
     size: usize,
 ) -> impl Iterator<Item = (GeneratorConfig, DiscriminatorConfig, String)> {
-    let halved = |times: u32| (size.is_multiple_of(1 << times)).then_some(size >> times).filter(|base| *base >= 2);
+    let halved = |times: u32| {
+        (size.is_multiple_of(1 << times)).then_some(size >> times).filter(|base| *base >= 2)
+    };
     let mut bases: Vec<usize> = (1..8).filter_map(halved).collect();
     let away = |base: usize| (base as f64 / generator.base as f64).ln().abs();
     bases.sort_by(|a, b| away(*a).total_cmp(&away(*b)));
     bases.into_iter().flat_map(|base| [(base, true), (base, false)]).map(|(base, plans)| {
         let (mut g, mut d) = (generator.clone(), discriminator.clone());
         let mut changed = Vec::new();
-        for (name, plan, of) in [("generator", &mut g.plan, &mut g.base), ("discriminator", &mut d.plan, &mut d.base)] {
+        for (name, plan, of) in
+            [("generator", &mut g.plan, &mut g.base), ("discriminator", &mut d.plan, &mut d.base)]
+        {
             if !plans && !plan.is_empty() {
                 plan.clear();
                 changed.push(format!("--set {name}.plan=[]"));

@@ -31,7 +31,8 @@ pub enum StemNorm {
 pub enum BlockName {
     /// One behind the other.
     Plain,
-    /// The input, doubled bilinearly or pooled by averages, is added, and the sum multiplied by √½ (Béres 2022, "GAN flavours").
+    /// The input, doubled bilinearly or pooled by averages, is added, and the sum multiplied by √½
+    /// (Béres 2022, "GAN flavours").
     Residual,
 }
 
@@ -128,8 +129,13 @@ impl TryFrom<String> for Stage {
         let (kernel, rest) = rest.split_once('s').ok_or_else(wrong)?;
         let (stride, padding) = rest.split_once('p').ok_or_else(wrong)?;
         let number = |part: &str| part.parse::<usize>().ok().filter(|n| *n <= 16).ok_or_else(wrong);
-        let stage = Self { kernel: number(kernel)?, stride: number(stride)?, padding: number(padding)? };
-        if stage.kernel == 0 || stage.stride == 0 || stage.padding >= stage.kernel { Err(wrong()) } else { Ok(stage) }
+        let stage =
+            Self { kernel: number(kernel)?, stride: number(stride)?, padding: number(padding)? };
+        if stage.kernel == 0 || stage.stride == 0 || stage.padding >= stage.kernel {
+            Err(wrong())
+        } else {
+            Ok(stage)
+        }
     }
 }
 

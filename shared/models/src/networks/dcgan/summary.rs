@@ -50,7 +50,11 @@ impl Generator {
         let (base, first) = (config.base, config.channels(0));
         let mut layers = Layers::from(config.latent.to_string());
         if let Some(embedding) = &self.embedding {
-            layers.push("embedding of the class", &format!("(B, {})", embedding.shape()[1]), embedding);
+            layers.push(
+                "embedding of the class",
+                &format!("(B, {})", embedding.shape()[1]),
+                embedding,
+            );
         }
         let bias = if self.dense.bias.is_some() { "" } else { ", no bias" };
         let dense = format!("dense ({} → {features}{bias})", self.dense.weight.shape()[1]);
@@ -80,10 +84,18 @@ impl Discriminator {
             extent = block(&mut layers, &format!("down.{i}"), extent, down);
         }
         let features = self.head.weight.shape()[1];
-        let stddev = if self.config().minibatch_stddev > 0 { "minibatch standard deviation + " } else { "" };
-        layers.push(format!("{stddev}flatten + dropout"), &format!("(B, {features})"), &None::<Conv2d>);
+        let stddev =
+            if self.config().minibatch_stddev > 0 { "minibatch standard deviation + " } else { "" };
+        layers.push(
+            format!("{stddev}flatten + dropout"),
+            &format!("(B, {features})"),
+            &None::<Conv2d>,
+        );
         layers.push("head (dense)", "(B, 1)", &self.head);
-        for (name, layer) in [("projection of the class", &self.projection), ("auxiliary classifier", &self.auxiliary)] {
+        for (name, layer) in [
+            ("projection of the class", &self.projection),
+            ("auxiliary classifier", &self.auxiliary),
+        ] {
             if let Some(layer) = layer {
                 layers.push(name, &format!("(B, {})", layer.weight.shape()[0]), layer);
             }

@@ -1,5 +1,5 @@
-//! Networks that grow: they begin at 4×4, and every further extent fades in over half a phase and is
-//! stable for the other half (Karras et al. 2018, arXiv:1710.10196, figure 2, in small).
+//! Networks that grow: they begin at 4×4, and every further extent fades in over half a phase and
+//! is stable for the other half (Karras et al. 2018, arXiv:1710.10196, figure 2, in small).
 
 use burn::tensor::Tensor;
 use fledge_base::cli::UsageError;
@@ -57,7 +57,11 @@ impl Config {
 
     #[expect(clippy::unused_self, reason = "other families need their settings")]
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
-        if size.is_power_of_two() && size >= BASE { Ok(()) } else { Err("; toy-growing needs a power of two".into()) }
+        if size.is_power_of_two() && size >= BASE {
+            Ok(())
+        } else {
+            Err("; toy-growing needs a power of two".into())
+        }
     }
 
     /// Values that the layers give for one picture.
@@ -71,7 +75,12 @@ impl Config {
     pub fn generator(&self, blueprint: &Blueprint<'_>) -> Generator {
         let maker = &blueprint.maker;
         Generator {
-            dense: Linear::new([self.latent, self.width * BASE * BASE], true, &blueprint.name("dense"), maker),
+            dense: Linear::new(
+                [self.latent, self.width * BASE * BASE],
+                true,
+                &blueprint.name("dense"),
+                maker,
+            ),
             extent: self.blocks(blueprint),
             config: self.clone(),
             level: Level(0.0),
@@ -83,7 +92,12 @@ impl Config {
     pub fn discriminator(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         Discriminator {
             extent: self.blocks(blueprint),
-            head: Linear::new([self.width * BASE * BASE, 1], true, &blueprint.name("head"), &blueprint.maker),
+            head: Linear::new(
+                [self.width * BASE * BASE, 1],
+                true,
+                &blueprint.name("head"),
+                &blueprint.maker,
+            ),
             config: self.clone(),
             level: Level(0.0),
         }
@@ -108,12 +122,15 @@ impl Config {
 
 fn conv(inputs: usize, outputs: usize, kernel: usize, name: &str, maker: &Maker<'_>) -> Conv2d {
     let padding = Padding::same(kernel, 1);
-    ConvConfig { kernel, padding, bias: true, ..ConvConfig::pointwise(inputs, outputs) }.init(name, maker)
+    ConvConfig { kernel, padding, bias: true, ..ConvConfig::pointwise(inputs, outputs) }
+        .init(name, maker)
 }
 
 /// 4, 8, … up to `size`.
 fn extents(size: usize) -> Vec<usize> {
-    std::iter::successors(Some(BASE), |extent| Some(extent * 2)).take_while(|extent| *extent <= size).collect()
+    std::iter::successors(Some(BASE), |extent| Some(extent * 2))
+        .take_while(|extent| *extent <= size)
+        .collect()
 }
 
 /// A convolution at an extent, and the way between its features and colours.
@@ -131,11 +148,15 @@ pub struct ByExtent(Vec<(usize, Block)>);
 
 impl Parameters for ByExtent {
     fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
-        self.0.iter().for_each(|(extent, block)| block.collect(&join(prefix, &extent.to_string()), list));
+        self.0
+            .iter()
+            .for_each(|(extent, block)| block.collect(&join(prefix, &extent.to_string()), list));
     }
 
     fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
-        self.0.iter_mut().for_each(|(extent, block)| block.collect_mut(&join(prefix, &extent.to_string()), list));
+        self.0.iter_mut().for_each(|(extent, block)| {
+            block.collect_mut(&join(prefix, &extent.to_string()), list)
+        });
     }
 }
 
@@ -197,7 +218,8 @@ impl Generator {
             }
             if i == top && share < 1.0 {
                 // What the extent before would show.
-                before = Some(x.clone().conv(&self.extent.0[i - 1].1.rgb, None).scaled(1.0 - share));
+                before =
+                    Some(x.clone().conv(&self.extent.0[i - 1].1.rgb, None).scaled(1.0 - share));
             }
             x = act(x.conv(&block.conv, None));
         }
@@ -228,7 +250,11 @@ impl Generator {
         let mut layers = Layers::from(self.config.latent.to_string());
         layers.push("dense", &format!("(B, {})", self.config.width * BASE * BASE), &self.dense);
         for (extent, block) in &self.extent.0 {
-            layers.push(format!("extent.{extent}"), &format!("(B, {}, {extent}, {extent})", self.config.width), block);
+            layers.push(
+                format!("extent.{extent}"),
+                &format!("(B, {}, {extent}, {extent})", self.config.width),
+                block,
+            );
             layers.through_picture(*extent, channels);
         }
         layers
@@ -243,7 +269,8 @@ impl Generator {
         let y = ops.graph.push("Reshape", &[&y, &shape], "dense.picture", Vec::new());
         let mut x = ops.activation("dense.act", ACTIVATION, &y);
         let scaled = |ops: &mut Lowering, x: &str, factor: f64, name: &str| {
-            let factor = ops.graph.constant(format!("{name}.factor"), Constant::Number(factor as f32));
+            let factor =
+                ops.graph.constant(format!("{name}.factor"), Constant::Number(factor as f32));
             ops.graph.push("Mul", &[x, &factor], name, Vec::<(&'static str, Attribute)>::new())
         };
         let mut before = None;
@@ -309,7 +336,8 @@ impl Discriminator {
                 x = x.scaled(share).plus(coarse.scaled(1.0 - share));
             }
         }
-        let (logits, tangent) = x.reshaped([batch, (self.config.width * BASE * BASE) as i64]).dense(&self.head).parts();
+        let (logits, tangent) =
+            x.reshaped([batch, (self.config.width * BASE * BASE) as i64]).dense(&self.head).parts();
         Judgement { logits, tangent, classes: None }
     }
 
@@ -317,7 +345,11 @@ impl Discriminator {
         let mut layers = Layers::default();
         layers.through_picture(size, channels);
         for (extent, block) in self.extent.0.iter().rev() {
-            layers.push(format!("extent.{extent}"), &format!("(B, {}, {extent}, {extent})", self.config.width), block);
+            layers.push(
+                format!("extent.{extent}"),
+                &format!("(B, {}, {extent}, {extent})", self.config.width),
+                block,
+            );
         }
         layers.push("head", "(B, 1)", &self.head);
         layers.through("1".into());
@@ -332,7 +364,13 @@ mod tests {
     #[test]
     fn extents_fade_in_and_are_stable_by_turns() {
         let level = |images: f64| Level::at(images, 0.1, 3).0;
-        assert_eq!([0.0, 99.0, 100.0, 125.0, 150.0, 199.0, 225.0, 900.0].map(level), [0.0, 0.0, 0.0, 0.5, 1.0, 1.0, 1.5, 2.0]);
-        assert_eq!([Level(0.0).top(), Level(0.25).top(), Level(1.0).top()], [(0, 1.0), (1, 0.25), (1, 1.0)]);
+        assert_eq!(
+            [0.0, 99.0, 100.0, 125.0, 150.0, 199.0, 225.0, 900.0].map(level),
+            [0.0, 0.0, 0.0, 0.5, 1.0, 1.0, 1.5, 2.0]
+        );
+        assert_eq!(
+            [Level(0.0).top(), Level(0.25).top(), Level(1.0).top()],
+            [(0, 1.0), (1, 0.25), (1, 1.0)]
+        );
     }
 }

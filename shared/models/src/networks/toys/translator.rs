@@ -46,7 +46,12 @@ impl Default for DiscriminatorConfig {
 }
 
 fn conv(inputs: usize, outputs: usize) -> ConvConfig {
-    ConvConfig { kernel: 3, padding: Padding::same(3, 1), bias: true, ..ConvConfig::pointwise(inputs, outputs) }
+    ConvConfig {
+        kernel: 3,
+        padding: Padding::same(3, 1),
+        bias: true,
+        ..ConvConfig::pointwise(inputs, outputs)
+    }
 }
 
 /// Both settings are checked alike; any size will do.
@@ -117,7 +122,10 @@ impl Generator {
         let channels = self.out.config().outputs;
         let shape = [channels, self.size, self.size];
         let mut ops = Lowering::new(SOURCE, shape.to_vec(), false);
-        let (two, one) = (ops.graph.constant("two", Constant::Number(2.0)), ops.graph.constant("one", Constant::Number(1.0)));
+        let (two, one) = (
+            ops.graph.constant("two", Constant::Number(2.0)),
+            ops.graph.constant("one", Constant::Number(1.0)),
+        );
         let x = ops.graph.push("Mul", &[SOURCE, &two], "source.doubled", Vec::new());
         let x = ops.graph.push("Sub", &[&x, &one], "source.signed", Vec::new());
         let x = ops.conv("first", &self.first, &x);
@@ -142,7 +150,8 @@ impl DiscriminatorConfig {
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         Discriminator {
-            first: ConvConfig::halving(blueprint.channels, self.width, 4, true).init(&blueprint.name("first"), &blueprint.maker),
+            first: ConvConfig::halving(blueprint.channels, self.width, 4, true)
+                .init(&blueprint.name("first"), &blueprint.maker),
             patches: conv(self.width, 1).init(&blueprint.name("patches"), &blueprint.maker),
         }
     }
@@ -161,7 +170,11 @@ impl Discriminator {
     pub(crate) fn layers(&self, size: usize, channels: usize) -> Layers {
         let mut layers = Layers::default();
         layers.through_picture(size, channels);
-        layers.push("first", &format!("(B, {}, H/2, W/2)", self.first.config().outputs), &self.first);
+        layers.push(
+            "first",
+            &format!("(B, {}, H/2, W/2)", self.first.config().outputs),
+            &self.first,
+        );
         layers.push("patches", "(B, 1, H/2, W/2)", &self.patches);
         layers.through("1".into());
         layers
