@@ -7,7 +7,8 @@ own, and what they wrote is compared file by file:
 
 - `prep build` of drawn pictures in three layouts (and of every --source),
 - `train` with every preset for so many steps (networks narrowed to --width where a preset has that setting; 0 leaves them),
-- `sample images` of every run, `evaluate` of every run with random features.
+- `sample images` of every run, `evaluate` of every run with random features,
+- BEFORE takes the first half of every run again, AFTER resumes it to the end: the last checkpoint is that of the whole run.
 
 Clocks are left out: speed, seconds and memory in stats.jsonl; starts.jsonl, train.log, curves and events.
 Settings (config.toml, and in meta.json) are compared by meaning: a key that an older version lacks has the only value it could mean.
@@ -95,6 +96,29 @@ def presets(train):
     return [line.split()[0] for line in lines if not line[0].isspace()]
 
 
+def command(train, preset, data, folder, options, steps):
+    words = [train, "--data", data, "--out", folder, "--preset", preset, "--steps", steps, "--device", "cpu"]
+    words += ["--set", "schedule.batch=16", "--set", "evaluation.every=0"]
+    if options.width:
+        words += ["--set", f"generator.width={options.width}", "--set", f"discriminator.width={options.width}"]
+    return words
+
+
+def resumed(before, after, work, options):
+    """Names of tensors of the last checkpoint that differ where AFTER resumes what BEFORE began."""
+    differ = []
+    for preset in presets(before / "train"):
+        data = work / (f"data-{preset}" if preset in SIZES else "data-0")
+        folder = work / f"resumed-{preset}"
+        run(*command(before / "train", preset, data, folder, options, options.steps // 2))
+        run(after / "train", "--out", folder, "--steps", options.steps, "--device", "cpu")
+        last = f"checkpoints/{options.steps:08}"
+        for part in sorted((work / f"run-{preset}" / last).glob("*.safetensors")):
+            if content(part) != content(folder / last / part.name):
+                differ.append(f"resumed {preset}: {part.name}")
+    return differ
+
+
 def work(programs, out, given, options):
     """Does everything below `out`; gives what `evaluate` printed."""
     prep, train, sample, evaluate = (programs / name for name in ("prep", "train", "sample", "evaluate"))
@@ -106,11 +130,7 @@ def work(programs, out, given, options):
         if preset in SIZES:
             data = out / f"data-{preset}"
             run(prep, "build", given[0], "--out", data, "--size", SIZES[preset])
-        words = [train, "--data", data, "--out", folder, "--preset", preset, "--steps", options.steps, "--device", "cpu"]
-        words += ["--set", "schedule.batch=16", "--set", "evaluation.every=0"]
-        if options.width:
-            words += ["--set", f"generator.width={options.width}", "--set", f"discriminator.width={options.width}"]
-        run(*words)
+        run(*command(train, preset, data, folder, options, options.steps))
         run(sample, "images", folder, "--out", out / f"images-{preset}", "-n", 8, "--device", "cpu")
         words = [evaluate, "--real", data, "--fake", folder, "--features", "random", "--protocol", "keras75-fid"]
         rows = json.loads(run(*words, "--device", "cpu", "--no-cache", "-n", 16, "--json"))
@@ -140,7 +160,9 @@ def main():
             found.append(listed(place) | {f"evaluate {preset}": text for preset, text in printed.items()})
             os.rename(place, scratch / name)
         before, after = found
-        differ = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        os.rename(scratch / "before", place)
+        again = resumed(options.before, options.after, place, options)
+        differ = again + sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     for name in differ:
         print(f"differs: {name}")
     print(f"{len(before)} files and tables before, {len(after)} after, {len(differ)} differ")
