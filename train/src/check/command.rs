@@ -61,7 +61,7 @@ impl CheckArgs {
     /// Compares and prints.
     ///
     /// # Errors
-    /// When a flag is wrong or a row fails.
+    /// If a flag is wrong or a row fails.
     pub fn run(self) -> Result<Ending> {
         self.precision.set();
         match self.fusion {

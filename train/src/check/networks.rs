@@ -70,7 +70,7 @@ impl Networks {
     /// The settings.
     ///
     /// # Panics
-    /// When the table below holds settings that do not fit together, which a test rules out.
+    /// If the table below holds settings that do not fit together, which a test rules out.
     #[must_use]
     pub fn settings(&self) -> Settings {
         let settings = Settings::resolve(self.preset, None, &self.assignments);

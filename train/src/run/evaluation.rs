@@ -47,7 +47,7 @@ const PROTOCOL: &str = "torch-fidelity";
 /// weights are there.
 ///
 /// # Errors
-/// When the data set has no such split.
+/// If the data set has no such split.
 pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dataset>, PathBuf)>> {
     let evaluation = &config.settings.evaluation;
     if evaluation.every == 0 {
@@ -93,7 +93,7 @@ impl Evaluator {
     /// run.
     ///
     /// # Errors
-    /// When the weights or the split cannot be read.
+    /// If the weights or the split cannot be read.
     pub fn open(
         dataset: Arc<Dataset>,
         config: &EvaluationConfig,
@@ -116,7 +116,7 @@ impl Evaluator {
     /// [`Evaluator::kid`] would do it otherwise.
     ///
     /// # Errors
-    /// When a picture cannot be read.
+    /// If a picture cannot be read.
     pub fn prepare(&self) -> Result<()> {
         Precision::F32.during(|| self.with_network(|extractor| self.of_real(extractor).map(drop)))
     }
@@ -124,7 +124,7 @@ impl Evaluator {
     /// The means to compute KID of a run, where it is wanted and weights are there.
     ///
     /// # Errors
-    /// When the data set has no such split or the weights are unusable.
+    /// If the data set has no such split or the weights are unusable.
     pub fn of_run(
         options: &Options,
         config: &RunConfig,
@@ -179,7 +179,7 @@ impl Evaluator {
     /// in one estimate.
     ///
     /// # Errors
-    /// When there are fewer than two pictures or a feature is not finite.
+    /// If there are fewer than two pictures or a feature is not finite.
     pub fn kid(&self, sampler: &Sampler) -> Result<f64> {
         // As `evaluate` would compute it, whatever the run trains in.
         Precision::F32.during(|| self.with_network(|extractor| self.kid_now(sampler, extractor)))

@@ -17,7 +17,7 @@ use crate::run::remembered::Flags;
 /// are opened, which takes its time. A folder that holds something else is not turned into a run.
 ///
 /// # Errors
-/// When `out` is such a folder; within a second, when another process trains the run.
+/// If `out` is such a folder; within a second, when another process trains the run.
 pub fn claim(out: &Path) -> Result<Option<Owner>> {
     if Run::is_run(out) {
         let run = Run::open(out)?;
@@ -41,7 +41,7 @@ pub fn claim(out: &Path) -> Result<Option<Owner>> {
 /// is what [`claim`] gave.
 ///
 /// # Errors
-/// When another process trains the run, or the system refuses a file operation.
+/// If another process trains the run, or the system refuses a file operation.
 pub fn take_over(out: &Path, claimed: Option<Owner>, restart: bool) -> Result<(Run, Owner)> {
     let run = Run::create(out)?;
     let owner = match claimed {
@@ -63,7 +63,7 @@ pub fn take_over(out: &Path, claimed: Option<Owner>, restart: bool) -> Result<(R
 /// after it is gone then.
 ///
 /// # Errors
-/// When none is whole, or a file operation fails.
+/// If none is whole, or a file operation fails.
 pub fn last_checkpoint(run: &Run) -> Result<Option<Checkpoint>> {
     if run.step_of(Which::Latest)?.is_none() {
         return Ok(None);
@@ -88,7 +88,7 @@ impl Earlier {
     /// given then leads now.
     ///
     /// # Errors
-    /// When it is at neither place.
+    /// If it is at neither place.
     pub fn data(&self) -> Result<PathBuf, UsageError> {
         let named = PathBuf::from(&self.config.data.path);
         let Some(noted) = self.flags.data.as_deref().filter(|noted| noted.exists()) else {
@@ -115,7 +115,7 @@ impl Earlier {
 /// not what the last checkpoint was computed by, its settings are those that the checkpoint holds.
 ///
 /// # Errors
-/// When there are settings that this program cannot read.
+/// If there are settings that this program cannot read.
 pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
     let path = run.file("config.toml");
     if !path.exists() {

@@ -62,7 +62,7 @@ pub struct Inherited {
 /// asks for something that is not noted.
 ///
 /// # Errors
-/// When the other run has no such checkpoint, or is `out` itself.
+/// If the other run has no such checkpoint, or is `out` itself.
 pub fn inherited(
     asked: Option<&Source>,
     earlier: Option<&RunConfig>,
@@ -124,7 +124,7 @@ fn weights(checkpoint: &Checkpoint) -> String {
 /// where `out` has a checkpoint already that it goes on from.
 ///
 /// # Errors
-/// When the other run is gone or is not what it was, or when none of its layers fits.
+/// If the other run is gone or is not what it was, or when none of its layers fits.
 pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result<Option<Trainer>> {
     let Some(init) = &config.init else { return Ok(None) };
     if let Some(out) = out.filter(|out| !restart && Run::is_run(out))
@@ -222,7 +222,7 @@ fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> Usage
 /// Saves the networks as the checkpoint of step 0; `state` is what goes with it.
 ///
 /// # Errors
-/// When the checkpoint cannot be written.
+/// If the checkpoint cannot be written.
 pub fn save(run: &Run, config: &RunConfig, trainer: &Trainer, state: Value) -> Result<()> {
     let meta = Meta {
         version: CHECKPOINT_VERSION,

@@ -15,7 +15,7 @@ const TRAIN_SPLIT: &str = "train";
 /// Looks at the data and checks that the settings suit it.
 ///
 /// # Errors
-/// When the data is unusable, or the networks cannot be built for it.
+/// If the data is unusable, or the networks cannot be built for it.
 pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     let dataset = Dataset::open(&options.data)?;
     let manifest = dataset.manifest();

@@ -41,7 +41,7 @@ use shared::nn::run::Run;
 /// written.
 ///
 /// # Errors
-/// When the run could not be started, or a step does not fit into memory.
+/// If the run could not be started, or a step does not fit into memory.
 pub fn dry_run(
     options: &Options,
     out: Option<&Path>,
@@ -68,7 +68,7 @@ const TIMED: u32 = 2;
 /// would take. `out` is its folder, where it is known. Nothing is written.
 ///
 /// # Errors
-/// When the settings do not suit the devices, when the data are damaged, or when a step does not
+/// If the settings do not suit the devices, when the data are damaged, or when a step does not
 /// fit into memory; then with flags for one that does.
 pub fn rehearse(
     options: &Options,

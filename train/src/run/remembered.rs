@@ -71,7 +71,7 @@ impl Flags {
     /// understood is told, and is nothing.
     ///
     /// # Errors
-    /// When the system refuses to read the file.
+    /// If the system refuses to read the file.
     pub fn read(run: &Run) -> Result<Self, FsError> {
         let path = run.file(FLAGS);
         if !path.exists() {
@@ -108,7 +108,7 @@ impl Flags {
     /// Has `run` remember them; says on the log which are others than before.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// If a file cannot be read or written.
     pub fn remember(&self, run: &Run) -> Result<(), FsError> {
         let (before, now) = (Self::read(run)?.words(), self.words());
         for ((flag, was), (_, now)) in before.iter().zip(&now) {
@@ -156,7 +156,7 @@ impl Flags {
     /// or not at all.
     ///
     /// # Errors
-    /// When they are.
+    /// If they are.
     pub fn require_weights(&self, out: Option<&Path>) -> Result<(), UsageError> {
         match &self.weights {
             Some(weights) if !weights.exists() => Err(UsageError(format!(

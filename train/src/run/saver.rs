@@ -52,7 +52,7 @@ impl Saver {
     /// Has `order` carried out; waits for the one before it.
     ///
     /// # Errors
-    /// When the one before it failed, or this one where no thread is left that could do it beside
+    /// If the one before it failed, or this one where no thread is left that could do it beside
     /// the steps.
     pub fn order(&mut self, order: Order) -> Result<()> {
         let started = Instant::now();
@@ -77,7 +77,7 @@ impl Saver {
     /// Waits until everything that was ordered is on the disk.
     ///
     /// # Errors
-    /// When it could not be written.
+    /// If it could not be written.
     pub fn finish(&mut self) -> Result<()> {
         match self.writing.take().map(JoinHandle::join) {
             None => Ok(()),

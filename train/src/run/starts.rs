@@ -55,7 +55,7 @@ impl Start {
     /// start.
     ///
     /// # Errors
-    /// When the log cannot be read or written.
+    /// If the log cannot be read or written.
     pub fn note(&self, run: &Run) -> Result<(), FsError> {
         let path = run.file(STARTS);
         if let Some(last) = jsonl::read(&path)?.last() {
@@ -77,7 +77,7 @@ impl Start {
 /// `flags.toml`.
 ///
 /// # Errors
-/// When a setting differs that the run's state depends on; all of them are named with both values.
+/// If a setting differs that the run's state depends on; all of them are named with both values.
 /// When a file cannot be written.
 pub fn settle(run: &Run, config: &RunConfig, flags: &Flags, devices: &[Device]) -> Result<()> {
     let earlier = earlier(run)?;
@@ -97,7 +97,7 @@ pub fn settle(run: &Run, config: &RunConfig, flags: &Flags, devices: &[Device]) 
 /// Refuses settings that the run in `out`, if there is one, cannot be resumed with.
 ///
 /// # Errors
-/// When there are such; all of them are named with both values.
+/// If there are such; all of them are named with both values.
 pub fn check(out: Option<&Path>, config: &RunConfig) -> Result<()> {
     let Some(out) = out else { return Ok(()) };
     let run = Run::open(out)?;

@@ -62,7 +62,7 @@ impl ThroughputArgs {
     /// Measures and prints.
     ///
     /// # Errors
-    /// When a flag is wrong.
+    /// If a flag is wrong.
     pub fn run(self) -> Result<Ending> {
         self.precision.set();
         let device = self.device.open()?;

@@ -76,7 +76,7 @@ impl CompareArgs {
     /// Prints the table and draws the curves.
     ///
     /// # Errors
-    /// When no folder is a run, the settings of one cannot be read (the others are shown before),
+    /// If no folder is a run, the settings of one cannot be read (the others are shown before),
     /// or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
         let mut records = Vec::new();

@@ -27,7 +27,7 @@ const COLUMNS: usize = 2;
 /// augmentation, penalties, KID with the best marked. p and penalties only where the run has any.
 ///
 /// # Errors
-/// When the run has no readable settings.
+/// If the run has no readable settings.
 pub fn draw(run: &Run) -> Result<Picture> {
     Ok(chart(&Record::read(run)?).draw())
 }
@@ -35,7 +35,7 @@ pub fn draw(run: &Run) -> Result<Picture> {
 /// Draws the curves of a run into its folder, as [`CURVES`].
 ///
 /// # Errors
-/// When the run has no readable settings or the file cannot be written.
+/// If the run has no readable settings or the file cannot be written.
 pub fn write(run: &Run) -> Result<()> {
     Ok(fs::write(run.file(CURVES), &draw(run)?.to_png_quickly()?)?)
 }

@@ -20,7 +20,7 @@ const PREVIEW_PICTURES: usize = 8;
 /// Writes a sheet that shows what augmentation does to the first pictures of the data set.
 ///
 /// # Errors
-/// When the data is unusable or the file cannot be written.
+/// If the data is unusable or the file cannot be written.
 pub fn preview_augment(options: &Options, file: &Path) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     let pictures = batches.first(PREVIEW_PICTURES)?;
@@ -49,7 +49,7 @@ pub struct Shape {
 /// at any size.
 ///
 /// # Errors
-/// When the data set cannot be read, or the networks cannot be built for the pictures.
+/// If the data set cannot be read, or the networks cannot be built for the pictures.
 pub fn summary(
     name: &str,
     settings: &Settings,

@@ -158,7 +158,7 @@ pub(crate) struct Record {
 /// there; the others are told.
 ///
 /// # Errors
-/// When there is none.
+/// If there is none.
 pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
     let (mut runs, mut first) = (Vec::new(), None);
     for folder in folders {
@@ -190,7 +190,7 @@ impl Record {
     /// Reads the folder.
     ///
     /// # Errors
-    /// When `config.toml` is absent or no settings.
+    /// If `config.toml` is absent or no settings.
     pub(crate) fn read(run: &Run) -> Result<Self> {
         let path = run.file("config.toml");
         let text = String::from_utf8_lossy(&fs::read_bounded(&path, CONFIG_LIMIT)?).into_owned();

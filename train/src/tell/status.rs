@@ -89,7 +89,7 @@ impl StatusArgs {
     /// Prints a block of lines or a JSON object for each run.
     ///
     /// # Errors
-    /// When no folder is a run, or the settings of one cannot be read; what can be told of the
+    /// If no folder is a run, or the settings of one cannot be read; what can be told of the
     /// others is printed before.
     pub fn run(self) -> Result<Ending> {
         let (mut texts, mut failure, mut ending) = (Vec::new(), None, Ending::Done);

@@ -34,7 +34,7 @@ impl Recent {
     /// Takes in a step's numbers.
     ///
     /// # Errors
-    /// When a loss is not finite.
+    /// If a loss is not finite.
     pub(super) fn add(
         &mut self,
         step: u64,

@@ -22,7 +22,7 @@ impl Training {
     /// Has the present step saved beside the steps that follow.
     ///
     /// # Errors
-    /// When weights are not finite, devices disagree, or the checkpoint before this one could not
+    /// If weights are not finite, devices disagree, or the checkpoint before this one could not
     /// be written.
     pub(super) fn save(&mut self) -> Result<()> {
         let step = self.trainer().game.step;
@@ -57,7 +57,7 @@ impl Training {
     /// Lets the pointers follow without a checkpoint of the present step.
     ///
     /// # Errors
-    /// When the checkpoint before could not be written.
+    /// If the checkpoint before could not be written.
     pub(super) fn point(&mut self) -> Result<()> {
         match self.saver.last() {
             Some(step) => self.order(step, None),
@@ -106,7 +106,7 @@ impl Training {
     /// Says what the run takes of the disk, and warns where it has no room for that.
     ///
     /// # Errors
-    /// When the sheet of the pictures to learn from cannot be made.
+    /// If the sheet of the pictures to learn from cannot be made.
     pub(super) fn announce_disk(&self) -> Result<()> {
         let settings = &self.config.settings;
         let sheet = sheet_bytes(&self.batches, settings)?;

@@ -28,7 +28,7 @@ use super::training::Training;
 /// either way.
 ///
 /// # Errors
-/// When the data, the run folder or the weights are unusable, the folder cannot be written, or
+/// If the data, the run folder or the weights are unusable, the folder cannot be written, or
 /// values are not finite however often it is tried.
 pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> Result<Ending> {
     let was_killed = record::was_killed(out);

@@ -34,7 +34,7 @@ impl ReportArgs {
     /// Writes the report and prints its path.
     ///
     /// # Errors
-    /// When the run or `--data` cannot be used, or the file cannot be written.
+    /// If the run or `--data` cannot be used, or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
         let run = Run::open(&self.run)?;
         let out = self.out.unwrap_or_else(|| run.file(FILE));

@@ -42,7 +42,7 @@ const LARGE_BYTES: usize = 50 << 20;
 /// has ended.
 ///
 /// # Errors
-/// When the run has no readable `config.toml`, or the file cannot be written.
+/// If the run has no readable `config.toml`, or the file cannot be written.
 pub fn write(run: &Run) -> Result<()> {
     let record = Record::read(run)?;
     let data = Data::find(&record, None)?;
@@ -53,7 +53,7 @@ pub fn write(run: &Run) -> Result<()> {
 /// data set lies now.
 ///
 /// # Errors
-/// When the run has no readable `config.toml`, `data` is not its data set, or the file cannot be
+/// If the run has no readable `config.toml`, `data` is not its data set, or the file cannot be
 /// written.
 pub fn write_to(run: &Run, out: &Path, data: Option<&Path>) -> Result<()> {
     let record = Record::read(run)?;

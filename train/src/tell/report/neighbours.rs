@@ -40,7 +40,7 @@ impl Data {
     /// there still.
     ///
     /// # Errors
-    /// When `given` cannot be read or is another data set.
+    /// If `given` cannot be read or is another data set.
     pub(super) fn find(record: &Record, given: Option<&Path>) -> Result<Self> {
         let path = given.map_or_else(|| PathBuf::from(&record.config.data.path), Path::to_owned);
         let opened = Dataset::open(&path);
