@@ -38,13 +38,6 @@ use crate::tell::status::StatusArgs;
 /// last checkpoint. A terminal that disappears without a signal ends nothing. A run remembers its
 /// data set, settings and flags: repeating a flag changes that one setting where that is allowed,
 /// omitting it changes nothing. Only --threads and --no-lock apply to a single invocation.
-///
-/// `train --out RUN` resumes a run where it stopped, however it stopped: Ctrl-C, TERM, HUP and XCPU
-/// save and end (130, 143, 129, 152; HUP is ignored under nohup), USR1 and USR2 save and training
-/// continues, `kill -9` loses the steps since the last checkpoint and nothing else. A terminal that
-/// goes away without a signal ends nothing. A run remembers its data set, settings and flags: a
-/// flag that is given again changes that one thing, if it may, and one that is left out changes
-/// nothing. Only --threads and --no-lock hold for one start.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",

@@ -1,10 +1,11 @@
-//! Flags of other trainers with ours. Names of settings alone (`--lr`, `--nz`) are in [`names`].
+//! Flags of other trainers and their equivalents here. Those that are only names of settings
+//! (`--lr`, `--nz`) are in [`names`].
 
 use shared::cli::Program;
 use shared::cli::foreign::{Foreign, Value, none, own, same};
 use shared::nn::preset;
 
-/// What `train` knows about its command line beside its flags.
+/// The program's description for the command-line helper.
 pub const PROGRAM: Program = Program {
     name: "train",
     foreign: &FOREIGN,
@@ -12,7 +13,7 @@ pub const PROGRAM: Program = Program {
     usual: "train --data DIR --out DIR",
 };
 
-/// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN,
+/// Flags of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN,
 /// PyTorch-GAN, Lightning and Keras scripts.
 pub const FOREIGN: [Foreign; 35] = [
     same(

@@ -52,14 +52,10 @@ impl Controller {
 
     /// Records a step. Where the device runs ahead of the host, this happens a few steps late
     /// (`readback::DEVICE_LAG`).
+    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps.
     ///
-    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps. `sign`:
-    /// after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 ·
-    /// ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
-    ///
-    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps. `sign`:
-    /// after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 ·
-    /// ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
+    /// `sign`: after every `interval` steps, p += sign(mean sign − target_sign) · reals in them /
+    /// (1000 · ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
     pub fn observe(&mut self, config: &AugmentConfig, seen: Observation) {
         if seen.pictures == 0 {
             return;

@@ -1,31 +1,31 @@
-//! How far a device may lie from the CPU, and why: one table.
+//! The permitted deviations of a device from the CPU, with reasons: one table.
 
 pub use shared::nn::ops::Precision;
 
-/// Which row of the table holds for a computation.
+/// The kind of a computation, which selects a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Each number follows from a few others.
+    /// Each number depends on only a few others.
     Elementwise,
-    /// Sums of many numbers without a product of matrices.
+    /// Sums of many numbers without matrix products.
     Sum,
     /// Convolutions and matrix products.
     Product,
-    /// A whole network, forward and back.
+    /// A whole network, forward and backward.
     Network,
     /// Losses over logits.
     Loss,
     /// Gradients of gradients.
     Penalty,
-    /// Look-ups, filters and colours of pictures.
+    /// Resampling, filters and colour transforms of pictures.
     Augmentation,
-    /// Weights and what an optimizer keeps.
+    /// Weights and optimizer state.
     Optimizer,
     /// 8-bit pictures, in levels.
     Picture,
     /// The movement of weights in one step.
     Step,
-    /// The same in three.
+    /// The movement of weights in three steps.
     Steps,
     /// Inception's features.
     Features,
@@ -33,12 +33,12 @@ pub enum Kind {
     Kid,
 }
 
-/// One row: the tolerances in f32, tf32 and bf16, and why they are what they are.
+/// One row: the tolerances in f32, tf32 and bf16, and the reason for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
-    /// For which computations.
+    /// Kind of computation.
     pub kind: Kind,
-    /// In the order of [`Precision`]; relative to the largest number of a tensor unless the reason
+    /// In the order of [`Precision`]; relative to the largest number of a tensor, unless the reason
     /// says otherwise.
     pub largest: [f64; 3],
     /// The reason.
@@ -49,7 +49,7 @@ const fn row(kind: Kind, largest: [f64; 3], reason: &'static str) -> Tolerance {
     Tolerance { kind, largest, reason }
 }
 
-/// All of them.
+/// The table.
 pub const TOLERANCES: &[Tolerance] = &[
     row(
         Kind::Elementwise,
@@ -111,10 +111,10 @@ pub const TOLERANCES: &[Tolerance] = &[
 ];
 
 impl Kind {
-    /// Up to which deviation a computation of this kind is right.
+    /// The largest acceptable deviation of a computation of this kind.
     #[must_use]
     pub fn tolerance(self, precision: Precision) -> f64 {
-        // A kind without a row would be right only where nothing deviates; a test rules it out.
+        // A kind without a row would tolerate no deviation; a test rules that out.
         TOLERANCES
             .iter()
             .find(|row| row.kind == self)

@@ -53,7 +53,7 @@ impl Default for Share {
 /// The pictures of a batch, by their indices in the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Which pictures.
+    /// Indices of the pictures.
     pub pictures: Vec<u32>,
     /// Left column and top row of the crop of each.
     pub corners: Vec<(u32, u32)>,

@@ -1,11 +1,10 @@
-//! A run that begins with another run's weights (transfer learning): `--init-from
-//! RUN[@CHECKPOINT]`.
+//! Starting a run from another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`.
 //!
-//! The averaged generator of the other run becomes both generators, its discriminator the
-//! discriminator, layer by layer where names and shapes agree, tables of classes row by row where
-//! the classes' names agree; everything else stays as the seed draws it. Optimizers, p and the
-//! count of steps begin anew. All of that is saved as the checkpoint of step 0, so that the other
-//! run is never needed again.
+//! The other run's averaged generator initialises the generator and its average, its discriminator
+//! the discriminator: layer by layer where names and shapes match, and class tables row by row
+//! where class names match. Everything else keeps its random initialisation. Optimizers, p and the
+//! step count start afresh. All of it is saved as the checkpoint of step 0, so that the other run
+//! is never needed again.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -23,7 +22,7 @@ use shared::nn::task::Role;
 use crate::step::trainer::Trainer;
 use crate::tell::numbers::few;
 
-/// What the flag `--init-from` asks for.
+/// The value of `--init-from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     run: PathBuf,
@@ -33,7 +32,7 @@ pub struct Source {
 impl FromStr for Source {
     type Err = UsageError;
 
-    /// `RUN`, or `RUN@best`, `RUN@latest`, `RUN@STEP`. A folder's name may have an @ as well.
+    /// Parses `RUN`, `RUN@best`, `RUN@latest` or `RUN@STEP`. A folder's name may contain an @ too.
     fn from_str(text: &str) -> Result<Self, UsageError> {
         let (run, which) = match text.rsplit_once('@').map(|(run, which)| (run, which.parse())) {
             Some((run, Ok(which))) => (run, which),
@@ -48,18 +47,18 @@ impl FromStr for Source {
     }
 }
 
-/// Whose weights a run begins with, and the settings that it takes over where it names no others.
+/// The source of a run's initial weights, and the settings inherited by default.
 #[derive(Clone, Debug)]
 pub struct Inherited {
-    /// What becomes part of its own settings.
+    /// The part that is stored in the run's own settings.
     pub init: InitConfig,
-    /// The settings of the other run; of the run itself, once it has begun.
+    /// The settings of the other run; of the run itself, once it has started.
     pub config: RunConfig,
 }
 
-/// Whose weights the run in `out` begins or began with: what the flag asks for, or what the run
-/// noted when it began (its settings are `earlier`). The other run is only looked at where the flag
-/// asks for something that is not noted.
+/// The source of the initial weights of the run in `out`: as given by the flag, or as recorded at
+/// its start (its settings are `earlier`). The other run is opened only if the flag differs from
+/// the record.
 ///
 /// # Errors
 /// If the other run has no such checkpoint, or is `out` itself.
@@ -98,8 +97,8 @@ fn open(run: &Path, which: Which) -> Result<Checkpoint> {
     checkpoint.with_context(|| format!("--init-from {}", run.display()))
 }
 
-/// The roles of a run's task, each with the file of another run that its network begins with: the
-/// average where one is kept.
+/// The roles of a run's task, each with the other run's file for its network: the average if one is
+/// kept.
 fn files(task: TaskName) -> impl Iterator<Item = (&'static Role, &'static str)> {
     task.roles().iter().map(|role| (role, role.average.unwrap_or(role.name)))
 }
@@ -119,12 +118,12 @@ fn weights(checkpoint: &Checkpoint) -> String {
         .join("-")
 }
 
-/// The networks of a run of these settings before its first step, where it begins with the weights
-/// of another one; says on the log which layers do not. `None` where it begins with drawn ones, or
-/// where `out` has a checkpoint already that it goes on from.
+/// The networks of a run before its first step, initialised from another run; logs the layers that
+/// do not fit. `None` if the run starts from random weights, or if `out` already has a checkpoint
+/// to resume from.
 ///
 /// # Errors
-/// If the other run is gone or is not what it was, or when none of its layers fits.
+/// If the other run is gone or has changed, or if none of its layers fits.
 pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result<Option<Trainer>> {
     let Some(init) = &config.init else { return Ok(None) };
     if let Some(out) = out.filter(|out| !restart && Run::is_run(out))
@@ -183,7 +182,7 @@ fn tell(network: &str, fit: &Fit) {
     }
 }
 
-/// Which classes are taken over, where they are not the same ones in the same order.
+/// Logs which classes are inherited, unless they are the same in the same order.
 fn tell_classes(there: &[String], here: &[String]) {
     if there == here || there.is_empty() || here.is_empty() {
         return;
@@ -219,7 +218,7 @@ fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> Usage
     ))
 }
 
-/// Saves the networks as the checkpoint of step 0; `state` is what goes with it.
+/// Saves the networks as the checkpoint of step 0, along with `state`.
 ///
 /// # Errors
 /// If the checkpoint cannot be written.

@@ -1,5 +1,4 @@
-//! What comes before the first step: the data and the settings are looked at, and what does not fit
-//! is refused.
+//! Checks of data and settings before the first step.
 
 use anyhow::Result;
 use shared::cli::UsageError;
@@ -9,10 +8,10 @@ use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig};
 use crate::data::batches::Batches;
 use crate::run::options::Options;
 
-/// The split that is learned from.
+/// The training split.
 const TRAIN_SPLIT: &str = "train";
 
-/// Looks at the data and checks that the settings suit it.
+/// Opens the data and checks that the settings suit it.
 ///
 /// # Errors
 /// If the data is unusable, or the networks cannot be built for it.
@@ -82,12 +81,12 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     }
 }
 
-/// Steps in an epoch: D takes a batch for each of its updates.
+/// Number of steps in an epoch: D takes a batch for each of its updates.
 pub(crate) fn steps_per_epoch(config: &RunConfig, batches: &Batches) -> u64 {
     (batches.per_epoch() / config.settings.schedule.discriminator_steps as u64).max(1)
 }
 
-/// The step after which a run ends.
+/// The last step of a run.
 pub(crate) fn last_step(config: &RunConfig, batches: &Batches) -> u64 {
     config.settings.schedule.last_step(steps_per_epoch(config, batches))
 }

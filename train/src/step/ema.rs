@@ -8,12 +8,8 @@ use shared::nn::parameter::{Parameters, Purpose};
 /// The decay of the average in a step of `batch` pictures, after `images_seen` real ones.
 ///
 /// This is `ema`, or ½^(batch/half life) with the half life in pictures. A ramp-up limits the half
-/// life to `ema_rampup` times the pictures seen, so that the average follows closely at first
+/// life to `ema_ramp_up` times the pictures seen, so that the average follows closely at first
 /// (Karras et al. 2020, arXiv:2006.06676: `ema_rampup` in their training loop).
-///
-/// `ema` itself, or ½^(batch/half life) with the half life in pictures; a ramp-up bounds that by
-/// its product with the pictures seen, so that the average follows closely at first (Karras et al.
-/// 2020, arXiv:2006.06676: `ema_rampup` in their training loop).
 #[must_use]
 pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
     let ScheduleConfig { ema, ema_half_life_kimg, ema_ramp_up, .. } = *config;

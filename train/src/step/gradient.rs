@@ -18,7 +18,7 @@ use crate::step::turn::Turn;
 pub struct Recipe<'a> {
     /// The run's settings.
     pub config: &'a RunConfig,
-    /// Its loss.
+    /// The run's loss.
     pub loss: Objective,
     /// Probability of augmenting.
     pub probability: f64,

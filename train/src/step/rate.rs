@@ -12,13 +12,6 @@ use shared::nn::config::{RateConfig, RateSchedule};
 /// schedulers in brackets): linear 1 + (f − 1)·s/n (`LinearLR`); cosine f + (1 − f)(1 + cos πs/n)/2
 /// (`CosineAnnealingLR`); cosine-restarts the same with s and n of the current period
 /// (`CosineAnnealingWarmRestarts`); exponential decayˢ, at least f (`ExponentialLR`).
-///
-/// Warm-up: (step + 1)/`warmup_steps`, so that the first update already moves and the
-/// `warmup_steps`-th is whole; it multiplies what the schedule gives. From `start_step` on, with s
-/// = step − `start_step`, n = `last_step` − `start_step` and the final factor f (PyTorch's
-/// schedulers in brackets): linear 1 + (f − 1)·s/n (`LinearLR`); cosine f + (1 − f)(1 + cos πs/n)/2
-/// (`CosineAnnealingLR`); cosine-restarts the same with s and n of the period that the step lies in
-/// (`CosineAnnealingWarmRestarts`); exponential decayˢ, at least f (`ExponentialLR`).
 #[must_use]
 pub fn factor(config: &RateConfig, step: u64, last_step: u64) -> f64 {
     let warmup = if step < config.warmup_steps {

@@ -1,10 +1,10 @@
-//! What there is to choose from, as text.
+//! The available presets, losses and transforms, as text.
 
 use shared::nn::{loss, preset};
 
 use crate::augment::transform;
 
-/// A serde name as a user writes it.
+/// A serde name as users write it.
 fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -71,12 +71,12 @@ pub struct Seen {
     pub spread: Option<f64>,
 }
 
-/// How a discriminator fares against the generated pictures.
+/// State of a discriminator relative to the generated pictures.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// Its role.
     pub role: &'static str,
-    /// Its mean loss without penalties.
+    /// Its accuracy on real and on generated pictures.
     pub loss: f64,
     /// Shares of real and generated pictures that it is right about.
     pub accuracy: [f64; 2],

@@ -1,4 +1,4 @@
-//! When a run is saved, and what that takes of the disk.
+//! Checkpoints of a run, and the disk space that it needs.
 
 use std::time::{Duration, Instant};
 
@@ -15,18 +15,18 @@ use crate::run::saver::Order;
 use crate::tell::curves;
 use crate::tell::record::bytes_below;
 
-/// The run's curves are drawn with its checkpoints, but not more often.
+/// The run's curves are drawn along with checkpoints, but no more often than this.
 const DRAWN_EVERY: Duration = Duration::from_secs(60);
 
 impl Training {
-    /// Has the present step saved beside the steps that follow.
+    /// Saves the current step in the background.
     ///
     /// # Errors
-    /// If weights are not finite, devices disagree, or the checkpoint before this one could not
-    /// be written.
+    /// If weights are not finite, devices disagree, or the previous checkpoint could not be
+    /// written.
     pub(super) fn save(&mut self) -> Result<()> {
         let step = self.trainer().game.step;
-        // Nothing is saved before it is known that all steps up to here were sound.
+        // All steps so far must be known to be sound before anything is saved.
         self.take_notice(step)?;
         self.saved_at = Instant::now();
         let content =
@@ -39,7 +39,7 @@ impl Training {
         Ok(())
     }
 
-    /// Has the present step saved where SIGUSR1 or SIGUSR2 asked for it.
+    /// Saves the current step if SIGUSR1 or SIGUSR2 asked for it.
     ///
     /// # Errors
     /// As [`Self::save`].
@@ -54,10 +54,10 @@ impl Training {
         Ok(())
     }
 
-    /// Lets the pointers follow without a checkpoint of the present step.
+    /// Updates the pointers without saving the current step.
     ///
     /// # Errors
-    /// If the checkpoint before could not be written.
+    /// If the previous checkpoint could not be written.
     pub(super) fn point(&mut self) -> Result<()> {
         match self.saver.last() {
             Some(step) => self.order(step, None),
@@ -103,10 +103,10 @@ impl Training {
         Ok((meta, parts))
     }
 
-    /// Says what the run takes of the disk, and warns where it has no room for that.
+    /// Logs the disk space that the run needs, and warns if there is too little.
     ///
     /// # Errors
-    /// If the sheet of the pictures to learn from cannot be made.
+    /// If the sheet of training pictures cannot be made.
     pub(super) fn announce_disk(&self) -> Result<()> {
         let settings = &self.config.settings;
         let sheet = sheet_bytes(&self.batches, settings)?;

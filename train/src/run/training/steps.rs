@@ -1,4 +1,4 @@
-//! The loop: steps, and what is due between two of them.
+//! The training loop: steps, and the work between them.
 
 use std::path::Path;
 
@@ -24,15 +24,15 @@ use super::epoch::{Clock, Settled};
 use super::recent::NotFinite;
 use super::training::Training;
 
-/// Trains on the devices of `list` until the schedule ends or a signal comes; everything is saved
-/// either way.
+/// Trains on the devices of `list` until the schedule ends or a signal arrives; saves everything in
+/// either case.
 ///
 /// # Errors
-/// If the data, the run folder or the weights are unusable, the folder cannot be written, or
-/// values are not finite however often it is tried.
+/// If the data, the run folder or the weights are unusable, the folder cannot be written, or values
+/// are still not finite after all retries.
 pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> Result<Ending> {
     let was_killed = record::was_killed(out);
-    // Before devices and data are opened, which takes its time.
+    // Before devices and data are opened, which takes time.
     let claimed = claim(out)?;
     let devices = &list.open()?[..];
     let (config, batches) = prepare(options)?;
@@ -50,7 +50,7 @@ pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> R
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
     let ending = memory::watch(|| training.run(stop))
         .map_err(|error| training.out_of_memory(error, free))??;
-    // First the bar goes, and with it what stands below.
+    // The progress bar must be gone before the path is printed.
     drop(training);
     shared::cli::tell(&format!("{}\n", out.display()));
     Ok(ending)
@@ -69,7 +69,8 @@ impl Training {
                 Ok(ending) => {
                     self.saver.finish()?;
                     curves::write(&self.run)?;
-                    // Who stops a run wants it stopped; `train report` writes it then.
+                    // A run that is being stopped should stop at once; `train report` can write it
+                    // later.
                     if matches!(ending, Ending::Done) {
                         report::write(&self.run)?;
                     }
@@ -82,14 +83,14 @@ impl Training {
 
     fn steps(&mut self, stop: &Stop) -> Result<Ending> {
         let mut clock = Clock::start();
-        // A signal may have come between the last step of an epoch and what belongs to its end.
+        // A signal may have arrived between the last step of an epoch and the work at its end.
         let (epoch, index) =
             (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
         if index == 0 && !self.state.sums.is_empty() {
             match self.end_epoch(epoch, &clock, stop)? {
                 Settled::Yes => {}
                 Settled::RisenEnough => return Ok(Ending::Done),
-                // Another signal came first; no step is taken before the epoch has its end.
+                // Another signal arrived first; no step may be taken before the epoch is completed.
                 Settled::Stopped => return self.stop(stop.exit_code().unwrap_or_default()),
             }
         }
@@ -141,7 +142,7 @@ impl Training {
         Ok(Ending::Stopped(code))
     }
 
-    /// Says so where no step is left to take, and how the run is made longer.
+    /// Logs that no step is left, and how to extend the run.
     fn tell_if_done(&self) -> Result<()> {
         let (done, schedule) = (self.trainer().game.step, &self.config.settings.schedule);
         if done < self.last_step || self.state.pending.is_some() {

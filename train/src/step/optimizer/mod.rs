@@ -70,8 +70,6 @@ impl Optimizer {
     /// and in the weights' order. `rate` is the learning rate's factor.
     ///
     /// Returns the joint norm of the gradients if clipping needed it.
-    ///
-    /// Gives the norm that all gradients had together, if it was needed to clip them.
     pub fn step(
         &mut self,
         t: u64,

@@ -1,5 +1,4 @@
-//! Samples beside the training pictures that are nearest to them: does the generator repeat what it
-//! has seen?
+//! Samples beside their nearest training pictures: does the generator memorise?
 
 use std::path::{Path, PathBuf};
 
@@ -16,28 +15,28 @@ use super::html::{Html, element, figure, fixed, leaf, note, picture, text};
 use crate::tell::numbers::{count, median, rounded};
 use crate::tell::record::Record;
 
-/// Training pictures beside a sample.
+/// Training pictures beside each sample.
 const NEIGHBOURS: usize = 5;
 
-/// Held-out pictures whose distances say what is usual.
+/// Held-out pictures, whose distances show what is normal.
 const HELD_OUT: usize = 64;
 
-/// Bytes of training pictures that a run looks through when it ends: a second or two. Above, only
-/// who asks for a report waits.
+/// Bytes of training pictures that are searched at the end of a run: a second or two. Beyond that,
+/// only `train report` searches them.
 const QUICK_BYTES: usize = 2 << 30;
 
-/// The data set that a report may look into.
+/// The data set for a report.
 #[derive(Debug)]
 pub(super) enum Data {
-    /// The run's own.
+    /// The run's own data set.
     Open(Box<Dataset>),
-    /// There is none, for this reason.
+    /// No data set, with the reason.
     Absent(String),
 }
 
 impl Data {
-    /// The data set in `given`, which must be the run's; else where the run found it, if it is
-    /// there still.
+    /// The data set in `given`, which must be the run's; otherwise the one at the run's recorded
+    /// path, if it still exists.
     ///
     /// # Errors
     /// If `given` cannot be read or is another data set.
@@ -67,7 +66,7 @@ impl Data {
     }
 }
 
-/// In what the data set is not the one that the run learned from.
+/// The difference between the data set and the one that the run was trained on, if any.
 fn difference(dataset: &Dataset, record: &Record) -> Option<String> {
     let (manifest, data) = (dataset.manifest(), &record.config.data);
     if manifest.fingerprint != data.fingerprint {
@@ -80,7 +79,7 @@ fn difference(dataset: &Dataset, record: &Record) -> Option<String> {
     })
 }
 
-/// Samples of the best checkpoint and their neighbours; with `quick` only where that takes no time.
+/// Samples of the best checkpoint and their neighbours; with `quick`, only if that takes no time.
 pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
     let (sampler, meta) = match Sampler::open(record.run.folder(), Which::Best, &Device::flex()) {
         Ok(opened) => opened,
@@ -89,7 +88,7 @@ pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
     if sampler.latents().is_err() {
         return note("The generator translates pictures: a sample is nearest to its own source.");
     }
-    // Few of large pictures: the page stays one that can be sent.
+    // Fewer if the pictures are large, so that the page stays small enough to send.
     let samples = if record.config.data.size > 128 { 8 } else { 16 };
     let pictures = sampler.pictures(&(0..samples).collect::<Vec<u64>>());
     let best = record.best().filter(|best| best.step == meta.step);
@@ -115,7 +114,7 @@ pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
     }
 }
 
-/// A training picture and where it stands.
+/// A training picture and its position.
 type Beside = (Picture, Neighbour);
 
 struct Found {
@@ -175,7 +174,7 @@ fn beside(
     Ok(Found { text, rows: rows.map_err(said)? })
 }
 
-/// Pictures that were not learned from, spread evenly.
+/// Pictures that were not trained on, spread evenly.
 fn held_out(split: &Split<'_>) -> Result<Vec<Picture>, DatasetError> {
     let count = HELD_OUT.min(split.len());
     (0..count).map(|i| split.picture(i * split.len() / count)).collect()
