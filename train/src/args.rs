@@ -214,28 +214,31 @@ impl Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  train --data birds64 --out runs/birds                      the recipe as published
-  train --out runs/birds                                     resumes it where it stopped, with its own data and settings
-  train --out runs/birds --epochs 800                        … and makes it longer
+  train --data birds64 --out runs/birds                      train with the published recipe
+  train --out runs/birds                                     resume with the same data and settings
+  train --out runs/birds --epochs 800                        … and train for longer
   train --data birds64 --out runs/b32 --set schedule.batch=32 --set generator.width=64
   train --data birds64 --out runs/birds --epochs 100 --weights inception.pth
   train --data birds64 --out runs/birds --device cuda:0,cuda:1
-                                                             on two GPUs, each with half of every batch
-  train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
+                                                             split every batch between two GPUs
+  train --preset wgan-gp --data fashion --out runs/fashion   use another recipe (--list-presets)
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
   train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2
-                                                             with the networks and weights of runs/birds; D's first two blocks keep theirs
-  train status runs/*                                        how far are they, how good, how long still?
-  train compare runs/* --out compare.png                     which is best, and what is different about it?
-  train report runs/birds                                    all about a run in one HTML file (written at its end, too)
-  train --preset gan-ada --summary --size 128 --classes 10   the networks, layer by layer
-  train check                                                does the GPU compute what the CPU computes?
-  train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes
-  train --data birds64 --dry-run=config > mine.toml          the settings alone; --config mine.toml takes them
+                                                             start from the networks and weights of
+                                                             runs/birds, freeze D's first two blocks
+  train status runs/*                                        progress, quality and time remaining
+  train compare runs/* --out compare.png                     compare results and settings
+  train report runs/birds                                    write an HTML report (also written at
+                                                             the end of a run)
+  train --preset gan-ada --summary --size 128 --classes 10   print the networks layer by layer
+  train check                                                check the GPU against the CPU
+  train --data birds64 --dry-run                             print all settings and estimate memory,
+                                                             time and disk space for a run
+  train --data birds64 --dry-run=config > mine.toml          save the settings, for --config
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
-                                                             what augmentation does to the pictures
-  train devices                                              what --device can be here";
+                                                             preview the augmentation
+  train devices                                              list the devices for --device";
 
 /// The default recipe.
 const DEFAULT_PRESET: &str = "gan-ada";
@@ -371,12 +374,14 @@ impl Args {
     fn no_data(&self) -> UsageError {
         let why = match &self.out {
             Some(_) if self.restart => {
-                "--restart begins anew, by the flags of this command alone".to_owned()
+                "--restart starts over with the flags of this command alone".to_owned()
             }
-            Some(out) => format!("{} is no run yet, and a new run needs a data set", out.display()),
-            None => "without --out there is no run that remembers it".to_owned(),
+            Some(out) => {
+                format!("{} is not a run yet, and a new run needs a data set", out.display())
+            }
+            None => "without --out there is no run that could remember it".to_owned(),
         };
-        UsageError(format!("--data DIR is missing: {why}; name a folder that `prep build` wrote"))
+        UsageError(format!("--data DIR is missing: {why}; pass a folder written by `prep build`"))
     }
 
     /// Merges all settings: the run's own if it is resumed, else those of the run it starts from,
@@ -396,12 +401,12 @@ impl Args {
             Some(path) => {
                 let text = String::from_utf8(shared::fs::read_bounded(path, 1 << 20)?);
                 let text = text.map_err(|_| {
-                    UsageError(format!("--config {}: it is no text", path.display()))
+                    UsageError(format!("--config {}: not a text file", path.display()))
                 })?;
                 Some((path.display().to_string(), text))
             }
         };
-        // Of the run's data this alone is a setting; what else is noted of them follows from
+        // The only setting among the recorded properties of the data; the others follow from
         // --data.
         let (of_data, mut assignments): (Vec<String>, Vec<String>) =
             self.assignments.iter().cloned().partition(|assignment| assignment.starts_with(MIRROR));
@@ -419,8 +424,8 @@ impl Args {
                 .map_err(|_| UsageError(format!("--set {assignment}: expected true or false")))?;
         }
         let mirror = self.mirror.unwrap_or(mirror);
-        // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled
-        // by the recipe's own unit.
+        // Steps take precedence over kimg, and kimg over epochs: a flag must not be overruled by
+        // the recipe's own unit.
         for (unit, value, overruled) in [
             ("epochs", self.epochs.map(|n| n.to_string()), &["steps=0", "kimg=0"][..]),
             ("kimg", self.kimg.map(|n| format!("{n:?}")), &["steps=0"]),
@@ -436,8 +441,8 @@ impl Args {
             .extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
         assignments.extend(self.freeze_d.map(|blocks| format!("discriminator.freeze={blocks}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        // A preset that is named for a run that has begun is only compared with the run's: its
-        // settings are the run's business.
+        // For an existing run, --preset is only compared with the run's own; the settings come from
+        // the run.
         let named = self.preset.as_deref();
         let preset = named
             .or(base.map(|config| config.preset.as_str()))

@@ -40,13 +40,13 @@ pub struct CheckArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  train check                                  everything, on the first GPU
+  train check                                  all rows, on the first GPU
   train check --only conv,'step gan-ada'       some rows
-  train check --fusion on                      does fusion compute the same? (training has it off)
-  train check --device cuda:1 --json           for a program
+  train check --fusion on                      check with fusion (off in training)
+  train check --device cuda:1 --json           machine-readable
 
-A deviation is relative to the largest number of its tensor; `tolerance.rs` says why each tolerance is what it is.
-Exit code 1 when a row fails.";
+A deviation is relative to the largest number of its tensor; `tolerance.rs` gives the reason for
+each tolerance. Exit code 1 if a row fails.";
 
 /// Kernel fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -71,7 +71,8 @@ impl CheckArgs {
         let (device, cpu) = (self.device.open()?, Device::flex());
         if device == cpu {
             tracing::warn!(
-                "--device {}: the CPU is compared with itself, which shows nothing but that this runs",
+                "--device {}: the CPU is compared with itself, which only shows that the check \
+                 runs",
                 self.device
             );
         }
@@ -80,7 +81,7 @@ impl CheckArgs {
         let meant: Vec<_> = all.into_iter().filter(|case| case.is_meant(&self.only)).collect();
         if meant.is_empty() {
             bail!(
-                "--only {}: no row's name holds this; without --only all rows are printed",
+                "--only {}: no row's name contains this; omit --only to print all rows",
                 self.only.join(",")
             );
         }

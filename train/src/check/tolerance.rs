@@ -54,22 +54,26 @@ pub const TOLERANCES: &[Tolerance] = &[
     row(
         Kind::Elementwise,
         [1e-6, 1e-6, 1e-2],
-        "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three roundings of 4e-3",
+        "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three \
+         roundings of 4e-3",
     ),
     row(
         Kind::Sum,
         [1e-5, 1e-5, 2e-2],
-        "sums of up to some ten thousand numbers in another order: 6e-8 times the root of their count",
+        "sums of up to about ten thousand numbers in another order: 6e-8 times the root of their \
+         count",
     ),
     row(
         Kind::Product,
         [1e-5, 2e-3, 2e-2],
-        "sums of up to some thousand products in another order, or by Winograd's transforms; tf32 rounds both factors at 5e-4, bf16 at 4e-3",
+        "sums of up to a few thousand products in another order, or by Winograd's transforms; \
+         tf32 rounds both factors at 5e-4, bf16 at 4e-3",
     ),
     row(
         Kind::Network,
         [1e-4, 3e-2, 2e-1],
-        "up to ten products behind each other, each normalised by statistics of few numbers: PyTorch's own f32 lies 2e-6 to 9e-6 from f64",
+        "up to ten consecutive products, each normalised by statistics of few numbers: PyTorch's \
+         own f32 lies 2e-6 to 9e-6 from f64",
     ),
     row(Kind::Loss, [2e-6, 2e-6, 2e-6], "a mean of elementwise functions, always in f32"),
     row(
@@ -80,34 +84,37 @@ pub const TOLERANCES: &[Tolerance] = &[
     row(
         Kind::Augmentation,
         [1e-5, 2e-3, 2e-2],
-        "look-ups whose weights are rounded to f32, and filters that may be matrix products",
+        "resampling with weights rounded to f32, and filters that may be matrix products",
     ),
     row(
         Kind::Optimizer,
         [5e-6, 5e-6, 5e-6],
-        "a few roundings a step for three steps, and one root, always in f32",
+        "a few roundings per step for three steps, and one root, always in f32",
     ),
     row(
         Kind::Picture,
         [1.0, 3.0, 12.0],
-        "in levels of 255: a value at the edge between two levels may fall to either side; tf32 and bf16 move it by as much as a network's result",
+        "in levels of 255: a value at the edge between two levels may fall to either side; tf32 \
+         and bf16 move it by as much as a network's result",
     ),
     row(
         Kind::Step,
         [2e-3, 2e-1, 1.0],
-        "relative to the furthest movement of a weight: gradients as of a network, divided by their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
+        "relative to the largest movement of a weight: gradients as of a network, divided by \
+         their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
     ),
     row(
         Kind::Steps,
         [1e-2, 5e-1, 2.0],
-        "each step begins where the last one's deviation led, and the networks answer each other",
+        "each step starts from the last one's deviation, and the networks react to each other",
     ),
+    row(Kind::Features, [1e-4, 2e-2, 1e-1], "94 consecutive convolutions with untrained weights"),
     row(
-        Kind::Features,
-        [1e-4, 2e-2, 1e-1],
-        "94 convolutions behind each other with untrained weights",
+        Kind::Kid,
+        [1e-4, 1e-3, 5e-3],
+        "absolute: permitted difference in KID of the same \
+                                        generator",
     ),
-    row(Kind::Kid, [1e-4, 1e-3, 5e-3], "absolute: what the same generator's KID may differ by"),
 ];
 
 impl Kind {

@@ -224,9 +224,9 @@ impl Batches {
         let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         if damaged.insert(i) {
             match damaged.len() {
-                ..=DAMAGED_TOLD => tracing::warn!(
-                    "{damage}; until then picture {next} takes the place of picture {i}"
-                ),
+                ..=DAMAGED_TOLD => {
+                    tracing::warn!("{damage}; until then picture {next} replaces picture {i}")
+                }
                 n if n == DAMAGED_TOLD + 1 => {
                     tracing::warn!("more pictures are damaged; `prep verify` lists them")
                 }

@@ -92,7 +92,8 @@ impl Feed {
         };
         if on == DataOn::Device && !fits {
             tracing::warn!(
-                "--data-on device: these pictures have more pixels than a device can address; they stay on the host"
+                "--data-on device: these pictures have more pixels than a device can address; \
+                 they stay on the host"
             );
         }
         let way = if keep && fits {

@@ -24,8 +24,8 @@ pub fn take(best: &mut Option<Best>, kid: f64, step: u64, kid_of: Value) -> bool
         && *by != kid_of
     {
         tracing::warn!(
-            "KID is measured otherwise than before ({}): the best so far, {earlier:.5} after step {of}, cannot be compared with it, and \
-             `best` begins anew",
+            "KID is measured differently than before ({}): it cannot be compared with the best so \
+             far, {earlier:.5} after step {of}, and `best` starts over",
             differences(by, &kid_of)
         );
         *best = None;

@@ -68,7 +68,8 @@ impl Forecast {
     pub(crate) fn text(&self) -> String {
         let of = |count: u64, one: u64| size(count.saturating_mul(one));
         format!(
-            "up to {}: {} for {} checkpoints of {}, {} for {} sheets of samples, {} for events, logs, curves and the report",
+            "up to {}: {} for {} checkpoints of {}, {} for {} sheets of samples, {} for events, \
+             logs, curves and the report",
             size(self.total()),
             of(self.checkpoints, self.checkpoint),
             self.checkpoints,

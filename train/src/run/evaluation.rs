@@ -55,7 +55,8 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     }
     if config.settings.generator.takes().latents().is_err() {
         tracing::info!(
-            "training without KID: it compares pictures that are drawn by seed, and this task translates pictures"
+            "training without KID: it compares pictures generated from seeds, and this task \
+             translates pictures"
         );
         return Ok(None);
     }

@@ -119,7 +119,7 @@ impl<T: Send + 'static> Evaluations<T> {
     /// Waits for the requested value and returns it.
     pub fn due(&mut self, stop: &Stop) -> Due {
         if self.hangs {
-            return Due::Missing("the evaluation before it has not come back yet".into());
+            return Due::Missing("the previous evaluation has not finished yet".into());
         }
         let since = Instant::now();
         loop {
@@ -128,7 +128,7 @@ impl<T: Send + 'static> Evaluations<T> {
                 Ok((number, Err(why))) if number == self.asked => return Due::Missing(why),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Due::Missing("the evaluating thread has failed".into());
+                    return Due::Missing("the evaluation thread has failed".into());
                 }
                 Err(RecvTimeoutError::Timeout) if stop.exit_code().is_some() => {
                     return Due::Stopped;
@@ -137,7 +137,7 @@ impl<T: Send + 'static> Evaluations<T> {
                 Err(RecvTimeoutError::Timeout) if since.elapsed() > self.patience => {
                     self.hangs = true;
                     return Due::Missing(format!(
-                        "nothing came back for {:.0} s",
+                        "no result after {:.0} s",
                         since.elapsed().as_secs_f64()
                     ));
                 }
@@ -201,9 +201,9 @@ mod tests {
         };
         let mut evaluations = Evaluations::start(|| Ok(()), work, Duration::from_secs(2));
         evaluations.ask(1);
-        assert!(missing(evaluations.due(&Stop::default())).contains("nothing came back"));
+        assert!(missing(evaluations.due(&Stop::default())).contains("no result"));
         evaluations.ask(2);
-        assert!(missing(evaluations.due(&Stop::default())).contains("before it"));
+        assert!(missing(evaluations.due(&Stop::default())).contains("previous evaluation"));
         release.send(()).expect("it waits");
         while evaluations.hangs {
             std::thread::sleep(Duration::from_millis(5));

@@ -28,7 +28,7 @@ pub fn claim(out: &Path) -> Result<Option<Owner>> {
     }
     if out.is_dir() && !fs::is_vacant(out)? {
         return Err(UsageError(format!(
-            "--out {}: the folder is not empty and is no run; choose another",
+            "--out {}: the folder is not empty and not a run; choose another",
             out.display()
         ))
         .into());
@@ -100,8 +100,8 @@ impl Earlier {
                 self.flags.data.as_deref().unwrap_or(&named).display(),
             );
             return Err(UsageError(format!(
-                "{run} learns from {data}, which is not there any more: name its place with --data NEW (the same pictures at another \
-                 place are accepted)"
+                "{run} was trained on {data}, which no longer exists: pass its new location with \
+                 --data NEW (it must hold the same pictures)"
             )));
         };
         // The name as given, as long as it resolves to the same folder.
@@ -129,12 +129,12 @@ pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
             match run.checkpoint(Which::Latest) {
                 Ok(checkpoint) => {
                     tracing::warn!(
-                        "{damage}; the settings are taken from the checkpoint of step {}",
+                        "{damage}; using the settings from the checkpoint of step {}",
                         checkpoint.meta.step
                     );
                     checkpoint.meta.config
                 }
-                Err(_) => return Err(UsageError(format!("{damage}; --restart begins anew")).into()),
+                Err(_) => return Err(UsageError(format!("{damage}; --restart starts over")).into()),
             }
         }
     };
@@ -153,7 +153,8 @@ fn as_computed(run: &Run, config: RunConfig) -> Result<RunConfig> {
         None => Ok(config),
         Some(change) => {
             tracing::warn!(
-                "{} has {} = {} where step {step} was computed by {}; the settings are taken from its checkpoint",
+                "{} has {} = {} but step {step} was computed with {}; using the settings from its \
+                 checkpoint",
                 run.file("config.toml").display(),
                 change.key,
                 change.now,

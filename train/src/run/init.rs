@@ -82,7 +82,7 @@ pub fn inherited(
     };
     if out.is_some_and(same) {
         return Err(UsageError(format!(
-            "--init-from {text} is --out itself: a new run needs a folder of its own"
+            "--init-from {text} is --out itself: a new run needs its own folder"
         ))
         .into());
     }
@@ -134,7 +134,8 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
     let source = open(Path::new(&init.run), Which::Step(init.step))?;
     if weights(&source) != init.weights {
         return Err(UsageError(format!(
-            "--init-from {}: the checkpoint of step {} is not the one that this run was to begin with; --restart takes it as it is now",
+            "--init-from {}: the checkpoint of step {} has changed since this run was set up; \
+             --restart uses it as it is now",
             init.run, init.step
         ))
         .into());
@@ -154,7 +155,7 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
     if fits.iter().all(|(_, fit)| fit.is_empty()) {
         return Err(nothing_fits(init, &source.meta.config, config).into());
     }
-    tracing::info!("the run begins with the weights of {init}");
+    tracing::info!("starting from the weights of {init}");
     fits.iter().for_each(|(role, fit)| tell(role, fit));
     tell_classes(&source.meta.config.data.classes, &config.data.classes);
     Ok(Some(trainer))
@@ -165,20 +166,20 @@ fn tell(network: &str, fit: &Fit) {
     let count = taken.len() + in_part.len();
     match left.is_empty() {
         _ if fit.is_empty() => tracing::warn!(
-            "nothing of its {network} fits; ours begins as drawn: {}",
+            "no layer of its {network} fits; keeping the random initialisation: {}",
             left.join(", ")
         ),
         false => tracing::info!(
-            "{network}: {count} layers taken over; as drawn stay {}",
+            "{network}: {count} layers loaded; randomly initialised: {}",
             left.join(", ")
         ),
-        true => tracing::info!("{network}: all {count} layers taken over"),
+        true => tracing::info!("{network}: all {count} layers loaded"),
     }
     if !in_part.is_empty() {
-        tracing::info!("{network}: taken over in part {}", in_part.join(", "));
+        tracing::info!("{network}: loaded in part: {}", in_part.join(", "));
     }
     if !unused.is_empty() {
-        tracing::info!("{network}: no place here for its {}", unused.join(", "));
+        tracing::info!("{network}: not used: {}", unused.join(", "));
     }
 }
 
@@ -196,10 +197,10 @@ fn tell_classes(there: &[String], here: &[String]) {
         if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) }
     };
     tracing::info!(
-        "classes are taken over by name: {}{}{}",
+        "classes matched by name: {}{}{}",
         named(&old),
-        more("as drawn stay", &new),
-        more("no place here for", &gone)
+        more("randomly initialised:", &new),
+        more("not used:", &gone)
     );
 }
 
@@ -212,7 +213,8 @@ fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> Usage
         .map(|change| format!("{} = {} there, {} here", change.key, change.was, change.now))
         .collect();
     UsageError(format!(
-        "--init-from {}: no layer fits ({}); without --preset and --config a run takes over the networks of the other one",
+        "--init-from {}: no layer fits ({}); without --preset and --config a run inherits the \
+         other run's networks",
         init.run,
         differ.join(", ")
     ))

@@ -21,7 +21,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     if manifest.paired {
         let mend = "build it with --side a or --side b";
         return Err(UsageError(format!(
-            "{} holds pairs of pictures, which {} does not learn: {mend}",
+            "{} holds pairs of pictures, which {} cannot learn: {mend}",
             options.data.display(),
             options.preset
         ))
@@ -32,7 +32,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     options.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     if options.settings.discriminator.frozen_blocks() > 0 && options.init.is_none() {
         tracing::warn!(
-            "discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them"
+            "discriminator.freeze without --init-from: the frozen blocks keep their random weights"
         );
     }
     let told = options.settings.cond.is_on();
@@ -40,7 +40,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
         let path = options.data.display();
         let mend = "build it from labelled folders or a labelled source, or --set cond=none";
         return Err(
-            UsageError(format!("{path} has no classes, which cond asks for: {mend}")).into()
+            UsageError(format!("{path} has no classes, which cond requires: {mend}")).into()
         );
     }
     let config = RunConfig {
@@ -67,7 +67,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     if batches.per_epoch() == 0 {
         let n = batches.pictures();
         return Err(UsageError(format!(
-            "{path} has {n} pictures to learn from, fewer than a batch: --set schedule.batch={}",
+            "{path} has {n} training pictures, fewer than a batch: --set schedule.batch={}",
             (n / 2).max(2)
         ))
         .into());
@@ -75,7 +75,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     match if told { batches.without_class()? } else { 0 } {
         0 => Ok((config, batches)),
         n => Err(UsageError(format!(
-            "{path}: {n} pictures to learn from have no class, which cond asks for: --set cond=none"
+            "{path}: {n} training pictures have no class, which cond requires: --set cond=none"
         ))
         .into()),
     }

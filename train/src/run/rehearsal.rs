@@ -51,7 +51,7 @@ pub fn dry_run(
     starts::check(out.filter(|out| !options.restart && Run::is_run(out)), &config)?;
     shared::cli::print(&toml::to_string(&config)?)?;
     tracing::info!(
-        "{} pictures, {} steps an epoch",
+        "{} pictures, {} steps per epoch",
         batches.pictures(),
         steps_per_epoch(&config, &batches)
     );
@@ -106,7 +106,7 @@ pub fn rehearse(
         (Some((free, now)), _) => {
             let used = gib(free.saturating_sub(now.free));
             tracing::info!(
-                "memory: {used} of the device, which has {} more of {}",
+                "memory: {used} on the device, which has {} of {} left",
                 gib(now.free),
                 gib(now.total)
             );
@@ -122,7 +122,7 @@ pub fn rehearse(
                 ),
             };
             let left = room().map_or_else(String::new, |room| {
-                format!("; {} leaves {} more now", room.limit, size(room.bytes))
+                format!("; {} leaves {} now", room.limit, size(room.bytes))
             });
             tracing::info!("memory: {} at most{parts}{left}", size(most));
         }
@@ -266,7 +266,7 @@ impl Measured {
         let pictures = (settings.schedule.batch * settings.schedule.discriminator_steps) as f64;
         let (step, steps) = (self.step.as_secs_f64(), self.step.as_secs_f64() * last as f64);
         tracing::info!(
-            "time: {:.3} s a step, {:.1} img/s, {} an epoch; {last} steps in {}",
+            "time: {:.3} s per step, {:.1} img/s, {} per epoch; {last} steps in {}",
             step,
             pictures / step,
             span(step * per_epoch as f64),
@@ -284,13 +284,13 @@ impl Measured {
             let times = epochs.checked_div(settings.evaluation.every).unwrap_or(0);
             let seconds = reals.as_secs_f64() + times as f64 * once.as_secs_f64();
             tracing::info!(
-                "time: KID {times} times in {} beside the steps, {} each",
+                "time: KID {times} times in {} in the background, {} each",
                 span(seconds),
                 span(once.as_secs_f64())
             );
             whole += seconds;
         }
-        tracing::info!("time: about {} together", span(whole));
+        tracing::info!("time: about {} in total", span(whole));
         tracing::info!(
             "disk: {}",
             Forecast::new(settings, epochs, self.checkpoint_bytes, sheet).text()
@@ -341,7 +341,8 @@ fn too_little(
         memory::batch_that_fits(part, room.bytes.saturating_sub(fixed), picture * part as u64);
     // If not even one picture fits, the message says so.
     UsageError(format!(
-        "a step with {batch} pictures would take about {} of memory, of which {} are left by {}: {}",
+        "a step with {batch} pictures would take about {} of memory, of which {} are left by {}: \
+         {}",
         size(whole),
         size(room.bytes),
         room.limit,

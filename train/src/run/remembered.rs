@@ -83,7 +83,8 @@ impl Flags {
             Ok(flags) => Ok(flags),
             Err(why) => {
                 tracing::warn!(
-                    "{}: {why}; --device, --weights, --save-every, --retries and --stop-after count as not given",
+                    "{}: {why}; --device, --weights, --save-every, --retries and --stop-after are \
+                     treated as not given",
                     path.display()
                 );
                 Ok(Self::default())
@@ -160,8 +161,8 @@ impl Flags {
     pub fn require_weights(&self, out: Option<&Path>) -> Result<(), UsageError> {
         match &self.weights {
             Some(weights) if !weights.exists() => Err(UsageError(format!(
-                "{} measures KID by {}, which is not there any more: name the file with --weights FILE, or --set evaluation.every=0 \
-                 trains without KID",
+                "{} measures KID with {}, which no longer exists: pass the file with --weights \
+                 FILE, or train without KID with --set evaluation.every=0",
                 out.unwrap_or(Path::new("the run")).display(),
                 weights.display()
             ))),

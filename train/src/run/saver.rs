@@ -59,7 +59,7 @@ impl Saver {
         let waited = started.elapsed();
         if waited > WORTH_TELLING {
             tracing::info!(
-                "waited {:.0} s for the checkpoint before this one: the disk is slow",
+                "waited {:.0} s for the previous checkpoint: the disk is slow",
                 waited.as_secs_f64()
             );
         }
@@ -90,7 +90,7 @@ fn carry_out(run: &Run, order: Order) -> Result<()> {
     let Order { content, step, best, keep, needed } = order;
     if let Some((meta, parts)) = content {
         checkpoint::write(&run.checkpoint_folder(step), meta, &parts).with_context(|| {
-            format!("step {step} could not be saved; the checkpoints before it are untouched")
+            format!("step {step} could not be saved; earlier checkpoints are untouched")
         })?;
     }
     run.point(Which::Latest, step)?;

@@ -124,25 +124,25 @@ fn refuse(
         .collect();
     let mut ways = Vec::new();
     if !whys.is_empty() {
-        ways.push("leave the flags that change this out to resume it".to_owned());
+        ways.push("omit the flags that change this to resume it".to_owned());
     }
     if !of_data.is_empty() {
         whys.push(format!(
             "other data: {}",
             differences(&earlier.config.data, &config.data).join("; ")
         ));
-        ways.push("name the data set that it learns from to resume it".to_owned());
+        ways.push("pass its own data set to resume it".to_owned());
     }
     if whys.is_empty() {
         return Ok(());
     }
     ways.push(format!(
-        "begin a new run with its weights: {}",
+        "start a new run from its weights: {}",
         successor(run, step, &earlier.flags, config, changes)
     ));
-    ways.push("or begin this one anew with --restart".into());
+    ways.push("or start this one over with --restart".into());
     Err(UsageError(format!(
-        "{} was begun with {}; {}",
+        "{} was started with {}; {}",
         run.folder().display(),
         whys.join(", "),
         ways.join(", ")
@@ -194,7 +194,7 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
         };
         let same = was.fingerprint == now.fingerprint;
         let source = if same {
-            "of the same source, chosen, cut or divided otherwise"
+            "from the same source, but selected, cropped or split differently"
         } else {
             "of another source"
         };

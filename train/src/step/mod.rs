@@ -3,7 +3,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `ema` | the average of the generator's weights |
-//! | `game` | the state that tasks work on: networks, batches in turns, the path to updated weights |
+//! | `game` | the state that tasks work on: networks, batches, updates |
 //! | `gradient` | the gradients of the networks' weights |
 //! | `instance_noise` | noise on D's input |
 //! | `measured` | the measurements of a step by name, and their averages over an epoch |

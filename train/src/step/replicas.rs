@@ -147,8 +147,9 @@ impl Replicas {
             match other.answer() {
                 Answer::Checksum(found) if found == own => {}
                 _ => bail!(
-                    "step {}: the networks on {:?} are no longer those of the first device, so nothing is saved; devices that \
-                     train one run must be of one model. The checkpoints before this one are untouched: go on with a single --device",
+                    "step {}: the networks on {:?} are no longer those of the first device, so \
+                     nothing is saved; devices that train one run must be of one model. The \
+                     checkpoints before this one are untouched: resume with a single --device",
                     self.first.game.step,
                     other.device
                 ),
@@ -169,8 +170,9 @@ pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError
     }
     let more = batch.div_ceil(parts).max(2) * parts;
     Err(UsageError(format!(
-        "--device names {devices} devices, and schedule.batch = {batch} (schedule.accumulate = {}) does not divide among them into \
-         {parts} equal parts of at least 2 pictures: --set schedule.batch={more}, or name another number of devices",
+        "--device names {devices} devices, and schedule.batch = {batch} (schedule.accumulate = \
+         {}) does not divide into {parts} equal parts of at least 2 pictures: --set \
+         schedule.batch={more}, or use another number of devices",
         schedule.accumulate
     )))
 }
@@ -182,7 +184,11 @@ pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError
 pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), UsageError> {
     check(schedule, devices.len())?;
     if schedule.precision == Precision::Bf16 && devices.contains(&Device::flex()) {
-        return Err(UsageError("--precision bf16: the CPU computes in f32; leave it out, or choose a GPU with --device".into()));
+        return Err(UsageError(
+            "--precision bf16: the CPU computes in f32; omit it, or choose a \
+                               GPU with --device"
+                .into(),
+        ));
     }
     schedule.precision.set();
     Ok(())
@@ -250,7 +256,8 @@ impl Other {
         };
         let Ok(thread) = threads::spawn("device", work) else {
             bail!(
-                "the system allows no thread for {device:?}, and every device but the first needs one: name a single --device"
+                "the system allows no thread for {device:?}, and every device but the first needs \
+                 one: use a single --device"
             )
         };
         Ok(Self { device: device.clone(), orders: Some(orders), answers, thread: Some(thread) })

@@ -33,12 +33,14 @@ pub struct CompareArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  train compare runs/*                             which one is best, and what is different about it
-  train compare runs/a runs/b --out compare.png    and how they went
-  train compare runs/* --json                      for a program
+  train compare runs/*                             which run is best, and how its settings differ
+  train compare runs/a runs/b --out compare.png    and their curves
+  train compare runs/* --json                      machine-readable
 
-KIDs are compared only where they were measured alike (protocol, weights, number of pictures): otherwise each kind has a column and a
-panel of its own. What is no run, or was not begun, is passed over and named. Exit code 3 when a file of a run is damaged; what it holds besides is shown.";
+KIDs are only compared if they were measured alike (protocol, weights, number of pictures);
+otherwise each kind gets its own column and panel. Anything that is not a run, or was never
+started, is skipped with a warning. Exit code 3 if a file of a run is damaged; its other contents
+are shown.";
 
 /// Longer values of a setting are truncated in the table.
 const SETTING_LETTERS: usize = 28;
@@ -175,7 +177,7 @@ impl Comparison {
             text += &format!("{}: {}\n", kid(i), Kids::conventions(of));
         }
         if self.ways.len() > 1 {
-            text += "KIDs of different columns were measured differently and cannot be compared.\n";
+            text += "KIDs in different columns were measured differently and cannot be compared.\n";
         }
         text
     }

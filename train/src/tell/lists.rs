@@ -15,7 +15,8 @@ pub fn presets() -> String {
     let line = |p: &preset::Preset| {
         format!("{:<12}  {}\n{:14}for {}\n{:14}{}\n", p.name, p.summary, "", p.data, "", p.source)
     };
-    let mirror = "\nWith each of them --mirror shows half of the pictures mirrored; without it, as in their sources, none.\n";
+    let mirror = "\nWith any of them, --mirror mirrors half of the pictures; without it none are, \
+                  as in their sources.\n";
     preset::PRESETS.iter().map(line).chain([mirror.to_owned()]).collect()
 }
 

@@ -123,11 +123,11 @@ impl Kids {
     /// The conventions for people.
     pub(crate) fn conventions(of: &Value) -> String {
         let Some(protocol) = of["protocol"].as_str() else {
-            return "measured by an earlier version, which did not note how".into();
+            return "measured by an earlier version, which did not record how".into();
         };
         let pictures = of["pictures"]
             .as_u64()
-            .map_or(String::new(), |n| format!(", {n} pictures of each side"));
+            .map_or(String::new(), |n| format!(", {n} pictures on each side"));
         let weights = of["weights_sha256"]
             .as_str()
             .map_or("untrained weights", |sum| sum.get(..8).unwrap_or(sum));
@@ -168,7 +168,7 @@ pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
                 continue;
             }
             Ok(_) => cli::DataError(format!(
-                "{}: the run was not begun: it has no config.toml",
+                "{}: the run was never started: it has no config.toml",
                 folder.display()
             ))
             .into(),
@@ -176,7 +176,7 @@ pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
         };
         match folders.len() {
             1 => {}
-            _ => tracing::warn!("passed over: {}", cli::one_line(refused.as_ref())),
+            _ => tracing::warn!("skipped: {}", cli::one_line(refused.as_ref())),
         }
         first.get_or_insert(refused);
     }
@@ -367,8 +367,7 @@ fn lines(run: &Run, name: &str, complaints: &mut Vec<String>) -> Vec<Value> {
                 let (few, more) =
                     (damaged.iter().take(5), if damaged.len() > 5 { ", …" } else { "" });
                 let few: Vec<String> = few.map(usize::to_string).collect();
-                complaints
-                    .push(format!("{name}: damaged and left out: line {}{more}", few.join(", ")));
+                complaints.push(format!("{name}: skipped damaged lines: {}{more}", few.join(", ")));
             }
             lines
         }

@@ -31,14 +31,15 @@ const EXAMPLES: &str = "\
 Examples:
   train status runs/birds                      one run
   train status runs/*                          all of them
-  train status runs/birds --json | jq .state   for a program
+  train status runs/birds --json | jq .state   machine-readable
   watch -n 60 train status runs/birds          every minute
 
-A run is running, finished, stopped (by what; the same command resumes it) or failed (and why). With --json these are the words of
-`state`, and `ended_by` is done, the signal's name, error, panic, memory, or kill for what the run could not note itself. Nothing in
-its folder is changed.
-What is no run, or was not begun, is passed over and named.
-Exit code 3 when a file of a run is damaged.";
+A run is running, finished, stopped (with the cause; the same command resumes it) or failed (with
+the error). With --json these are the values of `state`, and `ended_by` is done, the signal's name,
+error, panic, memory, or kill if the run could not record the cause. Nothing in its folder is
+changed.
+Anything that is not a run, or was never started, is skipped with a warning.
+Exit code 3 if a file of a run is damaged.";
 
 /// The state of a run, printed as JSON by `--json`; null where unknown.
 #[derive(Clone, Debug, Serialize)]
@@ -230,7 +231,8 @@ impl Status {
     fn ended(&self) -> String {
         match self.ended_by.as_deref() {
             Some("kill") if self.state == "stopped" => {
-                "nothing that the run could note: kill -9, a system without memory, a power cut; the same command resumes it"
+                "nothing that could be recorded: kill -9, a system out of memory, a power cut; \
+                 the same command resumes it"
                     .into()
             }
             Some(signal) if self.state == "stopped" && signal != "done" => signal.to_owned(),

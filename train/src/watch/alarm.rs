@@ -134,33 +134,40 @@ impl Alarms {
             }
             let name = if seen.standings.len() == 1 { "D" } else { role };
             let what = format!(
-                "for {PATIENCE} epochs {name} has told all pictures apart: its loss is {loss:.4} and it is right about {:.1}% of real \
-                 and {:.1}% of generated ones, so that G learns nothing",
+                "{name} has separated real and generated pictures perfectly for {PATIENCE} \
+                 epochs: its loss is {loss:.4} and it is right about {:.1}% of real and {:.1}% of \
+                 generated ones, so G learns nothing",
                 100.0 * real,
                 100.0 * generated
             );
-            let advice = "more augmentation (augment.target_accuracy lower, augment.max_probability higher), a lower \
-                          optimizer.discriminator.learning_rate, penalty.r1, or discriminator.spectral_norm=true";
+            let advice = "more augmentation (augment.target_accuracy lower, \
+                          augment.max_probability higher), a lower \
+                          optimizer.discriminator.learning_rate, penalty.r1, or \
+                          discriminator.spectral_norm=true";
             alarms.extend(self.once(at, Kind::DiscriminatorWins, what, advice));
         }
         if let Some((p, ceiling)) = seen.p
             && last(&mut self.at_cap, ceiling > 0.0 && p >= ceiling)
         {
             let what = format!(
-                "p has been at its cap of {ceiling} for {PATIENCE} epochs: D knows the pictures by heart"
+                "p has been at its cap of {ceiling} for {PATIENCE} epochs: D has memorised the \
+                 pictures"
             );
-            let advice = "more pictures (data.mirror=true doubles them), another augment.pipeline, a smaller discriminator.width; \
-                          samples of before this epoch may be better than later ones";
+            let advice = "more pictures (data.mirror=true doubles them), another \
+                          augment.pipeline, a smaller discriminator.width; samples from before \
+                          this epoch may be better than later ones";
             alarms.extend(self.once(at, Kind::AugmentationAtCap, what, advice));
         }
         if let Some(spread) = seen.spread
             && last(&mut self.alike, spread < ALIKE)
         {
             let what = format!(
-                "for {PATIENCE} sheets all samples have looked the same ({spread:.2} of 255 levels apart): collapse"
+                "all samples have looked the same for {PATIENCE} sheets ({spread:.2} of 255 \
+                 levels apart): mode collapse"
             );
-            let advice = "go on from an earlier checkpoint (--init-from RUN@STEP) with a lower learning rate, penalty.r1, \
-                          discriminator.minibatch_stddev, or another loss.name";
+            let advice = "start from an earlier checkpoint (--init-from RUN@STEP) with a lower \
+                          learning rate, penalty.r1, discriminator.minibatch_stddev, or another \
+                          loss.name";
             alarms.extend(self.once(at, Kind::IdenticalSamples, what, advice));
         }
         alarms
@@ -174,7 +181,8 @@ impl Alarms {
             return None;
         }
         let what = format!("KID has risen {} times in a row, to {kid:.5}", self.rising);
-        let advice = "the best checkpoint is kept: `sample` and `evaluate` take it by default; --stop-after N ends a run by itself";
+        let advice = "the best checkpoint is kept: `sample` and `evaluate` take it by default; \
+                      --stop-after N ends a run automatically";
         self.once(at, Kind::KidRising, what, advice)
     }
 
@@ -186,19 +194,21 @@ impl Alarms {
 
     /// Records that a KID could not be computed.
     pub fn miss(&mut self, at: (u64, u64), why: &str) -> Option<Alarm> {
-        let what = format!("no KID: {why}; training goes on");
+        let what = format!("no KID: {why}; training continues");
         self.once(
             at,
             Kind::NoKid,
             what,
-            "--set evaluation.every=0 leaves KID out; `evaluate --real DATA --fake RUN` computes it afterwards",
+            "--set evaluation.every=0 turns KID off; `evaluate --real DATA --fake RUN` computes \
+             it afterwards",
         )
     }
 
     /// A warning about values that are not finite; given every time.
     #[must_use]
     pub fn not_finite(at: (u64, u64), what: String) -> Alarm {
-        let advice = "a lower optimizer.learning_rate, optimizer.*.clip_norm=1, --precision f32, or penalty.r1, in a new run";
+        let advice = "a lower optimizer.learning_rate, optimizer.*.clip_norm=1, --precision f32, \
+                      or penalty.r1, in a new run";
         Alarm { step: at.0, epoch: at.1, kind: Kind::NotFinite, what, advice: advice.to_owned() }
     }
 }

@@ -42,9 +42,11 @@ impl Pace {
             return None;
         }
         self.told = true;
-        let what = format!("{speed:.0} pictures a second, {median:.0} before");
+        let what = format!("{speed:.0} pictures per second, {median:.0} before");
         let advice =
-            "look for another program on this machine (top, nvidia-smi), heat, or a slow disk (`wait` on the log)".into();
+            "look for another program on this machine (top, nvidia-smi), heat, or a slow disk \
+             (`wait` on the log)"
+                .into();
         Some(Alarm { step: at.0, epoch: at.1, kind: Kind::Slower, what, advice })
     }
 }

@@ -223,7 +223,7 @@ impl Training {
         let due = loop {
             let due = match &mut self.evaluations {
                 Some(evaluations) => evaluations.due(stop),
-                None => Due::Missing("this time the run was started without weights".into()),
+                None => Due::Missing("this start of the run has no weights".into()),
             };
             match due {
                 Due::Save => self.save_if_asked(stop)?,

@@ -84,7 +84,7 @@ impl Training {
         )?;
         let done = loaded.replicas.first.game.step;
         if checkpoint.is_some() {
-            tracing::info!("going on after step {done}");
+            tracing::info!("resuming after step {done}");
         }
         let seconds = |line: &Value| line["seconds"].as_f64();
         let seconds_before = jsonl::read(&run.file("stats.jsonl"))?

@@ -29,8 +29,9 @@ impl Training {
         if tries > self.retries {
             let dump = self.dump(failure)?;
             bail!(
-                "{failure}; {} tries with other random numbers ended likewise ({from} is untouched; what led here is in {}). Try a \
-                 lower learning rate in a new run (--set optimizer.learning_rate=1e-4), --set optimizer.clip_norm=1, or \
+                "{failure}; {} tries with other random numbers failed as well ({from} is \
+                 untouched; the failure is recorded in {}). Try a lower learning rate in a new \
+                 run (--set optimizer.learning_rate=1e-4), --set optimizer.clip_norm=1, or \
                  --precision f32",
                 self.retries,
                 dump.display()
@@ -108,13 +109,13 @@ impl Training {
         let schedule = &self.config.settings.schedule;
         let saved = match self.run.step_of(Which::Latest) {
             Ok(Some(step)) => format!("the checkpoint of step {step} is untouched"),
-            _ => "no checkpoint was there yet".into(),
+            _ => "there was no checkpoint yet".into(),
         };
         let (part, advice) =
             replicas::smaller_batch(schedule, self.feeds.len(), self.device(), error, free);
         UsageError(format!(
-            "the device is out of memory after step {} with {part} pictures at a time: {advice}; {saved}, but a run keeps its batch: \
-             choose another --out, or --restart",
+            "the device is out of memory after step {} with {part} pictures at a time: {advice}; \
+             {saved}, but a run's batch size is fixed: choose another --out, or --restart",
             self.trainer().game.step
         ))
         .into()

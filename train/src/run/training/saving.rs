@@ -47,7 +47,7 @@ impl Training {
         if stop.takes_save() {
             self.save()?;
             tracing::info!(
-                "a signal asked for a checkpoint: step {} is saved, and training continues",
+                "checkpoint requested by a signal: step {} is saved, and training continues",
                 self.trainer().game.step
             );
         }
@@ -119,8 +119,8 @@ impl Training {
         tracing::info!("disk: {} in {path}{room}", forecast.text());
         if free.is_some_and(|free| free < needed) {
             tracing::warn!(
-                "{path}: the disk has less room than the run still needs ({}); --keep 1 keeps fewer checkpoints, --set \
-                 samples.every=10 makes fewer sheets",
+                "{path}: the disk has less space than the run still needs ({}); --keep 1 keeps \
+                 fewer checkpoints, --set samples.every=10 makes fewer sheets",
                 size(needed)
             );
         }

@@ -41,7 +41,8 @@ pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> R
     let owned = take_over(out, claimed, options.restart)?;
     if was_killed && !options.restart {
         tracing::warn!(
-            "the start before this one was killed, or its machine went down: what followed its last checkpoint is repeated"
+            "the previous start was killed, or its machine went down: the steps since its last \
+             checkpoint are repeated"
         );
     }
     let flags = Flags::now(options, list);
@@ -157,10 +158,11 @@ impl Training {
             let flags = Flags::read(&self.run)?;
             let another = starts::successor(&self.run, done, &flags, &self.config, &[]);
             format!(
-                "its learning rate has fallen to its end, so it cannot be made longer; a new run with its weights: {another}"
+                "its learning rate has decayed to the end, so it cannot be extended; for a new \
+                 run from its weights: {another}"
             )
         } else {
-            format!("{flag} N with a larger N makes the run longer")
+            format!("{flag} N with a larger N extends the run")
         };
         tracing::info!(
             "nothing left to do: {done} steps are done, which is all of {flag} {end}; {longer}"

@@ -26,9 +26,9 @@ pub struct ReportArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  train report runs/birds                            writes runs/birds/report.html
+  train report runs/birds                            write runs/birds/report.html
   train report runs/birds --out birds.html           … elsewhere
-  train report copied/birds --data /data/birds64     the data set lies elsewhere now";
+  train report copied/birds --data /data/birds64     the data set has moved";
 
 impl ReportArgs {
     /// Writes the report and prints its path.

@@ -64,7 +64,7 @@ fn save(record: &Record, data: &Data, out: &Path, by_owner: bool) -> Result<()> 
     let page = render(record, data, by_owner);
     if page.len() > LARGE_BYTES {
         tracing::warn!(
-            "{}: {} MB, for the most part sheets: --set samples.pictures=16 makes them smaller",
+            "{}: {} MB, most of it sheets: --set samples.pictures=16 makes them smaller",
             out.display(),
             page.len() >> 20
         );

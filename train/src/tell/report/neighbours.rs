@@ -46,10 +46,7 @@ impl Data {
         let (dataset, why) = match (opened, given) {
             (Err(error), Some(_)) => return Err(error.into()),
             (Err(error), None) => {
-                return Ok(Self::Absent(format!(
-                    "{}. If it lies elsewhere: --data",
-                    one_line(&error)
-                )));
+                return Ok(Self::Absent(format!("{}. If it has moved: --data", one_line(&error))));
             }
             (Ok(dataset), _) => {
                 let why = difference(&dataset, record);
@@ -70,12 +67,12 @@ impl Data {
 fn difference(dataset: &Dataset, record: &Record) -> Option<String> {
     let (manifest, data) = (dataset.manifest(), &record.config.data);
     if manifest.fingerprint != data.fingerprint {
-        return Some("it is of another source than the run's data set (fingerprint)".into());
+        return Some("it comes from another source than the run's data set (fingerprint)".into());
     }
     let (found, learned) =
         ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
     (found != learned).then(|| {
-        format!("its pictures have size and channels {found:?}, the run learned {learned:?}")
+        format!("its pictures have size and channels {found:?}, the run was trained on {learned:?}")
     })
 }
 
@@ -86,7 +83,9 @@ pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
         Err(error) => return note(format!("No samples: {}.", one_line(&error))),
     };
     if sampler.latents().is_err() {
-        return note("The generator translates pictures: a sample is nearest to its own source.");
+        return note(
+            "The generator translates pictures, so a sample is nearest to its own source.",
+        );
     }
     // Fewer if the pictures are large, so that the page stays small enough to send.
     let samples = if record.config.data.size > 128 { 8 } else { 16 };
@@ -155,13 +154,14 @@ fn beside(
     };
     let (all, split) = (count(learned.len() as u64), &record.config.data.split);
     let mut text = format!(
-        "Beside each sample the {NEIGHBOURS} nearest of all {all} pictures of split {split:?}: below each its distance, the root mean \
-         square difference in levels of 255, and its number. A distance near 0 is a copy."
+        "Beside each sample the {NEIGHBOURS} nearest of all {all} pictures of split {split:?}: \
+         below each its distance, the root mean square difference in levels of 255, and its \
+         number. A distance near 0 is a copy."
     );
     if let (Some(samples), Some(usual)) = (closest(&lists), usual) {
         text += &format!(
-            " In the median a sample is {} from its nearest training picture, and a real picture that was held out {}; smooth pictures \
-             are nearer to all others.",
+            " The median distance to the nearest training picture is {} for samples and {} for \
+             held-out real pictures; smooth pictures are nearer to all others.",
             rounded(samples, 3),
             rounded(usual, 3)
         );

@@ -53,7 +53,7 @@ pub(super) fn figures(record: &Record) -> Html {
     let absent = || ABSENT.to_owned();
     let best = record.best();
     let kid = tile(
-        "Best KID while training",
+        "Best KID during training",
         best.map_or_else(absent, |best| rounded(best.kid, 4)),
         best.map_or_else(
             || "none was measured".into(),
@@ -105,7 +105,7 @@ pub(super) fn figures(record: &Record) -> Html {
             "mean of the last epoch".into(),
         ));
         let (kinds, shares) = all(Kind::Accuracy, &share);
-        tiles.push(tile("Told right by D", shares, format!("share of {kinds} pictures")));
+        tiles.push(tile("Accuracy of D", shares, format!("on {kinds} pictures")));
         tiles.push(tile("Augmentation p", share("aug_p"), String::new()));
     }
     let memory = of("memory_mb")

@@ -46,10 +46,11 @@ pub(super) fn section(record: &Record) -> Html {
     }
     if groups.is_empty() {
         return note(
-            "Nothing was measured. KID while training needs weights, once: `evaluate weights --fetch`.",
+            "Nothing was measured. KID during training needs weights, once: `evaluate weights \
+             --fetch`.",
         );
     }
-    let explained = note("Numbers of different tables cannot be compared.");
+    let explained = note("Numbers in different tables cannot be compared.");
     [explained, element("div", &[("class", "groups")], groups.iter().map(Group::html))]
         .into_iter()
         .collect()
@@ -61,11 +62,12 @@ fn of_training(line: &Value) -> Option<(String, String, Row)> {
         Some(protocol) => {
             let pictures = of["pictures"].as_u64().map_or_else(|| ABSENT.into(), count);
             format!(
-                "while training · {protocol} · {pictures} pictures of each side, in one · {}",
+                "during training · {protocol} · {pictures} pictures on each side, in one estimate \
+                 · {}",
                 weights(&of["weights_sha256"])
             )
         }
-        None => "while training · conventions not recorded".into(),
+        None => "during training · conventions not recorded".into(),
     };
     let row = Row {
         step: line["step"].as_u64(),

@@ -13,7 +13,7 @@ pub(super) fn section(record: &Record) -> Html {
     let (config, name) = (&record.config, &record.config.preset);
     let all = config.flat();
     let first = match preset::find(name).and_then(|preset| preset.settings()) {
-        Err(_) => note(format!("This version knows no preset {name}.")),
+        Err(_) => note(format!("This version has no preset {name}.")),
         Ok(settings) => {
             // With the same seed and data, so that only settings differ.
             let of_preset = RunConfig { settings, ..config.clone() }.flat();
@@ -27,7 +27,7 @@ pub(super) fn section(record: &Record) -> Html {
                 })
                 .collect();
             match rows.is_empty() {
-                true => note(format!("All are those of the preset {name}.")),
+                true => note(format!("All settings are those of the preset {name}.")),
                 false => table(
                     &[Column::Words("setting"), Column::Words("value"), Column::Words("preset's")],
                     rows,

@@ -31,7 +31,7 @@ pub(super) fn section(record: &Record) -> Html {
     };
     let Some(((last, path), earlier)) = sheets.split_last() else {
         let none = note(
-            "There are no sheets of samples: the run has samples.every = 0, or has not begun.",
+            "There are no sheets of samples: the run has samples.every = 0, or has not started.",
         );
         return [none, element("div", &[("class", "pair")], [reals])].into_iter().collect();
     };
