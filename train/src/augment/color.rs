@@ -46,7 +46,7 @@ pub fn contrast(c: f64) -> ColorMatrix {
     linear(|row, column| c * identity(row, column))
 }
 
-/// I − 2·i·vvᵀ with the grey axis v = (1, 1, 1)/√3: for i = 1 light becomes dark and hues stay.
+/// I − 2·i·vvᵀ with the grey axis v = (1, 1, 1)/√3: i = 1 inverts the lightness and keeps hues.
 #[must_use]
 pub fn luma_flip(i: f64) -> ColorMatrix {
     linear(|row, column| identity(row, column) - 2.0 / 3.0 * i)

@@ -6,7 +6,7 @@ use shared::rng::Stream;
 
 use super::plan::Plan;
 
-/// Largest shift, as a share of height and width.
+/// Largest shift, as a fraction of height and width.
 const MAX_SHIFT: f64 = 0.125;
 /// Largest rotation, in turns.
 const MAX_ROTATION: f64 = 0.125;

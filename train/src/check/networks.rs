@@ -158,7 +158,7 @@ const VARIATIONS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// All networks that are compared.
+/// All networks to compare.
 #[must_use]
 pub fn networks(extent: Extent) -> Vec<Networks> {
     let (width, batch) = if extent == Extent::Whole { (16, 6) } else { (4, 4) };

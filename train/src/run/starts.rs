@@ -74,8 +74,8 @@ impl Start {
 /// others, appends the start to `starts.jsonl`, and writes `config.toml` and `flags.toml`.
 ///
 /// # Errors
-/// If a setting differs that the run's state depends on; all of them are named with both values.
-/// When a file cannot be written.
+/// If a setting differs that the run's state depends on (all of them are named with both values),
+/// or if a file cannot be written.
 pub fn settle(run: &Run, config: &RunConfig, flags: &Flags, devices: &[Device]) -> Result<()> {
     let earlier = earlier(run)?;
     let changes = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.config.changes(config));

@@ -45,7 +45,7 @@ pub struct ThroughputArgs {
     /// Pictures per step.
     #[arg(long, default_value_t = 32)]
     batch: usize,
-    /// How long to measure; at least three windows.
+    /// Duration of the measurement in seconds; at least three windows.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
 }

@@ -194,9 +194,9 @@ pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), Usage
     Ok(())
 }
 
-/// Describes, after `device`, one of so many devices, ran out of memory, how many pictures a step
-/// worked on at a time, and which flags reduce that. `free` is its free memory in bytes before the
-/// first step.
+/// Advice for an out-of-memory error on `device`, one of `devices`: the number of pictures that a
+/// step worked on at a time, and the flags that reduce it. `free` is the device's free memory in
+/// bytes before the first step.
 #[must_use]
 pub fn smaller_batch(
     schedule: &ScheduleConfig,

@@ -39,13 +39,13 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// The middle one; of an even number the upper of both.
+/// The median; of an even number of values, the upper of the two middle ones.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }
 
-/// The first names of a list, and how many more there are.
+/// The first names of a list, and the number of others.
 pub(crate) fn few(names: &[String]) -> String {
     const SHOWN: usize = 8;
     let more = names.len().saturating_sub(SHOWN);

@@ -269,7 +269,7 @@ impl Status {
 
     fn progress(&self) -> String {
         let of = self.last_step.map_or(String::new(), |last| {
-            // A run whose end was moved forward may be beyond it.
+            // A run whose end was moved to an earlier step may be beyond it.
             let percent = 100.0 * self.step as f64 / last.max(self.step).max(1) as f64;
             format!(" of {} ({percent:.0}%)", count(last))
         });

@@ -78,7 +78,7 @@ pub struct Standing {
     pub role: &'static str,
     /// Its accuracy on real and on generated pictures.
     pub loss: f64,
-    /// Shares of real and generated pictures that it is right about.
+    /// Accuracy on real and on generated pictures.
     pub accuracy: [f64; 2],
 }
 

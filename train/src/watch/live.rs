@@ -26,7 +26,7 @@ pub struct Now {
     pub epoch: u64,
     /// Thousands of real pictures seen.
     pub kimg: f64,
-    /// Real pictures a second in this epoch.
+    /// Real pictures per second in this epoch.
     pub img_per_s: f64,
     /// The epoch's means so far.
     pub means: Measured,

@@ -1,7 +1,7 @@
 //! The optimizer of one network: a rule from the settings, in the arithmetic of Keras or of
 //! PyTorch.
 //!
-//! Both libraries' rules are the same few formulas ([`Rule`]) with other constants:
+//! Both libraries' rules are the same few formulas ([`Rule`]) with different constants:
 //! - Adam (Kingma & Ba 2015, the efficient form at the end of section 2): w ← w − α·m/(√v + ε) with
 //!   α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ). Keras adds ε to the uncorrected √v; PyTorch to √(v/(1−β₂ᵗ)), which is
 //!   ε·√(1−β₂ᵗ) here.

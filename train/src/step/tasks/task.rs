@@ -6,7 +6,7 @@ use crate::step::game::Game;
 use crate::step::reading::Reading;
 use crate::step::turn::Batch;
 
-/// What a step does with the networks.
+/// One step's work on the networks.
 pub trait Task {
     /// Takes one step on as many batches as a discriminator has updates in it: computes gradients,
     /// updates the players, and adds its measurements to `seen` under the names of its measures.

@@ -1,4 +1,4 @@
-//! Samples beside their nearest training pictures: does the generator memorise?
+//! Samples beside their nearest training pictures, to reveal memorisation.
 
 use std::path::{Path, PathBuf};
 

@@ -15,7 +15,7 @@ const SHEETS: usize = 8;
 /// A larger file is not a sheet of ours.
 const FILE_LIMIT: u64 = 1 << 28;
 
-/// The last sheet beside the reals, and earlier ones below.
+/// The last sheet beside the reals, and a selection of earlier ones.
 pub(super) fn section(record: &Record) -> Html {
     let sheets = match record.run.sheets_over_time(SHEETS) {
         Ok(sheets) => sheets,
