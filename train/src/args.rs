@@ -1,4 +1,4 @@
-//! Flags → [`Options`].
+//! Command-line flags → [`Options`].
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,14 +30,14 @@ use crate::tell::preview::{Shape, preview_augment, summary};
 use crate::tell::report::command::ReportArgs;
 use crate::tell::status::StatusArgs;
 
-/// Train a GAN on a data set that `prep build` wrote.
+/// Train a GAN on a data set built by `prep build`.
 ///
-/// `train --out RUN` resumes a run where it stopped, however it stopped: Ctrl-C, TERM, HUP and XCPU
-/// save and end (130, 143, 129, 152; HUP is ignored under nohup), USR1 and USR2 save and training
-/// continues, `kill -9` loses the steps since the last checkpoint and nothing else. A terminal that
-/// goes away without a signal ends nothing. A run remembers its data set, settings and flags: a
-/// flag that is given again changes that one thing, if it may, and one that is left out changes
-/// nothing. Only --threads and --no-lock hold for one start.
+/// `train --out RUN` resumes a run where it stopped, however it stopped. Ctrl-C, TERM, HUP and XCPU
+/// save a checkpoint and end the run (exit codes 130, 143, 129, 152; HUP is ignored under nohup).
+/// USR1 and USR2 save a checkpoint and training continues. `kill -9` loses only the steps since the
+/// last checkpoint. A terminal that disappears without a signal ends nothing. A run remembers its
+/// data set, settings and flags: repeating a flag changes that one setting where that is allowed,
+/// omitting it changes nothing. Only --threads and --no-lock apply to a single invocation.
 #[derive(Debug, Parser)]
 #[command(
     name = "train",
@@ -50,136 +50,135 @@ use crate::tell::status::StatusArgs;
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The recipe that a new run starts from [default: gan-ada, or with --init-from that of the
-    /// other run with all its settings].
+    /// Recipe for a new run [default: gan-ada, or with --init-from the other run's recipe and all
+    /// its settings].
     #[arg(long)]
     preset: Option<String>,
-    /// Data set, as written by `prep build`. A run remembers it; one that was moved is named anew.
+    /// Data set built by `prep build`. A run remembers it; if it has moved, give the new path.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Folder of the run: created, or resumed.
+    /// Run folder, created or resumed.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary", "dry_run", "preview_augment"])]
     out: Option<PathBuf>,
-    /// Passes over the data (`schedule.epochs`), whatever the recipe counts in.
+    /// Number of passes over the data (`schedule.epochs`), whatever unit the recipe uses.
     #[arg(long, value_name = "N", conflicts_with_all = ["kimg", "steps"])]
     epochs: Option<u64>,
-    /// Stop after this many thousand real pictures instead (`schedule.kimg`).
+    /// Stop after N thousand real pictures (`schedule.kimg`) instead.
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     kimg: Option<f64>,
-    /// Stop after this many steps instead (`schedule.steps`).
+    /// Stop after N steps (`schedule.steps`) instead.
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first CUDA device that answers,
-    /// if CUDA is built in (`train devices` lists all). Several, joined by commas, take equal parts
-    /// of every batch; BatchNorm then goes by each part, or by all of them with --set
-    /// schedule.sync_batch_norm=true. [default: auto]
+    /// Device: auto, cpu, cuda, cuda:INDEX or cubecl-cpu. `auto` takes the first usable CUDA device
+    /// if CUDA is built in (`train devices` lists all devices). Several devices, separated by
+    /// commas, take equal parts of every batch; BatchNorm then uses each part's own statistics, or
+    /// those of the whole batch with --set schedule.sync_batch_norm=true. [default: auto]
     #[arg(long, value_name = "DEVICE[,DEVICE]…")]
     device: Option<DeviceList>,
-    /// What GPUs multiply: f32, tf32 or bf16 (`schedule.precision`). bf16 is fastest and halves the
-    /// memory of feature maps; weights, statistics and losses stay f32.
+    /// Precision of matrix products on GPUs: f32, tf32 or bf16 (`schedule.precision`). bf16 is
+    /// fastest and halves the memory of feature maps; weights, statistics and losses stay f32.
     #[arg(long)]
     precision: Option<Precision>,
-    /// Where the pictures to learn from are kept: on the `device`, as bytes; or on the `host`, from
-    /// where a thread sends them ahead. `auto` keeps up to 2 GiB on a GPU. [default: auto]
+    /// Where to keep the training pictures: on the `device`, as bytes, or on the `host`, with a
+    /// thread that sends batches ahead. `auto` keeps up to 2 GiB on a GPU. [default: auto]
     #[arg(long, value_enum, value_name = "WHERE")]
     data_on: Option<DataOn>,
-    /// Mirror each picture of a batch with probability ½ (`data.mirror`). Not for letters, or what
-    /// else has a left and a right.
+    /// Mirror each picture of a batch with probability ½ (`data.mirror`). Not for letters or
+    /// anything else with a left and a right.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     mirror: Option<bool>,
-    /// From which every random number follows. [default: 0]
+    /// Seed of all random numbers. [default: 0]
     #[arg(long)]
     seed: Option<u64>,
-    /// TOML file with settings that replace the preset's, or the run's.
+    /// TOML file with settings that override those of the preset or the run.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One setting, for example schedule.batch=64. May be repeated; wins over --config.
+    /// Override one setting, for example schedule.batch=64. Repeatable; takes precedence over
+    /// --config.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// Weights of the FID InceptionV3 for KID while training. Default: what `evaluate weights
-    /// --fetch` stored.
+    /// Weights of the FID InceptionV3, for KID during training. Default: the file stored by
+    /// `evaluate weights --fetch`.
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Begin with the weights of another run: its averaged generator and its discriminator, of the
-    /// best checkpoint or the one named. Layers that do not fit (another size, other classes) stay
-    /// as drawn. Without --preset and --config the settings are those of that run, too; --set
-    /// changes them.
+    /// Start from the weights of another run: its averaged generator and its discriminator, from
+    /// its best checkpoint or from the given step. Layers that do not fit (another size, other
+    /// classes) keep their random initialization. Without --preset and --config, the other run's
+    /// settings apply as well; --set changes them.
     #[arg(long, value_name = "RUN[@STEP]")]
     init_from: Option<Source>,
-    /// Leave the weights of D's first N blocks as they are (`discriminator.freeze`): with
-    /// --init-from, less is forgotten and little data goes further (FreezeD).
+    /// Freeze the weights of D's first N blocks (`discriminator.freeze`): with --init-from, less is
+    /// forgotten and a small data set goes further (FreezeD).
     #[arg(long, value_name = "N")]
     freeze_d: Option<usize>,
-    /// Write a checkpoint after this time at the latest, besides those at the end of epochs: 90s,
-    /// 10m, 2h. [default: 10m]
+    /// Longest time between checkpoints, for example 90s, 10m or 2h, in addition to those at the
+    /// end of epochs. [default: 10m]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     save_every: Option<Duration>,
-    /// How many of the latest checkpoints to keep beside the best (`checkpoints.keep`). A smaller
-    /// number than before removes those that are too many; leaving it out removes none.
+    /// Number of latest checkpoints to keep besides the best (`checkpoints.keep`). A smaller number
+    /// than before deletes the surplus; without the flag, none are deleted.
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
-    /// When losses or weights are not finite, go back to the last checkpoint and on with other
-    /// random numbers, up to N times in a row. [default: 3]
+    /// Go back to the last checkpoint and retry with other random numbers when losses or weights
+    /// are not finite, up to N times in a row. [default: 3]
     #[arg(long, value_name = "N")]
     retries: Option<u64>,
-    /// End the run when KID has risen N times in a row; 0 = never. [default: 0]
+    /// End the run once KID has risen N times in a row; 0 = never. [default: 0]
     #[arg(long, value_name = "N")]
     stop_after: Option<u64>,
-    /// How many threads compute.
+    /// Number of compute threads.
     #[command(flatten)]
     threads: ThreadsFlag,
-    /// For file systems without locks: go on with a run that another process has marked as its own,
-    /// once that runs no more.
+    /// Skip file locking, for file systems without locks: resume a run that another process has
+    /// marked as in use, once that process has ended.
     #[arg(long)]
     no_lock: bool,
-    /// Begin anew, by the flags of this command alone: removes what the run folder holds.
+    /// Start over with the flags of this command alone; deletes the contents of the run folder.
     #[arg(long)]
     restart: bool,
-    /// Print the recipes and end.
+    /// List the recipes and exit.
     #[arg(long)]
     list_presets: bool,
-    /// Print the losses and end.
+    /// List the losses and exit.
     #[arg(long)]
     list_losses: bool,
-    /// Print the sets of transforms for `augment.pipeline` and end.
+    /// List the sets of transforms for `augment.pipeline` and exit.
     #[arg(long)]
     list_transforms: bool,
-    /// Print the layers of every network with shapes and counts and end. Needs no data set: --size,
-    /// --channels and --classes say what pictures are.
+    /// Print the layers of every network, with shapes and parameter counts, and exit. Needs no data
+    /// set: --size, --channels and --classes describe the pictures.
     #[arg(long)]
     summary: bool,
-    /// Height and width of the pictures, with --summary [default: those of the preset, or of
-    /// --data].
+    /// Height and width of the pictures, for --summary [default: from the preset or --data].
     #[arg(long, value_name = "N", requires = "summary")]
     size: Option<usize>,
-    /// Channels of the pictures, 1 or 3, with --summary [default: those of the preset, or of
-    /// --data].
+    /// Channels of the pictures, 1 or 3, for --summary [default: from the preset or --data].
     #[arg(long, value_name = "C", requires = "summary", value_parser = channels)]
     channels: Option<usize>,
-    /// Classes, with --summary: more than 0 make both networks conditional, in the preset's own way
-    /// unless `cond` says another.
+    /// Number of classes, for --summary. More than 0 makes both networks conditional, in the
+    /// preset's own way unless `cond` is set.
     #[arg(long, value_name = "K", requires = "summary")]
     classes: Option<usize>,
-    /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, a row each, and end.
+    /// Write a sheet that shows the augmentation at p = 0, 0.2, 0.5 and 0.8, one per row, and exit.
     #[arg(long, value_name = "FILE.png")]
     preview_augment: Option<PathBuf>,
-    /// Check everything and print the settings, on stdout as `config.toml` has them; then take
-    /// three steps and say what a step and the whole run take in memory, time and on disk. Nothing
-    /// is written. --dry-run=config ends after the settings.
+    /// Check everything and print the settings to stdout, in the format of `config.toml`; then take
+    /// three steps and report the memory, time and disk space that a step and the whole run need.
+    /// Writes nothing. --dry-run=config stops after the settings.
     #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     dry_run: Option<DryRun>,
 }
 
-/// What `--dry-run` does.
+/// Extent of `--dry-run`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DryRun {
-    /// Prints the settings and takes the first steps.
+    /// Print the settings and take the first steps.
     All,
-    /// Prints the settings.
+    /// Print the settings only.
     Config,
 }
 
-/// What `train` does beside training.
+/// Subcommands besides training.
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
@@ -188,9 +187,9 @@ enum Command {
     Report(ReportArgs),
     #[command(hide = true)]
     Throughput(ThroughputArgs),
-    /// List the devices of this machine, usable or not and why.
+    /// List the devices of this machine, and why any of them is unusable.
     Devices {
-        /// As one JSON object.
+        /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
@@ -215,49 +214,52 @@ impl Command {
 
 const EXAMPLES: &str = "\
 Examples:
-  train --data birds64 --out runs/birds                      the recipe as published
-  train --out runs/birds                                     resumes it where it stopped, with its own data and settings
-  train --out runs/birds --epochs 800                        … and makes it longer
+  train --data birds64 --out runs/birds                      train with the published recipe
+  train --out runs/birds                                     resume with the same data and settings
+  train --out runs/birds --epochs 800                        … and train for longer
   train --data birds64 --out runs/b32 --set schedule.batch=32 --set generator.width=64
   train --data birds64 --out runs/birds --epochs 100 --weights inception.pth
   train --data birds64 --out runs/birds --device cuda:0,cuda:1
-                                                             on two GPUs, each with half of every batch
-  train --preset wgan-gp --data fashion --out runs/fashion   another recipe (--list-presets shows all)
+                                                             split every batch between two GPUs
+  train --preset wgan-gp --data fashion --out runs/fashion   use another recipe (--list-presets)
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
   train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2
-                                                             with the networks and weights of runs/birds; D's first two blocks keep theirs
-  train status runs/*                                        how far are they, how good, how long still?
-  train compare runs/* --out compare.png                     which is best, and what is different about it?
-  train report runs/birds                                    all about a run in one HTML file (written at its end, too)
-  train --preset gan-ada --summary --size 128 --classes 10   the networks, layer by layer
-  train check                                                does the GPU compute what the CPU computes?
-  train --data birds64 --dry-run                             every setting with its value; memory, time and disk that a run takes
-  train --data birds64 --dry-run=config > mine.toml          the settings alone; --config mine.toml takes them
+                                                             start from the networks and weights of
+                                                             runs/birds, freeze D's first two blocks
+  train status runs/*                                        progress, quality and time remaining
+  train compare runs/* --out compare.png                     compare results and settings
+  train report runs/birds                                    write an HTML report (also written at
+                                                             the end of a run)
+  train --preset gan-ada --summary --size 128 --classes 10   print the networks layer by layer
+  train check                                                check the GPU against the CPU
+  train --data birds64 --dry-run                             print all settings and estimate memory,
+                                                             time and disk space for a run
+  train --data birds64 --dry-run=config > mine.toml          save the settings, for --config
   train --data birds64 --preview-augment sheet.png --set augment.pipeline=bgc
-                                                             what augmentation does to the pictures
-  train devices                                              what --device can be here";
+                                                             preview the augmentation
+  train devices                                              list the devices for --device";
 
-/// The recipe where none is named.
+/// The default recipe.
 const DEFAULT_PRESET: &str = "gan-ada";
 
-/// A checkpoint is written after this time at the latest, where no flag says otherwise.
+/// The default of `--save-every`.
 const SAVE_EVERY: Duration = Duration::from_secs(600);
 
-/// Tries after values that are not finite, likewise.
+/// The default of `--retries`.
 const RETRIES: u64 = 3;
 
-/// How an assignment of the one setting begins that belongs to the data.
+/// Prefix of an assignment to the one setting that belongs to the data.
 const MIRROR: &str = "data.mirror=";
 
-/// What the flags and files come to.
+/// The result of merging flags and files.
 struct Resolved {
     preset: String,
     settings: Settings,
     mirror: bool,
 }
 
-/// Reads 1 or 3.
+/// Parses 1 or 3.
 fn channels(text: &str) -> Result<usize, String> {
     match text {
         "1" => Ok(1),
@@ -266,7 +268,7 @@ fn channels(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Reads `90s`, `10m`, `2h`.
+/// Parses `90s`, `10m`, `2h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("expected a time such as 90s, 10m or 2h, not {text:?}");
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
@@ -281,10 +283,10 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 impl Args {
-    /// Does what the flags ask for.
+    /// Runs the command that the flags ask for.
     ///
     /// # Errors
-    /// When a flag is wrong or the work fails.
+    /// If a flag is invalid or the command fails.
     pub fn run(self) -> Result<Ending> {
         self.threads.start();
         if self.no_lock {
@@ -361,7 +363,7 @@ impl Args {
         training::train(&options, out, &device, &Stop::listen()?)
     }
 
-    /// The run in `--out` that this start resumes, if it does.
+    /// The run in `--out`, if this start resumes one.
     fn earlier(&self) -> Result<Option<Earlier>> {
         match &self.out {
             Some(out) if !self.restart && Run::is_run(out) => folder::earlier(&Run::open(out)?),
@@ -372,16 +374,18 @@ impl Args {
     fn no_data(&self) -> UsageError {
         let why = match &self.out {
             Some(_) if self.restart => {
-                "--restart begins anew, by the flags of this command alone".to_owned()
+                "--restart starts over with the flags of this command alone".to_owned()
             }
-            Some(out) => format!("{} is no run yet, and a new run needs a data set", out.display()),
-            None => "without --out there is no run that remembers it".to_owned(),
+            Some(out) => {
+                format!("{} is not a run yet, and a new run needs a data set", out.display())
+            }
+            None => "without --out there is no run that could remember it".to_owned(),
         };
-        UsageError(format!("--data DIR is missing: {why}; name a folder that `prep build` wrote"))
+        UsageError(format!("--data DIR is missing: {why}; pass a folder written by `prep build`"))
     }
 
-    /// All settings, from wherever they come: a run's own where it is resumed, else those of the
-    /// run that it begins with, else a recipe's; over them the file, and over that the flags.
+    /// Merges all settings: the run's own if it is resumed, else those of the run it starts from,
+    /// else a recipe's; overridden by the file, and then by the flags.
     fn settings(
         &self,
         earlier: Option<&Earlier>,
@@ -397,12 +401,12 @@ impl Args {
             Some(path) => {
                 let text = String::from_utf8(shared::fs::read_bounded(path, 1 << 20)?);
                 let text = text.map_err(|_| {
-                    UsageError(format!("--config {}: it is no text", path.display()))
+                    UsageError(format!("--config {}: not a text file", path.display()))
                 })?;
                 Some((path.display().to_string(), text))
             }
         };
-        // Of the run's data this alone is a setting; what else is noted of them follows from
+        // The only setting among the recorded properties of the data; the others follow from
         // --data.
         let (of_data, mut assignments): (Vec<String>, Vec<String>) =
             self.assignments.iter().cloned().partition(|assignment| assignment.starts_with(MIRROR));
@@ -420,8 +424,8 @@ impl Args {
                 .map_err(|_| UsageError(format!("--set {assignment}: expected true or false")))?;
         }
         let mirror = self.mirror.unwrap_or(mirror);
-        // Steps decide before kimg, kimg before epochs: what a flag asks for must not be overruled
-        // by the recipe's own unit.
+        // Steps take precedence over kimg, and kimg over epochs: a flag must not be overruled by
+        // the recipe's own unit.
         for (unit, value, overruled) in [
             ("epochs", self.epochs.map(|n| n.to_string()), &["steps=0", "kimg=0"][..]),
             ("kimg", self.kimg.map(|n| format!("{n:?}")), &["steps=0"]),
@@ -437,8 +441,8 @@ impl Args {
             .extend(self.precision.map(|precision| format!("schedule.precision={precision}")));
         assignments.extend(self.freeze_d.map(|blocks| format!("discriminator.freeze={blocks}")));
         let file = file.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-        // A preset that is named for a run that has begun is only compared with the run's: its
-        // settings are the run's business.
+        // For an existing run, --preset is only compared with the run's own; the settings come from
+        // the run.
         let named = self.preset.as_deref();
         let preset = named
             .or(base.map(|config| config.preset.as_str()))

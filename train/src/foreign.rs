@@ -1,10 +1,11 @@
-//! Flags of other trainers with ours. Names of settings alone (`--lr`, `--nz`) are in [`names`].
+//! Flags of other trainers and their equivalents here. Those that are only names of settings
+//! (`--lr`, `--nz`) are in [`names`].
 
 use shared::cli::Program;
 use shared::cli::foreign::{Foreign, Value, none, own, same};
 use shared::nn::preset;
 
-/// What `train` knows about its command line beside its flags.
+/// The program's description for the command-line helper.
 pub const PROGRAM: Program = Program {
     name: "train",
     foreign: &FOREIGN,
@@ -12,7 +13,7 @@ pub const PROGRAM: Program = Program {
     usual: "train --data DIR --out DIR",
 };
 
-/// Those of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN,
+/// Flags of StyleGAN2-ADA and 3, lightweight-gan, PyTorch's DCGAN example, pix2pix and CycleGAN,
 /// PyTorch-GAN, Lightning and Keras scripts.
 pub const FOREIGN: [Foreign; 35] = [
     same(
@@ -37,7 +38,7 @@ pub const FOREIGN: [Foreign; 35] = [
         "--data {}",
         "birds64",
     )
-    .note("a data set that `prep build` wrote"),
+    .note("a data set built by `prep build`"),
     own(
         &[
             "resume",
@@ -51,7 +52,7 @@ pub const FOREIGN: [Foreign; 35] = [
             "loadckpt",
         ],
         "--init-from runs/birds",
-        "it begins with the weights of another run; a run itself is resumed by train --out RUN",
+        "starts from another run's weights; to resume a run, use train --out RUN",
     ),
     same(
         &["pretrained", "pretrainedmodel", "finetune", "initweights", "netg", "netd"],
@@ -66,7 +67,7 @@ pub const FOREIGN: [Foreign; 35] = [
     own(
         &["cfg", "model", "arch", "architecture", "recipe", "name"],
         "--preset gan-ada",
-        "--list-presets shows all recipes",
+        "--list-presets lists all recipes",
     ),
     own(
         &["cond", "conditional", "classcond", "uselabels", "labels"],
@@ -85,7 +86,7 @@ pub const FOREIGN: [Foreign; 35] = [
             "ckptevery",
         ],
         "--set checkpoints.every=10",
-        "so many epochs; --save-every 10m goes by time",
+        "in epochs; --save-every 10m counts time",
     ),
     own(
         &[
@@ -98,17 +99,17 @@ pub const FOREIGN: [Foreign; 35] = [
             "samplefreq",
         ],
         "--set samples.every=1",
-        "so many epochs",
+        "in epochs",
     ),
     own(
         &["calculatefidevery", "metricsevery", "fidevery", "evalevery"],
         "--set evaluation.every=1",
-        "so many epochs; while it trains it measures KID",
+        "in epochs; training measures KID",
     ),
     own(
         &["metrics", "metric"],
         "--set evaluation.every=1",
-        "while it trains it measures KID; the program evaluate measures all others",
+        "training measures KID; `evaluate` computes the other metrics",
     ),
     same(
         &["calculatefidnumimages", "numfidsamples", "fidsamples"],
@@ -120,17 +121,18 @@ pub const FOREIGN: [Foreign; 35] = [
     same(&["freezed", "freezelayers"], "--freeze-d {}", "2"),
     none(
         &["batchgpu", "batchpergpu", "minibatchgpu"],
-        "every device takes an equal part of the batch; --set schedule.accumulate=2 halves what a device takes at once",
+        "every device takes an equal part of the batch; --set schedule.accumulate=2 halves the \
+         pictures that a device processes at once",
     ),
     same(
         &["workers", "numworkers", "nworkers", "numthreads", "nthreads", "dataloadernumworkers"],
         "--threads {}",
         "2",
     ),
-    none(&["prefetchfactor", "pinmemory"], "batches are made ahead by themselves"),
+    none(&["prefetchfactor", "pinmemory"], "batches are always prefetched"),
     none(
         &["imagesize", "imgsize", "resolution", "size", "loadsize", "cropsize", "imsize", "res"],
-        "the data set has its size: prep build SOURCE --out DIR --size 64",
+        "the data set determines the size: prep build SOURCE --out DIR --size 64",
     ),
     none(
         &[
@@ -144,42 +146,42 @@ pub const FOREIGN: [Foreign; 35] = [
             "greyscale",
             "grayscale",
         ],
-        "the data set has its channels: prep build SOURCE --out DIR --channels 1",
+        "the data set determines the channels: prep build SOURCE --out DIR --channels 1",
     ),
-    none(&["nclasses", "numclasses", "nclass"], "the data set has its classes"),
+    none(&["nclasses", "numclasses", "nclass"], "the data set determines the classes"),
     none(
         &["desc", "experiment", "expname", "runname", "tag", "project"],
-        "a run is called like its folder: --out",
+        "a run is named after its folder: --out",
     ),
     none(
         &["tick", "logevery", "loginterval", "printfreq", "verbose", "logfreq"],
-        "progress is shown all the time and every epoch is logged",
+        "progress is always shown and every epoch is logged",
     ),
     none(
         &["nobench", "tf32", "allowtf32", "deterministic", "cudnnbenchmark"],
-        "--precision says what GPUs multiply",
+        "--precision sets the precision of matrix products on GPUs",
     ),
     own(&["fp32"], "--precision f32", "it is the default"),
     own(&["bf16", "amp", "fp16", "mixedprecision", "usefp16"], "--precision bf16", ""),
     same(&["randomseed", "manualseed", "rngseed"], "--seed {}", "1"),
     own(&["xflip", "hflip", "flip", "randomflip", "horizontalflip", "auglr"], "--mirror", ""),
-    none(&["mirrory", "yflip", "vflip"], "pictures are mirrored left and right only"),
+    none(&["mirrory", "yflip", "vflip"], "pictures are only mirrored left to right"),
     own(
         &["new", "overwrite", "clear", "force", "fresh"],
         "--restart",
-        "it removes what the run folder holds",
+        "deletes the contents of the run folder",
     ),
     none(
         &["subset", "maxsize", "maxdatasetsize", "maximages", "limit"],
-        "it learns from the whole split; prep build --classes takes some classes",
+        "training uses the whole split; prep build --classes selects classes",
     ),
     none(
         &["cbase", "cmax", "fmapmax", "fmapbase", "mapdepth", "wdim", "stylemixprob"],
-        "--set generator.width and discriminator.width set how wide the networks are",
+        "--set generator.width and discriminator.width set the width of the networks",
     ),
     none(
         &["wandb", "usewandb", "tensorboard", "logger", "displayid", "visdom"],
-        "event files for TensorBoard lie in the run folder; train report RUN makes one HTML page",
+        "TensorBoard event files are in the run folder; train report RUN writes an HTML page",
     ),
 ];
 

@@ -1,18 +1,18 @@
 //! dataset → run: trains a GAN, and can be stopped and resumed at any step.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`args`], [`foreign`] | flags, and those of other trainers with ours |
-//! | [`data`] | pictures on their way to a device |
+//! | [`args`], [`foreign`] | flags, and those of other trainers with their equivalents |
+//! | [`data`] | loading of pictures |
 //! | [`step`] | one training step: networks by role, tasks, gradients, optimizers |
 //! | [`augment`] | adaptive discriminator augmentation |
-//! | [`run`] | one run from its folder to its end |
-//! | [`watch`] | what a run says while it goes |
-//! | [`tell`] | what is told of runs afterwards |
-//! | [`check`] | a device against the CPU |
+//! | [`run`] | a run from its folder to its end |
+//! | [`watch`] | monitoring of a running training |
+//! | [`tell`] | reports on runs |
+//! | [`check`] | comparison of a device with the CPU |
 //!
-//! `docs/WALK.md` follows a picture from the data set to the discriminator's loss through these
-//! files.
+//! `docs/WALK.md` follows a picture through these files, from the data set to the discriminator's
+//! loss.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

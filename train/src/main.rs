@@ -1,4 +1,4 @@
-//! The program `train`: see the library.
+//! The program `train`, a thin wrapper around the library.
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -1,5 +1,4 @@
-//! What the controller is still to hear of, where the host knows of steps before the controller
-//! may.
+//! Observations that the host already has but the controller may not use yet.
 
 use std::collections::VecDeque;
 
@@ -9,31 +8,32 @@ use super::controller::Observation;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backlog {
     observations: VecDeque<Observation>,
-    /// The step of the last one that came.
+    /// Step of the most recent observation.
     last: u64,
 }
 
 impl Backlog {
-    /// Those that a checkpoint of step `last` holds: of that step and the ones before it.
+    /// The observations that a checkpoint of step `last` holds: that step's and those before it.
     #[must_use]
     pub fn new(observations: VecDeque<Observation>, last: u64) -> Self {
         Self { observations, last }
     }
 
-    /// The observation of `step`, the one after the last that came.
+    /// Adds the observation of `step`, which must follow the last one added.
     pub fn push(&mut self, step: u64, observation: Observation) {
         self.last = step;
         self.observations.push_back(observation);
     }
 
-    /// Takes out those of steps up to `through`. So it makes no difference when later ones came.
+    /// Removes and returns the observations of steps up to `through`. The result does not depend on
+    /// how many later ones have already arrived.
     pub fn due(&mut self, through: u64) -> impl Iterator<Item = Observation> {
         let later = self.last.saturating_sub(through) as usize;
         let due = self.observations.len().saturating_sub(later);
         self.observations.drain(..due)
     }
 
-    /// Those that are left, for a checkpoint.
+    /// The remaining observations, for a checkpoint.
     #[must_use]
     pub fn left(&self) -> VecDeque<Observation> {
         self.observations.clone()
@@ -44,7 +44,7 @@ impl Backlog {
 mod tests {
     use super::*;
 
-    /// An observation that tells its step.
+    /// An observation that identifies its step.
     fn of(step: u64) -> Observation {
         Observation::of(&vec![1.0; step as usize])
     }
@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn a_step_is_due_when_its_time_comes_whenever_it_came_and_however_often_the_run_was_saved() {
         const LAG: u64 = 2;
-        // After which steps everything is fetched, and after which the run is saved and gone on
-        // with.
+        // The steps after which everything is fetched, and those after which the run is saved and
+        // resumed.
         for (fetched, saved) in [(100, 100), (3, 100), (1, 100), (3, 3), (4, 2), (1, 1)] {
             let mut backlog = Backlog::new(VecDeque::new(), 0);
             let mut came = 0;

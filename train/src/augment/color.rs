@@ -9,11 +9,11 @@ use super::plan::Step;
 /// The first three rows of a 4×4 matrix whose last is 0 0 0 1.
 pub type ColorMatrix = [[f64; 4]; 3];
 
-/// Colours stay.
+/// Leaves colours unchanged.
 pub const IDENTITY: ColorMatrix =
     [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
 
-/// The product second·first: `first` applies first.
+/// The product second·first: `first` is applied first.
 #[must_use]
 pub fn after(second: &ColorMatrix, first: &ColorMatrix) -> ColorMatrix {
     let entry = |row: &[f64; 4], column: usize| {
@@ -46,7 +46,7 @@ pub fn contrast(c: f64) -> ColorMatrix {
     linear(|row, column| c * identity(row, column))
 }
 
-/// I − 2·i·vvᵀ with the grey axis v = (1, 1, 1)/√3: for i = 1 light becomes dark and hues stay.
+/// I − 2·i·vvᵀ with the grey axis v = (1, 1, 1)/√3: i = 1 inverts the lightness and keeps hues.
 #[must_use]
 pub fn luma_flip(i: f64) -> ColorMatrix {
     linear(|row, column| identity(row, column) - 2.0 / 3.0 * i)
@@ -57,7 +57,7 @@ pub fn luma_flip(i: f64) -> ColorMatrix {
 pub fn hue(angle: f64) -> ColorMatrix {
     let (sin, cos) = angle.sin_cos();
     let axis = 1.0 / 3f64.sqrt();
-    // The cross product with the axis: row r has −v at the column after r, and v at the one before.
+    // The cross product with the axis: row r has −v in the column after r, and v in the one before.
     let cross = |row: usize, column: usize| match (column + 3 - row) % 3 {
         1 => -axis,
         2 => axis,
@@ -72,7 +72,7 @@ pub fn saturation(s: f64) -> ColorMatrix {
     linear(|row, column| 1.0 / 3.0 + (identity(row, column) - 1.0 / 3.0) * s)
 }
 
-/// Each picture's colours through a matrix of its own.
+/// Multiplies each picture's colours by its own matrix.
 #[derive(Clone, Debug)]
 pub struct Color {
     channels: usize,
@@ -83,8 +83,8 @@ pub struct Color {
 }
 
 impl Color {
-    /// One matrix a picture. In grey a pixel is three equal colours, and their mean is what they
-    /// become.
+    /// One matrix per picture. A grey pixel counts as three equal colours and becomes the mean of
+    /// what the matrix makes of them.
     #[must_use]
     pub fn new(matrices: &[ColorMatrix], channels: usize) -> Self {
         let (mut factors, mut offsets) = (Vec::new(), Vec::new());

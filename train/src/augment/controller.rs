@@ -1,15 +1,15 @@
-//! What moves p, the probability of augmenting.
+//! Adjusts p, the probability of augmenting.
 
 use serde::{Deserialize, Serialize};
 use shared::nn::config::{AugmentConfig, ControllerName};
 
-/// p, and what the running interval has added up so far.
+/// p and the totals of the running interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Controller {
     /// p.
     pub probability: f64,
-    /// Reals taken for real minus reals taken for generated, in the running interval.
+    /// Reals judged real minus reals judged generated, in the running interval.
     signs: f64,
     /// Reals in the running interval.
     pictures: u64,
@@ -17,20 +17,20 @@ pub struct Controller {
     steps: u64,
 }
 
-/// D's logits of the real pictures of one step, as far as they move p.
+/// D's logits for the real pictures of one step, reduced to what the controller needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// How many lay above 0.
+    /// Number of logits above 0.
     above: u64,
-    /// How many lay below 0.
+    /// Number of logits below 0.
     below: u64,
-    /// How many there were.
+    /// Number of logits.
     pictures: u64,
 }
 
 impl Observation {
-    /// Of these logits.
+    /// Counts the signs of these logits.
     #[must_use]
     pub fn of(logits_real: &[f64]) -> Self {
         let count =
@@ -44,18 +44,18 @@ impl Observation {
 }
 
 impl Controller {
-    /// At the first step.
+    /// The state before the first step.
     #[must_use]
     pub fn new(config: &AugmentConfig) -> Self {
         Self { probability: config.probability, ..Self::default() }
     }
 
-    /// Takes notice of a step. Where the device is ahead of the host, that is some steps later
+    /// Records a step. Where the device runs ahead of the host, this happens a few steps late
     /// (`readback::DEVICE_LAG`).
+    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps.
     ///
-    /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps. `sign`:
-    /// after every `interval` steps, p += sign(mean sign − target_sign) · reals in them / (1000 ·
-    /// ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
+    /// `sign`: after every `interval` steps, p += sign(mean sign − target_sign) · reals in them /
+    /// (1000 · ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
     pub fn observe(&mut self, config: &AugmentConfig, seen: Observation) {
         if seen.pictures == 0 {
             return;
@@ -90,7 +90,7 @@ impl Controller {
 mod tests {
     use super::*;
 
-    /// `above` logits of `of` lie above 0.
+    /// `above` of `of` logits lie above 0.
     fn logits(above: usize, of: usize) -> Observation {
         Observation::of(&(0..of).map(|i| if i < above { 0.7 } else { -0.2 }).collect::<Vec<_>>())
     }
@@ -128,8 +128,8 @@ mod tests {
         // 128 of 500,000 reals, up where the mean sign is above 0.6 and down where it is below.
         assert!((observed(&config, &[logits(32, 32); 4]) - (0.5 + 128.0 / 500e3)).abs() < 1e-15);
         assert!((observed(&config, &[logits(24, 32); 4]) - (0.5 - 128.0 / 500e3)).abs() < 1e-15);
-        // The mean is taken over all four: 0.6 is what 102.4 of 128 give, so 103 move up and 102
-        // down.
+        // The mean is over all four: 0.6 corresponds to 102.4 of 128, so 103 move p up and 102 move
+        // it down.
         let batches = |last| [three.clone(), vec![logits(last, 32)]].concat();
         assert!(observed(&config, &batches(7)) > 0.5 && observed(&config, &batches(6)) < 0.5);
     }

@@ -1,4 +1,4 @@
-//! Rectangles that become grey.
+//! Cutout: rectangles filled with grey.
 
 use std::ops::Range;
 
@@ -16,8 +16,8 @@ pub struct Hole {
 }
 
 impl Hole {
-    /// The pixels whose centres lie within `size`/2 of a centre (x, y); all lengths as shares of
-    /// height and width.
+    /// The pixels whose centres lie within `size`/2 of a centre (x, y); all lengths are fractions
+    /// of the height and width.
     #[must_use]
     pub fn around([x, y]: [f64; 2], size: f64, [height, width]: [usize; 2]) -> Self {
         let along = |centre: f64, n: usize| {
@@ -29,15 +29,15 @@ impl Hole {
     }
 }
 
-/// Zeros in a rectangle of each picture, which is grey where pixels lie in [−1, 1].
+/// Sets a rectangle of each picture to zero, which is grey for pixels in [−1, 1].
 #[derive(Clone, Debug)]
 pub struct Cutout {
-    /// [B, 1, H, W]: what a pixel is multiplied by.
+    /// Factor of each pixel, [B, 1, H, W].
     mask: Vec<f32>,
 }
 
 impl Cutout {
-    /// One hole or none a picture of `extent` (height, width).
+    /// At most one hole per picture of `extent` (height, width).
     #[must_use]
     pub fn new(holes: Vec<Option<Hole>>, [height, width]: [usize; 2]) -> Self {
         let mut mask = vec![1.0; holes.len() * height * width];

@@ -1,5 +1,5 @@
-//! DiffAugment (Zhao et al. 2020, arXiv:2006.10738) with its policy `color,translation,cutout`:
-//! always, on every picture.
+//! DiffAugment (Zhao et al. 2020, arXiv:2006.10738) with its policy `color,translation,cutout`,
+//! applied to every picture, always.
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::ops::{Affine, Border, Lookups};
@@ -10,18 +10,18 @@ use super::color::{self, Color, ColorMatrix};
 use super::cutout::{Cutout, Hole};
 use super::plan::{Plan, Step};
 
-/// What happens to one picture.
+/// The transform of one picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DiffAugment {
     /// Added to every colour in [−1, 1]: −½ to ½.
     pub brightness: f64,
-    /// Factor of the distance from grey: 0 to 2.
+    /// Factor on the distance from grey: 0 to 2.
     pub saturation: f64,
-    /// Factor of the distance from the picture's mean: ½ to 1½.
+    /// Factor on the distance from the picture's mean: ½ to 1½.
     pub contrast: f64,
-    /// Rows and columns by which the content moves up and left: up to an eighth.
+    /// Rows and columns by which the content moves up and left: at most an eighth.
     pub shift: [i64; 2],
-    /// Row and column in the middle of the grey rectangle, which is half as high and wide as the
+    /// Row and column of the centre of the grey rectangle, which is half as high and wide as the
     /// picture.
     pub centre: [u64; 2],
 }
@@ -32,7 +32,7 @@ fn part(n: usize, share: f64) -> usize {
 }
 
 impl DiffAugment {
-    /// For a picture of `shape` (channels, height, width).
+    /// Draws the transform of a picture of `shape` (channels, height, width).
     #[must_use]
     pub fn draw([_, height, width]: [usize; 3], stream: &mut Stream) -> Self {
         let mut shift = |n: usize| {
@@ -59,8 +59,8 @@ impl DiffAugment {
         let along = |axis: usize| {
             let (n, size, centre) =
                 (extent[axis], part(extent[axis], 0.5), self.centre[axis] as usize);
-            // The reference clamps indices, so that what sticks out falls on the border: its row or
-            // column goes in any case.
+            // The reference clamps indices, so whatever lies outside lands on the border: the
+            // border row or column is always cut.
             let (first, end) =
                 (centre.saturating_sub(size / 2), (centre + size).saturating_sub(size / 2));
             first.min(n - 1)..end.clamp(1, n).max(first.min(n - 1) + 1)
@@ -69,7 +69,7 @@ impl DiffAugment {
     }
 }
 
-/// Each picture's distance from its own mean times a factor.
+/// Scales each picture's distance from its own mean.
 #[derive(Clone, Debug)]
 struct Contrast(Vec<f32>);
 

@@ -1,5 +1,5 @@
-//! What the transforms of one picture add up to: one look-up, one colour matrix, one filter, noise,
-//! one hole.
+//! The combined effect of one picture's transforms: one resampling map, one colour matrix, one
+//! filter, noise, one hole.
 
 use shared::nn::ops::Affine;
 use shared::nn::range::Range;
@@ -11,34 +11,34 @@ use super::geometry::Resample;
 use super::noise::Noise;
 use super::plan::{Plan, Step};
 
-/// What happens to one picture.
+/// The combined transforms of one picture.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effect {
-    /// Where an output pixel looks, both measured in pixels from the centre.
+    /// Maps an output pixel to its source position, both in pixels from the centre.
     pub map: Option<Affine>,
-    /// Colours (R, G, B, 1) in [−1, 1] to colours.
+    /// Maps colours (R, G, B, 1) in [−1, 1] to colours.
     pub color: Option<ColorMatrix>,
-    /// Amplification of the frequency bands, lowest first.
+    /// Gain of each frequency band, lowest first.
     pub gains: Option<[f64; BANDS]>,
     /// Standard deviation of the additive noise.
     pub noise: f64,
-    /// What becomes grey.
+    /// The rectangle that becomes grey.
     pub hole: Option<Hole>,
 }
 
 impl Effect {
-    /// One more geometric transform, which the picture goes through after the others: `map` undoes
-    /// it.
+    /// Appends a geometric transform, given by its inverse `map`.
     pub fn look(&mut self, map: [[f64; 3]; 2]) {
         self.map = Some(self.map.unwrap_or(Affine::IDENTITY).after(&Affine(map)));
     }
 
-    /// One more colour transform, after the others.
+    /// Appends a colour transform.
     pub fn paint(&mut self, matrix: ColorMatrix) {
         self.color = Some(color::after(&matrix, &self.color.unwrap_or(color::IDENTITY)));
     }
 
-    /// A band amplified by `factor`, then all so that the expected power stays.
+    /// Amplifies a band by `factor`, then normalises all bands so that the expected power stays the
+    /// same.
     pub fn amplify(&mut self, band: usize, factor: f64) {
         let gains = self.gains.get_or_insert([1.0; BANDS]);
         gains
@@ -48,9 +48,9 @@ impl Effect {
     }
 }
 
-/// The steps that do this to pictures of `shape` (channels, height, width) with pixels in `range`,
-/// in the order of StyleGAN2-ADA: geometry, colour, filter, noise, hole. `noise` are the noise's
-/// numbers before it is scaled (see [`super::noise::draw`]).
+/// The steps that apply the effects to pictures of `shape` (channels, height, width) with pixels in
+/// `range`, in the order of StyleGAN2-ADA: geometry, colour, filter, noise, hole. `noise` is the
+/// noise before scaling (see [`super::noise::draw`]).
 #[must_use]
 pub fn plan(effects: &[Effect], noise: Vec<f32>, shape: [usize; 3], range: Range) -> Plan {
     let [channels, height, width] = shape;

@@ -1,4 +1,4 @@
-//! Amplification of four octaves by one FIR filter a picture.
+//! Amplification of four octaves by one FIR filter per picture.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use super::plan::Step;
 /// Frequency bands, lowest first.
 pub const BANDS: usize = 4;
 
-/// The power that natural pictures have in each band, falling as 1/f (`AugmentPipe`).
+/// Power of natural pictures in each band, falling as 1/f (`AugmentPipe`).
 const POWER: [f64; BANDS] = [10.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0, 1.0 / 13.0];
 
 /// sym2, the Daubechies wavelet's low-pass filter of 4 taps (1 ∓ √3 and 3 ∓ √3, over 4√2), as
@@ -22,7 +22,7 @@ const SYM2: [f64; 4] =
 /// Taps of each band's filter.
 const TAPS: usize = 43;
 
-/// The filters of the bands; they add up to one impulse.
+/// The filters of the bands; their sum is an impulse.
 static BANK: LazyLock<[[f64; TAPS]; BANDS]> = LazyLock::new(bank);
 
 fn convolve(a: &[f64], b: &[f64]) -> Vec<f64> {
@@ -33,13 +33,13 @@ fn convolve(a: &[f64], b: &[f64]) -> Vec<f64> {
     result
 }
 
-/// h convolved with itself turned round, halved.
+/// h convolved with its reverse, halved.
 fn power(h: &[f64]) -> Vec<f64> {
     let turned: Vec<f64> = h.iter().rev().copied().collect();
     convolve(h, &turned).into_iter().map(|v| v / 2.0).collect()
 }
 
-/// Every round halves the frequencies of the bands there are and adds the upper half as a new one.
+/// Each round halves the frequencies of the existing bands and adds the upper half as a new one.
 fn bank() -> [[f64; TAPS]; BANDS] {
     let high: Vec<f64> =
         SYM2.iter().enumerate().map(|(i, h)| if i % 2 == 1 { -h } else { *h }).collect();
@@ -66,7 +66,7 @@ pub fn normalized(band: usize, factor: f64) -> [f64; BANDS] {
     std::array::from_fn(|i| gain(i) / power.sqrt())
 }
 
-/// Each picture filtered along both axes, borders mirrored.
+/// Filters each picture along both axes, with mirrored borders.
 #[derive(Clone, Debug)]
 pub struct Filter {
     /// [B, H, H].
@@ -76,7 +76,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// One set of gains a picture of `extent` (height, width).
+    /// One set of gains per picture of `extent` (height, width).
     #[must_use]
     pub fn new(gains: &[[f64; BANDS]], [height, width]: [usize; 2]) -> Self {
         let all = |n: usize| {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_bands_add_up_to_one_impulse_and_the_lowest_keeps_what_is_constant() {
-        // sym2 is listed to 12 digits or so.
+        // PyWavelets lists sym2 to about 12 digits.
         let near = |a: f64, b: f64| (a - b).abs() < 1e-11;
         for tap in 0..TAPS {
             let sum: f64 = BANK.iter().map(|band| band[tap]).sum();

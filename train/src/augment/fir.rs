@@ -1,4 +1,4 @@
-//! FIR filters along an axis, with what lies beyond its ends and with a change of rate.
+//! FIR filters along an axis, with border handling and changes of sampling rate.
 
 use shared::nn::ops::Fir;
 
@@ -19,12 +19,12 @@ const SYM6: [f64; 12] = [
     -0.007800708325034148,
 ];
 
-/// Samples that a resampled picture is larger on each side than what is cut from it: a quarter of
-/// the filter's taps.
+/// Extra samples on each side of a resampled picture, cropped afterwards: a quarter of the filter's
+/// taps.
 pub(super) const PAD: usize = SYM6.len() / 4;
 
-/// Without repeating the border: d c b | a b c d | c b a, again and again. One sample is all there
-/// is of itself.
+/// Mirrors an index without repeating the border, periodically: d c b | a b c d | c b a. A single
+/// sample mirrors to itself.
 pub(super) fn mirrored(i: i64, n: usize) -> usize {
     if n == 1 {
         return 0;
@@ -34,21 +34,21 @@ pub(super) fn mirrored(i: i64, n: usize) -> usize {
     (if r < n as i64 { r } else { period - r }) as usize
 }
 
-/// sym6 with sum 1.
+/// sym6, normalised to sum 1.
 fn low_pass() -> [f64; 12] {
     let sum: f64 = SYM6.iter().sum();
     SYM6.map(|h| h / sum)
 }
 
-/// `n` samples, `before` and `after` mirrored ones around them, at twice the rate: zeros between,
-/// then sym6.
+/// Upsamples `n` samples, padded by `before` and `after` mirrored ones, by two: inserts zeros, then
+/// filters with sym6.
 #[must_use]
 pub fn up(n: usize, before: usize, after: usize) -> Fir {
     let (filter, taps) = (low_pass(), SYM6.len());
     let padded = n + before + after;
     let results = (0..2 * padded).map(|result| {
         let samples = (0..taps).filter_map(|tap| {
-            // Of the signal with zeros between its samples, (taps + 1)/2 zeros before it.
+            // The signal with zeros between its samples, with (taps + 1)/2 zeros before it.
             let at = (result + tap)
                 .checked_sub(taps.div_ceil(2))
                 .filter(|at| at % 2 == 0 && *at < 2 * padded)?;
@@ -62,7 +62,7 @@ pub fn up(n: usize, before: usize, after: usize) -> Fir {
     Fir { samples: n, results: results.collect() }
 }
 
-/// Back to `n` samples from 2·(n + 2·`PAD`) at twice the rate: sym6 turned round, then every other
+/// Downsamples 2·(n + 2·`PAD`) samples to `n`: filters with reversed sym6, then keeps every other
 /// sample.
 #[must_use]
 pub fn down(n: usize) -> Fir {
@@ -73,7 +73,7 @@ pub fn down(n: usize) -> Fir {
     Fir { samples: 2 * (n + 2 * PAD), results: results.collect() }
 }
 
-/// `n` samples filtered by an odd number of taps around each, mirrored beyond the ends.
+/// Filters `n` samples with an odd number of taps centred on each, mirrored beyond the ends.
 #[must_use]
 pub fn around(n: usize, taps: &[f64]) -> Fir {
     let middle = taps.len() as i64 / 2;
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn up_and_down_again_gives_the_samples_back() {
-        // sym6 is orthogonal to its own shifts by two, so the interpolation is undone exactly.
+        // sym6 is orthogonal to its own shifts by two, so the interpolation is inverted exactly.
         for n in [7, 16, 33] {
             let back = product(&down(n), &up(n, PAD, PAD));
             for (i, value) in back.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! The geometry of StyleGAN2-ADA: mirrored borders, twice the rate by sym6, one bilinear look-up
-//! with zeros outside, and back.
+//! The geometry of StyleGAN2-ADA: mirrored borders, upsampling by two with sym6, one bilinear
+//! resampling with zeros outside, and downsampling.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use shared::nn::ops::{Affine, Border, Lookups, Resampling, resample};
 use super::fir::{self, PAD};
 use super::plan::Step;
 
-/// Each picture looked up through its own map at twice its rate.
+/// Resamples each picture through its own map at twice its rate.
 #[derive(Clone, Debug)]
 pub struct Resample(Arc<Resampling>);
 
-/// The margin in pixels on both sides of an axis: as far as the corners of any picture look, as
-/// measured from the centre, but less than the axis is long.
+/// The margin in pixels on both sides of an axis: the farthest distance from the centre that any
+/// picture's corners map to, but less than the length of the axis.
 fn margins(corners: impl Iterator<Item = f64> + Clone, n: usize) -> [usize; 2] {
     let centre = (n as f64 - 1.0) / 2.0;
     let reach =
@@ -26,9 +26,9 @@ fn margins(corners: impl Iterator<Item = f64> + Clone, n: usize) -> [usize; 2] {
 }
 
 impl Resample {
-    /// `maps` say for each picture where an output pixel looks, both measured in pixels from the
-    /// centre; `None` leaves a picture as it is. All get the margin that the farthest of them
-    /// needs, as in the reference: beyond it there are zeros.
+    /// Each picture's map takes an output pixel to its source position, both in pixels from the
+    /// centre; `None` leaves a picture as it is. All pictures get the largest margin that any of
+    /// them needs, as in the reference; beyond it there are zeros.
     #[must_use]
     pub fn new(maps: &[Option<Affine>], [height, width]: [usize; 2]) -> Self {
         let (cy, cx) = ((height as f64 - 1.0) / 2.0, (width as f64 - 1.0) / 2.0);
@@ -42,7 +42,7 @@ impl Resample {
         let up = [fir::up(height, top, bottom), fir::up(width, left, right)];
         let extent = [2 * (height + 2 * PAD), 2 * (width + 2 * PAD)];
         // From the centre of the result to that of the upsampled picture. The centre moves by half
-        // a sample, because zeros are put behind the samples.
+        // a sample, because zeros are inserted after the samples.
         let middle = |samples: usize| (samples as f64 - 1.0) / 2.0;
         let from =
             Affine([[1.0, 0.0, 0.5 - middle(extent[1])], [0.0, 1.0, 0.5 - middle(extent[0])]]);

@@ -1,37 +1,38 @@
-//! The transforms of the Keras example (Béres 2021): flip, shift, rotation and zoom in one look-up.
+//! The transforms of the Keras example (Béres 2021): flip, shift, rotation and zoom in one
+//! resampling.
 
 use shared::nn::ops::{Affine, Border, Lookups};
 use shared::rng::Stream;
 
 use super::plan::Plan;
 
-/// Largest shift, as a share of height and width.
+/// Largest shift, as a fraction of height and width.
 const MAX_SHIFT: f64 = 0.125;
 /// Largest rotation, in turns.
 const MAX_ROTATION: f64 = 0.125;
-/// Largest zoom: the window that is seen shrinks by up to this share.
+/// Largest zoom: the visible window shrinks by up to this share.
 const MAX_ZOOM: f64 = 0.25;
 
-/// The transform of one picture, in the order in which they apply.
+/// The transform of one picture, in order of application.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Transform {
-    /// Mirror left-right.
+    /// Mirrors left to right.
     pub flip: bool,
-    /// Share of the height by which the content moves down.
+    /// Fraction of the height by which the content moves down.
     pub shift_y: f64,
-    /// Share of the width by which the content moves right.
+    /// Fraction of the width by which the content moves right.
     pub shift_x: f64,
     /// Turns counter-clockwise.
     pub rotation: f64,
-    /// The window's height shrinks by this share (negative).
+    /// Fraction by which the window's height shrinks (negative).
     pub zoom_y: f64,
-    /// The window's width likewise.
+    /// Fraction by which the window's width shrinks (negative).
     pub zoom_x: f64,
 }
 
 impl Transform {
     /// Flip ½; shift ±12.5% of height and width; rotation ±0.125 turns; zoom in 0–25%, height and
-    /// width apart.
+    /// width independently.
     #[must_use]
     pub fn draw(stream: &mut Stream) -> Self {
         Self {
@@ -44,8 +45,8 @@ impl Transform {
         }
     }
 
-    /// Where each output pixel of a `height`×`width` picture is looked up: M = F·T·R·Z of
-    /// docs/CONVENTIONS.md.
+    /// The map from an output pixel of a `height`×`width` picture to its source position: M =
+    /// F·T·R·Z of docs/CONVENTIONS.md.
     #[must_use]
     pub fn affine(&self, height: usize, width: usize) -> Affine {
         let (h, w) = (height as f64, width as f64);
@@ -68,7 +69,7 @@ impl Transform {
 }
 
 impl Transform {
-    /// Of each of the four layers only where a coin of probability `p` falls so.
+    /// Draws each of the four layers independently, with probability `p`.
     #[must_use]
     pub fn draw_each(p: f64, stream: &mut Stream) -> Self {
         let all = Self::draw(stream);
@@ -89,8 +90,8 @@ impl Transform {
     }
 }
 
-/// For each of `n` pictures its transform, or `None` where nothing was drawn; `one_coin` decides
-/// about a whole picture.
+/// Draws a transform for each of `n` pictures, or `None` where no layer applies. With `one_coin`,
+/// one coin decides for the whole picture.
 #[must_use]
 pub fn draw(one_coin: bool, p: f64, n: usize, stream: &mut Stream) -> Vec<Option<Transform>> {
     let one = |stream: &mut Stream| match one_coin {
@@ -100,7 +101,7 @@ pub fn draw(one_coin: bool, p: f64, n: usize, stream: &mut Stream) -> Vec<Option
     (0..n).map(|_| one(stream)).collect()
 }
 
-/// One look-up a picture, borders reflected.
+/// One resampling per picture, with reflected borders.
 #[must_use]
 pub fn plan(drawn: &[Option<Transform>], [_, height, width]: [usize; 3]) -> Plan {
     let maps: Vec<_> = drawn.iter().map(|t| t.map(|t| t.affine(height, width))).collect();

@@ -1,20 +1,20 @@
-//! Augmentation of what D sees (Karras et al. 2020, arXiv:2006.06676; Zhao et al. 2020,
+//! Augmentation of D's input (Karras et al. 2020, arXiv:2006.06676; Zhao et al. 2020,
 //! arXiv:2006.10738): real and generated pictures go through the same random transforms, with a
-//! probability p that rises while D takes too many reals for real.
+//! probability p that rises while D judges too many reals as real.
 //!
-//! [`draw`] decides on the host what happens to a batch, [`Plan::apply`] does it on the device and
-//! lets the gradient through.
+//! [`draw`] draws a batch's transforms on the host; [`Plan::apply`] applies them on the device and
+//! is differentiable.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`controller`] | what moves p |
-//! | [`backlog`] | what it is still to hear of |
+//! | [`controller`] | adjusts p |
+//! | [`backlog`] | observations awaiting the controller |
 //! | [`transform`] | the transforms of ADA and its sets, each one table |
-//! | [`effect`] | what transforms add up to for one picture |
+//! | [`effect`] | the combined transforms of one picture |
 //! | [`plan`] | the steps of a batch |
 //! | [`geometry`], [`color`], [`filter`], [`noise`], [`cutout`] | the steps |
 //! | [`fir`] | FIR filters along an axis as matrices |
-//! | [`keras`], [`diffaugment`] | pipelines with transforms of their own |
+//! | [`keras`], [`diffaugment`] | pipelines with their own transforms |
 //! | [`mod@preview`] | a sheet that shows a pipeline |
 
 pub mod backlog;
@@ -42,7 +42,7 @@ pub use plan::Plan;
 pub use preview::preview;
 pub use shared::nn::ops::{Affine, warp};
 
-/// What happens to `batch` pictures of `shape` (channels, height, width) whose pixels lie in
+/// Draws the augmentation of `batch` pictures of `shape` (channels, height, width) with pixels in
 /// `range`, at probability `p`.
 #[must_use]
 pub fn draw(

@@ -6,15 +6,15 @@ use shared::rng::{self, Stream};
 
 use super::plan::Step;
 
-/// Noise before it is scaled by the `deviations` of the pictures, [B, C, H, W]: standard normal for
-/// pictures that get some, zeros for the others; nothing where no picture gets any.
+/// Noise before scaling by the pictures' `deviations`, [B, C, H, W]: standard normal for pictures
+/// with noise, zeros for the others; empty if no picture has any.
 #[must_use]
 pub fn draw(deviations: &[f64], shape: [usize; 3], stream: &mut Stream) -> Vec<f32> {
     if deviations.iter().all(|deviation| *deviation == 0.0) {
         return Vec::new();
     }
     let len = shape.iter().product();
-    // A stream for each picture, so that they are drawn side by side.
+    // One stream per picture, so that they can be drawn in parallel.
     let seeds: Vec<_> =
         deviations.iter().map(|deviation| (*deviation > 0.0).then(|| stream.bits())).collect();
     let mut values = vec![0.0; deviations.len() * len];
@@ -26,7 +26,7 @@ pub fn draw(deviations: &[f64], shape: [usize; 3], stream: &mut Stream) -> Vec<f
     values
 }
 
-/// Each picture plus noise of its own strength.
+/// Adds noise to each picture at its own strength.
 #[derive(Clone, Debug)]
 pub struct Noise {
     /// [B, C, H, W], scaled.
@@ -34,7 +34,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// `values` [B, C, H, W] times each picture's standard deviation.
+    /// Scales `values` [B, C, H, W] by each picture's standard deviation.
     #[must_use]
     pub fn new(mut values: Vec<f32>, deviations: Vec<f32>, shape: [usize; 3]) -> Self {
         let pictures = values.par_chunks_mut(shape.iter().product()).zip(deviations);

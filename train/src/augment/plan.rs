@@ -1,4 +1,4 @@
-//! What happens to a batch: steps, one after the other.
+//! The augmentation of a batch: a sequence of steps.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use burn::tensor::Tensor;
 use shared::nn::ops::{Lookups, look_up};
 use shared::nn::range::Range;
 
-/// One step; all its numbers are drawn.
+/// One step, with all its random numbers already drawn.
 pub trait Step: fmt::Debug + Send + Sync {
-    /// `x` [B, C, H, W] after the step, of the same shape.
+    /// Applies the step to `x` [B, C, H, W] and keeps its shape.
     fn apply(&self, x: Tensor<4>) -> Tensor<4>;
 }
 
@@ -18,35 +18,34 @@ impl Step for Lookups {
     }
 }
 
-/// What happens to a batch. The default does nothing.
+/// The augmentation of a batch. The default changes nothing.
 #[derive(Debug, Default)]
 pub struct Plan {
     steps: Vec<Box<dyn Step>>,
-    /// Where pixels lie, if the steps count on [−1, 1].
+    /// Range of the pixels, if the steps expect [−1, 1].
     range: Option<Range>,
 }
 
 impl Plan {
-    /// Steps that do the same in every range of pixels.
+    /// Steps that work in any range of pixels.
     #[must_use]
     pub fn in_any_range(steps: Vec<Box<dyn Step>>) -> Self {
         Self { steps, range: None }
     }
 
-    /// Steps that count on pixels in [−1, 1], where 0 is grey, for pixels that lie in `range`.
+    /// Steps that expect pixels in [−1, 1], where 0 is grey, applied to pixels in `range`.
     #[must_use]
     pub fn signed(steps: Vec<Box<dyn Step>>, range: Range) -> Self {
         Self { steps, range: Some(range) }
     }
 
-    /// Whether nothing happens to any picture.
+    /// True if no picture changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// `x` [B, C, H, W] after all steps; `x` itself where there are none. The gradient flows
-    /// through.
+    /// Applies all steps to `x` [B, C, H, W]; returns `x` itself if there are none. Differentiable.
     #[must_use]
     pub fn apply(&self, x: Tensor<4>) -> Tensor<4> {
         let through = |x| self.steps.iter().fold(x, |x, step| step.apply(x));

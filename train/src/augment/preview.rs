@@ -1,4 +1,4 @@
-//! A sheet that shows what a pipeline does to pictures.
+//! A sheet that shows the effect of a pipeline.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::config::AugmentConfig;
@@ -13,7 +13,7 @@ const PROBABILITIES: [f64; 4] = [0.0, 0.2, 0.5, 0.8];
 const PADDING: u32 = 2;
 
 /// A sheet with the same pictures in each row, augmented with p = 0, 0.2, 0.5 and 0.8 from the top.
-/// The pictures have one extent.
+/// All pictures must have the same size.
 #[must_use]
 pub fn preview(config: &AugmentConfig, pictures: &[Picture], seed: u64) -> Picture {
     let Some(first) = pictures.first() else { return grid(pictures, 1, PADDING) };

@@ -4,10 +4,10 @@ use shared::nn::range::Range;
 use super::transform::{Distribution, SETS, TRANSFORMS, Transform};
 use super::*;
 
-/// Chance of a deviation beyond this many standard errors, in either direction: 6e-7.
+/// Standard errors allowed; the chance of a larger deviation in either direction is 6e-7.
 const SIGMAS: f64 = 5.0;
 
-/// Whether `count` of `n` is what a chance of `rate` gives.
+/// True if `count` of `n` is plausible for a probability of `rate`.
 fn within(count: usize, n: usize, rate: f64, what: &str) {
     let error = (rate * (1.0 - rate) / n as f64).sqrt();
     assert!(
@@ -26,7 +26,7 @@ fn each_transform_of_the_keras_example_happens_at_its_rate_and_within_its_range(
     let rate = |f: &dyn Fn(&keras::Transform) -> bool| applied.iter().filter(|t| f(t)).count();
     within(rate(&|t| t.flip), n, p / 2.0, "flip");
     // Every continuous amount lies in the upper half of its range half the time, and in the outer
-    // tenth a tenth of it.
+    // tenth a tenth of the time.
     type Amount = (&'static str, fn(&keras::Transform) -> f64, f64, f64);
     let amounts: [Amount; 5] = [
         ("shift_y", |t| t.shift_y, -0.125, 0.125),
@@ -63,7 +63,7 @@ fn coins_of_their_own_let_the_keras_transforms_happen_apart() {
 const NORMAL: [(f64, f64); 4] =
     [(-1.281_551_6, 0.1), (-0.674_489_8, 0.25), (0.0, 0.5), (1.281_551_6, 0.9)];
 
-/// Amounts of a distribution with the probability that one lies below it.
+/// Quantiles of a distribution with their probabilities.
 fn quantiles(distribution: Distribution) -> Vec<(f64, f64)> {
     let of_normal = |f: &dyn Fn(f64) -> f64| NORMAL.iter().map(|&(z, q)| (f(z), q)).collect();
     match distribution {
@@ -86,7 +86,7 @@ fn each_transform_happens_at_its_rate_with_amounts_as_they_should_be_distributed
     const P: f64 = 0.36;
     let (n, extent) = (10_000, [32, 32]);
     for transform in TRANSFORMS {
-        // Alone, through the numbers that the stream gives: what it adds tells that it happened.
+        // Alone, with numbers from the stream: its effect shows whether it happened.
         let mut stream = shared::rng::stream(9, transform.name, 0);
         let mut amounts = [Vec::new(), Vec::new()];
         for _ in 0..n {
@@ -155,8 +155,8 @@ fn each_set_does_what_its_groups_do_and_one_coin_decides_about_all() {
             assert_eq!(effect.noise > 0.0, has(transform::Group::Noise), "{pipeline:?}");
             assert_eq!(effect.hole.is_some(), has(transform::Group::Cutout), "{pipeline:?}");
         }
-        // With one coin a picture goes through everything (only one of both rotations could be
-        // missing) or nothing.
+        // With one coin, a picture gets all transforms (except possibly one of the two rotations)
+        // or none.
         let whole = drawn(true, 0.5);
         let untouched = whole.iter().filter(|e| **e == Effect::default()).count();
         within(untouched, whole.len(), 0.5, "untouched pictures");
@@ -198,7 +198,7 @@ fn diffaugment_draws_each_amount_from_its_whole_range() {
     within(count(&|d| d.brightness < -0.4), n, 0.1, "brightness");
     within(count(&|d| d.saturation < 0.2), n, 0.1, "saturation");
     within(count(&|d| d.contrast < 0.6), n, 0.1, "contrast");
-    // 12/8 = 1.5 is rounded up; an even rectangle has one place more than there are rows.
+    // 12/8 = 1.5 is rounded up; an even rectangle has one more position than there are rows.
     for shift in -2..=2 {
         within(count(&|d| d.shift[0] == shift), n, 0.2, "rows");
         within(count(&|d| d.shift[1] == shift), n, 0.2, "columns");

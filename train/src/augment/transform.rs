@@ -1,6 +1,6 @@
 //! The transforms of StyleGAN2-ADA (`training/augment.py`, class `AugmentPipe`) as rows of one
-//! table, in the order in which a picture goes through them, and the sets that pipelines are made
-//! of. A new transform is one row.
+//! table, in order of application, and the sets that pipelines consist of. A new transform is one
+//! row.
 
 use std::f64::consts::PI;
 
@@ -11,10 +11,10 @@ use super::color;
 use super::cutout::Hole;
 use super::effect::Effect;
 
-/// Transforms that stand in a set together.
+/// Transforms that are switched on together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Pixels move whole.
+    /// Whole-pixel moves.
     Blit,
     /// Any other geometry.
     Geom,
@@ -28,7 +28,7 @@ pub enum Group {
     Cutout,
 }
 
-/// How an amount is distributed, as a function of one uniform number u of [0, 1) or one standard
+/// Distribution of an amount, as a function of one uniform number u of [0, 1) or one standard
 /// normal number z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distribution {
@@ -47,13 +47,13 @@ pub enum Distribution {
 }
 
 impl Distribution {
-    /// Whether the amount is a function of a normal number instead of a uniform one.
+    /// True if the amount is a function of a normal number rather than a uniform one.
     #[must_use]
     pub fn is_of_normal(&self) -> bool {
         matches!(self, Self::Normal(_) | Self::LogNormal(_) | Self::HalfNormal(_))
     }
 
-    /// The amount that follows from u or z.
+    /// The amount for u or z.
     #[must_use]
     pub fn amount(&self, number: f64) -> f64 {
         match *self {
@@ -74,22 +74,22 @@ impl Distribution {
 /// One transform.
 #[derive(Clone, Copy, Debug)]
 pub struct Transform {
-    /// As the reference calls it.
+    /// Its name in the reference.
     pub name: &'static str,
-    /// What it belongs to.
+    /// Its group.
     pub group: Group,
-    /// Of each of its amounts.
+    /// Distribution of each of its amounts.
     pub distribution: Distribution,
-    /// How many amounts it has, 1 or 2 (x, y).
+    /// Number of amounts, 1 or 2 (x, y).
     pub amounts: usize,
-    /// Its probability at p.
+    /// Its probability as a function of p.
     pub probability: fn(f64) -> f64,
-    /// Adds it to what happens to a picture of an extent (height, width).
+    /// Adds it to the effect on a picture of an extent (height, width).
     pub add: fn(&mut Effect, [f64; 2], [usize; 2]),
 }
 
 impl Transform {
-    /// Its amounts at p, if it happens.
+    /// Draws its amounts at p, or `None` if it does not happen.
     pub fn draw(&self, p: f64, stream: &mut Stream) -> Option<[f64; 2]> {
         stream.coin((self.probability)(p)).then(|| {
             let mut amounts = [0.0; 2];
@@ -99,17 +99,17 @@ impl Transform {
     }
 }
 
-/// As often as p says.
+/// Probability p.
 fn whole(p: f64) -> f64 {
     p
 }
 
-/// Twice, so that one of both happens with probability p.
+/// Applied twice, so that at least one of the two happens with probability p.
 fn half(p: f64) -> f64 {
     1.0 - (1.0 - p).max(0.0).sqrt()
 }
 
-/// The look-up that undoes a rotation by −`angle` (counter-clockwise where y points up).
+/// The inverse of a rotation by −`angle` (counter-clockwise with y pointing up).
 fn rotation(angle: f64) -> [[f64; 3]; 2] {
     let (sin, cos) = angle.sin_cos();
     [[cos, -sin, 0.0], [sin, cos, 0.0]]
@@ -123,10 +123,10 @@ fn shift(x: f64, y: f64) -> [[f64; 3]; 2] {
     [[1.0, 0.0, -x], [0.0, 1.0, -y]]
 }
 
-/// Side of the cutout's rectangle, as a share of height and width.
+/// Side of the cutout rectangle, as a fraction of height and width.
 const CUTOUT_SIZE: f64 = 0.5;
 
-/// All transforms in their order.
+/// All transforms, in order of application.
 pub const TRANSFORMS: &[Transform] = &[
     Transform {
         name: "xflip",
@@ -280,15 +280,15 @@ pub const SETS: &[(PipelineName, &[Group])] = &[
     ),
 ];
 
-/// The transforms of a set, in their order; none for pipelines that are no set.
+/// The transforms of a set, in order; none for pipelines that are not sets.
 pub fn of(pipeline: PipelineName) -> impl Iterator<Item = &'static Transform> {
     let groups =
         SETS.iter().find(|(name, _)| *name == pipeline).map_or([].as_slice(), |(_, groups)| groups);
     TRANSFORMS.iter().filter(move |t| groups.contains(&t.group))
 }
 
-/// What happens to one picture of `shape` (channels, height, width): `one_coin` decides about all
-/// transforms, or each has its own.
+/// Draws the effect on one picture of `shape` (channels, height, width). With `one_coin`, one coin
+/// decides for all transforms; otherwise each has its own.
 #[must_use]
 pub fn draw(
     pipeline: PipelineName,

@@ -1,4 +1,4 @@
-//! All comparisons.
+//! The list of all comparisons.
 
 use super::case::{Case, Outputs};
 use super::extent::Extent;
@@ -9,8 +9,8 @@ use super::{
     steps,
 };
 
-/// Everything that can be compared, in the order in which it depends on each other: what fails
-/// first is nearest to the cause.
+/// Everything that can be compared, with dependencies first, so that the first failure is nearest
+/// to the cause.
 #[must_use]
 pub fn cases(extent: Extent) -> Vec<Case> {
     let groups: [fn(Extent) -> Vec<Case>; 10] = [
@@ -28,8 +28,8 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     groups.iter().flat_map(|group| group(extent)).collect()
 }
 
-/// Compares what `expected` and `found` give for every case; `each` is told every row as soon as it
-/// is known.
+/// Compares the results of `expected` and `found` for every case; calls `each` with every row as
+/// soon as it is ready.
 pub fn compare(
     cases: &[Case],
     precision: Precision,

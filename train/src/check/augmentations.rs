@@ -1,5 +1,5 @@
-//! Every transform by itself, every set of transforms as it is drawn, and instance noise: pictures
-//! and gradients.
+//! Every transform alone, every set of transforms as drawn, and instance noise: pictures and
+//! gradients.
 
 use burn::tensor::Device;
 use shared::nn::config::{AugmentConfig, PipelineName};
@@ -45,7 +45,7 @@ pub fn cases(extent: Extent) -> Vec<Case> {
             move |device| {
                 let mut outputs = Outputs::default();
                 let config = AugmentConfig { pipeline, ..AugmentConfig::default() };
-                // No square, and an odd extent.
+                // Not square, and with an odd side.
                 for [height, width] in [[side, side], [side + 5, side - 2]] {
                     let shape = [3, height, width];
                     let plan = augment::draw(
@@ -71,7 +71,7 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     cases
 }
 
-/// One transform on every picture but the second, by amounts of its own distribution.
+/// One transform on every picture but the second, with amounts from its own distribution.
 fn by_itself(transform: &Transform, batch: usize, shape: [usize; 3], range: Range) -> Plan {
     let mut numbers = stream(transform.name);
     let one = |i: usize| {

@@ -1,4 +1,4 @@
-//! One comparison: a name, a computation that any device can do, and the numbers that it gives.
+//! One comparison: a name, a computation that any device can run, and its results.
 
 use std::fmt;
 
@@ -7,31 +7,30 @@ use shared::nn::parameter::{Parameters, Purpose};
 
 use super::tolerance::Kind;
 
-/// What a deviation is measured by.
+/// Reference magnitude for a deviation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// The largest magnitude among the numbers themselves.
+    /// The largest magnitude of the numbers themselves.
     Own,
-    /// That, or a tenth of the largest among all numbers of this group, if that is more: some
-    /// gradients are zero in theory (a bias in front of a normalisation) and consist of rounding
-    /// alone.
+    /// That, or a tenth of the largest magnitude in this group if that is greater: some gradients
+    /// are zero in theory (a bias before a normalisation) and consist only of rounding.
     Group(&'static str),
     /// The number 1.
     One,
 }
 
-/// Numbers with a name.
+/// A named list of numbers.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// What they are.
+    /// Description of the numbers.
     pub name: String,
     /// In row-major order.
     pub values: Vec<f32>,
-    /// What their deviation is measured by.
+    /// Reference magnitude of their deviation.
     pub scale: Scale,
 }
 
-/// Everything that a computation gives.
+/// All results of a computation.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// In the order of the computation.
@@ -44,13 +43,13 @@ impl Outputs {
         self.parts.push(Part { name: name.into(), values, scale });
     }
 
-    /// Adds one number, measured by itself.
+    /// Adds one number, with itself as its reference.
     pub fn value(&mut self, name: &str, value: f64) {
         self.list(name, vec![value as f32], Scale::Own);
     }
 
-    /// Adds a tensor, measured by itself. It is read back at once, so that what fails on the device
-    /// fails here.
+    /// Adds a tensor, with itself as its reference. It is read back at once, so that failures of
+    /// the device surface here.
     pub fn tensor<const D: usize>(&mut self, name: &str, x: Tensor<D>) {
         self.list(name, values(x), Scale::Own);
     }
@@ -80,14 +79,14 @@ pub fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
     x.inner().into_data().iter::<f32>().collect()
 }
 
-/// What one row computes.
+/// The computation of a row.
 type Compute = Box<dyn Fn(&Device) -> Outputs + Send + Sync>;
 
 /// One comparison.
 pub struct Case {
-    /// What is computed: the group's word first.
+    /// Name of the computation, starting with its group.
     pub name: String,
-    /// Which tolerance it has.
+    /// Kind, which selects the tolerance.
     pub kind: Kind,
     compute: Compute,
 }
@@ -111,13 +110,13 @@ impl Case {
         Self { name: name.into(), kind, compute: Box::new(compute) }
     }
 
-    /// What it gives on `device` (without autodiff).
+    /// Runs it on `device` (without autodiff).
     #[must_use]
     pub fn on(&self, device: &Device) -> Outputs {
         (self.compute)(device)
     }
 
-    /// Whether its name holds one of `words`; with no words, every name does.
+    /// True if its name contains one of `words`, or if there are none.
     #[must_use]
     pub fn is_meant(&self, words: &[String]) -> bool {
         words.is_empty() || words.iter().any(|word| self.name.contains(word.as_str()))

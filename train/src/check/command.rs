@@ -1,4 +1,4 @@
-//! `train check`: flags, and what is printed.
+//! `train check`: flags and output.
 
 use std::io::Write;
 
@@ -12,56 +12,56 @@ use shared::nn::fusion;
 use super::extent::Extent;
 use super::{Precision, Row, Totals, cases, compare};
 
-/// Compare what a device computes with what the CPU computes: every operation, network, loss,
-/// penalty, augmentation, optimizer and whole steps.
+/// Compare a device's results with the CPU's: every operation, network, loss, penalty, augmentation
+/// and optimizer, and whole steps.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// The device to compare with the CPU.
+    /// Device to compare with the CPU.
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Only rows whose names hold one of these texts, with commas between them.
+    /// Only run rows whose names contain one of these texts, separated by commas.
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     only: Vec<String>,
-    /// Whether operations are joined into one kernel, on devices that do so.
+    /// Fuse operations into joint kernels, on devices that support it.
     #[arg(long, value_enum, default_value_t = Fusion::Off)]
     fusion: Fusion,
-    /// What the device multiplies matrices in: f32, tf32 or bf16. It decides how far the device may
-    /// lie from the CPU.
+    /// Precision of matrix products on the device: f32, tf32 or bf16. Determines how far the device
+    /// may deviate from the CPU.
     #[arg(long, value_name = "PRECISION", default_value_t = Precision::F32)]
     precision: Precision,
-    /// Few small rows.
+    /// Run only a few small rows.
     #[arg(long)]
     small: bool,
-    /// One JSON object a row, and one for the totals.
+    /// Print one JSON object per row, and one for the totals.
     #[arg(long)]
     json: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  train check                                  everything, on the first GPU
+  train check                                  all rows, on the first GPU
   train check --only conv,'step gan-ada'       some rows
-  train check --fusion on                      does fusion compute the same? (training has it off)
-  train check --device cuda:1 --json           for a program
+  train check --fusion on                      check with fusion (off in training)
+  train check --device cuda:1 --json           machine-readable
 
-A deviation is relative to the largest number of its tensor; `tolerance.rs` says why each tolerance is what it is.
-Exit code 1 when a row fails.";
+A deviation is relative to the largest number of its tensor; `tolerance.rs` gives the reason for
+each tolerance. Exit code 1 if a row fails.";
 
-/// Whether operations are joined.
+/// Kernel fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Fusion {
-    /// As burn would have it.
+    /// burn's default.
     On,
-    /// Each operation is a kernel of its own.
+    /// One kernel per operation.
     Off,
 }
 
 impl CheckArgs {
-    /// Compares and prints.
+    /// Runs the comparison and prints it.
     ///
     /// # Errors
-    /// When a flag is wrong or a row fails.
+    /// If a flag is wrong or a row fails.
     pub fn run(self) -> Result<Ending> {
         self.precision.set();
         match self.fusion {
@@ -71,7 +71,8 @@ impl CheckArgs {
         let (device, cpu) = (self.device.open()?, Device::flex());
         if device == cpu {
             tracing::warn!(
-                "--device {}: the CPU is compared with itself, which shows nothing but that this runs",
+                "--device {}: the CPU is compared with itself, which only shows that the check \
+                 runs",
                 self.device
             );
         }
@@ -80,11 +81,11 @@ impl CheckArgs {
         let meant: Vec<_> = all.into_iter().filter(|case| case.is_meant(&self.only)).collect();
         if meant.is_empty() {
             bail!(
-                "--only {}: no row's name holds this; without --only all rows are printed",
+                "--only {}: no row's name contains this; omit --only to print all rows",
                 self.only.join(",")
             );
         }
-        // What panics is printed in its row; the log has the place.
+        // Panics are printed in their rows; the log has the location.
         std::panic::set_hook(Box::new(|info| tracing::debug!("{info}")));
         let mut out = std::io::stdout();
         let totals = compare(
@@ -97,7 +98,7 @@ impl CheckArgs {
             },
             |row| {
                 let line = if self.json { json(row) } else { line(row) };
-                // Whoever reads may stop reading; the totals and the exit code stand all the same.
+                // The reader may close the pipe; the totals and the exit code remain valid.
                 drop(writeln!(out, "{line}").and_then(|()| out.flush()));
             },
         );

@@ -1,10 +1,10 @@
-//! How much is compared.
+//! Extent of the comparison.
 
-/// How much is compared.
+/// Extent of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Everything, published widths and sizes among it.
+    /// Everything, including published widths and sizes.
     Whole,
-    /// One of each kind, small: what the tests repeat on the CPU.
+    /// One of each kind, small: the subset that the tests run on the CPU.
     Small,
 }

@@ -1,5 +1,5 @@
-//! Inception's features with drawn weights, and KID of the same generator's pictures, made and
-//! measured on each device.
+//! Inception's features with random weights, and KID of the same generator's pictures, generated
+//! and measured on each device.
 
 use burn::tensor::Device;
 use shared::metrics::inception::{self, Inception};

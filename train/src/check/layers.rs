@@ -1,5 +1,5 @@
-//! Every layer: forward, the way of a direction through it, and the gradients of its weights in
-//! both.
+//! Every layer: its forward pass, the propagation of a tangent through it, and the gradients of its
+//! weights in both.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::{ActivationName, BatchNormConfig, InitializerConfig};
@@ -17,7 +17,7 @@ use super::numbers::{differentiated, drawn, moved, stream, weighted};
 use super::tolerance::Kind;
 use crate::step::gradient::flat_gradients;
 
-/// All rows; layers are small, so that there is nothing to leave out.
+/// All rows; layers are small, so both extents have all of them.
 #[must_use]
 pub fn cases(_: Extent) -> Vec<Case> {
     let mut cases = activators();
@@ -60,7 +60,7 @@ fn with_maker<T>(device: &Device, spectral_norm: bool, f: impl FnOnce(&Maker<'_>
     })
 }
 
-/// Forward with its gradient, and a direction's way with its gradient.
+/// The forward pass and the propagation of a tangent, each with its gradient.
 fn along(layer: &impl Layer, shape: [usize; 4], device: &Device) -> Outputs {
     let mut outputs = differentiated([drawn("x", shape, device)], |[x]| layer.forward(x));
     let (x, t): (Tensor<4>, Tensor<4>) = (drawn("x", shape, device), drawn("t", shape, device));
@@ -76,7 +76,7 @@ fn along(layer: &impl Layer, shape: [usize; 4], device: &Device) -> Outputs {
     outputs
 }
 
-/// The same, and the gradients of the weights.
+/// As [`along`], with the gradients of the weights.
 fn layer<L: Layer + Parameters + Clone>(layer: &L, shape: [usize; 4], device: &Device) -> Outputs {
     let tracked = layer.tracked();
     let mut outputs = along(&tracked, shape, device);
@@ -131,8 +131,8 @@ fn convolutions() -> Vec<Case> {
                     conv.forward_act(x.clone(), Activation::LeakyRelu(0.2)),
                 );
                 let tracked = conv.tracked();
-                // Without a kink: where rounding takes a result to the other side of one, its
-                // gradient is another one altogether.
+                // Without a kink: where rounding moves a result across one, its gradient is
+                // entirely different.
                 let y = tracked.forward_act(x.autodiff(), Activation::Tanh);
                 outputs.gradients(&tracked, flat_gradients(&tracked, &weighted(&y).backward()));
                 outputs.statistics(&conv);

@@ -1,4 +1,4 @@
-//! Every loss of the table: values, and gradients by the logits.
+//! Every loss of the table: values, and gradients with respect to the logits.
 
 use burn::tensor::Device;
 use shared::nn::config::{LossConfig, Reduction};
@@ -9,10 +9,10 @@ use super::extent::Extent;
 use super::numbers::{drawn, stream};
 use super::tolerance::Kind;
 
-/// How many pictures are judged.
+/// Number of judged pictures.
 const BATCH: usize = 37;
 
-/// All rows; losses are small, so that there is nothing to leave out.
+/// All rows; losses are small, so both extents have all of them.
 #[must_use]
 pub fn cases(_: Extent) -> Vec<Case> {
     let case = |row: &'static Row| {
@@ -38,7 +38,7 @@ fn of(row: &'static Row, device: &Device) -> Outputs {
     for reduction in [Reduction::Mean, Reduction::Sum] {
         let objective =
             loss::of(&LossConfig { name: row.into(), reduction, ..LossConfig::default() });
-        // Far from 0 as well, where a logarithm of a sigmoid would be lost.
+        // Also far from 0, where the logarithm of a sigmoid would lose precision.
         let leaf =
             |name: &str| (drawn::<2>(name, [BATCH, 1], device) * 8.0).autodiff().require_grad();
         for (text, labels) in

@@ -1,16 +1,15 @@
-//! `train check`: whether a device computes what the CPU computes. The CPU's numbers are held to
-//! PyTorch's and Keras' by golden files; this compares a device with them on the machine where it
-//! will train.
+//! `train check`: compares a device's results with the CPU's. Golden files tie the CPU's numbers to
+//! PyTorch and Keras; this ties a device to the CPU on the machine where it will train.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`command`] | flags, and what is printed |
-//! | [`all`] | all comparisons, carried out |
-//! | [`extent`] | how much is compared |
-//! | [`case`] | one comparison: a name, a computation, what it gives |
-//! | [`row`] | how far apart two results lie, and whether that is near enough |
-//! | [`tolerance`] | how far is near enough, and why |
-//! | [`numbers`] | drawn tensors, results with their gradients |
+//! | [`command`] | flags and output |
+//! | [`all`] | the list of all comparisons, and the loop over it |
+//! | [`extent`] | extent of the comparison |
+//! | [`case`] | one comparison: a name, a computation, its results |
+//! | [`row`] | the deviation between two results, and the verdict |
+//! | [`tolerance`] | the tolerances, with reasons |
+//! | [`numbers`] | random tensors, and results with gradients |
 //! | [`operations`], [`layers`], [`networks`], [`losses`], [`penalties`], [`augmentations`], [`optimizers`], [`pictures`], [`steps`], [`features`] | what is compared |
 
 pub mod all;

@@ -1,4 +1,4 @@
-//! Both networks of every preset, and of variations that together have every part that settings
+//! Both networks of every preset, and of variations that together cover every part that settings
 //! offer.
 
 use burn::tensor::{Device, Tensor};
@@ -13,21 +13,21 @@ use super::numbers::{drawn, moved, pictures, stream, weighted};
 use super::tolerance::Kind;
 use crate::step::gradient::{cross_entropy, flat_gradients};
 
-/// What classes there are, where networks are told them.
+/// Number of classes, for conditional networks.
 const CLASSES: usize = 3;
 
 /// Two networks to compare.
 #[derive(Clone, Debug)]
 pub struct Networks {
-    /// What the rows call them.
+    /// Their name in the rows.
     pub name: String,
     /// The preset that the settings start from.
     pub preset: &'static str,
-    /// What is changed.
+    /// Changed settings.
     pub assignments: Vec<String>,
     /// Height and width of the pictures.
     pub size: usize,
-    /// Their channels.
+    /// Channels of the pictures.
     pub channels: usize,
     /// Pictures in a batch.
     pub batch: usize,
@@ -46,7 +46,7 @@ impl Networks {
         Self { name: name.to_owned(), preset, assignments, size, channels, batch }
     }
 
-    /// A preset at `width`, as small as it can be.
+    /// A preset at `width`, at its smallest size.
     #[must_use]
     pub fn narrow(preset: &'static preset::Preset, width: usize, batch: usize) -> Self {
         let (size, channels) = preset.extent;
@@ -70,7 +70,7 @@ impl Networks {
     /// The settings.
     ///
     /// # Panics
-    /// When the table below holds settings that do not fit together, which a test rules out.
+    /// If the table below holds inconsistent settings, which a test rules out.
     #[must_use]
     pub fn settings(&self) -> Settings {
         let settings = Settings::resolve(self.preset, None, &self.assignments);
@@ -83,14 +83,14 @@ impl Networks {
         (0..self.batch).map(|i| ((i * 2 + 1) % CLASSES) as u32).collect()
     }
 
-    /// Whether the networks are told them.
+    /// True if the networks are conditional.
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.settings().cond.is_on()
     }
 }
 
-/// Variations of gan-ada, which between them have every part.
+/// Variations of gan-ada that together cover every part.
 const VARIATIONS: &[(&str, &[&str])] = &[
     (
         "nearest, silu",
@@ -158,7 +158,7 @@ const VARIATIONS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// All networks that are compared.
+/// All networks to compare.
 #[must_use]
 pub fn networks(extent: Extent) -> Vec<Networks> {
     let (width, batch) = if extent == Extent::Whole { (16, 6) } else { (4, 4) };

@@ -1,4 +1,4 @@
-//! Tensors whose numbers are the same on every device, and results together with their gradients.
+//! Tensors with the same numbers on every device, and results with their gradients.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::ops;
@@ -13,13 +13,13 @@ pub fn stream(name: &str) -> Stream {
     rng::stream(0, &format!("check {name}"), 0)
 }
 
-/// Standard normal numbers under `name`.
+/// Standard normal numbers from the stream `name`.
 #[must_use]
 pub fn drawn<const D: usize>(name: &str, shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(stream(name).normals(shape.iter().product()), shape), device)
 }
 
-/// Pictures under `name`: coarse blocks and noise, in [−1, 1].
+/// Pictures from the stream `name`: coarse blocks and noise, in [−1, 1].
 #[must_use]
 pub fn pictures(
     name: &str,
@@ -38,14 +38,14 @@ pub fn pictures(
     Tensor::from_data(TensorData::new(values, [batch, channels, height, width]), device)
 }
 
-/// The sum of all values, each times its own factor, so that no gradient is hidden in a sum.
+/// The sum of all values, each with its own factor, so that no gradient is hidden in a sum.
 #[must_use]
 pub fn weighted<const D: usize>(y: &Tensor<D>) -> Tensor<1> {
     let factors = drawn("factors", y.dims(), &y.device().inner());
     (ops::full(y.clone()) * factors.autodiff()).sum()
 }
 
-/// What `f` gives for `inputs`, and the gradients by each of them.
+/// The result of `f` for `inputs`, and its gradients with respect to each of them.
 #[must_use]
 pub fn differentiated<const N: usize>(
     inputs: [Tensor<4>; N],
@@ -63,8 +63,7 @@ pub fn differentiated<const N: usize>(
     outputs
 }
 
-/// Moves every weight a little, so that none is exactly zero or one, where a mistake would not
-/// show.
+/// Perturbs every weight, so that none is exactly zero or one, where a mistake would not show.
 #[must_use]
 pub fn moved<N: Parameters>(mut network: N, device: &Device) -> N {
     for (name, parameter) in network.parameters_mut() {

@@ -1,5 +1,5 @@
 //! Every operation of [`shared::nn::ops`]: results and gradients, over shapes that do not divide
-//! evenly among them.
+//! evenly.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use super::extent::Extent;
 use super::numbers::{differentiated, drawn};
 use super::tolerance::Kind;
 
-/// A convolution's shape: batch, channels in, height, width, channels out; kernel; stride; zeros
-/// around.
+/// A convolution's shape: batch, input channels, height, width, output channels; kernel; stride;
+/// zero padding.
 type Shape = ([usize; 5], usize, usize, Padding);
 
-/// Those that networks have, and odd ones. The first `SMALL` are all kinds once.
+/// Shapes from the networks, and odd ones. The first `SMALL` cover every kind once.
 const SMALL: usize = 6;
 
 fn shapes() -> Vec<Shape> {
@@ -73,7 +73,7 @@ fn convolutions(shape: Shape) -> Vec<Case> {
                     ops::conv2d(x, w, stride, padding)
                 })
             }),
-            // Without a graph some devices compute bias and activation on the way.
+            // Without a graph, some devices fuse bias and activation.
             Case::new(format!("operation conv2d_act {text}"), Kind::Product, move |device| {
                 let mut outputs = Outputs::default();
                 for (name, activation) in
@@ -107,7 +107,7 @@ fn convolutions(shape: Shape) -> Vec<Case> {
     cases
 }
 
-/// Rows for activations with what precedes and follows them.
+/// Rows for activations and the operations around them.
 fn activations() -> Vec<Case> {
     let all = [
         ("none", Activation::NONE),
@@ -151,8 +151,8 @@ fn normalisations(extent: Extent) -> Vec<Case> {
     for shape in shapes {
         let channels = shape[1];
         let text = format!("{}×{}×{}×{}", shape[0], shape[1], shape[2], shape[3]);
-        // Far from zero, where a variance taken as the difference of two large numbers would be
-        // lost.
+        // Far from zero, where a variance computed as the difference of two large numbers would
+        // lose precision.
         let x = move |device: &Device| drawn::<4>("x", shape, device) * 2.0 + 5.0;
         let vectors = move |device: &Device| {
             ["gamma", "beta"].map(|name| drawn::<4>(name, [1, channels, 1, 1], device))
@@ -279,7 +279,7 @@ fn pools() -> Vec<Case> {
     cases
 }
 
-/// A map that turns, stretches and moves, different for each picture; none for the second.
+/// A map that rotates, stretches and shifts, different for each picture; none for the second.
 fn maps(batch: usize) -> Vec<Option<Affine>> {
     let map = |i: usize| {
         let s = 0.15 * i as f64;
@@ -288,7 +288,7 @@ fn maps(batch: usize) -> Vec<Option<Affine>> {
     (0..batch).map(|i| (i != 1).then(|| map(i))).collect()
 }
 
-/// Sums of three samples each.
+/// Weighted sums of three samples each.
 fn fir(samples: usize, results: usize) -> Fir {
     let result = |i: usize| {
         [0, 1, 2].map(|k| ((i * 5 + k * 3) % samples, (i % 4 + 2 * k) as f32 * 0.1 - 0.3)).to_vec()
@@ -336,7 +336,7 @@ fn look_ups() -> Vec<Case> {
     cases
 }
 
-/// Every rule with and without what it may keep.
+/// Every rule, with and without its optional state.
 fn rules() -> Vec<Rule> {
     let mut rules = vec![Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 }];
     for momentum in [None, Some(0.9)] {

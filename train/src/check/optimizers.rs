@@ -1,5 +1,5 @@
-//! Every optimizer in both libraries' arithmetic, three steps long: weights, and what is kept
-//! beside them; and the moving average.
+//! Every optimizer in both libraries' arithmetic over three steps: weights and optimizer state; and
+//! the moving average.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
@@ -12,10 +12,10 @@ use super::tolerance::Kind;
 use crate::step::ema;
 use crate::step::optimizer::Optimizer;
 
-/// Numbers of the weights.
+/// Sizes of the weights.
 const SIZES: [usize; 3] = [5, 640, 4099];
 
-/// All rows; they are small, so that there is nothing to leave out.
+/// All rows; they are small, so both extents have all of them.
 #[must_use]
 pub fn cases(_: Extent) -> Vec<Case> {
     let names =
@@ -61,7 +61,7 @@ pub fn cases(_: Extent) -> Vec<Case> {
     cases
 }
 
-/// A serde name as a user writes it.
+/// A serde name as users write it.
 fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Every penalty on critics of every part that a critic may have: values, norms, and gradients by
+//! Every penalty on critics with every possible part: values, norms, and gradients with respect to
 //! the weights.
 
 use burn::tensor::Device;
@@ -18,7 +18,7 @@ const SIZE: usize = 16;
 /// Pictures in a batch.
 const BATCH: usize = 8;
 
-/// Critics by what they have beyond two convolutions.
+/// Critics, by their parts beyond two convolutions.
 const CRITICS: &[(&str, &[&str])] = &[
     ("plain", &[]),
     ("residual", &["discriminator.block=residual", "discriminator.multipliers=[1,2]"]),

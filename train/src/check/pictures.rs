@@ -1,4 +1,4 @@
-//! What `sample` makes: latents, and 8-bit pictures of every preset's generator.
+//! The output of `sample`: latents, and 8-bit pictures from every preset's generator.
 
 use burn::tensor::Device;
 use shared::nn::config::{DataConfig, RunConfig};

@@ -1,4 +1,4 @@
-//! How far apart two results of one computation lie, and whether that is near enough.
+//! The deviation between two results of one computation, and the verdict on it.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,38 +8,38 @@ use serde::Serialize;
 use super::case::{Case, Outputs, Part, Scale};
 use super::tolerance::Precision;
 
-/// The share of a group's largest number that a part is measured by at least.
+/// Smallest reference magnitude of a part, as a share of its group's largest number.
 const GROUP_SHARE: f64 = 0.1;
 
-/// One comparison's outcome.
+/// The outcome of one comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The case's name.
     pub name: String,
-    /// The largest deviation, relative to what its part is measured by; none where there is nothing
-    /// to compare.
+    /// The largest deviation, relative to its part's reference magnitude; `None` if there is
+    /// nothing to compare.
     pub deviation: Option<f64>,
-    /// In which part it is.
+    /// The part with the largest deviation.
     pub part: String,
-    /// Up to which deviation the row is right.
+    /// The largest acceptable deviation.
     pub tolerance: f64,
-    /// Whether it is.
+    /// True if the deviation is within the tolerance.
     pub ok: bool,
-    /// Why there is nothing to compare: a panic's message, numbers missing or not finite.
+    /// Reason why there is nothing to compare: a panic's message, or numbers missing or not finite.
     pub failure: Option<String>,
 }
 
-/// Rows counted.
+/// Totals over rows.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Totals {
-    /// All of them.
+    /// Number of rows.
     pub rows: usize,
-    /// Names of those that failed.
+    /// Names of the failed rows.
     pub failed: Vec<String>,
 }
 
 impl Totals {
-    /// Counts a row.
+    /// Adds a row.
     pub fn add(&mut self, row: &Row) {
         self.rows += 1;
         if !row.ok {
@@ -49,8 +49,8 @@ impl Totals {
 }
 
 impl Row {
-    /// Computes both sides and compares them. A panic in either is the row's failure and goes no
-    /// further.
+    /// Computes both sides and compares them. A panic in either becomes the row's failure and is
+    /// not propagated.
     pub fn of(
         case: &Case,
         precision: Precision,
@@ -79,12 +79,12 @@ impl Row {
     }
 }
 
-/// The result, or the message of the panic that it ended in.
+/// The result, or the message of the panic.
 fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|panic| message(&*panic))
 }
 
-/// A panic's message as one line.
+/// A panic's message on one line.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<&str>()
@@ -116,7 +116,7 @@ fn magnitude(values: &[f32]) -> f64 {
     values.iter().fold(0.0, |largest, v| f64::max(largest, f64::from(v.abs())))
 }
 
-/// What the deviation of `part` is measured by.
+/// Reference magnitude for the deviation of `part`.
 fn scale(part: &Part, all: &Outputs) -> f64 {
     match part.scale {
         Scale::One => 1.0,

@@ -1,5 +1,5 @@
-//! Whole training steps of every preset, and of variations that a step goes other ways for: how far
-//! every weight moves, the losses, the running statistics and p.
+//! Whole training steps of every preset, and of variations that take other paths through a step:
+//! the movement of every weight, the losses, the running statistics and p.
 
 use burn::tensor::Device;
 use shared::nn::config::{DataConfig, RunConfig};
@@ -16,9 +16,9 @@ use crate::step::players::Player;
 use crate::step::trainer::Trainer;
 use crate::step::turn::Batch;
 
-/// What all rows change: a large ε, with which an optimizer's step is a smooth function of the
-/// gradient. With the published one the first step of a weight whose gradient is almost zero has
-/// the sign of a rounding.
+/// Settings changed for all rows: a large ε, with which an optimizer's step is a smooth function of
+/// the gradient. With the published ε, the first step of a weight whose gradient is almost zero has
+/// the sign of a rounding error.
 const SMOOTH: [&str; 1] = ["optimizer.epsilon=1e-3"];
 
 /// Variations of a step.
@@ -121,7 +121,7 @@ pub fn cases(extent: Extent) -> Vec<Case> {
     cases
 }
 
-/// A run whose pictures no file holds.
+/// A run whose pictures are not in any file.
 fn config(networks: &Networks) -> RunConfig {
     RunConfig::new(
         networks.preset,
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn all_steps_have_settings_that_fit_together() {
-        // A row resolves its settings when it is computed; its name alone shows nothing.
+        // A row resolves its settings only when it is computed, so its name alone shows nothing.
         for (name, preset, changes) in VARIATIONS {
             let base = preset::PRESETS.iter().find(|p| p.name == *preset).expect(name);
             let mut networks = Networks::narrow(base, 4, 4);

@@ -1,31 +1,31 @@
-//! How far a device may lie from the CPU, and why: one table.
+//! The permitted deviations of a device from the CPU, with reasons: one table.
 
 pub use shared::nn::ops::Precision;
 
-/// Which row of the table holds for a computation.
+/// The kind of a computation, which selects a row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Each number follows from a few others.
+    /// Each number depends on only a few others.
     Elementwise,
-    /// Sums of many numbers without a product of matrices.
+    /// Sums of many numbers without matrix products.
     Sum,
     /// Convolutions and matrix products.
     Product,
-    /// A whole network, forward and back.
+    /// A whole network, forward and backward.
     Network,
     /// Losses over logits.
     Loss,
     /// Gradients of gradients.
     Penalty,
-    /// Look-ups, filters and colours of pictures.
+    /// Resampling, filters and colour transforms of pictures.
     Augmentation,
-    /// Weights and what an optimizer keeps.
+    /// Weights and optimizer state.
     Optimizer,
     /// 8-bit pictures, in levels.
     Picture,
     /// The movement of weights in one step.
     Step,
-    /// The same in three.
+    /// The movement of weights in three steps.
     Steps,
     /// Inception's features.
     Features,
@@ -33,12 +33,12 @@ pub enum Kind {
     Kid,
 }
 
-/// One row: the tolerances in f32, tf32 and bf16, and why they are what they are.
+/// One row: the tolerances in f32, tf32 and bf16, and the reason for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
-    /// For which computations.
+    /// Kind of computation.
     pub kind: Kind,
-    /// In the order of [`Precision`]; relative to the largest number of a tensor unless the reason
+    /// In the order of [`Precision`]; relative to the largest number of a tensor, unless the reason
     /// says otherwise.
     pub largest: [f64; 3],
     /// The reason.
@@ -49,27 +49,31 @@ const fn row(kind: Kind, largest: [f64; 3], reason: &'static str) -> Tolerance {
     Tolerance { kind, largest, reason }
 }
 
-/// All of them.
+/// The table.
 pub const TOLERANCES: &[Tolerance] = &[
     row(
         Kind::Elementwise,
         [1e-6, 1e-6, 1e-2],
-        "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three roundings of 4e-3",
+        "a few roundings of 6e-8, and each device's own exp and tanh; in bf16 two or three \
+         roundings of 4e-3",
     ),
     row(
         Kind::Sum,
         [1e-5, 1e-5, 2e-2],
-        "sums of up to some ten thousand numbers in another order: 6e-8 times the root of their count",
+        "sums of up to about ten thousand numbers in another order: 6e-8 times the root of their \
+         count",
     ),
     row(
         Kind::Product,
         [1e-5, 2e-3, 2e-2],
-        "sums of up to some thousand products in another order, or by Winograd's transforms; tf32 rounds both factors at 5e-4, bf16 at 4e-3",
+        "sums of up to a few thousand products in another order, or by Winograd's transforms; \
+         tf32 rounds both factors at 5e-4, bf16 at 4e-3",
     ),
     row(
         Kind::Network,
         [1e-4, 3e-2, 2e-1],
-        "up to ten products behind each other, each normalised by statistics of few numbers: PyTorch's own f32 lies 2e-6 to 9e-6 from f64",
+        "up to ten consecutive products, each normalised by statistics of few numbers: PyTorch's \
+         own f32 lies 2e-6 to 9e-6 from f64",
     ),
     row(Kind::Loss, [2e-6, 2e-6, 2e-6], "a mean of elementwise functions, always in f32"),
     row(
@@ -80,41 +84,44 @@ pub const TOLERANCES: &[Tolerance] = &[
     row(
         Kind::Augmentation,
         [1e-5, 2e-3, 2e-2],
-        "look-ups whose weights are rounded to f32, and filters that may be matrix products",
+        "resampling with weights rounded to f32, and filters that may be matrix products",
     ),
     row(
         Kind::Optimizer,
         [5e-6, 5e-6, 5e-6],
-        "a few roundings a step for three steps, and one root, always in f32",
+        "a few roundings per step for three steps, and one root, always in f32",
     ),
     row(
         Kind::Picture,
         [1.0, 3.0, 12.0],
-        "in levels of 255: a value at the edge between two levels may fall to either side; tf32 and bf16 move it by as much as a network's result",
+        "in levels of 255: a value at the edge between two levels may fall to either side; tf32 \
+         and bf16 move it by as much as a network's result",
     ),
     row(
         Kind::Step,
         [2e-3, 2e-1, 1.0],
-        "relative to the furthest movement of a weight: gradients as of a network, divided by their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
+        "relative to the largest movement of a weight: gradients as of a network, divided by \
+         their own size; a weight of 0.1 holds a movement of 2e-4 to 4e-5",
     ),
     row(
         Kind::Steps,
         [1e-2, 5e-1, 2.0],
-        "each step begins where the last one's deviation led, and the networks answer each other",
+        "each step starts from the last one's deviation, and the networks react to each other",
     ),
+    row(Kind::Features, [1e-4, 2e-2, 1e-1], "94 consecutive convolutions with untrained weights"),
     row(
-        Kind::Features,
-        [1e-4, 2e-2, 1e-1],
-        "94 convolutions behind each other with untrained weights",
+        Kind::Kid,
+        [1e-4, 1e-3, 5e-3],
+        "absolute: permitted difference in KID of the same \
+                                        generator",
     ),
-    row(Kind::Kid, [1e-4, 1e-3, 5e-3], "absolute: what the same generator's KID may differ by"),
 ];
 
 impl Kind {
-    /// Up to which deviation a computation of this kind is right.
+    /// The largest acceptable deviation of a computation of this kind.
     #[must_use]
     pub fn tolerance(self, precision: Precision) -> f64 {
-        // A kind without a row would be right only where nothing deviates; a test rules it out.
+        // A kind without a row would tolerate no deviation; a test rules that out.
         TOLERANCES
             .iter()
             .find(|row| row.kind == self)

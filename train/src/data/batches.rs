@@ -1,7 +1,7 @@
-//! Data set → the pictures of a batch. The order of an epoch is drawn from its number, so that
-//! nothing about it is saved. A picture whose record is damaged is replaced by the next sound one
-//! of the data set: a run of days does not end over one picture. How batches reach a device ahead
-//! of its steps is up to [`feed`](crate::data::feed).
+//! Data set → the pictures of a batch. The order of an epoch is drawn from the epoch's number, so
+//! none of it is saved. A picture with a damaged record is replaced by the next intact one of the
+//! data set: a run of days must not end over one picture. [`feed`](crate::data::feed) decides how
+//! batches reach a device ahead of its steps.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,10 +16,10 @@ use shared::rng;
 
 use crate::step::turn::Batch;
 
-/// Damaged records that are told one by one; of more there is one line.
+/// Damaged records reported individually; one line covers the rest.
 const DAMAGED_TOLD: usize = 10;
 
-/// The pictures that a run learns from.
+/// The training pictures of a run.
 #[derive(Debug)]
 pub struct Batches {
     dataset: Arc<Dataset>,
@@ -28,37 +28,36 @@ pub struct Batches {
     seed: u64,
     count: usize,
     mirror: bool,
-    /// The order that was asked for last, and its epoch.
+    /// The most recently drawn order, and its epoch.
     drawn: Mutex<Option<(u64, Arc<[u32]>)>>,
-    /// Pictures that were found damaged so far.
+    /// Pictures found damaged so far.
     damaged: Arc<Mutex<BTreeSet<usize>>>,
 }
 
-/// Which of the devices of a run a batch's pictures are for: each gets as many, in the order of the
-/// batch.
+/// One device's share of a batch. All devices get equally many pictures, in the order of the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Which device, from 0.
+    /// Index of the device, from 0.
     pub index: usize,
-    /// How many there are.
+    /// Number of devices.
     pub of: usize,
 }
 
 impl Default for Share {
-    /// The whole batch, for the only device.
+    /// The whole batch, for a single device.
     fn default() -> Self {
         Self { index: 0, of: 1 }
     }
 }
 
-/// The pictures of a batch, by their places in the split.
+/// The pictures of a batch, by their indices in the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Which pictures.
+    /// Indices of the pictures.
     pub pictures: Vec<u32>,
-    /// Left column and top row of the window that is taken of each.
+    /// Left column and top row of the crop of each.
     pub corners: Vec<(u32, u32)>,
-    /// Whether its columns come in reverse.
+    /// For each picture, true if it is mirrored.
     pub mirrored: Vec<bool>,
 }
 
@@ -66,7 +65,7 @@ impl Batches {
     /// Batches of `batch` pictures of a split, shuffled by `seed`.
     ///
     /// # Errors
-    /// When there is no such split.
+    /// If there is no such split.
     pub fn new(
         dataset: Dataset,
         split: &str,
@@ -87,19 +86,19 @@ impl Batches {
         })
     }
 
-    /// The same, or, if `on`, each picture of each batch mirrored with probability ½.
+    /// If `on`, mirrors each picture of each batch with probability ½.
     #[must_use]
     pub fn mirrored(self, on: bool) -> Self {
         Self { mirror: on, ..self }
     }
 
-    /// Whether pictures are mirrored.
+    /// True if pictures are mirrored.
     #[must_use]
     pub fn mirrors(&self) -> bool {
         self.mirror
     }
 
-    /// The same pictures, shuffled by another seed.
+    /// The same pictures, shuffled with another seed.
     #[must_use]
     pub fn reseeded(&self, seed: u64) -> Self {
         let (dataset, split, damaged) =
@@ -108,7 +107,7 @@ impl Batches {
         Self { dataset, split, batch, seed, count, mirror, drawn: Mutex::default(), damaged }
     }
 
-    /// From which the order follows.
+    /// The seed of the order.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
@@ -126,33 +125,33 @@ impl Batches {
         (self.count / self.batch) as u64
     }
 
-    /// How many pictures have no class.
+    /// Number of pictures without a class.
     ///
     /// # Errors
-    /// When the split is gone.
+    /// If the split is gone.
     pub fn without_class(&self) -> Result<usize, DatasetError> {
         let split = self.dataset.split(&self.split)?;
         Ok((0..self.count).filter(|&i| split.label(i).is_none()).count())
     }
 
-    /// Height and width of a batch's pictures, and their channels.
+    /// Height and width of a batch's pictures, and their number of channels.
     #[must_use]
     pub fn extent(&self) -> (usize, usize) {
         let manifest = self.dataset.manifest();
         (manifest.size as usize, manifest.channels as usize)
     }
 
-    /// Height and width that pictures are stored in.
+    /// Height and width of the stored pictures.
     #[must_use]
     pub fn stored(&self) -> usize {
         self.dataset.manifest().stored as usize
     }
 
-    /// Batch `number` of the run, counted from 0 over all epochs, its pixels in `range`; with
-    /// `classes` also what it shows.
+    /// Batch `number` of the run, counted from 0 over all epochs, with pixels in `range`, and the
+    /// classes of its pictures if `classes` is set.
     ///
     /// # Errors
-    /// When all pictures are damaged.
+    /// If all pictures are damaged.
     pub fn at(
         &self,
         number: u64,
@@ -163,10 +162,10 @@ impl Batches {
         self.batch(&self.choice(number, Share::default())?, range, classes, device)
     }
 
-    /// What `choice` names, as [`Batches::at`] gives it.
+    /// The pictures of `choice`, as [`Batches::at`] returns them.
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// If a record is damaged.
     pub fn batch(
         &self,
         choice: &Choice,
@@ -178,10 +177,10 @@ impl Batches {
         Ok(Batch { real, classes: self.classes(choice, classes)?, latents: None })
     }
 
-    /// The classes of the chosen pictures, if they are wanted.
+    /// The classes of the chosen pictures, or `None` unless `wanted`.
     ///
     /// # Errors
-    /// When the split is gone.
+    /// If the split is gone.
     pub fn classes(&self, choice: &Choice, wanted: bool) -> Result<Option<Vec<u32>>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
         Ok(wanted.then(|| {
@@ -189,10 +188,10 @@ impl Batches {
         }))
     }
 
-    /// Which pictures are in this share of batch `number` of the run; the record of each is sound.
+    /// The pictures in this share of batch `number` of the run; all their records are intact.
     ///
     /// # Errors
-    /// When there is no such picture.
+    /// If there is no such picture.
     pub fn choice(&self, number: u64, share: Share) -> Result<Choice, DatasetError> {
         let (epoch, index) = (number / self.per_epoch(), number % self.per_epoch());
         let order = self.order(epoch);
@@ -211,8 +210,8 @@ impl Batches {
         })
     }
 
-    /// Picture `i`, or where its record is damaged the next one of the split, from its end on to
-    /// its beginning, that is not.
+    /// Picture `i`, or if its record is damaged the next intact one of the split, wrapping around
+    /// at the end.
     fn sound(&self, split: &Split<'_>, i: usize) -> Result<usize, DatasetError> {
         let Err(damage) = split.record(i) else { return Ok(i) };
         if !damage.is_damage() {
@@ -225,9 +224,9 @@ impl Batches {
         let mut damaged = self.damaged.lock().unwrap_or_else(PoisonError::into_inner);
         if damaged.insert(i) {
             match damaged.len() {
-                ..=DAMAGED_TOLD => tracing::warn!(
-                    "{damage}; until then picture {next} takes the place of picture {i}"
-                ),
+                ..=DAMAGED_TOLD => {
+                    tracing::warn!("{damage}; until then picture {next} replaces picture {i}")
+                }
                 n if n == DAMAGED_TOLD + 1 => {
                     tracing::warn!("more pictures are damaged; `prep verify` lists them")
                 }
@@ -237,13 +236,13 @@ impl Batches {
         Ok(next)
     }
 
-    /// How many pictures were found damaged so far, each of which was replaced by another.
+    /// Number of pictures found damaged and replaced so far.
     #[must_use]
     pub fn damaged(&self) -> usize {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The order of an epoch's pictures; drawn once, not for every batch of it.
+    /// The order of an epoch's pictures, cached so that it is not drawn again for every batch.
     fn order(&self, epoch: u64) -> Arc<[u32]> {
         let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
         match &*drawn {
@@ -260,7 +259,7 @@ impl Batches {
     /// Batch `index` of `epoch` (both from 0), [B, C, H, W] in [0, 1].
     ///
     /// # Errors
-    /// When all pictures are damaged.
+    /// If all pictures are damaged.
     pub fn get(&self, epoch: u64, index: u64, device: &Device) -> Result<Tensor<4>, DatasetError> {
         self.floats(&self.choice(epoch * self.per_epoch() + index, Share::default())?, device)
     }
@@ -268,15 +267,15 @@ impl Batches {
     fn floats(&self, choice: &Choice, device: &Device) -> Result<Tensor<4>, DatasetError> {
         let (side, channels) = self.extent();
         let values = self.assembled(choice, 0.0, |p| f32::from(p) / 255.0)?;
-        // Channels stay last in memory, where the CPU's operations want them.
+        // Channels stay last in memory, as the CPU's operations expect.
         let shape = [choice.pictures.len(), side, side, channels];
         Ok(Tensor::<4>::from_data(TensorData::new(values, shape), device).permute([0, 3, 1, 2]))
     }
 
-    /// The chosen pictures as they are stored, cropped: uint8, [B, H, W, C].
+    /// The chosen pictures as stored, cropped: uint8, [B, H, W, C].
     ///
     /// # Errors
-    /// When a record is damaged.
+    /// If a record is damaged.
     pub fn pixels(&self, choice: &Choice) -> Result<Vec<u8>, DatasetError> {
         self.assembled(choice, 0, |p| p)
     }
@@ -321,11 +320,11 @@ impl Batches {
         Ok(values)
     }
 
-    /// Every stored picture of the split in its order, a sound one in the place of a damaged one:
-    /// uint8, [N, H, W, C] in the stored size.
+    /// Every stored picture of the split in order, with damaged ones replaced: uint8, [N, H, W, C]
+    /// in the stored size.
     ///
     /// # Errors
-    /// When all are damaged.
+    /// If all are damaged.
     pub fn all(&self) -> Result<Vec<u8>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
         let mut all = Vec::with_capacity(self.stored_bytes());
@@ -335,30 +334,30 @@ impl Batches {
         Ok(all)
     }
 
-    /// How many bytes [`Batches::all`] has.
+    /// Size of [`Batches::all`] in bytes.
     #[must_use]
     pub fn stored_bytes(&self) -> usize {
         self.count * self.stored().pow(2) * self.extent().1
     }
 
-    /// Left column and top row of the random crop of each picture of a batch, where pictures are
-    /// stored with room for one.
+    /// Left column and top row of the random crop of each picture of a batch, for pictures stored
+    /// with a margin.
     fn corners(&self, number: u64, room: u32) -> Vec<(u32, u32)> {
         let mut draw = rng::stream(self.seed, "crop", number);
         let mut below = || draw.below(u64::from(room) + 1) as u32;
         (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
     }
 
-    /// Whether each picture of a batch is mirrored.
+    /// Draws which pictures of a batch are mirrored.
     fn draw_mirrored(&self, number: u64) -> Vec<bool> {
         let mut draw = rng::stream(self.seed, "mirror", number);
         (0..self.batch).map(|_| self.mirror && draw.below(2) == 1).collect()
     }
 
-    /// The first `n` pictures in the order of the data set, for a sheet of reals.
+    /// The first `n` pictures of the data set, for a sheet of reals.
     ///
     /// # Errors
-    /// When all pictures are damaged.
+    /// If all pictures are damaged.
     pub fn first(&self, n: usize) -> Result<Vec<Picture>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
         (0..n.min(self.count)).map(|i| split.picture(self.sound(&split, i)?)).collect()

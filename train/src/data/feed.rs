@@ -1,4 +1,4 @@
-//! The batches of a run for one device, in their order, however they get there.
+//! The batches of a run for one device, in order, whichever way they get there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,30 +16,30 @@ use crate::data::loader::{Loaded, Loader};
 use crate::data::resident::{Resident, from_bytes};
 use crate::step::turn::Batch;
 
-/// Where the pictures to learn from are kept.
+/// Location of the training pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataOn {
-    /// The CPU reads them where they are; a GPU keeps them if they take at most 2 GiB.
+    /// The CPU reads them in place; a GPU keeps them if they take at most 2 GiB.
     #[default]
     Auto,
-    /// All of them on the device, as bytes.
+    /// All pictures on the device, as bytes.
     Device,
     /// On the host; a thread sends batches ahead.
     Host,
 }
 
-/// Bytes of pictures that `auto` keeps on a GPU: a quarter of the smallest ones that are still in
-/// use for training, 8 GiB. That is 170,000 pictures of 64×64.
+/// Bytes of pictures that `auto` keeps on a GPU: a quarter of 8 GiB, the smallest GPUs still used
+/// for training. That is 170,000 pictures of 64×64.
 const AUTO_LIMIT_BYTES: usize = 2 << 30;
 
-/// How batches get to the device.
+/// The way batches get to the device.
 enum Way {
-    /// Read when they are wanted: where the device is the CPU, which no thread can relieve.
+    /// Read on demand, if the device is the CPU, which a thread cannot relieve.
     Direct,
-    /// Made by a thread.
+    /// Loaded ahead by a thread.
     Ahead(Loader),
-    /// Chosen on the device.
+    /// Selected on the device.
     Resident(Arc<Resident>),
 }
 
@@ -55,7 +55,7 @@ pub struct Feed {
     waited: Duration,
 }
 
-/// A batch that is ready but for what its device does itself, on the thread that takes the step.
+/// A batch that is ready except for the work that its device does on the stepping thread.
 #[derive(Clone, Debug)]
 pub struct Ready {
     range: Range,
@@ -70,11 +70,11 @@ enum Pictures {
 }
 
 impl Feed {
-    /// This share of the run's batches from number `first` on, pixels in `range`, with their
-    /// classes where the networks are `told`.
+    /// This share of the run's batches from number `first` on, with pixels in `range`, and with
+    /// their classes if `told`.
     ///
     /// # Errors
-    /// When the pictures are to be on the device and all are damaged.
+    /// If the pictures are to be kept on the device and all are damaged.
     pub fn new(
         batches: &Arc<Batches>,
         on: DataOn,
@@ -92,7 +92,8 @@ impl Feed {
         };
         if on == DataOn::Device && !fits {
             tracing::warn!(
-                "--data-on device: these pictures have more pixels than a device can address; they stay on the host"
+                "--data-on device: these pictures have more pixels than a device can address; \
+                 they stay on the host"
             );
         }
         let way = if keep && fits {
@@ -106,10 +107,10 @@ impl Feed {
         Ok(Self { batches, share, range, told, device, next: first, way, waited: Duration::ZERO })
     }
 
-    /// The next batch; waits if it is not ready.
+    /// The next batch; blocks until it is ready.
     ///
     /// # Errors
-    /// When all pictures are damaged.
+    /// If all pictures are damaged.
     pub fn take(&mut self) -> Result<Ready, DatasetError> {
         let begun = Instant::now();
         let pictures = match &mut self.way {
@@ -135,16 +136,16 @@ impl Feed {
         Ok(Ready { range: self.range, pictures })
     }
 
-    /// How long [`Feed::take`] took since this was last asked.
+    /// Time spent in [`Feed::take`] since the last call of this method.
     pub fn waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
 }
 
-/// The feeds of a run of these settings, one for each device, from its batch `first` on.
+/// The feeds of a run with these settings, one per device, starting at batch `first`.
 ///
 /// # Errors
-/// When the pictures are to be on a device and a record is damaged.
+/// If the pictures are to be kept on a device and all are damaged.
 pub fn of_run(
     batches: &Arc<Batches>,
     on: DataOn,
@@ -161,10 +162,10 @@ pub fn of_run(
         .collect()
 }
 
-/// What each device takes for the next step: a batch for each of D's `updates`.
+/// The batches of each device for the next step: one for each of D's `updates`.
 ///
 /// # Errors
-/// When a record is damaged.
+/// If a record is damaged.
 pub fn of_step(feeds: &mut [Feed], updates: usize) -> Result<Vec<Vec<Ready>>, DatasetError> {
     feeds.iter_mut().map(|feed| (0..updates).map(|_| feed.take()).collect()).collect()
 }
@@ -179,7 +180,7 @@ impl fmt::Debug for Feed {
 }
 
 impl Ready {
-    /// The batch.
+    /// Converts it into a batch.
     #[must_use]
     pub fn batch(self) -> Batch {
         let of = |real, classes| Batch { real: self.range.from_unit(real), classes, latents: None };

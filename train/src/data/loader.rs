@@ -10,8 +10,8 @@ use shared::threads;
 
 use crate::data::batches::{Batches, Share};
 
-/// Batches that lie ready beyond the one that is being made: one is taken while the next is made,
-/// and one more evens out what takes longer now and then.
+/// Finished batches queued beyond the one in progress: one is consumed while the next is made, and
+/// one more evens out occasional delays.
 const AHEAD: usize = 2;
 
 /// A share of a batch on its device.
@@ -19,21 +19,21 @@ const AHEAD: usize = 2;
 pub struct Loaded {
     /// uint8, [B, H, W, C].
     pub pixels: Tensor<4, Int>,
-    /// One for each picture, where they are wanted.
+    /// One per picture, if requested.
     pub classes: Option<Vec<u32>>,
 }
 
-/// The thread, and the batches that it has made.
+/// The loading thread and its queue.
 #[derive(Debug)]
 pub struct Loader {
-    /// `None` once no more are wanted.
+    /// `None` once no more are needed.
     made: Option<Receiver<Result<Loaded, DatasetError>>>,
     thread: Option<JoinHandle<()>>,
-    /// What makes them when they are wanted, where there is no thread.
+    /// Loads batches on demand if there is no thread.
     here: Option<Loads>,
 }
 
-/// The batches of a share, each loaded when it is asked for.
+/// The batches of a share, each loaded on demand.
 #[derive(Debug)]
 struct Loads {
     batches: Arc<Batches>,
@@ -58,8 +58,8 @@ impl Loads {
 }
 
 impl Loader {
-    /// Begins to load this share of the run's batches for `device`, from `first` on and without
-    /// end; with their classes where they are `told`.
+    /// Starts loading this share of the run's batches for `device`, from `first` on and without
+    /// end, with their classes if `told`.
     #[must_use]
     pub fn start(
         batches: &Arc<Batches>,
@@ -92,10 +92,10 @@ impl Loader {
         }
     }
 
-    /// The next batch; waits if it is not ready.
+    /// The next batch; blocks until it is ready.
     ///
     /// # Errors
-    /// When all pictures are damaged. Nothing comes after that.
+    /// If all pictures are damaged. Nothing follows an error.
     pub fn take(&mut self) -> Result<Loaded, DatasetError> {
         if let Some(here) = &mut self.here {
             return here.load();
@@ -104,7 +104,7 @@ impl Loader {
             Some(Ok(load)) => load,
             _ => match self.thread.take().map(JoinHandle::join) {
                 Some(Err(payload)) => std::panic::resume_unwind(payload),
-                _ => unreachable!("a loader ends with an error, and nobody asks for more"),
+                _ => unreachable!("a loader ends only with an error, after which nothing is taken"),
             },
         }
     }
@@ -112,10 +112,10 @@ impl Loader {
 
 impl Drop for Loader {
     fn drop(&mut self) {
-        // A thread that waits for room finds nobody to take what it has.
+        // Dropping the receiver unblocks a thread that waits for room.
         self.made = None;
         if let Some(thread) = self.thread.take() {
-            // Its failure, if any, was told where a batch was missed.
+            // Any failure has already been reported where a batch was missing.
             let _ = thread.join();
         }
     }

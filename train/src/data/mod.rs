@@ -1,11 +1,11 @@
-//! Pictures on their way to a device: batches of a data set, made ahead of the steps.
+//! Loading of pictures: batches of a data set, prepared ahead of the steps.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | `batches` | data set → the pictures of a batch |
-//! | `feed` | the batches of a run on a device, ahead of its steps |
-//! | `loader` | the batches of a run on a device, ahead of its steps |
-//! | `resident` | the batches of a run on a device, ahead of its steps |
+//! | `feed` | the batches of a run for one device |
+//! | `loader` | a thread that loads batches ahead of the steps |
+//! | `resident` | all pictures kept on the device |
 
 pub mod batches;
 pub mod feed;

@@ -1,5 +1,5 @@
-//! All pictures of a split on the device, as bytes, where the batches are chosen, cropped and
-//! turned into numbers.
+//! All pictures of a split kept on the device as bytes; batches are selected, cropped and converted
+//! there.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use shared::dataset::DatasetError;
@@ -9,11 +9,11 @@ use crate::data::batches::{Batches, Choice};
 /// The pictures of a split on a device.
 #[derive(Clone, Debug)]
 pub struct Resident {
-    /// A row for each stored pixel, [N·S·S, C], uint8.
+    /// One row per stored pixel, [N·S·S, C], uint8.
     pixels: Tensor<2, Int>,
-    /// Where the pixels of a picture lie, counted from its first: [1, H·W].
+    /// Offsets of a crop's pixels from its first one, [1, H·W].
     window: Tensor<2, Int>,
-    /// The column of each of them, [1, H·W], where pictures are mirrored.
+    /// Column of each of these pixels, [1, H·W], if pictures are mirrored.
     columns: Option<Tensor<2, Int>>,
     stored: usize,
     side: usize,
@@ -21,16 +21,16 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Whether a split can be addressed pixel by pixel, in the 32 bits that a device counts with.
+    /// True if every pixel of the split can be addressed with the 32-bit indices of a device.
     #[must_use]
     pub fn holds(batches: &Batches) -> bool {
         i32::try_from(batches.pictures() * batches.stored().pow(2)).is_ok()
     }
 
-    /// Uploads the split of `batches` whole; every record is read and checked for that.
+    /// Uploads the whole split of `batches`; reads and checks every record.
     ///
     /// # Errors
-    /// When all pictures are damaged.
+    /// If all pictures are damaged.
     pub fn new(batches: &Batches, device: &Device) -> Result<Self, DatasetError> {
         let ((side, channels), stored) = (batches.extent(), batches.stored());
         let rows = batches.pictures() * stored * stored;
@@ -61,7 +61,7 @@ impl Resident {
         };
         let mut places = column(first) + self.window.clone(); // [B, H·W]
         if let Some(columns) = &self.columns {
-            // Column x of a mirrored picture is column side − 1 − x: by side − 1 − 2x further.
+            // Column x of a mirrored picture is column side − 1 − x, an offset of side − 1 − 2x.
             let flags = || choice.mirrored.iter().map(|&mirrored| i32::from(mirrored));
             let (shift, twice) = (
                 flags().map(|m| m * (side as i32 - 1)).collect(),
@@ -74,7 +74,7 @@ impl Resident {
     }
 }
 
-/// uint8 pixels [B, H, W, C] as numbers in [0, 1], [B, C, H, W]. Channels stay last in memory.
+/// Converts uint8 pixels [B, H, W, C] to [B, C, H, W] in [0, 1]. Channels stay last in memory.
 #[must_use]
 pub fn from_bytes(pixels: Tensor<4, Int>) -> Tensor<4> {
     (pixels.float() / 255.0).permute([0, 3, 1, 2])

@@ -1,31 +1,31 @@
-//! The best KID of a run so far, and of which step it is.
+//! The best KID of a run so far, and its step.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The lowest KID of those that may be compared with each other.
+/// The lowest of several comparable KIDs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {
-    /// It.
+    /// The KID.
     pub kid: f64,
-    /// Steps done when it was measured.
+    /// Number of steps completed when it was measured.
     pub step: u64,
-    /// What it may be compared with (`Evaluator::conventions`); absent in checkpoints of before,
-    /// which did not note it.
+    /// Its conventions (`Evaluator::conventions`); absent in earlier checkpoints, which did not
+    /// record them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid_of: Option<Value>,
 }
 
-/// Takes notice of a KID measured after `step` by the conventions `kid_of`; whether it is the best.
-/// One that cannot be compared with the best so far begins a new count.
+/// Records a KID measured after `step` under the conventions `kid_of`; returns true if it is the
+/// best. One that is not comparable with the best so far replaces it.
 pub fn take(best: &mut Option<Best>, kid: f64, step: u64, kid_of: Value) -> bool {
     if let Some(Best { kid: earlier, step: of, kid_of: Some(by) }) = best
         && *by != kid_of
     {
         tracing::warn!(
-            "KID is measured otherwise than before ({}): the best so far, {earlier:.5} after step {of}, cannot be compared with it, and \
-             `best` begins anew",
+            "KID is measured differently than before ({}): it cannot be compared with the best so \
+             far, {earlier:.5} after step {of}, and `best` starts over",
             differences(by, &kid_of)
         );
         *best = None;

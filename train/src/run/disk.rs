@@ -1,49 +1,49 @@
-//! What a run takes of the disk, all of it: checkpoints, sheets, events, logs, curves and the
-//! report. Foretold by `--dry-run` and at each start.
+//! Forecast of all the disk space that a run needs: checkpoints, sheets, events, logs, curves and
+//! the report. Given by `--dry-run` and at each start.
 
 use shared::nn::config::Settings;
 
 /// A checkpoint's `meta.json`, and the headers of its files.
 const META_BYTES: u64 = 16 << 10;
 
-/// What an epoch adds to `stats.jsonl`, the events, `train.log` and `alarms.jsonl`.
+/// Bytes that an epoch adds to `stats.jsonl`, the events, `train.log` and `alarms.jsonl`.
 const LOGS_BYTES: u64 = 2500;
 
-/// Curves, settings and what of the report is no picture of the run.
+/// Curves, settings, and the report without the run's pictures.
 const FIXED_BYTES: u64 = 700 << 10;
 
-/// Sheets that a report holds: those over time, the pictures to learn from, those beside their
+/// Sheets embedded in a report: those over time, the training pictures, and the samples with their
 /// neighbours.
 const SHEETS_OF_REPORT: u64 = 10;
 
-/// Bytes by what they are for.
+/// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forecast {
     checkpoint: u64,
     checkpoints: u64,
     sheet: u64,
     sheets: u64,
-    /// A row of each sheet.
+    /// One row of each sheet.
     events: u64,
     others: u64,
 }
 
-/// How many checkpoints there may be at a time: the latest ones, the best, one whose KID is
+/// Largest number of checkpoints at a time: the latest ones, the best, one whose KID is being
 /// computed, and the one being written.
 fn most(settings: &Settings) -> u64 {
     settings.checkpoints.keep as u64 + 3
 }
 
 impl Forecast {
-    /// For a run of so many `epochs` whose checkpoints have `tensors` bytes and whose sheets take
-    /// `sheet` bytes each.
+    /// For a run of this many `epochs`, with `tensors` bytes per checkpoint and `sheet` bytes per
+    /// sheet.
     pub(crate) fn new(settings: &Settings, epochs: u64, tensors: u64, sheet: u64) -> Self {
         let sheets =
             epochs.checked_div(settings.samples.every).map_or(0, |sheets| sheets.saturating_add(1));
         let rows =
             settings.samples.pictures.div_ceil(settings.samples.columns.max(1)).max(1) as u64;
         let logs = epochs.saturating_mul(LOGS_BYTES);
-        // A report has pictures as text, which makes them a third larger.
+        // A report embeds pictures as text, which makes them a third larger.
         let report = SHEETS_OF_REPORT.min(sheets.saturating_add(2)) * sheet * 4 / 3;
         Self {
             checkpoint: tensors + META_BYTES,
@@ -51,12 +51,12 @@ impl Forecast {
             sheet,
             sheets,
             events: sheets.saturating_mul(sheet.div_ceil(rows)),
-            // The pictures to learn from are on a sheet as well.
+            // The training pictures are on a sheet as well.
             others: logs.saturating_add(report + sheet + FIXED_BYTES),
         }
     }
 
-    /// Everything.
+    /// The total.
     pub(crate) fn total(&self) -> u64 {
         let sheets = self.sheets.saturating_mul(self.sheet);
         [self.checkpoints.saturating_mul(self.checkpoint), sheets, self.events, self.others]
@@ -64,11 +64,12 @@ impl Forecast {
             .fold(0, u64::saturating_add)
     }
 
-    /// As one line.
+    /// A one-line summary.
     pub(crate) fn text(&self) -> String {
         let of = |count: u64, one: u64| size(count.saturating_mul(one));
         format!(
-            "up to {}: {} for {} checkpoints of {}, {} for {} sheets of samples, {} for events, logs, curves and the report",
+            "up to {}: {} for {} checkpoints of {}, {} for {} sheets of samples, {} for events, \
+             logs, curves and the report",
             size(self.total()),
             of(self.checkpoints, self.checkpoint),
             self.checkpoints,
@@ -96,7 +97,7 @@ mod tests {
         let settings =
             preset::find("gan-ada").and_then(|preset| preset.settings()).expect("settings");
         let forecast = |epochs| Forecast::new(&settings, epochs, 1_000_000, 80_000);
-        // Sheets of eight rows: 90,000 bytes and the logs an epoch.
+        // Sheets of eight rows: 90,000 bytes plus the logs of an epoch.
         assert_eq!(forecast(401).total() - forecast(301).total(), 100 * (90_000 + LOGS_BYTES));
         assert!(forecast(401).text().contains("for 402 sheets"), "{}", forecast(401).text());
         assert_eq!(forecast(u64::MAX).total(), u64::MAX);

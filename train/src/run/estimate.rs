@@ -1,22 +1,23 @@
-//! What a step takes of the host's memory, from the networks' shapes alone: known before anything
-//! is allocated, within a factor of about two. What steps measure is exact; this says whether it is
-//! safe to take one.
+//! The host memory that a step needs, estimated from the networks' shapes alone: known before
+//! anything is allocated, within a factor of about two. Measured steps are exact; this decides
+//! whether it is safe to take one.
 
 use burn::tensor::Device;
 use shared::nn::config::RunConfig;
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::nn::task::Part;
 
-/// Copies of a network's weights beside itself: two moments and the gradient.
+/// Copies of a network's weights besides itself: two moments and the gradient.
 const COPIES: u64 = 3;
 
-/// Values that a step keeps for each one that a layer gives: its output, what follows it, and their
-/// gradients. At 64×64 it was 2.2 (`gan-ada`) to 5 (`wgan-gp`, whose penalty keeps tangents too).
+/// Values that a step keeps for each output value of a layer: the output, what follows it, and
+/// their gradients. Measured at 64×64: 2.2 (`gan-ada`) to 5 (`wgan-gp`, whose penalty also keeps
+/// tangents).
 const KEPT: f64 = 3.3;
 
 const VALUE_BYTES: u64 = size_of::<f32>() as u64;
 
-/// Bytes that the networks, their averages and their optimizers take.
+/// Bytes of the networks, their averages and their optimizers.
 #[must_use]
 pub fn networks(config: &RunConfig) -> u64 {
     let bytes = |role| {
@@ -29,13 +30,13 @@ pub fn networks(config: &RunConfig) -> u64 {
     config.settings.task.roles().iter().map(bytes).sum()
 }
 
-/// Bytes that a step takes beside them with so many pictures at a time.
+/// Additional bytes for a step with this many pictures at a time.
 #[must_use]
 pub fn step(config: &RunConfig, pictures: usize) -> u64 {
     let (settings, data) = (&config.settings, &config.data);
     let given = |part| match part {
         Part::Generator => settings.generator.activations(data.size, data.channels),
-        // Of real and generated pictures.
+        // For real and generated pictures.
         Part::Discriminator => 2 * settings.discriminator.activations(data.size, data.channels),
     };
     let given: usize = settings.task.roles().iter().map(|role| given(role.part)).sum();

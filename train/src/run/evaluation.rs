@@ -1,5 +1,5 @@
-//! KID while training: the averaged generator's pictures against those of a split, whose features
-//! are computed once.
+//! KID during training: compares pictures of the averaged generator with those of a split, whose
+//! features are computed once.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -24,30 +24,30 @@ use shared::{process, rng};
 
 use crate::run::options::Options;
 
-/// The pictures of a split to compare with, and the network that takes features of them and of
+/// The reference pictures of a split, and the network that computes features of them and of
 /// samples.
 #[derive(Debug)]
 pub struct Evaluator {
-    /// The network's file: it is read for each evaluation and takes no memory between them.
+    /// The network's file, which is read for each evaluation and takes no memory in between.
     weights: PathBuf,
     sha256: Option<String>,
     device: Device,
     real: SplitPictures,
     chosen: Vec<usize>,
-    /// Those of the chosen pictures.
+    /// Features of the chosen pictures.
     features: OnceLock<Features>,
-    /// The split, and what it holds.
+    /// Name and content of the split.
     split: [String; 2],
 }
 
-/// As which KID is computed: the name that `evaluate` gives these conventions.
+/// Name that `evaluate` uses for the conventions of this KID.
 const PROTOCOL: &str = "torch-fidelity";
 
-/// The data set with the split that KID compares with, and the weights, where KID is wanted and
-/// weights are there.
+/// The data set with the reference split, and the weights; `None` if KID is off or there are no
+/// weights.
 ///
 /// # Errors
-/// When the data set has no such split.
+/// If the data set has no such split.
 pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dataset>, PathBuf)>> {
     let evaluation = &config.settings.evaluation;
     if evaluation.every == 0 {
@@ -55,7 +55,8 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     }
     if config.settings.generator.takes().latents().is_err() {
         tracing::info!(
-            "training without KID: it compares pictures that are drawn by seed, and this task translates pictures"
+            "training without KID: it compares pictures generated from seeds, and this task \
+             translates pictures"
         );
         return Ok(None);
     }
@@ -77,8 +78,8 @@ pub fn material(options: &Options, config: &RunConfig) -> Result<Option<(Arc<Dat
     Ok(Some((dataset, weights)))
 }
 
-/// Pictures in one pass through the network: on the CPU, where it works beside the steps in the
-/// same memory, as few as take no longer.
+/// Pictures per pass through the network: on the CPU, which shares its memory with the steps, the
+/// smallest number that is not slower.
 #[must_use]
 pub fn batch(device: &Device) -> usize {
     if *device == Device::flex() { 4 } else { DEFAULT_BATCH }
@@ -89,11 +90,10 @@ fn inception_of(weights: &Path, device: &Device) -> Result<Inception> {
 }
 
 impl Evaluator {
-    /// Reads `weights` and chooses `config.pictures` pictures of the split, the same ones in every
-    /// run.
+    /// Reads `weights` and chooses `config.pictures` pictures of the split, the same in every run.
     ///
     /// # Errors
-    /// When the weights or the split cannot be read.
+    /// If the weights or the split cannot be read.
     pub fn open(
         dataset: Arc<Dataset>,
         config: &EvaluationConfig,
@@ -112,19 +112,19 @@ impl Evaluator {
         Ok(Self { weights, sha256, device, real, chosen, features: OnceLock::new(), split })
     }
 
-    /// Takes the features of the chosen pictures, or finds them in the cache; the first
-    /// [`Evaluator::kid`] would do it otherwise.
+    /// Computes the features of the chosen pictures or loads them from the cache; otherwise the
+    /// first [`Evaluator::kid`] does it.
     ///
     /// # Errors
-    /// When a picture cannot be read.
+    /// If a picture cannot be read.
     pub fn prepare(&self) -> Result<()> {
         Precision::F32.during(|| self.with_network(|extractor| self.of_real(extractor).map(drop)))
     }
 
-    /// The means to compute KID of a run, where it is wanted and weights are there.
+    /// The evaluator of a run; `None` if KID is off or there are no weights.
     ///
     /// # Errors
-    /// When the data set has no such split or the weights are unusable.
+    /// If the data set has no such split or the weights are unusable.
     pub fn of_run(
         options: &Options,
         config: &RunConfig,
@@ -134,7 +134,7 @@ impl Evaluator {
         Ok(Some(Arc::new(Self::open(dataset, &config.settings.evaluation, &weights, device)?)))
     }
 
-    /// Does `work` with the network, whose memory goes back to the system afterwards.
+    /// Runs `work` with the network loaded, and returns its memory to the system afterwards.
     fn with_network<R>(&self, work: impl FnOnce(&Extractor<'_>) -> Result<R>) -> Result<R> {
         let network = inception_of(&self.weights, &self.device)?;
         ensure!(
@@ -165,8 +165,8 @@ impl Evaluator {
         Ok(self.features.get_or_init(|| features))
     }
 
-    /// What decides whether a KID may be compared with another: protocol, weights, pictures of each
-    /// side, and which real ones.
+    /// The conventions that two comparable KIDs must share: protocol, weights, pictures on each
+    /// side, and the choice of real ones.
     #[must_use]
     pub fn conventions(&self) -> serde_json::Value {
         serde_json::json!({
@@ -175,13 +175,13 @@ impl Evaluator {
         })
     }
 
-    /// The unbiased KID of as many samples (seeds 0, 1, …) as there are real pictures, all of them
-    /// in one estimate.
+    /// The unbiased KID of as many samples (seeds 0, 1, …) as there are real pictures, in a single
+    /// estimate.
     ///
     /// # Errors
-    /// When there are fewer than two pictures or a feature is not finite.
+    /// If there are fewer than two pictures or a feature is not finite.
     pub fn kid(&self, sampler: &Sampler) -> Result<f64> {
-        // As `evaluate` would compute it, whatever the run trains in.
+        // As `evaluate` computes it, whatever precision the run trains in.
         Precision::F32.during(|| self.with_network(|extractor| self.kid_now(sampler, extractor)))
     }
 

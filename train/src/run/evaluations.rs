@@ -1,6 +1,5 @@
-//! KID beside the steps: a thread of its own computes it while training goes on. When the value is
-//! taken notice of does not depend on when it came, so that a run is the same however fast its
-//! machine is.
+//! KID in the background: a thread computes it while training continues. The time at which a value
+//! is used does not depend on when it arrives, so a run is the same however fast its machine is.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,14 +12,13 @@ use shared::nn::sampler::Sampler;
 use shared::signal::Stop;
 use shared::threads;
 
-/// Waiting for a value that is due ends after this long: whatever hangs there must not hang the
-/// run.
+/// Longest wait for a due value: a hanging evaluation must not hang the run.
 pub const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// How often a signal is looked for while waiting.
+/// Interval between checks for a signal while waiting.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A value and what it cost.
+/// A KID and its cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Kid {
     /// The KID.
@@ -29,42 +27,42 @@ pub struct Kid {
     pub seconds: f64,
 }
 
-/// What came of a value that is due.
+/// Outcome of waiting for a due value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Due {
-    /// It is there.
+    /// The value has arrived.
     Kid(Kid),
-    /// It could not be computed, and why.
+    /// It could not be computed, with the reason.
     Missing(String),
-    /// A signal to end came first.
+    /// A signal to end arrived first.
     Stopped,
-    /// A signal to save came first; it is owed still.
+    /// A signal to save arrived first; the value is still pending.
     Save,
 }
 
-/// What computes a value.
+/// The computation of a value.
 type Work<T> = Arc<Mutex<dyn FnMut(T) -> Result<Kid, String> + Send>>;
 
-/// What came of a request, with its number.
+/// The result of a request, with its number.
 type Answer = (u64, Result<Kid, String>);
 
-/// The thread, and what it owes.
+/// The evaluation thread and its pending request.
 pub struct Evaluations<T = Sampler> {
-    /// Each with its number.
+    /// Requests with their numbers.
     requests: Sender<(u64, T)>,
     results: Receiver<Answer>,
-    /// What computes it when it is asked for, where there is no thread.
+    /// Computes values on demand if there is no thread.
     here: Option<(Work<T>, Sender<Answer>)>,
     patience: Duration,
-    /// The number of the last request; what comes of earlier ones is of no use any more.
+    /// Number of the last request; results of earlier ones are discarded.
     asked: u64,
-    /// Whether the waiting for it was given up.
+    /// True if an evaluation has timed out.
     hangs: bool,
 }
 
 impl<T: Send + 'static> Evaluations<T> {
-    /// Starts the thread: `work` is done for every request, after `prepare` was done once. Waiting
-    /// for a value takes at most `patience`.
+    /// Starts the thread, which runs `prepare` once and then `work` for every request. Waits at
+    /// most `patience` for a value.
     pub fn start(
         prepare: impl FnOnce() -> Result<()> + Send + 'static,
         mut work: impl FnMut(T) -> Result<f64> + Send + 'static,
@@ -92,18 +90,18 @@ impl<T: Send + 'static> Evaluations<T> {
                 }
             }
         };
-        // It is not waited for: what it computes when the run ends is of no use.
+        // The thread is not joined: a result after the end of the run is useless.
         let here = threads::spawn("kid", serve).is_err().then_some((work, send));
         Self { requests, results, here, patience, asked: 0, hangs: false }
     }
 
-    /// Asks for the value of `request` instead of any that was asked for before.
+    /// Requests a value, replacing any earlier request.
     pub fn ask(&mut self, request: T) {
         while let Ok((number, _)) = self.results.try_recv() {
             self.hangs &= number != self.asked;
         }
-        // Where it hangs, nothing more is asked of it; where the thread is gone, its result is
-        // missed when it is due.
+        // A hanging thread gets no more requests; if the thread has died, its result is missing
+        // when it is due.
         if !self.hangs {
             self.asked += 1;
             if let Some((work, done)) = &self.here {
@@ -118,10 +116,10 @@ impl<T: Send + 'static> Evaluations<T> {
         }
     }
 
-    /// The value that was asked for; waits for it.
+    /// Waits for the requested value and returns it.
     pub fn due(&mut self, stop: &Stop) -> Due {
         if self.hangs {
-            return Due::Missing("the evaluation before it has not come back yet".into());
+            return Due::Missing("the previous evaluation has not finished yet".into());
         }
         let since = Instant::now();
         loop {
@@ -130,7 +128,7 @@ impl<T: Send + 'static> Evaluations<T> {
                 Ok((number, Err(why))) if number == self.asked => return Due::Missing(why),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Due::Missing("the evaluating thread has failed".into());
+                    return Due::Missing("the evaluation thread has failed".into());
                 }
                 Err(RecvTimeoutError::Timeout) if stop.exit_code().is_some() => {
                     return Due::Stopped;
@@ -139,7 +137,7 @@ impl<T: Send + 'static> Evaluations<T> {
                 Err(RecvTimeoutError::Timeout) if since.elapsed() > self.patience => {
                     self.hangs = true;
                     return Due::Missing(format!(
-                        "nothing came back for {:.0} s",
+                        "no result after {:.0} s",
                         since.elapsed().as_secs_f64()
                     ));
                 }
@@ -203,9 +201,9 @@ mod tests {
         };
         let mut evaluations = Evaluations::start(|| Ok(()), work, Duration::from_secs(2));
         evaluations.ask(1);
-        assert!(missing(evaluations.due(&Stop::default())).contains("nothing came back"));
+        assert!(missing(evaluations.due(&Stop::default())).contains("no result"));
         evaluations.ask(2);
-        assert!(missing(evaluations.due(&Stop::default())).contains("before it"));
+        assert!(missing(evaluations.due(&Stop::default())).contains("previous evaluation"));
         release.send(()).expect("it waits");
         while evaluations.hangs {
             std::thread::sleep(Duration::from_millis(5));

@@ -1,5 +1,5 @@
-//! The folder of a run before its first step: whether it may be had, what was begun there, where it
-//! goes on from.
+//! The run folder before the first step: locking, the settings it was started with, and the
+//! checkpoint to resume from.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +13,22 @@ use shared::{fs, log};
 
 use crate::run::remembered::Flags;
 
-/// The lock of the run in `out`, where there is one already: it is taken before data and devices
-/// are opened, which takes its time. A folder that holds something else is not turned into a run.
+/// Locks the run in `out`, if there is one, before data and devices are opened, which takes time. A
+/// folder with other contents is not turned into a run.
 ///
 /// # Errors
-/// When `out` is such a folder; within a second, when another process trains the run.
+/// If `out` is such a folder, or, within a second, if another process is training the run.
 pub fn claim(out: &Path) -> Result<Option<Owner>> {
     if Run::is_run(out) {
         let run = Run::open(out)?;
         let owner = run.own()?;
-        // A refusal stands in the log of the run as well.
+        // A refusal must appear in the run's log as well.
         log::copy_to(fs::open_append(run.file("train.log"))?);
         return Ok(Some(owner));
     }
     if out.is_dir() && !fs::is_vacant(out)? {
         return Err(UsageError(format!(
-            "--out {}: the folder is not empty and is no run; choose another",
+            "--out {}: the folder is not empty and not a run; choose another",
             out.display()
         ))
         .into());
@@ -36,12 +36,12 @@ pub fn claim(out: &Path) -> Result<Option<Owner>> {
     Ok(None)
 }
 
-/// The run folder, of this process alone, without what killed processes left, and without anything
-/// where it is to begin anew; what is logged from here on goes to its `train.log`, too. `claimed`
-/// is what [`claim`] gave.
+/// Takes ownership of the run folder, deletes leftovers of killed processes, and on `restart`
+/// everything else too. From here on, logs are copied to its `train.log`. `claimed` is the result
+/// of [`claim`].
 ///
 /// # Errors
-/// When another process trains the run, or the system refuses a file operation.
+/// If another process trains the run, or the system refuses a file operation.
 pub fn take_over(out: &Path, claimed: Option<Owner>, restart: bool) -> Result<(Run, Owner)> {
     let run = Run::create(out)?;
     let owner = match claimed {
@@ -59,11 +59,11 @@ pub fn take_over(out: &Path, claimed: Option<Owner>, restart: bool) -> Result<(R
     Ok((run, owner))
 }
 
-/// The checkpoint that a run goes on from, if it has one: the latest that is whole. What was saved
-/// after it is gone then.
+/// The checkpoint to resume from, if there is one: the latest that verifies. Later ones are
+/// removed.
 ///
 /// # Errors
-/// When none is whole, or a file operation fails.
+/// If checkpoints exist but none verifies, or a file operation fails.
 pub fn last_checkpoint(run: &Run) -> Result<Option<Checkpoint>> {
     if run.step_of(Which::Latest)?.is_none() {
         return Ok(None);
@@ -73,22 +73,22 @@ pub fn last_checkpoint(run: &Run) -> Result<Option<Checkpoint>> {
     Ok(Some(checkpoint))
 }
 
-/// What a run was begun with.
+/// Settings and flags of an earlier start.
 #[derive(Clone, Debug)]
 pub struct Earlier {
     run: Run,
     /// Its settings.
     pub config: RunConfig,
-    /// What else it was told.
+    /// Its other flags.
     pub flags: Flags,
 }
 
 impl Earlier {
-    /// Where the run's data set lies: where it was at the last start, or where the name that was
-    /// given then leads now.
+    /// The location of the run's data set: the path of the last start, or what the name given then
+    /// resolves to now.
     ///
     /// # Errors
-    /// When it is at neither place.
+    /// If it is at neither.
     pub fn data(&self) -> Result<PathBuf, UsageError> {
         let named = PathBuf::from(&self.config.data.path);
         let Some(noted) = self.flags.data.as_deref().filter(|noted| noted.exists()) else {
@@ -100,22 +100,22 @@ impl Earlier {
                 self.flags.data.as_deref().unwrap_or(&named).display(),
             );
             return Err(UsageError(format!(
-                "{run} learns from {data}, which is not there any more: name its place with --data NEW (the same pictures at another \
-                 place are accepted)"
+                "{run} was trained on {data}, which no longer exists: pass its new location with \
+                 --data NEW (it must hold the same pictures)"
             )));
         };
-        // By the name that was given as long as it means the same folder.
+        // The name as given, as long as it resolves to the same folder.
         let same = std::fs::canonicalize(&named)
             .is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
         Ok(if same { named } else { noted.to_owned() })
     }
 }
 
-/// What a run was begun with; `None` where nothing was begun. Where `config.toml` is damaged, or is
-/// not what the last checkpoint was computed by, its settings are those that the checkpoint holds.
+/// The settings and flags of a run's earlier start; `None` if there is none. If `config.toml` is
+/// damaged or disagrees with the last checkpoint, the settings come from the checkpoint.
 ///
 /// # Errors
-/// When there are settings that this program cannot read.
+/// If there are settings that this version cannot read.
 pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
     let path = run.file("config.toml");
     if !path.exists() {
@@ -129,12 +129,12 @@ pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
             match run.checkpoint(Which::Latest) {
                 Ok(checkpoint) => {
                     tracing::warn!(
-                        "{damage}; the settings are taken from the checkpoint of step {}",
+                        "{damage}; using the settings from the checkpoint of step {}",
                         checkpoint.meta.step
                     );
                     checkpoint.meta.config
                 }
-                Err(_) => return Err(UsageError(format!("{damage}; --restart begins anew")).into()),
+                Err(_) => return Err(UsageError(format!("{damage}; --restart starts over")).into()),
             }
         }
     };
@@ -142,18 +142,19 @@ pub fn earlier(run: &Run) -> Result<Option<Earlier>> {
     Ok(Some(Earlier { run: run.clone(), config, flags: Flags::read(run)? }))
 }
 
-/// `config`, unless what it says is not what the last checkpoint was computed by: no checksum
-/// guards what people may read and edit, and the steps that follow must be by the same settings.
+/// Returns `config`, or the last checkpoint's settings if they disagree: no checksum guards a file
+/// that people may edit, and the following steps must use the same settings.
 fn as_computed(run: &Run, config: RunConfig) -> Result<RunConfig> {
     let Some(step) = run.step_of(Which::Latest)? else { return Ok(config) };
-    // Where it is damaged, another takes its place when it is loaded.
+    // If it is damaged, loading falls back to another one.
     let Ok(checkpoint) = Checkpoint::open(&run.checkpoint_folder(step)) else { return Ok(config) };
     let computed = checkpoint.meta.config;
     match computed.changes(&config).iter().find(|change| !change.is_free) {
         None => Ok(config),
         Some(change) => {
             tracing::warn!(
-                "{} has {} = {} where step {step} was computed by {}; the settings are taken from its checkpoint",
+                "{} has {} = {} but step {step} was computed with {}; using the settings from its \
+                 checkpoint",
                 run.file("config.toml").display(),
                 change.key,
                 change.now,

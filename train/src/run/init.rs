@@ -1,11 +1,10 @@
-//! A run that begins with another run's weights (transfer learning): `--init-from
-//! RUN[@CHECKPOINT]`.
+//! Starting a run from another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`.
 //!
-//! The averaged generator of the other run becomes both generators, its discriminator the
-//! discriminator, layer by layer where names and shapes agree, tables of classes row by row where
-//! the classes' names agree; everything else stays as the seed draws it. Optimizers, p and the
-//! count of steps begin anew. All of that is saved as the checkpoint of step 0, so that the other
-//! run is never needed again.
+//! The other run's averaged generator initialises the generator and its average, its discriminator
+//! the discriminator: layer by layer where names and shapes match, and class tables row by row
+//! where class names match. Everything else keeps its random initialisation. Optimizers, p and the
+//! step count start afresh. All of it is saved as the checkpoint of step 0, so that the other run
+//! is never needed again.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -23,7 +22,7 @@ use shared::nn::task::Role;
 use crate::step::trainer::Trainer;
 use crate::tell::numbers::few;
 
-/// What the flag `--init-from` asks for.
+/// The value of `--init-from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     run: PathBuf,
@@ -33,7 +32,7 @@ pub struct Source {
 impl FromStr for Source {
     type Err = UsageError;
 
-    /// `RUN`, or `RUN@best`, `RUN@latest`, `RUN@STEP`. A folder's name may have an @ as well.
+    /// Parses `RUN`, `RUN@best`, `RUN@latest` or `RUN@STEP`. A folder's name may contain an @ too.
     fn from_str(text: &str) -> Result<Self, UsageError> {
         let (run, which) = match text.rsplit_once('@').map(|(run, which)| (run, which.parse())) {
             Some((run, Ok(which))) => (run, which),
@@ -48,21 +47,21 @@ impl FromStr for Source {
     }
 }
 
-/// Whose weights a run begins with, and the settings that it takes over where it names no others.
+/// The source of a run's initial weights, and the settings inherited by default.
 #[derive(Clone, Debug)]
 pub struct Inherited {
-    /// What becomes part of its own settings.
+    /// The part that is stored in the run's own settings.
     pub init: InitConfig,
-    /// The settings of the other run; of the run itself, once it has begun.
+    /// The settings of the other run; of the run itself, once it has started.
     pub config: RunConfig,
 }
 
-/// Whose weights the run in `out` begins or began with: what the flag asks for, or what the run
-/// noted when it began (its settings are `earlier`). The other run is only looked at where the flag
-/// asks for something that is not noted.
+/// The source of the initial weights of the run in `out`: as given by the flag, or as recorded at
+/// its start (its settings are `earlier`). The other run is opened only if the flag differs from
+/// the record.
 ///
 /// # Errors
-/// When the other run has no such checkpoint, or is `out` itself.
+/// If the other run has no such checkpoint, or is `out` itself.
 pub fn inherited(
     asked: Option<&Source>,
     earlier: Option<&RunConfig>,
@@ -83,7 +82,7 @@ pub fn inherited(
     };
     if out.is_some_and(same) {
         return Err(UsageError(format!(
-            "--init-from {text} is --out itself: a new run needs a folder of its own"
+            "--init-from {text} is --out itself: a new run needs its own folder"
         ))
         .into());
     }
@@ -98,8 +97,8 @@ fn open(run: &Path, which: Which) -> Result<Checkpoint> {
     checkpoint.with_context(|| format!("--init-from {}", run.display()))
 }
 
-/// The roles of a run's task, each with the file of another run that its network begins with: the
-/// average where one is kept.
+/// The roles of a run's task, each with the other run's file for its network: the average if one is
+/// kept.
 fn files(task: TaskName) -> impl Iterator<Item = (&'static Role, &'static str)> {
     task.roles().iter().map(|role| (role, role.average.unwrap_or(role.name)))
 }
@@ -119,12 +118,12 @@ fn weights(checkpoint: &Checkpoint) -> String {
         .join("-")
 }
 
-/// The networks of a run of these settings before its first step, where it begins with the weights
-/// of another one; says on the log which layers do not. `None` where it begins with drawn ones, or
-/// where `out` has a checkpoint already that it goes on from.
+/// The networks of a run before its first step, initialised from another run; logs the layers that
+/// do not fit. `None` if the run starts from random weights, or if `out` already has a checkpoint
+/// to resume from.
 ///
 /// # Errors
-/// When the other run is gone or is not what it was, or when none of its layers fits.
+/// If the other run is gone or has changed, or if none of its layers fits.
 pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result<Option<Trainer>> {
     let Some(init) = &config.init else { return Ok(None) };
     if let Some(out) = out.filter(|out| !restart && Run::is_run(out))
@@ -135,7 +134,8 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
     let source = open(Path::new(&init.run), Which::Step(init.step))?;
     if weights(&source) != init.weights {
         return Err(UsageError(format!(
-            "--init-from {}: the checkpoint of step {} is not the one that this run was to begin with; --restart takes it as it is now",
+            "--init-from {}: the checkpoint of step {} has changed since this run was set up; \
+             --restart uses it as it is now",
             init.run, init.step
         ))
         .into());
@@ -155,7 +155,7 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
     if fits.iter().all(|(_, fit)| fit.is_empty()) {
         return Err(nothing_fits(init, &source.meta.config, config).into());
     }
-    tracing::info!("the run begins with the weights of {init}");
+    tracing::info!("starting from the weights of {init}");
     fits.iter().for_each(|(role, fit)| tell(role, fit));
     tell_classes(&source.meta.config.data.classes, &config.data.classes);
     Ok(Some(trainer))
@@ -166,24 +166,24 @@ fn tell(network: &str, fit: &Fit) {
     let count = taken.len() + in_part.len();
     match left.is_empty() {
         _ if fit.is_empty() => tracing::warn!(
-            "nothing of its {network} fits; ours begins as drawn: {}",
+            "no layer of its {network} fits; keeping the random initialisation: {}",
             left.join(", ")
         ),
         false => tracing::info!(
-            "{network}: {count} layers taken over; as drawn stay {}",
+            "{network}: {count} layers loaded; randomly initialised: {}",
             left.join(", ")
         ),
-        true => tracing::info!("{network}: all {count} layers taken over"),
+        true => tracing::info!("{network}: all {count} layers loaded"),
     }
     if !in_part.is_empty() {
-        tracing::info!("{network}: taken over in part {}", in_part.join(", "));
+        tracing::info!("{network}: loaded in part: {}", in_part.join(", "));
     }
     if !unused.is_empty() {
-        tracing::info!("{network}: no place here for its {}", unused.join(", "));
+        tracing::info!("{network}: not used: {}", unused.join(", "));
     }
 }
 
-/// Which classes are taken over, where they are not the same ones in the same order.
+/// Logs which classes are inherited, unless they are the same in the same order.
 fn tell_classes(there: &[String], here: &[String]) {
     if there == here || there.is_empty() || here.is_empty() {
         return;
@@ -197,10 +197,10 @@ fn tell_classes(there: &[String], here: &[String]) {
         if classes.is_empty() { String::new() } else { format!("; {what} {}", few(classes)) }
     };
     tracing::info!(
-        "classes are taken over by name: {}{}{}",
+        "classes matched by name: {}{}{}",
         named(&old),
-        more("as drawn stay", &new),
-        more("no place here for", &gone)
+        more("randomly initialised:", &new),
+        more("not used:", &gone)
     );
 }
 
@@ -213,16 +213,17 @@ fn nothing_fits(init: &InitConfig, there: &RunConfig, here: &RunConfig) -> Usage
         .map(|change| format!("{} = {} there, {} here", change.key, change.was, change.now))
         .collect();
     UsageError(format!(
-        "--init-from {}: no layer fits ({}); without --preset and --config a run takes over the networks of the other one",
+        "--init-from {}: no layer fits ({}); without --preset and --config a run inherits the \
+         other run's networks",
         init.run,
         differ.join(", ")
     ))
 }
 
-/// Saves the networks as the checkpoint of step 0; `state` is what goes with it.
+/// Saves the networks as the checkpoint of step 0, along with `state`.
 ///
 /// # Errors
-/// When the checkpoint cannot be written.
+/// If the checkpoint cannot be written.
 pub fn save(run: &Run, config: &RunConfig, trainer: &Trainer, state: Value) -> Result<()> {
     let meta = Meta {
         version: CHECKPOINT_VERSION,

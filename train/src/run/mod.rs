@@ -1,23 +1,23 @@
-//! One run from its folder to its end: what comes before the first step, training, saving, KID.
+//! A run from its folder to its end: preparation, training, checkpoints, KID.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | `best` | KID while training, the thread that computes it, and the best one so far |
-//! | `disk` | the disk that a run takes, foretold |
-//! | `estimate` | what a run takes of the disk, and a step of memory, foretold |
-//! | `evaluation` | KID while training, the thread that computes it, and the best one so far |
-//! | `evaluations` | KID while training, the thread that computes it, and the best one so far |
-//! | `folder` | whether a run folder may be had, what was begun there, where it goes on from |
-//! | `init` | a run that begins with another run's weights |
-//! | `options` | what a run is asked to be |
-//! | `preparation` | what comes before the first step |
-//! | `rehearsal` | what a run would take, found out by its first steps |
-//! | `remembered` | flags that are no settings, as a run remembers them |
-//! | `saver` | what a checkpoint keeps beside tensors, and writing it beside the steps |
-//! | `starts` | the settings a run was begun with, and a line for each start |
-//! | `state` | what a checkpoint keeps beside tensors, and writing it beside the steps |
+//! | `best` | the lowest KID so far |
+//! | `disk` | forecast of the disk space for a run |
+//! | `estimate` | estimate of the memory for a step |
+//! | `evaluation` | KID during training |
+//! | `evaluations` | the thread that computes KID |
+//! | `folder` | locking of the run folder, and the checkpoint to resume from |
+//! | `init` | starting from another run's weights |
+//! | `options` | the resolved options of a run |
+//! | `preparation` | checks of data and settings before the first step |
+//! | `rehearsal` | `--dry-run`: the cost of a run, measured in its first steps |
+//! | `remembered` | flags that are not settings, as remembered by a run |
+//! | `saver` | writing of checkpoints in the background |
+//! | `starts` | the settings of a run, and the log of its starts |
+//! | `state` | the state in a checkpoint besides tensors |
 //! | `throughput` | one measurement of speed |
-//! | `training` | one run from its first or last saved step to its end |
+//! | `training` | a run from its first or latest saved step to its end |
 
 pub mod best;
 pub(crate) mod disk;

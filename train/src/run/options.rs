@@ -1,4 +1,4 @@
-//! What a run is asked to be.
+//! The resolved options of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use shared::nn::config::{InitConfig, Settings};
 
 use crate::data::feed::DataOn;
 
-/// What a run is asked to be, as flags, presets and files have settled it.
+/// The options of a run, resolved from flags, presets and files.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The recipe it started from.
+    /// Name of its recipe.
     pub preset: String,
     /// All settings, resolved.
     pub settings: Settings,
-    /// Whose weights it begins with; `None`: drawn ones.
+    /// Source of the initial weights; `None`: random.
     pub init: Option<InitConfig>,
-    /// From which every random number follows.
+    /// Seed of all random numbers.
     pub seed: u64,
     /// Folder of the data set.
     pub data: PathBuf,
-    /// Each picture of a batch is mirrored with probability ½.
+    /// Mirror each picture of a batch with probability ½.
     pub mirror: bool,
-    /// Weights for KID; `None` takes the fetched ones.
+    /// Weights for KID; `None`: the fetched ones.
     pub weights: Option<PathBuf>,
-    /// Remove what the run folder holds.
+    /// Delete the contents of the run folder.
     pub restart: bool,
-    /// Where the pictures to learn from are kept.
+    /// Location of the training pictures.
     pub data_on: DataOn,
-    /// A checkpoint is written after this time at the latest.
+    /// Longest time between checkpoints.
     pub save_every: Duration,
-    /// How often in a row the run goes back when values are not finite.
+    /// Number of consecutive rollbacks allowed for values that are not finite.
     pub retries: u64,
-    /// The run ends when KID has risen so often in a row; 0 = never.
+    /// Number of consecutive rises of KID that end the run; 0 = never.
     pub stop_after: u64,
 }

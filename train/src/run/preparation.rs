@@ -1,5 +1,4 @@
-//! What comes before the first step: the data and the settings are looked at, and what does not fit
-//! is refused.
+//! Checks of data and settings before the first step.
 
 use anyhow::Result;
 use shared::cli::UsageError;
@@ -9,20 +8,20 @@ use shared::nn::config::{CONFIG_VERSION, DataConfig, RunConfig};
 use crate::data::batches::Batches;
 use crate::run::options::Options;
 
-/// The split that is learned from.
+/// The training split.
 const TRAIN_SPLIT: &str = "train";
 
-/// Looks at the data and checks that the settings suit it.
+/// Opens the data and checks that the settings suit it.
 ///
 /// # Errors
-/// When the data is unusable, or the networks cannot be built for it.
+/// If the data is unusable, or the networks cannot be built for it.
 pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     let dataset = Dataset::open(&options.data)?;
     let manifest = dataset.manifest();
     if manifest.paired {
         let mend = "build it with --side a or --side b";
         return Err(UsageError(format!(
-            "{} holds pairs of pictures, which {} does not learn: {mend}",
+            "{} holds pairs of pictures, which {} cannot learn: {mend}",
             options.data.display(),
             options.preset
         ))
@@ -33,7 +32,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     options.settings.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
     if options.settings.discriminator.frozen_blocks() > 0 && options.init.is_none() {
         tracing::warn!(
-            "discriminator.freeze without --init-from: the frozen blocks keep the weights that were drawn for them"
+            "discriminator.freeze without --init-from: the frozen blocks keep their random weights"
         );
     }
     let told = options.settings.cond.is_on();
@@ -41,7 +40,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
         let path = options.data.display();
         let mend = "build it from labelled folders or a labelled source, or --set cond=none";
         return Err(
-            UsageError(format!("{path} has no classes, which cond asks for: {mend}")).into()
+            UsageError(format!("{path} has no classes, which cond requires: {mend}")).into()
         );
     }
     let config = RunConfig {
@@ -68,7 +67,7 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     if batches.per_epoch() == 0 {
         let n = batches.pictures();
         return Err(UsageError(format!(
-            "{path} has {n} pictures to learn from, fewer than a batch: --set schedule.batch={}",
+            "{path} has {n} training pictures, fewer than a batch: --set schedule.batch={}",
             (n / 2).max(2)
         ))
         .into());
@@ -76,18 +75,18 @@ pub(crate) fn prepare(options: &Options) -> Result<(RunConfig, Batches)> {
     match if told { batches.without_class()? } else { 0 } {
         0 => Ok((config, batches)),
         n => Err(UsageError(format!(
-            "{path}: {n} pictures to learn from have no class, which cond asks for: --set cond=none"
+            "{path}: {n} training pictures have no class, which cond requires: --set cond=none"
         ))
         .into()),
     }
 }
 
-/// Steps in an epoch: D takes a batch for each of its updates.
+/// Number of steps in an epoch: D takes a batch for each of its updates.
 pub(crate) fn steps_per_epoch(config: &RunConfig, batches: &Batches) -> u64 {
     (batches.per_epoch() / config.settings.schedule.discriminator_steps as u64).max(1)
 }
 
-/// The step after which a run ends.
+/// The last step of a run.
 pub(crate) fn last_step(config: &RunConfig, batches: &Batches) -> u64 {
     config.settings.schedule.last_step(steps_per_epoch(config, batches))
 }

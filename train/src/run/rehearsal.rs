@@ -1,5 +1,5 @@
-//! `train --dry-run`: the first steps of a run, of which nothing is kept, and what the whole run
-//! takes by them: memory, time, disk.
+//! `train --dry-run`: takes the first steps of a run, keeps nothing, and extrapolates memory, time
+//! and disk space for the whole run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,11 +37,11 @@ use shared::cli::Ending;
 use shared::nn::run::Run;
 
 /// Checks data and settings and prints the resolved `config.toml`; then, if `devices` are given,
-/// takes the first steps of the run in `out` on them and says what all of it would take. Nothing is
-/// written.
+/// takes the first steps of the run in `out` on them and reports the cost of the whole run. Writes
+/// nothing.
 ///
 /// # Errors
-/// When the run could not be started, or a step does not fit into memory.
+/// If the run could not be started, or a step does not fit into memory.
 pub fn dry_run(
     options: &Options,
     out: Option<&Path>,
@@ -51,7 +51,7 @@ pub fn dry_run(
     starts::check(out.filter(|out| !options.restart && Run::is_run(out)), &config)?;
     shared::cli::print(&toml::to_string(&config)?)?;
     tracing::info!(
-        "{} pictures, {} steps an epoch",
+        "{} pictures, {} steps per epoch",
         batches.pictures(),
         steps_per_epoch(&config, &batches)
     );
@@ -61,15 +61,14 @@ pub fn dry_run(
     Ok(Ending::Done)
 }
 
-/// Steps that are timed, after one that is not: there kernels are compiled and buffers made.
+/// Number of timed steps, after an untimed one in which kernels are compiled and buffers allocated.
 const TIMED: u32 = 2;
 
-/// Takes the first steps of the run that `options` ask for and tells on the log what all of it
-/// would take. `out` is its folder, where it is known. Nothing is written.
+/// Takes the first steps of the run described by `options` and logs the cost of the whole run.
+/// `out` is its folder, if known. Writes nothing.
 ///
-/// # Errors
-/// When the settings do not suit the devices, when the data are damaged, or when a step does not
-/// fit into memory; then with flags for one that does.
+/// If the settings do not suit the devices, the data are damaged, or a step does not fit into
+/// memory; the error then names flags for one that fits.
 pub fn rehearse(
     options: &Options,
     config: &RunConfig,
@@ -79,7 +78,7 @@ pub fn rehearse(
 ) -> Result<()> {
     let schedule = &config.settings.schedule;
     replicas::set_up(schedule, devices)?;
-    // Says which layers do not fit; for what a step takes their values do not matter.
+    // Logs the layers that do not fit; their values make no difference to the cost.
     init::networks(config, out, options.restart)?;
     let device = devices.first().context("a run needs a device")?;
     let free = Memory::of(device).map(|memory| memory.free);
@@ -107,7 +106,7 @@ pub fn rehearse(
         (Some((free, now)), _) => {
             let used = gib(free.saturating_sub(now.free));
             tracing::info!(
-                "memory: {used} of the device, which has {} more of {}",
+                "memory: {used} on the device, which has {} of {} left",
                 gib(now.free),
                 gib(now.total)
             );
@@ -123,7 +122,7 @@ pub fn rehearse(
                 ),
             };
             let left = room().map_or_else(String::new, |room| {
-                format!("; {} leaves {} more now", room.limit, size(room.bytes))
+                format!("; {} leaves {} now", room.limit, size(room.bytes))
             });
             tracing::info!("memory: {} at most{parts}{left}", size(most));
         }
@@ -134,33 +133,33 @@ pub fn rehearse(
     Ok(())
 }
 
-/// What the first steps took.
+/// The cost of the first steps.
 struct Measured {
     step: Duration,
-    /// Of fixed latents: to generate and to encode.
+    /// Time to generate and encode a sheet.
     sheet: Duration,
-    /// Of the process, with what it takes for steps and a sheet.
+    /// Peak memory of the process, with steps and a sheet.
     peak: Option<u64>,
     checkpoint_bytes: u64,
     kid: Option<Kid>,
 }
 
-/// What KID takes.
+/// The cost of KID.
 struct Kid {
-    /// Once, unless they are cached.
+    /// Once, unless cached.
     reals: Duration,
-    /// Each time.
+    /// Time of each evaluation.
     once: Duration,
-    /// Of the process, while it is computed beside the steps.
+    /// Peak memory of the process while KID is computed during steps.
     peak: Option<u64>,
 }
 
-/// Batches of pictures whose features are taken beside steps.
+/// Number of batches whose features are computed during steps.
 const BESIDE: u32 = 12;
 
 impl Kid {
-    /// How long it takes with so many pictures of each side, by one batch; and what it takes of
-    /// memory beside the steps.
+    /// Measures one batch and extrapolates to this many pictures on each side; also measures the
+    /// memory during steps.
     fn beside(
         step: &mut impl FnMut() -> Result<()>,
         sampler: &Sampler,
@@ -205,7 +204,8 @@ impl Kid {
 }
 
 impl Measured {
-    /// With KID of so many pictures of each side and these weights, where it is wanted.
+    /// Measures steps, and KID with this many pictures on each side and these weights if it is
+    /// wanted.
     fn by_steps(
         options: &Options,
         config: &RunConfig,
@@ -232,7 +232,7 @@ impl Measured {
         }
         tracing::info!("a step with {} pictures …", config.settings.schedule.batch);
         let mut step = |replicas: &mut Replicas| -> Result<()> {
-            // What it measured is waited for, and with it the devices.
+            // Waiting for the measurements also waits for the devices.
             let readings = replicas.take_step(feed::of_step(&mut feeds, updates)?);
             readings.into_iter().for_each(|reading| drop(reading.read()));
             Ok(devices.iter().try_for_each(Device::sync)?)
@@ -258,7 +258,7 @@ impl Measured {
         Ok(Self { step: each, sheet, peak, checkpoint_bytes, kid })
     }
 
-    /// Says what the whole run takes.
+    /// Logs the cost of the whole run.
     fn tell(&self, config: &RunConfig, batches: &Batches, sheet: u64) {
         let (settings, per_epoch, last) =
             (&config.settings, steps_per_epoch(config, batches), last_step(config, batches));
@@ -266,7 +266,7 @@ impl Measured {
         let pictures = (settings.schedule.batch * settings.schedule.discriminator_steps) as f64;
         let (step, steps) = (self.step.as_secs_f64(), self.step.as_secs_f64() * last as f64);
         tracing::info!(
-            "time: {:.3} s a step, {:.1} img/s, {} an epoch; {last} steps in {}",
+            "time: {:.3} s per step, {:.1} img/s, {} per epoch; {last} steps in {}",
             step,
             pictures / step,
             span(step * per_epoch as f64),
@@ -284,13 +284,13 @@ impl Measured {
             let times = epochs.checked_div(settings.evaluation.every).unwrap_or(0);
             let seconds = reals.as_secs_f64() + times as f64 * once.as_secs_f64();
             tracing::info!(
-                "time: KID {times} times in {} beside the steps, {} each",
+                "time: KID {times} times in {} in the background, {} each",
                 span(seconds),
                 span(once.as_secs_f64())
             );
             whole += seconds;
         }
-        tracing::info!("time: about {} together", span(whole));
+        tracing::info!("time: about {} in total", span(whole));
         tracing::info!(
             "disk: {}",
             Forecast::new(settings, epochs, self.checkpoint_bytes, sheet).text()
@@ -298,18 +298,18 @@ impl Measured {
     }
 }
 
-/// Shares of the batches that show what the whole ones take.
+/// Denominator of the fraction of a batch that is tried first.
 const EIGHTH: usize = 8;
 const QUARTER: usize = 4;
 
-/// Whether a batch has an eighth with pictures enough for BatchNorm.
+/// True if an eighth of a batch has enough pictures for BatchNorm.
 fn has_eighths(schedule: &ScheduleConfig) -> bool {
     let parts = game::parts(schedule, 1);
     schedule.batch.is_multiple_of(EIGHTH * parts) && schedule.batch / (EIGHTH * parts) >= 2
 }
 
-/// The host's memory is everyone's: where it runs out, the system ends a program without a word. So
-/// nothing is allocated that the networks' shapes say has no room.
+/// Host memory is shared: when it runs out, the system kills a program without a message. So
+/// nothing is allocated for which there is no room according to the networks' shapes.
 fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
     let (schedule, Some(room)) = (&config.settings.schedule, room()) else { return Ok(()) };
     let parts = game::parts(schedule, devices);
@@ -317,7 +317,7 @@ fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
         estimate::networks(config) * devices as u64,
         estimate::step(config, schedule.batch / parts * devices),
     );
-    // What is tried first, where it is less than everything.
+    // The first try, if it is smaller than the whole step.
     let first = if devices == 1 && has_eighths(schedule) { whole / EIGHTH as u64 } else { whole };
     if networks + first <= room.bytes {
         return Ok(());
@@ -325,8 +325,8 @@ fn require_room(config: &RunConfig, devices: usize) -> Result<(), UsageError> {
     Err(too_little(config, parts, networks + whole, &room, estimate::step(config, 1), networks))
 }
 
-/// A step that takes `whole` bytes, of which each picture is `picture` and `fixed` are for the
-/// networks, where there is this `room`.
+/// The error for a step that takes `whole` bytes, of which each picture takes `picture` and the
+/// networks take `fixed`, with this much `room`.
 fn too_little(
     config: &RunConfig,
     parts: usize,
@@ -339,9 +339,10 @@ fn too_little(
     let part = batch / parts;
     let fits =
         memory::batch_that_fits(part, room.bytes.saturating_sub(fixed), picture * part as u64);
-    // Where not even one fits, that is said.
+    // If not even one picture fits, the message says so.
     UsageError(format!(
-        "a step with {batch} pictures would take about {} of memory, of which {} are left by {}: {}",
+        "a step with {batch} pictures would take about {} of memory, of which {} are left by {}: \
+         {}",
         size(whole),
         size(room.bytes),
         room.limit,
@@ -349,8 +350,8 @@ fn too_little(
     ))
 }
 
-/// An eighth and a quarter of the batches show what the whole ones take; each is only tried where
-/// the one before says that there is room for it.
+/// Tries an eighth and a quarter of the batches to predict the memory for the whole ones; each is
+/// only tried if the one before predicts enough room.
 fn foresee(trainer: &Trainer, batches: &[Batch], config: &RunConfig) -> Result<(), UsageError> {
     let schedule = &config.settings.schedule;
     if !has_eighths(schedule) {

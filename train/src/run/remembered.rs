@@ -1,6 +1,6 @@
-//! What a start is told beside the settings. A run remembers it in `flags.toml`, so that a flag
-//! that a later start leaves out stays as it was. Nothing that is computed depends on it, which is
-//! why it is not part of `config.toml`.
+//! Flags that are not settings. A run remembers them in `flags.toml`, so that a flag omitted from a
+//! later start keeps its value. No result depends on them, which is why they are not part of
+//! `config.toml`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,22 +14,22 @@ use shared::nn::run::Run;
 use crate::data::feed::DataOn;
 use crate::run::options::Options;
 
-/// The file in the run's folder.
+/// File name in the run folder.
 pub const FLAGS: &str = "flags.toml";
 
-/// It stays far below this.
+/// Upper limit of its size; real files are far smaller.
 const LIMIT_BYTES: u64 = 1 << 16;
 
-/// What was asked for; `None` where nothing was.
+/// The flags as given; `None` for those that were not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
-    /// Where the data set lay: an absolute path.
+    /// Path of the data set, absolute.
     pub data: Option<PathBuf>,
     /// `--device`.
     pub device: Option<DeviceList>,
     /// `--data-on`.
     pub data_on: Option<DataOn>,
-    /// `--weights`: an absolute path in the file.
+    /// `--weights`, absolute in the file.
     pub weights: Option<PathBuf>,
     /// `--save-every`.
     pub save_every: Option<Duration>,
@@ -39,7 +39,7 @@ pub struct Flags {
     pub stop_after: Option<u64>,
 }
 
-/// The same as the file has it. What a later version may add is passed over.
+/// The flags as stored. Fields added by later versions are ignored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Written {
@@ -53,7 +53,7 @@ struct Written {
 }
 
 impl Flags {
-    /// What a start of `options` on `devices` goes by.
+    /// The flags in effect for a start of `options` on `devices`.
     #[must_use]
     pub fn now(options: &Options, devices: &DeviceList) -> Self {
         Self {
@@ -67,11 +67,11 @@ impl Flags {
         }
     }
 
-    /// What `run` remembers: nothing where it is of an earlier version. A file that cannot be
-    /// understood is told, and is nothing.
+    /// The flags remembered by `run`; empty for runs of earlier versions. A file that cannot be
+    /// parsed is reported and counts as empty.
     ///
     /// # Errors
-    /// When the system refuses to read the file.
+    /// If the system refuses to read the file.
     pub fn read(run: &Run) -> Result<Self, FsError> {
         let path = run.file(FLAGS);
         if !path.exists() {
@@ -83,7 +83,8 @@ impl Flags {
             Ok(flags) => Ok(flags),
             Err(why) => {
                 tracing::warn!(
-                    "{}: {why}; --device, --weights, --save-every, --retries and --stop-after count as not given",
+                    "{}: {why}; --device, --weights, --save-every, --retries and --stop-after are \
+                     treated as not given",
                     path.display()
                 );
                 Ok(Self::default())
@@ -91,7 +92,7 @@ impl Flags {
         }
     }
 
-    /// These, and where nothing is asked for those of `earlier`.
+    /// Falls back to the flags of `earlier` for those not given.
     #[must_use]
     pub fn or(self, earlier: Self) -> Self {
         Self {
@@ -105,10 +106,10 @@ impl Flags {
         }
     }
 
-    /// Has `run` remember them; says on the log which are others than before.
+    /// Stores the flags in `run` and logs the changes.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// If a file cannot be read or written.
     pub fn remember(&self, run: &Run) -> Result<(), FsError> {
         let (before, now) = (Self::read(run)?.words(), self.words());
         for ((flag, was), (_, now)) in before.iter().zip(&now) {
@@ -120,7 +121,7 @@ impl Flags {
         fs::write(run.file(FLAGS), text.as_bytes())
     }
 
-    /// Every flag that people give, and as what.
+    /// Every flag with its value as users write it.
     fn words(&self) -> Vec<(&'static str, Option<String>)> {
         let Written { device, data_on, weights, save_every_seconds, retries, stop_after, .. } =
             self.written();
@@ -152,16 +153,16 @@ impl Flags {
         }
     }
 
-    /// Refuses remembered weights that are gone: without them the run would be measured otherwise,
-    /// or not at all.
+    /// Rejects remembered weights that are gone: without them the run would be measured
+    /// differently, or not at all.
     ///
     /// # Errors
-    /// When they are.
+    /// If they are.
     pub fn require_weights(&self, out: Option<&Path>) -> Result<(), UsageError> {
         match &self.weights {
             Some(weights) if !weights.exists() => Err(UsageError(format!(
-                "{} measures KID by {}, which is not there any more: name the file with --weights FILE, or --set evaluation.every=0 \
-                 trains without KID",
+                "{} measures KID with {}, which no longer exists: pass the file with --weights \
+                 FILE, or train without KID with --set evaluation.every=0",
                 out.unwrap_or(Path::new("the run")).display(),
                 weights.display()
             ))),

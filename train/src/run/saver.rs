@@ -1,5 +1,5 @@
-//! Writes checkpoints beside the steps: the tensors are copied to the host at once, a thread writes
-//! them, lets the pointers follow and removes what is no longer kept, in this order.
+//! Writes checkpoints in the background: the tensors are copied to the host at once; a thread
+//! writes them, then updates the pointers, then deletes checkpoints that are no longer kept.
 
 use std::panic::resume_unwind;
 use std::thread::JoinHandle;
@@ -10,21 +10,21 @@ use shared::nn::checkpoint::{self, Meta, Snapshot};
 use shared::nn::run::{Run, Which};
 use shared::threads;
 
-/// Waiting for the disk for longer than this is told.
+/// A wait for the disk longer than this is logged.
 const WORTH_TELLING: Duration = Duration::from_secs(2);
 
-/// A checkpoint to write, or only what points to those there are.
+/// A checkpoint to write, or only an update of the pointers.
 #[derive(Debug)]
 pub struct Order {
-    /// The tensors and the rest; `None` where the checkpoint of `step` is there already.
+    /// Metadata and tensors; `None` if the checkpoint of `step` already exists.
     pub content: Option<(Meta, Vec<Snapshot>)>,
-    /// Its step: the latest.
+    /// The latest step.
     pub step: u64,
     /// The step of the lowest KID.
     pub best: Option<u64>,
-    /// How many of the latest stay.
+    /// Number of latest checkpoints to keep.
     pub keep: usize,
-    /// Steps whose checkpoints stay besides.
+    /// Further steps whose checkpoints are kept.
     pub needed: Vec<u64>,
 }
 
@@ -37,30 +37,29 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// For `run`, whose latest checkpoint is of step `last`.
+    /// A saver for `run`, whose latest checkpoint is that of step `last`.
     #[must_use]
     pub fn new(run: Run, last: Option<u64>) -> Self {
         Self { run, writing: None, last }
     }
 
-    /// The step of the last checkpoint that was ordered or found.
+    /// The step of the last checkpoint ordered or found.
     #[must_use]
     pub fn last(&self) -> Option<u64> {
         self.last
     }
 
-    /// Has `order` carried out; waits for the one before it.
+    /// Carries out `order` in the background, after waiting for the previous one.
     ///
     /// # Errors
-    /// When the one before it failed, or this one where no thread is left that could do it beside
-    /// the steps.
+    /// If the previous order failed, or this one did after no thread could be started.
     pub fn order(&mut self, order: Order) -> Result<()> {
         let started = Instant::now();
         self.finish()?;
         let waited = started.elapsed();
         if waited > WORTH_TELLING {
             tracing::info!(
-                "waited {:.0} s for the checkpoint before this one: the disk is slow",
+                "waited {:.0} s for the previous checkpoint: the disk is slow",
                 waited.as_secs_f64()
             );
         }
@@ -68,16 +67,16 @@ impl Saver {
         let run = self.run.clone();
         match threads::spawn("save", move || carry_out(&run, order)) {
             Ok(thread) => self.writing = Some(thread),
-            // The steps wait for it.
+            // Without a thread, the steps wait for it.
             Err(write) => write()?,
         }
         Ok(())
     }
 
-    /// Waits until everything that was ordered is on the disk.
+    /// Waits until everything ordered is on disk.
     ///
     /// # Errors
-    /// When it could not be written.
+    /// If it could not be written.
     pub fn finish(&mut self) -> Result<()> {
         match self.writing.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -91,7 +90,7 @@ fn carry_out(run: &Run, order: Order) -> Result<()> {
     let Order { content, step, best, keep, needed } = order;
     if let Some((meta, parts)) = content {
         checkpoint::write(&run.checkpoint_folder(step), meta, &parts).with_context(|| {
-            format!("step {step} could not be saved; the checkpoints before it are untouched")
+            format!("step {step} could not be saved; earlier checkpoints are untouched")
         })?;
     }
     run.point(Which::Latest, step)?;
@@ -103,8 +102,8 @@ fn carry_out(run: &Run, order: Order) -> Result<()> {
 
 impl Drop for Saver {
     fn drop(&mut self) {
-        // Whoever drops it without finishing has an error of its own to tell; a checkpoint that is
-        // half written helps nobody.
+        // Whoever drops the saver without finishing already has an error to report; a half-written
+        // checkpoint helps nobody.
         if let Some(writing) = self.writing.take() {
             let _ = writing.join();
         }

@@ -1,7 +1,6 @@
-//! What a start of a run finds and leaves there: the settings it was begun with, which a later
-//! start may change in part, and a line in `starts.jsonl` with what a later reader may want to
-//! know: when, on what, by which version, and which settings were others from there on. Nothing is
-//! computed from that line.
+//! The settings of a run, some of which a later start may change, and the log of its starts,
+//! `starts.jsonl`: time, devices, version and changed settings of each. Nothing is computed from
+//! the log.
 
 use std::path::Path;
 
@@ -21,23 +20,23 @@ use crate::run::folder::{Earlier, earlier};
 use crate::run::remembered::Flags;
 use crate::tell::numbers::few;
 
-/// The name of the log in the run's folder.
+/// File name of the log in the run folder.
 pub const STARTS: &str = "starts.jsonl";
 
 /// One start of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Start {
-    /// Steps done before.
+    /// Number of steps completed before.
     step: u64,
     /// RFC 3339, UTC.
     time: String,
-    /// Of several, each in turn.
+    /// Comma-separated if there are several.
     device: String,
-    /// Of the CPU.
+    /// Number of CPU threads.
     threads: usize,
-    /// Of the program.
+    /// Version of the program.
     version: &'static str,
-    /// Settings that were others before.
+    /// Changed settings.
     changes: Vec<Change>,
 }
 
@@ -51,11 +50,10 @@ impl Start {
         Self { step, time, device, threads, version, changes }
     }
 
-    /// Adds it to the run's log, and tells where device or version are others than at the last
-    /// start.
+    /// Appends it to the run's log, and reports a change of device or version since the last start.
     ///
     /// # Errors
-    /// When the log cannot be read or written.
+    /// If the log cannot be read or written.
     pub fn note(&self, run: &Run) -> Result<(), FsError> {
         let path = run.file(STARTS);
         if let Some(last) = jsonl::read(&path)?.last() {
@@ -72,13 +70,12 @@ impl Start {
     }
 }
 
-/// Takes `config` for the run's settings from now on: refuses what may not change, tells what does,
-/// notes the start and what it starts with in `starts.jsonl`, and writes `config.toml` and
-/// `flags.toml`.
+/// Makes `config` the run's settings from now on: rejects changes that are not allowed, reports the
+/// others, appends the start to `starts.jsonl`, and writes `config.toml` and `flags.toml`.
 ///
 /// # Errors
-/// When a setting differs that the run's state depends on; all of them are named with both values.
-/// When a file cannot be written.
+/// If a setting differs that the run's state depends on (all of them are named with both values),
+/// or if a file cannot be written.
 pub fn settle(run: &Run, config: &RunConfig, flags: &Flags, devices: &[Device]) -> Result<()> {
     let earlier = earlier(run)?;
     let changes = earlier.as_ref().map_or_else(Vec::new, |earlier| earlier.config.changes(config));
@@ -88,16 +85,16 @@ pub fn settle(run: &Run, config: &RunConfig, flags: &Flags, devices: &[Device]) 
     {
         tracing::info!("{key}: {was} → {now}");
     }
-    // Noted before it is so: twice rather than never, if the program is killed in between.
+    // Logged before it takes effect: twice rather than never, if the program is killed in between.
     Start::now(run.step_of(Which::Latest)?.unwrap_or(0), devices, changes).note(run)?;
     flags.remember(run)?;
     Ok(fs::write(run.file("config.toml"), toml::to_string(config)?.as_bytes())?)
 }
 
-/// Refuses settings that the run in `out`, if there is one, cannot be resumed with.
+/// Rejects settings with which the run in `out`, if there is one, cannot be resumed.
 ///
 /// # Errors
-/// When there are such; all of them are named with both values.
+/// If there are any; all of them are named with both values.
 pub fn check(out: Option<&Path>, config: &RunConfig) -> Result<()> {
     let Some(out) = out else { return Ok(()) };
     let run = Run::open(out)?;
@@ -106,7 +103,7 @@ pub fn check(out: Option<&Path>, config: &RunConfig) -> Result<()> {
     refuse(&run, earlier.as_ref(), config, &changes)
 }
 
-/// Keys of the data whose values say nothing to a person.
+/// Keys of the data whose values mean nothing to people.
 const CHECKSUMS: [&str; 2] = ["data.fingerprint", "data.content"];
 
 fn refuse(
@@ -115,7 +112,7 @@ fn refuse(
     config: &RunConfig,
     changes: &[Change],
 ) -> Result<()> {
-    // What has no checkpoint yet has computed nothing that could depend on a setting.
+    // Without a checkpoint, nothing has been computed that could depend on a setting.
     let (Some(earlier), Some(step)) = (earlier, run.step_of(Which::Latest)?) else { return Ok(()) };
     let (of_data, of_settings): (Vec<&Change>, Vec<&Change>) =
         changes.iter().filter(|change| !change.is_free).partition(|change| is_of_data(&change.key));
@@ -127,25 +124,25 @@ fn refuse(
         .collect();
     let mut ways = Vec::new();
     if !whys.is_empty() {
-        ways.push("leave the flags that change this out to resume it".to_owned());
+        ways.push("omit the flags that change this to resume it".to_owned());
     }
     if !of_data.is_empty() {
         whys.push(format!(
             "other data: {}",
             differences(&earlier.config.data, &config.data).join("; ")
         ));
-        ways.push("name the data set that it learns from to resume it".to_owned());
+        ways.push("pass its own data set to resume it".to_owned());
     }
     if whys.is_empty() {
         return Ok(());
     }
     ways.push(format!(
-        "begin a new run with its weights: {}",
+        "start a new run from its weights: {}",
         successor(run, step, &earlier.flags, config, changes)
     ));
-    ways.push("or begin this one anew with --restart".into());
+    ways.push("or start this one over with --restart".into());
     Err(UsageError(format!(
-        "{} was begun with {}; {}",
+        "{} was started with {}; {}",
         run.folder().display(),
         whys.join(", "),
         ways.join(", ")
@@ -153,12 +150,12 @@ fn refuse(
     .into())
 }
 
-/// Whether a key says which data set it is: of `data`, mirroring is a setting.
+/// True if a key identifies the data set; mirroring is in `data`, but is a setting.
 fn is_of_data(key: &str) -> bool {
     key.starts_with("data.") && key != "data.mirror"
 }
 
-/// In what a data set is another than the run's, for people.
+/// The differences between a data set and the run's, for people.
 fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
     let mut list = Vec::new();
     if was.pictures != now.pictures && was.pictures > 0 {
@@ -197,7 +194,7 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
         };
         let same = was.fingerprint == now.fingerprint;
         let source = if same {
-            "of the same source, chosen, cut or divided otherwise"
+            "from the same source, but selected, cropped or split differently"
         } else {
             "of another source"
         };
@@ -206,8 +203,7 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
     list
 }
 
-/// The command that begins another run with the weights that this one has after `step`, with
-/// `changes`.
+/// The command that starts another run from this one's weights after `step`, with `changes`.
 pub(crate) fn successor(
     run: &Run,
     step: u64,
@@ -242,7 +238,7 @@ pub(crate) fn successor(
             "preset" => words.extend(["--preset".into(), word(now.trim_matches('"'))]),
             "seed" | "init" | "version" => {}
             key if is_of_data(key) => {}
-            // A bare word is as good as a quoted one.
+            // A bare word works as well as a quoted one.
             key => {
                 words.extend(["--set".into(), word(&format!("{key}={}", now.trim_matches('"')))])
             }
@@ -251,7 +247,7 @@ pub(crate) fn successor(
     words.join(" ")
 }
 
-/// As a shell takes it for one word.
+/// Quotes a word for the shell.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./@=+,:".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -261,7 +257,7 @@ fn word(text: &str) -> String {
     }
 }
 
-/// Characters of a value that a refusal shows: enough of a checksum to see that it is another.
+/// Number of a value's characters shown in a refusal: enough of a checksum to see that it differs.
 const SHOWN: usize = 48;
 
 fn short(value: &str) -> String {

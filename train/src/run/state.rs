@@ -1,4 +1,4 @@
-//! What a checkpoint keeps beside tensors.
+//! The state in a checkpoint besides tensors.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::run::best::Best;
 use crate::step::measured::EpochSums;
 use crate::watch::alarm::Alarms;
 
-/// Where a run stands.
+/// The state of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -21,22 +21,22 @@ pub struct State {
     pub controller: Option<Controller>,
     #[serde(default, skip_serializing)]
     probability: f64,
-    /// What D made of the reals in the last steps, oldest first, where the controller has not taken
-    /// notice of it yet.
+    /// D's logits on the reals of the last steps, oldest first, that the controller has not used
+    /// yet.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub unseen: VecDeque<Observation>,
-    /// The epoch so far.
+    /// Sums of the current epoch.
     pub sums: EpochSums,
     /// The lowest KID.
     pub best: Option<Best>,
     /// An epoch whose KID is still being computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
-    /// What has been warned of, and since when what lasts.
+    /// Warnings given so far, and how long problems have lasted.
     #[serde(default, skip_serializing_if = "Alarms::is_new")]
     pub alarms: Alarms,
-    /// How often the run went back because values were not finite; every time it goes on with other
-    /// random numbers.
+    /// Number of rollbacks after values that were not finite; each continues with other random
+    /// numbers.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub attempt: u64,
 }
@@ -45,21 +45,21 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pending {
-    /// After which step; its checkpoint holds the generator.
+    /// The step at its end; its checkpoint holds the generator.
     pub step: u64,
     /// The epoch that ended there.
     pub epoch: u64,
-    /// Its line of `stats.jsonl` without the KID, written when that is known.
+    /// Its line of `stats.jsonl` without the KID, written once that is known.
     pub line: Value,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
 impl State {
-    /// Before the first step.
+    /// The state before the first step.
     #[must_use]
     pub fn begun(controller: Controller) -> Self {
         Self { controller: Some(controller), ..Self::default() }
@@ -73,13 +73,13 @@ impl State {
         self.controller.unwrap_or(earlier)
     }
 
-    /// The seed of everything that is drawn in this attempt; the run's own in the first.
+    /// The seed of this attempt; the run's own in the first one.
     #[must_use]
     pub fn seed(&self, seed: u64) -> u64 {
         if self.attempt == 0 { seed } else { rng::stream(seed, "attempt", self.attempt).bits() }
     }
 
-    /// The steps whose checkpoints must stay.
+    /// The steps whose checkpoints must be kept.
     #[must_use]
     pub fn needed(&self) -> Vec<u64> {
         self.best

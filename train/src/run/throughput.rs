@@ -1,7 +1,6 @@
-//! `train throughput`, which `--help` does not list: one measurement for `make bench` and `make
-//! bench-gpu`, in a process of its own. Pictures per second of training steps, of generation or of
-//! Inception features, as one line of JSON. `tools/bench.py` and `tools/bench_gpu.py` call it and
-//! PyTorch in turns.
+//! `train throughput`, a hidden subcommand: one measurement for `make bench` and `make bench-gpu`,
+//! in its own process. Pictures per second of training steps, generation or Inception features, as
+//! one line of JSON. `tools/bench.py` and `tools/bench_gpu.py` call it and PyTorch in turns.
 
 use std::time::{Duration, Instant};
 
@@ -23,46 +22,45 @@ use shared::rng;
 use crate::step::trainer::Trainer;
 use crate::step::turn::Batch;
 
-/// Measure one thing for `make bench`.
+/// Run one measurement for `make bench`.
 #[derive(Debug, Args)]
 pub struct ThroughputArgs {
     /// train, generate or features.
     what: String,
-    /// Whose networks.
+    /// Preset of the networks.
     #[arg(default_value = "gan-ada")]
     preset: String,
-    /// Where.
+    /// Device to measure.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
-    /// What a GPU multiplies matrices in.
+    /// Precision of matrix products on GPUs.
     #[arg(long, default_value_t)]
     precision: Precision,
-    /// Extent of the pictures.
+    /// Height and width of the pictures.
     #[arg(long, default_value_t = 64)]
     size: usize,
     /// Channels of the hidden layers.
     #[arg(long, default_value_t = 128)]
     width: usize,
-    /// Pictures in a step.
+    /// Pictures per step.
     #[arg(long, default_value_t = 32)]
     batch: usize,
-    /// How long to measure; three windows at least.
+    /// Duration of the measurement in seconds; at least three windows.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
 }
 
-/// A device that runs ahead of the host is waited for at the end of a window of at least this
-/// length, so that the wait costs nothing to speak of.
+/// Minimum length of a window, at whose end a device that runs ahead of the host is waited for, so
+/// that the wait costs next to nothing.
 const WINDOW: Duration = Duration::from_millis(300);
-/// Devices whose kernels are compiled and tuned on the way are warm after this many steps and this
-/// long.
+/// Number of steps and time after which devices that compile and tune kernels on the fly are warm.
 const WARM_UP: (usize, Duration) = (10, Duration::from_secs(2));
 
 impl ThroughputArgs {
     /// Measures and prints.
     ///
     /// # Errors
-    /// When a flag is wrong.
+    /// If a flag is invalid.
     pub fn run(self) -> Result<Ending> {
         self.precision.set();
         let device = self.device.open()?;
@@ -82,7 +80,7 @@ impl ThroughputArgs {
                     config.settings.schedule.discriminator_steps
                 ];
                 self.measure(batches.len() * batch, &device, || {
-                    // What it measured is not read: a run does so once in many steps.
+                    // The measurements are not read: a run does so only once in many steps.
                     drop(trainer.take_step(&batches));
                 })?
             }
@@ -131,8 +129,8 @@ impl ThroughputArgs {
         Ok((Trainer::new(&config, u64::MAX, device), config))
     }
 
-    /// Pictures per second in each of many windows of one step (on the CPU) or more, after a
-    /// warm-up that is counted apart.
+    /// Measures pictures per second in many windows of one step (on the CPU) or more, after a
+    /// warm-up that is reported separately.
     fn measure(
         &self,
         pictures: usize,
@@ -158,7 +156,7 @@ impl ThroughputArgs {
             }
         }
         let warm_up = begin.elapsed();
-        // Whoever looks at the device from outside may begin.
+        // Signals external monitors that they may begin.
         shared::cli::print("{\"measuring\":true}\n")?;
         let steps = if ahead {
             WINDOW.div_duration_f64(last).ceil().clamp(1.0, 1000.0) as usize

@@ -1,15 +1,15 @@
-//! The exponential moving average of the generator: all its parameters, the running statistics of
-//! BatchNorm included.
+//! The exponential moving average of the generator: all parameters and the running statistics of
+//! BatchNorm.
 
 use shared::nn::config::ScheduleConfig;
 use shared::nn::ops;
 use shared::nn::parameter::{Parameters, Purpose};
 
-/// The average's decay in a step of `batch` pictures, `images_seen` real ones having gone before.
+/// The decay of the average in a step of `batch` pictures, after `images_seen` real ones.
 ///
-/// `ema` itself, or ½^(batch/half life) with the half life in pictures; a ramp-up bounds that by
-/// its product with the pictures seen, so that the average follows closely at first (Karras et al.
-/// 2020, arXiv:2006.06676: `ema_rampup` in their training loop).
+/// This is `ema`, or ½^(batch/half life) with the half life in pictures. A ramp-up limits the half
+/// life to `ema_ramp_up` times the pictures seen, so that the average follows closely at first
+/// (Karras et al. 2020, arXiv:2006.06676: `ema_rampup` in their training loop).
 #[must_use]
 pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
     let ScheduleConfig { ema, ema_half_life_kimg, ema_ramp_up, .. } = *config;
@@ -24,11 +24,11 @@ pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
     };
     let half_life =
         if ema_ramp_up > 0.0 { half_life.min(ema_ramp_up * images_seen) } else { half_life };
-    // With nothing to remember, the average is the present.
+    // With a half life of zero, the average is the current value.
     0.5f64.powf(batch / half_life.max(1e-8))
 }
 
-/// average ← decay·average + (1 − decay)·current; directions are taken over as they are.
+/// average ← decay·average + (1 − decay)·current; the vectors of power iterations are copied.
 pub fn update(average: &mut dyn Parameters, current: &dyn Parameters, decay: f64) {
     let pairs = average
         .parameters_mut()

@@ -1,5 +1,5 @@
-//! What a task plays with in a step: the players, batches in turns, and the way from gradients to
-//! moved weights. It knows no task.
+//! The state that tasks work on: the players, batches in turns, and the path from gradients to
+//! updated weights. Independent of the task.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::collective::Member;
@@ -15,7 +15,7 @@ use crate::step::rate;
 use crate::step::reading::Reading;
 use crate::step::turn::{Batch, Turn, Whose};
 
-/// Everything that a step changes but what the task itself keeps.
+/// Everything that a step changes, except the task's own state.
 #[derive(Clone, Debug)]
 pub struct Game {
     /// The run's settings.
@@ -26,18 +26,18 @@ pub struct Game {
     pub loss: Objective,
     /// The networks by role, in the task's order.
     pub players: Vec<Player>,
-    /// The probability of augmenting a picture, and what moves it.
+    /// Controls the probability of augmenting a picture.
     pub controller: Controller,
-    /// Steps done.
+    /// Number of completed steps.
     pub step: u64,
     last_step: u64,
-    /// Which of several devices this one is; `None` where it is alone.
+    /// This device's membership in a group; `None` if there is only one device.
     pub(crate) member: Option<Member>,
 }
 
 impl Game {
-    /// Networks drawn by the run's seed, on `device` (without autodiff), for a run of `last_step`
-    /// steps.
+    /// Networks initialised from the run's seed, on `device` (without autodiff), for a run of
+    /// `last_step` steps.
     #[must_use]
     pub fn new(config: &RunConfig, last_step: u64, device: &Device) -> Self {
         let settings = &config.settings;
@@ -68,16 +68,16 @@ impl Game {
     /// The player of a role.
     ///
     /// # Panics
-    /// When the task has no such role.
+    /// If the task has no such role.
     #[must_use]
     pub fn player(&self, role: &str) -> &Player {
         &self.players[self.index(role)]
     }
 
-    /// The network of a role, to change it.
+    /// The network of a role, mutable.
     ///
     /// # Panics
-    /// When the task has no such role.
+    /// If the task has no such role.
     pub fn network_mut(&mut self, role: &str) -> &mut Network {
         let index = self.index(role);
         &mut self.players[index].network
@@ -86,7 +86,7 @@ impl Game {
     /// The generator of a role.
     ///
     /// # Panics
-    /// When the role has none.
+    /// If the role has none.
     #[must_use]
     pub fn generator(&self, role: &str) -> &Generator {
         self.player(role).network.generator()
@@ -95,19 +95,19 @@ impl Game {
     /// The discriminator of a role.
     ///
     /// # Panics
-    /// When the role has none.
+    /// If the role has none.
     #[must_use]
     pub fn discriminator(&self, role: &str) -> &Discriminator {
         self.player(role).network.discriminator()
     }
 
-    /// Real pictures seen before this step.
+    /// Number of real pictures seen before this step.
     #[must_use]
     pub fn images_seen(&self) -> f64 {
         self.config.settings.schedule.pictures_seen(self.step)
     }
 
-    /// What gradients are taken by, at the present state.
+    /// The recipe for gradients at the current state.
     #[must_use]
     pub fn recipe(&self) -> Recipe<'_> {
         Recipe {
@@ -118,8 +118,8 @@ impl Game {
         }
     }
 
-    /// This device's parts of a batch, each with the random numbers that belong to it. `update`
-    /// counts the updates of the role that the batch is for.
+    /// This device's parts of a batch, each with its random numbers. `update` counts the updates of
+    /// the role that the batch is for.
     #[must_use]
     pub fn turns(&self, batch: &Batch, whose: Whose, update: u64) -> Vec<Turn> {
         let (index, devices) = self.member.as_ref().map_or((0, 1), |m| (m.index(), m.count()));
@@ -143,18 +143,18 @@ impl Game {
         batch.split(mine).iter().enumerate().map(turn).collect()
     }
 
-    /// A role's network takes over the running statistics that training passes moved.
+    /// Copies the running statistics moved by training passes into a role's network.
     pub fn adopt(&mut self, role: &str, moved: Moved) {
         self.network_mut(role).adopt(moved);
     }
 
-    /// One power iteration for the weights of a role with spectral normalisation, before another of
-    /// its updates in the same step; the first is made for all.
+    /// Runs one power iteration for a role's weights with spectral normalisation, before each of
+    /// its later updates in a step; the first iteration is run for all roles at once.
     pub fn iterate(&mut self, role: &str) {
         self.network_mut(role).iterate();
     }
 
-    /// Moves the weights of a role along the gradients of all parts of its batch, in its `t`-th
+    /// Updates the weights of a role with the gradients of all parts of its batch, in its `t`-th
     /// update, counted from 1.
     pub fn apply(&mut self, role: &str, sum: Sum, t: u64, seen: &mut Reading) {
         let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
@@ -166,7 +166,7 @@ impl Game {
     }
 }
 
-/// Gradients of the parts of a batch.
+/// Sum of the gradients over the parts of a batch.
 #[derive(Debug, Default)]
 pub struct Sum {
     gradients: Vec<Tensor<1>>,
@@ -183,9 +183,9 @@ impl Sum {
         };
     }
 
-    /// The gradient of the mean over all parts, those of the other devices included. There the
-    /// running statistics of `network` become their mean over the devices, so that nothing about a
-    /// replica depends on which one it is; they travel with the gradients, which are far longer.
+    /// The gradient of the mean over all parts, including those of other devices. With several
+    /// devices, the running statistics of `network` are averaged as well, so that all replicas stay
+    /// identical; they travel with the gradients, which are far longer.
     fn mean(self, member: Option<&Member>, network: &mut dyn Parameters) -> Vec<Tensor<1>> {
         let (mut gradients, mut parts) = (self.gradients, self.parts);
         if let Some(member) = member {
@@ -210,8 +210,8 @@ impl Sum {
     }
 }
 
-/// In how many parts of equal size `devices` together take a batch through the networks: as many as
-/// are accumulated, or the least number beyond that of which every device gets as many.
+/// Number of equal parts into which `devices` together split a batch: the configured number of
+/// accumulated parts, or the next larger number that divides evenly among the devices.
 #[must_use]
 pub fn parts(schedule: &ScheduleConfig, devices: usize) -> usize {
     let common = |mut a: usize, mut b: usize| {

@@ -1,4 +1,4 @@
-//! The gradients of one turn: what D's weights, what G's weights should follow.
+//! The gradients of one turn, for D's weights and for G's weights.
 
 use burn::tensor::{Gradients, Tensor, activation};
 use shared::nn::config::{NoiseOn, Reduction, RunConfig};
@@ -13,16 +13,16 @@ use crate::step::instance_noise;
 use crate::step::penalty::{self, At, Kind, Points};
 use crate::step::turn::Turn;
 
-/// What decides how gradients are taken, besides the networks.
+/// Everything that determines the gradients, besides the networks.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipe<'a> {
     /// The run's settings.
     pub config: &'a RunConfig,
-    /// Its loss.
+    /// The run's loss.
     pub loss: Objective,
     /// Probability of augmenting.
     pub probability: f64,
-    /// Real pictures seen before.
+    /// Number of real pictures seen before.
     pub images_seen: f64,
 }
 
@@ -39,7 +39,7 @@ pub struct DiscriminatorSide {
     pub logits_real: Tensor<2>,
     /// D's logits of the generated pictures, [B, 1].
     pub logits_fake: Tensor<2>,
-    /// D's running statistics as the real, then the generated batch moved them.
+    /// D's running statistics, moved by the real batch, then by the generated one.
     pub moved: Moved,
 }
 
@@ -55,13 +55,13 @@ pub struct GeneratorSide {
 }
 
 impl DiscriminatorSide {
-    /// D's loss with its penalties. Waits until the device has it.
+    /// D's loss with its penalties. Blocks until the device has computed it.
     #[must_use]
     pub fn loss(&self) -> f64 {
         f64::from(self.loss.clone().into_scalar::<f32>()) + self.penalty()
     }
 
-    /// The penalties alone. Waits until the device has them.
+    /// The penalties alone. Blocks until the device has computed them.
     #[must_use]
     pub fn penalty(&self) -> f64 {
         let squares = |of: &Tensor<1>| of.clone().into_data().iter::<f32>().collect::<Vec<_>>();
@@ -70,25 +70,25 @@ impl DiscriminatorSide {
 }
 
 impl GeneratorSide {
-    /// G's loss. Waits until the device has it.
+    /// G's loss. Blocks until the device has computed it.
     #[must_use]
     pub fn loss(&self) -> f64 {
         f64::from(self.loss.clone().into_scalar::<f32>())
     }
 }
 
-/// Generated pictures of a turn.
+/// The generated pictures of a turn.
 #[derive(Clone, Debug)]
 pub struct Generated {
     /// [B, C, H, W].
     pub pictures: Tensor<4>,
-    /// A copy of the generator whose weights are the leaves that a gradient can go back to.
+    /// A copy of the generator whose weights are the leaves of the graph.
     pub leaves: Option<Generator>,
-    /// The generator's running statistics as the batch moved them.
+    /// The generator's running statistics, moved by the batch.
     pub moved: Moved,
 }
 
-/// Generated pictures of a turn; with `tracked`, a gradient can go back to the generator's weights.
+/// Generates the pictures of a turn; with `tracked`, gradients reach the generator's weights.
 #[must_use]
 pub fn generate(generator: &Generator, turn: &Turn, tracked: bool) -> Generated {
     let leaves = tracked.then(|| generator.tracked());
@@ -101,7 +101,7 @@ pub fn generate(generator: &Generator, turn: &Turn, tracked: bool) -> Generated 
 }
 
 impl Recipe<'_> {
-    /// Pictures as D sees them: augmented, with instance noise.
+    /// D's input: pictures augmented and with instance noise.
     #[must_use]
     pub fn seen(&self, x: Tensor<4>, of: &str, turn: &Turn) -> Tensor<4> {
         let settings = &self.config.settings;
@@ -125,8 +125,8 @@ impl Recipe<'_> {
         instance_noise::noise(x, deviation, &mut turn.stream(&format!("instance noise {of}")))
     }
 
-    /// The gradients of D's loss at its present weights, from what it sees, without graphs.
-    /// `update` counts D's updates.
+    /// The gradients of D's loss at its current weights, given its inputs without graphs. `update`
+    /// counts D's updates.
     #[must_use]
     pub fn discriminator(
         &self,
@@ -171,8 +171,8 @@ impl Recipe<'_> {
         DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake, moved }
     }
 
-    /// The gradients of G's loss: `fake` is what D sees of the pictures that `generator`, whose
-    /// weights are leaves, made; `real` what D sees of the real ones.
+    /// The gradients of G's loss. `fake` is D's input from the pictures of `generator`, whose
+    /// weights are leaves; `real` is D's input from the real ones.
     pub fn generator(
         &self,
         discriminator: &Discriminator,
@@ -181,7 +181,7 @@ impl Recipe<'_> {
         fake: Tensor<4>,
         real: &Tensor<4>,
     ) -> GeneratorSide {
-        // Through the same dropout mask as in D's turn.
+        // With the same dropout mask as in D's turn.
         let mut moved = Moved::default();
         let of_fake = judge(discriminator, fake, "generated", turn, &mut moved);
         let mut judge_real =
@@ -195,14 +195,14 @@ impl Recipe<'_> {
         GeneratorSide { gradients, loss: loss.inner(), logits_fake: of_fake.logits.inner() }
     }
 
-    /// The auxiliary classifier's cross-entropy with its weight, `[1]`.
+    /// The weighted cross-entropy of the auxiliary classifier, `[1]`.
     fn classified(&self, judgement: &Judgement, turn: &Turn) -> Option<Tensor<1>> {
         let (logits, classes) = (judgement.classes.as_ref()?, turn.classes.as_ref()?);
         Some(cross_entropy(logits.clone(), classes) * self.config.settings.cond.auxiliary_weight)
     }
 }
 
-/// What D says of a batch in training; `moved` are its running statistics before and after.
+/// D's judgement of a batch in training; its moved running statistics go into `moved`.
 fn judge(
     discriminator: &Discriminator,
     x: Tensor<4>,
@@ -218,7 +218,7 @@ fn judge(
     judgement
 }
 
-/// The mean of −log softmax(logits) at the classes, `[1]`.
+/// The mean of −log softmax(logits) at the true classes, `[1]`.
 #[must_use]
 pub fn cross_entropy(logits: Tensor<2>, classes: &Classes) -> Tensor<1> {
     let [_, count] = logits.dims();
@@ -226,7 +226,7 @@ pub fn cross_entropy(logits: Tensor<2>, classes: &Classes) -> Tensor<1> {
     (activation::log_softmax(logits, 1) * chosen).sum_dim(1).mean().neg()
 }
 
-/// The gradients of a tracked network's weights; zeros where none arrived.
+/// The gradients of a tracked network's weights; zeros for weights without one.
 pub fn flat_gradients(network: &dyn Parameters, gradients: &Gradients) -> Vec<Tensor<1>> {
     let weights = network.parameters().into_iter().filter(|(_, p)| p.purpose() == Purpose::Weight);
     weights

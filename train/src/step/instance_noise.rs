@@ -1,13 +1,13 @@
-//! Gaussian noise on what D sees (Sønderby et al. 2017, arXiv:1610.04490; Arjovsky & Bottou 2017,
-//! arXiv:1701.04862): it gives the pictures and their imitations a common support, so that D cannot
-//! tell them apart by trifles.
+//! Gaussian noise on D's input (Sønderby et al. 2017, arXiv:1610.04490; Arjovsky & Bottou 2017,
+//! arXiv:1701.04862): it gives real and generated pictures a common support, so that D cannot
+//! separate them by trivial details.
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::config::LossConfig;
 use shared::rng::Stream;
 
-/// The noise's standard deviation after `images_seen` real pictures, in units of a picture in [−1,
-/// 1]; pictures in [0, 1] take half of it.
+/// Standard deviation of the noise after `images_seen` real pictures, for pictures in [−1, 1]; it
+/// is halved for pictures in [0, 1].
 #[must_use]
 pub fn deviation(config: &LossConfig, images_seen: f64) -> f64 {
     if config.instance_noise_kimg == 0.0 {
@@ -16,8 +16,8 @@ pub fn deviation(config: &LossConfig, images_seen: f64) -> f64 {
     config.instance_noise * (1.0 - images_seen / (1000.0 * config.instance_noise_kimg)).max(0.0)
 }
 
-/// `x` [B, C, H, W] with noise of standard deviation `deviation`, in units of `x`; nothing is drawn
-/// where that is 0.
+/// Adds noise of standard deviation `deviation`, in units of `x`, to `x` [B, C, H, W]; draws
+/// nothing if that is 0.
 #[must_use]
 pub fn noise(x: Tensor<4>, deviation: f64, stream: &mut Stream) -> Tensor<4> {
     if deviation == 0.0 {
@@ -61,7 +61,7 @@ mod tests {
         let n = off.len() as f64;
         let (mean, square) =
             (off.iter().sum::<f64>() / n, off.iter().map(|v| v * v).sum::<f64>() / n);
-        // Five standard errors of mean and variance.
+        // Five standard errors of the mean and the variance.
         assert!(mean.abs() < 0.5 / n.sqrt(), "{mean}");
         assert!((square - 0.01).abs() < 0.05 * (2.0 / n).sqrt(), "{square}");
         let gradient = x.grad(&y.sum().backward()).expect("gradient");

@@ -1,34 +1,34 @@
-//! The numbers of a step by name, and averages of them over an epoch. The names are those of the
-//! task's measures; norms of gradients have the names of roles.
+//! The measurements of a step by name, and their averages over an epoch. The names are those of the
+//! task's measures; norms of gradients are named after roles.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What one step measures, or averages of it, by the key that `stats.jsonl` has for it.
+/// The measurements of one step, or their averages, by their keys in `stats.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Measured(BTreeMap<String, f64>);
 
 impl Measured {
-    /// The number of this name; not a number where it was not measured.
+    /// The value of `key`; NaN if it was not measured.
     #[must_use]
     pub fn get(&self, key: &str) -> f64 {
         self.0.get(key).copied().unwrap_or(f64::NAN)
     }
 
-    /// Notes a number.
+    /// Sets a value.
     pub fn set(&mut self, key: &str, value: f64) {
         self.0.insert(key.to_owned(), value);
     }
 }
 
-/// Names that the first versions' checkpoints have for numbers of an epoch under way.
+/// Names used by the first versions' checkpoints for the measurements of a partial epoch.
 const RENAMED: [(&str, &str); 2] =
     [("real_accuracy", "real_acc"), ("generated_accuracy", "gen_acc")];
 
-/// Sums over the steps of an epoch so far; saved with a checkpoint, so that an interrupted epoch's
-/// averages are whole.
+/// Sums over the steps of the current epoch; saved in checkpoints, so that the averages of an
+/// interrupted epoch cover all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Saved")]
 pub struct EpochSums {
@@ -37,7 +37,7 @@ pub struct EpochSums {
     sums: Measured,
 }
 
-/// The sums as any version saved them.
+/// The sums as saved by any version.
 #[derive(Deserialize)]
 struct Saved {
     steps: u64,
@@ -60,7 +60,7 @@ impl From<Saved> for EpochSums {
 }
 
 impl EpochSums {
-    /// Counts one step.
+    /// Adds one step.
     pub fn add(&mut self, step: &Measured) {
         self.steps += 1;
         for (key, value) in &step.0 {
@@ -68,7 +68,7 @@ impl EpochSums {
         }
     }
 
-    /// No step was counted yet.
+    /// True if no step has been added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.steps == 0

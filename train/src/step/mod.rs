@@ -1,22 +1,22 @@
-//! One training step: networks by role, tasks, gradients, optimizers, what it measured.
+//! One training step: networks by role, tasks, gradients, optimizers, measurements.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | `ema` | the average of the generator's weights |
-//! | `game` | what a task plays with: networks, batches in turns, the way to moved weights |
-//! | `gradient` | what the networks' weights should follow |
-//! | `instance_noise` | noise on what D sees |
-//! | `measured` | the numbers of a step by name, and averages over an epoch |
-//! | `optimizer` | how weights follow gradients |
+//! | `game` | the state that tasks work on: networks, batches, updates |
+//! | `gradient` | the gradients of the networks' weights |
+//! | `instance_noise` | noise on D's input |
+//! | `measured` | the measurements of a step by name, and their averages over an epoch |
+//! | `optimizer` | the update of weights by gradients |
 //! | `penalty` | penalties on D's gradient |
 //! | `players` | the networks by role, with averages and optimizers |
-//! | `rate` | the learning rates over a run |
-//! | `readback` | what a step measured, on the device and on its way to the host |
-//! | `reading` | what a step measured, on the device and on its way to the host |
-//! | `replicas` | several devices that train one run |
+//! | `rate` | the learning rate schedule |
+//! | `readback` | the transfer of measurements to the host |
+//! | `reading` | the measurements of one step, on the device and on the host |
+//! | `replicas` | several devices training one run |
 //! | `tasks` | what a step does with the networks |
 //! | `trainer` | one step of any task |
-//! | `turn` | a batch and the random numbers that belong to it |
+//! | `turn` | a batch with its random numbers |
 
 pub mod ema;
 pub mod game;

@@ -1,33 +1,33 @@
-//! Penalties on the discriminator's gradient by its pictures. burn differentiates once, and these
-//! penalties are gradients already; they are exact all the same. With g = ∇ₓD(x) from an ordinary
-//! backward pass, the gradient of a penalty f(g) by the weights is that of the tangent ⟨∂f/∂g,
-//! ∇ₓD(x)⟩ with ∂f/∂g held constant, and that tangent is one forward pass
-//! ([`Discriminator::tangent`]).
+//! Penalties on the discriminator's gradient with respect to its pictures. burn differentiates only
+//! once, and these penalties already contain gradients; they are exact nonetheless. With g = ∇ₓD(x)
+//! from an ordinary backward pass, the gradient of a penalty f(g) with respect to the weights is
+//! that of the tangent ⟨∂f/∂g, ∇ₓD(x)⟩ with ∂f/∂g held constant, and that tangent takes one forward
+//! pass ([`Discriminator::tangent`]).
 
 use burn::tensor::{Tensor, TensorData};
 use shared::nn::config::PenaltyConfig;
 use shared::nn::layers::{Classes, Masks, Mode, Pass};
 use shared::nn::networks::Discriminator;
 
-/// A penalty: its value, and a tensor whose gradient by D's weights is the penalty's.
+/// A penalty: its value, and a tensor with the same gradient with respect to D's weights.
 #[derive(Clone, Debug)]
 pub struct Penalty {
-    /// Which one it is.
+    /// The kind of penalty.
     pub kind: Kind,
-    /// `[1]`; only its gradient means something.
+    /// `[1]`; only its gradient is meaningful.
     pub tangent: Tensor<1>,
     /// ‖∇ₓD‖₂² of each picture, `[B]`, on the device.
     pub squares: Tensor<1>,
 }
 
 impl Penalty {
-    /// What is added to D's loss. Waits until the device has it.
+    /// The value added to D's loss. Blocks until the device has computed it.
     #[must_use]
     pub fn value(&self) -> f64 {
         self.kind.value(&self.read())
     }
 
-    /// ‖∇ₓD‖₂ of each picture. Waits until the device has them.
+    /// ‖∇ₓD‖₂ of each picture. Blocks until the device has computed them.
     #[must_use]
     pub fn norms(&self) -> Vec<f64> {
         self.read().into_iter().map(|s| f64::from(s).sqrt()).collect()
@@ -41,7 +41,7 @@ impl Penalty {
 /// Keeps a norm from being zero.
 const EPSILON: f64 = 1e-12;
 
-/// Which function of the gradients is penalised.
+/// The penalised function of the gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// λ·mean (‖g‖ − 1)² (Gulrajani et al. 2017, arXiv:1704.00028, eq. 3).
@@ -51,7 +51,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The penalty where ‖∇ₓD‖₂² of the pictures is `squares`.
+    /// The penalty, given ‖∇ₓD‖₂² of the pictures as `squares`.
     #[must_use]
     pub fn value(&self, squares: &[f32]) -> f64 {
         let norms = squares.iter().map(|s| f64::from(*s).sqrt());
@@ -62,8 +62,8 @@ impl Kind {
         sum / squares.len() as f64
     }
 
-    /// ∂f/∂g of a batch, [B, C, H, W]: g times a factor of each picture. On the device, so that
-    /// nothing waits for the norms.
+    /// ∂f/∂g of a batch, [B, C, H, W]: g times a factor per picture. Computed on the device, so
+    /// that nothing waits for the norms.
     fn slope(&self, g: Tensor<4>, squares: Tensor<1>) -> Tensor<4> {
         let n = g.dims()[0];
         match self {
@@ -78,14 +78,14 @@ impl Kind {
     }
 }
 
-/// What D is at the points `x`, and how it is asked.
+/// The points of a penalty, and D's other inputs there.
 #[derive(Debug)]
 pub struct Points<'a> {
-    /// Where the gradient is taken, [B, C, H, W], without a graph.
+    /// The points, [B, C, H, W], without a graph.
     pub x: Tensor<4>,
     /// Their classes.
     pub classes: Option<&'a Classes>,
-    /// The dropout masks; both passes have the same.
+    /// The dropout masks, the same in both passes.
     pub masks: &'a Masks,
 }
 
@@ -112,7 +112,7 @@ pub fn of(
     Penalty { kind, tangent, squares }
 }
 
-/// εx + (1 − ε)G(z): points between real and generated pictures, ε one for each.
+/// εx + (1 − ε)G(z): points between real and generated pictures, with one ε per picture.
 #[must_use]
 pub fn between(real: &Tensor<4>, fake: &Tensor<4>, epsilon: Vec<f32>) -> Tensor<4> {
     let batch = real.dims()[0];
@@ -122,7 +122,7 @@ pub fn between(real: &Tensor<4>, fake: &Tensor<4>, epsilon: Vec<f32>) -> Tensor<
 }
 
 /// The penalties that `config` asks for in D's update number `update` (from 0), each with the
-/// points that it is taken at.
+/// location of its points.
 #[must_use]
 pub fn due(config: &PenaltyConfig, update: u64) -> Vec<(Kind, At)> {
     if !update.is_multiple_of(config.interval) {
@@ -137,14 +137,14 @@ pub fn due(config: &PenaltyConfig, update: u64) -> Vec<(Kind, At)> {
     all.into_iter().filter(|(weight, ..)| *weight > 0.0).map(|(_, kind, at)| (kind, at)).collect()
 }
 
-/// Where a penalty is taken.
+/// Location of a penalty's points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
     /// Between real and generated pictures.
     Between,
-    /// At the real ones.
+    /// At the real pictures.
     Real,
-    /// At the generated ones.
+    /// At the generated pictures.
     Fake,
 }
 

@@ -1,5 +1,5 @@
 //! The networks of a run by role, each with its average and its optimizer. Checkpoints, averages,
-//! devices, freezing and statistics walk over them and know no role by name.
+//! devices, freezing and statistics iterate over them without knowing any role by name.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
@@ -12,22 +12,22 @@ use shared::nn::task::{Part, Role};
 use crate::step::ema;
 use crate::step::optimizer::{Norm, Optimizer};
 
-/// The network of a role, and what training keeps beside it.
+/// The network of a role with its training state.
 #[derive(Clone, Debug)]
 pub struct Player {
     /// Its role.
     pub role: &'static Role,
     /// The network.
     pub network: Network,
-    /// The average of its weights, which makes the samples.
+    /// The average of its weights, used for samples.
     pub average: Option<Network>,
     optimizer: Optimizer,
-    /// Weights are cut to ± this after each step; 0 = they are not.
+    /// Weights are clamped to ± this after each step; 0 = not clamped.
     weight_clip: f64,
 }
 
 impl Player {
-    /// The network as the run's seed draws it, on `device` (without autodiff).
+    /// The network initialised from the run's seed, on `device` (without autodiff).
     #[must_use]
     pub fn new(role: &'static Role, config: &RunConfig, device: &Device) -> Self {
         let network = config.network(role, device);
@@ -45,26 +45,26 @@ impl Player {
         }
     }
 
-    /// The average where there is one, else the network.
+    /// The average if there is one, else the network.
     #[must_use]
     pub fn shown(&self) -> &Network {
         self.average.as_ref().unwrap_or(&self.network)
     }
 
-    /// Takes the extent that belongs to so many real pictures seen, in families that grow.
+    /// Switches to the resolution for this many real pictures seen, in families that grow.
     pub fn grow(&mut self, images_seen: f64) {
         self.network.grow(images_seen);
         self.average.iter_mut().for_each(|average| average.grow(images_seen));
     }
 
-    /// From now on BatchNorm in training goes by what all members have. The average makes samples,
-    /// by its running statistics and on the first device alone: it is left as it is.
+    /// Makes BatchNorm use the statistics of all members in training from now on. The average is
+    /// unaffected: it makes samples with its running statistics, on the first device alone.
     pub fn synchronize(&mut self, member: &Member) {
         self.network.synchronize(member);
     }
 
-    /// The `t`-th update (counted from 1) of the weights along `gradients`, with the learning
-    /// rate's factor `rate`. Gives the norm of all gradients, where it was needed to clip them.
+    /// Runs the `t`-th update (counted from 1) of the weights with `gradients` and the learning
+    /// rate's factor `rate`. Returns the norm of all gradients if clipping needed it.
     pub fn update(&mut self, t: u64, rate: f64, gradients: Vec<Tensor<1>>) -> Option<Norm> {
         let norm = self.optimizer.step(t, rate, &mut self.network, gradients);
         let clip = self.weight_clip;
@@ -79,24 +79,24 @@ impl Player {
         norm
     }
 
-    /// Moves the average after a step.
+    /// Updates the average after a step.
     pub fn follow(&mut self, decay: f64) {
         if let Some(average) = &mut self.average {
             ema::update(average, &self.network, decay);
         }
     }
 
-    /// The files of network and average in a checkpoint, and what goes into each.
+    /// The checkpoint files of network and average with their contents.
     fn networks(&self) -> impl Iterator<Item = (&'static str, &dyn Parameters)> {
         let average =
             self.role.average.zip(self.average.as_ref().map(|average| average as &dyn Parameters));
         std::iter::once((self.role.name, &self.network as &dyn Parameters)).chain(average)
     }
 
-    /// Takes over the tensors of a checkpoint.
+    /// Loads the tensors of a checkpoint.
     ///
     /// # Errors
-    /// When a file is damaged or does not fit.
+    /// If a file is damaged or does not fit.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         checkpoint.load(self.role.name, &mut self.network)?;
         if let (Some(file), Some(average)) = (self.role.average, &mut self.average) {
@@ -106,7 +106,7 @@ impl Player {
     }
 }
 
-/// The files of a checkpoint and what goes into each: networks and averages, then optimizers.
+/// The files of a checkpoint with their contents: networks and averages, then optimizers.
 #[must_use]
 pub fn parts(players: &[Player]) -> Vec<(&'static str, &dyn Parameters)> {
     let optimizers =

@@ -1,16 +1,16 @@
-//! The learning rates' factor over a run.
+//! The learning rate schedule.
 
 use std::f64::consts::PI;
 
 use shared::nn::config::{RateConfig, RateSchedule};
 
-/// The factor of the update after `step` steps, in a run of `last_step` steps.
+/// The learning rate's factor for the update after `step` steps, in a run of `last_step` steps.
 ///
 /// Warm-up: (step + 1)/`warmup_steps`, so that the first update already moves and the
-/// `warmup_steps`-th is whole; it multiplies what the schedule gives. From `start_step` on, with s
-/// = step − `start_step`, n = `last_step` − `start_step` and the final factor f (PyTorch's
+/// `warmup_steps`-th has the full rate; it multiplies the schedule's factor. From `start_step` on,
+/// with s = step − `start_step`, n = `last_step` − `start_step` and the final factor f (PyTorch's
 /// schedulers in brackets): linear 1 + (f − 1)·s/n (`LinearLR`); cosine f + (1 − f)(1 + cos πs/n)/2
-/// (`CosineAnnealingLR`); cosine-restarts the same with s and n of the period that the step lies in
+/// (`CosineAnnealingLR`); cosine-restarts the same with s and n of the current period
 /// (`CosineAnnealingWarmRestarts`); exponential decayˢ, at least f (`ExponentialLR`).
 #[must_use]
 pub fn factor(config: &RateConfig, step: u64, last_step: u64) -> f64 {
@@ -20,7 +20,7 @@ pub fn factor(config: &RateConfig, step: u64, last_step: u64) -> f64 {
         1.0
     };
     let Some(since) = step.checked_sub(config.start_step) else { return warmup };
-    // Beyond the last step, or where it lies before the start, the schedule has come to its end.
+    // Beyond the last step, or if that lies before the start, the schedule has ended.
     let progress = match last_step.saturating_sub(config.start_step) {
         0 => 1.0,
         whole => (since as f64 / whole as f64).min(1.0),
@@ -37,7 +37,7 @@ pub fn factor(config: &RateConfig, step: u64, last_step: u64) -> f64 {
     warmup * scheduled
 }
 
-/// Which part of its period has passed `since` steps after the first one began.
+/// The elapsed fraction of the current period, `since` steps after the first one began.
 fn within_period(config: &RateConfig, since: f64) -> f64 {
     let (first, factor) = (config.period_steps as f64, config.period_factor);
     if factor == 1.0 {

@@ -1,5 +1,5 @@
-//! Brings what steps measured to the host, in order, without the host waiting for the step that it
-//! has just submitted.
+//! Transfers the measurements of steps to the host, in order, without making the host wait for the
+//! step that it has just submitted.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -11,13 +11,13 @@ use shared::threads;
 
 use crate::step::reading::{Reading, Values};
 
-/// Steps that a device may be ahead of what the host knows of it. One is too few: the host would
-/// wait for the step before the one that it has just submitted and the device would run dry while
-/// the next is prepared. More only make p follow later.
+/// Number of steps that a device may be ahead of the host's knowledge. One is too few: the host
+/// would wait for the step before the one that it has just submitted, and the device would run dry
+/// while the next is prepared. More would only delay p.
 pub const DEVICE_LAG: u64 = 2;
 
-/// How many steps later the host takes notice of what a step on `device` measured: at once on the
-/// CPU, which computes nothing ahead.
+/// Number of steps by which the host's use of measurements lags behind their step on `device`: 0 on
+/// the CPU, which does not run ahead.
 #[must_use]
 pub fn lag_on(device: &Device) -> u64 {
     if *device == Device::flex() { 0 } else { DEVICE_LAG }
@@ -27,10 +27,10 @@ pub fn lag_on(device: &Device) -> u64 {
 #[derive(Debug)]
 pub struct Readback {
     lag: u64,
-    /// The steps whose values have not been taken, oldest first.
+    /// Steps whose values have not been taken, oldest first.
     steps: VecDeque<u64>,
-    /// `None` where nothing runs ahead, or no thread is left: values are read where they are
-    /// submitted.
+    /// `None` if nothing runs ahead or no thread could be started: values are then read on
+    /// submission.
     reader: Option<Reader>,
     here: VecDeque<Values>,
 }
@@ -55,13 +55,13 @@ impl Readback {
         }
     }
 
-    /// How many steps later values are due.
+    /// Number of steps after which values are due.
     #[must_use]
     pub fn lag(&self) -> u64 {
         self.lag
     }
 
-    /// Sends for what `step` measured, one reading of each device. Steps come in order.
+    /// Submits the readings of `step`, one per device. Steps must be submitted in order.
     pub fn submit(&mut self, step: u64, readings: Vec<Reading>) {
         debug_assert!(self.steps.back().is_none_or(|last| *last < step));
         self.steps.push_back(step);
@@ -71,8 +71,8 @@ impl Readback {
         }
     }
 
-    /// What all steps up to `through` measured that was not taken before, in order; waits for those
-    /// that are not there yet.
+    /// Returns the values of all steps up to `through` that have not been taken, in order; blocks
+    /// until they are available.
     pub fn take(&mut self, through: u64) -> Vec<(u64, Values)> {
         let mut taken = Vec::new();
         while let Some(step) = self.steps.pop_front_if(|step| *step <= through) {
@@ -91,14 +91,14 @@ fn read(readings: Vec<Reading>) -> Values {
 }
 
 impl Reader {
-    /// `None` where there is no thread for it.
+    /// Returns `None` if no thread can be started.
     fn start() -> Option<Self> {
         let (submit, readings) = channel::<Vec<Reading>>();
         let (send, values) = channel();
         let work = move || {
             for readings in readings {
                 if send.send(read(readings)).is_err() {
-                    // Nobody wants the values any more.
+                    // The receiver of the values is gone.
                     return;
                 }
             }
@@ -120,7 +120,7 @@ impl Reader {
         }
     }
 
-    /// A thread that has gone while readings are owed failed in one: its failure goes on here.
+    /// A thread that ended with readings pending has panicked: resumes its panic here.
     fn fail(&mut self) -> ! {
         self.submit = None;
         match self.thread.take().map(JoinHandle::join) {
@@ -134,7 +134,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.submit = None;
         if let Some(thread) = self.thread.take() {
-            // Its failure, if any, was told where values were missed.
+            // Any failure has already been reported where values were missing.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,5 @@
-//! What a step leaves to be read: losses, logits and norms by name, first as one tensor on the
-//! device, so that nothing waits for it, then as numbers on the host.
+//! The measurements of a step: losses, logits and norms by name, first as one tensor on the device,
+//! so that nothing waits for it, then as numbers on the host.
 
 use burn::tensor::Tensor;
 use shared::nn::config::TaskName;
@@ -10,18 +10,18 @@ use crate::step::measured::Measured;
 use crate::step::optimizer::Norm;
 use crate::step::penalty::Kind;
 
-/// What a stretch of a reading's numbers is.
+/// The meaning of a range of a reading's numbers.
 #[derive(Clone, Debug, PartialEq)]
 enum Stretch {
-    /// So many values of this name.
+    /// This many values of this name.
     Values(&'static str, usize),
-    /// ‖∇ₓD‖² of each picture, so many for each penalty; together one value of this name.
+    /// ‖∇ₓD‖² of each picture, with its count for each penalty; reduced to one value of this name.
     Penalties(&'static str, Vec<(Kind, usize)>),
     /// The norm of the last gradient of the role with this short name.
     Norm(&'static str),
 }
 
-/// What one step left on its device.
+/// The measurements of one step on its device.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
     stretches: Vec<Stretch>,
@@ -30,26 +30,26 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Leaves values under a name; those of several turns come together.
+    /// Adds values under a name; values of several turns are concatenated.
     pub fn add(&mut self, name: &'static str, values: Tensor<1>) {
         self.stretches.push(Stretch::Values(name, values.dims()[0]));
         self.tensors.push(values);
     }
 
-    /// The same with logits [B, 1].
+    /// Adds logits [B, 1] under a name.
     pub fn add_logits(&mut self, name: &'static str, logits: &Tensor<2>) {
         self.add(name, logits.clone().reshape([-1]));
     }
 
-    /// The penalties of one turn, each with ‖∇ₓD‖² of the pictures, `[B]`; their sum becomes one
-    /// value of this name, 0 where there is none.
+    /// Adds the penalties of one turn, each with ‖∇ₓD‖² of the pictures, `[B]`; their sum becomes
+    /// one value of this name, 0 if there are none.
     pub fn add_penalties(&mut self, name: &'static str, penalties: &[(Kind, Tensor<1>)]) {
         let counts = penalties.iter().map(|(kind, squares)| (*kind, squares.dims()[0])).collect();
         self.stretches.push(Stretch::Penalties(name, counts));
         self.tensors.extend(penalties.iter().map(|(_, squares)| squares.clone()));
     }
 
-    /// The norm of a role's gradient; a later one replaces it.
+    /// Sets the norm of a role's gradient, replacing an earlier one.
     pub fn set_norm(&mut self, short: &'static str, norm: Option<Norm>) {
         match norm {
             Some(Norm::Host(norm)) => self.norms.push((short, norm)),
@@ -61,8 +61,8 @@ impl Reading {
         }
     }
 
-    /// All tensors as one, so that one transfer brings them to the host. To be called on the thread
-    /// that took the step.
+    /// Concatenates all tensors, so that one transfer brings them to the host. Must be called on
+    /// the thread that took the step.
     #[must_use]
     pub fn joined(mut self) -> Self {
         if self.tensors.len() > 1 {
@@ -71,7 +71,7 @@ impl Reading {
         self
     }
 
-    /// The numbers; waits until the device has them.
+    /// The numbers; blocks until the device has computed them.
     #[must_use]
     pub fn read(self) -> Values {
         let numbers: Vec<f32> = self
@@ -110,7 +110,7 @@ impl Reading {
     }
 }
 
-/// What one step measured, on the host.
+/// The measurements of one step on the host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values {
     lists: Vec<(&'static str, Vec<f64>)>,
@@ -137,7 +137,8 @@ impl Values {
         self.lists.iter().find(|(known, _)| *known == name).map_or(&[], |(_, list)| list)
     }
 
-    /// What all devices measured in a step; the norms are those of the gradients that they share.
+    /// Merges the measurements of all devices in a step; the norms are those of the shared
+    /// gradients.
     #[must_use]
     pub fn joined(parts: Vec<Self>) -> Self {
         parts.into_iter().reduce(Self::and).unwrap_or_default()
@@ -150,7 +151,7 @@ impl Values {
         self
     }
 
-    /// What moves the probability of augmenting: the logits of real pictures.
+    /// The controller's observation: the logits of real pictures.
     #[must_use]
     pub fn observation(&self) -> Observation {
         Observation::of(self.get("real"))
@@ -169,7 +170,7 @@ impl Values {
         measured
     }
 
-    /// One number of a list; not a number where the list is empty.
+    /// Reduces a list to one number; NaN if the list is empty.
     fn reduce(&self, measure: &Measure) -> f64 {
         let values = self.get(measure.values);
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;

@@ -1,5 +1,5 @@
-//! The trainers of a run, one for each of its devices: the first on the thread of the run, each
-//! other one on a thread of its own.
+//! The trainers of a run, one per device: the first on the thread of the run, each other one on its
+//! own thread.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -22,15 +22,15 @@ use crate::step::game::parts;
 use crate::step::reading::Reading;
 use crate::step::trainer::Trainer;
 
-/// What another device is told to do.
+/// A command to another device.
 enum Order {
-    /// A step on its share of the batches, augmenting as the first device does.
+    /// Take a step on its share of the batches, augmenting as the first device does.
     Step(Vec<Ready>, Controller),
-    /// To say what its tensors come to.
+    /// Report the checksum of its tensors.
     Checksum,
 }
 
-/// What it answers.
+/// The reply.
 enum Answer {
     Loaded(Result<(), CheckpointError>),
     Stepped(Reading),
@@ -40,7 +40,7 @@ enum Answer {
 /// The trainers of a run. All hold the same weights, statistics and moments.
 #[derive(Debug)]
 pub struct Replicas {
-    /// That of the first device, which is saved and makes the samples.
+    /// The trainer of the first device, which is saved and makes the samples.
     pub first: Trainer,
     member: Option<Member>,
     others: Vec<Other>,
@@ -49,18 +49,18 @@ pub struct Replicas {
 #[derive(Debug)]
 struct Other {
     device: Device,
-    /// `None` once it is to end.
+    /// `None` once the thread is to end.
     orders: Option<Sender<Order>>,
     answers: Receiver<Answer>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Replicas {
-    /// Trainers on `devices` for a run of `last_step` steps, drawn by the run's seed, or as
-    /// `checkpoint` has them.
+    /// Trainers on `devices` for a run of `last_step` steps, initialised from the run's seed or
+    /// loaded from `checkpoint`.
     ///
     /// # Errors
-    /// When the checkpoint does not fit.
+    /// If the checkpoint does not fit.
     pub fn new(
         config: &RunConfig,
         last_step: u64,
@@ -91,8 +91,8 @@ impl Replicas {
         Ok(replicas)
     }
 
-    /// One step of all devices, each on its share of as many batches as D has updates. Gives what
-    /// each measured, without waiting for the devices.
+    /// Takes one step on all devices, each with its share of as many batches as D has updates.
+    /// Returns the reading of each device without waiting for the devices.
     pub fn take_step(&mut self, batches: Vec<Vec<Ready>>) -> Vec<Reading> {
         let mut batches = batches.into_iter();
         let own = batches.next().unwrap_or_default();
@@ -102,7 +102,7 @@ impl Replicas {
         let first = &mut self.first;
         let mut own = catch_unwind(AssertUnwindSafe(|| step(first, own)));
         if own.is_err() {
-            // The others must not wait for this one, nor this one for them.
+            // Neither the others may wait for this device, nor it for them.
             self.member.iter().for_each(Member::leave);
             if self.member.as_ref().is_none_or(|member| !member.can_leave()) {
                 own = own.or_else(|payload| resume_unwind(payload));
@@ -123,7 +123,7 @@ impl Replicas {
                 Err(payload) => failures.push(payload),
             }
         }
-        // Those that only missed another one come after the one that was missed.
+        // Devices that failed only because a peer was gone come after that peer.
         failures.sort_by_key(|payload| payload.is::<PeerGone>());
         match failures.into_iter().next() {
             Some(payload) => resume_unwind(payload),
@@ -131,10 +131,10 @@ impl Replicas {
         }
     }
 
-    /// Checks that all devices hold the same bits.
+    /// Checks that the tensors of all devices are bitwise equal.
     ///
     /// # Errors
-    /// When one does not.
+    /// If they are not.
     pub fn require_equal(&mut self) -> Result<()> {
         for other in &mut self.others {
             other.order(Order::Checksum);
@@ -147,8 +147,9 @@ impl Replicas {
             match other.answer() {
                 Answer::Checksum(found) if found == own => {}
                 _ => bail!(
-                    "step {}: the networks on {:?} are no longer those of the first device, so nothing is saved; devices that \
-                     train one run must be of one model. The checkpoints before this one are untouched: go on with a single --device",
+                    "step {}: the networks on {:?} are no longer those of the first device, so \
+                     nothing is saved; devices that train one run must be of one model. The \
+                     checkpoints before this one are untouched: resume with a single --device",
                     self.first.game.step,
                     other.device
                 ),
@@ -158,11 +159,10 @@ impl Replicas {
     }
 }
 
-/// Refuses a batch that does not divide into equal parts, of two pictures at least, for every
+/// Rejects a batch that does not divide into equal parts, of two pictures at least, for every
 /// device.
 ///
-/// # Errors
-/// When it does not; the error names both numbers.
+/// If it does not divide; the error names both numbers.
 pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError> {
     let (batch, parts) = (schedule.batch, parts(schedule, devices));
     if batch.is_multiple_of(parts) && batch / parts >= 2 {
@@ -170,28 +170,33 @@ pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError
     }
     let more = batch.div_ceil(parts).max(2) * parts;
     Err(UsageError(format!(
-        "--device names {devices} devices, and schedule.batch = {batch} (schedule.accumulate = {}) does not divide among them into \
-         {parts} equal parts of at least 2 pictures: --set schedule.batch={more}, or name another number of devices",
+        "--device names {devices} devices, and schedule.batch = {batch} (schedule.accumulate = \
+         {}) does not divide into {parts} equal parts of at least 2 pictures: --set \
+         schedule.batch={more}, or use another number of devices",
         schedule.accumulate
     )))
 }
 
-/// Refuses devices that these settings do not suit, and sets what they compute in.
+/// Rejects devices that do not suit these settings, and sets their precision.
 ///
 /// # Errors
-/// When a batch cannot be shared among them, or one of them lacks the precision.
+/// If a batch cannot be shared among them, or one of them lacks the precision.
 pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), UsageError> {
     check(schedule, devices.len())?;
     if schedule.precision == Precision::Bf16 && devices.contains(&Device::flex()) {
-        return Err(UsageError("--precision bf16: the CPU computes in f32; leave it out, or choose a GPU with --device".into()));
+        return Err(UsageError(
+            "--precision bf16: the CPU computes in f32; omit it, or choose a \
+                               GPU with --device"
+                .into(),
+        ));
     }
     schedule.precision.set();
     Ok(())
 }
 
-/// How many pictures a step on so many devices worked on at a time where `device`, one of them, ran
-/// out of memory, and which flags make that fewer. `free` bytes of it were there before the first
-/// step.
+/// Advice for an out-of-memory error on `device`, one of `devices`: the number of pictures that a
+/// step worked on at a time, and the flags that reduce it. `free` is the device's free memory in
+/// bytes before the first step.
 #[must_use]
 pub fn smaller_batch(
     schedule: &ScheduleConfig,
@@ -212,7 +217,7 @@ fn step(trainer: &mut Trainer, batches: Vec<Ready>) -> Reading {
     trainer.take_step(&batches)
 }
 
-/// CRC-32 over every bit that a checkpoint would hold.
+/// CRC-32 over everything that a checkpoint would hold.
 fn checksum(trainer: &Trainer) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     for (_, parameter) in trainer.parts().iter().flat_map(|(_, part)| part.parameters()) {
@@ -234,8 +239,7 @@ impl Other {
         let (config, on, checkpoint) = (config.clone(), device.clone(), checkpoint.cloned());
         let work = move || {
             let leaving = Leaving(member.clone());
-            // Made on this thread: devices other than the CPU keep what belongs together apart by
-            // thread.
+            // Created on this thread: devices other than the CPU keep a separate stream per thread.
             let mut trainer = Trainer::new(&config, last_step, &on).into_member(member);
             let loaded = checkpoint.map_or(Ok(()), |checkpoint| trainer.load(&checkpoint));
             let mut answered = send.send(Answer::Loaded(loaded));
@@ -252,7 +256,8 @@ impl Other {
         };
         let Ok(thread) = threads::spawn("device", work) else {
             bail!(
-                "the system allows no thread for {device:?}, and every device but the first needs one: name a single --device"
+                "the system allows no thread for {device:?}, and every device but the first needs \
+                 one: use a single --device"
             )
         };
         Ok(Self { device: device.clone(), orders: Some(orders), answers, thread: Some(thread) })
@@ -260,12 +265,12 @@ impl Other {
 
     fn order(&mut self, order: Order) {
         if let Some(orders) = &self.orders {
-            // Where the thread has failed, its answer is missed next.
+            // If the thread has failed, the missing answer reveals it.
             let _ = orders.send(order);
         }
     }
 
-    /// Its answer; where the thread has failed, its failure goes on here.
+    /// Returns the thread's answer, or resumes its panic.
     fn answer(&mut self) -> Answer {
         match self.answers.recv() {
             Ok(answer) => answer,
@@ -280,16 +285,17 @@ impl Other {
 impl Drop for Other {
     fn drop(&mut self) {
         self.orders = None;
-        // After a failure it may wait for another device for ever; the program ends without it.
+        // After a failure the thread may wait for another device forever; the program ends without
+        // it.
         let thread = self.thread.take().filter(|_| !std::thread::panicking());
         if let Some(thread) = thread {
-            // Its failure, if any, was told where an answer was missed.
+            // Any failure has already been reported where an answer was missing.
             let _ = thread.join();
         }
     }
 }
 
-/// Tells the other members when its thread ends, in whatever way.
+/// Notifies the other members when its thread ends, for whatever reason.
 struct Leaving(Member);
 
 impl Drop for Leaving {

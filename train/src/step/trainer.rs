@@ -1,5 +1,5 @@
-//! One step of any task. The loop knows no preset, no family and no task: what a step does is the
-//! task's, what it is done with lies in the game.
+//! One step of any task. The loop knows no preset, family or task: the task defines the step, the
+//! game holds the state.
 
 use burn::tensor::Device;
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
@@ -21,21 +21,21 @@ use crate::step::turn::Batch;
 /// Everything that a step changes.
 #[derive(Clone, Debug)]
 pub struct Trainer {
-    /// The networks, and where the run stands.
+    /// The networks and the progress of the run.
     pub game: Game,
     task: AnyTask,
 }
 
 impl Trainer {
-    /// Networks drawn by the run's seed, on `device` (without autodiff), for a run of `last_step`
-    /// steps.
+    /// Networks initialised from the run's seed, on `device` (without autodiff), for a run of
+    /// `last_step` steps.
     #[must_use]
     pub fn new(config: &RunConfig, last_step: u64, device: &Device) -> Self {
         Self { game: Game::new(config, last_step, device), task: AnyTask::new(config, device) }
     }
 
-    /// The same as one of several devices: each takes its parts of every batch, and all take the
-    /// same updates.
+    /// Makes this trainer one of several devices: each takes its parts of every batch, and all
+    /// apply the same updates.
     #[must_use]
     pub fn into_member(mut self, member: Member) -> Self {
         if self.game.config.settings.schedule.sync_batch_norm {
@@ -45,7 +45,7 @@ impl Trainer {
         self
     }
 
-    /// The generator whose pictures are shown, measured and exported: the average of its weights.
+    /// The generator used for samples, evaluation and export: the average of its weights.
     #[must_use]
     pub fn shown(&self) -> &Generator {
         self.game.player(self.game.config.settings.task.shown().name).shown().generator()
@@ -54,13 +54,13 @@ impl Trainer {
     /// The network of a role.
     ///
     /// # Panics
-    /// When the task has no such role.
+    /// If the task has no such role.
     #[must_use]
     pub fn network(&self, role: &str) -> &Network {
         &self.game.player(role).network
     }
 
-    /// The files of a checkpoint and what goes into each.
+    /// The files of a checkpoint with their contents.
     #[must_use]
     pub fn parts(&self) -> Vec<(&'static str, &dyn Parameters)> {
         let mut parts = players::parts(&self.game.players);
@@ -68,7 +68,7 @@ impl Trainer {
         parts
     }
 
-    /// Bytes of a checkpoint's tensors.
+    /// Size of a checkpoint's tensors in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let values: usize = self
@@ -80,10 +80,10 @@ impl Trainer {
         (values * size_of::<f32>()) as u64
     }
 
-    /// Takes over a checkpoint's tensors.
+    /// Loads a checkpoint's tensors.
     ///
     /// # Errors
-    /// When a file is damaged or does not fit.
+    /// If a file is damaged or does not fit.
     pub fn load(&mut self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         self.game.players.iter_mut().try_for_each(|player| player.load(checkpoint))?;
         self.task
@@ -95,7 +95,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// The networks take the extent that belongs to the pictures seen, in families that grow.
+    /// Switches the networks to the resolution for the pictures seen so far, in families that grow.
     fn grow(&mut self) {
         let seen = self.game.images_seen();
         self.game.players.iter_mut().for_each(|player| player.grow(seen));
@@ -107,32 +107,32 @@ impl Trainer {
         &self.game.device
     }
 
-    /// One step on as many batches as D has updates in it. Waits until the device is done with it
-    /// and takes notice of what it measured.
+    /// Takes one step on as many batches as D has updates in it. Waits for the device and passes
+    /// the measurements to the controller.
     pub fn step(&mut self, batches: &[Batch]) -> Measured {
         let values = self.take_step(batches).read();
         self.observe(values.observation());
         values.measured(self.game.config.settings.task)
     }
 
-    /// One step on as many batches as D has updates in it, without waiting for the device. What it
-    /// measured is for [`Trainer::observe`].
+    /// Takes one step on as many batches as D has updates in it, without waiting for the device.
+    /// Its measurements are for [`Trainer::observe`].
     pub fn take_step(&mut self, batches: &[Batch]) -> Reading {
-        // Devices other than the CPU keep what belongs together apart by thread, so that there a
-        // step stays on its own. And a thread that waits for other devices must not be one of those
-        // that they compute on.
+        // Devices other than the CPU keep a separate stream per thread, so a step stays on this
+        // thread there. A thread that waits for other devices must also not be one of the pool that
+        // they compute on.
         if self.game.member.is_none() && self.game.device == Device::flex() {
             return on_workers(|| self.step_here(batches));
         }
         let reading = self.step_here(batches);
-        // What is still collected here starts now. Another thread that reads the result would start
-        // it, too, but in the middle of the next step, and what is fused with what would differ
-        // from step to step. A failure shows again where the result is read.
+        // Submits whatever is still queued. Another thread that reads the result would submit it
+        // too, but in the middle of the next step, and fusion would differ from step to step. A
+        // failure reappears where the result is read.
         let _ = self.game.device.flush();
         reading
     }
 
-    /// Takes notice of D's logits in an earlier step.
+    /// Passes D's logits of an earlier step to the controller.
     pub fn observe(&mut self, seen: Observation) {
         let augment = &self.game.config.settings.augment;
         if augment.pipeline.has_probability() {

@@ -1,29 +1,27 @@
-//! One batch on its way through the networks: the pictures, and the random numbers that belong to
-//! it.
+//! One batch on its way through the networks: the pictures and their random numbers.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::latent::{self, Latents};
 use shared::nn::layers::{Classes, Masks};
 use shared::rng::{self, Stream};
 
-/// Real pictures, and their classes where the networks are told them.
+/// Real pictures, with their classes if the networks are conditional.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// [B, C, H, W] in the interval that the networks see.
+    /// [B, C, H, W] in the networks' range of pixels.
     pub real: Tensor<4>,
-    /// One for each picture.
+    /// One per picture.
     pub classes: Option<Vec<u32>>,
-    /// Latents [B, latent] to take instead of drawn ones, so that two implementations can be
-    /// compared.
+    /// Latents [B, latent] to use instead of drawn ones, for comparing two implementations.
     pub latents: Option<Tensor<2>>,
 }
 
-/// Whose update a batch is for. Each has streams of its own.
+/// The network whose update a batch is for. Each has its own streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// D's, or both networks' at once.
+    /// D, or both networks at once.
     Discriminator,
-    /// G's, where it moves after D.
+    /// G, if it moves after D.
     Generator,
 }
 
@@ -32,9 +30,9 @@ pub enum Whose {
 pub struct Turn {
     /// [B, C, H, W].
     pub real: Tensor<4>,
-    /// The classes of the real pictures, which the generated ones take over.
+    /// The classes of the real pictures, used for the generated ones too.
     pub classes: Option<Classes>,
-    /// [B, latent]; `None` for generators that take none.
+    /// [B, latent]; `None` for generators without latents.
     latents: Option<Tensor<2>>,
     seed: u64,
     whose: Whose,
@@ -42,8 +40,8 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// The `index`-th part of a batch, counted over the whole run, that goes through the networks
-    /// for `whose` update; its latents are drawn here, where the generator takes some.
+    /// The `index`-th part of a batch, counted over the whole run, for the update of `whose`; draws
+    /// its latents if the generator takes any.
     #[must_use]
     pub fn new(
         batch: &Batch,
@@ -66,10 +64,10 @@ impl Turn {
         turn
     }
 
-    /// Its latents, [B, latent].
+    /// The latents, [B, latent].
     ///
     /// # Panics
-    /// When the generator takes none: a task knows what its generators take.
+    /// If the generator takes none: a task knows what its generators take.
     #[must_use]
     pub fn latents(&self) -> Tensor<2> {
         self.latents
@@ -88,7 +86,7 @@ impl Turn {
         }
     }
 
-    /// Dropout masks for `purpose`; asked again, the same.
+    /// Dropout masks for `purpose`, the same on every call.
     #[must_use]
     pub fn masks(&self, purpose: &str) -> Masks {
         Masks::Batch(Box::new(self.stream(&format!("dropout {purpose}"))))
@@ -96,7 +94,7 @@ impl Turn {
 }
 
 impl Batch {
-    /// The batch in `parts` of equal size.
+    /// Splits the batch into `parts` of equal size.
     #[must_use]
     pub fn split(&self, parts: usize) -> Vec<Self> {
         if parts == 1 {

@@ -1,4 +1,4 @@
-//! `train compare`: runs beside each other, as a table and as curves over each other.
+//! `train compare`: several runs side by side, as a table and as overlaid curves.
 
 use std::path::PathBuf;
 
@@ -20,55 +20,57 @@ use crate::tell::record::{Best, Kids, Record, begun};
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArgs {
-    /// Folders of runs.
+    /// Run folders.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// Draw KID and losses of all runs over each other into this file.
+    /// Draw KID and losses of all runs into this file.
     #[arg(long, value_name = "FILE.png")]
     out: Option<PathBuf>,
-    /// One JSON object a run, in the order of the table.
+    /// Print one JSON object per run, in the order of the table.
     #[arg(long)]
     json: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  train compare runs/*                             which one is best, and what is different about it
-  train compare runs/a runs/b --out compare.png    and how they went
-  train compare runs/* --json                      for a program
+  train compare runs/*                             which run is best, and how its settings differ
+  train compare runs/a runs/b --out compare.png    and their curves
+  train compare runs/* --json                      machine-readable
 
-KIDs are compared only where they were measured alike (protocol, weights, number of pictures): otherwise each kind has a column and a
-panel of its own. What is no run, or was not begun, is passed over and named. Exit code 3 when a file of a run is damaged; what it holds besides is shown.";
+KIDs are only compared if they were measured alike (protocol, weights, number of pictures);
+otherwise each kind gets its own column and panel. Anything that is not a run, or was never
+started, is skipped with a warning. Exit code 3 if a file of a run is damaged; its other contents
+are shown.";
 
-/// A longer value of a setting is cut off in the table.
+/// Longer values of a setting are truncated in the table.
 const SETTING_LETTERS: usize = 28;
 
-/// Keys that tell data sets apart, for people the first one best.
+/// Keys that identify data sets, the most readable one first.
 const OF_DATA: [&str; 3] = ["data.path", "data.fingerprint", "data.content"];
 
-/// Settings: keys, joined by dots, and values.
+/// Settings: dotted keys with values.
 type Flat = Vec<(String, String)>;
 
-/// Groups of keys that decide about files and not about what is learned.
+/// Groups of keys that affect files but not learning.
 const OF_FILES: [&str; 2] = ["checkpoints.", "samples."];
 
 /// One run of the comparison.
 struct Row {
     name: String,
     record: Record,
-    /// The best KID of each way in which any run's was measured.
+    /// The best KID under each of the conventions used by any run.
     best: Vec<Option<Best>>,
-    /// Values of the settings that are not the same in all runs.
+    /// Values of the settings that differ between runs.
     settings: Vec<String>,
 }
 
-/// All runs, in the order in which they are shown.
+/// All runs, in display order.
 struct Comparison {
     rows: Vec<Row>,
-    /// The ways in which KID was measured, the most common one first.
+    /// The KID conventions, most common first.
     ways: Vec<Value>,
-    /// Keys of the settings that are not the same in all runs and were chosen, by a recipe's name
-    /// or one by one.
+    /// Keys of the settings that differ between runs and were chosen explicitly, by a preset's name
+    /// or individually.
     keys: Vec<String>,
 }
 
@@ -76,7 +78,7 @@ impl CompareArgs {
     /// Prints the table and draws the curves.
     ///
     /// # Errors
-    /// When no folder is a run, the settings of one cannot be read (the others are shown before),
+    /// If no folder is a run, the settings of one cannot be read (the others are shown before),
     /// or the file cannot be written.
     pub fn run(self) -> Result<Ending> {
         let mut records = Vec::new();
@@ -84,7 +86,7 @@ impl CompareArgs {
         for (folder, run) in begun(&self.runs)? {
             let record = match Record::read(&run) {
                 Ok(record) => record,
-                // One run whose settings are damaged costs no other.
+                // One run with damaged settings does not stop the others.
                 Err(error) => {
                     tracing::error!("{}: {}", folder.display(), one_line(error.as_ref()));
                     failure.get_or_insert(error);
@@ -127,7 +129,7 @@ impl Comparison {
                 None => ways.push((kids.of, 1)),
             }
         }
-        // Stable: of equally common ones the first run's comes first.
+        // Stable: ties keep the order of the runs.
         ways.sort_by_key(|(_, runs)| std::cmp::Reverse(*runs));
         let ways: Vec<Value> = ways.into_iter().map(|(of, _)| of).collect();
         let flat: Vec<Flat> = records.iter().map(|(_, record)| record.config.flat()).collect();
@@ -145,7 +147,7 @@ impl Comparison {
                 Row { name, record, best, settings }
             })
             .collect();
-        // By the first way; runs without such a KID by the next one, below all others.
+        // By the first convention; runs without such a KID come below the others, by the next one.
         let order = |row: &Row| {
             row.best
                 .iter()
@@ -156,7 +158,7 @@ impl Comparison {
         Self { rows, ways, keys }
     }
 
-    /// For people: a table, and below it what its KIDs are.
+    /// Human-readable output: a table, followed by the KID conventions.
     fn text(&self) -> String {
         let kid =
             |i: usize| if self.ways.len() > 1 { format!("KID ({})", way(i)) } else { "KID".into() };
@@ -175,7 +177,7 @@ impl Comparison {
             text += &format!("{}: {}\n", kid(i), Kids::conventions(of));
         }
         if self.ways.len() > 1 {
-            text += "KIDs of different columns were measured differently and cannot be compared.\n";
+            text += "KIDs in different columns were measured differently and cannot be compared.\n";
         }
         text
     }
@@ -185,7 +187,7 @@ impl Comparison {
         losses(self.rows.iter().map(|row| &row.record))
     }
 
-    /// For programs.
+    /// JSON output.
     fn json(&self) -> String {
         let object = |row: &Row| {
             let kids: Vec<Value> = self
@@ -239,16 +241,16 @@ impl Row {
     }
 }
 
-/// The settings that the run's recipe has of its own; none where the recipe is no longer known.
+/// The settings of the run's recipe; empty if the recipe is no longer known.
 fn recipe(config: &RunConfig) -> Flat {
     let settings = preset::find(&config.preset).and_then(Preset::settings);
     settings
         .map_or_else(|_| Flat::new(), |settings| RunConfig { settings, ..config.clone() }.flat())
 }
 
-/// The keys whose values are not the same everywhere, in the order of the settings; of those that
-/// tell data sets apart one. What only follows from different recipes is left out: the recipes'
-/// names say it.
+/// The keys whose values differ between runs, in the order of the settings; only one of those that
+/// identify data sets. Differences that follow from the recipes are left out, because the recipes'
+/// names imply them.
 fn differing(flat: &[Flat], recipes: &[Flat]) -> Vec<String> {
     let mut keys: Vec<&str> = Vec::new();
     for (key, _) in flat.iter().flatten() {
@@ -273,7 +275,7 @@ fn value_of<'a>(flat: &'a Flat, key: &str) -> Option<&'a str> {
     flat.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
 }
 
-/// A value as it fits into a table: without the quotes of TOML, and its end only if it is long.
+/// A value for the table: without TOML's quotes, and only its end if it is long.
 fn shortened(value: &str) -> String {
     let plain = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     let letters = plain.chars().count();

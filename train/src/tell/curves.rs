@@ -1,4 +1,4 @@
-//! A run's curves: `curves.png`, and those of several runs over each other.
+//! A run's curves, `curves.png`, and overlaid curves of several runs.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -11,23 +11,24 @@ use shared::plot::{Chart, Legend, Line, Panel, Scale, Stroke};
 use crate::tell::numbers::rounded;
 use crate::tell::record::{Kids, Record};
 
-/// The file in the run's folder.
+/// File name in the run folder.
 pub const CURVES: &str = "curves.png";
 
-/// KIDs whose largest is so many times the smallest are drawn by their logarithm.
+/// Ratio of the largest to the smallest KID above which the axis is logarithmic.
 const WIDE: f64 = 10.0;
 
 /// Significant digits of a KID.
 const KID_DIGITS: i32 = 3;
 
-/// Panels in a row.
+/// Panels per row.
 const COLUMNS: usize = 2;
 
 /// Draws the curves of a run from its `stats.jsonl`: losses, accuracies of D, p of the
-/// augmentation, penalties, KID with the best marked. p and penalties only where the run has any.
+/// augmentation, penalties, and KID with the best marked. p and penalties appear only if the run
+/// has any.
 ///
 /// # Errors
-/// When the run has no readable settings.
+/// If the run has no readable settings.
 pub fn draw(run: &Run) -> Result<Picture> {
     Ok(chart(&Record::read(run)?).draw())
 }
@@ -35,12 +36,12 @@ pub fn draw(run: &Run) -> Result<Picture> {
 /// Draws the curves of a run into its folder, as [`CURVES`].
 ///
 /// # Errors
-/// When the run has no readable settings or the file cannot be written.
+/// If the run has no readable settings or the file cannot be written.
 pub fn write(run: &Run) -> Result<()> {
     Ok(fs::write(run.file(CURVES), &draw(run)?.to_png_quickly()?)?)
 }
 
-/// The panels of [`draw`], each as a picture with its title: for a page that lays them out by its
+/// The panels of [`draw`], each as a picture with its title, for a page that lays them out at its
 /// own width.
 pub(crate) fn panels(record: &Record) -> Vec<(String, Picture)> {
     let alone = |panel: Panel| {
@@ -94,7 +95,7 @@ fn panel(title: &str, scale: Scale, lines: Vec<Line>) -> Panel {
     Panel { title: title.into(), x_label: "kimg".into(), scale, lines, ..Panel::default() }
 }
 
-/// A line for each way in which KID was measured.
+/// One line for each KID convention.
 fn kid_panel(record: &Record) -> Panel {
     let kinds = record.kids();
     let title = match &kinds[..] {
@@ -117,7 +118,7 @@ fn kid_panel(record: &Record) -> Panel {
     panel(&title, scale_of(&lines), lines)
 }
 
-/// The name of a way in which KID was measured, where there are several: a, b, …
+/// Label of a KID convention, if there are several: a, b, …
 pub(crate) fn way(index: usize) -> String {
     let letter = char::from(b'a' + (index % 26) as u8);
     if index < 26 { letter.into() } else { format!("{letter}{}", index / 26) }
@@ -130,7 +131,7 @@ fn kid_line(record: &Record, kids: &Kids, name: &str, stroke: Stroke) -> Line {
     Line { dots: true, marked: kids.lowest(), ..Line::new(name, stroke, points) }
 }
 
-/// From 0, or by the logarithm where the values are positive and far apart.
+/// A linear axis from 0, or a logarithmic one if the values are positive and far apart.
 fn scale_of(lines: &[Line]) -> Scale {
     let values = || lines.iter().flat_map(|line| &line.points).map(|point| point.1);
     let (low, high) =
@@ -138,7 +139,7 @@ fn scale_of(lines: &[Line]) -> Scale {
     if low > 0.0 && high > WIDE * low { Scale::Log } else { Scale::FromZero }
 }
 
-/// The values of `key` by kimg; not a number where a line has none.
+/// The values of `key` by kimg; NaN for lines without one.
 fn series(record: &Record, key: &str) -> Vec<(f64, f64)> {
     record
         .stats
@@ -153,8 +154,8 @@ fn kimg(record: &Record, line: &Value) -> Option<f64> {
     line["kimg"].as_f64().or_else(|| line["step"].as_f64().map(of_step))
 }
 
-/// The curves of several runs, each named and in a colour of its own: KID, a panel for each of the
-/// `ways` in which it was measured, and the losses.
+/// The curves of several runs, each labelled and in its own colour: one KID panel for each of the
+/// `ways` (conventions), and the losses.
 pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
     let mut panels = Vec::new();
     for (i, of) in ways.iter().enumerate() {
@@ -192,7 +193,7 @@ pub(crate) fn overlay(runs: &[(String, &Record)], ways: &[Value]) -> Chart {
     Chart { title: String::new(), panels, columns: COLUMNS, legend: Legend::Below }
 }
 
-/// The losses of the tasks of several runs, each once, with their names for people.
+/// The losses of several runs' tasks without duplicates, with their labels.
 pub(crate) fn losses<'a>(
     records: impl Iterator<Item = &'a Record>,
 ) -> Vec<(&'static str, &'static str)> {

@@ -1,10 +1,10 @@
-//! What there is to choose from, as text.
+//! The available presets, losses and transforms, as text.
 
 use shared::nn::{loss, preset};
 
 use crate::augment::transform;
 
-/// A serde name as a user writes it.
+/// A serde name as users write it.
 fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
@@ -15,7 +15,8 @@ pub fn presets() -> String {
     let line = |p: &preset::Preset| {
         format!("{:<12}  {}\n{:14}for {}\n{:14}{}\n", p.name, p.summary, "", p.data, "", p.source)
     };
-    let mirror = "\nWith each of them --mirror shows half of the pictures mirrored; without it, as in their sources, none.\n";
+    let mirror = "\nWith any of them, --mirror mirrors half of the pictures; without it none are, \
+                  as in their sources.\n";
     preset::PRESETS.iter().map(line).chain([mirror.to_owned()]).collect()
 }
 

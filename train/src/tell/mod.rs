@@ -1,16 +1,15 @@
-//! What is told of runs afterwards: status, comparisons, curves, reports; and what there is to
-//! choose from.
+//! Reports on runs: status, comparisons, curves, HTML reports; and lists of the available choices.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | `compare` | how runs stand, and how they differ |
-//! | `curves` | what a run measured, drawn |
-//! | `lists` | what there is to choose from, as text |
-//! | `numbers` | numbers as people read them |
-//! | `preview` | the layers of networks, and what augmentation does, before a run |
-//! | `record` | a run's folder, read |
-//! | `report` | all that is known about a run as one HTML file |
-//! | `status` | how runs stand, and how they differ |
+//! | `compare` | several runs side by side |
+//! | `curves` | a run's curves |
+//! | `lists` | the available presets, losses and transforms, as text |
+//! | `numbers` | numbers formatted for people |
+//! | `preview` | network summaries and augmentation previews |
+//! | `record` | a run folder, parsed |
+//! | `report` | everything about a run in one HTML file |
+//! | `status` | the state of runs |
 
 pub mod compare;
 pub mod curves;

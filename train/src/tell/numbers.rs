@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
-/// What stands where there is no number.
+/// Placeholder for a missing number.
 pub(crate) const ABSENT: &str = "–";
 
 /// A whole number with commas between thousands.
@@ -16,18 +16,18 @@ pub(crate) fn count(n: u64) -> String {
     text
 }
 
-/// A number with about `digits` significant ones, but all those before the point.
+/// A number with about `digits` significant digits, but never fewer than its integer part.
 pub(crate) fn rounded(value: f64, digits: i32) -> String {
     if !value.is_finite() {
         return ABSENT.into();
     }
     let magnitude = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    // Below a millionth the places would be more than anyone reads.
+    // Below a millionth there would be more decimals than anyone reads.
     let places = (digits - 1 - magnitude).clamp(0, 8) as usize;
     format!("{value:.places$}")
 }
 
-/// A time in the two units that say most.
+/// A duration in its two most significant units.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.max(0.0).round() as u64;
     let (days, hours, minutes) = (whole / 86400, whole / 3600 % 24, whole / 60 % 60);
@@ -39,13 +39,13 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// The middle one; of an even number the upper of both.
+/// The median; of an even number of values, the upper of the two middle ones.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }
 
-/// The first names of a list, and how many more there are.
+/// The first names of a list, and the number of others.
 pub(crate) fn few(names: &[String]) -> String {
     const SHOWN: usize = 8;
     let more = names.len().saturating_sub(SHOWN);

@@ -1,4 +1,4 @@
-//! What there is to see before a run: the layers of its networks, and what augmentation does.
+//! Previews before a run: the layers of its networks, and the augmentation.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ use crate::augment;
 use crate::run::options::Options;
 use crate::run::preparation::prepare;
 
-/// Pictures in a row of a sheet that shows augmentation.
+/// Pictures per row of an augmentation preview.
 const PREVIEW_PICTURES: usize = 8;
 
-/// Writes a sheet that shows what augmentation does to the first pictures of the data set.
+/// Writes a sheet that shows the augmentation of the first pictures of the data set.
 ///
 /// # Errors
-/// When the data is unusable or the file cannot be written.
+/// If the data is unusable or the file cannot be written.
 pub fn preview_augment(options: &Options, file: &Path) -> Result<Ending> {
     let (config, batches) = prepare(options)?;
     let pictures = batches.first(PREVIEW_PICTURES)?;
@@ -31,10 +31,10 @@ pub fn preview_augment(options: &Options, file: &Path) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Classes that a summary shows where settings ask for classes and nothing says how many.
+/// Number of classes in a summary, if settings ask for classes and nothing gives their number.
 const SUMMARY_CLASSES: usize = 10;
 
-/// The pictures that a summary is for; `None` where the preset or the data set decides.
+/// The pictures for a summary; `None` leaves the value to the preset or the data set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shape {
     /// Height and width.
@@ -45,11 +45,11 @@ pub struct Shape {
     pub classes: Option<usize>,
 }
 
-/// The layers of every role's network, with shapes and counts. Nothing is drawn, so it is instant
-/// at any size.
+/// A table of the layers of every role's network, with shapes and parameter counts. No weights are
+/// drawn, so it is instant at any size.
 ///
 /// # Errors
-/// When the data set cannot be read, or the networks cannot be built for the pictures.
+/// If the data set cannot be read, or the networks cannot be built for the pictures.
 pub fn summary(
     name: &str,
     settings: &Settings,

@@ -1,5 +1,5 @@
-//! What a run folder tells: its settings and its logs. What cannot be read is said, not fatal; only
-//! settings are needed. Nothing in the folder is changed.
+//! The contents of a run folder: settings and logs. Only the settings are required; anything else
+//! that cannot be read is reported but not fatal. Nothing in the folder is changed.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -15,37 +15,37 @@ use crate::tell::numbers::median;
 /// `config.toml` stays far below this.
 const CONFIG_LIMIT: u64 = 1 << 20;
 
-/// Epochs whose speed counts as the present one.
+/// Number of latest epochs that determine the current speed.
 const RECENT: usize = 20;
 
-/// Whether a run goes on.
+/// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// All steps are done.
     Finished,
-    /// It can be gone on with.
+    /// It can be resumed.
     Stopped,
     /// A process trains it now.
     Training,
 }
 
-/// What ended the last start of a run, by the last line of its log.
+/// The end of a run's last start, from the last line of its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It did what it was to do.
+    /// It completed its work.
     Done,
     /// This signal.
     Signal(String),
     /// This error.
     Failed(String),
-    /// Nothing that it could note: `kill -9`, the system that was out of memory, a power cut.
+    /// Nothing was logged: `kill -9`, a system out of memory, a power cut.
     Killed,
     /// There is no log.
     Unknown,
 }
 
 impl Ended {
-    /// By the log `path`.
+    /// Reads the end of the log at `path`.
     pub(crate) fn of(path: &Path) -> Self {
         let Ok(log) = fs::read(path) else { return Self::Unknown };
         let Some(last) = log.split(|&b| b == b'\n').rfind(|line| !line.is_empty()) else {
@@ -63,14 +63,14 @@ impl Ended {
                     .unwrap_or("a signal")
                     .to_owned(),
             ),
-            // Earlier versions.
+            // Logs of earlier versions.
             None if last.contains("stopped after step") => Self::Signal("a signal".into()),
             None if last.contains("the run ends") => Self::Done,
             None => Self::Killed,
         }
     }
 
-    /// In a word, for programs.
+    /// One word, for programs.
     pub(crate) fn word(&self) -> Option<&str> {
         match self {
             Self::Done => Some("done"),
@@ -88,7 +88,7 @@ impl Ended {
     }
 }
 
-/// Whether the last start of the run in `out` ended without a word before its work was done.
+/// True if the last start of the run in `out` was killed before its work was done.
 pub(crate) fn was_killed(out: &Path) -> bool {
     let record = Run::open(out).ok().and_then(|run| Record::read(&run).ok());
     record.is_some_and(|record| {
@@ -96,38 +96,38 @@ pub(crate) fn was_killed(out: &Path) -> bool {
     })
 }
 
-/// A KID that was measured while training.
+/// A KID measured during training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Best {
     pub(crate) kid: f64,
     pub(crate) step: u64,
 }
 
-/// KIDs that were measured alike and may be compared.
+/// KIDs measured under the same conventions, and therefore comparable.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kids {
-    /// How: protocol, weights, pictures of each side. Null in runs of earlier versions, which did
-    /// not note it.
+    /// The conventions: protocol, weights, pictures on each side. Null in runs of earlier versions,
+    /// which did not record them.
     pub(crate) of: Value,
-    /// Lines of `stats.jsonl`, by index, with their KIDs.
+    /// Index of the line in `stats.jsonl`, with its KID.
     pub(crate) values: Vec<(usize, f64)>,
 }
 
 impl Kids {
-    /// Index in `values` of the lowest; the first of equal ones.
+    /// Index in `values` of the lowest KID; the first of equal ones.
     pub(crate) fn lowest(&self) -> Option<usize> {
         let all = self.values.iter().enumerate();
         all.min_by(|(_, a), (_, b)| a.1.total_cmp(&b.1)).map(|(i, _)| i)
     }
 
-    /// How they were measured, for people.
+    /// The conventions for people.
     pub(crate) fn conventions(of: &Value) -> String {
         let Some(protocol) = of["protocol"].as_str() else {
-            return "measured by an earlier version, which did not note how".into();
+            return "measured by an earlier version, which did not record how".into();
         };
         let pictures = of["pictures"]
             .as_u64()
-            .map_or(String::new(), |n| format!(", {n} pictures of each side"));
+            .map_or(String::new(), |n| format!(", {n} pictures on each side"));
         let weights = of["weights_sha256"]
             .as_str()
             .map_or("untrained weights", |sum| sum.get(..8).unwrap_or(sum));
@@ -135,7 +135,7 @@ impl Kids {
     }
 }
 
-/// A run as its folder tells it.
+/// The contents of a run folder.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) run: Run,
@@ -148,17 +148,17 @@ pub(crate) struct Record {
     pub(crate) alarms: Vec<Value>,
     /// Lines of `starts.jsonl`.
     pub(crate) starts: Vec<Value>,
-    /// What could not be read, a sentence each.
+    /// One sentence for each thing that could not be read.
     pub(crate) complaints: Vec<String>,
-    /// Steps done.
+    /// Number of completed steps.
     pub(crate) step: u64,
 }
 
-/// Those of `folders` that are runs and were begun, as `runs/*` names them with whatever else lies
-/// there; the others are told.
+/// The folders that are runs and have been started, since `runs/*` may match other things too;
+/// warns about the others.
 ///
 /// # Errors
-/// When there is none.
+/// If there is none.
 pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
     let (mut runs, mut first) = (Vec::new(), None);
     for folder in folders {
@@ -168,7 +168,7 @@ pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
                 continue;
             }
             Ok(_) => cli::DataError(format!(
-                "{}: the run was not begun: it has no config.toml",
+                "{}: the run was never started: it has no config.toml",
                 folder.display()
             ))
             .into(),
@@ -176,7 +176,7 @@ pub(crate) fn begun(folders: &[PathBuf]) -> Result<Vec<(&Path, Run)>> {
         };
         match folders.len() {
             1 => {}
-            _ => tracing::warn!("passed over: {}", cli::one_line(refused.as_ref())),
+            _ => tracing::warn!("skipped: {}", cli::one_line(refused.as_ref())),
         }
         first.get_or_insert(refused);
     }
@@ -190,7 +190,7 @@ impl Record {
     /// Reads the folder.
     ///
     /// # Errors
-    /// When `config.toml` is absent or no settings.
+    /// If `config.toml` is missing or invalid.
     pub(crate) fn read(run: &Run) -> Result<Self> {
         let path = run.file("config.toml");
         let text = String::from_utf8_lossy(&fs::read_bounded(&path, CONFIG_LIMIT)?).into_owned();
@@ -208,10 +208,10 @@ impl Record {
         Ok(Self { run: run.clone(), config, stats, metrics, alarms, starts, complaints, step })
     }
 
-    /// The step after which the run ends, where an epoch is done and its length thereby known.
+    /// The last step of the run, once an epoch is done and its length is known.
     pub(crate) fn last_step(&self) -> Option<u64> {
         let schedule = &self.config.settings.schedule;
-        // Not the last line: a run may have ended within an epoch.
+        // Not the last line, because a run may have ended within an epoch.
         let line = self.stats.first();
         let per_epoch =
             line.and_then(|line| line["step"].as_u64()?.checked_div(line["epoch"].as_u64()?));
@@ -221,7 +221,8 @@ impl Record {
         }
     }
 
-    /// Whether it goes on. Its owner, who holds the lock, asks when its work is done.
+    /// The run's state. `asked_by_owner` is for its owner, which still holds the lock when its work
+    /// is done.
     pub(crate) fn state(&self, asked_by_owner: bool) -> State {
         if !asked_by_owner && self.run.is_owned() {
             State::Training
@@ -240,12 +241,12 @@ impl Record {
         }
     }
 
-    /// What ended the last start.
+    /// The end of the last start.
     pub(crate) fn ended(&self) -> Ended {
         Ended::of(&self.run.file("train.log"))
     }
 
-    /// How it stands, in a word.
+    /// The state in one word.
     pub(crate) fn word(&self, asked_by_owner: bool) -> &'static str {
         match self.state(asked_by_owner) {
             State::Training => "running",
@@ -255,21 +256,20 @@ impl Record {
         }
     }
 
-    /// The best KID of those that were measured as the last one was.
+    /// The best KID under the conventions of the latest one.
     pub(crate) fn best(&self) -> Option<Best> {
         let last = self.stats.iter().rfind(|line| line["kid"].as_f64().is_some())?;
         self.best_of(&last["kid_of"])
     }
 
-    /// The best KID of those that were measured in this way.
+    /// The best KID under these conventions.
     pub(crate) fn best_of(&self, of: &Value) -> Option<Best> {
         let kids = self.kids().into_iter().find(|kids| kids.of == *of)?;
         let (line, kid) = *kids.values.get(kids.lowest()?)?;
         Some(Best { kid, step: self.stats[line]["step"].as_u64()? })
     }
 
-    /// All KIDs, those that were measured alike together, in the order in which each kind first
-    /// came.
+    /// All KIDs, grouped by conventions, in order of first appearance.
     pub(crate) fn kids(&self) -> Vec<Kids> {
         let mut kinds: Vec<Kids> = Vec::new();
         for (i, line) in self.stats.iter().enumerate() {
@@ -282,7 +282,7 @@ impl Record {
         kinds
     }
 
-    /// Thousands of real pictures that D has seen.
+    /// Thousands of real pictures seen by D.
     pub(crate) fn kimg(&self) -> f64 {
         (self.step * self.pictures_a_step()) as f64 / 1000.0
     }
@@ -291,9 +291,10 @@ impl Record {
         self.config.settings.schedule.pictures_a_step()
     }
 
-    /// Seconds of training over all starts; in runs of earlier versions of the epochs' steps alone.
+    /// Seconds of training over all starts; in runs of earlier versions, of the epochs' steps
+    /// alone.
     pub(crate) fn seconds(&self) -> Option<f64> {
-        // The line of an epoch whose KID came after a restart has no times.
+        // An epoch's line has no times if its KID was computed after a restart.
         let noted = self.stats.iter().rev().find_map(|line| line["seconds"].as_f64());
         noted.or_else(|| {
             let mut before = 0.0;
@@ -306,12 +307,12 @@ impl Record {
         })
     }
 
-    /// Steps done when `epoch` ended.
+    /// Number of steps completed when `epoch` ended.
     pub(crate) fn step_of_epoch(&self, epoch: u64) -> Option<u64> {
         self.stats.iter().find(|line| line["epoch"].as_u64() == Some(epoch))?["step"].as_u64()
     }
 
-    /// Real pictures a second in the recent epochs.
+    /// Real pictures per second in recent epochs.
     pub(crate) fn speed(&self) -> Option<f64> {
         median(
             self.stats
@@ -323,8 +324,8 @@ impl Record {
         )
     }
 
-    /// Seconds that the rest of the run takes at the speed of the recent epochs, with what they
-    /// spent on sheets, KID and checkpoints where that is known.
+    /// Time remaining in seconds, at the speed of recent epochs and including their sheets, KID and
+    /// checkpoints if known.
     pub(crate) fn seconds_left(&self) -> Option<f64> {
         let left = self.last_step()?.saturating_sub(self.step) as f64;
         let recent = &self.stats[self.stats.len().saturating_sub(RECENT)..];
@@ -340,16 +341,16 @@ impl Record {
         (rate > 0.0).then(|| left / rate)
     }
 
-    /// How long ago a file of the run was last written.
+    /// Time since a file of the run was last written.
     pub(crate) fn age(&self, name: &str) -> Option<Duration> {
         let written =
             std::fs::metadata(self.run.file(name)).and_then(|meta| meta.modified()).ok()?;
-        // A clock that was set back since then.
+        // Zero if the clock has been set back since then.
         Some(SystemTime::now().duration_since(written).unwrap_or_default())
     }
 }
 
-/// Bytes of all files below a folder. What vanishes while it is looked at counts as nothing.
+/// Total size in bytes of all files below a folder. Files that disappear meanwhile count as zero.
 pub(crate) fn bytes_below(folder: &Path) -> u64 {
     let size = |entry: std::fs::DirEntry| match entry.metadata() {
         Ok(meta) if meta.is_dir() => bytes_below(&entry.path()),
@@ -366,8 +367,7 @@ fn lines(run: &Run, name: &str, complaints: &mut Vec<String>) -> Vec<Value> {
                 let (few, more) =
                     (damaged.iter().take(5), if damaged.len() > 5 { ", …" } else { "" });
                 let few: Vec<String> = few.map(usize::to_string).collect();
-                complaints
-                    .push(format!("{name}: damaged and left out: line {}{more}", few.join(", ")));
+                complaints.push(format!("{name}: skipped damaged lines: {}{more}", few.join(", ")));
             }
             lines
         }

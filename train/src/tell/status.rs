@@ -1,5 +1,5 @@
-//! `train status`: how runs stand, from what their folders tell. It only reads, and a run that
-//! starts meanwhile is not in its way.
+//! `train status`: the state of runs, read from their folders. It only reads, and does not disturb
+//! a run that starts meanwhile.
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,14 @@ use shared::nn::task::{Kind, Measure};
 use crate::tell::numbers::{count, duration, rounded};
 use crate::tell::record::{Best, Record, begun, bytes_below};
 
-/// Show how runs stand: what they do, how far they are, what they measured, what is on disk.
+/// Show the state of runs: activity, progress, measurements, files on disk.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct StatusArgs {
-    /// Folders of runs.
+    /// Run folders.
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// One JSON object a run.
+    /// Print one JSON object per run.
     #[arg(long)]
     json: bool,
 }
@@ -31,28 +31,29 @@ const EXAMPLES: &str = "\
 Examples:
   train status runs/birds                      one run
   train status runs/*                          all of them
-  train status runs/birds --json | jq .state   for a program
+  train status runs/birds --json | jq .state   machine-readable
   watch -n 60 train status runs/birds          every minute
 
-A run is running, finished, stopped (by what; the same command resumes it) or failed (and why). With --json these are the words of
-`state`, and `ended_by` is done, the signal's name, error, panic, memory, or kill for what the run could not note itself. Nothing in
-its folder is changed.
-What is no run, or was not begun, is passed over and named.
-Exit code 3 when a file of a run is damaged.";
+A run is running, finished, stopped (with the cause; the same command resumes it) or failed (with
+the error). With --json these are the values of `state`, and `ended_by` is done, the signal's name,
+error, panic, memory, or kill if the run could not record the cause. Nothing in its folder is
+changed.
+Anything that is not a run, or was never started, is skipped with a warning.
+Exit code 3 if a file of a run is damaged.";
 
-/// How a run stands. Its JSON is what `--json` prints; null is what is not known.
+/// The state of a run, printed as JSON by `--json`; null where unknown.
 #[derive(Clone, Debug, Serialize)]
 struct Status {
     run: PathBuf,
     state: &'static str,
     /// The process that trains it.
     process: Option<u32>,
-    /// Since it was started last.
+    /// Seconds since the last start.
     seconds_since_start: Option<u64>,
-    /// What ended the last start: done, the name of a signal, error, panic, memory, or kill for
-    /// what it could not note itself.
+    /// What ended the last start: done, the name of a signal, error, panic, memory, or kill if the
+    /// run could not record it.
     ended_by: Option<String>,
-    /// The error that did.
+    /// The error that ended it.
     error: Option<String>,
     preset: String,
     step: u64,
@@ -60,10 +61,10 @@ struct Status {
     epoch: Option<u64>,
     kimg: f64,
     img_per_s: Option<f64>,
-    /// Of training, over all starts.
+    /// Seconds of training over all starts.
     seconds: Option<f64>,
     seconds_left: Option<f64>,
-    /// The measures of the task that people look for: losses, then accuracies.
+    /// The task's main measures: losses, then accuracies.
     #[serde(flatten)]
     measures: Map<String, Value>,
     #[serde(skip)]
@@ -77,11 +78,11 @@ struct Status {
     checkpoint_bytes: u64,
     alarms: usize,
     last_alarm: Option<Value>,
-    /// Of the settings, with the start that made it.
+    /// The last change of settings, with its start.
     last_change: Option<Value>,
-    /// Since the last line of `stats.jsonl` was written.
+    /// Seconds since the last line of `stats.jsonl` was written.
     seconds_since_line: Option<u64>,
-    /// What could not be read.
+    /// Things that could not be read.
     damaged: Vec<String>,
 }
 
@@ -89,8 +90,8 @@ impl StatusArgs {
     /// Prints a block of lines or a JSON object for each run.
     ///
     /// # Errors
-    /// When no folder is a run, or the settings of one cannot be read; what can be told of the
-    /// others is printed before.
+    /// If no folder is a run, or the settings of one cannot be read; whatever is known about the
+    /// others is printed first.
     pub fn run(self) -> Result<Ending> {
         let (mut texts, mut failure, mut ending) = (Vec::new(), None, Ending::Done);
         for (folder, run) in begun(&self.runs)? {
@@ -142,7 +143,7 @@ impl Status {
             run: folder.to_owned(),
             state,
             process: run.holder(),
-            // Written anew at every start.
+            // Rewritten at every start.
             seconds_since_start: seconds("config.toml").filter(|_| running),
             ended_by,
             error,
@@ -175,7 +176,7 @@ impl Status {
         })
     }
 
-    /// For people.
+    /// Human-readable output.
     fn text(&self) -> String {
         let process = self.process.map_or(String::new(), |process| format!(" (process {process})"));
         let since = self
@@ -226,11 +227,12 @@ impl Status {
         text
     }
 
-    /// What ended it where that was not its own end or the error that is shown.
+    /// The cause of the end, unless the run completed or its error is shown anyway.
     fn ended(&self) -> String {
         match self.ended_by.as_deref() {
             Some("kill") if self.state == "stopped" => {
-                "nothing that the run could note: kill -9, a system without memory, a power cut; the same command resumes it"
+                "nothing that could be recorded: kill -9, a system out of memory, a power cut; \
+                 the same command resumes it"
                     .into()
             }
             Some(signal) if self.state == "stopped" && signal != "done" => signal.to_owned(),
@@ -239,7 +241,7 @@ impl Status {
         }
     }
 
-    /// Losses, and what discriminators tell right; nothing before the first epoch.
+    /// Losses and accuracies of discriminators; empty before the first epoch.
     fn losses(&self) -> String {
         let value = |measure: &Measure| self.measures[measure.key].as_f64();
         let losses: Vec<String> = self
@@ -267,7 +269,7 @@ impl Status {
 
     fn progress(&self) -> String {
         let of = self.last_step.map_or(String::new(), |last| {
-            // A run whose end was moved back may be beyond it.
+            // A run whose end was moved to an earlier step may be beyond it.
             let percent = 100.0 * self.step as f64 / last.max(self.step).max(1) as f64;
             format!(" of {} ({percent:.0}%)", count(last))
         });
@@ -308,7 +310,7 @@ impl Status {
     }
 }
 
-/// The measures that people look for.
+/// The task's main measures.
 fn looked_for(task: TaskName) -> impl Iterator<Item = (&'static str, &'static Measure)> {
     task.shown_measures(Kind::Loss).chain(task.shown_measures(Kind::Accuracy))
 }

@@ -1,97 +1,96 @@
-//! What a run left alone should tell when somebody looks: each trouble once, with what to try.
-//! Which troubles there are already, and for how long, goes into checkpoints, so that a run that
-//! was interrupted warns of the same at the same time.
+//! Warnings for an unattended run: each problem once, with advice. Checkpoints keep the problems so
+//! far and their duration, so that an interrupted run gives the same warnings at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use shared::picture::Picture;
 
-/// D's loss is as good as zero below this; a non-saturating loss is 1.39 where D knows nothing.
+/// D's loss is practically zero below this; a non-saturating loss is 1.39 while D knows nothing.
 const D_LOSS_GONE: f64 = 0.02;
 
-/// Where D is right about nearly all pictures of both kinds, whatever its loss is called.
+/// Accuracy on both real and generated pictures above which D has won, whatever its loss.
 const ALL_RIGHT: f64 = 0.999;
 
-/// Epochs that a trouble must last.
+/// Epochs that a problem must last.
 const PATIENCE: u64 = 5;
 
 /// KIDs in a row, each above the one before, that count as rising.
 const RISING: u64 = 3;
 
-/// Mean distance of two pictures, in levels of 255, below which nobody tells them apart.
+/// Mean distance of two pictures, in levels of 255, below which they look identical.
 const ALIKE: f64 = 1.0;
 
-/// A kind of trouble.
+/// The kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// Losses or weights were not finite.
     NotFinite,
-    /// D tells all pictures apart.
+    /// D separates real and generated pictures perfectly.
     DiscriminatorWins,
-    /// p cannot rise any further.
+    /// p has reached its ceiling.
     AugmentationAtCap,
-    /// Samples look the same.
+    /// All samples look the same.
     IdenticalSamples,
-    /// KID rises.
+    /// KID is rising.
     KidRising,
     /// KID could not be computed.
     NoKid,
-    /// Steps take longer than they did.
+    /// Steps have become slower.
     Slower,
 }
 
-/// One warning.
+/// A warning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
-    /// After which step.
+    /// The step after which it was raised.
     pub step: u64,
-    /// In which epoch, from 1.
+    /// The epoch, from 1.
     pub epoch: u64,
-    /// The trouble.
+    /// The kind of problem.
     pub kind: Kind,
-    /// What was seen, with its numbers.
+    /// Description, with numbers.
     pub what: String,
-    /// What to try.
+    /// Advice.
     pub advice: String,
 }
 
-/// What the alarms look at after an epoch.
+/// Input of the alarms after an epoch.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Steps done.
     pub step: u64,
     /// The epoch, from 1.
     pub epoch: u64,
-    /// How each discriminator stands; none where its loss has no zero that means anything.
+    /// State of each discriminator; empty if zero means nothing for its loss.
     pub standings: Vec<Standing>,
-    /// p and its ceiling, where p moves.
+    /// p and its ceiling, if p is adjusted.
     pub p: Option<(f64, f64)>,
-    /// Mean distance of the samples from each other, see [`spread`].
+    /// Mean distance between samples, see [`spread`].
     pub spread: Option<f64>,
 }
 
-/// How a discriminator stands against what is generated.
+/// State of a discriminator relative to the generated pictures.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing {
     /// Its role.
     pub role: &'static str,
-    /// Its mean loss without penalties.
+    /// Its accuracy on real and on generated pictures.
     pub loss: f64,
-    /// Shares of real and generated pictures that it is right about.
+    /// Accuracy on real and on generated pictures.
     pub accuracy: [f64; 2],
 }
 
-/// What has been warned of, and for how long troubles last.
+/// Warnings given so far, and how long problems have lasted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alarms {
     raised: BTreeSet<Kind>,
-    /// Of checkpoints whose runs had one discriminator.
+    /// From checkpoints of runs with one discriminator.
     #[serde(skip_serializing)]
     d_wins: u64,
-    /// Epochs in a row that each discriminator has won.
+    /// Number of epochs in a row that each discriminator has won.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     wins: BTreeMap<String, u64>,
     at_cap: u64,
@@ -101,7 +100,7 @@ pub struct Alarms {
 }
 
 impl Alarms {
-    /// Whether there was nothing yet.
+    /// True if nothing has been recorded.
     #[must_use]
     pub fn is_new(&self) -> bool {
         *self == Self::default()
@@ -119,7 +118,7 @@ impl Alarms {
         })
     }
 
-    /// What is to be told after an epoch.
+    /// Returns the warnings due after an epoch.
     pub fn look(&mut self, seen: &Seen) -> Vec<Alarm> {
         let at = (seen.step, seen.epoch);
         let last = |counter: &mut u64, holds: bool| {
@@ -135,39 +134,46 @@ impl Alarms {
             }
             let name = if seen.standings.len() == 1 { "D" } else { role };
             let what = format!(
-                "for {PATIENCE} epochs {name} has told all pictures apart: its loss is {loss:.4} and it is right about {:.1}% of real \
-                 and {:.1}% of generated ones, so that G learns nothing",
+                "{name} has separated real and generated pictures perfectly for {PATIENCE} \
+                 epochs: its loss is {loss:.4} and it is right about {:.1}% of real and {:.1}% of \
+                 generated ones, so G learns nothing",
                 100.0 * real,
                 100.0 * generated
             );
-            let advice = "more augmentation (augment.target_accuracy lower, augment.max_probability higher), a lower \
-                          optimizer.discriminator.learning_rate, penalty.r1, or discriminator.spectral_norm=true";
+            let advice = "more augmentation (augment.target_accuracy lower, \
+                          augment.max_probability higher), a lower \
+                          optimizer.discriminator.learning_rate, penalty.r1, or \
+                          discriminator.spectral_norm=true";
             alarms.extend(self.once(at, Kind::DiscriminatorWins, what, advice));
         }
         if let Some((p, ceiling)) = seen.p
             && last(&mut self.at_cap, ceiling > 0.0 && p >= ceiling)
         {
             let what = format!(
-                "p has been at its cap of {ceiling} for {PATIENCE} epochs: D knows the pictures by heart"
+                "p has been at its cap of {ceiling} for {PATIENCE} epochs: D has memorised the \
+                 pictures"
             );
-            let advice = "more pictures (data.mirror=true doubles them), another augment.pipeline, a smaller discriminator.width; \
-                          samples of before this epoch may be better than later ones";
+            let advice = "more pictures (data.mirror=true doubles them), another \
+                          augment.pipeline, a smaller discriminator.width; samples from before \
+                          this epoch may be better than later ones";
             alarms.extend(self.once(at, Kind::AugmentationAtCap, what, advice));
         }
         if let Some(spread) = seen.spread
             && last(&mut self.alike, spread < ALIKE)
         {
             let what = format!(
-                "for {PATIENCE} sheets all samples have looked the same ({spread:.2} of 255 levels apart): collapse"
+                "all samples have looked the same for {PATIENCE} sheets ({spread:.2} of 255 \
+                 levels apart): mode collapse"
             );
-            let advice = "go on from an earlier checkpoint (--init-from RUN@STEP) with a lower learning rate, penalty.r1, \
-                          discriminator.minibatch_stddev, or another loss.name";
+            let advice = "start from an earlier checkpoint (--init-from RUN@STEP) with a lower \
+                          learning rate, penalty.r1, discriminator.minibatch_stddev, or another \
+                          loss.name";
             alarms.extend(self.once(at, Kind::IdenticalSamples, what, advice));
         }
         alarms
     }
 
-    /// Takes notice of the KID of an epoch.
+    /// Records the KID of an epoch.
     pub fn hear(&mut self, at: (u64, u64), kid: f64) -> Option<Alarm> {
         self.rising = if self.kid.is_some_and(|before| kid > before) { self.rising + 1 } else { 0 };
         self.kid = Some(kid);
@@ -175,31 +181,34 @@ impl Alarms {
             return None;
         }
         let what = format!("KID has risen {} times in a row, to {kid:.5}", self.rising);
-        let advice = "the best checkpoint is kept: `sample` and `evaluate` take it by default; --stop-after N ends a run by itself";
+        let advice = "the best checkpoint is kept: `sample` and `evaluate` take it by default; \
+                      --stop-after N ends a run automatically";
         self.once(at, Kind::KidRising, what, advice)
     }
 
-    /// How many times in a row KID has risen.
+    /// Number of times in a row that KID has risen.
     #[must_use]
     pub fn rising(&self) -> u64 {
         self.rising
     }
 
-    /// Takes notice of a KID that could not be computed.
+    /// Records that a KID could not be computed.
     pub fn miss(&mut self, at: (u64, u64), why: &str) -> Option<Alarm> {
-        let what = format!("no KID: {why}; training goes on");
+        let what = format!("no KID: {why}; training continues");
         self.once(
             at,
             Kind::NoKid,
             what,
-            "--set evaluation.every=0 leaves KID out; `evaluate --real DATA --fake RUN` computes it afterwards",
+            "--set evaluation.every=0 turns KID off; `evaluate --real DATA --fake RUN` computes \
+             it afterwards",
         )
     }
 
-    /// Values that were not finite; told every time.
+    /// A warning about values that are not finite; given every time.
     #[must_use]
     pub fn not_finite(at: (u64, u64), what: String) -> Alarm {
-        let advice = "a lower optimizer.learning_rate, optimizer.*.clip_norm=1, --precision f32, or penalty.r1, in a new run";
+        let advice = "a lower optimizer.learning_rate, optimizer.*.clip_norm=1, --precision f32, \
+                      or penalty.r1, in a new run";
         Alarm { step: at.0, epoch: at.1, kind: Kind::NotFinite, what, advice: advice.to_owned() }
     }
 }
@@ -233,7 +242,7 @@ mod tests {
         }
     }
 
-    /// The kinds that are told, with their epochs.
+    /// The kinds of the warnings, with their epochs.
     fn told(epochs: u64, change: impl Fn(&mut Seen)) -> Vec<(Kind, u64)> {
         let mut alarms = Alarms::default();
         let mut look = |epoch| {
@@ -269,7 +278,7 @@ mod tests {
             told(30, |s| s.standings[0].loss = if s.epoch % PATIENCE == 0 { 1.0 } else { 0.001 })
                 .is_empty()
         );
-        // A critic's loss may be anything, and p may not be in use.
+        // A critic's loss may be anything, and p may be unused.
         assert!(told(30, |s| (s.standings, s.p) = (Vec::new(), None)).is_empty());
     }
 

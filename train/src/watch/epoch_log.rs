@@ -1,6 +1,6 @@
-//! What is written down of every epoch: its line in `stats.jsonl`, and the same with the first row
-//! of its sheet for TensorBoard. The sheet itself is a file of its own already, and over a run the
-//! sheets are the largest part of it.
+//! The logs of every epoch: its line in `stats.jsonl`, and the same numbers with the first row of
+//! its sheet for TensorBoard. Only one row, because the sheet is already a file and sheets would
+//! make up most of the event file over a run.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -24,16 +24,16 @@ pub struct EpochLog {
     stats: JsonLines,
     events: Events,
     task: TaskName,
-    /// Pixels in a row of a sheet, the padding above and below it included.
+    /// Pixels in a row of a sheet, including the padding above and below it.
     row: u32,
 }
 
 impl EpochLog {
-    /// Opens the logs of `run`, whose pictures have this `side`, after `done` steps. Lines of later
-    /// steps are cut off, and so is that of step `owed`, which is written when its KID is known.
+    /// Opens the logs of `run`, whose pictures have this `side`, after `done` steps. Truncates the
+    /// lines of later steps, and that of step `owed`, which is written once its KID is known.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// If a file cannot be read or written.
     pub fn open(
         run: &Run,
         task: TaskName,
@@ -45,15 +45,15 @@ impl EpochLog {
             line["step"].as_u64().is_some_and(|step| step <= done && Some(step) != owed)
         };
         let stats = JsonLines::open(run.file("stats.jsonl"), keep)?;
-        // No line is written between one that is owed and the last step done.
+        // No line is written between a pending one and the last completed step.
         let events = Events::open(run.folder(), owed.map_or(done, |step| step.saturating_sub(1)))?;
         Ok(Self { run: run.clone(), stats, events, task, row: side as u32 + 2 * SHEET_PADDING })
     }
 
-    /// Writes the line of an epoch, and makes it durable.
+    /// Writes an epoch's line durably.
     ///
     /// # Errors
-    /// When a file cannot be written, or the epoch's sheet cannot be read.
+    /// If a file cannot be written, or the epoch's sheet cannot be read.
     pub fn push(&mut self, line: &Value) -> Result<()> {
         self.stats.push(line)?;
         self.stats.sync()?;
@@ -65,11 +65,11 @@ impl EpochLog {
         Ok(self.events.sync()?)
     }
 
-    /// Shows TensorBoard the first row of the sheet of `epoch`, which ended with `step`, if it has
-    /// one.
+    /// Logs the first row of the sheet of `epoch`, which ended with `step`, to TensorBoard, if
+    /// there is a sheet.
     ///
     /// # Errors
-    /// When the sheet cannot be read or the events cannot be written.
+    /// If the sheet cannot be read or the events cannot be written.
     pub fn sheet(&mut self, step: u64, epoch: u64) -> Result<()> {
         let path = self.run.sheet(epoch);
         if !path.exists() {

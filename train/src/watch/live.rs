@@ -1,4 +1,5 @@
-//! What a terminal shows of a run while it goes: a bar, a line of numbers, and how they went.
+//! The terminal display of a running training: a progress bar, a line of numbers, and their recent
+//! history.
 
 use std::time::{Duration, Instant};
 
@@ -9,23 +10,23 @@ use shared::process;
 
 use crate::step::measured::Measured;
 
-/// Epochs that the small curves show.
+/// Epochs in the sparklines.
 const CURVE: usize = 24;
 
-/// Numbers are renewed at most this often.
+/// Shortest time between refreshes.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Heights of the small curves.
+/// Heights of a sparkline.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Where a run is, for its line.
+/// Progress of a run, for the line of numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Now {
-    /// The epoch under way, from 1.
+    /// The current epoch, from 1.
     pub epoch: u64,
     /// Thousands of real pictures seen.
     pub kimg: f64,
-    /// Real pictures a second in this epoch.
+    /// Real pictures per second in this epoch.
     pub img_per_s: f64,
     /// The epoch's means so far.
     pub means: Measured,
@@ -33,7 +34,7 @@ pub struct Now {
     pub p: f64,
 }
 
-/// The bar and what belongs to it.
+/// The progress bar and its history.
 #[derive(Debug)]
 pub struct Live {
     progress: Progress,
@@ -56,19 +57,19 @@ impl Live {
         Self { progress, renewed: None, task, curves, kid: None, best }
     }
 
-    /// Counts a step. Whether it is time for [`Live::show`], and somebody there to see it.
+    /// Counts a step. Returns true if a refresh by [`Live::show`] is due and a terminal shows it.
     pub fn step(&mut self) -> bool {
         self.progress.add(1);
         self.progress.is_shown() && self.renewed.is_none_or(|at| at.elapsed() >= INTERVAL)
     }
 
-    /// Renews the numbers.
+    /// Refreshes the numbers.
     pub fn show(&mut self, now: &Now) {
         self.renewed = Some(Instant::now());
         self.progress.describe(self.text(now));
     }
 
-    /// Takes an epoch's numbers into the curves.
+    /// Appends an epoch's numbers to the curves.
     pub fn epoch(&mut self, means: &Measured, p: f64) {
         let losses =
             self.task.shown_measures(Kind::Loss).map(|(_, measure)| means.get(measure.key));
@@ -77,7 +78,7 @@ impl Live {
         }
     }
 
-    /// Takes a KID in.
+    /// Appends a KID.
     pub fn kid(&mut self, kid: f64) {
         self.kid = Some(kid);
         self.best = Some(self.best.map_or(kid, |best| best.min(kid)));

@@ -1,11 +1,11 @@
-//! What a run says while it goes: alarms, pace, the terminal, the logs of an epoch.
+//! Monitoring of a run: alarms, pace, the terminal, the logs of an epoch.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | `alarm` | what is told once, with what to try |
-//! | `epoch_log` | what is written down of every epoch |
-//! | `live` | what a terminal shows |
-//! | `pace` | what is told once, with what to try |
+//! | `alarm` | warnings, each given once, with advice |
+//! | `epoch_log` | the logs of every epoch |
+//! | `live` | the terminal display |
+//! | `pace` | detection of slow epochs |
 
 pub mod alarm;
 pub mod epoch_log;

@@ -1,30 +1,30 @@
-//! How fast epochs are, in this process: a run that has become much slower is told of. Nothing of
-//! it goes into checkpoints, since a run must not depend on how fast it was.
+//! Speed of the epochs in this process, and a warning when a run has become much slower. None of it
+//! goes into checkpoints, because a run must not depend on how fast it was.
 
 use std::collections::VecDeque;
 
 use crate::watch::alarm::{Alarm, Kind};
 
-/// Epochs of which the median is taken.
+/// Number of epochs in the median.
 const EPOCHS: usize = 10;
 
-/// An epoch is slow below this share of the median of those before it.
+/// An epoch is slow below this fraction of the median of the epochs before it.
 const SLOW: f64 = 0.6;
 
-/// Slow epochs in a row, and the seconds they took, that are worth telling.
+/// Slow epochs in a row, and their total seconds, that are worth a warning.
 const LASTS: (u64, f64) = (3, 60.0);
 
-/// The speeds so far.
+/// The recent speeds.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Pictures a second of the last epochs that were not slow.
+    /// Pictures per second of the last epochs that were not slow.
     speeds: VecDeque<f64>,
     slow: (u64, f64),
     told: bool,
 }
 
 impl Pace {
-    /// Takes in an epoch of `seconds` at `speed` pictures a second; the alarm is given once.
+    /// Records an epoch of `seconds` at `speed` pictures per second; warns once.
     pub fn add(&mut self, at: (u64, u64), speed: f64, seconds: f64) -> Option<Alarm> {
         let mut sorted: Vec<f64> = self.speeds.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
@@ -42,9 +42,11 @@ impl Pace {
             return None;
         }
         self.told = true;
-        let what = format!("{speed:.0} pictures a second, {median:.0} before");
+        let what = format!("{speed:.0} pictures per second, {median:.0} before");
         let advice =
-            "look for another program on this machine (top, nvidia-smi), heat, or a slow disk (`wait` on the log)".into();
+            "look for another program on this machine (top, nvidia-smi), heat, or a slow disk \
+             (`wait` on the log)"
+                .into();
         Some(Alarm { step: at.0, epoch: at.1, kind: Kind::Slower, what, advice })
     }
 }
@@ -53,7 +55,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// After which of the epochs, (pictures a second, seconds) each, the alarm is given.
+    /// Indices of the epochs, (pictures per second, seconds) each, after which the alarm is raised.
     fn told(epochs: &[(f64, f64)]) -> Vec<usize> {
         let mut pace = Pace::default();
         (0..epochs.len())

@@ -24,7 +24,7 @@ fn flags_and_settings_of_other_trainers_are_answered_with_ours_and_the_value() {
         (&["--learning_rate=3e-4"], &["--set optimizer.learning_rate=3e-4"]),
         (&["--batch", "16"], &["--set schedule.batch=16"]),
         (&["--batchSize", "64"], &["--set schedule.batch=64"]),
-        (&["--resume", "ffhq.pkl"], &["--init-from", "resumed by train --out RUN"]),
+        (&["--resume", "ffhq.pkl"], &["--init-from", "to resume a run, use train --out RUN"]),
         (&["--width", "64"], &["--set discriminator.width=64 --set generator.width=64"]),
         (
             &["--gpus=2", "--cond=1"],
@@ -138,7 +138,7 @@ fn what_is_no_run_is_passed_over_and_named() {
         assert!(told.contains(&path("1")) && told.contains(&path("2")), "{more:?}: {told}");
         for passed in [&all[2], &all[3]] {
             assert!(
-                said.lines().any(|line| line.contains("passed over") && line.contains(passed)),
+                said.lines().any(|line| line.contains("skipped") && line.contains(passed)),
                 "{more:?}: {said}"
             );
         }

@@ -144,7 +144,7 @@ fn what_does_not_fit_stays_as_drawn_and_is_named_and_a_run_that_fits_nowhere_is_
     assert!(a.join("checkpoints/00000006").exists());
     let text = succeed(&train(&small, &c, 1, &wide[..4]));
     assert!(
-        text.contains("nothing of its generator fits") && text.contains("discriminator: all"),
+        text.contains("no layer of its generator fits") && text.contains("discriminator: all"),
         "{text}"
     );
 }
@@ -216,8 +216,8 @@ fn a_rehearsal_prints_the_settings_says_what_a_run_takes_and_writes_nothing() {
         "generator: 4 → 4×4×4 → 8×8×3",
         "discriminator: 8×8×3 → 4×4×6 → 1",
         "memory: ",
-        "s a step",
-        "together",
+        "s per step",
+        "in total",
         "checkpoints",
     ] {
         assert!(text.contains(said), "{said} is missing in {text}");

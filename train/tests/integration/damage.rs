@@ -155,7 +155,7 @@ fn a_run_with_a_damaged_checkpoint_goes_on_from_the_one_before_to_the_same_bytes
         damaged[middle] ^= 1;
         write(&checkpoint_folder(&broken, 12).join(&name), &damaged);
         let told = succeed(command(&data, &broken, 6));
-        assert!(told.contains(&name) && told.contains("going on after step 9"), "{told}");
+        assert!(told.contains(&name) && told.contains("resuming after step 9"), "{told}");
         assert_same(&whole, &broken, 18);
         assert!(broken.join("checkpoints/damaged-00000012").exists());
         fs::remove(&broken).unwrap();
@@ -227,7 +227,7 @@ fn logs_torn_anywhere_are_repaired_and_no_epoch_is_missing_or_twice() {
         assert_eq!(logged_epochs(&torn), (1..=8).collect::<Vec<_>>(), "cut at {cut}");
         let log = String::from_utf8(fs::read(torn.join("train.log")).unwrap()).unwrap();
         assert!(
-            log.lines().any(|line| line.trim_start() == "INFO going on after step 12"),
+            log.lines().any(|line| line.trim_start() == "INFO resuming after step 12"),
             "{log}"
         );
         fs::remove(&torn).unwrap();
@@ -260,7 +260,7 @@ fn a_run_of_configuration_2_and_checkpoint_1_goes_on() {
     assert_eq!(Run::open(&out).unwrap().checkpoint(Which::Best).unwrap().meta.step, 3);
     let flags = ["--set", "augment.integration_steps=100", "--set", "augment.interval=3"];
     let told = succeed(command_with(&data, &out, 3, &flags));
-    assert!(told.contains("going on after step 4"), "{told}");
+    assert!(told.contains("resuming after step 4"), "{told}");
     assert_eq!(logged_epochs(&out), [1, 2, 3]);
     let after = Checkpoint::open(&checkpoint_folder(&out, 9)).unwrap();
     assert!(after.meta.state["controller"]["probability"].as_f64().unwrap() > p);

@@ -20,7 +20,9 @@ fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_no
     shared::sealed::write(&cut.join("dataset.json"), &manifest).unwrap();
     let text = fail(command(&cut, &out, 2), 2);
     assert!(
-        text.contains("as many pictures (24) of the same source, chosen, cut or divided otherwise"),
+        text.contains(
+            "as many pictures (24) from the same source, but selected, cropped or split differently"
+        ),
         "{text}"
     );
     let moved = scratch.path("moved");
@@ -38,7 +40,7 @@ fn the_same_source_cut_otherwise_is_other_data_and_the_same_data_elsewhere_is_no
     succeed(command(&moved, &out, 3));
     assert!(
         fail(command(&cut, &out, 4), 2)
-            .contains("of the same source, chosen, cut or divided otherwise")
+            .contains("from the same source, but selected, cropped or split differently")
     );
 }
 

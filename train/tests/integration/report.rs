@@ -339,7 +339,7 @@ fn what_is_damaged_is_named_and_the_rest_is_shown() {
     fs::write(drawn.run.sheet(20), b"no picture").unwrap();
     fs::write(drawn.run.checkpoint_folder(9).join("ema.safetensors"), b"no tensors").unwrap();
     let page = drawn.report();
-    assert_holds(section(&page, "damage"), &["stats.jsonl: damaged and left out: line 2"]);
+    assert_holds(section(&page, "damage"), &["stats.jsonl: skipped damaged lines: 2"]);
     assert_holds(section(&page, "sheets"), &["fakes-000020.png", "Epoch 17"]);
     assert_holds(section(&page, "nearest"), &["ema.safetensors"]);
     assert_holds(section(&page, "figures"), &["0.2220", "epoch 4"]);

@@ -209,7 +209,7 @@ fn a_finished_run_and_one_that_failed_are_told_apart() {
         "{text}"
     );
     // It was started again since then, and is told by that start.
-    fs::write(failed.file("train.log"), b"ERROR train: no room\n INFO going on after step 40\n")
+    fs::write(failed.file("train.log"), b"ERROR train: no room\n INFO resuming after step 40\n")
         .unwrap();
     assert_eq!(status(&failed)["state"], "stopped");
 }
@@ -246,7 +246,7 @@ fn damaged_files_of_a_run_are_named_and_the_rest_is_told() {
         "{text}"
     );
     // The torn last line is being written, or will be repaired.
-    assert!(text.contains("line 2\n"), "{text}");
+    assert!(text.contains("lines: 2\n"), "{text}");
     let whole = drawn_run(&scratch, "whole", &[], &[epoch(1, None)]);
     fs::write(run.file("config.toml"), b"preset = \n").unwrap();
     let output = train("status", &[&run, &whole], &[]);
@@ -376,7 +376,7 @@ fn kids_that_were_measured_differently_are_never_in_one_column() {
     for part in [
         "KID (a): torch-fidelity, 300 pictures",
         "1000 pictures",
-        "did not note how",
+        "did not record how",
         "cannot be compared",
     ] {
         assert!(text.contains(part), "{part} is missing in\n{text}");

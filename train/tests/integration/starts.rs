@@ -139,7 +139,7 @@ fn data_are_found_from_any_folder_may_move_and_are_asked_for_where_they_are_gone
 /// The command that a refusal proposes, run in the shell.
 fn proposed(told: &str) -> std::process::Output {
     let command =
-        told.split_once("train --init-from").unwrap().1.split_once(", or begin").unwrap().0;
+        told.split_once("train --init-from").unwrap().1.split_once(", or start").unwrap().0;
     let script = format!("{} --init-from{command}", env!("CARGO_BIN_EXE_train"));
     Command::new("sh").args(["-c", &script]).output().unwrap()
 }
@@ -230,7 +230,7 @@ fn tables_of_classes_are_taken_over_by_the_classes_names() {
             ],
         ));
         assert!(
-            told.contains("classes are taken over by name: fish, flower; as drawn stay mushroom; no place here for bird"),
+            told.contains("classes matched by name: fish, flower; randomly initialised: mushroom; not used: bird"),
             "{told}"
         );
         let from = if part == "generator" { "ema" } else { part };

@@ -1,4 +1,4 @@
-//! What an epoch came to, and what is done at its end.
+//! The results of an epoch, and the work at its end.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::step::reading::norm_key;
 use crate::watch::alarm::{self, Alarm, Alarms, Seen, Standing};
 use crate::watch::live::Now;
 
-/// What an epoch has taken so far.
+/// Time spent in the current epoch.
 pub(super) struct Clock {
     since: Instant,
     pictures: u64,
@@ -48,13 +48,14 @@ impl Clock {
     }
 }
 
-/// To a tenth: more would say nothing.
+/// Rounds to a tenth, which is as precise as these numbers are.
 fn tenths(x: f64) -> f64 {
     (x * 10.0).round() / 10.0
 }
 
 impl Training {
-    /// What is written before the first step: the reals, and the untrained generator's sheet.
+    /// Writes the files that precede the first step: the reals, and the untrained generator's
+    /// sheet.
     pub(super) fn begin(&mut self) -> Result<()> {
         let samples = &self.config.settings.samples;
         let reals = self.batches.first(samples.pictures)?;
@@ -63,7 +64,7 @@ impl Training {
         self.log.sheet(0, 0)
     }
 
-    /// The pictures of the sheet of `epoch`, if there is to be one.
+    /// Writes the sheet of `epoch`, if one is due, and returns its pictures.
     fn write_sheet(&self, epoch: u64) -> Result<Vec<Picture>> {
         let samples = &self.config.settings.samples;
         if samples.every == 0 || !epoch.is_multiple_of(samples.every) {
@@ -83,12 +84,12 @@ impl Training {
         Sampler::new(self.trainer().shown().clone(), &self.config, self.device().clone())
     }
 
-    /// Thousands of real pictures that `step` steps take.
+    /// Thousands of real pictures used in `step` steps.
     fn kimg(&self, step: u64) -> f64 {
         self.config.settings.schedule.pictures_seen(step) / 1000.0
     }
 
-    /// Where the run is in the epoch under way.
+    /// The progress of the current epoch.
     pub(super) fn now(&self, epoch: u64, clock: &Clock) -> Now {
         Now {
             epoch,
@@ -99,9 +100,8 @@ impl Training {
         }
     }
 
-    /// Everything that belongs to the end of an epoch: its sheet, its line, alarms, KID, a
-    /// checkpoint. Where a signal comes before the KID of an earlier epoch, nothing of it is done;
-    /// the run goes on with it.
+    /// Completes an epoch: its sheet, its line, alarms, KID, a checkpoint. If a signal arrives
+    /// before the KID of an earlier epoch, none of this is done; the resumed run does it.
     pub(super) fn end_epoch(&mut self, epoch: u64, clock: &Clock, stop: &Stop) -> Result<Settled> {
         self.take_notice(self.trainer().game.step)?;
         let (speed, seconds) = (clock.per_second(), clock.seconds());
@@ -133,7 +133,7 @@ impl Training {
         Ok(settled)
     }
 
-    /// The epoch's line of `stats.jsonl` but for what differs from one time to the next.
+    /// The epoch's line of `stats.jsonl`, without the values that vary between repetitions.
     fn line(&self, epoch: u64, means: &Measured) -> Value {
         let game = &self.trainer().game;
         let settings = &self.config.settings;
@@ -160,7 +160,7 @@ impl Training {
         line
     }
 
-    /// The measures that people look for, as the log has them.
+    /// The task's main measures, as logged.
     fn text(&self, means: &Measured) -> String {
         let task = self.config.settings.task;
         let losses = task
@@ -172,7 +172,7 @@ impl Training {
         losses.chain(accuracies).collect::<Vec<_>>().join(" ")
     }
 
-    /// What differs from one time to the next: how fast it was, and what it took. The log has both.
+    /// The values that vary between repetitions: speed, time and memory. Also logs them.
     fn times(&mut self, (speed, seconds): (f64, f64), epoch: u64, means: &Measured) -> Value {
         let waited: Duration = self.feeds.iter_mut().map(Feed::waited).sum();
         let wait = 100.0 * waited.as_secs_f64() / seconds;
@@ -198,13 +198,13 @@ impl Training {
         self.log.push(&line)
     }
 
-    /// Whether the KID of this epoch is to be known.
+    /// True if the KID of this epoch is wanted.
     fn wants_kid(&self, epoch: u64) -> bool {
         let every = self.config.settings.evaluation.every;
         self.evaluations.is_some() && every > 0 && epoch.is_multiple_of(every)
     }
 
-    /// Has the KID of this epoch computed; its line is written when the value is there.
+    /// Requests the KID of this epoch; its line is written when the value arrives.
     fn ask_for_kid(&mut self, epoch: u64, line: Value, times: Value) {
         let sampler = self.sampler();
         if let Some(evaluations) = &mut self.evaluations {
@@ -214,8 +214,8 @@ impl Training {
         self.pending_times = times;
     }
 
-    /// Takes in the KID that is owed, if one is: it is due at the end of the epoch after its own,
-    /// or of the run.
+    /// Collects the pending KID, if there is one: it is due at the end of the following epoch, or
+    /// of the run.
     pub(super) fn settle(&mut self, stop: &Stop) -> Result<Settled> {
         let Some(Pending { step, epoch, mut line }) = self.state.pending.clone() else {
             return Ok(Settled::Yes);
@@ -223,7 +223,7 @@ impl Training {
         let due = loop {
             let due = match &mut self.evaluations {
                 Some(evaluations) => evaluations.due(stop),
-                None => Due::Missing("this time the run was started without weights".into()),
+                None => Due::Missing("this start of the run has no weights".into()),
             };
             match due {
                 Due::Save => self.save_if_asked(stop)?,
@@ -259,7 +259,7 @@ impl Training {
         Ok(if risen { Settled::RisenEnough } else { Settled::Yes })
     }
 
-    /// Takes notice that the KID of an epoch will not be known.
+    /// Records that the KID of an epoch is missing.
     pub(super) fn give_up(&mut self, owed: Pending, why: &str) -> Result<()> {
         let alarm = self.state.alarms.miss((owed.step, owed.epoch), why);
         self.state.pending = None;
@@ -268,7 +268,7 @@ impl Training {
         self.tell(alarm)
     }
 
-    /// Looks for trouble.
+    /// Checks the epoch for problems.
     fn look(
         &mut self,
         epoch: u64,
@@ -277,7 +277,7 @@ impl Training {
         pictures: &[Picture],
     ) -> Result<()> {
         let settings = &self.config.settings;
-        // A critic's numbers have no zero that means anything.
+        // Zero means nothing for a critic's numbers.
         let judges = !settings.loss.name.row().loss.needs_bound();
         let contest = |contest: &Contest| Standing {
             role: contest.role,
@@ -303,7 +303,7 @@ impl Training {
         alarms.into_iter().try_for_each(|alarm| self.tell(Some(alarm)))
     }
 
-    /// Warns, on the log and in `alarms.jsonl`.
+    /// Raises a warning, in the log and in `alarms.jsonl`.
     pub(super) fn tell(&mut self, alarm: Option<Alarm>) -> Result<()> {
         let Some(alarm) = alarm else { return Ok(()) };
         tracing::warn!(
@@ -316,20 +316,20 @@ impl Training {
         Ok(self.alarms.push(&alarm)?)
     }
 
-    /// The alarm of values that were not finite.
+    /// Raises the alarm about values that are not finite.
     pub(super) fn tell_not_finite(&mut self, step: u64, what: &str) -> Result<()> {
         let alarm = Alarms::not_finite((step, step / self.per_epoch + 1), what.to_owned());
         self.tell(Some(alarm))
     }
 }
 
-/// What became of a KID that was owed.
+/// Outcome of waiting for a pending KID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settled {
-    /// It is taken in, or there was none.
+    /// Recorded, or none was pending.
     Yes,
-    /// It is, and has risen as often in a row as the run was told to end after.
+    /// Recorded, and KID has risen often enough in a row to end the run.
     RisenEnough,
-    /// A signal came first: it is owed still.
+    /// A signal arrived first: it is still pending.
     Stopped,
 }

@@ -1,14 +1,14 @@
-//! One run from its first or last saved step to its end: owns the run folder, feeds the trainer,
-//! writes what is kept.
+//! A run from its first or latest saved step to its end: owns the run folder, feeds the trainer,
+//! writes files.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | `training` | one run, opened |
-//! | `opening` | its folder, settings, last checkpoint, the means to measure it |
+//! | `training` | a run in progress |
+//! | `opening` | its folder, settings, latest checkpoint and evaluator |
 //! | `steps` | the loop |
-//! | `epoch` | what is done at the end of an epoch |
-//! | `saving` | when it is saved |
-//! | `recent`, `recovery` | values that are not finite, and memory that is out |
+//! | `epoch` | the work at the end of an epoch |
+//! | `saving` | checkpoints and disk space |
+//! | `recent`, `recovery` | values that are not finite, and out of memory |
 //! | `sheet` | the pictures of a sheet |
 
 mod epoch;
@@ -18,7 +18,7 @@ mod recovery;
 mod saving;
 mod sheet;
 mod steps;
-#[expect(clippy::module_inception, reason = "the folder is called by what it is about")]
+#[expect(clippy::module_inception, reason = "the folder is named after its subject")]
 mod training;
 
 pub(crate) use self::sheet::{samples, sheet, sheet_bytes};

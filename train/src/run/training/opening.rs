@@ -1,5 +1,5 @@
-//! What a run is opened with: a folder that is its own, the settings it was begun with, the last
-//! checkpoint, the means to measure it.
+//! Opening of a run: the locked folder, the settings it was started with, the latest checkpoint,
+//! and the evaluator.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -39,7 +39,7 @@ use crate::watch::epoch_log::EpochLog;
 use crate::watch::live::Live;
 use crate::watch::pace::Pace;
 
-/// What steps work on.
+/// State that steps work on.
 struct Loaded {
     batches: Arc<Batches>,
     feeds: Vec<Feed>,
@@ -84,7 +84,7 @@ impl Training {
         )?;
         let done = loaded.replicas.first.game.step;
         if checkpoint.is_some() {
-            tracing::info!("going on after step {done}");
+            tracing::info!("resuming after step {done}");
         }
         let seconds = |line: &Value| line["seconds"].as_f64();
         let seconds_before = jsonl::read(&run.file("stats.jsonl"))?
@@ -151,8 +151,7 @@ impl Training {
         Ok(training)
     }
 
-    /// Takes the run back to `checkpoint`, or to its start, to go on with the random numbers of
-    /// another attempt.
+    /// Loads `checkpoint`, or the start of the run, with the random numbers of a new attempt.
     pub(super) fn load(
         &mut self,
         checkpoint: Option<&Checkpoint>,
@@ -174,8 +173,7 @@ impl Training {
         self.ask_again()
     }
 
-    /// A KID that was owed when the checkpoint was written is computed again, of the generator that
-    /// it was asked for.
+    /// Requests a KID that was pending when the checkpoint was written, for the same generator.
     fn ask_again(&mut self) -> Result<()> {
         let (Some(pending), Some(_)) = (self.state.pending.clone(), &self.evaluations) else {
             return Ok(());
@@ -188,12 +186,12 @@ impl Training {
                 }
                 Ok(())
             }
-            // The run itself is sound.
+            // The run itself is intact.
             Err(why) => self.give_up(pending, &shared::cli::one_line(&why)),
         }
     }
 
-    /// The generator that is shown, after `step`, of which a checkpoint is there.
+    /// The averaged generator after `step`, from its checkpoint.
     fn averaged_at(&self, step: u64) -> Result<Generator, RunError> {
         let game = &self.trainer().game;
         let player = game.player(self.config.settings.task.shown().name);
@@ -228,8 +226,7 @@ fn load(
         replicas.first.game.controller = state.controller();
     }
     let done = replicas.first.game.step;
-    // Up to which step the logs tell of what the state knows; the end of its last epoch may be
-    // still to come.
+    // The last step whose logs the state knows of; the end of its last epoch may still be due.
     let ended = if done.is_multiple_of(steps_per_epoch(config, batches)) && !state.sums.is_empty() {
         done - 1
     } else {
@@ -240,7 +237,7 @@ fn load(
     let known = |line: &Value| line["step"].as_u64().filter(|step| *step <= ended);
     let alarms =
         JsonLines::open(run.file("alarms.jsonl"), |line| match Kind::deserialize(&line["kind"]) {
-            // It is told again when it shows again: nothing that is saved knows of it.
+            // Kept, because no saved state would raise it again.
             Ok(Kind::NotFinite) => true,
             Ok(Kind::KidRising | Kind::NoKid) => known(line).is_some_and(|step| Some(step) != owed),
             _ => known(line).is_some(),

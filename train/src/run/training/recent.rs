@@ -1,4 +1,4 @@
-//! What the last steps measured, and values that are not finite.
+//! The measurements of the latest steps, and detection of values that are not finite.
 
 use std::collections::VecDeque;
 
@@ -8,33 +8,33 @@ use thiserror::Error;
 
 use crate::step::measured::Measured;
 
-/// Steps whose numbers are kept for a look at what came before.
+/// Number of steps kept for the analysis of a failure.
 const RECENT: usize = 100;
 
-/// Losses or weights that are no numbers any more.
+/// Losses or weights are not finite.
 #[derive(Clone, Debug, Error)]
 #[error("step {step}: {what}")]
 pub(super) struct NotFinite {
-    /// After which step it showed.
+    /// The step after which it was detected.
     pub(super) step: u64,
-    /// What is not finite.
+    /// Description of the values.
     pub(super) what: String,
 }
 
-/// What the last steps measured, and how often in a row the run went back.
+/// Measurements of the latest steps, and the number of consecutive rollbacks.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     pub(super) steps: VecDeque<(u64, Measured)>,
-    /// How often, without getting past `furthest`.
+    /// Number of failures without getting past `furthest`.
     failures: u64,
     furthest: u64,
 }
 
 impl Recent {
-    /// Takes in a step's numbers.
+    /// Records a step's measurements.
     ///
     /// # Errors
-    /// When a loss is not finite.
+    /// If a loss is not finite.
     pub(super) fn add(
         &mut self,
         step: u64,
@@ -58,7 +58,7 @@ impl Recent {
         Err(NotFinite { step, what: format!("the losses are not finite ({})", shown.join(", ")) })
     }
 
-    /// Counts a failure at `step`; failures further on begin a new count.
+    /// Counts a failure at `step`; a failure further on restarts the count.
     pub(super) fn fail(&mut self, step: u64) -> u64 {
         if step > self.furthest {
             (self.failures, self.furthest) = (0, step);

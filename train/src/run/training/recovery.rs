@@ -1,4 +1,4 @@
-//! What is done when values are not finite or memory is out.
+//! Recovery from values that are not finite, and reporting of memory exhaustion.
 
 use anyhow::{Error, Result, bail};
 use serde_json::json;
@@ -18,8 +18,8 @@ use crate::step::game;
 use crate::step::replicas;
 
 impl Training {
-    /// Goes back to the last checkpoint and on with other random numbers; ends the run after as
-    /// many tries as it was given.
+    /// Rolls back to the last checkpoint and retries with other random numbers; ends the run after
+    /// the configured number of tries.
     pub(super) fn roll_back(&mut self, failure: &NotFinite) -> Result<()> {
         self.saver.finish()?;
         let saved = self.run.step_of(Which::Latest)?;
@@ -29,8 +29,9 @@ impl Training {
         if tries > self.retries {
             let dump = self.dump(failure)?;
             bail!(
-                "{failure}; {} tries with other random numbers ended likewise ({from} is untouched; what led here is in {}). Try a \
-                 lower learning rate in a new run (--set optimizer.learning_rate=1e-4), --set optimizer.clip_norm=1, or \
+                "{failure}; {} tries with other random numbers failed as well ({from} is \
+                 untouched; the failure is recorded in {}). Try a lower learning rate in a new \
+                 run (--set optimizer.learning_rate=1e-4), --set optimizer.clip_norm=1, or \
                  --precision f32",
                 self.retries,
                 dump.display()
@@ -49,7 +50,7 @@ impl Training {
         self.load(checkpoint.as_ref(), Some(attempt))
     }
 
-    /// Writes what led to a failure into a folder of its own.
+    /// Writes what led to a failure into its own folder.
     fn dump(&self, failure: &NotFinite) -> Result<std::path::PathBuf> {
         let folder = self.run.file(&format!("failed-{:08}", failure.step));
         fs::remove(&folder)?;
@@ -87,8 +88,8 @@ impl Training {
         Ok(folder)
     }
 
-    /// Has the advice ready that is given where the host refuses memory: then nothing can be made
-    /// any more.
+    /// Prepares the advice for a failed allocation on the host in advance, because nothing can be
+    /// allocated then.
     pub(super) fn prepare_for_out_of_memory(&self) -> Result<()> {
         let schedule = &self.config.settings.schedule;
         let part = schedule.batch / game::parts(schedule, self.feeds.len());
@@ -102,19 +103,19 @@ impl Training {
         Ok(())
     }
 
-    /// What to do where the device is out of memory; `free` bytes of it were there before the first
-    /// step.
+    /// The error, with advice, for a device that is out of memory; `free` is its free memory in
+    /// bytes before the first step.
     pub(super) fn out_of_memory(&self, error: OutOfMemory, free: Option<u64>) -> Error {
         let schedule = &self.config.settings.schedule;
         let saved = match self.run.step_of(Which::Latest) {
             Ok(Some(step)) => format!("the checkpoint of step {step} is untouched"),
-            _ => "no checkpoint was there yet".into(),
+            _ => "there was no checkpoint yet".into(),
         };
         let (part, advice) =
             replicas::smaller_batch(schedule, self.feeds.len(), self.device(), error, free);
         UsageError(format!(
-            "the device is out of memory after step {} with {part} pictures at a time: {advice}; {saved}, but a run keeps its batch: \
-             choose another --out, or --restart",
+            "the device is out of memory after step {} with {part} pictures at a time: {advice}; \
+             {saved}, but a run's batch size is fixed: choose another --out, or --restart",
             self.trainer().game.step
         ))
         .into()

@@ -1,4 +1,4 @@
-//! When a run is saved, and what that takes of the disk.
+//! Checkpoints of a run, and the disk space that it needs.
 
 use std::time::{Duration, Instant};
 
@@ -15,18 +15,18 @@ use crate::run::saver::Order;
 use crate::tell::curves;
 use crate::tell::record::bytes_below;
 
-/// The run's curves are drawn with its checkpoints, but not more often.
+/// The run's curves are drawn along with checkpoints, but no more often than this.
 const DRAWN_EVERY: Duration = Duration::from_secs(60);
 
 impl Training {
-    /// Has the present step saved beside the steps that follow.
+    /// Saves the current step in the background.
     ///
     /// # Errors
-    /// When weights are not finite, devices disagree, or the checkpoint before this one could not
-    /// be written.
+    /// If weights are not finite, devices disagree, or the previous checkpoint could not be
+    /// written.
     pub(super) fn save(&mut self) -> Result<()> {
         let step = self.trainer().game.step;
-        // Nothing is saved before it is known that all steps up to here were sound.
+        // All steps so far must be known to be sound before anything is saved.
         self.take_notice(step)?;
         self.saved_at = Instant::now();
         let content =
@@ -39,7 +39,7 @@ impl Training {
         Ok(())
     }
 
-    /// Has the present step saved where SIGUSR1 or SIGUSR2 asked for it.
+    /// Saves the current step if SIGUSR1 or SIGUSR2 asked for it.
     ///
     /// # Errors
     /// As [`Self::save`].
@@ -47,17 +47,17 @@ impl Training {
         if stop.takes_save() {
             self.save()?;
             tracing::info!(
-                "a signal asked for a checkpoint: step {} is saved, and training continues",
+                "checkpoint requested by a signal: step {} is saved, and training continues",
                 self.trainer().game.step
             );
         }
         Ok(())
     }
 
-    /// Lets the pointers follow without a checkpoint of the present step.
+    /// Updates the pointers without saving the current step.
     ///
     /// # Errors
-    /// When the checkpoint before could not be written.
+    /// If the previous checkpoint could not be written.
     pub(super) fn point(&mut self) -> Result<()> {
         match self.saver.last() {
             Some(step) => self.order(step, None),
@@ -103,10 +103,10 @@ impl Training {
         Ok((meta, parts))
     }
 
-    /// Says what the run takes of the disk, and warns where it has no room for that.
+    /// Logs the disk space that the run needs, and warns if there is too little.
     ///
     /// # Errors
-    /// When the sheet of the pictures to learn from cannot be made.
+    /// If the sheet of training pictures cannot be made.
     pub(super) fn announce_disk(&self) -> Result<()> {
         let settings = &self.config.settings;
         let sheet = sheet_bytes(&self.batches, settings)?;
@@ -119,8 +119,8 @@ impl Training {
         tracing::info!("disk: {} in {path}{room}", forecast.text());
         if free.is_some_and(|free| free < needed) {
             tracing::warn!(
-                "{path}: the disk has less room than the run still needs ({}); --keep 1 keeps fewer checkpoints, --set \
-                 samples.every=10 makes fewer sheets",
+                "{path}: the disk has less space than the run still needs ({}); --keep 1 keeps \
+                 fewer checkpoints, --set samples.every=10 makes fewer sheets",
                 size(needed)
             );
         }

@@ -13,8 +13,8 @@ pub(crate) fn sheet(pictures: &[Picture], columns: usize) -> Result<Vec<u8>> {
     Ok(grid(pictures, columns, SHEET_PADDING).to_png()?)
 }
 
-/// The pictures of a sheet: of the same latents each time, or of the same pictures, which are those
-/// of the sheet of reals.
+/// The pictures of a sheet: from the same latents each time, or from the pictures on the sheet of
+/// reals.
 pub(crate) fn samples(sampler: &Sampler, batches: &Batches, count: usize) -> Result<Vec<Picture>> {
     match sampler.latents() {
         Ok(_) => Ok(sampler.pictures(&(0..count as u64).collect::<Vec<_>>())),
@@ -22,9 +22,9 @@ pub(crate) fn samples(sampler: &Sampler, batches: &Batches, count: usize) -> Res
     }
 }
 
-/// Bytes that a sheet of samples may have: it begins as noise, which PNG hardly packs, and becomes
-/// like the pictures, which it does. Half-way between the two lies a little above what runs of
-/// 64×64 have been seen to write on average.
+/// Estimated size of a sheet of samples in bytes: it begins as noise, which PNG hardly compresses,
+/// and ends up like the pictures, which it does. Half-way between the two is slightly above the
+/// average observed in runs of 64×64.
 pub(crate) fn sheet_bytes(batches: &Batches, settings: &Settings) -> Result<u64> {
     let pictures = batches.first(settings.samples.pictures)?;
     let unpacked = pictures.iter().map(|picture| picture.pixels.len() as u64).sum();

@@ -1,4 +1,4 @@
-//! The loop: steps, and what is due between two of them.
+//! The training loop: steps, and the work between them.
 
 use std::path::Path;
 
@@ -24,15 +24,15 @@ use super::epoch::{Clock, Settled};
 use super::recent::NotFinite;
 use super::training::Training;
 
-/// Trains on the devices of `list` until the schedule ends or a signal comes; everything is saved
-/// either way.
+/// Trains on the devices of `list` until the schedule ends or a signal arrives; saves everything in
+/// either case.
 ///
 /// # Errors
-/// When the data, the run folder or the weights are unusable, the folder cannot be written, or
-/// values are not finite however often it is tried.
+/// If the data, the run folder or the weights are unusable, the folder cannot be written, or values
+/// are still not finite after all retries.
 pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> Result<Ending> {
     let was_killed = record::was_killed(out);
-    // Before devices and data are opened, which takes its time.
+    // Before devices and data are opened, which takes time.
     let claimed = claim(out)?;
     let devices = &list.open()?[..];
     let (config, batches) = prepare(options)?;
@@ -41,7 +41,8 @@ pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> R
     let owned = take_over(out, claimed, options.restart)?;
     if was_killed && !options.restart {
         tracing::warn!(
-            "the start before this one was killed, or its machine went down: what followed its last checkpoint is repeated"
+            "the previous start was killed, or its machine went down: the steps since its last \
+             checkpoint are repeated"
         );
     }
     let flags = Flags::now(options, list);
@@ -50,7 +51,7 @@ pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> R
     let free = devices.first().and_then(Memory::of).map(|memory| memory.free);
     let ending = memory::watch(|| training.run(stop))
         .map_err(|error| training.out_of_memory(error, free))??;
-    // First the bar goes, and with it what stands below.
+    // The progress bar must be gone before the path is printed.
     drop(training);
     shared::cli::tell(&format!("{}\n", out.display()));
     Ok(ending)
@@ -69,7 +70,8 @@ impl Training {
                 Ok(ending) => {
                     self.saver.finish()?;
                     curves::write(&self.run)?;
-                    // Who stops a run wants it stopped; `train report` writes it then.
+                    // A run that is being stopped should stop at once; `train report` can write it
+                    // later.
                     if matches!(ending, Ending::Done) {
                         report::write(&self.run)?;
                     }
@@ -82,14 +84,14 @@ impl Training {
 
     fn steps(&mut self, stop: &Stop) -> Result<Ending> {
         let mut clock = Clock::start();
-        // A signal may have come between the last step of an epoch and what belongs to its end.
+        // A signal may have arrived between the last step of an epoch and the work at its end.
         let (epoch, index) =
             (self.trainer().game.step / self.per_epoch, self.trainer().game.step % self.per_epoch);
         if index == 0 && !self.state.sums.is_empty() {
             match self.end_epoch(epoch, &clock, stop)? {
                 Settled::Yes => {}
                 Settled::RisenEnough => return Ok(Ending::Done),
-                // Another signal came first; no step is taken before the epoch has its end.
+                // Another signal arrived first; no step may be taken before the epoch is completed.
                 Settled::Stopped => return self.stop(stop.exit_code().unwrap_or_default()),
             }
         }
@@ -141,7 +143,7 @@ impl Training {
         Ok(Ending::Stopped(code))
     }
 
-    /// Says so where no step is left to take, and how the run is made longer.
+    /// Logs that no step is left, and how to extend the run.
     fn tell_if_done(&self) -> Result<()> {
         let (done, schedule) = (self.trainer().game.step, &self.config.settings.schedule);
         if done < self.last_step || self.state.pending.is_some() {
@@ -156,10 +158,11 @@ impl Training {
             let flags = Flags::read(&self.run)?;
             let another = starts::successor(&self.run, done, &flags, &self.config, &[]);
             format!(
-                "its learning rate has fallen to its end, so it cannot be made longer; a new run with its weights: {another}"
+                "its learning rate has decayed to the end, so it cannot be extended; for a new \
+                 run from its weights: {another}"
             )
         } else {
-            format!("{flag} N with a larger N makes the run longer")
+            format!("{flag} N with a larger N extends the run")
         };
         tracing::info!(
             "nothing left to do: {done} steps are done, which is all of {flag} {end}; {longer}"

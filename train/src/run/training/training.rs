@@ -1,4 +1,4 @@
-//! One run, opened: what it is, what its steps work on, and what goes on beside them.
+//! A run in progress: its identity, the state of its steps, and its background work.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use crate::watch::pace::Pace;
 
 use super::recent::Recent;
 
-/// One run, opened.
+/// A run in progress.
 pub(super) struct Training {
     pub(super) run: Run,
     pub(super) _owner: Owner,
@@ -39,9 +39,9 @@ pub(super) struct Training {
     pub(super) retries: u64,
     pub(super) stop_after: u64,
 
-    // What steps work on; begun anew when the run goes back.
+    // State of the steps; rebuilt on a rollback.
     pub(super) batches: Arc<Batches>,
-    /// One for each device.
+    /// One per device.
     pub(super) feeds: Vec<Feed>,
     pub(super) replicas: Replicas,
     pub(super) readback: Readback,
@@ -49,23 +49,23 @@ pub(super) struct Training {
     pub(super) state: State,
     pub(super) log: EpochLog,
 
-    // What goes on beside them.
+    // Background work.
     pub(super) evaluations: Option<Evaluations>,
-    /// What makes two KIDs comparable.
+    /// The conventions that make KIDs comparable.
     pub(super) conventions: Value,
-    /// What was measured of the epoch whose KID is owed, and is not kept in checkpoints.
+    /// Measurements of the epoch whose KID is pending, which checkpoints do not keep.
     pub(super) pending_times: Value,
     pub(super) saver: Saver,
     pub(super) saved_at: Instant,
     pub(super) drawn_at: Instant,
-    /// The step that the pointer to the best was last set to.
+    /// The step that the `best` pointer was last set to.
     pub(super) best_saved: Option<u64>,
     pub(super) alarms: JsonLines,
     pub(super) live: Live,
     pub(super) recent: Recent,
     pub(super) pace: Pace,
     pub(super) started: Instant,
-    /// Seconds that earlier processes trained.
+    /// Seconds trained by earlier processes.
     pub(super) seconds_before: f64,
 }
 
@@ -82,14 +82,13 @@ impl Training {
         self.config.settings.schedule.pictures_a_step()
     }
 
-    /// Seconds of training, those of earlier processes included.
+    /// Seconds of training, including earlier processes.
     pub(super) fn seconds(&self) -> f64 {
         self.seconds_before + self.started.elapsed().as_secs_f64()
     }
 
-    /// Takes what all steps up to `through` measured into the sums, and lets the controller hear of
-    /// those that are as far back as the device may be ahead. When values come decides about
-    /// nothing.
+    /// Adds the measurements of all steps up to `through` to the sums, and passes those beyond the
+    /// device's lag to the controller. The time at which values arrive makes no difference.
     pub(super) fn take_notice(&mut self, through: u64) -> Result<()> {
         for (step, values) in self.readback.take(through) {
             let measured = values.measured(self.config.settings.task);

@@ -1,7 +1,7 @@
-//! How one network's weights follow their gradients: a rule of the settings, in the arithmetic of
-//! Keras or of PyTorch.
+//! The optimizer of one network: a rule from the settings, in the arithmetic of Keras or of
+//! PyTorch.
 //!
-//! Both libraries' rules are the same few formulas ([`Rule`]) with other constants:
+//! Both libraries' rules are the same few formulas ([`Rule`]) with different constants:
 //! - Adam (Kingma & Ba 2015, the efficient form at the end of section 2): w ← w − α·m/(√v + ε) with
 //!   α = lr·√(1−β₂ᵗ)/(1−β₁ᵗ). Keras adds ε to the uncorrected √v; PyTorch to √(v/(1−β₂ᵗ)), which is
 //!   ε·√(1−β₂ᵗ) here.
@@ -15,7 +15,7 @@ use shared::nn::config::{Convention, OptimizerConfig, OptimizerName};
 use shared::nn::ops::{self, Rule, Update};
 use shared::nn::parameter::{Parameter, Parameters, Purpose};
 
-/// Added to the norm that gradients are scaled by, as `torch.nn.utils.clip_grad_norm_` does.
+/// Added to the norm when clipping gradients, as in `torch.nn.utils.clip_grad_norm_`.
 const CLIP_EPSILON: f64 = 1e-6;
 
 /// The optimizer of one network.
@@ -25,24 +25,24 @@ pub struct Optimizer {
     states: Vec<State>,
 }
 
-/// What is kept beside one weight, by name and in the order of the [`Rule`].
+/// The state kept for one weight, by name and in the order of the [`Rule`].
 #[derive(Clone, Debug)]
 struct State {
     weight: String,
     kept: Vec<(&'static str, Parameter)>,
 }
 
-/// The Euclidean norm of all gradients of a network together, where it was found.
+/// The joint Euclidean norm of all gradients of a network, where it was computed.
 #[derive(Clone, Debug)]
 pub enum Norm {
     /// On the host.
     Host(f64),
-    /// On the device, `[1]`: nothing has waited for it.
+    /// On the device, `[1]`, without waiting for it.
     Device(Box<Tensor<1>>),
 }
 
 impl Norm {
-    /// The number; waits until the device has it.
+    /// The value; blocks until the device has computed it.
     #[must_use]
     pub fn value(&self) -> f64 {
         match self {
@@ -53,7 +53,7 @@ impl Norm {
 }
 
 impl Optimizer {
-    /// An optimizer of all weights of `network`, its moments 0.
+    /// An optimizer of all weights of `network`, with zero moments.
     #[must_use]
     pub fn new(config: &OptimizerConfig, network: &dyn Parameters) -> Self {
         let weights =
@@ -66,10 +66,10 @@ impl Optimizer {
         Self { states: states.collect(), config: config.clone() }
     }
 
-    /// The `t`-th update (counted from 1) of the weights of `network` along `gradients`, flat and
-    /// in the weights' order. `rate` is the learning rate's factor.
+    /// Runs the `t`-th update (counted from 1) of the weights of `network` with `gradients`, flat
+    /// and in the weights' order. `rate` is the learning rate's factor.
     ///
-    /// Gives the norm that all gradients had together, if it was needed to clip them.
+    /// Returns the joint norm of the gradients if clipping needed it.
     pub fn step(
         &mut self,
         t: u64,
@@ -100,9 +100,9 @@ impl Optimizer {
         norm
     }
 
-    /// The gradients, a factor that they are still to be multiplied by, and their norm if it was
-    /// needed. On the CPU the norm is summed in f64 and is at hand; elsewhere it stays where the
-    /// gradients are, because the host would have to wait for it.
+    /// The gradients, a factor still to be applied to them, and their norm if it was needed. On the
+    /// CPU the norm is summed in f64 and available at once; elsewhere it stays on the device,
+    /// because the host would have to wait for it.
     fn clip(&self, gradients: Vec<Tensor<1>>) -> (Vec<Tensor<1>>, f64, Option<Norm>) {
         let bound = self.config.clip_norm;
         if bound <= 0.0 || gradients.is_empty() {
@@ -117,8 +117,8 @@ impl Optimizer {
     }
 }
 
-/// The gradients scaled down together to a norm of at most `bound`, and the norm they had, `[1]`,
-/// all on their device.
+/// The gradients scaled down jointly to a norm of at most `bound`, and the norm before, `[1]`, all
+/// on their device.
 fn clipped_there(gradients: Vec<Tensor<1>>, bound: f64) -> (Vec<Tensor<1>>, Tensor<1>) {
     let squares = gradients.iter().map(|g| g.clone().square().sum()).collect();
     let norm = Tensor::cat(squares, 0).sum().sqrt();
@@ -126,7 +126,7 @@ fn clipped_there(gradients: Vec<Tensor<1>>, bound: f64) -> (Vec<Tensor<1>>, Tens
     (gradients.into_iter().map(|g| g * factor.clone()).collect(), norm)
 }
 
-/// What the rule keeps beside every weight.
+/// The names of the state that the rule keeps for every weight.
 fn names(config: &OptimizerConfig) -> &'static [&'static str] {
     match (config.name, config.momentum > 0.0) {
         (OptimizerName::Adam | OptimizerName::Adamw, _) => &["first", "second"],
@@ -137,7 +137,7 @@ fn names(config: &OptimizerConfig) -> &'static [&'static str] {
     }
 }
 
-/// The `t`-th update's constants.
+/// The constants of the `t`-th update.
 fn update(config: &OptimizerConfig, t: u64, rate: f64, scale: f64) -> Update {
     let OptimizerConfig {
         name,
@@ -213,7 +213,7 @@ mod tests {
             w -= alpha * m / (v.sqrt() + 1e-7);
         }
         let found = f64::from(weight.to_vec()[0]);
-        // f32 rounds 1e-14·0.001 and its root at 1e-7 relative each.
+        // f32 rounds 1e-14·0.001 and its root to a relative 1e-7 each.
         assert!((found - w).abs() < 1e-5 * w.abs(), "{found} {w}");
     }
 
@@ -260,7 +260,7 @@ mod tests {
                 .value();
             assert!((norm - f64::from(gradients[0].hypot(gradients[1]))).abs() < 1e-6, "{norm}");
             for (weight, expected) in network.iter().zip(expected) {
-                // The 1e-6 that is added to the norm shows.
+                // The 1e-6 added to the norm is visible.
                 assert!(
                     (weight.to_vec()[0] - expected).abs() < 2e-6,
                     "{:?} {expected}",

@@ -1,5 +1,6 @@
-//! The task `adversarial`: a generator makes pictures of latent vectors, a discriminator tells them
-//! from real ones (Goodfellow et al. 2014). Both move at the same weights, or D first.
+//! The task `adversarial`: a generator makes pictures from latent vectors, a discriminator
+//! separates them from real ones (Goodfellow et al. 2014). Both are updated at the same weights, or
+//! D first.
 
 use burn::tensor::Tensor;
 use shared::nn::config::Order;
@@ -17,7 +18,7 @@ pub const G: &str = "generator";
 /// The discriminator's role.
 pub const D: &str = "discriminator";
 
-/// The task; it keeps nothing of its own.
+/// The task; it has no state.
 #[derive(Clone, Copy, Debug)]
 pub struct Adversarial;
 
@@ -30,22 +31,22 @@ impl Task for Adversarial {
     }
 }
 
-/// What D sees in a turn.
+/// D's input in a turn.
 #[derive(Debug)]
 struct Shown {
     turn: Turn,
     /// Real pictures.
     real: Tensor<4>,
-    /// Generated ones, with the way back to G where there is one.
+    /// Generated pictures, with their graph back to G if there is one.
     fake: Tensor<4>,
-    /// The same without it.
+    /// The generated pictures without a graph.
     constant: Tensor<4>,
-    /// The generator whose weights are the leaves of that way.
+    /// The generator whose weights are the leaves of that graph.
     leaves: Option<Generator>,
 }
 
-/// What D sees in a turn. With `tracked` the generated pictures lead back to a copy of the
-/// generator whose weights are leaves. Real pictures are only prepared where they are `judged`.
+/// Prepares D's input in a turn. With `tracked`, the graph of the generated pictures leads to a
+/// copy of the generator whose weights are leaves. Real pictures are prepared only if `judged`.
 fn show(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     let made = generate(game.generator(G), &turn, tracked);
     game.adopt(G, made.moved);
@@ -57,8 +58,8 @@ fn show(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     Shown { turn, real, fake, constant, leaves: made.leaves }
 }
 
-/// D's side of what it is shown, in its `update`-th update; its running statistics move: by the
-/// real, then by the generated batch.
+/// D's side of a turn, in its `update`-th update. Moves D's running statistics with the real batch,
+/// then with the generated one.
 fn discriminator_side(game: &mut Game, shown: &Shown, update: u64) -> DiscriminatorSide {
     let recipe = game.recipe();
     let mut side = recipe.discriminator(
@@ -71,7 +72,7 @@ fn discriminator_side(game: &mut Game, shown: &Shown, update: u64) -> Discrimina
     side
 }
 
-/// G's side of what D is shown.
+/// G's side of a turn.
 fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
     let Shown { turn, real, fake, leaves, .. } = shown;
     let leaves =
@@ -79,12 +80,12 @@ fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
     game.recipe().generator(game.discriminator(D), &leaves, &turn, fake, &real)
 }
 
-/// Both gradients of one turn at the present weights. The running statistics move, too: G's once,
+/// Both gradients of one turn at the current weights. Also moves the running statistics: G's once,
 /// D's twice.
 pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSide) {
     let shown = show(game, turn.clone(), true, true);
-    // D's weights are leaves for its own loss and constants for G's: two graphs, but what D makes
-    // of the generated pictures is computed once.
+    // D's weights are leaves for its own loss and constants for G's: two graphs, but D's result for
+    // the generated pictures is computed once.
     let once = ops::remember();
     let d = discriminator_side(game, &shown, game.step);
     let g = generator_side(game, shown);
@@ -92,7 +93,7 @@ pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSi
     (d, g)
 }
 
-/// What D's side of a turn tells.
+/// Records the measurements of D's side of a turn.
 fn note_discriminator(seen: &mut Reading, side: &DiscriminatorSide) {
     seen.add("d_loss", side.loss.clone());
     seen.add_penalties("penalty", &side.penalties);
@@ -100,13 +101,13 @@ fn note_discriminator(seen: &mut Reading, side: &DiscriminatorSide) {
     seen.add_logits("fake", &side.logits_fake);
 }
 
-/// What G's side of a turn tells.
+/// Records the measurements of G's side of a turn.
 fn note_generator(seen: &mut Reading, side: &GeneratorSide) {
     seen.add("g_loss", side.loss.clone());
     seen.add_logits("fooled", &side.logits_fake);
 }
 
-/// Both gradients at the same weights, then both networks move.
+/// Takes both gradients at the same weights, then updates both networks.
 fn both(game: &mut Game, batch: &Batch, seen: &mut Reading) {
     let (mut of_d, mut of_g) = (Sum::default(), Sum::default());
     for turn in game.turns(batch, Whose::Discriminator, game.step) {
@@ -121,11 +122,11 @@ fn both(game: &mut Game, batch: &Batch, seen: &mut Reading) {
     game.apply(D, of_d, update, seen);
 }
 
-/// D moves as often as it should, each time on a batch of its own; then G, through the moved D.
+/// Updates D as often as configured, each time on its own batch; then G, through the updated D.
 fn in_turn(game: &mut Game, batches: &[Batch], seen: &mut Reading) {
     let schedule = game.config.settings.schedule.clone();
     let (d_steps, g_steps) = (schedule.discriminator_steps as u64, schedule.generator_steps as u64);
-    // What D saw last, where G learns from the same pictures.
+    // D's last input, if G learns from the same pictures.
     let mut reused = Vec::new();
     for (j, batch) in batches.iter().enumerate() {
         let update = game.step * d_steps + j as u64;
@@ -151,7 +152,7 @@ fn in_turn(game: &mut Game, batches: &[Batch], seen: &mut Reading) {
         }
         let mut sum = Sum::default();
         if reused.is_empty() {
-            // A part's graph is gone before the next one is built.
+            // Each part's graph is dropped before the next one is built.
             for turn in game.turns(&batches[batches.len() - 1], Whose::Generator, update) {
                 let shown = show(game, turn, true, game.loss.compares());
                 learn(generator_side(game, shown), &mut sum, seen);

@@ -1,4 +1,4 @@
-//! The task of any run.
+//! The task of a run, chosen by its settings.
 
 use burn::tensor::Device;
 use shared::nn::config::{RunConfig, TaskName};
@@ -12,7 +12,7 @@ use crate::step::game::Game;
 use crate::step::reading::Reading;
 use crate::step::turn::Batch;
 
-/// The task of any run.
+/// The task of a run.
 #[derive(Clone, Debug)]
 pub enum AnyTask {
     /// A generator of latent vectors against a discriminator.
@@ -22,7 +22,7 @@ pub enum AnyTask {
     ToyCycle(ToyCycle),
 }
 
-/// Does the same with the task of any run.
+/// Dispatches to the task inside.
 macro_rules! of_any {
     ($any:expr, $it:ident => $do:expr) => {
         match $any {
@@ -34,11 +34,11 @@ macro_rules! of_any {
 }
 
 impl AnyTask {
-    /// The task that a run's settings name.
+    /// The task named in a run's settings.
     #[must_use]
     #[cfg_attr(
         not(feature = "toys"),
-        expect(unused_variables, reason = "the only task keeps nothing")
+        expect(unused_variables, reason = "the only task has no state")
     )]
     pub fn new(config: &RunConfig, device: &Device) -> Self {
         match config.settings.task {

@@ -1,9 +1,8 @@
-//! Tasks: what a step does with the networks. Their roles and the numbers that they measure are
-//! named in `shared::nn::task`.
-//!
-//! | module | holds |
+//! Tasks: what a step does with the networks. Their roles and measures are named in
+//! `shared::nn::task`.
+//! | module | contents |
 //! |---|---|
-//! | [`task`], [`any`] | what a task gives, and the task of any run |
+//! | [`task`], [`any`] | the trait, and the task of a run |
 //! | [`adversarial`] | a generator of latent vectors against a discriminator |
 #![cfg_attr(
     feature = "toys",

@@ -1,4 +1,4 @@
-//! What a task gives.
+//! The trait of tasks.
 
 use shared::nn::parameter::Parameters;
 
@@ -6,18 +6,18 @@ use crate::step::game::Game;
 use crate::step::reading::Reading;
 use crate::step::turn::Batch;
 
-/// What a step does with the networks.
+/// One step's work on the networks.
 pub trait Task {
-    /// One step on as many batches as a discriminator has updates in it: takes gradients, moves the
-    /// players, and leaves what it measured in `seen`, under the names of its measures.
+    /// Takes one step on as many batches as a discriminator has updates in it: computes gradients,
+    /// updates the players, and adds its measurements to `seen` under the names of its measures.
     fn step(&mut self, game: &mut Game, batches: &[Batch], seen: &mut Reading);
 
-    /// Tensors of its own that a checkpoint keeps, each with the name of its file.
+    /// The task's own tensors for a checkpoint, each with its file name.
     fn parts(&self) -> Vec<(&'static str, &dyn Parameters)> {
         Vec::new()
     }
 
-    /// The same, to change them.
+    /// The task's own tensors, mutable.
     fn parts_mut(&mut self) -> Vec<(&'static str, &mut dyn Parameters)> {
         Vec::new()
     }

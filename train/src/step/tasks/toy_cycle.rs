@@ -1,6 +1,7 @@
-//! For tests, and to show what the design carries: two generators that translate pictures into
-//! their negatives and back, each against a discriminator, with a cycle loss and an image pool (Zhu
-//! et al. 2017, arXiv:1703.10593, in small). A picture's other side is its mirrored negative.
+//! For tests, and to show what the design supports: two generators that translate pictures into
+//! their negatives and back, each against a discriminator, with a cycle loss and an image pool (a
+//! small version of Zhu et al. 2017, arXiv:1703.10593). A picture's counterpart is its mirrored
+//! negative.
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::RunConfig;
@@ -21,10 +22,10 @@ const D: [&str; 2] = ["discriminator_a", "discriminator_b"];
 /// Weight of the cycle loss.
 const CYCLE: f64 = 10.0;
 
-/// Pictures in a pool.
+/// Number of pictures in a pool.
 const POOL: usize = 4;
 
-/// The pools of generated pictures of either side that discriminators look back at.
+/// The pools of earlier generated pictures for the two discriminators.
 #[derive(Clone, Debug)]
 pub struct ToyCycle {
     /// [POOL, C, H, W] for each side.
@@ -41,7 +42,7 @@ impl ToyCycle {
         Self { pools: vec![empty(), empty()] }
     }
 
-    /// Half of `fake` are exchanged with pictures of the pool of this side, once it is full.
+    /// Exchanges half of `fake` for pictures from this side's pool, once it is full.
     fn look_back(&mut self, side: usize, fake: Tensor<4>, turn: &Turn, step: u64) -> Tensor<4> {
         let mut stream = turn.stream(&format!("pool {side}"));
         let pool: Tensor<4> = self.pools[side].tensor();

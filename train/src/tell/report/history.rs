@@ -1,4 +1,4 @@
-//! What happened: alarms, and every start with what it changed.
+//! The history of a run: alarms, and every start with its changes.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ fn whole(value: &Value) -> String {
     value.as_u64().map_or_else(|| ABSENT.into(), count)
 }
 
-/// Alarms with what to try.
+/// Alarms with advice.
 pub(super) fn alarms(record: &Record) -> Html {
     if record.alarms.is_empty() {
         return note("None was raised.");
@@ -43,7 +43,7 @@ pub(super) fn alarms(record: &Record) -> Html {
     record.alarms.iter().map(alarm).collect()
 }
 
-/// Starts, and the settings that changed with them.
+/// Starts with their changed settings.
 pub(super) fn starts(record: &Record) -> Html {
     if record.starts.is_empty() {
         return note("No start is recorded: an earlier version trained this run.");
@@ -69,7 +69,7 @@ pub(super) fn starts(record: &Record) -> Html {
             .as_array()
             .map_or_else(Html::none, |list| list.iter().map(change).collect());
         let plain = |key: &str| text(word(&line[key]));
-        // 2026-01-31T12:00:00Z, as people write it.
+        // 2026-01-31T12:00:00Z in a readable form.
         let time = word(&line["time"]).replacen('T', " ", 1).replace('Z', "");
         vec![
             fixed(time),

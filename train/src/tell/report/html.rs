@@ -1,17 +1,17 @@
-//! HTML in which every text is escaped: it can only be made of texts and elements, and names of
-//! elements are literals. Not responsible for what a page says.
+//! HTML with all text escaped: pages can only be built from texts and elements, and element names
+//! are literals. The content of a page is up to the caller.
 
 use std::fmt::{Display, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// A part of a page.
+/// A fragment of a page.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Html(String);
 
 impl Html {
-    /// Nothing.
+    /// The empty fragment.
     pub(super) fn none() -> Self {
         Self::default()
     }
@@ -33,7 +33,7 @@ pub(super) fn text(text: impl Display) -> Html {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // What HTML does not know as a character, not even as a reference.
+            // Characters that HTML does not allow, not even as references.
             c if c.is_control() && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -61,14 +61,14 @@ pub(super) fn element(
     Html(format!("{}{}</{name}>", start(name, attributes), inner.0))
 }
 
-/// An element that holds a text; without a class where that is empty.
+/// An element that holds a text; without a class if that is empty.
 pub(super) fn leaf(name: &'static str, class: &str, content: impl Display) -> Html {
     let class = [("class", class)];
     let attributes = if class[0].1.is_empty() { &[] } else { &class[..] };
     element(name, attributes, [text(content)])
 }
 
-/// A paragraph that explains.
+/// An explanatory paragraph.
 pub(super) fn note(content: impl Display) -> Html {
     leaf("p", "note", content)
 }
@@ -85,12 +85,12 @@ pub(super) fn figure(class: &str, content: Html, caption: Html) -> Html {
     element("figure", &[("class", class)], [content, element("figcaption", &[], [caption])])
 }
 
-/// A column's heading.
+/// The heading of a column.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Column {
-    /// Of words.
+    /// A column of words.
     Words(&'static str),
-    /// Of numbers, which stand at the right.
+    /// A column of right-aligned numbers.
     Numbers(&'static str),
 }
 
@@ -108,13 +108,12 @@ impl Column {
     }
 }
 
-/// A text that stands in one line.
+/// A text that does not wrap.
 pub(super) fn fixed(content: impl Display) -> Html {
     leaf("span", "fixed", content)
 }
 
-/// A table, without a head where no column has a title; where the screen is narrower it is moved
-/// within its own frame.
+/// A table, without a head if no column has a title; it scrolls inside its frame on narrow screens.
 pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Html>>) -> Html {
     let row = |cells: Vec<Html>| {
         element("tr", &[], columns.iter().zip(cells).map(|(column, cell)| column.cell("td", cell)))
@@ -135,23 +134,23 @@ pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Html>
     element("div", &[("class", "scroll")], [element("table", &[], [head, body])])
 }
 
-/// What is shown only when it is asked for.
+/// Content that is collapsed by default.
 pub(super) fn folded(summary: impl Display, content: Html) -> Html {
     element("details", &[], [leaf("summary", "", summary), content])
 }
 
-/// A part of the page with a heading that links can lead to.
+/// A section of the page with a heading that can be linked to.
 pub(super) struct Section {
-    /// What links lead to.
+    /// Link target.
     pub(super) id: &'static str,
     /// The heading.
     pub(super) title: &'static str,
-    /// What stands below it.
+    /// The content below the heading.
     pub(super) content: Html,
 }
 
-/// A whole page that asks nobody for anything: the style is in it, scripts and addresses are
-/// forbidden to the browser.
+/// A complete, self-contained page: the style is inline, and the browser is forbidden to run
+/// scripts or to load anything.
 pub(super) fn page(
     title: &str,
     style: &'static str,
@@ -176,7 +175,7 @@ pub(super) fn page(
         )),
         Html(start("meta", &[("name", "color-scheme"), ("content", "light dark")])),
         Html(start("meta", &[("http-equiv", "Content-Security-Policy"), ("content", forbidden)])),
-        // Otherwise browsers ask the server for one.
+        // Otherwise browsers request one from the server.
         Html(start("link", &[("rel", "icon"), ("href", "data:,")])),
         leaf("title", "", title),
         Html(format!("<style>{style}</style>")),

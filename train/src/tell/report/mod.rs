@@ -1,15 +1,15 @@
-//! `report.html`: all that is known about a run in one file that needs neither a network nor a
-//! script, to be read on a telephone, sent, or printed. It is made of the run folder alone, and of
-//! the data set where that is still there.
+//! `report.html`: everything known about a run in one file that needs neither network nor scripts,
+//! to be read on a phone, sent or printed. Made from the run folder alone, and the data set if it
+//! still exists.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
 //! | [`command`] | `train report` |
-//! | `html`, `style.css` | escaped HTML, and how it looks |
+//! | `html`, `style.css` | escaped HTML and its style |
 //! | `overview`, `sheets`, `neighbours`, `quality`, `history`, `settings` | the sections |
 //!
-//! What cannot be read is said in its place: a report comes out of a run without samples, KID or
-//! data, and of one whose logs are damaged.
+//! Whatever cannot be read is reported in its place: runs without samples, KID or data get a report
+//! too, and so do runs with damaged logs.
 
 pub mod command;
 mod history;
@@ -32,28 +32,27 @@ use self::neighbours::Data;
 use crate::tell::curves;
 use crate::tell::record::Record;
 
-/// The name of a report in its run's folder.
+/// File name in the run folder.
 pub const FILE: &str = "report.html";
 
-/// Beyond this a page is slow to open and to send.
+/// Size above which a page is slow to open and to send.
 const LARGE_BYTES: usize = 50 << 20;
 
-/// Writes the report of a run into its folder; for the process that owns the run, when its training
-/// has ended.
+/// Writes the report of a run into its folder; for the process that owns the run, after training.
 ///
 /// # Errors
-/// When the run has no readable `config.toml`, or the file cannot be written.
+/// If the run has no readable `config.toml`, or the file cannot be written.
 pub fn write(run: &Run) -> Result<()> {
     let record = Record::read(run)?;
     let data = Data::find(&record, None)?;
     save(&record, &data, &run.file(FILE), true)
 }
 
-/// Writes the report of a run, of which nothing needs to be owned, to `out`; `data` is where its
-/// data set lies now.
+/// Writes the report of a run to `out`, without owning the run; `data` is the current location of
+/// its data set.
 ///
 /// # Errors
-/// When the run has no readable `config.toml`, `data` is not its data set, or the file cannot be
+/// If the run has no readable `config.toml`, `data` is not its data set, or the file cannot be
 /// written.
 pub fn write_to(run: &Run, out: &Path, data: Option<&Path>) -> Result<()> {
     let record = Record::read(run)?;
@@ -65,7 +64,7 @@ fn save(record: &Record, data: &Data, out: &Path, by_owner: bool) -> Result<()> 
     let page = render(record, data, by_owner);
     if page.len() > LARGE_BYTES {
         tracing::warn!(
-            "{}: {} MB, for the most part sheets: --set samples.pictures=16 makes them smaller",
+            "{}: {} MB, most of it sheets: --set samples.pictures=16 makes them smaller",
             out.display(),
             page.len() >> 20
         );
@@ -74,7 +73,7 @@ fn save(record: &Record, data: &Data, out: &Path, by_owner: bool) -> Result<()> 
     Ok(fs::write(out, page.as_bytes())?)
 }
 
-/// The curves of the run.
+/// The run's curves.
 fn drawn(record: &Record) -> Html {
     if record.stats.is_empty() {
         return note("No epoch is done yet.");

@@ -1,5 +1,4 @@
-//! Samples beside the training pictures that are nearest to them: does the generator repeat what it
-//! has seen?
+//! Samples beside their nearest training pictures, to reveal memorisation.
 
 use std::path::{Path, PathBuf};
 
@@ -16,41 +15,38 @@ use super::html::{Html, element, figure, fixed, leaf, note, picture, text};
 use crate::tell::numbers::{count, median, rounded};
 use crate::tell::record::Record;
 
-/// Training pictures beside a sample.
+/// Training pictures beside each sample.
 const NEIGHBOURS: usize = 5;
 
-/// Held-out pictures whose distances say what is usual.
+/// Held-out pictures, whose distances show what is normal.
 const HELD_OUT: usize = 64;
 
-/// Bytes of training pictures that a run looks through when it ends: a second or two. Above, only
-/// who asks for a report waits.
+/// Bytes of training pictures that are searched at the end of a run: a second or two. Beyond that,
+/// only `train report` searches them.
 const QUICK_BYTES: usize = 2 << 30;
 
-/// The data set that a report may look into.
+/// The data set for a report.
 #[derive(Debug)]
 pub(super) enum Data {
-    /// The run's own.
+    /// The run's own data set.
     Open(Box<Dataset>),
-    /// There is none, for this reason.
+    /// No data set, with the reason.
     Absent(String),
 }
 
 impl Data {
-    /// The data set in `given`, which must be the run's; else where the run found it, if it is
-    /// there still.
+    /// The data set in `given`, which must be the run's; otherwise the one at the run's recorded
+    /// path, if it still exists.
     ///
     /// # Errors
-    /// When `given` cannot be read or is another data set.
+    /// If `given` cannot be read or is another data set.
     pub(super) fn find(record: &Record, given: Option<&Path>) -> Result<Self> {
         let path = given.map_or_else(|| PathBuf::from(&record.config.data.path), Path::to_owned);
         let opened = Dataset::open(&path);
         let (dataset, why) = match (opened, given) {
             (Err(error), Some(_)) => return Err(error.into()),
             (Err(error), None) => {
-                return Ok(Self::Absent(format!(
-                    "{}. If it lies elsewhere: --data",
-                    one_line(&error)
-                )));
+                return Ok(Self::Absent(format!("{}. If it has moved: --data", one_line(&error))));
             }
             (Ok(dataset), _) => {
                 let why = difference(&dataset, record);
@@ -67,29 +63,31 @@ impl Data {
     }
 }
 
-/// In what the data set is not the one that the run learned from.
+/// The difference between the data set and the one that the run was trained on, if any.
 fn difference(dataset: &Dataset, record: &Record) -> Option<String> {
     let (manifest, data) = (dataset.manifest(), &record.config.data);
     if manifest.fingerprint != data.fingerprint {
-        return Some("it is of another source than the run's data set (fingerprint)".into());
+        return Some("it comes from another source than the run's data set (fingerprint)".into());
     }
     let (found, learned) =
         ((manifest.size as usize, manifest.channels as usize), (data.size, data.channels));
     (found != learned).then(|| {
-        format!("its pictures have size and channels {found:?}, the run learned {learned:?}")
+        format!("its pictures have size and channels {found:?}, the run was trained on {learned:?}")
     })
 }
 
-/// Samples of the best checkpoint and their neighbours; with `quick` only where that takes no time.
+/// Samples of the best checkpoint and their neighbours; with `quick`, only if that takes no time.
 pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
     let (sampler, meta) = match Sampler::open(record.run.folder(), Which::Best, &Device::flex()) {
         Ok(opened) => opened,
         Err(error) => return note(format!("No samples: {}.", one_line(&error))),
     };
     if sampler.latents().is_err() {
-        return note("The generator translates pictures: a sample is nearest to its own source.");
+        return note(
+            "The generator translates pictures, so a sample is nearest to its own source.",
+        );
     }
-    // Few of large pictures: the page stays one that can be sent.
+    // Fewer if the pictures are large, so that the page stays small enough to send.
     let samples = if record.config.data.size > 128 { 8 } else { 16 };
     let pictures = sampler.pictures(&(0..samples).collect::<Vec<u64>>());
     let best = record.best().filter(|best| best.step == meta.step);
@@ -115,7 +113,7 @@ pub(super) fn section(record: &Record, data: &Data, quick: bool) -> Html {
     }
 }
 
-/// A training picture and where it stands.
+/// A training picture and its position.
 type Beside = (Picture, Neighbour);
 
 struct Found {
@@ -156,13 +154,14 @@ fn beside(
     };
     let (all, split) = (count(learned.len() as u64), &record.config.data.split);
     let mut text = format!(
-        "Beside each sample the {NEIGHBOURS} nearest of all {all} pictures of split {split:?}: below each its distance, the root mean \
-         square difference in levels of 255, and its number. A distance near 0 is a copy."
+        "Beside each sample the {NEIGHBOURS} nearest of all {all} pictures of split {split:?}: \
+         below each its distance, the root mean square difference in levels of 255, and its \
+         number. A distance near 0 is a copy."
     );
     if let (Some(samples), Some(usual)) = (closest(&lists), usual) {
         text += &format!(
-            " In the median a sample is {} from its nearest training picture, and a real picture that was held out {}; smooth pictures \
-             are nearer to all others.",
+            " The median distance to the nearest training picture is {} for samples and {} for \
+             held-out real pictures; smooth pictures are nearer to all others.",
             rounded(samples, 3),
             rounded(usual, 3)
         );
@@ -175,7 +174,7 @@ fn beside(
     Ok(Found { text, rows: rows.map_err(said)? })
 }
 
-/// Pictures that were not learned from, spread evenly.
+/// Pictures that were not trained on, spread evenly.
 fn held_out(split: &Split<'_>) -> Result<Vec<Picture>, DatasetError> {
     let count = HELD_OUT.min(split.len());
     (0..count).map(|i| split.picture(i * split.len() / count)).collect()

@@ -6,7 +6,7 @@ use super::html::{Html, element, leaf, text};
 use crate::tell::numbers::{ABSENT, count, duration, rounded};
 use crate::tell::record::Record;
 
-/// The last part of a path, which is what people call a folder.
+/// The last component of a path.
 pub(super) fn name_of(path: &std::path::Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     absolute
@@ -14,7 +14,7 @@ pub(super) fn name_of(path: &std::path::Path) -> String {
         .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
-/// What the page is called: recipe and data set.
+/// The page's title: recipe and data set.
 pub(super) fn title(record: &Record) -> String {
     format!(
         "{} on {}",
@@ -23,7 +23,7 @@ pub(super) fn title(record: &Record) -> String {
     )
 }
 
-/// The first lines of the page.
+/// The header of the page.
 pub(super) fn header(record: &Record, word: &str) -> Html {
     let error = record.failure().filter(|_| word == "failed");
     let data = &record.config.data;
@@ -48,12 +48,12 @@ fn tile(label: &str, value: String, remark: String) -> Html {
     )
 }
 
-/// The figures that one looks for first.
+/// The key figures.
 pub(super) fn figures(record: &Record) -> Html {
     let absent = || ABSENT.to_owned();
     let best = record.best();
     let kid = tile(
-        "Best KID while training",
+        "Best KID during training",
         best.map_or_else(absent, |best| rounded(best.kid, 4)),
         best.map_or_else(
             || "none was measured".into(),
@@ -105,7 +105,7 @@ pub(super) fn figures(record: &Record) -> Html {
             "mean of the last epoch".into(),
         ));
         let (kinds, shares) = all(Kind::Accuracy, &share);
-        tiles.push(tile("Told right by D", shares, format!("share of {kinds} pictures")));
+        tiles.push(tile("Accuracy of D", shares, format!("on {kinds} pictures")));
         tiles.push(tile("Augmentation p", share("aug_p"), String::new()));
     }
     let memory = of("memory_mb")

@@ -1,5 +1,5 @@
-//! Tables of KID and other measures. What was measured under different conventions never stands in
-//! one table.
+//! Tables of KID and other metrics. Values measured under different conventions never share a
+//! table.
 
 use serde_json::Value;
 use shared::metrics::direction::better;
@@ -9,15 +9,15 @@ use super::overview::name_of;
 use crate::tell::numbers::{ABSENT, count, rounded};
 use crate::tell::record::Record;
 
-/// Values that a table shows beside the best; the others are folded away.
+/// Values shown in a table besides the best; the others are collapsed.
 const SHOWN: usize = 12;
 
 /// Significant digits of the smallest value.
 const DIGITS: i32 = 4;
 
-/// Values that may be compared with each other.
+/// Values that are comparable.
 struct Group {
-    /// As `metrics.jsonl` calls it.
+    /// Its name in `metrics.jsonl`.
     metric: String,
     conventions: String,
     rows: Vec<Row>,
@@ -30,7 +30,7 @@ struct Row {
     spread: Option<f64>,
 }
 
-/// A table for each set of conventions, those of training first.
+/// One table for each set of conventions, those of training first.
 pub(super) fn section(record: &Record) -> Html {
     let trained = record.stats.iter().filter_map(of_training);
     let measured = record.metrics.iter().filter_map(of_evaluate);
@@ -46,10 +46,11 @@ pub(super) fn section(record: &Record) -> Html {
     }
     if groups.is_empty() {
         return note(
-            "Nothing was measured. KID while training needs weights, once: `evaluate weights --fetch`.",
+            "Nothing was measured. KID during training needs weights, once: `evaluate weights \
+             --fetch`.",
         );
     }
-    let explained = note("Numbers of different tables cannot be compared.");
+    let explained = note("Numbers in different tables cannot be compared.");
     [explained, element("div", &[("class", "groups")], groups.iter().map(Group::html))]
         .into_iter()
         .collect()
@@ -61,11 +62,12 @@ fn of_training(line: &Value) -> Option<(String, String, Row)> {
         Some(protocol) => {
             let pictures = of["pictures"].as_u64().map_or_else(|| ABSENT.into(), count);
             format!(
-                "while training · {protocol} · {pictures} pictures of each side, in one · {}",
+                "during training · {protocol} · {pictures} pictures on each side, in one estimate \
+                 · {}",
                 weights(&of["weights_sha256"])
             )
         }
-        None => "while training · conventions not recorded".into(),
+        None => "during training · conventions not recorded".into(),
     };
     let row = Row {
         step: line["step"].as_u64(),
@@ -102,7 +104,8 @@ fn of_evaluate(line: &Value) -> Option<(String, String, Row)> {
     Some((line["metric"].as_str()?.to_owned(), parts.join(" · "), row))
 }
 
-/// As much of a name as tells two apart: its end is of the checksum, its start may say of what.
+/// Enough of a name to tell two apart: its end comes from the checksum, its start may name the
+/// kind.
 fn last(content: &str) -> String {
     let length = content.chars().count();
     content.chars().skip(length.saturating_sub(8)).collect()
@@ -150,7 +153,7 @@ impl Group {
         let mut columns = vec![Column::Numbers("step")];
         columns.extend(epochs.then_some(Column::Numbers("epoch")));
         columns.extend([Column::Numbers("value"), Column::Words("")]);
-        // As many places for all as the smallest needs.
+        // All values get as many decimals as the smallest needs.
         let smallest = self
             .rows
             .iter()

@@ -1,4 +1,4 @@
-//! Every setting, those that are not the preset's first; and the versions behind them.
+//! All settings, those that differ from the preset's first, and the versions involved.
 
 use shared::nn::checkpoint::CHECKPOINT_VERSION;
 use shared::nn::config::{CONFIG_VERSION, RunConfig};
@@ -8,14 +8,14 @@ use super::html::{Column, Html, folded, leaf, note, table, text};
 use crate::tell::numbers::ABSENT;
 use crate::tell::record::Record;
 
-/// Settings that differ from the preset's, and all of them folded away.
+/// Settings that differ from the preset's, and a collapsed list of all.
 pub(super) fn section(record: &Record) -> Html {
     let (config, name) = (&record.config, &record.config.preset);
     let all = config.flat();
     let first = match preset::find(name).and_then(|preset| preset.settings()) {
-        Err(_) => note(format!("This version knows no preset {name}.")),
+        Err(_) => note(format!("This version has no preset {name}.")),
         Ok(settings) => {
-            // Of the same seed and data, so that only settings differ.
+            // With the same seed and data, so that only settings differ.
             let of_preset = RunConfig { settings, ..config.clone() }.flat();
             let of_preset = |key: &str| {
                 of_preset.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_str())
@@ -27,7 +27,7 @@ pub(super) fn section(record: &Record) -> Html {
                 })
                 .collect();
             match rows.is_empty() {
-                true => note(format!("All are those of the preset {name}.")),
+                true => note(format!("All settings are those of the preset {name}.")),
                 false => table(
                     &[Column::Words("setting"), Column::Words("value"), Column::Words("preset's")],
                     rows,
@@ -42,7 +42,7 @@ pub(super) fn section(record: &Record) -> Html {
         .collect()
 }
 
-/// Who wrote what, and in which formats.
+/// Program and format versions.
 pub(super) fn versions(record: &Record) -> Html {
     let mut trained: Vec<&str> =
         record.starts.iter().filter_map(|line| line["version"].as_str()).collect();

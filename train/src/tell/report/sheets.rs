@@ -9,13 +9,13 @@ use super::html::{Html, element, figure, note, picture, text};
 use crate::tell::numbers::count;
 use crate::tell::record::Record;
 
-/// Sheets that are shown.
+/// Number of sheets shown.
 const SHEETS: usize = 8;
 
-/// A sheet larger than this is no sheet of ours.
+/// A larger file is not a sheet of ours.
 const FILE_LIMIT: u64 = 1 << 28;
 
-/// The last sheet beside the reals, and before it how it came about.
+/// The last sheet beside the reals, and a selection of earlier ones.
 pub(super) fn section(record: &Record) -> Html {
     let sheets = match record.run.sheets_over_time(SHEETS) {
         Ok(sheets) => sheets,
@@ -31,7 +31,7 @@ pub(super) fn section(record: &Record) -> Html {
     };
     let Some(((last, path), earlier)) = sheets.split_last() else {
         let none = note(
-            "There are no sheets of samples: the run has samples.every = 0, or has not begun.",
+            "There are no sheets of samples: the run has samples.every = 0, or has not started.",
         );
         return [none, element("div", &[("class", "pair")], [reals])].into_iter().collect();
     };
@@ -53,7 +53,7 @@ fn caption(record: &Record, epoch: u64) -> String {
     }
 }
 
-/// A sheet's file as it is, if it is a picture.
+/// A sheet's file, embedded unchanged if it is a picture.
 fn sheet(path: &Path, caption: &str) -> Html {
     let read = fs::read_bounded(path, FILE_LIMIT).map_err(|error| cli::one_line(&error));
     let whole = read.and_then(|png| match Picture::decode(&png, &Limits::default()) {
