@@ -52,7 +52,7 @@ impl Archive {
     /// folder for such (`TMPDIR`).
     ///
     /// # Errors
-    /// When it cannot be listed, is neither, or is damaged.
+    /// If it cannot be listed, is neither, or is damaged.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
         Self::open_without(path, &[])
     }
@@ -158,10 +158,10 @@ impl Archive {
     /// The first bytes of an entry, enough to detect its format.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn first(&self, index: usize) -> Result<Vec<u8>, ArchiveError> {
         match &self.store {
             // Without its CRC, which is behind all of it.
@@ -176,7 +176,7 @@ impl Archive {
     /// counts.
     ///
     /// # Errors
-    /// When there is none, or several at the same depth.
+    /// If there is none, or several at the same depth.
     pub fn root_of(&self, marker: &str) -> Result<Vec<u8>, ArchiveError> {
         let depth = |root: &[u8]| root.iter().filter(|&&b| b == b'/').count();
         let prefix = |name: &Name| name.0.strip_suffix(marker.as_bytes()).map(<[u8]>::to_vec);
@@ -200,10 +200,10 @@ impl Archive {
     /// Reads entry `index` of [`Archive::names`], at most `limit` bytes of it.
     ///
     /// # Errors
-    /// When it cannot be read (a zip's CRC included) or is larger than `limit`.
+    /// If it cannot be read (a zip's CRC included) or is larger than `limit`.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn read(&self, index: usize, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let name = &self.names[index];
         if self.length(index) > limit {
@@ -248,7 +248,7 @@ impl Archive {
     /// Bytes of entry `index` as its archive says, which may not be true; 0 where it says nothing.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     #[must_use]
     pub fn length(&self, index: usize) -> u64 {
         match &self.store {
@@ -264,10 +264,10 @@ impl Archive {
     /// first use and kept unpacked, in a scratch file; every file read in this way stays open.
     ///
     /// # Errors
-    /// When the entry cannot be read or unpacked (to 64 GiB at most), or ends before.
+    /// If the entry cannot be read or unpacked (to 64 GiB at most), or ends before.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn read_range(
         &self,
         index: usize,
@@ -280,10 +280,10 @@ impl Archive {
     /// The number of bytes that [`Archive::read_range`] can read of entry `index`.
     ///
     /// # Errors
-    /// When the entry cannot be read or unpacked.
+    /// If the entry cannot be read or unpacked.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn unpacked_len(&self, index: usize) -> Result<u64, ArchiveError> {
         Ok(self.member(index)?.len())
     }

@@ -104,7 +104,7 @@ impl PictureArray {
     /// Reads picture `i`.
     ///
     /// # Errors
-    /// When the archive cannot be read.
+    /// If the archive cannot be read.
     pub fn read(&self, archive: &Archive, i: usize) -> Result<Picture, ArchiveError> {
         let bytes =
             archive.read_range(self.entry, self.start + i as u64 * self.bytes(), self.bytes())?;
@@ -133,7 +133,7 @@ pub fn detect(archive: &Archive) -> bool {
 /// The arrays of pictures in the order of their names, with the classes that belong to them.
 ///
 /// # Errors
-/// When there is none, one that has the shape of pictures does not hold bytes, or classes do not
+/// If there is none, one that has the shape of pictures does not hold bytes, or classes do not
 /// fit.
 pub fn read(archive: &Archive) -> Result<Vec<PictureArray>, ArrayError> {
     let mut found = Vec::new();

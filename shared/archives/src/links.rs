@@ -35,7 +35,7 @@ pub(super) type Resolved<T> = (Vec<(Name, T)>, Vec<PassedOver>);
 /// Follows all links.
 ///
 /// # Errors
-/// When links to folders would make too many names.
+/// If links to folders would make too many names.
 pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<Resolved<T>> {
     let members = name_hard_links(separated(members));
     let (mut files, mut passed) = (Vec::new(), Vec::new());

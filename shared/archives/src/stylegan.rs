@@ -114,7 +114,7 @@ impl Table {
     /// Reads the content of the file.
     ///
     /// # Errors
-    /// When it is no such JSON, a label is no class number, or there are fewer names of classes
+    /// If it is no such JSON, a label is no class number, or there are fewer names of classes
     /// than labels need.
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
         let json = serde_json::from_slice(bytes).map_err(|e| TableError::Foreign(e.to_string()))?;

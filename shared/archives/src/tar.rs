@@ -53,7 +53,7 @@ pub(super) type Window = (u64, u64);
 /// All members in the order of the tar, files with their windows.
 ///
 /// # Errors
-/// When a header is damaged or a member reaches past the end of the file.
+/// If a header is damaged or a member reaches past the end of the file.
 pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>)>> {
     let mut found = Vec::new();
     let (mut at, mut extensions) = (0, Extensions::default());

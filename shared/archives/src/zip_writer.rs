@@ -46,7 +46,7 @@ impl ZipWriter {
     /// Starts the zip that will be called `out`.
     ///
     /// # Errors
-    /// When the temporary file cannot be created beside it.
+    /// If the temporary file cannot be created beside it.
     pub fn create(out: &Path) -> Result<Self, FsError> {
         Ok(Self::of(AtomicFile::create(out)?, out, false))
     }
@@ -55,7 +55,7 @@ impl ZipWriter {
     /// committed: for [`read_leftover`], which finds the part of it that is whole.
     ///
     /// # Errors
-    /// When the temporary file cannot be created beside it.
+    /// If the temporary file cannot be created beside it.
     pub fn resumable(out: &Path) -> Result<Self, FsError> {
         let mut file = AtomicFile::create(out)?;
         file.keep();
@@ -66,7 +66,7 @@ impl ZipWriter {
     /// the same bytes: they are not written anew, until [`Self::go_on`].
     ///
     /// # Errors
-    /// When the temporary file cannot be opened.
+    /// If the temporary file cannot be opened.
     pub fn resume(temporary: &Path, out: &Path) -> Result<Self, FsError> {
         let zip = Self::of(AtomicFile::reopen(temporary, out)?, out, true);
         if let Some(file) = zip.zip.get_ref() {
@@ -107,7 +107,7 @@ impl ZipWriter {
     /// Adds a file, as it is.
     ///
     /// # Errors
-    /// When writing fails, or the name is too long.
+    /// If writing fails, or the name is too long.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), FsError> {
         // Without the time of day the same files give the same bytes.
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
@@ -122,7 +122,7 @@ impl ZipWriter {
     /// Gives the zip its name once it is on the disk.
     ///
     /// # Errors
-    /// When writing, syncing or renaming fails: then there is no such zip, or the one that was
+    /// If writing, syncing or renaming fails: then there is no such zip, or the one that was
     /// there before.
     pub fn commit(self) -> Result<(), FsError> {
         let (out, temporary, replaces, stays) =
@@ -139,7 +139,7 @@ impl ZipWriter {
     /// Ends an incomplete zip: it stays under its temporary name if it is resumable.
     ///
     /// # Errors
-    /// When writing fails: of what was added last something is missing then.
+    /// If writing fails: of what was added last something is missing then.
     pub fn leave(self) -> Result<(), FsError> {
         self.into_file().map(drop)
     }
@@ -160,7 +160,7 @@ fn failed(out: &Path, source: io::Error) -> FsError {
 /// last file that was handed over ends.
 ///
 /// # Errors
-/// When the zip cannot be opened, or `take` fails.
+/// If the zip cannot be opened, or `take` fails.
 pub fn read_leftover<E: From<FsError>>(
     path: &Path,
     limit: u64,

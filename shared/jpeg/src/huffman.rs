@@ -215,7 +215,7 @@ impl Table {
     /// Takes the code of an entry without a value and gives its symbol.
     ///
     /// # Errors
-    /// When no code begins with these bits.
+    /// If no code begins with these bits.
     #[inline(always)]
     pub(super) fn symbol(&self, entry: Entry, bits: &mut Bits<'_>) -> Result<u8, Fault> {
         if entry.length() != 0 {
@@ -248,7 +248,7 @@ impl Table {
     /// A DC difference.
     ///
     /// # Errors
-    /// When no code begins with these bits.
+    /// If no code begins with these bits.
     #[inline(always)]
     pub(super) fn difference(&self, bits: &mut Bits<'_>) -> Result<i32, Fault> {
         let entry = self.look(bits);
@@ -376,7 +376,7 @@ thread_local! {
 /// The table of a definition, as it lies in the file.
 ///
 /// # Errors
-/// When the definition is none.
+/// If the definition is none.
 pub(super) fn table(class: Class, definition: &[u8]) -> Result<Rc<Table>, Fault> {
     TABLES.with_borrow_mut(|kept| {
         if let Some(at) = kept.iter().position(|k| k.class == class && k.definition == definition) {

@@ -62,7 +62,7 @@ impl<'a> Jpeg<'a> {
     /// Walks the markers to the end of the image.
     ///
     /// # Errors
-    /// When the file is cut off, is of a kind that is not read, or claims more blocks than its
+    /// If the file is cut off, is of a kind that is not read, or claims more blocks than its
     /// bytes can hold.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
         Header::read(bytes).map(|header| Self { header }).map_err(Error)
@@ -108,7 +108,7 @@ impl<'a> Jpeg<'a> {
     /// else RGB.
     ///
     /// # Errors
-    /// When the window does not lie within the picture, or the part of the file that it needs is
+    /// If the window does not lie within the picture, or the part of the file that it needs is
     /// damaged.
     pub fn decode(&self, window: Window) -> Result<Pixels, Error> {
         let right = u64::from(window.left) + u64::from(window.width);

@@ -37,7 +37,7 @@ impl Extractor<'_> {
     /// stopped.
     ///
     /// # Errors
-    /// When a picture cannot be read. A cache that fails costs time, not the result.
+    /// If a picture cannot be read. A cache that fails costs time, not the result.
     pub fn features(
         &self,
         source: &dyn PictureSource,

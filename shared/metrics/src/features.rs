@@ -109,7 +109,7 @@ impl Features {
 /// Whether the two sets can be compared: rows of one length, at least `least` of them, all finite.
 ///
 /// # Errors
-/// When they cannot; the set and the picture are named.
+/// If they cannot; the set and the picture are named.
 pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), FeaturesError> {
     if generated.dimensions != real.dimensions {
         return Err(FeaturesError::Dimensions {
@@ -124,7 +124,7 @@ pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), 
 /// Whether one set, called `set` in errors, has at least `least` rows, all finite.
 ///
 /// # Errors
-/// When it has not.
+/// If it has not.
 pub fn check_one(
     set: &'static str,
     features: &Features,

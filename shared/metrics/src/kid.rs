@@ -94,7 +94,7 @@ const BLOCK: usize = 1024;
 /// KID over random subsets.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, or a set has fewer than 2.
+/// If the rows differ in length, are not finite, or a set has fewer than 2.
 pub fn over_subsets(
     generated: &Features,
     real: &Features,
@@ -122,7 +122,7 @@ pub fn over_subsets(
 /// by class, and a batch of one class would raise the estimate.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, or a set has fewer than 2.
+/// If the rows differ in length, are not finite, or a set has fewer than 2.
 pub fn over_batches(
     generated: &Features,
     real: &Features,

@@ -49,7 +49,7 @@ pub enum NearestError {
 /// [`Split::central`] does.
 ///
 /// # Errors
-/// When a picture has another extent than those of the split, or a record is damaged.
+/// If a picture has another extent than those of the split, or a record is damaged.
 pub fn nearest(
     pictures: &[Picture],
     split: &Split<'_>,

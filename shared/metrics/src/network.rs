@@ -76,7 +76,7 @@ pub trait FeatureNetwork: Sync {
     /// Features of a batch that [`Preprocessing::batch`] made, one set a layer.
     ///
     /// # Panics
-    /// When `input` is not a whole number of pictures of `side` × `side`.
+    /// If `input` is not a whole number of pictures of `side` × `side`.
     fn features_of_input(&self, input: Vec<f32>, side: usize, layers: &[Layer]) -> Vec<Features> {
         let count = input.len() / (3 * side * side);
         let x = Tensor::from_data(TensorData::new(input, [count, 3, side, side]), self.device());

@@ -44,7 +44,7 @@ pub trait PictureSource: Sync {
     /// The pictures of these indices, in this order.
     ///
     /// # Errors
-    /// When one cannot be read, decoded or generated.
+    /// If one cannot be read, decoded or generated.
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError>;
 
     /// A name for the content that is known without reading a picture, where there is one: for
@@ -58,7 +58,7 @@ pub trait PictureSource: Sync {
     /// up.
     ///
     /// # Errors
-    /// When a picture cannot be read.
+    /// If a picture cannot be read.
     fn identity(&self) -> Result<Option<String>, SourceError> {
         match self.known_identity() {
             Some(known) => Ok(Some(known)),
@@ -159,7 +159,7 @@ impl SplitPictures {
     /// The split of this name.
     ///
     /// # Errors
-    /// When the data set has no such split.
+    /// If the data set has no such split.
     pub fn new(dataset: Arc<Dataset>, split: &str) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
         Ok(Self { dataset, split: split.to_owned(), count })

@@ -156,7 +156,7 @@ impl StateDict {
     /// Reads the names and shapes of `path`, and its checksum.
     ///
     /// # Errors
-    /// When it is neither a state dict nor safetensors, or damaged, or its pickle names what no
+    /// If it is neither a state dict nor safetensors, or damaged, or its pickle names what no
     /// state dict needs.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
@@ -223,7 +223,7 @@ impl StateDict {
     /// with it.
     ///
     /// # Errors
-    /// When it is missing, of another shape, or holds what is no finite floating-point number.
+    /// If it is missing, of another shape, or holds what is no finite floating-point number.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>, Problem> {
         let (float, bytes) = self.bytes_of(name, shape)?;
         let values = float.widen(&bytes);

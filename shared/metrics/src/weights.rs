@@ -145,7 +145,7 @@ pub const CONVERTED: [Converted; 1] = [KERAS_INCEPTION];
 /// The folder that published weights are kept in.
 ///
 /// # Errors
-/// When the system names no cache folder.
+/// If the system names no cache folder.
 pub fn folder() -> Result<PathBuf, UsageError> {
     fs::cache_folder().map(|folder| folder.join("weights")).ok_or_else(|| {
         UsageError("no folder to keep weights in: set XDG_CACHE_HOME or HOME, or name a file with --weights".into())
@@ -161,7 +161,7 @@ impl Published {
     /// Where `evaluate weights --fetch` keeps it.
     ///
     /// # Errors
-    /// When the system names no cache folder.
+    /// If the system names no cache folder.
     pub fn path(&self) -> Result<PathBuf, UsageError> {
         Ok(folder()?.join(self.file))
     }
@@ -169,7 +169,7 @@ impl Published {
     /// The kept file, if it is there.
     ///
     /// # Errors
-    /// When it is not: the text says how to get it with and without a network.
+    /// If it is not: the text says how to get it with and without a network.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
         // Without a name it fetches these, and only their network has an untrained twin.
         let (of, name, random) = match *self == INCEPTION {
@@ -189,7 +189,7 @@ impl Converted {
     /// Where it is looked for.
     ///
     /// # Errors
-    /// When the system names no cache folder.
+    /// If the system names no cache folder.
     pub fn path(&self) -> Result<PathBuf, UsageError> {
         Ok(folder()?.join(self.file))
     }
@@ -197,7 +197,7 @@ impl Converted {
     /// The kept file, if it is there.
     ///
     /// # Errors
-    /// When it is not: the text says how to make it.
+    /// If it is not: the text says how to make it.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
         let path = self.path()?;
         let missing =

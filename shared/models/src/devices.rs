@@ -49,7 +49,7 @@ impl DeviceList {
     /// are.
     ///
     /// # Errors
-    /// When one is not built in or does not answer.
+    /// If one is not built in or does not answer.
     pub fn open(&self) -> Result<Vec<Device>, UsageError> {
         self.0.iter().map(|choice| choice.open()).collect()
     }

@@ -17,7 +17,7 @@ use fledge_base::cli::UsageError;
 /// settings of a `burn.toml` stay.
 ///
 /// # Errors
-/// When a device has been used already.
+/// If a device has been used already.
 pub fn switch_off() -> Result<(), UsageError> {
     let refused = |why: &str| {
         UsageError(format!("--fusion off: {why}; set BURN_FUSION_MAX_EXPLORATIONS=0 instead"))

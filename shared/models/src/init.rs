@@ -43,7 +43,7 @@ impl Default for InitializerConfig {
 
 impl InitializerConfig {
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value makes no sense.
     pub fn validate(&self) -> Result<(), UsageError> {
         check::above_zero(self.std, "initializer.std")?;
         check::above_zero(self.gain, "initializer.gain")
@@ -76,7 +76,7 @@ impl Default for BatchNormConfig {
 
 impl BatchNormConfig {
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value makes no sense.
     pub fn validate(&self) -> Result<(), UsageError> {
         check::share(self.momentum, "batch_norm.momentum")?;
         check::above_zero(self.epsilon, "batch_norm.epsilon")?;

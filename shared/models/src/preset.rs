@@ -179,7 +179,7 @@ pub const PRESETS: &[Preset] = &[
 /// The preset called `name`.
 ///
 /// # Errors
-/// When there is none; the error lists those there are.
+/// If there is none; the error lists those there are.
 pub fn find(name: &str) -> Result<&'static Preset, UsageError> {
     PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
@@ -200,7 +200,7 @@ impl Preset {
     /// The recipe's values for everything that can be set.
     ///
     /// # Errors
-    /// When a row of the table is wrong, which a test rules out.
+    /// If a row of the table is wrong, which a test rules out.
     pub fn settings(&self) -> Result<Settings, UsageError> {
         let assignments: Vec<String> =
             self.assignments.concat().iter().map(|a| (*a).to_owned()).collect();
@@ -213,7 +213,7 @@ impl Settings {
     /// then by `assignments` (`key=value`).
     ///
     /// # Errors
-    /// When the preset, a key or a value is not known or makes no sense.
+    /// If the preset, a key or a value is not known or makes no sense.
     pub fn resolve(
         preset: &str,
         file: Option<(&str, &str)>,

@@ -260,7 +260,7 @@ impl TaskName {
     /// The generator of this name.
     ///
     /// # Errors
-    /// When it has none; the error lists those that it has.
+    /// If it has none; the error lists those that it has.
     pub fn generator(self, name: &str) -> Result<&'static Role, UsageError> {
         let generators = || self.roles().iter().filter(|role| role.part == Part::Generator);
         generators().find(|role| role.name == name).ok_or_else(|| {

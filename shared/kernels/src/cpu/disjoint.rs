@@ -40,7 +40,7 @@ impl<'a> Disjoint<'a> {
     /// No number of them may be taken a second time, by whatever method.
     ///
     /// # Panics
-    /// When they do not all lie inside.
+    /// If they do not all lie inside.
     #[expect(clippy::mut_from_ref, reason = "each number is handed out once")]
     pub(super) unsafe fn take(&self, at: usize, len: usize) -> &mut [f32] {
         assert!(

@@ -55,7 +55,7 @@ impl FeatureCache {
     /// features are not looked at.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn list(&self) -> fs::Result<Vec<Kept>> {
         let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists()) else {
             return Ok(Vec::new());
@@ -73,7 +73,7 @@ impl FeatureCache {
     /// Removes a file; gives false where another process is writing it.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn remove(&self, kept: &Kept) -> fs::Result<bool> {
         // Whoever has the unfinished file also writes the temporary one that becomes the finished
         // one.

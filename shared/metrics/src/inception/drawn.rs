@@ -39,7 +39,7 @@ impl Parameters for Kept {
 /// [`Inception::load`](super::Inception::load) reads.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn write_drawn(path: &Path, seed: u64) -> Result<(), WeightsError> {
     let mut kept = Kept { drawn: Drawn { seed }, tensors: Vec::new() };
     drop(Network::new(Variant::Fid, &mut kept, &Device::flex()));

@@ -49,7 +49,7 @@ impl Inception {
     /// autodiff.
     ///
     /// # Errors
-    /// When the file cannot be read or its tensors are not exactly those of this network.
+    /// If the file cannot be read or its tensors are not exactly those of this network.
     pub fn load(path: &Path, device: &Device) -> Result<Self, WeightsError> {
         Self::load_variant(Variant::Fid, path, device)
     }

@@ -116,7 +116,7 @@ impl Preprocessing {
     /// The network's input for `pictures`: [B, 3, side, side] in f32, row by row. All cores.
     ///
     /// # Panics
-    /// When a picture is empty or its pixels are not `height · width · 3`.
+    /// If a picture is empty or its pixels are not `height · width · 3`.
     #[must_use]
     pub fn batch(self, pictures: &[RgbPicture]) -> Vec<f32> {
         let size = RGB * self.side * self.side;

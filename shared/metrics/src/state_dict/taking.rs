@@ -24,7 +24,7 @@ impl Taking {
     /// names the tensors have.
     ///
     /// # Errors
-    /// When it is no file of weights.
+    /// If it is no file of weights.
     pub fn open(path: &Path, network: &'static str) -> Result<Self, WeightsError> {
         Ok(Self::new(StateDict::open(path)?, network))
     }
@@ -72,7 +72,7 @@ impl Taking {
     /// Which numbers the network has, if everything was there and nothing else.
     ///
     /// # Errors
-    /// When it was not; every kind of problem is named.
+    /// If it was not; every kind of problem is named.
     pub fn finish(mut self) -> Result<Weights, WeightsError> {
         let unused = self.state.left_over();
         for (what, names) in [("missing", &self.missing), ("unused", &unused)] {

@@ -119,7 +119,7 @@ impl OptimizersConfig {
     /// Whether the values make sense.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one does not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         self.generator.validate("optimizer.generator")?;
         self.discriminator.validate("optimizer.discriminator")
@@ -130,7 +130,7 @@ impl OptimizerConfig {
     /// Whether the values make sense; `table` is where they stand in the settings.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one does not; the error names it.
     pub fn validate(&self, table: &str) -> Result<(), UsageError> {
         let key = |name: &str| format!("{table}.{name}");
         above_zero(self.learning_rate, &key("learning_rate"))?;

@@ -39,7 +39,7 @@ impl PenaltyConfig {
     }
 
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value makes no sense.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         for (value, key) in [
             (self.weight_clip, "penalty.weight_clip"),

@@ -63,7 +63,7 @@ impl RateConfig {
     /// Whether the values make sense.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one does not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         positive(self.period_steps, "rate.period_steps")?;
         amount(self.period_factor, "rate.period_factor")?;

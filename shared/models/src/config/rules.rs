@@ -13,7 +13,7 @@ const LARGEST: usize = 256;
 
 impl Settings {
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value makes no sense, or two do not go together.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         self.generator.validate()?;
         self.discriminator.validate()?;
@@ -158,7 +158,7 @@ impl Settings {
     /// Whether the networks can be built for pictures of `size`×`size`.
     ///
     /// # Errors
-    /// When the convolutions lead to another size, or attention is asked for where no block ends.
+    /// If the convolutions lead to another size, or attention is asked for where no block ends.
     pub fn check_size(&self, size: usize) -> Result<(), UsageError> {
         self.check_ends(size).map_err(|why| {
             let mend = self.nearest_size(size).map(|size| format!("prep build --size {size}"));

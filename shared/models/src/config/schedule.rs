@@ -116,7 +116,7 @@ impl ScheduleConfig {
     /// Whether the values make sense together.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one does not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         // BatchNorm over a batch of one has no variance to speak of.
         require(self.batch >= 2, "schedule.batch", self.batch, "at least 2")?;

@@ -114,7 +114,7 @@ impl Settings {
     /// `assignments` (`key=value`).
     ///
     /// # Errors
-    /// When a key or a value is not known or makes no sense.
+    /// If a key or a value is not known or makes no sense.
     pub fn with(
         self,
         file: Option<(&str, &str)>,

@@ -64,7 +64,7 @@ impl DeviceChoice {
     /// where one could be used.
     ///
     /// # Errors
-    /// When CUDA is asked for and not built in, or no such device answers: the text says why and
+    /// If CUDA is asked for and not built in, or no such device answers: the text says why and
     /// what to do.
     pub fn open(self) -> Result<Device, UsageError> {
         let device = match self {

@@ -65,7 +65,7 @@ impl OutOfMemory {
 /// What `work` was changing is then to be dropped, not to be gone on with.
 ///
 /// # Errors
-/// When the device is out of memory.
+/// If the device is out of memory.
 pub fn watch<R>(work: impl FnOnce() -> R) -> Result<R, OutOfMemory> {
     quiet();
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {

@@ -80,7 +80,7 @@ impl LossConfig {
     /// Whether the values make sense together.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one does not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         let (plain, labels) = (Self::default(), self.name.row().labels);
         for (key, value, usual) in [

@@ -16,7 +16,7 @@ impl LossName {
     /// The loss that is called `name`.
     ///
     /// # Errors
-    /// When there is none; the error lists those there are.
+    /// If there is none; the error lists those there are.
     pub fn find(name: &str) -> Result<Self, UsageError> {
         LOSSES.iter().find(|row| row.name == name).map(Self).ok_or_else(|| {
             let names: Vec<&str> = LOSSES.iter().map(|row| row.name).collect();

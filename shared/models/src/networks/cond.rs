@@ -76,7 +76,7 @@ impl CondConfig {
     /// `embedding+projection` as the values of the two keys.
     ///
     /// # Errors
-    /// When a word is not known.
+    /// If a word is not known.
     pub(crate) fn words(text: &str) -> Result<[(&'static str, String); 2], String> {
         let mut values = [("generator", "none".to_owned()), ("discriminator", "none".to_owned())];
         for word in text.split('+').map(str::trim).filter(|w| *w != "none") {
@@ -90,7 +90,7 @@ impl CondConfig {
     }
 
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value makes no sense.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         check::positive(self.embedding, "cond.embedding")?;
         check::amount(self.auxiliary_weight, "cond.auxiliary_weight")

@@ -140,19 +140,19 @@ impl GeneratorConfig {
     }
 
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value makes no sense, or two do not go together.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         of_any!(self, config => config.validate())
     }
 
     /// # Errors
-    /// When it does not make pictures of `size`×`size`: why, and what it needs.
+    /// If it does not make pictures of `size`×`size`: why, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         of_any!(self, config => config.check_end(size))
     }
 
     /// # Errors
-    /// When a setting names a block that it does not have at `size`.
+    /// If a setting names a block that it does not have at `size`.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
@@ -212,19 +212,19 @@ impl DiscriminatorConfig {
     }
 
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value makes no sense, or two do not go together.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         of_any!(self, config => config.validate())
     }
 
     /// # Errors
-    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    /// If it does not end at pictures of `size`×`size`: why, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         of_any!(self, config => config.check_end(size))
     }
 
     /// # Errors
-    /// When a setting names a block that it does not have at `size`.
+    /// If a setting names a block that it does not have at `size`.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
@@ -239,7 +239,7 @@ impl Generator {
     /// Latents [B, latent] or pictures [B, C, size, size] give pictures [B, C, size, size].
     ///
     /// # Panics
-    /// When `input` is of the other kind; see [`GeneratorConfig::takes`].
+    /// If `input` is of the other kind; see [`GeneratorConfig::takes`].
     #[must_use]
     pub fn forward(&self, input: impl Into<Input>, pass: &mut Pass<'_>) -> Tensor<4> {
         self.dual(input.into(), pass).value()
@@ -252,7 +252,7 @@ impl Generator {
     /// pictures.
     ///
     /// # Panics
-    /// When `input` is of the other kind.
+    /// If `input` is of the other kind.
     #[must_use]
     pub fn dual(&self, input: Input, pass: &mut Pass<'_>) -> Dual<4> {
         match (self, input) {
@@ -278,7 +278,7 @@ impl Generator {
     /// The generator as operations that make pictures in [0, 1], for other programs to run.
     ///
     /// # Errors
-    /// When it drops values while it samples: an input is then not one picture.
+    /// If it drops values while it samples: an input is then not one picture.
     pub fn graph(&self) -> Result<Graph, UsageError> {
         if self.drops_when_sampling() {
             return Err(UsageError(

@@ -40,7 +40,7 @@ impl Takes {
     /// The latent vectors it takes.
     ///
     /// # Errors
-    /// When it takes pictures.
+    /// If it takes pictures.
     pub fn latents(self) -> Result<Latents, UsageError> {
         match self {
             Self::Latents(latents) => Ok(latents),

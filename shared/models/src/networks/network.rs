@@ -30,7 +30,7 @@ impl Network {
     /// The generator.
     ///
     /// # Panics
-    /// When it is none: a task asks for the parts that it has named.
+    /// If it is none: a task asks for the parts that it has named.
     #[must_use]
     pub fn generator(&self) -> &Generator {
         match self {
@@ -42,7 +42,7 @@ impl Network {
     /// The discriminator.
     ///
     /// # Panics
-    /// When it is none: a task asks for the parts that it has named.
+    /// If it is none: a task asks for the parts that it has named.
     #[must_use]
     pub fn discriminator(&self) -> &Discriminator {
         match self {

@@ -55,7 +55,7 @@ impl Common<'_> {
 
 impl GeneratorConfig {
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value makes no sense, or two do not go together.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         positive(self.latent, "generator.latent")?;
         above_zero(self.threshold, "generator.threshold")?;
@@ -92,7 +92,7 @@ impl GeneratorConfig {
     }
 
     /// # Errors
-    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    /// If it does not end at pictures of `size`×`size`: why, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         let made = self.extents(size);
         let end = made[made.len() - 1];
@@ -112,7 +112,7 @@ impl GeneratorConfig {
     }
 
     /// # Errors
-    /// When attention is asked for where no block ends.
+    /// If attention is asked for where no block ends.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         let made = self.extents(size);
         check_attention("generator.attention", self.attention, &made[1..made.len() - 1])
@@ -134,7 +134,7 @@ impl GeneratorConfig {
 
 impl DiscriminatorConfig {
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value makes no sense, or two do not go together.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         let Self { width, multipliers, base, kernel, slope, dropout, plan, block, .. } = self;
         let common = Common {
@@ -152,7 +152,7 @@ impl DiscriminatorConfig {
     }
 
     /// # Errors
-    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    /// If it does not end at pictures of `size`×`size`: why, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         let seen = self.extents(size);
         let planned = self.convs(size, 1).len();
@@ -169,7 +169,7 @@ impl DiscriminatorConfig {
     }
 
     /// # Errors
-    /// When attention is asked for where no block ends, or more blocks are frozen than there are.
+    /// If attention is asked for where no block ends, or more blocks are frozen than there are.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         let planned = self.convs(size, 1).len();
         let blocks = format!(
