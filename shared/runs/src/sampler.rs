@@ -106,7 +106,7 @@ impl Sampler {
         Self::open_role(run, which, weights, None, device)
     }
 
-    /// Opens the generator of the role `role`, or the task's main generator for `None`.
+    /// Opens the generator of the role `name`, or the task's main generator for `None`.
     ///
     /// # Errors
     /// If there is no such checkpoint, it is damaged, or the role has no generator.

@@ -1,4 +1,4 @@
-//! Which settings go together. Everything is checked before anything is built.
+//! Checks of settings against each other. All of them run before anything is built.
 
 use fledge_base::cli::UsageError;
 
@@ -8,12 +8,12 @@ use crate::networks::cond::{CondDiscriminator, CondGenerator};
 use crate::networks::{DiscriminatorConfig, GeneratorConfig, Takes, dcgan};
 use crate::range::Range;
 
-/// The largest extent of a picture that a refusal suggests.
+/// The largest picture size that an error message suggests.
 const LARGEST: usize = 256;
 
 impl Settings {
     /// # Errors
-    /// If a value makes no sense, or two do not go together.
+    /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         self.generator.validate()?;
         self.discriminator.validate()?;
@@ -44,7 +44,7 @@ impl Settings {
         self.validate_together()
     }
 
-    /// Pairs that contradict each other.
+    /// Checks pairs of settings that contradict each other.
     fn validate_together(&self) -> Result<(), UsageError> {
         let refuse =
             |holds: bool, text: &str| if holds { Err(UsageError(text.to_owned())) } else { Ok(()) };
@@ -82,7 +82,7 @@ impl Settings {
         self.validate_task()
     }
 
-    /// A task's generators take what it has for them.
+    /// Checks that the task provides the input its generators take.
     fn validate_task(&self) -> Result<(), UsageError> {
         let task = self.task.name();
         match (self.task.translates(), self.generator.takes()) {
@@ -96,7 +96,7 @@ impl Settings {
         }
     }
 
-    /// What is allowed but seldom meant.
+    /// Warnings about valid but unusual settings.
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static str> {
         let p = &self.penalty;
@@ -118,25 +118,25 @@ impl Settings {
         warnings
     }
 
-    /// The interval in which both networks see pixels.
+    /// The pixel interval of both networks.
     #[must_use]
     pub fn range(&self) -> Range {
         self.generator.range()
     }
 
-    /// Whether both networks end at pictures of `size`×`size`; else what they need.
+    /// Checks that both networks end at pictures of `size`×`size`; the error says what they need.
     fn check_ends(&self, size: usize) -> Result<(), String> {
         self.generator.check_end(size)?;
         self.discriminator.check_end(size)
     }
 
-    /// The size nearest to `size` at which both networks end, of two the larger.
+    /// The size nearest to `size` at which both networks end; the larger one of a tie.
     fn nearest_size(&self, size: usize) -> Option<usize> {
         let sizes = (2..=LARGEST).rev().filter(|other| self.check_ends(*other).is_ok());
         sizes.min_by_key(|other| other.abs_diff(size))
     }
 
-    /// The flags with which both networks end at `size`, where there are some.
+    /// The flags with which both networks end at `size`, if there are any.
     fn taking(&self, size: usize) -> Option<String> {
         #[cfg_attr(
             not(feature = "toys"),
@@ -155,10 +155,11 @@ impl Settings {
         })
     }
 
-    /// Whether the networks can be built for pictures of `size`×`size`.
+    /// Checks that the networks can be built for pictures of `size`×`size`.
     ///
     /// # Errors
-    /// If the convolutions lead to another size, or attention is asked for where no block ends.
+    /// If the convolutions end at another size, or attention is requested at an extent where no
+    /// block ends.
     pub fn check_size(&self, size: usize) -> Result<(), UsageError> {
         self.check_ends(size).map_err(|why| {
             let mend = self.nearest_size(size).map(|size| format!("prep build --size {size}"));
@@ -291,7 +292,7 @@ mod tests {
         assert!(
             check("gan-ada", &[], 512).expect_err("too large").contains("prep build --size 256")
         );
-        // What is named is taken.
+        // The suggested size is accepted.
         for (preset, size) in [
             ("gan-ada", 48),
             ("gan-ada", 100),

@@ -1,9 +1,9 @@
-//! A generator as a graph of ONNX' operations, for other programs to run.
+//! A generator as a graph of ONNX operations, for other programs to run.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`computation`] | a computation as a list of operations |
-//! | [`lowering`] | layers → operations; each family describes itself with them |
+//! | [`lowering`] | layers → operations; each family builds its graph with them |
 
 pub mod computation;
 pub mod lowering;
