@@ -1,4 +1,4 @@
-//! The table of a network's layers with shapes and counts, as Keras prints it.
+//! The table of a network's layers with shapes and counts, in the format of Keras.
 
 use crate::parameter::{Parameters, Purpose};
 
@@ -6,16 +6,16 @@ use crate::parameter::{Parameters, Purpose};
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     rows: Vec<Layer>,
-    /// Shapes that a picture goes through.
+    /// The shapes between the layers.
     shapes: Vec<String>,
 }
 
-/// A layer: its text, the shape of its result, the values it holds.
+/// A layer: its text, its output shape, its number of values.
 #[derive(Clone, Debug)]
 struct Layer(String, String, usize);
 
 impl From<String> for Layers {
-    /// No layers; the input has this shape.
+    /// An empty list for an input of this shape.
     fn from(input: String) -> Self {
         Self { rows: Vec::new(), shapes: vec![input] }
     }
@@ -28,12 +28,12 @@ impl Layers {
         self.rows.push(Layer(name.into(), shape.to_owned(), count));
     }
 
-    /// The next shape that a picture goes through.
+    /// Adds a shape between the layers.
     pub fn through(&mut self, shape: String) {
         self.shapes.push(shape);
     }
 
-    /// The same, as "64×64×3".
+    /// Adds the shape of a picture, as "64×64×3".
     pub fn through_picture(&mut self, extent: usize, channels: usize) {
         self.through(format!("{extent}×{extent}×{channels}"));
     }
@@ -59,8 +59,7 @@ pub fn table(title: &str, layers: &Layers, network: &dyn Parameters) -> String {
     text
 }
 
-/// The shapes that a picture goes through, in a line: "64 → 4×4×128 → … → 64×64×3; 926,083
-/// weights".
+/// One line of shapes: "64 → 4×4×128 → … → 64×64×3; 926,083 weights".
 #[must_use]
 pub fn outline(layers: &Layers, network: &dyn Parameters) -> String {
     let frozen = match count(network, Purpose::Frozen) {
@@ -83,7 +82,7 @@ fn count(network: &dyn Parameters, purpose: Purpose) -> usize {
         .sum()
 }
 
-/// 930947 → "930,947".
+/// Formats 930947 as "930,947".
 fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let groups: Vec<&str> = digits
@@ -103,8 +102,8 @@ mod tests {
     use crate::networks::Network;
     use crate::preset;
 
-    /// Trainable, then all, as Keras and PyTorch count them (`tools/golden_presets.py`); both
-    /// networks.
+    /// Counts of both networks: trainable, then total, by Keras and PyTorch
+    /// (`tools/golden_presets.py`).
     const COUNTS: &[(&str, [&str; 2], [&str; 2])] = &[
         ("gan-ada", ["926,083", "930,947"], ["795,137", "796,161"]),
         ("dcgan-anime", ["14,763,011", "14,765,059"], ["4,321,153", "4,322,945"]),

@@ -92,8 +92,8 @@ pub struct CheckpointsConfig {
 }
 
 /// The values of `text`, a settings file of any version. A run's own `config.toml` works as well:
-/// keys that describe the run and its data are dropped. In any other file `data.mirror` is kept, as
-/// the mirroring of the data.
+/// keys that describe the run and its data are dropped. In any other file `data.mirror` is dropped,
+/// too: it belongs to the data, not to the settings.
 fn of_file(text: &str) -> Result<Table, String> {
     let mut overrides: Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
     if overrides.contains_key("version") {

@@ -66,7 +66,7 @@ impl Layer for Attention {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [q, k, v] =
             [&self.query, &self.key, &self.value].map(|conv| flat(conv.forward(x.clone())));
-        let weights = activation::softmax(ops::matmul(q.transpose(), k), 2); // [B, N, N]: query j over all i
+        let weights = activation::softmax(ops::matmul(q.transpose(), k), 2); // [B, N (j), N (i)]
         let o = ops::matmul(v, weights.transpose()); // [B, C/2, N]
         ops::sum(x.clone(), self.spread(o, x.dims()))
     }

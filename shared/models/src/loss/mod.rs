@@ -1,14 +1,14 @@
-//! The losses, from logits: a table of them, each in a file with others of its kind.
+//! The losses, computed from logits: a table of them, with related losses in one file.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`pair`] | a loss of both networks |
-//! | [`labels`] | the labels that D is given |
+//! | [`pair`] | the losses of both networks as a pair |
+//! | [`labels`] | D's labels |
 //! | [`entropy`] | minimax and non-saturating |
 //! | [`least_squares`] | on logits and on σ(logit) |
-//! | [`hinge`], [`wasserstein`] | those without labels |
-//! | [`relativistic`] | those that compare real with generated pictures |
-//! | [`table`], [`name`] | all of them, and the name by which settings choose |
+//! | [`hinge`], [`wasserstein`] | losses without labels |
+//! | [`relativistic`] | losses that compare real with generated pictures |
+//! | [`table`], [`name`] | all losses, and the name that selects one in the settings |
 //! | [`config`] | the settings |
 //! | [`objective`] | a run's loss |
 
