@@ -1,5 +1,5 @@
-//! Pictures → features. One thread reads, decodes and resizes the next batch while the network
-//! computes this one.
+//! Extraction of features from pictures. One thread reads, decodes and resizes the next batch while
+//! the network computes the current one.
 
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -12,32 +12,31 @@ use super::source::{PictureSource, SourceError};
 use fledge_base::log::{self, Progress};
 use fledge_base::threads;
 
-/// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the
-/// widest activations near 100 MB.
+/// Default batch size of the network: 16 at 299×299 keep the widest activations near 100 MB.
 pub const DEFAULT_BATCH: usize = 16;
 
-/// Batches that wait for the network, so that a few pictures that take long to decode do not stop
+/// Batches queued ahead of the network, so that a few pictures that are slow to decode do not stall
 /// it.
 const AHEAD: usize = 2;
 
-/// How features are taken.
+/// Configuration of an extraction.
 #[derive(Clone, Copy)]
 pub struct Extractor<'a> {
     /// The network.
     pub network: &'a dyn FeatureNetwork,
-    /// How a picture becomes its input.
+    /// Preprocessing of a picture to the network's input.
     pub preprocessing: Preprocessing,
-    /// Pictures in one pass, at least 1.
+    /// Batch size, at least 1.
     pub batch: usize,
 }
 
 impl Extractor<'_> {
-    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the
-    /// cache are not computed again, and an extraction that was interrupted goes on where it
+    /// Extracts the features of all pictures of `source`, one set per layer in the order of
+    /// `layers`. Cached features are not recomputed, and an interrupted extraction resumes where it
     /// stopped.
     ///
     /// # Errors
-    /// If a picture cannot be read. A cache that fails costs time, not the result.
+    /// If a picture cannot be read. Cache errors cost time, not the result.
     pub fn features(
         &self,
         source: &dyn PictureSource,
@@ -87,7 +86,7 @@ impl Extractor<'_> {
             .collect())
     }
 
-    /// Fills the keepers, one a layer.
+    /// Fills the keepers, one per layer.
     fn compute(
         &self,
         source: &dyn PictureSource,
@@ -106,8 +105,7 @@ impl Extractor<'_> {
         let make =
             |indices: &[usize]| source.read(indices).map(|pictures| preprocessing.batch(&pictures));
         std::thread::scope(|scope| {
-            // Some batches wait, one is being made: memory stays bounded however slow the network
-            // is.
+            // The queue is bounded, and so is memory, however slow the network is.
             let (sender, receiver) = sync_channel(AHEAD);
             let (mut here, make) = (indices.chunks(batch), &make);
             let ahead = here.clone();
@@ -115,7 +113,7 @@ impl Extractor<'_> {
                 for indices in ahead {
                     let made = make(indices);
                     let failed = made.is_err();
-                    // The receiver is gone only when it stopped at an earlier error.
+                    // The receiver is gone only after an earlier error.
                     if sender.send(made).is_err() || failed {
                         break;
                     }

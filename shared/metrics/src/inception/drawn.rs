@@ -1,4 +1,4 @@
-//! Drawn weights as a file, for tests of what reads one.
+//! Drawn weights written to a file, for tests of code that reads one.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::parameters::{Parameters, WeightsAndBias};
 use super::variant::Variant;
 use fledge_base::fs;
 
-/// Draws, and keeps what it drew.
+/// Draws parameters and records them.
 struct Kept {
     drawn: Drawn,
     tensors: Vec<(String, Vec<usize>, Vec<f32>)>,

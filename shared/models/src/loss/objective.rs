@@ -21,8 +21,8 @@ pub fn of(config: &LossConfig) -> Objective {
 
 impl Objective {
     /// The generator's loss, `[1]`, from D's logits of real and generated pictures, each [B, 1].
-    /// Real logits are used only by losses that [compare](Objective::compares) both kinds; for the
-    /// others they may be `None`.
+    /// Real logits matter only if the loss [compares](Objective::compares) both kinds; otherwise
+    /// they may be `None`, which stands for logits 0.
     #[must_use]
     pub fn generator(&self, real: Option<Tensor<2>>, fake: Tensor<2>) -> Tensor<1> {
         debug_assert!(
