@@ -28,8 +28,8 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
     })
 }
 
-/// True if this error means that data are damaged or unusable. A transparent wrapper hides its
-/// inner error from the chain of causes, so each wrapper is checked separately.
+/// Returns true if this error means that data are damaged or unusable. A transparent wrapper hides
+/// its inner error from the chain of causes, so each wrapper is checked separately.
 #[must_use]
 pub fn is_damage(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<DatasetError>() {

@@ -36,7 +36,7 @@ pub trait PictureSource: Sync {
     /// Number of pictures.
     fn len(&self) -> usize;
 
-    /// True if there are no pictures.
+    /// Returns true if there are no pictures.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -203,7 +203,7 @@ impl StateDict {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// True if a tensor of this name exists and was not yet taken.
+    /// Returns true if a tensor of this name exists and was not yet taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)

@@ -32,14 +32,14 @@ pub struct Change {
     pub was: String,
     /// Its new value, likewise.
     pub now: String,
-    /// True if a run can resume with the change: nothing computed so far depends on it.
+    /// Whether a run can resume with the change: nothing computed so far depends on it.
     #[serde(skip)]
     pub is_free: bool,
 }
 
 impl RunConfig {
-    /// True if the steps depend on the position of the end, because the learning rate falls towards
-    /// it: such a run cannot be lengthened.
+    /// Returns true if the steps depend on the position of the end, because the learning rate falls
+    /// towards it: such a run cannot be lengthened.
     #[must_use]
     pub fn end_counts(&self) -> bool {
         matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine)

@@ -45,7 +45,7 @@ impl<const D: usize> Dual<D> {
         self.x.dims()
     }
 
-    /// True if there is a direction.
+    /// Returns true if there is a direction.
     pub(crate) fn is_along(&self) -> bool {
         self.t.is_some()
     }

@@ -192,7 +192,7 @@ pub trait Parameters {
         }
     }
 
-    /// True if every value is finite.
+    /// Returns true if every value is finite.
     fn is_finite(&self) -> bool {
         self.parameters().iter().all(|(_, p)| p.to_vec().iter().all(|v| v.is_finite()))
     }

@@ -235,7 +235,7 @@ impl TaskName {
         self.facts().name
     }
 
-    /// True if its generators translate pictures.
+    /// Returns true if its generators translate pictures.
     #[must_use]
     pub const fn translates(self) -> bool {
         match self {

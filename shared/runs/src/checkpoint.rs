@@ -58,8 +58,9 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// True if the files have changed since they were written, rather than being unreadable, of
-    /// another version or of another network: an earlier checkpoint may then be whole.
+    /// Returns true if the files have changed since they were written, rather than being
+    /// unreadable, of another version or of another network: an earlier checkpoint may then be
+    /// whole.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         use std::io::ErrorKind::{FileTooLarge, NotFound};

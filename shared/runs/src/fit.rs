@@ -22,7 +22,7 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// True if no layer was loaded.
+    /// Returns true if no layer was loaded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.taken.is_empty() && self.in_part.is_empty()

@@ -45,7 +45,8 @@ impl Run {
         Ok(Owner { _lock: lock })
     }
 
-    /// True if a process trains the run. Asking does not disturb a process that is about to own it.
+    /// Returns true if a process trains the run. Asking does not disturb a process that is about to
+    /// own it.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         Lock::is_taken(&self.file(LOCK))

@@ -129,7 +129,7 @@ const PARTS: [&str; 12] = [
 /// Prefixes of the names of further files.
 const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
 
-/// True if training or evaluation uses this name in a run folder.
+/// Returns true if training or evaluation uses this name in a run folder.
 fn is_part(name: &str) -> bool {
     PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name))
         || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
@@ -163,7 +163,7 @@ impl Run {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// True if `folder` looks like a run.
+    /// Returns true if `folder` looks like a run.
     #[must_use]
     pub fn is_run(folder: &Path) -> bool {
         folder.join("checkpoints").is_dir()
@@ -190,8 +190,8 @@ impl Run {
         Ok(())
     }
 
-    /// True if `path`, which need not exist, is part of the run or lies in such a part; files that
-    /// users put into the folder are not.
+    /// Returns true if `path`, which need not exist, is part of the run or lies in such a part;
+    /// files that users put into the folder are not.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         let (Ok(run), Ok(path)) = (self.folder.canonicalize(), std::path::absolute(path)) else {

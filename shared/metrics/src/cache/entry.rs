@@ -48,8 +48,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// True if a file's header belongs to this entry. The facts may differ: the same pictures may
-    /// have moved.
+    /// Returns true if a file's header belongs to this entry. The facts may differ: the same
+    /// pictures may have moved.
     pub(super) fn is_of(&self, header: &Header) -> bool {
         Header { facts: self.header.facts.clone(), ..header.clone() } == self.header
     }

@@ -178,7 +178,7 @@ pub(super) fn rows(
     rows
 }
 
-/// True if another process owns the file at `path`.
+/// Returns true if another process owns the file at `path`.
 pub(super) fn is_busy(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }

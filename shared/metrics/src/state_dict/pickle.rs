@@ -109,7 +109,8 @@ fn storage_width(module: &str, name: &str) -> Option<u64> {
     }
 }
 
-/// True if state dicts use this global. `dtype`s accompany storages that have no type themselves.
+/// Returns true if state dicts use this global. `dtype`s accompany storages that have no type
+/// themselves.
 fn is_known(module: &str, name: &str) -> bool {
     match module {
         "collections" => name == "OrderedDict",

@@ -35,7 +35,7 @@ impl Taking {
         Self { state, network, missing: Vec::new(), problems: Vec::new() }
     }
 
-    /// True if a tensor of this name exists and was not yet taken.
+    /// Returns true if a tensor of this name exists and was not yet taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.state.has(name)

@@ -39,7 +39,7 @@ pub enum PipelineName {
 }
 
 impl PipelineName {
-    /// True if its transforms are applied with probability p.
+    /// Returns true if its transforms are applied with probability p.
     #[must_use]
     pub fn has_probability(self) -> bool {
         !matches!(self, Self::None | Self::Diffaugment)
@@ -142,7 +142,7 @@ impl AugmentConfig {
         }
     }
 
-    /// True if one coin decides for a whole picture.
+    /// Returns true if one coin decides for a whole picture.
     #[must_use]
     pub fn one_coin(&self) -> bool {
         match self.coins {

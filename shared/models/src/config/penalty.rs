@@ -32,7 +32,7 @@ impl Default for PenaltyConfig {
 }
 
 impl PenaltyConfig {
-    /// True if D's gradient with respect to its input is penalised.
+    /// Returns true if D's gradient with respect to its input is penalised.
     #[must_use]
     pub fn on_gradient(&self) -> bool {
         self.gradient > 0.0 || self.r1 > 0.0 || self.r2 > 0.0

@@ -37,7 +37,7 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// Its values in row-major order.
     pub values: Vec<f32>,
-    /// True if training updates it by gradient.
+    /// Whether training updates it by gradient.
     pub trained: bool,
 }
 

@@ -282,7 +282,7 @@ impl Lowering {
     }
 }
 
-/// True if training updates the parameter by gradient.
+/// Returns true if training updates the parameter by gradient.
 pub(crate) fn trained(parameter: &Parameter) -> bool {
     matches!(parameter.purpose(), Purpose::Weight | Purpose::Frozen)
 }

@@ -75,7 +75,7 @@ impl BatchNorm {
         self.epsilon
     }
 
-    /// True if gamma and beta are tables with a row for each class.
+    /// Returns true if gamma and beta are tables with a row for each class.
     #[must_use]
     pub fn by_class(&self) -> bool {
         self.by_class

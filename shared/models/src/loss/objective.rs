@@ -40,7 +40,7 @@ impl Objective {
         self.reduce(self.loss.discriminator(real, fake, labels))
     }
 
-    /// True if G's loss depends on D's logits of real pictures.
+    /// Returns true if G's loss depends on D's logits of real pictures.
     #[must_use]
     pub fn compares(&self) -> bool {
         self.loss.compares()

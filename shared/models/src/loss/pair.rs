@@ -16,12 +16,12 @@ pub trait Loss: Debug + Sync {
     /// labels ignores them.
     fn discriminator(&self, real: Tensor<2>, fake: Tensor<2>, labels: &Labels) -> Parts;
 
-    /// True if G's loss depends on D's logits of real pictures.
+    /// Returns true if G's loss depends on D's logits of real pictures.
     fn compares(&self) -> bool {
         false
     }
 
-    /// True if D's loss is unbounded below unless D's slope is bounded by other means.
+    /// Returns true if D's loss is unbounded below unless D's slope is bounded by other means.
     fn needs_bound(&self) -> bool {
         false
     }

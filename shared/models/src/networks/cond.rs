@@ -68,7 +68,7 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 impl CondConfig {
-    /// True if either network is class-conditional.
+    /// Returns true if either network is class-conditional.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.generator != CondGenerator::None || self.discriminator != CondDiscriminator::None

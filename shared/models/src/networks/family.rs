@@ -111,7 +111,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// True if the network's output in training depends on batch statistics.
+    /// Returns true if the network's output in training depends on batch statistics.
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         match self {
@@ -164,7 +164,7 @@ impl GeneratorConfig {
 }
 
 impl DiscriminatorConfig {
-    /// True if the network's output in training depends on batch statistics.
+    /// Returns true if the network's output in training depends on batch statistics.
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         match self {
@@ -174,7 +174,7 @@ impl DiscriminatorConfig {
         }
     }
 
-    /// True if the network bounds its own slope.
+    /// Returns true if the network bounds its own slope.
     #[must_use]
     pub fn is_bounded(&self) -> bool {
         match self {
@@ -267,7 +267,7 @@ impl Generator {
         }
     }
 
-    /// True if sampling draws dropout masks.
+    /// Returns true if sampling draws dropout masks.
     #[must_use]
     pub fn drops_when_sampling(&self) -> bool {
         match self {

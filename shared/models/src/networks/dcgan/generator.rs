@@ -266,7 +266,7 @@ impl Generator {
         x.pixels(&self.out, self.config.output.activation())
     }
 
-    /// True if sampling draws dropout masks.
+    /// Returns true if sampling draws dropout masks.
     #[must_use]
     pub fn drops_when_sampling(&self) -> bool {
         self.config.dropout_sampling && self.config.dropout > 0.0
