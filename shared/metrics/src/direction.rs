@@ -1,4 +1,11 @@
 //! The better direction of each metric.
+//!
+//! ```
+//! use fledge_metrics::direction::{Better, better};
+//!
+//! assert_eq!(better("kid"), Better::Lower);
+//! assert_eq!(better("recall"), Better::Higher);
+//! ```
 
 /// The location of a metric's best value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

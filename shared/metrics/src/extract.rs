@@ -1,5 +1,26 @@
 //! Extraction of features from pictures. One thread reads, decodes and resizes the next batch while
 //! the network computes the current one.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use fledge_metrics::cache::FeatureCache;
+//! use fledge_metrics::extract::{DEFAULT_BATCH, Extractor};
+//! use fledge_metrics::inception::{Inception, POOL_2048};
+//! use fledge_metrics::resize::{Preprocessing, RgbPicture};
+//! use fledge_metrics::source::InMemory;
+//!
+//! let network = Inception::random(7, &Device::flex());
+//! let extractor = Extractor {
+//!     network: &network,
+//!     preprocessing: Preprocessing::TORCH_FIDELITY,
+//!     batch: DEFAULT_BATCH,
+//! };
+//! let black = RgbPicture { width: 32, height: 32, pixels: vec![0; 32 * 32 * 3] };
+//! let source = InMemory { origin: "an example".into(), pictures: vec![black] };
+//! let features = extractor.features(&source, &[POOL_2048], &FeatureCache::off())?;
+//! assert_eq!(features[0].count(), 1);
+//! # Ok::<(), fledge_metrics::source::SourceError>(())
+//! ```
 
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};

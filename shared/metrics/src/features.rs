@@ -1,4 +1,12 @@
 //! Features of pictures, one row of numbers per picture.
+//!
+//! ```
+//! use fledge_metrics::features::Features;
+//!
+//! let features = Features::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
+//! assert_eq!(features.count(), 2);
+//! assert_eq!(features.row(1), [4.0, 5.0, 6.0]);
+//! ```
 
 use thiserror::Error;
 

@@ -9,6 +9,17 @@
 //! Rounding errors are around 1e-7 of such a product, have either sign and are averaged over all
 //! pairs: values of some tenths agree with f64 to within 1e-8. Centring keeps this accuracy for a
 //! mean far from 0 and for a set that repeats one picture.
+//!
+//! ```
+//! use fledge_base::rng;
+//! use fledge_metrics::features::Features;
+//! use fledge_metrics::kid::{self, Batches};
+//!
+//! let drawn = |seed| Features::new(rng::stream(seed, "an example", 0).normals(256 * 8), 8);
+//! let kid = kid::over_batches(&drawn(1), &drawn(2), Batches::default())?;
+//! assert_eq!((kid.subsets, kid.subset_size), (2, 128));
+//! # Ok::<(), fledge_metrics::features::FeaturesError>(())
+//! ```
 
 use std::ops::Range;
 

@@ -5,6 +5,13 @@
 //! MT19937: Matsumoto and Nishimura 1998. Seeding, `random_interval`, `shuffle`, `choice`, `rand`
 //! and `randn`: numpy's `_mt19937.pyx`, `mt19937.c`, `legacy-distributions.c` and `mtrand.pyx`,
 //! frozen by numpy's NEP 19.
+//!
+//! ```
+//! use fledge_metrics::mt19937::RandomState;
+//!
+//! // numpy.random.RandomState(0).rand()
+//! assert_eq!(RandomState::new(0).uniform(), 0.5488135039273248);
+//! ```
 
 /// Words of state.
 const N: usize = 624;

@@ -1,5 +1,12 @@
 //! The common interface of networks that give features: named layers, weights with an identity, and
 //! a pass over a batch.
+//!
+//! ```
+//! use fledge_metrics::network::Weights;
+//!
+//! assert_eq!(Weights::Random { seed: 7 }.sha256(), None);
+//! assert_ne!(Weights::Random { seed: 7 }.identity(), Weights::Random { seed: 8 }.identity());
+//! ```
 
 use burn::tensor::{Device, Tensor, TensorData};
 

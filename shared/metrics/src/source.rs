@@ -1,5 +1,16 @@
 //! Sources of pictures, read a few at a time and in any order: a data set, a folder, a run that
 //! generates them.
+//!
+//! ```
+//! use fledge_metrics::resize::RgbPicture;
+//! use fledge_metrics::source::{InMemory, PictureSource, Selection};
+//!
+//! let grey = |level| RgbPicture { width: 1, height: 1, pixels: vec![level; 3] };
+//! let source = InMemory { origin: "an example".into(), pictures: vec![grey(10), grey(20)] };
+//! let last = Selection::new(&source, vec![1]);
+//! assert_eq!(last.read(&[0])?[0].pixels, [20; 3]);
+//! # Ok::<(), fledge_metrics::source::SourceError>(())
+//! ```
 
 use std::error::Error;
 use std::sync::Arc;

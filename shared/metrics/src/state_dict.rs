@@ -2,6 +2,15 @@
 //! besides the tensors taken, at most the largest tensor is in memory (except for TAR files, which
 //! are read whole). Nothing in a pickle is executed: the reader knows tensors and containers only,
 //! and a pickle that names anything else is refused (`pickle`).
+//!
+//! ```no_run
+//! use fledge_metrics::state_dict::StateDict;
+//!
+//! let mut state = StateDict::open("weights.pth".as_ref())?;
+//! let bias = state.take("fc.bias", &[1000]).ok();
+//! assert!(state.left_over().is_empty());
+//! # Ok::<(), fledge_metrics::state_dict::WeightsError>(())
+//! ```
 
 mod pickle;
 mod taking;

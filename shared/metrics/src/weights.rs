@@ -1,6 +1,12 @@
 //! The published weights: the purpose, origin, path and checksum of each.
 //!
 //! Fetching and converting them is the business of `evaluate weights`.
+//!
+//! ```
+//! use fledge_metrics::weights::{INCEPTION, PUBLISHED};
+//!
+//! assert!(PUBLISHED.iter().any(|weights| weights.name == INCEPTION.name));
+//! ```
 
 use std::path::{Path, PathBuf};
 

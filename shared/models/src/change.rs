@@ -1,4 +1,16 @@
 //! Differences between the settings a run was started with and those it is to resume with.
+//!
+//! ```
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let config = |flag: &str| {
+//!     let settings = Settings::resolve("gan-ada", None, &[flag.to_owned()]).expect("settings");
+//!     RunConfig::new("gan-ada", settings, 0, DataConfig::of_extent(64, 3))
+//! };
+//! let changes = config("schedule.batch=128").changes(&config("schedule.batch=64"));
+//! assert_eq!(changes[0].key, "schedule.batch");
+//! assert!(!changes[0].is_free);
+//! ```
 
 use serde::Serialize;
 

@@ -1,4 +1,12 @@
 //! The devices that train one run together: `--device cuda:0,cuda:1`.
+//!
+//! ```
+//! use fledge_models::devices::DeviceList;
+//!
+//! let devices: DeviceList = "cpu,cpu".parse()?;
+//! assert_eq!(devices.open()?.len(), 2);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,15 @@
 //! Dual numbers over tensors: a value and, on request, its derivative along a direction in the
 //! input. A network is written once, over duals, so that its tangent cannot differ from its value.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::dual::Dual;
+//!
+//! let ones = || Tensor::<2>::ones([2, 3], &Device::flex());
+//! let (value, tangent) = Dual::along(ones(), ones()).parts();
+//! assert_eq!(value.dims(), [2, 3]);
+//! assert!(tangent.is_some());
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_kernels::{self as ops, Activation, Upsample};

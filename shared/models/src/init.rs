@@ -1,5 +1,15 @@
 //! Weight initialisation. Every tensor has a random stream named after it, so that adding a layer
 //! changes no other.
+//!
+//! ```
+//! use fledge_models::init::{Fans, InitializerConfig, InitializerName};
+//!
+//! let config = InitializerConfig { name: InitializerName::Normal, std: 0.02, gain: 1.0 };
+//! let fans = Fans { fan_in: 3, fan_out: 4, outputs: 4 };
+//! let weights = config.draw(7, "a layer", 12, fans);
+//! assert_eq!(config.draw(7, "a layer", 12, fans), weights);
+//! assert_ne!(config.draw(7, "another layer", 12, fans), weights);
+//! ```
 
 use burn::tensor::Device;
 use faer::Mat;

@@ -1,4 +1,13 @@
 //! Latent vectors, the input of a generator.
+//!
+//! ```
+//! use fledge_base::rng;
+//! use fledge_models::latent::{self, Distribution, Latents};
+//!
+//! let latents = Latents { length: 64, distribution: Distribution::Normal, threshold: 1.0 };
+//! let z = latent::draw(&latents, 2, &mut rng::stream(7, "an example", 0));
+//! assert_eq!(z.len(), 128);
+//! ```
 
 use fledge_base::rng::{self, Stream};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,15 @@
 //! The named tensors of a network. Each is stored flat with its shape, so that optimizers, averages
 //! and files treat all alike; a layer requests the rank it needs.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::parameter::{Parameter, Purpose};
+//!
+//! let values = vec![1.0, 2.0, 3.0, 4.0];
+//! let parameter = Parameter::new(values.clone(), &[2, 2], Purpose::Weight, &Device::flex());
+//! assert_eq!(parameter.tensor::<2>().dims(), [2, 2]);
+//! assert_eq!(parameter.to_vec(), values);
+//! ```
 
 use std::sync::Arc;
 

@@ -1,5 +1,14 @@
 //! The presets, as rows of one table: each is the neutral settings below the table, changed by
 //! assignments in the form of `--set`.
+//!
+//! ```
+//! use fledge_models::preset;
+//!
+//! let preset = preset::find("gan-ada")?;
+//! let (size, _) = preset.extent;
+//! preset.settings()?.check_size(size)?;
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 

@@ -1,4 +1,12 @@
 //! The interval of the pixel values that a network produces or takes.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::range::Range;
+//!
+//! let black = Tensor::<1>::full([1], -1.0, &Device::flex());
+//! assert_eq!(Range::Signed.to_unit(black).into_scalar::<f32>(), 0.0);
+//! ```
 
 use burn::tensor::Tensor;
 

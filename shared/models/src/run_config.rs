@@ -1,4 +1,13 @@
 //! The configuration of one run, and the migration of those that earlier versions wrote.
+//!
+//! ```
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["schedule.batch=32".into()])?;
+//! let config = RunConfig::new("gan-ada", settings, 7, DataConfig::of_extent(64, 3));
+//! assert!(config.flat().contains(&("schedule.batch".into(), "32".into())));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 

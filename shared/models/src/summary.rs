@@ -1,4 +1,18 @@
 //! The table of a network's layers with shapes and counts, in the format of Keras.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &[])?;
+//! let config = RunConfig::new("gan-ada", settings, 0, DataConfig::of_extent(64, 3));
+//! let generator = config.outline(config.settings.task.shown(), &Device::flex());
+//! assert_eq!(
+//!     generator.outline(64, 3),
+//!     "64 → 4×4×128 → 8×8×128 → 16×16×128 → 32×32×128 → 64×64×3; 926,083 weights"
+//! );
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use crate::parameter::{Parameters, Purpose};
 

@@ -1,6 +1,14 @@
 //! Tasks: the roles of the networks in a run, and the named quantities that its steps measure. The
 //! computation of a step is the training program's business; everything that saves, logs, draws or
 //! exports uses the names declared here.
+//!
+//! ```
+//! use fledge_models::task::TaskName;
+//!
+//! let task = TaskName::Adversarial;
+//! assert_eq!(task.shown().name, "generator");
+//! assert!(task.measures().iter().any(|measure| measure.key == "g_loss"));
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};

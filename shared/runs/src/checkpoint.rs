@@ -1,5 +1,31 @@
 //! One saved state: a folder of safetensors files and `meta.json`, which is sealed and records the
 //! length and CRC of each of them. The folder appears under its name whole or not at all.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//! use fledge_runs::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["generator.width=8".into()])?;
+//! let config = RunConfig::new("gan-ada", settings, 7, DataConfig::of_extent(32, 3));
+//! let mut generator = config.generator(&Device::flex());
+//! let meta = Meta {
+//!     version: CHECKPOINT_VERSION,
+//!     step: 100,
+//!     epoch: 1,
+//!     config,
+//!     state: serde_json::Value::Null,
+//!     files: Default::default(),
+//! };
+//! let folder = std::env::temp_dir().join(format!("fledge-saved-example-{}", std::process::id()));
+//! checkpoint::save(&folder, meta, &[("ema", &generator)])?;
+//!
+//! let saved = Checkpoint::open(&folder)?;
+//! assert_eq!(saved.meta.step, 100);
+//! saved.load("ema", &mut generator)?;
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

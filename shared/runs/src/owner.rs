@@ -1,5 +1,17 @@
 //! Ownership of a run: one process trains it at a time, by an advisory lock on the file `lock`. The
 //! system releases the lock however the process ends.
+//!
+//! ```
+//! use fledge_runs::run::Run;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-owner-example-{}", std::process::id()));
+//! let run = Run::create(&folder)?;
+//! let owner = run.own()?;
+//! assert!(run.is_owned());
+//! drop(owner);
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), fledge_runs::run::RunError>(())
+//! ```
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,15 @@
 //! The run folder: the paths of its files, and the choice of a checkpoint. Write access is the
 //! business of [`super::owner`], the contents of the files that of other modules.
+//!
+//! ```
+//! use fledge_runs::run::{Run, Which};
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-run-example-{}", std::process::id()));
+//! let run = Run::create(&folder)?;
+//! assert_eq!(run.step_of(Which::Latest)?, None);
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), fledge_runs::run::RunError>(())
+//! ```
 
 use std::path::{Path, PathBuf};
 

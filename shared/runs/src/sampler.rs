@@ -1,6 +1,20 @@
 //! Pictures from a generator, by seed. A seed always gives the same picture, whatever else is
 //! generated with it: each seed has its own latent stream, and the generator always works on
 //! batches of one size.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//! use fledge_runs::sampler::Sampler;
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["generator.width=8".into()])?;
+//! let config = RunConfig::new("gan-ada", settings, 7, DataConfig::of_extent(32, 3));
+//! let device = Device::flex();
+//! let sampler = Sampler::new(config.generator(&device), &config, device);
+//! let picture = sampler.pictures(&[3]).remove(0);
+//! assert_eq!((picture.width, picture.height), (32, 32));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::path::Path;
 

@@ -10,6 +10,15 @@
 //! | `part` | `KEY.part`: the blocks written so far by a running or interrupted extraction |
 //! | `keeper` | accumulating rows from the network in the part and, at the end, in the finished file |
 //! | `inventory` | listing the folder for people, and removing files |
+//!
+//! ```
+//! use fledge_metrics::cache::FeatureCache;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-cache-example-{}", std::process::id()));
+//! let cache = FeatureCache::at(&folder);
+//! assert!(cache.list()?.is_empty());
+//! # Ok::<(), fledge_base::fs::FsError>(())
+//! ```
 
 mod entry;
 mod finished;

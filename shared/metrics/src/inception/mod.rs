@@ -13,6 +13,14 @@
 //! or already folded (`*.conv.{weight,bias}`). Every key must be present and no others (except
 //! `num_batches_tracked`). The FID file has no `AuxLogits.*`: a file that has them is of another
 //! network and refused for its unused tensors.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use fledge_metrics::inception::Inception;
+//!
+//! let network = Inception::load("inception.pth".as_ref(), &Device::flex())?;
+//! # Ok::<(), fledge_metrics::state_dict::WeightsError>(())
+//! ```
 
 #[cfg(feature = "faults")]
 mod drawn;

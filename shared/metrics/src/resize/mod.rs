@@ -21,6 +21,15 @@
 //! | [`Scale::ImageNet`] | v | (v − 255·mean)/(255·std) per channel |
 //!
 //! The input of VGG16 and DINOv2 in torch-fidelity is `Tf1Bilinear` to 224 with `ImageNet`.
+//!
+//! ```
+//! use fledge_metrics::resize::{Preprocessing, RgbPicture};
+//!
+//! let black = RgbPicture { width: 2, height: 2, pixels: vec![0; 12] };
+//! let input = Preprocessing::KERAS_75.batch(&[black]);
+//! assert_eq!(input.len(), 3 * 75 * 75);
+//! assert!(input.iter().all(|value| *value == -1.0));
+//! ```
 
 mod bicubic;
 mod bilinear;

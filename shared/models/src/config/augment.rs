@@ -1,4 +1,12 @@
 //! Augmentation of D's input.
+//!
+//! ```
+//! use fledge_models::config::{AugmentConfig, ControllerName, PipelineName};
+//!
+//! let augment = AugmentConfig { pipeline: PipelineName::Bgc, ..AugmentConfig::default() };
+//! assert_eq!(augment.controller(), ControllerName::Sign);
+//! assert_eq!(augment.ceiling(), 0.8);
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};

@@ -9,6 +9,15 @@
 //! | `rules` | checks of settings against each other |
 //! | [`names`] | looking up a setting by an unqualified, foreign or misspelt name |
 //! | `table` | settings as keys and values |
+//!
+//! ```
+//! use fledge_models::config::Settings;
+//!
+//! let file = Some(("run.toml", "[schedule]\nbatch = 32\n"));
+//! let settings = Settings::resolve("gan-ada", file, &["schedule.epochs=9".into()])?;
+//! assert_eq!((settings.schedule.batch, settings.schedule.epochs), (32, 9));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 pub mod augment;
 pub mod names;

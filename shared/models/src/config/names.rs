@@ -1,5 +1,14 @@
 //! Looking up settings by a word: a key without its table, a name from another trainer, a misspelt
 //! key.
+//!
+//! ```
+//! use fledge_models::config::{Settings, names};
+//!
+//! let keys = Settings::resolve("gan-ada", None, &[])?.keys();
+//! assert_eq!(names::nearest("batch_size", &keys), ["schedule.batch"]);
+//! assert_eq!(names::nearest("scedule.batch", &keys), ["schedule.batch"]);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::foreign::folded;
 

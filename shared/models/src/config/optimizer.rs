@@ -1,4 +1,15 @@
 //! Settings of the optimizers, one set for each network.
+//!
+//! ```
+//! use fledge_models::config::{OptimizerConfig, OptimizerName, OptimizersConfig};
+//! use fledge_models::task::Part;
+//!
+//! let rmsprop = OptimizerConfig { name: OptimizerName::Rmsprop, ..OptimizerConfig::default() };
+//! let optimizers = OptimizersConfig::both(rmsprop);
+//! optimizers.validate()?;
+//! assert_eq!(optimizers.of(Part::Discriminator).name, OptimizerName::Rmsprop);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};

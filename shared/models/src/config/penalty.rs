@@ -1,4 +1,11 @@
 //! Penalties that keep a critic smooth.
+//!
+//! ```
+//! use fledge_models::config::PenaltyConfig;
+//!
+//! assert!(PenaltyConfig { r1: 10.0, ..PenaltyConfig::default() }.on_gradient());
+//! assert!(!PenaltyConfig { weight_clip: 0.01, ..PenaltyConfig::default() }.on_gradient());
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};

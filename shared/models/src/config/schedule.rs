@@ -1,4 +1,12 @@
 //! Schedule of a run: its length, batches, update order and weight averaging.
+//!
+//! ```
+//! use fledge_models::config::ScheduleConfig;
+//!
+//! let schedule = ScheduleConfig { batch: 100, epochs: 3, ..ScheduleConfig::default() };
+//! assert_eq!(schedule.last_step(50), 150);
+//! assert_eq!(schedule.pictures_seen(150), 15_000.0);
+//! ```
 
 use fledge_base::cli::UsageError;
 use fledge_kernels::Precision;

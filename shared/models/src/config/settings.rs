@@ -1,4 +1,13 @@
 //! All settings of a run, and how overrides are applied.
+//!
+//! ```
+//! use fledge_models::config::Settings;
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["optimizer.learning_rate=1e-4".into()])?;
+//! assert_eq!(settings.optimizer.generator.learning_rate, 1e-4);
+//! assert_eq!(settings.optimizer.discriminator.learning_rate, 1e-4);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use burn::tensor::Device;
 use fledge_base::cli::UsageError;

@@ -1,4 +1,12 @@
 //! The flag `--device`: its values, and the device it opens.
+//!
+//! ```
+//! use fledge_models::device::DeviceChoice;
+//!
+//! assert_eq!("cuda:1".parse::<DeviceChoice>()?, DeviceChoice::Cuda(1));
+//! let cpu = DeviceChoice::Cpu.open()?;
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

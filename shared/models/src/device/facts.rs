@@ -1,5 +1,12 @@
 //! The findings about a CUDA driver and the messages derived from them. It queries nothing: facts
 //! go in, messages come out.
+//!
+//! ```
+//! use fledge_models::device::facts;
+//!
+//! assert_eq!(facts::version_text(12_080), "12.8");
+//! assert_eq!(facts::gib(3 << 29), "1.5 GiB");
+//! ```
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,10 @@
 //! All devices of this machine, usable or not, as text and as JSON.
+//!
+//! ```
+//! use fledge_models::device::list::Devices;
+//!
+//! assert!(Devices::find().text().starts_with("cpu"));
+//! ```
 
 use serde_json::{Value, json};
 

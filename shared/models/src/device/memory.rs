@@ -3,6 +3,13 @@
 //! CubeCL works asynchronously: a failed allocation is recorded with the buffer, nothing that
 //! depends on it is run, and burn panics when such a buffer is finally read. The panic's text holds
 //! the cause.
+//!
+//! ```
+//! use fledge_models::device::memory;
+//!
+//! // 128 pictures needed more than 12 GiB of 11.
+//! assert_eq!(memory::batch_that_fits(128, 11 << 30, 12 << 30), Some(64));
+//! ```
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};

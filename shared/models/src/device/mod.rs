@@ -10,6 +10,12 @@
 //!
 //! With the feature `cuda` the driver is queried, and with CubeCL's devices the cache of compiled
 //! kernels is configured.
+//!
+//! ```
+//! use burn::tensor::Device;
+//!
+//! assert!(fledge_models::device::describe(&Device::flex()).starts_with("CPU"));
+//! ```
 
 use burn::tensor::Device;
 

@@ -1,5 +1,12 @@
 //! Settings of the loss, and of what makes the discriminator's task harder: soft, noisy and flipped
 //! labels, and instance noise.
+//!
+//! ```
+//! use fledge_models::loss::LossConfig;
+//!
+//! let smooth = LossConfig { real_label: 0.9, ..LossConfig::default() };
+//! assert!(smooth.validate().is_ok());
+//! ```
 
 use fledge_base::cli::UsageError;
 use fledge_base::rng::Stream;

@@ -1,4 +1,13 @@
 //! D's labels for each picture: 1 and 0, or soft, noisy or flipped.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::loss::Label;
+//!
+//! let logits = Tensor::<2>::zeros([4, 1], &Device::flex());
+//! assert_eq!(Label::Same(0.9).beside(&logits).dims(), [1, 1]);
+//! assert_eq!(Label::Each(vec![0.9; 4]).beside(&logits).dims(), [4, 1]);
+//! ```
 
 use burn::tensor::{Tensor, TensorData};
 

@@ -11,6 +11,19 @@
 //! | [`table`], [`name`] | all losses, and the name that selects one in the settings |
 //! | [`config`] | the settings |
 //! | [`objective`] | a run's loss |
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::loss::{self, Labels, LossConfig, LossName, Reduction};
+//!
+//! let name = LossName::find("hinge")?;
+//! let config = LossConfig { name, reduction: Reduction::Mean, ..LossConfig::default() };
+//! let objective = loss::of(&config);
+//! let logits = || Tensor::<2>::zeros([4, 1], &Device::flex());
+//! let loss = objective.discriminator(logits(), logits(), &Labels::PLAIN);
+//! assert_eq!(loss.into_scalar::<f32>(), 1.0);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 pub mod config;
 pub mod entropy;

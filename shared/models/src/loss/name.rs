@@ -1,4 +1,12 @@
 //! Selecting a loss by its name in the settings.
+//!
+//! ```
+//! use fledge_models::loss::LossName;
+//!
+//! assert_eq!(LossName::find("hinge")?.row().name, "hinge");
+//! assert!(LossName::find("no such loss").is_err());
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 

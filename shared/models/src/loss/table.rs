@@ -1,4 +1,10 @@
 //! The table of losses.
+//!
+//! ```
+//! use fledge_models::loss::LOSSES;
+//!
+//! assert!(LOSSES.iter().any(|row| row.name == "wasserstein"));
+//! ```
 
 use super::entropy::{Minimax, NonSaturating};
 use super::hinge::Hinge;

@@ -1,4 +1,12 @@
 //! Class conditioning of the networks.
+//!
+//! ```
+//! use fledge_models::config::Settings;
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["cond=embedding+projection".into()])?;
+//! assert!(settings.cond.is_on());
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};

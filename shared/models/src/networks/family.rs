@@ -1,5 +1,20 @@
 //! The networks of all families, as one type for each role. A new family adds a variant to each
 //! enum; the compiler then reports every place that must handle it.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::config::Settings;
+//! use fledge_models::layers::{Masks, Mode, Pass};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["discriminator.width=8".into()])?;
+//! let device = Device::flex();
+//! let discriminator = settings.discriminator(32, 3, 0, 7, &device);
+//! let mut masks = Masks::None;
+//! let mut pass = Pass::new(Mode::Infer, None, &mut masks);
+//! let judgement = discriminator.forward(Tensor::zeros([2, 3, 32, 32], &device), &mut pass);
+//! assert_eq!(judgement.logits.dims(), [2, 1]);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_base::cli::UsageError;

@@ -4,6 +4,18 @@
 //!
 //! A file is a sequence of TFRecords: length (u64), its masked CRC-32C, the message, its masked
 //! CRC-32C, all little-endian. Each record is one `write`, and readers skip a torn last record.
+//!
+//! ```
+//! use fledge_runs::events::Events;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-events-example-{}", std::process::id()));
+//! # fledge_base::fs::create_folder(&folder)?;
+//! let mut events = Events::open(&folder, 0)?;
+//! events.scalars(100, &[("loss/g", 0.7), ("loss/d", 1.2)])?;
+//! events.sync()?;
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), fledge_base::fs::FsError>(())
+//! ```
 
 mod crc32c;
 

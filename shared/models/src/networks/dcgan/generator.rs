@@ -1,4 +1,10 @@
 //! The generator: a dense layer, upsampling blocks, a last convolution to the picture's channels.
+//!
+//! ```
+//! use fledge_models::networks::dcgan::GeneratorConfig;
+//!
+//! assert_eq!(GeneratorConfig::default().extents(32).last(), Some(&32));
+//! ```
 
 use fledge_base::rng;
 use fledge_kernels::Upsample;

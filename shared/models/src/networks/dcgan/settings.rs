@@ -1,4 +1,12 @@
 //! Enumerated settings of both networks.
+//!
+//! ```
+//! use fledge_models::networks::dcgan::settings::Stage;
+//!
+//! let stage = Stage::try_from("k7s2p1".to_owned())?;
+//! assert_eq!((stage.kernel, stage.stride, stage.padding), (7, 2, 1));
+//! # Ok::<(), String>(())
+//! ```
 
 use fledge_kernels::{Activation, Padding, Upsample};
 use serde::{Deserialize, Serialize};
