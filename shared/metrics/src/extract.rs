@@ -73,7 +73,7 @@ impl Extractor<'_> {
         let mut found: Vec<Option<Features>> =
             entries.iter().map(|entry| entry.as_ref().and_then(Entry::read)).collect();
         if found.iter().all(Option::is_some) {
-            tracing::info!("features of {} come from the cache", source.origin());
+            tracing::info!("using cached features of {}", source.origin());
         } else {
             let missing = || {
                 found

@@ -27,7 +27,7 @@ impl FromStr for DeviceList {
         let choices = text.split(',').map(str::parse).collect::<Result<Vec<DeviceChoice>, _>>()?;
         let refuse = |why: &str| Err(UsageError(format!("--device {text}: {why}")));
         if choices.len() > 1 && choices.contains(&DeviceChoice::Auto) {
-            return refuse("auto stands for one device and cannot stand in a list");
+            return refuse("auto selects one device and cannot be part of a list");
         }
         // The CPU may be named twice, to try training on several devices on any machine.
         let again =
@@ -73,7 +73,7 @@ mod tests {
         }
         for (text, why) in [
             ("cuda:0,cuda", "named twice"),
-            ("cpu,auto", "stands for one"),
+            ("cpu,auto", "selects one"),
             ("cpu,", "--device"),
             ("cuda:0;cuda:1", "cuda:INDEX"),
         ] {

@@ -192,10 +192,7 @@ pub const PRESETS: &[Preset] = &[
 pub fn find(name: &str) -> Result<&'static Preset, UsageError> {
     PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
-        UsageError(format!(
-            "--preset {name}: there is no such preset; there are {}",
-            names.join(", ")
-        ))
+        UsageError(format!("--preset {name}: no such preset; expected one of {}", names.join(", ")))
     })
 }
 

@@ -78,7 +78,7 @@ pub fn table(title: &str, layers: &Layers, network: &dyn Parameters) -> String {
 pub fn outline(layers: &Layers, network: &dyn Parameters) -> String {
     let frozen = match count(network, Purpose::Frozen) {
         0 => String::new(),
-        n => format!(", and {} that do not learn", thousands(n)),
+        n => format!(", and {} frozen", thousands(n)),
     };
     format!(
         "{}; {} weights{frozen}",
@@ -155,7 +155,7 @@ mod tests {
         // A kernel of 4×4 from 3 to 128 channels, and the shifts of its BatchNorm.
         let frozen = 4 * 4 * 3 * 128 + 128;
         assert!(outline(&["discriminator.freeze=1"], 1).ends_with(&format!(
-            "; {} weights, and {} that do not learn",
+            "; {} weights, and {} frozen",
             super::thousands(795_137 - frozen),
             super::thousands(frozen)
         )));

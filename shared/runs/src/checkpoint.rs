@@ -44,7 +44,7 @@ use fledge_models::parameter::{Parameter, Parameters};
 /// Version of the checkpoint format.
 pub const CHECKPOINT_VERSION: u32 = 1;
 
-const MEND: &str = "another checkpoint of the run may be whole";
+const MEND: &str = "another checkpoint of the run may be intact";
 
 /// An error of reading or writing a checkpoint.
 #[derive(Debug, Error)]

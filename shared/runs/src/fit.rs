@@ -169,18 +169,18 @@ impl Match {
             match (unfit, part) {
                 (Some((name, parameter, view, _)), _) => {
                     fit.left.push(format!(
-                        "{name} (it is {:?} there, {:?} here)",
+                        "{name} ({:?} there, {:?} here)",
                         view.shape(),
                         parameter.shape()
                     ));
                     continue;
                 }
                 _ if found.is_empty() => {
-                    fit.left.push(format!("{layer} (not there)"));
+                    fit.left.push(format!("{layer} (not in the checkpoint)"));
                     continue;
                 }
                 _ if strange => {
-                    fit.left.push(format!("{layer} (none of its classes is here)"));
+                    fit.left.push(format!("{layer} (no class in common)"));
                     continue;
                 }
                 (None, Some(part)) => fit.in_part.push(format!("{layer} ({part})")),

@@ -26,11 +26,11 @@ use fledge_base::sealed::{self, SealedError};
 pub enum RunError {
     /// The folder is not a run.
     #[error(
-        "{0} is no run: it has no folder `checkpoints`; name the folder that was given to `train --out`"
+        "{0} is not a run: it has no folder `checkpoints`; name the folder given to `train --out`"
     )]
     NotARun(PathBuf),
     /// No such checkpoint has been saved.
-    #[error("{path} has no checkpoint {which}; there are {}", if there.is_empty() { "none yet".to_owned() } else { there.join(", ") })]
+    #[error("{path} has no checkpoint {which}; available: {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") })]
     NoCheckpoint {
         /// The run.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum RunError {
         there: Vec<String>,
     },
     /// The run has checkpoints, but all are damaged.
-    #[error("{path} has no whole checkpoint: train --restart begins it anew")]
+    #[error("{path} has no intact checkpoint: `train --restart` starts over")]
     AllDamaged {
         /// The run.
         path: PathBuf,
@@ -117,7 +117,7 @@ struct Pointer {
 /// The file locked by the process that trains the run; it holds the ID of the last owner.
 pub(super) const LOCK: &str = "lock";
 
-const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
+const MEND_POINTER: &str = "using the checkpoint of the highest step instead";
 
 /// Files and folders that make up a run, besides its lock. Anything else in the folder is the
 /// user's.
@@ -347,7 +347,7 @@ impl Run {
             Err(_) if self.step_of(which)? != Some(asked) => self.checkpoint(which),
             Err(RunError::Checkpoint(damage)) if which == Which::Best && damage.is_damage() => {
                 tracing::warn!(
-                    "{}: the latest checkpoint is taken instead of the best",
+                    "{}: using the latest checkpoint instead of the best",
                     one_line(&damage)
                 );
                 self.checkpoint(Which::Latest)
@@ -380,7 +380,7 @@ impl Run {
                 Ok(checkpoint) => {
                     if step != asked {
                         tracing::warn!(
-                            "the checkpoint of step {step} is taken instead of that of step {asked}"
+                            "using the checkpoint of step {step} instead of step {asked}"
                         );
                     }
                     return Ok(checkpoint);
@@ -424,7 +424,7 @@ impl Run {
             match self.whole(later) {
                 Err(damage) if damage.is_damage() => {
                     let apart = folder.with_file_name(format!("damaged-{later:08}"));
-                    tracing::warn!("{} is kept as {}", folder.display(), apart.display());
+                    tracing::warn!("{} was moved to {}", folder.display(), apart.display());
                     fs::remove(&apart)?;
                     fs::rename(&folder, &apart)?;
                 }

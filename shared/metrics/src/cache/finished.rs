@@ -50,7 +50,7 @@ pub(super) fn read(path: &Path, expected: &Entry) -> Result<Features, String> {
     let length = file.metadata().map_err(text)?.len();
     let (header, used) = header(&mut file)?;
     if !expected.is_of(&header) {
-        return Err("its header is another's".into());
+        return Err("its header belongs to another set".into());
     }
     let (count, dimensions) = (expected.count(), expected.dimensions());
     // Never allocates more than the file holds.

@@ -36,7 +36,8 @@ impl Keeper {
                 // Another process may have finished since the cache was last checked.
                 if let Some(features) = entry.read() {
                     let removed = part.remove();
-                    removed.unwrap_or_else(|e| part::warn("an unfinished file stays", &e));
+                    removed
+                        .unwrap_or_else(|e| part::warn("an unfinished file was not removed", &e));
                     return Self {
                         kept: None,
                         dimensions,
@@ -46,11 +47,11 @@ impl Keeper {
                 }
                 // Leftover of a process that was killed while writing the finished file.
                 fs::remove_leftovers_of(&entry.path)
-                    .unwrap_or_else(|e| part::warn("a leftover stays", &e));
+                    .unwrap_or_else(|e| part::warn("a leftover was not removed", &e));
                 let written = values.len() / dimensions.max(1);
                 if written > 0 {
                     tracing::info!(
-                        "features of {written} of {count} pictures of {} are kept from an extraction that was interrupted",
+                        "resuming an interrupted extraction: {written} of {count} pictures of {} are done",
                         entry.header.facts.pictures
                     );
                 }
@@ -59,12 +60,12 @@ impl Keeper {
             Ok(Opened::Busy) => {
                 let pictures = &entry.header.facts.pictures;
                 tracing::warn!(
-                    "another process is computing the features of {pictures}; this one computes without keeping them"
+                    "another process is computing the features of {pictures}; this one does not cache them"
                 );
                 Self::off(count, dimensions)
             }
             Err(error) => {
-                part::warn("the features are not kept", &error);
+                part::warn("the features are not cached", &error);
                 Self::off(count, dimensions)
             }
         }
@@ -89,10 +90,10 @@ impl Keeper {
     pub(crate) fn finish(mut self) -> Features {
         if let Some((entry, part)) = self.kept.take() {
             match finished::write(&entry, &self.values) {
-                Ok(()) => {
-                    part.remove().unwrap_or_else(|e| part::warn("an unfinished file stays", &e))
-                }
-                Err(error) => part::warn("the features are not kept", &error),
+                Ok(()) => part
+                    .remove()
+                    .unwrap_or_else(|e| part::warn("an unfinished file was not removed", &e)),
+                Err(error) => part::warn("the features are not cached", &error),
             }
         }
         Features::new(self.values, self.dimensions)
@@ -104,7 +105,7 @@ impl Keeper {
             part.append(&self.values[self.written * self.dimensions..], self.dimensions)
         {
             // The stored blocks remain usable; a later block must not follow a gap.
-            part::warn("the features that follow are not kept", &error);
+            part::warn("no further features are cached", &error);
             self.kept = None;
         }
         self.written = self.rows();

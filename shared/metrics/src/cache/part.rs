@@ -59,9 +59,10 @@ impl Part {
             // An empty file is a new one.
             other => {
                 if length > 0 {
-                    let what = other.err().unwrap_or_else(|| "its header is another's".into());
+                    let what =
+                        other.err().unwrap_or_else(|| "its header belongs to another set".into());
                     tracing::warn!(
-                        "{} is damaged ({what}); its features are computed again",
+                        "{} is damaged ({what}); recomputing its features",
                         path.display()
                     );
                 }
@@ -118,7 +119,7 @@ fn sound_blocks(
             Err(what) => {
                 values.truncate(rows * entry.dimensions());
                 tracing::warn!(
-                    "{}: {what} after {rows} pictures; what is before it is used",
+                    "{}: {what} after {rows} pictures; using the pictures before it",
                     path.display()
                 );
                 break;
@@ -187,7 +188,7 @@ pub(super) fn is_busy(path: &Path) -> bool {
 pub(super) fn remove_left(finished: &Path) {
     let path = path(finished);
     if path.exists() && !is_busy(&path) {
-        fs::remove(&path).unwrap_or_else(|e| warn("an unfinished file stays", &e));
+        fs::remove(&path).unwrap_or_else(|e| warn("an unfinished file was not removed", &e));
     }
 }
 

@@ -92,7 +92,7 @@ impl Entry {
             }
             Err(what) => {
                 tracing::warn!(
-                    "{} is damaged ({what}); its features are computed again",
+                    "{} is damaged ({what}); recomputing its features",
                     self.path.display()
                 );
                 None

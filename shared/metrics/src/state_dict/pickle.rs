@@ -249,7 +249,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
             return Ok(());
         }
         Err(format!(
-            "its pickle names {module}.{name}, which no state dict needs; nothing of it was run. If the file is a whole model of yours, save torch.save(model.state_dict(), …) instead"
+            "its pickle names {module}.{name}, which no state dict needs; nothing was executed. If the file is a whole model of yours, save torch.save(model.state_dict(), …) instead"
         ))
     }
 
@@ -275,7 +275,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
             b'F' | b'P' | b'S' => return self.line().map(drop),
             other => {
                 return Err(format!(
-                    "byte 0x{other:02x} is no instruction of a pickle: the file is damaged or something else"
+                    "byte 0x{other:02x} is not a pickle instruction: the file is damaged or something else"
                 ));
             }
         };

@@ -71,12 +71,12 @@ impl Settings {
         )?;
         refuse(
             asked && !told,
-            "cond.discriminator with cond.generator = none: the generator is judged by a class that it is not told; use --set \
+            "cond.discriminator with cond.generator = none: the generator is judged by a class it is not given; use --set \
              cond.generator=embedding or batch-norm, or --set cond=none",
         )?;
         refuse(
             self.cond.generator == CondGenerator::BatchNorm && !self.generator.has_batch_norm(),
-            "cond.generator = batch-norm with generator.norm = none: there is no BatchNorm to tell the class; use --set \
+            "cond.generator = batch-norm with generator.norm = none: there is no BatchNorm to condition on the class; use --set \
              generator.norm=batch, or --set cond.generator=embedding",
         )?;
         self.validate_task()
@@ -104,15 +104,15 @@ impl Settings {
         let mut warnings = Vec::new();
         if self.loss.name.row().loss.needs_bound() && !bounded {
             warnings.push(
-                "nothing bounds the critic of this loss.name, whose loss then runs away; try --set penalty.gradient=10 with \
+                "nothing bounds the critic of this loss.name, so its loss diverges; try --set penalty.gradient=10 with \
                  discriminator.norm=none, --set discriminator.spectral_norm=true, or --set penalty.weight_clip=0.01",
             );
         }
         let norms = self.generator.has_batch_norm() || self.discriminator.has_batch_norm();
         if self.schedule.sync_batch_norm && !norms {
             warnings.push(
-                "schedule.sync_batch_norm changes nothing, since neither network has BatchNorm; --set generator.norm=batch gives the \
-                 generator one",
+                "schedule.sync_batch_norm has no effect: neither network has BatchNorm; --set generator.norm=batch adds it to \
+                 the generator",
             );
         }
         warnings

@@ -95,15 +95,11 @@ fn unknown(key: &str, value: &Value, table: &Table, keys: &[String]) -> String {
     let meant = names::nearest(&word, keys);
     if meant.is_empty() {
         let known = table.keys().cloned().collect::<Vec<_>>().join(", ");
-        return format!("no setting is called {word}; there are {known}");
+        return format!("unknown setting {word}; expected one of {known}");
     }
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let typed: Vec<String> = meant.iter().map(|key| format!("--set {key}={value}")).collect();
-    format!(
-        "no setting is called {word}; the whole name is {}: {}",
-        meant.join(" or "),
-        typed.join(" ")
-    )
+    format!("unknown setting {word}; the full name is {}: {}", meant.join(" or "), typed.join(" "))
 }
 
 /// Applies settings of `[optimizer]` itself to both networks; those under a network's own name take

@@ -30,7 +30,7 @@ pub fn prepare() {
         );
         let announced = config.compilation.logger.log.is_some();
         if !CubeClRuntimeConfig::try_set(config) {
-            tracing::debug!("CubeCL was set up before: its caches stay where they are");
+            tracing::debug!("CubeCL is configured already: its caches stay where they are");
         }
         let database = environment::path();
         tracing::debug!("compiled kernels are kept in {}", database.display());

@@ -28,7 +28,7 @@ impl LossName {
     pub fn find(name: &str) -> Result<Self, UsageError> {
         LOSSES.iter().find(|row| row.name == name).map(Self).ok_or_else(|| {
             let names: Vec<&str> = LOSSES.iter().map(|row| row.name).collect();
-            UsageError(format!("no loss is called {name:?}; there are {}", names.join(", ")))
+            UsageError(format!("unknown loss {name:?}; expected one of {}", names.join(", ")))
         })
     }
 

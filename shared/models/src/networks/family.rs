@@ -299,7 +299,7 @@ impl Generator {
     pub fn graph(&self) -> Result<Graph, UsageError> {
         if self.drops_when_sampling() {
             return Err(UsageError(
-                "export: this generator drops values at random while it samples (generator.dropout_sampling = true), which a file of \
+                "export: this generator applies dropout when sampling (generator.dropout_sampling = true), which a file of \
                  fixed operations cannot; `sample images` makes its pictures"
                     .into(),
             ));
