@@ -73,7 +73,7 @@ impl<'a> Disjoint<'a> {
 }
 
 // SAFETY: the memory is borrowed exclusively, and holds f32, which may be written from any thread;
-// two threads never have the same number, as every caller of take promises.
+// two threads never have the same number, as every caller of `take` promises.
 unsafe impl Sync for Disjoint<'_> {}
 
 #[cfg(test)]
