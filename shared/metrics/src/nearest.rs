@@ -4,6 +4,17 @@
 //! Distances are exact sums of squared differences of bytes, over every picture of the split.
 //! Distances between features are other modules' business, as is the presentation of the
 //! neighbours.
+//!
+//! ```
+//! use fledge_data::dataset::Split;
+//! use fledge_metrics::nearest::{NearestError, nearest};
+//! use fledge_pictures::Picture;
+//!
+//! fn distance(picture: &Picture, split: &Split<'_>) -> Result<Option<f64>, NearestError> {
+//!     let found = nearest(std::slice::from_ref(picture), split, 1)?;
+//!     Ok(found[0].first().map(|neighbour| neighbour.distance))
+//! }
+//! ```
 
 use rayon::prelude::*;
 use thiserror::Error;

@@ -5,6 +5,14 @@
 //! Fusion is off by default: burn 0.22.1 fuses some operations wrongly (`train check --fusion on`
 //! shows which: the gradient penalty of a critic with spectral normalisation), and most operations
 //! that it would fuse are one custom kernel here already.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//!
+//! fledge_models::fusion::switch_off()?;
+//! let device = Device::flex();
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

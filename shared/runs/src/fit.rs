@@ -1,6 +1,19 @@
 //! Initialising a network from another run's checkpoint: layers match by name and shape, rows of
 //! class tables by class name. If only one of the two networks is conditioned on the class at the
 //! layer behind the latent vector, that layer's latent columns are copied.
+//!
+//! ```
+//! use fledge_models::config::RunConfig;
+//! use fledge_models::networks::Generator;
+//! use fledge_runs::checkpoint::{Checkpoint, CheckpointError};
+//! use fledge_runs::fit::Match;
+//!
+//! fn begin(here: &RunConfig, from: &Checkpoint, into: &mut Generator) -> Result<(), CheckpointError> {
+//!     let fit = Match::of(&from.meta.config, here).load(from, "ema", into)?;
+//!     println!("{} layers loaded, {} left", fit.taken.len(), fit.left.len());
+//!     Ok(())
+//! }
+//! ```
 
 use safetensors::{Dtype, SafeTensors};
 

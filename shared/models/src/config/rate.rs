@@ -1,4 +1,16 @@
 //! Learning rate schedules.
+//!
+//! ```
+//! use fledge_models::config::{RateConfig, RateSchedule};
+//!
+//! let rate = RateConfig {
+//!     schedule: RateSchedule::Cosine,
+//!     warmup_steps: 500,
+//!     ..RateConfig::default()
+//! };
+//! rate.validate()?;
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};

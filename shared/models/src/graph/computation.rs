@@ -1,5 +1,21 @@
 //! A computation as a list of operations, with the operators, attributes and layouts of ONNX
 //! (onnx.ai/onnx/operators, opset [`OPSET`]), independent of the file format.
+//!
+//! ```
+//! use fledge_models::graph::computation::{Constant, Element, Graph, Port};
+//!
+//! let port = |name| Port { name, element: Element::Float32, shape: vec![64] };
+//! let mut graph = Graph {
+//!     inputs: vec![port("z")],
+//!     output: port("half"),
+//!     tensors: Vec::new(),
+//!     constants: Vec::new(),
+//!     nodes: Vec::new(),
+//! };
+//! let factor = graph.constant("factor", Constant::Number(0.5));
+//! graph.push("Mul", &["z", &factor], "half", Vec::new());
+//! assert_eq!(graph.nodes.len(), 1);
+//! ```
 
 use serde::{Serialize, Serializer};
 

@@ -1,4 +1,13 @@
 //! A run's loss.
+//!
+//! ```
+//! use fledge_models::loss::{self, LossConfig, LossName};
+//!
+//! let named = |name| LossName::find(name).map(|name| LossConfig { name, ..LossConfig::default() });
+//! assert!(!loss::of(&named("hinge")?).compares());
+//! assert!(loss::of(&named("relativistic-hinge")?).compares());
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use burn::tensor::Tensor;
 
@@ -33,8 +42,8 @@ impl Objective {
         self.reduce(self.loss.generator(real, fake))
     }
 
-    /// The discriminator's loss, `[1]`, from its logits of real and generated pictures, each [B,
-    /// 1].
+    /// The discriminator's loss, `[1]`, from its logits of real and generated pictures, each of
+    /// shape [B, 1].
     #[must_use]
     pub fn discriminator(&self, real: Tensor<2>, fake: Tensor<2>, labels: &Labels) -> Tensor<1> {
         self.reduce(self.loss.discriminator(real, fake, labels))

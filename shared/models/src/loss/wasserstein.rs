@@ -1,5 +1,5 @@
-//! The Wasserstein distance (Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3). The loss is
-//! meaningful only if D is kept Lipschitz by other means; papers use the sum of D's parts
+//! The Wasserstein distance (Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3). The loss
+//! is meaningful only if D is kept Lipschitz by other means; papers use the sum of D's parts
 //! (`reduction = "sum"`).
 
 use burn::tensor::Tensor;

@@ -1,4 +1,12 @@
 //! Inputs and outputs of networks, common to all families.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::networks::Input;
+//!
+//! let input = Input::from(Tensor::<2>::zeros([2, 64], &Device::flex()));
+//! assert!(matches!(input, Input::Latent(_)));
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_base::cli::UsageError;

@@ -1,4 +1,16 @@
 //! The network of any role.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &[])?;
+//! let config = RunConfig::new("gan-ada", settings, 0, DataConfig::of_extent(64, 3));
+//! let role = config.settings.task.shown();
+//! let generator = config.outline(role, &Device::flex());
+//! assert!(generator.summary("Generator", 64, 3).contains("Total params: 930,947"));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_kernels::collective::Member;
 

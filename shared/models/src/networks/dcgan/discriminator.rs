@@ -1,4 +1,10 @@
 //! The discriminator (the critic, in Wasserstein terms): downsampling convolutions, then one logit.
+//!
+//! ```
+//! use fledge_models::networks::dcgan::DiscriminatorConfig;
+//!
+//! assert_eq!(DiscriminatorConfig::default().extents(32), [32, 16, 8, 4]);
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_kernels::collective::Member;

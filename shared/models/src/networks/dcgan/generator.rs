@@ -3,7 +3,7 @@
 //! ```
 //! use fledge_models::networks::dcgan::GeneratorConfig;
 //!
-//! assert_eq!(GeneratorConfig::default().extents(32).last(), Some(&32));
+//! assert_eq!(GeneratorConfig::default().extents(32), [4, 8, 16, 32]);
 //! ```
 
 use fledge_base::rng;
