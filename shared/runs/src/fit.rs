@@ -8,7 +8,11 @@
 //! use fledge_runs::checkpoint::{Checkpoint, CheckpointError};
 //! use fledge_runs::fit::Match;
 //!
-//! fn begin(here: &RunConfig, from: &Checkpoint, into: &mut Generator) -> Result<(), CheckpointError> {
+//! fn begin(
+//!     here: &RunConfig,
+//!     from: &Checkpoint,
+//!     into: &mut Generator,
+//! ) -> Result<(), CheckpointError> {
 //!     let fit = Match::of(&from.meta.config, here).load(from, "ema", into)?;
 //!     println!("{} layers loaded, {} left", fit.taken.len(), fit.left.len());
 //!     Ok(())

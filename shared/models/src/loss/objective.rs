@@ -3,9 +3,9 @@
 //! ```
 //! use fledge_models::loss::{self, LossConfig, LossName};
 //!
-//! let named = |name| LossName::find(name).map(|name| LossConfig { name, ..LossConfig::default() });
-//! assert!(!loss::of(&named("hinge")?).compares());
-//! assert!(loss::of(&named("relativistic-hinge")?).compares());
+//! let name = LossName::find("relativistic-hinge")?;
+//! assert!(loss::of(&LossConfig { name, ..LossConfig::default() }).compares());
+//! assert!(!loss::of(&LossConfig::default()).compares());
 //! # Ok::<(), fledge_base::cli::UsageError>(())
 //! ```
 
