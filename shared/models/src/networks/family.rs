@@ -126,7 +126,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// Returns true if the network's output in training depends on batch statistics.
+    /// Returns true if the network has BatchNorm: batch statistics are part of its output.
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         match self {
@@ -179,7 +179,7 @@ impl GeneratorConfig {
 }
 
 impl DiscriminatorConfig {
-    /// Returns true if the network's output in training depends on batch statistics.
+    /// Returns true if the network has BatchNorm: batch statistics are part of its output.
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         match self {
