@@ -89,7 +89,7 @@ fn bad_requests_are_named_and_leave_nothing_behind() {
     refuse(&["grid", run, "--out", path, "--scale", "1000"], 2, "--scale");
     refuse(&["walk", run, "--out", path, "--frames", "0"], 2, "--frames");
     refuse(&["walk", run, "--out", path, "--fps", "0"], 2, "--fps");
-    refuse(&["grid", scratch.to_str().unwrap(), "--out", path], 1, "is no run");
+    refuse(&["grid", scratch.to_str().unwrap(), "--out", path], 1, "is not a run");
     let tensor = run_folder.join("checkpoints/00000007/ema.safetensors");
     let mut bytes = fs::read(&tensor).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

@@ -1,5 +1,5 @@
-//! What the four programs share at their edge ([`fledge_base::cli`]), with the exit code of every
-//! error of the crates below.
+//! The command-line edge shared by the four programs ([`fledge_base::cli`]), with the exit code of
+//! every error of the crates below.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -12,8 +12,8 @@ use crate::dataset::DatasetError;
 use crate::sealed::SealedError;
 use crate::shard::ShardError;
 
-/// Prints an error as one line on stderr and gives its exit code: 2 where another flag or value
-/// mends it, 3 where data are damaged, else 1.
+/// Prints an error as one line on stderr and returns its exit code: 2 if another flag or value
+/// fixes it, 3 if data are damaged, else 1.
 pub fn finish<E: AsRef<dyn Error + Send + Sync + 'static>>(
     program: &str,
     result: Result<Ending, E>,
@@ -28,8 +28,8 @@ fn code_of(error: &(dyn Error + 'static)) -> u8 {
     })
 }
 
-/// Whether this error says that data are damaged or unusable. A transparent wrapper hides what it
-/// wraps from the chain of causes, so each is asked for itself.
+/// Returns true if this error means that data are damaged or unusable. A transparent wrapper hides
+/// its inner error from the chain of causes, so each wrapper is checked separately.
 #[must_use]
 pub fn is_damage(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<DatasetError>() {
@@ -53,7 +53,7 @@ fn is_damaged_checkpoint(error: &(dyn Error + 'static)) -> bool {
     use crate::nn::checkpoint::CheckpointError;
     match error.downcast_ref() {
         None | Some(CheckpointError::File(_)) => false,
-        // A full disk is no damage, a checkpoint without its record is.
+        // A full disk is not damage; a checkpoint without its record is.
         Some(CheckpointError::Meta(SealedError::File(refused))) => {
             refused.source.kind() == NotFound
         }

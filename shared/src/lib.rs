@@ -1,33 +1,33 @@
-//! What two stages of fledge need, and nothing that only one needs. It knows no stage.
+//! Code shared by at least two stages of fledge. It depends on no stage.
 //!
 //! Six crates lie below, and their modules keep their names here: [`fledge_base`] (files, logs,
 //! random streams, signals), [`fledge_pictures`] over `fledge_jpeg`, [`fledge_archives`],
 //! [`fledge_data`] and, with the feature `nn`, `fledge_kernels` as `nn::ops`. A change in one of
-//! them compiles only those again that stand on it.
+//! them recompiles only its dependents.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`fs`] | the only place that writes files: whole or not at all |
 //! | [`frame`] | length- and CRC-framed bincode records |
-//! | [`sealed`] | JSON files that carry the CRC of every one of their bytes |
+//! | [`sealed`] | JSON files with a CRC over every byte |
 //! | [`jsonl`] | append-only logs, one JSON object a line, torn tails repaired |
-//! | [`events`] | event files of TensorBoard |
-//! | [`shard`] | fixed-size picture records that are memory-mapped |
-//! | [`dataset`] | the manifest over the shards, and a reader of the whole |
-//! | [`alloc`] | an allocator that tells of an allocation that fails |
+//! | [`events`] | TensorBoard event files |
+//! | [`shard`] | memory-mapped shards of fixed-size picture records |
+//! | [`dataset`] | the manifest over the shards, and a reader for the data set |
+//! | [`alloc`] | an allocator that reports failed allocations |
 //! | [`archive`] | a folder, a zip or a tar file read through one interface |
 //! | [`picture`] | 8-bit pictures: bounded decoding, encoding, grids, captions |
 //! | [`plot`] | line charts as pictures |
-//! | [`npy`] | arrays of numpy |
-//! | [`protobuf`] | messages of protocol buffers, written |
+//! | [`npy`] | numpy arrays |
+//! | [`protobuf`] | writing protocol buffer messages |
 //! | [`table`] | rows of text as aligned columns |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
-//! | [`cli`] | what all four programs share at their edge: errors as one line, exit codes |
-//! | [`process`] | the memory of this process, and what it may still take by the limit that holds |
-//! | [`signal`] | Ctrl-C and other signals as flags between two steps |
-//! | [`threads`] | how many threads compute, and what is done where there are fewer |
-//! | [`clock`] | the time of day, as logs note it |
+//! | [`cli`] | the programs' command-line edge: errors as one line, exit codes |
+//! | [`process`] | memory use of this process, and the memory left below its limit |
+//! | [`signal`] | Ctrl-C and other signals as flags, polled between steps |
+//! | [`threads`] | the number of compute threads, and fallbacks if the system allows fewer |
+//! | [`clock`] | the time of day, as written to logs |
 #![cfg_attr(
     feature = "nn",
     doc = "| [`nn`] | operations, layers, networks, augmentation, devices, run folders, checkpoints |"

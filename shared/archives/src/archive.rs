@@ -1,4 +1,4 @@
-//! A folder or a packed one, listed and read.
+//! A folder or an archive file, listed and read.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,7 +19,7 @@ use super::{kind, links, npy, tar, unpack};
 use fledge_base::fs::{self, FsError};
 use fledge_pictures as picture;
 
-/// A folder or a packed one, listed.
+/// A listed folder or archive file.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
@@ -27,13 +27,13 @@ pub struct Archive {
     store: Store,
     passed_over: Vec<PassedOver>,
     stamp: [u8; 32],
-    /// The members of which parts were read.
+    /// The members opened for partial reads.
     members: Mutex<HashMap<usize, Member>>,
-    /// The entries that are pictures, once someone asked for them.
+    /// The entries that are pictures, determined on demand.
     pictures: OnceLock<Vec<usize>>,
 }
 
-/// A member that can be read at any place, once the first reader has opened it; others wait
+/// A member that can be read at any position, once the first reader has opened it; others wait
 /// meanwhile.
 type Member = Arc<Mutex<Option<SharedFile>>>;
 
@@ -42,23 +42,23 @@ enum Store {
     Folder(Folder),
     /// The files' numbers in the order of the names.
     Zip(Zip, Vec<usize>),
-    /// The files' first bytes and lengths in the order of the names.
+    /// The files' offsets and lengths in the order of the names.
     Tar(SharedFile, Vec<(u64, u64)>),
 }
 
 impl Archive {
-    /// Lists a folder with all below it, a zip file, or a tar file, which may be gzipped; a file is
-    /// known by its content. A gzipped tar is unpacked, in flat memory, to a scratch file in the
-    /// folder for such (`TMPDIR`).
+    /// Lists a folder recursively, a zip file, or a tar file, which may be gzipped; the kind of a
+    /// file is detected from its content. A gzipped tar is unpacked, in constant memory, to a
+    /// scratch file in the folder for temporary files (`TMPDIR`).
     ///
     /// # Errors
-    /// When it cannot be listed, is neither, or is damaged.
+    /// If it cannot be listed, is neither, or is damaged.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, ArchiveError> {
         Self::open_without(path, &[])
     }
 
-    /// [`Archive::open`], but without these folders, given by their real paths, and everything
-    /// below them.
+    /// [`Archive::open`] without the folders in `without`, given by their real paths, and
+    /// everything below them.
     ///
     /// # Errors
     /// As [`Archive::open`].
@@ -82,7 +82,7 @@ impl Archive {
             });
         }
         if !meta.is_file() {
-            // To open a pipe is to wait for someone who writes into it.
+            // Opening a pipe would wait for a writer.
             return Err(ArchiveError::NoArchive {
                 path,
                 source: io::Error::other("it is a pipe or a device"),
@@ -104,45 +104,44 @@ impl Archive {
         })
     }
 
-    /// The folder or the file.
+    /// The folder or the archive file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The names of all files in it, sorted by their bytes. One that an archive has twice stands
-    /// for the last of them.
+    /// The names of all files, sorted by their bytes. A name that an archive has twice refers to
+    /// the last file of that name.
     #[must_use]
     pub fn names(&self) -> &[Name] {
         &self.names
     }
 
-    /// The entries that cannot be read, sorted by name: links that lead nowhere, devices, encrypted
-    /// members.
+    /// The entries that cannot be read, sorted by name: dangling links, devices, encrypted members.
     #[must_use]
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over
     }
 
-    /// The number of the entry of that name.
+    /// The index of the entry of that name.
     #[must_use]
     pub fn find(&self, name: &[u8]) -> Option<usize> {
         self.names.binary_search_by(|n| n.0.as_slice().cmp(name)).ok()
     }
 
-    /// Tells cheaply whether anything was changed since: a SHA-256 over the names, lengths and
-    /// times of change of a folder's files, or over length and time of change of an archive, as
-    /// they were when it was opened. It is no fingerprint: a copy has another one, and a change
-    /// that keeps the length and puts the time back (`touch -r`), or falls into the same tick of
-    /// the file system's clock, goes unseen.
+    /// A cheap check for changes: a SHA-256 over the names, lengths and modification times of a
+    /// folder's files, or over length and modification time of an archive file, as they were when
+    /// it was opened. It is not a fingerprint: a copy has a different one, and a change that keeps
+    /// the length and resets the time (`touch -r`), or falls into the same tick of the file
+    /// system's clock, goes unnoticed.
     #[must_use]
     pub fn stamp(&self) -> [u8; 32] {
         self.stamp
     }
 
-    /// The numbers of the entries that are called like a picture ([`PICTURE_SUFFIXES`]), or have no
-    /// suffix and begin like one, in the order of their names. Hidden files and by-products of
-    /// operating systems ([`fs::byproduct`]) are left out.
+    /// The indices of the entries with a picture's suffix ([`PICTURE_SUFFIXES`]), or without a
+    /// suffix and with a picture's first bytes, in the order of their names. Hidden files and
+    /// by-products of operating systems ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {
         self.pictures.get_or_init(|| self.find_pictures()).iter().copied()
     }
@@ -158,13 +157,13 @@ impl Archive {
     /// The first bytes of an entry, enough to detect its format.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn first(&self, index: usize) -> Result<Vec<u8>, ArchiveError> {
         match &self.store {
-            // Without its CRC, which is behind all of it.
+            // Without its CRC, which covers all of it.
             Store::Zip(zip, numbers) => zip
                 .first(numbers[index], kind::FIRST as u64)
                 .map_err(|source| self.failed(index, source)),
@@ -176,7 +175,7 @@ impl Archive {
     /// counts.
     ///
     /// # Errors
-    /// When there is none, or several at the same depth.
+    /// If there is none, or several at the same depth.
     pub fn root_of(&self, marker: &str) -> Result<Vec<u8>, ArchiveError> {
         let depth = |root: &[u8]| root.iter().filter(|&&b| b == b'/').count();
         let prefix = |name: &Name| name.0.strip_suffix(marker.as_bytes()).map(<[u8]>::to_vec);
@@ -200,10 +199,10 @@ impl Archive {
     /// Reads entry `index` of [`Archive::names`], at most `limit` bytes of it.
     ///
     /// # Errors
-    /// When it cannot be read (a zip's CRC included) or is larger than `limit`.
+    /// If it cannot be read (a zip's CRC included) or is larger than `limit`.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn read(&self, index: usize, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let name = &self.names[index];
         if self.length(index) > limit {
@@ -232,7 +231,7 @@ impl Archive {
             Store::Folder(folder) => {
                 let file = File::open(folder.path(index, name)).map_err(failed)?;
                 let length = file.metadata().map_or(0, |m| m.len());
-                // One byte more than there are tells the end without another call.
+                // One extra byte detects the end without another call.
                 let mut bytes = Vec::with_capacity((length + 1).min(most) as usize);
                 file.take(most).read_to_end(&mut bytes).map_err(failed)?;
                 bytes
@@ -245,10 +244,11 @@ impl Archive {
         })
     }
 
-    /// Bytes of entry `index` as its archive says, which may not be true; 0 where it says nothing.
+    /// Length of entry `index` in bytes as claimed by its archive, which may be wrong; 0 if
+    /// unknown.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     #[must_use]
     pub fn length(&self, index: usize) -> u64 {
         match &self.store {
@@ -259,15 +259,15 @@ impl Archive {
     }
 
     /// Reads `length` bytes of entry `index` from byte `offset` on; meant for the few files that
-    /// hold many pictures each. Where the file is gzipped, by its first bytes, these are places in
-    /// what it unpacks to. A file that is compressed, by itself or in a zip, is unpacked at the
-    /// first use and kept unpacked, in a scratch file; every file read in this way stays open.
+    /// hold many pictures each. If the file is gzipped, judging by its first bytes, the positions
+    /// refer to its unpacked content. A compressed file, gzipped or in a zip, is unpacked to a
+    /// scratch file on first use and kept unpacked; every file read in this way stays open.
     ///
     /// # Errors
-    /// When the entry cannot be read or unpacked (to 64 GiB at most), or ends before.
+    /// If the entry cannot be read or unpacked (to 64 GiB at most), or ends earlier.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn read_range(
         &self,
         index: usize,
@@ -277,18 +277,18 @@ impl Archive {
         read_at(&self.member(index)?, offset, length).map_err(|e| self.failed(index, e))
     }
 
-    /// The number of bytes that [`Archive::read_range`] can read of entry `index`.
+    /// The number of bytes of entry `index` that [`Archive::read_range`] can read.
     ///
     /// # Errors
-    /// When the entry cannot be read or unpacked.
+    /// If the entry cannot be read or unpacked.
     ///
     /// # Panics
-    /// When there is no such entry.
+    /// If there is no such entry.
     pub fn unpacked_len(&self, index: usize) -> Result<u64, ArchiveError> {
         Ok(self.member(index)?.len())
     }
 
-    /// Entry `index` as a file that can be read at any place.
+    /// Entry `index` as a file that can be read at any position.
     fn member(&self, index: usize) -> Result<SharedFile, ArchiveError> {
         let member = self
             .members
@@ -355,7 +355,7 @@ impl Store {
             return Self::tar(file).map_err(damaged);
         }
         if npy::begins_array(&first) {
-            // A file of one member, which is itself.
+            // A file with one member, itself.
             let name = path.file_name().unwrap_or(path.as_os_str()).as_encoded_bytes();
             let whole = (0, file.len());
             return Ok((vec![Name(name.to_vec())], Self::Tar(file, vec![whole]), Vec::new()));
@@ -388,7 +388,7 @@ impl Store {
     }
 }
 
-/// The names of a file's members, their places, and the entries that are no files.
+/// The names of a file's members, their positions, and the entries that are not files.
 type Opened = (Vec<Name>, Store, Vec<PassedOver>);
 
 fn in_order(mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {
@@ -396,7 +396,7 @@ fn in_order(mut passed_over: Vec<PassedOver>) -> Vec<PassedOver> {
     passed_over
 }
 
-/// Sorted by name; of the same name, the last as it stands in the archive.
+/// Sorted by name; among equal names, the last in the archive.
 fn sorted<T>(mut found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
     found.reverse();
     found.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -404,7 +404,7 @@ fn sorted<T>(mut found: Vec<(Name, T)>) -> (Vec<Name>, Vec<T>) {
     found.into_iter().unzip()
 }
 
-/// The `length` bytes at `offset`; nothing is allocated that the file does not hold.
+/// The `length` bytes at `offset`; never allocates more than the file holds.
 fn read_at(file: &SharedFile, offset: u64, length: u64) -> io::Result<Vec<u8>> {
     let mut window = file.window(offset, length).ok_or_else(|| {
         let what =

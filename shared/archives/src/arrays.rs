@@ -1,9 +1,10 @@
-//! Pictures in arrays of NumPy: `.npy` files, or the members of an `.npz`, of bytes and of the
-//! shape N × H × W × 3, N × H × W × 1, N × H × W, N × 3 × H × W or N × 1 × H × W. ADM, DiT and EDM
-//! write their samples so (`arr_0`, and classes in `arr_1`), MedMNIST and Keras their data sets.
+//! Pictures in NumPy arrays: `.npy` files, or the members of an `.npz`, of bytes and of the shape N
+//! × H × W × 3, N × H × W × 1, N × H × W, N × 3 × H × W or N × 1 × H × W. ADM, DiT and EDM write
+//! their samples in this form (`arr_0`, and classes in `arr_1`), MedMNIST and Keras their data
+//! sets.
 //!
 //! The classes of `images`, `x` and `arr_0` are in `labels`, `y` and `arr_1`, with the same words
-//! before or behind; an array `labels` beside a single array of pictures is theirs.
+//! before or after; an array `labels` beside a single array of pictures belongs to it.
 //!
 //! ```
 //! use fledge_archives::{Archive, arrays};
@@ -27,18 +28,18 @@ use fledge_pictures::Picture;
 
 /// The suffix of the names of arrays.
 const SUFFIX: &[u8] = b".npy";
-/// More pictures than any such array holds.
+/// Upper bound of pictures, more than any such array holds.
 const COUNT_LIMIT: usize = 1 << 24;
-/// A class has no number above it.
+/// Upper bound of class numbers.
 const LABEL_LIMIT: u64 = 1 << 20;
 
-/// Why arrays cannot be used as pictures.
+/// The reason why arrays cannot be used as pictures.
 #[derive(Debug, Error)]
 pub enum ArrayError {
     /// The archive could not be read.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// An array is damaged or of no use.
+    /// An array is damaged or unusable.
     #[error("{name}: {what}")]
     Array {
         /// The array's file.
@@ -51,9 +52,9 @@ pub enum ArrayError {
 /// An array of pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PictureArray {
-    /// The number of its entry in the archive.
+    /// Index of its entry in the archive.
     pub entry: usize,
-    /// The first byte of its first picture.
+    /// Offset of its first picture in bytes.
     pub start: u64,
     /// Pictures.
     pub count: usize,
@@ -63,7 +64,7 @@ pub struct PictureArray {
     pub height: u32,
     /// 1 grey, 3 RGB.
     pub channels: u32,
-    /// One colour after the other instead of pixel by pixel.
+    /// Whether the colours are stored one after the other instead of pixel by pixel.
     pub planar: bool,
     /// The entry with their classes, and the class of every picture.
     pub labels: Option<(usize, Vec<u32>)>,
@@ -95,7 +96,7 @@ impl PictureArray {
         })
     }
 
-    /// Bytes of a picture.
+    /// Bytes per picture.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height) * u64::from(self.channels)
@@ -104,7 +105,7 @@ impl PictureArray {
     /// Reads picture `i`.
     ///
     /// # Errors
-    /// When the archive cannot be read.
+    /// If the archive cannot be read.
     pub fn read(&self, archive: &Archive, i: usize) -> Result<Picture, ArchiveError> {
         let bytes =
             archive.read_range(self.entry, self.start + i as u64 * self.bytes(), self.bytes())?;
@@ -130,17 +131,17 @@ pub fn detect(archive: &Archive) -> bool {
     })
 }
 
-/// The arrays of pictures in the order of their names, with the classes that belong to them.
+/// The arrays of pictures in the order of their names, with their classes.
 ///
 /// # Errors
-/// When there is none, one that has the shape of pictures does not hold bytes, or classes do not
-/// fit.
+/// If there is none, an array in the shape of pictures does not hold bytes, or classes do not
+/// match.
 pub fn read(archive: &Archive) -> Result<Vec<PictureArray>, ArrayError> {
     let mut found = Vec::new();
     for at in arrays(archive) {
         let layout = layout(archive, at)?;
         let bad = |what: String| ArrayError::Array { name: archive.names()[at].clone(), what };
-        // What is one row high is a table.
+        // An array one row high is a table.
         let Some(array) = PictureArray::of(at, &layout).filter(|array| array.height > 1) else {
             continue;
         };
@@ -192,7 +193,7 @@ fn layout(archive: &Archive, at: usize) -> Result<Layout, ArrayError> {
         .map_err(|what| ArrayError::Array { name: archive.names()[at].clone(), what })
 }
 
-/// A type in words.
+/// A description of a type.
 fn type_name(kind: &str) -> String {
     let (class, size) =
         kind.trim_start_matches(['<', '>', '|', '=']).split_at_checked(1).unwrap_or(("", ""));
@@ -206,7 +207,7 @@ fn type_name(kind: &str) -> String {
     }
 }
 
-/// The array with the classes of the pictures in another.
+/// The array with the classes of the pictures in another array.
 fn labels_of(archive: &Archive, pictures: usize, single: bool) -> Option<usize> {
     let name = archive.names()[pictures].to_string();
     let folder = name.rfind('/').map_or(0, |at| at + 1);
@@ -266,7 +267,7 @@ fn read_labels(archive: &Archive, at: usize, count: usize) -> Result<Vec<u32>, A
         |bytes: &[u8]| bytes.iter().rev().fold(0u64, |number, &byte| number << 8 | u64::from(byte));
     let label = |(i, bytes): (usize, &[u8])| {
         let label = number(bytes);
-        // Negative numbers come out large.
+        // Negative numbers become large ones.
         u32::try_from(label).ok().filter(|_| label <= LABEL_LIMIT).ok_or_else(|| {
             bad(format!("the class of picture {i} is no number from 0 to {LABEL_LIMIT}"))
         })

@@ -1,4 +1,4 @@
-//! Why an archive or an entry cannot be read.
+//! Errors of reading an archive or an entry.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use thiserror::Error;
 use super::name::Name;
 use fledge_base::fs::FsError;
 
-/// Why an archive or an entry could not be read.
+/// The reason why an archive or an entry could not be read.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
-    /// The folder or file itself could not be read, or a scratch file not be written.
+    /// The folder or file itself could not be read, or a scratch file could not be written.
     #[error(transparent)]
     File(#[from] FsError),
     /// It is neither a folder nor a zip or tar file, or the zip's directory is damaged.
@@ -19,7 +19,7 @@ pub enum ArchiveError {
     NoArchive {
         /// The archive.
         path: PathBuf,
-        /// The error of the zip reader, or the kind of file it is instead.
+        /// The error of the zip reader, or the actual kind of the file.
         source: io::Error,
     },
     /// A tar file, or its compression, is damaged or cut off.
@@ -47,7 +47,7 @@ pub enum ArchiveError {
         path: PathBuf,
         /// The entry.
         name: Name,
-        /// The most bytes allowed.
+        /// Upper bound in bytes.
         limit: u64,
     },
     /// No entry has the name that marks the root.
@@ -55,7 +55,7 @@ pub enum ArchiveError {
     NoRoot {
         /// The archive.
         path: PathBuf,
-        /// The name that was looked for.
+        /// The name searched for.
         marker: String,
     },
     /// Several entries at the same depth have the name that marks the root.
@@ -65,7 +65,7 @@ pub enum ArchiveError {
     ManyRoots {
         /// The archive.
         path: PathBuf,
-        /// The name that was looked for.
+        /// The name searched for.
         marker: String,
         /// One place.
         first: Name,

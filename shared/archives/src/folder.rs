@@ -1,4 +1,4 @@
-//! The files at and below a folder.
+//! The files in and below a folder.
 
 #[cfg(unix)]
 use std::borrow::Cow;
@@ -15,17 +15,17 @@ use super::passed_over::{PassedOver, Why};
 use super::stamp::Stamp;
 use fledge_base::fs::{FsError, TEMPORARY_SUFFIX};
 
-/// Finds the path of an entry by its number.
+/// Maps the index of an entry to its path.
 #[derive(Debug)]
 pub(super) struct Folder {
-    /// Bytes of every file when it was listed.
+    /// Length of every file in bytes when it was listed.
     lengths: Vec<u64>,
     #[cfg(unix)]
     root: PathBuf,
-    /// The files are called so that `\` separates the parts of their names.
+    /// Whether `\` separates the parts of the files' names.
     #[cfg(unix)]
     backslashes: bool,
-    /// Elsewhere a name's bytes do not make a path again.
+    /// On other systems a name's bytes do not convert back to a path.
     #[cfg(not(unix))]
     paths: Vec<PathBuf>,
 }
@@ -39,12 +39,12 @@ struct Found {
     facts: (u64, i128),
 }
 
-/// The sorted names, how to get to them, the stamp over them, and the entries that are passed over.
+/// The sorted names, the access to them, the stamp over them, and the skipped entries.
 type Inventory = (Vec<Name>, Folder, [u8; 32], Vec<PassedOver>);
 
 impl Folder {
-    /// Lists the folder without the folders of these real paths: the sorted names, what is passed
-    /// over, and the stamp over the files.
+    /// Lists the folder without the folders of these real paths: the sorted names, the skipped
+    /// entries, and the stamp over the files.
     pub(super) fn list(root: &Path, without: &[PathBuf]) -> Result<Inventory, FsError> {
         let Listed { files: mut found, mut passed_over } = list(root, &[], &[], without)?;
         #[cfg(unix)]
@@ -83,15 +83,15 @@ impl Folder {
     }
 }
 
-/// Where all files lie at the top and some are called `a\b.png`, which is what a zip from Windows
-/// becomes in the hands of a careless program, puts `/` for `\`. Says whether it did.
+/// If all files are at the top and some are called `a\b.png`, as when a careless program unpacks a
+/// zip from Windows, replaces `\` by `/`. Returns true if it did.
 #[cfg(unix)]
 fn separate(found: &mut [Found], passed_over: &mut [PassedOver]) -> bool {
     let mut names: Vec<&mut Name> = found.iter_mut().map(|file| &mut file.name).collect();
     names.extend(passed_over.iter_mut().map(|other| &mut other.name));
     let flat = names.iter().all(|name| !name.0.contains(&b'/'))
         && names.iter().any(|name| name.0.contains(&b'\\'));
-    // Back again it must be the same.
+    // The conversion must be reversible.
     let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
     let separated = flat && names.iter().all(|name| name.0.split(|&b| b == b'\\').all(plain));
     if separated {
@@ -104,7 +104,7 @@ fn separate(found: &mut [Found], passed_over: &mut [PassedOver]) -> bool {
     separated
 }
 
-/// Length and time of change; what a file system does not tell is 0.
+/// Length and modification time; 0 for what the file system does not report.
 pub(super) fn facts(meta: &Metadata) -> (u64, i128) {
     let since = |time: std::time::SystemTime| match time.duration_since(std::time::UNIX_EPOCH) {
         Ok(after) => after.as_nanos() as i128,
@@ -116,12 +116,12 @@ pub(super) fn facts(meta: &Metadata) -> (u64, i128) {
 /// The kind of an entry of a folder.
 enum Kind {
     File(Found),
-    /// With what the names of its files begin with.
+    /// With the prefix of its files' names.
     Folder(PathBuf, Vec<u8>),
     Neither(PassedOver),
 }
 
-/// The files at and below a folder, in any order.
+/// The files in and below a folder, in any order.
 #[derive(Default)]
 struct Listed {
     files: Vec<Found>,
@@ -140,9 +140,9 @@ impl Listed {
     }
 }
 
-/// All that is at and below `folder`, whose names begin with `prefix`. Links are followed, but not
-/// into one of the folders `above` it. What this program writes, finished or not, is no part of it.
-/// Asking for lengths and times is most of the work, so several threads do it.
+/// Lists everything in and below `folder`, whose names begin with `prefix`. Links are followed, but
+/// not into one of the folders `above` it. Outputs of this program, finished or not, are excluded.
+/// Querying lengths and times is most of the work, so several threads do it.
 fn list(
     folder: &Path,
     prefix: &[u8],
@@ -208,7 +208,7 @@ fn kind(entry: &DirEntry, prefix: &[u8]) -> Kind {
     }
 }
 
-/// Why nothing can be said of an entry but its name.
+/// The reason why nothing but the name of an entry is known.
 fn nowhere(entry: &DirEntry, error: &io::Error) -> Why {
     match std::fs::read_link(entry.path()) {
         Err(_) => Why::Unreadable,

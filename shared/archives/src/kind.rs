@@ -6,10 +6,10 @@ use ::zip::result::ZipError;
 
 use fledge_pictures as picture;
 
-/// Bytes by which a file is told.
+/// Number of bytes examined to detect a file's kind.
 pub(super) const FIRST: usize = 1024;
 
-/// First bytes of what people also pack folders and tables with.
+/// First bytes of other formats in which people pack folders and tables.
 const PACKED: [(&[u8], &str); 9] = [
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ\0", "xz"),
@@ -22,14 +22,14 @@ const PACKED: [(&[u8], &str); 9] = [
     (b"MSCF", "CAB"),
 ];
 
-/// First bytes of tables of pictures that are not read.
+/// First bytes of unsupported tables of pictures.
 const TABLES: [(&[u8], &str); 3] = [
     (b"PAR1", "a Parquet table"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (b"ARROW1", "an Arrow table"),
 ];
 
-/// The kind of a file by its first bytes, if it is known and no archive that is read.
+/// The kind of a file by its first bytes, if it is known and not a supported archive.
 pub(super) fn no_archive(first: &[u8]) -> Option<String> {
     if first.is_empty() {
         return Some("it is empty: 0 bytes".into());
@@ -61,7 +61,7 @@ pub(super) fn no_archive(first: &[u8]) -> Option<String> {
     }
 }
 
-/// Why a file is no zip that can be read.
+/// The reason why a file is not a readable zip.
 pub(super) fn bad_zip(first: &[u8], error: ZipError) -> String {
     if first.starts_with(b"PK") {
         return match error {

@@ -1,15 +1,16 @@
 //! A folder, a zip file or a tar file (gzipped or not) read through one interface: sorted names,
 //! bounded reads, from any number of threads, in any order.
 //!
-//! Names are bytes, relative to the top, with `/` between their parts (`\` where no name has a
-//! `/`); parts that are `.` or empty are left out. Links are followed within a packed folder, so
-//! that an archive holds the same files packed and unpacked. Nothing is ever written under a name
-//! from an archive, so a name that points elsewhere is only a name. What cannot be read at any
-//! place as it is, a gzipped tar or a compressed file of many pictures, is unpacked once to a
-//! scratch file without a name. It is not responsible for the content of the files.
+//! Names are bytes, relative to the top, with `/` between their parts (`\` if no name has a `/`);
+//! parts that are `.` or empty are left out. Links are followed within a packed folder, so that an
+//! archive holds the same files packed and unpacked. Nothing is ever written under a name from an
+//! archive, so a name that points elsewhere is harmless. Data without random access, a gzipped tar
+//! or a compressed file of many pictures, are unpacked once to an unnamed scratch file. The content
+//! of the files is other modules' business.
 //!
-//! Beside it: [`arrays`] finds pictures in arrays of NumPy, [`npy`] reads and writes these,
-//! [`zip_writer`] writes a zip, [`stylegan`] has the names and labels that NVIDIA's trainers read.
+//! Besides, [`arrays`] finds pictures in NumPy arrays, [`npy`] reads and writes these,
+//! [`zip_writer`] writes a zip, and [`stylegan`] has the names and labels that NVIDIA's trainers
+//! read.
 #![forbid(unsafe_code)]
 
 mod archive;

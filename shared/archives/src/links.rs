@@ -1,8 +1,8 @@
 //! Links of a packed folder, resolved within it, so that it holds the same files as the folder
 //! would once unpacked.
 //!
-//! Paths are walked as an operating system does: link by link, `..` from where a link leads.
-//! Nothing outside of the archive is ever looked at.
+//! Paths are walked as an operating system does: link by link, with `..` relative to a link's
+//! target. Nothing outside the archive is ever accessed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -10,32 +10,32 @@ use std::io;
 use super::name::Name;
 use super::passed_over::{PassedOver, Why};
 
-/// A path with more links than this is taken for a loop, as Linux does.
+/// A path with more links than this is regarded as a loop, as in Linux.
 const HOPS_LIMIT: usize = 40;
-/// Links to folders may not add more names than this: links in linked folders multiply.
+/// Upper bound of names added by links to folders: links in linked folders multiply.
 const ADDED_LIMIT: usize = 1 << 20;
 
-/// An entry of an archive; `T` says where a file's bytes are.
+/// An entry of an archive; `T` is the location of a file's bytes.
 #[derive(Clone, Debug)]
 pub(super) enum Member<T> {
     File(T),
-    /// A link by a path that begins where the link lies.
+    /// A link by a path relative to its own folder.
     Symlink(Vec<u8>),
-    /// Another name for a member; the path begins at the top of the archive.
+    /// Another name for a member; the path is relative to the top of the archive.
     HardLink(Vec<u8>),
     /// A folder, which may be empty.
     Folder,
-    /// Nothing that can be read.
+    /// An entry that cannot be read.
     Other(Why),
 }
 
-/// Files with their names, in the order of the archive, and the entries that are no files.
+/// Files with their names, in the order of the archive, and the entries that are not files.
 pub(super) type Resolved<T> = (Vec<(Name, T)>, Vec<PassedOver>);
 
 /// Follows all links.
 ///
 /// # Errors
-/// When links to folders would make too many names.
+/// If links to folders would add too many names.
 pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<Resolved<T>> {
     let members = name_hard_links(separated(members));
     let (mut files, mut passed) = (Vec::new(), Vec::new());
@@ -50,15 +50,15 @@ pub(super) fn resolve<T: Clone>(members: Vec<(Name, Member<T>)>) -> io::Result<R
         }
         return Ok((files, passed));
     }
-    // Of a name that is there twice the last counts.
+    // Among equal names the last one counts.
     let tree = Tree(members.iter().map(|(name, member)| (name.0.clone(), member)).collect());
     let mut walk = Walk { tree: &tree, files: Vec::new(), passed: Vec::new(), added: 0 };
     walk.folder(b"", b"", &[])?;
     Ok((walk.files, walk.passed))
 }
 
-/// Cleans names: no `.` and no empty parts. Where no name then has a `/`, `\` separates: programs
-/// on Windows write it.
+/// Cleans names: no `.` and no empty parts. If no name has a `/` then, `\` separates: programs on
+/// Windows write it.
 fn separated<T>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
     for (name, member) in &mut members {
         if name.0.ends_with(b"/") && matches!(member, Member::File(_)) {
@@ -85,7 +85,7 @@ fn separated<T>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
     members
 }
 
-/// A path without `.` and empty parts; `..` stays, it is only a name.
+/// A path without `.` and empty parts; `..` is kept as an ordinary name.
 fn cleaned(path: Vec<u8>) -> Vec<u8> {
     let superfluous = |part: &[u8]| part.is_empty() || part == b".";
     if !path.split(|&b| b == b'/').any(superfluous) {
@@ -95,14 +95,13 @@ fn cleaned(path: Vec<u8>) -> Vec<u8> {
     parts.join(&b'/')
 }
 
-/// Gives every hard link what it is another name of: the member of that name before it, else behind
-/// it. What leads to none, because its path goes over symbolic links or it is not there, stays a
-/// hard link.
+/// Resolves every hard link to its target: the member of that name before it, else after it. A link
+/// without a target, because its path crosses symbolic links or does not exist, stays a hard link.
 fn name_hard_links<T: Clone>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, Member<T>)> {
     if !members.iter().any(|(_, member)| matches!(member, Member::HardLink(_))) {
         return members;
     }
-    // The second round finds the targets that lie behind their links; more rounds, links to such
+    // The second round finds targets that come after their links; more rounds resolve links to such
     // links.
     let mut known: HashMap<Vec<u8>, Member<T>> = HashMap::new();
     let mut found = true;
@@ -117,7 +116,7 @@ fn name_hard_links<T: Clone>(mut members: Vec<(Name, Member<T>)>) -> Vec<(Name, 
                 known.insert(name.0.clone(), member.clone());
             }
         }
-        // A first round without a hit may still have met targets behind their links.
+        // A first round without a hit may still have met targets after their links.
         found |= members.iter().any(
             |(_, m)| matches!(m, Member::HardLink(to) if known.contains_key(&cleaned(to.clone()))),
         );
@@ -136,19 +135,19 @@ enum Place<'a, T> {
 }
 
 impl<'a, T> Tree<'a, T> {
-    /// The members at and below a folder, its own left out.
+    /// The members below a folder, excluding the folder itself.
     fn below(&self, folder: &[u8]) -> impl Iterator<Item = (&Vec<u8>, &'a Member<T>)> {
         let start = if folder.is_empty() { Vec::new() } else { [folder, b"/"].concat() };
         let all = self.0.range(start.clone()..).map(|(path, member)| (path, *member));
         all.take_while(move |(path, _)| path.starts_with(&start))
     }
 
-    /// Walks `path` from `folder` on. `to` is what the link says, for the reason.
+    /// Walks `path` from `folder` on. `to` is the text of the link, for the reason.
     fn follow(&self, folder: &[u8], path: &[u8], to: &Name) -> Place<'a, T> {
         let nowhere = || Place::Nowhere(Why::DanglingLink { to: to.clone() });
         let out = || Place::Nowhere(Why::LeadsOut { to: to.clone() });
         let mut at: Vec<u8> = folder.to_vec();
-        // The parts to go, the next one last.
+        // The remaining parts, the next one last.
         let parts =
             |path: &[u8]| path.split(|&b| b == b'/').rev().map(<[u8]>::to_vec).collect::<Vec<_>>();
         if path.starts_with(b"/") {
@@ -196,18 +195,18 @@ impl<'a, T> Tree<'a, T> {
     }
 }
 
-/// All names that the folder has once it is unpacked.
+/// Collects all names of the unpacked folder.
 struct Walk<'a, T> {
     tree: &'a Tree<'a, T>,
     files: Vec<(Name, T)>,
     passed: Vec<PassedOver>,
-    /// Names that links to folders added.
+    /// Number of names added by links to folders.
     added: usize,
 }
 
 impl<T: Clone> Walk<'_, T> {
-    /// Adds what lies below `folder`, under names that begin with `shown`. `above`: the folders on
-    /// the way down, as they are without links.
+    /// Adds the members below `folder`, under names that begin with `shown`. `above`: the folders
+    /// on the way down, as they are without links.
     fn folder(&mut self, folder: &[u8], shown: &[u8], above: &[Vec<u8>]) -> io::Result<()> {
         let tree = self.tree;
         let skip = if folder.is_empty() { 0 } else { folder.len() + 1 };
@@ -235,7 +234,7 @@ impl<T: Clone> Walk<'_, T> {
                 Place::File(file) => self.files.push((name, file.clone())),
                 Place::Nowhere(why) => self.passed.push(PassedOver { name, why }),
                 Place::Folder(target) => {
-                    // Every folder from the top to the link is above what the link leads to.
+                    // Every folder from the top to the link is above the link's target.
                     let ends = own
                         .iter()
                         .enumerate()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use fledge_base::fs;
 
-/// The suffixes of pictures that can be decoded, in any case.
+/// The suffixes of supported pictures, in any case.
 pub const PICTURE_SUFFIXES: [&str; 15] = [
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm",
     ".pgm", ".pbm", ".pnm", ".pam",
@@ -36,9 +36,9 @@ pub fn is_picture(name: &[u8]) -> bool {
     PICTURE_SUFFIXES.iter().any(|suffix| ends_in(suffix)) && fs::byproduct(name).is_none()
 }
 
-/// Returns true if a name does not tell the kind of its file: without a suffix (`1234`), with a
-/// number in its place (`a.jpg.1`, as wget calls a second copy), or with more behind a picture's
-/// suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
+/// Returns true if a name does not show the kind of its file: without a suffix (`1234`), with a
+/// number in its place (`a.jpg.1`, as wget calls a second copy), or with something after a
+/// picture's suffix (`a.jpeg?w=100`, `a.JPG_large`, `a.jpg~`).
 pub(super) fn says_nothing(name: &[u8]) -> bool {
     let base = &name[name.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1)..];
     let Some(suffix) = base.iter().rposition(|&b| b == b'.').map(|at| &base[at..]) else {

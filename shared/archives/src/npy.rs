@@ -17,11 +17,11 @@ use std::io::{self, Read};
 
 /// The first bytes of a file.
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// The longest dictionary: numpy itself reads no longer one.
+/// Upper bound of the dictionary's length in bytes: that of numpy itself.
 pub const HEADER_LIMIT: usize = 10_000;
-/// The most bytes of values: 100,000 pictures of 2048 features in f64, twice.
+/// Upper bound of the values in bytes: 100,000 pictures of 2048 features in f64, twice.
 const VALUES_LIMIT: u64 = 4 << 30;
-/// Bytes that are converted at a time.
+/// Bytes converted at a time.
 pub const CHUNK: usize = 1 << 20;
 
 /// An array.
@@ -29,7 +29,7 @@ pub const CHUNK: usize = 1 << 20;
 pub struct Array<T> {
     /// Its extents.
     pub shape: Vec<usize>,
-    /// Row by row.
+    /// Its values, row by row.
     pub values: Vec<T>,
 }
 
@@ -46,11 +46,11 @@ struct Facts {
 pub struct Layout {
     /// The type of the values as numpy writes it: `|u1`, `<f4`.
     pub kind: String,
-    /// Columns lie one after the other instead of rows.
+    /// Whether values are stored column by column instead of row by row.
     pub columns_first: bool,
     /// Its extents.
     pub shape: Vec<usize>,
-    /// The first byte of the values.
+    /// Offset of the values in bytes.
     pub start: u64,
 }
 
@@ -146,23 +146,22 @@ pub fn read<T: Copy>(
         }
         left -= part.len();
     }
-    // At the end the zip's checksum is looked at.
+    // Reading to the end verifies the zip's checksum.
     if file.read(&mut [0]).map_err(cut)? > 0 {
         return Err("bytes follow its values".into());
     }
     Ok(Array { values: if fortran { row_major(values, &shape) } else { values }, shape })
 }
 
-/// From columns one after the other to rows one after the other. More than two dimensions are used
-/// nowhere here.
+/// Converts column-major to row-major order. More than two dimensions are not needed.
 fn row_major<T: Copy>(values: Vec<T>, shape: &[usize]) -> Vec<T> {
     let &[rows, columns] = shape else { return values };
     let places = (0..rows).flat_map(|row| (0..columns).map(move |column| column * rows + row));
     places.map(|place| values[place]).collect()
 }
 
-/// The header of an array of type `kind` (`<f4`, `<f8`): version 1, filled up with spaces so that
-/// the values begin at a multiple of 64.
+/// The header of an array of type `kind` (`<f4`, `<f8`): version 1, padded with spaces so that the
+/// values begin at a multiple of 64.
 #[must_use]
 pub fn header(kind: &str, shape: &[usize]) -> Vec<u8> {
     let shape = match shape {
@@ -236,7 +235,7 @@ fn string(text: &str) -> Option<(&str, &str)> {
     text[1..].split_once(quote)
 }
 
-/// "3, 4", "3," or nothing.
+/// Parses "3, 4", "3," or nothing.
 fn numbers(inside: &str) -> Option<Vec<usize>> {
     let inside = inside.trim();
     let inside = inside.strip_suffix(',').unwrap_or(inside);

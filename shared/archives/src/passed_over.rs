@@ -4,39 +4,39 @@ use std::fmt;
 
 use super::name::Name;
 
-/// A name that leads to no file that can be read.
+/// A name without a readable file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PassedOver {
     /// Its name in the archive.
     pub name: Name,
-    /// Why nothing is read under it.
+    /// The reason why nothing is read under it.
     pub why: Why,
 }
 
-/// Why nothing is read under a name.
+/// The reason why nothing is read under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// A link to a name that is not there.
+    /// A link to a name that does not exist.
     DanglingLink {
         /// The target of the link.
         to: Name,
     },
-    /// A link to a place outside of the archive.
+    /// A link to a target outside the archive.
     LeadsOut {
         /// The target of the link.
         to: Name,
     },
-    /// A link that leads back to itself, or a folder into itself.
+    /// A link to itself, or a folder that contains itself.
     Loop,
     /// A device, a pipe or a socket.
     Special,
-    /// A sparse file of a tar, whose holes are left out.
+    /// A sparse file in a tar, whose holes are omitted.
     Sparse,
     /// A member of a zip that needs a password.
     Encrypted,
-    /// It cannot be looked at, for want of permission.
+    /// An entry without read permission.
     Unreadable,
-    /// A data set of `prep` or a run of `train`, which is no part of a source.
+    /// A data set of `prep` or a run of `train`, which is not part of a source.
     Made,
 }
 

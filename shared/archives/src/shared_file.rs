@@ -1,11 +1,11 @@
-//! A file, or a window of it, that many readers share, each at its own place.
+//! A file, or a window of it, shared by many readers, each with its own position.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// A window of an open file. A clone shares the file and has a place of its own. Positioned reads,
-/// unlike a map, give an error and not a signal when the file shrinks meanwhile.
+/// A window of an open file. A clone shares the file and has its own position. Positioned reads,
+/// unlike a memory map, return an error instead of raising a signal if the file shrinks meanwhile.
 #[derive(Clone, Debug)]
 pub(super) struct SharedFile {
     file: Arc<File>,
@@ -15,19 +15,18 @@ pub(super) struct SharedFile {
 }
 
 impl SharedFile {
-    /// The whole of a file, as long as it is now.
+    /// The whole of a file, at its present length.
     pub(super) fn new(file: File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), start: 0, length, position: 0 })
     }
 
-    /// Bytes of the window.
+    /// Length of the window in bytes.
     pub(super) fn len(&self) -> u64 {
         self.length
     }
 
-    /// The `length` bytes from `start` as a window of their own; `None` where the window does not
-    /// hold them.
+    /// The `length` bytes from `start` as a separate window; `None` if they exceed this one.
     pub(super) fn window(&self, start: u64, length: u64) -> Option<Self> {
         let end = start.checked_add(length)?;
         (end <= self.length).then(|| Self {
@@ -38,7 +37,7 @@ impl SharedFile {
         })
     }
 
-    /// The first bytes: `N`, or zeros behind what there is.
+    /// The first `N` bytes, zero-padded.
     pub(super) fn first<const N: usize>(&self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
         let there = (N as u64).min(self.length) as usize;

@@ -1,8 +1,8 @@
-//! Facts about files by which a change is noticed cheaply.
+//! File metadata hashed to detect changes cheaply.
 
 use sha2::{Digest, Sha256};
 
-/// A stamp in the making.
+/// A stamp under construction.
 pub(super) struct Stamp(Sha256);
 
 impl Stamp {
@@ -10,7 +10,7 @@ impl Stamp {
         Self(Sha256::new_with_prefix(kind))
     }
 
-    /// Adds a file with its bytes and its time of change.
+    /// Adds a file with its length and modification time.
     pub(super) fn add(&mut self, name: &[u8], (length, modified): (u64, i128)) {
         self.0.update((name.len() as u64).to_le_bytes());
         self.0.update(name);

@@ -1,8 +1,8 @@
 //! Data sets of NVIDIA's StyleGAN trainers: `00000/img00000000.png` beside the labels in
-//! `dataset.json`, as `dataset_tool.py` of StyleGAN2-ADA and StyleGAN3 writes it:
-//! `{"labels": [["00000/img00000000.png", 6], …]}`, or `null` for no labels. The trainers take
-//! every picture in the order of its name. What fledge writes says two things more there:
-//! `"classes": ["cat", …]` and `"splits": {"00000/img00000000.png": "train", …}`.
+//! `dataset.json`, as written by `dataset_tool.py` of StyleGAN2-ADA and StyleGAN3: `{"labels":
+//! [["00000/img00000000.png", 6], …]}`, or `null` for no labels. The trainers read every picture in
+//! the order of its name. fledge adds two more keys: `"classes": ["cat", …]` and `"splits":
+//! {"00000/img00000000.png": "train", …}`.
 //!
 //! ```
 //! use fledge_archives::stylegan;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
-/// The file in which the trainers look for labels.
+/// The trainers' file of labels.
 pub const LABELS: &str = "dataset.json";
 
 /// The name of picture `number`.
@@ -28,7 +28,7 @@ pub fn name_of(number: u64) -> String {
     format!("{}/img{digits}.png", &digits[..5])
 }
 
-/// Returns true if `name` ends like [`name_of`] of a number: its folder is then no class.
+/// Returns true if `name` ends like [`name_of`] of a number: its folder is then not a class.
 #[must_use]
 pub fn is_numbered(name: &str) -> bool {
     let number = || name.rsplit_once("/img")?.1.strip_suffix(".png")?.parse().ok();
@@ -38,14 +38,14 @@ pub fn is_numbered(name: &str) -> bool {
     })
 }
 
-/// The content of `dataset.json`. The trainers look at `labels` only.
+/// The content of `dataset.json`. The trainers read `labels` only.
 #[derive(Clone, Debug, Serialize)]
 pub struct Index<'a> {
     /// Name and class of every picture; null unless all have one.
     labels: Option<Vec<(String, u32)>>,
     /// The names of the classes.
     classes: &'a [String],
-    /// The split of every picture by its name, where there are splits.
+    /// The split of every picture by its name, if there are splits.
     #[serde(skip_serializing_if = "Option::is_none")]
     splits: Option<serde_json::Map<String, Value>>,
 }
@@ -58,7 +58,7 @@ impl<'a> Index<'a> {
         Self { labels, classes, splits: None }
     }
 
-    /// Notes the next picture, of [`name_of`] its number.
+    /// Adds the next picture, called [`name_of`] its number.
     pub fn add(&mut self, name: &str, label: Option<u32>) {
         match (&mut self.labels, label) {
             (Some(labels), Some(label)) => labels.push((name.to_owned(), label)),
@@ -66,28 +66,28 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// Notes to which split a picture belongs.
+    /// Adds the split of a picture.
     pub fn add_split(&mut self, name: &str, split: &str) {
         self.splits.get_or_insert_default().insert(name.to_owned(), split.into());
     }
 
-    /// The content of the file.
+    /// Serialises the file.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::json!(self).to_string()
     }
 }
 
-/// Class numbers from here on are taken for a mistake: no set has as many classes.
+/// Class numbers from here on are regarded as a mistake: no set has as many classes.
 const CLASS_LIMIT: u64 = 1 << 20;
 
 /// A defect of a `dataset.json`.
 #[derive(Debug, Error)]
 pub enum TableError {
-    /// It may be another program's file of that name.
+    /// It may be an unrelated program's file of that name.
     #[error("it does not say what StyleGAN's does ({0})")]
     Foreign(String),
-    /// It is of that kind, and says what cannot be.
+    /// It has the right form but an impossible value.
     #[error("{0}")]
     Malformed(String),
 }
@@ -95,9 +95,9 @@ pub enum TableError {
 /// The labels read from a `dataset.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Name and class of pictures, in the file's order; none where there are no labels.
+    /// Name and class of pictures, in the file's order; empty if there are no labels.
     pub labels: Vec<(String, u32)>,
-    /// The names of the classes, numbers where it has none; as many as the labels need.
+    /// The names of the classes, numbers if it has none; as many as the labels need.
     pub classes: Vec<String>,
     /// The splits of pictures by their names.
     pub splits: HashMap<String, String>,
@@ -111,11 +111,11 @@ struct Json {
 }
 
 impl Table {
-    /// Reads the content of the file.
+    /// Parses the file.
     ///
     /// # Errors
-    /// When it is no such JSON, a label is no class number, or there are fewer names of classes
-    /// than labels need.
+    /// If it is not such a JSON file, a label is not a class number, or there are fewer names of
+    /// classes than labels need.
     pub fn parse(bytes: &[u8]) -> Result<Self, TableError> {
         let json = serde_json::from_slice(bytes).map_err(|e| TableError::Foreign(e.to_string()))?;
         let Json { labels, classes, splits } = json;

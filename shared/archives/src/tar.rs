@@ -1,8 +1,8 @@
 //! The members of a tar file: its headers are walked once, after that every member is a window of
 //! the file.
 //!
-//! The walk is our own over the headers that the library parses: the library would read a long name
-//! of any length into memory, and can only tell where a member lies while it reads.
+//! We walk the headers ourselves and leave their parsing to the library: the library would read a
+//! long name of any length into memory, and only knows a member's position while it reads.
 
 use std::io::{self, Read};
 
@@ -15,11 +15,11 @@ use super::shared_file::SharedFile;
 
 /// Headers and contents start at multiples of it.
 const BLOCK: u64 = 512;
-/// Names and attributes in a header of their own; no file system has longer names.
+/// Upper bound of names and attributes in a separate header; no file system has longer names.
 const EXTENSION_LIMIT: u64 = 1 << 20;
 
-/// Returns true if this is the first block of a tar file, by its checksum. Also true of those older
-/// than the magic "ustar".
+/// Returns true if this is the first block of a tar file, by its checksum. Also true for files
+/// older than the magic "ustar".
 pub(super) fn begins_tar(block: &[u8; BLOCK as usize]) -> bool {
     let header = Header::from_byte_slice(block);
     header.cksum().is_ok_and(|sum| sum != 0 && sum == checksum(block))
@@ -30,7 +30,7 @@ fn is_zero(block: &[u8; BLOCK as usize]) -> bool {
     block.iter().all(|&b| b == 0)
 }
 
-/// The sum of all bytes, those of the checksum itself taken as blanks (POSIX.1-1988, ustar).
+/// The sum of all bytes, those of the checksum itself counted as blanks (POSIX.1-1988, ustar).
 fn checksum(block: &[u8; BLOCK as usize]) -> u32 {
     let sum = |bytes: &[u8]| bytes.iter().map(|&b| u32::from(b)).sum::<u32>();
     sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..])
@@ -53,14 +53,14 @@ pub(super) type Window = (u64, u64);
 /// All members in the order of the tar, files with their windows.
 ///
 /// # Errors
-/// When a header is damaged or a member reaches past the end of the file.
+/// If a header is damaged or a member reaches past the end of the file.
 pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>)>> {
     let mut found = Vec::new();
     let (mut at, mut extensions) = (0, Extensions::default());
     loop {
         if at == file.len() {
-            // GNU tar takes it for the end as well; a file cut off exactly between two members
-            // looks the same.
+            // GNU tar also regards it as the end; a file cut off exactly between two members looks
+            // the same.
             tracing::warn!(
                 "a tar file ends without its end mark after {} files: it may be cut off",
                 found.len()
@@ -92,7 +92,7 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
             }
         };
         let start = content_start(file, at, header)?;
-        // These have nothing behind their headers, whatever size they give.
+        // These have no data after their headers, whatever size they claim.
         let bare = kind.is_dir() || kind.is_hard_link() || kind.is_symlink() || kind.is_fifo();
         let size =
             if bare || kind.is_character_special() || kind.is_block_special() { 0 } else { size };
@@ -120,8 +120,7 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
                         .unwrap_or_default()
                 };
                 let member = match kind {
-                    // Before the type was told in a byte of its own, a folder was known by its last
-                    // character.
+                    // Before there was a type byte, a folder was recognised by its last character.
                     _ if kind.is_dir() => Member::Folder,
                     _ if kind.is_gnu_sparse() || sparse => Member::Other(Why::Sparse),
                     _ if kind.is_file() || kind.is_contiguous() => Member::File((start, size)),
@@ -133,19 +132,19 @@ pub(super) fn members(file: &SharedFile) -> io::Result<Vec<(Name, Member<Window>
                     {
                         Member::Other(Why::Special)
                     }
-                    // The name of a volume, the list of a folder in an incremental dump: not
-                    // something that is unpacked.
+                    // The name of a volume, the list of a folder in an incremental dump: not a file
+                    // to unpack.
                     _ => Member::Folder,
                 };
                 found.push((Name(name), member));
             }
         }
-        // A last member that is not filled up to a whole block is whole nevertheless.
+        // A last member that is not padded to a whole block is complete nevertheless.
         at = end.next_multiple_of(BLOCK).min(file.len());
     }
 }
 
-/// One block; an error where the file ends within it.
+/// One block; an error if the file ends within it.
 fn block(file: &SharedFile, at: u64) -> io::Result<[u8; BLOCK as usize]> {
     let mut block = [0; BLOCK as usize];
     let window = file.window(at, BLOCK);
@@ -156,8 +155,8 @@ fn block(file: &SharedFile, at: u64) -> io::Result<[u8; BLOCK as usize]> {
     Ok(block)
 }
 
-/// The start of the member's bytes: behind its header, and behind the blocks by which an old sparse
-/// file continues with its map.
+/// The start of the member's bytes: after its header, and after the blocks with which an old sparse
+/// file continues its map.
 fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Result<u64> {
     let mut start = header_at + BLOCK;
     let mut more = header.entry_type().is_gnu_sparse()
@@ -171,7 +170,7 @@ fn content_start(file: &SharedFile, header_at: u64, header: &Header) -> io::Resu
     Ok(start)
 }
 
-/// The content of a member's own header.
+/// The content of an extension header.
 fn extension(file: &SharedFile, start: u64, size: u64) -> io::Result<Vec<u8>> {
     if size > EXTENSION_LIMIT {
         return Err(damaged(format!(
@@ -190,7 +189,7 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// The attributes of POSIX.1-2001 that matter here.
+/// The POSIX.1-2001 attributes that matter here.
 fn pax(bytes: &[u8], extensions: &mut Extensions) {
     for attribute in PaxExtensions::new(bytes).flatten() {
         match attribute.key_bytes() {

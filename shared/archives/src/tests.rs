@@ -14,7 +14,7 @@ use super::*;
 use fledge_base::fs;
 use fledge_base::testing::Scratch;
 
-/// A folder of four files, and room beside it.
+/// A folder of four files, and a scratch folder for more.
 fn source(name: &str) -> (Scratch, PathBuf) {
     let scratch = Scratch::new(name);
     let folder = scratch.path("source");
@@ -56,7 +56,7 @@ fn gz(bytes: &[u8]) -> Vec<u8> {
     out.finish().expect("pack")
 }
 
-/// A header of a tar with its checksum, and the bytes filled up to a whole block.
+/// A tar header with its checksum, and the bytes padded to a whole block.
 fn member(name: &str, kind: EntryType, bytes: &[u8]) -> Vec<u8> {
     let mut header = Header::new_gnu();
     header.as_mut_bytes()[..name.len().min(100)]
@@ -87,16 +87,16 @@ fn tarred(folder: &Path, gzipped: bool) -> PathBuf {
     path
 }
 
-/// Writes a file of those bytes and opens it.
+/// Writes a file with these bytes and opens it.
 fn opened(name: &str, bytes: &[u8]) -> Result<Archive, ArchiveError> {
     let scratch = Scratch::new(name);
     let path = scratch.path(name);
     fs::write(&path, bytes).expect("write");
-    // Still readable when it is removed: the archive has it open.
+    // Still readable after it is removed: the archive has it open.
     Archive::open(&path)
 }
 
-/// Those bytes as a file without a name.
+/// The bytes as an unnamed file.
 fn unnamed(bytes: &[u8]) -> SharedFile {
     let mut file = fs::scratch_file().expect("create");
     file.write_all(bytes).expect("write");
@@ -322,7 +322,7 @@ fn no_byte_of_a_tar_makes_the_reader_panic() {
         for value in [0, 0x7f, 0xff, b'7'] {
             let mut tar = tar.clone();
             tar[at] = value;
-            // The checksum made to fit, so that more than it is tried.
+            // The checksum is adjusted, so that more than the checksum is tested.
             for header in [0, 1024, 2048, 3072] {
                 let mut fixed = Header::new_gnu();
                 *fixed.as_mut_bytes() = tar[header..header + 512].try_into().expect("a block");
@@ -399,7 +399,7 @@ fn a_name_that_is_not_utf8_is_shown_with_escapes() {
     assert_eq!(Name(b"caf\xe9/\xc3\xa9.jpg".to_vec()).to_string(), "caf\\xe9/é.jpg");
 }
 
-/// A header for a link, whose target stands in the header itself.
+/// A header for a link, with the target in the header itself.
 fn link(name: &str, kind: EntryType, to: &str) -> Vec<u8> {
     let mut header = Header::new_gnu();
     *header.as_mut_bytes() = member(name, kind, b"")[..512].try_into().expect("a block");
@@ -451,7 +451,7 @@ fn links_lead_to_the_same_files_in_a_folder_a_tar_and_a_zip() {
         std::os::unix::fs::symlink(to, folder.join(name)).expect("link");
     }
     let files = [("pool/a.png", "a"), ("pool/deep/b.png", "b"), ("set/own.png", "own")];
-    // Links before what they lead to.
+    // Links before their targets.
     let mut tar: Vec<u8> =
         links.iter().flat_map(|(name, to)| link(name, EntryType::Symlink, to)).collect();
     tar.extend(files.iter().flat_map(|(name, bytes)| {

@@ -1,5 +1,4 @@
-//! Compressed bytes unpacked once to a scratch file, so that any of them can be read at once
-//! afterwards.
+//! Compressed bytes unpacked once to a scratch file, for random access afterwards.
 
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
@@ -11,15 +10,15 @@ use super::shared_file::SharedFile;
 use fledge_base::fs::{self, FsError};
 use fledge_base::log::Progress;
 
-/// The most that one file or member is unpacked to: far above any set of small pictures, and a
+/// Upper bound of one unpacked file or member in bytes: far above any set of small pictures, and a
 /// bound for a hostile one.
 pub(super) const UNPACKED_LIMIT: u64 = 64 << 30;
-/// From this many bytes on it takes seconds, and progress is shown.
+/// From this many bytes on, unpacking takes seconds and progress is shown.
 const SHOW_FROM: u64 = 256 << 20;
-/// The number of bytes that are read, unpacked and written at a time.
+/// Bytes read, unpacked and written at a time.
 const CHUNK: usize = 1 << 20;
 
-/// The first bytes of a gzipped file: the magic and the only method there is (RFC 1952, 2.3).
+/// The first bytes of a gzipped file: the magic and the only compression method (RFC 1952, 2.3).
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
 /// Returns true if the file is gzipped.
@@ -27,8 +26,8 @@ pub(super) fn is_gzipped(file: &SharedFile) -> io::Result<bool> {
     Ok(file.first()? == GZIP)
 }
 
-/// The unpacked bytes of a gzipped file, from the first; also of several gzip streams one after the
-/// other.
+/// The unpacked bytes of a gzipped file, from the first; supports several concatenated gzip
+/// streams.
 pub(super) fn gunzip(file: &SharedFile) -> impl Read + use<> {
     MultiGzDecoder::new(BufReader::with_capacity(CHUNK, file.clone().rewound()))
 }
@@ -44,8 +43,8 @@ pub(super) fn gunzip_to_scratch(
     to_scratch(unpacked, UNPACKED_LIMIT, failed)
 }
 
-/// Writes all that `from` gives to a scratch file; `failed` wraps errors of reading
-/// and of more than `limit` bytes.
+/// Writes everything from `from` to a scratch file; `failed` wraps errors of reading and of more
+/// than `limit` bytes.
 pub(super) fn to_scratch(
     mut from: impl Read,
     limit: u64,
@@ -80,7 +79,7 @@ fn full(source: io::Error) -> FsError {
     }
 }
 
-/// A reader that shows how much of it was read.
+/// A reader that shows its progress.
 pub(super) struct Counted<R> {
     inner: R,
     progress: Option<Progress>,
@@ -88,7 +87,7 @@ pub(super) struct Counted<R> {
 }
 
 impl<R: Read> Counted<R> {
-    /// `length` bytes are expected; few of them go without progress.
+    /// A reader of `length` expected bytes; no progress is shown for few of them.
     pub(super) fn new(inner: R, shown: &str, length: u64) -> Self {
         let title = || {
             format!("unpack {} (MiB)", Path::new(shown).file_name().unwrap_or_default().display())

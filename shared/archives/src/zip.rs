@@ -12,16 +12,16 @@ use super::passed_over::Why;
 use super::shared_file::SharedFile;
 use super::unpack::{self, Counted};
 
-/// The kind of a file in the mode that Unix programs note, and that of a symbolic link.
+/// Mask of the file type in a Unix mode, and the type of a symbolic link.
 const KIND: u32 = 0o170_000;
 const SYMLINK: u32 = 0o120_000;
-/// No path is longer; what a symbolic link leads to is the member's content.
+/// Upper bound of a path; a symbolic link's target is the member's content.
 const PATH_LIMIT: u64 = 4096;
 
 /// An open zip file.
 #[derive(Debug)]
 pub(super) struct Zip {
-    /// A clone shares the directory and the file, so it costs nothing.
+    /// A clone shares the directory and the file, so it is free.
     zip: ZipArchive<SharedFile>,
     file: SharedFile,
 }
@@ -43,7 +43,7 @@ impl Zip {
     }
 
     fn member_kind(&self, number: usize, name: &[u8]) -> Member<usize> {
-        // Only the directory is looked at, and the few links.
+        // Only the directory is read, and the few links.
         let Ok(entry) = self.zip.by_index_data(number) else { return Member::File(number) };
         if name.ends_with(b"/") {
             Member::Folder
@@ -56,7 +56,7 @@ impl Zip {
         }
     }
 
-    /// Bytes of file `number`, as the zip claims.
+    /// Length of file `number` in bytes, as the zip claims.
     pub(super) fn length(&self, number: usize) -> u64 {
         self.zip.clone().by_index_raw(number).map_or(0, |file| file.size())
     }
@@ -74,8 +74,8 @@ impl Zip {
         let mut zip = self.zip.clone();
         let file = zip.by_index(number)?;
         let mut bytes = Vec::new();
-        // The size is a claim of the archive: it only sets how much is reserved at first. Who reads
-        // relies on it to be no less than what there is, so more than that is an error.
+        // The size is a claim of the archive: it only sets the initial reservation. Callers rely on
+        // it as an upper bound, so more data are an error.
         let claimed = file.size();
         bytes.reserve_exact(claimed.min(limit).min(1 << 20) as usize + 1);
         file.take(limit.min(claimed.saturating_add(1))).read_to_end(&mut bytes)?;
@@ -88,8 +88,8 @@ impl Zip {
         Ok(bytes)
     }
 
-    /// File `number` for reading any part of it: where it lies in the zip if it is stored, else
-    /// unpacked to a scratch file. Its CRC is checked either way.
+    /// File `number` for random access: its position in the zip if it is stored, else unpacked to a
+    /// scratch file. Its CRC is checked either way.
     pub(super) fn member(
         &self,
         number: usize,

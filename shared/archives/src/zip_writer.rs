@@ -1,5 +1,5 @@
-//! A zip of files that are compressed already, written one after the other: whole under its name or
-//! not at all, and always the same bytes for the same files.
+//! A zip of already compressed files, written one after the other: whole under its name or not at
+//! all, and always the same bytes for the same files.
 //!
 //! ```
 //! use fledge_archives::Archive;
@@ -46,27 +46,27 @@ impl ZipWriter {
     /// Starts the zip that will be called `out`.
     ///
     /// # Errors
-    /// When the temporary file cannot be created beside it.
+    /// If the temporary file cannot be created beside it.
     pub fn create(out: &Path) -> Result<Self, FsError> {
         Ok(Self::of(AtomicFile::create(out)?, out, false))
     }
 
-    /// The same, but the file stays under its temporary name, whatever happens, until it is
-    /// committed: for [`read_leftover`], which finds the part of it that is whole.
+    /// [`ZipWriter::create`], except that the temporary file is kept, whatever happens, until it is
+    /// committed: [`read_leftover`] finds the part of it that is whole.
     ///
     /// # Errors
-    /// When the temporary file cannot be created beside it.
+    /// If the temporary file cannot be created beside it.
     pub fn resumable(out: &Path) -> Result<Self, FsError> {
         let mut file = AtomicFile::create(out)?;
         file.keep();
         Ok(Self::of(file, out, true))
     }
 
-    /// Goes on in what an earlier one left. The files at its beginning are to be added again, with
-    /// the same bytes: they are not written anew, until [`Self::go_on`].
+    /// Resumes an earlier temporary file. The files at its beginning must be added again, with the
+    /// same bytes: they are not rewritten, until [`Self::go_on`].
     ///
     /// # Errors
-    /// When the temporary file cannot be opened.
+    /// If the temporary file cannot be opened.
     pub fn resume(temporary: &Path, out: &Path) -> Result<Self, FsError> {
         let zip = Self::of(AtomicFile::reopen(temporary, out)?, out, true);
         if let Some(file) = zip.zip.get_ref() {
@@ -75,9 +75,9 @@ impl ZipWriter {
         Ok(zip)
     }
 
-    /// From here on files are written again; what the file holds beyond is cut off with the first
-    /// of them. Returns true if the files added fill the first `end` bytes, as [`read_leftover`]
-    /// found them: a zip of another version of the library may differ, and must be copied.
+    /// Files are written again from here on; the first of them truncates the rest of the old file.
+    /// Returns true if the files added fill the first `end` bytes, as found by [`read_leftover`]: a
+    /// zip by another version of the library may differ, and must be copied.
     #[must_use]
     pub fn go_on(&mut self, end: u64) -> bool {
         let Some(file) = self.zip.get_ref().filter(|file| file.position == end) else {
@@ -104,10 +104,10 @@ impl ZipWriter {
         &self.temporary
     }
 
-    /// Adds a file, as it is.
+    /// Adds a file unchanged.
     ///
     /// # Errors
-    /// When writing fails, or the name is too long.
+    /// If writing fails, or the name is too long.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), FsError> {
         // Without the time of day the same files give the same bytes.
         let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
@@ -119,27 +119,25 @@ impl ZipWriter {
         added.map_err(|e| failed(&self.out, e))
     }
 
-    /// Gives the zip its name once it is on the disk.
+    /// Renames the zip to its final name once it is on disk.
     ///
     /// # Errors
-    /// When writing, syncing or renaming fails: then there is no such zip, or the one that was
-    /// there before.
+    /// If writing, syncing or renaming fails: then there is no such zip, or still the previous one.
     pub fn commit(self) -> Result<(), FsError> {
         let (out, temporary, replaces, stays) =
             (self.out.clone(), self.temporary.clone(), self.replaces, self.stays);
         let committed = self.into_file()?.commit();
         if committed.is_err() && !replaces && out.exists() {
-            // It has its name already and yet may not be on the disk. The first error is the one to
-            // report.
+            // It has its name already but may not be on disk. The first error is the one to report.
             let _ = if stays { fs::withdraw(&out, &temporary) } else { fs::remove(&out) };
         }
         committed
     }
 
-    /// Ends an incomplete zip: it stays under its temporary name if it is resumable.
+    /// Abandons an incomplete zip: it is kept under its temporary name if it is resumable.
     ///
     /// # Errors
-    /// When writing fails: of what was added last something is missing then.
+    /// If writing fails: the files added last are then incomplete.
     pub fn leave(self) -> Result<(), FsError> {
         self.into_file().map(drop)
     }
@@ -154,13 +152,13 @@ fn failed(out: &Path, source: io::Error) -> FsError {
     FsError { operation: "write", path: out.to_owned(), source }
 }
 
-/// Hands the files of a zip that a killed process left unfinished to `take`, in the order in which
-/// they were added, with their names. It ends where `take` says false, at the first file that is
-/// torn (the sum of each is checked) or larger than `limit` bytes, or at the end. Gives where the
-/// last file that was handed over ends.
+/// Passes the files of an unfinished zip from a killed process to `take`, in the order in which
+/// they were added, with their names. Stops if `take` returns false, at the first file that is torn
+/// (the checksum of each is verified) or larger than `limit` bytes, or at the end. Returns the end
+/// of the last file passed.
 ///
 /// # Errors
-/// When the zip cannot be opened, or `take` fails.
+/// If the zip cannot be opened, or `take` fails.
 pub fn read_leftover<E: From<FsError>>(
     path: &Path,
     limit: u64,
@@ -173,7 +171,7 @@ pub fn read_leftover<E: From<FsError>>(
         source,
     })?);
     let mut end = 0;
-    // Every fault of what is read means that nothing behind it can be trusted.
+    // After any read error, nothing that follows can be trusted.
     loop {
         let Ok(Some(mut entry)) = ::zip::read::read_zipfile_from_stream(&mut file) else { break };
         let mut bytes = Vec::new();
@@ -192,16 +190,16 @@ pub fn read_leftover<E: From<FsError>>(
     Ok(end)
 }
 
-/// The file that a zip is written to. After an error it accepts all bytes and discards them: the
-/// library writes the end of a zip also when that is given up, and would complain.
+/// The destination file of a zip. After an error it accepts all bytes and discards them: the
+/// library also writes the end of an abandoned zip, and would complain.
 struct ZipFile {
     file: BufWriter<AtomicFile>,
     failed: bool,
     position: u64,
     end: u64,
-    /// So many bytes are in the file already and are not written again.
+    /// Number of bytes that are in the file already and are not rewritten.
     there: AtomicU64,
-    /// Set once the file is truncated behind them.
+    /// Set once the file is truncated after them.
     cut: bool,
 }
 
@@ -211,7 +209,7 @@ impl ZipFile {
         Self { file, failed: false, position: 0, end: 0, there: AtomicU64::new(0), cut: false }
     }
 
-    /// Writes what is not there yet, or says that it is.
+    /// Writes the bytes that are not in the file yet, or accepts those that are.
     fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let there = self.there.load(Relaxed);
         if self.position < there {
@@ -225,7 +223,7 @@ impl ZipFile {
         self.file.write(bytes)
     }
 
-    /// The file, with everything in it.
+    /// The file, with all bytes written.
     fn into_file(self) -> io::Result<AtomicFile> {
         if self.failed {
             return Err(io::Error::other("a write failed before"));
@@ -235,7 +233,7 @@ impl ZipFile {
 
     fn noted<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
         if outcome.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
-            // The library takes it for granted to stand behind what it wrote.
+            // The library assumes its position to be after what it wrote.
             (self.failed, self.position) = (true, self.end);
         }
         outcome
@@ -265,8 +263,8 @@ impl Seek for ZipFile {
             SeekFrom::End(by) => self.end.checked_add_signed(by),
         };
         let position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        // Before the file is cut off nothing is written, and then it stands where the first write
-        // belongs.
+        // Before the truncation nothing is written, and then the position is that of the first
+        // write.
         let there = self.there.load(Relaxed);
         if !self.failed && position >= there && (there == 0 || self.cut) {
             let sought = self.file.seek(SeekFrom::Start(position));

@@ -1,5 +1,5 @@
-//! Decodes every golden, whole and its middle quarter; prints megapixels a second, the best of
-//! several rounds.
+//! Decodes every golden, the whole and its middle quarter; prints megapixels per second, the best
+//! of several rounds.
 //!
 //!     cargo bench --package fledge-jpeg
 
@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use fledge_jpeg::{Jpeg, Window};
 
-/// Rounds; the best counts.
+/// Number of rounds; the best counts.
 const ROUNDS: usize = 7;
-/// Times that a round decodes everything.
+/// Number of times each round decodes everything.
 const REPEATS: usize = 200;
 
 fn goldens() -> Vec<Vec<u8>> {

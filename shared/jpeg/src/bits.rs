@@ -1,14 +1,14 @@
-//! The bits of entropy-coded data: stuffed bytes are undone on the fly, a marker ends them.
+//! A bit reader for entropy-coded data: byte stuffing is undone on the fly, and a marker ends the
+//! data.
 
 use crate::fault::Fault;
 
-/// Bits that one lookup of a Huffman table sees. 11 keep two tables within half of a first-level
+/// Bits indexed by one lookup of a Huffman table. 11 keep two tables within half of a first-level
 /// cache.
 pub(super) const LOOKUP_BITS: u32 = 11;
 
-/// Reads bits, the highest of a byte first. Behind the end it hands out zeros and counts them, so
-/// that the loops of the decoder need no check for each code, only one for each block:
-/// [`Bits::overrun`].
+/// Reads bits, the highest of a byte first. Past the end it returns zeros and counts them, so that
+/// the decoder's loops need no check for each code, only one for each block: [`Bits::overrun`].
 #[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
     data: &'a [u8],
@@ -16,11 +16,11 @@ pub(super) struct Bits<'a> {
     at: usize,
     /// No byte of `at..clean` is 0xff.
     clean: usize,
-    /// The next bits, from the highest down. Below the first `count` lie zeros or bits that will be
+    /// The next bits, from the highest down. Below the first `count` are zeros or bits that will be
     /// loaded there.
     buffer: u64,
     count: u32,
-    /// The number of trailing bits of `count` that lie behind the end of the data.
+    /// Number of trailing bits of `count` that lie past the end of the data.
     padding: u32,
 }
 
@@ -29,14 +29,14 @@ impl<'a> Bits<'a> {
         Self { data, at: 0, clean: find_marker_byte(data, 0), buffer: 0, count: 0, padding: 0 }
     }
 
-    /// Makes at least 56 bits ready.
+    /// Makes at least 56 bits available.
     #[inline(always)]
     pub(super) fn refill(&mut self) {
         if self.at.wrapping_add(8) <= self.clean
             && let Some(word) = self.data.get(self.at..).and_then(<[u8]>::first_chunk)
         {
-            // Whole bytes are counted; the rest of the word comes again with the next one, to the
-            // same place.
+            // Whole bytes are counted; the rest of the word is loaded again with the next one, to
+            // the same position.
             self.buffer |= u64::from_be_bytes(*word) >> (self.count & 63);
             self.at = self.at.wrapping_add((63 - (self.count & 63)) as usize / 8);
             self.count |= 56;
@@ -83,13 +83,13 @@ impl<'a> Bits<'a> {
         self
     }
 
-    /// The next `n` bits (1 to 16), without taking them.
+    /// The next `n` bits (1 to 16), without consuming them.
     #[inline(always)]
     pub(super) fn peek(&self, n: u32) -> usize {
         (self.buffer >> (64 - n)) as usize
     }
 
-    /// Takes `n` bits (at most 31) of those that [`Bits::refill`] made ready.
+    /// Consumes `n` bits (at most 31) of those loaded by [`Bits::refill`].
     #[inline(always)]
     pub(super) fn consume(&mut self, n: u32) {
         self.buffer <<= n & 63;
@@ -122,14 +122,14 @@ impl<'a> Bits<'a> {
         self.count < self.padding
     }
 
-    /// The error to report for an invalid code: behind the end, zeros often form one.
+    /// The error to report for an invalid code: past the end, the zeros often form one.
     #[cold]
     pub(super) fn or_end(&self, fault: Fault) -> Fault {
         if self.overrun() { Fault::EndsEarly } else { fault }
     }
 
-    /// Goes on behind restart marker number `index` (modulo 8): what is left of the bits before it
-    /// is dropped.
+    /// Continues after restart marker number `index` (modulo 8); the remaining bits before it are
+    /// dropped.
     #[must_use]
     pub(super) fn restart(&mut self, index: u32) -> bool {
         // Bytes may be loaded ahead, but never across a marker, so the next marker is the right

@@ -1,20 +1,19 @@
-//! From rows of components to pixels, with the rounding of libjpeg (ITU-T T.871: YCbCr by ITU-R
-//! BT.601, full range) and, for four colours, of Pillow's conversion to RGB.
+//! Conversion of rows of components to pixels, with the rounding of libjpeg (ITU-T T.871: YCbCr by
+//! ITU-R BT.601, full range) and, for four colours, of Pillow's conversion to RGB.
 
 use crate::header::Color;
 use crate::instructions::Instructions;
 
-/// Pixels that are converted at once.
+/// Pixels converted at once.
 const LANES: usize = 32;
 
 impl Color {
-    /// Bytes of a pixel.
+    /// Bytes per pixel.
     pub(super) fn channels(self) -> u32 {
         if self == Self::Grey { 1 } else { 3 }
     }
 
-    /// Writes a row of pixels; `rows` are as many as there are components, all as long as `out` has
-    /// pixels.
+    /// Writes a row of pixels from `rows`, one per component, each as long as `out` in pixels.
     #[inline(always)]
     pub(super) fn convert(self, rows: [&[u8]; 4], out: &mut [u8], with: impl Instructions) {
         match self {
@@ -33,8 +32,8 @@ impl Color {
 /// A group of samples for each of three components.
 type Group = [[u8; LANES]; 3];
 
-/// Converts from YCbCr with `YCC` true, and interleaves, [`LANES`] pixels at a time. No closure is
-/// passed on: it would not be compiled for vectors.
+/// Converts (from YCbCr if `YCC` is true) and interleaves, [`LANES`] pixels at a time. No closure
+/// is passed on: it would not be vectorised.
 #[inline(always)]
 fn each<const YCC: bool>(out: &mut [u8], rows: [&[u8]; 4], with: impl Instructions) {
     let [first, second, third, _] = rows;
@@ -59,7 +58,7 @@ fn one<const YCC: bool>(group: Group, out: &mut [u8; 3 * LANES], with: impl Inst
     let group = if YCC { rgb_of_ycc(group) } else { group };
     #[cfg(target_arch = "x86_64")]
     if with.avx2().is_some() {
-        // SAFETY: there is a value of `Avx2` only where the machine has it.
+        // SAFETY: a value of `Avx2` exists only if the machine supports it.
         return unsafe { avx2::interleave(&group, out) };
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -76,7 +75,7 @@ mod avx2 {
 
     use super::{Group, LANES};
 
-    /// For each of the three thirds of 16 pixels and each colour: which pixel's byte goes where, -1
+    /// For each of the three thirds of 16 pixels and each colour: the source pixel of each byte, -1
     /// for none.
     const ORDER: [[[i8; 16]; 3]; 3] = order();
 
@@ -90,7 +89,7 @@ mod avx2 {
         order
     }
 
-    /// R, G and B beside each other.
+    /// Interleaves R, G and B.
     #[target_feature(enable = "avx2")]
     #[inline]
     pub(super) fn interleave(group: &Group, out: &mut [u8; 3 * LANES]) {
@@ -117,8 +116,8 @@ mod avx2 {
     }
 }
 
-/// 65536 times 1.402 − 1, 2 − 1.772, 0.34414 and 1 − 0.71414: what fits 16 bits of libjpeg's
-/// constants.
+/// 65536 times 1.402 − 1, 2 − 1.772, 0.34414 and 1 − 0.71414: the parts of libjpeg's constants that
+/// fit 16 bits.
 const RED: i16 = 26345;
 const BLUE: i16 = -14942;
 const GREEN_CB: i32 = -22554;
@@ -133,8 +132,8 @@ fn rgb_of_ycc([y, cb, cr]: Group) -> Group {
     [r, g, b]
 }
 
-/// R = Y + 1.402·Cr, G = Y − 0.34414·Cb − 0.71414·Cr, B = Y + 1.772·Cb, with Cb and Cr from −128
-/// on, each sum of products rounded as `(sum · 65536 + 32768) >> 16`.
+/// R = Y + 1.402·Cr, G = Y − 0.34414·Cb − 0.71414·Cr, B = Y + 1.772·Cb, with Cb and Cr offset by
+/// −128, each sum of products rounded as `(sum · 65536 + 32768) >> 16`.
 #[inline(always)]
 fn pixel_of_ycc(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let (y, cb, cr) = (i16::from(y), i16::from(cb) - 128, i16::from(cr) - 128);
@@ -145,7 +144,7 @@ fn pixel_of_ycc(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     rgb.map(|value| value.clamp(0, 255) as u8)
 }
 
-/// Pixels of four components; `inks`: what they are as Adobe stores them, 255 for none.
+/// Pixels of four components; `inks` converts them to Adobe's inks, 255 for none.
 #[inline(always)]
 fn each_of_four(out: &mut [u8], rows: [&[u8]; 4], inks: impl Fn([u8; 4]) -> [u8; 4]) {
     for (i, pixel) in out.as_chunks_mut::<3>().0.iter_mut().enumerate() {
@@ -154,7 +153,8 @@ fn each_of_four(out: &mut [u8], rows: [&[u8]; 4], inks: impl Fn([u8; 4]) -> [u8;
     }
 }
 
-/// Light that passes an ink over a ground of brightness `light`: light − ink·light/255, rounded.
+/// The light that an ink lets through over a ground of brightness `light`: light − ink·light/255,
+/// rounded.
 fn without_ink(ink: u8, light: u8) -> u8 {
     let product = u32::from(ink) * u32::from(light) + 128;
     light - ((product + (product >> 8)) >> 8) as u8

@@ -1,5 +1,5 @@
-//! From the markers of a file to the pixels of a window: which units of blocks it needs, and one
-//! row of them after the other.
+//! Decoding a window of a picture: selects the units of blocks that it needs, and processes one row
+//! of them after the other.
 
 use crate::bits::Bits;
 use crate::fault::Fault;
@@ -17,19 +17,19 @@ pub(crate) struct Plan {
     window: Window,
     channels: u32,
     extents: Vec<Extent>,
-    /// The first row of units that is needed, and the last.
+    /// First and last row of units needed.
     first_row: u32,
     last_row: u32,
-    /// The first column of units that is needed, and the last.
+    /// First and last column of units needed.
     first_column: u32,
     last_column: u32,
-    /// Rows of units that are decoded.
+    /// Number of rows of units decoded.
     coded_rows: u32,
-    /// All units are decoded, needed or not: only that tells whether the file is whole.
+    /// Whether all units are decoded, needed or not: only that shows whether the file is complete.
     to_the_end: bool,
-    /// The last row of the picture in a row of units needs the next row of units too.
+    /// Whether the last row of pixels in a row of units also needs the next row of units.
     looks_down: bool,
-    /// One scan holds everything: its blocks become pixels at once.
+    /// Whether one scan holds everything: its blocks become pixels at once.
     streams: bool,
 }
 
@@ -77,13 +77,13 @@ impl Plan {
             .sum();
         let coefficients =
             if self.streams { 0 } else { progressive::bytes(frame, self.coded_rows) };
-        // The lists of a few components and steps.
+        // Lists over a few components and steps.
         let lists = 4096;
         self.result_bytes() + planes + coefficients + huffman::TABLES_BYTES + lists
     }
 
-    /// [`Plan::decode`] compiled for more registers and wider ones; its integers give the same
-    /// pixels.
+    /// [`Plan::decode`] compiled with AVX2, for more and wider registers; its integer arithmetic
+    /// gives the same pixels.
     pub(crate) fn decode_with_avx2(
         &self,
         header: &Header<'_>,
@@ -94,7 +94,7 @@ impl Plan {
         fn decode(plan: &Plan, header: &Header<'_>, avx2: Avx2) -> Result<Pixels, String> {
             plan.decode(header, avx2)
         }
-        // SAFETY: there is a value of `Avx2` only where the machine has these.
+        // SAFETY: a value of `Avx2` exists only if the machine supports these instructions.
         #[cfg(target_arch = "x86_64")]
         return unsafe { decode(self, header, avx2) };
         #[cfg(not(target_arch = "x86_64"))]
@@ -133,30 +133,30 @@ impl Plan {
     }
 }
 
-/// A block's place in a unit.
+/// A block's position in a unit.
 struct Spot {
     coder: usize,
     x: u32,
     y: u32,
-    /// Blocks of the component across a unit, and down.
+    /// Blocks of the component per unit, across and down.
     across: u32,
     down: u32,
 }
 
 impl Spot {
-    /// Those of a component, in their order.
+    /// All blocks of a component in a unit, in order.
     fn all(coder: usize, of: &Coder, frame: &Frame) -> impl Iterator<Item = Self> {
         let (across, down) = (frame.components[of.component].h, frame.components[of.component].v);
         (0..down).flat_map(move |y| (0..across).map(move |x| Self { coder, x, y, across, down }))
     }
 }
 
-/// The picture that is being made, and one row of units of each component.
+/// The picture being decoded, and one row of units of each component.
 struct Canvas {
     color: Color,
     planes: Vec<Plane>,
     picture: Pixels,
-    /// The next row of the stored picture to be written.
+    /// The next row of the stored picture to write.
     next: u32,
 }
 
@@ -173,7 +173,7 @@ impl Canvas {
         Self { color, planes, picture, next: window.top }
     }
 
-    /// Decodes a scan of all components, from its start to the last unit that is needed.
+    /// Decodes a scan of all components, from its start to the last unit needed.
     #[inline(always)]
     fn stream(
         &mut self,
@@ -251,7 +251,7 @@ impl Canvas {
         Ok(())
     }
 
-    /// Makes the pixels from coefficients that are complete.
+    /// Computes the pixels from complete coefficients.
     #[inline(always)]
     fn fill(
         &mut self,
@@ -277,7 +277,7 @@ impl Canvas {
         Ok(())
     }
 
-    /// Writes the rows of the picture that are complete with this row of units.
+    /// Writes the rows of the picture that are complete after this row of units.
     #[inline(always)]
     fn emit(&mut self, frame: &Frame, plan: &Plan, unit_y: u32, with: impl Instructions) {
         if unit_y < plan.first_row {

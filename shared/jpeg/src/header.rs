@@ -1,13 +1,13 @@
-//! The markers of a file: what the frame is, how colours are coded, where tables and scans lie.
-//! Every segment is bounded here; nothing is decoded.
+//! The markers of a file: the frame, the colour space, and the positions of tables and scans. Every
+//! segment is bounds-checked here; nothing is decoded.
 
 use crate::bits::find_marker_byte;
 
-/// More scans than any encoder writes; each costs a pass over the whole picture.
+/// Upper bound of scans, more than any encoder writes; each costs a pass over the whole picture.
 const SCAN_LIMIT: usize = 64;
-/// More tables than 64 scans can use; each is remembered until the file is decoded.
+/// Upper bound of tables, more than 64 scans can use; each is kept until the file is decoded.
 const TABLE_LIMIT: usize = 1024;
-/// Blocks that one interleaved unit may hold (ITU-T T.81, B.2.3).
+/// Upper bound of blocks per interleaved unit (ITU-T T.81, B.2.3).
 const UNIT_LIMIT: u32 = 10;
 
 /// One colour of a picture.
@@ -15,9 +15,9 @@ const UNIT_LIMIT: u32 = 10;
 pub(super) struct Component {
     /// Its identifier in scan headers.
     pub(super) id: u8,
-    /// Samples across where the finest component has [`Frame::across`].
+    /// Horizontal sampling factor, relative to [`Frame::across`].
     pub(super) h: u32,
-    /// Samples down where the finest component has [`Frame::down`].
+    /// Vertical sampling factor, relative to [`Frame::down`].
     pub(super) v: u32,
     /// The number of its quantisation table, 0 to 3.
     pub(super) quantisation: usize,
@@ -84,7 +84,7 @@ impl Frame {
             if table > 3 {
                 return Err(format!("it names quantisation table {table}, there are only 0 to 3"));
             }
-            // The factors of a single component mean nothing.
+            // The factors of a single component have no meaning.
             let (h, v) = if count == 1 { (1, 1) } else { (h, v) };
             components.push(Component {
                 id: component[0],
@@ -109,7 +109,7 @@ impl Frame {
         Ok(Self { progressive: marker == 0xc2, width, height, components, across, down })
     }
 
-    /// Interleaved units in a row of them.
+    /// Interleaved units per row.
     pub(super) fn units_across(&self) -> u32 {
         self.width.div_ceil(8 * self.across)
     }
@@ -127,7 +127,7 @@ pub(super) enum Color {
     YCbCr,
     Rgb,
     Cmyk,
-    /// CMY as YCbCr, K as it is.
+    /// CMY as YCbCr, K unchanged.
     Ycck,
 }
 
@@ -140,14 +140,14 @@ pub(super) enum Step<'a> {
     Quantisation(&'a [u8]),
     /// Units between two restart markers from here on, 0 for none.
     Restart(u32),
-    /// A scan's header, then what is entropy-coded.
+    /// A scan's header, then its entropy-coded data.
     Scan(&'a [u8], &'a [u8]),
 }
 
 /// One component of a scan.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScanComponent {
-    /// Its place in the frame.
+    /// Its index in the frame.
     pub(super) component: usize,
     /// The number of its DC table.
     pub(super) dc: usize,
@@ -163,9 +163,9 @@ pub(super) struct ScanHeader {
     pub(super) first: usize,
     /// The last coefficient.
     pub(super) last: usize,
-    /// The bit above the lowest that earlier scans gave; 0 in a first scan.
+    /// The bit above the lowest one known from earlier scans; 0 in a first scan.
     pub(super) high: u32,
-    /// The lowest bit that this scan gives.
+    /// The lowest bit in this scan.
     pub(super) low: u32,
 }
 
@@ -208,7 +208,7 @@ impl ScanHeader {
         let (first, last) = (usize::from(first), usize::from(last));
         let (high, low) = (u32::from(bits >> 4), u32::from(bits & 15));
         if !frame.progressive {
-            // These fields mean nothing in a sequential file, and some encoders write nonsense.
+            // These fields have no meaning in a sequential file, and some encoders write nonsense.
             return Ok(Self { components, first: 0, last: 63, high: 0, low: 0 });
         }
         let band = if first == 0 { last == 0 } else { first <= last && last <= 63 && count == 1 };
@@ -220,7 +220,7 @@ impl ScanHeader {
         Ok(Self { components, first, last, high, low })
     }
 
-    /// Blocks that the scan codes.
+    /// Number of blocks coded by the scan.
     fn blocks(&self, frame: &Frame) -> u64 {
         if let [only] = self.components[..] {
             let component = &frame.components[only.component];
@@ -245,12 +245,12 @@ pub(super) struct Header<'a> {
     pub(super) exif: Option<&'a [u8]>,
     pub(super) profile: bool,
     pub(super) steps: Vec<Step<'a>>,
-    /// The end-of-image marker is missing: whether all data are there is known only when all are
-    /// decoded.
+    /// Whether the end-of-image marker is missing: only decoding all data shows whether they are
+    /// complete.
     pub(super) unended: bool,
 }
 
-/// The progress of the scans: the lowest bit known of every coefficient of every component.
+/// Progress of the scans: the lowest bit known of every coefficient of every component.
 struct Progress([[Option<u32>; 64]; 4]);
 
 impl Progress {
@@ -268,8 +268,8 @@ impl Progress {
 
 impl<'a> Header<'a> {
     /// Walks from the start of the file to its end-of-image marker. As in libjpeg, bytes between
-    /// segments that are no marker are passed over, and the marker at the end may be missing if all
-    /// scans are there.
+    /// segments that are not a marker are skipped, and the marker at the end may be missing if all
+    /// scans are present.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, String> {
         let cut_off = |at: usize| {
             format!("it ends after {} bytes, inside the picture (at byte {at})", bytes.len())
@@ -328,7 +328,7 @@ impl<'a> Header<'a> {
                     steps.push(Step::Scan(body, &bytes[at..end]));
                     (at, scans) = (end, scans + 1);
                 }
-                // What libjpeg accepts as these two; behind the first scan they would come too
+                // The conditions of libjpeg for these two; after the first scan they would come too
                 // late.
                 0xe0 if scans == 0 => jfif |= body.len() >= 14 && body.starts_with(b"JFIF\0"),
                 0xee if scans == 0 && body.len() >= 12 && body.starts_with(b"Adobe") => {
@@ -354,9 +354,9 @@ impl<'a> Header<'a> {
     }
 }
 
-/// Refuses a scan of more blocks than its bytes can hold, before anything is allocated for them: a
-/// block takes a DC code and an AC code of at least a bit each; in a progressive file the first
-/// scan gives a DC code to each.
+/// Refuses a scan with more blocks than its bytes can hold, before anything is allocated for them:
+/// a block takes a DC code and an AC code of at least a bit each; in a progressive file the first
+/// scan has a DC code for each.
 fn check_length(
     frame: &Frame,
     scan: &ScanHeader,
@@ -379,8 +379,8 @@ fn check_length(
     Ok(())
 }
 
-/// The colour space as libjpeg infers it: from the JFIF or Adobe marker, else by the components'
-/// names.
+/// The colour space as libjpeg infers it: from the JFIF or Adobe marker, else from the components'
+/// identifiers.
 fn color(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Color {
     let ids = frame.components.iter().map(|c| c.id);
     match (frame.components.len(), adobe) {
@@ -394,8 +394,8 @@ fn color(frame: &Frame, jfif: bool, adobe: Option<u8>) -> Color {
     }
 }
 
-/// The next marker, and where it ends. What is no marker before it, also 0xff with a zero, is
-/// passed over, as are fill bytes.
+/// The next marker and its end. Bytes before it that are not a marker, including 0xff followed by
+/// zero, are skipped, as are fill bytes.
 fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
         at = find_marker_byte(bytes, at);
@@ -407,8 +407,8 @@ fn next_marker(bytes: &[u8], mut at: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// The position of the next marker behind entropy-coded data: 0xff that is followed by neither a
-/// stuffed zero nor a restart. The end of the file where there is none.
+/// The position of the next marker after entropy-coded data: 0xff followed by neither a stuffed
+/// zero nor a restart; the end of the file if there is none.
 fn end_of_scan(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     loop {

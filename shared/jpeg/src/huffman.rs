@@ -1,5 +1,5 @@
-//! Huffman tables (ITU-T T.81, annex C and F.2.2.3) as lookups that give the code, and where it is
-//! short enough the value that follows it too, in one step.
+//! Huffman tables (ITU-T T.81, annex C and F.2.2.3) as lookups that return the code and, if it is
+//! short enough, also the value after it in one step.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -8,13 +8,13 @@ use crate::bits::{Bits, LOOKUP_BITS, extend};
 use crate::fault::Fault;
 use crate::skips::{SKIP_LENGTH, Skip, Skips};
 
-/// Bits that a lookup of two symbols sees: at 8 bytes an entry, 11 would fill the cache.
+/// Bits indexed by a lookup of two symbols: at 8 bytes an entry, 11 would fill the cache.
 const PAIR_BITS: u32 = 10;
-/// Tables that a thread keeps: those of annex K, four, and as many of a picture with its own.
+/// Tables cached by a thread: the four of annex K, and as many for a picture with its own.
 const KEPT: usize = 8;
-/// Bytes of a table.
+/// Size of a table in bytes.
 pub(super) const TABLE_BYTES: u64 = (size_of::<Table>() + size_of::<Skips>()) as u64 + 512;
-/// Bytes of all tables that can be alive at once: those kept and those of a scan.
+/// Total size of all tables that can be alive at once: those cached and those of a scan.
 pub(super) const TABLES_BYTES: u64 = (KEPT as u64 + 8) * TABLE_BYTES;
 
 /// The meaning of the codes of a table.
@@ -24,27 +24,26 @@ pub(super) enum Class {
     Dc,
     /// A run of zeros and the size of the coefficient behind it, in a sequential scan.
     Ac,
-    /// The same in a progressive scan, where codes for a run of zeros until the end mean more.
+    /// [`Class::Ac`] in a progressive scan, where codes for a run of zeros until the end mean more.
     Band,
 }
 
 /// One table, ready for decoding.
 ///
-/// An entry of `lookup`, from its lowest bit: 8 bits how many bits to take (0: the code is longer
-/// than the lookup, or none); 8 bits the symbol; 16 bits the value, where code and value together
-/// fit the lookup, else 0. In entries with a value the symbol is replaced by the number of
-/// coefficients to go forward, run + 1.
+/// An entry of `lookup`, from its lowest bit: 8 bits for the number of bits to consume (0: the code
+/// is longer than the lookup, or invalid); 8 bits for the symbol; 16 bits for the value if code and
+/// value together fit the lookup, else 0. In entries with a value the symbol is replaced by the
+/// number of coefficients to advance, run + 1.
 pub(super) struct Table {
     lookup: [u32; 1 << LOOKUP_BITS],
-    /// For a length: the first code beyond those of this length and below, in 16 bits from the
-    /// left.
+    /// By length: the first code beyond those of this length and below, left-aligned in 16 bits.
     limits: [u32; 17],
-    /// For a length: what to add to a code for its place in `symbols`.
+    /// By length: the offset from a code to its index in `symbols`.
     offsets: [i32; 17],
     symbols: [u8; 256],
-    /// Two symbols at once; a single one of [`Class::Dc`], none of [`Class::Band`].
+    /// Two symbols at once; a single one for [`Class::Dc`], none for [`Class::Band`].
     pairs: [Pair; 1 << PAIR_BITS],
-    /// Made when the first block is skipped.
+    /// Built when the first block is skipped.
     skips: OnceCell<Box<Skips>>,
     class: Class,
 }
@@ -71,7 +70,7 @@ impl Table {
                 if class == Class::Dc && symbol > 15 {
                     return Err(Fault::BadTable);
                 }
-                // A code of ones only is forbidden: it could not be told from fill bits.
+                // A code of ones only is forbidden: it could not be distinguished from fill bits.
                 if code + 1 >= 1 << length {
                     return Err(Fault::BadTable);
                 }
@@ -98,7 +97,7 @@ impl Table {
                 .coefficient(bits << first.length, PAIR_BITS - first.length)
                 .filter(|_| !first.ends);
             self.pairs[bits as usize] = match second {
-                // A block that ends writes the zero that is at the next place.
+                // A block that ends writes a zero at the next position.
                 None if first.ends => Pair::new([first.length; 2], [1, 0], [0; 2], true),
                 None => Pair::new([first.length; 2], [first.forward; 2], [first.value; 2], false),
                 Some(second) => {
@@ -122,7 +121,7 @@ impl Table {
         }
     }
 
-    /// The same codes for going past blocks; not of [`Class::Band`].
+    /// The same codes for skipping blocks; not for [`Class::Band`].
     pub(super) fn skips(&self) -> &Skips {
         self.skips.get_or_init(|| {
             let mut skips = Box::new(Skips([Skip::NONE; 1 << LOOKUP_BITS]));
@@ -133,8 +132,8 @@ impl Table {
         })
     }
 
-    /// The codes that are skipped at the front of [`LOOKUP_BITS`] bits: the first with a value of
-    /// which not all bits need be there, and those behind it that are there as a whole.
+    /// The codes skipped at the front of [`LOOKUP_BITS`] bits: the first even if its value is
+    /// incomplete, and those after it that are complete.
     fn skip(&self, bits: usize) -> Skip {
         let (mut length, mut forward) = (0, 0);
         loop {
@@ -146,7 +145,7 @@ impl Table {
             let ends = plain && symbol & 15 == 0 && symbol != 0xf0;
             let ahead = forward + if plain { (symbol >> 4) as usize + 1 } else { entry.forward() };
             if self.class == Class::Dc {
-                // A difference is wanted, so its bits must be there.
+                // The difference is needed, so its bits must be present.
                 return if known && (!plain || symbol == 0) {
                     Skip::new(taken, 1, entry.value())
                 } else {
@@ -186,7 +185,7 @@ impl Table {
         (symbol & 15 == 0).then_some(Coefficient { length, forward, value, ends: forward == 0 })
     }
 
-    /// Writes all entries that begin with a code.
+    /// Fills all entries that begin with a code.
     fn enter(&mut self, class: Class, code: u32, length: u32, symbol: u8) {
         let entries = &mut self.lookup[(code << (LOOKUP_BITS - length)) as usize..]
             [..1 << (LOOKUP_BITS - length)];
@@ -212,10 +211,10 @@ impl Table {
         self.pairs[bits.peek(PAIR_BITS)]
     }
 
-    /// Takes the code of an entry without a value and gives its symbol.
+    /// Consumes the code of an entry without a value and returns its symbol.
     ///
     /// # Errors
-    /// When no code begins with these bits.
+    /// If no code begins with these bits.
     #[inline(always)]
     pub(super) fn symbol(&self, entry: Entry, bits: &mut Bits<'_>) -> Result<u8, Fault> {
         if entry.length() != 0 {
@@ -228,7 +227,7 @@ impl Table {
     }
 
     /// The symbol and the length of a code beyond the lookup, at the front of 16 bits. It does not
-    /// see the reader, which then stays in registers.
+    /// take the reader, which then stays in registers.
     #[cold]
     #[inline(never)]
     fn long_symbol(&self, ahead: u32) -> Result<(u8, u32), Fault> {
@@ -248,7 +247,7 @@ impl Table {
     /// A DC difference.
     ///
     /// # Errors
-    /// When no code begins with these bits.
+    /// If no code begins with these bits.
     #[inline(always)]
     pub(super) fn difference(&self, bits: &mut Bits<'_>) -> Result<i32, Fault> {
         let entry = self.look(bits);
@@ -266,19 +265,19 @@ impl Table {
 pub(super) struct Entry(u32);
 
 impl Entry {
-    /// The value behind the code, 0 where it must be read by itself.
+    /// The value after the code, 0 if it must be read separately.
     #[inline(always)]
     pub(super) fn value(self) -> i32 {
         self.0 as i32 >> 16
     }
 
-    /// Bits of the code, and of the value where there is one.
+    /// Bits of the code, and of the value if there is one.
     #[inline(always)]
     pub(super) fn length(self) -> u32 {
         self.0 & 0xff
     }
 
-    /// In an entry with a value: coefficients to go forward.
+    /// In an entry with a value: coefficients to advance.
     #[inline(always)]
     pub(super) fn forward(self) -> usize {
         (self.0 >> 8 & 0xff) as usize
@@ -288,7 +287,7 @@ impl Entry {
 /// One AC symbol with its value.
 struct Coefficient {
     length: u32,
-    /// Coefficients to go forward, this one included.
+    /// Coefficients to advance, this one included.
     forward: u32,
     /// 0 for a run of zeros.
     value: i32,
@@ -296,18 +295,18 @@ struct Coefficient {
     ends: bool,
 }
 
-/// One or two coefficients with their codes; a single one is there twice.
+/// One or two coefficients with their codes; a single one is stored twice.
 #[derive(Clone, Copy)]
 pub(super) struct Pair(u64);
 
 impl Pair {
-    /// Not even one fits the lookup; it goes 64 forward, so that one test finds this and a block
-    /// that is too full.
+    /// Not even one fits the lookup; it advances by 64, so that one test finds this and an overfull
+    /// block.
     const NONE: Self = Self(64 << 24);
 
     fn new(lengths: [u32; 2], places: [u32; 2], values: [i32; 2], ends: bool) -> Self {
         let values = values.map(|value| u64::from(value as u16));
-        // The end of a block alone has its zero one ahead, but goes nowhere.
+        // The end of a block alone has its zero one ahead, but does not advance.
         let forward = if ends { places[1] | Self::END as u32 } else { places[1] };
         let last = if places[1] == 0 { 1 } else { places[1] };
         let small = lengths[1] | lengths[0] << 4 | places[0] << 8 | last << 16 | forward << 24;
@@ -326,8 +325,7 @@ impl Pair {
         self.0 as u32 >> 4 & 15
     }
 
-    /// The distance to the first coefficient. The end of a block is one ahead, and zero as what is
-    /// there.
+    /// The distance to the first coefficient. The end of a block is a zero one ahead.
     #[inline(always)]
     pub(super) fn first_place(self) -> usize {
         (self.0 as u32 >> 8 & 0xff) as usize
@@ -339,14 +337,13 @@ impl Pair {
         (self.0 as u32 >> 16 & 0xff) as usize
     }
 
-    /// Coefficients to go forward, 64 for [`Pair::NONE`], and [`Pair::END`] more if the block ends
-    /// there.
+    /// Coefficients to advance, 64 for [`Pair::NONE`], plus [`Pair::END`] if the block ends there.
     #[inline(always)]
     pub(super) fn forward(self) -> usize {
         (self.0 as u32 >> 24) as usize
     }
 
-    /// The mark in [`Pair::forward`].
+    /// The end mark in [`Pair::forward`].
     pub(super) const END: usize = 0x80;
 
     #[inline(always)]
@@ -360,7 +357,7 @@ impl Pair {
     }
 }
 
-/// A table and what it was made of.
+/// A table and its definition.
 struct Kept {
     class: Class,
     definition: Vec<u8>,
@@ -368,15 +365,15 @@ struct Kept {
 }
 
 thread_local! {
-    /// The tables last used, the newest first: most files have those of annex K, and building them
-    /// takes as long as a twentieth of a small picture.
+    /// The tables used last, the newest first: most files use those of annex K, and building them
+    /// takes a twentieth of the time of a small picture.
     static TABLES: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The table of a definition, as it lies in the file.
+/// The table of a definition, as stored in the file.
 ///
 /// # Errors
-/// When the definition is none.
+/// If the definition is invalid.
 pub(super) fn table(class: Class, definition: &[u8]) -> Result<Rc<Table>, Fault> {
     TABLES.with_borrow_mut(|kept| {
         if let Some(at) = kept.iter().position(|k| k.class == class && k.definition == definition) {

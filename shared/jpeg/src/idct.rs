@@ -1,10 +1,10 @@
 //! The inverse cosine transform of a block: that of Loeffler, Ligtenberg and Moschytz ("Practical
 //! fast 1-D DCT algorithms with 11 multiplications", ICASSP 1989) in the fixed point of libjpeg's
-//! `islow`, so that every pixel is the same as libjpeg's.
+//! `islow`, so that every pixel equals libjpeg's.
 //!
 //! The transform is linear up to its rounding, so its odd half is written here as the four sums of
-//! products that the rotations come to: modulo 2³² that is the same number. Coefficients lie in an
-//! order of rows that suits vectors: [`PLACE`].
+//! products that the rotations amount to: modulo 2³² that is the same number. Coefficients are
+//! stored in an order of rows that suits vectors: [`PLACE`].
 
 use crate::instructions::Instructions;
 
@@ -12,9 +12,9 @@ use crate::instructions::Instructions;
 const CONST_BITS: u32 = 13;
 /// Fraction bits kept between the two passes.
 const PASS1_BITS: u32 = 2;
-/// The shift behind the first pass.
+/// The shift after the first pass.
 const FIRST_SHIFT: u32 = CONST_BITS - PASS1_BITS;
-/// The shift behind the second pass; 3 is the transform's own scale of 8.
+/// The shift after the second pass; 3 is the transform's own scale of 8.
 const SECOND_SHIFT: u32 = CONST_BITS + PASS1_BITS + 3;
 
 /// 1.0.
@@ -32,11 +32,12 @@ const ODD: [[i16; 4]; 4] = [
     [2260, 6437, 9633, 11363],
 ];
 
-/// The place of coefficient row `r` in a block: rows 0 and 4, 1 and 5, and so on, are neighbours.
+/// The position of coefficient row `r` in a block: rows 0 and 4, 1 and 5, and so on, are
+/// neighbours.
 const ROW_PLACE: [u8; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
 
-/// From the zigzag number of a coefficient plus 1 to its place in a block. What lies beyond the
-/// 63rd goes there too, until the decoder notices.
+/// Maps the zigzag number of a coefficient plus 1 to its position in a block. Numbers beyond the
+/// 63rd share one position, until the decoder notices.
 pub(super) const PLACE: [u8; 128] = place();
 
 const fn place() -> [u8; 128] {
@@ -70,7 +71,7 @@ impl Block {
 /// Rows of samples.
 pub(super) type Samples = [[u8; 8]; 8];
 
-/// The samples of a block that has a DC coefficient only: all the same.
+/// The samples of a block with a DC coefficient only: all the same.
 pub(super) fn flat(dc: i16, quantisation: &Block) -> u8 {
     let dc = i32::from(dc.wrapping_mul(quantisation.0[0])).wrapping_shl(PASS1_BITS);
     (((dc + 16) >> (PASS1_BITS + 3)) + 128).clamp(0, 255) as u8
@@ -81,7 +82,7 @@ pub(super) fn flat(dc: i16, quantisation: &Block) -> u8 {
 pub(super) fn transform(block: &Block, quantisation: &Block, with: impl Instructions) -> Samples {
     #[cfg(target_arch = "x86_64")]
     if with.avx2().is_some() {
-        // SAFETY: there is a value of `Avx2` only where the machine has it.
+        // SAFETY: a value of `Avx2` exists only if the machine supports it.
         return unsafe { avx2::transform(block, quantisation) };
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -113,7 +114,7 @@ fn transform_anywhere(block: &Block, quantisation: &Block) -> Samples {
     samples
 }
 
-/// One column or row, still with [`CONST_BITS`] fraction bits more.
+/// One column or row, with [`CONST_BITS`] extra fraction bits.
 fn pass(x: [i32; 8]) -> [i32; 8] {
     let times = |value: i32, constant: i16| value.wrapping_mul(constant.into());
     let (even0, even1) = (times(x[0].wrapping_add(x[4]), ONE), times(x[0].wrapping_sub(x[4]), ONE));
@@ -139,21 +140,21 @@ fn pass(x: [i32; 8]) -> [i32; 8] {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    //! The same with vectors of 16 numbers.
+    //! [`transform_anywhere`](super::transform_anywhere) with vectors of 16 numbers.
 
     use std::arch::x86_64::*;
 
     use super::{Block, EVEN, FIRST_SHIFT, ODD, ONE, SECOND_SHIFT, Samples};
 
-    /// Two constants for `_mm256_madd_epi16`, beside each other in each 32 bits.
+    /// Two constants for `_mm256_madd_epi16`, side by side in each 32 bits.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn pair(first: i16, second: i16) -> __m256i {
         _mm256_set1_epi32(i32::from(second) << 16 | i32::from(first) & 0xffff)
     }
 
-    /// Row 0 and row 4 in the two halves become pairs of their numbers, the first four columns in
-    /// the lower half.
+    /// Interleaves row 0 and row 4 in the two halves to pairs of their numbers, the first four
+    /// columns in the lower half.
     #[target_feature(enable = "avx2")]
     #[inline]
     fn interleave(halves: __m256i) -> __m256i {
@@ -222,7 +223,7 @@ mod avx2 {
     pub(super) fn transform(block: &Block, quantisation: &Block) -> Samples {
         let load = |from: &Block, k: usize| {
             // SAFETY: both are 64 numbers, aligned to 32 bytes, and `k` is below 4, so 16 numbers
-            // lie there.
+            // follow.
             unsafe { _mm256_load_si256(from.0.as_ptr().add(16 * k).cast()) }
         };
         let scaled = |k: usize| _mm256_mullo_epi16(load(block, k), load(quantisation, k));

@@ -1,13 +1,12 @@
-//! The instructions that code is compiled for, as types: a value of [`Avx2`] is the proof that the
-//! machine has them.
+//! Instruction sets as types: a value of [`Avx2`] proves that the machine supports them.
 
 /// The instructions that a decoder may use.
 pub(crate) trait Instructions: Copy {
-    /// The proof that AVX2 is there, where it is.
+    /// The proof of AVX2, if supported.
     fn avx2(self) -> Option<Avx2>;
 }
 
-/// The instructions that every machine has.
+/// The instructions of every machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Baseline;
 

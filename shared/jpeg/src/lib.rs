@@ -47,7 +47,7 @@ use self::instructions::{Avx2, Baseline};
 pub use self::pixels::Pixels;
 pub use self::window::Window;
 
-/// Why a file cannot be decoded.
+/// The reason why a file cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -62,8 +62,8 @@ impl<'a> Jpeg<'a> {
     /// Walks the markers to the end of the image.
     ///
     /// # Errors
-    /// When the file is cut off, is of a kind that is not read, or claims more blocks than its
-    /// bytes can hold.
+    /// If the file is cut off, is of an unsupported kind, or claims more blocks than its bytes can
+    /// hold.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Error> {
         Header::read(bytes).map(|header| Self { header }).map_err(Error)
     }
@@ -86,7 +86,7 @@ impl<'a> Jpeg<'a> {
         self.header.frame.components.len() as u32
     }
 
-    /// The EXIF block, which is built like a TIFF file and may ask for the picture to be turned.
+    /// The EXIF block, which has the format of a TIFF file and may give an orientation.
     #[must_use]
     pub fn exif(&self) -> Option<&'a [u8]> {
         self.header.exif
@@ -98,7 +98,7 @@ impl<'a> Jpeg<'a> {
         self.header.profile
     }
 
-    /// Bytes that decoding `window` allocates at its peak, result included.
+    /// Peak allocation of decoding `window` in bytes, result included.
     #[must_use]
     pub fn memory(&self, window: Window) -> u64 {
         Plan::new(&self.header, window).memory(&self.header)
@@ -108,7 +108,7 @@ impl<'a> Jpeg<'a> {
     /// else RGB.
     ///
     /// # Errors
-    /// When the window does not lie within the picture, or the part of the file that it needs is
+    /// If the window does not lie within the picture, or the part of the file that it needs is
     /// damaged.
     pub fn decode(&self, window: Window) -> Result<Pixels, Error> {
         let right = u64::from(window.left) + u64::from(window.width);

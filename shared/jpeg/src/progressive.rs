@@ -1,6 +1,6 @@
 //! Files whose blocks come in several scans: progressive ones (ITU-T T.81, annex G), and sequential
-//! ones with a scan for each component. The coefficients of all blocks down to the last row that is
-//! wanted are kept until the last scan.
+//! ones with a scan for each component. The coefficients of all blocks down to the last row needed
+//! are kept until the last scan.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::scan::{Coder, Restarts, Tables};
 pub(super) struct Coefficients {
     blocks: Vec<Block>,
     across: u32,
-    /// Its factors, as they were when its first scan began; `None` before.
+    /// Its quantisation factors when its first scan began; `None` before.
     pub(super) quantisation: Option<Block>,
 }
 
@@ -30,7 +30,7 @@ impl Coefficients {
     }
 }
 
-/// Bytes of the coefficients of `rows` rows of units.
+/// Size in bytes of the coefficients of `rows` rows of units.
 pub(super) fn bytes(frame: &Frame, rows: u32) -> u64 {
     let blocks: u64 = frame.components.iter().map(|c| u64::from(c.h) * u64::from(c.v)).sum();
     blocks * u64::from(frame.units_across()) * u64::from(rows) * size_of::<Block>() as u64
@@ -128,7 +128,7 @@ struct Band {
     last: usize,
     low: u32,
     refine: bool,
-    /// Blocks from here on in which no coefficient of the band becomes nonzero.
+    /// Number of blocks from here on in which no coefficient of the band becomes nonzero.
     empty: u32,
 }
 
@@ -165,7 +165,7 @@ impl Pass {
         }
     }
 
-    /// `at`: the component's place in the scan.
+    /// `at`: the component's index in the scan.
     fn block(&mut self, bits: &mut Bits<'_>, at: usize, block: &mut Block) -> Result<(), Fault> {
         match self {
             Self::Sequential(coders) => {
@@ -195,7 +195,7 @@ impl Band {
             return Ok(());
         }
         let (mut bits, table) = (*reader, &*self.table);
-        // The number of coefficients that are behind us.
+        // Number of coefficients done.
         let mut k = self.first;
         while k <= self.last {
             bits.refill();
@@ -230,7 +230,7 @@ impl Band {
             while k <= self.last {
                 bits.refill();
                 let entry = self.table.look(bits);
-                // Only a sign may follow: read by hand where the lookup has it already.
+                // Only a sign may follow: read separately if the lookup has consumed it already.
                 let (mut zeros, fresh) = if entry.value() != 0 {
                     bits.consume(entry.length());
                     (entry.forward() - 1, if entry.value() > 0 { one } else { -one })
@@ -246,7 +246,8 @@ impl Band {
                         _ => (run as usize, if bits.bit() { one } else { -one }),
                     }
                 };
-                // Goes over `zeros` zeros to the next one, and refines what is not zero on the way.
+                // Passes over `zeros` zeros to the next one, and refines nonzero coefficients on
+                // the way.
                 loop {
                     let value = &mut block.0[usize::from(PLACE[(k + 1) & 127] & 63)];
                     if *value != 0 {
@@ -292,7 +293,7 @@ fn run_of_empty(bits: &mut Bits<'_>, n: u32) -> u32 {
     (1 << n) + more
 }
 
-/// Takes the bit that says whether a nonzero coefficient grows away from zero.
+/// Consumes the bit that says whether a nonzero coefficient grows away from zero.
 fn correct(bits: &mut Bits<'_>, value: &mut i16, one: i16) {
     bits.refill();
     if bits.bit() && *value & one == 0 {

@@ -1,7 +1,7 @@
-//! Runs of blocks that a window does not need, in a sequential scan: the decoder only goes past
-//! them. Where a block ends is as good as random, and a processor that guesses it wrong loses the
-//! time of several codes. So nothing branches there: each lookup says which table the next one goes
-//! to, that of the block's AC coefficients or that of the next block's DC difference.
+//! Runs of blocks that a window does not need, in a sequential scan: the decoder only skips them.
+//! The ends of blocks are practically random, and a mispredicted branch costs the time of several
+//! codes. So nothing branches there: each lookup selects the table of the next one, that of the
+//! block's AC coefficients or that of the next block's DC difference.
 
 use std::hint::select_unpredictable;
 
@@ -12,21 +12,20 @@ use crate::instructions::Instructions;
 use crate::scan::Coder;
 use crate::skips::{SKIP_LENGTH, Skip, Skips};
 
-/// Blocks of a unit at most: four components of 4 × 4.
+/// Upper bound of blocks per unit: four components of 4 × 4.
 pub(super) const UNIT_BLOCKS: usize = 64;
-/// In what is counted: the block has ended. Below it, the number of coefficients that are behind
-/// us.
+/// Flag in the count: the block has ended. Below it, the number of coefficients done.
 const ENDED: usize = Pair::END;
 
 /// The tables of one block of a unit.
 #[derive(Clone, Copy)]
 struct Tables<T> {
     ac: T,
-    /// Those of the DC difference of the next block.
+    /// The table of the next block's DC difference.
     next: T,
 }
 
-/// The tables of the blocks of a unit, in their order.
+/// The tables of the blocks of a unit, in order.
 pub(super) struct Unit<'a> {
     all: Vec<Tables<&'a Table>>,
     skips: Vec<Tables<&'a Skips>>,
@@ -35,17 +34,17 @@ pub(super) struct Unit<'a> {
 
 /// The state of a run.
 struct Place {
-    /// Blocks that are done.
+    /// Number of blocks done.
     done: usize,
-    /// The block in its unit.
+    /// Index of the block in its unit.
     at: usize,
-    /// Coefficients of it that are behind us, 0 before its DC difference.
+    /// Number of its coefficients done, 0 before its DC difference.
     k: usize,
 }
 
 impl Place {
-    /// Goes on to `ahead` of the block, to the next one if it says [`ENDED`]; gives 1 for the
-    /// latter.
+    /// Advances by `ahead` within the block, or to the next one if [`ENDED`] is set; returns 1 for
+    /// the latter.
     #[inline(always)]
     fn go(&mut self, ahead: usize, unit: usize) -> usize {
         let ended = ahead >> 7;
@@ -67,8 +66,8 @@ impl<'a> Unit<'a> {
         Self { all, skips: Vec::new(), first: &coders[blocks.clone().next().unwrap_or(0)].dc }
     }
 
-    /// Goes past `count` blocks, the first of which begins a unit. Adds the DC differences to
-    /// `sums`, by the block's place in the unit.
+    /// Skips `count` blocks, the first of which begins a unit. Adds the DC differences to `sums`,
+    /// by the block's index in the unit.
     pub(super) fn skip(
         &mut self,
         reader: &mut Bits<'_>,
@@ -85,8 +84,8 @@ impl<'a> Unit<'a> {
         }
         #[cfg(target_arch = "x86_64")]
         if with.avx2().is_some() {
-            // SAFETY: there is a value of `Avx2` only where the machine has what this is compiled
-            // for.
+            // SAFETY: a value of `Avx2` exists only if the machine supports the instructions that
+            // this is compiled for.
             return unsafe { self.skip_with_avx2(reader, count, sums) };
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -94,7 +93,7 @@ impl<'a> Unit<'a> {
         self.skip_any(reader, count, sums)
     }
 
-    /// A function of its own, so that the loop has all registers.
+    /// A separate function, so that the loop has all registers.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
     #[inline(never)]
@@ -131,7 +130,7 @@ impl<'a> Unit<'a> {
                     let codes = if place.k > 0 {
                         self.all[place.at].ac
                     } else {
-                        // The block before it says which.
+                        // The block before it selects the table.
                         self.all[place.at.checked_sub(1).unwrap_or(unit.len() - 1)].next
                     };
                     (ahead, value) =
@@ -155,8 +154,8 @@ impl<'a> Unit<'a> {
     }
 }
 
-/// Decodes a single code, behind `k` coefficients of the block: how many then are behind us, with
-/// [`ENDED`], and the last one.
+/// Decodes a single code after `k` coefficients of the block; returns the new count, with
+/// [`ENDED`], and the last coefficient.
 #[inline(always)]
 fn one(bits: &mut Bits<'_>, table: &Table, k: usize) -> Result<(usize, i32), Fault> {
     bits.refill();

@@ -8,7 +8,7 @@ use crate::header::{Frame, ScanComponent, ScanHeader, Step};
 use crate::huffman::{Class, Pair, Table, table};
 use crate::idct::{Block, PLACE};
 
-/// The tables that are in force at some place of the file.
+/// The tables in force at some point of the file.
 #[derive(Default)]
 pub(super) struct Tables<'a> {
     dc: [Option<&'a [u8]>; 4],
@@ -19,7 +19,7 @@ pub(super) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    /// Takes what a step defines; a scan defines nothing.
+    /// Applies the definitions of a step; a scan has none.
     pub(super) fn take(&mut self, step: Step<'a>) -> Result<(), Fault> {
         match step {
             Step::Huffman(body) => self.take_huffman(body),
@@ -88,7 +88,7 @@ pub(super) struct Coder {
     pub(super) component: usize,
     pub(super) dc: Rc<Table>,
     pub(super) ac: Rc<Table>,
-    /// The DC coefficient of the block before.
+    /// The DC coefficient of the previous block.
     prediction: i32,
 }
 
@@ -115,8 +115,8 @@ impl Coder {
     }
 }
 
-/// Decodes one block into `block`; `prediction` is the DC coefficient of the block before. Gives
-/// whether there are coefficients besides DC.
+/// Decodes one block into `block`; `prediction` is the DC coefficient of the previous block.
+/// Returns true if there are coefficients besides DC.
 #[inline(always)]
 pub(super) fn decode_block(
     dc: &Table,
@@ -125,22 +125,22 @@ pub(super) fn decode_block(
     reader: &mut Bits<'_>,
     block: &mut Block,
 ) -> Result<bool, Fault> {
-    // A copy of the reader, so that all lies in registers.
+    // A copy of the reader, so that everything stays in registers.
     let mut bits = *reader;
     bits.refill();
     *prediction = prediction.wrapping_add(dc.difference(&mut bits)?);
     *block = Block::ZERO;
     block.0[0] = *prediction as i16;
-    // The number of coefficients that are behind us.
+    // Number of coefficients done.
     let mut k = 1;
     'coefficients: loop {
         bits.refill();
-        // Four lookups take 40 of 56 bits. One that reads more refills and leaves 41.
+        // Four lookups consume 40 of 56 bits. A lookup that reads more refills and leaves 41.
         for _ in 0..4 {
             let pair = ac.look_for_two(&bits);
             if pair.length() != 0 {
                 let ahead = k + pair.forward();
-                // In this order: if the first one is the last of the block, it is to stay.
+                // In this order: if the first is the last of the block, it must remain.
                 block.0[usize::from(PLACE[(k + pair.last_place()) & 127] & 63)] = pair.last_value();
                 block.0[usize::from(PLACE[(k + pair.first_place()) & 127] & 63)] =
                     pair.first_value();
@@ -202,8 +202,8 @@ impl Restarts {
         Self { interval, left: interval, done: 0 }
     }
 
-    /// To be called before a run of `most` units: how many may follow before the next marker; and
-    /// true if one stood there and predictions begin anew.
+    /// To be called before a run of `most` units: returns the number that may follow before the
+    /// next marker, and true if a marker was passed and predictions restart.
     pub(super) fn before_run(
         &mut self,
         bits: &mut Bits<'_>,
@@ -218,7 +218,7 @@ impl Restarts {
         Ok((units, due))
     }
 
-    /// To be called before each unit; true if a marker stood there and predictions begin anew.
+    /// To be called before each unit; returns true if a marker was passed and predictions restart.
     #[inline(always)]
     pub(super) fn before_unit(&mut self, bits: &mut Bits<'_>) -> Result<bool, Fault> {
         if self.interval == 0 {

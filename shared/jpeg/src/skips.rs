@@ -1,12 +1,12 @@
-//! The lookup of a Huffman table for going past blocks: several codes at once, of which only their
-//! end is wanted.
+//! The lookup of a Huffman table for skipping blocks: several codes at once, of which only the end
+//! is needed.
 
 use crate::bits::{Bits, LOOKUP_BITS};
 
-/// Bits that an entry of [`Skips`] takes at most.
+/// Upper bound of bits consumed by an entry of [`Skips`].
 pub(super) const SKIP_LENGTH: u32 = 18;
 
-/// The codes of a [`crate::huffman::Table`] for going past blocks.
+/// The codes of a [`crate::huffman::Table`] for skipping blocks.
 pub(super) struct Skips(pub(super) [Skip; 1 << LOOKUP_BITS]);
 
 impl Skips {
@@ -16,13 +16,12 @@ impl Skips {
     }
 }
 
-/// Several codes to go past at once.
+/// Several codes to skip at once.
 #[derive(Clone, Copy)]
 pub(super) struct Skip(u32);
 
 impl Skip {
-    /// Nothing is known; it goes 64 forward, so that one test finds this and a block that is too
-    /// full.
+    /// Nothing is known; it advances by 64, so that one test finds this and an overfull block.
     pub(super) const NONE: Self = Self(64 << 8);
 
     pub(super) fn new(length: u32, forward: usize, value: i32) -> Self {
@@ -35,14 +34,14 @@ impl Skip {
         self.0 & 0xff
     }
 
-    /// Coefficients to go forward, 64 for nothing known, and [`crate::huffman::Pair::END`] more if
-    /// the block ends there.
+    /// Coefficients to advance, 64 if nothing is known, plus [`crate::huffman::Pair::END`] if the
+    /// block ends there.
     #[inline(always)]
     pub(super) fn forward(self) -> usize {
         (self.0 >> 8 & 0xff) as usize
     }
 
-    /// The DC difference, 0 of AC coefficients.
+    /// The DC difference, 0 for AC coefficients.
     #[inline(always)]
     pub(super) fn value(self) -> i32 {
         self.0 as i32 >> 16

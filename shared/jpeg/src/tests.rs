@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::idct::{self, Block};
 
-/// The system's allocator, and for each thread the bytes that are allocated now and were at most.
+/// The system's allocator, with a count per thread of the bytes allocated now and at the peak.
 struct Counting;
 
 thread_local! {
@@ -22,12 +22,12 @@ thread_local! {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-// SAFETY: every call goes to the system's allocator as it came; the counters allocate nothing.
+// SAFETY: every call is passed unchanged to the system's allocator; the counters allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         NOW.set(NOW.get() + layout.size() as i64);
         PEAK.set(PEAK.get().max(NOW.get()));
-        // SAFETY: the caller keeps the contract of this function, which is that one's.
+        // SAFETY: the caller keeps the contract of this function, which is the same.
         unsafe { System.alloc(layout) }
     }
 
@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What `run` gives, and the bytes it allocated at its peak.
+/// The result of `run`, and its peak allocation in bytes.
 fn peak<T>(run: impl FnOnce() -> T) -> (T, u64) {
     let before = NOW.get();
     PEAK.set(before);
@@ -61,7 +61,7 @@ struct Entry {
     sha256: String,
 }
 
-/// The files that tools/golden_jpeg.py made, with what Pillow makes of them.
+/// The files made by tools/golden_jpeg.py, with Pillow's pixels.
 fn goldens() -> Vec<(Entry, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let golden: Golden =
@@ -237,7 +237,8 @@ fn a_window_beyond_the_picture_is_an_error() {
 }
 
 proptest! {
-    // New damage in `make torture` only, so that every `make test` says the same of the same code.
+    // New damage in `make torture` only, so that every `make test` gives the same result for the
+    // same code.
     #![proptest_config(ProptestConfig {
         cases: 64,
         rng_seed: if std::env::var_os("FLEDGE_TORTURE").is_some() { RngSeed::Random } else { RngSeed::Fixed(1) },
@@ -262,7 +263,7 @@ proptest! {
     ) {
         for (entry, mut file) in goldens() {
             for (place, value) in &places {
-                // Half of the cases strike the headers only.
+                // Half of the cases damage the headers only.
                 let end = if early { file.len().min(700) } else { file.len() };
                 file[place.index(end)] = *value;
             }

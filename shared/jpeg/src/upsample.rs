@@ -1,6 +1,6 @@
-//! The samples of one row of units, component by component, and from them rows of the whole width:
-//! libjpeg's "fancy" upsampling, a triangle filter, where a component has half the samples across
-//! or down, repetition elsewhere.
+//! Upsampling: collects the samples of one row of units by component and makes rows of the whole
+//! width from them. A component with half the samples across or down uses libjpeg's "fancy"
+//! upsampling, a triangle filter; any other ratio uses repetition.
 
 use std::ops::RangeInclusive;
 
@@ -11,16 +11,16 @@ use crate::idct::Samples;
 /// The upsampling of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Upsampling {
-    /// It has full size.
+    /// Full size already.
     None,
     /// A triangle filter across, down, or both.
     Triangle { across: bool, down: bool },
-    /// Each sample so many times across and down.
+    /// Repeats each sample this often across and down.
     Repeat { across: u32, down: u32 },
 }
 
 impl Upsampling {
-    /// libjpeg's choice: of two columns or fewer, nothing is filtered across.
+    /// libjpeg's choice: with two columns or fewer, nothing is filtered across.
     fn of(frame: &Frame, component: &Component) -> Self {
         match (frame.across / component.h, frame.down / component.v) {
             (1, 1) => Self::None,
@@ -36,7 +36,7 @@ impl Upsampling {
         matches!(self, Self::Triangle { down: true, .. })
     }
 
-    /// Rows (or columns) of the picture for one of the component.
+    /// Rows (or columns) of the picture per row of the component.
     fn factors(self) -> (u32, u32) {
         match self {
             Self::None => (1, 1),
@@ -73,22 +73,22 @@ impl Extent {
         Self { upsampling, columns: left / 8..=right / 8, rows: rows[0].0 / 8..=rows[1].1 / 8 }
     }
 
-    /// Rows of units that hold blocks of it.
+    /// Rows of units that contain its blocks.
     pub(super) fn unit_rows(&self, component: &Component) -> RangeInclusive<u32> {
         self.rows.start() / component.v..=self.rows.end() / component.v
     }
 
-    /// The first column of units that holds blocks of it.
+    /// The first column of units that contains its blocks.
     pub(super) fn first_unit_column(&self, component: &Component) -> u32 {
         self.columns.start() / component.h
     }
 
-    /// The last column of units that holds blocks of it.
+    /// The last column of units that contains its blocks.
     pub(super) fn last_unit_column(&self, component: &Component) -> u32 {
         self.columns.end() / component.h
     }
 
-    /// Returns true if the last row of the picture above a row of units needs that row too.
+    /// Returns true if the last row of the picture above a row of units also needs that row.
     pub(super) fn looks_down(&self) -> bool {
         self.upsampling.is_filtered_down()
     }
@@ -107,12 +107,12 @@ impl Extent {
         8 * (self.columns.end() - self.columns.start() + 1) as usize
     }
 
-    /// Samples that [`Plane::new`] allocates.
+    /// Number of samples allocated by [`Plane::new`].
     fn samples(&self, component: &Component) -> usize {
         (8 * component.v as usize + 1) * self.stride()
     }
 
-    /// Samples across of one upsampled row, and of the sums that it is made from.
+    /// Number of samples of one upsampled row, and of the sums that it is computed from.
     fn line(&self, window: Window) -> (usize, usize) {
         match self.upsampling {
             Upsampling::None => (0, 0),
@@ -126,15 +126,15 @@ impl Extent {
         }
     }
 
-    /// Bytes that [`Plane::new`] allocates.
+    /// Bytes allocated by [`Plane::new`].
     pub(super) fn bytes(&self, component: &Component, window: Window) -> u64 {
         let (line, sums) = self.line(window);
         (self.samples(component) + line + 2 * sums) as u64
     }
 }
 
-/// The component's other row that row `y` of the picture is mixed from, at half the rows: the one
-/// above for an even `y`, the one below for an odd one, at the edge the row itself.
+/// The other row of the component that row `y` of the picture is mixed from, at half the rows: the
+/// one above for an even `y`, the one below for an odd one, the row itself at the edge.
 fn neighbour(component: &Component, y: u32) -> u32 {
     if y.is_multiple_of(2) {
         (y / 2).saturating_sub(1)
@@ -170,7 +170,7 @@ impl Plane {
         }
     }
 
-    /// Puts a block that [`Extent::wants`] at column `x` of blocks, row `y` within the unit.
+    /// Stores a block that [`Extent::wants`] at column `x` of blocks, row `y` within the unit.
     #[inline(always)]
     pub(super) fn put(&mut self, x: u32, y: u32, samples: &Samples) {
         let at =
@@ -181,13 +181,13 @@ impl Plane {
         }
     }
 
-    /// As [`Plane::put`], for a block of one value.
+    /// [`Plane::put`] for a block of one value.
     #[inline(always)]
     pub(super) fn put_flat(&mut self, x: u32, y: u32, value: u8) {
         self.put(x, y, &[[value; 8]; 8]);
     }
 
-    /// Makes row `y` of the picture ready, from row `unit` of units and the row above it.
+    /// Computes row `y` of the picture from row `unit` of units and the row above it.
     #[inline(always)]
     pub(super) fn prepare(&mut self, y: u32, unit: u32) {
         let Self { component, extent, window, samples, stride, line, sums } = self;
@@ -206,7 +206,7 @@ impl Plane {
                 let columns = (left - first) as usize..(left - first + width) as usize;
                 let (near, far) =
                     (&row(y / 2)[columns.clone()], &row(neighbour(component, y))[columns]);
-                // The rounding alternates, so that the mean stays.
+                // The rounding alternates, so that the mean is preserved.
                 let round = if y.is_multiple_of(2) { 1 } else { 2 };
                 for ((to, &near), &far) in line.iter_mut().zip(near).zip(far) {
                     *to = ((3 * u16::from(near) + u16::from(far) + round) >> 2) as u8;
@@ -232,7 +232,7 @@ impl Plane {
                         *to = u16::from(near);
                     }
                 }
-                // At an edge the last sample stands for the one beyond.
+                // At an edge the last sample replaces the one beyond.
                 if missing == 1 {
                     sums[0] = sums[1];
                 }
@@ -247,7 +247,7 @@ impl Plane {
         }
     }
 
-    /// The row that was prepared, as wide as the window.
+    /// The prepared row, as wide as the window.
     #[inline(always)]
     pub(super) fn row(&self, y: u32, unit: u32) -> &[u8] {
         let Window { left, width, .. } = self.window;
@@ -264,7 +264,7 @@ impl Plane {
         }
     }
 
-    /// Keeps the last row, before the next row of units comes.
+    /// Keeps the last row for the next row of units.
     pub(super) fn advance(&mut self) {
         let last = 8 * self.component.v as usize * self.stride;
         self.samples.copy_within(last.., 0);
@@ -283,7 +283,8 @@ fn row_of<'a>(
     &samples[(row + 1 - unit * 8 * component.v) as usize * stride..][..stride]
 }
 
-/// Pairs of samples: three quarters of a sum and a quarter of that to the left, and to the right.
+/// Pairs of samples: three quarters of a sum plus a quarter of its left neighbour, and of its right
+/// one.
 #[inline(always)]
 fn widen<const SHIFT: u32, const LEFT: u16, const RIGHT: u16>(sums: &[u16], line: &mut [u8]) {
     let pairs = line.as_chunks_mut::<2>().0;

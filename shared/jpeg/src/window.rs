@@ -29,7 +29,7 @@ impl Window {
         Self { left, top, width: right - left, height: bottom - top }
     }
 
-    /// The same window as seen from `outer`, which holds it.
+    /// The window relative to `outer`, which contains it.
     #[must_use]
     pub fn within(self, outer: &Self) -> Self {
         Self { left: self.left - outer.left, top: self.top - outer.top, ..self }

@@ -12,9 +12,9 @@ use fledge_kernels::{
 };
 use fledge_kernels::{Affine, Upsample};
 
-/// Rounds; the best counts.
+/// Number of rounds; the best counts.
 const ROUNDS: usize = 9;
-/// Pictures of a batch.
+/// Batch size.
 const BATCH: usize = 32;
 
 fn drawn<const D: usize>(shape: [usize; D]) -> Tensor<D> {
@@ -31,7 +31,7 @@ fn time<T>(name: &str, mut work: impl FnMut() -> T) {
     println!("{name:<42} {:>9.3} ms", best.min().unwrap_or_default().as_secs_f64() * 1e3);
 }
 
-/// An operation, and the operation with the way back to all its inputs.
+/// Times an operation, and the operation with its backward pass to all inputs.
 fn both_ways<const N: usize>(
     name: &str,
     inputs: [Tensor<4>; N],

@@ -1,10 +1,9 @@
-//! Activations that are fused with the operation before them.
+//! Activations fused with the operation before them.
 
 /// An activation after a bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
-    /// x where it is positive, else this slope times x: 0 is the ReLU, 1 leaves everything as it
-    /// is.
+    /// x if positive, else this slope times x: 0 is the ReLU, 1 the identity.
     LeakyRelu(f32),
     /// 1/(1 + e⁻ˣ).
     Sigmoid,

@@ -77,7 +77,7 @@ impl<B: Operations> Backward<B, 2> for ProductBackward {
 struct NormBackward;
 
 impl<B: Operations> Backward<B, 3> for NormBackward {
-    /// x, gamma, beta, moments; epsilon; slope; with whom the moments are shared.
+    /// x, gamma, beta, moments; epsilon; slope; the member of the group that shares the moments.
     type State = ([FloatTensor<B>; 4], f32, f32, Option<Member>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -85,8 +85,8 @@ impl<B: Operations> Backward<B, 3> for NormBackward {
         let ([x, gamma, beta, moments], epsilon, slope, member) = ops.state;
         let (dx, d_gamma, d_beta) = match member {
             None => B::norm_act_backward(x, gamma, beta, moments, g, epsilon, slope),
-            // What comes before in the backward pass depends on the graph's form alone, which is
-            // the same for all members: they meet here in one order.
+            // The order of the backward pass depends on the form of the graph alone, which is the
+            // same for all members: they meet here in one order.
             Some(member) => {
                 let [a, b, c, d] = [&x, &gamma, &beta, &moments].map(Clone::clone);
                 let own = B::norm_act_sums(a, b, c, d, g.clone(), epsilon, slope);
@@ -138,7 +138,7 @@ impl<B: Operations> Backward<B, 1> for TangentBackward {
     }
 }
 
-/// Doubling or, `transposed`, its transpose.
+/// Doubling or, if `transposed`, its transpose.
 #[derive(Debug)]
 struct UpsampleBackward {
     transposed: bool,

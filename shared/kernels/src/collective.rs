@@ -1,4 +1,4 @@
-//! Sums over devices that compute together, each on a thread of its own.
+//! Sums over devices that compute together, each on its own thread.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -26,7 +26,7 @@ use burn::tensor::{Device, Tensor, TensorData, try_read_sync};
 /// The implementation of sums over devices.
 #[derive(Clone, Debug)]
 enum Way {
-    /// On the host, where the threads of the devices meet.
+    /// On the host, where the devices' threads meet.
     Host(Arc<Meeting>),
     /// By NCCL, from device to device.
     #[cfg(feature = "cuda")]
@@ -41,12 +41,12 @@ pub struct Member {
     way: Way,
 }
 
-/// The panic payload of a member that waits for one that has left.
+/// The panic payload of a member waiting for one that has left.
 #[derive(Debug)]
 pub struct PeerGone;
 
 impl Member {
-    /// The members of a run on these devices, one for each, in their order.
+    /// The members of a run on these devices, one per device, in order.
     #[must_use]
     pub fn of(devices: &[Device]) -> Vec<Self> {
         let way = way(devices);
@@ -61,25 +61,25 @@ impl Member {
         self.index
     }
 
-    /// Their number.
+    /// Number of members.
     #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Sums tensors over all members: each passes equally many of the same lengths, on its own
-    /// device. Each member calls this on its own thread, and all get the same bits. It is summed in
-    /// f32 in the order of the devices, or in NCCL's.
+    /// Sums tensors over all members: each passes the same number of tensors, of the same lengths,
+    /// on its own device. Each member calls this on its own thread, and all get the same bits. The
+    /// sum is taken in f32 in the order of the devices, or in NCCL's.
     ///
     /// # Panics
-    /// With [`PeerGone`] when another member has [left](Member::leave).
+    /// With [`PeerGone`] if another member has [left](Member::leave).
     #[must_use]
     pub fn sum(&self, tensors: Vec<Tensor<1>>) -> Vec<Tensor<1>> {
         if tensors.is_empty() {
             return tensors;
         }
         let counts: Vec<usize> = tensors.iter().map(|t| t.dims()[0]).collect();
-        // One exchange instead of one for each weight.
+        // One exchange instead of one per weight.
         let all = Tensor::cat(tensors, 0).into_dispatch();
         let sum: Tensor<1> = Tensor::from_dispatch(self.total::<Dispatch>(all));
         let mut at = 0;
@@ -98,14 +98,14 @@ impl Member {
     #[must_use]
     pub fn gather(&self, tensor: Tensor<1>) -> Tensor<2> {
         let (length, device) = (tensor.dims()[0], tensor.device());
-        // A sum to which each adds zeros where the others' numbers are: exact.
+        // A sum in which each member contributes zeros at the others' positions: exact.
         let places = Tensor::<2>::zeros([self.count, length], &device);
         let own = places
             .slice_assign([self.index..self.index + 1, 0..length], tensor.reshape([1, length]));
         Tensor::from_dispatch(self.total::<Dispatch>(own.into_dispatch()))
     }
 
-    /// [`Member::sum`] of one tensor of any shape, f32, of one backend.
+    /// [`Member::sum`] of one tensor of any shape, in f32, on one backend.
     pub(crate) fn total<B: Backend>(&self, tensor: FloatTensor<B>) -> FloatTensor<B> {
         match &self.way {
             Way::Host(meeting) => {
@@ -127,12 +127,12 @@ impl Member {
         }
     }
 
-    /// Tells the others that this one has left, so that they do not wait for it.
+    /// Tells the other members that this one has left, so that they do not wait for it.
     pub fn leave(&self) {
         match &self.way {
             Way::Host(meeting) => meeting.leave(),
-            // There is no way to tell them. What went wrong has been printed, and a run may end at
-            // any moment.
+            // NCCL offers no way to tell the others. The error has been printed, and a run may end
+            // at any moment.
             #[cfg(feature = "cuda")]
             Way::Nccl(_) if std::thread::panicking() => std::process::exit(1),
             #[cfg(feature = "cuda")]
@@ -140,7 +140,7 @@ impl Member {
         }
     }
 
-    /// Returns true if others that wait for this one are woken when it [leaves](Member::leave).
+    /// Returns true if members waiting for this one are woken when it [leaves](Member::leave).
     #[must_use]
     pub fn can_leave(&self) -> bool {
         matches!(self.way, Way::Host(_))
@@ -172,12 +172,12 @@ struct Meeting {
 
 #[derive(Debug, Default)]
 struct Round {
-    /// Counts the sums.
+    /// Counts the rounds.
     number: u64,
     /// The contributions of this round, by member.
     brought: Vec<Option<Vec<f32>>>,
     sum: Arc<Vec<f32>>,
-    /// Members that have not taken the sum yet; the next round begins when all have.
+    /// Members that have not taken the sum yet; the next round begins once all have.
     to_take: usize,
     left: bool,
 }
@@ -189,7 +189,8 @@ impl Meeting {
     }
 
     fn lock(&self) -> MutexGuard<'_, Round> {
-        // A thread that panics holds no half-written round: it leaves, and the others end, too.
+        // A thread that panics leaves no half-written round behind: it leaves, and the others end
+        // as well.
         self.round.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -201,7 +202,7 @@ impl Meeting {
         while !until(&round) {
             if round.left {
                 drop(round);
-                // Silent, unlike panic!: what the one that left has to say is the news.
+                // Silent, unlike panic!: the error of the member that left is the one to report.
                 resume_unwind(Box::new(PeerGone));
             }
             round = self.changed.wait(round).unwrap_or_else(PoisonError::into_inner);

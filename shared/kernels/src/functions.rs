@@ -17,13 +17,12 @@ use crate::precision::Precision;
 use crate::resample::Resampling;
 use crate::warp::{Affine, Border, Lookups};
 
-/// Frees the memory that CPU operations keep for reuse: after work that took much and is not
-/// repeated soon.
+/// Frees the memory that CPU operations keep for reuse: after large work that is not repeated soon.
 pub fn release_memory() {
     cpu::release_memory();
 }
 
-/// The CPU's instructions that these operations use: "AVX-512", "AVX2", "NEON" or "no SIMD".
+/// The CPU's instruction set used by these operations: "AVX-512", "AVX2", "NEON" or "no SIMD".
 #[must_use]
 pub fn instructions() -> &'static str {
     cpu::instructions()
@@ -31,7 +30,7 @@ pub fn instructions() -> &'static str {
 
 /// While the guard lives, this thread caches the results of convolutions and normalisations on the
 /// CPU, and a second pass over the same tensors reuses them: one forward pass, recorded on two
-/// graphs. Other devices compute again.
+/// graphs. Other devices recompute.
 #[must_use]
 pub fn remember() -> impl Drop {
     cpu::memo::Scope::open()
@@ -53,7 +52,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: Padding) 
     ))
 }
 
-/// [`conv2d`], then [`bias_act`]; both at once where no gradient is asked for.
+/// [`conv2d`], then [`bias_act`]; fused if no gradient is required.
 #[must_use]
 pub fn conv2d_act(
     x: Tensor<4>,
@@ -98,8 +97,8 @@ pub fn conv_transpose2d(
     ))
 }
 
-/// The matrix product of the last two axes: in f32, as PyTorch does it unless told otherwise; in
-/// TF32 where convolutions are computed in less.
+/// The matrix product of the last two axes: in f32, as PyTorch does by default; in TF32 if
+/// convolutions use a lower precision.
 ///
 /// # Shapes
 /// `a` [.., M, K], `b` [.., K, N]; gives [.., M, N]. An axis before these may be 1 in one of them,
@@ -112,13 +111,13 @@ pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::multiply(a, b, precision))
 }
 
-/// a + b, in f32 if one of them is.
+/// a + b, in f32 if either is.
 #[must_use]
 pub fn sum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     if a.dtype() == b.dtype() { a + b } else { full(a) + full(b) }
 }
 
-/// Converts to f32, for operations that are not computed in less.
+/// Converts to f32, for operations that need full precision.
 #[must_use]
 pub fn full<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     if x.dtype() == DType::F32 { x } else { x.cast(FloatDType::F32) }
@@ -137,8 +136,8 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor
     ))
 }
 
-/// `t` times the derivative of the activation that gave `y`: how a direction passes it. The
-/// gradient flows to `t` alone, since the slope of a (leaky) ReLU is constant almost everywhere.
+/// `t` times the derivative of the activation that gave `y`: propagates a direction. The gradient
+/// flows to `t` alone, since the slope of a (leaky) ReLU is constant almost everywhere.
 ///
 /// # Shapes
 /// `t` and `y` [B, C, H, W]; gives the same.
@@ -228,8 +227,8 @@ pub fn normalize_with(
     if !x.is_autodiff() {
         return normalize_train(x, gamma, beta, moments, epsilon, slope);
     }
-    // The moments are constants here, so that x gets no gradient through them: an affine map and
-    // the slope.
+    // The moments are constants here, so x gets no gradient through them: an affine map and the
+    // slope.
     let channels = gamma.dims()[0];
     let [mean, variance]: [Tensor<2>; 2] =
         [moments.clone().narrow(0, 0, 1), moments.narrow(0, 1, 1)];
@@ -254,7 +253,7 @@ pub fn max_pool3(x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     }
 }
 
-/// The mean of every 3×3 window around a pixel, over the pixels that are there; no gradient.
+/// The mean of every 3×3 window around a pixel, over the pixels inside the picture; no gradient.
 ///
 /// # Shapes
 /// `x` [B, C, H, W] gives the same.
@@ -272,7 +271,7 @@ pub fn average_pool3(x: Tensor<4>) -> Tensor<4> {
     }
 }
 
-/// Pictures of equal size joined along the channels; no gradient.
+/// Concatenates pictures of equal size along the channels; no gradient.
 ///
 /// # Shapes
 /// Each [B, Cᵢ, H, W]; gives [B, ΣCᵢ, H, W].
@@ -284,7 +283,7 @@ pub fn join(parts: Vec<Tensor<4>>) -> Tensor<4> {
     }
 }
 
-/// Each picture looked up through its own map, borders reflected; `None` leaves it as it is.
+/// Looks up each picture through its own map, with reflected borders; `None` leaves it unchanged.
 ///
 /// # Shapes
 /// `x` [B, C, H, W], `maps` one for each picture; gives [B, C, H, W].
@@ -294,11 +293,10 @@ pub fn warp(x: Tensor<4>, maps: &[Option<Affine>]) -> Tensor<4> {
     look_up(x, Lookups { maps: maps.to_vec(), border: Border::Reflect, extent: [height, width] })
 }
 
-/// Each picture looked up through its own map.
+/// Looks up each picture through its own map.
 ///
 /// # Shapes
-/// `x` [B, C, H, W], one map for each picture; gives [B, C, H', W'] of the extent that `lookups`
-/// names.
+/// `x` [B, C, H, W], one map for each picture; gives [B, C, H', W'] of the extent in `lookups`.
 #[must_use]
 pub fn look_up(x: Tensor<4>, lookups: Lookups) -> Tensor<4> {
     let [batch, _, height, width] = x.dims();
@@ -309,7 +307,8 @@ pub fn look_up(x: Tensor<4>, lookups: Lookups) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::warp(x.into_dispatch(), Arc::new(lookups)))
 }
 
-/// Each picture filtered to another rate, looked up there through its own map, and filtered back.
+/// Filters each picture to another rate, looks it up there through its own map, and filters it
+/// back.
 ///
 /// # Shapes
 /// `x` [B, C, H, W] gives the same.
@@ -319,9 +318,9 @@ pub fn resample(x: Tensor<4>, resampling: &Arc<Resampling>) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::filter_and_warp(x.into_dispatch(), Arc::clone(resampling)))
 }
 
-/// Runs `work` on one of the threads among which the CPU operations divide themselves. Each of
-/// hundreds of operations a step then begins at once, where another thread would have to wake them
-/// up and be woken up again.
+/// Runs `work` on one of the worker threads of the CPU operations. Each of hundreds of operations
+/// per step then starts immediately; any other thread would have to wake the workers and be woken
+/// again.
 pub fn on_workers<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }

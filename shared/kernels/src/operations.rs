@@ -1,5 +1,6 @@
-//! The operations below the layers as a trait of backends: [`super::cpu`] has them for the CPU,
-//! [`super::cube`] for GPUs, and [`super::autodiff`] records each with what its gradients need.
+//! The operations below the layers as a trait of backends: [`super::cpu`] implements them for the
+//! CPU, [`super::cube`] for GPUs, and [`super::autodiff`] records each with the inputs of its
+//! gradients.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::cube::spec;
 use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
 use crate::collective::Member;
 
-/// The operations; each is documented where [`super`] offers it. Those that say so are not
+/// The operations; each is documented at its function in [`super`]. Those marked so are not
 /// differentiable: they are the gradients of others.
 #[backend_extension(Flex, Cube: cfg(feature = "cubecl"), Fusion: cfg(feature = "cubecl"), Autodiff)]
 pub(crate) trait Operations: Backend {
@@ -62,8 +63,8 @@ pub(crate) trait Operations: Backend {
     #[fusion(meta = spec::moments)]
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// The running mean and variance after a batch: a part of them and a part of the batch's, see
-    /// [`super::follow_moments`]. Not differentiable.
+    /// The running mean and variance after a batch, see [`super::follow_moments`]. Not
+    /// differentiable.
     #[fusion(meta = |_, mean, variance, _| (mean.clone(), variance.clone()))]
     fn follow(
         moments: FloatTensor<Self>,
@@ -84,8 +85,8 @@ pub(crate) trait Operations: Backend {
         member: Option<Member>,
     ) -> FloatTensor<Self>;
 
-    /// Gradients of x, gamma and beta of [`Operations::norm_act`] where the moments are those of
-    /// `x` alone. Not differentiable.
+    /// Gradients of x, gamma and beta of [`Operations::norm_act`] if the moments are those of `x`
+    /// alone. Not differentiable.
     #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn norm_act_backward(
         x: FloatTensor<Self>,
@@ -97,7 +98,7 @@ pub(crate) trait Operations: Backend {
         slope: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// The sums that these gradients are made of, [2, C], f32: with g the gradient before the
+    /// The sums that these gradients are computed from, [2, C], f32: with g the gradient before the
     /// activation, Σg and Σg·(x − mean) of every channel. Not differentiable.
     #[fusion(meta = |x, _, _, _, _, _, _| spec::moments(x))]
     fn norm_act_sums(
@@ -111,9 +112,9 @@ pub(crate) trait Operations: Backend {
     ) -> FloatTensor<Self>;
 
     /// [`Operations::norm_act_backward`] for moments of the pictures of all members. `sums` [4, C]:
-    /// this one's [`Operations::norm_act_sums`], of which gamma's and beta's gradients are made,
-    /// then those of all, for x. `numbers` are ε, the slope, and how many pixels all have in a
-    /// channel. Not differentiable.
+    /// this member's [`Operations::norm_act_sums`], for the gradients of gamma and beta, then those
+    /// of all, for x. `numbers` are ε, the slope, and the number of pixels per channel over all
+    /// members. Not differentiable.
     #[fusion(meta = |x, gamma, beta, _, _, _, _| (x.clone(), gamma.clone(), beta.clone()))]
     fn norm_act_backward_of_all(
         x: FloatTensor<Self>,
@@ -146,7 +147,7 @@ pub(crate) trait Operations: Backend {
     #[fusion(meta = |t, _, _| t.clone())]
     fn leaky_tangent(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
 
-    /// [`super::upsample2`], or with `transposed` its gradient.
+    /// [`super::upsample2`] or, if `transposed`, its gradient.
     #[fusion(meta = spec::resize)]
     fn resize(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self>;
 

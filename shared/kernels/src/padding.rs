@@ -10,7 +10,7 @@ pub struct Padding {
 }
 
 impl Padding {
-    /// As many on both sides: [rows, columns].
+    /// The same on both sides: [rows, columns].
     #[must_use]
     pub const fn both(rows_columns: [usize; 2]) -> Self {
         Self { before: rows_columns, after: rows_columns }
@@ -24,7 +24,7 @@ impl Padding {
         Self { before: [total / 2; 2], after: [total - total / 2; 2] }
     }
 
-    /// Height and width with the zeros, less the kernel: the dividend of the stride.
+    /// Height and width with the zeros, minus the kernel: the dividend of the stride.
     pub(super) fn room(self, extent: [usize; 2], kernel: [usize; 2]) -> [usize; 2] {
         std::array::from_fn(|i| extent[i] + self.before[i] + self.after[i] - kernel[i])
     }

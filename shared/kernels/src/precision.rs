@@ -7,19 +7,19 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// The numbers that convolutions and matrix products of a GPU multiply. Sums, statistics, losses,
-/// weights and optimizer states are f32 in each.
+/// The number format in which a GPU's convolutions and matrix products multiply. Sums, statistics,
+/// losses, weights and optimizer states are always f32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// f32: 24 bits, on the GPU's ordinary units.
     F32,
-    /// f32 rounded to the 11 bits of TF32 where the GPU has units for it (Ampere and later) and
-    /// they are faster: PyTorch's default for convolutions.
+    /// f32 rounded to the 11 bits of TF32 if the GPU has units for it (Ampere and later) and they
+    /// are faster: PyTorch's default for convolutions.
     #[default]
     Tf32,
-    /// bfloat16, 8 bits, and feature maps are kept so, too: half the memory. PyTorch's autocast to
-    /// bfloat16 does the same.
+    /// bfloat16, 8 bits, also for feature maps: half the memory. Equivalent to PyTorch's autocast
+    /// to bfloat16.
     Bf16,
 }
 

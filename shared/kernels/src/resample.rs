@@ -3,17 +3,17 @@
 
 use super::warp::Lookups;
 
-/// A linear filter of an axis: each of its results is a sum of a few samples.
+/// A linear filter along an axis: each result is a sum of a few samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fir {
-    /// Samples that it takes.
+    /// Number of input samples.
     pub samples: usize,
-    /// For each result the samples in it and their factors.
+    /// For each result its samples and their factors.
     pub results: Vec<Vec<(usize, f32)>>,
 }
 
 impl Fir {
-    /// As a matrix, results × samples.
+    /// The filter as a matrix, results × samples.
     #[must_use]
     pub fn dense(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.results.len() * self.samples];
@@ -24,12 +24,12 @@ impl Fir {
     }
 }
 
-/// Filters to another rate, a look-up a picture, and filters back to the extent there was.
+/// Filters to another rate, one look-up per picture, and filters back to the original extent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resampling {
     /// Along columns (the axis of height) and along rows (the axis of width).
     pub up: [Fir; 2],
-    /// The look-ups in the output of the first filters. A picture without a map comes back
+    /// The look-ups in the output of the first filters. A picture without a map is returned
     /// unchanged.
     pub lookups: Lookups,
     /// Along height and width of the look-up's result, back to the extent of the picture.

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::operations::Operations;
 use crate::upsample::Upsample;
 
-/// Pictures of twice the extent.
+/// Doubles the extent of pictures.
 ///
 /// # Shapes
 /// `x` [B, C, H, W] gives [B, C, 2H, 2W].
@@ -24,7 +24,7 @@ pub fn average_pool2(x: Tensor<4>) -> Tensor<4> {
     scale(x, Upsample::Nearest, true) * 0.25
 }
 
-/// Doubling, or with `transposed` its transpose.
+/// Doubling or, if `transposed`, its transpose.
 fn scale(x: Tensor<4>, mode: Upsample, transposed: bool) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::resize(x.into_dispatch(), mode, transposed))
 }

@@ -1,24 +1,23 @@
 //! Update rules of weights.
 
-/// One update of weights: first w ← kept·w and g ← scale·g + pull·w (of the weight as it was), then
-/// the rule.
+/// One update of weights: first w ← kept·w and g ← scale·g + pull·w (with the weight before the
+/// update), then the rule.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Update {
     /// The update rule.
     pub rule: Rule,
-    /// Factor of the gradients; 1 = as they are.
+    /// Factor of the gradients; 1 = unchanged.
     pub scale: f64,
-    /// Part of a weight that joins its gradient; 0 = none.
+    /// Fraction of the weight added to its gradient; 0 = none.
     pub pull: f64,
-    /// Part of a weight that stays; 1 = all of it.
+    /// Fraction of the weight that is kept; 1 = all of it.
     pub kept: f64,
 }
 
 /// An update rule of weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
-    /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), w ← w − α·m/(√v + ε). Keeps m and v beside a
-    /// weight.
+    /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), w ← w − α·m/(√v + ε). States: m and v.
     Adam {
         /// Learning rate times √(1−β₂ᵗ)/(1−β₁ᵗ).
         alpha: f64,
@@ -29,8 +28,8 @@ pub enum Rule {
         /// The number added to the uncorrected root.
         epsilon: f64,
     },
-    /// v ← v + (1−ρ)(g²−v), d = g/(√(v + inside) + outside), then as [`Rule::Sgd`] along d. Keeps v
-    /// and, with a momentum, b.
+    /// v ← v + (1−ρ)(g²−v), d = g/(√(v + inside) + outside), then as [`Rule::Sgd`] along d. States:
+    /// v and, with a momentum, b.
     RmsProp {
         /// Decay of the mean square.
         rho: f64,
@@ -46,11 +45,11 @@ pub enum Rule {
         alpha: f64,
     },
     /// b ← μ·b + gain·g, w ← w − α·b; with Nesterov's momentum w ← w − α·(μ·b + gain·g); without a
-    /// momentum w ← w − α·gain·g. Keeps b, if there is a momentum.
+    /// momentum w ← w − α·gain·g. State: b, if there is a momentum.
     Sgd {
         /// μ.
         momentum: Option<f64>,
-        /// Nesterov's momentum: the step is taken from where b leads.
+        /// Nesterov's momentum: the step looks ahead along b.
         nesterov: bool,
         /// Factor of the input of b.
         gain: f64,
@@ -60,7 +59,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The number of tensors that it keeps beside a weight.
+    /// Number of states per weight.
     #[must_use]
     pub const fn kept(&self) -> usize {
         match self {

@@ -18,7 +18,7 @@ use super::*;
 use crate::cpu::flex;
 use fledge_base::testing::{relative_difference, torture};
 
-/// Where our operations are tested.
+/// The device under test.
 pub(super) fn device() -> Device {
     #[cfg(feature = "cubecl-cpu")]
     return Device::cpu();
@@ -32,7 +32,7 @@ fn drawn<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
     Tensor::from_data(burn::tensor::TensorData::new(values, shape), &device())
 }
 
-/// The same numbers on the CPU.
+/// Copies a tensor to the CPU.
 pub(super) fn home<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_data(x.into_data(), &Device::flex())
 }
@@ -138,7 +138,7 @@ fn cases() -> impl Strategy<Value = Case> {
         })
 }
 
-/// Zeros around a picture that are not the same on all sides: TensorFlow's `same`, or any.
+/// Asymmetric padding: TensorFlow's `same`, or any.
 fn paddings() -> impl Strategy<Value = (usize, usize, Padding)> {
     let any = (1usize..6, 1usize..4, [0usize..3, 0usize..3], [0usize..3, 0usize..3]).prop_map(
         |(kernel, stride, before, after)| {
@@ -167,7 +167,7 @@ fn with_zeros(x: Tensor<4>, padding: Padding) -> Tensor<4> {
     })
 }
 
-/// The 4×4 kernels with stride 2 that go another way where channels come in vectors.
+/// The 4×4 kernels with stride 2 that use another algorithm if channels come in vectors.
 fn halvings() -> impl Strategy<Value = Case> {
     let channels = || prop::sample::select(vec![3usize, 16, 32, 40, 48, 64]);
     (1usize..6, [channels(), channels()], [1usize..6, 1usize..6]).prop_map(
@@ -183,7 +183,7 @@ fn halvings() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    // The same cases every time: how far rounding takes two orders of a sum apart, differs from
+    // The same cases every time: the rounding difference between two orders of a sum varies from
     // draw to draw.
     #![proptest_config(ProptestConfig {
         cases: 48,
@@ -229,7 +229,7 @@ proptest! {
         // Without a graph, bias and activation are part of the convolution.
         let ([x, w], bias) = (inputs(), drawn([b], 3));
         let apart = bias_act(conv2d(x.clone(), w.clone(), stride, padding), bias.clone(), Activation::LeakyRelu(0.2));
-        // The convolution alone may go by Winograd's algorithm, which rounds otherwise.
+        // The convolution alone may use Winograd's algorithm, which rounds differently.
         let tolerance = if kernel == 4 && stride == 2 { TOLERANCE } else { 1e-6 };
         prop_assert!(difference(conv2d_act(x, w, bias, Activation::LeakyRelu(0.2), stride, padding), apart) < tolerance);
     }
@@ -390,7 +390,7 @@ fn one_update_of_adam_and_of_the_average_equal_the_formulas() {
     let v = v.square();
     let adam = Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
     let adam = Update { rule: adam, scale: 1.0, pull: 0.0, kept: 1.0 };
-    // The weight is held here as well, so that a change in place would show.
+    // The weight is also held here, so that a change in place would show.
     let mut item =
         update(adam, vec![vec![w.clone(), m.clone(), v.clone()]], vec![g.clone()]).remove(0);
     let [w2, m2, v2]: [Tensor<1>; 3] = std::array::from_fn(|_| item.remove(0));

@@ -19,7 +19,7 @@ use crate::collective::Member;
 use crate::functions;
 
 /// Mean and biased variance of every channel over the pictures of all members, [2, C]. Each passes
-/// its `x` [B, C, H, W] of the same shape. No gradient flows through them here, because
+/// its own `x` [B, C, H, W] of the same shape. No gradient flows through them here, because
 /// [`normalize`] accounts for it.
 #[must_use]
 pub fn channel_moments(x: &Tensor<4>, member: &Member) -> Tensor<2> {
@@ -28,7 +28,7 @@ pub fn channel_moments(x: &Tensor<4>, member: &Member) -> Tensor<2> {
     let all: Tensor<3> = member.gather(own).reshape([members, 2, channels]);
     let (means, variances) = (all.clone().narrow(1, 0, 1), all.narrow(1, 1, 1)); // [members, 1, C]
     let mean = means.clone().mean_dim(0); // [1, 1, C]
-    // Not E[x²] − mean², of which little is left where the mean is large.
+    // Not E[x²] − mean², which cancels if the mean is large.
     let variance = (variances + (means - mean.clone()).square()).mean_dim(0);
     Tensor::cat(vec![mean, variance], 1).reshape([2, channels])
 }

@@ -5,9 +5,9 @@ use burn::tensor::Tensor;
 use crate::cpu::{self, lift, on_cpu};
 use crate::rule::Update;
 
-/// One update of many flat weights. An item is a weight and the states of the rule, in the order
-/// that the rule names them; all are changed in place where nobody else holds them. `gradients` are
-/// one an item.
+/// One update of many flat weights. An item is a weight and the states of the rule, in the order in
+/// which the rule lists them; all are changed in place if they are not shared. There is one of
+/// `gradients` per item.
 #[must_use]
 pub fn update(
     update: Update,
@@ -41,8 +41,8 @@ pub fn norm(tensors: &[Tensor<1>]) -> f64 {
     f64::from(Tensor::cat(squares, 0).sum().into_scalar::<f32>()).sqrt()
 }
 
-/// average ← decay·average + (1 − decay)·current for many flat tensors, in place where nobody else
-/// holds them.
+/// average ← decay·average + (1 − decay)·current for many flat tensors, in place if they are not
+/// shared.
 #[must_use]
 pub fn moving_average(
     averages: Vec<Tensor<1>>,

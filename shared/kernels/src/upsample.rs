@@ -6,13 +6,13 @@ pub enum Upsample {
     /// Four copies of each pixel.
     Nearest,
     /// ¾ of the nearest pixel and ¼ of the next along each axis, borders repeated: half-pixel
-    /// centres, as Keras' `UpSampling2D("bilinear")` and PyTorch's
+    /// centres, as in Keras' `UpSampling2D("bilinear")` and PyTorch's
     /// `interpolate(align_corners=False)`.
     Bilinear,
 }
 
 impl Upsample {
-    /// Along one axis of `n` pixels: those that pixel `o` of the doubled axis shows, with their
+    /// Along one axis of `n` pixels: the sources of pixel `o` of the doubled axis, with their
     /// weights.
     pub(super) fn sources(self, o: usize, n: usize) -> [(usize, f32); 2] {
         let near = o / 2;
@@ -23,8 +23,8 @@ impl Upsample {
         }
     }
 
-    /// Along one axis of `n` pixels: the pixels of the doubled axis that show pixel `i`, with the
-    /// weights they do it with.
+    /// Along one axis of `n` pixels: the pixels of the doubled axis to which pixel `i` contributes,
+    /// with the weights.
     pub(super) fn shown_by(self, i: usize, n: usize) -> [(usize, f32); 4] {
         let (a, b) = (2 * i, 2 * i + 1);
         match self {

@@ -1,12 +1,12 @@
-//! One affine look-up a picture with bilinear sampling, through which the gradient flows exactly.
+//! One affine look-up per picture with bilinear sampling, with an exact gradient.
 
-/// A look-up: the output pixel (x, y) shows the input at (m₀x + m₁y + m₂, m₃x + m₄y + m₅), pixel
-/// centres at whole numbers.
+/// A look-up: the output pixel (x, y) samples the input at (m₀x + m₁y + m₂, m₃x + m₄y + m₅), pixel
+/// centres at integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine(pub [[f64; 3]; 2]);
 
 impl Affine {
-    /// Every pixel shows itself.
+    /// Every pixel samples itself.
     pub const IDENTITY: Self = Self([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
 
     /// The look-up through `first`, then through this one: the matrix product self·first.
@@ -25,7 +25,7 @@ impl Affine {
         self.0.map(|r| r[0] * x + r[1] * y + r[2])
     }
 
-    /// The four pixels of an input of `extent` (height, width) that an output pixel shows, with
+    /// The four pixels of an input of `extent` (height, width) that an output pixel samples, with
     /// their weights.
     pub(super) fn taps(
         &self,
@@ -52,17 +52,17 @@ impl Affine {
     }
 }
 
-/// The values outside of a picture.
+/// The values outside a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
-    /// The picture again, half-sample symmetric: d c b a | a b c d | d c b a.
+    /// The picture reflected, half-sample symmetric: d c b a | a b c d | d c b a.
     Reflect,
     /// Zeros.
     Zeros,
 }
 
 impl Border {
-    /// The index below `n` that is seen at `i`.
+    /// The index below `n` visible at `i`.
     fn place(self, i: i64, n: usize) -> Option<usize> {
         match self {
             Self::Reflect => {
@@ -80,7 +80,7 @@ impl Border {
 pub struct Lookups {
     /// One for each picture; `None` is the identity.
     pub maps: Vec<Option<Affine>>,
-    /// The values outside of a picture.
+    /// The values outside a picture.
     pub border: Border,
     /// Height and width of the result.
     pub extent: [usize; 2],

@@ -1,19 +1,25 @@
-//! Which of two values of a metric is the better one.
+//! The better direction of each metric.
+//!
+//! ```
+//! use fledge_metrics::direction::{Better, better};
+//!
+//! assert_eq!(better("kid"), Better::Lower);
+//! assert_eq!(better("recall"), Better::Higher);
+//! ```
 
-/// Where the best value of a metric lies.
+/// The location of a metric's best value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
-    /// Distances: the least is the best.
+    /// Distances: lower is better.
     Lower,
-    /// Scores and shares: the most is the best.
+    /// Scores and shares: higher is better.
     Higher,
-    /// Tests whose sign says in which way the sets differ: what is nearest to 0 is the best.
+    /// Signed tests, where the sign says in which way the sets differ: nearest to 0 is best.
     NearZero,
 }
 
-/// Of the metric of this name, as a line of `metrics.jsonl` has it: `recall`, or
-/// `is_random-features` with what is behind `_` left out. What is not known is taken for a
-/// distance.
+/// The direction of a metric by its name in `metrics.jsonl`: `recall`, or `is_random-features`, of
+/// which the part from `_` on is ignored. Unknown metrics are treated as distances.
 #[must_use]
 pub fn better(metric: &str) -> Better {
     match metric.split('_').next().unwrap_or(metric) {
@@ -26,7 +32,7 @@ pub fn better(metric: &str) -> Better {
 }
 
 impl Better {
-    /// How bad a value is: the least of it is the best.
+    /// Badness of a value: the lowest is the best.
     #[must_use]
     pub fn badness(self, value: f64) -> f64 {
         match self {
@@ -36,7 +42,7 @@ impl Better {
         }
     }
 
-    /// "lower is better", for the heading of a table.
+    /// A heading for tables, such as "lower is better".
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {

@@ -1,5 +1,26 @@
-//! Pictures → features. One thread reads, decodes and resizes the next batch while the network
-//! computes this one.
+//! Extraction of features from pictures. One thread reads, decodes and resizes the next batch while
+//! the network computes the current one.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use fledge_metrics::cache::FeatureCache;
+//! use fledge_metrics::extract::{DEFAULT_BATCH, Extractor};
+//! use fledge_metrics::inception::{Inception, POOL_2048};
+//! use fledge_metrics::resize::{Preprocessing, RgbPicture};
+//! use fledge_metrics::source::InMemory;
+//!
+//! let network = Inception::random(7, &Device::flex());
+//! let extractor = Extractor {
+//!     network: &network,
+//!     preprocessing: Preprocessing::TORCH_FIDELITY,
+//!     batch: DEFAULT_BATCH,
+//! };
+//! let black = RgbPicture { width: 32, height: 32, pixels: vec![0; 32 * 32 * 3] };
+//! let source = InMemory { origin: "an example".into(), pictures: vec![black] };
+//! let features = extractor.features(&source, &[POOL_2048], &FeatureCache::off())?;
+//! assert_eq!(features[0].count(), 1);
+//! # Ok::<(), fledge_metrics::source::SourceError>(())
+//! ```
 
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
@@ -12,32 +33,31 @@ use super::source::{PictureSource, SourceError};
 use fledge_base::log::{self, Progress};
 use fledge_base::threads;
 
-/// Pictures in one pass through the network unless a caller knows better: 16 at 299×299 keep the
-/// widest activations near 100 MB.
+/// Default batch size of the network: 16 at 299×299 keep the widest activations near 100 MB.
 pub const DEFAULT_BATCH: usize = 16;
 
-/// Batches that wait for the network, so that a few pictures that take long to decode do not stop
+/// Batches queued ahead of the network, so that a few pictures that are slow to decode do not stall
 /// it.
 const AHEAD: usize = 2;
 
-/// How features are taken.
+/// Configuration of an extraction.
 #[derive(Clone, Copy)]
 pub struct Extractor<'a> {
     /// The network.
     pub network: &'a dyn FeatureNetwork,
-    /// How a picture becomes its input.
+    /// Preprocessing of a picture to the network's input.
     pub preprocessing: Preprocessing,
-    /// Pictures in one pass, at least 1.
+    /// Batch size, at least 1.
     pub batch: usize,
 }
 
 impl Extractor<'_> {
-    /// Features of all pictures of `source`, one set a layer in the order of `layers`; those in the
-    /// cache are not computed again, and an extraction that was interrupted goes on where it
+    /// Extracts the features of all pictures of `source`, one set per layer in the order of
+    /// `layers`. Cached features are not recomputed, and an interrupted extraction resumes where it
     /// stopped.
     ///
     /// # Errors
-    /// When a picture cannot be read. A cache that fails costs time, not the result.
+    /// If a picture cannot be read. Cache errors cost time, not the result.
     pub fn features(
         &self,
         source: &dyn PictureSource,
@@ -53,7 +73,7 @@ impl Extractor<'_> {
         let mut found: Vec<Option<Features>> =
             entries.iter().map(|entry| entry.as_ref().and_then(Entry::read)).collect();
         if found.iter().all(Option::is_some) {
-            tracing::info!("features of {} come from the cache", source.origin());
+            tracing::info!("using cached features of {}", source.origin());
         } else {
             let missing = || {
                 found
@@ -87,7 +107,7 @@ impl Extractor<'_> {
             .collect())
     }
 
-    /// Fills the keepers, one a layer.
+    /// Fills the keepers, one per layer.
     fn compute(
         &self,
         source: &dyn PictureSource,
@@ -106,8 +126,7 @@ impl Extractor<'_> {
         let make =
             |indices: &[usize]| source.read(indices).map(|pictures| preprocessing.batch(&pictures));
         std::thread::scope(|scope| {
-            // Some batches wait, one is being made: memory stays bounded however slow the network
-            // is.
+            // The queue is bounded, and so is memory, however slow the network is.
             let (sender, receiver) = sync_channel(AHEAD);
             let (mut here, make) = (indices.chunks(batch), &make);
             let ahead = here.clone();
@@ -115,7 +134,7 @@ impl Extractor<'_> {
                 for indices in ahead {
                     let made = make(indices);
                     let failed = made.is_err();
-                    // The receiver is gone only when it stopped at an earlier error.
+                    // The receiver is gone only after an earlier error.
                     if sender.send(made).is_err() || failed {
                         break;
                     }

@@ -1,4 +1,12 @@
-//! One row of numbers a picture, as a network gave them.
+//! Features of pictures, one row of numbers per picture.
+//!
+//! ```
+//! use fledge_metrics::features::Features;
+//!
+//! let features = Features::new(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3);
+//! assert_eq!(features.count(), 2);
+//! assert_eq!(features.row(1), [4.0, 5.0, 6.0]);
+//! ```
 
 use thiserror::Error;
 
@@ -9,7 +17,7 @@ pub struct Features {
     dimensions: usize,
 }
 
-/// Why two sets of features give no metric.
+/// A reason why two sets of features give no metric.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum FeaturesError {
     /// The rows come from different layers.
@@ -22,29 +30,29 @@ pub enum FeaturesError {
         /// Row length of the real set.
         real: usize,
     },
-    /// A covariance or an unbiased estimate needs two.
+    /// A covariance or an unbiased estimate needs at least two pictures.
     #[error("the {set} set has {count} pictures; at least {least} are needed")]
     TooFew {
         /// "generated" or "real".
         set: &'static str,
-        /// Pictures there.
+        /// Pictures in the set.
         count: usize,
         /// Pictures needed.
         least: usize,
     },
-    /// A ball around a picture reaches to a neighbour that there is not.
+    /// The set has too few pictures for the k-th neighbour of a picture.
     #[error(
         "the {set} set has {count} pictures, none with {neighbour} neighbours: take more pictures or fewer --neighbours"
     )]
     NoNeighbour {
         /// "generated" or "real".
         set: &'static str,
-        /// Pictures there.
+        /// Pictures in the set.
         count: usize,
-        /// The neighbour that was asked for.
+        /// The neighbour requested.
         neighbour: usize,
     },
-    /// A picture's row has NaN or infinity in it.
+    /// A picture's row contains NaN or infinity.
     #[error("the features of the {set} set are not finite, first in picture {picture}")]
     NotFinite {
         /// "generated" or "real".
@@ -52,7 +60,7 @@ pub enum FeaturesError {
         /// Index of the picture, from 0.
         picture: usize,
     },
-    /// A decomposition did not converge.
+    /// A matrix decomposition did not converge.
     #[error("the {what} did not converge on these features")]
     NoConvergence {
         /// "eigen decomposition" or "singular value decomposition".
@@ -61,7 +69,7 @@ pub enum FeaturesError {
 }
 
 impl Features {
-    /// Rows that lie one after the other in `values`; a last incomplete row is dropped.
+    /// Features from consecutive rows in `values`; an incomplete last row is dropped.
     #[must_use]
     pub fn new(mut values: Vec<f32>, dimensions: usize) -> Self {
         let whole = values.len().checked_div(dimensions).unwrap_or(0) * dimensions;
@@ -69,7 +77,7 @@ impl Features {
         Self { values, dimensions }
     }
 
-    /// No rows yet, of `dimensions` numbers each.
+    /// An empty set with `dimensions` numbers per row.
     #[must_use]
     pub fn empty(dimensions: usize) -> Self {
         Self { values: Vec::new(), dimensions }
@@ -81,7 +89,7 @@ impl Features {
         self.values.len().checked_div(self.dimensions).unwrap_or(0)
     }
 
-    /// Numbers a picture.
+    /// Numbers per picture.
     #[must_use]
     pub const fn dimensions(&self) -> usize {
         self.dimensions
@@ -99,17 +107,18 @@ impl Features {
         &self.values[i * self.dimensions..(i + 1) * self.dimensions]
     }
 
-    /// Adds the rows of `more`, which come from the same layer.
+    /// Appends the rows of `more`, which must come from the same layer.
     pub fn append(&mut self, more: &Self) {
         debug_assert_eq!(self.dimensions, more.dimensions, "rows of one layer");
         self.values.extend_from_slice(&more.values);
     }
 }
 
-/// Whether the two sets can be compared: rows of one length, at least `least` of them, all finite.
+/// Checks that the two sets can be compared: rows of one length, at least `least` of them, all
+/// finite.
 ///
 /// # Errors
-/// When they cannot; the set and the picture are named.
+/// If they cannot; the error names the set and the picture.
 pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), FeaturesError> {
     if generated.dimensions != real.dimensions {
         return Err(FeaturesError::Dimensions {
@@ -121,10 +130,10 @@ pub fn check(generated: &Features, real: &Features, least: usize) -> Result<(), 
     check_one("real", real, least)
 }
 
-/// Whether one set, called `set` in errors, has at least `least` rows, all finite.
+/// Checks that one set, called `set` in errors, has at least `least` rows, all finite.
 ///
 /// # Errors
-/// When it has not.
+/// If it has not.
 pub fn check_one(
     set: &'static str,
     features: &Features,

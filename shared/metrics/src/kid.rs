@@ -1,14 +1,25 @@
 //! Kernel Inception Distance: the unbiased squared MMD with the kernel (x·y/d + 1)³ (Bińkowski et
 //! al. 2018, arXiv:1801.01401, section 4).
 //!
-//! Two estimators: the mean over random subsets, drawn exactly as torch-fidelity's `metric_kid.py`,
-//! clean-fid or NVIDIA's StyleGAN repositories draw them, and the mean over consecutive batches of
-//! a shuffled order, as the Keras example `gan_ada` does.
+//! Two estimators: the mean over random subsets, drawn exactly as in torch-fidelity's
+//! `metric_kid.py`, clean-fid or NVIDIA's StyleGAN repositories, and the mean over consecutive
+//! batches of a shuffled order, as in the Keras example `gan_ada`.
 //!
-//! The products of rows, centred at their set's mean, are in f32, everything else in f64. Rounding
-//! errors are around 1e-7 of such a product, fall on both sides of 0 and are averaged over all
-//! pairs: values of some tenths are within 1e-8 of those in f64, and a mean far from 0 or a set of
-//! one picture adds nothing.
+//! Products of rows, centred at their set's mean, are computed in f32, everything else in f64.
+//! Rounding errors are around 1e-7 of such a product, have either sign and are averaged over all
+//! pairs: values of some tenths agree with f64 to within 1e-8. Centring keeps this accuracy for a
+//! mean far from 0 and for a set that repeats one picture.
+//!
+//! ```
+//! use fledge_base::rng;
+//! use fledge_metrics::features::Features;
+//! use fledge_metrics::kid::{self, Batches};
+//!
+//! let drawn = |seed| Features::new(rng::stream(seed, "an example", 0).normals(256 * 8), 8);
+//! let kid = kid::over_batches(&drawn(1), &drawn(2), Batches::default())?;
+//! assert_eq!((kid.subsets, kid.subset_size), (2, 128));
+//! # Ok::<(), fledge_metrics::features::FeaturesError>(())
+//! ```
 
 use std::ops::Range;
 
@@ -21,28 +32,28 @@ use super::features::{self, Features, FeaturesError};
 use super::mt19937::RandomState;
 use fledge_base::rng;
 
-/// Whose subset is drawn first in every round.
+/// The set whose subset is drawn first in every round.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum First {
-    /// The generated set's: torch-fidelity with it as input 1, NVIDIA's StyleGAN repositories.
+    /// The generated set: torch-fidelity with it as input 1, NVIDIA's StyleGAN repositories.
     #[default]
     Generated,
-    /// The real set's: clean-fid with the generated set as its first folder.
+    /// The real set: clean-fid with the generated set as its first folder.
     Real,
 }
 
-/// How the subsets are drawn. The default is torch-fidelity's. The estimators of clean-fid and of
-/// NVIDIA's StyleGAN repositories are the same with their own seed and [`First`]; they shrink
-/// subsets, too, and leave out the spread.
+/// Parameters of the random subsets. The default is that of torch-fidelity. The estimators of
+/// clean-fid and of NVIDIA's StyleGAN repositories are the same with their own seed and [`First`];
+/// they also shrink subsets, and omit the spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subsets {
-    /// How many subsets.
+    /// Number of subsets.
     pub count: usize,
-    /// Pictures in each; shrunk to the smaller set if that has fewer.
+    /// Pictures per subset; reduced to the size of the smaller set if that has fewer.
     pub size: usize,
     /// Seed of numpy's legacy generator.
     pub seed: u32,
-    /// Whose subset is drawn first.
+    /// The set whose subset is drawn first.
     pub first: First,
 }
 
@@ -52,13 +63,13 @@ impl Default for Subsets {
     }
 }
 
-/// How the batches are cut. The default is the Keras example's batch size.
+/// Parameters of the batches. The default is the batch size of the Keras example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batches {
-    /// Pictures in each; shrunk to the smaller set if that has fewer. An incomplete last batch is
-    /// left out.
+    /// Pictures per batch; reduced to the size of the smaller set if that has fewer. An incomplete
+    /// last batch is omitted.
     pub size: usize,
-    /// Seed of the order in which the pictures are taken.
+    /// Seed of the shuffled order.
     pub seed: u64,
 }
 
@@ -76,25 +87,25 @@ pub struct Kid {
     pub mean: f64,
     /// Standard deviation over the subsets or batches (divided by their number, as numpy does).
     pub std: f64,
-    /// How many subsets or batches.
+    /// Number of subsets or batches.
     pub subsets: usize,
-    /// Pictures of each set in one subset or batch.
+    /// Pictures of each set in a subset or batch.
     pub subset_size: usize,
-    /// The size that was asked for, when a set was too small for it.
+    /// The size requested, if a set was too small for it.
     pub shrunk_from: Option<usize>,
 }
 
-/// The largest Gram matrices that are kept at once, in entries of f64: 1 GiB.
+/// Upper bound of pooled Gram matrices, in entries of f64: 1 GiB.
 const POOLED_LIMIT: usize = 1 << 27;
 
-/// Rows of a large subset that are gathered at once: two such blocks of 2048 dimensions and their
-/// products take some 20 MB a core, however large the subset is.
+/// Rows of a large subset processed at once: two such blocks of 2048 dimensions and their products
+/// take some 20 MB per core, however large the subset is.
 const BLOCK: usize = 1024;
 
 /// KID over random subsets.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, or a set has fewer than 2.
+/// If the rows differ in length, are not finite, or a set has fewer than 2.
 pub fn over_subsets(
     generated: &Features,
     real: &Features,
@@ -118,11 +129,11 @@ pub fn over_subsets(
     Ok(summary(&estimates(generated, real, &draws), size, subsets.size))
 }
 
-/// KID over consecutive batches of both sets, each taken in a shuffled order: sets are often sorted
-/// by class, and a batch of one class would raise the estimate.
+/// KID over consecutive batches of both sets, each shuffled: sets are often sorted by class, and a
+/// batch of one class would bias the estimate upwards.
 ///
 /// # Errors
-/// When the rows differ in length, are not finite, or a set has fewer than 2.
+/// If the rows differ in length, are not finite, or a set has fewer than 2.
 pub fn over_batches(
     generated: &Features,
     real: &Features,
@@ -156,8 +167,8 @@ fn summary(estimates: &[f64], size: usize, asked: usize) -> Kid {
 
 type Draw = (Vec<u32>, Vec<u32>);
 
-/// One estimate a draw. Small sets: all kernel values once, then sums by index. Large sets: each
-/// subset's own.
+/// One estimate per draw. Small sets: computes all kernel values once and sums by index. Large
+/// sets: computes each subset's own.
 fn estimates(generated: &Features, real: &Features, draws: &[Draw]) -> Vec<f64> {
     let (n, m) = (generated.count(), real.count());
     let pooled_entries = n * n + m * m + n * m;
@@ -169,7 +180,7 @@ fn estimates(generated: &Features, real: &Features, draws: &[Draw]) -> Vec<f64> 
         let kernels = [Kernel::of(&x, &x), Kernel::of(&y, &y), Kernel::of(&x, &y)];
         draws.par_iter().map(|(a, b)| pooled_estimate(&kernels, a, b)).collect()
     } else {
-        // A draw a core; of fewer draws than cores, each on all of them.
+        // One draw per core; with fewer draws than cores, all cores on each.
         let par = if draws.len() < rayon::current_num_threads() { Par::rayon(0) } else { Par::Seq };
         let own = |tiles: &mut Tiles, (a, b): &Draw| {
             own_estimate(&Centred::of(generated, a), &Centred::of(real, b), BLOCK, tiles)
@@ -191,8 +202,8 @@ fn pooled_estimate([generated, real, between]: &[Kernel; 3], a: &[u32], b: &[u32
     unbiased(generated.sum_within(a) + real.sum_within(b), between.sum(a, b), a.len())
 }
 
-/// The estimate over all rows of both, equally many, of which two blocks of at most `block` rows
-/// are held at a time.
+/// The estimate over all rows of both sets, equally many, with two blocks of at most `block` rows
+/// in memory.
 fn own_estimate(x: &Centred<'_>, y: &Centred<'_>, block: usize, tiles: &mut Tiles) -> f64 {
     let [x_on_x, x_on_y] = x.along([&x.mean, &y.mean]);
     let [y_on_x, y_on_y] = y.along([&x.mean, &y.mean]);
@@ -210,7 +221,7 @@ fn own_estimate(x: &Centred<'_>, y: &Centred<'_>, block: usize, tiles: &mut Tile
     gather(&blocks[0], &mut tiles.rows);
     for (i, (set, rows)) in blocks.iter().enumerate() {
         sums.within += tiles.sum_below(within[*set].part(rows.clone(), rows.clone()));
-        // The last of them is the next block's own.
+        // The last block visited is the next outer block.
         for (other, columns) in blocks[i + 1..].iter().rev() {
             gather(&(*other, columns.clone()), &mut tiles.columns);
             if set == other {
@@ -231,7 +242,7 @@ struct Sums {
     between: f64,
 }
 
-/// What a worker holds: two blocks of centred rows, and their products.
+/// Buffers of a worker: two blocks of centred rows, and their products.
 struct Tiles {
     rows: Vec<f32>,
     columns: Vec<f32>,
@@ -281,7 +292,7 @@ impl Tiles {
     }
 }
 
-/// All products with the first of so many rows of `y`, then with the second, and so on.
+/// All products with the first of `m` rows of `y`, then with the second, and so on.
 fn multiply((x, n): (&[f32], usize), (y, m): (&[f32], usize), products: &mut Vec<f32>, par: Par) {
     let (x, y) = (
         MatRef::from_row_major_slice(x, n, x.len() / n),
@@ -326,7 +337,7 @@ impl<'a> Centred<'a> {
         self.indices.len()
     }
 
-    /// These of the rows minus the mean, rounded to f32, one after the other.
+    /// The rows in `range` minus the mean, rounded to f32, concatenated.
     fn centred(&self, range: Range<usize>, out: &mut Vec<f32>) {
         let d = self.mean.len();
         out.resize(range.len() * d, 0.0);
@@ -344,8 +355,8 @@ impl<'a> Centred<'a> {
         );
     }
 
-    /// The products of every centred row with each of the means, divided by the dimensions; nothing
-    /// is rounded to f32.
+    /// The products of every centred row with each of the means, divided by the dimensions; not
+    /// rounded to f32.
     fn along<const N: usize>(&self, means: [&[f64]; N]) -> [Vec<f64>; N] {
         let (d, own) = (self.mean.len() as f64, means.map(|mean| dot(&self.mean, mean)));
         let mut along = [(); N].map(|()| Vec::with_capacity(self.count()));
@@ -359,8 +370,8 @@ impl<'a> Centred<'a> {
     }
 }
 
-/// What turns products of centred rows into the kernels of the rows themselves:
-/// x·y/d + 1 = x̃·ỹ/d + x̃·μ_y/d + ỹ·μ_x/d + μ_x·μ_y/d + 1 with x̃ = x − μ_x and ỹ = y − μ_y.
+/// The terms that turn products of centred rows into kernels of the rows themselves: x·y/d + 1 =
+/// x̃·ỹ/d + x̃·μ_y/d + ỹ·μ_x/d + μ_x·μ_y/d + 1 with x̃ = x − μ_x and ỹ = y − μ_y.
 #[derive(Clone, Copy)]
 struct Uncentred<'a> {
     scale: f64,
@@ -370,13 +381,13 @@ struct Uncentred<'a> {
 }
 
 impl<'a> Uncentred<'a> {
-    /// Of two sets, each along the other's mean.
+    /// For two sets, given each set's products with the other's mean.
     fn new([x, y]: [&Centred<'_>; 2], [rows, columns]: [&'a [f64]; 2]) -> Self {
         let d = x.mean.len() as f64;
         Self { scale: 1.0 / d, constant: dot(&x.mean, &y.mean) / d + 1.0, rows, columns }
     }
 
-    /// Of some rows and columns.
+    /// Restricts it to some rows and columns.
     fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
         Self { rows: &self.rows[rows], columns: &self.columns[columns], ..self }
     }
@@ -392,7 +403,7 @@ impl<'a> Uncentred<'a> {
     }
 
     /// The sum of the kernels of the rows from `first` on with row `j` of the other set, from the
-    /// products of all.
+    /// products of all rows.
     fn sum(self, products: &[f32], j: usize, first: usize) -> f64 {
         let constant = self.constant + self.columns[j];
         Arch::new().dispatch(
@@ -420,8 +431,7 @@ fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
     )
 }
 
-/// The sum of `term` over the pairs of two equally long slices, in lanes that the processor adds at
-/// once.
+/// The sum of `term` over the pairs of two equally long slices, in lanes that vectorise.
 #[inline(always)]
 fn lanes<A, B>(a: &[A], b: &[B], term: impl Fn(&A, &B) -> f64) -> f64 {
     const LANES: usize = 16;
@@ -438,7 +448,7 @@ fn lanes<A, B>(a: &[A], b: &[B], term: impl Fn(&A, &B) -> f64) -> f64 {
 
 /// The kernels of all pairs of two sets.
 struct Kernel {
-    /// Those with the first row of the second set, then with the second, and so on.
+    /// Kernels with the first row of the second set, then with the second, and so on.
     values: Vec<f64>,
     rows: usize,
 }
@@ -468,7 +478,7 @@ impl Kernel {
         b.iter().map(column).map(|column| a.iter().map(|&i| column[i as usize]).sum::<f64>()).sum()
     }
 
-    /// Σ k over all pairs of the rows `a`, where both sets are the same.
+    /// Σ k over all pairs of the rows `a` of one set.
     fn sum_within(&self, a: &[u32]) -> f64 {
         a.iter()
             .enumerate()

@@ -33,7 +33,7 @@ fn the_blocks_of_a_large_subset_change_nothing() {
         )
     };
     let whole = of(400);
-    // Each product is the same, whatever stands beside it; the sums of f64 are in another order.
+    // Each product is the same in any block; the f64 sums are in another order.
     for block in [1, 7, 128, 200, 399, 1000] {
         assert!((of(block) - whole).abs() < 1e-9, "{block}: {} against {whole}", of(block));
     }

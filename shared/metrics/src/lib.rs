@@ -1,23 +1,22 @@
-//! Features of pictures, and KID, which `train` measures, too. Every other metric is in `evaluate`.
+//! Features of pictures, and KID, which `train` also measures. All other metrics are in `evaluate`.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`network`] | what every network that gives features has in common |
+//! | [`network`] | the trait of networks that give features |
 //! | [`inception`] | the FID InceptionV3 (2015-12-05) with its layers, from a state dict or drawn |
 //! | [`state_dict`] | named tensors of a `.pth` or safetensors file |
-//! | [`weights`] | where the published weights are kept, and their checksum |
-//! | [`resize`] | resizing to a network's input, exactly as the references do it |
-//! | [`source`] | where pictures come from, one batch after the other |
+//! | [`weights`] | the published weights, their paths and checksums |
+//! | [`resize`] | resizing to a network's input, bit-exact to the references |
+//! | [`source`] | sources of pictures, read in batches |
 //! | [`extract`] | pictures → features, decoding ahead of the network |
 //! | [`cache`] | features on disk, keyed by content |
-//! | [`features`] | one row of numbers a picture |
+//! | [`features`] | one row of numbers per picture |
 //! | [`kid`] | features → KID |
-//! | [`direction`] | whether more or less of a metric is better |
-//! | [`mt19937`] | numpy's legacy generator, whose draws decide the KID subsets |
-//! | [`nearest`] | the pictures of a split that are nearest to a picture |
+//! | [`direction`] | whether lower or higher is better, by metric |
+//! | [`mt19937`] | numpy's legacy generator, which draws the KID subsets |
+//! | [`nearest`] | a picture's nearest neighbours in a split |
 //!
-//! It is not responsible for finding pictures on disk or for printing results: the program
-//! `evaluate` is.
+//! Finding pictures on disk and printing results is the business of the program `evaluate`.
 
 pub mod cache;
 pub mod direction;

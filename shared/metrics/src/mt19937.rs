@@ -1,14 +1,21 @@
-//! numpy's legacy generator `numpy.random.RandomState`, as far as the metrics need it:
-//! torch-fidelity draws its KID subsets with it, so a KID that is to agree with torch-fidelity's
-//! must draw the same; and the latent vectors of its PPL.
+//! numpy's legacy generator `numpy.random.RandomState`, as far as the metrics need it.
+//! torch-fidelity draws its KID subsets and the latent vectors of its PPL with it, so results that
+//! are to agree with torch-fidelity's must make the same draws.
 //!
 //! MT19937: Matsumoto and Nishimura 1998. Seeding, `random_interval`, `shuffle`, `choice`, `rand`
 //! and `randn`: numpy's `_mt19937.pyx`, `mt19937.c`, `legacy-distributions.c` and `mtrand.pyx`,
 //! frozen by numpy's NEP 19.
+//!
+//! ```
+//! use fledge_metrics::mt19937::RandomState;
+//!
+//! // numpy.random.RandomState(0).rand()
+//! assert_eq!(RandomState::new(0).uniform(), 0.5488135039273248);
+//! ```
 
 /// Words of state.
 const N: usize = 624;
-/// Distance of the recurrence.
+/// Offset of the recurrence.
 const M: usize = 397;
 
 /// `numpy.random.RandomState(seed)` for an integer seed.
@@ -16,7 +23,7 @@ const M: usize = 397;
 pub struct RandomState {
     key: [u32; N],
     position: usize,
-    /// The second of the last pair of normal numbers, until it is asked for.
+    /// The second of the last pair of normal numbers, until it is drawn.
     normal: Option<f64>,
 }
 
@@ -55,8 +62,8 @@ impl RandomState {
         self.position = 0;
     }
 
-    /// Uniform on 0..=max: bits under the smallest covering mask, drawn again while they exceed
-    /// `max` (`random_interval`). A `max` of 0 draws nothing.
+    /// Uniform on 0..=max: bits under the smallest covering mask, redrawn while they exceed `max`
+    /// (`random_interval`). A `max` of 0 draws nothing.
     pub fn interval(&mut self, max: u32) -> u32 {
         if max == 0 {
             return 0;
@@ -76,7 +83,7 @@ impl RandomState {
         (high * f64::from(1 << 26) + low) / (1u64 << 53) as f64
     }
 
-    /// `randn()`: standard normal by Marsaglia's polar method, which makes two at a time
+    /// `randn()`: standard normal by Marsaglia's polar method, which yields two at a time
     /// (`legacy_gauss`).
     pub fn normal(&mut self) -> f64 {
         if let Some(second) = self.normal.take() {

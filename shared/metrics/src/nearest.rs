@@ -1,9 +1,20 @@
-//! The pictures of a split that are nearest to a picture, pixel by pixel: what shows whether a
-//! generator repeats what it has seen.
+//! Nearest neighbours of a picture in a split, pixel by pixel: they show whether a generator
+//! memorises its training data.
 //!
-//! Distances are exact sums of squared differences of bytes, over every picture of the split. It is
-//! not responsible for what is done with them; distances between features are other modules'
-//! business.
+//! Distances are exact sums of squared differences of bytes, over every picture of the split.
+//! Distances between features are other modules' business, as is the presentation of the
+//! neighbours.
+//!
+//! ```
+//! use fledge_data::dataset::Split;
+//! use fledge_metrics::nearest::{NearestError, nearest};
+//! use fledge_pictures::Picture;
+//!
+//! fn distance(picture: &Picture, split: &Split<'_>) -> Result<Option<f64>, NearestError> {
+//!     let found = nearest(std::slice::from_ref(picture), split, 1)?;
+//!     Ok(found[0].first().map(|neighbour| neighbour.distance))
+//! }
+//! ```
 
 use rayon::prelude::*;
 use thiserror::Error;
@@ -11,20 +22,20 @@ use thiserror::Error;
 use fledge_data::dataset::{DatasetError, Split};
 use fledge_pictures::Picture;
 
-/// Bytes that are compared before it is asked whether the sum is beyond the limit already. Below
-/// 2³² / 255², so that their sum fits u32.
+/// Bytes compared between two checks of the sum against the limit. Below 2³² / 255², so that their
+/// sum fits u32.
 const STRIDE: usize = 4096;
 
-/// A picture of the split and how far it is from the one asked for.
+/// A picture of the split with its distance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbour {
-    /// Its place in the split.
+    /// Index in the split.
     pub index: usize,
-    /// The root of the mean squared difference over all bytes, in levels of 0 to 255.
+    /// Root mean squared difference over all bytes, in levels of 0 to 255.
     pub distance: f64,
 }
 
-/// Why neighbours could not be found.
+/// An error of finding neighbours.
 #[derive(Debug, Error)]
 pub enum NearestError {
     /// A picture of the split is damaged.
@@ -37,19 +48,18 @@ pub enum NearestError {
     Extent {
         /// The split.
         split: String,
-        /// Of the split's pictures.
+        /// Extent of the split's pictures.
         expected: String,
-        /// Of the picture.
+        /// Extent of the picture.
         found: String,
     },
 }
 
-/// For each of `pictures` the `k` nearest of the split (all, where it has fewer), nearest first, of
-/// equally near ones the first in the split's order. The split's pictures are cropped as
-/// [`Split::central`] does.
+/// For each of `pictures` the `k` nearest of the split (all, if it has fewer), nearest first; ties
+/// in the split's order. The split's pictures are cropped as by [`Split::central`].
 ///
 /// # Errors
-/// When a picture has another extent than those of the split, or a record is damaged.
+/// If a picture has another extent than those of the split, or a record is damaged.
 pub fn nearest(
     pictures: &[Picture],
     split: &Split<'_>,
@@ -64,7 +74,7 @@ pub fn nearest(
         return Err(NearestError::Extent { split: split.name().to_owned(), expected, found });
     }
     let none = || vec![Nearest::default(); pictures.len()];
-    // Each record is read once and compared with all pictures while it is in the cache.
+    // Each record is read once and compared with all pictures while it is in the CPU cache.
     let found = (0..split.len())
         .into_par_iter()
         .try_fold(none, |mut lists, index| {
@@ -85,12 +95,12 @@ pub fn nearest(
         .collect())
 }
 
-/// The nearest so far: sum of squares and place, ascending.
+/// The nearest so far: sum of squares and index, ascending.
 #[derive(Clone, Debug, Default)]
 struct Nearest(Vec<(u64, usize)>);
 
 impl Nearest {
-    /// What a candidate must not exceed to be among the `k` nearest.
+    /// Upper bound of the sum for a candidate to be among the `k` nearest.
     fn limit(&self, k: usize) -> u64 {
         if self.0.len() < k {
             u64::MAX
@@ -121,7 +131,7 @@ impl Nearest {
     }
 }
 
-/// The sum of squared differences, unless it is above `limit`.
+/// The sum of squared differences, or `None` if it exceeds `limit`.
 fn squared_up_to(a: &[u8], b: &[u8], limit: u64) -> Option<u64> {
     let square = |(a, b): (&u8, &u8)| u32::from(a.abs_diff(*b)).pow(2);
     let mut sum = 0;

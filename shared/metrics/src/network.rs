@@ -1,5 +1,12 @@
-//! What every network that gives features has in common: named layers, weights with an identity,
-//! and a pass over a batch.
+//! The common interface of networks that give features: named layers, weights with an identity, and
+//! a pass over a batch.
+//!
+//! ```
+//! use fledge_metrics::network::Weights;
+//!
+//! assert_eq!(Weights::Random { seed: 7 }.sha256(), None);
+//! assert_ne!(Weights::Random { seed: 7 }.identity(), Weights::Random { seed: 8 }.identity());
+//! ```
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -7,25 +14,24 @@ use super::features::Features;
 use super::resize::{Preprocessing, RgbPicture};
 use fledge_kernels::on_workers;
 
-/// A place in a network where features are taken. Layers of one network are told apart by their
-/// names.
+/// A layer whose output is a feature. Layers of one network are distinguished by their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Layer {
-    /// The name that the field's libraries use.
+    /// Name used by the field's libraries.
     pub name: &'static str,
-    /// Numbers a picture.
+    /// Numbers per picture.
     pub dimensions: usize,
 }
 
-/// Which numbers a network has.
+/// Identity of a network's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Weights {
-    /// Those of a file with this SHA-256, in lower-case hexadecimal.
+    /// Read from a file with this SHA-256, in lower-case hexadecimal.
     File {
-        /// Of all bytes of the file.
+        /// SHA-256 of the whole file.
         sha256: String,
     },
-    /// Untrained ones, drawn under this seed.
+    /// Untrained, drawn from this seed.
     Random {
         /// Seed of the draw.
         seed: u64,
@@ -42,7 +48,7 @@ impl Weights {
         }
     }
 
-    /// The file's SHA-256; none for drawn weights.
+    /// The file's SHA-256; `None` for drawn weights.
     #[must_use]
     pub fn sha256(&self) -> Option<&str> {
         match self {
@@ -57,26 +63,26 @@ pub trait FeatureNetwork: Sync {
     /// Its name in reports and cache keys.
     fn name(&self) -> &'static str;
 
-    /// Its layers, those that users may ask for.
+    /// The layers that users may choose.
     fn layers(&self) -> &'static [Layer];
 
-    /// Which numbers it has.
+    /// Identity of its weights.
     fn weights(&self) -> &Weights;
 
-    /// Where it computes.
+    /// The device it computes on.
     fn device(&self) -> &Device;
 
-    /// The outputs of some of its layers, one tensor [B, dimensions] a layer in the order of
+    /// The outputs of some of its layers, one tensor [B, dimensions] per layer in the order of
     /// `layers`.
     ///
     /// # Shapes
     /// `x` [B, 3, H, W], resized and scaled as the network expects it.
     fn forward(&self, x: Tensor<4>, layers: &[Layer]) -> Vec<Tensor<2>>;
 
-    /// Features of a batch that [`Preprocessing::batch`] made, one set a layer.
+    /// Features of a batch made by [`Preprocessing::batch`], one set per layer.
     ///
     /// # Panics
-    /// When `input` is not a whole number of pictures of `side` × `side`.
+    /// If `input` is not a whole number of pictures of `side` × `side`.
     fn features_of_input(&self, input: Vec<f32>, side: usize, layers: &[Layer]) -> Vec<Features> {
         let count = input.len() / (3 * side * side);
         let x = Tensor::from_data(TensorData::new(input, [count, 3, side, side]), self.device());
@@ -87,7 +93,7 @@ pub trait FeatureNetwork: Sync {
         .collect()
     }
 
-    /// Features of a batch of pictures of any sizes, one set a layer.
+    /// Features of a batch of pictures of any sizes, one set per layer.
     fn features(
         &self,
         pictures: &[RgbPicture],

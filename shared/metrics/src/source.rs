@@ -1,5 +1,16 @@
-//! Where pictures come from, a few at a time and in any order: a data set, a folder, a run that
+//! Sources of pictures, read a few at a time and in any order: a data set, a folder, a run that
 //! generates them.
+//!
+//! ```
+//! use fledge_metrics::resize::RgbPicture;
+//! use fledge_metrics::source::{InMemory, PictureSource, Selection};
+//!
+//! let grey = |level| RgbPicture { width: 1, height: 1, pixels: vec![level; 3] };
+//! let source = InMemory { origin: "an example".into(), pictures: vec![grey(10), grey(20)] };
+//! let last = Selection::new(&source, vec![1]);
+//! assert_eq!(last.read(&[0])?[0].pixels, [20; 3]);
+//! # Ok::<(), fledge_metrics::source::SourceError>(())
+//! ```
 
 use std::error::Error;
 use std::sync::Arc;
@@ -16,18 +27,18 @@ use fledge_pictures::Picture;
 /// Pictures read at once while their content is hashed.
 const HASH_BATCH: usize = 256;
 
-/// A picture that a source could not give.
+/// A picture that a source could not provide.
 #[derive(Debug, Error)]
 #[error("cannot take pictures from {origin}")]
 pub struct SourceError {
     /// The folder, file or run.
     pub origin: String,
-    /// What its reader said.
+    /// Error of its reader.
     #[source]
     pub cause: Box<dyn Error + Send + Sync>,
 }
 
-/// A numbered set of pictures. Every implementation gives the same picture for the same index,
+/// A numbered set of pictures. Every implementation returns the same picture for the same index,
 /// every time.
 pub trait PictureSource: Sync {
     /// The folder, file or run, for messages.
@@ -36,7 +47,7 @@ pub trait PictureSource: Sync {
     /// Number of pictures.
     fn len(&self) -> usize;
 
-    /// Whether there are none.
+    /// Returns true if there are no pictures.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -44,21 +55,21 @@ pub trait PictureSource: Sync {
     /// The pictures of these indices, in this order.
     ///
     /// # Errors
-    /// When one cannot be read, decoded or generated.
+    /// If one cannot be read, decoded or generated.
     fn read(&self, indices: &[usize]) -> Result<Vec<RgbPicture>, SourceError>;
 
-    /// A name for the content that is known without reading a picture, where there is one: for
-    /// pictures that are dear to make, by what they are made from.
+    /// A name for the content that is known without reading a picture, if there is one: pictures
+    /// that are expensive to make are named by their inputs.
     fn known_identity(&self) -> Option<String> {
         None
     }
 
-    /// A name for the content: equal names mean equal pictures in equal order. The known one, or
-    /// the SHA-256 of all pixels; `None` for pictures that are cheaper to take again than to look
-    /// up.
+    /// A name for the content: equal names mean equal pictures in equal order. Either the known
+    /// one, or the SHA-256 of all pixels; `None` for pictures that are cheaper to extract again
+    /// than to look up.
     ///
     /// # Errors
-    /// When a picture cannot be read.
+    /// If a picture cannot be read.
     fn identity(&self) -> Result<Option<String>, SourceError> {
         match self.known_identity() {
             Some(known) => Ok(Some(known)),
@@ -66,18 +77,18 @@ pub trait PictureSource: Sync {
         }
     }
 
-    /// What people find picture `i` by: its number here, or its file.
+    /// The name of picture `i` for people: its number or its file.
     fn name(&self, i: usize) -> String {
         i.to_string()
     }
 
-    /// The class of every picture, where all have one and there are at least two classes.
+    /// The class of every picture, if all have one and there are at least two classes.
     fn labels(&self) -> Option<Labels> {
         None
     }
 }
 
-/// Which picture is of which class.
+/// Class labels of pictures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
     /// Names of the classes.
@@ -102,7 +113,7 @@ fn content_hash<S: PictureSource + ?Sized>(source: &S) -> Result<String, SourceE
     Ok(hex(&hash.finalize()))
 }
 
-/// Grey is repeated; what stands beside grey or RGB is dropped.
+/// Grey is replicated to RGB; other extra channels are dropped.
 impl From<Picture> for RgbPicture {
     fn from(picture: Picture) -> Self {
         let (width, height) = (picture.width as usize, picture.height as usize);
@@ -111,7 +122,7 @@ impl From<Picture> for RgbPicture {
 }
 
 impl RgbPicture {
-    /// From rows of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; grey is repeated,
+    /// From rows of 1 (grey), 2 (grey and alpha), 3 (RGB) or 4 (RGBA) channels; grey is replicated,
     /// alpha dropped.
     #[must_use]
     pub fn from_channels(width: usize, height: usize, channels: usize, pixels: Vec<u8>) -> Self {
@@ -124,10 +135,10 @@ impl RgbPicture {
     }
 }
 
-/// Pictures that are in memory already.
+/// Pictures already in memory.
 #[derive(Clone, Debug)]
 pub struct InMemory {
-    /// What they are, for messages.
+    /// A description for messages.
     pub origin: String,
     /// The pictures.
     pub pictures: Vec<RgbPicture>,
@@ -156,10 +167,10 @@ pub struct SplitPictures {
 }
 
 impl SplitPictures {
-    /// The split of this name.
+    /// Selects the split called `split`.
     ///
     /// # Errors
-    /// When the data set has no such split.
+    /// If the data set has no such split.
     pub fn new(dataset: Arc<Dataset>, split: &str) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
         Ok(Self { dataset, split: split.to_owned(), count })
@@ -190,14 +201,14 @@ impl PictureSource for SplitPictures {
     }
 }
 
-/// Some pictures of another source, in the order given.
+/// A subset of another source, in the order given.
 pub struct Selection<'a> {
     source: &'a dyn PictureSource,
     indices: Vec<usize>,
 }
 
 impl<'a> Selection<'a> {
-    /// Those at `indices`, all of which are below `source.len()`.
+    /// Selects the pictures at `indices`, all of which are below `source.len()`.
     #[must_use]
     pub fn new(source: &'a dyn PictureSource, indices: Vec<usize>) -> Self {
         Self { source, indices }
@@ -223,7 +234,7 @@ impl PictureSource for Selection<'_> {
     }
 
     fn identity(&self) -> Result<Option<String>, SourceError> {
-        // All of them in their own order: the source may know that it is not worth a name.
+        // All of them in their own order: the source may know that caching is not worthwhile.
         if self.is_all() {
             return self.source.identity();
         }

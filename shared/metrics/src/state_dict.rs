@@ -1,7 +1,16 @@
-//! Named tensors of a PyTorch `.pth` or a safetensors file, any float type, read one at a time:
-//! beside what was taken, no more than the largest tensor is in memory (but for TAR files, which
+//! Named tensors of a PyTorch `.pth` or a safetensors file, of any float type, read one at a time:
+//! besides the tensors taken, at most the largest tensor is in memory (except for TAR files, which
 //! are read whole). Nothing in a pickle is executed: the reader knows tensors and containers only,
 //! and a pickle that names anything else is refused (`pickle`).
+//!
+//! ```no_run
+//! use fledge_metrics::state_dict::StateDict;
+//!
+//! let mut state = StateDict::open("weights.pth".as_ref())?;
+//! let bias = state.take("fc.bias", &[1000]).ok();
+//! assert!(state.left_over().is_empty());
+//! # Ok::<(), fledge_metrics::state_dict::WeightsError>(())
+//! ```
 
 mod pickle;
 mod taking;
@@ -24,25 +33,26 @@ use fledge_base::fs::FsError;
 
 pub use taking::Taking;
 
-/// The largest published file, VGG16, has 553 MB, and twice that in f64. What is larger is no
-/// network of ours.
+/// Upper bound of a file's size in bytes. The largest published file, VGG16, has 553 MB, and twice
+/// that in f64.
 const FILE_LIMIT: u64 = 2 << 30;
 
-/// Names, types and shapes at the start of a safetensors file: the format's own limit.
+/// Upper bound of the header (names, types and shapes) of a safetensors file in bytes: the format's
+/// own limit.
 const HEADER_LIMIT: u64 = 100_000_000;
 
-/// Why a weights file was not accepted.
+/// A reason why a weights file was not accepted.
 #[derive(Debug, Error)]
 pub enum WeightsError {
     /// It could not be read.
     #[error(transparent)]
     File(#[from] FsError),
-    /// It is neither a PyTorch state dict nor a safetensors file, or is damaged.
+    /// The file is neither a PyTorch state dict nor a safetensors file, or is damaged.
     #[error("{path} cannot be read as a PyTorch state dict (.pth) or as safetensors: {what}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
+        /// Error of the reader.
         what: String,
     },
     /// Its tensors are not those of the network.
@@ -50,7 +60,7 @@ pub enum WeightsError {
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// The network and whose names its tensors have.
+        /// The network, and the naming scheme of its tensors.
         network: &'static str,
         /// Every missing, unused or wrongly shaped tensor, in groups.
         problems: Vec<String>,
@@ -105,10 +115,10 @@ impl Float {
     }
 }
 
-/// Where the numbers of a tensor are.
+/// Location of a tensor's numbers.
 enum Place {
     Pickled(pytorch_reader::Tensor),
-    /// So many bytes from there on.
+    /// A byte range of the file.
     Stored {
         file: Arc<Mutex<File>>,
         start: u64,
@@ -121,7 +131,7 @@ impl Place {
         match self {
             Self::Pickled(tensor) => tensor.read(),
             Self::Stored { file, start, length } => {
-                // A thread that died while it read has left nothing half done here.
+                // A thread that panicked while reading leaves no broken state here.
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(*start))?;
                 let mut bytes = vec![0; *length];
@@ -135,15 +145,15 @@ impl Place {
 /// One tensor, not yet read.
 struct Entry {
     shape: Vec<usize>,
-    /// None for integers: they are never weights.
+    /// Float type; `None` for integers, which are never weights.
     float: Option<Float>,
     place: Place,
 }
 
-/// What a file says of itself: tensors by name, and the metadata of a safetensors file.
+/// Contents of a file: tensors by name, and the metadata of a safetensors file.
 type Contents = (BTreeMap<String, Entry>, BTreeMap<String, String>);
 
-/// The named tensors of one file. Those that are taken are gone; what is left at the end was not
+/// The named tensors of one file. Taken tensors are removed; those left at the end were not
 /// expected.
 pub struct StateDict {
     path: PathBuf,
@@ -156,8 +166,8 @@ impl StateDict {
     /// Reads the names and shapes of `path`, and its checksum.
     ///
     /// # Errors
-    /// When it is neither a state dict nor safetensors, or damaged, or its pickle names what no
-    /// state dict needs.
+    /// If it is neither a state dict nor safetensors, or damaged, or its pickle names globals that
+    /// no state dict needs.
     pub fn open(path: &Path) -> Result<Self, WeightsError> {
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let unreadable = |what: String| WeightsError::Unreadable { path: path.to_owned(), what };
@@ -171,7 +181,7 @@ impl StateDict {
         let (sha256, start) = sha256_of(&mut file).map_err(failed)?;
         file.rewind().map_err(failed)?;
         // A safetensors file starts with the length of its JSON header; a zip or pickle has no
-        // brace there.
+        // brace at this offset.
         let contents = if start.get(8) == Some(&b'{') {
             safetensors(file, length)
         } else {
@@ -196,41 +206,40 @@ impl StateDict {
         &self.sha256
     }
 
-    /// What a safetensors file says under `key` of its `__metadata__`.
+    /// The value of `key` in the `__metadata__` of a safetensors file.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// Whether a tensor of this name is there and not yet taken.
+    /// Returns true if a tensor of this name exists and was not yet taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
 
-    /// Forgets the tensors whose names start with `prefix`, unread.
+    /// Drops the tensors whose names start with `prefix`, unread.
     pub fn pass_over(&mut self, prefix: &str) {
         self.entries.retain(|name, _| !name.starts_with(prefix));
     }
 
-    /// Names that nobody took, but for the step counters that BatchNorm keeps while training.
+    /// Names of tensors not taken, except BatchNorm's step counters.
     #[must_use]
     pub fn left_over(&self) -> Vec<String> {
         self.entries.keys().filter(|name| !name.ends_with("num_batches_tracked")).cloned().collect()
     }
 
-    /// The tensor of this name in f64, if it is there and has this shape; otherwise what is wrong
-    /// with it.
+    /// Takes the tensor of this name in f64, if it exists with this shape.
     ///
     /// # Errors
-    /// When it is missing, of another shape, or holds what is no finite floating-point number.
+    /// If it is missing, has another shape, or holds anything but finite floating-point numbers.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f64>, Problem> {
         let (float, bytes) = self.bytes_of(name, shape)?;
         let values = float.widen(&bytes);
         if values.iter().all(|v| v.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
     }
 
-    /// [`take`](Self::take) in f32, for what is too large to be widened.
+    /// [`take`](Self::take) in f32, for tensors too large to be widened.
     ///
     /// # Errors
     /// As [`take`](Self::take).
@@ -266,12 +275,12 @@ impl StateDict {
     }
 }
 
-/// What is wrong with one tensor.
+/// A problem with one tensor.
 #[derive(Debug)]
 pub enum Problem {
-    /// It is not there.
+    /// The tensor is missing.
     Missing(String),
-    /// A sentence.
+    /// A description of the problem.
     Other(String),
 }
 
@@ -279,7 +288,7 @@ fn not_finite(name: &str) -> Problem {
     Problem::Other(format!("{name} holds numbers that are not finite"))
 }
 
-/// The checksum of all bytes, and the first of them.
+/// The checksum of all bytes, and the first few bytes.
 fn sha256_of(file: &mut File) -> io::Result<(String, Vec<u8>)> {
     let (mut hash, mut buffer, mut start) = (Sha256::new(), vec![0; 1 << 20], Vec::new());
     loop {
@@ -332,7 +341,7 @@ fn safetensors(mut file: File, length: u64) -> Result<Contents, String> {
     file.read_exact(&mut header).map_err(|e| e.to_string())?;
     let header: Metadata =
         serde_json::from_slice(&header).map_err(|e| format!("its header is damaged: {e}"))?;
-    // The offsets follow one another without gaps: reading the header has checked that.
+    // The offsets are contiguous: reading the header has checked that.
     let tensors = header.tensors();
     let end = tensors.values().map(|info| info.data_offsets.1 as u64).max().unwrap_or(0);
     if size + 8 + end != length {

@@ -1,48 +1,52 @@
-//! The published weights: what each is for, where it comes from, where it is kept, and how a file
-//! is recognised.
+//! The published weights: the purpose, origin, path and checksum of each.
 //!
-//! It is not responsible for getting or converting them: `evaluate weights` is.
+//! Fetching and converting them is the business of `evaluate weights`.
+//!
+//! ```
+//! use fledge_metrics::weights::{INCEPTION, PUBLISHED};
+//!
+//! assert!(PUBLISHED.iter().any(|weights| weights.name == INCEPTION.name));
+//! ```
 
 use std::path::{Path, PathBuf};
 
 use fledge_base::cli::UsageError;
 use fledge_base::fs;
 
-/// A file that somebody published, pinned by its content.
+/// A published file, pinned by its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// What `evaluate weights --fetch` calls it.
+    /// Name for `evaluate weights --fetch`.
     pub name: &'static str,
     /// The metrics and networks that need it.
     pub purpose: &'static str,
-    /// Name of the kept file, and of the file on a mirror. Not always the publisher's, which may be
-    /// a mere `model.safetensors`.
+    /// Name of the cached file, and of the file on a mirror. Not always the publisher's, which may
+    /// be a mere `model.safetensors`.
     pub file: &'static str,
-    /// Where it is offered.
+    /// URL of the publisher's file.
     pub url: &'static str,
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: &'static str,
     /// Length in bytes.
     pub bytes: u64,
-    /// Whose it is and under which licence.
+    /// Owner and licence.
     pub license: &'static str,
 }
 
-/// A file that a script makes of one that somebody published in a format which this program does
-/// not read.
+/// A file converted by a script from a published file in a format that this program does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Converted {
-    /// What `evaluate weights --list` calls it.
+    /// Name in `evaluate weights --list`.
     pub name: &'static str,
     /// The metrics and networks that need it.
     pub purpose: &'static str,
-    /// Name of the kept file.
+    /// Name of the cached file.
     pub file: &'static str,
-    /// Where the published file is offered.
+    /// URL of the published file.
     pub url: &'static str,
     /// The script that converts it.
     pub script: &'static str,
-    /// Whose it is and under which licence.
+    /// Owner and licence.
     pub license: &'static str,
 }
 
@@ -128,8 +132,8 @@ pub const DINOV2_VIT_B_14: Published = Published {
 pub const PUBLISHED: [Published; 7] =
     [INCEPTION, VGG16, SQUEEZENET, LPIPS_VGG, LPIPS_SQUEEZE, DINOV2_VIT_S_14, DINOV2_VIT_B_14];
 
-/// Keras' InceptionV3 without its top, trained on ImageNet: what the Keras example `gan_ada`
-/// measures KID with.
+/// Keras' InceptionV3 without its top, trained on ImageNet: the network behind the KID of the Keras
+/// example `gan_ada`.
 pub const KERAS_INCEPTION: Converted = Converted {
     name: "keras-inception",
     purpose: "KID under the protocol keras75",
@@ -142,36 +146,36 @@ pub const KERAS_INCEPTION: Converted = Converted {
 /// Every file that a script converts.
 pub const CONVERTED: [Converted; 1] = [KERAS_INCEPTION];
 
-/// The folder that published weights are kept in.
+/// The folder of the published weights.
 ///
 /// # Errors
-/// When the system names no cache folder.
+/// If the system has no cache folder.
 pub fn folder() -> Result<PathBuf, UsageError> {
     fs::cache_folder().map(|folder| folder.join("weights")).ok_or_else(|| {
         UsageError("no folder to keep weights in: set XDG_CACHE_HOME or HOME, or name a file with --weights".into())
     })
 }
 
-/// The file, if it is there.
+/// Returns `path`, if the file exists.
 fn found(path: PathBuf, missing: String) -> Result<PathBuf, UsageError> {
     if path.is_file() { Ok(path) } else { Err(UsageError(missing)) }
 }
 
 impl Published {
-    /// Where `evaluate weights --fetch` keeps it.
+    /// The path used by `evaluate weights --fetch`.
     ///
     /// # Errors
-    /// When the system names no cache folder.
+    /// If the system has no cache folder.
     pub fn path(&self) -> Result<PathBuf, UsageError> {
         Ok(folder()?.join(self.file))
     }
 
-    /// The kept file, if it is there.
+    /// The cached file, if it exists.
     ///
     /// # Errors
-    /// When it is not: the text says how to get it with and without a network.
+    /// If it does not: the text says how to get it with and without a network.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
-        // Without a name it fetches these, and only their network has an untrained twin.
+        // These are fetched by default, and only their network has an untrained twin.
         let (of, name, random) = match *self == INCEPTION {
             true => (String::new(), String::new(), ", or use --features random for a smoke run"),
             false => (format!(" {}", self.name), format!(" {}", self.name), ""),
@@ -186,18 +190,18 @@ impl Published {
 }
 
 impl Converted {
-    /// Where it is looked for.
+    /// The path where the file is expected.
     ///
     /// # Errors
-    /// When the system names no cache folder.
+    /// If the system has no cache folder.
     pub fn path(&self) -> Result<PathBuf, UsageError> {
         Ok(folder()?.join(self.file))
     }
 
-    /// The kept file, if it is there.
+    /// The cached file, if it exists.
     ///
     /// # Errors
-    /// When it is not: the text says how to make it.
+    /// If it does not: the text says how to make it.
     pub fn find(&self) -> Result<PathBuf, UsageError> {
         let path = self.path()?;
         let missing =
@@ -205,7 +209,7 @@ impl Converted {
         found(path, missing)
     }
 
-    /// How the file at `path` is made.
+    /// Instructions for making the file at `path`.
     #[must_use]
     pub fn how(&self, path: &Path) -> String {
         format!("download {} and convert it with {} to {}", self.url, self.script, path.display())

@@ -1,12 +1,24 @@
-//! What differs between the settings that a run was begun with and those that it is to go on with.
+//! Differences between the settings a run was started with and those it is to resume with.
+//!
+//! ```
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let config = |flag: &str| {
+//!     let settings = Settings::resolve("gan-ada", None, &[flag.to_owned()]).expect("settings");
+//!     RunConfig::new("gan-ada", settings, 0, DataConfig::of_extent(64, 3))
+//! };
+//! let changes = config("schedule.batch=128").changes(&config("schedule.batch=64"));
+//! assert_eq!(changes[0].key, "schedule.batch");
+//! assert!(!changes[0].is_free);
+//! ```
 
 use serde::Serialize;
 
 use crate::config::RateSchedule;
 use crate::run_config::RunConfig;
 
-/// Keys (or groups of keys) that may change when a run is resumed, because they do not touch what
-/// is computed up to any step.
+/// Keys (or groups of keys) that may change when a run is resumed, because no step's computation
+/// depends on them.
 const FREE: &[&str] = &[
     "data.path",
     "schedule.epochs",
@@ -17,35 +29,35 @@ const FREE: &[&str] = &[
     "checkpoints.",
 ];
 
-/// What the end of a run is told by.
+/// The keys that set the end of a run.
 const END: [&str; 3] = ["schedule.epochs", "schedule.steps", "schedule.kimg"];
 
-/// Stands for the value of a key that is absent.
+/// Placeholder for the value of an absent key.
 const ABSENT: &str = "nothing";
 
-/// A setting that was one thing and is to be another.
+/// A changed setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Its key in `config.toml`.
     pub key: String,
-    /// Its earlier value, as TOML writes it; `nothing` where it had none.
+    /// Its earlier value in TOML syntax, or `nothing` if it was absent.
     pub was: String,
-    /// Its value now, likewise.
+    /// Its new value, likewise.
     pub now: String,
-    /// Whether a run can go on with it: nothing that was computed so far depends on it.
+    /// Whether a run can resume with the change: nothing computed so far depends on it.
     #[serde(skip)]
     pub is_free: bool,
 }
 
 impl RunConfig {
-    /// Whether steps depend on where the end is, because the learning rate falls towards it: such a
-    /// run cannot be lengthened.
+    /// Returns true if the steps depend on the position of the end, because the learning rate falls
+    /// towards it: such a run cannot be lengthened.
     #[must_use]
     pub fn end_counts(&self) -> bool {
         matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine)
     }
 
-    /// Everything that is another value in `now`, in the order of the keys.
+    /// All differences from `now`, in the order of the keys.
     #[must_use]
     pub fn changes(&self, now: &Self) -> Vec<Change> {
         let end_counts = self.end_counts();
@@ -55,7 +67,7 @@ impl RunConfig {
                 .any(|free| key == *free || (free.ends_with('.') && key.starts_with(free)));
             listed && !(end_counts && END.contains(&key))
         };
-        // Runs of before did not note it.
+        // Earlier versions did not record it.
         let content_unknown = self.data.content.is_empty() || now.data.content.is_empty();
         let count_unknown = self.data.pictures == 0 || now.data.pictures == 0;
         let init = self.init_change(now);
@@ -83,7 +95,7 @@ impl RunConfig {
             .collect()
     }
 
-    /// Whose weights the run began with counts by the weights, wherever they lie.
+    /// Compares the runs' initial weights by their checksums, wherever the files lie.
     fn init_change(&self, now: &Self) -> Option<Change> {
         let text = |config: &Self| {
             config.init.as_ref().map_or_else(|| ABSENT.to_owned(), ToString::to_string)
@@ -94,8 +106,8 @@ impl RunConfig {
     }
 }
 
-/// Every key with its value, but for whose weights the run began with: that is one thing, see
-/// `init_change`.
+/// All keys with their values, except the initial weights, which `init_change` compares as one
+/// setting.
 fn flat(config: &RunConfig) -> Vec<(String, String)> {
     config.flat().into_iter().filter(|(key, _)| !key.starts_with("init.")).collect()
 }

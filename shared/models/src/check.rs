@@ -1,10 +1,11 @@
-//! What makes a value acceptable, and how a refusal reads.
+//! Checks of setting values, with one wording for all refusals.
 
 use std::fmt::Display;
 
 use fledge_base::cli::UsageError;
 
-/// Refuses `key` where `holds` is false, naming its value, what was expected, and how to change it.
+/// Refuses `key` if `holds` is false; the error names the value, the expected range and the flag
+/// that changes it.
 pub(crate) fn require(
     holds: bool,
     key: &str,

@@ -1,4 +1,12 @@
-//! Which devices train one run together: `--device cuda:0,cuda:1`.
+//! The devices that train one run together: `--device cuda:0,cuda:1`.
+//!
+//! ```
+//! use fledge_models::devices::DeviceList;
+//!
+//! let devices: DeviceList = "cpu,cpu".parse()?;
+//! assert_eq!(devices.open()?.len(), 2);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +16,7 @@ use burn::tensor::Device;
 use super::device::DeviceChoice;
 use fledge_base::cli::UsageError;
 
-/// What the flag `--device` asks for where it may name several.
+/// The value of the flag `--device` in commands that accept several devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceList(Vec<DeviceChoice>);
 
@@ -19,9 +27,9 @@ impl FromStr for DeviceList {
         let choices = text.split(',').map(str::parse).collect::<Result<Vec<DeviceChoice>, _>>()?;
         let refuse = |why: &str| Err(UsageError(format!("--device {text}: {why}")));
         if choices.len() > 1 && choices.contains(&DeviceChoice::Auto) {
-            return refuse("auto stands for one device and cannot stand in a list");
+            return refuse("auto selects one device and cannot be part of a list");
         }
-        // The CPU may be named twice: that tries out, on any machine, what several devices do.
+        // The CPU may be named twice, to try training on several devices on any machine.
         let again =
             |i: usize| choices[i] != DeviceChoice::Cpu && choices[..i].contains(&choices[i]);
         if (0..choices.len()).any(again) {
@@ -39,17 +47,16 @@ impl fmt::Display for DeviceList {
 }
 
 impl DeviceList {
-    /// The one that is chosen where none is named.
+    /// The default if no device is named.
     #[must_use]
     pub fn auto() -> Self {
         Self(vec![DeviceChoice::Auto])
     }
 
-    /// The devices in their order, without autodiff; one at least. Says on the log which ones they
-    /// are.
+    /// Opens the devices, in order and without autodiff; there is at least one. Logs their names.
     ///
     /// # Errors
-    /// When one is not built in or does not answer.
+    /// If one is not built in or not usable.
     pub fn open(&self) -> Result<Vec<Device>, UsageError> {
         self.0.iter().map(|choice| choice.open()).collect()
     }
@@ -66,7 +73,7 @@ mod tests {
         }
         for (text, why) in [
             ("cuda:0,cuda", "named twice"),
-            ("cpu,auto", "stands for one"),
+            ("cpu,auto", "selects one"),
             ("cpu,", "--device"),
             ("cuda:0;cuda:1", "cuda:INDEX"),
         ] {

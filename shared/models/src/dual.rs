@@ -1,13 +1,22 @@
-//! Dual numbers over tensors: a value, and with it, where it is asked for, its derivative along a
-//! direction in the input. A network is described once, over duals, so that its tangent cannot
-//! differ from its value.
+//! Dual numbers over tensors: a value and, on request, its derivative along a direction in the
+//! input. A network is written once, over duals, so that its tangent cannot differ from its value.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::dual::Dual;
+//!
+//! let ones = || Tensor::<2>::ones([2, 3], &Device::flex());
+//! let (value, tangent) = Dual::along(ones(), ones()).parts();
+//! assert_eq!(value.dims(), [2, 3]);
+//! assert!(tangent.is_some());
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_kernels::{self as ops, Activation, Upsample};
 
 use crate::layers::{Conv2d, Layer, Linear, Masks, NormAct, Pass};
 
-/// A tensor, and perhaps its derivative along a direction, of the same shape.
+/// A tensor with an optional derivative along a direction, of the same shape.
 #[derive(Clone, Debug)]
 pub struct Dual<const D: usize> {
     x: Tensor<D>,
@@ -15,14 +24,14 @@ pub struct Dual<const D: usize> {
 }
 
 impl<const D: usize> From<Tensor<D>> for Dual<D> {
-    /// A value alone.
+    /// A value without a direction.
     fn from(x: Tensor<D>) -> Self {
         Self { x, t: None }
     }
 }
 
 impl<const D: usize> Dual<D> {
-    /// A value `x` and a direction `t`.
+    /// A value `x` with the direction `t`.
     #[must_use]
     pub fn along(x: Tensor<D>, t: Tensor<D>) -> Self {
         Self { x, t: Some(t) }
@@ -46,12 +55,12 @@ impl<const D: usize> Dual<D> {
         self.x.dims()
     }
 
-    /// Whether there is a direction.
+    /// Returns true if there is a direction.
     pub(crate) fn is_along(&self) -> bool {
         self.t.is_some()
     }
 
-    /// Both through `f`, which is linear.
+    /// Applies `f`, which is linear, to both.
     pub(crate) fn linear<const E: usize>(self, f: impl Fn(Tensor<D>) -> Tensor<E>) -> Dual<E> {
         Dual { x: f(self.x), t: self.t.map(f) }
     }
@@ -64,7 +73,7 @@ impl<const D: usize> Dual<D> {
         self.linear(|x| x.reshape(shape))
     }
 
-    /// Through one mask.
+    /// Applies the same dropout mask to both.
     pub(crate) fn dropout(self, rate: f64, masks: &mut Masks) -> Self {
         match masks.draw(self.x.dims(), rate, &self.x) {
             None => self,
@@ -74,12 +83,12 @@ impl<const D: usize> Dual<D> {
 }
 
 impl Dual<2> {
-    /// Through a linear layer.
+    /// Applies a linear layer.
     pub(crate) fn dense(self, layer: &Linear) -> Self {
         Self { x: layer.forward(self.x), t: self.t.map(|t| layer.linear(t)) }
     }
 
-    /// With the columns of `more` behind its own; they do not depend on the input.
+    /// Appends the columns of `more`, which do not depend on the input.
     pub(crate) fn beside(self, more: Tensor<2>) -> Self {
         let t = self.t.map(|t| Tensor::cat(vec![t, more.zeros_like()], 1));
         Self { x: Tensor::cat(vec![self.x, more], 1), t }
@@ -87,8 +96,8 @@ impl Dual<2> {
 }
 
 impl Dual<4> {
-    /// Through a convolution; its activation `act` only where there is no direction, else it
-    /// follows by [`Dual::norm_act`].
+    /// Applies a convolution. Its activation `act` is applied only if there is no direction;
+    /// otherwise [`Dual::norm_act`] applies it.
     pub(crate) fn conv(self, conv: &Conv2d, act: Option<Activation>) -> Self {
         match (self.t, act) {
             (None, Some(act)) => Self { x: conv.forward_act(self.x, act), t: None },
@@ -96,7 +105,7 @@ impl Dual<4> {
         }
     }
 
-    /// Through the last convolution of a generator and its activation: pixels in f32.
+    /// Applies a generator's last convolution and its activation: pixels in f32.
     pub(crate) fn pixels(self, conv: &Conv2d, act: Activation) -> Self {
         let y = ops::full(conv.forward_act(self.x, act));
         let t = self.t.map(|t| {
@@ -112,7 +121,7 @@ impl Dual<4> {
         Self { x: y, t }
     }
 
-    /// Through a normalisation, where there is one, and an activation.
+    /// Applies an optional normalisation and an activation.
     pub(crate) fn norm_act(self, layer: &NormAct, pass: &mut Pass<'_>) -> Self {
         match self.t {
             None => layer.forward(self.x, pass).into(),
@@ -136,7 +145,7 @@ impl Dual<4> {
         Self { x: ops::sum(self.x, other.x), t }
     }
 
-    /// Through any other layer.
+    /// Applies any other layer.
     pub(crate) fn through(self, layer: &impl Layer) -> Self {
         match self.t {
             None => layer.forward(self.x).into(),
@@ -147,7 +156,7 @@ impl Dual<4> {
         }
     }
 
-    /// Features in the order channel, row, column: [B, C·H·W].
+    /// Flattens the features in the order channel, row, column: [B, C·H·W].
     pub(crate) fn flat(self) -> Dual<2> {
         self.linear(|x| x.flatten(1, 3))
     }

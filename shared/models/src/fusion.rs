@@ -1,10 +1,18 @@
-//! Fusion: devices programmed through CubeCL record operations and join them into kernels. It has
-//! no switch of its own in burn, but a limit on how many ways of joining are tried; with none
-//! tried, each operation is a kernel of its own.
+//! Operation fusion: devices programmed through CubeCL record operations and fuse them into
+//! kernels. burn has no switch for it, only a limit on the number of fusions explored; with a limit
+//! of 0, each operation is a kernel of its own.
 //!
-//! It is off unless it is asked for: burn 0.22.1 joins some operations wrongly (`train check
-//! --fusion on` shows which: the gradient penalty of a critic with spectral normalisation), and
-//! most of what it would join is one kernel of ours.
+//! Fusion is off by default: burn 0.22.1 fuses some operations wrongly (`train check --fusion on`
+//! shows which: the gradient penalty of a critic with spectral normalisation), and most operations
+//! that it would fuse are one custom kernel here already.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//!
+//! fledge_models::fusion::switch_off()?;
+//! let device = Device::flex();
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,11 +21,11 @@ use serde_json::json;
 
 use fledge_base::cli::UsageError;
 
-/// No operations are joined from now on. Must come before a device is first used. The other
-/// settings of a `burn.toml` stay.
+/// Disables fusion. Must be called before a device is first used. Other settings of a `burn.toml`
+/// are kept.
 ///
 /// # Errors
-/// When a device has been used already.
+/// If a device has been used already.
 pub fn switch_off() -> Result<(), UsageError> {
     let refused = |why: &str| {
         UsageError(format!("--fusion off: {why}; set BURN_FUSION_MAX_EXPLORATIONS=0 instead"))
@@ -33,21 +41,21 @@ pub fn switch_off() -> Result<(), UsageError> {
     }
 }
 
-/// Whether joining was asked for in this process.
+/// True if fusion was requested in this process.
 static KEPT: AtomicBool = AtomicBool::new(false);
 
-/// Operations are joined. Must come before a device is opened.
+/// Enables fusion. Must be called before a device is opened.
 pub fn keep() {
     KEPT.store(true, Ordering::Relaxed);
 }
 
-/// Before a device is first used: nothing is joined unless [`keep`] or the variable
-/// `FLEDGE_FUSION=on` asked for it.
+/// Disables fusion unless [`keep`] or the variable `FLEDGE_FUSION=on` requested it. Runs before a
+/// device is first used.
 #[cfg(feature = "cubecl")]
 pub(super) fn settle() {
     let asked = std::env::var_os("FLEDGE_FUSION").is_some_and(|value| value == "on");
     if !asked && !KEPT.load(Ordering::Relaxed) {
-        // A second device finds it settled.
+        // Fails harmlessly for a second device: the setting is fixed already.
         drop(switch_off());
     }
 }
@@ -58,8 +66,7 @@ mod tests {
 
     #[test]
     fn it_is_switched_off_once_and_before_anything_has_asked() {
-        // A process of its own would be cleaner; no other test of this library asks for burn's
-        // settings.
+        // A separate process would be cleaner; no other test of this library reads burn's settings.
         if switch_off().is_ok() {
             assert_eq!(BurnConfig::get().fusion().beam_search.max_explorations, Some(0));
         }

@@ -1,5 +1,15 @@
-//! How weights are drawn. Every tensor has a stream of its own, named after it, so that adding a
-//! layer changes no other.
+//! Weight initialisation. Every tensor has a random stream named after it, so that adding a layer
+//! changes no other.
+//!
+//! ```
+//! use fledge_models::init::{Fans, InitializerConfig, InitializerName};
+//!
+//! let config = InitializerConfig { name: InitializerName::Normal, std: 0.02, gain: 1.0 };
+//! let fans = Fans { fan_in: 3, fan_out: 4, outputs: 4 };
+//! let weights = config.draw(7, "a layer", 12, fans);
+//! assert_eq!(config.draw(7, "a layer", 12, fans), weights);
+//! assert_ne!(config.draw(7, "another layer", 12, fans), weights);
+//! ```
 
 use burn::tensor::Device;
 use faer::Mat;
@@ -10,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::check;
 use crate::parameter::{Parameter, Purpose};
 
-/// How weights are drawn.
+/// Distribution of the initial weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InitializerName {
@@ -22,7 +32,7 @@ pub enum InitializerName {
     Orthogonal,
 }
 
-/// How weights are drawn.
+/// Settings of weight initialisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InitializerConfig {
@@ -35,7 +45,7 @@ pub struct InitializerConfig {
 }
 
 impl Default for InitializerConfig {
-    /// Keras' default.
+    /// The default of Keras.
     fn default() -> Self {
         Self { name: InitializerName::Glorot, std: 0.02, gain: 1.0 }
     }
@@ -43,32 +53,31 @@ impl Default for InitializerConfig {
 
 impl InitializerConfig {
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value is invalid.
     pub fn validate(&self) -> Result<(), UsageError> {
         check::above_zero(self.std, "initializer.std")?;
         check::above_zero(self.gain, "initializer.gain")
     }
 }
 
-/// Constants of every BatchNorm.
+/// Constants of all BatchNorm layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BatchNormConfig {
     /// Whether normalised values are multiplied by a trained gamma.
     pub scale: bool,
-    /// Standard deviation of gamma around 1 at the start.
+    /// Standard deviation of the initial gamma around 1.
     pub scale_std: f64,
-    /// Share of the running value that each batch leaves, as Keras counts it (PyTorch's 0.1 is 0.9
-    /// here).
+    /// Share of the running value kept at each batch, as in Keras (0.9 here is 0.1 in PyTorch).
     pub momentum: f64,
     /// Added to the variance.
     pub epsilon: f64,
-    /// Whether the running variance is the unbiased one (PyTorch) or the biased one (Keras).
+    /// True: the running variance is unbiased (PyTorch); false: biased (Keras).
     pub unbiased: bool,
 }
 
 impl Default for BatchNormConfig {
-    /// Keras' constants, without gamma.
+    /// Constants of Keras, without gamma.
     fn default() -> Self {
         Self { scale: false, scale_std: 0.0, momentum: 0.99, epsilon: 1e-3, unbiased: false }
     }
@@ -76,7 +85,7 @@ impl Default for BatchNormConfig {
 
 impl BatchNormConfig {
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value is invalid.
     pub fn validate(&self) -> Result<(), UsageError> {
         check::share(self.momentum, "batch_norm.momentum")?;
         check::above_zero(self.epsilon, "batch_norm.epsilon")?;
@@ -84,38 +93,38 @@ impl BatchNormConfig {
     }
 }
 
-/// What all layers of a network are made with.
+/// The context in which all layers of a network are created.
 #[derive(Clone, Copy, Debug)]
 pub struct Maker<'a> {
-    /// From which every weight follows.
+    /// Seed of every weight.
     pub seed: u64,
-    /// Where the weights are.
+    /// Device of the weights.
     pub device: &'a Device,
-    /// How they are drawn.
+    /// Their initial distribution.
     pub initializer: &'a InitializerConfig,
-    /// Constants of every BatchNorm.
+    /// Constants of all BatchNorm layers.
     pub batch_norm: &'a BatchNormConfig,
-    /// Weights are divided by their spectral norm.
+    /// Whether weights are divided by their spectral norm.
     pub spectral_norm: bool,
-    /// Weights have values. Without, they have shapes alone, for a summary that is instant at any
-    /// size.
+    /// Whether weights get values. Without, they have shapes only, for a summary that is instant at
+    /// any size.
     pub draws: bool,
 }
 
-/// The matrix that a weight is, for drawing it and for its spectral norm.
+/// Dimensions of a weight as a matrix, for its initialisation and its spectral norm.
 #[derive(Clone, Copy, Debug)]
 pub struct Fans {
-    /// Values each output depends on.
+    /// Number of inputs of each output.
     pub fan_in: usize,
-    /// Values each input feeds.
+    /// Number of outputs of each input.
     pub fan_out: usize,
-    /// Outputs; the other values of the tensor belong to one output each.
+    /// Number of outputs; the tensor's other axes belong to one output each.
     pub outputs: usize,
 }
 
 impl Maker<'_> {
-    /// A weight `name` of `shape`, whose first axis counts the outputs, or with `outputs_second`
-    /// the second one.
+    /// Creates the weight `name` of `shape`; the outputs are its first axis, or the second if
+    /// `outputs_second`.
     #[must_use]
     pub fn weight(
         &self,
@@ -135,14 +144,14 @@ impl Maker<'_> {
         Parameter::new(values, shape, Purpose::Weight, self.device)
     }
 
-    /// A parameter of `count` equal values.
+    /// Creates a parameter of `shape` filled with `value`.
     #[must_use]
     pub fn filled(&self, value: f32, shape: &[usize], purpose: Purpose) -> Parameter {
         Parameter::filled(value, shape, purpose, self.device)
     }
 
-    /// A start for the power iteration of the weight `name` with so many outputs: a random
-    /// direction of length 1.
+    /// The initial vector of the power iteration for the weight `name` with `outputs` outputs: a
+    /// random unit vector. `None` without spectral normalisation.
     #[must_use]
     pub fn direction(&self, name: &str, outputs: usize) -> Option<Parameter> {
         self.spectral_norm.then(|| {
@@ -155,7 +164,7 @@ impl Maker<'_> {
     }
 }
 
-/// [a, b, …] → [b, a, …].
+/// Swaps the first two axes: [a, b, …] → [b, a, …].
 fn swap_first_axes(values: &[f32], a: usize, b: usize) -> Vec<f32> {
     let rest = values.len() / (a * b);
     (0..b)
@@ -166,7 +175,7 @@ fn swap_first_axes(values: &[f32], a: usize, b: usize) -> Vec<f32> {
 }
 
 impl InitializerConfig {
-    /// `count` weights for the tensor `name` of a network initialised by `seed`, the outputs along
+    /// Draws `count` weights for the tensor `name` of a network with the seed `seed`, outputs along
     /// the first axis.
     #[must_use]
     pub fn draw(&self, seed: u64, name: &str, count: usize, fans: Fans) -> Vec<f32> {
@@ -187,9 +196,9 @@ impl InitializerConfig {
     }
 }
 
-/// Saxe et al. 2014 (arXiv:1312.6120): rows, or columns where there are fewer of them, of length
-/// `gain` and at right angles: Q of the QR decomposition of normal numbers, its signs those of R's
-/// diagonal so that it is uniformly distributed.
+/// Orthogonal initialisation (Saxe et al. 2014, arXiv:1312.6120): orthogonal rows, or columns if
+/// there are fewer of them, of length `gain`. Q of the QR decomposition of normal numbers, with the
+/// signs of R's diagonal so that it is uniformly distributed.
 fn orthogonal(normals: &[f32], rows: usize, gain: f64) -> Vec<f32> {
     let columns = normals.len() / rows;
     let (long, short) = (rows.max(columns), rows.min(columns));
@@ -235,7 +244,7 @@ mod tests {
         let w = config.draw(1, "test", 20_000, Fans { fan_in: 1, fan_out: 1, outputs: 1 });
         let deviation =
             (w.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / w.len() as f64).sqrt();
-        // Five standard errors of a deviation of 20,000 draws.
+        // Five standard errors of the standard deviation of 20,000 draws.
         assert!((deviation / 0.02 - 1.0).abs() < 5.0 / 40_000f64.sqrt(), "{deviation}");
     }
 }

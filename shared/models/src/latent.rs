@@ -1,34 +1,42 @@
-//! Latent vectors: what a generator makes pictures of.
+//! Latent vectors, the input of a generator.
+//!
+//! ```
+//! use fledge_base::rng;
+//! use fledge_models::latent::{self, Distribution, Latents};
+//!
+//! let latents = Latents { length: 64, distribution: Distribution::Normal, threshold: 1.0 };
+//! let z = latent::draw(&latents, 2, &mut rng::stream(7, "an example", 0));
+//! assert_eq!(z.len(), 128);
+//! ```
 
 use fledge_base::rng::{self, Stream};
 use serde::{Deserialize, Serialize};
 
-/// The narrowest truncation: a normal number is within it once in 125 drawings.
+/// The narrowest truncation: one normal draw in 125 falls within it.
 pub const LEAST_THRESHOLD: f64 = 0.01;
-/// The widest: no normal number is beyond it.
+/// The widest truncation: no normal draw exceeds it.
 pub const MOST_THRESHOLD: f64 = 100.0;
 
-/// How latent vectors are distributed.
+/// Distribution of latent vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
-    /// N(0, 1) each.
+    /// N(0, 1) for each value.
     Normal,
-    /// Uniform on [−1, 1] each.
+    /// Uniform on [−1, 1] for each value.
     Uniform,
-    /// Uniform on the sphere of radius √size, which normal vectors lie near.
+    /// Uniform on the sphere of radius √size, near which normal vectors lie.
     Sphere,
-    /// Normal, drawn again where it lies outside of ±threshold (Brock et al. 2019, "truncation
-    /// trick").
+    /// Normal, redrawn outside ±threshold (Brock et al. 2019, "truncation trick").
     Truncated,
     /// max(N(0, 1), 0) (Brock et al. 2019, appendix E).
     Censored,
-    /// 0 or 1 with equal chance.
+    /// 0 or 1 with equal probability.
     Bernoulli,
 }
 
 impl Distribution {
-    /// As settings write it.
+    /// Its name in the settings.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,18 +50,18 @@ impl Distribution {
     }
 }
 
-/// The latent vectors of a generator.
+/// Length and distribution of a generator's latent vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Latents {
-    /// Values in a vector.
+    /// Length of a vector.
     pub length: usize,
     /// Their distribution.
     pub distribution: Distribution,
-    /// The bound of the truncated normal distribution, on both sides.
+    /// Bound of the truncated normal distribution, on both sides.
     pub threshold: f64,
 }
 
-/// `count` latent vectors, one behind the other.
+/// Draws `count` latent vectors, concatenated.
 #[must_use]
 pub fn draw(latents: &Latents, count: usize, stream: &mut Stream) -> Vec<f32> {
     let n = latents.length;
@@ -71,17 +79,17 @@ pub fn draw(latents: &Latents, count: usize, stream: &mut Stream) -> Vec<f32> {
     }
 }
 
-/// Draws the values of `z`, the latent vector of `seed`, that are beyond ±`threshold` again until
-/// they are within, each from a stream of its own: a value that is within stays the same at every
-/// threshold, and with it what it shows.
+/// Redraws the values of `z`, the latent vector of `seed`, beyond ±`threshold`. Each value has its
+/// own random stream: a value within the threshold is the same at every threshold, and so is its
+/// effect on the picture.
 pub fn truncate(z: &mut [f32], seed: u64, threshold: f64) {
     for (place, value) in (0u64..).zip(z).filter(|(_, value)| f64::from(value.abs()) > threshold) {
         *value = truncated(&mut rng::stream(seed, "truncation", place), threshold);
     }
 }
 
-/// Moves `z` to the nearest place at which latent vectors may lie, as far as their distribution
-/// bounds them: onto the sphere, or into the interval.
+/// Projects `z` onto the support of the distribution, where that is bounded: onto the sphere, or
+/// into the interval.
 pub fn onto_support(latents: &Latents, z: &mut [f32]) {
     let clamp =
         |z: &mut [f32], low: f32, high: f32| z.iter_mut().for_each(|v| *v = v.clamp(low, high));
@@ -100,14 +108,14 @@ pub fn onto_support(latents: &Latents, z: &mut [f32]) {
     }
 }
 
-/// Uniform on the sphere of radius √n: a normal vector, scaled.
+/// Uniform on the sphere of radius √n: a normal vector, rescaled.
 fn on_sphere(stream: &mut Stream, n: usize) -> Vec<f32> {
     let values: Vec<f64> = (0..n).map(|_| stream.normal()).collect();
     let length = values.iter().map(|v| v * v).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
     values.into_iter().map(|v| (v / length * (n as f64).sqrt()) as f32).collect()
 }
 
-/// Drawn again until it lies within ±`threshold`.
+/// A normal draw, repeated until it lies within ±`threshold`.
 fn truncated(stream: &mut Stream, threshold: f64) -> f32 {
     loop {
         let value = stream.normal();

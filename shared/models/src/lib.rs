@@ -1,24 +1,23 @@
-//! GAN networks by family, and what belongs to them: layers with tangents, losses, settings,
-//! presets, tasks.
+//! GAN networks by family, with layers and their tangents, losses, settings, presets and tasks.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`parameter`] | named tensors of a network: weights and running statistics |
-//! | [`init`] | how weights are drawn |
+//! | [`init`] | weight initialisation |
 //! | [`dual`] | values with their derivative along a direction |
 //! | [`layers`] | convolution, linear, BatchNorm with its activation, attention, dropout, … |
 //! | [`networks`] | a folder for each family, and the enums over them |
 //! | [`graph`] | a generator as operations for other programs |
 //! | [`loss`] | the losses of both networks |
 //! | [`latent`] | latent vectors |
-//! | [`range`] | the interval in which pixels lie |
-//! | [`task`] | the roles of a run's networks, and the numbers that its steps measure |
+//! | [`range`] | the interval of pixel values |
+//! | [`task`] | the roles of a run's networks, and the quantities that its steps measure |
 //! | [`config`] | all settings: presets, TOML, `--set` |
 //! | [`preset`] | the recipes, as rows of one table |
-//! | [`run_config`], [`change`] | the settings of one run, and what differs between two |
+//! | [`run_config`], [`change`] | the settings of one run, and the differences between two |
 //! | [`summary`] | the layer table |
-//! | [`device`], [`devices`] | the device that computes, or several |
-//! | [`fusion`] | joining of operations into one kernel |
+//! | [`device`], [`devices`] | the compute device, or several |
+//! | [`fusion`] | fusion of operations into one kernel |
 
 pub mod change;
 mod check;

@@ -1,21 +1,31 @@
-//! The named tensors of a network. Each is kept flat beside its shape, so that optimizers, averages
-//! and files treat all of them alike; a layer asks for its own rank.
+//! The named tensors of a network. Each is stored flat with its shape, so that optimizers, averages
+//! and files treat all alike; a layer requests the rank it needs.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::parameter::{Parameter, Purpose};
+//!
+//! let values = vec![1.0, 2.0, 3.0, 4.0];
+//! let parameter = Parameter::new(values.clone(), &[2, 2], Purpose::Weight, &Device::flex());
+//! assert_eq!(parameter.tensor::<2>().dims(), [2, 2]);
+//! assert_eq!(parameter.to_vec(), values);
+//! ```
 
 use std::sync::Arc;
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
-/// What a parameter is for.
+/// The role of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Changed by an optimizer, along a gradient.
+    /// Updated by an optimizer, from its gradient.
     Weight,
-    /// A weight that nothing changes and that has no gradient: see [`Parameter::freeze`].
+    /// A weight that is not updated and has no gradient: see [`Parameter::freeze`].
     Frozen,
     /// Changed by the forward pass in training: the running mean and variance of BatchNorm.
     Statistic,
-    /// Changed by the power iteration of spectral normalisation. The mean of two directions is none
-    /// of them, so an average of networks takes over the latest.
+    /// Updated by the power iteration of spectral normalisation. The mean of two directions is not
+    /// a direction, so an average of networks copies the latest.
     Direction,
 }
 
@@ -25,23 +35,23 @@ pub struct Parameter {
     value: Tensor<1>,
     shape: Vec<usize>,
     purpose: Purpose,
-    /// Names a statistic, the same in every copy of its network.
+    /// Identifies a statistic; the same in every copy of its network.
     key: Option<Arc<str>>,
 }
 
-/// Running statistics as training passes moved them. A pass leaves its network as it is; what it
-/// moved lies here until the network adopts it.
+/// Running statistics as updated by training passes. A pass leaves its network unchanged; the
+/// updates are collected here until the network adopts them.
 #[derive(Clone, Debug, Default)]
 pub struct Moved(Vec<(Arc<str>, Tensor<1>)>);
 
 impl Moved {
-    /// The value of a statistic: as moved, or the network's own.
+    /// The value of a statistic: the updated one, or else the network's own.
     pub(crate) fn value(&self, statistic: &Parameter) -> Tensor<1> {
         let moved = self.0.iter().find(|(key, _)| Some(key) == statistic.key.as_ref());
         moved.map_or_else(|| statistic.flat(), |(_, value)| value.clone())
     }
 
-    /// Moves a statistic.
+    /// Records an update of a statistic.
     pub(crate) fn set(&mut self, statistic: &Parameter, value: Tensor<1>) {
         let Some(key) = &statistic.key else { return };
         match self.0.iter_mut().find(|(known, _)| known == key) {
@@ -52,7 +62,7 @@ impl Moved {
 }
 
 impl Parameter {
-    /// A parameter of `shape` holding `values` in row-major order.
+    /// Creates a parameter of `shape` with `values` in row-major order.
     #[must_use]
     pub fn new(values: Vec<f32>, shape: &[usize], purpose: Purpose, device: &Device) -> Self {
         let value =
@@ -60,19 +70,19 @@ impl Parameter {
         Self { value, shape: shape.to_vec(), purpose, key: None }
     }
 
-    /// A parameter without values: its shape is all that a summary asks for.
+    /// A parameter without values: a summary needs only its shape.
     #[must_use]
     pub(crate) fn undrawn(shape: &[usize], purpose: Purpose, device: &Device) -> Self {
         Self { value: Tensor::empty([0], device), shape: shape.to_vec(), purpose, key: None }
     }
 
-    /// A running statistic, `name` in its network, whose every value is `value`.
+    /// A running statistic called `name`, filled with `value`.
     #[must_use]
     pub fn statistic(name: &str, value: f32, shape: &[usize], device: &Device) -> Self {
         Self { key: Some(name.into()), ..Self::filled(value, shape, Purpose::Statistic, device) }
     }
 
-    /// A parameter whose every value is `value`.
+    /// A parameter filled with `value`.
     #[must_use]
     pub fn filled(value: f32, shape: &[usize], purpose: Purpose, device: &Device) -> Self {
         Self::new(vec![value; shape.iter().product()], shape, purpose, device)
@@ -85,20 +95,19 @@ impl Parameter {
         self.value.clone().reshape::<D, _>(<[i64; D]>::try_from(shape).unwrap_or([-1; D]))
     }
 
-    /// The tensor, flat.
+    /// The flat tensor.
     #[must_use]
     pub fn flat(&self) -> Tensor<1> {
         self.value.clone()
     }
 
-    /// Replaces the values; `value` has as many.
+    /// Replaces the values; `value` must have as many.
     pub fn set(&mut self, value: Tensor<1>) {
         debug_assert_eq!(value.dims(), [self.count()]);
         self.value = value;
     }
 
-    /// Takes the flat tensor out, so that it can be changed in place; [`Parameter::set`] must
-    /// follow.
+    /// Moves the flat tensor out for an update in place; [`Parameter::set`] must follow.
     #[must_use]
     pub fn take(&mut self) -> Tensor<1> {
         let nothing = Tensor::empty([0], &self.value.device());
@@ -111,26 +120,26 @@ impl Parameter {
         &self.shape
     }
 
-    /// How many values it has.
+    /// Number of values.
     #[must_use]
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// What it is for.
+    /// The parameter's role.
     #[must_use]
     pub fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Keeps a weight as it is from now on; what is no weight goes on as before.
+    /// Freezes a weight; parameters of other roles are unaffected.
     pub fn freeze(&mut self) {
         if self.purpose == Purpose::Weight {
             self.purpose = Purpose::Frozen;
         }
     }
 
-    /// Its gradient, flat; `None` when no gradient reached it or it is not tracked.
+    /// Its flat gradient; `None` if no gradient reached it or it is not tracked.
     #[must_use]
     pub fn gradient(&self, gradients: &Gradients) -> Option<Tensor<1>> {
         self.value.grad(gradients)
@@ -143,12 +152,12 @@ impl Parameter {
     }
 }
 
-/// A network or layer that can name its parameters, always in the same order.
+/// A network or layer that lists its named parameters, always in the same order.
 pub trait Parameters {
-    /// Adds the parameters to `list`, their names beginning with `prefix`.
+    /// Appends the parameters to `list`, prefixing their names with `prefix`.
     fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>);
 
-    /// As [`Parameters::collect`], to change them.
+    /// Mutable variant of [`Parameters::collect`].
     fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>);
 
     /// All parameters by name.
@@ -158,15 +167,15 @@ pub trait Parameters {
         list
     }
 
-    /// All parameters by name, to change them.
+    /// All parameters by name, mutably.
     fn parameters_mut(&mut self) -> Vec<(String, &mut Parameter)> {
         let mut list = Vec::new();
         self.collect_mut("", &mut list);
         list
     }
 
-    /// A copy whose weights are leaves of a new graph, so that a backward pass gives their
-    /// gradients.
+    /// A copy whose weights are leaves of a new autodiff graph, so that a backward pass yields
+    /// their gradients.
     #[must_use]
     fn tracked(&self) -> Self
     where
@@ -181,7 +190,7 @@ pub trait Parameters {
         copy
     }
 
-    /// Takes over the running statistics that training passes moved.
+    /// Adopts the running statistics that training passes have updated.
     fn adopt(&mut self, moved: Moved) {
         if moved.0.is_empty() {
             return;
@@ -193,7 +202,7 @@ pub trait Parameters {
         }
     }
 
-    /// Whether every value is finite.
+    /// Returns true if every value is finite.
     fn is_finite(&self) -> bool {
         self.parameters().iter().all(|(_, p)| p.to_vec().iter().all(|v| v.is_finite()))
     }

@@ -1,5 +1,14 @@
-//! The recipes, as rows of one table: each is the settings below it, changed by assignments as a
-//! user would write them after `--set`.
+//! The presets, as rows of one table: each is the neutral settings below the table, changed by
+//! assignments in the form of `--set`.
+//!
+//! ```
+//! use fledge_models::preset;
+//!
+//! let preset = preset::find("gan-ada")?;
+//! let (size, _) = preset.extent;
+//! preset.settings()?.check_size(size)?;
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 
@@ -13,26 +22,26 @@ use crate::networks::cond::CondConfig;
 use crate::networks::{DiscriminatorConfig, GeneratorConfig, dcgan};
 use crate::task::TaskName;
 
-/// One recipe.
+/// One preset.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
-    /// What `--preset` calls it.
+    /// Name for `--preset`.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// One-line description.
     pub summary: &'static str,
-    /// Where it comes from.
+    /// Reference.
     pub source: &'static str,
-    /// Pictures it is meant for.
+    /// The pictures it is meant for.
     pub data: &'static str,
-    /// Extent and channels of these pictures, for `--summary` without a data set.
+    /// Size and channels of these pictures, for `--summary` without a data set.
     pub extent: (usize, usize),
-    /// The value of `cond` that makes both networks conditional in the preset's own way.
+    /// The value of `cond` that makes both networks conditional in the manner of the preset.
     pub conditional: &'static str,
-    /// Where it differs from a DCGAN as Keras builds it.
+    /// Differences from the DCGAN of Keras.
     pub assignments: &'static [&'static [&'static str]],
 }
 
-/// What both Wasserstein recipes share.
+/// Assignments common to both Wasserstein presets.
 const WGAN: &[&str] = &[
     "generator.latent=128",
     "generator.upsample=bilinear",
@@ -49,7 +58,7 @@ const WGAN: &[&str] = &[
     "schedule.ema=0",
 ];
 
-/// All recipes.
+/// All presets.
 pub const PRESETS: &[Preset] = &[
     Preset {
         name: "gan-ada",
@@ -176,31 +185,28 @@ pub const PRESETS: &[Preset] = &[
     },
 ];
 
-/// The preset called `name`.
+/// Looks up the preset `name`.
 ///
 /// # Errors
-/// When there is none; the error lists those there are.
+/// If there is none; the error lists the known names.
 pub fn find(name: &str) -> Result<&'static Preset, UsageError> {
     PRESETS.iter().find(|p| p.name == name).ok_or_else(|| {
         let names: Vec<_> = PRESETS.iter().map(|p| p.name).collect();
-        UsageError(format!(
-            "--preset {name}: there is no such preset; there are {}",
-            names.join(", ")
-        ))
+        UsageError(format!("--preset {name}: no such preset; expected one of {}", names.join(", ")))
     })
 }
 
-/// The keys of the recipes' settings that `word`, a name in this or another trainer, stands for.
+/// The setting keys that `word`, a name in this or another trainer, means.
 #[must_use]
 pub fn meant(word: &str) -> Vec<String> {
     PRESETS[0].settings().map_or_else(|_| Vec::new(), |settings| settings.meant(word))
 }
 
 impl Preset {
-    /// The recipe's values for everything that can be set.
+    /// All settings of the preset, resolved.
     ///
     /// # Errors
-    /// When a row of the table is wrong, which a test rules out.
+    /// If a row of the table is wrong, which a test rules out.
     pub fn settings(&self) -> Result<Settings, UsageError> {
         let assignments: Vec<String> =
             self.assignments.concat().iter().map(|a| (*a).to_owned()).collect();
@@ -209,11 +215,11 @@ impl Preset {
 }
 
 impl Settings {
-    /// The settings of `preset`, overridden by `file` (the name of a TOML file and its text) and
-    /// then by `assignments` (`key=value`).
+    /// The settings of `preset`, overridden by `file` (name and text of a TOML file) and then by
+    /// `assignments` (`key=value`).
     ///
     /// # Errors
-    /// When the preset, a key or a value is not known or makes no sense.
+    /// If the preset or a key is unknown, or a value is invalid.
     pub fn resolve(
         preset: &str,
         file: Option<(&str, &str)>,
@@ -223,7 +229,7 @@ impl Settings {
     }
 }
 
-/// What the recipes have in common: a DCGAN as Keras builds it.
+/// The baseline of all presets: the DCGAN of Keras.
 fn neutral() -> Settings {
     let optimizer = OptimizerConfig {
         name: OptimizerName::Adam,

@@ -1,8 +1,16 @@
-//! The interval in which the pixels of a network's pictures lie.
+//! The interval of the pixel values that a network produces or takes.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::range::Range;
+//!
+//! let black = Tensor::<1>::full([1], -1.0, &Device::flex());
+//! assert_eq!(Range::Signed.to_unit(black).into_scalar::<f32>(), 0.0);
+//! ```
 
 use burn::tensor::Tensor;
 
-/// The interval in which pixels lie: it follows from what the generator ends with.
+/// The interval of pixel values, determined by the generator's output activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Range {
     /// [0, 1], black to white: a sigmoid.
@@ -17,7 +25,7 @@ pub enum Range {
     reason = "from_unit reads as the opposite of to_unit; the range says which map it is"
 )]
 impl Range {
-    /// Pixels of this interval as pixels of [0, 1].
+    /// Maps pixels from this interval to [0, 1].
     #[must_use]
     pub fn to_unit<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
@@ -26,7 +34,7 @@ impl Range {
         }
     }
 
-    /// Pixels of [0, 1] as pixels of this interval.
+    /// Maps pixels from [0, 1] to this interval.
     #[must_use]
     pub fn from_unit<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
@@ -35,7 +43,7 @@ impl Range {
         }
     }
 
-    /// Pixels of this interval as pixels of [−1, 1].
+    /// Maps pixels from this interval to [−1, 1].
     #[must_use]
     pub fn to_signed<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
@@ -44,7 +52,7 @@ impl Range {
         }
     }
 
-    /// Pixels of [−1, 1] as pixels of this interval.
+    /// Maps pixels from [−1, 1] to this interval.
     #[must_use]
     pub fn from_signed<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {

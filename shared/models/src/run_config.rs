@@ -1,4 +1,13 @@
-//! The configuration of one run, and what became of those that earlier versions wrote.
+//! The configuration of one run, and the migration of those that earlier versions wrote.
+//!
+//! ```
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["schedule.batch=32".into()])?;
+//! let config = RunConfig::new("gan-ada", settings, 7, DataConfig::of_extent(64, 3));
+//! assert!(config.flat().contains(&("schedule.batch".into(), "32".into())));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 
@@ -12,8 +21,8 @@ use crate::networks::{Discriminator, Generator, Network};
 use crate::preset;
 use crate::task::Role;
 
-/// Version of the settings that a run or checkpoint carries. Version 1 knew one recipe and is read
-/// as that; versions 1 and 2 knew one task and one family of networks.
+/// Version of the settings in a run or checkpoint. Version 1 had a single recipe and is migrated;
+/// versions 1 and 2 had a single task and a single family of networks.
 pub const CONFIG_VERSION: u32 = 3;
 
 /// Every value of a run, as written to `config.toml`.
@@ -24,11 +33,11 @@ pub struct RunConfig {
     pub version: u32,
     /// The preset that the settings started from.
     pub preset: String,
-    /// From which every random number of the run follows.
+    /// Seed of every random number in the run.
     pub seed: u64,
-    /// What the run learns from.
+    /// The training data.
     pub data: DataConfig,
-    /// What it began with, where that is not what the seed draws.
+    /// The source of the initial weights, if they are not drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<InitConfig>,
     /// The settings, all resolved.
@@ -42,25 +51,26 @@ pub struct RunConfig {
 pub struct DataConfig {
     /// The folder, as given.
     pub path: String,
-    /// The split that is learned from.
+    /// The split to train on.
     pub split: String,
-    /// Fingerprint of its source.
+    /// Fingerprint of the source.
     pub fingerprint: String,
-    /// What was made of the source
-    /// ([`Manifest::content`](fledge_data::dataset::Manifest::content)); empty in files of before.
+    /// Hash of the prepared content
+    /// ([`Manifest::content`](fledge_data::dataset::Manifest::content)); empty in files of earlier
+    /// versions.
     #[serde(default)]
     pub content: String,
-    /// Pictures of that split; 0 in files of before.
+    /// Number of pictures in that split; 0 in files of earlier versions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pictures: usize,
     /// Height and width in pixels.
     pub size: usize,
     /// 1 or 3.
     pub channels: usize,
-    /// Names of its classes, where the networks are told them.
+    /// Class names, if the networks are class-conditional.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// Each picture of a batch is mirrored with probability ½.
+    /// Whether each picture of a batch is mirrored with probability ½.
     #[serde(default)]
     pub mirror: bool,
 }
@@ -70,18 +80,18 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// The run whose weights a run began with. Those of its averaged generator made both generators,
-/// and its discriminator the discriminator, as far as they fit.
+/// The run that provided the initial weights. Its EMA generator initialised both generators, and
+/// its discriminator the discriminator, as far as they match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InitConfig {
     /// Its folder, as given.
     pub run: String,
-    /// Which checkpoint of it was asked for: best, latest or a step.
+    /// The checkpoint requested: best, latest or a step.
     pub checkpoint: String,
-    /// Steps done in that checkpoint.
+    /// Step of that checkpoint.
     pub step: u64,
-    /// CRC-32 of its files of the averaged generator and of the discriminator, joined by a hyphen.
+    /// CRC-32 of its EMA generator and discriminator files, joined by a hyphen.
     pub weights: String,
 }
 
@@ -91,7 +101,7 @@ impl fmt::Display for InitConfig {
     }
 }
 
-/// The same configuration before version 1 is told from version 2.
+/// The configuration as read, before its version is known.
 #[derive(Deserialize)]
 struct Unread {
     version: u32,
@@ -126,7 +136,7 @@ impl TryFrom<Table> for RunConfig {
     }
 }
 
-/// Settings of version 2: the networks were of one family.
+/// Migrates version 2: there was a single family of networks.
 fn of_version_2(mut settings: Table) -> Table {
     forget_removed(&mut settings);
     for network in ["generator", "discriminator"] {
@@ -137,7 +147,7 @@ fn of_version_2(mut settings: Table) -> Table {
     settings
 }
 
-/// Settings of version 1: the values of the preset, and over them those that it had.
+/// Migrates version 1: the values of the preset, overridden by those in the file.
 fn of_version_1(preset: &str, mut old: Table) -> Result<Table, String> {
     let defaults = preset::find(preset).and_then(|p| p.settings()).map_err(|e| e.to_string())?;
     let mut table = Table::try_from(defaults).map_err(|e| e.to_string())?;
@@ -146,7 +156,7 @@ fn of_version_1(preset: &str, mut old: Table) -> Result<Table, String> {
     {
         *slope = (*slope as f32).to_string().parse().unwrap_or(*slope);
     }
-    // It had the published ceiling as a number.
+    // The published ceiling was stored as a number.
     if let Some(augment) = old.get_mut("augment").and_then(Value::as_table_mut)
         && augment.get("max_probability").and_then(Value::as_float) == Some(1.0)
     {
@@ -157,7 +167,7 @@ fn of_version_1(preset: &str, mut old: Table) -> Result<Table, String> {
 }
 
 impl DataConfig {
-    /// Pictures of this extent that no file stands for: for measurements and tests.
+    /// The data of pictures of this extent, without any files: for measurements and tests.
     #[must_use]
     pub fn of_extent(size: usize, channels: usize) -> Self {
         let [path, split, fingerprint, content] = [const { String::new() }; 4];
@@ -176,7 +186,7 @@ impl DataConfig {
 }
 
 impl RunConfig {
-    /// A run of these settings.
+    /// Creates the configuration of a run.
     #[must_use]
     pub fn new(preset: &str, settings: Settings, seed: u64, data: DataConfig) -> Self {
         Self {
@@ -189,13 +199,13 @@ impl RunConfig {
         }
     }
 
-    /// The network of a role as it is before the first step, on `device`.
+    /// The network of a role before the first step, on `device`.
     #[must_use]
     pub fn network(&self, role: &Role, device: &Device) -> Network {
         self.settings.network(role, self.shape(), Some(self.seed), device)
     }
 
-    /// The network of a role with shapes and no values: instant at any size.
+    /// The network of a role with shapes but no values: instant at any size.
     #[must_use]
     pub fn outline(&self, role: &Role, device: &Device) -> Network {
         self.settings.network(role, self.shape(), None, device)
@@ -207,22 +217,22 @@ impl RunConfig {
         [*size, *channels, classes.len()]
     }
 
-    /// The generator of latent vectors of the task `adversarial`, as it is before the first step.
+    /// The generator of the task `adversarial` before the first step.
     #[must_use]
     pub fn generator(&self, device: &Device) -> Generator {
         let [size, channels, classes] = self.shape();
         self.settings.generator(size, channels, classes, self.seed, device)
     }
 
-    /// The discriminator of the task `adversarial`, as it is before the first step.
+    /// The discriminator of the task `adversarial` before the first step.
     #[must_use]
     pub fn discriminator(&self, device: &Device) -> Discriminator {
         let [size, channels, classes] = self.shape();
         self.settings.discriminator(size, channels, classes, self.seed, device)
     }
 
-    /// Every setting as its key, joined by dots, and its value as TOML writes it, in the order of
-    /// the keys.
+    /// Every setting as a pair of its key, joined by dots, and its value in TOML syntax, in the
+    /// order of the keys.
     #[must_use]
     pub fn flat(&self) -> Vec<(String, String)> {
         let mut list = Vec::new();
@@ -237,7 +247,7 @@ impl RunConfig {
 mod tests {
     use super::*;
 
-    /// What version 1 wrote for `--set schedule.batch=32 --set optimizer.beta_1=0`.
+    /// The file that version 1 wrote for `--set schedule.batch=32 --set optimizer.beta_1=0`.
     const VERSION_1: &str = r#"
         version = 1
         preset = "gan-ada"
@@ -296,7 +306,7 @@ mod tests {
         assert!(!earlier.contains("dcgan\""), "{earlier}");
         let read: RunConfig = toml::from_str(&earlier).expect("version 2");
         assert_eq!(read, now);
-        // The same as a file of settings for another run.
+        // The same text as a settings file for another run.
         let settings =
             Settings::resolve("gan-ada", Some(("config.toml", &earlier)), &[]).expect("settings");
         assert_eq!(settings, now.settings);

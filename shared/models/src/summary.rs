@@ -1,4 +1,18 @@
-//! The table of a network's layers with shapes and counts, as Keras prints it.
+//! The table of a network's layers with shapes and counts, in the format of Keras.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &[])?;
+//! let config = RunConfig::new("gan-ada", settings, 0, DataConfig::of_extent(64, 3));
+//! let generator = config.outline(config.settings.task.shown(), &Device::flex());
+//! assert_eq!(
+//!     generator.outline(64, 3),
+//!     "64 → 4×4×128 → 8×8×128 → 16×16×128 → 32×32×128 → 64×64×3; 926,083 weights"
+//! );
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use crate::parameter::{Parameters, Purpose};
 
@@ -6,16 +20,16 @@ use crate::parameter::{Parameters, Purpose};
 #[derive(Clone, Debug, Default)]
 pub struct Layers {
     rows: Vec<Layer>,
-    /// Shapes that a picture goes through.
+    /// The shapes between the layers.
     shapes: Vec<String>,
 }
 
-/// A layer: its text, the shape of its result, the values it holds.
+/// A layer: its text, its output shape, its number of values.
 #[derive(Clone, Debug)]
 struct Layer(String, String, usize);
 
 impl From<String> for Layers {
-    /// No layers; the input has this shape.
+    /// An empty list for an input of this shape.
     fn from(input: String) -> Self {
         Self { rows: Vec::new(), shapes: vec![input] }
     }
@@ -28,12 +42,12 @@ impl Layers {
         self.rows.push(Layer(name.into(), shape.to_owned(), count));
     }
 
-    /// The next shape that a picture goes through.
+    /// Adds a shape between the layers.
     pub fn through(&mut self, shape: String) {
         self.shapes.push(shape);
     }
 
-    /// The same, as "64×64×3".
+    /// Adds the shape of a picture, as "64×64×3".
     pub fn through_picture(&mut self, extent: usize, channels: usize) {
         self.through(format!("{extent}×{extent}×{channels}"));
     }
@@ -59,13 +73,12 @@ pub fn table(title: &str, layers: &Layers, network: &dyn Parameters) -> String {
     text
 }
 
-/// The shapes that a picture goes through, in a line: "64 → 4×4×128 → … → 64×64×3; 926,083
-/// weights".
+/// One line of shapes: "64 → 4×4×128 → … → 64×64×3; 926,083 weights".
 #[must_use]
 pub fn outline(layers: &Layers, network: &dyn Parameters) -> String {
     let frozen = match count(network, Purpose::Frozen) {
         0 => String::new(),
-        n => format!(", and {} that do not learn", thousands(n)),
+        n => format!(", and {} frozen", thousands(n)),
     };
     format!(
         "{}; {} weights{frozen}",
@@ -83,7 +96,7 @@ fn count(network: &dyn Parameters, purpose: Purpose) -> usize {
         .sum()
 }
 
-/// 930947 → "930,947".
+/// Formats 930947 as "930,947".
 fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let groups: Vec<&str> = digits
@@ -103,8 +116,8 @@ mod tests {
     use crate::networks::Network;
     use crate::preset;
 
-    /// Trainable, then all, as Keras and PyTorch count them (`tools/golden_presets.py`); both
-    /// networks.
+    /// Counts of both networks: trainable, then total, by Keras and PyTorch
+    /// (`tools/golden_presets.py`).
     const COUNTS: &[(&str, [&str; 2], [&str; 2])] = &[
         ("gan-ada", ["926,083", "930,947"], ["795,137", "796,161"]),
         ("dcgan-anime", ["14,763,011", "14,765,059"], ["4,321,153", "4,322,945"]),
@@ -142,7 +155,7 @@ mod tests {
         // A kernel of 4×4 from 3 to 128 channels, and the shifts of its BatchNorm.
         let frozen = 4 * 4 * 3 * 128 + 128;
         assert!(outline(&["discriminator.freeze=1"], 1).ends_with(&format!(
-            "; {} weights, and {} that do not learn",
+            "; {} weights, and {} frozen",
             super::thousands(795_137 - frozen),
             super::thousands(frozen)
         )));

@@ -1,23 +1,31 @@
-//! Tasks: the roles that networks have in a run, and the named numbers that its steps measure.
-//! What a task does in a step is the training program's business; everything that saves, logs,
-//! draws or exports goes by what is named here.
+//! Tasks: the roles of the networks in a run, and the named quantities that its steps measure. The
+//! computation of a step is the training program's business; everything that saves, logs, draws or
+//! exports uses the names declared here.
+//!
+//! ```
+//! use fledge_models::task::TaskName;
+//!
+//! let task = TaskName::Adversarial;
+//! assert_eq!(task.shown().name, "generator");
+//! assert!(task.measures().iter().any(|measure| measure.key == "g_loss"));
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};
 
-/// The tasks there are.
+/// The tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskName {
     /// Latent vectors → pictures: one generator, one discriminator.
     #[default]
     Adversarial,
-    /// For tests: two generators that translate pictures into each other's kind, and back.
+    /// For tests: two generators that translate pictures between two domains.
     #[cfg(feature = "toys")]
     ToyCycle,
 }
 
-/// Which settings a role's network and optimizer go by.
+/// The settings that a role's network and optimizer use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// `[generator]`, `[optimizer.generator]`.
@@ -29,64 +37,64 @@ pub enum Part {
 /// A network of a run, with its average and its optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// The name of its file in a checkpoint, and of its weights' random streams.
+    /// Name of its file in a checkpoint, and prefix of its weights' random streams.
     pub name: &'static str,
-    /// Short for it in the keys of logs: `lr_g`, `g_norm`.
+    /// Abbreviation in the keys of logs: `lr_g`, `g_norm`.
     pub short: &'static str,
-    /// The name of its average's file; `None` where no average is kept.
+    /// Name of the file with its average; `None` if no average is kept.
     pub average: Option<&'static str>,
-    /// The name of its optimizer's file.
+    /// Name of its optimizer's file.
     pub optimizer: &'static str,
-    /// The settings that it goes by.
+    /// The settings that it uses.
     pub part: Part,
 }
 
-/// The kind of number that a measure is: how it is shown.
+/// The kind of a measure, which decides its presentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A loss that a network lowers.
+    /// A loss that a network minimises.
     Loss,
-    /// A term of a loss that is drawn by itself where it is not 0.
+    /// A term of a loss, plotted separately if it is not 0.
     Term,
-    /// The share of pictures that a discriminator tells right, 0 to 1.
+    /// The share of pictures that a discriminator classifies correctly, 0 to 1.
     Accuracy,
     /// A probability, 0 to 1.
     Probability,
 }
 
-/// How the values that a step leaves on the device become one number.
+/// Reduction of the values that a step leaves on the device to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduce {
     /// Their mean.
     Mean,
-    /// The mean of their sums with the values of another name.
+    /// The mean of the sums with the values of another name.
     MeanWith(&'static str),
-    /// The share of them above 0.
+    /// The share of positive values.
     Positive,
-    /// The share of them below 0.
+    /// The share of negative values.
     Negative,
     /// The mean of σ.
     Sigmoid,
 }
 
-/// A number that a step measures.
+/// A quantity that a step measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
     /// Its key in `stats.jsonl`.
     pub key: &'static str,
-    /// Its tag for TensorBoard.
+    /// Its TensorBoard tag.
     pub tag: &'static str,
-    /// A short name for people; numbers without one are in the logs alone.
+    /// Short display name; quantities without one appear only in the logs.
     pub label: Option<&'static str>,
-    /// How it is shown.
+    /// Its presentation.
     pub kind: Kind,
-    /// The values that it is made of, by the name under which a task leaves them.
+    /// Name under which the task leaves the values it is computed from.
     pub values: &'static str,
-    /// How they become one number.
+    /// Reduction to one number.
     pub reduce: Reduce,
 }
 
-/// A discriminator, by the measures that show whether it wins.
+/// The measures that show whether a discriminator overpowers its opponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contest {
     /// Its role.
@@ -95,7 +103,7 @@ pub struct Contest {
     pub loss: &'static str,
     /// The penalties.
     pub penalty: &'static str,
-    /// The shares of real and of generated pictures that it tells right.
+    /// Its accuracies on real and on generated pictures.
     pub accuracies: [&'static str; 2],
 }
 
@@ -124,10 +132,10 @@ const fn measure(
     Measure { key, tag, label, kind, values, reduce }
 }
 
-/// What is known of a task.
+/// Properties of a task.
 struct Facts {
     name: &'static str,
-    /// The first is the generator whose pictures are shown, measured and exported by default.
+    /// The first is the main generator: its pictures are shown, measured and exported by default.
     roles: &'static [Role],
     measures: &'static [Measure],
     contests: &'static [Contest],
@@ -136,7 +144,7 @@ struct Facts {
 const ADVERSARIAL: Facts = Facts {
     name: "adversarial",
     roles: &[
-        // Files of the first versions have these names.
+        // File names of the first versions.
         generator("generator", "g", "ema", "optimizer.generator"),
         discriminator("discriminator", "d", "optimizer.discriminator"),
     ],
@@ -229,13 +237,13 @@ impl TaskName {
         }
     }
 
-    /// The name that settings have for it.
+    /// Its name in the settings.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.facts().name
     }
 
-    /// Its generators turn pictures into pictures.
+    /// Returns true if its generators translate pictures.
     #[must_use]
     pub const fn translates(self) -> bool {
         match self {
@@ -245,22 +253,22 @@ impl TaskName {
         }
     }
 
-    /// Its roles. The first is the generator whose pictures are shown, measured and exported.
+    /// Its roles. The first is the main generator, whose pictures are shown, measured and exported.
     #[must_use]
     pub const fn roles(self) -> &'static [Role] {
         self.facts().roles
     }
 
-    /// The role whose pictures are shown, measured and exported.
+    /// The main generator, whose pictures are shown, measured and exported.
     #[must_use]
     pub const fn shown(self) -> &'static Role {
         &self.roles()[0]
     }
 
-    /// The generator of this name.
+    /// Looks up the generator `name`.
     ///
     /// # Errors
-    /// When it has none; the error lists those that it has.
+    /// If it does not exist; the error lists the generators of the task.
     pub fn generator(self, name: &str) -> Result<&'static Role, UsageError> {
         let generators = || self.roles().iter().filter(|role| role.part == Part::Generator);
         generators().find(|role| role.name == name).ok_or_else(|| {
@@ -273,13 +281,13 @@ impl TaskName {
         })
     }
 
-    /// The numbers that its steps measure, in the order of the logs.
+    /// The quantities that its steps measure, in the order of the logs.
     #[must_use]
     pub const fn measures(self) -> &'static [Measure] {
         self.facts().measures
     }
 
-    /// The measures of one kind that have a name for people.
+    /// The measures of one kind that have a display name.
     pub fn shown_measures(
         self,
         kind: Kind,
@@ -287,7 +295,7 @@ impl TaskName {
         self.measures().iter().filter(move |m| m.kind == kind).filter_map(|m| Some((m.label?, m)))
     }
 
-    /// The discriminators that may win.
+    /// The discriminators to check for overpowering their opponents.
     #[must_use]
     pub const fn contests(self) -> &'static [Contest] {
         self.facts().contests

@@ -1,5 +1,31 @@
-//! One saved state: a folder of safetensors files and `meta.json`, which is sealed and holds length
-//! and CRC of each of them. The folder appears under its name whole or not at all.
+//! One saved state: a folder of safetensors files and `meta.json`, which is sealed and records the
+//! length and CRC of each of them. The folder appears under its name whole or not at all.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//! use fledge_runs::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["generator.width=8".into()])?;
+//! let config = RunConfig::new("gan-ada", settings, 7, DataConfig::of_extent(32, 3));
+//! let mut generator = config.generator(&Device::flex());
+//! let meta = Meta {
+//!     version: CHECKPOINT_VERSION,
+//!     step: 100,
+//!     epoch: 1,
+//!     config,
+//!     state: serde_json::Value::Null,
+//!     files: Default::default(),
+//! };
+//! let folder = std::env::temp_dir().join(format!("fledge-saved-example-{}", std::process::id()));
+//! checkpoint::save(&folder, meta, &[("ema", &generator)])?;
+//!
+//! let saved = Checkpoint::open(&folder)?;
+//! assert_eq!(saved.meta.step, 100);
+//! saved.load("ema", &mut generator)?;
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,30 +44,30 @@ use fledge_models::parameter::{Parameter, Parameters};
 /// Version of the checkpoint format.
 pub const CHECKPOINT_VERSION: u32 = 1;
 
-const MEND: &str = "another checkpoint of the run may be whole";
+const MEND: &str = "another checkpoint of the run may be intact";
 
-/// What is wrong with a checkpoint.
+/// An error of reading or writing a checkpoint.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// A file is not what was written.
+    /// A file has changed since it was written.
     #[error("{path} is damaged: {what}; {MEND}")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What does not hold.
+        /// The check that failed.
         what: String,
     },
-    /// It was written by another version.
+    /// The checkpoint has another format version.
     #[error(
         "{path} has checkpoint version {found}; this program reads version {CHECKPOINT_VERSION}"
     )]
     Version {
         /// The file.
         path: PathBuf,
-        /// What it says.
+        /// The version found.
         found: u32,
     },
-    /// Its tensors are not those of the network.
+    /// The tensors do not match those of the network.
     #[error("{path} does not fit the network: {what}")]
     Mismatch {
         /// The file.
@@ -58,8 +84,9 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// Whether files are not as they were written, rather than out of reach, of another version or
-    /// of another network: an earlier checkpoint may then be whole.
+    /// Returns true if the files have changed since they were written, rather than being
+    /// unreadable, of another version or of another network: an earlier checkpoint may then be
+    /// whole.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         use std::io::ErrorKind::{FileTooLarge, NotFound};
@@ -75,19 +102,19 @@ impl CheckpointError {
     }
 }
 
-/// What `meta.json` holds.
+/// Contents of `meta.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
     /// [`CHECKPOINT_VERSION`].
     pub version: u32,
-    /// Steps done.
+    /// Number of steps taken.
     pub step: u64,
-    /// Epochs done.
+    /// Number of epochs completed.
     pub epoch: u64,
     /// The run's settings.
     pub config: RunConfig,
-    /// What the trainer needs beside tensors to go on.
+    /// The trainer's state besides tensors, needed to resume.
     pub state: serde_json::Value,
     /// Length and CRC-32 of every file.
     pub files: BTreeMap<String, FileRecord>,
@@ -99,7 +126,7 @@ pub struct Meta {
 pub struct FileRecord {
     /// Length in bytes.
     pub bytes: u64,
-    /// CRC-32 of all of them, eight hexadecimal digits.
+    /// CRC-32 of the whole file, eight hexadecimal digits.
     pub crc32: String,
 }
 
@@ -109,7 +136,7 @@ impl FileRecord {
     }
 }
 
-/// A saved state that was opened; its tensors are read by [`Checkpoint::load`].
+/// An opened checkpoint; [`Checkpoint::load`] reads its tensors.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     folder: PathBuf,
@@ -117,8 +144,8 @@ pub struct Checkpoint {
     pub meta: Meta,
 }
 
-/// The tensors of one file as they were at one moment, on the host: training may go on while they
-/// are written.
+/// A copy of one file's tensors on the host at one moment: training may continue while they are
+/// written.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     name: String,
@@ -127,7 +154,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// What `part` holds now, for the file `name` (without ending).
+    /// Copies the current values of `part` for the file `name` (without extension).
     #[must_use]
     pub fn of(name: &str, part: &dyn Parameters) -> Self {
         let tensors = part
@@ -138,13 +165,13 @@ impl Snapshot {
         Self { name: name.to_owned(), tensors }
     }
 
-    /// The file's name without ending.
+    /// The file's name without extension.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The first tensor that holds a value that is not finite.
+    /// Name of the first tensor with a value that is not finite.
     #[must_use]
     pub fn first_not_finite(&self) -> Option<&str> {
         let bad = self.tensors.iter().find(|(_, _, values)| !values.iter().all(|v| v.is_finite()));
@@ -166,11 +193,11 @@ impl Snapshot {
     }
 }
 
-/// Writes a checkpoint: `parts` are the files' names without ending and what goes into each.
-/// `meta.files` is filled here.
+/// Writes a checkpoint from `parts`, pairs of a file name without extension and its contents.
+/// `meta.files` is filled in here.
 ///
 /// # Errors
-/// When writing fails; nothing then bears the name `folder`.
+/// If writing fails; no folder of that name is left behind.
 pub fn save(
     folder: &Path,
     meta: Meta,
@@ -180,10 +207,10 @@ pub fn save(
     write(folder, meta, &parts)
 }
 
-/// The same of what was taken earlier.
+/// Writes a checkpoint from snapshots taken earlier.
 ///
 /// # Errors
-/// When writing fails; nothing then bears the name `folder`.
+/// If writing fails; no folder of that name is left behind.
 pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), CheckpointError> {
     let staged = AtomicFolder::create(folder)?;
     meta.files.clear();
@@ -204,12 +231,12 @@ fn fits(view: &TensorView<'_>, parameter: &Parameter) -> bool {
     view.shape() == parameter.shape() && view.dtype() == Dtype::F32
 }
 
-/// The values of a tensor of [`Dtype::F32`].
+/// The values of an [`Dtype::F32`] tensor.
 pub(super) fn values(view: &TensorView<'_>) -> Vec<f32> {
     view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
-/// Gives a parameter as many values.
+/// Replaces the values of a parameter with as many new ones.
 pub(super) fn set(parameter: &mut Parameter, values: Vec<f32>) {
     let device = parameter.flat().device();
     parameter.set(Tensor::from_data(TensorData::new(values, [parameter.count()]), &device));
@@ -219,7 +246,7 @@ impl Checkpoint {
     /// Opens the checkpoint in `folder`.
     ///
     /// # Errors
-    /// When `meta.json` is missing, damaged or of another version.
+    /// If `meta.json` is missing, damaged or of another version.
     pub fn open(folder: &Path) -> Result<Self, CheckpointError> {
         let path = folder.join("meta.json");
         let meta: Meta = sealed::read(&path, MEND)?;
@@ -229,7 +256,7 @@ impl Checkpoint {
         Ok(Self { folder: folder.to_owned(), meta })
     }
 
-    /// A file of the checkpoint that does not fit the network.
+    /// The error for a file that does not match the network.
     pub(super) fn mismatch(&self, name: &str, what: String) -> CheckpointError {
         CheckpointError::Mismatch { path: self.folder.join(name), what }
     }
@@ -237,7 +264,7 @@ impl Checkpoint {
     /// Reads the file `part` into the parameters of the same names and shapes.
     ///
     /// # Errors
-    /// When a byte of it is not what was written, or names or shapes differ.
+    /// If a byte differs from what was written, or names or shapes differ.
     pub fn load(&self, part: &str, into: &mut dyn Parameters) -> Result<(), CheckpointError> {
         let (name, bytes) = self.part(part)?;
         let mismatch = |what: String| self.mismatch(&name, what);
@@ -264,17 +291,17 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// The name of a part's file and its bytes.
+    /// File name and bytes of a part.
     pub(super) fn part(&self, part: &str) -> Result<(String, Vec<u8>), CheckpointError> {
         let name = format!("{part}.safetensors");
         let bytes = self.verified(&name)?;
         Ok((name, bytes))
     }
 
-    /// Checks every byte of every file.
+    /// Verifies every byte of every file.
     ///
     /// # Errors
-    /// When one is not what was written.
+    /// If one differs from what was written.
     pub fn verify(&self) -> Result<(), CheckpointError> {
         self.meta.files.keys().try_for_each(|name| self.verified(name).map(drop))
     }

@@ -1,6 +1,23 @@
-//! What a network takes over of another one's checkpoint: layers by name and shape, the rows of
-//! tables of classes by the classes' names, and of the layer behind the latent vector the columns
-//! of the latent where only one of the two networks is told the class there.
+//! Initialising a network from another run's checkpoint: layers match by name and shape, rows of
+//! class tables by class name. If only one of the two networks is conditioned on the class at the
+//! layer behind the latent vector, that layer's latent columns are copied.
+//!
+//! ```
+//! use fledge_models::config::RunConfig;
+//! use fledge_models::networks::Generator;
+//! use fledge_runs::checkpoint::{Checkpoint, CheckpointError};
+//! use fledge_runs::fit::Match;
+//!
+//! fn begin(
+//!     here: &RunConfig,
+//!     from: &Checkpoint,
+//!     into: &mut Generator,
+//! ) -> Result<(), CheckpointError> {
+//!     let fit = Match::of(&from.meta.config, here).load(from, "ema", into)?;
+//!     println!("{} layers loaded, {} left", fit.taken.len(), fit.left.len());
+//!     Ok(())
+//! }
+//! ```
 
 use safetensors::{Dtype, SafeTensors};
 
@@ -8,53 +25,53 @@ use super::checkpoint::{self, Checkpoint, CheckpointError};
 use fledge_models::config::RunConfig;
 use fledge_models::parameter::{Parameter, Parameters};
 
-/// What was made of the layers of a network and of those in the file.
+/// The outcome, layer by layer, of loading a checkpoint into a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
-    /// Layers that were taken over, in the network's order.
+    /// Layers loaded whole, in the network's order.
     pub taken: Vec<String>,
-    /// Layers of which a part was, each with which.
+    /// Layers loaded in part, each with the part.
     pub in_part: Vec<String>,
-    /// Layers that stayed as they were, each with the reason.
+    /// Layers left as they were, each with the reason.
     pub left: Vec<String>,
     /// Layers that only the file has.
     pub unused: Vec<String>,
 }
 
 impl Fit {
-    /// Whether nothing was taken over.
+    /// Returns true if no layer was loaded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.taken.is_empty() && self.in_part.is_empty()
     }
 }
 
-/// Two runs, the networks of the second of which are to begin with those of the first.
+/// A pair of runs: the networks of the second are to be initialised from those of the first.
 #[derive(Clone, Debug)]
 pub struct Match {
-    /// Classes of both, where they are told.
+    /// Class names of both; empty for unconditional networks.
     classes: [Vec<String>; 2],
-    /// Length of the latent vector of both, where they take one.
+    /// Latent lengths of both; `None` for a generator without latents.
     latent: [Option<usize>; 2],
 }
 
-/// What becomes of a parameter.
+/// The way a parameter is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Way {
-    /// All of it is taken.
+    /// Copied whole.
     Whole,
-    /// For each row here, the row there.
+    /// Row by row: for each row of the network, the row of the file.
     Rows(Vec<Option<usize>>),
-    /// Every row here is the one row there.
+    /// The file's one row is copied to every row.
     ToAll,
-    /// The one row here is the mean of those there.
+    /// The one row is the mean over the file's rows.
     Mean,
-    /// So many columns from the left.
+    /// The first columns, this many.
     Columns(usize),
 }
 
 impl Way {
-    /// What of a layer is taken, for people; nothing where it is all of it.
+    /// A description of the part that is loaded, for messages; `None` if it is the whole.
     fn part(&self) -> Option<&'static str> {
         match self {
             Self::Whole => None,
@@ -71,18 +88,18 @@ fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or((name, name))
 }
 
-/// Whether the rows of a parameter belong to classes, in a network that is told them.
+/// True for a parameter with one row per class.
 fn is_of_classes(name: &str, rank: usize) -> bool {
     let (layer, leaf) = split(name);
-    // A shift or scale of BatchNorm is a table only where it goes by class.
+    // A shift or scale of BatchNorm is a table only if it is per class.
     layer == "embedding"
         || ["projection", "auxiliary"].contains(&layer)
         || (["gamma", "beta"].contains(&leaf) && rank == 2)
 }
 
 impl Match {
-    /// What the networks of a run with the settings `here` can take over of those of a run with the
-    /// settings `there`.
+    /// Matches the networks of a run with the settings `here` to those of a run with the settings
+    /// `there`.
     #[must_use]
     pub fn of(there: &RunConfig, here: &RunConfig) -> Self {
         let of = |config: &RunConfig| (config.data.classes.clone(), latent_length(config));
@@ -90,7 +107,8 @@ impl Match {
         Self { classes: [classes_there, classes_here], latent: [latent_there, latent_here] }
     }
 
-    /// How the parameter `name` of the shape `here` takes over one of the shape `there`, if it can.
+    /// The way to load a parameter `name` of shape `here` from one of shape `there`, if there is
+    /// one.
     fn way(&self, name: &str, there: &[usize], here: &[usize]) -> Option<Way> {
         let [classes_there, classes_here] = &self.classes;
         let by_class = |shape: &[usize], classes: &[String]| {
@@ -115,12 +133,12 @@ impl Match {
         columns.map(Way::Columns)
     }
 
-    /// Reads those layers of the file `part` of `checkpoint` that `into` has, too; the others stay
-    /// as they are. A layer is taken over as far as it goes or not at all, but what only the
-    /// network's has (such as a direction for spectral normalisation) stays as it is.
+    /// Loads the layers of the checkpoint file `part` that `into` also has; the others keep their
+    /// values. A layer is loaded as far as it matches or not at all, but parameters that the file
+    /// lacks (such as a spectral normalisation direction) keep their values.
     ///
     /// # Errors
-    /// When a byte of the file is not what was written.
+    /// If a byte of the file differs from what was written.
     pub fn load(
         &self,
         checkpoint: &Checkpoint,
@@ -162,24 +180,24 @@ impl Match {
                 })
                 .collect();
             let unfit = found.iter().find(|(.., way)| way.is_none());
-            // The rest of a layer was trained with rows that are of no use here.
+            // The rest of a layer was trained together with rows that are of no use here.
             let strange = found.iter().any(|(.., way)| matches!(way, Some(Way::Rows(rows)) if rows.iter().all(Option::is_none)));
             let part = found.iter().find_map(|(.., way)| way.as_ref().and_then(Way::part));
             match (unfit, part) {
                 (Some((name, parameter, view, _)), _) => {
                     fit.left.push(format!(
-                        "{name} (it is {:?} there, {:?} here)",
+                        "{name} ({:?} there, {:?} here)",
                         view.shape(),
                         parameter.shape()
                     ));
                     continue;
                 }
                 _ if found.is_empty() => {
-                    fit.left.push(format!("{layer} (not there)"));
+                    fit.left.push(format!("{layer} (not in the checkpoint)"));
                     continue;
                 }
                 _ if strange => {
-                    fit.left.push(format!("{layer} (none of its classes is here)"));
+                    fit.left.push(format!("{layer} (no class in common)"));
                     continue;
                 }
                 (None, Some(part)) => fit.in_part.push(format!("{layer} ({part})")),
@@ -203,7 +221,7 @@ fn latent_length(config: &RunConfig) -> Option<usize> {
     config.settings.generator.takes().latents().ok().map(|latents| latents.length)
 }
 
-/// The values of `parameter` after it took over `there`, whose rows have so many `columns`.
+/// The values of `parameter` after loading `there`, a table of `columns` columns.
 fn taken_over(way: &Way, parameter: &Parameter, there: Vec<f32>, columns: usize) -> Vec<f32> {
     let count = parameter.count();
     match way {

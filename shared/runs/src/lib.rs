@@ -1,13 +1,13 @@
-//! Run folders: who owns one, its checkpoints, its event files, and pictures of its generators.
+//! Run folders: ownership, checkpoints, event files, and pictures from a run's generators.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`run`] | the run folder: its files, and the checkpoint that is taken |
-//! | [`owner`] | the process that trains a run |
-//! | [`checkpoint`] | one saved state, checked byte by byte |
-//! | [`fit`] | the layers that a network takes over from another one's checkpoint |
+//! | [`run`] | the run folder: its files, and the choice of a checkpoint |
+//! | [`owner`] | the lock of the process that trains a run |
+//! | [`checkpoint`] | one saved state, verified byte by byte |
+//! | [`fit`] | initialising a network from another run's checkpoint |
 //! | [`sampler`] | pictures from a generator, by seed |
-//! | [`events`] | event files of TensorBoard |
+//! | [`events`] | TensorBoard event files |
 
 pub mod checkpoint;
 pub mod events;

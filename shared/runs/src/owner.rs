@@ -1,5 +1,17 @@
-//! Who trains a run: one process at a time, by an advisory lock on the file `lock`. The system
-//! gives it back however the process ends.
+//! Ownership of a run: one process trains it at a time, by an advisory lock on the file `lock`. The
+//! system releases the lock however the process ends.
+//!
+//! ```
+//! use fledge_runs::run::Run;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-owner-example-{}", std::process::id()));
+//! let run = Run::create(&folder)?;
+//! let owner = run.own()?;
+//! assert!(run.is_owned());
+//! drop(owner);
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), fledge_runs::run::RunError>(())
+//! ```
 
 use std::io::Write;
 use std::path::Path;
@@ -8,8 +20,8 @@ use std::time::{Duration, Instant};
 use super::run::{LOCK, Run, RunError};
 use fledge_base::fs::{self, Lock};
 
-/// How long another process may hold the lock before this one gives up: whoever only asks whether a
-/// run is being trained holds it for a moment.
+/// Time to wait for another process to release the lock: a process that only checks whether a run
+/// is being trained holds it for a moment.
 const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Proof that this process alone trains a run.
@@ -22,8 +34,8 @@ impl Run {
     /// Makes this process the only one that trains the run.
     ///
     /// # Errors
-    /// Within a second, when another one does: its number is named where it is known. Where the
-    /// file system has no locks, when a process that may be at work still has marked it.
+    /// Within a second, if another process trains it; its process ID is named if known. On a file
+    /// system without locks, if the marker of a process that may still be running is present.
     pub fn own(&self) -> Result<Owner, RunError> {
         let path = self.file(LOCK);
         let begun = Instant::now();
@@ -39,26 +51,27 @@ impl Run {
                 }
             }
         };
-        // Only for the message to others, so a full disk is no reason not to go on.
+        // The ID is only for other processes' messages, so a full disk is no reason to stop.
         let mut file = lock.file();
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(Owner { _lock: lock })
     }
 
-    /// Whether a process trains the run. Whoever is about to own it does not mind being asked.
+    /// Returns true if a process trains the run. Asking does not disturb a process that is about to
+    /// own it.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         Lock::is_taken(&self.file(LOCK))
     }
 
-    /// The number of the process that trains the run; `None` when none does, or it is not known.
+    /// ID of the process that trains the run; `None` if there is none or its ID is not known.
     #[must_use]
     pub fn holder(&self) -> Option<u32> {
         self.is_owned().then(|| noted(&self.file(LOCK))).flatten()
     }
 }
 
-/// The process that a lock file names.
+/// The process ID in a lock file.
 fn noted(path: &Path) -> Option<u32> {
     String::from_utf8(fs::read_start(path, 32).ok()?).ok()?.trim().parse().ok()
 }

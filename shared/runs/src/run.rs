@@ -1,5 +1,15 @@
-//! The run folder: where its files are, and which checkpoint is taken. Who may write to it is
-//! [`super::owner`]'s business, what is inside the files that of others.
+//! The run folder: the paths of its files, and the choice of a checkpoint. Write access is the
+//! business of [`super::owner`], the contents of the files that of other modules.
+//!
+//! ```
+//! use fledge_runs::run::{Run, Which};
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-run-example-{}", std::process::id()));
+//! let run = Run::create(&folder)?;
+//! assert_eq!(run.step_of(Which::Latest)?, None);
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), fledge_runs::run::RunError>(())
+//! ```
 
 use std::path::{Path, PathBuf};
 
@@ -11,38 +21,38 @@ use fledge_base::cli::{UsageError, one_line};
 use fledge_base::fs::{self, FsError};
 use fledge_base::sealed::{self, SealedError};
 
-/// What is wrong with a run folder.
+/// An error of using a run folder.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// The folder is no run.
+    /// The folder is not a run.
     #[error(
-        "{0} is no run: it has no folder `checkpoints`; name the folder that was given to `train --out`"
+        "{0} is not a run: it has no folder `checkpoints`; name the folder given to `train --out`"
     )]
     NotARun(PathBuf),
-    /// Nothing is saved yet.
-    #[error("{path} has no checkpoint {which}; there are {}", if there.is_empty() { "none yet".to_owned() } else { there.join(", ") })]
+    /// No such checkpoint has been saved.
+    #[error("{path} has no checkpoint {which}; available: {}", if there.is_empty() { "none".to_owned() } else { there.join(", ") })]
     NoCheckpoint {
         /// The run.
         path: PathBuf,
-        /// What was asked for.
+        /// The checkpoint requested.
         which: String,
-        /// Those there are.
+        /// The checkpoints that exist.
         there: Vec<String>,
     },
-    /// Checkpoints are there, and all are damaged.
-    #[error("{path} has no whole checkpoint: train --restart begins it anew")]
+    /// The run has checkpoints, but all are damaged.
+    #[error("{path} has no intact checkpoint: `train --restart` starts over")]
     AllDamaged {
         /// The run.
         path: PathBuf,
-        /// What is wrong with the one that was to be taken.
+        /// The damage of the checkpoint that was requested.
         source: CheckpointError,
     },
-    /// Another process is training it.
+    /// Another process is training the run.
     #[error("{path} is in use by {}: wait for it to end, or choose another --out", process(*.holder))]
     Locked {
         /// The run.
         path: PathBuf,
-        /// The number of that process, where it is known.
+        /// ID of that process, if known.
         holder: Option<u32>,
     },
     /// A file operation failed.
@@ -63,12 +73,12 @@ fn process(number: Option<u32>) -> String {
     number.map_or_else(|| "another process".into(), |number| format!("process {number}"))
 }
 
-/// Which checkpoint is meant.
+/// The choice of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The one with the best KID; the latest where none was measured.
+    /// The one with the best KID, or the latest if none was measured.
     Best,
-    /// The last one saved.
+    /// The one saved last.
     Latest,
     /// The one saved after this step.
     Step(u64),
@@ -104,12 +114,13 @@ struct Pointer {
     step: u64,
 }
 
-/// The file of a run that is locked; it holds the number of the process that locked it last.
+/// The file locked by the process that trains the run; it holds the ID of the last owner.
 pub(super) const LOCK: &str = "lock";
 
-const MEND_POINTER: &str = "the checkpoint of the highest step is taken instead";
+const MEND_POINTER: &str = "using the checkpoint of the highest step instead";
 
-/// What a run consists of beside its lock. What else is in its folder is not ours.
+/// Files and folders that make up a run, besides its lock. Anything else in the folder is the
+/// user's.
 const PARTS: [&str; 12] = [
     "checkpoints",
     "samples",
@@ -125,17 +136,17 @@ const PARTS: [&str; 12] = [
     "report.html",
 ];
 
-/// How the names of further parts begin.
+/// Prefixes of the names of further files.
 const NUMBERED_PARTS: [&str; 2] = ["events.out.tfevents.", "failed-"];
 
-/// Whether training or measuring gives that name to something in a run's folder.
+/// Returns true if training or evaluation uses this name in a run folder.
 fn is_part(name: &str) -> bool {
     PARTS.contains(&name.strip_suffix(".damaged").unwrap_or(name))
         || NUMBERED_PARTS.iter().any(|part| name.starts_with(part))
 }
 
-/// At most `most` items of `list`, evenly spread, the first and the last among them (the last,
-/// where only one is wanted).
+/// At most `most` items of `list`, evenly spaced and including the first and the last (only the
+/// last if `most` is 1).
 #[must_use]
 pub fn spread<T: Clone>(list: &[T], most: usize) -> Vec<T> {
     let count = most.min(list.len());
@@ -151,10 +162,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// The run in `folder`, which must be one.
+    /// Opens the run in `folder`.
     ///
     /// # Errors
-    /// When it is not.
+    /// If the folder is not a run.
     pub fn open(folder: &Path) -> Result<Self, RunError> {
         if !Self::is_run(folder) {
             return Err(RunError::NotARun(folder.to_owned()));
@@ -162,7 +173,7 @@ impl Run {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Whether `folder` looks like a run.
+    /// Returns true if `folder` looks like a run.
     #[must_use]
     pub fn is_run(folder: &Path) -> bool {
         folder.join("checkpoints").is_dir()
@@ -171,17 +182,17 @@ impl Run {
     /// Creates the folders of a run where they are missing.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn create(folder: &Path) -> Result<Self, RunError> {
         fs::create_folder(folder.join("checkpoints"))?;
         fs::create_folder(folder.join("samples"))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Removes all that makes up the run but its lock.
+    /// Removes all files of the run except its lock.
     ///
     /// # Errors
-    /// When the folder cannot be listed or something cannot be removed.
+    /// If the folder cannot be listed or something cannot be removed.
     pub fn clear(&self) -> Result<(), RunError> {
         for (_, path) in self.numbered("", |name| is_part(name).then_some(0))? {
             fs::remove(path)?;
@@ -189,15 +200,14 @@ impl Run {
         Ok(())
     }
 
-    /// Whether `path`, which need not be there, is a part of the run or lies in one: what people
-    /// put into the folder is none.
+    /// Returns true if `path`, which need not exist, is part of the run or lies in such a part;
+    /// files that users put into the folder are not.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         let (Ok(run), Ok(path)) = (self.folder.canonicalize(), std::path::absolute(path)) else {
             return false;
         };
-        // Folders above it that are still to be made have no other name; the file itself may be a
-        // link.
+        // Parent folders that do not exist yet have no other name; the file itself may be a link.
         let known =
             path.ancestors().skip(1).find_map(|above| Some((above, above.canonicalize().ok()?)));
         let Some((above, real)) = known else { return false };
@@ -205,7 +215,7 @@ impl Run {
         let Ok(below) = real.join(rest).strip_prefix(run).map(Path::to_owned) else { return false };
         let part =
             below.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
-        // The lock, and what stands in for it where there are no locks.
+        // The lock, and its substitute on file systems without locks.
         part.is_some_and(|part| {
             is_part(&part) || part.strip_suffix(".held").unwrap_or(&part) == LOCK
         })
@@ -217,46 +227,46 @@ impl Run {
         &self.folder
     }
 
-    /// A file of the run.
+    /// The path of a file of the run.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Where the checkpoint of `step` is or will be.
+    /// The path of the checkpoint of `step`, whether it exists or not.
     #[must_use]
     pub fn checkpoint_folder(&self, step: u64) -> PathBuf {
         self.folder.join("checkpoints").join(format!("{step:08}"))
     }
 
-    /// Where the sheet of fixed latents of `epoch` is or will be.
+    /// The path of the fixed-latent sheet of `epoch`, whether it exists or not.
     #[must_use]
     pub fn sheet(&self, epoch: u64) -> PathBuf {
         self.folder.join("samples").join(format!("fakes-{epoch:06}.png"))
     }
 
-    /// The sheets there are, by epoch.
+    /// All sheets with their epochs.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn sheets(&self) -> Result<Vec<(u64, PathBuf)>, RunError> {
         let epoch = |name: &str| name.strip_prefix("fakes-")?.strip_suffix(".png")?.parse().ok();
         self.numbered("samples", epoch)
     }
 
-    /// At most `most` of the sheets, evenly spread, the first and the last among them (the last,
-    /// where only one is wanted).
+    /// At most `most` of the sheets, evenly spaced and including the first and the last (only the
+    /// last if `most` is 1).
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn sheets_over_time(&self, most: usize) -> Result<Vec<(u64, PathBuf)>, RunError> {
         Ok(spread(&self.sheets()?, most))
     }
 
-    /// The steps of the checkpoints there are, ascending.
+    /// The steps of all checkpoints, ascending.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn steps(&self) -> Result<Vec<u64>, RunError> {
         Ok(self
             .numbered("checkpoints", |name| name.parse().ok())?
@@ -283,10 +293,10 @@ impl Run {
         Ok(list)
     }
 
-    /// Lets `best` or `latest` point at `step`.
+    /// Points `best` or `latest` at `step`.
     ///
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn point(&self, which: Which, step: u64) -> Result<(), RunError> {
         Ok(sealed::write(&self.pointer(which), &Pointer { step })?)
     }
@@ -295,11 +305,11 @@ impl Run {
         self.folder.join("checkpoints").join(format!("{which}.json"))
     }
 
-    /// The step that `which` means; `None` when nothing is saved yet. Of a damaged pointer a
-    /// warning tells; the highest step is meant then.
+    /// Returns the step that `which` refers to, or `None` if nothing is saved yet. A damaged
+    /// pointer is logged as a warning and replaced by the highest step.
     ///
     /// # Errors
-    /// When a pointer cannot be read or the folder cannot be listed.
+    /// If a pointer cannot be read or the folder cannot be listed.
     pub fn step_of(&self, which: Which) -> Result<Option<u64>, RunError> {
         let highest = || Ok(self.steps()?.last().copied());
         match which {
@@ -318,12 +328,12 @@ impl Run {
         }
     }
 
-    /// Opens a checkpoint. Where the latest or the best is damaged or gone, the newest whole one
-    /// takes its place (for the latest, of those before it), and a warning says why. One that is
-    /// asked for by its step is only checked as far as it is read.
+    /// Opens a checkpoint. If the latest or the best is damaged or missing, returns the newest
+    /// checkpoint that verifies (for the latest, among the earlier ones) and logs the reason as a
+    /// warning. A checkpoint requested by step is verified only as far as it is read.
     ///
     /// # Errors
-    /// When there is none, it is of another version, or all are damaged.
+    /// If there is none, it has another version, or all are damaged.
     pub fn checkpoint(&self, which: Which) -> Result<Checkpoint, RunError> {
         let Some(asked) = self.step_of(which)? else { return Err(self.no_checkpoint(which)) };
         let taken = match which {
@@ -332,11 +342,12 @@ impl Run {
             Which::Best => self.whole(asked).map_err(RunError::from),
         };
         match taken {
-            // Whoever trains the run meanwhile saved another and removed this one.
+            // The process that trains the run saved another checkpoint meanwhile and removed this
+            // one.
             Err(_) if self.step_of(which)? != Some(asked) => self.checkpoint(which),
             Err(RunError::Checkpoint(damage)) if which == Which::Best && damage.is_damage() => {
                 tracing::warn!(
-                    "{}: the latest checkpoint is taken instead of the best",
+                    "{}: using the latest checkpoint instead of the best",
                     one_line(&damage)
                 );
                 self.checkpoint(Which::Latest)
@@ -356,7 +367,7 @@ impl Run {
         }
     }
 
-    /// The newest checkpoint up to step `asked` that is whole.
+    /// Returns the newest checkpoint up to step `asked` that verifies.
     fn newest_whole(&self, asked: u64) -> Result<Checkpoint, RunError> {
         let mut first = None;
         for step in self.steps()?.into_iter().rev().filter(|step| *step <= asked) {
@@ -369,7 +380,7 @@ impl Run {
                 Ok(checkpoint) => {
                     if step != asked {
                         tracing::warn!(
-                            "the checkpoint of step {step} is taken instead of that of step {asked}"
+                            "using the checkpoint of step {step} instead of step {asked}"
                         );
                     }
                     return Ok(checkpoint);
@@ -382,21 +393,21 @@ impl Run {
         }
     }
 
-    /// The checkpoint of `step`, if every byte of it is as it was written.
+    /// Opens the checkpoint of `step` and verifies every byte of it.
     fn whole(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
         let checkpoint = Checkpoint::open(&self.checkpoint_folder(step))?;
         checkpoint.verify()?;
         Ok(checkpoint)
     }
 
-    /// Makes the checkpoint of `step` (0: none) the last one, so that the run can go on from it:
-    /// later ones are removed, of which damaged ones are kept apart as `damaged-STEP`, and pointers
-    /// to them follow.
+    /// Makes the checkpoint of `step` (0: none) the last one, so that the run can resume from it.
+    /// Later checkpoints are removed, damaged ones are kept as `damaged-STEP`, and pointers to them
+    /// are reset.
     ///
     /// # Errors
-    /// When a file operation fails.
+    /// If a file operation fails.
     pub fn go_back_to(&self, step: u64) -> Result<(), RunError> {
-        // Pointers first: killed in between, what they name is there.
+        // Pointers first: if the process is killed in between, their targets still exist.
         if step > 0 && self.step_of(Which::Latest)? != Some(step) {
             self.point(Which::Latest, step)?;
         }
@@ -413,7 +424,7 @@ impl Run {
             match self.whole(later) {
                 Err(damage) if damage.is_damage() => {
                     let apart = folder.with_file_name(format!("damaged-{later:08}"));
-                    tracing::warn!("{} is kept as {}", folder.display(), apart.display());
+                    tracing::warn!("{} was moved to {}", folder.display(), apart.display());
                     fs::remove(&apart)?;
                     fs::rename(&folder, &apart)?;
                 }
@@ -424,10 +435,10 @@ impl Run {
         Ok(())
     }
 
-    /// Removes the checkpoints beyond the `keep` latest, but never those in `spare`.
+    /// Removes all checkpoints except the `keep` latest and those in `spare`.
     ///
     /// # Errors
-    /// When one cannot be removed.
+    /// If one cannot be removed.
     pub fn prune(&self, keep: usize, spare: &[u64]) -> Result<(), RunError> {
         let steps = self.steps()?;
         for step in steps.iter().rev().skip(keep).filter(|step| !spare.contains(step)) {

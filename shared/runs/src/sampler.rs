@@ -1,6 +1,20 @@
-//! Pictures from a generator, by seed. The picture of a seed is the same whatever is generated
-//! beside it: latents come from a stream of the seed's own, and the generator always works on
+//! Pictures from a generator, by seed. A seed always gives the same picture, whatever else is
+//! generated with it: each seed has its own latent stream, and the generator always works on
 //! batches of one size.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//! use fledge_runs::sampler::Sampler;
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["generator.width=8".into()])?;
+//! let config = RunConfig::new("gan-ada", settings, 7, DataConfig::of_extent(32, 3));
+//! let device = Device::flex();
+//! let sampler = Sampler::new(config.generator(&device), &config, device);
+//! let picture = sampler.pictures(&[3]).remove(0);
+//! assert_eq!((picture.width, picture.height), (32, 32));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::path::Path;
 
@@ -19,8 +33,8 @@ use fledge_pictures::Picture;
 use crate::checkpoint::Meta;
 use crate::run::{Run, RunError, Which};
 
-/// Pictures that are generated together; a shorter request is filled up, because the order in which
-/// a matrix product sums may depend on the size of the batch.
+/// Batch size. Shorter requests are padded, because the summation order of a matrix product may
+/// depend on the batch size.
 const BATCH: usize = 16;
 
 /// A generator ready to make pictures.
@@ -36,18 +50,18 @@ pub struct Sampler {
     truncation: Option<f64>,
 }
 
-/// Which generator of a checkpoint makes pictures.
+/// The generator weights in a checkpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Weights {
-    /// The moving average (EMA) of its weights.
+    /// The moving average (EMA) of the weights.
     #[default]
     Averaged,
-    /// Those that the optimizer last left.
+    /// The trained weights, without averaging.
     Trained,
 }
 
 impl Weights {
-    /// The name of a role's file in a checkpoint, without ending.
+    /// The name, without extension, of a role's file in a checkpoint.
     #[must_use]
     pub fn part(self, role: &Role) -> &'static str {
         match self {
@@ -57,20 +71,20 @@ impl Weights {
     }
 }
 
-/// What one picture is made of.
+/// The inputs that determine one picture.
 #[derive(Clone, Debug)]
 pub struct Wish {
     /// The latent vector.
     pub latent: Vec<f32>,
-    /// Its class, for generators that are told one.
+    /// The class, for class-conditional generators.
     pub class: u32,
-    /// From which dropout draws, for generators that drop values when sampling.
+    /// Seed of dropout, for generators that drop values when sampling.
     pub seed: u64,
 }
 
 impl Sampler {
-    /// Pictures from `generator` of the run that `config` describes, whose parameters are on
-    /// `device`.
+    /// Creates a sampler from `generator`, a generator of the run that `config` describes, with its
+    /// parameters on `device`.
     #[must_use]
     pub fn new(generator: Generator, config: &RunConfig, device: Device) -> Self {
         Self {
@@ -85,19 +99,18 @@ impl Sampler {
         }
     }
 
-    /// The averaged (EMA) generator of a run's checkpoint.
+    /// Opens the EMA generator of a run's checkpoint.
     ///
     /// # Errors
-    /// When there is no such checkpoint or it is damaged.
+    /// If there is no such checkpoint or it is damaged.
     pub fn open(run: &Path, which: Which, device: &Device) -> Result<(Self, Meta), RunError> {
         Self::open_weights(run, which, Weights::Averaged, device)
     }
 
-    /// The generator that the run's task shows, with one of the two kinds of weights of a
-    /// checkpoint.
+    /// Opens the task's main generator from a checkpoint, with the given kind of weights.
     ///
     /// # Errors
-    /// When there is no such checkpoint or it is damaged.
+    /// If there is no such checkpoint or it is damaged.
     pub fn open_weights(
         run: &Path,
         which: Which,
@@ -107,10 +120,10 @@ impl Sampler {
         Self::open_role(run, which, weights, None, device)
     }
 
-    /// The same of the generator of a named role; `None`: of the one that the task shows.
+    /// Opens the generator of the role `name`, or the task's main generator for `None`.
     ///
     /// # Errors
-    /// When there is no such checkpoint, it is damaged, or the role has no generator.
+    /// If there is no such checkpoint, it is damaged, or the role has no generator.
     pub fn open_role(
         run: &Path,
         which: Which,
@@ -127,7 +140,7 @@ impl Sampler {
         };
         let mut network = config.network(role, device);
         if let Err(error) = checkpoint.load(weights.part(role), &mut network) {
-            // The process that trains the run may have removed it for a newer one.
+            // The process that trains the run may have replaced it with a newer one.
             let gone = !matches!(which, Which::Step(_))
                 && !opened.checkpoint_folder(checkpoint.meta.step).exists();
             return if gone {
@@ -142,10 +155,10 @@ impl Sampler {
         Ok((sampler, checkpoint.meta))
     }
 
-    /// All pictures of one class, which `name` names or counts from 0.
+    /// Restricts all pictures to one class, given by name or by index from 0.
     ///
     /// # Errors
-    /// When the generator is not told classes, or there is no such one.
+    /// If the generator is unconditional, or there is no such class.
     pub fn of_class(self, name: &str) -> Result<Self, UsageError> {
         if self.classes.is_empty() {
             return Err(UsageError(format!(
@@ -170,18 +183,20 @@ impl Sampler {
         Ok(self.of_index(index as u32))
     }
 
-    /// All pictures of the class with this index, which must be below their number.
+    /// Restricts all pictures to the class with this index, which must be less than the number of
+    /// classes.
     #[must_use]
     pub fn of_index(mut self, class: u32) -> Self {
         self.class = Some(class);
         self
     }
 
-    /// Values of a latent vector beyond ±`threshold` are drawn again (Brock et al. 2019,
-    /// arXiv:1809.11096, "truncation trick"): pictures become more alike, and most of them better.
+    /// Applies the truncation trick (Brock et al. 2019, arXiv:1809.11096): latent values beyond
+    /// ±`threshold` are redrawn. Pictures become more alike, and most of them better.
     ///
     /// # Errors
-    /// When latent vectors are not normal, or the threshold is no number that a drawing reaches.
+    /// If the latent distribution is not normal, or the threshold is outside the range that
+    /// redrawing can reach.
     pub fn truncated(mut self, threshold: f64) -> Result<Self, UsageError> {
         let distribution = self.latents()?.distribution;
         let normal = matches!(distribution, Distribution::Normal | Distribution::Truncated);
@@ -207,7 +222,7 @@ impl Sampler {
         &self.generator
     }
 
-    /// The role that the generator has in its run.
+    /// The generator's role in its run.
     #[must_use]
     pub fn role(&self) -> &'static Role {
         self.role
@@ -216,7 +231,7 @@ impl Sampler {
     /// The latent vectors that the generator takes.
     ///
     /// # Errors
-    /// When it takes pictures: everything that draws by seed asks here first.
+    /// If it takes pictures. Callers that draw by seed check this first.
     pub fn latents(&self) -> Result<Latents, UsageError> {
         self.takes.latents()
     }
@@ -226,19 +241,19 @@ impl Sampler {
             .unwrap_or_else(|error| unreachable!("seeds of a generator without latents: {error}"))
     }
 
-    /// The interval that its pixels lie in.
+    /// The interval of its pixel values.
     #[must_use]
     pub fn range(&self) -> Range {
         self.range
     }
 
-    /// Where it computes.
+    /// The device it computes on.
     #[must_use]
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Names of the classes that the generator is told; none where it is told none.
+    /// Class names of a class-conditional generator; empty if it is unconditional.
     #[must_use]
     pub fn classes(&self) -> &[String] {
         &self.classes
@@ -247,7 +262,7 @@ impl Sampler {
     /// The latent vector of `seed`.
     ///
     /// # Panics
-    /// When the generator takes none; see [`Sampler::latents`].
+    /// If the generator takes no latent vectors; see [`Sampler::latents`].
     #[must_use]
     pub fn latent(&self, seed: u64) -> Vec<f32> {
         let mut z = latent::draw(&self.drawn(), 1, &mut rng::stream(seed, "latent", 0));
@@ -257,26 +272,25 @@ impl Sampler {
         z
     }
 
-    /// The class of `seed`'s picture: the one asked for, else the seeds go round all classes.
+    /// The class of `seed`'s picture: the requested one, else seeds cycle through all classes.
     #[must_use]
     pub fn class(&self, seed: u64) -> u32 {
         self.class.unwrap_or_else(|| (seed % self.classes.len().max(1) as u64) as u32)
     }
 
-    /// What the picture of `seed` is made of.
+    /// The inputs of `seed`'s picture.
     #[must_use]
     pub fn wish(&self, seed: u64) -> Wish {
         Wish { latent: self.latent(seed), class: self.class(seed), seed }
     }
 
-    /// The pictures of `seeds`, in their order.
+    /// The pictures of `seeds`, in order.
     #[must_use]
     pub fn pictures(&self, seeds: &[u64]) -> Vec<Picture> {
         self.pictures_of(&seeds.iter().map(|&seed| self.wish(seed)).collect::<Vec<_>>())
     }
 
-    /// The pictures of latent vectors, in their order, all of one class and with the same values
-    /// dropped.
+    /// The pictures of latent vectors, in order, all of one class and with the same dropout mask.
     #[must_use]
     pub fn pictures_of_latents(&self, latents: &[Vec<f32>]) -> Vec<Picture> {
         let wish =
@@ -284,14 +298,13 @@ impl Sampler {
         self.pictures_of(&latents.iter().map(wish).collect::<Vec<_>>())
     }
 
-    /// The pictures asked for, in their order.
+    /// The pictures of `wishes`, in order.
     #[must_use]
     pub fn pictures_of(&self, wishes: &[Wish]) -> Vec<Picture> {
         on_workers(|| wishes.chunks(BATCH).flat_map(|chunk| self.batch(chunk)).collect())
     }
 
-    /// The values of the pictures asked for, of which there is at least one: [N, H, W, C] in [0, 1]
-    /// one after the other, and [H, W, C].
+    /// The pixel values of at least one wish, [N, H, W, C] in [0, 1], and their shape [H, W, C].
     #[must_use]
     pub fn values_of(&self, wishes: &[Wish]) -> (Vec<f32>, [usize; 3]) {
         on_workers(|| {
@@ -307,7 +320,7 @@ impl Sampler {
         pictures(&values, extent)
     }
 
-    /// One batch, of at most [`BATCH`] wishes: [N, H, W, C], and [H, W, C].
+    /// One batch of at most [`BATCH`] wishes: [N, H, W, C], and [H, W, C].
     fn values(&self, wishes: &[Wish]) -> (Vec<f32>, [usize; 3]) {
         let length = self.drawn().length;
         let filled = || wishes.iter().chain(std::iter::repeat_n(&wishes[0], BATCH - wishes.len()));
@@ -345,11 +358,11 @@ impl Sampler {
         (values, [height, width, channels])
     }
 
-    /// What a generator that takes pictures makes of `sources`, in their order. All are of the size
-    /// and channels that it was trained on.
+    /// Translates `sources`, in order. All must have the size and channels that the generator was
+    /// trained on.
     ///
     /// # Panics
-    /// When it takes latent vectors; see [`Sampler::latents`].
+    /// If the generator takes latent vectors; see [`Sampler::latents`].
     #[must_use]
     pub fn translated(&self, sources: &[Picture]) -> Vec<Picture> {
         let batch = |chunk: &[Picture]| {
@@ -368,7 +381,7 @@ impl Sampler {
     }
 }
 
-/// Values [N, H, W, C] in [0, 1] as N pictures.
+/// Splits values [N, H, W, C] in [0, 1] into N pictures.
 fn pictures(values: &[f32], [height, width, channels]: [usize; 3]) -> Vec<Picture> {
     let pictures = values.chunks((channels * height * width).max(1));
     pictures

@@ -146,7 +146,7 @@ fn what_is_no_run_is_passed_over_and_named() {
     assert!(runs.join("new/folder/compare.png").is_file());
     let none = train(&["compare", &all[3]]);
     assert!(
-        none.status.code() == Some(1) && stderr(&none).contains("is no run"),
+        none.status.code() == Some(1) && stderr(&none).contains("is not a run"),
         "{}",
         stderr(&none)
     );

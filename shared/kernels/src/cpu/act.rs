@@ -1,12 +1,12 @@
-//! Bias and activation over channels-last pictures, in place where nobody else holds them; the
-//! gradient is taken from the result alone.
+//! Bias and activation over channels-last pictures, in place if the tensor is not shared; the
+//! gradient is computed from the result alone.
 
 use rayon::prelude::*;
 
 use super::memory::Buffer;
 use crate::Activation;
 
-/// Numbers in a task.
+/// Numbers per task.
 const RANGE: usize = 1 << 14;
 
 fn range(channels: usize) -> usize {
@@ -23,7 +23,7 @@ impl Activation {
         }
     }
 
-    /// The derivative where the result is `y`.
+    /// The derivative at the result `y`.
     #[inline]
     fn slope_at(self, y: f32) -> f32 {
         match self {
@@ -49,8 +49,8 @@ pub(super) fn forward(x: &mut [f32], bias: &[f32], activation: Activation) {
     });
 }
 
-/// Gradients of x and of the bias from the result `y` and its gradient `g`. The bias' is summed in
-/// `f64` over fixed ranges.
+/// Gradients of x and of the bias from the result `y` and its gradient `g`. The bias gradient is
+/// summed in `f64` over fixed ranges.
 pub(super) fn backward(
     y: &[f32],
     g: &[f32],

@@ -1,11 +1,11 @@
 //! The three products of a two-dimensional convolution over channels-last pictures, for any kernel,
 //! stride and padding: forward, gradient of the input, gradient of the weight. A transposed
 //! convolution is the same three with forward and input gradient exchanged. None of them builds a
-//! matrix of columns: the kernels in [`super::kernel`] read the rows of the (zero-padded) picture
-//! where they lie.
+//! matrix of columns (im2col): the kernels in [`super::kernel`] read the rows of the (zero-padded)
+//! picture in place.
 //!
-//! Kernels of 4×4 with stride 2, which GANs consist of, go through [`super::winograd`] instead
-//! where channels are many.
+//! Kernels of 4×4 with stride 2, typical of GANs, go through [`super::winograd`] instead if there
+//! are many channels.
 
 use rayon::prelude::*;
 
@@ -15,12 +15,12 @@ use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, panel_width, p
 use super::memory::Buffer;
 use super::winograd;
 
-/// Numbers of a padded strip of a picture that one task works on: half of a core's second-level
+/// Numbers in a padded strip of a picture that one task works on: half of a core's second-level
 /// cache.
 const STRIP: usize = 1 << 17;
-/// Positions that a weight gradient sums up before it adds them to the rest.
+/// Positions over which a weight gradient is summed before it is added to the rest.
 const BLOCK: usize = 128;
-/// Fewer channels than this make a vector too short to go through a kernel of its own.
+/// With fewer channels than this, a vector is too short for a kernel of its own.
 const FEW: usize = 16;
 
 /// Zeros around a picture: rows above and below, columns left and right.
@@ -42,8 +42,8 @@ struct Plane<'a> {
 }
 
 impl Plane<'_> {
-    /// Rows `rows` of the picture within `border`, counted from its top, into `strip` [rows, left +
-    /// w + right, channels].
+    /// Copies rows `rows` of the picture within `border`, counted from its top, into `strip` [rows,
+    /// left + w + right, channels].
     fn pad(&self, border: Border, rows: std::ops::Range<usize>, strip: &mut [f32]) {
         let (line, width) =
             (self.w * self.channels, (border.left + self.w + border.right) * self.channels);
@@ -71,7 +71,7 @@ struct Phase {
 }
 
 impl Geometry {
-    /// Zeros around a picture: below and to the right as many as the last position reaches.
+    /// Zeros around a picture: as many below and to the right as the last position reaches.
     fn border(&self) -> Border {
         let after = |o: usize, k: usize, n: usize, p: usize| {
             ((o - 1) * self.stride + k).saturating_sub(n + p)
@@ -85,7 +85,7 @@ impl Geometry {
         }
     }
 
-    /// Rows of a strip: as many as fit, but few enough that all threads get some.
+    /// Rows per strip: as many as fit, but few enough that all threads get some.
     fn strip_rows(&self, rows: usize, row_len: usize) -> usize {
         let fit = (STRIP / row_len.max(1)).max(1);
         let tasks_a_picture = (4 * rayon::current_num_threads()).div_ceil(self.batch);
@@ -159,7 +159,7 @@ impl Geometry {
             (0..s).map(move |phase| Phase { phase, taps: k.saturating_sub(phase).div_ceil(s) })
         };
         let most = self.kernel.map(|k| k.div_ceil(s));
-        // Position q of the output needs the inputs q − taps + 1 ..= q; both ends may lie outside.
+        // Position q of the output needs the inputs q − taps + 1 ..= q; either end may lie outside.
         let furthest =
             |extent: usize, p: usize, n: usize| ((extent - 1 + p) / s + 1).saturating_sub(n);
         let border = Border {
@@ -178,14 +178,14 @@ impl Geometry {
         let strip_rows = self.strip_rows(self.h.div_ceil(s), row_len) * s;
         let mut dx = Buffer::any(self.batch * self.input_len());
         if packed.len() < s * s {
-            // A kernel smaller than its stride leaves pixels that nothing reaches.
+            // A kernel smaller than its stride leaves pixels that no output depends on.
             dx.fill(0.0);
         }
         let tasks = dx.par_chunks_mut(self.input_len()).zip(g.par_chunks(self.output_len()));
         tasks.for_each(|(dx, g)| {
             dx.par_chunks_mut(strip_rows * line).enumerate().for_each(|(i, dx)| {
                 let rows = i * strip_rows..i * strip_rows + dx.len() / line;
-                // Row q of the padded picture stands at q + top.
+                // Row q of the padded picture is at q + top.
                 let padded = (rows.start + ph) / s..(rows.end - 1 + ph) / s + most[0];
                 let mut strip = Buffer::any(padded.len() * row_len);
                 Plane { values: g, h: self.oh, w: self.ow, channels: self.cout }.pad(
@@ -223,7 +223,7 @@ impl Geometry {
         dx
     }
 
-    /// The taps of one phase in the order in which the padded picture has them: the last first.
+    /// The taps of one phase in the order of the padded picture: the last first.
     fn phase_panels(&self, weight: &[f32], y: Phase, x: Phase) -> Packed {
         let [kh, kw] = self.kernel;
         let mut depth = Vec::with_capacity(y.taps * x.taps * self.cout);
@@ -236,8 +236,8 @@ impl Geometry {
         Packed::gather(weight, &depth, &columns)
     }
 
-    /// [`Geometry::input_gradient`] to pictures of few channels: what each position of `g` gives to
-    /// its whole window is one row of a product; the windows are then added up.
+    /// [`Geometry::input_gradient`] for pictures of few channels: the contribution of each position
+    /// of `g` to its whole window is one row of a product; the windows are then added up.
     fn scatter(&self, g: &[f32], weight: &[f32]) -> Buffer {
         let ([kh, kw], [ph, pw], s) = (self.kernel, self.padding, self.stride);
         let taps = kh * kw;
@@ -300,14 +300,14 @@ impl Geometry {
         let (height, width) =
             (border.top + self.h + border.bottom, border.left + self.w + border.right);
         let padded_len = height * width * self.cin;
-        // A block is summed up on its own: some rows of a picture, or several small pictures.
+        // A block is summed separately: some rows of a picture, or several small pictures.
         let block_rows = (BLOCK / self.ow.max(1)).clamp(1, self.oh);
         let block = (BLOCK / (self.oh * self.ow).max(1)).clamp(1, self.batch);
         // Pictures whose padded copies fit the last-level cache, in whole blocks.
         let chunk = ((1 << 21) / padded_len.max(1) / block).max(1) * block;
         let (depth, wide) = (kw * self.cin, panel_width());
         let (rows, panels) = (kh * depth, self.cout.div_ceil(wide));
-        // Few rows in a task would mean reading `g` once for each of them.
+        // With few rows per task, `g` would be read once for each of them.
         let task = (rows * panels)
             .div_ceil(2 * rayon::current_num_threads())
             .next_multiple_of(12)

@@ -1,4 +1,4 @@
-//! One buffer that parallel tasks write to, each at places of its own which are no contiguous part.
+//! One buffer that parallel tasks write to, each at its own non-contiguous positions.
 //!
 //! If the part of each task is contiguous, use `par_chunks_mut`, which needs no unsafe code.
 
@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 #[cfg(test)]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A buffer of which tasks take parts, each number once.
+/// A buffer from which tasks take parts, each number once.
 ///
-/// Tests of this crate note what was taken and fail where a number is taken twice.
+/// The tests of this crate track the parts taken and fail if a number is taken twice.
 pub(super) struct Disjoint<'a> {
     start: *mut f32,
     len: usize,
@@ -18,7 +18,7 @@ pub(super) struct Disjoint<'a> {
 }
 
 impl<'a> Disjoint<'a> {
-    /// All of `memory`, of which nothing is taken yet.
+    /// All of `memory`, with nothing taken yet.
     pub(super) fn of(memory: &'a mut [f32]) -> Self {
         Self {
             start: memory.as_mut_ptr(),
@@ -37,10 +37,10 @@ impl<'a> Disjoint<'a> {
     /// Takes `len` numbers from `at`.
     ///
     /// # Safety
-    /// No number of them may be taken a second time, by whatever method.
+    /// None of these numbers may be taken a second time, by any method.
     ///
     /// # Panics
-    /// When they do not all lie inside.
+    /// If they do not all lie inside.
     #[expect(clippy::mut_from_ref, reason = "each number is handed out once")]
     pub(super) unsafe fn take(&self, at: usize, len: usize) -> &mut [f32] {
         assert!(
@@ -50,16 +50,16 @@ impl<'a> Disjoint<'a> {
         );
         // SAFETY: they lie inside; the caller takes them once.
         let start = unsafe { self.take_unchecked(at, len) };
-        // SAFETY: they lie inside the memory, which is borrowed exclusively as long as `self` is;
-        // nobody else has them.
+        // SAFETY: they lie inside the memory, which is borrowed exclusively for as long as `self`
+        // is; nobody else has them.
         unsafe { std::slice::from_raw_parts_mut(start, len) }
     }
 
-    /// [`Disjoint::take`] without looking at the bounds: the first of the numbers.
+    /// [`Disjoint::take`] without bounds checks: a pointer to the first of the numbers.
     ///
     /// # Safety
-    /// `at + len` must not exceed [`Disjoint::len`], and no number of them may be taken a second
-    /// time, by whatever method.
+    /// `at + len` must not exceed [`Disjoint::len`], and none of these numbers may be taken a
+    /// second time, by any method.
     #[inline(always)]
     pub(super) unsafe fn take_unchecked(&self, at: usize, len: usize) -> *mut f32 {
         debug_assert!(at + len <= self.len, "numbers {at} to {at} + {len} of {}", self.len);
@@ -67,13 +67,13 @@ impl<'a> Disjoint<'a> {
         for (i, taken) in self.taken[at..at + len].iter().enumerate() {
             assert!(!taken.swap(true, Ordering::Relaxed), "number {} is taken twice", at + i);
         }
-        // SAFETY: the caller's promise: it lies inside, or just behind where `len` is 0.
+        // SAFETY: the caller promises that it lies inside, or one past the end if `len` is 0.
         unsafe { self.start.add(at) }
     }
 }
 
-// SAFETY: the memory is borrowed exclusively, and of f32, which may be written from any thread; two
-// threads never have the same number, as whoever takes one promises.
+// SAFETY: the memory is borrowed exclusively, and holds f32, which may be written from any thread;
+// two threads never have the same number, as every caller of `take` promises.
 unsafe impl Sync for Disjoint<'_> {}
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
         let places = Disjoint::of(&mut numbers);
         (0..3).into_par_iter().for_each(|task| {
             for at in (0..600).step_by(6) {
-                // SAFETY: tasks have different pairs of each six.
+                // SAFETY: every task takes a pair of its own within each six.
                 unsafe { places.take(at + 2 * task, 2) }.fill(task as f32);
             }
         });
@@ -100,7 +100,7 @@ mod tests {
     fn a_number_that_is_taken_twice_fails_a_test() {
         let mut numbers = [0.0; 10];
         let places = Disjoint::of(&mut numbers);
-        // SAFETY: the second call breaks the promise and panics before it has given out anything.
+        // SAFETY: the second call breaks the promise and panics before it has returned anything.
         let _ = unsafe { (places.take(5, 3).len(), places.take(7, 2).len()) };
     }
 

@@ -17,12 +17,12 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// Numbers of a picture of `x`.
+    /// Numbers per picture of `x`.
     pub(super) fn input_len(&self) -> usize {
         self.h * self.w * self.cin
     }
 
-    /// Numbers of a picture of `y`.
+    /// Numbers per picture of `y`.
     pub(super) fn output_len(&self) -> usize {
         self.oh * self.ow * self.cout
     }

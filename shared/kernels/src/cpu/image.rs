@@ -1,8 +1,8 @@
-//! Tensors as the operations see them: pictures with their channels last in memory, vectors as they
+//! Tensors in the layout of the operations: pictures with channels last in memory, vectors as they
 //! are.
 //!
-//! A tensor keeps the shape [B, C, H, W] for everyone; only its strides tell that it lies as [B, H,
-//! W, C]. What comes in another order is copied once.
+//! A tensor keeps the shape [B, C, H, W] for its users; only its strides show that it is stored as
+//! [B, H, W, C]. Tensors in any other order are copied once.
 
 use burn_flex::{FlexTensor, Layout};
 use rayon::prelude::*;
@@ -35,7 +35,7 @@ impl Image {
         Self { tensor, shape }
     }
 
-    /// A tensor of `shape` [B, C, H, W] over numbers that lie as [B, H, W, C].
+    /// A tensor of `shape` [B, C, H, W] over numbers stored as [B, H, W, C].
     pub(super) fn tensor(values: Buffer, shape: [usize; 4]) -> FlexTensor {
         debug_assert_eq!(values.len(), shape.iter().product::<usize>());
         values.into_tensor(channels_last(shape))
@@ -46,8 +46,7 @@ impl Image {
         &self.tensor.storage::<f32>()[from..from + self.shape.iter().product::<usize>()]
     }
 
-    /// The numbers to be changed and the tensor they then are; a copy only when somebody else holds
-    /// them.
+    /// Changes the numbers and returns their tensor; copies only if the tensor is shared.
     pub(super) fn update(mut self, change: impl FnOnce(&mut [f32])) -> FlexTensor {
         let (from, len) =
             (self.tensor.layout().start_offset(), self.shape.iter().product::<usize>());

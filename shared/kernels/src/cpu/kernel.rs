@@ -30,8 +30,8 @@ pub(super) fn panel_width() -> usize {
     VECTORS * arch().dispatch(Lanes)
 }
 
-/// A matrix [depth, columns] cut into panels of a few columns, each [depth, width] and filled up
-/// with zeros.
+/// A matrix [depth, columns] split into panels of a few columns, each [depth, width] and
+/// zero-padded.
 #[derive(Clone, Copy)]
 pub(super) struct Panels<'a> {
     pub(super) values: &'a [f32],
@@ -39,7 +39,7 @@ pub(super) struct Panels<'a> {
     pub(super) columns: usize,
 }
 
-/// The memory of one.
+/// The memory of a packed matrix.
 pub(super) struct Packed {
     values: Buffer,
     depth: usize,
@@ -100,7 +100,7 @@ pub(super) fn product(rows: Rows<'_>, panels: Panels<'_>, target: Target<'_>) {
     );
     assert_eq!(rows.starts.len(), target.starts.len(), "rows");
     assert!(target.finish.is_none_or(|(bias, _)| bias.len() == panels.columns), "bias");
-    // The kernel reads and writes without looking; this is where it is made sure that it may.
+    // The kernel reads and writes without bounds checks; this is where they are made.
     if let (Some(last), Some(end)) = (rows.starts.iter().max(), target.starts.iter().max()) {
         assert!(
             last + rows.segments.saturating_sub(1) * rows.step + rows.length <= rows.values.len(),
@@ -138,7 +138,7 @@ impl Product<'_> {
     #[inline(always)]
     fn panel<S: Simd, const V: usize>(&mut self, simd: S, first: usize) {
         let (mut row, rows) = (0, self.rows.starts.len());
-        // Twelve rows of two vectors fill 24 of 32 registers; where there are 16, six do.
+        // Twelve rows of two vectors fill 24 of 32 registers; with 16 registers, six rows do.
         while row < rows {
             let many = S::REGISTER_COUNT >= 32;
             row += match rows - row {
@@ -152,7 +152,7 @@ impl Product<'_> {
         }
     }
 
-    /// R rows from `row` times V vectors of columns from `first`. Gives R.
+    /// R rows from `row` times V vectors of columns from `first`. Returns R.
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &mut self,
@@ -225,8 +225,8 @@ pub(super) struct Sums<'a> {
     pub(super) step: usize,
 }
 
-/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n]. The positions are
-/// summed up on their own before they are added, so that long sums lose little.
+/// `sums`[m][n] += Σ over positions of `x`[position][m] · `g`[position][n]. The sum over the
+/// positions is formed separately and then added, so that long sums lose little precision.
 pub(super) fn outer(x: &[f32], g: &[f32], positions: Positions, sums: Sums<'_>) {
     let Positions { counts, steps, step_g } = positions;
     if counts.contains(&0) || sums.rows == 0 {
@@ -272,7 +272,7 @@ impl WithSimd for Outer<'_> {
 }
 
 impl Outer<'_> {
-    /// V vectors of columns from `first`, the last of them possibly not WHOLE. Gives their number
+    /// V vectors of columns from `first`, the last of them possibly not WHOLE. Returns their number
     /// of columns.
     #[inline(always)]
     fn panel<S: Simd, const V: usize, const WHOLE: bool>(
@@ -284,7 +284,7 @@ impl Outer<'_> {
         while row < self.sums.rows {
             let many = S::REGISTER_COUNT >= 32;
             row += match self.sums.rows - row {
-                // Two eights are better than twelve and four.
+                // Two tiles of eight are faster than twelve and four.
                 16 if many => self.tile::<S, 8, V, WHOLE>(simd, row, first),
                 12.. if many => self.tile::<S, 12, V, WHOLE>(simd, row, first),
                 8.. if many => self.tile::<S, 8, V, WHOLE>(simd, row, first),
@@ -311,8 +311,8 @@ impl Outer<'_> {
         let mut g = self.g[first..].as_ptr();
         for i in 0..counts[0] {
             for j in 0..counts[1] {
-                // SAFETY: `outer` checked that every position ends inside `x` and `g`; a vector of
-                // `g` that is not whole is read from a slice of just what is there.
+                // SAFETY: `outer` checked that every position ends inside `x` and `g`; a partial
+                // vector of `g` is read from a slice of just its remaining numbers.
                 unsafe {
                     let mut x = x.add(i * steps[0] + j * steps[1]);
                     for _ in 0..counts[2] {

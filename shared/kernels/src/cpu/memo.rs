@@ -1,8 +1,8 @@
-//! Results that a second pass over the same numbers finds again.
+//! A cache of results for a second pass over the same numbers.
 //!
-//! A result is kept together with what it was computed from, and found by the identity of that
-//! memory. As long as it is kept, nobody can change the memory in place or get it anew, so equal
-//! identity means equal numbers.
+//! A result is stored together with its inputs and found by the identity of their memory. While it
+//! is stored, nobody can change that memory in place or reuse it, so equal identity means equal
+//! numbers.
 
 use std::cell::RefCell;
 
@@ -25,11 +25,11 @@ struct Entry {
 }
 
 thread_local! {
-    /// The kept results, innermost scope last.
+    /// The stored results, innermost scope last.
     static MEMO: RefCell<Vec<Vec<Entry>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// While it lives, this thread keeps results.
+/// While it lives, this thread stores results.
 #[derive(Debug)]
 pub(crate) struct Scope;
 
@@ -51,7 +51,7 @@ fn same(a: &FlexTensor, b: &FlexTensor) -> bool {
     std::ptr::eq(a.bytes(), b.bytes()) && a.layout() == b.layout()
 }
 
-/// The result of `operation` on `inputs`: the kept one, or that of `compute`.
+/// The result of `operation` on `inputs`: the stored one, or that of `compute`.
 pub(super) fn recall<const N: usize>(
     operation: Operation,
     inputs: [FlexTensor; N],

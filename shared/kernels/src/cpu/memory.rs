@@ -1,6 +1,5 @@
-//! Memory that is used again from step to step. A training step asks for the same sizes in every
-//! round; giving tens of megabytes back to the system and faulting them in again cost a sixth of
-//! its time.
+//! Memory reused from step to step. A training step requests the same sizes every time; returning
+//! tens of megabytes to the system and faulting them in again took a sixth of its time.
 
 use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
@@ -10,10 +9,10 @@ use burn::tensor::DType;
 use burn_flex::{FlexTensor, Layout};
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 
-/// Smaller ones are left to the allocator, which keeps them itself.
+/// Smaller buffers are left to the allocator, which pools them anyway.
 const SMALLEST: usize = 1 << 11;
 
-/// `len` numbers whose memory goes back to the pool when it is dropped.
+/// `len` numbers whose memory returns to the pool when dropped.
 pub(super) struct Buffer {
     memory: Vec<f32>,
     len: usize,
@@ -31,11 +30,11 @@ static POOL: Mutex<Pool> =
     Mutex::new(Pool { free: Vec::new(), free_len: 0, live_len: 0, peak_len: 0 });
 
 fn pool() -> std::sync::MutexGuard<'static, Pool> {
-    // A panic cannot leave the lists half changed: nothing in between can fail.
+    // A panic cannot leave the lists in an inconsistent state: nothing in between can fail.
     POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share.
+/// Sizes are rounded up to eighths of a power of two, so that nearly equal requests share buffers.
 fn class(len: usize) -> usize {
     let grain = (len.next_power_of_two() / 16).max(1);
     len.div_ceil(grain) * grain
@@ -63,8 +62,8 @@ impl Pool {
         self.surplus()
     }
 
-    /// The oldest free buffers, as far as free and used ones together exceed what was ever used at
-    /// once by a quarter: sizes that nobody asks for any more must not pile up.
+    /// The oldest free buffers, as far as free and used ones together exceed the peak use by more
+    /// than a quarter: sizes no longer requested must not pile up.
     fn surplus(&mut self) -> Vec<Vec<f32>> {
         let mut surplus = Vec::new();
         while self.free_len + self.live_len > self.peak_len + self.peak_len / 4
@@ -78,14 +77,14 @@ impl Pool {
     }
 }
 
-/// Frees what is kept and forgets how much was ever in use: after work that is done and took much.
+/// Frees the pool and resets the peak: after a large piece of work is done.
 pub(crate) fn release() {
     let surplus = pool().forget();
     drop(surplus);
 }
 
 impl Buffer {
-    /// `len` numbers of any value.
+    /// `len` numbers with arbitrary values.
     pub(super) fn any(len: usize) -> Self {
         if len < SMALLEST {
             return Self { memory: vec![0.0; len], len };
@@ -105,7 +104,7 @@ impl Buffer {
     /// A tensor over this memory.
     pub(super) fn into_tensor(self, layout: Layout) -> FlexTensor {
         let bytes = self.len * size_of::<f32>();
-        // SAFETY: the controller shows at least `len` numbers, all of them initialised.
+        // SAFETY: the controller exposes at least `len` numbers, all of them initialised.
         let bytes = unsafe { Bytes::from_controller(Box::new(Allocation(self)), bytes) };
         FlexTensor::new(bytes, layout, DType::F32)
     }
@@ -151,13 +150,13 @@ impl AllocationController for Allocation {
         _: AccessPolicy,
     ) -> Result<&mut [MaybeUninit<u8>], AccessError> {
         let (at, len) = (self.0.as_mut_ptr(), size_of_val::<[f32]>(&self.0));
-        // SAFETY: the numbers' own bytes, borrowed as long as they are.
+        // SAFETY: the numbers' own bytes, borrowed for as long as they are.
         Ok(unsafe { std::slice::from_raw_parts_mut(at.cast(), len) })
     }
 
     fn memory(&self, _: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
         let (at, len) = (self.0.as_ptr(), size_of_val::<[f32]>(&self.0));
-        // SAFETY: the numbers' own bytes, borrowed as long as they are.
+        // SAFETY: the numbers' own bytes, borrowed for as long as they are.
         Ok(unsafe { std::slice::from_raw_parts(at.cast(), len) })
     }
 }
@@ -176,7 +175,7 @@ mod tests {
     #[test]
     fn free_memory_stays_within_a_quarter_of_the_peak() {
         let mut pool = Pool { free: Vec::new(), free_len: 0, live_len: 0, peak_len: 0 };
-        // Many sizes one after the other: each could be kept, all of them may not.
+        // Many sizes in succession: each could be pooled, all of them may not.
         for len in (1..100).map(|i| i * 1000) {
             let memory = pool.take(len).unwrap_or_else(|| vec![0.0; len]);
             pool.give_back(memory);
@@ -184,7 +183,7 @@ mod tests {
         }
         let (before, memory) = (pool.free.len(), pool.take(99_000).expect("the newest is there"));
         assert_eq!((memory.len(), pool.free.len()), (99_000, before - 1));
-        // Work that took much and is done leaves nothing behind.
+        // Large work that is done leaves nothing behind.
         let small = pool.take(10_000).unwrap_or_else(|| vec![0.0; 10_000]);
         pool.give_back(memory);
         drop(pool.forget());

@@ -1,14 +1,14 @@
-//! [`Operations`] on the CPU. Nothing above [`super`] knows of them.
+//! [`Operations`] on the CPU. No module above [`super`] depends on them.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`kernel`] | the two matrix products below every convolution, in SIMD |
 //! | [`conv`] | convolutions of any kernel and stride |
-//! | [`winograd`] | those of 4×4 with stride 2, in 9/16 of the multiplications |
-//! | [`norm`], [`act`], [`warp`], [`resample`], [`resize`], [`pool`] | what stands between them |
+//! | [`winograd`] | convolutions of 4×4 with stride 2, in 9/16 of the multiplications |
+//! | [`norm`], [`act`], [`warp`], [`resample`], [`resize`], [`pool`] | the operations between them |
 //! | [`update`] | optimizers and averages, in place |
-//! | [`memo`] | results that a second pass over the same numbers finds again |
-//! | [`simd`], [`image`], [`memory`], [`disjoint`] | vectors over slices; tensors with channels last; memory that is used again, and that tasks share |
+//! | [`memo`] | a cache of results for a second pass over the same numbers |
+//! | [`simd`], [`image`], [`memory`], [`disjoint`] | vectors over slices; tensors with channels last; reused memory; memory shared by tasks |
 
 mod act;
 mod conv;
@@ -45,17 +45,17 @@ use crate::collective::Member;
 
 pub(super) use self::memory::release as release_memory;
 
-/// The instructions that these operations use, by the name that people call them.
+/// The instruction set that these operations use, by its usual name.
 pub(super) fn instructions() -> &'static str {
     simd::name(simd::arch())
 }
 
-/// Tells whether `x` is one of the CPU's, with autodiff or without.
+/// Returns true if `x` is on the CPU, with or without autodiff.
 pub(super) fn on_cpu<const D: usize>(x: &Tensor<D>) -> bool {
     x.device().inner() == Device::flex()
 }
 
-/// The tensor below `x`, if it is one of the CPU's without autodiff.
+/// The tensor below `x`, if it is on the CPU without autodiff.
 pub(super) fn flex<const D: usize>(x: Tensor<D>) -> Option<FlexTensor> {
     match x.into_dispatch().kind {
         DispatchTensorKind::Flex(BackendTensor::Float(x)) => Some(x),
@@ -63,7 +63,7 @@ pub(super) fn flex<const D: usize>(x: Tensor<D>) -> Option<FlexTensor> {
     }
 }
 
-/// The tensor below `x`, which is one of the CPU's; what autodiff knows of it is dropped.
+/// The tensor below `x`, which is on the CPU; its autodiff graph is dropped.
 pub(super) fn own_flex<const D: usize>(x: Tensor<D>) -> FlexTensor {
     let x = if x.is_autodiff() { x.inner() } else { x };
     flex(x).unwrap_or_else(|| unreachable!("the caller looked at the device"))
@@ -96,7 +96,7 @@ fn convolve(
     Image::tensor(y, [g.batch, g.cout, g.oh, g.ow])
 }
 
-/// Convolution, bias and leaky ReLU at once, for inference.
+/// Convolution, bias and leaky ReLU in one pass, for inference.
 pub(super) fn convolve_act(
     x: FlexTensor,
     weight: FlexTensor,

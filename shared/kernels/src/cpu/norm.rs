@@ -1,4 +1,4 @@
-//! Batch normalisation and the leaky ReLU behind it over channels-last pictures, [positions,
+//! Batch normalisation and the leaky ReLU after it over channels-last pictures, [positions,
 //! channels]: one pass for the moments, one forward, two backward.
 //!
 //! Sums run over fixed ranges of positions, so that they are the same for any number of threads: in
@@ -10,12 +10,12 @@ use rayon::prelude::*;
 use super::memory::Buffer;
 use super::simd::{arch, load, store};
 
-/// Numbers in one range of positions.
+/// Numbers per range of positions.
 const RANGE: usize = 1 << 15;
-/// Positions that are summed up in `f32`.
+/// Positions summed in `f32`.
 const BLOCK: usize = 64;
 
-/// The affine map that normalisation is for each channel: pre = scale·x + shift.
+/// Normalisation as an affine map of each channel: pre = scale·x + shift.
 struct Affine {
     mean: Vec<f32>,
     inverse_deviation: Vec<f32>,
@@ -39,10 +39,10 @@ fn range(channels: usize) -> usize {
     (RANGE / channels).max(1) * channels
 }
 
-/// Two sums a channel.
+/// Two sums per channel.
 type Pair = [Vec<f64>; 2];
 
-/// The sums of all `parts`, in their order.
+/// The sums of all `parts`, in order.
 fn total(parts: Vec<Pair>, channels: usize) -> Pair {
     let mut total = [vec![0.0; channels], vec![0.0; channels]];
     for part in &parts {
@@ -53,9 +53,9 @@ fn total(parts: Vec<Pair>, channels: usize) -> Pair {
     total
 }
 
-/// The terms to sum over positions, two for each channel.
+/// The terms to sum over positions, two per channel.
 trait Terms: Copy {
-    /// The two terms of the channels from `c` at the position whose numbers begin at `at`, added to
+    /// Adds the two terms of the channels from `c` at the position whose numbers begin at `at` to
     /// `sums`.
     fn add<S: Simd>(self, simd: S, at: usize, c: usize, sums: [S::f32s; 2]) -> [S::f32s; 2];
 }
@@ -100,8 +100,8 @@ fn sum<T: Terms + Sync>(terms: T, positions: usize, channels: usize) -> Pair {
     )
 }
 
-/// x − p and its square, p being the first position's numbers: far from zero, squares alone would
-/// cancel.
+/// x − p and its square, where p holds the first position's numbers: far from zero, squares alone
+/// would cancel.
 #[derive(Clone, Copy)]
 struct Deviations<'a> {
     x: &'a [f32],
@@ -164,7 +164,7 @@ impl Terms for Gradients<'_> {
 }
 
 impl Affine {
-    /// The gradient before the activation from `g` behind it.
+    /// The gradient before the activation, from `g` after it.
     #[inline(always)]
     fn before<S: Simd>(&self, simd: S, x: S::f32s, g: S::f32s, c: usize) -> S::f32s {
         let pre = simd.mul_add_e_f32s(x, load(simd, &self.scale, c), load(simd, &self.shift, c));
@@ -251,7 +251,7 @@ impl Norm<'_> {
         y
     }
 
-    /// Gradients of x, γ and β, the moments being those of `x` itself (Ioffe & Szegedy 2015,
+    /// Gradients of x, γ and β if the moments are those of `x` itself (Ioffe & Szegedy 2015,
     /// section 3).
     pub(super) fn backward(&self, x: &[f32], grad: &[f32]) -> (Buffer, Buffer, Buffer) {
         let (affine, channels) = (self.affine(), self.gamma.len());
@@ -270,8 +270,8 @@ impl Norm<'_> {
         sums
     }
 
-    /// [`Norm::backward`] where the moments are those of `n` positions, of which `x` is a part.
-    /// `sums` are [`Norm::sums`] of `x`, then of all.
+    /// [`Norm::backward`] if the moments are those of `n` positions, of which `x` is a part. `sums`
+    /// are [`Norm::sums`] of `x`, then of all.
     pub(super) fn backward_of_all(
         &self,
         x: &[f32],
@@ -289,7 +289,7 @@ impl Norm<'_> {
 
 impl Affine {
     /// Gradients of x, γ and β from the sums of [`Gradients`] over `x`, then over all `n` positions
-    /// that have the moments.
+    /// that share the moments.
     fn backward(
         &self,
         x: &[f32],

@@ -1,4 +1,4 @@
-//! Pooling and joining of channels-last pictures, for inference.
+//! Pooling and concatenation of channels-last pictures, for inference.
 
 use std::ops::Range;
 
@@ -13,13 +13,13 @@ use super::simd::{arch, load, store};
 /// The reduction of a 3×3 window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pool {
-    /// Its largest value.
+    /// The largest value.
     Max,
-    /// The mean of those pixels that are there.
+    /// The mean over the pixels inside the picture.
     Average,
 }
 
-/// One window of a picture [h, w, channels], and where its result goes.
+/// One window of a picture [h, w, channels], and the destination of its result.
 struct Window<'a> {
     picture: &'a [f32],
     w: usize,
@@ -59,7 +59,7 @@ impl WithSimd for Window<'_> {
     }
 }
 
-/// 3×3 windows, `stride` apart, `padding` outside of the picture left out.
+/// 3×3 windows, `stride` apart; the `padding` outside the picture is excluded.
 pub(crate) fn pool(x: FlexTensor, pool: Pool, stride: usize, padding: usize) -> FlexTensor {
     let x = Image::of(x);
     let [batch, channels, h, w] = x.shape;
@@ -85,7 +85,7 @@ pub(crate) fn pool(x: FlexTensor, pool: Pool, stride: usize, padding: usize) -> 
     Image::tensor(y, [batch, channels, oh, ow])
 }
 
-/// Pictures of equal size, one behind the other along the channels.
+/// Concatenates pictures of equal size along the channels.
 pub(crate) fn join(parts: Vec<FlexTensor>) -> FlexTensor {
     let parts: Vec<Image> = parts.into_iter().map(Image::of).collect();
     let [batch, _, h, w] = parts[0].shape;

@@ -1,5 +1,5 @@
-//! Resampling of channels-last pictures, each within a thread's cache: only that part of a picture
-//! is brought to the higher rate which its look-up sees. The backward pass is the exact transpose,
+//! Resampling of channels-last pictures, each within a thread's cache: only the part of a picture
+//! that its look-up reads is brought to the higher rate. The backward pass is the exact transpose,
 //! step by step.
 
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::{Affine, Fir, Resampling};
 /// Height, width, channels.
 type Shape = [usize; 3];
 
-/// The result's samples `range` of a filter along the first axis of `x` [samples, stride].
+/// Samples `range` of the result of a filter along the first axis of `x` [samples, stride].
 fn filter(fir: &Fir, range: Range<usize>, x: &[f32], stride: usize) -> Vec<f32> {
     let mut y = vec![0.0; range.len() * stride];
     for (y, result) in y.chunks_mut(stride).zip(&fir.results[range]) {
@@ -56,15 +56,15 @@ struct Seen {
 }
 
 impl Seen {
-    /// Nothing, where the look-up lies outside altogether.
+    /// `None` if the look-up lies outside altogether.
     fn of(map: &Affine, resampling: &Resampling) -> Option<Self> {
         let [bottom, right] = resampling.lookups.extent.map(|n| n as f64 - 1.0);
         let corners =
             [(0.0, 0.0), (right, 0.0), (0.0, bottom), (right, bottom)].map(|(x, y)| map.at(x, y));
         let along = |axis: usize, n: usize| {
             let places = corners.map(|corner| corner[axis]);
-            // One more than bilinear sampling needs, for corners that rounding moves over a whole
-            // number.
+            // One more than bilinear sampling needs, for corners that rounding moves across an
+            // integer.
             let first = places.iter().copied().fold(f64::MAX, f64::min).floor() - 1.0;
             let last = places.iter().copied().fold(f64::MIN, f64::max).floor() + 2.0;
             let range =
@@ -79,7 +79,7 @@ impl Seen {
     }
 }
 
-/// One picture [H, W, C] into `y` [H, W, C].
+/// Resamples one picture [H, W, C] into `y` [H, W, C].
 fn picture(x: &[f32], y: &mut [f32], shape: Shape, map: &Affine, r: &Resampling) {
     let Some(Seen { rows, columns, map }) = Seen::of(map, r) else { return y.fill(0.0) };
     let [height, width, channels] = shape;
@@ -139,7 +139,7 @@ fn each(
     y
 }
 
-/// Each picture of `x` through its own resampling.
+/// Resamples each picture of `x` by its own map.
 pub(super) fn forward(x: &Image, resampling: &Resampling) -> Buffer {
     each(x, resampling, picture)
 }

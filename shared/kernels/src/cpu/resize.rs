@@ -6,7 +6,7 @@ use super::image::Image;
 use super::memory::Buffer;
 use crate::Upsample;
 
-/// to ← Σ weight·from over `taps`; `row` gives a source's numbers.
+/// to ← Σ weight·from over `taps`; `row` returns a source's numbers.
 fn mix<'a, const N: usize>(
     to: &mut [f32],
     taps: [(usize, f32); N],
@@ -46,7 +46,7 @@ fn separable<const N: usize>(
     y
 }
 
-/// Pictures of twice the extent.
+/// Pictures of double the extent.
 pub(super) fn double(x: &Image, mode: Upsample) -> Buffer {
     let [_, _, h, w] = x.shape;
     separable(x, [2 * h, 2 * w], |o, n| mode.sources(o, n / 2))

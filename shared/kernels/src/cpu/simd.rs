@@ -1,15 +1,15 @@
-//! Detection of SIMD instructions, and vectors over slices whose length need not be a whole number
-//! of them.
+//! Detection of SIMD instructions, and vector access to slices whose length need not be a multiple
+//! of the vector's.
 
 use std::sync::OnceLock;
 
 use pulp::{Arch, Simd};
 
 /// The environment variable that selects instructions: `avx512`, `avx2` or `scalar` instead of the
-/// best available. With the same ones, another machine gives the same bits.
+/// best available. With the same instructions, another machine gives the same bits.
 const VARIABLE: &str = "FLEDGE_SIMD";
 
-/// The instructions that all operations use, detected once.
+/// The instruction set of all operations, detected once.
 pub(super) fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
     *ARCH.get_or_init(|| {
@@ -51,7 +51,7 @@ pub(crate) fn name(arch: Arch) -> &'static str {
 pub(super) fn load<S: Simd>(simd: S, from: &[f32], at: usize) -> S::f32s {
     let rest = &from[at..];
     if rest.len() >= S::F32_LANES {
-        // SAFETY: a whole vector is there.
+        // SAFETY: a whole vector is left.
         unsafe { rest.as_ptr().cast::<S::f32s>().read_unaligned() }
     } else {
         simd.partial_load_f32s(rest)

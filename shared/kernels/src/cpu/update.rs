@@ -1,4 +1,4 @@
-//! Changes of weights in place: all parameters of a network in one pass over memory.
+//! In-place updates of weights: all parameters of a network in one pass over memory.
 
 use burn_flex::{FlexTensor, Layout};
 use pulp::{Simd, WithSimd};
@@ -9,10 +9,10 @@ use super::memory::Buffer;
 use super::simd::{arch, load, store};
 use crate::{Rule, Update};
 
-/// Numbers in a task.
+/// Numbers per task.
 const RANGE: usize = 1 << 14;
 
-/// A flat tensor that nobody else holds.
+/// A flat tensor that is not shared.
 fn own(tensor: FlexTensor) -> FlexTensor {
     let len = tensor.layout().num_elements();
     let whole = tensor.is_contiguous()
@@ -26,13 +26,13 @@ fn own(tensor: FlexTensor) -> FlexTensor {
     copy.into_tensor(Layout::contiguous([len].into()))
 }
 
-/// A change of N slices along a fixed one.
+/// An update of N slices along a fixed one.
 trait Change<const N: usize>: Copy + Send {
-    /// The new numbers at one place.
+    /// The new numbers at one position.
     fn change<S: Simd>(self, simd: S, values: [S::f32s; N], fixed: S::f32s) -> [S::f32s; N];
 }
 
-/// One range of it.
+/// One range of an update.
 struct Piece<'a, C, const N: usize> {
     change: C,
     values: [&'a mut [f32]; N],
@@ -70,8 +70,8 @@ fn sweep<C: Change<N>, const N: usize>(items: &mut [[FlexTensor; N]], fixed: &[V
     pieces.into_par_iter().for_each(|piece| arch().dispatch(piece));
 }
 
-/// The step before every rule: w ← kept·w, g ← scale·g + pull·w. With 1, 1 and 0 the numbers stay
-/// what they are.
+/// The step before every rule: w ← kept·w, g ← scale·g + pull·w. With 1, 1 and 0 it changes
+/// nothing.
 #[derive(Clone, Copy)]
 struct Along<C> {
     scale: f32,
@@ -125,7 +125,7 @@ struct RmsProp {
 }
 
 impl RmsProp {
-    /// The new mean square and what the weight goes along.
+    /// The new mean square and the direction of the step.
     #[inline(always)]
     fn direction<S: Simd>(self, simd: S, v: S::f32s, g: S::f32s) -> (S::f32s, S::f32s) {
         let [rest, inside, outside] =
@@ -182,7 +182,7 @@ impl Change<2> for Descent {
     }
 }
 
-/// [`Update`] of `items`: each a weight and what the rule keeps beside it; `gradients` one an item.
+/// [`Update`] of `items`: each a weight and the rule's states for it; one of `gradients` per item.
 pub(crate) fn update(
     update: Update,
     items: Vec<Vec<FlexTensor>>,

@@ -26,8 +26,8 @@ pub(super) fn look_up_row(
     }
 }
 
-/// Adds to `dx`, of `extent` (height, width), what each pixel of the result with gradient `g`,
-/// `columns` wide, showed of it.
+/// Adds to `dx`, of `extent` (height, width), the contributions of the result's pixels with
+/// gradient `g`, `columns` wide.
 #[inline]
 pub(super) fn look_up_transposed(
     dx: &mut [f32],
@@ -45,7 +45,7 @@ pub(super) fn look_up_transposed(
     }
 }
 
-/// The map of a picture; `None` where the result is the picture itself.
+/// The map of a picture; `None` if the result is the picture itself.
 fn map_of(lookups: &Lookups, picture: usize, extent: [usize; 2]) -> Option<Affine> {
     match lookups.maps[picture] {
         None if extent != lookups.extent => Some(Affine::IDENTITY),
@@ -53,7 +53,7 @@ fn map_of(lookups: &Lookups, picture: usize, extent: [usize; 2]) -> Option<Affin
     }
 }
 
-/// Each picture of `x` looked up through its own map.
+/// Looks up each picture of `x` through its own map.
 pub(super) fn forward(x: &Image, lookups: &Lookups) -> Buffer {
     let [batch, channels, h, w] = x.shape;
     let [rows, columns] = lookups.extent;
@@ -70,8 +70,8 @@ pub(super) fn forward(x: &Image, lookups: &Lookups) -> Buffer {
     y
 }
 
-/// The gradient of the pictures, of `extent` (height, width), from that of the result: what each
-/// output showed gets its share, picture by picture.
+/// The gradient of the pictures, of `extent` (height, width), from that of the result: each
+/// output's gradient is distributed to its sources, picture by picture.
 pub(super) fn backward(g: &Image, lookups: &Lookups, [h, w]: [usize; 2]) -> Buffer {
     let [batch, channels, rows, columns] = g.shape;
     let mut dx = Buffer::any(batch * h * w * channels);

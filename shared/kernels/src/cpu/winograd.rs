@@ -18,7 +18,7 @@ use super::kernel::{Panels, Positions, Rows, Sums, Target, outer, panel_width, p
 use super::memory::Buffer;
 use super::simd::arch;
 
-/// Products for a tile.
+/// Products per tile.
 const POINTS: usize = 9;
 /// The parities of row and column.
 const PHASES: [[usize; 2]; 4] = [[0, 0], [0, 1], [1, 0], [1, 1]];
@@ -49,10 +49,10 @@ struct Kernels {
 /// parity.
 #[derive(Clone, Copy)]
 enum Direction {
-    /// Large to small: all phases in one sum. Tap t of a parity stands at parity + 2t.
+    /// Large to small: all phases in one sum. Tap t of a parity is at parity + 2t.
     Halve,
-    /// Small to large: each phase on its own. Tap t stands at 3 − parity − 2t: outputs of even
-    /// index are x[i−1]·w₃ + x[i]·w₁, those of odd index x[i]·w₂ + x[i+1]·w₀.
+    /// Small to large: each phase separately. Tap t is at 3 − parity − 2t: outputs of even index
+    /// are x[i−1]·w₃ + x[i]·w₁, those of odd index x[i]·w₂ + x[i+1]·w₀.
     Double,
 }
 
@@ -83,7 +83,7 @@ impl Kernels {
             let (panel, block) = (task % panels, task / panels);
             let first = panel * width;
             let there = width.min(columns - first);
-            // The taps of this block with the columns side by side.
+            // The taps of this block, columns side by side.
             let mut taps = Buffer::any(16 * width);
             taps.fill(0.0);
             let mut points = Buffer::any(POINTS * width);
@@ -128,7 +128,7 @@ impl Kernels {
     }
 }
 
-/// The pixels of a channels-last picture; outside of it there are zeros.
+/// The pixels of a channels-last picture, zero outside it.
 struct Pixels<'a> {
     values: &'a [f32],
     h: usize,
@@ -153,11 +153,11 @@ impl<'a> Pixels<'a> {
     }
 }
 
-/// Channels from nine (or four) places to nine, through a linear map.
+/// Transforms channels from nine (or four) positions to nine, through a linear map.
 struct Spread<'a, const FROM: usize> {
     from: [&'a [f32]; FROM],
     to: &'a Disjoint<'a>,
-    /// The place of the first result's first channel.
+    /// Position of the first result's first channel.
     at: usize,
     /// Distance from one [`GRAIN`] of channels to the next.
     chunk: usize,
@@ -167,7 +167,8 @@ struct Spread<'a, const FROM: usize> {
 
 impl<'a, const FROM: usize> Spread<'a, FROM> {
     /// # Safety
-    /// Running it takes the places that it writes to: nothing else may, and it may run once.
+    /// Running it takes the positions that it writes to: nothing else may take them, and it may run
+    /// once.
     unsafe fn new(
         from: [&'a [f32]; FROM],
         to: &'a Disjoint<'a>,
@@ -185,7 +186,7 @@ impl<'a, const FROM: usize> Spread<'a, FROM> {
     }
 }
 
-/// Runs a [`Spread`] that has all of `to` to itself.
+/// Runs a [`Spread`] with exclusive use of `to`.
 fn spread<const FROM: usize>(
     from: [&[f32]; FROM],
     to: &mut [f32],
@@ -201,15 +202,15 @@ fn spread<const FROM: usize>(
 impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
     type Output = ();
 
-    /// From nine pixels what the inputs are at each point; from four taps what the kernels are,
-    /// from four gradients of outputs what the products' gradients are.
+    /// From nine pixels to the inputs at each point; from four taps to the kernels, from four
+    /// gradients of outputs to the products' gradients.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let channels = self.from[0].len();
         assert!(channels.is_multiple_of(S::F32_LANES));
         for c in (0..channels).step_by(S::F32_LANES) {
-            // SAFETY: `new` made sure that every slice has as many numbers as the first:
-            // `channels`, a whole number of vectors.
+            // SAFETY: `new` checked that every slice has as many numbers as the first: `channels`,
+            // a whole number of vectors.
             let d: [S::f32s; FROM] = std::array::from_fn(|i| unsafe {
                 self.from[i].as_ptr().add(c).cast::<S::f32s>().read_unaligned()
             });
@@ -226,7 +227,7 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
             };
             let to = self.at + c / GRAIN * self.chunk + c % GRAIN;
             for (i, point) in points.as_flattened().iter().enumerate() {
-                // SAFETY: `new` made sure that the last place lies inside, and its caller that
+                // SAFETY: `new` checked that the last position lies inside, and its caller that
                 // nobody else takes them. A vector does not cross a grain, which is a whole number
                 // of vectors.
                 unsafe {
@@ -240,7 +241,7 @@ impl<const FROM: usize> WithSimd for Spread<'_, FROM> {
     }
 }
 
-/// The 2×2 outputs of a tile from its nine products, which stand `step` apart.
+/// The 2×2 outputs of a tile from its nine products, `step` apart.
 struct Gather<'a> {
     from: &'a [f32],
     step: usize,
@@ -259,7 +260,7 @@ impl WithSimd for Gather<'_> {
         assert!((POINTS - 1) * self.step + self.channels <= self.from.len());
         assert!(self.at.iter().all(|at| at + self.channels <= self.to.len()));
         for c in (0..self.channels).step_by(S::F32_LANES) {
-            // SAFETY: `channels` numbers, a whole number of vectors, are there at every step
+            // SAFETY: `channels` numbers, a whole number of vectors, are present at every step
             // (asserted above).
             let m: [S::f32s; POINTS] = std::array::from_fn(|i| unsafe {
                 self.from.as_ptr().add(i * self.step + c).cast::<S::f32s>().read_unaligned()
@@ -279,7 +280,7 @@ impl WithSimd for Gather<'_> {
     }
 }
 
-/// Rows of tiles in a task, when a tile takes `tile` numbers.
+/// Rows of tiles per task, if a tile takes `tile` numbers.
 fn rows_of_tiles(g: &Geometry, tile: usize) -> usize {
     let (all, wide) = (g.batch * g.oh / 2, g.ow / 2);
     (TASK / tile / wide).min(all.div_ceil(2 * rayon::current_num_threads())).max(1)
@@ -295,7 +296,7 @@ fn tiles(
 }
 
 /// Distance from one tile's inputs to the next: not a power of two, which a cache would map to few
-/// places.
+/// sets.
 fn spaced(depth: usize) -> usize {
     depth + GRAIN
 }
@@ -411,14 +412,14 @@ pub(super) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
 /// ∂L/∂w [cout, cin, 4, 4] from the large picture `x` and the gradient `grad` of the small one.
 pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let (depth, all_rows) = (4 * g.cin, g.batch * g.oh / 2);
-    // Columns of one kernel call.
+    // Columns per kernel call.
     let wide = if g.cout.is_multiple_of(2 * GRAIN) { 2 * GRAIN } else { GRAIN };
-    // Rows of tiles whose sums are formed on their own before they are added; no matter how many
-    // threads there are.
+    // Rows of tiles whose sums are formed separately before they are added; independent of the
+    // number of threads.
     let chunk = ((1 << 20) / (POINTS * (depth + g.cout)) / (g.ow / 2)).clamp(1, all_rows);
     let most = chunk * g.ow / 2;
-    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: what a kernel call
-    // reads lies in one piece.
+    // [9, channels / GRAIN, tiles, GRAIN] and [9, channels / wide, tiles, wide]: the data of a
+    // kernel call are contiguous.
     let (mut inputs, mut grads) =
         (Buffer::any(POINTS * most * depth), Buffer::any(POINTS * most * g.cout));
     let mut sums = Buffer::zeros(POINTS * depth * g.cout); // [9, phases·cin, cout]
@@ -469,8 +470,8 @@ pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     gather_weight(g, &sums)
 }
 
-/// The kernels' gradients [9, phases·cin, cout] at the points as that of the weight [cout, cin, 4,
-/// 4].
+/// Transforms the kernels' gradients [9, phases·cin, cout] at the points to that of the weight
+/// [cout, cin, 4, 4].
 fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
     let (depth, blocks) = (4 * g.cin, g.cout / GRAIN);
     let mut dw = Buffer::any(g.cout * g.cin * 16);
@@ -481,7 +482,7 @@ fn gather_weight(g: &Geometry, sums: &[f32]) -> Buffer {
         for (tap, to) in taps.iter_mut().enumerate() {
             let (y, x) = (tap / 4, tap % 4);
             let phase = y % 2 * 2 + x % 2;
-            // t₀ is in the points 0 and 1, t₁ in 1 and 2.
+            // t₀ contributes to the points 0 and 1, t₁ to 1 and 2.
             for py in [y / 2, y / 2 + 1] {
                 for px in [x / 2, x / 2 + 1] {
                     let from = &sums

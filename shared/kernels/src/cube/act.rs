@@ -1,4 +1,4 @@
-//! Bias and activation in one pass; the gradient is taken from the result alone.
+//! Bias and activation in one pass; the gradient is computed from the result alone.
 
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::ir::ElemType;
@@ -8,7 +8,7 @@ use super::image::{Image, address, element, flat, spread};
 use super::sums;
 use crate::Activation;
 
-/// The activation as kernels are told it.
+/// The activation as a kernel argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     LeakyRelu,
@@ -25,7 +25,7 @@ impl Activation {
         }
     }
 
-    /// The slope below zero; without meaning for the others.
+    /// The slope below zero; meaningless for the others.
     fn slope(self) -> f32 {
         match self {
             Self::LeakyRelu(slope) => slope,
@@ -34,7 +34,7 @@ impl Activation {
     }
 }
 
-/// x where it is positive, else slope·x.
+/// x if positive, else slope·x.
 #[cube]
 pub(super) fn leaky<N: Size>(x: Vector<f32, N>, slope: f32) -> Vector<f32, N> {
     select_many(x.greater_than(&Vector::new(0.0)), x, x * Vector::new(slope))

@@ -1,6 +1,6 @@
-//! Matrix products, and convolutions as products of columns of pixels. Those of f32 stay in f32: on
-//! the GPU's ordinary units, whatever its tensor cores would rather have; slower than
-//! [`super::conv`]'s, and as exact as the CPU. Those of bfloat16 add up in f32.
+//! Matrix products, and convolutions as products of columns of pixels (im2col). Those of f32 stay
+//! in f32, on the GPU's ordinary units instead of its tensor cores: slower than [`super::conv`],
+//! and as exact as the CPU. Those of bfloat16 accumulate in f32.
 
 use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::image::{Image, address, cast, contiguous, element, empty, spread};
 use crate::Precision;
 
-/// Numbers of columns that are made at a time: 512 MB of f32.
+/// Upper bound of columns made at a time: 512 MB of f32.
 const COLUMNS: usize = 1 << 27;
 
 /// The product of the last two axes.
@@ -34,8 +34,8 @@ pub(super) fn multiply(a: CubeTensor, b: CubeTensor, precision: Precision) -> Cu
         .unwrap_or_else(|e| panic!("matrix product: {e:?}"))
 }
 
-/// The product in f32 on ordinary units: by burn's kernel with blocks in shared memory, or, where
-/// that has no room for them or no form for the shape (vectors), number by number.
+/// The product in f32 on ordinary units: by burn's kernel with blocks in shared memory, or, if that
+/// has no room for them or does not support the shape (vectors), number by number.
 fn exact(a: CubeTensor, b: CubeTensor) -> CubeTensor {
     let (out, dtype) = (init_matmul_output(&a, &b, DType::F32), element(&a));
     let mut elements =
@@ -78,7 +78,7 @@ fn number_by_number(a: CubeTensor, b: CubeTensor, like: &CubeTensor) -> CubeTens
     let shape = like.shape();
     let last = shape.num_dims() - 1;
     let (rows, inner, columns) = (shape[last - 1], a.shape()[last], shape[last]);
-    // Every product has factors of its own.
+    // Every product has its own factors.
     let of = |t: CubeTensor, extent: [usize; 2]| {
         let mut whole = shape.clone();
         (whole[last - 1], whole[last]) = (extent[0], extent[1]);
@@ -93,8 +93,8 @@ fn number_by_number(a: CubeTensor, b: CubeTensor, like: &CubeTensor) -> CubeTens
     out
 }
 
-/// columns[p, t·C + c] ← the pixel that tap t of the kernel sees at result p, its channel c; zero
-/// outside of the picture. The first result is that of picture `first`.
+/// columns[p, t·C + c] ← channel c of the pixel at tap t of the kernel for result p; zero outside
+/// the picture. The first result is that of picture `first`.
 #[cube(launch, address_type = "dynamic")]
 fn unfold<F: Float>(
     x: &[F],
@@ -146,7 +146,7 @@ impl Window {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// Pictures that are unfolded at a time.
+    /// Number of pictures unfolded at a time.
     fn pictures(&self, x: &Image) -> usize {
         (COLUMNS / (self.extent[0] * self.extent[1] * self.taps() * x.channels).max(1))
             .clamp(1, x.batch)
@@ -218,7 +218,7 @@ impl Window {
     }
 }
 
-/// Parts of a batch as one.
+/// Concatenates parts of a batch.
 fn joined(mut parts: Vec<CubeTensor>) -> CubeTensor {
     if parts.len() == 1 {
         return parts.remove(0);

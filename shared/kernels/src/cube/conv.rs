@@ -2,9 +2,9 @@
 //! f32 by [`super::columns`], in bfloat16 by [`super::gemm`].
 //!
 //! The transpose with stride s is s² convolutions of stride 1 at once: results whose rows and
-//! columns leave the same remainders by s depend on the same part of the kernel, so one convolution
-//! gives s²·C channels, which are then put side by side. burn's own transposes scatter with atomics
-//! or compute result by result.
+//! columns have the same remainders modulo s depend on the same part of the kernel, so one
+//! convolution computes s²·C channels, which are then interleaved. burn's own transposes scatter
+//! with atomics or compute result by result.
 
 use burn::backend::TensorMetadata;
 use burn::tensor::Shape;
@@ -22,8 +22,7 @@ use super::spec::feature_type;
 use crate::{Padding, Precision};
 
 /// phases[(ry·s + rx)·Cout + o, uy, ux, i] ← weight[i, o, ry + s·(T−1−uy), rx + s·(T−1−ux)], zero
-/// beyond the kernel: the kernel of every remainder, turned around. T×T is the extent of such a
-/// part.
+/// beyond the kernel: the kernel of every remainder, flipped. T×T is the extent of such a part.
 #[cube(launch, address_type = "dynamic")]
 fn part_kernel<F: Float>(
     weight: &[F],
@@ -53,7 +52,7 @@ fn part_kernel<F: Float>(
 }
 
 /// y[b, oy, ox, c] ← parts[b, qy, qx, phase·C + c], where oy + top = s·(qy + first) + the phase's
-/// row, and so for columns.
+/// row, and likewise for columns.
 #[cube(launch, address_type = "dynamic")]
 fn interleave<F: Float, N: Size>(
     parts: &[Vector<F, N>],
@@ -81,7 +80,7 @@ fn interleave<F: Float, N: Size>(
     y[ABSOLUTE_POS] = parts[(at * stride * stride + phase) * width + channel];
 }
 
-/// Stride, zeros around the picture, and how exactly.
+/// Stride, padding and precision.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Convolution {
     pub(super) stride: usize,
@@ -93,18 +92,18 @@ pub(super) struct Convolution {
 struct Phases {
     /// Extent of a part of the kernel.
     part: usize,
-    /// Zeros before and behind.
+    /// Zeros before and after.
     zeros: (usize, usize),
-    /// The meaning of the first result of the parts.
+    /// The position of the parts' first result.
     first: usize,
-    /// Results of the parts.
+    /// Number of results of the parts.
     results: usize,
 }
 
 impl Phases {
     fn new(extent: usize, kernel: usize, stride: usize, before: usize, output: usize) -> Self {
         let part = kernel.div_ceil(stride);
-        // Parts begin where the first result needs them, unless they would begin behind the first
+        // Parts begin where the first result needs them, unless they would begin after the first
         // pixel.
         let first = (before / stride).min(part - 1);
         let last = (output - 1 + before) / stride;

@@ -10,7 +10,7 @@ use crate::{Affine, Fir, Lookups, Resampling};
 
 /// y ← x filtered along an axis: x is [outer, samples, inner], y [outer, results, inner], and
 /// result r is the sum over `taps` of sample `at[r·taps + t]` times `by[r·taps + t]`. A picture for
-/// which `keep` is not 0 comes from `kept` instead.
+/// which `keep` is not 0 is copied from `kept` instead.
 #[cube(launch, address_type = "dynamic")]
 fn filter<F: Float>(
     x: &[F],
@@ -47,7 +47,7 @@ fn filter<F: Float>(
     y[ABSOLUTE_POS] = F::cast_from(sum);
 }
 
-/// Along which axis.
+/// The axis of a filter.
 #[derive(Clone, Copy)]
 enum Axis {
     Height,
@@ -63,8 +63,8 @@ fn transpose(fir: &Fir) -> Fir {
     Fir { samples: fir.results.len(), results }
 }
 
-/// `x` filtered along `axis`; with `keep` the pictures of `keep.0` that it has a mark for are taken
-/// as they are.
+/// `x` filtered along `axis`; with `keep`, the pictures marked in `keep.1` are copied from
+/// `keep.0`.
 fn along(x: &Image, fir: &Fir, axis: Axis, keep: Option<(&Image, &[u32])>) -> Image {
     let ([height, width], results) = (x.extent, fir.results.len());
     let (extent, inner) = match axis {
@@ -104,14 +104,13 @@ fn along(x: &Image, fir: &Fir, axis: Axis, keep: Option<(&Image, &[u32])>) -> Im
     y
 }
 
-/// Marks of the pictures that have no map, if there are any.
+/// Marks of the pictures without a map, if there are any.
 fn without_map(lookups: &Lookups) -> Option<Vec<u32>> {
     let marks: Vec<u32> = lookups.maps.iter().map(|map| u32::from(map.is_none())).collect();
     marks.contains(&1).then_some(marks)
 }
 
-/// The look-ups with a map for every picture: those without one are taken from elsewhere in the
-/// end.
+/// The look-ups with a map for every picture: the pictures without one are copied in the end.
 fn complete(lookups: &Lookups) -> Lookups {
     Lookups {
         maps: lookups.maps.iter().map(|map| Some(map.unwrap_or(Affine::IDENTITY))).collect(),
@@ -133,7 +132,7 @@ pub(super) fn forward(x: &Image, resampling: &Resampling) -> Image {
     )
 }
 
-/// Its gradient: the transposes in the opposite order.
+/// The gradient of [`forward`]: the transposes in the opposite order.
 pub(super) fn backward(g: &Image, resampling: &Resampling) -> Image {
     let [up_y, up_x] = [0, 1].map(|i| transpose(&resampling.up[i]));
     let [down_y, down_x] = [0, 1].map(|i| transpose(&resampling.down[i]));

@@ -1,5 +1,5 @@
-//! Convolutions of bfloat16 whose sums are f32: the fastest of the kernels on tensor cores, or
-//! columns times a matrix. burn's own choice may fall on a kernel that also adds up in bfloat16,
+//! Convolutions of bfloat16 that accumulate in f32: the fastest of the kernels on tensor cores, or
+//! columns times a matrix. burn's own choice may be a kernel that also accumulates in bfloat16,
 //! which is wrong in the second digit after some hundred terms.
 
 use std::fmt;
@@ -25,11 +25,11 @@ use super::image::{Image, element, empty};
 enum Wanted {
     /// The convolution with a weight [Cout, kh, kw, Cin].
     Result,
-    /// The gradient of that weight, f32, from the result's, [B, oh, ow, Cout].
+    /// The gradient of that weight, f32, from that of the result, [B, oh, ow, Cout].
     WeightGradient,
 }
 
-/// One kind of work, for which the fastest kernel is found once.
+/// One kind of work, for which the fastest kernel is selected once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Work {
     wanted: Wanted,
@@ -47,10 +47,10 @@ impl fmt::Display for Work {
 
 impl AutotuneKey for Work {}
 
-/// Pictures, the second tensor, and what is wanted of them.
+/// Pictures, the second tensor, and the product wanted.
 type Inputs = (CubeTensor, CubeTensor, Work);
 
-/// The kernels on tensor cores: how they read, and with which instructions they multiply.
+/// The kernels on tensor cores: their access patterns and matrix instructions.
 const KERNELS: [(&str, ConvAlgorithm, AcceleratedTileKind); 6] = [
     ("sync cmma", ConvAlgorithm::SimpleSyncCyclic, AcceleratedTileKind::Cmma),
     ("sync mma", ConvAlgorithm::SimpleSyncStrided, AcceleratedTileKind::Mma),
@@ -60,7 +60,7 @@ const KERNELS: [(&str, ConvAlgorithm, AcceleratedTileKind); 6] = [
     ("tma mma", ConvAlgorithm::SimpleAsyncTma, AcceleratedTileKind::Mma),
 ];
 
-/// The work by one of [`KERNELS`]; an error where the device or the shape does not suit it.
+/// The work by one of [`KERNELS`]; an error if the device or the shape does not support it.
 fn on_tensor_cores(
     (x, other, work): Inputs,
     strategy: &Strategy,
@@ -94,7 +94,7 @@ fn on_tensor_cores(
     launch_ref(strategy, &client, tensors, args, elements).map(|()| out)
 }
 
-/// The work by columns, which every device can do.
+/// The work by columns, which every device supports.
 fn by_columns((x, other, work): Inputs) -> CubeTensor {
     let x = Image::from_nhwc(x);
     match work.wanted {

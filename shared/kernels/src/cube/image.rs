@@ -13,7 +13,7 @@ use cubecl::client::Client;
 use cubecl::ir::{AddressType, ElemType};
 use cubecl::prelude::*;
 
-/// Numbers that a unit of the device reads and writes at once, where the channels allow it.
+/// Numbers that a unit of the device reads and writes at once, if the channels allow it.
 const VECTOR: usize = 4;
 
 /// Pictures [B, H, W, C], contiguous.
@@ -26,12 +26,12 @@ pub(super) struct Image {
 }
 
 impl Image {
-    /// The picture that a tensor [B, C, H, W] is; copied only where its channels do not lie last.
+    /// A tensor [B, C, H, W] as a picture; copied only if its channels are not last in memory.
     pub(super) fn of(x: CubeTensor) -> Self {
         Self::from_nhwc(contiguous(permute_nchw_to_nhwc(x)))
     }
 
-    /// The picture that a contiguous tensor [B, H, W, C] is.
+    /// A contiguous tensor [B, H, W, C] as a picture.
     pub(super) fn from_nhwc(data: CubeTensor) -> Self {
         let [batch, height, width, channels] = data.shape().dims();
         Self { data, batch, extent: [height, width], channels }
@@ -40,21 +40,22 @@ impl Image {
     /// As a tensor [B, C, H, W].
     pub(super) fn tensor(self) -> CubeTensor {
         let x = permute_nhwc_to_nchw(self.data);
-        // One channel, or one pixel: the order is that of [B, C, H, W], too.
+        // One channel, or one pixel: the order is also that of [B, C, H, W].
         if x.is_contiguous() { contiguous(x) } else { x }
     }
 
-    /// Room for pictures of another extent and so many channels beside this one.
+    /// An uninitialised tensor for pictures of another extent and number of channels on the same
+    /// device.
     pub(super) fn room(&self, [height, width]: [usize; 2], channels: usize, dtype: DType) -> Self {
         Self::from_nhwc(empty(&self.data, &[self.batch, height, width, channels], dtype))
     }
 
-    /// Room for the same, of the same type.
+    /// An uninitialised tensor of the same shape and type.
     pub(super) fn alike(&self) -> Self {
         self.room(self.extent, self.channels, self.data.dtype)
     }
 
-    /// Pixels of all pictures.
+    /// Number of pixels of all pictures.
     pub(super) fn positions(&self) -> usize {
         self.batch * self.extent[0] * self.extent[1]
     }
@@ -70,8 +71,8 @@ impl Image {
     }
 }
 
-/// `x` in the order of its axes, with the strides that follow from its shape. burn calls a tensor
-/// contiguous whatever the strides of axes of extent 1 are, but 0.22.1 fuses wrongly behind some
+/// `x` in the order of its axes, with the strides that follow from its shape. burn regards a tensor
+/// as contiguous whatever the strides of axes of extent 1 are, but 0.22.1 fuses wrongly after some
 /// and multiplies others wrongly.
 pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
@@ -79,7 +80,7 @@ pub(super) fn contiguous(x: CubeTensor) -> CubeTensor {
     CubeTensor::new_contiguous(x.client.clone(), x.device.clone(), shape, x.handle, x.dtype)
 }
 
-/// `x` with numbers of type `dtype`.
+/// `x` converted to `dtype`.
 pub(super) fn cast(x: CubeTensor, dtype: DType) -> CubeTensor {
     if x.dtype == dtype { x } else { CubeBackend::float_cast(x, dtype.into()) }
 }
@@ -94,7 +95,7 @@ pub(super) fn empty(beside: &CubeTensor, shape: &[usize], dtype: DType) -> CubeT
     )
 }
 
-/// The values of `x` one after the other, `[n]`.
+/// The values of `x`, flattened to `[n]`.
 pub(super) fn flat(x: CubeTensor) -> CubeTensor {
     let n = x.shape().num_elements();
     contiguous(reshape(x, Shape::from(vec![n])))
@@ -122,12 +123,12 @@ pub(super) fn spread(client: &Client, units: usize) -> (CubeCount, CubeDim) {
     (calculate_cube_count_elemwise(client, units, dim), dim)
 }
 
-/// The integers that reach every number of the largest of `tensors`.
+/// The integer type that can address the largest of `tensors`.
 pub(super) fn address(tensors: &[&CubeTensor]) -> AddressType {
     tensors.iter().map(|t| t.required_address_type()).max().unwrap_or_default()
 }
 
-/// The place of the `position`-th item of pictures with `width` items a pixel, `columns` pixels a
+/// Splits the position of an item in pictures with `width` items per pixel, `columns` pixels per
 /// row and `rows` rows: the item within its pixel, the column, the row and the picture.
 #[cube]
 pub(super) fn place_of(

@@ -1,18 +1,18 @@
-//! [`Operations`] on devices programmed through CubeCL. Pictures lie with channels last in memory,
-//! as burn's convolutions want them there, too.
+//! [`Operations`] on devices programmed through CubeCL. Pictures have channels last in memory, as
+//! burn's convolutions also require here.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`conv`] | convolutions of either direction and their weights' gradient, by burn's matrix products |
 //! | [`columns`], [`gemm`] | the same in strict f32 and in bfloat16 with f32 sums |
-//! | [`act`], [`norm`] | bias and activation, batch normalisation and the leaky ReLU behind it: one pass each |
+//! | [`act`], [`norm`] | bias and activation, batch normalisation and the leaky ReLU after it: one pass each |
 //! | [`sums`] | sums over all positions of a picture, channel by channel |
 //! | [`warp`], [`fir`], [`resize`] | look-ups, filters, doubling and halving; the gradients are gathered, never scattered |
 //! | [`update`] | optimizers and averages of many weights in one launch |
 //! | [`image`] | tensors with channels last, and launches over them |
-//! | [`spec`] | what each operation gives, for fusion |
+//! | [`spec`] | shape and element type of each operation's result, for fusion |
 //!
-//! Nothing here adds up in an order that depends on timing: the same numbers give the same results.
+//! No sum depends on timing: the same numbers give the same results.
 
 mod act;
 mod columns;

@@ -1,4 +1,4 @@
-//! Batch normalisation and the leaky ReLU behind it: one pass for the moments, one forward, two
+//! Batch normalisation and the leaky ReLU after it: one pass for the moments, one forward, two
 //! backward.
 
 use burn::backend::TensorMetadata;
@@ -12,8 +12,9 @@ use super::act::{leaky, leaky_slope};
 use super::image::{Image, address, element, empty, flat, spread};
 use super::sums::{self, BLOCK, blocks};
 
-/// sums[i] ← [Σ (x − p), Σ (x − p)²] of the `block` positions from i·block on, p being the first
-/// position's numbers: far from zero, squares alone would cancel. A position has `width` vectors.
+/// sums[i] ← [Σ (x − p), Σ (x − p)²] of the `block` positions from i·block on, where p holds the
+/// first position's numbers: far from zero, squares alone would cancel. A position has `width`
+/// vectors.
 #[cube(launch, address_type = "dynamic")]
 fn deviations<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -100,8 +101,7 @@ pub(super) fn moments(x: &Image) -> CubeTensor {
     result
 }
 
-/// mean, variance ← what stays of them and the part of the batch's: kept·running + new·batch's, the
-/// variance's times `correction`.
+/// mean, variance ← kept·running + new·batch's, the batch variance times `correction`.
 #[cube(launch)]
 fn follow_moments(
     moments: &[f32],
@@ -175,8 +175,8 @@ fn normalize<F: Float, N: Size>(
     y[ABSOLUTE_POS] = Vector::cast_from(leaky::<N>(pre, slope));
 }
 
-/// sums[i] ← [Σ h, Σ h·(x − mean)] of the `block` positions from i·block on, h being the gradient
-/// before the activation.
+/// sums[i] ← [Σ h, Σ h·(x − mean)] of the `block` positions from i·block on, where h is the
+/// gradient before the activation.
 #[cube(launch, address_type = "dynamic")]
 fn gradient_sums<F: Float, N: Size>(
     x: &[Vector<F, N>],
@@ -216,7 +216,7 @@ fn gradient_sums<F: Float, N: Size>(
 }
 
 /// dx ← γ/σ·(h − Σh/n − (x − mean)·Σh(x − mean)/(n·σ²)), and, from the first units, dγ ← Σh(x −
-/// mean)/σ and dβ ← Σh. The latter have the first two rows of `sums`; dx has the two from row `all`
+/// mean)/σ and dβ ← Σh. dγ and dβ use the first two rows of `sums`; dx uses the two from row `all`
 /// on, which are sums over n = `count` positions.
 #[cube(launch, address_type = "dynamic")]
 fn normalize_backward<F: Float, N: Size>(
@@ -277,7 +277,7 @@ impl Norm {
         [&self.gamma, &self.beta, &self.moments].map(|t| t.clone().into_buffer_arg())
     }
 
-    /// The normalised pictures behind the leaky ReLU.
+    /// The normalised pictures after the leaky ReLU.
     pub(super) fn forward(&self, x: &Image) -> Image {
         let y = x.alike();
         let (vector, client) = (x.vector(), &x.data.client);
@@ -333,13 +333,13 @@ impl Norm {
         reshape(sums, Shape::from(vec![2, x.channels]))
     }
 
-    /// Gradients of x, γ and β from that of the result, where the moments are those of `x`.
+    /// Gradients of x, γ and β from that of the result, if the moments are those of `x`.
     pub(super) fn backward(&self, x: &Image, g: &Image) -> (Image, CubeTensor, CubeTensor) {
         self.backward_by(x, g, self.sums(x, g), 0, x.positions() as f32)
     }
 
-    /// The same where the moments are those of `n` positions, of which `x` is a part; `sums` [4, C]
-    /// are [`Norm::sums`] of `x`, then of all.
+    /// [`Norm::backward`] if the moments are those of `n` positions, of which `x` is a part; `sums`
+    /// [4, C] are [`Norm::sums`] of `x`, then of all.
     pub(super) fn backward_of_all(
         &self,
         x: &Image,

@@ -1,4 +1,4 @@
-//! Doubling and halving of pictures; each result gathers what it is made of.
+//! Doubling and halving of pictures; each result gathers its sources.
 
 use cubecl::ir::ElemType;
 use cubecl::prelude::*;
@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use super::image::{Image, address, element, place_of, spread};
 use crate::Upsample;
 
-/// The pixel that source `k` of doubled pixel `o` is, of `n`, and its weight.
+/// Source `k` of the doubled pixel `o`, of `n` source pixels, and its weight.
 #[cube]
 fn source(o: usize, k: usize, n: usize, #[comptime] bilinear: bool) -> (usize, f32) {
     let near = o / 2;
@@ -23,7 +23,7 @@ fn source(o: usize, k: usize, n: usize, #[comptime] bilinear: bool) -> (usize, f
     }
 }
 
-/// The doubled pixel that shows pixel `i` of `n` as its `k`-th, and the weight it does it with.
+/// The `k`-th doubled pixel to which pixel `i` of `n` contributes, and the weight.
 #[cube]
 fn shown_by(i: usize, k: usize, n: usize, #[comptime] bilinear: bool) -> (usize, f32) {
     if comptime!(bilinear) {

@@ -1,4 +1,4 @@
-//! Shape and element type of what each operation gives, known before it runs: what fusion asks for.
+//! Shape and element type of each operation's result, known before it runs, as fusion requires.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use burn::tensor::{DType, Shape};
 
 use crate::{Activation, Lookups, Padding, Precision, Upsample};
 
-/// The element type of a feature map that a convolution gives.
+/// The element type of the feature map that a convolution returns.
 pub(crate) fn feature_type(precision: Precision) -> DType {
     match precision {
         Precision::F32 | Precision::Tf32 => DType::F32,

@@ -1,5 +1,5 @@
-//! Sums over all positions of pictures, channel by channel: in blocks of positions, a unit each;
-//! then one cube for each few channels adds up the blocks. The order of the additions is fixed.
+//! Sums over all positions of pictures, channel by channel: in blocks of positions, one unit each;
+//! then one cube for every few channels sums the blocks. The order of the additions is fixed.
 
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
@@ -9,10 +9,10 @@ use cubecl::prelude::*;
 
 use super::image::{Image, address, element, empty, spread};
 
-/// Positions that one unit adds up.
+/// Positions summed by one unit.
 pub(super) const BLOCK: usize = 64;
 
-/// Units that add up the blocks of a few channels together, at most.
+/// Upper bound of units that sum the blocks of a few channels together.
 const UNITS: u32 = 256;
 
 /// sums[i] ← Σ of the `block` rows of `x` from i·block on; a row has `width` vectors.
@@ -38,8 +38,8 @@ fn sum_rows<F: Float, N: Size>(
     sums[ABSOLUTE_POS] = sum;
 }
 
-/// total[c] ← Σ over all `rows` rows of partial[row, c]: a cube for each vector c, whose units take
-/// rows in turns and then join their sums in pairs.
+/// total[c] ← Σ over all `rows` rows of partial[row, c]: one cube per vector c, whose units take
+/// rows in turns and then add their sums in pairs.
 #[cube(launch, address_type = "dynamic")]
 fn add_up<N: Size>(
     partial: &[Vector<f32, N>],
@@ -74,12 +74,12 @@ fn add_up<N: Size>(
     }
 }
 
-/// Blocks that `rows` rows make.
+/// Number of blocks for `rows` rows.
 pub(super) fn blocks(rows: usize) -> usize {
     rows.div_ceil(BLOCK)
 }
 
-/// The largest power of two of units that a cube of the device may have, up to [`UNITS`].
+/// The largest power of two of units per cube that the device supports, up to [`UNITS`].
 fn units(client: &Client) -> u32 {
     let most = client.properties().hardware.max_units_per_cube.min(UNITS);
     1 << most.max(1).ilog2()

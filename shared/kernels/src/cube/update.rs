@@ -1,5 +1,4 @@
-//! Optimizers and averages of many weights in one launch for each few of them, in place where
-//! nobody else holds them.
+//! Optimizers and averages of many weights, a few per launch, in place if they are not shared.
 
 use burn::backend::fusion::FusionTensor;
 use burn::backend::fusion::custom::{
@@ -15,8 +14,8 @@ use cubecl::prelude::*;
 use super::image::{address, contiguous, spread};
 use crate::{Rule, Update};
 
-/// Weights that one launch changes: their buffers are arguments of the kernel, of which there can
-/// be only so many.
+/// Weights updated by one launch: their buffers are arguments of the kernel, the number of which is
+/// limited.
 const ITEMS: usize = 6;
 
 /// A flat tensor.
@@ -25,7 +24,7 @@ struct Slot {
     data: Box<[f32]>,
 }
 
-/// The constants of an [`Update`], meant as the rule says.
+/// The constants of an [`Update`]; their meaning depends on the rule.
 #[derive(CubeType, CubeLaunch)]
 struct Constants {
     scale: f32,
@@ -48,7 +47,7 @@ enum Form {
     Average,
 }
 
-/// The new weight and what is kept beside it, from the old ones and the gradient.
+/// The new weight and states, from the old ones and the gradient.
 #[cube]
 fn change(
     w: f32,
@@ -92,8 +91,8 @@ fn change(
     }
 }
 
-/// Every weight, what is kept beside it and its gradient, one after the other from `starts` on:
-/// items × (1 + kept) slots.
+/// Every weight with its states and gradient, concatenated from `starts` on: items × (1 + kept)
+/// slots.
 #[cube(launch, address_type = "dynamic")]
 fn change_all(
     slots: &mut Sequence<Slot>,
@@ -133,7 +132,7 @@ fn change_all(
 #[derive(Clone, Copy, Debug)]
 struct Step {
     form: Form,
-    /// Tensors kept beside a weight.
+    /// Number of states per weight.
     kept: usize,
     /// scale, pull, stays, then a to f.
     constants: [f64; 9],
@@ -158,7 +157,7 @@ impl Step {
         Self { form, kept: update.rule.kept(), constants }
     }
 
-    /// average ← decay·average + (1 − decay)·current, `current` taking the gradient's place.
+    /// average ← decay·average + (1 − decay)·current, with `current` in place of the gradient.
     fn average(decay: f64) -> Self {
         Self {
             form: Form::Average,
@@ -167,9 +166,9 @@ impl Step {
         }
     }
 
-    /// The new tensors of every item, `slots` holding 1 + kept for each.
+    /// The new tensors of every item, with 1 + kept of `slots` for each.
     fn take(&self, slots: Vec<CubeTensor>, gradients: Vec<CubeTensor>) -> Vec<CubeTensor> {
-        // In place, unless somebody else holds the tensor.
+        // In place, unless the tensor is shared.
         let own =
             |t: CubeTensor| if t.can_mut() && t.is_contiguous() { t } else { contiguous(t).copy() };
         let slots: Vec<CubeTensor> = slots.into_iter().map(own).collect();
@@ -201,7 +200,7 @@ impl Step {
         );
     }
 
-    /// [`Step::take`] for tensors whose values may still be to come.
+    /// [`Step::take`] for tensors whose values may still be pending.
     fn lazily(
         self,
         slots: Vec<FusionTensor<FusionCubeRuntime>>,
@@ -236,7 +235,7 @@ impl Step {
 /// A tensor of a device programmed through CubeCL.
 type Fused = FusionTensor<FusionCubeRuntime>;
 
-/// The tensor below `x`, if it is one of such a device; what autodiff knows of it is dropped.
+/// The tensor below `x`, if it is on such a device; its autodiff graph is dropped.
 fn fused(x: Tensor<1>) -> Option<Fused> {
     let x = if x.is_autodiff() { x.inner() } else { x };
     match x.into_dispatch().kind {

@@ -1,5 +1,5 @@
-//! One affine look-up a picture with bilinear sampling. The gradient of a pixel is gathered from
-//! the results that showed it, which the inverse of the map finds: no atomics, the same order of
+//! One affine look-up per picture with bilinear sampling. The gradient of a pixel is gathered from
+//! the results that sampled it, which the inverse of the map finds: no atomics, the same order of
 //! additions every time.
 
 use cubecl::ir::ElemType;
@@ -9,11 +9,11 @@ use super::image::{Image, address, element, numbers, place_of, spread};
 use crate::{Affine, Border, Lookups};
 
 /// Numbers that describe the map of a picture: its six, the four of the inverse's matrix, half the
-/// extent of what can show a pixel along x and y, and the first and last pixel (across the border,
-/// too) that is looked at along x and y.
+/// extent of the results that can sample a pixel along x and y, and the first and last pixel
+/// (across the border, too) that is sampled along x and y.
 const DESCRIPTION: usize = 16;
 
-/// A determinant below this has no useful inverse: then all results are looked through.
+/// A determinant below this has no useful inverse: all results are then searched.
 const SINGULAR: f64 = 1e-6;
 
 /// The description of a map for results of `rows` × `columns`.
@@ -46,7 +46,7 @@ fn describe(map: &Affine, [rows, columns]: [usize; 2]) -> [f32; DESCRIPTION] {
     description
 }
 
-/// The maps of all pictures, described; the identity where there is none.
+/// The descriptions of all pictures' maps; the identity for pictures without one.
 fn descriptions(lookups: &Lookups) -> Vec<f32> {
     lookups
         .maps
@@ -55,13 +55,13 @@ fn descriptions(lookups: &Lookups) -> Vec<f32> {
         .collect()
 }
 
-/// The remainder of i/n that is not negative.
+/// The non-negative remainder of i/n.
 #[cube]
 fn modulo(i: i32, n: i32) -> i32 {
     (i % n + n) % n
 }
 
-/// The pixel below `n` that is seen at `i`; −1 where there is none.
+/// The pixel below `n` that is visible at `i`; −1 if there is none.
 #[cube]
 fn place(i: i32, n: i32, #[comptime] reflect: bool) -> i32 {
     if comptime!(reflect) {
@@ -127,11 +127,11 @@ fn look_up<F: Float>(
 /// The period of the mirrored images of a pixel.
 #[cube]
 fn period(n: i32, #[comptime] reflect: bool) -> i32 {
-    // Without reflection there is one: the next one is behind everything.
+    // Without reflection there is only one image: the next lies beyond everything.
     if comptime!(reflect) { 2 * n } else { i32::new(1 << 24) }
 }
 
-/// The first image of pixel `p` of `n` from `first` on, `turned` around or not; without reflection
+/// The first image of pixel `p` of `n` from `first` on, mirrored if `turned`; without reflection
 /// the pixel itself.
 #[cube]
 fn first_image(
@@ -149,13 +149,13 @@ fn first_image(
     }
 }
 
-/// The first whole number from `centre` − `half` on, in 0..n. Rounded with room to spare.
+/// The first integer from `centre` − `half` on, clamped to 0..n. Rounded outwards.
 #[cube]
 fn low(centre: f32, half: f32, n: f32) -> usize {
     usize::cast_from(clamp((centre - half - 0.01).ceil(), f32::new(0.0), n))
 }
 
-/// One more than the last whole number up to `centre` + `half`, in 0..n.
+/// One more than the last integer up to `centre` + `half`, clamped to 0..n.
 #[cube]
 fn high(centre: f32, half: f32, n: f32) -> usize {
     usize::cast_from(clamp((centre + half + 0.01).floor() + 1.0, f32::new(0.0), n))
@@ -167,7 +167,7 @@ fn share(s: f32, q: f32) -> f32 {
     max(1.0 - (s - q).abs(), f32::new(0.0))
 }
 
-/// dx ← what the results, of gradient `g`, showed of each pixel of x.
+/// dx ← the gradient `g` of the results, gathered for each pixel of x.
 #[cube(launch, address_type = "dynamic")]
 fn look_up_backward<F: Float>(
     g: &[F],
@@ -189,8 +189,8 @@ fn look_up_backward<F: Float>(
     let (first_x, last_x) = (i32::cast_from(maps[map + 12]), i32::cast_from(maps[map + 13]));
     let (first_y, last_y) = (i32::cast_from(maps[map + 14]), i32::cast_from(maps[map + 15]));
     let mut sum = f32::new(0.0);
-    // Every place at which the pixel is seen: itself and, across reflecting borders, its images of
-    // either orientation.
+    // Every position at which the pixel is visible: itself and, across reflecting borders, its
+    // images of either orientation.
     let orientations = comptime!(if reflect { 2 } else { 1 });
     #[unroll]
     for turn_y in 0..orientations {

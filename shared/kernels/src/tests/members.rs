@@ -6,7 +6,7 @@ use std::thread;
 use super::*;
 use crate::collective::{Member, PeerGone};
 
-/// Leaves when its thread ends, so that a test that fails does not wait forever.
+/// Leaves when its thread ends, so that a failing test does not wait forever.
 struct Leaving(Member);
 
 impl Drop for Leaving {
@@ -38,8 +38,8 @@ fn given([x, upstream]: [Tensor<4>; 2], slope: f32, member: Option<&Member>) -> 
     (moments, y.inner(), inputs.map(|t| t.grad(&gradients).expect("gradient")))
 }
 
-/// The same of equal shares of `x`, each on a thread of its own: the moments that each has, the
-/// results one after the other, the sums of gamma's and beta's gradients.
+/// The results of equal shares of `x`, each on its own thread: the moments of each, the
+/// concatenated results, the sums of gamma's and beta's gradients.
 fn shared(whole: &[Tensor<4>; 2], slope: f32, members: usize) -> (Vec<Tensor<2>>, Given) {
     let size = whole[0].dims()[0] / members;
     let threads: Vec<_> = Member::of(&vec![device(); members])

@@ -1,4 +1,4 @@
-//! The same operations in burn's own ones, to compare ours with.
+//! Reference implementations in burn's own operations.
 
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Int, Tensor, TensorData};

@@ -1,8 +1,8 @@
-//! The CPU operations do not depend on how many threads share the work, not in a single bit.
+//! The CPU operations do not depend on the number of threads, not in a single bit.
 
 use super::*;
 
-/// A chain of every operation that trains, and all its gradients, as bits.
+/// A chain of every differentiable operation, and all its gradients, as bits.
 fn everything() -> Vec<Vec<u32>> {
     let shapes = [[3, 16, 8, 12], [32, 16, 4, 4], [32, 24, 4, 4], [7, 24, 3, 3], [7, 3, 4, 4]];
     let maps: Vec<_> =

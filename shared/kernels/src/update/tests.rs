@@ -72,7 +72,7 @@ fn values(tensor: Tensor<1>) -> Vec<f32> {
 
 const ADAM: Rule = Rule::Adam { alpha: 0.01, beta_1: 0.5, beta_2: 0.999, epsilon: 1e-7 };
 
-/// Every rule with and without what it may keep, with the gradient as it is and not.
+/// Every rule with and without its optional states, with the gradient unchanged and scaled.
 fn updates() -> Vec<Update> {
     let mut rules = vec![ADAM];
     for momentum in [None, Some(0.9)] {
@@ -99,7 +99,7 @@ fn one_pass_gives_what_burns_operations_give() {
         let item: Vec<Tensor<1>> = (0..=step.rule.kept() as u64)
             .map(|i| if i == 0 { drawn(0) } else { drawn(i).square() })
             .collect();
-        // The items are held here as well, so that a change in place would show.
+        // The items are also held here, so that a change in place would show.
         let found = update(step, vec![item.clone()], vec![drawn(9)]).remove(0);
         let expected = by_burn(step, item.iter().cloned().map(home).collect(), home(drawn(9)));
         assert_eq!(

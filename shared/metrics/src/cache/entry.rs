@@ -1,4 +1,4 @@
-//! The place of one set of features, and what both kinds of file begin with.
+//! The identity and path of one set of features, and the header shared by both kinds of file.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 /// First field of a header; the digit is the format version.
 pub(super) const MAGIC: &str = "fledge features 2";
-/// How the names of finished files end.
+/// Extension of finished files.
 pub(super) const FINISHED: &str = "features";
-/// How the names of unfinished files end.
+/// Extension of unfinished files.
 pub(super) const UNFINISHED: &str = "part";
-/// The most bytes of a header that are looked at: names and a path.
+/// Upper bound of a header's length in bytes: names and a path.
 pub(super) const HEADER_LIMIT: u64 = 64 << 10;
-/// Bytes that are converted from or to numbers at a time.
+/// Bytes converted from or to numbers at a time.
 pub(super) const CHUNK: usize = 1 << 20;
 
-/// What kept features are of, for people; the key decides, not these.
+/// A description of the stored features for people; only the key decides.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Where the pictures came from when their features were first taken.
+    /// Origin of the pictures when their features were first extracted.
     pub pictures: String,
     /// The network's name.
     pub network: String,
@@ -26,11 +26,11 @@ pub struct Facts {
     pub layer: String,
     /// SHA-256 of the weights, or the seed of drawn ones.
     pub weights: String,
-    /// How pictures were resized and scaled.
+    /// Resizing and scaling of the pictures.
     pub preprocessing: String,
 }
 
-/// What both kinds of file begin with.
+/// Header of both kinds of file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Header {
     pub(super) magic: String,
@@ -40,7 +40,7 @@ pub(super) struct Header {
     pub(super) dimensions: u64,
 }
 
-/// The place of one set of features.
+/// The identity and path of one set of features.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(super) path: PathBuf,
@@ -48,8 +48,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether a file's header is that of this entry. Only the facts may differ: the same pictures
-    /// may lie elsewhere by now.
+    /// Returns true if a file's header belongs to this entry. The facts may differ: the same
+    /// pictures may have moved.
     pub(super) fn is_of(&self, header: &Header) -> bool {
         Header { facts: self.header.facts.clone(), ..header.clone() } == self.header
     }

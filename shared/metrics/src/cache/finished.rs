@@ -8,7 +8,7 @@ use super::entry::{CHUNK, Entry, HEADER_LIMIT, Header, MAGIC};
 use crate::features::Features;
 use fledge_base::{frame, fs};
 
-/// The header at the start of a file, and how many bytes it took.
+/// Reads the header at the start of a file, and its length in bytes.
 pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<(Header, u64), String> {
     let mut start = Vec::new();
     let read = file
@@ -23,8 +23,7 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<(Header, u64), Str
     Ok((header, used as u64))
 }
 
-/// Reads `count` numbers behind those in `values`. No more than [`CHUNK`] bytes are held beside
-/// them.
+/// Appends `count` numbers to `values`, using a buffer of at most [`CHUNK`] bytes.
 pub(super) fn read_values(
     file: &mut impl Read,
     count: usize,
@@ -43,18 +42,18 @@ pub(super) fn read_values(
     Ok(())
 }
 
-/// The features in the file at `path`, if it is whole and has the header `expected` but for its
-/// facts.
+/// Reads the features at `path`, if the file is whole and its header, apart from the facts, is
+/// `expected`.
 pub(super) fn read(path: &Path, expected: &Entry) -> Result<Features, String> {
     let text = |e: io::Error| e.to_string();
     let mut file = File::open(path).map_err(text)?;
     let length = file.metadata().map_err(text)?.len();
     let (header, used) = header(&mut file)?;
     if !expected.is_of(&header) {
-        return Err("its header is another's".into());
+        return Err("its header belongs to another set".into());
     }
     let (count, dimensions) = (expected.count(), expected.dimensions());
-    // Nothing is allocated that the file does not hold.
+    // Never allocates more than the file holds.
     let rest = length.checked_sub(used + 4).ok_or("it is cut off")?;
     if Some(rest) != header.count.checked_mul(header.dimensions * 4) {
         return Err(format!("it holds {rest} bytes of features"));

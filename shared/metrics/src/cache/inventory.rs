@@ -1,4 +1,4 @@
-//! What lies in the cache, for people.
+//! A listing of the cache for people, and removal.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -15,47 +15,46 @@ use fledge_base::fs::{self, FsError, TEMPORARY_SUFFIX};
 pub struct Kept {
     /// The file.
     pub path: PathBuf,
-    /// What it holds; none where its header cannot be read or is of another version.
+    /// Its description; `None` if the header cannot be read or has another version.
     pub facts: Option<Facts>,
-    /// Pictures of the set.
+    /// Number of pictures.
     pub count: u64,
-    /// Numbers a picture.
+    /// Numbers per picture.
     pub dimensions: u64,
-    /// Bytes on disk.
+    /// Size on disk in bytes.
     pub bytes: u64,
-    /// When it was last written.
+    /// Time of the last write.
     pub changed: SystemTime,
-    /// How far it is.
+    /// State of completion.
     pub state: State,
 }
 
-/// How far a file is.
+/// State of completion of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// All features are in it.
+    /// All features are stored.
     Finished,
-    /// An extraction is under way or was interrupted.
+    /// An extraction is running or was interrupted.
     Unfinished {
-        /// Pictures whose features are in it.
+        /// Pictures whose features are stored.
         done: u64,
     },
-    /// Left by a process that was killed while it wrote, damaged, or of another version: of no use
-    /// any more.
+    /// No longer usable: left by a process killed while writing, damaged, or of another version.
     Useless,
 }
 
 impl FeatureCache {
-    /// The folder, where there is one.
+    /// The cache folder, if there is one.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
 
-    /// All files in it, the newest first; none where the folder is not there yet. Checksums of
-    /// features are not looked at.
+    /// All files in the cache, newest first; empty if the folder does not exist yet. Checksums of
+    /// features are not verified.
     ///
     /// # Errors
-    /// When the folder cannot be listed.
+    /// If the folder cannot be listed.
     pub fn list(&self) -> fs::Result<Vec<Kept>> {
         let Some(folder) = self.folder.as_ref().filter(|folder| folder.exists()) else {
             return Ok(Vec::new());
@@ -63,19 +62,19 @@ impl FeatureCache {
         let failed = |source| FsError { operation: "list", path: folder.clone(), source };
         let mut kept = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(failed)? {
-            // One that another process removes meanwhile is not there.
+            // A file that another process has just removed is skipped.
             kept.extend(look_at(&entry.map_err(failed)?.path()));
         }
         kept.sort_unstable_by(|a, b| (b.changed, &b.path).cmp(&(a.changed, &a.path)));
         Ok(kept)
     }
 
-    /// Removes a file; gives false where another process is writing it.
+    /// Removes a file; returns false if another process is writing it.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn remove(&self, kept: &Kept) -> fs::Result<bool> {
-        // Whoever has the unfinished file also writes the temporary one that becomes the finished
+        // The owner of the unfinished file also writes the temporary file that becomes the finished
         // one.
         let being_written = kept.path.extension().is_none_or(|e| e != FINISHED);
         if being_written
@@ -89,14 +88,14 @@ impl FeatureCache {
     }
 }
 
-/// What the names of all files of one set of features have in common: `KEY.features`, `KEY.part`,
+/// The key in the names of all files of one set of features: `KEY.features`, `KEY.part`,
 /// `.KEY.features.….fledge-tmp`.
 fn key_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.trim_start_matches('.').split('.').next().unwrap_or_default().to_owned()
 }
 
-/// The file at `path`, if it is one of the cache's.
+/// Inspects the file at `path`; `None` if it is not one of the cache's.
 fn look_at(path: &Path) -> Option<Kept> {
     let is = |extension: &str| path.extension().is_some_and(|e| e == extension);
     if !is(FINISHED) && !is(UNFINISHED) && !path.to_string_lossy().ends_with(TEMPORARY_SUFFIX) {

@@ -1,15 +1,24 @@
-//! Features on disk, so that they are computed once. A file is named by what its features depend
-//! on: the pictures' pixels, the resizing, the layer and the weights; a damaged one is computed
-//! again.
+//! Features cached on disk, so that they are computed once. A file's name is a hash of everything
+//! its features depend on: the pictures' pixels, the resizing, the layer and the weights. Damaged
+//! files are recomputed.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `entry` | the place of one set of features, and what both kinds of file begin with |
+//! | `entry` | the identity and path of one set of features, and the header of both kinds of file |
 //! | `store` | the cache |
 //! | `finished` | `KEY.features`: a [`fledge_base::frame`] with the header, the features as little-endian f32, CRC-32 of the features |
-//! | `part` | `KEY.part`: what an extraction that is under way or was interrupted has so far, block by block |
-//! | `keeper` | rows as they come from the network, kept in the part and at the end in the finished file |
-//! | `inventory` | what lies in the folder, for people, and removing it |
+//! | `part` | `KEY.part`: the blocks written so far by a running or interrupted extraction |
+//! | `keeper` | accumulating rows from the network in the part and, at the end, in the finished file |
+//! | `inventory` | listing the folder for people, and removing files |
+//!
+//! ```
+//! use fledge_metrics::cache::FeatureCache;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-cache-example-{}", std::process::id()));
+//! let cache = FeatureCache::at(&folder);
+//! assert!(cache.list()?.is_empty());
+//! # Ok::<(), fledge_base::fs::FsError>(())
+//! ```
 
 mod entry;
 mod finished;

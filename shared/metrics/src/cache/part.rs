@@ -1,7 +1,7 @@
-//! An unfinished file: the header of the finished one, then blocks that are appended as they are
-//! ready. A block is the number of its rows (u32), the rows as f32, and CRC-32 of both, all
-//! little-endian. A process that is killed leaves at most one block torn; the next one takes the
-//! sound ones and goes on behind them. One process at a time has the file, by a lock.
+//! An unfinished file: the header of the finished one, followed by blocks appended as they become
+//! ready. A block is its number of rows (u32), the rows as f32, and a CRC-32 of both, all
+//! little-endian. A killed process leaves at most one torn block; the next process keeps the sound
+//! blocks and continues after them. A lock grants the file to one process at a time.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -12,31 +12,31 @@ use super::finished::{header, read_values};
 use fledge_base::fs::{self, AppendFile, FsError};
 use fledge_base::{cli, frame};
 
-/// Bytes of a block beside its rows.
+/// Bytes of a block besides its rows.
 const OVERHEAD: u64 = 8;
 
-/// An unfinished file that this process has.
+/// An unfinished file owned by this process.
 #[derive(Debug)]
 pub(super) struct Part {
     file: AppendFile,
 }
 
-/// What became of opening an unfinished file.
+/// Result of opening an unfinished file.
 #[derive(Debug)]
 pub(super) enum Opened {
-    /// It is ours, with these numbers in it.
+    /// Owned by this process; the numbers are its contents.
     Ours(Part, Vec<f32>),
-    /// Another process works on it.
+    /// Owned by another process.
     Busy,
 }
 
-/// Where the unfinished file beside a finished one lies.
+/// Path of the unfinished file for a finished one.
 pub(super) fn path(finished: &Path) -> PathBuf {
     finished.with_extension(UNFINISHED)
 }
 
 impl Part {
-    /// Opens or begins the unfinished file of `entry`.
+    /// Opens or creates the unfinished file of `entry`.
     pub(super) fn open(entry: &Entry) -> fs::Result<Opened> {
         let path = path(&entry.path);
         fs::create_folder(path.parent().unwrap_or(Path::new(".")))?;
@@ -50,7 +50,7 @@ impl Part {
         }
         let failed = |source| FsError { operation: "read", path: path.clone(), source };
         let length = file.reader().metadata().map_err(failed)?.len();
-        // Room for all rows: to grow later would take both the old and the new memory.
+        // Reserved for all rows: growing later would need the old and the new memory at once.
         let mut values = Vec::with_capacity(entry.count() * entry.dimensions());
         let sound = match header(&mut file.reader()) {
             Ok((found, used)) if entry.is_of(&found) => {
@@ -59,9 +59,10 @@ impl Part {
             // An empty file is a new one.
             other => {
                 if length > 0 {
-                    let what = other.err().unwrap_or_else(|| "its header is another's".into());
+                    let what =
+                        other.err().unwrap_or_else(|| "its header belongs to another set".into());
                     tracing::warn!(
-                        "{} is damaged ({what}); its features are computed again",
+                        "{} is damaged ({what}); recomputing its features",
                         path.display()
                     );
                 }
@@ -82,7 +83,7 @@ impl Part {
         Ok(Opened::Ours(Self { file }, values))
     }
 
-    /// Adds rows of `dimensions` numbers each.
+    /// Appends rows of `dimensions` numbers each.
     pub(super) fn append(&mut self, values: &[f32], dimensions: usize) -> fs::Result<()> {
         let rows = (values.len() / dimensions.max(1)) as u32;
         let mut block = Vec::with_capacity(4 * values.len() + OVERHEAD as usize);
@@ -92,17 +93,16 @@ impl Part {
         self.file.append(&block)
     }
 
-    /// Removes the file: the finished one is there.
+    /// Removes the file, once the finished one exists.
     pub(super) fn remove(self) -> fs::Result<()> {
         let path = self.file.path().to_owned();
-        // Not every system removes a file that is open.
+        // Not every system can remove an open file.
         drop(self);
         fs::remove(path)
     }
 }
 
-/// Reads the sound blocks between two places of the file into `values`; gives the place where they
-/// end.
+/// Reads the sound blocks in a range of the file into `values`; returns the offset where they end.
 fn sound_blocks(
     file: &File,
     (mut at, length): (u64, u64),
@@ -119,7 +119,7 @@ fn sound_blocks(
             Err(what) => {
                 values.truncate(rows * entry.dimensions());
                 tracing::warn!(
-                    "{}: {what} after {rows} pictures; what is before it is used",
+                    "{}: {what} after {rows} pictures; using the pictures before it",
                     path.display()
                 );
                 break;
@@ -129,7 +129,7 @@ fn sound_blocks(
     at
 }
 
-/// Reads one block of at most `most` rows; gives its length in the file.
+/// Reads one block of at most `most` rows; returns its length in the file.
 fn read_block(
     file: &mut impl Read,
     left: u64,
@@ -145,7 +145,7 @@ fn read_block(
         return Err("a block is damaged");
     }
     let bytes = 4 * (rows * dimensions) as u64 + OVERHEAD;
-    // Nothing is allocated that the file does not hold.
+    // Never allocates more than the file holds.
     if bytes > left {
         return Err("a block is cut off");
     }
@@ -159,7 +159,7 @@ fn read_block(
     Ok(bytes)
 }
 
-/// Pictures in an unfinished file, by the lengths of its blocks; nothing is checked.
+/// Number of pictures in an unfinished file, from the lengths of its blocks; nothing is verified.
 pub(super) fn rows(
     file: &mut (impl Read + Seek),
     (mut at, length): (u64, u64),
@@ -179,20 +179,20 @@ pub(super) fn rows(
     rows
 }
 
-/// Whether another process has the file at `path`.
+/// Returns true if another process owns the file at `path`.
 pub(super) fn is_busy(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-/// Removes the unfinished file beside the finished one at `finished`, unless a process has it.
+/// Removes the unfinished file belonging to `finished`, unless a process owns it.
 pub(super) fn remove_left(finished: &Path) {
     let path = path(finished);
     if path.exists() && !is_busy(&path) {
-        fs::remove(&path).unwrap_or_else(|e| warn("an unfinished file stays", &e));
+        fs::remove(&path).unwrap_or_else(|e| warn("an unfinished file was not removed", &e));
     }
 }
 
-/// Says what went wrong where that costs only time.
+/// Logs an error that costs only time.
 pub(super) fn warn(what: &str, error: &FsError) {
     tracing::warn!("{what}: {}", cli::one_line(error));
 }

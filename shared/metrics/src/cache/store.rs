@@ -12,26 +12,26 @@ use crate::network::{FeatureNetwork, Layer};
 use crate::resize::Preprocessing;
 use crate::state_dict::hex;
 
-/// Where features are kept, if anywhere.
+/// A cache of features, possibly disabled.
 #[derive(Clone, Debug, Default)]
 pub struct FeatureCache {
     pub(super) folder: Option<PathBuf>,
 }
 
 impl FeatureCache {
-    /// In `features/` of the user's cache folder; off where there is none.
+    /// The cache in `features/` of the user's cache folder; disabled if there is none.
     #[must_use]
     pub fn standard() -> Self {
         Self { folder: fs::cache_folder().map(|f| f.join("features")) }
     }
 
-    /// In this folder, which is created when the first features are kept.
+    /// The cache in this folder, which is created when features are first stored.
     #[must_use]
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self { folder: Some(folder.into()) }
     }
 
-    /// Keeps nothing.
+    /// A disabled cache.
     #[must_use]
     pub fn off() -> Self {
         Self::default()
@@ -41,8 +41,8 @@ impl FeatureCache {
         self.folder.is_some()
     }
 
-    /// The place of the features that `network` gives of `count` pictures with this `content`;
-    /// `pictures` tells people what they are.
+    /// The entry for the features of `count` pictures with this `content` by `network`; `pictures`
+    /// describes them to people.
     pub(crate) fn entry(
         &self,
         (content, pictures, count): (&str, String, usize),
@@ -79,7 +79,7 @@ impl FeatureCache {
 }
 
 impl Entry {
-    /// What is kept there; `None` when there is nothing or it is damaged, which is logged.
+    /// Reads the stored features; `None` if there are none or they are damaged, which is logged.
     pub(crate) fn read(&self) -> Option<Features> {
         if !self.path.exists() {
             return None;
@@ -92,7 +92,7 @@ impl Entry {
             }
             Err(what) => {
                 tracing::warn!(
-                    "{} is damaged ({what}); its features are computed again",
+                    "{} is damaged ({what}); recomputing its features",
                     self.path.display()
                 );
                 None

@@ -13,7 +13,7 @@ use fledge_base::{fs, rng};
 const LAYER: Layer = Layer { name: "64", dimensions: 64 };
 const COUNT: usize = 700;
 
-/// Nothing but a name and weights.
+/// A network with a name and weights only.
 struct Named(Weights);
 
 impl FeatureNetwork for Named {
@@ -38,7 +38,7 @@ impl FeatureNetwork for Named {
     }
 }
 
-/// A folder of a test's own.
+/// A temporary folder for one test.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -71,13 +71,13 @@ fn features(count: usize) -> Features {
     Features::new((0..count * LAYER.dimensions).map(|v| v as f32 * 0.5).collect(), LAYER.dimensions)
 }
 
-/// Rows `at..end` of what is to be computed.
+/// Rows `at..end` of the features to be computed.
 fn rows(at: usize, end: usize) -> Features {
     Features::new(features(end).values()[at * LAYER.dimensions..].to_vec(), LAYER.dimensions)
 }
 
-/// Goes on with an extraction in batches of 16, up to `end` pictures; a process that is killed
-/// drops its keeper as this does.
+/// Continues an extraction in batches of 16, up to `end` pictures. Dropping the keeper stands for
+/// killing the process.
 fn go_on(entry: &Entry, end: usize) -> Keeper {
     let mut keeper = Keeper::begin(entry.clone());
     while keeper.rows() < end {
@@ -96,7 +96,7 @@ fn every_changed_byte_and_truncation_is_computed_again() {
     finished::write(&entry, features(2).values()).expect("write");
     assert_eq!(entry.read().as_ref(), Some(&features(2)));
     let bytes = fs::read(&entry.path).expect("read");
-    // A changed letter in the facts would be another header, whose CRC does not hold.
+    // A changed letter in the facts would give another header, whose CRC does not match.
     for i in (0..bytes.len()).chain([bytes.len()]) {
         let mut damaged = bytes.clone();
         match damaged.get_mut(i) {
@@ -167,7 +167,7 @@ fn a_torn_or_damaged_unfinished_file_gives_its_sound_beginning() {
         let part::Opened::Ours(part, values) = part::Part::open(&entry).expect("open") else {
             panic!("no one else has it")
         };
-        // Blocks are whole, so whatever is taken is a number of them.
+        // Blocks are whole, so the rows kept are a whole number of them.
         let rows = values.len() / LAYER.dimensions;
         assert!(rows.is_multiple_of(256) && rows <= 512, "{rows}");
         assert_eq!(rows == 512, trial % 3 == 2, "{rows} rows in trial {trial}");
@@ -189,7 +189,7 @@ fn a_second_process_computes_without_keeping() {
     assert_eq!(go_on(&entry, COUNT).finish(), features(COUNT));
     assert_eq!(fs::read(&path).expect("read"), before);
     assert!(!entry.path.exists());
-    // Nor is it cleared away below the first.
+    // Nor is it removed while in use.
     let list = scratch.cache().list().expect("list");
     let [kept] = &list[..] else { panic!("{list:?}") };
     assert!(!scratch.cache().remove(kept).expect("remove") && path.exists());
@@ -201,7 +201,7 @@ fn a_second_process_computes_without_keeping() {
 fn rows_that_are_there_already_are_passed_over() {
     let mut keeper = Keeper::off(COUNT, LAYER.dimensions);
     keeper.add(0, &rows(0, 20));
-    // Another layer has only 10 rows: its extraction begins before the end of this one.
+    // Another layer has only 10 rows: its extraction starts before the end of this one.
     keeper.add(10, &rows(10, 26));
     keeper.add(0, &rows(0, 16));
     assert_eq!(keeper.finish(), features(26));
@@ -219,7 +219,7 @@ fn the_list_says_what_each_file_is() {
     fs::write(scratch.0.join("notes.txt"), b"of a person").expect("write");
     let kept = cache.list().expect("list");
     let of = |state: State| kept.iter().filter(|kept| kept.state == state).collect::<Vec<_>>();
-    // One key for both counts: the finished file hides neither.
+    // Both files have the same key: the finished one hides neither.
     let [finished] = of(State::Finished)[..] else { panic!("{kept:?}") };
     assert_eq!((finished.count, finished.dimensions), (COUNT as u64, 64));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Drawn weights as a file, for tests of what reads one.
+//! Drawn weights written to a file, for tests of code that reads one.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::parameters::{Parameters, WeightsAndBias};
 use super::variant::Variant;
 use fledge_base::fs;
 
-/// Draws, and keeps what it drew.
+/// Draws parameters and records them.
 struct Kept {
     drawn: Drawn,
     tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
@@ -39,7 +39,7 @@ impl Parameters for Kept {
 /// [`Inception::load`](super::Inception::load) reads.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// If the file cannot be written.
 pub fn write_drawn(path: &Path, seed: u64) -> Result<(), WeightsError> {
     let mut kept = Kept { drawn: Drawn { seed }, tensors: Vec::new() };
     drop(Network::new(Variant::Fid, &mut kept, &Device::flex()));

@@ -1,5 +1,5 @@
-//! Where the network's numbers come from: a state dict, with BatchNorm folded into the
-//! convolutions, or a seeded draw.
+//! Sources of the network's parameters: a state dict, with BatchNorm folded into the convolutions,
+//! or a seeded draw.
 
 use std::path::Path;
 
@@ -9,22 +9,22 @@ use super::parameters::{Parameters, WeightsAndBias};
 use super::variant::Variant;
 use fledge_base::rng;
 
-/// Epsilon of every BatchNorm of this network (TensorFlow-Slim's Inception).
+/// Epsilon of all BatchNorm layers of this network (TensorFlow-Slim's Inception).
 const BATCH_NORM_EPS: f64 = 1e-3;
 
-/// Where a safetensors file says which network it is of.
+/// Metadata key with the network's name in a safetensors file.
 const NETWORK_KEY: &str = "network";
-/// What `tools/keras_inception.py` writes there.
+/// Its value in files written by `tools/keras_inception.py`.
 const KERAS_NETWORK: &str = "keras-inception-v3";
 
-/// Reads from a state dict, BatchNorm apart or folded.
+/// Reads from a state dict, with BatchNorm separate or folded.
 pub(super) struct FromStateDict {
     taking: Taking,
     variant: Variant,
 }
 
 impl FromStateDict {
-    /// Opens `path`; a file that says that it is of the other variant is refused here.
+    /// Opens `path`; refuses a file of the other variant.
     pub(super) fn open(path: &Path, variant: Variant) -> Result<Self, WeightsError> {
         let state = StateDict::open(path)?;
         let problem = match (variant, state.metadata(NETWORK_KEY)) {
@@ -48,7 +48,7 @@ impl FromStateDict {
         })
     }
 
-    /// Which numbers they are, if everything was there and nothing else.
+    /// Returns the identity of the weights, if no tensor was missing and none is left over.
     pub(super) fn finish(self) -> Result<Weights, WeightsError> {
         self.taking.finish()
     }
@@ -85,14 +85,14 @@ impl FromStateDict {
 
 impl Parameters for FromStateDict {
     fn convolution(&mut self, name: &str, shape: [usize; 4]) -> WeightsAndBias {
-        // The zeros never compute anything: `finish` fails when a tensor was not there.
+        // The zeros are never used: `finish` fails if a tensor was missing.
         self.folded(name, shape)
             .unwrap_or_else(|| (vec![0.0; shape.iter().product()], vec![0.0; shape[0]]))
     }
 
     fn logits(&mut self, shape: [usize; 2]) -> Vec<f32> {
-        // The Inception Score is defined over the logits without this bias; it is taken so that it
-        // is not left over.
+        // The Inception Score is defined over the logits without this bias; it is taken here so
+        // that it is not reported as unused.
         let bias = self.take("fc.bias", &shape[..1]);
         let weight = self.take("fc.weight", &shape);
         weight
@@ -105,7 +105,7 @@ fn narrow(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&v| v as f32).collect()
 }
 
-/// Draws untrained weights: He et al. 2015, uniform, so that activations keep their size through
+/// Draws untrained weights: He et al. 2015, uniform, so that activations keep their scale through
 /// the depth.
 pub(super) struct Drawn {
     pub(super) seed: u64,

@@ -3,16 +3,24 @@
 //!
 //! | | [`Variant::Fid`] | [`Variant::Keras`] |
 //! |---|---|---|
-//! | trained by | Google, 1008 classes | Keras' ImageNet weights, 1000 classes, read without the classifier |
+//! | trained by | Google, 1008 classes | Keras' ImageNet weights, 1000 classes, loaded without the classifier |
 //! | pool branch of the last block | maximum | average |
 //! | BatchNorm | with gamma | `scale=False`: no gamma |
-//! | file | pytorch-fid's or torch-fidelity's | `tools/keras_inception.py` makes it and names it in its metadata |
+//! | file | pytorch-fid's or torch-fidelity's | made by `tools/keras_inception.py`, which names it in its metadata |
 //!
-//! Weights are read from a state dict in pytorch-fid's names, `.pth` or safetensors, of any float
-//! type, with BatchNorm apart (`*.conv.weight`, `*.bn.{weight,bias,running_mean,running_var}`) or
-//! folded already (`*.conv.{weight,bias}`). Every key must be there and none besides
-//! (`num_batches_tracked` aside). The FID file has no `AuxLogits.*`: a file that has them is
-//! another network, and they are refused as unused.
+//! Weights are read from a state dict with pytorch-fid's names, `.pth` or safetensors, of any float
+//! type, with BatchNorm separate (`*.conv.weight`, `*.bn.{weight,bias,running_mean,running_var}`)
+//! or already folded (`*.conv.{weight,bias}`). Every key must be present and no others (except
+//! `num_batches_tracked`). The FID file has no `AuxLogits.*`: a file that has them is of another
+//! network and refused for its unused tensors.
+//!
+//! ```no_run
+//! use burn::tensor::Device;
+//! use fledge_metrics::inception::Inception;
+//!
+//! let network = Inception::load("inception.pth".as_ref(), &Device::flex())?;
+//! # Ok::<(), fledge_metrics::state_dict::WeightsError>(())
+//! ```
 
 #[cfg(feature = "faults")]
 mod drawn;
@@ -45,19 +53,19 @@ pub struct Inception {
 }
 
 impl Inception {
-    /// Reads the weights of the FID InceptionV3 of `path` onto `device`, which must be without
+    /// Loads the weights of the FID InceptionV3 from `path` onto `device`, which must be without
     /// autodiff.
     ///
     /// # Errors
-    /// When the file cannot be read or its tensors are not exactly those of this network.
+    /// If the file cannot be read or its tensors are not exactly those of this network.
     pub fn load(path: &Path, device: &Device) -> Result<Self, WeightsError> {
         Self::load_variant(Variant::Fid, path, device)
     }
 
-    /// [`load`](Self::load) of either variant.
+    /// [`load`](Self::load) for either variant.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and when the file says that it is of the other variant.
+    /// As [`load`](Self::load), and if the file is of the other variant.
     pub fn load_variant(
         variant: Variant,
         path: &Path,
@@ -69,14 +77,14 @@ impl Inception {
         Ok(Self { network, device: device.clone(), weights })
     }
 
-    /// An untrained FID InceptionV3 for smoke runs: the same for the same seed, and meaningless as
-    /// a measure of quality.
+    /// An untrained FID InceptionV3 for smoke tests: deterministic by seed, but meaningless as a
+    /// measure of quality.
     #[must_use]
     pub fn random(seed: u64, device: &Device) -> Self {
         Self::random_variant(Variant::Fid, seed, device)
     }
 
-    /// [`random`](Self::random) of either variant.
+    /// [`random`](Self::random) for either variant.
     #[must_use]
     pub fn random_variant(variant: Variant, seed: u64, device: &Device) -> Self {
         let network = Network::new(variant, &mut Drawn { seed }, device);

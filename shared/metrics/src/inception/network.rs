@@ -1,10 +1,10 @@
 //! The layers of the InceptionV3 and its forward pass, in evaluation only.
 //!
-//! It is torchvision's InceptionV3 changed to what TensorFlow's graph of 2015-12-05 computes, as
-//! pytorch-fid found out (`inception.py`): 3×3 average pools divide by the pixels that are there,
-//! the pool branch of the last block is a max pool, 1008 classes, no auxiliary head. In Keras'
-//! (`applications/inception_v3.py`) that branch is an average as everywhere else, and the
-//! classifier is left out. BatchNorm is folded into the convolutions beforehand.
+//! It is torchvision's InceptionV3, modified to match TensorFlow's graph of 2015-12-05 in the way
+//! pytorch-fid determined (`inception.py`): 3×3 average pools exclude padding from the count, the
+//! pool branch of the last block is a max pool, 1008 classes, no auxiliary head. In Keras' variant
+//! (`applications/inception_v3.py`) that branch is an average pool like all others, and the
+//! classifier is omitted. BatchNorm is folded into the convolutions beforehand.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -35,25 +35,25 @@ impl Conv {
     }
 }
 
-/// Convolutions one after the other; the result goes through each of the `tips`, if there are any.
+/// Consecutive convolutions, whose result goes through each of the `tips`, if there are any.
 #[derive(Debug)]
 struct Branch {
     trunk: Vec<Conv>,
     tips: Vec<Conv>,
 }
 
-/// The last branch of a block.
+/// The pool branch, the last of a block.
 #[derive(Debug)]
 enum PoolBranch {
-    /// 3×3 average over the pixels that are there, then a convolution.
+    /// 3×3 average without padding in the count, then a convolution.
     Average(Conv),
     /// 3×3 maximum, then a convolution.
     Max(Conv),
-    /// 3×3 maximum at every second pixel.
+    /// 3×3 maximum with stride 2.
     Halve,
 }
 
-/// Branches over the same input, joined along the channels.
+/// Branches over the same input, concatenated along the channels.
 #[derive(Debug)]
 struct Mixed {
     branches: Vec<Branch>,
@@ -80,7 +80,7 @@ impl Mixed {
     }
 }
 
-/// 3×3 maximum at every second pixel, no padding.
+/// 3×3 maximum with stride 2, no padding.
 fn halve(x: Tensor<4>) -> Tensor<4> {
     ops::max_pool3(x, 2, 0)
 }
@@ -93,7 +93,7 @@ pub(super) struct Network {
     stem_2: [Conv; 2],
     mixed_5_6: Vec<Mixed>,
     mixed_7: Vec<Mixed>,
-    /// [2048, 1008]; none without a classifier.
+    /// [2048, 1008]; `None` without a classifier.
     logits: Option<Tensor<2>>,
 }
 
@@ -140,7 +140,7 @@ impl Network {
         self.variant
     }
 
-    /// One tensor [B, features] a layer, in the order of `layers`. Stops after the deepest one.
+    /// One tensor [B, features] per layer, in the order of `layers`. Stops after the deepest one.
     ///
     /// # Shapes
     /// `x` [B, 3, H, W] with H and W at least 75; comments are for 299×299.
@@ -187,7 +187,8 @@ fn global_average(x: Tensor<4>) -> Tensor<2> {
     x.reshape([b, c, h * w]).mean_dim(2).reshape([b, c])
 }
 
-/// One step of a branch: the last part of its name, channels out, kernel (rows, columns), stride.
+/// One convolution of a branch: last part of its name, output channels, kernel (rows, columns),
+/// stride.
 type Step = (&'static str, usize, [usize; 2], usize);
 
 struct Builder<'a> {
@@ -206,7 +207,8 @@ impl Builder<'_> {
         }
     }
 
-    /// Inside a block a convolution of stride 1 keeps the size and one of stride 2 has no padding.
+    /// Inside a block, convolutions of stride 1 keep the size and those of stride 2 have no
+    /// padding.
     fn step(&mut self, block: &str, input: usize, (name, out, kernel, stride): Step) -> Conv {
         let padding = if stride == 1 { kernel.map(|k| k / 2) } else { [0, 0] };
         self.conv(&format!("{block}.{name}"), [out, input, kernel[0], kernel[1]], stride, padding)
@@ -228,7 +230,7 @@ impl Builder<'_> {
         self.step(block, input, ("branch_pool", out, [1, 1], 1))
     }
 
-    /// 35×35 → 35×35, 224 channels and those of the pool branch.
+    /// 35×35 → 35×35, 224 channels plus those of the pool branch.
     fn block_a(&mut self, name: &str, input: usize, pool: usize) -> Mixed {
         let branches = vec![
             self.branch(name, input, &[("branch1x1", 64, [1, 1], 1)], &[]),
@@ -270,7 +272,7 @@ impl Builder<'_> {
         Mixed { branches, pool: PoolBranch::Halve }
     }
 
-    /// 17×17 → 17×17, 768 channels; `c` inside the 7×7 branches.
+    /// 17×17 → 17×17, 768 channels; `c` channels inside the 7×7 branches.
     fn block_c(&mut self, name: &str, c: usize) -> Mixed {
         let input = 768;
         let branches = vec![

@@ -13,7 +13,7 @@ fn scratch(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("fledge-inception-{}-{name}", std::process::id()))
 }
 
-/// Collects the shapes of the network instead of numbers.
+/// Records the shapes of the network's parameters instead of reading numbers.
 #[derive(Default)]
 struct Shapes(Vec<(String, Vec<usize>)>);
 
@@ -29,8 +29,8 @@ impl Parameters for Shapes {
     }
 }
 
-/// A safetensors file of one byte pattern under every key, BatchNorm apart or folded; `change` may
-/// spoil it.
+/// Writes a safetensors file with one byte pattern under every key, BatchNorm separate or folded;
+/// `change` may damage it.
 fn write_weights(
     file: &Path,
     folded: bool,
@@ -115,7 +115,7 @@ fn batch_norm_is_folded_and_folded_files_are_read() {
     assert!(folded_dict.finish().is_ok());
 }
 
-/// Takes what is left after the first convolution.
+/// Takes the parameters after the first convolution.
 struct RestOf<'a>(&'a mut FromStateDict);
 
 impl Parameters for RestOf<'_> {

@@ -1,4 +1,4 @@
-//! The two variants, and the layers of each.
+//! The two variants and their layers.
 
 use crate::network::Layer;
 
@@ -8,21 +8,21 @@ pub const POOL_64: Layer = Layer { name: "64", dimensions: 64 };
 pub const POOL_192: Layer = Layer { name: "192", dimensions: 192 };
 /// Before Mixed_7a, averaged: 768 features.
 pub const POOL_768: Layer = Layer { name: "768", dimensions: 768 };
-/// The global average at the end: 2048 features, those of KID and FID.
+/// The global average at the end: 2048 features, used by KID and FID.
 pub const POOL_2048: Layer = Layer { name: "2048", dimensions: 2048 };
-/// The classifier's output without its bias: 1008 logits, those of the Inception Score.
+/// The classifier's output without its bias: 1008 logits, used by the Inception Score.
 pub const LOGITS_UNBIASED: Layer = Layer { name: "logits_unbiased", dimensions: 1008 };
 
-/// Every layer of [`Variant::Fid`], by depth.
+/// All layers of [`Variant::Fid`], by depth.
 pub const LAYERS: [Layer; 5] = [POOL_64, POOL_192, POOL_768, POOL_2048, LOGITS_UNBIASED];
 
-/// Every layer of [`Variant::Keras`], by depth.
+/// All layers of [`Variant::Keras`], by depth.
 pub const KERAS_LAYERS: [Layer; 4] = [POOL_64, POOL_192, POOL_768, POOL_2048];
 
-/// Whose InceptionV3.
+/// The origin of an InceptionV3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Variant {
-    /// TensorFlow's graph of 2015-12-05, that of FID.
+    /// TensorFlow's graph of 2015-12-05, used by FID.
     #[default]
     Fid,
     /// `keras.applications.InceptionV3(include_top=False)`.
@@ -48,7 +48,7 @@ impl Variant {
         }
     }
 
-    /// For errors: what a file of it holds.
+    /// The expected contents of its weights file, for errors.
     pub(super) const fn expected(self) -> &'static str {
         match self {
             Self::Fid => "the FID InceptionV3 in pytorch-fid's names",

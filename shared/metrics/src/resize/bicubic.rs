@@ -1,18 +1,18 @@
 //! Pillow's bicubic resizing of f32 pictures (`src/libImaging/Resample.c`, the `32bpc` functions):
-//! weights and sums in f64, rounded to f32 after each of the two passes. Sums go from the first
-//! pixel to the last, so the bits are Pillow's.
+//! weights and sums in f64, rounded to f32 after each of the two passes. Sums run from the first
+//! pixel to the last, so the result is bit-exact.
 
 use super::picture::{RGB, RgbPicture};
 use fledge_pictures::kernel::{Kernel, Weights, columns_first};
 
-/// Lines that are resized at a time: as many sums as there are registers for.
+/// Lines resized at a time: as many sums as fit the registers.
 const LANES: usize = 12;
 
-/// `picture`, whose levels stand for `levels`, resized into `out` [3, side, side] and clipped to
-/// the levels 0 and 255.
+/// Resizes `picture`, whose levels map to `levels`, into `out` [3, side, side], clipped to the
+/// values of levels 0 and 255.
 pub(super) fn resize(picture: &RgbPicture, side: usize, levels: &[f32; 256], out: &mut [f32]) {
     let (width, height) = (picture.width, picture.height);
-    // One line a row and channel: [height, 3, width].
+    // One line per row and channel: [height, 3, width].
     let mut lines = vec![0.0f32; height * RGB * width];
     for (row, lines) in
         picture.pixels.chunks_exact(width * RGB).zip(lines.chunks_exact_mut(RGB * width))
@@ -40,13 +40,13 @@ pub(super) fn resize(picture: &RgbPicture, side: usize, levels: &[f32; 256], out
     }
 }
 
-/// Each line of `length` values becomes as long as there are weights; stays as it is where there
-/// are none.
+/// Resizes each line of `length` values to the number of weights; without weights, returns the
+/// lines unchanged.
 fn along_rows(lines: Vec<f32>, length: usize, weights: Option<&Weights>) -> Vec<f32> {
     let Some(weights) = weights else { return lines };
     let side = weights.spans.len();
     let mut resized = vec![0.0f32; lines.len() / length * side];
-    // The same place of several lines beside each other.
+    // Several lines interleaved, position by position.
     let mut beside = vec![[0f64; LANES]; length];
     for (lines, resized) in lines.chunks(LANES * length).zip(resized.chunks_mut(LANES * side)) {
         for (lane, line) in lines.chunks_exact(length).enumerate() {
@@ -70,7 +70,8 @@ fn along_rows(lines: Vec<f32>, length: usize, weights: Option<&Weights>) -> Vec<
     resized
 }
 
-/// As many rows of `length` values as there are weights; the rows as they are where there are none.
+/// Resizes the number of rows, each of `length` values, to the number of weights; without weights,
+/// returns the rows unchanged.
 fn along_columns(rows: Vec<f32>, length: usize, weights: Option<&Weights>) -> Vec<f32> {
     let Some(weights) = weights else { return rows };
     let mut resized = vec![0.0f32; weights.spans.len() * length];

@@ -3,7 +3,7 @@
 
 use super::picture::{Filter, RGB, RgbPicture};
 
-/// For each output position the two source positions and the weight of the second.
+/// For each output position, the two source positions and the weight of the second.
 struct Taps {
     low: Vec<usize>,
     high: Vec<usize>,
@@ -12,8 +12,8 @@ struct Taps {
 
 impl Taps {
     fn new(filter: Filter, source: usize, side: usize) -> Self {
-        // A quotient of small whole numbers in f64, rounded to f32, is their quotient in f32: the
-        // references take either.
+        // A quotient of small integers in f64, rounded to f32, equals their quotient in f32; the
+        // references use either.
         let step = (source as f64 / side as f64) as f32;
         let mut taps = Self { low: Vec::new(), high: Vec::new(), weight: Vec::new() };
         for i in 0..side {
@@ -22,7 +22,7 @@ impl Taps {
                 Filter::PytorchBilinear => ((i as f32 + 0.5) * step - 0.5).max(0.0),
                 _ => (i as f32 + 0.5) * step - 0.5,
             };
-            // Left of the first centre floor is −1: both neighbours are the first pixel then.
+            // Left of the first pixel's centre, floor is −1: both neighbours are the first pixel.
             let floor = at.floor();
             taps.low.push((floor.max(0.0) as usize).min(source - 1));
             taps.high.push(((floor + 1.0).max(0.0) as usize).min(source - 1));
@@ -32,18 +32,18 @@ impl Taps {
     }
 }
 
-/// TensorFlow's: a part of the difference is added.
+/// TensorFlow's form: adds a fraction of the difference.
 fn lerp(a: f32, b: f32, weight: f32) -> f32 {
     a + (b - a) * weight
 }
 
-/// PyTorch's: a·(1 − w) is added to the rounded b·w without being rounded itself. A product of two
-/// f32 is exact in f64.
+/// PyTorch's form: a·(1 − w), unrounded, is added to the rounded b·w. A product of two f32 is exact
+/// in f64.
 fn blend(a: f32, b: f32, weight: f32) -> f32 {
     (f64::from(a) * f64::from(1.0 - weight) + f64::from(b * weight)) as f32
 }
 
-/// `picture`, whose levels stand for `levels`, resized into `out` [3, side, side].
+/// Resizes `picture`, whose levels map to `levels`, into `out` [3, side, side].
 pub(super) fn resize(
     picture: &RgbPicture,
     filter: Filter,

@@ -1,5 +1,5 @@
-//! Resizing of 8-bit RGB pictures to a network's input, operation for operation as the references
-//! do it in f32.
+//! Resizing of 8-bit RGB pictures to a network's input, operation for operation like the references
+//! in f32.
 //!
 //! | filter | source of output pixel i | reference |
 //! |---|---|---|
@@ -8,19 +8,28 @@
 //! | [`Filter::PytorchBilinear`] | the same, not below 0 | PyTorch `interpolate(mode="bilinear", align_corners=False)`, pytorch-fid |
 //! | [`Filter::PilBicubic`] | (i + ½)·(in/out) − ½, antialiased | Pillow `resize(BICUBIC)` of mode "F", clean-fid |
 //!
-//! The detector that StyleGAN's metrics load (`inception-2015-12-05.pt`) resizes by `affine_grid`
-//! and `grid_sample` at the same places as TF 1 does, with coordinates rounded to f32: values
-//! differ by up to 1e-5 of the range at 64 pixels and 2e-4 at
-//! 1000. Only the last filter is antialiased.
+//! The detector loaded by StyleGAN's metrics (`inception-2015-12-05.pt`) resizes by `affine_grid`
+//! and `grid_sample` at the same positions as TF 1, with coordinates rounded to f32: values differ
+//! by up to 1e-5 of the range at 64 pixels and 2e-4 at 1000 pixels. Only the last filter is
+//! antialiased.
 //!
 //! | scale | before resizing | after it |
 //! |---|---|---|
 //! | [`Scale::By128`] | v | (v − 128)/128 |
 //! | [`Scale::By127`] | v | v/127.5 − 1 |
 //! | [`Scale::Unit`] | v/255 | 2v − 1 |
-//! | [`Scale::ImageNet`] | v | (v − 255·mean)/(255·std) a channel |
+//! | [`Scale::ImageNet`] | v | (v − 255·mean)/(255·std) per channel |
 //!
-//! What torch-fidelity feeds its VGG16 and DINOv2 is `Tf1Bilinear` to 224 with `ImageNet`.
+//! The input of VGG16 and DINOv2 in torch-fidelity is `Tf1Bilinear` to 224 with `ImageNet`.
+//!
+//! ```
+//! use fledge_metrics::resize::{Preprocessing, RgbPicture};
+//!
+//! let black = RgbPicture { width: 2, height: 2, pixels: vec![0; 12] };
+//! let input = Preprocessing::KERAS_75.batch(&[black]);
+//! assert_eq!(input.len(), 3 * 75 * 75);
+//! assert!(input.iter().all(|value| *value == -1.0));
+//! ```
 
 mod bicubic;
 mod bilinear;
@@ -31,33 +40,34 @@ use rayon::prelude::*;
 use self::picture::RGB;
 pub use self::picture::{Filter, RgbPicture};
 
-/// Mean of ImageNet's pictures a channel, of values in [0, 1] (torchvision's transforms).
+/// Mean of ImageNet's pictures per channel, for values in [0, 1] (torchvision's transforms).
 const IMAGENET_MEAN: [f64; RGB] = [0.485, 0.456, 0.406];
 /// Standard deviation of the same.
 const IMAGENET_STD: [f64; RGB] = [0.229, 0.224, 0.225];
 
-/// How levels 0 to 255 become a network's input.
+/// Scaling of levels 0 to 255 to a network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scale {
-    /// (v − 128)/128, the FID InceptionV3's in torch-fidelity, clean-fid and StyleGAN.
+    /// (v − 128)/128, for the FID InceptionV3 in torch-fidelity, clean-fid and StyleGAN.
     By128,
     /// v/127.5 − 1, Keras' `inception_v3.preprocess_input`.
     By127,
-    /// 2·(v/255) − 1, pytorch-fid's. It divides before resizing, which decides the last bits.
+    /// 2·(v/255) − 1, as in pytorch-fid. The division precedes resizing, which affects the last
+    /// bits.
     Unit,
     /// (v − 255·mean)/(255·std) with ImageNet's mean and deviation of each channel: VGG16 and
     /// DINOv2 in torch-fidelity.
     ImageNet,
 }
 
-/// How a picture becomes a network's input.
+/// Preprocessing of a picture to a network's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Preprocessing {
-    /// How it is resized.
+    /// Resizing filter.
     pub filter: Filter,
     /// Side of the square result in pixels.
     pub side: usize,
-    /// How its levels are scaled.
+    /// Scaling of the levels.
     pub scale: Scale,
 }
 
@@ -71,7 +81,7 @@ impl Scale {
         }
     }
 
-    /// What is resized for each of the 256 levels.
+    /// The value to resize for each of the 256 levels.
     fn levels(self) -> [f32; 256] {
         std::array::from_fn(|level| match self {
             Self::Unit => level as f32 / 255.0,
@@ -100,7 +110,7 @@ impl Scale {
 }
 
 impl Preprocessing {
-    /// The FID InceptionV3's input as torch-fidelity makes it.
+    /// The FID InceptionV3's input as in torch-fidelity.
     pub const TORCH_FIDELITY: Self =
         Self { filter: Filter::Tf1Bilinear, side: 299, scale: Scale::By128 };
     /// The input of the Keras example `gan_ada`: 75×75.
@@ -113,10 +123,10 @@ impl Preprocessing {
         format!("{}-{}-{}", self.filter.name(), self.side, self.scale.name())
     }
 
-    /// The network's input for `pictures`: [B, 3, side, side] in f32, row by row. All cores.
+    /// The network's input for `pictures`: [B, 3, side, side] in f32, row by row. Uses all cores.
     ///
     /// # Panics
-    /// When a picture is empty or its pixels are not `height · width · 3`.
+    /// If a picture is empty or its pixels are not `height · width · 3`.
     #[must_use]
     pub fn batch(self, pictures: &[RgbPicture]) -> Vec<f32> {
         let size = RGB * self.side * self.side;

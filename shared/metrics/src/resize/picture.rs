@@ -1,11 +1,11 @@
-//! The pictures that are resized, and the filters that do it.
+//! The pictures to resize, and the resizing filters.
 
-/// Channels of what the networks see.
+/// Channels of the networks' input.
 pub(super) const RGB: usize = 3;
-/// An 8-bit RGB picture, rows from the top, three bytes a pixel.
+/// An 8-bit RGB picture, rows from the top, three bytes per pixel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RgbPicture {
-    /// Pixels a row, at least 1.
+    /// Pixels per row, at least 1.
     pub width: usize,
     /// Rows, at least 1.
     pub height: usize,
@@ -13,7 +13,7 @@ pub struct RgbPicture {
     pub pixels: Vec<u8>,
 }
 
-/// How values between the pixels of a picture are made.
+/// Interpolation filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Filter {
     /// Bilinear, as TensorFlow 1's `resize_bilinear`: output pixel i lies at i·(in/out).
@@ -21,12 +21,12 @@ pub enum Filter {
     /// Bilinear with half-pixel centres, as TensorFlow 2's and Keras' `Resizing`: at (i +
     /// ½)·(in/out) − ½.
     KerasBilinear,
-    /// The same places, as PyTorch's `interpolate` with `align_corners=False`. It weighs both
-    /// neighbours, where TensorFlow adds a part of their difference to one, and its kernels (AVX2
-    /// and later) fuse one multiplication with the addition.
+    /// The same positions, as PyTorch's `interpolate` with `align_corners=False`. It weights both
+    /// neighbours, where TensorFlow adds a fraction of their difference to one, and its kernels
+    /// (AVX2 and later) fuse one multiplication with the addition.
     PytorchBilinear,
-    /// The cubic with a = −½, as wide as the footprint of an output pixel, as Pillow resizes a
-    /// channel of mode "F"; clipped to what the levels 0 and 255 are.
+    /// The cubic with a = −½, as wide as the footprint of an output pixel, as in Pillow's resizing
+    /// of a channel of mode "F"; clipped to the values of levels 0 and 255.
     PilBicubic,
 }
 

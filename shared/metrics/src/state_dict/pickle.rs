@@ -1,9 +1,9 @@
-//! Which globals the pickles of a `.pth` file name, before any reader sees them.
+//! Checks the globals named by the pickles of a `.pth` file, before any reader sees them.
 //!
-//! A pickle is a program: whatever it calls, it names first by a GLOBAL, STACK_GLOBAL or INST
-//! instruction. Our reader calls nothing and passes over names that it does not know; a file with
-//! such a name is no state dict all the same, be it a whole module (`torch.save(model)`) or an
-//! attack on those who load it with Python, so it is refused here and the name is told.
+//! A pickle is a program: everything it calls is first named by a GLOBAL, STACK_GLOBAL or INST
+//! instruction. Our reader calls nothing and skips unknown names. Even so, a file with such a name
+//! is not a state dict, be it a whole module (`torch.save(model)`) or an attack on those who load
+//! it with Python, so it is refused here with that name.
 //!
 //! Instructions: Python's `pickletools`. Containers: `torch.serialization`, back to the TAR files
 //! of PyTorch before 0.1.10.
@@ -14,18 +14,18 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
-/// Bytes of a `data.pkl`: names and shapes; those of the largest networks have some hundred
-/// kilobytes.
+/// Upper bound of a `data.pkl` in bytes: names and shapes; those of the largest networks have some
+/// hundred kilobytes.
 const PICKLE_LIMIT: u64 = 64 << 20;
-/// Bytes of a line or a name that may matter; longer strings are passed over.
+/// Upper bound of a relevant line or name in bytes; longer strings are skipped.
 const NAME_LIMIT: u64 = 1 << 10;
-/// Pickles at the start of the files that PyTorch 0.1.10 to 1.5 wrote: magic number, version,
+/// Number of pickles at the start of files written by PyTorch 0.1.10 to 1.5: magic number, version,
 /// system, state dict, names of the storages.
 const LEGACY_PICKLES: usize = 5;
-/// Where a TAR file has its magic.
+/// Position of a TAR file's magic.
 const TAR_MAGIC: std::ops::Range<usize> = 257..262;
 
-/// Whether every pickle of `file` names only what state dicts need; otherwise a sentence.
+/// Checks that every pickle of `file` names only what state dicts need; the error is a sentence.
 pub(super) fn check(file: &mut File) -> Result<(), String> {
     let failed = |e: io::Error| e.to_string();
     let mut start = Vec::new();
@@ -58,9 +58,9 @@ fn check_zip(file: &mut File) -> Result<(), String> {
     Ok(())
 }
 
-/// `pickle` and `sys_info` are one pickle each; `storages` and `tensors` are a pickled number, then
-/// for each of so many a pickle and bytes: its numbers behind their count, or its extents, strides
-/// and offset behind the number of axes. A list of views follows the storages.
+/// `pickle` and `sys_info` are one pickle each. `storages` and `tensors` are a pickled count, then
+/// for each item a pickle and bytes: a storage's numbers after their count, or a tensor's extents,
+/// strides and offset after the number of axes. A list of views follows the storages.
 fn check_tar(file: &mut File) -> Result<(), String> {
     let failed = |e: io::Error| format!("tar archive: {e}");
     let mut archive = tar::Archive::new(BufReader::new(file));
@@ -79,7 +79,7 @@ fn check_tar(file: &mut File) -> Result<(), String> {
                     let seen = Scan::new(&mut reader).run()?;
                     let mut scan = Scan::new(&mut reader);
                     let length = if name == "tensors" {
-                        // The number of axes takes 8 bytes, of which 4 count.
+                        // The number of axes is stored in 8 bytes, of which 4 count.
                         (scan.number(8)? as u32 as u64).checked_mul(16).map(|bytes| bytes + 8)
                     } else {
                         scan.number(8)?.checked_mul(
@@ -98,7 +98,7 @@ fn check_tar(file: &mut File) -> Result<(), String> {
     Ok(())
 }
 
-/// Bytes of one number of the storage `torch.{name}`, if that is one.
+/// Bytes per number of the storage `torch.{name}`, if it is one.
 fn storage_width(module: &str, name: &str) -> Option<u64> {
     match name.strip_suffix("Storage").filter(|_| module == "torch")? {
         "Double" | "Long" => Some(8),
@@ -109,7 +109,8 @@ fn storage_width(module: &str, name: &str) -> Option<u64> {
     }
 }
 
-/// Whether state dicts name this. `dtype`s come with storages that have none of their own.
+/// Returns true if state dicts use this global. `dtype`s accompany storages that have no type
+/// themselves.
 fn is_known(module: &str, name: &str) -> bool {
     match module {
         "collections" => name == "OrderedDict",
@@ -146,21 +147,20 @@ fn is_known(module: &str, name: &str) -> bool {
     }
 }
 
-/// What the last instructions of a pickle said, which is all of it where it is a number or a
-/// triple.
+/// The results of a pickle's last instructions, which are all of it if it is a number or a triple.
 #[derive(Default)]
 struct Seen {
-    /// The last whole number.
+    /// The last integer.
     integer: Option<u64>,
-    /// Bytes of one number of the last storage that was named.
+    /// Bytes per number of the last storage named.
     storage: Option<u64>,
 }
 
-/// One pass over the instructions of one pickle. Strings are followed as far as STACK_GLOBAL needs
+/// One pass over the instructions of one pickle. Strings are tracked as far as STACK_GLOBAL needs
 /// them: pushed directly before it, or fetched from the memo.
 struct Scan<'a, R> {
     reader: &'a mut R,
-    /// Those on top of the stack that are strings, as far as that is certain.
+    /// The strings on top of the stack, as far as they are certain.
     strings: Vec<String>,
     memo: HashMap<u32, Option<String>>,
     seen: Seen,
@@ -176,7 +176,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
             let instruction = self.number(1)? as u8;
             match instruction {
                 b'.' => return Ok(self.seen),
-                // The names.
+                // Globals.
                 b'c' | b'i' => {
                     let (module, name) = (self.line()?, self.line()?);
                     self.meet(&module, &name)?;
@@ -202,7 +202,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
                     let line = self.line()?;
                     self.strings.push(line);
                 }
-                // The memo changes nothing on the stack.
+                // The memo does not change the stack.
                 b'q' | b'r' => {
                     let at = self.number(if instruction == b'q' { 1 } else { 4 })? as u32;
                     self.memo.insert(at, self.strings.last().cloned());
@@ -249,7 +249,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
             return Ok(());
         }
         Err(format!(
-            "its pickle names {module}.{name}, which no state dict needs; nothing of it was run. If the file is a whole model of yours, save torch.save(model.state_dict(), …) instead"
+            "its pickle names {module}.{name}, which no state dict needs; nothing was executed. If the file is a whole model of yours, save torch.save(model.state_dict(), …) instead"
         ))
     }
 
@@ -260,7 +260,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
         }
     }
 
-    /// Passes over what follows an instruction that names nothing.
+    /// Skips the argument of an instruction that names nothing.
     fn pass_over(&mut self, instruction: u8) -> Result<(), String> {
         let length = match instruction {
             b'(' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a'
@@ -275,14 +275,14 @@ impl<'a, R: BufRead> Scan<'a, R> {
             b'F' | b'P' | b'S' => return self.line().map(drop),
             other => {
                 return Err(format!(
-                    "byte 0x{other:02x} is no instruction of a pickle: the file is damaged or something else"
+                    "byte 0x{other:02x} is not a pickle instruction: the file is damaged or something else"
                 ));
             }
         };
         self.skip(length)
     }
 
-    /// A string behind a length of `width` bytes.
+    /// Reads a string preceded by its length in `width` bytes.
     fn string(&mut self, width: usize) -> Result<(), String> {
         let length = self.number(width)?;
         if length > NAME_LIMIT {
@@ -301,7 +301,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
         if skipped == length { Ok(()) } else { Err(ended(io::ErrorKind::UnexpectedEof.into())) }
     }
 
-    /// A little-endian number of `width` bytes, 8 at most.
+    /// Reads a little-endian number of `width` bytes, 8 at most.
     fn number(&mut self, width: usize) -> Result<u64, String> {
         let mut bytes = [0; 8];
         self.reader.read_exact(&mut bytes[..width]).map_err(ended)?;
@@ -310,7 +310,7 @@ impl<'a, R: BufRead> Scan<'a, R> {
 
     fn line(&mut self) -> Result<String, String> {
         let mut bytes = Vec::new();
-        // Twice the limit, so that a line that is cut is longer than any name.
+        // Twice the limit, so that a truncated line is longer than any name.
         self.reader.by_ref().take(2 * NAME_LIMIT).read_until(b'\n', &mut bytes).map_err(ended)?;
         if bytes.pop() != Some(b'\n') {
             return Err(

@@ -1,4 +1,4 @@
-//! Taking what a network needs from a file, and saying at once all that is wrong with it.
+//! Taking a network's tensors from a file, and reporting all problems at once.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use burn::tensor::TensorData;
 use super::super::network::Weights;
 use super::{Problem, StateDict, WeightsError};
 
-/// Names in an error's text; the rest is counted.
+/// Number of names in an error's text; the rest is counted.
 const NAMES_SHOWN: usize = 5;
 
-/// A file whose tensors are taken one after the other. What is wrong is gathered, so that one
-/// message names it all.
+/// A file whose tensors are taken one after the other. Problems are collected, so that one message
+/// reports all.
 pub struct Taking {
     state: StateDict,
     network: &'static str,
@@ -20,41 +20,40 @@ pub struct Taking {
 }
 
 impl Taking {
-    /// Opens `path`, which should hold the weights of `network`: a name for errors, with whose
-    /// names the tensors have.
+    /// Opens `path`, which should hold the weights of `network`: a name for errors, including the
+    /// naming scheme of the tensors.
     ///
     /// # Errors
-    /// When it is no file of weights.
+    /// If it is not a weights file.
     pub fn open(path: &Path, network: &'static str) -> Result<Self, WeightsError> {
         Ok(Self::new(StateDict::open(path)?, network))
     }
 
-    /// Takes from `state`, as [`open`](Self::open).
+    /// Takes from `state`, like [`open`](Self::open).
     #[must_use]
     pub fn new(state: StateDict, network: &'static str) -> Self {
         Self { state, network, missing: Vec::new(), problems: Vec::new() }
     }
 
-    /// Whether a tensor of this name is there and not yet taken.
+    /// Returns true if a tensor of this name exists and was not yet taken.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.state.has(name)
     }
 
-    /// Leaves the tensors whose names start with `prefix` where they are: the network has them, and
-    /// here they are not needed.
+    /// Skips the tensors whose names start with `prefix`: the network has them, but they are not
+    /// needed here.
     pub fn pass_over(&mut self, prefix: &str) {
         self.state.pass_over(prefix);
     }
 
-    /// The numbers of the tensor `name` in f64; none when [`finish`](Self::finish) will fail
-    /// because of it.
+    /// The tensor `name` in f64; `None` if [`finish`](Self::finish) will fail because of it.
     pub fn f64s(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f64>> {
         let taken = self.state.take(name, shape);
         self.note(taken)
     }
 
-    /// The tensor `name` in f32; none when [`finish`](Self::finish) will fail because of it.
+    /// The tensor `name` in f32; `None` if [`finish`](Self::finish) will fail because of it.
     pub fn f32s(&mut self, name: &str, shape: &[usize]) -> Option<TensorData> {
         let taken = self.state.take_f32(name, shape);
         self.note(taken)
@@ -69,10 +68,10 @@ impl Taking {
         None
     }
 
-    /// Which numbers the network has, if everything was there and nothing else.
+    /// Returns the identity of the weights, if no tensor was missing and none is left over.
     ///
     /// # Errors
-    /// When it was not; every kind of problem is named.
+    /// Otherwise; every kind of problem is named.
     pub fn finish(mut self) -> Result<Weights, WeightsError> {
         let unused = self.state.left_over();
         for (what, names) in [("missing", &self.missing), ("unused", &unused)] {

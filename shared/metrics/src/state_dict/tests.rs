@@ -12,7 +12,7 @@ fn scratch(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("fledge-state-dict-{}-{name}", std::process::id()))
 }
 
-/// What opening a file with these bytes says.
+/// The error of opening a file with these bytes.
 fn refusal(name: &str, bytes: &[u8]) -> String {
     let file = scratch(name);
     fledge_base::fs::write(&file, bytes).expect("write");
@@ -36,7 +36,7 @@ fn every_float_type_of_a_pth_is_read_new_and_old() {
                 "{name} of {file}"
             );
         }
-        // A view with strides is read in the order of its own rows.
+        // A strided view is read in the order of its own rows.
         assert_eq!(
             state.take("transposed", &[3, 2]).ok(),
             Some(vec![0.5, 1024.0, -1.25, 0.0, 3.0, -0.007_812_5]),
@@ -87,13 +87,12 @@ fn foreign_code_is_found_however_it_is_named() {
     let cases: [(&[u8], &str); 6] = [
         (b"(S'touch x'\nios\nsystem\n.", "os.system"),
         (b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93)R.", "os.system"),
-        // The names from the memo.
+        // Names from the memo.
         (b"\x80\x04]\x8c\x06system\x94\x8c\x02osr\x07\0\0\0eh\x07h\0\x93)R.", "os.system"),
-        // A name made of what cannot be followed.
+        // A name computed by instructions that are not tracked.
         (b"\x80\x04NN\x93.", "puts together"),
         (b"\x80\x02\x82\x05.", "registered number"),
-        // In the last of the five pickles of an old file whose magic number is written in another
-        // way.
+        // In the last of the five pickles of an old file whose magic number is encoded differently.
         (b"L119547037146038801333356L\n.M\xe9\x03.}.}.cos\nsystem\n)R.", "os.system"),
     ];
     for (i, (bytes, expected)) in cases.into_iter().enumerate() {

@@ -1,9 +1,17 @@
-//! Augmentation of what D sees.
+//! Augmentation of D's input.
+//!
+//! ```
+//! use fledge_models::config::{AugmentConfig, ControllerName, PipelineName};
+//!
+//! let augment = AugmentConfig { pipeline: PipelineName::Bgc, ..AugmentConfig::default() };
+//! assert_eq!(augment.controller(), ControllerName::Sign);
+//! assert_eq!(augment.ceiling(), 0.8);
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};
 
-/// Which transforms the augmenter has.
+/// The augmentation pipeline: a set of transforms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PipelineName {
@@ -39,38 +47,38 @@ pub enum PipelineName {
 }
 
 impl PipelineName {
-    /// Whether its transforms happen with probability p.
+    /// Returns true if its transforms are applied with probability p.
     #[must_use]
     pub fn has_probability(self) -> bool {
         !matches!(self, Self::None | Self::Diffaugment)
     }
 }
 
-/// What moves p, the probability of augmenting.
+/// The rule that adapts p, the probability of augmentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControllerName {
-    /// As the pipeline was published: `accuracy` for keras, `sign` for the others.
+    /// As published with the pipeline: `accuracy` for keras, `sign` for the others.
     Auto,
-    /// Each step by the difference between D's accuracy on reals and its target (the Keras
+    /// Moves p each step by the difference between D's accuracy on reals and its target (the Keras
     /// example).
     Accuracy,
-    /// Every few steps by a constant amount, up or down as the mean sign of D(real) lies above or
-    /// below its target (Karras et al. 2020).
+    /// Moves p every few steps by a constant amount, up or down as the mean sign of D(real) lies
+    /// above or below its target (Karras et al. 2020).
     Sign,
-    /// Nothing.
+    /// Leaves p fixed.
     Fixed,
 }
 
-/// What a coin of probability p decides about.
+/// The unit that each coin of probability p decides for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Coins {
-    /// As the pipeline was published: `picture` for keras, `transform` for the others.
+    /// As published with the pipeline: `picture` for keras, `transform` for the others.
     Auto,
-    /// Whether a picture goes through all transforms or through none.
+    /// One coin per picture: all transforms or none.
     Picture,
-    /// Whether a picture goes through one transform; each has a coin of its own.
+    /// One coin per picture and transform.
     Transform,
 }
 
@@ -80,24 +88,25 @@ pub enum Coins {
 pub struct AugmentConfig {
     /// The transforms.
     pub pipeline: PipelineName,
-    /// What moves p.
+    /// The rule that adapts p.
     pub controller: ControllerName,
-    /// What a coin of probability p decides about.
+    /// The unit that each coin of probability p decides for.
     pub coins: Coins,
-    /// p at the first step; always, for the controller `fixed`.
+    /// p at the first step; with the controller `fixed`, p throughout.
     pub probability: f64,
-    /// p stays at or below this; 0 = as published: 1 for keras, 0.8 for the others, whose
-    /// transforms leak into the samples where they are certain.
+    /// Upper bound of p; 0 = as published: 1 for keras, 0.8 for the others, whose transforms leak
+    /// into the samples when they are certain.
     pub max_probability: f64,
-    /// `accuracy`: the share of reals that D should take for real.
+    /// `accuracy`: target for the share of reals that D classifies as real.
     pub target_accuracy: f64,
-    /// `accuracy`: steps in which p moves by the whole difference between accuracy and target.
+    /// `accuracy`: number of steps in which p moves by the whole difference between accuracy and
+    /// target.
     pub integration_steps: f64,
-    /// `sign`: the mean sign of D's logits of reals that is aimed at.
+    /// `sign`: target for the mean sign of D's logits of reals.
     pub target_sign: f64,
-    /// `sign`: steps from one movement of p to the next.
+    /// `sign`: steps between two changes of p.
     pub interval: u64,
-    /// `sign`: thousands of reals in which p moves from 0 to 1, when it always moves up.
+    /// `sign`: thousands of reals in which p rises from 0 to 1 if it always moves up.
     pub ramp_kimg: f64,
 }
 
@@ -119,7 +128,7 @@ impl Default for AugmentConfig {
 }
 
 impl AugmentConfig {
-    /// What moves p: never `Auto`.
+    /// The controller, with `Auto` resolved.
     #[must_use]
     pub fn controller(&self) -> ControllerName {
         match self.controller {
@@ -131,7 +140,7 @@ impl AugmentConfig {
         }
     }
 
-    /// p stays at or below this.
+    /// Upper bound of p, with 0 resolved.
     #[must_use]
     pub fn ceiling(&self) -> f64 {
         match self.max_probability {
@@ -141,7 +150,7 @@ impl AugmentConfig {
         }
     }
 
-    /// Whether a coin decides about a whole picture.
+    /// Returns true if one coin decides for a whole picture.
     #[must_use]
     pub fn one_coin(&self) -> bool {
         match self.coins {
@@ -151,10 +160,10 @@ impl AugmentConfig {
         }
     }
 
-    /// Whether every value lies in its range.
+    /// Checks that every value lies in its range.
     ///
     /// # Errors
-    /// Names the first key that does not.
+    /// Names the first key whose value does not.
     pub fn validate(&self) -> Result<(), UsageError> {
         let require = |holds: bool, key: &str, value: f64, expected: &str| {
             if holds {

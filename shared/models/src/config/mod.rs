@@ -1,14 +1,23 @@
-//! Everything that can be set for a run: a preset's values, overridden by a TOML file, overridden
-//! by `--set key=value`. Values are typed and validated before any work begins; a wrong key or
-//! value is named. The settings of networks, layers and losses are defined beside them.
+//! All settings of a run: a preset's values, overridden by a TOML file, overridden by `--set
+//! key=value`. Values are typed and validated before any work begins; errors name the wrong key or
+//! value. Settings of networks, layers and losses are defined beside them.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`settings`] | all settings, and how others are laid over them |
-//! | [`augment`], [`optimizer`], [`penalty`], [`rate`], [`schedule`] | those of training |
-//! | `rules` | settings that go together |
-//! | [`names`] | the settings that a word stands for |
+//! | [`settings`] | all settings, and how overrides are applied |
+//! | [`augment`], [`optimizer`], [`penalty`], [`rate`], [`schedule`] | settings of training |
+//! | `rules` | checks of settings against each other |
+//! | [`names`] | looking up a setting by an unqualified, foreign or misspelt name |
 //! | `table` | settings as keys and values |
+//!
+//! ```
+//! use fledge_models::config::Settings;
+//!
+//! let file = Some(("run.toml", "[schedule]\nbatch = 32\n"));
+//! let settings = Settings::resolve("gan-ada", file, &["schedule.epochs=9".into()])?;
+//! assert_eq!((settings.schedule.batch, settings.schedule.epochs), (32, 9));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 pub mod augment;
 pub mod names;

@@ -1,9 +1,18 @@
-//! Which settings a word stands for: a key without its table, a name from another trainer, a
-//! misspelt key.
+//! Looking up settings by a word: a key without its table, a name from another trainer, a misspelt
+//! key.
+//!
+//! ```
+//! use fledge_models::config::{Settings, names};
+//!
+//! let keys = Settings::resolve("gan-ada", None, &[])?.keys();
+//! assert_eq!(names::nearest("batch_size", &keys), ["schedule.batch"]);
+//! assert_eq!(names::nearest("scedule.batch", &keys), ["schedule.batch"]);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::foreign::folded;
 
-/// Names that other trainers give to our settings, folded as [`folded`] does, with our keys.
+/// Names that other trainers use for our settings, folded by [`folded`], with our keys.
 pub const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["lr", "baselr", "initlr", "stepsize"], &["optimizer.learning_rate"]),
     (&["glr", "lrg", "genlr", "generatorlr"], &["optimizer.generator.learning_rate"]),
@@ -84,11 +93,11 @@ pub const SYNONYMS: &[(&[&str], &[&str])] = &[
     (&["conditional", "conditioning", "condgan"], &["cond"]),
 ];
 
-/// Keys that differ in so many letters at most are taken for misspelt.
+/// The largest number of differing letters for which a key is taken to be misspelt.
 const MISSPELT: usize = 2;
 
-/// The keys that `word` stands for in this or another trainer; none where it stands for nothing.
-/// With dots in it, those of the tables that it names come before others.
+/// The keys that `word` means in this or another trainer; empty if unknown. If the word contains
+/// dots, keys of the tables it names come first.
 #[must_use]
 pub fn meant(word: &str, all: &[String]) -> Vec<String> {
     let (tables, last) = word.rsplit_once('.').unwrap_or(("", word));
@@ -96,7 +105,8 @@ pub fn meant(word: &str, all: &[String]) -> Vec<String> {
     let synonyms = SYNONYMS
         .iter()
         .filter(|(theirs, _)| theirs.contains(&name.as_str()) || theirs.contains(&whole.as_str()));
-    // One of both networks' optimizers is each of them here, so that a table can choose.
+    // A key of both networks' optimizers is resolved to one key per network, so that a table can
+    // choose.
     let each = |key: &&str| match key.strip_prefix("optimizer.") {
         Some(rest) if !rest.contains('.') => all
             .iter()
@@ -118,7 +128,8 @@ pub fn meant(word: &str, all: &[String]) -> Vec<String> {
     together(found)
 }
 
-/// What [`meant`] says, else the keys that differ from `word` in few letters, the nearest of them.
+/// The result of [`meant`], or else the keys that differ from `word` in few letters, the nearest
+/// ones only.
 #[must_use]
 pub fn nearest(word: &str, all: &[String]) -> Vec<String> {
     let found = meant(word, all);
@@ -128,19 +139,19 @@ pub fn nearest(word: &str, all: &[String]) -> Vec<String> {
     let (tables, last) = word.rsplit_once('.').unwrap_or(("", word));
     let away = |key: &String| match tables {
         "" => letters_apart(&folded(last), &folded(last_of(key))),
-        // The whole key, and one whose table alone is another.
+        // Compares the whole key, for words whose table alone is misspelt.
         _ => letters_apart(&folded(word), &folded(key))
             .min(letters_apart(&folded(word), &folded(&for_both(key)))),
     };
     let least = all.iter().map(away).min().unwrap_or(usize::MAX);
-    // Of a word of three letters two would be nearly all.
+    // In a word of three letters, two differences would match nearly every key.
     if least > MISSPELT.min(folded(last).len() / 3) {
         return Vec::new();
     }
     together(all.iter().filter(|key| away(key) == least).cloned().collect())
 }
 
-/// The settings that a table's name stands for where it is used like a setting: `loss=hinge`.
+/// The settings meant by a table's name used like a setting: `loss=hinge`.
 #[must_use]
 pub(super) fn of_table(table: &str) -> &'static [&'static str] {
     SYNONYMS.iter().find(|(theirs, _)| theirs.contains(&table)).map_or(&[], |(_, ours)| ours)
@@ -150,7 +161,7 @@ fn last_of(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }
 
-/// The key that sets this one for both networks, where there is one; else itself.
+/// The key that sets `key` for both networks if there is one, else `key`.
 fn for_both(key: &str) -> String {
     key.replacen("optimizer.generator.", "optimizer.", 1).replacen(
         "optimizer.discriminator.",
@@ -159,7 +170,7 @@ fn for_both(key: &str) -> String {
     )
 }
 
-/// Each key once; one for both networks' optimizers where both are there.
+/// Removes duplicates, and replaces a pair of both networks' optimizer keys by the shared key.
 fn together(keys: Vec<String>) -> Vec<String> {
     let mut list: Vec<String> = Vec::new();
     for key in &keys {
@@ -176,7 +187,7 @@ fn together(keys: Vec<String>) -> Vec<String> {
     list
 }
 
-/// In how many letters two words differ: one more, one less, another, or two exchanged.
+/// Edit distance of two words: one letter inserted, deleted or replaced, or two transposed.
 fn letters_apart(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];

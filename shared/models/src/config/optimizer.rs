@@ -1,4 +1,15 @@
-//! How weights follow gradients: one set of values for each network.
+//! Settings of the optimizers, one set for each network.
+//!
+//! ```
+//! use fledge_models::config::{OptimizerConfig, OptimizerName, OptimizersConfig};
+//! use fledge_models::task::Part;
+//!
+//! let rmsprop = OptimizerConfig { name: OptimizerName::Rmsprop, ..OptimizerConfig::default() };
+//! let optimizers = OptimizersConfig::both(rmsprop);
+//! optimizers.validate()?;
+//! assert_eq!(optimizers.of(Part::Discriminator).name, OptimizerName::Rmsprop);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};
@@ -6,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::{above_zero, amount, require, share};
 use crate::task::Part;
 
-/// The optimizers of both networks. A file of version 1 has one set of values for both.
+/// The optimizers of both networks. A version 1 file has one set of values for both.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptimizersConfig {
@@ -16,16 +27,16 @@ pub struct OptimizersConfig {
     pub discriminator: OptimizerConfig,
 }
 
-/// One network's optimizer. A rule reads the values that its formula has; what a file does not name
-/// has the value of [`OptimizerConfig::default`].
+/// One network's optimizer. A rule reads only the values in its formula; missing keys have the
+/// value of [`OptimizerConfig::default`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
-    /// The rule.
+    /// The update rule.
     pub name: OptimizerName,
-    /// Whose arithmetic it follows where libraries differ.
+    /// The library convention, where libraries differ.
     pub convention: Convention,
-    /// Step size, before the factor of the rate's schedule.
+    /// Step size, before the factor of the learning rate schedule.
     pub learning_rate: f64,
     /// Adam: decay of the first moment.
     pub beta_1: f64,
@@ -35,20 +46,19 @@ pub struct OptimizerConfig {
     pub epsilon: f64,
     /// RMSprop: decay of the mean square.
     pub rho: f64,
-    /// RMSprop, SGD: decay of the velocity; 0 = none is kept.
+    /// RMSprop, SGD: decay of the velocity; 0 = no momentum.
     pub momentum: f64,
-    /// SGD with momentum: step from where the velocity leads (Nesterov).
+    /// SGD with momentum: use Nesterov's look-ahead step.
     pub nesterov: bool,
-    /// Pull of every weight towards 0. PyTorch adds `weight_decay`·w to the gradient (AdamW:
-    /// shrinks the weight by learning rate × `weight_decay` instead); Keras shrinks the weight with
-    /// every rule.
+    /// Weight decay. PyTorch adds `weight_decay`·w to the gradient (AdamW: shrinks the weight by
+    /// learning rate × `weight_decay` instead); Keras shrinks the weight with every rule.
     pub weight_decay: f64,
-    /// Gradients are scaled so that their norm over all weights of the network is at most this; 0 =
-    /// they are not.
+    /// Upper bound of the gradient's norm over all weights of the network; larger gradients are
+    /// rescaled. 0 = no clipping.
     pub clip_norm: f64,
 }
 
-/// The optimizers there are.
+/// The optimizers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimizerName {
@@ -63,14 +73,14 @@ pub enum OptimizerName {
     Sgd,
 }
 
-/// Whose arithmetic an optimizer follows.
+/// The library whose arithmetic an optimizer follows.
 ///
 /// | | Keras | PyTorch |
 /// |---|---|---|
-/// | Adam's ε | added to √v before its bias is corrected | added after |
+/// | Adam's ε | added to √v before bias correction | added after |
 /// | RMSprop's ε | added to v under the root | added to √v |
-/// | momentum | the velocity holds steps: a changed rate acts on new gradients | it holds gradients: a changed rate acts on all |
-/// | `weight_decay` | shrinks the weight, with every rule | joins the gradient; with AdamW it shrinks the weight |
+/// | momentum | the velocity holds steps: a changed rate affects new gradients | it holds gradients: a changed rate affects all |
+/// | `weight_decay` | shrinks the weight, with every rule | added to the gradient; AdamW shrinks the weight |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Convention {
@@ -82,7 +92,7 @@ pub enum Convention {
 }
 
 impl Default for OptimizerConfig {
-    /// Adam as the Keras example of GAN-ADA sets it.
+    /// Adam with the values of the Keras GAN-ADA example.
     fn default() -> Self {
         Self {
             name: OptimizerName::default(),
@@ -107,7 +117,7 @@ impl OptimizersConfig {
         Self { generator: config.clone(), discriminator: config }
     }
 
-    /// The optimizer of a role that goes by the settings of `part`.
+    /// The optimizer of roles that use the settings of `part`.
     #[must_use]
     pub fn of(&self, part: Part) -> &OptimizerConfig {
         match part {
@@ -116,10 +126,10 @@ impl OptimizersConfig {
         }
     }
 
-    /// Whether the values make sense.
+    /// Checks that the values are valid.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one is not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         self.generator.validate("optimizer.generator")?;
         self.discriminator.validate("optimizer.discriminator")
@@ -127,10 +137,10 @@ impl OptimizersConfig {
 }
 
 impl OptimizerConfig {
-    /// Whether the values make sense; `table` is where they stand in the settings.
+    /// Checks that the values are valid; `table` is their position in the settings.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one is not; the error names it.
     pub fn validate(&self, table: &str) -> Result<(), UsageError> {
         let key = |name: &str| format!("{table}.{name}");
         above_zero(self.learning_rate, &key("learning_rate"))?;

@@ -1,46 +1,58 @@
-//! How the learning rates change over a run.
+//! Learning rate schedules.
+//!
+//! ```
+//! use fledge_models::config::{RateConfig, RateSchedule};
+//!
+//! let rate = RateConfig {
+//!     schedule: RateSchedule::Cosine,
+//!     warmup_steps: 500,
+//!     ..RateConfig::default()
+//! };
+//! rate.validate()?;
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{amount, fraction, positive, require};
 
-/// The learning rates' factor over the steps of a run, for both networks; step counts are those of
-/// the run, from 0.
+/// The factor on both networks' learning rates over the steps of a run. Steps are counted from the
+/// start of the run, from 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateConfig {
-    /// What the factor does from `start_step` on.
+    /// The shape of the schedule from `start_step` on.
     pub schedule: RateSchedule,
-    /// Steps over which it rises linearly from 0 to 1; 0 = it begins at 1.
+    /// Steps over which the factor rises linearly from 0 to 1; 0 = no warm-up.
     pub warmup_steps: u64,
-    /// Until this step it stays at 1.
+    /// Step up to which the factor stays at 1.
     pub start_step: u64,
     /// cosine-restarts: steps of the first period.
     pub period_steps: u64,
-    /// cosine-restarts: each period is so many times as long as the one before.
+    /// cosine-restarts: ratio of each period's length to that of the one before.
     pub period_factor: f64,
-    /// exponential: the factor of every step.
+    /// exponential: factor per step.
     pub decay: f64,
-    /// Where linear, cosine and each period of cosine-restarts end, and below which exponential
-    /// does not fall.
+    /// Final factor of linear, cosine and each period of cosine-restarts, and lower bound of
+    /// exponential.
     pub final_factor: f64,
 }
 
-/// What the factor does.
+/// The shape of a learning rate schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RateSchedule {
-    /// It stays.
+    /// Constant.
     #[default]
     Constant,
-    /// A straight line to the last step.
+    /// Linear decay to the last step.
     Linear,
     /// Half a cosine to the last step.
     Cosine,
-    /// Half a cosine over and over (SGDR: Loshchilov & Hutter 2017, arXiv:1608.03983).
+    /// Half a cosine, repeated (SGDR: Loshchilov & Hutter 2017, arXiv:1608.03983).
     CosineRestarts,
-    /// A fixed factor every step.
+    /// A fixed factor per step.
     Exponential,
 }
 
@@ -60,10 +72,10 @@ impl Default for RateConfig {
 }
 
 impl RateConfig {
-    /// Whether the values make sense.
+    /// Checks that the values are valid.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one is not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         positive(self.period_steps, "rate.period_steps")?;
         amount(self.period_factor, "rate.period_factor")?;

@@ -1,4 +1,4 @@
-//! Which settings go together. Everything is checked before anything is built.
+//! Checks of settings against each other. All of them run before anything is built.
 
 use fledge_base::cli::UsageError;
 
@@ -8,12 +8,12 @@ use crate::networks::cond::{CondDiscriminator, CondGenerator};
 use crate::networks::{DiscriminatorConfig, GeneratorConfig, Takes, dcgan};
 use crate::range::Range;
 
-/// The largest extent of a picture that a refusal suggests.
+/// The largest picture size that an error message suggests.
 const LARGEST: usize = 256;
 
 impl Settings {
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         self.generator.validate()?;
         self.discriminator.validate()?;
@@ -44,7 +44,7 @@ impl Settings {
         self.validate_together()
     }
 
-    /// Pairs that contradict each other.
+    /// Checks pairs of settings that contradict each other.
     fn validate_together(&self) -> Result<(), UsageError> {
         let refuse =
             |holds: bool, text: &str| if holds { Err(UsageError(text.to_owned())) } else { Ok(()) };
@@ -71,18 +71,18 @@ impl Settings {
         )?;
         refuse(
             asked && !told,
-            "cond.discriminator with cond.generator = none: the generator is judged by a class that it is not told; use --set \
+            "cond.discriminator with cond.generator = none: the generator is judged by a class it is not given; use --set \
              cond.generator=embedding or batch-norm, or --set cond=none",
         )?;
         refuse(
             self.cond.generator == CondGenerator::BatchNorm && !self.generator.has_batch_norm(),
-            "cond.generator = batch-norm with generator.norm = none: there is no BatchNorm to tell the class; use --set \
+            "cond.generator = batch-norm with generator.norm = none: there is no BatchNorm to condition on the class; use --set \
              generator.norm=batch, or --set cond.generator=embedding",
         )?;
         self.validate_task()
     }
 
-    /// A task's generators take what it has for them.
+    /// Checks that the task provides the input its generators take.
     fn validate_task(&self) -> Result<(), UsageError> {
         let task = self.task.name();
         match (self.task.translates(), self.generator.takes()) {
@@ -96,7 +96,7 @@ impl Settings {
         }
     }
 
-    /// What is allowed but seldom meant.
+    /// Warnings about valid but unusual settings.
     #[must_use]
     pub fn warnings(&self) -> Vec<&'static str> {
         let p = &self.penalty;
@@ -104,39 +104,39 @@ impl Settings {
         let mut warnings = Vec::new();
         if self.loss.name.row().loss.needs_bound() && !bounded {
             warnings.push(
-                "nothing bounds the critic of this loss.name, whose loss then runs away; try --set penalty.gradient=10 with \
+                "nothing bounds the critic of this loss.name, so its loss diverges; try --set penalty.gradient=10 with \
                  discriminator.norm=none, --set discriminator.spectral_norm=true, or --set penalty.weight_clip=0.01",
             );
         }
         let norms = self.generator.has_batch_norm() || self.discriminator.has_batch_norm();
         if self.schedule.sync_batch_norm && !norms {
             warnings.push(
-                "schedule.sync_batch_norm changes nothing, since neither network has BatchNorm; --set generator.norm=batch gives the \
-                 generator one",
+                "schedule.sync_batch_norm has no effect: neither network has BatchNorm; --set generator.norm=batch adds it to \
+                 the generator",
             );
         }
         warnings
     }
 
-    /// The interval in which both networks see pixels.
+    /// The pixel interval of both networks.
     #[must_use]
     pub fn range(&self) -> Range {
         self.generator.range()
     }
 
-    /// Whether both networks end at pictures of `size`×`size`; else what they need.
+    /// Checks that both networks end at pictures of `size`×`size`; the error says what they need.
     fn check_ends(&self, size: usize) -> Result<(), String> {
         self.generator.check_end(size)?;
         self.discriminator.check_end(size)
     }
 
-    /// The size nearest to `size` at which both networks end, of two the larger.
+    /// The size nearest to `size` at which both networks end; the larger one of a tie.
     fn nearest_size(&self, size: usize) -> Option<usize> {
         let sizes = (2..=LARGEST).rev().filter(|other| self.check_ends(*other).is_ok());
         sizes.min_by_key(|other| other.abs_diff(size))
     }
 
-    /// The flags with which both networks end at `size`, where there are some.
+    /// The flags with which both networks end at `size`, if there are any.
     fn taking(&self, size: usize) -> Option<String> {
         #[cfg_attr(
             not(feature = "toys"),
@@ -155,10 +155,11 @@ impl Settings {
         })
     }
 
-    /// Whether the networks can be built for pictures of `size`×`size`.
+    /// Checks that the networks can be built for pictures of `size`×`size`.
     ///
     /// # Errors
-    /// When the convolutions lead to another size, or attention is asked for where no block ends.
+    /// If the convolutions end at another size, or attention is requested at an extent where no
+    /// block ends.
     pub fn check_size(&self, size: usize) -> Result<(), UsageError> {
         self.check_ends(size).map_err(|why| {
             let mend = self.nearest_size(size).map(|size| format!("prep build --size {size}"));
@@ -291,7 +292,7 @@ mod tests {
         assert!(
             check("gan-ada", &[], 512).expect_err("too large").contains("prep build --size 256")
         );
-        // What is named is taken.
+        // The suggested size is accepted.
         for (preset, size) in [
             ("gan-ada", 48),
             ("gan-ada", 100),

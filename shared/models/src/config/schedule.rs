@@ -1,4 +1,12 @@
-//! How long, how much at a time, in which order, and which weights are averaged.
+//! Schedule of a run: its length, batches, update order and weight averaging.
+//!
+//! ```
+//! use fledge_models::config::ScheduleConfig;
+//!
+//! let schedule = ScheduleConfig { batch: 100, epochs: 3, ..ScheduleConfig::default() };
+//! assert_eq!(schedule.last_step(50), 150);
+//! assert_eq!(schedule.pictures_seen(150), 15_000.0);
+//! ```
 
 use fledge_base::cli::UsageError;
 use fledge_kernels::Precision;
@@ -6,60 +14,60 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{amount, positive, require, share};
 
-/// How long, how much at a time and in which order. What an older file does not name has the value
-/// of [`ScheduleConfig::default`].
+/// Length, batches and update order of a run. Keys missing from older files have the value of
+/// [`ScheduleConfig::default`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch: usize,
-    /// What GPUs multiply: `f32`, `tf32` or `bf16`. The CPU always computes in f32.
+    /// Precision of matrix products on GPUs: `f32`, `tf32` or `bf16`. The CPU always computes in
+    /// f32.
     pub precision: Precision,
-    /// Parts of equal size that a batch goes through the networks in; their gradients are added up
-    /// before weights move.
+    /// Number of equal parts (micro-batches) of a batch; their gradients are accumulated before the
+    /// weights are updated.
     pub accumulate: usize,
-    /// BatchNorm in training goes by what all devices have of a part instead of each by its own.
-    /// One device alone has all of it.
+    /// In training, BatchNorm uses the statistics of a part over all devices instead of each
+    /// device's own. A single device always has the whole part.
     pub sync_batch_norm: bool,
-    /// D's updates a step, each on a batch of its own.
+    /// D updates per step, each on its own batch.
     pub discriminator_steps: usize,
-    /// G's updates a step.
+    /// G updates per step.
     pub generator_steps: usize,
-    /// Which weights each network's gradient is taken at.
+    /// The weights at which each network's gradient is taken.
     pub order: Order,
-    /// Alternating order: G's update takes the latents of D's last one instead of new ones.
+    /// Alternating order: G's update reuses the latents of D's last one instead of drawing new
+    /// ones.
     pub reuse_latents: bool,
     /// Passes over the data.
     pub epochs: u64,
-    /// Steps after which to end instead; 0 = kimg or the epochs decide.
+    /// Length in steps; 0 = set by `kimg` or `epochs`.
     pub steps: u64,
-    /// Thousands of real pictures after which to end instead; 0 = the epochs decide.
+    /// Length in thousands of real pictures; 0 = set by `epochs`.
     pub kimg: f64,
-    /// Decay of the average of G's weights, a step; 0 = samples are made by the weights as they
-    /// are.
+    /// Decay per step of the EMA of G's weights; 0 = no averaging, samples use the trained weights.
     pub ema: f64,
-    /// Thousands of pictures in which an old weight's part of the average halves, instead of `ema`;
-    /// 0 = `ema` it is.
+    /// Half-life of the EMA in thousands of pictures, instead of `ema`; 0 = use `ema`.
     pub ema_half_life_kimg: f64,
-    /// The half life is at most so many times the pictures seen; 0 = it has no such limit (Karras
-    /// et al. 2020, arXiv:2006.06676, has 0.05).
+    /// Upper bound of the half-life as a fraction of the pictures seen; 0 = no bound (Karras et al.
+    /// 2020, arXiv:2006.06676, use 0.05).
     pub ema_ramp_up: f64,
 }
 
-/// Which weights each network's gradient is taken at.
+/// The weights at which each network's gradient is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// Both at the same weights, on the same generated pictures; then both networks move.
+    /// Both gradients are taken at the same weights, on the same generated pictures; then both
+    /// networks are updated.
     #[default]
     Simultaneous,
-    /// D moves first; G's gradient is taken through the moved D.
+    /// D is updated first; G's gradient is taken through the updated D.
     Alternating,
 }
 
 impl Default for ScheduleConfig {
-    /// 400 epochs of batches of 128, simultaneous, with the average of the Keras example of
-    /// GAN-ADA.
+    /// 400 epochs of batches of 128, simultaneous, with the EMA of the Keras GAN-ADA example.
     fn default() -> Self {
         Self {
             batch: 128,
@@ -80,22 +88,23 @@ impl Default for ScheduleConfig {
     }
 }
 
-/// The most epochs of a run: with as many steps in each as pictures that fit into a data set, steps
-/// can still be counted.
+/// Upper bound of the epochs of a run: even with as many steps per epoch as a data set can hold
+/// pictures, the step count does not overflow.
 const MOST_EPOCHS: u64 = 1_000_000_000;
-/// The most steps of a run, and thousands of pictures: so that pictures seen can still be counted.
+/// Upper bound of steps, and of thousands of pictures: the count of pictures seen does not
+/// overflow.
 const MOST_STEPS: u64 = 1_000_000_000_000;
-/// The most pictures a step, and updates a step.
+/// Upper bound of pictures per step, and of updates per step.
 const MOST_PICTURES: usize = 1_000_000;
 
 impl ScheduleConfig {
-    /// Real pictures that a step takes: D has a batch of its own for each of its updates.
+    /// Real pictures per step: each update of D has its own batch.
     #[must_use]
     pub fn pictures_a_step(&self) -> u64 {
         (self.batch * self.discriminator_steps) as u64
     }
 
-    /// The step after which a run ends whose epochs have `per_epoch` steps.
+    /// The last step of a run with `per_epoch` steps per epoch.
     #[must_use]
     pub fn last_step(&self, per_epoch: u64) -> u64 {
         if self.steps > 0 {
@@ -107,18 +116,18 @@ impl ScheduleConfig {
         }
     }
 
-    /// Real pictures that so many steps have taken.
+    /// Real pictures seen after `steps` steps.
     #[must_use]
     pub fn pictures_seen(&self, steps: u64) -> f64 {
         (steps * self.pictures_a_step()) as f64
     }
 
-    /// Whether the values make sense together.
+    /// Checks that the values are valid together.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one is not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
-        // BatchNorm over a batch of one has no variance to speak of.
+        // A batch of one has no meaningful variance for BatchNorm.
         require(self.batch >= 2, "schedule.batch", self.batch, "at least 2")?;
         let most = |most: u64| format!("at most {most}");
         require(

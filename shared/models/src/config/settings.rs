@@ -1,4 +1,13 @@
-//! All settings of a run, and how others are laid over them.
+//! All settings of a run, and how overrides are applied.
+//!
+//! ```
+//! use fledge_models::config::Settings;
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["optimizer.learning_rate=1e-4".into()])?;
+//! assert_eq!(settings.optimizer.generator.learning_rate, 1e-4);
+//! assert_eq!(settings.optimizer.discriminator.learning_rate, 1e-4);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use burn::tensor::Device;
 use fledge_base::cli::UsageError;
@@ -20,80 +29,80 @@ use crate::networks::{
 };
 use crate::task::{Part, Role, TaskName};
 
-/// What a preset sets and a user may change.
+/// The settings that a preset assigns and a user may change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The roles that networks have, and what a step does with them.
+    /// The roles of the networks and the computation of a step.
     #[serde(default)]
     pub task: TaskName,
     /// The generator.
     pub generator: GeneratorConfig,
     /// The discriminator.
     pub discriminator: DiscriminatorConfig,
-    /// How both are told the class of a picture.
+    /// Class conditioning of both networks.
     pub cond: CondConfig,
-    /// Constants of every BatchNorm.
+    /// Constants of all BatchNorm layers.
     pub batch_norm: BatchNormConfig,
-    /// How weights are drawn.
+    /// Weight initialisation.
     pub initializer: InitializerConfig,
-    /// What both are trained on.
+    /// The loss of both networks.
     pub loss: LossConfig,
-    /// What keeps the discriminator smooth.
+    /// Penalties that keep the discriminator smooth.
     pub penalty: PenaltyConfig,
     /// Adaptive discriminator augmentation.
     pub augment: AugmentConfig,
-    /// How each network's weights follow their gradients.
+    /// The optimizer of each network.
     pub optimizer: OptimizersConfig,
-    /// The learning rate over time.
+    /// The learning rate schedule.
     pub rate: RateConfig,
-    /// How long and how much at a time.
+    /// Length, batches and update order.
     pub schedule: ScheduleConfig,
-    /// KID while training.
+    /// KID during training.
     pub evaluation: EvaluationConfig,
-    /// The sheet of fixed latents.
+    /// The sample sheet of fixed latents.
     pub samples: SamplesConfig,
-    /// What is kept on disk.
+    /// Retention of checkpoints.
     pub checkpoints: CheckpointsConfig,
 }
 
-/// KID while training.
+/// KID during training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Epochs from one evaluation to the next; 0 = never.
+    /// Epochs between evaluations; 0 = never.
     pub every: u64,
     /// The split that samples are compared with.
     pub split: String,
-    /// Pictures from each side; fewer where the split has fewer.
+    /// Pictures per side; fewer if the split is smaller.
     pub pictures: usize,
 }
 
-/// The sheet of fixed latents.
+/// The sample sheet of fixed latents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamplesConfig {
-    /// Epochs from one sheet to the next; 0 = never.
+    /// Epochs between sheets; 0 = never.
     pub every: u64,
-    /// Pictures on it.
+    /// Pictures per sheet.
     pub pictures: usize,
-    /// Pictures in a row.
+    /// Pictures per row.
     pub columns: usize,
 }
 
-/// What is kept on disk.
+/// Retention of checkpoints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CheckpointsConfig {
-    /// Epochs from one checkpoint to the next.
+    /// Epochs between checkpoints.
     pub every: u64,
-    /// How many of the latest to keep beside the best.
+    /// Number of latest checkpoints to keep besides the best.
     pub keep: usize,
 }
 
-/// The values of `text`, a file of settings of any version. A run's own `config.toml` serves as
-/// well: what names the run and its data is no setting. A file that has `data.mirror` and is no
-/// run's has it for the data.
+/// The values of `text`, a settings file of any version. A run's own `config.toml` works as well:
+/// keys that describe the run and its data are dropped. In any other file `data.mirror` is dropped,
+/// too: it belongs to the data, not to the settings.
 fn of_file(text: &str) -> Result<Table, String> {
     let mut overrides: Table = text.parse().map_err(|e: toml::de::Error| e.to_string())?;
     if overrides.contains_key("version") {
@@ -110,11 +119,11 @@ fn of_file(text: &str) -> Result<Table, String> {
 }
 
 impl Settings {
-    /// These settings, overridden by `file` (the name of a TOML file and its text) and then by
+    /// These settings, overridden by `file` (name and text of a TOML file) and then by
     /// `assignments` (`key=value`).
     ///
     /// # Errors
-    /// When a key or a value is not known or makes no sense.
+    /// If a key is unknown or a value is invalid.
     pub fn with(
         self,
         file: Option<(&str, &str)>,
@@ -131,7 +140,7 @@ impl Settings {
             settings = typed(&table).map_err(named)?;
         }
         for assignment in assignments {
-            // Decoded after each, so that an error names the assignment that made it.
+            // Decoded after each assignment, so that an error names the one that caused it.
             let named = |e: String| UsageError(format!("--set {assignment}: {e}"));
             table::assign(&mut table, assignment).map_err(named)?;
             settings = typed(&table).map_err(named)?;
@@ -148,13 +157,14 @@ impl Settings {
         flat.into_iter().map(|(key, _)| key).collect()
     }
 
-    /// The keys that `word`, a setting's name in this or another trainer, stands for.
+    /// The keys that `word`, a setting's name in this or another trainer, means.
     #[must_use]
     pub fn meant(&self, word: &str) -> Vec<String> {
         names::meant(word, &self.keys())
     }
 
-    /// A generator of `size`×`size`×`channels` pictures of `classes` classes, drawn by `seed`.
+    /// A generator of `size`×`size`×`channels` pictures with `classes` classes, initialised from
+    /// `seed`.
     #[must_use]
     pub fn generator(
         &self,
@@ -172,7 +182,8 @@ impl Settings {
         ))
     }
 
-    /// A discriminator of `size`×`size`×`channels` pictures of `classes` classes, drawn by `seed`.
+    /// A discriminator of `size`×`size`×`channels` pictures with `classes` classes, initialised
+    /// from `seed`.
     #[must_use]
     pub fn discriminator(
         &self,
@@ -190,8 +201,8 @@ impl Settings {
         ))
     }
 
-    /// The network of a role, for pictures of `size`, `channels` and `classes`, drawn by `seed`;
-    /// without one it has shapes and no values.
+    /// The network of a role for pictures of `size`, `channels` and `classes`, initialised from
+    /// `seed`; without a seed it has shapes but no values.
     pub(crate) fn network(
         &self,
         role: &Role,

@@ -1,4 +1,4 @@
-//! Settings as a table of keys and values, as TOML and `--set` give them.
+//! Settings as a table of keys and values, as given by TOML and `--set`.
 
 use toml::{Table, Value};
 
@@ -6,7 +6,7 @@ use super::names;
 use crate::networks::cond::CondConfig;
 use crate::networks::{DiscriminatorConfig, GeneratorConfig};
 
-/// The values of a table with the keys that lead to them, joined by dots.
+/// The leaves of a table with their keys, joined by dots.
 pub(crate) fn flatten(table: &Table, prefix: &str, list: &mut Vec<(String, String)>) {
     for (key, value) in table {
         match value {
@@ -16,15 +16,14 @@ pub(crate) fn flatten(table: &Table, prefix: &str, list: &mut Vec<(String, Strin
     }
 }
 
-/// Drops settings that earlier versions had and that decided nothing.
+/// Drops obsolete settings of earlier versions that had no effect.
 pub(crate) fn forget_removed(settings: &mut Table) {
     if let Some(Value::Table(generator)) = settings.get_mut("generator") {
         generator.remove("range");
     }
 }
 
-/// Lays `overrides` over all settings; a key that is not there is an error that lists those that
-/// are.
+/// Applies `overrides` to the settings; an unknown key is an error that lists the known ones.
 pub(crate) fn merge(settings: &mut Table, overrides: Table) -> Result<(), String> {
     let mut flat = Vec::new();
     flatten(settings, "", &mut flat);
@@ -62,7 +61,7 @@ fn merge_below(
     Ok(())
 }
 
-/// Another family has other settings: the table becomes that of the family's defaults.
+/// Switches to another family: the table is replaced by the defaults of that family.
 fn change_family(table: &mut Table, prefix: &str, family: &str) -> Result<(), String> {
     if table.get("family").and_then(Value::as_str) == Some(family) {
         return Ok(());
@@ -82,10 +81,10 @@ fn change_family(table: &mut Table, prefix: &str, family: &str) -> Result<(), St
     Ok(())
 }
 
-/// That no setting has this key; with those that are meant, or else those that there are in
+/// The error for an unknown key. It suggests the keys that are meant, or else lists those of
 /// `table`.
 fn unknown(key: &str, value: &Value, table: &Table, keys: &[String]) -> String {
-    // A whole table of settings has one key too few in front of it: its first one tells.
+    // A table in the place of a value lacks a prefix of its key: its first key identifies it.
     let (word, value) = match value {
         Value::Table(inner) => match inner.iter().next() {
             Some((first, value)) => (format!("{key}.{first}"), value),
@@ -96,19 +95,15 @@ fn unknown(key: &str, value: &Value, table: &Table, keys: &[String]) -> String {
     let meant = names::nearest(&word, keys);
     if meant.is_empty() {
         let known = table.keys().cloned().collect::<Vec<_>>().join(", ");
-        return format!("no setting is called {word}; there are {known}");
+        return format!("unknown setting {word}; expected one of {known}");
     }
     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let typed: Vec<String> = meant.iter().map(|key| format!("--set {key}={value}")).collect();
-    format!(
-        "no setting is called {word}; the whole name is {}: {}",
-        meant.join(" or "),
-        typed.join(" ")
-    )
+    format!("unknown setting {word}; the full name is {}: {}", meant.join(" or "), typed.join(" "))
 }
 
-/// Settings of `[optimizer]` itself are meant for both networks; what stands under a network's own
-/// name wins over them.
+/// Applies settings of `[optimizer]` itself to both networks; those under a network's own name take
+/// precedence.
 fn for_both(overrides: Table) -> Table {
     const NETWORKS: [&str; 2] = ["generator", "discriminator"];
     let (own, common): (Table, Table) =
@@ -126,7 +121,7 @@ fn for_both(overrides: Table) -> Table {
     split
 }
 
-/// `value` as the type that `slot` has; whole numbers serve where fractions are expected.
+/// Converts `value` to the type of `slot`; integers are accepted as floats.
 fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
     match (slot, value) {
         (Value::Float(_), Value::Integer(n)) => Ok(Value::Float(n as f64)),
@@ -146,7 +141,7 @@ fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
     }
 }
 
-/// Applies one `key=value`; the value is TOML, or a bare word.
+/// Applies one `key=value`; the value is TOML or a bare word.
 pub(crate) fn assign(table: &mut Table, assignment: &str) -> Result<(), String> {
     let (key, text) =
         assignment.split_once('=').ok_or("expected key=value, for example schedule.batch=64")?;

@@ -1,10 +1,10 @@
-//! Where CubeCL keeps what it compiled and measured, so that a second run starts at once.
+//! CubeCL's caches of compiled kernels and autotuning results, so that a second run starts at once.
 //!
-//! Kernels are compiled when they are first used and variants of them are timed against each other
+//! Kernels are compiled on first use, and kernel variants are timed against each other
 //! ("autotuning"): minutes for a first run. CubeCL keeps both in one database, by default below the
-//! working folder and without the compiled kernels; here it is told to keep both in the user's
-//! cache folder. What a `cubecl.toml` (or the table `cubecl` of a `burn.toml`) in the working
-//! folder or above says otherwise wins.
+//! working folder and without the compiled kernels; this module moves both to the user's cache
+//! folder. A `cubecl.toml` (or the table `cubecl` of a `burn.toml`) in the working folder or above
+//! takes precedence.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -16,11 +16,11 @@ use cubecl::environment;
 
 use fledge_base::{fs, log};
 
-/// Runs that the database keeps an account of: what they compiled and how long it took.
+/// Number of runs that the database logs: what they compiled, and the time it took.
 const ACCOUNTS: u32 = 8;
 
-/// Tells CubeCL where to keep compiled kernels and what it measured. Before the first use of a
-/// CubeCL device; later calls do nothing.
+/// Configures CubeCL's cache folder for compiled kernels and measurements. Must be called before a
+/// CubeCL device is first used; later calls have no effect.
 pub fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -30,7 +30,7 @@ pub fn prepare() {
         );
         let announced = config.compilation.logger.log.is_some();
         if !CubeClRuntimeConfig::try_set(config) {
-            tracing::debug!("CubeCL was set up before: its caches stay where they are");
+            tracing::debug!("CubeCL is configured already: its caches stay where they are");
         }
         let database = environment::path();
         tracing::debug!("compiled kernels are kept in {}", database.display());
@@ -43,7 +43,7 @@ pub fn prepare() {
     });
 }
 
-/// What the user's file left open is filled in.
+/// Fills in the settings that the user's file leaves open.
 fn settings(mut config: CubeClRuntimeConfig, folder: Option<PathBuf>) -> CubeClRuntimeConfig {
     if let (CacheConfig::Target, Some(folder)) = (&config.environment.path, folder) {
         config.environment.path = CacheConfig::Directory(folder.join("cubecl"));
@@ -52,14 +52,14 @@ fn settings(mut config: CubeClRuntimeConfig, folder: Option<PathBuf>) -> CubeClR
     config.environment.records.keep_sessions.get_or_insert(ACCOUNTS);
     let logger = &mut config.compilation.logger;
     if matches!(logger.level, CompilationLogLevel::Disabled) {
-        // A line of the log for each kernel that is compiled, which `shared::log` counts.
+        // Logs one line per compiled kernel, which `shared::log` counts.
         logger.level = CompilationLogLevel::Basic;
         logger.log = Some(Default::default());
     }
     config
 }
 
-/// "~/.cache/…" where it is in the home folder.
+/// Abbreviates paths in the home folder: "~/.cache/…".
 fn shorten(path: &Path) -> String {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
     match home.and_then(|home| path.strip_prefix(home).ok().map(Path::to_path_buf)) {

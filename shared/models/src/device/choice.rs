@@ -1,4 +1,12 @@
-//! The flag `--device`: what it may say, and the device it opens.
+//! The flag `--device`: its values, and the device it opens.
+//!
+//! ```
+//! use fledge_models::device::DeviceChoice;
+//!
+//! assert_eq!("cuda:1".parse::<DeviceChoice>()?, DeviceChoice::Cuda(1));
+//! let cpu = DeviceChoice::Cpu.open()?;
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,17 +20,17 @@ use super::describe;
 use super::{driver, facts::Facts};
 use fledge_base::cli::UsageError;
 
-/// What the flag `--device` asks for.
+/// The value of the flag `--device`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The first CUDA device that answers, if CUDA is built in, else the CPU.
+    /// The first usable CUDA device if CUDA is built in, else the CPU.
     #[default]
     Auto,
     /// The CPU, on all cores.
     Cpu,
     /// The CUDA device of this index.
     Cuda(usize),
-    /// CubeCL's CPU runtime: the code of the GPUs on the CPU, to check it.
+    /// CubeCL's CPU runtime: runs the GPU code on the CPU, to check it.
     CubeclCpu,
 }
 
@@ -60,12 +68,12 @@ impl fmt::Display for DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// The device, without autodiff. Says on the log which one it is, and why `auto` is not a GPU
-    /// where one could be used.
+    /// Opens the device, without autodiff. Logs its name, and the reason if `auto` does not use a
+    /// GPU although CUDA is built in.
     ///
     /// # Errors
-    /// When CUDA is asked for and not built in, or no such device answers: the text says why and
-    /// what to do.
+    /// If CUDA is requested but not built in, or the device is not usable: the text gives the
+    /// reason and a remedy.
     pub fn open(self) -> Result<Device, UsageError> {
         let device = match self {
             Self::Cpu => Device::flex(),
@@ -86,7 +94,7 @@ fn auto() -> Device {
         for gpu in facts.gpus() {
             match ready(&facts, gpu.index) {
                 Ok(device) => return device,
-                // The first device's trouble tells most.
+                // The first device's error is the most informative.
                 Err(why) => {
                     trouble = trouble.or_else(|| Some(format!("cuda:{}: {why}", gpu.index)))
                 }
@@ -110,7 +118,7 @@ fn cuda(index: usize) -> Result<Device, UsageError> {
         .map_err(|why| UsageError(format!("--device cuda:{index}: {why}; or use --device cpu")))
 }
 
-/// The device of this index, once nothing stands in its way.
+/// The device of this index, if nothing prevents its use.
 #[cfg(feature = "cuda")]
 fn ready(facts: &Facts, index: usize) -> Result<Device, String> {
     match facts.trouble_of(index) {
@@ -129,8 +137,7 @@ fn cuda(index: usize) -> Result<Device, UsageError> {
     )))
 }
 
-/// Where compiled kernels are kept and how operations are joined is settled when the first device
-/// is opened.
+/// Settles the kernel cache and operation fusion before the first device is opened.
 #[cfg(feature = "cubecl")]
 fn before_first_use() {
     caches::prepare();

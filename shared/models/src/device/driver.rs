@@ -1,5 +1,5 @@
-//! Asks the CUDA driver, through its library loaded at run time, and never panics where there is
-//! none.
+//! Queries the CUDA driver through its library, loaded at run time, and never panics if it is
+//! missing.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use cudarc::driver::sys::{self, CUdevice, CUdevice_attribute};
 use super::facts::Memory;
 use super::facts::{Driver, Facts, Gpu, Libdevice};
 
-/// The driver that has every function called. Built for CUDA 13 the times of events are taken by
-/// `cuEventElapsedTime_v2`, which came with CUDA 12.8; graphs are made by
+/// The oldest driver that has every function called. Built for CUDA 13, event times are taken by
+/// `cuEventElapsedTime_v2`, introduced in CUDA 12.8; graphs are instantiated by
 /// `cuGraphInstantiateWithFlags` of 11.4.
 const NEEDED: i32 = if sys::CUDA_VERSION >= 13_000 { 12_080 } else { 11_040 };
 
-/// Asks for everything that [`Facts`] hold.
+/// Queries everything in [`Facts`].
 pub(super) fn ask() -> Facts {
     let set = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     let path = env::var_os("CUDA_PATH").map(PathBuf::from);
@@ -29,7 +29,7 @@ pub(super) fn ask() -> Facts {
 }
 
 fn driver() -> Driver {
-    // SAFETY: it only tries to load the library under its usual names.
+    // SAFETY: only tries to load the library under its usual names.
     if !unsafe { sys::is_culib_present() } {
         return Driver::Absent;
     }
@@ -50,7 +50,7 @@ fn name(error: DriverError) -> String {
     }
 }
 
-/// The newest CUDA that the driver knows; 0 where it does not say.
+/// The newest CUDA version that the driver supports; 0 if it does not say.
 fn version() -> i32 {
     let mut version = 0;
     // SAFETY: the number outlives the call.
@@ -89,8 +89,9 @@ pub(super) fn gpu_of(device: &Device) -> Option<Gpu> {
     }
 }
 
-/// What is free on the device of this index; `Err` says why the device takes no work (another
-/// process has it for itself, it is out of memory, …). Only after [`ask`] has found the device.
+/// Free and total memory of the device of this index; `Err` says why the device accepts no work
+/// (another process has exclusive use, it is out of memory, …). Call only after [`ask`] has found
+/// the device.
 pub(super) fn memory(index: usize) -> Result<Memory, String> {
     let read = || {
         let device = result::device::get(index as i32)?;
@@ -102,13 +103,13 @@ pub(super) fn memory(index: usize) -> Result<Memory, String> {
     }
 }
 
-/// Runs `work` in the device's context and leaves this thread with the one that it had.
+/// Runs `work` in the device's context and restores this thread's context afterwards.
 fn within<R>(
     device: CUdevice,
     work: impl FnOnce() -> Result<R, DriverError>,
 ) -> Result<R, DriverError> {
     let before = result::ctx::get_current()?;
-    // SAFETY: the device comes from the driver; the context is kept until it is released below,
+    // SAFETY: the device comes from the driver; the context is retained until it is released below,
     // after its last use.
     unsafe {
         let context = result::primary_ctx::retain(device)?;
@@ -122,8 +123,8 @@ fn within<R>(
     }
 }
 
-/// Folders that may be a toolkit though the compiler of kernels does not look there: other versions
-/// beside `/usr/local/cuda`, and NVIDIA's Python packages, which PyTorch brings along.
+/// Folders that may be a toolkit although the kernel compiler does not search them: other versions
+/// beside `/usr/local/cuda`, and NVIDIA's Python packages, which come with PyTorch.
 fn other_toolkits() -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = env::var_os("CUDA_HOME").map(PathBuf::from).into_iter().collect();
     let mut inside = |folder: &Path, begin: &str, below: &[&str]| {

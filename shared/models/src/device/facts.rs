@@ -1,58 +1,64 @@
-//! What a CUDA driver was found to be, and what follows from it for a user. It asks nobody: facts
+//! The findings about a CUDA driver and the messages derived from them. It queries nothing: facts
 //! go in, messages come out.
+//!
+//! ```
+//! use fledge_models::device::facts;
+//!
+//! assert_eq!(facts::version_text(12_080), "12.8");
+//! assert_eq!(facts::gib(3 << 29), "1.5 GiB");
+//! ```
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What a device has, in bytes.
+/// Memory of a device, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Not used by any process.
     pub free: u64,
-    /// All there is.
+    /// Total memory.
     pub total: u64,
 }
 
-/// Where the code of math functions lies inside a CUDA toolkit. Kernels with `exp`, `log` or
-/// `tanh`, so every loss, are linked with it when they are compiled; without it they fail one by
-/// one.
+/// Path of the math functions' code inside a CUDA toolkit. Kernels with `exp`, `log` or `tanh`, and
+/// hence every loss, are linked with it when they are compiled; without it they fail one by one.
 pub const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
 
-/// Toolkits that are looked into where `CUDA_PATH` is not set; the first with a folder
-/// `nvvm/libdevice` decides. As `cubecl-llvm` does it (`src/nvptx/libdevice.rs`).
+/// Toolkits searched if `CUDA_PATH` is not set; the first with a folder `nvvm/libdevice` is used.
+/// Same as in `cubecl-llvm` (`src/nvptx/libdevice.rs`).
 const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/usr"];
 
-/// All that is asked about CUDA.
+/// All findings about CUDA.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// What the driver said.
+    /// State of the driver.
     pub driver: Driver,
-    /// The first version of CUDA, as 12080 for 12.8, with all functions of the driver that this
-    /// program calls.
+    /// The first CUDA version, as 12080 for 12.8, with all driver functions that this program
+    /// calls.
     pub needed: i32,
     /// The variable `CUDA_VISIBLE_DEVICES`.
     pub visible: Option<String>,
-    /// Where the math functions lie.
+    /// Location of the math functions.
     pub libdevice: Libdevice,
 }
 
-/// The driver.
+/// State of the driver.
 #[derive(Clone, Debug)]
 pub enum Driver {
     /// Its library cannot be loaded.
     Absent,
-    /// It is there and refuses to start, with this number and name of an error.
+    /// It is installed but fails to start, with this error.
     Refuses {
-        /// As `cuda.h` numbers them.
+        /// Error number of `cuda.h`.
         code: u32,
-        /// As `cuda.h` calls it, in words.
+        /// Error name of `cuda.h`.
         name: String,
     },
     /// It works.
     Works {
-        /// The newest CUDA it knows, as 12080 for 12.8.
+        /// The newest CUDA version it supports, as 12080 for 12.8.
         version: i32,
-        /// The devices it shows.
+        /// The visible devices.
         gpus: Vec<Gpu>,
     },
 }
@@ -60,13 +66,13 @@ pub enum Driver {
 /// One device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gpu {
-    /// Counted from 0 among those that the driver shows.
+    /// Index from 0 among the visible devices.
     pub index: usize,
-    /// "NVIDIA H200".
+    /// Name, such as "NVIDIA H200".
     pub name: String,
     /// Bytes of memory.
     pub memory: u64,
-    /// Compute capability, as (9, 0).
+    /// Compute capability, such as (9, 0).
     pub capability: (i32, i32),
 }
 
@@ -83,28 +89,28 @@ impl fmt::Display for Gpu {
     }
 }
 
-/// Where the math functions lie.
+/// Location of the math functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Libdevice {
-    /// In this toolkit, where it is looked for.
+    /// In this toolkit, on the search path.
     Found(PathBuf),
-    /// `CUDA_PATH` names a folder without it.
+    /// `CUDA_PATH` names a folder without them.
     WrongPath {
-        /// What `CUDA_PATH` says.
+        /// Value of `CUDA_PATH`.
         path: PathBuf,
-        /// A toolkit that has it.
+        /// A toolkit that has them.
         elsewhere: Option<PathBuf>,
     },
-    /// Nowhere that is looked for.
+    /// Not on the search path.
     Missing {
-        /// A toolkit that has it, but must be named by `CUDA_PATH`.
+        /// A toolkit that has them, but must be named by `CUDA_PATH`.
         elsewhere: Option<PathBuf>,
     },
 }
 
 impl Libdevice {
-    /// Looks as the compiler of kernels will: in `path` (the variable `CUDA_PATH`) or the usual
-    /// places only. `others` are folders that may be a toolkit, too, and are proposed.
+    /// Searches as the kernel compiler does: in `path` (the variable `CUDA_PATH`) or else in the
+    /// usual places only. `others` are further candidate toolkits for the message.
     #[must_use]
     pub fn find(path: Option<PathBuf>, others: &[PathBuf]) -> Self {
         let has = |root: &Path| root.join(LIBDEVICE).is_file();
@@ -142,7 +148,7 @@ impl Libdevice {
 }
 
 impl Facts {
-    /// The devices that the driver shows.
+    /// The visible devices.
     #[must_use]
     pub fn gpus(&self) -> &[Gpu] {
         match &self.driver {
@@ -151,7 +157,7 @@ impl Facts {
         }
     }
 
-    /// What stands in the way of every device, with what to do about it; `None` where nothing does.
+    /// The obstacle to using any device, with a remedy; `None` if there is none.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         match &self.driver {
@@ -173,7 +179,7 @@ impl Facts {
         }
     }
 
-    /// What stands in the way of the device of this index.
+    /// The obstacle to using the device of this index.
     #[must_use]
     pub fn trouble_of(&self, index: usize) -> Option<String> {
         if let Some(trouble) = self.trouble() {
@@ -200,7 +206,7 @@ impl Facts {
     }
 
     fn refused(&self, code: u32, name: &str) -> String {
-        // Numbers of cuda.h: CUDA_ERROR_STUB_LIBRARY, _NO_DEVICE, _SYSTEM_DRIVER_MISMATCH,
+        // Error numbers of cuda.h: CUDA_ERROR_STUB_LIBRARY, _NO_DEVICE, _SYSTEM_DRIVER_MISMATCH,
         // _COMPAT_NOT_SUPPORTED_ON_DEVICE.
         match code {
             34 => "libcuda.so.1 is the toolkit's stub, no driver: take the folder `stubs` out of LD_LIBRARY_PATH".into(),
@@ -219,7 +225,7 @@ pub fn version_text(version: i32) -> String {
     format!("{}.{}", version / 1000, version % 1000 / 10)
 }
 
-/// The first branch of the Linux driver that knows this CUDA.
+/// The first branch of the Linux driver that supports this CUDA version.
 const fn branch(version: i32) -> u32 {
     match version {
         13_000.. => 580,
@@ -229,7 +235,7 @@ const fn branch(version: i32) -> u32 {
     }
 }
 
-/// Bytes as "139.7 GiB".
+/// Formats bytes as "139.7 GiB".
 #[must_use]
 pub fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
@@ -256,7 +262,7 @@ mod tests {
         facts(Driver::Works { version, gpus: (0..count).map(gpu).collect() })
     }
 
-    /// The message holds each of these words.
+    /// Asserts that the message contains each of these words.
     fn says(trouble: Option<String>, words: &[&str]) {
         let text = trouble.expect("a message");
         for word in words {

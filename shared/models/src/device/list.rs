@@ -1,4 +1,10 @@
-//! Every device of this machine, usable or not, as text and as JSON.
+//! All devices of this machine, usable or not, as text and as JSON.
+//!
+//! ```
+//! use fledge_models::device::list::Devices;
+//!
+//! assert!(Devices::find().text().starts_with("cpu"));
+//! ```
 
 use serde_json::{Value, json};
 
@@ -9,10 +15,10 @@ use super::facts::{Driver, Facts, Gpu, gib, version_text};
 use super::memory::Memory;
 use fledge_kernels as ops;
 
-/// What `train devices` shows.
+/// The devices listed by `train devices`.
 #[derive(Clone, Debug)]
 pub struct Devices {
-    /// Kinds of device that this program was built for, beside the CPU.
+    /// Device types that this program was built for, besides the CPU.
     built_for: Vec<&'static str>,
     cuda: Option<Cuda>,
 }
@@ -20,12 +26,12 @@ pub struct Devices {
 #[derive(Clone, Debug)]
 struct Cuda {
     facts: Facts,
-    /// For each GPU what is free, or why it takes no work.
+    /// For each GPU its free memory, or the reason why it accepts no work.
     memory: Vec<Result<Memory, String>>,
 }
 
 impl Devices {
-    /// Asks everything that can be asked. GPUs are woken up for it: a second for each.
+    /// Queries all devices. GPUs are initialised for it, which takes a second each.
     #[must_use]
     pub fn find() -> Self {
         let built =
@@ -35,7 +41,7 @@ impl Devices {
         Self { built_for, cuda: cuda() }
     }
 
-    /// For people.
+    /// The list as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("{:<12}{}\n", "cpu", cpu());
@@ -65,7 +71,7 @@ impl Devices {
         text
     }
 
-    /// For programs.
+    /// The list as JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         let mut value = json!({

@@ -1,8 +1,15 @@
-//! Memory of a device: what is free, and running out of it told as an error instead of a panic.
+//! Device memory: free memory, and running out of it as an error instead of a panic.
 //!
-//! CubeCL works behind the host's back: an allocation that fails is remembered with the buffer,
-//! whatever is computed from it is never run, and burn panics where such a buffer is read at last.
-//! The panic's text holds the cause.
+//! CubeCL works asynchronously: a failed allocation is recorded with the buffer, nothing that
+//! depends on it is run, and burn panics when such a buffer is finally read. The panic's text holds
+//! the cause.
+//!
+//! ```
+//! use fledge_models::device::memory;
+//!
+//! // 128 pictures needed more than 12 GiB of 11.
+//! assert_eq!(memory::batch_that_fits(128, 11 << 30, 12 << 30), Some(64));
+//! ```
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,7 +20,7 @@ use burn::tensor::Device;
 pub use super::facts::Memory;
 
 impl Memory {
-    /// Of a CUDA device; `None` for others.
+    /// Memory of a CUDA device; `None` for other devices.
     #[must_use]
     pub fn of(device: &Device) -> Option<Self> {
         #[cfg(feature = "cuda")]
@@ -26,15 +33,15 @@ impl Memory {
     }
 }
 
-/// The device had no memory left for an allocation.
+/// The device ran out of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory {
-    /// Bytes that were asked for, where the device's error says so.
+    /// Bytes requested, if the device's error says so.
     pub asked: Option<u64>,
 }
 
 impl OutOfMemory {
-    /// Reads what CubeCL 0.11 says (`IoError::OutOfMemory`, `IoError::BufferTooBig`,
+    /// Parses CubeCL 0.11's texts (`IoError::OutOfMemory`, `IoError::BufferTooBig`,
     /// `LaunchError::OutOfMemory`, and CUDA's own).
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
@@ -59,13 +66,13 @@ impl OutOfMemory {
     }
 }
 
-/// Does `work`. Where it panics because the device is out of memory, that is the error; any other
-/// panic goes on.
+/// Runs `work` and returns an error if it panics because the device is out of memory; any other
+/// panic is propagated.
 ///
-/// What `work` was changing is then to be dropped, not to be gone on with.
+/// After an error, drop whatever `work` was changing.
 ///
 /// # Errors
-/// When the device is out of memory.
+/// If the device is out of memory.
 pub fn watch<R>(work: impl FnOnce() -> R) -> Result<R, OutOfMemory> {
     quiet();
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
@@ -76,7 +83,7 @@ pub fn watch<R>(work: impl FnOnce() -> R) -> Result<R, OutOfMemory> {
     })
 }
 
-/// A panic that becomes an error is not printed as a panic.
+/// Suppresses the printed message of a panic that becomes an error.
 fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -88,12 +95,12 @@ fn quiet() {
     });
 }
 
-/// The batch that should fit where one of `batch` pictures did not: a power of two, or `None` where
-/// not even one picture does.
+/// The batch size that should fit where one of `batch` pictures did not: a power of two, or `None`
+/// if not even one picture fits.
 ///
-/// `free` bytes were there before the first step; what the step had taken and still asked for when
-/// it failed (`taken`) is the least that a whole batch needs, so a picture's share of it is the
-/// least that a picture needs. A tenth is left for what is only allocated later.
+/// `free` is the number of free bytes before the first step. `taken` is what the step had allocated
+/// and still requested when it failed: a lower bound for the whole batch, so its share per picture
+/// is a lower bound per picture. A tenth is reserved for later allocations.
 #[must_use]
 pub fn batch_that_fits(batch: usize, free: u64, taken: u64) -> Option<usize> {
     let picture = (taken as f64 / batch.max(1) as f64).max(1.0);
@@ -102,8 +109,8 @@ pub fn batch_that_fits(batch: usize, free: u64, taken: u64) -> Option<usize> {
     (largest > 0).then(|| 1 << largest.ilog2())
 }
 
-/// The flags for a smaller batch, where a step works on `part` of the `batch` pictures at a time
-/// and `fits` pictures should fit (half of them where that is not known).
+/// The flags for a smaller batch, if a step processes `part` of the `batch` pictures at a time and
+/// `fits` pictures should fit (half of them if that is not known).
 #[must_use]
 pub fn advice(batch: usize, part: usize, fits: Option<usize>) -> String {
     let (fits, known) = match fits {
@@ -115,7 +122,7 @@ pub fn advice(batch: usize, part: usize, fits: Option<usize>) -> String {
                 --device cpu"
             .into();
     }
-    // Parts are equal and of at least 2 pictures.
+    // Parts are equal and have at least 2 pictures.
     let parts = (batch.div_ceil(fits)..=batch / 2).find(|parts| batch.is_multiple_of(*parts));
     let split = parts
         .map(|parts| {
@@ -196,10 +203,10 @@ mod tests {
             advice(128, 128, Some(32)),
             "32 should fit: --set schedule.accumulate=4 (the same batch in 4 parts) or --set schedule.batch=32"
         );
-        // Already in two parts of 48; 96 = 6 · 16.
+        // Two parts of 48 already; 96 = 6 · 16.
         assert!(advice(96, 48, Some(16)).contains("schedule.accumulate=6"));
         assert!(advice(64, 64, None).starts_with("32 may fit"));
-        // A prime has no equal parts of two or more but itself.
+        // A prime has no equal parts of at least two pictures except itself.
         assert_eq!(advice(13, 13, Some(8)), "8 should fit: --set schedule.batch=8");
         assert!(advice(2, 2, Some(1)).contains("width"));
     }

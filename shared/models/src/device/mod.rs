@@ -1,15 +1,21 @@
-//! Which device computes, chosen at run time: what is there, what stands in its way, what it is
-//! told before its first use.
+//! Compute devices, chosen at run time: discovery, obstacles to their use, and setup before first
+//! use.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`choice`] | the flag `--device` and the device it opens |
-//! | [`facts`] | what a CUDA driver was found to be, and what follows from it for a user |
-//! | [`list`] | every device of this machine, as text and as JSON |
-//! | [`memory`] | what is free, and a device out of memory told as an error that names a batch that fits |
+//! | [`facts`] | the findings about a CUDA driver and the messages derived from them |
+//! | [`list`] | all devices of this machine, as text and as JSON |
+//! | [`memory`] | free memory, and an out-of-memory error that suggests a batch size |
 //!
-//! With the feature `cuda` it also asks the driver, and with CubeCL's devices it says where
-//! compiled kernels are kept.
+//! With the feature `cuda` the driver is queried, and with CubeCL's devices the cache of compiled
+//! kernels is configured.
+//!
+//! ```
+//! use burn::tensor::Device;
+//!
+//! assert!(fledge_models::device::describe(&Device::flex()).starts_with("CPU"));
+//! ```
 
 use burn::tensor::Device;
 
@@ -27,7 +33,7 @@ pub mod memory;
 pub use choice::DeviceChoice;
 pub use fledge_kernels::on_workers;
 
-/// "CPU, 2 threads, AVX2", or "NVIDIA H200 (cuda:0), …".
+/// Name of a device: "CPU, 2 threads, AVX2", or "NVIDIA H200 (cuda:0), …".
 #[must_use]
 pub fn describe(device: &Device) -> String {
     if *device == Device::flex() {
@@ -47,8 +53,8 @@ pub fn describe(device: &Device) -> String {
     format!("{device:?}")
 }
 
-/// What decides the last bits of what `device` computes: not the number of threads, which
-/// [`describe`] has, too.
+/// The part of [`describe`] that decides the last bits of the results: everything except the number
+/// of threads.
 #[must_use]
 pub fn arithmetic(device: &Device) -> String {
     if *device == Device::flex() {

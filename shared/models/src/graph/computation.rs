@@ -1,13 +1,29 @@
 //! A computation as a list of operations, with the operators, attributes and layouts of ONNX
-//! (onnx.ai/onnx/operators, opset [`OPSET`]), independent of the file it is written to.
+//! (onnx.ai/onnx/operators, opset [`OPSET`]), independent of the file format.
+//!
+//! ```
+//! use fledge_models::graph::computation::{Constant, Element, Graph, Port};
+//!
+//! let port = |name| Port { name, element: Element::Float32, shape: vec![64] };
+//! let mut graph = Graph {
+//!     inputs: vec![port("z")],
+//!     output: port("half"),
+//!     tensors: Vec::new(),
+//!     constants: Vec::new(),
+//!     nodes: Vec::new(),
+//! };
+//! let factor = graph.constant("factor", Constant::Number(0.5));
+//! graph.push("Mul", &["z", &factor], "half", Vec::new());
+//! assert_eq!(graph.nodes.len(), 1);
+//! ```
 
 use serde::{Serialize, Serializer};
 
-/// Version of the operators: the first that has all attributes used here; onnxruntime reads it from
-/// 1.12 (2022) on.
+/// Operator set version: the first that has all attributes used here; supported by onnxruntime 1.12
+/// (2022) and later.
 pub const OPSET: u64 = 17;
 
-/// What a value consists of.
+/// Element type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Element {
@@ -17,31 +33,31 @@ pub enum Element {
     Int64,
 }
 
-/// What goes into a graph or comes out.
+/// An input or output of a graph.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Port {
     /// Its name.
     pub name: &'static str,
-    /// What it consists of.
+    /// Its element type.
     pub element: Element,
-    /// Its extents behind the first, which is the number of pictures and may be any.
+    /// Its shape without the first axis, the number of pictures, which is dynamic.
     pub shape: Vec<usize>,
 }
 
 /// A tensor of the network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// Its name, that of the checkpoint's files.
+    /// Its name, the same as in checkpoints.
     pub name: String,
-    /// Its extents.
+    /// Its shape.
     pub shape: Vec<usize>,
     /// Its values in row-major order.
     pub values: Vec<f32>,
-    /// Whether training changes it along a gradient.
+    /// Whether training updates it by gradient.
     pub trained: bool,
 }
 
-/// What an operator takes as an input but is the same in every network of this shape.
+/// An operator input that is the same in every network of this shape.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Constant {
@@ -53,7 +69,7 @@ pub enum Constant {
     Integers(Vec<i64>),
 }
 
-/// How an operator works.
+/// An attribute of an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Attribute {
@@ -70,30 +86,30 @@ pub enum Attribute {
 /// One operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Node {
-    /// ONNX' name of the operator.
+    /// ONNX name of the operator.
     pub operator: &'static str,
-    /// Names of what it takes: inputs of the graph, tensors, constants, results; empty where an
-    /// input is left out.
+    /// Names of its inputs: graph inputs, tensors, constants or results; empty for an omitted
+    /// input.
     pub inputs: Vec<String>,
-    /// Name of what it gives.
+    /// Name of its result.
     pub output: String,
-    /// How it works.
+    /// Its attributes.
     #[serde(serialize_with = "as_object")]
     pub attributes: Vec<(&'static str, Attribute)>,
 }
 
-/// A computation: nodes in the order in which they can be carried out.
+/// A computation: nodes in topological order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
-    /// What goes in.
+    /// The graph's inputs.
     pub inputs: Vec<Port>,
-    /// What comes out.
+    /// The graph's output.
     pub output: Port,
     /// The network's tensors.
     pub tensors: Vec<Tensor>,
-    /// The other inputs of its operators, by name.
+    /// The constant inputs of its operators, by name.
     pub constants: Vec<(String, Constant)>,
-    /// The operations.
+    /// The operations, in order.
     pub nodes: Vec<Node>,
 }
 
@@ -105,7 +121,7 @@ fn as_object<S: Serializer>(
 }
 
 impl Graph {
-    /// Adds a node and gives the name of its result.
+    /// Adds a node and returns the name of its result.
     pub fn push(
         &mut self,
         operator: &'static str,
@@ -119,7 +135,7 @@ impl Graph {
         output
     }
 
-    /// Adds a tensor and gives its name.
+    /// Adds a tensor and returns its name.
     pub fn tensor(
         &mut self,
         name: String,
@@ -131,7 +147,7 @@ impl Graph {
         name
     }
 
-    /// The name of a constant, which is added where there is none of this name yet.
+    /// Returns the name of a constant, adding it if it does not exist yet.
     pub fn constant(&mut self, name: impl Into<String>, constant: Constant) -> String {
         let name = name.into();
         if !self.constants.iter().any(|(known, _)| *known == name) {
@@ -140,7 +156,7 @@ impl Graph {
         name
     }
 
-    /// How many values training changes.
+    /// Number of trainable values.
     #[must_use]
     pub fn weights(&self) -> usize {
         self.tensors.iter().filter(|t| t.trained).map(|t| t.values.len()).sum()

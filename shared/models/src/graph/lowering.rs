@@ -1,4 +1,4 @@
-//! Layers → the operations that they consist of, in inference.
+//! Lowering of layers to the operations of their inference pass.
 
 use fledge_kernels::Upsample;
 
@@ -7,17 +7,17 @@ use crate::layers::{ActivationName, Activator, Attention, BatchNorm, Conv2d, Lin
 use crate::parameter::{Parameter, Purpose};
 use crate::range::Range;
 
-/// The input that holds latent vectors, [N, latent].
+/// Name of the input for latent vectors, [N, latent].
 pub(crate) const LATENT: &str = "z";
-/// The input that holds classes, `[N]`.
+/// Name of the input for classes, `[N]`.
 pub(crate) const CLASS: &str = "class";
-/// The input that holds pictures to translate, [N, C, H, W] in [0, 1].
+/// Name of the input for pictures to translate, [N, C, H, W] in [0, 1].
 #[cfg(feature = "toys")]
 pub(crate) const SOURCE: &str = "source";
-/// The output, [N, C, H, W] in [0, 1].
+/// Name of the output, [N, C, H, W] in [0, 1].
 const PICTURES: &str = "images";
 
-/// A graph that grows.
+/// A graph under construction.
 #[derive(Debug)]
 pub struct Lowering {
     pub(crate) graph: Graph,
@@ -34,7 +34,7 @@ fn integers(list: impl IntoIterator<Item = usize>) -> Attribute {
 }
 
 impl Lowering {
-    /// A graph of one input, and of classes where the generator is told them.
+    /// A graph with one input, and with classes if the generator is class-conditional.
     pub(crate) fn new(input: &'static str, shape: Vec<usize>, classes: bool) -> Self {
         let mut inputs = vec![Port { name: input, element: Element::Float32, shape }];
         if classes {
@@ -52,7 +52,7 @@ impl Lowering {
         }
     }
 
-    /// The graph that ends with `x`, pixels in `range`: [N, C, H, W] in [0, 1].
+    /// Finishes the graph at `x`, pixels in `range`: the output is [N, C, H, W] in [0, 1].
     pub(crate) fn finish(
         mut self,
         x: &str,
@@ -64,7 +64,7 @@ impl Lowering {
         self.graph
     }
 
-    /// Through a linear layer.
+    /// Lowers a linear layer.
     pub(crate) fn dense(&mut self, name: &str, layer: &Linear, x: &str) -> String {
         let applied = values(layer.effective_weight());
         let weight = &layer.weight;
@@ -102,7 +102,7 @@ impl Lowering {
                 ]
             }
         };
-        // The second input is a region of interest, which other modes have.
+        // The second input is a region of interest, used by other modes.
         self.graph.push("Resize", &[x, "", &scales], name, attributes)
     }
 
@@ -131,8 +131,8 @@ impl Lowering {
         self.graph.push(operator, &inputs, name, attributes)
     }
 
-    /// Normalisation, where there is one, and activation. `pictures`: of [N, C, H, W], else of [N,
-    /// C].
+    /// Lowers an optional normalisation and an activation. `pictures`: the input is [N, C, H, W],
+    /// else [N, C].
     pub(crate) fn norm_act(
         &mut self,
         name: &str,
@@ -161,8 +161,8 @@ impl Lowering {
             }
             _ => filled(&mut lowering.graph, otherwise.0, otherwise.1),
         };
-        // The operator has both factor and shift: ones and zeros where the network has none, or has
-        // them by class.
+        // The operator requires scale and shift: ones and zeros if the network has none, or has
+        // them per class.
         let gamma = plain(self, "gamma", norm.gamma.as_ref(), ("ones", 1.0));
         let beta = plain(self, "beta", Some(&norm.beta), ("zeros", 0.0));
         let mean = self.parameter(&format!("{name}.mean"), &norm.mean);
@@ -191,7 +191,7 @@ impl Lowering {
         x
     }
 
-    /// The rows of a table [classes, C] that the classes name, [N, C] or, for pictures, [N, C, 1,
+    /// The rows of a table [classes, C] selected by the classes: [N, C] or, for pictures, [N, C, 1,
     /// 1].
     pub(crate) fn row_of_class(&mut self, name: &str, table: &Parameter, pictures: bool) -> String {
         let table = self.parameter(name, table);
@@ -225,7 +225,7 @@ impl Lowering {
         }
     }
 
-    /// x + γ·out(Σᵢ softmaxᵢ(q·kᵢ)·vᵢ), see [`Attention`].
+    /// Lowers self-attention, x + γ·out(Σᵢ softmaxᵢ(q·kᵢ)·vᵢ); see [`Attention`].
     pub(crate) fn attention(
         &mut self,
         name: &str,
@@ -267,7 +267,8 @@ impl Lowering {
         self.graph.push("Add", &[x, &y], name, Vec::new())
     }
 
-    /// To [0, 1], for good: another library's tanh may end a rounding beyond ±1.
+    /// Maps pixels to [0, 1] and clips them: another library's tanh may exceed ±1 by a rounding
+    /// error.
     pub(crate) fn pixels(&mut self, x: &str, range: Range) {
         let mut x = x.to_owned();
         if range == Range::Signed {
@@ -281,7 +282,7 @@ impl Lowering {
     }
 }
 
-/// Whether training changes it along a gradient.
+/// Returns true if training updates the parameter by gradient.
 pub(crate) fn trained(parameter: &Parameter) -> bool {
     matches!(parameter.purpose(), Purpose::Weight | Purpose::Frozen)
 }

@@ -12,7 +12,7 @@ use fledge_kernels::{self as ops, Activation};
 pub enum ActivationName {
     /// max(x, 0).
     Relu,
-    /// x where it is positive, else `slope`·x.
+    /// x if positive, else `slope`·x.
     LeakyRelu,
     /// x·σ(x), also called swish.
     Silu,
@@ -23,9 +23,9 @@ pub enum ActivationName {
 /// An activation with its slope.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Activator {
-    /// Which function.
+    /// The function.
     pub name: ActivationName,
-    /// Slope below zero of the leaky ReLU.
+    /// Slope of the leaky ReLU below zero.
     pub slope: f32,
 }
 
@@ -33,7 +33,8 @@ impl Activator {
     /// The identity.
     pub const NONE: Self = Self { name: ActivationName::LeakyRelu, slope: 1.0 };
 
-    /// Its slope below zero, if it is a (leaky) ReLU, which other operations can do on their way.
+    /// The slope below zero of a (leaky) ReLU, which other operations can fuse; `None` for other
+    /// functions.
     #[must_use]
     pub fn leaky_slope(self) -> Option<f32> {
         match self.name {

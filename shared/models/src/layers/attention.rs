@@ -9,7 +9,7 @@ use crate::init::Maker;
 use crate::parameter::{Parameter, Purpose, parameters};
 use fledge_kernels as ops;
 
-/// x + γ·out(Σᵢ softmaxᵢ(q·kᵢ)·vᵢ), with γ starting at 0.
+/// x + γ·out(Σᵢ softmaxᵢ(q·kᵢ)·vᵢ), with γ initialised to 0.
 #[derive(Clone, Debug)]
 pub struct Attention {
     /// C → C/8.
@@ -26,13 +26,13 @@ pub struct Attention {
 
 parameters!(Attention { query, key, value, out, gamma });
 
-/// [B, C, H, W] → [B, C, H·W] in f32: products and softmax are not computed in less.
+/// [B, C, H, W] → [B, C, H·W] in f32: products and softmax need full precision.
 fn flat(x: Tensor<4>) -> Tensor<3> {
     ops::full(x).flatten(2, 3)
 }
 
 impl Attention {
-    /// For `channels`, called `name`.
+    /// Creates the layer `name` for `channels` channels.
     #[must_use]
     pub fn new(channels: usize, name: &str, maker: &Maker<'_>) -> Self {
         let (narrow, half) = ((channels / 8).max(1), (channels / 2).max(1));
@@ -66,7 +66,7 @@ impl Layer for Attention {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [q, k, v] =
             [&self.query, &self.key, &self.value].map(|conv| flat(conv.forward(x.clone())));
-        let weights = activation::softmax(ops::matmul(q.transpose(), k), 2); // [B, N, N]: of query j over all i
+        let weights = activation::softmax(ops::matmul(q.transpose(), k), 2); // [B, N (j), N (i)]
         let o = ops::matmul(v, weights.transpose()); // [B, C/2, N]
         ops::sum(x.clone(), self.spread(o, x.dims()))
     }

@@ -1,5 +1,5 @@
-//! Convolution with a square kernel, plain or transposed, with the bias, the doubling before it and
-//! the spectral normalisation that it may have.
+//! Convolution with a square kernel, plain or transposed, with optional bias, upsampling before it
+//! and spectral normalisation.
 
 use burn::tensor::Tensor;
 
@@ -8,29 +8,29 @@ use crate::init::{Fans, Maker};
 use crate::parameter::{Parameter, Purpose, parameters};
 use fledge_kernels::{self as ops, Activation, Padding, Upsample};
 
-/// What a convolution is.
+/// Configuration of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConvConfig {
-    /// Channels in.
+    /// Input channels.
     pub inputs: usize,
-    /// Channels out.
+    /// Output channels.
     pub outputs: usize,
     /// Height and width of the kernel.
     pub kernel: usize,
-    /// Step of the kernel; with `transposed` of the result.
+    /// Stride of the kernel; of the result if `transposed`.
     pub stride: usize,
-    /// Zeros around the picture; with `transposed` what is cut from the result.
+    /// Zero padding around the picture; cropping of the result if `transposed`.
     pub padding: Padding,
-    /// The transpose of a convolution.
+    /// Whether the convolution is transposed.
     pub transposed: bool,
-    /// The picture is doubled before.
+    /// Doubling of the picture before the convolution.
     pub upsample: Option<Upsample>,
-    /// Something is added to each channel.
+    /// Whether there is a bias for each channel.
     pub bias: bool,
 }
 
 impl ConvConfig {
-    /// A kernel of 1×1 without bias.
+    /// A 1×1 convolution without bias.
     #[must_use]
     pub fn pointwise(inputs: usize, outputs: usize) -> Self {
         let padding = Padding::both([0, 0]);
@@ -62,8 +62,8 @@ impl ConvConfig {
         }
     }
 
-    /// Doubles height and width: transposed with stride 2 and `same` padding, or by `upsample`
-    /// before a convolution of stride 1.
+    /// Doubles height and width: transposed with stride 2 and `same` padding, or `upsample`
+    /// followed by a convolution of stride 1.
     #[must_use]
     pub fn doubling(
         inputs: usize,
@@ -86,12 +86,12 @@ impl ConvConfig {
         }
     }
 
-    /// The layer `name`; its bias starts at 0.
+    /// Creates the layer `name`; its bias starts at 0.
     #[must_use]
     pub fn init(&self, name: &str, maker: &Maker<'_>) -> Conv2d {
         let Self { inputs, outputs, kernel: k, transposed, .. } = *self;
         // Keras stores a transposed kernel as (k, k, out, in) and takes its fans from the last two
-        // axes, so that "fan in" counts the outputs; only the sum matters.
+        // axes, so that its "fan in" counts the outputs; only the sum matters.
         let fans = Fans { fan_in: k * k * inputs, fan_out: k * k * outputs, outputs };
         let shape = if transposed { [inputs, outputs, k, k] } else { [outputs, inputs, k, k] };
         Conv2d {
@@ -102,7 +102,7 @@ impl ConvConfig {
         }
     }
 
-    /// Height or width after it.
+    /// Height or width of the result for input extent `n`.
     #[must_use]
     pub fn extent(&self, n: usize) -> usize {
         let n = if self.upsample.is_some() { 2 * n } else { n };
@@ -130,7 +130,7 @@ pub struct Conv2d {
 parameters!(Conv2d { weight, bias, u });
 
 impl Conv2d {
-    /// What it is.
+    /// The configuration.
     #[must_use]
     pub fn config(&self) -> &ConvConfig {
         &self.config
@@ -166,7 +166,7 @@ impl Conv2d {
         }
     }
 
-    /// The part that is linear in `x`: without bias.
+    /// The linear part, without bias.
     #[must_use]
     pub fn linear(&self, x: Tensor<4>) -> Tensor<4> {
         let ConvConfig { stride, padding, transposed, .. } = self.config;
@@ -183,14 +183,14 @@ impl Conv2d {
         }
     }
 
-    /// The kernels that are applied, [Cout, Cin, k, k], transposed [Cin, Cout, k, k]: the weight,
-    /// divided by its norm with spectral normalisation.
+    /// The kernels in use, [Cout, Cin, k, k], transposed [Cin, Cout, k, k]: the weight, divided by
+    /// its norm with spectral normalisation.
     #[must_use]
     pub fn effective_weight(&self) -> Tensor<4> {
         spectral::normalized(&self.weight, self.u.as_ref(), self.config.transposed)
     }
 
-    /// One power iteration, where there is spectral normalisation.
+    /// Runs one power iteration if the layer has spectral normalisation.
     pub fn iterate(&mut self) {
         spectral::iterate::<4>(&self.weight, self.u.as_mut(), self.config.transposed);
     }

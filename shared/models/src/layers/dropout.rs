@@ -1,24 +1,24 @@
-//! Dropout whose mask is named, so that two passes over the same batch can share it and a resumed
+//! Dropout with named masks, so that two passes over the same batch can share a mask and a resumed
 //! run repeats it.
 
 use burn::tensor::{Tensor, TensorData};
 
 use fledge_base::rng::Stream;
 
-/// Where the masks of a pass come from.
+/// The source of a pass's dropout masks.
 #[derive(Clone, Debug)]
 pub enum Masks {
-    /// Nothing is dropped.
+    /// No dropout.
     None,
     /// One stream for the whole batch.
     Batch(Box<Stream>),
-    /// One stream for each picture, so that what is drawn beside it does not matter.
+    /// One stream per picture, so that a picture's mask does not depend on the rest of the batch.
     Picture(Vec<Stream>),
 }
 
 impl Masks {
-    /// The factors of dropout at `rate` for values of `shape`: 0 with probability `rate`, else 1/(1
-    /// − rate) (Srivastava et al. 2014, inverted); `None` where nothing is dropped.
+    /// Draws inverted dropout factors for values of `shape`: 0 with probability `rate`, else 1/(1 −
+    /// rate) (Srivastava et al. 2014); `None` if nothing is dropped.
     pub fn draw<const D: usize>(
         &mut self,
         shape: [usize; D],

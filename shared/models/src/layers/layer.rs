@@ -1,10 +1,10 @@
-//! What every layer of a critic can do.
+//! The trait that a critic's layers implement.
 
 use burn::tensor::Tensor;
 
-/// A layer that changes pictures of features, and says how a direction in its input passes it. The
-/// second is what gradient penalties are computed from: without it they would be wrong, so a critic
-/// takes no layer that lacks it.
+/// A layer on feature maps that also propagates a direction in its input. Gradient penalties are
+/// computed from the tangent and would be wrong without it, so a critic takes no layer that lacks
+/// it.
 pub trait Layer {
     /// # Shapes
     /// `x` [B, C, H, W].

@@ -21,7 +21,7 @@ pub struct Linear {
 parameters!(Linear { weight, bias, u });
 
 impl Linear {
-    /// A layer `name`; the bias, where there is one, starts at 0.
+    /// Creates the layer `name`; an optional bias starts at 0.
     #[must_use]
     pub fn new([inputs, outputs]: [usize; 2], bias: bool, name: &str, maker: &Maker<'_>) -> Self {
         let fans = Fans { fan_in: inputs, fan_out: outputs, outputs };
@@ -43,20 +43,20 @@ impl Linear {
         }
     }
 
-    /// The part that is linear in `x`: without bias.
+    /// The linear part, without bias.
     #[must_use]
     pub fn linear(&self, x: Tensor<2>) -> Tensor<2> {
         ops::matmul(x, self.effective_weight().transpose())
     }
 
-    /// The matrix that inputs are multiplied by, [outputs, inputs]: the weight, divided by its norm
-    /// with spectral normalisation.
+    /// The matrix in use, [outputs, inputs]: the weight, divided by its norm with spectral
+    /// normalisation.
     #[must_use]
     pub fn effective_weight(&self) -> Tensor<2> {
         spectral::normalized::<2>(&self.weight, self.u.as_ref(), false)
     }
 
-    /// One power iteration, where there is spectral normalisation.
+    /// Runs one power iteration if the layer has spectral normalisation.
     pub fn iterate(&mut self) {
         spectral::iterate::<2>(&self.weight, self.u.as_mut(), false);
     }

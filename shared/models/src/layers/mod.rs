@@ -1,6 +1,13 @@
-//! Thin layers over [`fledge_kernels`]. A layer owns its parameters and computes; what a layer is
-//! called and how it is drawn is the network's business. Layers that a critic may have also say how
-//! a direction passes them (`tangent`), from which gradient penalties are computed.
+//! Thin layers over [`fledge_kernels`]. A layer owns its parameters and computes; its name and its
+//! initialisation are the network's business. A critic's layers also propagate a direction
+//! (`tangent`), from which gradient penalties are computed.
+//!
+//! ```
+//! use fledge_models::layers::ConvConfig;
+//!
+//! assert_eq!(ConvConfig::halving(3, 8, 4, true).extent(32), 16);
+//! assert_eq!(ConvConfig::doubling(8, 3, 4, None, true).extent(16), 32);
+//! ```
 
 mod act;
 mod attention;

@@ -1,5 +1,5 @@
-//! Batch normalisation together with the activation that follows it; by class, where the network is
-//! told the class.
+//! Batch normalisation together with the activation that follows it, class-conditional if the
+//! network is.
 
 use burn::tensor::Tensor;
 use fledge_base::rng;
@@ -15,10 +15,10 @@ use crate::parameter::{Parameter, Purpose, parameters};
 /// Batch normalisation, then an activation.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
-    /// What the normalised values are multiplied by, `[C]`, or [classes, C]; ones that are never
-    /// trained where absent.
+    /// Scale of the normalised values, `[C]` or [classes, C]; `None` stands for ones that are never
+    /// trained.
     pub gamma: Option<Parameter>,
-    /// What is added then, `[C]` or [classes, C].
+    /// Shift added afterwards, `[C]` or [classes, C].
     pub beta: Parameter,
     /// Running mean, `[C]`.
     pub mean: Parameter,
@@ -30,14 +30,14 @@ pub struct BatchNorm {
     epsilon: f32,
     unbiased: bool,
     by_class: bool,
-    /// With whom the batch is shared whose moments count; `None` where the layer sees all of it.
+    /// The group that shares the batch's moments; `None` if the layer sees the whole batch.
     member: Option<Member>,
 }
 
 parameters!(BatchNorm { gamma, beta, mean, variance });
 
 impl BatchNorm {
-    /// For `channels`, with a gamma and a beta for each of `classes` where there are any.
+    /// Creates the layer for `channels`, with a gamma and a beta for each of `classes`, if given.
     #[must_use]
     pub fn new(channels: usize, classes: Option<usize>, name: &str, maker: &Maker<'_>) -> Self {
         let config = maker.batch_norm;
@@ -69,21 +69,20 @@ impl BatchNorm {
         }
     }
 
-    /// What is added to a variance before its root is taken.
+    /// Constant added to the variance before the square root.
     #[must_use]
     pub fn epsilon(&self) -> f32 {
         self.epsilon
     }
 
-    /// Whether gamma and beta are tables with a row for each class.
+    /// Returns true if gamma and beta are tables with a row for each class.
     #[must_use]
     pub fn by_class(&self) -> bool {
         self.by_class
     }
 
-    /// From now on training goes by the moments of what all members have together, as much each:
-    /// synchronised BatchNorm. Every member must make the same passes, forward and backward, in the
-    /// same order.
+    /// Enables synchronised BatchNorm: training uses the moments of all members' batches, weighted
+    /// equally. Every member must make the same passes, forward and backward, in the same order.
     pub fn synchronize(&mut self, member: &Member) {
         self.member = Some(member.clone());
     }
@@ -127,7 +126,8 @@ impl BatchNorm {
     }
 
     /// The derivative of the normalisation, without the activation, along `t`. In training the
-    /// batch's own moments move with it: with x̂ = (x − μ)/σ it is γ/σ·(t − E[t] − x̂·E[x̂·t]).
+    /// batch's moments depend on the input: with x̂ = (x − μ)/σ the tangent is γ/σ·(t − E[t] −
+    /// x̂·E[x̂·t]).
     ///
     /// # Shapes
     /// `x`, `t` [B, C, H, W] give the same.
@@ -153,8 +153,8 @@ impl BatchNorm {
         (t.clone() - mean(t) - pulled) * scale / deviation
     }
 
-    /// Mean and variance to normalise by, [2, C]; in training the batch's, which move the running
-    /// ones.
+    /// Mean and variance for the normalisation, [2, C]. In training they are the batch's, and
+    /// update the running statistics.
     fn moments(&self, x: &Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         if pass.mode == Mode::Infer {
             return Tensor::stack(vec![self.mean.flat(), self.variance.flat()], 0);
@@ -175,7 +175,7 @@ impl BatchNorm {
         moments
     }
 
-    /// The rows of a table [classes, C] that a batch's classes name, [B, C, 1, 1].
+    /// The rows of a table [classes, C] selected by a batch's classes, [B, C, 1, 1].
     fn of_class(&self, table: Option<&Parameter>, classes: Option<&Classes>) -> Tensor<4> {
         let (Some(table), Some(classes)) = (table, classes) else {
             unreachable!("a network that is built by class is told the classes");
@@ -186,7 +186,7 @@ impl BatchNorm {
     }
 }
 
-/// What follows a convolution: normalisation where the network has it, then the activation.
+/// The layers after a convolution: an optional normalisation, then the activation.
 #[derive(Clone, Debug)]
 pub struct NormAct {
     /// The normalisation.
@@ -196,7 +196,7 @@ pub struct NormAct {
 }
 
 impl NormAct {
-    /// The activation that a convolution can do itself, because nothing stands between.
+    /// The activation, if there is no normalisation before it and the convolution can fuse it.
     #[must_use]
     pub fn alone(&self) -> Option<Activation> {
         match (&self.norm, self.activator.leaky_slope()) {
@@ -205,7 +205,7 @@ impl NormAct {
         }
     }
 
-    /// [`BatchNorm::synchronize`], where there is one.
+    /// [`BatchNorm::synchronize`], if there is a normalisation.
     pub fn synchronize(&mut self, member: &Member) {
         self.norm.iter_mut().for_each(|norm| norm.synchronize(member));
     }

@@ -1,11 +1,11 @@
-//! What a pass through a network is told besides its input.
+//! The context of a pass through a network, besides its input.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::dropout::Masks;
 use crate::parameter::Moved;
 
-/// Whether a network learns or is used.
+/// Training or inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Normalises by the batch and updates the running statistics.
@@ -14,21 +14,21 @@ pub enum Mode {
     Infer,
 }
 
-/// The class of each picture of a batch.
+/// The class of each picture in a batch.
 #[derive(Clone, Debug)]
 pub struct Classes {
     indices: Tensor<1, Int>,
 }
 
 impl Classes {
-    /// Classes by index, on `device` (without autodiff).
+    /// Creates classes from indices, on `device` (without autodiff).
     #[must_use]
     pub fn new(indices: &[u32], device: &Device) -> Self {
         let values: Vec<i32> = indices.iter().map(|&i| i as i32).collect();
         Self { indices: Tensor::from_data(TensorData::new(values, [indices.len()]), device) }
     }
 
-    /// The row of `table` [classes, N] of each picture: [B, N].
+    /// The row of `table` [classes, N] for each picture: [B, N].
     #[must_use]
     pub fn rows(&self, table: Tensor<2>) -> Tensor<2> {
         let indices = if table.is_autodiff() {
@@ -46,21 +46,22 @@ impl Classes {
     }
 }
 
-/// A pass through a network: what the network is told besides its input, and what the pass moves.
+/// The context of one pass: mode, classes and masks, and the running statistics that the pass
+/// updates.
 #[derive(Debug)]
 pub struct Pass<'a> {
-    /// Whether the network learns.
+    /// Training or inference.
     pub mode: Mode,
-    /// The classes, for networks that are built by class.
+    /// The classes, for class-conditional networks.
     pub classes: Option<&'a Classes>,
     /// The stream that dropout draws from.
     pub masks: &'a mut Masks,
-    /// Running statistics as passes in training moved them, this one and those that it follows.
+    /// Running statistics as updated by training passes: this one and those before it.
     pub moved: Moved,
 }
 
 impl<'a> Pass<'a> {
-    /// A pass that follows none.
+    /// A pass with no passes before it.
     pub fn new(mode: Mode, classes: Option<&'a Classes>, masks: &'a mut Masks) -> Self {
         Self { mode, classes, masks, moved: Moved::default() }
     }

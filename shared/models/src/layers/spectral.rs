@@ -1,5 +1,5 @@
 //! Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957): a weight, as a matrix [outputs,
-//! rest], divided by its largest singular value, which one power iteration a step follows from a
+//! rest], is divided by its largest singular value, tracked by one power iteration per step from a
 //! stored left vector.
 
 use burn::tensor::Tensor;
@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use crate::parameter::Parameter;
 use fledge_kernels as ops;
 
-/// Keeps a length from being zero (PyTorch's `spectral_norm`).
+/// Lower bound of a length, to avoid division by zero (PyTorch's `spectral_norm`).
 const EPSILON: f64 = 1e-12;
 
 fn unit(x: Tensor<2>) -> Tensor<2> {
@@ -21,8 +21,8 @@ fn matrix<const D: usize>(weight: &Tensor<D>, outputs: usize, second: bool) -> T
     weight.reshape([outputs as i64, -1])
 }
 
-/// weight/σ with σ = uᵀWv, v along Wᵀu; u and v are constants for the gradient. Without `u` the
-/// weight as it is.
+/// weight/σ with σ = uᵀWv, v along Wᵀu; the gradient treats u and v as constants. Without `u`, the
+/// weight unchanged.
 ///
 /// `second`: the outputs are the second axis, as in a transposed convolution.
 #[must_use]

@@ -1,6 +1,6 @@
 //! The minibatch standard deviation (Karras et al. 2018, "Progressive growing", section 3, in the
-//! form of stylegan2-ada-pytorch's `MinibatchStdLayer` with one feature): how much the pictures of
-//! a group differ, as one more channel.
+//! form of stylegan2-ada-pytorch's `MinibatchStdLayer` with one feature): the variation within a
+//! group of pictures, as an extra channel.
 
 use burn::tensor::Tensor;
 
@@ -10,7 +10,7 @@ use fledge_kernels as ops;
 /// Keeps the root differentiable at 0.
 const EPSILON: f32 = 1e-8;
 
-/// Pictures that are compared with each other: the largest divisor of the batch up to `group`.
+/// Group size: the largest divisor of the batch up to `group`.
 fn group_of(batch: usize, group: usize) -> usize {
     (1..=group.min(batch)).rev().find(|g| batch.is_multiple_of(*g)).unwrap_or(1)
 }
@@ -22,7 +22,7 @@ fn deviations(x: &Tensor<4>, group: usize) -> Tensor<3> {
     x.clone() - x.mean_dim(0)
 }
 
-/// One number for each of M groups [1, M, 1] as a channel behind those of `x`.
+/// Appends one number for each of M groups, [1, M, 1], as a channel to `x`.
 fn append(x: Tensor<4>, number: Tensor<3>, group: usize) -> Tensor<4> {
     let [batch, _, h, w] = x.dims();
     let channel =
@@ -30,8 +30,7 @@ fn append(x: Tensor<4>, number: Tensor<3>, group: usize) -> Tensor<4> {
     Tensor::cat(vec![x, channel], 1)
 }
 
-/// The layer, for groups of so many pictures; the batch's largest divisor up to that where it does
-/// not fit.
+/// The layer, for groups of this size, or of the batch's largest divisor below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MinibatchStddev(pub usize);
 

@@ -1,5 +1,12 @@
-//! What both networks are trained on, and what disturbs the discriminator's task: soft, noisy and
-//! exchanged labels, and noise on what it sees.
+//! Settings of the loss, and of what makes the discriminator's task harder: soft, noisy and flipped
+//! labels, and instance noise.
+//!
+//! ```
+//! use fledge_models::loss::LossConfig;
+//!
+//! let smooth = LossConfig { real_label: 0.9, ..LossConfig::default() };
+//! assert!(smooth.validate().is_ok());
+//! ```
 
 use fledge_base::cli::UsageError;
 use fledge_base::rng::Stream;
@@ -9,46 +16,46 @@ use super::labels::{Label, LabelRange, Labels};
 use super::name::LossName;
 use crate::check::{amount, fraction, require, share};
 
-/// The loss. What an older file does not name has the value of [`LossConfig::default`].
+/// The loss. Keys missing from older files have the value of [`LossConfig::default`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossConfig {
-    /// Its name in the table [`LOSSES`](crate::loss::LOSSES).
+    /// Name in the table [`LOSSES`](crate::loss::LOSSES).
     pub name: LossName,
-    /// How a loss of two parts (real and generated pictures) becomes one number.
+    /// Reduction of a loss of two parts (real and generated pictures) to one number.
     pub reduction: Reduction,
-    /// What D should say of real pictures; 0.9 is one-sided label smoothing (Salimans et al. 2016,
+    /// D's target for real pictures; 0.9 is one-sided label smoothing (Salimans et al. 2016,
     /// arXiv:1606.03498, section 3.4). G's own target is always 1.
     pub real_label: f64,
-    /// What D should say of generated pictures.
+    /// D's target for generated pictures.
     pub fake_label: f64,
-    /// Width n of the labels that D is given: U(real_label − n, real_label) and U(fake_label,
+    /// Width n of the noise on D's labels: U(real_label − n, real_label) and U(fake_label,
     /// fake_label + n).
     pub label_noise: f64,
-    /// The share of D's labels that are exchanged, drawn for every picture.
+    /// Share of D's labels that are flipped, drawn for each picture.
     pub label_flip: f64,
-    /// Standard deviation of the Gaussian noise on what D sees, in units of a picture in [−1, 1]
+    /// Standard deviation of the Gaussian noise on D's input, in units of pictures in [−1, 1]
     /// (Sønderby et al. 2017, arXiv:1610.04490; Arjovsky & Bottou 2017, arXiv:1701.04862); 0 =
     /// none.
     pub instance_noise: f64,
-    /// Which pictures have it.
+    /// The pictures that get instance noise.
     pub instance_noise_on: NoiseOn,
-    /// Thousands of real pictures seen over which it fades linearly to 0; 0 = it never does.
+    /// Thousands of real pictures over which the noise fades linearly to 0; 0 = no fading.
     pub instance_noise_kimg: f64,
 }
 
-/// How a loss of two parts becomes one number.
+/// Reduction of a loss of two parts to one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reduction {
-    /// Half their sum: the mean over all pictures that the network judged.
+    /// Half the sum: the mean over all pictures judged.
     #[default]
     Mean,
-    /// Their sum, as most papers write it.
+    /// The sum, as in most papers.
     Sum,
 }
 
-/// Which pictures have instance noise.
+/// The pictures that get instance noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoiseOn {
@@ -60,7 +67,7 @@ pub enum NoiseOn {
 }
 
 impl Default for LossConfig {
-    /// The non-saturating loss with labels 1 and 0, undisturbed.
+    /// The non-saturating loss with labels 1 and 0, without noise.
     fn default() -> Self {
         Self {
             name: LossName::default(),
@@ -77,10 +84,10 @@ impl Default for LossConfig {
 }
 
 impl LossConfig {
-    /// Whether the values make sense together.
+    /// Checks that the values are valid together.
     ///
     /// # Errors
-    /// When one does not; the error names it.
+    /// If one is not; the error names it.
     pub fn validate(&self) -> Result<(), UsageError> {
         let (plain, labels) = (Self::default(), self.name.row().labels);
         for (key, value, usual) in [
@@ -115,18 +122,19 @@ impl LossConfig {
 }
 
 impl Labels {
-    /// The labels of two batches of `batch` pictures. Nothing is drawn where noise and exchange are
-    /// off.
+    /// Draws the labels of two batches of `batch` pictures. Nothing is drawn if noise and flipping
+    /// are off.
     ///
     /// With noise n, a real picture's label is U(real − n, real), a generated one's U(fake, fake +
-    /// n); an exchanged one is drawn as the other kind's.
+    /// n); a flipped label is drawn as for the other kind.
     #[must_use]
     pub fn draw(config: &LossConfig, batch: usize, stream: &mut Stream) -> Self {
         let LossConfig { real_label, fake_label, label_noise, label_flip, .. } = *config;
         if label_noise == 0.0 && label_flip == 0.0 {
             return Self { real: Label::Same(real_label), fake: Label::Same(fake_label) };
         }
-        // Two draws a label, whatever is off, so that a setting does not shift the other's numbers.
+        // Always two draws per label, so that enabling one setting does not shift the draws of the
+        // other.
         let mut label = |is_real: bool| {
             let (noise, exchanged) = (label_noise * stream.uniform(), stream.coin(label_flip));
             let value = if is_real == exchanged { fake_label + noise } else { real_label - noise };

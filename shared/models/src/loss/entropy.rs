@@ -7,12 +7,12 @@ use super::pair::{Loss, Parts};
 #[cfg(test)]
 use super::tests::{entropy, labelled, mean, softplus};
 
-/// Binary cross-entropy with logits for the label 1: −log σ(l) = softplus(−l), meaned.
+/// Binary cross-entropy with logits for the label 1: −log σ(l) = softplus(−l), averaged.
 fn taken_for_real(logits: Tensor<2>) -> Tensor<1> {
     activation::log_sigmoid(logits).mean().neg()
 }
 
-/// Binary cross-entropy with logits: −y·log σ(l) − (1−y)·log σ(−l), meaned.
+/// Binary cross-entropy with logits: −y·log σ(l) − (1−y)·log σ(−l), averaged.
 fn cross_entropy(logits: Tensor<2>, label: &Label) -> Tensor<1> {
     match label {
         Label::Same(1.0) => taken_for_real(logits),
@@ -29,13 +29,14 @@ fn cross_entropy(logits: Tensor<2>, label: &Label) -> Tensor<1> {
     }
 }
 
-/// Equation 1: D raises and G lowers log D(x) + log(1 − D(G(z))). G learns little while D is sure.
+/// Equation 1: D maximises and G minimises log D(x) + log(1 − D(G(z))). G's gradient vanishes while
+/// D is confident.
 #[derive(Clone, Copy, Debug)]
 pub struct Minimax;
 
 impl Loss for Minimax {
     fn generator(&self, _: Tensor<2>, fake: Tensor<2>) -> Parts {
-        // log(1 − σ(l)) = log σ(−l), the negative of what D pays.
+        // log(1 − σ(l)) = log σ(−l), the negative of D's term.
         Parts::one(taken_for_real(fake.neg()).neg())
     }
 
@@ -49,8 +50,8 @@ impl Loss for Minimax {
     }
 }
 
-/// Section 3: G raises log D(G(z)) instead. The Keras example of GAN-ADA has D's mean over real and
-/// generated pictures.
+/// Section 3: G maximises log D(G(z)) instead. D's loss is the mean over real and generated
+/// pictures in the Keras GAN-ADA example.
 #[derive(Clone, Copy, Debug)]
 pub struct NonSaturating;
 

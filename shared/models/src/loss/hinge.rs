@@ -8,12 +8,13 @@ use super::pair::{Loss, Parts};
 #[cfg(test)]
 use super::tests::mean;
 
-/// max(0, 1 − x), meaned.
+/// max(0, 1 − x), averaged.
 pub(super) fn margin(x: Tensor<2>) -> Tensor<1> {
     activation::relu(x.neg() + 1.0).mean()
 }
 
-/// D pays for real logits below 1 and generated ones above −1; G raises the generated ones.
+/// D is penalised for real logits below 1 and generated ones above −1; G maximises the generated
+/// ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Hinge;
 

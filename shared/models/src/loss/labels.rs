@@ -1,33 +1,42 @@
-//! What D is told about each picture: 1 and 0, or softer, noisy or exchanged.
+//! D's labels for each picture: 1 and 0, or soft, noisy or flipped.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::loss::Label;
+//!
+//! let logits = Tensor::<2>::zeros([4, 1], &Device::flex());
+//! assert_eq!(Label::Same(0.9).beside(&logits).dims(), [1, 1]);
+//! assert_eq!(Label::Each(vec![0.9; 4]).beside(&logits).dims(), [4, 1]);
+//! ```
 
 use burn::tensor::{Tensor, TensorData};
 
-/// Which labels a loss gives a meaning to.
+/// The labels that are meaningful for a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelRange {
-    /// D learns without labels, so that they can be neither softened, drawn nor exchanged.
+    /// None: D learns without labels, which can be neither softened, drawn nor flipped.
     None,
-    /// 0 to 1: how likely a picture is real.
+    /// 0 to 1: the probability that a picture is real.
     Fractions,
-    /// Any two numbers that logits may aim at.
+    /// Any two numbers, as targets of the logits.
     Numbers,
 }
 
 /// The labels of one kind of picture.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Label {
-    /// The same for all.
+    /// One label for all.
     Same(f64),
-    /// One for each.
+    /// One label for each.
     Each(Vec<f32>),
 }
 
-/// The labels of the batches of real and of generated pictures.
+/// The labels of a batch of real and a batch of generated pictures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {
-    /// Those of the real ones.
+    /// Labels of the real pictures.
     pub real: Label,
-    /// Those of the generated ones.
+    /// Labels of the generated pictures.
     pub fake: Label,
 }
 
@@ -37,8 +46,8 @@ impl Labels {
 }
 
 impl Label {
-    /// As a tensor that goes with `logits` [B, 1]: [1, 1] or [B, 1], on their device and without a
-    /// graph.
+    /// The label as a tensor that broadcasts with `logits` [B, 1]: [1, 1] or [B, 1], on their
+    /// device and untracked.
     #[must_use]
     pub fn beside(&self, logits: &Tensor<2>) -> Tensor<2> {
         let values = match self {

@@ -1,7 +1,7 @@
 //! Least squares (Mao et al. 2017, arXiv:1611.04076, equation 2), on logits and on probabilities.
 //!
-//! The paper halves every square; here the mean of D's two parts is what it writes, and G's loss is
-//! twice it, as the libraries' mean squared error has it.
+//! The paper halves every square. Here the mean of D's two parts equals the paper's loss, and G's
+//! loss is twice the paper's, like the mean squared error of the libraries.
 
 use burn::tensor::{Tensor, activation};
 
@@ -10,7 +10,7 @@ use super::pair::{Loss, Parts};
 #[cfg(test)]
 use super::tests::{labelled, mean, sigmoid};
 
-/// (x − y)², meaned.
+/// (x − y)², averaged.
 fn squares(x: Tensor<2>, label: &Label) -> Tensor<1> {
     let off = match label {
         Label::Same(y) => x - *y,
@@ -44,7 +44,7 @@ impl Loss for Lsgan {
     }
 }
 
-/// On σ(logit): a D that ends in a sigmoid.
+/// On σ(logit): for a D that ends in a sigmoid.
 #[derive(Clone, Copy, Debug)]
 pub struct LsganSigmoid;
 

@@ -1,16 +1,29 @@
-//! The losses, from logits: a table of them, each in a file with others of its kind.
+//! The losses, computed from logits: a table of them, with related losses in one file.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`pair`] | a loss of both networks |
-//! | [`labels`] | the labels that D is given |
+//! | [`pair`] | the losses of both networks as a pair |
+//! | [`labels`] | D's labels |
 //! | [`entropy`] | minimax and non-saturating |
 //! | [`least_squares`] | on logits and on σ(logit) |
-//! | [`hinge`], [`wasserstein`] | those without labels |
-//! | [`relativistic`] | those that compare real with generated pictures |
-//! | [`table`], [`name`] | all of them, and the name by which settings choose |
+//! | [`hinge`], [`wasserstein`] | losses without labels |
+//! | [`relativistic`] | losses that compare real with generated pictures |
+//! | [`table`], [`name`] | all losses, and the name that selects one in the settings |
 //! | [`config`] | the settings |
 //! | [`objective`] | a run's loss |
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::loss::{self, Labels, LossConfig, LossName, Reduction};
+//!
+//! let name = LossName::find("hinge")?;
+//! let config = LossConfig { name, reduction: Reduction::Mean, ..LossConfig::default() };
+//! let objective = loss::of(&config);
+//! let logits = || Tensor::<2>::zeros([4, 1], &Device::flex());
+//! let loss = objective.discriminator(logits(), logits(), &Labels::PLAIN);
+//! assert_eq!(loss.into_scalar::<f32>(), 1.0);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 pub mod config;
 pub mod entropy;

@@ -1,4 +1,12 @@
-//! Which loss settings mean, by the word they use.
+//! Selecting a loss by its name in the settings.
+//!
+//! ```
+//! use fledge_models::loss::LossName;
+//!
+//! assert_eq!(LossName::find("hinge")?.row().name, "hinge");
+//! assert!(LossName::find("no such loss").is_err());
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use std::fmt;
 
@@ -8,23 +16,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::table::{LOSSES, Row};
 use fledge_base::cli::UsageError;
 
-/// A row of [`LOSSES`]. Settings read and write it as the row's name.
+/// A row of [`LOSSES`], serialised as the row's name.
 #[derive(Clone, Copy)]
 pub struct LossName(&'static Row);
 
 impl LossName {
-    /// The loss that is called `name`.
+    /// Looks up the loss `name`.
     ///
     /// # Errors
-    /// When there is none; the error lists those there are.
+    /// If there is none; the error lists the known names.
     pub fn find(name: &str) -> Result<Self, UsageError> {
         LOSSES.iter().find(|row| row.name == name).map(Self).ok_or_else(|| {
             let names: Vec<&str> = LOSSES.iter().map(|row| row.name).collect();
-            UsageError(format!("no loss is called {name:?}; there are {}", names.join(", ")))
+            UsageError(format!("unknown loss {name:?}; expected one of {}", names.join(", ")))
         })
     }
 
-    /// What is known of it.
+    /// Its row in the table.
     #[must_use]
     pub const fn row(self) -> &'static Row {
         self.0
@@ -32,7 +40,7 @@ impl LossName {
 }
 
 impl Default for LossName {
-    /// The non-saturating loss; without its row this does not compile.
+    /// The non-saturating loss; if its row is missing, this does not compile.
     fn default() -> Self {
         const ROW: &Row = {
             let mut i = 0;

@@ -8,27 +8,26 @@ use super::labels::Labels;
 
 /// A pair of losses over logits [B, 1].
 pub trait Loss: Debug + Sync {
-    /// What the generator lowers, from D's logits of its pictures and, if [`Loss::compares`], of
-    /// the real ones.
+    /// The generator's loss, from D's logits of its pictures and, if [`Loss::compares`], of the
+    /// real ones.
     fn generator(&self, real: Tensor<2>, fake: Tensor<2>) -> Parts;
 
-    /// What the discriminator lowers, from its logits of real and generated pictures. A loss
-    /// without labels ignores them.
+    /// The discriminator's loss, from its logits of real and generated pictures. A loss without
+    /// labels ignores them.
     fn discriminator(&self, real: Tensor<2>, fake: Tensor<2>, labels: &Labels) -> Parts;
 
-    /// Whether G's loss depends on D's logits of real pictures.
+    /// Returns true if G's loss depends on D's logits of real pictures.
     fn compares(&self) -> bool {
         false
     }
 
-    /// Whether D's loss falls without end unless something bounds how steep D is.
+    /// Returns true if D's loss is unbounded below unless D's slope is bounded by other means.
     fn needs_bound(&self) -> bool {
         false
     }
 
-    /// The parts of D's loss and those of G's in f64, written anew from the definition: what the
-    /// tests compare with. `logits` and `labels` are those of the real and of the generated
-    /// pictures.
+    /// D's and G's parts in f64, an independent implementation of the definition for the tests.
+    /// `logits` and `labels` are of the real and the generated pictures.
     #[cfg(test)]
     fn formula(&self, logits: [&[f64]; 2], labels: [&[f64]; 2]) -> [Vec<f64>; 2];
 }

@@ -1,6 +1,6 @@
 //! Losses that judge whether a real picture looks more real than generated ones
 //! (Jolicoeur-Martineau 2018, arXiv:1807.00734). G's loss is D's with real and generated exchanged,
-//! so that it also pushes real logits down.
+//! so it also pushes real logits down.
 
 use burn::tensor::{Tensor, activation};
 
@@ -10,8 +10,8 @@ use super::pair::{Loss, Parts};
 #[cfg(test)]
 use super::tests::{mean, softplus};
 
-/// What is paid for a difference of logits that should be large; for one that should be small, its
-/// negative pays the same.
+/// The penalty on a difference of logits that should be large; a difference that should be small is
+/// negated first.
 #[derive(Clone, Copy, Debug)]
 pub enum Surrogate {
     /// −log σ(x).
@@ -41,8 +41,8 @@ impl Surrogate {
     }
 }
 
-/// Sections 4.1 and 4.2: the i-th real picture against the i-th generated one; both batches are
-/// equally large.
+/// Sections 4.1 and 4.2: the i-th real picture is compared with the i-th generated one; both
+/// batches have the same size.
 #[derive(Clone, Copy, Debug)]
 pub struct Relativistic(pub Surrogate);
 
@@ -66,8 +66,8 @@ impl Loss for Relativistic {
     }
 }
 
-/// Section 4.3: every picture against the mean logit of the other kind. Both networks' losses have
-/// two parts.
+/// Section 4.3: every picture is compared with the mean logit of the other kind. Both networks'
+/// losses have two parts.
 #[derive(Clone, Copy, Debug)]
 pub struct RelativisticAverage(pub Surrogate);
 

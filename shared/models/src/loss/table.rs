@@ -1,4 +1,10 @@
 //! The table of losses.
+//!
+//! ```
+//! use fledge_models::loss::LOSSES;
+//!
+//! assert!(LOSSES.iter().any(|row| row.name == "wasserstein"));
+//! ```
 
 use super::entropy::{Minimax, NonSaturating};
 use super::hinge::Hinge;
@@ -8,18 +14,18 @@ use super::pair::Loss;
 use super::relativistic::{Relativistic, RelativisticAverage, Surrogate};
 use super::wasserstein::Wasserstein;
 
-/// A loss, and what is known of it.
+/// A loss and its properties.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// What settings call it, in kebab-case.
+    /// Name in the settings, in kebab-case.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// One-line description.
     pub summary: &'static str,
-    /// Where it comes from.
+    /// Reference.
     pub source: &'static str,
-    /// Which labels D can be given.
+    /// The labels that D accepts.
     pub labels: LabelRange,
-    /// How it is computed.
+    /// Implementation.
     pub loss: &'static dyn Loss,
 }
 

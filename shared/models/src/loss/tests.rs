@@ -1,4 +1,4 @@
-//! Every loss against its formula in f64, values and slopes, also far from 0.
+//! Every loss against its formula in f64, values and slopes, including large logits.
 
 use burn::tensor::{Device, Tensor, activation};
 
@@ -26,12 +26,12 @@ pub(super) fn entropy(logit: f64, label: f64) -> f64 {
     label * softplus(-logit) + (1.0 - label) * softplus(logit)
 }
 
-/// The mean of what `pays` says of each.
+/// The mean of `pays` over all logits.
 pub(super) fn mean(logits: &[f64], pays: impl Fn(f64) -> f64) -> f64 {
     logits.iter().map(|&l| pays(l)).sum::<f64>() / logits.len() as f64
 }
 
-/// D's two parts where a logit and its label say what is paid.
+/// D's two parts of a loss that is a function of logit and label.
 pub(super) fn labelled(
     logits: [&[f64]; 2],
     labels: [&[f64]; 2],

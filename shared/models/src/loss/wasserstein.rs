@@ -1,5 +1,5 @@
-//! The Wasserstein distance (Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3). It means
-//! something only while D is kept Lipschitz by other means; papers take the sum of D's parts
+//! The Wasserstein distance (Arjovsky et al. 2017, arXiv:1701.07875, equations 2 and 3). The loss
+//! is meaningful only if D is kept Lipschitz by other means; papers use the sum of D's parts
 //! (`reduction = "sum"`).
 
 use burn::tensor::Tensor;
@@ -9,7 +9,7 @@ use super::pair::{Loss, Parts};
 #[cfg(test)]
 use super::tests::mean;
 
-/// D raises real and lowers generated logits; G raises the generated ones.
+/// D maximises real and minimises generated logits; G maximises the generated ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Wasserstein;
 

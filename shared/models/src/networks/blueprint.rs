@@ -1,22 +1,22 @@
-//! What a network is built for, the same for every family.
+//! The specification a network is built from, common to all families.
 
 use super::cond::CondConfig;
 use crate::init::Maker;
 
-/// The pictures and classes that a network is built for, and how its weights are drawn.
+/// The pictures and classes that a network is built for, and its weight initialisation.
 #[derive(Clone, Copy, Debug)]
 pub struct Blueprint<'a> {
-    /// The role in its run, with which the names of its weights' random streams begin.
+    /// The role in its run: the prefix of the names of its weights' random streams.
     pub role: &'a str,
     /// Height and width of the pictures.
     pub size: usize,
     /// Channels of the pictures.
     pub channels: usize,
-    /// Classes of the data set; 0 = none.
+    /// Number of classes in the data set; 0 = none.
     pub classes: usize,
-    /// How the networks are told the class.
+    /// The class conditioning of both networks.
     pub cond: &'a CondConfig,
-    /// Draws the weights.
+    /// Creates the layers and their weights.
     pub maker: Maker<'a>,
 }
 

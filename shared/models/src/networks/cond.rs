@@ -1,17 +1,25 @@
-//! Classes: how the networks are told them.
+//! Class conditioning of the networks.
+//!
+//! ```
+//! use fledge_models::config::Settings;
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["cond=embedding+projection".into()])?;
+//! assert!(settings.cond.is_on());
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_base::cli::UsageError;
 use serde::{Deserialize, Serialize};
 
 use crate::check;
 
-/// How the generator is told the class.
+/// Class conditioning of the generator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CondGenerator {
-    /// It is not.
+    /// Unconditional.
     None,
-    /// A trained vector of the class is put behind the latent (Mirza & Osindero 2014,
+    /// A learned class embedding is concatenated to the latent vector (Mirza & Osindero 2014,
     /// arXiv:1411.1784).
     Embedding,
     /// Every BatchNorm has a gamma and a beta for each class (de Vries et al. 2017,
@@ -19,35 +27,36 @@ pub enum CondGenerator {
     BatchNorm,
 }
 
-/// How the discriminator is told the class, or asked for it.
+/// Class conditioning of the discriminator, or its classifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CondDiscriminator {
-    /// It is not.
+    /// Unconditional.
     None,
-    /// The product of features and a trained vector of the class is added to the logit (Miyato &
-    /// Koyama 2018, arXiv:1802.05637).
+    /// The inner product of the features and a learned class embedding is added to the logit
+    /// (Miyato & Koyama 2018, arXiv:1802.05637).
     Projection,
-    /// It also says which class it sees (Odena et al. 2017, arXiv:1610.09585).
+    /// The discriminator also classifies its input (Odena et al. 2017, arXiv:1610.09585).
     Auxiliary,
 }
 
-/// Classes. `--set cond=embedding+projection` sets both sides at once; `--set cond=none` neither.
+/// Class conditioning. `--set cond=embedding+projection` sets both sides at once; `--set cond=none`
+/// turns both off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CondConfig {
-    /// The generator.
+    /// Conditioning of the generator.
     pub generator: CondGenerator,
-    /// The discriminator.
+    /// Conditioning of the discriminator.
     pub discriminator: CondDiscriminator,
-    /// Length of the class' vector behind the latent.
+    /// Length of the class embedding concatenated to the latent vector.
     pub embedding: usize,
     /// Weight of the auxiliary classifier's cross-entropy in both losses.
     pub auxiliary_weight: f64,
 }
 
 impl Default for CondConfig {
-    /// No classes.
+    /// Both networks unconditional.
     fn default() -> Self {
         Self {
             generator: CondGenerator::None,
@@ -58,7 +67,7 @@ impl Default for CondConfig {
     }
 }
 
-/// The words of `cond=…`, and the key that each sets.
+/// The words of `cond=…`, each with the key that it sets.
 const WORDS: &[(&str, &str)] = &[
     ("embedding", "generator"),
     ("batch-norm", "generator"),
@@ -67,16 +76,16 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 impl CondConfig {
-    /// Whether either network is told the class.
+    /// Returns true if either network is class-conditional.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.generator != CondGenerator::None || self.discriminator != CondDiscriminator::None
     }
 
-    /// `embedding+projection` as the values of the two keys.
+    /// Parses `embedding+projection` into the values of the two keys.
     ///
     /// # Errors
-    /// When a word is not known.
+    /// If a word is not known.
     pub(crate) fn words(text: &str) -> Result<[(&'static str, String); 2], String> {
         let mut values = [("generator", "none".to_owned()), ("discriminator", "none".to_owned())];
         for word in text.split('+').map(str::trim).filter(|w| *w != "none") {
@@ -90,7 +99,7 @@ impl CondConfig {
     }
 
     /// # Errors
-    /// When a value makes no sense.
+    /// If a value is invalid.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         check::positive(self.embedding, "cond.embedding")?;
         check::amount(self.auxiliary_weight, "cond.auxiliary_weight")

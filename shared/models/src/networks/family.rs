@@ -1,5 +1,20 @@
 //! The networks of all families, as one type for each role. A new family adds a variant to each
-//! enum; the compiler then names every place that has to know it.
+//! enum; the compiler then reports every place that must handle it.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::config::Settings;
+//! use fledge_models::layers::{Masks, Mode, Pass};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &["discriminator.width=8".into()])?;
+//! let device = Device::flex();
+//! let discriminator = settings.discriminator(32, 3, 0, 7, &device);
+//! let mut masks = Masks::None;
+//! let mut pass = Pass::new(Mode::Infer, None, &mut masks);
+//! let judgement = discriminator.forward(Tensor::zeros([2, 3, 32, 32], &device), &mut pass);
+//! assert_eq!(judgement.logits.dims(), [2, 1]);
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_base::cli::UsageError;
@@ -19,7 +34,7 @@ use crate::parameter::{Parameter, Parameters};
 use crate::range::Range;
 use crate::summary::Layers;
 
-/// Does the same with the network or settings of any family.
+/// Applies the same expression to the network or settings of any family.
 macro_rules! of_any {
     ($any:expr, $it:ident => $do:expr) => {
         match $any {
@@ -32,13 +47,13 @@ macro_rules! of_any {
     };
 }
 
-/// The settings of a generator: `[generator] family = "…"`, and those of the family.
+/// The settings of a generator: `[generator] family = "…"`, and the family's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "kebab-case")]
 pub enum GeneratorConfig {
     /// Transposed or resized convolutions.
     Dcgan(dcgan::GeneratorConfig),
-    /// For tests: grows.
+    /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Config),
     /// For tests: translates pictures.
@@ -46,16 +61,16 @@ pub enum GeneratorConfig {
     ToyTranslator(toys::translator::GeneratorConfig),
 }
 
-/// The settings of a discriminator: `[discriminator] family = "…"`, and those of the family.
+/// The settings of a discriminator: `[discriminator] family = "…"`, and the family's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "kebab-case")]
 pub enum DiscriminatorConfig {
     /// Strided convolutions.
     Dcgan(dcgan::DiscriminatorConfig),
-    /// For tests: grows.
+    /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Config),
-    /// For tests: looks at patches.
+    /// For tests: judges patches.
     #[cfg(feature = "toys")]
     ToyTranslator(toys::translator::DiscriminatorConfig),
 }
@@ -66,7 +81,7 @@ pub enum DiscriminatorConfig {
 pub enum Generator {
     /// Transposed or resized convolutions.
     Dcgan(dcgan::Generator),
-    /// For tests: grows.
+    /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Generator),
     /// For tests: translates pictures.
@@ -80,16 +95,16 @@ pub enum Generator {
 pub enum Discriminator {
     /// Strided convolutions.
     Dcgan(dcgan::Discriminator),
-    /// For tests: grows.
+    /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Discriminator),
-    /// For tests: looks at patches.
+    /// For tests: judges patches.
     #[cfg(feature = "toys")]
     ToyTranslator(toys::translator::Discriminator),
 }
 
 impl GeneratorConfig {
-    /// The input that it takes.
+    /// The kind of input it takes.
     #[must_use]
     pub fn takes(&self) -> Takes {
         match self {
@@ -101,7 +116,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// The interval in which both networks see pixels.
+    /// The pixel interval of both networks.
     #[must_use]
     pub fn range(&self) -> Range {
         match self {
@@ -111,7 +126,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// A batch's statistics are part of the network.
+    /// Returns true if the network has BatchNorm: batch statistics are part of its output.
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         match self {
@@ -121,7 +136,7 @@ impl GeneratorConfig {
         }
     }
 
-    /// A generator as `blueprint` asks for it.
+    /// Creates a generator according to `blueprint`.
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Generator {
         match self {
@@ -133,26 +148,27 @@ impl GeneratorConfig {
         }
     }
 
-    /// Values that its layers give for one picture: an estimate of what a step keeps.
+    /// Number of activations of its layers for one picture: an estimate of what a step keeps in
+    /// memory.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
         of_any!(self, config => config.activations(size, channels))
     }
 
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         of_any!(self, config => config.validate())
     }
 
     /// # Errors
-    /// When it does not make pictures of `size`×`size`: why, and what it needs.
+    /// If it does not make pictures of `size`×`size`: the reason, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         of_any!(self, config => config.check_end(size))
     }
 
     /// # Errors
-    /// When a setting names a block that it does not have at `size`.
+    /// If a setting names a block that it does not have at `size`.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
@@ -163,7 +179,7 @@ impl GeneratorConfig {
 }
 
 impl DiscriminatorConfig {
-    /// A batch's statistics are part of the network.
+    /// Returns true if the network has BatchNorm: batch statistics are part of its output.
     #[must_use]
     pub fn has_batch_norm(&self) -> bool {
         match self {
@@ -173,7 +189,7 @@ impl DiscriminatorConfig {
         }
     }
 
-    /// The network itself bounds how steep it is.
+    /// Returns true if the network bounds its own slope.
     #[must_use]
     pub fn is_bounded(&self) -> bool {
         match self {
@@ -183,7 +199,7 @@ impl DiscriminatorConfig {
         }
     }
 
-    /// Blocks, from the picture on, whose weights do not learn.
+    /// Number of blocks, from the picture on, whose weights are frozen.
     #[must_use]
     pub fn frozen_blocks(&self) -> usize {
         match self {
@@ -193,7 +209,7 @@ impl DiscriminatorConfig {
         }
     }
 
-    /// A discriminator as `blueprint` asks for it.
+    /// Creates a discriminator according to `blueprint`.
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         match self {
@@ -205,26 +221,27 @@ impl DiscriminatorConfig {
         }
     }
 
-    /// Values that its layers give for one picture: an estimate of what a step keeps.
+    /// Number of activations of its layers for one picture: an estimate of what a step keeps in
+    /// memory.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
         of_any!(self, config => config.activations(size, channels))
     }
 
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         of_any!(self, config => config.validate())
     }
 
     /// # Errors
-    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    /// If it does not end at pictures of `size`×`size`: the reason, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         of_any!(self, config => config.check_end(size))
     }
 
     /// # Errors
-    /// When a setting names a block that it does not have at `size`.
+    /// If a setting names a block that it does not have at `size`.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
@@ -239,20 +256,20 @@ impl Generator {
     /// Latents [B, latent] or pictures [B, C, size, size] give pictures [B, C, size, size].
     ///
     /// # Panics
-    /// When `input` is of the other kind; see [`GeneratorConfig::takes`].
+    /// If `input` is of the other kind; see [`GeneratorConfig::takes`].
     #[must_use]
     pub fn forward(&self, input: impl Into<Input>, pass: &mut Pass<'_>) -> Tensor<4> {
         self.dual(input.into(), pass).value()
     }
 
-    /// [`Generator::forward`], and with it how a direction in the input changes the pictures.
+    /// [`Generator::forward`] with the derivative of the pictures along a direction in the input.
     ///
     /// # Shapes
     /// As [`Generator::forward`]; a direction has the shape of its input, the tangent that of the
     /// pictures.
     ///
     /// # Panics
-    /// When `input` is of the other kind.
+    /// If `input` is of the other kind.
     #[must_use]
     pub fn dual(&self, input: Input, pass: &mut Pass<'_>) -> Dual<4> {
         match (self, input) {
@@ -265,7 +282,7 @@ impl Generator {
         }
     }
 
-    /// Sampling draws masks.
+    /// Returns true if sampling draws dropout masks.
     #[must_use]
     pub fn drops_when_sampling(&self) -> bool {
         match self {
@@ -275,14 +292,14 @@ impl Generator {
         }
     }
 
-    /// The generator as operations that make pictures in [0, 1], for other programs to run.
+    /// The generator as a graph of operations with pictures in [0, 1], for other programs to run.
     ///
     /// # Errors
-    /// When it drops values while it samples: an input is then not one picture.
+    /// If it applies dropout when sampling: an input then does not determine a picture.
     pub fn graph(&self) -> Result<Graph, UsageError> {
         if self.drops_when_sampling() {
             return Err(UsageError(
-                "export: this generator drops values at random while it samples (generator.dropout_sampling = true), which a file of \
+                "export: this generator applies dropout when sampling (generator.dropout_sampling = true), which a file of \
                  fixed operations cannot; `sample images` makes its pictures"
                     .into(),
             ));
@@ -290,7 +307,7 @@ impl Generator {
         Ok(on_workers(|| of_any!(self, network => network.graph())))
     }
 
-    /// The network of the family `dcgan`, for what is known of that family alone.
+    /// The `dcgan` network, for properties of that family alone.
     #[must_use]
     pub fn dcgan(&self) -> Option<&dcgan::Generator> {
         match self {
@@ -300,8 +317,8 @@ impl Generator {
         }
     }
 
-    /// Real pictures as the generator makes them at its present extent: where it grows, D must not
-    /// tell them apart by detail that the generator cannot make yet.
+    /// Real pictures at the generator's present level of detail: while it grows, D must not tell
+    /// them apart by detail that the generator cannot make yet.
     ///
     /// # Shapes
     /// `x` [B, C, size, size] gives the same.
@@ -316,13 +333,12 @@ impl Generator {
         }
     }
 
-    /// The layers that a picture comes from, in order.
+    /// The layers from input to picture, in order.
     pub(crate) fn layers(&self, channels: usize) -> Layers {
         of_any!(self, network => network.layers(channels))
     }
 
-    /// From now on BatchNorm in training goes by what all members have, each of which makes the
-    /// same passes.
+    /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         match self {
             Self::Dcgan(network) => network.synchronize(member),
@@ -331,7 +347,7 @@ impl Generator {
         }
     }
 
-    /// One power iteration for every weight with spectral normalisation.
+    /// Runs one power iteration for every weight with spectral normalisation.
     pub fn iterate(&mut self) {
         match self {
             Self::Dcgan(network) => network.iterate(),
@@ -340,7 +356,7 @@ impl Generator {
         }
     }
 
-    /// Takes the extent that belongs to so many real pictures seen.
+    /// Grows to the extent scheduled for `images_seen` real pictures.
     #[cfg_attr(
         not(feature = "toys"),
         expect(unused_variables, reason = "no family but one for tests grows yet")
@@ -364,8 +380,8 @@ impl Discriminator {
         self.judge(x.into(), pass)
     }
 
-    /// [`Discriminator::forward`], and the derivative of the logits along `t`: the tangent, or
-    /// Jacobian-vector product, whose gradient by the weights is that of a gradient penalty.
+    /// [`Discriminator::forward`] with the derivative of the logits along `t`: the tangent, or
+    /// Jacobian-vector product. A gradient penalty differentiates it with respect to the weights.
     ///
     /// # Shapes
     /// `x`, `t` [B, C, size, size] give logits and tangent [B, 1].
@@ -384,13 +400,12 @@ impl Discriminator {
         }
     }
 
-    /// The layers that a picture goes through, in order.
+    /// The layers from picture to logit, in order.
     pub(crate) fn layers(&self, size: usize, channels: usize) -> Layers {
         of_any!(self, network => network.layers(size, channels))
     }
 
-    /// From now on BatchNorm in training goes by what all members have, each of which makes the
-    /// same passes.
+    /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         match self {
             Self::Dcgan(network) => network.synchronize(member),
@@ -399,7 +414,7 @@ impl Discriminator {
         }
     }
 
-    /// One power iteration for every weight with spectral normalisation.
+    /// Runs one power iteration for every weight with spectral normalisation.
     pub fn iterate(&mut self) {
         match self {
             Self::Dcgan(network) => network.iterate(),
@@ -408,7 +423,7 @@ impl Discriminator {
         }
     }
 
-    /// Takes the extent that belongs to so many real pictures seen.
+    /// Grows to the extent scheduled for `images_seen` real pictures.
     #[cfg_attr(
         not(feature = "toys"),
         expect(unused_variables, reason = "no family but one for tests grows yet")
@@ -424,7 +439,7 @@ impl Discriminator {
     }
 }
 
-/// Both enums name the parameters of the network that they hold.
+/// Implements [`Parameters`] for an enum by delegating to the network it holds.
 macro_rules! parameters_of_any {
     ($($type:ty),+) => {$(
         impl Parameters for $type {

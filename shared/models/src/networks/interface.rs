@@ -1,4 +1,12 @@
-//! What goes into networks and what comes out, whatever their family.
+//! Inputs and outputs of networks, common to all families.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use fledge_models::networks::Input;
+//!
+//! let input = Input::from(Tensor::<2>::zeros([2, 64], &Device::flex()));
+//! assert!(matches!(input, Input::Latent(_)));
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_base::cli::UsageError;
@@ -6,7 +14,7 @@ use fledge_base::cli::UsageError;
 use crate::dual::Dual;
 use crate::latent::Latents;
 
-/// What a generator makes pictures of. Classes and masks come with the pass.
+/// The input of a generator. Classes and masks belong to the pass.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// Latent vectors z, [B, latent].
@@ -27,20 +35,20 @@ impl From<Tensor<4>> for Input {
     }
 }
 
-/// Which input a generator takes: commands ask before they draw one.
+/// The kind of input that a generator takes; commands check it before they draw one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Takes {
     /// Latent vectors.
     Latents(Latents),
-    /// Pictures of the size and channels that it makes.
+    /// Pictures of the size and number of channels that it makes.
     Pictures,
 }
 
 impl Takes {
-    /// The latent vectors it takes.
+    /// The latent vectors.
     ///
     /// # Errors
-    /// When it takes pictures.
+    /// If it takes pictures.
     pub fn latents(self) -> Result<Latents, UsageError> {
         match self {
             Self::Latents(latents) => Ok(latents),
@@ -52,13 +60,13 @@ impl Takes {
     }
 }
 
-/// What a discriminator says of a batch.
+/// The output of a discriminator for a batch.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// [B, 1].
     pub logits: Tensor<2>,
-    /// How a direction in the pictures changes them, [B, 1].
+    /// Derivative of the logits along a direction in the pictures, [B, 1].
     pub tangent: Option<Tensor<2>>,
-    /// Logits of the classes, [B, classes], of an auxiliary classifier.
+    /// Class logits of an auxiliary classifier, [B, classes].
     pub classes: Option<Tensor<2>>,
 }

@@ -4,9 +4,9 @@
 //! |---|---|
 //! | [`family`] | `Generator` and `Discriminator` of any family, with their settings |
 //! | [`network`] | the network of any role |
-//! | [`interface`] | what goes into networks and what comes out |
-//! | [`blueprint`] | what a network is built for |
-//! | [`cond`] | how networks are told the class |
+//! | [`interface`] | inputs and outputs of networks |
+//! | [`blueprint`] | the specification a network is built from |
+//! | [`cond`] | class conditioning |
 //! | [`dcgan`] | transposed or resized convolutions up, strided ones down |
 #![cfg_attr(
     feature = "toys",

@@ -1,4 +1,16 @@
 //! The network of any role.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use fledge_models::config::{DataConfig, RunConfig, Settings};
+//!
+//! let settings = Settings::resolve("gan-ada", None, &[])?;
+//! let config = RunConfig::new("gan-ada", settings, 0, DataConfig::of_extent(64, 3));
+//! let role = config.settings.task.shown();
+//! let generator = config.outline(role, &Device::flex());
+//! assert!(generator.summary("Generator", 64, 3).contains("Total params: 930,947"));
+//! # Ok::<(), fledge_base::cli::UsageError>(())
+//! ```
 
 use fledge_kernels::collective::Member;
 
@@ -16,7 +28,7 @@ pub enum Network {
     Discriminator(Discriminator),
 }
 
-/// Does the same with a network of either part.
+/// Applies the same expression to a network of either kind.
 macro_rules! of_either {
     ($network:expr, $it:ident => $do:expr) => {
         match $network {
@@ -30,7 +42,7 @@ impl Network {
     /// The generator.
     ///
     /// # Panics
-    /// When it is none: a task asks for the parts that it has named.
+    /// If the network is a discriminator: a task only asks for the parts that it declares.
     #[must_use]
     pub fn generator(&self) -> &Generator {
         match self {
@@ -42,7 +54,7 @@ impl Network {
     /// The discriminator.
     ///
     /// # Panics
-    /// When it is none: a task asks for the parts that it has named.
+    /// If the network is a generator: a task only asks for the parts that it declares.
     #[must_use]
     pub fn discriminator(&self) -> &Discriminator {
         match self {
@@ -51,18 +63,17 @@ impl Network {
         }
     }
 
-    /// From now on BatchNorm in training goes by what all members have, each of which makes the
-    /// same passes.
+    /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         of_either!(self, network => network.synchronize(member));
     }
 
-    /// One power iteration for every weight with spectral normalisation.
+    /// Runs one power iteration for every weight with spectral normalisation.
     pub fn iterate(&mut self) {
         of_either!(self, network => network.iterate());
     }
 
-    /// Takes the extent that belongs to so many real pictures seen, in families that grow.
+    /// Grows to the extent scheduled for `images_seen` real pictures, in families that grow.
     pub fn grow(&mut self, images_seen: f64) {
         of_either!(self, network => network.grow(images_seen));
     }
@@ -73,7 +84,7 @@ impl Network {
         summary::table(title, &self.layers(size, channels), self)
     }
 
-    /// The shapes that a picture goes through, in a line.
+    /// One line with the shapes from input to output.
     #[must_use]
     pub fn outline(&self, size: usize, channels: usize) -> String {
         summary::outline(&self.layers(size, channels), self)

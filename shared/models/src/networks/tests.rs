@@ -14,7 +14,7 @@ const BATCH: usize = 3;
 const SIZE: usize = 16;
 const LATENT: usize = 5;
 
-/// Generators that between them have every layer.
+/// Generators that together cover every layer.
 const CASES: &[&[&str]] = &[
     &[],
     &["generator.norm=none", "generator.bias=true", "generator.output=tanh"],
@@ -43,7 +43,7 @@ fn number(x: Tensor<1>) -> f64 {
     f64::from(x.into_scalar::<f32>())
 }
 
-/// ⟨u, J·t⟩ by the tangent, and ⟨Jᵀ·u, t⟩ by a backward pass; the value of both passes is the same.
+/// ⟨u, J·t⟩ by the tangent, and ⟨Jᵀ·u, t⟩ by a backward pass; both passes give the same value.
 fn both_ways(generator: &Generator, mode: Mode, device: &Device) -> [f64; 2] {
     let classes = Classes::new(&[1, 0, 1], device);
     let masks = || Masks::Batch(Box::new(rng::stream(5, "masks", 0)));
@@ -61,7 +61,7 @@ fn both_ways(generator: &Generator, mode: Mode, device: &Device) -> [f64; 2] {
     let plain = generator.forward(leaf.clone(), &mut Pass::new(mode, Some(&classes), &mut same));
     let pixels = |x: Tensor<4>| x.into_data().iter::<f32>().collect::<Vec<_>>();
     let apart = relative_difference(pixels(value), pixels(plain.clone().inner()));
-    // The same operations but for those that are fused without a tangent.
+    // The same operations except those that are fused when there is no tangent.
     assert!(apart < 1e-5, "{apart}");
     let gradient = leaf.grad(&(plain * u.autodiff()).sum().backward()).expect("a gradient");
     [forward, number((gradient * t).sum())]
@@ -100,7 +100,7 @@ fn a_pass_in_training_leaves_the_network_as_it_is_and_a_second_one_goes_on_from_
     };
     let drawn_first = statistics(&discriminator);
     let x = |name: &str| drawn(name, [BATCH, 3, SIZE, SIZE], &device);
-    // Each batch by itself, adopted in between.
+    // One pass per batch, statistics adopted in between.
     let mut one = discriminator.clone();
     for name in ["first", "second"] {
         let mut masks = Masks::None;
@@ -109,7 +109,7 @@ fn a_pass_in_training_leaves_the_network_as_it_is_and_a_second_one_goes_on_from_
         let moved = pass.moved;
         one.adopt(moved);
     }
-    // Both in one pass, adopted at its end.
+    // Both batches in one pass, statistics adopted at its end.
     let mut masks = Masks::None;
     let mut pass = Pass::new(Mode::Train, None, &mut masks);
     let _ = (

@@ -1,10 +1,10 @@
-//! CRC-32C (Castagnoli), which TFRecord wants; `crc32fast` computes the polynomial of zip and PNG
+//! CRC-32C (Castagnoli), required by TFRecord; `crc32fast` computes the polynomial of zip and PNG
 //! only.
 
-/// The polynomial of RFC 3720 (iSCSI), its bits reversed.
+/// The polynomial of RFC 3720 (iSCSI), bit-reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// What each byte does to the remainder.
+/// The effect of each byte on the remainder.
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -27,8 +27,8 @@ fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc: u32, byte| TABLE[(crc as u8 ^ byte) as usize] ^ crc >> 8)
 }
 
-/// The same as TFRecord stores it: turned and moved, so that a checksum over checksums stays one
-/// (tensorflow/core/lib/hash/crc32c.h, `Mask`).
+/// The CRC as TFRecord stores it: rotated and offset, so that a checksum of data that contain
+/// checksums stays sound (tensorflow/core/lib/hash/crc32c.h, `Mask`).
 pub(super) fn masked(bytes: &[u8]) -> u32 {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -41,7 +41,7 @@ mod tests {
     fn checksums_are_those_of_the_published_vectors() {
         let ascending: Vec<u8> = (0..32).collect();
         let descending: Vec<u8> = (0..32).rev().collect();
-        // RFC 3720, B.4, and the check value of the catalogue of CRCs.
+        // Test vectors of RFC 3720, B.4, and the check value of the catalogue of CRCs.
         for (bytes, expected) in [
             (&[0; 32][..], 0x8a91_36aa),
             (&[0xff; 32], 0x62a8_ab43),

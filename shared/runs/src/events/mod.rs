@@ -1,10 +1,21 @@
-//! Event files of TensorBoard: scalars and PNG pictures by step. A folder has a file for each start
-//! of the program; each begins with the version of the format and, where a run goes on, with a mark
-//! that makes TensorBoard drop what an earlier file has of later steps. What the scalars of a run
-//! are called stands here, too.
+//! TensorBoard event files: scalars and PNG pictures by step, and the tags of a run's scalars. Each
+//! start of the program adds a file to the folder. A file begins with the format version and, when
+//! a run resumes, with a marker that makes TensorBoard drop later steps of earlier files.
 //!
-//! A file is a row of TFRecords: length (u64), its masked CRC-32C, the message, its masked CRC-32C,
-//! all little-endian. One `write` makes one record, and a reader passes over a torn last one.
+//! A file is a sequence of TFRecords: length (u64), its masked CRC-32C, the message, its masked
+//! CRC-32C, all little-endian. Each record is one `write`, and readers skip a torn last record.
+//!
+//! ```
+//! use fledge_runs::events::Events;
+//!
+//! let folder = std::env::temp_dir().join(format!("fledge-events-example-{}", std::process::id()));
+//! # fledge_base::fs::create_folder(&folder)?;
+//! let mut events = Events::open(&folder, 0)?;
+//! events.scalars(100, &[("loss/g", 0.7), ("loss/d", 1.2)])?;
+//! events.sync()?;
+//! # fledge_base::fs::remove_folder(&folder)?;
+//! # Ok::<(), fledge_base::fs::FsError>(())
+//! ```
 
 mod crc32c;
 
@@ -17,14 +28,14 @@ use fledge_base::fs::{self, AppendFile, FsError, Result};
 use fledge_base::protobuf::Message;
 use fledge_models::task::TaskName;
 
-/// The start of every name of an event file; TensorBoard looks for `tfevents`.
+/// Prefix of every event file's name; TensorBoard looks for `tfevents`.
 pub const PREFIX: &str = "events.out.tfevents.";
 
-/// What the first record of a file says. Since version 2 a reader drops steps by the mark of a
-/// start and not by guessing.
+/// Contents of a file's first record. Since version 2 readers drop steps at the marker of a start
+/// instead of guessing.
 const FILE_VERSION: &str = "brain.Event:2";
 
-/// Numbers of the fields of `Event`.
+/// Field numbers of `Event`.
 mod event {
     pub(super) const WALL_TIME: u64 = 1;
     pub(super) const STEP: u64 = 2;
@@ -33,21 +44,21 @@ mod event {
     pub(super) const SESSION_LOG: u64 = 7;
 }
 
-/// Of `SessionLog`: the field, and the value that says that a program started.
+/// `SessionLog`: the field number, and the value for a program start.
 const STATUS: u64 = 1;
 const START: u64 = 1;
 
-/// Of `Summary` and `Summary.Value`.
+/// Field numbers of `Summary` and `Summary.Value`.
 const VALUE: u64 = 1;
 const TAG: u64 = 1;
 const SIMPLE_VALUE: u64 = 2;
 const IMAGE: u64 = 4;
 
-/// Of `Summary.Image`: height, width, channels, the encoded file.
+/// Field numbers of `Summary.Image`: height, width, channels, the encoded file.
 const IMAGE_FIELDS: [u64; 4] = [1, 2, 3, 4];
 const RGB: u64 = 3;
 
-/// Tags of the scalars that every task has, and the keys of `stats.jsonl` that they come from.
+/// Tags of the scalars common to all tasks, with their keys in `stats.jsonl`.
 const SCALARS: &[(&str, &str)] = &[
     ("ada/p", "aug_p"),
     ("kid", "kid"),
@@ -60,8 +71,7 @@ const SCALARS: &[(&str, &str)] = &[
     ("memory/mb", "memory_mb"),
 ];
 
-/// The scalars of a line of `stats.jsonl` of a run of `task`; what it lacks or has as null is left
-/// out.
+/// The scalars in a line of `stats.jsonl` from a run of `task`; missing and null keys are skipped.
 #[must_use]
 pub fn scalars_of(line: &Value, task: TaskName) -> Vec<(String, f32)> {
     let measures =
@@ -79,27 +89,27 @@ pub fn scalars_of(line: &Value, task: TaskName) -> Vec<(String, f32)> {
     all.filter_map(|(tag, key)| Some((tag, line[&key].as_f64()? as f32))).collect()
 }
 
-/// An event file that is being written.
+/// An open event file.
 #[derive(Debug)]
 pub struct Events {
     file: AppendFile,
 }
 
 impl Events {
-    /// Begins the event file of this start in `folder`, after `done` steps: TensorBoard then drops
-    /// what earlier files have of later ones.
+    /// Creates the event file of this start in `folder`, after `done` steps: TensorBoard then drops
+    /// later steps of earlier files.
     ///
     /// # Errors
-    /// When the file cannot be created or written; it is named.
+    /// If the file cannot be created or written; the error names it.
     pub fn open(folder: &Path, done: u64) -> Result<Self> {
-        // TensorBoard reads the files of a folder in the order of their names, so the time comes
-        // first, and a later start has a later one even where clocks are set back.
+        // TensorBoard reads a folder's files in the order of their names, so the time comes first,
+        // and a later start gets a later time even if the clock was set back.
         let second = (now() as u64).max(last_second(folder)?.saturating_add(1));
         let path = folder.join(format!("{PREFIX}{second:010}.{}.{}", host(), std::process::id()));
         let mut events = Self { file: AppendFile::open(path)? };
         events.push(&moment().bytes(event::FILE_VERSION, FILE_VERSION))?;
         let start = Message::default().integer(STATUS, START);
-        // A run that begins writes the picture of step 0, one that goes on does not.
+        // A new run writes the picture of step 0; a resumed one does not.
         let first = if done == 0 { 0 } else { done + 1 };
         events.push(&moment().integer(event::STEP, first).message(event::SESSION_LOG, &start))?;
         Ok(events)
@@ -111,11 +121,11 @@ impl Events {
         self.file.path()
     }
 
-    /// Writes values of `step`, each under its tag: letters, digits, `_`, `-`, and `/` between a
-    /// group and a name.
+    /// Writes the scalars of `step`, each under its tag: letters, digits, `_`, `-`, and `/` between
+    /// group and name.
     ///
     /// # Errors
-    /// When the file cannot be written; it is named.
+    /// If the file cannot be written; the error names it.
     pub fn scalars(&mut self, step: u64, values: &[(impl AsRef<str>, f32)]) -> Result<()> {
         let summary = values.iter().fold(Message::default(), |summary, (tag, value)| {
             summary.message(
@@ -129,7 +139,7 @@ impl Events {
     /// Writes a picture of `step`: the bytes of a PNG file of `width` × `height` pixels.
     ///
     /// # Errors
-    /// When the file cannot be written; it is named.
+    /// If the file cannot be written; the error names it.
     pub fn picture(
         &mut self,
         step: u64,
@@ -146,10 +156,10 @@ impl Events {
         self.push(&moment().integer(event::STEP, step).message(event::SUMMARY, &summary))
     }
 
-    /// Makes the records so far durable.
+    /// Flushes all records to disk.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system call fails.
     pub fn sync(&self) -> Result<()> {
         self.file.sync()
     }
@@ -159,7 +169,7 @@ impl Events {
     }
 }
 
-/// An event of now, without content.
+/// An event with the current time and no content.
 fn moment() -> Message {
     Message::default().double(event::WALL_TIME, now())
 }
@@ -169,7 +179,7 @@ fn now() -> f64 {
     SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |elapsed| elapsed.as_secs_f64())
 }
 
-/// The latest time in the names of a folder's event files; 0 where it has none.
+/// The latest time in the names of a folder's event files, or 0 if it has none.
 fn last_second(folder: &Path) -> Result<u64> {
     let failed = |source| FsError { operation: "list", path: folder.to_owned(), source };
     let mut last = 0;
@@ -181,7 +191,7 @@ fn last_second(folder: &Path) -> Result<u64> {
     Ok(last)
 }
 
-/// The machine's name as a part of a file's name.
+/// The host name, made safe for use in a file name.
 fn host() -> String {
     let name = fs::read_start("/proc/sys/kernel/hostname", 256)
         .or_else(|_| fs::read_start("/etc/hostname", 256));
@@ -194,7 +204,7 @@ fn host() -> String {
     if plain.is_empty() { "localhost".into() } else { plain }
 }
 
-/// A message as a TFRecord.
+/// Frames a message as a TFRecord.
 fn record(message: &[u8]) -> Vec<u8> {
     let length = (message.len() as u64).to_le_bytes();
     let checksum = |bytes: &[u8]| crc32c::masked(bytes).to_le_bytes();

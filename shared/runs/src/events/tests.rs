@@ -1,4 +1,4 @@
-//! Event files read back by a small reader of their own, and by TensorBoard where it is at hand.
+//! Event files read back by a small independent reader, and by TensorBoard if it is installed.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use fledge_models::task::TaskName;
 
 use super::*;
 
-/// A folder of this test's own, removed at the end.
+/// A temporary folder for one test, removed at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -27,7 +27,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The messages of a file whose checksums hold; `None` where one does not.
+/// The messages of a file; `None` if a checksum fails.
 fn records(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut list = Vec::new();
     while !bytes.is_empty() {
@@ -177,8 +177,8 @@ fn scalars_of_a_line_leave_out_what_it_lacks() {
     assert!(scalars_of(&json!("no object"), TaskName::Adversarial).is_empty());
 }
 
-/// Runs `tools/check_events.py` on files as a run leaves them: killed, gone on from before, killed
-/// again.
+/// Runs `tools/check_events.py` on files as a run leaves them: killed, resumed from an earlier
+/// step, killed again.
 #[test]
 fn tensorboards_own_reader_gives_back_what_was_written() {
     let Some(peers) = std::env::var_os("FLEDGE_PEERS") else {
@@ -200,12 +200,12 @@ fn tensorboards_own_reader_gives_back_what_was_written() {
             });
             events.scalars(step, &scalars_of(&line, TaskName::Adversarial)).expect("scalars");
             events.picture(step, "samples", picture.width, picture.height, &png).expect("picture");
-            // The run's own log has each step once, as after a repair.
+            // The run's own log has each step once, as it does after a repair.
             if start > 0 || step <= 3 {
                 log.push(&line).expect("push");
             }
         }
-        // As a kill leaves it.
+        // A torn record, as a kill leaves it.
         events.file.append(&record(b"torn")[..13]).expect("append");
     }
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/check_events.py");
@@ -213,6 +213,6 @@ fn tensorboards_own_reader_gives_back_what_was_written() {
         std::process::Command::new(&python).arg(tool).arg(&scratch.0).output().expect("run Python");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    // Every key of 8 lines, every second of which has a KID, and 8 pictures.
+    // All keys of 8 lines, every second of which has a KID, and 8 pictures.
     assert_eq!(text.trim(), "equal: 60 scalars under 8 tags, 8 pictures");
 }

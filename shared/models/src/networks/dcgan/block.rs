@@ -1,4 +1,4 @@
-//! The block that both networks consist of.
+//! The building block of both networks.
 
 use fledge_kernels::collective::Member;
 
@@ -8,39 +8,39 @@ use crate::init::Maker;
 use crate::layers::{Activator, Attention, BatchNorm, Conv2d, ConvConfig, NormAct, Pass};
 use crate::parameter::parameters;
 
-/// A convolution that enlarges or shrinks, with what follows it.
+/// An upsampling or downsampling convolution with the layers that follow it.
 #[derive(Clone, Debug)]
 pub struct ConvBlock {
-    /// Enlarges or shrinks.
+    /// Upsamples or downsamples.
     pub conv: Conv2d,
-    /// Of a residual block whose input has another number of channels: brings it to this one.
+    /// In a residual block whose number of channels changes: projects its input to the new number.
     pub skip: Option<Conv2d>,
-    /// Follows.
+    /// Normalisation and activation after the convolution.
     pub norm: NormAct,
-    /// Behind it, at one extent.
+    /// Self-attention at the end, if the block ends at its extent.
     pub attention: Option<Attention>,
 }
 
 parameters!(ConvBlock { conv, skip, norm, attention });
 
-/// How a block is built.
+/// Configuration of a block.
 pub(super) struct BlockConfig {
-    /// Its convolution.
+    /// The convolution.
     pub(super) conv: ConvConfig,
-    /// The input of the block is added to its convolution's result.
+    /// Whether the block's input is added to the convolution's result.
     pub(super) residual: bool,
-    /// What follows the convolution.
+    /// Normalisation after the convolution.
     pub(super) norm: NormName,
-    /// Classes that the normalisation is told.
+    /// Number of classes of a class-conditional normalisation.
     pub(super) classes: Option<usize>,
     /// The activation.
     pub(super) activator: Activator,
-    /// Attention stands behind it.
+    /// Whether self-attention follows.
     pub(super) attention: bool,
 }
 
 impl BlockConfig {
-    /// The block `name`.
+    /// Creates the block `name`.
     pub(super) fn init(&self, name: &str, maker: &Maker<'_>) -> ConvBlock {
         let Self { conv, residual, norm, classes, activator, attention } = *self;
         let skip = residual && conv.inputs != conv.outputs;
@@ -58,23 +58,23 @@ impl BlockConfig {
     }
 }
 
-/// What a network's blocks have in common.
+/// The properties shared by a network's blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Chain {
-    /// How blocks are joined.
+    /// Plain or residual.
     pub(super) block: BlockName,
-    /// Brings a residual block's input to the extent of its result.
+    /// Resizes a residual block's input to the extent of its result.
     pub(super) resize: fn(Dual<4>) -> Dual<4>,
-    /// Share of each block's values that is dropped.
+    /// Dropout rate after each block.
     pub(super) dropout: f64,
 }
 
 impl ConvBlock {
-    /// The result, and what the next block adds to its own.
+    /// The result, and the tensor that the next block's residual sum adds.
     ///
     /// # Shapes
     /// `x` [B, C, H, W] gives [B, C', H', W']; `before`, of the shape of `x`, is what a residual
-    /// block adds, resized.
+    /// block adds after resizing.
     pub(super) fn forward(
         &self,
         x: Dual<4>,
@@ -96,7 +96,7 @@ impl ConvBlock {
             }
         };
         let next = residual.then(|| y.clone());
-        // Without a direction the convolution has done a lone activation itself.
+        // Without a direction, the convolution has applied a lone activation already.
         let x = if alone.is_some() && !y.is_along() { y } else { y.norm_act(&self.norm, pass) };
         let x = x.dropout(chain.dropout, pass.masks);
         let x = match &self.attention {
@@ -111,7 +111,7 @@ impl ConvBlock {
         self.norm.synchronize(member);
     }
 
-    /// One power iteration for every weight with spectral normalisation.
+    /// Runs one power iteration for every weight with spectral normalisation.
     pub(super) fn iterate(&mut self) {
         self.conv.iterate();
         self.skip.iter_mut().for_each(Conv2d::iterate);

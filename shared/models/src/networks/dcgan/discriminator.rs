@@ -1,4 +1,10 @@
-//! The discriminator (in Wasserstein terms the critic): convolutions that shrink, then one logit.
+//! The discriminator (the critic, in Wasserstein terms): downsampling convolutions, then one logit.
+//!
+//! ```
+//! use fledge_models::networks::dcgan::DiscriminatorConfig;
+//!
+//! assert_eq!(DiscriminatorConfig::default().extents(32), [32, 16, 8, 4]);
+//! ```
 
 use burn::tensor::Tensor;
 use fledge_kernels::collective::Member;
@@ -14,29 +20,29 @@ use crate::networks::cond::CondDiscriminator;
 use crate::networks::interface::Judgement;
 use crate::parameter::{Parameters, parameters};
 
-/// How a discriminator is built.
+/// Configuration of a discriminator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiscriminatorConfig {
-    /// Channels: these times `multipliers`.
+    /// Base number of channels, scaled by `multipliers`.
     pub width: usize,
-    /// Of the channels after each convolution; the last one serves all that follow.
+    /// Channel multiplier after each convolution; the last one is used for all that follow.
     pub multipliers: Vec<usize>,
-    /// Height and width at which the convolutions end.
+    /// Height and width of the last features.
     pub base: usize,
-    /// The convolutions one by one, like k7s2p1; empty: as many halvings as the size needs.
+    /// The convolutions one by one, such as k7s2p1; empty: as many halvings as the size needs.
     pub plan: Vec<Stage>,
-    /// Kernel of the halvings.
+    /// Kernel size of the halvings.
     pub kernel: usize,
-    /// How blocks are joined.
+    /// Plain or residual.
     pub block: BlockName,
-    /// What follows a convolution.
+    /// Normalisation after each convolution.
     pub norm: NormName,
-    /// Whether it follows the first convolution, too.
+    /// Whether the first convolution is normalised, too.
     pub norm_first: bool,
-    /// Weights are divided by their spectral norm.
+    /// Whether weights are divided by their spectral norm.
     pub spectral_norm: bool,
-    /// Extent at which self-attention stands; 0 = nowhere.
+    /// Extent at which self-attention is inserted; 0 = none.
     pub attention: usize,
     /// Activation of the hidden layers.
     pub activation: ActivationName,
@@ -44,20 +50,22 @@ pub struct DiscriminatorConfig {
     pub slope: f64,
     /// Whether convolutions have biases; those of residual blocks always have.
     pub bias: bool,
-    /// Pictures in a group whose standard deviation becomes one more channel of the last features;
-    /// 0 = none.
+    /// Group size of the minibatch standard deviation, an extra channel of the last features; 0 =
+    /// none.
     pub minibatch_stddev: usize,
-    /// Share of values that dropout sets to 0 while training.
+    /// Dropout rate in training.
     pub dropout: f64,
-    /// Where it stands.
+    /// Position of dropout.
     pub dropout_at: DropoutPlace,
-    /// Blocks, from the picture on, whose weights do not learn (Mo et al. 2020, "Freeze the
-    /// Discriminator", arXiv:2002.10964). Their running statistics and directions move as ever.
+    /// Number of blocks, from the picture on, whose weights are frozen (Mo et al. 2020, "Freeze the
+    /// Discriminator", arXiv:2002.10964). Their running statistics and power iterations still
+    /// advance.
     pub freeze: usize,
 }
 
 impl Default for DiscriminatorConfig {
-    /// A DCGAN's as Keras builds it: what presets change and older files do not name.
+    /// The DCGAN of Keras: the baseline that presets modify, and the default of keys missing from
+    /// older files.
     fn default() -> Self {
         Self {
             width: 128,
@@ -81,14 +89,14 @@ impl Default for DiscriminatorConfig {
     }
 }
 
-/// Picture → logit: positive where it takes the picture for real.
+/// Picture → logit, positive for pictures judged real.
 #[derive(Clone, Debug)]
 pub struct Discriminator {
     /// The blocks.
     pub down: Vec<ConvBlock>,
     /// Features → logit.
     pub head: Linear,
-    /// A direction among the features for each class, [classes, features].
+    /// Class embeddings in feature space, [classes, features].
     pub projection: Option<Linear>,
     /// Features → logits of the classes.
     pub auxiliary: Option<Linear>,
@@ -119,8 +127,8 @@ impl DiscriminatorConfig {
             .collect()
     }
 
-    /// Height and width of the pictures and after each of [`DiscriminatorConfig::convs`]; it ends
-    /// early where a kernel is larger than what is left.
+    /// Height and width of the pictures and after each of [`DiscriminatorConfig::convs`]; ends
+    /// early if a kernel is larger than its input.
     #[must_use]
     pub fn extents(&self, size: usize) -> Vec<usize> {
         let mut extents = vec![size];
@@ -136,7 +144,7 @@ impl DiscriminatorConfig {
 }
 
 impl DiscriminatorConfig {
-    /// A discriminator as `blueprint` asks for it.
+    /// Creates a discriminator according to `blueprint`.
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         let Blueprint { size, channels, classes, cond, .. } = *blueprint;
@@ -178,7 +186,7 @@ impl DiscriminatorConfig {
 }
 
 impl Discriminator {
-    /// How it was built.
+    /// The configuration it was built from.
     #[must_use]
     pub fn config(&self) -> &DiscriminatorConfig {
         &self.config
@@ -222,13 +230,12 @@ impl Discriminator {
         }
     }
 
-    /// From now on BatchNorm in training goes by what all members have, each of which makes the
-    /// same passes.
+    /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         self.down.iter_mut().for_each(|down| down.synchronize(member));
     }
 
-    /// One power iteration for every weight with spectral normalisation.
+    /// Runs one power iteration for every weight with spectral normalisation.
     pub fn iterate(&mut self) {
         self.down.iter_mut().for_each(ConvBlock::iterate);
         let heads = [Some(&mut self.head), self.projection.as_mut(), self.auxiliary.as_mut()];

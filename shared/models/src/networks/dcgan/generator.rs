@@ -1,4 +1,10 @@
-//! The generator: a dense layer, blocks that enlarge, a last convolution to the picture's channels.
+//! The generator: a dense layer, upsampling blocks, a last convolution to the picture's channels.
+//!
+//! ```
+//! use fledge_models::networks::dcgan::GeneratorConfig;
+//!
+//! assert_eq!(GeneratorConfig::default().extents(32), [4, 8, 16, 32]);
+//! ```
 
 use fledge_base::rng;
 use fledge_kernels::Upsample;
@@ -16,37 +22,38 @@ use crate::networks::blueprint::Blueprint;
 use crate::networks::cond::CondGenerator;
 use crate::parameter::{Parameter, Purpose, parameters};
 
-/// How a generator is built.
+/// Configuration of a generator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GeneratorConfig {
     /// Length of the latent vector.
     pub latent: usize,
-    /// How latent vectors are distributed.
+    /// Distribution of the latent vectors.
     pub distribution: Distribution,
-    /// Where the truncated normal distribution ends, on both sides.
+    /// Bound of the truncated normal distribution, on both sides.
     pub threshold: f64,
-    /// Channels: these times `multipliers`.
+    /// Base number of channels, scaled by `multipliers`.
     pub width: usize,
-    /// Of the channels at each extent from the smallest on; the last one serves all that follow.
+    /// Channel multiplier at each extent, from the smallest; the last one is used for all that
+    /// follow.
     pub multipliers: Vec<usize>,
     /// Height and width after the dense layer.
     pub base: usize,
-    /// The convolutions one by one, like k7s2p0; empty: as many doublings as the size needs.
+    /// The convolutions one by one, such as k7s2p0; empty: as many doublings as the size needs.
     pub plan: Vec<Stage>,
-    /// How the extent is doubled.
+    /// Upsampling method.
     pub upsample: UpsampleName,
-    /// Kernel of the doublings.
+    /// Kernel size of the doublings.
     pub kernel: usize,
-    /// How blocks are joined.
+    /// Plain or residual.
     pub block: BlockName,
-    /// What follows a convolution.
+    /// Normalisation after each convolution.
     pub norm: NormName,
-    /// Over what the normalisation behind the dense layer goes.
+    /// Axes of the normalisation after the dense layer.
     pub stem_norm: StemNorm,
-    /// Weights are divided by their spectral norm.
+    /// Whether weights are divided by their spectral norm.
     pub spectral_norm: bool,
-    /// Extent at which self-attention stands; 0 = nowhere.
+    /// Extent at which self-attention is inserted; 0 = none.
     pub attention: usize,
     /// Activation of the hidden layers.
     pub activation: ActivationName,
@@ -56,16 +63,17 @@ pub struct GeneratorConfig {
     pub bias: bool,
     /// Whether the last convolution has a bias.
     pub out_bias: bool,
-    /// Share of each block's values that is dropped while training.
+    /// Dropout rate after each block in training.
     pub dropout: f64,
-    /// Values are dropped when sampling, too.
+    /// Whether dropout is also applied when sampling.
     pub dropout_sampling: bool,
-    /// The last activation.
+    /// Activation of the output.
     pub output: OutputName,
 }
 
 impl Default for GeneratorConfig {
-    /// A DCGAN's as Keras builds it: what presets change and older files do not name.
+    /// The DCGAN of Keras: the baseline that presets modify, and the default of keys missing from
+    /// older files.
     fn default() -> Self {
         Self {
             latent: 64,
@@ -96,11 +104,11 @@ impl Default for GeneratorConfig {
 /// z → picture.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    /// A vector for each class, [classes, N].
+    /// Class embeddings, [classes, N].
     pub embedding: Option<Parameter>,
     /// latent (and embedding) → channels·base·base.
     pub dense: Linear,
-    /// Behind the dense layer.
+    /// Normalisation and activation after the dense layer.
     pub norm: NormAct,
     /// Hidden blocks.
     pub up: Vec<ConvBlock>,
@@ -118,7 +126,7 @@ impl GeneratorConfig {
         self.width * self.multipliers[i.min(self.multipliers.len() - 1)]
     }
 
-    /// The convolutions for pictures of `size`: all but the last are followed by normalisation and
+    /// The convolutions for pictures of `size`; all but the last are followed by normalisation and
     /// activation.
     #[must_use]
     pub fn convs(&self, size: usize, channels: usize) -> Vec<ConvConfig> {
@@ -159,13 +167,13 @@ impl GeneratorConfig {
 }
 
 impl GeneratorConfig {
-    /// The latent vectors it takes.
+    /// The latent vectors that it takes.
     #[must_use]
     pub fn latents(&self) -> Latents {
         Latents { length: self.latent, distribution: self.distribution, threshold: self.threshold }
     }
 
-    /// A generator as `blueprint` asks for it.
+    /// Creates a generator according to `blueprint`.
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Generator {
         let Blueprint { size, channels, classes, cond, .. } = *blueprint;
@@ -220,13 +228,13 @@ impl GeneratorConfig {
     }
 }
 
-/// How often `base` must double to reach `size`.
+/// Number of doublings from `base` to `size`.
 pub(super) fn doublings(base: usize, size: usize) -> usize {
     (size / base).max(1).ilog2() as usize
 }
 
 impl Generator {
-    /// How it was built.
+    /// The configuration it was built from.
     #[must_use]
     pub fn config(&self) -> &GeneratorConfig {
         &self.config
@@ -264,20 +272,19 @@ impl Generator {
         x.pixels(&self.out, self.config.output.activation())
     }
 
-    /// Whether sampling draws masks.
+    /// Returns true if sampling draws dropout masks.
     #[must_use]
     pub fn drops_when_sampling(&self) -> bool {
         self.config.dropout_sampling && self.config.dropout > 0.0
     }
 
-    /// From now on BatchNorm in training goes by what all members have, each of which makes the
-    /// same passes.
+    /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         self.norm.synchronize(member);
         self.up.iter_mut().for_each(|up| up.synchronize(member));
     }
 
-    /// One power iteration for every weight with spectral normalisation.
+    /// Runs one power iteration for every weight with spectral normalisation.
     pub fn iterate(&mut self) {
         self.dense.iterate();
         self.up.iter_mut().for_each(ConvBlock::iterate);

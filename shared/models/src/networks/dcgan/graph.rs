@@ -1,4 +1,4 @@
-//! The generator → operations, in the order of [`Generator::forward`] in inference.
+//! Lowering of the generator to operations, in the order of [`Generator::forward`] in inference.
 
 use fledge_kernels::Upsample;
 
@@ -10,8 +10,8 @@ use crate::graph::{Attribute, Constant, Graph, Lowering};
 use crate::layers::BatchNorm;
 
 impl Generator {
-    /// The operations that make pictures in [0, 1] of latent vectors and, where the generator is
-    /// told them, classes. Weights with spectral normalisation are those that are applied: divided.
+    /// The operations from latent vectors and, for a class-conditional generator, classes to
+    /// pictures in [0, 1]. Weights with spectral normalisation are exported divided by their norm.
     pub(crate) fn graph(&self) -> Graph {
         let config = self.config();
         let norms = std::iter::once(&self.norm).chain(self.up.iter().map(|up| &up.norm));
@@ -34,15 +34,15 @@ impl Generator {
     }
 }
 
-/// A graph that grows, and the extent of pictures at its end.
+/// A graph under construction, and the picture extent at its end.
 struct Walk {
     ops: Lowering,
     extent: usize,
 }
 
 impl Walk {
-    /// The dense layer with what follows: what a residual block is added to, and what a convolution
-    /// sees.
+    /// The dense layer and what follows: the input of the next residual sum, and that of the next
+    /// convolution.
     fn stem(&mut self, generator: &Generator) -> (String, String) {
         let base = generator.config().base as i64;
         let mut z = LATENT.to_owned();
@@ -84,7 +84,7 @@ impl Walk {
         (before, x)
     }
 
-    /// One enlarging block: as [`Walk::stem`].
+    /// One upsampling block; returns the same pair as [`Walk::stem`].
     fn block(
         &mut self,
         name: &str,

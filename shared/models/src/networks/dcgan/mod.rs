@@ -1,14 +1,15 @@
-//! The family `dcgan`: a dense layer, blocks that enlarge, a last convolution; blocks that shrink,
-//! one logit. Radford et al. 2016 (arXiv:1511.06434), with residual blocks, self-attention,
-//! spectral normalisation, minibatch deviation and classes as settings.
+//! The family `dcgan`. Generator: a dense layer, upsampling blocks, a last convolution.
+//! Discriminator: downsampling blocks, one logit. Radford et al. 2016 (arXiv:1511.06434), with
+//! residual blocks, self-attention, spectral normalisation, minibatch standard deviation and
+//! classes as settings.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`generator`], [`discriminator`] | the networks and their settings |
-//! | [`block`] | the block that both consist of |
-//! | [`settings`] | words of the settings |
+//! | [`block`] | the building block of both |
+//! | [`settings`] | the enumerated settings |
 //! | `graph` | the generator as operations for other programs |
-//! | `rules` | settings that go together, and sizes that they can make |
+//! | `rules` | checks of settings against each other, and the sizes that the networks support |
 //! | `summary` | their layers with shapes |
 
 pub mod block;

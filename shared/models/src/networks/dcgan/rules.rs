@@ -1,4 +1,4 @@
-//! Settings that go together, and the sizes that the networks can make.
+//! Checks of settings against each other, and the sizes that the networks support.
 
 use fledge_base::cli::UsageError;
 
@@ -8,10 +8,10 @@ use super::settings::{BlockName, Stage};
 use crate::check::{above_zero, positive, require, share};
 use crate::latent::Distribution;
 
-/// The largest extent of a picture.
+/// The largest picture size.
 const LARGEST: usize = 256;
 
-/// The settings that both networks have.
+/// The settings common to both networks.
 struct Common<'a> {
     network: &'a str,
     width: usize,
@@ -55,12 +55,12 @@ impl Common<'_> {
 
 impl GeneratorConfig {
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         positive(self.latent, "generator.latent")?;
         above_zero(self.threshold, "generator.threshold")?;
         if self.distribution == Distribution::Truncated {
-            // Nearly everything would be drawn again and again.
+            // A narrower interval would redraw nearly every value, many times.
             require(
                 self.threshold >= 0.05,
                 "generator.threshold",
@@ -92,7 +92,7 @@ impl GeneratorConfig {
     }
 
     /// # Errors
-    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    /// If it does not end at pictures of `size`×`size`: the reason, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         let made = self.extents(size);
         let end = made[made.len() - 1];
@@ -112,13 +112,13 @@ impl GeneratorConfig {
     }
 
     /// # Errors
-    /// When attention is asked for where no block ends.
+    /// If attention is requested at an extent where no block ends.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         let made = self.extents(size);
         check_attention("generator.attention", self.attention, &made[1..made.len() - 1])
     }
 
-    /// Values that its layers give for one picture.
+    /// Number of activations of its layers for one picture.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
         let stem = self.channels(0) * self.base * self.base;
@@ -134,7 +134,7 @@ impl GeneratorConfig {
 
 impl DiscriminatorConfig {
     /// # Errors
-    /// When a value makes no sense, or two do not go together.
+    /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
         let Self { width, multipliers, base, kernel, slope, dropout, plan, block, .. } = self;
         let common = Common {
@@ -152,7 +152,7 @@ impl DiscriminatorConfig {
     }
 
     /// # Errors
-    /// When it does not end at pictures of `size`×`size`: why, and what it needs.
+    /// If it does not end at pictures of `size`×`size`: the reason, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
         let seen = self.extents(size);
         let planned = self.convs(size, 1).len();
@@ -169,7 +169,8 @@ impl DiscriminatorConfig {
     }
 
     /// # Errors
-    /// When attention is asked for where no block ends, or more blocks are frozen than there are.
+    /// If attention is requested at an extent where no block ends, or more blocks are frozen than
+    /// exist.
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         let planned = self.convs(size, 1).len();
         let blocks = format!(
@@ -179,7 +180,7 @@ impl DiscriminatorConfig {
         check_attention("discriminator.attention", self.attention, &self.extents(size)[1..])
     }
 
-    /// Values that its layers give for one picture.
+    /// Number of activations of its layers for one picture.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
         let extents = self.extents(size);
@@ -193,8 +194,8 @@ fn check_attention(key: &str, at: usize, extents: &[usize]) -> Result<(), UsageE
     require(at == 0 || extents.contains(&at), key, at, &expected())
 }
 
-/// Both settings with bases that double to `size`, and without plans where need be; each with the
-/// flags that set it. Those that change the networks the least come first.
+/// Variants of both settings whose bases double to `size`, without plans if necessary; each with
+/// the flags that set it. Those that change the networks least come first.
 pub(crate) fn taking(
     generator: &GeneratorConfig,
     discriminator: &DiscriminatorConfig,

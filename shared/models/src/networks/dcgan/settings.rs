@@ -1,55 +1,63 @@
-//! Words of the settings of both networks.
+//! Enumerated settings of both networks.
+//!
+//! ```
+//! use fledge_models::networks::dcgan::settings::Stage;
+//!
+//! let stage = Stage::try_from("k7s2p1".to_owned())?;
+//! assert_eq!((stage.kernel, stage.stride, stage.padding), (7, 2, 1));
+//! # Ok::<(), String>(())
+//! ```
 
 use fledge_kernels::{Activation, Padding, Upsample};
 use serde::{Deserialize, Serialize};
 
 use crate::range::Range;
 
-/// What follows a convolution.
+/// Normalisation after a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormName {
-    /// Nothing.
+    /// None.
     None,
     /// Batch normalisation (Ioffe & Szegedy 2015).
     Batch,
 }
 
-/// Over what the normalisation behind the generator's dense layer goes.
+/// Axes of the normalisation after the generator's dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StemNorm {
-    /// Each of its values by itself, as in Keras' models, which normalise before they reshape.
+    /// Each feature separately, as in Keras' models, which normalise before they reshape.
     Features,
-    /// Each channel over all pixels, as behind a transposed convolution.
+    /// Each channel over all pixels, as after a transposed convolution.
     Channels,
 }
 
-/// How blocks are joined.
+/// The connection between blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlockName {
-    /// One behind the other.
+    /// Sequential.
     Plain,
-    /// The input, doubled bilinearly or pooled by averages, is added, and the sum multiplied by √½
-    /// (Béres 2022, "GAN flavours").
+    /// Residual: the input, doubled bilinearly or average-pooled, is added, and the sum multiplied
+    /// by √½ (Béres 2022, "GAN flavours").
     Residual,
 }
 
-/// How the generator doubles the extent.
+/// The generator's upsampling method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpsampleName {
     /// Transposed convolution of stride 2.
     Transposed,
-    /// Four copies of each pixel, then a convolution.
+    /// Nearest-neighbour upsampling, then a convolution.
     Nearest,
-    /// Bilinear interpolation, then a convolution.
+    /// Bilinear upsampling, then a convolution.
     Bilinear,
 }
 
 impl UpsampleName {
-    /// What stands before the convolution.
+    /// The upsampling before the convolution.
     #[must_use]
     pub fn before(self) -> Option<Upsample> {
         match self {
@@ -60,7 +68,7 @@ impl UpsampleName {
     }
 }
 
-/// The generator's last activation.
+/// Activation of the generator's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputName {
@@ -80,7 +88,7 @@ impl OutputName {
         }
     }
 
-    /// The interval that pixels lie in behind it.
+    /// The pixel interval of the activation.
     #[must_use]
     pub fn range(self) -> Range {
         match self {
@@ -90,13 +98,13 @@ impl OutputName {
     }
 }
 
-/// Where D drops values.
+/// Position of D's dropout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutPlace {
     /// Before the last layer.
     Head,
-    /// Behind every activation.
+    /// After every activation.
     Blocks,
 }
 
@@ -106,14 +114,14 @@ pub enum DropoutPlace {
 pub struct Stage {
     /// Height and width of the kernel.
     pub kernel: usize,
-    /// Its step.
+    /// Stride.
     pub stride: usize,
-    /// Zeros on each side; of a transposed convolution what is cut off.
+    /// Zero padding on each side; cropping of the result if the convolution is transposed.
     pub padding: usize,
 }
 
 impl Stage {
-    /// The zeros as the operations take them.
+    /// The padding in the form that the operations take.
     #[must_use]
     pub fn zeros(self) -> Padding {
         Padding::both([self.padding; 2])

@@ -8,7 +8,7 @@ use super::generator::Generator;
 use crate::layers::{Conv2d, NormAct};
 use crate::summary::Layers;
 
-/// "transposed 4×4, stride 2".
+/// Formats a convolution as "transposed 4×4, stride 2".
 fn describe(conv: &Conv2d) -> String {
     let c = conv.config();
     let before = match c.upsample {
@@ -20,12 +20,12 @@ fn describe(conv: &Conv2d) -> String {
     format!("{before}{kind}{0}×{0}, stride {1}", c.kernel, c.stride)
 }
 
-/// What follows a convolution.
+/// A name for the layers after a convolution.
 fn follows(layer: &NormAct) -> &'static str {
     if layer.norm.is_some() { "norm + activation" } else { "activation" }
 }
 
-/// Adds a block, and gives the extent behind it.
+/// Adds a block and returns the extent after it.
 fn block(layers: &mut Layers, name: &str, before: usize, block: &ConvBlock) -> usize {
     let extent = block.conv.config().extent(before);
     let channels = block.conv.config().outputs;

@@ -1,5 +1,5 @@
-//! Networks that grow: they begin at 4×4, and every further extent fades in over half a phase and
-//! is stable for the other half (Karras et al. 2018, arXiv:1710.10196, figure 2, in small).
+//! Networks that grow: they start at 4×4, and each further extent fades in over half a phase and is
+//! stable for the other half (Karras et al. 2018, arXiv:1710.10196, figure 2, on a small scale).
 
 use burn::tensor::Tensor;
 use fledge_base::cli::UsageError;
@@ -28,11 +28,11 @@ const ACTIVATION: Activator = Activator { name: ActivationName::LeakyRelu, slope
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Length of the latent vector, of a generator.
+    /// Latent length of a generator.
     pub latent: usize,
     /// Channels.
     pub width: usize,
-    /// Thousands of real pictures in a phase.
+    /// Length of a phase in thousands of real pictures.
     pub phase_kimg: f64,
 }
 
@@ -64,13 +64,13 @@ impl Config {
         }
     }
 
-    /// Values that the layers give for one picture.
+    /// Number of activations of the layers for one picture.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
         extents(size).iter().map(|extent| (self.width + channels) * extent * extent).sum()
     }
 
-    /// The generator.
+    /// Creates the generator.
     #[must_use]
     pub fn generator(&self, blueprint: &Blueprint<'_>) -> Generator {
         let maker = &blueprint.maker;
@@ -87,7 +87,7 @@ impl Config {
         }
     }
 
-    /// The discriminator.
+    /// Creates the discriminator.
     #[must_use]
     pub fn discriminator(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         Discriminator {
@@ -133,7 +133,7 @@ fn extents(size: usize) -> Vec<usize> {
         .collect()
 }
 
-/// A convolution at an extent, and the way between its features and colours.
+/// A convolution at one extent, with the projections between its features and colours.
 #[derive(Clone, Debug)]
 pub struct Block {
     conv: Conv2d,
@@ -142,7 +142,7 @@ pub struct Block {
 
 parameters!(Block { conv, rgb });
 
-/// The blocks, named by their extent: what a larger size adds shifts no name.
+/// The blocks, named by their extent, so that a larger size changes no names.
 #[derive(Clone, Debug)]
 pub struct ByExtent(Vec<(usize, Block)>);
 
@@ -160,7 +160,7 @@ impl Parameters for ByExtent {
     }
 }
 
-/// How far the networks have grown: 0 at 4×4, 1 at 8×8, between them while it fades in.
+/// Growth level: 0 at 4×4, 1 at 8×8, fractional while an extent fades in.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Level(f64);
 
@@ -172,7 +172,7 @@ impl Level {
         Self(grown.min((blocks - 1) as f64))
     }
 
-    /// The last block in use, and its share of the picture.
+    /// The last block in use, and its weight in the picture.
     fn top(self) -> (usize, f64) {
         let top = self.0.ceil() as usize;
         (top, if top == 0 { 1.0 } else { self.0 - (top - 1) as f64 })
@@ -199,7 +199,7 @@ pub struct Generator {
 parameters!(Generator { dense, extent });
 
 impl Generator {
-    /// Takes the extent that belongs to so many real pictures seen.
+    /// Grows to the extent scheduled for `images_seen` real pictures.
     pub fn grow(&mut self, images_seen: f64) {
         self.level = Level::at(images_seen, self.config.phase_kimg, self.extent.0.len());
     }
@@ -217,7 +217,7 @@ impl Generator {
                 x = doubled(x, 1);
             }
             if i == top && share < 1.0 {
-                // What the extent before would show.
+                // The picture of the previous extent.
                 before =
                     Some(x.clone().conv(&self.extent.0[i - 1].1.rgb, None).scaled(1.0 - share));
             }
@@ -231,7 +231,7 @@ impl Generator {
         doubled(picture, self.extent.0.len() - 1 - top)
     }
 
-    /// Real pictures as the generator makes them now.
+    /// Real pictures at the generator's present level of detail.
     #[must_use]
     pub fn as_made(&self, x: Tensor<4>) -> Tensor<4> {
         let (top, share) = self.level.top();
@@ -312,7 +312,7 @@ pub struct Discriminator {
 parameters!(Discriminator { extent, head });
 
 impl Discriminator {
-    /// Takes the extent that belongs to so many real pictures seen.
+    /// Grows to the extent scheduled for `images_seen` real pictures.
     pub fn grow(&mut self, images_seen: f64) {
         self.level = Level::at(images_seen, self.config.phase_kimg, self.extent.0.len());
     }

@@ -1,9 +1,9 @@
-//! Two small families for tests, which have what the design must carry and `dcgan` lacks.
+//! Two small families for tests, with features that the design must support and `dcgan` lacks.
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`growing`] | networks whose extent grows with the pictures seen, as ProGAN's |
-//! | [`translator`] | pictures → pictures, as CycleGAN's generators; a discriminator of patches |
+//! | [`growing`] | networks whose extent grows during training, as in ProGAN |
+//! | [`translator`] | pictures → pictures, as CycleGAN's generators; a patch discriminator |
 
 pub mod growing;
 pub mod translator;

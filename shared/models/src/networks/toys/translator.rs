@@ -1,4 +1,5 @@
-//! Pictures → pictures: two convolutions; and a discriminator whose logit is the mean over patches.
+//! Picture translation by two convolutions, and a discriminator whose logit is the mean over
+//! patches.
 
 use fledge_base::cli::UsageError;
 use fledge_kernels::{Activation, Padding};
@@ -54,11 +55,11 @@ fn conv(inputs: usize, outputs: usize) -> ConvConfig {
     }
 }
 
-/// Both settings are checked alike; any size will do.
+/// Implements the common checks of both settings; any size is accepted.
 macro_rules! settings_of_width {
     ($($config:ty, $name:literal);+) => {$(
         impl $config {
-            /// Values that the layers give for one picture.
+            /// Number of activations of the layers for one picture.
             #[must_use]
             pub fn activations(&self, size: usize, channels: usize) -> usize {
                 (self.width + channels) * size * size
@@ -89,7 +90,7 @@ pub struct Generator {
 parameters!(Generator { first, out });
 
 impl GeneratorConfig {
-    /// The generator.
+    /// Creates the generator.
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Generator {
         let (channels, maker) = (blueprint.channels, &blueprint.maker);
@@ -146,7 +147,7 @@ pub struct Discriminator {
 parameters!(Discriminator { first, patches });
 
 impl DiscriminatorConfig {
-    /// The discriminator.
+    /// Creates the discriminator.
     #[must_use]
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         Discriminator {
