@@ -221,6 +221,10 @@ const TOY_CYCLE: Facts = Facts {
     contests: &[],
 };
 
+/// Measures' keys in the checkpoints of the first versions, and today's.
+pub const RENAMED_MEASURES: [(&str, &str); 2] =
+    [("real_accuracy", "real_acc"), ("generated_accuracy", "gen_acc")];
+
 /// Every task.
 pub const TASKS: &[TaskName] = &[
     TaskName::Adversarial,

@@ -11,7 +11,7 @@ use shared::nn::range::Range;
 use crate::augment;
 use crate::step::instance_noise;
 use crate::step::penalty::{self, At, Kind, Points};
-use crate::step::turn::Turn;
+use crate::step::turn::{Origin, Turn};
 
 /// Everything that determines the gradients, besides the networks.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +103,7 @@ pub fn generate(generator: &Generator, turn: &Turn, tracked: bool) -> Generated 
 impl Recipe<'_> {
     /// D's input: pictures augmented and with instance noise.
     #[must_use]
-    pub fn seen(&self, x: Tensor<4>, of: &str, turn: &Turn) -> Tensor<4> {
+    pub fn seen(&self, x: Tensor<4>, of: Origin, turn: &Turn) -> Tensor<4> {
         let settings = &self.config.settings;
         let [batch, channels, height, width] = x.dims();
         let range = settings.range();
@@ -117,7 +117,7 @@ impl Recipe<'_> {
             &mut stream,
         );
         let x = plan.apply(x);
-        if of != "real" && settings.loss.instance_noise_on == NoiseOn::Reals {
+        if of == Origin::Generated && settings.loss.instance_noise_on == NoiseOn::Reals {
             return x;
         }
         let unit = if range == Range::Unit { 0.5 } else { 1.0 };
@@ -139,8 +139,8 @@ impl Recipe<'_> {
         let tracked = discriminator.tracked();
         let mut moved = Moved::default();
         let mut judge =
-            |x: &Tensor<4>, of: &str| judge(&tracked, x.clone().autodiff(), of, turn, &mut moved);
-        let (of_real, of_fake) = (judge(real, "real"), judge(fake, "generated"));
+            |x: &Tensor<4>, of: Origin| judge(&tracked, x.clone().autodiff(), of, turn, &mut moved);
+        let (of_real, of_fake) = (judge(real, Origin::Real), judge(fake, Origin::Generated));
         let labels = Labels::draw(&settings.loss, real.dims()[0], &mut turn.stream("labels"));
         let mut loss =
             self.loss.discriminator(of_real.logits.clone(), of_fake.logits.clone(), &labels);
@@ -183,9 +183,9 @@ impl Recipe<'_> {
     ) -> GeneratorSide {
         // With the same dropout mask as in D's turn.
         let mut moved = Moved::default();
-        let of_fake = judge(discriminator, fake, "generated", turn, &mut moved);
+        let of_fake = judge(discriminator, fake, Origin::Generated, turn, &mut moved);
         let mut judge_real =
-            || judge(discriminator, real.clone(), "real", turn, &mut moved).logits.autodiff();
+            || judge(discriminator, real.clone(), Origin::Real, turn, &mut moved).logits.autodiff();
         let of_real = self.loss.compares().then(&mut judge_real);
         let mut loss = self.loss.generator(of_real, of_fake.logits.clone());
         if let Some(classified) = self.classified(&of_fake, turn) {
@@ -206,11 +206,11 @@ impl Recipe<'_> {
 fn judge(
     discriminator: &Discriminator,
     x: Tensor<4>,
-    of: &str,
+    of: Origin,
     turn: &Turn,
     moved: &mut Moved,
 ) -> Judgement {
-    let mut masks = turn.masks(of);
+    let mut masks = turn.masks(&of.to_string());
     let mut pass = Pass::new(Mode::Train, turn.classes.as_ref(), &mut masks);
     std::mem::swap(&mut pass.moved, moved);
     let judgement = discriminator.forward(x, &mut pass);

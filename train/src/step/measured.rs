@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use shared::nn::task::RENAMED_MEASURES;
 
 /// The measurements of one step, or their averages, by their keys in `stats.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,15 +18,16 @@ impl Measured {
         self.0.get(key).copied().unwrap_or(f64::NAN)
     }
 
+    /// The keys and values, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), *value))
+    }
+
     /// Sets a value.
     pub fn set(&mut self, key: &str, value: f64) {
         self.0.insert(key.to_owned(), value);
     }
 }
-
-/// Names used by the first versions' checkpoints for the measurements of a partial epoch.
-const RENAMED: [(&str, &str); 2] =
-    [("real_accuracy", "real_acc"), ("generated_accuracy", "gen_acc")];
 
 /// Sums over the steps of the current epoch; saved in checkpoints, so that the averages of an
 /// interrupted epoch cover all of it.
@@ -50,7 +52,7 @@ impl From<Saved> for EpochSums {
         if steps == 0 {
             return Self::default();
         }
-        for (old, new) in RENAMED {
+        for (old, new) in RENAMED_MEASURES {
             if let Some(value) = sums.remove(old) {
                 sums.insert(new.to_owned(), value);
             }

@@ -1,5 +1,7 @@
 //! One batch on its way through the networks: the pictures and their random numbers.
 
+use std::fmt;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::nn::latent::{self, Latents};
 use shared::nn::layers::{Classes, Masks};
@@ -14,6 +16,25 @@ pub struct Batch {
     pub classes: Option<Vec<u32>>,
     /// Latents [B, latent] to use instead of drawn ones, for comparing two implementations.
     pub latents: Option<Tensor<2>>,
+}
+
+/// Where the pictures that D judges come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The data set.
+    Real,
+    /// The generator.
+    Generated,
+}
+
+impl fmt::Display for Origin {
+    /// The word in the purposes of random streams.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Real => "real",
+            Self::Generated => "generated",
+        })
+    }
 }
 
 /// The network whose update a batch is for. Each has its own streams.

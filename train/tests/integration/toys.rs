@@ -164,18 +164,18 @@ fn settings_that_a_task_cannot_be_trained_with_are_refused_before_anything_is_bu
 
 /// The files that take steps, save, log and measure.
 const LOOP: [&str; 12] = [
-    "trainer.rs",
-    "game.rs",
-    "players.rs",
-    "reading.rs",
-    "measured.rs",
-    "replicas.rs",
-    "saver.rs",
-    "training/mod.rs",
-    "training/epoch.rs",
-    "training/opening.rs",
-    "training/recovery.rs",
-    "training/saving.rs",
+    "step/trainer.rs",
+    "step/game.rs",
+    "step/players.rs",
+    "step/reading.rs",
+    "step/measured.rs",
+    "step/replicas.rs",
+    "run/saver.rs",
+    "run/training/mod.rs",
+    "run/training/epoch.rs",
+    "run/training/opening.rs",
+    "run/training/recovery.rs",
+    "run/training/saving.rs",
 ];
 
 #[test]

@@ -139,7 +139,10 @@ impl Settings {
             table::merge(&mut table, overrides).map_err(named)?;
             settings = typed(&table).map_err(named)?;
         }
-        for assignment in assignments {
+        // Families first, wherever they stand: a family brings the settings that the others change.
+        let (families, others): (Vec<_>, Vec<_>) =
+            assignments.iter().partition(|assignment| table::is_of_family(assignment));
+        for assignment in families.into_iter().chain(others) {
             // Decoded after each assignment, so that an error names the one that caused it.
             let named = |e: String| UsageError(format!("--set {assignment}: {e}"));
             table::assign(&mut table, assignment).map_err(named)?;
@@ -273,6 +276,17 @@ mod tests {
         assert!(error.contains("speed;") && error.contains("learning_rate"), "{error}");
         let error = resolve(&["optimizer.generator=1"]).expect_err("a table").to_string();
         assert!(error.contains("optimizer.generator is a table"), "{error}");
+    }
+
+    #[cfg(feature = "toys")]
+    #[test]
+    fn a_family_keeps_the_settings_that_are_given_before_it() {
+        let width = |assignments: &[&str]| resolve(assignments).expect("toys").generator;
+        let family = "generator.family=toy-growing";
+        let before = width(&["generator.width=5", family, "discriminator.family=toy-growing"]);
+        let after = width(&[family, "discriminator.family=toy-growing", "generator.width=5"]);
+        assert_eq!(before, after);
+        assert_ne!(before, width(&[family, "discriminator.family=toy-growing"]));
     }
 
     #[test]

@@ -141,6 +141,11 @@ fn fit(slot: &Value, value: Value, key: &str) -> Result<Value, String> {
     }
 }
 
+/// Returns true if `assignment` chooses a network's family.
+pub(crate) fn is_of_family(assignment: &str) -> bool {
+    assignment.split_once('=').is_some_and(|(key, _)| key.trim().ends_with(".family"))
+}
+
 /// Applies one `key=value`; the value is TOML or a bare word.
 pub(crate) fn assign(table: &mut Table, assignment: &str) -> Result<(), String> {
     let (key, text) =

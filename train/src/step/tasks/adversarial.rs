@@ -11,7 +11,7 @@ use super::task::Task;
 use crate::step::game::{Game, Sum};
 use crate::step::gradient::{DiscriminatorSide, GeneratorSide, generate};
 use crate::step::reading::Reading;
-use crate::step::turn::{Batch, Turn, Whose};
+use crate::step::turn::{Batch, Origin, Turn, Whose};
 
 /// The generator's role.
 pub const G: &str = "generator";
@@ -52,8 +52,8 @@ fn show(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     game.adopt(G, made.moved);
     let recipe = game.recipe();
     let real = game.generator(G).as_made(turn.real.clone());
-    let real = if judged { recipe.seen(real, "real", &turn) } else { real };
-    let fake = recipe.seen(made.pictures, "generated", &turn);
+    let real = if judged { recipe.seen(real, Origin::Real, &turn) } else { real };
+    let fake = recipe.seen(made.pictures, Origin::Generated, &turn);
     let constant = if tracked { fake.clone().inner() } else { fake.clone() };
     Shown { turn, real, fake, constant, leaves: made.leaves }
 }
