@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 use shared::nn::checkpoint::Meta;
 use shared::nn::device::DeviceChoice;
-use shared::nn::ops::Precision;
 use shared::nn::run::Which;
 use shared::nn::sampler::{Sampler, Weights};
 
@@ -63,8 +62,6 @@ impl SourceArgs {
     /// # Errors
     /// When there is no such run, checkpoint, role or device.
     pub fn open_any(&self) -> Result<(Sampler, Meta)> {
-        // A seed's picture must depend on the device as little as possible.
-        Precision::F32.set();
         let (weights, role, device) = (self.weights(), self.role.as_deref(), self.device.open()?);
         let (sampler, meta) =
             Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;

@@ -16,7 +16,6 @@ use shared::fs;
 use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::networks::Generator;
-use shared::nn::ops::Precision;
 use shared::nn::parameter::{Parameter, Parameters, Purpose};
 use shared::nn::preset::PRESETS;
 use shared::nn::run::Which;
@@ -174,7 +173,6 @@ fn meta(config: RunConfig) -> Meta {
 
 /// The pictures of these latent vectors and classes, [N, C, H, W], and their extents.
 fn pictures(sampler: &Sampler, latents: &[f32], classes: &[u32]) -> (Vec<f32>, [usize; 4]) {
-    Precision::F32.set();
     let length = sampler.latents().unwrap().length;
     let wishes: Vec<Wish> = latents
         .chunks(length)

@@ -1,5 +1,5 @@
 //! Flags of other trainers and their equivalents here. Those that are only names of settings
-//! (`--lr`, `--nz`) are in [`names`].
+//! (`--lr`, `--nz`) are in `names`.
 
 use shared::cli::Program;
 use shared::cli::foreign::{Foreign, Value, none, own, same};

@@ -14,7 +14,6 @@ use shared::metrics::network::{FeatureNetwork, Layer};
 use shared::metrics::resize::Preprocessing;
 use shared::metrics::source::PictureSource;
 use shared::metrics::state_dict::WeightsError;
-use shared::nn::ops::Precision;
 
 use crate::networks::{Known, StoredWeights};
 use crate::protocols::{Conventions, Protocol};
@@ -35,8 +34,6 @@ impl Lab {
     /// # Errors
     /// When the device does not exist.
     pub fn open(conventions: Conventions) -> Result<Self> {
-        // Numbers must not depend on the device.
-        Precision::F32.set();
         let device = conventions.device.open()?;
         let cache = if conventions.cache { FeatureCache::standard() } else { FeatureCache::off() };
         if conventions.network.is_some_and(Known::is_untrained) {

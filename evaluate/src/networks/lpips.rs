@@ -16,6 +16,7 @@ use shared::metrics::network::Weights;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::state_dict::{Taking, WeightsError};
 use shared::nn::device::on_workers;
+use shared::nn::ops::Precision;
 
 use super::parameters::{Drawn, Parameters};
 use super::{squeezenet, vgg16};
@@ -201,8 +202,10 @@ impl Lpips {
             Slices::Vgg16(slices) => slices.forward(x),
             Slices::SqueezeNet(slices) => slices.forward(x),
         };
-        let apart =
-            slices(a).into_iter().zip(slices(b)).zip(&self.linear).map(|((a, b), linear)| {
+        let apart = Precision::F32
+            .during(|| slices(a).into_iter().zip(slices(b)))
+            .zip(&self.linear)
+            .map(|((a, b), linear)| {
                 let [batch, _, height, width] = a.dims();
                 let difference = normalized(a) - normalized(b);
                 let weighted = (difference.clone() * difference * linear.clone()).sum_dim(1); // [B, 1, H, W]

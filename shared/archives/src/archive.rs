@@ -139,7 +139,7 @@ impl Archive {
         self.stamp
     }
 
-    /// The indices of the entries with a picture's suffix ([`PICTURE_SUFFIXES`]), or without a
+    /// The indices of the entries with a picture's suffix ([`PICTURE_SUFFIXES`](crate::PICTURE_SUFFIXES)), or without a
     /// suffix and with a picture's first bytes, in the order of their names. Hidden files and
     /// by-products of operating systems ([`fs::byproduct`]) are left out.
     pub fn pictures(&self) -> impl Iterator<Item = usize> + '_ {

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +22,18 @@ pub enum Precision {
     Bf16,
 }
 
-/// The default of all operations of this process.
-static PRECISION: AtomicU8 = AtomicU8::new(Precision::Tf32 as u8);
-
 thread_local! {
-    /// The override of this thread.
-    static HERE: Cell<Option<Precision>> = const { Cell::new(None) };
+    /// The precision of operations that this thread starts.
+    static HERE: Cell<Precision> = const { Cell::new(Precision::Tf32) };
+}
+
+/// Restores a precision when dropped, so that a panic in between leaves none behind.
+struct Before(Precision);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+    }
 }
 
 impl Precision {
@@ -36,31 +41,17 @@ impl Precision {
     pub const ALL: [(Self, &'static str); 3] =
         [(Self::F32, "f32"), (Self::Tf32, "tf32"), (Self::Bf16, "bf16")];
 
-    /// Sets the precision of all operations of this process.
-    pub fn set(self) {
-        PRECISION.store(self as u8, Ordering::Relaxed);
-    }
-
-    /// Runs `work` in this precision on this thread; then restores the previous one.
+    /// Runs `work` in this precision on this thread; then restores the previous one. Gradients are
+    /// computed in the precision of the operations that they belong to.
     pub fn during<R>(self, work: impl FnOnce() -> R) -> R {
-        let before = HERE.replace(Some(self));
-        let result = work();
-        HERE.set(before);
-        result
+        let _before = Before(HERE.replace(self));
+        work()
     }
 
-    /// The precision of operations that this thread starts.
+    /// The precision of operations that this thread starts: TF32 outside of [`Precision::during`].
     #[must_use]
     pub fn current() -> Self {
-        if let Some(here) = HERE.get() {
-            return here;
-        }
-        let now = PRECISION.load(Ordering::Relaxed);
-        Self::ALL
-            .into_iter()
-            .map(|(precision, _)| precision)
-            .find(|p| *p as u8 == now)
-            .unwrap_or_default()
+        HERE.get()
     }
 }
 
@@ -100,6 +91,14 @@ mod tests {
             let elsewhere = std::thread::spawn(Precision::current).join().expect("a thread");
             assert_eq!(elsewhere, outside);
         });
+        assert_eq!(Precision::current(), outside);
+    }
+
+    #[test]
+    fn a_panic_leaves_no_precision_behind() {
+        let outside = Precision::current();
+        let work = || Precision::Bf16.during(|| panic!("out of memory"));
+        assert!(std::panic::catch_unwind(work).is_err());
         assert_eq!(Precision::current(), outside);
     }
 }

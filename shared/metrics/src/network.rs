@@ -12,7 +12,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::features::Features;
 use super::resize::{Preprocessing, RgbPicture};
-use fledge_kernels::on_workers;
+use fledge_kernels::{Precision, on_workers};
 
 /// A layer whose output is a feature. Layers of one network are distinguished by their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +86,9 @@ pub trait FeatureNetwork: Sync {
     fn features_of_input(&self, input: Vec<f32>, side: usize, layers: &[Layer]) -> Vec<Features> {
         let count = input.len() / (3 * side * side);
         let x = Tensor::from_data(TensorData::new(input, [count, 3, side, side]), self.device());
-        let rows = on_workers(|| self.forward(x, layers)).into_iter().zip(layers);
+        // Numbers must not depend on the device.
+        let rows = on_workers(|| Precision::F32.during(|| self.forward(x, layers)));
+        let rows = rows.into_iter().zip(layers);
         rows.map(|(y, layer)| {
             Features::new(y.into_data().iter::<f32>().collect(), layer.dimensions)
         })

@@ -55,9 +55,8 @@ pub struct DataConfig {
     pub split: String,
     /// Fingerprint of the source.
     pub fingerprint: String,
-    /// Hash of the prepared content
-    /// ([`Manifest::content`](fledge_data::dataset::Manifest::content)); empty in files of earlier
-    /// versions.
+    /// Hash of the prepared content (`content` in the data set's manifest); empty in files of
+    /// earlier versions.
     #[serde(default)]
     pub content: String,
     /// Number of pictures in that split; 0 in files of earlier versions.

@@ -21,7 +21,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use fledge_base::cli::UsageError;
 use fledge_base::rng;
-use fledge_kernels::on_workers;
+use fledge_kernels::{Precision, on_workers};
 use fledge_models::config::{Distribution, RunConfig};
 use fledge_models::latent::{self, Latents};
 use fledge_models::layers::{Classes, Masks, Mode, Pass};
@@ -48,6 +48,7 @@ pub struct Sampler {
     classes: Vec<String>,
     class: Option<u32>,
     truncation: Option<f64>,
+    precision: Precision,
 }
 
 /// The generator weights in a checkpoint.
@@ -96,7 +97,16 @@ impl Sampler {
             classes: config.data.classes.clone(),
             class: None,
             truncation: None,
+            // A seed's picture must depend on the device as little as possible.
+            precision: Precision::F32,
         }
+    }
+
+    /// Computes pictures in `precision` instead of f32.
+    #[must_use]
+    pub fn computed_in(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 
     /// Opens the EMA generator of a run's checkpoint.
@@ -346,7 +356,9 @@ impl Sampler {
         masks: &mut Masks,
         count: usize,
     ) -> (Vec<f32>, [usize; 3]) {
-        let made = self.generator.forward(input, &mut Pass::new(Mode::Infer, classes, masks));
+        let made = self
+            .precision
+            .during(|| self.generator.forward(input, &mut Pass::new(Mode::Infer, classes, masks)));
         let x = self.range.to_unit(made); // [B, C, H, W] in [0, 1]
         let [_, channels, height, width] = x.dims();
         let values = x

@@ -63,7 +63,6 @@ impl CheckArgs {
     /// # Errors
     /// If a flag is wrong or a row fails.
     pub fn run(self) -> Result<Ending> {
-        self.precision.set();
         match self.fusion {
             Fusion::On => fusion::keep(),
             Fusion::Off => fusion::switch_off()?,
@@ -94,7 +93,7 @@ impl CheckArgs {
             |case| case.on(&cpu),
             |case| {
                 tracing::debug!("{}", case.name);
-                case.on(&device)
+                self.precision.during(|| case.on(&device))
             },
             |row| {
                 let line = if self.json { json(row) } else { line(row) };

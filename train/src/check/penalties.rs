@@ -66,7 +66,7 @@ fn settings(changes: &[&str], width: usize) -> Settings {
 fn of(kind: Kind, settings: &Settings, device: &Device) -> Outputs {
     let mut critic = moved(settings.discriminator(SIZE, 3, 0, 0, device), device);
     critic.iterate();
-    let mut tracked = critic.tracked();
+    let tracked = critic.tracked();
     let [real, fake] =
         ["reals", "fakes"].map(|name| pictures(name, [BATCH, 3, SIZE, SIZE], device));
     let mut numbers = stream("penalty points");
@@ -75,7 +75,7 @@ fn of(kind: Kind, settings: &Settings, device: &Device) -> Outputs {
     let penalty = penalty::of(
         kind,
         &critic,
-        &mut tracked,
+        &tracked,
         &Points { x: x.clone(), classes: None, masks: &masks },
     );
     let mut outputs = Outputs::default();

@@ -18,7 +18,7 @@ use shared::metrics::resize::Preprocessing;
 use shared::metrics::source::{InMemory, Selection, SplitPictures};
 use shared::metrics::weights::INCEPTION;
 use shared::nn::config::{EvaluationConfig, RunConfig};
-use shared::nn::ops::{self, Precision};
+use shared::nn::ops;
 use shared::nn::sampler::Sampler;
 use shared::{process, rng};
 
@@ -118,7 +118,7 @@ impl Evaluator {
     /// # Errors
     /// If a picture cannot be read.
     pub fn prepare(&self) -> Result<()> {
-        Precision::F32.during(|| self.with_network(|extractor| self.of_real(extractor).map(drop)))
+        self.with_network(|extractor| self.of_real(extractor).map(drop))
     }
 
     /// The evaluator of a run; `None` if KID is off or there are no weights.
@@ -182,7 +182,7 @@ impl Evaluator {
     /// If there are fewer than two pictures or a feature is not finite.
     pub fn kid(&self, sampler: &Sampler) -> Result<f64> {
         // As `evaluate` computes it, whatever precision the run trains in.
-        Precision::F32.during(|| self.with_network(|extractor| self.kid_now(sampler, extractor)))
+        self.with_network(|extractor| self.kid_now(sampler, extractor))
     }
 
     fn kid_now(&self, sampler: &Sampler, extractor: &Extractor<'_>) -> Result<f64> {

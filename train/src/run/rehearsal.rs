@@ -14,7 +14,6 @@ use shared::metrics::resize::Preprocessing;
 use shared::nn::config::{RunConfig, ScheduleConfig};
 use shared::nn::device::facts::gib;
 use shared::nn::device::memory::{self, Memory};
-use shared::nn::ops::Precision;
 use shared::nn::sampler::Sampler;
 use shared::picture::Picture;
 use shared::process::{Room, peak_bytes, resident_bytes, room};
@@ -77,7 +76,7 @@ pub fn rehearse(
     devices: &[Device],
 ) -> Result<()> {
     let schedule = &config.settings.schedule;
-    replicas::set_up(schedule, devices)?;
+    replicas::require_fit(schedule, devices)?;
     // Logs the layers that do not fit; their values make no difference to the cost.
     init::networks(config, out, options.restart)?;
     let device = devices.first().context("a run needs a device")?;
@@ -173,13 +172,7 @@ impl Kid {
         let seeds: Vec<u64> = (0..batch as u64).collect();
         let features = |pictures: Vec<Picture>| {
             let pictures: Vec<_> = pictures.into_iter().map(Into::into).collect();
-            Precision::F32.during(|| {
-                inception.features(
-                    &pictures,
-                    Preprocessing::TORCH_FIDELITY,
-                    &[inception::POOL_2048],
-                )
-            });
+            inception.features(&pictures, Preprocessing::TORCH_FIDELITY, &[inception::POOL_2048]);
         };
         // A device that compiles its kernels does so the first time.
         if *device != Device::flex() {

@@ -33,7 +33,8 @@ pub struct ThroughputArgs {
     /// Device to measure.
     #[arg(long, default_value = "cpu")]
     device: DeviceChoice,
-    /// Precision of matrix products on GPUs.
+    /// Precision of matrix products on GPUs in train and generate; features are always computed in
+    /// f32.
     #[arg(long, default_value_t)]
     precision: Precision,
     /// Height and width of the pictures.
@@ -62,7 +63,6 @@ impl ThroughputArgs {
     /// # Errors
     /// If a flag is invalid.
     pub fn run(self) -> Result<Ending> {
-        self.precision.set();
         let device = self.device.open()?;
         let (batch, size) = (self.batch, self.size);
         let measured = match self.what.as_str() {
@@ -86,7 +86,8 @@ impl ThroughputArgs {
             }
             "generate" => {
                 let (trainer, config) = self.trainer(&device)?;
-                let sampler = Sampler::new(trainer.shown().clone(), &config, device.clone());
+                let sampler = Sampler::new(trainer.shown().clone(), &config, device.clone())
+                    .computed_in(self.precision);
                 let seeds: Vec<u64> = (0..batch as u64).collect();
                 self.measure(batch, &device, || {
                     std::hint::black_box(sampler.pictures(&seeds));

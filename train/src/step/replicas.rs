@@ -177,11 +177,11 @@ pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError
     )))
 }
 
-/// Rejects devices that do not suit these settings, and sets their precision.
+/// Rejects devices that do not suit these settings.
 ///
 /// # Errors
 /// If a batch cannot be shared among them, or one of them lacks the precision.
-pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), UsageError> {
+pub fn require_fit(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), UsageError> {
     check(schedule, devices.len())?;
     if schedule.precision == Precision::Bf16 && devices.contains(&Device::flex()) {
         return Err(UsageError(
@@ -190,7 +190,6 @@ pub fn set_up(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), Usage
                 .into(),
         ));
     }
-    schedule.precision.set();
     Ok(())
 }
 

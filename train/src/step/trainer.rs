@@ -144,7 +144,8 @@ impl Trainer {
         self.grow();
         self.game.players.iter_mut().for_each(|player| player.network.iterate());
         let mut seen = Reading::default();
-        self.task.step(&mut self.game, batches, &mut seen);
+        let precision = self.game.config.settings.schedule.precision;
+        precision.during(|| self.task.step(&mut self.game, batches, &mut seen));
         let schedule = &self.game.config.settings.schedule;
         let decay =
             ema::decay(schedule, self.game.images_seen(), schedule.pictures_a_step() as usize);

@@ -198,7 +198,7 @@ fn every_section_tells_what_the_run_folder_holds() {
     );
     let nearest = section(&page, "nearest");
     assert_eq!(nearest.matches("<img").count(), 16 * 6, "16 samples with 5 training pictures each");
-    assert_holds(nearest, &["after step 9 (KID 0.2220)", "all 24 pictures", "seed 15", "held out"]);
+    assert_holds(nearest, &["after step 9 (KID 0.2220)", "all 24 pictures", "seed 15", "held-out"]);
     assert_holds(
         section(&page, "alarms"),
         &["augmentation at cap", "epoch 2, step 6", "p is at its cap", "Try: less width"],

@@ -315,7 +315,7 @@ fn a_comparison_is_sorted_by_the_best_kid_and_shows_only_settings_that_differ() 
     assert_eq!(table[2][1..4], ["0.500", "10", "20"]);
     assert_eq!(table[3][1..4], ["–", "–", "40"]);
     assert!(
-        text.ends_with("KID: torch-fidelity, 300 pictures of each side, weights a079ee34\n"),
+        text.ends_with("KID: torch-fidelity, 300 pictures on each side, weights a079ee34\n"),
         "{text}"
     );
     let json = printed("compare", &[&without, &worse, &better], &["--json"], 0);

@@ -53,7 +53,7 @@ fn trained(scratch: &Scratch, flags: &[&str]) -> std::path::PathBuf {
 }
 
 fn text(run: &Path, name: &str) -> String {
-    String::from_utf8_lossy(&shared::fs::read(&run.join(name)).unwrap()).into_owned()
+    String::from_utf8_lossy(&shared::fs::read(run.join(name)).unwrap()).into_owned()
 }
 
 /// Every pixel is one of four equal ones.
@@ -126,7 +126,7 @@ fn two_generators_have_files_curves_and_a_report_and_are_reached_by_name() {
         assert!(report.contains(shown), "{shown}");
     }
     let sheet = Picture::decode(
-        &shared::fs::read(&out.join(format!("samples/fakes-{EPOCHS:06}.png"))).unwrap(),
+        &shared::fs::read(out.join(format!("samples/fakes-{EPOCHS:06}.png"))).unwrap(),
         &Limits::default(),
     );
     assert!(sheet.unwrap().pixels.iter().any(|p| *p > 0));
@@ -188,7 +188,7 @@ fn the_loop_knows_no_preset_no_family_no_task_and_no_measure_by_name() {
         presets.chain(tasks).chain(measures).map(|word| format!("\"{word}\"")).collect();
     for file in LOOP {
         let text =
-            String::from_utf8_lossy(&shared::fs::read(&source.join(file)).unwrap()).into_owned();
+            String::from_utf8_lossy(&shared::fs::read(source.join(file)).unwrap()).into_owned();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for word in words.iter().map(String::as_str).chain(["dcgan", "Dcgan", "TaskName::"]) {
             assert!(!code.contains(word), "{file} knows {word}");

@@ -55,7 +55,11 @@ pub(crate) fn command_with(data: &Path, out: &Path, epochs: u64, flags: &[&str])
     if !flags.contains(&"--device") {
         command.args(["--device", "cpu"]);
     }
-    command.args(SETTINGS.iter().flat_map(|setting| ["--set", setting]));
+    let translates = flags.contains(&"generator.family=toy-translator");
+    // What translates pictures has no latent vector.
+    let settings =
+        SETTINGS.iter().filter(|setting| !(translates && setting.starts_with("generator.latent")));
+    command.args(settings.flat_map(|setting| ["--set", setting]));
     command.args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

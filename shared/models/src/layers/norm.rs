@@ -126,8 +126,8 @@ impl BatchNorm {
     }
 
     /// The derivative of the normalisation, without the activation, along `t`. In training the
-    /// batch's moments depend on the input: with x̂ = (x − μ)/σ the tangent is γ/σ·(t − E[t] −
-    /// x̂·E[x̂·t]).
+    /// batch's moments depend on the input: with x̂ = (x − μ)/σ the tangent is
+    /// `γ/σ·(t − E[t] − x̂·E[x̂·t])`.
     ///
     /// # Shapes
     /// `x`, `t` [B, C, H, W] give the same.

@@ -15,7 +15,7 @@ use super::config::{LossConfig, Reduction};
 use super::labels::Labels;
 use super::pair::{Loss, Parts};
 
-/// A run's loss: one of [`LOSSES`], with the reduction of its parts to one number.
+/// A run's loss: one of [`LOSSES`](super::LOSSES), with the reduction of its parts to one number.
 #[derive(Clone, Copy, Debug)]
 pub struct Objective {
     loss: &'static dyn Loss,

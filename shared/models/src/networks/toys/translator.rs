@@ -69,7 +69,6 @@ macro_rules! settings_of_width {
                 positive(self.width, $name)
             }
 
-            #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "other families need their settings, and refuse sizes")]
             pub(crate) fn check_end(&self, _: usize) -> Result<(), String> {
                 Ok(())
             }
