@@ -53,10 +53,13 @@ RENAMED = {"real_accuracy": "real_acc", "generated_accuracy": "gen_acc"}
 
 
 def state(meta):
-    """The state beside tensors: sums of an epoch under the names of today, without those of norms that nothing asked for."""
+    """The state beside tensors: sums of an epoch under the names of today, without those of norms that nothing asked for; and what alarms count."""
     state = dict(meta["state"])
     sums = {RENAMED.get(key, key): value for key, value in state["sums"].items() if value}
-    return {**state, "sums": sums}
+    alarms = {key: value for key, value in state.pop("alarms", {}).items() if value}
+    if "d_wins" in alarms:
+        alarms["wins"] = {"discriminator": alarms.pop("d_wins")}
+    return {**state, "sums": sums, "alarms": alarms}
 
 
 def content(path):

@@ -90,7 +90,7 @@ pub struct Alarms {
     /// From checkpoints of runs with one discriminator.
     #[serde(skip_serializing)]
     d_wins: u64,
-    /// Number of epochs in a row that each discriminator has won.
+    /// Number of epochs in a row that each discriminator has won; without those of none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     wins: BTreeMap<String, u64>,
     at_cap: u64,
@@ -146,6 +146,7 @@ impl Alarms {
                           discriminator.spectral_norm=true";
             alarms.extend(self.once(at, Kind::DiscriminatorWins, what, advice));
         }
+        self.wins.retain(|_, epochs| *epochs > 0);
         if let Some((p, ceiling)) = seen.p
             && last(&mut self.at_cap, ceiling > 0.0 && p >= ceiling)
         {
