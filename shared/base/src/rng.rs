@@ -34,28 +34,34 @@ pub fn stream(seed: u64, purpose: &str, step: u64) -> Stream {
     Stream { generator: ChaCha8Rng::from_seed(hash.finalize().into()) }
 }
 
+// Inlined in other crates: masks and noise draw millions of numbers a step.
 impl Stream {
     /// 64 random bits.
+    #[inline]
     pub fn bits(&mut self) -> u64 {
         self.generator.next_u64()
     }
 
     /// Uniform on [0, 1), 53 bits.
+    #[inline]
     pub fn uniform(&mut self) -> f64 {
         (self.bits() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
     }
 
     /// Uniform on [low, high).
+    #[inline]
     pub fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.uniform()
     }
 
     /// True with probability `p`.
+    #[inline]
     pub fn coin(&mut self, p: f64) -> bool {
         self.uniform() < p
     }
 
     /// Uniform on 0..n without bias (Lemire's multiplication with rejection). `n` must not be 0.
+    #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         let threshold = n.wrapping_neg() % n;
         loop {
@@ -68,6 +74,7 @@ impl Stream {
 
     /// A standard normal number (Box–Muller, the cosine half; the sine half is dropped so that a
     /// number costs the same two draws wherever it stands).
+    #[inline]
     pub fn normal(&mut self) -> f64 {
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform()));
         radius * libm::cos(std::f64::consts::TAU * self.uniform())
