@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use shared::archive::{Archive, Name, PICTURE_SUFFIXES};
 use shared::fs::byproduct;
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::path::{base_of, folder_of, stem_of};
+use super::path::{base_of, common_folder, folder_of, stem_of};
 use super::split::Split;
 use super::split_folders;
 
@@ -281,6 +281,28 @@ fn picture_stem(path: &[u8]) -> &[u8] {
 
 /// Suffixes that pictures may have had before they were converted.
 const OTHER_SUFFIXES: [&str; 7] = [".tif", ".tiff", ".ppm", ".pgm", ".heic", ".avif", ".jp2"];
+
+/// Adds the pictures of these folders that no table names.
+pub(crate) fn add_unnamed<V: Default>(
+    archive: &Archive,
+    folders: &BTreeSet<Vec<u8>>,
+    found: &mut BTreeMap<Vec<u8>, V>,
+) {
+    let pictures = archive.pictures().map(|i| &archive.names()[i].0);
+    for picture in pictures.filter(|name| folders.contains(folder_of(name))) {
+        found.entry(picture.clone()).or_default();
+    }
+}
+
+/// The folder that all tables and pictures are below.
+pub(crate) fn root_of<'a>(
+    archive: &'a Archive,
+    tables: &[usize],
+    pictures: impl Iterator<Item = &'a Vec<u8>>,
+) -> Vec<u8> {
+    let tables = tables.iter().map(|&i| archive.names()[i].0.as_slice());
+    common_folder(tables.chain(pictures.map(Vec::as_slice))).to_vec()
+}
 
 /// Names in annotations without a file.
 #[derive(Debug, Default)]

@@ -16,8 +16,8 @@ use shared::archive::{Archive, Name};
 
 use crate::crop::{BoundingBox, Object};
 use crate::source::classes::{Classes, common_label};
-use crate::source::lookup::{Lookup, Misses, ambiguous, files};
-use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
+use crate::source::lookup::{Lookup, Misses, add_unnamed, ambiguous, files, root_of};
+use crate::source::path::{above, base_of, folder_of, stem_of};
 use crate::source::{Content, Entry, Format, Listing, SourceError, TABLE_LIMIT, text};
 
 /// Number of JSON files examined to detect the layout.
@@ -76,25 +76,13 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
         ));
     };
     misses.report(archive, Format::Shapes.name(), &first, found.len());
-    let folders: std::collections::BTreeSet<Vec<u8>> = found
+    let folders = found
         .keys()
         .filter(|picture| archive.find(picture).is_some())
         .map(|picture| folder_of(picture).to_vec())
         .collect();
-    for picture in archive
-        .pictures()
-        .map(|i| &archive.names()[i].0)
-        .filter(|name| folders.contains(folder_of(name)))
-    {
-        found.entry(picture.clone()).or_default();
-    }
-    let used = || {
-        tables
-            .iter()
-            .map(|&i| archive.names()[i].0.as_slice())
-            .chain(found.keys().map(Vec::as_slice))
-    };
-    let root = common_folder(used()).to_vec();
+    add_unnamed(archive, &folders, &mut found);
+    let root = root_of(archive, &tables, found.keys());
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let tables = tables.iter().map(|&i| below(&archive.names()[i].0)).collect();
     let entry = |(id, (picture, (objects, drawn_on))): (u32, (Vec<u8>, Drawn))| Entry {

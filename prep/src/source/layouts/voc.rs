@@ -21,8 +21,8 @@ use shared::archive::{Archive, Name};
 use crate::crop::placement;
 use crate::crop::{BoundingBox, Object};
 use crate::source::classes::{Classes, common_label};
-use crate::source::lookup::{Lookup, Misses, files, folded};
-use crate::source::path::{above, base_of, common_folder, folder_of, stem_of};
+use crate::source::lookup::{Lookup, Misses, add_unnamed, files, folded, root_of};
+use crate::source::path::{above, base_of, folder_of, stem_of};
 use crate::source::{Content, Entry, Format, Listing, SourceError, Split, TABLE_LIMIT, text};
 
 /// Largest XML file, in bytes.
@@ -94,20 +94,8 @@ pub fn read(archive: &Archive) -> Result<Listing, SourceError> {
     if let Some(first) = tables.get(splits.files.len()) {
         misses.report(archive, Format::Voc.name(), &archive.names()[*first], found.len());
     }
-    for picture in archive
-        .pictures()
-        .map(|i| &archive.names()[i].0)
-        .filter(|name| folders.contains(folder_of(name)))
-    {
-        found.entry(picture.clone()).or_default();
-    }
-    let used = || {
-        tables
-            .iter()
-            .map(|&i| archive.names()[i].0.as_slice())
-            .chain(found.keys().map(Vec::as_slice))
-    };
-    let root = common_folder(used()).to_vec();
+    add_unnamed(archive, &folders, &mut found);
+    let root = root_of(archive, &tables, found.keys());
     let below = |name: &[u8]| Name(name[root.len()..].to_vec());
     let xmls = tables[splits.files.len()..].to_vec();
     tables.sort_unstable();

@@ -266,7 +266,7 @@ impl Reader<'_> {
                 b'b' => self.build()?,
                 other => {
                     return Err(format!(
-                        "instruction 0x{other:02x} is none that files of pictures need; nothing of it was run"
+                        "instruction 0x{other:02x} is none that files of pictures need; nothing was executed"
                     ));
                 }
             }
@@ -284,7 +284,7 @@ impl Reader<'_> {
             "encode" if module == "_codecs" => Known::Encode,
             _ => {
                 return Err(format!(
-                    "it names {module}.{name}, which no file of pictures needs; nothing of it was run"
+                    "it names {module}.{name}, which no file of pictures needs; nothing was executed"
                 ));
             }
         };
