@@ -12,7 +12,7 @@ use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use super::operations::Operations;
-use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use super::{Activation, Lookups, Padding, Precision, Rectifier, Resampling, Upsample};
 use crate::collective::Member;
 
 /// A convolution or, `transposed`, its transpose.
@@ -127,13 +127,13 @@ impl<B: Operations> Backward<B, 2> for ActBackward {
 struct TangentBackward;
 
 impl<B: Operations> Backward<B, 1> for TangentBackward {
-    /// The output of the activation; its slope.
-    type State = (FloatTensor<B>, f32);
+    /// The output of the activation.
+    type State = (FloatTensor<B>, Rectifier);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let g = grads.consume::<B>(&ops.node);
         if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::leaky_tangent(g, ops.state.0, ops.state.1));
+            grads.register::<B>(node.id, B::rectifier_tangent(g, ops.state.0, ops.state.1));
         }
     }
 }
@@ -362,11 +362,15 @@ impl<B: Operations, C: CheckpointStrategy> Operations for Autodiff<B, C> {
         (constant::<B, C>(dx), constant::<B, C>(d_bias))
     }
 
-    fn leaky_tangent(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self> {
+    fn rectifier_tangent(
+        t: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        rectifier: Rectifier,
+    ) -> FloatTensor<Self> {
         let node = t.node();
         let (t, y) = (t.into_primitive(), y.into_primitive());
-        let result = B::leaky_tangent(t, y.clone(), slope);
-        record!(C, TangentBackward, [node], (y, slope), result)
+        let result = B::rectifier_tangent(t, y.clone(), rectifier);
+        record!(C, TangentBackward, [node], (y, rectifier), result)
     }
 
     fn resize(x: FloatTensor<Self>, mode: Upsample, transposed: bool) -> FloatTensor<Self> {

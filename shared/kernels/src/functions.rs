@@ -7,7 +7,7 @@ use burn::tensor::activation::leaky_relu;
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{DType, FloatDType, Tensor, module};
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Rectifier};
 use crate::collective::Member;
 use crate::cpu::pool::Pool;
 use crate::cpu::{self, flex, lift};
@@ -136,16 +136,23 @@ pub fn bias_act(x: Tensor<4>, bias: Tensor<1>, activation: Activation) -> Tensor
     ))
 }
 
+/// [`rectifier_tangent`] of a leaky ReLU.
+#[must_use]
+pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
+    rectifier_tangent(t, y, Rectifier::leaky(slope))
+}
+
 /// `t` times the derivative of the activation that gave `y`: propagates a direction. The gradient
-/// flows to `t` alone, since the slope of a (leaky) ReLU is constant almost everywhere.
+/// flows to `t` alone, since the slope of a rectifier is constant almost everywhere.
 ///
 /// # Shapes
 /// `t` and `y` [B, C, H, W]; gives the same.
 #[must_use]
-pub fn leaky_relu_tangent(t: Tensor<4>, y: Tensor<4>, slope: f32) -> Tensor<4> {
+pub fn rectifier_tangent(t: Tensor<4>, y: Tensor<4>, rectifier: Rectifier) -> Tensor<4> {
     let y = if y.is_autodiff() { y.inner() } else { y };
     let y = if t.is_autodiff() { y.autodiff() } else { y };
-    Tensor::from_dispatch(Dispatch::leaky_tangent(t.into_dispatch(), y.into_dispatch(), slope))
+    let (t, y) = (t.into_dispatch(), y.into_dispatch());
+    Tensor::from_dispatch(Dispatch::rectifier_tangent(t, y, rectifier))
 }
 
 /// Mean and biased variance of every channel of `x` [B, C, H, W] as [2, C]; no gradient flows

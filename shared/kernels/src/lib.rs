@@ -23,6 +23,7 @@ mod cpu;
 #[cfg(feature = "cubecl")]
 mod cube;
 mod functions;
+mod fused;
 mod operations;
 mod padding;
 mod precision;
@@ -36,12 +37,13 @@ mod update;
 mod upsample;
 mod warp;
 
-pub use self::activation::Activation;
+pub use self::activation::{Activation, Rectifier};
 pub use self::functions::{
     average_pool3, bias_act, channel_moments, conv_transpose2d, conv2d, conv2d_act, follow_moments,
     full, instructions, join, leaky_relu_tangent, look_up, matmul, max_pool3, normalize_train,
-    normalize_with, on_workers, release_memory, remember, resample, sum, warp,
+    normalize_with, on_workers, rectifier_tangent, release_memory, remember, resample, sum, warp,
 };
+pub use self::fused::{Style, filter, style};
 pub use self::padding::Padding;
 pub use self::precision::Precision;
 pub use self::resample::{Fir, Resampling};

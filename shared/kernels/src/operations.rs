@@ -9,7 +9,7 @@ use burn::backend::{Backend, backend_extension};
 
 #[cfg(feature = "cubecl")]
 use super::cube::spec;
-use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use super::{Activation, Lookups, Padding, Precision, Rectifier, Resampling, Upsample};
 use crate::collective::Member;
 
 /// The operations; each is documented at its function in [`super`]. Those marked so are not
@@ -143,9 +143,13 @@ pub(crate) trait Operations: Backend {
         activation: Activation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// [`super::leaky_relu_tangent`].
+    /// [`super::rectifier_tangent`].
     #[fusion(meta = |t, _, _| t.clone())]
-    fn leaky_tangent(t: FloatTensor<Self>, y: FloatTensor<Self>, slope: f32) -> FloatTensor<Self>;
+    fn rectifier_tangent(
+        t: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        rectifier: Rectifier,
+    ) -> FloatTensor<Self>;
 
     /// [`super::upsample2`] or, if `transposed`, its gradient.
     #[fusion(meta = spec::resize)]

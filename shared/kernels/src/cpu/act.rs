@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::memory::Buffer;
-use crate::Activation;
+use crate::{Activation, Rectifier};
 
 /// Numbers per task.
 const RANGE: usize = 1 << 14;
@@ -18,6 +18,10 @@ impl Activation {
     fn of(self, x: f32) -> f32 {
         match self {
             Self::LeakyRelu(slope) => x.max(0.0) + slope * x.min(0.0),
+            // `clamp` keeps NaN.
+            Self::Rectify(Rectifier { slope, gain, bound }) => {
+                (gain * if x > 0.0 { x } else { slope * x }).clamp(-bound, bound)
+            }
             Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
             Self::Tanh => x.tanh(),
         }
@@ -34,6 +38,7 @@ impl Activation {
                     slope
                 }
             }
+            Self::Rectify(rectifier) => rectifier.slope_at(y),
             Self::Sigmoid => y * (1.0 - y),
             Self::Tanh => 1.0 - y * y,
         }
@@ -81,16 +86,15 @@ pub(super) fn backward(
     (dx, d_bias)
 }
 
-/// `t` times the derivative of the leaky ReLU that gave `y`.
-pub(super) fn leaky_tangent(y: &[f32], t: &[f32], slope: f32) -> Buffer {
-    let activation = Activation::LeakyRelu(slope);
+/// `t` times the derivative of the rectifier that gave `y`.
+pub(super) fn tangent(y: &[f32], t: &[f32], rectifier: Rectifier) -> Buffer {
     let mut tangent = Buffer::any(t.len());
     tangent.par_chunks_mut(RANGE).zip(y.par_chunks(RANGE).zip(t.par_chunks(RANGE))).for_each(
         |(tangent, (y, t))| {
             tangent
                 .iter_mut()
                 .zip(y.iter().zip(t))
-                .for_each(|(d, (y, t))| *d = t * activation.slope_at(*y));
+                .for_each(|(d, (y, t))| *d = t * rectifier.slope_at(*y));
         },
     );
     tangent

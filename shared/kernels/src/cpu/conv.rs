@@ -4,8 +4,8 @@
 //! matrix of columns (im2col): the kernels in [`super::kernel`] read the rows of the (zero-padded)
 //! picture in place.
 //!
-//! Kernels of 4×4 with stride 2, typical of GANs, go through [`super::winograd`] instead if there
-//! are many channels.
+//! Kernels of 4×4 with stride 2 and of 3×3 with stride 1, typical of GANs, go through
+//! [`super::winograd`] instead if there are many channels.
 
 use rayon::prelude::*;
 
@@ -13,7 +13,7 @@ use super::geometry::Geometry;
 use super::image::transpose;
 use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, panel_width, product};
 use super::memory::Buffer;
-use super::winograd;
+use super::winograd::{halving, same};
 
 /// Numbers in a padded strip of a picture that one task works on: half of a core's second-level
 /// cache.
@@ -100,8 +100,11 @@ impl Geometry {
         weight: &[f32],
         finish: Option<(&[f32], f32)>,
     ) -> Buffer {
-        if finish.is_none() && winograd::applies(self) {
-            return winograd::halve(self, x, weight);
+        if finish.is_none() && halving::applies(self) {
+            return halving::halve(self, x, weight);
+        }
+        if finish.is_none() && same::applies(self) {
+            return same::forward(self, x, weight);
         }
         let [kh, kw] = self.kernel;
         let taps = kh * kw;
@@ -148,8 +151,11 @@ impl Geometry {
 
     /// ∂L/∂x from `g` = ∂L/∂y [batch, oh, ow, cout]; gives [batch, h, w, cin].
     pub(super) fn input_gradient(&self, g: &[f32], weight: &[f32]) -> Buffer {
-        if winograd::applies(self) {
-            return winograd::double(self, g, weight);
+        if halving::applies(self) {
+            return halving::double(self, g, weight);
+        }
+        if same::applies(self) {
+            return same::input_gradient(self, g, weight);
         }
         if self.cin < FEW {
             return self.scatter(g, weight);
@@ -292,8 +298,11 @@ impl Geometry {
 
     /// ∂L/∂w from `x` and `g` = ∂L/∂y; gives [cout, cin, kh, kw].
     pub(super) fn weight_gradient(&self, x: &[f32], g: &[f32]) -> Buffer {
-        if winograd::applies(self) {
-            return winograd::weight_gradient(self, x, g);
+        if halving::applies(self) {
+            return halving::weight_gradient(self, x, g);
+        }
+        if same::applies(self) {
+            return same::weight_gradient(self, x, g);
         }
         let [kh, kw] = self.kernel;
         let border = self.border();

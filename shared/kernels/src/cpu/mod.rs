@@ -4,8 +4,8 @@
 //! |---|---|
 //! | [`kernel`] | the two matrix products below every convolution, in SIMD |
 //! | [`conv`] | convolutions of any kernel and stride |
-//! | [`winograd`] | convolutions of 4×4 with stride 2, in 9/16 of the multiplications |
-//! | [`norm`], [`act`], [`warp`], [`resample`], [`resize`], [`pool`] | the operations between them |
+//! | [`winograd`] | convolutions of 4×4 with stride 2 and of 3×3, in about half of the multiplications |
+//! | [`norm`], [`act`], [`fused`], [`warp`], [`resample`], [`resize`], [`pool`] | the operations between them |
 //! | [`update`] | optimizers and averages, in place |
 //! | [`memo`] | a cache of results for a second pass over the same numbers |
 //! | [`simd`], [`image`], [`memory`], [`disjoint`] | vectors over slices; tensors with channels last; reused memory; memory shared by tasks |
@@ -13,6 +13,7 @@
 mod act;
 mod conv;
 mod disjoint;
+mod fused;
 mod geometry;
 mod image;
 mod kernel;
@@ -40,7 +41,7 @@ use self::memo::{Operation, recall};
 use self::memory::Buffer;
 use self::norm::Norm;
 use super::operations::Operations;
-use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use super::{Activation, Lookups, Padding, Precision, Rectifier, Resampling, Upsample};
 use crate::collective::Member;
 
 pub(super) use self::memory::release as release_memory;
@@ -206,15 +207,8 @@ impl Operations for Flex {
             Operation::Norm { epsilon, slope },
             [x, gamma, beta, moments],
             |[x, gamma, beta, moments]| {
-                let (x, [gamma, beta, moments]) =
-                    (Image::of(x), [gamma, beta, moments].map(Values::of));
-                let norm = Norm {
-                    gamma: gamma.slice(),
-                    beta: beta.slice(),
-                    moments: moments.slice(),
-                    epsilon,
-                    slope,
-                };
+                let (x, parts) = (Image::of(x), [gamma, beta, moments].map(Values::of));
+                let norm = Norm::of(&parts, epsilon, slope);
                 Image::tensor(norm.forward(x.values()), x.shape)
             },
         )
@@ -229,15 +223,9 @@ impl Operations for Flex {
         epsilon: f32,
         slope: f32,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (x, grad, [gamma, beta, moments]) =
+        let (x, grad, parts) =
             (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
-        let norm = Norm {
-            gamma: gamma.slice(),
-            beta: beta.slice(),
-            moments: moments.slice(),
-            epsilon,
-            slope,
-        };
+        let norm = Norm::of(&parts, epsilon, slope);
         let (dx, d_gamma, d_beta) = norm.backward(x.values(), grad.values());
         let channels = x.shape[1];
         (
@@ -256,15 +244,9 @@ impl Operations for Flex {
         epsilon: f32,
         slope: f32,
     ) -> FlexTensor {
-        let (x, grad, [gamma, beta, moments]) =
+        let (x, grad, parts) =
             (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
-        let norm = Norm {
-            gamma: gamma.slice(),
-            beta: beta.slice(),
-            moments: moments.slice(),
-            epsilon,
-            slope,
-        };
+        let norm = Norm::of(&parts, epsilon, slope);
         Values::tensor(norm.sums(x.values(), grad.values()), [2, x.shape[1]])
     }
 
@@ -277,15 +259,13 @@ impl Operations for Flex {
         sums: FlexTensor,
         [epsilon, slope, n]: [f32; 3],
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (x, grad, [gamma, beta, moments, sums]) =
-            (Image::of(x), Image::of(grad), [gamma, beta, moments, sums].map(Values::of));
-        let norm = Norm {
-            gamma: gamma.slice(),
-            beta: beta.slice(),
-            moments: moments.slice(),
-            epsilon,
-            slope,
-        };
+        let (x, grad, sums, parts) = (
+            Image::of(x),
+            Image::of(grad),
+            Values::of(sums),
+            [gamma, beta, moments].map(Values::of),
+        );
+        let norm = Norm::of(&parts, epsilon, slope);
         let (dx, d_gamma, d_beta) =
             norm.backward_of_all(x.values(), grad.values(), sums.slice(), n);
         let channels = x.shape[1];
@@ -311,9 +291,9 @@ impl Operations for Flex {
         (Image::tensor(dx, y.shape), Values::tensor(d_bias, [y.shape[1]]))
     }
 
-    fn leaky_tangent(t: FlexTensor, y: FlexTensor, slope: f32) -> FlexTensor {
+    fn rectifier_tangent(t: FlexTensor, y: FlexTensor, rectifier: Rectifier) -> FlexTensor {
         let (y, t) = (Image::of(y), Image::of(t));
-        Image::tensor(act::leaky_tangent(y.values(), t.values(), slope), y.shape)
+        Image::tensor(act::tangent(y.values(), t.values(), rectifier), y.shape)
     }
 
     fn resize(x: FlexTensor, mode: Upsample, transposed: bool) -> FlexTensor {

@@ -7,6 +7,7 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::image::Values;
 use super::memory::Buffer;
 use super::simd::{arch, load, store};
 
@@ -33,6 +34,14 @@ pub(super) struct Norm<'a> {
     pub(super) moments: &'a [f32],
     pub(super) epsilon: f32,
     pub(super) slope: f32,
+}
+
+impl<'a> Norm<'a> {
+    /// The arguments from tensors of γ, β and the moments.
+    pub(super) fn of([gamma, beta, moments]: &'a [Values; 3], epsilon: f32, slope: f32) -> Self {
+        let [gamma, beta, moments] = [gamma, beta, moments].map(Values::slice);
+        Self { gamma, beta, moments, epsilon, slope }
+    }
 }
 
 fn range(channels: usize) -> usize {

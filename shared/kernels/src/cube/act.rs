@@ -6,12 +6,12 @@ use cubecl::prelude::*;
 
 use super::image::{Image, address, element, flat, spread};
 use super::sums;
-use crate::Activation;
+use crate::{Activation, Rectifier};
 
 /// The activation as a kernel argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    LeakyRelu,
+    Rectify,
     Sigmoid,
     Tanh,
 }
@@ -19,17 +19,18 @@ enum Kind {
 impl Activation {
     fn kind(self) -> Kind {
         match self {
-            Self::LeakyRelu(_) => Kind::LeakyRelu,
+            Self::LeakyRelu(_) | Self::Rectify(_) => Kind::Rectify,
             Self::Sigmoid => Kind::Sigmoid,
             Self::Tanh => Kind::Tanh,
         }
     }
 
-    /// The slope below zero; meaningless for the others.
-    fn slope(self) -> f32 {
+    /// Slope, gain and bound of a rectifier; meaningless for the others.
+    fn rectifier(self) -> Rectifier {
         match self {
-            Self::LeakyRelu(slope) => slope,
-            Self::Sigmoid | Self::Tanh => 0.0,
+            Self::LeakyRelu(slope) => Rectifier::leaky(slope),
+            Self::Rectify(rectifier) => rectifier,
+            Self::Sigmoid | Self::Tanh => Rectifier::NONE,
         }
     }
 }
@@ -46,6 +47,28 @@ pub(super) fn leaky_slope<N: Size>(y: Vector<f32, N>, slope: f32) -> Vector<f32,
     select_many(y.greater_than(&Vector::new(0.0)), Vector::new(1.0), Vector::new(slope))
 }
 
+/// `leaky` times a gain, clamped to ±bound.
+#[cube]
+fn rectified<N: Size>(x: Vector<f32, N>, slope: f32, gain: f32, bound: f32) -> Vector<f32, N> {
+    let y = leaky::<N>(x, slope) * Vector::new(gain);
+    let high = Vector::<f32, N>::new(bound);
+    let low = Vector::<f32, N>::new(-bound);
+    let y = select_many(y.greater_than(&high), high, y);
+    select_many(low.greater_than(&y), low, y)
+}
+
+/// The factor that `rectified` applied to x: 0 at the bound.
+#[cube]
+fn rectified_slope<N: Size>(
+    y: Vector<f32, N>,
+    slope: f32,
+    gain: f32,
+    bound: f32,
+) -> Vector<f32, N> {
+    let factor = leaky_slope::<N>(y, slope) * Vector::new(gain);
+    select_many(Vector::new(bound).greater_than(&y.abs()), factor, Vector::new(0.0))
+}
+
 /// y ← activation(x + bias); a row has `width` vectors.
 #[cube(launch, address_type = "dynamic")]
 fn bias_act<F: Float, N: Size>(
@@ -53,6 +76,8 @@ fn bias_act<F: Float, N: Size>(
     bias: &[Vector<f32, N>],
     y: &mut [Vector<F, N>],
     slope: f32,
+    gain: f32,
+    bound: f32,
     width: usize,
     #[comptime] kind: Kind,
     #[define(F)] _dtype: ElemType,
@@ -62,7 +87,7 @@ fn bias_act<F: Float, N: Size>(
     }
     let pre = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) + bias[ABSOLUTE_POS % width];
     let result = match comptime!(kind) {
-        Kind::LeakyRelu => leaky::<N>(pre, slope),
+        Kind::Rectify => rectified::<N>(pre, slope, gain, bound),
         Kind::Sigmoid => Vector::new(1.0) / (Vector::new(1.0) + (-pre).exp()),
         Kind::Tanh => pre.tanh(),
     };
@@ -76,6 +101,8 @@ fn act_backward<F: Float, N: Size>(
     g: &[Vector<F, N>],
     dx: &mut [Vector<F, N>],
     slope: f32,
+    gain: f32,
+    bound: f32,
     #[comptime] kind: Kind,
     #[define(F)] _dtype: ElemType,
 ) {
@@ -85,7 +112,7 @@ fn act_backward<F: Float, N: Size>(
     let y = Vector::<f32, N>::cast_from(y[ABSOLUTE_POS]);
     let g = Vector::<f32, N>::cast_from(g[ABSOLUTE_POS]);
     let derivative = match comptime!(kind) {
-        Kind::LeakyRelu => leaky_slope::<N>(y, slope),
+        Kind::Rectify => rectified_slope::<N>(y, slope, gain, bound),
         Kind::Sigmoid => y * (Vector::new(1.0) - y),
         Kind::Tanh => Vector::new(1.0) - y * y,
     };
@@ -97,6 +124,7 @@ pub(super) fn forward(x: &Image, bias: CubeTensor, activation: Activation) -> Im
     let y = x.alike();
     let (vector, client) = (x.vector(), &x.data.client);
     let (count, dim) = spread(client, x.positions() * x.channels / vector);
+    let Rectifier { slope, gain, bound } = activation.rectifier();
     bias_act::launch(
         client,
         count,
@@ -106,7 +134,9 @@ pub(super) fn forward(x: &Image, bias: CubeTensor, activation: Activation) -> Im
         x.arg(),
         flat(bias).into_buffer_arg(),
         y.arg(),
-        activation.slope(),
+        slope,
+        gain,
+        bound,
         x.channels / vector,
         activation.kind(),
         element(&x.data),
@@ -119,7 +149,7 @@ pub(super) fn scaled(y: &Image, g: &Image, activation: Activation) -> Image {
     let dx = g.alike();
     let (vector, client) = (y.vector(), &y.data.client);
     let (count, dim) = spread(client, y.positions() * y.channels / vector);
-    let (slope, kind) = (activation.slope(), activation.kind());
+    let Rectifier { slope, gain, bound } = activation.rectifier();
     act_backward::launch(
         client,
         count,
@@ -130,7 +160,9 @@ pub(super) fn scaled(y: &Image, g: &Image, activation: Activation) -> Image {
         g.arg(),
         dx.arg(),
         slope,
-        kind,
+        gain,
+        bound,
+        activation.kind(),
         element(&y.data),
     );
     dx

@@ -36,7 +36,7 @@ use self::conv::Convolution;
 use self::image::Image;
 use self::norm::Norm;
 use super::operations::Operations;
-use super::{Activation, Lookups, Padding, Precision, Resampling, Upsample};
+use super::{Activation, Lookups, Padding, Precision, Rectifier, Resampling, Upsample};
 use crate::collective::Member;
 
 impl Operations for CubeBackend {
@@ -154,8 +154,8 @@ impl Operations for CubeBackend {
         (dx.tensor(), d_bias)
     }
 
-    fn leaky_tangent(t: CubeTensor, y: CubeTensor, slope: f32) -> CubeTensor {
-        act::scaled(&Image::of(y), &Image::of(t), Activation::LeakyRelu(slope)).tensor()
+    fn rectifier_tangent(t: CubeTensor, y: CubeTensor, rectifier: Rectifier) -> CubeTensor {
+        act::scaled(&Image::of(y), &Image::of(t), Activation::Rectify(rectifier)).tensor()
     }
 
     fn resize(x: CubeTensor, mode: Upsample, transposed: bool) -> CubeTensor {

@@ -44,7 +44,7 @@ pub(super) fn resampled(x: Tensor<4>, resampling: &Resampling) -> Tensor<4> {
 }
 
 /// [B, C, H, W] filtered along both axes.
-fn separable(x: Tensor<4>, [vertical, horizontal]: &[Fir; 2]) -> Tensor<4> {
+pub(super) fn separable(x: Tensor<4>, [vertical, horizontal]: &[Fir; 2]) -> Tensor<4> {
     let [batch, channels, height, width] = x.dims();
     let device = x.device().inner();
     let of = |fir: &Fir| {
