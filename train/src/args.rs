@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use shared::cli::{Ending, UsageError};
+use shared::dataset::Dataset;
 use shared::nn::config::Settings;
 use shared::nn::device::list::Devices;
 use shared::nn::devices::DeviceList;
@@ -384,6 +385,14 @@ impl Args {
         UsageError(format!("--data DIR is missing: {why}; pass a folder written by `prep build`"))
     }
 
+    /// Height and width of the pictures, from which presets derive values: `--size` of a summary, or
+    /// those of the data set; `None` if neither is given or it cannot be read, which is reported
+    /// when it is needed.
+    fn extent(&self) -> Option<usize> {
+        let of_data = |data: &PathBuf| Some(Dataset::open(data).ok()?.manifest().size as usize);
+        self.size.or_else(|| self.data.as_ref().and_then(of_data))
+    }
+
     /// Merges all settings: the run's own if it is resumed, else those of the run it starts from,
     /// else a recipe's; overridden by the file, and then by the flags.
     fn settings(
@@ -453,7 +462,7 @@ impl Args {
                 named.map_or(Ok(()), |name| preset::find(name).map(drop))?;
                 config.settings.clone().with(file, &assignments)?
             }
-            None => Settings::resolve(&preset, file, &assignments)?,
+            None => Settings::resolve_for(&preset, self.extent(), file, &assignments)?,
         };
         Ok(Resolved { preset, settings, mirror })
     }

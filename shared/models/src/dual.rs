@@ -12,7 +12,7 @@
 //! ```
 
 use burn::tensor::Tensor;
-use fledge_kernels::{self as ops, Activation, Upsample};
+use fledge_kernels::{self as ops, Activation, Rectifier, Style, Upsample};
 
 use crate::layers::{Conv2d, Layer, Linear, Masks, NormAct, Pass};
 
@@ -88,6 +88,18 @@ impl Dual<2> {
         Self { x: layer.forward(self.x), t: self.t.map(|t| layer.linear(t)) }
     }
 
+    /// Divides each row by its root mean square, √(mean x² + ε).
+    pub(crate) fn normalized(self) -> Self {
+        let r = (self.x.clone().square().mean_dim(1) + 1e-8).sqrt().recip(); // [B, 1]
+        let x = self.x * r.clone();
+        // d(x·r) = r·(t − y·mean(y·t)).
+        let t = self.t.map(|t| {
+            let along = (x.clone() * t.clone()).mean_dim(1);
+            (t - x.clone() * along) * r
+        });
+        Self { x, t }
+    }
+
     /// Appends the columns of `more`, which do not depend on the input.
     pub(crate) fn beside(self, more: Tensor<2>) -> Self {
         let t = self.t.map(|t| Tensor::cat(vec![t, more.zeros_like()], 1));
@@ -115,6 +127,9 @@ impl Dual<4> {
                 Activation::LeakyRelu(slope) => {
                     return ops::leaky_relu_tangent(ops::full(conv.linear(t)), y.clone(), slope);
                 }
+                Activation::Rectify(rectifier) => {
+                    return ops::rectifier_tangent(ops::full(conv.linear(t)), y.clone(), rectifier);
+                }
             };
             ops::full(conv.linear(t)) * slope
         });
@@ -141,8 +156,40 @@ impl Dual<4> {
     }
 
     pub(crate) fn plus(self, other: Self) -> Self {
-        let t = self.t.zip(other.t).map(|(a, b)| ops::sum(a, b));
+        let t = match (self.t, other.t) {
+            (Some(a), Some(b)) => Some(ops::sum(a, b)),
+            (a, b) => a.or(b),
+        };
         Self { x: ops::sum(self.x, other.x), t }
+    }
+
+    /// Applies rectifier(scale·x + noise + bias); see [`ops::style`].
+    pub(crate) fn styled(
+        self,
+        scale: Option<Dual<2>>,
+        noise: Option<Tensor<4>>,
+        bias: Option<Tensor<1>>,
+        rectifier: Rectifier,
+    ) -> Self {
+        let (scale, moved) = scale.map_or((None, None), |scale| (Some(scale.x), scale.t));
+        let by = |x: Tensor<4>, scale: Option<Tensor<2>>| match scale {
+            None => x,
+            scale => ops::style(x, Style { scale, ..Style::default() }, Rectifier::NONE),
+        };
+        let by_scale = self.t.map(|t| by(t, scale.clone()));
+        let by_move = moved.map(|moved| by(self.x.clone(), Some(moved)));
+        let t = match (by_scale, by_move) {
+            (Some(a), Some(b)) => Some(ops::sum(a, b)),
+            (a, b) => a.or(b),
+        };
+        let bends = rectifier != Rectifier::NONE;
+        let x = if bends || scale.is_some() || noise.is_some() || bias.is_some() {
+            ops::style(self.x, Style { scale, noise, bias }, rectifier)
+        } else {
+            self.x
+        };
+        let t = t.map(|t| if bends { ops::rectifier_tangent(t, x.clone(), rectifier) } else { t });
+        Self { x, t }
     }
 
     /// Applies any other layer.

@@ -144,6 +144,26 @@ impl Maker<'_> {
         Parameter::new(values, shape, Purpose::Weight, self.device)
     }
 
+    /// [`Maker::weight`] with outputs along the first axis, times `factor`.
+    #[must_use]
+    pub fn scaled_weight(&self, name: &str, shape: &[usize], fans: Fans, factor: f64) -> Parameter {
+        let mut weight = self.weight(name, shape, fans, false);
+        if self.draws && factor != 1.0 {
+            weight.set(weight.flat() * factor);
+        }
+        weight
+    }
+
+    /// Creates numbers of `shape` that are not trained.
+    #[must_use]
+    pub fn buffer(&self, shape: &[usize], values: impl FnOnce() -> Vec<f32>) -> Parameter {
+        if self.draws {
+            Parameter::new(values(), shape, Purpose::Buffer, self.device)
+        } else {
+            Parameter::undrawn(shape, Purpose::Buffer, self.device)
+        }
+    }
+
     /// Creates a parameter of `shape` filled with `value`.
     #[must_use]
     pub fn filled(&self, value: f32, shape: &[usize], purpose: Purpose) -> Parameter {

@@ -24,6 +24,8 @@ pub enum Purpose {
     Frozen,
     /// Changed by the forward pass in training: the running mean and variance of BatchNorm.
     Statistic,
+    /// Not trained: constant, or a running value like w's average. An average of networks copies it.
+    Buffer,
     /// Updated by the power iteration of spectral normalisation. The mean of two directions is not
     /// a direction, so an average of networks copies the latest.
     Direction,
@@ -45,6 +47,29 @@ pub struct Parameter {
 pub struct Moved(Vec<(Arc<str>, Tensor<1>)>);
 
 impl Moved {
+    /// The updates with their values replaced by `f`'s, in the same order.
+    #[must_use]
+    pub fn map(self, f: impl FnOnce(Vec<Tensor<1>>) -> Vec<Tensor<1>>) -> Self {
+        let (keys, values): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
+        Self(if values.is_empty() { Vec::new() } else { keys.into_iter().zip(f(values)).collect() })
+    }
+
+    /// The mean of the updates of several passes, each from the same values.
+    #[must_use]
+    pub fn mean(all: Vec<Self>) -> Self {
+        let count = all.len() as f64;
+        let sum = all.into_iter().reduce(|sum, more| {
+            let plus =
+                |((key, a), (_, b)): ((Arc<str>, Tensor<1>), (Arc<str>, Tensor<1>))| (key, a + b);
+            Self(sum.0.into_iter().zip(more.0).map(plus).collect())
+        });
+        let Some(Self(mut list)) = sum else { return Self::default() };
+        if count > 1.0 {
+            list = list.into_iter().map(|(key, sum)| (key, sum / count)).collect();
+        }
+        Self(list)
+    }
+
     /// The value of a statistic: the updated one, or else the network's own.
     pub(crate) fn value(&self, statistic: &Parameter) -> Tensor<1> {
         let moved = self.0.iter().find(|(key, _)| Some(key) == statistic.key.as_ref());
@@ -80,6 +105,18 @@ impl Parameter {
     #[must_use]
     pub fn statistic(name: &str, value: f32, shape: &[usize], device: &Device) -> Self {
         Self { key: Some(name.into()), ..Self::filled(value, shape, Purpose::Statistic, device) }
+    }
+
+    /// A running value called `name` that averages of networks copy, at 0.
+    #[must_use]
+    pub fn running(name: &str, shape: &[usize], device: &Device) -> Self {
+        Self { key: Some(name.into()), ..Self::filled(0.0, shape, Purpose::Buffer, device) }
+    }
+
+    /// Returns true if training passes move it.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.key.is_some()
     }
 
     /// A parameter filled with `value`.
@@ -196,7 +233,7 @@ pub trait Parameters {
             return;
         }
         for (_, statistic) in self.parameters_mut() {
-            if statistic.purpose == Purpose::Statistic {
+            if statistic.is_running() {
                 statistic.value = moved.value(statistic).inner();
             }
         }

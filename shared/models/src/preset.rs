@@ -39,6 +39,54 @@ pub struct Preset {
     pub conditional: &'static str,
     /// Differences from the DCGAN of Keras.
     pub assignments: &'static [&'static [&'static str]],
+    /// Differences that follow from the pictures and the batch.
+    pub derived: fn(Facts) -> Vec<String>,
+}
+
+/// What the values of a preset may follow from. They are worked out once, when a run is begun, and
+/// written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Height and width of the pictures.
+    pub size: usize,
+    /// `schedule.batch`, if it is given.
+    pub batch: Option<usize>,
+}
+
+/// For presets with fixed values.
+fn fixed(_: Facts) -> Vec<String> {
+    Vec::new()
+}
+
+/// The configuration `auto` of stylegan2-ada-pytorch on one GPU (`train.py`,
+/// `setup_training_loop_kwargs`).
+fn stylegan2_auto(Facts { size, batch }: Facts) -> Vec<String> {
+    let batch = batch.unwrap_or((4096 / size.max(1)).clamp(2, 32));
+    let base = if size >= 512 { 32768 } else { 16384 };
+    let rate = if size >= 1024 { 0.002 } else { 0.0025 };
+    let mut values = batch_of_auto(size, batch);
+    values.extend([
+        format!("generator.channel_base={base}"),
+        format!("discriminator.channel_base={base}"),
+        format!("optimizer.learning_rate={rate}"),
+    ]);
+    values
+}
+
+/// The same for networks that fit two cores.
+fn stylegan2_small(Facts { size, batch }: Facts) -> Vec<String> {
+    batch_of_auto(size, batch.unwrap_or(32))
+}
+
+/// What `auto` makes of size and batch, whatever the networks.
+fn batch_of_auto(size: usize, batch: usize) -> Vec<String> {
+    let (pixels, pictures) = ((size * size) as f64, batch as f64);
+    vec![
+        format!("schedule.batch={batch}"),
+        format!("discriminator.minibatch_stddev={}", batch.min(4)),
+        format!("penalty.r1={}", 0.0002 * pixels / pictures),
+        format!("schedule.ema_half_life_kimg={:?}", pictures * 10.0 / 32.0),
+    ]
 }
 
 /// Assignments common to both Wasserstein presets.
@@ -58,6 +106,24 @@ const WGAN: &[&str] = &[
     "schedule.ema=0",
 ];
 
+/// Assignments common to all presets of StyleGAN2.
+const STYLEGAN2: &[&str] = &[
+    "generator.family=stylegan2",
+    "discriminator.family=stylegan2",
+    "initializer.name=normal",
+    "initializer.std=1",
+    "penalty.interval=16",
+    "penalty.path_length=2",
+    "augment.pipeline=bgc",
+    "optimizer.convention=pytorch",
+    "optimizer.learning_rate=0.0025",
+    "optimizer.beta_1=0",
+    "optimizer.beta_2=0.99",
+    "optimizer.epsilon=1e-8",
+    "schedule.order=phases",
+    "schedule.kimg=25000",
+];
+
 /// All presets.
 pub const PRESETS: &[Preset] = &[
     Preset {
@@ -74,6 +140,7 @@ pub const PRESETS: &[Preset] = &[
             "schedule.batch=128",
             "schedule.epochs=400",
         ]],
+        derived: fixed,
     },
     Preset {
         name: "dcgan-anime",
@@ -110,6 +177,7 @@ pub const PRESETS: &[Preset] = &[
             "schedule.batch=64",
             "schedule.epochs=10",
         ]],
+        derived: fixed,
     },
     Preset {
         name: "dcgan-tf",
@@ -143,6 +211,7 @@ pub const PRESETS: &[Preset] = &[
             "samples.columns=4",
             "checkpoints.every=15",
         ]],
+        derived: fixed,
     },
     Preset {
         name: "wgan",
@@ -163,6 +232,7 @@ pub const PRESETS: &[Preset] = &[
                 "schedule.steps=2000",
             ],
         ],
+        derived: fixed,
     },
     Preset {
         name: "wgan-gp",
@@ -182,6 +252,155 @@ pub const PRESETS: &[Preset] = &[
                 "schedule.steps=5000",
             ],
         ],
+        derived: fixed,
+    },
+    Preset {
+        name: "stylegan2-ada",
+        summary: "StyleGAN2 with adaptive augmentation; widths, batch and penalty follow the size of the pictures",
+        source: "Karras et al. 2020, arXiv:2006.06676, as in stylegan2-ada-pytorch, configuration auto",
+        data: "anything, from some thousand pictures; 8×8 to 1024×1024, powers of two",
+        extent: (256, 3),
+        conditional: "embedding+projection",
+        assignments: &[STYLEGAN2, &["generator.mapping_layers=2", "schedule.ema_ramp_up=0.05"]],
+        derived: stylegan2_auto,
+    },
+    Preset {
+        name: "stylegan2-small",
+        summary: "StyleGAN2 with adaptive augmentation, small enough for two cores",
+        source: "Karras et al. 2020, arXiv:2006.06676, as in stylegan2-ada-pytorch, configuration auto with channel_base 2048 and at most 128 channels, without path length and style mixing",
+        data: "some thousand pictures; 64×64, or 8 to 1024 by depth",
+        extent: (64, 3),
+        conditional: "embedding+projection",
+        assignments: &[
+            STYLEGAN2,
+            &[
+                "generator.latent=128",
+                "generator.styles=128",
+                "generator.mapping_layers=2",
+                "generator.channel_base=2048",
+                "generator.channel_max=128",
+                "generator.style_mixing=0",
+                "discriminator.channel_base=2048",
+                "discriminator.channel_max=128",
+                "penalty.path_length=0",
+                "augment.ramp_kimg=100",
+                "schedule.ema_ramp_up=0.05",
+                "schedule.kimg=200",
+            ],
+        ],
+        derived: stylegan2_small,
+    },
+    Preset {
+        name: "stylegan2-paper256",
+        summary: "StyleGAN2 with adaptive augmentation, the paper's runs at 256×256",
+        source: "Karras et al. 2020, arXiv:2006.06676, as in stylegan2-ada-pytorch, configuration paper256",
+        data: "FFHQ, LSUN; 256×256",
+        extent: (256, 3),
+        conditional: "embedding+projection",
+        assignments: &[
+            STYLEGAN2,
+            &[
+                "generator.channel_base=16384",
+                "discriminator.channel_base=16384",
+                "discriminator.minibatch_stddev=8",
+                "penalty.r1=1",
+                "optimizer.learning_rate=0.0025",
+                "schedule.batch=64",
+                "schedule.ema_half_life_kimg=20",
+            ],
+        ],
+        derived: fixed,
+    },
+    Preset {
+        name: "stylegan2-paper512",
+        summary: "StyleGAN2 with adaptive augmentation, the paper's runs at 512×512",
+        source: "Karras et al. 2020, arXiv:2006.06676, as in stylegan2-ada-pytorch, configuration paper512",
+        data: "BreCaHAD, AFHQ; 512×512",
+        extent: (512, 3),
+        conditional: "embedding+projection",
+        assignments: &[
+            STYLEGAN2,
+            &[
+                "generator.channel_base=32768",
+                "discriminator.channel_base=32768",
+                "discriminator.minibatch_stddev=8",
+                "penalty.r1=0.5",
+                "optimizer.learning_rate=0.0025",
+                "schedule.batch=64",
+                "schedule.ema_half_life_kimg=20",
+            ],
+        ],
+        derived: fixed,
+    },
+    Preset {
+        name: "stylegan2-paper1024",
+        summary: "StyleGAN2 with adaptive augmentation, the paper's runs at 1024×1024",
+        source: "Karras et al. 2020, arXiv:2006.06676, as in stylegan2-ada-pytorch, configuration paper1024",
+        data: "MetFaces; 1024×1024",
+        extent: (1024, 3),
+        conditional: "embedding+projection",
+        assignments: &[
+            STYLEGAN2,
+            &[
+                "generator.channel_base=32768",
+                "discriminator.channel_base=32768",
+                "discriminator.minibatch_stddev=4",
+                "penalty.r1=2",
+                "optimizer.learning_rate=0.002",
+                "schedule.batch=32",
+                "schedule.ema_half_life_kimg=10",
+            ],
+        ],
+        derived: fixed,
+    },
+    Preset {
+        name: "stylegan2-config-f",
+        summary: "StyleGAN2 without augmentation, configuration F",
+        source: "Karras et al. 2020, arXiv:1912.04958, as in stylegan2-ada-pytorch, configuration stylegan2",
+        data: "FFHQ, LSUN, tens of thousands of pictures; 1024×1024 or 256×256",
+        extent: (1024, 3),
+        conditional: "embedding+projection",
+        assignments: &[
+            STYLEGAN2,
+            &[
+                "generator.channel_base=32768",
+                "discriminator.channel_base=32768",
+                "discriminator.minibatch_stddev=4",
+                "penalty.r1=10",
+                "optimizer.learning_rate=0.002",
+                "schedule.batch=32",
+                "schedule.ema_half_life_kimg=10",
+                "augment.pipeline=none",
+            ],
+        ],
+        derived: fixed,
+    },
+    Preset {
+        name: "stylegan2-cifar",
+        summary: "StyleGAN2 with adaptive augmentation for CIFAR-10",
+        source: "Karras et al. 2020, arXiv:2006.06676, as in stylegan2-ada-pytorch, configuration cifar",
+        data: "CIFAR-10; 32×32",
+        extent: (32, 3),
+        conditional: "embedding+projection",
+        assignments: &[
+            STYLEGAN2,
+            &[
+                "generator.mapping_layers=2",
+                "generator.style_mixing=0",
+                "discriminator.architecture=orig",
+                "generator.channel_base=32768",
+                "discriminator.channel_base=32768",
+                "discriminator.minibatch_stddev=32",
+                "penalty.r1=0.01",
+                "optimizer.learning_rate=0.0025",
+                "schedule.batch=64",
+                "schedule.ema_half_life_kimg=500",
+                "penalty.path_length=0",
+                "schedule.ema_ramp_up=0.05",
+                "schedule.kimg=100000",
+            ],
+        ],
+        derived: fixed,
     },
 ];
 
@@ -203,13 +422,21 @@ pub fn meant(word: &str) -> Vec<String> {
 }
 
 impl Preset {
-    /// All settings of the preset, resolved.
+    /// All settings of the preset for pictures of its own size, resolved.
     ///
     /// # Errors
     /// If a row of the table is wrong, which a test rules out.
     pub fn settings(&self) -> Result<Settings, UsageError> {
-        let assignments: Vec<String> =
-            self.assignments.concat().iter().map(|a| (*a).to_owned()).collect();
+        self.settings_for(Facts { size: self.extent.0, batch: None })
+    }
+
+    /// All settings of the preset for these pictures and this batch, resolved.
+    ///
+    /// # Errors
+    /// If they are not valid.
+    pub fn settings_for(&self, facts: Facts) -> Result<Settings, UsageError> {
+        let fixed = self.assignments.concat().into_iter().map(str::to_owned);
+        let assignments: Vec<String> = fixed.chain((self.derived)(facts)).collect();
         neutral().with(None, &assignments)
     }
 }
@@ -225,7 +452,29 @@ impl Settings {
         file: Option<(&str, &str)>,
         assignments: &[String],
     ) -> Result<Self, UsageError> {
-        find(preset)?.settings()?.with(file, assignments)
+        Self::resolve_for(preset, None, file, assignments)
+    }
+
+    /// [`Settings::resolve`] for pictures of `size`×`size`; without, for those of the preset's own
+    /// size. What the preset derives from a batch follows `schedule.batch` if it is overridden.
+    ///
+    /// # Errors
+    /// As [`Settings::resolve`].
+    pub fn resolve_for(
+        preset: &str,
+        size: Option<usize>,
+        file: Option<(&str, &str)>,
+        assignments: &[String],
+    ) -> Result<Self, UsageError> {
+        let preset = find(preset)?;
+        let facts = Facts { size: size.unwrap_or(preset.extent.0), batch: None };
+        let settings = preset.settings_for(facts)?;
+        let overridden = settings.clone().with(file, assignments)?;
+        let batch = overridden.schedule.batch;
+        if batch == settings.schedule.batch {
+            return Ok(overridden);
+        }
+        preset.settings_for(Facts { batch: Some(batch), ..facts })?.with(file, assignments)
     }
 }
 

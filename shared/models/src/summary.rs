@@ -161,6 +161,34 @@ mod tests {
         )));
     }
 
+    /// Trainable parameters of both networks of StyleGAN2's configurations. `stylegan2-config-f` and
+    /// `stylegan2-paper1024` at 1024 have the layers that stylegan2-ada-pytorch's issues 97 and 182
+    /// print; the others follow from the same layers.
+    const STYLEGAN2: &[(&str, usize, [usize; 2])] = &[
+        ("stylegan2-config-f", 1024, [30_370_060, 29_012_513]),
+        ("stylegan2-paper1024", 1024, [30_370_060, 29_012_513]),
+        ("stylegan2-config-f", 256, [30_034_338, 28_864_129]),
+        ("stylegan2-paper256", 256, [24_767_458, 24_001_089]),
+        ("stylegan2-ada", 256, [23_191_522, 24_001_089]),
+        ("stylegan2-ada", 64, [22_243_608, 23_407_361]),
+        ("stylegan2-ada", 32, [19_947_539, 21_507_073]),
+        ("stylegan2-cifar", 32, [19_947_539, 20_720_641]),
+    ];
+
+    #[test]
+    fn the_networks_of_stylegan2_have_as_many_parameters_as_the_sources() {
+        for &(name, size, counts) in STYLEGAN2 {
+            let settings = Settings::resolve_for(name, Some(size), None, &[]).expect("settings");
+            let config = RunConfig::new(name, settings, 0, DataConfig::of_extent(size, 3));
+            let roles = config.settings.task.roles().iter();
+            for (role, expected) in roles.zip(counts) {
+                let table = config.outline(role, &Device::flex()).summary("Network", size, 3);
+                let line = format!("Trainable params: {}\n", super::thousands(expected));
+                assert!(table.contains(&line), "{name} {size}: {line}{table}");
+            }
+        }
+    }
+
     #[test]
     fn the_counts_of_each_preset_are_those_the_libraries_print() {
         for (name, of_generator, of_discriminator) in COUNTS {

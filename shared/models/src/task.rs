@@ -153,6 +153,14 @@ const ADVERSARIAL: Facts = Facts {
         measure("d_loss", "loss/d", Some("D"), Kind::Loss, "d_loss", Reduce::MeanWith("penalty")),
         measure("penalty", "loss/penalty", Some("penalties"), Kind::Term, "penalty", Reduce::Mean),
         measure(
+            "path_penalty",
+            "loss/path_penalty",
+            Some("path length"),
+            Kind::Term,
+            "path_penalty",
+            Reduce::Mean,
+        ),
+        measure(
             "real_acc",
             "accuracy/real",
             Some("real"),

@@ -101,21 +101,32 @@ impl Color {
     }
 }
 
-impl Step for Color {
-    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+impl Color {
+    /// The colours of `x` [B, C, H, W] without the offsets, [B, C, H·W].
+    fn turned(&self, x: Tensor<4>) -> Tensor<3> {
         let [batch, channels, height, width] = x.dims();
         debug_assert_eq!(channels, self.channels);
-        let device = x.device().inner();
         let factors = Tensor::<3>::from_data(
             TensorData::new(self.factors.clone(), [batch, channels, channels]),
-            &device,
-        );
-        let offsets = Tensor::<3>::from_data(
-            TensorData::new(self.offsets.clone(), [batch, channels, 1]),
-            &device,
+            &x.device().inner(),
         );
         let x: Tensor<3> = x.reshape([batch, channels, height * width]);
-        let y = if channels == 1 { x * factors } else { ops::matmul(factors, x) };
-        (y + offsets).reshape([batch, channels, height, width])
+        if channels == 1 { x * factors } else { ops::matmul(factors, x) }
+    }
+}
+
+impl Step for Color {
+    fn apply(&self, x: Tensor<4>) -> Tensor<4> {
+        let shape = x.dims();
+        let offsets = Tensor::<3>::from_data(
+            TensorData::new(self.offsets.clone(), [shape[0], shape[1], 1]),
+            &x.device().inner(),
+        );
+        (self.turned(x) + offsets).reshape(shape)
+    }
+
+    fn linear(&self, t: Tensor<4>) -> Tensor<4> {
+        let shape = t.dims();
+        self.turned(t).reshape(shape)
     }
 }

@@ -51,4 +51,8 @@ impl Step for Noise {
         );
         x + noise
     }
+
+    fn linear(&self, t: Tensor<4>) -> Tensor<4> {
+        t
+    }
 }

@@ -10,6 +10,12 @@ use shared::nn::range::Range;
 pub trait Step: fmt::Debug + Send + Sync {
     /// Applies the step to `x` [B, C, H, W] and keeps its shape.
     fn apply(&self, x: Tensor<4>) -> Tensor<4>;
+
+    /// Applies the linear part alone, to a direction in the pictures. A step that adds something
+    /// must say so here.
+    fn linear(&self, t: Tensor<4>) -> Tensor<4> {
+        self.apply(t)
+    }
 }
 
 impl Step for Lookups {
@@ -53,5 +59,12 @@ impl Plan {
             Some(range) if !self.steps.is_empty() => range.from_signed(through(range.to_signed(x))),
             _ => through(x),
         }
+    }
+
+    /// Applies the linear parts of all steps to `t` [B, C, H, W], a direction in the pictures: the
+    /// derivative of [`Plan::apply`] along it.
+    #[must_use]
+    pub fn linear(&self, t: Tensor<4>) -> Tensor<4> {
+        self.steps.iter().fold(t, |t, step| step.linear(t))
     }
 }

@@ -56,11 +56,17 @@ impl Networks {
         } else {
             32
         };
-        let widths = [format!("generator.width={width}"), format!("discriminator.width={width}")];
+        let styled = preset.assignments.concat().contains(&"generator.family=stylegan2");
+        let key = if styled { "channel_max" } else { "width" };
+        let mut widths =
+            vec![format!("generator.{key}={width}"), format!("discriminator.{key}={width}")];
+        if styled {
+            widths.extend(["generator.latent=16".into(), "generator.styles=16".into()]);
+        }
         Self {
             name: preset.name.to_owned(),
             preset: preset.name,
-            assignments: widths.to_vec(),
+            assignments: widths,
             size,
             channels,
             batch,

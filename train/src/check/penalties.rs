@@ -76,7 +76,7 @@ fn of(kind: Kind, settings: &Settings, device: &Device) -> Outputs {
         kind,
         &critic,
         &tracked,
-        &Points { x: x.clone(), classes: None, masks: &masks },
+        &Points { x: x.clone(), classes: None, masks: &masks, view: None },
     );
     let mut outputs = Outputs::default();
     outputs.tensor("points", x);

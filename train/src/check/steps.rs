@@ -175,7 +175,7 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
                         Scale::Group(group),
                     );
                 }
-                Purpose::Statistic | Purpose::Direction | Purpose::Frozen => {
+                Purpose::Statistic | Purpose::Buffer | Purpose::Direction | Purpose::Frozen => {
                     outputs.list(format!("{side}'s {name}"), now, Scale::Own)
                 }
             }

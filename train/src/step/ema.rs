@@ -28,16 +28,18 @@ pub fn decay(config: &ScheduleConfig, images_seen: f64, batch: usize) -> f64 {
     0.5f64.powf(batch / half_life.max(1e-8))
 }
 
-/// average ← decay·average + (1 − decay)·current; the vectors of power iterations are copied.
+/// average ← decay·average + (1 − decay)·current; the vectors of power iterations and buffers are
+/// copied.
 pub fn update(average: &mut dyn Parameters, current: &dyn Parameters, decay: f64) {
     let pairs = average
         .parameters_mut()
         .into_iter()
         .zip(current.parameters())
         .map(|((_, average), (_, current))| (average, current));
-    let (directions, mut averaged): (Vec<_>, Vec<_>) =
-        pairs.partition(|(average, _)| average.purpose() == Purpose::Direction);
-    directions.into_iter().for_each(|(average, current)| average.set(current.flat()));
+    let (copied, mut averaged): (Vec<_>, Vec<_>) = pairs.partition(|(average, _)| {
+        matches!(average.purpose(), Purpose::Direction | Purpose::Buffer)
+    });
+    copied.into_iter().for_each(|(average, current)| average.set(current.flat()));
     let averages = averaged.iter_mut().map(|(average, _)| average.take()).collect();
     let values = averaged.iter().map(|(_, current)| current.flat()).collect();
     for ((average, _), value) in
@@ -52,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_and_statistics_are_averaged_and_directions_taken_over() {
+    fn weights_and_statistics_are_averaged_and_directions_and_buffers_taken_over() {
         let device = burn::tensor::Device::flex();
         let network = |value| {
-            [Purpose::Weight, Purpose::Statistic, Purpose::Direction]
+            [Purpose::Weight, Purpose::Statistic, Purpose::Direction, Purpose::Buffer]
                 .map(|purpose| {
                     shared::nn::parameter::Parameter::filled(value, &[2], purpose, &device)
                 })
@@ -63,7 +65,7 @@ mod tests {
         };
         let (mut average, current) = (network(1.0), network(3.0));
         update(&mut average, &current, 0.75);
-        assert_eq!(average.iter().map(|p| p.to_vec()[0]).collect::<Vec<_>>(), [1.5, 1.5, 3.0]);
+        assert_eq!(average.iter().map(|p| p.to_vec()[0]).collect::<Vec<_>>(), [1.5, 1.5, 3.0, 3.0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use burn::tensor::{Device, Tensor};
 use shared::nn::collective::Member;
-use shared::nn::config::{RunConfig, ScheduleConfig};
+use shared::nn::config::{Order, RunConfig, ScheduleConfig};
 use shared::nn::loss::{self, Objective};
 use shared::nn::networks::{Discriminator, Generator, Network, Takes};
 use shared::nn::parameter::{Moved, Parameters, Purpose};
@@ -148,6 +148,33 @@ impl Game {
         self.network_mut(role).adopt(moved);
     }
 
+    /// Makes the running statistics of a role the mean of those that the parts of a batch have
+    /// moved, each from the present ones, over all devices.
+    pub fn adopt_mean(&mut self, role: &str, moved: Vec<Moved>) {
+        let mut mean = Moved::mean(moved);
+        if let Some(member) = &self.member {
+            let devices = member.count() as f64;
+            mean = mean.map(|values| member.sum(values).into_iter().map(|v| v / devices).collect());
+        }
+        self.adopt(role, mean);
+    }
+
+    /// The mean of one tensor from each part of a batch, over all devices.
+    ///
+    /// # Panics
+    /// If there is no part.
+    #[must_use]
+    pub fn mean_of_parts(&self, parts: Vec<Tensor<1>>) -> Tensor<1> {
+        let mut count = parts.len();
+        let sum = parts.into_iter().reduce(|a, b| a + b);
+        let mut sum = sum.unwrap_or_else(|| unreachable!("a batch has a part"));
+        if let Some(member) = &self.member {
+            count *= member.count();
+            sum = member.sum(vec![sum]).remove(0);
+        }
+        sum / count as f64
+    }
+
     /// Runs one power iteration for a role's weights with spectral normalisation, before each of
     /// its later updates in a step; the first iteration is run for all roles at once.
     pub fn iterate(&mut self, role: &str) {
@@ -160,10 +187,24 @@ impl Game {
         let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
         let index = self.index(role);
         let player = &mut self.players[index];
-        let gradients = sum.mean(self.member.as_ref(), &mut player.network);
+        let mut gradients = sum.mean(self.member.as_ref(), &mut player.network);
+        if self.config.settings.schedule.order == Order::Phases {
+            gradients = gradients.into_iter().map(finite).collect();
+        }
         let norm = player.update(t, rate, gradients);
         seen.set_norm(player.role.short, norm);
     }
+}
+
+/// NaN becomes 0, infinities ±1e5 (`nan_to_num` in stylegan2-ada-pytorch's `training_loop.py`).
+fn finite(gradient: Tensor<1>) -> Tensor<1> {
+    const MOST: f32 = 1e5;
+    let gradient = gradient.clone().mask_fill(gradient.is_nan(), 0.0);
+    let (high, low) = (
+        gradient.clone().equal_elem(f32::INFINITY),
+        gradient.clone().equal_elem(f32::NEG_INFINITY),
+    );
+    gradient.mask_fill(high, MOST).mask_fill(low, -MOST)
 }
 
 /// Sum of the gradients over the parts of a batch.

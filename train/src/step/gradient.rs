@@ -9,6 +9,7 @@ use shared::nn::parameter::{Moved, Parameters, Purpose};
 use shared::nn::range::Range;
 
 use crate::augment;
+use crate::augment::plan::Plan;
 use crate::step::instance_noise;
 use crate::step::penalty::{self, At, Kind, Points};
 use crate::step::turn::{Origin, Turn};
@@ -101,22 +102,27 @@ pub fn generate(generator: &Generator, turn: &Turn, tracked: bool) -> Generated 
 }
 
 impl Recipe<'_> {
-    /// D's input: pictures augmented and with instance noise.
+    /// The augmentation of a batch of `shape` [B, C, H, W].
     #[must_use]
-    pub fn seen(&self, x: Tensor<4>, of: Origin, turn: &Turn) -> Tensor<4> {
+    pub fn plan(&self, shape: [usize; 4], of: Origin, turn: &Turn) -> Plan {
+        let [batch, channels, height, width] = shape;
         let settings = &self.config.settings;
-        let [batch, channels, height, width] = x.dims();
-        let range = settings.range();
-        let mut stream = turn.stream(&format!("augment {of}"));
-        let plan = augment::draw(
+        augment::draw(
             &settings.augment,
             self.probability,
             batch,
             [channels, height, width],
-            range,
-            &mut stream,
-        );
-        let x = plan.apply(x);
+            settings.range(),
+            &mut turn.stream(&format!("augment {of}")),
+        )
+    }
+
+    /// D's input: pictures augmented and with instance noise.
+    #[must_use]
+    pub fn seen(&self, x: Tensor<4>, of: Origin, turn: &Turn) -> Tensor<4> {
+        let settings = &self.config.settings;
+        let range = settings.range();
+        let x = self.plan(x.dims(), of, turn).apply(x);
         if of == Origin::Generated && settings.loss.instance_noise_on == NoiseOn::Reals {
             return x;
         }
@@ -125,15 +131,15 @@ impl Recipe<'_> {
         instance_noise::noise(x, deviation, &mut turn.stream(&format!("instance noise {of}")))
     }
 
-    /// The gradients of D's loss at its current weights, given its inputs without graphs. `update`
-    /// counts D's updates.
+    /// The gradients of D's loss with the penalties `due`, at its current weights, given its inputs
+    /// without graphs.
     #[must_use]
     pub fn discriminator(
         &self,
         discriminator: &Discriminator,
         turn: &Turn,
         [real, fake]: [&Tensor<4>; 2],
-        update: u64,
+        due: &[(Kind, At)],
     ) -> DiscriminatorSide {
         let settings = &self.config.settings;
         let tracked = discriminator.tracked();
@@ -150,7 +156,7 @@ impl Recipe<'_> {
         }
         let value = loss.clone().inner();
         let mut penalties = Vec::new();
-        for (kind, at) in penalty::due(&settings.penalty, update) {
+        for &(kind, at) in due {
             let x = match at {
                 At::Real => real.clone(),
                 At::Fake => fake.clone(),
@@ -160,8 +166,8 @@ impl Recipe<'_> {
                     penalty::between(real, fake, epsilon)
                 }
             };
-            let points =
-                Points { x, classes: turn.classes.as_ref(), masks: &turn.masks("penalty") };
+            let (classes, masks) = (turn.classes.as_ref(), &turn.masks("penalty"));
+            let points = Points { x, classes, masks, view: None };
             let found = penalty::of(kind, discriminator, &tracked, &points);
             penalties.push((kind, found.squares));
             loss = loss + found.tangent;
@@ -169,6 +175,27 @@ impl Recipe<'_> {
         let gradients = flat_gradients(&tracked, &loss.backward());
         let (logits_real, logits_fake) = (of_real.logits.inner(), of_fake.logits.inner());
         DiscriminatorSide { gradients, loss: value, penalties, logits_real, logits_fake, moved }
+    }
+
+    /// The gradients of a penalty on D at the real pictures of `turn`, before they are augmented,
+    /// and ‖∇ₓD‖² of each, `[B]`.
+    #[must_use]
+    pub fn penalty(
+        &self,
+        discriminator: &Discriminator,
+        turn: &Turn,
+        kind: Kind,
+    ) -> (Vec<Tensor<1>>, Tensor<1>) {
+        let plan = self.plan(turn.real.dims(), Origin::Real, turn);
+        let points = Points {
+            x: turn.real.clone(),
+            classes: turn.classes.as_ref(),
+            masks: &turn.masks("penalty"),
+            view: Some(&plan),
+        };
+        let tracked = discriminator.tracked();
+        let found = penalty::of(kind, discriminator, &tracked, &points);
+        (flat_gradients(&tracked, &found.tangent.backward()), found.squares)
     }
 
     /// The gradients of G's loss. `fake` is D's input from the pictures of `generator`, whose

@@ -8,6 +8,7 @@
 //! | `instance_noise` | noise on D's input |
 //! | `measured` | the measurements of a step by name, and their averages over an epoch |
 //! | `optimizer` | the update of weights by gradients |
+//! | `path_length` | the penalty on G's path lengths |
 //! | `penalty` | penalties on D's gradient |
 //! | `players` | the networks by role, with averages and optimizers |
 //! | `rate` | the learning rate schedule |
@@ -24,6 +25,7 @@ pub mod gradient;
 pub mod instance_noise;
 pub mod measured;
 pub mod optimizer;
+pub mod path_length;
 pub mod penalty;
 pub mod players;
 pub mod rate;

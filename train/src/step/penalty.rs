@@ -9,6 +9,8 @@ use shared::nn::config::PenaltyConfig;
 use shared::nn::layers::{Classes, Masks, Mode, Pass};
 use shared::nn::networks::Discriminator;
 
+use crate::augment::plan::Plan;
+
 /// A penalty: its value, and a tensor with the same gradient with respect to D's weights.
 #[derive(Clone, Debug)]
 pub struct Penalty {
@@ -87,6 +89,9 @@ pub struct Points<'a> {
     pub classes: Option<&'a Classes>,
     /// The dropout masks, the same in both passes.
     pub masks: &'a Masks,
+    /// The augmentation between the points and D, where the derivative is that by pictures as they
+    /// are.
+    pub view: Option<&'a Plan>,
 }
 
 /// The penalty `kind` at `points`. `tracked` is `plain` with its weights as leaves.
@@ -100,14 +105,17 @@ pub fn of(
     let mut masks = points.masks.clone();
     let x = points.x.clone().autodiff().require_grad();
     let mut pass = Pass::new(Mode::Train, points.classes, &mut masks);
-    let sum = plain.forward(x.clone(), &mut pass).logits.sum();
+    let view = |x: Tensor<4>| points.view.map_or(x.clone(), |plan| plan.apply(x));
+    let sum = plain.forward(view(x.clone()), &mut pass).logits.sum();
     let g = x.grad(&sum.backward()).unwrap_or_else(|| points.x.zeros_like()); // [B, C, H, W]
     let flat: Tensor<2> = g.clone().flatten(1, 3);
     let squares: Tensor<1> = flat.square().sum_dim(1).reshape([-1]); // [B]
-    let direction = kind.slope(g, squares.clone()).autodiff();
+    let direction = kind.slope(g, squares.clone());
+    let direction = points.view.map_or(direction.clone(), |plan| plan.linear(direction));
     let mut masks = points.masks.clone();
     let mut pass = Pass::new(Mode::Train, points.classes, &mut masks);
-    let tangent = tracked.tangent(points.x.clone().autodiff(), direction, &mut pass).tangent;
+    let x = view(points.x.clone()).autodiff();
+    let tangent = tracked.tangent(x, direction.autodiff(), &mut pass).tangent;
     let tangent = tangent.map_or_else(|| Tensor::zeros([1], &points.x.device()), Tensor::sum);
     Penalty { kind, tangent, squares }
 }
@@ -155,7 +163,7 @@ mod tests {
     #[test]
     fn lazy_penalties_come_every_so_often_with_as_much_more_weight() {
         let config =
-            PenaltyConfig { weight_clip: 0.0, gradient: 10.0, r1: 2.0, r2: 0.0, interval: 4 };
+            PenaltyConfig { gradient: 10.0, r1: 2.0, interval: 4, ..PenaltyConfig::default() };
         let expected = vec![(Kind::Gradient(40.0), At::Between), (Kind::Square(8.0), At::Real)];
         for update in 0..12 {
             assert_eq!(

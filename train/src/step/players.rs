@@ -35,7 +35,7 @@ impl Player {
         Self {
             role,
             average: role.average.map(|_| network.clone()),
-            optimizer: Optimizer::new(settings.optimizer.of(role.part), &network),
+            optimizer: Optimizer::new(&settings.optimizer_of(role.part), &network),
             weight_clip: if role.part == Part::Discriminator {
                 settings.penalty.weight_clip
             } else {

@@ -161,7 +161,8 @@ impl Values {
     #[must_use]
     pub fn measured(&self, task: TaskName) -> Measured {
         let mut measured = Measured::default();
-        for measure in task.measures() {
+        // What a run does not measure, such as a penalty that it lacks, has no key.
+        for measure in task.measures().iter().filter(|m| !self.get(m.values).is_empty()) {
             measured.set(measure.key, self.reduce(measure));
         }
         for (short, norm) in &self.norms {

@@ -42,8 +42,24 @@ impl fmt::Display for Origin {
 pub enum Whose {
     /// D, or both networks at once.
     Discriminator,
-    /// G, if it moves after D.
+    /// G, if it does not move together with D.
     Generator,
+    /// D, for its penalty alone.
+    DiscriminatorPenalty,
+    /// G, for its penalty alone.
+    GeneratorPenalty,
+}
+
+impl Whose {
+    /// What is appended to the purposes of its random streams.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Discriminator => "",
+            Self::Generator => ", generator's turn",
+            Self::DiscriminatorPenalty => ", discriminator's penalty",
+            Self::GeneratorPenalty => ", generator's penalty",
+        }
+    }
 }
 
 /// A batch, or a part of one, in one update.
@@ -96,15 +112,22 @@ impl Turn {
             .unwrap_or_else(|| unreachable!("the latents of a generator that takes none"))
     }
 
+    /// The first half of the pictures, at least one, with the same random streams.
+    #[must_use]
+    pub fn half(&self) -> Self {
+        let count = (self.real.dims()[0] / 2).max(1);
+        Self {
+            real: self.real.clone().narrow(0, 0, count),
+            classes: self.classes.as_ref().map(|classes| classes.first(count)),
+            latents: self.latents.clone().map(|z| z.narrow(0, 0, count)),
+            ..*self
+        }
+    }
+
     /// Random numbers for `purpose` in this turn.
     #[must_use]
     pub fn stream(&self, purpose: &str) -> Stream {
-        match self.whose {
-            Whose::Discriminator => rng::stream(self.seed, purpose, self.index),
-            Whose::Generator => {
-                rng::stream(self.seed, &format!("{purpose}, generator's turn"), self.index)
-            }
-        }
+        rng::stream(self.seed, &format!("{purpose}{}", self.whose.suffix()), self.index)
     }
 
     /// Dropout masks for `purpose`, the same on every call.

@@ -65,7 +65,7 @@ fn penalties_and_their_gradients_equal_those_of_differentiating_twice() {
                 kind,
                 &critic,
                 &tracked,
-                &Points { x, classes: None, masks: &Masks::None },
+                &Points { x, classes: None, masks: &Masks::None, view: None },
             );
             assert(&format!("{name}.{of}"), vec![found.value() as f32]);
             assert(

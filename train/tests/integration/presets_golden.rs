@@ -102,6 +102,7 @@ impl Narrow {
                 x: penalty::between(&turn.real, &fake, epsilon),
                 classes: None,
                 masks: &Masks::None,
+                view: None,
             };
             let penalty = penalty::of(Kind::Gradient(10.0), critic, &tracked, &points);
             self.assert("penalty", vec![penalty.value() as f32]);

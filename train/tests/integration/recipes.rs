@@ -387,7 +387,8 @@ fn updates_come_in_the_order_that_the_schedule_says() {
             let turn = turn(batch, Whose::Discriminator, j as u64);
             let made = generate(&g, &turn, false);
             g.adopt(made.moved);
-            let side = recipe.discriminator(&d, &turn, [&turn.real, &made.pictures], j as u64);
+            let due = penalty::due(&config.settings.penalty, j as u64);
+            let side = recipe.discriminator(&d, &turn, [&turn.real, &made.pictures], &due);
             d.adopt(side.moved);
             move_along(&mut d, side.gradients);
         }
@@ -419,7 +420,8 @@ fn a_penalty_adds_its_own_gradient_at_its_points_every_so_often_and_so_much_more
     let fake = generate(trainer.game.generator(G), &turn, false).pictures;
     let side = |config: &RunConfig, update| {
         let recipe = Recipe { config, ..trainer.game.recipe() };
-        recipe.discriminator(trainer.game.discriminator(D), &turn, [&turn.real, &fake], update)
+        let due = penalty::due(&config.settings.penalty, update);
+        recipe.discriminator(trainer.game.discriminator(D), &turn, [&turn.real, &fake], &due)
     };
     let plain = side(&without, 0);
     // The points that the turn draws.
@@ -429,6 +431,7 @@ fn a_penalty_adds_its_own_gradient_at_its_points_every_so_often_and_so_much_more
         x: penalty::between(&turn.real, &fake, epsilon),
         classes: None,
         masks: &Masks::None,
+        view: None,
     };
     let critic = trainer.game.discriminator(D);
     let tracked = critic.tracked();

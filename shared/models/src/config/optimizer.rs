@@ -137,6 +137,20 @@ impl OptimizersConfig {
 }
 
 impl OptimizerConfig {
+    /// These values for an optimizer that takes one more update, for a penalty, in every
+    /// `interval` steps: rate and decays to the power of k/(k + 1) (Karras et al. 2020,
+    /// arXiv:1912.04958, appendix B).
+    #[must_use]
+    pub fn corrected(&self, interval: u64) -> Self {
+        let share = interval as f64 / (interval + 1) as f64;
+        Self {
+            learning_rate: self.learning_rate * share,
+            beta_1: self.beta_1.powf(share),
+            beta_2: self.beta_2.powf(share),
+            ..self.clone()
+        }
+    }
+
     /// Checks that the values are valid; `table` is their position in the settings.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 
-/// Penalties on D's weights and gradients; 0 disables one.
+/// Penalties on D's weights and gradients, and on G's; 0 disables one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PenaltyConfig {
@@ -29,12 +29,27 @@ pub struct PenaltyConfig {
     /// The penalties are computed in every `interval`-th step of D, with `interval` times the
     /// weight (Karras et al. 2020, "lazy regularization").
     pub interval: u64,
+    /// Weight of the path length penalty on G: the mean of (|Jᵀy| − a)², J being the derivative of a
+    /// picture by its styles, y noise, and a the running mean of |Jᵀy| (Karras et al. 2020,
+    /// arXiv:1912.04958, equation 4).
+    pub path_length: f64,
+    /// The path length penalty is computed in every `path_interval`-th step, with `path_interval`
+    /// times the weight.
+    pub path_interval: u64,
 }
 
 impl Default for PenaltyConfig {
     /// No penalty.
     fn default() -> Self {
-        Self { weight_clip: 0.0, gradient: 0.0, r1: 0.0, r2: 0.0, interval: 1 }
+        Self {
+            weight_clip: 0.0,
+            gradient: 0.0,
+            r1: 0.0,
+            r2: 0.0,
+            interval: 1,
+            path_length: 0.0,
+            path_interval: 4,
+        }
     }
 }
 
@@ -53,9 +68,12 @@ impl PenaltyConfig {
             (self.gradient, "penalty.gradient"),
             (self.r1, "penalty.r1"),
             (self.r2, "penalty.r2"),
+            (self.path_length, "penalty.path_length"),
         ] {
             check::amount(value, key)?;
         }
-        check::require(self.interval > 0, "penalty.interval", self.interval, "at least 1")
+        check::require(self.interval > 0, "penalty.interval", self.interval, "at least 1")?;
+        let interval = self.path_interval;
+        check::require(interval > 0, "penalty.path_interval", interval, "at least 1")
     }
 }

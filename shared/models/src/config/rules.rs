@@ -2,6 +2,7 @@
 
 use fledge_base::cli::UsageError;
 
+use super::schedule::Order;
 use super::settings::Settings;
 use crate::check::{positive, require};
 use crate::networks::cond::{CondDiscriminator, CondGenerator};
@@ -9,7 +10,7 @@ use crate::networks::{DiscriminatorConfig, GeneratorConfig, Takes, dcgan};
 use crate::range::Range;
 
 /// The largest picture size that an error message suggests.
-const LARGEST: usize = 256;
+const LARGEST: usize = 1024;
 
 impl Settings {
     /// # Errors
@@ -79,7 +80,63 @@ impl Settings {
             "cond.generator = batch-norm with generator.norm = none: there is no BatchNorm to condition on the class; use --set \
              generator.norm=batch, or --set cond.generator=embedding",
         )?;
+        self.validate_phases()?;
+        self.validate_classes()?;
         self.validate_task()
+    }
+
+    /// Checks what the order `phases` and the path length penalty need.
+    fn validate_phases(&self) -> Result<(), UsageError> {
+        let (p, s) = (&self.penalty, &self.schedule);
+        let phases = s.order == Order::Phases;
+        let refuse = |holds: bool, text: String| if holds { Err(UsageError(text)) } else { Ok(()) };
+        refuse(
+            p.path_length > 0.0 && !phases,
+            format!(
+                "penalty.path_length = {} needs --set schedule.order=phases, in which penalties are \
+                 updates of their own; --set penalty.path_length=0 turns it off",
+                p.path_length
+            ),
+        )?;
+        refuse(
+            p.path_length > 0.0 && !matches!(self.generator, GeneratorConfig::Stylegan2(_)),
+            format!(
+                "penalty.path_length = {}: only generator.family = stylegan2 has styles to measure a \
+                 path in; use --set penalty.path_length=0",
+                p.path_length
+            ),
+        )?;
+        for (weight, key) in [(p.gradient, "penalty.gradient"), (p.r2, "penalty.r2")] {
+            refuse(
+                phases && weight > 0.0,
+                format!(
+                    "{key} = {weight} with schedule.order = phases: D's phase for penalties sees real \
+                     pictures alone; use --set penalty.r1=…, or --set schedule.order=alternating"
+                ),
+            )?;
+        }
+        refuse(
+            phases && s.reuse_latents,
+            "schedule.reuse_latents with schedule.order = phases: each phase draws its own latents; \
+             use --set schedule.reuse_latents=false"
+                .into(),
+        )
+    }
+
+    /// Checks that the families can be told classes in the way of `cond`.
+    fn validate_classes(&self) -> Result<(), UsageError> {
+        let styled = matches!(self.generator, GeneratorConfig::Stylegan2(_))
+            || matches!(self.discriminator, DiscriminatorConfig::Stylegan2(_));
+        let other = self.cond.generator == CondGenerator::BatchNorm
+            || self.cond.discriminator == CondDiscriminator::Auxiliary;
+        if styled && other {
+            return Err(UsageError(
+                "cond: stylegan2 takes classes by embedding and projection: --set \
+                 cond=embedding+projection, or --set cond=none"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Checks that the task provides the input its generators take.
@@ -138,10 +195,6 @@ impl Settings {
 
     /// The flags with which both networks end at `size`, if there are any.
     fn taking(&self, size: usize) -> Option<String> {
-        #[cfg_attr(
-            not(feature = "toys"),
-            expect(irrefutable_let_patterns, reason = "there is one family so far")
-        )]
         let (GeneratorConfig::Dcgan(g), DiscriminatorConfig::Dcgan(d)) =
             (&self.generator, &self.discriminator)
         else {

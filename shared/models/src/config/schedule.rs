@@ -64,6 +64,11 @@ pub enum Order {
     Simultaneous,
     /// D is updated first; G's gradient is taken through the updated D.
     Alternating,
+    /// G is updated first; then D, on new pictures of the updated G. Penalties are updates of their
+    /// own, every `penalty.interval` and `penalty.path_interval` steps, and the optimizers' rates
+    /// and decays are corrected for these further updates (Karras et al. 2020, arXiv:1912.04958,
+    /// appendix B, "lazy regularization").
+    Phases,
 }
 
 impl Default for ScheduleConfig {
@@ -155,7 +160,7 @@ impl ScheduleConfig {
                 possible,
                 key,
                 steps,
-                "1 in simultaneous order (or set schedule.order=alternating)",
+                "1 unless schedule.order = alternating (--set schedule.order=alternating)",
             )?;
         }
         positive(self.epochs, "schedule.epochs")?;

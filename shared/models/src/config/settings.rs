@@ -16,10 +16,10 @@ use toml::Table;
 
 use super::augment::AugmentConfig;
 use super::names;
-use super::optimizer::OptimizersConfig;
+use super::optimizer::{OptimizerConfig, OptimizersConfig};
 use super::penalty::PenaltyConfig;
 use super::rate::RateConfig;
-use super::schedule::ScheduleConfig;
+use super::schedule::{Order, ScheduleConfig};
 use super::table;
 use crate::init::{BatchNormConfig, InitializerConfig, Maker};
 use crate::loss::LossConfig;
@@ -150,6 +150,18 @@ impl Settings {
         }
         settings.validate()?;
         Ok(settings)
+    }
+
+    /// The optimizer of a role's network, corrected for the updates of penalties in the order
+    /// `phases`.
+    #[must_use]
+    pub fn optimizer_of(&self, part: Part) -> OptimizerConfig {
+        let config = self.optimizer.of(part);
+        match (self.schedule.order, part) {
+            (Order::Phases, Part::Generator) => config.corrected(self.penalty.path_interval),
+            (Order::Phases, Part::Discriminator) => config.corrected(self.penalty.interval),
+            _ => config.clone(),
+        }
     }
 
     /// The keys of all settings, joined by dots.

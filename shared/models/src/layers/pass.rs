@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::dropout::Masks;
+use super::noise::Noise;
 use crate::parameter::Moved;
 
 /// Training or inference.
@@ -26,6 +27,12 @@ impl Classes {
     pub fn new(indices: &[u32], device: &Device) -> Self {
         let values: Vec<i32> = indices.iter().map(|&i| i as i32).collect();
         Self { indices: Tensor::from_data(TensorData::new(values, [indices.len()]), device) }
+    }
+
+    /// The classes of the first `count` pictures.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        Self { indices: self.indices.clone().narrow(0, 0, count) }
     }
 
     /// The row of `table` [classes, N] for each picture: [B, N].
@@ -54,8 +61,10 @@ pub struct Pass<'a> {
     pub mode: Mode,
     /// The classes, for class-conditional networks.
     pub classes: Option<&'a Classes>,
-    /// The stream that dropout draws from.
+    /// The stream that dropout and noise draw from.
     pub masks: &'a mut Masks,
+    /// The noise of style-based generators: random in training, else constant.
+    pub noise: Noise,
     /// Running statistics as updated by training passes: this one and those before it.
     pub moved: Moved,
 }
@@ -63,6 +72,7 @@ pub struct Pass<'a> {
 impl<'a> Pass<'a> {
     /// A pass with no passes before it.
     pub fn new(mode: Mode, classes: Option<&'a Classes>, masks: &'a mut Masks) -> Self {
-        Self { mode, classes, masks, moved: Moved::default() }
+        let noise = if mode == Mode::Train { Noise::Random } else { Noise::Constant };
+        Self { mode, classes, masks, noise, moved: Moved::default() }
     }
 }

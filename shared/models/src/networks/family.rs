@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::blueprint::Blueprint;
 use super::dcgan;
 use super::interface::{Input, Judgement, Takes};
+use super::stylegan2;
 #[cfg(feature = "toys")]
 use super::toys;
 use crate::dual::Dual;
@@ -39,6 +40,7 @@ macro_rules! of_any {
     ($any:expr, $it:ident => $do:expr) => {
         match $any {
             Self::Dcgan($it) => $do,
+            Self::Stylegan2($it) => $do,
             #[cfg(feature = "toys")]
             Self::ToyGrowing($it) => $do,
             #[cfg(feature = "toys")]
@@ -53,6 +55,8 @@ macro_rules! of_any {
 pub enum GeneratorConfig {
     /// Transposed or resized convolutions.
     Dcgan(dcgan::GeneratorConfig),
+    /// A mapping of latents to styles, and a synthesis that they modulate.
+    Stylegan2(stylegan2::GeneratorConfig),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Config),
@@ -67,6 +71,8 @@ pub enum GeneratorConfig {
 pub enum DiscriminatorConfig {
     /// Strided convolutions.
     Dcgan(dcgan::DiscriminatorConfig),
+    /// Residual blocks between filters.
+    Stylegan2(stylegan2::DiscriminatorConfig),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Config),
@@ -81,6 +87,8 @@ pub enum DiscriminatorConfig {
 pub enum Generator {
     /// Transposed or resized convolutions.
     Dcgan(dcgan::Generator),
+    /// A mapping of latents to styles, and a synthesis that they modulate.
+    Stylegan2(stylegan2::Generator),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Generator),
@@ -95,6 +103,8 @@ pub enum Generator {
 pub enum Discriminator {
     /// Strided convolutions.
     Dcgan(dcgan::Discriminator),
+    /// Residual blocks between filters.
+    Stylegan2(stylegan2::Discriminator),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Discriminator),
@@ -109,6 +119,7 @@ impl GeneratorConfig {
     pub fn takes(&self) -> Takes {
         match self {
             Self::Dcgan(config) => Takes::Latents(config.latents()),
+            Self::Stylegan2(config) => Takes::Latents(config.latents()),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(config) => Takes::Latents(config.latents()),
             #[cfg(feature = "toys")]
@@ -121,6 +132,7 @@ impl GeneratorConfig {
     pub fn range(&self) -> Range {
         match self {
             Self::Dcgan(config) => config.output.range(),
+            Self::Stylegan2(_) => Range::Signed,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => Range::Signed,
         }
@@ -131,6 +143,7 @@ impl GeneratorConfig {
     pub fn has_batch_norm(&self) -> bool {
         match self {
             Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
+            Self::Stylegan2(_) => false,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -141,6 +154,7 @@ impl GeneratorConfig {
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Generator {
         match self {
             Self::Dcgan(config) => Generator::Dcgan(config.init(blueprint)),
+            Self::Stylegan2(config) => Generator::Stylegan2(config.init(blueprint)),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(config) => Generator::ToyGrowing(config.generator(blueprint)),
             #[cfg(feature = "toys")]
@@ -172,6 +186,7 @@ impl GeneratorConfig {
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
+            Self::Stylegan2(_) => Ok(()),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => Ok(()),
         }
@@ -184,6 +199,7 @@ impl DiscriminatorConfig {
     pub fn has_batch_norm(&self) -> bool {
         match self {
             Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
+            Self::Stylegan2(_) => false,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -194,6 +210,7 @@ impl DiscriminatorConfig {
     pub fn is_bounded(&self) -> bool {
         match self {
             Self::Dcgan(config) => config.spectral_norm,
+            Self::Stylegan2(_) => false,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -204,6 +221,7 @@ impl DiscriminatorConfig {
     pub fn frozen_blocks(&self) -> usize {
         match self {
             Self::Dcgan(config) => config.freeze,
+            Self::Stylegan2(config) => config.freeze,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => 0,
         }
@@ -214,6 +232,7 @@ impl DiscriminatorConfig {
     pub fn init(&self, blueprint: &Blueprint<'_>) -> Discriminator {
         match self {
             Self::Dcgan(config) => Discriminator::Dcgan(config.init(blueprint)),
+            Self::Stylegan2(config) => Discriminator::Stylegan2(config.init(blueprint)),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(config) => Discriminator::ToyGrowing(config.discriminator(blueprint)),
             #[cfg(feature = "toys")]
@@ -245,6 +264,7 @@ impl DiscriminatorConfig {
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
+            Self::Stylegan2(config) => config.check_blocks(size),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => Ok(()),
         }
@@ -274,6 +294,8 @@ impl Generator {
     pub fn dual(&self, input: Input, pass: &mut Pass<'_>) -> Dual<4> {
         match (self, input) {
             (Self::Dcgan(network), Input::Latent(z)) => network.forward(z, pass),
+            (Self::Stylegan2(network), Input::Latent(z)) => network.forward(z, pass),
+            (Self::Stylegan2(network), Input::Styles(ws)) => network.synthesize(&ws, pass),
             #[cfg(feature = "toys")]
             (Self::ToyGrowing(network), Input::Latent(z)) => network.forward(z, pass),
             #[cfg(feature = "toys")]
@@ -287,6 +309,7 @@ impl Generator {
     pub fn drops_when_sampling(&self) -> bool {
         match self {
             Self::Dcgan(network) => network.drops_when_sampling(),
+            Self::Stylegan2(_) => false,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -312,9 +335,24 @@ impl Generator {
     pub fn dcgan(&self) -> Option<&dcgan::Generator> {
         match self {
             Self::Dcgan(network) => Some(network),
-            #[cfg(feature = "toys")]
-            Self::ToyGrowing(_) | Self::ToyTranslator(_) => None,
+            _ => None,
         }
+    }
+
+    /// The `stylegan2` network, for what only styles offer.
+    #[must_use]
+    pub fn stylegan2(&self) -> Option<&stylegan2::Generator> {
+        match self {
+            Self::Stylegan2(network) => Some(network),
+            _ => None,
+        }
+    }
+
+    /// The styles of latents `z` [B, latent], [B, layers, styles], as training mixes them; `None` in
+    /// families without styles.
+    #[must_use]
+    pub fn styles(&self, z: Tensor<2>, pass: &mut Pass<'_>) -> Option<Tensor<3>> {
+        Some(self.stylegan2()?.styles(z.into(), pass).value())
     }
 
     /// Real pictures at the generator's present level of detail: while it grows, D must not tell
@@ -325,7 +363,7 @@ impl Generator {
     #[must_use]
     pub fn as_made(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Dcgan(_) => x,
+            Self::Dcgan(_) | Self::Stylegan2(_) => x,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.as_made(x),
             #[cfg(feature = "toys")]
@@ -342,6 +380,7 @@ impl Generator {
     pub fn synchronize(&mut self, member: &Member) {
         match self {
             Self::Dcgan(network) => network.synchronize(member),
+            Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
         }
@@ -351,6 +390,7 @@ impl Generator {
     pub fn iterate(&mut self) {
         match self {
             Self::Dcgan(network) => network.iterate(),
+            Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
         }
@@ -363,7 +403,7 @@ impl Generator {
     )]
     pub fn grow(&mut self, images_seen: f64) {
         match self {
-            Self::Dcgan(_) => {}
+            Self::Dcgan(_) | Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.grow(images_seen),
             #[cfg(feature = "toys")]
@@ -393,6 +433,7 @@ impl Discriminator {
     fn judge(&self, x: Dual<4>, pass: &mut Pass<'_>) -> Judgement {
         match self {
             Self::Dcgan(network) => network.forward(x, pass),
+            Self::Stylegan2(network) => network.forward(x, pass),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.forward(x),
             #[cfg(feature = "toys")]
@@ -409,6 +450,7 @@ impl Discriminator {
     pub fn synchronize(&mut self, member: &Member) {
         match self {
             Self::Dcgan(network) => network.synchronize(member),
+            Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
         }
@@ -418,6 +460,7 @@ impl Discriminator {
     pub fn iterate(&mut self) {
         match self {
             Self::Dcgan(network) => network.iterate(),
+            Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
         }
@@ -430,7 +473,7 @@ impl Discriminator {
     )]
     pub fn grow(&mut self, images_seen: f64) {
         match self {
-            Self::Dcgan(_) => {}
+            Self::Dcgan(_) | Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.grow(images_seen),
             #[cfg(feature = "toys")]

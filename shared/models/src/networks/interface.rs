@@ -19,6 +19,8 @@ use crate::latent::Latents;
 pub enum Input {
     /// Latent vectors z, [B, latent].
     Latent(Dual<2>),
+    /// A w for each layer of a style-based generator, [B, layers, styles].
+    Styles(Dual<3>),
     /// Pictures to translate, [B, C, size, size].
     Picture(Dual<4>),
 }
@@ -26,6 +28,12 @@ pub enum Input {
 impl From<Tensor<2>> for Input {
     fn from(z: Tensor<2>) -> Self {
         Self::Latent(z.into())
+    }
+}
+
+impl From<Tensor<3>> for Input {
+    fn from(ws: Tensor<3>) -> Self {
+        Self::Styles(ws.into())
     }
 }
 

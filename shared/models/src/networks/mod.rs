@@ -8,6 +8,7 @@
 //! | [`blueprint`] | the specification a network is built from |
 //! | [`cond`] | class conditioning |
 //! | [`dcgan`] | transposed or resized convolutions up, strided ones down |
+//! | [`stylegan2`] | a mapping to styles, a synthesis that they modulate; residual blocks between filters |
 #![cfg_attr(
     feature = "toys",
     doc = "| [`toys`] | two families for tests: one that grows, one that translates |"
@@ -19,6 +20,7 @@ pub mod dcgan;
 pub mod family;
 pub mod interface;
 pub mod network;
+pub mod stylegan2;
 #[cfg(feature = "toys")]
 pub mod toys;
 

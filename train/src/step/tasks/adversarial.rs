@@ -1,15 +1,19 @@
 //! The task `adversarial`: a generator makes pictures from latent vectors, a discriminator
 //! separates them from real ones (Goodfellow et al. 2014). Both are updated at the same weights, or
-//! D first.
+//! D first, or in the phases of StyleGAN2.
 
-use burn::tensor::Tensor;
-use shared::nn::config::Order;
+use burn::tensor::{Device, Tensor};
+use shared::nn::config::{Order, RunConfig};
 use shared::nn::networks::Generator;
 use shared::nn::ops;
+use shared::nn::parameter::{Moved, Parameters};
 
+use super::phases;
 use super::task::Task;
 use crate::step::game::{Game, Sum};
 use crate::step::gradient::{DiscriminatorSide, GeneratorSide, generate};
+use crate::step::path_length::PathMean;
+use crate::step::penalty::{self, At, Kind};
 use crate::step::reading::Reading;
 use crate::step::turn::{Batch, Origin, Turn, Whose};
 
@@ -18,62 +22,92 @@ pub const G: &str = "generator";
 /// The discriminator's role.
 pub const D: &str = "discriminator";
 
-/// The task; it has no state.
-#[derive(Clone, Copy, Debug)]
-pub struct Adversarial;
+/// The task.
+#[derive(Clone, Debug)]
+pub struct Adversarial {
+    /// The running mean of path lengths, where they are penalised.
+    path: Option<PathMean>,
+}
+
+impl Adversarial {
+    /// The task of a run before its first step.
+    #[must_use]
+    pub fn new(config: &RunConfig, device: &Device) -> Self {
+        let penalised = config.settings.penalty.path_length > 0.0;
+        Self { path: penalised.then(|| PathMean::new(device)) }
+    }
+}
 
 impl Task for Adversarial {
     fn step(&mut self, game: &mut Game, batches: &[Batch], seen: &mut Reading) {
         match game.config.settings.schedule.order {
             Order::Simultaneous => both(game, &batches[0], seen),
             Order::Alternating => in_turn(game, batches, seen),
+            Order::Phases => phases::step(game, &batches[0], self.path.as_mut(), seen),
         }
+    }
+
+    fn parts(&self) -> Vec<(&'static str, &dyn Parameters)> {
+        self.path.iter().map(|path| ("path_length", path as &dyn Parameters)).collect()
+    }
+
+    fn parts_mut(&mut self) -> Vec<(&'static str, &mut dyn Parameters)> {
+        self.path.iter_mut().map(|path| ("path_length", path as &mut dyn Parameters)).collect()
     }
 }
 
 /// D's input in a turn.
 #[derive(Debug)]
-struct Shown {
-    turn: Turn,
+pub(super) struct Shown {
+    pub(super) turn: Turn,
     /// Real pictures.
-    real: Tensor<4>,
+    pub(super) real: Tensor<4>,
     /// Generated pictures, with their graph back to G if there is one.
     fake: Tensor<4>,
     /// The generated pictures without a graph.
-    constant: Tensor<4>,
+    pub(super) constant: Tensor<4>,
     /// The generator whose weights are the leaves of that graph.
     leaves: Option<Generator>,
+    /// The generator's running statistics, moved by the batch.
+    pub(super) moved: Moved,
 }
 
 /// Prepares D's input in a turn. With `tracked`, the graph of the generated pictures leads to a
 /// copy of the generator whose weights are leaves. Real pictures are prepared only if `judged`.
-fn show(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
+pub(super) fn show(game: &Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     let made = generate(game.generator(G), &turn, tracked);
-    game.adopt(G, made.moved);
     let recipe = game.recipe();
     let real = game.generator(G).as_made(turn.real.clone());
     let real = if judged { recipe.seen(real, Origin::Real, &turn) } else { real };
     let fake = recipe.seen(made.pictures, Origin::Generated, &turn);
     let constant = if tracked { fake.clone().inner() } else { fake.clone() };
-    Shown { turn, real, fake, constant, leaves: made.leaves }
+    Shown { turn, real, fake, constant, leaves: made.leaves, moved: made.moved }
+}
+
+/// [`show`], after which the generator's statistics are those that the batch moved.
+fn show_and_adopt(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
+    let mut shown = show(game, turn, tracked, judged);
+    game.adopt(G, std::mem::take(&mut shown.moved));
+    shown
 }
 
 /// D's side of a turn, in its `update`-th update. Moves D's running statistics with the real batch,
 /// then with the generated one.
 fn discriminator_side(game: &mut Game, shown: &Shown, update: u64) -> DiscriminatorSide {
-    let recipe = game.recipe();
-    let mut side = recipe.discriminator(
-        game.discriminator(D),
-        &shown.turn,
-        [&shown.real, &shown.constant],
-        update,
-    );
+    let due = penalty::due(&game.config.settings.penalty, update);
+    let mut side = judge(game, shown, &due);
     game.adopt(D, std::mem::take(&mut side.moved));
     side
 }
 
+/// D's side of a turn with these penalties.
+pub(super) fn judge(game: &Game, shown: &Shown, due: &[(Kind, At)]) -> DiscriminatorSide {
+    let inputs = [&shown.real, &shown.constant];
+    game.recipe().discriminator(game.discriminator(D), &shown.turn, inputs, due)
+}
+
 /// G's side of a turn.
-fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
+pub(super) fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
     let Shown { turn, real, fake, leaves, .. } = shown;
     let leaves =
         leaves.unwrap_or_else(|| unreachable!("G learns from pictures that lead back to it"));
@@ -83,7 +117,7 @@ fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
 /// Both gradients of one turn at the current weights. Also moves the running statistics: G's once,
 /// D's twice.
 pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSide) {
-    let shown = show(game, turn.clone(), true, true);
+    let shown = show_and_adopt(game, turn.clone(), true, true);
     // D's weights are leaves for its own loss and constants for G's: two graphs, but D's result for
     // the generated pictures is computed once.
     let once = ops::remember();
@@ -93,10 +127,17 @@ pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSi
     (d, g)
 }
 
-/// Records the measurements of D's side of a turn.
-fn note_discriminator(seen: &mut Reading, side: &DiscriminatorSide) {
+/// Records the measurements of D's side of a turn; with its penalties, unless they follow in a phase
+/// of their own.
+pub(super) fn note_discriminator(
+    seen: &mut Reading,
+    side: &DiscriminatorSide,
+    with_penalties: bool,
+) {
     seen.add("d_loss", side.loss.clone());
-    seen.add_penalties("penalty", &side.penalties);
+    if with_penalties {
+        seen.add_penalties("penalty", &side.penalties);
+    }
     seen.add_logits("real", &side.logits_real);
     seen.add_logits("fake", &side.logits_fake);
 }
@@ -112,7 +153,7 @@ fn both(game: &mut Game, batch: &Batch, seen: &mut Reading) {
     let (mut of_d, mut of_g) = (Sum::default(), Sum::default());
     for turn in game.turns(batch, Whose::Discriminator, game.step) {
         let (d, g) = gradient(game, &turn);
-        note_discriminator(seen, &d);
+        note_discriminator(seen, &d, true);
         note_generator(seen, &g);
         of_d.add(d.gradients);
         of_g.add(g.gradients);
@@ -134,9 +175,9 @@ fn in_turn(game: &mut Game, batches: &[Batch], seen: &mut Reading) {
         let keep = schedule.reuse_latents && is_last;
         let mut sum = Sum::default();
         for turn in game.turns(batch, Whose::Discriminator, update) {
-            let shown = show(game, turn, keep, true);
+            let shown = show_and_adopt(game, turn, keep, true);
             let d = discriminator_side(game, &shown, update);
-            note_discriminator(seen, &d);
+            note_discriminator(seen, &d, true);
             sum.add(d.gradients);
             reused.extend(keep.then_some(shown));
         }
@@ -154,7 +195,8 @@ fn in_turn(game: &mut Game, batches: &[Batch], seen: &mut Reading) {
         if reused.is_empty() {
             // Each part's graph is dropped before the next one is built.
             for turn in game.turns(&batches[batches.len() - 1], Whose::Generator, update) {
-                let shown = show(game, turn, true, game.loss.compares());
+                let compares = game.loss.compares();
+                let shown = show_and_adopt(game, turn, true, compares);
                 learn(generator_side(game, shown), &mut sum, seen);
             }
         } else {
@@ -164,7 +206,7 @@ fn in_turn(game: &mut Game, batches: &[Batch], seen: &mut Reading) {
     }
 }
 
-fn learn(side: GeneratorSide, sum: &mut Sum, seen: &mut Reading) {
+pub(super) fn learn(side: GeneratorSide, sum: &mut Sum, seen: &mut Reading) {
     note_generator(seen, &side);
     sum.add(side.gradients);
 }

@@ -36,13 +36,9 @@ macro_rules! of_any {
 impl AnyTask {
     /// The task named in a run's settings.
     #[must_use]
-    #[cfg_attr(
-        not(feature = "toys"),
-        expect(unused_variables, reason = "the only task has no state")
-    )]
     pub fn new(config: &RunConfig, device: &Device) -> Self {
         match config.settings.task {
-            TaskName::Adversarial => Self::Adversarial(Adversarial),
+            TaskName::Adversarial => Self::Adversarial(Adversarial::new(config, device)),
             #[cfg(feature = "toys")]
             TaskName::ToyCycle => Self::ToyCycle(ToyCycle::new(config, device)),
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`task`], [`any`] | the trait, and the task of a run |
 //! | [`adversarial`] | a generator of latent vectors against a discriminator |
+//! | [`phases`] | its order `phases`: both networks in turn, with penalties as updates of their own |
 #![cfg_attr(
     feature = "toys",
     doc = "| [`toy_cycle`] | for tests: two generators that translate, with an image pool |"
@@ -11,6 +12,7 @@
 
 pub mod adversarial;
 pub mod any;
+pub mod phases;
 pub mod task;
 #[cfg(feature = "toys")]
 pub mod toy_cycle;
