@@ -40,9 +40,12 @@ pub struct ThroughputArgs {
     /// Height and width of the pictures.
     #[arg(long, default_value_t = 64)]
     size: usize,
-    /// Channels of the hidden layers.
-    #[arg(long, default_value_t = 128)]
-    width: usize,
+    /// Channels of the hidden layers, in families that have one width [default: 128]
+    #[arg(long)]
+    width: Option<usize>,
+    /// Changed settings.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
     /// Pictures per step.
     #[arg(long, default_value_t = 32)]
     batch: usize,
@@ -114,15 +117,21 @@ impl ThroughputArgs {
     }
 
     fn trainer(&self, device: &Device) -> Result<(Trainer, RunConfig)> {
-        let settings = [
-            format!("generator.width={}", self.width),
-            format!("discriminator.width={}", self.width),
+        let own = preset::find(&self.preset)?.settings()?;
+        let has_width = own.keys().iter().any(|key| key == "generator.width");
+        let width = self.width.or(has_width.then_some(128));
+        let mut settings = vec![
             format!("schedule.batch={}", self.batch),
             format!("schedule.precision={}", self.precision),
         ];
+        for network in ["generator", "discriminator"] {
+            settings.extend(width.map(|width| format!("{network}.width={width}")));
+        }
+        settings.extend(self.assignments.iter().cloned());
+        let settings = Settings::resolve_for(&self.preset, Some(self.size), None, &settings);
         let config = RunConfig::new(
             &self.preset,
-            Settings::resolve(&self.preset, None, &settings).context("settings")?,
+            settings.context("settings")?,
             0,
             DataConfig::of_extent(self.size, preset::find(&self.preset)?.extent.1),
         );

@@ -31,9 +31,17 @@ const SIDE: u32 = 16;
 
 const NARROW: &[&str] =
     &["generator.width=4", "generator.latent=6", "discriminator.width=4", "schedule.batch=12"];
+/// The same for StyleGAN2's networks.
+const NARROW_STYLES: &[&str] = &[
+    "generator.channel_max=4",
+    "generator.latent=6",
+    "generator.styles=6",
+    "discriminator.channel_max=4",
+    "schedule.batch=12",
+];
 
 /// Recipes that differ in what goes through the networks: BatchNorm and ADA, five updates of a
-/// critic with its penalty, classes.
+/// critic with its penalty, classes, phases with penalties as updates of their own.
 const CASES: &[(&str, &[&str])] = &[
     (
         "gan-ada",
@@ -46,6 +54,16 @@ const CASES: &[(&str, &[&str])] = &[
             "cond=embedding+projection",
             "discriminator.spectral_norm=true",
             "schedule.order=alternating",
+        ],
+    ),
+    (
+        "stylegan2-config-f",
+        &[
+            "augment.pipeline=bgc",
+            "augment.probability=0.5",
+            "penalty.interval=2",
+            "penalty.path_interval=2",
+            "generator.mapping_rate=1",
         ],
     ),
 ];
@@ -61,7 +79,8 @@ fn batches(scratch: &Scratch) -> Arc<Batches> {
 }
 
 fn config((preset, settings): (&str, &[&str]), accumulate: usize) -> RunConfig {
-    let mut all: Vec<String> = NARROW.iter().chain(settings).map(|s| (*s).to_owned()).collect();
+    let narrow = if preset.starts_with("stylegan2") { NARROW_STYLES } else { NARROW };
+    let mut all: Vec<String> = narrow.iter().chain(settings).map(|s| (*s).to_owned()).collect();
     all.push(format!("schedule.accumulate={accumulate}"));
     let settings = Settings::resolve(preset, None, &all).unwrap();
     // The drawn pictures have no class and count as the first of two.

@@ -39,6 +39,7 @@ mod show;
 mod signals;
 mod soak;
 mod starts;
+mod stylegan2;
 mod stylegan2_golden;
 mod sync_batch_norm;
 mod threads;

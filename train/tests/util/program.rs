@@ -59,7 +59,13 @@ pub(crate) fn command_with(data: &Path, out: &Path, epochs: u64, flags: &[&str])
     // What translates pictures has no latent vector.
     let settings =
         SETTINGS.iter().filter(|setting| !(translates && setting.starts_with("generator.latent")));
-    command.args(settings.flat_map(|setting| ["--set", setting]));
+    // StyleGAN2's networks have widths of another name.
+    let styled = flags.iter().any(|flag| flag.starts_with("stylegan2"));
+    let named = |setting: &&str| match styled {
+        true => setting.replace(".width=", ".channel_max="),
+        false => (*setting).to_owned(),
+    };
+    command.args(settings.flat_map(|setting| ["--set".to_owned(), named(setting)]));
     command.args(flags).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -61,6 +61,7 @@ impl Settings {
                 ),
             )?;
         }
+        self.validate_classes()?;
         let (told, asked) = (
             self.cond.generator != CondGenerator::None,
             self.cond.discriminator != CondDiscriminator::None,
@@ -81,7 +82,6 @@ impl Settings {
              generator.norm=batch, or --set cond.generator=embedding",
         )?;
         self.validate_phases()?;
-        self.validate_classes()?;
         self.validate_task()
     }
 
