@@ -111,12 +111,6 @@ pub fn matmul<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::multiply(a, b, precision))
 }
 
-/// a + b, in f32 if either is.
-#[must_use]
-pub fn sum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
-    if a.dtype() == b.dtype() { a + b } else { full(a) + full(b) }
-}
-
 /// Converts to f32, for operations that need full precision.
 #[must_use]
 pub fn full<const D: usize>(x: Tensor<D>) -> Tensor<D> {

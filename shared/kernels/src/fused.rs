@@ -3,7 +3,7 @@
 //! (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN", arXiv:1912.04958,
 //! section 2.2).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend, Backend, Dispatch, TensorMetadata, backend_extension};
@@ -112,6 +112,26 @@ pub fn filter(x: Tensor<4>, filters: &Arc<[Fir; 2]>) -> Tensor<4> {
     matmul(vertical.unsqueeze::<3>(), x).reshape([batch, channels, rows, columns])
 }
 
+/// a + b, in f32 if either is.
+#[must_use]
+pub fn sum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    if on_cpu(&a) {
+        return Tensor::from_dispatch(Dispatch::add(a.into_dispatch(), b.into_dispatch()));
+    }
+    if a.dtype() == b.dtype() { a + b } else { full(a) + full(b) }
+}
+
+/// `x` for two uses whose gradients are added in one pass over memory. Both results must lead to
+/// what is differentiated.
+#[must_use]
+pub fn fork(x: Tensor<4>) -> [Tensor<4>; 2] {
+    if on_cpu(&x) && x.is_autodiff() {
+        let (a, b) = Dispatch::fork(x.into_dispatch());
+        return [a, b].map(Tensor::from_dispatch);
+    }
+    [x.clone(), x]
+}
+
 /// The operations as a trait of backends; those without a fused form are never asked.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait Fused: Backend {
@@ -126,6 +146,12 @@ pub(crate) trait Fused: Backend {
         bias: FloatTensor<Self>,
         rectifier: Rectifier,
     ) -> FloatTensor<Self>;
+
+    /// [`super::sum`].
+    fn add(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// [`super::fork`].
+    fn fork(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of x, scale, noise and bias from the result `y` and its gradient `g`. Not
     /// differentiable.
@@ -150,6 +176,38 @@ impl<B: Fused> Backward<B, 1> for FilterBackward {
             let [vertical, horizontal] = &*ops.state;
             let transposed = Arc::new([vertical.transposed(), horizontal.transposed()]);
             grads.register::<B>(node.id, B::filter(g, transposed));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AddBackward;
+
+impl<B: Fused> Backward<B, 2> for AddBackward {
+    type State = ();
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        for node in ops.parents.into_iter().flatten() {
+            grads.register::<B>(node.id, g.clone());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ForkBackward;
+
+impl<B: Fused> Backward<B, 1> for ForkBackward {
+    /// The gradient of the use that came first.
+    type State = Arc<Mutex<Option<FloatTensor<B>>>>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let [Some(node)] = ops.parents else { return };
+        let mut first = ops.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match first.take() {
+            None => *first = Some(g),
+            Some(other) => grads.register::<B>(node.id, B::add(g, other)),
         }
     }
 }
@@ -201,6 +259,26 @@ impl<B: Fused, C: CheckpointStrategy> Fused for Autodiff<B, C> {
             }
             OpsKind::UnTracked(prep) => prep.finish(B::style(x, scale, noise, bias, rectifier)),
         }
+    }
+
+    fn add(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [a.node(), b.node()];
+        let y = B::add(a.into_primitive(), b.into_primitive());
+        match AddBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn fork(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (nodes, x) = ([x.node(), x.node()], x.into_primitive());
+        let first = Arc::new(Mutex::new(None));
+        let [a, b] =
+            nodes.map(|node| match ForkBackward.prepare::<C>([node]).compute_bound().stateful() {
+                OpsKind::Tracked(prep) => prep.finish(Arc::clone(&first), x.clone()),
+                OpsKind::UnTracked(prep) => prep.finish(x.clone()),
+            });
+        (a, b)
     }
 
     fn style_backward(

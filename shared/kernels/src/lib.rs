@@ -41,9 +41,9 @@ pub use self::activation::{Activation, Rectifier};
 pub use self::functions::{
     average_pool3, bias_act, channel_moments, conv_transpose2d, conv2d, conv2d_act, follow_moments,
     full, instructions, join, leaky_relu_tangent, look_up, matmul, max_pool3, normalize_train,
-    normalize_with, on_workers, rectifier_tangent, release_memory, remember, resample, sum, warp,
+    normalize_with, on_workers, rectifier_tangent, release_memory, remember, resample, warp,
 };
-pub use self::fused::{Style, filter, style};
+pub use self::fused::{Style, filter, fork, style, sum};
 pub use self::padding::Padding;
 pub use self::precision::Precision;
 pub use self::resample::{Fir, Resampling};

@@ -163,6 +163,15 @@ impl Dual<4> {
         Self { x: ops::sum(self.x, other.x), t }
     }
 
+    /// The same for two uses; both must lead to what is differentiated.
+    pub(crate) fn forked(self) -> [Self; 2] {
+        let [a, b] = ops::fork(self.x);
+        match self.t.map(ops::fork) {
+            None => [a.into(), b.into()],
+            Some([s, t]) => [Self::along(a, s), Self::along(b, t)],
+        }
+    }
+
     /// Applies rectifier(scale·x + noise + bias); see [`ops::style`].
     pub(crate) fn styled(
         self,

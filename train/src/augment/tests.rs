@@ -1,5 +1,7 @@
+use burn::tensor::Tensor;
 use shared::nn::config::Coins;
 use shared::nn::range::Range;
+use shared::testing::relative_difference;
 
 use super::transform::{Distribution, SETS, TRANSFORMS, Transform};
 use super::*;
@@ -205,4 +207,29 @@ fn diffaugment_draws_each_amount_from_its_whole_range() {
     }
     within(count(&|d| d.centre[0] == 16), n, 1.0 / 17.0, "centre");
     within(count(&|d| d.centre[1] == 0), n, 1.0 / 13.0, "centre");
+}
+
+#[test]
+fn the_linear_part_of_every_pipeline_is_its_derivative() {
+    let (shape, range) = ([3, 16, 16], Range::Signed);
+    let drawn = |purpose| {
+        let values = shared::rng::stream(3, purpose, 0).normals(4 * 3 * 16 * 16);
+        Tensor::<4>::from_data(
+            burn::tensor::TensorData::new(values, [4, 3, 16, 16]),
+            &burn::tensor::Device::flex(),
+        )
+    };
+    for pipeline in [PipelineName::Keras, PipelineName::Bgcfnc, PipelineName::Diffaugment] {
+        for range in [range, Range::Unit] {
+            let mut stream = shared::rng::stream(5, "augment linear", 0);
+            let plan = draw(&config(pipeline), 0.9, 4, shape, range, &mut stream);
+            let (x, t) = (drawn("x"), drawn("t"));
+            let slope = (plan.apply(x.clone() + t.clone()) - plan.apply(x - t.clone())) / 2.0;
+            let values = |x: Tensor<4>| x.into_data().iter::<f32>().collect::<Vec<_>>();
+            let off = relative_difference(values(plan.linear(t.clone())), values(slope));
+            // Affine steps: only the rounding of two sums.
+            assert!(off < 1e-5, "{pipeline:?} {range:?}: {off:.1e}");
+            assert_ne!(values(plan.linear(t.clone())), values(t));
+        }
+    }
 }

@@ -2,7 +2,9 @@
 //! goes into checkpoints, because a run must not depend on how fast it was.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
+use crate::tell::numbers::duration;
 use crate::watch::alarm::{Alarm, Kind};
 
 /// Number of epochs in the median.
@@ -51,9 +53,61 @@ impl Pace {
     }
 }
 
+/// Seconds and steps, after the first one, from which the speed of a run is known well enough.
+const KNOWN: (f64, u64) = (30.0, 2);
+
+/// Says once how long a run will take at the speed of its first steps.
+#[derive(Debug, Default)]
+pub struct Forecast {
+    /// The end of the first step, which also warms up, and the number of steps since.
+    since: Option<(Instant, u64)>,
+    told: bool,
+}
+
+impl Forecast {
+    /// Counts a step of `pictures`, and returns the text when it is due; `left` thousands of pictures
+    /// follow.
+    pub fn step(&mut self, pictures: u64, left: f64) -> Option<String> {
+        let Some((begun, steps)) = &mut self.since else {
+            self.since = Some((Instant::now(), 0));
+            return None;
+        };
+        *steps += 1;
+        let seconds = begun.elapsed().as_secs_f64();
+        if self.told || seconds < KNOWN.0 || *steps < KNOWN.1 {
+            return None;
+        }
+        self.told = true;
+        Some(text((*steps * pictures) as f64 / seconds, left))
+    }
+}
+
+/// The time for pictures at `speed`, and for `left` thousands of them.
+fn text(speed: f64, left: f64) -> String {
+    format!(
+        "{speed:.1} pictures per second: 1,000 kimg take {}, and the remaining {left:.0} kimg {}",
+        duration(1e6 / speed),
+        duration(left * 1000.0 / speed)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_forecast_has_the_time_of_1000_kimg_and_of_what_is_left() {
+        assert_eq!(
+            text(2.4, 200.0),
+            "2.4 pictures per second: 1,000 kimg take 4 d 19 h, and the remaining 200 kimg 23 h 8 min"
+        );
+    }
+
+    #[test]
+    fn a_run_of_few_seconds_is_not_forecast() {
+        let mut forecast = Forecast::default();
+        assert!((0..100).all(|_| forecast.step(32, 1.0).is_none()));
+    }
 
     /// Indices of the epochs, (pictures per second, seconds) each, after which the alarm is raised.
     fn told(epochs: &[(f64, f64)]) -> Vec<usize> {

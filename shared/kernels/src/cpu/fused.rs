@@ -47,6 +47,19 @@ impl Fused for Flex {
         x.update(|x| terms.forward(x))
     }
 
+    fn add(a: FlexTensor, b: FlexTensor) -> FlexTensor {
+        let b = Image::of(b);
+        Image::of(a).update(|a| {
+            a.par_chunks_mut(RANGE).zip(b.values().par_chunks(RANGE)).for_each(|(a, b)| {
+                arch().dispatch(Add { a, b });
+            });
+        })
+    }
+
+    fn fork(x: FlexTensor) -> (FlexTensor, FlexTensor) {
+        (x.clone(), x)
+    }
+
     fn style_backward(
         x: FlexTensor,
         scale: FlexTensor,
@@ -93,6 +106,24 @@ fn filtered(x: &Image, [vertical, horizontal]: &[Fir; 2]) -> Buffer {
         },
     );
     y
+}
+
+/// a ← a + b.
+struct Add<'a> {
+    a: &'a mut [f32],
+    b: &'a [f32],
+}
+
+impl WithSimd for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for at in (0..self.a.len()).step_by(S::F32_LANES) {
+            let sum = simd.add_f32s(load(simd, self.a, at), load(simd, self.b, at));
+            store(simd, self.a, at, sum);
+        }
+    }
 }
 
 /// For each of `results`, `length` numbers of `to`: the sum of stretches of `from` with factors.

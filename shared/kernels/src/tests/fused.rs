@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
 use burn::tensor::activation::leaky_relu;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Tensor, module};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::references::separable;
 use super::{drawn, home, same};
-use crate::{Fir, Rectifier, Style, filter, rectifier_tangent, style};
+use crate::{Fir, Padding, Rectifier, Style, conv2d, filter, fork, rectifier_tangent, style, sum};
 use fledge_base::testing::torture;
 
 /// A layer's end on some pictures.
@@ -165,6 +166,28 @@ proptest! {
         let x = drawn([2, channels, vertical.samples, horizontal.samples], 5);
         same([x], |[x]| filter(x, &firs), |[x]| separable(x, &firs));
     }
+}
+
+#[test]
+fn sums_and_forks_and_their_gradients_equal_burns() {
+    let inputs = || [drawn([3, 17, 9, 5], 1), drawn([3, 17, 9, 5], 2)];
+    same(inputs(), |[a, b]| sum(a, b), |[a, b]| a + b);
+    // Channels last on one side alone, and a tensor that is used elsewhere.
+    let weight = || drawn([17, 17, 1, 1], 3);
+    let convolved = |a: Tensor<4>| conv2d(a, weight(), 1, Padding::both([0, 0]));
+    let burns = |a: Tensor<4>| {
+        let options = ConvOptions::new([1, 1], [0, 0], [1, 1], 1);
+        module::conv2d(a, home(weight()), None, options)
+    };
+    same(inputs(), |[a, b]| sum(convolved(a), b.clone()) * b, |[a, b]| (burns(a) + b.clone()) * b);
+    same(
+        inputs(),
+        |[a, b]| {
+            let [one, two] = fork(a);
+            sum(one * b.clone(), convolved(two))
+        },
+        |[a, b]| a.clone() * b + burns(a),
+    );
 }
 
 #[test]

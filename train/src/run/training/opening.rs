@@ -37,7 +37,7 @@ use crate::step::trainer::Trainer;
 use crate::watch::alarm::Kind;
 use crate::watch::epoch_log::EpochLog;
 use crate::watch::live::Live;
-use crate::watch::pace::Pace;
+use crate::watch::pace::{Forecast, Pace};
 
 /// State that steps work on.
 struct Loaded {
@@ -144,6 +144,7 @@ impl Training {
             alarms,
             recent: Recent::default(),
             pace: Pace::default(),
+            forecast: Forecast::default(),
             started: Instant::now(),
             seconds_before,
         };

@@ -107,6 +107,7 @@ impl Training {
             self.readback.submit(step, readings);
             self.take_notice(step.saturating_sub(self.readback.lag()))?;
             clock.count(self.pictures_a_step());
+            self.forecast();
             if self.live.step() {
                 let now = self.now(epoch + 1, &clock);
                 self.live.show(&now);
@@ -130,6 +131,15 @@ impl Training {
         }
         self.save()?;
         Ok(Ending::Done)
+    }
+
+    /// Says once how long the run will take.
+    fn forecast(&mut self) {
+        let (done, pictures) = (self.trainer().game.step, self.pictures_a_step());
+        let left = ((self.last_step - done) * pictures) as f64 / 1000.0;
+        if let Some(text) = self.forecast.step(pictures, left) {
+            tracing::info!("{text}");
+        }
     }
 
     fn stop(&mut self, code: u8) -> Result<Ending> {

@@ -22,7 +22,7 @@ use crate::step::replicas::Replicas;
 use crate::step::trainer::Trainer;
 use crate::watch::epoch_log::EpochLog;
 use crate::watch::live::Live;
-use crate::watch::pace::Pace;
+use crate::watch::pace::{Forecast, Pace};
 
 use super::recent::Recent;
 
@@ -64,6 +64,7 @@ pub(super) struct Training {
     pub(super) live: Live,
     pub(super) recent: Recent,
     pub(super) pace: Pace,
+    pub(super) forecast: Forecast,
     pub(super) started: Instant,
     /// Seconds trained by earlier processes.
     pub(super) seconds_before: f64,

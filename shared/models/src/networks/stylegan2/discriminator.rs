@@ -160,10 +160,16 @@ impl Block {
         architecture: Architecture,
     ) -> (Dual<4>, Option<Dual<4>>) {
         let (x, picture) = with_colours(self.fromrgb.as_ref(), x, picture);
-        let around = self.skip.as_ref().map(|skip| skip.forward(x.clone()));
-        let y = self.conv1.forward(self.conv0.forward(x));
+        let through = |x: Dual<4>| self.conv1.forward(self.conv0.forward(x));
+        let y = match &self.skip {
+            None => through(x),
+            Some(skip) => {
+                let [x, around] = x.forked();
+                skip.forward(around).plus(through(x))
+            }
+        };
         let picture = picture.filter(|_| architecture == Architecture::Skip);
-        (around.into_iter().fold(y, Dual::plus), picture.map(|p| p.filtered(FirUse::DOWN)))
+        (y, picture.map(|p| p.filtered(FirUse::DOWN)))
     }
 }
 

@@ -110,33 +110,20 @@ impl Synthesis {
     /// `ws` [B, layers, styles] give pictures [B, C, size, size], nominally in [−1, 1].
     #[must_use]
     pub fn forward(&self, ws: &Dual<3>, pass: &mut Pass<'_>) -> Dual<4> {
-        let [batch, _, _] = ws.dims();
-        let mut next = 0;
-        let (mut x, mut picture): (Option<Dual<4>>, Option<Dual<4>>) = (None, None);
-        for block in &self.blocks {
-            let w = |i: usize| ws.clone().layer(next + i);
-            let y = match (x.take(), &block.conv0) {
-                (Some(x), Some(conv0)) => {
-                    let around = block.skip.as_ref().map(|skip| skip.forward(x.clone()));
-                    let y = conv0.forward(x, w(0), pass);
-                    let y = block.conv1.forward(y, w(1), pass);
-                    around.into_iter().fold(y, Dual::plus)
-                }
-                _ => {
-                    let constant = block.constant.as_ref();
-                    let constant = constant.unwrap_or_else(|| unreachable!("the first block"));
-                    let constant = constant.tensor::<3>().unsqueeze::<4>().repeat_dim(0, batch);
-                    block.conv1.forward(constant.into(), w(0), pass)
-                }
-            }; // [B, C, extent, extent]
+        let (mut next, mut x, mut picture) = (0, None, None);
+        for (i, block) in self.blocks.iter().enumerate() {
+            let mut y = block.features(x.take(), ws, next, pass); // [B, C, extent, extent]
             // The colours share their w with the next block's first layer.
             next += 1 + usize::from(block.conv0.is_some());
             if let Some(torgb) = &block.torgb {
-                let colours = torgb.forward(y.clone(), ws.clone().layer(next), pass);
+                let of_colours;
+                [y, of_colours] =
+                    if i + 1 == self.blocks.len() { [y.clone(), y] } else { y.forked() };
+                let colours = torgb.forward(of_colours, ws.clone().layer(next), pass);
                 let colours = colours.linear(ops::full);
-                picture = Some(match picture {
+                picture = Some(match picture.take() {
                     None => colours,
-                    Some(small) => small.filtered(FirUse::UP).plus(colours),
+                    Some(small) => Dual::filtered(small, FirUse::UP).plus(colours),
                 });
             }
             x = Some(y);
@@ -148,6 +135,38 @@ impl Synthesis {
     #[must_use]
     pub fn architecture(&self) -> Architecture {
         self.architecture
+    }
+}
+
+impl Block {
+    /// The features of the block, [B, C, extent, extent], from those of the one before; its first
+    /// layer takes the w of layer `first`.
+    fn features(
+        &self,
+        before: Option<Dual<4>>,
+        ws: &Dual<3>,
+        first: usize,
+        pass: &mut Pass<'_>,
+    ) -> Dual<4> {
+        let w = |i: usize| ws.clone().layer(first + i);
+        let (Some(x), Some(conv0)) = (before, &self.conv0) else {
+            let constant = self.constant.as_ref();
+            let constant = constant.unwrap_or_else(|| unreachable!("the first block has one"));
+            let [batch, _, _] = ws.dims();
+            let constant = constant.tensor::<3>().unsqueeze::<4>().repeat_dim(0, batch);
+            return self.conv1.forward(constant.into(), w(0), pass);
+        };
+        let mut through = |x: Dual<4>| {
+            let y = conv0.forward(x, w(0), pass);
+            self.conv1.forward(y, w(1), pass)
+        };
+        match &self.skip {
+            None => through(x),
+            Some(skip) => {
+                let [x, around] = x.forked();
+                skip.forward(around).plus(through(x))
+            }
+        }
     }
 }
 
