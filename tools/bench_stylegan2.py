@@ -207,7 +207,7 @@ class Rendition:
 def trainer(networks, kind, size, batch, channels_last):
     def optimizer(network, interval):
         share = interval / (interval + 1)
-        return torch.optim.Adam(network.parameters(), RATE * share, (0, BETA**share), EPSILON)
+        return torch.optim.Adam(network.parameters(), RATE * share, (0.0, BETA**share), EPSILON)
 
     g, d = networks.g, networks.d
     generate, judge = getattr(networks, "generate_main", networks.generate), getattr(networks, "judge_main", networks.judge)

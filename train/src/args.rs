@@ -223,6 +223,7 @@ Examples:
   train --data birds64 --out runs/birds --device cuda:0,cuda:1
                                                              split every batch between two GPUs
   train --preset wgan-gp --data fashion --out runs/fashion   use another recipe (--list-presets)
+  train --preset stylegan2-small --data birds64 --out runs/s StyleGAN2 that fits two cores
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
   train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2

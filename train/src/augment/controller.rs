@@ -13,8 +13,16 @@ pub struct Controller {
     signs: f64,
     /// Reals in the running interval.
     pictures: u64,
+    /// Reals in the running interval that D judged once more, for a penalty.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    again: u64,
     /// Steps of the running interval.
     steps: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// D's logits for the real pictures of one step, reduced to what the controller needs.
@@ -27,6 +35,9 @@ pub struct Observation {
     below: u64,
     /// Number of logits.
     pictures: u64,
+    /// Number of further logits of the same pictures, which have signs but are no new pictures.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    again: u64,
 }
 
 impl Observation {
@@ -39,6 +50,19 @@ impl Observation {
             above: count(|l| l > 0.0),
             below: count(|l| l < 0.0),
             pictures: logits_real.len() as u64,
+            again: 0,
+        }
+    }
+
+    /// Counts the signs of these logits of pictures that are counted already, too.
+    #[must_use]
+    pub fn and_again(self, logits_real: &[f64]) -> Self {
+        let more = Self::of(logits_real);
+        Self {
+            above: self.above + more.above,
+            below: self.below + more.below,
+            again: self.again + more.pictures,
+            ..self
         }
     }
 }
@@ -55,7 +79,8 @@ impl Controller {
     /// `accuracy`: p += (share of logits above 0 − target_accuracy) / integration_steps.
     ///
     /// `sign`: after every `interval` steps, p += sign(mean sign − target_sign) · reals in them /
-    /// (1000 · ramp_kimg), as in StyleGAN2-ADA's training loop. p stays in [0, ceiling].
+    /// (1000 · ramp_kimg), as in StyleGAN2-ADA's training loop; the mean includes logits of D's
+    /// phase for penalties. p stays in [0, ceiling].
     pub fn observe(&mut self, config: &AugmentConfig, seen: Observation) {
         if seen.pictures == 0 {
             return;
@@ -69,16 +94,18 @@ impl Controller {
             ControllerName::Sign => {
                 self.signs += above - seen.below as f64;
                 self.pictures += seen.pictures;
+                self.again += seen.again;
                 self.steps += 1;
                 if self.steps < config.interval {
                     return;
                 }
                 let pictures = self.pictures as f64;
-                let direction = match self.signs / pictures - config.target_sign {
+                let mean = self.signs / (self.pictures + self.again) as f64;
+                let direction = match mean - config.target_sign {
                     0.0 => 0.0,
                     difference => difference.signum(),
                 };
-                (self.signs, self.pictures, self.steps) = (0.0, 0, 0);
+                (self.signs, self.pictures, self.again, self.steps) = (0.0, 0, 0, 0);
                 direction * pictures / (config.ramp_kimg * 1000.0)
             }
         };
@@ -99,6 +126,20 @@ mod tests {
         let mut controller = Controller::new(config);
         batches.iter().for_each(|batch| controller.observe(config, *batch));
         controller.probability
+    }
+
+    #[test]
+    fn logits_of_a_penalty_have_signs_but_are_no_pictures() {
+        let config = AugmentConfig {
+            controller: ControllerName::Sign,
+            interval: 1,
+            ramp_kimg: 0.1,
+            ..AugmentConfig::default()
+        };
+        // Nine of ten above, a mean sign of 0.8; with ten below it is −0.1.
+        assert_eq!(observed(&config, &[logits(9, 10)]), 0.1);
+        let again = logits(9, 10).and_again(&[-1.0; 10]);
+        assert_eq!(observed(&AugmentConfig { probability: 0.5, ..config }, &[again]), 0.4);
     }
 
     #[test]

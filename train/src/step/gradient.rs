@@ -11,7 +11,7 @@ use shared::nn::range::Range;
 use crate::augment;
 use crate::augment::plan::Plan;
 use crate::step::instance_noise;
-use crate::step::penalty::{self, At, Kind, Points};
+use crate::step::penalty::{self, At, Kind, Penalty, Points};
 use crate::step::turn::{Origin, Turn};
 
 /// Everything that determines the gradients, besides the networks.
@@ -178,14 +178,14 @@ impl Recipe<'_> {
     }
 
     /// The gradients of a penalty on D at the real pictures of `turn`, before they are augmented,
-    /// and ‖∇ₓD‖² of each, `[B]`.
+    /// and the penalty.
     #[must_use]
     pub fn penalty(
         &self,
         discriminator: &Discriminator,
         turn: &Turn,
         kind: Kind,
-    ) -> (Vec<Tensor<1>>, Tensor<1>) {
+    ) -> (Vec<Tensor<1>>, Penalty) {
         let plan = self.plan(turn.real.dims(), Origin::Real, turn);
         let points = Points {
             x: turn.real.clone(),
@@ -195,7 +195,7 @@ impl Recipe<'_> {
         };
         let tracked = discriminator.tracked();
         let found = penalty::of(kind, discriminator, &tracked, &points);
-        (flat_gradients(&tracked, &found.tangent.backward()), found.squares)
+        (flat_gradients(&tracked, &found.tangent.clone().backward()), found)
     }
 
     /// The gradients of G's loss. `fake` is D's input from the pictures of `generator`, whose

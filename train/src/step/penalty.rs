@@ -20,6 +20,8 @@ pub struct Penalty {
     pub tangent: Tensor<1>,
     /// ‖∇ₓD‖₂² of each picture, `[B]`, on the device.
     pub squares: Tensor<1>,
+    /// D's logits at the points, [B, 1], on the device.
+    pub logits: Tensor<2>,
 }
 
 impl Penalty {
@@ -106,8 +108,8 @@ pub fn of(
     let x = points.x.clone().autodiff().require_grad();
     let mut pass = Pass::new(Mode::Train, points.classes, &mut masks);
     let view = |x: Tensor<4>| points.view.map_or(x.clone(), |plan| plan.apply(x));
-    let sum = plain.forward(view(x.clone()), &mut pass).logits.sum();
-    let g = x.grad(&sum.backward()).unwrap_or_else(|| points.x.zeros_like()); // [B, C, H, W]
+    let logits = plain.forward(view(x.clone()), &mut pass).logits;
+    let g = x.grad(&logits.clone().sum().backward()).unwrap_or_else(|| points.x.zeros_like()); // [B, C, H, W]
     let flat: Tensor<2> = g.clone().flatten(1, 3);
     let squares: Tensor<1> = flat.square().sum_dim(1).reshape([-1]); // [B]
     let direction = kind.slope(g, squares.clone());
@@ -117,7 +119,7 @@ pub fn of(
     let x = view(points.x.clone()).autodiff();
     let tangent = tracked.tangent(x, direction.autodiff(), &mut pass).tangent;
     let tangent = tangent.map_or_else(|| Tensor::zeros([1], &points.x.device()), Tensor::sum);
-    Penalty { kind, tangent, squares }
+    Penalty { kind, tangent, squares, logits: logits.inner() }
 }
 
 /// εx + (1 − ε)G(z): points between real and generated pictures, with one ε per picture.

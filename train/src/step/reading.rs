@@ -151,10 +151,10 @@ impl Values {
         self
     }
 
-    /// The controller's observation: the logits of real pictures.
+    /// The controller's observation: the logits of real pictures, and those of a penalty's phase.
     #[must_use]
     pub fn observation(&self) -> Observation {
-        Observation::of(self.get("real"))
+        Observation::of(self.get("real")).and_again(self.get("real_again"))
     }
 
     /// The task's measures over the step, and norms of gradients.

@@ -94,8 +94,9 @@ pub struct AugmentConfig {
     pub coins: Coins,
     /// p at the first step; with the controller `fixed`, p throughout.
     pub probability: f64,
-    /// Upper bound of p; 0 = as published: 1 for keras, 0.8 for the others, whose transforms leak
-    /// into the samples when they are certain.
+    /// Upper bound of p; 0 = 1 for keras, as published, and 0.8 for the others, whose transforms leak
+    /// into the samples when they are certain. Above 1, p may grow beyond what has an effect, as
+    /// in stylegan2-ada-pytorch, which has no bound.
     pub max_probability: f64,
     /// `accuracy`: target for the share of reals that D classifies as real.
     pub target_accuracy: f64,
@@ -126,6 +127,9 @@ impl Default for AugmentConfig {
         }
     }
 }
+
+/// The largest upper bound of p.
+const LARGEST_BOUND: f64 = 1000.0;
 
 impl AugmentConfig {
     /// The controller, with `Auto` resolved.
@@ -175,10 +179,10 @@ impl AugmentConfig {
         };
         let (p, most) = (self.probability, self.ceiling());
         require(
-            (0.0..=1.0).contains(&self.max_probability),
+            (0.0..=LARGEST_BOUND).contains(&self.max_probability),
             "max_probability",
             self.max_probability,
-            "0 ≤ value ≤ 1",
+            "0 ≤ value ≤ 1000",
         )?;
         require(
             (0.0..=most).contains(&p),
@@ -216,7 +220,7 @@ mod tests {
             config.validate().expect_err("out of range").to_string()
         };
         let cases: [(&str, Change); 8] = [
-            ("max_probability", |c| c.max_probability = 1.5),
+            ("max_probability", |c| c.max_probability = 1500.0),
             ("probability", |c| c.probability = 0.9),
             ("probability", |c| c.probability = f64::NAN),
             ("target_accuracy", |c| c.target_accuracy = 1.0),

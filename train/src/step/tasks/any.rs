@@ -14,6 +14,7 @@ use crate::step::turn::Batch;
 
 /// The task of a run.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "toys", expect(clippy::large_enum_variant, reason = "a run has one"))]
 pub enum AnyTask {
     /// A generator of latent vectors against a discriminator.
     Adversarial(Adversarial),

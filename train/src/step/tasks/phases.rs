@@ -101,8 +101,9 @@ fn discriminator(game: &mut Game, batch: &Batch, penalty: &PenaltyConfig, seen: 
     let kind = Kind::Square(penalty.r1 * penalty.interval as f64);
     let mut sum = Sum::default();
     for turn in game.turns(batch, Whose::DiscriminatorPenalty, step) {
-        let (gradients, squares) = game.recipe().penalty(game.discriminator(D), &turn, kind);
-        seen.add_penalties("penalty", &[(kind, squares)]);
+        let (gradients, found) = game.recipe().penalty(game.discriminator(D), &turn, kind);
+        seen.add_penalties("penalty", &[(kind, found.squares)]);
+        seen.add_logits("real_again", &found.logits);
         sum.add(gradients);
     }
     game.apply(D, sum, update + 1, seen);
