@@ -44,7 +44,7 @@ impl Fused for Flex {
             channels: x.shape[1],
             pixels,
         };
-        x.update(|x| terms.forward(x))
+        Image::tensor(terms.forward(x.values()), x.shape)
     }
 
     fn add(a: FlexTensor, b: FlexTensor) -> FlexTensor {
@@ -206,15 +206,20 @@ impl<'a> Terms<'a> {
         Stretch { scale, noise }
     }
 
-    /// x ← rectifier(scale·x + noise + bias).
-    fn forward(&self, x: &mut [f32]) {
+    /// rectifier(scale·x + noise + bias).
+    fn forward(&self, x: &[f32]) -> Buffer {
         let (length, range) = (self.pixels * self.channels, self.range());
-        x.par_chunks_mut(length).enumerate().for_each(|(picture, x)| {
-            x.par_chunks_mut(range * self.channels).enumerate().for_each(|(i, x)| {
+        let mut y = Buffer::any(x.len());
+        let pictures = y.par_chunks_mut(length).zip(x.par_chunks(length));
+        pictures.enumerate().for_each(|(picture, (y, x))| {
+            let step = range * self.channels;
+            let parts = y.par_chunks_mut(step).zip(x.par_chunks(step));
+            parts.enumerate().for_each(|(i, (y, x))| {
                 let stretch = self.stretch(picture, i * range, x.len() / self.channels);
-                arch().dispatch(Forward { x, stretch, terms: *self });
+                arch().dispatch(Forward { x, y, stretch, terms: *self });
             });
         });
+        y
     }
 
     /// The gradients from the result `y` and its gradient `g`. Those of scale and bias are summed
@@ -271,7 +276,8 @@ fn channels_from<S: Simd>(simd: S, list: &[f32], at: usize, otherwise: f32) -> S
 }
 
 struct Forward<'a> {
-    x: &'a mut [f32],
+    x: &'a [f32],
+    y: &'a mut [f32],
     stretch: Stretch<'a>,
     terms: Terms<'a>,
 }
@@ -281,12 +287,13 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { x, stretch: Stretch { scale, noise }, terms } = self;
+        let Self { x, y, stretch: Stretch { scale, noise }, terms } = self;
         let Rectifier { slope, gain, bound } = terms.rectifier;
         let zero = simd.splat_f32s(0.0);
         let (high, low) = (simd.splat_f32s(gain), simd.splat_f32s(gain * slope));
         let (most, least) = (simd.splat_f32s(bound), simd.splat_f32s(-bound));
-        for (position, x) in x.chunks_exact_mut(terms.channels).enumerate() {
+        let positions = x.chunks_exact(terms.channels).zip(y.chunks_exact_mut(terms.channels));
+        for (position, (x, y)) in positions.enumerate() {
             let noise = simd.splat_f32s(noise.get(position).copied().unwrap_or(0.0));
             for at in (0..terms.channels).step_by(S::F32_LANES) {
                 let term = simd.add_f32s(channels_from(simd, terms.bias, at, 0.0), noise);
@@ -295,7 +302,7 @@ impl WithSimd for Forward<'_> {
                 let factor = simd.select_f32s(simd.greater_than_f32s(v, zero), high, low);
                 // The bound first: of two operands, NaN passes as the second.
                 let v = simd.min_f32s(most, simd.mul_f32s(v, factor));
-                store(simd, x, at, simd.max_f32s(least, v));
+                store(simd, y, at, simd.max_f32s(least, v));
             }
         }
     }
