@@ -39,7 +39,7 @@ const FOREIGN: [Foreign; 16] = [
         "fakes.zip",
     ),
     same(&["trunc", "truncationpsi", "psi", "truncpsi", "threshold"], "--truncation {}", "0.7")
-        .note("it limits values of latent vectors, instead of moving them towards a mean"),
+        .note("with styles it is psi, otherwise it limits values of latent vectors"),
     same(&["classidx", "label", "classes", "y", "classlabel"], "--class {}", "0"),
     same(&["seed", "s", "rows"], "--seeds {}", "0-15"),
     same(
@@ -56,11 +56,8 @@ const FOREIGN: [Foreign; 16] = [
         "-n {}",
         "5000",
     ),
-    none(&["noisemode", "noise"], "the generator has no noise inputs"),
-    none(
-        &["translate", "rotate", "colstyles", "colseeds", "stylesfrom", "projectedw", "space"],
-        "the generator has no such feature",
-    ),
+    same(&["noisemode"], "--noise {}", "random").note("of generators with styles"),
+    none(&["translate", "rotate", "stylesfrom", "projectedw"], "the generator has no such feature"),
     none(
         &["batch", "batchsize", "maxbatchsize", "bs"],
         "a picture is the same at every batch size, which is chosen automatically",

@@ -54,11 +54,11 @@ enum Command {
     Timelapse(timelapse::TimelapseArgs),
     /// A path through latent space as an animation
     Walk(walk::WalkArgs),
-    /// The path between two latents, step by step
+    /// The path between two pictures, step by step
     Morph(morph::MorphArgs),
     /// The effect of the principal directions of latent space on a picture
     Sheet(sheet::SheetArgs),
-    /// The same seeds at several truncation thresholds
+    /// The same seeds at several truncation thresholds or values of psi
     Truncation(truncation::TruncationArgs),
     /// The latent vectors of seeds as a .npy file
     Latents(latents::LatentsArgs),

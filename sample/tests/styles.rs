@@ -1,0 +1,122 @@
+//! What generators with styles offer: truncation of w, noise, walks in w, mixing, directions,
+//! projection, halves.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use shared::fs;
+use shared::nn::run::Which;
+use shared::nn::sampler::{NoiseMode, Sampler, Wish};
+use shared::picture::{Picture, Window};
+
+use crate::common::{decode, names, refuse, styled_run, succeed};
+
+fn open(run: &Path) -> Sampler {
+    Sampler::open(run, Which::Latest, &Device::flex()).unwrap().0
+}
+
+/// The 16×16 cells of a sheet with 2 pixels between them, row by row.
+fn cells(path: &Path) -> Vec<Picture> {
+    let sheet = decode(path);
+    let places = |side: u32| (0..(side - 2) / 18).map(|i| 2 + i * 18);
+    let cut = |(left, top)| sheet.cut(Window { left, top, width: 16, height: 16 });
+    places(sheet.height)
+        .flat_map(|top| places(sheet.width).map(move |left| (left, top)))
+        .map(cut)
+        .collect()
+}
+
+/// The pictures that `command` shows with `flags`.
+fn shown(command: &str, run: &Path, flags: &[&str]) -> Vec<Picture> {
+    let out = run.with_file_name("shown.png");
+    let [run, text] = [run, &out].map(|path| path.to_str().unwrap());
+    succeed(&[&[command, run, "--out", text], flags].concat());
+    let shown = cells(&out);
+    fs::remove(&out).unwrap();
+    shown
+}
+
+#[test]
+fn psi_moves_every_picture_to_the_same_one_and_a_psi_of_one_changes_nothing() {
+    let (_scratch, run) = styled_run("styles-psi", &[], &[]);
+    let grid = |flags: &[&str]| shown("grid", &run, &[&["--seeds", "0-3"], flags].concat());
+    let plain = grid(&[]);
+    assert!(plain == open(&run).pictures(&[0, 1, 2, 3]));
+    assert!(plain[0] != plain[1]);
+    assert!(grid(&["--truncation", "1"]) == plain);
+    assert!(grid(&["--truncation", "0.3", "--cutoff", "0"]) == plain);
+    let average = grid(&["--truncation", "0"]);
+    assert!(average.iter().all(|picture| *picture == average[0]));
+    // Layers behind the cutoff keep their own w.
+    let coarse = grid(&["--truncation", "0", "--cutoff", "2"]);
+    assert!(coarse[0] != coarse[1] && coarse[0] != average[0] && coarse[0] != plain[0]);
+    let [half, opposite] = ["0.5", "-0.5"].map(|psi| grid(&["--truncation", psi]));
+    assert!(half[0] != plain[0] && half[0] != opposite[0] && opposite[0] != average[0]);
+    // By default from the average to the trained picture.
+    let rows = shown("truncation", &run, &["--seeds", "0-3"]);
+    assert!(rows.len() == 20 && rows[..4] == average && rows[8..12] == half && rows[16..] == plain);
+    let rows = shown("truncation", &run, &["--seeds", "0-3", "--thresholds=-0.5,none"]);
+    assert!(rows[..4] == opposite && rows[4..] == plain);
+}
+
+#[test]
+fn noise_is_the_layers_own_or_none_or_drawn_by_seed_whatever_else_is_drawn() {
+    let (_scratch, run) = styled_run("styles-noise", &[], &[]);
+    let grid = |flags: &[&str]| shown("grid", &run, &[&["--seeds", "3,17"], flags].concat());
+    let [plain, constant, none, random] =
+        [&[][..], &["--noise", "const"], &["--noise", "none"], &["--noise", "random"]].map(grid);
+    assert!(plain == constant);
+    for (a, b) in [(&plain, &none), (&plain, &random), (&none, &random)] {
+        assert!(a[0] != b[0] && a[1] != b[1]);
+    }
+    assert!(grid(&["--noise", "random"]) == random);
+    // One latent vector twice: the noise differs by seed.
+    let drawn = open(&run).with_noise(NoiseMode::Random).unwrap();
+    let same = drawn.wish(3);
+    let twice = drawn.pictures_of(&[same.clone(), Wish { seed: 4, ..same }]);
+    assert!(twice[0] == random[0] && twice[1] != random[0]);
+    let many: Vec<u64> = (0..40).collect();
+    assert!(drawn.pictures(&many)[17] == random[1]);
+}
+
+#[test]
+fn a_path_in_w_passes_its_pictures_and_is_another_than_in_z() {
+    let (_scratch, run) = styled_run("styles-path", &[], &[]);
+    let morph = |flags: &[&str]| {
+        let base = ["3", "9", "--steps", "5"];
+        shown("morph", &run, &[&base[..], flags].concat())
+    };
+    let ends = open(&run).pictures(&[3, 9]);
+    let [usual, w, z] = [&[][..], &["--space", "w"], &["--space", "z"]].map(morph);
+    assert!(usual == w && w[2] != z[2]);
+    assert!(w[0] == ends[0] && w[4] == ends[1]);
+    // In the middle of w lies the picture of the mean of both.
+    let sampler = open(&run);
+    let mut styled = sampler.styled("", &[sampler.wish(3), sampler.wish(9)]).unwrap();
+    let other = styled.pop().unwrap();
+    styled[0].ws.iter_mut().zip(&other.ws).for_each(|(a, b)| *a = (*a + b) / 2.0);
+    let mean = sampler.pictures_of_styles(&styled).remove(0);
+    let near = mean.pixels.iter().zip(&w[2].pixels).all(|(a, b)| a.abs_diff(*b) <= 1);
+    assert!(near);
+    // Truncated keys, and the frames of a walk.
+    let frames = run.with_file_name("frames");
+    let flags = ["--seeds", "3,9", "--frames", "4", "--truncation", "0.5", "--scale", "1"];
+    let [text, out] = [&run, &frames].map(|path| path.to_str().unwrap());
+    succeed(&[&["walk", text, "--out", out], &flags[..]].concat());
+    let walked: Vec<Picture> =
+        names(&frames).iter().map(|name| decode(&frames.join(name))).collect();
+    let half = open(&run).truncated(0.5).unwrap().pictures(&[3, 9]);
+    assert!(walked[0] == half[0] && walked[2] == half[1]);
+}
+
+#[test]
+fn pictures_of_other_noise_are_not_mixed_into_a_folder() {
+    let (scratch, run) = styled_run("styles-images", &[], &[]);
+    let out = scratch.join("images");
+    let [text, out] = [&run, &out].map(|path| path.to_str().unwrap());
+    let base = ["images", text, "--out", out, "-n", "3", "--truncation", "0.7"];
+    succeed(&base);
+    refuse(&[&base[..], &["--noise", "none"]].concat(), 2, "noise const, now none (--noise)");
+    refuse(&[&base[..], &["--cutoff", "2"]].concat(), 2, "cutoff none, now 2 (--cutoff)");
+    succeed(&[&base[..], &["--noise", "const"]].concat());
+}
