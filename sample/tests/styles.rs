@@ -9,7 +9,7 @@ use shared::nn::run::Which;
 use shared::nn::sampler::{NoiseMode, Sampler, Wish};
 use shared::picture::{Picture, Window};
 
-use crate::common::{decode, names, refuse, styled_run, succeed};
+use crate::common::{decode, names, refuse, run, styled_run, succeed};
 
 fn open(run: &Path) -> Sampler {
     Sampler::open(run, Which::Latest, &Device::flex()).unwrap().0
@@ -107,6 +107,93 @@ fn a_path_in_w_passes_its_pictures_and_is_another_than_in_z() {
         names(&frames).iter().map(|name| decode(&frames.join(name))).collect();
     let half = open(&run).truncated(0.5).unwrap().pictures(&[3, 9]);
     assert!(walked[0] == half[0] && walked[2] == half[1]);
+}
+
+#[test]
+fn a_mix_takes_the_named_layers_from_its_column() {
+    let (_scratch, run) = styled_run("styles-mix", &[], &[]);
+    let mix = |flags: &[&str]| {
+        let base = ["--rows", "0-1", "--columns", "4-6"];
+        shown("mix", &run, &[&base[..], flags].concat())
+    };
+    let sampler = open(&run);
+    let (rows, columns) = (sampler.pictures(&[0, 1]), sampler.pictures(&[4, 5, 6]));
+    let check = |sheet: &[Picture]| {
+        assert_eq!(sheet.len(), 12);
+        assert!(sheet[0].pixels.iter().all(|value| *value == 255));
+        assert!(sheet[1..4] == columns && sheet[4] == rows[0] && sheet[8] == rows[1]);
+    };
+    let all = mix(&["--styles", "0-5"]);
+    check(&all);
+    assert!(all[5..8] == columns && all[9..] == columns);
+    let coarse = mix(&["--styles", "0-2"]);
+    check(&coarse);
+    assert!(coarse == mix(&[]));
+    for picture in [&coarse[5], &coarse[6], &coarse[9]] {
+        assert!(!rows.contains(picture) && !columns.contains(picture));
+    }
+    assert!(coarse[5] != coarse[6] && coarse[5] != coarse[9]);
+    let truncated = mix(&["--styles", "1", "--truncation", "0"]);
+    assert!(truncated[1..].iter().all(|picture| *picture == truncated[1]));
+    let out = run.with_file_name("x.png");
+    let text = [&run, &out].map(|path| path.to_str().unwrap());
+    let base = ["mix", text[0], "--out", text[1], "--styles"];
+    refuse(&[&base[..], &["0,6"]].concat(), 2, "--styles 6: this generator has the layers 0 to 5");
+    refuse(&[&base[..], &["3-1"]].concat(), 2, "runs backwards");
+}
+
+#[test]
+fn classes_reach_w() {
+    let classes = &["gull", "owl"];
+    let settings = &["cond=embedding+projection"];
+    let (_scratch, run) = styled_run("styles-classes", settings, classes);
+    let sampler = open(&run);
+    let of = |class: &str| sampler.clone().of_class(class).unwrap().pictures(&[3]).remove(0);
+    assert!(of("gull") != of("owl"));
+    let mix = shown("mix", &run, &["--rows", "3", "--columns", "3", "--class", "owl"]);
+    assert!(mix[1..].iter().all(|picture| *picture == of("owl")));
+    // A path stays in the class of its first picture: seeds alternate.
+    let morph = shown("morph", &run, &["2", "3", "--steps", "2"]);
+    assert!(morph == [sampler.pictures(&[2]).remove(0), of("gull")]);
+}
+
+#[test]
+fn flags_of_styles_are_refused_without_them_and_bounds_with_them() {
+    let (scratch, plain) = run("styles-refused");
+    let out = scratch.join("out.png");
+    let [plain, text] = [&plain, &out].map(|path| path.to_str().unwrap());
+    let none = "has no styles";
+    for (command, flags, named) in [
+        ("grid", &["--noise", "none"][..], "--noise none"),
+        ("grid", &["--truncation", "0.5", "--cutoff", "2"], "--cutoff 2"),
+        ("walk", &["--space", "w"], "--space w"),
+        ("mix", &[], "mix"),
+        ("truncation", &["--noise", "random"], "--noise random"),
+    ] {
+        let args = [&[command, plain, "--out", text], flags].concat();
+        refuse(&args, 2, none);
+        refuse(&args, 2, named);
+    }
+    let (scratch, styled) = styled_run("styles-bounds", &[], &[]);
+    let z = scratch.join("z.npy");
+    let [styled, z] = [&styled, &z].map(|path| path.to_str().unwrap());
+    let latents = ["latents", styled, "--out", z];
+    refuse(&[&latents[..], &["--truncation", "0.5"]].concat(), 2, "moves w");
+    succeed(&latents);
+    let grid = ["grid", styled, "--out", text];
+    refuse(&[&grid[..], &["--truncation", "nan"]].concat(), 2, "--truncation NaN");
+    refuse(&[&grid[..], &["--cutoff", "2"]].concat(), 2, "--truncation, which is missing");
+    refuse(
+        &[&grid[..], &["--truncation", "1", "--cutoff", "7"]].concat(),
+        2,
+        "this generator has 6 layers",
+    );
+    refuse(&[&grid[..], &["--noise", "some"]].concat(), 2, "const, random or none");
+    refuse(&["morph", styled, "1", "2", "--out", text, "--path", "spherical"], 2, "--space z");
+    // Vectors of a file have a w like any others.
+    succeed(&[&grid[..], &["--latents", z, "--truncation", "0"]].concat());
+    let cells = cells(&out);
+    assert!(cells.iter().all(|picture| *picture == cells[0]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub const PROGRAM: Program = Program {
 
 /// Flags of StyleGAN's `generate.py`, `gen_images.py`, `gen_video.py` and `style_mixing.py`, EDM,
 /// lightweight-gan, and scripts.
-const FOREIGN: [Foreign; 16] = [
+const FOREIGN: [Foreign; 17] = [
     same(
         &[
             "network",
@@ -57,6 +57,7 @@ const FOREIGN: [Foreign; 16] = [
         "5000",
     ),
     same(&["noisemode"], "--noise {}", "random").note("of generators with styles"),
+    same(&["colstyles"], "--styles {}", "0-3"),
     none(&["translate", "rotate", "stylesfrom", "projectedw"], "the generator has no such feature"),
     none(
         &["batch", "batchsize", "maxbatchsize", "bs"],
@@ -69,7 +70,7 @@ const FOREIGN: [Foreign; 16] = [
     own(&["cpu", "nocuda"], "--device cpu", ""),
     same(&["wframes", "numframes", "interpolationnumsteps"], "--frames {}", "120"),
     same(&["z", "latent", "vectors", "npz"], "--latents {}", "z.npy"),
-    same(&["ncols", "nrow", "cols", "numimagetiles"], "--columns {}", "8"),
+    same(&["ncols", "nrow", "cols", "colseeds", "numimagetiles"], "--columns {}", "8"),
 ];
 
 #[cfg(test)]
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_answer_is_accepted() {
-        let bases = ["grid", "images", "walk"].map(|command| {
+        let bases = ["grid", "images", "walk", "mix"].map(|command| {
             [
                 vec!["sample", command, "r", "--out", "o"],
                 vec!["sample", command, "r"],

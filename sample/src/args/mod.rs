@@ -13,7 +13,7 @@ use crate::animations::{timelapse, walk};
 use crate::collections::images;
 use crate::export;
 use crate::latents::file as latents;
-use crate::stills::{compare, grid, morph, sheet, truncation};
+use crate::stills::{compare, grid, mix, morph, sheet, truncation};
 
 /// Render pictures and animations of a trained run.
 #[derive(Debug, Parser)]
@@ -39,6 +39,7 @@ Examples:
   sample timelapse runs/birds --out learning.gif                the same latents during training
   sample walk runs/birds --out walk.gif --seeds 0-5             through six latents and back
   sample sheet runs/birds --out directions.png                  principal directions of latent space
+  sample mix runs/faces --out mix.png --rows 0-3 --columns 4-9  styles of some pictures in others
   sample export runs/birds --onnx birds.onnx                    the generator for onnxruntime and browsers
 More examples: sample COMMAND --help";
 
@@ -56,6 +57,8 @@ enum Command {
     Walk(walk::WalkArgs),
     /// The path between two pictures, step by step
     Morph(morph::MorphArgs),
+    /// Pictures with some of their styles from others, of a generator with styles
+    Mix(mix::MixArgs),
     /// The effect of the principal directions of latent space on a picture
     Sheet(sheet::SheetArgs),
     /// The same seeds at several truncation thresholds or values of psi
@@ -83,6 +86,7 @@ impl Args {
             Command::Timelapse(args) => timelapse::run(args),
             Command::Walk(args) => walk::run(args),
             Command::Morph(args) => morph::run(args),
+            Command::Mix(args) => mix::run(args),
             Command::Sheet(args) => sheet::run(args),
             Command::Truncation(args) => truncation::run(args),
             Command::Latents(args) => latents::run(args),

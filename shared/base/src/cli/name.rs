@@ -34,6 +34,7 @@ pub const PROGRAMS: [(&str, &[&str]); 4] = [
             "timelapse",
             "walk",
             "morph",
+            "mix",
             "sheet",
             "truncation",
             "latents",
