@@ -207,3 +207,49 @@ fn pictures_of_other_noise_are_not_mixed_into_a_folder() {
     refuse(&[&base[..], &["--cutoff", "2"]].concat(), 2, "cutoff none, now 2 (--cutoff)");
     succeed(&[&base[..], &["--noise", "const"]].concat());
 }
+
+#[test]
+fn directions_of_w_move_the_styles_of_the_named_layers() {
+    let (_scratch, run) = styled_run("styles-sheet", &[], &[]);
+    let sheet = |flags: &[&str]| {
+        let out = run.with_file_name("sheet.png");
+        let [run, text] = [&run, &out].map(|path| path.to_str().unwrap());
+        let base = ["sheet", run, "--out", text, "--seeds", "4", "--columns", "3"];
+        succeed(&[&base[..], flags].concat());
+        decode(&out)
+    };
+    let picture = open(&run).pictures(&[4]).remove(0);
+    let found = |sheet: &Picture| {
+        (0..=sheet.width - 16)
+            .flat_map(|x| (0..=sheet.height - 16).map(move |y| (x, y)))
+            .filter(|&(left, top)| {
+                sheet.cut(Window { left, top, width: 16, height: 16 }) == picture
+            })
+            .count()
+    };
+    let usual = sheet(&[]);
+    let [sefa, components, first] =
+        ["sefa", "ganspace", "first-layer"].map(|method| sheet(&["--method", method]));
+    assert!(usual == sefa && sefa != components && sefa != first && components != first);
+    // Eight directions with the picture in their middles.
+    for sheet in [&sefa, &components, &first] {
+        assert_eq!(found(sheet), 8);
+    }
+    let coarse = sheet(&["--layers", "0-1"]);
+    assert!(coarse != sefa && found(&coarse) == 8);
+    let out = run.with_file_name("sheet.png");
+    let [text, out] = [&run, &out].map(|path| path.to_str().unwrap());
+    let base = ["sheet", text, "--out", out];
+    for (flags, named) in [
+        (&["--layers", "6"][..], "--layers 6: this generator has the layers 0 to 5"),
+        (&["--directions", "11"], "1 to 10"),
+        (&["--layers", "0", "--method", "first-layer"], "which all layers share"),
+    ] {
+        refuse(&[&base[..], flags].concat(), 2, named);
+    }
+    let (_scratch, plain) = crate::common::run("styles-sheet-plain");
+    let base = ["sheet", plain.to_str().unwrap(), "--out", out];
+    for flags in [["--method", "sefa"], ["--method", "ganspace"], ["--layers", "1"]] {
+        refuse(&[&base[..], &flags].concat(), 2, flags[0]);
+    }
+}
