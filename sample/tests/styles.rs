@@ -253,3 +253,22 @@ fn directions_of_w_move_the_styles_of_the_named_layers() {
         refuse(&[&base[..], &flags].concat(), 2, flags[0]);
     }
 }
+
+#[test]
+fn the_halves_of_a_generator_are_exported_apart() {
+    let (scratch, run) = styled_run("styles-export", &[], &[]);
+    let file = scratch.join("g.onnx");
+    let [text, out] = [&run, &file].map(|path| path.to_str().unwrap());
+    let base = ["export", text, "--onnx", out];
+    for part in ["all", "mapping", "synthesis"] {
+        succeed(&[&base[..], &["--part", part]].concat());
+    }
+    succeed(&[&base[..], &["--truncation", "0.5", "--cutoff", "2", "--noise", "none"]].concat());
+    refuse(&[&base[..], &["--noise", "random"]].concat(), 2, "draws nothing");
+    let flags = ["--part", "synthesis", "--truncation", "0.5"];
+    refuse(&[&base[..], &flags].concat(), 2, "belongs to the mapping");
+    let (_scratch, plain) = crate::common::run("styles-export-plain");
+    let base = ["export", plain.to_str().unwrap(), "--onnx", out];
+    refuse(&[&base[..], &["--part", "mapping"]].concat(), 2, "--part");
+    refuse(&[&base[..], &["--truncation", "0.5"]].concat(), 2, "redraws latent vectors");
+}
