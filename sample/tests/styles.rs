@@ -4,10 +4,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use sample::projection::distance::Distances;
+use sample::projection::projector::Projector;
 use shared::fs;
 use shared::nn::run::Which;
 use shared::nn::sampler::{NoiseMode, Sampler, Wish};
 use shared::picture::{Picture, Window};
+use shared::signal::Stop;
 
 use crate::common::{decode, names, refuse, run, styled_run, succeed};
 
@@ -252,6 +255,65 @@ fn directions_of_w_move_the_styles_of_the_named_layers() {
     for flags in [["--method", "sefa"], ["--method", "ganspace"], ["--layers", "1"]] {
         refuse(&[&base[..], &flags].concat(), 2, flags[0]);
     }
+}
+
+#[test]
+fn a_projection_comes_nearer_to_its_target_and_is_the_same_again() {
+    let (_scratch, run) = styled_run("styles-project", &[], &[]);
+    let sampler = open(&run);
+    let target = sampler.pictures(&[3]).remove(0);
+    let distances = Distances::Pyramid;
+    let projector = Projector::new(&sampler, &target, &distances, 303).unwrap();
+    let found = projector.project(120, &Stop::default()).unwrap();
+    let [before, after] = found.distances;
+    assert!(after < 0.5 * before, "{before} → {after}");
+    assert_eq!(found.way.len(), 120);
+    assert!(found.way[119] == found.w && found.way[60] != found.w);
+    let again = projector.project(120, &Stop::default()).unwrap();
+    assert!(again.w == found.w && again.distances == found.distances);
+    let other = Projector::new(&sampler, &target, &distances, 304).unwrap();
+    assert!(other.project(120, &Stop::default()).unwrap().w != found.w);
+    // A signal ends it before the next step.
+    let stop = Stop::default();
+    stop.request(2);
+    assert!(projector.project(120, &stop).is_none());
+}
+
+#[test]
+fn a_projection_leaves_its_target_picture_w_and_way() {
+    let settings = &["cond=embedding+projection"];
+    let (scratch, run) = styled_run("styles-project-files", settings, &["gull", "owl"]);
+    let [file, out] = ["wide.png", "projected"].map(|name| scratch.join(name));
+    let drawn = open(&run).pictures(&[3, 4]);
+    let wide = shared::picture::grid(&drawn, 2, 0).enlarge(2);
+    fs::write(&file, &wide.to_png().unwrap()).unwrap();
+    let [text, target, folder] = [&run, &file, &out].map(|path| path.to_str().unwrap());
+    let base = ["project", text, "--target", target, "--out", folder, "--steps", "3"];
+    refuse(&base, 2, "--class");
+    assert!(!out.exists());
+    let flags = ["--class", "owl", "--distance", "pyramid"];
+    succeed(&[&base[..], &flags, &["--no-video"]].concat());
+    assert_eq!(names(&out), ["projected_w.npz", "projection.png", "target.png"]);
+    let [shown, made] = ["target.png", "projection.png"].map(|name| decode(&out.join(name)));
+    assert_eq!((shown.width, shown.height, made.width, made.height), (16, 16, 16, 16));
+    // The centre of two pictures side by side: half of each.
+    assert!(shown != drawn[0] && shown != drawn[1]);
+    let zip = scratch.join("w.zip");
+    fs::write(&zip, &fs::read(out.join("projected_w.npz")).unwrap()).unwrap();
+    let files = crate::common::files_in(&zip);
+    let bytes = &files["w.npy"];
+    let w = shared::npy::read(&mut &bytes[..], bytes.len() as u64, |v| v, |v| v as f32).unwrap();
+    assert_eq!(w.shape, [1, 6, 10]);
+    assert!(w.values.chunks(10).all(|row| row == &w.values[..10]));
+    succeed(&[&base[..], &flags].concat());
+    let way = names(&out)
+        .into_iter()
+        .find(|name| name.starts_with("projection.") && !name.ends_with("png"));
+    assert!(way.is_some_and(|name| ["projection.gif", "projection.mp4"].contains(&&*name)));
+    refuse(&[&base[..], &flags, &["--weights", "vgg=x"]].concat(), 2, "--weights vgg=x");
+    let (_scratch, plain) = crate::common::run("styles-project-plain");
+    let plain = plain.to_str().unwrap();
+    refuse(&["project", plain, "--target", target, "--out", folder], 2, "has no styles");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::animations::{timelapse, walk};
 use crate::collections::images;
 use crate::export;
 use crate::latents::file as latents;
+use crate::projection;
 use crate::stills::{compare, grid, mix, morph, sheet, truncation};
 
 /// Render pictures and animations of a trained run.
@@ -40,6 +41,7 @@ Examples:
   sample walk runs/birds --out walk.gif --seeds 0-5             through six latents and back
   sample sheet runs/birds --out directions.png                  principal directions of latent space
   sample mix runs/faces --out mix.png --rows 0-3 --columns 4-9  styles of some pictures in others
+  sample project runs/faces --target me.jpg --out projected     the w that makes a given picture
   sample export runs/birds --onnx birds.onnx                    the generator for onnxruntime and browsers
 More examples: sample COMMAND --help";
 
@@ -59,6 +61,8 @@ enum Command {
     Morph(morph::MorphArgs),
     /// Pictures with some of their styles from others, of a generator with styles
     Mix(mix::MixArgs),
+    /// The styles and noise with which a generator makes a given picture
+    Project(projection::ProjectArgs),
     /// The effect of the principal directions of latent space on a picture
     Sheet(sheet::SheetArgs),
     /// The same seeds at several truncation thresholds or values of psi
@@ -87,6 +91,7 @@ impl Args {
             Command::Walk(args) => walk::run(args),
             Command::Morph(args) => morph::run(args),
             Command::Mix(args) => mix::run(args),
+            Command::Project(args) => projection::run(args),
             Command::Sheet(args) => sheet::run(args),
             Command::Truncation(args) => truncation::run(args),
             Command::Latents(args) => latents::run(args),

@@ -35,6 +35,7 @@ pub const PROGRAMS: [(&str, &[&str]); 4] = [
             "walk",
             "morph",
             "mix",
+            "project",
             "sheet",
             "truncation",
             "latents",
