@@ -186,6 +186,8 @@ fn fill(generator: &mut Generator, device: &Device) {
             // The learning rate of the mapping is a factor of its weights.
             _ if name.starts_with("mapping.fc") => drawn.iter().map(|v| 100.0 * v).collect(),
             _ if name.ends_with("affine.weight") => drawn,
+            // Few values beyond black and white, which are clipped.
+            _ if name.ends_with("torgb.weight") => drawn.iter().map(|v| 0.2 * v).collect(),
             _ if shape.len() < 2 => drawn.iter().map(|v| 0.3 * v).collect(),
             _ => {
                 let fan = (count / shape[0].max(shape[1])) as f32;

@@ -56,9 +56,26 @@ fn psi_moves_every_picture_to_the_same_one_and_a_psi_of_one_changes_nothing() {
     let [half, opposite] = ["0.5", "-0.5"].map(|psi| grid(&["--truncation", psi]));
     assert!(half[0] != plain[0] && half[0] != opposite[0] && opposite[0] != average[0]);
     // By default from the average to the trained picture.
-    let rows = shown("truncation", &run, &["--seeds", "0-3"]);
-    assert!(rows.len() == 20 && rows[..4] == average && rows[8..12] == half && rows[16..] == plain);
-    let rows = shown("truncation", &run, &["--seeds", "0-3", "--thresholds=-0.5,none"]);
+    let rows = |flags: &[&str]| {
+        let out = run.with_file_name("rows.png");
+        let [run, text] = [&run, &out].map(|path| path.to_str().unwrap());
+        succeed(&[&["truncation", run, "--out", text, "--seeds", "0-3"], flags].concat());
+        let sheet = decode(&out);
+        // Beside labels there are 3 pixels between pictures.
+        let places = |from: u32, side: u32| (from..side).step_by(19).collect::<Vec<u32>>();
+        let cut = |left, top| sheet.cut(Window { left, top, width: 16, height: 16 });
+        places(3, sheet.height)
+            .into_iter()
+            .flat_map(|top| {
+                let lefts = places(sheet.width - 4 * 19, sheet.width);
+                lefts.into_iter().map(move |left| cut(left, top))
+            })
+            .collect::<Vec<Picture>>()
+    };
+    let usual = rows(&[]);
+    assert_eq!(usual.len(), 20);
+    assert!(usual[..4] == average && usual[8..12] == half && usual[16..] == plain);
+    let rows = rows(&["--thresholds=-0.5,none"]);
     assert!(rows[..4] == opposite && rows[4..] == plain);
 }
 

@@ -478,6 +478,8 @@ impl Sampler {
             let mut batches = wishes.chunks(BATCH).map(|chunk| self.values(chunk));
             let (mut values, extent) = batches.next().unwrap_or_default();
             batches.for_each(|(more, _)| values.extend(more));
+            // Not every generator ends in a bounded activation.
+            values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
             (values, extent)
         })
     }
