@@ -7,7 +7,8 @@ Needs torch, numpy, safetensors, onnx, onnxruntime and, for runs, pillow.
 
 A RUN is exported here; its pictures are those that `sample images` writes. They have 8 bits, so a value v in [0, 1] may lie half a step
 from its pixel besides the tolerance; onnxruntime and PyTorch are compared with each other in f32.
-A FOLDER holds, at any depth, cases: generator.onnx, generator.safetensors, and expected.safetensors with fledge's own values in f32:
+A FOLDER holds, at any depth, cases: generator.onnx, generator.safetensors, the halves mapping.onnx and synthesis.onnx of a generator
+with styles, and expected.safetensors with fledge's own values in f32:
 
     FLEDGE_EXPORT=/tmp/cases FLEDGE_EXPORT_RUNS=runs/birds:runs/faces cargo test --workspace --test sample_tests cases_for_the_scripts
 
@@ -44,6 +45,17 @@ def made(folder, z, classes):
     return by_onnx, by_torch.detach().numpy()
 
 
+def halves(folder, z, classes):
+    """The pictures of a generator with styles from its two files, mapping.onnx and synthesis.onnx."""
+    ws = None
+    for name in ("mapping.onnx", "synthesis.onnx"):
+        onnx.checker.check_model(str(folder / name), full_check=True)
+        session = onnxruntime.InferenceSession(folder / name, providers=["CPUExecutionProvider"])
+        inputs = {"z": z, "class": classes, "ws": ws}
+        ws = session.run(None, {port.name: inputs[port.name] for port in session.get_inputs()})[0]
+    return ws
+
+
 def distance(a, b):
     assert a.shape == b.shape, f"{a.shape} and {b.shape}"
     return float(np.abs(a.astype(np.float64) - b).max())
@@ -52,7 +64,9 @@ def distance(a, b):
 def case(folder):
     """Largest differences: of onnxruntime and of PyTorch from fledge; and the spread of fledge's pictures."""
     expected = load_file(folder / "expected.safetensors")
-    return [distance(by, expected["images"]) for by in made(folder, expected["z"], expected["class"])], expected["images"].std()
+    inputs = expected["z"], expected["class"]
+    pictures = [*made(folder, *inputs), *([halves(folder, *inputs)] if (folder / "mapping.onnx").exists() else [])]
+    return [distance(by, expected["images"]) for by in pictures], expected["images"].std()
 
 
 def run(path, fledge):
@@ -91,7 +105,8 @@ def main():
         for name, (differences, spread) in found.items():
             # Of pictures that are all alike any network would give the same.
             assert spread > 0.01, f"{name}: flat pictures"
-            words = ", ".join(f"{what} {d:.1e}" for what, d in zip(("onnxruntime", "PyTorch", "one from the other"), differences))
+            third = "one from the other" if (name / "config.toml").exists() else "halves in onnxruntime"
+            words = ", ".join(f"{what} {d:.1e}" for what, d in zip(("onnxruntime", "PyTorch", third), differences))
             print(f"{name}: {words} (standard deviation of pictures {spread:.2f})", flush=True)
             worst = max(worst, *differences)
     print(f"largest difference {worst:.1e}, tolerance {args.tolerance:.0e}; onnxruntime {onnxruntime.__version__}, torch {torch.__version__}")

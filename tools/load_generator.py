@@ -13,16 +13,16 @@ import torch.nn.functional as F
 from safetensors import safe_open
 
 
-def conv(x, weight, bias=None, *, strides, pads, **_):
+def conv(x, weight, bias=None, *, strides, pads, group=1, **_):
     top, left, bottom, right = pads
     if (top, left) == (bottom, right):
-        return F.conv2d(x, weight, bias, strides, (top, left))
-    return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, strides)
+        return F.conv2d(x, weight, bias, strides, (top, left), groups=group)
+    return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, bias, strides, groups=group)
 
 
-def conv_transposed(x, weight, bias=None, *, strides, pads, **_):
+def conv_transposed(x, weight, bias=None, *, strides, pads, group=1, **_):
     top, left, bottom, right = pads  # what is cut off, at the end as much or more
-    y = F.conv_transpose2d(x, weight, bias, strides, (top, left))
+    y = F.conv_transpose2d(x, weight, bias, strides, (top, left), groups=group)
     return y[..., : y.shape[2] - (bottom - top), : y.shape[3] - (right - left)]
 
 
@@ -32,7 +32,9 @@ def resize(x, region, scales, mode, **_):
 
 
 OPERATORS = {  # as in onnx.ai/onnx/operators
-    "Add": lambda a, b: a + b, "Mul": lambda a, b: a * b, "MatMul": torch.matmul, "Conv": conv, "ConvTranspose": conv_transposed,
+    "Add": lambda a, b: a + b, "Mul": lambda a, b: a * b, "Div": lambda a, b: a / b, "Sqrt": torch.sqrt, "MatMul": torch.matmul,
+    "Conv": conv, "ConvTranspose": conv_transposed, "ReduceMean": lambda x, axes: x.mean(axes, keepdim=True),
+    "Slice": lambda x, starts, ends, axes: x.narrow(axes[0], starts[0], ends[0] - starts[0]),
     "Relu": F.relu, "LeakyRelu": lambda x, alpha: F.leaky_relu(x, alpha), "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,
     "Clip": lambda x, low, high: x.clamp(low, high), "Softmax": lambda x, axis: x.softmax(axis), "Resize": resize,
     "Concat": lambda *x, axis: torch.cat(x, axis), "Gather": lambda x, rows, axis: x.index_select(axis, rows),
@@ -46,6 +48,7 @@ class Generator(torch.nn.Module):
     def __init__(self, description, tensors):
         super().__init__()
         self.facts, self.constants, self.nodes = (description[key] for key in ("facts", "constants", "nodes"))
+        self.inputs, self.output = [port["name"] for port in description["inputs"]], description["output"]["name"]
         self.last = {name: node["output"] for node in self.nodes for name in node["inputs"]}
         for name, tensor in tensors.items():
             *path, leaf = name.split(".")
@@ -65,12 +68,12 @@ class Generator(torch.nn.Module):
             return cls(json.loads(file.metadata()["fledge"]), {name: file.get_tensor(name) for name in file.keys()})
 
     def forward(self, z, classes=None):
-        """Pictures [N, channels, size, size] in [0, 1] of latent vectors [N, latent] and classes [N]."""
-        values = {"": None, "z": z, "class": classes} | self.constants | dict(self.named_parameters()) | dict(self.named_buffers())
+        """The output of the first input, latent vectors z [N, latent] or styles ws [N, layers, styles], and classes [N]."""
+        values = {"": None, self.inputs[0]: z, "class": classes} | self.constants | dict(self.named_parameters()) | dict(self.named_buffers())
         for node in self.nodes:
             inputs = [values[name] for name in node["inputs"]]
             for name in node["inputs"]:
                 if self.last[name] == node["output"]:
                     values.pop(name, None)  # memory for what comes
             values[node["output"]] = OPERATORS[node["operator"]](*inputs, **node["attributes"])
-        return values["images"]
+        return values[self.output]

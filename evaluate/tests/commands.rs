@@ -322,6 +322,35 @@ fn the_path_length_of_a_run_needs_no_real_pictures() {
 }
 
 #[test]
+fn stylegans_path_lengths_are_those_of_runs_with_styles() {
+    let scratch = Scratch::new("commands-stylegan-ppl");
+    let [styled, plain] = ["styled", "plain"].map(|name| scratch.join(name));
+    let narrow = ["channel_base=64", "channel_max=6", "latent=8", "styles=8", "mapping_layers=2"];
+    common::run_of(&styled, &[10], "stylegan2-config-f", &narrow);
+    common::run(&plain, &[10]);
+    let names = ["ppl2_wend", "ppl_zfull", "ppl_wfull", "ppl_zend", "ppl_wend"];
+    let metrics = names.join(",");
+    let flags = ["--protocol", "stylegan", "--metrics", &metrics, "--generate", "12"];
+    let of = || lines(&scratch, &[&["--fake", path(&styled)], &flags[..], &RANDOM].concat());
+    let found = of();
+    assert_eq!(found.len(), names.len());
+    let of_name = |lines: &[Value], name: &str| {
+        let whole = format!("{name}_random-features");
+        let line = lines.iter().find(|line| line["metric"] == whole.as_str());
+        line.and_then(|line| line["value"].as_f64()).expect("a value")
+    };
+    let values = names.map(|name| of_name(&found, name));
+    assert!(values.iter().all(|v| *v > 0.0 && v.is_finite()), "{values:?}");
+    assert!((0..5).all(|i| (0..i).all(|j| values[i] != values[j])), "{values:?}");
+    let again = of();
+    assert_eq!(names.map(|name| of_name(&again, name)), values);
+    let refused = [&["--fake", path(&plain)], &flags[..], &RANDOM].concat();
+    let output = scratch.run(&refused);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("has no styles"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_failing_metric_does_not_stop_the_others() {
     let scratch = Scratch::new("commands-failing");
     let (real, fake) = (scratch.pictures("real", 4, 60), scratch.pictures("fake", 4, 90));

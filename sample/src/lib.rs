@@ -6,6 +6,7 @@
 //! | [`args`] | the command line |
 //! | [`export`] | the generator as a file for other programs |
 //! | [`collections`] | many pictures in a folder or zip, resumable |
+//! | [`projection`] | the styles and noise with which a generator makes a given picture |
 //! | [`animations`] | frames as an animation: walks and time-lapses |
 //! | [`stills`] | pictures side by side as one picture |
 //! | [`latents`] | latent vectors: by seed, from a file, along paths and directions |
@@ -22,5 +23,6 @@ pub mod collections;
 pub mod export;
 pub mod latents;
 pub mod output;
+pub mod projection;
 pub mod source;
 pub mod stills;

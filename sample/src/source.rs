@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use shared::cli::UsageError;
 use shared::nn::checkpoint::Meta;
 use shared::nn::device::DeviceChoice;
 use shared::nn::run::Which;
-use shared::nn::sampler::{Sampler, Weights};
+use shared::nn::sampler::{NoiseMode, Sampler, Weights};
 
 /// Flags of commands that open a run.
 #[derive(Args, Debug)]
@@ -35,9 +36,73 @@ pub struct DrawArgs {
     /// all classes]
     #[arg(long, value_name = "CLASS")]
     pub class: Option<String>,
-    /// Redraw values of latent vectors outside ±T: better pictures with less variety
-    #[arg(long, value_name = "T")]
+    /// Better pictures with less variety. Of a generator with styles, psi: w moves towards its
+    /// average (1 as trained, 0 the average, any number); of others, a bound: values of latent
+    /// vectors outside ±T are redrawn
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub truncation: Option<f64>,
+    /// The noise, and the layers that are truncated, of a generator with styles.
+    #[command(flatten)]
+    pub styles: StyleArgs,
+}
+
+/// Flags of drawing that only generators with styles know.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StyleArgs {
+    /// Truncate only the first N layers, of a generator with styles [default: all]
+    #[arg(long, value_name = "N")]
+    pub cutoff: Option<usize>,
+    /// Noise of a generator with styles: const (its own, the same in all pictures), random (by
+    /// seed) or none [default: const]
+    #[arg(long, value_name = "MODE")]
+    pub noise: Option<NoiseMode>,
+}
+
+impl StyleArgs {
+    /// `sampler` with these flags.
+    ///
+    /// # Errors
+    /// When its generator has no styles, or fewer layers.
+    pub fn applied(&self, sampler: Sampler) -> Result<Sampler, UsageError> {
+        let sampler = match self.cutoff {
+            None => sampler,
+            Some(layers) => sampler.cut_off(layers)?,
+        };
+        match self.noise {
+            None => Ok(sampler),
+            Some(mode) => sampler.with_noise(mode),
+        }
+    }
+}
+
+impl DrawArgs {
+    /// `sampler` with this draw.
+    ///
+    /// # Errors
+    /// When the run has no such class, its latent vectors cannot be truncated, or a flag needs
+    /// styles that its generator lacks.
+    pub fn applied(&self, sampler: Sampler) -> Result<Sampler, UsageError> {
+        let sampler = match &self.class {
+            None => sampler,
+            Some(class) => sampler.of_class(class)?,
+        };
+        if let (None, Some(layers)) = (self.truncation, self.styles.cutoff) {
+            let text = format!("--cutoff {layers}: it limits --truncation, which is missing");
+            return Err(UsageError(text));
+        }
+        let sampler = match self.truncation {
+            None => sampler,
+            Some(amount) => sampler.truncated(amount)?,
+        };
+        self.styles.applied(sampler)
+    }
+
+    /// Reports if a flag changes the draw.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        let Self { class, truncation, styles: StyleArgs { cutoff, noise } } = self;
+        class.is_some() || truncation.is_some() || cutoff.is_some() || noise.is_some()
+    }
 }
 
 impl SourceArgs {
@@ -72,18 +137,9 @@ impl SourceArgs {
     /// Like [`SourceArgs::open`], with the draw `draw`.
     ///
     /// # Errors
-    /// Those of [`SourceArgs::open`], and when the run has no such class or its latent vectors
-    /// cannot be truncated.
+    /// Those of [`SourceArgs::open`] and of [`DrawArgs::applied`].
     pub fn sampler(&self, draw: &DrawArgs) -> Result<(Sampler, Meta)> {
         let (sampler, meta) = self.open()?;
-        let sampler = match &draw.class {
-            None => sampler,
-            Some(class) => sampler.of_class(class)?,
-        };
-        let sampler = match draw.truncation {
-            None => sampler,
-            Some(threshold) => sampler.truncated(threshold)?,
-        };
-        Ok((sampler, meta))
+        Ok((draw.applied(sampler)?, meta))
     }
 }

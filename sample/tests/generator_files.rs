@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use shared::fs;
 use shared::nn::checkpoint::{CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::graph::Part;
 use shared::nn::networks::Generator;
 use shared::nn::parameter::{Parameter, Parameters, Purpose};
 use shared::nn::preset::PRESETS;
@@ -38,18 +39,24 @@ struct Case {
     settings: &'static [&'static str],
     size: usize,
     classes: usize,
+    /// Of the first three layers.
+    psi: Option<f64>,
 }
 
 const fn case(name: &'static str, settings: &'static [&'static str]) -> Case {
-    Case { name, preset: "gan-ada", settings, size: 16, classes: 0 }
+    Case { name, preset: "gan-ada", settings, size: 16, classes: 0, psi: None }
 }
 
 const fn preset(name: &'static str, settings: &'static [&'static str], size: usize) -> Case {
-    Case { name, preset: name, settings, size, classes: 0 }
+    Case { name, preset: name, settings, size, classes: 0, psi: None }
 }
 
 const fn told(name: &'static str, settings: &'static [&'static str]) -> Case {
-    Case { name, preset: "gan-ada", settings, size: 16, classes: 3 }
+    Case { name, preset: "gan-ada", settings, size: 16, classes: 3, psi: None }
+}
+
+const fn styled(name: &'static str, settings: &'static [&'static str]) -> Case {
+    Case { name, preset: "stylegan2-config-f", settings, size: 16, classes: 0, psi: None }
 }
 
 /// The presets at narrow widths, and every part of a generator.
@@ -109,12 +116,45 @@ const CASES: &[Case] = &[
         "embedding",
         &["cond=embedding+projection", "cond.embedding=5", "generator.distribution=truncated"],
     ),
+    styled("stylegan2-skip", &[]),
+    styled("stylegan2-resnet", &["generator.architecture=resnet", "generator.clamp=0"]),
+    styled("stylegan2-orig", &["generator.architecture=orig", "generator.noise=false"]),
+    Case { classes: 3, ..styled("stylegan2-classes", &["cond=embedding+projection"]) },
+    Case { psi: Some(0.6), ..styled("stylegan2-truncated", &[]) },
 ];
 
 /// Narrow enough for a small file.
 const NARROW: [&str; 2] = ["generator.width=4", "generator.latent=8"];
+/// The same for generators with styles.
+const NARROW_STYLES: [&str; 5] = [
+    "generator.latent=8",
+    "generator.styles=10",
+    "generator.mapping_layers=2",
+    "generator.channel_base=64",
+    "generator.channel_max=6",
+];
 
 impl Case {
+    fn has_styles(&self) -> bool {
+        self.preset.starts_with("stylegan2")
+    }
+
+    fn narrow(&self) -> RunConfig {
+        self.config(if self.has_styles() { &NARROW_STYLES } else { &NARROW })
+    }
+
+    /// The run's generator with every parameter drawn.
+    fn sampler(&self, config: &RunConfig) -> Sampler {
+        let device = Device::flex();
+        let mut generator = config.generator(&device);
+        fill(&mut generator, &device);
+        let sampler = Sampler::new(generator, config, device);
+        match self.psi {
+            None => sampler,
+            Some(psi) => sampler.truncated(psi).unwrap().cut_off(3).unwrap(),
+        }
+    }
+
     fn config(&self, narrow: &[&str]) -> RunConfig {
         let settings: Vec<String> =
             narrow.iter().chain(self.settings).map(|s| (*s).to_owned()).collect();
@@ -143,7 +183,12 @@ fn fill(generator: &mut Generator, device: &Device) {
             "u" => continue,
             "gamma" => drawn.iter().map(|v| 1.0 + 0.2 * v).collect(),
             "variance" => drawn.iter().map(|v| 0.3 + v.abs()).collect(),
-            _ if shape.len() == 1 => drawn.iter().map(|v| 0.3 * v).collect(),
+            // The learning rate of the mapping is a factor of its weights.
+            _ if name.starts_with("mapping.fc") => drawn.iter().map(|v| 100.0 * v).collect(),
+            _ if name.ends_with("affine.weight") => drawn,
+            // Few values beyond black and white, which are clipped.
+            _ if name.ends_with("torgb.weight") => drawn.iter().map(|v| 0.2 * v).collect(),
+            _ if shape.len() < 2 => drawn.iter().map(|v| 0.3 * v).collect(),
             _ => {
                 let fan = (count / shape[0].max(shape[1])) as f32;
                 drawn.iter().map(|v| v * (1.5 / fan).sqrt()).collect()
@@ -151,13 +196,6 @@ fn fill(generator: &mut Generator, device: &Device) {
         };
         *parameter = Parameter::new(values, &shape, parameter.purpose(), device);
     }
-}
-
-fn sampler(config: &RunConfig) -> Sampler {
-    let device = Device::flex();
-    let mut generator = config.generator(&device);
-    fill(&mut generator, &device);
-    Sampler::new(generator, config, device)
 }
 
 fn meta(config: RunConfig) -> Meta {
@@ -226,9 +264,9 @@ fn onnxruntime_made_the_samplers_own_pictures_of_the_exported_graph() {
         "as many networks as the golden file has"
     );
     for case in CASES {
-        let config = case.config(&NARROW);
-        let sampler = sampler(&config);
-        let graph = sampler.generator().graph().unwrap();
+        let config = case.narrow();
+        let sampler = case.sampler(&config);
+        let graph = sampler.graph(Part::All).unwrap();
         // The operations of onnxruntime, read from the file by the onnx library.
         let ours: Vec<Value> = graph
             .nodes
@@ -265,12 +303,13 @@ fn attributes(node: &shared::nn::graph::Node) -> Value {
 fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
     let mut used = std::collections::BTreeSet::new();
     for case in CASES {
-        let config = case.config(&NARROW);
-        let sampler = sampler(&config);
-        let graph = sampler.generator().graph().unwrap();
+        let sampler = case.sampler(&case.narrow());
+        let graph = sampler.graph(Part::All).unwrap();
         used.extend(graph.nodes.iter().map(|n| n.operator));
         let mut names: Vec<&str> = graph.tensors.iter().map(|t| t.name.as_str()).collect();
-        for (name, parameter) in sampler.generator().parameters() {
+        let parameters = sampler.generator().parameters();
+        // Graphs with styles hold products of parameters, such as strength times noise.
+        for (name, parameter) in parameters.into_iter().filter(|_| !case.has_styles()) {
             let direction = parameter.purpose() == Purpose::Direction;
             assert_eq!(
                 names.iter().filter(|n| **n == name).count(),
@@ -281,7 +320,8 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
             names.retain(|n| *n != name);
         }
         assert!(
-            names.iter().all(|n| n.ends_with(".ones") || n.ends_with(".zeros")),
+            case.has_styles()
+                || names.iter().all(|n| n.ends_with(".ones") || n.ends_with(".zeros")),
             "{}: {names:?}",
             case.name
         );
@@ -312,16 +352,19 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
         "Concat",
         "Conv",
         "ConvTranspose",
+        "Div",
         "Gather",
         "Gemm",
         "LeakyRelu",
         "MatMul",
         "Mul",
+        "ReduceMean",
         "Relu",
         "Reshape",
         "Resize",
         "Sigmoid",
         "Softmax",
+        "Sqrt",
         "Tanh",
         "Transpose",
     ];
@@ -330,9 +373,9 @@ fn every_operator_of_the_table_is_used_and_every_parameter_is_exported_once() {
 
 #[test]
 fn weights_with_spectral_normalisation_are_exported_divided() {
-    let config = CASES.iter().find(|c| c.name == "spectral").unwrap().config(&NARROW);
-    let sampler = sampler(&config);
-    let graph = sampler.generator().graph().unwrap();
+    let case = CASES.iter().find(|c| c.name == "spectral").unwrap();
+    let sampler = case.sampler(&case.narrow());
+    let graph = sampler.graph(Part::All).unwrap();
     let exported = &graph.tensors.iter().find(|t| t.name == "dense.weight").unwrap().values;
     let stored = sampler.generator().dcgan().unwrap().dense.weight.to_vec();
     let factor = exported[0] / stored[0];
@@ -343,7 +386,7 @@ fn weights_with_spectral_normalisation_are_exported_divided() {
 /// Writes a folder for the scripts: the two files, and in `expected.safetensors` latent vectors,
 /// classes and the sampler's pictures.
 fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
-    let graph = sampler.generator().graph().unwrap();
+    let graph = sampler.graph(Part::All).unwrap();
     let facts = facts::facts(meta, Weights::Averaged);
     let latents: Vec<f32> = (0..count).flat_map(|seed| sampler.latent(seed)).collect();
     let classes = classes_of(&meta.config, count as usize);
@@ -362,6 +405,12 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
     fs::write(folder.join("generator.onnx"), &onnx::encode(&graph, &facts).unwrap()).unwrap();
     fs::write(folder.join("generator.safetensors"), &file::encode(&graph, &facts).unwrap())
         .unwrap();
+    if sampler.has_styles() {
+        for (name, part) in [("mapping.onnx", Part::Mapping), ("synthesis.onnx", Part::Synthesis)] {
+            let half = onnx::encode(&sampler.graph(part).unwrap(), &facts).unwrap();
+            fs::write(folder.join(name), &half).unwrap();
+        }
+    }
     fs::write(
         folder.join("expected.safetensors"),
         &::safetensors::serialize(tensors, None).unwrap(),
@@ -373,19 +422,23 @@ fn write_case(folder: &Path, sampler: &Sampler, meta: &Meta, count: u64) {
 /// (a list like PATH).
 fn write_cases(folder: &Path) {
     for case in CASES {
-        let config = case.config(&NARROW);
-        write_case(&folder.join("narrow").join(case.name), &sampler(&config), &meta(config), 3);
+        let config = case.narrow();
+        let sampler = case.sampler(&config);
+        write_case(&folder.join("narrow").join(case.name), &sampler, &meta(config), 3);
     }
-    for preset in PRESETS {
+    // Larger ones take minutes.
+    for preset in PRESETS.iter().filter(|preset| preset.extent.0 <= 96) {
         let case = Case {
             name: preset.name,
             preset: preset.name,
             settings: &[],
             size: preset.extent.0,
             classes: 0,
+            psi: None,
         };
         let config = case.config(&[]);
-        write_case(&folder.join("presets").join(case.name), &sampler(&config), &meta(config), 3);
+        let sampler = case.sampler(&config);
+        write_case(&folder.join("presets").join(case.name), &sampler, &meta(config), 3);
     }
     for (i, run) in
         std::env::var_os("FLEDGE_EXPORT_RUNS").iter().flat_map(std::env::split_paths).enumerate()

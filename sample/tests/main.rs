@@ -15,3 +15,4 @@ mod outputs;
 mod pictures;
 mod program;
 mod refusals;
+mod styles;

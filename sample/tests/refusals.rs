@@ -138,8 +138,9 @@ fn flags_of_other_programs_are_answered_with_ours() {
         (&["images", "r", "--outdir", "fakes"], "--outdir fakes is --out fakes here"),
         (
             &["grid", "r", "--out", "o.png", "--noise-mode", "const"],
-            "--noise-mode const is left out here",
+            "--noise-mode const is --noise const here",
         ),
+        (&["grid", "r", "--out", "o.png", "--rotate", "3"], "--rotate 3 is left out here"),
         (&["grid", "r", "--out", "o.png", "--class_idx", "3"], "--class 3"),
         (&["images", "r", "--out", "o", "--frames", "3"], "--frames"),
         (&["--network", "a.pkl", "--seeds", "0-3"], "the whole: sample images RUN"),

@@ -7,9 +7,9 @@ use shared::cli::UsageError;
 
 use super::conventions::{ConventionsArgs, PicturesArgs};
 use crate::measure::options::{MeasureOptions, Repeats};
-use crate::networks::lpips::Backbone;
 use crate::protocols::metric::{Metric, Needs};
 use crate::protocols::protocol::{KidRule, Protocol};
+use shared::metrics::lpips::Backbone;
 
 /// Flags of a measurement.
 #[derive(Args, Debug)]
@@ -27,14 +27,15 @@ pub struct MeasureArgs {
     /// Split and checkpoint.
     #[command(flatten)]
     pictures: PicturesArgs,
-    /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl [default:
-    /// kid and fid, if the protocol defines them]. Each protocol computes the ones it defines
+    /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl, and under
+    /// --protocol stylegan ppl2_wend, ppl_zfull, ppl_wfull, ppl_zend, ppl_wend [default: kid and fid,
+    /// if the protocol defines them]. Each protocol computes the ones it defines
     #[arg(long, value_delimiter = ',')]
     metrics: Vec<Metric>,
     /// Use only N pictures of each side, drawn with --seed; a run generates N [default: all]
     #[arg(short = 'n', value_name = "N")]
     count: Option<usize>,
-    /// Pictures that a run generates [default: as many as real ones]; for ppl, pairs of latents
+    /// Pictures that a run generates [default: as many as real ones]; for path lengths, pairs of latents
     /// [default: 10000]
     #[arg(long, value_name = "N")]
     generate: Option<usize>,

@@ -371,7 +371,7 @@ impl Comparison<'_> {
                 note(failed, error.context(format!("{metric} under {protocol}")))
             };
             let Some(layer) = layer else {
-                match path_length::measure(self.lab, protocol, options) {
+                match path_length::measure(self.lab, protocol, metric, options) {
                     Ok(measured) => results.extend(measured),
                     Err(error) => note(error),
                 }

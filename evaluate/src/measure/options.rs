@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use shared::nn::run::Which;
 
-use crate::networks::lpips::Backbone;
 use crate::protocols::conventions::Conventions;
 use crate::protocols::metric::Metric;
+use shared::metrics::lpips::Backbone;
 
 /// The number of random halves from which a value's spread is estimated: 0, or at least 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

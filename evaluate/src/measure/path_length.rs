@@ -1,24 +1,32 @@
 //! Perceptual Path Length of a run's generator.
 
 use anyhow::Result;
+use burn::tensor::{Tensor, TensorData};
 use serde_json::{Map, json};
 use shared::cli::{DataError, UsageError, one_line};
+use shared::log::Progress;
+use shared::metrics::lpips::{Backbone, Lpips};
 use shared::metrics::network::Weights;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::weights;
 use shared::nn::config::Distribution;
+use shared::nn::device::on_workers;
+use shared::nn::layers::{Masks, Mode, Noise as PassNoise, Pass};
+use shared::nn::ops::Precision;
 use shared::nn::run::Run;
-use shared::nn::sampler::Sampler;
+use shared::nn::sampler::{Sampler, Wish};
+use shared::rng;
 
 use super::measurement::{Measurement, SpreadOver};
 use super::options::MeasureOptions;
 use crate::features::lab::{Lab, check_stored, unusable};
 use crate::inputs::InputKind;
 use crate::inputs::run::AVERAGED_GENERATOR;
-use crate::metrics::ppl::{Noise, PplSettings, ppl};
-use crate::networks::lpips::{Backbone, Lpips};
+use crate::metrics::ppl::{Noise, Ppl, PplSettings, ppl, summary};
+use crate::metrics::stylegan_ppl::{self, EPSILON, PathKind};
 use crate::networks::{Known, StoredWeights, VGG16};
 use crate::protocols::Protocol;
+use crate::protocols::metric::Metric;
 use crate::protocols::protocol::TORCH_FIDELITY_SEED;
 
 /// Default number of pairs of latent vectors; the paper's is 50,000.
@@ -55,7 +63,7 @@ pub fn check(options: &MeasureOptions) -> Result<()> {
     let fake = &options.fake;
     if InputKind::of(fake) != InputKind::Run {
         return Err(UsageError(format!(
-            "--metrics ppl: --fake {} is not a run of `train`: pictures have no latents",
+            "--metrics: --fake {} is not a run of `train`: pictures have no latents",
             fake.display()
         ))
         .into());
@@ -65,13 +73,89 @@ pub fn check(options: &MeasureOptions) -> Result<()> {
     Ok(())
 }
 
-/// PPL of the run on the generated side of `options`.
+/// Pairs whose pictures are made together, with the same noise.
+const TOGETHER: usize = 8;
+/// Percentiles between which StyleGAN keeps distances.
+const KEPT: [f64; 2] = [1.0, 99.0];
+
+/// The path lengths of `kind` of a generator with styles, for `count` pairs.
+fn stylegan(
+    lpips: &Lpips,
+    sampler: &Sampler,
+    kind: PathKind,
+    (count, seed): (usize, u64),
+) -> Result<Ppl> {
+    let [_, styles] = sampler.style_shape(&format!("--metrics {}", kind.name()))?;
+    let generator = sampler.generator();
+    let length = sampler.latents()?.length;
+    let progress = Progress::new(kind.name(), count as u64);
+    let mut distances = Vec::with_capacity(count);
+    for batch in 0..count.div_ceil(TOGETHER) {
+        let pairs = batch * TOGETHER..count.min((batch + 1) * TOGETHER);
+        let (mut ends, mut places) = ([Vec::new(), Vec::new()], Vec::new());
+        for pair in pairs.clone() {
+            let mut stream = rng::stream(seed, "path length", pair as u64);
+            let class = sampler.class(pair as u64);
+            for end in &mut ends {
+                end.push(Wish { latent: stream.normals(length), class, seed: 0 });
+            }
+            places.push(if kind.is_full() { stream.between(0.0, 1.0) } else { 0.0 });
+        }
+        let step = |offset: f64| -> Result<Vec<Vec<f32>>, UsageError> {
+            let both = ends[0].iter().zip(&ends[1]).zip(&places);
+            if kind.in_w() {
+                let [a, b] = [sampler.mapped("", &ends[0])?, sampler.mapped("", &ends[1])?];
+                let line = |((a, b), t): ((&Vec<f32>, &Vec<f32>), &f64)| {
+                    let t = (t + offset) as f32;
+                    a.iter().zip(b).map(|(a, b)| a + (b - a) * t).collect()
+                };
+                return Ok(a.iter().zip(&b).zip(&places).map(line).collect());
+            }
+            let arc = |((a, b), t): ((&Wish, &Wish), &f64)| Wish {
+                latent: stylegan_ppl::arc(&a.latent, &b.latent, t + offset),
+                ..a.clone()
+            };
+            sampler.mapped("", &both.map(arc).collect::<Vec<_>>())
+        };
+        let mut stream = rng::stream(seed, "path length noise", batch as u64);
+        let noise: Vec<Tensor<4>> = generator
+            .noise_extents()
+            .into_iter()
+            .map(|extent| {
+                let values =
+                    TensorData::new(stream.normals(extent * extent), [1, 1, extent, extent]);
+                Tensor::from_data(values, sampler.device())
+            })
+            .collect();
+        let made = |ws: Vec<Vec<f32>>| {
+            let values = TensorData::new(ws.concat(), [ws.len(), 1, styles]);
+            let ws = Tensor::<3>::from_data(values, sampler.device());
+            let ws = ws.repeat_dim(1, generator.style_shape().map_or(1, |[layers, _]| layers));
+            let mut masks = Masks::None;
+            let mut pass = Pass::new(Mode::Infer, None, &mut masks);
+            pass.noise = PassNoise::Given(noise.clone());
+            sampler.range().to_signed(generator.forward(ws, &mut pass))
+        };
+        let [first, second] = [step(0.0)?, step(EPSILON)?];
+        distances.extend(on_workers(|| {
+            Precision::F32
+                .during(|| stylegan_ppl::distances(lpips, kind, made(first), made(second)))
+        }));
+        progress.add(pairs.len() as u64);
+    }
+    let found = summary::<std::convert::Infallible>(distances, KEPT);
+    Ok(found.map_err(|e| DataError(format!("{}: {}", kind.name(), one_line(&e))))?)
+}
+
+/// The path length `metric` of the run on the generated side of `options`.
 ///
 /// # Errors
-/// When it is not a run, its latents are not normal, or weights are missing.
+/// When it is not a run, its latents are not normal, it has no styles where they are needed, or
+/// weights are missing.
 pub fn measure(
     lab: &Lab,
     protocol: &Protocol,
+    metric: Metric,
     options: &MeasureOptions,
 ) -> Result<Vec<Measurement>> {
     let fake = &options.fake;
@@ -90,11 +174,20 @@ pub fn measure(
     let pictures = |latents: &[Vec<f32>]| -> Result<Vec<RgbPicture>, std::convert::Infallible> {
         Ok(sampler.pictures_of_latents(latents).into_iter().map(Into::into).collect())
     };
-    let found = ppl(&lpips, &settings, pictures)
-        .map_err(|e| DataError(format!("ppl: {}", one_line(&e))))?;
+    let (found, resize) = match metric {
+        Metric::PathLength(kind) => {
+            let seed = lab.conventions.seed;
+            (stylegan(&lpips, &sampler, kind, (count, seed))?, None)
+        }
+        _ => {
+            let found = ppl(&lpips, &settings, pictures)
+                .map_err(|e| DataError(format!("ppl: {}", one_line(&e))))?;
+            (found, settings.resize)
+        }
+    };
     let mut details = Map::new();
     details.insert("epsilon".into(), json!(settings.epsilon));
-    details.insert("resize".into(), json!(settings.resize));
+    details.insert("resize".into(), json!(resize));
     details.insert("paths".into(), json!(count));
     let [network, linear] = lpips.weights();
     details.insert("lpips_sha256".into(), json!(linear.sha256()));
@@ -106,7 +199,7 @@ pub fn measure(
         (false, Backbone::SqueezeNet) => "_squeezenet",
     };
     Ok(vec![Measurement {
-        metric: format!("ppl{suffix}"),
+        metric: format!("{metric}{suffix}"),
         protocol: protocol.name,
         value: found.mean,
         std: Some(found.std),
@@ -127,7 +220,7 @@ pub fn measure(
         details,
         network: lpips.backbone().name(),
         layer: if lpips.backbone() == Backbone::Vgg16 { VGG16.name } else { "squeezenet" },
-        preprocessing: format!("lpips-{}", settings.resize.unwrap_or(0)),
+        preprocessing: resize.map_or_else(|| "lpips-f32".into(), |side| format!("lpips-{side}")),
         weights_sha256: network.sha256().map(str::to_owned),
         seed: lab.conventions.seed,
         step: Some(meta.step),

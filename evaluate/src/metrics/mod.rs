@@ -6,7 +6,7 @@
 //! | [`fid_infinity`] | FID extrapolated to infinitely many pictures |
 //! | [`isc`] | Inception Score |
 //! | [`prdc`] | precision, recall, density, coverage |
-//! | [`ppl`] | Perceptual Path Length |
+//! | [`ppl`], [`stylegan_ppl`] | Perceptual Path Length, torch-fidelity's and StyleGAN's |
 //! | [`mind`] | Monge Inception Distance |
 //! | [`authenticity`] | copies of training pictures, nearest-training distances |
 //! | [`ct`] | the C_T test for copied training data |
@@ -31,6 +31,7 @@ pub mod pca;
 pub mod ppl;
 pub mod prdc;
 pub mod spread;
+pub mod stylegan_ppl;
 pub mod subset;
 mod tiles;
 pub mod torch_random;

@@ -10,7 +10,7 @@ use shared::metrics::mt19937::RandomState;
 use shared::metrics::resize::RgbPicture;
 use thiserror::Error;
 
-use crate::networks::lpips::Lpips;
+use shared::metrics::lpips::Lpips;
 
 /// The distribution of latent vectors; torch-fidelity's names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,7 +169,11 @@ pub fn ppl<E>(
     summary(distances, settings.kept)
 }
 
-fn summary<E>(mut distances: Vec<f64>, [low, high]: [f64; 2]) -> Result<Ppl, PplError<E>> {
+/// The mean of the distances between two percentiles.
+///
+/// # Errors
+/// When there are none, or one is not finite.
+pub fn summary<E>(mut distances: Vec<f64>, [low, high]: [f64; 2]) -> Result<Ppl, PplError<E>> {
     if let Some(pair) = distances.iter().position(|d| !d.is_finite()) {
         return Err(PplError::NotFinite { pair });
     }

@@ -15,9 +15,9 @@ use shared::metrics::network::{FeatureNetwork, Layer, Weights};
 use shared::metrics::state_dict::{Taking, WeightsError};
 use shared::nn::ops::Activation;
 
-use super::layers::{Convolution, Linear};
-use super::parameters::{Drawn, Parameters};
 use super::positions;
+use shared::metrics::layers::{Convolution, Linear};
+use shared::metrics::parameters::{Drawn, Parameters};
 
 /// Side of its input in pixels.
 pub const SIDE: usize = 224;

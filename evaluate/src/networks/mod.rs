@@ -2,23 +2,16 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`vgg16`] | VGG16, its classifier's second layer |
 //! | [`dinov2`] | DINOv2 ViT-S/14 and ViT-B/14, the class token |
-//! | [`squeezenet`] | SqueezeNet 1.1, for [`lpips`] only |
-//! | [`lpips`] | the perceptual distance of two pictures |
 //! | [`weights`] | storing and downloading published weights |
 //!
-//! The InceptionV3 is in [`shared::metrics::inception`], because `train` measures KID with it.
+//! The InceptionV3 is in [`shared::metrics::inception`], because `train` measures KID with it; VGG16
+//! and LPIPS are beside it, because `sample` projects pictures with them.
 
 pub mod dinov2;
-mod layers;
-pub mod lpips;
-mod parameters;
 mod positions;
-pub mod squeezenet;
 #[cfg(test)]
 mod tests;
-pub mod vgg16;
 pub mod weights;
 
 use std::path::{Path, PathBuf};
@@ -29,10 +22,10 @@ use shared::metrics::inception::{Inception, LOGITS_UNBIASED, POOL_2048, Variant}
 use shared::metrics::network::{FeatureNetwork, Layer};
 use shared::metrics::resize::Scale;
 use shared::metrics::state_dict::WeightsError;
+use shared::metrics::vgg16::{self, Vgg16};
 use shared::metrics::weights::{self as published, Converted, Published};
 
 use self::dinov2::{DinoV2, Size};
-use self::vgg16::Vgg16;
 
 type Loaded = Result<Box<dyn FeatureNetwork>, WeightsError>;
 

@@ -1,22 +1,23 @@
 //! The networks against the reference libraries with weights of a formula
-//! (`tools/golden_networks_features.py`).
+//! (`tools/golden_networks_features.py`, `tools/golden_ppl.py`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use burn::tensor::TensorData;
+use burn::tensor::{Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use shared::metrics::features::Features;
+use shared::metrics::lpips::{Backbone, Lpips};
 use shared::metrics::mt19937::RandomState;
 use shared::metrics::network::Weights;
+use shared::metrics::parameters::Parameters;
 use shared::metrics::resize::{Filter, Preprocessing, RgbPicture};
 use shared::testing::{Scratch, relative_difference};
 
-use super::lpips::{Backbone, Lpips};
-use super::parameters::Parameters;
 use super::*;
-use crate::metrics::ppl::{Interpolation, Noise, PplSettings, ppl};
+use crate::metrics::ppl::{Interpolation, Noise, PplSettings, ppl, summary};
+use crate::metrics::stylegan_ppl::{self, PathKind};
 
 const GOLDEN: &[u8] = include_bytes!("../../tests/golden/networks.safetensors");
 
@@ -397,4 +398,44 @@ fn a_drawn_vgg16_gives_features_of_the_size_of_its_input() {
     let features = &network.features(&pictures()[..1], prepared(vgg16::NAME), &[vgg16::FC2])[0];
     let mean = features.values().iter().map(|v| v.abs()).sum::<f32>() / 4096.0;
     assert!((1e-2..1e2).contains(&mean), "{mean}");
+}
+
+#[test]
+fn path_lengths_equal_stylegans() {
+    const FILE: &[u8] = include_bytes!("../../tests/golden/stylegan-ppl.safetensors");
+    let file = SafeTensors::deserialize(FILE).expect("golden file");
+    let expected = |name: &str| -> Vec<f64> {
+        let data = file.tensor(name).expect(name);
+        data.data().as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect()
+    };
+    let device = Device::flex();
+    let lpips = similarity(Backbone::Vgg16);
+    for (kind, side, channels) in
+        [(PathKind::Wend2, 64, 3), (PathKind::Wend, 64, 3), (PathKind::Zfull, 512, 1)]
+    {
+        let name = kind.name();
+        let shape = [2, channels, side, side];
+        let drawn = |end: &str, scale: f64, shift: f64| {
+            let values = uniform(&format!("{end} {name} {side}"), shape.iter().product());
+            let values: Vec<f32> = values.map(|u| (scale * u + shift) as f32).collect();
+            Tensor::<4>::from_data(TensorData::new(values, shape), &device)
+        };
+        let first = drawn("first", 2.6, -1.3);
+        let second = first.clone() + drawn("second", 0.02, 0.0);
+        let ours = stylegan_ppl::distances(&lpips, kind, first, second);
+        let theirs = expected(&format!("distances.{name}.{side}.{channels}"));
+        let apart = relative_difference(ours.iter().copied(), theirs.iter().copied());
+        assert!(apart < 1e-4, "{name}: {ours:?} against {theirs:?}");
+    }
+    let end = |name: &str| -> Vec<f32> {
+        uniform(&format!("arc {name}"), 8).map(|u| (2.0 * u - 1.0) as f32).collect()
+    };
+    for (t, name) in [(0.0, "arc.0.0"), (1e-4, "arc.0.0001"), (0.3, "arc.0.3")] {
+        let ours = stylegan_ppl::arc(&end("a"), &end("b"), t);
+        let apart = relative_difference(ours.iter().map(|v| f64::from(*v)), expected(name));
+        assert!(apart < 1e-6, "{name}: {apart}");
+    }
+    let distances = uniform("distances", 250).collect();
+    let mean = summary::<std::convert::Infallible>(distances, [1.0, 99.0]).expect("a mean").mean;
+    assert!((mean - expected("mean")[0]).abs() < 1e-12);
 }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use shared::cli::UsageError;
 
+use crate::metrics::stylegan_ppl::PathKind;
+
 /// A metric; some have several values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
@@ -27,6 +29,8 @@ pub enum Metric {
     Ct,
     /// Perceptual Path Length of a generator.
     Ppl,
+    /// The same as StyleGAN measures it.
+    PathLength(PathKind),
 }
 
 /// The inputs of a metric besides the generated pictures.
@@ -44,7 +48,7 @@ pub enum Needs {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Kid,
         Self::Fid,
         Self::FidInfinity,
@@ -54,6 +58,11 @@ impl Metric {
         Self::Authenticity,
         Self::Ct,
         Self::Ppl,
+        Self::PathLength(PathKind::Wend2),
+        Self::PathLength(PathKind::Zfull),
+        Self::PathLength(PathKind::Wfull),
+        Self::PathLength(PathKind::Zend),
+        Self::PathLength(PathKind::Wend),
     ];
 
     /// The name, as flags take it.
@@ -69,6 +78,7 @@ impl Metric {
             Self::Authenticity => "authpct",
             Self::Ct => "ct",
             Self::Ppl => "ppl",
+            Self::PathLength(kind) => kind.name(),
         }
     }
 
@@ -87,6 +97,10 @@ impl Metric {
             }
             Self::Ct => "memorisation: the C_T test of data copying",
             Self::Ppl => "Perceptual Path Length of a run's generator",
+            Self::PathLength(PathKind::Wend2) => {
+                "StyleGAN2's path length: in w, at the beginning of paths"
+            }
+            Self::PathLength(_) => "StyleGAN's path length: in z or w, of the middle of pictures",
         }
     }
 
@@ -97,7 +111,7 @@ impl Metric {
             Self::Kid | Self::Fid | Self::FidInfinity | Self::Prdc | Self::Mind => Needs::Real,
             Self::Authenticity | Self::Ct => Needs::RealAndTraining,
             Self::Is => Needs::Nothing,
-            Self::Ppl => Needs::Generator,
+            Self::Ppl | Self::PathLength(_) => Needs::Generator,
         }
     }
 }

@@ -18,7 +18,8 @@ use shared::table::aligned;
 use super::metric::Metric;
 use crate::metrics::fid::Divisor;
 use crate::metrics::isc::Order;
-use crate::networks::{INCEPTION, KERAS_INCEPTION, Known, NETWORKS, VGG16, vgg16};
+use crate::networks::{INCEPTION, KERAS_INCEPTION, Known, NETWORKS, VGG16};
+use shared::metrics::vgg16;
 
 /// torch-fidelity's default seed of numpy's legacy generator.
 pub const TORCH_FIDELITY_SEED: u32 = 2020;
@@ -125,6 +126,8 @@ pub struct Protocol {
     pub prdc: Option<ManifoldRule>,
     /// MIND and PPL are defined.
     pub mind_and_ppl: bool,
+    /// StyleGAN's path lengths are defined.
+    pub path_lengths: bool,
     /// The tests of memorisation are defined.
     pub memorisation: bool,
 }
@@ -147,6 +150,7 @@ const BASE: Protocol = Protocol {
     isc: None,
     prdc: None,
     mind_and_ppl: false,
+    path_lengths: false,
     memorisation: false,
 };
 
@@ -204,6 +208,7 @@ pub static PROTOCOLS: [Protocol; 6] = [
         kid: Some(KidRule::Subsets { seed: None, first: First::Generated }),
         fid: Some(Divisor::Count),
         isc: Some(Order::AsGiven),
+        path_lengths: true,
         ..BASE
     },
     Protocol {
@@ -260,6 +265,7 @@ impl Protocol {
             Metric::Is => self.isc.is_some(),
             Metric::Prdc => self.prdc.is_some(),
             Metric::Mind | Metric::Ppl => self.mind_and_ppl,
+            Metric::PathLength(_) => self.path_lengths,
             Metric::Authenticity | Metric::Ct => self.memorisation,
         }
     }
@@ -342,8 +348,10 @@ pub fn table() -> String {
                 "–".into()
             }
         }),
-        ("MIND, PPL", |p| {
-            if p.mind_and_ppl { "1000 directions; LPIPS at 64".into() } else { "–".into() }
+        ("MIND, PPL", |p| match (p.mind_and_ppl, p.path_lengths) {
+            (true, _) => "1000 directions; LPIPS at 64".into(),
+            (_, true) => "–; LPIPS of f32 pictures, at most 256".into(),
+            _ => "–".into(),
         }),
     ];
     // Six columns do not fit a terminal: the protocols stand below each other.

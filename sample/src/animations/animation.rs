@@ -42,7 +42,7 @@ const BITS_OF_PIXEL: f64 = 3.35;
 const SMALL: f64 = 1e6;
 
 /// Flags of commands that write an animation.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct AnimationArgs {
     /// Frames per second: up to 50 for GIF, 90 for APNG and WebP, 240 for video [default: 20]
     #[arg(long, value_name = "N")]

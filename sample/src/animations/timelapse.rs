@@ -118,6 +118,7 @@ struct Checkpoints {
     steps: Vec<u64>,
     device: DeviceChoice,
     no_ema: bool,
+    draw: DrawArgs,
     wishes: Vec<Wish>,
     layout: Layout,
     /// Side and channels of a picture.
@@ -155,7 +156,7 @@ impl Frames for Checkpoints {
 
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
         let sheet = |&i: &usize| {
-            let (sampler, meta) = self.source(self.steps[i]).open()?;
+            let (sampler, meta) = self.source(self.steps[i]).sampler(&self.draw)?;
             let sheet =
                 grid(&sampler.pictures_of(&self.wishes), self.layout.columns, self.layout.padding);
             Ok(if self.captioned { captioned(&sheet, meta.epoch) } else { sheet })
@@ -187,6 +188,7 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
             steps,
             device: args.device,
             no_ema: args.no_ema,
+            draw: args.draw,
             wishes: Vec::new(),
             layout: Layout { columns: usize::from(args.columns), padding: PADDING },
             size: 0,
@@ -194,7 +196,7 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
             captioned,
         };
         // Latents, classes, extents and dropout are the same at every checkpoint.
-        let (sampler, meta) = checkpoints.source(first).sampler(&args.draw)?;
+        let (sampler, meta) = checkpoints.source(first).sampler(&checkpoints.draw)?;
         (checkpoints.size, checkpoints.channels) =
             (meta.config.data.size, meta.config.data.channels);
         checkpoints.wishes =
@@ -208,8 +210,8 @@ pub fn run(args: TimelapseArgs) -> Result<Ending> {
         }
         return args.animation.write(&args.out, &checkpoints, HOLD, &stop);
     }
-    if args.draw.class.is_some() || args.draw.truncation.is_some() {
-        let text = "--class, --truncation: the run's sheets are already drawn; --seeds LIST renders its checkpoints";
+    if args.draw.is_given() {
+        let text = "--class, --truncation, --cutoff, --noise: the run's sheets are already drawn; --seeds LIST renders its checkpoints";
         return Err(UsageError(text.into()).into());
     }
     let sheets = Sheets { sheets: of_one_extent(&run, args.frames)?, captioned };

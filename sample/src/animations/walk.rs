@@ -6,15 +6,15 @@ use std::str::FromStr;
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{Ending, UsageError};
-use shared::nn::latent::Latents;
-use shared::nn::sampler::{Sampler, Wish};
+use shared::nn::sampler::Wish;
 use shared::picture::{Picture, grid};
 use shared::signal::Stop;
 
 use super::animation::AnimationArgs;
 use super::frames::Frames;
 use crate::latents::choice::{Chosen, PickArgs};
-use crate::latents::path::{Easing, Interpolation, Path};
+use crate::latents::path::Easing;
+use crate::latents::route::{Keys, Route, RouteArgs};
 use crate::output;
 use crate::stills::layout::Layout;
 
@@ -25,6 +25,7 @@ Examples:
   sample walk runs/birds --out wall.gif --grid 6x6                        36 walks side by side
   sample walk runs/birds --out walk.mp4 --frames 600 --fps 30 --scale 8   needs ffmpeg
   sample walk runs/birds --out frames/ --frames 240                       numbered PNG files
+  sample walk runs/faces --out walk.gif --truncation 0.7 --space z        with styles, the default is --space w
 In a class-conditional run, a walk stays in the class of its first seed, or in --class.";
 
 /// Default number of keys of a walk, and of each walk in a grid.
@@ -69,10 +70,8 @@ pub struct WalkArgs {
     /// Number of frames
     #[arg(long, default_value_t = 120)]
     frames: usize,
-    /// Interpolation of latent vectors [default: spherical if they have nearly equal lengths,
-    /// otherwise linear]
-    #[arg(long, value_enum)]
-    path: Option<Interpolation>,
+    #[command(flatten)]
+    route: RouteArgs,
     /// Speed between two pictures
     #[arg(long, value_enum, default_value = "linear")]
     easing: Easing,
@@ -89,32 +88,15 @@ pub struct WalkArgs {
     animation: AnimationArgs,
 }
 
-/// A walk of a grid.
-struct Cell {
-    keys: Vec<Vec<f32>>,
-    /// Class and dropout are those of the first key, so that only the latent vector changes.
-    class: u32,
-    seed: u64,
-}
-
 /// The pictures along one or more paths.
 struct Walk {
-    sampler: Sampler,
-    latents: Latents,
-    path: Path,
-    cells: Vec<Cell>,
+    route: Route,
+    cells: Vec<Keys>,
     frames: usize,
     layout: Layout,
     /// Side and channels of a picture.
     size: usize,
     channels: usize,
-}
-
-impl Walk {
-    fn wish(&self, cell: &Cell, frame: usize) -> Wish {
-        let latent = self.path.at(&self.latents, &cell.keys, frame, self.frames);
-        Wish { latent, class: cell.class, seed: cell.seed }
-    }
 }
 
 impl Frames for Walk {
@@ -135,9 +117,8 @@ impl Frames for Walk {
     }
 
     fn render(&self, indices: &[usize]) -> Result<Vec<Picture>> {
-        let frame = |&frame: &usize| self.cells.iter().map(move |cell| self.wish(cell, frame));
-        let pictures =
-            self.sampler.pictures_of(&indices.iter().flat_map(frame).collect::<Vec<_>>());
+        let frame = |&frame: &usize| self.cells.iter().map(move |keys| (keys, frame));
+        let pictures = self.route.pictures(indices.iter().flat_map(frame), self.frames);
         if self.cells.len() == 1 {
             return Ok(pictures);
         }
@@ -159,26 +140,20 @@ pub fn run(args: WalkArgs) -> Result<Ending> {
         );
     }
     let (sampler, meta) = args.pick.open()?;
-    let latents = sampler.latents()?;
     let extent = args.grid.unwrap_or(Extent { columns: 1, rows: 1 });
     let count = extent.columns * extent.rows;
     let keys = if count == 1 { KEYS } else { KEYS_IN_GRID };
     let chosen = args.pick.choice.of(&sampler, 0..keys * count as u64)?;
     check_keys(chosen.len(), extent)?;
-    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(latents.distribution));
-    let path = Path { interpolation, easing: args.easing, closed: !args.open };
-    let cell = |keys: &[Chosen]| Cell {
-        keys: keys.iter().map(|key| key.wish.latent.clone()).collect(),
-        class: keys[0].wish.class,
-        seed: keys[0].wish.seed,
+    let route = args.route.route(sampler, args.easing, !args.open)?;
+    let keys = |keys: &[Chosen]| {
+        route.keys(&keys.iter().map(|key| key.wish.clone()).collect::<Vec<Wish>>())
     };
-    let cells = chosen.chunks(chosen.len() / count).map(cell).collect();
+    let cells = chosen.chunks(chosen.len() / count).map(keys).collect();
     let layout = Layout { columns: extent.columns, padding: args.padding };
     let data = &meta.config.data;
     let walk = Walk {
-        sampler,
-        latents,
-        path,
+        route,
         cells,
         frames: args.frames,
         layout,

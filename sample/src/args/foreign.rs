@@ -13,7 +13,7 @@ pub const PROGRAM: Program = Program {
 
 /// Flags of StyleGAN's `generate.py`, `gen_images.py`, `gen_video.py` and `style_mixing.py`, EDM,
 /// lightweight-gan, and scripts.
-const FOREIGN: [Foreign; 16] = [
+const FOREIGN: [Foreign; 17] = [
     same(
         &[
             "network",
@@ -39,7 +39,7 @@ const FOREIGN: [Foreign; 16] = [
         "fakes.zip",
     ),
     same(&["trunc", "truncationpsi", "psi", "truncpsi", "threshold"], "--truncation {}", "0.7")
-        .note("it limits values of latent vectors, instead of moving them towards a mean"),
+        .note("with styles it is psi, otherwise it limits values of latent vectors"),
     same(&["classidx", "label", "classes", "y", "classlabel"], "--class {}", "0"),
     same(&["seed", "s", "rows"], "--seeds {}", "0-15"),
     same(
@@ -56,11 +56,9 @@ const FOREIGN: [Foreign; 16] = [
         "-n {}",
         "5000",
     ),
-    none(&["noisemode", "noise"], "the generator has no noise inputs"),
-    none(
-        &["translate", "rotate", "colstyles", "colseeds", "stylesfrom", "projectedw", "space"],
-        "the generator has no such feature",
-    ),
+    same(&["noisemode"], "--noise {}", "random").note("of generators with styles"),
+    same(&["colstyles"], "--styles {}", "0-3"),
+    none(&["translate", "rotate", "stylesfrom", "projectedw"], "the generator has no such feature"),
     none(
         &["batch", "batchsize", "maxbatchsize", "bs"],
         "a picture is the same at every batch size, which is chosen automatically",
@@ -72,7 +70,7 @@ const FOREIGN: [Foreign; 16] = [
     own(&["cpu", "nocuda"], "--device cpu", ""),
     same(&["wframes", "numframes", "interpolationnumsteps"], "--frames {}", "120"),
     same(&["z", "latent", "vectors", "npz"], "--latents {}", "z.npy"),
-    same(&["ncols", "nrow", "cols", "numimagetiles"], "--columns {}", "8"),
+    same(&["ncols", "nrow", "cols", "colseeds", "numimagetiles"], "--columns {}", "8"),
 ];
 
 #[cfg(test)]
@@ -85,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_answer_is_accepted() {
-        let bases = ["grid", "images", "walk"].map(|command| {
+        let bases = ["grid", "images", "walk", "mix"].map(|command| {
             [
                 vec!["sample", command, "r", "--out", "o"],
                 vec!["sample", command, "r"],

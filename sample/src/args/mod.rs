@@ -13,7 +13,8 @@ use crate::animations::{timelapse, walk};
 use crate::collections::images;
 use crate::export;
 use crate::latents::file as latents;
-use crate::stills::{compare, grid, morph, sheet, truncation};
+use crate::projection;
+use crate::stills::{compare, grid, mix, morph, sheet, truncation};
 
 /// Render pictures and animations of a trained run.
 #[derive(Debug, Parser)]
@@ -39,6 +40,8 @@ Examples:
   sample timelapse runs/birds --out learning.gif                the same latents during training
   sample walk runs/birds --out walk.gif --seeds 0-5             through six latents and back
   sample sheet runs/birds --out directions.png                  principal directions of latent space
+  sample mix runs/faces --out mix.png --rows 0-3 --columns 4-9  styles of some pictures in others
+  sample project runs/faces --target me.jpg --out projected     the w that makes a given picture
   sample export runs/birds --onnx birds.onnx                    the generator for onnxruntime and browsers
 More examples: sample COMMAND --help";
 
@@ -54,11 +57,15 @@ enum Command {
     Timelapse(timelapse::TimelapseArgs),
     /// A path through latent space as an animation
     Walk(walk::WalkArgs),
-    /// The path between two latents, step by step
+    /// The path between two pictures, step by step
     Morph(morph::MorphArgs),
+    /// Pictures with some of their styles from others, of a generator with styles
+    Mix(mix::MixArgs),
+    /// The styles and noise with which a generator makes a given picture
+    Project(projection::ProjectArgs),
     /// The effect of the principal directions of latent space on a picture
     Sheet(sheet::SheetArgs),
-    /// The same seeds at several truncation thresholds
+    /// The same seeds at several truncation thresholds or values of psi
     Truncation(truncation::TruncationArgs),
     /// The latent vectors of seeds as a .npy file
     Latents(latents::LatentsArgs),
@@ -83,6 +90,8 @@ impl Args {
             Command::Timelapse(args) => timelapse::run(args),
             Command::Walk(args) => walk::run(args),
             Command::Morph(args) => morph::run(args),
+            Command::Mix(args) => mix::run(args),
+            Command::Project(args) => projection::run(args),
             Command::Sheet(args) => sheet::run(args),
             Command::Truncation(args) => truncation::run(args),
             Command::Latents(args) => latents::run(args),

@@ -48,7 +48,7 @@ pub struct ImagesArgs {
     seeds: Option<Seeds>,
     /// Latent vectors from a .npy file instead, [N, latent] in float32 or float64 (`sample latents`
     /// writes such files); pictures are named by row, and row i has the class of seed i
-    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["n", "seed_start", "seeds", "truncation"])]
+    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["n", "seed_start", "seeds"])]
     latents: Option<PathBuf>,
     /// Use the layout of NVIDIA's StyleGAN trainers: 00000/img00000000.png by seed, and
     /// dataset.json with the classes

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use shared::nn::checkpoint::Meta;
 use shared::nn::device::arithmetic;
-use shared::nn::sampler::{Sampler, Weights};
+use shared::nn::sampler::{NoiseMode, Sampler, Weights};
 use shared::sealed::{self, SealedError};
 
 use super::naming::Naming;
@@ -41,8 +41,14 @@ pub struct Maker {
     pub class: Option<String>,
     /// Names of the generator's classes.
     pub classes: Vec<String>,
-    /// Truncation threshold of latent vectors.
+    /// Truncation threshold of latent vectors, or psi of a generator with styles.
     pub truncation: Option<f64>,
+    /// Number of truncated layers, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutoff: Option<usize>,
+    /// Noise of a generator with styles, if not its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
     /// CRC-32 of latent vectors from a file; `None` if drawn by seed.
     pub latents_crc32: Option<String>,
     /// The naming of the pictures.
@@ -103,6 +109,12 @@ impl Maker {
                 .and_then(|_| classes.get(sampler.class(0) as usize).cloned()),
             classes: classes.to_vec(),
             truncation: draw.truncation,
+            cutoff: draw.styles.cutoff,
+            noise: draw
+                .styles
+                .noise
+                .filter(|mode| *mode != NoiseMode::Constant)
+                .map(|mode| mode.to_string()),
             latents_crc32: latents.map(GivenLatents::crc32),
             naming,
             size: meta.config.data.size,
@@ -118,6 +130,9 @@ impl Maker {
         let class = |maker: &Self| maker.class.clone().unwrap_or_else(|| "all".into());
         let truncation =
             |maker: &Self| maker.truncation.map_or_else(|| "none".into(), |t| t.to_string());
+        let cutoff = |maker: &Self| maker.cutoff.map_or_else(|| "none".into(), |n| n.to_string());
+        let noise =
+            |maker: &Self| maker.noise.clone().unwrap_or_else(|| NoiseMode::Constant.to_string());
         let latents = |maker: &Self| {
             maker
                 .latents_crc32
@@ -131,6 +146,8 @@ impl Maker {
             ("weights", weights(self), weights(asked), "--no-ema"),
             ("class", class(self), class(asked), "--class"),
             ("truncation", truncation(self), truncation(asked), "--truncation"),
+            ("cutoff", cutoff(self), cutoff(asked), "--cutoff"),
+            ("noise", noise(self), noise(asked), "--noise"),
             ("latents", latents(self), latents(asked), "--latents"),
             ("names like", self.naming.name_of(0), asked.naming.name_of(0), "--stylegan"),
             ("arithmetic", self.arithmetic.clone(), asked.arithmetic.clone(), "--device"),

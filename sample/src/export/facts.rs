@@ -6,6 +6,8 @@ use shared::nn::config::Distribution;
 use shared::nn::networks::Takes;
 use shared::nn::sampler::Weights;
 
+use crate::source::DrawArgs;
+
 /// By name, in a fixed order: which recipe, how long it was trained, what its pictures and latent
 /// vectors are. Nothing of the machine, so that the same checkpoint gives the same file everywhere.
 #[must_use]
@@ -29,4 +31,13 @@ pub fn facts(meta: &Meta, weights: Weights) -> Vec<(&'static str, Value)> {
         }
     }
     list
+}
+
+/// How the file's pictures are drawn, as far as that differs from training.
+#[must_use]
+pub fn of_draw(draw: &DrawArgs) -> Vec<(&'static str, Value)> {
+    let truncation = draw.truncation.map(|psi| ("truncation", json!(psi)));
+    let cutoff = draw.styles.cutoff.map(|layers| ("cutoff", json!(layers)));
+    let noise = draw.styles.noise.map(|mode| ("noise", json!(mode.name())));
+    [truncation, cutoff, noise].into_iter().flatten().collect()
 }

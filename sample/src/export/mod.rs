@@ -14,17 +14,42 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use shared::cli::{Ending, UsageError};
 use shared::fs::{self, AtomicFile, Claim, FsError};
+use shared::nn::graph::Part;
 
 use crate::output;
-use crate::source::SourceArgs;
+use crate::source::{DrawArgs, SourceArgs, StyleArgs};
 
 const EXAMPLES: &str = "\
 Examples:
   sample export runs/birds --onnx birds.onnx                  for onnxruntime: pictures [N, 3, 64, 64] of z [N, latent]
-  sample export runs/birds --safetensors birds.safetensors    for PyTorch, with the loader of docs/EXPORT.md";
+  sample export runs/birds --safetensors birds.safetensors    for PyTorch, with the loader of docs/EXPORT.md
+  sample export runs/faces --onnx faces.onnx --truncation 0.7 psi of a generator with styles, in the file
+  sample export runs/faces --onnx w.onnx --part mapping       ws [N, layers, styles] of z [N, latent]
+  sample export runs/faces --onnx g.onnx --part synthesis     pictures of ws";
+
+/// The part of a generator in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PartName {
+    /// From latent vectors to pictures
+    All,
+    /// From latent vectors to styles
+    Mapping,
+    /// From styles to pictures
+    Synthesis,
+}
+
+impl From<PartName> for Part {
+    fn from(name: PartName) -> Self {
+        match name {
+            PartName::All => Self::All,
+            PartName::Mapping => Self::Mapping,
+            PartName::Synthesis => Self::Synthesis,
+        }
+    }
+}
 
 /// Flags of `sample export`.
 #[derive(Args, Debug)]
@@ -38,6 +63,14 @@ pub struct ExportArgs {
     /// Write it for PyTorch, with the loader that docs/EXPORT.md shows
     #[arg(long, value_name = "FILE")]
     safetensors: Option<PathBuf>,
+    /// Part of a generator with styles; a file of styles takes and gives a w for each layer
+    #[arg(long, value_enum, default_value = "all")]
+    part: PartName,
+    /// Psi of a generator with styles: w moves towards its average (1 as trained, 0 the average)
+    #[arg(long, value_name = "PSI", allow_negative_numbers = true)]
+    truncation: Option<f64>,
+    #[command(flatten)]
+    styles: StyleArgs,
 }
 
 /// Carries out `sample export`.
@@ -65,8 +98,15 @@ pub fn run(args: ExportArgs) -> Result<Ending> {
         named.iter().map(|(flag, path)| output::claim(flag, path)).collect();
     let _claims = claims?;
     let (sampler, meta) = args.source.open_any()?;
-    let graph = sampler.generator().graph()?;
-    let facts = facts::facts(&meta, args.source.weights());
+    let draw = DrawArgs { class: None, truncation: args.truncation, styles: args.styles };
+    if let (PartName::Synthesis, Some(psi)) = (args.part, args.truncation) {
+        let text =
+            format!("--truncation {psi}: it belongs to the mapping, not to --part synthesis");
+        return Err(UsageError(text).into());
+    }
+    let graph = draw.applied(sampler)?.graph(args.part.into())?;
+    let mut facts = facts::facts(&meta, args.source.weights());
+    facts.extend(facts::of_draw(&draw));
     let mut files = Vec::new();
     if let Some(path) = &args.onnx {
         files.push((path.as_path(), onnx::encode(&graph, &facts)?));

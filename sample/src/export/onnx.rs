@@ -35,7 +35,7 @@ pub fn encode(graph: &Graph, facts: &[(&str, Value)]) -> Result<Vec<u8>, UsageEr
         .integer(1, IR_VERSION)
         .bytes(2, "fledge")
         .bytes(3, env!("CARGO_PKG_VERSION"))
-        .bytes(6, "A GAN's generator: latent vectors to pictures in [0, 1].")
+        .bytes(6, summary(graph))
         .message(7, &body(graph))
         .message(8, &opset);
     for (name, fact) in facts {
@@ -44,6 +44,12 @@ pub fn encode(graph: &Graph, facts: &[(&str, Value)]) -> Result<Vec<u8>, UsageEr
         model = model.message(14, &Message::default().bytes(1, name).bytes(2, value));
     }
     Ok(model.encoded().to_vec())
+}
+
+/// The file's description.
+fn summary(graph: &Graph) -> String {
+    let takes: Vec<&str> = graph.inputs.iter().map(|input| input.name).collect();
+    format!("A GAN's generator: {} to {}.", takes.join(", "), graph.output.name)
 }
 
 /// `GraphProto`.

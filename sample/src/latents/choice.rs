@@ -21,7 +21,7 @@ pub struct ChoiceArgs {
     seeds: Option<Seeds>,
     /// Latent vectors from a .npy file in place of seeds, [N, latent] in float32 or float64
     /// (`sample latents` writes such files); row i has the class of seed i
-    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["seeds", "truncation"])]
+    #[arg(long, value_name = "FILE.npy", conflicts_with = "seeds")]
     latents: Option<PathBuf>,
 }
 

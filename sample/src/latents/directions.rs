@@ -6,12 +6,17 @@
 //! independent latent values of equal variance, A·v are the principal components of the layer's
 //! output, which Härkönen et al. (2020, "GANSpace", arXiv:2004.02546, section 2.2) estimate from
 //! samples. The normalisation after the layer is included, as it acts in sampling.
+//!
+//! In the w of a generator with styles, A is the stack of the matrices that make the styles of its
+//! layers, and GANSpace's directions are the principal components of many w.
 
 use anyhow::{Result, anyhow};
+use burn::tensor::Tensor;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
 use shared::nn::config::StemNorm;
 use shared::nn::networks::dcgan::Generator;
+use shared::nn::networks::stylegan2;
 use shared::nn::parameter::Parameter;
 
 /// A direction of length 1.
@@ -38,6 +43,66 @@ pub fn of(generator: &Generator, class: u32) -> Result<Vec<Direction>> {
     principal(matrix.as_ref()).ok_or_else(|| {
         anyhow!("the weights of the generator's first layer have no principal directions")
     })
+}
+
+/// All directions of the first layer of a mapping network, in latent vectors. The mapping takes
+/// their direction alone.
+///
+/// # Errors
+/// When the layer's weights are not finite.
+pub fn of_mapping(generator: &stylegan2::Generator) -> Result<Vec<Direction>> {
+    let latent = generator.config().latent;
+    let Some(first) = generator.mapping.layers.first() else { return Ok(Vec::new()) };
+    let weight = first.effective_weight().narrow(1, 0, latent); // [styles, latent]
+    stacked(&[weight])
+}
+
+/// All directions of w, by what the `layers` of a generator make of them (SeFa).
+///
+/// # Errors
+/// When their weights are not finite.
+pub fn of_layers(generator: &stylegan2::Generator, layers: &[usize]) -> Result<Vec<Direction>> {
+    let affines = generator.affines();
+    let weights: Vec<Tensor<2>> =
+        layers.iter().map(|&layer| affines[layer].effective_weight()).collect(); // [Cin, styles]
+    stacked(&weights)
+}
+
+/// The directions of matrices over the same inputs, one below the other.
+fn stacked(weights: &[Tensor<2>]) -> Result<Vec<Direction>> {
+    let all = Tensor::cat(weights.to_vec(), 0);
+    let [rows, columns] = all.dims();
+    let all: Vec<f32> = all.into_data().iter::<f32>().collect();
+    let matrix = Mat::from_fn(rows, columns, |i, j| f64::from(all[i * columns + j]));
+    principal(matrix.as_ref())
+        .ok_or_else(|| anyhow!("the weights that make styles have no principal directions"))
+}
+
+/// The principal components of `samples`, at least one (GANSpace).
+///
+/// # Errors
+/// When they are not finite.
+pub fn of_samples(samples: &[Vec<f32>]) -> Result<Vec<Direction>> {
+    let columns = samples[0].len();
+    let mean: Vec<f64> = (0..columns)
+        .map(|j| samples.iter().map(|w| f64::from(w[j])).sum::<f64>() / samples.len() as f64)
+        .collect();
+    let matrix = Mat::from_fn(samples.len(), columns, |i, j| f64::from(samples[i][j]) - mean[j]);
+    principal(matrix.as_ref()).ok_or_else(|| anyhow!("styles have no principal components"))
+}
+
+/// The standard deviation of `samples` along `direction`.
+#[must_use]
+pub fn deviation(samples: &[Vec<f32>], direction: &Direction) -> f64 {
+    let along = |w: &Vec<f32>| -> f64 {
+        w.iter().zip(&direction.vector).map(|(w, v)| f64::from(*w) * v).sum()
+    };
+    let count = samples.len() as f64;
+    let (sum, squares) = samples
+        .iter()
+        .map(along)
+        .fold((0.0, 0.0), |(sum, squares), value| (sum + value, squares + value * value));
+    (squares / count - (sum / count).powi(2)).max(0.0).sqrt()
 }
 
 /// The factor of the normalisation for each of the layer's `features`: γ/√(σ² + ε).
@@ -85,7 +150,7 @@ fn principal(matrix: MatRef<'_, f64>) -> Option<Vec<Direction>> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn::tensor::{Device, TensorData};
     use shared::nn::config::{DataConfig, RunConfig, Settings};
     use shared::nn::layers::{Activator, Classes, Masks, Mode, Pass};
     use shared::nn::parameter::Parameters;
@@ -205,5 +270,51 @@ mod tests {
             }
         }
         assert!(principal(Mat::from_fn(2, 2, |_, _| f64::NAN).as_ref()).is_none());
+    }
+
+    #[test]
+    fn components_of_samples_are_the_axes_that_they_were_drawn_along() {
+        let mut stream = shared::rng::stream(9, "directions test", 0);
+        let scales = [0.5, 3.0, 1.0];
+        let samples: Vec<Vec<f32>> = (0..4000)
+            .map(|_| scales.iter().map(|s| (s * stream.normal() + 7.0) as f32).collect())
+            .collect();
+        let found = of_samples(&samples).expect("finite");
+        for (direction, axis) in found.iter().zip([1, 2, 0]) {
+            assert!(direction.vector[axis] > 0.99, "{direction:?}");
+            let spread = deviation(&samples, direction);
+            assert!((spread / scales[axis] - 1.0).abs() < 0.05, "{spread}");
+            assert!((direction.share - scales[axis].powi(2) / 10.25).abs() < 0.03);
+        }
+    }
+
+    #[test]
+    fn a_direction_of_layers_moves_their_styles_by_its_share() {
+        let flags = ["channel_base=64", "channel_max=8", "latent=8", "styles=5"];
+        let flags: Vec<String> = flags.iter().map(|flag| format!("generator.{flag}")).collect();
+        let settings = Settings::resolve("stylegan2-config-f", None, &flags).expect("settings");
+        let generator = settings.generator(16, 3, 0, 7, &Device::flex());
+        let generator = generator.stylegan2().expect("the family");
+        let affines = generator.affines();
+        assert_eq!(affines.len(), generator.style_count());
+        let chosen = [1, 2, 5];
+        let styles = |w: &[f64]| -> Vec<f64> {
+            let w: Vec<f32> = w.iter().map(|v| *v as f32).collect();
+            let w = Tensor::<2>::from_data(TensorData::new(w, [1, 5]), &Device::flex());
+            let of = |&layer: &usize| affines[layer].forward(w.clone().into()).value();
+            chosen
+                .iter()
+                .flat_map(|layer| of(layer).into_data().iter::<f64>().collect::<Vec<_>>())
+                .collect()
+        };
+        let origin = styles(&[0.0; 5]);
+        let moved = |direction: &Direction| -> f64 {
+            styles(&direction.vector).iter().zip(&origin).map(|(a, b)| (a - b).powi(2)).sum()
+        };
+        let found = of_layers(generator, &chosen).expect("directions");
+        let all: f64 = found.iter().map(&moved).sum();
+        for direction in &found {
+            assert!((moved(direction) / all - direction.share).abs() < 1e-5);
+        }
     }
 }

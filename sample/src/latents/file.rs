@@ -27,7 +27,7 @@ pub struct LatentsArgs {
     /// best (by KID; latest if KID was not measured), latest, or a step
     #[arg(long, default_value = "best", value_name = "WHICH")]
     checkpoint: Which,
-    /// Redraw values outside ±T
+    /// Redraw values outside ±T, of a generator without styles
     #[arg(long, value_name = "T")]
     truncation: Option<f64>,
     /// File to write: .npy
@@ -50,7 +50,7 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
     }
     output::check("--out", &args.out, &args.run)?;
     let _claim = output::claim("--out", &args.out)?;
-    let draw = DrawArgs { class: None, truncation: args.truncation };
+    let draw = DrawArgs { truncation: args.truncation, ..DrawArgs::default() };
     // No network is evaluated.
     let source = SourceArgs {
         run: args.run,
@@ -60,6 +60,12 @@ pub fn run(args: LatentsArgs) -> Result<Ending> {
         device: DeviceChoice::Cpu,
     };
     let (sampler, _) = source.sampler(&draw)?;
+    if let (Some(psi), true) = (args.truncation, sampler.has_styles()) {
+        let text = format!(
+            "--truncation {psi}: in a generator with styles it moves w, not latent vectors; give it to the command that draws"
+        );
+        return Err(UsageError(text).into());
+    }
     let length = sampler.latents()?.length;
     let mut bytes = npy::header("<f4", &[args.seeds.0.len(), length]);
     bytes.extend(

@@ -23,8 +23,14 @@ impl GivenLatents {
     ///
     /// # Errors
     /// When the file cannot be read, is not such an array, does not fit the generator of `sampler`,
-    /// or has a value that is not finite.
+    /// has a value that is not finite, or would be redrawn.
     pub fn read(path: &Path, sampler: &Sampler) -> Result<Self> {
+        if let Some(threshold) = sampler.threshold() {
+            let text = format!(
+                "--latents, --truncation {threshold}: values of a file are not redrawn; remove one of the flags"
+            );
+            return Err(UsageError(text).into());
+        }
         let length = sampler.latents()?.length;
         let failed = |source| FsError { operation: "read", path: path.to_owned(), source };
         let damaged = |what: String| DataError(format!("{}: {what}", path.display()));

@@ -1,12 +1,12 @@
-//! `sample morph`: the path between two latent vectors, step by step in a row.
+//! `sample morph`: the path between two pictures, step by step in a row.
 
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{Ending, UsageError};
-use shared::nn::sampler::Wish;
 use shared::picture::Picture;
 
-use crate::latents::path::{Easing, Interpolation, Path};
+use crate::latents::path::Easing;
+use crate::latents::route::RouteArgs;
 use crate::source::{DrawArgs, SourceArgs};
 use crate::stills::layout::{Layout, Words};
 use crate::stills::still::StillArgs;
@@ -35,10 +35,8 @@ pub struct MorphArgs {
     /// Pictures in a row, including both ends
     #[arg(long, default_value_t = 10)]
     steps: usize,
-    /// Interpolation of latent vectors [default: spherical if they have nearly equal lengths,
-    /// otherwise linear]
-    #[arg(long, value_enum)]
-    path: Option<Interpolation>,
+    #[command(flatten)]
+    route: RouteArgs,
     /// Label the rows with their seeds
     #[arg(long)]
     labels: bool,
@@ -62,7 +60,7 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
         return Err(UsageError(format!("seed {alone} has no partner: seeds come in pairs")).into());
     }
     let (sampler, meta) = args.source.sampler(&args.draw)?;
-    let latents = sampler.latents()?;
+    let route = args.route.route(sampler.clone(), Easing::Linear, false)?;
     let layout = Layout { columns: args.steps, padding: args.still.padding };
     let rows = if args.labels {
         pairs.iter().map(|[from, to]| format!("{from} > {to}")).collect()
@@ -71,18 +69,14 @@ pub fn run(args: MorphArgs) -> Result<Ending> {
     };
     let words = Words { rows, ..Words::default() };
     args.still.check_room(&layout, pairs.len() * args.steps, args.still.cell(&meta), &words)?;
-    let interpolation = args.path.unwrap_or_else(|| Interpolation::of(latents.distribution));
-    let path = Path { interpolation, easing: Easing::Linear, closed: false };
-    let row = |&[from, to]: &[u64; 2]| {
-        // Class and dropout stay those of the first seed, so that only the latent vector changes.
-        let class = sampler.class(from);
-        let wish = move |latent| Wish { latent, class, seed: from };
-        let keys = [from, to].map(|seed| sampler.latent(seed));
-        path.through(&latents, &keys, args.steps).into_iter().map(wish).collect::<Vec<_>>()
-    };
-    let wishes: Vec<Wish> = pairs.iter().flat_map(row).collect();
-    let pictures: Vec<Picture> =
-        sampler.pictures_of(&wishes).iter().map(|p| p.enlarge(args.still.scale)).collect();
+    let keys: Vec<_> =
+        pairs.iter().map(|pair| route.keys(&pair.map(|seed| sampler.wish(seed)))).collect();
+    let places = keys.iter().flat_map(|keys| (0..args.steps).map(move |step| (keys, step)));
+    let pictures: Vec<Picture> = route
+        .pictures(places, args.steps)
+        .iter()
+        .map(|picture| picture.enlarge(args.still.scale))
+        .collect();
     args.still.write(&layout.sheet(&pictures, &words))?;
     Ok(Ending::Done)
 }

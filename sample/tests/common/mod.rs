@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use shared::archive::Archive;
 use shared::fs;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::parameter::Parameters;
 use shared::nn::run::Run;
 use shared::picture::{Limits, Picture};
 use shared::testing::Scratch;
@@ -20,21 +21,43 @@ pub(crate) fn run(name: &str) -> (Scratch, PathBuf) {
 
 /// Like [`run`], with more settings and with classes.
 pub(crate) fn run_of(name: &str, settings: &[&str], classes: &[&str]) -> (Scratch, PathBuf) {
+    let narrow = ["generator.width=6", "generator.latent=8"];
+    run_by(name, "gan-ada", &[&narrow, settings].concat(), classes)
+}
+
+/// Like [`run_of`], of a generator with styles whose average of w and noise are drawn, as after
+/// training.
+pub(crate) fn styled_run(name: &str, settings: &[&str], classes: &[&str]) -> (Scratch, PathBuf) {
+    let narrow = [
+        "generator.latent=8",
+        "generator.styles=10",
+        "generator.mapping_layers=2",
+        "generator.channel_base=128",
+        "generator.channel_max=12",
+    ];
+    run_by(name, "stylegan2-config-f", &[&narrow, settings].concat(), classes)
+}
+
+fn run_by(name: &str, preset: &str, settings: &[&str], classes: &[&str]) -> (Scratch, PathBuf) {
     let scratch = Scratch::new(name);
     let folder = scratch.join("run");
     let run = Run::create(&folder).unwrap();
-    let settings: Vec<String> = ["generator.width=6", "generator.latent=8"]
-        .iter()
-        .chain(settings)
-        .map(|s| (*s).into())
-        .collect();
+    let settings: Vec<String> = settings.iter().map(|s| (*s).into()).collect();
     let classes = classes.iter().map(|c| (*c).to_owned()).collect();
     let data = DataConfig { classes, split: "train".into(), ..DataConfig::of_extent(16, 3) };
     let config =
-        RunConfig::new("gan-ada", Settings::resolve("gan-ada", None, &settings).unwrap(), 5, data);
+        RunConfig::new(preset, Settings::resolve(preset, None, &settings).unwrap(), 5, data);
     // Other weights, to tell the two apart.
     let trained = RunConfig { seed: 6, ..config.clone() }.generator(&Device::flex());
-    let generator = config.generator(&Device::flex());
+    let mut generator = config.generator(&Device::flex());
+    for (name, parameter) in generator.parameters_mut() {
+        let untrained = ["w_avg", "noise_strength"].iter().any(|part| name.ends_with(part));
+        if untrained {
+            let drawn = shared::rng::stream(1, &name, 0).normals(parameter.count());
+            let values = TensorData::new(drawn, [parameter.count()]);
+            parameter.set(Tensor::from_data(values, &Device::flex()));
+        }
+    }
     let meta = Meta {
         version: CHECKPOINT_VERSION,
         step: 7,

@@ -46,7 +46,7 @@ fn whatever_operation_fails_nothing_is_half_written_and_the_same_call_succeeds_a
     let _alone = alone();
     let (scratch, run) = run_of("images", &["cond=embedding+projection"], &["a", "b"]);
     let (sampler, meta) = Sampler::open(&run, Which::Latest, &Device::flex()).unwrap();
-    let draw = DrawArgs { class: None, truncation: None };
+    let draw = DrawArgs::default();
     let leftover = scratch.join(".out.zip.1-1.fledge-tmp");
     let mut operations = 0;
     for (name, naming, resumed) in [

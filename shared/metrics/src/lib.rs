@@ -3,6 +3,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`network`] | the trait of networks that give features |
+//! | [`vgg16`], [`squeezenet`] | networks of torchvision, whole or in slices |
+//! | [`lpips`] | the perceptual distance of two pictures |
+//! | [`layers`], [`parameters`] | what these networks, and those of `evaluate`, are made of |
 //! | [`inception`] | the FID InceptionV3 (2015-12-05) with its layers, from a state dict or drawn |
 //! | [`state_dict`] | named tensors of a `.pth` or safetensors file |
 //! | [`weights`] | the published weights, their paths and checksums |
@@ -24,12 +27,17 @@ pub mod extract;
 pub mod features;
 pub mod inception;
 pub mod kid;
+pub mod layers;
+pub mod lpips;
 pub mod mt19937;
 pub mod nearest;
 pub mod network;
+pub mod parameters;
 pub mod resize;
 pub mod source;
+pub mod squeezenet;
 pub mod state_dict;
+pub mod vgg16;
 pub mod weights;
 
 /// The README's example is compiled with the tests.

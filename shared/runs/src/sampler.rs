@@ -16,15 +16,18 @@
 //! # Ok::<(), fledge_base::cli::UsageError>(())
 //! ```
 
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fledge_base::cli::UsageError;
 use fledge_base::rng;
 use fledge_kernels::{Precision, on_workers};
 use fledge_models::config::{Distribution, RunConfig};
+use fledge_models::graph::{Graph, GraphOptions, Part};
 use fledge_models::latent::{self, Latents};
-use fledge_models::layers::{Classes, Masks, Mode, Pass};
+use fledge_models::layers::{Classes, Masks, Mode, Noise, Pass};
 use fledge_models::networks::{Generator, Input, Takes};
 use fledge_models::range::Range;
 use fledge_models::task::Role;
@@ -47,8 +50,65 @@ pub struct Sampler {
     range: Range,
     classes: Vec<String>,
     class: Option<u32>,
-    truncation: Option<f64>,
+    /// Bound of latent values; `None` = as trained, or the generator has styles.
+    threshold: Option<f64>,
+    /// Distance of w from its average, as a share of the trained one.
+    psi: f64,
+    /// Number of first layers that `psi` applies to; `None` = all.
+    cutoff: Option<usize>,
+    noise: NoiseMode,
     precision: Precision,
+}
+
+/// The noise of a style-based generator when sampling, in the words of stylegan2-ada-pytorch's
+/// `generate.py`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoiseMode {
+    /// The layers' own noise, the same in all pictures.
+    #[default]
+    Constant,
+    /// Drawn for each picture, from a stream of its seed.
+    Random,
+    /// No noise.
+    Off,
+}
+
+impl NoiseMode {
+    /// The word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "const",
+            Self::Random => "random",
+            Self::Off => "none",
+        }
+    }
+}
+
+impl FromStr for NoiseMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Constant, Self::Random, Self::Off];
+        let found = known.into_iter().find(|mode| mode.name() == text);
+        found.ok_or_else(|| "expected const, random or none".into())
+    }
+}
+
+impl fmt::Display for NoiseMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<NoiseMode> for Noise {
+    fn from(mode: NoiseMode) -> Self {
+        match mode {
+            NoiseMode::Constant => Self::Constant,
+            NoiseMode::Random => Self::Random,
+            NoiseMode::Off => Self::Off,
+        }
+    }
 }
 
 /// The generator weights in a checkpoint.
@@ -79,7 +139,16 @@ pub struct Wish {
     pub latent: Vec<f32>,
     /// The class, for class-conditional generators.
     pub class: u32,
-    /// Seed of dropout, for generators that drop values when sampling.
+    /// Seed of dropout, for generators that drop values when sampling, and of random noise.
+    pub seed: u64,
+}
+
+/// The inputs that determine one picture of a style-based generator, behind its mapping.
+#[derive(Clone, Debug)]
+pub struct Styled {
+    /// A w for each layer, [layers, styles] in row-major order.
+    pub ws: Vec<f32>,
+    /// Seed of random noise.
     pub seed: u64,
 }
 
@@ -96,7 +165,10 @@ impl Sampler {
             range: config.settings.range(),
             classes: config.data.classes.clone(),
             class: None,
-            truncation: None,
+            threshold: None,
+            psi: 1.0,
+            cutoff: None,
+            noise: NoiseMode::Constant,
             // A seed's picture must depend on the device as little as possible.
             precision: Precision::F32,
         }
@@ -201,13 +273,26 @@ impl Sampler {
         self
     }
 
-    /// Applies the truncation trick (Brock et al. 2019, arXiv:1809.11096): latent values beyond
-    /// ±`threshold` are redrawn. Pictures become more alike, and most of them better.
+    /// Applies the truncation trick: pictures become more alike, and most of them better.
+    ///
+    /// In a generator with styles, `amount` is ψ: w moves to average + ψ·(w − average) (Karras et
+    /// al. 2019, arXiv:1812.04948, appendix B). In others it is a threshold: latent values beyond
+    /// ±`amount` are redrawn (Brock et al. 2019, arXiv:1809.11096).
     ///
     /// # Errors
-    /// If the latent distribution is not normal, or the threshold is outside the range that
-    /// redrawing can reach.
-    pub fn truncated(mut self, threshold: f64) -> Result<Self, UsageError> {
+    /// If ψ is not finite, the latent distribution is not normal, or the threshold is outside the
+    /// range that redrawing can reach.
+    pub fn truncated(mut self, amount: f64) -> Result<Self, UsageError> {
+        if self.generator.style_shape().is_some() {
+            if !amount.is_finite() {
+                return Err(UsageError(format!(
+                    "--truncation {amount}: expected a number; 0 is the average picture, 1 as trained"
+                )));
+            }
+            self.psi = amount;
+            return Ok(self);
+        }
+        let threshold = amount;
         let distribution = self.latents()?.distribution;
         let normal = matches!(distribution, Distribution::Normal | Distribution::Truncated);
         if !normal {
@@ -222,8 +307,80 @@ impl Sampler {
                 "--truncation {threshold}: expected {least} (all alike) to {most} (as trained)"
             )));
         }
-        self.truncation = Some(threshold);
+        self.threshold = Some(threshold);
         Ok(self)
+    }
+
+    /// Limits truncation to the first `layers` layers.
+    ///
+    /// # Errors
+    /// If the generator has no styles, or fewer layers.
+    pub fn cut_off(mut self, layers: usize) -> Result<Self, UsageError> {
+        let [all, _] = self.style_shape(&format!("--cutoff {layers}"))?;
+        if layers > all {
+            let text = format!("--cutoff {layers}: this generator has {all} layers");
+            return Err(UsageError(text));
+        }
+        self.cutoff = Some(layers);
+        Ok(self)
+    }
+
+    /// Adds noise in the way of `mode`.
+    ///
+    /// # Errors
+    /// If the generator has no styles.
+    pub fn with_noise(mut self, mode: NoiseMode) -> Result<Self, UsageError> {
+        self.style_shape(&format!("--noise {mode}"))?;
+        self.noise = mode;
+        Ok(self)
+    }
+
+    /// Number and length of the w of a picture, [layers, styles].
+    ///
+    /// # Errors
+    /// If the generator has no styles: the text begins with `what`, which needs them.
+    pub fn style_shape(&self, what: &str) -> Result<[usize; 2], UsageError> {
+        self.generator.style_shape().ok_or_else(|| {
+            UsageError(format!(
+                "{what}: the generator of this run has no styles and no noise; those of generator.family = stylegan2 have"
+            ))
+        })
+    }
+
+    /// Returns true if the generator has styles.
+    #[must_use]
+    pub fn has_styles(&self) -> bool {
+        self.generator.style_shape().is_some()
+    }
+
+    /// The graph of `part` of the generator, with the truncation and noise of this sampler.
+    ///
+    /// # Errors
+    /// If an input of the graph would not determine a picture, or the generator has no such part.
+    pub fn graph(&self, part: Part) -> Result<Graph, UsageError> {
+        if let Some(threshold) = self.threshold {
+            return Err(UsageError(format!(
+                "--truncation {threshold}: it redraws latent vectors, which the user of an exported file draws"
+            )));
+        }
+        if self.noise == NoiseMode::Random {
+            return Err(UsageError(
+                "--noise random: a file of fixed operations draws nothing; use const or none"
+                    .into(),
+            ));
+        }
+        self.generator.graph_of(&GraphOptions {
+            part,
+            psi: self.psi,
+            cutoff: self.cutoff,
+            noise: self.noise == NoiseMode::Constant,
+        })
+    }
+
+    /// The bound of latent values that [`Sampler::truncated`] has set.
+    #[must_use]
+    pub fn threshold(&self) -> Option<f64> {
+        self.threshold
     }
 
     /// The generator.
@@ -276,7 +433,7 @@ impl Sampler {
     #[must_use]
     pub fn latent(&self, seed: u64) -> Vec<f32> {
         let mut z = latent::draw(&self.drawn(), 1, &mut rng::stream(seed, "latent", 0));
-        if let Some(threshold) = self.truncation {
+        if let Some(threshold) = self.threshold {
             latent::truncate(&mut z, seed, threshold);
         }
         z
@@ -321,6 +478,8 @@ impl Sampler {
             let mut batches = wishes.chunks(BATCH).map(|chunk| self.values(chunk));
             let (mut values, extent) = batches.next().unwrap_or_default();
             batches.for_each(|(more, _)| values.extend(more));
+            // Not every generator ends in a bounded activation.
+            values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
             (values, extent)
         })
     }
@@ -333,32 +492,112 @@ impl Sampler {
     /// One batch of at most [`BATCH`] wishes: [N, H, W, C], and [H, W, C].
     fn values(&self, wishes: &[Wish]) -> (Vec<f32>, [usize; 3]) {
         let length = self.drawn().length;
-        let filled = || wishes.iter().chain(std::iter::repeat_n(&wishes[0], BATCH - wishes.len()));
-        let z: Vec<f32> = filled().flat_map(|w| w.latent.iter().copied()).collect();
-        let z = Tensor::<2>::from_data(TensorData::new(z, [BATCH, length]), &self.device);
-        let indices: Vec<u32> = filled().map(|w| w.class).collect();
-        let classes = (!self.classes.is_empty()).then(|| Classes::new(&indices, &self.device));
-        let mut masks = match self.generator.drops_when_sampling() {
-            false => Masks::None,
-            true => Masks::Picture(
-                filled().map(|w| rng::stream(w.seed, "sampling dropout", 0)).collect(),
-            ),
-        };
-        self.made(z.into(), classes.as_ref(), &mut masks, wishes.len())
+        let (z, classes) = self.inputs(wishes, length);
+        let seeds: Vec<u64> = filled(wishes).map(|w| w.seed).collect();
+        self.made(z.into(), classes.as_ref(), &seeds, wishes.len())
     }
 
-    /// The first `count` pictures that the generator makes of `input`: [N, H, W, C] in [0, 1], and
-    /// [H, W, C].
+    /// The latent vectors of a batch, [BATCH, length], and its classes.
+    fn inputs(&self, wishes: &[Wish], length: usize) -> (Tensor<2>, Option<Classes>) {
+        let z: Vec<f32> = filled(wishes).flat_map(|w| w.latent.iter().copied()).collect();
+        let z = Tensor::<2>::from_data(TensorData::new(z, [BATCH, length]), &self.device);
+        let indices: Vec<u32> = filled(wishes).map(|w| w.class).collect();
+        let classes = (!self.classes.is_empty()).then(|| Classes::new(&indices, &self.device));
+        (z, classes)
+    }
+
+    /// The streams of the pictures of `seeds`.
+    fn masks(&self, seeds: &[u64]) -> Masks {
+        let purpose = match (self.generator.drops_when_sampling(), self.noise) {
+            _ if seeds.is_empty() => return Masks::None,
+            (true, _) => "sampling dropout",
+            (false, NoiseMode::Random) => "sampling noise",
+            _ => return Masks::None,
+        };
+        Masks::Picture(seeds.iter().map(|&seed| rng::stream(seed, purpose, 0)).collect())
+    }
+
+    /// The truncated w of latents `z` [B, latent], [B, layers, styles]; `None` without styles.
+    fn styles(&self, z: Tensor<2>, pass: &mut Pass<'_>) -> Option<Tensor<3>> {
+        let ws = self.generator.styles(z, pass)?;
+        Some(self.generator.truncated(ws, self.psi, self.cutoff))
+    }
+
+    /// The w of `wishes`, `[styles]` each, before it is truncated and repeated for each layer.
+    ///
+    /// # Errors
+    /// If the generator has no styles: the text begins with `what`, which needs them.
+    pub fn mapped(&self, what: &str, wishes: &[Wish]) -> Result<Vec<Vec<f32>>, UsageError> {
+        let [_, styles] = self.style_shape(what)?;
+        let as_trained = Self { psi: 1.0, ..self.clone() };
+        let styled = as_trained.styled(what, wishes)?;
+        let first = |mut styled: Styled| {
+            styled.ws.truncate(styles);
+            styled.ws
+        };
+        Ok(styled.into_iter().map(first).collect())
+    }
+
+    /// The w of each layer of the pictures of `wishes`, truncated.
+    ///
+    /// # Errors
+    /// If the generator has no styles: the text begins with `what`, which needs them.
+    pub fn styled(&self, what: &str, wishes: &[Wish]) -> Result<Vec<Styled>, UsageError> {
+        let [layers, styles] = self.style_shape(what)?;
+        let length = self.latents()?.length;
+        let batch = |chunk: &[Wish]| {
+            let (z, classes) = self.inputs(chunk, length);
+            let mut masks = Masks::None;
+            let mut pass = Pass::new(Mode::Infer, classes.as_ref(), &mut masks);
+            let ws = self.precision.during(|| self.styles(z, &mut pass));
+            let ws: Vec<f32> =
+                ws.map(|ws| ws.into_data().iter::<f32>().collect()).unwrap_or_default();
+            let each = ws.chunks(layers * styles).zip(chunk);
+            each.map(|(ws, wish)| Styled { ws: ws.to_vec(), seed: wish.seed }).collect::<Vec<_>>()
+        };
+        Ok(on_workers(|| wishes.chunks(BATCH).flat_map(batch).collect()))
+    }
+
+    /// The pictures of `wishes` in styles, in order; their w are not truncated again.
+    ///
+    /// # Panics
+    /// If the generator has no styles, or a wish has not one w for each layer.
+    #[must_use]
+    pub fn pictures_of_styles(&self, wishes: &[Styled]) -> Vec<Picture> {
+        let batch = |chunk: &[Styled]| {
+            let [layers, styles] = self
+                .generator
+                .style_shape()
+                .unwrap_or_else(|| unreachable!("styles for a generator without them"));
+            let ws: Vec<f32> = filled(chunk).flat_map(|w| w.ws.iter().copied()).collect();
+            let ws = TensorData::new(ws, [BATCH, layers, styles]);
+            let seeds: Vec<u64> = filled(chunk).map(|w| w.seed).collect();
+            let ws = Tensor::<3>::from_data(ws, &self.device);
+            let (values, extent) = self.made(ws.into(), None, &seeds, chunk.len());
+            pictures(&values, extent)
+        };
+        on_workers(|| wishes.chunks(BATCH).flat_map(batch).collect())
+    }
+
+    /// The first `count` pictures that the generator makes of `input`, with the streams of `seeds`:
+    /// [N, H, W, C] in [0, 1], and [H, W, C].
     fn made(
         &self,
         input: Input,
         classes: Option<&Classes>,
-        masks: &mut Masks,
+        seeds: &[u64],
         count: usize,
     ) -> (Vec<f32>, [usize; 3]) {
-        let made = self
-            .precision
-            .during(|| self.generator.forward(input, &mut Pass::new(Mode::Infer, classes, masks)));
+        let mut masks = self.masks(seeds);
+        let mut pass = Pass::new(Mode::Infer, classes, &mut masks);
+        pass.noise = self.noise.into();
+        let made = self.precision.during(|| {
+            let styles = match &input {
+                Input::Latent(z) => self.styles(z.clone().value(), &mut pass),
+                _ => None,
+            };
+            self.generator.forward(styles.map_or(input, Input::from), &mut pass)
+        });
         let x = self.range.to_unit(made); // [B, C, H, W] in [0, 1]
         let [_, channels, height, width] = x.dims();
         let values = x
@@ -378,23 +617,29 @@ impl Sampler {
     #[must_use]
     pub fn translated(&self, sources: &[Picture]) -> Vec<Picture> {
         let batch = |chunk: &[Picture]| {
-            let filled = || chunk.iter().chain(std::iter::repeat_n(&chunk[0], BATCH - chunk.len()));
             let Picture { width, height, channels, .. } = chunk[0];
-            let values: Vec<f32> =
-                filled().flat_map(|p| p.pixels.iter().map(|&v| f32::from(v) / 255.0)).collect();
+            let values: Vec<f32> = filled(chunk)
+                .flat_map(|p| p.pixels.iter().map(|&v| f32::from(v) / 255.0))
+                .collect();
             let shape = [BATCH, height as usize, width as usize, channels as usize];
             let x = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device)
                 .permute([0, 3, 1, 2]);
             let (values, extent) =
-                self.made(self.range.from_unit(x).into(), None, &mut Masks::None, chunk.len());
+                self.made(self.range.from_unit(x).into(), None, &[], chunk.len());
             pictures(&values, extent)
         };
         on_workers(|| sources.chunks(BATCH).flat_map(batch).collect())
     }
 }
 
+/// At least one and at most [`BATCH`] inputs, and the first again until there are as many.
+fn filled<T>(chunk: &[T]) -> impl Iterator<Item = &T> {
+    chunk.iter().chain(std::iter::repeat_n(&chunk[0], BATCH - chunk.len()))
+}
+
 /// Splits values [N, H, W, C] in [0, 1] into N pictures.
-fn pictures(values: &[f32], [height, width, channels]: [usize; 3]) -> Vec<Picture> {
+#[must_use]
+pub fn pictures(values: &[f32], [height, width, channels]: [usize; 3]) -> Vec<Picture> {
     let pictures = values.chunks((channels * height * width).max(1));
     pictures
         .map(|picture| Picture {

@@ -34,6 +34,8 @@ pub const PROGRAMS: [(&str, &[&str]); 4] = [
             "timelapse",
             "walk",
             "morph",
+            "mix",
+            "project",
             "sheet",
             "truncation",
             "latents",

@@ -92,6 +92,19 @@ impl Inception {
     }
 }
 
+impl Inception {
+    /// The normalised features of every position at three depths (64, 192 and 768 channels), for
+    /// distances between pictures; gradients reach `x`.
+    ///
+    /// # Shapes
+    /// `x` [B, 3, H, W] scaled as for features, with H and W at least 75, gives three tensors [B,
+    /// Cᵢ, Hᵢ, Wᵢ].
+    #[must_use]
+    pub fn maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        self.network.maps(x)
+    }
+}
+
 impl FeatureNetwork for Inception {
     fn name(&self) -> &'static str {
         self.network.variant().name()

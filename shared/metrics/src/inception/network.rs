@@ -136,6 +136,18 @@ impl Network {
         Self { variant, stem_1, stem_2, mixed_5_6, mixed_7, logits }
     }
 
+    /// The features of every position behind the first two pools and at 17×17, of length 1.
+    ///
+    /// # Shapes
+    /// `x` [B, 3, H, W] with H and W at least 75.
+    pub(super) fn maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        let first = halve(self.stem_1.iter().fold(x, |x, conv| conv.forward(x))); // [B, 64, 73, 73]
+        let second = self.stem_2.iter().fold(first.clone(), |x, conv| conv.forward(x));
+        let second = halve(second); // [B, 192, 35, 35]
+        let third = self.mixed_5_6.iter().fold(second.clone(), |x, block| block.forward(x));
+        [first, second, third].map(normalized).into()
+    }
+
     pub(super) const fn variant(&self) -> Variant {
         self.variant
     }
@@ -179,6 +191,12 @@ impl Network {
             .filter_map(|layer| reached.iter().find(|(l, _)| l == layer).map(|(_, x)| x.clone()))
             .collect()
     }
+}
+
+/// Divides the features of every position by their length.
+fn normalized(x: Tensor<4>) -> Tensor<4> {
+    let length = (x.clone().square().sum_dim(1) + 1e-12).sqrt();
+    x / length
 }
 
 /// [B, C, H, W] → [B, C]

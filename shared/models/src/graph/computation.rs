@@ -23,6 +23,37 @@ use serde::{Serialize, Serializer};
 /// (2022) and later.
 pub const OPSET: u64 = 17;
 
+/// The part of a generator that becomes a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// From latent vectors to pictures.
+    #[default]
+    All,
+    /// From latent vectors to the w of each layer, of a generator with styles.
+    Mapping,
+    /// From the w of each layer to pictures.
+    Synthesis,
+}
+
+/// What a graph computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GraphOptions {
+    /// The part of the generator.
+    pub part: Part,
+    /// Distance of w from its average, as a share of the trained one.
+    pub psi: f64,
+    /// Number of first layers that `psi` applies to; `None` = all.
+    pub cutoff: Option<usize>,
+    /// Whether layers add their constant noise.
+    pub noise: bool,
+}
+
+impl Default for GraphOptions {
+    fn default() -> Self {
+        Self { part: Part::All, psi: 1.0, cutoff: None, noise: true }
+    }
+}
+
 /// Element type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

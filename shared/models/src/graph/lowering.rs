@@ -9,6 +9,8 @@ use crate::range::Range;
 
 /// Name of the input for latent vectors, [N, latent].
 pub(crate) const LATENT: &str = "z";
+/// Name of a w for each layer, [N, layers, styles], between the halves of a generator with styles.
+pub(crate) const STYLES: &str = "ws";
 /// Name of the input for classes, `[N]`.
 pub(crate) const CLASS: &str = "class";
 /// Name of the input for pictures to translate, [N, C, H, W] in [0, 1].

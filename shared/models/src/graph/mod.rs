@@ -18,5 +18,7 @@
 pub mod computation;
 pub mod lowering;
 
-pub use self::computation::{Attribute, Constant, Element, Graph, Node, OPSET, Port, Tensor};
+pub use self::computation::{
+    Attribute, Constant, Element, Graph, GraphOptions, Node, OPSET, Part, Port, Tensor,
+};
 pub use self::lowering::Lowering;

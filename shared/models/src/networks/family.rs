@@ -29,7 +29,7 @@ use super::stylegan2;
 #[cfg(feature = "toys")]
 use super::toys;
 use crate::dual::Dual;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphOptions, Part};
 use crate::layers::Pass;
 use crate::parameter::{Parameter, Parameters};
 use crate::range::Range;
@@ -318,8 +318,17 @@ impl Generator {
     /// The generator as a graph of operations with pictures in [0, 1], for other programs to run.
     ///
     /// # Errors
-    /// If it applies dropout when sampling: an input then does not determine a picture.
+    /// Those of [`Generator::graph_of`].
     pub fn graph(&self) -> Result<Graph, UsageError> {
+        self.graph_of(&GraphOptions::default())
+    }
+
+    /// The graph that `options` describe.
+    ///
+    /// # Errors
+    /// If it applies dropout when sampling: an input then does not determine a picture. If a half is
+    /// asked for, and it has no styles.
+    pub fn graph_of(&self, options: &GraphOptions) -> Result<Graph, UsageError> {
         if self.drops_when_sampling() {
             return Err(UsageError(
                 "export: this generator applies dropout when sampling (generator.dropout_sampling = true), which a file of \
@@ -327,7 +336,20 @@ impl Generator {
                     .into(),
             ));
         }
-        Ok(on_workers(|| of_any!(self, network => network.graph())))
+        if options.part != Part::All && self.style_shape().is_none() {
+            return Err(UsageError(
+                "--part: this generator has no mapping apart from its synthesis; those of generator.family = stylegan2 have"
+                    .into(),
+            ));
+        }
+        Ok(on_workers(|| match self {
+            Self::Dcgan(network) => network.graph(),
+            Self::Stylegan2(network) => network.graph(options),
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(network) => network.graph(),
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(network) => network.graph(),
+        }))
     }
 
     /// The `dcgan` network, for properties of that family alone.
@@ -353,6 +375,32 @@ impl Generator {
     #[must_use]
     pub fn styles(&self, z: Tensor<2>, pass: &mut Pass<'_>) -> Option<Tensor<3>> {
         Some(self.stylegan2()?.styles(z.into(), pass).value())
+    }
+
+    /// Number and length of the w of a picture, [layers, styles]; `None` in families without styles.
+    #[must_use]
+    pub fn style_shape(&self) -> Option<[usize; 2]> {
+        let network = self.stylegan2()?;
+        Some([network.style_count(), network.config().styles])
+    }
+
+    /// Height and width of the noise of each layer that has some, in the order of the pass.
+    #[must_use]
+    pub fn noise_extents(&self) -> Vec<usize> {
+        self.stylegan2().map(stylegan2::Generator::noise_extents).unwrap_or_default()
+    }
+
+    /// `ws` moved towards the average of w by the factor `psi` in the first `cutoff` layers, or in
+    /// all; unchanged in families without styles.
+    ///
+    /// # Shapes
+    /// `ws` [B, layers, styles] gives the same.
+    #[must_use]
+    pub fn truncated(&self, ws: Tensor<3>, psi: f64, cutoff: Option<usize>) -> Tensor<3> {
+        match self.stylegan2() {
+            None => ws,
+            Some(network) => network.truncated(ws, psi, cutoff),
+        }
     }
 
     /// Real pictures at the generator's present level of detail: while it grows, D must not tell

@@ -22,7 +22,7 @@ use super::mapping::{Mapping, MappingConfig};
 use super::settings::GeneratorConfig;
 use super::synthesis::Synthesis;
 use crate::dual::Dual;
-use crate::layers::{Masks, Mode, Pass};
+use crate::layers::{EqualLinear, Masks, Mode, Pass};
 use crate::networks::blueprint::Blueprint;
 use crate::networks::cond::CondGenerator;
 use crate::parameter::parameters;
@@ -67,6 +67,22 @@ impl Generator {
     #[must_use]
     pub fn style_count(&self) -> usize {
         self.layers
+    }
+
+    /// Height and width of the noise of each layer that has some, in order.
+    #[must_use]
+    pub fn noise_extents(&self) -> Vec<usize> {
+        let layers = self.synthesis.blocks.iter().flat_map(|b| b.conv0.iter().chain([&b.conv1]));
+        layers.filter_map(|layer| layer.noise_const.as_ref()).map(|map| map.shape()[0]).collect()
+    }
+
+    /// What makes the styles of each layer of its w: the convolutions', and the last colours'.
+    #[must_use]
+    pub fn affines(&self) -> Vec<&EqualLinear> {
+        let blocks = &self.synthesis.blocks;
+        let convolutions = blocks.iter().flat_map(|b| b.conv0.iter().chain([&b.conv1]));
+        let colours = blocks.last().and_then(|block| block.torgb.as_ref());
+        convolutions.chain(colours).map(|layer| &layer.affine).collect()
     }
 
     /// The w of each layer. In training the average of w moves, and with the probability

@@ -1,67 +1,136 @@
-//! Lowering of the generator to operations, in the order of [`Generator::forward`] in inference with
-//! constant noise.
+//! Lowering of the generator, or of one of its halves, to operations in the order of
+//! [`Generator::forward`] in inference.
 
 use super::generator::Generator;
 use super::mapping::Mapping;
-use super::synthesis::Block;
-use crate::graph::lowering::{CLASS, LATENT};
-use crate::graph::{Attribute, Constant, Graph, Lowering};
+use super::synthesis::{Block, Synthesis};
+use crate::graph::lowering::{CLASS, LATENT, STYLES};
+use crate::graph::{Attribute, Constant, Graph, GraphOptions, Lowering, Part};
 use crate::layers::{EqualConv, EqualLinear, FirUse, ModulatedConv, Rescale, TAPS, rectifier};
 use crate::range::Range;
 use fledge_kernels::Rectifier;
 
 impl Generator {
     /// The operations from latent vectors and, for a class-conditional generator, classes to
-    /// pictures in [0, 1].
-    pub(crate) fn graph(&self) -> Graph {
+    /// pictures in [0, 1]; or to the w of each layer, or from there.
+    pub(crate) fn graph(&self, options: &GraphOptions) -> Graph {
         let by_class = self.mapping.embed.is_some();
-        let mut walk = Walk(Lowering::new(LATENT, vec![self.config().latent], by_class));
-        let w = walk.mapping(&self.mapping);
+        let shape = [self.style_count(), self.config().styles];
+        let (input, extent, by_class) = match options.part {
+            Part::Synthesis => (STYLES, shape.to_vec(), false),
+            Part::All | Part::Mapping => (LATENT, vec![self.config().latent], by_class),
+        };
+        let lowering = Lowering::new(input, extent, by_class);
+        let mut walk = Walk { lowering, noise: options.noise };
+        let ws: Vec<String> = match options.part {
+            Part::Synthesis => (0..shape[0]).map(|layer| walk.layer(layer)).collect(),
+            Part::All | Part::Mapping => {
+                let w = walk.mapping(&self.mapping);
+                let cutoff = options.cutoff.unwrap_or(shape[0]).min(shape[0]);
+                let near = walk.truncated(&w, &self.mapping, options.psi);
+                (0..shape[0]).map(|layer| if layer < cutoff { &near } else { &w }.clone()).collect()
+            }
+        };
+        if options.part == Part::Mapping {
+            walk.stacked(&ws);
+            let mut graph = walk.lowering.graph;
+            (graph.output.name, graph.output.shape) = (STYLES, shape.to_vec());
+            return graph;
+        }
+        let (picture, extent) = walk.synthesis(&self.synthesis, &ws);
+        walk.lowering.finish(&picture, Range::Signed, extent)
+    }
+}
+
+/// A graph under construction.
+struct Walk {
+    lowering: Lowering,
+    /// Whether layers add their constant noise.
+    noise: bool,
+}
+
+impl Walk {
+    /// The w of a layer of the input, [N, styles].
+    fn layer(&mut self, layer: usize) -> String {
+        let graph = &mut self.lowering.graph;
+        let mut bound =
+            |name: String, at: usize| graph.constant(name, Constant::Integers(vec![at as i64]));
+        let [start, end] = [layer, layer + 1].map(|at| bound(format!("layer.{at}"), at));
+        let axis = bound("axis.layers".into(), 1);
+        let row =
+            self.push("Slice", &[STYLES, &start, &end, &axis], &format!("{STYLES}.{layer}.row"));
+        let shape = Constant::Integers(vec![0, -1]);
+        let shape = self.lowering.graph.constant("shape.styles", shape);
+        self.push("Reshape", &[&row, &shape], &format!("{STYLES}.{layer}"))
+    }
+
+    /// average + ψ·(w − average).
+    fn truncated(&mut self, w: &str, mapping: &Mapping, psi: f64) -> String {
+        let Some(average) = mapping.average.as_ref().filter(|_| psi != 1.0) else {
+            return w.to_owned();
+        };
+        let share = average.to_vec().iter().map(|v| (f64::from(*v) * (1.0 - psi)) as f32).collect();
+        let name = "mapping.average".to_owned();
+        let share = self.lowering.graph.tensor(name, &[1, average.count()], share, false);
+        let psi = self.number(psi);
+        let near = self.push("Mul", &[w, &psi], "mapping.shortened");
+        self.push("Add", &[&near, &share], "mapping.truncated")
+    }
+
+    /// The output: the w of each layer, [N, layers, styles].
+    fn stacked(&mut self, ws: &[String]) {
+        let shape = self.lowering.graph.constant("shape.row", Constant::Integers(vec![0, 1, -1]));
+        let mut rows: Vec<(&String, String)> = Vec::new();
+        for w in ws {
+            if rows.iter().all(|(known, _)| *known != w) {
+                rows.push((w, self.push("Reshape", &[w, &shape], &format!("{w}.row"))));
+            }
+        }
+        let row =
+            |w: &String| rows.iter().find(|(known, _)| *known == w).map(|(_, row)| row.as_str());
+        let inputs: Vec<&str> = ws.iter().filter_map(row).collect();
+        let axis = vec![("axis", Attribute::Integer(1))];
+        self.lowering.graph.push("Concat", &inputs, STYLES, axis);
+    }
+
+    /// The pictures and their [C, H, W].
+    fn synthesis(&mut self, synthesis: &Synthesis, ws: &[String]) -> (String, [usize; 3]) {
         let (mut x, mut picture): (Option<String>, Option<String>) = (None, None);
-        for block in &self.synthesis.blocks {
-            let (y, colours) = walk.block(block, x.as_deref(), &w);
-            if let Some(colours) = colours {
+        let (mut next, mut extent) = (0, [0; 3]);
+        for block in &synthesis.blocks {
+            let (y, colours) = self.block(block, x.as_deref(), &ws[next..]);
+            next += 1 + usize::from(block.conv0.is_some());
+            if let (Some(colours), Some(torgb)) = (colours, &block.torgb) {
+                let channels = torgb.config().outputs;
+                extent = [channels, block.extent, block.extent];
                 picture = Some(match picture {
                     None => colours,
                     Some(small) => {
                         let name = format!("synthesis.b{}.picture", block.extent);
-                        let channels =
-                            block.torgb.as_ref().map_or(0, |torgb| torgb.config().outputs);
                         let large =
-                            walk.fir(&format!("{name}.doubled"), &small, channels, FirUse::UP);
-                        walk.push("Add", &[&large, &colours], &name)
+                            self.fir(&format!("{name}.doubled"), &small, channels, FirUse::UP);
+                        self.push("Add", &[&large, &colours], &name)
                     }
                 });
             }
             x = Some(y);
         }
-        let last = self
-            .synthesis
-            .blocks
-            .last()
-            .and_then(|block| Some((block.extent, block.torgb.as_ref()?.config().outputs)));
-        let (size, channels) = last.unwrap_or_default();
-        walk.0.finish(&picture.unwrap_or_default(), Range::Signed, [channels, size, size])
+        (picture.unwrap_or_else(|| unreachable!("the last block makes colours")), extent)
     }
-}
 
-/// A graph under construction.
-struct Walk(Lowering);
-
-impl Walk {
     fn push(&mut self, operator: &'static str, inputs: &[&str], name: &str) -> String {
-        self.0.graph.push(operator, inputs, name, Vec::new())
+        self.lowering.graph.push(operator, inputs, name, Vec::new())
     }
 
     fn number(&mut self, value: f64) -> String {
-        self.0.graph.constant(format!("number.{value}"), Constant::Number(value as f32))
+        self.lowering.graph.constant(format!("number.{value}"), Constant::Number(value as f32))
     }
 
     /// x·r(mean x² + ε) over the rows' values.
     fn normalized(&mut self, name: &str, x: &str) -> String {
         let square = self.push("Mul", &[x, x], &format!("{name}.square"));
         let axes = vec![("axes", Attribute::Integers(vec![1]))];
-        let mean = self.0.graph.push("ReduceMean", &[&square], format!("{name}.mean"), axes);
+        let mean = self.lowering.graph.push("ReduceMean", &[&square], format!("{name}.mean"), axes);
         let epsilon = self.number(1e-8);
         let sum = self.push("Add", &[&mean, &epsilon], &format!("{name}.sum"));
         let root = self.push("Sqrt", &[&sum], &format!("{name}.root"));
@@ -73,7 +142,7 @@ impl Walk {
         let mut x = x.to_owned();
         if slope != 1.0 {
             let alpha = vec![("alpha", Attribute::Float(slope))];
-            x = self.0.graph.push("LeakyRelu", &[&x], format!("{name}.leaky"), alpha);
+            x = self.lowering.graph.push("LeakyRelu", &[&x], format!("{name}.leaky"), alpha);
         }
         if gain != 1.0 {
             let gain = self.number(f64::from(gain));
@@ -90,7 +159,7 @@ impl Walk {
         let shape = layer.weight.shape();
         let values = |tensor: burn::tensor::Tensor<1>| tensor.into_data().iter::<f32>().collect();
         let weight = values(layer.effective_weight().reshape([-1]));
-        let graph = &mut self.0.graph;
+        let graph = &mut self.lowering.graph;
         let mut inputs =
             vec![x.to_owned(), graph.tensor(format!("{name}.weight"), shape, weight, true)];
         if let Some(bias) = layer.effective_bias() {
@@ -110,11 +179,12 @@ impl Walk {
             }
             let values = table.into_data().iter::<f32>().collect();
             let name = "mapping.embed".to_owned();
-            let table = self.0.graph.tensor(name, &[classes, styles], values, true);
+            let table = self.lowering.graph.tensor(name, &[classes, styles], values, true);
             let axis = |axis| vec![("axis", Attribute::Integer(axis))];
-            let row = self.0.graph.push("Gather", &[&table, CLASS], "mapping.class", axis(0));
+            let row =
+                self.lowering.graph.push("Gather", &[&table, CLASS], "mapping.class", axis(0));
             let row = self.normalized("mapping.class", &row);
-            x = self.0.graph.push("Concat", &[&x, &row], "mapping.joined", axis(1));
+            x = self.lowering.graph.push("Concat", &[&x, &row], "mapping.joined", axis(1));
         }
         for (i, layer) in mapping.layers.iter().enumerate() {
             let name = format!("mapping.fc{i}");
@@ -129,8 +199,8 @@ impl Walk {
         let kernel: Vec<f32> = TAPS.iter().flat_map(|a| TAPS.map(|b| a * b * fir.gain)).collect();
         let values = kernel.repeat(channels);
         let label = format!("filter.{channels}.{}", fir.gain);
-        if !self.0.graph.tensors.iter().any(|tensor| tensor.name == label) {
-            self.0.graph.tensor(label.clone(), &[channels, 1, 4, 4], values, false);
+        if !self.lowering.graph.tensors.iter().any(|tensor| tensor.name == label) {
+            self.lowering.graph.tensor(label.clone(), &[channels, 1, 4, 4], values, false);
         }
         // A transposed convolution gives all results that a sample reaches; the filter's use keeps
         // those that its zeros leave room for.
@@ -149,7 +219,7 @@ impl Walk {
                 ),
             ),
         ];
-        self.0.graph.push(operator, &[x, &label], name, attributes)
+        self.lowering.graph.push(operator, &[x, &label], name, attributes)
     }
 
     /// The convolution between its filters.
@@ -171,9 +241,9 @@ impl Walk {
             let turned = (0..inputs).flat_map(|i| (0..outputs).flat_map(move |o| at(i, o).iter()));
             let turned: Vec<f32> = turned.copied().collect();
             let shape = [inputs, outputs, kernel, kernel];
-            self.0.graph.tensor(format!("{name}.weight"), &shape, turned, true)
+            self.lowering.graph.tensor(format!("{name}.weight"), &shape, turned, true)
         } else {
-            self.0.graph.tensor(format!("{name}.weight"), shape, values, true)
+            self.lowering.graph.tensor(format!("{name}.weight"), shape, values, true)
         };
         let attributes = vec![
             ("kernel_shape", Attribute::Integers(vec![kernel as i64; 2])),
@@ -181,7 +251,7 @@ impl Walk {
             ("pads", Attribute::Integers(vec![pad as i64; 4])),
         ];
         let label = format!("{name}.convolved");
-        let y = self.0.graph.push(operator, &[x, &weight], label, attributes);
+        let y = self.lowering.graph.push(operator, &[x, &weight], label, attributes);
         match (rescale, doubles) {
             (Rescale::Up, true) => {
                 self.fir(&format!("{name}.filtered"), &y, outputs, FirUse::AFTER_UP)
@@ -194,7 +264,7 @@ impl Walk {
     fn modulated(&mut self, name: &str, layer: &ModulatedConv, x: &str, w: &str) -> String {
         let config = *layer.config();
         let channels =
-            self.0.graph.constant("shape.channels", Constant::Integers(vec![0, -1, 1, 1]));
+            self.lowering.graph.constant("shape.channels", Constant::Integers(vec![0, -1, 1, 1]));
         let mut s = self.linear(&format!("{name}.affine"), &layer.affine, w);
         if !config.demodulate {
             let gain = self.number(layer.style_gain());
@@ -207,29 +277,30 @@ impl Walk {
         if config.demodulate {
             let squares = layer.squares().into_data().iter::<f32>().collect();
             let shape = [config.outputs, config.inputs];
-            let squares = self.0.graph.tensor(format!("{name}.squares"), &shape, squares, false);
+            let squares =
+                self.lowering.graph.tensor(format!("{name}.squares"), &shape, squares, false);
             let square = self.push("Mul", &[&s, &s], &format!("{name}.styles.square"));
             let transposed = vec![("transB", Attribute::Integer(1))];
             let sums = format!("{name}.sums");
-            let sum = self.0.graph.push("Gemm", &[&square, &squares], sums, transposed);
+            let sum = self.lowering.graph.push("Gemm", &[&square, &squares], sums, transposed);
             let epsilon = self.number(1e-8);
             let sum = self.push("Add", &[&sum, &epsilon], &format!("{name}.sums.positive"));
             let root = self.push("Sqrt", &[&sum], &format!("{name}.deviation"));
             let root = self.push("Reshape", &[&root, &channels], &format!("{name}.divisors"));
             y = self.push("Div", &[&y, &root], &format!("{name}.demodulated"));
         }
-        if let Some((strength, constant)) =
-            layer.noise_strength.as_ref().zip(layer.noise_const.as_ref())
-        {
+        let noise = layer.noise_strength.as_ref().zip(layer.noise_const.as_ref());
+        if let Some((strength, constant)) = noise.filter(|_| self.noise) {
             let strength = strength.to_vec()[0];
             let values = constant.to_vec().into_iter().map(|n| n * strength).collect();
             let [height, width] = [0, 1].map(|axis| constant.shape()[axis]);
             let shape = [1, 1, height, width];
-            let noise = self.0.graph.tensor(format!("{name}.noise"), &shape, values, false);
+            let noise = self.lowering.graph.tensor(format!("{name}.noise"), &shape, values, false);
             y = self.push("Add", &[&y, &noise], &format!("{name}.noisy"));
         }
         let shape = [1, config.outputs, 1, 1];
-        let bias = self.0.graph.tensor(format!("{name}.bias"), &shape, layer.bias.to_vec(), true);
+        let bias =
+            self.lowering.graph.tensor(format!("{name}.bias"), &shape, layer.bias.to_vec(), true);
         let y = self.push("Add", &[&y, &bias], &format!("{name}.biased"));
         self.rectified(name, &y, config.rectifier)
     }
@@ -241,14 +312,15 @@ impl Walk {
         self.rectified(name, &y, config.rectifier)
     }
 
-    /// The features of a block and, where it has them, its colours.
-    fn block(&mut self, block: &Block, x: Option<&str>, w: &str) -> (String, Option<String>) {
+    /// The features of a block and, where it has them, its colours; `ws` are those of its layers
+    /// and of all behind it.
+    fn block(&mut self, block: &Block, x: Option<&str>, ws: &[String]) -> (String, Option<String>) {
         let name = |layer: &str| format!("synthesis.b{}.{layer}", block.extent);
         let y = match (x, &block.conv0, &block.constant) {
             (Some(x), Some(conv0), _) => {
                 let around = block.skip.as_ref().map(|skip| self.skip(&name("skip"), skip, x));
-                let y = self.modulated(&name("conv0"), conv0, x, w);
-                let y = self.modulated(&name("conv1"), &block.conv1, &y, w);
+                let y = self.modulated(&name("conv0"), conv0, x, &ws[0]);
+                let y = self.modulated(&name("conv1"), &block.conv1, &y, &ws[1]);
                 match around {
                     None => y,
                     Some(around) => self.push("Add", &[&around, &y], &name("sum")),
@@ -256,13 +328,14 @@ impl Walk {
             }
             (_, _, Some(constant)) => {
                 let shape = [&[1], constant.shape()].concat();
-                let x = self.0.graph.tensor(name("const"), &shape, constant.to_vec(), true);
-                self.modulated(&name("conv1"), &block.conv1, &x, w)
+                let x = self.lowering.graph.tensor(name("const"), &shape, constant.to_vec(), true);
+                self.modulated(&name("conv1"), &block.conv1, &x, &ws[0])
             }
             _ => unreachable!("the first block has a constant"),
         };
+        let last = 1 + usize::from(block.conv0.is_some());
         let colours =
-            block.torgb.as_ref().map(|torgb| self.modulated(&name("torgb"), torgb, &y, w));
+            block.torgb.as_ref().map(|torgb| self.modulated(&name("torgb"), torgb, &y, &ws[last]));
         (y, colours)
     }
 }

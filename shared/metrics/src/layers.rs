@@ -1,14 +1,14 @@
-//! Layers of several networks.
+//! Layers of several feature networks; gradients reach their input.
 
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, module};
-use shared::nn::ops::{self, Activation, Padding};
+use fledge_kernels::{self as ops, Activation, Padding};
 
 use super::parameters::Parameters;
 
 /// A convolution with a bias and an activation.
 #[derive(Debug)]
-pub(super) struct Convolution {
+pub struct Convolution {
     weight: Tensor<4>,
     bias: Tensor<1>,
     stride: usize,
@@ -18,7 +18,8 @@ pub(super) struct Convolution {
 
 impl Convolution {
     /// `{name}.weight` of shape [Cout, Cin, kh, kw] and `{name}.bias`; stride 1, no padding, ReLU.
-    pub(super) fn new(
+    #[must_use]
+    pub fn new(
         parameters: &mut dyn Parameters,
         name: &str,
         shape: [usize; 4],
@@ -36,21 +37,28 @@ impl Convolution {
         }
     }
 
-    pub(super) fn with_stride(self, stride: usize) -> Self {
+    /// With another stride.
+    #[must_use]
+    pub fn with_stride(self, stride: usize) -> Self {
         Self { stride, ..self }
     }
 
-    pub(super) fn with_padding(self, padding: usize) -> Self {
+    /// With as many zeros on every side.
+    #[must_use]
+    pub fn with_padding(self, padding: usize) -> Self {
         Self { padding, ..self }
     }
 
-    pub(super) fn with_activation(self, activation: Activation) -> Self {
+    /// With another activation.
+    #[must_use]
+    pub fn with_activation(self, activation: Activation) -> Self {
         Self { activation, ..self }
     }
 
     /// # Shapes
     /// `x` [B, Cin, H, W] → [B, Cout, H', W'].
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    #[must_use]
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let padding = Padding::both([self.padding; 2]);
         ops::conv2d_act(
             x,
@@ -65,7 +73,7 @@ impl Convolution {
 
 /// x·Wᵀ + b.
 #[derive(Debug)]
-pub(super) struct Linear {
+pub struct Linear {
     /// [out, in], as in the file.
     weight: Tensor<2>,
     bias: Tensor<1>,
@@ -77,7 +85,8 @@ const MANY: usize = 256;
 
 impl Linear {
     /// `{name}.weight` of shape [out, in] and `{name}.bias`.
-    pub(super) fn new(
+    #[must_use]
+    pub fn new(
         parameters: &mut dyn Parameters,
         name: &str,
         shape: [usize; 2],
@@ -92,7 +101,8 @@ impl Linear {
 
     /// # Shapes
     /// `x` [rows, in] → [rows, out].
-    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+    #[must_use]
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let ([rows, input], [output, _]) = (x.dims(), self.weight.dims());
         if rows < MANY || x.device() != Device::flex() {
             return ops::matmul(x, self.weight.clone().transpose()) + self.bias.clone().unsqueeze();
@@ -118,6 +128,7 @@ impl Linear {
 ///
 /// # Shapes
 /// `x` [B, C, H, W] → [B, C, (H − size)/2 + 1, …], rounded up with `ceil`.
-pub(super) fn max_pool(x: Tensor<4>, size: usize, ceil: bool) -> Tensor<4> {
+#[must_use]
+pub fn max_pool(x: Tensor<4>, size: usize, ceil: bool) -> Tensor<4> {
     module::max_pool2d(x, MaxPoolOptions::new([size; 2]).with_stride([2; 2]).with_ceil_mode(ceil))
 }

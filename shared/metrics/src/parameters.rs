@@ -1,11 +1,11 @@
 //! The source of a network's parameters: a file, or a seeded draw.
 
+use super::state_dict::Taking;
 use burn::tensor::TensorData;
-use shared::metrics::state_dict::Taking;
-use shared::rng;
+use fledge_base::rng;
 
 /// Provides the tensors of the layers, one after the other.
-pub(super) trait Parameters {
+pub trait Parameters {
     /// The tensor `name` in f32.
     fn tensor(&mut self, name: &str, shape: &[usize]) -> TensorData;
 }
@@ -21,9 +21,12 @@ impl Parameters for Taking {
 
 /// Untrained parameters: He et al. 2015, uniform, so that activations keep their scale through the
 /// depth. Scales are 1, biases 0.
-pub(super) struct Drawn {
-    pub(super) network: &'static str,
-    pub(super) seed: u64,
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn {
+    /// The network's name, a part of the stream's.
+    pub network: &'static str,
+    /// The seed.
+    pub seed: u64,
 }
 
 impl Parameters for Drawn {

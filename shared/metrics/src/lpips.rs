@@ -9,14 +9,13 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use super::network::Weights;
+use super::resize::RgbPicture;
+use super::state_dict::{Taking, WeightsError};
 use burn::tensor::{Device, Tensor, TensorData};
+use fledge_base::cli::UsageError;
+use fledge_kernels::{Precision, on_workers};
 use rayon::prelude::*;
-use shared::cli::UsageError;
-use shared::metrics::network::Weights;
-use shared::metrics::resize::RgbPicture;
-use shared::metrics::state_dict::{Taking, WeightsError};
-use shared::nn::device::on_workers;
-use shared::nn::ops::Precision;
 
 use super::parameters::{Drawn, Parameters};
 use super::{squeezenet, vgg16};
@@ -123,7 +122,8 @@ impl Lpips {
     }
 
     /// Builds the network from `network` and `channels`, without recording their origin.
-    pub(super) fn new(
+    #[must_use]
+    pub fn new(
         backbone: Backbone,
         network: &mut dyn Parameters,
         channels: &mut dyn Parameters,
@@ -198,34 +198,65 @@ impl Lpips {
     /// # Shapes
     /// `a`, `b` [B, 3, H, W] → `[B]`.
     fn distances(&self, a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
-        let slices = |x| match &self.slices {
+        self.between(&self.features_of_input(a), &self.features_of_input(b))
+    }
+
+    /// The features that are compared, of pictures on the scale of 8 bits; gradients reach `x`.
+    ///
+    /// # Shapes
+    /// `x` [B, 3, H, W] in [0, 255], H and W at least 32 → one tensor per slice, [B, Cᵢ, Hᵢ, Wᵢ].
+    #[must_use]
+    pub fn features(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        let device = x.device().inner();
+        let of_channels = |values: [f32; 3]| {
+            Tensor::<4>::from_data(TensorData::new(values.to_vec(), [1, 3, 1, 1]), &device)
+        };
+        let scales = [0, 1, 2].map(scale);
+        let (middles, factors) = (scales.map(|s| s[0]), scales.map(|s| s[1]));
+        self.features_of_input((x - of_channels(middles)) * of_channels(factors))
+    }
+
+    /// The normalised features of scaled pictures.
+    fn features_of_input(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        let slices = Precision::F32.during(|| match &self.slices {
             Slices::Vgg16(slices) => slices.forward(x),
             Slices::SqueezeNet(slices) => slices.forward(x),
-        };
-        let apart = Precision::F32
-            .during(|| slices(a).into_iter().zip(slices(b)))
-            .zip(&self.linear)
-            .map(|((a, b), linear)| {
-                let [batch, _, height, width] = a.dims();
-                let difference = normalized(a) - normalized(b);
-                let weighted = (difference.clone() * difference * linear.clone()).sum_dim(1); // [B, 1, H, W]
-                weighted.reshape([batch, height * width]).mean_dim(1).reshape([batch]) // [B]
-            });
+        });
+        slices.into_iter().map(normalized).collect()
+    }
+
+    /// The distances between features of [`Lpips::features`], picture by picture, `[B]`; one side
+    /// may be a single picture.
+    #[must_use]
+    pub fn between(&self, a: &[Tensor<4>], b: &[Tensor<4>]) -> Tensor<1> {
+        let apart = a.iter().zip(b).zip(&self.linear).map(|((a, b), linear)| {
+            let difference = a.clone() - b.clone();
+            let [batch, _, height, width] = difference.dims();
+            let weighted = (difference.clone() * difference * linear.clone()).sum_dim(1); // [B, 1, H, W]
+            weighted.reshape([batch, height * width]).mean_dim(1).reshape([batch]) // [B]
+        });
         apart.reduce(|all, slice| all + slice).unwrap_or_else(|| Tensor::zeros([0], &self.device))
     }
 }
 
 /// Divides the feature of every pixel by its length.
 fn normalized(x: Tensor<4>) -> Tensor<4> {
-    let length = (x.clone() * x.clone()).sum_dim(1).sqrt();
+    // The root of 0 has no derivative.
+    let length = ((x.clone() * x.clone()).sum_dim(1) + EPSILON * EPSILON).sqrt();
     x / (length + EPSILON)
+}
+
+/// The middle level of a channel and the factor of the distance from it.
+fn scale(channel: usize) -> [f32; 2] {
+    let (shift, spread) = (SHIFT[channel], SPREAD[channel]);
+    [(1.0 + shift) * 255.0 / 2.0, 2.0 / (spread * 255.0)]
 }
 
 /// The scaled and resized picture [3, height, width].
 fn input(picture: &RgbPicture, [height, width]: [usize; 2]) -> Vec<f32> {
     let mut planes = Vec::with_capacity(3 * height * width);
-    for (channel, (shift, spread)) in SHIFT.into_iter().zip(SPREAD).enumerate() {
-        let (middle, factor) = ((1.0 + shift) * 255.0 / 2.0, 2.0 / (spread * 255.0));
+    for channel in 0..SHIFT.len() {
+        let [middle, factor] = scale(channel);
         let levels = picture.pixels.iter().skip(channel).step_by(3);
         let plane: Vec<f32> = levels.map(|&level| (f32::from(level) - middle) * factor).collect();
         if [height, width] == [picture.height, picture.width] {

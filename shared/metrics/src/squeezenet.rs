@@ -3,13 +3,13 @@
 //! incomplete windows (`ceil_mode`).
 
 use burn::tensor::{Device, Tensor};
-use shared::nn::ops;
+use fledge_kernels as ops;
 
 use super::layers::{Convolution, max_pool};
 use super::parameters::Parameters;
 
 /// The expected contents of its file, for errors.
-pub(super) const EXPECTED: &str = "SqueezeNet 1.1 in torchvision's names";
+pub const EXPECTED: &str = "SqueezeNet 1.1 in torchvision's names";
 
 /// A narrow 1×1 convolution, then a 1×1 and a 3×3 one side by side.
 #[derive(Debug)]
@@ -60,16 +60,18 @@ impl Fire {
 
 /// The convolutions, without a classifier.
 #[derive(Debug)]
-pub(super) struct Slices {
+pub struct Slices {
     first: Convolution,
     fires: Vec<Fire>,
 }
 
 impl Slices {
     /// Channels of the slices' outputs.
-    pub(super) const CHANNELS: [usize; 7] = [64, 128, 256, 384, 384, 512, 512];
+    pub const CHANNELS: [usize; 7] = [64, 128, 256, 384, 384, 512, 512];
 
-    pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
+    /// The network with the tensors that `parameters` gives.
+    #[must_use]
+    pub fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
         let first =
             Convolution::new(parameters, "features.0", [64, 3, 3, 3], device).with_stride(2);
         let fires = FIRES.map(|fire| Fire::new(parameters, fire, device));
@@ -80,7 +82,8 @@ impl Slices {
     ///
     /// # Shapes
     /// `x` [B, 3, H, W], H and W at least 32 → seven tensors [B, Cᵢ, Hᵢ, Wᵢ].
-    pub(super) fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+    #[must_use]
+    pub fn forward(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut x = self.first.forward(x);
         let mut outputs = vec![x.clone()];
         let mut fires = self.fires.iter();

@@ -7,10 +7,10 @@
 
 use std::path::Path;
 
+use super::network::{FeatureNetwork, Layer, Weights};
+use super::state_dict::{Taking, WeightsError};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use shared::metrics::network::{FeatureNetwork, Layer, Weights};
-use shared::metrics::state_dict::{Taking, WeightsError};
 
 use super::layers::{Convolution, Linear, max_pool};
 use super::parameters::{Drawn, Parameters};
@@ -27,7 +27,7 @@ pub const FC2_RELU: Layer = Layer { name: "fc2_relu", dimensions: 4096 };
 pub const LAYERS: [Layer; 2] = [FC2, FC2_RELU];
 
 /// The expected contents of its file, for errors.
-pub(super) const EXPECTED: &str = "VGG16 in torchvision's names";
+pub const EXPECTED: &str = "VGG16 in torchvision's names";
 
 /// Convolutions between two pools: index in `features`, channels in and out.
 const SLICES: [&[(usize, usize, usize)]; 5] = [
@@ -40,13 +40,15 @@ const SLICES: [&[(usize, usize, usize)]; 5] = [
 
 /// The convolutions, without a classifier.
 #[derive(Debug)]
-pub(super) struct Slices(Vec<Vec<Convolution>>);
+pub struct Slices(Vec<Vec<Convolution>>);
 
 impl Slices {
     /// Channels of the slices' outputs.
-    pub(super) const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
+    pub const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
-    pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
+    /// The network with the tensors that `parameters` gives.
+    #[must_use]
+    pub fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
         let mut convolution = |&(number, input, output): &(usize, usize, usize)| {
             let shape = [output, input, 3, 3];
             Convolution::new(parameters, &format!("features.{number}"), shape, device)
@@ -59,7 +61,8 @@ impl Slices {
     ///
     /// # Shapes
     /// `x` [B, 3, H, W], H and W at least 16 → [B, Cᵢ, H/2ⁱ, W/2ⁱ].
-    pub(super) fn forward(&self, mut x: Tensor<4>) -> Vec<Tensor<4>> {
+    #[must_use]
+    pub fn forward(&self, mut x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut outputs = Vec::with_capacity(self.0.len());
         for (i, slice) in self.0.iter().enumerate() {
             if i > 0 {
@@ -104,7 +107,8 @@ impl Vgg16 {
     }
 
     /// Builds the network without recording the origin of its weights.
-    pub(super) fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
+    #[must_use]
+    pub fn new(parameters: &mut dyn Parameters, device: &Device) -> Self {
         Self {
             slices: Slices::new(parameters, device),
             fc1: Linear::new(parameters, "classifier.0", [4096, 512 * 7 * 7], device),
