@@ -8,9 +8,9 @@ use burn::tensor::TensorData;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use shared::metrics::features::Features;
-use shared::metrics::mt19937::RandomState;
 use shared::metrics::network::Weights;
 use shared::metrics::resize::{Filter, Preprocessing, RgbPicture};
+use shared::mt19937::RandomState;
 use shared::testing::{Scratch, relative_difference};
 
 use super::lpips::{Backbone, Lpips};

@@ -13,7 +13,6 @@
 //! | [`features`] | one row of numbers per picture |
 //! | [`kid`] | features → KID |
 //! | [`direction`] | whether lower or higher is better, by metric |
-//! | [`mt19937`] | numpy's legacy generator, which draws the KID subsets |
 //! | [`nearest`] | a picture's nearest neighbours in a split |
 //!
 //! Finding pictures on disk and printing results is the business of the program `evaluate`.
@@ -24,7 +23,6 @@ pub mod extract;
 pub mod features;
 pub mod inception;
 pub mod kid;
-pub mod mt19937;
 pub mod nearest;
 pub mod network;
 pub mod resize;
