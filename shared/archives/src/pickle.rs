@@ -522,7 +522,7 @@ mod tests {
         for bytes in [
             &b"cos\nsystem\n(S'true'\ntR."[..],
             b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93)R.",
-            b"\x80\x04]\x8c\x06system\x94\x8c\x02osr\x07\0\0\0eh\x07h\0\x93)R.",
+            b"\x80\x04](\x8c\x06system\x94\x8c\x02osr\x07\0\0\0eh\x07h\0\x93)R.",
         ] {
             let error = refusal(bytes);
             assert!(
