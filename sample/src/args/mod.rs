@@ -40,6 +40,7 @@ Examples:
   sample walk runs/birds --out walk.gif --seeds 0-5             through six latents and back
   sample sheet runs/birds --out directions.png                  principal directions of latent space
   sample export runs/birds --onnx birds.onnx                    the generator for onnxruntime and browsers
+  sample grid network.pkl --out grid.png --seeds 0-15           a network of stylegan2-ada-pytorch
 More examples: sample COMMAND --help";
 
 #[derive(Debug, Subcommand)]
