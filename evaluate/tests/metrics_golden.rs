@@ -6,7 +6,7 @@ use evaluate::metrics::isc::{Order, inception_score};
 use serde_json::Value;
 use shared::metrics::features::Features;
 use shared::metrics::kid::{self, Subsets};
-use shared::metrics::mt19937::RandomState;
+use shared::mt19937::RandomState;
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden/metrics.json")).expect("golden file")

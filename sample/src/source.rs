@@ -13,7 +13,9 @@ use shared::nn::sampler::{NoiseMode, Sampler, Weights};
 /// Flags of commands that open a run.
 #[derive(Args, Debug)]
 pub struct SourceArgs {
-    /// Folder of the run
+    /// Folder of the run, or a network of StyleGAN2 by another program: the .pkl of NVIDIA's
+    /// stylegan2-ada-pytorch or stylegan3, the .pt of rosinality's stylegan2-pytorch; a seed then
+    /// means what it means in NVIDIA's generate.py, numpy.random.RandomState(seed).randn(1, z_dim)
     pub run: PathBuf,
     /// best (by KID; latest if KID was not measured), latest, or a step
     #[arg(long, default_value = "best", value_name = "WHICH")]
@@ -130,7 +132,11 @@ impl SourceArgs {
         let (weights, role, device) = (self.weights(), self.role.as_deref(), self.device.open()?);
         let (sampler, meta) =
             Sampler::open_role(&self.run, self.checkpoint, weights, role, &device)?;
-        tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
+        if self.run.is_file() {
+            tracing::info!("networks of another program; seeds are those of its generate.py");
+        } else {
+            tracing::info!("checkpoint of step {}, epoch {}", meta.step, meta.epoch);
+        }
         Ok((sampler, meta))
     }
 

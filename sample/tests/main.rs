@@ -5,6 +5,7 @@
 mod animation;
 mod common;
 mod drawn;
+mod foreign;
 mod generator_files;
 mod images;
 #[cfg(unix)]

@@ -22,6 +22,7 @@
 //! | [`protobuf`] | writing protocol buffer messages |
 //! | [`table`] | rows of text as aligned columns |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
+//! | [`mt19937`] | numpy's legacy generator, for the draws of others |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | the programs' command-line edge: errors as one line, exit codes |
 //! | [`process`] | memory use of this process, and the memory left below its limit |
@@ -51,7 +52,8 @@ pub use fledge_archives::npy;
 #[cfg(feature = "faults")]
 pub use fledge_base::testing;
 pub use fledge_base::{
-    alloc, clock, frame, fs, jsonl, log, process, protobuf, rng, sealed, signal, table, threads,
+    alloc, clock, frame, fs, jsonl, log, mt19937, process, protobuf, rng, sealed, signal, table,
+    threads,
 };
 pub use fledge_data::{dataset, shard};
 #[cfg(feature = "nn")]

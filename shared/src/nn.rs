@@ -6,4 +6,4 @@ pub use fledge_models::{
     config, device, devices, dual, fusion, graph, init, latent, layers, loss, networks, parameter,
     preset, range, run_config, summary, task,
 };
-pub use fledge_runs::{checkpoint, fit, owner, run, sampler};
+pub use fledge_runs::{checkpoint, fit, foreign, owner, run, sampler};

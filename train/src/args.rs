@@ -103,10 +103,12 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Start from the weights of another run: its averaged generator and its discriminator, from
-    /// its best checkpoint or from the given step. Layers that do not fit (another size, other
-    /// classes) keep their random initialization. Without --preset and --config, the other run's
-    /// settings apply as well; --set changes them.
-    #[arg(long, value_name = "RUN[@STEP]")]
+    /// its best checkpoint or from the given step; or from those of a network of StyleGAN2 by
+    /// another program: the .pkl of NVIDIA's stylegan2-ada-pytorch or stylegan3, the .pt of
+    /// rosinality's stylegan2-pytorch. Layers that do not fit (another size, other classes) keep
+    /// their random initialization. Without --preset and --config, the other run's settings apply
+    /// as well; --set changes them.
+    #[arg(long, value_name = "RUN[@STEP]|FILE")]
     init_from: Option<Source>,
     /// Freeze the weights of D's first N blocks (`discriminator.freeze`): with --init-from, less is
     /// forgotten and a small data set goes further (FreezeD).
@@ -229,6 +231,9 @@ Examples:
   train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2
                                                              start from the networks and weights of
                                                              runs/birds, freeze D's first two blocks
+  train --data cats256 --out runs/cats --init-from network.pkl
+                                                             start from a network of
+                                                             stylegan2-ada-pytorch
   train status runs/*                                        progress, quality and time remaining
   train compare runs/* --out compare.png                     compare results and settings
   train report runs/birds                                    write an HTML report (also written at

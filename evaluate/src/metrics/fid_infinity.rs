@@ -5,7 +5,7 @@
 
 use shared::log::Progress;
 use shared::metrics::features::{self, Features, FeaturesError};
-use shared::metrics::mt19937::RandomState;
+use shared::mt19937::RandomState;
 
 use super::fid::{Divisor, Moments, Reference};
 

@@ -3,7 +3,7 @@
 //! by `RandomState(2020)`; NVIDIA's StyleGAN repositories keep their order.
 
 use shared::metrics::features::{self, Features, FeaturesError};
-use shared::metrics::mt19937::RandomState;
+use shared::mt19937::RandomState;
 
 /// Splits over which the score is averaged.
 pub const SPLITS: usize = 10;

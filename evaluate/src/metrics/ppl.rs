@@ -6,8 +6,8 @@
 //! and rounded to f32. Pictures are 8-bit and compared at 64×64. Distances below the 1st or above
 //! the 99th percentile are dropped.
 
-use shared::metrics::mt19937::RandomState;
 use shared::metrics::resize::RgbPicture;
+use shared::mt19937::RandomState;
 use thiserror::Error;
 
 use shared::metrics::lpips::Lpips;

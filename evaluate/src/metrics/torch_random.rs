@@ -7,7 +7,7 @@
 
 use std::f32::consts::TAU;
 
-use shared::metrics::mt19937::RandomState;
+use shared::mt19937::RandomState;
 
 /// Normal numbers per block: half radii, half angles.
 const BLOCK: usize = 16;

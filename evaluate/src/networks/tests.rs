@@ -9,10 +9,10 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use shared::metrics::features::Features;
 use shared::metrics::lpips::{Backbone, Lpips};
-use shared::metrics::mt19937::RandomState;
 use shared::metrics::network::Weights;
 use shared::metrics::parameters::Parameters;
 use shared::metrics::resize::{Filter, Preprocessing, RgbPicture};
+use shared::mt19937::RandomState;
 use shared::testing::{Scratch, relative_difference};
 
 use super::*;
@@ -416,7 +416,8 @@ fn path_lengths_equal_stylegans() {
         let name = kind.name();
         let shape = [2, channels, side, side];
         let drawn = |end: &str, scale: f64, shift: f64| {
-            let values = uniform(&format!("{end} {name} {side}"), shape.iter().product());
+            let purpose = format!("{end} {name} {side}");
+            let values = uniform(&purpose, shape.iter().product());
             let values: Vec<f32> = values.map(|u| (scale * u + shift) as f32).collect();
             Tensor::<4>::from_data(TensorData::new(values, shape), &device)
         };

@@ -43,6 +43,7 @@ Examples:
   sample mix runs/faces --out mix.png --rows 0-3 --columns 4-9  styles of some pictures in others
   sample project runs/faces --target me.jpg --out projected     the w that makes a given picture
   sample export runs/birds --onnx birds.onnx                    the generator for onnxruntime and browsers
+  sample grid network.pkl --out grid.png --seeds 0-15           a network of stylegan2-ada-pytorch
 More examples: sample COMMAND --help";
 
 #[derive(Debug, Subcommand)]

@@ -22,7 +22,8 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct LatentsArgs {
-    /// Folder of the run
+    /// Folder of the run, or a network of StyleGAN2 by another program (.pkl, .pt), whose seeds are
+    /// those of NVIDIA's generate.py
     run: PathBuf,
     /// best (by KID; latest if KID was not measured), latest, or a step
     #[arg(long, default_value = "best", value_name = "WHICH")]

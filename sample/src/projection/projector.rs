@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use burn::tensor::{Device, Tensor, TensorData};
 use shared::cli::UsageError;
 use shared::log::Progress;
-use shared::metrics::mt19937::RandomState;
+use shared::mt19937::RandomState;
 use shared::nn::device::on_workers;
 use shared::nn::layers::{Masks, Mode, Noise, Pass};
 use shared::nn::ops::{self, Precision};

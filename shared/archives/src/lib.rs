@@ -10,7 +10,8 @@
 //!
 //! Besides, [`arrays`] finds pictures in NumPy arrays, [`npy`] reads and writes these,
 //! [`zip_writer`] writes a zip, and [`stylegan`] has the names and labels that NVIDIA's trainers
-//! read.
+//! read. [`pickle`] reads Python's pickles without running them, and [`torch`] the tensors of
+//! PyTorch's files by it.
 #![forbid(unsafe_code)]
 
 mod archive;
@@ -22,12 +23,14 @@ mod links;
 mod name;
 pub mod npy;
 mod passed_over;
+pub mod pickle;
 mod shared_file;
 mod stamp;
 pub mod stylegan;
 mod tar;
 #[cfg(test)]
 mod tests;
+pub mod torch;
 mod unpack;
 mod zip;
 pub mod zip_writer;

@@ -8,6 +8,7 @@
 //! | [`sealed`] | JSON files that carry the CRC of every one of their bytes |
 //! | [`jsonl`] | append-only logs, one JSON object a line, torn tails repaired |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
+//! | [`mt19937`] | numpy's legacy generator, for the draws of others |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | errors as one line, results on stdout, flags of other programs |
 //! | [`protobuf`] | messages of protocol buffers, written |
@@ -46,6 +47,7 @@ pub mod frame;
 pub mod fs;
 pub mod jsonl;
 pub mod log;
+pub mod mt19937;
 pub mod process;
 pub mod protobuf;
 pub mod rng;

@@ -29,7 +29,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::features::{self, Features, FeaturesError};
-use super::mt19937::RandomState;
+use fledge_base::mt19937::RandomState;
 use fledge_base::rng;
 
 /// The set whose subset is drawn first in every round.

@@ -16,7 +16,6 @@
 //! | [`features`] | one row of numbers per picture |
 //! | [`kid`] | features → KID |
 //! | [`direction`] | whether lower or higher is better, by metric |
-//! | [`mt19937`] | numpy's legacy generator, which draws the KID subsets |
 //! | [`nearest`] | a picture's nearest neighbours in a split |
 //!
 //! Finding pictures on disk and printing results is the business of the program `evaluate`.
@@ -29,7 +28,6 @@ pub mod inception;
 pub mod kid;
 pub mod layers;
 pub mod lpips;
-pub mod mt19937;
 pub mod nearest;
 pub mod network;
 pub mod parameters;

@@ -79,18 +79,19 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// The run that provided the initial weights. Its EMA generator initialised both generators, and
-/// its discriminator the discriminator, as far as they match.
+/// The run that provided the initial weights, or the file of another program. Its EMA generator
+/// initialised both generators, and its discriminator the discriminator, as far as they match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InitConfig {
-    /// Its folder, as given.
+    /// Its folder or file, as given.
     pub run: String,
     /// The checkpoint requested: best, latest or a step.
     pub checkpoint: String,
     /// Step of that checkpoint.
     pub step: u64,
-    /// CRC-32 of its EMA generator and discriminator files, joined by a hyphen.
+    /// CRC-32 of its EMA generator and discriminator files, joined by a hyphen; where one file holds
+    /// both, it stands twice.
     pub weights: String,
 }
 

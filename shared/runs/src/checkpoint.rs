@@ -29,6 +29,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::TensorView;
@@ -36,6 +37,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::foreign::Networks;
 use fledge_base::fs::{self, AtomicFolder, FsError};
 use fledge_base::sealed::{self, SealedError};
 use fledge_models::config::RunConfig;
@@ -139,9 +141,18 @@ impl FileRecord {
 /// An opened checkpoint; [`Checkpoint::load`] reads its tensors.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    folder: PathBuf,
+    place: Place,
     /// Everything but the tensors.
     pub meta: Meta,
+}
+
+/// Where the networks of a checkpoint are.
+#[derive(Clone, Debug)]
+enum Place {
+    /// Each in a file of a folder.
+    Folder(PathBuf),
+    /// In one file of another program.
+    Foreign(Arc<Networks>),
 }
 
 /// A copy of one file's tensors on the host at one moment: training may continue while they are
@@ -165,6 +176,22 @@ impl Snapshot {
         Self { name: name.to_owned(), tensors }
     }
 
+    /// These values, by name and shape, for the file `name`.
+    pub(super) fn of_values(name: &str, tensors: Vec<(String, Vec<usize>, Vec<f32>)>) -> Self {
+        Self { name: name.to_owned(), tensors }
+    }
+
+    /// Adds a vector.
+    pub(super) fn push(&mut self, name: &str, values: Vec<f32>) {
+        self.tensors.push((name.to_owned(), vec![values.len()], values));
+    }
+
+    /// The values of the tensor `name`.
+    pub(super) fn values(&self, name: &str) -> Option<&[f32]> {
+        let found = self.tensors.iter().find(|(known, ..)| known == name);
+        found.map(|(.., values)| values.as_slice())
+    }
+
     /// The file's name without extension.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -178,7 +205,7 @@ impl Snapshot {
         bad.map(|(name, ..)| name.as_str())
     }
 
-    fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    pub(super) fn to_safetensors(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
         let bytes =
             |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         let tensors: Vec<_> =
@@ -215,7 +242,7 @@ pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), Ch
     let staged = AtomicFolder::create(folder)?;
     meta.files.clear();
     for part in parts {
-        let file = format!("{}.safetensors", part.name);
+        let file = file_name(&part.name);
         let bytes = part.to_safetensors().map_err(|e| CheckpointError::Mismatch {
             path: folder.join(&file),
             what: e.to_string(),
@@ -225,6 +252,11 @@ pub fn write(folder: &Path, mut meta: Meta, parts: &[Snapshot]) -> Result<(), Ch
     }
     sealed::write(&staged.path().join("meta.json"), &meta)?;
     Ok(staged.commit()?)
+}
+
+/// The name of the file of a part.
+fn file_name(part: &str) -> String {
+    format!("{part}.safetensors")
 }
 
 fn fits(view: &TensorView<'_>, parameter: &Parameter) -> bool {
@@ -253,12 +285,42 @@ impl Checkpoint {
         if meta.version != CHECKPOINT_VERSION {
             return Err(CheckpointError::Version { path, found: meta.version });
         }
-        Ok(Self { folder: folder.to_owned(), meta })
+        Ok(Self { place: Place::Folder(folder.to_owned()), meta })
+    }
+
+    /// The networks of another program's file as a checkpoint.
+    pub(super) fn of_networks(networks: Arc<Networks>, meta: Meta) -> Self {
+        Self { place: Place::Foreign(networks), meta }
+    }
+
+    /// Returns true if another program wrote it.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.place, Place::Foreign(_))
+    }
+
+    /// Returns true if its folder was removed since it was opened.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(&self.place, Place::Folder(folder) if !folder.exists())
+    }
+
+    /// Returns true if it has the file `part`.
+    #[must_use]
+    pub fn has(&self, part: &str) -> bool {
+        self.meta.files.contains_key(&file_name(part))
+    }
+
+    /// The place of the file `name`, for errors.
+    fn path(&self, name: &str) -> PathBuf {
+        match &self.place {
+            Place::Folder(folder) => folder.join(name),
+            Place::Foreign(networks) => networks.path().to_owned(),
+        }
     }
 
     /// The error for a file that does not match the network.
     pub(super) fn mismatch(&self, name: &str, what: String) -> CheckpointError {
-        CheckpointError::Mismatch { path: self.folder.join(name), what }
+        CheckpointError::Mismatch { path: self.path(name), what }
     }
 
     /// Reads the file `part` into the parameters of the same names and shapes.
@@ -293,8 +355,13 @@ impl Checkpoint {
 
     /// File name and bytes of a part.
     pub(super) fn part(&self, part: &str) -> Result<(String, Vec<u8>), CheckpointError> {
-        let name = format!("{part}.safetensors");
-        let bytes = self.verified(&name)?;
+        let name = file_name(part);
+        let bytes = match &self.place {
+            Place::Folder(_) => self.verified(&name)?,
+            Place::Foreign(networks) => {
+                networks.part(part).map_err(|what| self.mismatch(&name, what))?
+            }
+        };
         Ok((name, bytes))
     }
 
@@ -303,11 +370,13 @@ impl Checkpoint {
     /// # Errors
     /// If one differs from what was written.
     pub fn verify(&self) -> Result<(), CheckpointError> {
-        self.meta.files.keys().try_for_each(|name| self.verified(name).map(drop))
+        // A file of another program was read whole when it was opened.
+        let files = self.meta.files.keys().filter(|_| !self.is_foreign());
+        files.into_iter().try_for_each(|name| self.verified(name).map(drop))
     }
 
     fn verified(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
-        let path = self.folder.join(name);
+        let path = self.path(name);
         let damaged = |what: String| CheckpointError::Damaged { path: path.clone(), what };
         let record = self
             .meta

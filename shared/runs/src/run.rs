@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
+use super::foreign::{self, ForeignError};
 use fledge_base::cli::{UsageError, one_line};
 use fledge_base::fs::{self, FsError};
 use fledge_base::sealed::{self, SealedError};
@@ -64,6 +65,9 @@ pub enum RunError {
     /// A checkpoint is damaged.
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),
+    /// The file of another program was not accepted.
+    #[error("{0}")]
+    Foreign(#[from] ForeignError),
     /// The run has no such role.
     #[error("{0}")]
     Role(#[from] UsageError),
@@ -153,6 +157,25 @@ pub fn spread<T: Clone>(list: &[T], most: usize) -> Vec<T> {
     let place =
         |i: usize| if count == 1 { list.len() - 1 } else { i * (list.len() - 1) / (count - 1) };
     (0..count).map(|i| list[place(i)].clone()).collect()
+}
+
+/// Opens a checkpoint of the run in the folder `path`, or the networks in the file `path` of another
+/// program, which is its only checkpoint, of step 0.
+///
+/// # Errors
+/// Those of [`Run::checkpoint`] and of [`foreign::open`].
+pub fn open_checkpoint(path: &Path, which: Which) -> Result<Checkpoint, RunError> {
+    if !path.is_file() {
+        return Run::open(path)?.checkpoint(which);
+    }
+    match which {
+        Which::Best | Which::Latest | Which::Step(0) => Ok(foreign::open(path)?),
+        Which::Step(_) => Err(RunError::NoCheckpoint {
+            path: path.to_owned(),
+            which: which.to_string(),
+            there: vec!["0".into()],
+        }),
+    }
 }
 
 /// A run folder.

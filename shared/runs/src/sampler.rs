@@ -22,6 +22,7 @@ use std::str::FromStr;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fledge_base::cli::UsageError;
+use fledge_base::mt19937::RandomState;
 use fledge_base::rng;
 use fledge_kernels::{Precision, on_workers};
 use fledge_models::config::{Distribution, RunConfig};
@@ -34,7 +35,7 @@ use fledge_models::task::Role;
 use fledge_pictures::Picture;
 
 use crate::checkpoint::Meta;
-use crate::run::{Run, RunError, Which};
+use crate::run::{RunError, Which, open_checkpoint};
 
 /// Batch size. Shorter requests are padded, because the summation order of a matrix product may
 /// depend on the batch size.
@@ -58,6 +59,8 @@ pub struct Sampler {
     cutoff: Option<usize>,
     noise: NoiseMode,
     precision: Precision,
+    /// Whether a seed means what it means in NVIDIA's `generate.py`.
+    numpy_seeds: bool,
 }
 
 /// The noise of a style-based generator when sampling, in the words of stylegan2-ada-pytorch's
@@ -171,6 +174,7 @@ impl Sampler {
             noise: NoiseMode::Constant,
             // A seed's picture must depend on the device as little as possible.
             precision: Precision::F32,
+            numpy_seeds: false,
         }
     }
 
@@ -213,8 +217,7 @@ impl Sampler {
         name: Option<&str>,
         device: &Device,
     ) -> Result<(Self, Meta), RunError> {
-        let opened = Run::open(run)?;
-        let checkpoint = opened.checkpoint(which)?;
+        let checkpoint = open_checkpoint(run, which)?;
         let config = &checkpoint.meta.config;
         let role = match name {
             None => config.settings.task.shown(),
@@ -223,8 +226,7 @@ impl Sampler {
         let mut network = config.network(role, device);
         if let Err(error) = checkpoint.load(weights.part(role), &mut network) {
             // The process that trains the run may have replaced it with a newer one.
-            let gone = !matches!(which, Which::Step(_))
-                && !opened.checkpoint_folder(checkpoint.meta.step).exists();
+            let gone = !matches!(which, Which::Step(_)) && checkpoint.is_gone();
             return if gone {
                 Self::open_role(run, which, weights, name, device)
             } else {
@@ -232,8 +234,11 @@ impl Sampler {
             };
         }
         network.grow(config.settings.schedule.pictures_seen(checkpoint.meta.step));
-        let sampler =
-            Self { role, ..Self::new(network.generator().clone(), config, device.clone()) };
+        let sampler = Self {
+            role,
+            numpy_seeds: checkpoint.is_foreign(),
+            ..Self::new(network.generator().clone(), config, device.clone())
+        };
         Ok((sampler, checkpoint.meta))
     }
 
@@ -426,13 +431,20 @@ impl Sampler {
         &self.classes
     }
 
-    /// The latent vector of `seed`.
+    /// The latent vector of `seed`. For networks of other programs it is that of NVIDIA's
+    /// `generate.py`: `numpy.random.RandomState(seed).randn(1, z_dim)`.
     ///
     /// # Panics
     /// If the generator takes no latent vectors; see [`Sampler::latents`].
     #[must_use]
     pub fn latent(&self, seed: u64) -> Vec<f32> {
-        let mut z = latent::draw(&self.drawn(), 1, &mut rng::stream(seed, "latent", 0));
+        let drawn = self.drawn();
+        let mut z = if self.numpy_seeds {
+            let mut state = RandomState::of_seed(seed);
+            (0..drawn.length).map(|_| state.normal() as f32).collect()
+        } else {
+            latent::draw(&drawn, 1, &mut rng::stream(seed, "latent", 0))
+        };
         if let Some(threshold) = self.threshold {
             latent::truncate(&mut z, seed, threshold);
         }

@@ -1,4 +1,5 @@
-//! Starting a run from another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`.
+//! Starting a run from another run's weights (transfer learning): `--init-from RUN[@CHECKPOINT]`, or
+//! from a network file of another program, which is opened like a checkpoint of step 0.
 //!
 //! The other run's averaged generator initialises the generator and its average, its discriminator
 //! the discriminator: layer by layer where names and shapes match, and class tables row by row
@@ -16,7 +17,7 @@ use shared::cli::UsageError;
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, Meta};
 use shared::nn::config::{InitConfig, RunConfig, TaskName};
 use shared::nn::fit::{Fit, Match};
-use shared::nn::run::{Run, Which};
+use shared::nn::run::{Run, Which, open_checkpoint};
 use shared::nn::task::Role;
 
 use crate::step::trainer::Trainer;
@@ -93,8 +94,7 @@ pub fn inherited(
 }
 
 fn open(run: &Path, which: Which) -> Result<Checkpoint> {
-    let checkpoint = Run::open(run).and_then(|run| run.checkpoint(which));
-    checkpoint.with_context(|| format!("--init-from {}", run.display()))
+    open_checkpoint(run, which).with_context(|| format!("--init-from {}", run.display()))
 }
 
 /// The roles of a run's task, each with the other run's file for its network: the average if one is
@@ -147,6 +147,11 @@ pub fn networks(config: &RunConfig, out: Option<&Path>, restart: bool) -> Result
         let of_role =
             files(source.meta.config.settings.task).find(|(role, _)| role.name == player.role.name);
         let Some((_, file)) = of_role else { continue };
+        // Files of other programs may hold the average of the generator alone.
+        if !source.has(file) {
+            tracing::info!("{}: not there; keeping the random initialisation", player.role.name);
+            continue;
+        }
         fits.push((player.role.name, pair.load(&source, file, &mut player.network)?));
         if let Some(average) = &mut player.average {
             average.clone_from(&player.network);

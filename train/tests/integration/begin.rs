@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use shared::fs;
+use shared::nn::parameter::Parameters;
 use shared::testing::Scratch;
 use util::Golden;
 
@@ -147,6 +148,61 @@ fn what_does_not_fit_stays_as_drawn_and_is_named_and_a_run_that_fits_nowhere_is_
         text.contains("no layer of its generator fits") && text.contains("discriminator: all"),
         "{text}"
     );
+}
+
+#[test]
+fn a_run_begins_with_the_networks_of_another_programs_file_and_then_needs_it_no_more() {
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/runs/tests/golden/stylegan2");
+    let scratch = Scratch::new("begin-foreign");
+    let data = dataset(&scratch, "data", 16);
+    let (file, out) = (scratch.path("network.pkl"), scratch.path("out"));
+    fs::write(&file, &fs::read(golden.join("plain.pkl")).unwrap()).unwrap();
+    let settings = ["schedule.batch=8", "samples.pictures=4", "evaluation.every=0"];
+    let flags: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let from = [&flags[..], &["--init-from", file.to_str().unwrap()]].concat();
+    let text = succeed(&train(&data, &out, 1, &from));
+    assert!(
+        text.contains("network.pkl@best, step 0")
+            && text.contains("generator: all")
+            && text.contains("discriminator: all"),
+        "{text}"
+    );
+    let checkpoint = shared::nn::foreign::open(&file).unwrap();
+    for (part, theirs) in [("generator", "ema"), ("ema", "ema"), ("discriminator", "discriminator")]
+    {
+        let config = &checkpoint.meta.config;
+        let begun = tensors(&out, 0, part);
+        let device = burn::tensor::Device::flex();
+        let mut generator = config.generator(&device);
+        let mut discriminator = config.discriminator(&device);
+        let network: &mut dyn Parameters =
+            if part == "discriminator" { &mut discriminator } else { &mut generator };
+        checkpoint.load(theirs, network).unwrap();
+        let found: Vec<(String, Vec<f32>)> =
+            network.parameters().into_iter().map(|(name, p)| (name, p.to_vec())).collect();
+        assert_eq!(begun.len(), found.len());
+        for (name, values) in found {
+            let stored = begun[&name].1.iter().map(|v| *v as f32);
+            assert!(stored.eq(values), "{part}: {name}");
+        }
+    }
+    // Mirrored, as the file says of its training.
+    let config = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    assert!(config.contains("mirror = true") && config.contains("network.pkl"), "{config}");
+    fs::remove(&file).unwrap();
+    succeed(&train(&data, &out, 2, &flags));
+    // A file of the other trainer works, too; a file that is none is named.
+    let other = golden.join("rosinality.pt");
+    let from_other = [&flags[..], &["--init-from", other.to_str().unwrap()]].concat();
+    let text = succeed(&train(&data, &scratch.path("other"), 1, &from_other));
+    assert!(text.contains("generator: all") && text.contains("discriminator: all"), "{text}");
+    fs::write(&file, b"cos\nsystem\n(S'true'\ntR.").unwrap();
+    let output = train(&data, &scratch.path("no"), 1, &from);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("network.pkl") && text.contains("os.system"), "{text}");
+    assert!(!scratch.path("no").exists(), "a refused run leaves nothing behind");
 }
 
 #[test]

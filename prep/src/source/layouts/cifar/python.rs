@@ -2,10 +2,11 @@
 //! `labels` or `fine_labels`.
 //! The pictures are read in place; no code of a pickle is run.
 
+use shared::archive::pickle::Value;
 use shared::archive::{Archive, Name};
 
 use super::batches::{SIZE, batches};
-use super::pickle::{Pickle, Value};
+use super::pickle::{self, Array, Data};
 use crate::source::{Content, Entry, Format, Listing, RawPixels, SourceError, Split, TABLE_LIMIT};
 
 /// The first file of CIFAR-10.
@@ -92,10 +93,11 @@ fn bad(archive: &Archive, file: usize, what: impl Into<String>) -> SourceError {
 /// The names of the classes.
 fn read_names(archive: &Archive, file: usize) -> Result<Vec<String>, SourceError> {
     let bytes = archive.read(file, TABLE_LIMIT)?;
-    let pickle = Pickle::read(&bytes).map_err(|what| bad(archive, file, what))?;
-    let list =
-        ["label_names", "fine_label_names"].iter().find_map(|key| pickle.list(pickle.member(key)?));
-    let name = |value: &Value| Some(Name(pickle.text(value)?.to_vec()).to_string());
+    let pickle = pickle::read(&bytes).map_err(|what| bad(archive, file, what))?;
+    let list = ["label_names", "fine_label_names"]
+        .iter()
+        .find_map(|key| pickle.list(pickle::member(&pickle, key)?));
+    let name = |value: &Value| Some(Name(pickle::text(&pickle, value)?.to_vec()).to_string());
     let names: Option<Vec<String>> = list.and_then(|list| list.map(name).collect());
     names.ok_or_else(|| {
         bad(archive, file, "it has no list of names, label_names or fine_label_names")
@@ -113,8 +115,9 @@ struct PixelRange {
 fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<PixelRange>, SourceError> {
     let bytes = archive.read(file, TABLE_LIMIT)?;
     let bad = |what: String| bad(archive, file, what);
-    let pickle = Pickle::read(&bytes).map_err(bad)?;
-    let labels = ["labels", "fine_labels"].iter().find_map(|key| pickle.list(pickle.member(key)?));
+    let pickle = pickle::read(&bytes).map_err(bad)?;
+    let labels =
+        ["labels", "fine_labels"].iter().find_map(|key| pickle.list(pickle::member(&pickle, key)?));
     let label = |value: &Value| {
         if let Value::Int(label) = value {
             u32::try_from(*label).ok().filter(|label| *label < CLASS_LIMIT)
@@ -125,7 +128,8 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<PixelRange>, Sour
     let labels: Option<Vec<u32>> = labels.and_then(|labels| labels.map(label).collect());
     let labels = labels
         .ok_or_else(|| bad("it has no list of class numbers, labels or fine_labels".into()))?;
-    let Some(Value::Array { shape, data: Some(data) }) = pickle.member("data") else {
+    let array = pickle::member(&pickle, "data").map(|value| pickle::array(&pickle, value));
+    let Some(Array { shape, data }) = array.transpose().map_err(bad)?.flatten() else {
         return Err(bad("it has no array of pictures, data".into()));
     };
     if shape.iter().skip(1).product::<i64>() != PIXELS as i64
@@ -138,15 +142,15 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<PixelRange>, Sour
     }
     let wrong =
         |held: usize| bad(format!("its array of {} pictures holds {held} bytes", labels.len()));
-    match pickle.value(*data) {
-        Value::Bytes(range) if range.len() == labels.len() * PIXELS => {
+    match data {
+        Data::Bytes(range) if range.len() == labels.len() * PIXELS => {
             let offset = |i: usize| (range.start + i * PIXELS) as u64;
             Ok((0..)
                 .zip(labels)
                 .map(|(i, label)| PixelRange { offset: offset(i), text: None, label })
                 .collect())
         }
-        Value::Latin(range) => {
+        Data::Latin(range) => {
             let text = std::str::from_utf8(&bytes[range.clone()])
                 .map_err(|e| bad(format!("its array is no text: {e}")))?;
             let starts: Vec<usize> =
@@ -161,7 +165,7 @@ fn read_pictures(archive: &Archive, file: usize) -> Result<Vec<PixelRange>, Sour
             };
             Ok(starts.windows(2).zip(labels).map(picture).collect())
         }
-        Value::Bytes(range) => Err(wrong(range.len())),
-        _ => Err(wrong(0)),
+        Data::Bytes(range) => Err(wrong(range.len())),
+        Data::Other => Err(wrong(0)),
     }
 }

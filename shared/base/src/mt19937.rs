@@ -1,13 +1,13 @@
-//! numpy's legacy generator `numpy.random.RandomState`, as far as the metrics need it.
-//! torch-fidelity draws its KID subsets and the latent vectors of its PPL with it, so results that
-//! are to agree with torch-fidelity's must make the same draws.
+//! numpy's legacy generator `numpy.random.RandomState`, as far as it is needed to make the draws
+//! of others: torch-fidelity's KID subsets and the latent vectors of its PPL, and the latent vectors
+//! of NVIDIA's `generate.py`.
 //!
 //! MT19937: Matsumoto and Nishimura 1998. Seeding, `random_interval`, `shuffle`, `choice`, `rand`
 //! and `randn`: numpy's `_mt19937.pyx`, `mt19937.c`, `legacy-distributions.c` and `mtrand.pyx`,
 //! frozen by numpy's NEP 19.
 //!
 //! ```
-//! use fledge_metrics::mt19937::RandomState;
+//! use fledge_base::mt19937::RandomState;
 //!
 //! // numpy.random.RandomState(0).rand()
 //! assert_eq!(RandomState::new(0).uniform(), 0.5488135039273248);
@@ -38,6 +38,49 @@ impl RandomState {
             word = 1_812_433_253_u32.wrapping_mul(word ^ (word >> 30)).wrapping_add(i as u32 + 1);
         }
         Self { key, position: N, normal: None }
+    }
+
+    /// Seeds as `RandomState(words)` does for a list of integers (`init_by_array`).
+    ///
+    /// # Panics
+    /// If there are none.
+    #[must_use]
+    pub fn of_words(words: &[u32]) -> Self {
+        let mut state = Self::new(19_650_218);
+        let key = &mut state.key;
+        let mixed = |key: &[u32; N], i: usize, factor: u32| {
+            let before = key[i - 1];
+            key[i] ^ (before ^ (before >> 30)).wrapping_mul(factor)
+        };
+        let mut i = 1;
+        let step = |key: &mut [u32; N], i: usize| {
+            if i + 1 < N {
+                return i + 1;
+            }
+            key[0] = key[N - 1];
+            1
+        };
+        for round in 0..N.max(words.len()) {
+            let j = round % words.len();
+            key[i] = mixed(key, i, 1_664_525).wrapping_add(words[j]).wrapping_add(j as u32);
+            i = step(key, i);
+        }
+        for _ in 1..N {
+            key[i] = mixed(key, i, 1_566_083_941).wrapping_sub(i as u32);
+            i = step(key, i);
+        }
+        key[0] = 0x8000_0000;
+        state
+    }
+
+    /// `RandomState(seed)`; for a seed that numpy refuses, since it has more than 32 bits, that of
+    /// its words, the lower one first.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        match u32::try_from(seed) {
+            Ok(seed) => Self::new(seed),
+            Err(_) => Self::of_words(&[seed as u32, (seed >> 32) as u32]),
+        }
     }
 
     /// The next 32 random bits.
