@@ -1,14 +1,15 @@
 """Measures fledge and PyTorch in turns on the same cores and writes the table of docs/PERFORMANCE.md; `make bench` calls it.
 
 usage: bench.py --fledge target/release/train --python VENV/bin/python [--rounds 5] [--seconds 8] [--only TEXT]
-                [--write docs/PERFORMANCE.md]
+                [--original CHECKOUT] [--write docs/PERFORMANCE.md]
 
 With --only, rows whose names hold TEXT are printed, and nothing is written.
 
 Each measurement is a process of its own. In every round each row runs fledge, PyTorch as it is, and PyTorch with channels last
 (`memory_format=torch.channels_last`), one after the other, so that what else the machine does meets all three. A row's number
 is the median over rounds of the medians; its spread the smallest and the largest of them. Peak memory is the operating
-system's count for the process.
+system's count for the process. StyleGAN2's rows run `bench_stylegan2.py`; with --original, a git clone of
+NVlabs/stylegan2-ada-pytorch, PyTorch as it is stands for the original's own code there.
 """
 import argparse
 import json
@@ -30,6 +31,9 @@ ROWS = [
     ("wgan training, 32×32, width 32, batch 64", ["train", "wgan", "--size", "32", "--width", "32", "--batch", "64"]),
     ("wgan-gp training, 32×32, width 32, batch 64", ["train", "wgan-gp", "--size", "32", "--width", "32", "--batch", "64"]),
     ("gan-ada generation, 64×64, width 128, 64 at a time", ["generate", "gan-ada", "--size", "64", "--width", "128", "--batch", "64"]),
+    ("stylegan2-small training, 64×64, batch 32", ["train", "stylegan2-small", "--size", "64", "--batch", "32"]),
+    ("stylegan2-ada training, 64×64, batch 32", ["train", "stylegan2-ada", "--size", "64", "--batch", "32"]),
+    ("stylegan2-small generation, 64×64, 32 at a time", ["generate", "stylegan2-small", "--size", "64", "--batch", "32"]),
     ("InceptionV3 features of 64×64 pictures, batch 16", ["features", "--size", "64", "--batch", "16"]),
 ]
 
@@ -70,11 +74,20 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", default="8")
     parser.add_argument("--only", default="")
+    parser.add_argument("--original")
     parser.add_argument("--write")
     args = parser.parse_args()
-    torch = [args.python, os.path.join(os.path.dirname(__file__), "bench_torch.py")]
-    sides = {"fledge": lambda c: [args.fledge, "throughput", *c], "PyTorch": lambda c: [*torch, *c],
-             "channels last": lambda c: [*torch, *c, "--channels-last"]}
+
+    def torch(command, *more):
+        name, words = "bench_torch.py", command
+        if command[1].startswith("stylegan2-"):
+            name, words = "bench_stylegan2.py", [command[0], command[1].removeprefix("stylegan2-"), *command[2:]]
+            if args.original and not more:
+                more = ("--original", args.original)
+        return [args.python, os.path.join(os.path.dirname(__file__), name), *words, *more]
+
+    sides = {"fledge": lambda c: [args.fledge, "throughput", *c], "PyTorch": torch,
+             "channels last": lambda c: torch(c, "--channels-last")}
     rows = [row for row in ROWS if args.only in row[0]]
     found = {row: {side: [] for side in sides} for row, _ in rows}
     version, threads = "", 0
