@@ -416,7 +416,8 @@ fn path_lengths_equal_stylegans() {
         let name = kind.name();
         let shape = [2, channels, side, side];
         let drawn = |end: &str, scale: f64, shift: f64| {
-            let values = uniform(&format!("{end} {name} {side}"), shape.iter().product());
+            let label = format!("{end} {name} {side}");
+            let values = uniform(&label, shape.iter().product());
             let values: Vec<f32> = values.map(|u| (scale * u + shift) as f32).collect();
             Tensor::<4>::from_data(TensorData::new(values, shape), &device)
         };
