@@ -326,7 +326,7 @@ fn stylegans_path_lengths_are_those_of_runs_with_styles() {
     let scratch = Scratch::new("commands-stylegan-ppl");
     let [styled, plain] = ["styled", "plain"].map(|name| scratch.join(name));
     let narrow = ["channel_base=64", "channel_max=6", "latent=8", "styles=8", "mapping_layers=2"];
-    common::run_of(&styled, &[10], "stylegan2-config-f", &narrow);
+    common::run_of(&styled, &[10], ("stylegan2-config-f", 32), &narrow);
     common::run(&plain, &[10]);
     let names = ["ppl2_wend", "ppl_zfull", "ppl_wfull", "ppl_zend", "ppl_wend"];
     let metrics = names.join(",");
@@ -344,6 +344,11 @@ fn stylegans_path_lengths_are_those_of_runs_with_styles() {
     assert!((0..5).all(|i| (0..i).all(|j| values[i] != values[j])), "{values:?}");
     let again = of();
     assert_eq!(names.map(|name| of_name(&again, name)), values);
+    let small = scratch.join("small");
+    common::run_of(&small, &[10], ("stylegan2-config-f", 16), &narrow);
+    let output = scratch.run(&[&["--fake", path(&small)], &flags[..], &RANDOM].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("32×32 or larger"), "{}", text(&output.stderr));
     let refused = [&["--fake", path(&plain)], &flags[..], &RANDOM].concat();
     let output = scratch.run(&refused);
     assert_eq!(output.status.code(), Some(2));

@@ -85,7 +85,17 @@ fn stylegan(
     kind: PathKind,
     (count, seed): (usize, u64),
 ) -> Result<Ppl> {
-    let [_, styles] = sampler.style_shape(&format!("--metrics {}", kind.name()))?;
+    let [layers, styles] = sampler.style_shape(&format!("--metrics {}", kind.name()))?;
+    // Two layers for every extent from 4 on, but one for the first and one for the colours.
+    let (size, least) = (1usize << (layers / 2 + 1), kind.least_size());
+    if size < least {
+        return Err(UsageError(format!(
+            "--metrics {}: pictures of {size}×{size} are too small for VGG16, which halves what is \
+             compared four times; it takes {least}×{least} or larger",
+            kind.name()
+        ))
+        .into());
+    }
     let generator = sampler.generator();
     let length = sampler.latents()?.length;
     let progress = Progress::new(kind.name(), count as u64);

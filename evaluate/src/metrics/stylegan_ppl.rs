@@ -62,6 +62,12 @@ impl PathKind {
     pub const fn is_cropped(self) -> bool {
         !matches!(self, Self::Wend2)
     }
+
+    /// Height and width of the smallest pictures of which VGG16 has features.
+    #[must_use]
+    pub const fn least_size(self) -> usize {
+        if self.is_cropped() { 32 } else { 16 }
+    }
 }
 
 /// The distances between pictures at both ends of a step, divided by its square.

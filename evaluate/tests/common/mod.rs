@@ -61,20 +61,20 @@ pub(crate) fn path(path: &Path) -> &str {
 /// Creates a run with a small untrained generator in a checkpoint at each of `steps`; the first is
 /// the best.
 pub(crate) fn run(folder: &Path, steps: &[u64]) -> (RunConfig, Generator) {
-    run_of(folder, steps, "gan-ada", &["width=4", "latent=4"])
+    run_of(folder, steps, ("gan-ada", 16), &["width=4", "latent=4"])
 }
 
 /// A run of a preset, with these settings of its generator.
 pub(crate) fn run_of(
     folder: &Path,
     steps: &[u64],
-    preset: &str,
+    (preset, size): (&str, usize),
     settings: &[&str],
 ) -> (RunConfig, Generator) {
     let run = Run::create(folder).expect("run");
     let settings: Vec<String> = settings.iter().map(|s| format!("generator.{s}")).collect();
     let settings = Settings::resolve(preset, None, &settings).expect("settings");
-    let config = RunConfig::new(preset, settings, 1, DataConfig::of_extent(16, 3));
+    let config = RunConfig::new(preset, settings, 1, DataConfig::of_extent(size, 3));
     let generator = config.generator(&Device::flex());
     for &step in steps {
         let files = Default::default();

@@ -72,7 +72,7 @@ pub fn run(args: MixArgs) -> Result<Ending> {
     let taken = args.taken(layers)?;
     let (rows, columns) = (&args.rows.0, &args.columns.0);
     let layout = Layout { columns: columns.len() + 1, padding: args.still.padding };
-    let words = args.labels.then(|| words(rows, columns)).unwrap_or_default();
+    let words = if args.labels { words(rows, columns) } else { Words::default() };
     let cell = args.still.cell(&meta);
     let count = (rows.len() + 1).saturating_mul(columns.len() + 1);
     args.still.check_room(&layout, count, cell, &words)?;

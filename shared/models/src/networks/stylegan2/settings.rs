@@ -134,7 +134,7 @@ fn check_end(size: usize) -> Result<(), String> {
 }
 
 fn channels_at(base: usize, most: usize, extent: usize) -> usize {
-    (base / extent).clamp(1, most)
+    (base / extent).min(most).max(1)
 }
 
 fn check_channels(network: &str, base: usize, most: usize) -> Result<(), UsageError> {
