@@ -132,11 +132,13 @@ impl Facts {
         if classes > CLASSES {
             return Err(UsageError(format!("it has {classes} classes; at most {CLASSES}")));
         }
+        // Of all extents the smallest has the most channels.
+        let channels_of = |base: usize, most: usize| (base / SMALLEST).min(most);
         let lengths = [
             generator.latent,
             generator.styles,
-            generator.channels(SMALLEST),
-            discriminator.channels(SMALLEST),
+            channels_of(generator.channel_base, generator.channel_max),
+            channels_of(discriminator.channel_base, discriminator.channel_max),
         ];
         if let Some(length) = lengths.iter().find(|length| **length > LONGEST) {
             return Err(UsageError(format!("a layer has {length} features; at most {LONGEST}")));

@@ -4,8 +4,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`nvidia`], [`rosinality`] | what a file describes, and its tensors under our names |
-//! | [`described`] | the settings that follow, checked against every tensor |
+//! | `nvidia`, `rosinality` | what a file describes, and its tensors under our names |
+//! | `described` | the settings that follow, checked against every tensor |
 
 mod described;
 mod nvidia;

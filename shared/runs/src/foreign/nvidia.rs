@@ -21,14 +21,14 @@ const NETWORKS: [(&str, &str); 3] = [("G", "generator"), ("D", "discriminator"),
 
 const NAMES: Names<'static> = Names { known: &is_known, of: "network file" };
 
-/// Numbers of NumPy appear among the attributes of layers.
+/// Numbers and arrays of NumPy appear among the attributes of layers.
 fn is_known(module: &str, name: &str) -> bool {
     let numpy = ["numpy.core.multiarray", "numpy._core.multiarray", "numpy"].contains(&module);
     torch::is_known(module, name)
         || match name {
             "_reconstruct_persistent_obj" => module == "torch_utils.persistence",
             "EasyDict" => module == "dnnlib.util",
-            "dtype" | "scalar" => numpy,
+            "dtype" | "scalar" | "ndarray" | "_reconstruct" => numpy,
             "encode" => module == "_codecs",
             "set" => ["builtins", "__builtin__"].contains(&module),
             _ => false,
