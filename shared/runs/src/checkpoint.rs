@@ -28,6 +28,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,7 +38,6 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::foreign::Networks;
 use fledge_base::fs::{self, AtomicFolder, FsError};
 use fledge_base::sealed::{self, SealedError};
 use fledge_models::config::RunConfig;
@@ -146,13 +146,22 @@ pub struct Checkpoint {
     pub meta: Meta,
 }
 
+/// Networks that another program keeps in one file.
+pub(super) trait Elsewhere: fmt::Debug + Send + Sync {
+    /// The file.
+    fn path(&self) -> &Path;
+
+    /// The network `part` as the file of a checkpoint; the error is a sentence.
+    fn part(&self, part: &str) -> Result<Vec<u8>, String>;
+}
+
 /// Where the networks of a checkpoint are.
 #[derive(Clone, Debug)]
 enum Place {
     /// Each in a file of a folder.
     Folder(PathBuf),
     /// In one file of another program.
-    Foreign(Arc<Networks>),
+    Foreign(Arc<dyn Elsewhere>),
 }
 
 /// A copy of one file's tensors on the host at one moment: training may continue while they are
@@ -289,7 +298,7 @@ impl Checkpoint {
     }
 
     /// The networks of another program's file as a checkpoint.
-    pub(super) fn of_networks(networks: Arc<Networks>, meta: Meta) -> Self {
+    pub(super) fn of_networks(networks: Arc<dyn Elsewhere>, meta: Meta) -> Self {
         Self { place: Place::Foreign(networks), meta }
     }
 

@@ -3,7 +3,6 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::dropout::Masks;
-use super::pass::Pass;
 use crate::parameter::Parameter;
 
 /// The source of the noise that a pass adds to feature maps.
@@ -21,7 +20,7 @@ pub enum Noise {
 
 impl Masks {
     /// Standard normal numbers of `shape`, in the manner of the masks; `None` without a stream.
-    fn normals(&mut self, shape: [usize; 4], like: &Parameter) -> Option<Tensor<4>> {
+    pub(super) fn normals(&mut self, shape: [usize; 4], like: &Parameter) -> Option<Tensor<4>> {
         let count: usize = shape.iter().product();
         let values = match self {
             Self::None => return None,
@@ -33,19 +32,5 @@ impl Masks {
         };
         let device = like.flat().device().inner();
         Some(Tensor::from_data(TensorData::new(values, shape), &device))
-    }
-}
-
-impl Pass<'_> {
-    /// The noise of the next layer, [B or 1, 1, H, W], before its strength; `constant` [H, W] is the
-    /// layer's own.
-    pub(crate) fn noise(&mut self, constant: &Parameter, batch: usize) -> Option<Tensor<4>> {
-        let (height, width) = (constant.shape()[0], constant.shape()[1]);
-        match &mut self.noise {
-            Noise::Off => None,
-            Noise::Constant => Some(constant.tensor::<2>().reshape([1, 1, height, width])),
-            Noise::Random => self.masks.normals([batch, 1, height, width], constant),
-            Noise::Given(maps) => (!maps.is_empty()).then(|| maps.remove(0)),
-        }
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::dropout::Masks;
 use super::noise::Noise;
-use crate::parameter::Moved;
+use crate::parameter::{Moved, Parameter};
 
 /// Training or inference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,5 +74,19 @@ impl<'a> Pass<'a> {
     pub fn new(mode: Mode, classes: Option<&'a Classes>, masks: &'a mut Masks) -> Self {
         let noise = if mode == Mode::Train { Noise::Random } else { Noise::Constant };
         Self { mode, classes, masks, noise, moved: Moved::default() }
+    }
+}
+
+impl Pass<'_> {
+    /// The noise of the next layer, [B or 1, 1, H, W], before its strength; `constant` [H, W] is the
+    /// layer's own.
+    pub(crate) fn noise(&mut self, constant: &Parameter, batch: usize) -> Option<Tensor<4>> {
+        let (height, width) = (constant.shape()[0], constant.shape()[1]);
+        match &mut self.noise {
+            Noise::Off => None,
+            Noise::Constant => Some(constant.tensor::<2>().reshape([1, 1, height, width])),
+            Noise::Random => self.masks.normals([batch, 1, height, width], constant),
+            Noise::Given(maps) => (!maps.is_empty()).then(|| maps.remove(0)),
+        }
     }
 }

@@ -13,7 +13,7 @@ use fledge_models::networks::stylegan2::{self, DiscriminatorConfig, GeneratorCon
 use fledge_models::parameter::Parameters;
 use fledge_models::task::Part;
 
-use super::{AVERAGE, Tensors};
+use super::tensors::{AVERAGE, Tensors};
 
 /// The preset whose settings stand where a file says nothing: the trainer's own.
 const PRESET: &str = "stylegan2-ada";

@@ -10,6 +10,7 @@
 mod described;
 mod nvidia;
 mod rosinality;
+mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +30,10 @@ use serde_json::Value;
 use thiserror::Error;
 
 use self::described::Described;
-use super::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, FileRecord, Meta, Snapshot};
+use self::tensors::{AVERAGE, Tensors};
+use super::checkpoint::{
+    self, CHECKPOINT_VERSION, Checkpoint, Elsewhere, FileRecord, Meta, Snapshot,
+};
 
 /// Upper bound of a file's size in bytes. That of 1024×1024 pictures has 364 MB; with the states of
 /// Adam, which rosinality's have, about 700 MB.
@@ -37,8 +41,6 @@ const FILE_LIMIT: u64 = 2 << 30;
 /// Number of w of which the average is taken where a file has none, as in rosinality's
 /// `generate.py` (`truncation_mean`).
 const AVERAGED: usize = 4096;
-/// The name of the average of w.
-const AVERAGE: &str = "mapping.w_avg";
 
 /// The reason why a file of another program was not accepted.
 #[derive(Debug, Error)]
@@ -67,12 +69,9 @@ pub enum ForeignError {
     },
 }
 
-/// The tensors of a network by our names.
-type Tensors = BTreeMap<String, Tensor>;
-
 /// The networks of a file.
 #[derive(Debug)]
-pub(super) struct Networks {
+struct Networks {
     path: PathBuf,
     bytes: Vec<u8>,
     config: RunConfig,
@@ -116,13 +115,12 @@ pub fn open(path: &Path) -> Result<Checkpoint, ForeignError> {
     Ok(Checkpoint::of_networks(Arc::new(networks), meta))
 }
 
-impl Networks {
-    pub(super) fn path(&self) -> &Path {
+impl Elsewhere for Networks {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The network `part` as the file of a checkpoint; the error is a sentence.
-    pub(super) fn part(&self, part: &str) -> Result<Vec<u8>, String> {
+    fn part(&self, part: &str) -> Result<Vec<u8>, String> {
         let tensors = self.parts.get(part).ok_or("it has no such network")?;
         let mut values = Vec::new();
         for (name, tensor) in tensors {
@@ -138,7 +136,9 @@ impl Networks {
         }
         snapshot.to_safetensors().map_err(|e| e.to_string())
     }
+}
 
+impl Networks {
     fn numbers(&self, tensor: &Tensor) -> Vec<f32> {
         let bytes = tensor.read(&self.bytes);
         match tensor.float {

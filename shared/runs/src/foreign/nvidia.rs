@@ -8,7 +8,7 @@ use fledge_archives::torch::{self, TorchFile};
 use fledge_models::networks::stylegan2::{Architecture, DiscriminatorConfig, GeneratorConfig};
 
 use super::described::{Described, Facts, Widths};
-use super::{AVERAGE, Tensors};
+use super::tensors::{AVERAGE, Tensors};
 
 /// The call that makes a module.
 const MODULE: &str = "torch_utils.persistence._reconstruct_persistent_obj";

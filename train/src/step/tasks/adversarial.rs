@@ -2,25 +2,21 @@
 //! separates them from real ones (Goodfellow et al. 2014). Both are updated at the same weights, or
 //! D first, or in the phases of StyleGAN2.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use shared::nn::config::{Order, RunConfig};
-use shared::nn::networks::Generator;
 use shared::nn::ops;
-use shared::nn::parameter::{Moved, Parameters};
+use shared::nn::parameter::Parameters;
 
 use super::phases;
+pub use super::sides::{D, G};
+use super::sides::{Shown, generator_side, judge, learn, note_discriminator, note_generator, show};
 use super::task::Task;
 use crate::step::game::{Game, Sum};
-use crate::step::gradient::{DiscriminatorSide, GeneratorSide, generate};
+use crate::step::gradient::{DiscriminatorSide, GeneratorSide};
 use crate::step::path_length::PathMean;
-use crate::step::penalty::{self, At, Kind};
+use crate::step::penalty;
 use crate::step::reading::Reading;
-use crate::step::turn::{Batch, Origin, Turn, Whose};
-
-/// The generator's role.
-pub const G: &str = "generator";
-/// The discriminator's role.
-pub const D: &str = "discriminator";
+use crate::step::turn::{Batch, Turn, Whose};
 
 /// The task.
 #[derive(Clone, Debug)]
@@ -56,34 +52,6 @@ impl Task for Adversarial {
     }
 }
 
-/// D's input in a turn.
-#[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) turn: Turn,
-    /// Real pictures.
-    pub(super) real: Tensor<4>,
-    /// Generated pictures, with their graph back to G if there is one.
-    fake: Tensor<4>,
-    /// The generated pictures without a graph.
-    pub(super) constant: Tensor<4>,
-    /// The generator whose weights are the leaves of that graph.
-    leaves: Option<Generator>,
-    /// The generator's running statistics, moved by the batch.
-    pub(super) moved: Moved,
-}
-
-/// Prepares D's input in a turn. With `tracked`, the graph of the generated pictures leads to a
-/// copy of the generator whose weights are leaves. Real pictures are prepared only if `judged`.
-pub(super) fn show(game: &Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
-    let made = generate(game.generator(G), &turn, tracked);
-    let recipe = game.recipe();
-    let real = game.generator(G).as_made(turn.real.clone());
-    let real = if judged { recipe.seen(real, Origin::Real, &turn) } else { real };
-    let fake = recipe.seen(made.pictures, Origin::Generated, &turn);
-    let constant = if tracked { fake.clone().inner() } else { fake.clone() };
-    Shown { turn, real, fake, constant, leaves: made.leaves, moved: made.moved }
-}
-
 /// [`show`], after which the generator's statistics are those that the batch moved.
 fn show_and_adopt(game: &mut Game, turn: Turn, tracked: bool, judged: bool) -> Shown {
     let mut shown = show(game, turn, tracked, judged);
@@ -100,20 +68,6 @@ fn discriminator_side(game: &mut Game, shown: &Shown, update: u64) -> Discrimina
     side
 }
 
-/// D's side of a turn with these penalties.
-pub(super) fn judge(game: &Game, shown: &Shown, due: &[(Kind, At)]) -> DiscriminatorSide {
-    let inputs = [&shown.real, &shown.constant];
-    game.recipe().discriminator(game.discriminator(D), &shown.turn, inputs, due)
-}
-
-/// G's side of a turn.
-pub(super) fn generator_side(game: &Game, shown: Shown) -> GeneratorSide {
-    let Shown { turn, real, fake, leaves, .. } = shown;
-    let leaves =
-        leaves.unwrap_or_else(|| unreachable!("G learns from pictures that lead back to it"));
-    game.recipe().generator(game.discriminator(D), &leaves, &turn, fake, &real)
-}
-
 /// Both gradients of one turn at the current weights. Also moves the running statistics: G's once,
 /// D's twice.
 pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSide) {
@@ -125,27 +79,6 @@ pub fn gradient(game: &mut Game, turn: &Turn) -> (DiscriminatorSide, GeneratorSi
     let g = generator_side(game, shown);
     drop(once);
     (d, g)
-}
-
-/// Records the measurements of D's side of a turn; with its penalties, unless they follow in a phase
-/// of their own.
-pub(super) fn note_discriminator(
-    seen: &mut Reading,
-    side: &DiscriminatorSide,
-    with_penalties: bool,
-) {
-    seen.add("d_loss", side.loss.clone());
-    if with_penalties {
-        seen.add_penalties("penalty", &side.penalties);
-    }
-    seen.add_logits("real", &side.logits_real);
-    seen.add_logits("fake", &side.logits_fake);
-}
-
-/// Records the measurements of G's side of a turn.
-fn note_generator(seen: &mut Reading, side: &GeneratorSide) {
-    seen.add("g_loss", side.loss.clone());
-    seen.add_logits("fooled", &side.logits_fake);
 }
 
 /// Takes both gradients at the same weights, then updates both networks.
@@ -204,9 +137,4 @@ fn in_turn(game: &mut Game, batches: &[Batch], seen: &mut Reading) {
         }
         game.apply(G, sum, update + 1, seen);
     }
-}
-
-pub(super) fn learn(side: GeneratorSide, sum: &mut Sum, seen: &mut Reading) {
-    note_generator(seen, &side);
-    sum.add(side.gradients);
 }

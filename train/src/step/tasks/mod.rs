@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`task`], [`any`] | the trait, and the task of a run |
 //! | [`adversarial`] | a generator of latent vectors against a discriminator |
+//! | `sides` | what both of its orders do with a turn |
 //! | [`phases`] | its order `phases`: both networks in turn, with penalties as updates of their own |
 #![cfg_attr(
     feature = "toys",
@@ -13,6 +14,7 @@
 pub mod adversarial;
 pub mod any;
 pub mod phases;
+mod sides;
 pub mod task;
 #[cfg(feature = "toys")]
 pub mod toy_cycle;

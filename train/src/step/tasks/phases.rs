@@ -8,7 +8,7 @@
 
 use shared::nn::config::PenaltyConfig;
 
-use super::adversarial::{D, G, generator_side, judge, learn, note_discriminator, show};
+use super::sides::{D, G, generator_side, judge, learn, note_discriminator, show};
 use crate::step::game::{Game, Sum};
 use crate::step::path_length::{self, PathMean};
 use crate::step::penalty::Kind;

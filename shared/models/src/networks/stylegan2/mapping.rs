@@ -11,7 +11,7 @@ use crate::parameter::{Parameter, Parameters, join};
 /// z (and class) → w; in a discriminator, class → embedding.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    /// One-hot class → [styles].
+    /// One-hot class → `[styles]`.
     pub embed: Option<EqualLinear>,
     /// The layers.
     pub layers: Vec<EqualLinear>,
