@@ -37,7 +37,6 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::foreign::Networks;
 use fledge_base::fs::{self, AtomicFolder, FsError};
 use fledge_base::sealed::{self, SealedError};
 use fledge_models::config::RunConfig;
@@ -152,7 +151,16 @@ enum Place {
     /// Each in a file of a folder.
     Folder(PathBuf),
     /// In one file of another program.
-    Foreign(Arc<Networks>),
+    Foreign(Arc<dyn Parts>),
+}
+
+/// Networks that are not in a folder of files.
+pub(super) trait Parts: std::fmt::Debug + Send + Sync {
+    /// The file that they are in.
+    fn path(&self) -> &Path;
+
+    /// The network `part` as a safetensors file; the error is a sentence.
+    fn part(&self, part: &str) -> Result<Vec<u8>, String>;
 }
 
 /// A copy of one file's tensors on the host at one moment: training may continue while they are
@@ -289,7 +297,7 @@ impl Checkpoint {
     }
 
     /// The networks of another program's file as a checkpoint.
-    pub(super) fn of_networks(networks: Arc<Networks>, meta: Meta) -> Self {
+    pub(super) fn of_parts(networks: Arc<dyn Parts>, meta: Meta) -> Self {
         Self { place: Place::Foreign(networks), meta }
     }
 

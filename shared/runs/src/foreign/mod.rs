@@ -4,8 +4,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`nvidia`], [`rosinality`] | what a file describes, and its tensors under our names |
-//! | [`described`] | the settings that follow, checked against every tensor |
+//! | `nvidia`, `rosinality` | what a file describes, and its tensors under our names |
+//! | `described` | the settings that follow, checked against every tensor |
 
 mod described;
 mod nvidia;
@@ -28,8 +28,8 @@ use fledge_models::task::Part;
 use serde_json::Value;
 use thiserror::Error;
 
-use self::described::Described;
-use super::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, FileRecord, Meta, Snapshot};
+use self::described::{AVERAGE, Described, Tensors};
+use super::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, FileRecord, Meta, Parts, Snapshot};
 
 /// Upper bound of a file's size in bytes. That of 1024×1024 pictures has 364 MB; with the states of
 /// Adam, which rosinality's have, about 700 MB.
@@ -37,8 +37,6 @@ const FILE_LIMIT: u64 = 2 << 30;
 /// Number of w of which the average is taken where a file has none, as in rosinality's
 /// `generate.py` (`truncation_mean`).
 const AVERAGED: usize = 4096;
-/// The name of the average of w.
-const AVERAGE: &str = "mapping.w_avg";
 
 /// The reason why a file of another program was not accepted.
 #[derive(Debug, Error)]
@@ -67,12 +65,9 @@ pub enum ForeignError {
     },
 }
 
-/// The tensors of a network by our names.
-type Tensors = BTreeMap<String, Tensor>;
-
 /// The networks of a file.
 #[derive(Debug)]
-pub(super) struct Networks {
+struct Networks {
     path: PathBuf,
     bytes: Vec<u8>,
     config: RunConfig,
@@ -113,16 +108,15 @@ pub fn open(path: &Path) -> Result<Checkpoint, ForeignError> {
         files: parts.keys().map(record).collect(),
     };
     let networks = Networks { path: path.to_owned(), bytes, config, parts };
-    Ok(Checkpoint::of_networks(Arc::new(networks), meta))
+    Ok(Checkpoint::of_parts(Arc::new(networks), meta))
 }
 
-impl Networks {
-    pub(super) fn path(&self) -> &Path {
+impl Parts for Networks {
+    fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The network `part` as the file of a checkpoint; the error is a sentence.
-    pub(super) fn part(&self, part: &str) -> Result<Vec<u8>, String> {
+    fn part(&self, part: &str) -> Result<Vec<u8>, String> {
         let tensors = self.parts.get(part).ok_or("it has no such network")?;
         let mut values = Vec::new();
         for (name, tensor) in tensors {
@@ -138,7 +132,9 @@ impl Networks {
         }
         snapshot.to_safetensors().map_err(|e| e.to_string())
     }
+}
 
+impl Networks {
     fn numbers(&self, tensor: &Tensor) -> Vec<f32> {
         let bytes = tensor.read(&self.bytes);
         match tensor.float {

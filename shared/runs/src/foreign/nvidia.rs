@@ -7,8 +7,7 @@ use fledge_archives::pickle::{Names, Value};
 use fledge_archives::torch::{self, TorchFile};
 use fledge_models::networks::stylegan2::{Architecture, DiscriminatorConfig, GeneratorConfig};
 
-use super::described::{Described, Facts, Widths};
-use super::{AVERAGE, Tensors};
+use super::described::{AVERAGE, Described, Facts, Tensors, Widths};
 
 /// The call that makes a module.
 const MODULE: &str = "torch_utils.persistence._reconstruct_persistent_obj";
@@ -21,14 +20,14 @@ const NETWORKS: [(&str, &str); 3] = [("G", "generator"), ("D", "discriminator"),
 
 const NAMES: Names<'static> = Names { known: &is_known, of: "network file" };
 
-/// Numbers of NumPy appear among the attributes of layers.
+/// Numbers and arrays of NumPy appear among the attributes of layers.
 fn is_known(module: &str, name: &str) -> bool {
     let numpy = ["numpy.core.multiarray", "numpy._core.multiarray", "numpy"].contains(&module);
     torch::is_known(module, name)
         || match name {
             "_reconstruct_persistent_obj" => module == "torch_utils.persistence",
             "EasyDict" => module == "dnnlib.util",
-            "dtype" | "scalar" => numpy,
+            "dtype" | "scalar" | "ndarray" | "_reconstruct" => numpy,
             "encode" => module == "_codecs",
             "set" => ["builtins", "__builtin__"].contains(&module),
             _ => false,
