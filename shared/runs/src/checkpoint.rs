@@ -28,7 +28,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -146,22 +145,22 @@ pub struct Checkpoint {
     pub meta: Meta,
 }
 
-/// Networks that another program keeps in one file.
-pub(super) trait Elsewhere: fmt::Debug + Send + Sync {
-    /// The file.
-    fn path(&self) -> &Path;
-
-    /// The network `part` as the file of a checkpoint; the error is a sentence.
-    fn part(&self, part: &str) -> Result<Vec<u8>, String>;
-}
-
 /// Where the networks of a checkpoint are.
 #[derive(Clone, Debug)]
 enum Place {
     /// Each in a file of a folder.
     Folder(PathBuf),
     /// In one file of another program.
-    Foreign(Arc<dyn Elsewhere>),
+    Foreign(Arc<dyn Parts>),
+}
+
+/// Networks that are not in a folder of files.
+pub(super) trait Parts: std::fmt::Debug + Send + Sync {
+    /// The file that they are in.
+    fn path(&self) -> &Path;
+
+    /// The network `part` as a safetensors file; the error is a sentence.
+    fn part(&self, part: &str) -> Result<Vec<u8>, String>;
 }
 
 /// A copy of one file's tensors on the host at one moment: training may continue while they are
@@ -298,7 +297,7 @@ impl Checkpoint {
     }
 
     /// The networks of another program's file as a checkpoint.
-    pub(super) fn of_networks(networks: Arc<dyn Elsewhere>, meta: Meta) -> Self {
+    pub(super) fn of_parts(networks: Arc<dyn Parts>, meta: Meta) -> Self {
         Self { place: Place::Foreign(networks), meta }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor as Values, TensorData};
-use fledge_archives::torch::Float;
+use burn::tensor::{self, Device, TensorData};
+use fledge_archives::torch::{Float, Tensor};
 use fledge_base::cli::UsageError;
 use fledge_models::config::{DataConfig, RunConfig, Settings};
 use fledge_models::layers::Pass;
@@ -12,8 +12,6 @@ use fledge_models::networks;
 use fledge_models::networks::stylegan2::{self, DiscriminatorConfig, GeneratorConfig};
 use fledge_models::parameter::Parameters;
 use fledge_models::task::Part;
-
-use super::tensors::{AVERAGE, Tensors};
 
 /// The preset whose settings stand where a file says nothing: the trainer's own.
 const PRESET: &str = "stylegan2-ada";
@@ -32,6 +30,12 @@ const NAMES_SHOWN: usize = 5;
 const TAPS: [f32; 4] = [1.0, 3.0, 3.0, 1.0];
 /// The ending of the names of resampling filters.
 pub(super) const FILTER: &str = "resample_filter";
+
+/// The name of the average of w.
+pub(super) const AVERAGE: &str = "mapping.w_avg";
+
+/// The tensors of a network by our names.
+pub(super) type Tensors = BTreeMap<String, Tensor>;
 
 /// What a file describes, and its tensors by the name that the network's file has in a checkpoint.
 pub(super) struct Described {
@@ -180,7 +184,7 @@ pub(super) fn problems(config: &RunConfig, parts: &BTreeMap<&'static str, Tensor
         let lacks = |name: &&String| !tensors.contains_key(*name) && *name != AVERAGE;
         let missing = expected.keys().filter(lacks).cloned().collect();
         let unused = tensors.keys().filter(|name| !expected.contains_key(*name)).cloned().collect();
-        let other = |(name, tensor): (&String, &fledge_archives::torch::Tensor)| {
+        let other = |(name, tensor): (&String, &Tensor)| {
             let shape = expected.get(name).filter(|shape| **shape != tensor.shape)?;
             Some(format!("{name} has shape {:?}, expected {shape:?}", tensor.shape))
         };
@@ -207,7 +211,7 @@ pub(super) fn average_of(
 ) -> Vec<f32> {
     let length = generator.config().latent;
     let shape = [z.len() / length, length];
-    let z = Values::<2>::from_data(TensorData::new(z, shape), &Device::flex());
+    let z = tensor::Tensor::<2>::from_data(TensorData::new(z, shape), &Device::flex());
     let w = generator.mapping.forward(Some(z.into()), pass).value();
     w.mean_dim(0).into_data().iter::<f32>().collect()
 }

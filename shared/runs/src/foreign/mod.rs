@@ -10,7 +10,6 @@
 mod described;
 mod nvidia;
 mod rosinality;
-mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -29,11 +28,8 @@ use fledge_models::task::Part;
 use serde_json::Value;
 use thiserror::Error;
 
-use self::described::Described;
-use self::tensors::{AVERAGE, Tensors};
-use super::checkpoint::{
-    self, CHECKPOINT_VERSION, Checkpoint, Elsewhere, FileRecord, Meta, Snapshot,
-};
+use self::described::{AVERAGE, Described, Tensors};
+use super::checkpoint::{self, CHECKPOINT_VERSION, Checkpoint, FileRecord, Meta, Parts, Snapshot};
 
 /// Upper bound of a file's size in bytes. That of 1024×1024 pictures has 364 MB; with the states of
 /// Adam, which rosinality's have, about 700 MB.
@@ -112,10 +108,10 @@ pub fn open(path: &Path) -> Result<Checkpoint, ForeignError> {
         files: parts.keys().map(record).collect(),
     };
     let networks = Networks { path: path.to_owned(), bytes, config, parts };
-    Ok(Checkpoint::of_networks(Arc::new(networks), meta))
+    Ok(Checkpoint::of_parts(Arc::new(networks), meta))
 }
 
-impl Elsewhere for Networks {
+impl Parts for Networks {
     fn path(&self) -> &Path {
         &self.path
     }

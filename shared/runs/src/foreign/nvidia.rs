@@ -7,8 +7,7 @@ use fledge_archives::pickle::{Names, Value};
 use fledge_archives::torch::{self, TorchFile};
 use fledge_models::networks::stylegan2::{Architecture, DiscriminatorConfig, GeneratorConfig};
 
-use super::described::{Described, Facts, Widths};
-use super::tensors::{AVERAGE, Tensors};
+use super::described::{AVERAGE, Described, Facts, Tensors, Widths};
 
 /// The call that makes a module.
 const MODULE: &str = "torch_utils.persistence._reconstruct_persistent_obj";

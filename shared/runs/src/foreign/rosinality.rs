@@ -8,8 +8,7 @@ use fledge_archives::pickle::{Names, Value};
 use fledge_archives::torch::{self, TorchFile};
 use fledge_models::networks::stylegan2::{DiscriminatorConfig, GeneratorConfig};
 
-use super::described::{Described, FILTER, Facts, Widths};
-use super::tensors::{AVERAGE, Tensors};
+use super::described::{AVERAGE, Described, FILTER, Facts, Tensors, Widths};
 
 /// The names of networks in a file, and the files that they have in a checkpoint.
 const NETWORKS: [(&str, &str); 3] = [("g_ema", "ema"), ("g", "generator"), ("d", "discriminator")];

@@ -194,7 +194,7 @@ fn an_average_that_is_not_there_is_that_of_drawn_latents() {
         config: config.clone(),
         parts,
     };
-    let without = Checkpoint::of_networks(Arc::new(networks), with.meta.clone());
+    let without = Checkpoint::of_parts(Arc::new(networks), with.meta.clone());
     let average = |checkpoint: &Checkpoint| {
         let mut network = config.generator(&Device::flex());
         checkpoint.load("ema", &mut network).expect("loads");
@@ -261,9 +261,17 @@ fn sizes_that_no_network_has_are_refused_before_anything_is_made_of_them() {
         (&|f: &mut described::Facts| f.channels = 4, "4 channels"),
         (&|f: &mut described::Facts| f.classes = huge, "classes"),
         (&|f: &mut described::Facts| f.generator.styles = huge, "features"),
+        (
+            &|f: &mut described::Facts| {
+                (f.discriminator.channel_base, f.discriminator.channel_max) = (huge, huge)
+            },
+            "features",
+        ),
         (&|f: &mut described::Facts| f.generator.latent = 0, "generator.latent"),
+        (&|f: &mut described::Facts| f.generator.channel_max = 0, "generator.channel_max"),
+        (&|f: &mut described::Facts| f.discriminator.channel_base = 0, "channel_base"),
         (&|f: &mut described::Facts| f.generator.mapping_layers = huge, "mapping_layers"),
-    ] as [(&dyn Fn(&mut described::Facts), &str); 7]
+    ] as [(&dyn Fn(&mut described::Facts), &str); 10]
     {
         let error = with(change).expect_err(named);
         assert!(error.contains(named), "{error}");
