@@ -61,6 +61,21 @@ fn main() {
         |[x, w]| conv2d(x, w, 1, halving),
     );
     both_ways(
+        "conv2d 3x3, 32 to 32, 64x64",
+        [drawn([BATCH, 32, 64, 64]), drawn([32, 32, 3, 3])],
+        |[x, w]| conv2d(x, w, 1, halving),
+    );
+    both_ways(
+        "conv2d 3x3, 128 to 128, 16x16",
+        [drawn([BATCH, 128, 16, 16]), drawn([128, 128, 3, 3])],
+        |[x, w]| conv2d(x, w, 1, halving),
+    );
+    both_ways(
+        "conv2d 3x3, 128 to 128, 4x4",
+        [drawn([BATCH, 128, 4, 4]), drawn([128, 128, 3, 3])],
+        |[x, w]| conv2d(x, w, 1, halving),
+    );
+    both_ways(
         "conv_transpose2d 4x4/2, 128 to 64, 16x16",
         [drawn([BATCH, 128, 16, 16]), drawn([128, 64, 4, 4])],
         |[x, w]| conv_transpose2d(x, w, 2, halving),

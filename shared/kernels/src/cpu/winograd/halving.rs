@@ -16,8 +16,8 @@ use super::super::geometry::Geometry;
 use super::super::memory::Buffer;
 use super::super::simd::arch;
 use super::{
-    GRAIN, Gather, Kernels, Pixels, Taps, Tiling, Transform, along_both, convolve,
-    kernel_gradients, products, spaced, spread,
+    Axis, GRAIN, Gather, Kernels, Pixels, Taps, Tiling, along_both, convolve, kernel_gradients,
+    products, spaced, spread,
 };
 
 /// Products per tile.
@@ -67,38 +67,44 @@ impl Direction {
 #[derive(Clone, Copy)]
 struct OfPixels;
 
-impl Transform<POINTS, POINTS> for OfPixels {
+impl Axis<3, 3> for OfPixels {
     #[inline(always)]
-    fn apply<S: Simd>(simd: S, from: [S::f32s; POINTS]) -> [S::f32s; POINTS] {
-        along_both(from, |[a, b, c]: [S::f32s; 3]| [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)])
+    fn along<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 3] {
+        [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)]
     }
 }
+
+along_both!(OfPixels, 3 to 3);
 
 /// The 2×2 taps of a phase, or the gradients of a tile's outputs, to those at the points.
 #[derive(Clone, Copy)]
 struct OfPairs;
 
-impl Transform<4, POINTS> for OfPairs {
+impl Axis<2, 3> for OfPairs {
     #[inline(always)]
-    fn apply<S: Simd>(simd: S, from: [S::f32s; 4]) -> [S::f32s; POINTS] {
-        along_both(from, |[a, b]: [S::f32s; 2]| [a, simd.add_f32s(a, b), b])
+    fn along<S: Simd>(simd: S, [a, b]: [S::f32s; 2]) -> [S::f32s; 3] {
+        [a, simd.add_f32s(a, b), b]
     }
 }
+
+along_both!(OfPairs, 2 to 3);
 
 /// The products of a tile to its 2×2 outputs.
 #[derive(Clone, Copy)]
 struct ToOutputs;
 
-impl Transform<POINTS, 4> for ToOutputs {
+impl Axis<3, 2> for ToOutputs {
     #[inline(always)]
-    fn apply<S: Simd>(simd: S, from: [S::f32s; POINTS]) -> [S::f32s; 4] {
-        along_both(from, |[a, b, c]: [S::f32s; 3]| [simd.add_f32s(a, b), simd.add_f32s(b, c)])
+    fn along<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 2] {
+        [simd.add_f32s(a, b), simd.add_f32s(b, c)]
     }
 }
 
+along_both!(ToOutputs, 3 to 2);
+
 /// The tiles of the small pictures.
 fn tiling(g: &Geometry) -> Tiling {
-    Tiling { batch: g.batch, h: g.oh, w: g.ow }
+    Tiling { batch: g.batch, h: g.oh, w: g.ow, side: 2 }
 }
 
 /// The convolution: large `x` [batch, h, w, cin] to small [batch, h/2, w/2, cout]; `weight` [cout,
@@ -109,7 +115,7 @@ pub(crate) fn halve(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
         column * g.cin + row
     });
     let zeros = Buffer::zeros(g.cin);
-    convolve::<OfPixels, ToOutputs, POINTS, 4>(tiling(g), g.cin, &kernels, |tile| {
+    convolve::<OfPixels, ToOutputs, POINTS, 4, 4>(tiling(g), g.cin, &kernels, |tile| {
         patches(g, x, tile, &zeros)
     })
 }
@@ -163,7 +169,7 @@ pub(crate) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
                 let at = std::array::from_fn(|i| {
                     ((row + i / 2 * 2 + py) * g.w + 2 * sx + i % 2 * 2 + px) * g.cin
                 });
-                arch().dispatch(Gather::<ToOutputs, POINTS> {
+                arch().dispatch(Gather::<ToOutputs, POINTS, 4> {
                     from: &outputs[t * g.cin..],
                     step: count * g.cin,
                     to: y,
@@ -180,10 +186,13 @@ pub(crate) fn double(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
 /// ∂L/∂w [cout, cin, 4, 4] from the large picture `x` and the gradient `grad` of the small one.
 pub(crate) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
     let zeros = Buffer::zeros(g.cin);
-    let sums =
-        kernel_gradients::<OfPixels, OfPairs, POINTS, 4>(tiling(g), g.cin, g.cout, grad, |tile| {
-            patches(g, x, tile, &zeros)
-        });
+    let sums = kernel_gradients::<OfPixels, OfPairs, POINTS, 4, 4>(
+        tiling(g),
+        g.cin,
+        g.cout,
+        grad,
+        |tile| patches(g, x, tile, &zeros),
+    );
     gather_weight(g, &sums)
 }
 

@@ -1,11 +1,11 @@
 //! Convolutions in fewer multiplications (Winograd 1980; Lavin & Gray 2015, arXiv:1509.09308): tiles
-//! of 2×2 outputs, whose inputs and kernels are transformed to a few points, multiplied there as
+//! of a few outputs, whose inputs and kernels are transformed to a few points, multiplied there as
 //! matrices over channels, and transformed back.
 //!
 //! | module | convolution | algorithm | multiplications |
 //! |---|---|---|---|
 //! | [`halving`] | 4×4, stride 2, padding 1 | F(2×2, 2×2) in four phases | 9/16 |
-//! | [`same`] | 3×3, stride 1, padding 1 | F(2×2, 3×3) | 4/9 |
+//! | [`same`] | 3×3, stride 1, padding 1 | F(4×4, 3×3), F(2×2, 3×3) | 1/4, 4/9 |
 
 pub(super) mod halving;
 pub(super) mod same;
@@ -28,17 +28,48 @@ trait Transform<const FROM: usize, const TO: usize>: Copy {
     fn apply<S: Simd>(simd: S, from: [S::f32s; FROM]) -> [S::f32s; TO];
 }
 
-/// The map of two axes from that of one: rows, then columns.
-#[inline(always)]
-fn along_both<V: Copy, const A: usize, const B: usize, const AA: usize, const BB: usize>(
-    from: [V; AA],
-    axis: impl Fn([V; A]) -> [V; B],
-) -> [V; BB] {
-    debug_assert!(AA == A * A && BB == B * B);
-    let rows: [[V; B]; A] = std::array::from_fn(|x| axis(std::array::from_fn(|y| from[y * A + x])));
-    let columns: [[V; B]; B] = std::array::from_fn(|y| axis(std::array::from_fn(|x| rows[x][y])));
-    std::array::from_fn(|i| columns[i / B][i % B])
+/// A linear map of vectors along one axis.
+trait Axis<const FROM: usize, const TO: usize>: Copy {
+    fn along<S: Simd>(simd: S, from: [S::f32s; FROM]) -> [S::f32s; TO];
 }
+
+/// A [`Transform`] of squares from an [`Axis`] of their sides: rows, then columns.
+macro_rules! along_both {
+    ($map:ty, $from:literal to $to:literal) => {
+        impl $crate::cpu::winograd::Transform<{ $from * $from }, { $to * $to }> for $map {
+            // Loops rather than closures: these would not all become part of the caller, whose
+            // instruction set they need.
+            #[inline(always)]
+            fn apply<S: pulp::Simd>(
+                simd: S,
+                from: [S::f32s; $from * $from],
+            ) -> [S::f32s; $to * $to] {
+                use $crate::cpu::winograd::Axis;
+                let zero = simd.splat_f32s(0.0);
+                let mut rows = [[zero; $from]; $to];
+                for x in 0..$from {
+                    let mut column = [zero; $from];
+                    for y in 0..$from {
+                        column[y] = from[y * $from + x];
+                    }
+                    let column: [S::f32s; $to] = <$map>::along(simd, column);
+                    for y in 0..$to {
+                        rows[y][x] = column[y];
+                    }
+                }
+                let mut square = [zero; $to * $to];
+                for y in 0..$to {
+                    let row: [S::f32s; $to] = <$map>::along(simd, rows[y]);
+                    for x in 0..$to {
+                        square[y * $to + x] = row[x];
+                    }
+                }
+                square
+            }
+        }
+    };
+}
+use along_both;
 
 /// Kernels at all points, as packed matrices [depth, channels out]: `POINTS` for each of some sets.
 struct Kernels<const POINTS: usize> {
@@ -227,18 +258,20 @@ impl<T: Transform<FROM, TO>, const FROM: usize, const TO: usize> WithSimd
     }
 }
 
-/// The 2×2 outputs of a tile from its products, `step` apart.
-struct Gather<'a, T, const POINTS: usize> {
+/// The outputs of a tile from its products, `step` apart.
+struct Gather<'a, T, const POINTS: usize, const OUTPUTS: usize> {
     from: &'a [f32],
     step: usize,
     to: &'a mut [f32],
-    /// The starts of the four outputs.
-    at: [usize; 4],
+    /// The starts of the outputs.
+    at: [usize; OUTPUTS],
     channels: usize,
     transform: std::marker::PhantomData<T>,
 }
 
-impl<T: Transform<POINTS, 4>, const POINTS: usize> WithSimd for Gather<'_, T, POINTS> {
+impl<T: Transform<POINTS, OUTPUTS>, const POINTS: usize, const OUTPUTS: usize> WithSimd
+    for Gather<'_, T, POINTS, OUTPUTS>
+{
     type Output = ();
 
     #[inline(always)]
@@ -262,24 +295,31 @@ impl<T: Transform<POINTS, 4>, const POINTS: usize> WithSimd for Gather<'_, T, PO
     }
 }
 
-/// Pictures cut into tiles of 2×2 pixels.
+/// Pictures cut into square tiles.
 #[derive(Clone, Copy)]
 struct Tiling {
     batch: usize,
     h: usize,
     w: usize,
+    /// Pixels along a side of a tile.
+    side: usize,
 }
 
 impl Tiling {
     /// Rows of tiles over all pictures.
     fn rows(&self) -> usize {
-        self.batch * self.h / 2
+        self.batch * self.h / self.side
+    }
+
+    /// Tiles in a row.
+    fn wide(&self) -> usize {
+        self.w / self.side
     }
 
     /// Rows of tiles per task, if a tile takes `tile` numbers.
     fn rows_a_task(&self, tile: usize) -> usize {
-        let wide = self.w / 2;
-        (TASK / tile / wide).min(self.rows().div_ceil(2 * rayon::current_num_threads())).max(1)
+        let fit = TASK / tile / self.wide();
+        fit.min(self.rows().div_ceil(2 * rayon::current_num_threads())).max(1)
     }
 
     /// The tiles of `rows`, counted through all pictures: picture, first row and column of each.
@@ -287,8 +327,8 @@ impl Tiling {
         &self,
         rows: std::ops::Range<usize>,
     ) -> impl Iterator<Item = (usize, usize, usize)> + use<> {
-        let (high, wide) = (self.h / 2, self.w / 2);
-        rows.flat_map(move |row| (0..wide).map(move |x| (row / high, row % high * 2, x * 2)))
+        let (high, wide, side) = (self.h / self.side, self.wide(), self.side);
+        rows.flat_map(move |row| (0..wide).map(move |x| (row / high, row % high * side, x * side)))
     }
 }
 
@@ -321,8 +361,9 @@ fn products<'a, const POINTS: usize>(
 fn convolve<
     'a,
     In: Transform<POINTS, POINTS>,
-    Out: Transform<POINTS, 4>,
+    Out: Transform<POINTS, OUTPUTS>,
     const POINTS: usize,
+    const OUTPUTS: usize,
     const PHASES: usize,
 >(
     outputs: Tiling,
@@ -330,13 +371,13 @@ fn convolve<
     kernels: &Kernels<POINTS>,
     patches: impl Fn((usize, usize, usize)) -> [[&'a [f32]; POINTS]; PHASES] + Sync,
 ) -> Buffer {
-    let columns = kernels.columns;
-    let (depth, line) = (spaced(PHASES * channels), 2 * outputs.w * columns);
+    let (columns, side) = (kernels.columns, outputs.side);
+    let (depth, line) = (spaced(PHASES * channels), side * outputs.w * columns);
     let rows = outputs.rows_a_task(POINTS * (depth + columns));
     let mut y = Buffer::any(outputs.batch * outputs.h * outputs.w * columns);
     y.par_chunks_mut(rows * line).enumerate().for_each(|(task, y)| {
         let range = task * rows..task * rows + y.len() / line;
-        let count = range.len() * outputs.w / 2;
+        let count = range.len() * outputs.wide();
         let (mut inputs, mut results) =
             (Buffer::any(POINTS * count * depth), Buffer::any(POINTS * count * columns));
         for (t, tile) in outputs.tiles(range.clone()).enumerate() {
@@ -347,9 +388,10 @@ fn convolve<
         }
         products::<POINTS>(&inputs, count, kernels.set(0), &mut results);
         for (t, (picture, top, left)) in outputs.tiles(range.clone()).enumerate() {
-            let row = picture * outputs.h + top - range.start * 2;
-            let at = std::array::from_fn(|i| ((row + i / 2) * outputs.w + left + i % 2) * columns);
-            arch().dispatch(Gather::<Out, POINTS> {
+            let row = picture * outputs.h + top - range.start * side;
+            let at =
+                std::array::from_fn(|i| ((row + i / side) * outputs.w + left + i % side) * columns);
+            arch().dispatch(Gather::<Out, POINTS, OUTPUTS> {
                 from: &results[t * columns..],
                 step: count * columns,
                 to: y,
@@ -367,8 +409,9 @@ fn convolve<
 fn kernel_gradients<
     'a,
     In: Transform<POINTS, POINTS>,
-    Grad: Transform<4, POINTS>,
+    Grad: Transform<OUTPUTS, POINTS>,
     const POINTS: usize,
+    const OUTPUTS: usize,
     const PHASES: usize,
 >(
     outputs: Tiling,
@@ -377,13 +420,13 @@ fn kernel_gradients<
     grad: &[f32],
     patches: impl Fn((usize, usize, usize)) -> [[&'a [f32]; POINTS]; PHASES] + Sync,
 ) -> Buffer {
-    let (depth, all_rows) = (PHASES * channels, outputs.rows());
+    let (depth, all_rows, side) = (PHASES * channels, outputs.rows(), outputs.side);
     // Columns per kernel call.
     let wide = if columns.is_multiple_of(2 * GRAIN) { 2 * GRAIN } else { GRAIN };
     // Rows of tiles whose sums are formed separately before they are added; independent of the
     // number of threads.
-    let chunk = ((1 << 20) / (POINTS * (depth + columns)) / (outputs.w / 2)).clamp(1, all_rows);
-    let most = chunk * outputs.w / 2;
+    let chunk = ((1 << 20) / (POINTS * (depth + columns)) / outputs.wide()).clamp(1, all_rows);
+    let most = chunk * outputs.wide();
     // [points, channels / GRAIN, tiles, GRAIN] and [points, channels / wide, tiles, wide]: the data
     // of a kernel call are contiguous.
     let (mut inputs, mut grads) =
@@ -409,13 +452,13 @@ fn kernel_gradients<
             }
             for first in (0..columns).step_by(wide) {
                 let pixel = |i: usize| {
-                    ((picture * outputs.h + top + i / 2) * outputs.w + left + i % 2) * columns
-                        + first
+                    let row = picture * outputs.h + top + i / side;
+                    (row * outputs.w + left + i % side) * columns + first
                 };
-                let from: [&[f32]; 4] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
+                let from: [&[f32]; OUTPUTS] = std::array::from_fn(|i| &grad[pixel(i)..][..wide]);
                 // SAFETY: each tile and range of channels is visited once.
                 arch().dispatch(unsafe {
-                    Spread::<Grad, 4, POINTS>::new(
+                    Spread::<Grad, OUTPUTS, POINTS>::new(
                         from,
                         &to_grads,
                         first * count + t * wide,
