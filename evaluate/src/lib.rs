@@ -68,7 +68,7 @@ fn measured(args: MeasureArgs) -> anyhow::Result<()> {
     let lab = Lab::open(options.conventions.clone())?;
     let Outcome { results, failed } = measure::measure(&lab, &options)?;
     let text = if json { measurement::lines(&results)? } else { measurement::table(&results) };
-    if InputKind::of(&options.fake) == InputKind::Run {
+    if InputKind::of(&options.fake) == InputKind::Run && options.fake.is_dir() {
         let log = || -> anyhow::Result<()> {
             let mut log = JsonLines::open(options.fake.join("metrics.jsonl"), |_| true)?;
             Ok(results.iter().try_for_each(|result| log.push(result))?)

@@ -356,6 +356,28 @@ fn stylegans_path_lengths_are_those_of_runs_with_styles() {
 }
 
 #[test]
+fn nvidias_names_fix_what_their_values_depend_on() {
+    let scratch = Scratch::new("commands-named");
+    let run = scratch.join("run");
+    common::run(&run, &[10]);
+    let folder = scratch.pictures("fakes", 4, 60);
+    let refused = |fake: &Path, metric: &str, more: &[&str]| {
+        let flags = ["--real", path(&folder), "--fake", path(fake), "--metrics", metric];
+        let output = scratch.run(&[&flags, more, &RANDOM].concat());
+        assert_eq!(output.status.code(), Some(2), "{metric}");
+        text(&output.stderr)
+    };
+    let another = refused(&run, "fid50k_full", &["--generate", "100"]);
+    assert!(another.contains("50000 pictures, not 100"), "{another}");
+    let folder_of = refused(&folder, "kid50k_full", &[]);
+    assert!(folder_of.contains("neither a run nor a network.pkl"), "{folder_of}");
+    let other_protocol = refused(&run, "is50k", &["--protocol", "clean-fid"]);
+    assert!(other_protocol.contains("clean-fid does not define it"), "{other_protocol}");
+    assert!(refused(&run, "fid50k", &[]).contains("fid50k_full"));
+    assert!(refused(&run, "pr50k3_full", &[]).contains("--metrics prdc"));
+}
+
+#[test]
 fn a_failing_metric_does_not_stop_the_others() {
     let scratch = Scratch::new("commands-failing");
     let (real, fake) = (scratch.pictures("real", 4, 60), scratch.pictures("fake", 4, 90));

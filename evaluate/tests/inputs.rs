@@ -3,8 +3,9 @@
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use evaluate::inputs::{ArchivePictures, InputKind, RunPictures, Wanted, open};
+use evaluate::protocols::Protocol;
 use serde_json::Value;
 use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest, VERSION};
 use shared::fs;
@@ -12,6 +13,7 @@ use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, Selection};
 use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::parameter::Parameters as _;
 use shared::nn::run::{Run, Which};
 use shared::picture::Picture;
 use shared::shard::{Layout, ShardWriter};
@@ -282,4 +284,53 @@ fn the_pictures_of_a_run_cycle_through_the_classes_and_are_named_by_seed() {
         (&["cat", "dog"].map(str::to_owned)[..], &[0, 1, 0, 1, 0, 1, 0][..])
     );
     assert_eq!(Selection::new(&all, vec![5, 2]).name(1), "seed 2");
+}
+
+#[test]
+fn a_run_has_the_noise_that_its_protocols_want() {
+    let scratch = Scratch::new("inputs-noise");
+    let run = Run::create(&scratch).expect("run");
+    let settings = ["channel_base=64", "channel_max=6", "latent=8", "styles=8", "mapping_layers=2"]
+        .map(|setting| format!("generator.{setting}"));
+    let settings = Settings::resolve("stylegan2-config-f", None, &settings).expect("settings");
+    let config = RunConfig::new("stylegan2-config-f", settings, 1, DataConfig::of_extent(16, 3));
+    let device = Device::flex();
+    let mut generator = config.generator(&device);
+    let mut parameters = Vec::new();
+    generator.collect_mut("", &mut parameters);
+    // It starts at 0: without training there is no noise.
+    let strengths = parameters.iter_mut().filter(|(name, _)| name.ends_with("noise_strength"));
+    let strengths = strengths.map(|(_, strength)| strength.set(Tensor::from_data([1.0], &device)));
+    assert!(strengths.count() > 2);
+    let meta = Meta {
+        version: CHECKPOINT_VERSION,
+        step: 1,
+        epoch: 1,
+        config,
+        state: Value::Null,
+        files: Default::default(),
+    };
+    checkpoint::save(&run.checkpoint_folder(1), meta, &[("ema", &generator)]).expect("save");
+    let of = |names: &[&str]| {
+        let protocols: Vec<_> =
+            names.iter().map(|name| Protocol::of(name).expect("a protocol")).collect();
+        let wanted = Wanted { protocols: &protocols, ..wanted(&device) };
+        RunPictures::open(&scratch, &wanted).expect("a run")
+    };
+    let (stored, random) = (of(&["torch-fidelity"]), of(&["stylegan"]));
+    assert_ne!(pixels(&stored), pixels(&random));
+    assert_ne!(stored.known_identity(), random.known_identity());
+    // A picture's noise depends on its seed only.
+    assert_eq!(pixels(&random), pixels(&of(&["stylegan"])));
+}
+
+#[test]
+fn files_of_other_programs_are_generators() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/runs/tests/golden/stylegan2/plain.pkl");
+    assert_eq!(InputKind::of(&golden), InputKind::Run);
+    let device = Device::flex();
+    let pictures = RunPictures::open(&golden, &wanted(&device)).expect("a generator");
+    assert_eq!(pictures.step(), 0);
+    assert!(pixels(&pictures).iter().all(|picture| picture.pixels.len() > 3));
 }

@@ -16,8 +16,9 @@ use crate::protocols::protocol::Protocol;
 /// Flags of the conventions.
 #[derive(Args, Clone, Debug)]
 pub struct ConventionsArgs {
-    /// Conventions to follow, separated by commas; `evaluate protocols` lists them
-    #[arg(long, value_delimiter = ',', default_value = "torch-fidelity", value_name = "NAME")]
+    /// Conventions to follow, separated by commas; `evaluate protocols` lists them [default:
+    /// torch-fidelity]
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
     protocol: Vec<ProtocolName>,
     /// Feature network [default: the protocol's]; `random` is untrained, and every metric's name
     /// then says so
@@ -47,12 +48,26 @@ pub struct ConventionsArgs {
 /// Flags that select the split of a data set and the checkpoint of a run.
 #[derive(Args, Clone, Debug)]
 pub struct PicturesArgs {
-    /// Split of a data set
-    #[arg(long, default_value = "val")]
-    pub split: String,
+    /// Split of a data set [default: val]
+    #[arg(long)]
+    split: Option<String>,
     /// Checkpoint of a run: best, latest, or a step
     #[arg(long, default_value = "best")]
     pub checkpoint: Which,
+}
+
+impl PicturesArgs {
+    /// The split that `--split` names, or the one of this name.
+    #[must_use]
+    pub fn split_or(&self, default: &str) -> String {
+        self.split.as_deref().unwrap_or(default).to_owned()
+    }
+
+    /// The split that `--split` names, by default the one for validation.
+    #[must_use]
+    pub fn split(&self) -> String {
+        self.split_or("val")
+    }
 }
 
 /// A protocol, given by name.
@@ -68,11 +83,19 @@ impl FromStr for ProtocolName {
 }
 
 impl ConventionsArgs {
-    /// Checks what clap cannot.
+    /// Checks what clap cannot; without `--protocol` it is torch-fidelity.
     ///
     /// # Errors
     /// When a value is out of range or two flags contradict each other.
     pub fn check(self) -> Result<Conventions, UsageError> {
+        self.check_or("torch-fidelity")
+    }
+
+    /// Checks what clap cannot; without `--protocol` it is `default`.
+    ///
+    /// # Errors
+    /// When a value is out of range or two flags contradict each other.
+    pub fn check_or(self, default: &str) -> Result<Conventions, UsageError> {
         if self.batch == 0 {
             return Err(UsageError("--batch 0: expected at least 1".into()));
         }
@@ -88,6 +111,9 @@ impl ConventionsArgs {
             if !protocols.contains(&protocol) {
                 protocols.push(protocol);
             }
+        }
+        if protocols.is_empty() {
+            protocols.push(Protocol::of(default)?);
         }
         let network = match self.features.as_deref() {
             None => None,

@@ -6,8 +6,10 @@ use clap::Args;
 use shared::cli::UsageError;
 
 use super::conventions::{ConventionsArgs, PicturesArgs};
+use crate::inputs::InputKind;
 use crate::measure::options::{MeasureOptions, Repeats};
 use crate::protocols::metric::{Metric, Needs};
+use crate::protocols::named::{self, Asked};
 use crate::protocols::protocol::{KidRule, Protocol};
 use shared::metrics::lpips::Backbone;
 
@@ -17,8 +19,8 @@ pub struct MeasureArgs {
     /// Real pictures: a data set of `prep`, a folder, a zip or tar file, or statistics (.npz)
     #[arg(long, value_name = "DATASET|FOLDER|ZIP|NPZ")]
     real: Option<PathBuf>,
-    /// Generated pictures: a run of `train` (its averaged generator is sampled), or any of the
-    /// above
+    /// Generated pictures: a run of `train` (its averaged generator is sampled), a network.pkl of
+    /// NVIDIA's, or any of the above
     #[arg(long, value_name = "RUN|DATASET|FOLDER|ZIP|NPZ", required = true)]
     fake: Option<PathBuf>,
     /// Training pictures of the generator, for authpct and ct [default: the train split of --real]
@@ -29,9 +31,11 @@ pub struct MeasureArgs {
     pictures: PicturesArgs,
     /// Metrics, separated by commas: kid, fid, fid-inf, is, prdc, mind, authpct, ct, ppl, and under
     /// --protocol stylegan ppl2_wend, ppl_zfull, ppl_wfull, ppl_zend, ppl_wend [default: kid and fid,
-    /// if the protocol defines them]. Each protocol computes the ones it defines
+    /// if the protocol defines them]. Each protocol computes the ones it defines. NVIDIA's names
+    /// fid50k_full, kid50k_full and is50k stand for --protocol stylegan --generate 50000 --split train
+    /// and the metric
     #[arg(long, value_delimiter = ',')]
-    metrics: Vec<Metric>,
+    metrics: Vec<Asked>,
     /// Use only N pictures of each side, drawn with --seed; a run generates N [default: all]
     #[arg(short = 'n', value_name = "N")]
     count: Option<usize>,
@@ -74,8 +78,16 @@ impl MeasureArgs {
     /// # Errors
     /// When a value is out of range or two flags contradict each other.
     pub fn into_options(self) -> Result<MeasureOptions, UsageError> {
-        let conventions = self.conventions.check()?;
-        let metrics = chosen_metrics(&self.metrics, &conventions.protocols)?;
+        let named = self.metrics.iter().find_map(|asked| asked.name());
+        if let Some(name) = named {
+            self.check_named(name)?;
+        }
+        let conventions = match named {
+            Some(_) => self.conventions.check_or(named::PROTOCOL)?,
+            None => self.conventions.check()?,
+        };
+        let asked: Vec<Metric> = self.metrics.iter().map(|asked| asked.metric()).collect();
+        let metrics = chosen_metrics(&asked, &conventions.protocols)?;
         if self.kid_subsets.is_some()
             && conventions.protocols.iter().all(|p| p.kid == Some(KidRule::Batches))
         {
@@ -94,10 +106,10 @@ impl MeasureArgs {
             fake: self.fake.ok_or_else(|| UsageError("--fake is needed".into()))?,
             train: self.train,
             checkpoint: self.pictures.checkpoint,
-            split: self.pictures.split,
+            split: self.pictures.split_or(if named.is_some() { named::SPLIT } else { "val" }),
             metrics,
             count: at_least(self.count, 2, "-n")?,
-            generate: at_least(self.generate, 1, "--generate")?,
+            generate: at_least(self.generate, 1, "--generate")?.or(named.map(|_| named::GENERATED)),
             repeats: repeats(self.repeats)?,
             per_class: self.per_class,
             kid_subsets: at_least(self.kid_subsets, 1, "--kid-subsets")?,
@@ -107,6 +119,36 @@ impl MeasureArgs {
             lpips: self.lpips,
             conventions,
         })
+    }
+}
+
+impl MeasureArgs {
+    /// Checks that nothing contradicts what the metric `name` stands for.
+    ///
+    /// # Errors
+    /// When the pictures are not those of a generator, or a flag asks for another number.
+    fn check_named(&self, name: &str) -> Result<(), UsageError> {
+        let refuse = |why: String| Err(UsageError(format!("--metrics {name}: {why}")));
+        match &self.fake {
+            Some(path) if InputKind::of(path) != InputKind::Run => {
+                return refuse(format!(
+                    "a generator makes the {} pictures; --fake {} is neither a run nor a network.pkl",
+                    named::GENERATED,
+                    path.display()
+                ));
+            }
+            _ => {}
+        }
+        for (flag, value) in [("-n", self.count), ("--generate", self.generate)] {
+            if let Some(n) = value.filter(|n| *n != named::GENERATED) {
+                let (all, protocol) = (named::GENERATED, named::PROTOCOL);
+                return refuse(format!(
+                    "it is a value of {all} pictures, not {n}: leave out {flag}, or ask for the metric \
+                     by its plain name with --protocol {protocol}"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

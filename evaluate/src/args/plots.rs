@@ -57,7 +57,7 @@ impl ScatterArgs {
             sets: self.sets,
             out: self.out,
             count: self.count,
-            split: self.pictures.split,
+            split: self.pictures.split(),
             checkpoint: self.pictures.checkpoint,
             protocol,
             conventions,
@@ -105,7 +105,7 @@ impl PlaneArgs {
         let of_set = |set: &PathBuf| MeasureOptions {
             real: Some(self.real.clone()),
             checkpoint: self.pictures.checkpoint,
-            split: self.pictures.split.clone(),
+            split: self.pictures.split(),
             metrics: metrics.clone(),
             count,
             repeats,

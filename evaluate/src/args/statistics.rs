@@ -60,7 +60,7 @@ impl StatisticsArgs {
             source: self.source,
             out: self.out,
             with_features: self.rows,
-            split: self.pictures.split,
+            split: self.pictures.split(),
             checkpoint: self.pictures.checkpoint,
             count: at_least(self.count, 2, "-n")?,
             protocol,

@@ -10,7 +10,7 @@ use shared::metrics::features::Features;
 use shared::metrics::network::Layer;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, Selection, SourceError};
-use shared::nn::run::Run;
+use shared::nn::run::open_checkpoint;
 use shared::rng;
 
 use super::lab::Lab;
@@ -104,7 +104,7 @@ impl Side {
         };
         let checkpoint_crc32 = match InputKind::of(path) {
             InputKind::Run => {
-                let mut files = Run::open(path)?.checkpoint(wanted.checkpoint)?.meta.files;
+                let mut files = open_checkpoint(path, wanted.checkpoint)?.meta.files;
                 files.remove(AVERAGED_GENERATOR).map(|file| file.crc32)
             }
             _ => None,

@@ -47,7 +47,7 @@ pub use wanted::Wanted;
 pub enum InputKind {
     /// A folder written by `prep build`.
     Dataset,
-    /// A folder written by `train`.
+    /// A folder written by `train`, or the networks of another program (`network.pkl`).
     Run,
     /// A file of statistics or features ([`npz`]).
     Npz,
@@ -61,7 +61,7 @@ impl InputKind {
     pub fn of(path: &Path) -> Self {
         if path.join(dataset::MANIFEST).is_file() {
             Self::Dataset
-        } else if Run::is_run(path) {
+        } else if Run::is_run(path) || holds_networks(path) {
             Self::Run
         } else if npz::is_npz(path) && !path.is_dir() && !npz::holds_pictures(path) {
             Self::Npz
@@ -69,6 +69,12 @@ impl InputKind {
             Self::Pictures
         }
     }
+}
+
+/// Returns true for files with the names of networks that other programs wrote.
+fn holds_networks(path: &Path) -> bool {
+    let suffix = path.extension().and_then(|suffix| suffix.to_str());
+    path.is_file() && matches!(suffix, Some("pkl" | "pt"))
 }
 
 /// The pictures at `path`, and their training step if known.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{Labels, PictureSource, SourceError};
 use shared::nn::device::arithmetic;
-use shared::nn::sampler::{Sampler, Weights};
+use shared::nn::sampler::{NoiseMode, Sampler, Weights};
 
 use super::wanted::Wanted;
 
@@ -23,7 +23,7 @@ pub struct RunPictures {
     sampler: Sampler,
     step: u64,
     count: usize,
-    /// Checksum of the generator's file, the run's settings, and the arithmetic.
+    /// Checksum of the generator's file, the run's settings, the arithmetic and the noise.
     maker: String,
 }
 
@@ -33,12 +33,23 @@ impl RunPictures {
     /// # Errors
     /// When it does not exist or is damaged.
     pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Self> {
-        let (sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
+        let (mut sampler, meta) = Sampler::open(path, wanted.checkpoint, wanted.device)?;
         sampler.latents()?;
+        let noise = match sampler.has_styles() && wanted.protocols.iter().all(|p| p.random_noise) {
+            true => NoiseMode::Random,
+            false => NoiseMode::Constant,
+        };
+        if noise == NoiseMode::Random {
+            sampler = sampler.with_noise(noise)?;
+        }
         let file = format!("{}.safetensors", Weights::Averaged.part(sampler.role()));
         let generator =
             meta.files.get(&file).with_context(|| format!("meta.json does not list {file}"))?;
-        let maker = serde_json::to_string(&(generator, &meta.config, arithmetic(wanted.device)))?;
+        let mut maker =
+            serde_json::to_string(&(generator, &meta.config, arithmetic(wanted.device)))?;
+        if noise == NoiseMode::Random {
+            maker.push_str("\0random noise");
+        }
         Ok(Self { path: path.to_owned(), sampler, step: meta.step, count: wanted.generated, maker })
     }
 

@@ -199,28 +199,38 @@ impl<'a> Comparison<'a> {
     /// When pictures cannot be read.
     pub fn measure(&self, options: &MeasureOptions) -> Result<Outcome> {
         let plan = plan(self.lab, options)?;
-        let wanted = Wanted {
-            split: &options.split,
-            generated: self.generated,
-            checkpoint: options.checkpoint,
-            device: &self.lab.device,
-            protocols: &self.lab.conventions.protocols,
-        };
-        // A run generates the wanted number; of other pictures a part may be drawn.
-        let part =
-            if InputKind::of(&options.fake) == InputKind::Run { None } else { options.count };
-        let fake = Side::open(&options.fake, "--fake", &wanted, part, self.lab.conventions.seed)?;
-        fake.check_comparable(self.real.as_ref())?;
-        if options.per_class {
-            classes::check(&fake, self.real.as_ref())?;
+        // Two protocols may want the same generator's pictures with different noise.
+        let generates = InputKind::of(&options.fake) == InputKind::Run;
+        let (random, constant): (Vec<_>, Vec<_>) =
+            self.lab.conventions.protocols.iter().partition(|p| generates && p.random_noise);
+        let mut sides = Vec::new();
+        for protocols in [random, constant].into_iter().filter(|some| !some.is_empty()) {
+            let wanted = Wanted {
+                split: &options.split,
+                generated: self.generated,
+                checkpoint: options.checkpoint,
+                device: &self.lab.device,
+                protocols: &protocols,
+            };
+            // A run generates the wanted number; of other pictures a part may be drawn.
+            let part = if generates { None } else { options.count };
+            let seed = self.lab.conventions.seed;
+            let fake = Side::open(&options.fake, "--fake", &wanted, part, seed)?;
+            fake.check_comparable(self.real.as_ref())?;
+            if options.per_class {
+                classes::check(&fake, self.real.as_ref())?;
+            }
+            sides.push((protocols, fake));
         }
         let (mut results, mut failed) = (Vec::new(), self.lack.take());
         for &protocol in &self.lab.conventions.protocols {
+            let fake = sides.iter().find(|(protocols, _)| protocols.contains(&protocol));
+            let (_, fake) = fake.context("a protocol has no generated side")?;
             let lacks = |metric: &Metric| self.lacking.contains(&(protocol, *metric));
             let of_protocol = plan.iter().filter(|(p, metric, _)| *p == protocol && !lacks(metric));
             let plan: Vec<(Metric, Option<FeatureLayer>)> =
                 of_protocol.map(|(_, metric, layer)| (*metric, *layer)).collect();
-            results.extend(self.under(protocol, &plan, &fake, options, &mut failed)?);
+            results.extend(self.under(protocol, &plan, fake, options, &mut failed)?);
         }
         Ok(Outcome { results, failed })
     }

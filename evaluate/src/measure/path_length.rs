@@ -13,7 +13,7 @@ use shared::nn::config::Distribution;
 use shared::nn::device::on_workers;
 use shared::nn::layers::{Masks, Mode, Noise as PassNoise, Pass};
 use shared::nn::ops::Precision;
-use shared::nn::run::Run;
+use shared::nn::run::open_checkpoint;
 use shared::nn::sampler::{Sampler, Wish};
 use shared::rng;
 
@@ -63,12 +63,12 @@ pub fn check(options: &MeasureOptions) -> Result<()> {
     let fake = &options.fake;
     if InputKind::of(fake) != InputKind::Run {
         return Err(UsageError(format!(
-            "--metrics: --fake {} is not a run of `train`: pictures have no latents",
+            "--metrics: --fake {} is neither a run of `train` nor a network.pkl: pictures have no latents",
             fake.display()
         ))
         .into());
     }
-    let meta = Run::open(fake)?.checkpoint(options.checkpoint)?.meta;
+    let meta = open_checkpoint(fake, options.checkpoint)?.meta;
     noise(meta.config.settings.generator.takes().latents()?.distribution)?;
     Ok(())
 }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`metric`] | the metrics by name, and the pictures each needs |
 //! | [`protocol`] | the protocols as one table of facts |
+//! | [`named`] | NVIDIA's names of metrics, each with its number of pictures |
 //! | [`conventions`] | protocols, network, weights and seed of a command |
 
 pub mod conventions;
 pub mod metric;
+pub mod named;
 pub mod protocol;
 
 pub use self::conventions::Conventions;

@@ -16,6 +16,7 @@ use shared::metrics::resize::{Filter, Scale};
 use shared::table::aligned;
 
 use super::metric::Metric;
+use super::named;
 use crate::metrics::fid::Divisor;
 use crate::metrics::isc::Order;
 use crate::networks::{INCEPTION, KERAS_INCEPTION, Known, NETWORKS, VGG16};
@@ -128,6 +129,9 @@ pub struct Protocol {
     pub mind_and_ppl: bool,
     /// StyleGAN's path lengths are defined.
     pub path_lengths: bool,
+    /// A run's generator adds new noise to each picture (`noise_mode='random'`, NVIDIA's default),
+    /// not that which it stores.
+    pub random_noise: bool,
     /// The tests of memorisation are defined.
     pub memorisation: bool,
 }
@@ -151,6 +155,7 @@ const BASE: Protocol = Protocol {
     prdc: None,
     mind_and_ppl: false,
     path_lengths: false,
+    random_noise: false,
     memorisation: false,
 };
 
@@ -209,6 +214,7 @@ pub static PROTOCOLS: [Protocol; 6] = [
         fid: Some(Divisor::Count),
         isc: Some(Order::AsGiven),
         path_lengths: true,
+        random_noise: true,
         ..BASE
     },
     Protocol {
@@ -308,7 +314,7 @@ impl fmt::Display for Protocol {
 pub fn table() -> String {
     type Cell = fn(&Protocol) -> String;
     let absent = || "–".to_owned();
-    let rows: [(&str, Cell); 14] = [
+    let rows: [(&str, Cell); 15] = [
         ("follows", |p| p.follows.to_owned()),
         ("files", |p| p.files.about()),
         ("network", |p| p.network.name.to_owned()),
@@ -348,6 +354,9 @@ pub fn table() -> String {
                 "–".into()
             }
         }),
+        ("noise of a run", |p| {
+            if p.random_noise { "new for each picture".into() } else { "–".into() }
+        }),
         ("MIND, PPL", |p| match (p.mind_and_ppl, p.path_lengths) {
             (true, _) => "1000 directions; LPIPS at 64".into(),
             (_, true) => "–; LPIPS of f32 pictures, at most 256".into(),
@@ -367,7 +376,15 @@ pub fn table() -> String {
     let metrics = Metric::ALL
         .map(|m| [format!("  {m}"), m.about().to_owned(), Protocol::defining(m).join(", ")]);
     let networks = NETWORKS.map(|n| [format!("  {}", n.name), n.about.to_owned()]);
-    text + &format!("--metrics\n{}\n--features\n{}", aligned(&metrics), aligned(&networks))
+    let named = named::ALL.map(|(name, metric)| {
+        [format!("  {name}"), format!("{metric} of {} pictures", named::GENERATED)]
+    });
+    text + &format!(
+        "--metrics\n{}\n--metrics by NVIDIA's names\n{}\n--features\n{}",
+        aligned(&metrics),
+        aligned(&named),
+        aligned(&networks)
+    )
 }
 
 const fn filter_about(filter: Filter) -> &'static str {
