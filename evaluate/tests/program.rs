@@ -110,7 +110,7 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
             "pytorch-fid or keras75-fid does not define",
         ),
         (&["--metrics", "ct", "--features", "random"], "--train"),
-        (&["--metrics", "ppl", "--features", "random"], "not a run"),
+        (&["--metrics", "ppl", "--features", "random"], "neither a run"),
         (&["--features", "resnet"], "dinov2-vit-s-14"),
         (&["--features", "random", "--layer", "769"], "logits_unbiased"),
         (&["--repeats", "1"], "--repeats 1"),
