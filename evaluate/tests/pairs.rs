@@ -304,7 +304,8 @@ fn lpips_stands_beside_the_other_measures_of_every_picture() {
     assert_eq!(report.lpips, Some("lpips-squeezenet"));
     assert!(report.pictures.iter().all(|(_, likeness, _)| likeness.lpips == Some(0.0)));
     let means: Vec<f64> = report.summaries.iter().map(|s| s.lpips.expect("a mean").mean).collect();
-    assert!(means[0] == 0.0 && means[1] > 0.0 && means[2] > 0.0, "{means:?}");
+    // Drawn weights may be negative.
+    assert!(means[0] == 0.0 && means[1] != 0.0 && means[2] != 0.0, "{means:?}");
 }
 
 /// A run of untrained translators from A to B and from B to A.
