@@ -29,18 +29,18 @@ fn verify(dir: &Path) -> Result<(), String> {
     if found.damaged.is_empty() { Ok(()) } else { Err(found.damaged.join("\n")) }
 }
 
-/// Pairs in folders A and B, `y.png` for validation.
+/// Pairs in folders A and B, `y.ppm` for validation.
 fn pairs(scratch: &Scratch, name: &str, more: &[&str]) -> PathBuf {
     let (source, out) = (scratch.path("sides"), scratch.path(name));
     for side in ["A", "B"] {
         fs::create_folder(source.join(side)).expect("make folder");
-        for name in ["x.png", "y.png"] {
-            let bytes = crate::util::gradient(6, 5).to_png().expect("encode");
+        for name in ["x.ppm", "y.ppm"] {
+            let bytes = [b"P6\n6 5\n255\n", &crate::util::gradient(6, 5).pixels[..]].concat();
             fs::write(source.join(side).join(name), &bytes).expect("write");
         }
     }
     let all = scratch.path("val.txt");
-    fs::write(&all, b"A/y.png\n").expect("write");
+    fs::write(&all, b"A/y.ppm\n").expect("write");
     let list = ["--size", "2", "--val-list", all.to_str().expect("path")];
     build(&source, &out, &[&list, more].concat(), 0);
     out
