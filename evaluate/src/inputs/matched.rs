@@ -12,6 +12,7 @@ use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, SourceError, SplitPictures};
 use shared::nn::run::{Run, Which};
 use shared::nn::sampler::{Drawn, Manner, Sampler, Weights};
+use shared::picture::{Picture, Window};
 
 use super::{ArchivePictures, InputKind};
 
@@ -84,12 +85,36 @@ impl Matched {
 /// # Errors
 /// When there are none, or they cannot be listed.
 pub fn side(flag: &str, path: &Path, split: &str, half: usize) -> Result<Box<dyn PictureSource>> {
+    opened(flag, path, split, half, false)
+}
+
+/// The same for statistics over all that is stored: where pairs have room for random crops, all of
+/// each picture instead of its middle.
+///
+/// # Errors
+/// Those of [`side`].
+pub fn whole_side(
+    flag: &str,
+    path: &Path,
+    split: &str,
+    half: usize,
+) -> Result<Box<dyn PictureSource>> {
+    opened(flag, path, split, half, true)
+}
+
+fn opened(
+    flag: &str,
+    path: &Path,
+    split: &str,
+    half: usize,
+    whole: bool,
+) -> Result<Box<dyn PictureSource>> {
     let refused = |what: &str| UsageError(format!("{flag} {}: {what}", path.display()));
     let source: Box<dyn PictureSource> = match InputKind::of(path) {
         InputKind::Dataset => {
             let dataset = Arc::new(Dataset::open(path)?);
             match dataset.manifest().paired {
-                true => Box::new(Half::new(dataset, split, half)?),
+                true => Box::new(Half { whole, ..Half::new(dataset, split, half)? }),
                 false => Box::new(Numbered::new(dataset, split)?),
             }
         }
@@ -113,12 +138,14 @@ struct Half {
     split: String,
     half: usize,
     count: usize,
+    /// All that is stored of a picture, instead of the middle of one with room for random crops.
+    whole: bool,
 }
 
 impl Half {
     fn new(dataset: Arc<Dataset>, split: &str, half: usize) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
-        Ok(Self { dataset, split: split.to_owned(), half, count })
+        Ok(Self { dataset, split: split.to_owned(), half, count, whole: false })
     }
 }
 
@@ -136,7 +163,16 @@ impl PictureSource for Half {
         let failed =
             |cause: DatasetError| SourceError { origin: self.origin(), cause: Box::new(cause) };
         let split = self.dataset.split(&self.split).map_err(failed)?;
-        let picture = |&i: &usize| Ok(split.pair(i).map_err(failed)?[self.half].clone().into());
+        let picture = |&i: &usize| {
+            if !self.whole {
+                return Ok(split.pair(i).map_err(failed)?[self.half].clone().into());
+            }
+            let (side, channels) = (split.stored(), self.dataset.manifest().channels);
+            let pixels = split.pixels(i).map_err(failed)?.to_vec();
+            let both = Picture { width: 2 * side, height: side, channels, pixels };
+            let left = side * self.half as u32;
+            Ok(both.cut(Window { left, top: 0, width: side, height: side }).into())
+        };
         indices.iter().map(picture).collect()
     }
 

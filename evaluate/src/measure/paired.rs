@@ -303,9 +303,9 @@ fn network(lab: &Lab, options: &PairedOptions, targets: &[RgbPicture]) -> Result
 fn floors(options: &PairedOptions) -> Result<Vec<(&'static str, [u8; 3])>> {
     let half = options.direction.target();
     let source = match &options.train {
-        Some(path) => matched::side("--train", path, TRAIN, half)?,
+        Some(path) => matched::whole_side("--train", path, TRAIN, half)?,
         None if has_training(&options.real)? => {
-            matched::side("--real", &options.real, TRAIN, half)?
+            matched::whole_side("--real", &options.real, TRAIN, half)?
         }
         None => {
             tracing::warn!(
