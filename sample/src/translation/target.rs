@@ -20,7 +20,7 @@ pub struct Target {
 
 enum Content {
     Folder(AtomicFolder, HashSet<String>),
-    Zip(ZipWriter),
+    Zip(Box<ZipWriter>),
 }
 
 impl Target {
@@ -38,7 +38,7 @@ impl Target {
             output::check_parent("--out", out)?;
             let claim = output::claim("--out", out)?;
             return Ok(Self {
-                content: Content::Zip(ZipWriter::create(out)?),
+                content: Content::Zip(Box::new(ZipWriter::create(out)?)),
                 bytes: 0,
                 _claim: claim,
             });
