@@ -83,6 +83,21 @@ birds: ## make birds DATA=/path/to/CUB_200_2011: the whole pipeline, 64×64, the
 	@test -n "$(DATA)" || { echo 'make birds: DATA is missing: make birds DATA=/path/to/CUB_200_2011 (a folder or zip)' >&2; exit 2; }
 	$(MAKE) --no-print-directory report NAME=birds DATA='$(DATA)'
 
+# Pairs as pix2pix, CycleGAN and CUT load them.
+PAIRS := --format pairs --load-size 286 --crop stretch --resample bicubic
+
+.PHONY: maps
+maps: ## make maps DATA=/path/to/maps: pairs of pictures, 256×256, pix2pix as published, translations, their distance from targets
+	@test -n "$(DATA)" || { echo 'make maps: DATA is missing: make maps DATA=/path/to/maps (files of two halves, or folders A and B)' >&2; exit 2; }
+	$(MAKE) --no-print-directory translations NAME=maps SIZE=256 DATA='$(DATA)' PREP_FLAGS='$(PAIRS) $(PREP_FLAGS)' \
+	    TRAIN_FLAGS='--preset pix2pix $(TRAIN_FLAGS)'
+
+.PHONY: translations
+translations: $(DIR)/translations.png $(DIR)/pairs.txt ## pairs → data set → run → translations beside targets, and their distance
+	@echo
+	@echo "translations $(DIR)/translations.png"
+	@cat $(DIR)/pairs.txt
+
 .PHONY: dataset train evaluate sample report
 dataset: $(DATASET)/dataset.json ## pictures → data set (DATA, SIZE, PREP_FLAGS)
 train: $(DIR)/trained ## data set → run (TRAIN_FLAGS)
@@ -116,6 +131,12 @@ $(DIR)/trained: $(DATASET)/dataset.json $(DIR)/train.flags | build
 
 $(DIR)/metrics.txt: $(DIR)/trained $(DIR)/evaluate.flags | build
 	$(BIN)/evaluate --real $(DATASET) --fake $(RUN) $(EVALUATE_FLAGS) > $@
+
+$(DIR)/pairs.txt: $(DIR)/trained $(DIR)/evaluate.flags | build
+	$(BIN)/evaluate pairs --real $(DATASET) --fake $(RUN) $(EVALUATE_FLAGS) > $@
+
+$(DIR)/translations.png: $(DIR)/trained | build
+	$(BIN)/sample translate $(RUN) --input $(DATASET) --out $@
 
 $(DIR)/grid.png: $(DIR)/trained | build
 	$(BIN)/sample grid $(RUN) --out $@ --seeds 0-63

@@ -34,7 +34,7 @@ use crate::args::{Cli, Command, MeasureArgs};
 use crate::features::lab::Lab;
 use crate::features::{cache, statistics};
 use crate::inputs::InputKind;
-use crate::measure::{Outcome, measurement};
+use crate::measure::{Outcome, measurement, paired};
 use crate::networks::weights::store;
 use crate::protocols::protocol;
 use crate::reports::{curve, nearest, plane, scatter};
@@ -50,6 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Ending> {
         Some(Command::Protocols) => Ok(shared::cli::print(&protocol::table())?),
         Some(Command::Weights(args)) => store::run(&args.into_task()),
         Some(Command::Cache(args)) => cache::run(&args.into_options()?),
+        Some(Command::Pairs(args)) => paired::run(&args.into_options()?),
         Some(Command::Curve(args)) => curve::run(&args.into_options()?),
         Some(Command::Statistics(args)) => statistics::run(&args.into_options()?),
         Some(Command::Nearest(args)) => nearest::run(&args.into_options()?),

@@ -183,6 +183,7 @@ fn dataset(folder: &Path, labels: &[Option<u32>]) {
         version: VERSION,
         size: 1,
         stored: 1,
+        held_out: None,
         channels: 1,
         paired: false,
         classes: ["cat", "dog"].map(str::to_owned).to_vec(),

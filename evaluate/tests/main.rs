@@ -14,6 +14,7 @@ mod metrics_golden;
 mod npz;
 #[cfg(unix)]
 mod outputs;
+mod pairs;
 mod plots;
 mod program;
 mod resize;

@@ -123,7 +123,7 @@ pub fn chunk(work: &[u8], bytes: &[u8]) {
                 .flat_map(|record| &record.crops)
                 .filter(|crop| crop.pixels)
                 .count();
-            assert_eq!(chunk.pixels(folder.work.manifest.layout()).count(), crops);
+            assert_eq!(chunk.pixels(&folder.work.manifest).count(), crops);
             assert_eq!(records.ok().as_ref(), Some(&chunk.records));
         }
         let _ = folder.missing().take(4).count();

@@ -125,10 +125,10 @@ fn summary(manifest: &Manifest) -> String {
     let records: u64 = manifest.splits.iter().map(|s| s.records).sum();
     let (size, channels, classes) = (manifest.size, manifest.channels, manifest.classes.len());
     let what = if manifest.paired { "pairs" } else { "pictures" };
-    let stored = if manifest.stored == size {
-        String::new()
-    } else {
-        format!(" (stored {0}x{0})", manifest.stored)
+    let stored = match (manifest.stored, manifest.held_out) {
+        (stored, _) if stored == size => String::new(),
+        (stored, None) => format!(" (stored {stored}x{stored})"),
+        (stored, Some(_)) => format!(" (train stored {stored}x{stored})"),
     };
     let classes = if classes == 0 { String::new() } else { format!(" in {classes} classes") };
     format!("{records} {what} of {size}x{size}x{channels}{stored}{classes} ({splits})")

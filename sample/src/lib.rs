@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`args`] | the command line |
 //! | [`export`] | the generator as a file for other programs |
+//! | [`translation`] | pictures into pictures, of any size |
 //! | [`collections`] | many pictures in a folder or zip, resumable |
 //! | [`projection`] | the styles and noise with which a generator makes a given picture |
 //! | [`animations`] | frames as an animation: walks and time-lapses |
@@ -26,3 +27,4 @@ pub mod output;
 pub mod projection;
 pub mod source;
 pub mod stills;
+pub mod translation;

@@ -17,3 +17,4 @@ mod pictures;
 mod program;
 mod refusals;
 mod styles;
+mod translate;

@@ -413,6 +413,7 @@ fn dataset(folder: &Path, pictures: &[Picture]) {
         version: VERSION,
         size: 16,
         stored: 16,
+        held_out: None,
         channels: 3,
         paired: false,
         classes: Vec::new(),

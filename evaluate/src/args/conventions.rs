@@ -140,7 +140,7 @@ impl ConventionsArgs {
 }
 
 /// `NAME=FILE` or `FILE`.
-fn weights_file(text: &str) -> WeightsFile {
+pub(super) fn weights_file(text: &str) -> WeightsFile {
     // A path may contain an equals sign: only a known name before it counts.
     let known = |name: &str| {
         let network = networks::NETWORKS.iter().map(|network| network.name);

@@ -7,6 +7,7 @@ mod curve;
 mod foreign;
 mod measure;
 mod nearest;
+mod pairs;
 mod plots;
 mod statistics;
 mod weights;
@@ -20,6 +21,7 @@ pub use self::curve::CurveArgs;
 pub use self::foreign::PROGRAM;
 pub use self::measure::MeasureArgs;
 pub use self::nearest::NearestArgs;
+pub use self::pairs::PairsArgs;
 pub use self::plots::{PlaneArgs, ScatterArgs};
 pub use self::statistics::StatisticsArgs;
 pub use self::weights::WeightsArgs;
@@ -36,6 +38,7 @@ Examples:
   evaluate --real birds64 --fake fakes/ --features dinov2-vit-s-14     FD-DINOv2 (evaluate weights --fetch dinov2-vit-s-14)
   evaluate --real birds64 --fake fakes/ --features random   smoke test without weights; no measure of quality
   evaluate curve runs/birds --real birds64                  KID and FID of every checkpoint: runs/birds/metrics.png
+  evaluate pairs --real maps --fake runs/maps               translations beside their targets: L1, PSNR, SSIM, LPIPS, ranks
   evaluate nearest runs/birds --train birds64 --out sheet.png          samples beside their nearest training pictures
   evaluate protocols                                        how the protocols differ
 
@@ -66,6 +69,8 @@ pub enum Command {
     Weights(WeightsArgs),
     /// List or clear cached features
     Cache(CacheArgs),
+    /// Measure translations beside their targets, picture by picture
+    Pairs(PairsArgs),
     /// Measure every checkpoint of a run, and plot KID and FID against kimg
     Curve(CurveArgs),
     /// Write the statistics of a set as .npz, readable by pytorch-fid and clean-fid

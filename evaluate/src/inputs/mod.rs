@@ -6,6 +6,7 @@
 //! | `account` | warnings of files that are skipped here or that a protocol's library would skip |
 //! | [`run`] | the pictures of a run's generator |
 //! | `wanted` | a selection of the pictures at a path |
+//! | [`matched`] | translations and their targets, picture by picture |
 //! | [`npz`] | files of statistics and features |
 //!
 //! Differences from the Python libraries that may change a number:
@@ -25,6 +26,7 @@
 
 mod account;
 pub mod archive;
+pub mod matched;
 pub mod npz;
 pub mod run;
 mod wanted;
@@ -96,7 +98,15 @@ pub fn open(path: &Path, wanted: &Wanted<'_>) -> Result<(Box<dyn PictureSource>,
             return Err(UsageError(text).into());
         }
         InputKind::Dataset => {
-            Box::new(SplitPictures::new(Arc::new(Dataset::open(path)?), wanted.split)?)
+            let dataset = Dataset::open(path)?;
+            if dataset.manifest().paired {
+                return Err(UsageError(format!(
+                    "{}: its records are pairs of pictures; `evaluate pairs` measures them, `prep build --side b` makes a data set of one side",
+                    path.display()
+                ))
+                .into());
+            }
+            Box::new(SplitPictures::new(Arc::new(dataset), wanted.split)?)
         }
         InputKind::Pictures => {
             let pictures = ArchivePictures::open(path)?;

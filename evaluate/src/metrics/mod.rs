@@ -10,6 +10,7 @@
 //! | [`mind`] | Monge Inception Distance |
 //! | [`authenticity`] | copies of training pictures, nearest-training distances |
 //! | [`ct`] | the C_T test for copied training data |
+//! | [`similarity`], [`own_pair`] | translations beside their targets: L1, PSNR, SSIM, ranks |
 //! | [`spread`] | the standard error of a value, from random halves |
 //! | [`pca`], [`kmeans`] | principal components, clusters |
 //! | [`pairs`], [`balls`] | nearest neighbours and balls over all pairs, on the tiles of `tiles` |
@@ -26,10 +27,12 @@ pub mod fid_infinity;
 pub mod isc;
 pub mod kmeans;
 pub mod mind;
+pub mod own_pair;
 pub mod pairs;
 pub mod pca;
 pub mod ppl;
 pub mod prdc;
+pub mod similarity;
 pub mod spread;
 pub mod stylegan_ppl;
 pub mod subset;

@@ -30,6 +30,8 @@ const SHORTER_SIDE_MARGIN: f64 = 0.25;
   prep build voc/ --out raccoons --strict                      fail if any file of voc/ is not used
   prep build faces.zip --out faces --crop shorter-side         80x80 stored, the trainer crops 64x64 at random
   prep build maps.zip --out maps --format pairs --size 256     left and right halves of every picture
+  prep build maps.zip --out maps --format pairs --size 256 --load-size 286 --crop stretch --resample bicubic
+                                                               as pix2pix and CycleGAN load and crop
   prep build birds.zip --out two --classes 001,017.Cardinal --val-fraction 0.2 --seed 1
   prep build huge.tar --out huge --part 3/8                    the third of eight parts; then: prep merge huge
 
@@ -51,6 +53,10 @@ pub struct BuildArgs {
     /// shorter-side].
     #[arg(long)]
     margin: Option<f64>,
+    /// Store training pictures with this height and width, in pixels, for random crops of --size;
+    /// val and test then hold the whole picture in --size.
+    #[arg(long, conflicts_with = "margin", value_name = "PIXELS")]
+    load_size: Option<u32>,
     /// 1 for grey, 3 for colour [default: 3; 1 for grey IDX files].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3))]
     channels: Option<u32>,
@@ -284,6 +290,9 @@ impl BuildArgs {
         within("--size", self.size, 1.0, f64::from(SIZE_LIMIT))?;
         within("--memory-mb", self.memory_mb as f64, 1.0, 1e6)?;
         let policy = self.policy()?;
+        if let Some(stored) = self.load_size {
+            within("--load-size", stored, f64::from(self.size), f64::from(SIZE_LIMIT))?;
+        }
         let usual =
             if self.crop == Some(CropFlag::ShorterSide) { SHORTER_SIDE_MARGIN } else { 0.0 };
         let margin = self.margin.unwrap_or(usual);
@@ -302,6 +311,7 @@ impl BuildArgs {
             out: self.out,
             size: self.size,
             margin,
+            load_size: self.load_size,
             channels: self.channels,
             policy,
             resampling: self.resample,

@@ -6,6 +6,7 @@
 //! Everything is written to a folder beside the final one, which is renamed at the end:
 //! at every moment and after every crash there is either the old data set or the new one.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use shared::cli::DataError;
 use shared::dataset::{FileSummary, MANIFEST, Manifest, SplitManifest};
 use shared::fs::{self, AtomicFolder};
 use shared::log::Progress;
+use shared::picture::Picture;
+use shared::shard::Layout;
 use shared::signal::Stop;
 
 use super::error::BuildError;
@@ -68,7 +71,7 @@ pub fn assemble(
             return Ok(None);
         }
         let chunk = folder.read(chunk)?;
-        assembler.push(&chunk.records, &mut chunk.pixels(work.manifest.layout()))?;
+        assembler.push(&chunk.records, &mut chunk.pixels(&work.manifest))?;
         progress.add(chunk.records.len() as u64);
     }
     drop(progress);
@@ -122,10 +125,10 @@ impl Assembler {
     /// When the folder beside it cannot be created.
     pub fn new(work: &WorkManifest, out: &Path) -> Result<Self, BuildError> {
         let staged = AtomicFolder::create(out)?;
-        let layout = work.manifest.layout();
-        let writer = |name| SplitWriter::new(staged.path(), name, layout, work.shard_bytes);
+        let writer = |name, layout| SplitWriter::new(staged.path(), name, layout, work.shard_bytes);
+        let of_split = |split: Split| writer(split.name(), work.manifest.layout_of(split.name()));
         let (splits, rejected) =
-            (Split::ALL.map(|split| writer(split.name())), writer(REJECT_SHARDS));
+            (Split::ALL.map(of_split), writer(REJECT_SHARDS, work.manifest.layout()));
         Ok(Self {
             manifest: work.manifest.clone(),
             pictures: work.pictures,
@@ -209,7 +212,14 @@ impl Assembler {
             }
             (fault, ..) => fault.unwrap_or_else(|| Fault::new(Reason::NoSplit, record.number)),
         };
-        let picture = pixels.map(|pixels| self.rejected.push(pixels, None, number)).transpose()?;
+        let layout = record.layout(&self.manifest);
+        let picture = match pixels {
+            Some(pixels) => {
+                let pixels = framed(pixels, layout, self.manifest.layout());
+                Some(self.rejected.push(&pixels, None, number)?)
+            }
+            None => None,
+        };
         self.rejects.push(Reject {
             file: record.shown.clone(),
             reason: fault.reason.name().to_owned(),
@@ -244,7 +254,8 @@ impl Assembler {
                 continue;
             }
             let chunk = folder.read(chunk)?;
-            let mut pixels = chunk.pixels(self.manifest.layout());
+            let manifest = self.manifest.clone();
+            let mut pixels = chunk.pixels(&manifest);
             for (record, crop) in chunk
                 .records
                 .iter()
@@ -320,6 +331,19 @@ fn write_lists(
 /// the upper 32 bits.
 fn number_of(record: &PictureRecord, crop: &CropRecord) -> u64 {
     record.number | u64::from(crop.object.unwrap_or(0)) << 32
+}
+
+/// Pixels of one size in the middle of a grey picture of another, so that one shard holds the
+/// pictures left out of all splits.
+fn framed(pixels: &[u8], from: Layout, to: Layout) -> Cow<'_, [u8]> {
+    if from == to {
+        return Cow::Borrowed(pixels);
+    }
+    let Layout { height, width, channels } = from;
+    let mut frame = Picture::filled(to.width, to.height, channels, 128);
+    let small = Picture { width, height, channels, pixels: pixels.to_vec() };
+    frame.paste(&small, (to.width - width) / 2, (to.height - height) / 2);
+    Cow::Owned(frame.pixels)
 }
 
 fn unhex(digits: &str) -> Vec<u8> {

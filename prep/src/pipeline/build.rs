@@ -100,9 +100,8 @@ fn whole(
     stop: &Stop,
 ) -> Result<Option<(u64, Assembled)>, BuildError> {
     let mut assembler = Assembler::new(&folder.work, out)?;
-    let bytes = folder.work.manifest.layout().pixel_bytes();
     let taken = |records: &[PictureRecord], pixels: &[&[u8]]| {
-        assembler.push(records, &mut pixels.iter().flat_map(|pixels| pixels.chunks_exact(bytes)))
+        assembler.push(records, &mut pixels.iter().copied())
     };
     let Some(resumed) = run(plan, options, folder, stop, taken)? else { return Ok(None) };
     tracing::debug!("all pictures prepared");
@@ -140,7 +139,7 @@ impl Guard {
 }
 
 /// Prepares the pictures of the missing chunks, and passes every chunk to `taken` in the order of
-/// the plan: its records, and their pixels in any number of pieces.
+/// the plan: its records, and the pixels of each of their crops that has some.
 /// Returns how many pictures had been prepared before, or `None` after a signal.
 fn run(
     plan: &Plan,
@@ -172,12 +171,15 @@ fn run(
         while let Some(&chunk) = chunks.peek() {
             if given.peek() != Some(&chunk) {
                 let there = folder.read(chunk)?;
-                let pixels: Vec<&[u8]> = there.pixels(folder.work.manifest.layout()).collect();
+                let pixels: Vec<&[u8]> = there.pixels(&folder.work.manifest).collect();
                 taken(&there.records, &pixels)?;
             } else if waiting.len() == folder.work.range(chunk).count() {
                 given.next();
                 let (records, pixels) = folder.write(chunk, std::mem::take(waiting))?;
-                taken(&records, &pixels.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+                let crops = records.iter().zip(&pixels).flat_map(|(record, pixels)| {
+                    pixels.chunks_exact(record.layout(&folder.work.manifest).pixel_bytes())
+                });
+                taken(&records, &crops.collect::<Vec<_>>())?;
             } else {
                 return Ok(());
             }

@@ -37,6 +37,9 @@ pub struct BuildOptions {
     pub size: u32,
     /// Room for random crops, as a fraction of the size.
     pub margin: f64,
+    /// Height and width at which training pictures are stored, instead of by `margin`; pictures of
+    /// the other splits are then stored whole in `size`.
+    pub load_size: Option<u32>,
     /// Channels (1 or 3); `None`: 1 if all sources hold bare grey pixels, else 3.
     pub channels: Option<u32>,
     /// The crops to take; `None`: boxes if there are any, else the square in the middle.
@@ -79,6 +82,7 @@ impl BuildOptions {
             out: out.into(),
             size: 64,
             margin: 0.0,
+            load_size: None,
             channels: None,
             policy: None,
             resampling: Resampling::Area,
@@ -136,7 +140,8 @@ impl BuildOptions {
         let mut options = Self::new(PathBuf::new(), PathBuf::new());
         options.sources = sources;
         options.size = manifest.size;
-        options.margin = number("margin")?;
+        options.load_size = choice("load-size").parse().ok();
+        options.margin = if options.load_size.is_some() { 0.0 } else { number("margin")? };
         options.channels = Some(manifest.channels);
         options.policy = Some(policy);
         options.resampling =
@@ -151,10 +156,17 @@ impl BuildOptions {
         Ok(options)
     }
 
-    /// Height and width of the stored pictures, in pixels.
+    /// Height and width of the stored training pictures, in pixels.
     #[must_use]
     pub fn stored(&self) -> u32 {
-        (f64::from(self.size) * (1.0 + self.margin)).round() as u32
+        let by_margin = || (f64::from(self.size) * (1.0 + self.margin)).round() as u32;
+        self.load_size.unwrap_or_else(by_margin)
+    }
+
+    /// Height and width of the stored pictures of the other splits, if they are another.
+    #[must_use]
+    pub fn held_out(&self) -> Option<u32> {
+        self.load_size.filter(|&stored| stored != self.size).map(|_| self.size)
     }
 
     /// The settings for the manifest: flags with their values. Flags without effect are left out.
@@ -171,7 +183,10 @@ impl BuildOptions {
         };
         note("pixels-version", json!(PIXELS_VERSION));
         note("size", json!(self.size));
-        note("margin", json!(self.margin));
+        match self.load_size {
+            Some(stored) => note("load-size", json!(stored)),
+            None => note("margin", json!(self.margin)),
+        }
         note("channels", json!(channels));
         note("resample", json!(self.resampling.name()));
         let [r, g, b] = self.background;

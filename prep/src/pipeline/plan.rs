@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use shared::cli::UsageError;
-use shared::dataset::{Manifest, VERSION};
+use shared::dataset::{Manifest, PLAIN_VERSION, VERSION};
 use shared::log::Progress;
 
 use super::error::BuildError;
@@ -96,9 +96,10 @@ impl Plan {
         let mut formats: Vec<&str> = sources.iter().map(|s| s.format.name()).collect();
         formats.dedup();
         let manifest = Manifest {
-            version: VERSION,
+            version: if options.held_out().is_some() { VERSION } else { PLAIN_VERSION },
             size: options.size,
             stored: options.stored(),
+            held_out: options.held_out(),
             channels,
             paired,
             classes,

@@ -94,8 +94,8 @@ impl<'a> Preparer<'a> {
     #[must_use]
     pub fn before_after(&self, place: usize) -> BeforeAfter {
         let planned = &self.plan.pictures[place];
-        let layout = self.plan.manifest.layout();
         let prepared = self.prepare(place);
+        let layout = prepared.record.layout(&self.plan.manifest);
         let mut caption = planned.entry.shown();
         if let Some(fault) = prepared.record.crops.iter().find_map(|crop| crop.fault.as_ref()) {
             caption = format!("{} ({})\n{caption}", fault.reason.name(), fault.value);
@@ -174,7 +174,7 @@ impl<'a> Preparer<'a> {
     ) -> Result<(), Fault> {
         let (width, height) = picture.extents();
         let entry = &planned.entry;
-        let side = self.plan.manifest.stored;
+        let side = prepared.record.layout(&self.plan.manifest).height;
         let (objects, others) = picture.place(planned)?;
         let crops = crops(&self.plan.policy, width, height, &objects, entry.label);
         // One decoding serves all crops; of an object that cannot be cropped the whole picture is
@@ -216,7 +216,7 @@ impl<'a> Preparer<'a> {
         held: u64,
         prepared: &mut PreparedPicture,
     ) -> Result<(), Fault> {
-        let side = self.plan.manifest.stored;
+        let side = prepared.record.layout(&self.plan.manifest).height;
         let (mut first, mut halves) = (None, Vec::new());
         for (number, half) in [PairSide::A, PairSide::B].into_iter().enumerate() {
             if self.side.is_some_and(|wanted| wanted != half) {

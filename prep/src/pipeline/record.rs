@@ -1,10 +1,13 @@
 //! The record of a picture, kept until all pictures are known; the chunks of a work folder hold it.
 
 use serde::{Deserialize, Serialize};
+use shared::dataset::Manifest;
+use shared::shard::Layout;
 
 use crate::dataset::fingerprint::FileHash;
 use crate::dataset::rejects::Fault;
 use crate::filter::near_duplicates::PerceptualHash;
+use crate::source::Split;
 
 /// A prepared picture without its pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,18 @@ pub struct PictureRecord {
     pub profile: bool,
     /// Its crops, taken or left out.
     pub crops: Vec<CropRecord>,
+}
+
+impl PictureRecord {
+    /// The size of its crops in a data set of that manifest: training pictures may be stored in
+    /// another than those of the other splits.
+    #[must_use]
+    pub fn layout(&self, manifest: &Manifest) -> Layout {
+        match self.split.and_then(|split| Split::ALL.get(usize::from(split))) {
+            Some(split) => manifest.layout_of(split.name()),
+            None => manifest.layout(),
+        }
+    }
 }
 
 /// A crop, taken or left out.

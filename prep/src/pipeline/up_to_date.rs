@@ -74,8 +74,8 @@ fn unchanged(out: &Path, plan: &Plan, options: &BuildOptions) -> Result<Manifest
     let opened = Dataset::open(out)
         .map_err(|e| other(&format!("it holds a data set that cannot be used ({e})")))?;
     let manifest = opened.manifest().clone();
-    // Version 2 differs only in having no account.
-    if ![2, VERSION].contains(&manifest.version) {
+    // Version 2 differs only in having no account, version 4 only in having `held_out`.
+    if !(2..=VERSION).contains(&manifest.version) {
         return Err(
             other(&format!("it holds a data set of format version {}", manifest.version)).into()
         );

@@ -262,9 +262,9 @@ impl WorkFolder {
         {
             return Err(damaged("it names a split or a class that does not exist"));
         }
-        let crops = header.records.iter().flat_map(|r| &r.crops).filter(|c| c.pixels).count();
+        let bytes: usize = sizes(&header.records, &self.work.manifest).sum();
         let fits = header.records.iter().map(|r| r.place).eq(self.work.range(chunk))
-            && header.bytes == (crops * self.work.manifest.layout().pixel_bytes()) as u64;
+            && header.bytes == bytes as u64;
         if header.key != self.work.key || header.chunk != chunk || !fits {
             return Err(damaged("it is from another build"));
         }
@@ -279,9 +279,25 @@ impl WorkFolder {
 
 impl Chunk {
     /// The pixels of each crop that has some, in order.
-    pub fn pixels(&self, layout: Layout) -> impl Iterator<Item = &[u8]> {
-        self.bytes[self.first..].chunks_exact(layout.pixel_bytes())
+    pub fn pixels<'a>(&'a self, manifest: &'a Manifest) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = &self.bytes[self.first..];
+        sizes(&self.records, manifest).map(move |size| {
+            let (crop, after) = rest.split_at(size);
+            rest = after;
+            crop
+        })
     }
+}
+
+/// The number of bytes of each crop that has pixels, in order.
+fn sizes<'a>(
+    records: &'a [PictureRecord],
+    manifest: &'a Manifest,
+) -> impl Iterator<Item = usize> + 'a {
+    records.iter().flat_map(move |record| {
+        let bytes = record.layout(manifest).pixel_bytes();
+        record.crops.iter().filter(|crop| crop.pixels).map(move |_| bytes)
+    })
 }
 
 fn name(chunk: u64) -> String {

@@ -29,25 +29,34 @@ fn verify(dir: &Path) -> Result<(), String> {
     if found.damaged.is_empty() { Ok(()) } else { Err(found.damaged.join("\n")) }
 }
 
-/// A data set with rejects, one of pairs, and one with room for random crops.
-fn others(scratch: &Scratch) -> [PathBuf; 3] {
+/// Pairs in folders A and B, `y.ppm` for validation.
+fn pairs(scratch: &Scratch, name: &str, more: &[&str]) -> PathBuf {
+    let (source, out) = (scratch.path("sides"), scratch.path(name));
+    for side in ["A", "B"] {
+        fs::create_folder(source.join(side)).expect("make folder");
+        for name in ["x.ppm", "y.ppm"] {
+            let bytes = [b"P6\n6 5\n255\n", &crate::util::gradient(6, 5).pixels[..]].concat();
+            fs::write(source.join(side).join(name), &bytes).expect("write");
+        }
+    }
+    let all = scratch.path("val.txt");
+    fs::write(&all, b"A/y.ppm\n").expect("write");
+    let list = ["--size", "2", "--val-list", all.to_str().expect("path")];
+    build(&source, &out, &[&list, more].concat(), 0);
+    out
+}
+
+/// A data set with rejects, one of pairs, one with room for random crops, and one whose pairs have
+/// such room in training only.
+fn others(scratch: &Scratch) -> [PathBuf; 4] {
     let mut source = Source::default();
     source.add_boxed("a.png", "2 2 10 10");
     source.add_boxed("b.png", "9 9 0 4");
     source.add("c.png", b"no picture".to_vec());
     source.write(&scratch.path("left-out"));
     build(&scratch.path("left-out"), &scratch.path("rejects"), &["--size", "2"], 0);
-    for side in ["A", "B"] {
-        fs::create_folder(scratch.path("sides").join(side)).expect("make folder");
-        for name in ["x.png", "y.png"] {
-            let bytes = crate::util::gradient(6, 5).to_png().expect("encode");
-            fs::write(scratch.path("sides").join(side).join(name), &bytes).expect("write");
-        }
-    }
-    let all = scratch.path("val.txt");
-    fs::write(&all, b"A/y.png\n").expect("write");
-    let list = ["--size", "2", "--val-list", all.to_str().expect("path")];
-    build(&scratch.path("sides"), &scratch.path("paired"), &list, 0);
+    pairs(scratch, "paired", &[]);
+    pairs(scratch, "loaded", LOADED);
     build(
         &scratch.path("left-out"),
         &scratch.path("margin"),
@@ -58,8 +67,12 @@ fn others(scratch: &Scratch) -> [PathBuf; 3] {
         |name: &str| Dataset::open(&scratch.path(name)).expect("open").manifest().clone();
     assert!(manifest("rejects").files.iter().any(|file| file.name == "rejects-00000.shard"));
     assert!(manifest("paired").paired && manifest("margin").stored == 6);
-    ["rejects", "paired", "margin"].map(|name| scratch.path(name))
+    assert_eq!((manifest("loaded").stored, manifest("loaded").held_out), (3, Some(2)));
+    ["rejects", "paired", "margin", "loaded"].map(|name| scratch.path(name))
 }
+
+/// Room for random crops in training only.
+const LOADED: &[&str] = &["--load-size", "3", "--crop", "stretch", "--resample", "bicubic"];
 
 /// Damages every file of a folder at every `step`-th byte, and calls `look`: one bit is flipped,
 /// the file is truncated, a byte is appended.
@@ -216,6 +229,7 @@ fn the_golden_data_set_is_still_what_prep_writes() {
     crate::util::synth(&scratch.path("drawn"), 10);
     build(&scratch.path("drawn"), &scratch.path("out"), &["--size", "8"], 0);
     assert_same(&scratch.path("out"), &golden("dataset-v3"));
+    assert_same(&pairs(&scratch, "loaded", LOADED), &golden("dataset-v4"));
 }
 
 #[test]
@@ -244,5 +258,5 @@ fn another_version_is_named_with_ours() {
     manifest.version = 9;
     shared::sealed::write(&out.join("dataset.json"), &manifest).expect("write");
     let error = verify(&out).expect_err("accepted");
-    assert!(error.contains("version 9") && error.contains("versions 1 to 3"), "{error}");
+    assert!(error.contains("version 9") && error.contains("versions 1 to 4"), "{error}");
 }

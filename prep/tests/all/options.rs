@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::util::{build, gradient, prep, rejects, stderr, stdout, synth};
+use crate::util::{assert_same, build, gradient, prep, rejects, stderr, stdout, synth};
 use shared::dataset::Dataset;
 use shared::fs;
 use shared::picture::{Limits, Picture};
@@ -152,6 +152,93 @@ fn a_margin_stores_more_and_shows_the_middle() {
     assert_eq!(shown.pixels[..3], stored[(2 * 20 + 2) * 3..][..3]);
     assert_eq!(shown.pixels, train.window(stored, 2, 2));
     assert!(prep().arg("verify").arg(&out).output().expect("run").status.success());
+}
+
+/// Pairs in folders A and B below `train` and `val`, six and four; one of each part is blank.
+fn pairs(folder: &Path) {
+    for (part, count) in [("train", 6), ("val", 4)] {
+        for side in ["A", "B"] {
+            let at = folder.join(part).join(side);
+            fs::create_folder(&at).expect("make folder");
+            for i in 0..count {
+                let seed = if side == "A" { i } else { i + 100 } + count * 10;
+                let picture = if i == 3 {
+                    Picture::filled(40, 30, 3, 90)
+                } else {
+                    crate::util::drawn("noise", seed, 40, 30, 3)
+                };
+                fs::write(at.join(format!("{i}.png")), &picture.to_png().expect("encode"))
+                    .expect("write");
+            }
+        }
+    }
+}
+
+#[test]
+fn with_a_load_size_training_has_room_and_other_pairs_are_stored_whole() {
+    let scratch = Scratch::new("load-size");
+    let source = scratch.path("source");
+    pairs(&source);
+    let whole = ["--crop", "stretch", "--resample", "bicubic"];
+    let built = |name: &str, flags: &[&str]| {
+        build(&source, &scratch.path(name), &[&whole, flags].concat(), 0);
+        open(&scratch.path(name))
+    };
+    let loaded = built("loaded", &["--load-size", "20"]);
+    let (large, small) = (built("large", &["--size", "20"]), built("small", &[]));
+    let manifest = loaded.manifest();
+    assert_eq!((manifest.size, manifest.stored, manifest.held_out), (16, 20, Some(16)));
+    assert_eq!((manifest.version, small.manifest().version), (4, 3));
+    // Training pictures are those of a build of 20 pixels, the others those of one of 16.
+    for (name, other, room) in [("train", &large, 4), ("val", &small, 0)] {
+        let (split, other) =
+            (loaded.split(name).expect("split"), other.split(name).expect("split"));
+        assert_eq!((split.len(), split.room()), (other.len(), room), "{name}");
+        for i in 0..split.len() {
+            assert_eq!(split.pixels(i).expect("pixels"), other.pixels(i).expect("pixels"));
+            let [a, b] = split.pair(i).expect("pair");
+            let both = split.picture(i).expect("picture");
+            assert_eq!((a.width, b.height, both.width, both.height), (16, 16, 32, 16));
+            assert_eq!(both.pixels[..48], a.pixels[..48]);
+            assert_eq!(both.pixels[48..96], b.pixels[..48]);
+        }
+    }
+    // The middle of both halves, cut alike.
+    let train = loaded.split("train").expect("split");
+    let (stored, [a, b]) = (train.pixels(0).expect("pixels"), train.pair(0).expect("pair"));
+    let row = &stored[2 * 2 * 20 * 3..][..2 * 20 * 3];
+    assert_eq!((&a.pixels[..48], &b.pixels[..48]), (&row[6..54], &row[66..114]));
+    // A blank pair of either part was left out; the sheet of them can be drawn.
+    assert_eq!(rejects(&scratch.path("loaded")).len(), 2);
+    let shown = |flags: &[&str], out: &str| {
+        let mut shown = prep();
+        shown.arg("show").arg(scratch.path("loaded")).args(flags).arg(scratch.path(out));
+        shown.output().expect("run")
+    };
+    let sheet = shown(&["--rejects", "--out"], "rejects.png");
+    assert!(sheet.status.success(), "{}", stderr(&sheet));
+    let text = stdout(&sheet);
+    assert!(text.contains("pairs of 16x16x3 (train stored 20x20) (train 5, val 3)"), "{text}");
+    assert!(prep().arg("verify").arg(scratch.path("loaded")).status().expect("run").success());
+    // In parts, and found again.
+    for part in ["1/2", "2/2"] {
+        let flags = [&whole[..], &["--load-size", "20", "--part", part]].concat();
+        build(&source, &scratch.path("parts"), &flags, 0);
+    }
+    assert!(prep().arg("merge").arg(scratch.path("parts")).status().expect("run").success());
+    assert_same(&scratch.path("loaded"), &scratch.path("parts"));
+    let again = [&whole[..], &["--load-size", "20"]].concat();
+    let again = stdout(&build(&source, &scratch.path("loaded"), &again, 0));
+    assert!(again.contains("up to date"), "{again}");
+    // The crops can be drawn from what the manifest records.
+    let flags = ["--crops", source.to_str().expect("path"), "--out"];
+    let crops = shown(&flags, "crops.png");
+    assert!(crops.status.success(), "{}", stderr(&crops));
+    let refused = build(&source, &scratch.path("refused"), &["--load-size", "15"], 2);
+    assert!(stderr(&refused).contains("--load-size 15"), "{}", stderr(&refused));
+    let refused =
+        build(&source, &scratch.path("refused"), &["--load-size", "20", "--margin", "0.5"], 2);
+    assert!(stderr(&refused).contains("--margin"), "{}", stderr(&refused));
 }
 
 #[test]

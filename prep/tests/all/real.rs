@@ -1,8 +1,10 @@
 //! Collections of real pictures, if they are available.
 #![cfg(unix)]
 
-use crate::util::{prep, real_data, stderr};
+use crate::util::{build, prep, real_data, stderr};
+use shared::archive::Archive;
 use shared::dataset::Dataset;
+use shared::picture::{Limits, Picture, Window};
 use shared::testing::Scratch;
 
 #[test]
@@ -33,6 +35,32 @@ fn a_folder_of_full_size_birds_is_read_without_rejects() {
 /// Name, flags, layout, size and channels, pictures of each split, classes.
 type Collection =
     (&'static str, &'static [&'static str], &'static str, (u32, u32), &'static [u64], usize);
+
+/// The picture's left and right half.
+fn halves(picture: &Picture) -> [Vec<u8>; 2] {
+    let (width, height) = (picture.width / 2, picture.height);
+    [0, width].map(|left| picture.cut(Window { left, top: 0, width, height }).pixels)
+}
+
+#[test]
+fn maps_are_loaded_and_cropped_as_pix2pix_does() {
+    let Some(source) = real_data("maps-512x256.zip") else { return };
+    let scratch = Scratch::new("maps");
+    let out = scratch.path("maps");
+    let flags = ["--format", "pairs", "--size", "256", "--load-size", "286"];
+    let flags = [&flags[..], &["--crop", "stretch", "--resample", "bicubic"]].concat();
+    build(&source, &out, &flags, 0);
+    let dataset = Dataset::open(&out).expect("open");
+    let (train, val) = (dataset.split("train").expect("train"), dataset.split("val").expect("val"));
+    assert_eq!((train.len(), train.room(), val.len(), val.room()), (240, 30, 60, 0));
+    // Validation pictures are the source's own pixels: 256² needs no scaling.
+    let archive = Archive::open(&source).expect("open");
+    let is_val = |i: &usize| archive.names()[*i].to_string().contains("val/");
+    let first = archive.pictures().find(is_val).expect("a picture of val");
+    let bytes = archive.read(first, 1 << 24).expect("read");
+    let picture = Picture::decode(&bytes, &Limits::default()).expect("decode");
+    assert_eq!(val.pair(0).expect("pair").map(|half| half.pixels), halves(&picture));
+}
 
 #[test]
 fn collections_of_every_kind_are_read_without_flags() {

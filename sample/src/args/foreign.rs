@@ -12,8 +12,8 @@ pub const PROGRAM: Program = Program {
 };
 
 /// Flags of StyleGAN's `generate.py`, `gen_images.py`, `gen_video.py` and `style_mixing.py`, EDM,
-/// lightweight-gan, and scripts.
-const FOREIGN: [Foreign; 17] = [
+/// lightweight-gan, the `test.py` of pix2pix and CycleGAN, and scripts.
+const FOREIGN: [Foreign; 19] = [
     same(
         &[
             "network",
@@ -51,11 +51,14 @@ const FOREIGN: [Foreign; 17] = [
             "count",
             "samples",
             "ntest",
+            "numtest",
             "numimagesgenerate",
         ],
         "-n {}",
         "5000",
     ),
+    same(&["dataroot", "inputdir", "inputfolder", "testroot"], "--input {}", "photos"),
+    own(&["eval"], "--norm running --dropout off", "of `sample translate`"),
     same(&["noisemode"], "--noise {}", "random").note("of generators with styles"),
     same(&["colstyles"], "--styles {}", "0-3"),
     none(&["translate", "rotate", "stylesfrom", "projectedw"], "the generator has no such feature"),
@@ -90,6 +93,9 @@ mod tests {
                 vec!["sample", command, "--out", "o"],
             ]
         });
+        let translate = vec!["sample", "translate", "r", "--out", "o", "--input", "i"];
+        let unnamed = vec!["sample", "translate", "r", "--out", "o"];
+        let bases = [&bases[..], &[[translate, unnamed.clone(), unnamed]]].concat();
         let bases: Vec<&[&str]> = bases.iter().flatten().map(Vec::as_slice).collect();
         check_foreign(&PROGRAM, &Args::command(), &bases, |words| {
             Args::try_parse_from(words).is_ok()

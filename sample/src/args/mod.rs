@@ -15,6 +15,7 @@ use crate::export;
 use crate::latents::file as latents;
 use crate::projection;
 use crate::stills::{compare, grid, mix, morph, sheet, truncation};
+use crate::translation::command as translate;
 
 /// Render pictures and animations of a trained run.
 #[derive(Debug, Parser)]
@@ -37,6 +38,7 @@ Examples:
   sample grid runs/birds --out best.png --seeds 3,17,40-47 --columns 5 --scale 2
   sample compare runs/birds --data birds64 --out compare.png    real and generated pictures side by side
   sample images runs/birds --out fakes.zip -n 5000              pictures for evaluation
+  sample translate runs/maps --input photos --out maps          every picture of a folder, at its own size
   sample timelapse runs/birds --out learning.gif                the same latents during training
   sample walk runs/birds --out walk.gif --seeds 0-5             through six latents and back
   sample sheet runs/birds --out directions.png                  principal directions of latent space
@@ -52,6 +54,8 @@ enum Command {
     Grid(grid::GridArgs),
     /// Many pictures as PNG files in a folder or zip
     Images(images::ImagesArgs),
+    /// Pictures into pictures, by a generator that translates
+    Translate(translate::TranslateArgs),
     /// Generated pictures beside real ones, or beside their nearest training pictures
     Compare(compare::CompareArgs),
     /// Pictures of fixed latents over the course of training, as an animation
@@ -87,6 +91,7 @@ impl Args {
         let render = || match self.command {
             Command::Grid(args) => grid::run(args),
             Command::Images(args) => images::run(args),
+            Command::Translate(args) => translate::run(args),
             Command::Compare(args) => compare::run(args),
             Command::Timelapse(args) => timelapse::run(args),
             Command::Walk(args) => walk::run(args),

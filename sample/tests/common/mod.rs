@@ -11,6 +11,8 @@ use shared::nn::checkpoint::{self, CHECKPOINT_VERSION, Meta};
 use shared::nn::config::{DataConfig, RunConfig, Settings};
 use shared::nn::parameter::Parameters;
 use shared::nn::run::Run;
+use shared::nn::sampler::Weights;
+use shared::nn::task::Part;
 use shared::picture::{Limits, Picture};
 use shared::testing::Scratch;
 
@@ -79,6 +81,38 @@ fn run_by(name: &str, preset: &str, settings: &[&str], classes: &[&str]) -> (Scr
         )
         .unwrap();
     }
+    (scratch, folder)
+}
+
+/// A run of untrained translators of 16×16 pictures from A to B and from B to A, with more settings.
+pub(crate) fn translators(name: &str, settings: &[&str]) -> (Scratch, PathBuf) {
+    let scratch = Scratch::new(name);
+    let folder = scratch.join("run");
+    let run = Run::create(&folder).unwrap();
+    let toys = [
+        "task=toy-cycle",
+        "generator.family=toy-translator",
+        "discriminator.family=toy-translator",
+        "augment.pipeline=none",
+    ];
+    let settings: Vec<String> = toys.iter().chain(settings).map(|s| (*s).into()).collect();
+    let settings = Settings::resolve("gan-ada", None, &settings).unwrap();
+    let config = RunConfig::new("gan-ada", settings, 5, DataConfig::of_extent(16, 3));
+    let generators = config.settings.task.roles().iter().filter(|r| r.part == Part::Generator);
+    let networks: Vec<_> = generators
+        .map(|role| (Weights::Averaged.part(role), config.network(role, &Device::flex())))
+        .collect();
+    let parts: Vec<(&str, &dyn Parameters)> =
+        networks.iter().map(|(part, network)| (*part, network as &dyn Parameters)).collect();
+    let meta = Meta {
+        version: CHECKPOINT_VERSION,
+        step: 7,
+        epoch: 1,
+        config,
+        state: serde_json::Value::Null,
+        files: Default::default(),
+    };
+    checkpoint::save(&run.checkpoint_folder(7), meta, &parts).unwrap();
     (scratch, folder)
 }
 

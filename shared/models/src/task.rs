@@ -277,6 +277,14 @@ impl TaskName {
         &self.roles()[0]
     }
 
+    /// The generators from A to B and from B to A, of tasks that have one for each direction.
+    #[must_use]
+    pub fn both_directions(self) -> Option<[&'static str; 2]> {
+        let generators = || self.roles().iter().filter(|role| role.part == Part::Generator);
+        let of = |ending| generators().map(|role| role.name).find(|name| name.ends_with(ending));
+        Some([of("_ab")?, of("_ba")?])
+    }
+
     /// Looks up the generator `name`.
     ///
     /// # Errors

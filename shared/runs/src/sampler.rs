@@ -29,7 +29,7 @@ use fledge_models::config::{Distribution, RunConfig};
 use fledge_models::graph::{Graph, GraphOptions, Part};
 use fledge_models::latent::{self, Latents};
 use fledge_models::layers::{Classes, Masks, Mode, Noise, Pass};
-use fledge_models::networks::{Generator, Input, Takes};
+use fledge_models::networks::{Generator, Input, Sources, Takes};
 use fledge_models::range::Range;
 use fledge_models::task::Role;
 use fledge_pictures::Picture;
@@ -47,6 +47,7 @@ pub struct Sampler {
     generator: Generator,
     role: &'static Role,
     takes: Takes,
+    sources: Option<Sources>,
     device: Device,
     range: Range,
     classes: Vec<String>,
@@ -146,6 +147,55 @@ pub struct Wish {
     pub seed: u64,
 }
 
+/// How layers that act differently in training and in inference act in a translation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manner {
+    /// The statistics by which BatchNorm normalises.
+    pub statistics: Statistics,
+    /// Dropout is on, as in training.
+    pub dropout: bool,
+}
+
+impl Default for Manner {
+    /// That of pix2pix (Isola et al. 2017, arXiv:1611.07004, section 3.3): "we apply dropout at test
+    /// time" and "batch normalization using the statistics of the test batch", of one picture.
+    fn default() -> Self {
+        Self { statistics: Statistics::Own, dropout: true }
+    }
+}
+
+/// The dropout masks of a translation: the same for the same seed, name and piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'a> {
+    /// The seed.
+    pub seed: u64,
+    /// The name of the picture.
+    pub name: &'a str,
+    /// The number of the piece of the picture.
+    pub piece: u64,
+}
+
+/// The statistics by which BatchNorm normalises a picture that is translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// The picture's own, as those of a batch in training.
+    Own,
+    /// Those that training kept.
+    Running,
+}
+
+impl FromStr for Statistics {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "batch" => Ok(Self::Own),
+            "running" => Ok(Self::Running),
+            _ => Err("expected batch or running".into()),
+        }
+    }
+}
+
 /// The inputs that determine one picture of a style-based generator, behind its mapping.
 #[derive(Clone, Debug)]
 pub struct Styled {
@@ -164,6 +214,7 @@ impl Sampler {
             generator,
             role: config.settings.task.shown(),
             takes: config.settings.generator.takes(),
+            sources: config.settings.generator.sources(),
             device,
             range: config.settings.range(),
             classes: config.data.classes.clone(),
@@ -603,12 +654,17 @@ impl Sampler {
         let mut masks = self.masks(seeds);
         let mut pass = Pass::new(Mode::Infer, classes, &mut masks);
         pass.noise = self.noise.into();
+        self.made_in(input, &mut pass, count)
+    }
+
+    /// [`Sampler::made`] in a pass.
+    fn made_in(&self, input: Input, pass: &mut Pass<'_>, count: usize) -> (Vec<f32>, [usize; 3]) {
         let made = self.precision.during(|| {
             let styles = match &input {
-                Input::Latent(z) => self.styles(z.clone().value(), &mut pass),
+                Input::Latent(z) => self.styles(z.clone().value(), pass),
                 _ => None,
             };
-            self.generator.forward(styles.map_or(input, Input::from), &mut pass)
+            self.generator.forward(styles.map_or(input, Input::from), pass)
         });
         let x = self.range.to_unit(made); // [B, C, H, W] in [0, 1]
         let [_, channels, height, width] = x.dims();
@@ -641,6 +697,46 @@ impl Sampler {
             pictures(&values, extent)
         };
         on_workers(|| sources.chunks(BATCH).flat_map(batch).collect())
+    }
+
+    /// What the generator asks of pictures that it translates.
+    ///
+    /// # Errors
+    /// If it takes latent vectors.
+    pub fn sources(&self) -> Result<Sources, UsageError> {
+        self.sources.ok_or_else(|| {
+            UsageError(
+                "the generator of this run makes pictures of latent vectors and translates none: `sample grid` shows them"
+                    .into(),
+            )
+        })
+    }
+
+    /// Translates `source` by itself, in a batch of one. Gives [H, W, C] in [0, 1].
+    ///
+    /// # Panics
+    /// If the generator takes latent vectors, or the picture's sides are no multiples of what
+    /// [`Sampler::sources`] says.
+    #[must_use]
+    pub fn translation(&self, source: &Picture, manner: Manner, drawn: Drawn<'_>) -> Vec<f32> {
+        let Picture { width, height, channels, .. } = *source;
+        let values: Vec<f32> = source.pixels.iter().map(|&v| f32::from(v) / 255.0).collect();
+        let shape = [1, height as usize, width as usize, channels as usize];
+        let mode = match manner.statistics {
+            // What the pass moves of the running statistics is dropped.
+            Statistics::Own => Mode::Train,
+            Statistics::Running => Mode::Infer,
+        };
+        let purpose = format!("translation dropout {}", drawn.name);
+        let stream = || rng::stream(drawn.seed, &purpose, drawn.piece);
+        let mut masks = if manner.dropout { Masks::Picture(vec![stream()]) } else { Masks::None };
+        on_workers(|| {
+            let x = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device)
+                .permute([0, 3, 1, 2]); // [1, C, H, W]
+            let mut pass = Pass::new(mode, None, &mut masks);
+            pass.noise = self.noise.into();
+            self.made_in(self.range.from_unit(x).into(), &mut pass, 1).0
+        })
     }
 }
 

@@ -144,7 +144,7 @@ impl Batches {
     /// Height and width of the stored pictures.
     #[must_use]
     pub fn stored(&self) -> usize {
-        self.dataset.manifest().stored as usize
+        self.dataset.manifest().stored_in(&self.split) as usize
     }
 
     /// Batch `number` of the run, counted from 0 over all epochs, with pixels in `range`, and the

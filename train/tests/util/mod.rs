@@ -184,6 +184,7 @@ fn dataset_with(
         version: VERSION,
         size,
         stored,
+        held_out: None,
         channels: 3,
         paired: false,
         classes: (0..classes).map(|class| format!("class {class}")).collect(),

@@ -23,13 +23,24 @@ pub const PROGRAMS: [(&str, &[&str]); 4] = [
     ("train", &["check", "status", "compare", "report", "throughput", "devices"]),
     (
         "evaluate",
-        &["protocols", "weights", "cache", "curve", "statistics", "nearest", "scatter", "plane"],
+        &[
+            "protocols",
+            "weights",
+            "cache",
+            "pairs",
+            "curve",
+            "statistics",
+            "nearest",
+            "scatter",
+            "plane",
+        ],
     ),
     (
         "sample",
         &[
             "grid",
             "images",
+            "translate",
             "compare",
             "timelapse",
             "walk",

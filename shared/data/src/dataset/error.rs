@@ -10,8 +10,11 @@ use fledge_base::sealed::SealedError;
 
 /// The name of the manifest in a data set's folder.
 pub const MANIFEST: &str = "dataset.json";
-/// The version of the manifest that this program writes; it reads versions 1 and 2 as well.
-pub const VERSION: u32 = 3;
+/// The newest version of the manifest, which data sets with held-out pictures of another size have.
+/// Versions 1 to 3 are read as well, and [`PLAIN_VERSION`] is written for all other data sets.
+pub const VERSION: u32 = 4;
+/// The version of a data set whose splits are all stored in one size.
+pub const PLAIN_VERSION: u32 = 3;
 /// The remedy for a damaged data set.
 pub(super) const MEND: &str = "build the data set again with `prep build --force`";
 

@@ -12,6 +12,9 @@ use super::error::{DatasetError, MANIFEST, MEND};
 use crate::shard::Layout;
 use fledge_base::sealed::{self, SealedError};
 
+/// The split that is learned from.
+const TRAIN: &str = "train";
+
 /// Everything that is known about a data set but its pixels.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +25,9 @@ pub struct Manifest {
     pub size: u32,
     /// Height and width of the stored pictures: above `size` there is room for random crops.
     pub stored: u32,
+    /// Height and width of the stored pictures of all splits but `train`; `None`: `stored`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<u32>,
     /// Bytes of one pixel: 1 grey, 3 RGB.
     pub channels: u32,
     /// Every record holds two pictures beside each other, twice as wide as high.
@@ -46,11 +52,24 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The size of every record.
+    /// The size of every record for training.
     #[must_use]
     pub fn layout(&self) -> Layout {
-        let width = if self.paired { self.stored.saturating_mul(2) } else { self.stored };
-        Layout { height: self.stored, width, channels: self.channels }
+        self.layout_of(TRAIN)
+    }
+
+    /// The size of every record of the split of that name.
+    #[must_use]
+    pub fn layout_of(&self, split: &str) -> Layout {
+        let height = self.stored_in(split);
+        let width = if self.paired { height.saturating_mul(2) } else { height };
+        Layout { height, width, channels: self.channels }
+    }
+
+    /// Height and width of the stored pictures of the split of that name, in pixels.
+    #[must_use]
+    pub fn stored_in(&self, split: &str) -> u32 {
+        if split == TRAIN { self.stored } else { self.held_out.unwrap_or(self.stored) }
     }
 
     /// SHA-256 over the settings and the entry of the split of that name, in hexadecimal digits:
@@ -145,6 +164,7 @@ impl From<ManifestV1> for Manifest {
             version: old.version,
             size: old.size,
             stored: old.size,
+            held_out: None,
             channels: old.channels,
             paired: false,
             classes: old.classes,
@@ -178,15 +198,16 @@ pub fn read_manifest(dir: &Path) -> Result<Manifest, DatasetError> {
         .ok_or_else(|| unexpected("it names no version".into()))?;
     let read = match found {
         1 => serde_json::from_value::<ManifestV1>(value).map(Manifest::from),
-        // Version 2 is version 3 without an account.
-        2 | 3 => serde_json::from_value(value),
+        // Version 2 is version 3 without an account, version 3 is version 4 without `held_out`.
+        2..=4 => serde_json::from_value(value),
         _ => return Err(DatasetError::Version { path, found }),
     };
     let manifest: Manifest = read.map_err(|e| unexpected(e.to_string()))?;
-    if manifest.stored < manifest.size || manifest.size == 0 || !manifest.layout().is_sane() {
-        let (size, stored, channels) = (manifest.size, manifest.stored, manifest.channels);
+    let Manifest { size, stored, channels, .. } = manifest;
+    let held_out = manifest.held_out.unwrap_or(stored);
+    if size == 0 || !(size..=stored).contains(&held_out) || !manifest.layout().is_sane() {
         let what = format!(
-            "it notes pictures of {size} pixels stored in {stored}, with {channels} channels"
+            "it notes pictures of {size} pixels stored in {stored} (held-out ones in {held_out}), with {channels} channels"
         );
         return Err(unexpected(what).into());
     }

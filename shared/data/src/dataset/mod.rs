@@ -17,6 +17,7 @@
 //! ```
 
 mod account;
+mod direction;
 mod error;
 mod manifest;
 
@@ -24,11 +25,12 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 pub use self::account::{Account, EXAMPLES, Tally, Unused};
-pub use self::error::{DatasetError, MANIFEST, VERSION};
+pub use self::direction::Direction;
+pub use self::error::{DatasetError, MANIFEST, PLAIN_VERSION, VERSION};
 pub use self::manifest::{FileSummary, Manifest, SplitManifest, read_manifest};
 use crate::shard::{Record, Shard};
 use fledge_base::fs;
-use fledge_pictures::Picture;
+use fledge_pictures::{Picture, Window};
 
 /// A data set opened for reading. Any thread may read any picture.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ fn open_split(
     manifest: &Manifest,
     split: &SplitManifest,
 ) -> Result<Vec<Shard>, DatasetError> {
-    let layout = manifest.layout();
+    let layout = manifest.layout_of(&split.name);
     let mut shards = Vec::with_capacity(split.shards.len());
     for summary in &split.shards {
         let path = dir.join(&summary.name);
@@ -189,29 +191,38 @@ impl<'a> Split<'a> {
     /// When there is no such picture or its record is damaged.
     pub fn central(&self, i: usize) -> Result<Cow<'a, [u8]>, DatasetError> {
         let pixels = self.pixels(i)?;
-        let manifest = &self.dataset.manifest;
-        if manifest.stored == manifest.size || manifest.paired {
+        if self.room() == 0 {
             return Ok(Cow::Borrowed(pixels));
         }
-        let start = (manifest.stored - manifest.size) / 2;
+        let start = self.room() / 2;
         Ok(Cow::Owned(self.window(pixels, start, start)))
     }
 
     /// The part of stored `pixels` in the size to learn from that begins at column `left` and row
-    /// `top`; both at most [`Split::room`].
+    /// `top`; both at most [`Split::room`]. Both halves of a pair are cut alike and stay beside
+    /// each other.
     #[must_use]
     pub fn window(&self, pixels: &[u8], left: u32, top: u32) -> Vec<u8> {
-        let Manifest { size, stored, channels, .. } = self.dataset.manifest;
-        let stride = (stored * channels) as usize;
+        let Manifest { size, channels, .. } = self.dataset.manifest;
+        let stride = (self.stored() * channels) as usize;
         let columns = (left * channels) as usize..((left + size) * channels) as usize;
-        let rows = pixels.chunks_exact(stride).skip(top as usize).take(size as usize);
+        // A row of a pair is two rows of its halves, one after the other.
+        let halves = if self.dataset.manifest.paired { 2 } else { 1 };
+        let (first, rows) = ((top * halves) as usize, (size * halves) as usize);
+        let rows = pixels.chunks_exact(stride).skip(first).take(rows);
         rows.flat_map(|row| &row[columns.clone()]).copied().collect()
     }
 
     /// By how many pixels a crop may be shifted within a stored picture, in either direction.
     #[must_use]
     pub fn room(&self) -> u32 {
-        self.dataset.manifest.stored - self.dataset.manifest.size
+        self.stored() - self.dataset.manifest.size
+    }
+
+    /// Height and width of its stored pictures, in pixels.
+    #[must_use]
+    pub fn stored(&self) -> u32 {
+        self.dataset.manifest.stored_in(self.name)
     }
 
     /// [`Split::central`] as a picture.
@@ -221,11 +232,22 @@ impl<'a> Split<'a> {
     pub fn picture(&self, i: usize) -> Result<Picture, DatasetError> {
         let Manifest { size, channels, paired, .. } = self.dataset.manifest;
         let pixels = self.central(i)?.into_owned();
-        if paired {
-            let layout = self.dataset.manifest.layout();
-            return Ok(Picture { width: layout.width, height: layout.height, channels, pixels });
-        }
-        Ok(Picture { width: size, height: size, channels, pixels })
+        let width = if paired { 2 * size } else { size };
+        Ok(Picture { width, height: size, channels, pixels })
+    }
+
+    /// The two pictures of pair `i`, A and B, as [`Split::picture`] has them beside each other.
+    ///
+    /// # Errors
+    /// When there is no such picture or its record is damaged.
+    ///
+    /// # Panics
+    /// When the data set does not hold pairs.
+    pub fn pair(&self, i: usize) -> Result<[Picture; 2], DatasetError> {
+        assert!(self.dataset.manifest.paired, "a data set of single pictures has no pairs");
+        let both = self.picture(i)?;
+        let size = both.height;
+        Ok([0, size].map(|left| both.cut(Window { left, top: 0, width: size, height: size })))
     }
 
     /// The stored pixels of picture `i`: uint8, height × width × channels. The CRC is checked the

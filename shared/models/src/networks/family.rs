@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blueprint::Blueprint;
 use super::dcgan;
-use super::interface::{Input, Judgement, Takes};
+use super::interface::{Input, Judgement, Sources, Takes};
 use super::stylegan2;
 #[cfg(feature = "toys")]
 use super::toys;
@@ -127,6 +127,22 @@ impl GeneratorConfig {
         }
     }
 
+    /// What it asks of the pictures that it translates; `None` if it takes latent vectors.
+    #[must_use]
+    pub fn sources(&self) -> Option<Sources> {
+        match self {
+            Self::Dcgan(_) | Self::Stylegan2(_) => None,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing(_) => None,
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(config) => Some(Sources {
+                multiple: config.multiple,
+                batch_norm: config.norm,
+                dropout: config.dropout > 0.0,
+            }),
+        }
+    }
+
     /// The pixel interval of both networks.
     #[must_use]
     pub fn range(&self) -> Range {
@@ -145,7 +161,9 @@ impl GeneratorConfig {
             Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
             Self::Stylegan2(_) => false,
             #[cfg(feature = "toys")]
-            Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
+            Self::ToyGrowing(_) => false,
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(config) => config.norm,
         }
     }
 
@@ -299,7 +317,7 @@ impl Generator {
             #[cfg(feature = "toys")]
             (Self::ToyGrowing(network), Input::Latent(z)) => network.forward(z, pass),
             #[cfg(feature = "toys")]
-            (Self::ToyTranslator(network), Input::Picture(x)) => network.forward(x),
+            (Self::ToyTranslator(network), Input::Picture(x)) => network.forward(x, pass),
             (_, input) => unreachable!("a generator takes no {input:?}"),
         }
     }
@@ -430,7 +448,9 @@ impl Generator {
             Self::Dcgan(network) => network.synchronize(member),
             Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
-            Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
+            Self::ToyGrowing(_) => {}
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator(network) => network.synchronize(member),
         }
     }
 

@@ -68,6 +68,17 @@ impl Takes {
     }
 }
 
+/// What a generator asks of the pictures that it translates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sources {
+    /// Height and width must be multiples of it, in pixels.
+    pub multiple: usize,
+    /// It has BatchNorm, which normalises by a picture's own statistics or by the running ones.
+    pub batch_norm: bool,
+    /// It has dropout.
+    pub dropout: bool,
+}
+
 /// The output of a discriminator for a batch.
 #[derive(Clone, Debug)]
 pub struct Judgement {

@@ -26,7 +26,7 @@ pub mod toys;
 
 pub use self::blueprint::Blueprint;
 pub use self::family::{Discriminator, DiscriminatorConfig, Generator, GeneratorConfig};
-pub use self::interface::{Input, Judgement, Takes};
+pub use self::interface::{Input, Judgement, Sources, Takes};
 pub use self::network::Network;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! patches.
 
 use fledge_base::cli::UsageError;
+use fledge_kernels::collective::Member;
 use fledge_kernels::{Activation, Padding};
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::check::positive;
 use crate::dual::Dual;
 use crate::graph::lowering::SOURCE;
 use crate::graph::{Constant, Graph, Lowering};
-use crate::layers::{ActivationName, Activator, Conv2d, ConvConfig};
+use crate::layers::{ActivationName, Activator, BatchNorm, Conv2d, ConvConfig, NormAct, Pass};
 use crate::networks::blueprint::Blueprint;
 use crate::networks::interface::Judgement;
 use crate::parameter::parameters;
@@ -24,6 +25,12 @@ const ACTIVATION: Activator = Activator { name: ActivationName::LeakyRelu, slope
 pub struct GeneratorConfig {
     /// Channels between the convolutions.
     pub width: usize,
+    /// BatchNorm between the convolutions.
+    pub norm: bool,
+    /// Dropout rate between the convolutions.
+    pub dropout: f64,
+    /// Accept only pictures whose sides are multiples of it, in pixels.
+    pub multiple: usize,
 }
 
 /// The settings of a discriminator.
@@ -36,7 +43,7 @@ pub struct DiscriminatorConfig {
 
 impl Default for GeneratorConfig {
     fn default() -> Self {
-        Self { width: 8 }
+        Self { width: 8, norm: false, dropout: 0.0, multiple: 1 }
     }
 }
 
@@ -82,11 +89,14 @@ settings_of_width!(GeneratorConfig, "generator.width"; DiscriminatorConfig, "dis
 #[derive(Clone, Debug)]
 pub struct Generator {
     first: Conv2d,
+    norm: NormAct,
     out: Conv2d,
+    dropout: f64,
+    multiple: usize,
     size: usize,
 }
 
-parameters!(Generator { first, out });
+parameters!(Generator { first, norm, out });
 
 impl GeneratorConfig {
     /// Creates the generator.
@@ -95,7 +105,15 @@ impl GeneratorConfig {
         let (channels, maker) = (blueprint.channels, &blueprint.maker);
         Generator {
             first: conv(channels, self.width).init(&blueprint.name("first"), maker),
+            norm: NormAct {
+                norm: self
+                    .norm
+                    .then(|| BatchNorm::new(self.width, None, &blueprint.name("norm"), maker)),
+                activator: ACTIVATION,
+            },
             out: conv(self.width, channels).init(&blueprint.name("out"), maker),
+            dropout: self.dropout,
+            multiple: self.multiple,
             size: blueprint.size,
         }
     }
@@ -104,18 +122,33 @@ impl GeneratorConfig {
 impl Generator {
     /// # Shapes
     /// `x` [B, C, H, W] gives the same, in [−1, 1].
+    ///
+    /// # Panics
+    /// If H or W is no multiple of the settings' `multiple`.
     #[must_use]
-    pub fn forward(&self, x: Dual<4>) -> Dual<4> {
-        x.conv(&self.first, None).through(&ACTIVATION).pixels(&self.out, Activation::Tanh)
+    pub fn forward(&self, x: Dual<4>, pass: &mut Pass<'_>) -> Dual<4> {
+        let [_, _, height, width] = x.dims();
+        assert!([height, width].iter().all(|side| side % self.multiple == 0), "{height}×{width}");
+        let x = x.conv(&self.first, None).norm_act(&self.norm, pass);
+        x.dropout(self.dropout, pass.masks).pixels(&self.out, Activation::Tanh)
     }
 
     pub(crate) fn layers(&self, channels: usize) -> Layers {
         let mut layers = Layers::default();
         layers.through_picture(self.size, channels);
         layers.push("first", &format!("(B, {}, H, W)", self.first.config().outputs), &self.first);
+        if self.norm.norm.is_some() {
+            let shape = format!("(B, {}, H, W)", self.first.config().outputs);
+            layers.push("norm + activation", &shape, &self.norm);
+        }
         layers.push("out + tanh", &format!("(B, {channels}, H, W)"), &self.out);
         layers.through_picture(self.size, channels);
         layers
+    }
+
+    /// Enables synchronised BatchNorm; every member must make the same passes.
+    pub fn synchronize(&mut self, member: &Member) {
+        self.norm.synchronize(member);
     }
 
     pub(crate) fn graph(&self) -> Graph {
@@ -129,7 +162,7 @@ impl Generator {
         let x = ops.graph.push("Mul", &[SOURCE, &two], "source.doubled", Vec::new());
         let x = ops.graph.push("Sub", &[&x, &one], "source.signed", Vec::new());
         let x = ops.conv("first", &self.first, &x);
-        let x = ops.activation("first.act", ACTIVATION, &x);
+        let x = ops.norm_act("norm", &self.norm, &x, true);
         let x = ops.conv("out", &self.out, &x);
         let x = ops.graph.push("Tanh", &[&x], "out.tanh", Vec::new());
         ops.finish(&x, Range::Signed, shape)
