@@ -72,6 +72,36 @@ pub struct DataConfig {
     /// Whether each picture of a batch is mirrored with probability ½.
     #[serde(default)]
     pub mirror: bool,
+    /// The direction of a translation; absent from other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The data set of the other side of a translation; absent if one set holds both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherData>,
+}
+
+/// The direction of a translation between the sides A and B of a data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Direction {
+    /// Sources are of A, the left halves of pairs or the first data set.
+    #[default]
+    AtoB,
+    /// Sources are of B.
+    BtoA,
+}
+
+/// The second data set of a run that translates between two: that of B.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherData {
+    /// The folder, as given.
+    pub path: String,
+    /// Fingerprint of the source.
+    pub fingerprint: String,
+    /// Hash of the prepared content.
+    pub content: String,
+    /// Number of pictures in its training split.
+    pub pictures: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -181,6 +211,8 @@ impl DataConfig {
             channels,
             classes: Vec::new(),
             mirror: false,
+            direction: None,
+            other: None,
         }
     }
 }
@@ -209,6 +241,15 @@ impl RunConfig {
     #[must_use]
     pub fn outline(&self, role: &Role, device: &Device) -> Network {
         self.settings.network(role, self.shape(), None, device)
+    }
+
+    /// Number of steps in an epoch: the passes over the larger set, each update of D on a batch of its
+    /// own; at least 1.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        let other = self.data.other.as_ref().map_or(0, |other| other.pictures);
+        let batches = self.data.pictures.max(other) / self.settings.schedule.batch.max(1);
+        (batches / self.settings.schedule.discriminator_steps.max(1)).max(1) as u64
     }
 
     /// Size, channels and classes of the pictures.
