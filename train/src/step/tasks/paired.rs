@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 use shared::nn::networks::Generator;
 use shared::nn::ops;
-use shared::nn::parameter::Moved;
+use shared::nn::parameter::{Moved, Parameters};
 
 use super::sides::{D, G, note_discriminator};
 use super::task::Task;
