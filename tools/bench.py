@@ -32,7 +32,7 @@ ROWS = [
     ("wgan-gp training, 32×32, width 32, batch 64", ["train", "wgan-gp", "--size", "32", "--width", "32", "--batch", "64"]),
     ("gan-ada generation, 64×64, width 128, 64 at a time", ["generate", "gan-ada", "--size", "64", "--width", "128", "--batch", "64"]),
     ("stylegan2-small training, 64×64, batch 32", ["train", "stylegan2-small", "--size", "64", "--batch", "32"]),
-    ("stylegan2-ada training, 64×64, batch 32", ["train", "stylegan2-ada", "--size", "64", "--batch", "32"]),
+    ("stylegan2-ada training, 64×64, batch 8", ["train", "stylegan2-ada", "--size", "64", "--batch", "8"]),
     ("stylegan2-small generation, 64×64, 32 at a time", ["generate", "stylegan2-small", "--size", "64", "--batch", "32"]),
     ("InceptionV3 features of 64×64 pictures, batch 16", ["features", "--size", "64", "--batch", "16"]),
 ]

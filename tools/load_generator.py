@@ -21,9 +21,14 @@ def conv(x, weight, bias=None, *, strides, pads, group=1, **_):
 
 
 def conv_transposed(x, weight, bias=None, *, strides, pads, group=1, **_):
-    top, left, bottom, right = pads  # what is cut off, at the end as much or more
-    y = F.conv_transpose2d(x, weight, bias, strides, (top, left), groups=group)
-    return y[..., : y.shape[2] - (bottom - top), : y.shape[3] - (right - left)]
+    top, left, bottom, right = pads  # what is cut off
+    y = F.conv_transpose2d(x, weight, bias, strides, groups=group)
+    return y[..., top : y.shape[2] - bottom, left : y.shape[3] - right]
+
+
+def pad(x, pads, mode):
+    around = (pads[3], pads[7], pads[2], pads[6])
+    return F.pad(x, around, {"reflect": "reflect", "edge": "replicate"}[mode])
 
 
 def resize(x, region, scales, mode, **_):
@@ -32,7 +37,7 @@ def resize(x, region, scales, mode, **_):
 
 
 OPERATORS = {  # as in onnx.ai/onnx/operators
-    "Add": lambda a, b: a + b, "Mul": lambda a, b: a * b, "Div": lambda a, b: a / b, "Sqrt": torch.sqrt, "MatMul": torch.matmul,
+    "Add": lambda a, b: a + b, "Sub": lambda a, b: a - b, "Mul": lambda a, b: a * b, "Div": lambda a, b: a / b, "Sqrt": torch.sqrt, "MatMul": torch.matmul,
     "Conv": conv, "ConvTranspose": conv_transposed, "ReduceMean": lambda x, axes: x.mean(axes, keepdim=True),
     "Slice": lambda x, starts, ends, axes: x.narrow(axes[0], starts[0], ends[0] - starts[0]),
     "Relu": F.relu, "LeakyRelu": lambda x, alpha: F.leaky_relu(x, alpha), "Sigmoid": torch.sigmoid, "Tanh": torch.tanh,
@@ -40,6 +45,7 @@ OPERATORS = {  # as in onnx.ai/onnx/operators
     "Concat": lambda *x, axis: torch.cat(x, axis), "Gather": lambda x, rows, axis: x.index_select(axis, rows),
     "Gemm": lambda x, weight, bias=None, **_: F.linear(x, weight, bias), "Transpose": lambda x, perm: x.permute(perm),
     "Reshape": lambda x, shape: x.reshape([x.shape[i] if n == 0 else n for i, n in enumerate(shape)]),
+    "Pad": pad, "InstanceNormalization": lambda x, gamma, beta, epsilon: F.instance_norm(x, weight=gamma, bias=beta, eps=epsilon),
     "BatchNormalization": lambda x, gamma, beta, mean, variance, epsilon: F.batch_norm(x, mean, variance, gamma, beta, eps=epsilon),
 }
 
@@ -68,7 +74,7 @@ class Generator(torch.nn.Module):
             return cls(json.loads(file.metadata()["fledge"]), {name: file.get_tensor(name) for name in file.keys()})
 
     def forward(self, z, classes=None):
-        """The output of the first input, latent vectors z [N, latent] or styles ws [N, layers, styles], and classes [N]."""
+        """The output of the first input: latent vectors z [N, latent], styles ws [N, layers, styles] or, for a translator, pictures in [0, 1]; and of classes [N]."""
         values = {"": None, self.inputs[0]: z, "class": classes} | self.constants | dict(self.named_parameters()) | dict(self.named_buffers())
         for node in self.nodes:
             inputs = [values[name] for name in node["inputs"]]

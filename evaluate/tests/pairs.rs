@@ -11,7 +11,8 @@ use evaluate::metrics::similarity::{l1, psnr, ssim};
 use evaluate::protocols::{Conventions, Protocol};
 use serde_json::Value;
 use shared::archive::Archive;
-use shared::dataset::{Direction, FileSummary, MANIFEST, Manifest, PLAIN_VERSION, SplitManifest};
+use shared::dataset::{FileSummary, MANIFEST, Manifest, PLAIN_VERSION, SplitManifest};
+use shared::direction::Direction;
 use shared::fs;
 use shared::metrics::lpips::Backbone;
 use shared::metrics::resize::RgbPicture;
@@ -276,7 +277,7 @@ fn options(real: &Path, fake: &Path) -> PairedOptions {
         fake: fake.to_owned(),
         train: None,
         split: "val".into(),
-        direction: Direction::AToB,
+        direction: None,
         matching: Matching::Name,
         checkpoint: Which::Latest,
         lpips: LpipsChoice::Over(Backbone::SqueezeNet),
@@ -361,7 +362,7 @@ fn a_run_translates_the_sources_with_the_generator_of_the_direction() {
         let fake = scratch.path(role);
         folder(&fake, 6, made.iter());
         let of = |fake: &Path| {
-            let options = PairedOptions { direction, ..options(&data, fake) };
+            let options = PairedOptions { direction: Some(direction), ..options(&data, fake) };
             let report = measure(&options).expect("measured");
             (report.pictures, report.summaries, report.step)
         };

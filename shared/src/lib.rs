@@ -19,6 +19,7 @@
 //! | [`picture`] | 8-bit pictures: bounded decoding, encoding, grids, captions |
 //! | [`plot`] | line charts as pictures |
 //! | [`npy`] | numpy arrays |
+//! | [`direction`] | the direction of a translation |
 //! | [`protobuf`] | writing protocol buffer messages |
 //! | [`table`] | rows of text as aligned columns |
 //! | [`rng`] | counter-based random streams, `(seed, purpose, step)` |
@@ -52,7 +53,7 @@ pub use fledge_archives::npy;
 #[cfg(feature = "faults")]
 pub use fledge_base::testing;
 pub use fledge_base::{
-    alloc, clock, frame, fs, jsonl, log, mt19937, process, protobuf, rng, sealed, signal, table,
+    alloc, clock, direction, frame, fs, jsonl, log, mt19937, process, protobuf, rng, sealed, signal, table,
     threads,
 };
 pub use fledge_data::{dataset, shard};

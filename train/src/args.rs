@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use shared::cli::{Ending, UsageError};
 use shared::dataset::Dataset;
-use shared::nn::config::Settings;
+use shared::direction::Direction;
+use shared::nn::config::{Feed, Settings};
 use shared::nn::device::list::Devices;
 use shared::nn::devices::DeviceList;
 use shared::nn::ops::Precision;
@@ -55,9 +56,14 @@ pub struct Args {
     /// its settings].
     #[arg(long)]
     preset: Option<String>,
-    /// Data set built by `prep build`. A run remembers it; if it has moved, give the new path.
+    /// Data set built by `prep build`. A run remembers it; if it has moved, give the new path. For a
+    /// translation between two sets, give both: A, then B.
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
+    /// Direction of a translation: AtoB, from the left half of each pair or from the first data set,
+    /// or BtoA. [default: AtoB]
+    #[arg(long, value_name = "DIRECTION")]
+    direction: Option<Direction>,
     /// Run folder, created or resumed.
     #[arg(long, value_name = "DIR", required_unless_present_any = ["list_presets", "list_losses", "list_transforms", "summary", "dry_run", "preview_augment"])]
     out: Option<PathBuf>,
@@ -228,6 +234,11 @@ Examples:
   train --preset stylegan2-small --data birds64 --out runs/s StyleGAN2 that fits two cores
   train --data birds64 --out runs/sn --set discriminator.spectral_norm=true --set loss.name=hinge
   train --data flowers --out runs/f --set cond=embedding+projection
+  train --preset pix2pix --data maps --out runs/m --direction BtoA
+                                                             translate maps into aerial pictures,
+                                                             learned from pairs
+  train --preset cyclegan --data horses --data zebras --out runs/hz
+                                                             translate both ways, without pairs
   train --data cats64 --out runs/cats --init-from runs/birds --freeze-d 2
                                                              start from the networks and weights of
                                                              runs/birds, freeze D's first two blocks
@@ -322,16 +333,26 @@ impl Args {
         let seed = self.seed.or(earlier.map(|earlier| earlier.config.seed)).unwrap_or_default();
         if self.summary {
             let shape = Shape { size: self.size, channels: self.channels, classes: self.classes };
-            shared::cli::print(&summary(&preset, &settings, self.data.as_deref(), shape)?)?;
+            shared::cli::print(&summary(
+                &preset,
+                &settings,
+                self.data.first().map(PathBuf::as_path),
+                shape,
+            )?)?;
             return Ok(Ending::Done);
         }
-        let data = match (&self.data, earlier) {
-            (Some(data), _) => data.clone(),
-            (None, Some(earlier)) => earlier.data()?,
-            (None, None) => return Err(self.no_data().into()),
+        let (data, other) = match (&self.data[..], earlier) {
+            ([], Some(earlier)) => (earlier.data()?, earlier.other()?),
+            ([], None) => return Err(self.no_data().into()),
+            ([data], _) => (data.clone(), None),
+            ([data, other], _) => (data.clone(), Some(other.clone())),
+            _ => return Err(UsageError("--data is given more than twice".into()).into()),
         };
+        let direction =
+            self.direction.or(earlier.and_then(|earlier| earlier.config.data.direction));
         let asked = Flags {
             data: None,
+            other: None,
             device: self.device.clone(),
             data_on: self.data_on,
             weights: self.weights.clone(),
@@ -351,6 +372,8 @@ impl Args {
             init: inherited.map(|inherited| inherited.init),
             seed,
             data,
+            other,
+            direction,
             weights: flags.weights,
             restart: self.restart,
             data_on: flags.data_on.unwrap_or_default(),
@@ -396,7 +419,7 @@ impl Args {
     /// when it is needed.
     fn extent(&self) -> Option<usize> {
         let of_data = |data: &PathBuf| Some(Dataset::open(data).ok()?.manifest().size as usize);
-        self.size.or_else(|| self.data.as_ref().and_then(of_data))
+        self.size.or_else(|| self.data.first().and_then(of_data))
     }
 
     /// Merges all settings: the run's own if it is resumed, else those of the run it starts from,
@@ -425,20 +448,19 @@ impl Args {
         // --data.
         let (of_data, mut assignments): (Vec<String>, Vec<String>) =
             self.assignments.iter().cloned().partition(|assignment| assignment.starts_with(MIRROR));
-        let mut mirror = base.is_some_and(|config| config.data.mirror);
+        let mut mirror = base.map(|config| config.data.mirror);
         if let Some((name, text)) = &file {
             let table: toml::Table = text
                 .parse()
                 .map_err(|e: toml::de::Error| UsageError(format!("--config {name}: {e}")))?;
-            mirror =
-                table.get("data").and_then(|data| data.get("mirror")?.as_bool()).unwrap_or(mirror);
+            mirror = table.get("data").and_then(|data| data.get("mirror")?.as_bool()).or(mirror);
         }
         for assignment in of_data {
             let value = assignment[MIRROR.len()..].trim().parse();
-            mirror = value
+            let value = value
                 .map_err(|_| UsageError(format!("--set {assignment}: expected true or false")))?;
+            mirror = Some(value);
         }
-        let mirror = self.mirror.unwrap_or(mirror);
         // Steps take precedence over kimg, and kimg over epochs: a flag must not be overruled by
         // the recipe's own unit.
         for (unit, value, overruled) in [
@@ -470,6 +492,9 @@ impl Args {
             }
             None => Settings::resolve_for(&preset, self.extent(), file, &assignments)?,
         };
+        // The sources of all translations mirror, sets of single pictures only on request.
+        let usual = settings.task.feed() != Feed::Pictures;
+        let mirror = self.mirror.or(mirror).unwrap_or(usual);
         Ok(Resolved { preset, settings, mirror })
     }
 }

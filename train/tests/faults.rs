@@ -64,6 +64,8 @@ fn train(data: &Path, out: &Path, epochs: u64, more: &[&str]) -> Result<(), Stri
         retries: 0,
         stop_after: 0,
         init: None,
+        other: None,
+        direction: None,
         mirror: false,
     };
     let device = "cpu".parse().unwrap();

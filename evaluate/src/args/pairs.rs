@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use shared::cli::UsageError;
-use shared::dataset::Direction;
+use shared::direction::Direction;
 use shared::metrics::extract::DEFAULT_BATCH;
 use shared::metrics::lpips::Backbone;
 use shared::nn::device::DeviceChoice;
@@ -47,9 +47,9 @@ pub struct PairsArgs {
     #[arg(long, default_value = "val")]
     split: String,
     /// Direction of the translation, AtoB or BtoA: which pictures of pairs are targets, and which
-    /// generator of a run that has two translates
-    #[arg(long, default_value_t = Direction::AToB)]
-    direction: Direction,
+    /// generator of a run that has two translates [default: that of the run, else AtoB]
+    #[arg(long)]
+    direction: Option<Direction>,
     /// Partners have the same name (without suffix), or the same place in the order of names
     #[arg(long = "match", value_enum, default_value_t = MatchFlag::Name, value_name = "name|order")]
     matching: MatchFlag,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use burn::tensor::Device;
 use shared::cli::{DataError, UsageError};
-use shared::dataset::{Dataset, DatasetError, Direction};
+use shared::dataset::{Dataset, DatasetError};
+use shared::direction::Direction;
 use shared::metrics::resize::RgbPicture;
 use shared::metrics::source::{PictureSource, SourceError, SplitPictures};
 use shared::nn::run::{Run, Which};
@@ -35,8 +36,8 @@ pub struct Partners<'a> {
     pub fake: &'a Path,
     /// The split of data sets.
     pub split: &'a str,
-    /// Which pictures of pairs are targets.
-    pub direction: Direction,
+    /// Which pictures of pairs are targets; `None`: as the run translates, else those of B.
+    pub direction: Option<Direction>,
     /// The rule.
     pub matching: Matching,
     /// The checkpoint of a run.
@@ -53,6 +54,8 @@ pub struct Matched {
     pub real: Box<dyn PictureSource>,
     /// For each target its translation.
     pub order: Vec<usize>,
+    /// Which pictures of pairs are targets.
+    pub direction: Direction,
     /// The step of the checkpoint that made the translations.
     pub step: Option<u64>,
 }
@@ -64,19 +67,20 @@ impl Matched {
     /// When a side cannot be read, or not every translation has one target and every target one
     /// translation.
     pub fn open(wanted: &Partners<'_>) -> Result<Self> {
-        let Partners { real, fake, split, direction, .. } = *wanted;
-        let targets = side("--real", real, split, direction.target())?;
-        let (translations, step) = if InputKind::of(fake) == InputKind::Run {
-            let (translations, step) = Translations::open(wanted)?;
-            (Box::new(translations) as Box<dyn PictureSource>, Some(step))
+        let Partners { real, fake, split, .. } = *wanted;
+        let (translations, direction, step) = if InputKind::of(fake) == InputKind::Run {
+            let (translations, direction, step) = Translations::open(wanted)?;
+            (Box::new(translations) as Box<dyn PictureSource>, direction, Some(step))
         } else {
-            (side("--fake", fake, split, direction.target())?, None)
+            let direction = wanted.direction.unwrap_or_default();
+            (side("--fake", fake, split, direction.target())?, direction, None)
         };
+        let targets = side("--real", real, split, direction.target())?;
         let order = match wanted.matching {
             Matching::Order => by_order(translations.as_ref(), targets.as_ref())?,
             Matching::Name => by_name(translations.as_ref(), targets.as_ref())?,
         };
-        Ok(Self { fake: translations, real: targets, order, step })
+        Ok(Self { fake: translations, real: targets, order, direction, step })
     }
 }
 
@@ -228,7 +232,7 @@ struct Translations {
 }
 
 impl Translations {
-    fn open(wanted: &Partners<'_>) -> Result<(Self, u64)> {
+    fn open(wanted: &Partners<'_>) -> Result<(Self, Direction, u64)> {
         let Partners { real, fake, checkpoint, direction, device, split, .. } = *wanted;
         let refused = |what: String| UsageError(format!("--fake {}: {what}", fake.display()));
         let paired = |dataset: &Dataset| dataset.manifest().paired;
@@ -243,8 +247,8 @@ impl Translations {
             );
             return Err(refused(what).into());
         };
-        let task = Run::open(fake)?.checkpoint(checkpoint)?.meta.config.settings.task;
-        let role = task.both_directions().map(|generators| generators[direction.source()]);
+        let config = Run::open(fake)?.checkpoint(checkpoint)?.meta.config;
+        let (direction, role) = config.translating(direction)?;
         let (sampler, meta) =
             Sampler::open_role(fake, checkpoint, Weights::Averaged, role, device)?;
         let (size, multiple) = (dataset.manifest().size as usize, sampler.sources()?.multiple);
@@ -263,7 +267,7 @@ impl Translations {
             return Err(refused(what).into());
         }
         let sources = Half::new(Arc::new(dataset), split, direction.source())?;
-        Ok((Self { sources, sampler, channels }, meta.step))
+        Ok((Self { sources, sampler, channels }, direction, meta.step))
     }
 }
 

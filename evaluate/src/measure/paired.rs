@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::json;
 use shared::cli::{DataError, UsageError, one_line};
-use shared::dataset::{Dataset, Direction};
+use shared::dataset::Dataset;
+use shared::direction::Direction;
 use shared::log::Progress;
 use shared::metrics::lpips::{Backbone, Lpips};
 use shared::metrics::resize::RgbPicture;
@@ -46,8 +47,8 @@ pub struct PairedOptions {
     pub train: Option<PathBuf>,
     /// The split of data sets.
     pub split: String,
-    /// Which pictures of pairs are targets.
-    pub direction: Direction,
+    /// Which pictures of pairs are targets; `None`: as the run translates, else those of B.
+    pub direction: Option<Direction>,
     /// The rule by which translations find their targets.
     pub matching: Matching,
     /// The checkpoint of a run.
@@ -140,6 +141,8 @@ pub struct PairedReport {
     pub summaries: Vec<Summary>,
     /// `None` where the pictures have several sizes.
     pub own_pair: Option<OwnPair>,
+    /// Which pictures of pairs were targets.
+    pub direction: Direction,
     /// The step of the run's checkpoint.
     pub step: Option<u64>,
     /// The LPIPS network.
@@ -172,7 +175,7 @@ pub fn measure(options: &PairedOptions) -> Result<PairedReport> {
         checkpoint: options.checkpoint,
         device: &lab.device,
     })?;
-    let floors = floors(options)?;
+    let floors = floors(options, matched.direction)?;
     let targets = all(matched.real.as_ref())?;
     let lpips = network(&lab, options, &targets)?;
     let alike = targets.windows(2).all(|pair| size(&pair[0]) == size(&pair[1]));
@@ -220,7 +223,8 @@ pub fn measure(options: &PairedOptions) -> Result<PairedReport> {
         OwnPair { nearest, of, share: nearest as f64 / n, interval, chance: 1.0 / n }
     });
     let lpips = lpips.map(|lpips| lpips.backbone().name());
-    Ok(PairedReport { pictures, summaries, own_pair, step: matched.step, lpips })
+    let Matched { direction, step, .. } = matched;
+    Ok(PairedReport { pictures, summaries, own_pair, direction, step, lpips })
 }
 
 fn size(picture: &RgbPicture) -> [usize; 2] {
@@ -300,8 +304,11 @@ fn network(lab: &Lab, options: &PairedOptions, targets: &[RgbPicture]) -> Result
 }
 
 /// The median and the mean colour of the training targets; empty if there are none.
-fn floors(options: &PairedOptions) -> Result<Vec<(&'static str, [u8; 3])>> {
-    let half = options.direction.target();
+fn floors(
+    options: &PairedOptions,
+    direction: Direction,
+) -> Result<Vec<(&'static str, [u8; 3])>> {
+    let half = direction.target();
     let source = match &options.train {
         Some(path) => matched::whole_side("--train", path, TRAIN, half)?,
         None if has_training(&options.real)? => {
@@ -446,7 +453,7 @@ impl PairedReport {
                 "real": options.real,
                 "fake": options.fake,
                 "split": options.split,
-                "direction": options.direction.to_string(),
+                "direction": self.direction.to_string(),
                 "step": self.step,
                 "lpips_network": self.lpips,
                 "fledge": env!("CARGO_PKG_VERSION"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use shared::cli::{DataError, Ending, UsageError};
-use shared::dataset::Direction;
+use shared::direction::Direction;
 use shared::log::Progress;
 use shared::nn::networks::Sources;
 use shared::nn::run::open_checkpoint;
@@ -64,7 +64,7 @@ pub struct TranslateArgs {
     #[arg(long)]
     split: Option<String>,
     /// AtoB or BtoA: the generator of a run that has one for each direction, and the source in a
-    /// data set of pairs [default: AtoB]
+    /// data set of pairs [default: that of the run]
     #[arg(long)]
     direction: Option<Direction>,
     /// Statistics of BatchNorm: batch (each picture's own) or running (those of training) [default:
@@ -101,8 +101,7 @@ fn switch(text: &str) -> Result<bool, String> {
 /// result cannot be written.
 pub fn run(mut args: TranslateArgs) -> Result<Ending> {
     output::check_outside("--out", &args.out, &args.source.run)?;
-    let both = directed(&mut args)?;
-    let direction = args.direction.unwrap_or_default();
+    let (direction, both) = directed(&mut args)?;
     let (sampler, meta) = args.source.open_any()?;
     let sources = sampler.sources()?;
     let pieces = pieces(&args, sources)?;
@@ -149,27 +148,28 @@ fn ended(done: bool, args: &TranslateArgs, translator: &Translator) -> Result<En
     Ok(Ending::Stopped(translator.stop.exit_code().unwrap_or(130)))
 }
 
-/// Settles `--direction` and `--role` by each other, and returns true if the run has a generator
-/// for each direction.
-fn directed(args: &mut TranslateArgs) -> Result<bool> {
-    let checkpoint = open_checkpoint(&args.source.run, args.source.checkpoint)?;
-    let task = checkpoint.meta.config.settings.task;
-    let Some(generators) = task.both_directions() else { return Ok(false) };
-    let of_role = args.source.role.as_deref().map(|role| match role {
-        role if role == generators[1] => Direction::BToA,
-        _ => Direction::AToB,
-    });
-    if let (Some(of_role), Some(direction)) = (of_role, args.direction)
-        && of_role != direction
-    {
-        let role = args.source.role.as_deref().unwrap_or_default();
-        let text = format!("--direction {direction}: --role {role} translates {of_role}");
-        return Err(UsageError(text).into());
+/// Settles `--direction` and `--role` by each other. Returns the direction, and true if the run has
+/// a generator for each.
+fn directed(args: &mut TranslateArgs) -> Result<(Direction, bool)> {
+    let config = open_checkpoint(&args.source.run, args.source.checkpoint)?.meta.config;
+    let (direction, generator) = config.translating(args.direction)?;
+    let Some(generator) = generator else { return Ok((direction, false)) };
+    let Some(role) = &args.source.role else {
+        args.source.role = Some(generator.to_owned());
+        return Ok((direction, true));
+    };
+    if role == generator {
+        return Ok((direction, true));
     }
-    let direction = args.direction.or(of_role).unwrap_or_default();
-    args.source.role.get_or_insert_with(|| generators[direction.source()].to_owned());
-    args.direction = Some(direction);
-    Ok(true)
+    // An unknown role is refused when it is opened.
+    let other = if direction == Direction::AToB { Direction::BToA } else { Direction::AToB };
+    match args.direction {
+        None => Ok((other, true)),
+        Some(_) => {
+            Err(UsageError(format!("--direction {direction}: --role {role} translates {other}"))
+                .into())
+        }
+    }
 }
 
 /// The pieces that the generator and the flags ask for.

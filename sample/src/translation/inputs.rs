@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use shared::archive::Archive;
 use shared::cli::{DataError, UsageError, one_line};
-use shared::dataset::{Dataset, Direction, MANIFEST};
+use shared::dataset::{Dataset, MANIFEST};
+use shared::direction::Direction;
 use shared::fs;
 use shared::picture::{Canvas, Limits, Picture, PictureFile, is_read};
 

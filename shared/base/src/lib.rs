@@ -11,6 +11,7 @@
 //! | [`mt19937`] | numpy's legacy generator, for the draws of others |
 //! | [`log`] | tracing, progress bars on a terminal, plain lines elsewhere |
 //! | [`cli`] | errors as one line, results on stdout, flags of other programs |
+//! | [`direction`] | from A to B, or from B to A |
 //! | [`protobuf`] | messages of protocol buffers, written |
 //! | [`table`] | rows of text as aligned columns |
 //! | [`process`] | the memory of this process, and how much more it may allocate |
@@ -43,6 +44,7 @@
 pub mod alloc;
 pub mod cli;
 pub mod clock;
+pub mod direction;
 pub mod frame;
 pub mod fs;
 pub mod jsonl;

@@ -1,7 +1,7 @@
 //! Operations that are fused on the CPU and compositions of burn's on other devices: linear filters
-//! along both axes, and the scaling, noise, bias and activation of a style-based generator's layer
-//! (Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN", arXiv:1912.04958,
-//! section 2.2).
+//! along both axes, instance normalisation, joined channels, and the scaling, noise, bias and
+//! activation of a style-based generator's layer (Karras et al. 2020, "Analyzing and improving the
+//! image quality of StyleGAN", arXiv:1912.04958, section 2.2).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 
 use crate::activation::{Activation, Rectifier};
 use crate::cpu::on_cpu;
-use crate::functions::{bias_act, full, matmul};
+use crate::functions::{bias_act, channel_moments, full, matmul, normalize_train};
 use crate::resample::Fir;
 
 /// What [`style`] does to the channels of pictures; a part that is `None` is left out.
@@ -121,6 +121,61 @@ pub fn sum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     if a.dtype() == b.dtype() { a + b } else { full(a) + full(b) }
 }
 
+/// Instance normalisation (Ulyanov et al. 2016, arXiv:1607.08022): every channel of every picture by
+/// its own mean and biased variance, then scale, shift and leaky ReLU with slope `slope` (0 = ReLU, 1
+/// = none).
+///
+/// # Shapes
+/// `x` [B, C, H, W]; `gamma`, `beta` `[C]`. Gives [B, C, H, W].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use fledge_kernels::normalize_each;
+///
+/// let device = Device::flex();
+/// let x = Tensor::<4>::from_floats([[[[1.0, 3.0]]], [[[10.0, 30.0]]]], &device);
+/// let y = normalize_each(x, Tensor::ones([1], &device), Tensor::zeros([1], &device), 1e-5, 1.0);
+/// let y: Vec<f32> = y.into_data().iter().collect();
+/// assert!(y.iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(y, e)| (y - e).abs() < 1e-4));
+/// ```
+#[must_use]
+pub fn normalize_each(
+    x: Tensor<4>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f32,
+    slope: f32,
+) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    if on_cpu(&x) {
+        let moments = Dispatch::moments_each(x.clone().inner().into_dispatch());
+        let (gamma, beta) = (gamma.into_dispatch(), beta.into_dispatch());
+        let x = x.into_dispatch();
+        return Tensor::from_dispatch(Dispatch::norm_each(x, gamma, beta, moments, epsilon, slope));
+    }
+    // A channel of a picture is a channel of one large picture.
+    let x = x.reshape([1, batch * channels, height, width]);
+    let moments = channel_moments(&x);
+    let [gamma, beta] = [gamma, beta].map(|row| row.repeat_dim(0, batch));
+    normalize_train(x, gamma, beta, moments, epsilon, slope)
+        .reshape([batch, channels, height, width])
+}
+
+/// Concatenates pictures of equal size along the channels.
+///
+/// # Shapes
+/// `a` [B, C, H, W], `b` [B, D, H, W]; gives [B, C + D, H, W].
+#[must_use]
+pub fn beside(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    if on_cpu(&a) {
+        return Tensor::from_dispatch(Dispatch::beside(a.into_dispatch(), b.into_dispatch()));
+    }
+    if a.dtype() == b.dtype() {
+        return Tensor::cat(vec![a, b], 1);
+    }
+    Tensor::cat(vec![full(a), full(b)], 1)
+}
+
 /// `x` for two uses whose gradients are added in one pass over memory. Both results must lead to
 /// what is differentiated.
 #[must_use]
@@ -152,6 +207,36 @@ pub(crate) trait Fused: Backend {
 
     /// [`super::fork`].
     fn fork(x: FloatTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Mean and biased variance of every channel of every picture, [B, 2, C]. Not differentiable:
+    /// [`Fused::norm_each`] accounts for it.
+    fn moments_each(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// [`super::normalize_each`] with the moments of `x`.
+    fn norm_each(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> FloatTensor<Self>;
+
+    /// Gradients of x, gamma and beta of [`Fused::norm_each`]. Not differentiable.
+    fn norm_each_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        numbers: [f32; 2],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// [`super::beside`].
+    fn beside(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The first `channels` of `x`, and the others. Not differentiable.
+    fn apart(x: FloatTensor<Self>, channels: usize) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of x, scale, noise and bias from the result `y` and its gradient `g`. Not
     /// differentiable.
@@ -232,6 +317,43 @@ impl<B: Fused> Backward<B, 4> for StyleBackward {
     }
 }
 
+#[derive(Debug)]
+struct NormEachBackward;
+
+impl<B: Fused> Backward<B, 3> for NormEachBackward {
+    /// x, gamma, beta, moments; epsilon and slope.
+    type State = ([FloatTensor<B>; 4], [f32; 2]);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let ([x, gamma, beta, moments], numbers) = ops.state;
+        let (dx, d_gamma, d_beta) = B::norm_each_backward(x, gamma, beta, moments, g, numbers);
+        for (node, gradient) in ops.parents.into_iter().zip([dx, d_gamma, d_beta]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct BesideBackward;
+
+impl<B: Fused> Backward<B, 2> for BesideBackward {
+    /// Channels of the first.
+    type State = usize;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let g = grads.consume::<B>(&ops.node);
+        let (a, b) = B::apart(g, ops.state);
+        for (node, gradient) in ops.parents.into_iter().zip([a, b]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
 impl<B: Fused, C: CheckpointStrategy> Fused for Autodiff<B, C> {
     fn filter(x: FloatTensor<Self>, filters: Arc<[Fir; 2]>) -> FloatTensor<Self> {
         let node = x.node();
@@ -279,6 +401,59 @@ impl<B: Fused, C: CheckpointStrategy> Fused for Autodiff<B, C> {
                 OpsKind::UnTracked(prep) => prep.finish(x.clone()),
             });
         (a, b)
+    }
+
+    fn moments_each(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        <Self as AutodiffBackend>::from_inner(B::moments_each(x.into_primitive()))
+    }
+
+    fn norm_each(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f32,
+        slope: f32,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), gamma.node(), beta.node()];
+        let parts = [x, gamma, beta, moments].map(|t| t.into_primitive());
+        let [x, gamma, beta, moments] = parts.clone();
+        let y = B::norm_each(x, gamma, beta, moments, epsilon, slope);
+        match NormEachBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((parts, [epsilon, slope]), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn norm_each_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        numbers: [f32; 2],
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let [x, gamma, beta, moments, grad] =
+            [x, gamma, beta, moments, grad].map(|t| t.into_primitive());
+        let (dx, d_gamma, d_beta) = B::norm_each_backward(x, gamma, beta, moments, grad, numbers);
+        let constant = <Self as AutodiffBackend>::from_inner;
+        (constant(dx), constant(d_gamma), constant(d_beta))
+    }
+
+    fn beside(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [a.node(), b.node()];
+        let channels = a.shape()[1];
+        let y = B::beside(a.into_primitive(), b.into_primitive());
+        match BesideBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(channels, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn apart(x: FloatTensor<Self>, channels: usize) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (a, b) = B::apart(x.into_primitive(), channels);
+        let constant = <Self as AutodiffBackend>::from_inner;
+        (constant(a), constant(b))
     }
 
     fn style_backward(

@@ -43,7 +43,7 @@ pub use self::functions::{
     full, instructions, join, leaky_relu_tangent, look_up, matmul, max_pool3, normalize_train,
     normalize_with, on_workers, rectifier_tangent, release_memory, remember, resample, warp,
 };
-pub use self::fused::{Style, filter, fork, style, sum};
+pub use self::fused::{Style, beside, filter, fork, normalize_each, style, sum};
 pub use self::padding::Padding;
 pub use self::precision::Precision;
 pub use self::resample::{Fir, Resampling};

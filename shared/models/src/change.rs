@@ -21,6 +21,7 @@ use crate::run_config::RunConfig;
 /// depends on them.
 const FREE: &[&str] = &[
     "data.path",
+    "data.other.path",
     "schedule.epochs",
     "schedule.steps",
     "schedule.kimg",
@@ -54,7 +55,10 @@ impl RunConfig {
     /// towards it: such a run cannot be lengthened.
     #[must_use]
     pub fn end_counts(&self) -> bool {
-        matches!(self.settings.rate.schedule, RateSchedule::Linear | RateSchedule::Cosine)
+        matches!(
+            self.settings.rate.schedule,
+            RateSchedule::Linear | RateSchedule::LinearEpochs | RateSchedule::Cosine
+        )
     }
 
     /// All differences from `now`, in the order of the keys.

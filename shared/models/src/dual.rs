@@ -163,6 +163,17 @@ impl Dual<4> {
         Self { x: ops::sum(self.x, other.x), t }
     }
 
+    /// Appends the channels of `other`, of the same size.
+    pub(crate) fn beside_channels(self, other: Self) -> Self {
+        let t = match (self.t, other.t) {
+            (None, None) => None,
+            (Some(a), Some(b)) => Some(ops::beside(a, b)),
+            (Some(a), None) => Some(ops::beside(a, other.x.zeros_like())),
+            (None, Some(b)) => Some(ops::beside(self.x.zeros_like(), b)),
+        };
+        Self { x: ops::beside(self.x, other.x), t }
+    }
+
     /// The same for two uses; both must lead to what is differentiated.
     pub(crate) fn forked(self) -> [Self; 2] {
         let [a, b] = ops::fork(self.x);

@@ -26,6 +26,8 @@ use crate::parameter::{Parameter, Purpose};
 pub enum InitializerName {
     /// Uniform on ±√(6/(fan in + fan out)).
     Glorot,
+    /// N(0, gain²·2/(fan in + fan out)).
+    GlorotNormal,
     /// N(0, std²).
     Normal,
     /// Orthogonal rows of length `gain`.
@@ -40,7 +42,7 @@ pub struct InitializerConfig {
     pub name: InitializerName,
     /// Standard deviation of `normal`.
     pub std: f64,
-    /// Length of the rows of `orthogonal`.
+    /// Length of the rows of `orthogonal`, and factor of `glorot-normal`.
     pub gain: f64,
 }
 
@@ -205,6 +207,11 @@ impl InitializerConfig {
             InitializerName::Glorot => {
                 let limit = (6.0 / (fans.fan_in + fans.fan_out) as f64).sqrt();
                 (0..count).map(|_| stream.between(-limit, limit) as f32).collect()
+            }
+            // The same; PyTorch's `xavier_normal_`.
+            InitializerName::GlorotNormal => {
+                let std = self.gain * (2.0 / (fans.fan_in + fans.fan_out) as f64).sqrt();
+                (0..count).map(|_| (stream.normal() * std) as f32).collect()
             }
             InitializerName::Normal => {
                 (0..count).map(|_| (stream.normal() * self.std) as f32).collect()

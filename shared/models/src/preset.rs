@@ -15,6 +15,7 @@ use fledge_base::cli::UsageError;
 use crate::config::{
     AugmentConfig, CheckpointsConfig, Convention, EvaluationConfig, OptimizerConfig, OptimizerName,
     OptimizersConfig, PenaltyConfig, RateConfig, SamplesConfig, ScheduleConfig, Settings,
+    TranslateConfig,
 };
 use crate::init::{BatchNormConfig, InitializerConfig};
 use crate::loss::{LossConfig, Reduction};
@@ -89,6 +90,12 @@ fn batch_of_auto(size: usize, batch: usize) -> Vec<String> {
     ]
 }
 
+/// Residual blocks of a translator: six up to 128×128, else nine (Zhu et al. 2017, arXiv:1703.10593,
+/// appendix 7.2).
+fn blocks_of_size(Facts { size, .. }: Facts) -> Vec<String> {
+    vec![format!("generator.blocks={}", if size <= 128 { 6 } else { 9 })]
+}
+
 /// Assignments common to both Wasserstein presets.
 const WGAN: &[&str] = &[
     "generator.latent=128",
@@ -122,6 +129,40 @@ const STYLEGAN2: &[&str] = &[
     "optimizer.epsilon=1e-8",
     "schedule.order=phases",
     "schedule.kimg=25000",
+];
+
+/// Assignments common to all presets that translate pictures.
+const TRANSLATION: &[&str] = &[
+    "discriminator.family=patchgan",
+    "batch_norm.scale=true",
+    "batch_norm.scale_std=0.02",
+    "batch_norm.momentum=0.9",
+    "batch_norm.epsilon=1e-5",
+    "batch_norm.unbiased=true",
+    "initializer.name=normal",
+    "loss.reduction=mean",
+    "optimizer.convention=pytorch",
+    "optimizer.epsilon=1e-8",
+    "rate.schedule=linear-epochs",
+    "rate.start_epoch=100",
+    "schedule.batch=1",
+    "schedule.ema=0",
+    "schedule.epochs=200",
+    "samples.pictures=8",
+    "samples.columns=2",
+    "checkpoints.every=5",
+];
+
+/// Assignments common to both presets of contrastive learning.
+const CONTRAST: &[&str] = &[
+    "task=contrastive",
+    "generator.family=resnet-translator",
+    "generator.antialias=true",
+    "discriminator.antialias=true",
+    "initializer.name=glorot-normal",
+    "initializer.gain=0.02",
+    "loss.name=lsgan",
+    "schedule.order=alternating",
 ];
 
 /// All presets.
@@ -402,6 +443,67 @@ pub const PRESETS: &[Preset] = &[
         ],
         derived: fixed,
     },
+    Preset {
+        name: "pix2pix",
+        summary: "translates pictures of one kind into another, learned from pairs: a U-Net, patches judged",
+        source: "Isola et al. 2017, arXiv:1611.07004, as in pytorch-CycleGAN-and-pix2pix",
+        data: "some hundred pairs; 256×256, or another power of two",
+        extent: (256, 3),
+        conditional: "none",
+        assignments: &[
+            TRANSLATION,
+            &[
+                "task=paired",
+                "generator.family=unet",
+                "discriminator.norm=batch",
+                "discriminator.pairs=true",
+                "schedule.order=alternating",
+            ],
+        ],
+        derived: fixed,
+    },
+    Preset {
+        name: "cyclegan",
+        summary: "translates between two sets of pictures in both directions, without pairs",
+        source: "Zhu et al. 2017, arXiv:1703.10593, as in pytorch-CycleGAN-and-pix2pix",
+        data: "two sets of some hundred pictures; 256×256, or another multiple of 4",
+        extent: (256, 3),
+        conditional: "none",
+        assignments: &[
+            TRANSLATION,
+            &["task=cycle", "generator.family=resnet-translator", "loss.name=lsgan"],
+        ],
+        derived: blocks_of_size,
+    },
+    Preset {
+        name: "cut",
+        summary: "translates one set of pictures into another in one direction, without pairs, by contrasting patches",
+        source: "Park et al. 2020, arXiv:2007.15651, as in contrastive-unpaired-translation",
+        data: "two sets of some hundred pictures; 256×256, or another multiple of 4",
+        extent: (256, 3),
+        conditional: "none",
+        assignments: &[TRANSLATION, CONTRAST, &["rate.start_epoch=200", "schedule.epochs=400"]],
+        derived: blocks_of_size,
+    },
+    Preset {
+        name: "fastcut",
+        summary: "the same faster: without translating the target to itself, with mirrored sources",
+        source: "Park et al. 2020, arXiv:2007.15651, FastCUT of contrastive-unpaired-translation",
+        data: "two sets of some hundred pictures; 256×256, or another multiple of 4",
+        extent: (256, 3),
+        conditional: "none",
+        assignments: &[
+            TRANSLATION,
+            CONTRAST,
+            &[
+                "translate.nce=10",
+                "translate.nce_identity=false",
+                "translate.flip_equivariance=true",
+                "rate.start_epoch=150",
+            ],
+        ],
+        derived: blocks_of_size,
+    },
 ];
 
 /// Looks up the preset `name`.
@@ -498,6 +600,7 @@ fn neutral() -> Settings {
         initializer: InitializerConfig::default(),
         loss: LossConfig { reduction: Reduction::Sum, ..LossConfig::default() },
         penalty: PenaltyConfig::default(),
+        translate: TranslateConfig::default(),
         augment: AugmentConfig::default(),
         optimizer: OptimizersConfig::both(optimizer),
         rate: RateConfig::default(),
@@ -529,7 +632,9 @@ mod tests {
                     preset.assignments.concat().iter().any(|a| a.starts_with("generator.plan="));
                 assert_eq!(settings.check_size(size).is_ok(), !planned, "{} {size}", preset.name);
             }
-            assert!(settings.check_size(100).is_err());
+            // A residual translator takes any multiple of 4.
+            let any = matches!(settings.generator, GeneratorConfig::ResnetTranslator(_));
+            assert_eq!(settings.check_size(100).is_ok(), any, "{}", preset.name);
         }
     }
 }

@@ -12,6 +12,8 @@
 use std::fmt;
 
 use burn::tensor::Device;
+use fledge_base::cli::UsageError;
+use fledge_base::direction::Direction;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -72,6 +74,27 @@ pub struct DataConfig {
     /// Whether each picture of a batch is mirrored with probability ½.
     #[serde(default)]
     pub mirror: bool,
+    /// The direction in which the task's first generator translates; absent from runs that do not
+    /// translate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The data set of the other side of a translation; absent if one set holds both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherData>,
+}
+
+/// The second data set of a run that translates between two: that of B.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherData {
+    /// The folder, as given.
+    pub path: String,
+    /// Fingerprint of the source.
+    pub fingerprint: String,
+    /// Hash of the prepared content.
+    pub content: String,
+    /// Number of pictures in its training split.
+    pub pictures: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -181,6 +204,8 @@ impl DataConfig {
             channels,
             classes: Vec::new(),
             mirror: false,
+            direction: None,
+            other: None,
         }
     }
 }
@@ -209,6 +234,35 @@ impl RunConfig {
     #[must_use]
     pub fn outline(&self, role: &Role, device: &Device) -> Network {
         self.settings.network(role, self.shape(), None, device)
+    }
+
+    /// Number of steps in an epoch: the passes over the larger set, each update of D on a batch of its
+    /// own; at least 1.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        let other = self.data.other.as_ref().map_or(0, |other| other.pictures);
+        let batches = self.data.pictures.max(other) / self.settings.schedule.batch.max(1);
+        (batches / self.settings.schedule.discriminator_steps.max(1)).max(1) as u64
+    }
+
+    /// The direction of a translation that this run makes, the one asked for or its own, and the
+    /// role of the generator that makes it if there are two: the first has the run's direction.
+    ///
+    /// # Errors
+    /// If its only generator translates in the other direction.
+    pub fn translating(
+        &self,
+        asked: Option<Direction>,
+    ) -> Result<(Direction, Option<&'static str>), UsageError> {
+        let own = self.data.direction.unwrap_or_default();
+        let direction = asked.unwrap_or(own);
+        match self.settings.task.both_directions() {
+            Some([there, back]) => Ok((direction, Some(if direction == own { there } else { back }))),
+            None if self.data.direction.is_none_or(|own| own == direction) => Ok((direction, None)),
+            None => Err(UsageError(format!(
+                "--direction {direction}: this run learned to translate {own}: leave it out"
+            ))),
+        }
     }
 
     /// Size, channels and classes of the pictures.

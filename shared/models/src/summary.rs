@@ -189,6 +189,31 @@ mod tests {
         }
     }
 
+    /// Trainable parameters of translators, by role: the counts that the sources log (54.414 M,
+    /// 11.378 M), and those that follow from the same layers.
+    type Count = (&'static str, usize, &'static [&'static str], &'static [usize]);
+    const TRANSLATORS: &[Count] = &[
+        ("pix2pix", 256, &[], &[54_413_955, 2_768_705]),
+        ("pix2pix", 256, &["generator.norm=instance"], &[54_409_603]),
+        ("cyclegan", 256, &[], &[11_378_179, 11_378_179, 2_764_737, 2_764_737]),
+        ("cyclegan", 256, &["generator.antialias=true"], &[11_378_179]),
+        ("cut", 256, &[], &[11_378_179, 2_764_737, 560_384]),
+    ];
+
+    #[test]
+    fn translators_have_as_many_parameters_as_the_sources() {
+        for &(name, size, flags, counts) in TRANSLATORS {
+            let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            let settings = Settings::resolve_for(name, Some(size), None, &flags).expect("settings");
+            let config = RunConfig::new(name, settings, 0, DataConfig::of_extent(size, 3));
+            for (role, expected) in config.settings.task.roles().iter().zip(counts) {
+                let table = config.outline(role, &Device::flex()).summary("Network", size, 3);
+                let line = format!("Trainable params: {}\n", super::thousands(*expected));
+                assert!(table.contains(&line), "{name} {size} {flags:?}: {line}{table}");
+            }
+        }
+    }
+
     #[test]
     fn the_counts_of_each_preset_are_those_the_libraries_print() {
         for (name, of_generator, of_discriminator) in COUNTS {

@@ -20,6 +20,14 @@ pub enum TaskName {
     /// Latent vectors → pictures: one generator, one discriminator.
     #[default]
     Adversarial,
+    /// Pictures → pictures, by pairs: one generator, one discriminator (pix2pix).
+    Paired,
+    /// Pictures → pictures between two sets, in both directions: two generators, two discriminators
+    /// (CycleGAN).
+    Cycle,
+    /// Pictures → pictures from one set to another: a generator, a discriminator, and a projector of
+    /// the generator's features (CUT).
+    Contrastive,
     /// For tests: two generators that translate pictures between two domains.
     #[cfg(feature = "toys")]
     ToyCycle,
@@ -32,6 +40,19 @@ pub enum Part {
     Generator,
     /// `[discriminator]`, `[optimizer.discriminator]`.
     Discriminator,
+    /// `[translate]`, and the generator's optimizer, with which it moves.
+    Projector,
+}
+
+/// The pictures that a step takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// Pictures of one set.
+    Pictures,
+    /// Pairs: a source and its target.
+    Pairs,
+    /// Sources of one set and targets of another, drawn independently.
+    TwoSets,
 }
 
 /// A network of a run, with its average and its optimizer.
@@ -121,6 +142,11 @@ const fn discriminator(name: &'static str, short: &'static str, optimizer: &'sta
     Role { name, short, average: None, optimizer, part: Part::Discriminator }
 }
 
+/// A network that no average is kept of, neither generator nor discriminator.
+const fn projector(name: &'static str, short: &'static str, optimizer: &'static str) -> Role {
+    Role { name, short, average: None, optimizer, part: Part::Projector }
+}
+
 const fn measure(
     key: &'static str,
     tag: &'static str,
@@ -135,6 +161,7 @@ const fn measure(
 /// Properties of a task.
 struct Facts {
     name: &'static str,
+    feed: Feed,
     /// The first is the main generator: its pictures are shown, measured and exported by default.
     roles: &'static [Role],
     measures: &'static [Measure],
@@ -143,6 +170,7 @@ struct Facts {
 
 const ADVERSARIAL: Facts = Facts {
     name: "adversarial",
+    feed: Feed::Pictures,
     roles: &[
         // File names of the first versions.
         generator("generator", "g", "ema", "optimizer.generator"),
@@ -202,9 +230,156 @@ const ADVERSARIAL: Facts = Facts {
     }],
 };
 
+/// A term of a loss, under its own name.
+const fn term(key: &'static str, tag: &'static str, label: &'static str) -> Measure {
+    measure(key, tag, Some(label), Kind::Term, key, Reduce::Mean)
+}
+
+/// A loss under its own name.
+const fn loss(key: &'static str, tag: &'static str, label: &'static str) -> Measure {
+    measure(key, tag, Some(label), Kind::Loss, key, Reduce::Mean)
+}
+
+/// A discriminator's loss with its penalties.
+const fn judged(
+    key: &'static str,
+    tag: &'static str,
+    label: &'static str,
+    penalty: &'static str,
+) -> Measure {
+    measure(key, tag, Some(label), Kind::Loss, key, Reduce::MeanWith(penalty))
+}
+
+const REAL_ACC: Measure =
+    measure("real_acc", "accuracy/real", Some("real"), Kind::Accuracy, "real", Reduce::Positive);
+const GEN_ACC: Measure = measure(
+    "gen_acc",
+    "accuracy/generated",
+    Some("generated"),
+    Kind::Accuracy,
+    "fake",
+    Reduce::Negative,
+);
+const PENALTY: Measure = term("penalty", "loss/penalty", "penalties");
+const CONTEST: Contest = Contest {
+    role: "discriminator",
+    loss: "d_loss",
+    penalty: "penalty",
+    accuracies: ["real_acc", "gen_acc"],
+};
+
+const PAIRED: Facts = Facts {
+    name: "paired",
+    feed: Feed::Pairs,
+    roles: &[
+        generator("generator", "g", "ema", "optimizer.generator"),
+        discriminator("discriminator", "d", "optimizer.discriminator"),
+    ],
+    measures: &[
+        loss("g_loss", "loss/g", "G"),
+        judged("d_loss", "loss/d", "D", "penalty"),
+        term("gan", "loss/gan", "gan"),
+        term("l1", "loss/l1", "L1"),
+        PENALTY,
+        REAL_ACC,
+        GEN_ACC,
+    ],
+    contests: &[CONTEST],
+};
+
+const CYCLE: Facts = Facts {
+    name: "cycle",
+    feed: Feed::TwoSets,
+    roles: &[
+        generator("generator_ab", "g_ab", "generator_ab.ema", "optimizer.generator_ab"),
+        generator("generator_ba", "g_ba", "generator_ba.ema", "optimizer.generator_ba"),
+        discriminator("discriminator_a", "d_a", "optimizer.discriminator_a"),
+        discriminator("discriminator_b", "d_b", "optimizer.discriminator_b"),
+    ],
+    measures: &[
+        loss("g_loss", "loss/g", "G"),
+        judged("d_a_loss", "loss/d_a", "D_A", "penalty_a"),
+        judged("d_b_loss", "loss/d_b", "D_B", "penalty_b"),
+        term("gan_ab", "loss/gan_ab", "gan A→B"),
+        term("gan_ba", "loss/gan_ba", "gan B→A"),
+        term("cycle", "loss/cycle", "cycle"),
+        term("identity", "loss/identity", "identity"),
+        term("penalty_a", "loss/penalty_a", "penalties of D_A"),
+        term("penalty_b", "loss/penalty_b", "penalties of D_B"),
+        measure(
+            "real_acc_a",
+            "accuracy/real_a",
+            Some("real A"),
+            Kind::Accuracy,
+            "real_a",
+            Reduce::Positive,
+        ),
+        measure(
+            "gen_acc_a",
+            "accuracy/generated_a",
+            Some("generated A"),
+            Kind::Accuracy,
+            "fake_a",
+            Reduce::Negative,
+        ),
+        measure(
+            "real_acc_b",
+            "accuracy/real_b",
+            Some("real B"),
+            Kind::Accuracy,
+            "real_b",
+            Reduce::Positive,
+        ),
+        measure(
+            "gen_acc_b",
+            "accuracy/generated_b",
+            Some("generated B"),
+            Kind::Accuracy,
+            "fake_b",
+            Reduce::Negative,
+        ),
+    ],
+    contests: &[
+        Contest {
+            role: "discriminator_a",
+            loss: "d_a_loss",
+            penalty: "penalty_a",
+            accuracies: ["real_acc_a", "gen_acc_a"],
+        },
+        Contest {
+            role: "discriminator_b",
+            loss: "d_b_loss",
+            penalty: "penalty_b",
+            accuracies: ["real_acc_b", "gen_acc_b"],
+        },
+    ],
+};
+
+const CONTRASTIVE: Facts = Facts {
+    name: "contrastive",
+    feed: Feed::TwoSets,
+    roles: &[
+        generator("generator", "g", "ema", "optimizer.generator"),
+        discriminator("discriminator", "d", "optimizer.discriminator"),
+        projector("projector", "f", "optimizer.projector"),
+    ],
+    measures: &[
+        loss("g_loss", "loss/g", "G"),
+        judged("d_loss", "loss/d", "D", "penalty"),
+        term("gan", "loss/gan", "gan"),
+        term("nce", "loss/nce", "NCE"),
+        term("identity", "loss/identity", "NCE of the identity"),
+        PENALTY,
+        REAL_ACC,
+        GEN_ACC,
+    ],
+    contests: &[CONTEST],
+};
+
 #[cfg(feature = "toys")]
 const TOY_CYCLE: Facts = Facts {
     name: "toy-cycle",
+    feed: Feed::Pictures,
     roles: &[
         generator("generator_ab", "g_ab", "generator_ab.ema", "optimizer.generator_ab"),
         generator("generator_ba", "g_ba", "generator_ba.ema", "optimizer.generator_ba"),
@@ -236,6 +411,9 @@ pub const RENAMED_MEASURES: [(&str, &str); 2] =
 /// Every task.
 pub const TASKS: &[TaskName] = &[
     TaskName::Adversarial,
+    TaskName::Paired,
+    TaskName::Cycle,
+    TaskName::Contrastive,
     #[cfg(feature = "toys")]
     TaskName::ToyCycle,
 ];
@@ -244,6 +422,9 @@ impl TaskName {
     const fn facts(self) -> &'static Facts {
         match self {
             Self::Adversarial => &ADVERSARIAL,
+            Self::Paired => &PAIRED,
+            Self::Cycle => &CYCLE,
+            Self::Contrastive => &CONTRASTIVE,
             #[cfg(feature = "toys")]
             Self::ToyCycle => &TOY_CYCLE,
         }
@@ -258,11 +439,13 @@ impl TaskName {
     /// Returns true if its generators translate pictures.
     #[must_use]
     pub const fn translates(self) -> bool {
-        match self {
-            Self::Adversarial => false,
-            #[cfg(feature = "toys")]
-            Self::ToyCycle => true,
-        }
+        !matches!(self, Self::Adversarial)
+    }
+
+    /// The pictures that its steps take.
+    #[must_use]
+    pub const fn feed(self) -> Feed {
+        self.facts().feed
     }
 
     /// Its roles. The first is the main generator, whose pictures are shown, measured and exported.

@@ -214,7 +214,7 @@ impl Sampler {
             generator,
             role: config.settings.task.shown(),
             takes: config.settings.generator.takes(),
-            sources: config.settings.generator.sources(),
+            sources: config.settings.generator.sources(config.data.size),
             device,
             range: config.settings.range(),
             classes: config.data.classes.clone(),
@@ -677,26 +677,27 @@ impl Sampler {
         (values, [height, width, channels])
     }
 
-    /// Translates `sources`, in order. All must have the size and channels that the generator was
+    /// Translates `sources`, in order; the dropout of a translation, if there is any, is drawn for its
+    /// place. All must have the size and channels that the generator was
     /// trained on.
     ///
     /// # Panics
     /// If the generator takes latent vectors; see [`Sampler::latents`].
     #[must_use]
     pub fn translated(&self, sources: &[Picture]) -> Vec<Picture> {
-        let batch = |chunk: &[Picture]| {
+        let batch = |(i, chunk): (usize, &[Picture])| {
             let Picture { width, height, channels, .. } = chunk[0];
-            let values: Vec<f32> = filled(chunk)
-                .flat_map(|p| p.pixels.iter().map(|&v| f32::from(v) / 255.0))
-                .collect();
-            let shape = [BATCH, height as usize, width as usize, channels as usize];
+            let seeds: Vec<u64> = (0..chunk.len()).map(|k| (i * BATCH + k) as u64).collect();
+            let values: Vec<f32> =
+                chunk.iter().flat_map(|p| p.pixels.iter().map(|&v| f32::from(v) / 255.0)).collect();
+            let shape = [chunk.len(), height as usize, width as usize, channels as usize];
             let x = Tensor::<4>::from_data(TensorData::new(values, shape), &self.device)
                 .permute([0, 3, 1, 2]);
             let (values, extent) =
-                self.made(self.range.from_unit(x).into(), None, &[], chunk.len());
+                self.made(self.range.from_unit(x).into(), None, &seeds, chunk.len());
             pictures(&values, extent)
         };
-        on_workers(|| sources.chunks(BATCH).flat_map(batch).collect())
+        on_workers(|| sources.chunks(BATCH).enumerate().flat_map(batch).collect())
     }
 
     /// What the generator asks of pictures that it translates.
@@ -735,6 +736,7 @@ impl Sampler {
                 .permute([0, 3, 1, 2]); // [1, C, H, W]
             let mut pass = Pass::new(mode, None, &mut masks);
             pass.noise = self.noise.into();
+            pass.running = manner.statistics == Statistics::Running;
             self.made_in(self.range.from_unit(x).into(), &mut pass, 1).0
         })
     }

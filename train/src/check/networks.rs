@@ -4,6 +4,7 @@
 use burn::tensor::{Device, Tensor};
 use shared::nn::config::Settings;
 use shared::nn::layers::{Classes, Masks, Mode, Pass};
+use shared::nn::networks::{Input, Takes};
 use shared::nn::parameter::Parameters;
 use shared::nn::preset;
 
@@ -225,22 +226,30 @@ fn generator(networks: &Networks, device: &Device) -> Outputs {
     let mut plain = moved(drawn_by_seed, device);
     plain.iterate();
     let tracked = plain.tracked();
-    let latents =
-        settings.generator.takes().latents().unwrap_or_else(|e| panic!("{}: {e}", networks.name));
-    let z = || drawn::<2>("latents", [networks.batch, latents.length], device);
+    let shape = [networks.batch, networks.channels, networks.size, networks.size];
+    let input = |tracked: bool| -> Input {
+        let on = |x: Tensor<4>| if tracked { x.autodiff() } else { x };
+        match settings.generator.takes() {
+            Takes::Latents(latents) => {
+                let z = drawn::<2>("latents", [networks.batch, latents.length], device);
+                if tracked { z.autodiff().into() } else { z.into() }
+            }
+            Takes::Pictures => on(pictures("sources", shape, device)).into(),
+        }
+    };
     let masks = || Masks::Batch(Box::new(stream("generator's masks")));
     let mut outputs = Outputs::default();
     let (mut first, mut second) = (masks(), masks());
     let mut pass = Pass::new(Mode::Train, classes.as_ref(), &mut first);
-    let pictures = tracked.forward(z().autodiff(), &mut pass);
+    let made = tracked.forward(input(true), &mut pass);
     let moved = pass.moved;
-    let gradients = flat_gradients(&tracked, &weighted(&pictures).backward());
-    outputs.tensor("pictures", pictures);
+    let gradients = flat_gradients(&tracked, &weighted(&made).backward());
+    outputs.tensor("pictures", made);
     outputs.gradients(&tracked, gradients);
     plain.adopt(moved);
     outputs.statistics(&plain);
     let mut pass = Pass::new(Mode::Infer, classes.as_ref(), &mut second);
-    outputs.tensor("pictures in use", plain.forward(z(), &mut pass));
+    outputs.tensor("pictures in use", plain.forward(input(false), &mut pass));
     outputs
 }
 
@@ -258,11 +267,9 @@ fn discriminator(networks: &Networks, device: &Device) -> Outputs {
     let mut plain = moved(drawn_by_seed, device);
     plain.iterate();
     let tracked = plain.tracked();
-    let x = pictures(
-        "reals",
-        [networks.batch, networks.channels, networks.size, networks.size],
-        device,
-    );
+    let pairs = if settings.discriminator.judges_pairs() { 2 } else { 1 };
+    let shape = [networks.batch, pairs * networks.channels, networks.size, networks.size];
+    let x = pictures("reals", shape, device);
     let x = x.autodiff().require_grad();
     let mut masks = Masks::Batch(Box::new(stream("discriminator's masks")));
     let mut pass = Pass::new(Mode::Train, classes.as_ref(), &mut masks);

@@ -2,7 +2,7 @@
 //! the movement of every weight, the losses, the running statistics and p.
 
 use burn::tensor::Device;
-use shared::nn::config::{DataConfig, RunConfig};
+use shared::nn::config::{DataConfig, Feed, RunConfig};
 use shared::nn::parameter::{Parameters, Purpose};
 use shared::nn::preset;
 use shared::nn::range::Range;
@@ -153,7 +153,13 @@ fn of(networks: &Networks, steps: usize, device: &Device) -> Outputs {
             ("D(x)", "d_real"),
             ("D(G(z))", "d_fake"),
             ("D(G(z)) in G's turn", "d_fooled"),
+            ("L1", "l1"),
+            ("cycle", "cycle"),
+            ("NCE", "nce"),
         ] {
+            if config.settings.task.measures().iter().all(|measure| measure.key != key) {
+                continue;
+            }
             let value = measured.get(key);
             // Losses of a critic are differences of numbers near 1.
             outputs.list(format!("step {}: {name}", step + 1), vec![value as f32], Scale::One);
@@ -204,7 +210,9 @@ fn batch(
     } else {
         config.settings.range().from_signed(real)
     };
-    Batch { real, classes: None, latents: None }
+    let source = || pictures(&format!("sources {step} {index}"), shape, device);
+    let source = (config.settings.task.feed() != Feed::Pictures).then(source);
+    Batch { real, source, classes: None, latents: None }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Data set → the pictures of a batch. The order of an epoch is drawn from the epoch's number, so
+//! Data set → the pictures of a batch, or two of them for a translation: sources with their targets,
+//! cut alike, or sources and targets of two sets, drawn apart from each other. The order of an epoch is drawn from the epoch's number, so
 //! none of it is saved. A picture with a damaged record is replaced by the next intact one of the
 //! data set: a run of days must not end over one picture. [`feed`](crate::data::feed) decides how
 //! batches reach a device ahead of its steps.
@@ -19,15 +20,42 @@ use crate::step::turn::Batch;
 /// Damaged records reported individually; one line covers the rest.
 const DAMAGED_TOLD: usize = 10;
 
-/// The training pictures of a run.
+/// The split that sheets of translations are made from, if there is one.
+const SHOWN_SPLIT: &str = "val";
+
+/// The part of a record that a picture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// All of it.
+    Whole,
+    /// The left half of a pair.
+    A,
+    /// The right half of a pair.
+    B,
+}
+
+/// A picture of a sheet.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The picture; what is translated, where a run translates.
+    pub source: Picture,
+    /// What a translation should give, if known.
+    pub target: Option<Picture>,
+}
+
+/// The training pictures of a run; the sources, where it translates.
 #[derive(Debug)]
 pub struct Batches {
     dataset: Arc<Dataset>,
     split: String,
+    side: Side,
     batch: usize,
     seed: u64,
     count: usize,
+    /// Pictures of an epoch: more than there are if the targets are more.
+    turns: usize,
     mirror: bool,
+    targets: Option<Box<Targets>>,
     /// The most recently drawn order, and its epoch.
     drawn: Mutex<Option<(u64, Arc<[u32]>)>>,
     /// Pictures found damaged so far.
@@ -50,6 +78,31 @@ impl Default for Share {
     }
 }
 
+/// Where the targets of a translation come from.
+#[derive(Debug)]
+enum Targets {
+    /// The other halves of the sources' records, cut and mirrored alike.
+    Paired(Batches),
+    /// Pictures drawn independently, with replacement.
+    Drawn(Batches),
+}
+
+impl Targets {
+    fn batches(&self) -> &Batches {
+        match self {
+            Self::Paired(batches) | Self::Drawn(batches) => batches,
+        }
+    }
+
+    /// The same with other batches.
+    fn with(&self, of: impl FnOnce(&Batches) -> Batches) -> Self {
+        match self {
+            Self::Paired(batches) => Self::Paired(of(batches)),
+            Self::Drawn(batches) => Self::Drawn(of(batches)),
+        }
+    }
+}
+
 /// The pictures of a batch, by their indices in the split.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -59,6 +112,8 @@ pub struct Choice {
     pub corners: Vec<(u32, u32)>,
     /// For each picture, true if it is mirrored.
     pub mirrored: Vec<bool>,
+    /// The choice among the targets, where they are drawn independently.
+    pub targets: Option<Box<Self>>,
 }
 
 impl Batches {
@@ -72,24 +127,81 @@ impl Batches {
         batch: usize,
         seed: u64,
     ) -> Result<Self, DatasetError> {
+        Self::of(&Arc::new(dataset), Side::Whole, split, batch, seed)
+    }
+
+    /// Batches of one side of a data set.
+    fn of(
+        dataset: &Arc<Dataset>,
+        side: Side,
+        split: &str,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self, DatasetError> {
         let count = dataset.split(split)?.len();
-        let (dataset, drawn, damaged) = (Arc::new(dataset), Mutex::default(), Arc::default());
         Ok(Self {
-            dataset,
+            dataset: Arc::clone(dataset),
             split: split.to_owned(),
+            side,
             batch,
             seed,
             count,
+            turns: count,
             mirror: false,
-            drawn,
-            damaged,
+            targets: None,
+            drawn: Mutex::default(),
+            damaged: Arc::default(),
         })
+    }
+
+    /// Batches of pairs: the sources are one side of the data set's records, the targets the other.
+    ///
+    /// # Errors
+    /// If there is no such split.
+    pub fn paired(
+        dataset: Dataset,
+        [source, target]: [Side; 2],
+        split: &str,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self, DatasetError> {
+        let dataset = Arc::new(dataset);
+        let targets = Self::of(&dataset, target, split, batch, seed)?;
+        let targets = Some(Box::new(Targets::Paired(targets)));
+        Ok(Self { targets, ..Self::of(&dataset, source, split, batch, seed)? })
+    }
+
+    /// Batches of sources and targets that belong to each other only by chance. An epoch is as long as
+    /// the larger set.
+    ///
+    /// # Errors
+    /// If there is no such split.
+    pub fn apart(
+        [source, target]: [(&Arc<Dataset>, Side); 2],
+        split: &str,
+        batch: usize,
+        seed: u64,
+    ) -> Result<Self, DatasetError> {
+        let sources = Self::of(source.0, source.1, split, batch, seed)?;
+        let targets = Self::of(target.0, target.1, split, batch, seed)?;
+        let turns = sources.count.max(targets.count);
+        let targets = Some(Box::new(Targets::Drawn(targets)));
+        Ok(Self { turns, targets, ..sources })
+    }
+
+    /// True if there are targets.
+    #[must_use]
+    pub fn translates(&self) -> bool {
+        self.targets.is_some()
     }
 
     /// If `on`, mirrors each picture of each batch with probability ½.
     #[must_use]
     pub fn mirrored(self, on: bool) -> Self {
-        Self { mirror: on, ..self }
+        let targets = self.targets.as_ref().map(|targets| {
+            Box::new(targets.with(|of| Self { mirror: on, ..of.reseeded(of.seed) }))
+        });
+        Self { mirror: on, targets, ..self }
     }
 
     /// True if pictures are mirrored.
@@ -103,8 +215,11 @@ impl Batches {
     pub fn reseeded(&self, seed: u64) -> Self {
         let (dataset, split, damaged) =
             (Arc::clone(&self.dataset), self.split.clone(), Arc::clone(&self.damaged));
-        let (batch, count, mirror) = (self.batch, self.count, self.mirror);
-        Self { dataset, split, batch, seed, count, mirror, drawn: Mutex::default(), damaged }
+        let targets = self.targets.as_ref();
+        let targets = targets.map(|targets| Box::new(targets.with(|of| of.reseeded(seed))));
+        let Self { side, batch, count, turns, mirror, .. } = *self;
+        let drawn = Mutex::default();
+        Self { dataset, split, side, batch, seed, count, turns, mirror, targets, drawn, damaged }
     }
 
     /// The seed of the order.
@@ -119,10 +234,16 @@ impl Batches {
         self.count
     }
 
+    /// Pictures in an epoch: those of the split, or of the targets' if they are more.
+    #[must_use]
+    pub fn turns(&self) -> usize {
+        self.turns
+    }
+
     /// Whole batches in an epoch; the remainder is dropped.
     #[must_use]
     pub fn per_epoch(&self) -> u64 {
-        (self.count / self.batch) as u64
+        (self.turns / self.batch) as u64
     }
 
     /// Number of pictures without a class.
@@ -173,8 +294,20 @@ impl Batches {
         classes: bool,
         device: &Device,
     ) -> Result<Batch, DatasetError> {
-        let real = range.from_unit(self.floats(choice, device)?);
-        Ok(Batch { real, classes: self.classes(choice, classes)?, latents: None })
+        let own = range.from_unit(self.floats(choice, device)?);
+        let classes = self.classes(choice, classes)?;
+        let Some((targets, choice)) = self.targets_of(choice) else {
+            return Ok(Batch { real: own, source: None, classes, latents: None });
+        };
+        let real = range.from_unit(targets.floats(choice, device)?);
+        Ok(Batch { real, source: Some(own), classes, latents: None })
+    }
+
+    /// The targets of the chosen pictures, where there are any.
+    #[must_use]
+    pub fn targets_of<'a>(&'a self, choice: &'a Choice) -> Option<(&'a Self, &'a Choice)> {
+        let targets = self.targets.as_ref()?.batches();
+        Some((targets, choice.targets.as_deref().unwrap_or(choice)))
     }
 
     /// The classes of the chosen pictures, or `None` unless `wanted`.
@@ -195,10 +328,29 @@ impl Batches {
     pub fn choice(&self, number: u64, share: Share) -> Result<Choice, DatasetError> {
         let (epoch, index) = (number / self.per_epoch(), number % self.per_epoch());
         let order = self.order(epoch);
-        let size = self.batch / share.of;
         let all = &order[index as usize * self.batch..][..self.batch];
+        let mut choice = self.chosen(all, number, share, "")?;
+        if let Some(Targets::Drawn(targets)) = self.targets.as_deref() {
+            let mut draw = rng::stream(self.seed, "targets", number);
+            let all = (0..self.batch).map(|_| draw.below(targets.count as u64) as u32);
+            let all: Vec<u32> = all.collect();
+            choice.targets = Some(Box::new(targets.chosen(&all, number, share, " of targets")?));
+        }
+        Ok(choice)
+    }
+
+    /// The share of batch `number`, of pictures `all`; `what` distinguishes its random streams.
+    fn chosen(
+        &self,
+        all: &[u32],
+        number: u64,
+        share: Share,
+        what: &str,
+    ) -> Result<Choice, DatasetError> {
+        let size = self.batch / share.of;
         let split = self.dataset.split(&self.split)?;
-        let (corners, mirrored) = (self.corners(number, split.room()), self.draw_mirrored(number));
+        let corners = self.corners(number, split.room(), what);
+        let mirrored = self.draw_mirrored(number, what);
         let part = share.index * size..(share.index + 1) * size;
         let pictures =
             all[part.clone()].par_iter().map(|&i| self.sound(&split, i as usize).map(|i| i as u32));
@@ -207,6 +359,7 @@ impl Batches {
             pictures,
             corners: corners[part.clone()].to_vec(),
             mirrored: mirrored[part].to_vec(),
+            targets: None,
         })
     }
 
@@ -239,7 +392,8 @@ impl Batches {
     /// Number of pictures found damaged and replaced so far.
     #[must_use]
     pub fn damaged(&self) -> usize {
-        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len()
+        let own = self.damaged.lock().unwrap_or_else(PoisonError::into_inner).len();
+        own + self.targets.as_ref().map_or(0, |targets| targets.batches().damaged())
     }
 
     /// The order of an epoch's pictures, cached so that it is not drawn again for every batch.
@@ -248,8 +402,8 @@ impl Batches {
         match &*drawn {
             Some((of, order)) if *of == epoch => Arc::clone(order),
             _ => {
-                let order: Arc<[u32]> =
-                    rng::stream(self.seed, "order", epoch).permutation(self.count).into();
+                let order = rng::stream(self.seed, "order", epoch).permutation(self.turns);
+                let order: Arc<[u32]> = order.into_iter().map(|i| i % self.count as u32).collect();
                 *drawn = Some((epoch, Arc::clone(&order)));
                 order
             }
@@ -293,11 +447,7 @@ impl Batches {
         let pictures = values.par_chunks_mut(length).zip(choice.pictures.par_iter().zip(windows));
         pictures.try_for_each(|(values, (&i, (&(left, top), &mirrored)))| {
             let stored = split.pixels(i as usize)?;
-            let pixels = if split.room() == 0 {
-                Cow::Borrowed(stored)
-            } else {
-                Cow::Owned(split.window(stored, left, top))
-            };
+            let pixels = self.window(&split, stored, left, top);
             let fill = |values: &mut [V], pixels: &[u8]| {
                 values.iter_mut().zip(pixels).for_each(|(v, &p)| *v = of(p))
             };
@@ -318,6 +468,28 @@ impl Batches {
             Ok::<_, DatasetError>(())
         })?;
         Ok(values)
+    }
+
+    /// The part of a record that is learned from, at this corner.
+    fn window<'a>(
+        &self,
+        split: &Split<'_>,
+        stored: &'a [u8],
+        left: u32,
+        top: u32,
+    ) -> Cow<'a, [u8]> {
+        let half = match self.side {
+            Side::Whole if split.room() == 0 => return Cow::Borrowed(stored),
+            Side::Whole => return Cow::Owned(split.window(stored, left, top)),
+            Side::A => 0,
+            Side::B => 1,
+        };
+        let (size, channels) = self.extent();
+        // Two squares beside each other.
+        let extent = (stored.len() / (2 * channels)).isqrt();
+        let first = (half * extent + left as usize) * channels;
+        let rows = stored.chunks_exact(2 * extent * channels).skip(top as usize).take(size);
+        Cow::Owned(rows.flat_map(|row| &row[first..first + size * channels]).copied().collect())
     }
 
     /// Every stored picture of the split in order, with damaged ones replaced: uint8, [N, H, W, C]
@@ -342,15 +514,15 @@ impl Batches {
 
     /// Left column and top row of the random crop of each picture of a batch, for pictures stored
     /// with a margin.
-    fn corners(&self, number: u64, room: u32) -> Vec<(u32, u32)> {
-        let mut draw = rng::stream(self.seed, "crop", number);
+    fn corners(&self, number: u64, room: u32, what: &str) -> Vec<(u32, u32)> {
+        let mut draw = rng::stream(self.seed, &format!("crop{what}"), number);
         let mut below = || draw.below(u64::from(room) + 1) as u32;
         (0..self.batch).map(|_| if room == 0 { (0, 0) } else { (below(), below()) }).collect()
     }
 
     /// Draws which pictures of a batch are mirrored.
-    fn draw_mirrored(&self, number: u64) -> Vec<bool> {
-        let mut draw = rng::stream(self.seed, "mirror", number);
+    fn draw_mirrored(&self, number: u64, what: &str) -> Vec<bool> {
+        let mut draw = rng::stream(self.seed, &format!("mirror{what}"), number);
         (0..self.batch).map(|_| self.mirror && draw.below(2) == 1).collect()
     }
 
@@ -360,6 +532,43 @@ impl Batches {
     /// If all pictures are damaged.
     pub fn first(&self, n: usize) -> Result<Vec<Picture>, DatasetError> {
         let split = self.dataset.split(&self.split)?;
-        (0..n.min(self.count)).map(|i| split.picture(self.sound(&split, i)?)).collect()
+        (0..n.min(self.count)).map(|i| self.central(&split, self.sound(&split, i)?)).collect()
+    }
+
+    /// The middle of picture `i`.
+    fn central(&self, split: &Split<'_>, i: usize) -> Result<Picture, DatasetError> {
+        if self.side == Side::Whole {
+            return split.picture(i);
+        }
+        let middle = split.room() / 2;
+        let pixels = self.window(split, split.pixels(i)?, middle, middle).into_owned();
+        let (size, channels) = self.extent();
+        let (width, height) = (size as u32, size as u32);
+        Ok(Picture { width, height, channels: channels as u32, pixels })
+    }
+
+    /// The first `n` pictures for a sheet: of those to learn from or, where they are translated, of
+    /// held-out ones if there are any. Targets are there only for pairs.
+    ///
+    /// # Errors
+    /// If all pictures are damaged.
+    pub fn shown(&self, n: usize) -> Result<Vec<Shown>, DatasetError> {
+        let Some(targets) = self.targets.as_deref() else {
+            let of = |source| Shown { source, target: None };
+            return Ok(self.first(n)?.into_iter().map(of).collect());
+        };
+        let split = match self.dataset.split(SHOWN_SPLIT) {
+            Ok(held_out) if !held_out.is_empty() => held_out,
+            _ => self.dataset.split(&self.split)?,
+        };
+        // Of the same records, even where training draws both sides apart.
+        let paired = self.side != Side::Whole;
+        let readable = (0..split.len()).filter(|&i| split.record(i).is_ok()).take(n);
+        let of = |i: usize| {
+            let source = self.central(&split, i)?;
+            let target = paired.then(|| targets.batches().central(&split, i)).transpose()?;
+            Ok(Shown { source, target })
+        };
+        readable.map(of).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use shared::dataset::DatasetError;
@@ -84,17 +84,20 @@ impl Feed {
         first: u64,
     ) -> Result<Self, DatasetError> {
         let cpu = *device == Device::flex();
-        let fits = Resident::holds(batches);
+        // Of a translation's two pictures, each batch has its own; a thread sends them.
+        let fits = Resident::holds(batches) && !batches.translates();
         let keep = match on {
             DataOn::Auto => !cpu && batches.stored_bytes() <= AUTO_LIMIT_BYTES,
             DataOn::Device => true,
             DataOn::Host => false,
         };
         if on == DataOn::Device && !fits {
-            tracing::warn!(
-                "--data-on device: these pictures have more pixels than a device can address; \
-                 they stay on the host"
-            );
+            let why = if batches.translates() {
+                "sources and targets of a translation are chosen on the host"
+            } else {
+                "these pictures have more pixels than a device can address"
+            };
+            tracing::warn!("--data-on device: {why}; they stay on the host");
         }
         let way = if keep && fits {
             Way::Resident(Arc::new(Resident::new(batches, device)?))
@@ -183,14 +186,22 @@ impl Ready {
     /// Converts it into a batch.
     #[must_use]
     pub fn batch(self) -> Batch {
-        let of = |real, classes| Batch { real: self.range.from_unit(real), classes, latents: None };
+        let range = self.range;
+        let of = |real, source: Option<Tensor<4>>, classes| Batch {
+            real: range.from_unit(real),
+            source: source.map(|x| range.from_unit(x)),
+            classes,
+            latents: None,
+        };
         match self.pictures {
             Pictures::Whole(batch) => *batch,
             Pictures::Loaded(loaded) => {
-                let Loaded { pixels, classes } = *loaded;
-                of(from_bytes(pixels), classes)
+                let Loaded { pixels, source, classes } = *loaded;
+                of(from_bytes(pixels), source.map(from_bytes), classes)
             }
-            Pictures::Chosen { resident, choice, classes } => of(resident.batch(&choice), classes),
+            Pictures::Chosen { resident, choice, classes } => {
+                of(resident.batch(&choice), None, classes)
+            }
         }
     }
 }

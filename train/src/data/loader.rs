@@ -8,7 +8,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use shared::dataset::DatasetError;
 use shared::threads;
 
-use crate::data::batches::{Batches, Share};
+use crate::data::batches::{Batches, Choice, Share};
 
 /// Finished batches queued beyond the one in progress: one is consumed while the next is made, and
 /// one more evens out occasional delays.
@@ -19,6 +19,8 @@ const AHEAD: usize = 2;
 pub struct Loaded {
     /// uint8, [B, H, W, C].
     pub pixels: Tensor<4, Int>,
+    /// Pictures to translate, likewise, where there are any.
+    pub source: Option<Tensor<4, Int>>,
     /// One per picture, if requested.
     pub classes: Option<Vec<u32>>,
 }
@@ -48,12 +50,17 @@ impl Loads {
         let choice = self.batches.choice(self.next, self.share)?;
         self.next += 1;
         let (side, channels) = self.batches.extent();
-        let data = TensorData::new(
-            self.batches.pixels(&choice)?,
-            [choice.pictures.len(), side, side, channels],
-        );
-        let pixels = Tensor::from_data(data, (&self.device, DType::U8));
-        Ok(Loaded { pixels, classes: self.batches.classes(&choice, self.told)? })
+        let sent = |batches: &Batches, choice: &Choice| {
+            let shape = [choice.pictures.len(), side, side, channels];
+            let data = TensorData::new(batches.pixels(choice)?, shape);
+            Ok::<_, DatasetError>(Tensor::from_data(data, (&self.device, DType::U8)))
+        };
+        let own = sent(&self.batches, &choice)?;
+        let (pixels, source) = match self.batches.targets_of(&choice) {
+            None => (own, None),
+            Some((targets, choice)) => (sent(targets, choice)?, Some(own)),
+        };
+        Ok(Loaded { pixels, source, classes: self.batches.classes(&choice, self.told)? })
     }
 }
 

@@ -38,6 +38,8 @@ pub fn step(config: &RunConfig, pictures: usize) -> u64 {
         Part::Generator => settings.generator.activations(data.size, data.channels),
         // For real and generated pictures.
         Part::Discriminator => 2 * settings.discriminator.activations(data.size, data.channels),
+        // Of some hundred patches, whatever their size.
+        Part::Projector => 0,
     };
     let given: usize = settings.task.roles().iter().map(|role| given(role.part)).sum();
     (KEPT * (VALUE_BYTES * given as u64) as f64) as u64 * pictures as u64

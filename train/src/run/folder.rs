@@ -90,15 +90,25 @@ impl Earlier {
     /// # Errors
     /// If it is at neither.
     pub fn data(&self) -> Result<PathBuf, UsageError> {
-        let named = PathBuf::from(&self.config.data.path);
-        let Some(noted) = self.flags.data.as_deref().filter(|noted| noted.exists()) else {
+        self.found(&self.config.data.path, self.flags.data.as_deref())
+    }
+
+    /// The same of the second data set of a translation between two, if it has one.
+    ///
+    /// # Errors
+    /// As [`Earlier::data`].
+    pub fn other(&self) -> Result<Option<PathBuf>, UsageError> {
+        let Some(other) = &self.config.data.other else { return Ok(None) };
+        self.found(&other.path, self.flags.other.as_deref()).map(Some)
+    }
+
+    fn found(&self, named: &str, noted: Option<&Path>) -> Result<PathBuf, UsageError> {
+        let named = PathBuf::from(named);
+        let Some(there) = noted.filter(|noted| noted.exists()) else {
             if named.exists() {
                 return Ok(named);
             }
-            let (run, data) = (
-                self.run.folder().display(),
-                self.flags.data.as_deref().unwrap_or(&named).display(),
-            );
+            let (run, data) = (self.run.folder().display(), noted.unwrap_or(&named).display());
             return Err(UsageError(format!(
                 "{run} was trained on {data}, which no longer exists: pass its new location with \
                  --data NEW (it must hold the same pictures)"
@@ -106,8 +116,8 @@ impl Earlier {
         };
         // The name as given, as long as it resolves to the same folder.
         let same = std::fs::canonicalize(&named)
-            .is_ok_and(|named| std::fs::canonicalize(noted).is_ok_and(|noted| noted == named));
-        Ok(if same { named } else { noted.to_owned() })
+            .is_ok_and(|named| std::fs::canonicalize(there).is_ok_and(|there| there == named));
+        Ok(if same { named } else { there.to_owned() })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use shared::direction::Direction;
 use shared::nn::config::{InitConfig, Settings};
 
 use crate::data::feed::DataOn;
@@ -20,6 +21,10 @@ pub struct Options {
     pub seed: u64,
     /// Folder of the data set.
     pub data: PathBuf,
+    /// Folder of the second data set, of B, for translations between two.
+    pub other: Option<PathBuf>,
+    /// Direction of a translation; `None`: from A to B.
+    pub direction: Option<Direction>,
     /// Mirror each picture of a batch with probability ½.
     pub mirror: bool,
     /// Weights for KID; `None`: the fetched ones.

@@ -76,7 +76,7 @@ pub fn rehearse(
     devices: &[Device],
 ) -> Result<()> {
     let schedule = &config.settings.schedule;
-    replicas::require_fit(schedule, devices)?;
+    replicas::require_fit(&config.settings, devices)?;
     // Logs the layers that do not fit; their values make no difference to the cost.
     init::networks(config, out, options.restart)?;
     let device = devices.first().context("a run needs a device")?;
@@ -240,8 +240,7 @@ impl Measured {
         let checkpoint_bytes = replicas.first.bytes();
         let samples = &config.settings.samples;
         let begun = Instant::now();
-        let pictures = training::samples(&sampler, batches, samples.pictures)?;
-        training::sheet(&pictures, samples.columns)?;
+        training::samples(&sampler, batches, samples)?.png()?;
         let sheet = begun.elapsed();
         let peak = peak_bytes();
         let mut step = || step(&mut replicas);

@@ -25,6 +25,8 @@ const LIMIT_BYTES: u64 = 1 << 16;
 pub struct Flags {
     /// Path of the data set, absolute.
     pub data: Option<PathBuf>,
+    /// Path of the second data set of a translation between two, absolute.
+    pub other: Option<PathBuf>,
     /// `--device`.
     pub device: Option<DeviceList>,
     /// `--data-on`.
@@ -44,6 +46,8 @@ pub struct Flags {
 #[serde(default)]
 struct Written {
     data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<String>,
     device: Option<String>,
     data_on: Option<DataOn>,
     weights: Option<String>,
@@ -58,6 +62,7 @@ impl Flags {
     pub fn now(options: &Options, devices: &DeviceList) -> Self {
         Self {
             data: Some(options.data.clone()),
+            other: options.other.clone(),
             device: Some(devices.clone()),
             data_on: Some(options.data_on),
             weights: options.weights.clone(),
@@ -97,6 +102,7 @@ impl Flags {
     pub fn or(self, earlier: Self) -> Self {
         Self {
             data: self.data.or(earlier.data),
+            other: self.other.or(earlier.other),
             device: self.device.or(earlier.device),
             data_on: self.data_on.or(earlier.data_on),
             weights: self.weights.or(earlier.weights),
@@ -144,6 +150,7 @@ impl Flags {
         };
         Written {
             data: self.data.as_ref().map(absolute),
+            other: self.other.as_ref().map(absolute),
             device: self.device.as_ref().map(ToString::to_string),
             data_on: self.data_on,
             weights: self.weights.as_ref().map(absolute),
@@ -175,6 +182,7 @@ impl Written {
     fn read(self) -> Result<Flags, UsageError> {
         Ok(Flags {
             data: self.data.map(PathBuf::from),
+            other: self.other.map(PathBuf::from),
             device: self.device.map(|text| text.parse()).transpose()?,
             data_on: self.data_on,
             weights: self.weights.map(PathBuf::from),

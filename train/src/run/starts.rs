@@ -150,9 +150,9 @@ fn refuse(
     .into())
 }
 
-/// True if a key identifies the data set; mirroring is in `data`, but is a setting.
+/// True if a key identifies the data set; mirroring and direction are in `data`, but are settings.
 fn is_of_data(key: &str) -> bool {
-    key.starts_with("data.") && key != "data.mirror"
+    key.starts_with("data.") && key != "data.mirror" && key != "data.direction"
 }
 
 /// The differences between a data set and the run's, for people.
@@ -186,6 +186,10 @@ fn differences(was: &DataConfig, now: &DataConfig) -> Vec<String> {
             list.push("in another order".into());
         }
     }
+    let contents = |data: &DataConfig| data.other.as_ref().map(|other| other.content.clone());
+    if contents(was) != contents(now) {
+        list.push("another second data set".into());
+    }
     if list.is_empty() {
         let count = if now.pictures > 0 && was.pictures == now.pictures {
             format!("as many pictures ({})", now.pictures)
@@ -217,12 +221,11 @@ pub(crate) fn successor(
         .find(|name| !Path::new(name).exists());
     let mut words =
         vec!["train".to_owned(), "--init-from".into(), word(&format!("{folder}@{step}"))];
-    words.extend([
-        "--data".into(),
-        word(&config.data.path),
-        "--out".into(),
-        word(&free.unwrap_or_default()),
-    ]);
+    words.extend(["--data".into(), word(&config.data.path)]);
+    if let Some(other) = &config.data.other {
+        words.extend(["--data".into(), word(&other.path)]);
+    }
+    words.extend(["--out".into(), word(&free.unwrap_or_default())]);
     if let Some(weights) = &flags.weights {
         words.extend(["--weights".into(), word(&weights.display().to_string())]);
     }
@@ -235,6 +238,7 @@ pub(crate) fn successor(
     for Change { key, now, .. } in changes {
         match key.as_str() {
             "data.mirror" => words.push(format!("--mirror={now}")),
+            "data.direction" => words.push(format!("--direction={}", now.trim_matches('"'))),
             "preset" => words.extend(["--preset".into(), word(now.trim_matches('"'))]),
             "seed" | "init" | "version" => {}
             key if is_of_data(key) => {}

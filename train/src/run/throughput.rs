@@ -12,11 +12,12 @@ use shared::cli::Ending;
 use shared::metrics::inception::{self, Inception};
 use shared::metrics::network::FeatureNetwork;
 use shared::metrics::resize::{Preprocessing, RgbPicture};
-use shared::nn::config::{DataConfig, RunConfig, Settings};
+use shared::nn::config::{DataConfig, Feed, RunConfig, Settings};
 use shared::nn::device::DeviceChoice;
 use shared::nn::ops::Precision;
 use shared::nn::preset;
 use shared::nn::sampler::Sampler;
+use shared::picture::Picture;
 use shared::rng;
 
 use crate::step::trainer::Trainer;
@@ -78,8 +79,10 @@ impl ThroughputArgs {
                     TensorData::new(real, [batch, channels, size, size]),
                     &device,
                 );
+                // What is translated costs the same, whatever it shows.
+                let source = (config.settings.task.feed() != Feed::Pictures).then(|| real.clone());
                 let batches = vec![
-                    Batch { real, classes: None, latents: None };
+                    Batch { real, source, classes: None, latents: None };
                     config.settings.schedule.discriminator_steps
                 ];
                 self.measure(batches.len() * batch, &device, || {
@@ -92,8 +95,14 @@ impl ThroughputArgs {
                 let sampler = Sampler::new(trainer.shown().clone(), &config, device.clone())
                     .computed_in(self.precision);
                 let seeds: Vec<u64> = (0..batch as u64).collect();
+                let channels = config.data.channels as u32;
+                let sources = vec![Picture::filled(size as u32, size as u32, channels, 128); batch];
+                let translates = config.settings.task.translates();
                 self.measure(batch, &device, || {
-                    std::hint::black_box(sampler.pictures(&seeds));
+                    std::hint::black_box(match translates {
+                        true => sampler.translated(&sources),
+                        false => sampler.pictures(&seeds),
+                    });
                 })?
             }
             "features" => {

@@ -184,7 +184,8 @@ impl Game {
     /// Updates the weights of a role with the gradients of all parts of its batch, in its `t`-th
     /// update, counted from 1.
     pub fn apply(&mut self, role: &str, sum: Sum, t: u64, seen: &mut Reading) {
-        let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step);
+        let per_epoch = self.config.steps_per_epoch();
+        let rate = rate::factor(&self.config.settings.rate, self.step, self.last_step, per_epoch);
         let index = self.index(role);
         let player = &mut self.players[index];
         let mut gradients = sum.mean(self.member.as_ref(), &mut player.network);

@@ -11,6 +11,7 @@
 //! | `path_length` | the penalty on G's path lengths |
 //! | `penalty` | penalties on D's gradient |
 //! | `players` | the networks by role, with averages and optimizers |
+//! | `pool` | earlier translations for a discriminator |
 //! | `rate` | the learning rate schedule |
 //! | `readback` | the transfer of measurements to the host |
 //! | `reading` | the measurements of one step, on the device and on the host |
@@ -28,6 +29,7 @@ pub mod optimizer;
 pub mod path_length;
 pub mod penalty;
 pub mod players;
+pub mod pool;
 pub mod rate;
 pub mod readback;
 pub mod reading;

@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use shared::cli::UsageError;
 use shared::nn::checkpoint::{Checkpoint, CheckpointError};
 use shared::nn::collective::{Member, PeerGone};
-use shared::nn::config::{RunConfig, ScheduleConfig};
+use shared::nn::config::{RunConfig, ScheduleConfig, Settings};
 use shared::nn::device::memory::{self, Memory, OutOfMemory};
 use shared::nn::ops::Precision;
 use shared::threads;
@@ -159,19 +159,19 @@ impl Replicas {
     }
 }
 
-/// Rejects a batch that does not divide into equal parts, of two pictures at least, for every
+/// Rejects a batch that does not divide into equal parts, of `least` pictures at least, for every
 /// device.
 ///
 /// If it does not divide; the error names both numbers.
-pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError> {
+pub fn check(schedule: &ScheduleConfig, least: usize, devices: usize) -> Result<(), UsageError> {
     let (batch, parts) = (schedule.batch, parts(schedule, devices));
-    if batch.is_multiple_of(parts) && batch / parts >= 2 {
+    if batch.is_multiple_of(parts) && batch / parts >= least {
         return Ok(());
     }
-    let more = batch.div_ceil(parts).max(2) * parts;
+    let more = batch.div_ceil(parts).max(least) * parts;
     Err(UsageError(format!(
         "--device names {devices} devices, and schedule.batch = {batch} (schedule.accumulate = \
-         {}) does not divide into {parts} equal parts of at least 2 pictures: --set \
+         {}) does not divide into {parts} equal parts of at least {least} pictures: --set \
          schedule.batch={more}, or use another number of devices",
         schedule.accumulate
     )))
@@ -181,9 +181,17 @@ pub fn check(schedule: &ScheduleConfig, devices: usize) -> Result<(), UsageError
 ///
 /// # Errors
 /// If a batch cannot be shared among them, or one of them lacks the precision.
-pub fn require_fit(schedule: &ScheduleConfig, devices: &[Device]) -> Result<(), UsageError> {
-    check(schedule, devices.len())?;
-    if schedule.precision == Precision::Bf16 && devices.contains(&Device::flex()) {
+pub fn require_fit(settings: &Settings, devices: &[Device]) -> Result<(), UsageError> {
+    check(&settings.schedule, settings.least_pictures(), devices.len())?;
+    if devices.len() > 1 && settings.pools() {
+        return Err(UsageError(format!(
+            "translate.pool = {} with {} devices, each of which would have another pool: use a single \
+             --device, or --set translate.pool=0",
+            settings.translate.pool,
+            devices.len()
+        )));
+    }
+    if settings.schedule.precision == Precision::Bf16 && devices.contains(&Device::flex()) {
         return Err(UsageError(
             "--precision bf16: the CPU computes in f32; omit it, or choose a \
                                GPU with --device"

@@ -10,8 +10,11 @@ use shared::rng::{self, Stream};
 /// Real pictures, with their classes if the networks are conditional.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// [B, C, H, W] in the networks' range of pixels.
+    /// [B, C, H, W] in the networks' range of pixels: what D is shown as real, the targets of a
+    /// translation.
     pub real: Tensor<4>,
+    /// [B, C, H, W]: pictures to translate, if the task takes any.
+    pub source: Option<Tensor<4>>,
     /// One per picture.
     pub classes: Option<Vec<u32>>,
     /// Latents [B, latent] to use instead of drawn ones, for comparing two implementations.
@@ -67,6 +70,8 @@ impl Whose {
 pub struct Turn {
     /// [B, C, H, W].
     pub real: Tensor<4>,
+    /// [B, C, H, W]; `None` for tasks that translate nothing.
+    source: Option<Tensor<4>>,
     /// The classes of the real pictures, used for the generated ones too.
     pub classes: Option<Classes>,
     /// [B, latent]; `None` for generators without latents.
@@ -90,8 +95,8 @@ impl Turn {
     ) -> Self {
         let count = batch.real.dims()[0];
         let classes = batch.classes.as_ref().map(|c| Classes::new(c, device));
-        let mut turn =
-            Self { real: batch.real.clone(), latents: None, classes, seed, whose, index };
+        let (real, source) = (batch.real.clone(), batch.source.clone());
+        let mut turn = Self { real, source, latents: None, classes, seed, whose, index };
         turn.latents = latents.map(|latents| {
             batch.latents.clone().unwrap_or_else(|| {
                 let z = latent::draw(latents, count, &mut turn.stream("training latents"));
@@ -112,12 +117,23 @@ impl Turn {
             .unwrap_or_else(|| unreachable!("the latents of a generator that takes none"))
     }
 
+    /// The pictures to translate, [B, C, H, W].
+    ///
+    /// # Panics
+    /// If the batch has none: a task knows what it is fed.
+    #[must_use]
+    pub fn source(&self) -> Tensor<4> {
+        let source = self.source.clone();
+        source.unwrap_or_else(|| unreachable!("the sources of a task that translates nothing"))
+    }
+
     /// The first half of the pictures, at least one, with the same random streams.
     #[must_use]
     pub fn half(&self) -> Self {
         let count = (self.real.dims()[0] / 2).max(1);
         Self {
             real: self.real.clone().narrow(0, 0, count),
+            source: self.source.clone().map(|x| x.narrow(0, 0, count)),
             classes: self.classes.as_ref().map(|classes| classes.first(count)),
             latents: self.latents.clone().map(|z| z.narrow(0, 0, count)),
             ..*self
@@ -147,6 +163,7 @@ impl Batch {
         let size = self.real.dims()[0] / parts;
         let part = |i: usize| Self {
             real: self.real.clone().narrow(0, i * size, size),
+            source: self.source.clone().map(|x| x.narrow(0, i * size, size)),
             classes: self.classes.as_ref().map(|c| c[i * size..][..size].to_vec()),
             latents: self.latents.clone().map(|z| z.narrow(0, i * size, size)),
         };

@@ -265,8 +265,8 @@ fn parts_are_as_many_as_accumulated_or_as_the_devices_need() {
     {
         assert_eq!(parts(&schedule(accumulate), devices), expected);
     }
-    assert!(replicas::check(&schedule(2), 3).is_ok());
-    let error = replicas::check(&schedule(1), 5).unwrap_err().to_string();
+    assert!(replicas::check(&schedule(2), 2, 3).is_ok());
+    let error = replicas::check(&schedule(1), 2, 5).unwrap_err().to_string();
     assert!(
         error.contains("5 devices")
             && error.contains("schedule.batch = 12")
@@ -274,7 +274,7 @@ fn parts_are_as_many_as_accumulated_or_as_the_devices_need() {
         "{error}"
     );
     // Twelve parts would leave one picture each.
-    assert!(replicas::check(&schedule(4), 3).is_err());
+    assert!(replicas::check(&schedule(4), 2, 3).is_err());
 }
 
 fn train(data: &Path, out: &Path, steps: u64, device: &str) -> Output {

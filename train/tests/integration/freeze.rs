@@ -59,7 +59,7 @@ fn batch(number: u64) -> Batch {
     let mut stream = rng::stream(2, "test pictures", number);
     let values: Vec<f32> = (0..BATCH * 3 * SIZE * SIZE).map(|_| stream.uniform() as f32).collect();
     let real = Tensor::from_data(TensorData::new(values, [BATCH, 3, SIZE, SIZE]), &Device::flex());
-    Batch { real, classes: None, latents: None }
+    Batch { real, source: None, classes: None, latents: None }
 }
 
 fn of_role(network: &dyn Parameters, role: Purpose) -> Values {

@@ -5,7 +5,7 @@
 
 use crate::util;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -59,11 +59,23 @@ impl Killer {
 /// Kills runs of `epochs` epochs until it has killed `tries`, a third of them inside a save, and
 /// compares each that comes to its end with one that was left alone.
 pub(crate) fn kill_runs(name: &str, epochs: u64, tries: usize, classes: u64, flags: &[&str]) {
+    kill_runs_on(name, epochs, tries, |scratch| (scratch.labelled(classes), Vec::new()), flags);
+}
+
+/// The same on a data set, and perhaps with more flags, that `data` gives.
+pub(crate) fn kill_runs_on(
+    name: &str,
+    epochs: u64,
+    tries: usize,
+    data: impl Fn(&Scratch) -> (PathBuf, Vec<String>),
+    flags: &[&str],
+) {
     let scratch = Scratch::new(name);
-    let data = scratch.labelled(classes);
+    let (data, more) = data(&scratch);
+    let flags: Vec<&str> = flags.iter().copied().chain(more.iter().map(String::as_str)).collect();
     let (whole, broken) = (scratch.path("whole"), scratch.path("broken"));
     let run = |out: &Path| {
-        let mut command = command_with(&data, out, epochs, flags);
+        let mut command = command_with(&data, out, epochs, &flags);
         command.env("XDG_CACHE_HOME", scratch.path("cache"));
         command
     };

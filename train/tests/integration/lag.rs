@@ -34,7 +34,7 @@ fn trainer() -> Trainer {
 fn batch(step: u64) -> [Batch; 1] {
     let values = rng::stream(1, "lag test", step).normals(4 * 3 * 8 * 8);
     let real = Tensor::from_data(TensorData::new(values, [4, 3, 8, 8]), &Device::flex());
-    [Batch { real, classes: None, latents: None }]
+    [Batch { real, source: None, classes: None, latents: None }]
 }
 
 /// p before each step, and what was measured, in the order in which it came.

@@ -44,3 +44,5 @@ mod stylegan2_golden;
 mod sync_batch_norm;
 mod threads;
 mod toys;
+mod translate;
+mod translate_golden;

@@ -69,7 +69,7 @@ fn the_rates_schedules_are_pytorchs() {
         let config: RateConfig = serde_json::from_value(settings).unwrap();
         config.validate().unwrap();
         for (step, expected) in file[&format!("rate.{case}")].1.iter().enumerate() {
-            let found = rate::factor(&config, step as u64, last);
+            let found = rate::factor(&config, step as u64, last, 1);
             // PyTorch multiplies step by step in f64.
             assert!((found - expected).abs() < 1e-12, "{case}, step {step}: {found} {expected}");
         }

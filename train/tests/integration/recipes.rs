@@ -205,7 +205,12 @@ fn batches(trainer: &Trainer, config: &RunConfig) -> Vec<Batch> {
                 .cond
                 .is_on()
                 .then(|| (0..batch as u32).map(|i| i % CLASSES).collect());
-            Batch { real: config.settings.range().from_unit(real), classes, latents: None }
+            Batch {
+                real: config.settings.range().from_unit(real),
+                source: None,
+                classes,
+                latents: None,
+            }
         })
         .collect()
 }

@@ -233,7 +233,7 @@ fn the_gradients_of_every_phase_equal_the_original() {
     let (g, d) = (game.generator("generator"), game.discriminator("discriminator"));
     let settings = &game.config.settings;
     let real = stored::<4>(&file, "real");
-    let batch = Batch { real: real.clone(), classes: None, latents: None };
+    let batch = Batch { real: real.clone(), source: None, classes: None, latents: None };
     let latents = settings.generator.takes().latents().expect("latents");
     let turn = |whose| Turn::new(&batch, 0, whose, 0, Some(&latents), &Device::flex());
     let check = |phase: &str, network: &dyn Parameters, gradients: Vec<Tensor<1>>| {
@@ -302,7 +302,7 @@ fn sixteen_steps_equal_the_original() {
     let mut trainer = trainer(&file, &flags, ["g.start", "d.start"]);
     for i in 0..16 {
         let real = stored::<4>(&file, &format!("real.{i}"));
-        let measured = trainer.step(&[Batch { real, classes: None, latents: None }]);
+        let measured = trainer.step(&[Batch { real, source: None, classes: None, latents: None }]);
         assert!(measured.get("g_loss").is_finite() && measured.get("path_penalty").is_finite());
     }
     let game = &trainer.game;

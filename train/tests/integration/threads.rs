@@ -23,7 +23,7 @@ fn trained() -> Vec<u32> {
         trainer.game.controller.probability = 0.5;
         let values = rng::stream(1, "test pictures", step).normals(batch * 3 * size * size);
         let real = Tensor::from_data(TensorData::new(values, [batch, 3, size, size]), &device);
-        trainer.step(&[Batch { real, classes: None, latents: None }]);
+        trainer.step(&[Batch { real, source: None, classes: None, latents: None }]);
     }
     let parts = trainer.parts();
     parts

@@ -160,17 +160,44 @@ pub(crate) fn dataset_of(
     dataset_with(folder, [size, stored], splits, pixels, (0, |_| 0));
 }
 
+/// Writes a data set of drawn pairs, each half stored as `stored`×`stored` to learn `size`×`size`
+/// from; the right one is the left one's negative.
+pub(crate) fn paired_dataset(folder: &Path, [size, stored]: [u32; 2], splits: &[(&str, u64)]) {
+    let pixels = |name: &str, i: u64| {
+        let mut stream = shared::rng::stream(i, name, 0);
+        let row = |_| {
+            let left: Vec<u8> = (0..stored * 3).map(|_| stream.below(256) as u8).collect();
+            let right: Vec<u8> = left.iter().map(|v| 255 - v).collect();
+            [left, right].concat()
+        };
+        (0..stored).flat_map(row).collect()
+    };
+    dataset_of_records(folder, [size, stored], true, splits, pixels, (0, |_| 0));
+}
+
 fn dataset_with(
     folder: &Path,
+    sizes: [u32; 2],
+    splits: &[(&str, u64)],
+    pixels: impl Fn(&str, u64) -> Vec<u8>,
+    classes: (u64, impl Fn(u64) -> u64),
+) {
+    dataset_of_records(folder, sizes, false, splits, pixels, classes);
+}
+
+fn dataset_of_records(
+    folder: &Path,
     [size, stored]: [u32; 2],
+    paired: bool,
     splits: &[(&str, u64)],
     pixels: impl Fn(&str, u64) -> Vec<u8>,
     (classes, class): (u64, impl Fn(u64) -> u64),
 ) {
+    let width = if paired { 2 * stored } else { stored };
     shared::fs::create_folder(folder).unwrap();
     let splits = splits.iter().map(|&(name, records)| {
         let shard = format!("{name}-00000.shard");
-        let layout = shared::shard::Layout { height: stored, width: stored, channels: 3 };
+        let layout = shared::shard::Layout { height: stored, width, channels: 3 };
         let mut writer = shared::shard::ShardWriter::create(folder.join(&shard), layout).unwrap();
         for i in 0..records {
             writer.push(&pixels(name, i), (classes > 0).then(|| class(i) as u32), i).unwrap();
@@ -186,7 +213,7 @@ fn dataset_with(
         stored,
         held_out: None,
         channels: 3,
-        paired: false,
+        paired,
         classes: (0..classes).map(|class| format!("class {class}")).collect(),
         settings: Default::default(),
         format: "drawn".into(),

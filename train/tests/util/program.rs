@@ -55,7 +55,8 @@ pub(crate) fn command_with(data: &Path, out: &Path, epochs: u64, flags: &[&str])
     if !flags.contains(&"--device") {
         command.args(["--device", "cpu"]);
     }
-    let translates = flags.contains(&"generator.family=toy-translator");
+    let translators = ["generator.family=toy-translator", "pix2pix", "cyclegan", "cut", "fastcut"];
+    let translates = translators.iter().any(|word| flags.contains(word));
     // What translates pictures has no latent vector.
     let settings =
         SETTINGS.iter().filter(|setting| !(translates && setting.starts_with("generator.latent")));

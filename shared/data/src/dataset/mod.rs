@@ -17,7 +17,6 @@
 //! ```
 
 mod account;
-mod direction;
 mod error;
 mod manifest;
 
@@ -25,7 +24,6 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 pub use self::account::{Account, EXAMPLES, Tally, Unused};
-pub use self::direction::Direction;
 pub use self::error::{DatasetError, MANIFEST, PLAIN_VERSION, VERSION};
 pub use self::manifest::{FileSummary, Manifest, SplitManifest, read_manifest};
 use crate::shard::{Record, Shard};

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::image::{Image, Values, dims};
 use super::memory::Buffer;
+use super::norm::{self, Norm};
 use super::simd::{arch, load, store};
 use crate::activation::Rectifier;
 use crate::fused::Fused;
@@ -60,6 +61,108 @@ impl Fused for Flex {
         (x.clone(), x)
     }
 
+    fn moments_each(x: FlexTensor) -> FlexTensor {
+        let x = Image::of(x);
+        let [batch, channels, height, width] = x.shape;
+        let mut moments = Buffer::any(batch * 2 * channels);
+        let pictures = x.values().chunks(height * width * channels);
+        for (moments, picture) in moments.chunks_mut(2 * channels).zip(pictures) {
+            moments.copy_from_slice(&norm::moments(picture, channels));
+        }
+        Values::tensor(moments, [batch, 2, channels])
+    }
+
+    fn norm_each(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        moments: FlexTensor,
+        epsilon: f32,
+        slope: f32,
+    ) -> FlexTensor {
+        let (x, parts) = (Image::of(x), [gamma, beta, moments].map(Values::of));
+        let [_, channels, height, width] = x.shape;
+        let length = height * width * channels;
+        let mut y = Buffer::any(x.values().len());
+        let pictures = y.chunks_mut(length).zip(x.values().chunks(length));
+        for (i, (y, x)) in pictures.enumerate() {
+            picture_norm(&parts, i, epsilon, slope).forward_into(x, y);
+        }
+        Image::tensor(y, x.shape)
+    }
+
+    fn norm_each_backward(
+        x: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        moments: FlexTensor,
+        grad: FlexTensor,
+        [epsilon, slope]: [f32; 2],
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (x, grad, parts) =
+            (Image::of(x), Image::of(grad), [gamma, beta, moments].map(Values::of));
+        let [batch, channels, height, width] = x.shape;
+        let length = height * width * channels;
+        let of = |i: usize| {
+            let picture = i * length..(i + 1) * length;
+            let norm = picture_norm(&parts, i, epsilon, slope);
+            norm.backward(&x.values()[picture.clone()], &grad.values()[picture])
+        };
+        let (mut dx, mut d_gamma, mut d_beta) = of(0);
+        if batch > 1 {
+            let mut all = Buffer::any(batch * length);
+            all[..length].copy_from_slice(&dx);
+            for i in 1..batch {
+                let (next, more_gamma, more_beta) = of(i);
+                all[i * length..][..length].copy_from_slice(&next);
+                d_gamma.iter_mut().zip(&more_gamma[..]).for_each(|(sum, more)| *sum += more);
+                d_beta.iter_mut().zip(&more_beta[..]).for_each(|(sum, more)| *sum += more);
+            }
+            dx = all;
+        }
+        (
+            Image::tensor(dx, x.shape),
+            Values::tensor(d_gamma, [channels]),
+            Values::tensor(d_beta, [channels]),
+        )
+    }
+
+    fn beside(a: FlexTensor, b: FlexTensor) -> FlexTensor {
+        let [a, b] = [a, b].map(Image::of);
+        let ([batch, wide, height, width], narrow) = (a.shape, b.shape[1]);
+        let channels = wide + narrow;
+        let mut y = Buffer::any(batch * height * width * channels);
+        let pairs = a.values().par_chunks(width * wide).zip(b.values().par_chunks(width * narrow));
+        y.par_chunks_mut(width * channels).zip(pairs).for_each(|(y, (a, b))| {
+            let pixels = a.chunks_exact(wide).zip(b.chunks_exact(narrow));
+            for (y, (a, b)) in y.chunks_exact_mut(channels).zip(pixels) {
+                y[..wide].copy_from_slice(a);
+                y[wide..].copy_from_slice(b);
+            }
+        });
+        Image::tensor(y, [batch, channels, height, width])
+    }
+
+    fn apart(x: FlexTensor, channels: usize) -> (FlexTensor, FlexTensor) {
+        let x = Image::of(x);
+        let [batch, all, height, width] = x.shape;
+        let rest = all - channels;
+        let mut a = Buffer::any(batch * height * width * channels);
+        let mut b = Buffer::any(batch * height * width * rest);
+        let pairs = a.par_chunks_mut(width * channels).zip(b.par_chunks_mut(width * rest));
+        x.values().par_chunks(width * all).zip(pairs).for_each(|(x, (a, b))| {
+            let pixels = a.chunks_exact_mut(channels).zip(b.chunks_exact_mut(rest));
+            for (x, (a, b)) in x.chunks_exact(all).zip(pixels) {
+                a.copy_from_slice(&x[..channels]);
+                b.copy_from_slice(&x[channels..]);
+            }
+        });
+        (
+            Image::tensor(a, [batch, channels, height, width]),
+            Image::tensor(b, [batch, rest, height, width]),
+        )
+    }
+
     fn style_backward(
         x: FlexTensor,
         scale: FlexTensor,
@@ -86,6 +189,13 @@ impl Fused for Flex {
             Values::tensor(bias, [channels]),
         )
     }
+}
+
+/// The normalisation of picture `i`, from γ, β and the moments of all pictures [B, 2, C].
+fn picture_norm(parts: &[Values; 3], i: usize, epsilon: f32, slope: f32) -> Norm<'_> {
+    let [gamma, beta, moments] = [0, 1, 2].map(|part| parts[part].slice());
+    let moments = &moments[i * 2 * gamma.len()..][..2 * gamma.len()];
+    Norm { gamma, beta, moments, epsilon, slope }
 }
 
 /// Applies both filters, each row of the result by itself.

@@ -253,11 +253,16 @@ impl Norm<'_> {
 
     /// y = lrelu(γ·(x − mean)/√(variance + ε) + β).
     pub(super) fn forward(&self, x: &[f32]) -> Buffer {
-        let (affine, range) = (self.affine(), range(self.gamma.len()));
         let mut y = Buffer::any(x.len());
+        self.forward_into(x, &mut y);
+        y
+    }
+
+    /// [`Norm::forward`] into memory that is there.
+    pub(super) fn forward_into(&self, x: &[f32], y: &mut [f32]) {
+        let (affine, range) = (self.affine(), range(self.gamma.len()));
         let ranges = y.par_chunks_mut(range).zip(x.par_chunks(range));
         ranges.for_each(|(y, x)| arch().dispatch(Forward { x, y, affine: &affine }));
-        y
     }
 
     /// Gradients of x, γ and β if the moments are those of `x` itself (Ioffe & Szegedy 2015,

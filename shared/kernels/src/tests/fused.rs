@@ -10,7 +10,10 @@ use proptest::test_runner::RngSeed;
 
 use super::references::separable;
 use super::{drawn, home, same};
-use crate::{Fir, Padding, Rectifier, Style, conv2d, filter, fork, rectifier_tangent, style, sum};
+use crate::{
+    Fir, Padding, Rectifier, Style, beside, conv2d, filter, fork, normalize_each,
+    rectifier_tangent, style, sum,
+};
 use fledge_base::testing::torture;
 
 /// A layer's end on some pictures.
@@ -188,6 +191,36 @@ fn sums_and_forks_and_their_gradients_equal_burns() {
         },
         |[a, b]| a.clone() * b + burns(a),
     );
+}
+
+#[test]
+fn each_picture_is_normalised_by_itself_and_the_gradients_equal_burns() {
+    for (channels, slope) in [(3, 1.0), (16, 0.0), (17, 0.2)] {
+        let inputs = [
+            drawn([3, channels, 6, 5], 1),
+            drawn([1, channels, 1, 1], 2),
+            drawn([1, channels, 1, 1], 3),
+        ];
+        let ours = |[x, gamma, beta]: [Tensor<4>; 3]| {
+            let [gamma, beta] = [gamma, beta].map(|row| row.reshape([channels]));
+            normalize_each(x, gamma, beta, 1e-5, slope)
+        };
+        let burns = |[x, gamma, beta]: [Tensor<4>; 3]| {
+            let mean = |x: Tensor<4>| x.mean_dim(3).mean_dim(2);
+            let centred = x.clone() - mean(x);
+            let deviation = (mean(centred.clone().square()) + 1e-5).sqrt();
+            leaky_relu(centred / deviation * gamma + beta, f64::from(slope))
+        };
+        same(inputs, ours, burns);
+    }
+}
+
+#[test]
+fn channels_beside_each_other_and_their_gradients_equal_burns() {
+    for (wide, narrow) in [(3, 16), (17, 1)] {
+        let inputs = [drawn([2, wide, 5, 4], 1), drawn([2, narrow, 5, 4], 2)];
+        same(inputs, |[a, b]| beside(a, b), |[a, b]| Tensor::cat(vec![a, b], 1));
+    }
 }
 
 #[test]

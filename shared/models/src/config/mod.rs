@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`settings`] | all settings, and how overrides are applied |
 //! | [`augment`], [`optimizer`], [`penalty`], [`rate`], [`schedule`] | settings of training |
+//! | [`translate`] | terms of the losses of tasks that translate pictures |
 //! | `rules` | checks of settings against each other |
 //! | [`names`] | looking up a setting by an unqualified, foreign or misspelt name |
 //! | `table` | settings as keys and values |
@@ -28,6 +29,7 @@ mod rules;
 pub mod schedule;
 pub mod settings;
 mod table;
+pub mod translate;
 
 pub use self::augment::{AugmentConfig, Coins, ControllerName, PipelineName};
 pub use self::optimizer::{Convention, OptimizerConfig, OptimizerName, OptimizersConfig};
@@ -36,15 +38,18 @@ pub use self::rate::{RateConfig, RateSchedule};
 pub use self::schedule::{Order, ScheduleConfig};
 pub use self::settings::{CheckpointsConfig, EvaluationConfig, SamplesConfig, Settings};
 pub(crate) use self::table::{flatten, forget_removed, merge};
+pub use self::translate::TranslateConfig;
 pub use crate::change::Change;
 pub use crate::init::{BatchNormConfig, InitializerConfig, InitializerName};
 pub use crate::latent::Distribution;
-pub use crate::layers::ActivationName;
+pub use crate::layers::{ActivationName, FeatureNormName};
 pub use crate::loss::{LossConfig, NoiseOn, Reduction};
 pub use crate::networks::cond::{CondConfig, CondDiscriminator, CondGenerator};
 pub use crate::networks::dcgan::settings::{
     BlockName, DropoutPlace, NormName, OutputName, Stage, StemNorm, UpsampleName,
 };
 pub use crate::networks::{DiscriminatorConfig, GeneratorConfig};
-pub use crate::run_config::{CONFIG_VERSION, DataConfig, InitConfig, RunConfig};
-pub use crate::task::TaskName;
+pub use crate::run_config::{
+    CONFIG_VERSION, DataConfig, InitConfig, OtherData, RunConfig,
+};
+pub use crate::task::{Feed, TaskName};

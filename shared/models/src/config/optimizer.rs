@@ -121,7 +121,7 @@ impl OptimizersConfig {
     #[must_use]
     pub fn of(&self, part: Part) -> &OptimizerConfig {
         match part {
-            Part::Generator => &self.generator,
+            Part::Generator | Part::Projector => &self.generator,
             Part::Discriminator => &self.discriminator,
         }
     }

@@ -28,6 +28,8 @@ pub struct RateConfig {
     pub warmup_steps: u64,
     /// Step up to which the factor stays at 1.
     pub start_step: u64,
+    /// linear-epochs: epochs with the factor 1.
+    pub start_epoch: u64,
     /// cosine-restarts: steps of the first period.
     pub period_steps: u64,
     /// cosine-restarts: ratio of each period's length to that of the one before.
@@ -48,6 +50,9 @@ pub enum RateSchedule {
     Constant,
     /// Linear decay to the last step.
     Linear,
+    /// Constant for `start_epoch` epochs, then linear decay from epoch to epoch, which the epoch after
+    /// the last would end at 0.
+    LinearEpochs,
     /// Half a cosine to the last step.
     Cosine,
     /// Half a cosine, repeated (SGDR: Loshchilov & Hutter 2017, arXiv:1608.03983).
@@ -63,6 +68,7 @@ impl Default for RateConfig {
             schedule: RateSchedule::default(),
             warmup_steps: 0,
             start_step: 0,
+            start_epoch: 0,
             period_steps: 1000,
             period_factor: 1.0,
             decay: 1.0,

@@ -2,12 +2,14 @@
 
 use fledge_base::cli::UsageError;
 
+use super::augment::PipelineName;
 use super::schedule::Order;
 use super::settings::Settings;
 use crate::check::{positive, require};
 use crate::networks::cond::{CondDiscriminator, CondGenerator};
 use crate::networks::{DiscriminatorConfig, GeneratorConfig, Takes, dcgan};
 use crate::range::Range;
+use crate::task::TaskName;
 
 /// The largest picture size that an error message suggests.
 const LARGEST: usize = 1024;
@@ -26,7 +28,10 @@ impl Settings {
         self.augment.validate()?;
         self.optimizer.validate()?;
         self.rate.validate()?;
-        self.schedule.validate()?;
+        self.translate.validate()?;
+        // A batch of one has no meaningful variance for BatchNorm, but where it is meant: a translator
+        // learns the statistics of single pictures.
+        self.schedule.validate(self.least_pictures())?;
         require(
             self.evaluation.pictures >= 2,
             "evaluation.pictures",
@@ -43,6 +48,18 @@ impl Settings {
             "at least 1",
         )?;
         self.validate_together()
+    }
+
+    /// The smallest number of pictures that the networks are trained on at a time.
+    #[must_use]
+    pub fn least_pictures(&self) -> usize {
+        if self.task.translates() { 1 } else { 2 }
+    }
+
+    /// Returns true if discriminators are shown earlier translations from a pool.
+    #[must_use]
+    pub fn pools(&self) -> bool {
+        self.task == TaskName::Cycle && self.translate.pool > 0
     }
 
     /// Checks pairs of settings that contradict each other.
@@ -125,6 +142,11 @@ impl Settings {
 
     /// Checks that the families can be told classes in the way of `cond`.
     fn validate_classes(&self) -> Result<(), UsageError> {
+        if self.cond.is_on() && matches!(self.discriminator, DiscriminatorConfig::Patchgan(_)) {
+            return Err(UsageError(
+                "cond with discriminator.family = patchgan, which takes no classes: --set cond=none".into(),
+            ));
+        }
         let styled = matches!(self.generator, GeneratorConfig::Stylegan2(_))
             || matches!(self.discriminator, DiscriminatorConfig::Stylegan2(_));
         let other = self.cond.generator == CondGenerator::BatchNorm
@@ -139,11 +161,20 @@ impl Settings {
         Ok(())
     }
 
-    /// Checks that the task provides the input its generators take.
+    /// Checks that the task provides the input its generators take, and what the tasks that translate
+    /// need.
     fn validate_task(&self) -> Result<(), UsageError> {
         let task = self.task.name();
+        let pairs = self.discriminator.judges_pairs();
+        if pairs && self.task != TaskName::Paired {
+            return Err(UsageError(format!(
+                "discriminator.pairs = true with task = {task}, which has no pairs to judge: --set \
+                 discriminator.pairs=false"
+            )));
+        }
         match (self.task.translates(), self.generator.takes()) {
-            (false, Takes::Latents(_)) | (true, Takes::Pictures) => Ok(()),
+            (false, Takes::Latents(_)) => Ok(()),
+            (true, Takes::Pictures) => self.validate_translation(),
             (false, Takes::Pictures) => Err(UsageError(format!(
                 "task = {task} makes pictures of latent vectors, and this generator.family takes pictures"
             ))),
@@ -151,6 +182,86 @@ impl Settings {
                 "task = {task} translates pictures, and this generator.family takes latent vectors"
             ))),
         }
+    }
+
+    /// Checks the settings of tasks that translate.
+    fn validate_translation(&self) -> Result<(), UsageError> {
+        let task = self.task.name();
+        let refuse = |holds: bool, text: String| if holds { Err(UsageError(text)) } else { Ok(()) };
+        let pipeline = self.augment.pipeline != PipelineName::None;
+        refuse(
+            pipeline,
+            format!(
+                "augment.pipeline with task = {task}: a source and its translation would be augmented \
+                 apart from each other; use --set augment.pipeline=none"
+            ),
+        )?;
+        refuse(
+            self.cond.is_on(),
+            format!("cond with task = {task}: translators take no classes; use --set cond=none"),
+        )?;
+        let noise = self.loss.instance_noise;
+        refuse(
+            noise > 0.0,
+            format!(
+                "loss.instance_noise = {noise} with task = {task}: its discriminators take pictures as \
+                 they are; use --set loss.instance_noise=0"
+            ),
+        )?;
+        refuse(
+            self.schedule.reuse_latents,
+            format!(
+                "schedule.reuse_latents with task = {task}, which has no latents: use --set schedule.reuse_latents=false"
+            ),
+        )?;
+        let order = match self.task {
+            TaskName::Paired | TaskName::Contrastive => Some((
+                Order::Alternating,
+                "alternating",
+                "D is updated first, and G through the updated D",
+            )),
+            TaskName::Cycle => Some((
+                Order::Simultaneous,
+                "simultaneous",
+                "all networks are updated on the pictures of one pass",
+            )),
+            _ => None,
+        };
+        if let Some((order, word, why)) = order {
+            refuse(
+                self.schedule.order != order,
+                format!(
+                    "schedule.order with task = {task}: {why}; use --set schedule.order={word}"
+                ),
+            )?;
+            let updates = [self.schedule.discriminator_steps, self.schedule.generator_steps];
+            refuse(
+                updates != [1, 1],
+                format!(
+                    "schedule.discriminator_steps and schedule.generator_steps with task = {task}: each \
+                     network is updated once a step; use --set schedule.discriminator_steps=1 --set \
+                     schedule.generator_steps=1"
+                ),
+            )?;
+        }
+        if self.task != TaskName::Contrastive {
+            return Ok(());
+        }
+        refuse(
+            !matches!(self.generator, GeneratorConfig::ResnetTranslator(_)),
+            "task = contrastive compares features of an encoder without skips: use --set \
+             generator.family=resnet-translator"
+                .into(),
+        )?;
+        let layers = &self.translate.nce_layers;
+        refuse(
+            self.contrasted(1).len() < layers.len(),
+            format!(
+                "translate.nce_layers = {layers:?}: the encoder of this generator has no layer {}; more \
+                 blocks (generator.blocks) have more",
+                layers.last().copied().unwrap_or_default()
+            ),
+        )
     }
 
     /// Warnings about valid but unusual settings.
@@ -291,6 +402,16 @@ mod tests {
                 &["schedule.discriminator_steps = 5", "schedule.order=alternating"],
             ),
             ("gan-ada", &["generator.plan=['k4']"], &["k4", "k7s2p0"]),
+            ("pix2pix", &["augment.pipeline=bgc"], &["task = paired", "augment.pipeline=none"]),
+            ("pix2pix", &["cond=embedding+projection"], &["patchgan", "cond=none"]),
+            ("pix2pix", &["task=cycle"], &["discriminator.pairs = true", "task = cycle"]),
+            ("cyclegan", &["schedule.order=alternating"], &["schedule.order=simultaneous"]),
+            ("cut", &["schedule.order=simultaneous"], &["schedule.order=alternating"]),
+            ("cut", &["generator.family=unet"], &["generator.family=resnet-translator"]),
+            ("cut", &["generator.blocks=4"], &["translate.nce_layers", "layer 16"]),
+            ("cut", &["translate.nce_layers=[4,0]"], &["translate.nce_layers = [4, 0]"]),
+            ("cyclegan", &["translate.pool=99999"], &["translate.pool = 99999"]),
+            ("cyclegan", &["schedule.batch=0"], &["schedule.batch = 0", "at least 1"]),
             ("gan-ada", &["generator.multipliers=[]"], &["generator.multipliers = []", "[4,2,1]"]),
             ("gan-ada", &["loss.name=lsgn"], &["lsgn", "lsgan"]),
             ("gan-ada", &["generator.upsampel=nearest"], &["generator.upsampel", "upsample"]),

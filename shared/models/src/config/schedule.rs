@@ -127,13 +127,13 @@ impl ScheduleConfig {
         (steps * self.pictures_a_step()) as f64
     }
 
-    /// Checks that the values are valid together.
+    /// Checks that the values are valid together, for networks that need `least` pictures at a time.
     ///
     /// # Errors
     /// If one is not; the error names it.
-    pub fn validate(&self) -> Result<(), UsageError> {
-        // A batch of one has no meaningful variance for BatchNorm.
-        require(self.batch >= 2, "schedule.batch", self.batch, "at least 2")?;
+    pub fn validate(&self, least: usize) -> Result<(), UsageError> {
+        let expected = format!("at least {least}");
+        require(self.batch >= least, "schedule.batch", self.batch, &expected)?;
         let most = |most: u64| format!("at most {most}");
         require(
             self.batch <= MOST_PICTURES,
@@ -145,9 +145,12 @@ impl ScheduleConfig {
         require(self.steps <= MOST_STEPS, "schedule.steps", self.steps, &most(MOST_STEPS))?;
         require(self.kimg <= MOST_STEPS as f64, "schedule.kimg", self.kimg, &most(MOST_STEPS))?;
         positive(self.accumulate, "schedule.accumulate")?;
-        let whole = self.batch.is_multiple_of(self.accumulate) && self.batch / self.accumulate >= 2;
-        let expected =
-            format!("a divisor of schedule.batch = {} that leaves at least 2 pictures", self.batch);
+        let whole =
+            self.batch.is_multiple_of(self.accumulate) && self.batch / self.accumulate >= least;
+        let expected = format!(
+            "a divisor of schedule.batch = {} that leaves at least {least} pictures",
+            self.batch
+        );
         require(whole, "schedule.accumulate", self.accumulate, &expected)?;
         for (key, steps) in [
             ("schedule.discriminator_steps", self.discriminator_steps),
@@ -179,8 +182,8 @@ mod tests {
     fn several_updates_a_step_need_the_alternating_order() {
         let config =
             |order| ScheduleConfig { order, discriminator_steps: 5, ..ScheduleConfig::default() };
-        assert!(config(Order::Alternating).validate().is_ok());
-        let error = config(Order::Simultaneous).validate().expect_err("simultaneous").to_string();
+        assert!(config(Order::Alternating).validate(2).is_ok());
+        let error = config(Order::Simultaneous).validate(2).expect_err("simultaneous").to_string();
         assert!(
             error.contains("schedule.discriminator_steps = 5")
                 && error.contains("schedule.order=alternating"),
@@ -200,11 +203,11 @@ mod tests {
             (ScheduleConfig { kimg: 1e300, ..least.clone() }, "schedule.kimg"),
             (ScheduleConfig { batch: usize::MAX, ..least.clone() }, "schedule.batch"),
         ] {
-            let error = config.validate().expect_err(named).to_string();
+            let error = config.validate(2).expect_err(named).to_string();
             assert!(error.contains(named) && error.contains("at most"), "{error}");
         }
         assert!(
-            ScheduleConfig { epochs: MOST_EPOCHS, steps: MOST_STEPS, ..least }.validate().is_ok()
+            ScheduleConfig { epochs: MOST_EPOCHS, steps: MOST_STEPS, ..least }.validate(2).is_ok()
         );
     }
 
@@ -215,7 +218,7 @@ mod tests {
         for (parts, fits) in
             [(1, true), (4, true), (6, true), (0, false), (5, false), (12, false), (24, false)]
         {
-            assert_eq!(config(parts).validate().is_ok(), fits, "{parts}");
+            assert_eq!(config(parts).validate(2).is_ok(), fits, "{parts}");
         }
     }
 }

@@ -21,11 +21,12 @@ use super::penalty::PenaltyConfig;
 use super::rate::RateConfig;
 use super::schedule::{Order, ScheduleConfig};
 use super::table;
+use super::translate::TranslateConfig;
 use crate::init::{BatchNormConfig, InitializerConfig, Maker};
 use crate::loss::LossConfig;
 use crate::networks::cond::CondConfig;
 use crate::networks::{
-    Blueprint, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network,
+    Blueprint, Discriminator, DiscriminatorConfig, Generator, GeneratorConfig, Network, Projector,
 };
 use crate::task::{Part, Role, TaskName};
 
@@ -50,6 +51,9 @@ pub struct Settings {
     pub loss: LossConfig,
     /// Penalties that keep the discriminator smooth.
     pub penalty: PenaltyConfig,
+    /// Terms of the losses of tasks that translate pictures.
+    #[serde(default)]
+    pub translate: TranslateConfig,
     /// Adaptive discriminator augmentation.
     pub augment: AugmentConfig,
     /// The optimizer of each network.
@@ -158,7 +162,9 @@ impl Settings {
     pub fn optimizer_of(&self, part: Part) -> OptimizerConfig {
         let config = self.optimizer.of(part);
         match (self.schedule.order, part) {
-            (Order::Phases, Part::Generator) => config.corrected(self.penalty.path_interval),
+            (Order::Phases, Part::Generator | Part::Projector) => {
+                config.corrected(self.penalty.path_interval)
+            }
             (Order::Phases, Part::Discriminator) => config.corrected(self.penalty.interval),
             _ => config.clone(),
         }
@@ -230,7 +236,19 @@ impl Settings {
         match role.part {
             Part::Generator => Network::Generator(self.generator.init(&blueprint)),
             Part::Discriminator => Network::Discriminator(self.discriminator.init(&blueprint)),
+            Part::Projector => {
+                let widths = self.contrasted(shape[1]);
+                Network::Projector(Projector::new(&widths, self.translate.nce_width, &blueprint))
+            }
         }
+    }
+
+    /// Channels of the layers whose features are contrasted, for pictures of `channels`; those that
+    /// the generator lacks are left out.
+    pub(crate) fn contrasted(&self, channels: usize) -> Vec<usize> {
+        let GeneratorConfig::ResnetTranslator(config) = &self.generator else { return Vec::new() };
+        let layers = self.translate.nce_layers.iter();
+        layers.filter_map(|layer| config.channels_at(*layer, channels)).collect()
     }
 
     fn blueprint<'a>(

@@ -3,7 +3,10 @@
 use fledge_kernels::Upsample;
 
 use super::computation::{Attribute, Constant, Element, Graph, Port};
-use crate::layers::{ActivationName, Activator, Attention, BatchNorm, Conv2d, Linear, NormAct};
+use crate::layers::{
+    ActivationName, Activator, Attention, BLUR, BatchNorm, Border, Conv2d, EPSILON, FeatureNorm,
+    Linear, NormAct,
+};
 use crate::parameter::{Parameter, Purpose};
 use crate::range::Range;
 
@@ -14,7 +17,6 @@ pub(crate) const STYLES: &str = "ws";
 /// Name of the input for classes, `[N]`.
 pub(crate) const CLASS: &str = "class";
 /// Name of the input for pictures to translate, [N, C, H, W] in [0, 1].
-#[cfg(feature = "toys")]
 pub(crate) const SOURCE: &str = "source";
 /// Name of the output, [N, C, H, W] in [0, 1].
 const PICTURES: &str = "images";
@@ -86,6 +88,72 @@ impl Lowering {
             parameter.to_vec(),
             trained(parameter),
         )
+    }
+
+    /// The input [`SOURCE`] in [−1, 1].
+    pub(crate) fn signed_source(&mut self) -> String {
+        let two = self.graph.constant("two", Constant::Number(2.0));
+        let one = self.graph.constant("one", Constant::Number(1.0));
+        let x = self.graph.push("Mul", &[SOURCE, &two], "source.doubled", Vec::new());
+        self.graph.push("Sub", &[&x, &one], "source.signed", Vec::new())
+    }
+
+    /// Lowers a border or a blur of `channels` channels.
+    pub(crate) fn border(
+        &mut self,
+        name: &str,
+        border: Border,
+        channels: usize,
+        x: &str,
+    ) -> String {
+        let (width, mode) = match border {
+            Border::Reflect(width) => (width, "reflect"),
+            Border::Replicate(width) => (width, "edge"),
+            Border::BlurHalf => (1, "reflect"),
+        };
+        let pads = [0, 0, width, width].repeat(2).into_iter().map(|n| n as i64).collect();
+        let pads = self.graph.constant(format!("pads.{width}"), Constant::Integers(pads));
+        let mode = vec![("mode", Attribute::Text(mode))];
+        let label = if border == Border::BlurHalf { format!("{name}.padded") } else { name.into() };
+        let x = self.graph.push("Pad", &[x, &pads], label, mode);
+        if border != Border::BlurHalf {
+            return x;
+        }
+        let filter = format!("blur.{channels}");
+        if !self.graph.tensors.iter().any(|tensor| tensor.name == filter) {
+            let kernel: Vec<f32> = BLUR.iter().flat_map(|a| BLUR.map(|b| a * b)).collect();
+            self.graph.tensor(filter.clone(), &[channels, 1, 3, 3], kernel.repeat(channels), false);
+        }
+        let attributes = vec![
+            ("group", Attribute::Integer(channels as i64)),
+            ("kernel_shape", integers([3; 2])),
+            ("strides", integers([2; 2])),
+            ("pads", integers([0; 4])),
+        ];
+        self.graph.push("Conv", &[&x, &filter], name, attributes)
+    }
+
+    /// Lowers a normalisation of features; one of the batch takes each picture by itself.
+    pub(crate) fn feature_norm(&mut self, name: &str, norm: &FeatureNorm, x: &str) -> String {
+        let (parts, channels, epsilon) = match norm {
+            FeatureNorm::None => return x.to_owned(),
+            FeatureNorm::Batch(norm) => {
+                ([norm.gamma.as_ref(), Some(&norm.beta)], norm.beta.count(), norm.epsilon())
+            }
+            FeatureNorm::Instance(norm) => {
+                ([norm.gamma.as_ref(), norm.beta.as_ref()], norm.channels(), EPSILON)
+            }
+        };
+        let [gamma, beta] = [("gamma", "ones", 1.0, parts[0]), ("beta", "zeros", 0.0, parts[1])]
+            .map(|(leaf, otherwise, value, parameter)| match parameter {
+                Some(parameter) => self.parameter(&format!("{name}.{leaf}"), parameter),
+                None => {
+                    let label = format!("{name}.{otherwise}");
+                    self.graph.tensor(label, &[channels], vec![value; channels], false)
+                }
+            });
+        let attributes = vec![("epsilon", Attribute::Float(epsilon))];
+        self.graph.push("InstanceNormalization", &[x, &gamma, &beta], name, attributes)
     }
 
     pub(crate) fn doubled(&mut self, name: &str, x: &str, mode: Upsample) -> String {

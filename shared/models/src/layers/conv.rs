@@ -86,6 +86,21 @@ impl ConvConfig {
         }
     }
 
+    /// Doubles height and width by the transpose of a 3×3 convolution with stride 2 and a zero on
+    /// each side: PyTorch's transposed convolution with padding 1 and output padding 1.
+    #[must_use]
+    pub fn doubling3(inputs: usize, outputs: usize, bias: bool) -> Self {
+        let padding = Padding { before: [1; 2], after: [0; 2] };
+        Self { padding, ..Self::doubling(inputs, outputs, 3, None, bias) }
+    }
+
+    /// Keeps height and width less `kernel` − 1, or all of them with `same` zeros.
+    #[must_use]
+    pub fn keeping(inputs: usize, outputs: usize, kernel: usize, same: bool, bias: bool) -> Self {
+        let padding = if same { Padding::same(kernel, 1) } else { Padding::both([0, 0]) };
+        Self { kernel, padding, bias, ..Self::pointwise(inputs, outputs) }
+    }
+
     /// Creates the layer `name`; its bias starts at 0.
     #[must_use]
     pub fn init(&self, name: &str, maker: &Maker<'_>) -> Conv2d {

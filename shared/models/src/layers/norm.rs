@@ -75,6 +75,12 @@ impl BatchNorm {
         self.epsilon
     }
 
+    /// Scale and shift, each `[C]`, of a layer without classes.
+    pub(crate) fn affine(&self) -> [Tensor<1>; 2] {
+        let gamma = self.gamma.as_ref().map_or_else(|| self.ones.clone(), Parameter::flat);
+        [gamma, self.beta.flat()]
+    }
+
     /// Returns true if gamma and beta are tables with a row for each class.
     #[must_use]
     pub fn by_class(&self) -> bool {

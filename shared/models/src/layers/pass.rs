@@ -63,6 +63,9 @@ pub struct Pass<'a> {
     pub classes: Option<&'a Classes>,
     /// The stream that dropout and noise draw from.
     pub masks: &'a mut Masks,
+    /// Whether the BatchNorm of a translator normalises by the running statistics in inference,
+    /// instead of by those of each picture as its sources test: false at first.
+    pub running: bool,
     /// The noise of style-based generators: random in training, else constant.
     pub noise: Noise,
     /// Running statistics as updated by training passes: this one and those before it.
@@ -73,7 +76,7 @@ impl<'a> Pass<'a> {
     /// A pass with no passes before it.
     pub fn new(mode: Mode, classes: Option<&'a Classes>, masks: &'a mut Masks) -> Self {
         let noise = if mode == Mode::Train { Noise::Random } else { Noise::Constant };
-        Self { mode, classes, masks, noise, moved: Moved::default() }
+        Self { mode, classes, masks, running: false, noise, moved: Moved::default() }
     }
 }
 

@@ -25,22 +25,42 @@ use serde::{Deserialize, Serialize};
 use super::blueprint::Blueprint;
 use super::dcgan;
 use super::interface::{Input, Judgement, Sources, Takes};
+use super::patchgan;
+use super::resnet_translator;
 use super::stylegan2;
 #[cfg(feature = "toys")]
 use super::toys;
+use super::unet;
 use crate::dual::Dual;
 use crate::graph::{Graph, GraphOptions, Part};
-use crate::layers::Pass;
+use crate::layers::{FeatureNormName, Pass};
 use crate::parameter::{Parameter, Parameters};
 use crate::range::Range;
 use crate::summary::Layers;
 
-/// Applies the same expression to the network or settings of any family.
-macro_rules! of_any {
+/// Applies the same expression to the generator, or its settings, of any family.
+macro_rules! of_generator {
     ($any:expr, $it:ident => $do:expr) => {
         match $any {
             Self::Dcgan($it) => $do,
             Self::Stylegan2($it) => $do,
+            Self::Unet($it) => $do,
+            Self::ResnetTranslator($it) => $do,
+            #[cfg(feature = "toys")]
+            Self::ToyGrowing($it) => $do,
+            #[cfg(feature = "toys")]
+            Self::ToyTranslator($it) => $do,
+        }
+    };
+}
+
+/// Applies the same expression to the discriminator, or its settings, of any family.
+macro_rules! of_discriminator {
+    ($any:expr, $it:ident => $do:expr) => {
+        match $any {
+            Self::Dcgan($it) => $do,
+            Self::Stylegan2($it) => $do,
+            Self::Patchgan($it) => $do,
             #[cfg(feature = "toys")]
             Self::ToyGrowing($it) => $do,
             #[cfg(feature = "toys")]
@@ -57,6 +77,10 @@ pub enum GeneratorConfig {
     Dcgan(dcgan::GeneratorConfig),
     /// A mapping of latents to styles, and a synthesis that they modulate.
     Stylegan2(stylegan2::GeneratorConfig),
+    /// An encoder and a decoder with skips.
+    Unet(unet::GeneratorConfig),
+    /// Residual blocks at a quarter of the extent.
+    ResnetTranslator(resnet_translator::GeneratorConfig),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Config),
@@ -73,6 +97,8 @@ pub enum DiscriminatorConfig {
     Dcgan(dcgan::DiscriminatorConfig),
     /// Residual blocks between filters.
     Stylegan2(stylegan2::DiscriminatorConfig),
+    /// Judges patches.
+    Patchgan(patchgan::DiscriminatorConfig),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Config),
@@ -89,6 +115,10 @@ pub enum Generator {
     Dcgan(dcgan::Generator),
     /// A mapping of latents to styles, and a synthesis that they modulate.
     Stylegan2(stylegan2::Generator),
+    /// An encoder and a decoder with skips.
+    Unet(unet::Generator),
+    /// Residual blocks at a quarter of the extent.
+    ResnetTranslator(resnet_translator::Generator),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Generator),
@@ -105,6 +135,8 @@ pub enum Discriminator {
     Dcgan(dcgan::Discriminator),
     /// Residual blocks between filters.
     Stylegan2(stylegan2::Discriminator),
+    /// Judges patches.
+    Patchgan(patchgan::Discriminator),
     /// For tests: a growing network.
     #[cfg(feature = "toys")]
     ToyGrowing(toys::growing::Discriminator),
@@ -120,6 +152,7 @@ impl GeneratorConfig {
         match self {
             Self::Dcgan(config) => Takes::Latents(config.latents()),
             Self::Stylegan2(config) => Takes::Latents(config.latents()),
+            Self::Unet(_) | Self::ResnetTranslator(_) => Takes::Pictures,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(config) => Takes::Latents(config.latents()),
             #[cfg(feature = "toys")]
@@ -127,17 +160,27 @@ impl GeneratorConfig {
         }
     }
 
-    /// What it asks of the pictures that it translates; `None` if it takes latent vectors.
+    /// What it asks of the pictures that it translates, trained on pictures of `size`; `None` if it
+    /// takes latent vectors.
     #[must_use]
-    pub fn sources(&self) -> Option<Sources> {
+    pub fn sources(&self, size: usize) -> Option<Sources> {
+        let batch_norm = self.has_batch_norm();
         match self {
             Self::Dcgan(_) | Self::Stylegan2(_) => None,
+            Self::Unet(config) => {
+                Some(Sources { multiple: config.unit(size), batch_norm, dropout: config.drops(size) })
+            }
+            Self::ResnetTranslator(config) => Some(Sources {
+                multiple: 1 << resnet_translator::HALVINGS,
+                batch_norm,
+                dropout: config.dropout > 0.0 && config.blocks > 0,
+            }),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) => None,
             #[cfg(feature = "toys")]
             Self::ToyTranslator(config) => Some(Sources {
                 multiple: config.multiple,
-                batch_norm: config.norm,
+                batch_norm,
                 dropout: config.dropout > 0.0,
             }),
         }
@@ -148,7 +191,7 @@ impl GeneratorConfig {
     pub fn range(&self) -> Range {
         match self {
             Self::Dcgan(config) => config.output.range(),
-            Self::Stylegan2(_) => Range::Signed,
+            Self::Stylegan2(_) | Self::Unet(_) | Self::ResnetTranslator(_) => Range::Signed,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => Range::Signed,
         }
@@ -160,6 +203,8 @@ impl GeneratorConfig {
         match self {
             Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
             Self::Stylegan2(_) => false,
+            Self::Unet(config) => config.norm == FeatureNormName::Batch,
+            Self::ResnetTranslator(config) => config.norm == FeatureNormName::Batch,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) => false,
             #[cfg(feature = "toys")]
@@ -173,6 +218,8 @@ impl GeneratorConfig {
         match self {
             Self::Dcgan(config) => Generator::Dcgan(config.init(blueprint)),
             Self::Stylegan2(config) => Generator::Stylegan2(config.init(blueprint)),
+            Self::Unet(config) => Generator::Unet(config.init(blueprint)),
+            Self::ResnetTranslator(config) => Generator::ResnetTranslator(config.init(blueprint)),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(config) => Generator::ToyGrowing(config.generator(blueprint)),
             #[cfg(feature = "toys")]
@@ -184,19 +231,19 @@ impl GeneratorConfig {
     /// memory.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
-        of_any!(self, config => config.activations(size, channels))
+        of_generator!(self, config => config.activations(size, channels))
     }
 
     /// # Errors
     /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
-        of_any!(self, config => config.validate())
+        of_generator!(self, config => config.validate())
     }
 
     /// # Errors
     /// If it does not make pictures of `size`×`size`: the reason, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
-        of_any!(self, config => config.check_end(size))
+        of_generator!(self, config => config.check_end(size))
     }
 
     /// # Errors
@@ -204,7 +251,7 @@ impl GeneratorConfig {
     pub(crate) fn check_blocks(&self, size: usize) -> Result<(), UsageError> {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
-            Self::Stylegan2(_) => Ok(()),
+            Self::Stylegan2(_) | Self::Unet(_) | Self::ResnetTranslator(_) => Ok(()),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => Ok(()),
         }
@@ -218,6 +265,7 @@ impl DiscriminatorConfig {
         match self {
             Self::Dcgan(config) => config.norm == dcgan::settings::NormName::Batch,
             Self::Stylegan2(_) => false,
+            Self::Patchgan(config) => config.norm == FeatureNormName::Batch,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -228,7 +276,7 @@ impl DiscriminatorConfig {
     pub fn is_bounded(&self) -> bool {
         match self {
             Self::Dcgan(config) => config.spectral_norm,
-            Self::Stylegan2(_) => false,
+            Self::Stylegan2(_) | Self::Patchgan(_) => false,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -240,9 +288,16 @@ impl DiscriminatorConfig {
         match self {
             Self::Dcgan(config) => config.freeze,
             Self::Stylegan2(config) => config.freeze,
+            Self::Patchgan(_) => 0,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => 0,
         }
+    }
+
+    /// Returns true if it judges a picture beside the one it was translated from.
+    #[must_use]
+    pub fn judges_pairs(&self) -> bool {
+        matches!(self, Self::Patchgan(config) if config.pairs)
     }
 
     /// Creates a discriminator according to `blueprint`.
@@ -251,6 +306,7 @@ impl DiscriminatorConfig {
         match self {
             Self::Dcgan(config) => Discriminator::Dcgan(config.init(blueprint)),
             Self::Stylegan2(config) => Discriminator::Stylegan2(config.init(blueprint)),
+            Self::Patchgan(config) => Discriminator::Patchgan(config.init(blueprint)),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(config) => Discriminator::ToyGrowing(config.discriminator(blueprint)),
             #[cfg(feature = "toys")]
@@ -262,19 +318,19 @@ impl DiscriminatorConfig {
     /// memory.
     #[must_use]
     pub fn activations(&self, size: usize, channels: usize) -> usize {
-        of_any!(self, config => config.activations(size, channels))
+        of_discriminator!(self, config => config.activations(size, channels))
     }
 
     /// # Errors
     /// If a value is invalid, or two contradict each other.
     pub(crate) fn validate(&self) -> Result<(), UsageError> {
-        of_any!(self, config => config.validate())
+        of_discriminator!(self, config => config.validate())
     }
 
     /// # Errors
     /// If it does not end at pictures of `size`×`size`: the reason, and what it needs.
     pub(crate) fn check_end(&self, size: usize) -> Result<(), String> {
-        of_any!(self, config => config.check_end(size))
+        of_discriminator!(self, config => config.check_end(size))
     }
 
     /// # Errors
@@ -283,6 +339,7 @@ impl DiscriminatorConfig {
         match self {
             Self::Dcgan(config) => config.check_blocks(size),
             Self::Stylegan2(config) => config.check_blocks(size),
+            Self::Patchgan(_) => Ok(()),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => Ok(()),
         }
@@ -314,6 +371,8 @@ impl Generator {
             (Self::Dcgan(network), Input::Latent(z)) => network.forward(z, pass),
             (Self::Stylegan2(network), Input::Latent(z)) => network.forward(z, pass),
             (Self::Stylegan2(network), Input::Styles(ws)) => network.synthesize(&ws, pass),
+            (Self::Unet(network), Input::Picture(x)) => network.forward(x, pass),
+            (Self::ResnetTranslator(network), Input::Picture(x)) => network.forward(x, pass),
             #[cfg(feature = "toys")]
             (Self::ToyGrowing(network), Input::Latent(z)) => network.forward(z, pass),
             #[cfg(feature = "toys")]
@@ -327,7 +386,8 @@ impl Generator {
     pub fn drops_when_sampling(&self) -> bool {
         match self {
             Self::Dcgan(network) => network.drops_when_sampling(),
-            Self::Stylegan2(_) => false,
+            Self::Unet(network) => network.drops_when_sampling(),
+            Self::Stylegan2(_) | Self::ResnetTranslator(_) => false,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => false,
         }
@@ -363,6 +423,8 @@ impl Generator {
         Ok(on_workers(|| match self {
             Self::Dcgan(network) => network.graph(),
             Self::Stylegan2(network) => network.graph(options),
+            Self::Unet(network) => network.graph(),
+            Self::ResnetTranslator(network) => network.graph(),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.graph(),
             #[cfg(feature = "toys")]
@@ -384,6 +446,15 @@ impl Generator {
     pub fn stylegan2(&self) -> Option<&stylegan2::Generator> {
         match self {
             Self::Stylegan2(network) => Some(network),
+            _ => None,
+        }
+    }
+
+    /// The `resnet-translator` network, whose encoder has features to compare.
+    #[must_use]
+    pub fn resnet_translator(&self) -> Option<&resnet_translator::Generator> {
+        match self {
+            Self::ResnetTranslator(network) => Some(network),
             _ => None,
         }
     }
@@ -429,7 +500,7 @@ impl Generator {
     #[must_use]
     pub fn as_made(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Dcgan(_) | Self::Stylegan2(_) => x,
+            Self::Dcgan(_) | Self::Stylegan2(_) | Self::Unet(_) | Self::ResnetTranslator(_) => x,
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.as_made(x),
             #[cfg(feature = "toys")]
@@ -439,13 +510,15 @@ impl Generator {
 
     /// The layers from input to picture, in order.
     pub(crate) fn layers(&self, channels: usize) -> Layers {
-        of_any!(self, network => network.layers(channels))
+        of_generator!(self, network => network.layers(channels))
     }
 
     /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         match self {
             Self::Dcgan(network) => network.synchronize(member),
+            Self::Unet(network) => network.synchronize(member),
+            Self::ResnetTranslator(network) => network.synchronize(member),
             Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) => {}
@@ -458,7 +531,7 @@ impl Generator {
     pub fn iterate(&mut self) {
         match self {
             Self::Dcgan(network) => network.iterate(),
-            Self::Stylegan2(_) => {}
+            Self::Stylegan2(_) | Self::Unet(_) | Self::ResnetTranslator(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
         }
@@ -471,7 +544,7 @@ impl Generator {
     )]
     pub fn grow(&mut self, images_seen: f64) {
         match self {
-            Self::Dcgan(_) | Self::Stylegan2(_) => {}
+            Self::Dcgan(_) | Self::Stylegan2(_) | Self::Unet(_) | Self::ResnetTranslator(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.grow(images_seen),
             #[cfg(feature = "toys")]
@@ -482,7 +555,8 @@ impl Generator {
 
 impl Discriminator {
     /// # Shapes
-    /// `x` [B, C, size, size] gives logits [B, 1].
+    /// `x` [B, C, size, size], or two pictures beside each other, [B, 2C, size, size], if it judges
+    /// pairs; gives logits [B, 1], or [B, patches] of a family that judges patches.
     #[must_use]
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Judgement {
         self.judge(x.into(), pass)
@@ -492,7 +566,7 @@ impl Discriminator {
     /// Jacobian-vector product. A gradient penalty differentiates it with respect to the weights.
     ///
     /// # Shapes
-    /// `x`, `t` [B, C, size, size] give logits and tangent [B, 1].
+    /// `x`, `t` as for [`Discriminator::forward`]; give logits and tangent of the same shape.
     #[must_use]
     pub fn tangent(&self, x: Tensor<4>, t: Tensor<4>, pass: &mut Pass<'_>) -> Judgement {
         self.judge(Dual::along(x, t), pass)
@@ -502,6 +576,7 @@ impl Discriminator {
         match self {
             Self::Dcgan(network) => network.forward(x, pass),
             Self::Stylegan2(network) => network.forward(x, pass),
+            Self::Patchgan(network) => network.forward(x, pass),
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.forward(x),
             #[cfg(feature = "toys")]
@@ -511,13 +586,14 @@ impl Discriminator {
 
     /// The layers from picture to logit, in order.
     pub(crate) fn layers(&self, size: usize, channels: usize) -> Layers {
-        of_any!(self, network => network.layers(size, channels))
+        of_discriminator!(self, network => network.layers(size, channels))
     }
 
     /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
         match self {
             Self::Dcgan(network) => network.synchronize(member),
+            Self::Patchgan(network) => network.synchronize(member),
             Self::Stylegan2(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
@@ -528,7 +604,7 @@ impl Discriminator {
     pub fn iterate(&mut self) {
         match self {
             Self::Dcgan(network) => network.iterate(),
-            Self::Stylegan2(_) => {}
+            Self::Stylegan2(_) | Self::Patchgan(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(_) | Self::ToyTranslator(_) => {}
         }
@@ -541,7 +617,7 @@ impl Discriminator {
     )]
     pub fn grow(&mut self, images_seen: f64) {
         match self {
-            Self::Dcgan(_) | Self::Stylegan2(_) => {}
+            Self::Dcgan(_) | Self::Stylegan2(_) | Self::Patchgan(_) => {}
             #[cfg(feature = "toys")]
             Self::ToyGrowing(network) => network.grow(images_seen),
             #[cfg(feature = "toys")]
@@ -552,17 +628,17 @@ impl Discriminator {
 
 /// Implements [`Parameters`] for an enum by delegating to the network it holds.
 macro_rules! parameters_of_any {
-    ($($type:ty),+) => {$(
+    ($($type:ty: $of_any:ident),+) => {$(
         impl Parameters for $type {
             fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
-                of_any!(self, network => network.collect(prefix, list))
+                $of_any!(self, network => network.collect(prefix, list))
             }
 
             fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
-                of_any!(self, network => network.collect_mut(prefix, list))
+                $of_any!(self, network => network.collect_mut(prefix, list))
             }
         }
     )+};
 }
 
-parameters_of_any!(Generator, Discriminator);
+parameters_of_any!(Generator: of_generator, Discriminator: of_discriminator);

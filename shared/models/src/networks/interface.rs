@@ -82,9 +82,9 @@ pub struct Sources {
 /// The output of a discriminator for a batch.
 #[derive(Clone, Debug)]
 pub struct Judgement {
-    /// [B, 1].
+    /// [B, 1], or [B, patches] of a discriminator that judges patches.
     pub logits: Tensor<2>,
-    /// Derivative of the logits along a direction in the pictures, [B, 1].
+    /// Derivative of the logits along a direction in the pictures, of their shape.
     pub tangent: Option<Tensor<2>>,
     /// Class logits of an auxiliary classifier, [B, classes].
     pub classes: Option<Tensor<2>>,

@@ -15,6 +15,7 @@
 use fledge_kernels::collective::Member;
 
 use super::family::{Discriminator, Generator};
+use super::projector::Projector;
 use crate::parameter::{Parameter, Parameters};
 use crate::summary;
 
@@ -26,14 +27,17 @@ pub enum Network {
     Generator(Generator),
     /// Judges pictures.
     Discriminator(Discriminator),
+    /// Projects a generator's features.
+    Projector(Projector),
 }
 
-/// Applies the same expression to a network of either kind.
-macro_rules! of_either {
+/// Applies the same expression to a network of any kind.
+macro_rules! of_any {
     ($network:expr, $it:ident => $do:expr) => {
         match $network {
             Self::Generator($it) => $do,
             Self::Discriminator($it) => $do,
+            Self::Projector($it) => $do,
         }
     };
 }
@@ -42,40 +46,64 @@ impl Network {
     /// The generator.
     ///
     /// # Panics
-    /// If the network is a discriminator: a task only asks for the parts that it declares.
+    /// If the network is of another kind: a task only asks for the parts that it declares.
     #[must_use]
     pub fn generator(&self) -> &Generator {
         match self {
             Self::Generator(generator) => generator,
-            Self::Discriminator(_) => unreachable!("a generator was asked for"),
+            _ => unreachable!("a generator was asked for"),
         }
     }
 
     /// The discriminator.
     ///
     /// # Panics
-    /// If the network is a generator: a task only asks for the parts that it declares.
+    /// If the network is of another kind: a task only asks for the parts that it declares.
     #[must_use]
     pub fn discriminator(&self) -> &Discriminator {
         match self {
             Self::Discriminator(discriminator) => discriminator,
-            Self::Generator(_) => unreachable!("a discriminator was asked for"),
+            _ => unreachable!("a discriminator was asked for"),
+        }
+    }
+
+    /// The projector.
+    ///
+    /// # Panics
+    /// If the network is of another kind: a task only asks for the parts that it declares.
+    #[must_use]
+    pub fn projector(&self) -> &Projector {
+        match self {
+            Self::Projector(projector) => projector,
+            _ => unreachable!("a projector was asked for"),
         }
     }
 
     /// Enables synchronised BatchNorm; every member must make the same passes.
     pub fn synchronize(&mut self, member: &Member) {
-        of_either!(self, network => network.synchronize(member));
+        match self {
+            Self::Generator(network) => network.synchronize(member),
+            Self::Discriminator(network) => network.synchronize(member),
+            Self::Projector(_) => {}
+        }
     }
 
     /// Runs one power iteration for every weight with spectral normalisation.
     pub fn iterate(&mut self) {
-        of_either!(self, network => network.iterate());
+        match self {
+            Self::Generator(network) => network.iterate(),
+            Self::Discriminator(network) => network.iterate(),
+            Self::Projector(_) => {}
+        }
     }
 
     /// Grows to the extent scheduled for `images_seen` real pictures, in families that grow.
     pub fn grow(&mut self, images_seen: f64) {
-        of_either!(self, network => network.grow(images_seen));
+        match self {
+            Self::Generator(network) => network.grow(images_seen),
+            Self::Discriminator(network) => network.grow(images_seen),
+            Self::Projector(_) => {}
+        }
     }
 
     /// The table of its layers, for pictures of `size` and `channels`.
@@ -94,16 +122,17 @@ impl Network {
         match self {
             Self::Generator(generator) => generator.layers(channels),
             Self::Discriminator(discriminator) => discriminator.layers(size, channels),
+            Self::Projector(projector) => projector.layers(),
         }
     }
 }
 
 impl Parameters for Network {
     fn collect<'a>(&'a self, prefix: &str, list: &mut Vec<(String, &'a Parameter)>) {
-        of_either!(self, network => network.collect(prefix, list));
+        of_any!(self, network => network.collect(prefix, list));
     }
 
     fn collect_mut<'a>(&'a mut self, prefix: &str, list: &mut Vec<(String, &'a mut Parameter)>) {
-        of_either!(self, network => network.collect_mut(prefix, list));
+        of_any!(self, network => network.collect_mut(prefix, list));
     }
 }

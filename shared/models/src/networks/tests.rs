@@ -84,6 +84,81 @@ fn a_generators_tangent_is_the_transpose_of_its_backward_pass() {
     }
 }
 
+/// Translators and judges of patches that together cover every layer, for pictures of 16×16.
+const TRANSLATORS: &[(&str, &[&str])] = &[
+    ("pix2pix", &["generator.norm=none"]),
+    ("pix2pix", &["generator.norm=instance-affine", "discriminator.norm=instance-affine"]),
+    ("pix2pix", &["discriminator.layers=0"]),
+    ("pix2pix", &[]),
+    ("cyclegan", &["generator.blocks=1"]),
+    ("cyclegan", &["generator.blocks=1", "generator.norm=batch", "generator.dropout=0.3"]),
+    ("cut", &["generator.blocks=5", "discriminator.norm=none"]),
+];
+
+/// ⟨u, J·t⟩ by the tangent of `forward`, and ⟨Jᵀ·u, t⟩ by its backward pass.
+fn of_pictures<const D: usize>(
+    channels: usize,
+    forward: impl Fn(Dual<4>) -> Dual<D>,
+    device: &Device,
+) -> [f64; 2] {
+    let shape = [2, channels, SIZE, SIZE];
+    let (x, t) = (drawn("x", shape, device), drawn("t", shape, device));
+    let (value, tangent) = forward(Dual::along(x.clone(), t.clone())).parts();
+    let u = drawn("u", value.dims(), device);
+    let along = number((tangent.expect("a tangent") * u.clone()).sum());
+    let leaf = x.autodiff().require_grad();
+    let plain = forward(leaf.clone().into()).value();
+    let numbers = |x: Tensor<D>| x.into_data().iter::<f32>().collect::<Vec<_>>();
+    let apart = relative_difference(numbers(value), numbers(plain.clone().inner()));
+    assert!(apart < 1e-5, "{apart}");
+    let gradient = leaf.grad(&(plain * u.autodiff()).sum().backward()).expect("a gradient");
+    [along, number((gradient * t).sum())]
+}
+
+#[test]
+fn the_tangents_of_translators_and_judges_are_the_transposes_of_their_backward_passes() {
+    let device = Device::flex();
+    for (preset, case) in TRANSLATORS {
+        let more = ["generator.width=4", "discriminator.width=4"];
+        let mut flags: Vec<String> = more.iter().chain(*case).map(|f| (*f).to_owned()).collect();
+        if !case.iter().any(|flag| flag.starts_with("discriminator.layers")) {
+            flags.push("discriminator.layers=2".into());
+        }
+        let settings = Settings::resolve_for(preset, Some(SIZE), None, &flags).expect("settings");
+        let generator = settings.generator(SIZE, 3, 0, 1, &device);
+        let discriminator = settings.discriminator(SIZE, 3, 0, 1, &device);
+        let channels = if settings.discriminator.judges_pairs() { 6 } else { 3 };
+        for mode in [Mode::Train, Mode::Infer] {
+            let masks = || Masks::Batch(Box::new(rng::stream(5, "masks", 0)));
+            let translate = |x: Dual<4>| {
+                let mut masks = masks();
+                generator.dual(Input::Picture(x), &mut Pass::new(mode, None, &mut masks))
+            };
+            let judge = |x: Dual<4>| {
+                let (mut masks, (x, t)) = (masks(), x.parts());
+                let mut pass = Pass::new(mode, None, &mut masks);
+                match t {
+                    None => discriminator.forward(x, &mut pass).logits.into(),
+                    Some(t) => {
+                        let Judgement { logits, tangent, .. } =
+                            discriminator.tangent(x, t, &mut pass);
+                        Dual::along(logits, tangent.expect("a tangent"))
+                    }
+                }
+            };
+            for [forward, backward] in
+                [of_pictures(3, translate, &device), of_pictures(channels, judge, &device)]
+            {
+                let apart = (forward - backward).abs() / backward.abs();
+                assert!(
+                    apart < 1e-3 && forward != 0.0,
+                    "{preset} {case:?}, {mode:?}: {forward} {backward}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn a_pass_in_training_leaves_the_network_as_it_is_and_a_second_one_goes_on_from_the_first() {
     use crate::parameter::Parameters;

@@ -12,7 +12,7 @@ use shared::picture::Picture;
 use shared::process;
 use shared::signal::Stop;
 
-use super::sheet::{samples, sheet};
+use super::sheet::{Samples, samples, sheet};
 use super::training::Training;
 use crate::data::feed::Feed;
 use crate::run::best;
@@ -64,20 +64,20 @@ impl Training {
         self.log.sheet(0, 0)
     }
 
-    /// Writes the sheet of `epoch`, if one is due, and returns its pictures.
+    /// Writes the sheet of `epoch`, if one is due, and returns the generated pictures on it.
     fn write_sheet(&self, epoch: u64) -> Result<Vec<Picture>> {
         let samples = &self.config.settings.samples;
         if samples.every == 0 || !epoch.is_multiple_of(samples.every) {
             return Ok(Vec::new());
         }
-        let pictures = self.samples()?;
-        fs::write(self.run.sheet(epoch), &sheet(&pictures, samples.columns)?)?;
-        Ok(pictures)
+        let sheet = self.samples()?;
+        fs::write(self.run.sheet(epoch), &sheet.png()?)?;
+        Ok(sheet.made)
     }
 
     /// The pictures of a sheet.
-    pub(super) fn samples(&self) -> Result<Vec<Picture>> {
-        samples(&self.sampler(), &self.batches, self.config.settings.samples.pictures)
+    pub(super) fn samples(&self) -> Result<Samples> {
+        samples(&self.sampler(), &self.batches, &self.config.settings.samples)
     }
 
     pub(super) fn sampler(&self) -> Sampler {
@@ -137,7 +137,8 @@ impl Training {
     fn line(&self, epoch: u64, means: &Measured) -> Value {
         let game = &self.trainer().game;
         let settings = &self.config.settings;
-        let factor = rate::factor(&settings.rate, game.step.saturating_sub(1), self.last_step);
+        let taken = game.step.saturating_sub(1);
+        let factor = rate::factor(&settings.rate, taken, self.last_step, self.per_epoch);
         let mut line = json!({"epoch": epoch, "step": game.step, "kimg": self.kimg(game.step)});
         for measure in settings.task.measures() {
             line[measure.key] = json!(means.get(measure.key));

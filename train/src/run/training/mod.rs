@@ -21,5 +21,5 @@ mod steps;
 #[expect(clippy::module_inception, reason = "the folder is named after its subject")]
 mod training;
 
-pub(crate) use self::sheet::{samples, sheet, sheet_bytes};
+pub(crate) use self::sheet::{samples, sheet_bytes};
 pub use self::steps::train;

@@ -10,7 +10,6 @@ use shared::nn::run::Which;
 use shared::{alloc, process};
 
 use super::recent::NotFinite;
-use super::sheet::sheet;
 use super::training::Training;
 use crate::run::folder::last_checkpoint;
 use crate::run::saver::Saver;
@@ -82,8 +81,7 @@ impl Training {
             serde_json::to_string_pretty(&summary)?.as_bytes(),
         )?;
         fs::write(staged.path().join("config.toml"), toml::to_string(&self.config)?.as_bytes())?;
-        let samples = &self.config.settings.samples;
-        fs::write(staged.path().join("samples.png"), &sheet(&self.samples()?, samples.columns)?)?;
+        fs::write(staged.path().join("samples.png"), &self.samples()?.png()?)?;
         staged.commit()?;
         Ok(folder)
     }

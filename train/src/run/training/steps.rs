@@ -36,7 +36,7 @@ pub fn train(options: &Options, out: &Path, list: &DeviceList, stop: &Stop) -> R
     let claimed = claim(out)?;
     let devices = &list.open()?[..];
     let (config, batches) = prepare(options)?;
-    replicas::require_fit(&config.settings.schedule, devices)?;
+    replicas::require_fit(&config.settings, devices)?;
     let begun = init::networks(&config, Some(out), options.restart)?;
     let owned = take_over(out, claimed, options.restart)?;
     if was_killed && !options.restart {

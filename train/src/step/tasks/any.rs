@@ -5,6 +5,9 @@ use shared::nn::config::{RunConfig, TaskName};
 use shared::nn::parameter::Parameters;
 
 use super::adversarial::Adversarial;
+use super::contrastive::Contrastive;
+use super::cycle::Cycle;
+use super::paired::Paired;
 use super::task::Task;
 #[cfg(feature = "toys")]
 use super::toy_cycle::ToyCycle;
@@ -14,10 +17,16 @@ use crate::step::turn::Batch;
 
 /// The task of a run.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "toys", expect(clippy::large_enum_variant, reason = "a run has one"))]
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
 pub enum AnyTask {
     /// A generator of latent vectors against a discriminator.
     Adversarial(Adversarial),
+    /// A generator that translates, taught by pairs.
+    Paired(Paired),
+    /// Two generators that translate between two sets.
+    Cycle(Cycle),
+    /// A generator that translates, taught by the contrast of patches.
+    Contrastive(Contrastive),
     /// For tests: two generators that translate.
     #[cfg(feature = "toys")]
     ToyCycle(ToyCycle),
@@ -28,6 +37,9 @@ macro_rules! of_any {
     ($any:expr, $it:ident => $do:expr) => {
         match $any {
             Self::Adversarial($it) => $do,
+            Self::Paired($it) => $do,
+            Self::Cycle($it) => $do,
+            Self::Contrastive($it) => $do,
             #[cfg(feature = "toys")]
             Self::ToyCycle($it) => $do,
         }
@@ -40,6 +52,9 @@ impl AnyTask {
     pub fn new(config: &RunConfig, device: &Device) -> Self {
         match config.settings.task {
             TaskName::Adversarial => Self::Adversarial(Adversarial::new(config, device)),
+            TaskName::Paired => Self::Paired(Paired),
+            TaskName::Cycle => Self::Cycle(Cycle::new(config, device)),
+            TaskName::Contrastive => Self::Contrastive(Contrastive),
             #[cfg(feature = "toys")]
             TaskName::ToyCycle => Self::ToyCycle(ToyCycle::new(config, device)),
         }

@@ -5,6 +5,8 @@
 //! | [`task`], [`any`] | the trait, and the task of a run |
 //! | [`adversarial`] | a generator of latent vectors against a discriminator |
 //! | `sides` | what both of its orders do with a turn |
+//! | [`paired`], [`cycle`], [`contrastive`] | generators that translate pictures |
+//! | `translation` | what these have in common |
 //! | [`phases`] | its order `phases`: both networks in turn, with penalties as updates of their own |
 #![cfg_attr(
     feature = "toys",
@@ -13,11 +15,15 @@
 
 pub mod adversarial;
 pub mod any;
+pub mod contrastive;
+pub mod cycle;
+pub mod paired;
 pub mod phases;
 mod sides;
 pub mod task;
 #[cfg(feature = "toys")]
 pub mod toy_cycle;
+mod translation;
 
 pub use self::any::AnyTask;
 pub use self::task::Task;

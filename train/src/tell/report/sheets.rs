@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use shared::nn::config::Feed;
 use shared::picture::{Limits, Picture};
 use shared::{cli, fs};
 
@@ -36,7 +37,11 @@ pub(super) fn section(record: &Record) -> Html {
         return [none, element("div", &[("class", "pair")], [reals])].into_iter().collect();
     };
     let pair = element("div", &[("class", "pair")], [sheet(path, &caption(record, *last)), reals]);
-    let explained = note("The same latents each time, through the averaged generator.");
+    let explained = note(if record.config.settings.task.feed() == Feed::Pictures {
+        "The same latents each time, through the averaged generator."
+    } else {
+        "The same sources each time: each beside its translation and, for pairs, its target."
+    });
     let strip = element(
         "div",
         &[("class", "strip")],

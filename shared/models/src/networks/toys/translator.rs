@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::positive;
 use crate::dual::Dual;
 use crate::graph::lowering::SOURCE;
-use crate::graph::{Constant, Graph, Lowering};
+use crate::graph::{Graph, Lowering};
 use crate::layers::{ActivationName, Activator, BatchNorm, Conv2d, ConvConfig, NormAct, Pass};
 use crate::networks::blueprint::Blueprint;
 use crate::networks::interface::Judgement;
@@ -155,12 +155,7 @@ impl Generator {
         let channels = self.out.config().outputs;
         let shape = [channels, self.size, self.size];
         let mut ops = Lowering::new(SOURCE, shape.to_vec(), false);
-        let (two, one) = (
-            ops.graph.constant("two", Constant::Number(2.0)),
-            ops.graph.constant("one", Constant::Number(1.0)),
-        );
-        let x = ops.graph.push("Mul", &[SOURCE, &two], "source.doubled", Vec::new());
-        let x = ops.graph.push("Sub", &[&x, &one], "source.signed", Vec::new());
+        let x = ops.signed_source();
         let x = ops.conv("first", &self.first, &x);
         let x = ops.norm_act("norm", &self.norm, &x, true);
         let x = ops.conv("out", &self.out, &x);

@@ -1,23 +1,27 @@
-//! The direction of a translation between the two pictures of a pair.
+//! The direction of a translation between two kinds of pictures, A and B.
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A direction, in the words of pix2pix' `--direction`.
 ///
 /// ```
-/// use fledge_data::dataset::Direction;
+/// use fledge_base::direction::Direction;
 ///
 /// let direction: Direction = "BtoA".parse()?;
 /// assert_eq!((direction.source(), direction.target()), (1, 0));
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
-    /// From the left picture, or the one in the folder A.
+    /// From the left picture of a pair, the folder A or the first data set.
     #[default]
+    #[serde(rename = "AtoB")]
     AToB,
-    /// From the right picture, or the one in the folder B.
+    /// From the right picture of a pair, the folder B or the second data set.
+    #[serde(rename = "BtoA")]
     BToA,
 }
 
