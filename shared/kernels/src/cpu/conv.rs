@@ -5,10 +5,12 @@
 //! picture in place.
 //!
 //! Kernels of 4×4 with stride 2 and of 3×3 with stride 1, typical of GANs, go through
-//! [`super::winograd`] instead if there are many channels.
+//! [`super::winograd`] instead if there are many channels, and large kernels over few positions
+//! through [`super::few`].
 
 use rayon::prelude::*;
 
+use super::few;
 use super::geometry::Geometry;
 use super::image::transpose;
 use super::kernel::{Packed, Positions, Rows, Sums, Target, outer, panel_width, product};
@@ -100,6 +102,9 @@ impl Geometry {
         weight: &[f32],
         finish: Option<(&[f32], f32)>,
     ) -> Buffer {
+        if finish.is_none() && few::applies(self) {
+            return few::forward(self, x, weight);
+        }
         if finish.is_none() && halving::applies(self) {
             return halving::halve(self, x, weight);
         }
@@ -151,6 +156,9 @@ impl Geometry {
 
     /// ∂L/∂x from `g` = ∂L/∂y [batch, oh, ow, cout]; gives [batch, h, w, cin].
     pub(super) fn input_gradient(&self, g: &[f32], weight: &[f32]) -> Buffer {
+        if few::applies(self) {
+            return few::input_gradient(self, g, weight);
+        }
         if halving::applies(self) {
             return halving::double(self, g, weight);
         }
@@ -298,6 +306,9 @@ impl Geometry {
 
     /// ∂L/∂w from `x` and `g` = ∂L/∂y; gives [cout, cin, kh, kw].
     pub(super) fn weight_gradient(&self, x: &[f32], g: &[f32]) -> Buffer {
+        if few::applies(self) {
+            return few::weight_gradient(self, x, g);
+        }
         if halving::applies(self) {
             return halving::weight_gradient(self, x, g);
         }

@@ -5,6 +5,7 @@
 //! | [`kernel`] | the two matrix products below every convolution, in SIMD |
 //! | [`conv`] | convolutions of any kernel and stride |
 //! | [`winograd`] | convolutions of 4×4 with stride 2 and of 3×3, in about half of the multiplications |
+//! | [`few`] | convolutions of few positions by a large kernel |
 //! | [`norm`], [`act`], [`fused`], [`warp`], [`resample`], [`resize`], [`pool`] | the operations between them |
 //! | [`update`] | optimizers and averages, in place |
 //! | [`memo`] | a cache of results for a second pass over the same numbers |
@@ -13,6 +14,7 @@
 mod act;
 mod conv;
 mod disjoint;
+mod few;
 mod fused;
 mod geometry;
 mod image;

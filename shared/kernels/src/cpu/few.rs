@@ -1,0 +1,281 @@
+//! Convolutions of few positions by a large kernel, as at the innermost levels of a U-Net: the
+//! kernel has far more numbers than the pictures, and the product takes as long as reading it.
+//!
+//! The other algorithms lay the kernel out anew. Here the windows of the large picture become the
+//! rows of a matrix instead (im2col; Chellapilla et al. 2006, "High performance convolutional neural
+//! networks for document processing"), with columns in the order of the kernel, so that the
+//! products read or write the kernel once, where it lies. Sums are in one order whatever the number
+//! of threads.
+
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::disjoint::Disjoint;
+use super::geometry::Geometry;
+use super::image::transpose;
+use super::memory::Buffer;
+use super::simd::arch;
+
+/// Most positions: with more, a transform of the kernel pays for itself.
+const POSITIONS: usize = 128;
+/// Fewest numbers of a kernel.
+const LARGE: usize = 1 << 16;
+/// Columns of the kernel that a task goes through at once: some rows of them fit the first-level
+/// cache.
+const BLOCK: usize = 1024;
+/// Rows of the kernel that a task multiplies with all windows.
+const ROWS: usize = 8;
+
+/// Returns true if this algorithm applies.
+pub(super) fn applies(g: &Geometry) -> bool {
+    positions(g) <= POSITIONS && g.cout * window(g) >= LARGE
+}
+
+/// Rows of the matrix of windows.
+fn positions(g: &Geometry) -> usize {
+    g.batch * g.oh * g.ow
+}
+
+/// Columns of the matrix of windows: [cin, kh, kw].
+fn window(g: &Geometry) -> usize {
+    g.cin * g.kernel[0] * g.kernel[1]
+}
+
+/// y = w ⋆ x: `x` [batch, h, w, cin], `weight` [cout, cin, kh, kw]; gives [batch, oh, ow, cout].
+pub(super) fn forward(g: &Geometry, x: &[f32], weight: &[f32]) -> Buffer {
+    let (positions, window) = (positions(g), window(g));
+    let windows = windows(g, x);
+    let mut turned = Buffer::zeros(g.cout * positions); // [cout, positions]
+    let tasks = turned.par_chunks_mut(ROWS * positions).zip(weight.par_chunks(ROWS * window));
+    tasks.for_each(|(sums, kernel)| {
+        for first in (0..window).step_by(BLOCK) {
+            let columns = first..window.min(first + BLOCK);
+            let [a, b] = [kernel, &windows].map(|matrix| Columns {
+                matrix,
+                width: window,
+                columns: columns.clone(),
+            });
+            arch().dispatch(Dots { a, b, sums: &mut *sums });
+        }
+    });
+    let mut y = Buffer::any(g.cout * positions);
+    transpose(&turned, g.cout, positions, &mut y);
+    y
+}
+
+/// ∂L/∂x from `grad` = ∂L/∂y [batch, oh, ow, cout]; gives [batch, h, w, cin].
+pub(super) fn input_gradient(g: &Geometry, grad: &[f32], weight: &[f32]) -> Buffer {
+    let (positions, window) = (positions(g), window(g));
+    let mut windows = Buffer::any(positions * window);
+    let to = Disjoint::of(&mut windows);
+    // All rows of a block together fit the first-level cache.
+    let block = (8 * BLOCK / positions).clamp(BLOCK / 16, BLOCK);
+    (0..window.div_ceil(block)).into_par_iter().for_each(|i| {
+        let columns = i * block..window.min((i + 1) * block);
+        let mut sums = vec![0.0; positions * columns.len()];
+        let kernel = Columns { matrix: weight, width: window, columns: columns.clone() };
+        arch().dispatch(Combine { factors: grad, steps: [g.cout, 1], of: kernel, sums: &mut sums });
+        for (position, sums) in sums.chunks(columns.len()).enumerate() {
+            // SAFETY: these columns are of this task alone.
+            let to = unsafe { to.take(position * window + columns.start, columns.len()) };
+            to.copy_from_slice(sums);
+        }
+    });
+    added(g, &windows)
+}
+
+/// ∂L/∂w from `x` and `grad` = ∂L/∂y; gives [cout, cin, kh, kw].
+pub(super) fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Buffer {
+    let window = window(g);
+    let windows = windows(g, x);
+    let mut dw = Buffer::any(g.cout * window);
+    dw.par_chunks_mut(window).enumerate().for_each(|(c, dw)| {
+        for (i, sums) in dw.chunks_mut(BLOCK).enumerate() {
+            sums.fill(0.0);
+            let columns = i * BLOCK..i * BLOCK + sums.len();
+            let of = Columns { matrix: &windows, width: window, columns };
+            arch().dispatch(Combine { factors: &grad[c..], steps: [1, g.cout], of, sums });
+        }
+    });
+    dw
+}
+
+/// Where tap `k` of the window of position `o` lies along an axis of `n` pixels; `None`: outside.
+fn at(g: &Geometry, o: usize, k: usize, padding: usize, n: usize) -> Option<usize> {
+    (o * g.stride + k).checked_sub(padding).filter(|&i| i < n)
+}
+
+/// The windows of `x` [batch, h, w, cin]: [positions, cin·kh·kw].
+fn windows(g: &Geometry, x: &[f32]) -> Buffer {
+    let [kh, kw] = g.kernel;
+    let taps = kh * kw;
+    let mut windows = Buffer::any(positions(g) * window(g));
+    windows.par_chunks_mut(window(g)).enumerate().for_each(|(position, window)| {
+        let (picture, oy, ox) =
+            (position / (g.oh * g.ow), position / g.ow % g.oh, position % g.ow);
+        let x = &x[picture * g.input_len()..][..g.input_len()];
+        for tap in 0..taps {
+            let row = at(g, oy, tap / kw, g.padding[0], g.h);
+            let column = at(g, ox, tap % kw, g.padding[1], g.w);
+            let to = window[tap..].iter_mut().step_by(taps);
+            match row.zip(column) {
+                Some((row, column)) => {
+                    let pixel = &x[(row * g.w + column) * g.cin..][..g.cin];
+                    to.zip(pixel).for_each(|(to, from)| *to = *from);
+                }
+                None => to.for_each(|to| *to = 0.0),
+            }
+        }
+    });
+    windows
+}
+
+/// The sum of windows [positions, cin·kh·kw] where they lie: [batch, h, w, cin].
+fn added(g: &Geometry, windows: &[f32]) -> Buffer {
+    let (s, [kh, kw], [ph, pw]) = (g.stride, g.kernel, g.padding);
+    let (taps, window) = (kh * kw, window(g));
+    // The positions whose windows hold pixel `i` of an axis, each with the tap that lies there.
+    let around = move |i: usize, k: usize, padding: usize, positions: usize| {
+        (0..k).filter_map(move |tap| {
+            let from = (i + padding).checked_sub(tap)?;
+            (from % s == 0 && from / s < positions).then_some((from / s, tap))
+        })
+    };
+    let mut x = Buffer::any(g.batch * g.input_len());
+    x.par_chunks_mut(g.cin).enumerate().for_each(|(pixel, x)| {
+        let (picture, row, column) = (pixel / (g.h * g.w), pixel / g.w % g.h, pixel % g.w);
+        x.fill(0.0);
+        for (oy, ky) in around(row, kh, ph, g.oh) {
+            for (ox, kx) in around(column, kw, pw, g.ow) {
+                let position = (picture * g.oh + oy) * g.ow + ox;
+                let from = windows[position * window + ky * kw + kx..].iter().step_by(taps);
+                x.iter_mut().zip(from).for_each(|(x, from)| *x += from);
+            }
+        }
+    });
+    x
+}
+
+/// Some columns of a matrix, which is stored row by row.
+struct Columns<'a> {
+    matrix: &'a [f32],
+    /// Columns of the whole matrix.
+    width: usize,
+    columns: std::ops::Range<usize>,
+}
+
+impl<'a> Columns<'a> {
+    fn rows(&self) -> usize {
+        self.matrix.len() / self.width
+    }
+
+    /// Their part of a row.
+    fn row(&self, i: usize) -> &'a [f32] {
+        &self.matrix[i * self.width..][self.columns.clone()]
+    }
+
+    /// Their part of a row, as vectors and what is left.
+    fn vectors<S: Simd>(&self, i: usize) -> (&'a [S::f32s], &'a [f32]) {
+        S::as_simd_f32s(self.row(i))
+    }
+}
+
+/// Adds a·bᵀ to `sums` [rows of a, rows of b].
+struct Dots<'a> {
+    a: Columns<'a>,
+    b: Columns<'a>,
+    sums: &'a mut [f32],
+}
+
+impl Dots<'_> {
+    /// Adds the products of A rows of `a` and B of `b`.
+    #[inline(always)]
+    fn tile<S: Simd, const A: usize, const B: usize>(&mut self, simd: S, [i, j]: [usize; 2]) {
+        let a: [_; A] = std::array::from_fn(|k| self.a.vectors::<S>(i + k));
+        let b: [_; B] = std::array::from_fn(|k| self.b.vectors::<S>(j + k));
+        let mut sums = [[simd.splat_f32s(0.0); B]; A];
+        for at in 0..a[0].0.len() {
+            let b = b.map(|(vectors, _)| vectors[at]);
+            for (sums, (vectors, _)) in sums.iter_mut().zip(a) {
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum = simd.mul_add_e_f32s(vectors[at], b, *sum);
+                }
+            }
+        }
+        let width = self.b.rows();
+        for (k, (sums, (_, a))) in sums.into_iter().zip(a).enumerate() {
+            for (l, (sum, (_, b))) in sums.into_iter().zip(b).enumerate() {
+                let rest: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+                self.sums[(i + k) * width + j + l] += simd.reduce_sum_f32s(sum) + rest;
+            }
+        }
+    }
+}
+
+impl WithSimd for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let (rows, columns) = (self.a.rows(), self.b.rows());
+        for i in (0..rows).step_by(2) {
+            for j in (0..columns).step_by(4) {
+                if i + 2 <= rows && j + 4 <= columns {
+                    self.tile::<S, 2, 4>(simd, [i, j]);
+                    continue;
+                }
+                for i in i..rows.min(i + 2) {
+                    (j..columns.min(j + 4)).for_each(|j| self.tile::<S, 1, 1>(simd, [i, j]));
+                }
+            }
+        }
+    }
+}
+
+/// Adds to each row r of `sums` the sum over all rows k of `of`, each times the factor at r·steps[0]
+/// + k·steps[1].
+struct Combine<'a> {
+    factors: &'a [f32],
+    steps: [usize; 2],
+    of: Columns<'a>,
+    sums: &'a mut [f32],
+}
+
+impl Combine<'_> {
+    /// Adds N rows of `of`, from `first` on, to all rows of `sums`.
+    #[inline(always)]
+    fn add<S: Simd, const N: usize>(&mut self, simd: S, first: usize) {
+        let rows: [_; N] = std::array::from_fn(|k| self.of.vectors::<S>(first + k));
+        let width = self.of.columns.len();
+        for (r, sums) in self.sums.chunks_mut(width).enumerate() {
+            let factors: [f32; N] = std::array::from_fn(|k| {
+                self.factors[r * self.steps[0] + (first + k) * self.steps[1]]
+            });
+            let (sums, rest) = S::as_mut_simd_f32s(sums);
+            let vectors = rows.map(|(vectors, _)| &vectors[..sums.len()]);
+            let splat = factors.map(|factor| simd.splat_f32s(factor));
+            for (at, sum) in sums.iter_mut().enumerate() {
+                for (row, factor) in vectors.iter().zip(splat) {
+                    *sum = simd.mul_add_e_f32s(row[at], factor, *sum);
+                }
+            }
+            for (at, sum) in rest.iter_mut().enumerate() {
+                for ((_, row), factor) in rows.iter().zip(factors) {
+                    *sum += row[at] * factor;
+                }
+            }
+        }
+    }
+}
+
+impl WithSimd for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let rows = self.of.rows();
+        let fours = rows / 4 * 4;
+        (0..fours).step_by(4).for_each(|first| self.add::<S, 4>(simd, first));
+        (fours..rows).for_each(|first| self.add::<S, 1>(simd, first));
+    }
+}
